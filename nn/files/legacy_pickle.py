@@ -1,0 +1,142 @@
+"""Reads and writes the legacy layout, a pickle of ``{'weights': [...], 'bias': [...]}``.
+
+A pickle is a program for a small stack machine, and Python's own reader runs whatever program it
+is given. This reader is the same machine with the dangerous half left out: it knows the opcodes
+and the names a list of arrays needs, refuses every other one, and calls nothing at all.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nn.errors import ModelFileError
+from nn.files.pickle_machine import Limits
+from nn.files.pickle_opcodes import run
+from nn.files.stand_ins import ArrayStandIn, describe
+
+__all__ = ["Limits", "dumps", "loads"]
+
+
+_DEFAULT_LIMITS = Limits()
+_KEYS = ("bias", "weights")
+_PLAIN = "save plain arrays: {'weights': [...], 'bias': [...]}"
+
+
+def loads(
+    data: bytes, *, limits: Limits = _DEFAULT_LIMITS
+) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+    """Read a legacy model without running anything.
+
+    Files of NumPy 1 and NumPy 2 and of all pickle protocols, 0 to 5, are understood. Whether the
+    shapes make a network is not asked here.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    limits : Limits, optional
+        How much the file may ask for.
+
+    Returns
+    -------
+    weights, biases : list of numpy.ndarray
+        As stored: dtypes and shapes are kept, the memory is in C order and native byte order.
+
+    Raises
+    ------
+    UnsafeModelFileError
+        If the file asks for anything a list of arrays does not need.
+    ModelFileError
+        If it is damaged, cut off, or holds something else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> weights, biases = loads(dumps([np.eye(2)], [np.zeros((1, 2))]))
+    >>> weights[0].tolist(), biases[0].tolist()
+    ([[1.0, 0.0], [0.0, 1.0]], [[0.0, 0.0]])
+    """
+    if not data:
+        raise ModelFileError("the file is empty; expected a pickled model")
+    try:
+        lists = _stand_in_lists(run(data, limits))
+        arrays = [array for stand_ins in lists.values() for array in stand_ins]
+        if len(arrays) > limits.arrays:
+            raise ModelFileError(f"{len(arrays)} arrays; the limit is {limits.arrays}")
+        total = sum(array.byte_count for array in arrays)
+        if total > len(data):  # one block of bytes shared by many arrays would multiply
+            raise ModelFileError(
+                f"array bytes exceed file size: {total} bytes of arrays from {len(data)} bytes"
+            )
+        return _real(lists, "weights"), _real(lists, "bias")
+    except ModelFileError:
+        raise
+    except Exception as problem:  # the promise of one kind of error holds even for our mistakes
+        raise ModelFileError(
+            f"the pickle is damaged ({type(problem).__name__}: {problem})"
+        ) from problem
+
+
+def dumps(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> bytes:
+    """Write a legacy model, readable by this module and by NumPy 1.26 and 2.
+
+    Protocol 4 is chosen because NumPy 1.26 cannot open what NumPy 2 writes in protocol 5.
+
+    Parameters
+    ----------
+    weights : sequence of array-like
+        One matrix a layer, (inputs, outputs).
+    biases : sequence of array-like
+        One vector a layer, (outputs,) or (1, outputs); written as (1, outputs).
+
+    Returns
+    -------
+    bytes
+        The pickle.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> pickle.loads(dumps([[[1.0]]], [[2.0]]))
+    {'weights': [array([[1.]])], 'bias': [array([[2.]])]}
+    """
+    content = {  # np.array copies: plain, contiguous, and no two entries the same object
+        "weights": [np.array(weight, order="C") for weight in weights],
+        "bias": [np.array(bias, order="C").reshape(1, -1) for bias in biases],
+    }
+    return pickle.dumps(content, protocol=4)
+
+
+def _stand_in_lists(found: object) -> dict[str, list[ArrayStandIn]]:
+    """Check that the machine's result is the two lists of arrays, and nothing more."""
+    if type(found) is not dict:
+        raise ModelFileError(
+            f"the file holds {describe(found)}, expected a dict of weights and bias; {_PLAIN}"
+        )
+    if sorted(found) != list(_KEYS):
+        keys = [key[:40] for key in sorted(found)[:8]]
+        raise ModelFileError(f"found the keys {keys}, expected {list(_KEYS)}; {_PLAIN}")
+    for key, items in found.items():
+        if type(items) is not list:
+            raise ModelFileError(f"{key} is {describe(items)}, expected a list of arrays; {_PLAIN}")
+        for index, item in enumerate(items):
+            if type(item) is not ArrayStandIn:
+                raise ModelFileError(
+                    f"{key}[{index}] is {describe(item)}, expected an array; {_PLAIN}"
+                )
+    return found
+
+
+def _real(lists: dict[str, list[ArrayStandIn]], key: str) -> list[NDArray[Any]]:
+    arrays = []
+    for index, stand_in in enumerate(lists[key]):
+        try:
+            arrays.append(stand_in.to_array())
+        except ModelFileError as problem:
+            raise ModelFileError(f"{key}[{index}]: {problem}") from None
+    return arrays

@@ -1,0 +1,272 @@
+"""What stands in for NumPy while a pickle is read: names, texts, bytes, dtypes and arrays.
+
+A pickle rebuilds an array by calling NumPy's functions by name. Here every name is a marker that
+does nothing, and calling it only writes down what the array would have been. Real arrays are made
+at the very end, in `ArrayStandIn.to_array`, when nothing is left to check.
+"""
+
+from __future__ import annotations
+
+import codecs
+import enum
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nn.errors import ModelFileError, UnsafeModelFileError
+
+__all__ = ["CALLS", "NAMES", "ArrayStandIn", "Name", "RawBytes", "RawText", "describe"]
+
+_CHUNK = 65_536
+
+
+class Name(enum.Enum):
+    """A name the file may mention: a marker, never the function of that name."""
+
+    RECONSTRUCT = "_reconstruct"
+    FROM_BUFFER = "_frombuffer"
+    SCALAR = "scalar"
+    ARRAY = "ndarray"
+    DTYPE = "dtype"
+    ENCODE = "encode"
+    BYTES = "bytes"
+
+
+# The whole list. A pair is looked up as it stands, so a name with dots in it, which the standard
+# reader would walk attribute by attribute, finds nothing here.
+NAMES: dict[tuple[str, str], Name] = {
+    ("numpy.core.multiarray", "_reconstruct"): Name.RECONSTRUCT,  # NumPy 1
+    ("numpy._core.multiarray", "_reconstruct"): Name.RECONSTRUCT,  # NumPy 2
+    ("numpy.core.numeric", "_frombuffer"): Name.FROM_BUFFER,
+    ("numpy._core.numeric", "_frombuffer"): Name.FROM_BUFFER,
+    ("numpy.core.multiarray", "scalar"): Name.SCALAR,
+    ("numpy._core.multiarray", "scalar"): Name.SCALAR,
+    ("numpy", "ndarray"): Name.ARRAY,
+    ("numpy", "dtype"): Name.DTYPE,
+    ("_codecs", "encode"): Name.ENCODE,  # protocols 0 to 2 keep bytes as text
+    ("__builtin__", "bytes"): Name.BYTES,  # and call bytes() for no bytes at all
+    ("builtins", "bytes"): Name.BYTES,
+}
+
+_CODES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
+_ITEM_SIZES = {code: int(code[1]) for code in _CODES}
+
+
+@dataclass(frozen=True, slots=True)
+class RawText:
+    """A text too long for a name, left in the file: it can only be bytes written as text.
+
+    Decoding it early would be a gift to a hostile file, because one character of four bytes
+    makes Python store every character of its text in four bytes.
+    """
+
+    view: memoryview
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawBytes:
+    """Bytes left in the file, as they are (`encoding` None) or written as text."""
+
+    view: memoryview
+    encoding: str | None = None
+
+    def unpack(self, most: int) -> memoryview | bytearray:
+        """Give the bytes; stop soon after `most` of them, since more are an error anyway."""
+        if self.encoding is None:
+            return self.view
+        unpacked = bytearray()
+        try:
+            for text in self._decoded_chunks(self.encoding):
+                unpacked += text.encode("latin-1")
+                if len(unpacked) > most:
+                    break
+        except UnicodeError:
+            raise ModelFileError(
+                "a text that should hold the bytes of an array does not; the file is damaged"
+            ) from None
+        return unpacked
+
+    def _decoded_chunks(self, encoding: str) -> Iterator[str]:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        for start in range(0, len(self.view), _CHUNK):
+            yield decoder.decode(bytes(self.view[start : start + _CHUNK]))
+        yield decoder.decode(b"", final=True)
+
+
+@dataclass(slots=True)
+class DtypeStandIn:
+    """An element type: code such as ``f8``, and the byte order once `build` has told it."""
+
+    code: str
+    order: str | None = None
+
+    def build(self, state: object) -> None:
+        """Take the state NumPy writes for a plain number type; nothing else is let through."""
+        if self.order is not None:
+            raise UnsafeModelFileError("BUILD a second time on the same dtype; refused")
+        match state:
+            case (3, str() as order, None, None, None, -1, -1, 0) if order in {"<", ">", "|", "="}:
+                self.order = order
+            case _:
+                raise ModelFileError(
+                    f"dtype {self.code!r} has a state that plain numbers do not have; "
+                    "save plain arrays of float64 or float32"
+                )
+
+
+@dataclass(slots=True)
+class ArrayStandIn:
+    """What an array would be: filled by `build`, made real by `to_array`."""
+
+    shape: tuple[int, ...] = ()
+    dtype: DtypeStandIn | None = None
+    fortran: bool = False
+    raw: RawBytes | None = None
+
+    def build(self, state: object) -> None:
+        """Take the state `(1, shape, dtype, is_fortran, bytes)` that NumPy writes."""
+        if self.raw is not None:
+            raise UnsafeModelFileError("BUILD a second time on the same array; refused")
+        match state:
+            case (
+                1,
+                tuple() as shape,
+                DtypeStandIn() as dtype,
+                (0 | 1) as fortran,
+                RawBytes() as raw,
+            ):
+                self.fill(shape, dtype, bool(fortran), raw)
+            case _:
+                raise ModelFileError(
+                    f"an array is built from {describe(state)} that is not "
+                    "(1, shape, dtype, order, bytes); the file is damaged"
+                )
+
+    def fill(
+        self, shape: tuple[Any, ...], dtype: DtypeStandIn, fortran: bool, raw: RawBytes
+    ) -> None:
+        """Set all fields, once the shape and the dtype are known to make sense."""
+        if len(shape) > 8 or not all(type(n) is int and 0 <= n < 2**31 for n in shape):
+            raise ModelFileError(
+                f"array of shape {_shape_text(shape)}; expected up to 8 sizes of 0 to 2^31-1"
+            )
+        if dtype.order is None:
+            raise ModelFileError(f"dtype {dtype.code!r} has no byte order; the file is damaged")
+        self.shape, self.dtype, self.fortran, self.raw = shape, dtype, fortran, raw
+
+    @property
+    def byte_count(self) -> int:
+        """Bytes the array will take; Python's integers, so that no product overflows."""
+        return math.prod(self.shape) * (_ITEM_SIZES[self.dtype.code] if self.dtype else 0)
+
+    def to_array(self) -> NDArray[Any]:
+        """Make the array: C order, this machine's byte order, its own memory."""
+        if self.dtype is None or self.raw is None:
+            raise ModelFileError("an array without data; the file is damaged")
+        code, expected = self.dtype.code, self.byte_count
+        raw = self.raw.unpack(expected)
+        if len(raw) != expected:
+            found = len(raw) if self.raw.encoding is None else f"{len(raw)} or more"
+            raise ModelFileError(
+                f"shape {self.shape} of {code} needs {expected} bytes, found {found}; "
+                "the file is damaged"
+            )
+        # A byte other than 0 and 1 is no valid truth value for NumPy: read numbers, then compare.
+        element = "u1" if code == "b1" else f"{self.dtype.order}{code}"
+        flat = np.frombuffer(raw, dtype=element)
+        shaped = flat.reshape(self.shape, order="F" if self.fortran else "C")
+        if code == "b1":
+            return np.not_equal(shaped, 0, order="C")
+        # Bytes unpacked from text belong to this array alone; a view of the file must be copied.
+        return shaped.astype(code, order="C", copy=isinstance(raw, memoryview))
+
+
+def _reconstruct(arguments: tuple[Any, ...]) -> ArrayStandIn:
+    match arguments:
+        case (Name.ARRAY, (0,), RawBytes(view, None)) if view == b"b":
+            return ArrayStandIn()
+    raise _unexpected(Name.RECONSTRUCT, "(ndarray, (0,), b'b')")
+
+
+def _from_buffer(arguments: tuple[Any, ...]) -> ArrayStandIn:
+    match arguments:
+        case (RawBytes() as raw, DtypeStandIn() as dtype, tuple() as shape, ("C" | "F") as order):
+            array = ArrayStandIn()
+            array.fill(shape, dtype, order == "F", raw)
+            return array
+    raise _unexpected(Name.FROM_BUFFER, "(bytes, dtype, shape, 'C' or 'F')")
+
+
+def _scalar(arguments: tuple[Any, ...]) -> ArrayStandIn:
+    match arguments:
+        case (DtypeStandIn() as dtype, RawBytes() as raw):
+            array = ArrayStandIn()
+            array.fill((), dtype, False, raw)
+            return array
+    raise _unexpected(Name.SCALAR, "(dtype, bytes)")
+
+
+def _dtype(arguments: tuple[Any, ...]) -> DtypeStandIn:
+    match arguments:
+        case (str() as code, (0 | 1), (0 | 1)):
+            if code in _ITEM_SIZES:
+                return DtypeStandIn(code)
+            if code.startswith("O"):
+                raise UnsafeModelFileError(
+                    "an array of object dtype can hold anything; refused; save arrays of numbers"
+                )
+            raise ModelFileError(
+                f"array of dtype {code[:40]!r}; expected floating numbers, f4 or f8, or integers"
+            )
+    raise _unexpected(Name.DTYPE, "(code, False, True)")
+
+
+def _encode(arguments: tuple[Any, ...]) -> RawBytes:
+    match arguments:
+        case (RawText() as text, "latin1"):
+            return RawBytes(text.view, text.encoding)
+        case (str() as short, "latin1"):
+            return RawBytes(memoryview(short.encode("ascii")))
+    raise _unexpected(Name.ENCODE, "(text, 'latin1')")
+
+
+def _bytes(arguments: tuple[Any, ...]) -> RawBytes:
+    if arguments == ():
+        return RawBytes(memoryview(b""))
+    raise _unexpected(Name.BYTES, "no arguments")
+
+
+# What calling a name gives. `ndarray` is missing on purpose: it is mentioned, never called.
+CALLS: dict[Name, Callable[[tuple[Any, ...]], object]] = {
+    Name.RECONSTRUCT: _reconstruct,
+    Name.FROM_BUFFER: _from_buffer,
+    Name.SCALAR: _scalar,
+    Name.DTYPE: _dtype,
+    Name.ENCODE: _encode,
+    Name.BYTES: _bytes,
+}
+
+
+def describe(value: object) -> str:
+    """Say what kind of thing was found; never its content, which may be nested without end."""
+    if isinstance(value, Name):
+        return f"the name {value.value}"
+    words = {ArrayStandIn: "array", DtypeStandIn: "dtype", RawBytes: "bytes", RawText: "long text"}
+    return words.get(type(value), type(value).__name__)
+
+
+def _unexpected(name: Name, expected: str) -> UnsafeModelFileError:
+    return UnsafeModelFileError(
+        f"{name.value} is called with other arguments than {expected}; refused; nothing was run"
+    )
+
+
+def _shape_text(shape: tuple[Any, ...]) -> str:
+    """Show a shape nobody has checked yet: few sizes, and numbers only."""
+    sizes = [str(size) if type(size) is int else describe(size) for size in shape[:4]]
+    return f"({', '.join([*sizes, '...'] if len(shape) > 4 else sizes)})"

@@ -1,0 +1,150 @@
+"""The layers that a multilayer perceptron is made of.
+
+Batch first, weights ``(inputs, outputs)``: a layer computes ``x @ W + b``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import DTypeLike, NDArray
+
+from tinygrad_edu import Tensor, relu, sigmoid, tanh
+
+from .initializers import he_normal
+from .module import Module
+
+__all__ = ["ACTIVATIONS", "Linear", "ReLU", "Sequential", "Sigmoid", "Tanh"]
+
+Initializer: TypeAlias = Callable[[Generator, int, int], NDArray[Any]]
+
+
+class Linear(Module):
+    """An affine map: ``x @ weight + bias``.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Number of features that go in, and that come out; at least 1 each.
+    generator : numpy.random.Generator, optional
+        Where the weights come from; by default one with a seed of its own.
+    initializer : callable
+        ``initializer(generator, inputs, outputs)`` gives the weights; see `nn.initializers`.
+    bias : bool
+        Whether there is a bias; it starts at zero.
+    dtype : dtype
+        Of the parameters.
+
+    Attributes
+    ----------
+    weight : Tensor, shape (inputs, outputs)
+    bias : Tensor, shape (outputs,), or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nn import Linear
+    >>> layer = Linear(3, 2, generator=np.random.default_rng(0))
+    >>> layer(np.ones((5, 3), np.float32)).shape
+    (5, 2)
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        generator: Generator | None = None,
+        initializer: Initializer = he_normal,
+        bias: bool = True,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        for name, width in (("inputs", inputs), ("outputs", outputs)):
+            if width < 1:
+                raise ValueError(f"a Linear layer needs {name} >= 1, got {width}")
+        generator = np.random.default_rng() if generator is None else generator
+        weight = initializer(generator, inputs, outputs)
+        self.weight = Tensor(weight, True, dtype=dtype, name="weight")
+        self.bias = Tensor(np.zeros(outputs), True, dtype=dtype, name="bias") if bias else None
+
+    def forward(self, x: Any) -> Tensor:
+        """Map a batch of shape (..., inputs) to one of shape (..., outputs)."""
+        product: Tensor = x @ self.weight
+        return product if self.bias is None else product + self.bias
+
+    def describe(self) -> str:
+        """Give ``inputs -> outputs``."""
+        inputs, outputs = self.weight.shape
+        return f"{inputs} -> {outputs}" + ("" if self.bias is not None else ", bias=False")
+
+
+class ReLU(Module):
+    """Negative values become 0."""
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply it elementwise."""
+        return relu(x)  # type: ignore[no-any-return]
+
+
+class Sigmoid(Module):
+    """The logistic function: values between 0 and 1."""
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply it elementwise."""
+        return sigmoid(x)  # type: ignore[no-any-return]
+
+
+class Tanh(Module):
+    """The hyperbolic tangent: values between -1 and 1."""
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply it elementwise."""
+        return tanh(x)  # type: ignore[no-any-return]
+
+
+ACTIVATIONS: dict[str, type[Module]] = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}
+"""The activations that a network can be asked for by name."""
+
+
+class Sequential(Module):
+    """Modules called one after the other, each on what the one before gave.
+
+    Parameters
+    ----------
+    *modules : Module
+        In the order of the call.
+
+    Examples
+    --------
+    >>> from nn import Linear, Sequential, Tanh
+    >>> Sequential(Linear(2, 3), Tanh(), Linear(3, 1))
+    Sequential(
+      0: Linear(2 -> 3)
+      1: Tanh()
+      2: Linear(3 -> 1)
+    )
+    """
+
+    def __init__(self, *modules: Module) -> None:
+        for position, module in enumerate(modules):
+            if not isinstance(module, Module):
+                raise TypeError(
+                    f"Sequential takes modules, but entry {position} is a {type(module).__name__}; "
+                    "write ReLU() with brackets, and wrap functions in a Module"
+                )
+            setattr(self, str(position), module)
+
+    def forward(self, x: Any) -> Any:
+        """Call the modules in order."""
+        for _, module in self.named_children():
+            x = module(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(list(self.named_children()))
+
+    def __getitem__(self, index: int) -> Module:
+        return list(self.named_children())[index][1]

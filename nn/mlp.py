@@ -1,0 +1,145 @@
+"""The multilayer perceptron: a chain of linear layers of any depth and width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import DTypeLike
+
+from tinygrad_edu import Tensor
+
+from .initializers import glorot_uniform, he_normal
+from .layers import ACTIVATIONS, Linear
+from .module import Module
+
+__all__ = ["MLP", "check_seed", "check_structure"]
+
+
+def check_structure(structure: Sequence[int]) -> tuple[int, ...]:
+    """Check the widths of the layers of a network, from its features to its outputs.
+
+    Raises
+    ------
+    TypeError
+        If it is no sequence of whole numbers.
+    ValueError
+        If there are fewer than two, or one is below 1.
+    """
+    if isinstance(structure, str) or not isinstance(structure, Sequence | np.ndarray):
+        raise TypeError(
+            f"structure must be a list of layer widths such as [784, 128, 10], got {structure!r}"
+        )
+    for position, width in enumerate(structure):
+        if isinstance(width, bool) or not isinstance(width, int | np.integer):
+            raise TypeError(
+                f"structure[{position}] must be an int, got {width!r} ({type(width).__name__})"
+            )
+        if width < 1:
+            raise ValueError(
+                f"structure[{position}] is {width}; layer {position} needs a width >= 1"
+            )
+    if len(structure) < 2:
+        raise ValueError(
+            f"structure {list(structure)} is too short; it needs the number of features and the "
+            "number of outputs at least"
+        )
+    return tuple(int(width) for width in structure)
+
+
+def check_seed(seed: int | None) -> int | None:
+    """Check a seed: a whole number from 0 on, or None for a different run each time."""
+    if seed is None:
+        return None
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise TypeError(f"seed must be an int or None, got {seed!r} ({type(seed).__name__})")
+    if seed < 0:
+        raise ValueError(f"seed must be >= 0, got {seed}")
+    return int(seed)
+
+
+class MLP(Module):
+    """A multilayer perceptron: linear layers with an activation between them.
+
+    The last layer gives logits; the losses and `probabilities` apply softmax, or the sigmoid
+    where there is one output.
+
+    Parameters
+    ----------
+    structure : sequence of int
+        Widths from the features to the outputs: ``[784, 128, 64, 10]`` has three layers.
+    activation : {"relu", "tanh", "sigmoid"}
+        Of the hidden layers. ReLU starts from He's weights, the others from Glorot's.
+    dtype : dtype
+        Of the parameters.
+    seed : int, optional
+        Fixes the weights it starts from.
+    generator : numpy.random.Generator, optional
+        Draw the weights from this instead.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a structure, an activation or a seed that cannot be used.
+
+    Examples
+    --------
+    >>> from nn import MLP
+    >>> MLP([4, 8, 3], seed=0)
+    MLP(4 -> 8 -> 3, activation=relu, 67 parameters, float32
+      linear1: Linear(4 -> 8)
+      relu1: ReLU()
+      linear2: Linear(8 -> 3)
+    )
+    """
+
+    def __init__(
+        self,
+        structure: Sequence[int],
+        activation: str = "relu",
+        dtype: DTypeLike = "float32",
+        seed: int | None = None,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        self.structure = check_structure(structure)
+        if activation not in ACTIVATIONS:
+            raise ValueError(
+                f"unknown activation {activation!r}; known are {', '.join(sorted(ACTIVATIONS))}"
+            )
+        self.activation = activation
+        if generator is None:
+            generator = np.random.default_rng(check_seed(seed))
+        initializer = he_normal if activation == "relu" else glorot_uniform
+        depth = len(self.structure) - 1
+        for number in range(1, depth + 1):
+            inputs, outputs = self.structure[number - 1 : number + 1]
+            layer = Linear(
+                inputs, outputs, generator=generator, initializer=initializer, dtype=dtype
+            )
+            setattr(self, f"linear{number}", layer)
+            if number < depth:
+                setattr(self, f"{activation}{number}", ACTIVATIONS[activation]())
+        self._chain = tuple(module for _, module in self.named_children())
+
+    def forward(self, x: Any) -> Tensor:
+        """Map a batch of shape (N, features) to logits of shape (N, outputs)."""
+        for module in self._chain:
+            x = module(x)
+        return x  # type: ignore[no-any-return]
+
+    @property
+    def layers(self) -> list[Linear]:
+        """The linear layers, from the features to the outputs."""
+        return [module for _, module in self.named_children() if isinstance(module, Linear)]
+
+    def describe(self) -> str:
+        """Give the structure, the activation, and the number and dtype of parameters."""
+        parameters = self.parameters()
+        count = sum(parameter.size for parameter in parameters)
+        return (
+            f"{' -> '.join(map(str, self.structure))}, activation={self.activation}, "
+            f"{count:,} parameters, {parameters[0].dtype}"
+        )

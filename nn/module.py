@@ -1,0 +1,168 @@
+"""The base of layers and networks: finds the parameters, names them, saves and restores them.
+
+A module's parts are its attributes: a tensor that requires gradients is a parameter, a module (or
+a list of modules) is a child. Both are found by looking, in the order in which they were
+assigned; there is nothing to register.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tinygrad_edu import Tensor
+from tinygrad_edu.primitive import ModuleCall
+
+__all__ = ["Module"]
+
+Self = TypeVar("Self", bound="Module")
+
+
+class Module:
+    """Something with parameters that can be called on tensors.
+
+    Write a subclass that assigns its parts in ``__init__`` and computes in ``forward``.
+
+    Attributes
+    ----------
+    training : bool
+        Whether it is being trained; see `train` and `eval`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nn import Linear, Module
+    >>> class Twice(Module):
+    ...     def __init__(self):
+    ...         self.linear = Linear(2, 2, generator=np.random.default_rng(0))
+    ...
+    ...     def forward(self, x):
+    ...         return self.linear(self.linear(x))
+    >>> [name for name, parameter in Twice().named_parameters()]
+    ['linear.weight', 'linear.bias']
+    """
+
+    training: bool = True
+
+    def forward(self, *inputs: Any) -> Any:
+        """Compute the outputs; subclasses say how."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward method; write one")
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Compute the outputs, and let the graph know which module is computing."""
+        with ModuleCall(self):
+            return self.forward(*inputs)
+
+    # Its parts -----------------------------------------------------------------------------
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Give the modules that this one consists of, with the names of their attributes."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+            elif isinstance(value, list | tuple):
+                for index, entry in enumerate(value):
+                    if isinstance(entry, Module):
+                        yield f"{name}.{index}", entry
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Give this module and all below it, with their paths; the path of this one is ''."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """Give the parameters with their paths, in the order of declaration.
+
+        A parameter that is reached by two paths is given once, under the first.
+        """
+        seen: set[Tensor] = set()
+        for path, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, Tensor) and value.requires_grad and value not in seen:
+                    seen.add(value)
+                    yield (f"{path}.{name}" if path else name), value
+
+    def parameters(self) -> list[Tensor]:
+        """List the parameters in the order of declaration."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Tell this module and all below it that they are being trained."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self: Self) -> Self:
+        """Tell this module and all below it that they are being used."""
+        return self.train(False)
+
+    # Saving and restoring ------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Copy the values of all parameters into a dictionary, by path."""
+        return {name: parameter.numpy() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the values of all parameters.
+
+        Parameters
+        ----------
+        state : mapping of str to array_like
+            As `state_dict` gives it.
+
+        Raises
+        ------
+        ValueError
+            If names or shapes do not fit, or values are not numbers. The error lists every
+            mismatch, and nothing has been changed then.
+        """
+        parameters = dict(self.named_parameters())
+        arrays = {name: np.asarray(values) for name, values in state.items()}
+        problems = [f"{name} is missing" for name in parameters if name not in arrays]
+        problems += [f"{name} is not a parameter" for name in arrays if name not in parameters]
+        for name, parameter in parameters.items():
+            found = arrays.get(name)
+            if found is not None and found.shape != parameter.shape:
+                problems.append(f"{name} has shape {found.shape}, expected {parameter.shape}")
+            elif found is not None and found.dtype.kind not in "fiu":
+                problems.append(f"{name} has dtype {found.dtype}, expected {parameter.dtype}")
+        if problems:
+            raise ValueError(
+                f"the state does not fit {type(self).__name__}, nothing was loaded: "
+                + "; ".join(problems)
+            )
+        for name, parameter in parameters.items():
+            parameter.data = arrays[name].astype(parameter.dtype)
+
+    def astype(self: Self, dtype: DTypeLike) -> Self:
+        """Copy the module with its parameters in another dtype, without gradients."""
+        twin = copy.deepcopy(self)
+        for _, module in twin.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, Tensor) and value.requires_grad:
+                    setattr(module, name, Tensor(value, True, dtype=dtype, name=value.name))
+        return twin
+
+    # Showing itself ------------------------------------------------------------------------
+
+    def describe(self) -> str:
+        """Give the arguments that its repr shows, such as ``784 -> 128``."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = list(self.named_children())
+        head = f"{type(self).__name__}({self.describe()}"
+        if not children:
+            return head + ")"
+        lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children]
+        return "\n".join([head, *lines, ")"])

@@ -1,0 +1,143 @@
+"""Optimisers: how parameters follow their gradients downhill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_edu import GradientError, Tensor
+
+__all__ = ["SGD"]
+
+
+class SGD:
+    """Stochastic gradient descent, with momentum and weight decay if asked for.
+
+    Each step computes, for a parameter ``p`` with gradient ``g``::
+
+        g = g + weight_decay * p
+        v = momentum * v + g
+        p = p - lr * v                       (nesterov: p - lr * (g + momentum * v))
+
+    Parameters
+    ----------
+    params : iterable of Tensor
+        What to update: leaves that require gradients.
+    lr : float
+        Learning rate, above 0.
+    momentum : float
+        Between 0 and 1; 0 for plain gradient descent.
+    nesterov : bool
+        Whether to look ahead (Sutskever et al. 2013); needs momentum.
+    weight_decay : float
+        Strength of the pull towards zero, 0 or above.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments out of range, and parameters that cannot be updated.
+
+    Examples
+    --------
+    >>> from nn import SGD
+    >>> from tinygrad_edu import Tensor
+    >>> x = Tensor(3.0, requires_grad=True)
+    >>> optimizer = SGD([x], lr=0.1)
+    >>> (x * x).backward()
+    >>> optimizer.step()
+    >>> round(x.item(), 6)
+    2.4
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.params = list(params)
+        if not self.params:
+            raise ValueError("SGD got no parameters; pass for example mlp.parameters()")
+        for position, parameter in enumerate(self.params):
+            if not isinstance(parameter, Tensor):
+                raise TypeError(
+                    f"parameter {position} is a {type(parameter).__name__}; expected a Tensor"
+                )
+            if not parameter.requires_grad or parameter.node is not None:
+                raise ValueError(
+                    f"parameter {position} is not a leaf that requires gradients; make it with "
+                    "Tensor(..., requires_grad=True)"
+                )
+        if len(set(self.params)) < len(self.params):
+            raise ValueError("a parameter is listed twice; it would be updated twice a step")
+        _check_number("lr", lr, above=0.0)
+        _check_number("momentum", momentum, least=0.0, below=1.0)
+        _check_number("weight_decay", weight_decay, least=0.0)
+        if nesterov and momentum == 0:
+            raise ValueError("nesterov=True needs momentum > 0")
+        self.lr = lr
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.weight_decay = weight_decay
+        self._velocity: list[NDArray[Any] | None] = [None] * len(self.params)
+        self._scratch = [np.empty(parameter.shape, parameter.dtype) for parameter in self.params]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients, so that the next `backward` starts afresh."""
+        for parameter in self.params:
+            parameter._grad = None
+
+    def step(self) -> None:
+        """Update all parameters from their gradients; those without a gradient stay.
+
+        Raises
+        ------
+        GradientError
+            If no parameter has a gradient.
+        """
+        if all(parameter._grad is None for parameter in self.params):
+            raise GradientError("step() found no gradients; call loss.backward() before it")
+        for position, parameter in enumerate(self.params):
+            gradient = parameter._grad
+            if gradient is None:
+                continue
+            if self.weight_decay or self.momentum:
+                gradient = self._direction(position, parameter, gradient)
+            change = np.multiply(gradient, self.lr, out=self._scratch[position])
+            parameter._subtract_in_place(change)
+
+    def _direction(self, position: int, parameter: Tensor, gradient: Any) -> Any:
+        """Turn a gradient into the direction of the step."""
+        if self.weight_decay:
+            gradient = gradient + self.weight_decay * parameter._data
+        if self.momentum:
+            velocity = self._velocity[position]
+            velocity = gradient if velocity is None else self.momentum * velocity + gradient
+            self._velocity[position] = velocity
+            gradient = gradient + self.momentum * velocity if self.nesterov else velocity
+        return gradient
+
+
+def _check_number(
+    name: str,
+    value: Any,
+    above: float | None = None,
+    least: float | None = None,
+    below: float | None = None,
+) -> None:
+    """Check that a setting is a finite number in its range."""
+    if isinstance(value, bool | str) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
+    if not np.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+    if above is not None and not value > above:
+        raise ValueError(f"{name} must be > {above:g}, got {value}")
+    if least is not None and not value >= least:
+        raise ValueError(f"{name} must be >= {least:g}, got {value}")
+    if below is not None and not value < below:
+        raise ValueError(f"{name} must be < {below:g}, got {value}")

@@ -1,0 +1,292 @@
+"""CSV files as arrays: the first column `label`, then one column for each feature.
+
+`read_csv` opens a file, lets the quick reader try and the strict one decide; `check_classes` and
+`check_pair` look at what was read. Nothing here scales, shuffles, splits or writes.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from nn.errors import DataWarning
+from nn.training.csv_fast import read_fast
+from nn.training.csv_problems import (
+    Problem,
+    Problems,
+    fail,
+    list_some,
+    shown,
+    too_many_classes,
+)
+from nn.training.csv_source import Rules, open_source
+from nn.training.csv_strict import read_header, read_strictly
+
+__all__ = ["CsvData", "check_classes", "check_pair", "read_csv"]
+
+MAX_CLASSES = 100_000
+MAX_COLUMNS = 1_000_000
+MAX_LINE_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class CsvData:
+    """What a CSV file holds.
+
+    Attributes
+    ----------
+    path : str
+        The file, as it was given.
+    columns : tuple of str
+        Names of the features, without the label's.
+    features : numpy.ndarray
+        Numbers of shape (rows, features), in C order.
+    labels : numpy.ndarray or None
+        Class numbers of shape (rows,), int64; None where the file has no label column.
+    header_lines : int
+        Lines of the file before the first row: 1, unless a column name holds a line break.
+    """
+
+    path: str
+    columns: tuple[str, ...]
+    features: np.ndarray
+    labels: np.ndarray | None
+    header_lines: int = 1
+
+
+def read_csv(
+    path: str | os.PathLike[str],
+    *,
+    label: Literal["required", "optional"] = "required",
+    dtype: DTypeLike = "float32",
+    argument: str = "train_data",
+    max_classes: int = MAX_CLASSES,
+    max_columns: int = MAX_COLUMNS,
+    max_line_bytes: int = MAX_LINE_BYTES,
+) -> CsvData:
+    """Read a CSV file of numbers, or say exactly what is wrong with it.
+
+    The file is UTF-8, plain or gzip whatever its name. Accepted besides the plain form: a byte
+    order mark, any kind of line end, blanks around the commas, numbers in quotes, and blank lines
+    at the end. Numbers are rounded as Python's `float` does, then to `dtype`.
+
+    Parameters
+    ----------
+    path : str or os.PathLike of str
+        The file.
+    label : {"required", "optional"}
+        Whether the first column must be `label`. With "optional", a file without it is all
+        features.
+    dtype : dtype
+        "float32" or "float64", for the features.
+    argument : str
+        What messages call `path`.
+    max_classes, max_columns, max_line_bytes : int
+        Limits on the largest label plus one, on the number of columns, and on the length of a
+        line, so that a wrong file cannot exhaust the memory.
+
+    Returns
+    -------
+    CsvData
+        Names, features and labels.
+
+    Raises
+    ------
+    DataError
+        The file cannot be trusted. The message has one line for each of the first ten problems,
+        with the line and the column of the file; its attributes describe the first of them.
+    FileNotFoundError, IsADirectoryError, PermissionError
+        The file cannot be opened.
+    TypeError, ValueError
+        An argument is of the wrong type, or not one of the values listed.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "train.csv"
+    >>> _ = path.write_text("label, pixel1, pixel2\\n3, 0, 12\\n0, 7, 255\\n")
+    >>> data = read_csv(path)
+    >>> data.columns
+    ('pixel1', 'pixel2')
+    >>> data.features
+    array([[  0.,  12.],
+           [  7., 255.]], dtype=float32)
+    >>> data.labels
+    array([3, 0])
+    """
+    rules = Rules(
+        path=_path_text(path, argument),
+        label=_label_option(label),
+        dtype=_float_dtype(dtype),
+        max_classes=max_classes,
+        max_columns=max_columns,
+        max_line_bytes=max_line_bytes,
+    )
+    with open_source(rules.path) as source:
+        try:
+            header = read_header(source, rules)
+            table = read_fast(source, header, rules) or read_strictly(source, header, rules)
+        finally:
+            # Also after an error: half a file explains most other complaints about it.
+            source.check_unchanged()
+    names = header.names[int(header.has_label) :]
+    return CsvData(rules.path, names, table.features, table.labels, header.lines)
+
+
+def check_classes(train: CsvData, *, max_classes: int = MAX_CLASSES) -> int:
+    """Check that the labels can train a classifier, and count the classes.
+
+    Parameters
+    ----------
+    train : CsvData
+        Data with labels.
+    max_classes : int
+        Limit on the number of classes.
+
+    Returns
+    -------
+    int
+        K, the largest label plus one.
+
+    Raises
+    ------
+    DataError
+        There are no labels, labels of one class only, or too many classes.
+
+    Warns
+    -----
+    DataWarning
+        Some of the classes 0..K-1 never occur.
+
+    Examples
+    --------
+    >>> rows = np.zeros((3, 1), np.float32)
+    >>> check_classes(CsvData("train.csv", ("pixel1",), rows, np.array([0, 1, 1])))
+    2
+    """
+    if train.labels is None:
+        fail(train.path, Problem("no label column", "no label column, which training needs."))
+    present = np.unique(train.labels)
+    largest = int(present[-1])
+    if largest >= max_classes:
+        line, name, value = _line_of(train, largest), "label", str(largest)
+        sentence = too_many_classes(largest, max_classes)
+        fail(train.path, Problem("too many classes", sentence, line, 1, name, value))
+    if len(present) == 1:
+        sentence = f"found only class {largest}; need at least 2 classes to tell apart."
+        fail(train.path, Problem("one class", sentence, value=str(largest)))
+    absent = np.setdiff1d(np.arange(largest + 1), present)
+    if len(absent):
+        message = (
+            f"{train.path}: labels go up to {largest}, but no row has class {list_some(absent)}. "
+            "The network gets an output for each class 0..K-1; number the classes from 0 "
+            "without gaps."
+        )
+        warnings.warn(message, DataWarning, stacklevel=2)
+    return largest + 1
+
+
+def check_pair(train: CsvData, test: CsvData) -> None:
+    """Check that a test set fits the training set.
+
+    Parameters
+    ----------
+    train, test : CsvData
+        The two sets.
+
+    Raises
+    ------
+    DataError
+        The features differ in number, name or order, or the test set has a class that the
+        training set lacks.
+
+    Warns
+    -----
+    DataWarning
+        Both are the same file.
+
+    Examples
+    --------
+    >>> rows = np.zeros((2, 1), np.float32)
+    >>> train = CsvData("train.csv", ("pixel1",), rows, np.array([0, 1]))
+    >>> check_pair(train, CsvData("test.csv", ("pixel1",), rows, np.array([1, 1])))
+    >>> check_pair(train, CsvData("test.csv", ("pixel1",), rows, np.array([1, 2])))
+    Traceback (most recent call last):
+        ...
+    nn.errors.DataError: test.csv:3: column 1 ('label'): found class 2, which ... classes 0, 1.
+    """
+    _check_same_columns(train, test)
+    if train.labels is not None and test.labels is not None:
+        _check_known_classes(train, test)
+    if _are_same_file(train.path, test.path):
+        message = (
+            f"{test.path}: train and test are the same file, so the test accuracy says nothing "
+            "about new data; keep some rows for the test alone."
+        )
+        warnings.warn(message, DataWarning, stacklevel=2)
+
+
+def _check_same_columns(train: CsvData, test: CsvData) -> None:
+    found, expected = len(test.columns), len(train.columns)
+    if found != expected:
+        sentence = f"found {found} feature columns, expected {expected} as in {train.path}."
+        fail(test.path, Problem("other columns", sentence, 1))
+    first = 1 if test.labels is None else 2
+    for column, (name, wanted) in enumerate(zip(test.columns, train.columns, strict=True), first):
+        if name != wanted:
+            sentence = f"found column {shown(name)}, expected {shown(wanted)} as in {train.path}."
+            fail(test.path, Problem("other columns", sentence, 1, column, name, name))
+
+
+def _check_known_classes(train: CsvData, test: CsvData) -> None:
+    assert train.labels is not None
+    assert test.labels is not None
+    known = np.unique(train.labels)
+    problems = Problems(test.path)
+    for row in np.flatnonzero(~np.isin(test.labels, known)).tolist():
+        value = int(test.labels[row])
+        sentence = f"found class {value}, which {train.path} lacks; it has classes "
+        sentence += f"{list_some(known)}."
+        line = test.header_lines + 1 + row
+        problems.add(Problem("unknown class", sentence, line, 1, "label", str(value)))
+    problems.raise_if_any()
+
+
+def _line_of(data: CsvData, label: int) -> int:
+    assert data.labels is not None
+    return data.header_lines + 1 + int(np.argmax(data.labels == label))
+
+
+def _are_same_file(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
+
+
+def _path_text(path: object, argument: str) -> str:
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if not isinstance(text, str):
+        message = f"{argument} must be a path (str or os.PathLike), got {type(path).__name__}"
+        raise TypeError(message)
+    return text
+
+
+def _label_option(label: str) -> Literal["required", "optional"]:
+    if label == "required":
+        return "required"
+    if label == "optional":
+        return "optional"
+    raise ValueError(f"label must be 'required' or 'optional', got {label!r}")
+
+
+def _float_dtype(dtype: DTypeLike) -> np.dtype:
+    wanted = np.dtype(dtype)
+    if wanted not in (np.dtype("float32"), np.dtype("float64")):
+        raise ValueError(f"dtype must be float32 or float64, got {wanted}")
+    return wanted

@@ -1,0 +1,191 @@
+"""Opening a CSV file: is there a regular file, is it gzip, is it text at all?
+
+This file hands out the bytes of the text, decompressed and without a byte order mark. It knows
+nothing of lines, columns or numbers.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, NamedTuple
+
+import numpy as np
+
+from nn.training.csv_problems import Problem, fail
+
+__all__ = ["ByteStream", "Rules", "Source", "Table", "open_source"]
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+GZIP = b"\x1f\x8b"
+HEAD_BYTES = 4096
+# Control bytes that no text holds. Some magic numbers are plain letters, which could open a header.
+CONTROL_BYTES = bytes(byte for byte in range(32) if byte not in b"\t\n\f\r")
+
+FOREIGN_FORMATS = (
+    (b"PK\x03\x04", "zip"),
+    (GZIP, "gzip inside gzip"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"BZh", "bzip2"),
+    (b"\x28\xb5\x2f\xfd", "zstandard"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"PAR1", "parquet"),
+    (b"ARROW1", "arrow"),
+    (b"\xd0\xcf\x11\xe0", "xls"),
+    (b"\x89HDF", "HDF5"),
+    (b"\x93NUMPY", "npy"),
+    (b"\x89PNG", "png"),
+    (b"%PDF", "pdf"),
+    (b"\x80", "pickle"),
+)
+HTML_STARTS = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<!--")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the caller of `read_csv` asked for."""
+
+    path: str
+    label: Literal["required", "optional"]
+    dtype: np.dtype
+    max_classes: int
+    max_columns: int
+    max_line_bytes: int
+
+
+class Table(NamedTuple):
+    """The numbers of a file: features (rows, features) and labels (rows,), if it has any."""
+
+    features: np.ndarray
+    labels: np.ndarray | None
+
+
+class ByteStream:
+    """A stretch of the decompressed bytes, read from its start to its end."""
+
+    def __init__(self, path: str, file: BinaryIO, start: int, size: int | None) -> None:
+        self.path = path
+        self._file = file
+        self._left: int | None = None
+        self._skip(start)
+        self._left = size
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, or all that are left; nothing at the end."""
+        if self._left is not None:
+            size = self._left if size < 0 else min(size, self._left)
+        try:
+            block = self._file.read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            sentence = f"the gzip data is damaged or cut off ({error}); fetch the file again."
+            fail(self.path, Problem("damaged gzip", sentence))
+        if self._left is not None:
+            self._left -= len(block)
+        return block
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Exist, which is how pandas tells a file from other things; it only ever calls `read`."""
+        raise NotImplementedError("read this stream with read()")
+
+    def _skip(self, size: int) -> None:
+        while size and (block := self.read(min(size, 1 << 18))):
+            size -= len(block)
+
+
+class Source:
+    """An open CSV file that can be read from the start as often as needed."""
+
+    def __init__(self, path: str, file: BinaryIO) -> None:
+        self.path = path
+        self._file = file
+        self._state_before = _state(file)
+        self._is_gzip = file.read(len(GZIP)) == GZIP
+        self._text_start = 0
+        head = self.stream().read(HEAD_BYTES)
+        _refuse_foreign(path, head)
+        if head.startswith(BYTE_ORDER_MARK):
+            self._text_start = len(BYTE_ORDER_MARK)
+
+    def stream(self, start: int = 0, size: int | None = None) -> ByteStream:
+        """Return `size` bytes from `start`; this ends the use of any stream handed out before."""
+        self._file.seek(0)
+        file: BinaryIO = self._file
+        if self._is_gzip:
+            file = gzip.GzipFile(fileobj=file, mode="rb")  # type: ignore[assignment]
+        return ByteStream(self.path, file, self._text_start + start, size)
+
+    def check_unchanged(self) -> None:
+        """Raise `DataError` where the file was written to since it was opened."""
+        if _state(self._file) != self._state_before:
+            sentence = "the file changed during reading; read it again when it is complete."
+            fail(self.path, Problem("file changed", sentence))
+
+
+@contextmanager
+def open_source(path: str) -> Iterator[Source]:
+    """Open the regular file at `path`, refuse anything else, and close it at the end."""
+    _check_regular(path)
+    with open(path, "rb") as file:
+        yield Source(path, file)
+
+
+def _check_regular(path: str) -> None:
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        sentence = f"no such file (working directory {os.getcwd()!r})"
+        raise FileNotFoundError(errno.ENOENT, sentence, path) from None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "is a directory, expected a CSV file", path)
+    # Opening a named pipe would wait for a writer, perhaps for ever, so look before opening.
+    if not stat.S_ISREG(mode):
+        fail(path, Problem("not a regular file", "not a regular file; save the data to a file."))
+
+
+def _state(file: BinaryIO) -> tuple[int, int]:
+    status = os.fstat(file.fileno())
+    return status.st_size, status.st_mtime_ns
+
+
+def _refuse_foreign(path: str, head: bytes) -> None:
+    if not head:
+        sentence = "file is empty; expected a header line 'label,...'"
+        fail(path, Problem("empty file", sentence))
+    if encoding := _wide_encoding(head):
+        sentence = f"the text is {encoding}; save as UTF-8."
+        fail(path, Problem("not UTF-8", sentence))
+    if name := _foreign_format(head):
+        sentence = f"found {name} data, expected CSV text; decompress first, or export it as CSV."
+        fail(path, Problem("not CSV", sentence))
+    if head.removeprefix(BYTE_ORDER_MARK).lstrip().lower().startswith(HTML_STARTS):
+        sentence = "looks like HTML, perhaps a saved error page; download the CSV file itself."
+        fail(path, Problem("not CSV", sentence))
+
+
+def _wide_encoding(head: bytes) -> str | None:
+    """Name an encoding of 2 or 4 bytes a character, known by its mark or by its many NULs."""
+    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "UTF-32"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16"
+    start = head[:64]
+    if len(start) >= 4 and (not any(start[1::2]) or not any(start[0::2])) and any(start):
+        return "UTF-16"
+    return None
+
+
+def _foreign_format(head: bytes) -> str | None:
+    if not any(byte in CONTROL_BYTES for byte in head):
+        return None
+    for magic, name in FOREIGN_FORMATS:
+        if head.startswith(magic):
+            if name == "zip" and (b"[Content_Types].xml" in head or b"xl/" in head):
+                return "xlsx (Excel)"
+            return name
+    return "tar" if head[257:262] == b"ustar" else None

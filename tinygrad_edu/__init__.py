@@ -1,0 +1,16 @@
+"""Automatic differentiation that you can read, see and check.
+
+`Tensor` records operations on NumPy arrays into a graph; `Tensor.backward` and `grad` carry
+gradients back through it. This file lists the public names and holds nothing else.
+"""
+
+from .tensor import Tensor  # isort: skip  (first: it closes the circle with the operations)
+from .autodiff import grad
+from .errors import GradientError
+from .ops import *  # noqa: F403
+from .ops import __all__ as _operations
+from .primitive import enable_grad, no_grad
+
+__version__ = "0.1.0"
+
+__all__ = ["GradientError", "Tensor", "enable_grad", "grad", "no_grad", *_operations]

@@ -1,0 +1,61 @@
+"""Arrays on their way into a Tensor and out of it: what is accepted, copied and locked.
+
+Plain NumPy. It decides which data can be computed with, and makes sure that nobody writes into
+an array behind the back of a graph.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+__all__ = ["checked_array", "locked_view"]
+
+
+def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[Any]:
+    """Turn what a user gave into an array of numbers that nobody else will write into.
+
+    Parameters
+    ----------
+    source : array_like
+        Numbers.
+    dtype : dtype or None
+        Convert to this dtype; None keeps NumPy's choice.
+    copy : bool
+        False shares the memory where no conversion is needed, and locks it: the array itself and
+        the arrays that it is a view of, since a write into those would reach it too.
+
+    Raises
+    ------
+    TypeError
+        For text, objects, complex numbers and masked arrays.
+    ValueError
+        For ragged lists.
+    """
+    if isinstance(source, np.ma.MaskedArray):
+        raise TypeError("a Tensor has no mask; give the masked array's filled(value)")
+    try:
+        array = np.array(source, dtype=dtype, copy=copy or None)
+    except ValueError as error:
+        if "inhomogeneous" in str(error):
+            raise ValueError(f"ragged nested list: {error}; make its rows equally long") from error
+        raise
+    if array.dtype.kind == "c":
+        raise TypeError("complex is not supported; use the real and imaginary parts")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"a Tensor holds numbers, but got dtype {array.dtype}; convert them first")
+    if not copy:
+        locked: Any = array
+        while isinstance(locked, np.ndarray):
+            locked.flags.writeable = False
+            locked = locked.base
+    return array
+
+
+def locked_view(data: Any) -> NDArray[Any]:
+    """Give a view of the values that cannot be written through."""
+    view = np.asarray(data).view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,325 @@
+"""Reverse-mode differentiation: the order of a graph, and the chain rule applied along it.
+
+`graph_order` is the one walk of a graph, and `pull_back` the one place where the chain rule is
+applied; `grad` and `backward` are what people call. How an operation differentiates is written
+beside the operation, in `ops`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from operator import attrgetter
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .errors import GradientError
+from .ops.shape import sum_to
+from .primitive import Node, enable_grad
+from .tensor import Array, Tensor
+
+__all__ = ["grad", "graph_order", "pull_back"]
+
+_by_sequence = attrgetter("node.sequence")
+
+
+def graph_order(*outputs: Tensor) -> list[Tensor]:
+    """Put the graph behind some outputs in order, newest first.
+
+    A call can only use tensors that exist already, so the numbers that calls get in passing put
+    every tensor before all that it was computed from. That is the order in which gradients flow:
+    a tensor's turn comes when all that was computed from it has had its own. Each tensor is
+    visited once, however many paths lead to it, and nothing is recursive.
+
+    Parameters
+    ----------
+    *outputs : Tensor
+        Where to start.
+
+    Returns
+    -------
+    list of Tensor
+        All tensors that were computed, the outputs included; no leaves.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> x = Tensor(3.0, requires_grad=True)
+    >>> y = x * x + x
+    >>> [tensor.node.primitive.name for tensor in graph_order(y)]
+    ['add', 'multiply']
+    """
+    order = [tensor for tensor in dict.fromkeys(outputs) if tensor.node is not None]
+    found = set(order)
+    for tensor in order:  # grows while it is walked
+        node = tensor.node
+        assert node is not None
+        for value in node.inputs:
+            if isinstance(value, Tensor) and value.node is not None and value not in found:
+                found.add(value)
+                order.append(value)
+    order.sort(key=_by_sequence, reverse=True)
+    return order
+
+
+def pull_back(
+    output: Tensor,
+    cotangent: Any,
+    wanted: Collection[Tensor] | None = None,
+    create_graph: bool = False,
+) -> dict[Tensor, Any]:
+    """Carry a cotangent from an output back to the tensors that it was computed from.
+
+    Parameters
+    ----------
+    output : Tensor
+        Where to start.
+    cotangent : array or Tensor
+        What arrives at the output, of its shape and dtype.
+    wanted : collection of Tensor, optional
+        The tensors whose cotangents are asked for; only what leads to them is computed. By
+        default all leaves that require gradients.
+    create_graph : bool
+        Whether the cotangents are tensors with a graph of their own, to be differentiated again.
+
+    Returns
+    -------
+    dict of Tensor to (numpy.ndarray or Tensor)
+        The cotangents of the wanted tensors that the output depends on. The arrays share no
+        memory with anything else.
+
+    Raises
+    ------
+    GradientError
+        If a value was changed after an operation used it, or if a rule gives a cotangent that
+        does not fit its input.
+    """
+    order = graph_order(output)
+    if not create_graph:
+        return _unshared(_apply_chain_rule(order, output, cotangent, wanted), cotangent)
+    with enable_grad():
+        return _apply_chain_rule(order, output, cotangent, wanted, create_graph=True)
+
+
+def _apply_chain_rule(
+    order: list[Tensor],
+    output: Tensor,
+    cotangent: Any,
+    wanted: Collection[Tensor] | None = None,
+    *,
+    create_graph: bool = False,
+    keep_interior: bool = False,
+) -> dict[Tensor, Any]:
+    """Do the work of `pull_back` along a graph that is in order already."""
+    leading = None if wanted is None else _leading_to(order, wanted)
+    pending: dict[Tensor, Any] = {output: cotangent}
+    result: dict[Tensor, Any] = {}
+    for tensor in order:
+        g = pending.pop(tensor, None)
+        if g is None:
+            continue
+        if keep_interior or (wanted is not None and tensor in wanted):
+            result[tensor] = g
+        node: Node = tensor.node  # type: ignore[assignment]
+        primitive = node.primitive
+        params = node.params
+        if create_graph:
+            out, values, residual = tensor, node.inputs, None
+        else:
+            out, values, residual = tensor._data, node.values, node.residual
+        if primitive.residual:
+            params = {**params, "residual": residual}
+        for position, source in enumerate(node.inputs):
+            if not isinstance(source, Tensor):
+                continue
+            if source._written > node.sequence:
+                raise _modified(source, node)
+            if not source._requires_grad or (leading is not None and source not in leading):
+                continue
+            rule = primitive.rule_for(position)
+            if rule is None:
+                continue
+            contribution = rule(g, out, *values, **params)
+            if create_graph and not isinstance(contribution, Tensor):
+                contribution = Tensor(contribution)
+            data = source._data
+            if contribution.shape != data.shape:
+                contribution = _summed_back(contribution, source, node)
+            if contribution.dtype != data.dtype:
+                contribution = contribution.astype(data.dtype)
+            before = pending.get(source)
+            pending[source] = contribution if before is None else before + contribution
+    # Nothing that was computed is pending any more: what is left arrived at leaves.
+    result.update(
+        pending if wanted is None else {leaf: g for leaf, g in pending.items() if leaf in wanted}
+    )
+    return result
+
+
+def _leading_to(order: list[Tensor], wanted: Collection[Tensor]) -> set[Tensor]:
+    """Find the tensors through which a gradient reaches the wanted ones."""
+    leading = set(wanted)
+    for tensor in reversed(order):
+        if not leading.isdisjoint(s for s in tensor.node.inputs if isinstance(s, Tensor)):  # type: ignore[union-attr]
+            leading.add(tensor)
+    return leading
+
+
+def _summed_back(contribution: Any, source: Tensor, node: Node) -> Any:
+    """Undo the broadcasting of an input, or say whose rule is wrong."""
+    if node.primitive.broadcasts:
+        try:
+            return sum_to(contribution, source.shape)
+        except ValueError:
+            pass
+    raise GradientError(
+        f"the rule of {node.primitive.name} gave a cotangent of shape {contribution.shape} for an "
+        f"input of shape {source.shape}; a cotangent has the shape of its input"
+    )
+
+
+def _modified(source: Tensor, node: Node) -> GradientError:
+    return GradientError(
+        f"{source._label()} was modified after {node.primitive.name} used it, so its gradient "
+        "would be wrong; call backward() before changing it, or compute the output again"
+    )
+
+
+def _unshared(result: dict[Tensor, Any], cotangent: Any) -> dict[Tensor, Any]:
+    """Copy the arrays that something else could be looking at.
+
+    Rules may pass on the cotangent that they were given, or a view of it, and so two tensors can
+    end up with one array.
+    """
+    seen = {id(cotangent)}
+    for tensor, g in result.items():
+        if type(g) is not np.ndarray or g.base is not None or id(g) in seen:
+            result[tensor] = np.array(g)
+        else:
+            seen.add(id(g))
+    return result
+
+
+def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = False) -> Any:
+    """Check what the user gave as the gradient of the output, or take 1 for a single element."""
+    if not output._requires_grad:
+        raise GradientError(
+            f"{output._label()} has no gradient: requires_grad=False on all that it was computed "
+            "from, or it was created under no_grad(); make a leaf with requires_grad=True"
+        )
+    if gradient is None:
+        if output.size != 1:
+            raise GradientError(
+                f"an output of shape {output.shape} has no single gradient; pass gradient= of "
+                "that shape, or reduce it to one number, for example with .sum()"
+            )
+        return np.ones(output.shape, output.dtype)
+    if np.shape(gradient) != output.shape:
+        raise ValueError(
+            f"gradient has shape {np.shape(gradient)}, but the output has shape {output.shape}; "
+            "they must be the same"
+        )
+    if create_graph and isinstance(gradient, Tensor):
+        return gradient.astype(output.dtype)
+    return np.asarray(gradient).astype(output.dtype, casting="same_kind")
+
+
+def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool) -> None:
+    """Put the gradients of an output into `.grad`; see `Tensor.backward`."""
+    cotangent = _starting_cotangent(output, gradient)
+    order = graph_order(output)
+    gradients = _unshared(
+        _apply_chain_rule(order, output, cotangent, keep_interior=keep_interior), cotangent
+    )
+    for tensor in order:
+        tensor._grad = gradients.pop(tensor, None)
+    for leaf, g in gradients.items():
+        if leaf._grad is None:
+            leaf._grad = g
+        else:
+            leaf._grad += g
+
+
+@overload
+def grad(
+    output: Tensor,
+    inputs: Tensor,
+    gradient: Any = ...,
+    *,
+    create_graph: bool = ...,
+    allow_unused: bool = ...,
+) -> Any: ...
+
+
+@overload
+def grad(
+    output: Tensor,
+    inputs: Sequence[Tensor],
+    gradient: Any = ...,
+    *,
+    create_graph: bool = ...,
+    allow_unused: bool = ...,
+) -> tuple[Any, ...]: ...
+
+
+def grad(
+    output: Tensor,
+    inputs: Tensor | Sequence[Tensor],
+    gradient: Any = None,
+    *,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> Any:
+    """Compute gradients of an output and return them; no `.grad` is touched.
+
+    Parameters
+    ----------
+    output : Tensor
+        What to differentiate.
+    inputs : Tensor or sequence of Tensor
+        With respect to what: leaves, or tensors computed on the way.
+    gradient : array_like, optional
+        The cotangent to start from, of the output's shape; 1 for a single element.
+    create_graph : bool
+        Whether the gradients are tensors with a graph, so that they can be differentiated again.
+    allow_unused : bool
+        Whether None is given for an input that the output does not depend on, instead of an
+        error.
+
+    Returns
+    -------
+    numpy.ndarray, or Tensor with ``create_graph=True``; or a tuple of them
+        One for each input, of its shape and dtype.
+
+    Raises
+    ------
+    GradientError
+        If the output has several elements and no `gradient`, if it does not depend on an input,
+        or if a value on the way was changed.
+    ValueError
+        If `gradient` has another shape.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, grad
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> first = grad(x**3, x, create_graph=True)
+    >>> first.item(), grad(first, x).item()
+    (12.0, 12.0)
+    """
+    single = isinstance(inputs, Tensor)
+    targets = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    cotangent = _starting_cotangent(output, gradient, create_graph)
+    if create_graph and not isinstance(cotangent, Tensor):
+        cotangent = Tensor(cotangent)
+    gradients = pull_back(output, cotangent, set(targets), create_graph)
+    for position, target in enumerate(targets):
+        if target not in gradients and not allow_unused:
+            reason = "does not require gradients" if not target._requires_grad else "is not used"
+            raise GradientError(
+                f"input {position} ({target._label()}, shape {target.shape}) {reason} in the "
+                "computation of the output; pass allow_unused=True to get None for it"
+            )
+    found = tuple(gradients.get(target) for target in targets)
+    return found[0] if single else found

@@ -1,0 +1,322 @@
+"""How an operation is declared, and how a call of it is recorded in the graph.
+
+An operation is one statement: a forward pass on arrays, and one rule for each input that turns
+the cotangent of the output into the cotangent of that input. What the rules are used for stands
+in `autodiff.py`; this file never computes a gradient.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .tensor import Tensor
+
+__all__ = ["PRIMITIVES", "ModuleCall", "Node", "Primitive", "enable_grad", "no_grad", "primitive"]
+
+Rule: TypeAlias = Callable[..., Any]
+
+PRIMITIVES: dict[str, Primitive] = {}
+"""The registry: every operation that has rules of its own, by name."""
+
+# Python's own numbers are weak in NumPy's promotion (a float32 array times 2.0 stays float32), so
+# they are recorded as they are; np.float64 is a subclass of float, hence the exact types.
+_PYTHON_NUMBERS = (float, int, bool)
+
+# Shared by all calls without metadata: a million empty dictionaries take up room.
+_NO_PARAMS: dict[str, Any] = {}
+
+_sequence = itertools.count(1)
+_is_recording: ContextVar[bool] = ContextVar("is_recording", default=True)
+_module_call: ContextVar[ModuleCall | None] = ContextVar("module_call", default=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Primitive:
+    """An operation: its forward pass, its rules, and how people write it.
+
+    Attributes
+    ----------
+    name : str
+        The name it has in NumPy, where it has one.
+    forward : callable
+        ``forward(*arrays, **params) -> array``, plain NumPy.
+    rules : tuple of (callable or None)
+        One vjp for each input: ``rule(g, out, *arrays, **params)`` gives the cotangent of that
+        input; None for an input that has no gradient, such as labels.
+    each : callable or None
+        For any number of inputs: ``each(position, g, out, *arrays, **params)``.
+    broadcasts : bool
+        Whether inputs are stretched to a common shape, so that cotangents are summed back.
+    residual : bool
+        Whether `forward` returns ``(out, residual)``. The residual reaches the rules as a
+        keyword, so that the backward pass does not compute it again; it is None wherever the
+        rules are differentiated themselves, since a residual is a constant.
+    analytic : bool
+        Whether the forward pass and the rules may be evaluated on complex numbers.
+    symbol, formula : str
+        How it is drawn, and how it is written down: ``"÷"`` and ``"x / y"``.
+    derivatives : tuple of str
+        The rules as text, in the vocabulary of NumPy and this package.
+    """
+
+    name: str
+    forward: Callable[..., Any]
+    rules: tuple[Rule | None, ...]
+    each: Rule | None
+    broadcasts: bool
+    residual: bool
+    analytic: bool
+    symbol: str
+    formula: str
+    derivatives: tuple[str, ...]
+
+    def rule_for(self, position: int) -> Rule | None:
+        """Give the rule of one input."""
+        if self.each is None:
+            return self.rules[position]
+        return functools.partial(self.each, position)
+
+
+class Node:
+    """One call of a primitive: what a computed tensor remembers of how it came about.
+
+    It points at the inputs and never at the output: ownership runs backwards only, so a loss
+    that is dropped takes its graph along without help from the cyclic garbage collector.
+
+    Attributes
+    ----------
+    primitive : Primitive
+    inputs : tuple of (Tensor or Python number)
+        In the order of the operands, one entry for each occurrence.
+    values : tuple
+        The arrays of the inputs as they were when the call was made.
+    params : dict
+        The keyword arguments of the call.
+    residual : object
+        What the forward pass left for the rules, or None.
+    sequence : int
+        Grows with each call, so sorting by it puts a graph in order.
+    module_call : ModuleCall or None
+        The call of a network module that this one was part of.
+    """
+
+    __slots__ = (
+        "inputs",
+        "module_call",
+        "params",
+        "primitive",
+        "residual",
+        "sequence",
+        "values",
+    )
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        inputs: tuple[Any, ...],
+        values: tuple[Any, ...],
+        params: dict[str, Any],
+        residual: Any,
+        sequence: int,
+        module_call: ModuleCall | None,
+    ) -> None:
+        self.primitive = primitive
+        self.inputs = inputs
+        self.values = values
+        self.params = params
+        self.residual = residual
+        self.sequence = sequence
+        self.module_call = module_call
+
+    def __repr__(self) -> str:
+        return f"Node({self.primitive.name}, sequence={self.sequence})"
+
+
+class ModuleCall:
+    """One call of a network module, kept by the nodes that were recorded during it."""
+
+    __slots__ = ("module", "parent", "token")
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+        self.parent: ModuleCall | None = None
+
+    def __enter__(self) -> ModuleCall:
+        self.parent = _module_call.get()
+        self.token = _module_call.set(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        _module_call.reset(self.token)
+        del self.token
+
+
+@contextlib.contextmanager
+def _recording(switch: bool) -> Iterator[None]:
+    token = _is_recording.set(switch)
+    try:
+        yield
+    finally:
+        _is_recording.reset(token)
+
+
+def is_recording() -> bool:
+    """Tell whether operations are recorded in this thread or task."""
+    return _is_recording.get()
+
+
+def no_grad() -> contextlib.AbstractContextManager[None]:
+    """Switch recording off: inside, results have no graph and require no gradient.
+
+    It holds for this thread or asynchronous task alone, and ends with the block, also after an
+    exception. It serves as a decorator too.
+
+    Examples
+    --------
+    >>> import tinygrad_edu as tg
+    >>> x = tg.Tensor(2.0, requires_grad=True)
+    >>> with tg.no_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+    """
+    return _recording(False)
+
+
+def enable_grad() -> contextlib.AbstractContextManager[None]:
+    """Switch recording on again inside a block of `no_grad`."""
+    return _recording(True)
+
+
+def tick() -> int:
+    """Give the next number of the clock that orders calls, and writes into tensors."""
+    return next(_sequence)
+
+
+def primitive(
+    *rules: Rule | None,
+    each: Rule | None = None,
+    broadcasts: bool = False,
+    residual: bool = False,
+    analytic: bool = True,
+    symbol: str = "",
+    formula: str = "",
+    derivatives: tuple[str, ...] = (),
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare an operation: decorate its forward pass with its rules.
+
+    The parameters before the ``/`` in the signature of the forward pass are its arrays; the
+    others are metadata. Rules are pure, and written with operators, methods and functions that
+    arrays and tensors share, because they run on arrays in an ordinary backward pass and on
+    tensors where the gradient is differentiated again.
+
+    Parameters
+    ----------
+    *rules : callable or None
+        One for each array, ``rule(g, out, *arrays, **params)``.
+    each, broadcasts, residual, analytic, symbol, formula, derivatives
+        See `Primitive`.
+
+    Returns
+    -------
+    callable
+        The operation. On tensors it gives a tensor and records the call; on arrays alone it is
+        nothing but the forward pass, which is what lets rules use it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_edu import Tensor
+    >>> from tinygrad_edu.primitive import PRIMITIVES, primitive
+    >>> @primitive(lambda g, out, x: 3 * g * x**2, formula="x**3")
+    ... def cube(x, /):
+    ...     return x * x * x
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> cube(x).backward()
+    >>> x.grad
+    array(12.)
+    >>> del PRIMITIVES["cube"]
+    """
+
+    def declare(forward: Callable[..., Any]) -> Callable[..., Any]:
+        name = forward.__name__.lstrip("_")
+        parameters = inspect.signature(forward).parameters.values()
+        arity = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
+        positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        if each is None and len(rules) != arity:
+            raise TypeError(f"{name}: {arity} arrays stand before '/', but {len(rules)} rules")
+        declared = Primitive(
+            name, forward, rules, each, broadcasts, residual, analytic, symbol, formula, derivatives
+        )
+        PRIMITIVES[name] = declared
+
+        @functools.wraps(forward)
+        def operation(*inputs: Any, **params: Any) -> Any:
+            if each is None and len(inputs) > arity:
+                named = dict(zip(positional, inputs[arity:], strict=False))
+                if len(inputs) > arity + len(positional) or named.keys() & params:
+                    forward(*inputs, **params)  # raises the TypeError that Python words best
+                inputs, params = inputs[:arity], params | named
+            return _record(declared, inputs, params)
+
+        operation.primitive = declared  # type: ignore[attr-defined]
+        return operation
+
+    return declare
+
+
+def _record(primitive: Primitive, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Run the forward pass, and remember the call where a gradient may be asked of it."""
+    values: list[Any] = []
+    has_tensor = needs_grad = has_array = False
+    for value in inputs:
+        if isinstance(value, Tensor):
+            has_tensor = True
+            needs_grad = needs_grad or value._requires_grad
+            values.append(value._data)
+        else:
+            has_array = has_array or type(value) not in _PYTHON_NUMBERS
+            values.append(value)
+    if not has_tensor:
+        out = primitive.forward(*inputs, **params)
+        return out[0] if primitive.residual else out
+    if has_array:
+        # Copied, so that a later write into the caller's array cannot reach the graph.
+        inputs = tuple(
+            value if isinstance(value, Tensor) or type(value) in _PYTHON_NUMBERS else Tensor(value)
+            for value in inputs
+        )
+        values = [value._data if isinstance(value, Tensor) else value for value in inputs]
+    try:
+        out = primitive.forward(*values, **params)
+    except np.exceptions.AxisError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{primitive.name}: {error} (shapes {_shapes(values)})") from error
+    residual = None
+    if primitive.residual:
+        out, residual = out
+    if not needs_grad:
+        return Tensor._computed(out, None)
+    if not _is_recording.get():
+        # A view would change when the optimiser writes into the parameter that it looks at.
+        return Tensor._computed(out if out.base is None else out.copy(), None)
+    # A tuple, because Python's garbage collector soon stops looking at tuples of plain arrays.
+    saved = tuple(values)
+    node = Node(
+        primitive, inputs, saved, params or _NO_PARAMS, residual, next(_sequence), _module_call.get()
+    )
+    return Tensor._computed(out, node)
+
+
+def _shapes(values: list[Any]) -> str:
+    return " and ".join(str(np.shape(value)) for value in values)

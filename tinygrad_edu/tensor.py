@@ -1,0 +1,425 @@
+"""The Tensor: a NumPy array that remembers how it was computed.
+
+It holds data, its gradient and the node that made it, and lends the operations of `ops` a
+notation: operators and methods, one line each. Derivatives are taken in `autodiff.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .arrays import checked_array, locked_view
+from .errors import GradientError
+
+if TYPE_CHECKING:
+    from .primitive import Node
+
+__all__ = ["Operand", "Tensor"]
+
+Array: TypeAlias = NDArray[Any]
+Operand: TypeAlias = "Tensor | ArrayLike"
+Operation: TypeAlias = Callable[..., "Tensor"]
+
+
+class Tensor:
+    """An array that records the operations on it, so that gradients can flow back through them.
+
+    Parameters
+    ----------
+    data : array_like
+        Numbers. Python floats make float64; other dtypes are kept as NumPy would.
+    requires_grad : bool
+        Whether gradients with respect to this tensor are wanted. Floating dtypes only.
+    dtype : dtype, optional
+        Convert to this dtype.
+    name : str, optional
+        What to call it in pictures and messages.
+    copy : bool
+        True copies the data. False shares an array that need not be converted, and locks it
+        against writing, because a later write would make gradients wrong without a word.
+
+    Attributes
+    ----------
+    data : numpy.ndarray
+        The values, read-only. Assign a new array to change them.
+    grad : numpy.ndarray or None
+        The gradient, of the same shape and dtype, after `backward`; None where none was computed.
+    requires_grad : bool
+        Whether it takes part in differentiation.
+    node : Node or None
+        The operation that computed it; None for a leaf.
+    name : str or None
+
+    Raises
+    ------
+    TypeError
+        For text, objects and complex numbers, masked arrays, lists of tensors, and for integers
+        that are to require gradients.
+    ValueError
+        For ragged lists.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = (x * x).sum()
+    >>> y.backward()
+    >>> x.grad
+    array([2., 4.])
+    """
+
+    __slots__ = ("__weakref__", "_data", "_grad", "_requires_grad", "_written", "name", "node")
+
+    _data: Any  # an ndarray; a NumPy scalar where an operation gave one, which NumPy computes faster
+    _grad: Array | None
+    _requires_grad: bool
+    _written: int  # when its values last changed, on the clock of `primitive.tick`
+    name: str | None
+    node: Node | None
+
+    def __init__(
+        self,
+        data: Operand,
+        requires_grad: bool = False,
+        *,
+        dtype: DTypeLike | None = None,
+        name: str | None = None,
+        copy: bool = True,
+    ) -> None:
+        if isinstance(data, list | tuple) and any(isinstance(entry, Tensor) for entry in data):
+            raise TypeError("a Tensor is not made from a list of tensors; use stack([...])")
+        source = data._data if isinstance(data, Tensor) else data
+        self._data = checked_array(source, dtype, copy)
+        self._grad = None
+        self._written = 0
+        self.name = name
+        self.node = None
+        self._requires_grad = False
+        if requires_grad:
+            self.requires_grad = True
+
+    @classmethod
+    def _computed(cls, data: Any, node: Node | None) -> Tensor:
+        """Wrap the result of an operation, without the checks that a user's data need."""
+        tensor = _new(cls)
+        tensor._data = data
+        tensor._grad = None
+        tensor._requires_grad = node is not None
+        tensor._written = 0
+        tensor.name = None
+        tensor.node = node
+        return tensor
+
+    # What it holds -------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Array:
+        """The values, as a read-only array; assign to it to replace them all."""
+        return locked_view(self._data)
+
+    @data.setter
+    def data(self, values: ArrayLike) -> None:
+        self._refuse_unless_leaf("assigned to")
+        new = np.asarray(values)
+        if new.shape != self.shape:
+            raise ValueError(
+                f"data of shape {new.shape} cannot replace the data of {self._label()} of shape "
+                f"{self.shape}; make a new Tensor for another shape"
+            )
+        self._data = new.astype(self.dtype, casting="same_kind", copy=True)
+        self._written = primitive.tick()
+
+    @property
+    def grad(self) -> Array | None:
+        """The gradient, or None where none was computed."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, values: ArrayLike | None) -> None:
+        if values is None:
+            self._grad = None
+            return
+        new = np.asarray(values)
+        if new.shape != self.shape:
+            raise ValueError(
+                f"a gradient of shape {new.shape} does not fit {self._label()} of shape "
+                f"{self.shape}; a gradient has the shape of its tensor"
+            )
+        self._grad = new.astype(self.dtype, casting="same_kind", copy=True)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to it."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if self.node is not None and not wanted:
+            raise GradientError(
+                f"{self._label()} was computed from tensors that require gradients; "
+                "use .detach() for one that does not"
+            )
+        if wanted and self.dtype.kind != "f":
+            raise TypeError(
+                f"a tensor of dtype {self.dtype} cannot require gradients: only floating dtypes "
+                "can; write 3.0 for 3, or pass dtype=float"
+            )
+        self._requires_grad = bool(wanted)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size along each axis."""
+        return self._data.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the numbers."""
+        return self._data.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    def numpy(self) -> Array:
+        """Give the values as an array of the caller's own."""
+        return np.array(self._data)
+
+    def item(self) -> Any:
+        """Give the only element as a Python number; ValueError if there are more."""
+        if self.size != 1:
+            raise ValueError(f"item() needs one element, but {self._label()} has {self.size}")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """Give the values as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def detach(self) -> Tensor:
+        """Give a tensor of the same values that no gradient flows through."""
+        return Tensor(self._data, name=self.name)
+
+    def __repr__(self) -> str:
+        text = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")
+        extras = "" if self.dtype == np.float64 else f", dtype={self.dtype}"
+        if self.node is not None:
+            extras += f", from={self.node.primitive.name}"
+        elif self._requires_grad:
+            extras += ", requires_grad=True"
+        return f"Tensor({text}{extras}{f', name={self.name!r}' if self.name else ''})"
+
+    def _label(self) -> str:
+        """What to call it in a message."""
+        if self.name:
+            return f"tensor {self.name!r}"
+        return "a leaf tensor" if self.node is None else f"the result of {self.node.primitive.name}"
+
+    def _refuse_unless_leaf(self, what: str) -> None:
+        if self.node is not None:
+            raise GradientError(
+                f"{self._label()} cannot be {what}: it follows from its inputs; change those, "
+                "or .detach() it"
+            )
+
+    def _subtract_in_place(self, change: Array) -> None:
+        """Let an optimiser step; the clock tells graphs that used the old values."""
+        self._data -= change
+        self._written = primitive.tick()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.node is not None:
+            raise TypeError(f"{self._label()} cannot be copied or pickled; detach() it first")
+        return _restored, (np.array(self._data), self._requires_grad, self.name, self._grad)
+
+    # Differentiation -----------------------------------------------------------------------
+
+    def backward(self, gradient: ArrayLike | None = None, *, keep_interior: bool = True) -> None:
+        """Compute the gradients of this tensor with respect to all it was computed from.
+
+        They arrive in `.grad`: added to what is there on leaves, fresh on the tensors between.
+
+        Parameters
+        ----------
+        gradient : array_like, optional
+            The cotangent to start from, of this tensor's shape; 1 for a single element.
+        keep_interior : bool
+            Whether the tensors between keep their gradients, to be looked at.
+
+        Raises
+        ------
+        GradientError
+            If it has several elements and no `gradient`, if it requires no gradient, or if a
+            value on the way was changed since.
+        ValueError
+            If `gradient` has another shape.
+        """
+        autodiff.backward(self, gradient, keep_interior=keep_interior)
+
+    # NumPy's protocols ---------------------------------------------------------------------
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
+            return np.array(self._data, dtype=dtype)
+        return locked_view(self._data)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return numpy_protocol.call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return numpy_protocol.call_function(function, args, kwargs)
+
+    # Operators and methods ------------------------------------------------------------------
+    # They are the operations of `ops` themselves, put in place at the bottom of this file.
+
+    if TYPE_CHECKING:
+        __add__: Operation
+        __sub__: Operation
+        __mul__: Operation
+        __truediv__: Operation
+        __pow__: Operation
+        __matmul__: Operation
+        __neg__: Operation
+        __abs__: Operation
+        __getitem__: Operation
+        absolute: Operation
+        astype: Operation
+        clip: Operation
+        exp: Operation
+        log: Operation
+        max: Operation
+        mean: Operation
+        min: Operation
+        relu: Operation
+        sigmoid: Operation
+        sqrt: Operation
+        square: Operation
+        squeeze: Operation
+        sum: Operation
+        swapaxes: Operation
+        tanh: Operation
+        var: Operation
+
+    def __radd__(self, other: Operand) -> Tensor:
+        return ops.add(other, self)
+
+    def __rsub__(self, other: Operand) -> Tensor:
+        return ops.subtract(other, self)
+
+    def __rmul__(self, other: Operand) -> Tensor:
+        return ops.multiply(other, self)
+
+    def __rtruediv__(self, other: Operand) -> Tensor:
+        return ops.divide(other, self)
+
+    def __rpow__(self, other: Operand) -> Tensor:
+        return ops.power(other, self)
+
+    def __rmatmul__(self, other: Operand) -> Tensor:
+        return ops.matmul(other, self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """Same elements, other shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
+        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Reverse the axes, or put them in the order given."""
+        return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+
+    @property
+    def T(self) -> Tensor:
+        """The axes reversed."""
+        return ops.transpose(self)
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
+        return ops.swapaxes(self, -1, -2)
+
+    def argmax(self, axis: int | None = None) -> Any:
+        """Index of the largest element, as a plain array: it has no derivative."""
+        return np.argmax(self._data, axis=axis)
+
+    # Comparisons are elementwise and give plain boolean arrays; hashing is by identity.
+
+    def __eq__(self, other: object) -> Array:  # type: ignore[override]
+        return numpy_protocol.call_ufunc(np.equal, "__call__", (self, other), {})
+
+    def __ne__(self, other: object) -> Array:  # type: ignore[override]
+        return numpy_protocol.call_ufunc(np.not_equal, "__call__", (self, other), {})
+
+    def __lt__(self, other: Operand) -> Array:
+        return numpy_protocol.call_ufunc(np.less, "__call__", (self, other), {})
+
+    def __le__(self, other: Operand) -> Array:
+        return numpy_protocol.call_ufunc(np.less_equal, "__call__", (self, other), {})
+
+    def __gt__(self, other: Operand) -> Array:
+        return numpy_protocol.call_ufunc(np.greater, "__call__", (self, other), {})
+
+    def __ge__(self, other: Operand) -> Array:
+        return numpy_protocol.call_ufunc(np.greater_equal, "__call__", (self, other), {})
+
+    __hash__ = object.__hash__
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: object) -> bool:
+        return bool(np.any(self == value))
+
+    def __bool__(self) -> bool:
+        return bool(self._single("bool"))
+
+    def __float__(self) -> float:
+        return float(self._single("float"))
+
+    def __int__(self) -> int:
+        return int(self._single("int"))
+
+    def _single(self, kind: str) -> Any:
+        if self.size != 1:
+            error = ValueError if kind == "bool" else TypeError
+            raise error(f"{kind}() needs one element, but {self._label()} has {self.size}")
+        return self._data.item()
+
+
+_new = object.__new__
+
+
+def _restored(
+    data: Array, requires_grad: bool, name: str | None, grad: Array | None
+) -> Tensor:
+    """Rebuild a leaf from what `Tensor.__reduce__` gave."""
+    tensor = Tensor(data, requires_grad, name=name, copy=False)
+    tensor.grad = grad
+    return tensor
+
+
+# The one import circle of the project: a Tensor's operators are operations, and operations make
+# Tensors. It is closed here, after the class exists, so that either side finds the other whole.
+from . import autodiff, numpy_protocol, ops, primitive  # noqa: E402
+
+for _method in ("absolute", "astype", "clip", "exp", "log", "max", "mean", "min", "relu", "sigmoid",
+                "sqrt", "square", "squeeze", "sum", "swapaxes", "tanh", "var"):
+    setattr(Tensor, _method, getattr(ops, _method))
+for _method, _operation in {
+    "__add__": ops.add, "__sub__": ops.subtract, "__mul__": ops.multiply,
+    "__truediv__": ops.divide, "__pow__": ops.power, "__matmul__": ops.matmul,
+    "__neg__": ops.negative, "__abs__": ops.absolute, "__getitem__": ops.getitem,
+}.items():
+    setattr(Tensor, _method, _operation)
