@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import DTypeLike, NDArray
 
-from tinygrad_edu import Tensor, relu, sigmoid, tanh
+from tinygrad_edu import Tensor, linear, matmul, relu, sigmoid, tanh
 
 from .initializers import he_normal
 from .module import Module
@@ -72,8 +72,9 @@ class Linear(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Map a batch of shape (..., inputs) to one of shape (..., outputs)."""
-        product: Tensor = x @ self.weight
-        return product if self.bias is None else product + self.bias
+        if self.bias is None:
+            return matmul(x, self.weight)  # type: ignore[no-any-return]
+        return linear(x, self.weight, self.bias)  # type: ignore[no-any-return]
 
     def describe(self) -> str:
         """Give ``inputs -> outputs``."""

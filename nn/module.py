@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_edu import Tensor
-from tinygrad_edu.primitive import ModuleCall
+from tinygrad_edu.primitive import enter_module, leave_module
 
 __all__ = ["Module"]
 
@@ -54,8 +54,11 @@ class Module:
 
     def __call__(self, *inputs: Any) -> Any:
         """Compute the outputs, and let the graph know which module is computing."""
-        with ModuleCall(self):
+        token = enter_module(self)
+        try:
             return self.forward(*inputs)
+        finally:
+            leave_module(token)
 
     # Its parts -----------------------------------------------------------------------------
 

@@ -85,6 +85,7 @@ class SGD:
         self.nesterov = nesterov
         self.weight_decay = weight_decay
         self._velocity: list[NDArray[Any] | None] = [None] * len(self.params)
+        self._rates: tuple[float, list[NDArray[Any]]] | None = None
         self._scratch = [np.empty(parameter.shape, parameter.dtype) for parameter in self.params]
 
     def zero_grad(self) -> None:
@@ -100,16 +101,23 @@ class SGD:
         GradientError
             If no parameter has a gradient.
         """
-        if all(parameter._grad is None for parameter in self.params):
-            raise GradientError("step() found no gradients; call loss.backward() before it")
+        if self._rates is None or self.lr != self._rates[0]:
+            # As arrays of the parameters' dtypes: NumPy converts a Python number at every call.
+            self._rates = (self.lr, [np.array(self.lr, p.dtype) for p in self.params])
+        rates = self._rates[1]
+        adjusted = bool(self.weight_decay or self.momentum)
+        found = False
         for position, parameter in enumerate(self.params):
             gradient = parameter._grad
             if gradient is None:
                 continue
-            if self.weight_decay or self.momentum:
+            found = True
+            if adjusted:
                 gradient = self._direction(position, parameter, gradient)
-            change = np.multiply(gradient, self.lr, out=self._scratch[position])
-            parameter._subtract_in_place(change)
+            scratch = self._scratch[position]
+            parameter._subtract_in_place(np.multiply(gradient, rates[position], scratch))
+        if not found:
+            raise GradientError("step() found no gradients; call loss.backward() before it")
 
     def _direction(self, position: int, parameter: Tensor, gradient: Any) -> Any:
         """Turn a gradient into the direction of the step."""

@@ -7,6 +7,7 @@ beside the operation, in `ops`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import Any, overload
@@ -53,9 +54,7 @@ def graph_order(*outputs: Tensor) -> list[Tensor]:
     order = [tensor for tensor in dict.fromkeys(outputs) if tensor.node is not None]
     found = set(order)
     for tensor in order:  # grows while it is walked
-        node = tensor.node
-        assert node is not None
-        for value in node.inputs:
+        for value in tensor.node.inputs:  # type: ignore[union-attr]
             if isinstance(value, Tensor) and value.node is not None and value not in found:
                 found.add(value)
                 order.append(value)
@@ -130,15 +129,15 @@ def _apply_chain_rule(
             out, values, residual = tensor._data, node.values, node.residual
         if primitive.residual:
             params = {**params, "residual": residual}
-        for position, source in enumerate(node.inputs):
+        sequence = node.sequence
+        for source, rule in zip(node.inputs, primitive.rules or primitive.rules_for(node)):
             if not isinstance(source, Tensor):
                 continue
-            if source._written > node.sequence:
+            if source._written > sequence:
                 raise _modified(source, node)
-            if not source._requires_grad or (leading is not None and source not in leading):
+            if rule is None or not source._requires_grad:
                 continue
-            rule = primitive.rule_for(position)
-            if rule is None:
+            if leading is not None and source not in leading:
                 continue
             contribution = rule(g, out, *values, **params)
             if create_graph and not isinstance(contribution, Tensor):
@@ -169,10 +168,10 @@ def _leading_to(order: list[Tensor], wanted: Collection[Tensor]) -> set[Tensor]:
 def _summed_back(contribution: Any, source: Tensor, node: Node) -> Any:
     """Undo the broadcasting of an input, or say whose rule is wrong."""
     if node.primitive.broadcasts:
-        try:
-            return sum_to(contribution, source.shape)
-        except ValueError:
-            pass
+        with contextlib.suppress(ValueError):
+            if isinstance(contribution, Tensor):
+                return sum_to(contribution, source.shape)
+            return sum_to.primitive.forward(contribution, source.shape)
     raise GradientError(
         f"the rule of {node.primitive.name} gave a cotangent of shape {contribution.shape} for an "
         f"input of shape {source.shape}; a cotangent has the shape of its input"
@@ -214,7 +213,8 @@ def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = Fals
                 f"an output of shape {output.shape} has no single gradient; pass gradient= of "
                 "that shape, or reduce it to one number, for example with .sum()"
             )
-        return np.ones(output.shape, output.dtype)
+        one = output.dtype.type(1)
+        return one if output.ndim == 0 else np.full(output.shape, one)
     if np.shape(gradient) != output.shape:
         raise ValueError(
             f"gradient has shape {np.shape(gradient)}, but the output has shape {output.shape}; "

@@ -11,14 +11,14 @@ import contextlib
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from .tensor import Tensor
+from .tensor import Tensor, _computed
 
 __all__ = ["PRIMITIVES", "ModuleCall", "Node", "Primitive", "enable_grad", "no_grad", "primitive"]
 
@@ -79,11 +79,11 @@ class Primitive:
     formula: str
     derivatives: tuple[str, ...]
 
-    def rule_for(self, position: int) -> Rule | None:
-        """Give the rule of one input."""
+    def rules_for(self, node: Node) -> Sequence[Rule | None]:
+        """Give the rules of the inputs of one call, however many it has."""
         if self.each is None:
-            return self.rules[position]
-        return functools.partial(self.each, position)
+            return self.rules
+        return [functools.partial(self.each, position) for position in range(len(node.inputs))]
 
 
 class Node:
@@ -144,20 +144,11 @@ class Node:
 class ModuleCall:
     """One call of a network module, kept by the nodes that were recorded during it."""
 
-    __slots__ = ("module", "parent", "token")
+    __slots__ = ("module", "parent")
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: Any, parent: ModuleCall | None) -> None:
         self.module = module
-        self.parent: ModuleCall | None = None
-
-    def __enter__(self) -> ModuleCall:
-        self.parent = _module_call.get()
-        self.token = _module_call.set(self)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        _module_call.reset(self.token)
-        del self.token
+        self.parent = parent
 
 
 @contextlib.contextmanager
@@ -167,6 +158,14 @@ def _recording(switch: bool) -> Iterator[None]:
         yield
     finally:
         _is_recording.reset(token)
+
+
+def enter_module(module: Any) -> Token[ModuleCall | None]:
+    """Let the nodes recorded from here on know which module is computing; see `leave_module`."""
+    return _module_call.set(ModuleCall(module, _module_call.get()))
+
+
+leave_module = _module_call.reset
 
 
 def is_recording() -> bool:
@@ -277,14 +276,16 @@ def primitive(
 def _record(primitive: Primitive, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run the forward pass, and remember the call where a gradient may be asked of it."""
     values: list[Any] = []
-    has_tensor = needs_grad = has_array = False
+    needs_grad = has_tensor = has_array = False
     for value in inputs:
         if isinstance(value, Tensor):
             has_tensor = True
-            needs_grad = needs_grad or value._requires_grad
+            if value._requires_grad:
+                needs_grad = True
             values.append(value._data)
         else:
-            has_array = has_array or type(value) not in _PYTHON_NUMBERS
+            if type(value) not in _PYTHON_NUMBERS:
+                has_array = True
             values.append(value)
     if not has_tensor:
         out = primitive.forward(*inputs, **params)
@@ -306,16 +307,16 @@ def _record(primitive: Primitive, inputs: tuple[Any, ...], params: dict[str, Any
     if primitive.residual:
         out, residual = out
     if not needs_grad:
-        return Tensor._computed(out, None)
+        return _computed(out, None)
     if not _is_recording.get():
         # A view would change when the optimiser writes into the parameter that it looks at.
-        return Tensor._computed(out if out.base is None else out.copy(), None)
+        return _computed(out if out.base is None else out.copy(), None)
     # A tuple, because Python's garbage collector soon stops looking at tuples of plain arrays.
     saved = tuple(values)
     node = Node(
         primitive, inputs, saved, params or _NO_PARAMS, residual, next(_sequence), _module_call.get()
     )
-    return Tensor._computed(out, node)
+    return _computed(out, node)
 
 
 def _shapes(values: list[Any]) -> str:

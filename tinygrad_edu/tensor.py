@@ -102,18 +102,6 @@ class Tensor:
         if requires_grad:
             self.requires_grad = True
 
-    @classmethod
-    def _computed(cls, data: Any, node: Node | None) -> Tensor:
-        """Wrap the result of an operation, without the checks that a user's data need."""
-        tensor = _new(cls)
-        tensor._data = data
-        tensor._grad = None
-        tensor._requires_grad = node is not None
-        tensor._written = 0
-        tensor.name = None
-        tensor.node = node
-        return tensor
-
     # What it holds -------------------------------------------------------------------------
 
     @property
@@ -232,7 +220,7 @@ class Tensor:
 
     def _subtract_in_place(self, change: Array) -> None:
         """Let an optimiser step; the clock tells graphs that used the old values."""
-        self._data -= change
+        np.subtract(self._data, change, self._data)
         self._written = primitive.tick()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -399,6 +387,18 @@ class Tensor:
 
 
 _new = object.__new__
+
+
+def _computed(data: Any, node: Node | None) -> Tensor:
+    """Wrap the result of an operation, without the checks that a user's data need."""
+    tensor = _new(Tensor)
+    tensor._data = data
+    tensor._grad = None
+    tensor._requires_grad = node is not None
+    tensor._written = 0
+    tensor.name = None
+    tensor.node = node
+    return tensor
 
 
 def _restored(

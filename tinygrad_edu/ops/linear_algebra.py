@@ -1,4 +1,4 @@
-"""Products of matrices."""
+"""Products of matrices, and the affine map that a layer of a network is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ..primitive import primitive
 
-__all__ = ["matmul"]
+__all__ = ["linear", "matmul"]
 
 
 def _matmul_left(g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -45,3 +45,51 @@ def matmul(x: Any, y: Any, /) -> Any:
     Tensor([[11.]])
     """
     return np.matmul(x, y)
+
+
+def _rows(x: Any) -> Any:
+    """See stacked batches, or a single sample, as one batch."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+@primitive(
+    lambda g, out, x, weight, bias: g @ weight.mT,
+    lambda g, out, x, weight, bias: _rows(x).mT @ _rows(g),
+    lambda g, out, x, weight, bias: np.add.reduce(_rows(g), axis=0),
+    symbol="@ +",
+    formula="x @ weight + bias",
+    derivatives=("g @ weight.mT", "x.mT @ g", "sum(g, axis=0)"),
+)
+def linear(x: Any, weight: Any, bias: Any, /) -> Any:
+    """Affine map ``x @ weight + bias``: what a layer computes before its activation.
+
+    One operation instead of two, because it is where a network spends its time: the product is
+    not copied to add the bias, and there is one call less to record and to walk back through.
+
+    Parameters
+    ----------
+    x : array_like, shape (..., inputs)
+        A sample, a batch, or stacked batches.
+    weight : array_like, shape (inputs, outputs)
+        The matrix.
+    bias : array_like, shape (outputs,)
+        Added to every row.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, linear
+    >>> linear([[1.0, 2.0]], Tensor([[3.0], [4.0]]), Tensor([0.5]))
+    Tensor([[11.5]])
+    """
+    if weight.ndim != 2 or bias.shape != weight.shape[1:]:
+        raise ValueError("expected a weight of shape (inputs, outputs) and a bias (outputs,)")
+    product = np.matmul(x, weight)
+    if product.dtype != bias.dtype:
+        return product + bias
+    product += bias
+    return product

@@ -30,7 +30,9 @@ def _check_labels(logits: Any, labels: Any) -> None:
     if not len(labels):
         raise ValueError("softmax_cross_entropy: a batch of no rows has no average loss")
     classes = logits.shape[1]
-    if np.minimum.reduce(labels) < 0 or np.maximum.reduce(labels) >= classes:
+    # Read as unsigned, a negative label is larger than any class: one pass finds both faults.
+    unsigned = labels.astype(np.int64, copy=False).view(np.uint64)
+    if unsigned[unsigned.argmax()] >= classes:  # argmax is much quicker than max on a batch
         row = int(np.argmax((labels < 0) | (labels >= classes)))
         raise ValueError(
             f"softmax_cross_entropy: label {labels[row]} in row {row}; with {classes} logits "
@@ -83,14 +85,16 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     """
     logits, labels = np.asarray(logits), np.asarray(labels)
     _check_labels(logits, labels)
-    rows = np.arange(len(labels))
+    rows, classes = logits.shape
     shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
     delta = np.exp(shifted)
     total = np.add.reduce(delta, axis=1, keepdims=True)
-    losses = np.log(total[:, 0]) - shifted[rows, labels]
     delta /= total
-    delta[rows, labels] -= 1
-    return np.add.reduce(losses) / len(labels), delta
+    # The place of each row's label in the flattened logits: much quicker than a pair of indices.
+    chosen = np.arange(0, rows * classes, classes) + labels
+    losses = np.log(total[:, 0]) - shifted.take(chosen)
+    delta.reshape(-1)[chosen] -= 1
+    return np.add.reduce(losses) / rows, delta
 
 
 def _check_targets(logits: Any, targets: Any) -> None:

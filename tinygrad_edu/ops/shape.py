@@ -130,11 +130,11 @@ def sum_to(x: Any, /, shape: tuple[int, ...]) -> Any:
            [3.]])
     """
     added = x.ndim - len(shape)
-    kept = x.shape[max(added, 0) :]
+    kept = x.shape[added:] if added >= 0 else ()
+    if kept == shape:
+        return np.add.reduce(x, axis=0 if added == 1 else tuple(range(added)))
     if added < 0 or any(n not in (1, m) for n, m in zip(shape, kept, strict=True)):
         raise ValueError(f"sum_to: shape {shape} does not broadcast to {x.shape}")
-    if kept == shape:
-        return np.add.reduce(x, axis=tuple(range(added)))
     axes = [i + added for i, (n, m) in enumerate(zip(shape, kept, strict=True)) if n != m]
     return np.add.reduce(x, axis=(*range(added), *axes)).reshape(shape)
 
