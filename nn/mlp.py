@@ -28,7 +28,7 @@ def check_structure(structure: Sequence[int]) -> tuple[int, ...]:
     ValueError
         If there are fewer than two, or one is below 1.
     """
-    if isinstance(structure, str) or not isinstance(structure, Sequence | np.ndarray):
+    if not isinstance(structure, list | tuple | np.ndarray):
         raise TypeError(
             f"structure must be a list of layer widths such as [784, 128, 10], got {structure!r}"
         )

@@ -6,6 +6,7 @@ gradients back through it. This file lists the public names and holds nothing el
 
 from .tensor import Tensor  # isort: skip  (first: it closes the circle with the operations)
 from .autodiff import grad
+from .checking import GradientCheck, check_gradients
 from .errors import GradientError
 from .ops import *  # noqa: F403
 from .ops import __all__ as _operations
@@ -13,4 +14,13 @@ from .primitive import enable_grad, no_grad
 
 __version__ = "0.1.0"
 
-__all__ = ["GradientError", "Tensor", "enable_grad", "grad", "no_grad", *_operations]
+__all__ = [
+    "GradientCheck",
+    "GradientError",
+    "Tensor",
+    "check_gradients",
+    "enable_grad",
+    "grad",
+    "no_grad",
+]
+__all__ += _operations

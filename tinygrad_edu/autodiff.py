@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from .errors import GradientError
 from .ops.shape import sum_to
 from .primitive import Node, enable_grad
-from .tensor import Array, Tensor
+from .tensor import Tensor, _computed
 
 __all__ = ["grad", "graph_order", "pull_back"]
 
@@ -130,7 +130,8 @@ def _apply_chain_rule(
         if primitive.residual:
             params = {**params, "residual": residual}
         sequence = node.sequence
-        for source, rule in zip(node.inputs, primitive.rules or primitive.rules_for(node)):
+        rules = primitive.rules or primitive.rules_for(len(node.inputs))
+        for source, rule in zip(node.inputs, rules, strict=True):
             if not isinstance(source, Tensor):
                 continue
             if source._written > sequence:
@@ -141,7 +142,7 @@ def _apply_chain_rule(
                 continue
             contribution = rule(g, out, *values, **params)
             if create_graph and not isinstance(contribution, Tensor):
-                contribution = Tensor(contribution)
+                contribution = _computed(contribution, None)
             data = source._data
             if contribution.shape != data.shape:
                 contribution = _summed_back(contribution, source, node)
@@ -312,7 +313,7 @@ def grad(
     targets = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     cotangent = _starting_cotangent(output, gradient, create_graph)
     if create_graph and not isinstance(cotangent, Tensor):
-        cotangent = Tensor(cotangent)
+        cotangent = _computed(cotangent, None)
     gradients = pull_back(output, cotangent, set(targets), create_graph)
     for position, target in enumerate(targets):
         if target not in gradients and not allow_unused:

@@ -22,24 +22,20 @@ DIFFERENTIABLE: dict[Any, Callable[..., Any]] = {
 }
 """NumPy's functions, and the operations that stand in for them."""
 
-REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
-    np.add: ops.sum,
-    np.maximum: ops.max,
-    np.minimum: ops.min,
-}
+REDUCTIONS = {np.add: "sum", np.maximum: "max", np.minimum: "min"}
 """What ``ufunc.reduce`` stands for."""
 
-_PLAIN_NAMES = """
-    equal not_equal less less_equal greater greater_equal logical_and logical_or logical_not
-    logical_xor isnan isinf isfinite signbit sign floor ceil trunc rint spacing
-    argmax argmin argsort argwhere nonzero count_nonzero searchsorted any all
-    array_equal array_equiv allclose isclose shape ndim size around round fix
-    zeros_like ones_like empty_like full_like result_type can_cast min_scalar_type
-    may_share_memory shares_memory iscomplexobj isrealobj isscalar array_repr array_str
-    array2string savetxt save copyto histogram unique bincount digitize flatnonzero
-""".split()
+_PLAIN_NAMES = (
+    "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_not "
+    "logical_xor isnan isinf isfinite signbit sign floor ceil trunc rint spacing "
+    "argmax argmin argsort argwhere nonzero count_nonzero searchsorted any all "
+    "array_equal array_equiv allclose isclose shape ndim size around round fix "
+    "zeros_like ones_like empty_like full_like result_type can_cast min_scalar_type "
+    "may_share_memory shares_memory iscomplexobj isrealobj isscalar array_repr array_str "
+    "array2string savetxt save copyto histogram unique bincount digitize flatnonzero"
+)
 
-PLAIN = {getattr(np, name) for name in _PLAIN_NAMES if hasattr(np, name)}
+PLAIN = {getattr(np, name) for name in _PLAIN_NAMES.split() if hasattr(np, name)}
 """NumPy's functions whose derivative is zero or does not exist: they give plain arrays."""
 
 
@@ -65,7 +61,7 @@ def call_ufunc(
             return ufunc(*_plain(inputs), **kwargs)
     if method == "reduce" and ufunc in REDUCTIONS:
         # NumPy's default differs here: reduce takes the first axis, sum takes all.
-        return REDUCTIONS[ufunc](*inputs, **{"axis": 0, **kwargs})
+        return getattr(ops, REDUCTIONS[ufunc])(*inputs, **{"axis": 0, **kwargs})
     call = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     raise _no_rule(call)
 
@@ -101,5 +97,3 @@ def _no_rule(call: str) -> TypeError:
         f"np.{call.lstrip('.')} has no derivative rule here; for its plain value use "
         "np.asarray(tensor), or build it from operations that tinygrad_edu lists"
     )
-
-

@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 
@@ -79,11 +79,19 @@ class Primitive:
     formula: str
     derivatives: tuple[str, ...]
 
-    def rules_for(self, node: Node) -> Sequence[Rule | None]:
-        """Give the rules of the inputs of one call, however many it has."""
+    def rules_for(self, count: int) -> Sequence[Rule | None]:
+        """Give the rules of a call with so many inputs."""
         if self.each is None:
             return self.rules
-        return [functools.partial(self.each, position) for position in range(len(node.inputs))]
+        return [functools.partial(self.each, position) for position in range(count)]
+
+
+class Operation(Protocol):
+    """A declared operation, as people call it."""
+
+    primitive: Primitive
+
+    def __call__(self, *inputs: Any, **params: Any) -> Any: ...
 
 
 class Node:
@@ -210,7 +218,7 @@ def primitive(
     symbol: str = "",
     formula: str = "",
     derivatives: tuple[str, ...] = (),
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Callable[..., Any]], Operation]:
     """Declare an operation: decorate its forward pass with its rules.
 
     The parameters before the ``/`` in the signature of the forward pass are its arrays; the
@@ -246,7 +254,7 @@ def primitive(
     >>> del PRIMITIVES["cube"]
     """
 
-    def declare(forward: Callable[..., Any]) -> Callable[..., Any]:
+    def declare(forward: Callable[..., Any]) -> Operation:
         name = forward.__name__.lstrip("_")
         parameters = inspect.signature(forward).parameters.values()
         arity = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
@@ -268,7 +276,7 @@ def primitive(
             return _record(declared, inputs, params)
 
         operation.primitive = declared  # type: ignore[attr-defined]
-        return operation
+        return cast("Operation", operation)
 
     return declare
 
@@ -314,7 +322,13 @@ def _record(primitive: Primitive, inputs: tuple[Any, ...], params: dict[str, Any
     # A tuple, because Python's garbage collector soon stops looking at tuples of plain arrays.
     saved = tuple(values)
     node = Node(
-        primitive, inputs, saved, params or _NO_PARAMS, residual, next(_sequence), _module_call.get()
+        primitive,
+        inputs,
+        saved,
+        params or _NO_PARAMS,
+        residual,
+        next(_sequence),
+        _module_call.get(),
     )
     return _computed(out, node)
 

@@ -6,7 +6,7 @@ notation: operators and methods, one line each. Derivatives are taken in `autodi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .arrays import checked_array, locked_view
 from .errors import GradientError
+from .notation import Notation, attach
 
 if TYPE_CHECKING:
     from .primitive import Node
@@ -22,10 +23,9 @@ __all__ = ["Operand", "Tensor"]
 
 Array: TypeAlias = NDArray[Any]
 Operand: TypeAlias = "Tensor | ArrayLike"
-Operation: TypeAlias = Callable[..., "Tensor"]
 
 
-class Tensor:
+class Tensor(Notation):
     """An array that records the operations on it, so that gradients can flow back through them.
 
     Parameters
@@ -74,7 +74,9 @@ class Tensor:
 
     __slots__ = ("__weakref__", "_data", "_grad", "_requires_grad", "_written", "name", "node")
 
-    _data: Any  # an ndarray; a NumPy scalar where an operation gave one, which NumPy computes faster
+    _data: (
+        Any  # an ndarray; a NumPy scalar where an operation gave one, which NumPy computes faster
+    )
     _grad: Array | None
     _requires_grad: bool
     _written: int  # when its values last changed, on the clock of `primitive.tick`
@@ -265,75 +267,8 @@ class Tensor:
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return numpy_protocol.call_function(function, args, kwargs)
 
-    # Operators and methods ------------------------------------------------------------------
-    # They are the operations of `ops` themselves, put in place at the bottom of this file.
-
-    if TYPE_CHECKING:
-        __add__: Operation
-        __sub__: Operation
-        __mul__: Operation
-        __truediv__: Operation
-        __pow__: Operation
-        __matmul__: Operation
-        __neg__: Operation
-        __abs__: Operation
-        __getitem__: Operation
-        absolute: Operation
-        astype: Operation
-        clip: Operation
-        exp: Operation
-        log: Operation
-        max: Operation
-        mean: Operation
-        min: Operation
-        relu: Operation
-        sigmoid: Operation
-        sqrt: Operation
-        square: Operation
-        squeeze: Operation
-        sum: Operation
-        swapaxes: Operation
-        tanh: Operation
-        var: Operation
-
-    def __radd__(self, other: Operand) -> Tensor:
-        return ops.add(other, self)
-
-    def __rsub__(self, other: Operand) -> Tensor:
-        return ops.subtract(other, self)
-
-    def __rmul__(self, other: Operand) -> Tensor:
-        return ops.multiply(other, self)
-
-    def __rtruediv__(self, other: Operand) -> Tensor:
-        return ops.divide(other, self)
-
-    def __rpow__(self, other: Operand) -> Tensor:
-        return ops.power(other, self)
-
-    def __rmatmul__(self, other: Operand) -> Tensor:
-        return ops.matmul(other, self)
-
-    def __pos__(self) -> Tensor:
-        return self
-
-    def reshape(self, *shape: Any) -> Tensor:
-        """Same elements, other shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
-        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """Reverse the axes, or put them in the order given."""
-        return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
-
-    @property
-    def T(self) -> Tensor:
-        """The axes reversed."""
-        return ops.transpose(self)
-
-    @property
-    def mT(self) -> Tensor:
-        """The last two axes exchanged."""
-        return ops.swapaxes(self, -1, -2)
+    # Comparisons and conversions -----------------------------------------------------------
+    # The operators and methods that record are attached at the bottom of this file.
 
     def argmax(self, axis: int | None = None) -> Any:
         """Index of the largest element, as a plain array: it has no derivative."""
@@ -342,22 +277,22 @@ class Tensor:
     # Comparisons are elementwise and give plain boolean arrays; hashing is by identity.
 
     def __eq__(self, other: object) -> Array:  # type: ignore[override]
-        return numpy_protocol.call_ufunc(np.equal, "__call__", (self, other), {})
+        return _compared(np.equal, self, other)
 
     def __ne__(self, other: object) -> Array:  # type: ignore[override]
-        return numpy_protocol.call_ufunc(np.not_equal, "__call__", (self, other), {})
+        return _compared(np.not_equal, self, other)
 
     def __lt__(self, other: Operand) -> Array:
-        return numpy_protocol.call_ufunc(np.less, "__call__", (self, other), {})
+        return _compared(np.less, self, other)
 
     def __le__(self, other: Operand) -> Array:
-        return numpy_protocol.call_ufunc(np.less_equal, "__call__", (self, other), {})
+        return _compared(np.less_equal, self, other)
 
     def __gt__(self, other: Operand) -> Array:
-        return numpy_protocol.call_ufunc(np.greater, "__call__", (self, other), {})
+        return _compared(np.greater, self, other)
 
     def __ge__(self, other: Operand) -> Array:
-        return numpy_protocol.call_ufunc(np.greater_equal, "__call__", (self, other), {})
+        return _compared(np.greater_equal, self, other)
 
     __hash__ = object.__hash__
 
@@ -401,9 +336,13 @@ def _computed(data: Any, node: Node | None) -> Tensor:
     return tensor
 
 
-def _restored(
-    data: Array, requires_grad: bool, name: str | None, grad: Array | None
-) -> Tensor:
+def _compared(ufunc: np.ufunc, left: Any, right: Any) -> Array:
+    """Compare element by element, without recording."""
+    result: Array = numpy_protocol.call_ufunc(ufunc, "__call__", (left, right), {})
+    return result
+
+
+def _restored(data: Array, requires_grad: bool, name: str | None, grad: Array | None) -> Tensor:
     """Rebuild a leaf from what `Tensor.__reduce__` gave."""
     tensor = Tensor(data, requires_grad, name=name, copy=False)
     tensor.grad = grad
@@ -414,12 +353,4 @@ def _restored(
 # Tensors. It is closed here, after the class exists, so that either side finds the other whole.
 from . import autodiff, numpy_protocol, ops, primitive  # noqa: E402
 
-for _method in ("absolute", "astype", "clip", "exp", "log", "max", "mean", "min", "relu", "sigmoid",
-                "sqrt", "square", "squeeze", "sum", "swapaxes", "tanh", "var"):
-    setattr(Tensor, _method, getattr(ops, _method))
-for _method, _operation in {
-    "__add__": ops.add, "__sub__": ops.subtract, "__mul__": ops.multiply,
-    "__truediv__": ops.divide, "__pow__": ops.power, "__matmul__": ops.matmul,
-    "__neg__": ops.negative, "__abs__": ops.absolute, "__getitem__": ops.getitem,
-}.items():
-    setattr(Tensor, _method, _operation)
+attach(Tensor, ops)

@@ -35,7 +35,7 @@ from .shape import (
     transpose,
 )
 
-__all__ = [
+__all__: list[str] = [
     "absolute",
     "add",
     "astype",

@@ -44,7 +44,10 @@ def tanh(x: Any, /) -> Any:
 
 
 @primitive(
-    lambda g, out, x, dtype: g.astype(x.dtype), formula="astype(x, dtype)", derivatives=("g",)
+    lambda g, out, x, dtype: g.astype(x.dtype),
+    analytic=False,
+    formula="astype(x, dtype)",
+    derivatives=("g",),
 )
 def _astype(x: Any, /, dtype: DTypeLike) -> Any:
     return x.astype(dtype)

@@ -30,8 +30,12 @@ def _own(part: Any) -> Any:
     return part.copy() if isinstance(part, np.ndarray) else part
 
 
+def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
+    return put_at(g, index=index, shape=x.shape)
+
+
 @primitive(
-    lambda g, out, x, index: put_at(g, index=index, shape=x.shape),
+    _getitem_rule,
     symbol="[ ]",
     formula="x[index]",
     derivatives=("put_at(g, index, shape(x))",),

@@ -49,7 +49,7 @@ def sum(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).sum(axis=0)
     Tensor([4., 6.])
     """
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    return np.sum(x, axis=axis, keepdims=keepdims)
 
 
 def mean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
@@ -90,7 +90,8 @@ def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = 
     chosen = np.equal(x, _stretch(out, x, axis))
     # Counted as integers: a float16 count would overflow at 65504 ties.
     ties = np.maximum(np.sum(chosen, axis=_axes(x.ndim, axis), keepdims=True), 1)
-    return _stretch(g, x, axis) * (chosen / ties).astype(x.dtype)
+    shares = (chosen / ties).astype(np.finfo(x.dtype).dtype)
+    return _stretch(g, x, axis) * shares
 
 
 def _refuse_empty(name: str, x: Any, axis: Axis) -> None:

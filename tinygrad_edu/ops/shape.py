@@ -49,7 +49,8 @@ def _inverse(axes: Sequence[int] | None) -> list[int] | None:
     """Find the order of axes that undoes another one."""
     if axes is None:
         return None
-    return np.argsort([axis % len(axes) for axis in axes]).tolist()
+    inverse: list[int] = np.argsort([axis % len(axes) for axis in axes]).tolist()
+    return inverse
 
 
 @primitive(
@@ -86,8 +87,12 @@ def _shaped_like(x: Any) -> Any:
     return np.broadcast_to(0, np.shape(x))
 
 
+def _broadcast_to_rule(g: Any, out: Any, x: Any, shape: Any) -> Any:
+    return sum_to(g, x.shape)
+
+
 @primitive(
-    lambda g, out, x, shape: sum_to(g, x.shape),
+    _broadcast_to_rule,
     formula="broadcast_to(x, shape)",
     derivatives=("sum_to(g, shape(x))",),
 )
@@ -149,7 +154,10 @@ def _concatenate_rule(position: int, g: Any, out: Any, *arrays: Any, axis: int |
 
 
 @primitive(
-    each=_concatenate_rule, formula="concatenate((x, y, ...), axis)", derivatives=("its part of g",)
+    each=_concatenate_rule,
+    symbol="⧺",
+    formula="concatenate((x, y), axis=axis)",
+    derivatives=("g[:len(x)]", "g[len(x):]"),
 )
 def _concatenate(*arrays: Any, axis: int | None) -> Any:
     return np.concatenate(arrays, axis=axis)

@@ -1,0 +1,145 @@
+"""The notation of a Tensor: which operators and methods stand for which operations.
+
+``x + y`` is `add`, ``x.exp()`` is `exp`: the methods are the operations themselves, so nothing
+stands between a formula and its record, and their documentation is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+__all__ = ["Notation", "attach"]
+
+Operation: TypeAlias = "Callable[..., Tensor]"
+
+OPERATORS = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "pow": "power",
+    "matmul": "matmul",
+}
+"""Operators of two operands, and their operations; each works with the tensor on either side."""
+
+METHODS = (
+    "absolute",
+    "astype",
+    "clip",
+    "exp",
+    "log",
+    "max",
+    "mean",
+    "min",
+    "relu",
+    "reshape",
+    "sigmoid",
+    "sqrt",
+    "square",
+    "squeeze",
+    "sum",
+    "swapaxes",
+    "tanh",
+    "transpose",
+    "var",
+)
+"""Operations that people write after a dot."""
+
+
+class Notation:
+    """What a Tensor can be written with; see `attach`."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        __abs__: Operation
+        __add__: Operation
+        __getitem__: Operation
+        __matmul__: Operation
+        __mul__: Operation
+        __neg__: Operation
+        __pow__: Operation
+        __radd__: Operation
+        __rmatmul__: Operation
+        __rmul__: Operation
+        __rpow__: Operation
+        __rsub__: Operation
+        __rtruediv__: Operation
+        __sub__: Operation
+        __truediv__: Operation
+        absolute: Operation
+        astype: Operation
+        clip: Operation
+        exp: Operation
+        log: Operation
+        max: Operation
+        mean: Operation
+        min: Operation
+        relu: Operation
+        reshape: Operation
+        sigmoid: Operation
+        sqrt: Operation
+        square: Operation
+        squeeze: Operation
+        sum: Operation
+        swapaxes: Operation
+        tanh: Operation
+        transpose: Operation
+        var: Operation
+
+    @property
+    def T(self) -> Tensor:
+        """The axes reversed."""
+        return self.transpose()
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
+        return self.swapaxes(-1, -2)
+
+    def __pos__(self) -> Any:
+        return self
+
+
+def attach(tensor: type[Notation], ops: ModuleType) -> None:
+    """Give a class its operators and methods."""
+    for operator, name in OPERATORS.items():
+        operation = getattr(ops, name)
+        setattr(tensor, f"__{operator}__", operation)
+        setattr(tensor, f"__r{operator}__", _reflected(operation))
+    for name in METHODS:
+        setattr(tensor, name, getattr(ops, name))
+    for operator, operation in {
+        "neg": ops.negative,
+        "abs": ops.absolute,
+        "getitem": ops.getitem,
+    }.items():
+        setattr(tensor, f"__{operator}__", operation)
+    for name in ("reshape", "transpose"):
+        setattr(tensor, name, _spread(getattr(ops, name)))
+
+
+def _reflected(operation: Operation) -> Operation:
+    """Make the operator for a tensor on the right-hand side."""
+
+    def reflected(self: Any, other: Any) -> Tensor:
+        return operation(other, self)
+
+    return reflected
+
+
+def _spread(operation: Operation) -> Operation:
+    """Accept ``x.reshape(2, 3)`` beside ``x.reshape((2, 3))``, as NumPy's methods do."""
+
+    def method(self: Any, *sizes: Any, **keywords: Any) -> Tensor:
+        if len(sizes) > 1:
+            return operation(self, sizes, **keywords)
+        return operation(self, *sizes, **keywords)
+
+    method.__doc__ = operation.__doc__
+    return method
