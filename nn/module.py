@@ -63,14 +63,16 @@ class Module:
     # Its parts -----------------------------------------------------------------------------
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Give the modules that this one consists of, with the names of their attributes."""
+        """Give the modules that this one consists of, each once, with their first names."""
+        seen: set[Module] = set()
         for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
-            elif isinstance(value, list | tuple):
-                for index, entry in enumerate(value):
-                    if isinstance(entry, Module):
-                        yield f"{name}.{index}", entry
+            entries = [(name, value)]
+            if isinstance(value, list | tuple):
+                entries = [(f"{name}.{index}", entry) for index, entry in enumerate(value)]
+            for path, entry in entries:
+                if isinstance(entry, Module) and entry not in seen:
+                    seen.add(entry)
+                    yield path, entry
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """Give this module and all below it, with their paths; the path of this one is ''."""

@@ -5,11 +5,11 @@ gradients back through it. This file lists the public names and holds nothing el
 """
 
 from .tensor import Tensor  # isort: skip  (first: it closes the circle with the operations)
+from . import ops
 from .autodiff import grad
 from .checking import GradientCheck, check_gradients
 from .errors import GradientError
 from .ops import *  # noqa: F403
-from .ops import __all__ as _operations
 from .primitive import enable_grad, no_grad
 
 __version__ = "0.1.0"
@@ -23,4 +23,4 @@ __all__ = [
     "grad",
     "no_grad",
 ]
-__all__ += _operations
+__all__ += ops.__all__

@@ -7,11 +7,17 @@ because the drawings of the engine and the model files of `nn` both need it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import tempfile
+import secrets
+import stat
+import time
 from pathlib import Path
 
 __all__ = ["write_atomically"]
+
+_PREFIX, _SUFFIX = ".writing-", ".tmp"
+_ABANDONED_AFTER = 60.0  # seconds; a file is written in far less
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> Path:
@@ -40,7 +46,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> Path:
     IsADirectoryError
         If the path is a folder.
     OSError
-        Whatever the disk says; the old file is intact then and nothing is left behind.
+        If the path is a device or a pipe, or whatever the disk says, with the name of the file;
+        the old file is intact then and nothing is left behind.
 
     Examples
     --------
@@ -52,44 +59,61 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> Path:
     """
     given = Path(path)
     target = Path(os.path.realpath(given))
-    if target.is_dir():
-        raise IsADirectoryError(f"{given} is a folder; give the name of a file in it")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {given}: there is no folder {target.parent}")
+    mode = _mode_of(target, given)
+    _remove_abandoned(target.parent)
     content = data.encode("utf-8") if isinstance(data, str) else data
-    descriptor, temporary = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.name}.", suffix=".tmp"
-    )
+    temporary = target.with_name(f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}")
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        # The system takes the user's umask off these permissions, as for any new file.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as stream:
             stream.write(content)
             stream.flush()
+            if mode is not None:
+                os.chmod(temporary, mode)
             os.fsync(stream.fileno())
-        os.chmod(temporary, _mode_for(target))
         os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+    except BaseException as problem:
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(problem, OSError):  # the file that was asked for, not the temporary one
+            problem.filename, problem.filename2 = str(given), None
         raise
     _sync_folder(target.parent)
     return given
 
 
-def _mode_for(target: Path) -> int:
-    """The permissions of the file that is replaced, or those any new file of this user gets."""
-    with contextlib.suppress(FileNotFoundError):
-        return target.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+def _mode_of(target: Path, given: Path) -> int | None:
+    """Find the permissions of the file that will be replaced; refuse what is no plain file."""
+    try:
+        status = target.stat()
+    except FileNotFoundError:
+        if not target.parent.is_dir():
+            message = f"there is no folder {target.parent}; create it first"
+            raise FileNotFoundError(errno.ENOENT, message, str(given)) from None
+        return None
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "is a folder; name a file in it", str(given))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "is a device or a pipe, not a regular file", str(given))
+    return stat.S_IMODE(status.st_mode)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what a process that was killed while writing has left behind."""
+    with contextlib.suppress(OSError):
+        for entry in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+            if time.time() - entry.stat().st_mtime > _ABANDONED_AFTER:
+                entry.unlink()
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable; only POSIX systems can open a folder for that."""
+    """Make the rename itself durable, where the system can: the file is in place already."""
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -32,7 +32,8 @@ def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
     """Write named arrays and texts about them; the same input always gives the same bytes.
 
     To the metadata are added `format`, `format_version`, and two checksums: `sha256` of the
-    numbers and `header_sha256` of everything said about them.
+    numbers and `header_sha256` of everything said about them. Texts of these names are replaced,
+    so that what `loads` gave can be written again.
 
     Parameters
     ----------
@@ -66,12 +67,13 @@ def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
     for name, array in arrays.items():
         if name == "__metadata__":
             raise ValueError("'__metadata__' is the name of the header's texts, not of an array")
-        if array.dtype not in (np.float32, np.float64):
+        dtype = array.dtype.newbyteorder("=")
+        if dtype not in (np.float32, np.float64):
             raise TypeError(
                 f"array {name!r} is of dtype {array.dtype}; convert it to float32 or float64"
             )
         # Not np.ascontiguousarray, which turns a single number into an array of one.
-        plain[name] = np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
+        plain[name] = np.asarray(array, dtype=dtype, order="C")
     for key, text in metadata.items():
         if not isinstance(key, str) or not isinstance(text, str):
             raise TypeError(f"metadata {key!r}: {type(text).__name__}; both must be str")
@@ -89,14 +91,14 @@ def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
         "sha256": hashlib.sha256(numbers).hexdigest(),
     }
     header["__metadata__"]["header_sha256"] = _header_digest(header)
-    text = _canonical(header)
-    text += b" " * (-len(text) % 8)  # the numbers start at a multiple of 8
-    if len(text) > _HEADER_LIMIT:
+    header_text = _canonical(header)
+    header_text += b" " * (-len(header_text) % 8)  # the numbers start at a multiple of 8
+    if len(header_text) > _HEADER_LIMIT:
         raise ValueError(
-            f"the header would take {len(text)} bytes, the limit is {_HEADER_LIMIT}; "
+            f"the header would take {len(header_text)} bytes, the limit is {_HEADER_LIMIT}; "
             "shorten the metadata"
         )
-    return b"".join([len(text).to_bytes(8, "little"), text, numbers])
+    return b"".join([len(header_text).to_bytes(8, "little"), header_text, numbers])
 
 
 def loads(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:

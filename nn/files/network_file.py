@@ -176,6 +176,15 @@ def write_native(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
         If a weight or bias is NaN or infinite; nothing is written then.
     OSError
         Whatever the disk says; the old file is intact then.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> network = SavedNetwork([np.ones((3, 2))], [np.zeros(2)], activation="tanh")
+    >>> read_network(write_native(folder.name + "/a.safetensors", network)).activation
+    'tanh'
+    >>> folder.cleanup()
     """
     _require_finite(network, "nothing was written; train again, with a smaller step")
     structure = network.structure
@@ -282,7 +291,8 @@ def _checked_layers(
 def _floating(array: Any, name: str) -> NDArray[Any]:
     """Give an array as float32 or float64, the two types the native layout holds."""
     found = np.asarray(array)
-    if found.dtype == np.float16:
+    dtype = found.dtype.newbyteorder("=")
+    if dtype == np.float16:
         return found.astype(np.float32)
     if found.dtype.kind in "iub":
         warnings.warn(
@@ -291,9 +301,9 @@ def _floating(array: Any, name: str) -> NDArray[Any]:
             stacklevel=5,
         )
         return found.astype(np.float64)
-    if found.dtype not in (np.float32, np.float64):
+    if dtype not in (np.float32, np.float64):
         raise ValueError(f"{name} is of dtype {found.dtype}, expected float32 or float64")
-    return np.asarray(found, dtype=found.dtype.newbyteorder("="), order="C")
+    return np.asarray(found, dtype=dtype, order="C")
 
 
 def _require_finite(network: SavedNetwork, advice: str) -> None:
@@ -321,7 +331,8 @@ def _from_bytes(data: bytes) -> SavedNetwork:
         if data.startswith(magic):
             raise ModelFileError(f"{what}, not a model file; load it there and save plain arrays")
     if _PICKLE_START.match(data):
-        return SavedNetwork(*map(tuple, legacy_pickle.loads(data)))
+        weights, biases = legacy_pickle.loads(data)
+        return SavedNetwork(tuple(weights), tuple(biases))
     if len(data) < 9:
         raise ModelFileError(
             f"{data!r} is all there is: truncated at offset {len(data)}, or not a model file"

@@ -230,7 +230,7 @@ def _push_name(machine: Machine, module: str, name: str) -> None:
     marker = NAMES.get((module, name))
     if marker is None:
         raise UnsafeModelFileError(
-            f"the file asks for {f'{module}.{name}'[:120]!r}, which no model needs; "
+            f"the file asks for {f'{module}.{name}'[:80]!r}, which no model needs; "
             "refused; nothing was run; save plain arrays of numbers"
         )
     machine.push(marker)

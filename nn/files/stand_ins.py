@@ -158,6 +158,15 @@ class ArrayStandIn:
         if dtype.order is None:
             raise ModelFileError(f"dtype {dtype.code!r} has no byte order; the file is damaged")
         self.shape, self.dtype, self.fortran, self.raw = shape, dtype, fortran, raw
+        if raw.encoding is None:  # the length of bytes written as text shows when they are decoded
+            self._check_length(len(raw.view))
+
+    def _check_length(self, found: int) -> None:
+        if found != self.byte_count and self.dtype is not None:
+            raise ModelFileError(
+                f"shape {self.shape} of {self.dtype.code} needs {self.byte_count} bytes, found "
+                f"{found}; the file is damaged"
+            )
 
     @property
     def byte_count(self) -> int:
@@ -168,27 +177,23 @@ class ArrayStandIn:
         """Make the array: C order, this machine's byte order, its own memory."""
         if self.dtype is None or self.raw is None:
             raise ModelFileError("an array without data; the file is damaged")
-        code, expected = self.dtype.code, self.byte_count
-        raw = self.raw.unpack(expected)
-        if len(raw) != expected:
-            found = len(raw) if self.raw.encoding is None else f"{len(raw)} or more"
-            raise ModelFileError(
-                f"shape {self.shape} of {code} needs {expected} bytes, found {found}; "
-                "the file is damaged"
-            )
+        code = self.dtype.code
+        raw = self.raw.unpack(self.byte_count)
+        self._check_length(len(raw))
         # A byte other than 0 and 1 is no valid truth value for NumPy: read numbers, then compare.
         element = "u1" if code == "b1" else f"{self.dtype.order}{code}"
         flat = np.frombuffer(raw, dtype=element)
         shaped = flat.reshape(self.shape, order="F" if self.fortran else "C")
         if code == "b1":
-            return np.not_equal(shaped, 0, order="C")
+            truths: NDArray[Any] = np.not_equal(shaped, 0, order="C")
+            return truths
         # Bytes unpacked from text belong to this array alone; a view of the file must be copied.
         return shaped.astype(code, order="C", copy=isinstance(raw, memoryview))
 
 
 def _reconstruct(arguments: tuple[Any, ...]) -> ArrayStandIn:
     match arguments:
-        case (Name.ARRAY, (0,), RawBytes(view, None)) if view == b"b":
+        case (Name.ARRAY, (0,), RawBytes(view, None)) if view == memoryview(b"b"):
             return ArrayStandIn()
     raise _unexpected(Name.RECONSTRUCT, "(ndarray, (0,), b'b')")
 

@@ -1,0 +1,85 @@
+"""Which loss a classifier is trained with, and how its logits are read.
+
+One rule, in one place: two or more outputs are read by softmax, a single output by the sigmoid.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_edu import Tensor, binary_cross_entropy_with_logits, softmax_cross_entropy
+
+__all__ = [
+    "binary_cross_entropy_with_logits",
+    "classes_of",
+    "classification_loss",
+    "output_activation",
+    "predicted_labels",
+    "probabilities",
+    "softmax_cross_entropy",
+]
+
+
+def output_activation(outputs: int) -> str:
+    """Name what the outputs go through: ``"softmax"``, or ``"sigmoid"`` for a single one."""
+    return "sigmoid" if outputs == 1 else "softmax"
+
+
+def classes_of(outputs: int) -> int:
+    """Count the classes that so many outputs tell apart."""
+    return 2 if outputs == 1 else outputs
+
+
+def classification_loss(logits: Tensor, labels: Any) -> Tensor:
+    """Average cross-entropy over a batch.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (N, outputs)
+        What the network gave.
+    labels : array_like of int, shape (N,)
+        The number of the right class: 0..outputs-1, or 0 and 1 for a single output.
+
+    Raises
+    ------
+    ValueError
+        For labels that do not fit; the first bad row is named.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> round(classification_loss(Tensor([[0.0], [0.0]]), [0, 1]).item(), 4)
+    0.6931
+    """
+    loss: Tensor
+    if logits.shape[-1] > 1:
+        loss = softmax_cross_entropy(logits, labels)
+    else:
+        loss = binary_cross_entropy_with_logits(logits, np.reshape(np.asarray(labels), (-1, 1)))
+    return loss
+
+
+def probabilities(logits: NDArray[Any]) -> NDArray[Any]:
+    """Turn logits of shape (N, outputs) into probabilities of shape (N, classes).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> probabilities(np.array([[0.0]]))
+    array([[0.5, 0.5]])
+    """
+    if logits.shape[-1] == 1:
+        # As a softmax over (0, z), which is the same thing.
+        logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def predicted_labels(logits: NDArray[Any]) -> NDArray[np.int64]:
+    """Give the most probable class of each row."""
+    if logits.shape[-1] == 1:
+        return np.asarray(logits[:, 0] > 0, dtype=np.int64)
+    return np.asarray(logits.argmax(axis=1), dtype=np.int64)

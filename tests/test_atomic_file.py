@@ -1,0 +1,253 @@
+"""The one writer of files, when all goes well, when a step fails, and when the power goes."""
+
+import errno
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nn.files import SavedNetwork, read_network, write_native
+from tinygrad_edu import atomic_file
+from tinygrad_edu.atomic_file import write_atomically
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the steps are those of POSIX")
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A file that is there already."""
+    file = tmp_path / "model.pkl"
+    file.write_bytes(b"old")
+    return file
+
+
+def test_writes_bytes_and_text(tmp_path):
+    assert write_atomically(tmp_path / "a", b"\x00\xff").read_bytes() == b"\x00\xff"
+    assert write_atomically(str(tmp_path / "b"), "δ\n").read_bytes() == "δ\n".encode()
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_relative_path_is_given_back_as_it_came(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert write_atomically("a", b"x") == Path("a")
+
+
+def test_link_is_followed_and_stays(tmp_path, old):
+    (tmp_path / "link").symlink_to(old)
+    write_atomically(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert old.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_permissions_of_the_old_file_stay(old, mode):
+    old.chmod(mode)
+    write_atomically(old, b"new")
+    assert stat.S_IMODE(old.stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_new_file_gets_the_permissions_of_any_new_file(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        file = write_atomically(tmp_path / "a", b"x")
+    finally:
+        assert os.umask(before) == mask, "the mask is as it was"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o666 & ~mask
+
+
+def test_folder_and_missing_folder_are_errors(tmp_path):
+    with pytest.raises(IsADirectoryError, match=tmp_path.name):
+        write_atomically(tmp_path, b"x")
+    with pytest.raises(FileNotFoundError, match="absent"):
+        write_atomically(tmp_path / "absent" / "a", b"x")
+    assert os.listdir(tmp_path) == []
+
+
+def test_text_that_cannot_be_encoded_leaves_the_old_file(old):
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(old, "\ud800")
+    assert old.read_bytes() == b"old"
+    assert os.listdir(old.parent) == [old.name]
+
+
+def test_steps_come_in_the_order_that_survives_a_power_cut(old, monkeypatch):
+    """Content to disk, then the rename, then the folder to disk."""
+    steps = []
+    fsync, replace = os.fsync, os.replace
+
+    def logged_fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            steps.append("fsync folder")
+        else:
+            steps.append(f"fsync file of {os.fstat(descriptor).st_size} bytes")
+        fsync(descriptor)
+
+    def logged_replace(source, target):
+        assert Path(source).read_bytes() == b"new content"
+        assert Path(source).parent == Path(target).parent, "a rename only works on one disk"
+        steps.append("replace")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", logged_fsync)
+    monkeypatch.setattr(os, "replace", logged_replace)
+    write_atomically(old, b"new content")
+    assert steps == ["fsync file of 11 bytes", "replace", "fsync folder"]
+
+
+class FailingStream:
+    """A file on a full disk: half of what is written gets there."""
+
+    def __init__(self, stream, problem):
+        self.stream, self.problem = stream, problem
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *details):
+        self.stream.close()
+
+    def write(self, content):
+        self.stream.write(content[: len(content) // 2])
+        raise self.problem
+
+
+CODES = [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES, errno.EDQUOT]
+
+
+@pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
+@pytest.mark.parametrize("step", ["create", "write", "fsync", "replace"])
+def test_failing_step_leaves_the_old_file_and_nothing_else(old, monkeypatch, step, code):
+    problem = OSError(code, os.strerror(code))
+    failed = []
+
+    def fail(*arguments, **options):
+        failed.append(step)
+        raise problem
+
+    if step == "create":
+        monkeypatch.setattr(os, "open", fail)
+    elif step == "write":
+        fdopen = os.fdopen
+
+        def failing(*arguments, **options):
+            failed.append(step)
+            return FailingStream(fdopen(*arguments, **options), problem)
+
+        monkeypatch.setattr(os, "fdopen", failing)
+    else:
+        monkeypatch.setattr(os, step, fail)
+    with pytest.raises(OSError, match=os.strerror(code)) as caught:
+        write_atomically(old, b"new content")
+    assert caught.value.errno == code
+    assert caught.value.filename == str(old), "the file that was asked for is named"
+    assert failed == [step]
+    assert old.read_bytes() == b"old"
+    assert os.listdir(old.parent) == [old.name]
+
+
+def test_folder_that_cannot_be_synced_is_no_failure(old, monkeypatch):
+    """Some network drives refuse; the rename has happened by then, and the file is whole."""
+    fsync = os.fsync
+
+    def fail_for_folders(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "folder")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail_for_folders)
+    write_atomically(old, b"new")
+    assert old.read_bytes() == b"new"
+    assert os.listdir(old.parent) == [old.name]
+
+
+def test_pipe_is_refused_and_stays(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="not a regular file"):
+        write_atomically(pipe, b"x")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_what_a_killed_process_left_is_removed_at_the_next_save(old):
+    abandoned, fresh = (old.with_name(f".writing-{n}.tmp") for n in ("old", "fresh"))
+    abandoned.write_bytes(b"half of someth")
+    fresh.write_bytes(b"somebody is writing this now")
+    os.utime(abandoned, (0, 0))
+    write_atomically(old, b"new")
+    assert sorted(os.listdir(old.parent)) == sorted([old.name, fresh.name])
+
+
+def test_interrupt_leaves_the_old_file_and_nothing_else(old, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(old, b"new")
+    assert old.read_bytes() == b"old"
+    assert os.listdir(old.parent) == [old.name]
+
+
+# Both programs load the one file they test, not the package, so that they start in no time.
+START = f"""
+import importlib.util, resource, sys
+spec = importlib.util.spec_from_file_location("atomic_file", {atomic_file.__file__!r})
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+"""
+
+
+def test_real_limit_of_the_system_leaves_the_old_file(old):
+    """No patch here: the kernel itself refuses to write more than 1,000 bytes."""
+    program = START + (
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))\n"
+        "try:\n"
+        "    module.write_atomically(sys.argv[1], bytes(1_000_000))\n"
+        "except OSError as problem:\n"
+        "    print(problem.errno)\n"
+    )
+    child = subprocess.run(
+        [sys.executable, "-I", "-c", program, str(old)], capture_output=True, text=True, check=True
+    )
+    assert child.stdout.strip() == str(errno.EFBIG)
+    assert old.read_bytes() == b"old"
+    assert os.listdir(old.parent) == [old.name]
+
+
+def test_60_kills_in_the_middle_of_saving_leave_a_readable_model(tmp_path):
+    """The child saves two models in turn, all the time; whatever is there must be one of them."""
+    source = np.random.default_rng(0)
+    written = []
+    for name, size in (("a", 100), ("b", 160)):
+        network = SavedNetwork((source.normal(size=(size, size)),), (np.zeros(size),))
+        written.append(write_native(tmp_path / name, network))
+    target = tmp_path / "saves" / "model"
+    target.parent.mkdir()
+    program = START + (
+        "contents = [open(name, 'rb').read() for name in sys.argv[2:]]\n"
+        "while True:\n"
+        "    for content in contents:\n"
+        "        module.write_atomically(sys.argv[1], content)\n"
+        "        print(flush=True)\n"
+    )
+    chance = random.Random(60)
+    structures = set()
+    for _ in range(60):
+        with subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", program, target, *written], stdout=subprocess.PIPE
+        ) as child:
+            assert child.stdout is not None
+            child.stdout.readline()  # the first save is done, the next one is under way
+            time.sleep(chance.uniform(0, 0.01))
+            child.send_signal(signal.SIGKILL)
+        assert child.returncode == -signal.SIGKILL
+        structures.add(read_network(target).structure)
+    assert structures <= {(100, 100), (160, 160)}
