@@ -5,20 +5,41 @@ This file lists the public names. Parts that need pandas or matplotlib load them
 
 from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
 
+from .classifier import Classifier, Prediction
+from .compare import compare_gradients
+from .errors import (
+    DataError,
+    DataWarning,
+    ModelFileError,
+    NotFittedError,
+    UnsafeModelFileError,
+)
 from .layers import Linear, ReLU, Sequential, Sigmoid, Tanh
 from .mlp import MLP
 from .module import Module
 from .optim import SGD
 
+model = Classifier
+"""The name it has had from the start: ``model(structure, base_address).fit(...).run(...)``."""
+
 __all__ = [
     "MLP",
     "SGD",
+    "Classifier",
+    "DataError",
+    "DataWarning",
     "Linear",
+    "ModelFileError",
     "Module",
+    "NotFittedError",
+    "Prediction",
     "ReLU",
     "Sequential",
     "Sigmoid",
     "Tanh",
+    "UnsafeModelFileError",
     "binary_cross_entropy_with_logits",
+    "compare_gradients",
+    "model",
     "softmax_cross_entropy",
 ]

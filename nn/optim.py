@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from tinygrad_edu import GradientError, Tensor
 
+from .checks import check_number
+
 __all__ = ["SGD"]
 
 
@@ -75,9 +77,9 @@ class SGD:
                 )
         if len(set(self.params)) < len(self.params):
             raise ValueError("a parameter is listed twice; it would be updated twice a step")
-        _check_number("lr", lr, above=0.0)
-        _check_number("momentum", momentum, least=0.0, below=1.0)
-        _check_number("weight_decay", weight_decay, least=0.0)
+        check_number("lr", lr, above=0.0)
+        check_number("momentum", momentum, least=0.0, below=1.0)
+        check_number("weight_decay", weight_decay, least=0.0)
         if nesterov and momentum == 0:
             raise ValueError("nesterov=True needs momentum > 0")
         self.lr = lr
@@ -129,23 +131,3 @@ class SGD:
             self._velocity[position] = velocity
             gradient = gradient + self.momentum * velocity if self.nesterov else velocity
         return gradient
-
-
-def _check_number(
-    name: str,
-    value: Any,
-    above: float | None = None,
-    least: float | None = None,
-    below: float | None = None,
-) -> None:
-    """Check that a setting is a finite number in its range."""
-    if isinstance(value, bool | str) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
-    if not np.isfinite(value):
-        raise ValueError(f"{name} must be finite, got {value}")
-    if above is not None and not value > above:
-        raise ValueError(f"{name} must be > {above:g}, got {value}")
-    if least is not None and not value >= least:
-        raise ValueError(f"{name} must be >= {least:g}, got {value}")
-    if below is not None and not value < below:
-        raise ValueError(f"{name} must be < {below:g}, got {value}")

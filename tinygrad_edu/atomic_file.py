@@ -14,7 +14,7 @@ import stat
 import time
 from pathlib import Path
 
-__all__ = ["write_atomically"]
+__all__ = ["check_writable_folder", "write_atomically"]
 
 _PREFIX, _SUFFIX = ".writing-", ".tmp"
 _ABANDONED_AFTER = 60.0  # seconds; a file is written in far less
@@ -81,6 +81,29 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> Path:
         raise
     _sync_folder(target.parent)
     return given
+
+
+def check_writable_folder(path: str | os.PathLike[str]) -> None:
+    """Make sure, before hours of work, that files can be written into a folder.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError, PermissionError
+        If it does not exist, is no folder, or does not take new files.
+    """
+    folder = Path(path)
+    if not folder.exists():
+        message = "this folder does not exist; create it first, for example with os.makedirs"
+        raise FileNotFoundError(errno.ENOENT, message, str(path))
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "is a file, expected a folder", str(path))
+    probe = folder / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        os.unlink(probe)
+    except OSError as problem:
+        problem.filename = str(path)
+        raise
 
 
 def _mode_of(target: Path, given: Path) -> int | None:

@@ -1,0 +1,85 @@
+"""Checks of arguments that several parts of `nn` share; each error says what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["check_count", "check_features", "check_number", "check_positive_number"]
+
+
+def check_count(name: str, value: Any) -> None:
+    """Check that a setting is a whole number of at least 1."""
+    if isinstance(value, bool | np.bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an int, got {value!r} ({type(value).__name__})")
+    if value < 1:
+        raise ValueError(f"{name} must be >= 1, got {value}")
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    below: float | None = None,
+) -> None:
+    """Check that a setting is a finite number in its range."""
+    if isinstance(value, bool | np.bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
+    if not np.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+    if above is not None and not value > above:
+        raise ValueError(f"{name} must be > {above:g}, got {value}")
+    if least is not None and not value >= least:
+        raise ValueError(f"{name} must be >= {least:g}, got {value}")
+    if below is not None and not value < below:
+        raise ValueError(f"{name} must be < {below:g}, got {value}")
+
+
+def check_positive_number(name: str, value: Any) -> None:
+    """Check that a setting is a finite number above 0."""
+    check_number(name, value, above=0.0)
+
+
+def check_features(x: Any, features: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Check the samples that a network is asked about.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, features)
+        The samples; N may be 0.
+    features : int
+        How many the network takes.
+    dtype : dtype
+        What to convert them to.
+
+    Raises
+    ------
+    TypeError
+        For sparse matrices, complex numbers, text and other objects.
+    ValueError
+        For another shape, and for NaN or inf; the first bad row is named.
+    """
+    if hasattr(x, "toarray") or hasattr(x, "todense"):
+        raise TypeError(f"X is a sparse {type(x).__name__}; pass X.toarray()")
+    array = np.asarray(x)
+    if array.dtype.kind == "c":
+        raise TypeError("X is complex; a network takes real numbers")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"X has dtype {array.dtype}; expected numbers, use X.astype(float)")
+    if array.ndim != 2:
+        raise ValueError(
+            f"X has shape {array.shape}, expected (N, {features}). Reshape your data: "
+            "X.reshape(1, -1) for one sample"
+        )
+    if array.shape[1] != features:
+        raise ValueError(f"X has {array.shape[1]} features, expected {features}")
+    wrong = ~np.isfinite(array)
+    if wrong.any():
+        row, column = (int(i) for i in np.argwhere(wrong)[0])
+        what = "NaN" if np.isnan(array[row, column]) else "inf"
+        raise ValueError(f"X has {what} in row {row}, column {column}; expected finite numbers")
+    return array.astype(dtype)

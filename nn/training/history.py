@@ -1,0 +1,85 @@
+"""What happened during training, epoch by epoch, in plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Epoch", "History"]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training data.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    train_loss, train_accuracy : float
+        Mean loss per sample and share of right predictions (0..1), measured on each batch just
+        before the step that it caused; so they lag behind what the network can do at the end.
+    test_loss, test_accuracy : float or None
+        The same on the test data, after the epoch; None without test data.
+    seconds : float
+        How long the epoch took.
+    """
+
+    number: int
+    train_loss: float
+    train_accuracy: float
+    test_loss: float | None
+    test_accuracy: float | None
+    seconds: float
+
+    def __str__(self) -> str:
+        text = f"train loss {self.train_loss:.4f}  accuracy {self.train_accuracy:6.2%}"
+        if self.test_loss is not None and self.test_accuracy is not None:
+            text += f"   test loss {self.test_loss:.4f}  accuracy {self.test_accuracy:6.2%}"
+        return f"{text}   {self.seconds:.2f} s"
+
+
+@dataclass
+class History:
+    """All epochs of a training run, in order.
+
+    Examples
+    --------
+    >>> history = History([Epoch(1, 0.9, 0.6, 0.8, 0.7, 0.1), Epoch(2, 0.5, 0.8, 0.9, 0.6, 0.1)])
+    >>> len(history), history[-1].train_loss, history.best.number
+    (2, 0.5, 1)
+    """
+
+    epochs: list[Epoch] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def __iter__(self) -> Iterator[Epoch]:
+        return iter(self.epochs)
+
+    def __getitem__(self, index: int) -> Epoch:
+        return self.epochs[index]
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch with the highest accuracy, on the test data where there are any."""
+        if not self.epochs:
+            raise ValueError("the history has no epochs; train first")
+        return max(
+            self.epochs,
+            key=lambda e: e.train_accuracy if e.test_accuracy is None else e.test_accuracy,
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give the epochs as a pandas DataFrame, one row each."""
+        import pandas as pd
+
+        return pd.DataFrame([vars(epoch) for epoch in self.epochs]).set_index("number")
+
+    def __str__(self) -> str:
+        return "\n".join(f"epoch {epoch.number:>3}   {epoch}" for epoch in self.epochs)

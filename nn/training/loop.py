@@ -1,0 +1,125 @@
+"""Mini-batch training: shuffle, step through the batches, measure, report.
+
+It knows networks and optimisers, and nothing of files or printing: whoever calls it is told about
+each batch and each epoch.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from tinygrad_edu import GradientError, Tensor
+
+from ..loss import classification_loss, predicted_labels
+from ..module import Module
+from ..optim import SGD
+from .history import Epoch, History
+from .metrics import evaluate
+
+__all__ = ["train"]
+
+Samples = tuple[NDArray[Any], NDArray[Any]]
+
+
+def train(
+    network: Module,
+    optimizer: SGD,
+    samples: Samples,
+    test: Samples | None = None,
+    *,
+    epochs: int,
+    batch_size: int,
+    generator: Generator,
+    history: History | None = None,
+    on_batch: Callable[[], None] = lambda: None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> History:
+    """Train a classifier.
+
+    Parameters
+    ----------
+    network : Module
+        Gives logits of shape (N, outputs).
+    optimizer : SGD
+        Steps its parameters.
+    samples, test : tuple of (features, labels)
+        Arrays of shape (N, features) and (N,).
+    epochs, batch_size : int
+        How many passes over the samples, and how many of them a step looks at; the last batch
+        of an epoch has what is left.
+    generator : numpy.random.Generator
+        Shuffles the samples before each epoch.
+    history : History, optional
+        Where the epochs go; what is in it when training is interrupted stays.
+    on_batch, on_epoch : callable
+        Called after each batch, and with each finished `Epoch`.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    GradientError
+        If the loss is no finite number any more. The network has the weights that it had at the
+        end of the last good epoch then.
+    """
+    history = History() if history is None else history
+    rows = len(samples[0])
+    for number in range(1, epochs + 1):
+        start = time.perf_counter()
+        good = network.state_dict()
+        order = generator.permutation(rows)
+        try:
+            loss, accuracy = _one_epoch(
+                network, optimizer, samples, order, batch_size, number, on_batch
+            )
+        except BaseException:
+            network.load_state_dict(good)
+            raise
+        test_loss, test_accuracy = (None, None) if test is None else evaluate(network, *test)
+        seconds = time.perf_counter() - start
+        epoch = Epoch(number, loss, accuracy, test_loss, test_accuracy, seconds)
+        history.epochs.append(epoch)
+        on_epoch(epoch)
+    return history
+
+
+def _one_epoch(
+    network: Module,
+    optimizer: SGD,
+    samples: Samples,
+    order: NDArray[Any],
+    batch_size: int,
+    number: int,
+    on_batch: Callable[[], None],
+) -> tuple[float, float]:
+    """Step through all batches; give mean loss per sample and share of right predictions."""
+    features, labels = samples
+    total, right = 0.0, 0
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        answers = labels[rows]
+        logits = network(Tensor(features[rows], copy=False))
+        loss = classification_loss(logits, Tensor(answers, copy=False))
+        value = loss.item()
+        if not math.isfinite(value):
+            raise GradientError(
+                f"the loss became {value} in epoch {number}, batch {start // batch_size + 1}; "
+                "try a smaller alpha (learning rate), or scale the features. The weights are "
+                "those of the last good epoch"
+            )
+        optimizer.zero_grad()
+        loss.backward(keep_interior=False)
+        optimizer.step()
+        total += value * len(rows)
+        right += int(np.count_nonzero(predicted_labels(logits._data) == answers))
+        on_batch()
+    return total / len(order), right / len(order)

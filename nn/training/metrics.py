@@ -1,0 +1,49 @@
+"""How good a network is on data that it is only asked about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_edu import Tensor, no_grad
+
+from ..loss import classification_loss, predicted_labels
+from ..module import Module
+
+__all__ = ["evaluate", "logits_of"]
+
+_ROWS = 4096  # at a time, so that the hidden layers of a large data set need not fit at once
+
+
+def logits_of(network: Module, features: NDArray[Any]) -> NDArray[Any]:
+    """Compute the logits of all rows, without a graph."""
+    with no_grad():
+        parts = [
+            np.asarray(network(Tensor(features[start : start + _ROWS])))
+            for start in range(0, max(len(features), 1), _ROWS)
+        ]
+    return np.concatenate(parts)
+
+
+def evaluate(network: Module, features: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float]:
+    """Measure mean loss per sample and share of right predictions.
+
+    Parameters
+    ----------
+    network : Module
+        Gives logits of shape (N, outputs).
+    features : ndarray, shape (N, features)
+        The samples.
+    labels : ndarray of int, shape (N,)
+        The right classes.
+
+    Returns
+    -------
+    loss, accuracy : float
+        The accuracy from 0 to 1.
+    """
+    logits = logits_of(network, features)
+    loss = classification_loss(Tensor(logits, copy=False), labels).item()
+    return loss, float(np.mean(predicted_labels(logits) == labels))
