@@ -40,7 +40,8 @@ class Epoch:
         text = f"train loss {self.train_loss:.4f}  accuracy {self.train_accuracy:6.2%}"
         if self.test_loss is not None and self.test_accuracy is not None:
             text += f"   test loss {self.test_loss:.4f}  accuracy {self.test_accuracy:6.2%}"
-        return f"{text}   {self.seconds:.2f} s"
+        time = f"{self.seconds:.2f} s" if self.seconds >= 1 else f"{self.seconds * 1e3:.0f} ms"
+        return f"{text}   {time}"
 
 
 @dataclass

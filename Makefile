@@ -1,0 +1,77 @@
+# Everything a person can ask of a clone; each target sets up what it needs.
+#
+#   make demo    train on the built-in digits, compare the gradients, draw the graph
+#   make test    run the tests
+#   make lint    check style and types
+#   make bench   measure speed
+#   make wheel   build the wheel and run the tests against it, outside the clone
+#   make clean   remove what the others have made
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test lint bench wheel clean graphviz
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: $(VENV)/project graphviz
+	$(BIN)/tinygrad-edu demo --out runs/digits
+
+test: $(VENV)/tests graphviz
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE would pick a slower kernel than the processor has.
+bench: $(VENV)/bench
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks
+
+wheel: $(VENV)/tests
+	$(BIN)/python -m tests.wheel
+
+clean:
+	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A folder appears only when the virtual environment is whole, so an interrupted set-up is redone.
+$(VENV)/ready:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	touch $@
+
+$(VENV)/project: $(VENV)/ready pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/tests: $(VENV)/project
+	$(BIN)/python -m pip install --quiet --group test
+	touch $@
+
+$(VENV)/bench: $(VENV)/project
+	$(BIN)/python -m pip install --quiet --group bench
+	touch $@
+
+$(VENV)/lint: $(VENV)/project
+	$(BIN)/python -m pip install --quiet --group lint
+	touch $@
+
+# Pictures need the program `dot`. It is installed where that takes no password; elsewhere the
+# command is told, and everything but svg, png and pdf pictures works without it.
+graphviz:
+	@command -v dot >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends graphviz; } >/dev/null 2>&1 \
+	      || echo "could not install Graphviz; try: apt-get install graphviz"; \
+	  else \
+	    echo "note: Graphviz is not installed, so graphs are written as text; to get pictures:"; \
+	    echo "      sudo apt-get install graphviz   (or: brew install graphviz)"; \
+	  fi; }

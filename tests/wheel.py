@@ -1,0 +1,62 @@
+"""Builds the wheel and runs the tests against it, in an empty environment outside the clone.
+
+Run it with ``python -m tests.wheel``. It shows that the project's own files install all that is
+needed, and that nothing works only because the sources happen to lie around.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+import zipfile
+from pathlib import Path
+
+CLONE = Path(__file__).resolve().parent.parent
+LARGEST = 500_000  # bytes, with the data set
+
+
+def run(*command: object, cwd: Path) -> None:
+    """Run a command and stop at its first failure."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    environment["OPENBLAS_NUM_THREADS"] = "1"
+    subprocess.run([str(part) for part in command], cwd=cwd, env=environment, check=True)
+
+
+def check_contents(wheel: Path) -> None:
+    """Check that the wheel is pure Python, small, and holds what it should."""
+    assert wheel.name.endswith("py3-none-any.whl"), wheel.name
+    assert wheel.stat().st_size <= LARGEST, f"{wheel.stat().st_size:,} bytes"
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for expected in ("tinygrad_edu/py.typed", "nn/py.typed", "nn/datasets/digits.csv"):
+        assert expected in names, f"{expected} is not in the wheel"
+    strangers = {name.split("/")[0] for name in names} - {"tinygrad_edu", "nn"}
+    assert all(name.endswith(".dist-info") for name in strangers), strangers
+    print(f"{wheel.name}: {wheel.stat().st_size:,} bytes, {len(names)} files")
+
+
+def main() -> None:
+    """Build, install, test."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        python = sys.executable
+        run(python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, CLONE, cwd=folder)
+        (wheel,) = folder.glob("*.whl")
+        check_contents(wheel)
+        venv.create(folder / "environment", with_pip=True)
+        fresh = folder / "environment" / "bin" / "python"
+        run(fresh, "-m", "pip", "install", "-q", "--upgrade", "pip>=25.1", cwd=folder)
+        groups = f"{CLONE / 'pyproject.toml'}:test"
+        run(fresh, "-m", "pip", "install", "-q", wheel, "--group", groups, cwd=folder)
+        outside = folder / "outside"
+        outside.mkdir()
+        for part in ("tests", "examples", "benchmarks"):
+            shutil.copytree(CLONE / part, outside / part)
+        for part in ("pyproject.toml", "README.md"):
+            shutil.copy(CLONE / part, outside / part)
+        run(fresh, "-m", "pytest", "-q", "-n", "auto", cwd=outside)
+
+
+if __name__ == "__main__":
+    main()
