@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_edu import Tensor
-from tinygrad_edu.primitive import enter_module, leave_module
+from tinygrad_edu.primitive import ModuleCall, module_call_variable
 
 __all__ = ["Module"]
 
@@ -54,11 +54,11 @@ class Module:
 
     def __call__(self, *inputs: Any) -> Any:
         """Compute the outputs, and let the graph know which module is computing."""
-        token = enter_module(self)
+        token = module_call_variable.set(ModuleCall(self, module_call_variable.get()))
         try:
             return self.forward(*inputs)
         finally:
-            leave_module(token)
+            module_call_variable.reset(token)
 
     # Its parts -----------------------------------------------------------------------------
 

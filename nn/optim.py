@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_edu import GradientError, Tensor
+from tinygrad_edu.primitive import tick
 
 from .checks import check_number
 
@@ -106,18 +107,21 @@ class SGD:
         if self._rates is None or self.lr != self._rates[0]:
             # As arrays of the parameters' dtypes: NumPy converts a Python number at every call.
             self._rates = (self.lr, [np.array(self.lr, p.dtype) for p in self.params])
-        rates = self._rates[1]
         adjusted = bool(self.weight_decay or self.momentum)
-        found = False
-        for position, parameter in enumerate(self.params):
+        found, now = False, tick()
+        for position, (parameter, rate, change) in enumerate(
+            zip(self.params, self._rates[1], self._scratch, strict=True)
+        ):
             gradient = parameter._grad
             if gradient is None:
                 continue
             found = True
             if adjusted:
                 gradient = self._direction(position, parameter, gradient)
-            scratch = self._scratch[position]
-            parameter._subtract_in_place(np.multiply(gradient, rates[position], scratch))
+            np.multiply(gradient, rate, change)
+            values = parameter._data
+            np.subtract(values, change, values)
+            parameter._written = now  # graphs that used the old values will say so
         if not found:
             raise GradientError("step() found no gradients; call loss.backward() before it")
 

@@ -140,7 +140,7 @@ def _apply_chain_rule(
                 continue
             if leading is not None and source not in leading:
                 continue
-            contribution = rule(g, out, *values, **params)
+            contribution = rule(g, out, *values, **params) if params else rule(g, out, *values)
             if create_graph and not isinstance(contribution, Tensor):
                 contribution = _computed(contribution, None)
             data = source._data
@@ -209,13 +209,14 @@ def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = Fals
             "from, or it was created under no_grad(); make a leaf with requires_grad=True"
         )
     if gradient is None:
-        if output.size != 1:
+        data = output._data
+        if data.size != 1:
             raise GradientError(
-                f"an output of shape {output.shape} has no single gradient; pass gradient= of "
+                f"an output of shape {data.shape} has no single gradient; pass gradient= of "
                 "that shape, or reduce it to one number, for example with .sum()"
             )
-        one = output.dtype.type(1)
-        return one if output.ndim == 0 else np.full(output.shape, one)
+        one = data.dtype.type(1)
+        return np.full(data.shape, one) if data.ndim else one
     if np.shape(gradient) != output.shape:
         raise ValueError(
             f"gradient has shape {np.shape(gradient)}, but the output has shape {output.shape}; "
@@ -234,7 +235,7 @@ def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool)
         _apply_chain_rule(order, output, cotangent, keep_interior=keep_interior), cotangent
     )
     for tensor in order:
-        tensor._grad = gradients.pop(tensor, None)
+        tensor._grad = gradients.pop(tensor, None) if keep_interior else None
     for leaf, g in gradients.items():
         if leaf._grad is None:
             leaf._grad = g

@@ -31,6 +31,7 @@ METHODS = (
     "absolute",
     "astype",
     "clip",
+    "dot",
     "exp",
     "log",
     "max",
@@ -75,6 +76,7 @@ class Notation:
         absolute: Operation
         astype: Operation
         clip: Operation
+        dot: Operation
         exp: Operation
         log: Operation
         max: Operation

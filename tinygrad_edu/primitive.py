@@ -12,7 +12,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -36,7 +36,8 @@ _NO_PARAMS: dict[str, Any] = {}
 
 _sequence = itertools.count(1)
 _is_recording: ContextVar[bool] = ContextVar("is_recording", default=True)
-_module_call: ContextVar[ModuleCall | None] = ContextVar("module_call", default=None)
+module_call_variable: ContextVar[ModuleCall | None] = ContextVar("module_call", default=None)
+"""The module that is computing in this thread or task; `nn.Module` sets it for each call."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,14 +169,6 @@ def _recording(switch: bool) -> Iterator[None]:
         _is_recording.reset(token)
 
 
-def enter_module(module: Any) -> Token[ModuleCall | None]:
-    """Let the nodes recorded from here on know which module is computing; see `leave_module`."""
-    return _module_call.set(ModuleCall(module, _module_call.get()))
-
-
-leave_module = _module_call.reset
-
-
 def is_recording() -> bool:
     """Tell whether operations are recorded in this thread or task."""
     return _is_recording.get()
@@ -268,12 +261,47 @@ def primitive(
 
         @functools.wraps(forward)
         def operation(*inputs: Any, **params: Any) -> Any:
-            if each is None and len(inputs) > arity:
+            if each is None and len(inputs) > arity:  # metadata by position, as NumPy allows
                 named = dict(zip(positional, inputs[arity:], strict=False))
                 if len(inputs) > arity + len(positional) or named.keys() & params:
                     forward(*inputs, **params)  # raises the TypeError that Python words best
                 inputs, params = inputs[:arity], params | named
-            return _record(declared, inputs, params)
+            values: list[Any] = []
+            needs_grad = has_tensor = has_array = False
+            for value in inputs:
+                if isinstance(value, Tensor):
+                    has_tensor = True
+                    if value._requires_grad:
+                        needs_grad = True
+                    values.append(value._data)
+                else:
+                    if type(value) not in _PYTHON_NUMBERS:
+                        has_array = True
+                    values.append(value)
+            if not has_tensor:
+                out = forward(*inputs, **params)
+                return out[0] if residual else out
+            if has_array:
+                inputs, values = _owned(inputs)
+            try:
+                out = forward(*values, **params)
+            except np.exceptions.AxisError:
+                raise
+            except ValueError as error:
+                raise ValueError(f"{name}: {error} (shapes {_shapes(values)})") from error
+            left = None
+            if residual:
+                out, left = out
+            if not needs_grad:
+                return _computed(out, None)
+            if not _is_recording.get():
+                # A view would change when the optimiser writes into the parameter it looks at.
+                return _computed(out if out.base is None else out.copy(), None)
+            # A tuple, because Python's garbage collector soon stops looking at tuples of arrays.
+            saved, params = tuple(values), params or _NO_PARAMS
+            module_call = module_call_variable.get()
+            node = Node(declared, inputs, saved, params, left, next(_sequence), module_call)
+            return _computed(out, node)
 
         operation.primitive = declared  # type: ignore[attr-defined]
         return cast("Operation", operation)
@@ -281,56 +309,13 @@ def primitive(
     return declare
 
 
-def _record(primitive: Primitive, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
-    """Run the forward pass, and remember the call where a gradient may be asked of it."""
-    values: list[Any] = []
-    needs_grad = has_tensor = has_array = False
-    for value in inputs:
-        if isinstance(value, Tensor):
-            has_tensor = True
-            if value._requires_grad:
-                needs_grad = True
-            values.append(value._data)
-        else:
-            if type(value) not in _PYTHON_NUMBERS:
-                has_array = True
-            values.append(value)
-    if not has_tensor:
-        out = primitive.forward(*inputs, **params)
-        return out[0] if primitive.residual else out
-    if has_array:
-        # Copied, so that a later write into the caller's array cannot reach the graph.
-        inputs = tuple(
-            value if isinstance(value, Tensor) or type(value) in _PYTHON_NUMBERS else Tensor(value)
-            for value in inputs
-        )
-        values = [value._data if isinstance(value, Tensor) else value for value in inputs]
-    try:
-        out = primitive.forward(*values, **params)
-    except np.exceptions.AxisError:
-        raise
-    except ValueError as error:
-        raise ValueError(f"{primitive.name}: {error} (shapes {_shapes(values)})") from error
-    residual = None
-    if primitive.residual:
-        out, residual = out
-    if not needs_grad:
-        return _computed(out, None)
-    if not _is_recording.get():
-        # A view would change when the optimiser writes into the parameter that it looks at.
-        return _computed(out if out.base is None else out.copy(), None)
-    # A tuple, because Python's garbage collector soon stops looking at tuples of plain arrays.
-    saved = tuple(values)
-    node = Node(
-        primitive,
-        inputs,
-        saved,
-        params or _NO_PARAMS,
-        residual,
-        next(_sequence),
-        _module_call.get(),
+def _owned(inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Any]]:
+    """Make tensors of arrays: copies, so that a later write into one cannot reach the graph."""
+    inputs = tuple(
+        value if isinstance(value, Tensor) or type(value) in _PYTHON_NUMBERS else Tensor(value)
+        for value in inputs
     )
-    return _computed(out, node)
+    return inputs, [value._data if isinstance(value, Tensor) else value for value in inputs]
 
 
 def _shapes(values: list[Any]) -> str:

@@ -220,11 +220,6 @@ class Tensor(Notation):
                 "or .detach() it"
             )
 
-    def _subtract_in_place(self, change: Array) -> None:
-        """Let an optimiser step; the clock tells graphs that used the old values."""
-        np.subtract(self._data, change, self._data)
-        self._written = primitive.tick()
-
     def __reduce__(self) -> tuple[Any, ...]:
         if self.node is not None:
             raise TypeError(f"{self._label()} cannot be copied or pickled; detach() it first")

@@ -20,7 +20,7 @@ from .arithmetic import (
 )
 from .elementwise import astype, exp, log, sqrt, tanh
 from .indexing import getitem, put_at
-from .linear_algebra import linear, matmul
+from .linear_algebra import dot, linear, matmul
 from .loss import binary_cross_entropy_with_logits, softmax_cross_entropy
 from .reduction import logsumexp, max, mean, min, sum, var
 from .shape import (
@@ -44,6 +44,7 @@ __all__: list[str] = [
     "clip",
     "concatenate",
     "divide",
+    "dot",
     "exp",
     "expand_dims",
     "getitem",
