@@ -211,7 +211,9 @@ def _network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
         net = Classifier.load(options.model)
         network, scale = net.network, net.scale
     elif options.structure is not None:
-        network = MLP(options.structure, options.activation, seed=options.seed)
+        # From the generator that the batch is drawn from next: the same seed twice would give
+        # weights and inputs that are the same numbers.
+        network = MLP(options.structure, options.activation, generator=generator)
     else:
         raise ValueError("give --structure 4,5,3 for a new network, or --model FILE")
     features, outputs = network.structure[0], network.structure[-1]

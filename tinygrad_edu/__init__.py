@@ -8,6 +8,7 @@ from .tensor import Tensor  # isort: skip  (first: it closes the circle with the
 from . import ops
 from .autodiff import grad
 from .checking import GradientCheck, check_gradients
+from .drawing import Drawing, RendererNotFoundError, draw
 from .errors import GradientError
 from .ops import *  # noqa: F403
 from .primitive import enable_grad, no_grad
@@ -15,10 +16,13 @@ from .primitive import enable_grad, no_grad
 __version__ = "0.1.0"
 
 __all__ = [
+    "Drawing",
     "GradientCheck",
     "GradientError",
+    "RendererNotFoundError",
     "Tensor",
     "check_gradients",
+    "draw",
     "enable_grad",
     "grad",
     "no_grad",

@@ -144,7 +144,7 @@ def _apply_chain_rule(
             if create_graph and not isinstance(contribution, Tensor):
                 contribution = _computed(contribution, None)
             data = source._data
-            if contribution.shape != data.shape:
+            if getattr(contribution, "shape", None) != data.shape:
                 contribution = _summed_back(contribution, source, node)
             if contribution.dtype != data.dtype:
                 contribution = contribution.astype(data.dtype)
@@ -168,6 +168,11 @@ def _leading_to(order: list[Tensor], wanted: Collection[Tensor]) -> set[Tensor]:
 
 def _summed_back(contribution: Any, source: Tensor, node: Node) -> Any:
     """Undo the broadcasting of an input, or say whose rule is wrong."""
+    if not hasattr(contribution, "shape"):
+        raise GradientError(
+            f"the rule of {node.primitive.name} gave a {type(contribution).__name__}; a cotangent "
+            f"is an array of the shape of its input, {source.shape}"
+        )
     if node.primitive.broadcasts:
         with contextlib.suppress(ValueError):
             if isinstance(contribution, Tensor):

@@ -76,8 +76,9 @@ def training_curves(history: History) -> Figure:
         color=_STYLES[part]["color"],
         label=f"best on {part}: {value:.2%}, epoch {best.number}",
     )
-    loss_axes.legend(frameon=False)
-    accuracy_axes.legend(frameon=False, loc="lower right")
+    for axes, place in ((loss_axes, "upper right"), (accuracy_axes, "lower right")):
+        # A white ground, for the line of the best epoch may run behind the legend.
+        axes.legend(loc=place, frameon=True, framealpha=1.0, edgecolor="white")
     return figure
 
 

@@ -1,0 +1,156 @@
+"""What stands in a picture: values, gradients, names fit to show, and colours that can be seen."""
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu import Tensor
+from tinygrad_edu.drawing import draw
+from tinygrad_edu.drawing.palette import (
+    GRADIENT,
+    GRADIENT_FILL,
+    LINE,
+    MODULE,
+    MUTED,
+    OPERATION,
+    PAGE,
+    ROLES,
+    TEXT,
+    WARNING,
+)
+from tinygrad_edu.drawing.text import clean, gradient_text, number_text, value_rows
+
+
+def parameter(values, name=None):
+    return Tensor(values, requires_grad=True, name=name)
+
+
+def by_name(drawing):
+    return {tensor.name: tensor for tensor in drawing.graph.tensors}
+
+
+def rows(drawing, name):
+    return dict(by_name(drawing)[name].rows)
+
+
+# What the rows say -----------------------------------------------------------------------------
+
+
+def test_values_are_written_by_size():
+    x = Tensor(np.arange(640.0).reshape(64, 10), name="big")
+    drawing = draw(x, Tensor(0.693147, name="scalar"), Tensor(np.eye(3), name="small"))
+    assert dict(rows(drawing, "big")) == {
+        "shape": "(64, 10) · f64",
+        "mean": "319.5",
+        "range": "0 … 639",
+    }
+    assert rows(drawing, "scalar") == {"data": "0.6931"}
+    assert rows(drawing, "small") == {"data": "[[1 0 0]\n [0 1 0]\n [0 0 1]]"}
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ([0, 1, 1, 0], "[0 1 1 0]"),
+        ([True, False], "[True False]"),
+        ([[-1.5]], "[[-1.5]]"),
+        ([[1.0, 2.0]], "[[1 2]]"),
+        ([float("nan"), float("-inf")], "[NaN -inf]"),
+        ([1 / 3] * 9, "[0.3333 0.3333 0.3333 0.3333 0.3333\n 0.3333 0.3333 0.3333 0.3333]"),
+        (np.zeros((1, 1, 1)), "[[[0]]]"),
+        (1234567890, "1.235e+09"),
+    ],
+)
+def test_short_arrays_are_written_in_full(values, text):
+    assert value_rows(np.array(values))[0] == (("data", text),)
+
+
+def test_numbers_that_are_not_finite_are_counted():
+    values = np.ones((10, 10))
+    values[0, :2], values[1, 0] = np.nan, -np.inf
+    drawing = draw(Tensor(values, name="x"))
+    assert by_name(drawing)["x"].warning == "2 NaN, 1 inf"
+    assert rows(drawing, "x")["finite mean"] == "1"
+    assert "NaN" in drawing.dot
+    assert "penwidth=3" in drawing.dot
+    assert value_rows(np.full(20, np.nan)) == ((("shape", "(20,) · f64"),), "20 NaN")
+
+
+def test_empty_and_huge_arrays():
+    assert dict(value_rows(np.zeros((0, 3)))[0])["data"] == "no elements"
+    huge = np.broadcast_to(np.float32(1), (10_000_001,))
+    assert dict(value_rows(huge)[0])["data"] == "stats skipped"
+    assert gradient_text(huge, True)[0] == "stats skipped"
+
+
+def test_extreme_numbers_give_no_warning():
+    assert gradient_text(np.full(20, 1e200), True)[0] == "‖g‖ 4.472e+200, max 1e+200"
+    assert value_rows(np.full(20, np.finfo(float).max))[0][1] == ("mean", "inf")
+    assert value_rows(np.full(20, 6e4, np.float16))[0][1] == ("mean", "6e+04")
+    assert gradient_text(np.array([np.nan] * 20), True) == ("‖g‖ NaN, max NaN", "NaN", "20 NaN")
+    assert number_text(10**30) == "1e+30"
+
+
+def test_no_gradient_zero_gradient_and_gradient_not_computed_differ():
+    x, w = Tensor([1.0, 2.0], name="x"), parameter([-1.0, -2.0], "w")
+    loss = tg.relu(x * w).sum()
+    before = draw(loss)
+    assert by_name(before)["w"].grad == "not computed"
+    assert by_name(before)["x"].grad == "none (constant)"
+    assert 'class="bwd"' not in before.dot
+    loss.backward()
+    after = draw(loss)
+    assert by_name(after)["w"].grad == "0 (all zero)"
+    assert by_name(after)["x"].grad == "none (constant)"
+    assert 'class="bwd"' in after.dot
+    w.grad = None
+    assert by_name(draw(loss))["w"].grad == "not computed"
+    assert by_name(before)["w"].grad == "not computed"
+
+
+def test_gradient_norm_of_a_large_tensor():
+    w = parameter(np.ones((10, 10)), "w")
+    (w * 0.5).sum().backward()
+    assert gradient_text(w.grad, True)[0] == "‖g‖ 5, max 0.5"
+
+
+# Text and colours ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\nb\r\nc\td", "a b c d"),
+        ("a\x01b\x1fc", "a\ufffdb\ufffdc"),
+        ("abc\u202edef", "abc\ufffddef"),
+        ("\ud800sur\ufeff", "\ufffdsur\ufffd"),
+        ("   ", ""),
+        ("x" * 500, "x" * 19 + "…" + "x" * 19),
+        (7, "7"),
+    ],
+)
+def test_text_is_made_fit_to_show(text, shown):
+    assert clean(text) == shown
+
+
+def luminance(color):
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first, second):
+    lighter, darker = sorted((luminance(first), luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_every_text_and_line_can_be_seen():
+    looks = [*ROLES.values(), OPERATION, MODULE]
+    for look in looks:
+        assert contrast(TEXT, look.fill) >= 7
+        assert contrast(look.line, PAGE) >= 3
+        assert contrast(MUTED, look.fill) >= 4.5
+        assert contrast(WARNING, look.fill) >= 4.5
+    assert contrast(GRADIENT, GRADIENT_FILL) >= 4.5
+    assert contrast(GRADIENT, PAGE) >= 3
+    assert contrast(LINE, MODULE.fill) >= 3

@@ -1,0 +1,96 @@
+"""What is written at an operation: which operand is which, its metadata, and where it broadcast.
+
+It is read from the declaration of the operation, so that a new one needs nothing here; where the
+names in the declaration are not the best to show, a table says so.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from ..primitive import Node, Primitive
+from .text import clean, number_text
+
+__all__ = ["operand_name", "param_texts", "parameter_word", "summed_axes"]
+
+_COMMUTATIVE = {"add", "multiply", "maximum", "minimum"}
+_OPERANDS = {"linear": ("x", "weight", "bias"), "where": ("if", "a", "b")}
+
+
+def _positional(primitive: Primitive) -> list[inspect.Parameter]:
+    parameters = inspect.signature(primitive.forward).parameters.values()
+    return [parameter for parameter in parameters if parameter.kind is parameter.POSITIONAL_ONLY]
+
+
+def parameter_word(primitive: Primitive, position: int) -> str:
+    """Name an operand by the operation, such as ``labels``; letters say too little."""
+    parameters = _positional(primitive)
+    if position >= len(parameters) or len(parameters[position].name) == 1:
+        return ""
+    return parameters[position].name
+
+
+def operand_name(primitive: Primitive, position: int, count: int) -> str:
+    """Tell the operands of an operation apart where exchanging them changes the result."""
+    if count == 1 or primitive.name in _COMMUTATIVE:
+        return ""
+    if primitive.name in _OPERANDS:
+        return _OPERANDS[primitive.name][position]
+    if primitive.each is not None:
+        return str(position + 1)
+    return parameter_word(primitive, position) or "abcdefghijklmnopqrstuvwxyz"[position % 26]
+
+
+def param_texts(node: Node) -> tuple[tuple[str, str], ...]:
+    """Write down the metadata of a call, without what is as it always is."""
+    if not node.params:
+        return ()
+    declared = inspect.signature(node.primitive.forward).parameters
+    shown = []
+    for name, value in node.params.items():
+        default = declared[name].default if name in declared else inspect.Parameter.empty
+        if value is default or (isinstance(value, bool | int | float) and value == default):
+            continue
+        shown.append((clean(name), clean(_param_text(value), limit=24)))
+    return tuple(shown)
+
+
+def _param_text(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"array {value.shape}"
+    if isinstance(value, slice):
+        parts = [value.start, value.stop] + ([] if value.step is None else [value.step])
+        return ":".join("" if part is None else str(part) for part in parts)
+    if isinstance(value, tuple):
+        inner = ", ".join(map(_param_text, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if value is Ellipsis:
+        return "..."
+    if isinstance(value, bool | int | float | np.number):
+        return number_text(value)
+    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+        return np.dtype(value).name
+    if value is None or isinstance(value, str):
+        return str(value)
+    return type(value).__name__  # a repr could hold an address, and differ with each run
+
+
+def summed_axes(node: Node, position: int, out_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Find the axes of the output along which an operand was repeated."""
+    shape = node.inputs[position].shape
+    name = node.primitive.name
+    if name == "matmul":  # only the axes before the matrices are stretched
+        shape = shape[:-2]
+        out_shape = np.broadcast_shapes(*(np.shape(value)[:-2] for value in node.inputs))
+    elif not (node.primitive.broadcasts or (name == "linear" and position == 2)):
+        return ()
+    added = len(out_shape) - len(shape)
+    stretched = (
+        axis + added
+        for axis, (size, full) in enumerate(zip(shape, out_shape[added:], strict=True))
+        if size != full
+    )
+    return (*range(added), *stretched)

@@ -1,0 +1,216 @@
+"""From DOT text to a picture, by the program `dot` of Graphviz.
+
+The program is called with a time limit and leaves no process behind. Its SVG is then made fit to
+stand in a page: sized in pixels, described in words, and with ids that collide with no other's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
+    from xml.etree.ElementTree import Element
+
+__all__ = ["RenderError", "RendererNotFoundError", "finished_svg", "install_command", "run_dot"]
+
+# Remarks about the fonts of the machine, and that a bitmap had to be made smaller to fit.
+_HARMLESS = ("Fontconfig ", "Pango-WARNING", "GLib-GIO", "Scaling by ")
+
+_BY_DISTRIBUTION = {
+    "debian": "sudo apt install graphviz",
+    "ubuntu": "sudo apt install graphviz",
+    "fedora": "sudo dnf install graphviz",
+    "rhel": "sudo dnf install graphviz",
+    "arch": "sudo pacman -S graphviz",
+}
+
+
+class RenderError(RuntimeError):
+    """Graphviz could not draw the picture, or took too long."""
+
+
+class RendererNotFoundError(RuntimeError):
+    """Graphviz is not there to draw the picture."""
+
+
+def install_command() -> str:
+    """Give the command that installs Graphviz on this system."""
+    conda = "conda install -c conda-forge graphviz"
+    if os.environ.get("CONDA_PREFIX"):
+        return conda
+    if sys.platform == "darwin":
+        return "brew install graphviz"
+    if sys.platform == "win32":
+        return "winget install Graphviz.Graphviz"
+    import platform
+
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        return conda
+    for name in (release.get("ID", ""), *release.get("ID_LIKE", "").split()):
+        if name in _BY_DISTRIBUTION:
+            return _BY_DISTRIBUTION[name]
+    return conda
+
+
+def run_dot(text: str, format: str, timeout: float) -> bytes:
+    """Let `dot` draw.
+
+    Parameters
+    ----------
+    text : str
+        In the DOT language.
+    format : str
+        ``svg``, ``png`` or ``pdf``.
+    timeout : float
+        In seconds.
+
+    Raises
+    ------
+    RendererNotFoundError
+        If there is no `dot`.
+    RenderError
+        If it reports a problem, or is not done in time.
+    """
+    import shutil
+    import subprocess
+
+    program = shutil.which("dot")
+    if program is None:
+        raise RendererNotFoundError(
+            f"a picture as {format} is drawn by Graphviz, and its program dot is not on PATH; "
+            f"install it with: {install_command()} "
+            "(what works now: save it as .dot and draw that elsewhere, or as .txt or .json)"
+        )
+    process = _start([os.path.abspath(program), f"-T{format}"])
+    try:
+        picture, errors = process.communicate(text.encode("utf-8"), timeout=timeout)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        raise RenderError(
+            f"Graphviz timed out: it was not done after {timeout:g} seconds and was stopped; pass "
+            "a longer timeout=, draw a smaller part of the graph, or save it as .dot"
+        ) from None
+    except BaseException:
+        _end(process)
+        raise
+    problems = _problems(errors)
+    if process.returncode or problems:
+        raise RenderError(
+            f"Graphviz failed (exit code {process.returncode}): {problems or 'no message'}"
+        )
+    return picture
+
+
+def _start(command: list[str]) -> subprocess.Popen[bytes]:
+    import subprocess
+
+    try:
+        # In a session of its own, so that what it starts itself can be ended along with it.
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=os.name == "posix",
+        )
+    except OSError as error:
+        raise RenderError(f"Graphviz could not be started: {error}") from error
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and those it started."""
+    import signal
+
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):  # closing flushes, and nobody listens any more
+                stream.close()
+
+
+def _problems(errors: bytes) -> str:
+    lines = errors.decode("utf-8", "replace").splitlines()
+    kept = [line for line in lines if line and not any(word in line for word in _HARMLESS)]
+    return "\n".join(kept)[:2000]
+
+
+def finished_svg(source: bytes, title: str, description: str, said: Mapping[str, str]) -> str:
+    """Make the SVG of `dot` fit to stand in a page.
+
+    Parameters
+    ----------
+    source : bytes
+        What `dot` wrote.
+    title, description : str
+        What the picture shows, for those who do not see it.
+    said : mapping of str to str
+        A sentence for each part, by id.
+
+    Raises
+    ------
+    RenderError
+        If it is not well-formed XML.
+    """
+    import hashlib
+    from xml.etree import ElementTree
+
+    # Reading it drops the prolog, the document type and the comments.
+    try:
+        root = ElementTree.fromstring(source)
+    except ElementTree.ParseError as error:
+        raise RenderError(f"Graphviz wrote an SVG that cannot be read: {error}") from error
+    prefix = f"tinygrad-{hashlib.sha256(source).hexdigest()[:8]}"
+    for element in root.iter():
+        # Plain names: the namespace is declared once, on the root, and no table that all users
+        # of ElementTree share need be changed.
+        element.tag = element.tag.rpartition("}")[2]
+        for name in [name for name in element.attrib if name.startswith("{")]:
+            del element.attrib[name]
+    _describe_parts(root, prefix, said)
+    _describe_whole(root, prefix, title, description)
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _describe_parts(root: Element, prefix: str, said: Mapping[str, str]) -> None:
+    for element in root.iter():
+        identifier = element.get("id")
+        if identifier is None:
+            continue
+        own_title = element.find("title")
+        if own_title is not None and identifier in said:
+            own_title.text = said[identifier]
+        element.set("id", f"{prefix}-{identifier}")
+
+
+def _describe_whole(root: Element, prefix: str, title: str, description: str) -> None:
+    from xml.etree.ElementTree import Element
+
+    width, height = root.get("viewBox", "0 0 0 0").split()[2:]
+    root.set("xmlns", "http://www.w3.org/2000/svg")
+    root.set("width", f"{float(width):g}")
+    root.set("height", f"{float(height):g}")
+    root.set("viewBox", f"0 0 {float(width):g} {float(height):g}")
+    root.set("style", "max-width:100%;height:auto")
+    root.set("role", "img")
+    root.set("aria-labelledby", f"{prefix}-title {prefix}-desc")
+    drawing = root.find("g")
+    graph_title = None if drawing is None else drawing.find("title")
+    if drawing is not None and graph_title is not None:
+        drawing.remove(graph_title)  # or the name of the graph hovers over all of it
+    for position, (name, text) in enumerate((("title", title), ("desc", description))):
+        element = Element(name, {"id": f"{prefix}-{name}"})
+        element.text = text
+        element.tail = "\n"
+        root.insert(position, element)

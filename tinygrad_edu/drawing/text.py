@@ -1,0 +1,179 @@
+"""How names and numbers are written in a picture: made harmless, rounded, and cut to size.
+
+Everything here gives text. The snapshot calls it while the tensors are at hand, so that what a
+picture says cannot change afterwards. Escaping for a file format is the painter's business.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["clean", "dtype_text", "gradient_text", "number_text", "shape_text", "value_rows"]
+
+LITERAL_SIZE = 9  # a 3 by 3 matrix is still read number by number
+LARGEST_COUNTED = 10_000_000  # beyond this, statistics take longer than the picture
+_NUMBERS_IN_A_LINE = 5
+_LONGEST_LINE = 40
+
+_LINE_BREAKS = re.compile(r"[\t\n\r\u2028\u2029]+")
+# Control characters and lone surrogates make a file ill-formed; the others (bidirectional marks,
+# zero-width characters, tags) are invisible and let one name pass for another.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    r"\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+)
+
+
+def clean(text: object, limit: int = 40) -> str:
+    r"""Make any text fit to be shown: one line, printable, not longer than `limit`.
+
+    Parameters
+    ----------
+    text : object
+        What to show; anything but text is converted.
+    limit : int
+        The number of characters kept; a longer text loses its middle.
+
+    Examples
+    --------
+    >>> clean("  learning\n rate\t")
+    'learning rate'
+    >>> clean("encoder.block.attention.weight", limit=17)
+    'encoder.…n.weight'
+    """
+    text = str(text)
+    if len(text) > 8 * limit:  # a name of a megabyte is not searched from end to end
+        text = text[: 4 * limit] + text[-4 * limit :]
+    text = _UNPRINTABLE.sub("\ufffd", _LINE_BREAKS.sub(" ", text))
+    text = " ".join(text.split())
+    if len(text) <= limit:
+        return text
+    half = (limit - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
+def number_text(value: Any) -> str:
+    """Write one number: four digits, whole numbers and truth values in full.
+
+    Examples
+    --------
+    >>> number_text(-0.693147), number_text(7), number_text(float("nan"))
+    ('-0.6931', '7', 'NaN')
+    """
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, int | np.integer) and abs(int(value)) < 10**9:
+        return str(int(value))
+    value = float(value)
+    return "NaN" if value != value else format(value, ".4g")
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Write a shape as NumPy does: ``(64, 10)``."""
+    return str(tuple(int(size) for size in shape))
+
+
+def dtype_text(dtype: np.dtype[Any]) -> str:
+    """Write a dtype in three letters: ``f64``, ``i32``; ``bool`` in four."""
+    return "bool" if dtype.kind == "b" else f"{dtype.kind}{8 * dtype.itemsize}"
+
+
+def value_rows(array: NDArray[Any]) -> tuple[tuple[tuple[str, str], ...], str]:
+    """Describe the values of an array, and count those that are not finite.
+
+    Returns
+    -------
+    rows : tuple of (label, text)
+        All numbers where they are few, statistics otherwise. A text can have several lines.
+    warning : str
+        Such as ``"2 NaN, 1 inf"``; empty where all is well.
+    """
+    if _is_short(array):
+        return (("data", _literal(array)),), _not_finite(array)
+    shape = ("shape", f"{shape_text(array.shape)} · {dtype_text(array.dtype)}")
+    if array.size == 0:
+        return (shape, ("data", "no elements")), ""
+    if array.size > LARGEST_COUNTED:
+        return (shape, ("data", "stats skipped")), ""
+    warning = _not_finite(array)
+    which = ""
+    if warning:
+        array, which = array[np.isfinite(array)], "finite "
+        if not array.size:
+            return (shape,), warning
+    extent = f"{number_text(array.min())} … {number_text(array.max())}"
+    with np.errstate(all="ignore"):
+        mean = number_text(array.mean(dtype=np.float64))
+    return (shape, (f"{which}mean", mean), (f"{which}range", extent)), warning
+
+
+def gradient_text(array: NDArray[Any] | None, requires_grad: bool) -> tuple[str, str, str]:
+    """Describe a gradient: its text, its norm where that is shown, and a warning.
+
+    No gradient, a gradient that was never computed, and one that is zero are three things that
+    learners take for one another, so they read differently.
+
+    Examples
+    --------
+    >>> gradient_text(None, True)[0], gradient_text(np.zeros(3), True)[0]
+    ('not computed', '0 (all zero)')
+    """
+    if array is None:
+        return ("not computed" if requires_grad else "none (constant)"), "", ""
+    if array.size == 0:
+        return "no elements", "", ""
+    if array.size > LARGEST_COUNTED:
+        return "stats skipped", "", ""
+    if not array.any():
+        return "0 (all zero)", "0", ""
+    warning, norm = _not_finite(array), _norm(array)
+    if _is_short(array):
+        return _literal(array), norm, warning
+    return f"‖g‖ {norm}, max {number_text(np.abs(array).max())}", norm, warning
+
+
+def _is_short(array: NDArray[Any]) -> bool:
+    return array.size == 1 or (0 < array.size <= LITERAL_SIZE and array.ndim <= 2)
+
+
+def _literal(array: NDArray[Any]) -> str:
+    """Write all numbers, in brackets as NumPy does, in columns of one width."""
+    texts = [number_text(value) for value in array.reshape(-1)]
+    if array.size == 1:
+        return "[" * array.ndim + texts[0] + "]" * array.ndim
+    columns = array.shape[-1]
+    width = max(map(len, texts)) if array.ndim == 2 and len(array) > 1 else 0
+    padded = [text.rjust(width) for text in texts]
+    lines = [_wrapped(padded[i : i + columns]) for i in range(0, len(padded), columns)]
+    if array.ndim == 1:
+        return f"[{lines[0]}]"
+    body = "]\n [".join(line.replace("\n ", "\n  ") for line in lines)
+    return f"[[{body}]]"
+
+
+def _wrapped(texts: list[str]) -> str:
+    """Put the numbers of one row on several lines where one would be too long."""
+    if sum(map(len, texts)) + len(texts) <= _LONGEST_LINE:
+        return " ".join(texts)
+    step = _NUMBERS_IN_A_LINE
+    return "\n ".join(" ".join(texts[i : i + step]) for i in range(0, len(texts), step))
+
+
+def _not_finite(array: NDArray[Any]) -> str:
+    if array.dtype.kind != "f" or np.isfinite(array).all():
+        return ""
+    counts = {"NaN": np.isnan(array).sum(), "inf": np.isinf(array).sum()}
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+
+
+def _norm(array: NDArray[Any]) -> str:
+    """Compute the Euclidean norm without the overflow of squaring a large number."""
+    largest = float(np.abs(array).max())
+    if not np.isfinite(largest):
+        return number_text(largest)
+    scaled = array.astype(np.float64) / largest
+    return number_text(largest * float(np.sqrt(np.sum(scaled * scaled))))
