@@ -87,11 +87,11 @@ class Classifier:
 
     Examples
     --------
-    >>> import tempfile
+    >>> import pathlib, tempfile
     >>> from nn import model
     >>> folder = tempfile.TemporaryDirectory()
-    >>> csv = folder.name + "/or.csv"
-    >>> _ = open(csv, "w").write("label, a, b\n0, 0, 0\n1, 0, 1\n1, 1, 0\n1, 1, 1\n")
+    >>> csv = pathlib.Path(folder.name, "or.csv")
+    >>> _ = csv.write_text("label, a, b\n0, 0, 0\n1, 0, 1\n1, 1, 0\n1, 1, 1\n")
     >>> net = model(structure=[2, 4, 1], base_address=folder.name, verbose=False)
     >>> history = net.fit(train_data=csv, epoch=200, alpha=0.5, batch_size=4)
     >>> net.predict([[0, 0], [1, 1]])

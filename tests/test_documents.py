@@ -1,0 +1,147 @@
+"""What people read is true: the README's code, the examples and every docstring are executed."""
+
+import doctest
+import importlib
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nn
+import tinygrad_edu
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
+MODULES = sorted(
+    {
+        module.name
+        for package in (tinygrad_edu, nn)
+        for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
+        if not module.name.endswith("__main__")
+    }
+    | {"tinygrad_edu", "nn"}
+)
+
+
+def readme_blocks(language):
+    """Give the code blocks of the README in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
+
+
+def test_readme_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "readme"}
+    for block in readme_blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)
+    printed = capsys.readouterr().out
+    # tanh(0.5 - 2)² has the derivative 2 tanh(z) (1 - tanh²(z)) x, with z = -1.5.
+    slope = 2 * np.tanh(-1.5) * (1 - np.tanh(-1.5) ** 2)
+    first = np.array(re.search(r"\[\[([-.\d]+)\]\s+\[([-.\d]+)\]\]", printed).groups(), dtype=float)
+    np.testing.assert_allclose(first, [slope, 2 * slope], rtol=1e-6)
+    assert (names["first"].item(), names["second"]) == (12.0, 12.0)
+    assert "match" in printed
+    assert "DIFFERS" not in printed
+    assert re.search(r"prediction = \d with \d+\.\d% confidence", printed)
+    assert {p.name for p in (tmp_path / "runs" / "digits").iterdir()} == {
+        "model.pkl",
+        "model.safetensors",
+        "curves.png",
+    }
+
+
+def test_readme_shell_commands_run(tmp_path, monkeypatch):
+    """All commands of the command-line section, in their order, in an empty folder."""
+    (block,) = [b for b in readme_blocks("sh") if "tinygrad-edu" in b]
+    commands = block.replace("\\\n", " ").splitlines()
+    assert len(commands) == 6
+    monkeypatch.chdir(tmp_path)
+    from nn.cli import main
+    from nn.datasets import write_digits
+
+    write_digits(".")
+    for command in commands:
+        program, *words = command.split("#")[0].split()
+        assert program == "tinygrad-edu"
+        if words[0] == "graph" and not has_dot():
+            words[-1] = "graph.dot"
+        if words[-1] == "--help":
+            with pytest.raises(SystemExit, match="0"):
+                main(words)
+        else:
+            assert main(words) == 0, command
+
+
+def test_pictures_of_the_readme_are_there():
+    for path in re.findall(r"!\[.*?\]\((.*?)\)", (ROOT / "README.md").read_text()):
+        if not (ROOT / "docs").is_dir():
+            pytest.skip("the pictures are in the clone only")
+        assert (ROOT / path).is_file(), path
+
+
+def test_table_of_what_is_where_names_what_is_there():
+    """Each file and folder in the table exists: in the clone, or in the installed packages."""
+    packages = {
+        "tinygrad_edu": Path(tinygrad_edu.__file__).parent,
+        "nn": Path(nn.__file__).parent,
+    }
+    table = (ROOT / "README.md").read_text().split("## What is where")[1].split("\n## ")[0]
+    for cell in re.findall(r"^\| (`.*?) \|", table, re.M):
+        folder = None
+        for name in re.findall(r"`(.*?)`", cell):
+            first, _, rest = name.partition("/")
+            path = packages.get(first, ROOT / first) / rest if "/" in name else folder / name
+            folder = path.parent
+            assert path.exists(), name
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs(example, tmp_path):
+    """Each alone, in an empty folder, with warnings as errors."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(example)],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    assert done.stderr == ""
+
+
+def test_examples_are_numbered_without_gaps():
+    assert [path.name[:2] for path in EXAMPLES] == [f"{n:02}" for n in range(1, len(EXAMPLES) + 1)]
+    assert len(EXAMPLES) >= 8
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name)
+    finder = doctest.DocTestFinder()
+    runner = doctest.DocTestRunner()
+    tests = finder.find(module, name)
+    # Operations are functions around the declared ones; doctest looks through the wrapper.
+    for test in tests:
+        report = []
+        runner.run(test, out=report.append)
+        assert not report, "".join(report)
+
+
+def test_public_names_have_docstrings():
+    for package in (tinygrad_edu, nn):
+        for name in package.__all__:
+            assert (getattr(package, name).__doc__ or "").strip(), f"{package.__name__}.{name}"
+
+
+def has_dot():
+    """Tell whether Graphviz is installed."""
+    from shutil import which
+
+    return which("dot") is not None
