@@ -89,7 +89,6 @@ class SGD:
         self.weight_decay = weight_decay
         self._velocity: list[NDArray[Any] | None] = [None] * len(self.params)
         self._rates: tuple[float, list[NDArray[Any]]] | None = None
-        self._scratch = [np.empty(parameter.shape, parameter.dtype) for parameter in self.params]
 
     def zero_grad(self) -> None:
         """Forget the gradients, so that the next `backward` starts afresh."""
@@ -109,18 +108,19 @@ class SGD:
             self._rates = (self.lr, [np.array(self.lr, p.dtype) for p in self.params])
         adjusted = bool(self.weight_decay or self.momentum)
         found, now = False, tick()
-        for position, (parameter, rate, change) in enumerate(
-            zip(self.params, self._rates[1], self._scratch, strict=True)
-        ):
+        for position, (parameter, rate) in enumerate(zip(self.params, self._rates[1], strict=True)):
             gradient = parameter._grad
             if gradient is None:
                 continue
             found = True
             if adjusted:
                 gradient = self._direction(position, parameter, gradient)
-            np.multiply(gradient, rate, change)
+            # New values in new memory: views and graphs that hold the old values keep them.
+            change = gradient * rate
             values = parameter._data
-            np.subtract(values, change, values)
+            parameter._data = (
+                np.subtract(values, change, change) if change.ndim else values - change
+            )
             parameter._written = now  # graphs that used the old values will say so
         if not found:
             raise GradientError("step() found no gradients; call loss.backward() before it")
@@ -131,7 +131,7 @@ class SGD:
             gradient = gradient + self.weight_decay * parameter._data
         if self.momentum:
             velocity = self._velocity[position]
-            velocity = gradient if velocity is None else self.momentum * velocity + gradient
+            velocity = gradient.copy() if velocity is None else self.momentum * velocity + gradient
             self._velocity[position] = velocity
             gradient = gradient + self.momentum * velocity if self.nesterov else velocity
         return gradient

@@ -25,7 +25,8 @@ def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[A
         Convert to this dtype; None keeps NumPy's choice.
     copy : bool
         False shares the memory where no conversion is needed, and locks it: the array itself and
-        the arrays that it is a view of, since a write into those would reach it too.
+        the arrays that it is a view of, since a write into those would reach it too. Other views
+        that were taken before cannot be locked: do not write through them.
 
     Raises
     ------
@@ -37,14 +38,17 @@ def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[A
     if isinstance(source, np.ma.MaskedArray):
         raise TypeError("a Tensor has no mask; give the masked array's filled(value)")
     try:
-        array = np.array(source, dtype=dtype, copy=copy or None)
+        array = np.array(source, copy=copy or None)
     except ValueError as error:
         if "inhomogeneous" in str(error):
             raise ValueError(f"ragged nested list: {error}; make its rows equally long") from error
         raise
+    is_number = array.dtype.kind in "fiubc"  # before a conversion, which would read text too
+    if dtype is not None and is_number:
+        array = array.astype(dtype, copy=False)
     if array.dtype.kind == "c":
         raise TypeError("complex is not supported; use the real and imaginary parts")
-    if array.dtype.kind not in "fiub":
+    if not is_number or array.dtype.kind not in "fiub":
         raise TypeError(f"a Tensor holds numbers, but got dtype {array.dtype}; convert them first")
     if not copy:
         locked: Any = array

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Sequence
 from operator import attrgetter
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -186,8 +186,8 @@ def _summed_back(contribution: Any, source: Tensor, node: Node) -> Any:
 
 def _modified(source: Tensor, node: Node) -> GradientError:
     return GradientError(
-        f"{source._label()} was modified after {node.primitive.name} used it, so its gradient "
-        "would be wrong; call backward() before changing it, or compute the output again"
+        f"{source._label()} was modified after {node.primitive.name} used it (or only then began "
+        "to require gradients); call backward() before that, or compute the output again"
     )
 
 
@@ -246,28 +246,6 @@ def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool)
             leaf._grad = g
         else:
             leaf._grad += g
-
-
-@overload
-def grad(
-    output: Tensor,
-    inputs: Tensor,
-    gradient: Any = ...,
-    *,
-    create_graph: bool = ...,
-    allow_unused: bool = ...,
-) -> Any: ...
-
-
-@overload
-def grad(
-    output: Tensor,
-    inputs: Sequence[Tensor],
-    gradient: Any = ...,
-    *,
-    create_graph: bool = ...,
-    allow_unused: bool = ...,
-) -> tuple[Any, ...]: ...
 
 
 def grad(

@@ -8,6 +8,7 @@ round-off, and central differences elsewhere; always in float64.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from .autodiff import grad, graph_order
 from .errors import GradientError
+from .primitive import enable_grad
 from .tensor import Array, Tensor, _computed
 
 __all__ = ["GradientCheck", "check_gradients"]
@@ -28,7 +30,8 @@ _COMPLEX_STEP = 1e-20  # any size will do, for nothing is subtracted
 _DIFFERENCE_STEP: float = np.finfo(np.float64).eps.item() ** (
     1 / 3
 )  # balances truncation and round-off
-_TOLERANCE = {"complex step": 1e-8, "central differences": 1e-6}
+# Relative and absolute: differences lose digits to the step, of the value as well as of the slope.
+_TOLERANCES = {"complex step": (1e-8, 1e-12), "central differences": (1e-6, 1e-9)}
 _MOST_ELEMENTS = 2_000  # looked at one by one when a check has failed
 
 
@@ -53,6 +56,7 @@ def check_gradients(
     *inputs: Tensor | ArrayLike,
     order: int = 2,
     rtol: float | None = None,
+    atol: float | None = None,
     seed: int = 0,
 ) -> GradientCheck:
     """Check the gradients of a function of tensors, and the gradients of those.
@@ -68,6 +72,9 @@ def check_gradients(
         How many times to differentiate; 2 checks second derivatives too.
     rtol : float, optional
         Allowed relative error; by default 1e-8 for the complex step, 1e-6 for differences.
+    atol : float, optional
+        Allowed absolute error on top of it, for gradients whose parts cancel to nothing; by
+        default 1e-12 for the complex step, 1e-9 for differences.
     seed : int
         Of the random cotangent and directions.
 
@@ -113,19 +120,37 @@ def check_gradients(
             raise ValueError(f"f must give a Tensor, got a {type(out).__name__}")
         return out
 
-    out = call(_leaves(point))
-    if not np.array_equal(out.data, call(_leaves(point)).data, equal_nan=True):
-        raise ValueError("f gives other values when called again; fix its random numbers")
-    analytic = all(t.node.primitive.analytic for t in graph_order(out))  # type: ignore[union-attr]
-    method = "complex step" if analytic else "central differences"
-    level = _first_level(call, generator.normal(size=out.shape))
-    errors = []
-    for number in range(1, order + 1):
-        if number > 1:
-            level = _next_level(level, [generator.normal(size=x.shape) for x in point])
-        directions = [generator.normal(size=x.shape) for x in point]
-        errors.append(_check_level(level, point, directions, places, number, method, rtol))
+    with enable_grad():
+        out = call(_leaves(point))
+        if not np.array_equal(out.data, call(_leaves(point)).data, equal_nan=True):
+            raise ValueError("f gives other values when called again; fix its random numbers")
+        method = "complex step" if _is_analytic(call, out, point) else "central differences"
+        usual = _TOLERANCES[method]
+        tolerances = (usual[0] if rtol is None else rtol, usual[1] if atol is None else atol)
+        level = _first_level(call, generator.normal(size=out.shape))
+        errors = []
+        for number in range(1, order + 1):
+            if number > 1:
+                level = _next_level(level, [generator.normal(size=x.shape) for x in point])
+            directions = [generator.normal(size=x.shape) for x in point]
+            error = _check_level(level, point, directions, places, number, method, tolerances)
+            errors.append(error)
     return GradientCheck(method, tuple(errors))
+
+
+def _is_analytic(
+    call: Callable[[Sequence[Tensor]], Tensor], out: Tensor, point: Sequence[Array]
+) -> bool:
+    """Tell whether a function can be evaluated on complex numbers, all the way through."""
+    if not all(t.node.primitive.analytic for t in graph_order(out)):  # type: ignore[union-attr]
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        try:
+            call(_leaves([x.astype(np.complex128) for x in point]))
+        except (TypeError, ValueError, np.exceptions.ComplexWarning):
+            return False  # the user's code looks at the numbers, for example in a condition
+    return True
 
 
 def _first_level(call: Callable[[Sequence[Tensor]], Tensor], cotangent: Array) -> Level:
@@ -157,7 +182,7 @@ def _check_level(
     places: Sequence[int],
     order: int,
     method: str,
-    rtol: float | None,
+    tolerances: tuple[float, float],
 ) -> float:
     """Compare the slope along a direction, and give the relative error."""
     leaves = _leaves(point)
@@ -167,17 +192,17 @@ def _check_level(
         found = grad(value, leaves, allow_unused=True)
         gradients = [z if g is None else g for z, g in zip(gradients, found, strict=True)]
     slope = _complex_slope if method == "complex step" else _difference_slope
-    tolerance = _TOLERANCE[method] if rtol is None else rtol
+    rtol, atol = tolerances
     products = [g * v for g, v in zip(gradients, directions, strict=True)]
     automatic = float(sum(p.sum() for p in products))
     numerical = slope(level, point, directions)
     # Terms of opposite sign may cancel; an error is measured against their sizes.
-    scale = max(sum(float(np.abs(p).sum()) for p in products), abs(numerical), 1e-300)
-    error = abs(automatic - numerical) / scale
-    if error <= tolerance:
-        return error
+    scale = max(sum(float(np.abs(p).sum()) for p in products), abs(numerical))
+    difference = abs(automatic - numerical)
+    if difference <= rtol * scale + atol:
+        return difference / scale if difference > atol else 0.0
     worst = _worst_element(level, point, gradients, slope)
-    raise GradientError(_describe(worst, places, order, method, error, tolerance))
+    raise GradientError(_describe(worst, places, order, method, difference / scale, rtol))
 
 
 def _complex_slope(level: Level, point: Sequence[Array], directions: Sequence[Array]) -> float:
@@ -188,8 +213,9 @@ def _complex_slope(level: Level, point: Sequence[Array], directions: Sequence[Ar
 
 def _difference_slope(level: Level, point: Sequence[Array], directions: Sequence[Array]) -> float:
     """Slope along a direction: the difference of a step forward and a step back."""
-    size = max((float(np.abs(x).max()) for x in point if x.size), default=1.0)
-    step = _DIFFERENCE_STEP * max(1.0, size)
+    # By the smallest input: a step that suits a large one would be a leap for the others.
+    smallest = min(float(np.abs(x).min()) for x in point if x.size)
+    step = _DIFFERENCE_STEP * max(1.0, smallest)
 
     def at(sign: float) -> float:
         moved = [x + sign * step * v for x, v in zip(point, directions, strict=True)]

@@ -27,30 +27,6 @@ OPERATORS = {
 }
 """Operators of two operands, and their operations; each works with the tensor on either side."""
 
-METHODS = (
-    "absolute",
-    "astype",
-    "clip",
-    "dot",
-    "exp",
-    "log",
-    "max",
-    "mean",
-    "min",
-    "relu",
-    "reshape",
-    "sigmoid",
-    "sqrt",
-    "square",
-    "squeeze",
-    "sum",
-    "swapaxes",
-    "tanh",
-    "transpose",
-    "var",
-)
-"""Operations that people write after a dot."""
-
 
 class Notation:
     """What a Tensor can be written with; see `attach`."""
@@ -73,26 +49,28 @@ class Notation:
         __rtruediv__: Operation
         __sub__: Operation
         __truediv__: Operation
-        absolute: Operation
-        astype: Operation
-        clip: Operation
-        dot: Operation
-        exp: Operation
-        log: Operation
-        max: Operation
-        mean: Operation
-        min: Operation
-        relu: Operation
-        reshape: Operation
-        sigmoid: Operation
-        sqrt: Operation
-        square: Operation
-        squeeze: Operation
-        sum: Operation
-        swapaxes: Operation
-        tanh: Operation
-        transpose: Operation
-        var: Operation
+
+    # The operations that people write after a dot: `attach` reads these names.
+    absolute: Operation
+    astype: Operation
+    clip: Operation
+    dot: Operation
+    exp: Operation
+    log: Operation
+    max: Operation
+    mean: Operation
+    min: Operation
+    relu: Operation
+    reshape: Operation
+    sigmoid: Operation
+    sqrt: Operation
+    square: Operation
+    squeeze: Operation
+    sum: Operation
+    swapaxes: Operation
+    tanh: Operation
+    transpose: Operation
+    var: Operation
 
     @property
     def T(self) -> Tensor:
@@ -114,7 +92,7 @@ def attach(tensor: type[Notation], ops: ModuleType) -> None:
         operation = getattr(ops, name)
         setattr(tensor, f"__{operator}__", operation)
         setattr(tensor, f"__r{operator}__", _reflected(operation))
-    for name in METHODS:
+    for name in Notation.__annotations__:
         setattr(tensor, name, getattr(ops, name))
     for operator, operation in {
         "neg": ops.negative,

@@ -30,9 +30,9 @@ _PLAIN_NAMES = (
     "logical_xor isnan isinf isfinite signbit sign floor ceil trunc rint spacing "
     "argmax argmin argsort argwhere nonzero count_nonzero searchsorted any all "
     "array_equal array_equiv allclose isclose shape ndim size around round fix "
-    "zeros_like ones_like empty_like full_like result_type can_cast min_scalar_type "
+    "zeros_like ones_like empty_like result_type can_cast min_scalar_type "
     "may_share_memory shares_memory iscomplexobj isrealobj isscalar array_repr array_str "
-    "array2string savetxt save copyto histogram unique bincount digitize flatnonzero"
+    "array2string savetxt save digitize flatnonzero"
 )
 
 PLAIN = {getattr(np, name) for name in _PLAIN_NAMES.split() if hasattr(np, name)}

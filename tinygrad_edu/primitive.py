@@ -7,14 +7,13 @@ in `autodiff.py`; this file never computes a gradient.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from .tensor import Tensor, _computed
 __all__ = ["PRIMITIVES", "ModuleCall", "Node", "Primitive", "enable_grad", "no_grad", "primitive"]
 
 Rule: TypeAlias = Callable[..., Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 PRIMITIVES: dict[str, Primitive] = {}
 """The registry: every operation that has rules of its own, by name."""
@@ -95,6 +95,7 @@ class Operation(Protocol):
     def __call__(self, *inputs: Any, **params: Any) -> Any: ...
 
 
+@dataclass(slots=True, eq=False)
 class Node:
     """One call of a primitive: what a computed tensor remembers of how it came about.
 
@@ -118,63 +119,61 @@ class Node:
         The call of a network module that this one was part of.
     """
 
-    __slots__ = (
-        "inputs",
-        "module_call",
-        "params",
-        "primitive",
-        "residual",
-        "sequence",
-        "values",
-    )
-
-    def __init__(
-        self,
-        primitive: Primitive,
-        inputs: tuple[Any, ...],
-        values: tuple[Any, ...],
-        params: dict[str, Any],
-        residual: Any,
-        sequence: int,
-        module_call: ModuleCall | None,
-    ) -> None:
-        self.primitive = primitive
-        self.inputs = inputs
-        self.values = values
-        self.params = params
-        self.residual = residual
-        self.sequence = sequence
-        self.module_call = module_call
+    primitive: Primitive
+    inputs: tuple[Any, ...]
+    values: tuple[Any, ...]
+    params: dict[str, Any]
+    residual: Any
+    sequence: int
+    module_call: ModuleCall | None
 
     def __repr__(self) -> str:
         return f"Node({self.primitive.name}, sequence={self.sequence})"
 
 
+@dataclass(slots=True, eq=False)
 class ModuleCall:
     """One call of a network module, kept by the nodes that were recorded during it."""
 
-    __slots__ = ("module", "parent")
-
-    def __init__(self, module: Any, parent: ModuleCall | None) -> None:
-        self.module = module
-        self.parent = parent
+    module: Any
+    parent: ModuleCall | None
 
 
-@contextlib.contextmanager
-def _recording(switch: bool) -> Iterator[None]:
-    token = _is_recording.set(switch)
-    try:
-        yield
-    finally:
-        _is_recording.reset(token)
+class Recording:
+    """A context in which recording is on or off; made by `no_grad` and `enable_grad`."""
+
+    def __init__(self, switch: bool) -> None:
+        self.switch = switch
+        self._tokens: list[Token[bool]] = []
+
+    def __enter__(self) -> None:
+        self._tokens.append(_is_recording.set(self.switch))
+
+    def __exit__(self, *exception: object) -> None:
+        _is_recording.reset(self._tokens.pop())
+
+    def __call__(self, function: Function) -> Function:
+        """Decorate a function, so that all of it runs in this context."""
+        kinds = (
+            inspect.iscoroutinefunction,
+            inspect.isgeneratorfunction,
+            inspect.isasyncgenfunction,
+        )
+        if any(is_kind(function) for is_kind in kinds):
+            raise TypeError(
+                f"{function.__name__} does not run when it is called, so this decorator would do "
+                "nothing; write `with no_grad():` inside it"
+            )
+
+        @functools.wraps(function)
+        def decorated(*args: Any, **kwargs: Any) -> Any:
+            with Recording(self.switch):
+                return function(*args, **kwargs)
+
+        return cast("Function", decorated)
 
 
-def is_recording() -> bool:
-    """Tell whether operations are recorded in this thread or task."""
-    return _is_recording.get()
-
-
-def no_grad() -> contextlib.AbstractContextManager[None]:
+def no_grad() -> Recording:
     """Switch recording off: inside, results have no graph and require no gradient.
 
     It holds for this thread or asynchronous task alone, and ends with the block, also after an
@@ -189,16 +188,16 @@ def no_grad() -> contextlib.AbstractContextManager[None]:
     >>> y.requires_grad
     False
     """
-    return _recording(False)
+    return Recording(False)
 
 
-def enable_grad() -> contextlib.AbstractContextManager[None]:
+def enable_grad() -> Recording:
     """Switch recording on again inside a block of `no_grad`."""
-    return _recording(True)
+    return Recording(True)
 
 
 def tick() -> int:
-    """Give the next number of the clock that orders calls, and writes into tensors."""
+    """Give the next number of the clock that orders calls, and changes of leaves."""
     return next(_sequence)
 
 
@@ -266,6 +265,8 @@ def primitive(
                 if len(inputs) > arity + len(positional) or named.keys() & params:
                     forward(*inputs, **params)  # raises the TypeError that Python words best
                 inputs, params = inputs[:arity], params | named
+            if params:
+                params = {key: _own(value, name, key) for key, value in params.items()}
             values: list[Any] = []
             needs_grad = has_tensor = has_array = False
             for value in inputs:
@@ -274,29 +275,35 @@ def primitive(
                     if value._requires_grad:
                         needs_grad = True
                     values.append(value._data)
-                else:
-                    if type(value) not in _PYTHON_NUMBERS:
-                        has_array = True
+                elif type(value) in _PYTHON_NUMBERS:
                     values.append(value)
+                else:
+                    has_array = True
+                    values.append(np.asarray(value))
             if not has_tensor:
-                out = forward(*inputs, **params)
+                out = forward(*values, **params)
                 return out[0] if residual else out
             if has_array:
-                inputs, values = _owned(inputs)
+                # Copied, so that a later write into the caller's array cannot reach the graph.
+                inputs = tuple(
+                    value
+                    if isinstance(value, Tensor) or type(value) in _PYTHON_NUMBERS
+                    else Tensor(value)
+                    for value in inputs
+                )
+                values = [value._data if isinstance(value, Tensor) else value for value in inputs]
             try:
                 out = forward(*values, **params)
             except np.exceptions.AxisError:
                 raise
             except ValueError as error:
-                raise ValueError(f"{name}: {error} (shapes {_shapes(values)})") from error
+                shapes = " and ".join(str(np.shape(value)) for value in values)
+                raise ValueError(f"{name}: {error} (shapes {shapes})") from error
             left = None
             if residual:
                 out, left = out
-            if not needs_grad:
+            if not needs_grad or not _is_recording.get():
                 return _computed(out, None)
-            if not _is_recording.get():
-                # A view would change when the optimiser writes into the parameter it looks at.
-                return _computed(out if out.base is None else out.copy(), None)
             # A tuple, because Python's garbage collector soon stops looking at tuples of arrays.
             saved, params = tuple(values), params or _NO_PARAMS
             module_call = module_call_variable.get()
@@ -309,14 +316,12 @@ def primitive(
     return declare
 
 
-def _owned(inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Any]]:
-    """Make tensors of arrays: copies, so that a later write into one cannot reach the graph."""
-    inputs = tuple(
-        value if isinstance(value, Tensor) or type(value) in _PYTHON_NUMBERS else Tensor(value)
-        for value in inputs
-    )
-    return inputs, [value._data if isinstance(value, Tensor) else value for value in inputs]
-
-
-def _shapes(values: list[Any]) -> str:
-    return " and ".join(str(np.shape(value)) for value in values)
+def _own(value: Any, name: str, key: str) -> Any:
+    """Copy metadata that could be changed later, and refuse a tensor that would be dropped."""
+    if isinstance(value, Tensor):
+        raise TypeError(f"{name}: no gradient flows to {key}; pass its .data instead of a Tensor")
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, list | tuple):
+        return type(value)([_own(entry, name, key) for entry in value])
+    return value

@@ -92,7 +92,7 @@ class Tensor(Notation):
         name: str | None = None,
         copy: bool = True,
     ) -> None:
-        if isinstance(data, list | tuple) and any(isinstance(entry, Tensor) for entry in data):
+        if _holds_tensor(data):
             raise TypeError("a Tensor is not made from a list of tensors; use stack([...])")
         source = data._data if isinstance(data, Tensor) else data
         self._data = checked_array(source, dtype, copy)
@@ -158,6 +158,8 @@ class Tensor(Notation):
                 f"a tensor of dtype {self.dtype} cannot require gradients: only floating dtypes "
                 "can; write 3.0 for 3, or pass dtype=float"
             )
+        if wanted and not self._requires_grad:
+            self._written = primitive.tick()  # graphs that took it for a constant will say so
         self._requires_grad = bool(wanted)
 
     @property
@@ -196,7 +198,9 @@ class Tensor(Notation):
 
     def detach(self) -> Tensor:
         """Give a tensor of the same values that no gradient flows through."""
-        return Tensor(self._data, name=self.name)
+        tensor = _computed(self._data, None)
+        tensor.name = self.name
+        return tensor
 
     def __repr__(self) -> str:
         text = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")
@@ -251,8 +255,19 @@ class Tensor(Notation):
 
     # NumPy's protocols ---------------------------------------------------------------------
 
+    __pandas_priority__ = 10_000  # so that a Series leaves `series * tensor` to the tensor
+
+    @property
+    def _mask(self) -> None:
+        # NumPy's masked arrays ask for this before they would compute and drop the graph.
+        raise TypeError("a Tensor has no mask; give the masked array's filled(value)")
+
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
-        if copy or (dtype is not None and np.dtype(dtype) != self.dtype):
+        if dtype is not None and np.dtype(dtype) != self.dtype:
+            if copy is False:
+                raise ValueError(f"a view of a {self.dtype} tensor cannot have dtype {dtype}")
+            copy = True
+        if copy:
             return np.array(self._data, dtype=dtype)
         return locked_view(self._data)
 
@@ -290,6 +305,9 @@ class Tensor(Notation):
         return _compared(np.greater_equal, self, other)
 
     __hash__ = object.__hash__
+
+    def __format__(self, specification: str) -> str:
+        return format(self.item(), specification) if specification else str(self)
 
     def __len__(self) -> int:
         return len(self._data)
@@ -335,6 +353,13 @@ def _compared(ufunc: np.ufunc, left: Any, right: Any) -> Array:
     """Compare element by element, without recording."""
     result: Array = numpy_protocol.call_ufunc(ufunc, "__call__", (left, right), {})
     return result
+
+
+def _holds_tensor(data: Any) -> bool:
+    """Look for tensors in nested lists, where NumPy would take their values and drop the graph."""
+    if not isinstance(data, list | tuple):
+        return False
+    return any(isinstance(entry, Tensor) or _holds_tensor(entry) for entry in data)
 
 
 def _restored(data: Array, requires_grad: bool, name: str | None, grad: Array | None) -> Tensor:

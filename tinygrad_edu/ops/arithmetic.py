@@ -102,7 +102,9 @@ def _power_base(g: Any, out: Any, x: Any, y: Any) -> Any:
 
 def _power_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
     # At x = 0 the logarithm is infinite, yet 0**y is constant. Below 0 there is no derivative.
-    return g * out * np.log(np.where(np.equal(x, 0), 1.0, np.where(np.less(x, 0), np.nan, x)))
+    # The constants have the dtype of the output, so that the logarithm is as precise as that.
+    one, nan = out.dtype.type(1), out.dtype.type(np.nan)
+    return g * out * np.log(np.where(np.equal(x, 0), one, np.where(np.less(x, 0), nan, x)))
 
 
 @primitive(
@@ -178,6 +180,7 @@ def _inside(x: Any, min: Any, max: Any) -> Any:
 
 @primitive(
     lambda g, out, x, min=None, max=None: np.where(_inside(x, min, max), g, 0.0),
+    broadcasts=True,
     formula="clip(x, min, max)",
     derivatives=("g * (min <= x) * (x <= max)",),
 )

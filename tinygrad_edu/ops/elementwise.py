@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..primitive import primitive
+from ..tensor import Tensor
 
 __all__ = ["astype", "exp", "log", "sqrt", "tanh"]
 
@@ -58,9 +59,13 @@ def astype(x: Any, dtype: DTypeLike) -> Any:
 
     Gradients flow between floating dtypes, each in the dtype of its own tensor; a conversion to
     integers or booleans is a constant.
+
+    Raises
+    ------
+    TypeError
+        For complex dtypes.
     """
-    if np.dtype(dtype).kind in "fc":
-        return _astype(x, dtype=dtype)
-    if hasattr(x, "detach"):
-        x = x.detach()
-    return _astype(x, dtype=dtype)
+    kind = np.dtype(dtype).kind
+    if kind == "c" and np.result_type(x).kind != "c":
+        raise TypeError("complex is not supported; use the real and imaginary parts")
+    return _astype(x if kind in "fc" or not isinstance(x, Tensor) else x.detach(), dtype=dtype)

@@ -21,13 +21,11 @@ def _is_basic(index: Any) -> bool:
     )
 
 
-def _own(part: Any) -> Any:
-    """Copy an index array, so that a later write into it cannot reach the graph."""
+def _array(part: Any) -> Any:
+    """Read tensors and lists of places as arrays; an empty list has no dtype of its own."""
     if isinstance(part, Tensor):
-        return part.numpy()
-    if isinstance(part, list):
-        return np.array(part) if part else np.array(part, dtype=np.intp)
-    return part.copy() if isinstance(part, np.ndarray) else part
+        return np.asarray(part)
+    return np.array(part, dtype=None if part else np.intp) if isinstance(part, list) else part
 
 
 def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
@@ -38,7 +36,7 @@ def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
     _getitem_rule,
     symbol="[ ]",
     formula="x[index]",
-    derivatives=("put_at(g, index, shape(x))",),
+    derivatives=("put_at(g, index, x.shape)",),
 )
 def _getitem(x: Any, /, index: Any) -> Any:
     return x[index]
@@ -57,8 +55,8 @@ def getitem(x: Any, index: Any) -> Any:
     >>> x.grad
     array([2., 1., 0.])
     """
-    own = tuple(map(_own, index)) if isinstance(index, tuple) else _own(index)
-    return _getitem(x, index=own)
+    places = tuple(map(_array, index)) if isinstance(index, tuple) else _array(index)
+    return _getitem(x, index=places)
 
 
 @primitive(

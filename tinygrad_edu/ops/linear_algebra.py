@@ -105,7 +105,7 @@ def linear(x: Any, weight: Any, bias: Any, /) -> Any:
     >>> linear([[1.0, 2.0]], Tensor([[3.0], [4.0]]), Tensor([0.5]))
     Tensor([[11.5]])
     """
-    if weight.ndim != 2 or bias.shape != weight.shape[1:]:
+    if weight.ndim != 2 or getattr(bias, "shape", ()) != weight.shape[1:]:
         raise ValueError("expected a weight of shape (inputs, outputs) and a bias (outputs,)")
     product = x.dot(weight)  # the same as a matrix product here, and quicker to call
     if product.dtype != bias.dtype:

@@ -87,11 +87,11 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     _check_labels(logits, labels)
     rows, classes = logits.shape
     shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
-    delta = np.exp(shifted)
+    delta = np.exp(shifted, order="C")  # so that its flattened form is a view of it
     total = np.add.reduce(delta, axis=1, keepdims=True)
     delta /= total
     # The place of each row's label in the flattened logits: much quicker than a pair of indices.
-    chosen = np.arange(0, rows * classes, classes) + labels
+    chosen = np.arange(0, rows * classes, classes) + labels.astype(np.intp, copy=False)
     losses = np.log(total[:, 0]) - shifted.take(chosen)
     delta.reshape(-1)[chosen] -= 1
     return np.add.reduce(losses) / rows, delta

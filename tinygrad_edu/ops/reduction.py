@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..primitive import primitive
-from .arithmetic import divide, square, subtract
+from .arithmetic import multiply, square, subtract
 
 __all__ = ["logsumexp", "max", "mean", "min", "sum", "var"]
 
@@ -38,7 +38,7 @@ def _stretch(reduced: Any, x: Any, axis: Axis) -> Any:
     lambda g, out, x, axis=None, keepdims=False: np.broadcast_to(_stretch(g, x, axis), x.shape),
     symbol="Σ",
     formula="sum(x, axis=axis)",
-    derivatives=("broadcast_to(g, shape(x))",),
+    derivatives=("broadcast_to(g, x.shape)",),
 )
 def sum(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Sum over all elements, or along the axes given.
@@ -52,9 +52,21 @@ def sum(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return np.sum(x, axis=axis, keepdims=keepdims)
 
 
-def mean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+@primitive(
+    lambda g, out, x, axis=None, keepdims=False: np.broadcast_to(
+        _stretch(g / (_count(x, axis) or 1), x, axis), x.shape
+    ),
+    symbol="mean",
+    formula="mean(x, axis=axis)",
+    derivatives=("broadcast_to(g, x.shape) / size(x)",),
+)
+def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Average over all elements, or along the axes given; nan for no elements."""
-    return divide(sum(x, axis=axis, keepdims=keepdims), _count(x, axis))
+    # In float16 the sum may overflow where the average does not.
+    wide = np.float32 if np.result_type(x) == np.float16 else None
+    total = np.sum(x, axis=axis, dtype=wide, keepdims=keepdims)
+    average = total / _count(x, axis)
+    return average if wide is None else average.astype(np.float16)
 
 
 def var(x: Any, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> Any:
@@ -83,7 +95,8 @@ def var(x: Any, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> 
             "it needs more elements than ddof"
         )
     deviation = subtract(x, mean(x, axis=axis, keepdims=True))
-    return divide(sum(square(deviation), axis=axis, keepdims=keepdims), count - ddof)
+    average = mean(square(deviation), axis=axis, keepdims=keepdims)
+    return average if ddof == 0 else multiply(average, count / (count - ddof))
 
 
 def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:

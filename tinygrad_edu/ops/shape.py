@@ -30,7 +30,7 @@ __all__ = [
 @primitive(
     lambda g, out, x, shape: g.reshape(x.shape),
     formula="reshape(x, shape)",
-    derivatives=("reshape(g, shape(x))",),
+    derivatives=("reshape(g, x.shape)",),
 )
 def reshape(x: Any, /, shape: int | Sequence[int]) -> Any:
     """Same elements in the same order, other shape; one size may be -1.
@@ -94,7 +94,7 @@ def _broadcast_to_rule(g: Any, out: Any, x: Any, shape: Any) -> Any:
 @primitive(
     _broadcast_to_rule,
     formula="broadcast_to(x, shape)",
-    derivatives=("sum_to(g, shape(x))",),
+    derivatives=("sum_to(g, x.shape)",),
 )
 def broadcast_to(x: Any, /, shape: int | tuple[int, ...]) -> Any:
     """Elements repeated to fill a larger shape, by NumPy's rules of broadcasting."""
@@ -105,7 +105,7 @@ def broadcast_to(x: Any, /, shape: int | tuple[int, ...]) -> Any:
     lambda g, out, x, shape: np.broadcast_to(g, x.shape),
     symbol="Σ",
     formula="sum_to(x, shape)",
-    derivatives=("broadcast_to(g, shape(x))",),
+    derivatives=("broadcast_to(g, x.shape)",),
 )
 def sum_to(x: Any, /, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which an array of this shape would be repeated to get x's shape.

@@ -1,0 +1,173 @@
+"""Proves that the project stays small and in order: lines of code, directions of imports, and what
+importing it loads. Raising a number here is a decision that everybody can see.
+"""
+
+import ast
+import importlib.resources
+import io
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINE = ("tensor", "primitive", "autodiff", "numpy_protocol", "notation")
+MOST_LINES_OF_CODE = 700
+MOST_LINES_OF_A_FILE = 450
+HEAVY = ("pandas", "matplotlib", "graphviz", "scipy", "safetensors", "tqdm")
+
+PACKAGES = [ROOT / "tinygrad_edu", ROOT / "nn"]
+SOURCES = [file for package in PACKAGES for file in sorted(package.rglob("*.py"))]
+
+
+def code_lines(source):
+    """Number the lines that hold code: no blank lines, comments and docstrings."""
+    lines = set()
+    kinds = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in (*kinds, tokenize.ENDMARKER):
+            lines.update(range(token.start[0], token.end[0] + 1))
+    # A string that stands alone is documentation: of a module, class or function, or of the
+    # name above it.
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str())):
+                lines.difference_update(range(node.lineno, node.end_lineno + 1))
+    return lines
+
+
+def test_counting():
+    source = '"""One."""\n\nx = 1  # why\n# alone\ny = [\n    2,\n]\n"""\nTwo.\n"""\n\n\ndef f():\n'
+    source += '    """Three."""\n    return """\n\nx"""\n'
+    assert code_lines(source) == {3, 5, 6, 7, 13, 15, 16, 17}
+
+
+def test_engine_is_small():
+    counts = {
+        name: len(code_lines((ROOT / "tinygrad_edu" / f"{name}.py").read_text("utf-8")))
+        for name in ENGINE
+    }
+    assert sum(counts.values()) <= MOST_LINES_OF_CODE, counts
+
+
+def test_no_file_is_long():
+    folders = [*PACKAGES, *(ROOT / name for name in ("tests", "examples", "benchmarks"))]
+    lengths = {
+        str(file.relative_to(ROOT)): len(file.read_text("utf-8").splitlines())
+        for folder in folders
+        for file in folder.rglob("*.py")
+    }
+    assert len(lengths) > 20
+    assert {name: n for name, n in lengths.items() if n > MOST_LINES_OF_A_FILE} == {}
+
+
+# Imports --------------------------------------------------------------------------------------
+
+
+def module_name(file):
+    """Name a file as Python imports it."""
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(file): file for file in SOURCES}
+
+
+def is_for_typing(node):
+    """Whether a statement is there for the type checker alone."""
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def statements(node, inside_functions):
+    """Walk the statements that run, when a module is imported or at any time."""
+    for child in ast.iter_child_nodes(node):
+        if is_for_typing(child):
+            continue
+        if not inside_functions and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        yield child
+        yield from statements(child, inside_functions)
+
+
+def imports(name, inside_functions=True):
+    """List what a module imports, with relative names resolved; submodules as themselves."""
+    file = MODULES[name]
+    package = name if file.stem == "__init__" else name.rpartition(".")[0]
+    for node in statements(ast.parse(file.read_text("utf-8")), inside_functions):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package
+            for _ in range(node.level - 1):
+                base = base.rpartition(".")[0]
+            source = ".".join(filter(None, [base if node.level else "", node.module or ""]))
+            for alias in node.names:
+                submodule = f"{source}.{alias.name}"
+                yield submodule if submodule in MODULES else source
+
+
+def test_reading_imports():
+    assert "tinygrad_edu.primitive" in imports("tinygrad_edu.ops.shape")
+    assert "tinygrad_edu.primitive" in imports("tinygrad_edu.tensor", inside_functions=False)
+    assert "tinygrad_edu.ops.loss" in imports("tinygrad_edu.ops")
+    assert "numpy" in imports("tinygrad_edu.arrays")
+
+
+def top_level(name):
+    return {module.partition(".")[0] for module in imports(name)}
+
+
+def test_engine_never_imports_networks():
+    for name in MODULES:
+        if name.startswith("tinygrad_edu"):
+            assert "nn" not in top_level(name), name
+
+
+def test_delta_rule_imports_numpy_alone():
+    if "nn.delta_rule" not in MODULES:
+        pytest.skip("there is none yet")
+    own = set(sys.stdlib_module_names) | {"numpy"}
+    assert top_level("nn.delta_rule") <= own
+    assert "numpy" in top_level("nn.delta_rule")
+
+
+def circle(graph):
+    """Find a circle: take away what imports nothing that is left, until nothing changes."""
+    left = {name: set(targets) & set(graph) for name, targets in graph.items()}
+    while free := {name for name, targets in left.items() if not targets}:
+        left = {name: targets - free for name, targets in left.items() if name not in free}
+    return sorted(left)
+
+
+@pytest.mark.parametrize("package", ["tinygrad_edu", "nn"])
+def test_no_import_circles(package):
+    # A package's own __init__ gathers names; asking it for one would be a circle of its own kind,
+    # which is why it is left in.
+    graph = {name: set(imports(name)) - {name} for name in MODULES if name.split(".")[0] == package}
+    if package == "tinygrad_edu":
+        assert "tinygrad_edu.tensor" in circle(graph), "the one circle that is meant"
+        del graph["tinygrad_edu.tensor"]
+    assert circle(graph) == []
+
+
+def test_circle_is_found():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("package", ["tinygrad_edu", "nn"])
+def test_import_is_light(package):
+    script = f"import sys, {package}; print(*sys.modules)"
+    command = [sys.executable, "-c", script]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert package in loaded
+    assert [name for name in HEAVY if name in loaded] == []
+    if package == "tinygrad_edu":
+        assert "nn" not in loaded
+
+
+@pytest.mark.parametrize("package", ["tinygrad_edu", "nn"])
+def test_types_are_published(package):
+    assert importlib.resources.files(package).joinpath("py.typed").is_file()
+    assert (ROOT / package / "py.typed").is_file()
