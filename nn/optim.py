@@ -108,7 +108,8 @@ class SGD:
             self._rates = (self.lr, [np.array(self.lr, p.dtype) for p in self.params])
         adjusted = bool(self.weight_decay or self.momentum)
         found, now = False, tick()
-        for position, (parameter, rate) in enumerate(zip(self.params, self._rates[1], strict=True)):
+        rates = self._rates[1]
+        for position, parameter in enumerate(self.params):
             gradient = parameter._grad
             if gradient is None:
                 continue
@@ -116,7 +117,7 @@ class SGD:
             if adjusted:
                 gradient = self._direction(position, parameter, gradient)
             # New values in new memory: views and graphs that hold the old values keep them.
-            change = gradient * rate
+            change = gradient * rates[position]
             values = parameter._data
             parameter._data = (
                 np.subtract(values, change, change) if change.ndim else values - change

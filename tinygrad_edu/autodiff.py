@@ -51,8 +51,8 @@ def graph_order(*outputs: Tensor) -> list[Tensor]:
     >>> [tensor.node.primitive.name for tensor in graph_order(y)]
     ['add', 'multiply']
     """
-    order = [tensor for tensor in dict.fromkeys(outputs) if tensor.node is not None]
-    found = set(order)
+    found = set(outputs)
+    order = [tensor for tensor in found if tensor.node is not None]
     for tensor in order:  # grows while it is walked
         for value in tensor.node.inputs:  # type: ignore[union-attr]
             if isinstance(value, Tensor) and value.node is not None and value not in found:
@@ -95,10 +95,12 @@ def pull_back(
         does not fit its input.
     """
     order = graph_order(output)
-    if not create_graph:
-        return _unshared(_apply_chain_rule(order, output, cotangent, wanted), cotangent)
-    with enable_grad():
-        return _apply_chain_rule(order, output, cotangent, wanted, create_graph=True)
+    if create_graph:
+        with enable_grad():
+            return _apply_chain_rule(order, output, cotangent, wanted, create_graph=True)
+    gradients = _apply_chain_rule(order, output, cotangent, wanted)
+    _unshare(gradients, cotangent)
+    return gradients
 
 
 def _apply_chain_rule(
@@ -131,7 +133,7 @@ def _apply_chain_rule(
             params = {**params, "residual": residual}
         sequence = node.sequence
         rules = primitive.rules or primitive.rules_for(len(node.inputs))
-        for source, rule in zip(node.inputs, rules, strict=True):
+        for source, rule in zip(node.inputs, rules):  # noqa: B905 (strict= takes time here)
             if not isinstance(source, Tensor):
                 continue
             if source._written > sequence:
@@ -144,17 +146,21 @@ def _apply_chain_rule(
             if create_graph and not isinstance(contribution, Tensor):
                 contribution = _computed(contribution, None)
             data = source._data
-            if getattr(contribution, "shape", None) != data.shape:
+            try:
+                fits = contribution.shape == data.shape
+            except AttributeError:
+                raise _no_array(contribution, node) from None
+            if not fits:
                 contribution = _summed_back(contribution, source, node)
             if contribution.dtype != data.dtype:
                 contribution = contribution.astype(data.dtype)
-            before = pending.get(source)
-            pending[source] = contribution if before is None else before + contribution
+            if source in pending:
+                contribution = pending[source] + contribution
+            pending[source] = contribution
     # Nothing that was computed is pending any more: what is left arrived at leaves.
-    result.update(
-        pending if wanted is None else {leaf: g for leaf, g in pending.items() if leaf in wanted}
-    )
-    return result
+    if wanted is not None:
+        pending = {leaf: g for leaf, g in pending.items() if leaf in wanted}
+    return result | pending if result else pending
 
 
 def _leading_to(order: list[Tensor], wanted: Collection[Tensor]) -> set[Tensor]:
@@ -168,11 +174,6 @@ def _leading_to(order: list[Tensor], wanted: Collection[Tensor]) -> set[Tensor]:
 
 def _summed_back(contribution: Any, source: Tensor, node: Node) -> Any:
     """Undo the broadcasting of an input, or say whose rule is wrong."""
-    if not hasattr(contribution, "shape"):
-        raise GradientError(
-            f"the rule of {node.primitive.name} gave a {type(contribution).__name__}; a cotangent "
-            f"is an array of the shape of its input, {source.shape}"
-        )
     if node.primitive.broadcasts:
         with contextlib.suppress(ValueError):
             if isinstance(contribution, Tensor):
@@ -184,6 +185,13 @@ def _summed_back(contribution: Any, source: Tensor, node: Node) -> Any:
     )
 
 
+def _no_array(contribution: Any, node: Node) -> GradientError:
+    return GradientError(
+        f"the rule of {node.primitive.name} gave a {type(contribution).__name__}; a cotangent is "
+        "an array of the shape of its input"
+    )
+
+
 def _modified(source: Tensor, node: Node) -> GradientError:
     return GradientError(
         f"{source._label()} was modified after {node.primitive.name} used it (or only then began "
@@ -191,19 +199,18 @@ def _modified(source: Tensor, node: Node) -> GradientError:
     )
 
 
-def _unshared(result: dict[Tensor, Any], cotangent: Any) -> dict[Tensor, Any]:
+def _unshare(gradients: dict[Tensor, Any], cotangent: Any) -> None:
     """Copy the arrays that something else could be looking at.
 
     Rules may pass on the cotangent that they were given, or a view of it, and so two tensors can
     end up with one array.
     """
     seen = {id(cotangent)}
-    for tensor, g in result.items():
+    for tensor, g in gradients.items():
         if type(g) is not np.ndarray or g.base is not None or id(g) in seen:
-            result[tensor] = np.array(g)
+            gradients[tensor] = np.array(g)
         else:
             seen.add(id(g))
-    return result
 
 
 def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = False) -> Any:
@@ -236,9 +243,8 @@ def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool)
     """Put the gradients of an output into `.grad`; see `Tensor.backward`."""
     cotangent = _starting_cotangent(output, gradient)
     order = graph_order(output)
-    gradients = _unshared(
-        _apply_chain_rule(order, output, cotangent, keep_interior=keep_interior), cotangent
-    )
+    gradients = _apply_chain_rule(order, output, cotangent, keep_interior=keep_interior)
+    _unshare(gradients, cotangent)
     for tensor in order:
         tensor._grad = gradients.pop(tensor, None) if keep_interior else None
     for leaf, g in gradients.items():

@@ -260,7 +260,7 @@ def primitive(
 
         @functools.wraps(forward)
         def operation(*inputs: Any, **params: Any) -> Any:
-            if each is None and len(inputs) > arity:  # metadata by position, as NumPy allows
+            if len(inputs) > arity and each is None:  # metadata by position, as NumPy allows
                 named = dict(zip(positional, inputs[arity:], strict=False))
                 if len(inputs) > arity + len(positional) or named.keys() & params:
                     forward(*inputs, **params)  # raises the TypeError that Python words best
@@ -293,7 +293,7 @@ def primitive(
                 )
                 values = [value._data if isinstance(value, Tensor) else value for value in inputs]
             try:
-                out = forward(*values, **params)
+                out = forward(*values, **params) if params else forward(*values)
             except np.exceptions.AxisError:
                 raise
             except ValueError as error:

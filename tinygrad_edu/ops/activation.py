@@ -11,14 +11,18 @@ from ..primitive import primitive
 __all__ = ["log_softmax", "relu", "sigmoid", "softmax"]
 
 
+# Zeros of the usual dtypes: NumPy would convert a Python 0 at every call.
+_ZEROS: dict[Any, Any] = {np.dtype(code): np.zeros((), code) for code in "efd"}
+
+
 @primitive(
-    lambda g, out, x: g * np.greater(x, 0),
+    lambda g, out, x: g * np.greater(x, _ZEROS.get(x.dtype, 0)),
     formula="maximum(x, 0)",
     derivatives=("g * (x > 0)",),
 )
 def relu(x: Any, /) -> Any:
     """Larger of the value and 0, elementwise; its derivative at 0 is taken to be 0."""
-    return np.maximum(x, 0)
+    return np.maximum(x, _ZEROS.get(x.dtype, 0))
 
 
 @primitive(

@@ -27,12 +27,13 @@ def _check_labels(logits: Any, labels: Any) -> None:
             f"softmax_cross_entropy: labels of dtype {labels.dtype}; expected integers, the "
             "number of the right class in each row; use labels.astype(int)"
         )
-    if not len(labels):
+    rows, classes = logits.shape
+    if not rows:
         raise ValueError("softmax_cross_entropy: a batch of no rows has no average loss")
-    classes = logits.shape[1]
-    # Read as unsigned, a negative label is larger than any class: one pass finds both faults.
+    # Read as unsigned, a negative label is larger than any class: one pass finds both faults,
+    # and argmax is much quicker than max on a batch.
     unsigned = labels.astype(np.int64, copy=False).view(np.uint64)
-    if unsigned[unsigned.argmax()] >= classes:  # argmax is much quicker than max on a batch
+    if unsigned.item(unsigned.argmax()) >= classes:
         row = int(np.argmax((labels < 0) | (labels >= classes)))
         raise ValueError(
             f"softmax_cross_entropy: label {labels[row]} in row {row}; with {classes} logits "
@@ -83,7 +84,6 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     >>> round(softmax_cross_entropy(Tensor([[0.0, 0.0]]), [1]).item(), 4)
     0.6931
     """
-    logits, labels = np.asarray(logits), np.asarray(labels)
     _check_labels(logits, labels)
     rows, classes = logits.shape
     shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
@@ -137,7 +137,6 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, /) -> Any:
     ValueError
         For another shape, and for targets out of range; the first bad one is named.
     """
-    logits, targets = np.asarray(logits), np.asarray(targets)
     _check_targets(logits, targets)
     if targets.dtype.kind in "iub":
         targets = targets.astype(logits.dtype)  # or a float32 network would become float64
