@@ -69,7 +69,7 @@ def read_csv(
     max_columns: int = MAX_COLUMNS,
     max_line_bytes: int = MAX_LINE_BYTES,
 ) -> CsvData:
-    """Read a CSV file of numbers, or say exactly what is wrong with it.
+    r"""Read a CSV file of numbers, or say exactly what is wrong with it.
 
     The file is UTF-8, plain or gzip whatever its name. Accepted besides the plain form: a byte
     order mark, any kind of line end, blanks around the commas, numbers in quotes, and blank lines
@@ -108,9 +108,10 @@ def read_csv(
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "train.csv"
-    >>> _ = path.write_text("label, pixel1, pixel2\\n3, 0, 12\\n0, 7, 255\\n")
-    >>> data = read_csv(path)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "train.csv")
+    ...     _ = path.write_text("label, pixel1, pixel2\n3, 0, 12\n0, 7, 255\n")
+    ...     data = read_csv(path)
     >>> data.columns
     ('pixel1', 'pixel2')
     >>> data.features
@@ -215,10 +216,10 @@ def check_pair(train: CsvData, test: CsvData) -> None:
     >>> rows = np.zeros((2, 1), np.float32)
     >>> train = CsvData("train.csv", ("pixel1",), rows, np.array([0, 1]))
     >>> check_pair(train, CsvData("test.csv", ("pixel1",), rows, np.array([1, 1])))
-    >>> check_pair(train, CsvData("test.csv", ("pixel1",), rows, np.array([1, 2])))
+    >>> check_pair(train, CsvData("test.csv", ("pixel2",), rows, np.array([1, 1])))
     Traceback (most recent call last):
         ...
-    nn.errors.DataError: test.csv:3: column 1 ('label'): found class 2, which ... classes 0, 1.
+    nn.errors.DataError: test.csv:1: column 2 ('pixel2'): expected 'pixel1' as in train.csv.
     """
     _check_same_columns(train, test)
     if train.labels is not None and test.labels is not None:
@@ -239,7 +240,7 @@ def _check_same_columns(train: CsvData, test: CsvData) -> None:
     first = 1 if test.labels is None else 2
     for column, (name, wanted) in enumerate(zip(test.columns, train.columns, strict=True), first):
         if name != wanted:
-            sentence = f"found column {shown(name)}, expected {shown(wanted)} as in {train.path}."
+            sentence = f"expected {shown(wanted)} as in {train.path}."
             fail(test.path, Problem("other columns", sentence, 1, column, name, name))
 
 

@@ -1,13 +1,17 @@
 """The quick reader of CSV files, for those with nothing unusual in them.
 
-It looks over the bytes, lets pandas' C parser read the numbers, and checks the arrays. It never
-explains: where anything looks odd it returns None, and `csv_strict` decides.
+It looks over the bytes, lets pandas' C parser turn them into numbers, and checks the numbers. It
+never explains: where anything looks odd it returns None, and `csv_strict` decides.
 """
 
 from __future__ import annotations
 
 import csv
-import warnings
+import io
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,13 +21,26 @@ from nn.training.csv_strict import Header
 
 __all__ = ["read_fast"]
 
-# Plain numbers only: with quotes, letters or NUL bytes, pandas takes more than `csv_strict` does.
+# Plain numbers only: pandas also takes "inf" and form feeds, and versions of it stop at a NUL.
 ORDINARY_BYTES = b"0123456789+-.eE, \t\r\n"
+WHOLE_NUMBER_BYTES = b"0123456789, \t\n"
 COMMA, LINE_FEED = b",\n"
 BLOCK_BYTES = 1 << 18
 TAIL_BYTES = 64
-# About 32 MB of float64: many rows make pandas' work per column cheap, few stay in the caches.
-CELLS_AT_A_TIME = 1 << 22
+# Two million bytes keep a thread busy for long, and some such parts take little memory.
+PART_BYTES = 1 << 21
+MOST_THREADS = 4
+
+COMMA_TO_LINE_FEED = bytes.maketrans(b",", b"\n")
+NO_LIBERTIES: dict[str, Any] = {
+    "engine": "c",
+    "header": None,
+    "index_col": False,
+    "dtype": np.float64,
+    "na_filter": False,
+    "skip_blank_lines": False,
+    "quoting": csv.QUOTE_NONE,
+}
 
 
 class Extent(NamedTuple):
@@ -33,36 +50,37 @@ class Extent(NamedTuple):
     size: int
 
 
+class Part(NamedTuple):
+    """Some whole lines of the body, and the row of the table that the first of them fills."""
+
+    text: bytes
+    first_row: int
+    rows: int
+
+
 def read_fast(source: Source, header: Header, rules: Rules) -> Table | None:
     """Read all rows, or return None where there is the least doubt."""
     extent = _survey(source.stream(header.size), len(header.names), rules.max_line_bytes)
     if extent is None:
         return None
-    stream = source.stream(header.size, extent.size)
-    try:
-        with warnings.catch_warnings(), np.errstate(over="ignore", under="ignore"):
-            # pandas only warns where it drops fields.
-            warnings.simplefilter("error")
-            return _parse(stream, extent.rows, header, rules)
-    except (ArithmeticError, LookupError, TypeError, ValueError, Warning):
-        return None
+    first_feature = int(header.has_label)
+    features = np.empty((extent.rows, len(header.names) - first_feature), rules.dtype)
+    labels = np.empty(extent.rows, np.int64) if header.has_label else None
+    table = Table(features, labels)
+    parts = _parts(source.stream(header.size, extent.size))
+    return table if _fill(table, parts, rules.max_classes) else None
 
 
 def _survey(stream: ByteStream, columns: int, max_line_bytes: int) -> Extent | None:
-    """Look over the bytes once; None where they are not plain numbers in rows of equal length.
-
-    The commas are only counted together. Together is enough: pandas fills a short row with empty
-    cells, which are no numbers, so no row is short; and then none is long if the sum is right.
-    """
+    """Count the rows, so that the table is made once and in its final size; None if in doubt."""
     size = commas = line_feeds = line_size = 0
     tail = b""
     # A line that fits in a block fits in the limit, so only lines across blocks are measured.
     while block := stream.read(min(BLOCK_BYTES, max_line_bytes)):
         if block.translate(None, ORDINARY_BYTES):
             return None
-        numbers = np.frombuffer(block, np.uint8)
-        commas += np.count_nonzero(numbers == COMMA)
-        line_feeds += np.count_nonzero(numbers == LINE_FEED)
+        commas += _count(block, COMMA)
+        line_feeds += _count(block, LINE_FEED)
         size += len(block)
         tail = (tail + block[-TAIL_BYTES:])[-TAIL_BYTES:]
         first_part, *others = block.split(b"\n", 1)
@@ -71,49 +89,95 @@ def _survey(stream: ByteStream, columns: int, max_line_bytes: int) -> Extent | N
         line_size = len(block) - 1 - block.rfind(b"\n") if others else line_size + len(block)
     content = tail.rstrip(b"\r\n")
     line_ends = tail[len(content) :]
-    # Rows that end in CR alone are not counted here, so pandas will find more: see `_parse`.
     rows = line_feeds - line_ends.count(b"\n") + 1
     if not content or commas != rows * (columns - 1):
         return None
     return Extent(rows, size - len(line_ends))
 
 
-def _parse(stream: ByteStream, rows: int, header: Header, rules: Rules) -> Table | None:
+def _parts(stream: ByteStream) -> Iterator[Part]:
+    rest = b""
+    row = 0
+    while block := stream.read(PART_BYTES):
+        end = block.rfind(b"\n") + 1
+        if end:
+            text = rest + block[:end]
+            rows = _count(text, LINE_FEED)
+            yield Part(text, row, rows)
+            row += rows
+            rest = b""
+        rest += block[end:]
+    yield Part(rest, row, 1)
+
+
+def _fill(table: Table, parts: Iterator[Part], max_classes: int) -> bool:
+    """Parse the parts into the table, several at a time; return whether nothing was odd."""
+    threads = min(MOST_THREADS, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads) as pool:
+        # Some parts at a time: all at once would hold the whole text in memory.
+        while some := list(islice(parts, 4 * threads)):
+            if not all(pool.map(lambda part: _fill_part(table, part, max_classes), some)):
+                return False
+    return True
+
+
+def _fill_part(table: Table, part: Part, max_classes: int) -> bool:
+    first_feature = 0 if table.labels is None else 1
+    columns = table.features.shape[1] + first_feature
+    stop = part.first_row + part.rows
+    features = table.features[part.first_row : stop]
+    with np.errstate(over="ignore", under="ignore"):
+        numbers = _parse(part.text, part.rows, columns)
+        if numbers is None:
+            return False
+        features[...] = numbers[:, first_feature:]
+    if not np.isfinite(features).all():
+        return False
+    if table.labels is not None:
+        if not _are_labels(numbers[:, 0], max_classes):
+            return False
+        table.labels[part.first_row : stop] = numbers[:, 0]
+    return True
+
+
+def _parse(text: bytes, rows: int, columns: int) -> np.ndarray | None:
+    """Return the numbers as (rows, columns), or None where they do not fill exactly that.
+
+    pandas gets them as a single column, a number a line. It would otherwise spend more time on
+    hundreds of columns than on the numbers in them, and it mends rows that are short or long.
+    """
     import pandas  # only here: it takes longer to import than most files to read
 
-    columns, first_feature = len(header.names), int(header.has_label)
-    features = np.empty((rows, columns - first_feature), rules.dtype)
-    labels = np.empty(rows, np.int64) if header.has_label else None
-    start = 0
-    with pandas.read_csv(
-        stream,
-        header=None,
-        index_col=False,
-        dtype=np.float64,
-        na_filter=False,
-        skip_blank_lines=False,
-        skipinitialspace=True,
-        quoting=csv.QUOTE_NONE,
-        chunksize=max(1, CELLS_AT_A_TIME // columns),
-        engine="c",
-        compression=None,
-        **_correct_rounding(pandas.__version__),
-    ) as chunks:
-        for chunk in chunks:
-            values = chunk.to_numpy()
-            stop = start + len(values)
-            if stop > rows or values.shape[1] != columns:
-                return None
-            part = features[start:stop]
-            part[...] = values[:, first_feature:]
-            if not np.isfinite(part).all():
-                return None
-            if labels is not None:
-                if not _are_labels(values[:, 0], rules.max_classes):
-                    return None
-                labels[start:stop] = values[:, 0]
-            start = stop
-    return Table(features, labels) if start == rows else None
+    text = text.replace(b"\r\n", b"\n").removesuffix(b"\n")
+    # pandas would also take a CR alone as the end of a line.
+    if not text or b"\r" in text or not _all_lines_have(columns - 1, text):
+        return None
+    # pandas 3.1 rounds " +0.1" another way than "+0.1", and less well.
+    if _has_leading_plus(text):
+        return None
+    column = io.BytesIO(text.translate(COMMA_TO_LINE_FEED))
+    options = NO_LIBERTIES | _correct_rounding(pandas.__version__, text)
+    try:
+        frame = pandas.read_csv(column, skipinitialspace=b" " in text, **options)
+    except (ArithmeticError, LookupError, TypeError, ValueError, Warning):
+        return None
+    # An empty cell is no number to pandas, except the last one, which makes the column too short.
+    if frame.shape != (rows * columns, 1):
+        return None
+    numbers: np.ndarray = frame.to_numpy(np.float64).reshape(rows, columns)
+    return numbers
+
+
+def _all_lines_have(commas: int, text: bytes) -> bool:
+    characters = np.frombuffer(text, np.uint8)
+    starts = np.concatenate(([0], np.flatnonzero(characters == LINE_FEED)))
+    counts = np.add.reduceat(characters == COMMA, starts, dtype=np.intp)
+    return bool((counts == commas).all())
+
+
+def _has_leading_plus(text: bytes) -> bool:
+    # Most files have no plus at all, and looking for one is much quicker than counting them.
+    return b"+" in text and text.count(b"+") > text.count(b"e+") + text.count(b"E+")
 
 
 def _are_labels(values: np.ndarray, max_classes: int) -> bool:
@@ -121,10 +185,19 @@ def _are_labels(values: np.ndarray, max_classes: int) -> bool:
     return bool((in_range & (values == np.floor(values))).all())
 
 
-def _correct_rounding(version: str) -> dict[str, Any]:
+def _count(block: bytes, byte: int) -> int:
+    return int(np.count_nonzero(np.frombuffer(block, np.uint8) == byte))
+
+
+def _correct_rounding(version: str, text: bytes) -> dict[str, Any]:
     """Return the options with which pandas rounds numbers as Python's float() does.
 
-    From 3.1 on it always does, and warns about the option.
+    From 3.1 on it always does. Before, the option that makes it do so is slow, and not needed for
+    whole numbers, which are exact as integers. They have no sign here: there is no integer -0.
     """
     major, minor = version.split(".")[:2]
-    return {} if (int(major), int(minor)) >= (3, 1) else {"float_precision": "round_trip"}
+    if (int(major), int(minor)) >= (3, 1):
+        return {}
+    if not text.translate(None, WHOLE_NUMBER_BYTES):
+        return {"dtype": np.int64}
+    return {"float_precision": "round_trip"}

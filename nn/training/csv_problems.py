@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import NoReturn
 
 import numpy as np
@@ -31,7 +32,7 @@ __all__ = [
 MOST_SHOWN = 10
 MOST_CHARACTERS = 40
 
-# ASCII digits only. Python's float() would also take "1_000", "nan" and the digits of other scripts.
+# ASCII digits only: float() would also take "1_000", "nan" and the digits of other scripts.
 is_number = re.compile(
     r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
 ).fullmatch
@@ -51,7 +52,7 @@ _HINTS = (
     (re.compile(r"true|false", re.IGNORECASE), "Write 1 for true and 0 for false."),
     (
         re.compile(r"[0-9]+[-/.:][0-9]+[-/.:][0-9]+.*"),
-        "Dates and times must be turned into numbers.",
+        "Turn dates and times into numbers.",
     ),
     (re.compile(r"[+-]?[0-9.]+ ?%"), "Write percentages without the sign."),
 )
@@ -132,6 +133,7 @@ def list_some(values: np.ndarray) -> str:
     return f"{text} and {more} more" if more > 0 else text
 
 
+@cache
 def largest_magnitude(dtype: np.dtype) -> float:
     """Return the magnitude from which on a number becomes infinite in `dtype`.
 
@@ -140,7 +142,8 @@ def largest_magnitude(dtype: np.dtype) -> float:
     if dtype == np.float64:
         return float("inf")
     largest = np.finfo(dtype).max
-    return float(largest) + float(np.spacing(largest)) / 2
+    step = float(largest) - float(np.nextafter(largest, dtype.type(0)))
+    return float(largest) + step / 2
 
 
 def problem_of_feature(text: str, dtype: np.dtype) -> tuple[str, str] | None:
@@ -196,13 +199,11 @@ def problem_of_width(found: int, expected: int, *, extra_is_blank: bool, cut_off
         if cut_off:
             hint = "The last line has no line end, so the file may be truncated."
             return Problem("file cut off", f"{sentence} {hint}")
-        return Problem("row too short", sentence)
+        return Problem("row too short", f"{sentence} Complete the row, or remove it.")
     if extra_is_blank:
-        return Problem("row too long", f"{sentence} Is there a trailing comma?")
+        return Problem("row too long", f"{sentence} A trailing comma? Remove it from every row.")
     if found == expected + 1:
-        hint = (
-            "Is there a trailing comma? Or does the header lack a name, or a number hold a comma?"
-        )
+        hint = "A trailing comma? A decimal comma? Or is a name missing in the header?"
         return Problem("row too long", f"{sentence} {hint}")
     return Problem("row too long", sentence)
 

@@ -1,6 +1,6 @@
-"""Opening a CSV file: is there a regular file, is it gzip, is it text at all?
+"""Opens a CSV file, plain or gzip, and refuses what is no regular file or no text.
 
-This file hands out the bytes of the text, decompressed and without a byte order mark. It knows
+It hands out the bytes of the text, decompressed and without a byte order mark, and knows
 nothing of lines, columns or numbers.
 """
 
@@ -25,6 +25,7 @@ __all__ = ["ByteStream", "Rules", "Source", "Table", "open_source"]
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP = b"\x1f\x8b"
 HEAD_BYTES = 4096
+SKIP_BYTES = 1 << 18
 # Control bytes that no text holds. Some magic numbers are plain letters, which could open a header.
 CONTROL_BYTES = bytes(byte for byte in range(32) if byte not in b"\t\n\f\r")
 
@@ -67,35 +68,25 @@ class Table(NamedTuple):
 
 
 class ByteStream:
-    """A stretch of the decompressed bytes, read from its start to its end."""
+    """The decompressed bytes from here on, at most `size` of them."""
 
-    def __init__(self, path: str, file: BinaryIO, start: int, size: int | None) -> None:
-        self.path = path
+    def __init__(self, path: str, file: BinaryIO | gzip.GzipFile, size: int | None = None) -> None:
+        self._path = path
         self._file = file
-        self._left: int | None = None
-        self._skip(start)
         self._left = size
 
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, or all that are left; nothing at the end."""
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes, and nothing at the end."""
         if self._left is not None:
-            size = self._left if size < 0 else min(size, self._left)
+            size = min(size, self._left)
         try:
             block = self._file.read(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             sentence = f"the gzip data is damaged or cut off ({error}); fetch the file again."
-            fail(self.path, Problem("damaged gzip", sentence))
+            fail(self._path, Problem("damaged gzip", sentence))
         if self._left is not None:
             self._left -= len(block)
         return block
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Exist, which is how pandas tells a file from other things; it only ever calls `read`."""
-        raise NotImplementedError("read this stream with read()")
-
-    def _skip(self, size: int) -> None:
-        while size and (block := self.read(min(size, 1 << 18))):
-            size -= len(block)
 
 
 class Source:
@@ -115,10 +106,11 @@ class Source:
     def stream(self, start: int = 0, size: int | None = None) -> ByteStream:
         """Return `size` bytes from `start`; this ends the use of any stream handed out before."""
         self._file.seek(0)
-        file: BinaryIO = self._file
-        if self._is_gzip:
-            file = gzip.GzipFile(fileobj=file, mode="rb")  # type: ignore[assignment]
-        return ByteStream(self.path, file, self._text_start + start, size)
+        file = gzip.GzipFile(fileobj=self._file, mode="rb") if self._is_gzip else self._file
+        skipped = ByteStream(self.path, file, self._text_start + start)
+        while skipped.read(SKIP_BYTES):
+            pass
+        return ByteStream(self.path, file, size)
 
     def check_unchanged(self) -> None:
         """Raise `DataError` where the file was written to since it was opened."""
