@@ -25,8 +25,8 @@ from .mlp import MLP, check_seed
 from .optim import SGD
 
 if TYPE_CHECKING:
+    from .csv_data import CsvData
     from .files import SavedNetwork
-    from .training.csv_data import CsvData
     from .training.history import History
 
 __all__ = ["Classifier", "Prediction"]
@@ -197,7 +197,7 @@ class Classifier:
         self, train_data: str | os.PathLike[str], test_data: str | os.PathLike[str] | None
     ) -> tuple[CsvData, CsvData | None]:
         """Read the files, and refuse what does not fit the network or each other."""
-        from .training.csv_data import check_classes, check_pair, read_csv
+        from .csv_data import check_classes, check_pair, read_csv
 
         dtype = self.network.layers[0].weight.dtype
         train = read_csv(train_data, dtype=dtype, argument="train_data")

@@ -187,7 +187,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from .training.csv_data import read_csv
+    from .csv_data import read_csv
 
     net = Classifier.load(options.model)
     data = read_csv(options.data, label="optional", argument="data")
@@ -220,7 +220,7 @@ def _network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
     if options.data is None:
         x = generator.normal(size=(options.rows, features))
         return network, x, generator.integers(0, classes_of(outputs), options.rows)
-    from .training.csv_data import read_csv
+    from .csv_data import read_csv
 
     data = read_csv(options.data, argument="data")
     assert data.labels is not None  # it is required
@@ -258,8 +258,8 @@ def _draw_loss(network: MLP, x: Any, labels: Any, path: Path) -> Path:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    from .csv_data import read_csv
     from .datasets import write_digits
-    from .training.csv_data import read_csv
 
     folder = _folder(options.out)
     train, test = write_digits(folder)

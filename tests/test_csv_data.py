@@ -20,12 +20,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nn.csv_data import CsvData, read_csv
+from nn.csv_data import fast as csv_fast
+from nn.csv_data import reading as csv_data
+from nn.csv_data import strict as csv_strict
+from nn.csv_data.fast import read_fast
+from nn.csv_data.source import Rules, Table, open_source
+from nn.csv_data.strict import read_header, read_strictly
 from nn.errors import DataError
-from nn.training import csv_data, csv_fast, csv_strict
-from nn.training.csv_data import CsvData, read_csv
-from nn.training.csv_fast import read_fast
-from nn.training.csv_source import Rules, Table, open_source
-from nn.training.csv_strict import read_header, read_strictly
 
 moderate = settings(deadline=None, max_examples=120)
 
@@ -335,5 +337,5 @@ def test_reading_changes_no_error_state_of_the_caller() -> None:
 
 
 def test_importing_does_not_load_pandas() -> None:
-    program = "import sys, nn.training.csv_data; sys.exit('pandas' in sys.modules)"
+    program = "import sys, nn.csv_data; sys.exit('pandas' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

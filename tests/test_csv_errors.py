@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nn.csv_data import CsvData, check_classes, check_pair, read_csv
+from nn.csv_data import source as csv_source
+from nn.csv_data import strict as csv_strict
 from nn.errors import DataError, DataWarning
-from nn.training import csv_source, csv_strict
-from nn.training.csv_data import CsvData, check_classes, check_pair, read_csv
 
 HEADER = b"label,a,b\n"
 
@@ -137,7 +138,7 @@ BAD_FILES = [
     in_label("42", "", "missing label", INTEGERS),
     in_label("43", "True", "'True'", INTEGERS),
     in_label(
-        "45", "1000000000", "K = 1000000001 classes; limit 100000; pass classes=", "1000000000"
+        "45", "1000000000", "K = 1000000001 classes; limit 100000; pass max_classes=", "1000000000"
     ),
     Bad("53", HEADER + b"1,2,3\n1,2," + b"0" * 80, ("64",), 3, options={"max_line_bytes": 64}),
     Bad(
@@ -240,7 +241,7 @@ def row_45() -> None:
     data = CsvData("train.csv", ("a",), np.zeros((2, 1), np.float32), np.array([0, 10**9]))
     with pytest.raises(DataError) as caught:
         check_classes(data)
-    assert "K = 1000000001 classes; limit 100000; pass classes=" in str(caught.value)
+    assert "K = 1000000001 classes; limit 100000; pass max_classes=" in str(caught.value)
     assert (caught.value.line, caught.value.column, caught.value.value) == (3, 1, "1000000000")
 
 
@@ -311,7 +312,7 @@ def row_55() -> None:
         return header
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nn.training.csv_data.read_header", write_meanwhile)
+        patch.setattr("nn.csv_data.reading.read_header", write_meanwhile)
         with pytest.raises(DataError, match="changed during reading"):
             read_csv("train.csv")
 

@@ -41,7 +41,9 @@ def test_readme_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     # tanh(0.5 - 2)² has the derivative 2 tanh(z) (1 - tanh²(z)) x, with z = -1.5.
     slope = 2 * np.tanh(-1.5) * (1 - np.tanh(-1.5) ** 2)
-    first = np.array(re.search(r"\[\[([-.\d]+)\]\s+\[([-.\d]+)\]\]", printed).groups(), dtype=float)
+    first = np.array(
+        re.search(r"\[\[([-.\d]+)\s*\]\s+\[([-.\d]+)\s*\]\]", printed).groups(), dtype=float
+    )
     np.testing.assert_allclose(first, [slope, 2 * slope], rtol=1e-6)
     assert (names["first"].item(), names["second"]) == (12.0, 12.0)
     assert "match" in printed
@@ -91,12 +93,12 @@ def test_table_of_what_is_where_names_what_is_there():
     }
     table = (ROOT / "README.md").read_text().split("## What is where")[1].split("\n## ")[0]
     for cell in re.findall(r"^\| (`.*?) \|", table, re.M):
-        folder = None
+        folder = ROOT
         for name in re.findall(r"`(.*?)`", cell):
             first, _, rest = name.partition("/")
-            path = packages.get(first, ROOT / first) / rest if "/" in name else folder / name
-            folder = path.parent
+            path = packages[first] / rest if first in packages else folder / name
             assert path.exists(), name
+            folder = path.parent
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

@@ -1,7 +1,7 @@
 """The quick reader of CSV files, for those with nothing unusual in them.
 
 It looks over the bytes, lets pandas' C parser turn them into numbers, and checks the numbers. It
-never explains: where anything looks odd it returns None, and `csv_strict` decides.
+never explains: where anything looks odd it returns None, and `strict` decides.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nn.training.csv_source import ByteStream, Rules, Source, Table
-from nn.training.csv_strict import Header
+from .source import ByteStream, Rules, Source, Table
+from .strict import Header
 
 __all__ = ["read_fast"]
 

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from nn.errors import DataError
+from ..errors import DataError
 
 __all__ = [
     "Problem",
@@ -187,7 +187,7 @@ def too_many_classes(label: int, max_classes: int) -> str:
     """Return the sentence for a label that would need more outputs than is reasonable."""
     return (
         f"found label {label}, which makes K = {label + 1} classes; limit {max_classes}; "
-        "pass classes= to allow more, or number the classes 0..K-1."
+        "pass max_classes= to allow more, or number the classes 0..K-1."
     )
 
 

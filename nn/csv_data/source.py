@@ -18,7 +18,7 @@ from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
-from nn.training.csv_problems import Problem, fail
+from .problems import Problem, fail
 
 __all__ = ["ByteStream", "Rules", "Source", "Table", "open_source"]
 

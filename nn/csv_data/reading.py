@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nn.errors import DataWarning
-from nn.training.csv_fast import read_fast
-from nn.training.csv_problems import (
+from ..errors import DataWarning
+from .fast import read_fast
+from .problems import (
     Problem,
     Problems,
     fail,
@@ -24,8 +24,8 @@ from nn.training.csv_problems import (
     shown,
     too_many_classes,
 )
-from nn.training.csv_source import Rules, open_source
-from nn.training.csv_strict import read_header, read_strictly
+from .source import Rules, open_source
+from .strict import read_header, read_strictly
 
 __all__ = ["CsvData", "check_classes", "check_pair", "read_csv"]
 

@@ -1,7 +1,7 @@
 """The complete reader of CSV files: slow, and the reference for what is accepted.
 
 It looks at every cell by itself and knows its file, line and column, so that it can name
-everything that is wrong. It does not try to be fast; `csv_fast` reads ordinary files.
+everything that is wrong. It does not try to be fast; `fast` reads ordinary files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from nn.training.csv_problems import (
+from .problems import (
     Problem,
     Problems,
     fail,
@@ -24,7 +24,7 @@ from nn.training.csv_problems import (
     problem_of_width,
     shown,
 )
-from nn.training.csv_source import ByteStream, Rules, Source, Table
+from .source import ByteStream, Rules, Source, Table
 
 __all__ = ["Header", "read_header", "read_strictly"]
 

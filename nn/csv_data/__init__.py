@@ -1,0 +1,8 @@
+"""Reading CSV files as arrays, with errors that name file, line and column.
+
+`reading` is what the rest of `nn` calls; it lets the `fast` reader try and the `strict` one decide.
+"""
+
+from .reading import CsvData, check_classes, check_pair, read_csv
+
+__all__ = ["CsvData", "check_classes", "check_pair", "read_csv"]
