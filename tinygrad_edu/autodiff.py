@@ -148,8 +148,9 @@ def _apply_chain_rule(
             data = source._data
             try:
                 fits = contribution.shape == data.shape
-            except AttributeError:
-                raise _no_array(contribution, node) from None
+            except AttributeError:  # a rule gave a plain number or a list
+                contribution = np.asarray(contribution)
+                fits = contribution.shape == data.shape
             if not fits:
                 contribution = _summed_back(contribution, source, node)
             if contribution.dtype != data.dtype:
@@ -182,13 +183,6 @@ def _summed_back(contribution: Any, source: Tensor, node: Node) -> Any:
     raise GradientError(
         f"the rule of {node.primitive.name} gave a cotangent of shape {contribution.shape} for an "
         f"input of shape {source.shape}; a cotangent has the shape of its input"
-    )
-
-
-def _no_array(contribution: Any, node: Node) -> GradientError:
-    return GradientError(
-        f"the rule of {node.primitive.name} gave a {type(contribution).__name__}; a cotangent is "
-        "an array of the shape of its input"
     )
 
 

@@ -188,7 +188,7 @@ class Tensor(Notation):
 
     def item(self) -> Any:
         """Give the only element as a Python number; ValueError if there are more."""
-        if self.size != 1:
+        if self._data.size != 1:
             raise ValueError(f"item() needs one element, but {self._label()} has {self.size}")
         return self._data.item()
 
