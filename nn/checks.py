@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["check_count", "check_features", "check_number", "check_positive_number"]
+__all__ = [
+    "check_count",
+    "check_features",
+    "check_number",
+    "check_positive_number",
+    "check_seed",
+]
 
 
 def check_count(name: str, value: Any) -> None:
@@ -29,8 +35,12 @@ def check_number(
     """Check that a setting is a finite number in its range."""
     if isinstance(value, bool | np.bool) or not isinstance(value, int | float | np.number):
         raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
-    if not np.isfinite(value):
-        raise ValueError(f"{name} must be finite, got {value}")
+    try:
+        is_finite = np.isfinite(float(value))
+    except OverflowError:  # a Python int can be larger than any float
+        is_finite = False
+    if not is_finite:
+        raise ValueError(f"{name} must be finite, got {str(value)[:40]}")
     if above is not None and not value > above:
         raise ValueError(f"{name} must be > {above:g}, got {value}")
     if least is not None and not value >= least:
@@ -42,6 +52,17 @@ def check_number(
 def check_positive_number(name: str, value: Any) -> None:
     """Check that a setting is a finite number above 0."""
     check_number(name, value, above=0.0)
+
+
+def check_seed(seed: Any) -> int | None:
+    """Check a seed: a whole number from 0 on, or None for a different run each time."""
+    if seed is None:
+        return None
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise TypeError(f"seed must be an int or None, got {seed!r} ({type(seed).__name__})")
+    if seed < 0:
+        raise ValueError(f"seed must be >= 0, got {seed}")
+    return int(seed)
 
 
 def check_features(x: Any, features: int, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -77,9 +98,13 @@ def check_features(x: Any, features: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         )
     if array.shape[1] != features:
         raise ValueError(f"X has {array.shape[1]} features, expected {features}")
-    wrong = ~np.isfinite(array)
+    with np.errstate(over="ignore"):
+        converted = array.astype(dtype)
+    wrong = ~np.isfinite(converted)
     if wrong.any():
         row, column = (int(i) for i in np.argwhere(wrong)[0])
-        what = "NaN" if np.isnan(array[row, column]) else "inf"
-        raise ValueError(f"X has {what} in row {row}, column {column}; expected finite numbers")
-    return array.astype(dtype)
+        found = array[row, column]
+        what = "NaN" if np.isnan(found) else "inf" if np.isinf(found) else f"{found:g}"
+        expected = "finite numbers" if not np.isfinite(found) else f"numbers that {dtype} can hold"
+        raise ValueError(f"X has {what} in row {row}, column {column}; expected {expected}")
+    return converted

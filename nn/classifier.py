@@ -18,10 +18,10 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tinygrad_edu.atomic_file import check_writable_folder
 
-from .checks import check_count, check_features, check_positive_number
+from .checks import check_count, check_features, check_positive_number, check_seed
 from .errors import NotFittedError
 from .loss import classes_of, predicted_labels, probabilities
-from .mlp import MLP, check_seed
+from .mlp import MLP
 from .optim import SGD
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ __all__ = ["Classifier", "Prediction"]
 NATIVE_FILE = "model.safetensors"
 LEGACY_FILE = "model.pkl"
 CURVES_FILE = "curves.png"
+
+_SYNONYMS = {"lr": "alpha", "learning_rate": "alpha", "eta": "alpha", "batch": "batch_size"}
+"""What other libraries call the arguments of `fit`."""
 
 
 class Prediction(NamedTuple):
@@ -172,13 +175,15 @@ class Classifier:
         Notes
         -----
         All errors but the last come before anything is computed or written. Ctrl-C ends the
-        training with the weights, files and history of the last finished epoch.
+        training with the weights, files and history of the last finished epoch. Calling it again
+        goes on from the weights that are there.
         """
         self._refuse_unknown(unknown)
         check_count("epoch", epoch)
         check_positive_number("alpha", alpha)
         check_count("batch_size", batch_size)
         check_positive_number("scale", scale)
+        self._check_scale(scale)
         check_writable_folder(self.base_address)
         train, test = self._read(train_data, test_data)
         samples = self._samples(train, scale)
@@ -189,9 +194,16 @@ class Classifier:
     def _refuse_unknown(self, unknown: dict[str, Any]) -> None:
         known = [name for name in inspect.signature(self.fit).parameters if name != "unknown"]
         for name in unknown:
-            close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+            close = difflib.get_close_matches(_SYNONYMS.get(name, name), known, 1, cutoff=0.5)
             hint = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(known)}"
             raise TypeError(f"fit() got an unexpected keyword argument {name!r}; {hint}")
+
+    def _check_scale(self, scale: float) -> None:
+        dtype = self.network.layers[0].weight.dtype
+        with np.errstate(all="ignore"):
+            converted = np.array(scale).astype(dtype)
+        if not np.isfinite(converted) or converted == 0:
+            raise ValueError(f"scale {scale} is {converted} in {dtype}; choose one nearer to 1")
 
     def _read(
         self, train_data: str | os.PathLike[str], test_data: str | os.PathLike[str] | None
@@ -235,6 +247,10 @@ class Classifier:
         text += f"{len(np.unique(train.labels))} classes"
         if test is not None:
             text += f"\n{test.path}: {len(test.features):,} rows"
+        if self.network.activation != "relu" and (self.base_address / LEGACY_FILE).exists():
+            text += (
+                f"\nnote: {LEGACY_FILE} in that folder is of another network, and stays as it is"
+            )
         if batch_size > rows:
             text += f"\nnote: batch_size {batch_size} is more than {rows} rows; one batch an epoch"
         return text

@@ -7,16 +7,19 @@ done in Python too.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
+import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinygrad_edu import GradientError, __version__
+from tinygrad_edu import __version__
 
-from .checks import check_count
+from .checks import check_count, check_positive_number, check_seed
 from .classifier import CURVES_FILE, LEGACY_FILE, NATIVE_FILE, Classifier
 from .compare import compare_gradients
 from .loss import classes_of, classification_loss
@@ -67,6 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all went well, 1 if gradients differ, 2 for an error that is told in one line, 130
         after Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):  # a terminal without ∂ and δ shows a ? in their place
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -77,10 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # somebody downstream has read enough
         sys.stderr.close()
         return 0
-    except (OSError, ValueError, TypeError, ImportError, GradientError) as error:
-        print(f"tinygrad-edu: error: {error}", file=sys.stderr)
-    except RuntimeError as error:  # a picture that cannot be rendered here
-        print(f"tinygrad-edu: error: {error}", file=sys.stderr)
+    except MemoryError as error:
+        message = f"not enough memory: {error}"
+    except OSError as error:
+        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    except (ValueError, TypeError, ImportError, RuntimeError) as error:
+        message = str(error)
+    print(f"tinygrad-edu: error: {message}", file=sys.stderr)
     return 2
 
 
@@ -162,28 +171,41 @@ def _structure(text: str) -> list[int]:
         ) from None
 
 
-def _folder(path: str) -> Path:
-    """Make the folder for the results."""
-    folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def _train(options: argparse.Namespace) -> int:
+    for name in ("epochs", "batch_size"):
+        check_count("--" + name.replace("_", "-"), getattr(options, name))
+    check_positive_number("--learning-rate", options.learning_rate)
     # The network first: its errors must come before a folder is made.
     net = Classifier(
         options.structure, options.out, seed=options.seed, activation=options.activation
     )
-    _folder(options.out)
-    net.fit(
-        options.train,
-        options.test,
-        epoch=options.epochs,
-        alpha=options.learning_rate,
-        batch_size=options.batch_size,
-        scale=options.scale,
-    )
+    with _folder(options.out):
+        net.fit(
+            options.train,
+            options.test,
+            epoch=options.epochs,
+            alpha=options.learning_rate,
+            batch_size=options.batch_size,
+            scale=options.scale,
+        )
     return 0
+
+
+@contextlib.contextmanager
+def _folder(path: str) -> Iterator[Path]:
+    """Make the folder for the results; take it away again if an error leaves it empty."""
+    folder = Path(path)
+    is_new = not folder.exists()
+    if not is_new and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "is a file; --out takes a folder", path)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    except BaseException:
+        if is_new:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def _predict(options: argparse.Namespace) -> int:
@@ -191,6 +213,11 @@ def _predict(options: argparse.Namespace) -> int:
 
     net = Classifier.load(options.model)
     data = read_csv(options.data, label="optional", argument="data")
+    expected = net.network.structure[0]
+    if data.features.shape[1] != expected:
+        raise ValueError(
+            f"{data.path} has {data.features.shape[1]} features, but the model takes {expected}"
+        )
     p = net.predict_proba(data.features)
     labels = p.argmax(axis=1)
     print("row,prediction,confidence")
@@ -204,7 +231,10 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
     """Get what `compare` and `graph` look at."""
-    check_count("rows", options.rows)
+    check_count("--rows", options.rows)
+    check_seed(options.seed)
+    if options.model is not None and options.structure is not None:
+        raise ValueError("give --structure for a new network or --model FILE, not both")
     generator = np.random.default_rng(options.seed)
     scale = 1.0
     if options.model is not None:
@@ -258,13 +288,17 @@ def _draw_loss(network: MLP, x: Any, labels: Any, path: Path) -> Path:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    with _folder(options.out) as folder:
+        return _demonstrate(folder, options.seed)
+
+
+def _demonstrate(folder: Path, seed: int) -> int:
     from .csv_data import read_csv
     from .datasets import write_digits
 
-    folder = _folder(options.out)
+    net = Classifier([64, 128, 64, 10], folder, seed=seed)
     train, test = write_digits(folder)
     print(f"1. Training on {train}\n")
-    net = Classifier([64, 128, 64, 10], folder, seed=options.seed)
     net.fit(train, test, epoch=20, alpha=0.1, batch_size=32, scale=16)
 
     print("\n2. Gradients of the loss, by hand, automatic and numerical, on 32 test rows\n")
@@ -282,7 +316,7 @@ def _demo(options: argparse.Namespace) -> int:
         (CURVES_FILE, "loss and accuracy over the epochs"),
         (picture.name, "the computation graph, with values and gradients"),
     ):
-        print(f"  {folder / name}   {what}")
+        print(f"  {folder / name!s:<{len(str(folder)) + 20}} {what}")
     return 0 if table.agree else 1
 
 

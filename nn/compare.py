@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import delta_rule
+from .checks import check_count, check_seed
 from .loss import classification_loss, output_activation
 from .mlp import MLP
 
@@ -45,7 +46,8 @@ def compare_gradients(
         The right classes.
     samples : int
         How many elements of a parameter are differentiated numerically: all, if it has no more;
-        otherwise the one with the largest gradient, and others at random.
+        otherwise the one with the largest gradient, and others at random. Elements whose step
+        would cross a kink of ReLU are left out; the last line of the table says how many.
     seed : int
         Of that choice.
 
@@ -79,6 +81,7 @@ def compare_gradients(
             f"compare_gradients knows the delta rule of an MLP, got a {type(mlp).__name__}; "
             "use check_gradients for other functions"
         )
+    check_count("samples", samples)
     batch, classes = np.asarray(x, dtype=np.float64), np.asarray(labels)
     if batch.ndim != 2 or batch.shape[1] != mlp.structure[0]:
         raise ValueError(
@@ -99,46 +102,68 @@ def compare_gradients(
     def loss() -> float:
         return delta_rule.loss(values[::2], values[1::2], batch, classes, output, mlp.activation)
 
-    generator = np.random.default_rng(seed)
-    rows = []
+    def active() -> list[Array]:
+        hidden, _ = delta_rule.forward(values[::2], values[1::2], batch, mlp.activation)
+        return [a > 0 for a in hidden[1:]] if mlp.activation == "relu" else []
+
+    generator = np.random.default_rng(check_seed(seed))
+    rows, kinks = [], 0
     for number, (name, value) in enumerate(zip(parameters, values, strict=True)):
-        found = _numerical_error(loss, value, automatic[number], samples, generator)
+        chosen = _chosen(automatic[number], samples, generator)
+        found, skipped = _numerical_error(loss, active, value, automatic[number], chosen)
         rows.append(_row(name, number, manual[number], automatic[number], found))
+        kinks += skipped
     table = GradientComparison(rows)
     table.attrs["agree"] = bool((table["verdict"] == "match").all())
-    table.attrs["notes"] = _notes(len(weights), output, mlp.activation, samples, values)
+    table.attrs["notes"] = _notes(len(weights), output, mlp.activation, samples, values, kinks)
     return table
+
+
+def _chosen(gradient: Array, samples: int, generator: np.random.Generator) -> Array:
+    """Choose the elements to differentiate numerically, the one with the largest gradient first."""
+    if gradient.size <= samples:
+        return np.arange(gradient.size)
+    chosen = generator.choice(gradient.size, samples, replace=False)
+    chosen[0] = np.abs(gradient).argmax()
+    return chosen
 
 
 def _numerical_error(
     loss: Callable[[], float],
+    active: Callable[[], list[Array]],
     value: Array,
     automatic: Array,
-    samples: int,
-    generator: np.random.Generator,
-) -> float:
-    """Give the largest difference between automatic and numerical gradient over some elements."""
-    chosen = np.arange(value.size)
-    if value.size > samples:
-        chosen = generator.choice(value.size, samples, replace=False)
-        chosen[0] = np.abs(automatic).argmax()
-    flat = value.reshape(-1)
-    worst = 0.0
+    chosen: Array,
+) -> tuple[float | None, int]:
+    """Compare with central differences: the largest difference, and how many were left out.
+
+    Where a step switches a ReLU on or off the slope has a kink, and differences across it say
+    nothing. The difference is None if no element is left, and infinite if one is no number.
+    """
+    flat, expected = value.reshape(-1), automatic.reshape(-1)
+    pattern = active()
+    worst, skipped = None, 0
     for position in chosen:
         before = flat[position]
         step = _STEP * max(1.0, abs(before))
-        flat[position] = before + step
-        above = loss()
-        flat[position] = before - step
-        below = loss()
+        ends, is_smooth = [], True
+        for end in (before + step, before - step):
+            flat[position] = end
+            ends.append(loss())
+            is_smooth &= all(map(np.array_equal, active(), pattern))
         flat[position] = before
-        difference = abs(automatic.reshape(-1)[position] - (above - below) / (2 * step))
-        worst = max(worst, float(difference))
-    return worst
+        difference = float(abs(expected[position] - (ends[0] - ends[1]) / (2 * step)))
+        if not np.isfinite(difference):
+            return np.inf, skipped
+        if is_smooth:
+            worst = difference if worst is None else max(worst, difference)
+        else:
+            skipped += 1
+    return worst, skipped
 
 
 def _row(
-    name: str, number: int, manual: Array, automatic: Array, numerical_error: float
+    name: str, number: int, manual: Array, automatic: Array, numerical_error: float | None
 ) -> dict[str, Any]:
     """Judge one parameter."""
     layer, is_bias = number // 2 + 1, number % 2 == 1
@@ -147,20 +172,22 @@ def _row(
     difference = float(np.abs(manual - automatic).max())
     size = float(max(np.abs(manual).max(), np.abs(automatic).max()))
     relative = difference / size if size else 0.0
-    matches = relative <= _EXACT and numerical_error <= _NUMERICAL * max(size, 1e-3)
+    matches = relative <= _EXACT
+    if numerical_error is not None:
+        matches = matches and numerical_error <= _NUMERICAL * max(size, 1e-3)
     return {
         "parameter": name,
         "shape": str(automatic.shape),
         "equation": equation,
         "max |manual-auto|": difference,
-        "max |auto-numeric|": numerical_error,
+        "max |auto-numeric|": np.nan if numerical_error is None else numerical_error,
         "relative error": relative,
         "verdict": "match" if matches else "DIFFERS",
     }
 
 
 def _notes(
-    depth: int, output: str, hidden: str, samples: int, values: Sequence[Array]
+    depth: int, output: str, hidden: str, samples: int, values: Sequence[Array], kinks: int
 ) -> list[str]:
     """Say what the symbols mean, and what was measured."""
     lines = [f"δ{depth} = ({output}(z{depth}) - y) / n"]
@@ -168,5 +195,7 @@ def _notes(
         lines[0] += f",  δl = (δl+1 Wl+1ᵀ) ⊙ {hidden}′(zl)"
     is_sampled = any(value.size > samples for value in values)
     share = f"at most {samples} elements of each parameter" if is_sampled else "every element"
+    if kinks:
+        share += f", less {kinks} at a kink of {hidden}"
     lines.append(f"float64; numerical: central differences, {share}")
     return lines

@@ -34,6 +34,11 @@ class GradientComparison(pd.DataFrame):
         return bool(self.attrs["agree"])
 
     def __repr__(self) -> str:
-        numbers = {name: "{:.1e}".format for name in self.columns if self[name].dtype.kind == "f"}
+        numbers = {name: _short for name in self.columns if self[name].dtype.kind == "f"}
         table = self.to_string(index=False, formatters=numbers, justify="left")
         return "\n".join([table, *self.attrs.get("notes", [])])
+
+
+def _short(number: float) -> str:
+    """Write a difference with two digits; a dash where none was measured."""
+    return "-" if number != number else f"{number:.1e}"

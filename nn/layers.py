@@ -137,15 +137,16 @@ class Sequential(Module):
                     "write ReLU() with brackets, and wrap functions in a Module"
                 )
             setattr(self, str(position), module)
+        self._modules = modules
 
     def forward(self, x: Any) -> Any:
-        """Call the modules in order."""
-        for _, module in self.named_children():
+        """Call the modules in order; one that is listed twice is called twice."""
+        for module in self._modules:
             x = module(x)
         return x
 
     def __len__(self) -> int:
-        return len(list(self.named_children()))
+        return len(self._modules)
 
     def __getitem__(self, index: int) -> Module:
-        return list(self.named_children())[index][1]
+        return self._modules[index]

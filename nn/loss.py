@@ -58,7 +58,15 @@ def classification_loss(logits: Tensor, labels: Any) -> Tensor:
     if logits.shape[-1] > 1:
         loss = softmax_cross_entropy(logits, labels)
     else:
-        loss = binary_cross_entropy_with_logits(logits, np.reshape(np.asarray(labels), (-1, 1)))
+        answers = np.asarray(labels)
+        if answers.shape != logits.shape[:1]:
+            raise ValueError(
+                f"logits of shape {logits.shape} and labels of shape {answers.shape}; expected "
+                "(N, 1) and (N,), one label for each row"
+            )
+        if answers.dtype.kind not in "iub":
+            raise TypeError(f"labels of dtype {answers.dtype}; expected integers, 0 or 1")
+        loss = binary_cross_entropy_with_logits(logits, answers.reshape(-1, 1))
     return loss
 
 

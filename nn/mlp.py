@@ -11,11 +11,12 @@ from numpy.typing import DTypeLike
 
 from tinygrad_edu import Tensor
 
+from .checks import check_seed
 from .initializers import glorot_uniform, he_normal
 from .layers import ACTIVATIONS, Linear
 from .module import Module
 
-__all__ = ["MLP", "check_seed", "check_structure"]
+__all__ = ["MLP", "check_structure"]
 
 
 def check_structure(structure: Sequence[int]) -> tuple[int, ...]:
@@ -47,17 +48,6 @@ def check_structure(structure: Sequence[int]) -> tuple[int, ...]:
             "number of outputs at least"
         )
     return tuple(int(width) for width in structure)
-
-
-def check_seed(seed: int | None) -> int | None:
-    """Check a seed: a whole number from 0 on, or None for a different run each time."""
-    if seed is None:
-        return None
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise TypeError(f"seed must be an int or None, got {seed!r} ({type(seed).__name__})")
-    if seed < 0:
-        raise ValueError(f"seed must be >= 0, got {seed}")
-    return int(seed)
 
 
 class MLP(Module):
@@ -105,6 +95,10 @@ class MLP(Module):
         generator: Generator | None = None,
     ) -> None:
         self.structure = check_structure(structure)
+        if not isinstance(activation, str):
+            raise TypeError(f"activation must be one name for all layers, got {activation!r}")
+        if np.dtype(dtype).kind != "f":
+            raise TypeError(f"parameters are floating numbers; dtype {np.dtype(dtype)} is not")
         if activation not in ACTIVATIONS:
             raise ValueError(
                 f"unknown activation {activation!r}; known are {', '.join(sorted(ACTIVATIONS))}"

@@ -1,8 +1,8 @@
 """The base of layers and networks: finds the parameters, names them, saves and restores them.
 
-A module's parts are its attributes: a tensor that requires gradients is a parameter, a module (or
-a list of modules) is a child. Both are found by looking, in the order in which they were
-assigned; there is nothing to register.
+A module's parts are its attributes, and the entries of lists and dicts among them: a leaf tensor
+that requires gradients is a parameter, a module is a child. They are found by looking, in the
+order in which they were assigned; there is nothing to register.
 """
 
 from __future__ import annotations
@@ -62,17 +62,23 @@ class Module:
 
     # Its parts -----------------------------------------------------------------------------
 
+    def _parts(self) -> Iterator[tuple[str, Any]]:
+        """Give what the attributes hold, in order of assignment; lists and dicts by entry."""
+        for name, value in vars(self).items():
+            if isinstance(value, list | tuple):
+                yield from ((f"{name}.{index}", entry) for index, entry in enumerate(value))
+            elif isinstance(value, dict):
+                yield from ((f"{name}.{key}", entry) for key, entry in value.items())
+            else:
+                yield name, value
+
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Give the modules that this one consists of, each once, with their first names."""
         seen: set[Module] = set()
-        for name, value in vars(self).items():
-            entries = [(name, value)]
-            if isinstance(value, list | tuple):
-                entries = [(f"{name}.{index}", entry) for index, entry in enumerate(value)]
-            for path, entry in entries:
-                if isinstance(entry, Module) and entry not in seen:
-                    seen.add(entry)
-                    yield path, entry
+        for name, part in self._parts():
+            if isinstance(part, Module) and part not in seen:
+                seen.add(part)
+                yield name, part
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """Give this module and all below it, with their paths; the path of this one is ''."""
@@ -80,17 +86,21 @@ class Module:
         for name, child in self.named_children():
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
-    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
         """Give the parameters with their paths, in the order of declaration.
 
         A parameter that is reached by two paths is given once, under the first.
         """
         seen: set[Tensor] = set()
-        for path, module in self.named_modules():
-            for name, value in vars(module).items():
-                if isinstance(value, Tensor) and value.requires_grad and value not in seen:
-                    seen.add(value)
-                    yield (f"{path}.{name}" if path else name), value
+        for name, part in self._parts():
+            path = f"{prefix}.{name}" if prefix else name
+            found = [(path, part)]
+            if isinstance(part, Module):
+                found = list(part.named_parameters(path))
+            for own_path, tensor in found:
+                if _is_parameter(tensor) and tensor not in seen:
+                    seen.add(tensor)
+                    yield own_path, tensor
 
     def parameters(self) -> list[Tensor]:
         """List the parameters in the order of declaration."""
@@ -151,12 +161,12 @@ class Module:
 
     def astype(self: Self, dtype: DTypeLike) -> Self:
         """Copy the module with its parameters in another dtype, without gradients."""
-        twin = copy.deepcopy(self)
-        for _, module in twin.named_modules():
-            for name, value in vars(module).items():
-                if isinstance(value, Tensor) and value.requires_grad:
-                    setattr(module, name, Tensor(value, True, dtype=dtype, name=value.name))
-        return twin
+        # A deep copy keeps what is shared shared, and so do conversions that are remembered.
+        memory: dict[int, Any] = {
+            id(parameter): Tensor(parameter, True, dtype=dtype, name=parameter.name)
+            for parameter in self.parameters()
+        }
+        return copy.deepcopy(self, memory)
 
     # Showing itself ------------------------------------------------------------------------
 
@@ -171,3 +181,8 @@ class Module:
             return head + ")"
         lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children]
         return "\n".join([head, *lines, ")"])
+
+
+def _is_parameter(part: Any) -> bool:
+    """Tell parameters from results that a module keeps to be looked at."""
+    return isinstance(part, Tensor) and part.requires_grad and part.node is None

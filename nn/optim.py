@@ -63,6 +63,10 @@ class SGD:
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            hint = "pass its .parameters()"
+            hint = hint if hasattr(params, "parameters") else "pass a list of tensors"
+            raise TypeError(f"SGD takes parameters, got a {type(params).__name__}; {hint}")
         self.params = list(params)
         if not self.params:
             raise ValueError("SGD got no parameters; pass for example mlp.parameters()")
@@ -84,9 +88,10 @@ class SGD:
         if nesterov and momentum == 0:
             raise ValueError("nesterov=True needs momentum > 0")
         self.lr = lr
-        self.momentum = momentum
+        # As Python numbers, which leave the dtype of the parameters alone.
+        self.momentum = float(momentum)
         self.nesterov = nesterov
-        self.weight_decay = weight_decay
+        self.weight_decay = float(weight_decay)
         self._velocity: list[NDArray[Any] | None] = [None] * len(self.params)
         self._rates: tuple[float, list[NDArray[Any]]] | None = None
 

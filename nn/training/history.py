@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class History:
         """Give the epochs as a pandas DataFrame, one row each."""
         import pandas as pd
 
-        return pd.DataFrame([vars(epoch) for epoch in self.epochs]).set_index("number")
+        names = [field.name for field in fields(Epoch)]
+        return pd.DataFrame(map(vars, self.epochs), columns=names).set_index("number")
 
     def __str__(self) -> str:
         return "\n".join(f"epoch {epoch.number:>3}   {epoch}" for epoch in self.epochs)

@@ -28,6 +28,8 @@ __all__ = ["train"]
 Samples = tuple[NDArray[Any], NDArray[Any]]
 
 
+# What overflows shows in the loss and in the weights, which are looked at.
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def train(
     network: Module,
     optimizer: SGD,
@@ -81,15 +83,31 @@ def train(
             loss, accuracy = _one_epoch(
                 network, optimizer, samples, order, batch_size, number, on_batch
             )
-        except BaseException:
+            test_loss, test_accuracy = (None, None) if test is None else evaluate(network, *test)
+            _check_end(network, test_loss, number, -(-rows // batch_size))
+        except BaseException:  # Ctrl-C among them
             network.load_state_dict(good)
             raise
-        test_loss, test_accuracy = (None, None) if test is None else evaluate(network, *test)
         seconds = time.perf_counter() - start
         epoch = Epoch(number, loss, accuracy, test_loss, test_accuracy, seconds)
         history.epochs.append(epoch)
         on_epoch(epoch)
     return history
+
+
+def _check_end(network: Module, test_loss: float | None, epoch: int, batches: int) -> None:
+    """Look at what the last step of an epoch has done, which no later loss of it shows."""
+    if not all(np.isfinite(parameter.data).all() for parameter in network.parameters()):
+        raise _diverged("the weights became infinite or NaN", epoch, batches)
+    if test_loss is not None and not math.isfinite(test_loss):
+        raise _diverged(f"the loss on the test data became {test_loss}", epoch, batches)
+
+
+def _diverged(what: str, epoch: int, batch: int) -> GradientError:
+    return GradientError(
+        f"{what} in epoch {epoch}, batch {batch}; try a smaller alpha (learning rate), or scale "
+        "the features. The weights are those of the last good epoch"
+    )
 
 
 def _one_epoch(
@@ -104,6 +122,7 @@ def _one_epoch(
     """Step through all batches; give mean loss per sample and share of right predictions."""
     features, labels = samples
     total, right = 0.0, 0
+    network.train()
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         answers = labels[rows]
@@ -111,11 +130,7 @@ def _one_epoch(
         loss = classification_loss(logits, Tensor(answers, copy=False))
         value = loss.item()
         if not math.isfinite(value):
-            raise GradientError(
-                f"the loss became {value} in epoch {number}, batch {start // batch_size + 1}; "
-                "try a smaller alpha (learning rate), or scale the features. The weights are "
-                "those of the last good epoch"
-            )
+            raise _diverged(f"the loss became {value}", number, start // batch_size + 1)
         optimizer.zero_grad()
         loss.backward(keep_interior=False)
         optimizer.step()

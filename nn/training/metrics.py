@@ -18,7 +18,8 @@ _ROWS = 4096  # at a time, so that the hidden layers of a large data set need no
 
 
 def logits_of(network: Module, features: NDArray[Any]) -> NDArray[Any]:
-    """Compute the logits of all rows, without a graph."""
+    """Compute the logits of all rows, without a graph, and with the network told so."""
+    network.eval()
     with no_grad():
         parts = [
             np.asarray(network(Tensor(features[start : start + _ROWS])))

@@ -84,9 +84,12 @@ def training_curves(history: History) -> Figure:
 
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write a figure to a file; the format follows the suffix."""
+    from matplotlib import rc_context
+
     stream = io.BytesIO()
-    # No creation date in the file: the same training gives the same picture, byte for byte.
     suffix = path.suffix.lstrip(".") or "png"
-    metadata = {"Date": None} if suffix == "svg" else {}
-    figure.savefig(stream, format=suffix, metadata=metadata)
+    # No date and no random names in the file: the same training gives the same file.
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix)
+    with rc_context({"svg.hashsalt": "tinygrad_edu"}):
+        figure.savefig(stream, format=suffix, metadata=metadata)
     return write_atomically(path, stream.getvalue())

@@ -19,7 +19,7 @@ __all__ = ["binary_cross_entropy_with_logits", "softmax_cross_entropy"]
 def _check_labels(logits: Any, labels: Any) -> None:
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
-            f"softmax_cross_entropy: logits of shape {logits.shape} and labels of shape "
+            f"logits of shape {logits.shape} and labels of shape "
             f"{labels.shape}; expected (N, K) and (N,), one whole number for each row"
         )
     if labels.dtype.kind not in "iu":
@@ -29,15 +29,14 @@ def _check_labels(logits: Any, labels: Any) -> None:
         )
     rows, classes = logits.shape
     if not rows:
-        raise ValueError("softmax_cross_entropy: a batch of no rows has no average loss")
+        raise ValueError("a batch of no rows has no average loss")
     # Read as unsigned, a negative label is larger than any class: one pass finds both faults,
     # and argmax is much quicker than max on a batch.
     unsigned = labels.astype(np.int64, copy=False).view(np.uint64)
     if unsigned.item(unsigned.argmax()) >= classes:
         row = int(np.argmax((labels < 0) | (labels >= classes)))
         raise ValueError(
-            f"softmax_cross_entropy: label {labels[row]} in row {row}; with {classes} logits "
-            f"labels are 0..{classes - 1}"
+            f"label {labels[row]} in row {row}; with {classes} logits labels are 0..{classes - 1}"
         )
 
 
@@ -100,19 +99,16 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
 def _check_targets(logits: Any, targets: Any) -> None:
     if logits.shape != targets.shape:
         raise ValueError(
-            f"binary_cross_entropy_with_logits: logits of shape {logits.shape} and targets of "
+            f"logits of shape {logits.shape} and targets of "
             f"shape {targets.shape}; they must be the same, use targets.reshape({logits.shape})"
         )
     if not logits.size:
-        raise ValueError("binary_cross_entropy_with_logits: no elements have no average loss")
+        raise ValueError("no elements have no average loss")
     real = np.real(targets)
     wrong = ~((real >= 0) & (real <= 1))
     if wrong.any():
         where = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise ValueError(
-            f"binary_cross_entropy_with_logits: target {targets[where]} at {where}; "
-            "targets are probabilities, 0..1"
-        )
+        raise ValueError(f"target {targets[where]} at {where}; targets are probabilities, 0..1")
 
 
 @primitive(

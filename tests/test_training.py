@@ -1,0 +1,388 @@
+"""Proves the parts of training: the history, the measuring, the curves, the order of the batches,
+what is kept when training ends early, and how well the digits are learned.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from nn import MLP, SGD, Linear, Module, NotFittedError, delta_rule, model
+from nn.datasets import write_digits
+from nn.training import loop, metrics
+from nn.training.history import Epoch, History
+from nn.training.plots import save_figure, training_curves
+from nn.training.progress import Progress
+from tinygrad_edu import GradientError
+
+TESTED = History(
+    [
+        Epoch(1, 0.9, 0.60, 0.80, 0.70, 0.0021),
+        Epoch(2, 0.5, 0.85, 0.60, 0.90, 0.25),
+        Epoch(3, 0.4, 0.95, 0.65, 0.90, 75.0),
+    ]
+)
+UNTESTED = History([Epoch(1, 0.9, 0.6, None, None, 0.1), Epoch(2, 0.5, 0.8, None, None, 0.1)])
+
+
+# History -----------------------------------------------------------------------------------
+
+
+def test_best_epoch_is_the_first_of_the_highest_accuracy():
+    assert TESTED.best is TESTED[1], "by the test data, and not the later one of two equals"
+    assert UNTESTED.best is UNTESTED[1]
+    with pytest.raises(ValueError, match="no epochs"):
+        _ = History().best
+
+
+def test_history_is_a_sequence_of_epochs():
+    assert len(TESTED) == 3
+    assert [epoch.number for epoch in TESTED] == [1, 2, 3]
+    assert TESTED[-1].train_loss == 0.4
+    assert len(History()) == 0
+
+
+def test_history_as_a_frame():
+    frame = TESTED.to_frame()
+    assert frame.index.tolist() == [1, 2, 3]
+    assert frame.index.name == "number"
+    assert list(frame.columns) == [
+        *("train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds")
+    ]
+    assert frame.loc[2].tolist() == [0.5, 0.85, 0.60, 0.90, 0.25]
+    assert UNTESTED.to_frame()["test_loss"].isna().all()
+
+
+def test_history_without_epochs_is_a_frame_without_rows():
+    """As after Ctrl-C in the first epoch."""
+    frame = History().to_frame()
+    assert len(frame) == 0
+    assert list(frame.columns) == list(TESTED.to_frame().columns)
+
+
+def test_history_as_text():
+    lines = str(TESTED).splitlines()
+    assert lines[0] == (
+        "epoch   1   train loss 0.9000  accuracy 60.00%   test loss 0.8000  accuracy 70.00%   2 ms"
+    )
+    assert lines[1].endswith("250 ms")
+    assert lines[2].endswith("75.00 s")
+    assert str(UNTESTED).splitlines()[1] == (
+        "epoch   2   train loss 0.5000  accuracy 80.00%   100 ms"
+    )
+    assert len({line.index("train loss") for line in lines}) == 1, "in columns"
+
+
+# Measuring ---------------------------------------------------------------------------------
+
+
+class Watched(Module):
+    """A network that notes what it was asked."""
+
+    def __init__(self, features, outputs):
+        generator = np.random.default_rng(0)
+        self.layer = Linear(features, outputs, generator=generator, dtype="float64")
+        self.layer.bias.data = generator.normal(size=outputs)
+        self.seen = []
+
+    def forward(self, x):
+        self.seen.append((x.numpy()[:, 0].tolist(), self.layer(x).requires_grad))
+        return self.layer(x)
+
+
+@pytest.mark.parametrize("rows", [7, 100])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_evaluate_is_the_plain_average_however_it_is_split(monkeypatch, rows, outputs):
+    monkeypatch.setattr(metrics, "_ROWS", rows)
+    generator = np.random.default_rng(1)
+    x, y = generator.normal(size=(23, 4)), generator.integers(0, max(2, outputs), 23)
+    network = Watched(4, outputs)
+    before = network.state_dict()
+    loss, accuracy = metrics.evaluate(network, x, y)
+
+    assert [len(seen) for seen, _ in network.seen] == ([7, 7, 7, 2] if rows == 7 else [23])
+    assert not any(requires_grad for _, requires_grad in network.seen), "without a graph"
+    arguments = [network.layer.weight.numpy()], [network.layer.bias.numpy()], x
+    output = "sigmoid" if outputs == 1 else "softmax"
+    assert loss == pytest.approx(delta_rule.loss(*arguments, y, output), rel=1e-12)
+    z = delta_rule.forward(*arguments)[1]
+    answers = z[:, 0] > 0 if outputs == 1 else z.argmax(axis=1)
+    assert accuracy == np.sum(answers == y) / 23
+    assert (type(loss), type(accuracy)) == (float, float)
+    for name, parameter in network.named_parameters():
+        np.testing.assert_array_equal(parameter.numpy(), before[name])
+        assert parameter.grad is None
+
+
+def test_logits_of_no_rows():
+    assert metrics.logits_of(MLP([4, 3], seed=0), np.zeros((0, 4), np.float32)).shape == (0, 3)
+
+
+# The order of the batches ------------------------------------------------------------------
+
+
+def test_batches_come_in_the_order_of_the_generator():
+    network = Watched(1, 2)
+    x, y = np.arange(10.0)[:, None], np.arange(10) % 2
+    history, finished, batches = History(), [], []
+    result = loop.train(
+        *(network, SGD(network.parameters(), lr=0.01), (x, y)),
+        epochs=3,
+        batch_size=4,
+        generator=np.random.default_rng(4),
+        history=history,
+        on_batch=lambda: batches.append(len(network.seen)),
+        on_epoch=lambda epoch: finished.append((epoch, len(network.seen))),
+    )
+    generator, expected = np.random.default_rng(4), []
+    for _ in range(3):
+        order = generator.permutation(10).astype(float).tolist()
+        expected += [order[:4], order[4:8], order[8:]]
+    assert [seen for seen, _ in network.seen] == expected
+    assert len({str(seen) for seen in expected}) == 9, "another order each epoch"
+    assert batches == list(range(1, 10))
+    assert finished == [(epoch, 3 * epoch.number) for epoch in history]
+    assert result is history
+    assert x.flags.writeable
+    assert y.flags.writeable
+
+
+# Curves ------------------------------------------------------------------------------------
+
+
+def test_curves_show_both_parts_and_mark_the_best_epoch():
+    figure = training_curves(TESTED)
+    assert type(figure) is Figure
+    loss, accuracy = figure.axes
+    assert (loss.get_title(), accuracy.get_title()) == ("loss", "accuracy")
+    assert loss.get_xlabel() == accuracy.get_xlabel() == "epoch"
+    drawn = {line.get_label(): line.get_xydata().tolist() for line in loss.lines}
+    assert drawn == {
+        "train": [[1, 0.9], [2, 0.5], [3, 0.4]],
+        "test": [[1, 0.8], [2, 0.6], [3, 0.65]],
+    }
+    (star,) = (line for line in accuracy.lines if line.get_marker() == "*")
+    assert star.get_xydata().tolist() == [[2, 0.9]]
+    assert "best on test: 90.00%, epoch 2" in [
+        text.get_text() for text in accuracy.get_legend().get_texts()
+    ]
+
+
+def test_curves_without_test_data_and_of_a_single_epoch():
+    figure = training_curves(UNTESTED)
+    assert [line.get_label() for line in figure.axes[0].lines] == ["train"]
+    texts = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert texts == ["train", "best on train: 80.00%, epoch 2"]
+    training_curves(History(UNTESTED.epochs[:1])).draw_without_rendering()
+
+
+def test_no_epochs_no_curves():
+    with pytest.raises(ValueError, match="no epochs"):  # row 157
+        training_curves(History())
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_the_same_history_gives_the_same_file(tmp_path, suffix):
+    paths = [tmp_path / f"{name}.{suffix}" for name in ("one", "two")]
+    for path in paths:
+        assert save_figure(training_curves(TESTED), path) == path
+    content = paths[0].read_bytes()
+    assert content.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix])
+    assert content == paths[1].read_bytes()
+    assert b"CreationDate" not in content, "a second later it would be another file"
+    assert b"dc:date" not in content
+
+
+def test_curves_need_neither_pyplot_nor_a_display(tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from nn.training.history import Epoch, History
+from nn.training.plots import save_figure, training_curves
+save_figure(training_curves(History([Epoch(1, 0.9, 0.6, 0.8, 0.7, 0.1)])), Path(sys.argv[1]))
+assert "matplotlib.pyplot" not in sys.modules
+"""
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    path = tmp_path / "curves.png"
+    subprocess.run([sys.executable, "-c", code, str(path)], env=environment, check=True)
+    assert path.stat().st_size > 5000
+
+
+# Training that ends early ------------------------------------------------------------------
+
+STEPS = 4  # an epoch has: 30 rows in batches of 8
+SETTINGS = {"alpha": 0.2, "batch_size": 8, "scale": 16}
+FILES = ["curves.png", "model.pkl", "model.safetensors"]
+EXPLODING = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+
+def write_csv(path, rows, seed):
+    labels = np.arange(rows) % 3
+    values = labels[:, None] * 4 + np.random.default_rng(seed).integers(0, 6, (rows, 4))
+    table, header = np.column_stack([labels, values]), "label, a, b, c, d"
+    np.savetxt(path, table, fmt="%d", delimiter=", ", header=header, comments="")
+    return path
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_csv(tmp_path / "train.csv", 30, 0), write_csv(tmp_path / "test.csv", 15, 1)
+
+
+@pytest.fixture
+def out(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+def new(out):
+    return model([4, 8, 3], out, verbose=False)
+
+
+def after(patch, step, act):
+    """Let something happen right after a step of the optimiser."""
+    right, count = SGD.step, [0]
+
+    def wrong(optimizer):
+        right(optimizer)
+        count[0] += 1
+        if count[0] == step:
+            act(optimizer)
+
+    patch.setattr(SGD, "step", wrong)
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def spoil(optimizer):
+    weight = optimizer.params[0]
+    weight.data = np.full(weight.shape, np.nan)
+
+
+def check_kept(net, out, data, epochs):
+    """Check that history, weights and files are those after so many epochs."""
+    assert len(net.history) == epochs
+    kept = {name: (out / name).read_bytes() for name in FILES}
+    twin = new(out)
+    twin.fit(*data, epoch=epochs, **SETTINGS)
+    for name, values in twin.network.state_dict().items():
+        np.testing.assert_array_equal(net.network.state_dict()[name], values)
+    assert kept["model.safetensors"] == (out / "model.safetensors").read_bytes()
+    assert kept["model.pkl"] == (out / "model.pkl").read_bytes()
+    rows = np.loadtxt(data[0], delimiter=",", skiprows=1)[:, 1:]
+    np.testing.assert_array_equal(net.predict(rows), twin.predict(rows))
+
+
+@pytest.mark.parametrize("where", ["middle", "last step", "evaluation"])
+def test_80_ctrl_c_keeps_the_last_finished_epoch(data, out, monkeypatch, where):
+    net, right, count = new(out), loop.evaluate, [0]
+
+    def evaluate(*arguments):
+        count[0] += 1
+        return interrupt() if count[0] == 3 else right(*arguments)
+
+    with monkeypatch.context() as patch:
+        if where == "evaluation":
+            patch.setattr(loop, "evaluate", evaluate)
+        else:
+            after(patch, 3 * STEPS if where == "last step" else 2 * STEPS + 2, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(*data, epoch=5, **SETTINGS)
+    check_kept(net, out, data, 2)
+
+
+def test_80_ctrl_c_after_an_epoch_was_counted_keeps_it(data, out, monkeypatch):
+    net = new(out)
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "epoch", lambda self, epoch: epoch.number == 2 and interrupt())
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(*data, epoch=5, **SETTINGS)
+    check_kept(net, out, data, 2)
+
+
+def test_80_ctrl_c_in_the_first_epoch_leaves_all_as_it_was(data, out, monkeypatch):
+    net = new(out)
+    before = net.network.state_dict()
+    after(monkeypatch, 2, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(*data, epoch=5, **SETTINGS)
+    assert os.listdir(out) == []
+    assert len(net.history) == 0
+    for name, values in net.network.state_dict().items():
+        np.testing.assert_array_equal(values, before[name])
+    with pytest.raises(NotFittedError):
+        net.predict([[1, 2, 3, 4]])
+
+
+@EXPLODING
+def test_71_a_loss_that_is_no_number_stops_training(data, out, monkeypatch):
+    net = new(out)
+    with monkeypatch.context() as patch:
+        after(patch, 2 * STEPS + 1, spoil)
+        with pytest.raises(GradientError, match="nan in epoch 3, batch 2; try a smaller alpha"):
+            net.fit(*data, epoch=5, **SETTINGS)
+    check_kept(net, out, data, 2)
+
+
+@EXPLODING
+@pytest.mark.parametrize("epoch", [2, 5])
+@pytest.mark.parametrize("tested", [False, True])
+def test_71_no_batch_of_the_epoch_comes_after_the_bad_step(data, out, monkeypatch, epoch, tested):
+    net = new(out)
+    with monkeypatch.context() as patch:
+        after(patch, epoch * STEPS, spoil)
+        with pytest.raises(GradientError, match=r"epoch .*try a smaller alpha"):
+            net.fit(data[0], data[1] if tested else None, epoch=5, **SETTINGS)
+    check_kept(net, out, data, epoch - 1)
+
+
+@EXPLODING
+@pytest.mark.parametrize("alpha", [1e20, 1e39])
+def test_71_a_learning_rate_far_too_large_with_one_batch_an_epoch(data, out, alpha):
+    net = new(out)
+    with pytest.raises(GradientError, match=r"epoch .*try a smaller alpha"):
+        net.fit(data[0], epoch=5, alpha=alpha, batch_size=64)
+    assert all(np.isfinite(values).all() for values in net.network.state_dict().values())
+
+
+# How well it learns ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    return write_digits(tmp_path_factory.mktemp("digits"))
+
+
+def test_digits_for_testing_are_not_among_those_for_training(digits, tmp_path):
+    train, test = (path.read_text().splitlines() for path in digits)
+    assert train[0] == test[0] == ",".join(["label", *(f"pixel{i}" for i in range(1, 65))])
+    assert (len(train), len(test)) == (1438, 361), "with their headers"
+    assert not set(train[1:]) & set(test[1:])
+    for path, again in zip(digits, write_digits(tmp_path), strict=True):
+        assert path.read_bytes() == again.read_bytes()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_digits_are_learned(digits, out, seed):
+    net = model([64, 128, 64, 10], out, seed=seed, verbose=False)
+    history = net.fit(*digits, epoch=20, alpha=0.1, batch_size=32, scale=16)
+    assert history[-1].test_accuracy >= 0.96
+
+
+def test_mnist_is_learned(out):
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("TINYGRAD_EDU_DATA", beside))
+    files = [folder / f"mnist_{part}.csv.gz" for part in ("train", "test")]
+    if not all(file.is_file() for file in files):
+        pytest.skip(f"no {' and '.join(f.name for f in files)}; TINYGRAD_EDU_DATA names the folder")
+    net = model([784, 128, 64, 10], out, seed=0, verbose=False)
+    history = net.fit(*files, epoch=10, alpha=0.1, batch_size=64, scale=255)
+    assert history[-1].test_accuracy >= 0.965
