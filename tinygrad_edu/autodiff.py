@@ -22,7 +22,7 @@ from .tensor import Tensor, _computed
 
 __all__ = ["grad", "graph_order", "pull_back"]
 
-_by_sequence = attrgetter("node.sequence")
+_by_time = attrgetter("_written")  # of a computed tensor: the number of the call
 
 
 def graph_order(*outputs: Tensor) -> list[Tensor]:
@@ -58,7 +58,7 @@ def graph_order(*outputs: Tensor) -> list[Tensor]:
             if isinstance(value, Tensor) and value.node is not None and value not in found:
                 found.add(value)
                 order.append(value)
-    order.sort(key=_by_sequence, reverse=True)
+    order.sort(key=_by_time, reverse=True)
     return order
 
 

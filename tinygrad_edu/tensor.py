@@ -79,7 +79,7 @@ class Tensor(Notation):
     )
     _grad: Array | None
     _requires_grad: bool
-    _written: int  # when its values last changed, on the clock of `primitive.tick`
+    _written: int  # when it got its values, on the clock of `primitive.tick`
     name: str | None
     node: Node | None
 
@@ -342,10 +342,14 @@ def _computed(data: Any, node: Node | None) -> Tensor:
     tensor = _new(Tensor)
     tensor._data = data
     tensor._grad = None
-    tensor._requires_grad = node is not None
-    tensor._written = 0
     tensor.name = None
     tensor.node = node
+    if node is None:
+        tensor._requires_grad = False
+        tensor._written = 0
+    else:
+        tensor._requires_grad = True
+        tensor._written = node.sequence
     return tensor
 
 

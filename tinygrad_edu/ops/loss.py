@@ -16,7 +16,8 @@ from .activation import sigmoid, softmax
 __all__ = ["binary_cross_entropy_with_logits", "softmax_cross_entropy"]
 
 
-def _check_labels(logits: Any, labels: Any) -> None:
+def _checked_labels(logits: Any, labels: Any) -> Any:
+    """Refuse labels that do not fit, and give them in the dtype that NumPy indexes with."""
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
             f"logits of shape {logits.shape} and labels of shape "
@@ -32,12 +33,14 @@ def _check_labels(logits: Any, labels: Any) -> None:
         raise ValueError("a batch of no rows has no average loss")
     # Read as unsigned, a negative label is larger than any class: one pass finds both faults,
     # and argmax is much quicker than max on a batch.
-    unsigned = labels.astype(np.int64, copy=False).view(np.uint64)
+    signed = labels.astype(np.int64, copy=False)
+    unsigned = signed.view(np.uint64)
     if unsigned.item(unsigned.argmax()) >= classes:
         row = int(np.argmax((labels < 0) | (labels >= classes)))
         raise ValueError(
             f"label {labels[row]} in row {row}; with {classes} logits labels are 0..{classes - 1}"
         )
+    return signed
 
 
 def _one_hot(labels: Any, classes: int) -> Any:
@@ -83,14 +86,14 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     >>> round(softmax_cross_entropy(Tensor([[0.0, 0.0]]), [1]).item(), 4)
     0.6931
     """
-    _check_labels(logits, labels)
+    labels = _checked_labels(logits, labels)
     rows, classes = logits.shape
     shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
     delta = np.exp(shifted, order="C")  # so that its flattened form is a view of it
     total = np.add.reduce(delta, axis=1, keepdims=True)
     delta /= total
     # The place of each row's label in the flattened logits: much quicker than a pair of indices.
-    chosen = np.arange(0, rows * classes, classes) + labels.astype(np.intp, copy=False)
+    chosen = np.arange(0, rows * classes, classes) + labels
     losses = np.log(total[:, 0]) - shifted.take(chosen)
     delta.reshape(-1)[chosen] -= 1
     return np.add.reduce(losses) / rows, delta
