@@ -342,14 +342,10 @@ def _computed(data: Any, node: Node | None) -> Tensor:
     tensor = _new(Tensor)
     tensor._data = data
     tensor._grad = None
+    tensor._requires_grad = node is not None
+    tensor._written = 0 if node is None else node.sequence
     tensor.name = None
     tensor.node = node
-    if node is None:
-        tensor._requires_grad = False
-        tensor._written = 0
-    else:
-        tensor._requires_grad = True
-        tensor._written = node.sequence
     return tensor
 
 
