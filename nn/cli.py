@@ -97,7 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tinygrad-edu",
         description="Train, use, check and draw small networks.",
-        epilog="\n".join([_TRAIN, _PREDICT, _COMPARE, _GRAPH, _DEMO]).replace("example:\n", ""),
+        epilog="examples:\n"
+        + "\n".join([_TRAIN, _PREDICT, _COMPARE, _GRAPH, _DEMO]).replace("example:\n", ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"tinygrad-edu {__version__}")
