@@ -74,12 +74,13 @@ class Tensor(Notation):
 
     __slots__ = ("__weakref__", "_data", "_grad", "_requires_grad", "_written", "name", "node")
 
-    _data: (
-        Any  # an ndarray; a NumPy scalar where an operation gave one, which NumPy computes faster
-    )
+    # An ndarray, or the NumPy scalar that an operation gave: those are quicker to compute with.
+    # Nobody ever writes into it: new values come in a new array, so views and graphs keep theirs.
+    _data: Any
     _grad: Array | None
     _requires_grad: bool
-    _written: int  # when it got its values, on the clock of `primitive.tick`
+    # When it got its values, on the clock of `primitive.tick`.
+    _written: int
     name: str | None
     node: Node | None
 
