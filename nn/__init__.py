@@ -20,7 +20,7 @@ from .module import Module
 from .optim import SGD
 
 model = Classifier
-"""The name it has had from the start: ``model(structure, base_address).fit(...).run(...)``."""
+"""The name it has had from the start: ``model(structure=..., base_address=...)``."""
 
 __all__ = [
     "MLP",

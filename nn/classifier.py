@@ -134,7 +134,7 @@ class Classifier:
         alpha: float = 0.01,
         batch_size: int = 64,
         *,
-        scale: float = 1.0,
+        scale: float | None = None,
         **unknown: Any,
     ) -> History:
         """Train on a CSV file, and save the model and the curves.
@@ -152,9 +152,10 @@ class Classifier:
             The learning rate.
         batch_size : int
             How many samples a step looks at.
-        scale : float
+        scale : float, optional
             Features are divided by it: 255 for pixels. The saved model does so too, so `predict`
-            and `run` always take features as they stand in the file.
+            and `run` always take features as they stand in the file. By default 1, or that of the
+            training before.
 
         Returns
         -------
@@ -182,13 +183,13 @@ class Classifier:
         check_count("epoch", epoch)
         check_positive_number("alpha", alpha)
         check_count("batch_size", batch_size)
-        check_positive_number("scale", scale)
-        self._check_scale(scale)
+        scale = self._checked_scale(scale)
         check_writable_folder(self.base_address)
         train, test = self._read(train_data, test_data)
         samples = self._samples(train, scale)
         test_samples = None if test is None else self._samples(test, scale)
-        self._say(self._summary(train, test, batch_size))
+        if self.verbose:
+            self._announce(train, test, batch_size, scale)
         return self._train(samples, test_samples, int(epoch), alpha, int(batch_size), scale)
 
     def _refuse_unknown(self, unknown: dict[str, Any]) -> None:
@@ -198,12 +199,21 @@ class Classifier:
             hint = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(known)}"
             raise TypeError(f"fit() got an unexpected keyword argument {name!r}; {hint}")
 
-    def _check_scale(self, scale: float) -> None:
+    def _checked_scale(self, scale: float | None) -> float:
+        if scale is None:
+            return self.scale
+        check_positive_number("scale", scale)
+        if self._fitted and scale != self.scale:
+            raise ValueError(
+                f"scale is {scale}, but the weights were trained with {self.scale:g}; leave it "
+                "away to go on with them, or make a new model"
+            )
         dtype = self.network.layers[0].weight.dtype
         with np.errstate(all="ignore"):
             converted = np.array(scale).astype(dtype)
         if not np.isfinite(converted) or converted == 0:
             raise ValueError(f"scale {scale} is {converted} in {dtype}; choose one nearer to 1")
+        return float(scale)
 
     def _read(
         self, train_data: str | os.PathLike[str], test_data: str | os.PathLike[str] | None
@@ -224,7 +234,7 @@ class Classifier:
             raise ValueError(
                 f"{train.path} has {classes} classes (labels 0..{classes - 1}), but the network "
                 f"with {outputs} output{'s' * (outputs != 1)} tells {classes_of(outputs)} apart; "
-                "structure[-1] must be the number of classes"
+                "structure[-1] must be the number of classes, and labels start at 0"
             )
         if test_data is None:
             return train, None
@@ -240,20 +250,16 @@ class Classifier:
             features /= features.dtype.type(scale)  # ours alone, so in place
         return features, data.labels
 
-    def _summary(self, train: CsvData, test: CsvData | None, batch_size: int) -> str:
-        rows, features = train.features.shape
-        assert train.labels is not None
-        text = f"{self.network!r}\n{train.path}: {rows:,} rows, {features} features, "
-        text += f"{len(np.unique(train.labels))} classes"
-        if test is not None:
-            text += f"\n{test.path}: {len(test.features):,} rows"
+    def _announce(
+        self, train: CsvData, test: CsvData | None, batch_size: int, scale: float
+    ) -> None:
+        from .training.progress import announcement
+
+        self._say(announcement(self.network, train, test, batch_size, scale))
+        if self._fitted:
+            self._say("note: training goes on from the weights that are there")
         if self.network.activation != "relu" and (self.base_address / LEGACY_FILE).exists():
-            text += (
-                f"\nnote: {LEGACY_FILE} in that folder is of another network, and stays as it is"
-            )
-        if batch_size > rows:
-            text += f"\nnote: batch_size {batch_size} is more than {rows} rows; one batch an epoch"
-        return text
+            self._say(f"note: {LEGACY_FILE} there is of another network, and stays as it is")
 
     def _train(
         self,
@@ -288,7 +294,7 @@ class Classifier:
         finally:
             if len(self.history):  # also after Ctrl-C: what was learned is saved
                 self._fitted = True
-                self.scale = float(scale)
+                self.scale = scale
                 self._save()
         self._say(self._conclusion())
         return self.history
@@ -375,6 +381,8 @@ class Classifier:
         TypeError, ValueError
             If `x` does not fit it.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"path must be that of a model file, got a {type(path).__name__}")
         loaded = type(self).load(path)
         features = loaded.network.structure[0]
         sample = np.asarray(x)

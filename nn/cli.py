@@ -13,7 +13,7 @@ import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -93,8 +93,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 2
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells what is wrong in one line, like all other errors."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"tinygrad-edu: error: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tinygrad-edu",
         description="Train, use, check and draw small networks.",
         epilog="examples:\n"
@@ -126,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--epochs", type=int, default=10, help="passes over the data (10)")
     sub.add_argument("--learning-rate", type=float, default=0.01, help="step size (0.01)")
     sub.add_argument("--batch-size", type=int, default=64, help="samples a step looks at (64)")
-    sub.add_argument("--scale", type=float, default=1.0, help="divide features by this (1)")
+    sub.add_argument("--scale", type=float, help="divide features by this (1)")
     sub.add_argument("--activation", default="relu", help="relu, tanh or sigmoid (relu)")
     sub.add_argument("--out", default="runs/model", help="folder for the results (runs/model)")
     _add_seed(sub)
@@ -142,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("graph", _graph, "Draw the computation graph of a network's loss.", _GRAPH)
     _add_network(sub)
     sub.add_argument("--rows", type=int, default=4, help="size of the batch (4)")
+    sub.add_argument("--direction", default="LR", choices=("LR", "TB"), help="which way (LR)")
     sub.add_argument("--out", default="graph.svg", help="file to write (graph.svg)")
 
     sub = command("demo", _demo, "See all of it on the digits that come along.", _DEMO)
@@ -270,11 +278,11 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _graph(options: argparse.Namespace) -> int:
     network, x, labels = _network_and_batch(options)
-    print(f"drawn: {_draw_loss(network, x, labels, Path(options.out))}")
+    print(f"drawn: {_draw_loss(network, x, labels, Path(options.out), options.direction)}")
     return 0
 
 
-def _draw_loss(network: MLP, x: Any, labels: Any, path: Path) -> Path:
+def _draw_loss(network: MLP, x: Any, labels: Any, path: Path, direction: str = "LR") -> Path:
     """Draw one forward and backward pass over a batch."""
     from tinygrad_edu import Tensor, draw
 
@@ -283,7 +291,7 @@ def _draw_loss(network: MLP, x: Any, labels: Any, path: Path) -> Path:
     loss = classification_loss(network(batch), answers)
     loss.backward()
     try:
-        return draw(loss, names={"loss": loss}).save(path)
+        return draw(loss, names={"loss": loss}, direction=direction).save(path)
     finally:
         network.zero_grad()
 
@@ -312,6 +320,7 @@ def _demonstrate(folder: Path, seed: int) -> int:
     print("\n3. Left for you\n")
     picture = _draw_demo(net.network, x[:4], labels[:4], folder)
     for name, what in (
+        ("train.csv", "the digits it has learned from; test.csv has those it was measured on"),
         (NATIVE_FILE, "the model, for this program and everything that reads safetensors"),
         (LEGACY_FILE, "the model in the layout of the original project"),
         (CURVES_FILE, "loss and accuracy over the epochs"),

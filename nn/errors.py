@@ -1,8 +1,8 @@
 """The exceptions of `nn` that have a meaning of their own.
 
 Wrong arguments raise Python's own `TypeError` and `ValueError`; these are for data files, model
-files and networks that were never trained. Every message is one line: what was found, what was
-expected, what to do.
+files and networks that were never trained. Messages say, one line for each problem, what was
+found, what was expected, and what to do.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_edu import Tensor, linear, matmul, relu, sigmoid, tanh
 
+from .checks import check_count
 from .initializers import he_normal
 from .module import Module
 
@@ -62,9 +63,8 @@ class Linear(Module):
         bias: bool = True,
         dtype: DTypeLike = "float32",
     ) -> None:
-        for name, width in (("inputs", inputs), ("outputs", outputs)):
-            if width < 1:
-                raise ValueError(f"a Linear layer needs {name} >= 1, got {width}")
+        check_count("inputs", inputs)
+        check_count("outputs", outputs)
         generator = np.random.default_rng() if generator is None else generator
         weight = initializer(generator, inputs, outputs)
         self.weight = Tensor(weight, True, dtype=dtype, name="weight")
@@ -134,19 +134,21 @@ class Sequential(Module):
             if not isinstance(module, Module):
                 raise TypeError(
                     f"Sequential takes modules, but entry {position} is a {type(module).__name__}; "
-                    "write ReLU() with brackets, and wrap functions in a Module"
+                    "write ReLU() with brackets, Sequential(*modules) for a list, and wrap "
+                    "functions in a Module"
                 )
             setattr(self, str(position), module)
-        self._modules = modules
+        self._length = len(modules)
 
     def forward(self, x: Any) -> Any:
         """Call the modules in order; one that is listed twice is called twice."""
-        for module in self._modules:
-            x = module(x)
+        for position in range(self._length):
+            x = getattr(self, str(position))(x)
         return x
 
     def __len__(self) -> int:
-        return len(self._modules)
+        return self._length
 
     def __getitem__(self, index: int) -> Module:
-        return self._modules[index]
+        module: Module = getattr(self, str(range(self._length)[index]))
+        return module

@@ -116,12 +116,12 @@ class MLP(Module):
             setattr(self, f"linear{number}", layer)
             if number < depth:
                 setattr(self, f"{activation}{number}", ACTIVATIONS[activation]())
-        self._chain = tuple(module for _, module in self.named_children())
+        self._chain = [name for name, _ in self.named_children()]
 
     def forward(self, x: Any) -> Tensor:
         """Map a batch of shape (N, features) to logits of shape (N, outputs)."""
-        for module in self._chain:
-            x = module(x)
+        for name in self._chain:
+            x = getattr(self, name)(x)
         return x  # type: ignore[no-any-return]
 
     @property

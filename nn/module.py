@@ -48,29 +48,34 @@ class Module:
 
     training: bool = True
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **keywords: Any) -> Any:
         """Compute the outputs; subclasses say how."""
         raise NotImplementedError(f"{type(self).__name__} has no forward method; write one")
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         """Compute the outputs, and let the graph know which module is computing."""
         token = module_call_variable.set(ModuleCall(self, module_call_variable.get()))
         try:
-            return self.forward(*inputs)
+            return self.forward(*inputs, **keywords) if keywords else self.forward(*inputs)
         finally:
             module_call_variable.reset(token)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Assign a part; a result in the place of a parameter would no longer be trained."""
+        computed = isinstance(value, Tensor) and value.node is not None
+        if computed and _is_parameter(vars(self).get(name)):
+            raise TypeError(
+                f"{name} is a parameter, and the new tensor was computed; write "
+                f"module.{name}.data = ... to change its values"
+            )
+        super().__setattr__(name, value)
 
     # Its parts -----------------------------------------------------------------------------
 
     def _parts(self) -> Iterator[tuple[str, Any]]:
         """Give what the attributes hold, in order of assignment; lists and dicts by entry."""
         for name, value in vars(self).items():
-            if isinstance(value, list | tuple):
-                yield from ((f"{name}.{index}", entry) for index, entry in enumerate(value))
-            elif isinstance(value, dict):
-                yield from ((f"{name}.{key}", entry) for key, entry in value.items())
-            else:
-                yield name, value
+            yield from _entries(name, value)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Give the modules that this one consists of, each once, with their first names."""
@@ -181,6 +186,19 @@ class Module:
             return head + ")"
         lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children]
         return "\n".join([head, *lines, ")"])
+
+
+def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Look into lists and dicts, however nested; anything else is an entry itself."""
+    if isinstance(value, dict):
+        pairs = list(value.items())
+    elif isinstance(value, list | tuple):
+        pairs = list(enumerate(value))
+    else:
+        yield name, value
+        return
+    for key, entry in pairs:
+        yield from _entries(f"{name}.{key}", entry)
 
 
 def _is_parameter(part: Any) -> bool:

@@ -16,6 +16,7 @@ import nn
 import tinygrad_edu
 
 ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 MODULES = sorted(
     {
@@ -45,6 +46,8 @@ def test_readme_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
         re.search(r"\[\[([-.\d]+)\s*\]\s+\[([-.\d]+)\s*\]\]", printed).groups(), dtype=float
     )
     np.testing.assert_allclose(first, [slope, 2 * slope], rtol=1e-6)
+    told = re.search(r"# an ndarray: \[\[(\S+) *\] \[(\S+)\]\]", README.read_text()).groups()
+    np.testing.assert_allclose(np.array(told, dtype=float), first, rtol=1e-7)
     assert (names["first"].item(), names["second"]) == (12.0, 12.0)
     assert "match" in printed
     assert "DIFFERS" not in printed
@@ -63,9 +66,7 @@ def test_readme_shell_commands_run(tmp_path, monkeypatch):
     assert len(commands) == 6
     monkeypatch.chdir(tmp_path)
     from nn.cli import main
-    from nn.datasets import write_digits
 
-    write_digits(".")
     for command in commands:
         program, *words = command.split("#")[0].split()
         assert program == "tinygrad-edu"

@@ -154,3 +154,15 @@ def test_every_text_and_line_can_be_seen():
     assert contrast(GRADIENT, GRADIENT_FILL) >= 4.5
     assert contrast(GRADIENT, PAGE) >= 3
     assert contrast(LINE, MODULE.fill) >= 3
+
+
+def test_leaf_that_was_changed_is_drawn_as_the_graph_has_it():
+    """A picture shows one moment: the values that everything else in it was computed from."""
+    x, w = Tensor(3.0, name="x"), Tensor(2.0, requires_grad=True, name="w")
+    y = x * w
+    assert "changed since" not in draw(y).dot
+    w.data = 7.0
+    (leaf,) = [tensor for tensor in draw(y).graph.tensors if tensor.name == "w"]
+    assert "changed since" in leaf.tag
+    assert "2" in str(leaf.rows)
+    assert "7" not in str(leaf.rows)

@@ -423,7 +423,7 @@ def test_learning_rate_may_change_between_steps():
     ("make", "error", "words"),
     [
         (lambda: Module()(1), NotImplementedError, ["Module has no forward", "write one"]),
-        (lambda: Linear(0, 2), ValueError, ["inputs >= 1", "0"]),
+        (lambda: Linear(0, 2), ValueError, ["inputs must be >= 1", "0"]),
         (lambda: Sequential(linear(2, 2), ReLU), TypeError, ["entry 1", "ReLU()"]),
         (lambda: Sequential(np.tanh), TypeError, ["entry 0", "ufunc", "Module"]),
         (lambda: linear(3, 2)(np.ones((5, 4))), ValueError, ["(5, 4)", "(3, 2)"]),

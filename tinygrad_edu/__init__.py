@@ -28,3 +28,5 @@ __all__ = [
     "no_grad",
 ]
 __all__ += ops.__all__
+for _name in ("max", "min", "sum"):  # `import *` must not take Python's own away
+    __all__.remove(_name)

@@ -1,8 +1,8 @@
 """Reverse-mode differentiation: the order of a graph, and the chain rule applied along it.
 
-`graph_order` is the one walk of a graph, and `pull_back` the one place where the chain rule is
-applied; `grad` and `backward` are what people call. How an operation differentiates is written
-beside the operation, in `ops`.
+`graph_order` is the one walk of a graph, and `_apply_chain_rule`, behind `pull_back`, the one place
+where the chain rule is applied; `grad` and `backward` are what people call. How an operation
+differentiates is written beside the operation, in `ops`.
 """
 
 from __future__ import annotations
@@ -245,7 +245,8 @@ def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool)
         if leaf._grad is None:
             leaf._grad = g
         else:
-            leaf._grad += g
+            # A new array: the old one may be in the user's hands.
+            leaf._grad = np.asarray(leaf._grad + g)
 
 
 def grad(
@@ -295,6 +296,8 @@ def grad(
     """
     single = isinstance(inputs, Tensor)
     targets = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    if not all(isinstance(tensor, Tensor) for tensor in (output, *targets)):
+        raise TypeError("grad takes one output and its inputs, all of them Tensors")
     cotangent = _starting_cotangent(output, gradient, create_graph)
     if create_graph and not isinstance(cotangent, Tensor):
         cotangent = _computed(cotangent, None)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .errors import GradientError
+
 if TYPE_CHECKING:
     from .tensor import Tensor
 
@@ -92,6 +94,7 @@ def attach(tensor: type[Notation], ops: ModuleType) -> None:
         operation = getattr(ops, name)
         setattr(tensor, f"__{operator}__", operation)
         setattr(tensor, f"__r{operator}__", _reflected(operation))
+        setattr(tensor, f"__i{operator}__", _in_place(operation))
     for name in Notation.__annotations__:
         setattr(tensor, name, getattr(ops, name))
     for operator, operation in {
@@ -111,6 +114,20 @@ def _reflected(operation: Operation) -> Operation:
         return operation(other, self)
 
     return reflected
+
+
+def _in_place(operation: Operation) -> Operation:
+    """Make ``x += y`` stand for ``x = x + y``; on a leaf that would lose the leaf."""
+
+    def in_place(self: Any, other: Any) -> Tensor:
+        if self.requires_grad and self.node is None:
+            raise GradientError(
+                f"{self._label()} cannot be changed in place: its name would stand for a result "
+                "from here on; write x.data = x.data - step, and x = x - y where a result is meant"
+            )
+        return operation(self, other)
+
+    return in_place
 
 
 def _spread(operation: Operation) -> Operation:

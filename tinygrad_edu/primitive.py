@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from .tensor import Tensor, _computed
+from .tensor import Tensor, _computed, holds_tensor
 
 __all__ = ["PRIMITIVES", "ModuleCall", "Node", "Primitive", "enable_grad", "no_grad", "primitive"]
 
@@ -279,6 +279,8 @@ def primitive(
                     values.append(value)
                 else:
                     has_array = True
+                    if holds_tensor(value):
+                        raise TypeError(f"{name}: a list of tensors is no operand; stack([...]) it")
                     values.append(np.asarray(value))
             if not has_tensor:
                 out = forward(*values, **params)
@@ -298,7 +300,8 @@ def primitive(
                 raise
             except ValueError as error:
                 shapes = " and ".join(str(np.shape(value)) for value in values)
-                raise ValueError(f"{name}: {error} (shapes {shapes})") from error
+                told = "" if "shape" in str(error) else f" (shapes {shapes})"
+                raise ValueError(f"{name}: {error}{told}") from error
             left = None
             if residual:
                 out, left = out

@@ -1,7 +1,7 @@
 """The Tensor: a NumPy array that remembers how it was computed.
 
-It holds data, its gradient and the node that made it, and lends the operations of `ops` a
-notation: operators and methods, one line each. Derivatives are taken in `autodiff.py`.
+It holds data, its gradient and the node that made it, and answers NumPy's protocols. What it can be
+written with stands in `notation.py`; derivatives are taken in `autodiff.py`.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Tensor(Notation):
         name: str | None = None,
         copy: bool = True,
     ) -> None:
-        if _holds_tensor(data):
+        if holds_tensor(data):
             raise TypeError("a Tensor is not made from a list of tensors; use stack([...])")
         source = data._data if isinstance(data, Tensor) else data
         self._data = checked_array(source, dtype, copy)
@@ -316,6 +316,12 @@ class Tensor(Notation):
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "a Tensor takes no assignment to its elements; write x = where(mask, value, x), or for "
+            "a leaf array = x.numpy(); array[index] = value; x.data = array"
+        )
+
     def __contains__(self, value: object) -> bool:
         return bool(np.any(self == value))
 
@@ -331,7 +337,8 @@ class Tensor(Notation):
     def _single(self, kind: str) -> Any:
         if self.size != 1:
             error = ValueError if kind == "bool" else TypeError
-            raise error(f"{kind}() needs one element, but {self._label()} has {self.size}")
+            hint = "; use .any() or .all() of a comparison" if kind == "bool" else ""
+            raise error(f"{kind}() needs one element, but {self._label()} has {self.size}{hint}")
         return self._data.item()
 
 
@@ -356,11 +363,11 @@ def _compared(ufunc: np.ufunc, left: Any, right: Any) -> Array:
     return result
 
 
-def _holds_tensor(data: Any) -> bool:
+def holds_tensor(data: Any) -> bool:
     """Look for tensors in nested lists, where NumPy would take their values and drop the graph."""
     if not isinstance(data, list | tuple):
         return False
-    return any(isinstance(entry, Tensor) or _holds_tensor(entry) for entry in data)
+    return any(isinstance(entry, Tensor) or holds_tensor(entry) for entry in data)
 
 
 def _restored(data: Array, requires_grad: bool, name: str | None, grad: Array | None) -> Tensor:

@@ -19,12 +19,16 @@ _ROWS = 4096  # at a time, so that the hidden layers of a large data set need no
 
 def logits_of(network: Module, features: NDArray[Any]) -> NDArray[Any]:
     """Compute the logits of all rows, without a graph, and with the network told so."""
+    mode = network.training
     network.eval()
-    with no_grad():
-        parts = [
-            np.asarray(network(Tensor(features[start : start + _ROWS])))
-            for start in range(0, max(len(features), 1), _ROWS)
-        ]
+    try:
+        with no_grad():
+            parts = [
+                np.asarray(network(Tensor(features[start : start + _ROWS])))
+                for start in range(0, max(len(features), 1), _ROWS)
+            ]
+    finally:
+        network.train(mode)
     return np.concatenate(parts)
 
 

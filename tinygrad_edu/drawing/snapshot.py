@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..autodiff import graph_order
 from ..primitive import Node
 from ..tensor import Tensor
@@ -230,7 +232,12 @@ class _Photographer:
         uses = self.uses.get(tensor, 0)
         tags = [] if role == "computed" else [role]
         tags += [f"used {uses}×"] if uses > 1 else []
-        rows, warning = value_rows(tensor.data)
+        values = tensor.data
+        if place.user is not None and tensor._written > place.user.sequence:
+            # Shown with the values that the graph has computed with.
+            tags.append("changed since")
+            values = np.asarray(place.user.values[place.position])
+        rows, warning = value_rows(values)
         grad, norm, grad_warning = gradient_text(tensor.grad, tensor.requires_grad)
         warnings = [warning] if warning else []
         warnings += [f"{grad_warning} in grad"] if grad_warning else []

@@ -46,7 +46,13 @@ def matmul(x: Any, y: Any, /) -> Any:
     >>> Tensor([[1.0, 2.0]]) @ Tensor([[3.0], [4.0]])
     Tensor([[11.]])
     """
-    return np.matmul(x, y)
+    try:
+        return np.matmul(x, y)
+    except ValueError:
+        raise ValueError(
+            f"shapes {np.shape(x)} and {np.shape(y)} do not fit: the last axis of the first has "
+            "to be as long as the last but one of the second, and no operand may be a number"
+        ) from None
 
 
 def dot(x: Any, y: Any) -> Any:
@@ -106,8 +112,17 @@ def linear(x: Any, weight: Any, bias: Any, /) -> Any:
     Tensor([[11.5]])
     """
     if weight.ndim != 2 or getattr(bias, "shape", ()) != weight.shape[1:]:
-        raise ValueError("expected a weight of shape (inputs, outputs) and a bias (outputs,)")
-    product = x.dot(weight)  # the same as a matrix product here, and quicker to call
+        raise ValueError(
+            "expected shapes (..., inputs), (inputs, outputs) and (outputs,), got "
+            f"{np.shape(x)}, {np.shape(weight)} and {np.shape(bias)}"
+        )
+    try:
+        product = x.dot(weight)  # the same as a matrix product here, and quicker to call
+    except ValueError:
+        raise ValueError(
+            f"x of shape {x.shape} has {x.shape[-1]} features, but the weight of shape "
+            f"{weight.shape} takes {weight.shape[0]}"
+        ) from None
     if product.dtype != bias.dtype:
         return product + bias
     product += bias

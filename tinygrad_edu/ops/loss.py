@@ -21,7 +21,8 @@ def _checked_labels(logits: Any, labels: Any) -> Any:
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
             f"logits of shape {logits.shape} and labels of shape "
-            f"{labels.shape}; expected (N, K) and (N,), one whole number for each row"
+            f"{labels.shape}; expected (N, K) and (N,), one whole number for each row: use "
+            "labels.argmax(axis=1) for one-hot rows, labels.reshape(-1) for a column"
         )
     if labels.dtype.kind not in "iu":
         raise TypeError(
