@@ -318,3 +318,10 @@ def test_function_may_look_at_the_values_of_its_input():
 def test_part_that_is_detached_is_missed():
     # It moves with the input, but no gradient comes of it: half of the slope is not there.
     assert refused(lambda x: x.detach() * x, X)[-1] == pytest.approx(0.5)
+
+
+def test_no_grad_decorates_with_and_without_brackets():
+    x = Tensor(2.0, requires_grad=True)
+    for decorate in (tg.no_grad, tg.no_grad()):
+        assert not decorate(lambda: x * x)().requires_grad
+    assert (x * x).requires_grad

@@ -173,11 +173,11 @@ class Recording:
         return cast("Function", decorated)
 
 
-def no_grad() -> Recording:
+def no_grad(function: Callable[..., Any] | None = None) -> Any:
     """Switch recording off: inside, results have no graph and require no gradient.
 
     It holds for this thread or asynchronous task alone, and ends with the block, also after an
-    exception. It serves as a decorator too.
+    exception. It serves as a decorator too, ``@no_grad`` or ``@no_grad()``.
 
     Examples
     --------
@@ -188,7 +188,7 @@ def no_grad() -> Recording:
     >>> y.requires_grad
     False
     """
-    return Recording(False)
+    return Recording(False) if function is None else Recording(False)(function)
 
 
 def enable_grad() -> Recording:

@@ -350,6 +350,8 @@ def _by_identity(names: Mapping[str, object]) -> dict[int, str]:
 
     A notebook keeps results in variables such as ``_`` and ``_12``.
     """
+    if not isinstance(names, Mapping) or not all(isinstance(name, str) for name in names):
+        raise TypeError('names maps text to tensors: names={"W": W}, or names=locals()')
     found: dict[int, str] = {}
     for name in sorted(names, key=lambda name: str(name).startswith("_")):
         shown = clean(name)
