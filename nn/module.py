@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_edu import Tensor
-from tinygrad_edu.primitive import ModuleCall, module_call_variable
+from tinygrad_edu.primitive import OFF, ModuleCall, get_scope, reset_scope, set_scope
 
 __all__ = ["Module"]
 
@@ -54,11 +54,12 @@ class Module:
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         """Compute the outputs, and let the graph know which module is computing."""
-        token = module_call_variable.set(ModuleCall(self, module_call_variable.get()))
+        caller = get_scope()
+        token = set_scope(caller if caller is OFF else ModuleCall(self, caller))
         try:
             return self.forward(*inputs, **keywords) if keywords else self.forward(*inputs)
         finally:
-            module_call_variable.reset(token)
+            reset_scope(token)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Assign a part; a result in the place of a parameter would no longer be trained."""

@@ -111,9 +111,9 @@ class SGD:
         if self._rates is None or self.lr != self._rates[0]:
             # As arrays of the parameters' dtypes: NumPy converts a Python number at every call.
             self._rates = (self.lr, [np.array(self.lr, p.dtype) for p in self.params])
+        rates = self._rates[1]
         adjusted = bool(self.weight_decay or self.momentum)
         found, now = False, tick()
-        rates = self._rates[1]
         for position, parameter in enumerate(self.params):
             gradient = parameter._grad
             if gradient is None:
@@ -122,8 +122,7 @@ class SGD:
             if adjusted:
                 gradient = self._direction(position, parameter, gradient)
             # New values in new memory: views and graphs that hold the old values keep them.
-            change = gradient * rates[position]
-            values = parameter._data
+            change, values = gradient * rates[position], parameter._data
             parameter._data = (
                 np.subtract(values, change, change) if change.ndim else values - change
             )

@@ -201,10 +201,10 @@ def _unshare(gradients: dict[Tensor, Any], cotangent: Any) -> None:
     """
     seen = {id(cotangent)}
     for tensor, g in gradients.items():
-        if type(g) is not np.ndarray or g.base is not None or id(g) in seen:
+        identity = id(g)
+        if identity in seen or type(g) is not np.ndarray or g.base is not None:
             gradients[tensor] = np.array(g)
-        else:
-            seen.add(id(g))
+        seen.add(identity)
 
 
 def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = False) -> Any:
@@ -221,8 +221,7 @@ def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = Fals
                 f"an output of shape {data.shape} has no single gradient; pass gradient= of "
                 "that shape, or reduce it to one number, for example with .sum()"
             )
-        one = data.dtype.type(1)
-        return np.full(data.shape, one) if data.ndim else one
+        return np.ones_like(data) if isinstance(data, np.ndarray) else type(data)(1)
     if np.shape(gradient) != output.shape:
         raise ValueError(
             f"gradient has shape {np.shape(gradient)}, but the output has shape {output.shape}; "

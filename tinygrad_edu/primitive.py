@@ -35,9 +35,11 @@ _PYTHON_NUMBERS = (float, int, bool)
 _NO_PARAMS: dict[str, Any] = {}
 
 _sequence = itertools.count(1)
-_is_recording: ContextVar[bool] = ContextVar("is_recording", default=True)
-module_call_variable: ContextVar[ModuleCall | None] = ContextVar("module_call", default=None)
-"""The module that is computing in this thread or task; `nn.Module` sets it for each call."""
+# Where a call is recorded, in this thread or task: inside the call of a module, outside of all
+# (None), or nowhere (OFF). Reading it happens at every operation, hence the bound methods.
+OFF: Any = "recording is off"
+_scope: ContextVar[ModuleCall | None] = ContextVar("scope", default=None)
+get_scope, set_scope, reset_scope = _scope.get, _scope.set, _scope.reset
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,13 +146,14 @@ class Recording:
 
     def __init__(self, switch: bool) -> None:
         self.switch = switch
-        self._tokens: list[Token[bool]] = []
+        self._tokens: list[Token[ModuleCall | None]] = []
 
     def __enter__(self) -> None:
-        self._tokens.append(_is_recording.set(self.switch))
+        scope = get_scope()
+        self._tokens.append(set_scope(OFF if not self.switch else None if scope is OFF else scope))
 
     def __exit__(self, *exception: object) -> None:
-        _is_recording.reset(self._tokens.pop())
+        reset_scope(self._tokens.pop())
 
     def __call__(self, function: Function) -> Function:
         """Decorate a function, so that all of it runs in this context."""
@@ -268,32 +271,20 @@ def primitive(
             if params:
                 params = {key: _own(value, name, key) for key, value in params.items()}
             values: list[Any] = []
-            needs_grad = has_tensor = has_array = False
+            needs_grad, all_tensors = False, True
             for value in inputs:
                 if isinstance(value, Tensor):
-                    has_tensor = True
                     if value._requires_grad:
                         needs_grad = True
                     values.append(value._data)
-                elif type(value) in _PYTHON_NUMBERS:
-                    values.append(value)
                 else:
-                    has_array = True
-                    if holds_tensor(value):
-                        raise TypeError(f"{name}: a list of tensors is no operand; stack([...]) it")
-                    values.append(np.asarray(value))
-            if not has_tensor:
-                out = forward(*values, **params)
-                return out[0] if residual else out
-            if has_array:
-                # Copied, so that a later write into the caller's array cannot reach the graph.
-                inputs = tuple(
-                    value
-                    if isinstance(value, Tensor) or type(value) in _PYTHON_NUMBERS
-                    else Tensor(value)
-                    for value in inputs
-                )
-                values = [value._data if isinstance(value, Tensor) else value for value in inputs]
+                    all_tensors = False
+                    values.append(value)
+            if not all_tensors:
+                inputs, values, has_tensor = _accepted(name, inputs)
+                if not has_tensor:
+                    out = forward(*values, **params)
+                    return out[0] if residual else out
             try:
                 out = forward(*values, **params) if params else forward(*values)
             except np.exceptions.AxisError:
@@ -305,18 +296,36 @@ def primitive(
             left = None
             if residual:
                 out, left = out
-            if not needs_grad or not _is_recording.get():
+            scope = get_scope()
+            if not needs_grad or scope is OFF:
                 return _computed(out, None)
             # A tuple, because Python's garbage collector soon stops looking at tuples of arrays.
             saved, params = tuple(values), params or _NO_PARAMS
-            module_call = module_call_variable.get()
-            node = Node(declared, inputs, saved, params, left, next(_sequence), module_call)
+            node = Node(declared, inputs, saved, params, left, next(_sequence), scope)
             return _computed(out, node)
 
         operation.primitive = declared  # type: ignore[attr-defined]
         return cast("Operation", operation)
 
     return declare
+
+
+def _accepted(name: str, inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Any], bool]:
+    """Read operands that are not all tensors; tell whether there is one among them.
+
+    Beside a tensor, arrays become tensors, and copies, so that a later write into one cannot reach
+    the graph. Without one, the operation is nothing but its forward pass on arrays.
+    """
+    has_tensor = any(isinstance(value, Tensor) for value in inputs)
+    kept = []
+    for value in inputs:
+        if not isinstance(value, Tensor) and type(value) not in _PYTHON_NUMBERS:
+            if holds_tensor(value):
+                raise TypeError(f"{name}: a list of tensors is no operand; stack([...]) it")
+            value = Tensor(value) if has_tensor else np.asarray(value)
+        kept.append(value)
+    values = [value._data if isinstance(value, Tensor) else value for value in kept]
+    return tuple(kept), values, has_tensor
 
 
 def _own(value: Any, name: str, key: str) -> Any:
