@@ -271,20 +271,22 @@ def primitive(
             if params:
                 params = {key: _own(value, name, key) for key, value in params.items()}
             values: list[Any] = []
-            needs_grad, all_tensors = False, True
+            needs_grad = has_tensor = has_array = False
             for value in inputs:
                 if isinstance(value, Tensor):
+                    has_tensor = True
                     if value._requires_grad:
                         needs_grad = True
                     values.append(value._data)
                 else:
-                    all_tensors = False
+                    if type(value) not in _PYTHON_NUMBERS:
+                        has_array = True
                     values.append(value)
-            if not all_tensors:
-                inputs, values, has_tensor = _accepted(name, inputs)
-                if not has_tensor:
-                    out = forward(*values, **params)
-                    return out[0] if residual else out
+            if has_array:
+                inputs, values = _accepted(name, inputs, has_tensor)
+            if not has_tensor:
+                out = forward(*values, **params)
+                return out[0] if residual else out
             try:
                 out = forward(*values, **params) if params else forward(*values)
             except np.exceptions.AxisError:
@@ -310,13 +312,14 @@ def primitive(
     return declare
 
 
-def _accepted(name: str, inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Any], bool]:
-    """Read operands that are not all tensors; tell whether there is one among them.
+def _accepted(
+    name: str, inputs: tuple[Any, ...], has_tensor: bool
+) -> tuple[tuple[Any, ...], list[Any]]:
+    """Read arrays and lists among the operands.
 
-    Beside a tensor, arrays become tensors, and copies, so that a later write into one cannot reach
+    Beside a tensor they become tensors, and copies, so that a later write into one cannot reach
     the graph. Without one, the operation is nothing but its forward pass on arrays.
     """
-    has_tensor = any(isinstance(value, Tensor) for value in inputs)
     kept = []
     for value in inputs:
         if not isinstance(value, Tensor) and type(value) not in _PYTHON_NUMBERS:
@@ -324,8 +327,7 @@ def _accepted(name: str, inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], list
                 raise TypeError(f"{name}: a list of tensors is no operand; stack([...]) it")
             value = Tensor(value) if has_tensor else np.asarray(value)
         kept.append(value)
-    values = [value._data if isinstance(value, Tensor) else value for value in kept]
-    return tuple(kept), values, has_tensor
+    return tuple(kept), [value._data if isinstance(value, Tensor) else value for value in kept]
 
 
 def _own(value: Any, name: str, key: str) -> Any:
