@@ -64,9 +64,8 @@ class SGD:
         weight_decay: float = 0.0,
     ) -> None:
         if isinstance(params, Tensor) or not isinstance(params, Iterable):
-            hint = "pass its .parameters()"
-            hint = hint if hasattr(params, "parameters") else "pass a list of tensors"
-            raise TypeError(f"SGD takes parameters, got a {type(params).__name__}; {hint}")
+            advice = "its .parameters()" if hasattr(params, "parameters") else "a list of tensors"
+            raise TypeError(f"SGD takes parameters, got a {type(params).__name__}; pass {advice}")
         self.params = list(params)
         if not self.params:
             raise ValueError("SGD got no parameters; pass for example mlp.parameters()")

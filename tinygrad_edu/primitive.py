@@ -149,8 +149,10 @@ class Recording:
         self._tokens: list[Token[ModuleCall | None]] = []
 
     def __enter__(self) -> None:
-        scope = get_scope()
-        self._tokens.append(set_scope(OFF if not self.switch else None if scope is OFF else scope))
+        scope = OFF
+        if self.switch:
+            scope = None if get_scope() is OFF else get_scope()
+        self._tokens.append(set_scope(scope))
 
     def __exit__(self, *exception: object) -> None:
         reset_scope(self._tokens.pop())
