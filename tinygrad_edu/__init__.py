@@ -10,7 +10,24 @@ from .autodiff import grad
 from .checking import GradientCheck, check_gradients
 from .drawing import Drawing, RendererNotFoundError, draw
 from .errors import GradientError
-from .ops import *  # noqa: F403
+from .ops import linalg
+from .ops.activation import *
+from .ops.arithmetic import *
+from .ops.choosing import *
+from .ops.convolution import *
+from .ops.elementwise import *
+from .ops.indexing import *
+from .ops.joining import *
+from .ops.linear_algebra import *
+from .ops.loss import *
+from .ops.normalization import *
+from .ops.plain import *
+from .ops.products import *
+from .ops.reduction import *
+from .ops.scan import *
+from .ops.shape import *
+from .ops.sorting import *
+from .ops.trigonometric import *
 from .primitive import enable_grad, no_grad
 
 __version__ = "0.1.0"
@@ -28,5 +45,5 @@ __all__ = [
     "no_grad",
 ]
 __all__ += ops.__all__
-for _name in ("max", "min", "sum"):  # `import *` must not take Python's own away
-    __all__.remove(_name)
+for _name in ("abs", "all", "any", "max", "min", "round", "sum"):
+    __all__.remove(_name)  # `import *` must not take Python's own away

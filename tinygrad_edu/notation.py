@@ -54,6 +54,7 @@ class Notation:
 
     # The operations that people write after a dot: `attach` reads these names.
     absolute: Operation
+    argmax: Operation
     astype: Operation
     clip: Operation
     dot: Operation

@@ -13,29 +13,30 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .tensor import Tensor
+from .ops.plain import as_arrays
 
 __all__ = ["call_function", "call_ufunc"]
 
 DIFFERENTIABLE: dict[Any, Callable[..., Any]] = {
-    getattr(np, name): getattr(ops, name) for name in ops.__all__ if hasattr(np, name)
+    getattr(module, name): getattr(family, name)
+    for module, family in ((np.linalg, ops.linalg), (np, ops))
+    for name in family.__all__
+    if name not in ops.plain.__all__ and callable(getattr(module, name, None))
 }
 """NumPy's functions, and the operations that stand in for them."""
 
-REDUCTIONS = {np.add: "sum", np.maximum: "max", np.minimum: "min"}
+REDUCTIONS = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min"}
 """What ``ufunc.reduce`` stands for."""
 
-_PLAIN_NAMES = (
-    "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_not "
-    "logical_xor isnan isinf isfinite signbit sign floor ceil trunc rint spacing "
-    "argmax argmin argsort argwhere nonzero count_nonzero searchsorted any all "
-    "array_equal array_equiv allclose isclose shape ndim size around round fix "
-    "zeros_like ones_like empty_like result_type can_cast min_scalar_type "
-    "may_share_memory shares_memory iscomplexobj isrealobj isscalar array_repr array_str "
-    "array2string savetxt save digitize flatnonzero"
+# These say something about an array, or copy it to somewhere else.
+_ABOUT_ARRAYS = (
+    "around array2string array_repr array_str can_cast empty_like full_like iscomplexobj isrealobj "
+    "isscalar may_share_memory min_scalar_type ndim ones_like result_type save savetxt shape "
+    "shares_memory size spacing zeros_like"
 )
 
-PLAIN = {getattr(np, name) for name in _PLAIN_NAMES.split() if hasattr(np, name)}
+PLAIN = {getattr(np, name) for name in _ABOUT_ARRAYS.split()}
+PLAIN |= {getattr(ops.plain, name).function for name in ops.plain.__all__}
 """NumPy's functions whose derivative is zero or does not exist: they give plain arrays."""
 
 
@@ -58,7 +59,7 @@ def call_ufunc(
         if ufunc in DIFFERENTIABLE:
             return DIFFERENTIABLE[ufunc](*inputs, **kwargs)
         if ufunc in PLAIN:
-            return ufunc(*_plain(inputs), **kwargs)
+            return ufunc(*as_arrays(inputs), **kwargs)
     if method == "reduce" and ufunc in REDUCTIONS:
         # NumPy's default differs here: reduce takes the first axis, sum takes all.
         return getattr(ops, REDUCTIONS[ufunc])(*inputs, **{"axis": 0, **kwargs})
@@ -79,17 +80,9 @@ def call_function(
     if function in DIFFERENTIABLE:
         return DIFFERENTIABLE[function](*args, **kwargs)
     if function in PLAIN:
-        return function(*_plain(args), **{name: _plain(value) for name, value in kwargs.items()})
+        values = {name: as_arrays(value) for name, value in kwargs.items()}
+        return function(*as_arrays(args), **values)
     raise _no_rule(f"{function.__module__.removeprefix('numpy').lstrip('.')}.{function.__name__}")
-
-
-def _plain(value: Any) -> Any:
-    """Put arrays in the place of tensors, also inside lists and tuples."""
-    if isinstance(value, Tensor):
-        return np.asarray(value)
-    if isinstance(value, list | tuple):
-        return type(value)(map(_plain, value))
-    return value
 
 
 def _no_rule(call: str) -> TypeError:

@@ -281,10 +281,6 @@ class Tensor(Notation):
     # Comparisons and conversions -----------------------------------------------------------
     # The operators and methods that record are attached at the bottom of this file.
 
-    def argmax(self, axis: int | None = None) -> Any:
-        """Index of the largest element, as a plain array: it has no derivative."""
-        return np.argmax(self._data, axis=axis)
-
     # Comparisons are elementwise and give plain boolean arrays; hashing is by identity.
 
     def __eq__(self, other: object) -> Array:  # type: ignore[override]

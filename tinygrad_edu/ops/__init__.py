@@ -3,80 +3,59 @@
 Adding one takes one statement in the file of its family; see CONTRIBUTING.md.
 """
 
-from .activation import log_softmax, relu, sigmoid, softmax
-from .arithmetic import (
-    absolute,
-    add,
-    clip,
-    divide,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    power,
-    square,
-    subtract,
-    where,
+from . import (
+    activation,
+    arithmetic,
+    choosing,
+    convolution,
+    elementwise,
+    indexing,
+    joining,
+    linalg,
+    linear_algebra,
+    loss,
+    normalization,
+    plain,
+    products,
+    reduction,
+    scan,
+    shape,
+    sorting,
+    trigonometric,
 )
-from .elementwise import astype, exp, log, sqrt, tanh
-from .indexing import getitem, put_at
-from .linear_algebra import dot, linear, matmul
-from .loss import binary_cross_entropy_with_logits, softmax_cross_entropy
-from .reduction import logsumexp, max, mean, min, sum, var
-from .shape import (
-    broadcast_to,
-    concatenate,
-    expand_dims,
-    reshape,
-    squeeze,
-    stack,
-    sum_to,
-    swapaxes,
-    transpose,
-)
+from .activation import *
+from .arithmetic import *
+from .choosing import *
+from .convolution import *
+from .elementwise import *
+from .indexing import *
+from .joining import *
+from .linear_algebra import *
+from .loss import *
+from .normalization import *
+from .plain import *
+from .products import *
+from .reduction import *
+from .scan import *
+from .shape import *
+from .sorting import *
+from .trigonometric import *
 
-__all__: list[str] = [
-    "absolute",
-    "add",
-    "astype",
-    "binary_cross_entropy_with_logits",
-    "broadcast_to",
-    "clip",
-    "concatenate",
-    "divide",
-    "dot",
-    "exp",
-    "expand_dims",
-    "getitem",
-    "linear",
-    "log",
-    "log_softmax",
-    "logsumexp",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "multiply",
-    "negative",
-    "power",
-    "put_at",
-    "relu",
-    "reshape",
-    "sigmoid",
-    "softmax",
-    "softmax_cross_entropy",
-    "sqrt",
-    "square",
-    "squeeze",
-    "stack",
-    "subtract",
-    "sum",
-    "sum_to",
-    "swapaxes",
-    "tanh",
-    "transpose",
-    "var",
-    "where",
-]
+__all__: list[str] = ["linalg"]
+__all__ += activation.__all__
+__all__ += arithmetic.__all__
+__all__ += choosing.__all__
+__all__ += convolution.__all__
+__all__ += elementwise.__all__
+__all__ += indexing.__all__
+__all__ += joining.__all__
+__all__ += linear_algebra.__all__
+__all__ += loss.__all__
+__all__ += normalization.__all__
+__all__ += plain.__all__
+__all__ += products.__all__
+__all__ += reduction.__all__
+__all__ += scan.__all__
+__all__ += shape.__all__
+__all__ += sorting.__all__
+__all__ += trigonometric.__all__

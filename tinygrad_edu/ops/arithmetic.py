@@ -1,7 +1,4 @@
-"""Arithmetic on two operands, and what picks between operands: maximum, minimum, clip, where.
-
-All of it broadcasts as NumPy does. At a tie, maximum and minimum share the gradient equally.
-"""
+"""Arithmetic on two operands, which broadcast as NumPy has it, and on one."""
 
 from __future__ import annotations
 
@@ -11,20 +8,7 @@ import numpy as np
 
 from ..primitive import primitive
 
-__all__ = [
-    "absolute",
-    "add",
-    "clip",
-    "divide",
-    "maximum",
-    "minimum",
-    "multiply",
-    "negative",
-    "power",
-    "square",
-    "subtract",
-    "where",
-]
+__all__ = ["add", "divide", "multiply", "negative", "power", "square", "subtract"]
 
 
 @primitive(
@@ -127,90 +111,3 @@ def power(x: Any, y: Any, /) -> Any:
 def square(x: Any) -> Any:
     """Square, elementwise."""
     return power(x, 2)
-
-
-@primitive(
-    lambda g, out, x: g * np.sign(x),
-    analytic=False,
-    symbol="|·|",
-    formula="abs(x)",
-    derivatives=("g * sign(x)",),
-)
-def absolute(x: Any, /) -> Any:
-    """Absolute value, elementwise; its derivative at 0 is taken to be 0."""
-    return np.abs(x)
-
-
-def _larger_share(g: Any, x: Any, y: Any) -> Any:
-    """The cotangent of x where the larger of x and y was taken; half of it at a tie."""
-    return np.where(np.greater(x, y), g, np.where(np.equal(x, y), 0.5 * g, 0.0))
-
-
-@primitive(
-    lambda g, out, x, y: _larger_share(g, x, y),
-    lambda g, out, x, y: _larger_share(g, y, x),
-    broadcasts=True,
-    symbol="max",
-    formula="maximum(x, y)",
-    derivatives=("g * ((x > y) + 0.5 * (x == y))", "g * ((x < y) + 0.5 * (x == y))"),
-)
-def maximum(x: Any, y: Any, /) -> Any:
-    """Larger of two operands, elementwise; at a tie each gets half of the gradient."""
-    return np.maximum(x, y)
-
-
-@primitive(
-    lambda g, out, x, y: _larger_share(g, y, x),
-    lambda g, out, x, y: _larger_share(g, x, y),
-    broadcasts=True,
-    symbol="min",
-    formula="minimum(x, y)",
-    derivatives=("g * ((x < y) + 0.5 * (x == y))", "g * ((x > y) + 0.5 * (x == y))"),
-)
-def minimum(x: Any, y: Any, /) -> Any:
-    """Smaller of two operands, elementwise; at a tie each gets half of the gradient."""
-    return np.minimum(x, y)
-
-
-def _inside(x: Any, min: Any, max: Any) -> Any:
-    return np.greater_equal(x, -np.inf if min is None else min) & np.less_equal(
-        x, np.inf if max is None else max
-    )
-
-
-@primitive(
-    lambda g, out, x, min=None, max=None: np.where(_inside(x, min, max), g, 0.0),
-    broadcasts=True,
-    formula="clip(x, min, max)",
-    derivatives=("g * (min <= x) * (x <= max)",),
-)
-def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
-    """Limit values to an interval; the derivative at its ends is 1.
-
-    Parameters
-    ----------
-    x : array_like
-        The values.
-    min, max : number or array, optional
-        The ends; no gradient flows to them. None leaves that side open.
-    """
-    return x.copy() if min is None and max is None else np.clip(x, min, max)
-
-
-@primitive(
-    None,
-    lambda g, out, condition, x, y: np.where(condition, g, 0.0),
-    lambda g, out, condition, x, y: np.where(condition, 0.0, g),
-    broadcasts=True,
-    symbol="where",
-    formula="where(condition, x, y)",
-    derivatives=("", "where(condition, g, 0)", "where(condition, 0, g)"),
-)
-def where(condition: Any, x: Any, y: Any, /) -> Any:
-    """Elements of `x` where a condition holds, and of `y` elsewhere.
-
-    Both operands are computed everywhere: a branch that is not taken still yields nan if its
-    derivative there is infinite (0 times infinity). Keep it finite by choosing its *input* with
-    a `where` of its own: ``where(x > 0, log(where(x > 0, x, 1)), 0)``.
-    """
-    return np.where(condition, x, y)

@@ -1,0 +1,23 @@
+"""The one table of cases: every operation, with inputs, and what NumPy alone says it gives.
+
+The tests of `test_operations.py` are made from it, and they fail if an operation has no case.
+"""
+
+from collections.abc import Iterator
+
+from . import arithmetic, elementwise, indexing, linear_algebra, network, reduction, shape
+from .case import Case, restart
+
+__all__ = ["CASES", "Case"]
+
+_FILES = (arithmetic, elementwise, indexing, linear_algebra, network, reduction, shape)
+
+
+def _all() -> Iterator[Case]:
+    for file in _FILES:
+        for family in file.FAMILIES:
+            restart()
+            yield from family()
+
+
+CASES: list[Case] = list(_all())

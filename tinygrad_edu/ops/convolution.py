@@ -1,0 +1,5 @@
+"""Convolution and pooling: windows that slide over images."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
