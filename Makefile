@@ -1,17 +1,23 @@
 # Everything a person can ask of a clone; each target sets up what it needs.
 #
-#   make demo    train on the built-in digits, compare the gradients, draw the graph
-#   make test    run the tests
-#   make lint    check style and types
-#   make bench   measure speed
-#   make wheel   build the wheel and run the tests against it, outside the clone
-#   make clean   remove what the others have made
+#   make demo           train on the built-in digits, compare the gradients, draw the graph
+#   make test           run the tests
+#   make test-peers     compare every operation with PyTorch, which is installed for that
+#   make test-thorough  run the tests that draw their examples with a thousand examples each
+#   make coverage       run the tests and list the lines of tinygrad_edu that none of them reaches
+#   make lint           check style and types
+#   make docs           write docs/operations.md anew
+#   make bench          measure speed
+#   make wheel          build the wheel and run the tests against it, outside the clone
+#   make clean          remove what the others have made
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# One thread each: the tests run side by side, and their matrices are small.
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
-.PHONY: demo test lint bench wheel clean graphviz
+.PHONY: demo test test-peers test-thorough coverage lint docs bench wheel clean graphviz
 .DEFAULT_GOAL := help
 
 help:
@@ -21,12 +27,24 @@ demo: $(VENV)/project graphviz
 	$(BIN)/tinygrad-edu demo --out runs/digits
 
 test: $(VENV)/tests graphviz
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	$(PYTEST)
+
+test-peers: $(VENV)/peers
+	$(PYTEST) tests/test_peers.py
+
+test-thorough: $(VENV)/tests
+	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m hypothesis
+
+coverage: $(VENV)/coverage graphviz
+	$(PYTEST) --cov
 
 lint: $(VENV)/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/project
+	$(BIN)/python -m docs.operations
 
 # OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE would pick a slower kernel than the processor has.
 bench: $(VENV)/bench
@@ -54,6 +72,14 @@ $(VENV)/project: $(VENV)/ready pyproject.toml
 
 $(VENV)/tests: $(VENV)/project
 	$(BIN)/python -m pip install --quiet --group test
+	touch $@
+
+$(VENV)/peers: $(VENV)/project
+	$(BIN)/python -m pip install --quiet --group peers
+	touch $@
+
+$(VENV)/coverage: $(VENV)/project
+	$(BIN)/python -m pip install --quiet --group coverage
 	touch $@
 
 $(VENV)/bench: $(VENV)/project

@@ -1,9 +1,16 @@
-"""Settings of all tests: where a gate decides, Hypothesis draws the same examples every time."""
+"""Settings of all tests: how many examples Hypothesis draws, and which.
+
+Tests carry no settings of their own, because those would override the profile: the budget stands
+here. `make test-thorough` asks for the profile of that name.
+"""
 
 import os
 
 from hypothesis import settings
 
-settings.register_profile("gate", derandomize=True, deadline=None)
-settings.register_profile("free", deadline=None)
-settings.load_profile("gate" if os.environ.get("CI") else "free")
+# Where a gate decides, the same examples every time: it fails for what changed, not by chance.
+settings.register_profile("gate", max_examples=50, deadline=None, derandomize=True, database=None)
+# At a desk, other examples every time; what failed is kept, and tried first in the next run.
+settings.register_profile("free", max_examples=50, deadline=None)
+settings.register_profile("thorough", max_examples=1000, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate" if "CI" in os.environ else "free"))

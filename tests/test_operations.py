@@ -56,7 +56,7 @@ def test_every_operation_has_a_case():
     }
     assert covered == set(DIFFERENTIABLE)
     assert recorded == set(PRIMITIVES), "a primitive that no case reaches"
-    described = [case.operation for case in CASES if case.text]
+    described = [case.f(*case.inputs()).node.primitive.name for case in CASES if case.text]
     assert sorted(described) == sorted(PRIMITIVES), "one case for the text of each primitive"
 
 
@@ -122,7 +122,6 @@ def test_text_says_what_is_computed(case):
     out = case.f(*case.inputs())
     node = out.node
     primitive = node.primitive
-    assert primitive.name == case.operation
     parameters = inspect.signature(primitive.forward).parameters.values()
     metadata = {
         p.name: p.default
@@ -221,7 +220,9 @@ def test_rules_are_pure(case):
 
 
 KEEPS_DTYPE = [
-    case for case in CASES if case.operation != "astype" and "constant" not in case.label
+    case
+    for case in CASES
+    if case.operation not in ("astype", "float_power") and "constant" not in case.label
 ]
 
 
@@ -332,11 +333,14 @@ def test_matmul_takes_arrays_on_either_side():
 
 
 METHODS = {
-    "absolute": (), "argmax": (1,), "astype": ("float32",), "clip": (-0.5, 0.5),
-    "dot": (np.ones((3, 2)),),
-    "exp": (), "log": (), "max": (1,), "mean": (0,), "min": (-1,), "relu": (), "reshape": ((3, 2),),
-    "sigmoid": (), "sqrt": (), "square": (), "squeeze": (), "sum": ((0, 1),), "swapaxes": (0, 1),
-    "tanh": (), "transpose": (), "var": (1,),
+    "absolute": (), "all": (1,), "any": (), "argmax": (1,), "argmin": (), "argpartition": (1,),
+    "argsort": (0,), "astype": ("float32",), "clip": (-0.5, 0.5), "copy": (), "cumprod": (1,),
+    "cumsum": (), "diagonal": (1,), "dot": (np.ones((3, 2)),), "exp": (), "flatten": (), "log": (),
+    "max": (1,), "mean": (0,), "min": (-1,), "nonzero": (), "partition": (1, 0), "prod": (0,),
+    "ravel": ("F",), "relu": (), "repeat": (2, 1), "reshape": ((3, 2),), "round": (1,),
+    "searchsorted": (0.7,), "sigmoid": (), "sort": (0,), "sqrt": (), "square": (), "squeeze": (),
+    "std": (1,), "sum": ((0, 1),), "swapaxes": (0, 1), "take": ([2, 2], 1), "tanh": (),
+    "trace": (), "transpose": (), "var": (1,),
 }  # fmt: skip
 
 
@@ -346,12 +350,14 @@ def test_every_method_is_tested():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_methods_are_the_operations(name):
-    x = Tensor(np.random.default_rng(3).uniform(0.5, 2, size=(2, 3)), True)
+    shape = (6,) if name == "searchsorted" else (2, 3)
+    x = Tensor(np.random.default_rng(3).uniform(0.5, 2, size=shape), True)
     expected = getattr(tg, name)(x, *METHODS[name])
     out = getattr(x, name)(*METHODS[name])
     np.testing.assert_array_equal(np.asarray(out), np.asarray(expected), strict=True)
     if isinstance(out, Tensor):
         assert out.node.primitive is expected.node.primitive
+    x = x if x.ndim == 2 else x.reshape(2, 3)
     np.testing.assert_array_equal(x.T.data, x.data.T)
     np.testing.assert_array_equal(x.mT.data, x.data.T)
     np.testing.assert_array_equal(x.reshape(3, 2).data, x.data.reshape(3, 2))

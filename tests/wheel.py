@@ -51,7 +51,7 @@ def main() -> None:
         run(fresh, "-m", "pip", "install", "-q", wheel, "--group", groups, cwd=folder)
         outside = folder / "outside"
         outside.mkdir()
-        for part in ("tests", "examples", "benchmarks"):
+        for part in ("tests", "examples", "benchmarks", "docs"):
             shutil.copytree(CLONE / part, outside / part)
         for part in ("pyproject.toml", "README.md"):
             shutil.copy(CLONE / part, outside / part)

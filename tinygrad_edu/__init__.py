@@ -5,11 +5,14 @@ gradients back through it. This file lists the public names and holds nothing el
 """
 
 from .tensor import Tensor  # isort: skip  (first: it closes the circle with the operations)
-from . import ops
+from . import creation, functional, ops
 from .autodiff import grad
 from .checking import GradientCheck, check_gradients
+from .checkpointing import checkpoint
+from .creation import *
 from .drawing import Drawing, RendererNotFoundError, draw
 from .errors import GradientError
+from .functional import *
 from .ops import linalg
 from .ops.activation import *
 from .ops.arithmetic import *
@@ -23,11 +26,15 @@ from .ops.loss import *
 from .ops.normalization import *
 from .ops.plain import *
 from .ops.products import *
+from .ops.rearranging import *
 from .ops.reduction import *
 from .ops.scan import *
 from .ops.shape import *
 from .ops.sorting import *
+from .ops.special import *
+from .ops.triangles import *
 from .ops.trigonometric import *
+from .ops.windows import *
 from .primitive import enable_grad, no_grad
 
 __version__ = "0.1.0"
@@ -39,11 +46,14 @@ __all__ = [
     "RendererNotFoundError",
     "Tensor",
     "check_gradients",
+    "checkpoint",
     "draw",
     "enable_grad",
     "grad",
     "no_grad",
 ]
+__all__ += creation.__all__
+__all__ += functional.__all__
 __all__ += ops.__all__
-for _name in ("abs", "all", "any", "max", "min", "round", "sum"):
+for _name in ("abs", "all", "any", "max", "min", "pow", "round", "sum"):
     __all__.remove(_name)  # `import *` must not take Python's own away

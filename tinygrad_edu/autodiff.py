@@ -1,6 +1,6 @@
 """Reverse-mode differentiation: the order of a graph, and the chain rule applied along it.
 
-`graph_order` is the one walk of a graph, and `_apply_chain_rule`, behind `pull_back`, the one place
+`graph_order` is the one walk of a graph, and `apply_chain_rule`, behind `pull_back`, the one place
 where the chain rule is applied; `grad` and `backward` are what people call. How an operation
 differentiates is written beside the operation, in `ops`.
 """
@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .errors import GradientError
+from .hooks import hooked, run_hooks, run_hooks_of_leaves
 from .ops.shape import sum_to
 from .primitive import Node, enable_grad
 from .tensor import Tensor, _computed
 
-__all__ = ["grad", "graph_order", "pull_back"]
+__all__ = ["apply_chain_rule", "by_time", "grad", "graph_order", "modified", "pull_back"]
 
-_by_time = attrgetter("_written")  # of a computed tensor: the number of the call
+by_time = attrgetter("_written")  # of a computed tensor: the number of the call
 
 
 def graph_order(*outputs: Tensor) -> list[Tensor]:
@@ -58,7 +59,7 @@ def graph_order(*outputs: Tensor) -> list[Tensor]:
             if isinstance(value, Tensor) and value.node is not None and value not in found:
                 found.add(value)
                 order.append(value)
-    order.sort(key=_by_time, reverse=True)
+    order.sort(key=by_time, reverse=True)
     return order
 
 
@@ -97,13 +98,16 @@ def pull_back(
     order = graph_order(output)
     if create_graph:
         with enable_grad():
-            return _apply_chain_rule(order, output, cotangent, wanted, create_graph=True)
-    gradients = _apply_chain_rule(order, output, cotangent, wanted)
+            gradients = apply_chain_rule(order, output, cotangent, wanted, create_graph=True)
+            run_hooks_of_leaves(gradients)
+        return gradients
+    gradients = apply_chain_rule(order, output, cotangent, wanted)
+    run_hooks_of_leaves(gradients)
     _unshare(gradients, cotangent)
     return gradients
 
 
-def _apply_chain_rule(
+def apply_chain_rule(
     order: list[Tensor],
     output: Tensor,
     cotangent: Any,
@@ -112,14 +116,20 @@ def _apply_chain_rule(
     create_graph: bool = False,
     keep_interior: bool = False,
 ) -> dict[Tensor, Any]:
-    """Do the work of `pull_back` along a graph that is in order already."""
+    """Do the work of `pull_back` along a graph that is in order already.
+
+    The order may end earlier than the graph: tensors that are not in it count as leaves.
+    """
     leading = None if wanted is None else _leading_to(order, wanted)
     pending: dict[Tensor, Any] = {output: cotangent}
     result: dict[Tensor, Any] = {}
+    with_hooks = hooked
     for tensor in order:
         g = pending.pop(tensor, None)
         if g is None:
             continue
+        if with_hooks and id(tensor) in with_hooks:
+            g = run_hooks(tensor, g)
         if keep_interior or (wanted is not None and tensor in wanted):
             result[tensor] = g
         node: Node = tensor.node  # type: ignore[assignment]
@@ -137,7 +147,7 @@ def _apply_chain_rule(
             if not isinstance(source, Tensor):
                 continue
             if source._written > sequence:
-                raise _modified(source, node)
+                raise modified(source, node.primitive.name)
             if rule is None or not source._requires_grad:
                 continue
             if leading is not None and source not in leading:
@@ -186,10 +196,11 @@ def _summed_back(contribution: Any, source: Tensor, node: Node) -> Any:
     )
 
 
-def _modified(source: Tensor, node: Node) -> GradientError:
+def modified(source: Tensor, user: str) -> GradientError:
+    """Say that a tensor was changed after an operation of some name used it."""
     return GradientError(
-        f"{source._label()} was modified after {node.primitive.name} used it (or only then began "
-        "to require gradients); call backward() before that, or compute the output again"
+        f"{source._label()} was modified after {user} used it (or only then began to require "
+        "gradients); call backward() before that, or compute the output again"
     )
 
 
@@ -236,7 +247,8 @@ def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool)
     """Put the gradients of an output into `.grad`; see `Tensor.backward`."""
     cotangent = _starting_cotangent(output, gradient)
     order = graph_order(output)
-    gradients = _apply_chain_rule(order, output, cotangent, keep_interior=keep_interior)
+    gradients = apply_chain_rule(order, output, cotangent, keep_interior=keep_interior)
+    run_hooks_of_leaves(gradients)
     _unshare(gradients, cotangent)
     for tensor in order:
         tensor._grad = gradients.pop(tensor, None) if keep_interior else None

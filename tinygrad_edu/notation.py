@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Notation", "attach"]
 
 Operation: TypeAlias = "Callable[..., Tensor]"
+Plain: TypeAlias = "Callable[..., Any]"  # gives arrays
 
 OPERATORS = {
     "add": "add",
@@ -26,6 +27,8 @@ OPERATORS = {
     "truediv": "divide",
     "pow": "power",
     "matmul": "matmul",
+    "mod": "remainder",
+    "floordiv": "floor_divide",
 }
 """Operators of two operands, and their operations; each works with the tensor on either side."""
 
@@ -38,13 +41,18 @@ class Notation:
     if TYPE_CHECKING:
         __abs__: Operation
         __add__: Operation
+        __floordiv__: Plain
         __getitem__: Operation
         __matmul__: Operation
+        __mod__: Operation
         __mul__: Operation
         __neg__: Operation
+        __pos__: Operation
         __pow__: Operation
         __radd__: Operation
+        __rfloordiv__: Plain
         __rmatmul__: Operation
+        __rmod__: Operation
         __rmul__: Operation
         __rpow__: Operation
         __rsub__: Operation
@@ -54,24 +62,45 @@ class Notation:
 
     # The operations that people write after a dot: `attach` reads these names.
     absolute: Operation
-    argmax: Operation
+    all: Plain
+    any: Plain
+    argmax: Plain
+    argmin: Plain
+    argpartition: Plain
+    argsort: Plain
     astype: Operation
     clip: Operation
+    copy: Operation
+    cumprod: Operation
+    cumsum: Operation
+    diagonal: Operation
     dot: Operation
     exp: Operation
+    flatten: Operation
     log: Operation
     max: Operation
     mean: Operation
     min: Operation
+    nonzero: Plain
+    partition: Operation
+    prod: Operation
+    ravel: Operation
     relu: Operation
+    repeat: Operation
     reshape: Operation
+    round: Plain
+    searchsorted: Plain
     sigmoid: Operation
+    sort: Operation
     sqrt: Operation
     square: Operation
     squeeze: Operation
+    std: Operation
     sum: Operation
     swapaxes: Operation
+    take: Operation
     tanh: Operation
+    trace: Operation
     transpose: Operation
     var: Operation
 
@@ -85,9 +114,6 @@ class Notation:
         """The last two axes exchanged."""
         return self.swapaxes(-1, -2)
 
-    def __pos__(self) -> Any:
-        return self
-
 
 def attach(tensor: type[Notation], ops: ModuleType) -> None:
     """Give a class its operators and methods."""
@@ -100,6 +126,7 @@ def attach(tensor: type[Notation], ops: ModuleType) -> None:
         setattr(tensor, name, getattr(ops, name))
     for operator, operation in {
         "neg": ops.negative,
+        "pos": ops.positive,
         "abs": ops.absolute,
         "getitem": ops.getitem,
     }.items():

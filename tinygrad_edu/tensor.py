@@ -6,7 +6,7 @@ written with stands in `notation.py`; derivatives are taken in `autodiff.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,6 +17,7 @@ from .errors import GradientError
 from .notation import Notation, attach
 
 if TYPE_CHECKING:
+    from .hooks import HookHandle
     from .primitive import Node
 
 __all__ = ["Operand", "Tensor"]
@@ -72,7 +73,16 @@ class Tensor(Notation):
     array([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_grad", "_requires_grad", "_written", "name", "node")
+    __slots__ = (
+        "__weakref__",
+        "_data",
+        "_grad",
+        "_hooks",
+        "_requires_grad",
+        "_written",
+        "name",
+        "node",
+    )
 
     # An ndarray, or the NumPy scalar that an operation gave: those are quicker to compute with.
     # Nobody ever writes into it: new values come in a new array, so views and graphs keep theirs.
@@ -83,6 +93,8 @@ class Tensor(Notation):
     _written: int
     name: str | None
     node: Node | None
+    # By the number of their handles; there is no such attribute before there is a hook.
+    _hooks: dict[int, Callable[[Any], Any]]
 
     def __init__(
         self,
@@ -254,6 +266,38 @@ class Tensor(Notation):
         """
         autodiff.backward(self, gradient, keep_interior=keep_interior)
 
+    def register_hook(self, hook: Callable[[Any], Any]) -> HookHandle:
+        """Let a function see, and perhaps replace, the gradient of this tensor.
+
+        ``hook(gradient)`` is called once in each pass of `backward` or `grad` that computes it,
+        when all contributions are added up and before it flows on, or into `.grad`. It is given
+        a read-only array, or a Tensor with ``create_graph=True``. If it gives anything but None,
+        that takes the place of the gradient. Several hooks run in the order of registration.
+
+        Returns
+        -------
+        HookHandle
+            Its `remove()` takes the hook away; so does the end of a ``with`` block over it.
+
+        Raises
+        ------
+        TypeError
+            If this tensor requires no gradient, or `hook` is not a function.
+        ValueError
+            Later, if what the hook gives has another shape than this tensor.
+
+        Examples
+        --------
+        >>> from tinygrad_edu import Tensor
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> y = x * x
+        >>> with y.register_hook(lambda g: 10 * g):
+        ...     y.sum().backward()
+        >>> x.grad
+        array([20., 40.])
+        """
+        return hooks.register_hook(self, hook)
+
     # NumPy's protocols ---------------------------------------------------------------------
 
     __pandas_priority__ = 10_000  # so that a Series leaves `series * tensor` to the tensor
@@ -314,8 +358,9 @@ class Tensor(Notation):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
-            "a Tensor takes no assignment to its elements; write x = where(mask, value, x), or for "
-            "a leaf array = x.numpy(); array[index] = value; x.data = array"
+            "a Tensor takes no assignment to its elements; write x = index_update(x, index, value) "
+            "for x[index] = value, or for a leaf array = x.numpy(); array[index] = value; "
+            "x.data = array"
         )
 
     def __contains__(self, value: object) -> bool:
@@ -375,6 +420,6 @@ def _restored(data: Array, requires_grad: bool, name: str | None, grad: Array | 
 
 # The one import circle of the project: a Tensor's operators are operations, and operations make
 # Tensors. It is closed here, after the class exists, so that either side finds the other whole.
-from . import autodiff, numpy_protocol, ops, primitive  # noqa: E402
+from . import autodiff, hooks, numpy_protocol, ops, primitive  # noqa: E402
 
 attach(Tensor, ops)

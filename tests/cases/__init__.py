@@ -5,12 +5,21 @@ The tests of `test_operations.py` are made from it, and they fail if an operatio
 
 from collections.abc import Iterator
 
-from . import arithmetic, elementwise, indexing, linear_algebra, network, reduction, shape
+from . import (
+    arithmetic,
+    convolution,
+    elementwise,
+    indexing,
+    linear_algebra,
+    network,
+    reduction,
+    shape,
+)
 from .case import Case, restart
 
 __all__ = ["CASES", "Case"]
 
-_FILES = (arithmetic, elementwise, indexing, linear_algebra, network, reduction, shape)
+_FILES = (arithmetic, convolution, elementwise, indexing, linear_algebra, network, reduction, shape)
 
 
 def _all() -> Iterator[Case]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .case import PAIRS, SHAPES, Case, chosen, distinct, named, normal, positive, signed
+from .case import PAIRS, Case, chosen, distinct, named, normal, positive, signed
 
 
 def _binary() -> Iterator[Case]:
@@ -40,6 +40,30 @@ def _binary() -> Iterator[Case]:
             )
 
 
+def _more_binary() -> Iterator[Case]:
+    for operation in ("remainder", "copysign", "fmax", "fmin", "float_power"):
+        for left, right in PAIRS:
+            x, y = signed(*left), signed(*right)
+            if operation == "remainder":  # away from the jumps, at whole quotients
+                y = np.round(4 * y) / 4
+                x = np.round(8 * x) / 8 + 0.0625
+            if operation == "float_power":
+                x = np.abs(x)
+            text = operation in ("remainder", "copysign") and (left, right) == PAIRS[0]
+            yield Case(operation, f"{left} {right}", named(operation), [x, y], text=text)
+        yield Case(operation, "number", named(operation, 2), [positive(2, 3) + 2.3])
+    yield Case("remainder", "operator", lambda m, x: x % 0.75, [signed(4) + 0.01])
+    yield Case("remainder", "of a number", lambda m, x: 7 % x, [positive(4) + 2.1])
+    x, y = np.array([1.0, np.nan, 2.0, 0.0]), np.array([np.nan, 2.0, 1.0, 3.0])
+    for operation in ("fmax", "fmin"):
+        yield Case(
+            operation,
+            "constant nan",
+            lambda m, a, f=operation: getattr(m, f)(m.where(np.isnan(x), x, a), y),
+            [signed(4)],
+        )
+
+
 def _power() -> Iterator[Case]:
     call = named("power")
     for left, right in PAIRS:
@@ -53,8 +77,6 @@ def _power() -> Iterator[Case]:
     exponents = np.array([0, 1, 2, 3])
     yield Case("power", "whole exponents", call, [signed(2, 4), exponents])
     yield Case("power", "with itself", lambda m, x: m.power(x, x), [positive(3)])
-    for shape in SHAPES:
-        yield Case("square", f"{shape}", named("square"), [signed(*shape)])
 
 
 def _choosing() -> Iterator[Case]:
@@ -76,8 +98,4 @@ def _choosing() -> Iterator[Case]:
     yield Case("where", "numbers", lambda m, c, x: m.where(c, 1, x), [condition, normal(2, 3)])
 
 
-FAMILIES = (
-    _binary,
-    _power,
-    _choosing,
-)
+FAMILIES = (_binary, _more_binary, _power, _choosing)

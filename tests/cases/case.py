@@ -32,6 +32,10 @@ class Case:
     text: bool = False
     """Whether its formula and derivatives, as text, hold for this case; one for each primitive."""
 
+    def __post_init__(self) -> None:
+        # A draw of shape () times a number is a scalar, which cannot be locked or moved in place.
+        object.__setattr__(self, "arrays", [np.asarray(array) for array in self.arrays])
+
     @property
     def name(self) -> str:
         """What the test is called."""

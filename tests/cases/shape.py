@@ -78,7 +78,110 @@ def _joined() -> Iterator[Case]:
     yield Case("stack", "0-d", joining("stack", 0), [normal(), normal()])
 
 
-FAMILIES = (
-    _shapes,
-    _joined,
-)
+def _more_shapes() -> Iterator[Case]:
+    for shape in [(2, 3), (), (3,), (0, 2)]:
+        yield Case("ravel", f"{shape}", named("ravel"), [normal(*shape)])
+        yield Case("flatten", f"{shape}", named("flatten"), [normal(*shape)], np.ravel)
+        for operation in ("atleast_1d", "atleast_2d", "atleast_3d"):
+            yield Case(operation, f"{shape}", named(operation), [normal(*shape)])
+    yield Case("ravel", "F", named("ravel", order="F"), [normal(2, 3, 4)])
+    yield Case(
+        "atleast_2d",
+        "several",
+        lambda m, x, y: m.atleast_2d(x, y)[1] * m.atleast_2d(x, y)[0],
+        [normal(2), normal()],
+    )
+    yield Case("matrix_transpose", "", named("matrix_transpose"), [normal(2, 3, 4)])
+    for source, destination in [(0, -1), ((0, 1), (-1, 0)), ((2, -3), (0, 1)), ((), ())]:
+        call = named("moveaxis", source, destination)
+        yield Case("moveaxis", f"{source} {destination}", call, [normal(2, 3, 4)])
+    yield Case("permute_dims", "", named("permute_dims", (1, 0)), [normal(2, 3)])
+
+
+def _more_joined() -> Iterator[Case]:
+    for operation, shapes in [
+        ("hstack", ((2,), (3,))),
+        ("hstack", ((2, 1), (2, 3))),
+        ("hstack", ((), ())),
+        ("vstack", ((3,), (2, 3))),
+        ("vstack", ((2, 2, 1), (1, 2, 1))),
+        ("column_stack", ((3,), (3, 2), (3,))),
+    ]:
+        yield Case(
+            operation,
+            f"{shapes}",
+            lambda m, *arrays, f=operation: getattr(m, f)(arrays),
+            [normal(*shape) for shape in shapes],
+        )
+
+
+def _rearranged() -> Iterator[Case]:
+    for operation, shape, arguments in [
+        ("flip", (2, 3, 4), ()),
+        ("flip", (2, 3, 4), (1,)),
+        ("flip", (2, 3, 4), ((0, -1),)),
+        ("flip", (), ()),
+        ("flipud", (3, 2), ()),
+        ("fliplr", (3, 2), ()),
+        *[("rot90", (2, 3), (k,)) for k in (0, 1, 2, 3, -1, 5)],
+        ("rot90", (2, 3, 4), (1, (1, 2))),
+        ("rot90", (2, 3, 4), (3, (2, 0))),
+        ("roll", (5,), (2,)),
+        ("roll", (5,), (-7,)),
+        ("roll", (2, 3), (1,)),
+        ("roll", (2, 3), (1, 0)),
+        ("roll", (2, 3), ((1, 2), (0, 1))),
+        ("roll", (2, 3), (1, (0, -1))),
+        ("roll", (0, 3), (1, 0)),
+        ("repeat", (2, 3), (2,)),
+        ("repeat", (2, 3), (2, 0)),
+        ("repeat", (2, 3), ([1, 0, 3], -1)),
+        ("repeat", (), (3,)),
+        ("tile", (2, 3), (2,)),
+        ("tile", (2, 3), ((2, 1),)),
+        ("tile", (3,), ((2, 2),)),
+        ("tile", (2, 3, 1), ((2,),)),
+        ("tile", (), (3,)),
+        ("tile", (2, 3), ((0, 1),)),
+        ("pad", (2, 3), (1,)),
+        ("pad", (2, 3), ((1, 2),)),
+        ("pad", (2, 3), (((1, 0), (0, 2)),)),
+        ("pad", (0, 2), (1,)),
+        *[("pad", (3, 4), (((2, 1), (1, 2)), mode)) for mode in ("edge", "reflect", "symmetric")],
+        ("pad", (3, 4), (((5, 4), (1, 6)), "wrap")),
+    ]:
+        text = " ".join(map(str, (shape, *arguments)))
+        yield Case(operation, text, named(operation, *arguments), [normal(*shape)])
+    constant = named("pad", ((1, 2), (0, 1)), constant_values=((1.0, 2.0), (3.0, 4.0)))
+    yield Case("pad", "constants", constant, [normal(2, 2)])
+
+
+def _apart() -> Iterator[Case]:
+    for operation, shape, arguments, part in [
+        ("split", (6, 2), (3,), 1),
+        ("split", (2, 6), (2, 1), 1),
+        ("split", (5,), ([1, 3],), 1),
+        ("split", (5,), ([3, 1],), 1),
+        ("split", (5,), ([-1],), 0),
+        ("array_split", (7, 2), (3,), 0),
+        ("array_split", (7, 2), (3,), 2),
+        ("array_split", (2, 2), (3, -1), 2),
+        ("array_split", (2, 5), ([2], 1), 1),
+    ]:
+        yield Case(
+            operation,
+            f"{shape} {arguments} {part}",
+            lambda m, x, f=operation, a=arguments, i=part: getattr(m, f)(x, *a)[i],
+            [normal(*shape)],
+        )
+    yield Case("split", "all parts", lambda m, x: m.concatenate(m.split(x, 3)[::-1]), [normal(6)])
+    yield Case(
+        "unstack",
+        "",
+        lambda m, x: m.unstack(x, axis=-1)[1] * m.unstack(x, axis=1)[0],
+        [normal(2, 3)],
+        lambda x: x[:, 1] * x[:, 0],
+    )
+
+
+FAMILIES = (_shapes, _more_shapes, _joined, _more_joined, _rearranged, _apart)

@@ -17,11 +17,15 @@ from . import (
     normalization,
     plain,
     products,
+    rearranging,
     reduction,
     scan,
     shape,
     sorting,
+    special,
+    triangles,
     trigonometric,
+    windows,
 )
 from .activation import *
 from .arithmetic import *
@@ -35,11 +39,15 @@ from .loss import *
 from .normalization import *
 from .plain import *
 from .products import *
+from .rearranging import *
 from .reduction import *
 from .scan import *
 from .shape import *
 from .sorting import *
+from .special import *
+from .triangles import *
 from .trigonometric import *
+from .windows import *
 
 __all__: list[str] = ["linalg"]
 __all__ += activation.__all__
@@ -54,8 +62,12 @@ __all__ += loss.__all__
 __all__ += normalization.__all__
 __all__ += plain.__all__
 __all__ += products.__all__
+__all__ += rearranging.__all__
 __all__ += reduction.__all__
 __all__ += scan.__all__
 __all__ += shape.__all__
 __all__ += sorting.__all__
+__all__ += special.__all__
+__all__ += triangles.__all__
 __all__ += trigonometric.__all__
+__all__ += windows.__all__

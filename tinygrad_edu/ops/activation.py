@@ -7,8 +7,26 @@ from typing import Any
 import numpy as np
 
 from ..primitive import primitive
+from .arithmetic import add, divide, multiply, negative, power
+from .choosing import clip, where
+from .elementwise import expm1
+from .special import erf, logaddexp
+from .trigonometric import tanh
 
-__all__ = ["log_softmax", "relu", "sigmoid", "softmax"]
+__all__ = [
+    "elu",
+    "gelu",
+    "hardtanh",
+    "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
+    "relu",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+]
 
 
 # Zeros of the usual dtypes: NumPy would convert a Python 0 at every call.
@@ -65,3 +83,72 @@ def log_softmax(x: Any, /, axis: int = -1) -> Any:
     """Logarithm of `softmax`, without its underflow."""
     shifted = x - np.max(x, axis=axis, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+    """The value where it is positive, and a small part of it elsewhere; at 0 the small slope."""
+    return where(np.greater(x, 0), x, multiply(x, negative_slope))
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """The value where it is positive, and ``alpha * (exp(x) - 1)`` elsewhere.
+
+    Clevert, Unterthiner and Hochreiter, "Fast and Accurate Deep Network Learning by Exponential
+    Linear Units", 2016. At 0 the derivative is `alpha`.
+    """
+    is_positive = np.greater(x, 0)
+    # The exponential is kept from the values that it is not for, where it could overflow.
+    return where(is_positive, x, multiply(expm1(where(is_positive, 0, x)), alpha))
+
+
+def selu(x: Any) -> Any:
+    """Scaled `elu`, which keeps activations near mean 0 and variance 1.
+
+    The two numbers are those of Klambauer et al., "Self-Normalizing Neural Networks", 2017.
+    """
+    return multiply(elu(x, alpha=1.6732632423543772), 1.0507009873554805)
+
+
+def silu(x: Any) -> Any:
+    """The value times its `sigmoid`, also called swish."""
+    return multiply(x, sigmoid(x))
+
+
+def gelu(x: Any, approximate: str = "none") -> Any:
+    """The value times the probability that a standard normal number is smaller.
+
+    Parameters
+    ----------
+    x : array_like
+        The values.
+    approximate : {"none", "tanh"}
+        Exact, with `erf`, or the quicker approximation of Hendrycks and Gimpel, "Gaussian Error
+        Linear Units", 2016.
+
+    Raises
+    ------
+    ValueError
+        For other approximations.
+    """
+    if approximate == "none":
+        return multiply(multiply(x, 0.5), add(1, erf(multiply(x, 0.5**0.5))))
+    if approximate != "tanh":
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
+    near = clip(x, -100, 100)  # tanh is ±1 long before, and the cube of a large number overflows
+    cubic = add(near, multiply(power(near, 3), 0.044715))
+    return multiply(multiply(x, 0.5), add(1, tanh(multiply(cubic, (2 / np.pi) ** 0.5))))
+
+
+def softplus(x: Any, beta: float = 1.0) -> Any:
+    """Smooth variant of `relu`, ``log(1 + exp(beta * x)) / beta``, without overflow."""
+    return divide(logaddexp(multiply(x, beta), 0), beta) if beta != 1 else logaddexp(x, 0)
+
+
+def log_sigmoid(x: Any) -> Any:
+    """Logarithm of `sigmoid`, without its underflow."""
+    return negative(softplus(negative(x)))
+
+
+def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    """Values limited to an interval, as by `clip`; the derivative at its ends is 1."""
+    return clip(x, min_val, max_val)

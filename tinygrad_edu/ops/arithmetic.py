@@ -8,7 +8,21 @@ import numpy as np
 
 from ..primitive import primitive
 
-__all__ = ["add", "divide", "multiply", "negative", "power", "square", "subtract"]
+__all__ = [
+    "add",
+    "divide",
+    "float_power",
+    "mod",
+    "multiply",
+    "negative",
+    "pow",
+    "power",
+    "reciprocal",
+    "remainder",
+    "square",
+    "subtract",
+    "true_divide",
+]
 
 
 @primitive(
@@ -70,6 +84,34 @@ def divide(x: Any, y: Any, /) -> Any:
     return x / y
 
 
+true_divide = divide
+
+
+def reciprocal(x: Any) -> Any:
+    """One divided by the operand, elementwise."""
+    return divide(1, x)
+
+
+@primitive(
+    lambda g, out, x, y: g,
+    lambda g, out, x, y: -g * np.floor_divide(x, y),
+    broadcasts=True,
+    analytic=False,
+    symbol="mod",
+    formula="remainder(x, y)",
+    derivatives=("g", "-g * floor_divide(x, y)"),
+)
+def remainder(x: Any, y: Any, /) -> Any:
+    """Remainder of a division, with the sign of the divisor: ``x - y * floor(x / y)``.
+
+    Where it jumps, the derivative is the one on either side.
+    """
+    return np.remainder(x, y)
+
+
+mod = remainder
+
+
 @primitive(lambda g, out, x: -g, symbol="−", formula="-x", derivatives=("-g",))
 def negative(x: Any, /) -> Any:
     """Sign changed, elementwise."""
@@ -106,6 +148,14 @@ def power(x: Any, y: Any, /) -> Any:
     for a negative base the latter is nan.
     """
     return x**y
+
+
+pow = power
+
+
+def float_power(x: Any, y: Any) -> Any:
+    """First operand to the power of the second, computed in float64 at least."""
+    return power(multiply(x, np.float64(1)), y)
 
 
 def square(x: Any) -> Any:

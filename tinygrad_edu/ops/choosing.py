@@ -10,8 +10,21 @@ from typing import Any
 import numpy as np
 
 from ..primitive import primitive
+from .arithmetic import multiply
 
-__all__ = ["abs", "absolute", "clip", "maximum", "minimum", "sign", "where"]
+__all__ = [
+    "abs",
+    "absolute",
+    "clip",
+    "copysign",
+    "fabs",
+    "fmax",
+    "fmin",
+    "maximum",
+    "minimum",
+    "sign",
+    "where",
+]
 
 
 @primitive(
@@ -38,6 +51,28 @@ abs = absolute
 def sign(x: Any, /) -> Any:
     """Sign of a number, elementwise: -1, 0 or 1; its derivative is 0, at 0 too."""
     return np.sign(x)
+
+
+def fabs(x: Any) -> Any:
+    """Absolute value, elementwise, as a floating number; its derivative at 0 is taken to be 0."""
+    return absolute(multiply(x, 1.0))
+
+
+@primitive(
+    lambda g, out, x, y: g * (np.copysign(1, y) * np.copysign(1, x)),
+    lambda g, out, x, y: np.zeros_like(g),
+    broadcasts=True,
+    analytic=False,
+    formula="copysign(x, y)",
+    derivatives=("g * sign(x) * sign(y)", "zeros_like(g)"),
+)
+def copysign(x: Any, y: Any, /) -> Any:
+    """First operand with the sign of the second, elementwise.
+
+    The derivative with respect to the second is 0. At ``x = 0`` that of the first is the
+    one on the side of its sign, for zeros have one.
+    """
+    return np.copysign(x, y)
 
 
 def _larger_share(g: Any, x: Any, y: Any) -> Any:
@@ -113,3 +148,14 @@ def where(condition: Any, x: Any, y: Any, /) -> Any:
     a `where` of its own: ``where(x > 0, log(where(x > 0, x, 1)), 0)``.
     """
     return np.where(condition, x, y)
+
+
+def fmax(x: Any, y: Any) -> Any:
+    """Larger of two operands, elementwise; where one is nan, the other. Ties share equally."""
+    # Where one is nan the other meets itself, a tie, and gets both halves of the gradient.
+    return maximum(where(np.isnan(x), y, x), where(np.isnan(y), x, y))
+
+
+def fmin(x: Any, y: Any) -> Any:
+    """Smaller of two operands, elementwise; where one is nan, the other. Ties share equally."""
+    return minimum(where(np.isnan(x), y, x), where(np.isnan(y), x, y))

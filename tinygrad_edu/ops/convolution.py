@@ -1,5 +1,328 @@
-"""Convolution and pooling: windows that slide over images."""
+"""Convolution and pooling of images and sequences, which come in batches, channels second.
+
+Everything here is composed of windows that slide over the images: a convolution is a product of
+matrices with them, a pooling their largest element or their average.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import math
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..tensor import Tensor, holds_tensor
+from .arithmetic import add, multiply
+from .indexing import put_at
+from .linear_algebra import matmul
+from .reduction import max, mean
+from .shape import reshape, transpose
+from .windows import Sizes, check_fits, for_each_axis, sliding_windows, spans_of
+
+__all__ = ["avg_pool2d", "conv1d", "conv2d", "max_pool2d"]
+
+Border: TypeAlias = list[tuple[int, int]]
+"""How many places before and after, along each axis that the windows slide along."""
+
+
+def _framed(x: Any, border: Border) -> Any:
+    """Put zeros around an array."""
+    if not any(map(any, border)):
+        return x
+    before = x.ndim - len(border)
+    sizes = _padded_sizes(x.shape[before:], border)
+    inner = [slice(b, b + n) for n, (b, _) in zip(x.shape[before:], border, strict=True)]
+    return put_at(x, index=(..., *inner), shape=(*x.shape[:before], *sizes))
+
+
+def _padded_sizes(sizes: Any, border: Border) -> tuple[int, ...]:
+    return tuple(n + before + after for n, (before, after) in zip(sizes, border, strict=True))
+
+
+def _operands(*values: Any) -> tuple[Any, ...]:
+    """Read arrays and lists; all as tensors if one is, so that each is copied only once."""
+    read = Tensor if holds_tensor(values) else np.asarray
+    return tuple(value if isinstance(value, Tensor) else read(value) for value in values)
+
+
+def _floating(x: Any) -> Any:
+    """Give the dtype of a floating constant beside x: of its precision, and real."""
+    return np.finfo(np.result_type(x.dtype, np.float16)).dtype
+
+
+# Convolution ----------------------------------------------------------------------------------
+
+
+def _convolution(
+    x: Any, weight: Any, bias: Any, axes: int, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    """Do the work of `conv1d` and `conv2d`."""
+    x, weight = _operands(x, weight)
+    stride = for_each_axis("stride", stride, axes, 1)
+    dilation = for_each_axis("dilation", dilation, axes, 1)
+    (groups,) = for_each_axis("groups", groups, 1, 1)
+    _check_channels(x.shape, weight.shape, None if bias is None else np.shape(bias), axes, groups)
+    images, (outputs, _, *kernel) = x.shape[0], weight.shape
+    border = _border(padding, kernel, stride, dilation)
+    check_fits(x.shape[2:], _padded_sizes(x.shape[2:], border), kernel, dilation)
+    # The images go behind the channels and the places within a window, so that all of them are
+    # columns of one matrix, and the whole batch is one product (for each group).
+    order = (1, 0, *range(2, 2 + axes))
+    windows = sliding_windows(
+        _framed(transpose(x, order), border), kernel=tuple(kernel), stride=stride, dilation=dilation
+    )
+    places = windows.shape[2 + axes :]
+    inside = range(2, 2 + axes)
+    windows = transpose(windows, (0, *inside, 1, *range(2 + axes, 2 + 2 * axes)))
+    terms = math.prod(weight.shape[1:])
+    columns = reshape(windows, (groups, terms, images * math.prod(places)))
+    rows = reshape(weight, (groups, outputs // groups, terms))
+    out = transpose(reshape(matmul(rows, columns), (outputs, images, *places)), order)
+    return out if bias is None else add(out, reshape(bias, (outputs, *(1,) * axes)))
+
+
+def _check_channels(shape: Any, weight_shape: Any, bias_shape: Any, axes: int, groups: int) -> None:
+    sizes = ("length",) if axes == 1 else ("height", "width")
+    if len(shape) != axes + 2 or len(weight_shape) != axes + 2:
+        raise ValueError(
+            f"x of shape {shape} and weight of shape {weight_shape}; expected (N, channels, "
+            f"{', '.join(sizes)}) and (outputs, channels / groups, "
+            f"{', '.join('kernel ' + size for size in sizes)}); x[None] makes a batch of one, "
+            "x[:, None] one channel"
+        )
+    channels, (outputs, taken) = shape[1], weight_shape[:2]
+    if channels % groups or outputs % groups:
+        raise ValueError(
+            f"groups={groups} has to divide the {channels} channels of x, of shape {shape}, and "
+            f"the {outputs} outputs of the weight, of shape {weight_shape}"
+        )
+    if taken * groups != channels:
+        of_each = "" if groups == 1 else f" in each of {groups} groups"
+        raise ValueError(
+            f"x of shape {shape} has {channels} channels, but the weight of shape {weight_shape} "
+            f"takes {taken}{of_each}; expected a weight of shape "
+            f"{(outputs, channels // groups, *weight_shape[2:])}"
+        )
+    if bias_shape not in (None, (outputs,)):
+        raise ValueError(
+            f"bias of shape {bias_shape}, for a weight of shape {weight_shape}; expected "
+            f"({outputs},), one number for each output"
+        )
+
+
+def _border(padding: Any, kernel: Any, stride: Any, dilation: Any) -> Border:
+    """Read what people say about padding."""
+    if not isinstance(padding, str):
+        return [(p, p) for p in for_each_axis("padding", padding, len(kernel), 0)]
+    if padding == "valid":
+        return [(0, 0)] * len(kernel)
+    if padding != "same":
+        raise ValueError(f"padding is {padding!r}; expected numbers, 'same' or 'valid'")
+    if any(step != 1 for step in stride):
+        raise ValueError(f"padding='same' needs stride 1, but stride is {stride}; give numbers")
+    totals = [span - 1 for span in spans_of(kernel, dilation)]
+    return [(total // 2, total - total // 2) for total in totals]
+
+
+def conv1d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Any:
+    """Convolution of sequences with channels; see `conv2d`, which has one axis more.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, channels, length)
+        A batch of sequences.
+    weight : array_like, shape (outputs, channels / groups, kernel)
+        One kernel for each output and input channel.
+    bias : array_like, shape (outputs,), optional
+        Added to each output.
+    stride, padding, dilation, groups
+        As in `conv2d`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, conv1d
+    >>> conv1d([[[1.0, 2.0, 4.0, 8.0]]], Tensor([[[-1.0, 1.0]]]))
+    Tensor([[[1., 2., 4.]]])
+    """
+    return _convolution(x, weight, bias, 1, stride, padding, dilation, groups)
+
+
+def conv2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Any:
+    """Convolution of images with channels: each output is a sum of products with a window.
+
+    As in all frameworks for networks the kernel is not flipped, which strictly speaking makes it
+    a correlation: with ``y = conv2d(x, weight, bias)``, ``y[n, o, k, l]`` is the sum over ``c``,
+    ``i`` and ``j`` of ``weight[o, c, i, j] * x[n, c, k + i, l + j]``, plus ``bias[o]``.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, channels, height, width)
+        A batch of images.
+    weight : array_like, shape (outputs, channels / groups, kernel height, kernel width)
+        One kernel for each output and input channel.
+    bias : array_like, shape (outputs,), optional
+        Added to each output.
+    stride : int or pair of int
+        How far one window is from the next.
+    padding : int, pair of int, "valid" or "same"
+        How many zeros to put around the images, at either end; none if "valid". With "same",
+        which needs stride 1, the output is as large as the input; of an odd number of zeros the
+        greater part comes last.
+    dilation : int or pair of int
+        How far an element of the kernel is from the next.
+    groups : int
+        Channels and outputs are split into so many groups that have nothing to do with each
+        other; with as many as there are channels, each channel has kernels of its own.
+
+    Returns
+    -------
+    Tensor or numpy.ndarray, shape (N, outputs, height, width)
+        Each size is ``(size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1``.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or the kernel is larger than the padded image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_edu import Tensor, conv2d
+    >>> image = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> conv2d(image, Tensor(np.ones((1, 1, 2, 2))))
+    Tensor([[[[ 8., 12.],
+              [20., 24.]]]])
+    """
+    return _convolution(x, weight, bias, 2, stride, padding, dilation, groups)
+
+
+# Pooling --------------------------------------------------------------------------------------
+
+
+def _pool(
+    x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, outside: float = 0.0
+) -> tuple[Any, Any]:
+    """Give the windows of images, and for each of their places whether it is in the image.
+
+    The places within a window are the last axis but two.
+    """
+    (x,) = _operands(x)
+    kernel = for_each_axis("kernel_size", kernel, 2, 1)
+    stride = kernel if stride is None else for_each_axis("stride", stride, 2, 1)
+    padding = for_each_axis("padding", padding, 2, 0)
+    dilation = for_each_axis("dilation", dilation, 2, 1)
+    if x.ndim < 2:
+        raise ValueError(f"x of shape {x.shape}; expected images, (N, channels, height, width)")
+    spans = spans_of(kernel, dilation)
+    if any(2 * p > span for p, span in zip(padding, spans, strict=True)):
+        raise ValueError(
+            f"padding of {padding} for windows that reach over {spans}; expected at most half of "
+            "that, or windows could miss the image"
+        )
+    border: Border = [(p, p) for p in padding]
+    check_fits(x.shape[-2:], _padded_sizes(x.shape[-2:], border), kernel, dilation)
+    x, inside = _framed(x, border), _framed(np.ones(x.shape[-2:], bool), border)
+    if outside and not inside.all():
+        x = add(x, np.where(inside, 0, outside).astype(_floating(x)))
+    # One axis for the places within a window, and a copy: quicker to reduce than a view is.
+    return tuple(
+        reshape(windows, (*windows.shape[:-4], math.prod(kernel), *windows.shape[-2:]))
+        for windows in (sliding_windows(seen, kernel, stride, dilation) for seen in (x, inside))
+    )
+
+
+def max_pool2d(
+    x: Any,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+) -> Any:
+    """Largest element of each window of an image; where several are, they share the gradient.
+
+    Parameters
+    ----------
+    x : array_like, shape (..., height, width)
+        Images; usually (N, channels, height, width).
+    kernel_size : int or pair of int
+        The size of a window.
+    stride : int or pair of int, optional
+        How far one window is from the next; by default the size of a window, so that they lie
+        side by side.
+    padding : int or pair of int
+        How many places to put around the images, at either end. They count as minus infinity and
+        receive no gradient.
+    dilation : int or pair of int
+        How far an element of a window is from the next.
+
+    Raises
+    ------
+    ValueError
+        If a window is larger than the padded image, or more than half of it can be padding.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, max_pool2d
+    >>> max_pool2d(Tensor([[1.0, 2.0, 5.0, 0.0], [3.0, 4.0, 6.0, 7.0]]), 2)
+    Tensor([[4., 7.]])
+    """
+    windows, _ = _pool(x, kernel_size, stride, padding, dilation, outside=-np.inf)
+    return max(windows, axis=-3)
+
+
+def avg_pool2d(
+    x: Any,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    count_include_pad: bool = True,
+) -> Any:
+    """Average of each window of an image.
+
+    Parameters
+    ----------
+    x : array_like, shape (..., height, width)
+        Images; usually (N, channels, height, width).
+    kernel_size, stride
+        As in `max_pool2d`.
+    padding : int or pair of int
+        How many zeros to put around the images, at either end.
+    count_include_pad : bool
+        Whether these zeros count as elements of a window, or it is divided by the number of the
+        others.
+
+    Raises
+    ------
+    ValueError
+        If a window is larger than the padded image, or more than half of it can be padding.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, avg_pool2d
+    >>> avg_pool2d(Tensor([[1.0, 2.0, 5.0, 0.0], [3.0, 4.0, 6.0, 7.0]]), 2)
+    Tensor([[2.5, 4.5]])
+    """
+    windows, inside = _pool(x, kernel_size, stride, padding, dilation=1)
+    averages = mean(windows, axis=-3)
+    if count_include_pad or inside.all():
+        return averages
+    shares = 1 / np.mean(inside, axis=-3)
+    return multiply(averages, shares.astype(_floating(averages)))

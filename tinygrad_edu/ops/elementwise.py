@@ -1,7 +1,8 @@
-"""Functions of one operand, element by element; activations have a file of their own."""
+"""Exponentials, logarithms and roots, element by element; and conversion to another dtype."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,19 +11,93 @@ from numpy.typing import DTypeLike
 from ..primitive import primitive
 from ..tensor import Tensor
 
-__all__ = ["astype", "exp", "log", "sqrt", "tanh"]
+__all__ = [
+    "astype",
+    "cbrt",
+    "copy",
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "positive",
+    "sqrt",
+]
 
 
-@primitive(lambda g, out, x: g * out, formula="exp(x)", derivatives=("g * out",))
+_LOG_2, _LOG_10 = math.log(2), math.log(10)
+
+
+@primitive(
+    lambda g, out, x: g * out,
+    formula="exp(x)",
+    derivatives=("g * out",),
+)
 def exp(x: Any, /) -> Any:
     """Exponential, elementwise."""
     return np.exp(x)
 
 
-@primitive(lambda g, out, x: g / x, formula="log(x)", derivatives=("g / x",))
+@primitive(
+    lambda g, out, x: g * (out * _LOG_2),
+    formula="2**x",
+    derivatives=("g * out * log(2)",),
+)
+def exp2(x: Any, /) -> Any:
+    """Two to the power of the operand, elementwise."""
+    return np.exp2(x)
+
+
+@primitive(
+    lambda g, out, x: g * (out + 1),
+    formula="expm1(x)",
+    derivatives=("g * (out + 1)",),
+)
+def expm1(x: Any, /) -> Any:
+    """Exponential minus 1, elementwise, exact near 0."""
+    return np.expm1(x)
+
+
+@primitive(
+    lambda g, out, x: g / x,
+    formula="log(x)",
+    derivatives=("g / x",),
+)
 def log(x: Any, /) -> Any:
     """Natural logarithm, elementwise; at 0 its derivative is infinite."""
     return np.log(x)
+
+
+@primitive(
+    lambda g, out, x: g / (x * _LOG_2),
+    formula="log2(x)",
+    derivatives=("g / (x * log(2))",),
+)
+def log2(x: Any, /) -> Any:
+    """Logarithm to base 2, elementwise; at 0 its derivative is infinite."""
+    return np.log2(x)
+
+
+@primitive(
+    lambda g, out, x: g / (x * _LOG_10),
+    formula="log10(x)",
+    derivatives=("g / (x * log(10))",),
+)
+def log10(x: Any, /) -> Any:
+    """Logarithm to base 10, elementwise; at 0 its derivative is infinite."""
+    return np.log10(x)
+
+
+@primitive(
+    lambda g, out, x: g / (1 + x),
+    formula="log1p(x)",
+    derivatives=("g / (1 + x)",),
+)
+def log1p(x: Any, /) -> Any:
+    """Logarithm of 1 plus the operand, elementwise, exact near 0."""
+    return np.log1p(x)
 
 
 @primitive(
@@ -37,11 +112,15 @@ def sqrt(x: Any, /) -> Any:
 
 
 @primitive(
-    lambda g, out, x: g * (1 - out * out), formula="tanh(x)", derivatives=("g * (1 - out**2)",)
+    lambda g, out, x: g / (3 * out * out),
+    analytic=False,
+    symbol="∛",
+    formula="cbrt(x)",
+    derivatives=("g / (3 * out**2)",),
 )
-def tanh(x: Any, /) -> Any:
-    """Hyperbolic tangent, elementwise."""
-    return np.tanh(x)
+def cbrt(x: Any, /) -> Any:
+    """Cube root, elementwise, of negative numbers too; at 0 its derivative is infinite."""
+    return np.cbrt(x)
 
 
 @primitive(
@@ -69,3 +148,12 @@ def astype(x: Any, dtype: DTypeLike) -> Any:
     if kind == "c" and np.result_type(x).kind != "c":
         raise TypeError("complex is not supported; use the real and imaginary parts")
     return _astype(x if kind in "fc" or not isinstance(x, Tensor) else x.detach(), dtype=dtype)
+
+
+@primitive(lambda g, out, x: g, formula="copy(x)", derivatives=("g",))
+def copy(x: Any, /) -> Any:
+    """Same elements, as a result of its own that gradients flow through."""
+    return np.copy(x)
+
+
+positive = copy

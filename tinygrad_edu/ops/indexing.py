@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ..primitive import primitive
 from ..tensor import Tensor
+from .arithmetic import add
+from .elementwise import astype
+from .joining import concatenate
+from .shape import broadcast_to, reshape
 
-__all__ = ["getitem", "put_at"]
+__all__ = [
+    "getitem",
+    "index_add",
+    "index_update",
+    "put_at",
+    "take",
+    "take_along_axis",
+]
 
 
 def _is_basic(index: Any) -> bool:
@@ -55,8 +67,11 @@ def getitem(x: Any, index: Any) -> Any:
     >>> x.grad
     array([2., 1., 0.])
     """
-    places = tuple(map(_array, index)) if isinstance(index, tuple) else _array(index)
-    return _getitem(x, index=places)
+    return _getitem(x, index=_places(index))
+
+
+def _places(index: Any) -> Any:
+    return tuple(map(_array, index)) if isinstance(index, tuple) else _array(index)
 
 
 @primitive(
@@ -82,3 +97,114 @@ def put_at(x: Any, /, index: Any, shape: tuple[int, ...]) -> Any:
     else:
         np.add.at(out, index, x)
     return out
+
+
+def take(
+    x: Any,
+    indices: Any,
+    axis: int | None = None,
+    *,
+    mode: Literal["raise", "wrap", "clip"] = "raise",
+) -> Any:
+    """Elements, rows, columns by number along an axis; None flattens first.
+
+    Parameters
+    ----------
+    x : array_like
+        Where to take from.
+    indices : array_like of int
+        Which places; repeated ones are taken repeatedly.
+    axis : int, optional
+        Along which axis.
+    mode : {"raise", "wrap", "clip"}
+        What becomes of numbers that are out of range.
+    """
+    if axis is None:
+        return take(reshape(x, (-1,)), indices, 0, mode=mode)
+    axis = normalize_axis_index(axis, np.ndim(x))
+    places = np.take(np.arange(np.shape(x)[axis]), _array(indices), mode=mode)
+    return getitem(x, (slice(None),) * axis + (places,))
+
+
+def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
+    """Elements by number along an axis, with numbers of their own for each row; see NumPy's.
+
+    Parameters
+    ----------
+    x : array_like
+        Where to take from.
+    indices : array_like of int
+        With as many axes as `x`, and of the same shape but along `axis`; 1-d for ``axis=None``.
+    axis : int, optional
+        Along which axis; None flattens `x` first.
+    """
+    if axis is None:
+        return take_along_axis(reshape(x, (-1,)), indices, 0)
+    places = _array(indices) if isinstance(indices, Tensor) else np.asarray(indices)
+    if places.ndim != np.ndim(x):
+        raise ValueError(
+            f"take_along_axis: x has {np.ndim(x)} axes and indices of shape {places.shape} have "
+            f"{places.ndim}; they must have equally many"
+        )
+    axis = normalize_axis_index(axis, places.ndim)
+    grid = [
+        places if i == axis else np.arange(n).reshape((-1,) + (1,) * (places.ndim - 1 - i))
+        for i, n in enumerate(np.shape(x))
+    ]
+    return getitem(x, tuple(grid))
+
+
+def _fitting(value: Any, x: Any, shape: tuple[int, ...]) -> Any:
+    """Stretch what is to be put into x; it takes the dtype of x, as in an assignment."""
+    dtype = np.asarray(x).real.dtype
+    if not isinstance(value, Tensor) and np.ndim(value) == 0:
+        value = np.asarray(value, np.result_type(dtype, value))  # a number is weak
+    elif np.asarray(value).real.dtype != dtype and dtype.kind == "f":
+        value = astype(value, dtype)
+    return broadcast_to(value, shape)
+
+
+def index_add(x: Any, index: Any, value: Any) -> Any:
+    """Give `x` with `value` added at an index: ``x[index] += value``, as a new result.
+
+    Where a place occurs several times, all that is meant for it is added.
+    """
+    places = _places(index)
+    value = _fitting(value, x, np.shape(np.asarray(x)[places]))
+    return add(x, put_at(value, places, np.shape(x)))
+
+
+def index_update(x: Any, index: Any, value: Any) -> Any:
+    """Give `x` with `value` put at an index: ``x[index] = value``, as a new result.
+
+    Where a place occurs several times, the last value stays, and the gradient goes to that one.
+
+    Parameters
+    ----------
+    x : array_like
+        What to start from; it is not changed.
+    index
+        Where, in any form that NumPy knows.
+    value : array_like
+        Broadcasts to the shape of ``x[index]``.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, index_update
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> y = index_update(x, 1, 10.0)
+    >>> y
+    Tensor([ 1., 10.,  3.], from=reshape)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([1., 0., 1.])
+    """
+    shape = np.shape(x)
+    size = int(np.prod(shape, dtype=int))
+    # Number the elements of x, then those of value: the result says which one stands where.
+    source = np.arange(size).reshape(shape)
+    new = np.shape(source[_places(index)])
+    source[_places(index)] = size + np.arange(int(np.prod(new, dtype=int))).reshape(new)
+    value = _fitting(value, x, new)
+    everything = concatenate([reshape(x, (-1,)), reshape(value, (-1,))])
+    return reshape(getitem(everything, source.reshape(-1)), shape)

@@ -1,5 +1,70 @@
-"""Joining arrays, taking them apart, and repeating their elements."""
+"""Joining arrays: along an axis that they have, or along a new one."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..primitive import primitive
+from .shape import atleast_1d, atleast_2d, expand_dims, transpose
+
+__all__ = ["column_stack", "concatenate", "hstack", "stack", "vstack"]
+
+
+def _concatenate_rule(position: int, g: Any, out: Any, *arrays: Any, axis: int | None) -> Any:
+    if axis is None:
+        start = sum(array.size for array in arrays[:position])
+        return g[start : start + arrays[position].size].reshape(arrays[position].shape)
+    start = sum(array.shape[axis] for array in arrays[:position])
+    before = (slice(None),) * (axis % g.ndim)
+    return g[(*before, slice(start, start + arrays[position].shape[axis]))]
+
+
+@primitive(
+    each=_concatenate_rule,
+    symbol="⧺",
+    formula="concatenate((x, y), axis=axis)",
+    derivatives=("g[:len(x)]", "g[len(x):]"),
+)
+def _concatenate(*arrays: Any, axis: int | None) -> Any:
+    return np.concatenate(arrays, axis=axis)
+
+
+def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
+    """Join arrays along an axis that they have.
+
+    Parameters
+    ----------
+    arrays : sequence of array_like
+        They agree in shape except along `axis`.
+    axis : int or None
+        Along which to join; None flattens them first.
+    """
+    return _concatenate(*arrays, axis=axis)
+
+
+def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+    """Join arrays of one shape along a new axis."""
+    shapes = {np.shape(array) for array in arrays}
+    if len(shapes) > 1:
+        raise ValueError(f"stack needs arrays of one shape, but got {sorted(shapes)}")
+    return concatenate([expand_dims(array, axis) for array in arrays], axis=axis)
+
+
+def vstack(arrays: Sequence[Any]) -> Any:
+    """Join arrays below each other; vectors are rows."""
+    return concatenate([atleast_2d(array) for array in arrays], axis=0)
+
+
+def hstack(arrays: Sequence[Any]) -> Any:
+    """Join arrays side by side; vectors end to end."""
+    arrays = [atleast_1d(array) for array in arrays]
+    return concatenate(arrays, axis=0 if np.ndim(arrays[0]) == 1 else 1)
+
+
+def column_stack(arrays: Sequence[Any]) -> Any:
+    """Join arrays side by side; vectors are columns."""
+    columns = [a if np.ndim(a) > 1 else transpose(atleast_2d(a)) for a in arrays]
+    return concatenate(columns, axis=1)

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..primitive import primitive
-from .arithmetic import multiply
-from .shape import reshape, swapaxes, transpose
 
-__all__ = ["dot", "linear", "matmul"]
+__all__ = ["linear", "matmul"]
 
 
 def _matmul_left(g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -53,23 +51,6 @@ def matmul(x: Any, y: Any, /) -> Any:
             f"shapes {np.shape(x)} and {np.shape(y)} do not fit: the last axis of the first has "
             "to be as long as the last but one of the second, and no operand may be a number"
         ) from None
-
-
-def dot(x: Any, y: Any) -> Any:
-    """Sum of products over the last axis of `x` and the last but one of `y`, as `numpy.dot` has it.
-
-    For vectors and matrices it is `matmul`, for numbers `multiply`.
-    """
-    if np.ndim(x) == 0 or np.ndim(y) == 0:
-        return multiply(x, y)
-    if np.ndim(x) <= 2 and np.ndim(y) <= 2:
-        return matmul(x, y)
-    rows = reshape(x, (-1, x.shape[-1]))
-    if np.ndim(y) == 1:
-        return reshape(matmul(rows, y), x.shape[:-1])
-    columns = reshape(swapaxes(y, -2, -1), (-1, y.shape[-2]))
-    product = matmul(rows, transpose(columns))
-    return reshape(product, (*x.shape[:-1], *y.shape[:-2], y.shape[-1]))
 
 
 def _rows(x: Any) -> Any:

@@ -1,5 +1,322 @@
-"""What layers of networks compute besides the affine map: normalisation, dropout, embedding."""
+"""What layers of networks compute besides affine maps: normalisation, dropout, embedding.
+
+Everything is composed. Nothing here has a state: averages that a layer keeps from batch to batch,
+and whether it is being trained, are the caller's.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.typing import DTypeLike, NDArray
+
+from .arithmetic import add, divide, multiply, square, subtract
+from .choosing import where
+from .elementwise import astype, sqrt
+from .indexing import getitem
+from .reduction import mean as average
+from .shape import reshape
+
+__all__ = ["batch_norm", "dropout", "embedding", "layer_norm"]
+
+
+def _normalised(
+    x: Any, axes: tuple[int, ...], given: Any, weight: Any, bias: Any, eps: float
+) -> Any:
+    """Shift and scale, by the mean and variance along some axes, or by those that are given."""
+    if not eps > 0:
+        raise ValueError(f"eps is {eps}; expected a small positive number, against division by 0")
+    dtype = np.asarray(x).dtype
+    if dtype == np.float16:  # squares would overflow beyond 255
+        given = [None if values is None else astype(values, np.float32) for values in given]
+        wide = _normalised(astype(x, np.float32), axes, given, None, None, eps)
+        result = astype(wide, np.float16)
+    else:
+        mean, variance = given
+        if mean is None:
+            deviation = subtract(x, average(x, axis=axes, keepdims=True))
+            variance = average(square(deviation), axis=axes, keepdims=True)
+        else:
+            deviation = subtract(x, mean)
+        result = divide(deviation, sqrt(add(variance, eps)))
+    if weight is not None:
+        result = multiply(result, weight)
+    return result if bias is None else add(result, bias)
+
+
+def batch_norm(
+    x: Any,
+    weight: Any = None,
+    bias: Any = None,
+    *,
+    mean: Any = None,
+    variance: Any = None,
+    eps: float = 1e-5,
+) -> Any:
+    """Each channel shifted and scaled to mean 0 and variance 1 over a batch.
+
+    While a network is trained, mean and variance are those of the batch, and gradients flow
+    through them too; the variance is the average squared deviation, not the unbiased estimate.
+    When it is used, they are given. They are not kept here: a layer that averages them over many
+    batches does so itself.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, channels, ...)
+        A batch.
+    weight, bias : array_like, shape (channels,), optional
+        What the normalised channels are multiplied by, and what is added to them then.
+    mean, variance : array_like, shape (channels,), optional
+        Those to normalise by, instead of those of the batch; both or neither.
+    eps : float
+        Added to the variance, so that a constant channel is not divided by 0.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit; for a single value in each channel, which would come out as 0
+        whatever it is.
+
+    Notes
+    -----
+    Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing
+    Internal Covariate Shift", 2015.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, batch_norm
+    >>> batch_norm(Tensor([[1.0, 10.0], [3.0, 30.0]]), eps=1e-12)
+    Tensor([[-1., -1.],
+            [ 1.,  1.]])
+    """
+    shape = np.shape(x)
+    if len(shape) < 2:
+        raise ValueError(f"batch_norm: x of shape {shape}; expected (N, channels, ...)")
+    if (mean is None) != (variance is None):
+        raise ValueError("batch_norm: mean and variance are given together, or not at all")
+    channels = shape[1]
+    if mean is None and np.prod(shape, dtype=int) <= channels:
+        raise ValueError(
+            f"batch_norm: x of shape {shape} has not more than one value for each channel, which "
+            "has no variance; give a larger batch, or mean= and variance="
+        )
+    column = (channels, *(1,) * (len(shape) - 2))
+    fitted = {
+        name: _fitted("batch_norm", name, values, (channels,), column, shape)
+        for name, values in {
+            "weight": weight, "bias": bias, "mean": mean, "variance": variance
+        }.items()
+    }  # fmt: skip
+    axes = tuple(axis for axis in range(len(shape)) if axis != 1)
+    given = (fitted["mean"], fitted["variance"])
+    return _normalised(x, axes, given, fitted["weight"], fitted["bias"], eps)
+
+
+def _fitted(name: str, what: str, values: Any, expected: Any, shape: Any, of: Any) -> Any:
+    """Check the shape of what x is shifted or scaled by, and make it broadcast against x."""
+    if values is None:
+        return None
+    if np.shape(values) != expected:
+        raise ValueError(
+            f"{name}: {what} of shape {np.shape(values)} for x of shape {of}; expected {expected}"
+        )
+    return values if shape == expected else reshape(values, shape)
+
+
+def layer_norm(
+    x: Any,
+    weight: Any = None,
+    bias: Any = None,
+    *,
+    axis: int | tuple[int, ...] = -1,
+    eps: float = 1e-5,
+) -> Any:
+    """Each sample shifted and scaled to mean 0 and variance 1 along some axes, the last by default.
+
+    Parameters
+    ----------
+    x : array_like
+        The samples.
+    weight, bias : array_like, optional
+        What the normalised values are multiplied by, and what is added to them then; of the
+        shape that `x` has along `axis`.
+    axis : int or tuple of int
+        Along which axes.
+    eps : float
+        Added to the variance, so that a constant sample is not divided by 0.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit, and where there is nothing to average.
+
+    Notes
+    -----
+    Ba, Kiros and Hinton, "Layer Normalization", 2016.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, layer_norm
+    >>> layer_norm(Tensor([[1.0, 3.0], [10.0, 30.0]]), eps=1e-12)
+    Tensor([[-1.,  1.],
+            [-1.,  1.]])
+    """
+    shape = np.shape(x)
+    axes = tuple(sorted(normalize_axis_tuple(axis, len(shape))))
+    sizes = tuple(shape[i] for i in axes)
+    if 0 in sizes:
+        raise ValueError(f"layer_norm: x of shape {shape} has nothing to average along {axis}")
+    stretched = tuple(n if i in axes else 1 for i, n in enumerate(shape) if i >= min(axes))
+    weight = _fitted("layer_norm", "weight", weight, sizes, stretched, shape)
+    bias = _fitted("layer_norm", "bias", bias, sizes, stretched, shape)
+    return _normalised(x, axes, (None, None), weight, bias, eps)
+
+
+def dropout(
+    x: Any,
+    p: float = 0.5,
+    *,
+    generator: np.random.Generator | int | None = None,
+    training: bool = True,
+) -> Any:
+    """Elements set to 0 at random, and the others divided by the share that is kept.
+
+    The division keeps the expected value, so that a network that is used rather than trained
+    needs no correction: there, ``training=False`` gives `x` itself.
+
+    Parameters
+    ----------
+    x : array_like
+        The values.
+    p : float
+        The probability that an element is dropped, 0..1.
+    generator : numpy.random.Generator or int, optional
+        What draws. A number is the seed of a new generator, so every call drops the same places;
+        None draws differently in every run.
+    training : bool
+        Whether anything is dropped.
+
+    Raises
+    ------
+    ValueError
+        If `p` is no probability.
+
+    Notes
+    -----
+    Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", 2014.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, dropout
+    >>> dropout(Tensor([1.0, 2.0, 3.0, 4.0]), generator=3)
+    Tensor([0., 0., 6., 8.])
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p is {p}; expected a probability, 0..1")
+    if not isinstance(generator, np.random.Generator | int | np.integer | None):
+        raise TypeError(
+            f"dropout: generator is a {type(generator).__name__}; expected a numpy.random."
+            "Generator, such as np.random.default_rng(0), a number to start one from, or None"
+        )
+    if not training:
+        return x
+    kept = np.random.default_rng(generator).random(np.shape(x), dtype=np.float32) >= p
+    return multiply(where(kept, x, 0.0), 1 / (1 - p) if p < 1 else 0.0)
+
+
+def embedding(indices: Any, weight: Any) -> Any:
+    """Rows of a table, by their numbers; a row that is taken several times gets all gradients.
+
+    Parameters
+    ----------
+    indices : array_like of int
+        The numbers of rows, in an array of any shape.
+    weight : array_like, shape (rows, features)
+        The table.
+
+    Returns
+    -------
+    Tensor or numpy.ndarray, shape (*indices.shape, features)
+
+    Raises
+    ------
+    TypeError
+        For numbers that are not integers.
+    ValueError
+        For numbers that are negative or too large; the first of them is named.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, embedding
+    >>> table = Tensor([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
+    >>> embedding([2, 0, 2], table)
+    Tensor([[4., 5.],
+            [0., 1.],
+            [4., 5.]])
+    """
+    if np.ndim(weight) != 2:
+        raise ValueError(
+            f"embedding: weight of shape {np.shape(weight)}; expected (rows, features)"
+        )
+    places = _whole_numbers("embedding", "index", indices, np.shape(weight)[0])
+    return getitem(weight, places)
+
+
+def _whole_numbers(name: str, what: str, numbers: Any, count: int | None) -> NDArray[Any]:
+    """Check that numbers are whole and within 0..count-1, and name the first that is not."""
+    array = np.asarray(numbers)
+    if array.dtype.kind not in "iu":
+        raise TypeError(
+            f"{name}: {what} of dtype {array.dtype}; expected integers, use .astype(int)"
+        )
+    wrong = array < 0
+    if count is not None:
+        wrong |= array >= count
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        end = "" if count is None else count - 1
+        raise ValueError(f"{name}: {what} {array[place]} at {place}; expected 0..{end}")
+    return array
+
+
+def one_hot(
+    labels: Any, num_classes: int | None = None, dtype: DTypeLike = np.float32
+) -> NDArray[Any]:
+    """Rows of zeros with a one at the label: a plain array, for it has no derivative.
+
+    Parameters
+    ----------
+    labels : array_like of int
+        Numbers of classes, in an array of any shape.
+    num_classes : int, optional
+        How many classes there are; by default one more than the largest label.
+    dtype : dtype
+        Of the result. float32 is exact here, and leaves a network of float32 in float32; beside
+        float64 it becomes float64.
+
+    Returns
+    -------
+    numpy.ndarray, shape (*labels.shape, num_classes)
+
+    Raises
+    ------
+    TypeError
+        For labels that are not integers.
+    ValueError
+        For labels out of range; the first of them is named.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import one_hot
+    >>> one_hot([2, 0], 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
+    """
+    classes = _whole_numbers("one_hot", "label", labels, num_classes)
+    if num_classes is None:
+        if not classes.size:
+            raise ValueError("one_hot: no labels do not tell how many classes there are")
+        num_classes = int(classes.max()) + 1
+    return np.equal(classes[..., None], np.arange(num_classes)).astype(dtype)

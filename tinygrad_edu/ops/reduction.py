@@ -1,4 +1,4 @@
-"""Operations that turn many elements into few: sums, averages, extremes.
+"""Operations that turn many elements into few: sums, products, averages, extremes.
 
 Each takes `axis` (None for all axes, a number, or several) and `keepdims` as NumPy does.
 """
@@ -11,9 +11,29 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..primitive import primitive
-from .arithmetic import multiply, square, subtract
+from .arithmetic import divide, multiply, square, subtract
+from .choosing import where
+from .elementwise import astype
+from .shape import broadcast_to, reshape, transpose
+from .sorting import sort
 
-__all__ = ["logsumexp", "max", "mean", "min", "sum", "var"]
+__all__ = [
+    "amax",
+    "amin",
+    "average",
+    "logsumexp",
+    "max",
+    "mean",
+    "median",
+    "min",
+    "nanmean",
+    "nansum",
+    "prod",
+    "ptp",
+    "std",
+    "sum",
+    "var",
+]
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 
@@ -28,10 +48,40 @@ def _count(x: Any, axis: Axis) -> int:
     return int(np.prod([shape[i] for i in _axes(len(shape), axis)], dtype=int))
 
 
+def _stretched_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """Give the shape that a result has with ``keepdims=True``."""
+    axes = _axes(len(shape), axis)
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
 def _stretch(reduced: Any, x: Any, axis: Axis) -> Any:
     """Give a reduced array its axes back, with size 1, so that it broadcasts against x."""
-    axes = _axes(x.ndim, axis)
-    return reduced.reshape(tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
+    return reduced.reshape(_stretched_shape(x.shape, axis))
+
+
+def _order(ndim: int, axis: Axis) -> tuple[int, ...]:
+    """Order axes so that those to be reduced come last."""
+    axes = _axes(ndim, axis)
+    return (*(i for i in range(ndim) if i not in axes), *axes)
+
+
+def _as_rows(x: Any, axis: Axis) -> Any:
+    """Put the axes to be reduced last, and make one of them."""
+    kept = x.ndim - len(_axes(x.ndim, axis))
+    moved = np.transpose(x, _order(x.ndim, axis))
+    return np.reshape(moved, (*moved.shape[:kept], _count(x, axis)))
+
+
+def _from_rows(rows: Any, x: Any, axis: Axis) -> Any:
+    """Undo `_as_rows`."""
+    order = _order(x.ndim, axis)
+    moved = np.reshape(rows, tuple(x.shape[i] for i in order))
+    return np.transpose(moved, np.argsort(order).tolist())
+
+
+def _is_half(x: Any) -> bool:
+    """Whether sums had better be taken in float32, as NumPy does: float16 ends at 65504."""
+    return np.asarray(x).dtype == np.float16
 
 
 @primitive(
@@ -69,7 +119,46 @@ def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return average if wide is None else average.astype(np.float16)
 
 
-def var(x: Any, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> Any:
+def _product_of_others(x: Any) -> Any:
+    """Multiply, for each element, all the others along the last axis, without a division."""
+    one = np.ones_like(x[..., :1])
+    before = np.concatenate([one, np.cumprod(x[..., :-1], axis=-1)], axis=-1)
+    after = np.concatenate([one, np.cumprod(np.flip(x[..., 1:], -1), axis=-1)], axis=-1)
+    return before * np.flip(after, -1)
+
+
+def _prod_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    others = _product_of_others(_as_rows(x, axis))
+    return _stretch(g, x, axis) * _from_rows(others, x, axis)
+
+
+@primitive(
+    _prod_rule,
+    symbol="Π",
+    formula="prod(x, axis=axis)",
+    derivatives=("g * out / x",),
+)
+def prod(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """Product of all elements, or along the axes given.
+
+    The derivative is the product of all other elements, computed without a division, so that it
+    is exact where elements are 0.
+    """
+    return np.prod(x, axis=axis, keepdims=keepdims)
+
+
+def _spread(name: str, x: Any, axis: Axis, ddof: float) -> tuple[Any, float]:
+    """Give the deviations from the average, and what their squares' sum is divided by."""
+    count = _count(x, axis)
+    if count - ddof <= 0:
+        raise ValueError(
+            f"{name} over {count} elements with ddof={ddof} would divide by {count - ddof}; "
+            "it needs more elements than ddof"
+        )
+    return subtract(x, mean(x, axis=axis, keepdims=True)), count - ddof
+
+
+def var(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     """Variance over all elements, or along the axes given.
 
     Parameters
@@ -78,7 +167,7 @@ def var(x: Any, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> 
         The values.
     axis : int or tuple of int, optional
         Along which axes.
-    ddof : int
+    ddof : number
         What is taken from the number of elements in the denominator; 1 for the unbiased estimate.
     keepdims : bool
         Whether the axes stay, with size 1.
@@ -88,19 +177,58 @@ def var(x: Any, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> 
     ValueError
         If `ddof` leaves nothing to divide by.
     """
-    count = _count(x, axis)
-    if count - ddof <= 0:
-        raise ValueError(
-            f"var over {count} elements with ddof={ddof} would divide by {count - ddof}; "
-            "it needs more elements than ddof"
-        )
-    deviation = subtract(x, mean(x, axis=axis, keepdims=True))
-    average = mean(square(deviation), axis=axis, keepdims=keepdims)
-    return average if ddof == 0 else multiply(average, count / (count - ddof))
+    if _is_half(x):
+        wide = var(astype(x, np.float32), axis, ddof=ddof, keepdims=keepdims)
+        return astype(wide, np.float16)
+    deviation, denominator = _spread("var", x, axis, ddof)
+    return divide(sum(square(deviation), axis=axis, keepdims=keepdims), denominator)
+
+
+def _euclidean_norm_rule(
+    g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False
+) -> Any:
+    length = _stretch(out, x, axis)
+    # x / out is a unit vector; where out is 0, so is x, and 0 is the smallest subgradient.
+    return _stretch(g, x, axis) * (x / np.where(np.equal(length, 0), 1, length))
+
+
+@primitive(
+    _euclidean_norm_rule,
+    symbol="‖·‖",
+    formula="sqrt(sum(x**2, axis=axis))",
+    derivatives=("g * x / out",),
+)
+def _euclidean_norm(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    # No conjugate, so that the complex step can pass.
+    wide = np.float32 if np.result_type(x) == np.float16 else None
+    length = np.sqrt(np.sum(np.square(x, dtype=wide), axis=axis, keepdims=keepdims))
+    return length if wide is None else length.astype(np.float16)
+
+
+def std(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+    """Standard deviation over all elements, or along the axes given.
+
+    Where all elements are equal its derivative is taken to be 0.
+
+    Parameters
+    ----------
+    x, axis, ddof, keepdims
+        As for `var`.
+
+    Raises
+    ------
+    ValueError
+        If `ddof` leaves nothing to divide by.
+    """
+    if _is_half(x):
+        wide = std(astype(x, np.float32), axis, ddof=ddof, keepdims=keepdims)
+        return astype(wide, np.float16)
+    deviation, denominator = _spread("std", x, axis, ddof)
+    return divide(_euclidean_norm(deviation, axis=axis, keepdims=keepdims), denominator**0.5)
 
 
 def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    chosen = np.equal(x, _stretch(out, x, axis))
+    chosen = np.equal(x, _stretch(out, x, axis)) | np.isnan(x)  # nan is larger than all, and less
     # Counted as integers: a float16 count would overflow at 65504 ties.
     ties = np.maximum(np.sum(chosen, axis=_axes(x.ndim, axis), keepdims=True), 1)
     shares = (chosen / ties).astype(np.finfo(x.dtype).dtype)
@@ -138,7 +266,7 @@ def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
 
 @primitive(
     lambda g, out, x, axis=None, keepdims=False: (
-        _stretch(g, x, axis) * np.exp(x - _stretch(out, x, axis))
+        _stretch(g, x, axis) * np.exp(x - _stretch(np.where(np.isfinite(out), out, 0), x, axis))
     ),
     formula="log(sum(exp(x), axis=axis))",
     derivatives=("g * exp(x - out)",),
@@ -150,3 +278,81 @@ def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     largest = np.where(np.isfinite(largest), largest, 0)
     total = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
     return total if keepdims else np.squeeze(total, axis=_axes(np.ndim(x), axis))
+
+
+amax, amin = max, min
+
+
+def ptp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """Largest element minus the smallest."""
+    return subtract(max(x, axis=axis, keepdims=keepdims), min(x, axis=axis, keepdims=keepdims))
+
+
+def nansum(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """Sum of the elements that are not nan; the others get the gradient 0."""
+    return sum(where(np.isnan(x), 0, x), axis=axis, keepdims=keepdims)
+
+
+def nanmean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """Average of the elements that are not nan; the others get the gradient 0."""
+    if _is_half(x):
+        return astype(nanmean(astype(x, np.float32), axis, keepdims=keepdims), np.float16)
+    total = nansum(x, axis=axis, keepdims=keepdims)
+    count = np.sum(~np.isnan(np.asarray(x)), axis=axis, keepdims=keepdims)
+    return divide(total, count.astype(np.asarray(total).real.dtype))
+
+
+def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """Middle element in order of size, or the average of the two in the middle.
+
+    The gradient goes to those elements alone; among equal ones, to those that come first in
+    memory order. Where there is a nan, the result is nan, as in NumPy.
+    """
+    x = x if hasattr(x, "ndim") else np.asarray(x)
+    count = _count(x, axis)
+    rows = sort(_as_rows(x, axis), axis=-1)
+    result = mean(rows[..., (count - 1) // 2 : count // 2 + 1], axis=-1)
+    if np.isnan(rows[..., -1:]).any():  # they are sorted last
+        result = where(np.isnan(rows[..., -1]), np.nan, result)
+    return reshape(result, _stretched_shape(x.shape, axis)) if keepdims else result
+
+
+def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = False) -> Any:
+    """Average, weighted if weights are given; gradients flow to the weights as well.
+
+    Parameters
+    ----------
+    x : array_like
+        The values.
+    axis : int or tuple of int, optional
+        Along which axes.
+    weights : array_like, optional
+        Of the shape of `x`, or of the shape that `x` has along `axis`.
+    keepdims : bool
+        Whether the axes stay, with size 1.
+
+    Raises
+    ------
+    ValueError
+        If the weights have another shape.
+    ZeroDivisionError
+        If weights add up to 0.
+    """
+    if weights is None:
+        return mean(x, axis=axis, keepdims=keepdims)
+    shape, given = np.shape(x), np.shape(weights)
+    if given != shape:
+        axes = _axes(len(shape), axis)
+        if axis is None or given != tuple(shape[i] for i in axes):
+            raise ValueError(
+                f"average: weights of shape {given} fit neither x of shape {shape} nor its axes "
+                f"{axis}; give one weight for each element, or for each place along the axes"
+            )
+        order = np.argsort(axes).tolist()
+        kept = tuple(n if i in axes else 1 for i, n in enumerate(shape))
+        weights = reshape(transpose(weights, order), kept)
+    weights = broadcast_to(weights, shape)
+    total = sum(weights, axis=axis, keepdims=keepdims)
+    if np.any(np.equal(total, 0)):
+        raise ZeroDivisionError("average: weights add up to 0; give some that do not")
+    return divide(sum(multiply(x, weights), axis=axis, keepdims=keepdims), total)

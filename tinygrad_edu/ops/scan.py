@@ -1,5 +1,107 @@
-"""What walks along an axis and keeps what it has at each place: running sums and products."""
+"""What walks along an axis and keeps what it has at each place: running sums and products.
+
+With `axis=None` they walk over the flattened array, as NumPy's do.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from ..primitive import primitive
+from .arithmetic import multiply, subtract
+from .elementwise import copy
+from .joining import concatenate
+from .shape import broadcast_to
+
+__all__ = ["cumprod", "cumsum", "diff"]
+
+
+def _cumsum_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
+    axis = 0 if axis is None else axis
+    # An element counts in its own sum and in all that follow.
+    return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis).reshape(x.shape)
+
+
+@primitive(
+    _cumsum_rule,
+    symbol="Σ",
+    formula="cumsum(x, axis=axis)",
+    derivatives=("flip(cumsum(flip(g))).reshape(x.shape)",),
+)
+def cumsum(x: Any, /, axis: int | None = None) -> Any:
+    """Running sums along an axis."""
+    return np.cumsum(x, axis=axis)
+
+
+def _ahead(x: Any, places: int) -> Any:
+    """What stands some places further along the last axis; zeros beyond the end."""
+    return np.concatenate([x[..., places:], np.zeros_like(x[..., :places])], axis=-1)
+
+
+def _cumprod_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
+    # Element k is a factor of out[i] for all i >= k, so its cotangent is
+    #     x[0] ... x[k-1] * S[k],  S[k] = sum over i >= k of g[i] * x[k+1] ... x[i],
+    # and S[k] = g[k] + x[k+1] * S[k+1]. Each round below doubles how far S looks ahead. Nothing
+    # is divided, so zeros do no harm.
+    factors = np.reshape(x, (-1,)) if axis is None else np.swapaxes(x, axis, -1)
+    total = g if axis is None else np.swapaxes(g, axis, -1)
+    before = np.concatenate([np.ones_like(factors[..., :1]), factors[..., :-1]], axis=-1)
+    before = np.cumprod(before, axis=-1)
+    factors = _ahead(factors, 1)
+    places = 1
+    while places < factors.shape[-1]:
+        total = total + factors * _ahead(total, places)
+        factors = factors * _ahead(factors, places)
+        places *= 2
+    product = before * total
+    return product.reshape(x.shape) if axis is None else np.swapaxes(product, axis, -1)
+
+
+@primitive(
+    _cumprod_rule,
+    symbol="Π",
+    formula="cumprod(x, axis=axis)",
+    derivatives=("flip(cumsum(flip(g * out))).reshape(x.shape) / x",),
+)
+def cumprod(x: Any, /, axis: int | None = None) -> Any:
+    """Running products along an axis; the derivative is exact where elements are 0."""
+    return np.cumprod(x, axis=axis)
+
+
+def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """Differences between neighbours along an axis, taken `n` times.
+
+    Parameters
+    ----------
+    x : array_like
+        At least one axis.
+    n : int
+        How many times; 0 gives `x`.
+    axis : int
+        Along which axis.
+    prepend, append : array_like, optional
+        Joined to `x` along the axis first; a number stands for a single place.
+    """
+    if n < 0:
+        raise ValueError(f"diff: n must be at least 0, got {n}")
+    shape = np.shape(x)
+    if not shape:
+        raise ValueError("diff: a number has no neighbours; x needs at least one axis")
+    axis = normalize_axis_index(axis, len(shape))
+    single = (*shape[:axis], 1, *shape[axis + 1 :])
+    ends = [
+        broadcast_to(multiply(end, np.ones(1, np.asarray(x).real.dtype)), single)
+        if end is not None and np.ndim(end) == 0
+        else end
+        for end in (prepend, append)
+    ]
+    parts = [part for part in (ends[0], x, ends[1]) if part is not None]
+    x = concatenate(parts, axis=axis) if len(parts) > 1 else x
+    x = copy(x) if n == 0 else x
+    before = (slice(None),) * axis
+    for _ in range(n):
+        x = subtract(x[(*before, slice(1, None))], x[(*before, slice(None, -1))])
+    return x

@@ -6,21 +6,27 @@ up on the way back. The engine undoes broadcasting everywhere with that pair.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..primitive import primitive
 
 __all__ = [
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
     "broadcast_to",
-    "concatenate",
     "expand_dims",
+    "flatten",
+    "matrix_transpose",
+    "moveaxis",
+    "permute_dims",
+    "ravel",
     "reshape",
     "squeeze",
-    "stack",
     "sum_to",
     "swapaxes",
     "transpose",
@@ -64,12 +70,54 @@ def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Any:
     return np.transpose(x, axes)
 
 
+permute_dims = transpose
+
+
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """Two axes exchanged."""
     axes = list(range(np.ndim(x)))
     first, second = (normalize_axis_index(axis, len(axes)) for axis in (axis1, axis2))
     axes[first], axes[second] = axes[second], axes[first]
     return transpose(x, axes)
+
+
+def matrix_transpose(x: Any) -> Any:
+    """Last two axes exchanged."""
+    return swapaxes(x, -1, -2)
+
+
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    """Axes at other places; the others keep their order.
+
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    source, destination : int or sequence of int
+        Which axes, and where each of them goes; equally many.
+    """
+    ndim = np.ndim(x)
+    sources = normalize_axis_tuple(source, ndim, "source")
+    destinations = normalize_axis_tuple(destination, ndim, "destination")
+    if len(sources) != len(destinations):
+        raise ValueError(
+            f"moveaxis: {len(sources)} axes cannot go to {len(destinations)} places; "
+            "source and destination must have equally many"
+        )
+    order = [axis for axis in range(ndim) if axis not in sources]
+    for place, axis in sorted(zip(destinations, sources, strict=True)):
+        order.insert(place, axis)
+    return transpose(x, order)
+
+
+def ravel(x: Any, order: str = "C") -> Any:
+    """Elements in one row; with ``order="F"`` the first axis changes fastest."""
+    if order not in ("C", "F"):
+        raise ValueError(f"ravel: order must be 'C' or 'F', got {order!r}")
+    return reshape(x if order == "C" else transpose(x), (-1,))
+
+
+flatten = ravel
 
 
 def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Any:
@@ -144,41 +192,24 @@ def sum_to(x: Any, /, shape: tuple[int, ...]) -> Any:
     return np.add.reduce(x, axis=(*range(added), *axes)).reshape(shape)
 
 
-def _concatenate_rule(position: int, g: Any, out: Any, *arrays: Any, axis: int | None) -> Any:
-    if axis is None:
-        start = sum(array.size for array in arrays[:position])
-        return g[start : start + arrays[position].size].reshape(arrays[position].shape)
-    start = sum(array.shape[axis] for array in arrays[:position])
-    before = (slice(None),) * (axis % g.ndim)
-    return g[(*before, slice(start, start + arrays[position].shape[axis]))]
+def _at_least(shape: Callable[[tuple[int, ...]], tuple[int, ...]], arrays: Sequence[Any]) -> Any:
+    """Reshape one array, or each of several."""
+    results = tuple(reshape(x, shape(np.shape(x))) for x in arrays)
+    return results[0] if len(results) == 1 else results
 
 
-@primitive(
-    each=_concatenate_rule,
-    symbol="⧺",
-    formula="concatenate((x, y), axis=axis)",
-    derivatives=("g[:len(x)]", "g[len(x):]"),
-)
-def _concatenate(*arrays: Any, axis: int | None) -> Any:
-    return np.concatenate(arrays, axis=axis)
+def atleast_1d(*arrays: Any) -> Any:
+    """Arrays with at least one axis; a tuple for several."""
+    return _at_least(lambda shape: shape or (1,), arrays)
 
 
-def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
-    """Join arrays along an axis that they have.
-
-    Parameters
-    ----------
-    arrays : sequence of array_like
-        They agree in shape except along `axis`.
-    axis : int or None
-        Along which to join; None flattens them first.
-    """
-    return _concatenate(*arrays, axis=axis)
+def atleast_2d(*arrays: Any) -> Any:
+    """Arrays with at least two axes, new ones in front; a tuple for several."""
+    return _at_least(lambda shape: (1,) * (2 - len(shape)) + shape, arrays)
 
 
-def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
-    """Join arrays of one shape along a new axis."""
-    shapes = {np.shape(array) for array in arrays}
-    if len(shapes) > 1:
-        raise ValueError(f"stack needs arrays of one shape, but got {sorted(shapes)}")
-    return concatenate([expand_dims(array, axis) for array in arrays], axis=axis)
+def atleast_3d(*arrays: Any) -> Any:
+    """Arrays with at least three axes: ``(n,)`` becomes ``(1, n, 1)``; a tuple for several."""
+    return _at_least(
+        lambda shape: (1, *shape, 1) if len(shape) == 1 else shape + (1,) * (3 - len(shape)), arrays
+    )

@@ -1,5 +1,43 @@
-"""Sorting and partitioning; the gradient of an element goes where the element came from."""
+"""Sorting and partitioning: the gradient of an element goes back to where the element came from.
+
+Among equal elements the order is the one they had, so it is defined where each gradient goes.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import Any
+
+import numpy as np
+
+from .indexing import take_along_axis
+from .shape import reshape
+
+__all__ = ["partition", "sort"]
+
+
+def sort(x: Any, axis: int | None = -1) -> Any:
+    """Elements in ascending order along an axis, nan last; None flattens first.
+
+    The method of this name gives a sorted copy too, unlike that of arrays, which sorts in place.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, sort
+    >>> x = Tensor([3.0, 1.0, 2.0], requires_grad=True)
+    >>> sort(x)[0].backward()
+    >>> x.grad
+    array([0., 1., 0.])
+    """
+    if axis is None:
+        return sort(reshape(x, (-1,)))
+    return take_along_axis(x, np.argsort(x, axis=axis, stable=True), axis=axis)
+
+
+def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
+    """Elements arranged so that the one at place `kth` is where it would be if they were sorted.
+
+    Smaller ones come before it and larger ones behind, in no particular order.
+    """
+    if axis is None:
+        return partition(reshape(x, (-1,)), kth)
+    return take_along_axis(x, np.argpartition(x, kth, axis=axis), axis=axis)

@@ -1,0 +1,298 @@
+"""Writes ``docs/operations.md``, the page of all operations, from the operations themselves.
+
+Run it with ``make docs``. Everything on the page but its opening is read: signatures and prose
+from the functions, formulas and derivatives from the registry of primitives, where the tests
+hold them to what is computed.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tinygrad_edu import ops
+from tinygrad_edu.notation import Notation
+from tinygrad_edu.primitive import PRIMITIVES, Primitive
+
+PAGE = Path(__file__).with_suffix(".md")
+
+# The order in which the families are read; one that is missing here comes behind the others.
+ORDER = """
+    arithmetic choosing elementwise trigonometric activation reduction scan shape joining
+    rearranging indexing sorting triangles linear_algebra products linalg convolution
+    normalization loss
+"""
+
+OPENING = """\
+# Operations
+
+<!-- Written by `make docs` from the operations themselves: change those, not this page. -->
+
+{differentiable} differentiable operations under {names} names, built on {primitives} primitives;
+{plain} more functions have no derivative and give plain arrays. Each is `tinygrad_edu.f(x)`. Those
+that NumPy has under the same name are found by `np.f(tensor)` too, and these are methods as well:
+{methods}.
+
+## How to read it
+
+- Arrays come first and are given by position; what follows is metadata, by name or by position,
+  and by name alone behind a `*`.
+- A **primitive** has derivatives of its own: for each array that it takes, what flows back to it.
+  There, `g` is the gradient that arrives at the output, and `out` is the output. `max`, `sum` and
+  others are NumPy's or those of this page. The text is for whole arrays and the default metadata,
+  and a test evaluates it; axes, broadcasting and awkward points are left to the code.
+- An operation that is **composed** of others needs no derivative: it gets theirs. Its formula
+  stands here where it is a single expression, and elsewhere the operations that it calls.
+- Every derivative is computed with operations of this page, and so can be differentiated again,
+  to any order.
+
+## Conventions
+
+Where a function has a derivative, that is the gradient, and it is exact: `prod` and `cumprod` do
+not divide by elements that may be 0. Where it has none, the first of these that applies decides,
+unless the operation says otherwise:
+
+1. At a kink that points down, of all slopes of lines that touch the function from below, the one
+   of the smallest norm: 0 for `abs` and `relu` at 0, and for the norm of zeros; equal shares for
+   the elements that tie in `max` or `maximum`.
+2. At a kink that points up, the same from above: equal shares in `min` and `minimum`.
+3. At the edge of the domain, the limit: infinity for `sqrt` and `log` at 0, with NumPy's warning.
+4. Outside the domain, nan.
+
+The exception is `clip`, which gives 1 at both of its ends: what lies within the limits keeps its
+gradient. Where a function jumps, as `sign` does, the gradient is 0 on either side and at the jump.
+
+A gradient has the dtype and the shape of its tensor. Python numbers are weak, as in NumPy, so
+`float32` stays `float32`; integers and booleans have no gradient. Names of arguments are NumPy's.
+"""
+
+HIGHER = """
+## Higher orders
+
+`grad(..., create_graph=True)` gives gradients that can be differentiated again. On it are built:
+
+| function | what it gives |
+| --- | --- |
+"""
+
+FAMILY = """
+## {title}
+
+{intro} ([{path}](../{path}))
+
+| operation | formula | derivatives |
+| --- | --- | --- |
+"""
+
+PLAIN = """
+## Without a derivative
+
+These take tensors and give plain arrays, because their derivative does not exist or is zero
+wherever it does. Parameters and errors are NumPy's. ([{path}](../{path}))
+
+| function | what it gives |
+| --- | --- |
+"""
+
+
+def page() -> str:
+    """Give the text of the page."""
+    found = {module.name for module in pkgutil.iter_modules(ops.__path__)} - {"plain"}
+    order = [name for name in ORDER.split() if name in found]
+    order += sorted(found - set(order))
+    families = [importlib.import_module(f"{ops.__name__}.{name}") for name in order]
+    families = [family for family in families if family.__all__]
+    public = [getattr(family, name) for family in families for name in family.__all__]
+    text = OPENING.format(
+        differentiable=len(set(public)),
+        names=len(public),
+        primitives=sum(len(own_primitives(family)) for family in families),
+        plain=len(ops.plain.__all__),
+        methods=", ".join(f"`{name}`" for name in sorted(Notation.__annotations__)),
+    )
+    text += "\nFamilies: " + ", ".join(f"[{title(f)}](#{anchor(f)})" for f in families) + ".\n"
+    if importlib.util.find_spec("tinygrad_edu.functional"):
+        functional = importlib.import_module("tinygrad_edu.functional")
+        text += HIGHER + "".join(simple_rows(functional))
+    for family in families:
+        intro = prose(first_sentence(family))
+        text += FAMILY.format(title=title(family), intro=intro, path=path(family))
+        text += "".join(rows(family)) + "".join(notes(family))
+    text += PLAIN.format(path=path(ops.plain))
+    return text + "".join(plain_rows())
+
+
+def title(family: ModuleType) -> str:
+    """Name a family as people read it; `linalg` keeps the name that it is called by."""
+    name = family.__name__.rpartition(".")[2]
+    return name if name == "linalg" else name.replace("_", " ").capitalize()
+
+
+def anchor(family: ModuleType) -> str:
+    """Name the heading of a family as GitHub links to it."""
+    return title(family).lower().replace(" ", "-")
+
+
+def path(module: ModuleType) -> str:
+    """Name the file of a module, from the root of the project."""
+    return module.__name__.replace(".", "/") + ".py"
+
+
+def own_primitives(family: ModuleType) -> dict[str, Primitive]:
+    """Give the primitives that a family declares, by name."""
+    return {
+        name.removeprefix("linalg."): primitive
+        for name, primitive in PRIMITIVES.items()
+        if primitive.forward.__module__ == family.__name__
+    }
+
+
+def rows(family: ModuleType) -> Iterator[str]:
+    """Write a row for each operation of a family, in the order of the file."""
+    primitives = own_primitives(family)
+    for function, (first, *others) in names(family).items():
+        primitive = primitives.pop(function.__name__.lstrip("_"), None)
+        also = "also " + ", ".join(map(code, others)) if others else ""
+        summary, *_ = paragraphs(function)
+        yield row(
+            lines(f"**{code(first + signature(function))}**", also, summary),
+            code(primitive.formula) if primitive else composition(function),
+            differentiated(primitive) if primitive else "composed",
+        )
+    for name, primitive in primitives.items():  # what others are composed of
+        heading = lines(code(name + signature(primitive.forward)), "A part of others.")
+        yield row(heading, code(primitive.formula), differentiated(primitive))
+
+
+def notes(family: ModuleType) -> Iterator[str]:
+    """Write what else is to be known of the operations of a family, below their table."""
+    lead = "\n"
+    for function, (name, *_) in names(family).items():
+        _, *more = paragraphs(function)
+        if more:
+            yield f"{lead}- {code(name)}: {' '.join(more)}\n"
+            lead = ""
+
+
+def names(family: ModuleType) -> dict[Callable[..., Any], list[str]]:
+    """Give the operations of a family as its file has them, each with its names, its own first."""
+    prefix = "linalg." if family is ops.linalg else ""
+    found: dict[Callable[..., Any], list[str]] = {}
+    for name in sorted(family.__all__, key=list(vars(family)).index):
+        function = getattr(family, name)
+        own = name == function.__name__.lstrip("_")
+        found.setdefault(function, []).insert(0 if own else 99, prefix + name)
+    return found
+
+
+def simple_rows(module: ModuleType) -> Iterator[str]:
+    """Write a row for each function of a module: its name and its first sentence."""
+    for name in sorted(module.__all__, key=list(vars(module)).index):
+        function = getattr(module, name)
+        yield row(f"**{code(name + signature(function))}**", prose(first_sentence(function)))
+
+
+def plain_rows() -> Iterator[str]:
+    """Write a row for each function that has no derivative."""
+    for name in sorted(ops.plain.__all__):
+        summary = first_sentence(getattr(ops.plain, name))
+        yield row(code(name), prose(summary.partition(": a plain array")[0].rstrip(".") + "."))
+
+
+def row(*cells: str) -> str:
+    """Write a row of a table; a bar inside a cell would end the cell, in code too."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def lines(*texts: str) -> str:
+    """Put texts below each other in one cell."""
+    return "<br>".join(filter(None, texts))
+
+
+def code(text: str) -> str:
+    """Mark text as code."""
+    return f"`{text}`" if text else ""
+
+
+def signature(function: Callable[..., Any]) -> str:
+    """Write the parameters of a function, without types and the mark of positional ones."""
+    parameters = inspect.signature(function).parameters.values()
+    bare = [p.replace(annotation=p.empty) for p in parameters]
+    named = [
+        p.replace(kind=p.POSITIONAL_OR_KEYWORD) if p.kind is p.POSITIONAL_ONLY else p for p in bare
+    ]
+    return str(inspect.Signature(named))
+
+
+def differentiated(primitive: Primitive) -> str:
+    """Write the derivatives of a primitive, each with the name of its array."""
+    parameters = inspect.signature(primitive.forward).parameters.values()
+    arrays = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY] or ["x", "y"]
+    if len(primitive.derivatives) == 1:
+        return code(primitive.derivatives[0])
+    return "<br>".join(
+        f"*{array}*: {code(text) or 'none'}"
+        for array, text in zip(arrays, primitive.derivatives, strict=True)
+    )
+
+
+def composition(function: Callable[..., Any]) -> str:
+    """Write the expression that a function consists of, or else the operations that it calls.
+
+    An expression with a helper's name in it says little to those who do not know the helper.
+    """
+    try:
+        (definition,) = ast.parse(inspect.getsource(function)).body
+    except (OSError, SyntaxError, TypeError, ValueError):  # not written down as a function
+        return ""
+    match getattr(definition, "body", None):
+        case [ast.Expr(), ast.Return(value=ast.expr() as value)]:
+            text = ast.unparse(value).replace(" ** ", "**")
+            if not re.search(r"\b_", text):
+                return code(text)
+    plain = inspect.unwrap(function)
+    own = {function.__name__, *plain.__code__.co_varnames}
+    known = {name: value for name, value in plain.__globals__.items() if name not in own}
+    operations = set(map(id, vars(ops).values()))
+    nodes = [node for node in ast.walk(definition) if isinstance(node, ast.Name)]
+    nodes.sort(key=lambda node: (node.lineno, node.col_offset))
+    used = dict.fromkeys(node.id for node in nodes if id(known.get(node.id)) in operations)
+    return "with " + ", ".join(map(code, used)) if used else ""
+
+
+def documentation(thing: Any) -> str:
+    return inspect.cleandoc(thing.__doc__ or "")
+
+
+def first_sentence(thing: Any) -> str:
+    """Give the first sentence of a docstring."""
+    return re.split(r"(?<=\.)\s", documentation(thing), maxsplit=1)[0]
+
+
+def paragraphs(thing: Any) -> list[str]:
+    """Give the paragraphs of a docstring up to its first section, such as its parameters."""
+    text = re.split(r"^[A-Z][\w ]*\n-+$", documentation(thing), maxsplit=1, flags=re.M)[0]
+    return [prose(paragraph) for paragraph in re.split(r"\n\s*\n", text.strip())]
+
+
+def prose(paragraph: str) -> str:
+    """Write a paragraph of a docstring as a line of Markdown."""
+    if paragraph.startswith("    "):  # code that is set off
+        return "<br>" + lines(*[code(line.strip()) for line in paragraph.splitlines()])
+    line = " ".join(paragraph.split()).replace("``", "`").replace("::", ":")
+    parts = line.split("`")  # every other one is code
+    parts[::2] = [re.sub(r"([\\_<\[\]])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"wrote {PAGE.name}")

@@ -1,0 +1,267 @@
+"""Checkpoints: a part of a computation that is computed again in the backward pass, not stored.
+
+What a checkpoint keeps is its inputs; what lies between them and its output exists only while it
+is computed. It is recorded as one call of an operation whose rule runs the function again. It is
+not in the registry of operations, for it has no derivative of its own: it has that of its function.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .autodiff import apply_chain_rule, by_time, modified
+from .errors import GradientError
+from .hooks import hooked, run_hooks
+from .ops.shape import reshape
+from .primitive import OFF, Node, Primitive, Rule, get_scope, reset_scope, set_scope, tick
+from .tensor import Tensor, _computed
+
+__all__ = ["checkpoint"]
+
+
+def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
+    """What a function gives, with a graph that stores its inputs alone; gradients are the same.
+
+    The backward pass calls `f` once more and differentiates that: memory for the price of a
+    second forward pass. Cut a deep network into pieces, and checkpoint each.
+
+    Gradients flow to the inputs, and to all else that `f` computes with, such as the weights of a
+    layer. `f` must give the same values when it is called again: draw random numbers outside, or
+    from a generator that `f` itself makes from a seed. What `f` changes outside of itself, such
+    as running averages, is changed twice.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(*inputs) -> Tensor``.
+    *inputs
+        Tensors, and anything else, such as labels or numbers. Arrays are copied.
+
+    Returns
+    -------
+    Tensor
+        ``f(*inputs)``. Under `no_grad` it is a plain call.
+
+    Raises
+    ------
+    TypeError
+        If `f` does not give one Tensor.
+    GradientError
+        In the backward pass, if `f` gives other values there, or if a tensor that it used was
+        modified since.
+
+    Notes
+    -----
+    Due to Griewank, "Achieving logarithmic growth of temporal and spatial complexity in reverse
+    automatic differentiation", 1992, and known from Chen and others, "Training deep nets with
+    sublinear memory cost", 2016.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, checkpoint, tanh
+    >>> x, w = Tensor(0.5, requires_grad=True), Tensor(2.0, requires_grad=True)
+    >>> y = checkpoint(lambda x: tanh(w * x) ** 2, x)
+    >>> y.backward()
+    >>> x.grad / w.grad  # the same slope times w, and times x
+    np.float64(4.0)
+    """
+    recorded = get_scope() is not OFF
+    arguments = [value.copy() if isinstance(value, np.ndarray) else value for value in inputs]
+    places = [place for place, value in enumerate(inputs) if isinstance(value, Tensor)]
+    given = [inputs[place] for place in places]
+    stand_ins = [_leaf_like(tensor) for tensor in given] if recorded else given
+    recomputation = Recomputation(f, arguments, places)
+    out = recomputation(*stand_ins)
+    if not isinstance(out, Tensor):
+        raise TypeError(
+            f"checkpoint needs an f that gives one Tensor, but it gave a {type(out).__name__}; "
+            "stack several results, or give each a checkpoint of its own"
+        )
+    if not recorded or not out.requires_grad:
+        return out
+    data, name = out._data, out.name
+    if isinstance(data.base, np.ndarray) and data.base.nbytes > data.nbytes:
+        data = data.copy()  # a part of something larger, which would be kept as well
+    used = [weakref.ref(t) for t in _graph_since(recomputation.start, out, stand_ins)[1]]
+    del out  # here the graph is dropped, and with it the leaves that f has made for itself
+    others = [tensor for reference in used if (tensor := reference()) is not None]
+    recomputation.tensors = (*given, *others)
+    recomputation.sequence = tick()
+    node = Node(
+        _CHECKPOINT,
+        recomputation.tensors,
+        tuple(tensor._data for tensor in recomputation.tensors),
+        {"f": recomputation},
+        None,
+        recomputation.sequence,
+        recomputation.scope,
+    )
+    result = _computed(data, node)
+    result.name = name
+    return result
+
+
+class Recomputation:
+    """What a checkpoint knows of its function: all that it takes to call it again.
+
+    Attributes
+    ----------
+    f : callable
+    arguments : list
+        What `f` was called with.
+    places : list of int
+        Where the tensors among them stand.
+    scope : ModuleCall or None
+        The call of a module that the checkpoint was made in.
+    start, sequence : int
+        When `f` was called, and when the checkpoint was recorded.
+    tensors : tuple of Tensor
+        The inputs of the recorded call: the tensors given, and those that `f` used besides.
+    """
+
+    def __init__(
+        self, f: Callable[..., Tensor], arguments: Sequence[Any], places: Sequence[int]
+    ) -> None:
+        self.f = f
+        self.arguments = [None if isinstance(a, Tensor) else a for a in arguments]
+        self.places = places
+        self.scope = get_scope()
+        self.start = self.sequence = tick()
+        self.tensors: tuple[Tensor, ...] = ()
+
+    def __call__(self, *tensors: Any) -> Any:
+        """Call the function, with other tensors in the place of those given."""
+        arguments = list(self.arguments)
+        for place, tensor in zip(self.places, tensors):  # noqa: B905 (those besides may follow)
+            arguments[place] = tensor
+        return self.f(*arguments)
+
+    def pull_back(self, g: Any, out: Any) -> list[Any]:
+        """Compute the output again, and carry its cotangent back to all inputs.
+
+        To be differentiated again, the function is computed from the inputs themselves, so that
+        the cotangents depend on those; else from leaves of the same values.
+        """
+        for tensor in self.tensors:
+            if tensor._written > self.sequence:
+                raise modified(tensor, "checkpoint")
+        create_graph = isinstance(g, Tensor)
+        given, others = self.tensors[: len(self.places)], self.tensors[len(self.places) :]
+        token = set_scope(self.scope)
+        try:
+            stand_ins = [_twin(t) if create_graph else _leaf_like(t) for t in given]
+            again = self(*stand_ins)
+        finally:
+            reset_scope(token)
+        order, ends = _graph_since(self.start, again, stand_ins)
+        # What f has made for itself this time may differ; what was there before may not.
+        strangers = {t for t in ends if t.requires_grad and t._written <= self.sequence}
+        if not strangers.issubset(others) or not np.array_equal(
+            np.asarray(again), np.asarray(out), equal_nan=True
+        ):
+            raise GradientError(
+                "f gave other values when its checkpoint computed it again; fix its random "
+                "numbers, and whatever else it depends on"
+            )
+        targets = [*stand_ins, *others]
+        found = apply_chain_rule(order, again, g, set(targets), create_graph=create_graph)
+        for tensor in stand_ins:  # of the others, the hooks run when all contributions are there
+            if tensor in found and id(tensor) in hooked:
+                found[tensor] = run_hooks(tensor, found[tensor])
+        return [found.get(t, np.zeros(t.shape, t.dtype)) for t in targets]
+
+
+class _Checkpoint(Primitive):
+    """An operation whose rules, when they run one after the other, share one recomputation."""
+
+    __slots__ = ()
+
+    def rules_for(self, count: int) -> Sequence[Rule]:
+        """Give the rules of one visit to a node; what they share is released with them."""
+        shared: dict[str, Any] = {}
+        rule = functools.partial(_rule, shared=shared)
+        return [functools.partial(rule, position) for position in range(count)]
+
+
+def _rule(
+    position: int,
+    g: Any,
+    out: Any,
+    *values: Any,
+    f: Recomputation,
+    shared: dict[str, Any] | None = None,
+) -> Any:
+    shared = {} if shared is None else shared
+    if shared.get("g") is not g:
+        shared.update(g=g, cotangents=f.pull_back(g, out))
+    return shared["cotangents"][position]
+
+
+def _forward(*arrays: Any, f: Callable[..., Any]) -> Any:
+    return f(*arrays)
+
+
+_CHECKPOINT = _Checkpoint(
+    "checkpoint",
+    _forward,
+    rules=(),
+    each=_rule,
+    broadcasts=False,
+    residual=False,
+    analytic=False,  # nobody knows what f consists of
+    symbol="",
+    formula="f(x)",
+    derivatives=("vjp(f, x, g)[1]",),
+)
+
+
+def _graph_since(
+    start: int, output: Tensor, stops: Sequence[Tensor]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Walk the part of a graph that was computed after a moment.
+
+    Returns
+    -------
+    tuple
+        The tensors computed since, newest first, and those that they rest on: leaves, and what
+        was computed before. The stops are neither walked through nor given.
+    """
+    found = set(stops)
+    waiting = [] if output in found else [output]
+    found.add(output)
+    order: list[Tensor] = []
+    ends: list[Tensor] = []
+    for tensor in waiting:  # grows while it is walked
+        if tensor.node is None or tensor._written < start:
+            ends.append(tensor)
+            continue
+        order.append(tensor)
+        for value in tensor.node.inputs:
+            if isinstance(value, Tensor) and value not in found:
+                found.add(value)
+                waiting.append(value)
+    order.sort(key=by_time, reverse=True)
+    return order, ends
+
+
+def _leaf_like(tensor: Tensor) -> Tensor:
+    """Make a leaf of the same values; what requires no gradient stands for itself."""
+    if not tensor.requires_grad:
+        return tensor
+    leaf = tensor.detach()
+    leaf._requires_grad = True
+    return leaf
+
+
+def _twin(tensor: Tensor) -> Tensor:
+    """Make a tensor of the same values that is computed from the given one."""
+    if not tensor.requires_grad:
+        return tensor
+    twin: Tensor = reshape(tensor, tensor.shape)
+    twin.name = tensor.name
+    return twin

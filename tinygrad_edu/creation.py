@@ -1,0 +1,238 @@
+"""Tensors from nothing: filled, counted, or drawn at random.
+
+The names and arguments are NumPy's; `requires_grad` and `name` are those of `Tensor`. NumPy's own
+``np.zeros_like(tensor)`` and its like give plain arrays, also for a Tensor: rules of operations
+need such constants.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from .tensor import Operand, Tensor
+
+__all__ = [
+    "arange",
+    "eye",
+    "full",
+    "full_like",
+    "linspace",
+    "ones",
+    "ones_like",
+    "rand",
+    "randn",
+    "zeros",
+    "zeros_like",
+]
+
+Shape: TypeAlias = int | tuple[int, ...]
+Seed: TypeAlias = np.random.Generator | int | None
+
+
+def zeros(
+    shape: Shape, dtype: DTypeLike = float, *, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
+    """Tensor of zeros.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import zeros
+    >>> zeros((2, 3))
+    Tensor([[0., 0., 0.],
+            [0., 0., 0.]])
+    """
+    return full(shape, 0, dtype, requires_grad=requires_grad, name=name)
+
+
+def ones(
+    shape: Shape, dtype: DTypeLike = float, *, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
+    """Tensor of ones."""
+    return full(shape, 1, dtype, requires_grad=requires_grad, name=name)
+
+
+def full(
+    shape: Shape,
+    fill_value: ArrayLike,
+    dtype: DTypeLike | None = None,
+    *,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Tensor that holds one value everywhere, or an array broadcast to a shape.
+
+    Without a dtype it has that of the value: 1 makes integers, 1.0 floating numbers.
+
+    Raises
+    ------
+    TypeError
+        If the value is a Tensor, whose graph would be lost.
+    """
+    if isinstance(fill_value, Tensor):
+        raise TypeError("no gradient flows to fill_value; use broadcast_to(value, shape)")
+    return _tensor(np.full(shape, fill_value, dtype), requires_grad, name)
+
+
+def arange(
+    start: Any,
+    stop: Any = None,
+    step: Any = 1,
+    dtype: DTypeLike | None = None,
+    *,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Numbers from `start` up to, but without, `stop`; with one number, from 0 up to that.
+
+    Whole numbers make integers, which cannot require gradients: write ``arange(3.0)``.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import arange
+    >>> arange(3.0)
+    Tensor([0., 1., 2.])
+    >>> arange(1, 2, 0.25)
+    Tensor([1.  , 1.25, 1.5 , 1.75])
+    """
+    if stop is None:
+        start, stop = 0, start
+    return _tensor(np.arange(start, stop, step, dtype=dtype), requires_grad, name)
+
+
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    *,
+    dtype: Any = None,
+    axis: int = 0,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Numbers at equal distances from `start` to `stop`, both included unless `endpoint` is false.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import linspace
+    >>> linspace(0, 1, 5)
+    Tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
+    numbers = np.linspace(start, stop, num, endpoint, dtype=dtype, axis=axis)
+    return _tensor(numbers, requires_grad, name)
+
+
+def eye(
+    N: int,
+    M: int | None = None,
+    k: int = 0,
+    dtype: DTypeLike = float,
+    *,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Matrix with ones on a diagonal, the main one by default, and zeros elsewhere."""
+    return _tensor(np.eye(N, M, k, dtype), requires_grad, name)
+
+
+def zeros_like(
+    x: Operand,
+    dtype: DTypeLike | None = None,
+    *,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Tensor of zeros with the shape and dtype of `x`."""
+    return full_like(x, 0, dtype, requires_grad=requires_grad, name=name)
+
+
+def ones_like(
+    x: Operand,
+    dtype: DTypeLike | None = None,
+    *,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Tensor of ones with the shape and dtype of `x`."""
+    return full_like(x, 1, dtype, requires_grad=requires_grad, name=name)
+
+
+def full_like(
+    x: Operand,
+    fill_value: ArrayLike,
+    dtype: DTypeLike | None = None,
+    *,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Tensor that holds one value everywhere, with the shape and dtype of `x`.
+
+    Raises
+    ------
+    TypeError
+        If the value is a Tensor, whose graph would be lost.
+    """
+    array = np.asarray(x)
+    kind = array.dtype if dtype is None else dtype
+    return full(array.shape, fill_value, kind, requires_grad=requires_grad, name=name)
+
+
+def randn(
+    *size: Any,
+    generator: Seed = None,
+    dtype: DTypeLike = np.float64,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Tensor of random numbers from the standard normal distribution.
+
+    Parameters
+    ----------
+    *size : int, or one tuple of int
+        The shape; without any, a single number.
+    generator : numpy.random.Generator or int, optional
+        Where the numbers come from, or the seed of a new generator; None for other numbers at
+        every call.
+    dtype : dtype
+        float64 or float32.
+    requires_grad : bool
+        As for `Tensor`.
+    name : str, optional
+        As for `Tensor`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import randn
+    >>> randn(2, 3, generator=0).shape
+    (2, 3)
+    """
+    numbers: Any = np.random.default_rng(generator).standard_normal
+    return _tensor(numbers(_shape(size), dtype), requires_grad, name)
+
+
+def rand(
+    *size: Any,
+    generator: Seed = None,
+    dtype: DTypeLike = np.float64,
+    requires_grad: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Tensor of random numbers, equally likely everywhere from 0 up to, but without, 1.
+
+    The parameters are those of `randn`.
+    """
+    numbers: Any = np.random.default_rng(generator).random
+    return _tensor(numbers(_shape(size), dtype), requires_grad, name)
+
+
+def _shape(size: tuple[Any, ...]) -> Any:
+    """Read ``(2, 3)`` and ``((2, 3),)`` as the same shape."""
+    return size[0] if len(size) == 1 else size
+
+
+def _tensor(array: Any, requires_grad: bool, name: str | None) -> Tensor:
+    """Make a leaf of an array that nobody else has."""
+    return Tensor(array, requires_grad, name=name, copy=False)

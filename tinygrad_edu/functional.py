@@ -1,0 +1,343 @@
+"""Derivatives of functions: Jacobians, Hessians, and products with them.
+
+They take a function and a point where `grad` takes tensors that were computed. Everything is
+composed of `grad`; no graph is walked here. All of them are pure: the inputs are made new leaves,
+so that no `.grad` and no graph of the caller's is touched.
+
+Inputs are one tensor or array, or a tuple of them for a function of several arguments; results
+have the same structure. A function may give one tensor or a tuple. What does not depend on an
+input has the derivative zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .autodiff import grad
+from .ops.joining import stack
+from .ops.shape import reshape
+from .primitive import enable_grad
+from .tensor import Array, Tensor
+
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "vjp"]
+
+Function: TypeAlias = Callable[..., Any]
+
+
+@enable_grad()
+def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
+    """All derivatives of all elements that a function gives.
+
+    It takes one backward pass for each element of the output. Where only a product with the
+    Jacobian is needed, `vjp` takes one pass, and `jvp` two.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(*inputs)`` gives a Tensor, or a tuple of Tensors.
+    inputs : Tensor or array_like, or a tuple of them
+        Where to differentiate; floating dtypes.
+    create_graph : bool
+        Whether the derivatives are tensors with a graph, so that they can be differentiated
+        again, with respect to the inputs too.
+
+    Returns
+    -------
+    numpy.ndarray, or Tensor with ``create_graph=True``
+        Of shape ``output.shape + input.shape``: ``J[i, j]`` is the derivative of element i of
+        the output with respect to element j of the input. For several inputs a tuple of them;
+        for several outputs a tuple with an entry for each output.
+
+    Raises
+    ------
+    TypeError
+        If an input is of integers, or `f` does not give Tensors.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import jacobian
+    >>> jacobian(lambda x: x * x, [1.0, 2.0])
+    array([[2., 0.],
+           [0., 4.]])
+    >>> jacobian(lambda x, y: (x * y).sum(), ([1.0, 2.0], 3.0))
+    (array([3., 3.]), array(3.))
+    """
+    leaves = _leaves(inputs, create_graph)
+    outputs = f(*leaves)
+    join = stack if create_graph else np.stack
+    found = []
+    for output in _tensors(outputs):
+        # One row for each element of the output, with the derivatives by each input.
+        rows = [_products([output], [unit], leaves, create_graph) for unit in _units(output)]
+        columns = zip(*rows, strict=True) if rows else [[]] * len(leaves)
+        blocks = [
+            join(column).reshape(output.shape + leaf.shape)
+            if len(column)
+            else _zeros(output.shape + leaf.shape, leaf, create_graph)
+            for column, leaf in zip(columns, leaves, strict=True)
+        ]
+        found.append(_like(inputs, blocks))
+    return _like(outputs, found)
+
+
+def hessian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
+    """All second derivatives of a function that gives one number.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(*inputs)`` gives a Tensor of one element.
+    inputs, create_graph
+        As for `jacobian`.
+
+    Returns
+    -------
+    numpy.ndarray, or Tensor with ``create_graph=True``
+        Of shape ``input.shape + input.shape``. For several inputs a tuple of tuples:
+        ``H[i][j]`` differentiates by input i, then by input j.
+
+    Raises
+    ------
+    TypeError
+        If an input is of integers, or `f` does not give a Tensor.
+    ValueError
+        If `f` gives several elements.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import hessian
+    >>> hessian(lambda x: (x**3).sum(), [1.0, 2.0])
+    array([[ 6.,  0.],
+           [ 0., 12.]])
+    """
+    return jacobian(
+        lambda *leaves: _like(inputs, _gradient(f, leaves)[1]), inputs, create_graph=create_graph
+    )
+
+
+@enable_grad()
+def vjp(f: Function, inputs: Any, cotangent: Any = None, *, create_graph: bool = False) -> Any:
+    """Vector times Jacobian: what a function gives, and a cotangent of that carried back.
+
+    Parameters
+    ----------
+    f, inputs, create_graph
+        As for `jacobian`.
+    cotangent : array_like, or a tuple of them
+        One for each output, of its shape; may be left out for an output of one element.
+
+    Returns
+    -------
+    tuple
+        ``(outputs, product)``: arrays, or Tensors with ``create_graph=True``. The product has
+        the structure of the inputs.
+
+    Raises
+    ------
+    TypeError
+        If an input is of integers, or `f` does not give Tensors.
+    ValueError
+        If a cotangent has another shape than its output.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import vjp
+    >>> vjp(lambda x: x * x, [1.0, 2.0], [1.0, 10.0])
+    (array([1., 4.]), array([ 2., 40.]))
+    """
+    leaves = _leaves(inputs, create_graph)
+    outputs = f(*leaves)
+    weights = _fitting(cotangent, outputs, "cotangent", "output")
+    product = _products(_tensors(outputs), weights, leaves, create_graph)
+    return _results(outputs, create_graph), _like(inputs, product)
+
+
+@enable_grad()
+def jvp(f: Function, inputs: Any, tangents: Any, *, create_graph: bool = False) -> Any:
+    """Jacobian times vector: what a function gives, and how that changes along a direction.
+
+    What `vjp` computes is linear in the cotangent, and its Jacobian with respect to the cotangent
+    is the transposed one of `f`: carrying the tangents back through it gives the product.
+
+    Parameters
+    ----------
+    f, inputs, create_graph
+        As for `jacobian`.
+    tangents : array_like, or a tuple of them
+        The direction: one for each input, of its shape.
+
+    Returns
+    -------
+    tuple
+        ``(outputs, product)``: arrays, or Tensors with ``create_graph=True``. The product has
+        the structure of the outputs.
+
+    Raises
+    ------
+    TypeError
+        If an input is of integers, or `f` does not give Tensors.
+    ValueError
+        If a tangent has another shape than its input.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import jvp
+    >>> jvp(lambda x: x * x, [1.0, 2.0], [1.0, 10.0])
+    (array([1., 4.]), array([ 2., 40.]))
+    """
+    leaves = _leaves(inputs, create_graph)
+    directions = _fitting(tangents, _like(inputs, leaves), "tangent", "input")
+    outputs = f(*leaves)
+    # Any cotangent will do. Zeros would turn an infinite derivative on the way into nan.
+    cotangents = [Tensor(np.ones(t.shape, t.dtype), t.requires_grad) for t in _tensors(outputs)]
+    pulled = _products(_tensors(outputs), cotangents, leaves, True)
+    product = _products(pulled, directions, cotangents, create_graph)
+    return _results(outputs, create_graph), _like(outputs, product)
+
+
+@enable_grad()
+def hvp(f: Function, inputs: Any, vector: Any, *, create_graph: bool = False) -> Any:
+    """Hessian times vector, without the Hessian: how the gradient changes along a direction.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(*inputs)`` gives a Tensor of one element.
+    inputs, create_graph
+        As for `jacobian`.
+    vector : array_like, or a tuple of them
+        The direction: one for each input, of its shape.
+
+    Returns
+    -------
+    tuple
+        ``(output, product)``: arrays, or Tensors with ``create_graph=True``. The product has the
+        structure of the inputs.
+
+    Raises
+    ------
+    TypeError
+        If an input is of integers, or `f` does not give a Tensor.
+    ValueError
+        If `f` gives several elements, or a vector has another shape than its input.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import hvp
+    >>> hvp(lambda x: (x**3).sum(), [1.0, 2.0], [1.0, 10.0])
+    (array(9.), array([  6., 120.]))
+    """
+    leaves = _leaves(inputs, create_graph)
+    vectors = _fitting(vector, _like(inputs, leaves), "vector", "input")
+    output, gradients = _gradient(f, leaves)
+    product = _products(gradients, vectors, leaves, create_graph)
+    return _results(output, create_graph), _like(inputs, product)
+
+
+def _products(
+    outputs: Iterable[Tensor],
+    cotangents: Iterable[Any],
+    inputs: Sequence[Tensor],
+    create_graph: bool,
+) -> list[Any]:
+    """Carry the cotangents of some outputs back to inputs, and add up what arrives there."""
+    totals: list[Any] = [None] * len(inputs)
+    for output, cotangent in zip(outputs, cotangents, strict=True):
+        if output.requires_grad:
+            found = grad(output, inputs, cotangent, create_graph=create_graph, allow_unused=True)
+            for place, product in enumerate(found):
+                if product is not None:
+                    total = totals[place]
+                    totals[place] = product if total is None else total + product
+    return [
+        _zeros(leaf.shape, leaf, create_graph) if total is None else total
+        for total, leaf in zip(totals, inputs, strict=True)
+    ]
+
+
+def _gradient(f: Function, leaves: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Give the number that a function has at some leaves, and its gradients, with their graph."""
+    outputs = _tensors(f(*leaves))
+    shapes = " and ".join(str(output.shape) for output in outputs)
+    if len(outputs) != 1 or outputs[0].size != 1:
+        raise ValueError(
+            f"second derivatives are taken of one number, but f gives shape {shapes}; reduce it, "
+            "for example with .sum()"
+        )
+    return outputs[0], _products(outputs, [None], leaves, True)
+
+
+def _leaves(inputs: Any, create_graph: bool) -> list[Tensor]:
+    """Make tensors of the inputs that nobody else differentiates by."""
+    leaves = []
+    for value in inputs if isinstance(inputs, tuple) else (inputs,):
+        if create_graph and isinstance(value, Tensor) and value.requires_grad:
+            # A tensor of its own, and yet what is computed from it depends on the given one.
+            leaf = reshape(value, value.shape)
+        else:
+            leaf = value.detach() if isinstance(value, Tensor) else Tensor(value)
+            leaf.requires_grad = True
+        leaves.append(leaf)
+    return leaves
+
+
+def _tensors(outputs: Any) -> tuple[Tensor, ...]:
+    """See what a function gives as a tuple, and refuse what has lost its graph."""
+    tensors = outputs if isinstance(outputs, tuple) else (outputs,)
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"f must give a Tensor or a tuple of Tensors, got a {type(tensor).__name__}; "
+                "compute it with operations that record"
+            )
+    return tensors
+
+
+def _fitting(values: Any, targets: Any, word: str, target: str) -> list[Any]:
+    """Check that there is a value for each target, of its shape; None stands for 1."""
+    given = values if isinstance(values, tuple) else (values,)
+    wanted = _tensors(targets)
+    if len(given) != len(wanted):
+        raise ValueError(
+            f"{len(given)} {word}(s) for {len(wanted)} {target}(s); give one for each, in a tuple"
+        )
+    found = []
+    for number, (value, tensor) in enumerate(zip(given, wanted, strict=True)):
+        if value is None and tensor.size == 1:
+            value = np.ones(tensor.shape, tensor.dtype)
+        if np.shape(value) != tensor.shape:
+            raise ValueError(
+                f"{word} {number} has shape {np.shape(value)}, but {target} {number} has shape "
+                f"{tensor.shape}; they must be the same"
+            )
+        found.append(value)
+    return found
+
+
+def _units(output: Tensor) -> Iterator[Array]:
+    """Give the cotangents that pick one element each."""
+    for index in np.ndindex(output.shape):
+        unit = np.zeros(output.shape, output.dtype)
+        unit[index] = 1
+        yield unit
+
+
+def _zeros(shape: tuple[int, ...], like: Tensor, as_tensor: bool) -> Any:
+    """Give a derivative that is zero."""
+    zeros = np.zeros(shape, like.dtype)
+    return Tensor(zeros, copy=False) if as_tensor else zeros
+
+
+def _results(outputs: Any, as_tensors: bool) -> Any:
+    """Give what the function gave, as arrays unless tensors are asked for."""
+    if as_tensors:
+        return outputs
+    return _like(outputs, [output.numpy() for output in _tensors(outputs)])
+
+
+def _like(structure: Any, values: Sequence[Any]) -> Any:
+    """Put values into the structure of the inputs or outputs: one alone, or a tuple."""
+    return tuple(values) if isinstance(structure, tuple) else values[0]

@@ -1,0 +1,94 @@
+"""Hooks: functions that see the gradient of a tensor on its way back, and may replace it.
+
+`Tensor.register_hook` is what people call; `autodiff` runs the hooks where gradients are complete.
+Nothing is differentiated here.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .arrays import locked_view
+from .primitive import tick
+from .tensor import Tensor
+
+__all__ = ["HookHandle", "hooked", "register_hook", "run_hooks", "run_hooks_of_leaves"]
+
+hooked: set[int] = set()
+"""The ids of the tensors that have hooks: while it is empty, hooks cost nothing but a look at it.
+
+The hooks themselves are kept by their tensors, or a hook that refers to its tensor would keep it
+alive for ever.
+"""
+
+
+class HookHandle:
+    """What `Tensor.register_hook` gives: it takes the hook away again.
+
+    Used in a ``with`` statement, it does so at the end of the block. It keeps neither the tensor
+    nor the hook alive.
+    """
+
+    def __init__(self, tensor: Tensor, number: int) -> None:
+        self._tensor, self._number = weakref.ref(tensor), number
+
+    def remove(self) -> None:
+        """Take the hook away; nothing happens if that was done before."""
+        tensor = self._tensor()
+        if tensor is not None:
+            tensor._hooks.pop(self._number, None)
+
+    def __enter__(self) -> HookHandle:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+
+def register_hook(tensor: Tensor, hook: Callable[[Any], Any]) -> HookHandle:
+    """Let a hook see the gradient of a tensor; see `Tensor.register_hook`."""
+    if not callable(hook):
+        raise TypeError(f"a hook is a function of the gradient, got a {type(hook).__name__}")
+    if not tensor.requires_grad:
+        raise TypeError(
+            f"{tensor._label()} has requires_grad=False: no gradient would ever reach its hook; "
+            "make it with requires_grad=True"
+        )
+    if not hasattr(tensor, "_hooks"):
+        tensor._hooks = {}
+        hooked.add(id(tensor))
+        weakref.finalize(tensor, hooked.discard, id(tensor)).atexit = False
+    number = tick()
+    tensor._hooks[number] = hook
+    return HookHandle(tensor, number)
+
+
+def run_hooks(tensor: Tensor, g: Any) -> Any:
+    """Show the complete gradient of a tensor to its hooks; what one gives takes its place."""
+    for hook in list(tensor._hooks.values()):
+        # A copy, for the gradient itself may become somebody's .grad, and be written into.
+        new = hook(g if isinstance(g, Tensor) else locked_view(np.array(g)))
+        if new is None:
+            continue
+        if np.shape(new) != tensor.shape:
+            raise ValueError(
+                f"a hook gave a gradient of shape {np.shape(new)} for {tensor._label()} of shape "
+                f"{tensor.shape}; a gradient has the shape of its tensor"
+            )
+        if isinstance(g, Tensor):
+            g = (new if isinstance(new, Tensor) else Tensor(new)).astype(tensor.dtype)
+        else:
+            g = np.asarray(new).astype(tensor.dtype, casting="same_kind")
+    return g
+
+
+def run_hooks_of_leaves(gradients: dict[Tensor, Any]) -> None:
+    """Run the hooks of leaves, whose gradients are complete when a graph has been walked."""
+    if hooked:
+        for tensor in gradients:
+            if tensor.node is None and id(tensor) in hooked:
+                gradients[tensor] = run_hooks(tensor, gradients[tensor])

@@ -1,0 +1,201 @@
+"""Same elements elsewhere: turned round, shifted, repeated, framed, or taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from .arithmetic import add
+from .indexing import getitem, put_at, take
+from .joining import concatenate
+from .shape import broadcast_to, reshape, swapaxes
+
+__all__ = [
+    "array_split",
+    "flip",
+    "fliplr",
+    "flipud",
+    "pad",
+    "repeat",
+    "roll",
+    "rot90",
+    "split",
+    "tile",
+    "unstack",
+]
+
+Axis: TypeAlias = int | tuple[int, ...] | None
+
+_PADDED_BY_INDEX = ("edge", "reflect", "symmetric", "wrap")
+
+
+def _along(axis: int, part: Any) -> tuple[Any, ...]:
+    """Make an index of a part of one axis."""
+    return (*(slice(None),) * axis, part)
+
+
+def flip(x: Any, axis: Axis = None) -> Any:
+    """Order of the elements reversed along the axes given; along all of them by default."""
+    ndim = np.ndim(x)
+    axes = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
+    return getitem(x, tuple(slice(None, None, -1 if i in axes else 1) for i in range(ndim)))
+
+
+def flipud(x: Any) -> Any:
+    """Order of the rows reversed."""
+    return flip(x, 0)
+
+
+def fliplr(x: Any) -> Any:
+    """Order of the columns reversed."""
+    return flip(x, 1)
+
+
+def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
+    """Array turned by 90 degrees `k` times in the plane of two axes, from the first to the second.
+
+    Raises
+    ------
+    ValueError
+        If the two axes are one.
+    """
+    first, second = (normalize_axis_index(axis, np.ndim(x)) for axis in axes)
+    if first == second:
+        raise ValueError(f"rot90: axes {tuple(axes)} are the same; a plane needs two")
+    if k % 4 == 2:
+        return flip(x, (first, second))
+    if k % 2:
+        return flip(swapaxes(x, first, second), first if k % 4 == 1 else second)
+    return getitem(x, ...)
+
+
+def roll(x: Any, shift: int | Sequence[int], axis: Axis = None) -> Any:
+    """Elements shifted along an axis; those that leave at one end come in at the other.
+
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    shift : int or sequence of int
+        By how many places; one number for each axis, or one for all.
+    axis : int or tuple of int, optional
+        Along which axes; None rolls the flattened array.
+    """
+    if axis is None:
+        return reshape(roll(reshape(x, (-1,)), shift, 0), np.shape(x))
+    axes = [axis] if isinstance(axis, int) else list(axis)
+    for by, along in zip(*map(np.ravel, np.broadcast_arrays(shift, axes)), strict=True):
+        place = normalize_axis_index(int(along), np.ndim(x))
+        cut = -int(by) % (np.shape(x)[place] or 1)
+        parts = [getitem(x, _along(place, part)) for part in (slice(cut, None), slice(cut))]
+        x = concatenate(parts, axis=place)
+    return x
+
+
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Each element several times in a row.
+
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    repeats : int or array_like of int
+        How often: one number for all, or one for each place along the axis.
+    axis : int, optional
+        Along which axis; None flattens first.
+    """
+    if axis is None:
+        return repeat(reshape(x, (-1,)), repeats, 0)
+    size = np.shape(x)[normalize_axis_index(axis, np.ndim(x))]
+    return take(x, np.repeat(np.arange(size), repeats), axis)
+
+
+def tile(x: Any, reps: int | Sequence[int]) -> Any:
+    """Whole array repeated along each axis, as tiles are laid.
+
+    Parameters
+    ----------
+    x : array_like
+        The tile.
+    reps : int or sequence of int
+        How often along each axis, the last axis last.
+    """
+    counts = (reps,) if isinstance(reps, int | np.integer) else tuple(reps)
+    ndim = max(len(counts), np.ndim(x))
+    counts = (1,) * (ndim - len(counts)) + counts
+    shape = (1,) * (ndim - np.ndim(x)) + np.shape(x)
+    # Each axis of n places becomes a pair of axes (count, n), and then one again.
+    pairs = list(zip(counts, shape, strict=True))
+    spread = reshape(x, [size for _, n in pairs for size in (1, n)])
+    repeated = broadcast_to(spread, tuple(size for pair in pairs for size in pair))
+    return reshape(repeated, [count * n for count, n in pairs])
+
+
+def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
+    """Frame of elements around an array.
+
+    Parameters
+    ----------
+    x : array_like
+        What is framed.
+    pad_width : int, pair, or a pair for each axis
+        How many places before and after.
+    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
+        What stands in the frame: a constant, or elements of `x`, which get its gradients.
+    constant_values : number, pair, or a pair for each axis
+        The constants.
+
+    Raises
+    ------
+    ValueError
+        For other modes.
+    """
+    shape = np.shape(x)
+    widths = [(int(a), int(b)) for a, b in np.broadcast_to(pad_width, (len(shape), 2))]
+    if mode in _PADDED_BY_INDEX:
+        for axis, (n, width) in enumerate(zip(shape, widths, strict=True)):
+            x = take(x, np.pad(np.arange(n), width, mode=mode), axis)  # type: ignore[call-overload]
+        return x
+    if mode != "constant":
+        raise ValueError(f"pad: mode {mode!r} is none of constant, {', '.join(_PADDED_BY_INDEX)}")
+    inside = tuple(slice(a, a + n) for n, (a, _) in zip(shape, widths, strict=True))
+    # NumPy checks the widths, and says what stands in the corners.
+    zeros = np.zeros(shape, np.asarray(x).real.dtype)
+    frame = np.pad(zeros, np.array(widths, int).reshape(-1, 2), constant_values=constant_values)
+    framed = put_at(x, inside, frame.shape)
+    return add(framed, frame) if frame.any() else framed
+
+
+def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """List of parts along an axis, as equal in size as possible, or cut before given places."""
+    axis = normalize_axis_index(axis, np.ndim(x))
+    parts = np.array_split(np.arange(np.shape(x)[axis]), indices_or_sections)
+    ends = [(int(part[0]), int(part[-1]) + 1) if part.size else (0, 0) for part in parts]
+    return [getitem(x, _along(axis, slice(*pair))) for pair in ends]
+
+
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """List of parts along an axis, equal in size, or cut before given places.
+
+    Raises
+    ------
+    ValueError
+        If a number of parts is asked for that does not divide the axis.
+    """
+    if np.ndim(indices_or_sections) == 0:
+        size = np.shape(x)[normalize_axis_index(axis, np.ndim(x))]
+        if size % int(indices_or_sections):
+            raise ValueError(
+                f"split: {size} places do not make {indices_or_sections} equal parts; "
+                "array_split makes parts that differ by one"
+            )
+    return array_split(x, indices_or_sections, axis)
+
+
+def unstack(x: Any, *, axis: int = 0) -> tuple[Any, ...]:
+    """Tuple of the slices along an axis: the opposite of `stack`."""
+    axis = normalize_axis_index(axis, np.ndim(x))
+    return tuple(getitem(x, _along(axis, i)) for i in range(np.shape(x)[axis]))

@@ -1,0 +1,141 @@
+"""Functions with a name of their own: sinc, erf, xlogy, hypot, logaddexp.
+
+Each is exact, to every order, at the point where its formula would be 0/0 or 0 times infinity.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..primitive import primitive
+from .arithmetic import divide, multiply
+
+__all__ = ["erf", "hypot", "logaddexp", "logaddexp2", "sinc", "xlogy"]
+
+
+def _erf_rule(g: Any, out: Any, x: Any) -> Any:
+    # The exponential is 0 long before 30, and the square of a large number would overflow.
+    return g * (2 / math.sqrt(math.pi) * np.exp(-(np.clip(x, -30, 30) ** 2)))
+
+
+@primitive(
+    _erf_rule,
+    analytic=False,
+    formula="erf(x)",
+    derivatives=("g * 2 / sqrt(pi) * exp(-x**2)",),
+)
+def erf(x: Any, /) -> Any:
+    """Error function, elementwise: the integral of ``2/sqrt(π) exp(-t²)`` from 0 to x.
+
+    It is Python's own, called for each element, hence slower than the functions of NumPy.
+    """
+    dtype = np.result_type(np.asarray(x).dtype, np.float16)  # floating, also for whole numbers
+    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x)).astype(dtype)
+
+
+def _sinc_series(y: Any, order: int) -> Any:
+    """Sum the Taylor series of a derivative of sin(y) / y, term by term."""
+    total = np.zeros_like(y)
+    for k in range((order + 1) // 2, order // 2 + 25):
+        power = 2 * k - order
+        factor = (-1) ** k / ((2 * k + 1) * math.factorial(power))
+        total = total + factor * y**power
+    return total
+
+
+def _sinc_rule(g: Any, out: Any, x: Any, order: int) -> Any:
+    return g * _sinc(x, order=order + 1)
+
+
+@primitive(
+    _sinc_rule,
+    formula="sin(pi * x) / (pi * x)",
+    derivatives=("g * (cos(pi * x) - out) / x",),
+)
+def _sinc(x: Any, /, order: int) -> Any:
+    if order == 0:
+        return np.sinc(x)
+    # With y = πx and f = sin(y) / y: from y f = sin(y) follows, by differentiating n times,
+    # y f⁽ⁿ⁾ + n f⁽ⁿ⁻¹⁾ = sin(y + nπ/2). Near 0 that would cancel; there the series converges.
+    y = math.pi * x
+    near = np.abs(y) < 1 + order / 2
+    far = np.where(near, math.pi, y)
+    derivative = np.sin(far) / far
+    for n in range(1, order + 1):
+        derivative = (np.sin(far + n * (math.pi / 2)) - n * derivative) / far
+    series = _sinc_series(np.where(near, y, 0), order)
+    return math.pi**order * np.where(near, series, derivative)
+
+
+def sinc(x: Any) -> Any:
+    """Sine of πx over πx, elementwise, and 1 at 0; its derivatives are exact there too."""
+    return _sinc(x, order=0)
+
+
+def _both_zero(x: Any, y: Any) -> Any:
+    return np.equal(x, 0) & np.equal(y, 0)
+
+
+@primitive(
+    lambda g, out, x, y: g * np.log(np.where(_both_zero(x, y), 1, y)),
+    lambda g, out, x, y: g * (x / np.where(_both_zero(x, y), 1, y)),
+    broadcasts=True,
+    formula="x * log(y)",
+    derivatives=("g * log(y)", "g * x / y"),
+)
+def xlogy(x: Any, y: Any, /) -> Any:
+    """First operand times the logarithm of the second, elementwise, and 0 where the first is 0.
+
+    Where both are 0, the derivatives are taken to be 0; so ``xlogy(p, p)`` is a safe entropy.
+    """
+    zero = np.equal(x, 0)
+    return np.where(zero, 0, x * np.log(np.where(zero, 1, y)))
+
+
+def _share_of_hypotenuse(g: Any, out: Any, side: Any) -> Any:
+    return g * (side / np.where(np.equal(out, 0), 1, out))
+
+
+@primitive(
+    lambda g, out, x, y: _share_of_hypotenuse(g, out, x),
+    lambda g, out, x, y: _share_of_hypotenuse(g, out, y),
+    broadcasts=True,
+    analytic=False,
+    formula="sqrt(x**2 + y**2)",
+    derivatives=("g * x / out", "g * y / out"),
+)
+def hypot(x: Any, y: Any, /) -> Any:
+    """Length of the hypotenuse, elementwise, without overflow; derivative 0 where both are 0."""
+    return np.hypot(x, y)
+
+
+def _logaddexp_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
+    # x is never above out, so the exponential cannot overflow. Where x itself is infinite and
+    # as large as out, the difference would be nan.
+    infinite = np.isinf(x) & np.equal(x, out)
+    share = np.exp(np.where(infinite, 0, x) - np.where(infinite, 0, out))
+    return g * np.where(infinite & np.equal(x, y), 0.5 * share, share)
+
+
+@primitive(
+    _logaddexp_rule,
+    lambda g, out, x, y: _logaddexp_rule(g, out, y, x),
+    broadcasts=True,
+    analytic=False,
+    formula="log(exp(x) + exp(y))",
+    derivatives=("g * exp(x - out)", "g * exp(y - out)"),
+)
+def logaddexp(x: Any, y: Any, /) -> Any:
+    """Logarithm of the sum of two exponentials, elementwise, without overflow.
+
+    Two equal infinities share the gradient equally.
+    """
+    return np.logaddexp(x, y)
+
+
+def logaddexp2(x: Any, y: Any) -> Any:
+    """Logarithm to base 2 of ``2**x + 2**y``, elementwise, without overflow."""
+    return divide(logaddexp(multiply(x, math.log(2)), multiply(y, math.log(2))), math.log(2))
