@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import inspect
 import pkgutil
 import re
@@ -18,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tinygrad_edu import ops
+from tinygrad_edu import checkpointing, functional, ops
 from tinygrad_edu.notation import Notation
 from tinygrad_edu.primitive import PRIMITIVES, Primitive
 
@@ -26,8 +25,8 @@ PAGE = Path(__file__).with_suffix(".md")
 
 # The order in which the families are read; one that is missing here comes behind the others.
 ORDER = """
-    arithmetic choosing elementwise trigonometric activation reduction scan shape joining
-    rearranging indexing sorting triangles linear_algebra products linalg convolution
+    arithmetic choosing elementwise trigonometric special activation reduction scan shape joining
+    rearranging indexing sorting triangles linear_algebra products linalg windows convolution
     normalization loss
 """
 
@@ -77,7 +76,8 @@ A gradient has the dtype and the shape of its tensor. Python numbers are weak, a
 HIGHER = """
 ## Higher orders
 
-`grad(..., create_graph=True)` gives gradients that can be differentiated again. On it are built:
+`grad(..., create_graph=True)` gives gradients that can be differentiated again. These functions
+take a function:
 
 | function | what it gives |
 | --- | --- |
@@ -119,9 +119,7 @@ def page() -> str:
         methods=", ".join(f"`{name}`" for name in sorted(Notation.__annotations__)),
     )
     text += "\nFamilies: " + ", ".join(f"[{title(f)}](#{anchor(f)})" for f in families) + ".\n"
-    if importlib.util.find_spec("tinygrad_edu.functional"):
-        functional = importlib.import_module("tinygrad_edu.functional")
-        text += HIGHER + "".join(simple_rows(functional))
+    text += HIGHER + "".join(simple_rows(functional)) + "".join(simple_rows(checkpointing))
     for family in families:
         intro = prose(first_sentence(family))
         text += FAMILY.format(title=title(family), intro=intro, path=path(family))

@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # The core of the engine, and the two files that were split off from it.
 CORE = ("tensor", "primitive", "autodiff", "numpy_protocol")
 ENGINE = (*CORE, "notation", "arrays")
-MOST_LINES_OF_CODE = {CORE: 700, ENGINE: 780}
+# A method of the Tensor takes a line in notation.py, and there are forty.
+MOST_LINES_OF_CODE = {CORE: 700, ENGINE: 840}
 MOST_LINES_OF_A_FILE = 450
 HEAVY = ("pandas", "matplotlib", "graphviz", "scipy", "safetensors", "tqdm")
 

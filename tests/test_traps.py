@@ -26,106 +26,6 @@ def step(parameter, change):
     SGD([parameter], lr=1.0).step()
 
 
-def positive_log(x):
-    return tg.log(tg.where(x > 0, x, 1.0))
-
-
-# Awkward points -------------------------------------------------------------------------------
-# Operations that do not exist yet: prod, norm, std, xlogy and logaddexp.
-
-POINTS = {
-    "relu at 0": (tg.relu, [0.0, -1.0, 1.0], [0, 0, 1]),
-    "relu of infinities": (tg.relu, [-inf, inf], [0, 1]),
-    "absolute at 0": (tg.absolute, [0.0, -0.0, -2.0], [0, 0, -1]),
-    "max of ties": (tg.max, [3.0, 1.0, 3.0], [0.5, 0, 0.5]),
-    "min of ties": (tg.min, [1.0, 1.0, 1.0, 3.0], [1 / 3, 1 / 3, 1 / 3, 0]),
-    "sqrt at 0": (tg.sqrt, [0.0, 4.0], [inf, 0.25]),
-    "log at 0": (tg.log, [0.0, 2.0], [inf, 0.5]),
-    "x log x at 0": (lambda x: x * tg.log(x), [0.0], [nan]),
-    "where at 0": (lambda x: tg.where(x > 0, tg.log(x), 0.0), [0.0, 2.0], [nan, 0.5]),
-    "double where at 0": (lambda x: tg.where(x > 0, positive_log(x), 0.0), [0.0, 2.0], [0, 0.5]),
-    "x**0 at 0": (lambda x: x**0, [0.0, -2.0], [0, 0]),
-    "x**0.0 at 0": (lambda x: x**0.0, [0.0, 2.0], [0, 0]),
-    "x**1 at 0": (lambda x: x**1, [0.0, -2.0], [1, 1]),
-    "x**2 at 0": (lambda x: x**2, [0.0, -3.0], [0, -6]),
-    "clip at its ends": (lambda x: x.clip(-1, 1), [-1.0, 0.0, 1.0, 2.0, -2.0], [1, 1, 1, 0, 0]),
-    "softmax of large": (tg.softmax, [1000.0, 0.0, -1000.0], [0, 0, 0]),
-    "shared": (lambda x: x * x + x, [3.0], [7]),
-    "index twice": (lambda x: x[[0, 0, 1]], [1.0, 2.0], [2, 1]),
-    "sum of nothing": (tg.sum, [], []),
-    "maximum with itself": (lambda x: tg.maximum(x, x), [1.0, -1.0], [1, 1]),
-}
-
-
-@pytest.mark.parametrize("name", POINTS)
-def test_awkward_points(name):
-    f, values, expected = POINTS[name]
-    for dtype in ("float32", "float64"):
-        x = leaf(*values, dtype=dtype)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            f(x).sum().backward()
-        np.testing.assert_allclose(x.grad, expected, rtol=1e-6)
-        assert x.grad.dtype == dtype
-
-
-TWO = {
-    "maximum at a tie": (tg.maximum, 2.0, 2.0, 0.5, 0.5),
-    "minimum at a tie": (tg.minimum, 2.0, 2.0, 0.5, 0.5),
-    "x**y at x = 0": (tg.power, 0.0, 2.0, 0, 0),
-    "x**y below 0": (tg.power, -3.0, 2.0, -6, nan),
-    "0**0": (tg.power, 0.0, 0.0, 0, 0),
-    "0**1": (tg.power, 0.0, 1.0, 1, 0),
-}
-
-
-@pytest.mark.parametrize("name", TWO)
-def test_awkward_points_of_two_operands(name):
-    # Warnings are errors here: none of these warns, forward or backward.
-    f, a, b, left, right = TWO[name]
-    for wrap in (np.float64, np.atleast_1d):
-        x, y = Tensor(wrap(a), True), Tensor(wrap(b), True)
-        f(x, y).backward()
-        np.testing.assert_array_equal([x.grad.item(), y.grad.item()], [left, right])
-
-
-def test_sum_and_mean_of_nothing():
-    x = Tensor(np.zeros((0, 3)), requires_grad=True)
-    assert x.sum(axis=0).shape == (3,)
-    x.sum().backward()
-    assert x.grad.shape == (0, 3)
-    with pytest.warns(RuntimeWarning) as caught:
-        assert np.isnan(x.mean().item())
-    assert len(caught) == 1
-    with np.errstate(all="ignore"):
-        x.mean().backward()
-    assert x.grad.shape == (0, 3)
-
-
-def test_broadcasting_with_0_d_and_leading_axes():
-    x, y, z = Tensor(np.ones((3, 1)), True), Tensor(np.full((1, 4), 2.0), True), leaf(1.0)[0]
-    (x * y * z * Tensor(np.ones((2, 1, 1)))).sum().backward()
-    np.testing.assert_array_equal(x.grad, np.full((3, 1), 16.0))
-    np.testing.assert_array_equal(y.grad, np.full((1, 4), 6.0))
-    assert z.grad == 48
-
-
-def test_gradient_has_the_dtype_of_the_parameter():
-    w = leaf(1.0, 2.0, dtype="float32")
-    loss = (w * np.array([3.0, 4.0])).sum()
-    loss.backward()
-    assert loss.dtype == np.float64
-    np.testing.assert_array_equal(w.grad, np.array([3, 4], np.float32), strict=True)
-
-
-def test_mean_of_float16_does_not_overflow():
-    # NumPy adds float16 up in float32; the largest float16 is 65504.
-    x = leaf(60000.0, 60000.0, dtype="float16")
-    assert x.mean().item() == np.mean(x.data) == 60000
-    many = Tensor(np.zeros(70_000, np.float16), requires_grad=True)
-    tg.max(many).backward()
-    np.testing.assert_allclose(many.grad.astype(float).sum(), 1, rtol=0.01)
-
-
 LARGE = [("float32", 1e4), ("float64", 1e4), ("float64", 1e300), ("float64", 1.7e308)]
 
 
@@ -217,8 +117,8 @@ BAD = {
     "labels shape": (lambda: entropy(M, [0]), ValueError, r"\(2, 3\).*\(1,\)"),
     "no rows": (lambda: entropy(M[:0], np.zeros(0, int)), ValueError, "no rows"),
     "target": (lambda: binary(leaf(1.0, 2.0), [1.0, 1.5]), ValueError, r"1\.5 at \(1,\)"),
-    "no rule": (lambda: np.sin(M), TypeError, "sin"),
-    "no rule for a function": (lambda: np.linalg.norm(M), TypeError, r"linalg\.norm"),
+    "no rule": (lambda: np.heaviside(M, 1.0), TypeError, "heaviside"),
+    "no rule for a function": (lambda: np.linalg.qr(M), TypeError, r"linalg\.qr"),
     "no rule for accumulate": (lambda: np.add.accumulate(M), TypeError, r"add\.accumulate"),
     "out=": (lambda: np.add(M, 1.0, out=np.zeros((2, 3))), TypeError, "out="),
     "in place": (lambda: np.ones((2, 3)).__iadd__(M), TypeError, "lose its graph"),

@@ -17,6 +17,7 @@ from .ops import linalg
 from .ops.activation import *
 from .ops.arithmetic import *
 from .ops.choosing import *
+from .ops.classification import *
 from .ops.convolution import *
 from .ops.elementwise import *
 from .ops.indexing import *
@@ -24,6 +25,7 @@ from .ops.joining import *
 from .ops.linear_algebra import *
 from .ops.loss import *
 from .ops.normalization import *
+from .ops.norms import *
 from .ops.plain import *
 from .ops.products import *
 from .ops.rearranging import *

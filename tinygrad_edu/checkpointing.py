@@ -87,9 +87,12 @@ def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
     data, name = out._data, out.name
     if isinstance(data.base, np.ndarray) and data.base.nbytes > data.nbytes:
         data = data.copy()  # a part of something larger, which would be kept as well
-    used = [weakref.ref(t) for t in _graph_since(recomputation.start, out, stand_ins)[1]]
+    used = {weakref.ref(t) for t in _graph_since(recomputation.start, out, stand_ins)[1]}
     del out  # here the graph is dropped, and with it the leaves that f has made for itself
-    others = [tensor for reference in used if (tensor := reference()) is not None]
+    reached = {tensor for reference in used if (tensor := reference()) is not None}
+    # What is given, but has no part in the gradient, is kept for its values alone.
+    given = [t if s in reached else t.detach() for t, s in zip(given, stand_ins, strict=True)]
+    others = sorted(reached.difference(stand_ins), key=by_time)
     recomputation.tensors = (*given, *others)
     recomputation.sequence = tick()
     node = Node(
@@ -158,22 +161,20 @@ class Recomputation:
             again = self(*stand_ins)
         finally:
             reset_scope(token)
+        targets = {*stand_ins, *others}
         order, ends = _graph_since(self.start, again, stand_ins)
         # What f has made for itself this time may differ; what was there before may not.
-        strangers = {t for t in ends if t.requires_grad and t._written <= self.sequence}
-        if not strangers.issubset(others) or not np.array_equal(
-            np.asarray(again), np.asarray(out), equal_nan=True
-        ):
+        known = all(t in targets or t._written > self.sequence for t in ends if t.requires_grad)
+        if not known or not np.array_equal(again._data, np.asarray(out), equal_nan=True):
             raise GradientError(
                 "f gave other values when its checkpoint computed it again; fix its random "
                 "numbers, and whatever else it depends on"
             )
-        targets = [*stand_ins, *others]
-        found = apply_chain_rule(order, again, g, set(targets), create_graph=create_graph)
+        found = apply_chain_rule(order, again, g, targets, create_graph=create_graph)
         for tensor in stand_ins:  # of the others, the hooks run when all contributions are there
             if tensor in found and id(tensor) in hooked:
                 found[tensor] = run_hooks(tensor, found[tensor])
-        return [found.get(t, np.zeros(t.shape, t.dtype)) for t in targets]
+        return [found.get(t, np.zeros(t.shape, t.dtype)) for t in (*stand_ins, *others)]
 
 
 class _Checkpoint(Primitive):
@@ -228,16 +229,16 @@ def _graph_since(
     Returns
     -------
     tuple
-        The tensors computed since, newest first, and those that they rest on: leaves, and what
-        was computed before. The stops are neither walked through nor given.
+        The tensors computed since, newest first, and those that they rest on: the stops, leaves,
+        and what was computed before.
     """
-    found = set(stops)
-    waiting = [] if output in found else [output]
-    found.add(output)
+    limits = set(stops)
+    waiting = [output]
+    found = {output}
     order: list[Tensor] = []
     ends: list[Tensor] = []
     for tensor in waiting:  # grows while it is walked
-        if tensor.node is None or tensor._written < start:
+        if tensor.node is None or tensor._written < start or tensor in limits:
             ends.append(tensor)
             continue
         order.append(tensor)

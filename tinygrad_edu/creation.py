@@ -71,8 +71,7 @@ def full(
     TypeError
         If the value is a Tensor, whose graph would be lost.
     """
-    if isinstance(fill_value, Tensor):
-        raise TypeError("no gradient flows to fill_value; use broadcast_to(value, shape)")
+    _refuse_tensors(fill_value, instead="use broadcast_to(value, shape)")
     return _tensor(np.full(shape, fill_value, dtype), requires_grad, name)
 
 
@@ -89,6 +88,11 @@ def arange(
 
     Whole numbers make integers, which cannot require gradients: write ``arange(3.0)``.
 
+    Raises
+    ------
+    TypeError
+        If one of the numbers is a Tensor, whose graph would be lost.
+
     Examples
     --------
     >>> from tinygrad_edu import arange
@@ -97,6 +101,7 @@ def arange(
     >>> arange(1, 2, 0.25)
     Tensor([1.  , 1.25, 1.5 , 1.75])
     """
+    _refuse_tensors(start, stop, step, instead="write start + step * arange(n)")
     if stop is None:
         start, stop = 0, start
     return _tensor(np.arange(start, stop, step, dtype=dtype), requires_grad, name)
@@ -226,6 +231,12 @@ def rand(
     """
     numbers: Any = np.random.default_rng(generator).random
     return _tensor(numbers(_shape(size), dtype), requires_grad, name)
+
+
+def _refuse_tensors(*values: Any, instead: str) -> None:
+    """Refuse a tensor where its graph would be lost."""
+    if any(isinstance(value, Tensor) for value in values):
+        raise TypeError(f"a new leaf has no gradient to pass on: {instead}, or give plain numbers")
 
 
 def _shape(size: tuple[Any, ...]) -> Any:

@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 
+from . import misfit
 from .tensor import Tensor, _computed, holds_tensor
 
 __all__ = ["PRIMITIVES", "ModuleCall", "Node", "Primitive", "enable_grad", "no_grad", "primitive"]
@@ -294,9 +295,7 @@ def primitive(
             except np.exceptions.AxisError:
                 raise
             except ValueError as error:
-                shapes = " and ".join(str(np.shape(value)) for value in values)
-                told = "" if "shape" in str(error) else f" (shapes {shapes})"
-                raise ValueError(f"{name}: {error}{told}") from error
+                raise ValueError(f"{name}: {_told(declared, values, error)}") from error
             left = None
             if residual:
                 out, left = out
@@ -330,6 +329,15 @@ def _accepted(
             value = Tensor(value) if has_tensor else np.asarray(value)
         kept.append(value)
     return tuple(kept), [value._data if isinstance(value, Tensor) else value for value in kept]
+
+
+def _told(declared: Primitive, values: list[Any], error: ValueError) -> str:
+    """Say which shapes did not fit, where NumPy says it less well or not at all."""
+    shapes = [np.shape(value) for value in values]
+    if declared.broadcasts and str(error).startswith("operands could not be broadcast"):
+        labels = list(inspect.signature(declared.forward).parameters)
+        return misfit.broadcasting(labels[: len(shapes)], shapes) or str(error)
+    return str(error) + ("" if "shape" in str(error) else f" (shapes {str(shapes)[1:-1]})")
 
 
 def _own(value: Any, name: str, key: str) -> Any:

@@ -10,6 +10,7 @@ from . import (
     convolution,
     elementwise,
     indexing,
+    linalg,
     linear_algebra,
     network,
     reduction,
@@ -19,7 +20,17 @@ from .case import Case, restart
 
 __all__ = ["CASES", "Case"]
 
-_FILES = (arithmetic, convolution, elementwise, indexing, linear_algebra, network, reduction, shape)
+_FILES = (
+    arithmetic,
+    convolution,
+    elementwise,
+    indexing,
+    linalg,
+    linear_algebra,
+    network,
+    reduction,
+    shape,
+)
 
 
 def _all() -> Iterator[Case]:

@@ -7,6 +7,7 @@ from . import (
     activation,
     arithmetic,
     choosing,
+    classification,
     convolution,
     elementwise,
     indexing,
@@ -15,6 +16,7 @@ from . import (
     linear_algebra,
     loss,
     normalization,
+    norms,
     plain,
     products,
     rearranging,
@@ -30,6 +32,7 @@ from . import (
 from .activation import *
 from .arithmetic import *
 from .choosing import *
+from .classification import *
 from .convolution import *
 from .elementwise import *
 from .indexing import *
@@ -37,6 +40,7 @@ from .joining import *
 from .linear_algebra import *
 from .loss import *
 from .normalization import *
+from .norms import *
 from .plain import *
 from .products import *
 from .rearranging import *
@@ -53,6 +57,7 @@ __all__: list[str] = ["linalg"]
 __all__ += activation.__all__
 __all__ += arithmetic.__all__
 __all__ += choosing.__all__
+__all__ += classification.__all__
 __all__ += convolution.__all__
 __all__ += elementwise.__all__
 __all__ += indexing.__all__
@@ -60,6 +65,7 @@ __all__ += joining.__all__
 __all__ += linear_algebra.__all__
 __all__ += loss.__all__
 __all__ += normalization.__all__
+__all__ += norms.__all__
 __all__ += plain.__all__
 __all__ += products.__all__
 __all__ += rearranging.__all__

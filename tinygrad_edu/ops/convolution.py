@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..primitive import _accepted
 from ..tensor import Tensor, holds_tensor
 from .arithmetic import add, multiply
 from .indexing import put_at
@@ -39,12 +40,6 @@ def _padded_sizes(sizes: Any, border: Border) -> tuple[int, ...]:
     return tuple(n + before + after for n, (before, after) in zip(sizes, border, strict=True))
 
 
-def _operands(*values: Any) -> tuple[Any, ...]:
-    """Read arrays and lists; all as tensors if one is, so that each is copied only once."""
-    read = Tensor if holds_tensor(values) else np.asarray
-    return tuple(value if isinstance(value, Tensor) else read(value) for value in values)
-
-
 def _floating(x: Any) -> Any:
     """Give the dtype of a floating constant beside x: of its precision, and real."""
     return np.finfo(np.result_type(x.dtype, np.float16)).dtype
@@ -57,11 +52,14 @@ def _convolution(
     x: Any, weight: Any, bias: Any, axes: int, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Any:
     """Do the work of `conv1d` and `conv2d`."""
-    x, weight = _operands(x, weight)
+    both = x, weight
+    x, weight = _accepted("convolution", both, holds_tensor(both))[0]
     stride = for_each_axis("stride", stride, axes, 1)
     dilation = for_each_axis("dilation", dilation, axes, 1)
     (groups,) = for_each_axis("groups", groups, 1, 1)
-    _check_channels(x.shape, weight.shape, None if bias is None else np.shape(bias), axes, groups)
+    _check_channels(
+        np.shape(x), np.shape(weight), None if bias is None else np.shape(bias), axes, groups
+    )
     images, (outputs, _, *kernel) = x.shape[0], weight.shape
     border = _border(padding, kernel, stride, dilation)
     check_fits(x.shape[2:], _padded_sizes(x.shape[2:], border), kernel, dilation)
@@ -83,30 +81,30 @@ def _convolution(
 
 def _check_channels(shape: Any, weight_shape: Any, bias_shape: Any, axes: int, groups: int) -> None:
     sizes = ("length",) if axes == 1 else ("height", "width")
+    given = f"conv{axes}d: x of shape {shape} and weight of shape {weight_shape}"
     if len(shape) != axes + 2 or len(weight_shape) != axes + 2:
         raise ValueError(
-            f"x of shape {shape} and weight of shape {weight_shape}; expected (N, channels, "
-            f"{', '.join(sizes)}) and (outputs, channels / groups, "
+            f"{given}; expected (N, channels, {', '.join(sizes)}) and (outputs, channels / groups, "
             f"{', '.join('kernel ' + size for size in sizes)}); x[None] makes a batch of one, "
             "x[:, None] one channel"
         )
     channels, (outputs, taken) = shape[1], weight_shape[:2]
     if channels % groups or outputs % groups:
         raise ValueError(
-            f"groups={groups} has to divide the {channels} channels of x, of shape {shape}, and "
-            f"the {outputs} outputs of the weight, of shape {weight_shape}"
+            f"{given}; groups={groups} has to divide both the {channels} channels and the "
+            f"{outputs} outputs"
         )
     if taken * groups != channels:
         of_each = "" if groups == 1 else f" in each of {groups} groups"
+        expected = (outputs, channels // groups, *weight_shape[2:])
         raise ValueError(
-            f"x of shape {shape} has {channels} channels, but the weight of shape {weight_shape} "
-            f"takes {taken}{of_each}; expected a weight of shape "
-            f"{(outputs, channels // groups, *weight_shape[2:])}"
+            f"{given}; there are {channels} channels, but the weight takes {taken}{of_each}; "
+            f"expected a weight of shape {expected}"
         )
     if bias_shape not in (None, (outputs,)):
         raise ValueError(
-            f"bias of shape {bias_shape}, for a weight of shape {weight_shape}; expected "
-            f"({outputs},), one number for each output"
+            f"{given}; expected a bias of shape ({outputs},), one number for each output, got "
+            f"{bias_shape}"
         )
 
 
@@ -224,13 +222,13 @@ def _pool(
 
     The places within a window are the last axis but two.
     """
-    (x,) = _operands(x)
+    (x,) = _accepted("pooling", (x,), isinstance(x, Tensor))[0]
     kernel = for_each_axis("kernel_size", kernel, 2, 1)
     stride = kernel if stride is None else for_each_axis("stride", stride, 2, 1)
     padding = for_each_axis("padding", padding, 2, 0)
     dilation = for_each_axis("dilation", dilation, 2, 1)
-    if x.ndim < 2:
-        raise ValueError(f"x of shape {x.shape}; expected images, (N, channels, height, width)")
+    if np.ndim(x) < 2:
+        raise ValueError(f"x of shape {np.shape(x)}; expected images, (N, channels, height, width)")
     spans = spans_of(kernel, dilation)
     if any(2 * p > span for p, span in zip(padding, spans, strict=True)):
         raise ValueError(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import misfit
 from ..primitive import primitive
 from .shape import atleast_1d, atleast_2d, expand_dims, transpose
 
@@ -29,7 +30,27 @@ def _concatenate_rule(position: int, g: Any, out: Any, *arrays: Any, axis: int |
     derivatives=("g[:len(x)]", "g[len(x):]"),
 )
 def _concatenate(*arrays: Any, axis: int | None) -> Any:
-    return np.concatenate(arrays, axis=axis)
+    try:
+        return np.concatenate(arrays, axis=axis)
+    except ValueError as error:
+        raise ValueError(_not_joined([np.shape(array) for array in arrays], axis, error)) from None
+
+
+def _not_joined(shapes: list[tuple[int, ...]], axis: int | None, error: ValueError) -> str:
+    """Say which array does not fit to the first, and along which axis."""
+    first = shapes[0]
+    for position, shape in enumerate(shapes):
+        if axis is None or len(shape) != len(first):
+            continue
+        ndim = len(first)
+        wrong = [i - ndim for i in range(ndim) if shape[i] != first[i] and i != axis % ndim]
+        if wrong:
+            rows = [("0", first, []), (str(position), shape, wrong)]
+            return (
+                f"shapes {first} of array 0 and {shape} of array {position} cannot be joined along "
+                f"axis {axis}: all other sizes must be equal\n{misfit.aligned(rows)}"
+            )
+    return f"shapes {' and '.join(map(str, shapes))}: {error}"
 
 
 def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:

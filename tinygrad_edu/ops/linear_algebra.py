@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import misfit
 from ..primitive import primitive
 
 __all__ = ["linear", "matmul"]
@@ -47,10 +48,7 @@ def matmul(x: Any, y: Any, /) -> Any:
     try:
         return np.matmul(x, y)
     except ValueError:
-        raise ValueError(
-            f"shapes {np.shape(x)} and {np.shape(y)} do not fit: the last axis of the first has "
-            "to be as long as the last but one of the second, and no operand may be a number"
-        ) from None
+        raise ValueError(misfit.matrix_product(np.shape(x), np.shape(y))) from None
 
 
 def _rows(x: Any) -> Any:

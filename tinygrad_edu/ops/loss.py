@@ -1,7 +1,8 @@
-"""Losses over logits: the average over a batch, in one fused and stable operation each.
+"""Losses of predictions against targets of the same shape.
 
-They start from logits and never from probabilities, which would have to be clipped. What they
-refuse, they refuse before anything is computed, and name the first row that is wrong.
+Those over logits start from logits and never from probabilities, which would have to be clipped.
+What is refused is refused before anything is computed, and the first element that is wrong is
+named.
 """
 
 from __future__ import annotations
@@ -9,110 +10,264 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..primitive import primitive
-from .activation import sigmoid, softmax
+from ..primitive import _accepted, primitive
+from ..tensor import Tensor, holds_tensor
+from .activation import relu, sigmoid, softplus
+from .arithmetic import add, divide, multiply, negative, square, subtract
+from .choosing import absolute, clip, where
+from .elementwise import astype, exp
+from .reduction import mean, sum
+from .special import xlogy
 
-__all__ = ["binary_cross_entropy_with_logits", "softmax_cross_entropy"]
+__all__ = [
+    "binary_cross_entropy_with_logits",
+    "hinge_loss",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "mse_loss",
+]
 
 
-def _checked_labels(logits: Any, labels: Any) -> Any:
-    """Refuse labels that do not fit, and give them in the dtype that NumPy indexes with."""
-    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+# What losses have in common -------------------------------------------------------------------
+
+
+def check_reduction(name: str, reduction: str, others: tuple[str, ...] = ()) -> None:
+    """Refuse what is no way to make one number of many."""
+    known = ("mean", "sum", "none", *others)
+    if reduction not in known:
+        raise ValueError(f"{name}: reduction is {reduction!r}; expected one of {known}")
+
+
+def constant_weights(name: str, what: str, weights: Any, beside: Any) -> Any:
+    """Read weights, in the precision of what they are for; no gradient flows to them."""
+    if weights is None:
+        return None
+    if getattr(weights, "requires_grad", False):
+        raise TypeError(f"{name}: no gradient flows to {what}; pass its .data instead of a Tensor")
+    dtype = np.asarray(beside).dtype
+    array = np.asarray(weights).astype(np.finfo(np.result_type(dtype, np.float16)).dtype)
+    if not (array >= 0).all():
+        place = tuple(int(i) for i in np.argwhere(~(array >= 0))[0])
+        raise ValueError(f"{name}: {what} is {array[place]} at {place}; expected 0 or more")
+    return array
+
+
+def _reduced(name: str, losses: Any, reduction: str) -> Any:
+    if reduction == "none":
+        return losses
+    if reduction == "sum":
+        return sum(losses)
+    if not np.size(losses):
+        raise ValueError(f"{name}: no elements have no average loss; reduction='sum' gives 0")
+    if reduction == "mean":
+        return mean(losses)
+    return divide(sum(losses), len(losses))
+
+
+def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
+    """Check that predictions and targets have one shape; nothing is broadcast.
+
+    Whole numbers among the targets get the dtype of the predictions, or a network of float32
+    would become one of float64.
+    """
+    shapes = np.shape(predictions), np.shape(targets)
+    if shapes[0] != shapes[1]:
+        sizes = np.size(predictions), np.size(targets)
+        hint = f", use targets.reshape({shapes[0]})" if sizes[0] == sizes[1] else ""
         raise ValueError(
-            f"logits of shape {logits.shape} and labels of shape "
-            f"{labels.shape}; expected (N, K) and (N,), one whole number for each row: use "
-            "labels.argmax(axis=1) for one-hot rows, labels.reshape(-1) for a column"
+            f"{name}: predictions of shape {shapes[0]} and targets of shape {shapes[1]}; they "
+            f"must be the same{hint}"
         )
-    if labels.dtype.kind not in "iu":
-        raise TypeError(
-            f"softmax_cross_entropy: labels of dtype {labels.dtype}; expected integers, the "
-            "number of the right class in each row; use labels.astype(int)"
-        )
-    rows, classes = logits.shape
-    if not rows:
-        raise ValueError("a batch of no rows has no average loss")
-    # Read as unsigned, a negative label is larger than any class: one pass finds both faults,
-    # and argmax is much quicker than max on a batch.
-    signed = labels.astype(np.int64, copy=False)
-    unsigned = signed.view(np.uint64)
-    if unsigned.item(unsigned.argmax()) >= classes:
-        row = int(np.argmax((labels < 0) | (labels >= classes)))
-        raise ValueError(
-            f"label {labels[row]} in row {row}; with {classes} logits labels are 0..{classes - 1}"
-        )
-    return signed
+    both = predictions, targets
+    predictions, targets = _accepted(name, both, holds_tensor(both))[0]
+    if isinstance(targets, Tensor | np.ndarray) and targets.dtype.kind in "iub":
+        targets = astype(targets, np.result_type(np.asarray(predictions), np.float16))
+    return predictions, targets
 
 
-def _one_hot(labels: Any, classes: int) -> Any:
-    return np.equal(np.asarray(labels)[:, None], np.arange(classes))
+# Distances ------------------------------------------------------------------------------------
 
 
-def _softmax_cross_entropy_rule(
-    g: Any, out: Any, logits: Any, labels: Any, residual: Any = None
-) -> Any:
-    if residual is None:
-        residual = softmax(logits, axis=1) - _one_hot(labels, logits.shape[1])
-    return residual * (g / len(labels))
-
-
-@primitive(
-    _softmax_cross_entropy_rule,
-    None,
-    residual=True,
-    symbol="CE",
-    formula="mean(logsumexp(logits, axis=1) - logits[arange(N), labels])",
-    derivatives=("g / N * (softmax(logits) - one_hot(labels))", ""),
-)
-def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
-    """Average of ``-log(softmax(logits)[label])`` over the rows of a batch.
+def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
+    """Squared difference of predictions and targets.
 
     Parameters
     ----------
-    logits : array_like, shape (N, K)
-        One row for each sample, one column for each class.
-    labels : array_like of int, shape (N,)
-        The number of the right class, 0..K-1.
+    predictions, targets : array_like
+        Of one shape; gradients flow to both.
+    reduction : {"mean", "sum", "none"}
+        The average, the sum, or the losses one by one.
 
     Raises
     ------
     ValueError
-        For shapes that do not fit and labels out of range; the first bad row is named.
-    TypeError
-        For labels that are not integers.
+        If the shapes differ.
 
     Examples
     --------
-    >>> from tinygrad_edu import Tensor, softmax_cross_entropy
-    >>> round(softmax_cross_entropy(Tensor([[0.0, 0.0]]), [1]).item(), 4)
+    >>> from tinygrad_edu import Tensor, mse_loss
+    >>> mse_loss(Tensor([1.0, 2.0]), [1.0, 4.0])
+    Tensor(2.)
+    """
+    check_reduction("mse_loss", reduction)
+    predictions, targets = _pair("mse_loss", predictions, targets)
+    return _reduced("mse_loss", square(subtract(predictions, targets)), reduction)
+
+
+def l1_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
+    """Absolute difference of predictions and targets; where it is 0, so is its derivative.
+
+    Parameters
+    ----------
+    predictions, targets, reduction
+        As for `mse_loss`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    check_reduction("l1_loss", reduction)
+    predictions, targets = _pair("l1_loss", predictions, targets)
+    return _reduced("l1_loss", absolute(subtract(predictions, targets)), reduction)
+
+
+def huber_loss(
+    predictions: Any, targets: Any, *, delta: float = 1.0, reduction: str = "mean"
+) -> Any:
+    """Half the square of small differences, and a straight line for large ones.
+
+    With ``d = predictions - targets`` it is ``d**2 / 2`` up to `delta` and
+    ``delta * (abs(d) - delta / 2)`` beyond, where outliers do not pull harder the farther they
+    are. Huber, "Robust Estimation of a Location Parameter", 1964.
+
+    Parameters
+    ----------
+    predictions, targets, reduction
+        As for `mse_loss`.
+    delta : float
+        The difference from which on the loss is straight.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or `delta` is not positive.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, huber_loss
+    >>> huber_loss(Tensor([1.0, 10.0]), [0.0, 0.0], reduction="none")
+    Tensor([0.5, 9.5])
+    """
+    check_reduction("huber_loss", reduction)
+    if not delta > 0:
+        raise ValueError(f"huber_loss: delta is {delta}; expected a positive number")
+    predictions, targets = _pair("huber_loss", predictions, targets)
+    difference = subtract(predictions, targets)
+    near = clip(difference, -delta, delta)  # only this is squared, so nothing overflows
+    losses = multiply(near, subtract(difference, divide(near, 2)))
+    return _reduced("huber_loss", losses, reduction)
+
+
+def hinge_loss(logits: Any, targets: Any, *, reduction: str = "mean") -> Any:
+    """Shortfall of ``targets * logits`` from 1, of a classifier into two classes.
+
+    Parameters
+    ----------
+    logits : array_like
+        Any shape.
+    targets : array_like
+        Of the same shape; -1 or 1.
+    reduction : {"mean", "sum", "none"}
+        The average, the sum, or the losses one by one.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, and for other targets; the first of them is named.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, hinge_loss
+    >>> hinge_loss(Tensor([2.0, 0.5, -1.0]), [1, 1, 1], reduction="none")
+    Tensor([0. , 0.5, 2. ])
+    """
+    check_reduction("hinge_loss", reduction)
+    logits, targets = _pair("hinge_loss", logits, targets)
+    wrong = ~np.isin(np.real(np.asarray(targets)), (-1, 1))
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(
+            f"hinge_loss: target {np.asarray(targets)[place]} at {place}; targets are -1 or 1, "
+            "use 2 * targets - 1 for 0 and 1"
+        )
+    return _reduced("hinge_loss", relu(subtract(1, multiply(targets, logits))), reduction)
+
+
+# Probabilities --------------------------------------------------------------------------------
+
+
+def kl_div(
+    log_probabilities: Any, targets: Any, *, log_target: bool = False, reduction: str = "mean"
+) -> Any:
+    """Kullback-Leibler divergence, term by term: ``t * (log(t) - log_probabilities)``.
+
+    The divergence itself is the sum of its terms. As in PyTorch the default is their average
+    nevertheless, over classes as well; of a batch of distributions ``reduction="batchmean"``
+    gives the average divergence. Where a target is 0 its term is 0, and passes no gradient on.
+
+    Parameters
+    ----------
+    log_probabilities : array_like
+        Logarithms of the probabilities that are tried, as `log_softmax` gives them.
+    targets : array_like
+        The probabilities that they are compared with, of the same shape.
+    log_target : bool
+        Whether `targets` are logarithms too.
+    reduction : {"mean", "batchmean", "sum", "none"}
+        The average of all terms; their sum divided by the number of rows; their sum; or the
+        terms one by one.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, and for negative targets that are no logarithms; the first of them
+        is named.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, kl_div, log_softmax
+    >>> logits = Tensor([[0.0, 0.0]])
+    >>> round(kl_div(log_softmax(logits), [[1.0, 0.0]], reduction="batchmean").item(), 4)
     0.6931
     """
-    labels = _checked_labels(logits, labels)
-    rows, classes = logits.shape
-    shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
-    delta = np.exp(shifted, order="C")  # so that its flattened form is a view of it
-    total = np.add.reduce(delta, axis=1, keepdims=True)
-    delta /= total
-    # The place of each row's label in the flattened logits: much quicker than a pair of indices.
-    chosen = np.arange(0, rows * classes, classes) + labels
-    losses = np.log(total[:, 0]) - shifted.take(chosen)
-    delta.reshape(-1)[chosen] -= 1
-    return np.add.reduce(losses) / rows, delta
+    check_reduction("kl_div", reduction, ("batchmean",))
+    log_probabilities, targets = _pair("kl_div", log_probabilities, targets)
+    values = np.asarray(targets)
+    if reduction == "batchmean" and not values.ndim:
+        raise ValueError("kl_div: 'batchmean' of a number; expected a batch, of shape (N, ...)")
+    if not log_target:
+        _check_probabilities(values, np.inf)
+    zero = values == (-np.inf if log_target else 0)
+    # 0 times an infinite logarithm would be nan, also on the way back.
+    log_probabilities = where(zero, 0.0, log_probabilities)
+    if log_target:
+        targets = where(zero, 0.0, targets)
+        terms = multiply(exp(targets), subtract(targets, log_probabilities))
+    else:
+        terms = subtract(xlogy(targets, targets), multiply(targets, log_probabilities))
+    return _reduced("kl_div", terms, reduction)
 
 
-def _check_targets(logits: Any, targets: Any) -> None:
-    if logits.shape != targets.shape:
-        raise ValueError(
-            f"logits of shape {logits.shape} and targets of "
-            f"shape {targets.shape}; they must be the same, use targets.reshape({logits.shape})"
-        )
-    if not logits.size:
-        raise ValueError("no elements have no average loss")
+def _check_probabilities(targets: Any, most: float) -> None:
     real = np.real(targets)
-    wrong = ~((real >= 0) & (real <= 1))
+    wrong = ~((real >= 0) & (real <= most))
     if wrong.any():
-        where = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise ValueError(f"target {targets[where]} at {where}; targets are probabilities, 0..1")
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(f"target {targets[place]} at {place}; targets are probabilities, 0..1")
 
 
 @primitive(
@@ -122,7 +277,31 @@ def _check_targets(logits: Any, targets: Any) -> None:
     formula="mean(log(1 + exp(logits)) - targets * logits)",
     derivatives=("g / size(logits) * (sigmoid(logits) - targets)", "-g / size(logits) * logits"),
 )
-def binary_cross_entropy_with_logits(logits: Any, targets: Any, /) -> Any:
+def _binary_cross_entropy_with_logits(logits: Any, targets: Any, /) -> Any:
+    if logits.shape != targets.shape:
+        raise ValueError(
+            f"logits of shape {logits.shape} and targets of "
+            f"shape {targets.shape}; they must be the same, use targets.reshape({logits.shape})"
+        )
+    if not logits.size:
+        raise ValueError("no elements have no average loss")
+    _check_probabilities(targets, 1)
+    if targets.dtype.kind in "iub":
+        targets = targets.astype(logits.dtype)  # or a float32 network would become float64
+    # log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), whose exponential cannot overflow.
+    positive = np.maximum(logits, 0)
+    losses = positive - logits * targets + np.log1p(np.exp(np.minimum(logits, -logits)))
+    return np.add.reduce(losses, axis=None) / logits.size
+
+
+def binary_cross_entropy_with_logits(
+    logits: Any,
+    targets: Any,
+    *,
+    weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None,
+    reduction: str = "mean",
+) -> Any:
     """Average of ``-t log(p) - (1 - t) log(1 - p)`` with ``p = sigmoid(logits)``.
 
     Parameters
@@ -131,16 +310,50 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, /) -> Any:
         Any shape.
     targets : array_like
         Of the same shape; 0, 1, or a probability between.
+    weight : array_like, optional
+        How much each element counts, of a shape that broadcasts to that of the logits; constants,
+        0 or more. The average divides by the number of elements all the same.
+    pos_weight : array_like, optional
+        How much the first term counts, that of targets of 1; as for `weight`.
+    reduction : {"mean", "sum", "none"}
+        The average, the sum, or the losses one by one.
 
     Raises
     ------
     ValueError
         For another shape, and for targets out of range; the first bad one is named.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, binary_cross_entropy_with_logits
+    >>> round(binary_cross_entropy_with_logits(Tensor([0.0, 0.0]), [0, 1]).item(), 4)
+    0.6931
     """
-    _check_targets(logits, targets)
-    if targets.dtype.kind in "iub":
-        targets = targets.astype(logits.dtype)  # or a float32 network would become float64
-    # log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), whose exponential cannot overflow.
-    positive = np.maximum(logits, 0)
-    losses = positive - logits * targets + np.log1p(np.exp(np.minimum(logits, -logits)))
-    return np.add.reduce(losses, axis=None) / logits.size
+    if weight is None and pos_weight is None and reduction == "mean":
+        return _binary_cross_entropy_with_logits(logits, targets)
+    name = "binary_cross_entropy_with_logits"
+    check_reduction(name, reduction)
+    logits, targets = _pair(name, logits, targets)
+    _check_probabilities(np.asarray(targets), 1)
+    positive = multiply(targets, softplus(negative(logits)))
+    if pos_weight is not None:
+        positive = multiply(positive, _each_weight(name, "pos_weight", pos_weight, logits))
+    losses = add(positive, multiply(subtract(1, targets), softplus(logits)))
+    if weight is not None:
+        losses = multiply(losses, _each_weight(name, "weight", weight, logits))
+    return _reduced(name, losses, reduction)
+
+
+def _each_weight(name: str, what: str, weights: Any, logits: Any) -> Any:
+    array = constant_weights(name, what, weights, logits)
+    shape = np.shape(logits)
+    try:
+        fits = np.broadcast_shapes(np.shape(array), shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"{name}: {what} of shape {np.shape(array)} does not broadcast to the logits of shape "
+            f"{shape}"
+        )
+    return array

@@ -168,7 +168,9 @@ def layer_norm(
     sizes = tuple(shape[i] for i in axes)
     if 0 in sizes:
         raise ValueError(f"layer_norm: x of shape {shape} has nothing to average along {axis}")
-    stretched = tuple(n if i in axes else 1 for i, n in enumerate(shape) if i >= min(axes))
+    stretched = tuple(
+        n if i in axes else 1 for i, n in enumerate(shape) if i >= min(axes, default=0)
+    )
     weight = _fitted("layer_norm", "weight", weight, sizes, stretched, shape)
     bias = _fitted("layer_norm", "bias", bias, sizes, stretched, shape)
     return _normalised(x, axes, (None, None), weight, bias, eps)
@@ -210,8 +212,8 @@ def dropout(
     Examples
     --------
     >>> from tinygrad_edu import Tensor, dropout
-    >>> dropout(Tensor([1.0, 2.0, 3.0, 4.0]), generator=3)
-    Tensor([0., 0., 6., 8.])
+    >>> dropout(Tensor([1.0, 2.0, 3.0, 4.0]), generator=0)
+    Tensor([2., 4., 6., 0.])
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p is {p}; expected a probability, 0..1")
@@ -266,7 +268,7 @@ def embedding(indices: Any, weight: Any) -> Any:
 
 def _whole_numbers(name: str, what: str, numbers: Any, count: int | None) -> NDArray[Any]:
     """Check that numbers are whole and within 0..count-1, and name the first that is not."""
-    array = np.asarray(numbers)
+    array = np.array(numbers, dtype=None if np.size(numbers) else np.intp)  # [] has no dtype
     if array.dtype.kind not in "iu":
         raise TypeError(
             f"{name}: {what} of dtype {array.dtype}; expected integers, use .astype(int)"
@@ -309,7 +311,7 @@ def one_hot(
 
     Examples
     --------
-    >>> from tinygrad_edu import one_hot
+    >>> from tinygrad_edu.ops.normalization import one_hot
     >>> one_hot([2, 0], 3)
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
@@ -319,4 +321,5 @@ def one_hot(
         if not classes.size:
             raise ValueError("one_hot: no labels do not tell how many classes there are")
         num_classes = int(classes.max()) + 1
-    return np.equal(classes[..., None], np.arange(num_classes)).astype(dtype)
+    rows: NDArray[Any] = np.equal(classes[..., None], np.arange(num_classes)).astype(dtype)
+    return rows

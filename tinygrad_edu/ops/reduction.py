@@ -237,7 +237,7 @@ def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = 
 
 def _refuse_empty(name: str, x: Any, axis: Axis) -> None:
     if _count(x, axis) == 0:
-        raise ValueError(f"{name} of no elements (shape {np.shape(x)}) does not exist")
+        raise ValueError(f"{name}: an array of no elements, of shape {np.shape(x)}, has none")
 
 
 @primitive(
@@ -264,18 +264,29 @@ def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return np.min(x, axis=axis, keepdims=keepdims)
 
 
+def _logsumexp_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    # Softmax does not change with the number that is subtracted, so that is a constant here. With
+    # the largest element it is more precise than with the output, which a large number rounds.
+    axes = _axes(x.ndim, axis)
+    exponentials = np.exp(x - _finite_largest(np.asarray(x), axes))
+    total = np.sum(exponentials, axis=axes, keepdims=True)
+    return _stretch(g, x, axis) * (exponentials / np.where(np.equal(total, 0), 1, total))
+
+
+def _finite_largest(x: Any, axis: Axis) -> Any:
+    """Give the largest element, or 0 for an infinite one, which would leave inf - inf."""
+    largest = np.max(x, axis=axis, keepdims=True)
+    return np.where(np.isfinite(largest), largest, 0)
+
+
 @primitive(
-    lambda g, out, x, axis=None, keepdims=False: (
-        _stretch(g, x, axis) * np.exp(x - _stretch(np.where(np.isfinite(out), out, 0), x, axis))
-    ),
+    _logsumexp_rule,
     formula="log(sum(exp(x), axis=axis))",
     derivatives=("g * exp(x - out)",),
 )
 def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Logarithm of the sum of exponentials, without overflow."""
-    largest = np.max(x, axis=axis, keepdims=True)
-    # An infinite largest element would give inf - inf below.
-    largest = np.where(np.isfinite(largest), largest, 0)
+    largest = _finite_largest(x, axis)
     total = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
     return total if keepdims else np.squeeze(total, axis=_axes(np.ndim(x), axis))
 

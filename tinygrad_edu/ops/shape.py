@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from .. import misfit
 from ..primitive import primitive
 
 __all__ = [
@@ -33,6 +34,10 @@ __all__ = [
 ]
 
 
+def _tuple(shape: int | Sequence[int]) -> tuple[int, ...]:
+    return tuple(shape) if isinstance(shape, Sequence) else (shape,)
+
+
 @primitive(
     lambda g, out, x, shape: g.reshape(x.shape),
     formula="reshape(x, shape)",
@@ -48,7 +53,13 @@ def reshape(x: Any, /, shape: int | Sequence[int]) -> Any:
     shape : int or sequence of int
         The new shape.
     """
-    return np.reshape(x, shape)
+    try:
+        return np.reshape(x, shape)
+    except ValueError:
+        raise ValueError(
+            f"the {np.size(x)} elements of shape {np.shape(x)} do not fill shape {_tuple(shape)}; the "
+            "sizes must multiply to the same number, and one of them may be -1"
+        ) from None
 
 
 def _inverse(axes: Sequence[int] | None) -> list[int] | None:
@@ -146,7 +157,14 @@ def _broadcast_to_rule(g: Any, out: Any, x: Any, shape: Any) -> Any:
 )
 def broadcast_to(x: Any, /, shape: int | tuple[int, ...]) -> Any:
     """Elements repeated to fill a larger shape, by NumPy's rules of broadcasting."""
-    return np.broadcast_to(x, shape)
+    try:
+        return np.broadcast_to(x, shape)
+    except ValueError:
+        wanted = _tuple(shape)
+        told = misfit.broadcasting(["x", "shape"], [np.shape(x), wanted])
+        raise ValueError(
+            told or f"an array of shape {np.shape(x)} cannot be repeated to shape {wanted}"
+        ) from None
 
 
 @primitive(

@@ -105,7 +105,7 @@ def sliding_windows(x: Any, /, kernel: Sizes, stride: Sizes = 1, dilation: Sizes
         raise ValueError(f"a kernel of {kernel} needs {axes} axes, but the shape is {x.shape}")
     check_fits(x.shape[before:], x.shape[before:], kernel, dilation)
     every = sliding_window_view(x, spans_of(kernel, dilation), axis=tuple(range(before, x.ndim)))
-    steps = [slice(None, None, step) for step in (*stride, *dilation)]
+    steps: list[Any] = [slice(None, None, step) for step in (*stride, *dilation)]
     ahead, places, inside = np.split(np.arange(before + 2 * axes), [before, before + axes])
     return every[(..., *steps)].transpose(*ahead, *inside, *places)
 
@@ -173,7 +173,7 @@ def overlap_add(x: Any, /, shape: tuple[int, ...], stride: Sizes = 1, dilation: 
     if few_places:
         kernel, places, stride, dilation = places, kernel, dilation, stride
     for index in np.ndindex(kernel):
-        seen = [
+        seen: list[Any] = [
             slice(i * d, i * d + (n - 1) * s + 1, s)
             for i, d, n, s in zip(index, dilation, places, stride, strict=True)
         ]

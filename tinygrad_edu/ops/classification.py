@@ -1,0 +1,267 @@
+"""Losses of classifiers: logits of several classes, against the number of the right one.
+
+They start from logits and never from probabilities, which would have to be clipped. What they
+refuse, they refuse before anything is computed, and name the first row that is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..primitive import primitive
+from .activation import log_softmax, softmax
+from .arithmetic import add, multiply, negative
+from .choosing import where
+from .indexing import getitem
+from .loss import check_reduction, constant_weights
+from .reduction import mean, sum
+
+__all__ = ["cross_entropy", "nll_loss", "softmax_cross_entropy"]
+
+
+def _checked_labels(logits: Any, labels: Any) -> Any:
+    """Refuse labels that do not fit, and give them in the dtype that NumPy indexes with."""
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(
+            f"logits of shape {logits.shape} and labels of shape "
+            f"{labels.shape}; expected (N, K) and (N,), one whole number for each row: use "
+            "labels.argmax(axis=1) for one-hot rows, labels.reshape(-1) for a column"
+        )
+    if labels.dtype.kind not in "iu":
+        raise TypeError(
+            f"softmax_cross_entropy: labels of dtype {labels.dtype}; expected integers, the "
+            "number of the right class in each row; use labels.astype(int)"
+        )
+    rows, classes = logits.shape
+    if not rows:
+        raise ValueError("a batch of no rows has no average loss")
+    # Read as unsigned, a negative label is larger than any class: one pass finds both faults,
+    # and argmax is much quicker than max on a batch.
+    signed = labels.astype(np.int64, copy=False)
+    unsigned = signed.view(np.uint64)
+    if unsigned.item(unsigned.argmax()) >= classes:
+        row = int(np.argmax((labels < 0) | (labels >= classes)))
+        raise ValueError(
+            f"label {labels[row]} in row {row}; with {classes} logits labels are 0..{classes - 1}"
+        )
+    return signed
+
+
+def _one_hot(labels: Any, classes: int) -> Any:
+    return np.equal(np.asarray(labels)[:, None], np.arange(classes))
+
+
+def _softmax_cross_entropy_rule(
+    g: Any, out: Any, logits: Any, labels: Any, residual: Any = None
+) -> Any:
+    if residual is None:
+        residual = softmax(logits, axis=1) - _one_hot(labels, logits.shape[1])
+    return residual * (g / len(labels))
+
+
+@primitive(
+    _softmax_cross_entropy_rule,
+    None,
+    residual=True,
+    symbol="CE",
+    formula="mean(logsumexp(logits, axis=1) - logits[arange(N), labels])",
+    derivatives=("g / N * (softmax(logits) - one_hot(labels))", ""),
+)
+def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
+    """Average of ``-log(softmax(logits)[label])`` over the rows of a batch.
+
+    Parameters
+    ----------
+    logits : array_like, shape (N, K)
+        One row for each sample, one column for each class.
+    labels : array_like of int, shape (N,)
+        The number of the right class, 0..K-1.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit and labels out of range; the first bad row is named.
+    TypeError
+        For labels that are not integers.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, softmax_cross_entropy
+    >>> round(softmax_cross_entropy(Tensor([[0.0, 0.0]]), [1]).item(), 4)
+    0.6931
+    """
+    labels = _checked_labels(logits, labels)
+    rows, classes = logits.shape
+    shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
+    delta = np.exp(shifted, order="C")  # so that its flattened form is a view of it
+    total = np.add.reduce(delta, axis=1, keepdims=True)
+    delta /= total
+    # The place of each row's label in the flattened logits: much quicker than a pair of indices.
+    chosen = np.arange(0, rows * classes, classes) + labels
+    losses = np.log(total[:, 0]) - shifted.take(chosen)
+    delta.reshape(-1)[chosen] -= 1
+    return np.add.reduce(losses) / rows, delta
+
+
+def _class_numbers(
+    name: str, scores: Any, labels: Any, weight: Any, ignore_index: int, reduction: str
+) -> tuple[Any, Any, Any, float]:
+    """Check labels and weights.
+
+    Gives the labels, with 0 for those that are ignored; which of them are counted; the weights of
+    the classes, or None; and what a sum over the batch is divided by.
+    """
+    check_reduction(name, reduction)
+    shape = np.shape(scores)
+    if len(shape) < 2 or labels.shape != (shape[0], *shape[2:]):
+        raise ValueError(
+            f"{name}: scores of shape {shape} and labels of shape {labels.shape}; expected "
+            "(N, K, ...) and (N, ...), one whole number for each row: use labels.argmax(axis=1) "
+            "for one-hot rows, labels.reshape(-1) for a column"
+        )
+    if labels.dtype.kind not in "iu":
+        raise TypeError(
+            f"{name}: labels of dtype {labels.dtype}; expected integers, the number of the right "
+            "class in each row; use labels.astype(int)"
+        )
+    counted = labels != ignore_index
+    wrong = counted & ((labels < 0) | (labels >= shape[1]))
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        where_it_is = f"in row {place[0]}" if len(place) == 1 else f"at {place}"
+        raise ValueError(
+            f"{name}: label {labels[place]} {where_it_is}; with {shape[1]} classes labels are "
+            f"0..{shape[1] - 1}, or ignore_index={ignore_index}"
+        )
+    labels = np.where(counted, labels, 0).astype(np.intp)
+    weights = constant_weights(name, "weight", weight, scores)
+    if weights is not None and weights.shape != shape[1:2]:
+        raise ValueError(
+            f"{name}: weight of shape {weights.shape}; expected {shape[1:2]}, one for each class"
+        )
+    total = float(counted.sum() if weights is None else weights[labels[counted]].sum(dtype=float))
+    if reduction == "mean" and not total:
+        reason = "no labels" if not labels.size else "nothing but labels that are ignored"
+        reason = "only labels of weight 0" if counted.any() else reason
+        raise ValueError(f"{name}: {reason} have no average loss; reduction='sum' gives 0")
+    return labels, counted, weights, total
+
+
+def _losses(log_probabilities: Any, labels: Any, counted: Any, weights: Any) -> Any:
+    """Give the weighted losses one by one, and 0 for those that are not counted."""
+    places = list(np.indices(labels.shape, sparse=True))
+    places.insert(1, labels)
+    losses = negative(getitem(log_probabilities, tuple(places)))
+    if not counted.all():
+        losses = where(counted, losses, 0.0)
+    return losses if weights is None else multiply(losses, weights[labels])
+
+
+def _reduced(losses: Any, total: float, reduction: str) -> Any:
+    if reduction == "none":
+        return losses
+    if reduction == "sum":
+        return sum(losses)
+    average = mean(losses)  # which does not overflow in float16, as a sum would
+    return average if total == losses.size else multiply(average, losses.size / total)
+
+
+def nll_loss(
+    log_probabilities: Any,
+    labels: Any,
+    *,
+    weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Any:
+    """Negative logarithm of the probability of the right class.
+
+    Parameters
+    ----------
+    log_probabilities : array_like, shape (N, K, ...)
+        What `log_softmax` gives along axis 1.
+    labels : array_like of int, shape (N, ...)
+        The number of the right class, 0..K-1, or `ignore_index`.
+    weight, ignore_index, reduction
+        As for `cross_entropy`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `cross_entropy` does.
+    """
+    labels = np.asarray(labels)
+    labels, counted, weights, total = _class_numbers(
+        "nll_loss", log_probabilities, labels, weight, ignore_index, reduction
+    )
+    return _reduced(_losses(log_probabilities, labels, counted, weights), total, reduction)
+
+
+def cross_entropy(
+    logits: Any,
+    labels: Any,
+    *,
+    weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> Any:
+    """Cross-entropy of logits and the numbers of the right classes, with all that is done to it.
+
+    Of a batch of rows, without any of the options, it is `softmax_cross_entropy`.
+
+    Parameters
+    ----------
+    logits : array_like, shape (N, K, ...)
+        The classes along axis 1; what follows are places of an image, for example, each with a
+        label of its own.
+    labels : array_like of int, shape (N, ...)
+        The number of the right class, 0..K-1, or `ignore_index`.
+    weight : array_like, shape (K,), optional
+        How much a label of each class counts; constants, 0 or more.
+    ignore_index : int
+        The label of what is not counted, in the loss or in the average.
+    label_smoothing : float
+        What share of each label is spread evenly over all classes, 0..1.
+    reduction : {"mean", "sum", "none"}
+        The weighted average, whose weights are those of the labels that are counted; the sum; or
+        the losses one by one, with 0 for those that are ignored.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit and labels out of range, of which the first is named; for an
+        average of nothing, when all labels are ignored.
+    TypeError
+        For labels that are not integers.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, cross_entropy
+    >>> logits = Tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 0.0]])
+    >>> cross_entropy(logits, [0, 1, -100], reduction="none").data.round(4)
+    array([0.1269, 2.1269, 0.    ])
+    >>> round(cross_entropy(logits, [0, 1, -100]).item(), 4)
+    1.1269
+    """
+    labels = np.asarray(labels)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}; expected 0..1")
+    plain = weight is None and not label_smoothing and reduction == "mean"
+    if plain and getattr(logits, "ndim", 0) == 2 and not (labels == ignore_index).any():
+        return softmax_cross_entropy(logits, labels)
+    labels, counted, weights, total = _class_numbers(
+        "cross_entropy", logits, labels, weight, ignore_index, reduction
+    )
+    log_probabilities = log_softmax(logits, axis=1)
+    losses = _losses(log_probabilities, labels, counted, weights)
+    if label_smoothing:
+        if weights is not None:
+            column = weights.reshape(-1, *(1,) * (labels.ndim - 1))
+            log_probabilities = multiply(log_probabilities, column)
+        even = where(counted, negative(mean(log_probabilities, axis=1)), 0.0)
+        losses = add(multiply(losses, 1 - label_smoothing), multiply(even, label_smoothing))
+    return _reduced(losses, total, reduction)

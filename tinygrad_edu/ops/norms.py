@@ -1,0 +1,118 @@
+"""The norm of vectors and matrices, which people reach as `linalg.norm`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from . import reduction
+from .arithmetic import add, divide, multiply, power
+from .choosing import absolute, where
+from .decompositions import svdvals
+from .elementwise import astype
+from .reduction import Axis
+from .shape import expand_dims, transpose
+
+__all__ = ["norm"]
+
+
+def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Norm of vectors or matrices.
+
+    Where it has a kink, the gradient is 0 for vectors and matrices of zeros, 0 at elements and
+    singular values that are 0, and shared equally where several are the largest.
+
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    ord : number or str, optional
+        Of vectors: None or 2 for the Euclidean length, 1 for the sum of absolute values, inf and
+        -inf for the largest and the smallest of them, 0 for the number of elements that are not 0
+        (a plain array, since it is constant), other numbers p for ``sum(abs(x)**p)**(1 / p)``. Of
+        matrices: None or "fro" for the square root of the sum of squares, 2 and -2 for the largest
+        and the smallest singular value, "nuc" for the sum of those, 1 and -1 for the largest and
+        the smallest sum of absolute values of a column, inf and -inf for that of a row.
+    axis : int or pair of int, optional
+        One axis for vectors, two for the rows and columns of matrices. None takes all axes; these
+        may be more than two if `ord` is None.
+    keepdims : bool
+        Whether the axes stay, with size 1.
+
+    Raises
+    ------
+    ValueError
+        If there is no such norm.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, linalg
+    >>> x = Tensor([[3.0, 4.0], [0.0, 0.0]], requires_grad=True)
+    >>> linalg.norm(x, axis=1).sum().backward()
+    >>> x.grad
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    dtype = getattr(x, "dtype", np.dtype(int))
+    if dtype.kind not in "fc":  # lists as well
+        x = astype(x, float)
+    if dtype == np.float16:
+        return astype(norm(astype(x, np.float32), ord, axis, keepdims), np.float16)
+    if axis is None and ord is None:
+        return reduction._euclidean_norm(x, keepdims=keepdims)
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    if len(axes) not in (1, 2):
+        raise ValueError(f"norm: one axis or two have a norm, got {len(axes)} (shape {x.shape})")
+    result = _vector_norm(x, ord, *axes) if len(axes) == 1 else _matrix_norm(x, ord, *axes)
+    return expand_dims(result, axes) if keepdims else result
+
+
+def _vector_norm(x: Any, ord: Any, axis: int) -> Any:
+    if isinstance(ord, str):
+        raise ValueError(f"norm: no norm {ord!r} of vectors; expected None or a number")
+    if ord is None or ord == 2 or (ord == np.inf and x.shape[axis] == 0):
+        return reduction._euclidean_norm(x, axis=axis)
+    if ord == 0:
+        return np.linalg.norm(np.asarray(x), 0, axis)
+    length = absolute(x)
+    if ord == 1:
+        return reduction.sum(length, axis=axis)
+    if abs(ord) == np.inf:
+        return (reduction.max if ord > 0 else reduction.min)(length, axis=axis)
+    if ord < 0:
+        return power(reduction.sum(power(length, float(ord)), axis=axis), 1 / float(ord))
+    return _p_norm(length, float(ord), axis)
+
+
+def _p_norm(length: Any, p: float, axis: int) -> Any:
+    # The norm of x is c times that of x / c, for any constant c: the largest element keeps the
+    # powers from overflowing. Elements that are 0 are left out, for their derivatives may be
+    # infinite; a vector of zeros gets something to take the root of, which is then scaled by 0.
+    largest = np.max(np.asarray(length), axis=axis, keepdims=True, initial=0)
+    share = divide(length, np.where((largest > 0) & (largest < np.inf), largest, 1))
+    counted = np.asarray(share) != 0
+    powers = where(counted, power(where(counted, share, 1), p), 0)
+    total = add(reduction.sum(powers, axis=axis, keepdims=True), largest == 0)
+    scale = np.where(largest < np.inf, largest, 1)
+    return reduction.sum(multiply(power(total, 1 / p), scale), axis=axis)
+
+
+def _matrix_norm(x: Any, ord: Any, row: int, column: int) -> Any:
+    if ord in (None, "fro", "f"):
+        return reduction._euclidean_norm(x, axis=(row, column))
+    if ord not in ("nuc", 1, -1, 2, -2, np.inf, -np.inf):
+        raise ValueError(
+            f"norm: no norm {ord!r} of matrices; expected None, 'fro', 'nuc', 1, -1, 2, -2, inf "
+            "or -inf"
+        )
+    if ord != "nuc" and ord > 0 and 0 in (x.shape[row], x.shape[column]):
+        return reduction._euclidean_norm(x, axis=(row, column))
+    extreme = reduction.max if ord != "nuc" and ord > 0 else reduction.min
+    if ord in ("nuc", 2, -2):
+        others = [axis for axis in range(x.ndim) if axis not in (row, column)]
+        values = svdvals(transpose(x, [*others, row, column]))
+        return (reduction.sum if ord == "nuc" else extreme)(values, axis=-1)
+    along = row if abs(ord) == 1 else column
+    return extreme(reduction.sum(absolute(x), axis=along, keepdims=True), axis=(row, column))
