@@ -13,8 +13,9 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from tinygrad_edu import checkpointing, functional, ops
@@ -27,7 +28,7 @@ PAGE = Path(__file__).with_suffix(".md")
 ORDER = """
     arithmetic choosing elementwise trigonometric special activation reduction scan shape joining
     rearranging indexing sorting triangles linear_algebra products linalg windows convolution
-    normalization loss
+    normalization loss classification
 """
 
 OPENING = """\
@@ -86,7 +87,7 @@ take a function:
 FAMILY = """
 ## {title}
 
-{intro} ([{path}](../{path}))
+{intro} ({files})
 
 | operation | formula | derivatives |
 | --- | --- | --- |
@@ -96,99 +97,124 @@ PLAIN = """
 ## Without a derivative
 
 These take tensors and give plain arrays, because their derivative does not exist or is zero
-wherever it does. Parameters and errors are NumPy's. ([{path}](../{path}))
+wherever it does. Parameters and errors are NumPy's. ({file})
 
 | function | what it gives |
 | --- | --- |
 """
 
 
+@dataclass(frozen=True)
+class Family:
+    """A section of the page: operations with all their names, and the files they come from."""
+
+    module: ModuleType
+    operations: dict[Callable[..., Any], list[str]]
+
+    @property
+    def title(self) -> str:
+        """What the section is called; `linalg` keeps the name that it is called by."""
+        name = self.module.__name__.rpartition(".")[2]
+        return name if self.module is ops.linalg else name.replace("_", " ").capitalize()
+
+    @property
+    def link(self) -> str:
+        """Where GitHub finds the section."""
+        return f"[{self.title}](#{self.title.lower().replace(' ', '-')})"
+
+    @property
+    def files(self) -> list[str]:
+        """The modules that it comes from, its own first."""
+        others = {function.__module__ for function in self.operations} - {self.module.__name__}
+        return [self.module.__name__, *sorted(others)]
+
+    @property
+    def primitives(self) -> dict[str, Primitive]:
+        """Those that are declared in its files."""
+        return {p.name: p for p in PRIMITIVES.values() if p.forward.__module__ in self.files}
+
+
+def families() -> list[Family]:
+    """Gather the operations, each in one family, in the order of its file.
+
+    What is reached as a function of `linalg` is shown there, whatever file it stands in.
+    """
+    found = {module.name for module in pkgutil.iter_modules(ops.__path__)}
+    order = [name for name in ORDER.split() if name in found]
+    order += sorted(found - set(order) - {"plain"})
+    names: dict[Any, list[str]] = {}
+    for name in {*ops.__all__} - {"linalg", *ops.plain.__all__}:
+        names.setdefault(getattr(ops, name), []).append(name)
+    for function, known in names.items():  # aliases behind its own name
+        aliases = set(known) - {function.__name__.lstrip("_")}
+        known.sort(key=lambda name, aliases=aliases: (name in aliases, name))  # type: ignore[misc]
+    for name in ops.linalg.__all__:
+        names.setdefault(getattr(ops.linalg, name), []).insert(0, f"linalg.{name}")
+    gathered = []
+    for file in order:
+        module = importlib.import_module(f"{ops.__name__}.{file}")
+        functions = [value for name, value in vars(module).items() if name in module.__all__]
+        of_linalg = module is ops.linalg
+        here = [f for f in functions if names[f][0].startswith("linalg.") == of_linalg]
+        gathered.append(Family(module, {function: names[function] for function in here}))
+    return [family for family in gathered if family.operations]
+
+
 def page() -> str:
     """Give the text of the page."""
-    found = {module.name for module in pkgutil.iter_modules(ops.__path__)} - {"plain"}
-    order = [name for name in ORDER.split() if name in found]
-    order += sorted(found - set(order))
-    families = [importlib.import_module(f"{ops.__name__}.{name}") for name in order]
-    families = [family for family in families if family.__all__]
-    public = [getattr(family, name) for family in families for name in family.__all__]
+    gathered = families()
     text = OPENING.format(
-        differentiable=len(set(public)),
-        names=len(public),
-        primitives=sum(len(own_primitives(family)) for family in families),
+        differentiable=sum(len(family.operations) for family in gathered),
+        names=sum(len(names) for family in gathered for names in family.operations.values()),
+        primitives=sum(len(family.primitives) for family in gathered),
         plain=len(ops.plain.__all__),
-        methods=", ".join(f"`{name}`" for name in sorted(Notation.__annotations__)),
+        methods=", ".join(map(code, sorted(Notation.__annotations__))),
     )
-    text += "\nFamilies: " + ", ".join(f"[{title(f)}](#{anchor(f)})" for f in families) + ".\n"
+    text += "\nFamilies: " + ", ".join(family.link for family in gathered) + ".\n"
     text += HIGHER + "".join(simple_rows(functional)) + "".join(simple_rows(checkpointing))
-    for family in families:
-        intro = prose(first_sentence(family))
-        text += FAMILY.format(title=title(family), intro=intro, path=path(family))
+    for family in gathered:
+        text += FAMILY.format(
+            title=family.title,
+            intro=prose(first_sentence(family.module)),
+            files=", ".join(map(linked, family.files)),
+        )
         text += "".join(rows(family)) + "".join(notes(family))
-    text += PLAIN.format(path=path(ops.plain))
+    text += PLAIN.format(file=linked(ops.plain.__name__))
     return text + "".join(plain_rows())
 
 
-def title(family: ModuleType) -> str:
-    """Name a family as people read it; `linalg` keeps the name that it is called by."""
-    name = family.__name__.rpartition(".")[2]
-    return name if name == "linalg" else name.replace("_", " ").capitalize()
+def linked(module: str) -> str:
+    """Link to the file of a module, which `docs/` has as a neighbour."""
+    path = module.replace(".", "/") + ".py"
+    return f"[{path}](../{path})"
 
 
-def anchor(family: ModuleType) -> str:
-    """Name the heading of a family as GitHub links to it."""
-    return title(family).lower().replace(" ", "-")
-
-
-def path(module: ModuleType) -> str:
-    """Name the file of a module, from the root of the project."""
-    return module.__name__.replace(".", "/") + ".py"
-
-
-def own_primitives(family: ModuleType) -> dict[str, Primitive]:
-    """Give the primitives that a family declares, by name."""
-    return {
-        name.removeprefix("linalg."): primitive
-        for name, primitive in PRIMITIVES.items()
-        if primitive.forward.__module__ == family.__name__
-    }
-
-
-def rows(family: ModuleType) -> Iterator[str]:
-    """Write a row for each operation of a family, in the order of the file."""
-    primitives = own_primitives(family)
-    for function, (first, *others) in names(family).items():
+def rows(family: Family) -> Iterator[str]:
+    """Write a row for each operation of a family, and for what they are composed of."""
+    primitives = family.primitives
+    for function, (name, *others) in family.operations.items():
         primitive = primitives.pop(function.__name__.lstrip("_"), None)
         also = "also " + ", ".join(map(code, others)) if others else ""
         summary, *_ = paragraphs(function)
         yield row(
-            lines(f"**{code(first + signature(function))}**", also, summary),
+            lines(f"**{code(name + signature(function))}**", also, summary),
             code(primitive.formula) if primitive else composition(function),
             differentiated(primitive) if primitive else "composed",
         )
-    for name, primitive in primitives.items():  # what others are composed of
-        heading = lines(code(name + signature(primitive.forward)), "A part of others.")
-        yield row(heading, code(primitive.formula), differentiated(primitive))
+    for primitive in primitives.values():
+        heading = code(primitive.name + signature(primitive.forward))
+        formula, derivatives = code(primitive.formula), differentiated(primitive)
+        yield row(lines(heading, "A part of others."), formula, derivatives)
 
 
-def notes(family: ModuleType) -> Iterator[str]:
+def notes(family: Family) -> Iterator[str]:
     """Write what else is to be known of the operations of a family, below their table."""
     lead = "\n"
-    for function, (name, *_) in names(family).items():
+    for function, (name, *_) in family.operations.items():
         _, *more = paragraphs(function)
         if more:
             yield f"{lead}- {code(name)}: {' '.join(more)}\n"
             lead = ""
-
-
-def names(family: ModuleType) -> dict[Callable[..., Any], list[str]]:
-    """Give the operations of a family as its file has them, each with its names, its own first."""
-    prefix = "linalg." if family is ops.linalg else ""
-    found: dict[Callable[..., Any], list[str]] = {}
-    for name in sorted(family.__all__, key=list(vars(family)).index):
-        function = getattr(family, name)
-        own = name == function.__name__.lstrip("_")
-        found.setdefault(function, []).insert(0 if own else 99, prefix + name)
-    return found
 
 
 def simple_rows(module: ModuleType) -> Iterator[str]:
@@ -227,7 +253,7 @@ def signature(function: Callable[..., Any]) -> str:
     named = [
         p.replace(kind=p.POSITIONAL_OR_KEYWORD) if p.kind is p.POSITIONAL_ONLY else p for p in bare
     ]
-    return str(inspect.Signature(named))
+    return re.sub("<.*?>", "...", str(inspect.Signature(named)))  # defaults without a literal
 
 
 def differentiated(primitive: Primitive) -> str:
@@ -247,23 +273,46 @@ def composition(function: Callable[..., Any]) -> str:
 
     An expression with a helper's name in it says little to those who do not know the helper.
     """
-    try:
-        (definition,) = ast.parse(inspect.getsource(function)).body
-    except (OSError, SyntaxError, TypeError, ValueError):  # not written down as a function
-        return ""
-    match getattr(definition, "body", None):
-        case [ast.Expr(), ast.Return(value=ast.expr() as value)]:
+    match definition(function):
+        case ast.FunctionDef(body=[ast.Expr(), ast.Return(value=ast.expr() as value)]):
             text = ast.unparse(value).replace(" ** ", "**")
             if not re.search(r"\b_", text):
                 return code(text)
-    plain = inspect.unwrap(function)
-    own = {function.__name__, *plain.__code__.co_varnames}
-    known = {name: value for name, value in plain.__globals__.items() if name not in own}
-    operations = set(map(id, vars(ops).values()))
-    nodes = [node for node in ast.walk(definition) if isinstance(node, ast.Name)]
-    nodes.sort(key=lambda node: (node.lineno, node.col_offset))
-    used = dict.fromkeys(node.id for node in nodes if id(known.get(node.id)) in operations)
+    used = dict.fromkeys(f.__name__.lstrip("_") for f in called(function, {function}))
     return "with " + ", ".join(map(code, used)) if used else ""
+
+
+def called(function: Callable[..., Any], seen: set[Any]) -> Iterator[Callable[..., Any]]:
+    """Find the operations that a function calls, itself or by way of helpers."""
+    plain = inspect.unwrap(function)
+    local = plain.__code__.co_varnames
+    known = {name: value for name, value in plain.__globals__.items() if name not in local}
+    nodes = [n for n in ast.walk(definition(function)) if isinstance(n, ast.Name | ast.Attribute)]
+    for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset)):
+        match node:
+            case ast.Name(id=name):
+                value = known.get(name)
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute):
+                value = getattr(known.get(name), attribute, None)
+            case _:
+                continue
+        if not isinstance(value, FunctionType):
+            continue
+        if value in seen or not value.__module__.startswith(f"{ops.__name__}."):
+            continue
+        seen.add(value)
+        if hasattr(value, "primitive") or value in vars(ops).values():
+            yield value
+        else:
+            yield from called(value, seen)
+
+
+def definition(function: Callable[..., Any]) -> ast.AST:
+    """Read the source of a function; what was not written down as one has none."""
+    try:
+        return ast.parse(inspect.getsource(function)).body[0]
+    except (OSError, SyntaxError, TypeError):
+        return ast.Module(body=[], type_ignores=[])
 
 
 def documentation(thing: Any) -> str:

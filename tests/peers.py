@@ -18,12 +18,16 @@ import torch
 from torch import linalg
 from torch.nn import functional
 
+import tinygrad_edu as tg
+
 NOT_IN_TORCH = {
+    "hinge_loss": "it has others of that kind, for embeddings and for several margins",
     "partition": "it has kthvalue and topk, but nothing that leaves the rest in some order",
 }
 """Operations of ours that PyTorch has not, under any name: they stand on the other oracles."""
 
 DIFFERS = {
+    "batch_norm by given averages": "it passes no gradient on to averages that are given",
     "logaddexp far apart": "its second derivative is nan, where an exponential overflows",
     "median (0, 3) {'axis': 1}": "its quantile refuses an array without elements",
     "remainder of a number": "`7 % tensor` has no derivative there",
@@ -113,6 +117,16 @@ def flattened(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(x.flatten() if axis is None else x, *arguments, axis or 0)
 
     return along
+
+
+def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """Let numbers stand for one place along the axis."""
+    place = x.narrow(axis, 0, 1) * 0 if x.ndim else x
+    ends = [
+        end if end is None else place + tensor(end) if np.ndim(end) == 0 else tensor(end)
+        for end in (prepend, append)
+    ]
+    return torch.diff(x, n, axis, *ends)
 
 
 REDUCTIONS = {
@@ -300,6 +314,56 @@ def einsum(*operands: Any, optimize: Any = True) -> Any:
     return torch.einsum(*operands)
 
 
+# Linear algebra ---------------------------------------------------------------------------------
+
+
+def solve(a: Any, b: Any) -> Any:
+    """Solve as NumPy does: `b` is a vector only if it has one axis."""
+    a = a.to(b.dtype)
+    return linalg.solve(a, b[:, None])[..., 0] if b.ndim == 1 else linalg.solve(a, b)
+
+
+def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    return linalg.svd(x, full_matrices) if compute_uv else linalg.svdvals(x)
+
+
+# Networks ---------------------------------------------------------------------------------------
+
+
+def batch_norm(
+    x: Any, weight: Any = None, bias: Any = None, *, mean: Any = None, variance: Any = None,
+    eps: float = 1e-5,
+) -> Any:  # fmt: skip
+    return functional.batch_norm(x, mean, variance, weight, bias, mean is None, eps=eps)
+
+
+def layer_norm(
+    x: Any, weight: Any = None, bias: Any = None, *, axis: Any = -1, eps: float = 1e-5
+) -> Any:
+    axes = sorted(axes_of(x, axis))
+    ends = list(range(-len(axes), 0))
+    sizes = [x.shape[i] for i in axes]
+    out = functional.layer_norm(x.movedim(axes, ends), sizes, weight, bias, eps)
+    return out.movedim(ends, axes)
+
+
+def dropout(x: Any, p: float = 0.5, **settings: Any) -> Any:
+    """Take the mask from here: PyTorch draws others."""
+    return x * tensor(tg.dropout(np.ones(x.shape), p, **settings))
+
+
+def loss(function: Callable[..., Any], labels: Any = torch.double) -> Callable[..., Any]:
+    """Let a loss take numbers and arrays, and weights as lists; `labels` is the dtype it wants."""
+
+    def between(x: Any, y: Any, **settings: Any) -> Any:
+        weights = {
+            n: tensor(settings[n]).double() for n in ("weight", "pos_weight") if n in settings
+        }
+        return function(x, tensor(y).to(labels), **settings | weights)
+
+    return between
+
+
 PEERS: dict[str, Callable[..., Any]] = {
     **{path.rpartition(".")[2]: elementwise(attrgetter(path)(torch)) for path in SAME.split()},
     **{name: elementwise(function) for name, function in RENAMED.items()},
@@ -316,6 +380,7 @@ PEERS: dict[str, Callable[..., Any]] = {
     "softmax": lambda x, axis=-1: torch.softmax(x, axis),
     "log_softmax": lambda x, axis=-1: torch.log_softmax(x, axis),
     # Along an axis
+    "diff": diff,
     "cumsum": lambda x, axis=None: flattened(torch.cumsum)(x, axis=axis),
     "cumprod": lambda x, axis=None: flattened(torch.cumprod)(x, axis=axis),
     "sort": lambda x, axis=-1: flattened(lambda y, i: torch.sort(y, i).values)(x, axis=axis),
@@ -386,13 +451,36 @@ PEERS: dict[str, Callable[..., Any]] = {
     "max_pool2d": pooling(functional.max_pool2d),
     "overlap_add": overlap_add,
     "sliding_windows": sliding_windows,
+    # Linear algebra
+    "linalg.cholesky": linalg.cholesky,
+    "linalg.det": linalg.det,
+    "linalg.eigh": linalg.eigh,
+    "linalg.eigvalsh": linalg.eigvalsh,
+    "linalg.inv": linalg.inv,
+    "linalg.matrix_power": lambda x, n: linalg.matrix_power(x, int(n)),
+    "linalg.multi_dot": linalg.multi_dot,
+    "linalg.norm": lambda x, ord=None, axis=None, keepdims=False: linalg.norm(
+        x, ord, axis, keepdims
+    ),
+    "linalg.pinv": lambda x, rcond=None, rtol=None: linalg.pinv(x, rtol=rcond or rtol),
+    "linalg.slogdet": linalg.slogdet,
+    "linalg.solve": solve,
+    "linalg.svd": svd,
+    "linalg.svdvals": linalg.svdvals,
+    # Networks
+    "batch_norm": batch_norm,
+    "dropout": dropout,
+    "embedding": lambda indices, weight: functional.embedding(indices.long(), weight),
+    "layer_norm": layer_norm,
     # Losses
-    "binary_cross_entropy_with_logits": lambda logits, targets: (
-        functional.binary_cross_entropy_with_logits(logits, tensor(targets).double())
-    ),
-    "softmax_cross_entropy": lambda logits, labels: functional.cross_entropy(
-        logits, tensor(labels).long()
-    ),
+    "binary_cross_entropy_with_logits": loss(functional.binary_cross_entropy_with_logits),
+    "cross_entropy": loss(functional.cross_entropy, torch.long),
+    "huber_loss": loss(functional.huber_loss),
+    "kl_div": loss(functional.kl_div),
+    "l1_loss": loss(functional.l1_loss),
+    "mse_loss": loss(functional.mse_loss),
+    "nll_loss": loss(functional.nll_loss, torch.long),
+    "softmax_cross_entropy": loss(functional.cross_entropy, torch.long),
 }
 """Our operations, and what PyTorch does for them; a name with a dot is one of `linalg`."""
 

@@ -1,5 +1,5 @@
 """Proves that a checkpoint changes nothing but the memory: the same values, the same gradients to
-any order, of inputs and of all that the function uses besides; and an error where it could differ.
+any order, of inputs and of all that the function uses besides.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from nn import MLP, softmax_cross_entropy
+from nn import MLP
 from tinygrad_edu import GradientError, Tensor, checkpoint, draw, enable_grad, grad, no_grad
 from tinygrad_edu.autodiff import graph_order
 
@@ -142,10 +142,9 @@ def test_same_values_and_gradients(compute):
         results.append([out.data, *(x.grad for x in inputs)])
     assert "checkpoint" in names(out)
     for expected, found in zip(*results, strict=True):
-        if expected is None:  # a checkpoint cannot know that it does not depend on an input
-            assert not np.any(found)
-        else:
-            np.testing.assert_array_equal(found, expected, strict=True)
+        assert (found is None) == (expected is None)
+        if found is not None:  # three contributions may be added up in another order
+            np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-14)
 
 
 @every_way
@@ -173,9 +172,202 @@ def test_passes_the_check_of_operations(compute):
 def test_gradients_of_some():
     x, w, b = leaves()
     hidden = x * 2
-    out = checkpoint(lambda a: tg.tanh(a @ w + b), hidden).sum()
-    expected = closed_over(plain_call, hidden, w, b).sum()
-    for wanted in (x, w, hidden, (b, x)):
-        for found, value in zip(grad(out, [*np.atleast_1d(wanted)] if 0 else wanted if isinstance(wanted, tuple) else (wanted,)), grad(expected, wanted if isinstance(wanted, tuple) else (wanted,)), strict=True):
-            np.testing.assert_array_equal(found, value)
+    out, expected = (closed_over(call, hidden, w, b).sum() for call in (checkpoint, plain_call))
+    for wanted in [(x,), (w,), (hidden,), (b, x), (x, hidden, w)]:
+        pairs = zip(grad(out, wanted), grad(expected, wanted), strict=True)
+        assert all(np.array_equal(found, value) for found, value in pairs)
     assert x.grad is w.grad is None
+
+
+def test_input_without_a_part_in_the_gradient():
+    x, w, b = leaves()
+    out = not_all_used(checkpoint, x, w, b).sum()
+    with pytest.raises(GradientError, match="is not used"):
+        grad(out, w)
+    # Values alone: the slope inside is an array, and yet it can be computed again.
+    out = checkpoint(lambda a: w * grad((a * a).sum(), a)[:3], x).sum()
+    out.backward()
+    np.testing.assert_array_equal(w.grad, 2 * X[:3])
+    assert x.grad is None
+    first = grad(out, w, create_graph=True)
+    assert not first.requires_grad or grad(first.sum(), x, allow_unused=True) is None
+
+
+# What it stores, and how often it computes ----------------------------------------------------
+
+
+class Block:
+    """A function that watches its interior results, and counts its calls."""
+
+    def __init__(self, w):
+        self.w, self.calls, self.interior = w, 0, []
+
+    def __call__(self, x):
+        self.calls += 1
+        for _ in range(3):
+            x = tg.tanh(x @ self.w)
+            self.interior.append(weakref.ref(x))
+        return x * 1.0
+
+    def alive(self):
+        return sum(reference() is not None for reference in self.interior)
+
+
+@contextlib.contextmanager
+def no_cycles():
+    """Let nothing of what happens inside need the cyclic garbage collector."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_only_the_inputs_are_kept():
+    x, w = leaf(X), leaf(W)
+    block = Block(w)
+    with no_cycles():
+        out = checkpoint(block, x)
+        assert (block.calls, block.alive()) == (1, 0)
+        assert names(out) == ["checkpoint"]
+        assert out.node.inputs == (x, w)
+        out.sum().backward()
+        assert (block.calls, block.alive()) == (2, 0)
+        first = grad(out.sum(), (x, w), create_graph=True)
+        assert block.calls == 3
+        assert block.alive() == 3  # for the second derivatives
+        del first
+        assert block.alive() == 0
+        watched = weakref.ref(out)
+        del out
+        assert watched() is None
+    plain = block(x)
+    assert (block.alive(), plain.shape) == (3, X.shape)
+
+
+def test_once_a_pass_for_all_inputs():
+    x, w, b = leaves()
+    calls = []
+
+    def f(x, w, b):
+        calls.append(1)
+        return tg.tanh(x @ w + b)
+
+    out = checkpoint(f, x, w, b).sum()
+    assert len(calls) == 1
+    for count in (2, 3):
+        out.backward()
+        assert len(calls) == count
+    grad(out, w)
+    assert len(calls) == 4
+    with no_grad():
+        assert not checkpoint(f, x, w, b).requires_grad
+    assert len(calls) == 5
+
+
+def test_memory():
+    x = leaf(np.zeros(100_000))
+
+    def block(x):
+        for _ in range(10):
+            x = tg.tanh(x)
+        return x
+
+    used = {}
+    for call in (plain_call, checkpoint):
+        tracemalloc.start()
+        try:
+            y = x
+            for _ in range(10):
+                y = call(block, y)
+            used[call] = tracemalloc.get_traced_memory()[0]
+            y.sum().backward(keep_interior=False)
+            peak = tracemalloc.get_traced_memory()[1]
+            del y
+            x.grad = None
+            assert tracemalloc.get_traced_memory()[0] < 50_000
+        finally:
+            tracemalloc.stop()
+        used[call, "peak"] = peak
+    size = x.data.nbytes  # 100 arrays without, 10 with
+    assert used[plain_call] > 99 * size
+    assert used[checkpoint] < 11 * size
+    assert used[checkpoint, "peak"] < 30 * size
+
+
+def test_part_of_something_larger_is_not_kept_with_it():
+    x = leaf(np.zeros(100_000))
+    tracemalloc.start()
+    try:
+        out = checkpoint(lambda x: tg.tanh(x)[:10], x)
+        assert tracemalloc.get_traced_memory()[0] < 50_000
+    finally:
+        tracemalloc.stop()
+    out.sum().backward()
+    assert x.grad.sum() == 10
+
+
+# Beside the other parts -----------------------------------------------------------------------
+
+
+def test_hooks_run_once_a_pass():
+    x, w = leaf(X), leaf(W)
+    before = x * 2
+    seen = {"x": [], "w": [], "before": [], "inside": [], "argument": []}
+
+    def f(a):
+        a.register_hook(seen["argument"].append)
+        y = a @ w + a @ w
+        y.register_hook(seen["inside"].append)
+        return tg.tanh(y)
+
+    for name, tensor in (("x", x), ("w", w), ("before", before)):
+        tensor.register_hook(seen[name].append)
+    out = (checkpoint(f, before) + before @ w).sum()
+    out.backward()
+    assert {name: len(found) for name, found in seen.items()} == dict.fromkeys(seen, 1)
+    np.testing.assert_array_equal(seen["w"][0], w.grad)
+    np.testing.assert_array_equal(seen["before"][0], before.grad)
+    partial = grad(f(before.detach() * leaf(1.0)).sum(), w)
+    assert partial.shape == W.shape
+
+
+def test_module_calls_and_pictures():
+    network = MLP([3, 5, 3], activation="tanh", dtype="float64", seed=0)
+    parameters = network.parameters()
+
+    class Outer(type(network)):
+        def forward(self, x):
+            return checkpoint(network, x)
+
+    outer = Outer([3, 3], seed=0)
+    out = outer(X)
+    assert names(out) == ["checkpoint"]
+    assert out.node.module_call.module is outer
+    assert set(parameters) <= set(out.node.inputs)
+    drawing = draw(out)
+    assert [(op.name, op.formula) for op in drawing.graph.operations] == [("checkpoint", "f(x)")]
+    # Of the gradient's graph, what was computed again lies in the calls that it was made in.
+    first = grad(out.sum(), parameters[0], create_graph=True)
+    calls = [t.node.module_call for t in graph_order(first) if t.node.primitive.name == "linear"]
+    assert calls
+    for call in calls:
+        assert call.parent.module is network
+        assert call.parent.parent.module is outer
+
+
+def test_formula_and_derivative_as_text():
+    x = leaf(X)
+    out = checkpoint(lambda x: tg.tanh(x) ** 2, x)
+    node = out.node
+    g = generator.normal(size=X.shape)
+    namespace = {**vars(tg), "x": X, "g": g, **node.params}
+    np.testing.assert_array_equal(eval(node.primitive.formula, namespace), out.data)
+    np.testing.assert_array_equal(node.primitive.forward(X, **node.params), out.data)
+    (rule,), (text,) = node.primitive.rules_for(1), node.primitive.derivatives
+    expected = rule(g, out.data, X, **node.params)
+    np.testing.assert_array_equal(eval(text, namespace), expected)
+    np.testing.assert_array_equal(node.primitive.each(0, g, out.data, X, **node.params), expected)
+    np.testing.assert_array_equal(rule(2 * g, out.data, X, **node.params), 2 * expected)

@@ -21,12 +21,12 @@ torch.set_num_threads(1)
 # of their terms, and those are of size 100 at most.
 CLOSE = {"rtol": 1e-10, "atol": 1e-13}
 
-RECORDED = {name: getattr(ops, name) for name in {*ops.__all__} - {"linalg", *ops.plain.__all__}}
-RECORDED |= {f"linalg.{name}": getattr(ops.linalg, name) for name in ops.linalg.__all__}
-# Second names of one function, such as `abs`, are compared under its own name.
+NAMES = {getattr(ops, name): name for name in {*ops.__all__} - {"linalg", *ops.plain.__all__}}
+NAMES |= {getattr(ops.linalg, name): f"linalg.{name}" for name in ops.linalg.__all__}
+# Of several names of one function, such as `abs`, the one that it has itself is compared.
 OPERATIONS = {
-    ".".join([*name.split(".")[:-1], function.__name__.lstrip("_")])
-    for name, function in RECORDED.items()
+    f"{name.rpartition('.')[0]}.{function.__name__.lstrip('_')}".lstrip(".")
+    for function, name in NAMES.items()
 }
 
 
@@ -74,15 +74,19 @@ def along(directions, gradients):
 
 def parameter(case, differs=None):
     """Make a parameter of a test; where a difference is meant, agreement is a failure."""
-    marks = [pytest.mark.xfail(reason=differs, strict=True)] if differs else []
+    failures = (AssertionError, RuntimeError)
+    marks = [pytest.mark.xfail(reason=differs, raises=failures, strict=True)] if differs else []
     return pytest.param(case, marks=marks, id=case.name)
 
 
 COMPARED = [parameter(case, DIFFERS.get(case.name)) for case in CASES if case.operation in PEERS]
 
 
-# PyTorch warns of a copy that "same" may take, and of empty rows where there are no rows.
-@pytest.mark.filterwarnings("ignore:Using padding='same'", "ignore:.*degrees of freedom is <= 0")
+# PyTorch warns of a copy that "same" may take, of empty rows where there are no rows, and of
+# what it means by the mean of a divergence.
+@pytest.mark.filterwarnings(
+    "ignore:Using padding='same'", "ignore:.*degrees of freedom is <= 0", "ignore:reduction"
+)
 @pytest.mark.parametrize("case", COMPARED)
 def test_operation_is_that_of_torch(case):
     leaves, peers, ours, theirs = compared(case)
@@ -109,7 +113,7 @@ def compared(case):
     return leaves, peers, ours, theirs
 
 
-# The table of cases keeps away from awkward points; here they are. ---------------------------------
+# The table of cases keeps away from awkward points. Here they are --------------------------------
 
 inf, nan = np.inf, np.nan
 

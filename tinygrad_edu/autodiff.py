@@ -21,12 +21,12 @@ from .ops.shape import sum_to
 from .primitive import Node, enable_grad
 from .tensor import Tensor, _computed
 
-__all__ = ["apply_chain_rule", "by_time", "grad", "graph_order", "modified", "pull_back"]
+__all__ = ["apply_chain_rule", "grad", "graph_order", "modified", "pull_back"]
 
-by_time = attrgetter("_written")  # of a computed tensor: the number of the call
+_by_time = attrgetter("_written")  # of a computed tensor: the number of the call
 
 
-def graph_order(*outputs: Tensor) -> list[Tensor]:
+def graph_order(*outputs: Tensor, since: int = 0) -> list[Tensor]:
     """Put the graph behind some outputs in order, newest first.
 
     A call can only use tensors that exist already, so the numbers that calls get in passing put
@@ -38,6 +38,8 @@ def graph_order(*outputs: Tensor) -> list[Tensor]:
     ----------
     *outputs : Tensor
         Where to start.
+    since : int
+        A moment, on the clock of `primitive.tick`: what was computed before is not walked through.
 
     Returns
     -------
@@ -53,13 +55,14 @@ def graph_order(*outputs: Tensor) -> list[Tensor]:
     ['add', 'multiply']
     """
     found = set(outputs)
-    order = [tensor for tensor in found if tensor.node is not None]
+    order = [tensor for tensor in found if tensor.node is not None and tensor._written >= since]
     for tensor in order:  # grows while it is walked
         for value in tensor.node.inputs:  # type: ignore[union-attr]
             if isinstance(value, Tensor) and value.node is not None and value not in found:
                 found.add(value)
-                order.append(value)
-    order.sort(key=by_time, reverse=True)
+                if value._written >= since:
+                    order.append(value)
+    order.sort(key=_by_time, reverse=True)
     return order
 
 

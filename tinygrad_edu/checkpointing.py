@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .autodiff import apply_chain_rule, by_time, modified
+from .autodiff import apply_chain_rule, graph_order, modified
 from .errors import GradientError
 from .hooks import hooked, run_hooks
 from .ops.shape import reshape
@@ -72,10 +72,9 @@ def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
     """
     recorded = get_scope() is not OFF
     arguments = [value.copy() if isinstance(value, np.ndarray) else value for value in inputs]
-    places = [place for place, value in enumerate(inputs) if isinstance(value, Tensor)]
-    given = [inputs[place] for place in places]
-    stand_ins = [_leaf_like(tensor) for tensor in given] if recorded else given
-    recomputation = Recomputation(f, arguments, places)
+    recomputation = Recomputation(f, arguments)
+    given = [value for value in inputs if isinstance(value, Tensor)]
+    stand_ins = [_leaf_like(t) if t.requires_grad else t for t in given] if recorded else given
     out = recomputation(*stand_ins)
     if not isinstance(out, Tensor):
         raise TypeError(
@@ -87,13 +86,13 @@ def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
     data, name = out._data, out.name
     if isinstance(data.base, np.ndarray) and data.base.nbytes > data.nbytes:
         data = data.copy()  # a part of something larger, which would be kept as well
-    used = {weakref.ref(t) for t in _graph_since(recomputation.start, out, stand_ins)[1]}
-    del out  # here the graph is dropped, and with it the leaves that f has made for itself
-    reached = {tensor for reference in used if (tensor := reference()) is not None}
+    order = graph_order(out, since=recomputation.start)
+    used = [weakref.ref(tensor) for tensor in _rests_on(order, out)]
+    del out, order  # here the graph is dropped, and with it the leaves that f has made for itself
+    reached = {tensor: None for reference in used if (tensor := reference()) is not None}
     # What is given, but has no part in the gradient, is kept for its values alone.
     given = [t if s in reached else t.detach() for t, s in zip(given, stand_ins, strict=True)]
-    others = sorted(reached.difference(stand_ins), key=by_time)
-    recomputation.tensors = (*given, *others)
+    recomputation.tensors = (*given, *(t for t in reversed(reached) if t not in set(stand_ins)))
     recomputation.sequence = tick()
     node = Node(
         _CHECKPOINT,
@@ -117,8 +116,8 @@ class Recomputation:
     f : callable
     arguments : list
         What `f` was called with.
-    places : list of int
-        Where the tensors among them stand.
+    places : dict of int to bool
+        Where the tensors among them stand, and whether those require gradients.
     scope : ModuleCall or None
         The call of a module that the checkpoint was made in.
     start, sequence : int
@@ -127,12 +126,14 @@ class Recomputation:
         The inputs of the recorded call: the tensors given, and those that `f` used besides.
     """
 
-    def __init__(
-        self, f: Callable[..., Tensor], arguments: Sequence[Any], places: Sequence[int]
-    ) -> None:
+    def __init__(self, f: Callable[..., Tensor], arguments: Sequence[Any]) -> None:
         self.f = f
-        self.arguments = [None if isinstance(a, Tensor) else a for a in arguments]
-        self.places = places
+        self.places = {
+            place: value.requires_grad
+            for place, value in enumerate(arguments)
+            if isinstance(value, Tensor)
+        }
+        self.arguments = [None if isinstance(value, Tensor) else value for value in arguments]
         self.scope = get_scope()
         self.start = self.sequence = tick()
         self.tensors: tuple[Tensor, ...] = ()
@@ -154,18 +155,25 @@ class Recomputation:
             if tensor._written > self.sequence:
                 raise modified(tensor, "checkpoint")
         create_graph = isinstance(g, Tensor)
-        given, others = self.tensors[: len(self.places)], self.tensors[len(self.places) :]
         token = set_scope(self.scope)
         try:
-            stand_ins = [_twin(t) if create_graph else _leaf_like(t) for t in given]
+            stand_ins = [
+                _twin(t) if create_graph and t.requires_grad else _leaf_like(t) if needs_grad else t
+                for t, needs_grad in zip(self.tensors, self.places.values())  # noqa: B905
+            ]
             again = self(*stand_ins)
         finally:
             reset_scope(token)
-        targets = {*stand_ins, *others}
-        order, ends = _graph_since(self.start, again, stand_ins)
+        others = self.tensors[len(stand_ins) :]
+        given = set(stand_ins)
+        targets = given.union(others)
+        same = isinstance(again, Tensor) and np.array_equal(again, np.asarray(out), equal_nan=True)
+        walked = graph_order(again, since=self.start) if same else []
+        order = [tensor for tensor in walked if tensor not in given]
         # What f has made for itself this time may differ; what was there before may not.
-        known = all(t in targets or t._written > self.sequence for t in ends if t.requires_grad)
-        if not known or not np.array_equal(again._data, np.asarray(out), equal_nan=True):
+        ends = _rests_on(order, again) if same else []
+        known = (t in targets or t._written > self.sequence for t in ends if t.requires_grad)
+        if not (same and all(known)):
             raise GradientError(
                 "f gave other values when its checkpoint computed it again; fix its random "
                 "numbers, and whatever else it depends on"
@@ -174,7 +182,9 @@ class Recomputation:
         for tensor in stand_ins:  # of the others, the hooks run when all contributions are there
             if tensor in found and id(tensor) in hooked:
                 found[tensor] = run_hooks(tensor, found[tensor])
-        return [found.get(t, np.zeros(t.shape, t.dtype)) for t in (*stand_ins, *others)]
+        return [
+            found[t] if t in found else np.zeros(t.shape, t.dtype) for t in (*stand_ins, *others)
+        ]
 
 
 class _Checkpoint(Primitive):
@@ -221,39 +231,15 @@ _CHECKPOINT = _Checkpoint(
 )
 
 
-def _graph_since(
-    start: int, output: Tensor, stops: Sequence[Tensor]
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Walk the part of a graph that was computed after a moment.
-
-    Returns
-    -------
-    tuple
-        The tensors computed since, newest first, and those that they rest on: the stops, leaves,
-        and what was computed before.
-    """
-    limits = set(stops)
-    waiting = [output]
-    found = {output}
-    order: list[Tensor] = []
-    ends: list[Tensor] = []
-    for tensor in waiting:  # grows while it is walked
-        if tensor.node is None or tensor._written < start or tensor in limits:
-            ends.append(tensor)
-            continue
-        order.append(tensor)
-        for value in tensor.node.inputs:
-            if isinstance(value, Tensor) and value not in found:
-                found.add(value)
-                waiting.append(value)
-    order.sort(key=by_time, reverse=True)
-    return order, ends
+def _rests_on(order: Sequence[Tensor], output: Tensor) -> list[Tensor]:
+    """Find what a piece of a graph was computed from."""
+    used = dict.fromkeys(v for t in order for v in t.node.inputs if isinstance(v, Tensor))  # type: ignore[union-attr]
+    computed = set(order)
+    return [tensor for tensor in (output, *used) if tensor not in computed]
 
 
 def _leaf_like(tensor: Tensor) -> Tensor:
-    """Make a leaf of the same values; what requires no gradient stands for itself."""
-    if not tensor.requires_grad:
-        return tensor
+    """Make a leaf of the same values, to differentiate by."""
     leaf = tensor.detach()
     leaf._requires_grad = True
     return leaf
@@ -261,8 +247,6 @@ def _leaf_like(tensor: Tensor) -> Tensor:
 
 def _twin(tensor: Tensor) -> Tensor:
     """Make a tensor of the same values that is computed from the given one."""
-    if not tensor.requires_grad:
-        return tensor
     twin: Tensor = reshape(tensor, tensor.shape)
     twin.name = tensor.name
     return twin

@@ -1,15 +1,16 @@
-"""Cases of activations along an axis, and of losses."""
+"""Cases of what networks compute besides affine maps: softmax, normalisation, dropout, tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from .case import Case, named, normal, signed
+from .case import Case, named, normal, positive
 
 
-def _normalised() -> Iterator[Case]:
+def _softmax() -> Iterator[Case]:
     def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
         return np.exp(x) / np.exp(x).sum(axis=axis, keepdims=True)
 
@@ -35,44 +36,98 @@ def _normalised() -> Iterator[Case]:
                 text=keywords == {"axis": 1},
             )
 
-    def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
-        return float(np.mean([-log_softmax(z)[y] for z, y in zip(logits, labels, strict=True)]))
 
-    for shape, labels in [
-        ((4, 3), np.array([2, 0, 1, 2])),
-        ((1, 2), np.array([1], dtype=np.int8)),
-        ((3, 1), np.zeros(3, dtype=np.uint8)),
-        ((2, 3), np.array([2, 1], dtype=np.uint64)),
-        ((200, 2), np.arange(200, dtype=np.int8) % 2),  # more elements than an int8 counts
+def _normalised(
+    x: np.ndarray, axes: Any, eps: float, mean: Any = None, variance: Any = None
+) -> np.ndarray:
+    mean = x.mean(axis=axes, keepdims=True) if mean is None else mean
+    variance = x.var(axis=axes, keepdims=True) if variance is None else variance
+    return np.asarray((x - mean) / np.sqrt(variance + eps))
+
+
+def _batch_norm() -> Iterator[Case]:
+    def batch(
+        x: np.ndarray, weight: Any = 1.0, bias: Any = 0.0, mean: Any = None, variance: Any = None,
+        eps: float = 1e-5,
+    ) -> np.ndarray:  # fmt: skip
+        def column(values: Any) -> Any:
+            if np.ndim(values) == 0:
+                return values
+            return np.reshape(values, (1, -1, *(1,) * (x.ndim - 2)))
+
+        axes = (0, *range(2, x.ndim))
+        scaled = _normalised(x, axes, eps, column(mean), column(variance))
+        return scaled * column(weight) + column(bias)
+
+    call = named("batch_norm")
+    for shape in [(4, 2), (2, 3, 2, 2), (1, 2, 3), (2, 0)]:
+        arrays = [normal(*shape), positive(shape[1]), normal(shape[1])]
+        yield Case("batch_norm", f"{shape}", call, arrays, batch)
+    yield Case("batch_norm", "alone", named("batch_norm", eps=0.5), [normal(3, 2)],
+               lambda x: batch(x, eps=0.5))  # fmt: skip
+    yield Case(
+        "batch_norm",
+        "by given averages",
+        lambda m, x, mean, variance: m.batch_norm(x, mean=mean, variance=variance),
+        [normal(1, 2, 3), normal(2), positive(2)],
+        lambda x, mean, variance: batch(x, mean=mean, variance=variance),
+    )
+
+
+def _layer_norm() -> Iterator[Case]:
+    for shape, axis, eps in [
+        ((2, 4), -1, 1e-5),
+        ((2, 3, 4), (-1, 1), 0.5),
+        ((3, 2, 2), 0, 1e-5),
+        ((4,), 0, 1e-5),
+        ((2, 1), 1, 0.5),
+        ((0, 3), -1, 1e-5),
+    ]:
+        axes = tuple(i % len(shape) for i in np.atleast_1d(axis))
+        sizes = [n if i in axes else 1 for i, n in enumerate(shape)]
+        affine = tuple(n for i, n in enumerate(shape) if i in axes)
+
+        def layer(
+            x: np.ndarray, weight: Any = None, bias: Any = None, axes: Any = axes,
+            eps: float = eps, sizes: Any = sizes,
+        ) -> np.ndarray:  # fmt: skip
+            scaled = _normalised(x, axes, eps)
+            return (
+                scaled if weight is None else scaled * weight.reshape(sizes) + bias.reshape(sizes)
+            )
+
+        call = named("layer_norm", axis=axis, eps=eps)
+        arrays = [normal(*shape), positive(*affine), normal(*affine)]
+        yield Case("layer_norm", f"{shape} {axis}", call, arrays, layer)
+    yield Case("layer_norm", "alone", named("layer_norm"), [normal(2, 3)],
+               lambda x: _normalised(x, -1, 1e-5))  # fmt: skip
+
+
+def _dropout() -> Iterator[Case]:
+    for p, shape in [(0.5, (3, 4)), (0.1, (4,)), (0, (3,)), (1, (2, 2)), (0.3, ()), (0.5, (0, 2))]:
+
+        def kept(x: np.ndarray, p: float = p) -> np.ndarray:
+            draws = np.random.default_rng(7).random(x.shape, dtype=np.float32)
+            return np.where(draws < p, 0, x / (1 - p or 1))
+
+        call = named("dropout", p, generator=7)
+        yield Case("dropout", f"{p} {shape}", call, [normal(*shape)], kept)
+
+
+def _embedding() -> Iterator[Case]:
+    for indices in [
+        np.array([2, 0, 2, 2]),
+        np.array([[1, 0], [3, 1]], dtype=np.uint8),
+        np.array(3),
+        np.zeros((2, 0), int),
     ]:
         yield Case(
-            "softmax_cross_entropy",
-            f"{shape} {labels.dtype}",
-            named("softmax_cross_entropy"),
-            [normal(*shape), labels],
-            cross_entropy,
-            text=shape == (4, 3),
-        )
-
-    def binary(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        p, t = 1 / (1 + np.exp(-logits)), targets.astype(float)
-        return np.mean(-t * np.log(p) - (1 - t) * np.log(1 - p))
-
-    for targets in [
-        np.array([[0.1, 0.9, 0.5], [0.3, 0.2, 0.7]]),
-        np.array([0, 1, 1, 0]),
-        np.array([True, False]),
-        np.array(0.25),
-        np.array([[1], [0]], dtype=np.int8),
-    ]:
-        yield Case(
-            "binary_cross_entropy_with_logits",
-            f"{targets.shape} {targets.dtype}",
-            named("binary_cross_entropy_with_logits"),
-            [signed(*targets.shape), targets],
-            binary,
-            text=targets.shape == (2, 3),
+            "embedding",
+            f"{indices.shape}",
+            named("embedding"),
+            [indices, normal(4, 3)],
+            lambda indices, weight: np.eye(4)[indices] @ weight,
         )
 
 
-FAMILIES = (_normalised,)
+FAMILIES = (_softmax, _batch_norm, _layer_norm, _dropout, _embedding)

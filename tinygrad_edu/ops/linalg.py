@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import misfit
 from ..primitive import primitive
 from .choosing import where
 from .decompositions import cholesky, eigh, eigvalsh, lapack, svd, svdvals
@@ -91,10 +92,11 @@ def _cofactor(x: Any, /) -> Any:
     if x.dtype.kind == "c":  # a complex step: singular values do not continue analytically
         return np.linalg.det(x)[..., None, None] * np.linalg.inv(x).mT
     # The cofactors of a product are the product of the cofactors; those of a diagonal matrix are
-    # products of all other elements, so nothing is divided by, and singular matrices are no
-    # exception.
+    # products of all other elements. Nothing is divided by, so singular matrices are no exception.
     u, s, vh = np.linalg.svd(x, full_matrices=False)
-    others = np.where(np.eye(x.shape[-1], dtype=bool), 1, s[..., None, :]).prod(axis=-1)
+    with np.errstate(divide="ignore"):  # adding logarithms does not overflow on the way
+        logarithms = np.log(s)[..., None, :]
+    others = np.exp(np.where(np.eye(x.shape[-1], dtype=bool), 0, logarithms).sum(axis=-1))
     sign = np.linalg.det(u) * np.linalg.det(vh)
     return (u * (sign[..., None] * others)[..., None, :]) @ vh
 
@@ -204,6 +206,9 @@ def solve(a: Any, b: Any) -> Any:
             f"solve: a has {size} rows, so b needs as many: shape ({size},) or (..., {size}, k), "
             f"got {shape}"
         )
+    stacks = misfit.broadcasting(["a", "b"], [np.shape(a), shape], skip=2)
+    if stacks and len(shape) > 1:
+        raise ValueError(f"solve: {stacks}")
     return _solve(a, b) if len(shape) > 1 else _solve(a, expand_dims(b, -1))[..., 0]
 
 

@@ -41,14 +41,18 @@ def check_reduction(name: str, reduction: str, others: tuple[str, ...] = ()) -> 
         raise ValueError(f"{name}: reduction is {reduction!r}; expected one of {known}")
 
 
+def real_dtype(x: Any) -> Any:
+    """Give the dtype of a floating constant that has the precision of x."""
+    return np.finfo(np.result_type(np.asarray(x).dtype, np.float16)).dtype
+
+
 def constant_weights(name: str, what: str, weights: Any, beside: Any) -> Any:
     """Read weights, in the precision of what they are for; no gradient flows to them."""
     if weights is None:
         return None
     if getattr(weights, "requires_grad", False):
         raise TypeError(f"{name}: no gradient flows to {what}; pass its .data instead of a Tensor")
-    dtype = np.asarray(beside).dtype
-    array = np.asarray(weights).astype(np.finfo(np.result_type(dtype, np.float16)).dtype)
+    array = np.asarray(weights).astype(real_dtype(beside))
     if not (array >= 0).all():
         place = tuple(int(i) for i in np.argwhere(~(array >= 0))[0])
         raise ValueError(f"{name}: {what} is {array[place]} at {place}; expected 0 or more")
@@ -84,7 +88,7 @@ def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
     both = predictions, targets
     predictions, targets = _accepted(name, both, holds_tensor(both))[0]
     if isinstance(targets, Tensor | np.ndarray) and targets.dtype.kind in "iub":
-        targets = astype(targets, np.result_type(np.asarray(predictions), np.float16))
+        targets = astype(targets, real_dtype(predictions))
     return predictions, targets
 
 

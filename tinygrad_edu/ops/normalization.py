@@ -6,6 +6,7 @@ and whether it is being trained, are the caller's.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def batch_norm(
     if (mean is None) != (variance is None):
         raise ValueError("batch_norm: mean and variance are given together, or not at all")
     channels = shape[1]
-    if mean is None and np.prod(shape, dtype=int) <= channels:
+    if mean is None and shape[0] * math.prod(shape[2:]) <= 1:
         raise ValueError(
             f"batch_norm: x of shape {shape} has not more than one value for each channel, which "
             "has no variance; give a larger batch, or mean= and variance="
