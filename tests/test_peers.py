@@ -13,13 +13,32 @@ from .cases.case import named
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: `make test-peers` does it")
 
-from .peers import DIFFERS, NOT_IN_TORCH, PEER, PEERS  # noqa: E402 (it needs PyTorch)
+from .peers import PEER, PEERS  # noqa: E402 (it needs PyTorch)
 
 torch.set_num_threads(1)
 
 # Relative as the goal has it. Absolute, because elements that cancel to nothing keep the round-off
 # of their terms, and those are of size 100 at most.
 CLOSE = {"rtol": 1e-10, "atol": 1e-13}
+
+NOT_IN_TORCH = {
+    "hinge_loss": "it has others of that kind, for embeddings and for several margins",
+    "partition": "it has kthvalue and topk, but nothing that leaves the rest in some order",
+}
+"""Operations of ours that PyTorch has not, under any name: they stand on the other oracles."""
+
+DIFFERS = {
+    "batch_norm (2, 0)": "it refuses a batch without channels",
+    "batch_norm by given averages": "it passes no gradient on to averages that are given",
+    "logaddexp far apart": "its second derivative is nan, where an exponential overflows",
+    "median (0, 3) {'axis': 1}": "its quantile refuses an array without elements",
+    "remainder of a number": "`7 % tensor` has no derivative there",
+    "sinc near 0": "its derivative is 0 below 1e-8, where two terms cancel",
+}
+"""Cases in which the two are not the same, and how: there PyTorch is not the oracle."""
+
+EITHER_SIGN = ("vectors as they are",)
+"""Ends of cases whose result has the sign that LAPACK happens to give; others fix the sign."""
 
 NAMES = {getattr(ops, name): name for name in {*ops.__all__} - {"linalg", *ops.plain.__all__}}
 NAMES |= {getattr(ops.linalg, name): f"linalg.{name}" for name in ops.linalg.__all__}
@@ -74,12 +93,16 @@ def along(directions, gradients):
 
 def parameter(case, differs=None):
     """Make a parameter of a test; where a difference is meant, agreement is a failure."""
-    failures = (AssertionError, RuntimeError)
+    failures = (AssertionError, RuntimeError, IndexError)
     marks = [pytest.mark.xfail(reason=differs, raises=failures, strict=True)] if differs else []
     return pytest.param(case, marks=marks, id=case.name)
 
 
-COMPARED = [parameter(case, DIFFERS.get(case.name)) for case in CASES if case.operation in PEERS]
+COMPARED = [
+    parameter(case, DIFFERS.get(case.name))
+    for case in CASES
+    if case.operation in PEERS and not case.label.endswith(EITHER_SIGN)
+]
 
 
 # PyTorch warns of a copy that "same" may take, of empty rows where there are no rows, and of

@@ -20,7 +20,16 @@ import numpy as np
 from . import misfit
 from .tensor import Tensor, _computed, holds_tensor
 
-__all__ = ["PRIMITIVES", "ModuleCall", "Node", "Primitive", "enable_grad", "no_grad", "primitive"]
+__all__ = [
+    "PRIMITIVES",
+    "ModuleCall",
+    "Node",
+    "Primitive",
+    "accepted",
+    "enable_grad",
+    "no_grad",
+    "primitive",
+]
 
 Rule: TypeAlias = Callable[..., Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -286,13 +295,13 @@ def primitive(
                         has_array = True
                     values.append(value)
             if has_array:
-                inputs, values = _accepted(name, inputs, has_tensor)
+                inputs, values = accepted(name, inputs, has_tensor)
             if not has_tensor:
                 out = forward(*values, **params)
                 return out[0] if residual else out
             try:
                 out = forward(*values, **params) if params else forward(*values)
-            except np.exceptions.AxisError:
+            except (np.exceptions.AxisError, np.linalg.LinAlgError):  # they have kinds of their own
                 raise
             except ValueError as error:
                 raise ValueError(f"{name}: {_told(declared, values, error)}") from error
@@ -313,7 +322,7 @@ def primitive(
     return declare
 
 
-def _accepted(
+def accepted(
     name: str, inputs: tuple[Any, ...], has_tensor: bool
 ) -> tuple[tuple[Any, ...], list[Any]]:
     """Read arrays and lists among the operands.

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..primitive import _accepted
+from ..primitive import accepted
 from ..tensor import Tensor, holds_tensor
 from .arithmetic import add, multiply
 from .indexing import put_at
@@ -53,7 +53,7 @@ def _convolution(
 ) -> Any:
     """Do the work of `conv1d` and `conv2d`."""
     both = x, weight
-    x, weight = _accepted("convolution", both, holds_tensor(both))[0]
+    x, weight = accepted("convolution", both, holds_tensor(both))[0]
     stride = for_each_axis("stride", stride, axes, 1)
     dilation = for_each_axis("dilation", dilation, axes, 1)
     (groups,) = for_each_axis("groups", groups, 1, 1)
@@ -222,7 +222,7 @@ def _pool(
 
     The places within a window are the last axis but two.
     """
-    (x,) = _accepted("pooling", (x,), isinstance(x, Tensor))[0]
+    (x,) = accepted("pooling", (x,), isinstance(x, Tensor))[0]
     kernel = for_each_axis("kernel_size", kernel, 2, 1)
     stride = kernel if stride is None else for_each_axis("stride", stride, 2, 1)
     padding = for_each_axis("padding", padding, 2, 0)

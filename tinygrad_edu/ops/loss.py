@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..primitive import _accepted, primitive
+from ..primitive import accepted, primitive
 from ..tensor import Tensor, holds_tensor
 from .activation import relu, sigmoid, softplus
 from .arithmetic import add, divide, multiply, negative, square, subtract
@@ -86,7 +86,7 @@ def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
             f"must be the same{hint}"
         )
     both = predictions, targets
-    predictions, targets = _accepted(name, both, holds_tensor(both))[0]
+    predictions, targets = accepted(name, both, holds_tensor(both))[0]
     if isinstance(targets, Tensor | np.ndarray) and targets.dtype.kind in "iub":
         targets = astype(targets, real_dtype(predictions))
     return predictions, targets

@@ -20,7 +20,7 @@ from .indexing import getitem
 from .reduction import mean as average
 from .shape import reshape
 
-__all__ = ["batch_norm", "dropout", "embedding", "layer_norm"]
+__all__ = ["batch_norm", "dropout", "embedding", "layer_norm", "one_hot"]
 
 
 def _normalised(

@@ -188,8 +188,9 @@ def _euclidean_norm_rule(
     g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False
 ) -> Any:
     length = _stretch(out, x, axis)
-    # x / out is a unit vector; where out is 0, so is x, and 0 is the smallest subgradient.
-    return _stretch(g, x, axis) * (x / np.where(np.equal(length, 0), 1, length))
+    # x / out is a unit vector; where out is 0, so is x, and 0 is the smallest subgradient. An
+    # infinite length makes all further derivatives 0 there, too.
+    return _stretch(g, x, axis) * (x / np.where(np.equal(length, 0), np.inf, length))
 
 
 @primitive(
@@ -231,8 +232,8 @@ def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = 
     chosen = np.equal(x, _stretch(out, x, axis)) | np.isnan(x)  # nan is larger than all, and less
     # Counted as integers: a float16 count would overflow at 65504 ties.
     ties = np.maximum(np.sum(chosen, axis=_axes(x.ndim, axis), keepdims=True), 1)
-    shares = (chosen / ties).astype(np.finfo(x.dtype).dtype)
-    return _stretch(g, x, axis) * shares
+    share = np.reciprocal(ties, dtype=np.float64).astype(np.finfo(x.dtype).dtype)
+    return _stretch(g, x, axis) * (chosen * share)
 
 
 def _refuse_empty(name: str, x: Any, axis: Axis) -> None:

@@ -96,7 +96,8 @@ def xlogy(x: Any, y: Any, /) -> Any:
 
 
 def _share_of_hypotenuse(g: Any, out: Any, side: Any) -> Any:
-    return g * (side / np.where(np.equal(out, 0), 1, out))
+    # Where it is 0, so is the side; an infinite length makes all further derivatives 0 as well.
+    return g * (side / np.where(np.equal(out, 0), np.inf, out))
 
 
 @primitive(
