@@ -31,6 +31,9 @@ ORDER = """
     normalization loss classification
 """
 
+# What the first sentence of a function without a derivative says of it.
+PLAINLY = ": a plain array"
+
 OPENING = """\
 # Operations
 
@@ -97,7 +100,7 @@ PLAIN = """
 ## Without a derivative
 
 These take tensors and give plain arrays, because their derivative does not exist or is zero
-wherever it does. Parameters and errors are NumPy's. ({file})
+wherever it does. Those of NumPy have its parameters. ({file})
 
 | function | what it gives |
 | --- | --- |
@@ -143,7 +146,7 @@ def families() -> list[Family]:
     order = [name for name in ORDER.split() if name in found]
     order += sorted(found - set(order) - {"plain"})
     names: dict[Any, list[str]] = {}
-    for name in {*ops.__all__} - {"linalg", *ops.plain.__all__}:
+    for name in {*ops.__all__} - {"linalg", *constants()}:
         names.setdefault(getattr(ops, name), []).append(name)
     for function, known in names.items():  # aliases behind its own name
         aliases = set(known) - {function.__name__.lstrip("_")}
@@ -154,10 +157,17 @@ def families() -> list[Family]:
     for file in order:
         module = importlib.import_module(f"{ops.__name__}.{file}")
         functions = [value for name, value in vars(module).items() if name in module.__all__]
-        of_linalg = module is ops.linalg
-        here = [f for f in functions if names[f][0].startswith("linalg.") == of_linalg]
-        gathered.append(Family(module, {function: names[function] for function in here}))
+        known = {f: names[f] for f in functions if f in names}
+        is_linalg = module is ops.linalg
+        here = {f: k for f, k in known.items() if k[0].startswith("linalg.") == is_linalg}
+        gathered.append(Family(module, here))
     return [family for family in gathered if family.operations]
+
+
+def constants() -> list[str]:
+    """List the functions without a derivative: they say in their first sentence what they give."""
+    functions = ((name, getattr(ops, name)) for name in sorted(ops.__all__) if name != "linalg")
+    return [name for name, function in functions if PLAINLY in first_sentence(function)]
 
 
 def page() -> str:
@@ -167,7 +177,7 @@ def page() -> str:
         differentiable=sum(len(family.operations) for family in gathered),
         names=sum(len(names) for family in gathered for names in family.operations.values()),
         primitives=sum(len(family.primitives) for family in gathered),
-        plain=len(ops.plain.__all__),
+        plain=len(constants()),
         methods=", ".join(map(code, sorted(Notation.__annotations__))),
     )
     text += "\nFamilies: " + ", ".join(family.link for family in gathered) + ".\n"
@@ -226,9 +236,9 @@ def simple_rows(module: ModuleType) -> Iterator[str]:
 
 def plain_rows() -> Iterator[str]:
     """Write a row for each function that has no derivative."""
-    for name in sorted(ops.plain.__all__):
-        summary = first_sentence(getattr(ops.plain, name))
-        yield row(code(name), prose(summary.partition(": a plain array")[0].rstrip(".") + "."))
+    for name in constants():
+        summary, _, _ = first_sentence(getattr(ops, name)).partition(PLAINLY)
+        yield row(code(name), prose(summary) + ".")
 
 
 def row(*cells: str) -> str:

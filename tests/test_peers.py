@@ -40,7 +40,8 @@ DIFFERS = {
 EITHER_SIGN = ("vectors as they are",)
 """Ends of cases whose result has the sign that LAPACK happens to give; others fix the sign."""
 
-NAMES = {getattr(ops, name): name for name in {*ops.__all__} - {"linalg", *ops.plain.__all__}}
+CONSTANT = {"linalg", "one_hot", *ops.plain.__all__}
+NAMES = {getattr(ops, name): name for name in {*ops.__all__} - CONSTANT}
 NAMES |= {getattr(ops.linalg, name): f"linalg.{name}" for name in ops.linalg.__all__}
 # Of several names of one function, such as `abs`, the one that it has itself is compared.
 OPERATIONS = {
