@@ -26,8 +26,8 @@ PAGE = Path(__file__).with_suffix(".md")
 
 # The order in which the families are read; one that is missing here comes behind the others.
 ORDER = """
-    arithmetic choosing elementwise trigonometric special activation reduction scan shape joining
-    rearranging indexing sorting triangles linear_algebra products linalg windows convolution
+    arithmetic choosing elementwise trigonometric special reduction scan shape joining rearranging
+    indexing sorting triangles matrices products linalg activation windows convolution
     normalization loss classification
 """
 
@@ -142,24 +142,25 @@ def families() -> list[Family]:
 
     What is reached as a function of `linalg` is shown there, whatever file it stands in.
     """
-    found = {module.name for module in pkgutil.iter_modules(ops.__path__)}
+    walked = pkgutil.walk_packages(ops.__path__, f"{ops.__name__}.")
+    found = {info.name.rpartition(".")[2]: info.name for info in walked if not info.ispkg}
     order = [name for name in ORDER.split() if name in found]
-    order += sorted(found - set(order) - {"plain"})
+    order += sorted(set(found) - set(order))
     names: dict[Any, list[str]] = {}
     for name in {*ops.__all__} - {"linalg", *constants()}:
         names.setdefault(getattr(ops, name), []).append(name)
-    for function, known in names.items():  # aliases behind its own name
-        aliases = set(known) - {function.__name__.lstrip("_")}
-        known.sort(key=lambda name, aliases=aliases: (name in aliases, name))  # type: ignore[misc]
+    for function, given in names.items():  # aliases behind its own name
+        aliases = set(given) - {function.__name__.lstrip("_")}
+        given.sort(key=lambda name, aliases=aliases: (name in aliases, name))  # type: ignore[misc]
     for name in ops.linalg.__all__:
         names.setdefault(getattr(ops.linalg, name), []).insert(0, f"linalg.{name}")
     gathered = []
-    for file in order:
-        module = importlib.import_module(f"{ops.__name__}.{file}")
+    for name in order:
+        module = importlib.import_module(found[name])
         functions = [value for name, value in vars(module).items() if name in module.__all__]
-        known = {f: names[f] for f in functions if f in names}
+        known = {function: names[function] for function in functions if function in names}
         is_linalg = module is ops.linalg
-        here = {f: k for f, k in known.items() if k[0].startswith("linalg.") == is_linalg}
+        here = {f: also for f, also in known.items() if also[0].startswith("linalg.") == is_linalg}
         gathered.append(Family(module, here))
     return [family for family in gathered if family.operations]
 
@@ -196,7 +197,7 @@ def page() -> str:
 def linked(module: str) -> str:
     """Link to the file of a module, which `docs/` has as a neighbour."""
     path = module.replace(".", "/") + ".py"
-    return f"[{path}](../{path})"
+    return f"[{path.removeprefix('tinygrad_edu/')}](../{path})"
 
 
 def rows(family: Family) -> Iterator[str]:
@@ -295,6 +296,8 @@ def composition(function: Callable[..., Any]) -> str:
 def called(function: Callable[..., Any], seen: set[Any]) -> Iterator[Callable[..., Any]]:
     """Find the operations that a function calls, itself or by way of helpers."""
     plain = inspect.unwrap(function)
+    if not isinstance(plain, FunctionType):  # not written in Python
+        return
     local = plain.__code__.co_varnames
     known = {name: value for name, value in plain.__globals__.items() if name not in local}
     nodes = [n for n in ast.walk(definition(function)) if isinstance(n, ast.Name | ast.Attribute)]

@@ -119,7 +119,7 @@ def imports(name, inside_functions=True):
 def test_reading_imports():
     assert "tinygrad_edu.primitive" in imports("tinygrad_edu.ops.shape")
     assert "tinygrad_edu.primitive" in imports("tinygrad_edu.tensor", inside_functions=False)
-    assert "tinygrad_edu.ops.loss" in imports("tinygrad_edu.ops")
+    assert "tinygrad_edu.ops.networks.loss" in imports("tinygrad_edu.ops")
     assert "numpy" in imports("tinygrad_edu.arrays")
 
 

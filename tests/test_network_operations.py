@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor, check_gradients, grad
-from tinygrad_edu.ops.normalization import one_hot
+from tinygrad_edu import Tensor, check_gradients, grad, one_hot
 
 
 def drawn(*shape, seed=0, dtype=float):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor
-from tinygrad_edu.ops.normalization import one_hot
+from tinygrad_edu import Tensor, one_hot
 
 
 def leaf(values):

@@ -104,3 +104,6 @@ def test_a_family_may_be_empty():
 def test_each_operation_has_one_place():
     shown = [function for family in operations.families() for function in family.operations]
     assert len(shown) == len(set(shown))
+    constant = {getattr(ops, name) for name in operations.constants()}
+    assert constant >= {getattr(ops, name) for name in ops.plain.__all__}
+    assert constant & set(shown) == set()

@@ -13,30 +13,30 @@ from .creation import *
 from .drawing import Drawing, RendererNotFoundError, draw
 from .errors import GradientError
 from .functional import *
-from .ops import linalg
-from .ops.activation import *
 from .ops.arithmetic import *
 from .ops.choosing import *
-from .ops.classification import *
-from .ops.convolution import *
 from .ops.elementwise import *
 from .ops.indexing import *
 from .ops.joining import *
-from .ops.linear_algebra import *
-from .ops.loss import *
-from .ops.normalization import *
-from .ops.norms import *
+from .ops.linear_algebra import linalg
+from .ops.linear_algebra.matrices import *
+from .ops.linear_algebra.norms import *
+from .ops.linear_algebra.products import *
+from .ops.linear_algebra.triangles import *
+from .ops.networks.activation import *
+from .ops.networks.classification import *
+from .ops.networks.convolution import *
+from .ops.networks.loss import *
+from .ops.networks.normalization import *
+from .ops.networks.windows import *
 from .ops.plain import *
-from .ops.products import *
 from .ops.rearranging import *
 from .ops.reduction import *
 from .ops.scan import *
 from .ops.shape import *
 from .ops.sorting import *
 from .ops.special import *
-from .ops.triangles import *
 from .ops.trigonometric import *
-from .ops.windows import *
 from .primitive import enable_grad, no_grad
 
 __version__ = "0.1.0"

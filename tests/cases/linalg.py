@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu import Tensor
-from tinygrad_edu.ops import decompositions, linalg
+from tinygrad_edu.ops.linear_algebra import decompositions, linalg
 
 from .case import Case, distinct, named, normal
 

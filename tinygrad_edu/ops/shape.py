@@ -57,8 +57,8 @@ def reshape(x: Any, /, shape: int | Sequence[int]) -> Any:
         return np.reshape(x, shape)
     except ValueError:
         raise ValueError(
-            f"the {np.size(x)} elements of shape {np.shape(x)} do not fill shape {_tuple(shape)}; the "
-            "sizes must multiply to the same number, and one of them may be -1"
+            f"the {np.size(x)} elements of shape {np.shape(x)} do not fill shape "
+            f"{_tuple(shape)}; its sizes must multiply to that number, and one may be -1"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Functions with a name of their own: sinc, erf, xlogy, hypot, logaddexp.
+"""Functions with a name of their own: sinc, erf, xlogy, hypot, sigmoid, logaddexp.
 
 Each is exact, to every order, at the point where its formula would be 0/0 or 0 times infinity.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from ..primitive import primitive
 from .arithmetic import divide, multiply
 
-__all__ = ["erf", "hypot", "logaddexp", "logaddexp2", "sinc", "xlogy"]
+__all__ = ["erf", "hypot", "logaddexp", "logaddexp2", "sigmoid", "sinc", "xlogy"]
 
 
 def _erf_rule(g: Any, out: Any, x: Any) -> Any:
@@ -113,12 +113,22 @@ def hypot(x: Any, y: Any, /) -> Any:
     return np.hypot(x, y)
 
 
+@primitive(
+    lambda g, out, x: g * (out * (1 - out)),
+    symbol="σ",
+    formula="1 / (1 + exp(-x))",
+    derivatives=("g * out * (1 - out)",),
+)
+def sigmoid(x: Any, /) -> Any:
+    """Logistic function ``1 / (1 + exp(-x))``, elementwise, without overflow."""
+    decay = np.exp(np.minimum(x, -x))  # exp(-|x|): never above 1
+    return np.where(np.greater_equal(x, 0), 1, decay) / (1 + decay)
+
+
 def _logaddexp_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
-    # x is never above out, so the exponential cannot overflow. Where x itself is infinite and
-    # as large as out, the difference would be nan.
-    infinite = np.isinf(x) & np.equal(x, out)
-    share = np.exp(np.where(infinite, 0, x) - np.where(infinite, 0, out))
-    return g * np.where(infinite & np.equal(x, y), 0.5 * share, share)
+    # The difference of two equal infinities would be nan; they share equally.
+    same = np.isinf(x) & np.equal(x, y)
+    return g * sigmoid(np.where(same, 0, x) - np.where(same, 0, y))
 
 
 @primitive(
@@ -127,7 +137,7 @@ def _logaddexp_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
     broadcasts=True,
     analytic=False,
     formula="log(exp(x) + exp(y))",
-    derivatives=("g * exp(x - out)", "g * exp(y - out)"),
+    derivatives=("g * sigmoid(x - y)", "g * sigmoid(y - x)"),
 )
 def logaddexp(x: Any, y: Any, /) -> Any:
     """Logarithm of the sum of two exponentials, elementwise, without overflow.

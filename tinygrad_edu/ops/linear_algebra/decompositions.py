@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GradientError
-from ..primitive import primitive
-from ..tensor import Tensor
-from .elementwise import astype
-from .shape import swapaxes
+from ...errors import GradientError
+from ...primitive import primitive
+from ...tensor import Tensor
+from ..elementwise import astype
+from ..shape import swapaxes
 
 __all__ = ["cholesky", "eigh", "eigvalsh", "svd", "svdvals"]
 

@@ -11,13 +11,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..primitive import accepted
-from ..tensor import Tensor, holds_tensor
-from .arithmetic import add, multiply
-from .indexing import put_at
-from .linear_algebra import matmul
-from .reduction import max, mean
-from .shape import reshape, transpose
+from ...primitive import accepted
+from ...tensor import Tensor, holds_tensor
+from ..arithmetic import add, multiply
+from ..indexing import put_at
+from ..linear_algebra.matrices import matmul
+from ..reduction import max, mean
+from ..shape import reshape, transpose
 from .windows import Sizes, check_fits, for_each_axis, sliding_windows, spans_of
 
 __all__ = ["avg_pool2d", "conv1d", "conv2d", "max_pool2d"]

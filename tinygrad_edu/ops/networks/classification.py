@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..primitive import primitive
+from ...primitive import primitive
+from ..arithmetic import add, multiply, negative
+from ..choosing import where
+from ..indexing import getitem
+from ..reduction import mean, sum
 from .activation import log_softmax, softmax
-from .arithmetic import add, multiply, negative
-from .choosing import where
-from .indexing import getitem
 from .loss import check_reduction, constant_weights
-from .reduction import mean, sum
 
 __all__ = ["cross_entropy", "nll_loss", "softmax_cross_entropy"]
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import misfit
-from ..primitive import primitive
-from .choosing import where
+from ... import misfit
+from ...primitive import primitive
+from ..choosing import where
+from ..shape import expand_dims
 from .decompositions import cholesky, eigh, eigvalsh, lapack, svd, svdvals
-from .linear_algebra import matmul
+from .matrices import matmul
 from .norms import norm
-from .shape import expand_dims
 
 __all__ = [
     "cholesky",

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..primitive import accepted, primitive
-from ..tensor import Tensor, holds_tensor
-from .activation import relu, sigmoid, softplus
-from .arithmetic import add, divide, multiply, negative, square, subtract
-from .choosing import absolute, clip, where
-from .elementwise import astype, exp
-from .reduction import mean, sum
-from .special import xlogy
+from ...primitive import accepted, primitive
+from ...tensor import Tensor, holds_tensor
+from ..arithmetic import add, divide, multiply, negative, square, subtract
+from ..choosing import absolute, clip, where
+from ..elementwise import astype, exp
+from ..reduction import mean, sum
+from ..special import sigmoid, xlogy
+from .activation import relu, softplus
 
 __all__ = [
     "binary_cross_entropy_with_logits",

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import DTypeLike, NDArray
 
-from .arithmetic import add, divide, multiply, square, subtract
-from .choosing import where
-from .elementwise import astype, sqrt
-from .indexing import getitem
-from .reduction import mean as average
-from .shape import reshape
+from ..arithmetic import add, divide, multiply, square, subtract
+from ..choosing import where
+from ..elementwise import astype, sqrt
+from ..indexing import getitem
+from ..reduction import mean as average
+from ..shape import reshape
 
 __all__ = ["batch_norm", "dropout", "embedding", "layer_norm", "one_hot"]
 
@@ -312,7 +312,7 @@ def one_hot(
 
     Examples
     --------
-    >>> from tinygrad_edu.ops.normalization import one_hot
+    >>> from tinygrad_edu import one_hot
     >>> one_hot([2, 0], 3)
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)

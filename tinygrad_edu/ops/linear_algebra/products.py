@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..primitive import primitive
-from .arithmetic import multiply, subtract
-from .indexing import take
-from .linear_algebra import matmul
-from .reduction import sum
-from .shape import moveaxis, ravel, reshape
+from ...primitive import primitive
+from ..arithmetic import multiply, subtract
+from ..indexing import take
+from ..reduction import sum
+from ..shape import moveaxis, ravel, reshape
+from .matrices import matmul
 from .triangles import diagonal
 
 __all__ = ["cross", "dot", "einsum", "inner", "kron", "outer", "tensordot", "vdot"]

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from . import reduction
-from .arithmetic import add, divide, multiply, power
-from .choosing import absolute, where
+from .. import reduction
+from ..arithmetic import add, divide, multiply, power
+from ..choosing import absolute, where
+from ..elementwise import astype
+from ..reduction import Axis
+from ..shape import expand_dims, transpose
 from .decompositions import svdvals
-from .elementwise import astype
-from .reduction import Axis
-from .shape import expand_dims, transpose
 
 __all__ = ["norm"]
 

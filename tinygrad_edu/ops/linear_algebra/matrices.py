@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import misfit
-from ..primitive import primitive
+from ... import misfit
+from ...primitive import primitive
 
 __all__ = ["linear", "matmul"]
 

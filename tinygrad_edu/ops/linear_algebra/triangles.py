@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .choosing import where
-from .indexing import getitem, put_at
-from .reduction import sum
-from .shape import moveaxis
+from ..choosing import where
+from ..indexing import getitem, put_at
+from ..reduction import sum
+from ..shape import moveaxis
 
 __all__ = ["diag", "diagonal", "trace", "tril", "triu"]
 

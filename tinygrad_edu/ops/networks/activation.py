@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import primitive
-from .arithmetic import add, divide, multiply, negative, power
-from .choosing import clip, where
-from .elementwise import expm1
-from .special import erf, logaddexp
-from .trigonometric import tanh
+from ...primitive import primitive
+from ..arithmetic import add, divide, multiply, negative, power
+from ..choosing import clip, where
+from ..elementwise import expm1
+from ..special import erf, logaddexp, sigmoid
+from ..trigonometric import tanh
 
 __all__ = [
     "elu",
@@ -22,7 +22,6 @@ __all__ = [
     "log_softmax",
     "relu",
     "selu",
-    "sigmoid",
     "silu",
     "softmax",
     "softplus",
@@ -41,18 +40,6 @@ _ZEROS: dict[Any, Any] = {np.dtype(code): np.zeros((), code) for code in "efd"}
 def relu(x: Any, /) -> Any:
     """Larger of the value and 0, elementwise; its derivative at 0 is taken to be 0."""
     return np.maximum(x, _ZEROS.get(x.dtype, 0))
-
-
-@primitive(
-    lambda g, out, x: g * (out * (1 - out)),
-    symbol="σ",
-    formula="1 / (1 + exp(-x))",
-    derivatives=("g * out * (1 - out)",),
-)
-def sigmoid(x: Any, /) -> Any:
-    """Logistic function ``1 / (1 + exp(-x))``, elementwise, without overflow."""
-    decay = np.exp(np.minimum(x, -x))  # exp(-|x|): never above 1
-    return np.where(np.greater_equal(x, 0), 1, decay) / (1 + decay)
 
 
 @primitive(

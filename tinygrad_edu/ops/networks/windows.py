@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..primitive import primitive
+from ...primitive import primitive
 
 __all__ = ["overlap_add", "sliding_windows"]
 

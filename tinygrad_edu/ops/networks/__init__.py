@@ -1,0 +1,1 @@
+"""What networks are made of besides matrices: activations, convolutions, normalisation, losses."""
