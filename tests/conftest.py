@@ -13,4 +13,5 @@ settings.register_profile("gate", max_examples=50, deadline=None, derandomize=Tr
 # At a desk, other examples every time; what failed is kept, and tried first in the next run.
 settings.register_profile("free", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None, print_blob=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate" if "CI" in os.environ else "free"))
+_usual = "gate" if "CI" in os.environ else "free"
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", _usual))

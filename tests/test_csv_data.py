@@ -17,7 +17,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nn.csv_data import CsvData, read_csv
@@ -28,8 +28,6 @@ from nn.csv_data.fast import read_fast
 from nn.csv_data.source import Rules, Table, open_source
 from nn.csv_data.strict import read_header, read_strictly
 from nn.errors import DataError
-
-moderate = settings(deadline=None, max_examples=120)
 
 
 def read_bytes(content: bytes, **options: Any) -> CsvData:
@@ -125,7 +123,6 @@ def valid_files(
     return Written(header, rows, draw(st.sampled_from(ends)), draw(blanks), last_line_ends)
 
 
-@moderate
 @given(valid_files(), st.sampled_from(["float32", "float64"]), st.integers(1, 60))
 def test_both_readers_return_the_same_bits(file: Written, dtype: str, part_bytes: int) -> None:
     fast, strict = read_both(file.content(), dtype, part_bytes)
@@ -137,7 +134,6 @@ def test_both_readers_return_the_same_bits(file: Written, dtype: str, part_bytes
     assert fast.labels.tolist() == [int(row[0]) for row in file.rows]
 
 
-@moderate
 @given(
     st.integers(1, 3),
     st.text(alphabet='01259+-.eE, \t\r\n,,\n\n"', max_size=40),
@@ -210,7 +206,6 @@ BAD_CELLS += ["2024-01-31", "True", "5\0", "1e", "+-1", "..1", "1.5.2", '"1,5"',
 BAD_CELLS += ['"1,000"', '"a ""b"" c"', '"1"2', "--", "e5", "#5", "1\v", "\f1"]
 
 
-@settings(deadline=None, max_examples=250)
 @given(
     st.one_of(
         valid_files(),
@@ -239,7 +234,6 @@ def test_one_bad_cell_is_found_at_its_line_and_column(
     assert len(str(error).splitlines()) == 1
 
 
-@moderate
 @given(valid_files(ends=("\n",), quotes=True), st.data())
 def test_rows_of_wrong_width_are_found_at_their_line(file: Written, data: st.DataObject) -> None:
     row = data.draw(st.integers(0, len(file.rows) - 1))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
@@ -189,7 +189,6 @@ def assert_same(found, expected):
         assert found[name].tobytes() == native.tobytes()
 
 
-@settings(deadline=None, max_examples=60)
 @given(ARRAYS, TEXTS)
 def test_round_trip_and_the_library_reads_it_too(arrays, texts):
     data = dumps(arrays, texts)
@@ -201,7 +200,6 @@ def test_round_trip_and_the_library_reads_it_too(arrays, texts):
     assert int.from_bytes(data[:8], "little") % 8 == 0
 
 
-@settings(deadline=None, max_examples=60)
 @given(ARRAYS, st.none() | TEXTS)
 def test_what_the_library_writes_is_read(arrays, texts):
     plain = {name: np.asarray(a, order="C") for name, a in arrays.items()}

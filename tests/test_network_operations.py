@@ -4,7 +4,7 @@ cannot say: awkward points, what stays finite, and what is random.
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
@@ -22,7 +22,6 @@ def leaf(values, dtype=float):
 # Windows, convolution, pooling ----------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=100, database=None)
 @given(data=st.data())
 def test_windows_and_their_sum_are_adjoint(data):
     axes = data.draw(st.integers(1, 3))

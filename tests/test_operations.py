@@ -7,7 +7,7 @@ import operator
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
@@ -376,7 +376,6 @@ BROADCASTING = sorted(
 
 
 @pytest.mark.parametrize("name", BROADCASTING)
-@settings(deadline=None, max_examples=50, derandomize=True, database=None)
 @given(data=st.data())
 def test_broadcasting_is_undone(name, data):
     operation = getattr(tg, name)
@@ -403,7 +402,6 @@ def test_broadcasting_is_undone(name, data):
             np.testing.assert_allclose(leaf.grad, expected, rtol=1e-12, atol=1e-13)
 
 
-@settings(deadline=None, max_examples=50, derandomize=True, database=None)
 @given(data=st.data())
 def test_broadcasting_of_matmul_is_undone(data):
     drawn = data.draw(

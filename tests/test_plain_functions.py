@@ -170,8 +170,13 @@ COMPARISONS = {
 }
 
 
+OTHERS = [B + 10.0, ROW - 9.0, NUMBER, 1.5, 2, np.float32(2.5), [1, 2, 3, 4]]
+
+
 @pytest.mark.parametrize("symbol", COMPARISONS, ids=lambda symbol: symbol.__name__)
-@pytest.mark.parametrize("other", [B + 10.0, ROW - 9.0, NUMBER, 1.5, 2, np.float32(2.5), [1, 2, 3, 4]])
+@pytest.mark.parametrize(
+    "other", [B + 10.0, ROW - 9.0, NUMBER, 1.5, 2, np.float32(2.5), [1, 2, 3, 4]]
+)
 def test_operators_give_plain_arrays_from_either_side(symbol, other):
     x, function = as_tensors(A + 20.0), COMPARISONS[symbol]
     for value in (other, as_tensors(other)):
@@ -201,7 +206,7 @@ def test_graph_goes_on_beside_them():
     x = as_tensors(A)
     best = tg.argmax(x, axis=1)
     (x[[0, 1], best].sum() + tg.where(tg.less(x, 0), x * 10, 0.0).sum()).backward()
-    np.testing.assert_array_equal(x.grad, 10.0 * (A < 0) + (A == A.max(axis=1, keepdims=True)))
+    np.testing.assert_array_equal(x.grad, 10.0 * (A < 0) + (A.max(axis=1, keepdims=True) == A))
 
 
 def test_functions_about_arrays_give_plain_answers():
@@ -230,7 +235,7 @@ def test_numpy_finds_each_of_them():
         (lambda x: x < np.ones(3), ValueError, r"\(2,4\).*\(3,\)"),
         (lambda x: np.equal(x, np.ones((3, 1))), ValueError, r"\(2,4\).*\(3,1\)"),
         (lambda x: np.floor(x, out=np.zeros((2, 4))), TypeError, "out="),
-        (lambda x: np.less.reduce(x), TypeError, r"less\.reduce.*np\.asarray"),
+        (np.less.reduce, TypeError, r"less\.reduce.*np\.asarray"),
         (lambda x: tg.argsort(x, unknown=1), TypeError, "unknown"),
         (lambda x: linalg.norm(x, 0, axis=1).backward(), AttributeError, "ndarray"),
     ],
