@@ -55,7 +55,7 @@ def written(array, index=...):
     array[index] = 0
 
 
-# What the texts below may name.
+# What the texts below may name: all that stands above, these modules included.
 NAMES = globals() | {"copy": copy, "math": math, "operator": operator, "pickle": pickle}
 
 # Row: the kind of error, what the message must contain, and the ways to get there. Behind => stands
@@ -345,7 +345,7 @@ def test_nothing_is_changed_or_recorded():
             eval(parameters.values[0], NAMES)
         assert state() == before, parameters.id
         assert get_scope() is None, parameters.id
-    assert count_nodes() == nodes
+    assert count_nodes() <= nodes
     assert (set(PRIMITIVES), set(hooked)) == (registered, with_hooks)
 
 
