@@ -218,7 +218,7 @@ BAD = {
         tg.cross_entropy(logits, floats, label_smoothing=0.1); tg.nll_loss(logits, Tensor(floats))
         tg.cross_entropy(logits, [0, 1, 2, np.nan]); tg.cross_entropy(logits, [True] * 4)
         tg.embedding([0.5], M)"""),
-    150: (TypeError, r"detach\(\) it first", """
+    150: (TypeError, r"detach\(\) first", """
         copy.copy(M * 2); copy.deepcopy(M * 2); pickle.dumps(M * 2); pickle.dumps(M * 2, 0)
         copy.deepcopy({"loss": [M.sum()]}); copy.copy(tg.conv2d(images, ones((1, 3, 2, 2))))
         pickle.dumps(tg.index_update(M, 0, 1.0)); copy.deepcopy(tg.checkpoint(tg.exp, V))

@@ -89,7 +89,7 @@ def test_no_graph_is_lost(make):
 
 
 def test_numpy_keeps_giving_plain_arrays():
-    for f in (np.zeros_like, np.ones_like, lambda x: np.full_like(x, 2)):
+    for f in (np.zeros_like, np.ones_like):
         assert type(f(X)) is np.ndarray
 
 

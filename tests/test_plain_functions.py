@@ -214,7 +214,7 @@ def test_functions_about_arrays_give_plain_answers():
     assert (np.shape(x), np.ndim(x), np.size(x)) == (A.shape, 2, 8)
     assert np.result_type(x, 1.0) == np.float32
     assert (np.isscalar(x), np.iscomplexobj(x), np.can_cast(x, "float64")) == (False, False, True)
-    for like, value in ((np.zeros_like(x), 0), (np.ones_like(x), 1), (np.full_like(x, 2.5), 2.5)):
+    for like, value in ((np.zeros_like(x), 0), (np.ones_like(x), 1)):
         assert type(like) is np.ndarray
         np.testing.assert_array_equal(like, np.full(A.shape, value, np.float32), strict=True)
     assert_same(np.around(x, 1), np.around(A.astype(np.float32), 1))
@@ -222,8 +222,8 @@ def test_functions_about_arrays_give_plain_answers():
 
 
 def test_numpy_finds_each_of_them():
-    assert {getattr(np, name) for name in plain.__all__} <= numpy_protocol.PLAIN
-    assert not numpy_protocol.PLAIN & set(numpy_protocol.DIFFERENTIABLE)
+    assert {getattr(np, name) for name in plain.__all__} <= set(numpy_protocol.PLAIN)
+    assert not set(numpy_protocol.PLAIN) & set(numpy_protocol.DIFFERENTIABLE)
 
 
 @pytest.mark.parametrize(
@@ -232,8 +232,8 @@ def test_numpy_finds_each_of_them():
         (lambda x: tg.argmax(x, axis=2), np.exceptions.AxisError, "axis 2.*dimension 2"),
         (lambda x: tg.all(x, axis=-3), np.exceptions.AxisError, "axis -3.*dimension 2"),
         (lambda x: tg.argmax(x[:0]), ValueError, "empty"),
-        (lambda x: x < np.ones(3), ValueError, r"\(2,4\).*\(3,\)"),
-        (lambda x: np.equal(x, np.ones((3, 1))), ValueError, r"\(2,4\).*\(3,1\)"),
+        (lambda x: x < np.ones(3), ValueError, r"^less: .*\(2, 4\).*\(3,\)"),
+        (lambda x: np.equal(x, np.ones((3, 1))), ValueError, r"^equal: .*\(2, 4\).*\(3, 1\)"),
         (lambda x: np.floor(x, out=np.zeros((2, 4))), TypeError, "out="),
         (np.less.reduce, TypeError, r"less\.reduce.*np\.asarray"),
         (lambda x: tg.argsort(x, unknown=1), TypeError, "unknown"),

@@ -307,7 +307,7 @@ def test_copies_of_leaves(twin_of):
     step(twin, [1.0, 1.0])
     np.testing.assert_array_equal(x.data, [1, 2])
     np.testing.assert_array_equal(x.grad, [3, 4])
-    with pytest.raises(TypeError, match=r"detach\(\) it first"):
+    with pytest.raises(TypeError, match=r"detach\(\) first"):
         twin_of(x * 2)
     assert twin_of((x * 2).detach()).tolist() == [2, 4]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["checked_array", "locked_view"]
+__all__ = ["as_floating", "checked_array", "floating_dtype", "locked_view"]
 
 
 def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[Any]:
@@ -43,11 +43,12 @@ def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[A
         if "inhomogeneous" in str(error):
             raise ValueError(f"ragged nested list: {error}; make its rows equally long") from error
         raise
-    is_number = array.dtype.kind in "fiubc"  # before a conversion, which would read text too
+    # Before a conversion, which would read text, and drop imaginary parts.
+    is_number = array.dtype.kind in "fiub"
+    if array.dtype.kind == "c" or (dtype is not None and np.dtype(dtype).kind == "c"):
+        raise TypeError("complex is not supported; use the real and imaginary parts")
     if dtype is not None and is_number:
         array = array.astype(dtype, copy=False)
-    if array.dtype.kind == "c":
-        raise TypeError("complex is not supported; use the real and imaginary parts")
     if not is_number or array.dtype.kind not in "fiub":
         raise TypeError(f"a Tensor holds numbers, but got dtype {array.dtype}; convert them first")
     if not copy:
@@ -56,6 +57,17 @@ def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[A
             locked.flags.writeable = False
             locked = locked.base
     return array
+
+
+def as_floating(array: Any) -> Any:
+    """Give whole numbers as float64: small and unsigned ones wrap around where a sign changes."""
+    return array if array.dtype.kind in "fc" else array.astype(np.float64)
+
+
+def floating_dtype(array: Any) -> np.dtype[Any]:
+    """Give the dtype of a real constant beside an array: that of its precision, or float64."""
+    dtype = np.asarray(array).dtype
+    return np.finfo(dtype if dtype.kind in "fc" else np.float64).dtype
 
 
 def locked_view(data: Any) -> NDArray[Any]:

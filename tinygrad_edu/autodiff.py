@@ -243,7 +243,10 @@ def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = Fals
         )
     if create_graph and isinstance(gradient, Tensor):
         return gradient.astype(output.dtype)
-    return np.asarray(gradient).astype(output.dtype, casting="same_kind")
+    array = np.asarray(gradient)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"gradient has dtype {array.dtype}; expected real numbers")
+    return array.astype(output.dtype, casting="same_kind")
 
 
 def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool) -> None:
@@ -318,10 +321,12 @@ def grad(
     gradients = pull_back(output, cotangent, set(targets), create_graph)
     for position, target in enumerate(targets):
         if target not in gradients and not allow_unused:
-            reason = "does not require gradients" if not target._requires_grad else "is not used"
+            reason = "is not used in the computation of the output"
+            if not target._requires_grad:
+                reason = "does not require gradients"
             raise GradientError(
-                f"input {position} ({target._label()}, shape {target.shape}) {reason} in the "
-                "computation of the output; pass allow_unused=True to get None for it"
+                f"input {position} ({target._label()}, shape {target.shape}) {reason}; "
+                "pass allow_unused=True to get None for it"
             )
     found = tuple(gradients.get(target) for target in targets)
     return found[0] if single else found

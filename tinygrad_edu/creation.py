@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .tensor import Operand, Tensor
+from .arrays import checked_array
+from .tensor import Operand, Tensor, holds_tensor
 
 __all__ = [
     "arange",
@@ -44,14 +45,14 @@ def zeros(
     Tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return full(shape, 0, dtype, requires_grad=requires_grad, name=name)
+    return full(shape, 0.0, dtype, requires_grad=requires_grad, name=name)
 
 
 def ones(
     shape: Shape, dtype: DTypeLike = float, *, requires_grad: bool = False, name: str | None = None
 ) -> Tensor:
     """Tensor of ones."""
-    return full(shape, 1, dtype, requires_grad=requires_grad, name=name)
+    return full(shape, 1.0, dtype, requires_grad=requires_grad, name=name)
 
 
 def full(
@@ -72,7 +73,8 @@ def full(
         If the value is a Tensor, whose graph would be lost.
     """
     _refuse_tensors(fill_value, instead="use broadcast_to(value, shape)")
-    return _tensor(np.full(shape, fill_value, dtype), requires_grad, name)
+    value = checked_array(fill_value, dtype, True)
+    return _tensor(np.full(shape, value), requires_grad, name)
 
 
 def arange(
@@ -235,7 +237,7 @@ def rand(
 
 def _refuse_tensors(*values: Any, instead: str) -> None:
     """Refuse a tensor where its graph would be lost."""
-    if any(isinstance(value, Tensor) for value in values):
+    if any(isinstance(value, Tensor) or holds_tensor(value) for value in values):
         raise TypeError(f"a new leaf has no gradient to pass on: {instead}, or give plain numbers")
 
 

@@ -166,5 +166,5 @@ def _spread(operation: Operation) -> Operation:
             return operation(self, sizes, **keywords)
         return operation(self, *sizes, **keywords)
 
-    method.__doc__ = operation.__doc__
+    method.__doc__, method.__name__ = operation.__doc__, operation.__name__
     return method

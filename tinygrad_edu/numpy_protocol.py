@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .ops.plain import as_arrays
+from .ops.plain import on_arrays
 
 __all__ = ["call_function", "call_ufunc"]
 
@@ -30,13 +30,15 @@ REDUCTIONS = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum:
 
 # These say something about an array, or copy it to somewhere else.
 _ABOUT_ARRAYS = (
-    "around array2string array_repr array_str can_cast empty_like full_like iscomplexobj isrealobj "
+    "around array2string array_repr array_str can_cast empty_like iscomplexobj isrealobj "
     "isscalar may_share_memory min_scalar_type ndim ones_like result_type save savetxt shape "
     "shares_memory size spacing zeros_like"
 )
 
-PLAIN = {getattr(np, name) for name in _ABOUT_ARRAYS.split()}
-PLAIN |= {getattr(ops.plain, name).function for name in ops.plain.__all__}
+PLAIN: dict[Any, Callable[..., Any]] = {
+    getattr(np, name): on_arrays(getattr(np, name), "A fact") for name in _ABOUT_ARRAYS.split()
+}
+PLAIN |= {getattr(ops, name).function: getattr(ops, name) for name in ops.plain.__all__}
 """NumPy's functions whose derivative is zero or does not exist: they give plain arrays."""
 
 
@@ -59,7 +61,7 @@ def call_ufunc(
         if ufunc in DIFFERENTIABLE:
             return DIFFERENTIABLE[ufunc](*inputs, **kwargs)
         if ufunc in PLAIN:
-            return ufunc(*as_arrays(inputs), **kwargs)
+            return PLAIN[ufunc](*inputs, **kwargs)
     if method == "reduce" and ufunc in REDUCTIONS:
         # NumPy's default differs here: reduce takes the first axis, sum takes all.
         return getattr(ops, REDUCTIONS[ufunc])(*inputs, **{"axis": 0, **kwargs})
@@ -80,8 +82,7 @@ def call_function(
     if function in DIFFERENTIABLE:
         return DIFFERENTIABLE[function](*args, **kwargs)
     if function in PLAIN:
-        values = {name: as_arrays(value) for name, value in kwargs.items()}
-        return function(*as_arrays(args), **values)
+        return PLAIN[function](*args, **kwargs)
     raise _no_rule(f"{function.__module__.removeprefix('numpy').lstrip('.')}.{function.__name__}")
 
 

@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar, cast
 import numpy as np
 
 from . import misfit
+from .arrays import checked_array
 from .tensor import Tensor, _computed, holds_tensor
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "accepted",
     "enable_grad",
     "no_grad",
+    "operand",
     "primitive",
 ]
 
@@ -176,8 +178,8 @@ class Recording:
         )
         if any(is_kind(function) for is_kind in kinds):
             raise TypeError(
-                f"{function.__name__} does not run when it is called, so this decorator would do "
-                "nothing; write `with no_grad():` inside it"
+                f"{function.__name__} runs after its call, when this decorator has ended; decorate "
+                "what it calls, or write `with no_grad():` around parts without yield or await"
             )
 
         @functools.wraps(function)
@@ -297,6 +299,8 @@ def primitive(
             if has_array:
                 inputs, values = accepted(name, inputs, has_tensor)
             if not has_tensor:
+                if not has_array:
+                    values = [np.asarray(value) for value in values]
                 out = forward(*values, **params)
                 return out[0] if residual else out
             try:
@@ -304,7 +308,8 @@ def primitive(
             except (np.exceptions.AxisError, np.linalg.LinAlgError):  # they have kinds of their own
                 raise
             except ValueError as error:
-                raise ValueError(f"{name}: {_told(declared, values, error)}") from error
+                told = _told(declared, values, error)
+                raise ValueError(told if told.startswith(name) else f"{name}: {told}") from error
             left = None
             if residual:
                 out, left = out
@@ -335,9 +340,18 @@ def accepted(
         if not isinstance(value, Tensor) and type(value) not in _PYTHON_NUMBERS:
             if holds_tensor(value):
                 raise TypeError(f"{name}: a list of tensors is no operand; stack([...]) it")
-            value = Tensor(value) if has_tensor else np.asarray(value)
+            if has_tensor:
+                value = Tensor(value)
+            elif not isinstance(value, np.ndarray | np.generic):
+                value = checked_array(value, None, True)
         kept.append(value)
     return tuple(kept), [value._data if isinstance(value, Tensor) else value for value in kept]
+
+
+def operand(name: str, value: Any) -> Any:
+    """Read an operand of a composed operation: tensors and arrays as they are, lists as arrays."""
+    value = accepted(name, (value,), False)[0][0]
+    return np.asarray(value) if type(value) in _PYTHON_NUMBERS else value
 
 
 def _told(declared: Primitive, values: list[Any], error: ValueError) -> str:
@@ -346,6 +360,8 @@ def _told(declared: Primitive, values: list[Any], error: ValueError) -> str:
     if declared.broadcasts and str(error).startswith("operands could not be broadcast"):
         labels = list(inspect.signature(declared.forward).parameters)
         return misfit.broadcasting(labels[: len(shapes)], shapes) or str(error)
+    if "axis" in str(error) and ("duplicate" in str(error) or "repeated" in str(error)):
+        raise np.exceptions.AxisError(f"{declared.name}: an axis is repeated (shapes {shapes})")
     return str(error) + ("" if "shape" in str(error) else f" (shapes {str(shapes)[1:-1]})")
 
 

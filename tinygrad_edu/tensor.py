@@ -63,6 +63,12 @@ class Tensor(Notation):
     ValueError
         For ragged lists.
 
+    Notes
+    -----
+    Where NumPy does not ask the tensor, it takes the values, and the graph ends: in
+    ``np.array([t, u])`` and other lists of tensors, ``array.dot(t)`` and ``array[0] = t``. Write
+    ``stack([t, u])``, ``array @ t`` and ``index_update(array, 0, t)``.
+
     Examples
     --------
     >>> from tinygrad_edu import Tensor
@@ -107,6 +113,8 @@ class Tensor(Notation):
     ) -> None:
         if holds_tensor(data):
             raise TypeError("a Tensor is not made from a list of tensors; use stack([...])")
+        if not isinstance(requires_grad, bool | np.bool_):
+            raise TypeError(f"requires_grad is True or False, got {requires_grad!r}; say dtype=")
         source = data._data if isinstance(data, Tensor) else data
         self._data = checked_array(source, dtype, copy)
         self._grad = None
@@ -239,7 +247,7 @@ class Tensor(Notation):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.node is not None:
-            raise TypeError(f"{self._label()} cannot be copied or pickled; detach() it first")
+            raise TypeError(f"{self._label()} cannot be copied or pickled; detach() first")
         return _restored, (np.array(self._data), self._requires_grad, self.name, self._grad)
 
     # Differentiation -----------------------------------------------------------------------

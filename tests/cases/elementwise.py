@@ -130,7 +130,7 @@ def _pairs() -> Iterator[Case]:
         for left, right in PAIRS:
             arrays = [signed(*left), positive(*right) + 2.0]
             own = {"logaddexp": logaddexp, "xlogy": xlogy}.get(operation)
-            text = operation != "logaddexp2" and (left, right) == PAIRS[0]
+            text = (left, right) == PAIRS[0]
             yield Case(operation, f"{left} {right}", named(operation), arrays, own, text)
     for operation in ("hypot", "logaddexp", "arctan2"):
         yield Case(operation, "number", named(operation, 0.5), [signed(2, 3)])

@@ -75,14 +75,16 @@ def copysign(x: Any, y: Any, /) -> Any:
     return np.copysign(x, y)
 
 
-def _larger_share(g: Any, x: Any, y: Any) -> Any:
-    """The cotangent of x where the larger of x and y was taken; half of it at a tie."""
-    return np.where(np.greater(x, y), g, np.where(np.equal(x, y), 0.5 * g, 0.0))
+def _share(g: Any, wins: Any, x: Any, y: Any) -> Any:
+    """The cotangent of x where it wins over y; half of it at a tie. A nan wins, as in NumPy."""
+    wins = wins | (np.isnan(x) & ~np.isnan(y))
+    ties = np.equal(x, y) | (np.isnan(x) & np.isnan(y))
+    return np.where(wins, g, np.where(ties, 0.5 * g, 0.0))
 
 
 @primitive(
-    lambda g, out, x, y: _larger_share(g, x, y),
-    lambda g, out, x, y: _larger_share(g, y, x),
+    lambda g, out, x, y: _share(g, np.greater(x, y), x, y),
+    lambda g, out, x, y: _share(g, np.greater(y, x), y, x),
     broadcasts=True,
     symbol="max",
     formula="maximum(x, y)",
@@ -94,8 +96,8 @@ def maximum(x: Any, y: Any, /) -> Any:
 
 
 @primitive(
-    lambda g, out, x, y: _larger_share(g, y, x),
-    lambda g, out, x, y: _larger_share(g, x, y),
+    lambda g, out, x, y: _share(g, np.less(x, y), x, y),
+    lambda g, out, x, y: _share(g, np.less(y, x), y, x),
     broadcasts=True,
     symbol="min",
     formula="minimum(x, y)",
@@ -128,6 +130,8 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
     min, max : number or array, optional
         The ends; no gradient flows to them. None leaves that side open.
     """
+    if np.iscomplexobj(min) or np.iscomplexobj(max):
+        raise TypeError("complex ends have no order; give real numbers")
     return x.copy() if min is None and max is None else np.clip(x, min, max)
 
 

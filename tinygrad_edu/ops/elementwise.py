@@ -142,11 +142,13 @@ def astype(x: Any, dtype: DTypeLike) -> Any:
     Raises
     ------
     TypeError
-        For complex dtypes.
+        For dtypes that are not of real numbers.
     """
     kind = np.dtype(dtype).kind
-    if kind == "c" and np.result_type(x).kind != "c":
+    if kind == "c" and np.asarray(x).dtype.kind != "c":
         raise TypeError("complex is not supported; use the real and imaginary parts")
+    if kind not in "fiubc":
+        raise TypeError(f"a Tensor holds numbers, which dtype {np.dtype(dtype)} does not stand for")
     return _astype(x if kind in "fc" or not isinstance(x, Tensor) else x.detach(), dtype=dtype)
 
 

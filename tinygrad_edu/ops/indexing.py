@@ -7,8 +7,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..arrays import checked_array
 from ..primitive import primitive
-from ..tensor import Tensor
+from ..tensor import Tensor, holds_tensor
 from .arithmetic import add
 from .elementwise import astype
 from .joining import concatenate
@@ -154,12 +155,20 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     return getitem(x, tuple(grid))
 
 
-def _fitting(value: Any, x: Any, shape: tuple[int, ...]) -> Any:
+def _fitting(name: str, value: Any, x: Any, shape: tuple[int, ...]) -> Any:
     """Stretch what is to be put into x; it takes the dtype of x, as in an assignment."""
+    if not isinstance(value, Tensor):
+        if holds_tensor(value):
+            raise TypeError(f"{name}: a list of tensors is no value; stack([...]) it")
+        value = checked_array(value, None, True)
+    try:
+        np.broadcast_to(np.broadcast_to(0, np.shape(value)), shape)
+    except ValueError:
+        raise ValueError(
+            f"{name}: value of shape {np.shape(value)} does not fit x[index] of shape {shape}"
+        ) from None
     dtype = np.asarray(x).real.dtype
-    if not isinstance(value, Tensor) and np.ndim(value) == 0:
-        value = np.asarray(value, np.result_type(dtype, value))  # a number is weak
-    elif np.asarray(value).real.dtype != dtype and dtype.kind == "f":
+    if dtype.kind == "f" and np.asarray(value).real.dtype != dtype:
         value = astype(value, dtype)
     return broadcast_to(value, shape)
 
@@ -170,7 +179,7 @@ def index_add(x: Any, index: Any, value: Any) -> Any:
     Where a place occurs several times, all that is meant for it is added.
     """
     places = _places(index)
-    value = _fitting(value, x, np.shape(np.asarray(x)[places]))
+    value = _fitting("index_add", value, x, np.shape(np.asarray(x)[places]))
     return add(x, put_at(value, places, np.shape(x)))
 
 
@@ -205,6 +214,6 @@ def index_update(x: Any, index: Any, value: Any) -> Any:
     source = np.arange(size).reshape(shape)
     new = np.shape(source[_places(index)])
     source[_places(index)] = size + np.arange(int(np.prod(new, dtype=int))).reshape(new)
-    value = _fitting(value, x, new)
+    value = _fitting("index_update", value, x, new)
     everything = concatenate([reshape(x, (-1,)), reshape(value, (-1,))])
     return reshape(getitem(everything, source.reshape(-1)), shape)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from .. import misfit
 from ..primitive import primitive
@@ -45,7 +46,7 @@ def _not_joined(shapes: list[tuple[int, ...]], axis: int | None, error: ValueErr
         ndim = len(first)
         wrong = [i - ndim for i in range(ndim) if shape[i] != first[i] and i != axis % ndim]
         if wrong:
-            rows = [("0", first, []), (str(position), shape, wrong)]
+            rows = [("array 0", first, []), (f"array {position}", shape, wrong)]
             return (
                 f"shapes {first} of array 0 and {shape} of array {position} cannot be joined along "
                 f"axis {axis}: all other sizes must be equal\n{misfit.aligned(rows)}"
@@ -63,11 +64,22 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     axis : int or None
         Along which to join; None flattens them first.
     """
+    arrays = _several("concatenate", arrays)
+    if axis is not None:
+        normalize_axis_index(axis, np.ndim(arrays[0]))
     return _concatenate(*arrays, axis=axis)
+
+
+def _several(name: str, arrays: Any) -> list[Any]:
+    several = list(arrays)
+    if not several:
+        raise ValueError(f"{name} needs at least one array")
+    return several
 
 
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Join arrays of one shape along a new axis."""
+    arrays = _several("stack", arrays)
     shapes = {np.shape(array) for array in arrays}
     if len(shapes) > 1:
         raise ValueError(f"stack needs arrays of one shape, but got {sorted(shapes)}")
@@ -76,16 +88,18 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
 
 def vstack(arrays: Sequence[Any]) -> Any:
     """Join arrays below each other; vectors are rows."""
-    return concatenate([atleast_2d(array) for array in arrays], axis=0)
+    return concatenate([atleast_2d(array) for array in _several("vstack", arrays)], axis=0)
 
 
 def hstack(arrays: Sequence[Any]) -> Any:
     """Join arrays side by side; vectors end to end."""
-    arrays = [atleast_1d(array) for array in arrays]
+    arrays = [atleast_1d(array) for array in _several("hstack", arrays)]
     return concatenate(arrays, axis=0 if np.ndim(arrays[0]) == 1 else 1)
 
 
 def column_stack(arrays: Sequence[Any]) -> Any:
     """Join arrays side by side; vectors are columns."""
-    columns = [a if np.ndim(a) > 1 else transpose(atleast_2d(a)) for a in arrays]
+    columns = [
+        a if np.ndim(a) > 1 else transpose(atleast_2d(a)) for a in _several("column_stack", arrays)
+    ]
     return concatenate(columns, axis=1)

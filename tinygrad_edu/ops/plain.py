@@ -5,11 +5,14 @@ These functions take tensors and give plain arrays, so that it shows that the gr
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import numpy as np
 
+from .. import misfit
 from ..tensor import Tensor
 
 __all__ = [
@@ -68,14 +71,24 @@ def as_arrays(value: Any) -> Any:
     if isinstance(value, Tensor):
         return np.asarray(value)
     if isinstance(value, list | tuple):
-        return type(value)(map(as_arrays, value))
+        values = map(as_arrays, value)
+        return type(value)(*values) if hasattr(value, "_fields") else type(value)(values)
     return value
 
 
-def _plain(function: Callable[..., Any], summary: str) -> Plain:
+def on_arrays(function: Callable[..., Any], summary: str) -> Plain:
+    """Let a function of NumPy take tensors, as the plain arrays that they hold."""
+
     def call(*arguments: Any, **keywords: Any) -> Any:
-        values = {name: as_arrays(value) for name, value in keywords.items()}
-        return function(*map(as_arrays, arguments), **values)
+        values = list(map(as_arrays, arguments))
+        try:
+            return function(*values, **{key: as_arrays(value) for key, value in keywords.items()})
+        except np.exceptions.AxisError:
+            raise
+        except ValueError as error:
+            shapes = [np.shape(value) for value in values if isinstance(value, np.ndarray)]
+            told = isinstance(function, np.ufunc) and misfit.broadcasting(["x", "y"], shapes)
+            raise ValueError(f"{name}: {told or error}") from error
 
     name = function.__name__
     call.__name__ = call.__qualname__ = name
@@ -84,45 +97,51 @@ def _plain(function: Callable[..., Any], summary: str) -> Plain:
     Parameters and errors are those of `numpy.{name}`.
     """
     call.function = function  # type: ignore[attr-defined]
+    with contextlib.suppress(ValueError):  # ufuncs have no signature
+        call.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return cast("Plain", call)
 
 
-all = _plain(np.all, "Whether all elements are true")
-allclose = _plain(np.allclose, "Whether two operands are equal within a tolerance, everywhere")
-any = _plain(np.any, "Whether any element is true")
-argmax = _plain(np.argmax, "Index of the largest element")
-argmin = _plain(np.argmin, "Index of the smallest element")
-argpartition = _plain(np.argpartition, "Indices that would partition an array")
-argsort = _plain(np.argsort, "Indices that would sort an array")
-argwhere = _plain(np.argwhere, "Indices of the elements that are not zero, one row for each")
-array_equal = _plain(np.array_equal, "Whether two operands have one shape and equal elements")
-array_equiv = _plain(np.array_equiv, "Whether two operands are equal once broadcast")
-ceil = _plain(np.ceil, "Smallest whole number that is not below, elementwise")
-count_nonzero = _plain(np.count_nonzero, "Number of elements that are not zero")
-digitize = _plain(np.digitize, "Number of the bin that each value falls into")
-equal = _plain(np.equal, "Whether two operands are equal, elementwise")
-fix = _plain(np.fix, "Whole number next towards zero, elementwise")
-flatnonzero = _plain(np.flatnonzero, "Indices of the flattened elements that are not zero")
-floor = _plain(np.floor, "Largest whole number that is not above, elementwise")
-floor_divide = _plain(np.floor_divide, "Quotient rounded down, elementwise")
-greater = _plain(np.greater, "Whether the first operand is larger, elementwise")
-greater_equal = _plain(np.greater_equal, "Whether the first operand is not smaller, elementwise")
-isclose = _plain(np.isclose, "Whether two operands are equal within a tolerance, elementwise")
-isfinite = _plain(np.isfinite, "Whether elements are neither infinite nor nan")
-isinf = _plain(np.isinf, "Whether elements are infinite")
-isnan = _plain(np.isnan, "Whether elements are nan")
-isneginf = _plain(np.isneginf, "Whether elements are negative infinity")
-isposinf = _plain(np.isposinf, "Whether elements are positive infinity")
-less = _plain(np.less, "Whether the first operand is smaller, elementwise")
-less_equal = _plain(np.less_equal, "Whether the first operand is not larger, elementwise")
-logical_and = _plain(np.logical_and, "Whether both operands are true, elementwise")
-logical_not = _plain(np.logical_not, "Whether elements are false")
-logical_or = _plain(np.logical_or, "Whether either operand is true, elementwise")
-logical_xor = _plain(np.logical_xor, "Whether exactly one operand is true, elementwise")
-nonzero = _plain(np.nonzero, "Indices of the elements that are not zero, one array for each axis")
-not_equal = _plain(np.not_equal, "Whether two operands differ, elementwise")
-rint = _plain(np.rint, "Nearest whole number, elementwise")
-round = _plain(np.round, "Rounded to a number of decimals")
-searchsorted = _plain(np.searchsorted, "Where elements would be inserted to keep an array sorted")
-signbit = _plain(np.signbit, "Whether the sign is negative, that of zero included")
-trunc = _plain(np.trunc, "Whole number next towards zero, elementwise")
+all = on_arrays(np.all, "Whether all elements are true")
+allclose = on_arrays(np.allclose, "Whether two operands are equal within a tolerance, everywhere")
+any = on_arrays(np.any, "Whether any element is true")
+argmax = on_arrays(np.argmax, "Index of the largest element")
+argmin = on_arrays(np.argmin, "Index of the smallest element")
+argpartition = on_arrays(np.argpartition, "Indices that would partition an array")
+argsort = on_arrays(np.argsort, "Indices that would sort an array")
+argwhere = on_arrays(np.argwhere, "Indices of the elements that are not zero, one row for each")
+array_equal = on_arrays(np.array_equal, "Whether two operands have one shape and equal elements")
+array_equiv = on_arrays(np.array_equiv, "Whether two operands are equal once broadcast")
+ceil = on_arrays(np.ceil, "Smallest whole number that is not below, elementwise")
+count_nonzero = on_arrays(np.count_nonzero, "Number of elements that are not zero")
+digitize = on_arrays(np.digitize, "Number of the bin that each value falls into")
+equal = on_arrays(np.equal, "Whether two operands are equal, elementwise")
+fix = on_arrays(np.fix, "Whole number next towards zero, elementwise")
+flatnonzero = on_arrays(np.flatnonzero, "Indices of the flattened elements that are not zero")
+floor = on_arrays(np.floor, "Largest whole number that is not above, elementwise")
+floor_divide = on_arrays(np.floor_divide, "Quotient rounded down, elementwise")
+greater = on_arrays(np.greater, "Whether the first operand is larger, elementwise")
+greater_equal = on_arrays(np.greater_equal, "Whether the first operand is not smaller, elementwise")
+isclose = on_arrays(np.isclose, "Whether two operands are equal within a tolerance, elementwise")
+isfinite = on_arrays(np.isfinite, "Whether elements are neither infinite nor nan")
+isinf = on_arrays(np.isinf, "Whether elements are infinite")
+isnan = on_arrays(np.isnan, "Whether elements are nan")
+isneginf = on_arrays(np.isneginf, "Whether elements are negative infinity")
+isposinf = on_arrays(np.isposinf, "Whether elements are positive infinity")
+less = on_arrays(np.less, "Whether the first operand is smaller, elementwise")
+less_equal = on_arrays(np.less_equal, "Whether the first operand is not larger, elementwise")
+logical_and = on_arrays(np.logical_and, "Whether both operands are true, elementwise")
+logical_not = on_arrays(np.logical_not, "Whether elements are false")
+logical_or = on_arrays(np.logical_or, "Whether either operand is true, elementwise")
+logical_xor = on_arrays(np.logical_xor, "Whether exactly one operand is true, elementwise")
+nonzero = on_arrays(
+    np.nonzero, "Indices of the elements that are not zero, one array for each axis"
+)
+not_equal = on_arrays(np.not_equal, "Whether two operands differ, elementwise")
+rint = on_arrays(np.rint, "Nearest whole number, elementwise")
+round = on_arrays(np.round, "Rounded to a number of decimals")
+searchsorted = on_arrays(
+    np.searchsorted, "Where elements would be inserted to keep an array sorted"
+)
+signbit = on_arrays(np.signbit, "Whether the sign is negative, that of zero included")
+trunc = on_arrays(np.trunc, "Whole number next towards zero, elementwise")

@@ -8,9 +8,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from ..tensor import holds_tensor
 from .arithmetic import add
 from .indexing import getitem, put_at, take
 from .joining import concatenate
+from .plain import as_arrays
 from .shape import broadcast_to, reshape, swapaxes
 
 __all__ = [
@@ -86,8 +88,7 @@ def roll(x: Any, shift: int | Sequence[int], axis: Axis = None) -> Any:
     """
     if axis is None:
         return reshape(roll(reshape(x, (-1,)), shift, 0), np.shape(x))
-    axes = [axis] if isinstance(axis, int) else list(axis)
-    for by, along in zip(*map(np.ravel, np.broadcast_arrays(shift, axes)), strict=True):
+    for by, along in zip(*map(np.ravel, np.broadcast_arrays(shift, axis)), strict=True):
         place = normalize_axis_index(int(along), np.ndim(x))
         cut = -int(by) % (np.shape(x)[place] or 1)
         parts = [getitem(x, _along(place, part)) for part in (slice(cut, None), slice(cut))]
@@ -134,6 +135,23 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
     return reshape(repeated, [count * n for count, n in pairs])
 
 
+def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
+    """Read how wide a frame is before and after, along each axis."""
+    given = np.asarray(pad_width)
+    if given.dtype.kind not in "iu":
+        raise TypeError(f"pad: pad_width holds whole numbers, got dtype {given.dtype}")
+    try:
+        pairs = np.broadcast_to(given, (ndim, 2)).tolist()
+    except ValueError:
+        raise ValueError(
+            f"pad: pad_width of shape {given.shape}; expected a number, a pair, or {ndim} pairs, "
+            "one for each axis"
+        ) from None
+    if (given < 0).any():
+        raise ValueError(f"pad: pad_width {pad_width} is negative; take a slice to cut off")
+    return [(before, after) for before, after in pairs]
+
+
 def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
     """Frame of elements around an array.
 
@@ -153,8 +171,10 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
     ValueError
         For other modes.
     """
+    if holds_tensor([constant_values]) or np.iscomplexobj(constant_values):
+        raise TypeError("pad: constant_values are real numbers, and no gradient flows to them")
     shape = np.shape(x)
-    widths = [(int(a), int(b)) for a, b in np.broadcast_to(pad_width, (len(shape), 2))]
+    widths = _widths(pad_width, len(shape))
     if mode in _PADDED_BY_INDEX:
         for axis, (n, width) in enumerate(zip(shape, widths, strict=True)):
             x = take(x, np.pad(np.arange(n), width, mode=mode), axis)  # type: ignore[call-overload]
@@ -172,6 +192,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """List of parts along an axis, as equal in size as possible, or cut before given places."""
     axis = normalize_axis_index(axis, np.ndim(x))
+    indices_or_sections = as_arrays(indices_or_sections)
     parts = np.array_split(np.arange(np.shape(x)[axis]), indices_or_sections)
     ends = [(int(part[0]), int(part[-1]) + 1) if part.size else (0, 0) for part in parts]
     return [getitem(x, _along(axis, slice(*pair))) for pair in ends]
@@ -186,6 +207,8 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         If a number of parts is asked for that does not divide the axis.
     """
     if np.ndim(indices_or_sections) == 0:
+        if int(indices_or_sections) < 1:
+            raise ValueError(f"split: {indices_or_sections} parts; there is at least one")
         size = np.shape(x)[normalize_axis_index(axis, np.ndim(x))]
         if size % int(indices_or_sections):
             raise ValueError(

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..primitive import primitive
+from ..arrays import as_floating
+from ..primitive import operand, primitive
 from .arithmetic import divide, multiply, square, subtract
 from .choosing import where
 from .elementwise import astype
@@ -93,6 +94,20 @@ def _is_half(x: Any) -> bool:
 def sum(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Sum over all elements, or along the axes given.
 
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    axis : int or tuple of int, optional
+        Along which axes; None stands for all of them.
+    keepdims : bool
+        Whether the axes stay, with size 1.
+
+    Raises
+    ------
+    numpy.exceptions.AxisError
+        If there is no such axis.
+
     Examples
     --------
     >>> from tinygrad_edu import Tensor
@@ -112,11 +127,11 @@ def sum(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
 )
 def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Average over all elements, or along the axes given; nan for no elements."""
-    # In float16 the sum may overflow where the average does not.
-    wide = np.float32 if np.result_type(x) == np.float16 else None
-    total = np.sum(x, axis=axis, dtype=wide, keepdims=keepdims)
-    average = total / _count(x, axis)
-    return average if wide is None else average.astype(np.float16)
+    # In float16, and in whole numbers, the sum may overflow where the average does not.
+    half = np.result_type(x) == np.float16
+    wide = np.float32 if half else None if np.result_type(x).kind in "fc" else np.float64
+    average = np.sum(x, axis=axis, dtype=wide, keepdims=keepdims) / _count(x, axis)
+    return average.astype(np.float16) if half else average
 
 
 def _product_of_others(x: Any) -> Any:
@@ -238,7 +253,10 @@ def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = 
 
 def _refuse_empty(name: str, x: Any, axis: Axis) -> None:
     if _count(x, axis) == 0:
-        raise ValueError(f"{name}: an array of no elements, of shape {np.shape(x)}, has none")
+        raise ValueError(
+            f"{name}: no elements (shape {np.shape(x)}) have no {name}; give at least one along "
+            "each axis"
+        )
 
 
 @primitive(
@@ -269,7 +287,12 @@ def _logsumexp_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool 
     # Softmax does not change with the number that is subtracted, so that is a constant here. With
     # the largest element it is more precise than with the output, which a large number rounds.
     axes = _axes(x.ndim, axis)
-    exponentials = np.exp(x - _finite_largest(np.asarray(x), axes))
+    shifted = x - _finite_largest(np.asarray(x), axes)
+    largest = _stretch(np.asarray(out), x, axis)
+    infinite = np.isinf(largest) & np.greater(largest, 0)
+    if infinite.any():  # elements as large as that share the gradient
+        shifted = np.where(infinite, np.where(np.equal(x, largest), 0, -np.inf), shifted)
+    exponentials = np.exp(shifted)
     total = np.sum(exponentials, axis=axes, keepdims=True)
     return _stretch(g, x, axis) * (exponentials / np.where(np.equal(total, 0), 1, total))
 
@@ -286,7 +309,8 @@ def _finite_largest(x: Any, axis: Axis) -> Any:
     derivatives=("g * exp(x - out)",),
 )
 def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Logarithm of the sum of exponentials, without overflow."""
+    """Logarithm of the sum of exponentials, without overflow; infinities share the gradient."""
+    x = as_floating(np.asarray(x))
     largest = _finite_largest(x, axis)
     total = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
     return total if keepdims else np.squeeze(total, axis=_axes(np.ndim(x), axis))
@@ -309,7 +333,7 @@ def nanmean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Average of the elements that are not nan; the others get the gradient 0."""
     if _is_half(x):
         return astype(nanmean(astype(x, np.float32), axis, keepdims=keepdims), np.float16)
-    total = nansum(x, axis=axis, keepdims=keepdims)
+    total = nansum(multiply(x, 1.0), axis=axis, keepdims=keepdims)
     count = np.sum(~np.isnan(np.asarray(x)), axis=axis, keepdims=keepdims)
     return divide(total, count.astype(np.asarray(total).real.dtype))
 
@@ -317,10 +341,11 @@ def nanmean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
 def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Middle element in order of size, or the average of the two in the middle.
 
-    The gradient goes to those elements alone; among equal ones, to those that come first in
-    memory order. Where there is a nan, the result is nan, as in NumPy.
+    The gradient goes to those elements alone; where others are equal to them, to those that come
+    to stand in the middle when equal elements keep their order. Where there is a nan, the result
+    is nan, as in NumPy.
     """
-    x = x if hasattr(x, "ndim") else np.asarray(x)
+    x = operand("median", x)
     count = _count(x, axis)
     rows = sort(_as_rows(x, axis), axis=-1)
     result = mean(rows[..., (count - 1) // 2 : count // 2 + 1], axis=-1)
@@ -363,7 +388,7 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
         order = np.argsort(axes).tolist()
         kept = tuple(n if i in axes else 1 for i, n in enumerate(shape))
         weights = reshape(transpose(weights, order), kept)
-    weights = broadcast_to(weights, shape)
+    weights = multiply(broadcast_to(weights, shape), 1.0)  # whole numbers would wrap around
     total = sum(weights, axis=axis, keepdims=keepdims)
     if np.any(np.equal(total, 0)):
         raise ZeroDivisionError("average: weights add up to 0; give some that do not")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..primitive import primitive
+from ..primitive import operand, primitive
 from .arithmetic import multiply, subtract
 from .elementwise import copy
 from .joining import concatenate
@@ -87,6 +87,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     """
     if n < 0:
         raise ValueError(f"diff: n must be at least 0, got {n}")
+    x = operand("diff", x)
     shape = np.shape(x)
     if not shape:
         raise ValueError("diff: a number has no neighbours; x needs at least one axis")

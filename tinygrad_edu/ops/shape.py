@@ -35,7 +35,7 @@ __all__ = [
 
 
 def _tuple(shape: int | Sequence[int]) -> tuple[int, ...]:
-    return tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    return tuple(np.ravel(shape).tolist())
 
 
 @primitive(

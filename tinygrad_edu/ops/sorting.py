@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from .indexing import take_along_axis
 from .shape import reshape
@@ -30,14 +31,16 @@ def sort(x: Any, axis: int | None = -1) -> Any:
     """
     if axis is None:
         return sort(reshape(x, (-1,)))
+    normalize_axis_index(axis, np.ndim(x))
     return take_along_axis(x, np.argsort(x, axis=axis, stable=True), axis=axis)
 
 
 def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     """Elements arranged so that the one at place `kth` is where it would be if they were sorted.
 
-    Smaller ones come before it and larger ones behind, in no particular order.
+    NumPy promises no order for the others. Here they are sorted too, so that it is defined.
     """
     if axis is None:
         return partition(reshape(x, (-1,)), kth)
-    return take_along_axis(x, np.argpartition(x, kth, axis=axis), axis=axis)
+    np.argpartition(x, kth, axis=axis)  # which knows what to refuse
+    return sort(x, axis=axis)

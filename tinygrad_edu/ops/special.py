@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import as_floating, floating_dtype
 from ..primitive import primitive
-from .arithmetic import divide, multiply
 
 __all__ = ["erf", "hypot", "logaddexp", "logaddexp2", "sigmoid", "sinc", "xlogy"]
 
@@ -32,8 +32,7 @@ def erf(x: Any, /) -> Any:
 
     It is Python's own, called for each element, hence slower than the functions of NumPy.
     """
-    dtype = np.result_type(np.asarray(x).dtype, np.float16)  # floating, also for whole numbers
-    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x)).astype(dtype)
+    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x)).astype(floating_dtype(x))
 
 
 def _sinc_series(y: Any, order: int) -> Any:
@@ -121,6 +120,7 @@ def hypot(x: Any, y: Any, /) -> Any:
 )
 def sigmoid(x: Any, /) -> Any:
     """Logistic function ``1 / (1 + exp(-x))``, elementwise, without overflow."""
+    x = as_floating(x)
     decay = np.exp(np.minimum(x, -x))  # exp(-|x|): never above 1
     return np.where(np.greater_equal(x, 0), 1, decay) / (1 + decay)
 
@@ -147,6 +147,18 @@ def logaddexp(x: Any, y: Any, /) -> Any:
     return np.logaddexp(x, y)
 
 
-def logaddexp2(x: Any, y: Any) -> Any:
-    """Logarithm to base 2 of ``2**x + 2**y``, elementwise, without overflow."""
-    return divide(logaddexp(multiply(x, math.log(2)), multiply(y, math.log(2))), math.log(2))
+def _logaddexp2_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
+    return _logaddexp_rule(g, out, math.log(2) * x, math.log(2) * y)
+
+
+@primitive(
+    _logaddexp2_rule,
+    lambda g, out, x, y: _logaddexp2_rule(g, out, y, x),
+    broadcasts=True,
+    analytic=False,
+    formula="log2(2**x + 2**y)",
+    derivatives=("g * sigmoid(log(2) * (x - y))", "g * sigmoid(log(2) * (y - x))"),
+)
+def logaddexp2(x: Any, y: Any, /) -> Any:
+    """Logarithm to base 2 of ``2**x + 2**y``, elementwise, without overflow; see `logaddexp`."""
+    return np.logaddexp2(x, y)

@@ -8,6 +8,7 @@ LAPACK, which has no float16: that is computed in float32. People reach these fu
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -35,8 +36,11 @@ def lapack(square: bool = True, operands: int = 1) -> Callable[..., Callable[...
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         expected = f"{function.__name__.lstrip('_')}: expected {'square ' * square}matrices"
 
+        first = next(iter(inspect.signature(function).parameters))
+
         @functools.wraps(function)
-        def checked(x: Any, /, *others: Any, **keywords: Any) -> Any:
+        def checked(*others: Any, **keywords: Any) -> Any:
+            x, *others = others or (keywords.pop(first),)  # type: ignore[assignment]
             shape = x.shape if isinstance(x, Tensor) else np.shape(x)
             if len(shape) < 2:
                 raise ValueError(f"{expected}, so at least two axes, got shape {shape}")

@@ -90,7 +90,7 @@ def linear(x: Any, weight: Any, bias: Any, /) -> Any:
     >>> linear([[1.0, 2.0]], Tensor([[3.0], [4.0]]), Tensor([0.5]))
     Tensor([[11.5]])
     """
-    if weight.ndim != 2 or getattr(bias, "shape", ()) != weight.shape[1:]:
+    if weight.ndim != 2 or not x.ndim or getattr(bias, "shape", ()) != weight.shape[1:]:
         raise ValueError(
             "expected shapes (..., inputs), (inputs, outputs) and (outputs,), got "
             f"{np.shape(x)}, {np.shape(weight)} and {np.shape(bias)}"

@@ -83,7 +83,7 @@ def _spelled_out(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], s
     return labels, output.replace("...", free[::-1][len(free) - hidden :])
 
 
-def _sizes(labels: Sequence[str], operands: Sequence[Any]) -> dict[str, int]:
+def _sizes(given: str, labels: Sequence[str], operands: Sequence[Any]) -> dict[str, int]:
     """Give the size along each index; an axis of size 1 is stretched to the others."""
     sizes: dict[str, int] = {}
     for label, operand in zip(labels, operands, strict=True):
@@ -91,6 +91,7 @@ def _sizes(labels: Sequence[str], operands: Sequence[Any]) -> dict[str, int]:
             known = sizes.get(index, 1)
             if 1 not in (known, n) and known != n:
                 shapes = " and ".join(str(np.shape(x)) for x in operands)
+                index = index if index in given else "..."
                 raise ValueError(
                     f"einsum: index {index!r} has size {known} in one place and {n} in another "
                     f"(shapes {shapes})"
@@ -165,7 +166,7 @@ def einsum(*operands: Any, optimize: Any = True) -> Any:
             f"einsum: the output of {subscripts!r} has index {unknown[0]!r} twice, or no operand "
             "has it"
         )
-    sizes = _sizes(labels, arrays)
+    sizes = _sizes(subscripts, labels, arrays)
     pairs = [_once_each(label, x) for label, x in zip(labels, arrays, strict=True)]
     # What is of size 1 here and larger elsewhere takes no part in the sum over that index.
     pairs = [

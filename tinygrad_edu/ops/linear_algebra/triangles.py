@@ -38,13 +38,22 @@ def diag(x: Any, k: int = 0) -> Any:
     return put_at(x, (places - min(k, 0), places + max(k, 0)), (size, size))
 
 
+def _lower(name: str, x: Any, k: int) -> tuple[Any, Any]:
+    """Give where the lower triangle is, and a zero of the dtype of x."""
+    shape = np.shape(x)
+    if not shape:
+        raise ValueError(f"{name}: a number has no triangle; give a matrix")
+    rows, columns = shape[-2:] if len(shape) > 1 else shape * 2  # a vector stands for its rows
+    return np.tri(rows, columns, k, dtype=bool), np.zeros((), np.asarray(x).real.dtype)
+
+
 def tril(x: Any, k: int = 0) -> Any:
     """Lower triangle of a matrix, or of each in a stack; zeros above diagonal `k`."""
-    rows, columns = np.shape(x)[-2:]
-    return where(np.tri(rows, columns, k, dtype=bool), x, 0)
+    lower, zero = _lower("tril", x, k)
+    return where(lower, x, zero)
 
 
 def triu(x: Any, k: int = 0) -> Any:
     """Upper triangle of a matrix, or of each in a stack; zeros below diagonal `k`."""
-    rows, columns = np.shape(x)[-2:]
-    return where(np.tri(rows, columns, k - 1, dtype=bool), 0, x)
+    lower, zero = _lower("triu", x, k - 1)
+    return where(lower, zero, x)

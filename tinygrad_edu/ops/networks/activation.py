@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import as_floating
 from ...primitive import primitive
 from ..arithmetic import add, divide, multiply, negative, power
 from ..choosing import clip, where
@@ -57,6 +58,7 @@ def softmax(x: Any, /, axis: int = -1) -> Any:
     axis : int
         Along which the results add up to 1.
     """
+    x = as_floating(x)
     exponentials = np.exp(x - np.max(x, axis=axis, keepdims=True))
     return exponentials / np.sum(exponentials, axis=axis, keepdims=True)
 
@@ -68,6 +70,7 @@ def softmax(x: Any, /, axis: int = -1) -> Any:
 )
 def log_softmax(x: Any, /, axis: int = -1) -> Any:
     """Logarithm of `softmax`, without its underflow."""
+    x = as_floating(x)
     shifted = x - np.max(x, axis=axis, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
@@ -122,18 +125,18 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     if approximate != "tanh":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
     near = clip(x, -100, 100)  # tanh is ±1 long before, and the cube of a large number overflows
-    cubic = add(near, multiply(power(near, 3), 0.044715))
+    cubic = add(near, multiply(power(near, 3.0), 0.044715))
     return multiply(multiply(x, 0.5), add(1, tanh(multiply(cubic, (2 / np.pi) ** 0.5))))
 
 
 def softplus(x: Any, beta: float = 1.0) -> Any:
     """Smooth variant of `relu`, ``log(1 + exp(beta * x)) / beta``, without overflow."""
-    return divide(logaddexp(multiply(x, beta), 0), beta) if beta != 1 else logaddexp(x, 0)
+    return divide(logaddexp(multiply(x, float(beta)), 0), beta)
 
 
 def log_sigmoid(x: Any) -> Any:
     """Logarithm of `sigmoid`, without its underflow."""
-    return negative(softplus(negative(x)))
+    return negative(softplus(multiply(x, -1.0)))
 
 
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:

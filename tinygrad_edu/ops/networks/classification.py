@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...arrays import as_floating
 from ...primitive import primitive
 from ..arithmetic import add, multiply, negative
 from ..choosing import where
@@ -93,7 +94,7 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     >>> round(softmax_cross_entropy(Tensor([[0.0, 0.0]]), [1]).item(), 4)
     0.6931
     """
-    labels = _checked_labels(logits, labels)
+    labels, logits = _checked_labels(logits, labels), as_floating(logits)
     rows, classes = logits.shape
     shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
     delta = np.exp(shifted, order="C")  # so that its flattened form is a view of it
@@ -154,7 +155,7 @@ def _losses(log_probabilities: Any, labels: Any, counted: Any, weights: Any) -> 
     """Give the weighted losses one by one, and 0 for those that are not counted."""
     places = list(np.indices(labels.shape, sparse=True))
     places.insert(1, labels)
-    losses = negative(getitem(log_probabilities, tuple(places)))
+    losses = multiply(getitem(log_probabilities, tuple(places)), -1.0)  # whole numbers would wrap
     if not counted.all():
         losses = where(counted, losses, 0.0)
     return losses if weights is None else multiply(losses, weights[labels])

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ...arrays import floating_dtype
 from ...primitive import accepted
 from ...tensor import Tensor, holds_tensor
 from ..arithmetic import add, multiply
@@ -38,11 +39,6 @@ def _framed(x: Any, border: Border) -> Any:
 
 def _padded_sizes(sizes: Any, border: Border) -> tuple[int, ...]:
     return tuple(n + before + after for n, (before, after) in zip(sizes, border, strict=True))
-
-
-def _floating(x: Any) -> Any:
-    """Give the dtype of a floating constant beside x: of its precision, and real."""
-    return np.finfo(np.result_type(x.dtype, np.float16)).dtype
 
 
 # Convolution ----------------------------------------------------------------------------------
@@ -239,7 +235,7 @@ def _pool(
     check_fits(x.shape[-2:], _padded_sizes(x.shape[-2:], border), kernel, dilation)
     x, inside = _framed(x, border), _framed(np.ones(x.shape[-2:], bool), border)
     if outside and not inside.all():
-        x = add(x, np.where(inside, 0, outside).astype(_floating(x)))
+        x = add(x, np.where(inside, 0, outside).astype(floating_dtype(x)))
     # One axis for the places within a window, and a copy: quicker to reduce than a view is.
     return tuple(
         reshape(windows, (*windows.shape[:-4], math.prod(kernel), *windows.shape[-2:]))
@@ -323,4 +319,4 @@ def avg_pool2d(
     if count_include_pad or inside.all():
         return averages
     shares = 1 / np.mean(inside, axis=-3)
-    return multiply(averages, shares.astype(_floating(averages)))
+    return multiply(averages, shares.astype(floating_dtype(averages)))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...arrays import as_floating, checked_array, floating_dtype
 from ...primitive import accepted, primitive
 from ...tensor import Tensor, holds_tensor
 from ..arithmetic import add, divide, multiply, negative, square, subtract
@@ -41,18 +42,15 @@ def check_reduction(name: str, reduction: str, others: tuple[str, ...] = ()) -> 
         raise ValueError(f"{name}: reduction is {reduction!r}; expected one of {known}")
 
 
-def real_dtype(x: Any) -> Any:
-    """Give the dtype of a floating constant that has the precision of x."""
-    return np.finfo(np.result_type(np.asarray(x).dtype, np.float16)).dtype
-
-
 def constant_weights(name: str, what: str, weights: Any, beside: Any) -> Any:
     """Read weights, in the precision of what they are for; no gradient flows to them."""
     if weights is None:
         return None
     if getattr(weights, "requires_grad", False):
         raise TypeError(f"{name}: no gradient flows to {what}; pass its .data instead of a Tensor")
-    array = np.asarray(weights).astype(real_dtype(beside))
+    if holds_tensor(weights):
+        raise TypeError(f"{name}: no gradient flows to {what}; pass numbers instead of Tensors")
+    array = checked_array(weights, None, True).astype(floating_dtype(beside))
     if not (array >= 0).all():
         place = tuple(int(i) for i in np.argwhere(~(array >= 0))[0])
         raise ValueError(f"{name}: {what} is {array[place]} at {place}; expected 0 or more")
@@ -88,7 +86,9 @@ def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
     both = predictions, targets
     predictions, targets = accepted(name, both, holds_tensor(both))[0]
     if isinstance(targets, Tensor | np.ndarray) and targets.dtype.kind in "iub":
-        targets = astype(targets, real_dtype(predictions))
+        targets = astype(targets, floating_dtype(predictions))
+    if isinstance(predictions, Tensor | np.ndarray):
+        predictions = as_floating(predictions)
     return predictions, targets
 
 
@@ -290,6 +290,7 @@ def _binary_cross_entropy_with_logits(logits: Any, targets: Any, /) -> Any:
     if not logits.size:
         raise ValueError("no elements have no average loss")
     _check_probabilities(targets, 1)
+    logits = as_floating(logits)
     if targets.dtype.kind in "iub":
         targets = targets.astype(logits.dtype)  # or a float32 network would become float64
     # log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), whose exponential cannot overflow.
