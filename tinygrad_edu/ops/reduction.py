@@ -216,9 +216,7 @@ def _euclidean_norm_rule(
 )
 def _euclidean_norm(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     # No conjugate, so that the complex step can pass.
-    wide = np.float32 if np.result_type(x) == np.float16 else None
-    length = np.sqrt(np.sum(np.square(x, dtype=wide), axis=axis, keepdims=keepdims))
-    return length if wide is None else length.astype(np.float16)
+    return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
 
 
 def std(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
@@ -246,7 +244,7 @@ def std(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -
 def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     chosen = np.equal(x, _stretch(out, x, axis)) | np.isnan(x)  # nan is larger than all, and less
     # Counted as integers: a float16 count would overflow at 65504 ties.
-    ties = np.maximum(np.sum(chosen, axis=_axes(x.ndim, axis), keepdims=True), 1)
+    ties = np.sum(chosen, axis=_axes(x.ndim, axis), keepdims=True)
     share = np.reciprocal(ties, dtype=np.float64).astype(np.finfo(x.dtype).dtype)
     return _stretch(g, x, axis) * (chosen * share)
 
