@@ -147,6 +147,18 @@ def test_what_numpy_refuses_is_refused_in_words_that_help(call, error, message):
     assert x.grad is None
 
 
+def test_stacks_of_matrices_that_do_not_meet_are_put_below_each_other():
+    x, y = np.ones((2, 4, 3)), np.ones((5, 3, 4))  # as matrices alone they would fit
+    with pytest.raises(ValueError, match="2"):
+        np.matmul(x, y)
+    with pytest.raises(ValueError, match="matmul") as caught:
+        tg.matmul(leaf(x), y)
+    told, *picture = str(caught.value).splitlines()
+    assert "along axis -3 they have sizes 2 and 5, which must be equal, or 1" in told
+    assert picture == ["    x  2  4  3", "    y  5  3  4", "       ^"]
+    assert tg.matmul(leaf(x[:1]), y).shape == (5, 4, 4)
+
+
 @pytest.mark.parametrize("kind", [np.asarray, leaf], ids=["arrays", "tensors"])
 def test_networks_functions_say_what_they_take(kind):
     with pytest.raises(ValueError, match=r"gelu: .* 'none' or 'tanh', got 'fast'"):
@@ -308,9 +320,10 @@ def test_grad_takes_tensors(output, inputs):
     ],
     ids=["constant", "steps"],
 )
-def test_function_that_does_not_change_passes_the_check_to_second_order(f, method):
-    check = check_gradients(f, VECTOR)
-    assert (check.method, check.errors) == (method, (0.0, 0.0))
+def test_function_that_does_not_change_passes_the_check_to_any_order(f, method):
+    check = check_gradients(f, VECTOR, order=4)
+    assert (check.method, check.errors) == (method, (0.0,) * 4)
+    assert check_gradients(lambda x: x * x, VECTOR, order=5).errors[-1] == 0
 
 
 @pytest.fixture
@@ -331,7 +344,10 @@ def test_a_failed_check_of_a_large_input_ends_soon():
         calls.append(x.size)
         return x * 1.0
 
-    with pytest.raises(GradientError, match=r"order 1.*worst element: input 0\[\d+\].*ratio 2\.5$"):
+    with pytest.raises(
+        GradientError,
+        match=r"order 1.*worst element of the first 2,000: input 0\[\d+\].*ratio 2\.5$",
+    ):
         check_gradients(lambda x: same(x).sum(), np.ones(5000))
     assert len(calls) < 2500  # it looks at some elements one by one, and not at all of them
 

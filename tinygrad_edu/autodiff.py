@@ -312,9 +312,11 @@ def grad(
     (12.0, 12.0)
     """
     single = isinstance(inputs, Tensor)
-    targets = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    several = not single and hasattr(inputs, "__iter__")
+    targets: list[Any] = list(inputs) if several else [inputs]
     if not all(isinstance(tensor, Tensor) for tensor in (output, *targets)):
-        raise TypeError("grad takes one output and its inputs, all of them Tensors")
+        given = ", ".join(type(value).__name__ for value in (output, *targets))
+        raise TypeError(f"grad takes one output and its inputs, all of them Tensors, got {given}")
     cotangent = _starting_cotangent(output, gradient, create_graph)
     if create_graph and not isinstance(cotangent, Tensor):
         cotangent = _computed(cotangent, None)

@@ -164,7 +164,7 @@ def _next_level(level: Level, weights: Sequence[Array]) -> Level:
     def weighed(tensors: Sequence[Tensor], graph: bool) -> Any:
         value = level(tensors, True)
         total: Any = 0.0
-        if not value.requires_grad:  # what is constant has gradients that are zero
+        if not isinstance(value, Tensor) or not value.requires_grad:  # constant: gradients of zero
             return total
         gradients = grad(value, tensors, create_graph=graph, allow_unused=True)
         for gradient, weight in zip(gradients, weights, strict=True):
@@ -202,7 +202,8 @@ def _check_level(
     if difference <= rtol * scale + atol:
         return difference / scale if difference > atol else 0.0
     worst = _worst_element(level, point, gradients, slope)
-    raise GradientError(_describe(worst, places, order, method, difference / scale, rtol))
+    elements = sum(x.size for x in point)
+    raise GradientError(_describe(worst, places, order, method, difference / scale, rtol, elements))
 
 
 def _complex_slope(level: Level, point: Sequence[Array], directions: Sequence[Array]) -> float:
@@ -269,12 +270,14 @@ def _describe(
     method: str,
     error: float,
     tolerance: float,
+    elements: int,
 ) -> str:
     position, index, automatic, numerical = worst
     ratio = automatic / numerical if numerical else float("nan")
     where = f"[{', '.join(map(str, index))}]" if index else ""
+    among = f" of the first {_MOST_ELEMENTS:,}" if elements > _MOST_ELEMENTS else ""
     return (
         f"gradient check failed at order {order}: relative error {error:.3g}, allowed "
-        f"{tolerance:g} ({method}); worst element: input {places[position]}{where}, "
+        f"{tolerance:g} ({method}); worst element{among}: input {places[position]}{where}, "
         f"automatic {automatic:.10g}, numerical {numerical:.10g}, ratio {ratio:.6g}"
     )

@@ -1,6 +1,6 @@
 """Says why shapes do not fit: which axis it is, and the shapes below each other to see it.
 
-It makes the text of errors and raises none: the operations do, before they have computed anything.
+It makes errors and raises none: the operations do, before they have computed anything.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
-__all__ = ["aligned", "broadcasting", "matrix_product"]
+import numpy as np
+
+__all__ = ["aligned", "broadcasting", "matrix_product", "told"]
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -76,3 +78,17 @@ def matrix_product(x: Shape, y: Shape) -> str:
             f"and they must be equal\n{picture}"
         )
     return broadcasting(["x", "y"], [x, y], skip=2) or told
+
+
+def told(
+    name: str, labels: Sequence[str], shapes: Sequence[Shape], error: ValueError
+) -> ValueError:
+    """Make an error of NumPy's say what was called, with which shapes, and why they do not fit."""
+    text = str(error)
+    if "axis" in text and ("duplicate" in text or "repeated" in text):
+        return np.exceptions.AxisError(f"{name}: an axis is repeated (shapes {shapes})")
+    if text.startswith("operands could not be broadcast"):
+        text = broadcasting(labels, shapes) or text
+    if "shape" not in text:
+        text += f" (shapes {str(list(shapes))[1:-1]})"
+    return ValueError(text if text.startswith(name) else f"{name}: {text}")

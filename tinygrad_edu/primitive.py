@@ -265,9 +265,10 @@ def primitive(
 
     def declare(forward: Callable[..., Any]) -> Operation:
         name = forward.__name__.lstrip("_")
-        parameters = inspect.signature(forward).parameters.values()
-        arity = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
-        positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        parameters = inspect.signature(forward).parameters
+        kinds = parameters.values()
+        arity = sum(p.kind is p.POSITIONAL_ONLY for p in kinds)
+        positional = [p.name for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD]
         if each is None and len(rules) != arity:
             raise TypeError(f"{name}: {arity} arrays stand before '/', but {len(rules)} rules")
         declared = Primitive(
@@ -308,8 +309,8 @@ def primitive(
             except (np.exceptions.AxisError, np.linalg.LinAlgError):  # they have kinds of their own
                 raise
             except ValueError as error:
-                told = _told(declared, values, error)
-                raise ValueError(told if told.startswith(name) else f"{name}: {told}") from error
+                labels = [*parameters][: len(values)]
+                raise misfit.told(name, labels, list(map(np.shape, values)), error) from error
             left = None
             if residual:
                 out, left = out
@@ -352,17 +353,6 @@ def operand(name: str, value: Any) -> Any:
     """Read an operand of a composed operation: tensors and arrays as they are, lists as arrays."""
     value = accepted(name, (value,), False)[0][0]
     return np.asarray(value) if type(value) in _PYTHON_NUMBERS else value
-
-
-def _told(declared: Primitive, values: list[Any], error: ValueError) -> str:
-    """Say which shapes did not fit, where NumPy says it less well or not at all."""
-    shapes = [np.shape(value) for value in values]
-    if declared.broadcasts and str(error).startswith("operands could not be broadcast"):
-        labels = list(inspect.signature(declared.forward).parameters)
-        return misfit.broadcasting(labels[: len(shapes)], shapes) or str(error)
-    if "axis" in str(error) and ("duplicate" in str(error) or "repeated" in str(error)):
-        raise np.exceptions.AxisError(f"{declared.name}: an axis is repeated (shapes {shapes})")
-    return str(error) + ("" if "shape" in str(error) else f" (shapes {str(shapes)[1:-1]})")
 
 
 def _own(value: Any, name: str, key: str) -> Any:

@@ -412,11 +412,11 @@ def _compared(ufunc: np.ufunc, left: Any, right: Any) -> Array:
     return result
 
 
-def holds_tensor(data: Any) -> bool:
+def holds_tensor(data: Any, depth: int = 0) -> bool:
     """Look for tensors in nested lists, where NumPy would take their values and drop the graph."""
-    if not isinstance(data, list | tuple):
+    if not isinstance(data, list | tuple) or depth > 64:  # deeper than any array
         return False
-    return any(isinstance(entry, Tensor) or holds_tensor(entry) for entry in data)
+    return any(isinstance(entry, Tensor) or holds_tensor(entry, depth + 1) for entry in data)
 
 
 def _restored(data: Array, requires_grad: bool, name: str | None, grad: Array | None) -> Tensor:

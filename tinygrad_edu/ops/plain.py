@@ -87,8 +87,7 @@ def on_arrays(function: Callable[..., Any], summary: str) -> Plain:
             raise
         except ValueError as error:
             shapes = [np.shape(value) for value in values if isinstance(value, np.ndarray)]
-            told = isinstance(function, np.ufunc) and misfit.broadcasting(["x", "y"], shapes)
-            raise ValueError(f"{name}: {told or error}") from error
+            raise misfit.told(name, ["x", "y"], shapes, error) from error
 
     name = function.__name__
     call.__name__ = call.__qualname__ = name

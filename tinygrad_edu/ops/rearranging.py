@@ -193,6 +193,8 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """List of parts along an axis, as equal in size as possible, or cut before given places."""
     axis = normalize_axis_index(axis, np.ndim(x))
     indices_or_sections = as_arrays(indices_or_sections)
+    if np.size(indices_or_sections) and np.asarray(indices_or_sections).dtype.kind not in "iu":
+        raise TypeError(f"split: {indices_or_sections} should be whole numbers: places, or parts")
     parts = np.array_split(np.arange(np.shape(x)[axis]), indices_or_sections)
     ends = [(int(part[0]), int(part[-1]) + 1) if part.size else (0, 0) for part in parts]
     return [getitem(x, _along(axis, slice(*pair))) for pair in ends]
@@ -206,7 +208,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     ValueError
         If a number of parts is asked for that does not divide the axis.
     """
-    if np.ndim(indices_or_sections) == 0:
+    if np.ndim(indices_or_sections) == 0 and not isinstance(indices_or_sections, float):
         if int(indices_or_sections) < 1:
             raise ValueError(f"split: {indices_or_sections} parts; there is at least one")
         size = np.shape(x)[normalize_axis_index(axis, np.ndim(x))]

@@ -191,6 +191,8 @@ def _in_letters(operands: Sequence[Any]) -> list[Any]:
     """Rewrite ``einsum(x, [0, 1], y, [1, 2], [0, 2])`` with letters."""
 
     def word(numbers: Any) -> str:
+        if wrong := [n for n in numbers if n is not Ellipsis and n not in range(52)]:
+            raise ValueError(f"einsum: {wrong[0]!r} is no index; expected 0..51, or ...")
         return "".join("..." if n is Ellipsis else string.ascii_letters[n] for n in numbers)
 
     if len(operands) < 2:
