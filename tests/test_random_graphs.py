@@ -133,8 +133,7 @@ STEPS = {
     "subtract": lambda m, x, y, k: x - y,
     "multiply": lambda m, x, y, k: x * y,
     "divide": lambda m, x, y, k: x / (1 + y * y),
-    # Away from the exponent 0, which the test below is about.
-    "power": lambda m, x, y, k: (1 + x * x) ** (y / 4 + 0.3),
+    "power": lambda m, x, y, k: (1 + x * x) ** (y / 4),
     "maximum": lambda m, x, y, k: m.maximum(x, y),
     "minimum": lambda m, x, y, k: m.minimum(x, y),
     "where": lambda m, x, y, k: m.where(m.greater(x, y), y, x * x),
@@ -224,7 +223,10 @@ def attempted(program, values, step, operands, number):
     known = len(decisions)
     try:
         with np.errstate(all="raise", under="ignore"):
-            value = STEPS[step](program.library, *(values[i] for i in operands), number)
+            # On arrays, where nothing is differentiated, this package gives the very numbers that
+            # it will decide by; NumPy could take two for equal that differ in the last digit.
+            value = STEPS[step](tg, *(values[i] for i in operands), number)
+            STEPS[step](program.library, *(values[i] for i in operands), number)
         if 0 < value.size <= 48 and np.abs(value).max() < 30:
             return value
     except (ValueError, TypeError, IndexError, ArithmeticError):
@@ -285,8 +287,8 @@ def check_program(program, v, w):
 
     out.backward()
     found = [leaf.grad for leaf in leaves]
-    for tensor in graph:
-        np.testing.assert_array_equal(tensor.grad, grad(out, tensor), strict=True)
+    for tensor, gradient in zip(graph, grad(out, graph), strict=True):
+        np.testing.assert_array_equal(tensor.grad, gradient, strict=True)
     out.backward()
     for leaf, gradient in zip(leaves, found, strict=True):
         assert (leaf.grad is None) == (gradient is None)
