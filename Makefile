@@ -30,7 +30,7 @@ test: $(VENV)/tests graphviz
 	$(PYTEST)
 
 test-peers: $(VENV)/peers
-	$(PYTEST) tests/test_peers.py tests/test_networks.py -k "test_peers or pytorch"
+	$(PYTEST) tests/operations/test_peers.py tests/networks/test_networks.py -k "test_peers or pytorch"
 
 test-thorough: $(VENV)/tests
 	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m hypothesis

@@ -378,7 +378,7 @@ def test_digits_are_learned(digits, out, seed):
 
 
 def test_mnist_is_learned(out):
-    beside = Path(__file__).parents[2] / "shared" / "data"
+    beside = Path(__file__).parents[3] / "shared" / "data"
     folder = Path(os.environ.get("TINYGRAD_EDU_DATA", beside))
     files = [folder / f"mnist_{part}.csv.gz" for part in ("train", "test")]
     if not all(file.is_file() for file in files):

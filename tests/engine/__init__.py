@@ -1,0 +1,1 @@
+"""The engine: the Tensor, its graph, differentiation, checks, and what it refuses."""

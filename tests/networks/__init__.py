@@ -1,0 +1,1 @@
+"""Networks, the delta rule, training, and the command line."""
