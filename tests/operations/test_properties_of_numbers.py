@@ -176,11 +176,7 @@ def compare(random, ours, plain, derivatives, arrays, *, ulps=2, rounding=16, ab
     assert not made, (made, arrays[0][ordinary])
 
 
-LARGE = pytest.mark.xfail(reason="the square overflows beyond the root of the largest number")
-MARKS = dict.fromkeys(("arctan", "arcsinh", "arccosh"), LARGE)
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=MARKS.get(n, ())) for n in UNARY])
+@pytest.mark.parametrize("name", UNARY)
 @given(st.data())
 def test_functions_of_one_number(name, data):
     dtype = data.draw(WIDER)

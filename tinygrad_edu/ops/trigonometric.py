@@ -9,6 +9,7 @@ import numpy as np
 
 from ..primitive import primitive
 from .arithmetic import multiply
+from .special import hypot
 
 __all__ = [
     "arccos",
@@ -81,8 +82,13 @@ def arccos(x: Any, /) -> Any:
     return np.arccos(x)
 
 
+def _arctan_rule(g: Any, out: Any, x: Any) -> Any:
+    distance = hypot(x, 1)  # the square of a large number would overflow
+    return g / distance / distance
+
+
 @primitive(
-    lambda g, out, x: g / (1 + x * x),
+    _arctan_rule,
     formula="arctan(x)",
     derivatives=("g / (1 + x**2)",),
 )
@@ -93,7 +99,7 @@ def arctan(x: Any, /) -> Any:
 
 def _arctan2_rule(g: Any, of: Any, other: Any) -> Any:
     # other / (of**2 + other**2), without the overflow of the squares.
-    distance = np.hypot(of, other)
+    distance = hypot(of, other)
     return g * (other / distance / distance)
 
 
@@ -144,7 +150,7 @@ def tanh(x: Any, /) -> Any:
 
 
 @primitive(
-    lambda g, out, x: g / np.sqrt(x * x + 1),
+    lambda g, out, x: g / hypot(x, 1),
     formula="arcsinh(x)",
     derivatives=("g / sqrt(x**2 + 1)",),
 )
@@ -154,7 +160,7 @@ def arcsinh(x: Any, /) -> Any:
 
 
 @primitive(
-    lambda g, out, x: g / np.sqrt((x - 1) * (x + 1)),
+    lambda g, out, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)),
     formula="arccosh(x)",
     derivatives=("g / sqrt(x**2 - 1)",),
 )
