@@ -78,6 +78,21 @@ def test_gradient_is_no_view_of_the_cotangent(view):
     assert expected.sum() == 12
 
 
+def test_gradients_are_no_views_of_each_other():
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    (x.reshape(2, 1) + y.reshape(2, 1)).backward([[5.0], [6.0]])
+    assert not np.shares_memory(x.grad, y.grad)
+    x.grad *= 0
+    np.testing.assert_array_equal(y.grad, [5, 6])
+
+
+def test_a_list_is_a_gradient_to_start_from():
+    x = leaf(1.0, 2.0)
+    for create_graph in (False, True):
+        found = grad(x * x, x, [1.0, 10.0], create_graph=create_graph)
+        np.testing.assert_array_equal(np.asarray(found), [2, 40])
+
+
 @pytest.mark.parametrize("wider", ["float16", "float64"])
 def test_gradient_has_the_dtype_of_its_tensor_whatever_the_rule_gives(declared, wider):
     @declared(lambda g, out, x: g.astype(wider), formula="x")
@@ -207,6 +222,13 @@ def test_logsumexp_of_nothing_but_minus_infinity():
 
 
 # Indexing -------------------------------------------------------------------------------------
+
+
+def test_whole_numbers_are_not_what_a_fraction_becomes():
+    x = Tensor([1, 2, 3])
+    for value in (2.5, np.array([2.5]), Tensor(2.5)):
+        np.testing.assert_array_equal(tg.index_update(x, [0], value).data, [2.5, 2, 3])
+        np.testing.assert_array_equal(tg.index_add(x, [0], value).data, [3.5, 2, 3])
 
 
 def test_places_along_the_last_axis_by_default():
