@@ -229,6 +229,13 @@ def test_whole_numbers_are_not_what_a_fraction_becomes():
     for value in (2.5, np.array([2.5]), Tensor(2.5)):
         np.testing.assert_array_equal(tg.index_update(x, [0], value).data, [2.5, 2, 3])
         np.testing.assert_array_equal(tg.index_add(x, [0], value).data, [3.5, 2, 3])
+        flags = tg.index_update(Tensor([True, False]), [0], value)
+        np.testing.assert_array_equal(flags.data, [2.5, 0])
+
+
+@pytest.mark.parametrize("f", [tg.median, tg.diff, tg.norm, tg.flip, tg.std, tg.cumsum])
+def test_lists_alone_give_arrays(f):
+    assert isinstance(f([1.0, 2.0]), np.ndarray | np.generic)
 
 
 def test_places_along_the_last_axis_by_default():
