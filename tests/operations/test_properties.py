@@ -133,7 +133,7 @@ LINEAR = {
     "unstack": (1, lambda draw, shape: {"axis": one_axis(draw, shape)}),
     "diag": (1, lambda draw, shape: (draw(st.integers(-4, 4)),)),
     **dict.fromkeys(("diagonal", "trace"), (2, diagonals)),
-    **dict.fromkeys(("tril", "triu"), (2, lambda draw, shape: (draw(st.integers(-4, 4)),))),
+    **dict.fromkeys(("tril", "triu"), (1, lambda draw, shape: (draw(st.integers(-4, 4)),))),
     **dict.fromkeys(("sum", "nansum"), (0, sums)),
     "cumsum": (0, lambda draw, shape: (any_axis(draw, shape),)),
     "diff": (1, differences),

@@ -155,7 +155,7 @@ STEPS = {
     "sqrt": lambda m, x, k: m.sqrt(1 + x * x),
     "cube": lambda m, x, k: x**3 / 4,
     "arctan": lambda m, x, k: m.arctan(x / 2),
-    "sinc": lambda m, x, k: m.sinc(x / 2),
+    "sinc": lambda m, x, k: m.sinc(x * x / 4 + 0.5),  # near 0, NumPy's loses a complex step
     "sigmoid": lambda m, x, k: m.sigmoid(x),
     "softplus": lambda m, x, k: m.softplus(x),
     "relu": lambda m, x, k: m.relu(x),

@@ -55,7 +55,8 @@ def _sinc_rule(g: Any, out: Any, x: Any, order: int) -> Any:
     derivatives=("g * (cos(pi * x) - out) / x",),
 )
 def _sinc(x: Any, /, order: int) -> Any:
-    if order == 0:
+    # NumPy's quotient has no digits of a complex step left near 0.
+    if order == 0 and not np.iscomplexobj(x):
         return np.sinc(x)
     # With y = πx and f = sin(y) / y: from y f = sin(y) follows, by differentiating n times,
     # y f⁽ⁿ⁾ + n f⁽ⁿ⁻¹⁾ = sin(y + nπ/2). Near 0 that would cancel; there the series converges.
