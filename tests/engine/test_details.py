@@ -86,6 +86,13 @@ def test_gradients_are_no_views_of_each_other():
     np.testing.assert_array_equal(y.grad, [5, 6])
 
 
+def test_switches_go_by_name():
+    x = leaf(2.0)
+    for call in (lambda: grad(x * x, x, None, True), lambda: (x * x).backward(None, False)):
+        with pytest.raises(TypeError, match="positional"):
+            call()
+
+
 def test_a_list_is_a_gradient_to_start_from():
     x = leaf(1.0, 2.0)
     for create_graph in (False, True):
