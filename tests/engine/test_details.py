@@ -245,6 +245,26 @@ def test_lists_alone_give_arrays(f):
     assert isinstance(f([1.0, 2.0]), np.ndarray | np.generic)
 
 
+def test_what_is_put_has_the_shape_of_its_places():
+    for index, shape in [([[1, 0, 0], [1, 1, 0]], (3,)), (slice(2), ()), ([0, 1], (1,))]:
+        with pytest.raises(ValueError, match=r"put_at: x of shape .* does not fit the places"):
+            tg.put_at(Tensor(np.ones(shape)), index, (2,))
+
+
+def test_nothing_to_do():
+    np.testing.assert_array_equal(tg.diff([1.0, 2.0], n=0, prepend=5.0), [1, 2])
+    assert tg.pad(Tensor(1.5), 3).item() == 1.5
+
+
+def test_numbers_that_are_no_indices():
+    for wrong in (-1, 52, 0.5):
+        with pytest.raises(ValueError, match=f"einsum: {wrong} is no index"):
+            tg.einsum(M, [0, wrong])
+    for wrong in (1.5, [0.5, 1.0]):
+        with pytest.raises(TypeError, match=r"split: .*whole numbers"):
+            tg.split(M, wrong)
+
+
 def test_places_along_the_last_axis_by_default():
     x = Tensor(np.arange(24.0).reshape(2, 3, 4))
     places = np.array([3, 0]) * np.ones((2, 3, 1), int)

@@ -146,8 +146,8 @@ def _power_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
 def power(x: Any, y: Any, /) -> Any:
     """First operand to the power of the second, elementwise.
 
-    At ``x = 0`` the derivative of ``x**0`` is 0 and so is the one with respect to the exponent;
-    for a negative base the latter is nan.
+    At ``x = 0`` the derivative of ``x**0`` is 0, and so is the one with respect to an exponent that
+    is not negative; for a negative base, or 0 to a negative power, the latter is nan.
     """
     return x**y
 

@@ -93,6 +93,8 @@ def put_at(x: Any, /, index: Any, shape: tuple[int, ...]) -> Any:
         Of the result.
     """
     out = np.zeros(shape, np.asarray(x).dtype)
+    if np.shape(x) != (places := np.shape(out[index])):
+        raise ValueError(f"x of shape {np.shape(x)} does not fit the places, of shape {places}")
     if _is_basic(index):
         out[index] = x
     else:

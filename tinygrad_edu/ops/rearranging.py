@@ -174,6 +174,8 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
     if holds_tensor([constant_values]) or np.iscomplexobj(constant_values):
         raise TypeError("pad: constant_values are real numbers, and no gradient flows to them")
     shape = np.shape(x)
+    if not shape:  # no axis, no frame
+        return getitem(x, ())
     widths = _widths(pad_width, len(shape))
     if mode in _PADDED_BY_INDEX:
         for axis, (n, width) in enumerate(zip(shape, widths, strict=True)):

@@ -92,6 +92,8 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     if not shape:
         raise ValueError("diff: a number has no neighbours; x needs at least one axis")
     axis = normalize_axis_index(axis, len(shape))
+    if n == 0:
+        return copy(x)
     single = (*shape[:axis], 1, *shape[axis + 1 :])
     ends = [
         broadcast_to(multiply(end, np.ones(1, np.asarray(x).real.dtype)), single)
@@ -101,7 +103,6 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     ]
     parts = [part for part in (ends[0], x, ends[1]) if part is not None]
     x = concatenate(parts, axis=axis) if len(parts) > 1 else x
-    x = copy(x) if n == 0 else x
     before = (slice(None),) * axis
     for _ in range(n):
         x = subtract(x[(*before, slice(1, None))], x[(*before, slice(None, -1))])
