@@ -1,8 +1,11 @@
 """Automatic differentiation that you can read, see and check.
 
 `Tensor` records operations on NumPy arrays into a graph; `Tensor.backward` and `grad` carry
-gradients back through it. This file lists the public names and holds nothing else.
+gradients back through it. This file lists the public names; those of drawing are imported when
+somebody asks for them, for few programs draw.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from .tensor import Tensor  # isort: skip  (first: it closes the circle with the operations)
 from . import creation, functional, ops
@@ -10,7 +13,6 @@ from .autodiff import grad
 from .checking import GradientCheck, check_gradients
 from .checkpointing import checkpoint
 from .creation import *
-from .drawing import Drawing, RendererNotFoundError, draw
 from .errors import GradientError
 from .functional import *
 from .ops.arithmetic import *
@@ -39,6 +41,9 @@ from .ops.special import *
 from .ops.trigonometric import *
 from .primitive import enable_grad, no_grad
 
+if TYPE_CHECKING:
+    from .drawing import Drawing, RendererNotFoundError, draw
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -59,3 +64,11 @@ __all__ += functional.__all__
 __all__ += ops.__all__
 for _name in ("abs", "all", "any", "max", "min", "pow", "round", "sum"):
     __all__.remove(_name)  # `import *` must not take Python's own away
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Drawing", "RendererNotFoundError", "draw"):
+        from . import drawing
+
+        return getattr(drawing, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,6 +4,9 @@ They were found by changing single signs and words of the sources: each of these
 noticed by some test.
 """
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -176,6 +179,20 @@ def test_kinds_of_the_engine():
         assert hash(thing) == hash(thing)
     with pytest.raises(AttributeError):
         power.name = "other"
+
+
+def test_drawing_is_imported_when_it_is_asked_for():
+    script = (
+        "import sys, tinygrad_edu as tg; early = 'tinygrad_edu.drawing' in sys.modules; tg.draw"
+    )
+    script += "; print(early, 'tinygrad_edu.drawing' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True"]
+    assert tg.Drawing is tg.drawing.Drawing
+    with pytest.raises(AttributeError, match="'tinygrad_edu' has no attribute 'drow'"):
+        tg.drow  # noqa: B018
 
 
 def test_no_grad_keeps_what_a_function_is_called():
