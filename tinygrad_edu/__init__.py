@@ -7,6 +7,7 @@ somebody asks for them, for few programs draw.
 
 from typing import TYPE_CHECKING, Any
 
+# The families stand here once more, as in `ops`: type checkers follow a star only to its file.
 from .tensor import Tensor  # isort: skip  (first: it closes the circle with the operations)
 from . import creation, functional, ops
 from .autodiff import grad

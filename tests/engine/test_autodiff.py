@@ -4,7 +4,6 @@ memory and time than they must, and that no later write can make a gradient wron
 
 import asyncio
 import contextlib
-import gc
 import subprocess
 import sys
 import threading
@@ -19,6 +18,8 @@ from nn import SGD
 from tinygrad_edu import GradientError, Tensor, enable_grad, grad, no_grad
 from tinygrad_edu.autodiff import graph_order, pull_back
 from tinygrad_edu.primitive import PRIMITIVES, primitive
+
+from ..cycles import no_cycles
 
 
 def leaf(*values, **keywords):
@@ -256,18 +257,6 @@ def test_requires_grad_switched_on_too_late():
 
 
 # Memory ---------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def no_cycles():
-    """Let nothing of what happens inside need the cyclic garbage collector."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
 
 
 @pytest.mark.parametrize("keep_interior", [True, False])

@@ -2,8 +2,6 @@
 any order, of inputs and of all that the function uses besides.
 """
 
-import contextlib
-import gc
 import tracemalloc
 import weakref
 
@@ -14,6 +12,8 @@ import tinygrad_edu as tg
 from nn import MLP
 from tinygrad_edu import GradientError, Tensor, checkpoint, draw, enable_grad, grad, no_grad
 from tinygrad_edu.autodiff import graph_order
+
+from ..cycles import no_cycles
 
 generator = np.random.default_rng(7)
 X, V = generator.normal(size=(2, 4, 3))
@@ -211,18 +211,6 @@ class Block:
 
     def alive(self):
         return sum(reference() is not None for reference in self.interior)
-
-
-@contextlib.contextmanager
-def no_cycles():
-    """Let nothing of what happens inside need the cyclic garbage collector."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
 
 
 def test_only_the_inputs_are_kept():

@@ -2,7 +2,6 @@
 and that they cost nothing and keep nothing alive when they are not used.
 """
 
-import contextlib
 import gc
 import weakref
 
@@ -10,6 +9,8 @@ import numpy as np
 import pytest
 
 from tinygrad_edu import GradientError, Tensor, grad, hooks, no_grad
+
+from ..cycles import no_cycles
 
 
 def leaf(*values, **keywords):
@@ -192,18 +193,6 @@ def test_hooks_refuse_what_can_have_none():
         x.register_hook(3)
     with x.register_hook(lambda g: None), pytest.raises(GradientError):
         (x * np.ones(2)).backward()
-
-
-@contextlib.contextmanager
-def no_cycles():
-    """Let nothing of what happens inside need the cyclic garbage collector."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
 
 
 def test_nothing_is_kept_alive():

@@ -3,7 +3,6 @@
 The 35 rows are numbered, and each number has its test; `test_all_rows_are_here` counts them.
 """
 
-import gc
 import re
 import threading
 import tracemalloc
@@ -15,6 +14,8 @@ import pytest
 import tinygrad_edu as tg
 from nn import MLP, SGD
 from tinygrad_edu import GradientError, Tensor, check_gradients, grad, no_grad
+
+from ..cycles import no_cycles
 
 inf, nan = np.inf, np.nan
 
@@ -260,18 +261,13 @@ def test_row_33_chain_of_a_hundred_thousand():
 def test_row_34_a_training_step_leaves_no_cycles():
     mlp, features = MLP([3, 4, 2], seed=0), np.ones((5, 3), np.float32)
     optimizer = SGD(mlp.parameters(), lr=0.1)
-    gc.collect()
-    gc.disable()
-    try:
+    with no_cycles():
         for _ in range(3):
             loss = tg.softmax_cross_entropy(mlp(features), np.zeros(5, int))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
         del loss
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
 
 
 def test_row_35_recording_belongs_to_its_thread():

@@ -143,7 +143,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     """
     if axis is None:
         return take_along_axis(reshape(x, (-1,)), indices, 0)
-    places = _array(indices) if isinstance(indices, Tensor) else np.asarray(indices)
+    places = np.asarray(_array(indices))
     if places.ndim != np.ndim(x):
         raise ValueError(
             f"take_along_axis: x has {np.ndim(x)} axes and indices of shape {places.shape} have "
@@ -163,16 +163,15 @@ def _fitting(name: str, value: Any, x: Any, shape: tuple[int, ...]) -> Any:
         if holds_tensor(value):
             raise TypeError(f"{name}: a list of tensors is no value; stack([...]) it")
         value = checked_array(value, None, True)
+    dtype = np.asarray(x).real.dtype
+    if dtype.kind == "f" and np.asarray(value).real.dtype != dtype:
+        value = astype(value, dtype)
     try:
-        np.broadcast_to(np.broadcast_to(0, np.shape(value)), shape)
+        return broadcast_to(value, shape)
     except ValueError:
         raise ValueError(
             f"{name}: value of shape {np.shape(value)} does not fit x[index] of shape {shape}"
         ) from None
-    dtype = np.asarray(x).real.dtype
-    if dtype.kind == "f" and np.asarray(value).real.dtype != dtype:
-        value = astype(value, dtype)
-    return broadcast_to(value, shape)
 
 
 def index_add(x: Any, index: Any, value: Any) -> Any:

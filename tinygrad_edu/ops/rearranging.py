@@ -184,11 +184,12 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
     if mode != "constant":
         raise ValueError(f"pad: mode {mode!r} is none of constant, {', '.join(_PADDED_BY_INDEX)}")
     inside = tuple(slice(a, a + n) for n, (a, _) in zip(shape, widths, strict=True))
-    # NumPy checks the widths, and says what stands in the corners.
+    framed = put_at(x, inside, tuple(a + n + b for n, (a, b) in zip(shape, widths, strict=True)))
+    if not np.any(constant_values):
+        return framed
+    # NumPy says which constant stands in the corners.
     zeros = np.zeros(shape, np.asarray(x).real.dtype)
-    frame = np.pad(zeros, np.array(widths, int).reshape(-1, 2), constant_values=constant_values)
-    framed = put_at(x, inside, frame.shape)
-    return add(framed, frame) if frame.any() else framed
+    return add(framed, np.pad(zeros, widths, constant_values=constant_values))
 
 
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:

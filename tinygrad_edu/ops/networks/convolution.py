@@ -15,8 +15,8 @@ from ...arrays import floating_dtype
 from ...primitive import accepted
 from ...tensor import Tensor, holds_tensor
 from ..arithmetic import add, multiply
-from ..indexing import put_at
 from ..linear_algebra.matrices import matmul
+from ..rearranging import pad
 from ..reduction import max, mean
 from ..shape import reshape, transpose
 from .windows import Sizes, check_fits, for_each_axis, sliding_windows, spans_of
@@ -28,13 +28,9 @@ Border: TypeAlias = list[tuple[int, int]]
 
 
 def _framed(x: Any, border: Border) -> Any:
-    """Put zeros around an array."""
-    if not any(map(any, border)):
-        return x
-    before = x.ndim - len(border)
-    sizes = _padded_sizes(x.shape[before:], border)
-    inner = [slice(b, b + n) for n, (b, _) in zip(x.shape[before:], border, strict=True)]
-    return put_at(x, index=(..., *inner), shape=(*x.shape[:before], *sizes))
+    """Put zeros around an array, along its last axes."""
+    widths = [(0, 0)] * (x.ndim - len(border)) + border
+    return pad(x, widths) if any(map(any, border)) else x
 
 
 def _padded_sizes(sizes: Any, border: Border) -> tuple[int, ...]:
