@@ -166,7 +166,8 @@ def apply_chain_rule(
                 fits = contribution.shape == data.shape
             if not fits:
                 contribution = _summed_back(contribution, source, node)
-            if contribution.dtype != data.dtype:
+            # Dtypes are mostly one and the same object, which is quicker to find out.
+            if contribution.dtype is not data.dtype and contribution.dtype != data.dtype:
                 contribution = contribution.astype(data.dtype)
             if source in pending:
                 contribution = pending[source] + contribution
@@ -217,7 +218,7 @@ def _unshare(gradients: dict[Tensor, Any], cotangent: Any) -> None:
     for tensor, g in gradients.items():
         identity = id(g)
         if identity in seen or type(g) is not np.ndarray or g.base is not None:
-            gradients[tensor] = np.array(g)
+            gradients[tensor] = np.copy(g)
         seen.add(identity)
 
 
@@ -235,7 +236,7 @@ def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = Fals
                 f"an output of shape {data.shape} has no single gradient; pass gradient= of "
                 "that shape, or reduce it to one number, for example with .sum()"
             )
-        return np.ones_like(data) if isinstance(data, np.ndarray) else type(data)(1)
+        return np.ones(data.shape, data.dtype) if data.ndim else data.dtype.type(1)
     if np.shape(gradient) != output.shape:
         raise ValueError(
             f"gradient has shape {np.shape(gradient)}, but the output has shape {output.shape}; "

@@ -30,7 +30,8 @@ __all__ = [
 ]
 
 Shape: TypeAlias = int | tuple[int, ...]
-Seed: TypeAlias = np.random.Generator | int | None
+# A string: NumPy loads `np.random` when it is first asked for, which takes its time.
+Seed: TypeAlias = "np.random.Generator | int | None"
 
 
 def zeros(

@@ -38,7 +38,7 @@ _ABOUT_ARRAYS = (
 PLAIN: dict[Any, Callable[..., Any]] = {
     getattr(np, name): on_arrays(getattr(np, name), "A fact") for name in _ABOUT_ARRAYS.split()
 }
-PLAIN |= {getattr(ops, name).function: getattr(ops, name) for name in ops.plain.__all__}
+PLAIN |= {getattr(ops, name).__wrapped__: getattr(ops, name) for name in ops.plain.__all__}
 """NumPy's functions whose derivative is zero or does not exist: they give plain arrays."""
 
 

@@ -5,8 +5,6 @@ These functions take tensors and give plain arrays, so that it shows that the gr
 
 from __future__ import annotations
 
-import contextlib
-import inspect
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
@@ -61,7 +59,7 @@ __all__ = [
 class Plain(Protocol):
     """A function of NumPy that takes tensors as well, and gives plain arrays."""
 
-    function: Callable[..., Any]
+    __wrapped__: Callable[..., Any]
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any: ...
 
@@ -95,9 +93,8 @@ def on_arrays(function: Callable[..., Any], summary: str) -> Plain:
 
     Parameters and errors are those of `numpy.{name}`.
     """
-    call.function = function  # type: ignore[attr-defined]
-    with contextlib.suppress(ValueError):  # ufuncs have no signature
-        call.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    # Where `inspect` and `help` find the signature, when somebody asks for it.
+    call.__wrapped__ = function  # type: ignore[attr-defined]
     return cast("Plain", call)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ... import misfit
+from ...arrays import ones
 from ...primitive import primitive
 
 __all__ = ["linear", "matmul"]
@@ -56,10 +57,14 @@ def _rows(x: Any) -> Any:
     return x.reshape(-1, x.shape[-1])
 
 
+def _added_rows(g: Any) -> Any:
+    return g.T.dot(ones(len(g), g.dtype))
+
+
 @primitive(
     lambda g, out, x, weight, bias: g.dot(weight.T),
     lambda g, out, x, weight, bias: x.T.dot(g) if x.ndim == 2 else _rows(x).T.dot(_rows(g)),
-    lambda g, out, x, weight, bias: np.add.reduce(g if x.ndim == 2 else _rows(g), axis=0),
+    lambda g, out, x, weight, bias: _added_rows(g if x.ndim == 2 else _rows(g)),
     symbol="@ +",
     formula="x @ weight + bias",
     derivatives=("g @ weight.T", "x.T @ g", "sum(g, axis=0)"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import as_floating
+from ...arrays import as_floating, locked_view
 from ...primitive import primitive
 from ..arithmetic import add, divide, multiply, negative, power
 from ..choosing import clip, where
@@ -30,7 +30,7 @@ __all__ = [
 
 
 # Zeros of the usual dtypes: NumPy would convert a Python 0 at every call.
-_ZEROS: dict[Any, Any] = {np.dtype(code): np.zeros((), code) for code in "efd"}
+_ZEROS: dict[Any, Any] = {np.dtype(code): locked_view(np.zeros((), code)) for code in "efd"}
 
 
 @primitive(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...arrays import as_floating
+from ...arrays import as_floating, counting, ones
 from ...primitive import primitive
 from ..arithmetic import add, multiply, negative
 from ..choosing import where
@@ -23,8 +23,8 @@ from .loss import check_reduction, constant_weights
 __all__ = ["cross_entropy", "nll_loss", "softmax_cross_entropy"]
 
 
-def _checked_labels(logits: Any, labels: Any) -> Any:
-    """Refuse labels that do not fit, and give them in the dtype that NumPy indexes with."""
+def _places(logits: Any, labels: Any) -> Any:
+    """Give the place of each row's label in the flattened logits; refuse labels that do not fit."""
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
             f"logits of shape {logits.shape} and labels of shape "
@@ -39,16 +39,14 @@ def _checked_labels(logits: Any, labels: Any) -> Any:
     rows, classes = logits.shape
     if not rows:
         raise ValueError("a batch of no rows has no average loss")
-    # Read as unsigned, a negative label is larger than any class: one pass finds both faults,
-    # and argmax is much quicker than max on a batch.
     signed = labels.astype(np.int64, copy=False)
-    unsigned = signed.view(np.uint64)
-    if unsigned.item(unsigned.argmax()) >= classes:
+    try:
+        return np.ravel_multi_index((counting(rows), signed), logits.shape)
+    except ValueError:
         row = int(np.argmax((labels < 0) | (labels >= classes)))
         raise ValueError(
             f"label {labels[row]} in row {row}; with {classes} logits labels are 0..{classes - 1}"
-        )
-    return signed
+        ) from None
 
 
 def _one_hot(labels: Any, classes: int) -> Any:
@@ -94,15 +92,15 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     >>> round(softmax_cross_entropy(Tensor([[0.0, 0.0]]), [1]).item(), 4)
     0.6931
     """
-    labels, logits = _checked_labels(logits, labels), as_floating(logits)
+    chosen, logits = _places(logits, labels), as_floating(logits)
     rows, classes = logits.shape
-    shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
+    # NumPy picks elements much quicker than it reduces short rows, and so does it multiply.
+    largest = logits.take(counting(rows, classes) + logits.argmax(axis=1))
+    shifted = logits - largest[:, None]
     delta = np.exp(shifted, order="C")  # so that its flattened form is a view of it
-    total = np.add.reduce(delta, axis=1, keepdims=True)
-    delta /= total
-    # The place of each row's label in the flattened logits: much quicker than a pair of indices.
-    chosen = np.arange(0, rows * classes, classes) + labels
-    losses = np.log(total[:, 0]) - shifted.take(chosen)
+    total = delta.dot(ones(classes, delta.dtype))
+    losses = np.log(total) - shifted.take(chosen)
+    delta /= total[:, None]
     delta.reshape(-1)[chosen] -= 1
     return np.add.reduce(losses) / rows, delta
 
