@@ -7,7 +7,8 @@
 #   make coverage       run the tests and list the lines of tinygrad_edu that none of them reaches
 #   make lint           check style and types
 #   make docs           write docs/operations.md anew
-#   make bench          measure speed
+#   make bench          measure speed (THREADS=2 for two threads, ONLY=steps,fit for some parts)
+#   make bench-peers    install PyTorch, JAX, MyGrad, autograd and scikit-learn, and race them too
 #   make wheel          build the wheel and run the tests against it, outside the clone
 #   make clean          remove what the others have made
 
@@ -17,7 +18,7 @@ BIN    := $(VENV)/bin
 # One thread each: the tests run side by side, and their matrices are small.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
-.PHONY: demo test test-peers test-thorough coverage lint docs bench wheel clean graphviz
+.PHONY: demo test test-peers test-thorough coverage lint docs bench bench-peers wheel clean graphviz
 .DEFAULT_GOAL := help
 
 help:
@@ -46,9 +47,14 @@ lint: $(VENV)/lint
 docs: $(VENV)/project
 	$(BIN)/python -m docs.operations
 
-# OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE would pick a slower kernel than the processor has.
+THREADS ?= 1
+BENCH = $(BIN)/python -m benchmarks --threads $(THREADS) $(if $(ONLY),--only $(ONLY))
+
 bench: $(VENV)/bench
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks
+	$(BENCH)
+
+bench-peers: $(VENV)/bench-peers
+	$(BENCH)
 
 wheel: $(VENV)/tests
 	$(BIN)/python -m tests.wheel
@@ -84,6 +90,11 @@ $(VENV)/coverage: $(VENV)/project
 
 $(VENV)/bench: $(VENV)/project
 	$(BIN)/python -m pip install --quiet --group bench
+	touch $@
+
+# PyTorch first, in the version that the tests compare with.
+$(VENV)/bench-peers: $(VENV)/bench $(VENV)/peers
+	$(BIN)/python -m pip install --quiet --group bench-peers
 	touch $@
 
 $(VENV)/lint: $(VENV)/project

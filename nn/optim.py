@@ -81,18 +81,31 @@ class SGD:
                 )
         if len(set(self.params)) < len(self.params):
             raise ValueError("a parameter is listed twice; it would be updated twice a step")
-        check_number("lr", lr, above=0.0)
+        # As arrays of the parameters' dtypes: NumPy converts a Python number at every call. And
+        # what is kept in an array may change while a captured step is replayed.
+        self._lr = np.zeros(())
+        self._rates = [np.zeros((), parameter.dtype) for parameter in self.params]
+        self.lr = lr
         check_number("momentum", momentum, least=0.0, below=1.0)
         check_number("weight_decay", weight_decay, least=0.0)
         if nesterov and momentum == 0:
             raise ValueError("nesterov=True needs momentum > 0")
-        self.lr = lr
         # As Python numbers, which leave the dtype of the parameters alone.
         self.momentum = float(momentum)
         self.nesterov = nesterov
         self.weight_decay = float(weight_decay)
         self._velocity: list[NDArray[Any] | None] = [None] * len(self.params)
-        self._rates: tuple[float, list[NDArray[Any]]] | None = None
+
+    @property
+    def lr(self) -> float:
+        """The learning rate, above 0; it may be changed at any time."""
+        return float(self._lr)
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        check_number("lr", value, above=0.0)
+        for rate in (self._lr, *self._rates):
+            rate[...] = value
 
     def zero_grad(self) -> None:
         """Forget the gradients, so that the next `backward` starts afresh."""
@@ -107,10 +120,6 @@ class SGD:
         GradientError
             If no parameter has a gradient.
         """
-        if self._rates is None or self.lr != self._rates[0]:
-            # As arrays of the parameters' dtypes: NumPy converts a Python number at every call.
-            self._rates = (self.lr, [np.array(self.lr, p.dtype) for p in self.params])
-        rates = self._rates[1]
         adjusted = bool(self.weight_decay or self.momentum)
         found, now = False, tick()
         for position, parameter in enumerate(self.params):
@@ -121,7 +130,7 @@ class SGD:
             if adjusted:
                 gradient = self._direction(position, parameter, gradient)
             # New values in new memory: views and graphs that hold the old values keep them.
-            change, values = gradient * rates[position], parameter._data
+            change, values = gradient * self._rates[position], parameter._data
             parameter._data = (
                 np.subtract(values, change, change) if change.ndim else values - change
             )

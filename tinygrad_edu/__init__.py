@@ -1,8 +1,8 @@
 """Automatic differentiation that you can read, see and check.
 
 `Tensor` records operations on NumPy arrays into a graph; `Tensor.backward` and `grad` carry
-gradients back through it. This file lists the public names; those of drawing are imported when
-somebody asks for them, for few programs draw.
+gradients back through it. This file lists the public names; those of drawing and capturing are
+imported when somebody asks for them, for few programs do.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from .autodiff import grad
 from .checking import GradientCheck, check_gradients
 from .checkpointing import checkpoint
 from .creation import *
-from .errors import GradientError
+from .errors import CaptureError, GradientError
 from .functional import *
 from .ops.arithmetic import *
 from .ops.choosing import *
@@ -43,16 +43,20 @@ from .ops.trigonometric import *
 from .primitive import enable_grad, no_grad
 
 if TYPE_CHECKING:
+    from .capturing import CapturedStep, capture
     from .drawing import Drawing, RendererNotFoundError, draw
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CaptureError",
+    "CapturedStep",
     "Drawing",
     "GradientCheck",
     "GradientError",
     "RendererNotFoundError",
     "Tensor",
+    "capture",
     "check_gradients",
     "checkpoint",
     "draw",
@@ -72,4 +76,8 @@ def __getattr__(name: str) -> Any:
         from . import drawing
 
         return getattr(drawing, name)
+    if name in ("CapturedStep", "capture"):
+        from . import capturing
+
+        return getattr(capturing, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,12 +7,15 @@ an array behind the back of a graph.
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["as_floating", "checked_array", "counting", "floating_dtype", "locked_view", "ones"]
+from .stand_in import StandIn
+
+__all__ = ["as_floating", "checked_array", "counting", "floating_dtype", "locked_view", "ones", "zeros_beside"]
 
 
 def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[Any]:
@@ -38,6 +41,9 @@ def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[A
     """
     if isinstance(source, np.ma.MaskedArray):
         raise TypeError("a Tensor has no mask; give the masked array's filled(value)")
+    if isinstance(source, StandIn):
+        kept: Any = source.copy() if copy else source  # type: ignore[attr-defined]
+        return kept if dtype is None else kept.astype(dtype, copy=False)  # type: ignore[no-any-return]
     try:
         array = np.array(source, copy=copy or None)
     except ValueError as error:
@@ -64,6 +70,22 @@ def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[A
 def ones(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Give a vector of ones: a product with it adds up rows, much quicker than NumPy's sum."""
     return locked_view(np.ones(count, dtype))
+
+
+_MOST_ZEROS = 1 << 18
+_flat_zeros = functools.lru_cache(maxsize=8)(functools.partial(np.zeros, _MOST_ZEROS))
+
+
+@functools.lru_cache(maxsize=64)
+def zeros_beside(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Give zeros to compare an array of a shape with.
+
+    Beside an array of its own size, NumPy's maximum is three times as quick as beside a number;
+    all sizes share one piece of memory, and large arrays get a single zero.
+    """
+    size = math.prod(shape)
+    zeros = _flat_zeros(dtype)[:size].reshape(shape) if size <= _MOST_ZEROS else np.zeros((), dtype)
+    return locked_view(zeros)
 
 
 @functools.lru_cache(maxsize=64)

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .errors import GradientError
+from .errors import CaptureError, GradientError
 from .hooks import hooked, run_hooks, run_hooks_of_leaves
 from .ops.shape import sum_to
 from .primitive import Node, enable_grad
+from .stand_in import as_a_whole
 from .tensor import Tensor, _computed
 
 __all__ = ["apply_chain_rule", "grad", "graph_order", "modified", "pull_back"]
@@ -155,7 +156,10 @@ def apply_chain_rule(
                 continue
             if leading is not None and source not in leading:
                 continue
-            contribution = rule(g, out, *values, **params) if params else rule(g, out, *values)
+            try:
+                contribution = rule(g, out, *values, **params) if params else rule(g, out, *values)
+            except CaptureError as error:
+                contribution = as_a_whole(rule, (g, out, *values), params, error)
             if create_graph and not isinstance(contribution, Tensor):
                 contribution = _computed(contribution, None)
             data = source._data

@@ -19,6 +19,8 @@ import numpy as np
 
 from . import misfit
 from .arrays import checked_array
+from .errors import CaptureError
+from .stand_in import as_a_whole
 from .tensor import Tensor, _computed, holds_tensor
 
 __all__ = [
@@ -305,7 +307,10 @@ def primitive(
                 out = forward(*values, **params)
                 return out[0] if residual else out
             try:
-                out = forward(*values, **params) if params else forward(*values)
+                try:
+                    out = forward(*values, **params) if params else forward(*values)
+                except CaptureError as error:
+                    out = as_a_whole(forward, values, params, error)
             except (np.exceptions.AxisError, np.linalg.LinAlgError):  # they have kinds of their own
                 raise
             except ValueError as error:

@@ -27,13 +27,17 @@ WHOLE_NUMBER_BYTES = b"0123456789, \t\n"
 COMMA, LINE_FEED = b",\n"
 BLOCK_BYTES = 1 << 18
 TAIL_BYTES = 64
-# Two million bytes keep a thread busy for long, and some such parts take little memory.
-PART_BYTES = 1 << 21
+# pandas takes 30 times as much memory while it works. Parts of 2 MiB leave the processor's cache
+# and take it 870 ms for 110 MB of pixels; these take 655 ms, and half as large ones 709 ms.
+PART_BYTES = 1 << 18
+WORKING_BYTES = 32 * PART_BYTES
 MOST_THREADS = 4
 
-COMMA_TO_LINE_FEED = bytes.maketrans(b",", b"\n")
 NO_LIBERTIES: dict[str, Any] = {
     "engine": "c",
+    "low_memory": False,  # a part is small enough to be read in one piece
+    "lineterminator": ",",
+    "sep": ";",  # not the comma, and no ordinary byte
     "header": None,
     "index_col": False,
     "dtype": np.float64,
@@ -96,29 +100,47 @@ def _survey(stream: ByteStream, columns: int, max_line_bytes: int) -> Extent | N
 
 
 def _parts(stream: ByteStream) -> Iterator[Part]:
-    rest = b""
+    pieces: list[bytes] = []  # of a line that goes on in the next block, or in many
     row = 0
     while block := stream.read(PART_BYTES):
         end = block.rfind(b"\n") + 1
         if end:
-            text = rest + block[:end]
+            text = b"".join([*pieces, block[:end]])
             rows = _count(text, LINE_FEED)
             yield Part(text, row, rows)
             row += rows
-            rest = b""
-        rest += block[end:]
-    yield Part(rest, row, 1)
+            pieces.clear()
+        pieces.append(block[end:])
+    yield Part(b"".join(pieces), row, 1)
 
 
 def _fill(table: Table, parts: Iterator[Part], max_classes: int) -> bool:
     """Parse the parts into the table, several at a time; return whether nothing was odd."""
-    threads = min(MOST_THREADS, os.cpu_count() or 1)
+    threads = min(MOST_THREADS, _usable_cores())
+    _let_freed_memory_be_used_again()
     with ThreadPoolExecutor(threads) as pool:
         # Some parts at a time: all at once would hold the whole text in memory.
         while some := list(islice(parts, 4 * threads)):
             if not all(pool.map(lambda part: _fill_part(table, part, max_classes), some)):
                 return False
     return True
+
+
+def _usable_cores() -> int:
+    # A process may be tied to some cores; more threads than those take memory and no less time.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _let_freed_memory_be_used_again() -> None:
+    """Free a large array that nobody has written to, so that it never took any memory.
+
+    glibc gives freed memory back to the system, and each part would get its pages anew. But it
+    keeps up to twice the largest block that was ever freed. For 110 MB that makes 18,000 page
+    faults of 290,000, and 0.88 s of 1.40 s. Other C libraries do not mind.
+    """
+    np.empty(WORKING_BYTES, np.uint8)
 
 
 def _fill_part(table: Table, part: Part, max_classes: int) -> bool:
@@ -143,19 +165,22 @@ def _fill_part(table: Table, part: Part, max_classes: int) -> bool:
 def _parse(text: bytes, rows: int, columns: int) -> np.ndarray | None:
     """Return the numbers as (rows, columns), or None where they do not fill exactly that.
 
-    pandas gets them as a single column, a number a line. It would otherwise spend more time on
-    hundreds of columns than on the numbers in them, and it mends rows that are short or long.
+    pandas gets them as a single column, a number a line, and a comma is the end of a line. It
+    would otherwise spend more time on hundreds of columns than on the numbers in them, and it
+    mends rows that are short or long.
     """
     import pandas  # only here: it takes longer to import than most files to read
 
-    text = text.replace(b"\r\n", b"\n").removesuffix(b"\n")
-    # pandas would also take a CR alone as the end of a line.
+    if b"\r" in text:  # looking for one is 25 times as quick as replacing what is not there
+        text = text.replace(b"\r\n", b"\n")
+    text = text.removesuffix(b"\n")
     if not text or b"\r" in text or not _all_lines_have(columns - 1, text):
         return None
     # pandas 3.1 rounds " +0.1" another way than "+0.1", and less well.
     if _has_leading_plus(text):
         return None
-    column = io.BytesIO(text.translate(COMMA_TO_LINE_FEED))
+    # There are fewer line ends than commas: turning the latter into the former takes 10 x as long.
+    column = io.BytesIO(text.replace(b"\n", b","))
     options = NO_LIBERTIES | _correct_rounding(pandas.__version__, text)
     try:
         frame = pandas.read_csv(column, skipinitialspace=b" " in text, **options)
@@ -171,7 +196,7 @@ def _parse(text: bytes, rows: int, columns: int) -> np.ndarray | None:
 def _all_lines_have(commas: int, text: bytes) -> bool:
     characters = np.frombuffer(text, np.uint8)
     starts = np.concatenate(([0], np.flatnonzero(characters == LINE_FEED)))
-    counts = np.add.reduceat(characters == COMMA, starts, dtype=np.intp)
+    counts = np.add.reduceat(characters == COMMA, starts, dtype=np.uint32)
     return bool((counts == commas).all())
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from tinygrad_edu import GradientError, Tensor
+from tinygrad_edu import CaptureError, GradientError, Tensor, capture
 
 from ..loss import classification_loss, predicted_labels
 from ..module import Module
@@ -74,15 +74,16 @@ def train(
         end of the last good epoch then.
     """
     history = History() if history is None else history
+    step = _Step(network, optimizer)
+    optimizer.zero_grad()
     rows = len(samples[0])
     for number in range(1, epochs + 1):
         start = time.perf_counter()
         good = network.state_dict()
         order = generator.permutation(rows)
         try:
-            loss, accuracy = _one_epoch(
-                network, optimizer, samples, order, batch_size, number, on_batch
-            )
+            network.train()
+            loss, accuracy = _one_epoch(step, samples, order, batch_size, number, on_batch)
             test_loss, test_accuracy = (None, None) if test is None else evaluate(network, *test)
             _check_end(network, test_loss, number, -(-rows // batch_size))
         except BaseException:  # Ctrl-C among them
@@ -110,9 +111,35 @@ def _diverged(what: str, epoch: int, batch: int) -> GradientError:
     )
 
 
+class _Step:
+    """One step of training, replayed where it can be."""
+
+    def __init__(self, network: Module, optimizer: SGD) -> None:
+        def step(features: NDArray[Any], labels: NDArray[Any]) -> tuple[Tensor, Tensor]:
+            logits = network(Tensor(features, copy=False))
+            loss = classification_loss(logits, Tensor(labels, copy=False))
+            loss.backward(keep_interior=False)
+            optimizer.step()
+            optimizer.zero_grad()
+            return loss, logits
+
+        self._eager = step
+        self._step: Callable[..., tuple[Tensor, Tensor]] = capture(step)
+
+    def __call__(
+        self, features: NDArray[Any], labels: NDArray[Any]
+    ) -> tuple[float, NDArray[np.int64]]:
+        """Give the loss, and the labels that were predicted before the step."""
+        try:
+            loss, logits = self._step(features, labels)
+        except CaptureError:  # a network of the user's own, with dropout for example
+            self._step = self._eager
+            loss, logits = self._step(features, labels)
+        return loss.item(), predicted_labels(logits._data)
+
+
 def _one_epoch(
-    network: Module,
-    optimizer: SGD,
+    step: _Step,
     samples: Samples,
     order: NDArray[Any],
     batch_size: int,
@@ -122,19 +149,13 @@ def _one_epoch(
     """Step through all batches; give mean loss per sample and share of right predictions."""
     features, labels = samples
     total, right = 0.0, 0
-    network.train()
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         answers = labels[rows]
-        logits = network(Tensor(features[rows], copy=False))
-        loss = classification_loss(logits, Tensor(answers, copy=False))
-        value = loss.item()
+        value, predicted = step(features[rows], answers)
         if not math.isfinite(value):
             raise _diverged(f"the loss became {value}", number, start // batch_size + 1)
-        optimizer.zero_grad()
-        loss.backward(keep_interior=False)
-        optimizer.step()
         total += value * len(rows)
-        right += int(np.count_nonzero(predicted_labels(logits._data) == answers))
+        right += int(np.count_nonzero(predicted == answers))
         on_batch()
     return total / len(order), right / len(order)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import as_floating, locked_view
+from ...arrays import as_floating, locked_view, zeros_beside
 from ...primitive import primitive
 from ..arithmetic import add, divide, multiply, negative, power
 from ..choosing import clip, where
@@ -40,7 +40,7 @@ _ZEROS: dict[Any, Any] = {np.dtype(code): locked_view(np.zeros((), code)) for co
 )
 def relu(x: Any, /) -> Any:
     """Larger of the value and 0, elementwise; its derivative at 0 is taken to be 0."""
-    return np.maximum(x, _ZEROS.get(x.dtype, 0))
+    return np.maximum(x, zeros_beside(x.shape, x.dtype))
 
 
 @primitive(

@@ -1,0 +1,112 @@
+"""What the project promises about its speed, in one place, and the comparison with what came out.
+
+A goal is judged on the number as it was measured, before it is rounded for printing.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from benchmarks.tables import number
+
+__all__ = ["Goals", "fit_memory_limit"]
+
+# For each network of `candidates.NETWORKS`; None where no goal is set.
+STEP_RATIOS = {
+    ("eager", "by hand"): (1.05, 1.35, 1.02),
+    ("replayed", "by hand"): (0.92, 0.80, 1.00),
+    ("replayed", "floor"): (1.25, None, 1.05),
+}
+
+OTHERS: dict[str, tuple[str, float, str]] = {
+    "one scalar operation, forward and backward": ("<=", 2.5, "us"),
+    "one operation in a chain of 1,000,000": ("<=", 3.0, "us"),
+    "import tinygrad_edu, beyond numpy": ("<=", 30.0, "ms"),
+    "import nn, beyond numpy": ("<=", 60.0, "ms"),
+    "reading the CSV / pandas.read_csv": ("<=", 1.2, ""),
+    "fit, from start to saved model": ("<=", 2.5, "s"),
+    "fit, training alone": ("<=", 0.45, "s"),
+    "loop over samples / fit, training alone": (">=", 30.0, ""),
+    "loop over samples / fit, from start to saved model": (">=", 6.0, ""),
+    "growth over 10,000 steps": ("<=", 1.0, "MiB"),
+    "objects left over": ("<=", 0.0, ""),
+}
+
+_RELATIONS = {"<=": operator.le, "<": operator.lt, ">=": operator.ge}
+
+
+def fit_memory_limit(data_mebibytes: float) -> float:
+    """Give how much memory `fit` may take at its peak, for so much data in float32; in MiB."""
+    return 1.25 * data_mebibytes + 150
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A goal beside what was measured."""
+
+    what: str
+    measured: float
+    relation: str
+    bound: float
+    unit: str
+
+    @property
+    def met(self) -> bool:
+        """Whether the measured number is within the bound."""
+        return bool(_RELATIONS[self.relation](self.measured, self.bound))
+
+    def __str__(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        digits = 0 if isinstance(self.measured, int) else 2 if unit else 3
+        measured, bound = number(self.measured, digits) + unit, f"{self.bound:g}{unit}"
+        verdict = "met" if self.met else "missed"
+        return f"    {self.what:<52}{measured:>12}   goal {self.relation:>2} {bound:<12}{verdict}"
+
+
+class Goals:
+    """Judges measurements and keeps the verdicts; each is printed once."""
+
+    def __init__(self) -> None:
+        self.verdicts: list[Verdict] = []
+        self._printed = 0
+
+    def step(self, network: int, name: str, other: str, ratio: float) -> None:
+        """Judge the ratio of two steps, if there is a goal for it."""
+        bound = STEP_RATIOS.get((name, other), (None,) * 3)[network]
+        if bound is not None:
+            self._add(f"{name} / {other}", ratio, "<=", bound)
+
+    def peer(self, name: str, ratio: float) -> None:
+        """Judge the replayed step beside another library's: it has to be faster."""
+        self._add(f"replayed / {name}", ratio, "<", 1.0)
+
+    def other(self, what: str, measured: float) -> None:
+        """Judge one of `OTHERS`."""
+        relation, bound, unit = OTHERS[what]
+        self._add(what, measured, relation, bound, unit)
+
+    def fit_memory(self, peak: float, data: float) -> None:
+        """Judge the peak memory of `fit`; both in MiB."""
+        self._add("fit, peak memory", peak, "<=", round(fit_memory_limit(data), 1), "MiB")
+
+    def print(self) -> None:
+        """Print the verdicts that were not printed yet."""
+        if self._printed < len(self.verdicts):
+            print("  goals")
+        for verdict in self.verdicts[self._printed :]:
+            print(verdict)
+        self._printed = len(self.verdicts)
+
+    def conclusion(self) -> str:
+        """Say how many goals were met."""
+        missed = [verdict for verdict in self.verdicts if not verdict.met]
+        return f"goals met: {len(self.verdicts) - len(missed)}, missed: {len(missed)}"
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Give the verdicts as data."""
+        return [asdict(verdict) | {"met": verdict.met} for verdict in self.verdicts]
+
+    def _add(self, what: str, measured: float, relation: str, bound: float, unit: str = "") -> None:
+        self.verdicts.append(Verdict(what, measured, relation, bound, unit))

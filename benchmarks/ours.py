@@ -1,0 +1,73 @@
+"""Our own training steps: eager, as people write them, and the same step replayed by `capture`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.problem import LEARNING_RATE, Candidate, Problem
+from nn import MLP, SGD, softmax_cross_entropy
+from tinygrad_edu import Tensor
+
+__all__ = ["eager", "eager_step", "replayed", "replayed_step"]
+
+Step = Callable[[np.ndarray, np.ndarray], Tensor]
+
+
+def network_of(problem: Problem) -> MLP:
+    """Make the network with the weights of the problem."""
+    network = MLP(problem.structure)
+    for layer, weight, bias in zip(network.layers, problem.weights, problem.biases, strict=True):
+        layer.weight.data, layer.bias.data = weight, bias
+    return network
+
+
+def eager_step(network: MLP) -> Step:
+    """Write the step; the batch is shared with the tensor and not copied, as in `nn.training`."""
+    optimizer = SGD(network.parameters(), lr=LEARNING_RATE)
+
+    def train_step(x: np.ndarray, labels: np.ndarray) -> Tensor:
+        loss = softmax_cross_entropy(network(Tensor(x, copy=False)), Tensor(labels, copy=False))
+        loss.backward(keep_interior=False)
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss
+
+    return train_step
+
+
+def replayed_step(network: MLP) -> Any:
+    """Have `capture` record the step at its first call, and replay it from then on."""
+    from tinygrad_edu import capture
+
+    optimizer = SGD(network.parameters(), lr=LEARNING_RATE)
+
+    def train_step(x: np.ndarray, labels: np.ndarray) -> Tensor:
+        loss = softmax_cross_entropy(network(Tensor(x)), labels)
+        loss.backward(keep_interior=False)
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss
+
+    return capture(train_step)
+
+
+def eager(problem: Problem) -> Candidate:
+    """Do the step with tensors, graph and all."""
+    return _candidate(problem, eager_step)
+
+
+def replayed(problem: Problem) -> Candidate:
+    """Do the step as it was recorded."""
+    return _candidate(problem, replayed_step)
+
+
+def _candidate(problem: Problem, make: Callable[[MLP], Step]) -> Candidate:
+    network = network_of(problem)
+    step = make(network)
+
+    def parameters() -> tuple[list[np.ndarray], list[np.ndarray]]:
+        layers = network.layers
+        return [layer.weight.numpy() for layer in layers], [layer.bias.numpy() for layer in layers]
+
+    return Candidate(lambda: step(problem.x, problem.labels).item(), parameters, {})

@@ -1,0 +1,158 @@
+"""Every measurement runs in a process of its own, and one at a time.
+
+Libraries bring thread pools and settings that disturb each other in one process. Here each has its
+own, in the same environment: so many threads, so many processor cores. Workers wait for their turn
+and report seconds; whole programs are timed from start to end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["ROOT", "Worker", "note", "run_code", "run_program", "settle", "take_turns"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# They would choose a slower kernel for NumPy than the processor has.
+UNWANTED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+POOLS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+XLA_SINGLE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+# Threads of a pool go on looking for work for a while after the last call.
+REST_SECONDS = 0.05
+
+
+def settle(threads: int) -> list[int]:
+    """Choose cores and set the environment for all processes to come; give the cores.
+
+    Where the system cannot pin a process to cores, the list is empty.
+    """
+    for name in UNWANTED:
+        os.environ.pop(name, None)
+    os.environ.update(dict.fromkeys(POOLS, str(threads)))
+    os.environ.pop("XLA_FLAGS", None)
+    if threads == 1:
+        os.environ["XLA_FLAGS"] = XLA_SINGLE
+    if not hasattr(os, "sched_setaffinity"):
+        return []
+    cores: dict[str, int] = {}
+    for cpu in sorted(os.sched_getaffinity(0), reverse=True):
+        cores.setdefault(_siblings(cpu), cpu)  # two threads of one core would share it
+    chosen = sorted(cores.values())[-threads:]
+    if len(chosen) < threads:
+        sys.exit(f"{threads} threads were asked for, but only {len(chosen)} cores can be used")
+    os.sched_setaffinity(0, chosen)
+    return chosen
+
+
+def _siblings(cpu: int) -> str:
+    path = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+    return path.read_text().strip() if path.is_file() else str(cpu)
+
+
+def note(text: str) -> None:
+    """Tell a person who waits what is going on, where there is one."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="\r", file=sys.stderr, flush=True)
+
+
+class Worker:
+    """A process that prepares one candidate, and times it whenever it is asked to.
+
+    It speaks lines of JSON; see `benchmarks.worker`.
+    """
+
+    def __init__(self, part: str, name: str) -> None:
+        self.name = name
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by `close`)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", part, name],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Send a request and wait for the answer; one that ends without a word has failed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        return dict(json.loads(answer)) if answer else {"failed": self._last_words()}
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended already
+            self._process.stdin.close()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._errors.close()
+
+    def _last_words(self) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read().split("\n")
+        said = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        return f"ended with status {self._process.wait()}: {said}"
+
+
+def take_turns(workers: Sequence[Worker], rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Let workers take turns, round after round; the one who begins changes.
+
+    A shared machine changes its speed from second to second. Candidates that take turns see the
+    same machine, so a ratio within a round means more than either time.
+
+    Returns
+    -------
+    dict of str to list of float
+        For each worker, seconds a call in each round.
+    """
+    threads = int(os.environ[POOLS[0]])
+    times: dict[str, list[float]] = {worker.name: [] for worker in workers}
+    for turn in range(rounds):
+        first = turn % len(workers)
+        for worker in [*workers[first:], *workers[:first]]:
+            note(f"round {turn + 1} of {rounds}: {worker.name}")
+            if threads > 1:
+                time.sleep(REST_SECONDS)
+            answer = worker.ask(do="time", seconds=seconds)
+            if "failed" in answer:
+                sys.exit(f"{worker.name} {answer['failed']}")
+            times[worker.name].append(answer["seconds"])
+    note("")
+    return times
+
+
+def run_program(name: str, *arguments: object) -> dict[str, Any]:
+    """Run a program of `benchmarks.programs`; give what it reports, and `wall` seconds."""
+    return _run(["-m", f"benchmarks.programs.{name}", *map(str, arguments)])
+
+
+def run_code(code: str) -> dict[str, Any]:
+    """Run a piece of Python that prints JSON."""
+    return _run(["-c", code])
+
+
+def _run(arguments: list[str]) -> dict[str, Any]:
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    wall = time.perf_counter() - start
+    if done.returncode:
+        sys.exit(f"{' '.join(arguments)} failed:\n{done.stderr}")
+    return dict(json.loads(done.stdout.splitlines()[-1])) | {"wall": wall}

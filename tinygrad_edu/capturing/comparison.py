@@ -1,0 +1,71 @@
+"""Tells whether two recordings show the same program, and if not, the first thing that differs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .plan import Recording
+from .recorder import Call, Traced
+
+__all__ = ["difference"]
+
+
+def difference(one: Recording, other: Recording) -> str | None:
+    """Say what differs between two recordings; None if nothing does."""
+    for number, (first, second) in enumerate(
+        zip(one.tape.calls, other.tape.calls, strict=False), start=1
+    ):
+        name = getattr(second.function, "__name__", str(second.function)).lstrip("_")
+        if first.function != second.function:
+            before = getattr(first.function, "__name__", str(first.function)).lstrip("_")
+            return f"call {number} was {before} first and then {name}"
+        found = _differs(first, second, other)
+        if found is not None:
+            return f"in call {number}, {name}, {found}"
+    if len(one.tape.calls) != len(other.tape.calls):
+        return f"one made {len(one.tape.calls)} calls of NumPy, the next {len(other.tape.calls)}"
+    ends = [([value for _, value in r.outputs], r.returned, r.result) for r in (one, other)]
+    return None if _equal(*ends) else "what it returned, or where it left it"
+
+
+def _differs(first: Call, second: Call, other: Recording) -> str | None:
+    if not _equal((first.inputs, first.keywords), (second.inputs, second.keywords)):
+        for before, after in zip(first.inputs, second.inputs, strict=False):
+            if not _equal(before, after):
+                return f"{_told(before)} became {_told(after)}"
+        return "the arguments changed"
+    if not _equal((first.result, first.written), (second.result, second.written)):
+        return "the result is another one"
+    shapes = [getattr(getattr(c.result, "array", None), "shape", None) for c in (first, second)]
+    if shapes[0] != shapes[1]:
+        return f"the shape of the result was {shapes[0]} and then {shapes[1]}"
+    return None
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, Traced):
+        return bool(one.number == other.number)
+    if isinstance(one, tuple | list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, slice):
+        return _equal((one.start, one.stop, one.step), (other.start, other.stop, other.step))
+    if isinstance(one, np.ndarray | np.generic):
+        is_alike = (one.shape, one.dtype, one.strides) == (other.shape, other.dtype, other.strides)
+        return is_alike and one.tobytes() == other.tobytes()
+    return bool(one == other) or (one != one and other != other)  # nan is nan here
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Traced):
+        return f"a value of shape {value.array.shape}"
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of shape {value.shape} that was made in the step"
+    return repr(value)

@@ -1,0 +1,310 @@
+"""Makes a plan of a tape: which of its calls are needed, and which memory each writes into.
+
+No call is replaced by one that could round differently, and none changes its place. How the plan is
+written down as a Python function stands in `program.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .recorder import Call, Tape, Traced, mapped
+from .surroundings import Place, Surroundings
+
+__all__ = ["Leaf", "Plan", "Recording", "inputs_of", "is_ufunc_call", "results_of"]
+
+_COPIES = {np.copy, np.ndarray.copy}
+_PRODUCTS = {np.dot, np.ndarray.dot}
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """Where in the result of a step an array or a tensor stands."""
+
+    position: int
+    is_tensor: bool
+
+
+@dataclass(slots=True)
+class Recording:
+    """One call of a step that was recorded.
+
+    Attributes
+    ----------
+    tape : Tape
+    surroundings : Surroundings
+        As they were before the call.
+    arguments : dict of str to object
+        A `Traced` for each array; other arguments as they are.
+    inputs : list of (Place, Traced)
+        The arrays that were in places before.
+    outputs : list of (Place, Traced)
+        The places that hold another array after the call.
+    result : object
+        What the step returned, with a `Leaf` for each array.
+    returned : list of Traced
+        The arrays that the leaves stand for.
+    changes : list of str
+        The settings that the call has changed, and the arrays that it has made or removed.
+    result_of_call : object
+        What the step returned, without stand-ins.
+    """
+
+    tape: Tape
+    surroundings: Surroundings
+    arguments: dict[str, Any] = field(default_factory=dict)
+    inputs: list[tuple[Place, Traced]] = field(default_factory=list)
+    outputs: list[tuple[Place, Traced]] = field(default_factory=list)
+    result: Any = None
+    returned: list[Traced] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
+    result_of_call: Any = None
+
+    @property
+    def form(self) -> tuple[Any, ...]:
+        """What tells calls apart that need programs of their own: shapes, dtypes, strides."""
+        arrays = [getattr(value, "_data", value) for value in self.arguments.values()]
+        return (
+            tuple(self.arguments),
+            *((x.array.shape, x.array.dtype, x.array.strides) for x in arrays if _is_traced(x)),
+        )
+
+    def undo(self) -> None:
+        """Put back the arrays that were there before."""
+        for place, value in self.inputs:
+            place.put(value.array)
+
+
+def _is_traced(value: Any) -> bool:
+    return isinstance(value, Traced)
+
+
+def _traced(tree: Any) -> Iterator[Traced]:
+    found: list[Traced] = []
+    mapped(lambda value: found.append(value) if isinstance(value, Traced) else None, tree)
+    return iter(found)
+
+
+def inputs_of(call: Call) -> Iterator[Traced]:
+    """Give the stand-ins that a call reads."""
+    return _traced((call.inputs, call.keywords))
+
+
+def results_of(call: Call) -> tuple[Traced, ...]:
+    """Give what a call has computed; nothing if it wrote into something that was there."""
+    if call.written is not None or call.result is None:
+        return ()
+    return call.result if isinstance(call.result, tuple) else (call.result,)
+
+
+def is_ufunc_call(call: Call) -> bool:
+    """Whether it computes element by element, all of them."""
+    return isinstance(call.function, np.ufunc) and "where" not in call.keywords
+
+
+def _is_reduction(call: Call) -> bool:
+    owner = getattr(call.function, "__self__", None)
+    is_reduce = isinstance(owner, np.ufunc) and call.function.__name__ == "reduce"
+    return is_reduce and "where" not in call.keywords
+
+
+def _is_whole(value: Traced) -> bool:
+    """Whether it is an array of its own, and no view or number."""
+    return isinstance(value.array, np.ndarray) and value.array.base is None
+
+
+def _is_alike(one: Traced, other: Traced) -> bool:
+    first, second = one.array, other.array
+    return (first.shape, first.dtype, first.strides) == (second.shape, second.dtype, second.strides)
+
+
+class Plan:
+    """The calls of a step that are needed, and the memory of their results.
+
+    Attributes
+    ----------
+    calls : list of Call
+        The last one, without a function, reads what is seen after the step.
+    outputs : list of (Place, Traced)
+    returned : list of Traced
+    blocks : list of int
+        The sizes of the pieces of memory that all replays write into.
+    block : dict of int to int
+        By number of storage, the piece of memory that it is in.
+    outside : set of int
+        The storages that were there before the step.
+    target : dict of Traced to (Traced or Place)
+        Results that are written to where another value was: over an operand that is not needed
+        any more, or over what was in the place that they are for.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self._tape = recording.tape
+        self._inputs = recording.inputs
+        arguments = [getattr(v, "_data", v) for v in recording.arguments.values()]
+        self.outside = {v.storage for v in arguments if isinstance(v, Traced)}
+        self.outside |= {value.storage for _, value in recording.inputs}
+        ends = (tuple(recording.returned), tuple(value for _, value in recording.outputs))
+        self.calls = [*recording.tape.calls, Call(len, ends, {}, None, None)]
+        self._give_versions()
+        self._drop_copies()
+        self._drop_what_nobody_needs()
+        self.returned, last = (list(values) for values in self.calls[-1].inputs)
+        self.outputs = [(p, v) for (p, _), v in zip(recording.outputs, last, strict=True)]
+        self.blocks: list[int] = []
+        self.block: dict[int, int] = {}
+        self.target: dict[Traced, Traced | Place] = {}
+        self._plan_memory()
+
+    # Which calls ---------------------------------------------------------------------------
+
+    def _substitute(self, new: dict[Traced, Traced], call: Call) -> Call:
+        def change(value: Any) -> Any:
+            while isinstance(value, Traced) and value in new:
+                value = new[value]
+            return value
+
+        inputs, keywords = mapped(change, call.inputs), mapped(change, call.keywords)
+        return Call(call.function, inputs, keywords, call.result, change(call.written))
+
+    def _give_versions(self) -> None:
+        """Make a value of its own of what is written over as a whole.
+
+        After ``product += bias`` the product is nowhere to be seen: the sum is a new value, which
+        may or may not be put where the product was.
+        """
+        made = {result: i for i, call in enumerate(self.calls) for result in results_of(call)}
+        read = {value: i for i, call in enumerate(self.calls) for value in inputs_of(call)}
+        views: dict[int, list[Traced]] = {}
+        for value in self._tape.values:
+            views.setdefault(value.storage, []).append(value)
+        roots = {value: value.storage for value in self._tape.values}
+        new: dict[Traced, Traced] = {}
+        for i, old in enumerate(self.calls):
+            call = self.calls[i] = self._substitute(new, old)
+            target = old.written
+            if target is None or not (is_ufunc_call(call) and _is_whole(target)):
+                continue
+            if target.storage in self.outside or any(
+                made.get(view, -1) < i < read.get(view, -1)
+                for view in views[roots[target]]
+                if view is not target
+            ):
+                continue
+            version = Traced(np.empty_like(target.array), self._tape)
+            call.keywords = {k: v for k, v in call.keywords.items() if k != "out"}
+            call.result, call.written = version, None
+            new[target] = version
+            for view in views[roots[target]]:
+                if made.get(view, -1) > i:
+                    view.storage = version.storage
+
+    def _drop_copies(self) -> None:
+        """Read the original where nobody could tell it from its copy."""
+        written = {call.written.storage for call in self.calls if call.written is not None}
+        seen = {value.storage for value in inputs_of(self.calls[-1])}
+        new: dict[Traced, Traced] = {}
+        kept = []
+        for call in self.calls:
+            call = self._substitute(new, call)
+            if call.function in _COPIES and isinstance(call.result, Traced):
+                original, copy = next(inputs_of(call)), call.result
+                storages = {original.storage, copy.storage}
+                is_new = original.storage not in self.outside | seen and _is_whole(original)
+                if (
+                    not storages & written
+                    and _is_alike(original, copy)
+                    and (copy.storage not in seen or is_new)
+                ):
+                    new[copy] = original
+                    if copy.storage in seen:
+                        seen.add(original.storage)
+                    continue
+            kept.append(call)
+        self.calls = kept
+
+    def _drop_what_nobody_needs(self) -> None:
+        values: set[Traced] = set()
+        storages = set(self.outside)  # what is written there is seen by others
+        kept = []
+        for call in reversed(self.calls):
+            is_end = call is self.calls[-1]
+            is_written_for = call.written is not None and call.written.storage in storages
+            if is_end or is_written_for or not values.isdisjoint(results_of(call)):
+                kept.append(call)
+                read = set(inputs_of(call))
+                values |= read
+                storages |= {value.storage for value in read}
+        self.calls = kept[::-1]
+
+    # Which memory --------------------------------------------------------------------------
+
+    def _plan_memory(self) -> None:
+        last = {v.storage: i for i, call in enumerate(self.calls) for v in inputs_of(call)}
+        free: list[int] = []
+        for i, call in enumerate(self.calls[:-1]):
+            ending = {v.storage: v for v in inputs_of(call) if last[v.storage] == i}
+            for result in results_of(call):
+                if not self._takes_memory(call, result):
+                    continue
+                if last[result.storage] == len(self.calls) - 1:
+                    self._put_in_its_place(i, call, result, last)
+                    continue
+                old = self._operand_to_overwrite(call, result, ending)
+                if old is None:
+                    block = self._take_block(free, result.array.nbytes)
+                else:
+                    self.target[result] = old
+                    block = self.block[ending.pop(old.storage).storage]
+                self.block[result.storage] = block
+            free += [self.block[storage] for storage in ending if storage in self.block]
+
+    def _put_in_its_place(
+        self, i: int, call: Call, result: Traced, last: dict[int, int]
+    ) -> None:
+        """Write a new value over the old one, if that is not needed any more."""
+        places = [place for place, value in self.outputs if value.storage == result.storage]
+        uses = Counter(value.storage for _, value in self._inputs)
+        for place, old in self._inputs:
+            if (
+                places == [place]
+                and result.storage not in {value.storage for value in self.returned}
+                and _is_alike(old, result)
+                and uses[old.storage] == 1
+                and last.get(old.storage, -1) <= i - (not is_ufunc_call(call))
+            ):
+                self.target[result] = place
+
+    def _takes_memory(self, call: Call, result: Traced) -> bool:
+        """Whether a call can be told where to put its result."""
+        if not _is_whole(result) or result.array.ndim == 0 or result.storage in self.outside:
+            return False
+        if call.function in _PRODUCTS:
+            return bool(result.array.flags.c_contiguous)
+        is_alone = is_ufunc_call(call) and call.function.nout == 1  # type: ignore[attr-defined]
+        fits = np.empty_like(result.array).strides == result.array.strides
+        return (is_alone or _is_reduction(call)) and fits
+
+    def _operand_to_overwrite(
+        self, call: Call, result: Traced, ending: dict[int, Traced]
+    ) -> Traced | None:
+        if is_ufunc_call(call):
+            for value in ending.values():
+                if value.storage in self.block and _is_whole(value) and _is_alike(value, result):
+                    return value
+        return None
+
+    def _take_block(self, free: list[int], size: int) -> int:
+        """Find the free block that fits best; it grows if it is too small."""
+        if free:
+            best = min(free, key=lambda b: (self.blocks[b] < size, abs(self.blocks[b] - size)))
+            free.remove(best)
+            self.blocks[best] = max(self.blocks[best], size)
+            return best
+        self.blocks.append(size)
+        return len(self.blocks) - 1

@@ -1,0 +1,226 @@
+"""Records a step at the level of NumPy calls.
+
+A `Traced` stands where an array would be. It computes every call at once, on the array that it
+stands for, and writes the call on a tape. Whatever would take its values out of NumPy, into a
+Python number, a condition or a plain array, is an error: a replay could not know of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import CaptureError
+from ..stand_in import StandIn
+
+__all__ = ["GETTERS", "Call", "Tape", "Traced", "mapped"]
+
+# What depends on shapes and dtypes alone, which hold for every replay.
+_FACTS = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj}
+_FACTS |= {np.common_type, np.broadcast_shapes, np.may_share_memory, np.shares_memory}
+
+_ATTRIBUTES = ("dtype", "flags", "itemsize", "nbytes", "ndim", "shape", "size", "strides")
+
+GETTERS = {name: operator.attrgetter(name) for name in ("T", "mT", "real", "imag")}
+"""The attributes of an array that are views of it."""
+
+# Methods and functions that write into their first array.
+_WRITING = {operator.setitem, np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis}
+_WRITING |= {np.putmask, np.ndarray.fill, np.ndarray.sort, np.ndarray.put, np.ndarray.partition}
+
+_READING = (
+    "__array_interface__ __array_struct__ __buffer__ data item tobytes tofile tolist dump dumps"
+).split()
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call on the tape.
+
+    Attributes
+    ----------
+    function : callable
+        A ufunc, a function or method of NumPy, or a rule or forward pass as a whole.
+    inputs, keywords : tuple, dict
+        The arguments; stand-ins among them, also in tuples and lists.
+    result : object
+        A stand-in or a tuple of them; None if there is none.
+    written : Traced or None
+        What the call has written into.
+    """
+
+    function: Callable[..., Any]
+    inputs: tuple[Any, ...]
+    keywords: dict[str, Any]
+    result: Any
+    written: Traced | None
+
+
+class Tape:
+    """The calls of one step, in order, and the values that they are about."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.values: list[Traced] = []
+        self.is_closed = False
+        self._storages: dict[int, int] = {}
+        self._kept: list[Any] = []  # so that no id is used twice
+
+    def stand_in(self, array: Any) -> Traced:
+        """Make what stands for an array."""
+        return Traced(array, self)
+
+    def storage(self, array: Any) -> int:
+        """Number the memory that an array looks at; views have the number of their base."""
+        root = array
+        while isinstance(root, np.ndarray) and isinstance(root.base, np.ndarray):
+            root = root.base
+        self._kept.append(root)
+        return self._storages.setdefault(id(root), len(self._storages))
+
+    def call(self, function: Callable[..., Any], *inputs: Any, **keywords: Any) -> Any:
+        """Compute a call, and write it down."""
+        if self.is_closed:
+            raise CaptureError(
+                "a value from inside a captured step was kept and is used outside of it; let the "
+                "step return it"
+            )
+        plain = mapped(_array, (inputs, keywords))
+        found = function(*plain[0], **plain[1])
+        written = inputs[0] if function in _WRITING else keywords.get("out")
+        if isinstance(written, tuple):
+            (written,) = written
+        if written is not None and not isinstance(written, Traced):
+            raise CaptureError(
+                f"{_name(function)} writes into an array that was made outside of what is recorded"
+            )
+        first = inputs[0] if inputs else None
+        if function in _FACTS:
+            return found
+        if isinstance(first, Traced) and found is first.array and written is None:
+            return first  # such as an astype that has nothing to do
+        result = written if written is not None else self._result(function, found)
+        self.calls.append(Call(function, inputs, keywords, result, written))
+        return result
+
+    def _result(self, function: Callable[..., Any], found: Any) -> Any:
+        if isinstance(found, np.ndarray | np.generic) and found.dtype != object:
+            return self.stand_in(found)
+        if isinstance(found, tuple | list) and all(isinstance(x, np.ndarray) for x in found):
+            return tuple(self.stand_in(x) for x in found)
+        raise CaptureError(
+            f"{_name(function)} makes a Python {type(found).__name__} of values that change from "
+            "call to call; leave it to the caller of the step, and return what it needs"
+        )
+
+
+class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
+    """What stands for an array while a step is recorded."""
+
+    __slots__ = ("array", "number", "storage", "tape")
+
+    def __init__(self, array: Any, tape: Tape) -> None:
+        self.array = array
+        self.tape = tape
+        self.number = len(tape.values)
+        self.storage = tape.storage(array)
+        tape.values.append(self)
+
+    __hash__ = object.__hash__
+
+    def recorded_as_a_whole(
+        self, function: Callable[..., Any], inputs: Sequence[Any], params: Mapping[str, Any]
+    ) -> Any:
+        """Call a pure function on the arrays, and record the call."""
+        if isinstance(function, functools.partial):  # a rule for any number of inputs
+            function, inputs = function.func, (*function.args, *inputs)
+        return self.tape.call(function, *inputs, **params)
+
+    # Answers to NumPy ----------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        if method == "at":
+            raise CaptureError(f"np.{ufunc.__name__}.at is not recorded; use index_add")
+        return self.tape.call(function, *inputs, **keywords)
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, keywords: Any) -> Any:
+        return self.tape.call(function, *inputs, **keywords)
+
+    def __array__(self, *arguments: Any, **keywords: Any) -> Any:
+        raise _values_are_read("np.asarray, .data or another conversion to a plain array")
+
+    # An array's own notation ---------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ATTRIBUTES:
+            return getattr(self.array, name)
+        if name in _READING:
+            raise _values_are_read(f".{name}")
+        if name in GETTERS:
+            return self.tape.call(GETTERS[name], self)
+        method = getattr(np.ndarray, name, None)
+        if name.startswith("__") or not callable(method):
+            raise AttributeError(f"an array that stands for another has no {name}")
+        return functools.partial(self.tape.call, method, self)
+
+    def __getitem__(self, index: Any) -> Any:
+        entries = index if isinstance(index, tuple) else (index,)
+        if any(_is_mask(entry) for entry in entries):
+            raise CaptureError(
+                "an index by a mask gives a shape that depends on values; use where(mask, x, 0)"
+            )
+        return self.tape.call(operator.getitem, self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.tape.call(operator.setitem, self, index, value)
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[position] for position in range(len(self.array)))
+
+    def __repr__(self) -> str:
+        return f"<stands for {self.array.dtype} of shape {self.array.shape}>"
+
+    def _refused(self, *arguments: Any) -> Any:
+        raise _values_are_read("a number or a condition made of it (float, int, bool, if, in)")
+
+    __bool__ = __float__ = __int__ = __index__ = __complex__ = __contains__ = _refused
+
+
+def _values_are_read(how: str) -> CaptureError:
+    return CaptureError(
+        f"the step reads values while it is recorded, by {how}: a replay would repeat what the "
+        "first values led to; return the tensor and read it outside, or use where(...)"
+    )
+
+
+def _is_mask(entry: Any) -> bool:
+    dtype = getattr(entry, "dtype", None)
+    return dtype is not None and dtype.kind == "b" and entry.ndim > 0
+
+
+def _array(value: Any) -> Any:
+    return value.array if isinstance(value, Traced) else value
+
+
+def mapped(change: Callable[[Any], Any], value: Any) -> Any:
+    """Apply a function to all entries of nested tuples, lists, dictionaries and slices."""
+    if type(value) in (tuple, list):
+        return type(value)([mapped(change, entry) for entry in value])
+    if type(value) is dict:
+        return {key: mapped(change, entry) for key, entry in value.items()}
+    if type(value) is slice:
+        return slice(*(mapped(change, part) for part in (value.start, value.stop, value.step)))
+    return change(value)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", str(function)).lstrip("_")
