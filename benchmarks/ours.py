@@ -1,13 +1,12 @@
 """Our own training steps: eager, as people write them, and the same step replayed by `capture`."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from benchmarks.problem import LEARNING_RATE, Candidate, Problem
 from nn import MLP, SGD, softmax_cross_entropy
-from tinygrad_edu import Tensor
+from tinygrad_edu import Tensor, capture
 
 __all__ = ["eager", "eager_step", "replayed", "replayed_step"]
 
@@ -36,20 +35,9 @@ def eager_step(network: MLP) -> Step:
     return train_step
 
 
-def replayed_step(network: MLP) -> Any:
-    """Have `capture` record the step at its first call, and replay it from then on."""
-    from tinygrad_edu import capture
-
-    optimizer = SGD(network.parameters(), lr=LEARNING_RATE)
-
-    def train_step(x: np.ndarray, labels: np.ndarray) -> Tensor:
-        loss = softmax_cross_entropy(network(Tensor(x)), labels)
-        loss.backward(keep_interior=False)
-        optimizer.step()
-        optimizer.zero_grad()
-        return loss
-
-    return capture(train_step)
+def replayed_step(network: MLP) -> Step:
+    """Have `capture` record the same step in its first calls, and replay it from then on."""
+    return capture(eager_step(network))
 
 
 def eager(problem: Problem) -> Candidate:

@@ -15,7 +15,15 @@ from numpy.typing import DTypeLike, NDArray
 
 from .stand_in import StandIn
 
-__all__ = ["as_floating", "checked_array", "counting", "floating_dtype", "locked_view", "ones", "zeros_beside"]
+__all__ = [
+    "as_floating",
+    "checked_array",
+    "counting",
+    "floating_dtype",
+    "locked_view",
+    "ones",
+    "zeros_beside",
+]
 
 
 def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[Any]:

@@ -123,6 +123,7 @@ class _Step:
             optimizer.zero_grad()
             return loss, logits
 
+        self.optimizer = optimizer
         self._eager = step
         self._step: Callable[..., tuple[Tensor, Tensor]] = capture(step)
 

@@ -246,16 +246,17 @@ def new(out):
 
 
 def after(patch, step, act):
-    """Let something happen right after a step of the optimiser."""
-    right, count = SGD.step, [0]
+    """Let something happen right after a step of the training."""
+    right, count = loop._Step.__call__, [0]
 
-    def wrong(optimizer):
-        right(optimizer)
+    def wrong(training, *batch):
+        result = right(training, *batch)
         count[0] += 1
         if count[0] == step:
-            act(optimizer)
+            act(training.optimizer)
+        return result
 
-    patch.setattr(SGD, "step", wrong)
+    patch.setattr(loop._Step, "__call__", wrong)
 
 
 def interrupt(*_):

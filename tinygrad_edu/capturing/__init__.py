@@ -17,7 +17,7 @@ from ..errors import CaptureError
 from .comparison import difference
 from .plan import Recording
 from .program import MISS, Program
-from .recording import detached, record
+from .recording import detached, is_recording, record
 
 __all__ = ["CapturedStep", "capture"]
 
@@ -101,6 +101,8 @@ class CapturedStep:
 
     def _others(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Look for another program that fits, and record if there is none."""
+        if is_recording():  # a step inside of a step
+            return self.function(*arguments, **keywords)
         for program in self._programs:
             result = program.replay(*arguments, **keywords)
             if result is not MISS:

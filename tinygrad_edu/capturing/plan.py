@@ -156,6 +156,9 @@ class Plan:
         self._drop_what_nobody_needs()
         self.returned, last = (list(values) for values in self.calls[-1].inputs)
         self.outputs = [(p, v) for (p, _), v in zip(recording.outputs, last, strict=True)]
+        olds = {place: value for place, value in recording.inputs}
+        self._old = [olds.get(place) for place, _ in self.outputs]
+        self._move_updates_up()
         self.blocks: list[int] = []
         self.block: dict[int, int] = {}
         self.target: dict[Traced, Traced | Place] = {}
@@ -242,6 +245,51 @@ class Plan:
                 storages |= {value.storage for value in read}
         self.calls = kept[::-1]
 
+    def _move_updates_up(self) -> None:
+        """Do what only leads to new values in places as soon as it can be done.
+
+        A gradient is used while it is in the processor's caches, and its memory is free sooner. The
+        old value of a place is written over, so all that read it must have been done.
+        """
+        last_of = {value: old for (_, value), old in zip(self.outputs, self._old, strict=True)}
+        moving = {value.storage for _, value in self.outputs} - {v.storage for v in self.returned}
+        used = Counter(v.storage for call in self.calls for v in set(inputs_of(call)))
+        written = {call.written.storage for call in self.calls if call.written is not None}
+        for call in reversed(self.calls[:-1]):
+            results = results_of(call)
+            if is_ufunc_call(call) and {r.storage for r in results} <= moving:
+                moving |= {v.storage for v in inputs_of(call) if used[v.storage] == 1} - written
+        order: list[Call] = []
+        waiting: list[Call] = []  # what needs nothing that was computed stays beside its user
+        for call in self.calls:
+            results = {r.storage for r in results_of(call)}
+            if not (is_ufunc_call(call) and results and results <= moving - written):
+                order.append(call)
+                continue
+            needed = {v.storage for v in inputs_of(call)}
+            block = [call]
+            for other in reversed(waiting):
+                if needed & {r.storage for r in results_of(other)}:
+                    needed |= {v.storage for v in inputs_of(other)}
+                    block.insert(0, other)
+            read = {last_of[r].storage for r in results_of(call) if last_of.get(r) is not None}
+            position = len(order)
+            while position and not self._comes_before(order[position - 1], needed, read):
+                position -= 1
+            waiting = [other for other in waiting if other not in block]
+            if position:
+                order[position:position] = block
+            else:
+                waiting += block
+        self.calls = [*order[:-1], *waiting, order[-1]]
+
+    @staticmethod
+    def _comes_before(call: Call, needed: set[int], read: set[int]) -> bool:
+        made = {result.storage for result in results_of(call)}
+        if call.written is not None and call.written.storage in needed | read:
+            return True
+        return bool(needed & made or read & {value.storage for value in inputs_of(call)})
+
     # Which memory --------------------------------------------------------------------------
 
     def _plan_memory(self) -> None:
@@ -264,9 +312,7 @@ class Plan:
                 self.block[result.storage] = block
             free += [self.block[storage] for storage in ending if storage in self.block]
 
-    def _put_in_its_place(
-        self, i: int, call: Call, result: Traced, last: dict[int, int]
-    ) -> None:
+    def _put_in_its_place(self, i: int, call: Call, result: Traced, last: dict[int, int]) -> None:
         """Write a new value over the old one, if that is not needed any more."""
         places = [place for place, value in self.outputs if value.storage == result.storage]
         uses = Counter(value.storage for _, value in self._inputs)

@@ -218,7 +218,9 @@ class Program:
             differs = self._differs(text, value.array)
             if place in targets:
                 own, free = self._name(None, f"own_{text}"), self._name(None, f"free_{text}")
-                lines.append(f"{free} = {text} if {text} is {own} and refs({text}) == REFS else None")
+                lines.append(
+                    f"{free} = {text} if {text} is {own} and refs({text}) == REFS else None"
+                )
                 differs = f"{text} is not {own} and ({differs})"
                 self._free[targets[place]] = (own, free)
             lines += [f"if {differs}:", "    return MISS"]
@@ -253,7 +255,9 @@ class Program:
         for result in results:
             self._texts[result] = f"t{result.number}"
             is_view = self._is_view(call, result)
-            self._note(call, result, "a view" if is_view else "over the old one" if place else "new")
+            self._note(
+                call, result, "a view" if is_view else "over the old one" if place else "new"
+            )
         lines.append(f"{', '.join(self._texts[r] for r in results)} = {expression}")
         if isinstance(call.function, types.FunctionType) and not _is_numpy(call.function):
             for result in results:  # of such a function nothing is known
@@ -280,8 +284,10 @@ class Program:
             return f"{operands[0]}[{operands[1]}] = {operands[2]}"
         if function in _ATTRIBUTES:
             return f"{operands[0]}.{_ATTRIBUTES[function]}"
-        if function in _INFIX and not keywords and all(
-            not isinstance(v.array, np.ndarray) for v in inputs_of(call)
+        if (
+            function in _INFIX
+            and not keywords
+            and all(not isinstance(v.array, np.ndarray) for v in inputs_of(call))
         ):
             return f"{operands[0]} {_INFIX[function]} {operands[1]}"
         if out is not None:
@@ -339,7 +345,9 @@ class Program:
         if type(value) is tuple:
             return f"({', '.join(self._text(entry) for entry in value)},)"
         if type(value) is slice:
-            return f"slice({', '.join(self._text(p) for p in (value.start, value.stop, value.step))})"
+            return (
+                f"slice({', '.join(self._text(p) for p in (value.start, value.stop, value.step))})"
+            )
         if isinstance(value, np.ndarray) and value.flags.writeable:
             if id(value) not in self._recording.surroundings.constants:
                 value = value.copy(order="K")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,10 @@ from .plan import Leaf, Recording
 from .recorder import Tape, Traced, mapped
 from .surroundings import Place, Surroundings, random_states
 
-__all__ = ["detached", "record"]
+__all__ = ["detached", "is_recording", "record"]
+
+_is_recording: ContextVar[bool] = ContextVar("is_recording", default=False)
+is_recording = _is_recording.get
 
 
 def detached(result: Any) -> Any:
@@ -51,6 +55,7 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
         stand_in = stand_ins.setdefault(id(array), tape.stand_in(array))
         recording.inputs.append((place, stand_in))
     states = random_states(before)
+    token = _is_recording.set(True)
     try:
         for place, stand_in in recording.inputs:
             place.put(stand_in)
@@ -62,6 +67,7 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
         raise
     finally:
         tape.is_closed = True
+        _is_recording.reset(token)
     new_states = random_states(before)
     recording.changes += [
         f"the random numbers of {name}"

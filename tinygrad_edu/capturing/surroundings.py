@@ -169,7 +169,9 @@ class Surroundings:
             self._search_object(value, dot)
 
     def _search_function(self, function: types.FunctionType, dot: str) -> None:
-        for cell, name in zip(function.__closure__ or (), function.__code__.co_freevars, strict=True):
+        for cell, name in zip(
+            function.__closure__ or (), function.__code__.co_freevars, strict=True
+        ):
             self._keep(Place(cell, "cell_contents", True, dot + name))
         if _root(function.__module__) in _LIBRARIES:
             return
@@ -198,6 +200,8 @@ class Surroundings:
         kind = type(value)
         self._waiting.append((kind, dot))
         if _root(kind.__module__) in _LIBRARIES - _SEARCHED and kind.__name__ not in _NAMESPACES:
+            return
+        if kind.__module__.startswith(__package__):  # a captured step, of this object perhaps
             return
         attributes = getattr(value, "__dict__", None)
         if attributes is not None:
