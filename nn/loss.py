@@ -58,7 +58,7 @@ def classification_loss(logits: Tensor, labels: Any) -> Tensor:
     if logits.shape[-1] > 1:
         loss = softmax_cross_entropy(logits, labels)
     else:
-        answers = np.asarray(labels)
+        answers = labels if isinstance(labels, Tensor) else np.asarray(labels)
         if answers.shape != logits.shape[:1]:
             raise ValueError(
                 f"logits of shape {logits.shape} and labels of shape {answers.shape}; expected "

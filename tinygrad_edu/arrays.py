@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from .stand_in import StandIn
 
 __all__ = [
+    "as_array",
     "as_floating",
     "checked_array",
     "counting",
@@ -102,6 +103,11 @@ def counting(count: int, step: int = 1) -> NDArray[Any]:
     return locked_view(np.arange(0, count * step, step))
 
 
+def as_array(values: Any) -> Any:
+    """Give values as an array; what stands in for one stays what it is."""
+    return values if isinstance(values, StandIn) else np.asarray(values)
+
+
 def as_floating(array: Any) -> Any:
     """Give whole numbers as float64: small and unsigned ones wrap around where a sign changes."""
     return array if array.dtype.kind in "fc" else array.astype(np.float64)
@@ -115,6 +121,8 @@ def floating_dtype(array: Any) -> np.dtype[Any]:
 
 def locked_view(data: Any) -> NDArray[Any]:
     """Give a view of the values that cannot be written through."""
+    if isinstance(data, StandIn):
+        return data.locked()  # type: ignore[no-any-return]
     view = np.asarray(data).view()
     view.flags.writeable = False
     return view

@@ -19,6 +19,10 @@ class StandIn:
 
     __slots__ = ()
 
+    def locked(self) -> Any:
+        """Give a view that cannot be written through."""
+        raise NotImplementedError
+
     def recorded_as_a_whole(
         self, function: Callable[..., Any], inputs: Sequence[Any], params: Mapping[str, Any]
     ) -> Any:

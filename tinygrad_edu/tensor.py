@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .arrays import checked_array, locked_view
+from .arrays import as_array, checked_array, locked_view
 from .errors import GradientError
 from .notation import Notation, attach
 
@@ -135,7 +135,7 @@ class Tensor(Notation):
     @data.setter
     def data(self, values: ArrayLike) -> None:
         self._refuse_unless_leaf("assigned to")
-        new = np.asarray(values)
+        new = as_array(values)
         if new.shape != self.shape:
             raise ValueError(
                 f"data of shape {new.shape} cannot replace the data of {self._label()} of shape "
@@ -154,7 +154,7 @@ class Tensor(Notation):
         if values is None:
             self._grad = None
             return
-        new = np.asarray(values)
+        new = as_array(values)
         if new.shape != self.shape:
             raise ValueError(
                 f"a gradient of shape {new.shape} does not fit {self._label()} of shape "
@@ -205,7 +205,7 @@ class Tensor(Notation):
 
     def numpy(self) -> Array:
         """Give the values as an array of the caller's own."""
-        return np.array(self._data)
+        return np.copy(self._data)
 
     def item(self) -> Any:
         """Give the only element as a Python number; ValueError if there are more."""
@@ -322,7 +322,7 @@ class Tensor(Notation):
             copy = True
         if copy:
             return np.array(self._data, dtype=dtype)
-        return locked_view(self._data)
+        return np.asarray(locked_view(self._data))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return numpy_protocol.call_ufunc(ufunc, method, inputs, kwargs)

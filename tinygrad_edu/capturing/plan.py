@@ -18,7 +18,7 @@ from .surroundings import Place, Surroundings
 
 __all__ = ["Leaf", "Plan", "Recording", "inputs_of", "is_ufunc_call", "results_of"]
 
-_COPIES = {np.copy, np.ndarray.copy}
+_COPIES = {np.copy, np.ndarray.copy, np.ndarray.astype, np.ndarray.view}
 _PRODUCTS = {np.dot, np.ndarray.dot}
 
 
@@ -84,15 +84,17 @@ def _is_traced(value: Any) -> bool:
     return isinstance(value, Traced)
 
 
-def _traced(tree: Any) -> Iterator[Traced]:
-    found: list[Traced] = []
-    mapped(lambda value: found.append(value) if isinstance(value, Traced) else None, tree)
-    return iter(found)
+def _entries(tree: Any) -> list[Any]:
+    """List the entries of nested tuples, lists, dictionaries and slices."""
+    found: list[Any] = []
+    mapped(found.append, tree)
+    return found
 
 
 def inputs_of(call: Call) -> Iterator[Traced]:
     """Give the stand-ins that a call reads."""
-    return _traced((call.inputs, call.keywords))
+    entries = _entries((call.inputs, call.keywords))
+    return (entry for entry in entries if isinstance(entry, Traced))
 
 
 def results_of(call: Call) -> tuple[Traced, ...]:
@@ -111,6 +113,15 @@ def _is_reduction(call: Call) -> bool:
     owner = getattr(call.function, "__self__", None)
     is_reduce = isinstance(owner, np.ufunc) and call.function.__name__ == "reduce"
     return is_reduce and "where" not in call.keywords
+
+
+def _identity(value: Any) -> Any:
+    """Give what is equal for values that are the same, and only for them."""
+    if isinstance(value, Traced):
+        return "value", value.number
+    if isinstance(value, bool | int | float | str | np.dtype | None):
+        return type(value), repr(value)  # which tells -0.0 from 0.0
+    return "object", id(value)
 
 
 def _is_whole(value: Traced) -> bool:
@@ -153,10 +164,11 @@ class Plan:
         self.calls = [*recording.tape.calls, Call(len, ends, {}, None, None)]
         self._give_versions()
         self._drop_copies()
+        self._drop_repeats()
         self._drop_what_nobody_needs()
         self.returned, last = (list(values) for values in self.calls[-1].inputs)
         self.outputs = [(p, v) for (p, _), v in zip(recording.outputs, last, strict=True)]
-        olds = {place: value for place, value in recording.inputs}
+        olds = dict(recording.inputs)
         self._old = [olds.get(place) for place, _ in self.outputs]
         self._move_updates_up()
         self.blocks: list[int] = []
@@ -231,6 +243,30 @@ class Plan:
             kept.append(call)
         self.calls = kept
 
+    def _drop_repeats(self) -> None:
+        """Compute once what is computed twice, in the forward pass and in a rule perhaps."""
+        written = {call.written.storage for call in self.calls if call.written is not None}
+        seen = {value.storage for value in inputs_of(self.calls[-1])}
+        known: dict[Any, Traced] = {}
+        new: dict[Traced, Traced] = {}
+        kept = []
+        for call in self.calls:
+            call = self._substitute(new, call)
+            result = call.result
+            storages = {value.storage for value in inputs_of(call)}
+            if call.written is None and isinstance(result, Traced) and not storages & written:
+                parts: list[Any] = [call.function]
+                entries = _entries(call.inputs)
+                entries += [e for pair in call.keywords.items() for e in _entries(pair)]
+                parts += [_identity(entry) for entry in entries]
+                first = known.setdefault(tuple(parts), result)
+                both = {first.storage, result.storage}
+                if first is not result and not both & written and not both <= seen:
+                    new[result] = first
+                    continue
+            kept.append(call)
+        self.calls = kept
+
     def _drop_what_nobody_needs(self) -> None:
         values: set[Traced] = set()
         storages = set(self.outside)  # what is written there is seen by others
@@ -262,8 +298,8 @@ class Plan:
         order: list[Call] = []
         waiting: list[Call] = []  # what needs nothing that was computed stays beside its user
         for call in self.calls:
-            results = {r.storage for r in results_of(call)}
-            if not (is_ufunc_call(call) and results and results <= moving - written):
+            made = {result.storage for result in results_of(call)}
+            if not (is_ufunc_call(call) and made and made <= moving - written):
                 order.append(call)
                 continue
             needed = {v.storage for v in inputs_of(call)}
@@ -272,7 +308,8 @@ class Plan:
                 if needed & {r.storage for r in results_of(other)}:
                     needed |= {v.storage for v in inputs_of(other)}
                     block.insert(0, other)
-            read = {last_of[r].storage for r in results_of(call) if last_of.get(r) is not None}
+            olds = [last_of.get(result) for result in results_of(call)]
+            read = {old.storage for old in olds if old is not None}
             position = len(order)
             while position and not self._comes_before(order[position - 1], needed, read):
                 position -= 1

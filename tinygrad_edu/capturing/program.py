@@ -7,6 +7,7 @@ nobody else holds them; CPython counts who does.
 
 from __future__ import annotations
 
+import keyword
 import operator
 import re
 import types
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import CaptureError
 from ..hooks import hooked
 from ..primitive import OFF, get_scope, tick
 from ..tensor import Tensor, _computed
@@ -83,9 +85,17 @@ class Program:
         self._fixed: dict[Traced, Any] = {}  # the values that have one array for all replays
         self._free: dict[Traced, tuple[str, str]] = {}  # the names of what may be written over
         self._scope: dict[str, Any] = {
-            **{"MISS": MISS, "OFF": OFF, "get_scope": get_scope, "hooked": hooked, "tick": tick},
-            **{"refs": getrefcount, "same": same, "computed": _computed, "ndarray": np.ndarray},
-            "REFS": _references(),
+            "_MISS": MISS,
+            "_REFERENCES": _references(),
+            "_changed": _changed,
+            "_computed": _computed,
+            "_hooked": hooked,
+            "_is_off": lambda: get_scope() is OFF,
+            "_ndarray": np.ndarray,
+            "_references": getrefcount,
+            "_same": same,
+            "_tick": tick,
+            **dict.fromkeys(recording.arguments),
         }
         self._numbers: dict[str, int] = {}
         self._holders: dict[int, str] = {}
@@ -102,10 +112,10 @@ class Program:
 
     def _name(self, value: Any, stem: str) -> str:
         """Let the source refer to an object, by a name of its own."""
-        stem = re.sub(r"\W+", "_", stem).strip("_") or "x"
-        self._numbers[stem] = self._numbers.get(stem, -1) + 1
-        name = f"{stem}{self._numbers[stem] or ''}" if stem in self._scope else stem
-        name = name if name not in self._scope else f"{stem}_{self._numbers[stem]}"
+        stem = name = re.sub(r"\W+", "_", stem).strip("_") or "x"
+        while name in self._scope or keyword.iskeyword(name):
+            self._numbers[stem] = self._numbers.get(stem, 1) + 1
+            name = f"{stem}_{self._numbers[stem]}"
         self._scope[name] = value
         return name
 
@@ -136,7 +146,7 @@ class Program:
     # Writing -------------------------------------------------------------------------------
 
     def _write(self) -> str:
-        body = ["if others or more:", "    return MISS", *self._guards(), *self._places()]
+        body = ["if others or more:", "    return _MISS", *self._guards(), *self._places()]
         self._has_begun = False
         lines = [line for call in self._plan.calls[:-1] for line in self._call(call)]
         lines += self._ends()
@@ -148,12 +158,10 @@ class Program:
         body += ["        has_begun = False", "        try:"]
         body += [f"            {line}" for line in lines]
         body += ["        except Exception:", "            if has_begun:", "                raise"]
-        body += ["            return MISS"]
-        names = ", ".join(f"{name}=MISS" for name in self._recording.arguments)
-        names += "*others, **more" if not names else ", *others, **more"
-        return "\n".join(
-            ["def make():", *head, f"    def replay({names}):", *body, "    return replay", ""]
-        )
+        body += ["            return _MISS"]
+        names = [f"{name}=_MISS" for name in self._recording.arguments]
+        line = f"    def replay({', '.join([*names, '*others', '**more'])}):"
+        return "\n".join(["def make():", *head, line, *body, "    return replay", ""])
 
     def _guards(self) -> list[str]:
         """Look at the arguments and the settings: everything that was decided by them holds."""
@@ -170,24 +178,33 @@ class Program:
                 self._texts[value._data] = f"{name}._data"
                 checks.append(self._differs(f"{name}._data", value._data.array))
             else:
-                checks.append(f"not same({name}, {self._name(value, 'argument')})")
+                checks.append(f"not _same({name}, {self._name(value, 'argument')})")
         surroundings = self._recording.surroundings
         is_off, hooks = surroundings.modes
-        checks.append(f"(get_scope() is OFF) is not {is_off} or len(hooked) != {hooks}")
+        checks.append(f"_is_off() is not {is_off} or len(_hooked) != {hooks}")
         for container, length in surroundings.lengths:
             checks.append(f"len({self._holder(container)}) != {length}")
         for place, value in surroundings.settings:
-            source = place.source(self._holder(place.holder))
+            source = self._source(place)
             if value is None or value is True or value is False:
                 checks.append(f"{source} is not {value}")
             elif isinstance(value, int | float | str):
                 name = self._name(value, "setting")
-                checks.append(f"({source} is not {name} and not same({source}, {name}))")
+                checks.append(f"({source} is not {name} and not _same({source}, {name}))")
             else:
                 checks.append(f"{source} is not {self._name(value, 'setting')}")
-        joined = "\n        or ".join(checks)
-        return ["try:", f"    if ({joined}):".replace("\n", "\n            "), "        return MISS",
-                "except (AttributeError, LookupError, ValueError):", "    return MISS"]  # fmt: skip
+        lines = [f"        or {check}" for check in checks]
+        lines[0] = f"        {checks[0]}"
+        fails = "except (AttributeError, LookupError, ValueError):"
+        return [
+            "try:",
+            "    if (",
+            *lines,
+            "    ):",
+            "        return _MISS",
+            fails,
+            "    return _MISS",
+        ]
 
     def _differs(self, text: str, array: Any) -> str:
         kind, dtype = self._name(type(array), "kind"), self._name(array.dtype, "dtype")
@@ -201,6 +218,13 @@ class Program:
             self._holders[id(holder)] = self._name(holder, "h")
         return self._holders[id(holder)]
 
+    def _source(self, place: Place) -> str:
+        """Write a place."""
+        holder = self._holder(place.holder)
+        if place.is_attribute:
+            return f"{holder}.{place.key}"
+        return f"{holder}[{self._text(place.key)}]"
+
     def _places(self) -> list[str]:
         """Read the arrays that are in places, and see which of them may be written over."""
         lines = []
@@ -208,33 +232,33 @@ class Program:
         read = {value for call in self._plan.calls for value in inputs_of(call)}
         for place, value in self._recording.inputs:
             if value not in read and place not in targets:
-                source = place.source(self._holder(place.holder))
-                lines += [f"if type({source}) is not ndarray:", "    return MISS"]
+                lines += [f"if type({self._source(place)}) is not _ndarray:", "    return _MISS"]
                 continue
-            if value not in self._texts:
-                self._texts[value] = self._name(None, place.path)
-            text = self._texts[value]
-            lines.append(f"{text} = {place.source(self._holder(place.holder))}")
+            if value in self._texts:  # one array in two places
+                lines += [f"if {self._source(place)} is not {self._texts[value]}:"]
+                lines += ["    return _MISS"]
+                continue
+            text = self._texts[value] = self._name(None, place.path)
+            lines.append(f"{text} = {self._source(place)}")
             differs = self._differs(text, value.array)
             if place in targets:
                 own, free = self._name(None, f"own_{text}"), self._name(None, f"free_{text}")
-                lines.append(
-                    f"{free} = {text} if {text} is {own} and refs({text}) == REFS else None"
-                )
+                is_free = f"{text} is {own} and _references({text}) == _REFERENCES"
+                lines.append(f"{free} = {text} if {is_free} else None")
                 differs = f"{text} is not {own} and ({differs})"
                 self._free[targets[place]] = (own, free)
-            lines += [f"if {differs}:", "    return MISS"]
+            lines += [f"if {differs}:", "    return _MISS"]
         return lines
 
     def _call(self, call: Call) -> list[str]:
         """Write one call; views of fixed memory are made here, once, instead."""
         results = results_of(call)
-        if len(results) == 1 and self._is_view(call, results[0]):
-            if all(value in self._fixed for value in inputs_of(call)):
-                inputs, keywords = mapped(self._actual, (call.inputs, call.keywords))
-                self._fix(results[0], call.function(*inputs, **keywords))
-                self._note(call, results[0], "a view, made once")
-                return []
+        is_view = len(results) == 1 and self._is_view(call, results[0])
+        if is_view and all(value in self._fixed for value in inputs_of(call)):
+            inputs, keywords = mapped(self._actual, (call.inputs, call.keywords))
+            self._fix(results[0], call.function(*inputs, **keywords))
+            self._note(call, results[0], "a view, made once")
+            return []
         lines = []
         place = next((self._plan.target.get(r) for r in results), None)
         written = call.written
@@ -253,16 +277,17 @@ class Program:
             self._note(call, results[0], where)
             return [*lines, expression]
         for result in results:
-            self._texts[result] = f"t{result.number}"
+            self._texts[result] = self._name(None, f"t{result.number}")
             is_view = self._is_view(call, result)
             self._note(
                 call, result, "a view" if is_view else "over the old one" if place else "new"
             )
-        lines.append(f"{', '.join(self._texts[r] for r in results)} = {expression}")
+        names = ", ".join(self._texts[result] for result in results)
+        lines.append(f"{names}{',' * isinstance(call.result, tuple)} = {expression}")
         if isinstance(call.function, types.FunctionType) and not _is_numpy(call.function):
             for result in results:  # of such a function nothing is known
                 text, shape = self._texts[result], result.array.shape
-                lines += [f"if {text}.shape != {shape}:", f"    raise changed({text}, {shape})"]
+                lines += [f"if {text}.shape != {shape}:", f"    raise _changed({text}, {shape})"]
         return lines
 
     def _out(self, result: Traced) -> str | None:
@@ -294,9 +319,7 @@ class Program:
             keywords.pop("order", None)
             if function in (np.maximum, np.minimum):  # NumPy wants it so
                 keywords["out"] = _Text(out)
-            elif isinstance(function, np.ufunc):
-                operands.append(out)
-            elif getattr(function, "__name__", "") == "dot":
+            elif isinstance(function, np.ufunc) or getattr(function, "__name__", "") == "dot":
                 operands.append(out)
             else:
                 keywords["out"] = _Text(out)
@@ -306,7 +329,7 @@ class Program:
         return f"{self._function(function)}({', '.join(operands)})"
 
     def _with_constants(self, call: Call) -> list[Any]:
-        """Give numbers as arrays of the dtype that they are converted to: it saves NumPy doing it."""
+        """Give numbers as arrays of the dtype that NumPy would convert them to at every call."""
         dtypes = {v.array.dtype for v in inputs_of(call)}
         has_arrays = any(isinstance(v.array, np.ndarray) for v in inputs_of(call))
         if not (is_ufunc_call(call) and len(dtypes) == 1 and has_arrays):
@@ -348,9 +371,9 @@ class Program:
             return (
                 f"slice({', '.join(self._text(p) for p in (value.start, value.stop, value.step))})"
             )
-        if isinstance(value, np.ndarray) and value.flags.writeable:
-            if id(value) not in self._recording.surroundings.constants:
-                value = value.copy(order="K")
+        known = self._recording.surroundings.constants
+        if isinstance(value, np.ndarray) and value.flags.writeable and id(value) not in known:
+            value = value.copy(order="K")
         return self._name(value, "c")
 
     def _ends(self) -> list[str]:
@@ -359,20 +382,20 @@ class Program:
         is_stamped = False
         for place, value in self._plan.outputs:
             text = self._texts[value]
-            lines.append(f"{place.source(self._holder(place.holder))} = {text}")
+            lines.append(f"{self._source(place)} = {text}")
             if value in self._free:
                 lines.append(f"{self._free[value][0]} = {text}")
             if isinstance(place.holder, Tensor) and place.key == "_data":
                 if not is_stamped:
-                    lines.append("now = tick()")  # graphs that used the old values will say so
+                    lines.append("_now = _tick()")  # graphs that used the old values will say so
                     is_stamped = True
-                lines.append(f"{self._holder(place.holder)}._written = now")
+                lines.append(f"{self._holder(place.holder)}._written = _now")
 
         def leaf(entry: Any) -> Any:
             if not isinstance(entry, Leaf):
                 return entry
             text = self._texts[self._plan.returned[entry.position]]
-            return _Text(f"computed({text}, None)" if entry.is_tensor else text)
+            return _Text(f"_computed({text}, None)" if entry.is_tensor else text)
 
         return [*lines, f"return {self._result(mapped(leaf, self._recording.result))}"]
 
@@ -386,7 +409,7 @@ class Program:
         plan, recording = self._plan, self._recording
         dropped = len(recording.tape.calls) - len(plan.calls) + 1
         head = (
-            f"{len(plan.calls) - 1} calls ({dropped} of {len(recording.tape.calls)} were not needed); "
+            f"{len(plan.calls) - 1} calls; {dropped} others were not needed; "
             f"{self.bytes:,} bytes in {len(plan.blocks)} pieces of memory, "
             f"where the step itself makes arrays of {self.eager_bytes:,} bytes"
         )
@@ -407,6 +430,13 @@ class _Text:
 
     def __init__(self, text: str) -> None:
         self.text = text
+
+
+def _changed(result: Any, shape: tuple[int, ...]) -> CaptureError:
+    return CaptureError(
+        f"a result had shape {shape} when the step was recorded, and now has {result.shape}: "
+        "shapes must not depend on values"
+    )
 
 
 def _is_scalar(value: Any, dtype: Any) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import CaptureError
 from ..stand_in import StandIn
+from ..tensor import Tensor
 
 __all__ = ["GETTERS", "Call", "Tape", "Traced", "mapped"]
 
@@ -33,9 +34,18 @@ GETTERS = {name: operator.attrgetter(name) for name in ("T", "mT", "real", "imag
 _WRITING = {operator.setitem, np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis}
 _WRITING |= {np.putmask, np.ndarray.fill, np.ndarray.sort, np.ndarray.put, np.ndarray.partition}
 
-_READING = (
-    "__array_interface__ __array_struct__ __buffer__ data item tobytes tofile tolist dump dumps"
-).split()
+_READING = [
+    "__array_interface__",
+    "__array_struct__",
+    "__buffer__",
+    "data",
+    "item",
+    "tobytes",
+    "tofile",
+    "tolist",
+    "dump",
+    "dumps",
+]
 
 
 @dataclass(slots=True, eq=False)
@@ -137,19 +147,31 @@ class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
         self, function: Callable[..., Any], inputs: Sequence[Any], params: Mapping[str, Any]
     ) -> Any:
         """Call a pure function on the arrays, and record the call."""
-        if isinstance(function, functools.partial):  # a rule for any number of inputs
-            function, inputs = function.func, (*function.args, *inputs)
+        while isinstance(function, functools.partial):  # a rule for any number of inputs
+            inputs = (*function.args, *inputs)
+            function = function.func
         return self.tape.call(function, *inputs, **params)
+
+    def locked(self) -> Traced:
+        """Give a view that cannot be written through."""
+        view: Traced = self.tape.call(np.ndarray.view, self)
+        if isinstance(view.array, np.ndarray):
+            view.array.flags.writeable = False
+        return view
 
     # Answers to NumPy ----------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if any(isinstance(value, Tensor) for value in inputs):
+            return NotImplemented  # the tensor takes it, and asks again for its values
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         if method == "at":
             raise CaptureError(f"np.{ufunc.__name__}.at is not recorded; use index_add")
         return self.tape.call(function, *inputs, **keywords)
 
     def __array_function__(self, function: Any, types: Any, inputs: Any, keywords: Any) -> Any:
+        if Tensor in types:
+            return NotImplemented
         return self.tape.call(function, *inputs, **keywords)
 
     def __array__(self, *arguments: Any, **keywords: Any) -> Any:

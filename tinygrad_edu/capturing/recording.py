@@ -13,7 +13,7 @@ from ..stand_in import StandIn
 from ..tensor import Tensor, _computed
 from .plan import Leaf, Recording
 from .recorder import Tape, Traced, mapped
-from .surroundings import Place, Surroundings, random_states
+from .surroundings import Surroundings, random_states
 
 __all__ = ["detached", "is_recording", "record"]
 

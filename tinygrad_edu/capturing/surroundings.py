@@ -1,4 +1,4 @@
-"""What a step can reach beside its arguments: tensors, arrays and settings, and where they are kept.
+"""What a step can reach beside its arguments: tensors, arrays, settings, and where they are kept.
 
 A step uses more than it is given: a network, an optimiser, a global number. While it is recorded,
 stand-ins take the places of the arrays; and a replay is right only as long as the settings are
@@ -64,10 +64,6 @@ class Place:
             setattr(self.holder, self.key, value)
         else:
             self.holder[self.key] = value
-
-    def source(self, holder: str) -> str:
-        """Write it in Python, given a name for the holder."""
-        return f"{holder}.{self.key}" if self.is_attribute else f"{holder}[{self.key!r}]"
 
 
 class Surroundings:
