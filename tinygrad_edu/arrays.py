@@ -50,11 +50,12 @@ def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[A
     """
     if isinstance(source, np.ma.MaskedArray):
         raise TypeError("a Tensor has no mask; give the masked array's filled(value)")
-    if isinstance(source, StandIn):
-        kept: Any = source.copy() if copy else source  # type: ignore[attr-defined]
-        return kept if dtype is None else kept.astype(dtype, copy=False)  # type: ignore[no-any-return]
     try:
-        array = np.array(source, copy=copy or None)
+        array: Any = source
+        if not isinstance(source, StandIn):
+            array = np.array(source, copy=copy or None)
+        elif copy:
+            array = np.copy(array)
     except ValueError as error:
         if "inhomogeneous" in str(error):
             raise ValueError(f"ragged nested list: {error}; make its rows equally long") from error
@@ -67,12 +68,13 @@ def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[A
         array = array.astype(dtype, copy=False)
     if not is_number or array.dtype.kind not in "fiub":
         raise TypeError(f"a Tensor holds numbers, but got dtype {array.dtype}; convert them first")
+    kept: NDArray[Any] = array
     if not copy:
         locked: Any = array
         while isinstance(locked, np.ndarray):
             locked.flags.writeable = False
             locked = locked.base
-    return array
+    return kept
 
 
 @functools.lru_cache(maxsize=64)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .arrays import as_array
 from .errors import CaptureError, GradientError
 from .hooks import hooked, run_hooks, run_hooks_of_leaves
 from .ops.shape import sum_to
@@ -248,7 +249,7 @@ def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = Fals
         )
     if create_graph and isinstance(gradient, Tensor):
         return gradient.astype(output.dtype)
-    array = np.asarray(gradient)
+    array = as_array(gradient)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"gradient has dtype {array.dtype}; expected real numbers")
     return array.astype(output.dtype, casting="same_kind")
@@ -268,7 +269,7 @@ def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool)
             leaf._grad = g
         else:
             # A new array: the old one may be in the user's hands.
-            leaf._grad = np.asarray(leaf._grad + g)
+            leaf._grad = np.add(leaf._grad, g, out=np.empty_like(g))
 
 
 def grad(

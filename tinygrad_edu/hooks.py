@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import locked_view
+from .arrays import as_array, locked_view
 from .primitive import tick
 from .tensor import Tensor
 
@@ -71,7 +71,7 @@ def run_hooks(tensor: Tensor, g: Any) -> Any:
     """Show the complete gradient of a tensor to its hooks; what one gives takes its place."""
     for hook in list(tensor._hooks.values()):
         # A copy, for the gradient itself may become somebody's .grad, and be written into.
-        new = hook(g if isinstance(g, Tensor) else locked_view(np.array(g)))
+        new = hook(g if isinstance(g, Tensor) else locked_view(np.copy(g)))
         if new is None:
             continue
         if np.shape(new) != tensor.shape:
@@ -82,7 +82,7 @@ def run_hooks(tensor: Tensor, g: Any) -> Any:
         if isinstance(g, Tensor):
             g = (new if isinstance(new, Tensor) else Tensor(new)).astype(tensor.dtype)
         else:
-            g = np.asarray(new).astype(tensor.dtype, casting="same_kind")
+            g = as_array(new).astype(tensor.dtype, casting="same_kind")
     return g
 
 

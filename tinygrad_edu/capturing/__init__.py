@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -83,26 +84,32 @@ class CapturedStep:
         self.function = function
         self.recordings = 0
         self._signature = inspect.signature(function)
+        for parameter in self._signature.parameters.values():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                raise TypeError(
+                    f"a captured step has named parameters, and {parameter} stands for any; "
+                    "name them"
+                )
         self._programs: list[Program] = []
         self._replay: Callable[..., Any] = lambda *arguments, **keywords: MISS
         self._previous: dict[Any, Recording] = {}
         self._in_a_row = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Do the step."""
-        if not self._lock.acquire(blocking=False):  # a step of its own, for the memory is in use
-            return detached(self.function(*arguments, **keywords))
-        try:
+        with self._lock:
             result = self._replay(*arguments, **keywords)
             return self._others(arguments, keywords) if result is MISS else result
-        finally:
-            self._lock.release()
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """Be a method, where it is the attribute of a class."""
+        return self if instance is None else types.MethodType(self, instance)
 
     def _others(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Look for another program that fits, and record if there is none."""
         if is_recording():  # a step inside of a step
-            return self.function(*arguments, **keywords)
+            return detached(self.function(*arguments, **keywords))
         for program in self._programs:
             result = program.replay(*arguments, **keywords)
             if result is not MISS:
@@ -114,6 +121,7 @@ class CapturedStep:
         if self._in_a_row > _PATIENCE and self._in_a_row % _PATIENCE:
             return detached(self.function(*arguments, **keywords))
         bound = self._signature.bind(*arguments, **keywords)
+        bound.apply_defaults()
         recording = record(self.function, bound)
         previous = self._previous.get(recording.form)
         try:
@@ -121,9 +129,15 @@ class CapturedStep:
         except CaptureError:
             recording.undo()
             raise
-        self._previous[recording.form] = recording
-        if is_known:
+        if previous is not None:
+            self._previous.pop(recording.form).tape.forget()
+        if not is_known:
+            self._previous[recording.form] = recording
+            if len(self._previous) > _MOST_PROGRAMS:
+                self._previous.pop(next(iter(self._previous))).tape.forget()
+        else:
             program = Program(recording)
+            recording.tape.forget()
             self._programs = [program, *self._programs[: _MOST_PROGRAMS - 1]]
             self._replay = program.replay
             self._in_a_row = 0
@@ -174,7 +188,7 @@ class CapturedStep:
                 "that did the same"
             )
         current = next((p for p in self._programs if p.replay is self._replay), self._programs[0])
-        return current.explain()
+        return current.table
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__name__", "step")

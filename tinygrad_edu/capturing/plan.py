@@ -6,20 +6,28 @@ written down as a Python function stands in `program.py`.
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from .calls import (
+    COPIES,
+    PRODUCTS,
+    entries_of,
+    inputs_of,
+    is_reduction,
+    is_ufunc_call,
+    is_written_alone,
+    may_tell,
+    results_of,
+)
 from .recorder import Call, Tape, Traced, mapped
 from .surroundings import Place, Surroundings
 
-__all__ = ["Leaf", "Plan", "Recording", "inputs_of", "is_ufunc_call", "results_of"]
-
-_COPIES = {np.copy, np.ndarray.copy, np.ndarray.astype, np.ndarray.view}
-_PRODUCTS = {np.dot, np.ndarray.dot}
+__all__ = ["Leaf", "Plan", "Recording"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,8 @@ class Recording:
     tape : Tape
     surroundings : Surroundings
         As they were before the call.
+    parameters : list of inspect.Parameter
+        Of the step.
     arguments : dict of str to object
         A `Traced` for each array; other arguments as they are.
     inputs : list of (Place, Traced)
@@ -57,6 +67,7 @@ class Recording:
 
     tape: Tape
     surroundings: Surroundings
+    parameters: list[inspect.Parameter]
     arguments: dict[str, Any] = field(default_factory=dict)
     inputs: list[tuple[Place, Traced]] = field(default_factory=list)
     outputs: list[tuple[Place, Traced]] = field(default_factory=list)
@@ -75,44 +86,15 @@ class Recording:
         )
 
     def undo(self) -> None:
-        """Put back the arrays that were there before."""
+        """Put back what was there before the call."""
+        self.tape.undo()
+        self.surroundings.put_back()
         for place, value in self.inputs:
             place.put(value.array)
 
 
 def _is_traced(value: Any) -> bool:
     return isinstance(value, Traced)
-
-
-def _entries(tree: Any) -> list[Any]:
-    """List the entries of nested tuples, lists, dictionaries and slices."""
-    found: list[Any] = []
-    mapped(found.append, tree)
-    return found
-
-
-def inputs_of(call: Call) -> Iterator[Traced]:
-    """Give the stand-ins that a call reads."""
-    entries = _entries((call.inputs, call.keywords))
-    return (entry for entry in entries if isinstance(entry, Traced))
-
-
-def results_of(call: Call) -> tuple[Traced, ...]:
-    """Give what a call has computed; nothing if it wrote into something that was there."""
-    if call.written is not None or call.result is None:
-        return ()
-    return call.result if isinstance(call.result, tuple) else (call.result,)
-
-
-def is_ufunc_call(call: Call) -> bool:
-    """Whether it computes element by element, all of them."""
-    return isinstance(call.function, np.ufunc) and "where" not in call.keywords
-
-
-def _is_reduction(call: Call) -> bool:
-    owner = getattr(call.function, "__self__", None)
-    is_reduce = isinstance(owner, np.ufunc) and call.function.__name__ == "reduce"
-    return is_reduce and "where" not in call.keywords
 
 
 def _identity(value: Any) -> Any:
@@ -157,9 +139,7 @@ class Plan:
     def __init__(self, recording: Recording) -> None:
         self._tape = recording.tape
         self._inputs = recording.inputs
-        arguments = [getattr(v, "_data", v) for v in recording.arguments.values()]
-        self.outside = {v.storage for v in arguments if isinstance(v, Traced)}
-        self.outside |= {value.storage for _, value in recording.inputs}
+        self.outside = recording.tape.outside
         ends = (tuple(recording.returned), tuple(value for _, value in recording.outputs))
         self.calls = [*recording.tape.calls, Call(len, ends, {}, None, None)]
         self._give_versions()
@@ -185,7 +165,8 @@ class Plan:
             return value
 
         inputs, keywords = mapped(change, call.inputs), mapped(change, call.keywords)
-        return Call(call.function, inputs, keywords, call.result, change(call.written))
+        written = change(call.written)
+        return Call(call.function, inputs, keywords, call.result, written, call.errors)
 
     def _give_versions(self) -> None:
         """Make a value of its own of what is written over as a whole.
@@ -203,7 +184,7 @@ class Plan:
         for i, old in enumerate(self.calls):
             call = self.calls[i] = self._substitute(new, old)
             target = old.written
-            if target is None or not (is_ufunc_call(call) and _is_whole(target)):
+            if target is None or not (_is_whole(target) and is_written_alone(call, target)):
                 continue
             if target.storage in self.outside or any(
                 made.get(view, -1) < i < read.get(view, -1)
@@ -227,7 +208,7 @@ class Plan:
         kept = []
         for call in self.calls:
             call = self._substitute(new, call)
-            if call.function in _COPIES and isinstance(call.result, Traced):
+            if call.function in COPIES and isinstance(call.result, Traced):
                 original, copy = next(inputs_of(call)), call.result
                 storages = {original.storage, copy.storage}
                 is_new = original.storage not in self.outside | seen and _is_whole(original)
@@ -256,8 +237,8 @@ class Plan:
             storages = {value.storage for value in inputs_of(call)}
             if call.written is None and isinstance(result, Traced) and not storages & written:
                 parts: list[Any] = [call.function]
-                entries = _entries(call.inputs)
-                entries += [e for pair in call.keywords.items() for e in _entries(pair)]
+                entries = entries_of(call.inputs)
+                entries += [e for pair in call.keywords.items() for e in entries_of(pair)]
                 parts += [_identity(entry) for entry in entries]
                 first = known.setdefault(tuple(parts), result)
                 both = {first.storage, result.storage}
@@ -274,7 +255,10 @@ class Plan:
         for call in reversed(self.calls):
             is_end = call is self.calls[-1]
             is_written_for = call.written is not None and call.written.storage in storages
-            if is_end or is_written_for or not values.isdisjoint(results_of(call)):
+            # The step may have asked for a shape that follows from values, and a call that can
+            # refuse what it is given has to refuse it.
+            is_used = may_tell(call) or not values.isdisjoint(results_of(call))
+            if is_end or is_written_for or (is_used and call.written is None):
                 kept.append(call)
                 read = set(inputs_of(call))
                 values |= read
@@ -293,7 +277,7 @@ class Plan:
         written = {call.written.storage for call in self.calls if call.written is not None}
         for call in reversed(self.calls[:-1]):
             results = results_of(call)
-            if is_ufunc_call(call) and {r.storage for r in results} <= moving:
+            if is_ufunc_call(call) and results and {r.storage for r in results} <= moving:
                 moving |= {v.storage for v in inputs_of(call) if used[v.storage] == 1} - written
         order: list[Call] = []
         waiting: list[Call] = []  # what needs nothing that was computed stays beside its user
@@ -367,11 +351,11 @@ class Plan:
         """Whether a call can be told where to put its result."""
         if not _is_whole(result) or result.array.ndim == 0 or result.storage in self.outside:
             return False
-        if call.function in _PRODUCTS:
+        if call.function in PRODUCTS:
             return bool(result.array.flags.c_contiguous)
         is_alone = is_ufunc_call(call) and call.function.nout == 1  # type: ignore[attr-defined]
         fits = np.empty_like(result.array).strides == result.array.strides
-        return (is_alone or _is_reduction(call)) and fits
+        return (is_alone or is_reduction(call)) and fits
 
     def _operand_to_overwrite(
         self, call: Call, result: Traced, ending: dict[int, Traced]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,8 @@ class Call:
         A stand-in or a tuple of them; None if there is none.
     written : Traced or None
         What the call has written into.
+    errors : dict or None
+        What NumPy did with floating-point errors, where the step had changed that.
     """
 
     function: Callable[..., Any]
@@ -69,6 +72,7 @@ class Call:
     keywords: dict[str, Any]
     result: Any
     written: Traced | None
+    errors: dict[str, Any] | None = None
 
 
 class Tape:
@@ -78,12 +82,18 @@ class Tape:
         self.calls: list[Call] = []
         self.values: list[Traced] = []
         self.is_closed = False
+        self._thread = threading.get_ident()
+        self._errors = dict(np.geterr())
         self._storages: dict[int, int] = {}
         self._kept: list[Any] = []  # so that no id is used twice
+        self.outside: set[int] = set()
+        self._backups: dict[int, tuple[Any, Any]] = {}
 
     def stand_in(self, array: Any) -> Traced:
-        """Make what stands for an array."""
-        return Traced(array, self)
+        """Make what stands for an array from outside of the step."""
+        value = Traced(array, self)
+        self.outside.add(value.storage)
+        return value
 
     def storage(self, array: Any) -> int:
         """Number the memory that an array looks at; views have the number of their base."""
@@ -95,34 +105,98 @@ class Tape:
 
     def call(self, function: Callable[..., Any], *inputs: Any, **keywords: Any) -> Any:
         """Compute a call, and write it down."""
+        if self.is_elsewhere():
+            return function(*mapped(_array, inputs), **mapped(_array, keywords))
         if self.is_closed:
             raise CaptureError(
                 "a value from inside a captured step was kept and is used outside of it; let the "
                 "step return it"
             )
-        plain = mapped(_array, (inputs, keywords))
-        found = function(*plain[0], **plain[1])
-        written = inputs[0] if function in _WRITING else keywords.get("out")
+        written = (inputs[0] if inputs else None) if function in _WRITING else keywords.get("out")
         if isinstance(written, tuple):
             (written,) = written
         if written is not None and not isinstance(written, Traced):
             raise CaptureError(
                 f"{_name(function)} writes into an array that was made outside of what is recorded"
             )
-        first = inputs[0] if inputs else None
+        given: dict[int, Traced] = {}
+        inputs, keywords = mapped(_frozen, (inputs, keywords))
+        if written is not None:
+            self._back_up(written)
+
+        def plain(value: Any) -> Any:
+            if not isinstance(value, Traced):
+                return value
+            array = value.array
+            if value is not written and isinstance(array, np.ndarray):
+                array = array.view()  # so that no function can write into it unseen
+                array.flags.writeable = False
+            given[id(array)] = value
+            return array
+
+        arrays = mapped(plain, (inputs, keywords))
+        try:
+            found = function(*arrays[0], **arrays[1])
+        except ValueError as error:
+            arrays = [v.array for v in given.values() if isinstance(v.array, np.ndarray)]
+            if "read-only" in str(error) and all(array.flags.writeable for array in arrays):
+                raise CaptureError(
+                    f"{_name(function)} writes into an array in a way that is not recorded; write "
+                    "out=x, or x[...] = result"
+                ) from error
+            raise
         if function in _FACTS:
             return found
-        if isinstance(first, Traced) and found is first.array and written is None:
-            return first  # such as an astype that has nothing to do
+        if written is None and id(found) in given:
+            return given[id(found)]  # such as an astype that has nothing to do
         result = written if written is not None else self._result(function, found)
-        self.calls.append(Call(function, inputs, keywords, result, written))
+        for value in given.values():
+            self._unlock(result, value)
+        errors = dict(np.geterr())
+        changed = None if errors == self._errors else errors
+        self.calls.append(Call(function, inputs, keywords, result, written, changed))
         return result
+
+    def is_elsewhere(self) -> bool:
+        """Whether another thread is asking, which is not recorded."""
+        return threading.get_ident() != self._thread
+
+    def close(self) -> None:
+        """End the recording."""
+        self.is_closed = True
+
+    def forget(self) -> None:
+        """Drop what was recorded, and with it all circles of references."""
+        self.calls.clear()
+        self.values.clear()
+        self._kept.clear()
+        self._backups.clear()
+
+    def _back_up(self, value: Traced) -> None:
+        """Keep what is about to be written over, for `undo`."""
+        root = value.array if value.array.base is None else value.array.base
+        if value.storage in self.outside and value.storage not in self._backups:
+            self._backups[value.storage] = (root, root.copy())
+
+    def undo(self) -> None:
+        """Write back what was written over in arrays from outside."""
+        for array, values in self._backups.values():
+            array[...] = values
+
+    @staticmethod
+    def _unlock(result: Any, operand: Traced) -> None:
+        """Let a view of what may be written into be written into."""
+        for value in result if isinstance(result, tuple) else (result,):
+            if isinstance(value, Traced) and value.storage == operand.storage:
+                base = getattr(value.array, "base", None)
+                if isinstance(base, np.ndarray) and operand.array.flags.writeable:
+                    value.array.flags.writeable = base.flags.writeable
 
     def _result(self, function: Callable[..., Any], found: Any) -> Any:
         if isinstance(found, np.ndarray | np.generic) and found.dtype != object:
-            return self.stand_in(found)
+            return Traced(found, self)
         if isinstance(found, tuple | list) and all(isinstance(x, np.ndarray) for x in found):
-            return tuple(self.stand_in(x) for x in found)
+            return tuple(Traced(x, self) for x in found)
         raise CaptureError(
             f"{_name(function)} makes a Python {type(found).__name__} of values that change from "
             "call to call; leave it to the caller of the step, and return what it needs"
@@ -143,6 +217,11 @@ class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
 
     __hash__ = object.__hash__
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """What it stands for, so that `isinstance` says the same of both."""
+        return type(self.array)
+
     def recorded_as_a_whole(
         self, function: Callable[..., Any], inputs: Sequence[Any], params: Mapping[str, Any]
     ) -> Any:
@@ -152,11 +231,12 @@ class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
             function = function.func
         return self.tape.call(function, *inputs, **params)
 
-    def locked(self) -> Traced:
+    def locked(self) -> Any:
         """Give a view that cannot be written through."""
-        view: Traced = self.tape.call(np.ndarray.view, self)
-        if isinstance(view.array, np.ndarray):
-            view.array.flags.writeable = False
+        if not isinstance(self.array, np.ndarray) or self.tape.is_elsewhere():
+            return self if not self.tape.is_elsewhere() else np.asarray(self)
+        view = self.tape.call(np.ndarray.view, self)
+        view.array.flags.writeable = False
         return view
 
     # Answers to NumPy ----------------------------------------------------------------------
@@ -175,6 +255,8 @@ class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
         return self.tape.call(function, *inputs, **keywords)
 
     def __array__(self, *arguments: Any, **keywords: Any) -> Any:
+        if self.tape.is_elsewhere():
+            return np.array(self.array, *arguments, **keywords)
         raise _values_are_read("np.asarray, .data or another conversion to a plain array")
 
     # An array's own notation ---------------------------------------------------------------
@@ -186,13 +268,18 @@ class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
             raise _values_are_read(f".{name}")
         if name in GETTERS:
             return self.tape.call(GETTERS[name], self)
-        method = getattr(np.ndarray, name, None)
-        if name.startswith("__") or not callable(method):
+        method = getattr(type(self.array), name, None)
+        if name.startswith("_"):
             raise AttributeError(f"an array that stands for another has no {name}")
+        if not callable(method):
+            raise _values_are_read(f".{name}")
         return functools.partial(self.tape.call, method, self)
 
     def __getitem__(self, index: Any) -> Any:
         entries = index if isinstance(index, tuple) else (index,)
+        parts = [p for e in entries if type(e) is slice for p in (e.start, e.stop, e.step)]
+        if any(isinstance(part, StandIn) for part in parts):
+            raise _values_are_read("a slice from or to a computed place")
         if any(_is_mask(entry) for entry in entries):
             raise CaptureError(
                 "an index by a mask gives a shape that depends on values; use where(mask, x, 0)"
@@ -217,6 +304,24 @@ class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
     __bool__ = __float__ = __int__ = __index__ = __complex__ = __contains__ = _refused
 
 
+def _add_in_place_operators() -> None:
+    """Let ``x += y`` write into arrays, and give new numbers where `x` stands for a number."""
+    mixin = np.lib.mixins.NDArrayOperatorsMixin
+    for name in [name for name in vars(mixin) if f"__{name[3:]}" in vars(mixin)]:
+        in_place, binary = vars(mixin)[name], vars(mixin)[f"__{name[3:]}"]
+
+        def operate(
+            self: Traced, other: Any, in_place: Any = in_place, binary: Any = binary
+        ) -> Any:
+            is_array = isinstance(self.array, np.ndarray)
+            return in_place(self, other) if is_array else binary(self, other)
+
+        setattr(Traced, name, operate)
+
+
+_add_in_place_operators()
+
+
 def _values_are_read(how: str) -> CaptureError:
     return CaptureError(
         f"the step reads values while it is recorded, by {how}: a replay would repeat what the "
@@ -231,6 +336,12 @@ def _is_mask(entry: Any) -> bool:
 
 def _array(value: Any) -> Any:
     return value.array if isinstance(value, Traced) else value
+
+
+def _frozen(value: Any) -> Any:
+    """Copy an array that the step has made and could change later."""
+    is_open = type(value) is np.ndarray and value.flags.writeable
+    return value.copy(order="K") if is_open else value
 
 
 def mapped(change: Callable[[Any], Any], value: Any) -> Any:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import CaptureError
 from ..stand_in import StandIn
 from ..tensor import Tensor, _computed
 from .plan import Leaf, Recording
 from .recorder import Tape, Traced, mapped
-from .surroundings import Surroundings, random_states
+from .surroundings import Surroundings
 
 __all__ = ["detached", "is_recording", "record"]
 
@@ -31,13 +32,13 @@ def detached(result: Any) -> Any:
 def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recording:
     """Call a step, and record it.
 
-    If it raises an error, all arrays and tensors are as they were.
+    If it raises an error, all arrays and settings are as they were.
 
     Parameters
     ----------
     function : callable
     bound : inspect.BoundArguments
-        Its arguments.
+        Its arguments, those with defaults included.
 
     Raises
     ------
@@ -45,36 +46,40 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
         If it does what cannot be recorded.
     """
     tape = Tape()
-    before = Surroundings(function, bound.arguments)
-    recording = Recording(tape, before)
-    for name, value in bound.arguments.items():
-        recording.arguments[name] = bound.arguments[name] = _argument(name, value, tape)
+    given = dict(bound.arguments)
+    for name, value in given.items():
+        bound.arguments[name] = _argument(name, value, tape)
+    others = {name: value for name, value in given.items() if bound.arguments[name] is value}
+    tensors = {n: (t, t._data) for n, t in bound.arguments.items() if isinstance(t, Tensor)}
+    before = Surroundings(function, others)
+    recording = Recording(tape, before, [*bound.signature.parameters.values()])
+    recording.arguments = dict(bound.arguments)
     stand_ins: dict[int, Traced] = {}
     for place in before.arrays:
         array = place.get()
-        stand_in = stand_ins.setdefault(id(array), tape.stand_in(array))
-        recording.inputs.append((place, stand_in))
-    states = random_states(before)
+        if isinstance(array, StandIn):
+            raise CaptureError("the step is being recorded by another thread; wait for that")
+        if id(array) not in stand_ins:
+            stand_ins[id(array)] = tape.stand_in(array)
+        recording.inputs.append((place, stand_ins[id(array)]))
     token = _is_recording.set(True)
     try:
         for place, stand_in in recording.inputs:
             place.put(stand_in)
         result = function(*bound.args, **bound.kwargs)
-        after = Surroundings(function, bound.arguments)
-        _find_changes(recording, after)
+        for name, (tensor, values) in tensors.items():
+            if name not in others and tensor._data is not values:
+                raise CaptureError(f"the step replaces the data of its argument {name}; return it")
+        _find_changes(recording, Surroundings(function, others))
     except BaseException:
+        _leave_no_stand_ins(function, others)
         recording.undo()
         raise
     finally:
-        tape.is_closed = True
+        tape.close()
         _is_recording.reset(token)
-    new_states = random_states(before)
-    recording.changes += [
-        f"the random numbers of {name}"
-        for (name, old), (_, new) in zip(states, new_states, strict=True)
-        if old != new
-    ]
     recording.result = mapped(lambda entry: _leaf(entry, recording), result)
+    mapped(_check_result, recording.result)
     recording.result_of_call = mapped(lambda entry: _real(entry, recording), recording.result)
     return recording
 
@@ -85,7 +90,7 @@ def _argument(name: str, value: Any, tape: Tape) -> Any:
         return tape.stand_in(value)
     if isinstance(value, Tensor):
         if value.node is not None:
-            raise ValueError(
+            raise CaptureError(
                 f"{name} is {value._label()}, and a captured step ends all graphs; "
                 f"pass {name}.detach()"
             )
@@ -103,15 +108,27 @@ def _find_changes(recording: Recording, after: Surroundings) -> None:
     recording.changes = recording.surroundings.changed()
     for place in after.arrays:
         value, key = place.get(), (id(place.holder), place.key)
+        if not isinstance(value, Traced):
+            continue
+        place.put(value.array)
+        if key not in old:
+            recording.changes.append(place.path)
+        elif value is not old[key]:
+            recording.outputs.append((places[key], value))
+        places.pop(key, None)
+    recording.changes += [place.path for place in places.values()]
+
+
+def _leave_no_stand_ins(function: Callable[..., Any], others: dict[str, Any]) -> None:
+    """Put arrays where a step that failed has left stand-ins."""
+    try:
+        after = Surroundings(function, others)
+    except CaptureError:  # it has made something that cannot be searched
+        return
+    for place in after.arrays:
+        value = place.get()
         if isinstance(value, Traced):
             place.put(value.array)
-            if key in old and value is not old[key]:
-                recording.outputs.append((places[key], value))
-        if key in old and isinstance(value, Traced):
-            del places[key]
-        elif key not in old and isinstance(value, StandIn):
-            recording.changes.append(place.path)
-    recording.changes += [place.path for place in places.values()]
 
 
 def _leaf(entry: Any, recording: Recording) -> Any:
@@ -122,6 +139,15 @@ def _leaf(entry: Any, recording: Recording) -> Any:
         recording.returned.append(entry)
         return Leaf(len(recording.returned) - 1, False)
     return entry
+
+
+def _check_result(entry: Any) -> None:
+    kinds = (Leaf, np.ndarray, np.generic, int, float, complex, str, bytes, type(None))
+    if not isinstance(entry, kinds):
+        raise CaptureError(
+            f"the step returns a {type(entry).__name__}; return arrays, tensors and numbers, or "
+            "tuples, lists and dictionaries of them"
+        )
 
 
 def _real(entry: Any, recording: Recording) -> Any:

@@ -2,12 +2,15 @@
 
 A step uses more than it is given: a network, an optimiser, a global number. While it is recorded,
 stand-ins take the places of the arrays; and a replay is right only as long as the settings are
-what they were. Functions, objects, lists and dictionaries are searched, library code is not.
+what they were. Functions, objects and containers are searched, library code is not; what changes
+and cannot be watched is refused.
 """
 
 from __future__ import annotations
 
+import dis
 import functools
+import inspect
 import random
 import sys
 import types
@@ -24,13 +27,35 @@ from ..primitive import OFF, get_scope
 from ..stand_in import StandIn
 from ..tensor import Tensor
 
-__all__ = ["Place", "Surroundings", "random_states"]
+__all__ = ["Place", "Surroundings", "same"]
 
 _MOST_PLACES = 10_000
-_LIBRARIES = {"numpy", "pandas", "matplotlib", "tinygrad_edu", "nn"} | set(sys.stdlib_module_names)
-# Objects of these are searched, although their classes are library code.
-_SEARCHED = {"tinygrad_edu", "nn"}
-_NAMESPACES = {"SimpleNamespace", "Namespace"}
+_OURS = {"tinygrad_edu", "nn"}  # their objects are searched, their code is not
+_LIBRARIES = {"numpy", "pandas", "matplotlib", *_OURS, *sys.stdlib_module_names}
+_NAMESPACES = ("SimpleNamespace", "Namespace")
+
+# What never changes.
+_CONSTANTS: tuple[type, ...] = (
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type(None),
+    range,
+    type(...),
+    np.dtype,
+    np.generic,
+)
+_CONSTANTS += (
+    np.ufunc,
+    type(np.dot),
+    StandIn,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+)
+_CONSTANT_MODULES = {"pathlib", "re", "datetime", "decimal", "fractions", "uuid", "enum", "typing"}
+_GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,9 +84,11 @@ class Place:
             return None
 
     def put(self, value: Any) -> None:
-        """Put something there."""
-        if self.is_attribute:
+        """Put something there, past what a class may have to say to it."""
+        if isinstance(self.holder, type):
             setattr(self.holder, self.key, value)
+        elif self.is_attribute:
+            object.__setattr__(self.holder, self.key, value)
         else:
             self.holder[self.key] = value
 
@@ -76,173 +103,235 @@ class Surroundings:
     settings : list of (Place, object)
         Where anything else is kept, and what it was.
     lengths : list of (container, int)
-        Lists, dictionaries and sets, and how long they were.
-    constants : set of int
-        The ids of arrays in tuples, which cannot be replaced there.
+        How long containers were, and how many attributes objects had.
+    orders : list of (dict or set, object)
+        The keys of dictionaries, in order; the contents of sets.
+    modes : tuple of (bool, int)
+        Whether recording of graphs is off, and how many tensors have hooks.
+
+    Raises
+    ------
+    CaptureError
+        If something is there that a replay could not watch.
     """
 
     def __init__(self, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
         self.arrays: list[Place] = []
         self.settings: list[tuple[Place, Any]] = []
         self.lengths: list[tuple[Any, int]] = []
-        self.constants: set[int] = set()
-        self._seen: dict[int, Any] = {}
+        self.orders: list[tuple[Any, Any]] = []
+        self.modes = (get_scope() is OFF, len(hooked))
+        self._generators: list[tuple[str, Any]] = [("random", random), ("np.random", np.random)]
         self._root = function
+        self._seen: dict[int, Any] = {}
         self._waiting: deque[tuple[Any, str]] = deque([(function, "")])
         self._waiting.extend((value, name) for name, value in arguments.items())
         while self._waiting:
-            self._search(*self._waiting.popleft())
+            value, path = self._waiting.popleft()
+            if not isinstance(value, _CONSTANTS) and id(value) not in self._seen:
+                self._seen[id(value)] = value
+                self._search(value, path)
             if len(self.settings) > _MOST_PLACES:
                 raise CaptureError(
                     f"the step can reach more than {_MOST_PLACES:,} things, too many to watch; "
                     "define it where it sees only what it needs"
                 )
-        self.modes = self._modes()
-
-    def _modes(self) -> tuple[bool, int]:
-        """Whether recording is off, and how many tensors have hooks."""
-        return get_scope() is OFF, len(hooked)
+        self._states = self._random_states()
 
     def changed(self) -> list[str]:
         """Name the settings that are not what they were."""
         found = [place.path for place, old in self.settings if not same(place.get(), old)]
         found += [f"the length of a {type(x).__name__}" for x, n in self.lengths if len(x) != n]
-        return found
+        pairs = zip(self._states, self._random_states(), strict=True)
+        return found + [f"the random numbers of {old[0]}" for old, new in pairs if old != new]
 
     def is_like(self, other: Surroundings) -> bool:
         """Whether the settings were the same."""
         values = [[value for _, value in s.settings] for s in (self, other)]
-        return len(values[0]) == len(values[1]) and all(map(same, *values))
+        is_same = len(values[0]) == len(values[1]) and all(map(same, *values))
+        return is_same and self.modes == other.modes
 
-    def _keep(self, place: Place, value: Any = None) -> None:
-        value = place.get() if value is None else value
-        if isinstance(value, StandIn) or (isinstance(value, np.ndarray) and value.dtype != object):
+    def put_back(self) -> None:
+        """Restore the settings."""
+        for place, old in self.settings:
+            if place.get() is not old and not isinstance(place.holder, types.MappingProxyType):
+                place.put(old)
+
+    def _random_states(self) -> list[tuple[str, str]]:
+        found = []
+        for path, generator in self._generators:
+            if isinstance(generator, np.random.Generator):
+                state: Any = generator.bit_generator.state
+            elif isinstance(generator, np.random.RandomState) or generator is np.random:
+                state = [x.tolist() if hasattr(x, "tolist") else x for x in generator.get_state()]
+            else:
+                state = generator.getstate()
+            found.append((path, repr(state)))
+        return found
+
+    # The search ----------------------------------------------------------------------------
+
+    def _keep(self, place: Place) -> None:
+        value = place.get()
+        is_number = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiub"
+        if isinstance(value, StandIn) or is_number:
             self.arrays.append(place)
-            return
-        self.settings.append((place, value))
-        if type(value).__hash__ is not None and hasattr(value, "__next__"):
-            raise CaptureError(
-                f"the step can reach the iterator {place.path}, which a replay would not advance; "
-                "pass what it gives as an argument"
-            )
-        self._waiting.append((value, place.path))
+        else:
+            self.settings.append((place, value))
+            self._waiting.append((value, place.path))
 
     def _search(self, value: Any, path: str) -> None:
-        if isinstance(value, _LEAVES) or id(value) in self._seen:
-            return
-        self._seen[id(value)] = value
         dot = f"{path}." if path else ""
         if isinstance(value, Tensor):
-            for key in ("_data", "_grad"):
-                self._keep(Place(value, key, True, dot + key[1:]))
-            self.settings.append(
-                (Place(value, "_requires_grad", True, dot + "requires_grad"), value._requires_grad)
-            )
-        elif isinstance(value, dict):
-            self.lengths.append((value, len(value)))
+            self._search_tensor(value, dot)
+        elif isinstance(value, dict | types.MappingProxyType):
+            self.orders.append((value, [*value]))
             for key in value:
                 self._keep(Place(value, key, False, f"{path}[{key!r}]"))
-        elif isinstance(value, list):
+        elif isinstance(value, list | deque):
             self.lengths.append((value, len(value)))
             for position in range(len(value)):
                 self._keep(Place(value, position, False, f"{path}[{position}]"))
-        elif isinstance(value, tuple | set | frozenset | deque):
-            if not isinstance(value, tuple | frozenset):
-                self.lengths.append((value, len(value)))
-            self.constants |= {id(entry) for entry in value if isinstance(entry, np.ndarray)}
+        elif isinstance(value, tuple | set | frozenset):
+            if isinstance(value, set):
+                self.orders.append((value, set(value)))
             self._waiting.extend((entry, f"{path}[{i}]") for i, entry in enumerate(value))
         elif isinstance(value, functools.partial):
             parts = (value.func, value.args, value.keywords)
             self._waiting.extend((part, path) for part in parts)
         elif isinstance(value, types.MethodType):
             self._waiting.extend([(value.__self__, path or "self"), (value.__func__, path)])
+        elif isinstance(value, types.BuiltinFunctionType | types.MethodWrapperType):
+            owner = value.__self__
+            if owner is not None and not isinstance(owner, types.ModuleType | np.ufunc):
+                self._waiting.append((owner, path))
         elif isinstance(value, types.FunctionType):
             if value is self._root or _root(value.__module__) not in _LIBRARIES:
                 self._search_function(value, dot)
         elif isinstance(value, type):
-            self._search_class(value, path)
-        elif not isinstance(value, types.ModuleType | types.BuiltinFunctionType):
-            self._search_object(value, dot)
+            self._search_class(value)
+        elif isinstance(value, _GENERATORS):
+            self._generators.append((path, value))
+        elif isinstance(value, np.ndarray):
+            if value.flags.writeable:
+                raise CaptureError(
+                    f"the step can reach the array {path}, which stands where it cannot be "
+                    "watched, in a tuple for example; keep it in a list, a tensor or an attribute"
+                )
+        elif not isinstance(value, types.ModuleType):
+            self._search_object(value, path)
+        exact = (dict, list, tuple, set, frozenset, deque, types.MappingProxyType)
+        if isinstance(value, exact) and type(value) not in exact:
+            self._search_attributes(value, dot)
+
+    def _search_tensor(self, tensor: Tensor, dot: str) -> None:
+        if tensor.node is not None:
+            raise CaptureError(
+                f"the step can reach {tensor._label()} ({dot.rstrip('.')}), which was computed "
+                "before it: a captured step ends all graphs; detach() it, or compute it inside"
+            )
+        for key in ("_data", "_grad"):
+            self._keep(Place(tensor, key, True, dot + key[1:]))
+        self._keep(Place(tensor, "_requires_grad", True, dot + "requires_grad"))
+        if hasattr(tensor, "_hooks"):
+            self._keep(Place(tensor, "_hooks", True, dot + "hooks"))
 
     def _search_function(self, function: types.FunctionType, dot: str) -> None:
         for cell, name in zip(
             function.__closure__ or (), function.__code__.co_freevars, strict=True
         ):
             self._keep(Place(cell, "cell_contents", True, dot + name))
-        if _root(function.__module__) in _LIBRARIES:
+        is_ours = _root(function.__module__) in _LIBRARIES
+        if is_ours:
             return
+        for name in function.__dict__:
+            self._keep(Place(function.__dict__, name, False, dot + name))
         self._waiting.append((function.__defaults__, dot + "defaults"))
         self._waiting.append((function.__kwdefaults__, dot + "defaults"))
-        names = set(_names(function.__code__))
+        names = set(_names(function.__code__, ("LOAD_GLOBAL", "LOAD_NAME")))
         for name in sorted(names & function.__globals__.keys()):
             value = function.__globals__[name]
             self._keep(Place(function.__globals__, name, False, name))
             if isinstance(value, types.ModuleType) and _root(value.__name__) not in _LIBRARIES:
-                for inner in sorted(names & vars(value).keys()):
+                parts = set(_names(function.__code__, ("LOAD_ATTR", "LOAD_METHOD")))
+                for inner in sorted(parts & vars(value).keys()):
                     self._keep(Place(vars(value), inner, False, f"{name}.{inner}"))
 
-    def _search_class(self, kind: type, path: str) -> None:
+    def _search_class(self, kind: type) -> None:
         if _root(kind.__module__) in _LIBRARIES:
             return
-        for name, value in vars(kind).items():
+        attributes = vars(kind)
+        self.lengths.append((attributes, len(attributes)))
+        for name, value in attributes.items():
             if isinstance(value, types.FunctionType | staticmethod | classmethod | property):
-                functions = [getattr(value, "__func__", value), getattr(value, "fget", None)]
-                self._waiting.extend((function, path) for function in functions)
-            elif not name.startswith("__"):
-                self._keep(Place(kind, name, True, f"{kind.__name__}.{name}"), value)
-        self._waiting.extend((base, path) for base in kind.__bases__)
+                self.settings.append((Place(attributes, name, False, name), value))
+                parts = [getattr(value, part, None) for part in ("__func__", "fget", "fset")]
+                self._waiting.extend((part, name) for part in (value, *parts) if _is_code(part))
+            elif not name.startswith("__") and not inspect.isdatadescriptor(value):
+                self._keep(Place(kind, name, True, f"{kind.__name__}.{name}"))
+        self._waiting.extend((base, "") for base in (*kind.__bases__, type(kind)))
 
-    def _search_object(self, value: Any, dot: str) -> None:
+    def _search_object(self, value: Any, path: str) -> None:
         kind = type(value)
-        self._waiting.append((kind, dot))
-        if _root(kind.__module__) in _LIBRARIES - _SEARCHED and kind.__name__ not in _NAMESPACES:
+        root = _root(kind.__module__)
+        if root in _CONSTANT_MODULES:
             return
         if kind.__module__.startswith(__package__):  # a captured step, of this object perhaps
+            if hasattr(value, "function"):
+                self._waiting.append((value.function, path))
             return
+        is_foreign = root in _LIBRARIES - _OURS and kind.__name__ not in _NAMESPACES
+        if is_foreign or hasattr(kind, "__next__"):
+            raise CaptureError(
+                f"the step can reach {path or 'something'}, a {kind.__name__}, which a replay "
+                "could neither watch nor advance; define the step where it does not see it, and "
+                "pass what it gives as an argument"
+            )
+        self._search_attributes(value, f"{path}." if path else "")
+
+    def _search_attributes(self, value: Any, dot: str) -> None:
+        kind = type(value)
+        self._waiting.append((kind, ""))
         attributes = getattr(value, "__dict__", None)
         if attributes is not None:
             self.lengths.append((attributes, len(attributes)))
             for name in attributes:
                 # Through the object where that is the same thing: Python does it quicker.
-                is_plain = not hasattr(kind, name)
+                is_plain = not hasattr(kind, name) and name.isidentifier()
                 holder = value if is_plain else attributes
                 self._keep(Place(holder, name, is_plain, dot + name))
         for base in kind.__mro__:
             slots = base.__dict__.get("__slots__", ())
             for name in (slots,) if isinstance(slots, str) else slots:
-                if hasattr(value, name) and not name.startswith("__"):
+                if name.startswith("__") and not name.endswith("__"):
+                    name = f"_{base.__name__.lstrip('_')}{name}"
+                if hasattr(value, name) and name not in ("__weakref__", "__dict__"):
                     self._keep(Place(value, name, True, dot + name))
-
-
-_LEAVES = (int, float, complex, str, bytes, type(None), np.dtype, np.generic, np.ndarray, StandIn)
 
 
 def same(value: Any, old: Any) -> bool:
     """Whether a setting is what it was; numbers and texts may be other objects of one value."""
     if value is old:
         return True
-    return type(value) is type(old) and isinstance(old, int | float | str) and bool(value == old)
+    is_plain = type(value) is type(old) and isinstance(old, int | float | str)
+    return is_plain and repr(value) == repr(old)  # which tells -0.0 from 0.0
 
 
-def _names(code: types.CodeType) -> Iterator[str]:
-    """Give the names that a function uses, also in the functions inside of it."""
-    yield from code.co_names
+def _is_code(value: Any) -> bool:
+    return isinstance(value, types.FunctionType)
+
+
+def _names(code: types.CodeType, kinds: tuple[str, ...]) -> Iterator[str]:
+    """Give the names that a function looks up, or has as texts, and functions inside of it."""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in kinds:
+            yield str(instruction.argval)
     for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _names(constant)
+        if isinstance(constant, str):
+            yield constant
+        elif isinstance(constant, types.CodeType):
+            yield from _names(constant, kinds)
 
 
 def _root(module: str | None) -> str:
     return (module or "").partition(".")[0]
-
-
-def random_states(surroundings: Surroundings) -> list[tuple[str, Any]]:
-    """Give the states of the random generators that the step can reach."""
-    found: list[tuple[str, Any]] = [("random", random.getstate())]
-    found.append(("np.random", repr(np.random.get_state())))  # noqa: NPY002 (a user may draw so)
-    for place, value in surroundings.settings:
-        if isinstance(value, np.random.Generator):
-            found.append((place.path, value.bit_generator.state))
-        elif isinstance(value, random.Random):
-            found.append((place.path, value.getstate()))
-    return found

@@ -67,7 +67,7 @@ class Plain(Protocol):
 def as_arrays(value: Any) -> Any:
     """Put arrays in the place of tensors, also inside lists and tuples."""
     if isinstance(value, Tensor):
-        return np.asarray(value)
+        return value.data
     if isinstance(value, list | tuple):
         values = map(as_arrays, value)
         return type(value)(*values) if hasattr(value, "_fields") else type(value)(values)

@@ -6,16 +6,18 @@ refuse, they refuse before anything is computed, and name the first row that is 
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...arrays import as_floating, counting, ones
+from ...arrays import as_array, as_floating, counting, ones
 from ...primitive import primitive
 from ..arithmetic import add, multiply, negative
 from ..choosing import where
 from ..indexing import getitem
+from ..plain import as_arrays
 from ..reduction import mean, sum
 from .activation import log_softmax, softmax
 from .loss import check_reduction, constant_weights
@@ -246,12 +248,13 @@ def cross_entropy(
     >>> round(cross_entropy(logits, [0, 1, -100]).item(), 4)
     1.1269
     """
-    labels = np.asarray(labels)
+    labels = as_array(as_arrays(labels))
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}; expected 0..1")
     plain = weight is None and not label_smoothing and reduction == "mean"
-    if plain and getattr(logits, "ndim", 0) == 2 and not (labels == ignore_index).any():
-        return softmax_cross_entropy(logits, labels)
+    if plain and np.ndim(logits) == 2 and not 0 <= ignore_index < np.shape(logits)[1]:
+        with contextlib.suppress(ValueError):  # a label may be one that is ignored
+            return softmax_cross_entropy(logits, labels)
     labels, counted, weights, total = _class_numbers(
         "cross_entropy", logits, labels, weight, ignore_index, reduction
     )

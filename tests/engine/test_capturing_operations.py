@@ -1,0 +1,79 @@
+"""Calls every operation of the table in a captured step, forward and backward, beside its twin.
+
+A case may be refused; which ones may not, and that most are replayed, is written down here.
+"""
+
+import numpy as np
+import pytest
+
+from tests.operations.cases import CASES
+from tinygrad_edu import Tensor
+
+from .test_capturing_twins import outcome
+
+FAMILIES = sorted({case.operation for case in CASES})
+
+# What every network is made of, and may not be refused.
+PLAIN = """
+    absolute add clip cos cumsum divide exp log log_softmax logsumexp matmul maximum mean minimum
+    multiply negative power relu reshape sigmoid sin softmax sqrt square subtract sum swapaxes tanh
+    transpose where linear softmax_cross_entropy binary_cross_entropy_with_logits mean_squared_error
+""".split()
+
+
+def step_of(case, dtype):
+    """Write a step that takes the arrays of a case, and a cotangent, as arguments."""
+    kinds = [array.dtype.kind for array in case.arrays]
+
+    def differentiate(cotangent, *arrays):
+        inputs = [
+            Tensor(array, requires_grad=True) if kind == "f" else array
+            for array, kind in zip(arrays, kinds, strict=True)
+        ]
+        out = case.f(*inputs)
+        if isinstance(out, Tensor) and out.requires_grad:
+            (out * Tensor(cotangent)).sum().backward(keep_interior=False)
+        return out, [t.grad for t in inputs if isinstance(t, Tensor)]
+
+    names = [f"array{number}" for number in range(len(kinds))]
+    arguments = ", ".join(["cotangent", *names])
+    scope = {"differentiate": differentiate}
+    exec(f"def step({arguments}):\n    return differentiate({arguments})", scope)
+    return scope["step"], None
+
+
+def arguments_of(case, dtype, number):
+    """Vary the arrays a little, so that they stay where the operation is defined."""
+    generator = np.random.default_rng(number // 2 if number < 4 else number)
+    arrays = []
+    for array in case.arrays:
+        if array.dtype.kind == "f":
+            array = (array * (1 + 0.01 * generator.random(array.shape))).astype(dtype)
+        arrays.append(np.array(array))
+    out = case.f(*(Tensor(a) if a.dtype.kind == "f" else a for a in arrays))
+    return generator.normal(size=np.shape(out)).astype(dtype), *arrays
+
+
+def became(case, dtype=np.float64):
+    return outcome(
+        lambda: step_of(case, dtype), lambda number: arguments_of(case, dtype, number), calls=6
+    )
+
+
+@pytest.mark.parametrize("operation", FAMILIES)
+def test_operation(operation):
+    cases = [case for case in CASES if case.operation == operation]
+    found = {}
+    for case in cases:
+        try:
+            found[case.name] = became(case)
+        except AssertionError as error:
+            raise AssertionError(f"{case.name}: {error}") from error
+    assert set(found.values()) <= {"replayed", "recorded", "refused"}
+    if operation in PLAIN:
+        assert "refused" not in found.values(), found
+
+
+def test_single_precision():
+    for case in CASES[::7]:
+        assert became(case, np.float32) in ("replayed", "recorded", "refused"), case.name

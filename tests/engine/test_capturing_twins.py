@@ -1,0 +1,256 @@
+"""The comparison that all tests of capturing rest on: a step, and its twin that is called plainly.
+
+Both start from equal states and are given equal arguments, call by call; after each call all that
+they returned, and all that they left behind, must be the same to the last bit. The tests here show
+that the comparison sees what it is for: a planner with a broken rule is caught.
+"""
+
+import dataclasses
+import types
+
+import numpy as np
+import pytest
+
+from nn import MLP, SGD
+from tinygrad_edu import CaptureError, Tensor, capture
+from tinygrad_edu.capturing.plan import Plan
+from tinygrad_edu.stand_in import StandIn
+
+__all__ = ["Box", "differing", "drawn", "outcome", "replayed", "snapshot", "trained", "twins"]
+
+
+class Box(types.SimpleNamespace):
+    """Something with attributes."""
+
+
+def drawn(number, *shape, dtype=np.float64):
+    """Draw the array of a number: the same array at every call, in memory of its own."""
+    return np.asarray(np.random.default_rng(number).normal(size=shape)).astype(dtype)
+
+
+def trained(structure=(4, 5, 3), activation="tanh", dtype="float32", **keywords):
+    """Give a small network and its optimiser."""
+    network = MLP(list(structure), activation, dtype, seed=0)
+    return network, SGD(network.parameters(), **{"lr": 0.1, **keywords})
+
+
+def snapshot(value, path="", found=None, above=()):
+    """Write down all arrays and numbers that a value consists of, by path.
+
+    Dictionaries may have any keys; what a tensor was computed from is not looked at.
+    """
+    found = {} if found is None else found
+    if any(value is other for other in above):
+        return found
+    above = (*above, value)
+    if isinstance(value, Tensor):
+        parts = {"data": value._data, "grad": value._grad}
+    elif isinstance(value, StandIn):
+        found[path] = "a stand-in"
+        return found
+    elif isinstance(value, np.ndarray | np.generic):
+        found[path] = (type(value), value.dtype, value.shape, value.tobytes())
+        return found
+    elif isinstance(value, dict):
+        parts = {number: part for number, part in enumerate(value.values())}
+        parts["keys"] = [key for key in value if isinstance(key, str | int)]
+    elif isinstance(value, list | tuple):
+        parts = dict(enumerate(value))
+    elif type(value).__module__.partition(".")[0] in ("nn", "tests") and hasattr(value, "__dict__"):
+        parts = vars(value)
+    else:
+        found[path] = value if isinstance(value, int | float | str) else type(value)
+        return found
+    for name, part in parts.items():
+        snapshot(part, f"{path}.{name}", found, above)
+    return found
+
+
+def arrays_of(value):
+    """Take the arrays, and stand-ins that were forgotten, out of a snapshot."""
+    return {k: v for k, v in snapshot(value).items() if isinstance(v, tuple) or v == "a stand-in"}
+
+
+def held(value, above=()):
+    """Give the arrays of a value themselves, or views of them."""
+    if any(value is other for other in above):
+        return []
+    if isinstance(value, np.ndarray):
+        return [value[...] if value.flags.writeable else value]
+    if isinstance(value, Tensor):
+        return held(value._data) + held(value._grad)
+    parts = value if isinstance(value, list | tuple) else []
+    if isinstance(value, dict) or hasattr(value, "__dict__"):
+        parts = list((value if isinstance(value, dict) else vars(value)).values())
+    return [array for part in parts for array in held(part, (*above, value))]
+
+
+def without_gradients(result):
+    """Give the values of what was returned: a captured step gives tensors without anything else."""
+    if isinstance(result, Tensor):
+        return ("a tensor", result._data)
+    if type(result) in (tuple, list):
+        return type(result)(map(without_gradients, result))
+    if type(result) is dict:
+        return {key: without_gradients(value) for key, value in result.items()}
+    return result
+
+
+def differing(one, other):
+    """Name the places where two values differ."""
+    first, second = snapshot(one), snapshot(other)
+    return [k for k in first | second if k not in first or k not in second or first[k] != second[k]]
+
+
+def attempt(step, arguments):
+    keywords = arguments[-1] if arguments and isinstance(arguments[-1], dict) else {}
+    positional = arguments[:-1] if keywords else arguments
+    try:
+        return step(*positional, **keywords), None
+    except CaptureError:
+        raise
+    except Exception as error:
+        return None, (type(error), str(error))
+
+
+def twins(make, feed, calls=10, between=None):
+    """Call a captured step and its twin, and compare after each call.
+
+    Parameters
+    ----------
+    make : callable
+        Gives a step and the state that it changes.
+    feed : callable
+        ``feed(number)`` gives the arguments of a call; keywords in a dictionary at the end.
+    between : callable, optional
+        ``between(number, state)`` is called on both states before each call.
+
+    Returns
+    -------
+    (CapturedStep, CaptureError or None)
+        The error where the step was refused; before that everything was right, and it has changed
+        no array.
+    """
+    (plain, state), (function, captured_state) = make(), make()
+    step = capture(function)
+    kept, captured_kept = [], []
+    for number in range(calls):
+        if between is not None:
+            between(number, state)
+            between(number, captured_state)
+        arguments, captured_arguments = feed(number), feed(number)
+        before = arrays_of((captured_state, captured_arguments))
+        result, error = attempt(plain, arguments)
+        try:
+            captured_result, captured_error = attempt(step, captured_arguments)
+        except CaptureError as refusal:
+            assert arrays_of((captured_state, captured_arguments)) == before, "not put back"
+            return step, refusal
+        assert captured_error == error, f"call {number}"
+        kept.append((without_gradients(result), arguments))
+        captured_kept.append((without_gradients(captured_result), captured_arguments))
+        if number % 3 == 1:  # somebody keeps what is there now; after the other calls, nobody does
+            kept.append(held(state))
+            captured_kept.append(held(captured_state))
+        places = differing((*kept[-1], state), (*captured_kept[-1], captured_state))
+        assert not places, f"call {number}"
+    assert not differing(kept, captured_kept), "what was given earlier has changed since"
+    return step, None
+
+
+def replayed(make, feed, calls=10, between=None):
+    """Require that the twins do the same, and that most calls were replayed."""
+    step, refusal = twins(make, feed, calls, between)
+    if refusal is not None:
+        raise refusal
+    assert step._programs
+    assert step.recordings < calls, "nothing was replayed"
+    return step
+
+
+def outcome(make, feed, calls=10, between=None):
+    """Say what has become of a step whose twin did the same as long as it was not refused."""
+    step, refusal = twins(make, feed, calls, between)
+    return "refused" if refusal else "replayed" if step.recordings < calls else "recorded"
+
+
+# A test of the test ---------------------------------------------------------------------------
+
+
+def classify():
+    network, optimizer = trained(momentum=0.9)
+
+    def step(x, y):
+        from tinygrad_edu import softmax_cross_entropy
+
+        logits = network(Tensor(x))
+        loss = softmax_cross_entropy(logits, Tensor(y))
+        loss.backward(keep_interior=False)
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss, logits
+
+    return step, (network, optimizer)
+
+
+def batches(number):
+    return drawn(number, 6, 4, dtype=np.float32), np.arange(6) * (number + 1) % 3
+
+
+def test_an_honest_planner_passes():
+    replayed(classify, batches)
+
+
+def test_a_buffer_that_is_used_again_too_early_is_noticed(monkeypatch):
+    taken = Plan._take_block
+
+    def first_block_for_all(self, free, size):
+        if not self.blocks:
+            return taken(self, free, size)
+        self.blocks[0] = max(self.blocks[0], size)
+        return 0
+
+    monkeypatch.setattr(Plan, "_take_block", first_block_for_all)
+    with pytest.raises(AssertionError):
+        replayed(classify, batches)
+
+
+def test_a_call_that_is_dropped_is_noticed(monkeypatch):
+    dropped = Plan._drop_what_nobody_needs
+
+    def one_more(self):
+        dropped(self)
+        needless = next(i for i, c in enumerate(self.calls) if c.function is np.subtract)
+        call = self.calls[needless]
+        self.calls[needless] = dataclasses.replace(call, function=np.add)
+
+    monkeypatch.setattr(Plan, "_drop_what_nobody_needs", one_more)
+    with pytest.raises(AssertionError):
+        replayed(classify, batches)
+
+
+def test_an_array_that_is_written_over_in_somebodys_hands_is_noticed(monkeypatch):
+    from tinygrad_edu.capturing import program
+
+    monkeypatch.setattr(program, "getrefcount", lambda array: 0)
+    monkeypatch.setattr(program, "_references", lambda: 0)
+
+    def make():
+        box = Box(array=np.ones(3))
+
+        def step(x):
+            box.values = box.values * x
+            return box.values
+
+        return step, box
+
+    with pytest.raises(AssertionError, match="changed since"):
+        replayed(make, lambda number: (drawn(number, 3),))
+
+
+def test_a_stand_in_that_stays_is_noticed():
+    found = snapshot(StandIn())
+    assert found == {"": "a stand-in"}
+    assert differing(Tensor([1.0]), Tensor([-1.0])) == [".data"]
+    assert differing([np.float64(1)], [np.array(1.0)]) == [".0"]
+    assert differing([0.0], [np.zeros(())]) == [".0"]

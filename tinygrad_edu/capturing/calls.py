@@ -1,0 +1,110 @@
+"""What is known of calls of NumPy: what they read, which of them copy, compute or may refuse."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .recorder import Call, Traced, mapped
+
+__all__ = [
+    "COPIES",
+    "PRODUCTS",
+    "entries_of",
+    "has_known_shape",
+    "inputs_of",
+    "is_reduction",
+    "is_ufunc_call",
+    "is_written_alone",
+    "may_tell",
+    "results_of",
+]
+
+COPIES = {np.copy, np.ndarray.copy, np.ndarray.astype, np.ndarray.view}
+COPIES |= {np.generic.copy, np.generic.astype, np.generic.view}
+PRODUCTS = {np.dot, np.ndarray.dot}
+# Functions and methods whose results have shapes that follow from those of their operands.
+_METHODS = (
+    "argmax argmin argsort astype clip copy cumprod cumsum diagonal dot flatten max mean min prod "
+    "ravel reshape round squeeze std sum swapaxes take trace transpose var view"
+)
+_FUNCTIONS = (
+    "amax amin argmax argmin argsort broadcast_to clip concatenate copy cumprod cumsum diagonal "
+    "dot empty_like expand_dims flip full_like matrix_transpose max mean min moveaxis ones_like "
+    "prod ravel ravel_multi_index reshape roll sort split squeeze stack std sum swapaxes take "
+    "take_along_axis tensordot trace transpose tril triu var where zeros_like"
+)
+_PICKING = {np.ravel_multi_index, np.take, np.take_along_axis, np.ndarray.take, np.generic.take}
+_KNOWN = {operator.getitem, operator.setitem}
+_KNOWN |= {getattr(np.ndarray, name) for name in _METHODS.split()}
+_KNOWN |= {getattr(np.generic, name) for name in _METHODS.split() if hasattr(np.generic, name)}
+_KNOWN |= {getattr(np, name) for name in _FUNCTIONS.split()}
+
+
+def entries_of(tree: Any) -> list[Any]:
+    """List the entries of nested tuples, lists, dictionaries and slices."""
+    found: list[Any] = []
+    mapped(found.append, tree)
+    return found
+
+
+def inputs_of(call: Call) -> Iterator[Traced]:
+    """Give the stand-ins that a call reads."""
+    entries = entries_of((call.inputs, call.keywords))
+    return (entry for entry in entries if isinstance(entry, Traced))
+
+
+def results_of(call: Call) -> tuple[Traced, ...]:
+    """Give what a call has computed; nothing if it wrote into something that was there."""
+    if call.written is not None or call.result is None:
+        return ()
+    return call.result if isinstance(call.result, tuple) else (call.result,)
+
+
+def is_ufunc_call(call: Call) -> bool:
+    """Whether it computes element by element, all of them."""
+    return isinstance(call.function, np.ufunc) and "where" not in call.keywords
+
+
+def has_known_shape(call: Call) -> bool:
+    """Whether shape and dtype of the result follow from those of the operands."""
+    function = call.function
+    if function is np.where and len(call.inputs) == 1:
+        return False
+    owner = getattr(function, "__self__", function)
+    return isinstance(owner, np.ufunc | operator.attrgetter) or function in _KNOWN
+
+
+def may_tell(call: Call) -> bool:
+    """Whether a call says something of its operands beside its result: a shape, or an error."""
+    if call.function is operator.getitem:
+        return any(isinstance(entry, Traced) for entry in entries_of(call.inputs[1:]))
+    return not has_known_shape(call) or call.function in _PICKING
+
+
+def is_written_alone(call: Call, target: Traced) -> bool:
+    """Whether the call would make the same array if it were not told where to write."""
+    function = call.function
+    operands = [getattr(value, "array", value) for value in call.inputs]
+    if not isinstance(function, np.ufunc) or call.keywords.keys() != {"out"}:
+        return False
+    if not target.array.ndim or function.nout != 1:
+        return False
+    arrays = [x for x in operands if isinstance(x, np.ndarray)]
+    wanted = (target.array.shape, target.array.dtype, target.array.strides)
+    dtypes = [x.dtype if isinstance(x, np.ndarray | np.generic) else type(x) for x in operands]
+    return (
+        any((x.shape, x.dtype, x.strides) == wanted for x in arrays)
+        and all(x.shape != target.array.shape or x.strides == wanted[2] for x in arrays)
+        and np.broadcast_shapes(*(x.shape for x in arrays)) == wanted[0]
+        and function.resolve_dtypes((*dtypes, None))[-1] == target.array.dtype
+    )
+
+
+def is_reduction(call: Call) -> bool:
+    owner = getattr(call.function, "__self__", None)
+    is_reduce = isinstance(owner, np.ufunc) and call.function.__name__ == "reduce"
+    return is_reduce and "where" not in call.keywords

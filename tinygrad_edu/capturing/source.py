@@ -1,0 +1,180 @@
+"""How values, places and calls are written, in Python for the program and for people to read."""
+
+from __future__ import annotations
+
+import keyword
+import operator
+import re
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .calls import inputs_of, is_ufunc_call
+from .recorder import GETTERS, Call, Traced
+from .surroundings import Place
+
+__all__ = ["Source", "Text"]
+
+_INFIX = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}
+_ATTRIBUTES = {getter: name for name, getter in GETTERS.items()}
+_METHODS = types.MethodDescriptorType
+
+
+class Text(str):
+    """A piece of source, among values."""
+
+    __slots__ = ()
+
+
+class Source:
+    """What a program refers to, under which names.
+
+    Attributes
+    ----------
+    scope : dict of str to object
+        The names, and what they stand for.
+    texts : dict of Traced to str
+        How values are written.
+    """
+
+    def __init__(self, scope: dict[str, Any]) -> None:
+        self.scope = scope
+        self.texts: dict[Traced, str] = {}
+        self._numbers: dict[str, int] = {}
+        self._holders: dict[int, str] = {}
+        self._functions: list[tuple[Callable[..., Any], str]] = []
+        self._paths: dict[str, str] = {}
+
+    def name(self, value: Any, stem: str) -> str:
+        """Give an object a name of its own."""
+        path, stem = stem, re.sub(r"\W+", "_", stem).strip("_") or "x"
+        name = stem
+        while name in self.scope or keyword.iskeyword(name) or name[0].isdigit():
+            self._numbers[stem] = self._numbers.get(stem, 1) + 1
+            name = f"{stem}_{self._numbers[stem]}" if stem[0].isalpha() else f"x_{name}"
+        self.scope[name] = value
+        self._paths[name] = path
+        return name
+
+    def holder(self, holder: Any) -> str:
+        """Name what holds a place."""
+        if id(holder) not in self._holders:
+            self._holders[id(holder)] = self.name(holder, "h")
+        return self._holders[id(holder)]
+
+    def place(self, place: Place) -> str:
+        """Write a place."""
+        holder = self.holder(place.holder)
+        return f"{holder}.{place.key}" if place.is_attribute else f"{holder}[{self(place.key)}]"
+
+    def __call__(self, value: Any) -> str:
+        """Write a value, or nested tuples and lists of values."""
+        if isinstance(value, Text):
+            return value
+        if isinstance(value, Traced):
+            return self.texts[value]
+        if value is None or type(value) in (bool, int, str):
+            return repr(value)
+        if type(value) is tuple:
+            return f"({', '.join(map(self, value))}{',' * (len(value) == 1)})"
+        if type(value) is list:
+            return f"[{', '.join(map(self, value))}]"
+        if type(value) is dict:
+            return f"{{{', '.join(f'{self(key)}: {self(entry)}' for key, entry in value.items())}}}"
+        if type(value) is slice:
+            return f"slice({self(value.start)}, {self(value.stop)}, {self(value.step)})"
+        return self.name(value, "c")
+
+    def told(self, value: Any) -> str:
+        """Write a value for people: places by their paths, numbers as such, arrays by shape."""
+        if isinstance(value, Traced):
+            text = self.texts[value]
+            return self._paths.get(text, text).removesuffix(".data")
+        if isinstance(value, np.ndarray | np.generic):
+            size = "x".join(map(str, value.shape))
+            return f"{value.dtype}[{size}]" if value.ndim else repr(value.item())
+        if type(value) in (tuple, list):
+            inner = ", ".join(map(self.told, value))
+            return f"({inner})" if type(value) is tuple else f"[{inner}]"
+        if type(value) is slice:
+            parts = ["" if p is None else self.told(p) for p in (value.start, value.stop)]
+            return ":".join(parts) + (f":{self.told(value.step)}" if value.step is not None else "")
+        return getattr(value, "__name__", None) or str(value)
+
+    def expression(self, call: Call, out: str | None) -> str:
+        """Write a call, with the memory that it writes to."""
+        keywords = {key: value for key, value in call.keywords.items() if key != "out"}
+        if out is not None:
+            keywords.pop("order", None)
+        is_dot = getattr(call.function, "__name__", "") == "dot"
+        operands = [*map(self, _with_constants(call))]
+        if out is not None and (is_dot or isinstance(call.function, np.ufunc)):
+            if call.function in (np.maximum, np.minimum):  # NumPy wants it so
+                keywords["out"] = Text(out)
+            else:
+                operands.append(out)
+        elif out is not None:
+            keywords["out"] = Text(out)
+        is_scalar = all(not isinstance(v.array, np.ndarray) for v in inputs_of(call))
+        if call.function in _INFIX and not keywords and is_scalar and out is None:
+            return f"{operands[0]} {_INFIX[call.function]} {operands[1]}"
+        operands += [f"{key}={self(value)}" for key, value in keywords.items()]
+        return self._applied(call, operands, self._function(call))
+
+    def sentence(self, call: Call) -> str:
+        """Write a call for people."""
+        operands = [*map(self.told, call.inputs)]
+        for key, value in call.keywords.items():
+            if key not in ("out", "order"):
+                operands.append(f"{key}={self.told(value)}")
+        if call.function is operator.getitem and type(call.inputs[1]) is tuple:
+            operands[1] = operands[1][1:-1]
+        owner = getattr(call.function, "__self__", None)
+        name = getattr(call.function, "__name__", "function").strip("_<>")
+        return self._applied(
+            call, operands, f"{owner.__name__}.{name}" if isinstance(owner, np.ufunc) else name
+        )
+
+    @staticmethod
+    def _applied(call: Call, operands: list[str], name: str) -> str:
+        function = call.function
+        if function is operator.getitem:
+            return f"{operands[0]}[{operands[1]}]"
+        if function is operator.setitem:
+            return f"{operands[0]}[{operands[1]}] = {operands[2]}"
+        if function in _ATTRIBUTES:
+            return f"{operands[0]}.{_ATTRIBUTES[function]}"
+        if isinstance(function, _METHODS):
+            return f"{operands[0]}.{function.__name__}({', '.join(operands[1:])})"
+        return f"{name}({', '.join(operands)})"
+
+    def _function(self, call: Call) -> str:
+        function = call.function
+        if isinstance(function, _METHODS | operator.attrgetter):
+            return ""
+        for known, name in self._functions:
+            if known == function:  # np.add.reduce is another object each time
+                return name
+        owner = getattr(function, "__self__", None)
+        name = getattr(function, "__name__", "function").strip("_<>")
+        if isinstance(owner, np.ufunc):
+            name = f"{owner.__name__}_{name}"
+        self._functions.append((function, self.name(function, name)))
+        return self._functions[-1][1]
+
+
+def _with_constants(call: Call) -> list[Any]:
+    """Give numbers as arrays of the dtype that NumPy would convert them to at every call."""
+    dtypes = {value.array.dtype for value in inputs_of(call)}
+    has_arrays = any(isinstance(value.array, np.ndarray) for value in inputs_of(call))
+    if not (is_ufunc_call(call) and len(dtypes) == 1 and has_arrays):
+        return list(call.inputs)
+    (dtype,) = dtypes
+
+    def is_converted(value: Any) -> bool:
+        is_alike = isinstance(value, np.generic) and value.dtype == dtype
+        return dtype.kind == "f" and (type(value) in (int, float) or is_alike)
+
+    return [np.array(value, dtype) if is_converted(value) else value for value in call.inputs]
