@@ -355,7 +355,7 @@ def test_recording_that_is_off():
 
     compared(body, whole)
     w = Tensor(np.ones(3), requires_grad=True)
-    step = capture(lambda x: (x * w if (x * w).requires_grad else x))
+    step = capture(lambda x: x * w if (x * w).requires_grad else x)
     with contextlib.suppress(CaptureError):
         for number in range(12):
             x = drawn(number, 3)

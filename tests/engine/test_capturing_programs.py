@@ -130,7 +130,9 @@ def do(instruction, pool, box):
         return functions[choice % len(functions)]
 
     if kind in ("binary", "unary"):
-        return getattr(np, one_of(BINARY))(a, b) if kind == "binary" else getattr(np, one_of(UNARY))(a)
+        return (
+            getattr(np, one_of(BINARY))(a, b) if kind == "binary" else getattr(np, one_of(UNARY))(a)
+        )
     if kind in ("number", "reduction", "view"):
         return one_of({"number": NUMBERS, "reduction": REDUCTIONS, "view": VIEWS}[kind])(a)
     if kind == "copy":

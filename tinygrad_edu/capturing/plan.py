@@ -79,11 +79,17 @@ class Recording:
     @property
     def form(self) -> tuple[Any, ...]:
         """What tells calls apart that need programs of their own: shapes, dtypes, strides."""
-        arrays = [getattr(value, "_data", value) for value in self.arguments.values()]
-        return (
-            tuple(self.arguments),
-            *((x.array.shape, x.array.dtype, x.array.strides) for x in arrays if _is_traced(x)),
-        )
+        found: list[Any] = []
+        for value in self.arguments.values():
+            array = getattr(value, "_data", value)
+            if isinstance(array, Traced):
+                x = array.array
+                found.append((type(x), x.shape, x.dtype, x.strides))
+            elif isinstance(value, int | float | str):
+                found.append((type(value), repr(value)))
+            else:
+                found.append(id(value))
+        return tuple(found)
 
     def undo(self) -> None:
         """Put back what was there before the call."""
@@ -91,10 +97,6 @@ class Recording:
         self.surroundings.put_back()
         for place, value in self.inputs:
             place.put(value.array)
-
-
-def _is_traced(value: Any) -> bool:
-    return isinstance(value, Traced)
 
 
 def _identity(value: Any) -> Any:
@@ -168,6 +170,14 @@ class Plan:
         written = change(call.written)
         return Call(call.function, inputs, keywords, call.result, written, call.errors)
 
+    def _join(self, new: dict[Traced, Traced], one: Traced, other: Traced) -> None:
+        """Put one value in the place of another, and let the views of that be views of this."""
+        new[one] = other
+        storage = one.storage
+        for value in self._tape.values:
+            if value.storage == storage:
+                value.storage = other.storage
+
     def _give_versions(self) -> None:
         """Make a value of its own of what is written over as a whole.
 
@@ -217,7 +227,7 @@ class Plan:
                     and _is_alike(original, copy)
                     and (copy.storage not in seen or is_new)
                 ):
-                    new[copy] = original
+                    self._join(new, copy, original)
                     if copy.storage in seen:
                         seen.add(original.storage)
                     continue
@@ -243,7 +253,7 @@ class Plan:
                 first = known.setdefault(tuple(parts), result)
                 both = {first.storage, result.storage}
                 if first is not result and not both & written and not both <= seen:
-                    new[result] = first
+                    self._join(new, result, first)
                     continue
             kept.append(call)
         self.calls = kept
@@ -283,21 +293,21 @@ class Plan:
         waiting: list[Call] = []  # what needs nothing that was computed stays beside its user
         for call in self.calls:
             made = {result.storage for result in results_of(call)}
-            if not (is_ufunc_call(call) and made and made <= moving - written):
-                order.append(call)
-                continue
             needed = {v.storage for v in inputs_of(call)}
             block = [call]
             for other in reversed(waiting):
                 if needed & {r.storage for r in results_of(other)}:
                     needed |= {v.storage for v in inputs_of(other)}
                     block.insert(0, other)
+            waiting = [other for other in waiting if other not in block]
+            if not (is_ufunc_call(call) and made and made <= moving - written):
+                order += block
+                continue
             olds = [last_of.get(result) for result in results_of(call)]
             read = {old.storage for old in olds if old is not None}
             position = len(order)
             while position and not self._comes_before(order[position - 1], needed, read):
                 position -= 1
-            waiting = [other for other in waiting if other not in block]
             if position:
                 order[position:position] = block
             else:

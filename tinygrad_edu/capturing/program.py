@@ -194,6 +194,7 @@ class _Writer:
                 checks.append(self._differs(f"{name}._data", value._data.array))
             else:
                 checks.append(f"not _same({name}, {source.name(value, 'argument')})")
+        checks += self._overlaps()
         surroundings = self._recording.surroundings
         is_off, hooks = surroundings.modes
         checks.append(f"_is_off() is not {is_off} or len(_hooked) != {hooks}")
@@ -220,6 +221,18 @@ class _Writer:
             "        return _MISS",
             fails,
             "    return _MISS",
+        ]
+
+    def _overlaps(self) -> list[str]:
+        """Look whether arguments that are written into have become one with others."""
+        given = {v: t for v, t in self.source.texts.items() if v.storage in self._plan.outside}
+        written = {c.written.storage for c in self._plan.calls if c.written is not None}
+        share = self.source.name(np.may_share_memory, "may_share_memory")
+        return [
+            f"{share}({given[one]}, {given[other]})"
+            for one in given
+            for other in given
+            if one.storage in written and one.storage != other.storage
         ]
 
     def _differs(self, text: str, array: Any) -> str:

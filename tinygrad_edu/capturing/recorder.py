@@ -295,20 +295,24 @@ class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
     def __iter__(self) -> Iterator[Any]:
         return (self[position] for position in range(len(self.array)))
 
-    def __repr__(self) -> str:
-        return f"<stands for {self.array.dtype} of shape {self.array.shape}>"
+    def __copy__(self) -> Any:
+        return self.tape.call(np.copy, self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.tape.call(np.copy, self)
 
     def _refused(self, *arguments: Any) -> Any:
         raise _values_are_read("a number or a condition made of it (float, int, bool, if, in)")
 
     __bool__ = __float__ = __int__ = __index__ = __complex__ = __contains__ = _refused
+    __round__ = __trunc__ = __floor__ = __ceil__ = __format__ = __repr__ = __reduce_ex__ = _refused
 
 
 def _add_in_place_operators() -> None:
     """Let ``x += y`` write into arrays, and give new numbers where `x` stands for a number."""
     mixin = np.lib.mixins.NDArrayOperatorsMixin
-    for name in [name for name in vars(mixin) if f"__{name[3:]}" in vars(mixin)]:
-        in_place, binary = vars(mixin)[name], vars(mixin)[f"__{name[3:]}"]
+    for operator_name in ["add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow"]:
+        in_place, binary = (getattr(mixin, f"__{i}{operator_name}__") for i in ("i", ""))
 
         def operate(
             self: Traced, other: Any, in_place: Any = in_place, binary: Any = binary
@@ -316,7 +320,7 @@ def _add_in_place_operators() -> None:
             is_array = isinstance(self.array, np.ndarray)
             return in_place(self, other) if is_array else binary(self, other)
 
-        setattr(Traced, name, operate)
+        setattr(Traced, f"__i{operator_name}__", operate)
 
 
 _add_in_place_operators()

@@ -151,7 +151,7 @@ def _check_result(entry: Any) -> None:
 
 
 def _real(entry: Any, recording: Recording) -> Any:
-    if not isinstance(entry, Leaf):
-        return entry
+    if not isinstance(entry, Leaf):  # the caller's own, as everything else
+        return entry.copy() if isinstance(entry, np.ndarray) else entry
     array = recording.returned[entry.position].array
     return _computed(array, None) if entry.is_tensor else array

@@ -174,6 +174,8 @@ def _with_constants(call: Call) -> list[Any]:
     (dtype,) = dtypes
 
     def is_converted(value: Any) -> bool:
+        if isinstance(value, Traced):
+            return False
         is_alike = isinstance(value, np.generic) and value.dtype == dtype
         return dtype.kind == "f" and (type(value) in (int, float) or is_alike)
 

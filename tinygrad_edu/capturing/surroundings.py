@@ -153,6 +153,14 @@ class Surroundings:
 
     def put_back(self) -> None:
         """Restore the settings."""
+        for container, length in self.lengths:
+            if isinstance(container, list | deque):
+                while len(container) > length:
+                    container.pop()
+        for container, keys in self.orders:
+            if isinstance(container, dict):
+                for key in container.keys() - set(keys):
+                    del container[key]
         for place, old in self.settings:
             if place.get() is not old and not isinstance(place.holder, types.MappingProxyType):
                 place.put(old)
@@ -250,12 +258,15 @@ class Surroundings:
         self._waiting.append((function.__kwdefaults__, dot + "defaults"))
         names = set(_names(function.__code__, ("LOAD_GLOBAL", "LOAD_NAME")))
         for name in sorted(names & function.__globals__.keys()):
-            value = function.__globals__[name]
             self._keep(Place(function.__globals__, name, False, name))
-            if isinstance(value, types.ModuleType) and _root(value.__name__) not in _LIBRARIES:
-                parts = set(_names(function.__code__, ("LOAD_ATTR", "LOAD_METHOD")))
-                for inner in sorted(parts & vars(value).keys()):
-                    self._keep(Place(vars(value), inner, False, f"{name}.{inner}"))
+        parts = set(_names(function.__code__, ("LOAD_ATTR", "LOAD_METHOD")))
+        modules = [function.__globals__[name] for name in names & function.__globals__.keys()]
+        modules += [sys.modules.get(x) for x in _names(function.__code__, ("IMPORT_NAME",))]
+        for module in modules:
+            is_module = isinstance(module, types.ModuleType)
+            if is_module and _root(module.__name__) not in _LIBRARIES:
+                for name in sorted(parts & vars(module).keys()):
+                    self._keep(Place(vars(module), name, False, f"{module.__name__}.{name}"))
 
     def _search_class(self, kind: type) -> None:
         if _root(kind.__module__) in _LIBRARIES:
@@ -276,7 +287,9 @@ class Surroundings:
         root = _root(kind.__module__)
         if root in _CONSTANT_MODULES:
             return
-        if kind.__module__.startswith(__package__):  # a captured step, of this object perhaps
+        if root in _OURS and kind.__module__.startswith(
+            __package__
+        ):  # a captured step, of this object perhaps
             if hasattr(value, "function"):
                 self._waiting.append((value.function, path))
             return
@@ -328,10 +341,10 @@ def _names(code: types.CodeType, kinds: tuple[str, ...]) -> Iterator[str]:
             yield str(instruction.argval)
     for constant in code.co_consts:
         if isinstance(constant, str):
-            yield constant
+            yield from (constant, *constant.split("."))
         elif isinstance(constant, types.CodeType):
             yield from _names(constant, kinds)
 
 
-def _root(module: str | None) -> str:
-    return (module or "").partition(".")[0]
+def _root(module: Any) -> str:
+    return module.partition(".")[0] if isinstance(module, str) else ""

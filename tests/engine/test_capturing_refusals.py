@@ -1,0 +1,445 @@
+"""Steps that cannot be replayed are refused by name, or recorded anew; nothing is left half done.
+
+What a step does besides is looked at here too: what it returns, what it makes, what it writes into.
+"""
+
+import collections
+import copy
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from tinygrad_edu import CaptureError, Tensor, capture, dropout, no_grad
+
+from .test_capturing_twins import Box, arrays_of, drawn, outcome, replayed, trained, twins
+
+Two = collections.namedtuple("Two", "first second")
+
+
+@dataclasses.dataclass
+class Answer:
+    value: object
+
+
+def vector(number):
+    return (drawn(number, 3),)
+
+
+def plain(function, feed=vector, calls=10, require=outcome):
+    return require(lambda: (function, None), feed, calls)
+
+
+# Values that are read ---------------------------------------------------------------------------
+
+READING = {
+    "if": lambda x: x * 2 if x.sum() > 0 else x * 3,
+    "float": lambda x: x * float(x.sum()),
+    "int": lambda x: x * int(x.sum()),
+    "bool": lambda x: x * bool(x[0] > 0),
+    "item": lambda x: x * x.sum().item(),
+    "item of a tensor": lambda x: x * Tensor(x).sum().item(),
+    "tolist": lambda x: x * x.tolist()[0],
+    "round": lambda x: x * round(x.sum(), 1),
+    "math": lambda x: x * math.exp(x.sum()),
+    "format": lambda x: x * float(f"{x.sum():.2f}"),
+    "text": lambda x: x * len(str(x)),
+    "representation": lambda x: x * len(repr(Tensor(x))),
+    "range": lambda x: x * sum(range(x.argmax())),
+    "index": lambda x: x * (5.0, 6.0, 7.0)[x.argmax()],
+    "in": lambda x: x * (0.0 in x),
+    "maximum of Python": lambda x: x * max(x[0], x[1]),
+    "sorted": lambda x: x * sorted([x[0], x[1]])[0],
+    "mask": lambda x: x[x > 0].sum() + x,
+    "mask by function": lambda x: np.compress(x > 0, x).sum() + x,
+    "extract": lambda x: np.extract(x > 0, x).sum() + x,
+    "nonzero": lambda x: len(np.nonzero(x > 0)[0]) + x,
+    "nonzero of an array": lambda x: x.clip(0).nonzero()[0].size + x,
+    "flatnonzero": lambda x: x.sum() / max(len(np.flatnonzero(x > 0)), 1),
+    "argwhere": lambda x: np.argwhere(x > 0).shape[0] * x,
+    "where": lambda x: np.where(x > 0)[0].size * x,
+    "unique": lambda x: np.unique(np.sign(x)).size * x,
+    "repeat": lambda x: np.repeat(x, (x > 0).astype(int)).size * x,
+    "bincount": lambda x: np.bincount((x > 0).astype(int)).size * x,
+    "slice": lambda x: x[: x.argmax()].size + x,
+    "equal": lambda x: np.array_equal(x, abs(x)) * x,
+    "allclose": lambda x: np.allclose(x, abs(x)) * x,
+    "array": lambda x: np.array([x[0], x[1]]).sum() * x,
+    "asarray": lambda x: np.asarray(x) * 2,
+    "bytes": lambda x: len(x.tobytes()) * x,
+    "hash": lambda x: hash(x.tobytes()) % 2 * x,
+    "deep copy": lambda x: copy.deepcopy(x) * 2,
+    "copy": lambda x: copy.copy(x) * 2,
+    "is an array": lambda x: x * 2 if isinstance(x, np.ndarray) else x * 3,
+    "is a float": lambda x: x * 2 if isinstance(x.sum(), float) else x * 3,
+    "is a number": lambda x: x * 2 if isinstance(x.sum(), np.floating) else x * 3,
+    "is a scalar": lambda x: x * 2 if np.isscalar(x.sum()) else x * 3,
+    "type": lambda x: x * 2 if type(x) is np.ndarray else x * 3,
+    "base": lambda x: x * (x.base is None),
+    "flat": lambda x: x.flat[0] * x,
+    "vectorized": lambda x: np.vectorize(lambda v: v * 2 if v > 0 else v)(x),
+    "along an axis": lambda x: np.apply_along_axis(lambda v: v * 2, 0, x),
+    "dynamic zeros": lambda x: np.zeros(x.argmax()).size + x,
+    "linspace": lambda x: np.linspace(0, x[0], 3) + x,
+    "full": lambda x: np.full(3, x[0]) + x,
+    "try": lambda x: np.sqrt(np.linalg.norm(x)) * x,
+}
+
+
+@pytest.mark.parametrize("how", READING)
+def test_values_that_are_read(how):
+    assert plain(READING[how]) in ("refused", "recorded", "replayed")
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["if", "float", "int", "bool", "item", "item of a tensor", "tolist", "math", "range", "index"]
+    + ["in", "maximum of Python", "sorted", "mask", "equal", "hash"],
+)
+def test_values_that_may_not_be_read(how):
+    assert plain(READING[how]) == "refused"
+
+
+def test_a_reason_is_given():
+    for how, reason in (("if", "if"), ("item", "item"), ("mask", "where"), ("float", "float")):
+        with pytest.raises(CaptureError, match=reason):
+            capture(READING[how])(np.ones(3))
+
+
+# What else is done -----------------------------------------------------------------------------
+
+
+def test_random_numbers():
+    generator = np.random.default_rng(0)
+    drawing = {
+        "function": lambda x: x * np.random.normal(size=3),  # noqa: NPY002
+        "generator": lambda x: x * generator.normal(size=3),
+        "mask": lambda x: x * (generator.random(3) > 0.5),
+        "decision": lambda x: x if generator.random() < 0.9 else -x,
+        "dropout": lambda x: dropout(Tensor(x), 0.5, generator=generator),
+    }
+    for name, step in drawing.items():
+        captured = capture(step)
+        with pytest.raises(CaptureError):
+            for _ in range(20):
+                captured(np.ones(3))
+        assert captured._programs == [], name
+
+
+def test_counters_and_histories():
+    counts = itertools.count()
+
+    def make():
+        box = Box(count=0, history=[], seen=set(), names=collections.deque(), text="")
+        return box
+
+    changes = {
+        "count": lambda box, x: setattr(box, "count", box.count + 1),
+        "history": lambda box, x: box.history.append(x.sum()),
+        "set": lambda box, x: box.seen.add(len(box.seen)),
+        "deque": lambda box, x: box.names.append(1),
+        "text": lambda box, x: setattr(box, "text", box.text + "."),
+        "new": lambda box, x: setattr(box, f"name{next(counts)}", x * 2),
+        "dictionary": lambda box, x: vars(box).update({f"n{len(vars(box))}": 1}),
+    }
+    for name, change in changes.items():
+
+        def twin(change=change):
+            box = make()
+
+            def step(x):
+                change(box, x)
+                return x * 2
+
+            return step, box
+
+        assert outcome(twin, vector) in ("refused", "recorded"), name
+
+
+def test_a_counter_that_is_nonlocal():
+    def make():
+        count = 0
+
+        def step(x):
+            nonlocal count
+            count += 1
+            return x * count
+
+        return step, None
+
+    assert outcome(make, vector) == "refused"
+
+
+def test_after_a_refusal_everything_is_as_it_was():
+    """The step makes, replaces and writes into arrays before it is refused; then it goes on alone."""
+    network, optimizer = trained(momentum=0.9)
+    box = Box(total=np.ones(3), entries=[None, np.zeros(3)], table={})
+
+    def step(x):
+        loss = (network(Tensor(x)) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        box.fresh = x * 2
+        box.total *= 2
+        box.total = box.total + 1
+        box.entries[0] = x[0]
+        box.entries[1][...] = 7
+        box.table["new"] = x + 1
+        x += 1
+        return float(loss)
+
+    state = (network, optimizer, box)
+    x = drawn(0, 6, 4, dtype=np.float32)
+    before = arrays_of((state, x))
+    for _ in range(3):
+        with pytest.raises(CaptureError, match="item|float"):
+            capture(step)(x)
+        assert {k: v for k, v in arrays_of((state, x)).items() if k in before} == before
+        assert "a stand-in" not in arrays_of(state).values()
+    step(x)
+    assert all(type(velocity) is np.ndarray for velocity in optimizer._velocity)
+
+
+def test_after_a_second_recording_that_differs_everything_is_as_it_was():
+    def make():
+        box = Box(array=np.ones(3), count=0)
+
+        def step(x):
+            box.array *= x
+            box.count += 1
+            return x * 2
+
+        return step, box
+
+    step, refusal = twins(make, vector)
+    assert "count" in str(refusal)
+    assert step.recordings == 2
+
+
+# What is returned ------------------------------------------------------------------------------
+
+RETURNED = {
+    "nothing": lambda x: None,
+    "nested": lambda x: {"a": [x * 2, (x, None, 3, "text")], "b": Tensor(x)},
+    "views": lambda x: [(x * 2)[:1], (x * 2).reshape(-1, 1), x[::-1], x],
+    "one twice": lambda x: [y := x * 2, y],
+    "scalars": lambda x: (x.sum(), x[0], Tensor(x).sum()),
+    "shape": lambda x: (x.shape, x.dtype, len(x)),
+    "constant": lambda x: (np.arange(3), x * 2),
+    "named": lambda x: Two(x * 2, x + 1),
+    "object": lambda x: Answer(x * 2),
+    "ordered": lambda x: collections.OrderedDict(a=x * 2),
+    "default": lambda x: collections.defaultdict(list, a=x * 2),
+    "set": lambda x: {1, 2},
+    "function": lambda x: lambda: x * 2,
+    "zeros": lambda x: np.zeros(3),
+}
+
+
+@pytest.mark.parametrize("what", RETURNED)
+def test_what_is_returned(what):
+    function, step = RETURNED[what], capture(RETURNED[what])
+    kept = []
+    for number in range(8):
+        expected = function(*vector(number))
+        try:
+            found = step(*vector(number))
+        except CaptureError:
+            return
+        kept.append((found, expected))
+        assert type(found) is type(expected)
+        for one, other in kept:
+            if what == "function":
+                one, other = one(), other()
+            elif what == "object":
+                one, other = one.value, other.value
+            assert arrays_of(one) == arrays_of(other), number
+
+
+def test_what_is_returned_belongs_to_the_caller():
+    """Whoever writes into it changes nothing else."""
+    step = capture(lambda x: (np.arange(3.0), x * 2, [np.ones(2)]))
+    for number in range(8):
+        try:
+            constant, doubled, (ones,) = step(*vector(number))
+        except CaptureError:
+            return
+        assert constant.tolist() == [0, 1, 2]
+        assert ones.tolist() == [1, 1]
+        assert np.array_equal(doubled, vector(number)[0] * 2)
+        for array in (constant, doubled, ones):
+            array[...] = -9
+
+
+def test_a_constant_that_is_written_into_by_the_step():
+    def step(x):
+        ones = np.ones(3)
+        first = x * ones
+        ones *= 2
+        second = x * ones
+        ones[0] = 7
+        return first, second, ones * x, ones
+
+    assert plain(step) in ("replayed", "refused")
+
+
+def test_dtypes_and_shapes_of_what_is_written_into():
+    def mixed(x, y):
+        total = np.zeros_like(x)
+        total += y
+        wide = np.empty_like(np.stack([x, x]))
+        np.multiply(y, 2, out=wide, casting="same_kind")
+        return total, wide
+
+    def feed(number):
+        return drawn(number, 3, dtype=np.float32), drawn(number + 50, 3)
+
+    assert plain(mixed, feed) in ("replayed", "refused")
+
+
+def test_views_of_copies():
+    def step(x, y):
+        a = x * 2
+        turned = a.copy().T
+        u = turned * 1.5
+        b = y * 3
+        d = b * b
+        return u + turned * d
+
+    plain(step, lambda number: (drawn(number, 3, 3), drawn(number + 50, 3, 3)), require=replayed)
+
+
+def test_numbers_of_numpy():
+    def step(x):
+        s = x.sum()
+        t = s
+        t += 1
+        s = 1 - s
+        return (
+            s,
+            2 / s,
+            2**s,
+            1.5 // s,
+            1.7 % s,
+            1 > s,
+            t,
+            t.reshape(1),
+            t.copy(),
+            t.astype("f4"),
+            t.T,
+        )
+
+    assert plain(step) == "replayed"
+
+
+# How it is called ------------------------------------------------------------------------------
+
+
+def called(step, *calls):
+    """Compare the results of calls, ``(arguments, keywords)``, with those of the function."""
+    captured = capture(step)
+    for number, (arguments, keywords) in enumerate(calls):
+        expected = step(*arguments, **keywords)
+        assert arrays_of(captured(*arguments, **keywords)) == arrays_of(expected), number
+    return captured
+
+
+def test_parameters_by_name_and_by_default():
+    def step(x, b=None, c=None, *, d=2.0):
+        y = x * d
+        y = y if b is None else y * b
+        return y if c is None else y + c
+
+    x, v = np.arange(3.0), np.full(3, 5.0)
+    by_name, by_place = ((x,), {"c": v}), ((x, v), {})
+    captured = called(step, *[by_name] * 4, *[by_place] * 4, by_name, ((x, v, v), {}), by_place)
+    assert captured.recordings < 8
+    called(step, *[((x,), {"d": 3.0})] * 4, *[((x,), {})] * 4, ((x,), {"d": 3.0}))
+    for wrong in (((x, v, v, v), {}), ((), {}), ((x,), {"e": 1})):
+        with pytest.raises(TypeError):
+            captured(*wrong[0], **wrong[1])
+
+
+def test_parameters_of_any_name():
+    names = (
+        "add multiply subtract refs same c dtype kind t0 t1 t2 t3 t4 others more x_ h ndarray Tensor "
+        "computed now tick has_begun own_box_w free_box_w box_w setting changed make replay MISS"
+    ).split()
+    for name in names:
+        for arguments in (f"x, {name}", f"{name}, x"):
+            scope = {}
+            body = f"z = w.array * x * 2.5 + {name} * 3.0\n    w.array = w.array - z * 0.5"
+            exec(f"def step(w, {arguments}):\n    {body}\n    return z + {name} + x", scope)
+
+            def make(step=scope["step"]):
+                box = Box(array=np.ones(3))
+                return step.__get__(box), box
+
+            replayed(make, lambda number: (drawn(number, 3), drawn(number + 50, 3)))
+
+
+def test_arguments_of_all_kinds():
+    arguments = [
+        np.float64(2.0), np.array(2.0), np.zeros((0, 3)), np.arange(3), np.ones(3, bool),
+        np.arange(6.0)[::2], np.asfortranarray(np.ones((2, 3))), Tensor([1.0, 2.0]), 3, 2.5, True,
+    ]  # fmt: skip
+    captured = capture(lambda x: x * 2 + 1)
+    for _ in range(4):
+        for argument in arguments:
+            expected = argument * 2 + 1
+            found = captured(argument)
+            assert arrays_of([found]) == arrays_of([expected])
+            assert type(found) is type(expected)
+    locked = np.ones(3)
+    locked.flags.writeable = False
+    called(lambda x: x * 2, *[((locked,), {})] * 4)
+
+
+def test_arguments_that_are_one_array():
+    def step(x, y):
+        kept = y.copy()
+        x += 1
+        return kept * 2, x - y
+
+    def feed(number):
+        x = drawn(number, 3)
+        return (x, x) if number > 4 else (x, drawn(number + 50, 3))
+
+    assert plain(step, feed) in ("replayed", "recorded", "refused")
+
+
+def test_tensors_as_arguments():
+    def changes_it(t):
+        t.data = t.data * 2
+        return t * 3
+
+    assert plain(lambda t: t * 2, lambda n: (Tensor(drawn(n, 3)),)) == "replayed"
+    assert plain(changes_it, lambda n: (Tensor(drawn(n, 3)),)) in (
+        "refused",
+        "recorded",
+        "replayed",
+    )
+    w = Tensor(np.ones(3), requires_grad=True)
+    with pytest.raises((ValueError, CaptureError), match="detach"):
+        capture(lambda t: t * 2)(w * 2)
+    with no_grad():
+        assert capture(lambda t: t * 2)(w).data.tolist() == [2, 2, 2]
+
+
+def test_a_graph_that_was_there_before():
+    v = Tensor(np.ones(3), requires_grad=True)
+    w = v * 2
+
+    def step(x):
+        (x * w).sum().backward()
+        return v.grad
+
+    captured = capture(step)
+    try:
+        captured(np.ones(3))
+    except CaptureError:
+        assert v.grad is None
+    else:
+        assert v.grad.tolist() == [2, 2, 2]
