@@ -117,7 +117,7 @@ def as_floating(array: Any) -> Any:
 
 def floating_dtype(array: Any) -> np.dtype[Any]:
     """Give the dtype of a real constant beside an array: that of its precision, or float64."""
-    dtype = np.asarray(array).dtype
+    dtype = array.dtype if hasattr(array, "dtype") else np.asarray(array).dtype
     return np.finfo(dtype if dtype.kind in "fc" else np.float64).dtype
 
 

@@ -15,29 +15,30 @@ from tinygrad_edu import Tensor
 
 from .test_capturing_twins import Box, outcome, replayed
 
-BINARY = (
-    "add subtract multiply maximum minimum greater arctan2 hypot matmul dot outer logaddexp"
-).split()
-UNARY = (
-    "negative tanh absolute square sign cos sort cumsum transpose copy ravel isfinite floor argsort "
-    "round flip zeros_like ones_like"
-).split()
+BINARY = [
+    *("add", "subtract", "multiply", "maximum", "minimum", "greater", "arctan2", "hypot"),
+    *("matmul", "dot", "outer", "logaddexp"),
+]
+UNARY = [
+    *("negative", "tanh", "absolute", "square", "sign", "cos", "sort", "cumsum", "transpose"),
+    *("copy", "ravel", "isfinite", "floor", "argsort", "round", "flip", "zeros_like", "ones_like"),
+]
 NUMBERS = [
     *(lambda a: a * 2, lambda a: a + 1.5, lambda a: 0.5 - a, lambda a: a / 3, lambda a: a**2),
     *(lambda a: a * np.float32(0.5), lambda a: a * np.float64(0.3), lambda a: a > 0),
-    *(lambda a: -a, lambda a: abs(a), lambda a: a**3, lambda a: a // 1, lambda a: a % 2),
+    *(lambda a: -a, abs, lambda a: a**3, lambda a: a // 1, lambda a: a % 2),
 ]
 REDUCTIONS = [
     *(lambda a: a.sum(), lambda a: a.sum(0), lambda a: a.sum(axis=-1, keepdims=True)),
-    *(lambda a: np.max(a, axis=0), lambda a: np.mean(a, axis=-1), lambda a: np.add.reduce(a)),
-    *(lambda a: a.max(), lambda a: a.std(), lambda a: np.linalg.norm(a), lambda a: a.argmax()),
+    *(lambda a: np.max(a, axis=0), lambda a: np.mean(a, axis=-1), np.add.reduce),
+    *(lambda a: a.max(), lambda a: a.std(), np.linalg.norm, lambda a: a.argmax()),
     *(lambda a: np.any(a > 0, axis=0), lambda a: a.var(axis=0), lambda a: a.mean()),
 ]
 VIEWS = [
     *(lambda a: a[1:], lambda a: a[::-1], lambda a: a.T, lambda a: a.reshape(-1)),
     *(lambda a: a.reshape(3, 3), lambda a: a[0], lambda a: a[:, None], lambda a: a[..., 0]),
     *(lambda a: np.broadcast_to(a, (3, 3)), lambda a: a[None], lambda a: np.swapaxes(a, 0, -1)),
-    *(lambda a: a[1:2], lambda a: a.ravel(), lambda a: np.squeeze(a), lambda a: a[...]),
+    *(lambda a: a[1:2], lambda a: a.ravel(), np.squeeze, lambda a: a[...]),
     *(lambda a: a.view(), lambda a: np.split(a, 3)[1], lambda a: a.diagonal()),
 ]
 COPIES = [
@@ -53,7 +54,7 @@ WRITES = [
     *(lambda a, b: np.add(a, b, out=a), lambda a, b: np.multiply(a, 0.5, out=a)),
     *(lambda a, b: a.__setitem__(..., b), lambda a, b: a.__setitem__(slice(1, None), b)),
     *(lambda a, b: a.__setitem__([0, 1], b), lambda a, b: a.__setitem__(a > 0, 0.5)),
-    *(lambda a, b: np.copyto(a, b), lambda a, b: a.fill(2.0), lambda a, b: a.sort()),
+    *(np.copyto, lambda a, b: a.fill(2.0), lambda a, b: a.sort()),
     *(lambda a, b: np.clip(a, -1, 1, out=a), lambda a, b: np.clip(a, -1, 1, a)),
     *(lambda a, b: np.tanh(b, out=a), lambda a, b: np.add(b, 1, out=a, casting="same_kind")),
     *(lambda a, b: np.subtract(b, a, a), lambda a, b: np.minimum(a, b, out=a)),
@@ -223,7 +224,7 @@ def test_many_random_steps(length):
     """The same for seeds that are fixed; most of the steps must be replayed, or nothing is shown."""
     found = []
     with np.errstate(all="ignore"):
-        for seed in range(60):
+        for seed in range(30):
             try:
                 found.append(outcome(*random_step(seed, length)))
             except AssertionError as error:
@@ -255,8 +256,7 @@ def test_writes(write, where):
         return g.normal(size=(3, 3)), g.normal(size=3)
 
     try:
-        do_it, box = make()
-        do_it(*feed(0))
+        make()[0](*feed(0))
     except (ValueError, TypeError, IndexError):
         return
     assert outcome(make, feed) in ("replayed", "refused")

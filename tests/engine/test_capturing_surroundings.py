@@ -24,14 +24,13 @@ def batch(number):
 class Trainer:
     """An object that holds its own captured step."""
 
-    def __init__(self, pause=lambda: None):
+    def __init__(self):
         self.network, self.optimizer = trained(momentum=0.9)
-        self.pause = pause
         self.captured = capture(self.step)
 
     def step(self, x, y):
         loss = classification_loss(self.network(Tensor(x)), Tensor(y))
-        self.pause()
+        getattr(threading.current_thread(), "pause", int)()
         loss.backward(keep_interior=False)
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -63,35 +62,37 @@ def test_a_decorated_method():
 # Threads ---------------------------------------------------------------------------------------
 
 
-def while_recording(other):
-    """Let another thread do something while the first call of a step is recorded."""
-    begun, done = threading.Event(), threading.Event()
-    main = threading.current_thread()
+class Recorder(threading.Thread):
+    """Records the first call of a step, and pauses in the middle of it."""
 
-    def pause():
-        if threading.current_thread() is main and not begun.is_set():
-            begun.set()
-            done.wait(1)
+    def __init__(self):
+        super().__init__()
+        self.trainer, self.result = Trainer(), None
+        self.is_within, self.may_go_on = threading.Event(), threading.Event()
 
-    trainer, found = Trainer(pause), []
+    def pause(self):
+        self.is_within.set()
+        self.may_go_on.wait(0.2)
 
-    def run():
-        begun.wait(5)
+    def run(self):
         try:
-            found.append(other(trainer))
+            self.result = self.trainer.captured(*batch(0))
         except (CaptureError, GradientError) as error:
-            found.append(error)
-        finally:
-            done.set()
+            self.result = error
 
-    thread = threading.Thread(target=run)
-    thread.start()
+
+def while_recording(other):
+    """Do something while the first call of a step is recorded by another thread."""
+    recorder = Recorder()
+    recorder.start()
+    assert recorder.is_within.wait(5)
     try:
-        result = trainer.captured(*batch(0))
+        found = other(recorder.trainer)
     except (CaptureError, GradientError) as error:
-        result = error
-    thread.join()
-    return trainer, result, found[0]
+        found = error
+    recorder.may_go_on.set()
+    recorder.join()
+    return recorder.trainer, recorder.result, found
 
 
 def is_honest(found):

@@ -52,7 +52,7 @@ def snapshot(value, path="", found=None, above=()):
         found[path] = (type(value), value.dtype, value.shape, value.tobytes())
         return found
     elif isinstance(value, dict):
-        parts = {number: part for number, part in enumerate(value.values())}
+        parts = dict(enumerate(value.values()))
         parts["keys"] = [key for key in value if isinstance(key, str | int)]
     elif isinstance(value, list | tuple):
         parts = dict(enumerate(value))
@@ -68,7 +68,8 @@ def snapshot(value, path="", found=None, above=()):
 
 def arrays_of(value):
     """Take the arrays, and stand-ins that were forgotten, out of a snapshot."""
-    return {k: v for k, v in snapshot(value).items() if isinstance(v, tuple) or v == "a stand-in"}
+    found = snapshot(value).items()
+    return {place: v for place, v in found if isinstance(v, tuple) or v == "a stand-in"}
 
 
 def held(value, above=()):
@@ -241,8 +242,7 @@ def test_an_array_that_is_written_over_in_somebodys_hands_is_noticed(monkeypatch
         box = Box(array=np.ones(3))
 
         def step(x):
-            box.values = box.values * x
-            return box.values
+            box.array = box.array * x
 
         return step, box
 

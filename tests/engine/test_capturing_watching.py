@@ -60,7 +60,7 @@ class Entries(list):
     pass
 
 
-class Pair(tuple):  # noqa: SLOT001 (that it has attributes is the point)
+class Pair(tuple):
     pass
 
 
@@ -405,7 +405,7 @@ def test_random_numbers_and_iterators():
     """Both are kept where a step can reach them, and lead to the same numbers at first."""
     kinds = {
         "generator": lambda: (g := np.random.default_rng(3), g.random),
-        "state": lambda: (g := np.random.RandomState(3), g.random_sample),  # noqa: NPY002
+        "state": lambda: (g := np.random.RandomState(3), g.random_sample),
         "python": lambda: (g := random.Random(3), g.random),
         "iterator": lambda: (i := iter([0, 0, 0, 1, 1, 1] * 4), i.__next__),
         "next": lambda: (i := iter([0, 0, 0, 1, 1, 1] * 4), lambda: next(i)),

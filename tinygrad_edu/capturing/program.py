@@ -17,7 +17,7 @@ from ..errors import CaptureError
 from ..hooks import hooked
 from ..primitive import OFF, get_scope, tick
 from ..tensor import Tensor, _computed
-from .calls import has_known_shape, inputs_of, results_of
+from .calls import has_known_shape, inputs_of, may_tell, results_of
 from .plan import Leaf, Plan, Recording
 from .recorder import Call, Traced, mapped
 from .source import Source, Text
@@ -141,11 +141,14 @@ class _Writer:
         """Write the program."""
         head = [*self._guards(), *self._places()]
         lines = [line for call in self._plan.calls[:-1] for line in self._call(call)]
+        keep, put_back = self._backups()
+        head += keep
         lines += self._ends()
         own = [name for name, _ in self._free.values()]
         body = [f"nonlocal {', '.join(own)}"] if own else []
         body += [*head, f"{self._begun} = False", "try:", *_indented(lines), "except Exception:"]
-        body += [f"    if {self._begun}:", "        raise", "    return _MISS"]
+        body += put_back or [f"    if {self._begun}:", "        raise"]
+        body += ["    return _MISS"]
         outer = [f"{' = '.join(own)} = None"] if own else []
         outer += [f"def replay({', '.join(self._parameters())}):", *_indented(body)]
         return "\n".join(["def _make():", *_indented([*outer, "return replay"]), ""])
@@ -163,6 +166,26 @@ class _Writer:
         widths = [max(len(row[i]) for row in self._rows) for i in range(3)] if self._rows else []
         rows = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in self._rows]
         return "\n".join([head, *rows])
+
+    def _backups(self) -> tuple[list[str], list[str]]:
+        """Keep what is written over before a call that can refuse what it is given.
+
+        Then nothing has happened when the step is done anew, to be refused in its own words.
+        """
+        seen: dict[str, None] = {}
+        is_late = False
+        for call in self._plan.calls[:-1]:
+            is_late = is_late or (bool(seen) and may_tell(call))
+            targets = {id(self._plan.target.get(result)) for result in results_of(call)}
+            values = [value for place, value in self._recording.inputs if id(place) in targets]
+            values += [call.written] if call.written is not None else []
+            values = [v for v in values if v.storage in self._plan.outside]
+            seen |= dict.fromkeys(self.source.texts[value] for value in values)
+        if not is_late:
+            return [], []
+        names = {text: self.source.name(None, f"kept_{text}") for text in seen}
+        keep = [f"{name} = {text}.copy()" for text, name in names.items()]
+        return keep, [f"    {text}[...] = {name}" for text, name in names.items()]
 
     # Before the calls ----------------------------------------------------------------------
 

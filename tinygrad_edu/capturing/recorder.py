@@ -264,6 +264,8 @@ class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         if name in _ATTRIBUTES:
             return getattr(self.array, name)
+        if name == "base":
+            return None
         if name in _READING:
             raise _values_are_read(f".{name}")
         if name in GETTERS:
