@@ -35,13 +35,20 @@ def measure(goals: Goals, rounds: int, seconds: float) -> dict[str, Any]:
     goals.other("one scalar operation, forward and backward", results["ours"]["us"])
 
     note(f"a chain of {LONG:,} operations")
-    runs = [run_program("long_chain", LONG) for _ in range(3 if rounds > 3 else 1)]
+    count = 3 if rounds > 3 else 1
+    runs = [run_program("long_chain", LONG, "with collector") for _ in range(count)]
     long = {key: median(run[key] for run in runs) for key in ("us", "dropping", "peak")}
+    others = [run_program("long_chain", LONG, "without collector") for _ in range(count)]
+    long["us_without_collector"] = median(run["us"] for run in others)
     goals.other("one operation in a chain of 1,000,000", long["us"])
 
     table(f"chain of {SHORT:,} operations on one number", ["us each"], rows)
     rows = [
         ("ours, an operation", [f"{number(long['us'])} us"]),
+        (
+            "ours, an operation, Python's garbage collector off",
+            [f"{number(long['us_without_collector'])} us"],
+        ),
         ("ours, dropping the whole graph", [f"{number(long['dropping'])} s"]),
         ("ours, peak memory of the process", [f"{number(long['peak'], 0)} MiB"]),
     ]

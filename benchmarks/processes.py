@@ -22,8 +22,9 @@ __all__ = ["ROOT", "Worker", "note", "run_code", "run_program", "settle", "take_
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# They would choose a slower kernel for NumPy than the processor has.
-UNWANTED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+# The first two would choose a slower kernel for NumPy than the processor has; the last would have
+# all modules compiled again by every process.
+UNWANTED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
 POOLS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 XLA_SINGLE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 # Threads of a pool go on looking for work for a while after the last call.

@@ -10,6 +10,8 @@ from benchmarks.scalars import FACTOR, chain
 from tinygrad_edu import Tensor
 
 length = int(sys.argv[1])
+if sys.argv[2] == "without collector":
+    gc.disable()
 x = Tensor(1.0, requires_grad=True)
 start = time.perf_counter()
 y = chain(x, length)

@@ -264,7 +264,7 @@ def test_places_of_functions():
             return x * helper.scale
 
         helper.scale = 2.0
-        return (lambda x: helper(x)), helper
+        return (lambda x: helper(x) + 1), helper
 
     def between(number, helper):
         if number == 5:
@@ -286,7 +286,7 @@ def globals_by_getattr(x):
 
 
 def global_of_a_module(x):
-    import tests.engine.test_capturing_watching as this
+    import tests.engine.test_capturing_watching as this  # noqa: PLW0406 (a name of its own)
 
     return x * this.scale
 
@@ -327,7 +327,7 @@ def of_a_class(change, body=None):
         base = type("Base", (Base,), {"scale": 2.0, "factor": Base.factor})
         kind = type("Module", (base,), {"forward": Module.forward})
         module = kind()
-        return (lambda x: module.forward(x)), (base, kind, module)
+        return (lambda x: module.forward(x) + 1), (base, kind, module)
 
     def between(number, classes):
         if number == 5:
@@ -426,7 +426,6 @@ def test_random_numbers_and_iterators_as_arguments():
         (np.random.default_rng(3), lambda x, g: x * (2 if g.random() < 0.75 else 3)),
         (source, lambda x, i: x * next(i)),
     ):
-        step, found = capture(use), []
+        step = capture(use)
         with pytest.raises(CaptureError):
-            for _ in range(12):
-                found.append(step(np.ones(1), argument))  # noqa: PERF401 (it may raise)
+            [step(np.ones(1), argument) for _ in range(12)]

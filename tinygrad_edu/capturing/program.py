@@ -332,7 +332,8 @@ class _Writer:
         expression = source.expression(call, out)
         for result in results:
             source.texts[result] = source.name(None, f"t{result.number}")
-            self._note(call, result, "a view" if is_view else "new" if out is None else "over it")
+            fresh = "new memory" if out is None else "over the old value"
+            self._note(call, result, "a view" if is_view else fresh)
         names = ", ".join(source.texts[result] for result in results)
         lines = [f"{names}{',' * isinstance(call.result, tuple)} = {expression}"]
         if not results:
