@@ -20,9 +20,11 @@ __all__ = [
     "as_floating",
     "checked_array",
     "counting",
+    "dtype_of",
     "floating_dtype",
     "locked_view",
     "ones",
+    "real_dtype_of",
     "zeros_beside",
 ]
 
@@ -110,6 +112,17 @@ def as_array(values: Any) -> Any:
     return values if isinstance(values, StandIn) else np.asarray(values)
 
 
+def dtype_of(value: Any) -> np.dtype[Any]:
+    """Give the dtype of an array, a tensor or a number, without a look at the values."""
+    dtype: np.dtype[Any] = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+    return dtype
+
+
+def real_dtype_of(value: Any) -> np.dtype[Any]:
+    """Give the dtype of the real part of an array, a tensor or a number."""
+    return np.zeros((), dtype_of(value)).real.dtype
+
+
 def as_floating(array: Any) -> Any:
     """Give whole numbers as float64: small and unsigned ones wrap around where a sign changes."""
     return array if array.dtype.kind in "fc" else array.astype(np.float64)
@@ -117,7 +130,7 @@ def as_floating(array: Any) -> Any:
 
 def floating_dtype(array: Any) -> np.dtype[Any]:
     """Give the dtype of a real constant beside an array: that of its precision, or float64."""
-    dtype = array.dtype if hasattr(array, "dtype") else np.asarray(array).dtype
+    dtype = dtype_of(array)
     return np.finfo(dtype if dtype.kind in "fc" else np.float64).dtype
 
 

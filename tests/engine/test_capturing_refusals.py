@@ -76,7 +76,6 @@ READING = {
     "is a float": lambda x: x * 2 if isinstance(x.sum(), float) else x * 3,
     "is a number": lambda x: x * 2 if isinstance(x.sum(), np.floating) else x * 3,
     "is a scalar": lambda x: x * 2 if np.isscalar(x.sum()) else x * 3,
-    "type": lambda x: x * 2 if type(x) is np.ndarray else x * 3,
     "base": lambda x: x * (x.base is None),
     "flat": lambda x: x.flat[0] * x,
     "vectorized": lambda x: np.vectorize(lambda v: v * 2)(x) + 1,

@@ -287,7 +287,9 @@ class Plan:
         written = {call.written.storage for call in self.calls if call.written is not None}
         for call in reversed(self.calls[:-1]):
             results = results_of(call)
-            if is_ufunc_call(call) and results and {r.storage for r in results} <= moving:
+            if not written.isdisjoint(v.storage for v in inputs_of(call)):
+                moving -= {result.storage for result in results}
+            elif is_ufunc_call(call) and results and {r.storage for r in results} <= moving:
                 moving |= {v.storage for v in inputs_of(call) if used[v.storage] == 1} - written
         order: list[Call] = []
         waiting: list[Call] = []  # what needs nothing that was computed stays beside its user

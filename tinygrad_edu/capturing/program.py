@@ -172,14 +172,17 @@ class _Writer:
 
         Then nothing has happened when the step is done anew, to be refused in its own words.
         """
+        arguments = [getattr(v, "_data", v) for v in self._recording.arguments.values()]
+        given = [v for v in arguments if isinstance(v, Traced)]
+        given += [value for _, value in self._recording.inputs if value in self.source.texts]
         seen: dict[str, None] = {}
         is_late = False
         for call in self._plan.calls[:-1]:
             is_late = is_late or (bool(seen) and may_tell(call))
             targets = {id(self._plan.target.get(result)) for result in results_of(call)}
             values = [value for place, value in self._recording.inputs if id(place) in targets]
-            values += [call.written] if call.written is not None else []
-            values = [v for v in values if v.storage in self._plan.outside]
+            if call.written is not None:
+                values += [value for value in given if value.storage == call.written.storage]
             seen |= dict.fromkeys(self.source.texts[value] for value in values)
         if not is_late:
             return [], []

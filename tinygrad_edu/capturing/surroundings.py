@@ -11,6 +11,7 @@ from __future__ import annotations
 import dis
 import functools
 import inspect
+import operator
 import random
 import sys
 import types
@@ -51,6 +52,9 @@ _CONSTANTS += (
     np.ufunc,
     type(np.dot),
     StandIn,
+    operator.itemgetter,
+    operator.attrgetter,
+    operator.methodcaller,
     types.MethodDescriptorType,
     types.WrapperDescriptorType,
 )
@@ -204,6 +208,8 @@ class Surroundings:
             if isinstance(value, set):
                 self.orders.append((value, set(value)))
             self._waiting.extend((entry, f"{path}[{i}]") for i, entry in enumerate(value))
+        elif isinstance(value, slice):
+            self._waiting.extend((part, path) for part in (value.start, value.stop, value.step))
         elif isinstance(value, functools.partial):
             parts = (value.func, value.args, value.keywords)
             self._waiting.extend((part, path) for part in parts)

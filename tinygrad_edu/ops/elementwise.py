@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..arrays import dtype_of
 from ..primitive import primitive
 from ..tensor import Tensor
 
@@ -145,7 +146,7 @@ def astype(x: Any, dtype: DTypeLike) -> Any:
         For dtypes that are not of real numbers.
     """
     kind = np.dtype(dtype).kind
-    if kind == "c" and np.asarray(x).dtype.kind != "c":
+    if kind == "c" and dtype_of(x).kind != "c":
         raise TypeError("complex is not supported; use the real and imaginary parts")
     if kind not in "fiubc":
         raise TypeError(f"a Tensor holds numbers, which dtype {np.dtype(dtype)} does not stand for")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..arrays import checked_array
+from ..arrays import checked_array, real_dtype_of
 from ..primitive import primitive
 from ..tensor import Tensor, holds_tensor
 from .arithmetic import add
@@ -92,7 +92,7 @@ def put_at(x: Any, /, index: Any, shape: tuple[int, ...]) -> Any:
     shape : tuple of int
         Of the result.
     """
-    out = np.zeros(shape, np.asarray(x).dtype)
+    out = np.zeros_like(x, shape=shape, order="C")
     if np.shape(x) != (places := np.shape(out[index])):
         raise ValueError(f"x of shape {np.shape(x)} does not fit the places, of shape {places}")
     if _is_basic(index):
@@ -163,8 +163,8 @@ def _fitting(name: str, value: Any, x: Any, shape: tuple[int, ...]) -> Any:
         if holds_tensor(value):
             raise TypeError(f"{name}: a list of tensors is no value; stack([...]) it")
         value = checked_array(value, None, True)
-    dtype = np.asarray(x).real.dtype
-    if dtype.kind == "f" and np.asarray(value).real.dtype != dtype:
+    dtype = real_dtype_of(x)
+    if dtype.kind == "f" and real_dtype_of(value) != dtype:
         value = astype(value, dtype)
     try:
         return broadcast_to(value, shape)

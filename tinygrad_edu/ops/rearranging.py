@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from ..arrays import dtype_of, real_dtype_of
 from ..tensor import holds_tensor
 from .arithmetic import add
 from .indexing import getitem, put_at, take
@@ -188,7 +189,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
     if not np.any(constant_values):
         return framed
     # NumPy says which constant stands in the corners.
-    zeros = np.zeros(shape, np.asarray(x).real.dtype)
+    zeros = np.zeros(shape, real_dtype_of(x))
     return add(framed, np.pad(zeros, widths, constant_values=constant_values))
 
 
@@ -196,7 +197,7 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """List of parts along an axis, as equal in size as possible, or cut before given places."""
     axis = normalize_axis_index(axis, np.ndim(x))
     indices_or_sections = as_arrays(indices_or_sections)
-    if np.size(indices_or_sections) and np.asarray(indices_or_sections).dtype.kind not in "iu":
+    if np.size(indices_or_sections) and dtype_of(indices_or_sections).kind not in "iu":
         raise TypeError(f"split: {indices_or_sections} should be whole numbers: places, or parts")
     parts = np.array_split(np.arange(np.shape(x)[axis]), indices_or_sections)
     ends = [(int(part[0]), int(part[-1]) + 1) if part.size else (0, 0) for part in parts]

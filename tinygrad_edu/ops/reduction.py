@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..arrays import as_floating
+from ..arrays import as_floating, dtype_of, real_dtype_of
 from ..primitive import operand, primitive
 from .arithmetic import divide, multiply, square, subtract
 from .choosing import where
@@ -82,7 +82,7 @@ def _from_rows(rows: Any, x: Any, axis: Axis) -> Any:
 
 def _is_half(x: Any) -> bool:
     """Whether sums had better be taken in float32, as NumPy does: float16 ends at 65504."""
-    return np.asarray(x).dtype == np.float16
+    return dtype_of(x) == np.float16
 
 
 @primitive(
@@ -333,7 +333,7 @@ def nanmean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
         return astype(nanmean(astype(x, np.float32), axis, keepdims=keepdims), np.float16)
     total = nansum(multiply(x, 1.0), axis=axis, keepdims=keepdims)
     count = np.sum(~np.isnan(np.asarray(x)), axis=axis, keepdims=keepdims)
-    return divide(total, count.astype(np.asarray(total).real.dtype))
+    return divide(total, count.astype(real_dtype_of(total)))
 
 
 def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:

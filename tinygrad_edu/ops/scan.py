@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..arrays import real_dtype_of
 from ..primitive import operand, primitive
 from .arithmetic import multiply, subtract
 from .elementwise import copy
@@ -96,7 +97,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         return copy(x)
     single = (*shape[:axis], 1, *shape[axis + 1 :])
     ends = [
-        broadcast_to(multiply(end, np.ones(1, np.asarray(x).real.dtype)), single)
+        broadcast_to(multiply(end, np.ones(1, real_dtype_of(x))), single)
         if end is not None and np.ndim(end) == 0
         else end
         for end in (prepend, append)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import real_dtype_of
 from ..choosing import where
 from ..indexing import getitem, put_at
 from ..reduction import sum
@@ -44,7 +45,7 @@ def _lower(name: str, x: Any, k: int) -> tuple[Any, Any]:
     if not shape:
         raise ValueError(f"{name}: a number has no triangle; give a matrix")
     rows, columns = shape[-2:] if len(shape) > 1 else shape * 2  # a vector stands for its rows
-    return np.tri(rows, columns, k, dtype=bool), np.zeros((), np.asarray(x).real.dtype)
+    return np.tri(rows, columns, k, dtype=bool), np.zeros((), real_dtype_of(x))
 
 
 def tril(x: Any, k: int = 0) -> Any:

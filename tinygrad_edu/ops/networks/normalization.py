@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import DTypeLike, NDArray
 
+from ...arrays import dtype_of
 from ..arithmetic import add, divide, multiply, square, subtract
 from ..choosing import where
 from ..elementwise import astype, sqrt
@@ -29,7 +30,7 @@ def _normalised(
     """Shift and scale, by the mean and variance along some axes, or by those that are given."""
     if not eps > 0:
         raise ValueError(f"eps is {eps}; expected a small positive number, against division by 0")
-    dtype = np.asarray(x).dtype
+    dtype = dtype_of(x)
     if dtype == np.float16:  # squares would overflow beyond 255
         given = [None if values is None else astype(values, np.float32) for values in given]
         wide = _normalised(astype(x, np.float32), axes, given, None, None, eps)
