@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.problem import LEARNING_RATE, Candidate, Problem
 from nn import MLP, SGD, softmax_cross_entropy
-from tinygrad_edu import Tensor, capture
+from tinygrad_edu import CapturedStep, Tensor, capture
 
 __all__ = ["eager", "eager_step", "replayed", "replayed_step"]
 
@@ -35,7 +35,7 @@ def eager_step(network: MLP) -> Step:
     return train_step
 
 
-def replayed_step(network: MLP) -> Step:
+def replayed_step(network: MLP) -> CapturedStep:
     """Have `capture` record the same step in its first calls, and replay it from then on."""
     return capture(eager_step(network))
 
