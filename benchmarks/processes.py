@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,8 +28,6 @@ ROOT = Path(__file__).resolve().parent.parent
 UNWANTED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
 POOLS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 XLA_SINGLE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-# Threads of a pool go on looking for work for a while after the last call.
-REST_SECONDS = 0.05
 
 
 def settle(threads: int) -> list[int]:
@@ -84,19 +83,32 @@ class Worker:
         )
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """Send a request and wait for the answer; one that ends without a word has failed."""
+        """Send a request and wait for the answer; one that ends without a word has failed.
+
+        Between its answers a process is stopped: threads of its pool that look for work would
+        slow the others down.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        self._signal("SIGCONT")
         try:
             print(json.dumps(request), file=self._process.stdin, flush=True)
             answer = self._process.stdout.readline()
         except BrokenPipeError:
             answer = ""
-        return dict(json.loads(answer)) if answer else {"failed": self._last_words()}
+        if not answer:
+            return {"failed": self._last_words()}
+        self._signal("SIGSTOP")
+        return dict(json.loads(answer))
+
+    def _signal(self, name: str) -> None:
+        if hasattr(signal, name) and self._process.poll() is None:  # there is none on Windows
+            self._process.send_signal(getattr(signal, name))
 
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
+        self._signal("SIGCONT")
         with contextlib.suppress(BrokenPipeError):  # it has ended already
             self._process.stdin.close()
         self._process.wait()
@@ -122,14 +134,11 @@ def take_turns(workers: Sequence[Worker], rounds: int, seconds: float) -> dict[s
     dict of str to list of float
         For each worker, seconds a call in each round.
     """
-    threads = int(os.environ[POOLS[0]])
     times: dict[str, list[float]] = {worker.name: [] for worker in workers}
     for turn in range(rounds):
         first = turn % len(workers)
         for worker in [*workers[first:], *workers[:first]]:
             note(f"round {turn + 1} of {rounds}: {worker.name}")
-            if threads > 1:
-                time.sleep(REST_SECONDS)
             answer = worker.ask(do="time", seconds=seconds)
             if "failed" in answer:
                 sys.exit(f"{worker.name} {answer['failed']}")
