@@ -50,6 +50,6 @@ for _ in range(20):
 for one, other in zip(network.parameters(), twin.parameters(), strict=True):
     assert np.array_equal(one.data, other.data)
 print("20 steps, the same to the last bit; of them", step.recordings, "were recorded")
-print(f"a step takes {microseconds(eager):.0f} us as it stands, {microseconds(step):.0f} us replayed")
+print(f"a step takes {microseconds(eager):.0f} us, and {microseconds(step):.0f} us replayed")
 print()
 print(step.explain())

@@ -21,13 +21,11 @@ class StandIn:
 
     def locked(self) -> Any:
         """Give a view that cannot be written through."""
-        raise NotImplementedError
 
     def recorded_as_a_whole(
         self, function: Callable[..., Any], inputs: Sequence[Any], params: Mapping[str, Any]
     ) -> Any:
         """Call a pure function on the arrays, and record the call."""
-        raise NotImplementedError
 
 
 def as_a_whole(
