@@ -36,6 +36,7 @@ def as_a_whole(
 ) -> Any:
     """Record the call of a pure function as a whole, where following it inside gave an error."""
     for value in (*inputs, *params.values()):
-        if isinstance(value, StandIn):
-            return value.recorded_as_a_whole(function, inputs, params)
+        for entry in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(entry, StandIn):
+                return entry.recorded_as_a_whole(function, inputs, params)
     raise error

@@ -339,8 +339,6 @@ class _Writer:
             self._note(call, result, "a view" if is_view else fresh)
         names = ", ".join(source.texts[result] for result in results)
         lines = [f"{names}{',' * isinstance(call.result, tuple)} = {expression}"]
-        if not results:
-            return [expression]
         if not has_known_shape(call):
             for result in results:
                 text, shape = source.texts[result], result.array.shape

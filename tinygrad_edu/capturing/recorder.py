@@ -233,10 +233,10 @@ class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
 
     def locked(self) -> Any:
         """Give a view that cannot be written through."""
-        if not isinstance(self.array, np.ndarray) or self.tape.is_elsewhere():
-            return self if not self.tape.is_elsewhere() else np.asarray(self)
+        if not isinstance(self.array, np.ndarray):
+            return self
         view = self.tape.call(np.ndarray.view, self)
-        view.array.flags.writeable = False
+        _array(view).flags.writeable = False
         return view
 
     # Answers to NumPy ----------------------------------------------------------------------
@@ -262,6 +262,8 @@ class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
     # An array's own notation ---------------------------------------------------------------
 
     def __getattr__(self, name: str) -> Any:
+        if self.tape.is_elsewhere():
+            return getattr(self.array, name)
         if name in _ATTRIBUTES:
             return getattr(self.array, name)
         if name == "base":

@@ -1,0 +1,177 @@
+"""Corners of capturing that other tests pass by: rare orders of events, rare kinds of values."""
+
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tinygrad_edu import CaptureError, Tensor, capture, getitem
+from tinygrad_edu.stand_in import as_a_whole
+
+X = np.array([-1.0, 2.0, 3.0])
+
+
+def test_a_setting_that_changes_at_each_call_is_not_recorded_for_ever():
+    box = SimpleNamespace(rate=0.0)
+    w = Tensor(X, requires_grad=True)
+
+    def step(x):
+        loss = (w * x * box.rate).sum()
+        loss.backward()
+        w.data, w.grad = w.data - 0.1 * w.grad, None
+        return loss
+
+    captured = capture(step)
+    for number in range(30):
+        box.rate = 1 / (number + 1)
+        before = w.numpy()
+        loss = captured(X)
+        after = w.numpy()
+        w.data = before
+        assert step(X).item() == loss.item()
+        np.testing.assert_array_equal(w.data, after)
+        assert loss.node is None
+    assert captured.recordings == 30
+    for _ in range(30):  # and when it rests, there is a replay
+        captured(X)
+    assert captured.source
+
+
+def test_many_shapes_that_come_once():
+    captured = capture(lambda x: x * 2)
+    for size in range(40):
+        np.testing.assert_array_equal(captured(np.ones(size)), 2 * np.ones(size))
+
+
+def test_state_that_is_made_in_two_calls():
+    box = SimpleNamespace(first=None, second=None)
+
+    def step(x):
+        if box.first is None:
+            box.first = x * 0
+        elif box.second is None:
+            box.second = x * 0
+        return x + box.first
+
+    captured = capture(step)
+    for _ in range(6):
+        np.testing.assert_array_equal(captured(X), X)
+    assert captured.recordings == 4
+    assert captured.source
+
+
+def test_a_number_of_another_type(monkeypatch):
+    monkeypatch.setenv("CAPTURING_TEST", "1")
+    import os
+
+    step = capture(lambda x: x * (1 if os.environ["CAPTURING_TEST"] == "1" else 1.0))
+    step(X)
+    monkeypatch.setenv("CAPTURING_TEST", "2")
+    with pytest.raises(CaptureError, match=r"1 became 1\.0"):
+        step(X)
+
+
+def test_places_by_where():
+    step = capture(lambda x: np.where(x > 0)[0])
+    for _ in range(4):
+        np.testing.assert_array_equal(step(X), [1, 2])
+    np.testing.assert_array_equal(step(-X), [0])
+
+
+def test_an_array_that_is_written_into_and_then_replaced():
+    box, twin = SimpleNamespace(w=X.copy()), SimpleNamespace(w=X.copy())
+
+    def make(box):
+        def step(x):
+            kept = box.w
+            box.w *= 2
+            total = box.w.sum()
+            box.w = x - 1
+            return total, kept * 1
+
+        return step
+
+    captured, eager = capture(make(box)), make(twin)
+    for number in range(8):
+        found, expected = captured(X + number), eager(X + number)
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])
+        np.testing.assert_array_equal(box.w, twin.w)
+
+
+def test_a_tensor_and_an_array_in_one_list():
+    w = Tensor(X, requires_grad=True)
+
+    def step(x):
+        joined = np.concatenate([x, w])
+        loss = (joined * joined).sum()
+        loss.backward()
+        gradient, w.grad = w.grad, None
+        return loss, gradient
+
+    captured = capture(step)
+    for number in range(5):
+        loss, gradient = captured(X + number)
+        assert loss.item() == (np.concatenate([X + number, X]) ** 2).sum()
+        np.testing.assert_array_equal(gradient, 2 * X)
+
+
+def test_a_constant_in_the_place_of_an_array_is_refused():
+    box = SimpleNamespace(m=X.copy())
+
+    def step(x):
+        y = x + box.m
+        box.m = np.zeros(3)
+        return y
+
+    captured = capture(step)
+    captured(X)
+    with pytest.raises(CaptureError, match=r"box\.m at each call"):
+        captured(X)
+
+
+def test_an_attribute_that_goes_away():
+    box = SimpleNamespace(m=X.copy(), extra=1)
+
+    def step(x):
+        if hasattr(box, "extra"):
+            del box.extra
+        return x + box.m
+
+    captured = capture(step)
+    for _ in range(5):
+        np.testing.assert_array_equal(captured(X), X + X)
+    assert captured.source
+
+
+def test_an_index_among_others():
+    x = Tensor(np.arange(6.0).reshape(2, 3))
+    captured = capture(lambda rows: getitem(x, (rows, 1)))
+    for rows in ([0, 1], [1, 1], [0, 0], [1, 0]):
+        np.testing.assert_array_equal(captured(np.array(rows)).data, x.data[rows, 1])
+
+
+def test_a_refusal_without_a_stand_in_is_passed_on():
+    with pytest.raises(CaptureError, match="why"):
+        as_a_whole(np.add, (X, X), {}, CaptureError("why"))
+
+
+def test_another_thread_computes_with_the_network_that_is_recorded():
+    w = Tensor(X, requires_grad=True)
+    found = []
+
+    def look():
+        found.extend([np.asarray(w), w.data + 1, (w * 2).data, w._data + 1])
+
+    def step(x):
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+        return x * w
+
+    capture(step)(X)
+    assert found
+    for value, expected in zip(found, (X, X + 1, X * 2, X + 1), strict=True):
+        assert type(value) is np.ndarray
+        np.testing.assert_array_equal(value, expected)
