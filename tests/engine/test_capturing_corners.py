@@ -41,7 +41,8 @@ def test_a_setting_that_changes_at_each_call_is_not_recorded_for_ever():
 def test_many_shapes_that_come_once():
     captured = capture(lambda x: x * 2)
     for size in range(40):
-        np.testing.assert_array_equal(captured(np.ones(size)), 2 * np.ones(size))
+        for x in (X, np.ones(size)):
+            np.testing.assert_array_equal(captured(x), 2 * x)
 
 
 def test_state_that_is_made_in_two_calls():
@@ -84,11 +85,10 @@ def test_an_array_that_is_written_into_and_then_replaced():
 
     def make(box):
         def step(x):
-            kept = box.w
-            box.w *= 2
             total = box.w.sum()
+            box.w *= 2
             box.w = x - 1
-            return total, kept * 1
+            return total, x
 
         return step
 
@@ -175,3 +175,19 @@ def test_another_thread_computes_with_the_network_that_is_recorded():
     for value, expected in zip(found, (X, X + 1, X * 2, X + 1), strict=True):
         assert type(value) is np.ndarray
         np.testing.assert_array_equal(value, expected)
+
+
+def test_a_value_that_was_kept_where_nobody_looks(monkeypatch):
+    kept = []
+    monkeypatch.setattr(threading, "capturing_test", kept, raising=False)
+
+    def step(x):
+        threading.capturing_test.append(x * 2)
+        return x + 1
+
+    step = capture(step)
+    step(X)
+    with pytest.raises(CaptureError, match="was kept and is used outside"):
+        kept[0] + 1
+    with pytest.raises(CaptureError, match="way to a plain array"):
+        np.asarray(kept[0])

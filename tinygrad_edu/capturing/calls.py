@@ -25,7 +25,7 @@ __all__ = [
 
 COPIES = {np.copy, np.ndarray.copy, np.ndarray.astype, np.ndarray.view}
 COPIES |= {np.generic.copy, np.generic.astype, np.generic.view}
-PRODUCTS = {np.dot, np.ndarray.dot}
+PRODUCTS = {np.dot, np.matmul, np.ndarray.dot}
 # Functions and methods whose results have shapes that follow from those of their operands.
 _METHODS = (
     "argmax argmin argsort astype clip copy cumprod cumsum diagonal dot flatten max mean min prod "
@@ -66,7 +66,9 @@ def results_of(call: Call) -> tuple[Traced, ...]:
 
 def is_ufunc_call(call: Call) -> bool:
     """Whether it computes element by element, all of them."""
-    return isinstance(call.function, np.ufunc) and "where" not in call.keywords
+    function = call.function
+    is_elementwise = isinstance(function, np.ufunc) and function.signature is None  # as of matmul
+    return is_elementwise and "where" not in call.keywords
 
 
 def has_known_shape(call: Call) -> bool:
@@ -91,7 +93,7 @@ def is_written_alone(call: Call, target: Traced) -> bool:
     operands = [getattr(value, "array", value) for value in call.inputs]
     if not isinstance(function, np.ufunc) or call.keywords.keys() != {"out"}:
         return False
-    if not target.array.ndim or function.nout != 1:
+    if not target.array.ndim or function.nout != 1 or function.signature is not None:
         return False
     arrays = [x for x in operands if isinstance(x, np.ndarray)]
     wanted = (target.array.shape, target.array.dtype, target.array.strides)

@@ -254,11 +254,6 @@ class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
             return NotImplemented
         return self.tape.call(function, *inputs, **keywords)
 
-    def __array__(self, *arguments: Any, **keywords: Any) -> Any:
-        if self.tape.is_elsewhere():
-            return np.array(self.array, *arguments, **keywords)
-        raise _values_are_read("np.asarray, .data or another conversion to a plain array")
-
     # An array's own notation ---------------------------------------------------------------
 
     def __getattr__(self, name: str) -> Any:
@@ -269,7 +264,8 @@ class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
         if name == "base":
             return None
         if name in _READING:
-            raise _values_are_read(f".{name}")
+            how = f".{name}" if name[0] != "_" else "np.asarray or another way to a plain array"
+            raise _values_are_read(how)
         if name in GETTERS:
             return self.tape.call(GETTERS[name], self)
         method = getattr(type(self.array), name, None)
