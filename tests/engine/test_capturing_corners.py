@@ -191,3 +191,18 @@ def test_a_value_that_was_kept_where_nobody_looks(monkeypatch):
         kept[0] + 1
     with pytest.raises(CaptureError, match="way to a plain array"):
         np.asarray(kept[0])
+
+
+def test_a_result_that_is_refused_leaves_all_as_it_was():
+    w = Tensor(X, requires_grad=True)
+
+    def step(x):
+        loss = (w * x).sum()
+        loss.backward()
+        w.data, w.grad = w.data - w.grad, None
+        return {loss.shape: iter([loss])}
+
+    with pytest.raises(CaptureError, match="the step returns a list_iterator"):
+        capture(step)(X)
+    np.testing.assert_array_equal(w.data, X)
+    assert w.grad is None

@@ -70,6 +70,8 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
         for name, (tensor, values) in tensors.items():
             if name not in others and tensor._data is not values:
                 raise CaptureError(f"the step replaces the data of its argument {name}; return it")
+        recording.result = mapped(lambda entry: _leaf(entry, recording), result)
+        mapped(_check_result, recording.result)
         _find_changes(recording, Surroundings(function, others))
     except BaseException:
         _leave_no_stand_ins(function, others)
@@ -78,8 +80,6 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
     finally:
         tape.close()
         _is_recording.reset(token)
-    recording.result = mapped(lambda entry: _leaf(entry, recording), result)
-    mapped(_check_result, recording.result)
     recording.result_of_call = mapped(lambda entry: _real(entry, recording), recording.result)
     return recording
 

@@ -255,9 +255,6 @@ class Surroundings:
             function.__closure__ or (), function.__code__.co_freevars, strict=True
         ):
             self._keep(Place(cell, "cell_contents", True, dot + name))
-        is_ours = _root(function.__module__) in _LIBRARIES
-        if is_ours:
-            return
         for name in function.__dict__:
             self._keep(Place(function.__dict__, name, False, dot + name))
         self._waiting.append((function.__defaults__, dot + "defaults"))
