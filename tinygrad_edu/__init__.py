@@ -1,8 +1,8 @@
 """Automatic differentiation that you can read, see and check.
 
 `Tensor` records operations on NumPy arrays into a graph; `Tensor.backward` and `grad` carry
-gradients back through it. This file lists the public names; those of drawing and capturing are
-imported when somebody asks for them, for few programs do.
+gradients back through it. This file lists the public names; those of drawing, capturing and
+explaining are imported when somebody asks for them, for few programs do.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,7 @@ from .primitive import enable_grad, no_grad
 if TYPE_CHECKING:
     from .capturing import CapturedStep, capture
     from .drawing import Drawing, RendererNotFoundError, draw
+    from .explaining import Explanation, explain
 
 __version__ = "0.1.0"
 
@@ -52,6 +53,7 @@ __all__ = [
     "CaptureError",
     "CapturedStep",
     "Drawing",
+    "Explanation",
     "GradientCheck",
     "GradientError",
     "RendererNotFoundError",
@@ -61,6 +63,7 @@ __all__ = [
     "checkpoint",
     "draw",
     "enable_grad",
+    "explain",
     "grad",
     "no_grad",
 ]
@@ -80,4 +83,8 @@ def __getattr__(name: str) -> Any:
         from . import capturing
 
         return getattr(capturing, name)
+    if name in ("Explanation", "explain"):
+        from . import explaining
+
+        return getattr(explaining, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,8 @@ differentiates is written beside the operation, in `ops`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -120,10 +121,15 @@ def apply_chain_rule(
     *,
     create_graph: bool = False,
     keep_interior: bool = False,
+    observe: Callable[..., None] | None = None,
 ) -> dict[Tensor, Any]:
     """Do the work of `pull_back` along a graph that is in order already.
 
-    The order may end earlier than the graph: tensors that are not in it count as leaves.
+    The order may end earlier than the graph: tensors that are not in it count as leaves. An
+    observer is called as ``observe(tensor, position, upstream, given, contribution, total)`` for
+    each contribution of a computed tensor to one of its inputs: the contribution as the rule gave
+    it, then in the shape and dtype of the input, and all that has arrived at that input so far.
+    It writes into none of these arrays.
     """
     leading = None if wanted is None else _leading_to(order, wanted)
     pending: dict[Tensor, Any] = {output: cotangent}
@@ -148,6 +154,8 @@ def apply_chain_rule(
             params = {**params, "residual": residual}
         sequence = node.sequence
         rules = primitive.rules or primitive.rules_for(len(node.inputs))
+        if observe is not None:  # two inputs can share a rule, and then it has no place of its own
+            rules = [rule and partial(rule) for rule in rules]
         for source, rule in zip(node.inputs, rules):  # noqa: B905 (strict= takes time here)
             if not isinstance(source, Tensor):
                 continue
@@ -161,6 +169,8 @@ def apply_chain_rule(
                 contribution = rule(g, out, *values, **params) if params else rule(g, out, *values)
             except CaptureError as error:
                 contribution = as_a_whole(rule, (g, out, *values), params, error)
+            if observe is not None:
+                given = contribution
             if create_graph and not isinstance(contribution, Tensor):
                 contribution = _computed(contribution, None)
             data = source._data
@@ -174,9 +184,10 @@ def apply_chain_rule(
             # Dtypes are mostly one and the same object, which is quicker to find out.
             if contribution.dtype is not data.dtype and contribution.dtype != data.dtype:
                 contribution = contribution.astype(data.dtype)
-            if source in pending:
-                contribution = pending[source] + contribution
-            pending[source] = contribution
+            total = pending[source] + contribution if source in pending else contribution
+            pending[source] = total
+            if observe is not None:
+                observe(tensor, rules.index(rule), g, given, contribution, total)
     # Nothing that was computed is pending any more: what is left arrived at leaves.
     if wanted is not None:
         pending = {leaf: g for leaf, g in pending.items() if leaf in wanted}
@@ -196,9 +207,8 @@ def _summed_back(contribution: Any, source: Tensor, node: Node) -> Any:
     """Undo the broadcasting of an input, or say whose rule is wrong."""
     if node.primitive.broadcasts:
         with contextlib.suppress(ValueError):
-            if isinstance(contribution, Tensor):
-                return sum_to(contribution, source.shape)
-            return sum_to.primitive.forward(contribution, source.shape)
+            add_up = sum_to if isinstance(contribution, Tensor) else sum_to.primitive.forward
+            return add_up(contribution, source.shape)
     raise GradientError(
         f"the rule of {node.primitive.name} gave a cotangent of shape {contribution.shape} for an "
         f"input of shape {source.shape}; a cotangent has the shape of its input"
@@ -265,11 +275,8 @@ def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool)
     for tensor in order:
         tensor._grad = gradients.pop(tensor, None) if keep_interior else None
     for leaf, g in gradients.items():
-        if leaf._grad is None:
-            leaf._grad = g
-        else:
-            # A new array: the old one may be in the user's hands.
-            leaf._grad = np.add(leaf._grad, g, out=np.empty_like(g))
+        # A sum is a new array: the old one may be in the user's hands.
+        leaf._grad = g if leaf._grad is None else np.add(leaf._grad, g, out=np.empty_like(g))
 
 
 def grad(
@@ -317,9 +324,8 @@ def grad(
     >>> first.item(), grad(first, x).item()
     (12.0, 12.0)
     """
-    single = isinstance(inputs, Tensor)
-    several = not single and hasattr(inputs, "__iter__")
-    targets: list[Any] = list(inputs) if several else [inputs]
+    single = isinstance(inputs, Tensor) or not hasattr(inputs, "__iter__")
+    targets: list[Any] = [inputs] if single else list(inputs)
     if not all(isinstance(tensor, Tensor) for tensor in (output, *targets)):
         given = ", ".join(type(value).__name__ for value in (output, *targets))
         raise TypeError(f"grad takes one output and its inputs, all of them Tensors, got {given}")

@@ -16,7 +16,7 @@ from nn import Linear, Module
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import RenderError, draw, render
 
-from .test_draw_render import fake_dot, posix
+from .test_engines import fake_dot, posix
 
 MATRIX = np.array([[0.5, -1.25, 2.0], [1.5, 0.75, -0.5]])
 
@@ -122,7 +122,7 @@ def test_a_system_without_groups_of_processes_ends_the_program_itself(
     monkeypatch.setattr(render, "sys", SimpleNamespace(platform="win32"))
     monkeypatch.delattr(os, "killpg")  # as on Windows
     with pytest.raises(RenderError, match=r"timed out.*0\.2 seconds"):
-        draw(Tensor(1.0), timeout=0.2).svg()
+        draw(Tensor(1.0), timeout=0.2, engine="dot").svg()
     assert [is_over(process) for process in started] == [True]
 
 

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..tensor import Tensor
 from .dot_text import write_dot
-from .render import RendererNotFoundError, RenderError, finished_svg, install_command, run_dot
+from .render import (
+    LayoutTimedOutError,
+    RendererNotFoundError,
+    RenderError,
+    finished_svg,
+    install_command,
+    run_graphviz,
+)
 from .snapshot import Graph, take_snapshot
 from .words import counts, heading, sentences, table
 
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawing", "RenderError", "RendererNotFoundError", "draw"]
 
+_ENGINES = ("auto", "dot", "builtin")
 _FORMATS = ("svg", "png", "pdf", "dot", "gv", "json", "txt")
 
 
@@ -33,6 +41,7 @@ def draw(
     title: str | None = None,
     max_nodes: int = 250,
     timeout: float = 20.0,
+    engine: str = "auto",
 ) -> Drawing:
     """Draw the graph behind one or several tensors, as it is now.
 
@@ -54,6 +63,11 @@ def draw(
         More tensors and operations than this are refused: nobody could read the picture.
     timeout : float
         How many seconds Graphviz may take.
+    engine : {"auto", "dot", "builtin"}
+        Who lays the picture out. ``"dot"`` is Graphviz: its program `dot`, or the package
+        pygraphviz where there is none. ``"builtin"`` needs neither, and draws SVG alone.
+        ``"auto"`` takes Graphviz where it is installed and done in time; otherwise an SVG is
+        drawn by the built-in layout, and its caption says so.
 
     Returns
     -------
@@ -65,7 +79,7 @@ def draw(
     TypeError
         If an output is not a Tensor, or there is none.
     ValueError
-        If the graph has too many nodes, or for an unknown direction.
+        If the graph has too many nodes, or for an unknown direction or engine.
 
     Examples
     --------
@@ -91,9 +105,12 @@ def draw(
         raise ValueError(f"unknown direction {direction!r}; known are 'LR' and 'TB'")
     if not timeout > 0:
         raise ValueError(f"timeout must be a number of seconds above 0, got {timeout!r}")
+    if engine not in _ENGINES:
+        known = ", ".join(map(repr, _ENGINES))
+        raise ValueError(f"unknown engine {engine!r}; known are {known}")
     graph = take_snapshot(outputs, names, title or "", max_nodes)
     shows_gradients = graph.has_gradients if backward is None else bool(backward)
-    return Drawing(graph, shows_gradients, legend, direction, timeout)
+    return Drawing(graph, shows_gradients, legend, direction, timeout, engine)
 
 
 class Drawing:
@@ -113,13 +130,20 @@ class Drawing:
     """
 
     def __init__(
-        self, graph: Graph, backward: bool, legend: bool, direction: str, timeout: float
+        self,
+        graph: Graph,
+        backward: bool,
+        legend: bool,
+        direction: str,
+        timeout: float,
+        engine: str = "auto",
     ) -> None:
         self.graph = graph
         self._backward = backward
         self._legend = legend
         self._direction = direction
         self._timeout = timeout
+        self._engine = engine
         self._svg: str | None = None
 
     def __repr__(self) -> str:
@@ -138,17 +162,34 @@ class Drawing:
         Raises
         ------
         RendererNotFoundError
-            If Graphviz is not installed; the error says how to install it.
+            If Graphviz is not installed and the engine is ``"dot"``; the error says how to
+            install it.
         RenderError
-            If Graphviz reports a problem, or is not done in time.
+            If Graphviz reports a problem, or, as the engine ``"dot"``, is not done in time.
         """
         if self._svg is None:
-            source = run_dot(self.dot, "svg", self._timeout)
+            source = self._source()
             description = f"{counts(self.graph)}. {_ways(self._backward)}"
             self._svg = finished_svg(
                 source, heading(self.graph), description, sentences(self.graph)
             )
         return self._svg
+
+    def _source(self) -> bytes:
+        note = ""
+        if self._engine != "builtin":
+            try:
+                return run_graphviz(self.dot, "svg", self._timeout)
+            except (RendererNotFoundError, LayoutTimedOutError) as error:
+                if self._engine == "dot":
+                    raise
+                late = isinstance(error, LayoutTimedOutError)
+                reason = "the layout timed out" if late else f"to have it: {install_command()}"
+                note = f"drawn without Graphviz: {reason}"
+        from .painter import paint
+
+        options = {"backward": self._backward, "legend": self._legend}
+        return paint(self.graph, **options, direction=self._direction, note=note)
 
     def to_graphviz(self) -> Any:
         """Give it to the Python package `graphviz`, as a `graphviz.Source`.
@@ -210,7 +251,12 @@ class Drawing:
 
     def _content(self, ending: str) -> str | bytes:
         if ending in ("png", "pdf"):
-            return run_dot(self.dot, ending, self._timeout)
+            if self._engine == "builtin":
+                raise RendererNotFoundError(
+                    f"the built-in layout draws .svg alone, and {ending} was asked for; pass "
+                    f"engine='auto' and install Graphviz: {install_command()}"
+                )
+            return run_graphviz(self.dot, ending, self._timeout)
         if ending in ("dot", "gv"):
             return self.dot
         if ending == "svg":

@@ -1,7 +1,8 @@
-"""From DOT text to a picture, by the program `dot` of Graphviz.
+"""From DOT text to a picture, by the program `dot` of Graphviz or by the package pygraphviz.
 
-The program is called with a time limit and leaves no process behind. Its SVG is then made fit to
-stand in a page: sized in pixels, described in words, and with ids that collide with no other's.
+Either runs in a process of its own, with a time limit, and leaves no process behind. An SVG is then
+made fit to stand in a page: sized in pixels, described in words, and with ids that collide with no
+other's.
 """
 
 from __future__ import annotations
@@ -16,10 +17,25 @@ if TYPE_CHECKING:
     import subprocess
     from xml.etree.ElementTree import Element
 
-__all__ = ["RenderError", "RendererNotFoundError", "finished_svg", "install_command", "run_dot"]
+__all__ = [
+    "LayoutTimedOutError",
+    "RenderError",
+    "RendererNotFoundError",
+    "finished_svg",
+    "install_command",
+    "run_graphviz",
+]
 
 # Remarks about the fonts of the machine, and that a bitmap had to be made smaller to fit.
 _HARMLESS = ("Fontconfig ", "Pango-WARNING", "GLib-GIO", "Scaling by ")
+
+# In a process of its own, a crash or an endless layout in the library cannot take Python along.
+_PYGRAPHVIZ = """
+import sys
+import pygraphviz
+graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode("utf-8"))
+sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="dot"))
+"""
 
 _BY_DISTRIBUTION = {
     "debian": "sudo apt install graphviz",
@@ -32,6 +48,10 @@ _BY_DISTRIBUTION = {
 
 class RenderError(RuntimeError):
     """Graphviz could not draw the picture, or took too long."""
+
+
+class LayoutTimedOutError(RenderError):
+    """Graphviz was not done in time."""
 
 
 class RendererNotFoundError(RuntimeError):
@@ -59,8 +79,8 @@ def install_command() -> str:
     return conda
 
 
-def run_dot(text: str, format: str, timeout: float) -> bytes:
-    """Let `dot` draw.
+def run_graphviz(text: str, format: str, timeout: float) -> bytes:
+    """Let Graphviz draw: its program `dot`, or the package pygraphviz where there is none.
 
     Parameters
     ----------
@@ -74,26 +94,20 @@ def run_dot(text: str, format: str, timeout: float) -> bytes:
     Raises
     ------
     RendererNotFoundError
-        If there is no `dot`.
+        If there is neither.
+    LayoutTimedOutError
+        If it is not done in time.
     RenderError
-        If it reports a problem, or is not done in time.
+        If it reports a problem.
     """
-    import shutil
     import subprocess
 
-    program = shutil.which("dot")
-    if program is None:
-        raise RendererNotFoundError(
-            f"a picture as {format} is drawn by Graphviz, and its program dot is not on PATH; "
-            f"install it with: {install_command()} "
-            "(what works now: save it as .dot and draw that elsewhere, or as .txt or .json)"
-        )
-    process = _start([os.path.abspath(program), f"-T{format}"])
+    process = _start(_command(format))
     try:
         picture, errors = process.communicate(text.encode("utf-8"), timeout=timeout)
     except subprocess.TimeoutExpired:
         _end(process)
-        raise RenderError(
+        raise LayoutTimedOutError(
             f"Graphviz timed out: it was not done after {timeout:g} seconds and was stopped; pass "
             "a longer timeout=, draw a smaller part of the graph, or save it as .dot"
         ) from None
@@ -106,6 +120,23 @@ def run_dot(text: str, format: str, timeout: float) -> bytes:
             f"Graphviz failed (exit code {process.returncode}): {problems or 'no message'}"
         )
     return picture
+
+
+def _command(format: str) -> list[str]:
+    import importlib.util
+    import shutil
+
+    program = shutil.which("dot")
+    if program is not None:
+        return [os.path.abspath(program), f"-T{format}"]
+    if importlib.util.find_spec("pygraphviz") is not None:
+        # -P: a file of that name in the current folder is not taken for the package.
+        return [sys.executable, "-P", "-c", _PYGRAPHVIZ, format]
+    raise RendererNotFoundError(
+        f"a picture as {format} is drawn by Graphviz, and its program dot is not on PATH; "
+        f"install it with: {install_command()}, or with: pip install 'tinygrad_edu[graphviz]' "
+        "(what works now: save it as .svg, or as .dot and draw that elsewhere, or as .txt or .json)"
+    )
 
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:
@@ -147,12 +178,12 @@ def _problems(errors: bytes) -> str:
 
 
 def finished_svg(source: bytes, title: str, description: str, said: Mapping[str, str]) -> str:
-    """Make the SVG of `dot` fit to stand in a page.
+    """Make an SVG fit to stand in a page.
 
     Parameters
     ----------
     source : bytes
-        What `dot` wrote.
+        What Graphviz or the built-in painter wrote.
     title, description : str
         What the picture shows, for those who do not see it.
     said : mapping of str to str

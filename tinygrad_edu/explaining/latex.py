@@ -1,0 +1,119 @@
+"""Formulas of operations, which are written as Python, as LaTeX for a notebook.
+
+What has no usual notation stands there as it is in Python: a formula is shown at any rate.
+"""
+
+from __future__ import annotations
+
+import ast
+
+__all__ = ["latex"]
+
+_FUNCTIONS = {"arccos", "arcsin", "arctan", "cos", "cosh", "exp", "log", "max", "min"}
+_FUNCTIONS |= {"sin", "sinh", "tan", "tanh"}
+_OPERATORS: dict[type, tuple[str, int]] = {  # and how tightly they bind
+    ast.Add: (" + ", 1),
+    ast.Sub: (" - ", 1),
+    ast.Mult: (r" \cdot ", 2),
+    ast.MatMult: (r"\, ", 2),
+}
+_COMPARISONS: dict[type, str] = {
+    ast.Eq: " = ",
+    ast.Gt: " > ",
+    ast.GtE: r" \ge ",
+    ast.Lt: " < ",
+    ast.LtE: r" \le ",
+}
+_SPECIAL = {character: f"\\{character}" for character in "_{}$%#&"}
+_SPECIAL |= {"\\": r"\backslash ", "^": r"\hat{ }", "~": r"\sim "}
+
+
+def latex(expression: str) -> str:
+    r"""Write an expression of Python as LaTeX.
+
+    Parameters
+    ----------
+    expression : str
+        A formula or a rule, as it stands in the declaration of an operation.
+
+    Returns
+    -------
+    str
+        Without the signs that begin and end a formula.
+
+    Examples
+    --------
+    >>> print(latex("-g * out / y**2"))
+    \frac{-g \cdot \mathrm{out}}{y^{2}}
+    """
+    try:
+        return _write(ast.parse(expression, mode="eval").body)
+    except (SyntaxError, ValueError):  # a formula of somebody's own operation can be any text
+        return _plain(expression)
+
+
+def _write(node: ast.expr) -> str:
+    match node:
+        case ast.Name(id="pi"):
+            return r"\pi"
+        case ast.Name(id=name) if len(name) == 1:
+            return _plain_letter(name)
+        case ast.Constant(value=int() | float() as number):
+            return str(number)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return f"-{_write(operand)}" if _binds(operand) > 1 else f"-{_bracketed(operand)}"
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            return rf"\frac{{{_write(left)}}}{{{_write(right)}}}"
+        case ast.BinOp(left=left, op=ast.Pow(), right=right):
+            simple = isinstance(left, ast.Name | ast.Constant)
+            return f"{_write(left) if simple else _bracketed(left)}^{{{_write(right)}}}"
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            sign, binds = _OPERATORS[type(op)]
+            in_front = _binds(left) >= binds or isinstance(left, ast.UnaryOp)
+            first = _write(left) if in_front else _bracketed(left)
+            return first + sign + (_write(right) if _binds(right) > binds else _bracketed(right))
+        case ast.Compare(left=left, ops=ops, comparators=[*others]) if all(
+            type(comparison) in _COMPARISONS for comparison in ops
+        ):
+            written = _write(left)
+            for comparison, other in zip(ops, others, strict=True):
+                written += _COMPARISONS[type(comparison)] + _write(other)
+            return f"[{written}]"
+        case ast.Attribute(value=value, attr="T" | "mT"):
+            inner = _write(value) if isinstance(value, ast.Name) else _bracketed(value)
+            return rf"{inner}^{{\top}}"
+        case ast.Call(func=ast.Name(id="sqrt"), args=[value]):
+            return rf"\sqrt{{{_write(value)}}}"
+        case ast.Call(func=ast.Name(id="abs"), args=[value]):
+            return rf"\left|{_write(value)}\right|"
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords):
+            function = f"\\{name}" if name in _FUNCTIONS else rf"\operatorname{{{_escaped(name)}}}"
+            inside = [_write(argument) for argument in arguments]
+            inside += [f"{_plain(word.arg or '')}={_write(word.value)}" for word in keywords]
+            return rf"{function}\left({', '.join(inside)}\right)"
+    return _plain(ast.unparse(node))
+
+
+def _binds(node: ast.expr) -> int:
+    """Say how tightly an expression holds together, beside an operator."""
+    if isinstance(node, ast.UnaryOp):
+        return 1
+    if isinstance(node, ast.BinOp):
+        return _OPERATORS.get(type(node.op), ("", 3))[1]
+    return 3
+
+
+def _bracketed(node: ast.expr) -> str:
+    return rf"\left({_write(node)}\right)"
+
+
+def _plain_letter(name: str) -> str:
+    return _SPECIAL.get(name, name)
+
+
+def _plain(text: str) -> str:
+    return rf"\mathrm{{{_escaped(text)}}}"
+
+
+def _escaped(text: str) -> str:
+    return "".join(_SPECIAL.get(character, character) for character in text).replace(" ", r"\ ")

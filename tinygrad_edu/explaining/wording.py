@@ -1,0 +1,122 @@
+"""What an explanation consists of, and how it becomes text or HTML.
+
+A line is made of parts: words of this package, code (names that somebody gave, numbers), and
+formulas. Only when it is shown does it matter that HTML has signs of its own, and that a notebook
+typesets what stands between dollars.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..drawing.text import clean, shape_text, value_rows
+from .latex import latex
+
+__all__ = ["Part", "Section", "as_html", "as_text", "code", "formula", "gradient", "values"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a line: its text, whether that is code, and the formula that it stands for."""
+
+    text: str
+    is_code: bool = False
+    latex: str = ""
+
+
+Line = Sequence[Part | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and the lines below it."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+def code(text: str) -> Part:
+    """Write a name or a number as it is."""
+    return Part(text, is_code=True)
+
+
+def formula(expression: str, of: str = "") -> Part:
+    """Write an expression; with `of`, as the derivative of the output by that input."""
+    expression = clean(expression, limit=400)
+    if not of:
+        return Part(expression, latex=latex(expression))
+    by = rf"\frac{{\partial\,\mathrm{{out}}}}{{\partial\,{latex(of)}}}"
+    return Part(f"d out / d {of} = {expression}", latex=f"{by} = {latex(expression)}")
+
+
+def values(array: Any) -> Part:
+    """Write an array: a few numbers one by one, many as shape, mean and range."""
+    array = np.asarray(array)
+    rows, warning = value_rows(array)
+    if len(rows) == 1 and rows[0][0] == "data":
+        shape = f"shape {shape_text(array.shape)}: " if array.ndim else ""
+        text = shape + rows[0][1].replace("\n", "\n" + " " * len(shape))
+    else:
+        text = ", ".join(" ".join(row) for row in rows)
+    return code(f"{text} ({warning})" if warning and array.size > 1 else text)
+
+
+def gradient(array: Any) -> Part:
+    """Write a gradient; one that is zero everywhere says so, and zero has no sign."""
+    array = np.asarray(array)
+    array = np.where(array == 0, array.dtype.type(0), array)
+    if array.size > 1 and not array.any():
+        return code(f"shape {shape_text(array.shape)}: 0 (all zero)")
+    return values(array)
+
+
+def as_text(title: Line, sections: Sequence[Section]) -> str:
+    """Set it all as plain text; what has several lines stays in its column."""
+    lines = [_text(title)]
+    for section in sections:
+        lines += ["", section.title, *(_text(["  ", *line]) for line in section.lines)]
+    return "\n".join(lines)
+
+
+def _text(line: Line) -> str:
+    text = ""
+    for part in line:
+        column = len(text) - text.rfind("\n") - 1
+        text += (part if isinstance(part, str) else part.text).replace("\n", "\n" + " " * column)
+    return text
+
+
+def as_html(title: Line, sections: Sequence[Section]) -> str:
+    """Set it all as HTML, for a notebook."""
+    written = [f"<p><strong>{_html(title)}</strong></p>"]
+    for section in sections:
+        written.append(f"<p><em>{html.escape(section.title)}</em></p>")
+        written += map(_line_html, section.lines)
+    return f"<div>{''.join(written)}</div>"
+
+
+def _line_html(line: Line) -> str:
+    start = "".join(part if isinstance(part, str) else part.text for part in line)
+    depth = 1 + (len(start) - len(start.lstrip(" "))) // 2
+    return f'<div style="padding-left: {depth}em">{_html(line)}</div>'
+
+
+def _html(line: Line) -> str:
+    return "".join(
+        html.escape(part) if isinstance(part, str) else _part_html(part) for part in line
+    )
+
+
+def _part_html(part: Part) -> str:
+    if part.latex:
+        return f"${html.escape(part.latex)}$"
+    # What is in these tags is not typeset by a notebook, whatever dollars stand in a name.
+    if "\n" not in part.text:
+        return f"<code>{html.escape(part.text)}</code>"
+    beside = "display: inline-block; margin: 0; vertical-align: top"
+    return f'<pre style="{beside}">{html.escape(part.text)}</pre>'
