@@ -20,20 +20,20 @@ from tinygrad_edu.atomic_file import check_writable_folder
 
 from .checks import check_count, check_features, check_positive_number, check_seed
 from .errors import NotFittedError
-from .loss import classes_of, predicted_labels, probabilities
+from .loss import predicted_labels, probabilities
 from .mlp import MLP
 from .optim import SGD
 
 if TYPE_CHECKING:
     from .csv_data import CsvData
     from .files import SavedNetwork
+    from .training.figures.saving import Pictures
     from .training.history import History
 
 __all__ = ["Classifier", "Prediction"]
 
 NATIVE_FILE = "model.safetensors"
 LEGACY_FILE = "model.pkl"
-CURVES_FILE = "curves.png"
 
 _SYNONYMS = {"lr": "alpha", "learning_rate": "alpha", "eta": "alpha", "batch": "batch_size"}
 """What other libraries call the arguments of `fit`."""
@@ -135,9 +135,10 @@ class Classifier:
         batch_size: int = 64,
         *,
         scale: float | None = None,
+        figures: Sequence[str] | None = None,
         **unknown: Any,
     ) -> History:
-        """Train on a CSV file, and save the model and the curves.
+        """Train on a CSV file, and save the model and pictures of how it went.
 
         The first column of the file is ``label``, the others are features. Training is mini-batch
         gradient descent on the mean cross-entropy, with the samples shuffled for each epoch.
@@ -156,6 +157,11 @@ class Classifier:
             Features are divided by it: 255 for pixels. The saved model does so too, so `predict`
             and `run` always take features as they stand in the file. By default 1, or that of the
             training before.
+        figures : sequence of str, optional
+            Which pictures to save, such as ``["curves", "gradients"]``; see
+            `nn.training.figures.saving.FIGURES`. By default ``curves`` and ``confusion``, with
+            ``mistakes`` and ``weights`` for square images (from 5x5), and ``regions`` for two
+            features. They show the test data, or else the training data.
 
         Returns
         -------
@@ -179,18 +185,24 @@ class Classifier:
         training with the weights, files and history of the last finished epoch. Calling it again
         goes on from the weights that are there.
         """
+        from .training.figures.saving import Pictures, check_figures
+        from .training.inputs import read_samples, scaled
+
         self._refuse_unknown(unknown)
         check_count("epoch", epoch)
         check_positive_number("alpha", alpha)
         check_count("batch_size", batch_size)
         scale = self._checked_scale(scale)
+        wanted = check_figures(figures, self.network.structure[0])
         check_writable_folder(self.base_address)
-        train, test = self._read(train_data, test_data)
-        samples = self._samples(train, scale)
-        test_samples = None if test is None else self._samples(test, scale)
+        train, test = read_samples(self.network, train_data, test_data)
+        samples = scaled(train, scale)
+        test_samples = None if test is None else scaled(test, scale)
         if self.verbose:
             self._announce(train, test, batch_size, scale)
-        return self._train(samples, test_samples, int(epoch), alpha, int(batch_size), scale)
+        name = "training data" if test_samples is None else "test data"
+        pictures = Pictures(wanted, test_samples or samples, name, scale, train.columns)
+        return self._train(samples, test_samples, int(epoch), alpha, int(batch_size), pictures)
 
     def _refuse_unknown(self, unknown: dict[str, Any]) -> None:
         known = [name for name in inspect.signature(self.fit).parameters if name != "unknown"]
@@ -215,41 +227,6 @@ class Classifier:
             raise ValueError(f"scale {scale} is {converted} in {dtype}; choose one nearer to 1")
         return float(scale)
 
-    def _read(
-        self, train_data: str | os.PathLike[str], test_data: str | os.PathLike[str] | None
-    ) -> tuple[CsvData, CsvData | None]:
-        """Read the files, and refuse what does not fit the network or each other."""
-        from .csv_data import check_classes, check_pair, read_csv
-
-        dtype = self.network.layers[0].weight.dtype
-        train = read_csv(train_data, dtype=dtype, argument="train_data")
-        classes = check_classes(train)
-        features, outputs = self.network.structure[0], self.network.structure[-1]
-        if train.features.shape[1] != features:
-            raise ValueError(
-                f"{train.path} has {train.features.shape[1]} features, but the network takes "
-                f"{features}; structure[0] must be the number of feature columns"
-            )
-        if classes > classes_of(outputs):
-            raise ValueError(
-                f"{train.path} has {classes} classes (labels 0..{classes - 1}), but the network "
-                f"with {outputs} output{'s' * (outputs != 1)} tells {classes_of(outputs)} apart; "
-                "structure[-1] must be the number of classes, and labels start at 0"
-            )
-        if test_data is None:
-            return train, None
-        test = read_csv(test_data, dtype=dtype, argument="test_data")
-        check_pair(train, test)
-        return train, test
-
-    @staticmethod
-    def _samples(data: CsvData, scale: float) -> tuple[NDArray[Any], NDArray[Any]]:
-        assert data.labels is not None  # they were asked for
-        features = data.features
-        if scale != 1.0:
-            features /= features.dtype.type(scale)  # ours alone, so in place
-        return features, data.labels
-
     def _announce(
         self, train: CsvData, test: CsvData | None, batch_size: int, scale: float
     ) -> None:
@@ -268,17 +245,29 @@ class Classifier:
         epochs: int,
         alpha: float,
         batch_size: int,
-        scale: float,
+        pictures: Pictures,
     ) -> History:
-        from .training.history import History
+        from .training.figures.weights import LayerWatch
+        from .training.history import Epoch, History
         from .training.loop import train
         from .training.progress import Progress
 
-        self.history = History()
+        self.history = history = History()
+        watch = (
+            LayerWatch(self.network, *samples, alpha) if "gradients" in pictures.wanted else None
+        )
+        files: list[str] = []
         batches = -(-len(samples[0]) // batch_size)
         optimizer = SGD(self.network.parameters(), lr=alpha)
         try:
             with Progress(epochs, batches, self.verbose) as progress:
+
+                def report(epoch: Epoch) -> None:
+                    progress.epoch(epoch)
+                    if watch is not None:
+                        watch(epoch)
+                        history.layers = watch.record
+
                 train(
                     self.network,
                     optimizer,
@@ -287,32 +276,31 @@ class Classifier:
                     epochs=epochs,
                     batch_size=batch_size,
                     generator=self._generator,
-                    history=self.history,
+                    history=history,
                     on_batch=progress.batch,
-                    on_epoch=progress.epoch,
+                    on_epoch=report,
                 )
         finally:
-            if len(self.history):  # also after Ctrl-C: what was learned is saved
+            if len(history):  # also after Ctrl-C: what was learned is saved
                 self._fitted = True
-                self.scale = scale
+                self.scale = pictures.scale
                 self._save()
-        self._say(self._conclusion())
-        return self.history
+                files = pictures.save(self.base_address, self.network, history)
+        self._say(self._conclusion(history))
+        if files:
+            self._say(f"pictures: {', '.join(files)}")
+        return history
 
     def _save(self) -> None:
         from .files import write_legacy, write_native
-        from .training.plots import save_figure, training_curves
 
-        assert self.history is not None
         saved = self.saved()
         write_native(self.base_address / NATIVE_FILE, saved)
         if saved.activation == "relu":
             write_legacy(self.base_address / LEGACY_FILE, saved)
-        save_figure(training_curves(self.history), self.base_address / CURVES_FILE)
 
-    def _conclusion(self) -> str:
-        assert self.history is not None
-        last = self.history[-1]
+    def _conclusion(self, history: History) -> str:
+        last = history[-1]
         text = f"train accuracy {last.train_accuracy:.2%}"
         if last.test_accuracy is not None:
             text = f"test accuracy {last.test_accuracy:.2%}"

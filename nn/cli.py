@@ -20,7 +20,7 @@ import numpy as np
 from tinygrad_edu import __version__
 
 from .checks import check_count, check_positive_number, check_seed
-from .classifier import CURVES_FILE, LEGACY_FILE, NATIVE_FILE, Classifier
+from .classifier import LEGACY_FILE, NATIVE_FILE, Classifier
 from .compare import compare_gradients
 from .loss import classes_of, classification_loss
 from .mlp import MLP
@@ -31,7 +31,9 @@ _TRAIN = """example:
   tinygrad-edu train train.csv --test test.csv --structure 784,128,64,10 --epochs 10 \\
       --learning-rate 0.1 --batch-size 64 --scale 255 --out runs/mnist
   The first column of the CSV file is 'label', the others are features. The folder gets
-  model.safetensors, model.pkl and curves.png; it is made if it is not there.
+  model.safetensors, model.pkl and pictures of the training; it is made if it is not there.
+  Pictures are curves, confusion (of classes), mistakes and weights (for square images), regions
+  (for two features), and gradients only if asked for: --figures curves,gradients
 """
 _PREDICT = """example:
   tinygrad-edu predict runs/mnist/model.safetensors test.csv > predictions.csv
@@ -52,7 +54,7 @@ _GRAPH = """example:
 _DEMO = """example:
   tinygrad-edu demo --out runs/digits
   Trains on the handwritten digits that come with the package, compares the gradients, and
-  leaves the model, the training curves and the picture of the graph in the folder.
+  leaves the model, pictures of the training and the picture of the graph in the folder.
 """
 
 
@@ -135,6 +137,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--batch-size", type=int, default=64, help="samples a step looks at (64)")
     sub.add_argument("--scale", type=float, help="divide features by this (1)")
     sub.add_argument("--activation", default="relu", help="relu, tanh or sigmoid (relu)")
+    sub.add_argument(
+        "--figures",
+        type=lambda text: text.split(","),
+        help="which pictures to save, with commas between them (those that apply)",
+    )
     sub.add_argument("--out", default="runs/model", help="folder for the results (runs/model)")
     _add_seed(sub)
 
@@ -196,6 +203,7 @@ def _train(options: argparse.Namespace) -> int:
             alpha=options.learning_rate,
             batch_size=options.batch_size,
             scale=options.scale,
+            figures=options.figures,
         )
     return 0
 
@@ -304,11 +312,13 @@ def _demo(options: argparse.Namespace) -> int:
 def _demonstrate(folder: Path, seed: int) -> int:
     from .csv_data import read_csv
     from .datasets import write_digits
+    from .training.figures.saving import FIGURES
 
     net = Classifier([64, 128, 64, 10], folder, seed=seed)
     train, test = write_digits(folder)
     print(f"1. Training on {train}\n")
-    net.fit(train, test, epoch=20, alpha=0.1, batch_size=32, scale=16)
+    figures = ("curves", "confusion", "mistakes", "weights", "gradients")
+    net.fit(train, test, epoch=20, alpha=0.1, batch_size=32, scale=16, figures=figures)
 
     print("\n2. Gradients of the loss, by hand, automatic and numerical, on 32 test rows\n")
     data = read_csv(test, argument="test_data")
@@ -323,7 +333,7 @@ def _demonstrate(folder: Path, seed: int) -> int:
         ("train.csv", "the digits it has learned from; test.csv has those it was measured on"),
         (NATIVE_FILE, "the model, for this program and everything that reads safetensors"),
         (LEGACY_FILE, "the model in the layout of the original project"),
-        (CURVES_FILE, "loss and accuracy over the epochs"),
+        *((f"{name}.png", FIGURES[name]) for name in FIGURES if name in figures),
         (picture.name, "the computation graph, with values and gradients"),
     ):
         print(f"  {folder / name!s:<{len(str(folder)) + 20}} {what}")

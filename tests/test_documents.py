@@ -55,7 +55,10 @@ def test_readme_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     assert {p.name for p in (tmp_path / "runs" / "digits").iterdir()} == {
         "model.pkl",
         "model.safetensors",
+        "confusion.png",
         "curves.png",
+        "mistakes.png",
+        "weights.png",
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Epoch", "History"]
+__all__ = ["Epoch", "History", "LayerRecord"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,36 @@ class Epoch:
 
 
 @dataclass
+class LayerRecord:
+    """How large gradients and updates were, layer by layer; measured only if it was asked for.
+
+    Attributes
+    ----------
+    names : list of str
+        Of the layers, such as ``linear1``.
+    epochs : list of int
+        After which epochs it was measured.
+    gradient_norms : list of list of float
+        For each of these epochs, and for each layer: the norm of the gradient of its weights.
+    ratios : list of list of float
+        In the same way: the norm of an update over the norm of the weights.
+    """
+
+    names: list[str] = field(default_factory=list)
+    epochs: list[int] = field(default_factory=list)
+    gradient_norms: list[list[float]] = field(default_factory=list)
+    ratios: list[list[float]] = field(default_factory=list)
+
+
+@dataclass
 class History:
     """All epochs of a training run, in order.
+
+    Attributes
+    ----------
+    epochs : list of Epoch
+    layers : LayerRecord
+        Empty, unless `fit` was asked for the figure ``gradients``.
 
     Examples
     --------
@@ -56,6 +84,7 @@ class History:
     """
 
     epochs: list[Epoch] = field(default_factory=list)
+    layers: LayerRecord = field(default_factory=LayerRecord)
 
     def __len__(self) -> int:
         return len(self.epochs)

@@ -20,7 +20,7 @@ from nn import SGD, Classifier, DataError, NotFittedError, delta_rule, model
 from nn.classifier import Prediction
 from nn.files import read_network
 
-FILES = ["curves.png", "model.pkl", "model.safetensors"]
+FILES = ["confusion.png", "curves.png", "model.pkl", "model.safetensors"]
 
 
 def write_csv(path, rows=30, classes=3, features=4, seed=0):
@@ -92,7 +92,7 @@ def test_the_contract_of_the_original(train, test, out, address, capsys):
     assert net.predict(features_of(test)).tolist() == [0, 1, 2] * 5
     capsys.readouterr()
 
-    for name in FILES[1:]:
+    for name in FILES[2:]:
         found = net.run(f"{out}/{name}", features_of(test)[1])
         assert isinstance(found, Prediction)
         assert found.label == 1
@@ -113,7 +113,7 @@ def test_one_output_is_a_sigmoid_that_learns_label_1(tmp_path, out):
     z = np.asarray(net.network(corners.astype(np.float32)))[:, 0]
     np.testing.assert_allclose(p[:, 1], 1 / (1 + np.exp(-z)), rtol=1e-5)
     np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
-    for name in FILES[1:]:
+    for name in FILES[2:]:
         prediction = net.run(out / name, [1, 0])
         assert prediction.label == 1
         assert prediction.confidence > 0.9
@@ -181,7 +181,7 @@ def test_predict_takes_features_as_they_stand_in_the_file(fitted):
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(net.predict_proba(x), p, atol=1e-5)
     np.testing.assert_array_equal(net.predict(x.astype(int).tolist()), z.argmax(axis=1))
-    for name in FILES[1:]:
+    for name in FILES[2:]:
         loaded = Classifier.load(folder / name)
         assert loaded.network.structure == (4, 8, 3)
         assert "trained" in repr(loaded)
@@ -272,10 +272,11 @@ def test_prints_a_line_an_epoch_and_a_bar_on_a_terminal(
     assert f"{train}: 30 rows, 4 features, 3 classes" in lines
     assert f"{test}: 15 rows" in lines
     assert "note: batch_size 64 is more than 30 rows; one batch an epoch" in lines, "row 65"
-    assert lines[-4:-1] == [f"epoch {epoch.number}/3   {epoch}" for epoch in history]
+    assert lines[-5:-2] == [f"epoch {epoch.number}/3   {epoch}" for epoch in history]
     pattern = r"epoch 1/3   train loss \d\.\d{4}  accuracy +[\d.]+%   test loss \d\.\d{4}  accuracy"
-    assert re.match(pattern, lines[-4])
-    assert lines[-1] == f"test accuracy {history[-1].test_accuracy:.2%}; saved in {out}"
+    assert re.match(pattern, lines[-5])
+    assert lines[-1] == "pictures: curves.png, confusion.png"
+    assert lines[-2] == f"test accuracy {history[-1].test_accuracy:.2%}; saved in {out}"
 
 
 def test_says_nothing_unless_verbose(train, out, capsys, monkeypatch):

@@ -19,7 +19,7 @@ import pytest
 from nn import Classifier, cli, compare_gradients, delta_rule, model
 
 COMMANDS = ["train", "predict", "compare", "graph", "demo"]
-FILES = ["curves.png", "model.pkl", "model.safetensors"]
+FILES = ["confusion.png", "curves.png", "model.pkl", "model.safetensors"]
 
 
 def write_csv(path, rows, labels=True):
@@ -134,7 +134,16 @@ def test_train_with_another_activation(run):
     assert Classifier.load("a/model.safetensors").network.activation == "tanh"
 
 
-@pytest.mark.parametrize("name", FILES[1:])
+def test_train_draws_the_figures_that_are_asked_for(run):
+    code, out, _ = run(
+        "train train.csv --structure 4,3 --epochs 2 --figures gradients,curves --out a"
+    )
+    assert code == 0
+    assert out.endswith("\npictures: curves.png, gradients.png\n")
+    assert sorted(os.listdir("a")) == ["curves.png", "gradients.png", *FILES[2:]]
+
+
+@pytest.mark.parametrize("name", FILES[2:])
 def test_predict_gives_csv_and_reports_accuracy_apart(run, trained, name):
     file = trained.with_name(name)
     code, out, err = run(f"predict {file} test.csv")
@@ -237,6 +246,9 @@ def test_demo_shows_it_all(run, monkeypatch):
     assert out.count(" match") == 6
     made = set(os.listdir("runs/digits"))
     assert made >= {*FILES, "train.csv", "test.csv"}
+    assert made >= {"mistakes.png", "weights.png", "gradients.png"}
+    listed = set(re.findall(r"^  runs/digits/(\S+)", out, re.MULTILINE))
+    assert made - listed == {"test.csv"}, "which stands in the line of train.csv"
     assert "graph.svg" in made or "graph.dot" in made
     for path in re.findall(r"^  (runs/digits/\S+)", out, re.MULTILINE):
         assert Path(path).is_file()
@@ -255,6 +267,7 @@ MISTAKES = {
     "layer of width 0": ("train train.csv --structure 4,0,3", ["structure[1]", ">= 1"]),
     "no epochs": ("train train.csv --structure 4,3 --epochs 0", ["epoch", ">= 1"]),
     "activation": ("train train.csv --structure 4,3 --activation gelu", ["'gelu'", "tanh"]),
+    "figure": ("train train.csv --structure 4,3 --figures curve", ["'curve'", "confusion"]),
     "seed": ("train train.csv --structure 4,3 --seed -1", ["seed", "-1"]),
     "file for folder": ("train train.csv --structure 4,3 --out test.csv", ["test.csv"]),
     "model missing": ("predict nix.pkl test.csv", ["nix.pkl", "no model file"]),

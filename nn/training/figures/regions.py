@@ -1,0 +1,152 @@
+"""For networks with two features: which class they see where, with the samples on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .style import CLASSES, MARKERS, blank_axes, rgb
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["regions_figure"]
+
+_POINTS = 200  # of the grid, along each side
+_MOST_SAMPLES = 1000
+
+
+def regions_figure(
+    judge: Callable[[NDArray[Any]], NDArray[Any]],
+    features: ArrayLike,
+    labels: ArrayLike,
+    *,
+    names: Sequence[str] = ("feature 1", "feature 2"),
+    data: str = "",
+) -> Figure:
+    """Draw the regions of the classes, stronger where the network is surer, and the samples.
+
+    Samples that are taken for another class have a red ring. Of more than 1,000 samples, that
+    many are drawn, chosen by chance but always the same.
+
+    Parameters
+    ----------
+    judge : callable
+        Gives probabilities (N, classes) for features (N, 2): `Classifier.predict_proba`.
+    features : array_like, shape (N, 2)
+        The samples, as `judge` takes them.
+    labels : array_like of int, shape (N,)
+        Their classes.
+    names : sequence of str
+        What the two features are called.
+    data : str
+        Which samples these are, for the title.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there are not two features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def left_or_right(x):
+    ...     p = 1 / (1 + np.exp(-x[:, :1]))
+    ...     return np.hstack([1 - p, p])
+    >>> figure = regions_figure(left_or_right, [[-1, 0], [1, 0], [2, 1]], [0, 1, 0])
+    >>> figure.axes[0].get_title()
+    '2 of 3 samples are in the region of their class'
+    """
+    samples, right = np.asarray(features), np.asarray(labels)
+    if samples.ndim != 2 or samples.shape[1] != 2:
+        raise ValueError(f"features of shape {samples.shape}; expected (N, 2), a plane to draw on")
+    low, high = samples.min(axis=0), samples.max(axis=0)
+    margin = 0.08 * np.where(high > low, high - low, 1.0)
+    low, high = low - margin, high + margin
+    across, up = np.linspace(low[0], high[0], _POINTS), np.linspace(low[1], high[1], _POINTS)
+    grid = np.stack(np.meshgrid(across, up), axis=-1)
+    p = judge(grid.reshape(-1, 2)).reshape(_POINTS, _POINTS, -1)
+    classes, winner = p.shape[-1], p.argmax(axis=-1)
+    said = judge(samples).argmax(axis=1)
+
+    figure, axes = blank_axes(6.6 if classes <= 12 else 7.4, 5.2)
+    colours = np.array([rgb(CLASSES[number % len(CLASSES)]) for number in range(classes)])
+    # Nothing can be sure with weights about to diverge: NaN counts as a guess.
+    # From white for a guess to a third of the colour for certainty: samples must stand out.
+    sureness = np.nan_to_num(p.max(axis=-1, keepdims=True) - 1 / classes) / (1 - 1 / classes)
+    tints = 1 - (0.08 + 0.3 * sureness) * (1 - colours[winner])
+    axes.pcolormesh(across, up, tints, rasterized=True)  # less memory than imshow takes
+    for number in range(classes):
+        here = winner == number
+        if here.any() and not here.all():
+            lead = p[..., number] - np.delete(p, number, axis=-1).max(axis=-1)
+            axes.contour(across, up, lead, levels=[0.0], colors="#4D4D4D", linewidths=0.8)
+
+    # Always the same ones, and drawn by chance: every n-th could leave whole classes out.
+    shown = np.random.default_rng(0).permutation(len(right))[:_MOST_SAMPLES]
+    for number in range(classes):
+        own = shown[right[shown] == number]
+        if len(own):
+            axes.scatter(
+                samples[own, 0],
+                samples[own, 1],
+                s=18,
+                color=CLASSES[number % len(CLASSES)],
+                marker=_marker(number),
+                edgecolors="white",
+                linewidths=0.5,
+                label=f"class {number}",
+            )
+    wrong = shown[said[shown] != right[shown]]
+    if len(wrong):
+        axes.scatter(
+            samples[wrong, 0],
+            samples[wrong, 1],
+            s=52,
+            marker="o",
+            facecolors="none",
+            edgecolors="#A3123A",
+            linewidths=1.0,
+            label="wrong",
+        )
+    # Colours repeat after eight classes; with fewer, numbers would only hide samples.
+    for number in range(classes if classes > len(CLASSES) else 0):
+        _name_region(axes, grid, winner == number, str(number))
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(low[1], high[1])
+    axes.set_xlabel(_plain(names[0]))
+    axes.set_ylabel(_plain(names[1]))
+    inside = int(np.count_nonzero(said == right))
+    title = f"{inside:,} of {len(right):,} samples are in the region of their class"
+    if len(shown) < len(right):
+        title += f"; {len(shown):,} drawn"
+    axes.set_title(f"{data}\n{title}" if data else title, fontsize=10)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=8, ncols=1 + (classes > 24))
+    return figure
+
+
+def _name_region(axes: Axes, grid: NDArray[Any], here: NDArray[Any], name: str) -> None:
+    """Write the number of a class into its region, as near to the middle as the region reaches."""
+    points = grid[here]
+    if len(points):
+        distance = np.square((points - points.mean(axis=0)) / np.ptp(grid, axis=(0, 1))).sum(axis=1)
+        x, y = points[distance.argmin()]
+        box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
+        axes.text(x, y, name, ha="center", va="center", weight="bold", fontsize=9, bbox=box)
+
+
+def _marker(number: int) -> str:
+    return MARKERS[(number % len(CLASSES) + number // len(CLASSES)) % len(MARKERS)]
+
+
+def _plain(name: str) -> str:
+    """Keep a column's name from being read as a formula, and from being endless."""
+    return (name if len(name) <= 40 else name[:39] + "…").replace("$", r"\$")

@@ -1,0 +1,148 @@
+"""Which figures `fit` draws, and where they go: one file each, in the folder of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...loss import classes_of, predicted_labels, probabilities
+from ...mlp import MLP
+from ..history import History
+from ..metrics import logits_of
+from ..plots import save_figure, training_curves
+from .mistakes import confusion_figure, confusion_matrix, mistakes_figure
+from .regions import regions_figure
+from .style import image_side
+from .weights import layers_figure, weights_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["FIGURES", "Pictures", "check_figures"]
+
+FIGURES = {
+    "curves": "loss and accuracy over the epochs",
+    "confusion": "how often each class was taken for each other",
+    "mistakes": "the samples it is wrong about and most sure of",
+    "weights": "what each unit of the first layer looks for",
+    "regions": "which class it sees where, for two features",
+    "gradients": "how large gradients and updates were in each layer",
+}
+"""The names of all figures and what they show; the file is the name with ``.png``."""
+
+_ROWS = 512
+_SMALLEST_SIDE = 5
+"""Below that, features are more likely measurements than the pixels of an image."""
+
+
+def check_figures(figures: Sequence[str] | None, features: int) -> tuple[str, ...]:
+    """Check which figures are wanted of a network with so many features.
+
+    Parameters
+    ----------
+    figures : sequence of str or None
+        Names of `FIGURES`; None for those that apply, without ``gradients``, which is measured
+        while training goes on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For names that do not exist, and figures that need images or two features.
+
+    Examples
+    --------
+    >>> check_figures(None, features=64)
+    ('curves', 'confusion', 'mistakes', 'weights')
+    """
+    side = image_side(features)
+    if figures is None:
+        images = ("mistakes", "weights") if side is not None and side >= _SMALLEST_SIDE else ()
+        return ("curves", "confusion", *images, *(("regions",) if features == 2 else ()))
+    if isinstance(figures, str) or not isinstance(figures, Sequence):
+        raise TypeError(f"figures must be a list of names such as ['curves'], got {figures!r}")
+    for name in figures:
+        if name not in FIGURES:
+            raise ValueError(f"unknown figure {name!r}; known are {', '.join(FIGURES)}")
+        if name in ("mistakes", "weights") and side is None:
+            raise ValueError(
+                f"figure {name!r} needs a square image, but there are {features} features"
+            )
+        if name == "regions" and features != 2:
+            raise ValueError(f"figure 'regions' needs two features, but there are {features}")
+    return tuple(dict.fromkeys(figures))
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The figures that are wanted of a training, and the samples that they show.
+
+    Attributes
+    ----------
+    wanted : tuple of str
+        From `check_figures`.
+    samples : tuple of (features, labels)
+        What the network is judged on, features as it takes them.
+    data : str
+        What these samples are called: ``"test data"``.
+    scale : float
+        What features were divided by.
+    columns : sequence of str
+        Names of the features.
+    """
+
+    wanted: tuple[str, ...]
+    samples: tuple[NDArray[Any], NDArray[Any]]
+    data: str
+    scale: float
+    columns: Sequence[str]
+
+    def save(self, folder: Path, network: MLP, history: History) -> list[str]:
+        """Write each figure to a file in the folder, and give the names of the files."""
+        from matplotlib.backend_bases import FigureCanvasBase
+
+        files = []
+        with np.errstate(over="ignore", invalid="ignore"):  # of weights about to diverge
+            for name, figure in self.draw(network, history):
+                files.append(save_figure(figure, folder / f"{name}.png").name)
+                # A circle of objects, which Python takes apart late: let go of the memory now.
+                figure.clear()
+                figure.set_canvas(FigureCanvasBase(figure))
+        return files
+
+    def _logits(self, network: MLP) -> NDArray[Any]:
+        """Judge few rows at a time: they are copied, and there may be no room for much more."""
+        features = self.samples[0]
+        starts = range(0, len(features), _ROWS)
+        return np.concatenate([logits_of(network, features[i : i + _ROWS]) for i in starts])
+
+    def draw(self, network: MLP, history: History) -> Iterator[tuple[str, Figure]]:
+        """Draw each figure when it is asked for, so that only one is in memory."""
+        (features, labels), wanted, data = self.samples, self.wanted, self.data
+        if "curves" in wanted:
+            yield "curves", training_curves(history)
+        if "confusion" in wanted or "mistakes" in wanted:
+            logits = self._logits(network)
+        if "confusion" in wanted:
+            classes = classes_of(network.structure[-1])
+            matrix = confusion_matrix(labels, predicted_labels(logits), classes)
+            yield "confusion", confusion_figure(matrix, data=data)
+        if "mistakes" in wanted:
+            yield "mistakes", mistakes_figure(features, labels, probabilities(logits), data=data)
+        if "weights" in wanted:
+            yield "weights", weights_figure(network.layers[0].weight)
+        if "regions" in wanted:
+
+            def judge(points: NDArray[Any]) -> NDArray[Any]:
+                return probabilities(
+                    logits_of(network, (points / self.scale).astype(features.dtype))
+                )
+
+            plane = features * self.scale
+            yield "regions", regions_figure(judge, plane, labels, names=self.columns, data=data)
+        if "gradients" in wanted:
+            yield "gradients", layers_figure(history.layers)
