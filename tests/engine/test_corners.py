@@ -12,7 +12,7 @@ import tinygrad_edu as tg
 from tinygrad_edu import GradientError, Tensor, atomic_file, check_gradients, grad
 from tinygrad_edu.primitive import PRIMITIVES, primitive
 
-from ..drawing.test_draw_render import posix
+from ..drawing.test_engines import posix
 
 MATRIX = np.array([[0.5, -1.25, 2.0], [1.5, 0.75, -0.5]])
 VECTOR = np.array([1.5, -0.5, 2.0])
