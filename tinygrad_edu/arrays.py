@@ -93,8 +93,9 @@ _flat_zeros = functools.lru_cache(maxsize=8)(functools.partial(np.zeros, _MOST_Z
 def zeros_beside(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Give zeros to compare an array of a shape with.
 
-    Beside an array of its own size, NumPy's maximum is three times as quick as beside a number;
-    all sizes share one piece of memory, and large arrays get a single zero.
+    A Python 0 would be converted at every call. Beside an array of its own size, NumPy's maximum
+    is three times as quick as beside a number (comparisons are not); all sizes share one piece of
+    memory, and large arrays get a single zero.
     """
     size = math.prod(shape)
     zeros = _flat_zeros(dtype)[:size].reshape(shape) if size <= _MOST_ZEROS else np.zeros((), dtype)

@@ -16,9 +16,8 @@ from typing import Any
 
 from ..errors import CaptureError
 from .comparison import difference
-from .plan import Recording
 from .program import MISS, Program
-from .recording import detached, is_recording, record
+from .recording import Recording, detached, is_recording, record
 
 __all__ = ["CapturedStep", "capture"]
 

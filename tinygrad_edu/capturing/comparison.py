@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .plan import Recording
 from .recorder import Call, Traced
+from .recording import Recording
 
 __all__ = ["difference"]
 

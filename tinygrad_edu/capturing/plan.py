@@ -1,14 +1,13 @@
 """Makes a plan of a tape: which of its calls are needed, and which memory each writes into.
 
-No call is replaced by one that could round differently, and none changes its place. How the plan is
-written down as a Python function stands in `program.py`.
+No call is replaced by one that could round differently, and only the updates of places are done
+earlier than they were recorded. How the plan is written down as a Python function stands in
+`program.py`.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,79 +23,11 @@ from .calls import (
     may_tell,
     results_of,
 )
-from .recorder import Call, Tape, Traced, mapped
-from .surroundings import Place, Surroundings
+from .recorder import Call, Traced, mapped
+from .recording import Recording
+from .surroundings import Place
 
-__all__ = ["Leaf", "Plan", "Recording"]
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """Where in the result of a step an array or a tensor stands."""
-
-    position: int
-    is_tensor: bool
-
-
-@dataclass(slots=True)
-class Recording:
-    """One call of a step that was recorded.
-
-    Attributes
-    ----------
-    tape : Tape
-    surroundings : Surroundings
-        As they were before the call.
-    parameters : list of inspect.Parameter
-        Of the step.
-    arguments : dict of str to object
-        A `Traced` for each array; other arguments as they are.
-    inputs : list of (Place, Traced)
-        The arrays that were in places before.
-    outputs : list of (Place, Traced)
-        The places that hold another array after the call.
-    result : object
-        What the step returned, with a `Leaf` for each array.
-    returned : list of Traced
-        The arrays that the leaves stand for.
-    changes : list of str
-        The settings that the call has changed, and the arrays that it has made or removed.
-    result_of_call : object
-        What the step returned, without stand-ins.
-    """
-
-    tape: Tape
-    surroundings: Surroundings
-    parameters: list[inspect.Parameter]
-    arguments: dict[str, Any] = field(default_factory=dict)
-    inputs: list[tuple[Place, Traced]] = field(default_factory=list)
-    outputs: list[tuple[Place, Traced]] = field(default_factory=list)
-    result: Any = None
-    returned: list[Traced] = field(default_factory=list)
-    changes: list[str] = field(default_factory=list)
-    result_of_call: Any = None
-
-    @property
-    def form(self) -> tuple[Any, ...]:
-        """What tells calls apart that need programs of their own: shapes, dtypes, strides."""
-        found: list[Any] = []
-        for value in self.arguments.values():
-            array = getattr(value, "_data", value)
-            if isinstance(array, Traced):
-                x = array.array
-                found.append((type(x), x.shape, x.dtype, x.strides))
-            elif isinstance(value, int | float | str):
-                found.append((type(value), repr(value)))
-            else:
-                found.append(id(value))
-        return tuple(found)
-
-    def undo(self) -> None:
-        """Put back what was there before the call."""
-        self.tape.undo()
-        self.surroundings.put_back()
-        for place, value in self.inputs:
-            place.put(value.array)
+__all__ = ["Plan"]
 
 
 def _identity(value: Any) -> Any:
@@ -124,7 +55,7 @@ class Plan:
     Attributes
     ----------
     calls : list of Call
-        The last one, without a function, reads what is seen after the step.
+        The last one stands for whoever looks at the results: it reads what is seen after the step.
     outputs : list of (Place, Traced)
     returned : list of Traced
     blocks : list of int

@@ -18,8 +18,9 @@ from ..hooks import hooked
 from ..primitive import OFF, get_scope, tick
 from ..tensor import Tensor, _computed
 from .calls import has_known_shape, inputs_of, may_tell, results_of
-from .plan import Leaf, Plan, Recording
+from .plan import Plan
 from .recorder import Call, Traced, mapped
+from .recording import Leaf, Recording
 from .source import Source, Text
 from .surroundings import Place, same
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,82 @@ import numpy as np
 from ..errors import CaptureError
 from ..stand_in import StandIn
 from ..tensor import Tensor, _computed
-from .plan import Leaf, Recording
 from .recorder import Tape, Traced, mapped
-from .surroundings import Surroundings
+from .surroundings import Place, Surroundings
 
-__all__ = ["detached", "is_recording", "record"]
+__all__ = ["Leaf", "Recording", "detached", "is_recording", "record"]
 
 _is_recording: ContextVar[bool] = ContextVar("is_recording", default=False)
 is_recording = _is_recording.get
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """Where in the result of a step an array or a tensor stands."""
+
+    position: int
+    is_tensor: bool
+
+
+@dataclass(slots=True)
+class Recording:
+    """One call of a step that was recorded.
+
+    Attributes
+    ----------
+    tape : Tape
+    surroundings : Surroundings
+        As they were before the call.
+    parameters : list of inspect.Parameter
+        Of the step.
+    arguments : dict of str to object
+        A `Traced` for each array; other arguments as they are.
+    inputs : list of (Place, Traced)
+        The arrays that were in places before.
+    outputs : list of (Place, Traced)
+        The places that hold another array after the call.
+    result : object
+        What the step returned, with a `Leaf` for each array.
+    returned : list of Traced
+        The arrays that the leaves stand for.
+    changes : list of str
+        The settings that the call has changed, and the arrays that it has made or removed.
+    result_of_call : object
+        What the step returned, without stand-ins.
+    """
+
+    tape: Tape
+    surroundings: Surroundings
+    parameters: list[inspect.Parameter]
+    arguments: dict[str, Any] = field(default_factory=dict)
+    inputs: list[tuple[Place, Traced]] = field(default_factory=list)
+    outputs: list[tuple[Place, Traced]] = field(default_factory=list)
+    result: Any = None
+    returned: list[Traced] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
+    result_of_call: Any = None
+
+    @property
+    def form(self) -> tuple[Any, ...]:
+        """What tells calls apart that need programs of their own: shapes, dtypes, strides."""
+        found: list[Any] = []
+        for value in self.arguments.values():
+            array = getattr(value, "_data", value)
+            if isinstance(array, Traced):
+                x = array.array
+                found.append((type(x), x.shape, x.dtype, x.strides))
+            elif isinstance(value, int | float | str):
+                found.append((type(value), repr(value)))
+            else:
+                found.append(id(value))
+        return tuple(found)
+
+    def undo(self) -> None:
+        """Put back what was there before the call."""
+        self.tape.undo()
+        self.surroundings.put_back()
+        for place, value in self.inputs:
+            place.put(value.array)
 
 
 def detached(result: Any) -> Any:

@@ -1,6 +1,6 @@
 """Products of arrays over chosen axes: einsum, and what can be said with it.
 
-Products of matrices stand in `linear_algebra.py`.
+Products of matrices stand in `matrices.py`.
 """
 
 from __future__ import annotations
