@@ -18,7 +18,8 @@ BIN    := $(VENV)/bin
 # One thread each: the tests run side by side, and their matrices are small.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
-.PHONY: demo test test-peers test-thorough coverage lint docs bench bench-peers wheel clean graphviz
+.PHONY: demo test test-peers test-thorough coverage lint docs bench bench-peers wheel clean graphviz \
+        chromium
 .DEFAULT_GOAL := help
 
 help:
@@ -27,7 +28,7 @@ help:
 demo: $(VENV)/project graphviz
 	$(BIN)/tinygrad-edu demo --out runs/digits
 
-test: $(VENV)/tests graphviz
+test: $(VENV)/tests graphviz chromium
 	$(PYTEST)
 
 test-peers: $(VENV)/peers
@@ -36,7 +37,7 @@ test-peers: $(VENV)/peers
 test-thorough: $(VENV)/tests
 	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m hypothesis
 
-coverage: $(VENV)/coverage graphviz
+coverage: $(VENV)/coverage graphviz chromium
 	$(PYTEST) --cov
 
 lint: $(VENV)/lint
@@ -111,4 +112,15 @@ graphviz:
 	  else \
 	    echo "note: Graphviz is not installed, so graphs are written as text; to get pictures:"; \
 	    echo "      sudo apt-get install graphviz   (or: brew install graphviz)"; \
+	  fi; }
+
+# The page that steps through a graph is tested in a browser; without one, those tests are skipped.
+chromium:
+	@test -x /usr/bin/chromium || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 \
+	      || echo "could not install Chromium; try: apt-get install chromium"; \
+	  else \
+	    echo "note: Chromium is not installed, so the tests in a browser are skipped; to run them:"; \
+	    echo "      sudo apt-get install chromium"; \
 	  fi; }

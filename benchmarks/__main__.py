@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chains, csv_reading, fitting, imports, memory, steps
+from benchmarks import chains, csv_reading, fitting, imports, memory, pictures, steps
 from benchmarks.goals import Goals
 from benchmarks.processes import Worker, settle
 
-PARTS = ("steps", "chains", "imports", "csv", "fit", "memory")
+PARTS = ("steps", "chains", "imports", "csv", "fit", "memory", "pictures")
 
 
 def main() -> None:
@@ -34,6 +34,7 @@ def main() -> None:
         "csv": lambda: csv_reading.measure(goals, 1 if options.quick else 5),
         "fit": lambda: fitting.measure(goals, 1 if options.quick else 5),
         "memory": lambda: memory.measure(goals),
+        "pictures": lambda: pictures.measure(1 if options.quick else 5),
     }
     results: dict[str, Any] = {
         "machine": machine,

@@ -6,7 +6,7 @@ This file lists the public names. Parts that need pandas or matplotlib load them
 from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
 
 from .classifier import Classifier, Prediction
-from .compare import compare_gradients
+from .compare import compare_gradients, manual_gradients
 from .errors import (
     DataError,
     DataWarning,
@@ -40,6 +40,7 @@ __all__ = [
     "UnsafeModelFileError",
     "binary_cross_entropy_with_logits",
     "compare_gradients",
+    "manual_gradients",
     "model",
     "softmax_cross_entropy",
 ]

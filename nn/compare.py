@@ -18,9 +18,11 @@ from .loss import classification_loss, output_activation
 from .mlp import MLP
 
 if TYPE_CHECKING:
+    from tinygrad_edu import Tensor
+
     from .comparison_table import GradientComparison
 
-__all__ = ["compare_gradients"]
+__all__ = ["compare_gradients", "manual_gradients"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -76,28 +78,15 @@ def compare_gradients(
     """
     from .comparison_table import GradientComparison
 
-    if not isinstance(mlp, MLP):
-        raise TypeError(
-            f"compare_gradients knows the delta rule of an MLP, got a {type(mlp).__name__}; "
-            "use check_gradients for other functions"
-        )
     check_count("samples", samples)
-    batch, classes = np.asarray(x, dtype=np.float64), np.asarray(labels)
-    if batch.ndim != 2 or batch.shape[1] != mlp.structure[0]:
-        raise ValueError(
-            f"x has shape {batch.shape}, expected (N, {mlp.structure[0]}): one row for each sample"
-        )
-    twin = mlp.astype(np.float64)
-    classification_loss(twin(batch), classes).backward()  # refuses labels that do not fit
+    twin, batch, classes, loss_of_twin = _doubled("compare_gradients", mlp, x, labels)
+    loss_of_twin.backward()
     parameters = dict(twin.named_parameters())
     automatic = [np.asarray(parameter.grad) for parameter in parameters.values()]
-    weights = [layer.weight.numpy() for layer in twin.layers]
-    biases = [np.asarray(layer.bias) for layer in twin.layers]
+    manual = _by_hand(twin, batch, classes)
+    weights, biases = _weights_and_biases(twin)
     output = output_activation(mlp.structure[-1])
-
-    by_layer = delta_rule.gradients(weights, biases, batch, classes, output, mlp.activation)
-    manual = [g for pair in zip(*by_layer, strict=True) for g in pair]  # W1, b1, W2, b2, ...
-    values = [v for pair in zip(weights, [b.copy() for b in biases], strict=True) for v in pair]
+    values = [v for pair in zip(weights, biases, strict=True) for v in pair]
 
     def loss() -> float:
         return delta_rule.loss(values[::2], values[1::2], batch, classes, output, mlp.activation)
@@ -117,6 +106,78 @@ def compare_gradients(
     table.attrs["agree"] = bool((table["verdict"] == "match").all())
     table.attrs["notes"] = _notes(len(weights), output, mlp.activation, samples, values, kinks)
     return table
+
+
+def manual_gradients(mlp: MLP, x: ArrayLike, labels: ArrayLike) -> dict[str, Array]:
+    """Compute the gradients of the loss on a batch by the delta rule, parameter by parameter.
+
+    They can be handed to `draw` and `stepper` as ``compare=``, to be put beside the automatic
+    ones.
+
+    Parameters
+    ----------
+    mlp : MLP
+        The network; nothing of it changes.
+    x : array_like, shape (N, features)
+        A batch.
+    labels : array_like of int, shape (N,)
+        The right classes.
+
+    Returns
+    -------
+    dict of str to ndarray
+        In float64, by the names of the parameters.
+
+    Raises
+    ------
+    TypeError
+        If the network is no `MLP`.
+    ValueError
+        If the batch does not fit the network.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nn import MLP, manual_gradients
+    >>> gradients = manual_gradients(MLP([3, 2], seed=0), np.ones((1, 3)), [1])
+    >>> {name: gradient.shape for name, gradient in gradients.items()}
+    {'linear1.weight': (3, 2), 'linear1.bias': (2,)}
+    """
+    twin, batch, classes, _ = _doubled("manual_gradients", mlp, x, labels)
+    names = [name for name, _ in mlp.named_parameters()]
+    return dict(zip(names, _by_hand(twin, batch, classes), strict=True))
+
+
+def _doubled(
+    function: str, mlp: MLP, x: ArrayLike, labels: ArrayLike
+) -> tuple[MLP, Array, Array, Tensor]:
+    """Copy a network and its batch in float64, and compute the loss; refuse what does not fit."""
+    if not isinstance(mlp, MLP):
+        raise TypeError(
+            f"{function} knows the delta rule of an MLP, got a {type(mlp).__name__}; "
+            "use check_gradients for other functions"
+        )
+    batch, classes = np.asarray(x, dtype=np.float64), np.asarray(labels)
+    if batch.ndim != 2 or batch.shape[1] != mlp.structure[0]:
+        raise ValueError(
+            f"x has shape {batch.shape}, expected (N, {mlp.structure[0]}): one row for each sample"
+        )
+    twin = mlp.astype(np.float64)
+    return twin, batch, classes, classification_loss(twin(batch), classes)
+
+
+def _by_hand(twin: MLP, batch: Array, classes: Array) -> list[Array]:
+    """Apply the delta rule; give the gradients as W1, b1, W2, b2 and so on."""
+    weights, biases = _weights_and_biases(twin)
+    output = output_activation(twin.structure[-1])
+    by_layer = delta_rule.gradients(weights, biases, batch, classes, output, twin.activation)
+    return [gradient for pair in zip(*by_layer, strict=True) for gradient in pair]
+
+
+def _weights_and_biases(twin: MLP) -> tuple[list[Array], list[Array]]:
+    """Copy the parameters, as the delta rule takes them."""
+    values = [parameter.numpy() for parameter in twin.parameters()]
+    return values[::2], values[1::2]
 
 
 def _chosen(gradient: Array, samples: int, generator: np.random.Generator) -> Array:

@@ -38,7 +38,43 @@ class GradientComparison(pd.DataFrame):
         table = self.to_string(index=False, formatters=numbers, justify="left")
         return "\n".join([table, *self.attrs.get("notes", [])])
 
+    def _repr_html_(self) -> str | None:
+        from tinygrad_edu.notebook_tables import or_none
+
+        return or_none(_comparison_html, self)
+
 
 def _short(number: float) -> str:
     """Write a difference with two digits; a dash where none was measured."""
     return "-" if number != number else f"{number:.1e}"
+
+
+_VERDICTS = {"match": "✓ match", "DIFFERS": "✗ DIFFERS"}  # a sign beside the word, not a colour
+
+
+def _comparison_html(comparison: GradientComparison) -> str:
+    """Show the table as HTML: rows that differ in bold, and the notes below it."""
+    from tinygrad_edu.notebook_tables import code, page, table, words
+
+    names = [str(name) for name in comparison.columns]
+    numbers = [i for i, name in enumerate(names) if comparison.iloc[:, i].dtype.kind == "f"]
+    rows, differing = [], []
+    for number, values in enumerate(comparison.itertuples(index=False, name=None)):
+        row = []
+        for column, value in enumerate(values):
+            if column in numbers:
+                row.append(words(_short(value)))
+            elif names[column] == "verdict":
+                row.append(words(_VERDICTS.get(value, str(value))))
+            else:
+                row.append(code(value))
+        rows.append(row)
+        if "✗ DIFFERS" in row:
+            differing.append(number)
+    title = "<strong>Gradients: by hand, automatic and numerical</strong>"
+    if "agree" in comparison.attrs:
+        count = f"{len(differing)} of {len(rows)} differ"
+        title += ": " + ("✓ all match" if comparison.agree else f"✗ {count}")
+    heads = [words(name) for name in names]
+    notes = [code(note, limit=400) for note in comparison.attrs.get("notes", [])]
+    return page(title, table(heads, rows, numbers=numbers, strong=differing), *notes)

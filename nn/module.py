@@ -188,6 +188,11 @@ class Module:
         lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children]
         return "\n".join([head, *lines, ")"])
 
+    def _repr_html_(self) -> str | None:
+        from tinygrad_edu.notebook_tables import or_none
+
+        return or_none(_parameter_table, self)
+
 
 def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Look into lists and dicts, however nested; anything else is an entry itself."""
@@ -205,3 +210,44 @@ def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 def _is_parameter(part: Any) -> bool:
     """Tell parameters from results that a module keeps to be looked at."""
     return isinstance(part, Tensor) and part.requires_grad and part.node is None
+
+
+def _parameter_table(module: Module) -> str:
+    """Show the parameters of a module as HTML, layer by layer, with their number and gradients."""
+    from tinygrad_edu.drawing.text import gradient_text, shape_text
+    from tinygrad_edu.notebook_tables import code, page, table, words
+
+    modules = dict(module.named_modules())
+    belonging: dict[str, list[tuple[str, Tensor]]] = {path: [] for path in modules}
+    parameters = dict(module.named_parameters())
+    for path, parameter in parameters.items():
+        owner = path.rpartition(".")[0]
+        while owner not in modules:  # the entry of a list is no module
+            owner = owner.rpartition(".")[0]
+        belonging[owner].append((path, parameter))
+    title = f"<strong>Module</strong> {code(_title(module))}"
+    if not parameters:
+        return page(title, "no parameters")
+
+    has_gradients = any(parameter.grad is not None for parameter in parameters.values())
+    rows = []
+    for owner, part in modules.items():
+        layer = code(_title(part))
+        for path, parameter in belonging[owner]:
+            row = [code(path), layer, shape_text(parameter.shape), f"{parameter.size:,}"]
+            if has_gradients:
+                text, norm, warning = gradient_text(parameter.grad, True)
+                text = text if norm in ("", "0") else norm
+                row.append(words(f"{text} ({warning})" if warning else text))
+            rows.append(row)
+        if not part.parameters() and not any(part.named_children()):  # such as an activation
+            rows.append([code(owner), layer, "none", "0", *[""] * has_gradients])
+    count = sum(parameter.size for parameter in parameters.values())
+    rows.append(["total", "", "", f"{count:,}", *[""] * has_gradients])
+    heads = ["path", "layer", "shape", "count", *["gradient norm"] * has_gradients]
+    listed = table(heads, rows, numbers=(3, 4), strong=[len(rows) - 1])
+    return page(title, listed, *["gradients: not computed"] * (not has_gradients))
+
+
+def _title(module: Module) -> str:
+    return f"{type(module).__name__}({module.describe()})"

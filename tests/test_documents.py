@@ -29,9 +29,16 @@ MODULES = sorted(
 )
 
 
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page, language):
+    """Give the code blocks of a page in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.S | re.M)
+
+
 def readme_blocks(language):
-    """Give the code blocks of the README in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
+    return blocks(README, language)
 
 
 def test_readme_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
@@ -66,7 +73,7 @@ def test_readme_shell_commands_run(tmp_path, monkeypatch):
     """All commands of the command-line section, in their order, in an empty folder."""
     (block,) = [b for b in readme_blocks("sh") if "tinygrad-edu" in b]
     commands = block.replace("\\\n", " ").splitlines()
-    assert len(commands) == 6
+    assert len(commands) == 8
     monkeypatch.chdir(tmp_path)
     from nn.cli import main
 
@@ -82,11 +89,24 @@ def test_readme_shell_commands_run(tmp_path, monkeypatch):
             assert main(words) == 0, command
 
 
-def test_pictures_of_the_readme_are_there():
-    for path in re.findall(r"!\[.*?\]\((.*?)\)", (ROOT / "README.md").read_text()):
-        if not (ROOT / "docs").is_dir():
-            pytest.skip("the pictures are in the clone only")
-        assert (ROOT / path).is_file(), path
+def test_pictures_and_links_lead_somewhere():
+    if not (ROOT / "docs").is_dir():
+        pytest.skip("the pictures are in the clone only")
+    for page in PAGES:
+        for path in re.findall(r"!?\[[^\]]*\]\(([^):#]+)\)", page.read_text("utf-8")):
+            assert (page.parent / path).is_file(), f"{page.name} names {path}"
+
+
+def test_the_page_about_pictures_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    page = ROOT / "docs" / "seeing.md"
+    if not page.is_file():
+        pytest.skip("the documents are in the clone only")
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "seeing"}
+    for block in blocks(page, "python"):
+        exec(compile(block, page.name, "exec"), names)
+    assert {path.name for path in tmp_path.iterdir()} == {"graph.svg", "stepper.html"}
+    assert "contribution 3 of 3" in capsys.readouterr().out
 
 
 def test_table_of_what_is_where_names_what_is_there():

@@ -5,6 +5,7 @@ gradients back through it. This file lists the public names; those of drawing, c
 explaining are imported when somebody asks for them, for few programs do.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 # The families stand here once more, as in `ops`: type checkers follow a star only to its file.
@@ -41,11 +42,13 @@ from .ops.sorting import *
 from .ops.special import *
 from .ops.trigonometric import *
 from .primitive import enable_grad, no_grad
+from .source_lines import SourceLine, made_at, record_source_lines
 
 if TYPE_CHECKING:
     from .capturing import CapturedStep, capture
-    from .drawing import Drawing, RendererNotFoundError, draw
+    from .drawing import Drawing, GraphTooLargeError, RendererNotFoundError, draw
     from .explaining import Explanation, explain
+    from .stepping import Stepper, stepper
 
 __version__ = "0.1.0"
 
@@ -56,7 +59,10 @@ __all__ = [
     "Explanation",
     "GradientCheck",
     "GradientError",
+    "GraphTooLargeError",
     "RendererNotFoundError",
+    "SourceLine",
+    "Stepper",
     "Tensor",
     "capture",
     "check_gradients",
@@ -65,7 +71,10 @@ __all__ = [
     "enable_grad",
     "explain",
     "grad",
+    "made_at",
     "no_grad",
+    "record_source_lines",
+    "stepper",
 ]
 __all__ += creation.__all__
 __all__ += functional.__all__
@@ -74,17 +83,22 @@ for _name in ("abs", "all", "any", "max", "min", "pow", "round", "sum"):
     __all__.remove(_name)  # `import *` must not take Python's own away
 
 
+# Loaded when they are first used, so that the import of the package stays quick.
+_LATER = {
+    "CapturedStep": "capturing",
+    "Drawing": "drawing",
+    "Explanation": "explaining",
+    "GraphTooLargeError": "drawing",
+    "RendererNotFoundError": "drawing",
+    "Stepper": "stepping",
+    "capture": "capturing",
+    "draw": "drawing",
+    "explain": "explaining",
+    "stepper": "stepping",
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name in ("Drawing", "RendererNotFoundError", "draw"):
-        from . import drawing
-
-        return getattr(drawing, name)
-    if name in ("CapturedStep", "capture"):
-        from . import capturing
-
-        return getattr(capturing, name)
-    if name in ("Explanation", "explain"):
-        from . import explaining
-
-        return getattr(explaining, name)
+    if name in _LATER:
+        return getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from . import primitive
 from .autodiff import apply_chain_rule, graph_order, modified
 from .errors import GradientError
 from .hooks import hooked, run_hooks
 from .ops.shape import reshape
-from .primitive import OFF, Node, Primitive, Rule, get_scope, reset_scope, set_scope, tick
+from .primitive import OFF, Primitive, Rule, get_scope, reset_scope, set_scope, tick
 from .tensor import Tensor, _computed
 
 __all__ = ["checkpoint"]
@@ -94,7 +95,7 @@ def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
     given = [t if s in reached else t.detach() for t, s in zip(given, stand_ins, strict=True)]
     recomputation.tensors = (*given, *(t for t in reversed(reached) if t not in set(stand_ins)))
     recomputation.sequence = tick()
-    node = Node(
+    node = primitive.new_node(
         _CHECKPOINT,
         recomputation.tensors,
         tuple(tensor._data for tensor in recomputation.tensors),

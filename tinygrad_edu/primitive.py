@@ -147,6 +147,10 @@ class Node:
         return f"Node({self.primitive.name}, sequence={self.sequence})"
 
 
+new_node: Callable[..., Node] = Node
+"""Makes the node of a call; `source_lines` puts another in its place while lines are recorded."""
+
+
 @dataclass(slots=True, eq=False)
 class ModuleCall:
     """One call of a network module, kept by the nodes that were recorded during it."""
@@ -319,12 +323,11 @@ def primitive(
             left = None
             if residual:
                 out, left = out
-            scope = get_scope()
-            if not needs_grad or scope is OFF:
+            if not needs_grad or (scope := get_scope()) is OFF:
                 return _computed(out, None)
             # A tuple, because Python's garbage collector soon stops looking at tuples of arrays.
             saved, params = tuple(values), params or _NO_PARAMS
-            node = Node(declared, inputs, saved, params, left, next(_sequence), scope)
+            node = new_node(declared, inputs, saved, params, left, next(_sequence), scope)
             return _computed(out, node)
 
         operation.primitive = declared  # type: ignore[attr-defined]

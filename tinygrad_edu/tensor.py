@@ -232,6 +232,9 @@ class Tensor(Notation):
             extras += ", requires_grad=True"
         return f"Tensor({text}{extras}{f', name={self.name!r}' if self.name else ''})"
 
+    def _repr_html_(self) -> str | None:
+        return notebook_tables.tensor_table(self)
+
     def _label(self) -> str:
         """What to call it in a message."""
         if self.name:
@@ -428,6 +431,6 @@ def _restored(data: Array, requires_grad: bool, name: str | None, grad: Array | 
 
 # The one import circle of the project: a Tensor's operators are operations, and operations make
 # Tensors. It is closed here, after the class exists, so that either side finds the other whole.
-from . import autodiff, hooks, numpy_protocol, ops, primitive  # noqa: E402
+from . import autodiff, hooks, notebook_tables, numpy_protocol, ops, primitive  # noqa: E402
 
 attach(Tensor, ops)

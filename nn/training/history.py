@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +42,12 @@ class Epoch:
         text = f"train loss {self.train_loss:.4f}  accuracy {self.train_accuracy:6.2%}"
         if self.test_loss is not None and self.test_accuracy is not None:
             text += f"   test loss {self.test_loss:.4f}  accuracy {self.test_accuracy:6.2%}"
-        time = f"{self.seconds:.2f} s" if self.seconds >= 1 else f"{self.seconds * 1e3:.0f} ms"
-        return f"{text}   {time}"
+        return f"{text}   {_time(self)}"
+
+
+def _time(epoch: Epoch) -> str:
+    seconds = epoch.seconds
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.0f} ms"
 
 
 @dataclass
@@ -114,3 +120,62 @@ class History:
 
     def __str__(self) -> str:
         return "\n".join(f"epoch {epoch.number:>3}   {epoch}" for epoch in self.epochs)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Show itself in a notebook: a table of the epochs, and the curves."""
+        from tinygrad_edu.notebook_tables import or_none
+
+        page = or_none(_history_page, self)
+        bundle = {"text/plain": or_none(str, self) or repr(self)}
+        return bundle if page is None else bundle | {"text/html": page}
+
+
+_MOST, _ENDS = 20, 5  # a longer training is shown by its ends
+
+
+def _history_page(history: History) -> str:
+    """Show the epochs as HTML; of a long training the first, the last, and the best."""
+    from tinygrad_edu.notebook_tables import or_none, page, table
+
+    if not history.epochs:
+        return page("<strong>History</strong>: no epochs; train first")
+    best, count = history.epochs.index(history.best), len(history)
+    has_test = any(epoch.test_loss is not None for epoch in history)
+    heads = ["epoch", "train loss", "train accuracy"]
+    heads += [*["test loss", "test accuracy"] * has_test, "time"]
+    shown = sorted({*range(_ENDS), best, *range(count - _ENDS, count)})
+    rows: list[list[str]] = []
+    strong, following = [], 0
+    for number in range(count) if count <= _MOST else shown:
+        if number > following:
+            rows.append([f"… {number - following} more", *[""] * (len(heads) - 1)])
+        if number == best:
+            strong.append(len(rows))
+        rows.append(_cells(history[number], number == best, has_test))
+        following = number + 1
+    measured = "train" if history.best.test_accuracy is None else "test"
+    epochs = "1 epoch" if count == 1 else f"{count:,} epochs"
+    title = f"<strong>History</strong>: {epochs}, ★ marks the best by {measured} accuracy"
+    epoch_table = table(heads, rows, numbers=range(len(heads)), strong=strong)
+    return page(title, epoch_table, *filter(None, [or_none(_curves, history)]))
+
+
+def _cells(epoch: Epoch, is_best: bool, has_test: bool) -> list[str]:
+    values: list[float | None] = [epoch.train_loss, epoch.train_accuracy]
+    values += [epoch.test_loss, epoch.test_accuracy] * has_test
+    texts = [
+        "-" if value is None else "NaN" if value != value else format(value, form)
+        for value, form in zip(values, (".4f", ".2%") * (1 + has_test), strict=True)
+    ]
+    return [f"★ best {epoch.number}" if is_best else str(epoch.number), *texts, _time(epoch)]
+
+
+def _curves(history: History) -> str:
+    """Draw the curves, as a picture that is part of the HTML."""
+    from .figures.curves import training_curves
+
+    stream = io.BytesIO()
+    training_curves(history).savefig(stream, format="png")
+    data = base64.b64encode(stream.getvalue()).decode()
+    told = "loss and accuracy over the epochs; the table above gives the numbers"
+    return f'<img alt="{told}" style="max-width: 100%" src="data:image/png;base64,{data}">'

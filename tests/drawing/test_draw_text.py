@@ -6,18 +6,7 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import draw
-from tinygrad_edu.drawing.palette import (
-    GRADIENT,
-    GRADIENT_FILL,
-    LINE,
-    MODULE,
-    MUTED,
-    OPERATION,
-    PAGE,
-    ROLES,
-    TEXT,
-    WARNING,
-)
+from tinygrad_edu.drawing.palette import DARK, LIGHT, MONO
 from tinygrad_edu.drawing.text import clean, gradient_text, number_text, value_rows
 
 
@@ -144,16 +133,19 @@ def contrast(first, second):
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def test_every_text_and_line_can_be_seen():
-    looks = [*ROLES.values(), OPERATION, MODULE]
-    for look in looks:
-        assert contrast(TEXT, look.fill) >= 7
-        assert contrast(look.line, PAGE) >= 3
-        assert contrast(MUTED, look.fill) >= 4.5
-        assert contrast(WARNING, look.fill) >= 4.5
-    assert contrast(GRADIENT, GRADIENT_FILL) >= 4.5
-    assert contrast(GRADIENT, PAGE) >= 3
-    assert contrast(LINE, MODULE.fill) >= 3
+@pytest.mark.parametrize("theme", [LIGHT, DARK, MONO])
+def test_every_text_and_line_can_be_seen(theme):
+    for role in theme.roles:
+        look = theme.look(role)
+        assert contrast(theme.text, look.fill) >= 7
+        assert contrast(look.line, theme.page) >= 3
+        for ink in (theme.muted, theme.warning, theme.match, theme.differ):
+            assert contrast(ink, look.fill) >= 4.5
+    assert contrast(theme.gradient, theme.gradient_fill) >= 4.5
+    assert contrast(theme.gradient, theme.page) >= 4.5  # the labels on the edges
+    assert contrast(theme.line, theme.page) >= 4.5
+    for line in (theme.line, theme.gradient):
+        assert contrast(line, theme.look("module").fill) >= 3
 
 
 def test_leaf_that_was_changed_is_drawn_as_the_graph_has_it():

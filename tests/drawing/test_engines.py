@@ -47,6 +47,10 @@ def test_without_dot_the_error_says_what_to_do(tmp_path, monkeypatch):
             drawing.save(tmp_path / f"g.{ending}")
         assert ".dot" in str(caught.value)
         assert "pip install 'tinygrad_edu[graphviz]'" in str(caught.value)
+        assert "set TINYGRAD_EDU_DOT to the path of dot" in str(caught.value)
+        # Saving it as .svg is no help to somebody who has just tried to.
+        works = "draw it with engine='auto'" if ending == "svg" else "save it as .svg or .html"
+        assert works in str(caught.value)
         assert isinstance(caught.value, RuntimeError)
     assert os.listdir(tmp_path) == []
     assert drawing.save(tmp_path / "g.dot").read_text(encoding="utf-8") == drawing.dot
@@ -171,7 +175,7 @@ def test_the_built_in_engine_asks_nobody(tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", None)
     drawing = small_drawing(engine="builtin")
     assert "without Graphviz" not in drawing.svg()
-    with pytest.raises(RendererNotFoundError, match=r"\.svg alone.*png.*engine='auto'"):
+    with pytest.raises(RendererNotFoundError, match=r"\.svg and \.html alone.*png.*engine='auto'"):
         drawing.save(tmp_path / "g.png")
     with pytest.raises(ValueError, match="'neato'; known are 'auto', 'dot', 'builtin'"):
         small_drawing(engine="neato")

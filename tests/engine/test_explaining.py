@@ -14,8 +14,8 @@ from nn import Linear
 from tinygrad_edu import GradientError, Tensor, explain
 from tinygrad_edu.autodiff import apply_chain_rule, graph_order
 from tinygrad_edu.drawing import draw
-from tinygrad_edu.explaining.account import local_derivative
 from tinygrad_edu.explaining.latex import latex
+from tinygrad_edu.explaining.passage import local_derivative
 from tinygrad_edu.primitive import PRIMITIVES, primitive
 
 from ..operations.cases import CASES

@@ -18,7 +18,7 @@ import pytest
 
 from nn import Classifier, cli, compare_gradients, delta_rule, model
 
-COMMANDS = ["train", "predict", "compare", "graph", "demo"]
+COMMANDS = ["train", "predict", "compare", "graph", "stepper", "demo", "doctor"]
 FILES = ["confusion.png", "curves.png", "model.pkl", "model.safetensors"]
 
 
@@ -96,7 +96,7 @@ def test_every_help_has_a_worked_example_that_parses(run, command):
     assert found
     for line in found:
         options = cli._parser().parse_args(shlex.split(line))
-        assert options.run is getattr(cli, f"_{command}")
+        assert options.run.__name__ == f"_{command}"
         assert line in examples(run("--help")[1]), "the help of the program shows them all"
 
 
@@ -236,6 +236,21 @@ def test_graph_of_a_trained_model_and_real_rows(run, trained):
     assert "digraph" in Path("graph.dot").read_text(encoding="utf-8")
 
 
+def test_doctor_says_what_draws_and_tells_by_its_exit_code(run, monkeypatch):
+    monkeypatch.delenv("TINYGRAD_EDU_DOT", raising=False)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    code, out, err = run("doctor")
+    assert (code, err) == (0, "")
+    assert out.startswith(
+        "What lays graphs out:\n  1. the program dot      not on PATH; to have it:"
+    )
+    assert re.search(r"^  svg   ok", out, re.MULTILINE)
+    monkeypatch.setenv("TINYGRAD_EDU_DOT", "/nonexistent/dot")
+    code, out, err = run("doctor")
+    assert (code, err) == (1, "")
+    assert "TINYGRAD_EDU_DOT names '/nonexistent/dot'" in out
+
+
 def test_demo_shows_it_all(run, monkeypatch):
     code, out, err = run("demo --out runs/digits")
     assert (code, err) == (0, "")
@@ -358,7 +373,8 @@ def test_differing_gradients_make_the_demo_fail(run, monkeypatch):
     right = delta_rule.gradients
     monkeypatch.setattr(delta_rule, "gradients", lambda *a: right(*a[:3], 0 * a[3], *a[4:]))
     monkeypatch.setattr(Classifier, "fit", lambda *_, **__: None)
-    monkeypatch.setattr(cli, "_draw_demo", lambda *_: Path("graph.svg"))
+    for name in ("draw_loss", "write_stepper"):
+        monkeypatch.setattr(cli.demo, name, lambda *_: Path("graph.svg"))
     assert run("demo --out a")[0] == 1
 
 

@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import weakref
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from nn import MLP, delta_rule, model
 from nn.training.figures.mistakes import confusion_figure, confusion_matrix, mistakes_figure
 from nn.training.figures.regions import regions_figure
 from nn.training.figures.saving import FIGURES, check_figures
-from nn.training.figures.style import CLASSES, MARKERS, image_side, ink_on
+from nn.training.figures.style import CLASSES, MARKERS, balanced_columns, image_side, ink_on
 from nn.training.figures.weights import LayerWatch, layers_figure, weights_figure
 from nn.training.history import LayerRecord
 
@@ -59,11 +60,13 @@ def test_confusion_is_counted(classes):
     filled = {(i, j) for i in range(classes) for j in range(classes) if expected[i][j]}
     assert set(shown) == (filled if classes <= 32 else set())
     for (i, j), text in shown.items():
-        count, share = text.split("\n")
+        count, *share = text.split("\n")
         assert int(count) == expected[i][j]
-        assert float(share.rstrip("%")) == pytest.approx(
-            100 * count_share(expected, i, j), abs=0.06
-        )
+        assert len(share) == (i == j or classes <= 12)
+        for percent in share:
+            assert float(percent.rstrip("%")) == pytest.approx(
+                100 * count_share(expected, i, j), abs=0.06
+            )
 
 
 def count_share(table, row, column):
@@ -72,14 +75,31 @@ def count_share(table, row, column):
 
 def test_numbers_of_a_confusion_matrix_stay_within_their_cells():
     """A cell is a square, and the text of it has to be smaller, for many classes and samples."""
-    for classes, count in ((2, 12_345_678), (10, 5_000), (24, 9_999), (24, 99_999), (32, 500)):
-        figure = confusion_figure(np.full((classes, classes), count))
+    for classes, count in (
+        *((2, 12_345_678), (10, 5_000), (10, 1_234_567), (12, 99_999)),
+        *((13, 1), (24, 9_999), (24, 99_999), (24, 12_345_678), (32, 500)),
+    ):
+        matrix = np.eye(classes, dtype=int) * count
+        matrix[0] = count
+        figure = confusion_figure(matrix)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         axes = figure.axes[0]
         cell = axes.get_window_extent().width / classes
         for text in axes.texts[:3]:
-            assert text.get_window_extent(canvas.get_renderer()).width < cell, (classes, count)
+            box = text.get_window_extent(canvas.get_renderer())
+            assert max(box.width, box.height) < cell - 2, (classes, count)
+
+
+@pytest.mark.parametrize(("classes", "step"), [(32, 1), (33, 5), (60, 5), (150, 10)])
+def test_classes_are_numbered_without_a_crowd(classes, step):
+    figure = confusion_figure(np.eye(classes, dtype=int))
+    (axes,) = figure.axes
+    FigureCanvasAgg(figure).draw()
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [int(label.get_text()) for label in labels] == list(range(0, classes, step))
+        boxes = [label.get_window_extent() for label in labels]
+        assert not any(one.overlaps(other) for one, other in pairwise(boxes))
 
 
 def test_shares_are_not_rounded_to_all_or_nothing():
@@ -169,7 +189,42 @@ def test_weights_are_shown_unit_by_unit():
     tile = colours[y : y + 5, x - 2 : x + 3, :3]
     orange = tile[..., 0] > tile[..., 2]  # and purple where it is negative
     np.testing.assert_array_equal(orange, weight[:, 9].reshape(5, 5) > 0)
-    weights_figure(np.zeros((25, 1)))
+
+
+def test_weights_that_are_no_numbers_are_red_and_leave_the_others_their_colours():
+    weight = np.array([[0.5], [-0.5], [0.25], [0.1], [0.1], [0.1], [0.1], [0.1], [0.1]])
+    weight = np.hstack([weight, weight, weight * np.nan])
+    weight[0, 1], weight[1, 1] = np.inf, np.nan
+    figure = weights_figure(weight)
+    check_whole(figure)
+    assert figure.get_suptitle().endswith("\nred: 11 of 27 weights are infinite or NaN")
+    tiles = np.asarray(figure.axes[0].collections[0].get_array())[-3:]
+    one, two, three = tiles[:, :3], tiles[:, 4:7], tiles[:, 8:]
+    np.testing.assert_array_equal(one[1:], two[1:])
+    np.testing.assert_array_equal(one[0, 2], two[0, 2])
+    for red in (two[0, 0], two[0, 1], *three.reshape(-1, 4)):
+        np.testing.assert_allclose(red, [0xA3 / 255, 0x12 / 255, 0x3A / 255, 1])
+
+
+@pytest.mark.parametrize(("weight", "limit"), [(np.nan, 1), (0, 1), (1e-30, 1e-30)])
+def test_the_scale_of_weights_is_never_empty(weight, limit):
+    weights = np.zeros((900, 1))
+    weights[0] = weight
+    if np.isnan(weight):
+        weights[:] = weight
+    figure = weights_figure(weights)
+    check_whole(figure)
+    np.testing.assert_allclose(figure.axes[1].get_ylim(), (-limit, limit))
+
+
+def test_rows_of_images_are_about_equally_long():
+    for most in (6, 8):
+        for images in range(1, 65):
+            columns = balanced_columns(images, most)
+            assert columns <= most
+            rows = -(-images // columns)
+            assert rows == -(-images // most), "no more rows than there must be"
+            assert rows * (columns - 1) < images, "one column less would not do"
 
 
 def test_no_image_is_made_of_what_is_none():
@@ -217,6 +272,19 @@ def test_layers_are_drawn():
     assert [text.get_text() for text in legend.get_texts()][:2] == ["a", "b"]
     with pytest.raises(ValueError, match="empty; train with figures"):
         layers_figure(LayerRecord())
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_layers_without_numbers_are_no_warning(value):
+    """A logarithm has no place for them; the title says that there is nothing to see."""
+    figure = layers_figure(LayerRecord(["a"], [1, 2], [[value], [value]], [[value], [value]]))
+    check_whole(figure)
+    for axes in figure.axes:
+        assert axes.get_title().endswith(": 0, infinite or NaN")
+        assert axes.get_xlim() == (0.5, 2.5)
+    mixed = layers_figure(LayerRecord(["a"], [1, 2], [[value], [0.5]], [[value], [0.1]]))
+    check_whole(mixed)
+    assert mixed.axes[0].get_title() == "size of the gradient"
 
 
 # Regions -----------------------------------------------------------------------------------

@@ -1,21 +1,17 @@
-"""Proves the parts of training: the history, the measuring, the curves, the order of the batches,
-what is kept when training ends early, and how well the digits are learned.
+"""Proves the parts of training: the history, the measuring, the order of the batches, what is
+kept when training ends early, and how well the digits are learned.
 """
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from nn import MLP, SGD, Linear, Module, NotFittedError, delta_rule, model
 from nn.datasets import write_digits
 from nn.training import loop, metrics
 from nn.training.history import Epoch, History
-from nn.training.plots import save_figure, training_curves
 from nn.training.progress import Progress
 from tinygrad_edu import GradientError
 
@@ -149,68 +145,6 @@ def test_batches_come_in_the_order_of_the_generator():
     assert result is history
     assert x.flags.writeable
     assert y.flags.writeable
-
-
-# Curves ------------------------------------------------------------------------------------
-
-
-def test_curves_show_both_parts_and_mark_the_best_epoch():
-    figure = training_curves(TESTED)
-    assert type(figure) is Figure
-    loss, accuracy = figure.axes
-    assert (loss.get_title(), accuracy.get_title()) == ("loss", "accuracy")
-    assert loss.get_xlabel() == accuracy.get_xlabel() == "epoch"
-    drawn = {line.get_label(): line.get_xydata().tolist() for line in loss.lines}
-    assert drawn == {
-        "train": [[1, 0.9], [2, 0.5], [3, 0.4]],
-        "test": [[1, 0.8], [2, 0.6], [3, 0.65]],
-    }
-    (star,) = (line for line in accuracy.lines if line.get_marker() == "*")
-    assert star.get_xydata().tolist() == [[2, 0.9]]
-    assert "best on test: 90.00%, epoch 2" in [
-        text.get_text() for text in accuracy.get_legend().get_texts()
-    ]
-
-
-def test_curves_without_test_data_and_of_a_single_epoch():
-    figure = training_curves(UNTESTED)
-    assert [line.get_label() for line in figure.axes[0].lines] == ["train"]
-    texts = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
-    assert texts == ["train", "best on train: 80.00%, epoch 2"]
-    training_curves(History(UNTESTED.epochs[:1])).draw_without_rendering()
-
-
-def test_no_epochs_no_curves():
-    with pytest.raises(ValueError, match="no epochs"):  # row 157
-        training_curves(History())
-
-
-@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
-def test_the_same_history_gives_the_same_file(tmp_path, suffix):
-    paths = [tmp_path / f"{name}.{suffix}" for name in ("one", "two")]
-    for path in paths:
-        assert save_figure(training_curves(TESTED), path) == path
-    content = paths[0].read_bytes()
-    assert content.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix])
-    assert content == paths[1].read_bytes()
-    assert b"CreationDate" not in content, "a second later it would be another file"
-    assert b"dc:date" not in content
-
-
-def test_curves_need_neither_pyplot_nor_a_display(tmp_path):
-    code = """
-import sys
-from pathlib import Path
-from nn.training.history import Epoch, History
-from nn.training.plots import save_figure, training_curves
-save_figure(training_curves(History([Epoch(1, 0.9, 0.6, 0.8, 0.7, 0.1)])), Path(sys.argv[1]))
-assert "matplotlib.pyplot" not in sys.modules
-"""
-    hidden = ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND")
-    environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    path = tmp_path / "curves.png"
-    subprocess.run([sys.executable, "-c", code, str(path)], env=environment, check=True)
-    assert path.stat().st_size > 5000
 
 
 # Training that ends early ------------------------------------------------------------------

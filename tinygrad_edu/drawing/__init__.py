@@ -6,42 +6,58 @@ notebook and saves itself in several formats. Drawing reads, and changes nothing
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from ..tensor import Tensor
-from .dot_text import write_dot
-from .render import (
-    LayoutTimedOutError,
-    RendererNotFoundError,
-    RenderError,
-    finished_svg,
-    install_command,
-    run_graphviz,
-)
-from .snapshot import Graph, take_snapshot
-from .words import counts, heading, sentences, table
+from .doctor import doctor
+from .drawing import Drawing, Style
+from .graph import Graph
+from .layers import Choice, depths, layers_picture
+from .palette import Theme, theme_named
+from .picture import Picture, operations_picture
+from .render import RendererNotFoundError, RenderError
+from .snapshot import GraphTooLargeError, Photographer
 
-if TYPE_CHECKING:
-    from pathlib import Path
+__all__ = [
+    "Drawing",
+    "GraphTooLargeError",
+    "RenderError",
+    "RendererNotFoundError",
+    "doctor",
+    "draw",
+]
 
-__all__ = ["Drawing", "RenderError", "RendererNotFoundError", "draw"]
-
-_ENGINES = ("auto", "dot", "builtin")
-_FORMATS = ("svg", "png", "pdf", "dot", "gv", "json", "txt")
+_CHOICES = {
+    "view": ("auto", "ops", "layers"),
+    "direction": ("LR", "TB"),
+    "engine": ("auto", "dot", "builtin"),
+    "values": ("auto", "full", "stats", "shape", "none"),
+    "on_large": ("error", "truncate"),
+}
 
 
 def draw(
     *outputs: Tensor,
+    view: str = "auto",
     names: Mapping[str, object] | None = None,
+    model: Any = None,
+    depth: int | None = None,
+    expand: Collection[str] = (),
+    collapse: Callable[[str], bool] | None = None,
+    values: str = "auto",
     backward: bool | None = None,
+    rules: bool = False,
+    compare: Mapping[Any, Any] | None = None,
     legend: bool = True,
     direction: str = "LR",
+    theme: str | Mapping[str, object] | Theme = "light",
     title: str | None = None,
     max_nodes: int = 250,
+    on_large: str = "error",
     timeout: float = 20.0,
     engine: str = "auto",
+    notebook_png: bool = False,
 ) -> Drawing:
     """Draw the graph behind one or several tensors, as it is now.
 
@@ -49,18 +65,45 @@ def draw(
     ----------
     *outputs : Tensor
         The loss, or whatever else the picture is to end in.
+    view : {"auto", "ops", "layers"}
+        Single operations, or modules as boxes with the shapes that pass between them. ``"auto"``
+        shows operations unless they are more than `max_nodes`; then modules, as deep as they fit.
     names : mapping of str to object, optional
         What to call tensors and modules; ``locals()`` names them as the code does.
+    model : optional
+        A network, whose parameters are called by their paths.
+    depth : int, optional
+        In the view of layers: how far down modules are opened; 1 makes boxes of the outermost.
+        Modules without modules in them are boxes at any depth, by default they alone.
+    expand : collection of str
+        Paths of modules to be opened all the same: ``{"encoder.block1"}``.
+    collapse : callable, optional
+        Called with the path of a module; where it says yes, the module is a box.
+    values : {"auto", "full", "stats", "shape", "none"}
+        How much is said of values: few numbers one by one and statistics of many; up to 64
+        numbers; statistics alone; shapes alone; nothing.
     backward : bool, optional
-        Whether the way of the gradients is drawn too; by default where any has been computed.
+        Whether the way of the gradients is drawn too, with what each operation sends back; by
+        default where any has been computed.
+    rules : bool
+        Whether operations say what they make of a gradient g.
+    compare : mapping, optional
+        Gradients derived by hand, by the names in the picture or by tensor; the picture says
+        where they agree with the automatic ones.
     legend : bool
         Whether a line below explains colours and lines.
     direction : {"LR", "TB"}
         From left to right, or from top to bottom.
+    theme : {"light", "dark", "mono"} or mapping
+        The colours; a mapping changes some: ``{"base": "dark", "parameter": ("#003B2F",
+        "#35C49A")}`` gives ground and outline of a role. ``"mono"`` has greys alone.
     title : str, optional
         What the picture shows.
     max_nodes : int
-        More tensors and operations than this are refused: nobody could read the picture.
+        More tensors and operations than this cannot be read.
+    on_large : {"error", "truncate"}
+        What to do with more, where modules are no way out: refuse them, or draw those next to the
+        outputs, and say how many more there are.
     timeout : float
         How many seconds Graphviz may take.
     engine : {"auto", "dot", "builtin"}
@@ -68,6 +111,8 @@ def draw(
         pygraphviz where there is none. ``"builtin"`` needs neither, and draws SVG alone.
         ``"auto"`` takes Graphviz where it is installed and done in time; otherwise an SVG is
         drawn by the built-in layout, and its caption says so.
+    notebook_png : bool
+        Whether a notebook gets a PNG too, for viewers that refuse SVG.
 
     Returns
     -------
@@ -78,8 +123,10 @@ def draw(
     ------
     TypeError
         If an output is not a Tensor, or there is none.
+    GraphTooLargeError
+        If the graph has too many nodes; it is a ValueError.
     ValueError
-        If the graph has too many nodes, or for an unknown direction or engine.
+        For an option that is not known, and gradients to compare with that do not fit.
 
     Examples
     --------
@@ -101,181 +148,69 @@ def draw(
     for output in outputs:
         if not isinstance(output, Tensor):
             raise TypeError(f"draw() takes tensors, but got a {type(output).__name__}")
-    if direction not in ("LR", "TB"):
-        raise ValueError(f"unknown direction {direction!r}; known are 'LR' and 'TB'")
+    given = {
+        "view": view,
+        "direction": direction,
+        "engine": engine,
+        "values": values,
+        "on_large": on_large,
+    }
+    for option, value in given.items():
+        if value not in _CHOICES[option]:
+            known = ", ".join(map(repr, _CHOICES[option]))
+            raise ValueError(f"unknown {option} {value!r}; known are {known}")
     if not timeout > 0:
         raise ValueError(f"timeout must be a number of seconds above 0, got {timeout!r}")
-    if engine not in _ENGINES:
-        known = ", ".join(map(repr, _ENGINES))
-        raise ValueError(f"unknown engine {engine!r}; known are {known}")
-    graph = take_snapshot(outputs, names, title or "", max_nodes)
-    shows_gradients = graph.has_gradients if backward is None else bool(backward)
-    return Drawing(graph, shows_gradients, legend, direction, timeout, engine)
+    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
+        raise ValueError(f"depth must be a whole number from 1 on, got {depth!r}")
+    if isinstance(expand, str):
+        raise ValueError(f"expand takes a set of paths, such as {{{expand!r}}}; got text")
+    style = Style(theme_named(theme), legend, direction, timeout, engine, notebook_png)
+    photographer = Photographer(
+        outputs,
+        names,
+        model=model,
+        compare=compare,
+        values=values,
+        contributions=backward is not False,
+    )
+    large = photographer.count > max_nodes
+    by_layers = view == "layers" or (view == "auto" and large and photographer.modules.calls)
+    if large and not by_layers:
+        if on_large == "error":
+            raise too_large(photographer.count, "", max_nodes)
+        photographer.leave_out(max_nodes)
+    photographer.contributions &= not large
+    graph = photographer.take(title or "")
+    returns = graph.has_gradients if backward is None else bool(backward)
+    choice = Choice(depth, expand, collapse)
+    if by_layers:
+        picture = _fitting(graph, choice, returns, rules, max_nodes, view)
+    else:
+        picture = operations_picture(graph, backward=returns, rules=rules)
+    return Drawing(graph, picture, style)
 
 
-class Drawing:
-    """A picture of a graph, which `draw` makes.
-
-    Attributes
-    ----------
-    graph : Graph
-        The snapshot that it shows.
-
-    Examples
-    --------
-    >>> from tinygrad_edu import Tensor
-    >>> from tinygrad_edu.drawing import draw
-    >>> draw(Tensor(3.0, requires_grad=True) * 2)
-    Drawing(1 operation, 3 tensors (1 parameter))
-    """
-
-    def __init__(
-        self,
-        graph: Graph,
-        backward: bool,
-        legend: bool,
-        direction: str,
-        timeout: float,
-        engine: str = "auto",
-    ) -> None:
-        self.graph = graph
-        self._backward = backward
-        self._legend = legend
-        self._direction = direction
-        self._timeout = timeout
-        self._engine = engine
-        self._svg: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Drawing({counts(self.graph)})"
-
-    @property
-    def dot(self) -> str:
-        """The picture in the DOT language of Graphviz."""
-        return write_dot(
-            self.graph, backward=self._backward, legend=self._legend, direction=self._direction
-        )
-
-    def svg(self) -> str:
-        """Draw it as SVG, fit to stand in a page.
-
-        Raises
-        ------
-        RendererNotFoundError
-            If Graphviz is not installed and the engine is ``"dot"``; the error says how to
-            install it.
-        RenderError
-            If Graphviz reports a problem, or, as the engine ``"dot"``, is not done in time.
-        """
-        if self._svg is None:
-            source = self._source()
-            description = f"{counts(self.graph)}. {_ways(self._backward)}"
-            self._svg = finished_svg(
-                source, heading(self.graph), description, sentences(self.graph)
-            )
-        return self._svg
-
-    def _source(self) -> bytes:
-        note = ""
-        if self._engine != "builtin":
-            try:
-                return run_graphviz(self.dot, "svg", self._timeout)
-            except (RendererNotFoundError, LayoutTimedOutError) as error:
-                if self._engine == "dot":
-                    raise
-                late = isinstance(error, LayoutTimedOutError)
-                reason = "the layout timed out" if late else f"to have it: {install_command()}"
-                note = f"drawn without Graphviz: {reason}"
-        from .painter import paint
-
-        options = {"backward": self._backward, "legend": self._legend}
-        return paint(self.graph, **options, direction=self._direction, note=note)
-
-    def to_graphviz(self) -> Any:
-        """Give it to the Python package `graphviz`, as a `graphviz.Source`.
-
-        Raises
-        ------
-        ImportError
-            If that package is not installed.
-        """
-        try:
-            import graphviz
-        except ImportError as error:
-            raise ImportError(
-                "to_graphviz() needs the Python package: pip install graphviz"
-            ) from error
-        return graphviz.Source(self.dot)
-
-    def table(self) -> str:
-        """Lay out all tensors as text: name, role, shape, value and gradient."""
-        return table(self.graph)
-
-    def to_json(self) -> str:
-        """Give the snapshot as JSON."""
-        import dataclasses
-        import json
-
-        return json.dumps(dataclasses.asdict(self.graph), indent=1) + "\n"
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it into a file, whose name decides the format.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Ends in ``.svg``, ``.png``, ``.pdf``, ``.dot``, ``.gv``, ``.json`` or ``.txt`` (the
-            table). Its folder must exist.
-
-        Returns
-        -------
-        pathlib.Path
-            The path as it was given.
-
-        Raises
-        ------
-        ValueError
-            For any other ending.
-        RendererNotFoundError, RenderError
-            See `svg`.
-        OSError
-            If the file cannot be written; what was there is intact then.
-        """
-        from ..atomic_file import write_atomically
-
-        ending = os.path.splitext(path)[1].lower().removeprefix(".")
-        if ending not in _FORMATS:
-            known = ", ".join(f".{name}" for name in _FORMATS)
-            raise ValueError(f"cannot tell the format of {os.fspath(path)!r}; known are {known}")
-        return write_atomically(path, self._content(ending))
-
-    def _content(self, ending: str) -> str | bytes:
-        if ending in ("png", "pdf"):
-            if self._engine == "builtin":
-                raise RendererNotFoundError(
-                    f"the built-in layout draws .svg alone, and {ending} was asked for; pass "
-                    f"engine='auto' and install Graphviz: {install_command()}"
-                )
-            return run_graphviz(self.dot, ending, self._timeout)
-        if ending in ("dot", "gv"):
-            return self.dot
-        if ending == "svg":
-            return self.svg()
-        return self.to_json() if ending == "json" else self.table() + "\n"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """Show itself in a notebook: as a picture where one can be drawn, as a table always."""
-        bundle = {"text/plain": self.table()}
-        try:
-            bundle["image/svg+xml"] = self.svg()
-        except RendererNotFoundError:
-            bundle["text/plain"] += f"\n\nFor a picture, install Graphviz: {install_command()}"
-        except Exception as error:  # a notebook would show a traceback in place of the table
-            reason = " ".join(str(error).split())
-            bundle["text/plain"] += f"\n\nThere is no picture: {reason}"
-        return bundle
+def too_large(count: int, also: str, max_nodes: int) -> GraphTooLargeError:
+    """Word the refusal of a picture that nobody could read."""
+    return GraphTooLargeError(
+        f"the graph has {count:,} nodes{also}, more than max_nodes={max_nodes}; draw its modules "
+        "(view='layers', depth=1), or a part of it (on_large='truncate', or an earlier tensor in "
+        f"place of the last), or pass max_nodes={count} to draw it all"
+    )
 
 
-def _ways(backward: bool) -> str:
-    ways = "Values flow along solid lines"
-    return f"{ways}, gradients back along dashed lines." if backward else f"{ways}."
+def _fitting(
+    graph: Graph, choice: Choice, backward: bool, rules: bool, max_nodes: int, view: str
+) -> Picture:
+    """Draw modules as deep as asked for, or else as deep as there is room for."""
+    tried = [choice.depth]
+    if view == "auto" and choice.depth is None:
+        tried += range(depths(graph), 0, -1)
+    for depth in tried:
+        own = Choice(depth, choice.expand, choice.collapse)
+        picture = layers_picture(graph, own, backward=backward, rules=rules)
+        if len(picture.cards) <= max_nodes:
+            return picture
+    count = len(graph.tensors) + len(graph.operations)
+    raise too_large(count, f", and {len(picture.cards):,} by layers", max_nodes)

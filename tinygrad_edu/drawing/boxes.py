@@ -10,23 +10,23 @@ import unicodedata
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement
 
-from .palette import GRADIENT, GRADIENT_FILL, MUTED, OPERATION, PAGE, ROLES, TEXT, WARNING, Look
-from .snapshot import OpNode, TensorNode
+from .palette import Look, Theme
+from .picture import Card, Row, Version
 
 __all__ = [
+    "SANS",
     "Box",
     "Text",
+    "card_box",
     "number",
-    "operation_box",
     "paint_box",
     "paint_label",
     "paint_outline",
     "paint_text",
-    "tensor_box",
     "text_width",
 ]
 
-_SANS = "Helvetica, Arial, 'Liberation Sans', sans-serif"
+SANS = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 _MONO = "Courier, 'Courier New', 'Liberation Mono', monospace"
 # In ems, for a sans-serif font on the wide side; all others are as wide as most letters are.
 _WIDTHS = {
@@ -38,91 +38,140 @@ _WIDTHS = {
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One piece of text in a box; `x` and `y` from its upper left corner."""
+    """One piece of text in a box; `x` and `y` from its upper left corner.
+
+    `ink` is a colour of the theme by its name, and `version` the part of a story in which it is
+    shown.
+    """
 
     x: float
     y: float
     text: str
     size: float
-    color: str = TEXT
+    ink: str = "text"
     bold: bool = False
     mono: bool = False
     anchor: str = "start"
+    version: Version | None = None
 
 
 @dataclass(slots=True)
 class Box:
     """What a node shows, and how much room that takes."""
 
+    card: Card
     width: float
     height: float
     texts: list[Text]
-    look: Look
-    css: str
-    warned: bool = False
-    band: tuple[float, float] | None = None  # the ground of the gradient: from, to
-    round: bool = False
+    bands: list[tuple[float, float]]  # the grounds of gradients: from, to
 
 
-def tensor_box(tensor: TensorNode, tag: str) -> Box:
-    look = ROLES[tensor.role]
-    css = f"node tensor {'param' if tensor.role == 'parameter' else tensor.role}"
-    if tensor.role == "constant":
-        width = max(text_width(tensor.name, 11, mono=True), text_width(tag, 9)) + 16
-        texts = [Text(width / 2, 16, tensor.name, 11, mono=True, anchor="middle")]
-        texts += [Text(width / 2, 28, tag, 9, MUTED, anchor="middle")] if tag else []
-        return Box(width, 36 if tag else 24, texts, look, css)
-    head = text_width(tensor.name, 11, bold=tensor.has_name)
-    width = head + (16 + text_width(tensor.tag, 9) if tensor.tag else 0)
-    rows = [(label, text.split("\n"), TEXT) for label, text in tensor.rows]
-    rows.append(("grad", tensor.grad.split("\n"), GRADIENT))
-    numbers = [max(text_width(line, 10, mono=True) for line in lines) for _, lines, _ in rows]
-    labels = max(text_width(label, 10) for label, _, _ in rows) + 8
-    warning = f"⚠ {tensor.warning}" if tensor.warning else ""
-    width = (
-        max(width, labels + max(numbers), text_width(warning, 11, bold=True), text_width(tag, 9))
-        + 18
-    )
-    texts = [Text(9, 16, tensor.name, 11, TEXT if tensor.has_name else MUTED, tensor.has_name)]
-    texts += [Text(width - 9, 16, tensor.tag, 9, MUTED, anchor="end")] if tensor.tag else []
-    y = 22.0
+def card_box(card: Card, tag: str = "", operands: int = 0) -> Box:
+    """Measure a card.
+
+    Parameters
+    ----------
+    card : Card
+    tag : str
+        A line more, such as the module that it belongs to.
+    operands : int
+        How many lines arrive at it.
+    """
+    if card.is_round:
+        return _ellipse(card, tag, operands)
+    if not card.rows:
+        width = max(text_width(card.name, 11, mono=True), text_width(tag, 9)) + 16
+        texts = [Text(width / 2, 16, card.name, 11, mono=True, anchor="middle")]
+        texts += [Text(width / 2, 28, tag, 9, "muted", anchor="middle")] if tag else []
+        return Box(card, width, 36 if tag else 24, texts, [])
+    return _table(card, tag)
+
+
+def _table(card: Card, tag: str) -> Box:
+    """Place the rows of a box below each other: labels at the left, numbers at the right."""
+    labels = max(text_width(row.label, 10) for row in card.rows) + 8
+    head = text_width(card.name, 11, bold=card.is_named)
+    wide = [head + (16 + text_width(card.tag, 9) if card.tag else 0), text_width(tag, 9)]
+    widths = [_row_width(row) for row in card.rows]
+    for row, own in zip(card.rows, widths, strict=True):
+        wide.append(own if row.kind in ("warning", "note") else labels + own)
+    width = max(wide) + 18
+    name = "text" if card.is_named else "muted"
+    texts = [Text(9, 16, card.name, 11, name, card.is_named)]
+    texts += [Text(width - 9, 16, card.tag, 9, "muted", anchor="end")] if card.tag else []
+    y, bands = 22.0, []
     if tag:
-        texts.append(Text(9, y + 9, tag, 9, MUTED))
+        texts.append(Text(9, y + 9, tag, 9, "muted"))
         y += 13
-    for (label, lines, color), number in zip(rows, numbers, strict=True):
-        if label == "grad" and warning:
-            texts.append(Text(9, y + 12, warning, 11, WARNING, bold=True))
+    for row, own in zip(card.rows, widths, strict=True):
+        if row.kind == "warning":
+            texts.append(Text(9, y + 12, row.text, 11, "warning", bold=True))
             y += 16
-        height = 12 * len(lines) + 4
-        texts.append(Text(9, y + height / 2 + 3.5, label, 10, MUTED))
-        for line in lines:
-            y += 12
-            texts.append(Text(width - 9 - number, y, line, 10, color, mono=True))
-        y += 4
-    band = (y - height, y)
-    return Box(width, y + 6, texts, look, css, bool(warning), band)
+        elif row.kind == "note":
+            texts.append(Text(9, y + 11, row.text, 10, "muted"))
+            y += 15
+        else:
+            start = y
+            y += 12 * _row_lines(row) + 4
+            texts.append(Text(9, (start + y) / 2 + 3.5, row.label, 10, "muted"))
+            texts += _row_texts(row, width - 9 - own, start)
+            bands += [(start, y)] if row.kind == "gradient" else []
+    return Box(card, width, y + 6, texts, bands)
 
 
-def operation_box(operation: OpNode, operands: int, tag: str) -> Box:
-    rows: list[tuple[str, float, bool, bool]] = []
-    if operation.symbol and operation.symbol != operation.name:
-        rows += [(operation.symbol, 15, True, False), (operation.name, 10, False, False)]
+def _texts_of(row: Row) -> list[tuple[str, Version | None]]:
+    return [(version.text, version) for version in row.versions] or [(row.text, None)]
+
+
+def _row_width(row: Row) -> float:
+    if row.kind == "warning":
+        return text_width(row.text, 11, bold=True)
+    mono = row.kind != "note"
+    lines = [line for text, _ in _texts_of(row) for line in text.split("\n")]
+    return max(text_width(line, 10, mono=mono) for line in lines)
+
+
+def _row_lines(row: Row) -> int:
+    return max(text.count("\n") + 1 for text, _ in _texts_of(row))
+
+
+def _row_texts(row: Row, x: float, y: float) -> list[Text]:
+    ink = row.kind if row.kind in ("gradient", "match", "differ") else "text"
+    high, texts = _row_lines(row), []
+    for text, version in _texts_of(row):
+        lines = text.split("\n")
+        middle = 6 * (high - len(lines))
+        texts += [
+            Text(x, y + middle + 12 * place, line, 10, ink, mono=True, version=version)
+            for place, line in enumerate(lines, 1)
+            if line
+        ]
+    return texts
+
+
+def _ellipse(card: Card, tag: str, operands: int) -> Box:
+    """Write symbol, name and metadata of an operation below each other."""
+    rows: list[tuple[str, float, bool, bool, str]] = []
+    if card.symbol:
+        rows.append((card.symbol, 15, True, False, "text"))
+        rows.append((card.name, 10, False, False, "text"))
     else:
-        rows.append((operation.name, 12, True, False))
-    rows += [(f"{name}={value}", 9, False, True) for name, value in operation.params]
-    rows += [(tag, 9, False, False)] if tag else []
-    wide = max(text_width(text, size, bold, mono) for text, size, bold, mono in rows)
-    high = sum(size + 3 for _, size, _, _ in rows)
+        rows.append((card.name, 12, True, False, "text"))
+    inks = {"gradient": "gradient"}
+    rows += [(row.text, 9, False, True, inks.get(row.kind, "text")) for row in card.rows]
+    rows += [(tag, 9, False, False, "muted")] if tag else []
+    wide = max(text_width(text, size, bold, mono) for text, size, bold, mono, _ in rows)
+    high = sum(size + 3 for _, size, _, _, _ in rows)
     width, height = 1.3 * wide + 14, max(1.3 * high + 8, 22.0 * min(operands, 8))
     y, texts = (height - high) / 2, []
-    for text, size, bold, mono in rows:
+    for text, size, bold, mono, ink in rows:
         y += size + 3
-        color = MUTED if text == tag else TEXT
-        texts.append(Text(width / 2, y - 4, text, size, color, bold, mono, "middle"))
-    return Box(width, height, texts, OPERATION, "node op", round=True)
+        texts.append(Text(width / 2, y - 4, text, size, ink, bold, mono, "middle"))
+    return Box(card, width, height, texts, [])
 
 
 def text_width(text: str, size: float, bold: bool = False, mono: bool = False) -> float:
+    """Estimate how wide a text will be, in pixels, rather too wide than too narrow."""
     ems = 0.0
     for character in text:
         if unicodedata.east_asian_width(character) in "WF":
@@ -137,23 +186,26 @@ def number(value: float) -> str:
     return f"{round(value, 1) + 0.0:g}"  # adding 0 turns -0 into 0
 
 
-def paint_box(drawing: Element, name: str, box: Box, left: float, top: float) -> None:
-    group = SubElement(drawing, "g", {"id": name, "class": box.css})
-    SubElement(group, "title").text = name
-    look = box.look
-    if box.warned:
-        look = Look(look.fill, WARNING, look.style, 3.0, look.outlines)
-    paint_outline(group, look, left, top, box.width, box.height, box.round)
-    if box.band:
-        start, end = box.band
-        _rectangle(group, left + 5, top + start, box.width - 10, end - start, GRADIENT_FILL, "none")
+def paint_box(drawing: Element, theme: Theme, box: Box, left: float, top: float) -> None:
+    """Write a node with its upper left corner there."""
+    card = box.card
+    group = SubElement(drawing, "g", {"id": card.id, "class": f"node {card.css}"})
+    SubElement(group, "title").text = card.id
+    look = theme.look(card.role)
+    if card.is_warned:
+        look = Look(look.fill, theme.warning, look.style, 3.0, look.outlines)
+    paint_outline(group, look, left, top, box.width, box.height, card.is_round)
+    for start, end in box.bands:
+        fill = theme.gradient_fill
+        _rectangle(group, left + 5, top + start, box.width - 10, end - start, fill, "none")
     for text in box.texts:
-        paint_text(group, text, left, top)
+        paint_text(group, theme, text, left, top)
 
 
 def paint_outline(
     group: Element, look: Look, x: float, y: float, width: float, height: float, ellipse: bool
 ) -> None:
+    """Write the outline of a node or a frame."""
     if ellipse:
         attributes = {"cx": x + width / 2, "cy": y + height / 2, "rx": width / 2, "ry": height / 2}
         shape = SubElement(group, "ellipse", {k: number(v) for k, v in attributes.items()})
@@ -164,6 +216,8 @@ def paint_outline(
     shape = _rectangle(group, x, y, width, height, look.fill, look.line)
     if "rounded" in look.style:
         shape.set("rx", "8")
+    if "dashed" in look.style:
+        shape.set("stroke-dasharray", "5,3")
     if look.width != 1:
         shape.set("stroke-width", f"{look.width:g}")
 
@@ -176,24 +230,32 @@ def _rectangle(
     return SubElement(group, "rect", {**attributes, "fill": fill, "stroke": line})
 
 
-def paint_label(drawing: Element, x: float, y: float, label: str) -> None:
+def paint_label(
+    drawing: Element, theme: Theme, x: float, y: float, label: str, ink: str = "gradient"
+) -> None:
     """Write beside a line, on a ground of its own that keeps the line off the text."""
     width = text_width(label, 10) + 4
-    _rectangle(drawing, x - width / 2, y - 6.5, width, 13, PAGE, "none")
-    paint_text(drawing, Text(x, y + 3.5, label, 10, GRADIENT, anchor="middle"), 0, 0)
+    _rectangle(drawing, x - width / 2, y - 6.5, width, 13, theme.page, "none")
+    paint_text(drawing, theme, Text(x, y + 3.5, label, 10, ink, anchor="middle"), 0, 0)
 
 
-def paint_text(group: Element, text: Text, left: float, top: float) -> None:
+def paint_text(group: Element, theme: Theme, text: Text, left: float, top: float) -> None:
+    """Write one piece of text; the sans-serif font stands at the root."""
     attributes = {
         "x": number(left + text.x),
         "y": number(top + text.y),
-        "font-family": _MONO if text.mono else _SANS,
         "font-size": f"{text.size:g}",
-        "fill": text.color,
+        "fill": getattr(theme, text.ink),
     }
+    if text.mono:
+        attributes["font-family"] = _MONO
     if text.bold:
         attributes["font-weight"] = "bold"
     if text.anchor != "start":
         attributes["text-anchor"] = text.anchor
+    if text.version is not None:
+        attributes["data-from"] = str(text.version.first)
+        if text.version.last is not None:
+            attributes["data-to"] = str(text.version.last)
     # Blanks that keep columns apart, and those between two parts of a line, are to stay.
     SubElement(group, "text", attributes).text = text.text.replace(" ", "\xa0")

@@ -14,7 +14,7 @@ import numpy as np
 from ..primitive import Node, Primitive
 from .text import clean, number_text
 
-__all__ = ["operand_name", "param_texts", "parameter_word", "summed_axes"]
+__all__ = ["operand_letter", "operand_name", "param_texts", "parameter_word", "summed_axes"]
 
 _COMMUTATIVE = {"add", "multiply", "maximum", "minimum"}
 _OPERANDS = {"linear": ("x", "weight", "bias"), "where": ("if", "a", "b")}
@@ -31,6 +31,13 @@ def parameter_word(primitive: Primitive, position: int) -> str:
     if position >= len(parameters) or len(parameters[position].name) == 1:
         return ""
     return parameters[position].name
+
+
+def operand_letter(primitive: Primitive, position: int) -> str:
+    """Give the name that an operand has in the formula."""
+    if primitive.each is not None:
+        return ("x", "y")[position] if position < 2 else f"input {position + 1}"
+    return _positional(primitive)[position].name
 
 
 def operand_name(primitive: Primitive, position: int, count: int) -> str:
@@ -82,7 +89,9 @@ def summed_axes(node: Node, position: int, out_shape: tuple[int, ...]) -> tuple[
     """Find the axes of the output along which an operand was repeated."""
     shape = node.inputs[position].shape
     name = node.primitive.name
-    if name == "matmul":  # only the axes before the matrices are stretched
+    if name == "einsum":  # what it sums over are its own indices, and it stretches none
+        return ()
+    if name in ("matmul", "solve"):  # only the axes before the matrices are stretched
         shape = shape[:-2]
         out_shape = np.broadcast_shapes(*(np.shape(value)[:-2] for value in node.inputs))
     elif not (node.primitive.broadcasts or (name == "linear" and position == 2)):

@@ -11,40 +11,24 @@ from itertools import pairwise
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from .boxes import (
+    SANS,
     Box,
     Text,
+    card_box,
     number,
-    operation_box,
     paint_box,
     paint_label,
     paint_outline,
     paint_text,
-    tensor_box,
     text_width,
 )
 from .layout import Layout, Point, lay_out
+from .line_labels import LANE, Label, line_labels
 from .module_tree import CallNode
-from .palette import GRADIENT, LINE, MODULE, MUTED, OPERATION, PAGE, ROLES
-from .snapshot import Graph, OpNode, TensorNode
-from .words import axes_text, counts, heading
+from .palette import LIGHT, Theme
+from .picture import Picture, Wire
 
-__all__ = ["paint"]
-
-_LANE = 4.0  # from the middle to a line, where a gradient runs beside it
-_LEGEND_NAMES = {"computed": "computed tensor"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """An edge, and the gradient that comes back along it."""
-
-    source: str
-    target: str
-    id: str
-    back_id: str = ""
-    letter: str = ""
-    label: str = ""
-    first: bool = True
+__all__ = ["paint", "painted"]
 
 
 @dataclass(slots=True)
@@ -68,16 +52,21 @@ class _Frame:
 
 
 def paint(
-    graph: Graph, *, backward: bool, legend: bool = True, direction: str = "LR", note: str = ""
+    picture: Picture,
+    *,
+    theme: Theme = LIGHT,
+    legend: bool = True,
+    direction: str = "LR",
+    note: str = "",
 ) -> bytes:
-    """Draw a graph as SVG.
+    """Draw a picture as SVG.
 
     Parameters
     ----------
-    graph : Graph
+    picture : Picture
         What to draw.
-    backward : bool
-        Whether the way of the gradients is drawn beside the way of the values.
+    theme : Theme
+        In which colours.
     legend : bool
         Whether a line below explains colours and lines.
     direction : {"LR", "TB"}
@@ -88,53 +77,32 @@ def paint(
     Examples
     --------
     >>> from tinygrad_edu import Tensor
+    >>> from tinygrad_edu.drawing.picture import operations_picture
     >>> from tinygrad_edu.drawing.snapshot import take_snapshot
-    >>> paint(take_snapshot([Tensor(1.0) + 1]), backward=False)[:4]
+    >>> paint(operations_picture(take_snapshot([Tensor(1.0) + 1]), backward=False))[:4]
     b'<svg'
     """
-    return _Painter(graph, backward, direction).paint(legend, note)
+    return tostring(painted(picture, theme, legend, direction, note))
+
+
+def painted(
+    picture: Picture, theme: Theme, legend: bool = True, direction: str = "LR", note: str = ""
+) -> Element:
+    """Do the work of `paint`, and give the root of the SVG."""
+    return _Painter(picture, theme, direction).paint(legend, note)
 
 
 class _Painter:
-    def __init__(self, graph: Graph, backward: bool, direction: str) -> None:
-        self.graph = graph
-        self.backward = backward
+    def __init__(self, picture: Picture, theme: Theme, direction: str) -> None:
+        self.picture, self.theme = picture, theme
         self.down = direction == "TB"
-        self.calls = {call.id: call for call in graph.calls}
-        self.nodes: dict[str, TensorNode | OpNode] = {tensor.id: tensor for tensor in graph.tensors}
-        self.nodes |= {operation.id: operation for operation in graph.operations}
-        self.lines = self._lines()
+        self.calls = {call.id: call for call in picture.frames}
+        self.nodes = {card.id: card for card in picture.cards}
+        self.lines = picture.wires
         self.boxes: dict[str, Box] = {}
         self.frames: dict[str, _Frame] = {}
+        self.labels: list[list[Label]] = []
         self.layout = self._laid_out()
-
-    def _lines(self) -> list[_Line]:
-        by_target: dict[str, list[_Line]] = {
-            operation.id: [] for operation in self.graph.operations
-        }
-        lettered: dict[str, bool] = {}
-        for edge in self.graph.edges:
-            fits = 0 < len(edge.operand) <= 2
-            lettered[edge.target] = lettered.get(edge.target, True) and fits
-        for edge in self.graph.edges:
-            returns = self.backward and edge.has_gradient
-            by_target[edge.target].append(
-                _Line(
-                    edge.source,
-                    edge.target,
-                    f"{edge.target}f{edge.position}",
-                    f"{edge.target}b{edge.position}" if returns else "",
-                    edge.operand if lettered[edge.target] else "",
-                    axes_text(edge.summed_axes) if returns and edge.summed_axes else "",
-                    edge.position == 0,
-                )
-            )
-        lines = []
-        for operation in self.graph.operations:
-            here, lines_in = operation.id, by_target[operation.id]
-            back = f"{here}b" if self.backward else ""
-            lines += [*lines_in, _Line(here, operation.output, f"{here}f", back)]
-        return lines
 
     def _laid_out(self) -> Layout:
         """Lay out; a module whose frame would hold a stranger becomes a tag on its nodes."""
@@ -142,14 +110,13 @@ class _Painter:
         while True:
             self.boxes = self._measured(tagged)
             sizes = {name: self._turned(box.width, box.height) for name, box in self.boxes.items()}
-            groups = {name: self._path(node.call, tagged) for name, node in self.nodes.items()}
-            labels = {
-                place: text_width(line.label, 10) + 10 if not self.down else 16
-                for place, line in enumerate(self.lines)
-                if line.label
-            }
+            groups = {name: self._path(node.frame, tagged) for name, node in self.nodes.items()}
             ends = [(line.source, line.target) for line in self.lines]
-            layout = lay_out(sizes, ends, groups, labels)
+            layout = lay_out(sizes, ends, groups)
+            starts = [route[0] for route in layout.routes]
+            self.labels, rooms = line_labels(self.lines, starts, self.down)
+            if rooms:  # which only moves layers apart
+                layout = lay_out(sizes, ends, groups, rooms)
             refused = self._framed(layout, tagged)
             if not refused:
                 return layout
@@ -161,12 +128,9 @@ class _Painter:
             operands[line.target] = operands.get(line.target, 0) + 1
         boxes: dict[str, Box] = {}
         for name, node in self.nodes.items():
-            call = node.call
+            call = node.frame
             tag = f"in {_short(self.calls[call])}" if call in tagged and call is not None else ""
-            if isinstance(node, OpNode):
-                boxes[name] = operation_box(node, operands.get(name, 0), tag)
-            else:
-                boxes[name] = tensor_box(node, tag)
+            boxes[name] = card_box(node, tag, operands.get(name, 0))
         return boxes
 
     def _path(self, call: str | None, tagged: set[str]) -> tuple[str, ...]:
@@ -189,11 +153,11 @@ class _Painter:
             half, height = box.width / 2 + 3, box.height / 2 + 3
             rectangles[name] = _Frame(x - half, y - height, x + half, y + height)
         self.frames, refused = {}, set()
-        for call in self.graph.calls[::-1]:
+        for call in self.picture.frames[::-1]:
             members = {
                 name
                 for name, node in self.nodes.items()
-                if call.id in self._path(node.call, tagged)
+                if call.id in self._path(node.frame, tagged)
             }
             if not members:  # tagged, or nothing of the graph was made in it
                 continue
@@ -220,32 +184,34 @@ class _Painter:
                 self.frames[call.id] = fitting
         return refused
 
-    def paint(self, legend: bool, note: str) -> bytes:
-        root = Element("svg")
+    def paint(self, legend: bool, note: str) -> Element:
+        theme = self.theme
+        root = Element("svg", {"font-family": SANS})
         page = SubElement(root, "g", {"class": "graph"})
         SubElement(page, "title").text = "computation_graph"
-        ground = SubElement(page, "rect", {"x": "0", "y": "0", "fill": PAGE})
+        ground = SubElement(page, "rect", {"x": "0", "y": "0", "fill": theme.page})
         drawing = SubElement(page, "g")
         extent = _Extent()
-        for call in self.graph.calls:
+        for call in self.picture.frames:
             if call.id in self.frames:
-                _paint_frame(drawing, call.id, self.frames[call.id])
+                self._paint_frame(drawing, call.id, self.frames[call.id])
                 extent.include(self.frames[call.id])
-        labels: list[tuple[Point, str]] = []
         for line, route in zip(self.lines, self.layout.routes, strict=True):
-            self._paint_line(drawing, line, route, labels, extent)
+            self._paint_line(drawing, line, route, extent)
         spans = self._spans()
         for frame in self.frames.values():
-            _paint_title(drawing, frame, spans)
+            self._paint_title(drawing, frame, spans)
         for name, box in self.boxes.items():
             x, y = self._turned(*self.layout.centers[name])
             left, top = x - box.width / 2, y - box.height / 2
-            paint_box(drawing, name, box, left, top)
+            paint_box(drawing, theme, box, left, top)
             extent.include(_Frame(left - 4, top - 4, left + box.width + 4, top + box.height + 4))
-        for (x, y), label in labels:
-            paint_label(drawing, x, y, label)
-            half = text_width(label, 10) / 2
-            extent.include(_Frame(x - half, y - 8, x + half, y + 8))
+        for labels, route in zip(self.labels, self.layout.routes, strict=True):
+            for label in labels:
+                x, y = self._turned(route[0][0] - label.ahead, label.across)
+                paint_label(drawing, theme, x, y, label.text, label.ink)
+                half = text_width(label.text, 10) / 2
+                extent.include(_Frame(x - half, y - 8, x + half, y + 8))
         pictured = extent.right - extent.left
         caption, width, height = self._caption(legend, note)
         total = max(pictured, width) + 20
@@ -258,32 +224,24 @@ class _Painter:
         ground.set("width", size[0])
         ground.set("height", size[1])
         root.set("viewBox", f"0 0 {size[0]} {size[1]}")
-        return tostring(root)
+        return root
 
     def _paint_line(
-        self,
-        drawing: Element,
-        line: _Line,
-        route: tuple[Point, ...],
-        labels: list[tuple[Point, str]],
-        extent: _Extent,
+        self, drawing: Element, line: Wire, route: tuple[Point, ...], extent: _Extent
     ) -> None:
-        side = (-_LANE if line.first else _LANE) if line.back_id else 0.0
+        side = (-LANE if line.is_first else LANE) if line.back_id else 0.0
         points = self._lane(line, route, side, extent)
-        self._paint_path(drawing, points, line.id, "edge fwd", LINE, True)
+        self._paint_path(drawing, points, line.id, "edge fwd", self.theme.line, True)
         if line.letter:
             along, across = points[-1]
-            away = -7 if line.first else 7
+            away = -7 if line.is_first else 7
             x, y = self._turned(along - 12, across + away)
-            letter = Text(x, y + 3.5, line.letter, 10, LINE, anchor="middle")
-            paint_text(drawing, letter, 0, 0)
+            letter = Text(x, y + 3.5, line.letter, 10, "line", anchor="middle")
+            paint_text(drawing, self.theme, letter, 0, 0)
         if line.back_id:
             points = self._lane(line, route, -side, extent)
-            self._paint_path(drawing, points[::-1], line.back_id, "edge bwd", GRADIENT, False)
-            if line.label:
-                along, across = route[0][0], points[0][1]
-                half = text_width(line.label, 10) / 2 if not self.down else 8
-                labels.append((self._turned(along - half - 6, across), line.label))
+            color = self.theme.gradient
+            self._paint_path(drawing, points[::-1], line.back_id, "edge bwd", color, False)
 
     def _spans(self) -> list[_Frame]:
         """Give the rectangles that the parts of all lines run through."""
@@ -296,7 +254,7 @@ class _Painter:
         return spans
 
     def _lane(
-        self, line: _Line, route: tuple[Point, ...], side: float, extent: _Extent
+        self, line: Wire, route: tuple[Point, ...], side: float, extent: _Extent
     ) -> list[Point]:
         """Shift a route sideways, so that a line and its gradient keep apart on slopes too."""
         shifted: list[Point] = []
@@ -317,10 +275,11 @@ class _Painter:
         along, middle = self.layout.centers[name]
         length, height = self._turned(box.width, box.height)
         reach = length / 2
-        if box.round:
+        if box.card.is_round:
             aside = min(abs(across - middle) / (height / 2), 0.97)
             reach *= (1 - aside * aside) ** 0.5
-        outline = 4 if box.look.outlines > 1 else box.look.width / 2
+        look = self.theme.look(box.card.role)
+        outline = 4 if look.outlines > 1 else look.width / 2
         return along + step * (reach + outline), across
 
     def _paint_path(
@@ -356,51 +315,77 @@ class _Painter:
     def _caption(self, legend: bool, note: str) -> tuple[Element, float, float]:
         """Write title, counts, legend and note around x = 0; give its width and height too."""
         group = Element("g", {"class": "caption"})
+        theme, picture = self.theme, self.picture
         width = height = 0.0
-        if legend or self.graph.title:
-            title = heading(self.graph)
-            rest = f"  ·  {counts(self.graph)}" if legend else ""
+        if legend or picture.has_title:
+            title = picture.title
+            rest = f"  ·  {picture.counts}" if legend else ""
             own = text_width(title, 11, bold=True)
             width = own + text_width(rest, 11)
             height += 16
             texts = [Text(-width / 2 + own, 11, title, 11, bold=True, anchor="end")]
             texts += [Text(-width / 2 + own, 11, rest, 11)] if rest else []
             for text in texts:
-                paint_text(group, text, 0, 0)
+                paint_text(group, theme, text, 0, 0)
         if legend:
             width = max(width, self._paint_legend(group, height + 6))
             height += 32
         if note:
-            paint_text(group, Text(0, height + 12, note, 10, MUTED, anchor="middle"), 0, 0)
+            line = Text(0, height + 12, note, 10, "muted", anchor="middle")
+            paint_text(group, theme, line, 0, 0)
             width = max(width, text_width(note, 10))
             height += 16
         return group, width, height
 
     def _paint_legend(self, group: Element, y: float) -> float:
-        roles = {tensor.role for tensor in self.graph.tensors} - {"constant"}
-        items = [
-            (_LEGEND_NAMES.get(role, role), look) for role, look in ROLES.items() if role in roles
-        ]
-        items += [("operation", OPERATION)] if self.graph.operations else []
-        items += [("module", MODULE)] if self.graph.calls else []
-        arrows = [("value", LINE)] + ([("gradient", GRADIENT)] if self.backward else [])
-        widths = [text_width(name, 10) + 14 for name, _ in items]
+        theme, items = self.theme, self.picture.roles
+        arrows = [("value", "line")] + ([("gradient", "gradient")] if self.picture.backward else [])
+        widths = [text_width(name, 10) + 14 for _, name in items]
         widths += [text_width(name, 11) + 40 for name, _ in arrows]
         total = sum(widths) + 8 * (len(widths) - 1)
         x = -total / 2
-        for (name, look), width in zip(items, widths, strict=False):
-            paint_outline(group, look, x, y, width, 20, look is OPERATION)
-            paint_text(group, Text(x + width / 2, y + 14, name, 10, anchor="middle"), 0, 0)
+        for (role, name), width in zip(items, widths, strict=False):
+            paint_outline(group, theme.look(role), x, y, width, 20, role == "operation")
+            text = Text(x + width / 2, y + 14, name, 10, anchor="middle")
+            paint_text(group, theme, text, 0, 0)
             x += width + 8
-        for (name, color), width in zip(arrows, widths[len(items) :], strict=True):
-            dashed = {"stroke-dasharray": "5,3"} if color == GRADIENT else {}
+        for (name, ink), width in zip(arrows, widths[len(items) :], strict=True):
+            dashed = {"stroke-dasharray": "5,3"} if ink == "gradient" else {}
             head = f"M{number(x + 20)},{number(y + 7)} l6,3 l-6,3"
+            color = getattr(theme, ink)
             for path in (f"M{number(x)},{number(y + 10)} h25", head):
                 SubElement(group, "path", {"fill": "none", "stroke": color, "d": path, **dashed})
                 dashed = {}
-            paint_text(group, Text(x + 32, y + 14, name, 11, color), 0, 0)
+            paint_text(group, theme, Text(x + 32, y + 14, name, 11, ink), 0, 0)
             x += width + 8
         return total
+
+    def _paint_frame(self, drawing: Element, name: str, frame: _Frame) -> None:
+        group = SubElement(drawing, "g", {"id": name, "class": "cluster module"})
+        SubElement(group, "title").text = name
+        width, height = frame.right - frame.left, frame.bottom - frame.top
+        look = self.theme.look("module")
+        paint_outline(group, look, frame.left, frame.top, width, height, False)
+
+    def _paint_title(self, drawing: Element, frame: _Frame, lines: list[_Frame]) -> None:
+        """Write the title of a frame where no line passes, or else on a ground of its own."""
+        width = text_width(frame.title, 11, bold=True) + 4
+        room = frame.right - frame.left - width - 12
+        spots = [
+            _Frame(left, frame.top + 3, left + width, frame.top + 19)
+            for left in (frame.left + 6 + share * room for share in (0.0, 1.0, 0.5))
+        ]
+        free = [spot for spot in spots if not any(spot.meets(line) for line in lines)]
+        spot = (free or spots)[0]
+        group = SubElement(drawing, "g", {"class": "module-title"})
+        sizes = {"x": spot.left, "y": spot.top + 1, "width": width, "height": 15.0}
+        ground = {
+            **{k: number(v) for k, v in sizes.items()},
+            "fill": self.theme.look("module").fill,
+        }
+        SubElement(group, "rect", ground)
+        title = Text(2, 12, frame.title, 11, bold=True)
+        paint_text(group, self.theme, title, spot.left, spot.top)
 
 
 class _Extent(_Frame):
@@ -417,26 +402,3 @@ class _Extent(_Frame):
 def _short(call: CallNode) -> str:
     """Name a module without what it says of itself."""
     return call.path or call.kind.partition("(")[0]
-
-
-def _paint_frame(drawing: Element, name: str, frame: _Frame) -> None:
-    group = SubElement(drawing, "g", {"id": name, "class": "cluster module"})
-    SubElement(group, "title").text = name
-    width, height = frame.right - frame.left, frame.bottom - frame.top
-    paint_outline(group, MODULE, frame.left, frame.top, width, height, False)
-
-
-def _paint_title(drawing: Element, frame: _Frame, lines: list[_Frame]) -> None:
-    """Write the title of a frame where no line passes, or else on a ground of its own."""
-    width = text_width(frame.title, 11, bold=True) + 4
-    room = frame.right - frame.left - width - 12
-    spots = [
-        _Frame(left, frame.top + 3, left + width, frame.top + 19)
-        for left in (frame.left + 6 + share * room for share in (0.0, 1.0, 0.5))
-    ]
-    free = [spot for spot in spots if not any(spot.meets(line) for line in lines)]
-    spot = (free or spots)[0]
-    group = SubElement(drawing, "g", {"class": "module-title"})
-    sizes = {"x": spot.left, "y": spot.top + 1, "width": width, "height": 15.0}
-    SubElement(group, "rect", {**{k: number(v) for k, v in sizes.items()}, "fill": MODULE.fill})
-    paint_text(group, Text(2, 12, frame.title, 11, bold=True), spot.left, spot.top)

@@ -1,7 +1,8 @@
 """From DOT text to a picture, by the program `dot` of Graphviz or by the package pygraphviz.
 
-Either runs in a process of its own, with a time limit, and leaves no process behind. An SVG is then
-made fit to stand in a page: sized in pixels, described in words, and with ids that collide with no
+Either runs in a process of its own, with a time limit, and leaves no process behind. The program is
+looked for on PATH, unless the environment variable TINYGRAD_EDU_DOT names one. An SVG is then made
+fit to stand in a page: sized in pixels, described in words, and with ids that collide with no
 other's.
 """
 
@@ -18,13 +19,23 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 __all__ = [
+    "DOT_VARIABLE",
+    "EXTRA_COMMAND",
     "LayoutTimedOutError",
     "RenderError",
     "RendererNotFoundError",
+    "find_dot",
     "finished_svg",
+    "has_pygraphviz",
     "install_command",
+    "python_command",
     "run_graphviz",
+    "run_program",
 ]
+
+# Where it is set, its value is the path of dot, and PATH is not searched.
+DOT_VARIABLE = "TINYGRAD_EDU_DOT"
+EXTRA_COMMAND = "pip install 'tinygrad_edu[graphviz]'"
 
 # Remarks about the fonts of the machine, and that a bitmap had to be made smaller to fit.
 _HARMLESS = ("Fontconfig ", "Pango-WARNING", "GLib-GIO", "Scaling by ")
@@ -98,45 +109,110 @@ def run_graphviz(text: str, format: str, timeout: float) -> bytes:
     LayoutTimedOutError
         If it is not done in time.
     RenderError
-        If it reports a problem.
+        If it reports a problem, or TINYGRAD_EDU_DOT names no program.
     """
     import subprocess
 
-    process = _start(_command(format))
     try:
-        picture, errors = process.communicate(text.encode("utf-8"), timeout=timeout)
+        code, picture, errors = run_program(_command(format), text.encode("utf-8"), timeout)
     except subprocess.TimeoutExpired:
-        _end(process)
         raise LayoutTimedOutError(
             f"Graphviz timed out: it was not done after {timeout:g} seconds and was stopped; pass "
             "a longer timeout=, draw a smaller part of the graph, or save it as .dot"
         ) from None
-    except BaseException:
-        _end(process)
-        raise
     problems = _problems(errors)
-    if process.returncode or problems:
-        raise RenderError(
-            f"Graphviz failed (exit code {process.returncode}): {problems or 'no message'}"
-        )
+    if code or problems:
+        raise RenderError(f"Graphviz failed (exit code {code}): {problems or 'no message'}")
     return picture
 
 
-def _command(format: str) -> list[str]:
-    import importlib.util
+def find_dot() -> str | None:
+    """Find the program `dot`: where TINYGRAD_EDU_DOT says, or on PATH if that is not set.
+
+    Returns
+    -------
+    str or None
+        An absolute path; None if it is not on PATH.
+
+    Raises
+    ------
+    RenderError
+        If the variable names no program. No other one is taken in its place.
+    """
     import shutil
 
-    program = shutil.which("dot")
+    named = os.environ.get(DOT_VARIABLE)
+    if not named:
+        program = shutil.which("dot")
+        return None if program is None else os.path.abspath(program)
+    if not (os.path.isfile(named) and os.access(named, os.X_OK)):
+        what = "cannot be run" if os.path.isfile(named) else "is not there"
+        raise RenderError(
+            f"the environment variable {DOT_VARIABLE} names {named!r}, but that {what}; set it to "
+            "the path of the program dot, or unset it to have dot looked for on PATH"
+        )
+    return os.path.abspath(named)
+
+
+def has_pygraphviz() -> bool:
+    """Tell whether the package pygraphviz is installed, without loading it."""
+    import importlib.util
+
+    return importlib.util.find_spec("pygraphviz") is not None
+
+
+def python_command(program: str, *arguments: str) -> list[str]:
+    """Give the command that runs a few lines of Python in a process of its own."""
+    # -P: a file in the current folder is not taken for a package of its name.
+    return [sys.executable, "-P", "-c", program, *arguments]
+
+
+def _command(format: str) -> list[str]:
+    program = find_dot()
     if program is not None:
-        return [os.path.abspath(program), f"-T{format}"]
-    if importlib.util.find_spec("pygraphviz") is not None:
-        # -P: a file of that name in the current folder is not taken for the package.
-        return [sys.executable, "-P", "-c", _PYGRAPHVIZ, format]
+        return [program, f"-T{format}"]
+    if has_pygraphviz():
+        return python_command(_PYGRAPHVIZ, format)
+    svg = "draw it with engine='auto'" if format == "svg" else "save it as .svg or .html"
     raise RendererNotFoundError(
         f"a picture as {format} is drawn by Graphviz, and its program dot is not on PATH; "
-        f"install it with: {install_command()}, or with: pip install 'tinygrad_edu[graphviz]' "
-        "(what works now: save it as .svg, or as .dot and draw that elsewhere, or as .txt or .json)"
+        f"install it with: {install_command()}, or with: {EXTRA_COMMAND}, or set {DOT_VARIABLE} "
+        f"to the path of dot (what works now: {svg}, or save it as .dot and draw that elsewhere, "
+        "or as .txt or .json)"
     )
+
+
+def run_program(command: list[str], text: bytes, timeout: float) -> tuple[int, bytes, bytes]:
+    """Run a program, and end it with all it has started if it is not done in time.
+
+    Parameters
+    ----------
+    command : list of str
+        The program and its arguments.
+    text : bytes
+        What it gets to read.
+    timeout : float
+        In seconds.
+
+    Returns
+    -------
+    tuple of int, bytes and bytes
+        Its exit code, and what it wrote: standard output, standard error.
+
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        If it is not done in time.
+    RenderError
+        If it cannot be started.
+    """
+    process = _start(command)
+    try:
+        output, errors = process.communicate(text, timeout=timeout)
+    except BaseException:
+        _end(process)
+        raise
+    return process.returncode, output, errors
 
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:
@@ -152,7 +228,9 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
             start_new_session=os.name == "posix",
         )
     except OSError as error:
-        raise RenderError(f"Graphviz could not be started: {error}") from error
+        # The variable may be why it is this program.
+        hint = f" ({DOT_VARIABLE} names it)" if os.environ.get(DOT_VARIABLE) else ""
+        raise RenderError(f"Graphviz could not be started: {error}{hint}") from error
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -6,121 +6,54 @@ starts from one. What it looks like on paper is decided elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..autodiff import graph_order
+from ..errors import GradientError
 from ..primitive import Node
 from ..tensor import Tensor
+from ..tracing import Contribution, node_of, sent_alone
+from .graph import Edge, Graph, OpNode, TensorNode
 from .module_tree import CallNode, ModuleTree
-from .operands import operand_name, param_texts, parameter_word, summed_axes
-from .text import clean, dtype_text, gradient_text, number_text, value_rows
+from .names import names_by_identity
+from .operands import (
+    operand_letter,
+    operand_name,
+    param_texts,
+    parameter_word,
+    summed_axes,
+)
+from .text import (
+    clean,
+    contribution_text,
+    dtype_text,
+    euclidean_norm,
+    gradient_text,
+    number_text,
+    value_rows,
+)
+from .verdicts import by_tensor, judge
 
-__all__ = ["Edge", "Graph", "OpNode", "TensorNode", "take_snapshot"]
+__all__ = [
+    "Edge",
+    "Graph",
+    "GraphTooLargeError",
+    "OpNode",
+    "Photographer",
+    "TensorNode",
+    "photograph",
+    "take_snapshot",
+]
 
 # The engine's symbol for it says which operators it is made of; in a picture, the equation of a
 # layer is read more easily.
 _SYMBOLS = {"linear": "x @ W + b"}
-
-
-@dataclass(frozen=True, slots=True)
-class TensorNode:
-    """A tensor, or a plain number that took part in the computation.
-
-    Attributes
-    ----------
-    id : str
-        ``t0``, ``t1``, in the order of the computation.
-    role : str
-        ``loss`` or ``output`` for what was drawn, ``parameter`` for a leaf that requires
-        gradients, ``input`` for one that does not, ``constant`` for a number, else ``computed``.
-    name : str
-        Its name; its id where it has none.
-    has_name : bool
-    tag : str
-        What stands beside the name: ``parameter, used 3×``.
-    shape : tuple of int
-    dtype : str
-    rows : tuple of (label, text)
-        Its values.
-    warning : str
-        How many numbers are not finite; empty where all are.
-    grad, grad_norm : str
-        Its gradient; the norm is empty where none was computed.
-    uses : int
-        How often it is an operand in this graph.
-    call : str or None
-        The module call that it belongs to.
-    """
-
-    id: str
-    role: str
-    name: str
-    has_name: bool
-    tag: str
-    shape: tuple[int, ...]
-    dtype: str
-    rows: tuple[tuple[str, str], ...]
-    warning: str
-    grad: str
-    grad_norm: str
-    uses: int
-    call: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class OpNode:
-    """One call of an operation; `output` is the id of the tensor that it gave."""
-
-    id: str
-    name: str
-    symbol: str
-    formula: str
-    params: tuple[tuple[str, str], ...]
-    output: str
-    call: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """One use of a tensor as an operand.
-
-    Attributes
-    ----------
-    source, target : str
-        The tensor, and the operation that uses it.
-    position : int
-        Which operand it is, from 0.
-    operand : str
-        What to call the operand where its place matters; empty where it does not.
-    has_gradient : bool
-        Whether a gradient flows back along it.
-    summed_axes : tuple of int
-        The axes of the output over which that gradient is summed, because the operand was
-        stretched along them.
-    """
-
-    source: str
-    target: str
-    position: int
-    operand: str
-    has_gradient: bool
-    summed_axes: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """A whole graph; everything is in the order of the computation."""
-
-    title: str
-    tensors: tuple[TensorNode, ...]
-    operations: tuple[OpNode, ...]
-    edges: tuple[Edge, ...]
-    calls: tuple[CallNode, ...]
-    has_gradients: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +66,16 @@ class _Place:
     position: int
 
 
+class GraphTooLargeError(ValueError):
+    """A graph has more nodes than a picture may have."""
+
+
 def take_snapshot(
     outputs: Sequence[Tensor],
     names: Mapping[str, object] | None = None,
     title: str = "",
     max_nodes: int = 250,
+    **options: Any,
 ) -> Graph:
     """Describe the graph behind some outputs, as it is now.
 
@@ -151,10 +89,12 @@ def take_snapshot(
         What the picture shows.
     max_nodes : int
         How many nodes it may have.
+    **options
+        ``model``, ``compare``, ``values`` and ``contributions`` of `Photographer`.
 
     Raises
     ------
-    ValueError
+    GraphTooLargeError
         If it has more.
 
     Examples
@@ -165,30 +105,104 @@ def take_snapshot(
     >>> [tensor.name for tensor in graph.tensors], graph.operations[0].symbol, len(graph.edges)
     (['x', 't1'], '×', 2)
     """
-    return _Photographer(outputs, names or {}, max_nodes).take(title)
+    return photograph(outputs, names, title, max_nodes, **options)[0]
 
 
-class _Photographer:
-    """Holds the live tensors while they are described; nothing of it reaches the snapshot."""
+def photograph(
+    outputs: Sequence[Tensor],
+    names: Mapping[str, object] | None = None,
+    title: str = "",
+    max_nodes: int = 250,
+    **options: Any,
+) -> tuple[Graph, dict[Tensor, str]]:
+    """Take a snapshot, and say which live tensor stands behind which id; see `take_snapshot`."""
+    photographer = Photographer(outputs, names, **options)
+    if photographer.count > max_nodes:
+        raise GraphTooLargeError(
+            f"the graph has {photographer.count:,} nodes, more than max_nodes={max_nodes}; take an "
+            f"earlier tensor in place of the last, or pass max_nodes={photographer.count}"
+        )
+    return photographer.take(title), photographer.ids
+
+
+class Photographer:
+    """Holds the live tensors while they are described; nothing of it reaches the snapshot.
+
+    Parameters
+    ----------
+    outputs : sequence of Tensor
+    names : mapping of str to object, optional
+        What to call tensors and modules.
+    model : optional
+        Something with `named_parameters`, which names its parameters.
+    compare : mapping of str or Tensor to array_like, optional
+        Gradients derived by hand.
+    values : str
+        How much is said of values; see `value_rows`.
+    contributions : bool
+        Whether it is worked out what each operation sends back.
+    """
 
     def __init__(
-        self, outputs: Sequence[Tensor], names: Mapping[str, object], max_nodes: int
+        self,
+        outputs: Sequence[Tensor],
+        names: Mapping[str, object] | None = None,
+        *,
+        model: Any = None,
+        compare: Mapping[Any, Any] | None = None,
+        values: str = "auto",
+        contributions: bool = True,
     ) -> None:
-        self.outputs = set(outputs)
+        self.outputs = dict.fromkeys(outputs)
+        self.values, self.contributions = values, contributions
+        self.names = names_by_identity(names, model)
         self.computed = graph_order(*outputs)[::-1]
+        self.operation_ids = {tensor: f"o{number}" for number, tensor in enumerate(self.computed)}
         self.places: list[_Place] = []
         self.ids: dict[Tensor, str] = {}
         self.constants: dict[tuple[Node, int], str] = {}
         self.uses: dict[Tensor, int] = {}
         self._number(outputs)
-        _check_size(len(self.places) + len(self.computed), max_nodes)
-        self.names = _by_identity(names)
-        self.modules = ModuleTree(map(_node, self.computed), self.names)
+        self.everything = tuple(self.places)  # also what `leave_out` takes away
+        self.count = len(self.places) + len(self.computed)
+        self.modules = ModuleTree(map(node_of, self.computed), self.names)
+        self.compare = compare
+        self.manual: dict[Tensor, NDArray[Any]] = {}
+
+    def leave_out(self, max_nodes: int) -> None:
+        """Keep as many nodes as there may be, those next to the outputs; one says what is gone."""
+        if self.count <= max_nodes:
+            return
+        shown = {self.ids[tensor] for tensor in self.outputs}
+        kept: set[Tensor] = set()
+        queue = deque(tensor for tensor in self.outputs if tensor.node is not None)
+        met = set(queue)
+        while queue:
+            tensor = queue.popleft()
+            operands = set(self._operand_ids(tensor))
+            if len(kept) + 1 + len(shown | operands) >= max_nodes:
+                break
+            kept.add(tensor)
+            shown |= operands
+            for value in node_of(tensor).inputs:
+                if isinstance(value, Tensor) and value.node is not None and value not in met:
+                    met.add(value)
+                    queue.append(value)
+        self.computed = [tensor for tensor in self.computed if tensor in kept]
+        self.places = [place for place in self.places if place.id in shown]
+        self.ids = {tensor: name for tensor, name in self.ids.items() if name in shown}
+
+    def _operand_ids(self, tensor: Tensor) -> list[str]:
+        node = node_of(tensor)
+        return [
+            self.ids[value] if isinstance(value, Tensor) else self.constants[node, position]
+            for position, value in enumerate(node.inputs)
+        ]
 
     def _number(self, outputs: Sequence[Tensor]) -> None:
         """Give ids in the order of the computation; a leaf comes just before its first use."""
         for tensor in self.computed:
-            node = _node(tensor)
+            node = node_of(tensor)
             for position, value in enumerate(node.inputs):
                 if not isinstance(value, Tensor):
                     self.constants[node, position] = self._add(value, node, position)
@@ -207,22 +221,39 @@ class _Photographer:
         return place.id
 
     def take(self, title: str) -> Graph:
+        """Describe what there is.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If gradients to compare with do not fit.
+        """
+        if self.compare is not None:
+            places = [place for place in self.everything if isinstance(place.value, Tensor)]
+            named = [(self._name_and_call(place)[0], place.value) for place in places]
+            self.manual = by_tensor(self.compare, named)
         operations, edges = [], []
-        for number, tensor in enumerate(self.computed):
-            operations.append(self._operation(f"o{number}", tensor))
-            edges += self._edges(f"o{number}", tensor)
+        for tensor in self.computed:
+            operations.append(self._operation(tensor))
+            edges += self._edges(tensor)
         tensors = tuple(
             self._tensor(place) if isinstance(place.value, Tensor) else self._constant(place)
             for place in self.places
         )
-        has_gradients = any(tensor.grad is not None for tensor in self.ids)
+        made = set(self.computed)
         return Graph(
             clean(title, limit=120),
             tensors,
             tuple(operations),
             tuple(edges),
-            self.modules.calls,
-            has_gradients,
+            _calls_of((*tensors, *operations), self.modules.calls),
+            any(tensor.grad is not None for tensor in self.ids),
+            self.count - len(self.places) - len(self.computed),
+            tuple(
+                name
+                for tensor, name in self.ids.items()
+                if tensor.node is not None and tensor not in made
+            ),
         )
 
     def _tensor(self, place: _Place) -> TensorNode:
@@ -237,7 +268,7 @@ class _Photographer:
             # Shown with the values that the graph has computed with.
             tags.append("changed since")
             values = np.asarray(place.user.values[place.position])
-        rows, warning = value_rows(values)
+        rows, warning = value_rows(values, self.values)
         grad, norm, grad_warning = gradient_text(tensor.grad, tensor.requires_grad)
         warnings = [warning] if warning else []
         warnings += [f"{grad_warning} in grad"] if grad_warning else []
@@ -253,6 +284,8 @@ class _Photographer:
             "; ".join(warnings),
             grad,
             norm,
+            euclidean_norm(tensor.grad) if norm and tensor.grad is not None else None,
+            str(judge(self.manual[tensor], tensor.grad)) if tensor in self.manual else "",
             uses,
             call,
         )
@@ -271,6 +304,8 @@ class _Photographer:
             (("data", text),),
             "",
             gradient_text(None, False)[0],
+            "",
+            None,
             "",
             1,
             call,
@@ -298,63 +333,69 @@ class _Photographer:
             name = parameter_word(place.user.primitive, place.position)
         return name, None
 
-    def _operation(self, identifier: str, tensor: Tensor) -> OpNode:
-        node = _node(tensor)
+    def _operation(self, tensor: Tensor) -> OpNode:
+        node = node_of(tensor)
         primitive = node.primitive
+        texts = primitive.derivatives if primitive.each is None else ()
+        wanted = [
+            position
+            for position, (value, rule) in enumerate(self._operands(node))
+            if rule is not None and isinstance(value, Tensor) and value.requires_grad
+        ]
         return OpNode(
-            identifier,
+            self.operation_ids[tensor],
             clean(primitive.name),
             clean(_SYMBOLS.get(primitive.name, primitive.symbol)),
             clean(primitive.formula, limit=80),
+            tuple(
+                (operand_letter(primitive, position), clean(texts[position], limit=60))
+                for position in wanted
+                if position < len(texts)
+            ),
             param_texts(node),
             self.ids[tensor],
             self.modules.id_of(node.module_call),
         )
 
-    def _edges(self, identifier: str, tensor: Tensor) -> list[Edge]:
-        node = _node(tensor)
-        rules = node.primitive.rules_for(len(node.inputs))
+    def _operands(self, node: Node) -> Iterable[tuple[Any, Any]]:
+        return zip(node.inputs, node.primitive.rules_for(len(node.inputs)), strict=True)
+
+    def _edges(self, tensor: Tensor) -> list[Edge]:
+        node = node_of(tensor)
+        sent = self._sent(tensor)
         edges = []
-        for position, (value, rule) in enumerate(zip(node.inputs, rules, strict=True)):
-            is_tensor = isinstance(value, Tensor)
-            has_gradient = is_tensor and value.requires_grad and rule is not None
+        operands = zip(self._operands(node), self._operand_ids(tensor), strict=True)
+        for position, ((value, rule), source) in enumerate(operands):
+            flows = isinstance(value, Tensor) and value.requires_grad and rule is not None
             edges.append(
                 Edge(
-                    self.ids[value] if is_tensor else self.constants[node, position],
-                    identifier,
+                    source,
+                    self.operation_ids[tensor],
                     position,
                     operand_name(node.primitive, position, len(node.inputs)),
-                    has_gradient,
-                    summed_axes(node, position, tensor.shape) if has_gradient else (),
+                    flows,
+                    summed_axes(node, position, tensor.shape) if flows else (),
+                    contribution_text(sent[position].contribution) if position in sent else "",
                 )
             )
         return edges
 
-
-def _node(tensor: Tensor) -> Node:
-    assert tensor.node is not None  # the order of a graph holds computed tensors only
-    return tensor.node
-
-
-def _check_size(count: int, max_nodes: int) -> None:
-    if count > max_nodes:
-        raise ValueError(
-            f"the graph has {count:,} nodes, which is more than max_nodes={max_nodes}; pass "
-            f"max_nodes={count} to draw it all, or draw a part of it: an earlier tensor in place "
-            "of the loss, a smaller network, or fewer repetitions of a loop"
-        )
+    def _sent(self, tensor: Tensor) -> dict[int, Contribution]:
+        """Work out what an operation sends back, from the gradient that its result shows."""
+        if not self.contributions or tensor.grad is None:
+            return {}
+        try:
+            return sent_alone(tensor, tensor.grad)
+        except GradientError:  # a value was changed since; the picture says so at the tensor
+            return {}
 
 
-def _by_identity(names: Mapping[str, object]) -> dict[int, str]:
-    """Turn names around; of several for one object the first counts, and ``_`` the least.
-
-    A notebook keeps results in variables such as ``_`` and ``_12``.
-    """
-    if not isinstance(names, Mapping) or not all(isinstance(name, str) for name in names):
-        raise TypeError('names maps text to tensors: names={"W": W}, or names=locals()')
-    found: dict[int, str] = {}
-    for name in sorted(names, key=lambda name: str(name).startswith("_")):
-        shown = clean(name)
-        if shown:
-            found.setdefault(id(names[name]), shown)
-    return found
+def _calls_of(
+    nodes: Iterable[TensorNode | OpNode], calls: tuple[CallNode, ...]
+) -> tuple[CallNode, ...]:
+    """Keep the module calls that some nodes are in, and those around them."""
+    kept = {node.call for node in nodes}
+    for call in reversed(calls):  # parents stand before their children
+        if call.id in kept:
+            kept.add(call.parent)
+    return tuple(call for call in calls if call.id in kept)

@@ -12,9 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["clean", "dtype_text", "gradient_text", "number_text", "shape_text", "value_rows"]
+__all__ = [
+    "clean",
+    "contribution_text",
+    "dtype_text",
+    "euclidean_norm",
+    "gradient_text",
+    "number_text",
+    "shape_text",
+    "value_rows",
+]
 
 LITERAL_SIZE = 9  # a 3 by 3 matrix is still read number by number
+FULL_SIZE = 64  # as much as fits into a box that is to be read
 LARGEST_COUNTED = 10_000_000  # beyond this, statistics take longer than the picture
 _NUMBERS_IN_A_LINE = 5
 _LONGEST_LINE = 40
@@ -57,7 +67,7 @@ def clean(text: object, limit: int = 40) -> str:
 
 
 def number_text(value: Any) -> str:
-    """Write one number: four digits, whole numbers and truth values in full.
+    """Write one number: four digits, whole numbers and truth values in full; zero has no sign.
 
     Examples
     --------
@@ -68,7 +78,7 @@ def number_text(value: Any) -> str:
         return str(bool(value))
     if isinstance(value, int | np.integer) and abs(int(value)) < 10**9:
         return str(int(value))
-    value = float(value)
+    value = float(value) + 0.0  # which makes 0 of -0
     return "NaN" if value != value else format(value, ".4g")
 
 
@@ -82,8 +92,18 @@ def dtype_text(dtype: np.dtype[Any]) -> str:
     return "bool" if dtype.kind == "b" else f"{dtype.kind}{8 * dtype.itemsize}"
 
 
-def value_rows(array: NDArray[Any]) -> tuple[tuple[tuple[str, str], ...], str]:
+def value_rows(
+    array: NDArray[Any], detail: str = "auto"
+) -> tuple[tuple[tuple[str, str], ...], str]:
     """Describe the values of an array, and count those that are not finite.
+
+    Parameters
+    ----------
+    array : ndarray
+    detail : {"auto", "full", "stats", "shape", "none"}
+        ``"auto"`` shows few numbers one by one and statistics of many; ``"full"`` shows up to 64
+        numbers, ``"stats"`` those of several numbers never, ``"shape"`` no values, ``"none"``
+        nothing at all.
 
     Returns
     -------
@@ -92,9 +112,12 @@ def value_rows(array: NDArray[Any]) -> tuple[tuple[tuple[str, str], ...], str]:
     warning : str
         Such as ``"2 NaN, 1 inf"``; empty where all is well.
     """
-    if _is_short(array):
-        return (("data", _literal(array)),), _not_finite(array)
     shape = ("shape", f"{shape_text(array.shape)} · {dtype_text(array.dtype)}")
+    if detail in ("shape", "none"):
+        return (shape,) if detail == "shape" else (), ""
+    most = {"auto": LITERAL_SIZE, "full": FULL_SIZE, "stats": 1}[detail]
+    if _is_short(array, most):
+        return (("data", _literal(array)),), _not_finite(array)
     if array.size == 0:
         return (shape, ("data", "no elements")), ""
     if array.size > LARGEST_COUNTED:
@@ -130,14 +153,31 @@ def gradient_text(array: NDArray[Any] | None, requires_grad: bool) -> tuple[str,
         return "stats skipped", "", ""
     if not array.any():
         return "0 (all zero)", "0", ""
-    warning, norm = _not_finite(array), _norm(array)
+    warning, norm = _not_finite(array), number_text(euclidean_norm(array))
     if _is_short(array):
         return _literal(array), norm, warning
     return f"‖g‖ {norm}, max {number_text(np.abs(array).max())}", norm, warning
 
 
-def _is_short(array: NDArray[Any]) -> bool:
-    return array.size == 1 or (0 < array.size <= LITERAL_SIZE and array.ndim <= 2)
+def contribution_text(array: Any) -> str:
+    """Write what an operation sends to an input: a number with its sign, or a norm.
+
+    Examples
+    --------
+    >>> contribution_text(np.array(3.0)), contribution_text(np.array([3.0, 4.0]))
+    ('+3', '‖·‖ 5')
+    """
+    array = np.asarray(array)
+    if array.size == 1:
+        text = number_text(array.reshape(-1)[0])
+        return text if text[0] in "-N" else f"+{text}"
+    if array.size == 0 or array.size > LARGEST_COUNTED:
+        return ""
+    return f"‖·‖ {number_text(euclidean_norm(array))}"
+
+
+def _is_short(array: NDArray[Any], most: int = LITERAL_SIZE) -> bool:
+    return array.size == 1 or (0 < array.size <= most and array.ndim <= 2)
 
 
 def _literal(array: NDArray[Any]) -> str:
@@ -170,10 +210,16 @@ def _not_finite(array: NDArray[Any]) -> str:
     return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
 
 
-def _norm(array: NDArray[Any]) -> str:
-    """Compute the Euclidean norm without the overflow of squaring a large number."""
-    largest = float(np.abs(array).max())
-    if not np.isfinite(largest):
-        return number_text(largest)
+def euclidean_norm(array: NDArray[Any]) -> float:
+    """Compute the Euclidean norm without the overflow of squaring a large number.
+
+    Examples
+    --------
+    >>> euclidean_norm(np.array([3.0, 4.0]))
+    5.0
+    """
+    largest = float(np.abs(array).max(initial=0.0))
+    if not np.isfinite(largest) or largest == 0:
+        return largest
     scaled = array.astype(np.float64) / largest
-    return number_text(largest * float(np.sqrt(np.sum(scaled * scaled))))
+    return largest * float(np.sqrt(np.sum(scaled * scaled)))

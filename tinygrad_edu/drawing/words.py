@@ -6,10 +6,27 @@ can be drawn.
 
 from __future__ import annotations
 
-from .snapshot import Edge, Graph, OpNode, TensorNode
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .graph import Edge, Graph, OpNode, TensorNode
 from .text import shape_text
 
-__all__ = ["counts", "heading", "sentences", "table"]
+if TYPE_CHECKING:
+    from .picture import Picture
+
+__all__ = [
+    "axes_text",
+    "card_rows",
+    "columns",
+    "counts",
+    "heading",
+    "one_line",
+    "plural",
+    "sentences",
+    "table",
+    "tensor_rows",
+]
 
 
 def counts(graph: Graph) -> str:
@@ -18,8 +35,8 @@ def counts(graph: Graph) -> str:
     Plain numbers such as the 2 of ``x ** 2`` count as tensors here: they are nodes.
     """
     parameters = sum(tensor.role == "parameter" for tensor in graph.tensors)
-    parts = [_plural(len(graph.operations), "operation"), _plural(len(graph.tensors), "tensor")]
-    return ", ".join(parts) + (f" ({_plural(parameters, 'parameter')})" if parameters else "")
+    parts = [plural(len(graph.operations), "operation"), plural(len(graph.tensors), "tensor")]
+    return ", ".join(parts) + (f" ({plural(parameters, 'parameter')})" if parameters else "")
 
 
 def heading(graph: Graph) -> str:
@@ -35,7 +52,7 @@ def sentences(graph: Graph) -> dict[str, str]:
     """
     said = {tensor.id: _tensor_sentence(tensor) for tensor in graph.tensors}
     said |= {operation.id: _operation_sentence(operation) for operation in graph.operations}
-    said |= {call.id: _one_line(f"module {call.title}") for call in graph.calls}
+    said |= {call.id: one_line(f"module {call.title}") for call in graph.calls}
     names = {tensor.id: tensor.name for tensor in graph.tensors}
     names |= {operation.id: operation.name for operation in graph.operations}
     for edge in graph.edges:
@@ -52,21 +69,59 @@ def sentences(graph: Graph) -> dict[str, str]:
 
 def table(graph: Graph) -> str:
     """Lay out all tensors as text, in columns."""
-    columns = [
-        ["name", *(tensor.name for tensor in graph.tensors)],
-        ["role", *(tensor.role for tensor in graph.tensors)],
-        ["shape", *(shape_text(tensor.shape) for tensor in graph.tensors)],
-        ["value", *map(_value, graph.tensors)],
-        ["grad", *(_one_line(tensor.grad) for tensor in graph.tensors)],
+    header, *rows = tensor_rows(graph)
+    return "\n".join([f"{heading(graph)}: {counts(graph)}", "", *columns(header, rows)])
+
+
+def tensor_rows(graph: Graph) -> list[tuple[str, ...]]:
+    """Give the cells of the table of all tensors, those of its head first.
+
+    The last column is there if gradients were compared.
+    """
+    compared = any(tensor.manual for tensor in graph.tensors)
+    rows: list[tuple[str, ...]] = [("name", "role", "shape", "value", "grad")]
+    rows += [
+        (
+            tensor.name,
+            tensor.role,
+            shape_text(tensor.shape),
+            _value(tensor),
+            one_line(tensor.grad),
+        )
+        for tensor in graph.tensors
     ]
-    widths = [max(map(len, column)) for column in columns]
-    rows = list(zip(*columns, strict=True))
-    rows.insert(1, tuple("-" * width for width in widths))
-    lines = [
+    if compared:
+        verdicts = ["manual", *(tensor.manual for tensor in graph.tensors)]
+        rows = [(*row, verdict) for row, verdict in zip(rows, verdicts, strict=True)]
+    return rows
+
+
+def card_rows(picture: Picture) -> list[tuple[str, ...]]:
+    """Give the cells of the table of all boxes of a picture by layers, those of its head first.
+
+    The last column is there if gradients were compared.
+    """
+    cells = [{row.label: one_line(row.text) for row in card.rows} for card in picture.cards]
+    compared = any("manual" in found for found in cells)
+    header: tuple[str, ...] = ("name", "what", "in → out, or shape", "parameters", "grad")
+    rows = [(*header, "manual") if compared else header]
+    for card, found in zip(picture.cards, cells, strict=True):
+        values = found.get("in → out", found.get("shape", found.get("data", "")))
+        gradient = next((row.text for row in card.rows if row.kind == "gradient"), "")
+        row = (card.name, card.role, values, found.get("parameters", ""), one_line(gradient))
+        rows.append((*row, found.get("manual", "")) if compared else row)
+    return rows
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Set a table in plain text, a line for each row."""
+    cells = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    cells.insert(1, ["-" * width for width in widths])
+    return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+        for row in cells
     ]
-    return "\n".join([f"{heading(graph)}: {counts(graph)}", "", *lines])
 
 
 def _tensor_sentence(tensor: TensorNode) -> str:
@@ -108,13 +163,13 @@ def axes_text(axes: tuple[int, ...]) -> str:
 def _value(tensor: TensorNode) -> str:
     rows = [(label, text) for label, text in tensor.rows if label != "shape"]
     text = rows[0][1] if len(rows) == 1 else ", ".join(map(" ".join, rows))
-    return _one_line(f"{text} ({tensor.warning})" if tensor.warning else text)
+    return one_line(f"{text} ({tensor.warning})" if tensor.warning else text)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Join lines, and close the gaps that only serve columns."""
     return " ".join(text.split())
 
 
-def _plural(count: int, word: str) -> str:
+def plural(count: int, word: str) -> str:
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

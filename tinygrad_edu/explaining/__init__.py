@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..drawing.snapshot import _by_identity
+from ..drawing.names import names_by_identity
 from ..tensor import Tensor
 from .account import Account
 from .wording import as_html, as_text
@@ -110,4 +110,4 @@ def explain(
     for what, value in (("tensor", tensor), ("output", output)):
         if not isinstance(value, Tensor) and (what == "tensor" or value is not None):
             raise TypeError(f"explain() needs a Tensor as {what}, got a {type(value).__name__}")
-    return Explanation(Account(tensor, output, _by_identity(names or {})))
+    return Explanation(Account(tensor, output, names_by_identity(names)))

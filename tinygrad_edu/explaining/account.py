@@ -6,86 +6,34 @@ applied; nothing is differentiated here. What comes out is text, which later ste
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..autodiff import _starting_cotangent, apply_chain_rule, graph_order
+from ..autodiff import graph_order
 from ..drawing.module_tree import ModuleTree
-from ..drawing.operands import param_texts, summed_axes
-from ..drawing.text import clean, shape_text
-from ..drawing.words import axes_text
+from ..drawing.operands import operand_letter, param_texts
+from ..drawing.text import clean
 from ..errors import GradientError
 from ..hooks import hooked
 from ..primitive import Node
-from ..tensor import Tensor, _computed
+from ..source_lines import made_at
+from ..tensor import Tensor
+from ..tracing import Contribution, node_of, sent_alone
+from .passage import (
+    IN_WORDS,
+    Trace,
+    local_derivative,
+    local_numbers,
+    obstacle,
+    passage,
+    rule_text,
+    running_sum,
+)
 from .wording import Part, Section, code, formula, gradient, values
 
-__all__ = ["Account", "local_derivative"]
-
-
-_IN_WORDS = {"1": "passes on unchanged", "-1": "passes on with its sign turned"}
-
-
-def local_derivative(rule: str) -> str:
-    """Take the upstream gradient out of a rule that multiplies it by something; else give "".
-
-    Examples
-    --------
-    >>> local_derivative("-g * out / y"), local_derivative("g"), local_derivative("g @ weight.T")
-    ('-out / y', '1', '')
-    """
-    found = re.fullmatch(r"(-?)g(?: ([*/]) (.+))?", rule)
-    if found is None or re.search(r"\bg\b", found[3] or ""):
-        return ""
-    sign, operator, factor = found.groups()
-    if operator is None:
-        return f"{sign}1"
-    return sign + (factor if operator == "*" else f"1 / {factor}")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Contribution:
-    """What the chain rule sent from a computed tensor to one of its inputs."""
-
-    tensor: Tensor
-    position: int
-    upstream: Any
-    given: Any
-    contribution: Any
-    total: Any
-
-
-def _node(tensor: Tensor) -> Node:
-    assert tensor.node is not None  # only computed tensors are asked
-    return tensor.node
-
-
-def _followed(
-    order: list[Tensor], output: Tensor, upstream: Any
-) -> dict[Tensor, list[_Contribution]]:
-    """Apply the chain rule, and give what arrived at each tensor, in the order of arrival."""
-    arrived: dict[Tensor, list[_Contribution]] = {}
-
-    def observe(tensor: Tensor, position: int, *numbers: Any) -> None:
-        source = _node(tensor).inputs[position]
-        arrived.setdefault(source, []).append(_Contribution(tensor, position, *numbers))
-
-    with np.errstate(all="ignore"):  # a number that is not finite is shown
-        apply_chain_rule(order, output, upstream, observe=observe)
-    return arrived
-
-
-def _sent_alone(tensor: Tensor, upstream: Any) -> dict[int, _Contribution]:
-    """Pull a gradient back through one operation, and give what each input gets."""
-    # A twin of the tensor, for no hook is to see a gradient that is only asked about.
-    twin = _computed(tensor._data, tensor.node)
-    arrived = _followed([twin], twin, upstream)
-    return {sent.position: sent for found in arrived.values() for sent in found}
+__all__ = ["Account"]
 
 
 class Account:
@@ -98,40 +46,37 @@ class Account:
         Where gradients start, to follow them from there.
     names : mapping of int to str
         Names that the user gave, by the `id` of the object.
+    trace : Trace, optional
+        The gradients of that output, followed already; else they are followed here.
     """
 
-    def __init__(self, tensor: Tensor, output: Tensor | None, names: Mapping[int, str]) -> None:
-        self.tensor, self.output = tensor, output
+    def __init__(
+        self,
+        tensor: Tensor,
+        output: Tensor | None,
+        names: Mapping[int, str],
+        trace: Trace | None = None,
+    ) -> None:
+        self.tensor, self.output, self.names = tensor, output, names
         self.node = tensor.node
         self.users: list[tuple[Tensor, int]] = []
-        self.arrived: dict[Tensor, list[_Contribution]] = {}
-        order = [] if self.node is None else [tensor]
-        if output is not None:
-            order = graph_order(output)
-            self.users = [
-                (user, position)
-                for user in order
-                for position, value in enumerate(_node(user).inputs)
-                if value is tensor
-            ]
-            if tensor is not output and not self.users:
-                raise GradientError(
-                    f"{tensor._label()} is not used in the computation of the output; pass the "
-                    "output that was computed from it"
-                )
-            if output.size != 1:
-                raise GradientError(
-                    f"gradients are followed from a single number, but the output has shape "
-                    f"{output.shape}; reduce it, for example with .sum()"
-                )
-            self.arrived = _followed(order, output, _starting_cotangent(output, None))
-        self.names = names
-        self.modules = ModuleTree([_node(computed) for computed in reversed(order)], names)
+        self.arrived: dict[Tensor, list[Contribution]] = {}
+        if output is None:
+            self.modules = ModuleTree([] if self.node is None else [self.node], names)
+            return
+        if tensor is not output and not _is_used(tensor, output):
+            raise GradientError(
+                f"{tensor._label()} is not used in the computation of the output; pass the "
+                "output that was computed from it"
+            )
+        trace = trace or Trace(output, names)
+        self.users = trace.users.get(tensor, [])
+        self.arrived, self.modules = trace.arrived, trace.modules
 
     def title(self) -> list[Part | str]:
         """Say what the tensor is, in a line."""
         user = self.users[-1] if self.users else None
-        name = self._name(self.tensor, None if user is None else _node(user[0]))
+        name = self._name(self.tensor, None if user is None else node_of(user[0]))
         subject: list[Part | str] = [code(name), ": "] if name else []
         if self.node is not None:
             return [*subject, "the result of ", code(clean(self.node.primitive.name))]
@@ -141,17 +86,28 @@ class Account:
 
     def sections(self) -> list[Section]:
         """Say the rest, section by section."""
+        if self.node is None:
+            return self.of_tensor()
+        value, *arrival = self.of_tensor()
+        *before, sent = self.of_operation()
+        return [value, *before, *arrival, sent]
+
+    def of_tensor(self, *, briefly: bool = False) -> list[Section]:
+        """Say what concerns the tensor: its value, its uses, and the gradient that arrives."""
         sections = [Section("Value", self._value())]
-        if self.node is not None:
-            sections.append(Section("Inputs", tuple(self._inputs())))
-            sections.append(Section("Local derivatives", tuple(self._local_derivatives())))
         if self.users:
             used = [[*self._result(user), *_as_operand(user, at)] for user, at in self.users]
             sections.append(Section("Used by", tuple(used)))
-        sections.append(Section("Gradient that arrives here", tuple(self._receives())))
-        if self.node is not None:
-            sections.append(Section("Sent to the inputs", tuple(self._sends())))
+        sections.append(Section("Gradient that arrives here", tuple(self._receives(briefly))))
         return sections
+
+    def of_operation(self) -> list[Section]:
+        """Say what concerns the operation that made it: inputs, derivatives, what it sends."""
+        return [
+            Section("Inputs", tuple(self._inputs())),
+            Section("Local derivatives", tuple(self._local_derivatives())),
+            Section("Sent to the inputs", tuple(self._sends())),
+        ]
 
     # Names ------------------------------------------------------------------------------------
 
@@ -163,37 +119,48 @@ class Account:
 
     def _operand(self, user: Tensor, position: int) -> list[Part | str]:
         """Call an input by its letter in the formula, and by its name."""
-        node = _node(user)
+        node = node_of(user)
         value = node.inputs[position]
         name = self._name(value, node) if isinstance(value, Tensor) else ""
-        letter = code(_letter(node, position))
-        return [letter, " = ", code(name)] if name and name != letter.text else [letter]
+        short = code(operand_letter(node.primitive, position))
+        return [short, " = ", code(name)] if name and name != short.text else [short]
 
     def _result(self, user: Tensor) -> list[Part | str]:
         name = self._name(user)
-        operation = code(clean(_node(user).primitive.name))
+        operation = code(clean(node_of(user).primitive.name))
         return [operation, " (which gives ", code(name), ")"] if name else [operation]
 
     # Forward ----------------------------------------------------------------------------------
 
     def _value(self) -> tuple[list[Part | str], ...]:
+        return (*self.origin(), ["value ", values(self.tensor.data)])
+
+    def origin(self) -> list[list[Part | str]]:
+        """Say how the operation is written, with what, in which module and line of code."""
         lines: list[list[Part | str]] = []
         if self.node is not None:
             if self.node.primitive.formula:
                 example = "for example, " if self.node.primitive.each is not None else ""
                 lines.append([f"{example}out = ", formula(self.node.primitive.formula)])
-            for name, text in param_texts(self.node):
-                lines.append(["with ", code(f"{name} = {text}")])
+            lines += [["with ", code(f"{name} = {text}")] for name, text in param_texts(self.node)]
+        return lines + self.place()
+
+    def place(self) -> list[list[Part | str]]:
+        """Say in which module and line of code the operation was called."""
+        lines: list[list[Part | str]] = []
+        if self.node is not None:
             call = self.modules.id_of(self.node.module_call)
             lines += [
                 ["in module ", code(" ".join(filter(None, (node.path, node.kind))))]
                 for node in self.modules.calls
                 if node.id == call
             ]
-        return (*lines, ["value ", values(self.tensor.data)])
+        line = made_at(self.tensor)
+        lines += [] if line is None else [["made at ", code(clean(line, limit=120))]]
+        return lines
 
     def _inputs(self) -> list[list[Part | str]]:
-        node = _node(self.tensor)
+        node = node_of(self.tensor)
         lines = []
         for position, (source, value) in enumerate(zip(node.inputs, node.values, strict=True)):
             kind = ", a number: "
@@ -207,33 +174,33 @@ class Account:
     # Backward ---------------------------------------------------------------------------------
 
     def _local_derivatives(self) -> list[list[Part | str]]:
-        node = _node(self.tensor)
+        node = node_of(self.tensor)
         lines = []
         try:
-            numbers = _local_numbers(self.tensor)
+            numbers = local_numbers(self.tensor)
         except GradientError as error:
             return [[code(clean(error, limit=300))]]
         for position in range(len(node.inputs)):
-            obstacle = _obstacle(node, position)
-            if obstacle:
-                lines.append([*self._operand(self.tensor, position), f": {obstacle}"])
+            reason = obstacle(node, position)
+            if reason:
+                lines.append([*self._operand(self.tensor, position), f": {reason}"])
                 continue
-            rule = _rule_text(node, position)
+            rule = rule_text(node, position)
             local = local_derivative(rule)
             line: list[Part | str] = []
             if local:
-                line = [formula(local, of=_letter(node, position))]
+                line = [formula(local, of=operand_letter(node.primitive, position))]
             else:
                 line = [*self._operand(self.tensor, position), ": g becomes "]
                 line += [formula(rule) if rule else "what the rule of the operation makes of it"]
-            if local in _IN_WORDS:
-                line.append(f": the gradient {_IN_WORDS[local]}")
+            if local in IN_WORDS:
+                line.append(f": the gradient {IN_WORDS[local]}")
             elif position in numbers:
                 line += [" = " if local else "; for g = 1 that is ", values(numbers[position])]
             lines.append(line)
         return lines
 
-    def _receives(self) -> list[list[Part | str]]:
+    def _receives(self, briefly: bool) -> list[list[Part | str]]:
         tensor = self.tensor
         if not tensor.requires_grad:
             return [["none: it requires no gradient"]]
@@ -249,8 +216,11 @@ class Account:
             lines.append(
                 [count, *self._result(sent.tensor), *_as_operand(sent.tensor, sent.position)]
             )
-            lines += [["  ", *line] for line in self._passage(sent)]
-            lines += _running_sum(sent, len(found))
+            if briefly:
+                lines.append(["  ", gradient(sent.contribution)])
+                continue
+            lines += [["  ", *line] for line in passage(sent)]
+            lines += running_sum(sent, len(found))
         if tensor is self.output:
             lines.append(["it is the output, where gradients start: g = ", code("1")])
             return lines
@@ -268,8 +238,8 @@ class Account:
         return lines
 
     def _sends(self) -> list[list[Part | str]]:
-        tensor, node = self.tensor, _node(self.tensor)
-        sent: dict[int, tuple[_Contribution, int, int]] = {}
+        tensor, node = self.tensor, node_of(self.tensor)
+        sent: dict[int, tuple[Contribution, int, int]] = {}
         if self.output is not None:
             for source in set(filter(_is_tensor, node.inputs)):
                 found = self.arrived.get(source, [])
@@ -278,7 +248,7 @@ class Account:
                         sent[one.position] = one, number, len(found)
         elif tensor.grad is not None:
             try:
-                alone = _sent_alone(tensor, tensor.grad)
+                alone = sent_alone(tensor, tensor.grad)
             except GradientError as error:
                 return [[code(clean(error, limit=300))]]
             sent = {position: (one, 0, 0) for position, one in alone.items()}
@@ -288,95 +258,27 @@ class Account:
         for position in range(len(node.inputs)):
             operand = self._operand(tensor, position)
             if position not in sent:
-                lines.append(["to ", *operand, f": nothing, {_obstacle(node, position)}"])
+                lines.append(["to ", *operand, f": nothing, {obstacle(node, position)}"])
                 continue
             one, number, count = sent[position]
             lines.append(["to ", *operand, f": contribution {number} of {count}" if count else ""])
-            lines += [["  ", *line] for line in self._passage(one)]
-            lines += _running_sum(one, count)
-        return lines
-
-    def _passage(self, sent: _Contribution) -> list[list[Part | str]]:
-        """Work out one contribution: local derivative times upstream, and what came of it."""
-        node = _node(sent.tensor)
-        rule = _rule_text(node, sent.position)
-        numbers = _local_numbers(sent.tensor)
-        local = local_derivative(rule)
-        summed = np.shape(sent.given) != np.shape(sent.contribution)
-        axes: tuple[int, ...] = ()
-        if summed or node.primitive.each is None:  # of many inputs, none has a fixed place
-            shape = np.shape(sent.given) if summed else sent.tensor.shape
-            axes = summed_axes(node, sent.position, shape)
-        upstream, given = gradient(sent.upstream), gradient(sent.given)
-        lines: list[list[Part | str]] = [["g goes through the rule of the operation"]]
-        if rule:
-            words = _IN_WORDS.get(local)
-            lines = [[f"g {words}"] if words else ["g becomes ", formula(rule)]]
-        if sent.position in numbers and np.size(sent.given) == 1:
-            one = values(numbers[sent.position])
-            lines.append(["  upstream × local   ", upstream, " × ", one, " = ", given])
-        else:
-            lines.append(["  upstream g         ", upstream])
-            if sent.position in numbers and local not in _IN_WORDS:
-                lines.append(["  × local            ", values(numbers[sent.position])])
-            lines.append(["  = before summing   " if summed else "  = contribution     ", given])
-        axes_summed = axes_text(axes).replace("sum", "summed over", 1)
-        if summed:
-            shapes = f"the rule gave shape {shape_text(np.shape(sent.given))}"
-            lines.append([f"  broadcasting undone: {shapes}, {axes_summed}"])
-            lines.append(["  = contribution     ", gradient(sent.contribution)])
-        elif axes:
-            lines.append([f"  broadcasting undone by the rule: {axes_summed}"])
+            lines += [["  ", *line] for line in passage(one)]
+            lines += running_sum(one, count)
         return lines
 
 
-def _running_sum(sent: _Contribution, count: int) -> list[list[Part | str]]:
-    return [["  sum so far           ", gradient(sent.total)]] if count > 1 else []
+def _is_used(tensor: Tensor, output: Tensor) -> bool:
+    return any(value is tensor for user in graph_order(output) for value in node_of(user).inputs)
 
 
 def _is_tensor(value: Any) -> bool:
     return isinstance(value, Tensor)
 
 
-def _letter(node: Node, position: int) -> str:
-    """Give the name that an input has in the formula."""
-    if node.primitive.each is not None:
-        return ("x", "y")[position] if position < 2 else f"input {position + 1}"
-    parameters = inspect.signature(node.primitive.forward).parameters.values()
-    return [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY][position]
-
-
 def _as_operand(user: Tensor, position: int) -> list[Part | str]:
-    node = _node(user)
-    return [", where it is ", code(_letter(node, position))] if len(node.inputs) > 1 else []
-
-
-def _rule_text(node: Node, position: int) -> str:
-    """Give the rule of an input as text; for any number of inputs there are only examples."""
-    texts = node.primitive.derivatives
-    return texts[position] if position < len(texts) and node.primitive.each is None else ""
-
-
-def _obstacle(node: Node, position: int) -> str:
-    """Say why no gradient goes to an input; "" where one does."""
-    source = node.inputs[position]
-    if not isinstance(source, Tensor):
-        return "it is a number"
-    if node.primitive.rules_for(len(node.inputs))[position] is None:
-        return "the operation has no derivative by it"
-    return "" if source.requires_grad else "it requires no gradient"
-
-
-def _local_numbers(tensor: Tensor) -> dict[int, Any]:
-    """Compute local derivatives, where a derivative is one number for each number.
-
-    That is so where the result is a single number, and where a rule multiplies g by something of
-    its own shape. Elsewhere, as in a matrix product, they would be arrays of arrays.
-    """
-    node = _node(tensor)
-    return {
-        position: sent.given
-        for position, sent in _sent_alone(tensor, np.ones_like(tensor.data)).items()
-        if tensor.size == 1
-        or (local_derivative(_rule_text(node, position)) and np.shape(sent.given) == tensor.shape)
-    }
+    node = node_of(user)
+    return (
+        [", where it is ", code(operand_letter(node.primitive, position))]
+        if len(node.inputs) > 1
+        else []
+    )

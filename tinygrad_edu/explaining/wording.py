@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from ..drawing.text import clean, shape_text, value_rows
+from ..drawing.text import clean, gradient_text, shape_text, value_rows
 from .latex import latex
 
 __all__ = ["Part", "Section", "as_html", "as_text", "code", "formula", "gradient", "values"]
+
+
+_LARGEST_MATRIX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,12 @@ def formula(expression: str, of: str = "") -> Part:
 
 
 def values(array: Any) -> Part:
-    """Write an array: a few numbers one by one, many as shape, mean and range."""
+    """Write an array: a few numbers one by one, many as shape, mean and range.
+
+    Matrices of up to 4 by 4 are few numbers here, where there is more room than in a picture.
+    """
     array = np.asarray(array)
-    rows, warning = value_rows(array)
+    rows, warning = value_rows(array, "full" if _is_small_matrix(array) else "auto")
     if len(rows) == 1 and rows[0][0] == "data":
         shape = f"shape {shape_text(array.shape)}: " if array.ndim else ""
         text = shape + rows[0][1].replace("\n", "\n" + " " * len(shape))
@@ -67,12 +73,18 @@ def values(array: Any) -> Part:
 
 
 def gradient(array: Any) -> Part:
-    """Write a gradient; one that is zero everywhere says so, and zero has no sign."""
+    """Write a gradient: many numbers as their norm; one that is zero everywhere says so."""
     array = np.asarray(array)
-    array = np.where(array == 0, array.dtype.type(0), array)
-    if array.size > 1 and not array.any():
-        return code(f"shape {shape_text(array.shape)}: 0 (all zero)")
+    if array.size > 1:
+        text, _, warning = gradient_text(array, True)
+        if not array.any() or (text.startswith("‖") and not _is_small_matrix(array)):
+            text += f" ({warning})" if warning else ""
+            return code(f"shape {shape_text(array.shape)}: {text}")
     return values(array)
+
+
+def _is_small_matrix(array: Any) -> bool:
+    return np.ndim(array) == 2 and max(np.shape(array)) <= _LARGEST_MATRIX
 
 
 def as_text(title: Line, sections: Sequence[Section]) -> str:

@@ -7,14 +7,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .style import BLUE, MUTED, ORANGE, blank_axes, image_side, ink_on, mosaic, paint, rgb
+from .style import (
+    BLUE,
+    GRID,
+    MUTED,
+    ORANGE,
+    balanced_columns,
+    blank_axes,
+    heading,
+    ink_on,
+    mosaic,
+    paint,
+    required_side,
+    rgb,
+)
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["confusion_figure", "confusion_matrix", "mistakes_figure"]
 
 _MOST_CLASSES_WITH_NUMBERS = 32
+_MOST_CLASSES_WITH_SHARES = 12
+_WIDTH_OF_A_DIGIT = 0.64  # of the size of the font
 _COLUMNS = 6
 
 
@@ -65,7 +81,8 @@ def confusion_figure(matrix: ArrayLike, *, data: str = "") -> Figure:
     """Draw a confusion matrix: counts, and shares of the right class.
 
     Right predictions are blue and stand on the diagonal, mistakes are orange; the colour is the
-    stronger, the larger the share. Above 32 classes the cells have no room for numbers.
+    stronger, the larger the share. Above 12 classes only right predictions have their share
+    written, and above 32 classes the cells have no room for numbers.
 
     Parameters
     ----------
@@ -88,42 +105,54 @@ def confusion_figure(matrix: ArrayLike, *, data: str = "") -> Figure:
     classes = len(counts)
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
-    size = (
-        (0.6 if counts.max(initial=0) >= 10_000 else 0.52) * classes
-        if classes <= _MOST_CLASSES_WITH_NUMBERS
-        else 12.0
-    )
-    figure, axes = blank_axes(max(size + 1.3, 4.6), max(size + 1.2, 4.0))
-
+    figure, axes, fontsize = _blank_matrix(classes, len(str(counts.max(initial=0))))
     strength = np.sqrt(shares)[..., np.newaxis]  # a share of 1 % shows already
     full = np.where(np.eye(classes, dtype=bool)[..., np.newaxis], rgb(BLUE), rgb(ORANGE))
     colours = 1 - strength * (1 - full)
     paint(axes, colours)
     if classes <= _MOST_CLASSES_WITH_NUMBERS:
+        # Texts are what takes time here, and a second line takes about as long as the first.
         for row, column in np.argwhere(counts):
+            text = f"{counts[row, column]}"
+            if row == column or classes <= _MOST_CLASSES_WITH_SHARES:
+                text += f"\n{_share(shares[row, column])}"
             axes.text(
                 column,
                 row,
-                f"{counts[row, column]}\n{_share(shares[row, column])}",
+                text,
                 ha="center",
                 va="center",
                 color=ink_on(colours[row, column]),
-                fontsize=11 if classes <= 4 else 8.5 if classes <= 12 else 7.5,
+                fontsize=fontsize,
                 linespacing=1.1,
                 in_layout=False,  # it lies within the plot: that need not be found out
             )
-        axes.set_xticks(range(classes))
-        axes.set_yticks(range(classes))
-        axes.set_xticks(np.arange(0.5, classes - 1), minor=True)
-        axes.set_yticks(np.arange(0.5, classes - 1), minor=True)
-        axes.grid(which="minor", color="#D9DEE3", linewidth=0.6)
-        axes.tick_params(which="minor", length=0)
+    step = 1 if classes <= _MOST_CLASSES_WITH_NUMBERS else 5 * -(-classes // 100)
+    axes.set_xticks(range(0, classes, step))
+    axes.set_yticks(range(0, classes, step))
+    edges = np.arange(step, classes, step) - 0.5
+    for lines in (axes.vlines, axes.hlines):
+        lines(edges, -0.5, classes - 0.5, colors=GRID, linewidth=0.6)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("right class (shares are of its samples)")
     right, all_samples = int(np.trace(counts)), int(totals.sum())
     title = f"right: {right:,} of {all_samples:,} ({right / max(all_samples, 1):.2%})"
-    axes.set_title(f"{data}\n{title}" if data else title, fontsize=10)
+    axes.set_title(heading(data, title), fontsize=10)
+    meaning = "blue: right, orange: wrong; the stronger, the larger the share"
+    figure.supxlabel(meaning, fontsize=8, color=MUTED)
     return figure
+
+
+def _blank_matrix(classes: int, digits: int) -> tuple[Figure, Axes, float]:
+    """Make a page where so many digits fit into a cell, and say in which size."""
+    if classes > _MOST_CLASSES_WITH_NUMBERS:
+        size, fontsize = 10.0, 8.0
+    else:
+        fontsize = 11.0 if classes <= 4 else 8.5
+        smallest = 0.52 if classes <= _MOST_CLASSES_WITH_SHARES else 0.44
+        size = classes * max(smallest, digits * _WIDTH_OF_A_DIGIT * fontsize / 72 + 0.09)
+    figure, axes = blank_axes(max(size + 1.3, 4.6), max(size + 1.4, 4.2))
+    return figure, axes, fontsize
 
 
 def _share(share: float) -> str:
@@ -176,11 +205,7 @@ def mistakes_figure(
     ['is 1, said 0\n80.0%, row 2', 'is 1, said 0\n60.0%, row 3']
     """
     images, right, p = np.asarray(features), np.asarray(labels), np.asarray(probabilities)
-    side = image_side(images.shape[1])
-    if side is None:
-        raise ValueError(
-            f"{images.shape[1]} features form no square image; expected 64 for 8x8, 784 for 28x28"
-        )
+    side = required_side(images.shape[1], "features")
     said, confidence = p.argmax(axis=1), p.max(axis=1)
     wrong = np.flatnonzero(said != right)
     if len(wrong):
@@ -189,24 +214,16 @@ def mistakes_figure(
     else:
         shown = np.argsort(confidence, kind="stable")[:most]
         title = f"no mistakes in {len(right):,} samples; these were the closest"
-    columns, rows = min(_COLUMNS, max(len(shown), 3)), -(-len(shown) // _COLUMNS)
-    figure, axes = blank_axes(1.45 * columns + 0.2, 1.6 * rows + 0.7)
+    columns = balanced_columns(len(shown), _COLUMNS)
+    rows = -(-len(shown) // columns)
+    figure, axes = blank_axes(1.45 * max(columns, 3) + 0.2, 1.6 * rows + 0.8)
     pixels = images[shown].reshape(-1, side, side)
-    low, high = float(pixels.min()), float(pixels.max())  # one scale for all of them
-    _, places = mosaic(axes, pixels, columns, (0.28, 0.42), colours="gray", limits=(low, high))
-    for (x, y), sample in zip(places, shown, strict=True):
-        text = f"is {right[sample]}, said {said[sample]}\n"
-        text += f"{_share(confidence[sample])}, row {sample + 1}"
-        axes.text(
-            x,
-            y - 0.04 * side,
-            text,
-            ha="center",
-            va="bottom",
-            fontsize=7.5,
-            linespacing=1.1,
-            in_layout=False,
-        )
-    figure.suptitle(f"{data}\n{title}" if data else title, fontsize=10)
+    limits = float(pixels.min()), float(pixels.max())  # one scale for all of them
+    names = [
+        f"is {right[sample]}, said {said[sample]}\n{_share(confidence[sample])}, row {sample + 1}"
+        for sample in shown
+    ]
+    mosaic(axes, pixels, names, columns, (0.28, 0.42), colours="gray", limits=limits, fontsize=7.5)
+    figure.suptitle(heading(data, title), fontsize=10)
     figure.supxlabel("row: of the data, from 1; percent: how sure it was", fontsize=8, color=MUTED)
     return figure

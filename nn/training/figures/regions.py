@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .style import CLASSES, MARKERS, blank_axes, rgb
+from .style import CLASSES, LINE, MARKERS, WARNING, blank_axes, heading, rgb
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +88,7 @@ def regions_figure(
         here = winner == number
         if here.any() and not here.all():
             lead = p[..., number] - np.delete(p, number, axis=-1).max(axis=-1)
-            axes.contour(across, up, lead, levels=[0.0], colors="#4D4D4D", linewidths=0.8)
+            axes.contour(across, up, lead, levels=[0.0], colors=LINE, linewidths=0.8)
 
     # Always the same ones, and drawn by chance: every n-th could leave whole classes out.
     shown = np.random.default_rng(0).permutation(len(right))[:_MOST_SAMPLES]
@@ -113,7 +113,7 @@ def regions_figure(
             s=52,
             marker="o",
             facecolors="none",
-            edgecolors="#A3123A",
+            edgecolors=WARNING,
             linewidths=1.0,
             label="wrong",
         )
@@ -128,7 +128,7 @@ def regions_figure(
     title = f"{inside:,} of {len(right):,} samples are in the region of their class"
     if len(shown) < len(right):
         title += f"; {len(shown):,} drawn"
-    axes.set_title(f"{data}\n{title}" if data else title, fontsize=10)
+    axes.set_title(heading(data, title), fontsize=10)
     figure.legend(loc="outside right upper", frameon=False, fontsize=8, ncols=1 + (classes > 24))
     return figure
 

@@ -1,7 +1,12 @@
-"""Which figures `fit` draws, and where they go: one file each, in the folder of the model."""
+"""Which figures `fit` draws, and where they go: one file each, in the folder of the model.
+
+They are made without pyplot: nothing is kept alive behind the scenes, and no backend is chosen
+for the user.
+"""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_edu.atomic_file import write_atomically
+
 from ...loss import classes_of, predicted_labels, probabilities
 from ...mlp import MLP
 from ..history import History
 from ..metrics import logits_of
-from ..plots import save_figure, training_curves
+from .curves import training_curves
 from .mistakes import confusion_figure, confusion_matrix, mistakes_figure
 from .regions import regions_figure
 from .style import image_side
@@ -23,7 +30,7 @@ from .weights import layers_figure, weights_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "Pictures", "check_figures"]
+__all__ = ["FIGURES", "Pictures", "check_figures", "save_figure"]
 
 FIGURES = {
     "curves": "loss and accuracy over the epochs",
@@ -146,3 +153,30 @@ class Pictures:
             yield "regions", regions_figure(judge, plane, labels, names=self.columns, data=data)
         if "gradients" in wanted:
             yield "gradients", layers_figure(history.layers)
+
+
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure to a file; the format follows the suffix.
+
+    The same training gives the same file.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    path : Path
+        Ends in ``.png``, ``.svg`` or ``.pdf``.
+
+    Returns
+    -------
+    Path
+        The same.
+    """
+    from matplotlib import rc_context
+
+    stream = io.BytesIO()
+    suffix = path.suffix.lstrip(".") or "png"
+    # No date and no random names in the file.
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix)
+    with rc_context({"svg.hashsalt": "tinygrad_edu"}):
+        figure.savefig(stream, format=suffix, metadata=metadata)
+    return write_atomically(path, stream.getvalue())

@@ -1,16 +1,19 @@
-"""What the figures of training share: colours, blank figures, and images side by side.
+"""What the figures of training share: colours, line styles, blank pages, images side by side.
 
-Blue stands for right and orange for wrong; a place, a mark, a line style or a word always says the
-same, so that no colour speaks alone.
+Blue stands for right and for training data, orange for wrong and for test data; a place, a mark,
+a line style or a word always says the same, so that no colour speaks alone.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from tinygrad_edu.drawing.palette import LIGHT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,20 +24,29 @@ __all__ = [
     "BLUE",
     "CLASSES",
     "GRID",
+    "LINE",
     "MARKERS",
     "MUTED",
     "ORANGE",
+    "WARNING",
+    "balanced_columns",
     "blank_axes",
+    "draw_line",
+    "heading",
     "image_side",
     "ink_on",
     "mosaic",
     "paint",
+    "panels_over_epochs",
+    "part_look",
+    "required_side",
     "rgb",
+    "series_look",
 ]
 
-BLUE = "#0B5394"
-ORANGE = "#A63C00"
-MUTED = "#595959"
+# The same as in pictures of graphs.
+BLUE, ORANGE = LIGHT.look("operation").line, LIGHT.gradient
+MUTED, LINE, WARNING = LIGHT.muted, LIGHT.line, LIGHT.warning
 GRID = "#D9DEE3"
 
 # Okabe and Ito's colours, told apart with every kind of colour vision; yellow made darker.
@@ -42,13 +54,81 @@ CLASSES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7
 MARKERS = ("o", "s", "^", "D", "v", "P")
 """Class ``n`` has colour ``n % 8``; its marker changes with ``n`` and again after eight classes."""
 
+_DASHES = ("-", "--", "-.", ":")
+_MOST_MARKERS = 20
 
-def blank_axes(width: float, height: float) -> tuple[Figure, Axes]:
-    """Make a figure of so many inches with one plot in it; pyplot knows nothing of it."""
+
+def part_look(part: str) -> dict[str, str]:
+    """Give colour, marker and dashes of a line about ``"train"`` or ``"test"`` data."""
+    number, colour = {"train": (0, BLUE), "test": (1, ORANGE)}[part]
+    return {"color": colour, "marker": MARKERS[number], "linestyle": _DASHES[number]}
+
+
+def series_look(number: int) -> dict[str, str]:
+    """Give colour, marker and dashes of the line with that number, from 0."""
+    return {
+        "color": CLASSES[number % len(CLASSES)],
+        "marker": MARKERS[number % len(MARKERS)],
+        "linestyle": _DASHES[number % len(_DASHES)],
+    }
+
+
+def _page(width: float, height: float) -> Figure:
+    """Make a figure of so many inches; pyplot knows nothing of it."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    engine = figure.get_layout_engine()
+    assert engine is not None  # it was asked for
+    engine.set(w_pad=0.08, h_pad=0.08)  # type: ignore[call-arg]
+    return figure
+
+
+def blank_axes(width: float, height: float) -> tuple[Figure, Axes]:
+    """Make a figure of so many inches with one plot in it."""
+    figure = _page(width, height)
     return figure, figure.subplots()
+
+
+def panels_over_epochs(*titles: str, height: float) -> tuple[Figure, list[Axes]]:
+    """Make a figure with a plot over the epochs for each title, side by side."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure = _page(9.0, height)
+    panels = list(figure.subplots(1, len(titles)))
+    for axes, title in zip(panels, titles, strict=True):
+        axes.set_title(title)
+        axes.set_xlabel("epoch")
+        axes.grid(True, which="both", color=GRID, linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    return figure, panels
+
+
+def heading(data: str, title: str) -> str:
+    """Write which data a figure is about above its title, if that was said."""
+    return f"{data}\n{title}" if data else title
+
+
+def draw_line(
+    axes: Axes, epochs: Sequence[int], values: ArrayLike, label: str, look: dict[str, str]
+) -> None:
+    """Draw values over the epochs; of many epochs only some have a marker.
+
+    The line is not cut at the edge of the plot, where accuracies of 0 and 100 % lie.
+    """
+    every = -(-len(epochs) // _MOST_MARKERS)
+    axes.plot(
+        epochs,
+        values,
+        label=label,
+        markevery=every,
+        markersize=4,
+        linewidth=1.6,
+        clip_on=False,
+        zorder=3,
+        **look,  # type: ignore[arg-type]
+    )
 
 
 def rgb(colour: str) -> NDArray[np.float64]:
@@ -83,16 +163,43 @@ def image_side(features: int) -> int | None:
     return side if side * side == features else None
 
 
+def required_side(features: int, called: str) -> int:
+    """Give the side of the square image, and refuse features that form none."""
+    side = image_side(features)
+    if side is None:
+        raise ValueError(
+            f"{features} {called} form no square image; expected 64 for 8x8, 784 for 28x28"
+        )
+    return side
+
+
+def balanced_columns(images: int, most: int) -> int:
+    """Choose how many images stand in a row, so that the last row is about as full as the others.
+
+    Examples
+    --------
+    >>> [balanced_columns(images, most=8) for images in (3, 8, 10, 64)]
+    [3, 8, 5, 8]
+    """
+    rows = -(-images // most)
+    return -(-images // rows)
+
+
 def mosaic(
     axes: Axes,
     images: NDArray[Any],
+    names: Sequence[str],
     columns: int,
     gap: tuple[float, float],
     *,
     colours: str,
     limits: tuple[float, float],
-) -> tuple[ScalarMappable, list[tuple[float, float]]]:
+    fontsize: float,
+    ink: str = "black",
+) -> ScalarMappable:
     """Lay images side by side as one large image, which is much faster than a plot for each.
+
+    Values that are infinite or NaN have a red of their own.
 
     Parameters
     ----------
@@ -100,6 +207,8 @@ def mosaic(
         Where to; its frame is taken away.
     images : ndarray, shape (N, side, side)
         All of one size.
+    names : sequence of str
+        What stands above each of them.
     columns : int
         How many stand in a row.
     gap : tuple of float
@@ -108,13 +217,13 @@ def mosaic(
         A map of colours that matplotlib knows.
     limits : tuple of float
         The values at both ends of it.
+    fontsize, ink
+        Size in points and colour of the names.
 
     Returns
     -------
-    scale : ScalarMappable
+    ScalarMappable
         For a bar of the colours.
-    places : list of (x, y)
-        The middle of the upper edge of each image.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -122,16 +231,27 @@ def mosaic(
     side = images.shape[-1]
     across, down = (side + math.ceil(share * side) for share in gap)
     rows = -(-len(images) // columns)
-    together = np.full((rows * down, columns * across - (across - side)), np.nan, np.float32)
-    places = []
-    for number, pixels in enumerate(images):
-        x, y = number % columns * across, (number // columns + 1) * down - side
-        together[y : y + side, x : x + side] = pixels
-        places.append((x + side / 2 - 0.5, y - 0.5))
-    axes.set_axis_off()
+    together = np.zeros((rows * down, columns * across - (across - side), 4))
     scale = ScalarMappable(Normalize(*limits), colours)
-    paint(axes, np.asarray(scale.to_rgba(together)))
-    return scale, places
+    for number, (pixels, name) in enumerate(zip(images, names, strict=True)):
+        x, y = number % columns * across, (number // columns + 1) * down - side
+        tile = np.asarray(scale.to_rgba(pixels))
+        tile[~np.isfinite(pixels)] = (*rgb(WARNING), 1.0)
+        together[y : y + side, x : x + side] = tile
+        axes.text(
+            x + side / 2 - 0.5,
+            y - 0.5 - 0.03 * side,
+            name,
+            ha="center",
+            va="bottom",
+            fontsize=fontsize,
+            linespacing=1.1,
+            color=ink,
+            in_layout=False,  # it lies within the plot: that need not be found out
+        )
+    axes.set_axis_off()
+    paint(axes, together)
+    return scale
 
 
 def paint(axes: Axes, colours: NDArray[Any]) -> None:

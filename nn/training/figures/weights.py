@@ -12,7 +12,16 @@ from tinygrad_edu import Tensor, grad
 from ...loss import classification_loss
 from ...module import Module
 from ..history import Epoch, LayerRecord
-from .style import CLASSES, GRID, MARKERS, MUTED, blank_axes, image_side, mosaic
+from .style import (
+    MUTED,
+    balanced_columns,
+    blank_axes,
+    draw_line,
+    mosaic,
+    panels_over_epochs,
+    required_side,
+    series_look,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,37 +60,36 @@ def weights_figure(weight: ArrayLike, *, most: int = 64) -> Figure:
     """
     columns_of_weights = np.asarray(weight)
     inputs, units = columns_of_weights.shape
-    side = image_side(inputs)
-    if side is None:
-        raise ValueError(
-            f"{inputs} inputs form no square image; expected 64 for 8x8, 784 for 28x28"
-        )
+    side = required_side(inputs, "inputs")
     shown = min(units, most)
     images = columns_of_weights[:, :shown].T.reshape(shown, side, side)
-    columns = min(shown, 8)
+    columns = balanced_columns(shown, 8)
     rows = -(-shown // columns)
-    figure, axes = blank_axes(max(0.95 * columns + 1.0, 4.4), 1.1 * rows + 0.7)
+    figure, axes = blank_axes(max(0.95 * columns + 1.6, 4.4), max(1.1 * rows + 0.8, 2.4))
     # Symmetric, so that white is 0; a few extreme weights must not make all others pale.
-    limit = float(np.quantile(np.abs(images), 0.998)) or 1.0
-    image, places = mosaic(
-        axes, images, columns, (0.08, 0.22), colours="PuOr_r", limits=(-limit, limit)
+    finite = np.abs(images[np.isfinite(images)])
+    limit = float(np.quantile(finite, 0.998)) if finite.any() else 1.0
+    limit = limit or float(finite.max())  # almost all of them are 0
+    names = [str(number) for number in range(1, shown + 1)]
+    scale = mosaic(
+        axes,
+        images,
+        names,
+        columns,
+        (0.08, 0.22),
+        colours="PuOr_r",
+        limits=(-limit, limit),
+        fontsize=7,
+        ink=MUTED,
     )
-    for number, (x, y) in enumerate(places, start=1):
-        axes.text(
-            x,
-            y - 0.02 * side,
-            f"{number}",
-            ha="center",
-            va="bottom",
-            fontsize=6.5,
-            color=MUTED,
-            in_layout=False,
-        )
-    extend = "both" if float(np.abs(images).max()) > limit else "neither"
+    extend = "both" if finite.max(initial=0.0) > limit else "neither"
     figure.colorbar(
-        image, ax=axes, shrink=0.8, aspect=30, extend=extend, extendfrac=0.03, label="weight"
+        scale, ax=axes, shrink=0.8, aspect=30, extend=extend, extendfrac=0.03, label="weight"
     )
-    figure.suptitle(f"weights of the first layer: {shown} of {units} units", fontsize=10)
+    title = f"weights of the first layer: {shown} of {units} units"
+    if lost := images.size - finite.size:
+        title += f"\nred: {lost:,} of {images.size:,} weights are infinite or NaN"
+    figure.suptitle(title, fontsize=10)
     return figure
 
 
@@ -179,33 +187,20 @@ def layers_figure(record: LayerRecord) -> Figure:
     """
     if not record.epochs:
         raise ValueError("the record of the layers is empty; train with figures=[..., 'gradients']")
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    figure = Figure(figsize=(9.0, 3.8), dpi=120, layout="constrained")
-    panels = figure.subplots(1, 2)
-    for axes, rows, title in (
-        (panels[0], record.gradient_norms, "size of the gradient"),
-        (panels[1], record.ratios, "update / weight"),
-    ):
+    figure, panels = panels_over_epochs("size of the gradient", "update / weight", height=3.8)
+    # A logarithm has no place for 0, for infinite and for NaN.
+    norms, ratios = (
+        np.array([np.where(np.isfinite(row) & (np.array(row) > 0), row, np.nan) for row in rows])
+        for rows in (record.gradient_norms, record.ratios)
+    )
+    for axes, values in zip(panels, (norms, ratios), strict=True):
         for number, name in enumerate(record.names):
-            values = [row[number] or np.nan for row in rows]  # a logarithm has no place for 0
-            axes.plot(
-                record.epochs,
-                values,
-                color=CLASSES[number % len(CLASSES)],
-                marker=MARKERS[number % len(MARKERS)],
-                linestyle=("-", "--", "-.", ":")[number % 4],
-                markersize=4,
-                linewidth=1.6,
-                label=name,
-            )
+            draw_line(axes, record.epochs, values[:, number], name, series_look(number))
         axes.set_yscale("log")
-        axes.set_xlabel("epoch")
-        axes.set_title(title)
-        axes.grid(True, which="both", color=GRID, linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        if np.isnan(values).all():
+            axes.set_xlim(record.epochs[0] - 0.5, record.epochs[-1] + 0.5)
+            axes.set_ylim(1e-4, 1.0)
+            axes.set_title(f"{axes.get_title()}: 0, infinite or NaN")
     panels[0].set_ylabel("norm of the gradient")
     panels[1].set_ylabel("norm of update / norm of weights")
     usual = panels[1].axhline(_USUAL_RATIO, color=MUTED, linewidth=1.0, linestyle=":")

@@ -1,0 +1,100 @@
+"""Makes the pictures that README and documentation show: ``python -m docs.images``.
+
+It takes Graphviz, and for the steps of the page a Chromium that Playwright can drive. All numbers
+come from fixed seeds; nothing in the pictures is drawn by hand.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from nn import MLP, SGD, Classifier, manual_gradients, softmax_cross_entropy
+from nn.datasets import write_digits
+from tinygrad_edu import Stepper, Tensor, draw, stepper
+
+IMAGES = Path(__file__).parent / "images"
+CHROMIUM = "/usr/bin/chromium"
+# Part of the address of each step, and what it shows.
+STEPS = {"forward": "#step=3", "softmax": "#step=7", "backward": "#step=8", "update": "#step=12"}
+
+
+def main() -> None:
+    """Make all of them."""
+    IMAGES.mkdir(exist_ok=True)
+    _graphs()
+    _training()
+    _steps()
+    for path in sorted(IMAGES.iterdir()):
+        print(f"{path.name:<24}{path.stat().st_size / 1e3:8.1f} kB")
+
+
+def _network(structure: list[int], rows: int) -> tuple[MLP, Tensor, np.ndarray, Tensor]:
+    generator = np.random.default_rng(4)
+    network = MLP(structure, generator=generator, dtype=np.float64)
+    x = Tensor(generator.normal(size=(rows, structure[0])).round(2), name="x")
+    labels = generator.integers(0, structure[-1], rows)
+    loss = softmax_cross_entropy(network(x), labels)
+    loss.name = "loss"
+    return network, x, labels, loss
+
+
+def _graphs() -> None:
+    """Draw a layer with its loss, a network by layers, and a mistake in a gradient by hand."""
+    *_, loss = _network([3, 2], rows=4)
+    loss.backward()
+    draw(loss, engine="dot", title="A layer and its loss").save(IMAGES / "graph.svg")
+    network, x, labels, loss = _network([64, 128, 64, 10], rows=8)
+    loss.backward()
+    layers = draw(loss, view="layers", engine="dot", title="A network by layers")
+    layers.save(IMAGES / "layers.svg")
+    network, x, labels, loss = _network([3, 2], rows=4)
+    loss.backward()
+    mistaken = manual_gradients(network, x, labels)
+    mistaken["linear1.bias"] = mistaken["linear1.bias"] / len(labels)  # averaged twice
+    draw(loss, compare=mistaken, engine="dot", title="A mistake by hand").save(
+        IMAGES / "compared.svg"
+    )
+
+
+def _training() -> None:
+    """Train on the digits, and keep the figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        train, test = write_digits(folder)
+        net = Classifier([64, 128, 64, 10], folder, verbose=False)
+        net.fit(train, test, epoch=20, alpha=0.1, batch_size=32, scale=16)
+        for name in ("curves", "confusion", "mistakes", "weights"):
+            (IMAGES / f"{name}.png").write_bytes(Path(folder, f"{name}.png").read_bytes())
+
+
+def example_page() -> Stepper:
+    """Make the page of a training step that the documentation shows."""
+    network, x, labels, loss = _network([2, 3, 2], rows=4)
+    return stepper(
+        loss,
+        model=network,
+        optimizer=SGD(network.parameters(), lr=0.1),
+        compare=manual_gradients(network, x, labels),
+        title="One training step of a 2-3-2 network",
+    )
+
+
+def _steps() -> None:
+    """Open the page in a browser, and take pictures of some steps."""
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        path = example_page().save(Path(folder, "stepper.html")).resolve()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for name, step in STEPS.items():
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.goto(path.as_uri() + step)
+            page.wait_for_timeout(300)
+            page.screenshot(path=IMAGES / f"step-{name}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The command `demo`: all of it, on the digits that come with the package."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..classifier import LEGACY_FILE, NATIVE_FILE, Classifier
+from ..compare import compare_gradients
+from .arguments import add_seed, folder_for
+from .pictures import draw_loss, write_stepper
+
+__all__ = ["DEMO", "add_demo"]
+
+DEMO = """example:
+  tinygrad-edu demo --out runs/digits
+  Trains on the handwritten digits that come with the package, compares the gradients, and
+  leaves in the folder: the model, pictures of the training, the picture of the graph, and the
+  page that goes through a training step.
+"""
+
+
+def add_demo(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `demo`."""
+    parser.add_argument("--out", default="runs/digits", help="folder for the results (runs/digits)")
+    add_seed(parser)
+    parser.set_defaults(run=_demo)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    with folder_for(options.out) as folder:
+        return _demonstrate(folder, options.seed)
+
+
+def _demonstrate(folder: Path, seed: int) -> int:
+    from ..csv_data import read_csv
+    from ..datasets import write_digits
+    from ..training.figures.saving import FIGURES
+
+    net = Classifier([64, 128, 64, 10], folder, seed=seed)
+    train, test = write_digits(folder)
+    print(f"1. Training on {train}\n")
+    figures = ("curves", "confusion", "mistakes", "weights", "gradients")
+    net.fit(train, test, epoch=20, alpha=0.1, batch_size=32, scale=16, figures=figures)
+
+    print("\n2. Gradients of the loss, by hand, automatic and numerical, on 32 test rows\n")
+    data = read_csv(test, argument="test_data")
+    assert data.labels is not None  # it is required
+    x, labels = data.features[:32] / 16, data.labels[:32]
+    table = compare_gradients(net.network, x, labels)
+    print(table)
+
+    print("\n3. Left for you\n")
+    picture = draw_loss(net.network, x[:4], labels[:4], folder / "graph.svg")
+    page = write_stepper(net.network, x[:8], labels[:8], folder / "stepper.html", 0.1)
+    for name, what in (
+        ("train.csv", "the digits it has learned from; test.csv has those it was measured on"),
+        (NATIVE_FILE, "the model, for this program and everything that reads safetensors"),
+        (LEGACY_FILE, "the model in the layout of the original project"),
+        *((f"{name}.png", FIGURES[name]) for name in FIGURES if name in figures),
+        (picture.name, "the computation graph, with values and gradients"),
+        (page.name, "a page that goes through a training step; open it in a browser"),
+    ):
+        print(f"  {folder / name!s:<{len(str(folder)) + 20}} {what}")
+    return 0 if table.agree else 1

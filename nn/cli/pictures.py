@@ -1,0 +1,166 @@
+"""The commands that show a network: `compare`, `graph`, `stepper` and `doctor`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..compare import compare_gradients, manual_gradients
+from ..loss import classification_loss
+from ..mlp import MLP
+from ..optim import SGD
+from .arguments import add_network, network_and_batch
+
+if TYPE_CHECKING:
+    from tinygrad_edu import Stepper, Tensor
+
+__all__ = [
+    "COMPARE",
+    "DOCTOR",
+    "GRAPH",
+    "STEPPER",
+    "add_compare",
+    "add_doctor",
+    "add_graph",
+    "add_stepper",
+    "draw_loss",
+    "write_stepper",
+]
+
+COMPARE = """example:
+  tinygrad-edu compare --structure 4,5,3 --seed 0
+  Puts the gradients of the delta rule, of automatic differentiation and of central differences
+  side by side, layer by layer, on random data; or on a trained model and real rows:
+  tinygrad-edu compare --model runs/mnist/model.safetensors --data test.csv --rows 64
+"""
+GRAPH = """example:
+  tinygrad-edu graph --structure 2,3,2 --out graph.svg
+  Draws the loss of a network on a few random rows, with the gradients of one backward pass.
+  The suffix says which format: svg, png, pdf, html, dot, txt or json. Modules as boxes, on a
+  dark ground, or with the gradients of the delta rule beside the automatic ones:
+  tinygrad-edu graph --structure 784,128,64,10 --view layers --theme dark --out layers.svg
+  tinygrad-edu graph --structure 2,3,2 --compare --out checked.svg
+"""
+STEPPER = """example:
+  tinygrad-edu stepper --structure 2,3,2 --out stepper.html
+  Writes a page that goes through one training step, operation by operation, forwards and
+  backwards: what each computes, what each sends back, how contributions add up, and the update.
+  The page needs no network and nothing else; open it in a browser.
+"""
+DOCTOR = """example:
+  tinygrad-edu doctor
+  Says whether Graphviz was found and works, or how to install it, which formats can be drawn
+  now, and the versions of what takes part: paste it into a question. Graphviz that is not on
+  PATH is found if the variable TINYGRAD_EDU_DOT holds the path of its program dot.
+"""
+
+
+def add_compare(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `compare`."""
+    add_network(parser)
+    parser.add_argument("--rows", type=int, default=16, help="size of the batch (16)")
+    parser.set_defaults(run=_compare)
+
+
+def add_graph(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `graph`."""
+    add_network(parser)
+    parser.add_argument("--rows", type=int, default=4, help="size of the batch (4)")
+    parser.add_argument(
+        "--view",
+        default="auto",
+        choices=("auto", "ops", "layers"),
+        help="operations or modules (operations, unless there are too many)",
+    )
+    parser.add_argument(
+        "--theme", default="light", choices=("light", "dark", "mono"), help="colours (light)"
+    )
+    parser.add_argument(
+        "--compare", action="store_true", help="put the gradients of the delta rule beside"
+    )
+    parser.add_argument("--direction", default="LR", choices=("LR", "TB"), help="which way (LR)")
+    parser.add_argument("--out", default="graph.svg", help="file to write (graph.svg)")
+    parser.set_defaults(run=_graph)
+
+
+def add_stepper(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `stepper`."""
+    add_network(parser)
+    parser.add_argument("--rows", type=int, default=4, help="size of the batch (4)")
+    parser.add_argument(
+        "--learning-rate", type=float, default=0.1, help="step size of the update (0.1)"
+    )
+    parser.add_argument("--out", default="stepper.html", help="page to write (stepper.html)")
+    parser.set_defaults(run=_stepper)
+
+
+def add_doctor(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `doctor`: it has none."""
+    parser.set_defaults(run=_doctor)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    table = compare_gradients(*network_and_batch(options), seed=options.seed)
+    print(table)
+    return 0 if table.agree else 1
+
+
+def _graph(options: argparse.Namespace) -> int:
+    network, x, labels = network_and_batch(options)
+    looks = {name: getattr(options, name) for name in ("direction", "view", "theme")}
+    if options.compare:
+        looks["compare"] = manual_gradients(network, x, labels)
+    print(f"drawn: {draw_loss(network, x, labels, Path(options.out), **looks)}")
+    return 0
+
+
+def _stepper(options: argparse.Namespace) -> int:
+    network, x, labels = network_and_batch(options)
+    path = write_stepper(network, x, labels, Path(options.out), options.learning_rate)
+    print(f"written: {path}; open it in a browser")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from tinygrad_edu.drawing import doctor
+
+    report = doctor()
+    print(report)
+    return 0 if report.draws else 1
+
+
+def loss_of(network: MLP, x: Any, labels: Any) -> Tensor:
+    """Compute the loss of a batch, with names for a picture."""
+    from tinygrad_edu import Tensor
+
+    batch = Tensor(x, dtype=network.layers[0].weight.dtype, name="x")
+    loss = classification_loss(network(batch), Tensor(labels, name="labels"))
+    loss.name = "loss"
+    return loss
+
+
+def draw_loss(network: MLP, x: Any, labels: Any, path: Path, **looks: Any) -> Path:
+    """Draw one forward and backward pass over a batch."""
+    from tinygrad_edu import draw
+
+    loss = loss_of(network, x, labels)
+    loss.backward()
+    try:
+        return draw(loss, **looks).save(path)
+    finally:
+        network.zero_grad()
+
+
+def write_stepper(network: MLP, x: Any, labels: Any, path: Path, learning_rate: float) -> Path:
+    """Write the page that goes through one training step on a batch."""
+    from tinygrad_edu import stepper
+
+    page: Stepper = stepper(
+        loss_of(network, x, labels),
+        model=network,
+        optimizer=SGD(network.parameters(), lr=learning_rate),
+        compare=manual_gradients(network, x, labels),
+        title=f"One training step of {' -> '.join(map(str, network.structure))}",
+    )
+    return page.save(path)

@@ -1,0 +1,166 @@
+"""Looking at the page in a real headless Chromium: colours, paper, narrow windows, no script.
+
+Every visit is watched, as in `test_page_in_browser`.
+"""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from .pages import count, scalars, squeezed, step
+from .test_page import HOSTILE
+
+CONTRAST = """
+() => {
+  const parse = (text) => {
+    const numbers = (text.match(/[\\d.]+/g) || []).map(Number);
+    const scale = text.startsWith("color(") ? 255 : 1;
+    const alpha = numbers.length > 3 ? numbers[3] : 1;
+    return { rgb: numbers.slice(0, 3).map((x) => x * scale), alpha: alpha };
+  };
+  const light = (rgb) => {
+    const linear = (x) => x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = rgb.map((x) => linear(x / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (part) => {
+    for (let one = part; one; one = one.parentElement) {
+      const color = parse(getComputedStyle(one).backgroundColor);
+      if (color.alpha > 0.9) { return color.rgb; }
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  let seen = 0;
+  document.querySelectorAll("body *:not(svg *):not(script):not(option)").forEach((part) => {
+    const own = Array.from(part.childNodes).some((node) => node.nodeType === 3 && node.data.trim());
+    if (!own || part.closest(":disabled") || !part.getClientRects().length) { return; }
+    const [a, b] = [light(parse(getComputedStyle(part).color).rgb), light(ground(part))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    seen += 1;
+    if (contrast < 4.5) { poor.push(`${part.outerHTML.slice(0, 80)}: ${contrast.toFixed(2)}`); }
+  });
+  return { seen, poor };
+}
+"""
+CUT_OFF = """
+() => Array.from(document.querySelectorAll("button, .sentence, .count, h1, h3"))
+  .filter((part) => part.getClientRects().length && part.scrollWidth > part.clientWidth + 2)
+  .map((part) => part.outerHTML)
+"""
+
+
+# Check 36: without a script, and on paper -------------------------------------------------------
+
+
+def test_without_a_script_graph_and_table_are_seen(visit, saved):
+    page = visit(saved["complete"], script=False)
+    assert page.locator("[data-figure=ops] svg").is_visible()
+    assert page.locator("table").is_visible()
+    assert page.locator(".panel:visible").count() == 1
+    assert page.locator(".toolbar").is_hidden()
+    assert page.locator("noscript").count() == 1
+    assert page.locator("g.edge.bwd:visible").count() > 3
+
+
+def test_paper_gets_the_finished_figure_and_the_table(visit, saved):
+    page = visit(saved["complete"], "#step=2")
+    assert page.locator("g.edge.bwd:visible").count() == 0
+    page.emulate_media(media="print")
+    page.wait_for_selector("g.edge.bwd:not(.off)", state="attached")
+    assert page.locator(".toolbar").is_hidden()
+    assert page.locator(".account").is_hidden()
+    assert page.locator("[data-figure=ops] svg").is_visible()
+    assert "not computed" not in page.locator("table").inner_text()
+    page.emulate_media(media="screen")
+    page.wait_for_selector("g.edge.bwd:not(.off)", state="detached")
+    assert step(page) == 2
+
+
+# Check 37: colours, and narrow windows ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_have_contrast(visit, saved, scheme):
+    page = visit(saved["complete"], "#step=8&node=t1", color_scheme=scheme)
+    for _ in range(3):
+        found = page.evaluate(CONTRAST)
+        assert found["poor"] == []
+        assert found["seen"] > 60
+        page.keyboard.press("n")
+
+
+def test_forced_colours_are_those_of_the_system(visit, saved):
+    page = visit(saved["complete"], "#step=8", forced_colors="active")
+    fill = "getComputedStyle(document.querySelector('#t1 > rect')).fill"
+    assert page.evaluate(fill) == page.evaluate(
+        "() => { const own = document.body; own.style.color = 'Canvas';"
+        "return getComputedStyle(own).color; }"
+    )
+    assert len(page.screenshot()) > 20_000
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (390, 844), (320, 640)])
+def test_no_window_scrolls_sideways_or_cuts_text(visit, saved, width, height):
+    page = visit(saved["complete"], "#step=8&node=t1", width=width, height=height)
+    for _ in range(count(page) - 7):
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width
+        assert page.evaluate(CUT_OFF) == []
+        page.keyboard.press("n")
+    assert page.locator("#next").is_visible()
+
+
+def test_panes_keep_their_height(visit, saved):
+    page = visit(saved["complete"])
+    heights = set()
+    for _ in range(count(page)):
+        heights.add(page.locator(".board").bounding_box()["height"])
+        page.keyboard.press("n")
+    assert len(heights) == 1
+
+
+# Check 39, and what leaves the page -------------------------------------------------------------
+
+
+def test_hostile_names_are_shown_as_text(visit, tmp_path):
+    for number, name in enumerate([HOSTILE[1], HOSTILE[2], HOSTILE[18], HOSTILE[20]]):
+        made = scalars((name, "b"))
+        page = visit(made.save(tmp_path / f"{number}.html"), "#step=3&node=t0")
+        first = made.story.graph.tensors[0].name
+        assert squeezed(page.locator("tr[data-row=t0] th").inner_text()) == squeezed(first)
+        assert squeezed(page.get_attribute("#t0", "aria-label")) == squeezed(f"parameter {first}")
+        assert page.locator("img").count() == 0
+        assert page.locator("script").count() == 1
+
+
+def test_the_picture_is_saved_as_it_is_seen(visit, saved, tmp_path):
+    page = visit(saved["complete"], "#step=2")
+    with page.expect_download() as waiting:
+        page.click("#download")
+    assert waiting.value.suggested_filename == "step-2.svg"
+    waiting.value.save_as(tmp_path / "step.svg")
+    text = (tmp_path / "step.svg").read_text(encoding="utf-8")
+    root = ElementTree.fromstring(text)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "var(" not in text
+    assert 'class="off' not in text
+    words = " ".join(root.itertext())
+    assert "not\xa0computed" in words
+    assert "linear1.weight" in words
+
+
+def test_a_link_is_copied_or_offered(visit, saved, browser):
+    page = visit(saved["scalars"], "#step=3", permissions=["clipboard-read", "clipboard-write"])
+    page.click("#copy")
+    page.wait_for_selector("#copied:not(.off)")
+    assert "step=3" in page.evaluate("navigator.clipboard.readText()")
+    page = visit(saved["scalars"], "#step=3")
+    page.evaluate(
+        "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }"
+    )
+    page.click("#copy")
+    page.wait_for_selector("#linking[open]")
+    assert page.locator("#link").input_value() == page.url
+    page.click("#linked")
+    assert page.locator("#linking").is_hidden()

@@ -1,0 +1,252 @@
+"""Proves that a story keeps to the truth where things are awkward: gradients that are zero, missing
+or not finite, hooks, earlier calls of backward, hostile names; and that telling changes nothing.
+"""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from nn import SGD
+from tinygrad_edu import GradientError, Tensor
+from tinygrad_edu.explaining.wording import as_text
+from tinygrad_edu.stepping.story import Stage, tell
+
+from .test_story import named, network, parameter, sentences, told
+
+HOSTILE = [
+    "<x>]; evil [label=<y>",
+    "<script>alert(1)</script>",
+    'a"]; evil [label="b',
+    "tail\\",
+    r"\N \G \l \T",
+    "&lt;b&gt; &amp; &#60;",
+    "a|b{c}<p>",
+    "a\x01b\x1fc",
+    "abc\u202edef",
+    "🙂 Ω μ∂ 中文",
+    "a\nb\r\nc",
+    "100%",
+    "\x00nul",
+    "\ud800sur",
+    "",
+    "   ",
+    "x" * 500,
+    "]]>",
+    "--><!--",
+    "</TD></TR></TABLE>",
+    '<IMG SRC="/etc/passwd"/>',
+]
+
+
+# Zero, nothing, and what is not a number ------------------------------------------------------
+
+
+def test_a_dead_relu_is_zero_and_not_uncomputed():
+    x = parameter([1.0, 2.0], "x")
+    story = tell(tg.relu(-x).sum())
+    assert [stage.text for stage in story.gradients["t0"]] == ["not computed", "0 (all zero)"]
+    assert "all zero" in story.ticks[-1].sentence
+
+
+def test_what_no_gradient_reaches():
+    condition, x = parameter(1.0, "condition"), Tensor([1.0], name="x")
+    out = tg.where(condition, 3.0, 2.0)
+    story = tell(out, names={"out": out})
+    assert story.ticks[-1].sentence == "where sends nothing: the gradient of out ends here"
+    assert "the operation has no derivative by it" in told(story.ticks[-1])
+    assert story.ticks[-1].edges == ("o0b",)
+    assert story.gradients["t0"] == (Stage(0, "not computed"),)
+    assert story.notes == ("no gradient reaches condition: not computed, which is not 0",)
+    assert story.gradients["t1"] == (Stage(0, "none (constant)"),)
+    assert as_text([], story.details["t1"]) == "\n\nValue\n  3"
+    # What lies behind it has no tick on the way back.
+    deep = tell(tg.where(tg.exp(parameter(1.0)) * 2.0, x, 2.0).sum())
+    reached = [tick.sentence.split()[0] for tick in deep.ticks if tick.kind == "backward"]
+    assert reached == ["sum", "where"]
+    mixed = tell((parameter([1.0, 2.0]) * Tensor([1, 2]) + Tensor([1.0, 1.0]) * 2).sum())
+    assert {"none (constant)"} == {
+        mixed.gradients[tensor.id][0].text
+        for tensor in mixed.graph.tensors
+        if tensor.role in ("input", "constant")
+    }
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_numbers_that_are_none():
+    x = parameter(-1.0, "x")
+    y = tg.log(x)
+    story = tell(y * 2, names={"y": y})
+    assert story.ticks[1].sentence == "y = log(x) = log(-1) = NaN"
+    assert story.notes[0].startswith("not all numbers are finite in y")
+    rows = parameter([[1.0, -1.0], [0.0, 2.0]])
+    assert "it holds 1 NaN, 1 inf" in tell(tg.log(rows).sum()).ticks[1].sentence
+    assert "it holds" not in tell((rows * 2).sum()).ticks[1].sentence
+    counted = tell((rows * Tensor([1, 2])).astype("float64").sum())
+    assert counted.ticks[1].sentence.endswith("(2, 2)")
+
+
+def test_awkward_sizes():
+    assert [tick.kind for tick in tell(parameter(2.0, "x")).ticks] == ["overview", "seed"]
+    empty = tell(parameter(np.zeros((0, 2)), "e").sum())
+    assert empty.gradients["t0"][-1].text == "no elements"
+    assert empty.ticks[-1].sentence.endswith("to e: shape (0, 2)")
+    one = tell(parameter([[3.0]], "x") * 2.0)
+    assert one.ticks[1].sentence == "t2 = x × 2 = 3 × 2 = 6"
+    assert "shapes (1, 1) × 2 -> (1, 1)" in told(one.ticks[1])
+    large = tell((parameter(np.ones((64, 10)), "W") @ parameter(np.ones((10, 1)), "v")).mean())
+    assert large.ticks[1].sentence == "t2 = W @ v, shapes (64, 10) @ (10, 1) -> (64, 1)"
+    assert "‖g‖ 0.3953" in told(large.ticks[-2])
+
+
+# Hooks, earlier calls of backward, and what stays as it is ------------------------------------
+
+
+def test_hooks_are_told():
+    # g of z is doubled, so h = 3 gets 2 * 3 twice, which its own hook makes 13.
+    h = parameter(3.0, "h")
+    z = h * h
+    z.register_hook(lambda g: 2 * g)
+    h.register_hook(lambda g: g + 1)
+    story = tell(z * 1.0, names={"z": z})
+    assert "a hook puts in its place  g = 2" in told(story.ticks[-1])
+    assert sentences(story, "backward")[0].endswith("grad(z) = 1; a hook changes it")
+    assert "a hook puts in its place  13" in told(story.ticks[-1])
+    assert story.gradients["t0"][-1].text == "13"
+    assert story.gradients["t1"][-1].text == "2"
+    (z * 1.0).backward()
+    assert h.grad == 13
+
+
+def test_the_trace_starts_afresh():
+    x = parameter(3.0, "x")
+    y = x * x
+    assert ".grad" not in told(tell(y).ticks[-1])
+    y.backward()
+    assert ".grad" not in told(tell(y).ticks[-1])
+    y.backward()
+    story = tell(y)
+    last = story.ticks[-1]
+    assert "x.grad holds 12" in told(last)
+    assert "x.grad holds 12" in as_text([], last.whole)
+    assert "calls of backward() add up" in told(last)
+    assert story.gradients["t0"][-1].text == "6"
+    assert story.notes[0].startswith("the .grad of some leaves differs")
+
+
+def test_nothing_is_changed():
+    mlp, loss, by_hand = network()
+    loss.backward()
+    optimizer = SGD(mlp.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+    optimizer.step()
+    loss = tg.softmax_cross_entropy(mlp(np.ones((4, 2))), [0, 1, 0, 1])
+    np.random.seed(5)  # noqa: NPY002
+    next(iter(mlp.parameters())).register_hook(lambda g: g + np.random.normal() * 0)  # noqa: NPY002
+    state = np.random.get_state()[1].tolist()  # noqa: NPY002
+    before = [(p.data.copy(), p.grad.copy(), p._written) for p in mlp.parameters()]
+    velocity = [v.copy() for v in optimizer._velocity]
+    grads = [t.grad for t in tg.autodiff.graph_order(loss)]
+    tell(loss, model=mlp, compare=by_hand, optimizer=optimizer)
+    assert np.random.get_state()[1].tolist() == state  # noqa: NPY002
+    assert [t.grad for t in tg.autodiff.graph_order(loss)] == grads
+    for parameter_, (data, grad, written) in zip(mlp.parameters(), before, strict=True):
+        assert np.array_equal(parameter_.data, data)
+        assert np.array_equal(parameter_.grad, grad)
+        assert parameter_._written == written
+    assert all(map(np.array_equal, optimizer._velocity, velocity))
+    loss.backward()  # which would refuse if anything had been written
+
+
+def test_two_processes_tell_the_same():
+    program = (
+        "import sys; sys.path.insert(0, '.')\n"
+        "from tests.stepping.test_story import network\n"
+        "from tinygrad_edu.stepping.story import tell\n"
+        "from nn import SGD\n"
+        "mlp, loss, by_hand = network()\n"
+        "print(ascii(tell(loss, model=mlp, compare=by_hand, optimizer=SGD(mlp.parameters(), 0.1))))"
+    )
+    told_twice = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={"PYTHONHASHSEED": seed, "OPENBLAS_NUM_THREADS": "1"},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(told_twice) == 1
+    assert b"0x" not in told_twice.pop()
+    mlp, loss, _ = network()
+    assert tell(loss, model=mlp) == tell(loss, model=mlp)
+
+
+# Names, details, refusals ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_names(name):
+    a, b = parameter(2.0, name), parameter([[1.0, -1.0]], name)
+    c = a * b
+    c.name = name
+    story = tell(
+        c.sum(), names={name: c}, title=name, optimizer=SGD([a, b], 0.1), compare={b: [[1, 2]]}
+    )
+    for tick in story.ticks:
+        for sentence in (tick.sentence, tick.whole_sentence):
+            assert sentence.isprintable(), ascii(sentence)
+            assert len(sentence) < 1000
+        for section in tick.sections:
+            assert section.title.isprintable()
+    for note in story.notes:
+        assert note.isprintable()
+    everything = repr(story)
+    everything.encode()
+
+
+def test_details_of_every_part():
+    mlp, loss, _ = network()
+    story = tell(loss, model=mlp)
+    parts = {node.id for node in (*story.graph.tensors, *story.graph.operations)}
+    assert set(story.details) == parts == set(story.details)
+    weight = as_text([], story.details[named(story, "linear1.weight")])
+    assert "contribution 1 of 1: from linear" in weight
+    operation = as_text([], story.details["o0"])
+    assert "out = x @ weight + bias" in operation
+    assert "weight = linear1.weight: g becomes x.T @ g" in operation
+    assert set(story.values) == {node.id for node in story.graph.tensors} == set(story.gradients)
+
+
+def test_names_of_the_model_and_of_the_user():
+    mlp, loss, _ = network()
+    free = parameter(2.0)
+    model = type("Model", (), {"named_parameters": lambda self: [("scale", free)]})()
+    assert tell(free * 3.0, model=model).ticks[1].sentence == "t2 = scale × 3 = 2 × 3 = 6"
+    assert tell(free * 3.0, model=model, names={"s": free}).ticks[1].sentence.startswith("t2 = s ×")
+    assert "linear1.weight" in tell(loss, names={"loss": loss, "mlp": mlp}).ticks[1].sentence
+    # The user's name for something else is not taken away by the model.
+    other = parameter(5.0)
+    clash = tell(free * other, model=model, names={"scale": other})
+    assert clash.ticks[1].sentence == "t2 = t0 × scale = 2 × 5 = 10"
+
+
+def test_refusals():
+    x = parameter([1.0, 2.0], "x")
+    loss = (x * x).sum()
+    with pytest.raises(TypeError, match="needs one Tensor, the loss, got a list"):
+        tell([loss])
+    with pytest.raises(GradientError, match="single number"):
+        tell(x * 2)
+    with pytest.raises(GradientError, match="has no gradient"):
+        tell(Tensor(1.0) * 2)
+    with pytest.raises(TypeError, match="names maps text"):
+        tell(loss, names=[x])
+    with pytest.raises(TypeError, match="named_parameters"):
+        tell(loss, model=3)
+    with pytest.raises(ValueError, match="max_nodes=2"):
+        tell(loss, max_nodes=2)
+    x.data = [3.0, 4.0]
+    with pytest.raises(GradientError, match="modified"):
+        tell(loss)

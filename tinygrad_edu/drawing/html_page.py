@@ -1,0 +1,84 @@
+"""A picture as a page of its own: no network, no script, and a table of all that is drawn."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from html import escape
+
+from .palette import Theme
+from .picture import Picture
+
+__all__ = ["page", "style_policy"]
+
+_STYLE = """
+body{{margin:24px auto;max-width:1400px;padding:0 16px;background:{page};color:{text};
+font:16px/1.5 Helvetica,Arial,sans-serif}}
+h1{{font-size:1.4em;margin:0}}
+p{{margin:.3em 0 1em;color:{muted}}}
+.picture{{overflow-x:auto}}
+.table{{overflow-x:auto}}
+table{{border-collapse:collapse;margin-top:1.5em;font-size:14px}}
+caption{{text-align:left;font-weight:bold;padding-bottom:.5em}}
+th,td{{text-align:left;padding:.35em 1em .35em 0;border-bottom:1px solid {muted};
+vertical-align:top}}
+td{{font-family:Courier,monospace;white-space:pre-wrap}}
+"""
+
+
+def style_policy(*styles: str) -> str:
+    """Give the content security policy that allows these style sheets, and nothing else.
+
+    Examples
+    --------
+    >>> style_policy("p{}")[:42]
+    "default-src 'none'; style-src 'sha256-gG2y"
+    """
+    hashes = " ".join(map(source_hash, styles))
+    return f"default-src 'none'; style-src {hashes}; base-uri 'none'; form-action 'none'"
+
+
+def source_hash(source: str) -> str:
+    """Name the text of a script or a style sheet in a content security policy."""
+    digest = hashlib.sha256(source.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def page(
+    picture: Picture, svg: str, header: Sequence[str], rows: Sequence[Sequence[str]], theme: Theme
+) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    picture : Picture
+    svg : str
+        The picture as it is finished for a page.
+    header : sequence of str
+        The head of the table.
+    rows : sequence of sequence of str
+    theme : Theme
+    """
+    style = _STYLE.format(page=theme.page, text=theme.text, muted=theme.muted)
+    title = escape(picture.title)
+    # The one attribute that a policy without inline styles would refuse.
+    svg = svg.replace(' style="max-width:100%;height:auto"', "", 1)
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
+    body = "".join(_row(row) for row in rows)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(style_policy(style))}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        f"<h1>{title}</h1>\n<p>{escape(picture.description)}</p>\n"
+        f'<div class="picture" tabindex="0">\n{svg}</div>\n<div class="table"><table>\n'
+        f"<caption>All that is drawn</caption>\n<thead><tr>{head}</tr></thead>\n"
+        f"<tbody>\n{body}</tbody>\n</table></div>\n</body>\n</html>\n"
+    )
+
+
+def _row(cells: Sequence[str]) -> str:
+    first, *others = map(escape, cells)
+    rest = "".join(f"<td>{cell}</td>" for cell in others)
+    return f'<tr><th scope="row">{first}</th>{rest}</tr>\n'

@@ -1,0 +1,292 @@
+"""What a picture shows, before anybody decides where it goes: cards, wires between them, frames.
+
+A card is a box or an ellipse with its rows, a wire an edge with the gradient that comes back along
+it. Graphviz text and the built-in painter both start from here, so that they say the same. This
+file makes the picture of single operations; `layers` makes the one of whole modules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .graph import Edge, Graph, OpNode, TensorNode
+from .module_tree import CallNode
+from .words import axes_text, counts, heading, sentences
+
+__all__ = ["Card", "Picture", "Row", "Version", "Wire", "operand_wires", "operations_picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a row says during a part of a story: from its step `first` on, to `last` if there is.
+
+    Only the built-in painter draws them, one above the other; what is shown when is the page's
+    business.
+    """
+
+    first: int
+    last: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a card.
+
+    Attributes
+    ----------
+    label : str
+        At the left; may be empty.
+    text : str
+        At the right, in several lines where it has line breaks.
+    kind : str
+        ``value``, ``gradient``, ``match``, ``differ`` or ``warning``; at an operation and a
+        module ``note``.
+    versions : tuple of Version
+        In place of the text, where it changes during a story.
+    """
+
+    label: str
+    text: str
+    kind: str = "value"
+    versions: tuple[Version, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A node: its heading, its rows, and how it looks.
+
+    Attributes
+    ----------
+    id : str
+    role : str
+        Which colours and outline it has; see `palette`.
+    name : str
+    is_named : bool
+        False for a name that was made up, which is written less boldly.
+    symbol : str
+        Stands large above the name of an operation.
+    tag : str
+        Stands beside the name.
+    rows : tuple of Row
+    frame : str or None
+        The module call that it is drawn in.
+    """
+
+    id: str
+    role: str
+    name: str
+    is_named: bool = True
+    symbol: str = ""
+    tag: str = ""
+    rows: tuple[Row, ...] = ()
+    frame: str | None = None
+
+    @property
+    def is_round(self) -> bool:
+        """Whether it is an ellipse."""
+        return self.role == "operation"
+
+    @property
+    def css(self) -> str:
+        """The classes of its group in an SVG."""
+        kinds = {"parameter": "tensor param", "operation": "op", "module": "module-box"}
+        return kinds.get(self.role, "more" if self.role == "more" else f"tensor {self.role}")
+
+    @property
+    def is_warned(self) -> bool:
+        """Whether a row warns."""
+        return any(row.kind == "warning" for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """An edge, and the gradient that comes back along it.
+
+    Attributes
+    ----------
+    id, source, target : str
+    letter : str
+        Which operand it brings, where that matters.
+    label : str
+        Along it: the shape of what a module hands on.
+    back_id : str
+        Empty if no gradient comes back.
+    back_label : str
+        What the gradient brings, and the axes it is summed over.
+    is_first : bool
+        Whether it brings the first operand.
+    """
+
+    id: str
+    source: str
+    target: str
+    letter: str = ""
+    label: str = ""
+    back_id: str = ""
+    back_label: str = ""
+    is_first: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All that is shown.
+
+    Attributes
+    ----------
+    title, counts : str
+        The caption: what it is, and how much there is.
+    has_title : bool
+        Whether the title was given, and is shown without a legend too.
+    cards : tuple of Card
+    wires : tuple of Wire
+        Those into one card follow each other, in the order of its operands.
+    frames : tuple of CallNode
+        The module calls that are drawn around their cards, parents before children.
+    said : mapping of str to str
+        A sentence for each part, by id.
+    backward : bool
+        Whether the way of gradients is drawn.
+    """
+
+    title: str
+    counts: str
+    has_title: bool
+    cards: tuple[Card, ...]
+    wires: tuple[Wire, ...]
+    frames: tuple[CallNode, ...]
+    said: Mapping[str, str]
+    backward: bool
+
+    @property
+    def description(self) -> str:
+        """The whole in a sentence or two."""
+        ways = "Values flow along solid lines"
+        back = ", gradients back along dashed lines." if self.backward else "."
+        return f"{self.counts}. {ways}{back}"
+
+    @property
+    def roles(self) -> tuple[tuple[str, str], ...]:
+        """What the legend explains: roles, and what to call them."""
+        shown = {card.role for card in self.cards}
+        names = {"computed": "computed tensor"}
+        known = ("computed", "input", "parameter", "loss", "output", "operation")
+        found = [(role, names.get(role, role)) for role in known if role in shown]
+        return (*found, ("module", "module")) if self.frames or "module" in shown else (*found,)
+
+
+def operations_picture(graph: Graph, *, backward: bool, rules: bool = False) -> Picture:
+    """Show every tensor and every operation.
+
+    Parameters
+    ----------
+    graph : Graph
+    backward : bool
+        Whether the way of the gradients is drawn.
+    rules : bool
+        Whether an operation says what it makes of a gradient.
+    """
+    cards = [tensor_card(tensor) for tensor in graph.tensors]
+    cards += [operation_card(operation, rules) for operation in graph.operations]
+    said = sentences(graph)
+    wires = []
+    if graph.hidden:
+        cards.append(Card("more", "more", f"… {graph.hidden:,} more"))
+        said["more"] = f"{graph.hidden:,} more tensors and operations are not drawn"
+        wires = [Wire(f"more{name}", "more", name) for name in graph.cut]
+        said |= {wire.id: "goes on in what is not drawn" for wire in wires}
+    by_target: dict[str, list[Edge]] = {}
+    for edge in graph.edges:
+        by_target.setdefault(edge.target, []).append(edge)
+    for operation in graph.operations:
+        wires += operand_wires(by_target[operation.id], backward)
+        here = operation.id
+        back = f"{here}b" if backward else ""
+        wires.append(Wire(f"{here}f", here, operation.output, back_id=back))
+    return Picture(
+        heading(graph),
+        counts(graph),
+        bool(graph.title),
+        tuple(cards),
+        tuple(wires),
+        graph.calls,
+        said,
+        backward,
+    )
+
+
+def tensor_card(tensor: TensorNode) -> Card:
+    """Show a tensor: its values, what is wrong with them, its gradient, and a comparison."""
+    if tensor.role == "constant":
+        return Card(tensor.id, "constant", tensor.name, frame=tensor.call)
+    rows = [Row(label, text) for label, text in tensor.rows]
+    rows += [Row("", f"⚠ {tensor.warning}", "warning")] if tensor.warning else []
+    rows.append(Row("grad", tensor.grad, "gradient"))
+    if tensor.manual:
+        kind = {"✓": "match", "✗": "differ"}.get(tensor.manual[0], "value")
+        rows.append(Row("manual", tensor.manual, kind))
+    return Card(
+        tensor.id,
+        tensor.role,
+        tensor.name,
+        tensor.has_name,
+        tag=tensor.tag,
+        rows=tuple(rows),
+        frame=tensor.call,
+    )
+
+
+def operation_card(operation: OpNode, rules: bool = False) -> Card:
+    """Show an operation: its symbol, its name, its metadata, and if asked for, its rules."""
+    symbol = operation.symbol if operation.symbol != operation.name else ""
+    rows = [Row("", f"{name}={value}", "note") for name, value in operation.params]
+    if rules:
+        rows += [Row("", f"to {operand}: {rule}", "gradient") for operand, rule in operation.rules]
+    return Card(
+        operation.id,
+        "operation",
+        operation.name,
+        symbol=symbol,
+        rows=tuple(rows),
+        frame=operation.call,
+    )
+
+
+def operand_wires(
+    edges: Sequence[Edge],
+    backward: bool,
+    source_of: Callable[[str], str] = str,
+    shape_of: Callable[[str], str] = lambda tensor: "",
+) -> list[Wire]:
+    """Connect an operation with its operands, and say what it sends back to each.
+
+    Parameters
+    ----------
+    edges : sequence of Edge
+        All that arrive at the operation.
+    backward : bool
+        Whether the way of the gradients is drawn.
+    source_of, shape_of : callable
+        Given the id of a tensor: what it comes from in the picture, and what is written on the
+        wire.
+    """
+    # A word would run into its neighbours, and one letter without the others says little.
+    letters = all(0 < len(edge.operand) <= 2 for edge in edges)
+    wires = []
+    for edge in edges:
+        returns = backward and edge.has_gradient
+        axes = axes_text(edge.summed_axes).replace("sum", "Σ", 1) if edge.summed_axes else ""
+        wires.append(
+            Wire(
+                f"{edge.target}f{edge.position}",
+                source_of(edge.source),
+                edge.target,
+                edge.operand if letters else "",
+                shape_of(edge.source),
+                f"{edge.target}b{edge.position}" if returns else "",
+                ", ".join(filter(None, (edge.contribution, axes))) if returns else "",
+                edge.position == 0,
+            )
+        )
+    return wires

@@ -1,0 +1,166 @@
+"""Which line of the user's code made a tensor: noted while operations are recorded, if asked for.
+
+`record_source_lines` switches it on, `made_at` gives the answer. A node keeps a code object and a
+place in it, never a frame, so no variable of the user is kept alive; text is made when it is read.
+"""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import os
+import re
+import sys
+import threading
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Any
+
+from . import primitive
+from .primitive import Node
+from .tensor import Tensor
+
+__all__ = ["SourceLine", "made_at", "record_source_lines"]
+
+# Frames that lie here only pass a call on. Networks are built on the engine and stand beside it;
+# told by their folder, for a user may well call a module of their own `nn`.
+_BESIDE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_FOLDERS = tuple(os.path.join(_BESIDE, name, "") for name in ("tinygrad_edu", "nn"))
+
+# The block that this thread or task is in, and all blocks that are open anywhere: all threads make
+# their nodes with what stands in `primitive`, and that is the plain class when no block is open.
+# A task that was started in a block may outlive it, so being in one does not mean that it is open.
+_block: ContextVar[SourceLineRecording | None] = ContextVar("block", default=None)
+_lock = threading.Lock()
+_blocks: list[SourceLineRecording] = []
+
+
+class CalledNode(Node):
+    """A node that knows its caller: a code object of the user's, and the instruction in it."""
+
+    __slots__ = ("caller",)
+    caller: tuple[CodeType, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """A line of the user's code, as text; `str` gives ``train.py:12: c = a * b``.
+
+    Attributes
+    ----------
+    file : str
+        The name of the file without its folders.
+    line : int
+        From 1.
+    function : str
+        Such as ``Net.forward``; ``<module>`` outside of all functions.
+    code : str
+        The line without its indentation; empty where no source is at hand.
+    """
+
+    file: str
+    line: int
+    function: str
+    code: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}"
+        return f"{place}: {self.code}" if self.code else place
+
+
+class SourceLineRecording:
+    """A context in which lines are noted; made by `record_source_lines`."""
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[SourceLineRecording | None]] = []
+
+    def __enter__(self) -> None:
+        self._tokens.append(_block.set(self))
+        with _lock:
+            _blocks.append(self)
+            primitive.new_node = _node_with_caller
+
+    def __exit__(self, *exception: object) -> None:
+        with _lock:
+            _blocks.remove(self)
+            primitive.new_node = _node_with_caller if _blocks else Node
+        _block.reset(self._tokens.pop())
+
+
+def record_source_lines() -> SourceLineRecording:
+    """Note for each operation which line of your code called it; `made_at` gives the line.
+
+    The line is the innermost one outside of this package and `nn`, however the operation was
+    reached: by an operator, a method, a NumPy function, a layer, or another operation. Like
+    `no_grad`, it holds for this thread or asynchronous task alone, and ends with the block, also
+    after an exception. Blocks can be nested. What a captured step replays has no graph, and no
+    lines.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, made_at, record_source_lines
+    >>> a = Tensor(2.0, requires_grad=True)
+    >>> with record_source_lines():
+    ...     b = a * 3.0
+    >>> print(made_at(b).line, made_at(b).code)
+    2 b = a * 3.0
+    """
+    return SourceLineRecording()
+
+
+def made_at(tensor: Tensor) -> SourceLine | None:
+    """Give the line of the user's code that made a tensor.
+
+    Returns
+    -------
+    SourceLine or None
+        None for a leaf, and for what was computed outside of `record_source_lines`, or without
+        any code of the user.
+
+    Raises
+    ------
+    TypeError
+        If it is not a Tensor.
+    """
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"made_at() needs a Tensor, got a {type(tensor).__name__}")
+    if not isinstance(tensor.node, CalledNode):
+        return None
+    code, instruction = tensor.node.caller
+    line = _line_number(code, instruction)
+    try:
+        text = linecache.getline(code.co_filename, line).strip()
+    except ValueError:  # a name that no file can have
+        text = ""
+    # Both separators: code may have been compiled on another system.
+    return SourceLine(re.split(r"[/\\]", code.co_filename)[-1], line, code.co_qualname, text)
+
+
+def _line_number(code: CodeType, instruction: int) -> int:
+    """Look up the line of an instruction; the first of the function where it has none."""
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+def _node_with_caller(*fields: Any) -> Node:
+    """Make the node of a call, with the innermost frame of the user's where there is one."""
+    if _block.get() not in _blocks:
+        return Node(*fields)
+    frame: FrameType | None = sys._getframe(2)  # above this function and the operation
+    while frame is not None:
+        code = frame.f_code
+        if not _passes_on(code.co_filename):
+            node = CalledNode(*fields)
+            node.caller = code, frame.f_lasti
+            return node
+        frame = frame.f_back
+    return Node(*fields)
+
+
+@functools.lru_cache(maxsize=1024)
+def _passes_on(file: str) -> bool:
+    """Whether code of a file belongs to these packages, or to Python's own start of a program."""
+    return file.startswith((*_FOLDERS, "<frozen "))

@@ -1,0 +1,189 @@
+"""The page that walks through back-propagation, one operation at a time.
+
+`stepper` gives a `Stepper`, which saves itself as one HTML file that fetches nothing, and shows
+itself in a notebook. What happens at each step is told by `story`; `page` writes it as HTML.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..drawing.words import counts, heading, table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..tensor import Tensor
+    from .ticks import Story
+
+__all__ = ["Stepper", "stepper"]
+
+LARGE, TOO_LARGE = 1_000_000, 4_000_000  # bytes; beyond the second a browser is slow to step
+
+
+def stepper(
+    loss: Tensor,
+    *,
+    model: Any = None,
+    optimizer: Any = None,
+    compare: Any = None,
+    names: Mapping[str, object] | None = None,
+    title: str | None = None,
+    max_nodes: int = 120,
+) -> Stepper:
+    """Make a page that walks through the computation of a loss and of its gradients.
+
+    Nothing is changed: gradients are followed anew, and no ``.grad`` is touched.
+
+    Parameters
+    ----------
+    loss : Tensor
+        The single number that gradients start from.
+    model : optional
+        Something with `named_parameters`, which names its parameters.
+    optimizer : optional
+        What would update the parameters; the last step shows old and new values.
+    compare : mapping, optional
+        Gradients derived by hand, by the name of the parameter or by the parameter itself; one
+        step compares them.
+    names : mapping of str to object, optional
+        What to call tensors and modules; ``locals()`` names them as the code does.
+    title : str, optional
+        What the page shows.
+    max_nodes : int
+        More tensors and operations than this are refused: nobody could follow them.
+
+    Returns
+    -------
+    Stepper
+        It keeps nothing of the tensors: what is computed later does not change it.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> from tinygrad_edu.stepping import stepper
+    >>> x = Tensor(3.0, requires_grad=True, name="x")
+    >>> stepper(x * x)
+    Stepper(1 operation, 2 tensors (1 parameter); 4 steps)
+    """
+    from .story import tell
+
+    story = tell(
+        loss,
+        model=model,
+        optimizer=optimizer,
+        compare=compare,
+        names=names,
+        title=title or "",
+        max_nodes=max_nodes,
+    )
+    return Stepper(story)
+
+
+class Stepper:
+    """A page that walks through a graph, which `stepper` makes.
+
+    Attributes
+    ----------
+    story : Story
+        What happens at each step, as plain data.
+    """
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self._page: str | None = None
+
+    def __repr__(self) -> str:
+        steps = sum(tick.ends_operation for tick in self.story.ticks)
+        return f"Stepper({counts(self.story.graph)}; {steps} steps)"
+
+    def html(self) -> str:
+        """Write the page, the same for the same story, always."""
+        if self._page is None:
+            from .page import write_page
+
+            self._page = write_page(self.story)
+        return self._page
+
+    def table(self) -> str:
+        """Lay out all tensors as text: name, role, shape, value and gradient."""
+        return table(self.story.graph)
+
+    def to_json(self) -> str:
+        """Give the story as JSON."""
+        import dataclasses
+        import json
+
+        return json.dumps(dataclasses.asdict(self.story), indent=1) + "\n"
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
+        """Write the page into a file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Ends in ``.html``. Its folder must exist.
+        force : bool
+            Whether a page of more than 4 MB is written too; a browser is slow with it.
+
+        Returns
+        -------
+        pathlib.Path
+            The path as it was given.
+
+        Warns
+        -----
+        UserWarning
+            If the page has more than 1 MB.
+
+        Raises
+        ------
+        ValueError
+            For any other ending, or if the page has more than 4 MB.
+        OSError
+            If the file cannot be written; what was there is intact then.
+        """
+        import warnings
+
+        from ..atomic_file import write_atomically
+
+        if os.path.splitext(path)[1].lower() != ".html":
+            raise ValueError(f"a stepper is saved as .html, got {os.fspath(path)!r}")
+        page = self.html().encode("utf-8")
+        told = f"the page has {len(page) / 1e6:.1f} MB"
+        remedy = "step through a part of the graph: an earlier tensor, or a smaller network"
+        if len(page) > TOO_LARGE and not force:
+            raise ValueError(f"{told}, at most 4 MB are written; {remedy}, or pass force=True")
+        if len(page) > LARGE:
+            warnings.warn(f"{told}, which is slow to step through; {remedy}", stacklevel=2)
+        return write_atomically(path, page)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Show itself in a notebook: the page in a frame, and the finished table below it."""
+        try:
+            bundle = {"text/plain": f"{self!r}\n\n{self.table()}"}
+            bundle["text/html"] = _framed(self.html(), heading(self.story.graph), self.table())
+        except Exception as error:  # a notebook would show a traceback in place of the table
+            reason = " ".join(str(error).split())
+            bundle = {"text/plain": f"Stepper; there is no page: {reason}"}
+        return bundle
+
+
+def _framed(page: str, title: str, rows: str) -> str:
+    """Put a page into a frame of its own, so that neither its styles nor its ids get out.
+
+    The frame leaves a strip free at the bottom, for the handle that changes its height. Where a
+    notebook is not trusted and frames are removed, the table remains.
+    """
+    from html import escape
+
+    return (
+        '<div style="height:640px;min-height:320px;resize:vertical;overflow:hidden">'
+        f'<iframe sandbox="allow-scripts allow-downloads" srcdoc="{escape(page)}" '
+        f'title="{escape(title)}" loading="lazy" '
+        'style="width:100%;height:calc(100% - 16px);border:0"></iframe></div>'
+        f"<details><summary>{escape(title)}: all tensors</summary>"
+        f"<pre>{escape(rows)}</pre></details>"
+    )

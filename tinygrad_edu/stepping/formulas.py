@@ -1,0 +1,158 @@
+"""Formulas of operations with something else in place of their letters: names, numbers, shapes.
+
+``x * y`` becomes ``a × b``, ``2 × (-3)`` or ``(4, 2) × (2,)``. Only text is made here.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from ..drawing.operands import operand_letter, param_texts
+from ..drawing.text import clean, number_text
+from ..primitive import Node
+
+__all__ = [
+    "bracketed",
+    "call_text",
+    "filled",
+    "forward_formula",
+    "is_plain",
+    "settings_beside",
+]
+
+_LONGEST = 160
+
+
+def bracketed(text: str) -> str:
+    """Put a negative number in brackets, to stand behind an operator."""
+    return f"({text})" if text.startswith("-") else text
+
+
+def is_plain(expression: str) -> bool:
+    """Tell whether an expression consists of letters and operators alone.
+
+    Examples
+    --------
+    >>> is_plain("x @ weight + bias"), is_plain("maximum(x, 0)")
+    (True, False)
+    """
+    parts = ast.Expression | ast.BinOp | ast.UnaryOp | ast.Name
+    marks = ast.operator | ast.unaryop | ast.Load
+    try:
+        tree = ast.parse(expression, mode="eval")
+    except (SyntaxError, ValueError):  # a formula of somebody's own operation can be any text
+        return False
+    return all(isinstance(node, parts | marks) for node in ast.walk(tree))
+
+
+def forward_formula(node: Node) -> str:
+    """Give the formula of a call; "" where there is none that fits any number of inputs."""
+    return node.primitive.formula if node.primitive.each is None else ""
+
+
+def call_text(node: Node, texts: Sequence[str]) -> str:
+    """Write a call as a call: ``concatenate(a, b, axis=1)``."""
+    words = [f"{name}={text}" for name, text in param_texts(node)]
+    return clean(f"{node.primitive.name}({', '.join([*texts, *words])})", limit=_LONGEST)
+
+
+def settings_beside(node: Node) -> list[str]:
+    """Write the metadata that neither the formula nor the call as a call shows."""
+    expression = forward_formula(node)
+    if not expression:
+        return []
+    shown = set(re.findall(r"\w+", expression))
+    return [f"{name} = {text}" for name, text in param_texts(node) if name not in shown]
+
+
+def filled(expression: str, node: Node, texts: Sequence[str], **others: str) -> str:
+    """Write a formula or a rule of a call with other texts in place of its letters.
+
+    Parameters
+    ----------
+    expression : str
+        As it stands in the declaration of the operation.
+    node : Node
+        The call; the settings it was made with take the place of their names.
+    texts : sequence of str
+        What to write for each input.
+    **others : str
+        What to write for other letters, such as `out`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> node = (Tensor(2.0, requires_grad=True) * -3.0).node
+    >>> filled("x * y", node, ["2", "-3"]), filled("g * y", node, ["a", "b"])
+    ('2 × (-3)', 'g × b')
+    """
+    written = {
+        operand_letter(node.primitive, position): text for position, text in enumerate(texts)
+    } | others
+    settings = _settings(node)
+    try:
+        tree = ast.parse(expression, mode="eval")
+        marked = _Marker({**settings, **written}).visit(tree)
+        text = ast.unparse(marked)
+    except (SyntaxError, ValueError):
+        return clean(expression, limit=_LONGEST)
+    text = text.replace(" ** ", "**").replace(" * ", " × ")
+
+    def put_in(found: re.Match[str]) -> str:
+        entry = {**settings, **written}[found[2]]
+        return bracketed(entry) if found[1] == "held" else entry
+
+    return clean(re.sub(r"__(held|bare)_(\w+?)__", put_in, text), limit=_LONGEST)
+
+
+class _Marker(ast.NodeTransformer):
+    """Marks the letters that are written otherwise, and whether they stand beside an operator."""
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        self.texts = texts
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        # A setting that is None is as if it were not there.
+        node.keywords = [word for word in node.keywords if not self._is_none(word.value)]
+        while node.args and self._is_none(node.args[-1]):
+            node.args.pop()
+        node.args = [self._visited(argument, "bare") for argument in node.args]
+        for word in node.keywords:
+            word.value = self._visited(word.value, "bare")
+        return node
+
+    def _is_none(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and self.texts.get(node.id) == "None"
+
+    def visit_Name(self, node: ast.Name) -> Any:
+        return self._visited(node, "held")
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        node.value = self._visited(node.value, "held")
+        node.slice = self._visited(node.slice, "bare")
+        return node
+
+    def _visited(self, node: Any, how: str) -> Any:
+        if not isinstance(node, ast.Name):
+            return self.visit(node)
+        name = f"__{how}_{node.id}__" if node.id in self.texts else node.id
+        return ast.Name(name, ast.Load())
+
+
+def _settings(node: Node) -> dict[str, str]:
+    """Write the metadata of a call, defaults included, as far as it is numbers or known text."""
+    declared = inspect.signature(node.primitive.forward).parameters
+    texts = dict(param_texts(node))
+    for name, parameter in declared.items():
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
+            continue
+        if name in texts:
+            continue
+        value = node.params.get(name, parameter.default)
+        if value is None or isinstance(value, bool | int | float | tuple):
+            texts[name] = number_text(value) if isinstance(value, float) else str(value)
+    return texts

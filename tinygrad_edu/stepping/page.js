@@ -1,0 +1,448 @@
+// Moves between the steps of the page. All texts stand in the document already: here parts are
+// shown, hidden and lit, and numbers are written.
+(function () {
+  "use strict";
+  const page = document.documentElement;
+  const get = (name) => document.getElementById(name);
+  const all = (selector, within) => Array.from((within || document).querySelectorAll(selector));
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)");
+  const printing = window.matchMedia("print");
+  // In the frame of a notebook a link would load the notebook itself into the frame.
+  const linkable = window.location.protocol !== "about:";
+  const DELAY = 2600;
+  const LEAST = 0.95, MOST = 1.25, FACTOR = 1.2;
+
+  page.classList.add("js");
+  all("[data-figure]:empty").forEach((box) => box.remove());
+
+  const ticksIn = (text) => {
+    const found = new Set();
+    (text || "").split(" ").filter(Boolean).forEach((run) => {
+      const ends = run.split("-").map(Number);
+      for (let tick = ends[0]; tick <= ends[ends.length - 1]; tick += 1) { found.add(tick); }
+    });
+    return found;
+  };
+  const timed = all("[data-from],[data-to]").map((part) => ({
+    part: part,
+    from: part.dataset.from ? Number(part.dataset.from) : 0,
+    to: part.dataset.to ? Number(part.dataset.to) : Infinity,
+    detail: part.dataset.detail || "both",
+  }));
+  const lights = all("[data-lit],[data-ring],[data-lit-op],[data-ring-op]").map((part) => {
+    const own = part.dataset;
+    const lit = ticksIn(own.lit), ring = ticksIn(own.ring);
+    return {
+      part: part,
+      edge: { lit: lit, ring: ring },
+      op: {
+        lit: "litOp" in own ? ticksIn(own.litOp) : lit,
+        ring: "ringOp" in own ? ticksIn(own.ringOp) : ring,
+      },
+    };
+  });
+  const panels = all(".panel");
+  const steps = { op: [], edge: [] };
+  panels.forEach((panel) => {
+    const tick = Number(panel.dataset.from), detail = panel.dataset.detail;
+    if (detail !== "edge") { steps.op.push(tick); }
+    if (detail !== "op") { steps.edge.push(tick); }
+  });
+  const figures = {};
+  all("[data-figure]").forEach((box) => {
+    const svg = box.querySelector("svg");
+    figures[box.dataset.figure] = {
+      box: box,
+      svg: svg,
+      width: svg.viewBox.baseVal.width,
+      height: svg.viewBox.baseVal.height,
+      nodes: all("g.node", svg),
+    };
+  });
+
+  const state = { step: 0, detail: "op", view: "ops", node: "", zoom: 0, timer: 0, keys: true };
+  const canvas = get("canvas"), slider = get("slider"), said = get("said");
+
+  const tickNow = () => steps[state.detail][state.step];
+  const panelAt = (tick) => panels.find((panel) => Number(panel.dataset.from) === tick
+    && (panel.dataset.detail === "both" || panel.dataset.detail === state.detail));
+  const set = (part, name, on) => part.classList.toggle(name, on);
+
+  function paint(tick) {
+    timed.forEach((one) => {
+      const seen = one.from <= tick && tick <= one.to
+        && (one.detail === "both" || one.detail === state.detail);
+      set(one.part, "off", !seen);
+    });
+    lights.forEach((one) => {
+      const own = one[state.detail];
+      set(one.part, "lit", own.lit.has(tick));
+      set(one.part, "ring", own.ring.has(tick));
+    });
+  }
+
+  function say() {
+    const playing = state.timer !== 0;
+    said.setAttribute("aria-live", playing ? "off" : "polite");
+    if (!playing) {
+      const sentence = panelAt(tickNow()).querySelector(".sentence").textContent;
+      if (said.textContent !== sentence) { said.textContent = sentence; }
+    }
+  }
+
+  function remember() {
+    if (!linkable) { return; }
+    const parts = ["step=" + (state.step + 1), "view=" + state.view, "detail=" + state.detail];
+    if (state.node) { parts.push("node=" + state.node); }
+    try {
+      window.history.replaceState(null, "", "#" + parts.join("&"));
+    } catch (refused) {
+      // The page works without its address saying where it is.
+    }
+  }
+
+  function show() {
+    const many = steps[state.detail].length;
+    state.step = Math.max(0, Math.min(many - 1, state.step));
+    const tick = tickNow(), panel = panelAt(tick);
+    paint(tick);
+    page.dataset.phase = panel.dataset.kind;
+    slider.max = String(many);
+    slider.value = String(state.step + 1);
+    slider.setAttribute("aria-valuetext",
+      "Step " + (state.step + 1) + " of " + many + ": " + panel.dataset.label);
+    get("now").textContent = String(state.step + 1);
+    get("all").textContent = String(many);
+    ["first", "previous"].forEach((name) => disable(get(name), state.step === 0));
+    ["next", "last"].forEach((name) => disable(get(name), state.step === many - 1));
+    all(".phase").forEach((button) => {
+      const here = button.dataset.phase === panel.dataset.kind
+        || (button.dataset.phase === "backward" && panel.dataset.kind === "seed");
+      button.setAttribute("aria-pressed", String(here));
+    });
+    get("panel").scrollTop = 0;
+    say();
+    remember();
+    reveal();
+  }
+
+  // A button that is disabled while it has the focus would lose it, and the keyboard with it.
+  function disable(button, on) {
+    if (on && document.activeElement === button) {
+      const other = get(button.id === "next" || button.id === "last" ? "previous" : "next");
+      other.disabled = false;
+      button.disabled = on;
+      other.focus();
+    }
+    button.disabled = on;
+  }
+
+  function scrollTo(box, top, left) {
+    box.scrollTo({ top: top, left: left, behavior: still.matches || state.timer ? "auto" : "smooth" });
+  }
+
+  // Brings what is lit into the middle of the pane, unless all of it can be seen.
+  function reveal(parts) {
+    const own = figures[state.view];
+    let nodes = parts || all("g.node.lit", own.svg);
+    if (!nodes.length) {
+      if (tickNow() === 0) { scrollTo(canvas, 0, 0); }
+      return;
+    }
+    const frame = canvas.getBoundingClientRect();
+    const extent = (list) => {
+      const boxes = list.map((node) => node.getBoundingClientRect());
+      return {
+        top: Math.min.apply(null, boxes.map((box) => box.top)) - frame.top - 14,
+        bottom: Math.max.apply(null, boxes.map((box) => box.bottom)) - frame.top + 14,
+        left: Math.min.apply(null, boxes.map((box) => box.left)) - frame.left - 14,
+        right: Math.max.apply(null, boxes.map((box) => box.right)) - frame.left + 14,
+      };
+    };
+    // The rings are brought along where there is room for them.
+    if (!parts) {
+      const more = nodes.concat(all("g.node.ring", own.svg)), whole = extent(more);
+      if (whole.bottom - whole.top <= canvas.clientHeight
+        && whole.right - whole.left <= canvas.clientWidth) { nodes = more; }
+    }
+    const box = extent(nodes);
+    const inside = box.top >= 0 && box.left >= 0
+      && box.bottom <= canvas.clientHeight && box.right <= canvas.clientWidth;
+    if (inside) { return; }
+    const lead = nodes.find((node) => node.classList.contains("op")) || nodes[0];
+    const fits = box.bottom - box.top <= canvas.clientHeight
+      && box.right - box.left <= canvas.clientWidth;
+    const middle = fits ? box : extent([lead]);
+    // Sideways no further than needed, or the eye loses the thread.
+    const aside = middle.left < 0 ? middle.left : Math.max(0, middle.right - canvas.clientWidth);
+    scrollTo(canvas,
+      canvas.scrollTop + (middle.top + middle.bottom - canvas.clientHeight) / 2,
+      canvas.scrollLeft + aside);
+  }
+
+  const go = (step) => { state.step = step; show(); };
+
+  function goToTick(tick) {
+    const here = steps[state.detail];
+    const found = here.findIndex((one) => one >= tick);
+    state.step = found < 0 ? here.length - 1 : found;
+  }
+
+  function phase(kind) {
+    const kinds = kind === "backward" ? ["seed", "backward"] : [kind];
+    const found = panels.find((panel) => kinds.includes(panel.dataset.kind));
+    if (found) {
+      goToTick(Number(found.dataset.from));
+      show();
+    }
+  }
+
+  function play(on) {
+    window.clearInterval(state.timer);
+    state.timer = 0;
+    if (on) {
+      if (state.step === steps[state.detail].length - 1) { state.step = -1; }
+      const advance = () => {
+        if (state.step >= steps[state.detail].length - 2) {
+          window.clearInterval(state.timer);
+          state.timer = 0;
+          set(get("play-on"), "off", false);
+          set(get("play-off"), "off", true);
+        }
+        go(state.step + 1);
+      };
+      state.timer = window.setInterval(advance, DELAY / Number(get("speed").value));
+      if (state.step < 0) { go(0); }
+    }
+    set(get("play-on"), "off", state.timer !== 0);
+    set(get("play-off"), "off", state.timer === 0);
+    say();
+  }
+
+  function fitted() {
+    const width = figures[state.view].width;
+    return Math.max(LEAST, Math.min(MOST, (canvas.clientWidth - 4) / width));
+  }
+
+  function zoom(to) {
+    state.zoom = to ? Math.max(0.3, Math.min(4, to)) : 0;
+    const scale = state.zoom || fitted(), own = figures[state.view];
+    own.svg.setAttribute("width", String(Math.round(own.width * scale)));
+    own.svg.setAttribute("height", String(Math.round(own.height * scale)));
+    get("percent").textContent = String(Math.round(scale * 100));
+  }
+
+  function view(name) {
+    if (!figures[name]) { return; }
+    state.view = name;
+    Object.keys(figures).forEach((one) => set(figures[one].box, "off", one !== name));
+    all(".view").forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.view === name)));
+    zoom(state.zoom);
+  }
+
+  function by(detail) {
+    const tick = tickNow();
+    state.detail = detail;
+    all(".by").forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.by === detail)));
+    goToTick(tick);
+  }
+
+  const plain = (node) => node.id.replace(/^L-/, "");
+
+  function rove(node) {
+    figures[state.view].nodes.forEach((one) => one.setAttribute("tabindex", one === node ? "0" : "-1"));
+  }
+
+  // Selects a node by its id, or none; what has no account of its own is selected all the same.
+  function select(name) {
+    let known = false;
+    all("g.node").forEach((node) => {
+      const chosen = name !== "" && plain(node) === name;
+      known = known || chosen;
+      set(node, "chosen", chosen);
+      node.setAttribute("aria-pressed", String(chosen));
+    });
+    let told = false;
+    all(".detail").forEach((one) => {
+      const own = known && one.dataset.node === name;
+      told = told || own;
+      set(one, "off", !own);
+    });
+    all("tr[data-row]").forEach((row) => set(row, "chosen", row.dataset.row === name));
+    set(get("about"), "off", !told);
+    get("details").scrollTop = 0;
+    state.node = known ? name : "";
+    remember();
+  }
+
+  function walk(node, key) {
+    const own = figures[state.view], place = own.nodes.indexOf(node);
+    let other = null;
+    if (key === "ArrowUp" || key === "ArrowDown") {
+      const names = key === "ArrowUp" ? node.dataset.inputs : node.dataset.next;
+      other = names ? get(names.split(" ")[0]) : null;
+    } else {
+      other = own.nodes[place + (key === "ArrowRight" ? 1 : -1)];
+    }
+    if (other) { focusNode(other); }
+  }
+
+  function focusNode(node) {
+    rove(node);
+    node.focus({ preventScroll: true });
+    reveal([node]);
+  }
+
+  let hits = [], hit = -1;
+  function search(text) {
+    const wanted = text.trim().toLowerCase();
+    hits = figures[state.view].nodes.filter((node) => wanted !== ""
+      && node.getAttribute("aria-label").toLowerCase().includes(wanted));
+    all("g.node").forEach((node) => set(node, "found", hits.includes(node)));
+    get("hits").textContent = String(hits.length);
+    set(get("hits-line"), "off", wanted === "");
+    hit = -1;
+    if (hits.length) { reveal([hits[0]]); }
+  }
+
+  function readAddress() {
+    if (!linkable) { return; }
+    const asked = new URLSearchParams(window.location.hash.slice(1));
+    const detail = asked.get("detail"), step = asked.get("step") || "", wanted = asked.get("view");
+    if ((detail === "op" || detail === "edge") && detail !== state.detail) { by(detail); }
+    if (wanted === "ops" || wanted === "layers") { view(wanted); }
+    if (/^\d{1,6}$/.test(step)) { state.step = Number(step) - 1; }
+    const node = asked.get("node") || "";
+    if (/^[a-z]\d{1,6}$/.test(node)) { select(node); }
+  }
+
+  // A picture on its own: what is hidden is left out, colours are written where they are used.
+  function download() {
+    const own = figures[state.view].svg, copy = own.cloneNode(true);
+    const originals = [own].concat(all("*", own)), copies = [copy].concat(all("*", copy));
+    originals.forEach((part, place) => {
+      const look = window.getComputedStyle(part);
+      ["fill", "stroke", "stroke-width", "font-family", "font-size"].forEach((name) => {
+        if (/^(text|path|rect|ellipse)$/.test(part.localName)) {
+          copies[place].setAttribute(name, look.getPropertyValue(name));
+        }
+      });
+      copies[place].removeAttribute("tabindex");
+    });
+    all(".off", copy).forEach((part) => part.remove());
+    const text = new XMLSerializer().serializeToString(copy);
+    const address = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+    const link = document.createElement("a");
+    link.href = address;
+    link.download = "step-" + (state.step + 1) + ".svg";
+    link.click();
+    window.setTimeout(() => URL.revokeObjectURL(address), 10000);
+  }
+
+  function copyLink() {
+    const done = () => {
+      set(get("copy-ask"), "off", true);
+      set(get("copied"), "off", false);
+      window.setTimeout(() => {
+        set(get("copy-ask"), "off", false);
+        set(get("copied"), "off", true);
+      }, 1500);
+    };
+    const byHand = () => {
+      get("link").value = window.location.href;
+      get("linking").showModal();
+      get("link").select();
+    };
+    try {
+      navigator.clipboard.writeText(window.location.href).then(done, byHand);
+    } catch (missing) {
+      byHand();
+    }
+  }
+
+  const scaled = (factor) => zoom((state.zoom || fitted()) * factor);
+  const commands = {
+    ArrowRight: () => go(state.step + 1), n: () => go(state.step + 1),
+    ArrowLeft: () => go(state.step - 1), p: () => go(state.step - 1),
+    Home: () => go(0), End: () => go(Infinity),
+    " ": () => play(state.timer === 0),
+    f: () => phase("forward"), b: () => phase("backward"),
+    "/": () => get("search").focus(),
+    "+": () => scaled(FACTOR), "=": () => scaled(FACTOR), "-": () => scaled(1 / FACTOR),
+    "0": () => zoom(0),
+    "?": () => get("helping").showModal(),
+  };
+
+  // The page is the component: in a notebook its frame gets keys only while it has the focus.
+  document.addEventListener("keydown", (event) => {
+    const target = event.target, key = event.key;
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) { return; }
+    if (key === "Escape") {
+      if (target === get("search")) { target.value = ""; search(""); }
+      select("");
+      return;
+    }
+    const node = target.closest ? target.closest("g.node") : null;
+    if (node && ["Enter", " "].includes(key)) {
+      event.preventDefault();
+      select(plain(node) === state.node ? "" : plain(node));
+      return;
+    }
+    if (node && key.startsWith("Arrow")) {
+      event.preventDefault();
+      walk(node, key);
+      return;
+    }
+    if (target === get("search")) {
+      if (key === "Enter" && hits.length) {
+        hit = (hit + 1) % hits.length;
+        rove(hits[hit]);
+        reveal([hits[hit]]);
+        select(plain(hits[hit]));
+      }
+      return;
+    }
+    if (!state.keys || !commands[key] || target.matches("select,input:not(#slider)")) { return; }
+    if (target === slider && (key.startsWith("Arrow") || key === "Home" || key === "End")) { return; }
+    if (key === " " && target.matches("button,.scroll,.wide")) { return; }
+    event.preventDefault();
+    commands[key]();
+  });
+
+  const onClick = {
+    first: commands.Home, previous: commands.p, next: commands.n, last: commands.End,
+    play: commands[" "], smaller: commands["-"], fit: commands["0"], larger: commands["+"],
+    help: commands["?"], copy: copyLink, download: download, close: () => select(""),
+    helped: () => get("helping").close(), linked: () => get("linking").close(),
+  };
+  Object.keys(onClick).forEach((name) => get(name).addEventListener("click", onClick[name]));
+  all(".phase").forEach((button) => button.addEventListener("click", () => phase(button.dataset.phase)));
+  all(".view").forEach((button) => button.addEventListener("click", () => { view(button.dataset.view); show(); }));
+  all(".by").forEach((button) => button.addEventListener("click", () => { by(button.dataset.by); show(); }));
+  all("g.node").forEach((node) => node.addEventListener("click", () => {
+    rove(node);
+    select(plain(node) === state.node ? "" : plain(node));
+  }));
+  slider.addEventListener("input", () => go(Number(slider.value) - 1));
+  get("speed").addEventListener("change", () => { if (state.timer) { play(true); } });
+  get("search").addEventListener("input", () => search(get("search").value));
+  get("theme").addEventListener("change", () => {
+    if (get("theme").value) { page.dataset.theme = get("theme").value; } else { delete page.dataset.theme; }
+  });
+  get("shortcuts").addEventListener("change", () => { state.keys = get("shortcuts").checked; });
+  window.addEventListener("hashchange", () => { readAddress(); show(); });
+  window.addEventListener("resize", () => { if (!state.zoom) { zoom(0); } });
+  // On paper there is nothing to step through: the finished figure is printed.
+  const onPaper = (paper) => paint(paper ? Infinity : tickNow());
+  printing.addEventListener("change", () => onPaper(printing.matches));
+  window.addEventListener("beforeprint", () => onPaper(true));
+  window.addEventListener("afterprint", () => onPaper(false));
+
+  get("copy").hidden = !linkable;
+  Object.keys(figures).forEach((name) => {
+    if (figures[name].nodes.length) { figures[name].nodes[0].setAttribute("tabindex", "0"); }
+  });
+  zoom(0);
+  readAddress();
+  show();
+}());

@@ -1,0 +1,118 @@
+"""One HTML file that walks through a graph: everything in it, nothing fetched.
+
+The parts come from `page_figure` and `page_text`; here they are put into the template, and the
+page is told to run this script and this style sheet and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from importlib.resources import files
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element, tostring
+
+from ..drawing.palette import DARK, LIGHT
+from ..drawing.words import counts, heading
+from .page_figure import figure, variables
+from .page_text import details, panels, table_rows
+
+if TYPE_CHECKING:
+    from .ticks import Story
+
+__all__ = ["write_page"]
+
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
+_PHASES = {"forward": "Forward", "backward": "Backward", "check": "Check", "update": "Update"}
+
+
+def write_page(story: Story) -> str:
+    """Write the whole page.
+
+    Parameters
+    ----------
+    story : Story
+        The ticks to walk through, with the graph.
+
+    Returns
+    -------
+    str
+        The same text for the same story, always.
+    """
+    operations, layers = figure(story, "ops"), figure(story, "layers")
+    style = _style()
+    script = _read("page.js")
+    kinds = {tick.kind for tick in story.ticks}
+    return _filled(
+        _read("page.html"),
+        {
+            "policy": _policy(script, style),
+            "style": style,
+            "script": script,
+            "title": html.escape(heading(story.graph)),
+            "caption": html.escape(counts(story.graph)),
+            "notes": "".join(f"<p>{html.escape(note)}</p>" for note in story.notes),
+            "phases": _phases(kinds),
+            "several": "" if any(tick.whole for tick in story.ticks) else "hidden",
+            "layered": "" if layers is not None else "hidden",
+            "operations": _svg(operations),
+            "layers": _svg(layers),
+            "panels": panels(story),
+            "details": details(story),
+            "rows": table_rows(story),
+        },
+    )
+
+
+def _svg(root: Element | None) -> str:
+    return "" if root is None else tostring(root, encoding="unicode")
+
+
+def _phases(kinds: set[str]) -> str:
+    return "".join(
+        f'<button type="button" class="phase" data-phase="{kind}" aria-pressed="false">{name}'
+        "</button>"
+        for kind, name in _PHASES.items()
+        if kind in kinds
+    )
+
+
+def _policy(script: str, style: str) -> str:
+    """Allow this script and this style sheet, and nothing from anywhere."""
+    return (
+        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _filled(template: str, parts: dict[str, str]) -> str:
+    """Put the parts into their places, in one go: what a part says is never a place."""
+    return _PLACE.sub(lambda found: parts[found[1]], template)
+
+
+def _read(name: str) -> str:
+    """Read a part of the page, without its comments and indentation, which no browser needs."""
+    lines = files(__package__).joinpath(name).read_text(encoding="utf-8").splitlines()
+    lines = [line.strip() for line in lines]
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def _style() -> str:
+    """Give the style sheet, with the colours of the palette in front."""
+    light, dark = (
+        "".join(f"--{name}:{color};" for name, color in variables(theme).items())
+        for theme in (LIGHT, DARK)
+    )
+    return (
+        f":root{{color-scheme:light;{light}}}\n"
+        f"@media screen and (prefers-color-scheme:dark)"
+        f"{{:root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}\n"
+        f"@media screen{{:root[data-theme=dark]{{color-scheme:dark;{dark}}}}}\n"
+        f"{_read('page.css')}"
+    )

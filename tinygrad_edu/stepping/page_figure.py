@@ -1,0 +1,232 @@
+"""The graph as an SVG that the page's script can step through.
+
+How it is drawn is the business of `drawing`; here its parts learn what they say at which tick, when
+they are seen and lit, and what a screen reader says of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element, SubElement
+
+from ..drawing.layers import Choice, layers_picture
+from ..drawing.painter import painted
+from ..drawing.palette import LIGHT, Theme
+from ..drawing.picture import Card, Picture, Row, Version, operations_picture
+from ..drawing.words import one_line
+from .page_layers import gradient_known, in_layers
+from .page_states import NOT_YET, OFF, first_lit, lights, result_spans
+
+if TYPE_CHECKING:
+    from .ticks import Story
+
+__all__ = ["figure", "variables"]
+
+LAYERS_PREFIX = "L-"
+
+
+def variables(theme: Theme) -> dict[str, str]:
+    """Give the colours of a theme by the name of the CSS variable that stands for each."""
+    names = [field.name for field in fields(theme) if field.name != "roles"]
+    colors = {name.replace("_", "-"): getattr(theme, name) for name in names}
+    for role, (fill, line) in theme.roles.items():
+        colors |= {f"{role}-fill": fill, f"{role}-line": line}
+    return colors
+
+
+def _variable_theme() -> Theme:
+    """Make a theme whose colours are looked up when the page is shown."""
+    names = [field.name for field in fields(LIGHT) if field.name != "roles"]
+    roles = {role: (f"var(--{role}-fill)", f"var(--{role}-line)") for role in LIGHT.roles}
+    return Theme(**{name: f"var(--{name.replace('_', '-')})" for name in names}, roles=roles)
+
+
+def figure(story: Story, view: str) -> Element | None:
+    """Draw the graph of single operations, ``"ops"``, or of whole layers; None if there are none.
+
+    It is drawn from top to bottom: beside the text it has more height than width.
+    """
+    if view == "layers" and not story.graph.calls:
+        return None
+    if view == "layers":
+        picture = layers_picture(story.graph, Choice(), backward=True)
+        known = gradient_known(story, picture)
+        story = in_layers(story, picture)
+    else:
+        picture, known = operations_picture(story.graph, backward=True), {}
+    cards = tuple(_in_time(card, story, known.get(card.id)) for card in picture.cards)
+    picture = replace(picture, cards=cards)
+    root = painted(picture, _variable_theme(), direction="TB")
+    _join_labels(root, picture)
+    _describe(root, picture, "layers" if view == "layers" else "graph")
+    _animate(root, picture, story, LAYERS_PREFIX if view == "layers" else "")
+    return root
+
+
+def _in_time(card: Card, story: Story, known: int | None) -> Card:
+    """Give the rows of a card what they say from tick to tick."""
+    if card.role == "operation":
+        return card
+    rows = []
+    for row in card.rows:
+        versions: tuple[Version, ...] = ()
+        if card.role == "module":
+            if row.kind == "gradient" and known:
+                before = Version(0, known - 1, NOT_YET["gradient"])
+                versions = (before, Version(known, None, row.text))
+        elif row.kind == "gradient":
+            spans = result_spans(story, card.id, "gradient")
+            versions = tuple(Version(s.start or 0, s.end, s.text) for s in spans)
+        elif row.label != "shape" and row.kind != "warning" and story.values.get(card.id, 0):
+            first = story.values[card.id] if row.kind == "value" else len(story.ticks) - 1
+            before = Version(0, first - 1, NOT_YET["value"])
+            versions = (before, Version(first, None, row.text))
+        rows.append(_with(row, versions))
+    return replace(card, rows=tuple(rows))
+
+
+def _with(row: Row, versions: tuple[Version, ...]) -> Row:
+    if len(versions) == 1 and versions[0].last is None:
+        return replace(row, text=versions[0].text)
+    # What stands in one line is set to the right, as it is where nothing changes.
+    widest = max((len(line) for one in versions for line in one.text.split("\n")), default=0)
+    return replace(
+        row,
+        versions=tuple(
+            one if "\n" in one.text else replace(one, text=one.text.rjust(widest))
+            for one in versions
+        ),
+    )
+
+
+def _join_labels(root: Element, picture: Picture) -> None:
+    """Make a group of each label, a ground and a text, that names the edge it belongs to.
+
+    The painter writes labels behind all boxes, in the order of the wires: first what belongs to
+    the values, then what belongs to the gradient.
+    """
+    drawing = root.findall("g/g")[0]
+    pairs = [
+        (ground, text)
+        for ground, text in zip(list(drawing), list(drawing)[1:], strict=False)
+        if ground.tag == "rect" and text.tag == "text"
+    ]
+    owners = [
+        (owner, place)
+        for wire in picture.wires
+        # Clear of the arrowhead of the gradient, which points up; one label below the other.
+        for owner, text, place in (
+            (wire.id, wire.label, 22 if wire.back_label else 8),
+            (wire.back_id, wire.back_label, 8),
+        )
+        if text
+    ]
+    for pair, (owner, place) in zip(pairs, owners, strict=True):
+        attributes = {"class": "label", "data-of": owner, "transform": f"translate(0 {place})"}
+        label = SubElement(drawing, "g", attributes)
+        for part in pair:
+            drawing.remove(part)
+            label.append(part)
+
+
+def _animate(root: Element, picture: Picture, story: Story, prefix: str) -> None:
+    """Tell every part when it is seen and lit, and what it is called."""
+    said, lit, travelled = _said(picture, story), lights(story), first_lit(story)
+    neighbours = _neighbours(picture)
+    never = len(story.ticks)
+    for text in root.iter("text"):
+        _shorten(text)
+    gradients = {wire.back_id for wire in picture.wires if wire.back_id}
+    for part in root.iter("g"):
+        identifier = part.get("id", "")
+        edge = part.attrib.pop("data-of", identifier)
+        if edge in gradients:
+            first = travelled.get(edge, never)
+            part.set("data-from", str(first))
+            if first == never:
+                part.set("class", f"{part.get('class')} {OFF}")
+        if not identifier:
+            continue
+        part.set("id", prefix + identifier)
+        part.attrib.update(lit.get(identifier, {}))
+        kinds = part.get("class", "").split()
+        title = part.find("title")
+        if title is not None:
+            part.remove(title)  # nothing is said to a pointer alone
+        if "node" in kinds:
+            part.attrib.update(
+                {"role": "button", "tabindex": "-1", "aria-pressed": "false"},
+                **{"aria-label": said.get(identifier, identifier)},
+            )
+            for name, others in neighbours.get(identifier, {}).items():
+                part.set(name, " ".join(prefix + other for other in others))
+
+
+def _shorten(text: Element) -> None:
+    """Leave the font of numbers to the style sheet, where it stands once; hide what is past."""
+    css = []
+    if text.attrib.pop("font-family", ""):
+        css.append("num" if text.get("font-size") == "10" else "num big")
+        text.attrib.pop("font-size")
+    if text.get("fill") == "var(--text)":
+        del text.attrib["fill"]
+    if text.get("data-from") == "0":
+        del text.attrib["data-from"]
+    if "data-to" in text.attrib:
+        css.append(OFF)  # something else stands there at the last tick
+    if css:
+        text.set("class", " ".join(css))
+
+
+def _said(picture: Picture, story: Story) -> dict[str, str]:
+    """Say what each part is; its numbers change with the steps, and stand in the table."""
+    said = dict(picture.said)
+    tensors = {tensor.id: tensor for tensor in story.graph.tensors}
+    for card in picture.cards:
+        if card.id in tensors:
+            role = {"computed": "tensor", "constant": "number"}.get(card.role, card.role)
+            sizes = tensors[card.id].shape
+            shape = f", shape {' by '.join(map(str, sizes))}" if sizes else ""
+            said[card.id] = f"{role} {card.name}{shape}"
+        elif card.role == "module":
+            rows = [one_line(f"{r.label} {r.text}") for r in card.rows if r.kind != "gradient"]
+            said[card.id] = ", ".join([f"module {card.name}", *rows])
+    return said
+
+
+def _neighbours(picture: Picture) -> dict[str, dict[str, list[str]]]:
+    """Give for every node those that it comes from, and those that it goes into."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for wire in picture.wires:
+        for name, here, there in (
+            ("data-next", wire.source, wire.target),
+            ("data-inputs", wire.target, wire.source),
+        ):
+            others = found.setdefault(here, {}).setdefault(name, [])
+            if there not in others:
+                others.append(there)
+    return found
+
+
+def _describe(root: Element, picture: Picture, prefix: str) -> None:
+    width, height = root.get("viewBox", "0 0 0 0").split()[2:]
+    root.attrib.update(
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "id": f"{prefix}-svg",
+            "class": "figure",
+            "width": width,
+            "height": height,
+            "role": "graphics-document document",
+            "aria-labelledby": f"{prefix}-title",
+            "aria-describedby": f"{prefix}-desc",
+        }
+    )
+    for group in root.findall("g"):
+        for title in group.findall("title"):
+            group.remove(title)  # or the name of the graph hovers over all of it
+    for place, (tag, text) in enumerate((("title", picture.title), ("desc", picture.description))):
+        element = Element(tag, {"id": f"{prefix}-{tag}"})
+        element.text = text
+        root.insert(place, element)

@@ -1,0 +1,166 @@
+"""What the page says beside the graph, as HTML: the panel of each step, details, the table.
+
+All text comes finished from the story; here it is only escaped and set, formulas without LaTeX,
+because the page is read offline.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ..drawing.text import shape_text
+from .page_states import OFF, Span, attributes_of, lights, result_spans, span_attributes
+
+if TYPE_CHECKING:
+    from ..drawing.snapshot import TensorNode
+    from ..explaining.wording import Part, Section
+    from .ticks import Story, Tick
+
+__all__ = ["details", "formula_html", "panels", "table_rows"]
+
+_NAME = re.compile(r"[^\W\d]\w*")
+_TOKEN = re.compile(r"\.T\b|[^\W\d]\w*|\d[\w.]*|.", re.DOTALL)
+
+
+def panels(story: Story) -> str:
+    """Write the panel of every step; without a script, the last one is seen."""
+    written = []
+    for number, tick in enumerate(story.ticks):
+        if not tick.ends_operation:
+            written.append(_panel(story, number, tick, "edge"))
+        elif tick.whole:
+            written.append(_panel(story, number, tick, "edge"))
+            written.append(_panel(story, number, tick, "op", whole=True))
+        else:
+            written.append(_panel(story, number, tick, "both"))
+    return "\n".join(written)
+
+
+def _panel(story: Story, number: int, tick: Tick, detail: str, whole: bool = False) -> str:
+    sentence = tick.whole_sentence if whole else tick.sentence
+    body = _sections(tick.whole if whole else tick.sections, "h3")
+    last = number == len(story.ticks) - 1 and detail != "edge"
+    names = {operation.id: operation.name for operation in story.graph.operations}
+    return (
+        f'<section class="panel{"" if last else f" {OFF}"}" data-from="{number}" '
+        f'data-to="{number}" data-detail="{detail}" data-kind="{html.escape(tick.kind)}" '
+        f'data-label="{html.escape(_label(tick, names))}">'
+        f'<h2 class="sentence">{html.escape(sentence)}</h2>{body}</section>'
+    )
+
+
+def _label(tick: Tick, names: dict[str, str]) -> str:
+    """Name a step in few words, for the slider."""
+    if tick.operation is not None and tick.kind in ("forward", "backward"):
+        return f"{tick.kind} through {names[tick.operation]}"
+    return {"seed": "where gradients start", "check": "comparison"}.get(tick.kind, tick.kind)
+
+
+def details(story: Story) -> str:
+    """Write what is shown of a tensor or an operation when it is selected."""
+    said = {tensor.id: f"{_role(tensor)} {tensor.name}" for tensor in story.graph.tensors}
+    said |= {one.id: f"operation {one.name}" for one in story.graph.operations}
+    return "\n".join(
+        f'<section class="detail {OFF}" data-node="{html.escape(name)}">'
+        f"<h2>{html.escape(said.get(name, name))}</h2>{_sections(sections, 'h3')}</section>"
+        for name, sections in story.details.items()
+    )
+
+
+def _role(tensor: TensorNode) -> str:
+    return {"computed": "tensor", "constant": "number"}.get(tensor.role, tensor.role)
+
+
+def _sections(sections: Iterable[Section], tag: str) -> str:
+    written = []
+    for section in sections:
+        if section.title:
+            written.append(f"<{tag}>{html.escape(section.title)}</{tag}>")
+        written += map(_line, section.lines)
+    return "".join(written)
+
+
+def _line(line: Sequence[Part | str]) -> str:
+    """Write a line; blanks at its start indent it, and those after a label make a column."""
+    parts = list(line)
+    start = "".join(part if isinstance(part, str) else part.text for part in parts)
+    depth = min((len(start) - len(start.lstrip(" "))) // 2, 4)
+    label = ""
+    for place, part in enumerate(parts):
+        if not isinstance(part, str) or not part.strip():
+            continue
+        found = re.match(r"\s*(\S(?:.*?\S)?)\s{2,}$", part)
+        if found and place + 1 < len(parts) and all(isinstance(p, str) for p in parts[:place]):
+            label = "".join(str(p) for p in parts[: place + 1]).strip()
+            parts = parts[place + 1 :]
+        break
+    inside = "".join(_part(part) for part in parts).strip()
+    css = f"line in{depth}" if depth else "line"
+    if label:
+        return f'<div class="{css} pair"><span>{html.escape(label)}</span><div>{inside}</div></div>'
+    return f'<div class="{css}">{inside}</div>'
+
+
+def _part(part: Part | str) -> str:
+    if isinstance(part, str):
+        return html.escape(part)
+    if part.latex:
+        return f'<span class="formula">{formula_html(part.text)}</span>'
+    if "\n" in part.text:
+        # A shape goes before the numbers, which then need not be indented by its length.
+        shape = re.match(r"(shape \([^)]*\)): ", part.text)
+        if shape is None:
+            return f"<pre>{html.escape(part.text)}</pre>"
+        numbers = part.text[shape.end() :].replace("\n" + " " * shape.end(), "\n")
+        return f"<code>{html.escape(shape[1])}</code><pre>{html.escape(numbers)}</pre>"
+    return f"<code>{html.escape(part.text)}</code>"
+
+
+def formula_html(text: str) -> str:
+    """Set a formula: names in italics, names of functions upright, ``.T`` as a raised T.
+
+    Examples
+    --------
+    >>> formula_html("g @ W.T")
+    '<i>g</i> @ <i>W</i><sup>T</sup>'
+    >>> formula_html("exp(x)")
+    'exp(<i>x</i>)'
+    """
+    written, tokens = [], _TOKEN.findall(text)
+    for token, following in zip(tokens, [*tokens[1:], ""], strict=True):
+        if token == ".T":
+            written.append("<sup>T</sup>")
+        elif _NAME.fullmatch(token) and following != "(":
+            written.append(f"<i>{html.escape(token)}</i>")
+        else:
+            written.append(html.escape(token))
+    return "".join(written)
+
+
+def table_rows(story: Story) -> str:
+    """Write the table of all tensors, whose cells change with the steps."""
+    lit = lights(story)
+    rows = []
+    for tensor in story.graph.tensors:
+        attributes = attributes_of(lit.get(tensor.id, {}))
+        cells = (_spans(result_spans(story, tensor.id, kind)) for kind in ("value", "gradient"))
+        value, gradient = cells
+        rows.append(
+            f'<tr data-row="{tensor.id}"{attributes}>'
+            f'<th scope="row">{html.escape(tensor.name)}</th><td>{html.escape(tensor.role)}</td>'
+            f"<td><code>{html.escape(shape_text(tensor.shape))}</code></td>"
+            f'<td>{value}</td><td class="gradient">{gradient}</td></tr>'
+        )
+    return "\n".join(rows)
+
+
+def _spans(spans: Sequence[Span]) -> str:
+    return "".join(
+        f"<span{span_attributes(span)}>{html.escape(span.text)}"
+        + (f" <small>{html.escape(span.count)}</small>" if span.count else "")
+        + "</span>"
+        for span in spans
+    )

@@ -1,0 +1,181 @@
+"""What one step of an optimiser would do, found out on copies.
+
+An optimiser is anything that has a method `step` and can be copied with `copy.deepcopy`: the copy
+works on copies of the parameters, which hold the traced gradients. Neither the optimiser nor the
+parameters notice.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..drawing.text import clean, euclidean_norm, number_text
+from ..explaining.wording import Part, Section, code, gradient, values
+from ..tensor import Tensor
+from .formulas import bracketed
+
+__all__ = ["Step", "check_optimizer", "trial_step", "update_sections", "update_sentence"]
+
+_SETTINGS = ("lr", "momentum", "nesterov", "weight_decay")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One parameter before and after; `gradient` is None where none was traced."""
+
+    name: str
+    old: Any
+    new: Any
+    gradient: Any
+
+    @property
+    def stays(self) -> bool:
+        """Whether nothing has changed."""
+        return np.array_equal(self.old, self.new, equal_nan=True)
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Refuse what cannot make a step."""
+    if not callable(getattr(optimizer, "step", None)) or isinstance(optimizer, type):
+        raise TypeError(
+            f"optimizer needs a method step(), but {_kind(optimizer)} has none; pass for example "
+            "SGD(model.parameters(), lr=0.1)"
+        )
+
+
+def trial_step(
+    optimizer: Any, parameters: Mapping[Tensor, str], gradients: Mapping[Tensor, Any]
+) -> list[Step]:
+    """Let a copy of an optimiser make a step on copies of parameters.
+
+    Parameters
+    ----------
+    optimizer
+        See `check_optimizer`.
+    parameters : mapping of Tensor to str
+        The parameters to look at, and what they are called.
+    gradients : mapping of Tensor to array
+        Their gradients; a parameter without one has none in the trial.
+
+    Raises
+    ------
+    TypeError
+        If the optimiser cannot be copied.
+    ValueError
+        If its step fails on the copies, or reaches none of the parameters.
+    """
+    twins: dict[Tensor, Tensor] = {}
+    memo: dict[int, Any] = {}
+    for parameter in parameters:
+        twin = copy.deepcopy(parameter)
+        twin._grad = np.array(gradients[parameter]) if parameter in gradients else None
+        twins[parameter] = memo[id(parameter)] = twin
+    try:
+        double = copy.deepcopy(optimizer, memo)
+    except Exception as error:
+        raise TypeError(
+            f"optimizer: {_kind(optimizer)} cannot be copied to try its step: "
+            f"{clean(error, limit=120)}"
+        ) from error
+    known = {id(twin) for twin in twins.values()}
+    for made in list(memo.values()):  # what is not in the graph has got no gradient either
+        if isinstance(made, Tensor) and id(made) not in known:
+            made._grad = None
+    old = {parameter: np.array(twin._data) for parameter, twin in twins.items()}
+    try:
+        double.step()
+    except Exception as error:
+        raise ValueError(
+            f"optimizer: step() of {_kind(optimizer)} failed on copies of the parameters with "
+            f"their traced gradients: {clean(error, limit=120)}"
+        ) from error
+    return [
+        Step(name, old[parameter], np.array(twins[parameter]._data), gradients.get(parameter))
+        for parameter, name in parameters.items()
+    ]
+
+
+def update_sentence(optimizer: Any, steps: list[Step]) -> str:
+    """Say in a line what the step does."""
+    moved = [step for step in steps if not step.stays]
+    rule = _rule(optimizer, steps)
+    if rule.endswith("× grad") and len(moved) == 1 and moved[0].old.size == 1:
+        (one,) = moved
+        old, slope, new = (
+            number_text(np.reshape(x, -1)[0]) for x in (one.old, one.gradient, one.new)
+        )
+        told = f"{old} - {number_text(optimizer.lr)} × {bracketed(slope)} = {new}"
+        return f"the optimiser updates {one.name}: {told}"
+    count = "1 parameter" if len(moved) == 1 else f"{len(moved)} parameters"
+    return f"the optimiser updates {count}: p <- p - {rule or 'step'}"
+
+
+def update_sections(optimizer: Any, steps: list[Step]) -> list[Section]:
+    """Show the rule and, for each parameter, what it was and what it becomes."""
+    settings = {name: getattr(optimizer, name, None) for name in _SETTINGS}
+    shown = [
+        f"{name} {number_text(value)}"
+        for name, value in settings.items()
+        if isinstance(value, bool | int | float) and value
+    ]
+    found = _rule(optimizer, steps)
+    rule: list[tuple[Part | str, ...]] = [(code(f"p <- p - {found or 'step'}"),)]
+    if not found:
+        rule.append(("the step has to do with more than this gradient; it is old less new",))
+    elif getattr(optimizer, "momentum", 0):
+        rule.append(("momentum has no earlier step to carry on here",))
+    if shown:
+        rule.append((f"{type(optimizer).__name__}: ", code(clean(", ".join(shown), limit=120))))
+    rule.append(("tried on copies: parameters and optimiser are as they were",))
+    sections = [Section("Rule", tuple(rule))]
+    return sections + [Section(step.name, tuple(_lines(step))) for step in steps]
+
+
+def _lines(step: Step) -> list[tuple[Part | str, ...]]:
+    if step.stays:
+        reason = "no gradient has arrived" if step.gradient is None else "the step is 0"
+        return [(f"stays as it is: {reason}, or the optimiser does not hold it",)]
+    lines: list[tuple[Part | str, ...]] = [("old   ", values(step.old))]
+    if step.gradient is not None:
+        lines.append(("grad  ", gradient(step.gradient)))
+    lines.append(("new   ", values(step.new)))
+    if " · " in lines[0][1].text:  # type: ignore[union-attr]
+        with np.errstate(all="ignore"):
+            change = step.old.astype(np.float64) - step.new
+        norms = [number_text(euclidean_norm(array)) for array in (step.old, step.new, change)]
+        lines.append(("norm  ", code(f"{norms[0]} -> {norms[1]}, of the step {norms[2]}")))
+    return lines
+
+
+def _rule(optimizer: Any, steps: list[Step]) -> str:
+    """Say what is subtracted, if that explains all new values; else give "".
+
+    It is the learning rate times the gradient, or times the gradient and the decay of weights.
+    """
+    rate, decay = getattr(optimizer, "lr", None), getattr(optimizer, "weight_decay", 0)
+    if not all(type(number) in (int, float) for number in (rate, decay)):
+        return ""
+    if all(_explains(step, rate, 0) for step in steps):
+        return f"{number_text(rate)} × grad"
+    if decay and all(_explains(step, rate, decay) for step in steps):
+        return f"{number_text(rate)} × (grad + {number_text(decay)} × p)"
+    return ""
+
+
+def _explains(step: Step, rate: Any, decay: Any) -> bool:
+    if step.stays or step.gradient is None:
+        return step.stays
+    with np.errstate(all="ignore"):
+        old = step.old.astype(np.float64)
+        change = rate * (np.asarray(step.gradient, np.float64) + decay * old)
+        room = 8 * float(np.finfo(step.old.dtype).eps) * (np.abs(old).max() + np.abs(change).max())
+        return np.allclose(step.new, old - change, rtol=0, atol=room, equal_nan=True)
+
+
+def _kind(value: Any) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
