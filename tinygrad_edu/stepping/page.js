@@ -60,7 +60,8 @@
     };
   });
 
-  const state = { step: 0, detail: "op", view: "ops", node: "", zoom: 0, timer: 0, keys: true };
+  const state = { step: 0, detail: "op", view: "ops", node: "", zoom: 0, timer: 0, keys: true,
+    opened: false };
   const canvas = get("canvas"), slider = get("slider"), said = get("said");
 
   const tickNow = () => steps[state.detail][state.step];
@@ -137,8 +138,10 @@
     button.disabled = on;
   }
 
+  const jumps = () => still.matches || state.timer || !state.opened;
+
   function scrollTo(box, top, left) {
-    box.scrollTo({ top: top, left: left, behavior: still.matches || state.timer ? "auto" : "smooth" });
+    box.scrollTo({ top: top, left: left, behavior: jumps() ? "auto" : "smooth" });
   }
 
   // Brings what is lit into the middle of the pane, unless all of it can be seen.
@@ -445,4 +448,5 @@
   zoom(0);
   readAddress();
   show();
+  state.opened = true;
 }());

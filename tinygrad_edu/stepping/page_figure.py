@@ -78,8 +78,8 @@ def _in_time(card: Card, story: Story, known: int | None) -> Card:
         elif row.kind == "gradient":
             spans = result_spans(story, card.id, "gradient")
             versions = tuple(Version(s.start or 0, s.end, s.text) for s in spans)
-        elif row.label != "shape" and row.kind != "warning" and story.values.get(card.id, 0):
-            first = story.values[card.id] if row.kind == "value" else len(story.ticks) - 1
+        elif row.kind == "value" and row.label != "shape" and story.values.get(card.id, 0):
+            first = story.values[card.id]
             before = Version(0, first - 1, NOT_YET["value"])
             versions = (before, Version(first, None, row.text))
         rows.append(_with(row, versions))
@@ -113,17 +113,14 @@ def _join_labels(root: Element, picture: Picture) -> None:
         if ground.tag == "rect" and text.tag == "text"
     ]
     owners = [
-        (owner, place)
+        owner
         for wire in picture.wires
-        # Clear of the arrowhead of the gradient, which points up; one label below the other.
-        for owner, text, place in (
-            (wire.id, wire.label, 22 if wire.back_label else 8),
-            (wire.back_id, wire.back_label, 8),
-        )
+        for owner, text in ((wire.id, wire.label), (wire.back_id, wire.back_label))
         if text
     ]
-    for pair, (owner, place) in zip(pairs, owners, strict=True):
-        attributes = {"class": "label", "data-of": owner, "transform": f"translate(0 {place})"}
+    for pair, owner in zip(pairs, owners, strict=True):
+        # Moved off the arrowheads of the gradients, which point up.
+        attributes = {"class": "label", "data-of": owner, "transform": "translate(0 8)"}
         label = SubElement(drawing, "g", attributes)
         for part in pair:
             drawing.remove(part)
