@@ -17,6 +17,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tinygrad_edu import RendererNotFoundError, Tensor, draw
+
 from .stepping import conftest as browsing
 
 browser = browsing.browser
@@ -73,7 +75,8 @@ def execute(source, folder):
         text=True,
         env={**environment, **own, "PYTHONIOENCODING": "utf-8"},
     )
-    assert done.returncode == 0, done.stderr
+    if done.returncode:
+        pytest.fail(re.sub(r"\x1b\[[\d;]*m", "", done.stderr)[-3000:])
     assert list((folder / "work").iterdir()) == [], "the notebook leaves files behind"
     return json.loads((folder / "page.ipynb").read_text("utf-8")), folder / "page.html"
 
@@ -112,7 +115,8 @@ class Page(HTMLParser):
 
 def texts(svg):
     """Read what is written in a picture; its title and descriptions are for other readers."""
-    return [" ".join(text.itertext()) for text in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+    written = ("".join(text.itertext()) for text in ElementTree.fromstring(svg).iter(f"{SVG}text"))
+    return [" ".join(text.split()) for text in written if text.strip()]
 
 
 # The file --------------------------------------------------------------------------------------
@@ -234,3 +238,19 @@ def test_stepper_works_in_a_browser(executed, browser):
     assert len(sizes) == 6
     assert min(sizes) > 300
     context.close()
+
+
+def test_a_png_beside_the_text_where_it_is_asked_for():
+    """For viewers that refuse SVG; the text is there in any case."""
+    x = Tensor(3.0, requires_grad=True)
+    drawings = [draw(x * x, notebook_png=wanted) for wanted in (False, True)]
+    plain, asked = (drawing._repr_mimebundle_() for drawing in drawings)
+    assert set(plain) == {"text/plain", "image/svg+xml"}
+    assert asked["text/plain"].startswith(plain["text/plain"])
+    assert asked["image/svg+xml"] == plain["image/svg+xml"]
+    try:
+        drawings[1].png()
+    except RendererNotFoundError:
+        assert "install Graphviz" in asked["text/plain"]
+    else:
+        assert base64.b64decode(asked["image/png"], validate=True)[:8] == b"\x89PNG\r\n\x1a\n"

@@ -25,7 +25,9 @@ _ROWS, _COLUMNS, _FIRST = 4, 5, 8  # how much of a large array is shown number b
 # The line is a grey that is seen on white and on black; text has the colour of the notebook.
 _LINE = "border: 0; border-bottom: 1px solid rgba(128, 128, 128, 0.5)"
 _CELL = f"{_LINE}; padding: 0.25em 0.6em; vertical-align: top; white-space: nowrap; text-align: "
-_GRID = "white-space: pre; margin: 0; padding: 0; border: 0; background: transparent"
+# Notebooks set <pre> in the type of the text around it, in which columns would not stand straight.
+_GRID = "font-family: monospace; white-space: pre; margin: 0; padding: 0; border: 0"
+_GRID += "; background: transparent"
 
 
 def words(text: str) -> str:
@@ -71,11 +73,15 @@ def table(
         The rows to be set in bold.
     """
 
-    def cell(tag: str, column: int, content: str, weight: str = "") -> str:
+    def cell(tag: str, column: int, content: str, more: str) -> str:
         side = "right" if column in numbers else "left"
-        return f'<{tag} style="{_CELL}{side}{weight}">{content}</{tag.split()[0]}>'
+        # Notebooks let code wrap; in a cell it is to stay in one line, as all the rest.
+        content = content.replace("<code>", '<code style="white-space: inherit">')
+        return f'<{tag} style="{_CELL}{side}{more}">{content}</{tag.split()[0]}>'
 
-    lines = [cell('th scope="col"', column, head) for column, head in enumerate(heads)]
+    # Where there is too little room for all columns, headings give way before numbers are cut.
+    wraps = "; white-space: normal"
+    lines = [cell('th scope="col"', column, head, wraps) for column, head in enumerate(heads)]
     body = []
     for number, row in enumerate(rows):
         weight = f"; font-weight: {'bold' if number in strong else 'normal'}"

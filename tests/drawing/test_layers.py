@@ -363,7 +363,8 @@ def test_a_network_that_gets_a_parameter_as_its_input():
     loss = linear(2, 1)(x).sum()
     loss.backward()
     drawing = layers(loss)
-    assert [(card.name, card.role) for card in drawing.picture.cards][0] == ("x", "parameter")
+    first = drawing.picture.cards[0]
+    assert (first.name, first.role) == ("x", "parameter")
     (wire,) = [wire for wire in drawing.picture.wires if wire.target.startswith("m")]
     assert wire.back_id
 
@@ -397,3 +398,22 @@ def test_auto_opens_as_deep_as_there_is_room():
         draw(loss, max_nodes=sizes[0] - 1)
     with pytest.raises(ValueError, match=rf"{sizes[2]} by layers"):
         draw(loss, max_nodes=sizes[1], depth=3)
+
+
+def test_released_gradients_between_modules_are_not_written():
+    first, second = linear(2, 3), linear(3, 1)
+    loss = second(first(some_input())).sum()
+    loss.backward(keep_interior=False)
+    drawing = layers(loss)
+    assert {wire.back_label for wire in drawing.picture.wires} == {""}
+    assert any(wire.back_id for wire in drawing.picture.wires)
+    assert row(drawing, "Linear1", "‖∂L/∂θ‖") == norm(first.parameters())
+
+
+def test_a_number_between_modules():
+    first, second = linear(2, 1), linear(1, 1)
+    middle = first(some_input(rows=1)).sum()
+    loss = second(middle.reshape(1, 1)).sum()
+    loss.backward()
+    wires = {wire.label: wire.back_label for wire in layers(loss).picture.wires}
+    assert wires["()"] == f"{float(middle.grad):+.4g}"

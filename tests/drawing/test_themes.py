@@ -52,7 +52,7 @@ def linear_light(color):
 
 def contrast(first, second):
     weights = np.array([0.2126, 0.7152, 0.0722])
-    lighter, darker = sorted((float(weights @ linear_light(c)) for c in (first, second)))[::-1]
+    lighter, darker = sorted(float(weights @ linear_light(c)) for c in (first, second))[::-1]
     return (lighter + 0.05) / (darker + 0.05)
 
 

@@ -1,10 +1,11 @@
-"""Graphs that are too large: what is drawn of them, and that what is left out is counted exactly."""
+"""Graphs that are too large: what is drawn of them, and an exact count of what is not."""
 
 import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import GraphTooLargeError, draw
+from tinygrad_edu.drawing.snapshot import take_snapshot
 
 
 def parameter(value=1.0):
@@ -117,3 +118,9 @@ def test_a_large_graph_is_no_matter_of_recursion_in_any_view():
     deep = diamond(60)
     assert len(draw(deep, on_large="truncate", max_nodes=30).picture.cards) <= 30
     assert len(draw(deep, view="layers").picture.wires) == 121
+
+
+def test_a_snapshot_alone_is_refused_too():
+    assert take_snapshot([chain()], title="a chain").title == "a chain"
+    with pytest.raises(GraphTooLargeError, match=r"25 nodes, more than max_nodes=24"):
+        take_snapshot([chain()], max_nodes=24)

@@ -9,9 +9,9 @@ import pytest
 from nn import MLP, softmax_cross_entropy
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import draw
-from tinygrad_edu.drawing.verdicts import judge
+from tinygrad_edu.drawing.verdicts import by_tensor, judge
 
-from .test_draw_render import visible
+from .test_draw_render import needs_dot, visible
 
 
 def parameter(values, name=None, dtype=None):
@@ -31,7 +31,7 @@ def found(drawing):
     return {t.name: t.manual for t in drawing.graph.tensors if t.manual}
 
 
-@pytest.mark.parametrize("engine", ["builtin", "dot"])
+@pytest.mark.parametrize("engine", ["builtin", pytest.param("dot", marks=needs_dot)])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_what_agrees_has_a_check_mark_and_one_wrong_number_a_cross(dtype, engine):
     _, loss, gradients = trained(dtype)
@@ -165,6 +165,12 @@ def test_a_gradient_given_as_a_tensor():
     assert found(draw(y, compare={"a": Tensor([2.0, 4.0])})) == {"a": "✓ max|Δ| 0"}
 
 
+def test_with_nothing_to_compare_there_is_no_verdict():
+    a = parameter(2.0, "a")
+    assert by_tensor(None, [("a", a)]) == by_tensor({}, [("a", a)]) == {}
+    assert found(draw(a * a, compare={})) == {}
+
+
 def test_comparing_needs_no_copy_that_lives_on():
     a = parameter([1.0, 2.0], "a")
     y = (a * a).sum()
@@ -177,7 +183,7 @@ def test_comparing_needs_no_copy_that_lives_on():
     assert "✓" in drawing.svg()
 
 
-@pytest.mark.parametrize("engine", ["builtin", "dot"])
+@pytest.mark.parametrize("engine", ["builtin", pytest.param("dot", marks=needs_dot)])
 def test_by_layers_a_module_says_which_of_its_gradients_differ(engine):
     _, loss, gradients = trained()
     gradients["linear1.weight"][1, 2] += 0.1

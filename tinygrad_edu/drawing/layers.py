@@ -14,7 +14,7 @@ import numpy as np
 from .graph import Edge, Graph, TensorNode
 from .module_tree import CallNode
 from .picture import Card, Picture, Row, Wire, operand_wires, operation_card, tensor_card
-from .text import number_text, shape_text
+from .text import clean, number_text, shape_text
 from .words import heading, one_line, plural, sentences
 
 __all__ = ["Choice", "depths", "layers_picture"]
@@ -85,8 +85,8 @@ class _Layers:
         unknown = sorted(set(choice.expand) - known)
         if unknown:
             raise ValueError(
-                f"expand: there is no module {unknown[0]!r} here; known are "
-                + ", ".join(sorted(filter(None, known)))
+                f"expand: there is no module {clean(unknown[0])!r} here; known are "
+                + ", ".join(sorted(filter(None, known))[:20])
             )
         self.boxes = self.chosen(choice)
         self.maker = {op.output: self.unit(op.call, op.id) for op in graph.operations}

@@ -171,8 +171,6 @@ class Photographer:
 
     def leave_out(self, max_nodes: int) -> None:
         """Keep as many nodes as there may be, those next to the outputs; one says what is gone."""
-        if self.count <= max_nodes:
-            return
         shown = {self.ids[tensor] for tensor in self.outputs}
         kept: set[Tensor] = set()
         queue = deque(tensor for tensor in self.outputs if tensor.node is not None)

@@ -130,7 +130,8 @@ def _tensor_sentence(tensor: TensorNode) -> str:
     if tensor.shape:
         size = f"shape {' by '.join(map(str, tensor.shape))}"
     else:
-        size = f"value {tensor.rows[0][1]}"
+        value = dict(tensor.rows).get("data")
+        size = f"value {value}" if value else "a single number"
     role = "tensor" if tensor.role == "computed" else tensor.role
     parts = [f"{role} {tensor.name}", size]
     parts += [tensor.warning] if tensor.warning else []
