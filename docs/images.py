@@ -89,7 +89,7 @@ def _steps() -> None:
         path = example_page().save(Path(folder, "stepper.html")).resolve()
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for name, step in STEPS.items():
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page = browser.new_page(viewport={"width": 1280, "height": 860})
             page.goto(path.as_uri() + step)
             page.wait_for_timeout(300)
             page.screenshot(path=IMAGES / f"step-{name}.png")

@@ -107,6 +107,14 @@ class SGD:
         for rate in (self._lr, *self._rates):
             rate[...] = value
 
+    def __repr__(self) -> str:
+        settings = f"lr={self.lr:g}"
+        for name in ("momentum", "nesterov", "weight_decay"):
+            value = getattr(self, name)
+            settings += f", {name}={value}" if value else ""
+        count = len(self.params)
+        return f"SGD({count} {'parameter' if count == 1 else 'parameters'}, {settings})"
+
     def zero_grad(self) -> None:
         """Forget the gradients, so that the next `backward` starts afresh."""
         for parameter in self.params:

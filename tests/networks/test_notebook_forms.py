@@ -9,7 +9,7 @@ import importlib
 import numpy as np
 import pytest
 
-from nn import MLP, Linear, Module, ReLU, Sequential, compare_gradients
+from nn import MLP, SGD, Linear, Module, ReLU, Sequential, compare_gradients
 from nn.loss import classification_loss
 from nn.training.history import Epoch, History
 from tinygrad_edu import Tensor
@@ -201,3 +201,10 @@ def test_empty_short_and_broken_histories():
 
     broken = History(["<b>no epoch</b>"])
     assert broken._repr_mimebundle_() == {"text/plain": repr(broken)}
+
+
+def test_an_optimiser_says_what_it_is_set_to():
+    parameters = MLP([2, 2], seed=0).parameters()
+    assert repr(SGD(parameters[:1], lr=0.1)) == "SGD(1 parameter, lr=0.1)"
+    told = repr(SGD(parameters, lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.1))
+    assert told == "SGD(2 parameters, lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.1)"

@@ -409,7 +409,7 @@ def test_a_notebook_gets_a_frame_and_a_table():
     assert frame["sandbox"] == "allow-scripts allow-downloads"
     assert frame["title"] == "Numbers"
     assert frame["loading"] == "lazy"
-    assert "resize:vertical" in outline.all("div")[0][0]["style"]
+    assert "resize:vertical" in frame["style"]
     assert outline.all("pre")[0][1] == made.table()
     assert made.table() in bundle["text/plain"]
 

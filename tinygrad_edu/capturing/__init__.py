@@ -196,4 +196,8 @@ class CapturedStep:
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__name__", "step")
-        return f"CapturedStep({name}, {len(self._programs)} programs, {self.recordings} recordings)"
+        programs, recordings = len(self._programs), self.recordings
+        return (
+            f"CapturedStep({name}, {programs} {'program' if programs == 1 else 'programs'}, "
+            f"{recordings} {'recording' if recordings == 1 else 'recordings'})"
+        )

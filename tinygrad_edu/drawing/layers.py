@@ -42,7 +42,7 @@ class Choice:
 
 def depths(graph: Graph) -> int:
     """Say how deep module calls are nested; 0 if there are none."""
-    return max((len(_path(graph, call.id)) for call in graph.calls), default=0)
+    return max(map(len, _paths(graph).values()), default=0)
 
 
 def layers_picture(graph: Graph, choice: Choice, *, backward: bool, rules: bool = False) -> Picture:
@@ -65,14 +65,13 @@ def layers_picture(graph: Graph, choice: Choice, *, backward: bool, rules: bool 
     return _Layers(graph, choice, backward, rules).picture()
 
 
-def _path(graph: Graph, call: str | None) -> list[str]:
-    """List the calls around and including one, from the outermost."""
-    by_id = {node.id: node for node in graph.calls}
-    path: list[str] = []
-    while call is not None:
-        path.insert(0, call)
-        call = by_id[call].parent
-    return path
+def _paths(graph: Graph) -> dict[str, list[str]]:
+    """List the calls around and including each, from the outermost; parents stand before."""
+    paths: dict[str, list[str]] = {}
+    for call in graph.calls:
+        around = [] if call.parent is None else paths[call.parent]
+        paths[call.id] = [*around, call.id]
+    return paths
 
 
 class _Layers:
@@ -80,7 +79,7 @@ class _Layers:
         self.graph, self.backward, self.rules = graph, backward, rules
         self.calls = {call.id: call for call in graph.calls}
         self.tensors = {tensor.id: tensor for tensor in graph.tensors}
-        self.paths = {call: _path(graph, call) for call in self.calls}
+        self.paths = _paths(graph)
         known = {_full_name(call) for call in graph.calls}
         unknown = sorted(set(choice.expand) - known)
         if unknown:
@@ -167,9 +166,10 @@ class _Layers:
             for tensor in self.graph.tensors
             if self.source(tensor) == tensor.id
         ]
-        inside = [op for op in self.graph.operations if self.box_of(op.call)]
         cards += [
-            operation_card(op, self.rules) for op in self.graph.operations if op not in inside
+            operation_card(op, self.rules)
+            for op in self.graph.operations
+            if self.box_of(op.call) is None
         ]
         entering, leaving = self.shapes()
         for name in self.boxes:

@@ -228,7 +228,7 @@ class Photographer:
         """
         if self.compare is not None:
             places = [place for place in self.everything if isinstance(place.value, Tensor)]
-            named = [(self._name_and_call(place)[0], place.value) for place in places]
+            named = [(self._name_and_call(place)[0] or place.id, place.value) for place in places]
             self.manual = by_tensor(self.compare, named)
         operations, edges = [], []
         for tensor in self.computed:

@@ -107,7 +107,8 @@ def as_html(title: Line, sections: Sequence[Section]) -> str:
     """Set it all as HTML, for a notebook."""
     written = [f"<p><strong>{_html(title)}</strong></p>"]
     for section in sections:
-        written.append(f"<p><em>{html.escape(section.title)}</em></p>")
+        head = html.escape(section.title)
+        written.append(f'<div style="margin: 0.7em 0 0.1em"><em>{head}</em></div>')
         written += map(_line_html, section.lines)
     return f"<div>{''.join(written)}</div>"
 

@@ -174,16 +174,14 @@ class Stepper:
 def _framed(page: str, title: str, rows: str) -> str:
     """Put a page into a frame of its own, so that neither its styles nor its ids get out.
 
-    The frame leaves a strip free at the bottom, for the handle that changes its height. Where a
-    notebook is not trusted and frames are removed, the table remains.
+    Where a notebook is not trusted and frames are removed, the table remains, and no empty room.
     """
     from html import escape
 
     return (
-        '<div style="height:640px;min-height:320px;resize:vertical;overflow:hidden">'
         f'<iframe sandbox="allow-scripts allow-downloads" srcdoc="{escape(page)}" '
         f'title="{escape(title)}" loading="lazy" '
-        'style="width:100%;height:calc(100% - 16px);border:0"></iframe></div>'
+        'style="width:100%;height:640px;min-height:320px;resize:vertical;border:0"></iframe>'
         f"<details><summary>{escape(title)}: all tensors</summary>"
         f"<pre>{escape(rows)}</pre></details>"
     )
