@@ -18,7 +18,7 @@ from tinygrad_edu import Stepper, Tensor, draw, stepper
 IMAGES = Path(__file__).parent / "images"
 CHROMIUM = "/usr/bin/chromium"
 # Part of the address of each step, and what it shows.
-STEPS = {"forward": "#step=3", "softmax": "#step=7", "backward": "#step=8", "update": "#step=12"}
+STEPS = {"forward": "#step=2", "softmax": "#step=7", "backward": "#step=8", "update": "#step=12"}
 
 
 def main() -> None:
