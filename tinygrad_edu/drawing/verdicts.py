@@ -115,18 +115,15 @@ def by_tensor(
     for key, gradient in compare.items():
         # A picture shows names cut to size, and a learner may give them in full.
         shown = clean(key) if isinstance(key, str) else clean(repr(key))
-        owners = [tensor for name, tensor in named if name and name == shown]
+        owners = [tensor for name, tensor in named if name == shown]
         if isinstance(key, Tensor):
             owners, shown = [key], clean(key._label())
         if len(owners) > 1:
             raise ValueError(f"compare: {shown!r} names {len(owners)} tensors; use them as keys")
         if not owners or owners[0] not in known:
             what = "a tensor that is not in the graph" if owners else repr(shown)
-            names = ", ".join([name for name, _ in named if name][:20])
-            expected = (
-                f"one of these names: {names}" if names else "tensors as keys: none has a name"
-            )
-            raise ValueError(f"compare: found {what}, expected {expected}")
+            names = ", ".join([name for name, _ in named][:20])
+            raise ValueError(f"compare: found {what}, expected one of these names: {names}")
         tensor, label = owners[0], shown
         try:
             array = np.asarray(gradient)
