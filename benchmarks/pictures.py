@@ -41,8 +41,8 @@ def measure(rounds: int) -> dict[str, Any]:
         results["drawing"][exact] = times
         cells = ["-" if times[way] is None else number(times[way] * 1e3, 1) for way in ways]
         rows.append((f"{exact:,} nodes", cells))
-    heads = ["snapshot, ms", "built-in svg, ms", "Graphviz svg, ms"]
-    table("pictures of random graphs", heads, rows)
+    heads = ["snapshot", "built-in", "Graphviz"]
+    table("pictures of random graphs, as svg, in ms", heads, rows)
     rows = []
     for name, (structure, batch) in PAGES.items():
         page = _page(structure, batch)
