@@ -18,6 +18,7 @@ from .layers import Linear, ReLU, Sequential, Sigmoid, Tanh
 from .mlp import MLP
 from .module import Module
 from .optim import SGD
+from .worksheet import worksheet
 
 model = Classifier
 """The name it has had from the start: ``model(structure=..., base_address=...)``."""
@@ -43,4 +44,5 @@ __all__ = [
     "manual_gradients",
     "model",
     "softmax_cross_entropy",
+    "worksheet",
 ]

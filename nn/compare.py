@@ -6,7 +6,7 @@ the loss. All of it runs in float64 on copies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -14,11 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import delta_rule
 from .checks import check_count, check_seed
+from .equations import equation_of
 from .loss import classification_loss, output_activation
 from .mlp import MLP
 
 if TYPE_CHECKING:
     from tinygrad_edu import Tensor
+    from tinygrad_edu.diagnosing import GradientRow, ManualCheck
 
     from .comparison_table import GradientComparison
 
@@ -26,15 +28,19 @@ __all__ = ["compare_gradients", "manual_gradients"]
 
 Array: TypeAlias = NDArray[Any]
 
-# Manual and automatic gradients are the same sums in another order: round-off alone may differ.
-_EXACT = 1e-10
 # Central differences lose about two thirds of the digits to their step.
 _NUMERICAL = 1e-6
-_STEP: float = np.finfo(np.float64).eps.item() ** (1 / 3)
 
 
 def compare_gradients(
-    mlp: MLP, x: ArrayLike, labels: ArrayLike, *, samples: int = 20, seed: int = 0
+    mlp: MLP,
+    x: ArrayLike,
+    labels: ArrayLike,
+    *,
+    manual: Any = None,
+    previous: Mapping[str, Any] | None = None,
+    samples: int = 20,
+    seed: int = 0,
 ) -> GradientComparison:
     """Compare the gradients of the loss on a batch, parameter by parameter.
 
@@ -46,6 +52,13 @@ def compare_gradients(
         A batch.
     labels : array_like of int, shape (N,)
         The right classes.
+    manual : mapping, pair or callable, optional
+        Gradients that you have derived yourself, in place of those of the delta rule: by the
+        names of the parameters; or a pair, those of all weights and those of all biases; or a
+        function that gives either, called as ``manual(weights, biases, x, labels)`` with copies
+        in float64.
+    previous : mapping of str to array_like, optional
+        The gradients of the step before, to recognise those that were not forgotten in time.
     samples : int
         How many elements of a parameter are differentiated numerically: all, if it has no more;
         otherwise the one with the largest gradient, and others at random. Elements whose step
@@ -58,14 +71,15 @@ def compare_gradients(
     GradientComparison
         A pandas DataFrame with the columns ``parameter``, ``shape``, ``equation`` (of the
         textbook), ``max |manual-auto|``, ``max |auto-numeric|``, ``relative error`` (of manual
-        against automatic) and ``verdict``. Print it; ``.agree`` is True if all rows match.
+        against automatic) and ``verdict``. Print it; ``.agree`` is True if all rows match, and
+        ``.check`` says where they differ first and what that looks like.
 
     Raises
     ------
     TypeError
         If the network is no `MLP`.
     ValueError
-        If the batch does not fit the network.
+        If the batch or the gradients do not fit the network.
 
     Examples
     --------
@@ -76,35 +90,42 @@ def compare_gradients(
     >>> table["equation"][0], table.agree
     ('∂L/∂W1 = xᵀ δ1', True)
     """
+    from tinygrad_edu.diagnosing import examine
+
     from .comparison_table import GradientComparison
 
     check_count("samples", samples)
-    twin, batch, classes, loss_of_twin = _doubled("compare_gradients", mlp, x, labels)
-    loss_of_twin.backward()
-    parameters = dict(twin.named_parameters())
-    automatic = [np.asarray(parameter.grad) for parameter in parameters.values()]
-    manual = _by_hand(twin, batch, classes)
-    weights, biases = _weights_and_biases(twin)
-    output = output_activation(mlp.structure[-1])
-    values = [v for pair in zip(weights, biases, strict=True) for v in pair]
+    check_seed(seed)
+    twin, batch, classes, loss = _doubled("compare_gradients", mlp, x, labels)
+    by_hand = (
+        _by_name(twin, batch, classes) if manual is None else _read(manual, twin, batch, labels)
+    )
+    output = output_activation(twin.structure[-1])
 
-    def loss() -> float:
-        return delta_rule.loss(values[::2], values[1::2], batch, classes, output, mlp.activation)
+    def evaluate(arrays: Mapping[str, Array]) -> tuple[float, list[tuple[str, bytes]]]:
+        values = list(arrays.values())
+        weights, biases = values[::2], values[1::2]
+        number = delta_rule.loss(weights, biases, batch, classes, output, twin.activation)
+        if twin.activation != "relu":
+            return number, []
+        hidden, _ = delta_rule.forward(weights, biases, batch, twin.activation)
+        return number, [("relu", (a > 0).tobytes()) for a in hidden[1:]]
 
-    def active() -> list[Array]:
-        hidden, _ = delta_rule.forward(values[::2], values[1::2], batch, mlp.activation)
-        return [a > 0 for a in hidden[1:]] if mlp.activation == "relu" else []
-
-    generator = np.random.default_rng(check_seed(seed))
-    rows, kinks = [], 0
-    for number, (name, value) in enumerate(zip(parameters, values, strict=True)):
-        chosen = _chosen(automatic[number], samples, generator)
-        found, skipped = _numerical_error(loss, active, value, automatic[number], chosen)
-        rows.append(_row(name, number, manual[number], automatic[number], found))
-        kinks += skipped
-    table = GradientComparison(rows)
+    found = examine(
+        loss,
+        dict(twin.named_parameters()),
+        by_hand,
+        cotangent=np.ones(()),
+        evaluate=evaluate,
+        previous=previous,
+        samples=samples,
+        seed=seed,
+        equations=_equations(twin),
+    )
+    table = GradientComparison([_row(row) for row in found.rows])
     table.attrs["agree"] = bool((table["verdict"] == "match").all())
-    table.attrs["notes"] = _notes(len(weights), output, mlp.activation, samples, values, kinks)
+    table.attrs["notes"] = _notes(twin, samples, found)
+    table.keep(found)
     return table
 
 
@@ -144,8 +165,7 @@ def manual_gradients(mlp: MLP, x: ArrayLike, labels: ArrayLike) -> dict[str, Arr
     {'linear1.weight': (3, 2), 'linear1.bias': (2,)}
     """
     twin, batch, classes, _ = _doubled("manual_gradients", mlp, x, labels)
-    names = [name for name, _ in mlp.named_parameters()]
-    return dict(zip(names, _by_hand(twin, batch, classes), strict=True))
+    return _by_name(twin, batch, classes)
 
 
 def _doubled(
@@ -166,12 +186,14 @@ def _doubled(
     return twin, batch, classes, classification_loss(twin(batch), classes)
 
 
-def _by_hand(twin: MLP, batch: Array, classes: Array) -> list[Array]:
-    """Apply the delta rule; give the gradients as W1, b1, W2, b2 and so on."""
+def _by_name(twin: MLP, batch: Array, classes: Array) -> dict[str, Array]:
+    """Apply the delta rule; give the gradients by the names of the parameters."""
     weights, biases = _weights_and_biases(twin)
     output = output_activation(twin.structure[-1])
     by_layer = delta_rule.gradients(weights, biases, batch, classes, output, twin.activation)
-    return [gradient for pair in zip(*by_layer, strict=True) for gradient in pair]
+    names = [name for name, _ in twin.named_parameters()]
+    pairs = [gradient for pair in zip(*by_layer, strict=True) for gradient in pair]
+    return dict(zip(names, pairs, strict=True))
 
 
 def _weights_and_biases(twin: MLP) -> tuple[list[Array], list[Array]]:
@@ -180,83 +202,73 @@ def _weights_and_biases(twin: MLP) -> tuple[list[Array], list[Array]]:
     return values[::2], values[1::2]
 
 
-def _chosen(gradient: Array, samples: int, generator: np.random.Generator) -> Array:
-    """Choose the elements to differentiate numerically, the one with the largest gradient first."""
-    if gradient.size <= samples:
-        return np.arange(gradient.size)
-    chosen = generator.choice(gradient.size, samples, replace=False)
-    chosen[0] = np.abs(gradient).argmax()
-    return chosen
+def _read(manual: Any, twin: MLP, batch: Array, labels: Any) -> dict[str, Array]:
+    """Read a learner's gradients: by name, as (weights, biases), or from a function of theirs."""
+    names = [name for name, _ in twin.named_parameters()]
+    if callable(manual):
+        weights, biases = _weights_and_biases(twin)
+        manual = manual(weights, biases, batch.copy(), np.array(labels))
+    if isinstance(manual, Mapping):
+        unknown = [name for name in manual if name not in names]
+        if unknown:
+            raise ValueError(f"manual: found {unknown[0]!r}, expected some of {', '.join(names)}")
+        return dict(manual)
+    try:
+        weights, biases = manual
+        pairs = [g for pair in zip(weights, biases, strict=True) for g in pair]
+        return dict(zip(names, pairs, strict=True))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"manual: expected gradients by name, or a pair (of all weights, of all biases) with "
+            f"{len(names) // 2} arrays each, for {', '.join(names)}"
+        ) from None
 
 
-def _numerical_error(
-    loss: Callable[[], float],
-    active: Callable[[], list[Array]],
-    value: Array,
-    automatic: Array,
-    chosen: Array,
-) -> tuple[float | None, int]:
-    """Compare with central differences: the largest difference, and how many were left out.
-
-    Where a step switches a ReLU on or off the slope has a kink, and differences across it say
-    nothing. The difference is None if no element is left, and infinite if one is no number.
-    """
-    flat, expected = value.reshape(-1), automatic.reshape(-1)
-    pattern = active()
-    worst, skipped = None, 0
-    for position in chosen:
-        before = flat[position]
-        step = _STEP * max(1.0, abs(before))
-        ends, is_smooth = [], True
-        for end in (before + step, before - step):
-            flat[position] = end
-            ends.append(loss())
-            is_smooth &= all(map(np.array_equal, active(), pattern))
-        flat[position] = before
-        difference = float(abs(expected[position] - (ends[0] - ends[1]) / (2 * step)))
-        if not np.isfinite(difference):
-            return np.inf, skipped
-        if is_smooth:
-            worst = difference if worst is None else max(worst, difference)
-        else:
-            skipped += 1
-    return worst, skipped
+def _equations(twin: MLP) -> dict[str, tuple[str, str]]:
+    """Give the equation of the textbook for each parameter, and that of its delta."""
+    depth, output = len(twin.layers), output_activation(twin.structure[-1])
+    found = {}
+    for number, (name, _) in enumerate(twin.named_parameters()):
+        kind = "bias" if number % 2 else "weight"
+        parts = [
+            equation_of(number // 2 + 1, what, depth, twin.activation, output)
+            for what in (kind, "delta")
+        ]
+        found[name] = "\n".join(part.text for part in parts), "\n".join(p.code for p in parts)
+    return found
 
 
-def _row(
-    name: str, number: int, manual: Array, automatic: Array, numerical_error: float | None
-) -> dict[str, Any]:
+def _row(row: GradientRow) -> dict[str, Any]:
     """Judge one parameter."""
-    layer, is_bias = number // 2 + 1, number % 2 == 1
-    before = "x" if layer == 1 else f"a{layer - 1}"
-    equation = f"∂L/∂b{layer} = Σ δ{layer}" if is_bias else f"∂L/∂W{layer} = {before}ᵀ δ{layer}"
-    difference = float(np.abs(manual - automatic).max())
-    size = float(max(np.abs(manual).max(), np.abs(automatic).max()))
-    relative = difference / size if size else 0.0
-    matches = relative <= _EXACT
-    if numerical_error is not None:
-        matches = matches and numerical_error <= _NUMERICAL * max(size, 1e-3)
+    size = float(np.abs(row.automatic).max())
+    error = row.numerical_error
+    matches = bool(row.verdict.agree)
+    if error is not None:
+        matches = matches and error <= _NUMERICAL * max(size, 1e-3)
     return {
-        "parameter": name,
-        "shape": str(automatic.shape),
-        "equation": equation,
-        "max |manual-auto|": difference,
-        "max |auto-numeric|": np.nan if numerical_error is None else numerical_error,
-        "relative error": relative,
+        "parameter": row.name,
+        "shape": str(row.shape),
+        "equation": row.equation.partition("\n")[0],
+        "max |manual-auto|": np.nan if row.problem else row.verdict.difference,
+        "max |auto-numeric|": np.nan if error is None else error,
+        "relative error": np.nan if row.problem else row.verdict.relative,
         "verdict": "match" if matches else "DIFFERS",
     }
 
 
-def _notes(
-    depth: int, output: str, hidden: str, samples: int, values: Sequence[Array], kinks: int
-) -> list[str]:
-    """Say what the symbols mean, and what was measured."""
-    lines = [f"δ{depth} = ({output}(z{depth}) - y) / n"]
+def _notes(twin: MLP, samples: int, found: ManualCheck) -> list[str]:
+    """Say what the symbols mean, what was measured, and what a difference looks like."""
+    depth, hidden = len(twin.layers), twin.activation
+    lines = [f"δ{depth} = ({output_activation(twin.structure[-1])}(z{depth}) - y) / n"]
     if depth > 1:
         lines[0] += f",  δl = (δl+1 Wl+1ᵀ) ⊙ {hidden}′(zl)"
-    is_sampled = any(value.size > samples for value in values)
+    is_sampled = any(row.automatic.size > samples for row in found.rows)
     share = f"at most {samples} elements of each parameter" if is_sampled else "every element"
+    chosen = sum(min(row.automatic.size, samples) for row in found.rows)
+    kinks = chosen - sum(int(np.isfinite(row.numerical).sum()) for row in found.rows)
     if kinks:
         share += f", less {kinks} at a kink of {hidden}"
     lines.append(f"float64; numerical: central differences, {share}")
-    return lines
+    lines += [row.name + ": " + row.problem for row in found.rows if row.problem]
+    lines += [found.first] if found.first else []
+    return lines + [diagnosis.sentence for diagnosis in found.diagnoses[:3]]

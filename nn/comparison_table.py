@@ -6,9 +6,12 @@ It stands apart from `compare.py` because a subclass needs pandas when it is def
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+if TYPE_CHECKING:
+    from tinygrad_edu.diagnosing import ManualCheck
 
 __all__ = ["GradientComparison"]
 
@@ -27,6 +30,16 @@ class GradientComparison(pd.DataFrame):
     def _constructor(self) -> Callable[..., Any]:
         # What is cut out of the table is an ordinary DataFrame.
         return pd.DataFrame
+
+    def keep(self, check: ManualCheck) -> None:
+        """Keep what the rows were made of; pandas would copy it about as one of its `attrs`."""
+        object.__setattr__(self, "_check", check)
+
+    @property
+    def check(self) -> ManualCheck:
+        """Where gradients differ first and what that looks like, with all arrays."""
+        check: ManualCheck = object.__getattribute__(self, "_check")
+        return check
 
     @property
     def agree(self) -> bool:

@@ -46,6 +46,8 @@ from .source_lines import SourceLine, made_at, record_source_lines
 
 if TYPE_CHECKING:
     from .capturing import CapturedStep, capture
+    from .debugging import AnomalyError, LintReport, detect_anomaly, lint
+    from .diagnosing import ManualCheck, Microscope, check_manual, microscope
     from .drawing import Drawing, GraphTooLargeError, RendererNotFoundError, draw
     from .explaining import Explanation, explain
     from .stepping import Stepper, stepper
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnomalyError",
     "CaptureError",
     "CapturedStep",
     "Drawing",
@@ -60,18 +63,25 @@ __all__ = [
     "GradientCheck",
     "GradientError",
     "GraphTooLargeError",
+    "LintReport",
+    "ManualCheck",
+    "Microscope",
     "RendererNotFoundError",
     "SourceLine",
     "Stepper",
     "Tensor",
     "capture",
     "check_gradients",
+    "check_manual",
     "checkpoint",
+    "detect_anomaly",
     "draw",
     "enable_grad",
     "explain",
     "grad",
+    "lint",
     "made_at",
+    "microscope",
     "no_grad",
     "record_source_lines",
     "stepper",
@@ -85,15 +95,23 @@ for _name in ("abs", "all", "any", "max", "min", "pow", "round", "sum"):
 
 # Loaded when they are first used, so that the import of the package stays quick.
 _LATER = {
+    "AnomalyError": "debugging",
     "CapturedStep": "capturing",
     "Drawing": "drawing",
     "Explanation": "explaining",
     "GraphTooLargeError": "drawing",
+    "LintReport": "debugging",
+    "ManualCheck": "diagnosing",
+    "Microscope": "diagnosing",
     "RendererNotFoundError": "drawing",
     "Stepper": "stepping",
     "capture": "capturing",
+    "check_manual": "diagnosing",
+    "detect_anomaly": "debugging",
     "draw": "drawing",
     "explain": "explaining",
+    "microscope": "diagnosing",
+    "lint": "debugging",
     "stepper": "stepping",
 }
 

@@ -6,10 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_edu.atomic_file import write_atomically
+
 from ..compare import compare_gradients, manual_gradients
 from ..loss import classification_loss
 from ..mlp import MLP
 from ..optim import SGD
+from ..training.figures.saving import save_figure
 from .arguments import add_network, network_and_batch
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ COMPARE = """example:
   Puts the gradients of the delta rule, of automatic differentiation and of central differences
   side by side, layer by layer, on random data; or on a trained model and real rows:
   tinygrad-edu compare --model runs/mnist/model.safetensors --data test.csv --rows 64
+  As a picture of the differences, and as a page with equations and code beside each other:
+  tinygrad-edu compare --structure 4,5,3 --plot differences.png --html comparison.html
 """
 GRAPH = """example:
   tinygrad-edu graph --structure 2,3,2 --out graph.svg
@@ -60,6 +65,8 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `compare`."""
     add_network(parser)
     parser.add_argument("--rows", type=int, default=16, help="size of the batch (16)")
+    parser.add_argument("--plot", metavar="FILE", help="draw the differences: .png, .svg or .pdf")
+    parser.add_argument("--html", metavar="FILE", help="write a page of it")
     parser.set_defaults(run=_compare)
 
 
@@ -101,8 +108,18 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    for option, endings in (("plot", (".png", ".svg", ".pdf")), ("html", (".html",))):
+        path = getattr(options, option)
+        if path is not None and Path(path).suffix.lower() not in endings:
+            raise ValueError(
+                f"--{option} {path}: expected a name that ends in {' or '.join(endings)}"
+            )
     table = compare_gradients(*network_and_batch(options), seed=options.seed)
     print(table)
+    if options.plot is not None:
+        print(f"drawn: {save_figure(table.check.figure(), Path(options.plot))}")
+    if options.html is not None:
+        print(f"written: {write_atomically(options.html, table.check.html())}")
     return 0 if table.agree else 1
 
 

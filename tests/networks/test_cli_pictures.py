@@ -45,12 +45,23 @@ def test_graph_puts_the_delta_rule_beside(folder, monkeypatch):
     assert (folder / "g.txt").read_text("utf-8").count("✗") == 4
 
 
+def test_compare_draws_the_differences_and_writes_a_page(folder, capsys):
+    assert run("compare --structure 2,3,2 --plot d.png --html d.html") == 0
+    assert "drawn: d.png" in capsys.readouterr().out
+    assert (folder / "d.png").read_bytes().startswith(b"\x89PNG")
+    page = (folder / "d.html").read_text("utf-8")
+    for name in ("linear1.weight", "linear2.bias"):
+        assert name in page
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         ("stepper --structure 2,3,2 --out s.png", r"saved as \.html, got 's\.png'"),
         ("stepper --structure 2,3,2 --learning-rate 0 --out s.html", "lr"),
         ("stepper --structure 2,3,2 --rows 0 --out s.html", "rows"),
+        ("compare --structure 2,3,2 --plot d.gif", r"--plot d\.gif: expected a name that ends in"),
+        ("compare --structure 2,3,2 --html d.pdf", r"--html d\.pdf: expected"),
         ("graph --structure 2,3,2 --theme pink --out g.svg", "pink"),
         ("graph --structure 2,3,2 --view all --out g.svg", "all"),
         ("graph --structure 2,3,2 --out g.bmpx", "known are .svg"),

@@ -1,0 +1,44 @@
+"""Exercise 6: the delta rule, for one hidden layer.
+
+All of it together: a1 = tanh(x W1 + b1), z2 = a1 W2 + b2, and softmax with cross-entropy. The
+deltas go from the output back to the input, and each layer takes its gradients from its own:
+
+    δ2 = (p - y) / n                    ∂L/∂W2 = a1ᵀ δ2     ∂L/∂b2 = Σ δ2
+    δ1 = (δ2 W2ᵀ) ⊙ tanh′(z1)           ∂L/∂W1 = xᵀ δ1      ∂L/∂b1 = Σ δ1
+
+A mistake in δ1 makes two gradients wrong, one in δ2 all four: read what the check says goes wrong
+first, going backwards, and begin there.
+"""
+
+import numpy as np
+
+from tinygrad_edu import check_manual, softmax_cross_entropy, tanh
+
+generator = np.random.default_rng(6)
+x, labels = generator.normal(size=(6, 4)), np.array([0, 1, 2, 2, 1, 0])
+W1, b1 = generator.normal(size=(4, 5)), generator.normal(size=5)
+W2, b2 = generator.normal(size=(5, 3)), generator.normal(size=3)
+
+
+def blank(number, what):
+    raise SystemExit(f"blank {number} is still to be filled in: {what}")
+
+
+def loss(W1, b1, W2, b2):
+    return softmax_cross_entropy(tanh(x @ W1 + b1) @ W2 + b2, labels)
+
+
+def my_gradients(W1, b1, W2, b2):
+    a1 = np.tanh(x @ W1 + b1)
+    e = np.exp(a1 @ W2 + b2)
+    p, y = e / e.sum(axis=1, keepdims=True), np.eye(3)[labels]
+    delta2 = blank(1, "δ2, shape (6, 3)")
+    dW2 = blank(2, "∂L/∂W2, shape (5, 3)")
+    db2 = blank(3, "∂L/∂b2, shape (3,)")
+    delta1 = blank(4, "δ1, shape (6, 5)")
+    dW1 = blank(5, "∂L/∂W1, shape (4, 5)")
+    db1 = blank(6, "∂L/∂b1, shape (5,)")
+    return dW1, db1, dW2, db2
+
+
+print(check_manual(loss, my_gradients, W1, b1, W2, b2))

@@ -1,0 +1,39 @@
+"""Bug hunt 2: three by three by three.
+
+The delta rule in a loop, for a network whose layers all have three neurons. Had they different
+sizes, Python would have told you where the mistake is. Here every shape fits.
+
+`table` holds the comparison, layer by layer. Start this file with `python -i` and ask:
+
+>>> print(table)
+
+Which layers agree, and what must have happened between them and the first that does not?
+"""
+
+import numpy as np
+
+from nn import MLP, compare_gradients
+
+generator = np.random.default_rng(2)
+x, labels = generator.normal(size=(7, 3)), generator.integers(0, 3, 7)
+
+
+def my_gradients(weights, biases, x, labels):
+    activations = [x]
+    for W, b in zip(weights[:-1], biases[:-1], strict=True):
+        activations.append(np.tanh(activations[-1] @ W + b))
+    e = np.exp(activations[-1] @ weights[-1] + biases[-1])
+    delta = (e / e.sum(axis=1, keepdims=True) - np.eye(3)[labels]) / len(x)
+    dWs, dbs = [], []
+    for layer in reversed(range(len(weights))):
+        a = activations[layer]
+        dWs.insert(0, a.T @ delta)
+        dbs.insert(0, delta.sum(axis=0))
+        if layer > 0:
+            delta = (delta @ weights[layer]) * (1 - a**2)
+    return dWs, dbs
+
+
+network = MLP([3, 3, 3, 3], activation="tanh", seed=2)
+table = compare_gradients(network, x, labels, manual=my_gradients)
+print("✓ the gradients are right" if table.agree else "✗ gradients are wrong; ask print(table)")

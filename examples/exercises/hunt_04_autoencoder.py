@@ -1,0 +1,39 @@
+"""Bug hunt 4: an autoencoder.
+
+The encoder h = tanh(x W) makes two numbers of four; the decoder r = h Wᵀ makes four of them again,
+with the same weights. The loss is the mean of (r - x)². Each line of the backward pass below is
+right by itself.
+
+Start this file with `python -i`. See where the gradient of W comes from, and compare:
+
+>>> from tinygrad_edu import Tensor, explain
+>>> weights = Tensor(W, requires_grad=True, name="W")
+>>> print(explain(weights, loss(weights)))
+>>> print(check)
+"""
+
+import numpy as np
+
+from tinygrad_edu import check_manual, tanh
+
+generator = np.random.default_rng(4)
+x, W = generator.normal(size=(5, 4)), generator.normal(size=(4, 2))
+
+
+def loss(W):
+    h = tanh(x @ W)
+    return ((h @ W.T - x) ** 2).mean()
+
+
+def my_gradients(W):
+    h = np.tanh(x @ W)
+    r = h @ W.T
+    dr = 2 * (r - x) / x.size
+    dW = dr.T @ h  # of the decoder
+    delta = (dr @ W) * (1 - h**2)
+    dW = x.T @ delta  # of the encoder
+    return [dW]
+
+
+check = check_manual(loss, my_gradients, W)
+print("✓ the gradient is right" if check.agree else "✗ the gradient is wrong; ask print(check)")

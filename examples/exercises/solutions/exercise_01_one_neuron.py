@@ -1,0 +1,38 @@
+"""Exercise 1: one neuron, one sample.
+
+A neuron computes z = w · x + b and a = tanh(z); the loss is L = ½ (a - y)². The chain rule goes
+back the same way: ∂L/∂a = a - y, and tanh has the derivative 1 - a². Their product is called δ,
+
+    δ = ∂L/∂z = (a - y) (1 - a²)
+
+and since z grows by x for each unit of w, and by 1 for each unit of b, both gradients follow from
+it: ∂L/∂w = δ x and ∂L/∂b = δ. Fill in the blanks and run this file until it says ✓.
+"""
+
+import numpy as np
+
+from tinygrad_edu import check_manual, tanh
+
+x = np.array([1.0, -2.0, 0.5])
+y = 0.8
+
+
+def blank(number, what):
+    raise SystemExit(f"blank {number} is still to be filled in: {what}")
+
+
+def loss(w, b):
+    a = tanh((w * x).sum() + b)
+    return 0.5 * (a - y) ** 2
+
+
+def my_gradients(w, b):
+    a = np.tanh(w @ x + b)
+    delta = (a - y) * (1 - a**2)
+    # Why: the distance from the target, times the slope of tanh, written through its output a.
+    dw = delta * x
+    db = delta
+    return dw, db
+
+
+print(check_manual(loss, my_gradients, np.array([0.4, 0.1, -0.3]), np.array(0.2)))

@@ -1,0 +1,37 @@
+"""Exercise 3: a layer, without knowing what comes after it.
+
+A layer of neurons computes Z = X W + b: a row for each sample, a column for each neuron. What
+comes after it sends back G = ∂L/∂Z, of the shape of Z, and the layer makes of it
+
+    ∂L/∂X = G Wᵀ     ∂L/∂W = Xᵀ G     ∂L/∂b = the sum of the rows of G
+
+Shapes are a good guide: each gradient has the shape of what it belongs to, and often only one
+product fits. They are no proof, though, which is why this file checks the numbers.
+"""
+
+import numpy as np
+
+from tinygrad_edu import check_manual
+
+generator = np.random.default_rng(3)
+X, W, b = generator.normal(size=(4, 3)), generator.normal(size=(3, 2)), np.array([0.1, -0.2])
+
+
+def blank(number, what):
+    raise SystemExit(f"blank {number} is still to be filled in: {what}")
+
+
+def layer(X, W, b):
+    return X @ W + b
+
+
+def my_gradients(G, X, W, b):
+    dX = G @ W.T
+    # Why: neuron j has passed x on with weight W[:, j], and blame goes back by the same weights.
+    dW = X.T @ G
+    # Why: W[i, j] joins input i and neuron j; in each row it was used once, so rows are summed.
+    db = G.sum(axis=0)
+    return dX, dW, db
+
+
+print(check_manual(layer, my_gradients, X, W, b))

@@ -1,0 +1,36 @@
+"""Bug hunt 5: the squared error of probabilities.
+
+Instead of cross-entropy, this loss is the mean squared distance of the probabilities from the
+one-hot targets (the Brier score). So softmax needs a derivative of its own here.
+
+`check` holds the comparison. Start this file with `python -i` and ask:
+
+>>> print(check)
+"""
+
+import numpy as np
+
+from tinygrad_edu import check_manual, softmax
+
+generator = np.random.default_rng(5)
+x, y = generator.normal(size=(6, 4)), np.eye(3)[generator.integers(0, 3, 6)]
+W, b = generator.normal(size=(4, 3)), generator.normal(size=3)
+
+
+def loss(W, b):
+    p = softmax(x @ W + b)
+    return ((p - y) ** 2).sum() / len(x)
+
+
+def my_gradients(W, b):
+    e = np.exp(x @ W + b)
+    p = e / e.sum(axis=1, keepdims=True)
+    dp = 2 * (p - y) / len(x)
+    # Why: each p depends on every z of its row, so the Jacobian has elements beside its diagonal.
+    # The hunted line had dp * p * (1 - p), the diagonal alone, as if softmax were a sigmoid.
+    delta = p * (dp - (dp * p).sum(axis=1, keepdims=True))  # mended
+    return x.T @ delta, delta.sum(axis=0)
+
+
+check = check_manual(loss, my_gradients, W, b)
+print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; ask print(check)")

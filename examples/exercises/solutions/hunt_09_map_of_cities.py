@@ -1,0 +1,42 @@
+"""Bug hunt 9: a map of cities.
+
+Given how far four cities are from each other, put them on a map: start anywhere, and move them so
+that the distances come right. The loss of the first step is an ordinary number, and after one step
+all places are nan.
+
+Look for the first number that went wrong. Start this file with `python -i` and ask:
+
+>>> from tinygrad_edu import detect_anomaly
+>>> with detect_anomaly(): compute_loss(Tensor(start, requires_grad=True)).backward()
+
+(Python waits for an empty line after it.) The last line of the error says all.
+"""
+
+import numpy as np
+
+from tinygrad_edu import Tensor, sqrt, where
+
+cities = np.array([[0.0, 0.0], [3.0, 0.0], [3.0, 4.0], [0.0, 4.0]])
+wanted = np.sqrt(((cities[:, None] - cities[None]) ** 2).sum(axis=-1))
+start = np.random.default_rng(2).normal(size=(4, 2))
+
+
+def compute_loss(places):
+    squares = ((places[:, None] - places[None]) ** 2).sum(axis=-1)
+    # Why: from a city to itself it is 0, where sqrt has an infinite slope. `where` hides the value
+    # and sends 0 back into that branch, but 0 · inf is nan. So the argument must be made safe, not
+    # the result alone. The hunted line had where(squares > 0, sqrt(squares), 0.0).
+    distances = where(squares > 0, sqrt(where(squares > 0, squares, 1.0)), 0.0)  # mended
+    return ((distances - wanted) ** 2).mean()
+
+
+places = Tensor(start, requires_grad=True)
+with np.errstate(all="ignore"):  # NumPy kept warning
+    for _ in range(300):
+        loss = compute_loss(places)
+        places.grad = None
+        loss.backward()
+        places = Tensor(places.numpy() - 0.3 * places.grad, requires_grad=True)
+
+sign = "✓" if loss.item() < 0.01 else "✗"
+print(f"{sign} the loss is {loss.item():.3f}; the first city is at {places.numpy()[0].round(2)}")

@@ -1,0 +1,43 @@
+"""Bug hunt 10: prices of houses.
+
+A network with relu is to learn the price of a house from its area and its age. There is no nan, no
+gradient is wrong, and the first step is large; then nothing moves any more, and all houses have the
+same price.
+
+Look at what flows through the network after training. Start this file with `python -i` and ask:
+
+>>> from tinygrad_edu import explain, lint, stepper
+>>> print(explain(network.layers[0].weight, compute_loss()))
+>>> print(lint(compute_loss(), network))
+>>> stepper(compute_loss(), model=network).save("steps.html")
+
+The last line writes a page; open it in a browser and watch the gradients go back.
+"""
+
+import numpy as np
+
+from nn import MLP, SGD
+
+generator = np.random.default_rng(10)
+area, age = generator.uniform(40, 200, 30), generator.uniform(0, 80, 30)  # m², years
+prices = (3.0 * area - 1.0 * age).reshape(-1, 1) / 100  # in 100,000
+raw = np.stack([area, age], axis=1)
+# Why: inputs of about 0 and 1 fit the weights a network starts with. With x = raw, numbers in the
+# hundreds, the first step was so large that no relu was above 0 after it, and no gradient passes.
+x = (raw - raw.mean(axis=0)) / raw.std(axis=0)  # mended
+network = MLP([2, 16, 1], dtype="float64", seed=10)
+
+
+def compute_loss():
+    return ((network(x) - prices) ** 2).mean()
+
+
+optimizer = SGD(network.parameters(), lr=0.05)
+for _ in range(300):
+    loss = compute_loss()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+sign = "✓" if loss.item() < 0.05 else "✗"
+print(f"{sign} the loss is {loss.item():.3f}; below 0.05 is possible")

@@ -1,0 +1,364 @@
+"""Worksheets: one sample through a small network, forward, backward and updated, with a pencil.
+
+Every number between the input and the new weights is a blank; the key is the same page with the
+numbers filled in. The equations are those of `delta_rule`, for a batch of one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import delta_rule
+from .checks import check_count, check_features, check_positive_number
+from .loss import classes_of, output_activation
+from .mlp import MLP
+
+if TYPE_CHECKING:
+    from .worksheet_page import Content
+
+__all__ = ["Marks", "Worksheet", "worksheet"]
+
+Array: TypeAlias = NDArray[Any]
+Numbers: TypeAlias = dict[str, Array]
+
+_MOST_UNITS = 12  # as many columns as fit across a page
+_MOST_DIGITS = 6
+_NAME = re.compile(r"(\w+)(?:\[(\d+(?:,\d+)*)\])?")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Which answers are right; print it.
+
+    Attributes
+    ----------
+    answers : dict of str to bool
+        In the order in which they were given.
+    """
+
+    answers: dict[str, bool]
+
+    @property
+    def all_right(self) -> bool:
+        """Whether there are answers, and none is wrong."""
+        return bool(self.answers) and all(self.answers.values())
+
+    def __str__(self) -> str:
+        lines = [f"{name}: {'right' if good else 'wrong'}" for name, good in self.answers.items()]
+        return "\n".join([*lines, f"{sum(self.answers.values())} of {len(lines)} right"])
+
+    __repr__ = __str__
+
+
+def worksheet(
+    mlp: MLP,
+    x: ArrayLike,
+    label: int,
+    *,
+    lr: float = 0.1,
+    digits: int = 2,
+    places: int = 4,
+    path: str | os.PathLike[str] | None = None,
+) -> Worksheet:
+    """Make a worksheet of one step of gradient descent, on one sample.
+
+    Parameters
+    ----------
+    mlp : MLP
+        A network of at most 12 units in a layer. It is copied.
+    x : array_like, shape (features,) or (1, features)
+        The sample.
+    label : int
+        The right class.
+    lr : float
+        The learning rate of the update.
+    digits : int
+        To how many decimals parameters and sample are rounded before anything is computed, so
+        that the key is exact for the numbers that are printed.
+    places : int
+        How many decimals the answers have.
+    path : str or path-like, optional
+        Save it there at once; see `Worksheet.save`.
+
+    Returns
+    -------
+    Worksheet
+
+    Raises
+    ------
+    TypeError
+        If the network is no `MLP`, or a setting is no number.
+    ValueError
+        If the network is too wide for a page, the sample or the label does not fit it, or
+        rounding leaves nothing of the weights of a layer.
+
+    Examples
+    --------
+    >>> from nn import MLP
+    >>> from nn.worksheet import worksheet
+    >>> sheet = worksheet(MLP([2, 2], seed=0), [1.0, 0.5], label=1)
+    >>> sheet
+    Worksheet(2 -> 2, relu; 22 blanks)
+    >>> print(sheet.check({"z1[0]": 0.45, "delta1[1]": 3.0}))
+    z1[0]: right
+    delta1[1]: wrong
+    1 of 2 right
+    """
+    if not isinstance(mlp, MLP):
+        raise TypeError(f"worksheet knows the delta rule of an MLP, got a {type(mlp).__name__}")
+    widest = max(mlp.structure)
+    if widest > _MOST_UNITS:
+        raise ValueError(
+            f"a layer of {widest} units is too wide to be worked out by hand; take a network of "
+            f"at most {_MOST_UNITS}, such as MLP([2, 3, 2])"
+        )
+    for setting, count in (("digits", digits), ("places", places)):
+        check_count(setting, count)
+        if count > _MOST_DIGITS:
+            raise ValueError(f"{setting} must be <= {_MOST_DIGITS}, got {count}")
+    check_positive_number("lr", lr)
+    sample = np.asarray(x)
+    sample = check_features(
+        sample[None] if sample.ndim == 1 else sample, mlp.structure[0], np.dtype(np.float64)
+    )
+    if len(sample) != 1:
+        raise ValueError(f"a worksheet is about one sample, got {len(sample)}; pass x[0]")
+    classes = classes_of(mlp.structure[-1])
+    if isinstance(label, bool | np.bool) or not isinstance(label, int | np.integer):
+        raise TypeError(f"label must be an int, got {label!r} ({type(label).__name__})")
+    if not 0 <= label < classes:
+        raise ValueError(f"label is {label}, expected a class from 0 to {classes - 1}")
+    twin = mlp.astype(np.float64)
+    rounded = {name: value.round(digits) + 0.0 for name, value in twin.state_dict().items()}
+    for name, value in rounded.items():
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name} is not finite everywhere; a worksheet needs numbers")
+        if name.endswith("weight") and not value.any():
+            raise ValueError(
+                f"rounded to digits={digits} nothing is left of {name}; ask for more digits"
+            )
+    twin.load_state_dict(rounded)
+    sheet = Worksheet(twin, sample.round(digits) + 0.0, int(label), float(lr), digits, places)
+    if path is not None:
+        sheet.save(path)
+    return sheet
+
+
+class Worksheet:
+    """A worksheet and its key, which `worksheet` makes.
+
+    Attributes
+    ----------
+    mlp : MLP
+        The network that is printed: a copy in float64, with rounded parameters.
+    x : ndarray, shape (1, features)
+        The sample that is printed.
+    label : int
+        Its class.
+    """
+
+    def __init__(self, mlp: MLP, x: Array, label: int, lr: float, digits: int, places: int) -> None:
+        self.mlp, self.x, self.label = mlp, x, label
+        self._lr, self._digits, self._places = lr, digits, places
+        self._output = output_activation(mlp.structure[-1])
+        values = [parameter.numpy() for parameter in mlp.parameters()]
+        weights, biases = values[::2], values[1::2]
+        self._given: Numbers = {"x": x[0], "y": _target(label, mlp.structure[-1])}
+        for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True), 1):
+            self._given |= {f"W{layer}": weight, f"b{layer}": bias}
+        self._exact = self._work(lambda array: array)
+        # Without the logarithm of a probability that is too small for float64.
+        self._exact["loss"] = np.asarray(
+            delta_rule.loss(weights, biases, x, [label], self._output, mlp.activation)
+        )
+        # What those get who go on with the numbers that they have written down.
+        self._carried = self._work(lambda array: np.round(array, places))
+
+    def __repr__(self) -> str:
+        layers = " -> ".join(map(str, self.mlp.structure))
+        return f"Worksheet({layers}, {self.mlp.activation}; {len(self.names)} blanks)"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all blanks, in the order of the page: ``z1[0]``, ``dW1[0, 1]``, ``loss``."""
+        return tuple(
+            f"{name}[{', '.join(map(str, index))}]" if index else name
+            for name, array in self._exact.items()
+            for index in np.ndindex(array.shape)
+        )
+
+    # Numbers ----------------------------------------------------------------------------------
+
+    def _work(self, keep: Callable[[Any], Any]) -> Numbers:
+        """Compute the numbers of the page in order; what `keep` makes of one goes into the next."""
+        depth, known = len(self.mlp.layers), dict(self._given)
+        f, derivative = delta_rule.HIDDEN[self.mlp.activation]
+
+        def write(name: str, value: Any) -> Array:
+            known[name] = np.asarray(keep(value))
+            return known[name]
+
+        a = known["x"]
+        for layer in range(1, depth + 1):
+            z = write(f"z{layer}", a @ known[f"W{layer}"] + known[f"b{layer}"])
+            a = write(f"a{layer}", f(z)) if layer < depth else z
+        y = known["y"]
+        with np.errstate(divide="ignore"):
+            if self._output == "softmax":
+                e = write("e", np.exp(z - z.max()))
+                p = write("p", e / write("sum", e.sum()))
+                write("loss", -np.log(p[self.label]))
+            else:
+                p = write("p", delta_rule.HIDDEN["sigmoid"][0](z))
+                write("loss", -np.log(np.where(y == 1, p, 1 - p)).sum())
+        for layer in range(depth, 0, -1):
+            if layer == depth:
+                delta = write(f"delta{layer}", p - y)
+            else:
+                back = delta @ known[f"W{layer + 1}"].T
+                delta = write(f"delta{layer}", back * derivative(known[f"a{layer}"]))
+            below = known[f"a{layer - 1}" if layer > 1 else "x"]
+            write(f"dW{layer}", np.outer(below, delta))
+            write(f"db{layer}", delta)
+        for layer in range(1, depth + 1):
+            for name in (f"W{layer}", f"b{layer}"):
+                write(f"{name}_new", known[name] - self._lr * known[f"d{name}"])
+        return {name: array for name, array in known.items() if name not in self._given}
+
+    def check_answer(self, name: str, value: float) -> bool:
+        """Tell whether an answer is right, and no more than that.
+
+        Parameters
+        ----------
+        name : str
+            As on the page, such as ``"z1[0]"`` or ``"dW1[0, 1]"``.
+        value : float
+            It may be off by 1 in the last decimal, from the exact number or from what those get
+            who go on with the rounded numbers of the page.
+
+        Raises
+        ------
+        TypeError
+            If the value is no number.
+        ValueError
+            If there is no such blank.
+        """
+        found = _NAME.fullmatch(re.sub(r"\s+", "", str(name)))
+        array = self._exact.get(found[1]) if found else None
+        index = tuple(map(int, found[2].split(","))) if found and found[2] else ()
+        if (
+            array is None
+            or len(index) != array.ndim
+            or not all(i < size for i, size in zip(index, array.shape, strict=True))
+        ):
+            raise ValueError(
+                f"there is no blank {str(name)[:40]!r}; the page has {', '.join(self.names[:2])} "
+                f"and so on, to {self.names[-1]}"
+            )
+        if isinstance(value, bool | np.bool) or not isinstance(value, int | float | np.number):
+            raise TypeError(f"{name} is answered by a number, got {value!r}")
+        key = found[1] if found else ""
+        off = [abs(value - float(numbers[key][index])) for numbers in (self._exact, self._carried)]
+        # A little more than one unit, for decimals are no exact numbers in binary.
+        return any(difference <= 1.0001 * 10.0**-self._places for difference in off)
+
+    def check(self, answers: Mapping[str, float]) -> Marks:
+        """Tell which answers are right, and no more than that; see `check_answer`."""
+        return Marks({str(name): self.check_answer(name, v) for name, v in answers.items()})
+
+    # Pages ------------------------------------------------------------------------------------
+
+    def text(self, key: bool = False) -> str:
+        """Write the page as Markdown, which also reads as plain text; with `key` the key of it."""
+        from .worksheet_page import text_page
+
+        return text_page(self.content(key))
+
+    def html(self, key: bool = False) -> str:
+        """Write the page for printing on A4; with `key` the key of it, blank for blank."""
+        from .worksheet_page import html_page
+
+        return html_page(self.content(key))
+
+    def content(self, key: bool = False) -> Content:
+        """Give what is printed as plain data: the numbers as text, and None for every blank."""
+        from .worksheet_page import Content
+
+        cells = {name: _texts(array, self._digits) for name, array in self._given.items()}
+        cells["y"] = _texts(self._given["y"], 0)
+        answers = {name: _texts(array, self._places) for name, array in self._exact.items()}
+        width = max(len(text) for texts in answers.values() for text in texts.flat)
+        if not key:
+            answers = {name: np.full(texts.shape, None) for name, texts in answers.items()}
+        return Content(
+            structure=self.mlp.structure,
+            activation=self.mlp.activation,
+            output=self._output,
+            label=self.label,
+            lr=self._lr,
+            places=self._places,
+            is_key=key,
+            given=cells,
+            answers=answers,
+            width=width,
+        )
+
+    def _repr_markdown_(self) -> str:
+        """Show itself in a notebook: the page, never the key."""
+        return self.text()
+
+    def save(self, path: str | os.PathLike[str]) -> tuple[Path, Path]:
+        """Write the page and its key into two files, ``name.html`` and ``name-key.html``.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Ends in ``.html``, or in nothing. Its folder must exist.
+
+        Returns
+        -------
+        tuple of pathlib.Path
+            The page and the key.
+
+        Raises
+        ------
+        ValueError
+            For any other ending.
+        OSError
+            If a file cannot be written; what was there is intact then.
+        """
+        from tinygrad_edu.atomic_file import write_atomically
+
+        target = Path(path)
+        if target.suffix.lower() not in ("", ".html"):
+            raise ValueError(f"a worksheet is saved as .html, got {os.fspath(path)!r}")
+        page = target.with_suffix(".html")
+        key = page.with_name(f"{page.stem}-key.html")
+        return write_atomically(page, self.html()), write_atomically(key, self.html(key=True))
+
+
+def _target(label: int, outputs: int) -> Array:
+    """What the outputs should be: one-hot, or the label itself for a single one."""
+    return np.array([label]) if outputs == 1 else np.eye(outputs)[label]
+
+
+def _texts(array: Array, places: int) -> Array:
+    """Write the numbers of an array as the page shows them."""
+    texts = [_number(float(value), places) for value in array.flat]
+    return np.array(texts, object).reshape(array.shape)
+
+
+def _number(value: float, places: int) -> str:
+    """Write a number; 0 stands for 0 alone, because relu asks for the sign of what is small."""
+    text = f"{value:.{places}f}"
+    if float(text) != 0:
+        return text
+    return f"{value:.0e}" if abs(value) > 1e-12 else f"{0.0:.{places}f}"

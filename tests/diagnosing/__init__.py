@@ -1,0 +1,1 @@
+"""Gradients derived by hand, and what their mistakes look like."""

@@ -1,0 +1,155 @@
+"""The rules of the linter about parameters: which the loss reaches, and what step() follows."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import numpy as np
+
+from ..autodiff import apply_chain_rule
+from ..errors import GradientError
+from ..hooks import hooked
+from ..tensor import Tensor
+from .findings import LintFinding
+from .rules import Graph, rests_on
+
+__all__ = ["check_gradients_to_step", "check_reached"]
+
+
+def check_reached(graph: Graph, named: list[tuple[str, Tensor]]) -> list[LintFinding]:
+    """Find parameters that the loss does not depend on, and where they were cut off."""
+    reached = {id(leaf) for leaf in graph.leaves()}
+    missing = {
+        id(tensor): (_name(graph, name, tensor, position), tensor)
+        for position, (name, tensor) in enumerate(named)
+        if tensor._requires_grad and id(tensor) not in reached
+    }
+    if not missing:
+        return []
+    found = []
+    for constant, source, through in _detached(graph, set(missing)):
+        names = ", ".join(missing.pop(one)[0] for one in list(missing) if one in through)
+        if not names:
+            continue
+        how = "shares its numbers" if _shares(constant, source) else "has the same numbers"
+        found.append(
+            LintFinding(
+                "detached path",
+                f"a constant of the loss {how} with {source._label()}, computed from {names}, "
+                "which the loss does not reach",
+                Graph([source], source).place(source),
+                "the graph ends there: no gradient flows to what is before it",
+                "pass the tensor itself on, without detach(), no_grad(), .data or numpy()",
+            )
+        )
+    found += [
+        LintFinding(
+            "parameter not reached",
+            f"the loss does not depend on {name}",
+            "",
+            "its gradient stays None or old, and it never learns",
+            "use it in the forward pass, or freeze it: requires_grad = False",
+        )
+        for name, _ in missing.values()
+    ]
+    return found
+
+
+def _name(graph: Graph, name: str, tensor: Tensor, position: int) -> str:
+    return graph.parameter_path(tensor) or name or f"parameter {position}"
+
+
+def _detached(graph: Graph, missing: set[int]) -> list[tuple[Tensor, Tensor, set[int]]]:
+    """Find constants of the loss whose numbers are those of a living result of missing parameters.
+
+    A detached tensor has no memory of where it comes from. But if the tensor that it was taken
+    from still exists, their numbers tell.
+    """
+    constants = [
+        leaf
+        for leaf in graph.leaves()
+        if not leaf._requires_grad and leaf.dtype.kind == "f" and leaf.size > 1
+    ]
+    if not constants:
+        return []
+    found = []
+    for source in gc.get_objects():
+        if type(source) is not Tensor or getattr(source, "node", None) is None:
+            continue
+        for constant in constants:
+            same = source.shape == constant.shape and source.dtype == constant.dtype
+            if same and (_shares(constant, source) or _equal(constant, source)):
+                through = rests_on(source) & missing
+                if through:
+                    found.append((constant, source, through))
+    # What was computed last rests on the most.
+    return sorted(found, key=lambda one: -one[1]._written)
+
+
+def _shares(one: Tensor, other: Tensor) -> bool:
+    return one._data is other._data or bool(np.may_share_memory(one._data, other._data))
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two have the same numbers, and those are not all alike, as zeros often are."""
+    numbers = np.asarray(one._data)
+    return bool(np.ptp(numbers) > 0) and np.array_equal(numbers, other._data)
+
+
+# Gradients left over --------------------------------------------------------------------------
+
+
+def check_gradients_to_step(graph: Graph, named: list[tuple[str, Tensor]]) -> list[LintFinding]:
+    """Find gradients that are not those of this loss alone, after its `backward`."""
+    loss = graph.loss
+    if loss.node is None or loss._grad is None:
+        return []  # its backward pass has not been run, or has left no trace
+    if any(id(tensor) in hooked for tensor in (*graph.order, *graph.leaves())):
+        return []  # hooks would run again, and may change anything
+    try:
+        with np.errstate(all="ignore"):
+            fresh = apply_chain_rule(graph.order, loss, loss._grad)
+    except GradientError:  # the step was made already
+        return []
+    present = [(n, t, fresh.get(t), p) for p, (n, t) in enumerate(named) if t._grad is not None]
+    names = [_name(graph, n, t, p) for n, t, g, p in present if not _could_be(t._grad, g)]
+    if not names:
+        return []
+    several = _times([(t._grad, g) for _, t, g, _ in present])
+    fact = "something else is in it, such as that of an earlier step"
+    if several:
+        fact = "backward() was run more than once"
+    times = f"{several} times the gradient" if several else "not the gradient"
+    return [
+        LintFinding(
+            "stale gradient",
+            f"the .grad of {', '.join(names)} is {times} of this loss: {fact}",
+            "",
+            "backward() adds to the .grad that is there, and step() would follow the sum",
+            "call optimizer.zero_grad() before backward(); if several losses are added up on "
+            "purpose, leave the optimizer out of lint()",
+        )
+    ]
+
+
+def _could_be(gradient: Any, fresh: Any) -> bool:
+    """Whether a gradient is the fresh one, or that made smaller, as by clipping."""
+    if fresh is None:
+        return not np.any(gradient)
+    if not (np.isfinite(gradient).all() and np.isfinite(fresh).all()):
+        return True  # nothing can be said
+    error = 1e3 * np.finfo(fresh.dtype).eps * np.abs(fresh).max(initial=0.0)
+    low, high = np.minimum(fresh, 0) - error, np.maximum(fresh, 0) + error
+    return bool(np.all((gradient >= low) & (gradient <= high)))
+
+
+def _times(pairs: list[tuple[Any, Any]]) -> int:
+    """Give the whole number of times that all gradients are the fresh ones; 0 if there is none."""
+    if any(fresh is None for _, fresh in pairs):
+        return 0
+    size = sum(float(np.vdot(fresh, fresh)) for _, fresh in pairs)
+    ratio = sum(float(np.vdot(gradient, fresh)) for gradient, fresh in pairs) / size if size else 0
+    times = round(ratio)
+    same = all(np.allclose(gradient, times * fresh, rtol=1e-3) for gradient, fresh in pairs)
+    return times if times > 1 and same else 0

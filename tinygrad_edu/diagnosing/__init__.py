@@ -1,0 +1,22 @@
+"""Gradients derived by hand, checked: where they go wrong, and what that looks like.
+
+`check_manual` compares them with automatic and numerical ones, and tries the slips that people
+make until one explains the difference; where none does, it is silent. `microscope` shows the error
+of numerical derivatives over the size of their step.
+"""
+
+from __future__ import annotations
+
+from .check import GradientRow, ManualCheck, check_manual, examine
+from .microscopy import Microscope, microscope
+from .search import Diagnosis
+
+__all__ = [
+    "Diagnosis",
+    "GradientRow",
+    "ManualCheck",
+    "Microscope",
+    "check_manual",
+    "examine",
+    "microscope",
+]

@@ -1,0 +1,413 @@
+"""Puts gradients derived by hand beside automatic and numerical ones, and says where they differ.
+
+Everything is computed in float64 on copies. What a difference looks like is found in `search`, how
+it is shown in `report`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..drawing.text import clean, shape_text
+from ..drawing.verdicts import Verdict, judge
+from ..errors import GradientError
+from ..explaining.passage import rule_text, summed_text
+from ..primitive import enable_grad
+from ..tensor import Tensor
+from ..tracing import Contribution, node_of
+from .kinks import Sides, sides_of
+from .numerical import Probe
+from .observations import (
+    BELIEVED,
+    distinct,
+    exchanged,
+    first_place,
+    fitted_shape,
+    merged,
+    other_term,
+    round_off,
+    stale,
+)
+from .search import Diagnosis, Search, agrees
+
+__all__ = ["GradientRow", "ManualCheck", "check_manual", "examine"]
+
+Array = NDArray[Any]
+
+_NUMERICAL = 1e-6  # of the largest element: differences lose two thirds of the digits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GradientRow:
+    """One gradient, three ways.
+
+    Attributes
+    ----------
+    name : str
+    shape : tuple of int
+        Of the input.
+    manual : ndarray or None
+        As it was derived by hand; None if its shape does not fit.
+    automatic : ndarray
+    numerical : ndarray
+        By central differences; NaN where it was not measured.
+    verdict : Verdict
+        On manual against automatic.
+    numerical_error : float or None
+        The largest difference of automatic and numerical; None if nothing was measured.
+    problem : str
+        What is wrong with the shape; empty if it fits.
+    place, operation, rule : str
+        The operation that sends this gradient, and the rule by which it does.
+    position : int
+        Which input of the operation it goes to.
+    equation, equation_code : str
+        The equation of the textbook, and a line of code that says it, where somebody gave them.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    manual: Array | None
+    automatic: Array
+    numerical: Array
+    verdict: Verdict
+    numerical_error: float | None
+    problem: str
+    place: str
+    operation: str
+    rule: str
+    position: int
+    equation: str = ""
+    equation_code: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ManualCheck:
+    """What `check_manual` has found.
+
+    Attributes
+    ----------
+    rows : tuple of GradientRow
+        In the order of the inputs.
+    agree : bool
+        Whether all gradients by hand match the automatic ones.
+    first : str
+        Where, going backwards, they differ first; empty if they agree.
+    diagnoses : tuple of Diagnosis
+        What that looks like, the likeliest first; empty where nothing fits.
+    notes : tuple of str
+        What else there is to know.
+    """
+
+    rows: tuple[GradientRow, ...]
+    agree: bool
+    first: str
+    diagnoses: tuple[Diagnosis, ...]
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        from .report import as_text
+
+        return as_text(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def figure(self) -> Any:
+        """Draw where each gradient by hand differs, as a matplotlib figure."""
+        from .report_figure import error_maps
+
+        return error_maps(self)
+
+    def html(self) -> str:
+        """Give a page that needs nothing else: the table, the equations, the error maps."""
+        from .report_page import page
+
+        return page(self)
+
+    def _repr_html_(self) -> str | None:
+        from ..notebook_tables import or_none
+        from .report_page import table
+
+        return or_none(table, self)
+
+    def assert_agree(self) -> None:
+        """Raise an error that says what differs, if something does.
+
+        Raises
+        ------
+        GradientError
+        """
+        if not self.agree:
+            told = [self.first, *(diagnosis.sentence for diagnosis in self.diagnoses[:1])]
+            raise GradientError("; ".join(filter(None, told)))
+
+
+def check_manual(
+    f: Callable[..., Tensor],
+    my_gradients: Any,
+    *inputs: Tensor | ArrayLike,
+    names: Sequence[str] | None = None,
+    previous: Any = None,
+    samples: int = 20,
+    seed: int = 0,
+) -> ManualCheck:
+    """Check gradients that you have derived by hand.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(*tensors) -> Tensor``: an operation, a layer, or the loss of a whole network.
+    my_gradients : sequence, mapping or callable
+        One array for each floating input, None to leave one out; or a mapping by name; or a
+        function that gives either: of the arrays if `f` gives a single number, otherwise of
+        ``(g, *arrays)``, where g is the gradient that arrives at the output. Arrays for an `f`
+        with several outputs are taken for the gradients of their sum.
+    *inputs : Tensor or array_like
+        Where to check. Floating ones are copied as float64 and differentiated; others, such as
+        labels, are passed on as they are.
+    names : sequence of str, optional
+        Of the inputs; by default those of the parameters of `f`.
+    previous : sequence or mapping, optional
+        The gradients of the step before, to recognise those that were not forgotten in time.
+    samples : int
+        How many elements of a gradient are measured by differences: the largest, and others at
+        random.
+    seed : int
+        Of that choice, and of g.
+
+    Returns
+    -------
+    ManualCheck
+        Print it. It says what a difference looks like; where nothing fits, it is silent.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the gradients or the inputs do not fit together; see the message.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_edu import check_manual
+    >>> x = np.array([1.0, 2.0, 4.0])
+    >>> check = check_manual(lambda x: (x**2).sum(), [x], x)
+    >>> check.agree
+    False
+    >>> check.diagnoses[0].sentence
+    'looks like this: half of what it should be, without the 2 of the square (at power of x)'
+    """
+    if samples < 0:
+        raise ValueError(f"samples must be 0 or more, got {samples}")
+    values = [np.asarray(value) for value in inputs]
+    places = [number for number, value in enumerate(values) if value.dtype.kind == "f"]
+    if not places:
+        raise ValueError("no input of a floating dtype; write 3.0 for 3")
+    shown = _names(f, names, len(inputs))
+    point = {shown[place]: values[place].astype(np.float64) for place in places}
+
+    def compute(arrays: Mapping[str, Array], track: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        leaves = {name: Tensor(array, track, name=name) for name, array in arrays.items()}
+        given: list[Any] = list(inputs)
+        for place in places:
+            given[place] = leaves[shown[place]]
+        out = f(*given)
+        if not isinstance(out, Tensor):
+            raise TypeError(f"f must give a Tensor, got a {type(out).__name__}")
+        return out, leaves
+
+    with enable_grad():
+        out, leaves = compute(point, True)
+    if not out.requires_grad:
+        raise GradientError("the output of f does not depend on any of the inputs")
+    generator = np.random.default_rng(seed)
+    cotangent = np.ones(out.shape)
+    if callable(my_gradients):
+        arguments = [point.get(name, values[n]) for n, name in enumerate(shown)]
+        if out.size != 1:
+            cotangent = generator.normal(size=out.shape)
+            arguments.insert(0, cotangent.copy())
+        my_gradients = my_gradients(*(np.copy(argument) for argument in arguments))
+    manual = _by_name(my_gradients, list(point), "my_gradients")
+
+    def evaluate(arrays: Mapping[str, Array]) -> tuple[float, Sides]:
+        with enable_grad(), np.errstate(all="ignore"):
+            again = compute(arrays, True)[0]
+            return float((again.data * cotangent).sum()), sides_of(again)
+
+    return examine(
+        out,
+        leaves,
+        manual,
+        cotangent=cotangent,
+        evaluate=evaluate,
+        previous=None if previous is None else _by_name(previous, list(point), "previous"),
+        samples=samples,
+        seed=seed,
+    )
+
+
+def examine(
+    output: Tensor,
+    leaves: Mapping[str, Tensor],
+    manual: Mapping[str, Any],
+    *,
+    cotangent: Any,
+    evaluate: Callable[[Mapping[str, Array]], tuple[float, Sides]],
+    previous: Mapping[str, Any] | None = None,
+    samples: int = 20,
+    seed: int = 0,
+    equations: Mapping[str, tuple[str, str]] | None = None,
+) -> ManualCheck:
+    """Do the work of `check_manual` on a graph that is there already.
+
+    Parameters
+    ----------
+    output, cotangent
+        Where gradients start, and with what.
+    leaves : mapping of str to Tensor
+        The inputs by name, in float64.
+    manual : mapping of str to array_like
+        Gradients by hand.
+    evaluate : callable
+        Computes from arrays by name the number that is differentiated, and on which side of its
+        kinks that is: a step that changes the sides is not measured.
+    previous, samples, seed
+        See `check_manual`.
+    equations : mapping of str to (equation, code), optional
+        The equation of the textbook for each gradient, and a line of code that says the same.
+    """
+    search = Search(output, cotangent, leaves)
+    generator = np.random.default_rng(seed)
+    last = {one.source: one for one in search.sent}
+    probe = Probe(evaluate, leaves)
+    rows, fitted, shape_diagnoses = [], {}, []
+    notes: list[str] = []
+    for name, given in manual.items():
+        array = np.asarray(given)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"the gradient of {name} is no array of numbers, but of {array.dtype}")
+        automatic = search.automatic[name]
+        fits, problem, diagnosis = fitted_shape(array, name, leaves[name], search)
+        if fits is not None:
+            fitted[name] = fits.astype(np.float64)
+        shape_diagnoses += [diagnosis] if diagnosis else []
+        if not problem and array.shape != leaves[name].shape:
+            given_shape, own_shape = shape_text(array.shape), shape_text(leaves[name].shape)
+            notes.append(f"{name}: given as {given_shape}, compared as {own_shape}")
+        verdict = Verdict(False) if problem else judge(fits, automatic)
+        also = None if verdict.agree or problem else verdict.index
+        numerical, error, kinks = probe.measure(name, automatic, samples, generator, also)
+        if kinks:
+            elements = "1 element lies" if kinks == 1 else f"{kinks} elements lie"
+            notes.append(f"{name}: {elements} at a kink and could not be measured")
+        rows.append(
+            GradientRow(
+                name,
+                leaves[name].shape,
+                None if problem else fits,
+                automatic,
+                numerical,
+                verdict,
+                error,
+                problem,
+                *_origin(search, last.get(leaves[name])),
+                *(equations or {}).get(name, ("", "")),
+            )
+        )
+    given_arrays = {name: np.asarray(given) for name, given in manual.items()}
+    return _concluded(search, rows, given_arrays, fitted, shape_diagnoses, previous, notes)
+
+
+def _concluded(
+    search: Search,
+    rows: list[GradientRow],
+    given: Mapping[str, Array],
+    fitted: dict[str, Array],
+    shape_diagnoses: list[Diagnosis],
+    previous: Mapping[str, Any] | None,
+    notes: list[str],
+) -> ManualCheck:
+    """Say where it goes wrong first, and what that looks like."""
+    differing = [row.name for row in rows if not row.verdict.agree]
+    for row in rows:
+        size = float(np.abs(row.automatic).max(initial=0.0))
+        if row.numerical_error is not None and row.numerical_error > _NUMERICAL * max(size, 1e-3):
+            notes.append(
+                f"{row.name}: automatic and numerical differ by {row.numerical_error:.2g}; the "
+                "function may have a kink there, or not be the same at every call"
+            )
+    if not differing:
+        return ManualCheck(tuple(rows), True, "", (), tuple(notes))
+    in_values = [
+        name
+        for name in differing
+        if name in fitted and not agrees(fitted[name], search.automatic[name], BELIEVED)
+    ]
+    swapped = exchanged(search, given, differing)
+    misfits = any(row.problem for row in rows)
+    diagnoses = swapped if swapped and misfits else merged(search, shape_diagnoses)
+    if in_values and diagnoses is not swapped:
+        diagnoses += stale(search, fitted, in_values, previous) or round_off(
+            search, fitted, in_values
+        )
+        if not diagnoses or shape_diagnoses:
+            diagnoses = merged(search, [*diagnoses, *search.explain(fitted, in_values, BELIEVED)])
+        diagnoses = diagnoses or other_term(search, fitted, in_values) or swapped
+    # Where old gradients or single precision are the reason, what arrives is right.
+    advises = not any(one.kind in ("stale gradient", "float32") for one in diagnoses)
+    first = first_place(search, rows, differing, advises)
+    return ManualCheck(tuple(rows), False, first, tuple(distinct(diagnoses)), tuple(notes))
+
+
+def _origin(search: Search, sent: Contribution | None) -> tuple[str, str, str, int]:
+    if sent is None:
+        return "", "", "", 0
+    node = node_of(sent.tensor)
+    rule, (summed, _) = rule_text(node, sent.position), summed_text(sent)
+    rule += f", {summed}" if rule and summed and "sum(" not in rule else ""
+    return search.place_of(sent.tensor), node.primitive.name, rule, sent.position
+
+
+def _names(f: Callable[..., Any], names: Sequence[str] | None, count: int) -> list[str]:
+    if names is not None:
+        shown = [clean(name) for name in names]
+        if len(shown) != count or len(set(shown)) != count:
+            raise ValueError(f"names: {count} different names are needed, got {list(names)!r}")
+        return shown
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    found = [parameter.name for parameter in parameters if parameter.kind in kinds][:count]
+    return found if len(found) == count else [f"input{n}" for n in range(count)]
+
+
+def _by_name(gradients: Any, names: list[str], what: str) -> dict[str, Any]:
+    """Read gradients given in order or by name."""
+    if isinstance(gradients, Mapping):
+        unknown = [name for name in gradients if name not in names]
+        if unknown:
+            raise ValueError(f"{what}: found {unknown[0]!r}, expected some of {', '.join(names)}")
+        return {name: g for name, g in gradients.items() if g is not None}
+    if gradients is None:
+        raise TypeError(
+            f"{what} gave None; return one gradient for each of {', '.join(names)} (is a return "
+            "missing?)"
+        )
+    if isinstance(gradients, np.ndarray | Tensor) or np.isscalar(gradients):
+        gradients = [gradients]
+    gradients = list(gradients)
+    if len(gradients) != len(names):
+        raise ValueError(
+            f"{what}: {len(gradients)} gradients, expected {len(names)}, one for each of "
+            f"{', '.join(names)}; None leaves one out"
+        )
+    return {name: g for name, g in zip(names, gradients, strict=True) if g is not None}

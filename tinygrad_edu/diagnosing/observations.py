@@ -1,0 +1,223 @@
+"""What can be seen of a difference without trying slips: where it begins, shapes, old gradients.
+
+Each function looks for one thing, and gives nothing where it is not sure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..drawing.text import shape_text
+from ..tensor import Tensor
+from ..tracing import Contribution
+from .search import Diagnosis, Search, agrees
+
+if TYPE_CHECKING:
+    from .check import GradientRow
+
+__all__ = [
+    "BELIEVED",
+    "distinct",
+    "exchanged",
+    "first_place",
+    "fitted_shape",
+    "merged",
+    "other_term",
+    "round_off",
+    "stale",
+]
+
+Array = NDArray[Any]
+
+# How close an explanation must come to be believed, and how close is the round-off of float32:
+# relative to the largest element.
+BELIEVED = 1e-9
+_FLOAT32 = 2e-6
+
+
+def first_place(
+    search: Search, rows: list[GradientRow], differing: list[str], advises: bool = True
+) -> str:
+    """Say where, going backwards, the gradients part, and what to look at."""
+    names = {search.leaves[row.name]: row.name for row in rows}
+    arrival: dict[str, int] = {}
+    places: dict[str, Contribution] = {}
+    for number, one in enumerate(search.sent):
+        if one.source in names:
+            arrival[names[one.source]] = number
+            places[names[one.source]] = one
+    order = sorted((row.name for row in rows), key=lambda name: arrival.get(name, -1))
+    start = next((n for n, name in enumerate(order) if name in differing), 0)
+    name, before = order[start], order[:start]
+    verb = "agrees" if len(before) == 1 else "agree"
+    right = f"going backwards, {', '.join(before)} {verb}; " if before else "going backwards, "
+    here = f"the first that differs is {name}"
+    if name in places and not advises:
+        return f"{right}{here}, at {search.place_of(places[name].tensor)}"
+    if name in places:
+        tensor = places[name].tensor
+        here += f", at {search.place_of(tensor)}"
+        beside = [n for n in order if n in places and places[n].tensor is tensor and n != name]
+        rest = order[start + 1 :]
+        alone = [n for n in [*beside, *rest] if n not in differing]
+        if rest and all(n in differing for n in rest):
+            return f"{right}{here}: all that follow differ too, so look at what arrives there"
+        if alone and len(differing) == 1:
+            return f"{right}{here}: all others agree, so look at its own formula"
+    return right + here
+
+
+def fitted_shape(
+    array: Array, name: str, leaf: Tensor, search: Search
+) -> tuple[Array | None, str, Diagnosis | None]:
+    """Bring a gradient into the shape of its input, and say what was wrong with its own."""
+    shape = leaf.shape
+    if array.shape == shape:
+        return array, "", None
+    if array.shape == (1, *shape) or (1, *array.shape) == shape:
+        return array.reshape(shape), "", None  # a row of one, as models of old have biases
+    problem = f"shape {shape_text(array.shape)}, expected {shape_text(shape)}"
+    sites = [one for one in search.sent if one.source is leaf]
+    place = search.place_of(sites[-1].tensor) if sites else ""
+    if array.ndim == 2 and array.shape == shape[::-1]:
+        words = f"looks like this: the gradient of {name} is transposed (at {place})"
+        return array.T, problem, Diagnosis("transposed", words, place, (name,))
+    extra = array.ndim - len(shape)
+    if extra > 0 and array.shape[extra:] == shape:
+        axes = tuple(range(extra))
+        summed = array.sum(axis=axes)
+        if agrees(summed, search.automatic[name], BELIEVED):
+            told = "axis 0, the batch" if extra == 1 else f"the first {extra} axes"
+            words = (
+                f"looks like this: the gradient of {name} was not summed over {told} (at {place})"
+            )
+            return summed, problem, Diagnosis("bias not summed", words, place, (name,))
+        return summed, problem, None
+    if array.size == 1 and agrees(array.sum(), search.automatic[name].sum(), BELIEVED):
+        words = f"looks like this: the gradient of {name} was summed over all axes (at {place})"
+        return None, problem, Diagnosis("summed too far", words, place, (name,))
+    upstream = np.asarray(sites[-1].upstream) if sites else np.zeros(0)
+    is_row = array.ndim == 1 and upstream.ndim == 2
+    if is_row and agrees(array, upstream.sum(axis=1), BELIEVED, upstream):
+        words = (
+            f"looks like this: the gradient of {name} was summed over axis 1, not over axis 0, "
+            f"the batch (at {place})"
+        )
+        return None, problem, Diagnosis("bias not summed", words, place, (name,))
+    return None, problem, None
+
+
+# What else fits where the first fits, because it says less of the same.
+_LESS = {
+    "bias averaged": ("factor",),
+    "no activation derivative": ("derivative of another activation",),
+    "regularisation missing": ("contribution missing",),
+}
+
+
+def distinct(diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
+    """Leave out what another diagnosis says better."""
+    said = {kind for one in diagnoses for kind in _LESS.get(one.kind, ())}
+    return [one for one in diagnoses if one.kind not in said]
+
+
+def exchanged(
+    search: Search, given: Mapping[str, Array], differing: Sequence[str]
+) -> list[Diagnosis]:
+    """Recognise two gradients that were given in each other's place."""
+    for number, one in enumerate(differing):
+        for other in differing[number + 1 :]:
+            if agrees(given[one], search.automatic[other], BELIEVED) and agrees(
+                given[other], search.automatic[one], BELIEVED
+            ):
+                told = f"looks like this: the gradients of {one} and {other} are exchanged"
+                return [Diagnosis("exchanged", told, "", (one, other))]
+    return []
+
+
+def merged(search: Search, diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
+    """Say once what was done to several gradients, in the order in which they come back."""
+    arrival = {one.source: number for number, one in enumerate(search.sent)}
+    ordered = sorted(
+        diagnoses, key=lambda diagnosis: arrival.get(search.leaves[diagnosis.explains[0]], -1)
+    )
+    found: dict[str, list[Diagnosis]] = {}
+    for diagnosis in ordered:
+        found.setdefault(diagnosis.kind, []).append(diagnosis)
+    return [_joined(same) for same in found.values()]
+
+
+def _joined(same: Sequence[Diagnosis]) -> Diagnosis:
+    first = same[0]
+    names = dict.fromkeys(name for one in same for name in one.explains)
+    more = [name for name in names if name not in first.explains]
+    told = f"{first.sentence}; and so in {', '.join(more)}" if more else first.sentence
+    return Diagnosis(first.kind, told, first.place, tuple(names))
+
+
+def stale(
+    search: Search,
+    fitted: Mapping[str, Array],
+    differing: Sequence[str],
+    previous: Mapping[str, Any] | None,
+) -> list[Diagnosis]:
+    """Recognise gradients of the step before."""
+    if not previous:
+        return []
+    for words, keep in (
+        ("the gradient of the step before was added: it was not set to zero", 1.0),
+        ("this is the gradient of the step before", 0.0),
+    ):
+        expected = {
+            name: keep * search.automatic[name] + np.asarray(previous[name], np.float64)
+            for name in differing
+            if name in previous and np.shape(previous[name]) == search.automatic[name].shape
+        }
+        if len(expected) == len(differing) and all(
+            agrees(fitted[name], expected[name], BELIEVED) for name in differing
+        ):
+            told = f"looks like this: {words} ({', '.join(differing)})"
+            return [Diagnosis("stale gradient", told, "", tuple(differing))]
+    return []
+
+
+def round_off(
+    search: Search, fitted: Mapping[str, Array], differing: Sequence[str]
+) -> list[Diagnosis]:
+    """Recognise what was computed in single precision."""
+    if all(agrees(fitted[name], search.automatic[name], _FLOAT32) for name in differing):
+        worst = max(
+            float(np.abs(fitted[name] - search.automatic[name]).max()) for name in differing
+        )
+        told = f"looks like this: float32 was used on the way; differences of {worst:.1g} are its "
+        return [Diagnosis("float32", told + "round-off, not a mistake", "", tuple(differing))]
+    return []
+
+
+def other_term(
+    search: Search, fitted: Mapping[str, Array], differing: Sequence[str]
+) -> list[Diagnosis]:
+    """Recognise a term that is a multiple of the values themselves, as regularisation adds it."""
+    ratios, own = [], []
+    for name in differing:
+        value, extra = search.leaves[name].data, fitted[name] - search.automatic[name]
+        if value.size < 2 or not value.any():
+            return []
+        ratio = float((extra * value).sum() / (value * value).sum())
+        if not agrees(extra, ratio * value, 1e-8):
+            return []
+        ratios.append(ratio)
+        own.append(search.pull(search.leaves[name]))
+    if ratios[0] < 0 or max(ratios) - min(ratios) > 1e-8 * ratios[0]:
+        return []
+    told = f"a term of regularisation, {ratios[0]:.4g} times the values, that f does not have"
+    if any(own):
+        if not np.allclose(own, ratios, rtol=1e-8):
+            return []
+        told = f"the term of regularisation, {ratios[0]:.4g} times the values, twice"
+    sentence = f"looks like this: it has {told} ({', '.join(differing)})"
+    return [Diagnosis("regularisation missing", sentence, "", tuple(differing))]
