@@ -13,7 +13,8 @@ import numpy as np
 
 from nn import MLP, SGD, Classifier, manual_gradients, softmax_cross_entropy
 from nn.datasets import write_digits
-from tinygrad_edu import Stepper, Tensor, draw, stepper
+from nn.training.figures.saving import save_figure
+from tinygrad_edu import Stepper, Tensor, check_manual, draw, microscope, stepper, tanh
 
 IMAGES = Path(__file__).parent / "images"
 CHROMIUM = "/usr/bin/chromium"
@@ -26,6 +27,7 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     _graphs()
     _training()
+    _checks()
     _steps()
     for path in sorted(IMAGES.iterdir()):
         print(f"{path.name:<24}{path.stat().st_size / 1e3:8.1f} kB")
@@ -67,6 +69,27 @@ def _training() -> None:
         net.fit(train, test, epoch=20, alpha=0.1, batch_size=32, scale=16)
         for name in ("curves", "confusion", "mistakes", "weights"):
             (IMAGES / f"{name}.png").write_bytes(Path(folder, f"{name}.png").read_bytes())
+
+
+def _checks() -> None:
+    """Draw where a mistaken gradient differs, and the error of differences."""
+    generator = np.random.default_rng(0)
+    x, labels = generator.normal(size=(5, 4)), generator.integers(0, 3, 5)
+    point = [generator.normal(size=(4, 6)), np.zeros(6), generator.normal(size=(6, 3)), np.zeros(3)]
+
+    def loss(W1: Tensor, b1: Tensor, W2: Tensor, b2: Tensor) -> Tensor:
+        return softmax_cross_entropy(tanh(x @ W1 + b1) @ W2 + b2, labels)
+
+    def mine(W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray) -> list[np.ndarray]:
+        a = np.tanh(x @ W1 + b1)
+        z = a @ W2 + b2
+        delta2 = (np.exp(z) / np.exp(z).sum(axis=1, keepdims=True) - np.eye(3)[labels]) / len(x)
+        delta1 = delta2 @ W2.T
+        return [x.T @ delta1, delta1.sum(axis=0), a.T @ delta2, delta2.sum(axis=0)]
+
+    save_figure(check_manual(loss, mine, *point).figure(), IMAGES / "error-maps.png")
+    seen = microscope(lambda x: np.sin(x**3).sum(), np.array([0.5, 1.2]))
+    save_figure(seen.figure(), IMAGES / "microscope.png")
 
 
 def example_page() -> Stepper:

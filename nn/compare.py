@@ -264,8 +264,7 @@ def _notes(twin: MLP, samples: int, found: ManualCheck) -> list[str]:
         lines[0] += f",  δl = (δl+1 Wl+1ᵀ) ⊙ {hidden}′(zl)"
     is_sampled = any(row.automatic.size > samples for row in found.rows)
     share = f"at most {samples} elements of each parameter" if is_sampled else "every element"
-    chosen = sum(min(row.automatic.size, samples) for row in found.rows)
-    kinks = chosen - sum(int(np.isfinite(row.numerical).sum()) for row in found.rows)
+    kinks = sum(row.kinks for row in found.rows)
     if kinks:
         share += f", less {kinks} at a kink of {hidden}"
     lines.append(f"float64; numerical: central differences, {share}")

@@ -57,7 +57,8 @@ def test_readme_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     np.testing.assert_allclose(np.array(told, dtype=float), first, rtol=1e-7)
     assert (names["first"].item(), names["second"]) == (12.0, 12.0)
     assert "match" in printed
-    assert "DIFFERS" not in printed
+    assert printed.count("DIFFERS") == 1, "the mistake that it shows"
+    assert "the derivative of tanh was taken at its output" in printed
     assert re.search(r"prediction = \d with \d+\.\d% confidence", printed)
     assert {p.name for p in (tmp_path / "runs" / "digits").iterdir()} == {
         "model.pkl",
@@ -97,16 +98,23 @@ def test_pictures_and_links_lead_somewhere():
             assert (page.parent / path).is_file(), f"{page.name} names {path}"
 
 
-def test_the_page_about_pictures_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
-    page = ROOT / "docs" / "seeing.md"
+@pytest.mark.parametrize(
+    ("name", "written", "printed"),
+    [
+        ("seeing.md", {"graph.svg", "stepper.html"}, "contribution 3 of 3"),
+        ("checking.md", {"step.html", "step-key.html"}, "the derivative of tanh was forgotten"),
+    ],
+)
+def test_a_page_runs_from_top_to_bottom(name, written, printed, tmp_path, monkeypatch, capsys):
+    page = ROOT / "docs" / name
     if not page.is_file():
         pytest.skip("the documents are in the clone only")
     monkeypatch.chdir(tmp_path)
-    names = {"__name__": "seeing"}
+    names = {"__name__": page.stem}
     for block in blocks(page, "python"):
         exec(compile(block, page.name, "exec"), names)
-    assert {path.name for path in tmp_path.iterdir()} == {"graph.svg", "stepper.html"}
-    assert "contribution 3 of 3" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == written
+    assert printed in capsys.readouterr().out.replace("\n  ", " ")
 
 
 def test_table_of_what_is_where_names_what_is_there():

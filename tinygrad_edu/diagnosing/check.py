@@ -67,6 +67,8 @@ class GradientRow:
         The operation that sends this gradient, and the rule by which it does.
     position : int
         Which input of the operation it goes to.
+    kinks : int
+        How many elements were not measured, because a step would cross a kink.
     equation, equation_code : str
         The equation of the textbook, and a line of code that says it, where somebody gave them.
     """
@@ -83,6 +85,7 @@ class GradientRow:
     operation: str
     rule: str
     position: int
+    kinks: int = 0
     equation: str = ""
     equation_code: str = ""
 
@@ -318,6 +321,7 @@ def examine(
                 error,
                 problem,
                 *_origin(search, last.get(leaves[name])),
+                kinks,
                 *(equations or {}).get(name, ("", "")),
             )
         )
@@ -360,6 +364,8 @@ def _concluded(
         if not diagnoses or shape_diagnoses:
             diagnoses = merged(search, [*diagnoses, *search.explain(fitted, in_values, BELIEVED)])
         diagnoses = diagnoses or other_term(search, fitted, in_values) or swapped
+    if search.gave_up:
+        notes.append("the graph is large: not all slips were tried; check a part of it")
     # Where old gradients or single precision are the reason, what arrives is right.
     advises = not any(one.kind in ("stale gradient", "float32") for one in diagnoses)
     first = first_place(search, rows, differing, advises)

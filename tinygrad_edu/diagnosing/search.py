@@ -27,6 +27,7 @@ __all__ = ["Diagnosis", "Search"]
 Array = NDArray[Any]
 
 _LATER = 4  # steps that are looked ahead, past a bias and an activation
+_MOST_STEPS = 150_000  # operations that are gone back through in trials: a second or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Search:
         self.modules = ModuleTree(map(node_of, self.order[::-1]), {})
         self.paths = {call.id: call.path or call.kind for call in self.modules.calls}
         self.sent: list[Contribution] = trace_gradients(self.order, output, cotangent)
+        self.gave_up = False
         self.automatic = self._gathered()
         self.sites = self._sites()
 
@@ -188,6 +190,9 @@ class Search:
 
         found: list[tuple[tuple[Any, ...], Diagnosis]] = []
         for rank, (places, slip, slips) in enumerate(self._candidates(differing)):
+            if rank * len(self.order) > _MOST_STEPS:
+                self.gave_up = True
+                break
             # The gradient next to the output first: for most slips that is all it takes.
             if fits(slips, [nearest]) and fits(slips, manual):
                 key = (len(set(places)) > 1, ORDER.index(slip.kind), not slip.is_usual, rank)
