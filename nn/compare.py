@@ -6,6 +6,7 @@ the loss. All of it runs in float64 on copies.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -96,6 +97,8 @@ def compare_gradients(
 
     check_count("samples", samples)
     check_seed(seed)
+    if previous is not None and not isinstance(previous, Mapping):
+        raise TypeError(f"previous maps names to gradients, got a {type(previous).__name__}")
     twin, batch, classes, loss = _doubled("compare_gradients", mlp, x, labels)
     by_hand = (
         _by_name(twin, batch, classes) if manual is None else _read(manual, twin, batch, labels)
@@ -206,13 +209,19 @@ def _read(manual: Any, twin: MLP, batch: Array, labels: Any) -> dict[str, Array]
     """Read a learner's gradients: by name, as (weights, biases), or from a function of theirs."""
     names = [name for name, _ in twin.named_parameters()]
     if callable(manual):
-        weights, biases = _weights_and_biases(twin)
-        manual = manual(weights, biases, batch.copy(), np.array(labels))
+        arguments = (*_weights_and_biases(twin), batch.copy(), np.array(labels))
+        try:
+            inspect.signature(manual).bind(*arguments)
+        except TypeError as error:
+            raise TypeError(
+                f"manual is called with (weights, biases, x, labels), but {error}"
+            ) from None
+        manual = manual(*arguments)
     if isinstance(manual, Mapping):
         unknown = [name for name in manual if name not in names]
         if unknown:
             raise ValueError(f"manual: found {unknown[0]!r}, expected some of {', '.join(names)}")
-        return dict(manual)
+        return {name: gradient for name, gradient in manual.items() if gradient is not None}
     try:
         weights, biases = manual
         pairs = [g for pair in zip(weights, biases, strict=True) for g in pair]
@@ -268,6 +277,7 @@ def _notes(twin: MLP, samples: int, found: ManualCheck) -> list[str]:
     if kinks:
         share += f", less {kinks} at a kink of {hidden}"
     lines.append(f"float64; numerical: central differences, {share}")
+    lines += [note for note in found.notes if note.startswith("not checked")]
     lines += [row.name + ": " + row.problem for row in found.rows if row.problem]
     lines += [found.first] if found.first else []
     return lines + [diagnosis.sentence for diagnosis in found.diagnoses[:3]]

@@ -5,6 +5,7 @@ It stands apart from `compare.py` because a subclass needs pandas when it is def
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,9 @@ class GradientComparison(pd.DataFrame):
     def __repr__(self) -> str:
         numbers = {name: _short for name in self.columns if self[name].dtype.kind == "f"}
         table = self.to_string(index=False, formatters=numbers, justify="left")
-        return "\n".join([table, *self.attrs.get("notes", [])])
+        lines = self.attrs.get("notes", [])
+        notes = [textwrap.fill(line, 100, subsequent_indent="  ") for line in lines]
+        return "\n".join([table, *notes])
 
     def _repr_html_(self) -> str | None:
         from tinygrad_edu.notebook_tables import or_none

@@ -6,6 +6,7 @@ numbers filled in. The equations are those of `delta_rule`, for a batch of one.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -113,7 +114,10 @@ def worksheet(
     1 of 2 right
     """
     if not isinstance(mlp, MLP):
-        raise TypeError(f"worksheet knows the delta rule of an MLP, got a {type(mlp).__name__}")
+        raise TypeError(
+            f"worksheet knows the delta rule of an MLP, got a {type(mlp).__name__}; take a small "
+            "one, such as MLP([2, 3, 2])"
+        )
     widest = max(mlp.structure)
     if widest > _MOST_UNITS:
         raise ValueError(
@@ -271,7 +275,23 @@ class Worksheet:
         return any(difference <= 1.0001 * 10.0**-self._places for difference in off)
 
     def check(self, answers: Mapping[str, float]) -> Marks:
-        """Tell which answers are right, and no more than that; see `check_answer`."""
+        """Tell which answers are right, and no more than that; see `check_answer`.
+
+        Parameters
+        ----------
+        answers : mapping of str to float
+            By the names of the blanks: ``{"z1[0]": 0.45}``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are no mapping, or one of them is no answer to a blank.
+        """
+        if not isinstance(answers, Mapping):
+            raise TypeError(
+                f"answers have the names of their blanks, as in {{'{self.names[0]}': 0.45}}; got a "
+                f"{type(answers).__name__}"
+            )
         return Marks({str(name): self.check_answer(name, v) for name, v in answers.items()})
 
     # Pages ------------------------------------------------------------------------------------
@@ -338,6 +358,9 @@ class Worksheet:
         from tinygrad_edu.atomic_file import write_atomically
 
         target = Path(path)
+        if target.is_dir():  # or else the pages would stand beside it
+            error = "is a folder; name a file in it"
+            raise IsADirectoryError(errno.EISDIR, error, os.fspath(path))
         if target.suffix.lower() not in ("", ".html"):
             raise ValueError(f"a worksheet is saved as .html, got {os.fspath(path)!r}")
         page = target.with_suffix(".html")

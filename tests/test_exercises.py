@@ -178,6 +178,20 @@ def test_usual_slip_in_a_blank_is_recognised(name, slip, kind):
     assert "looks like" in " ".join(str(shown[0]).split())
 
 
+def test_a_mean_over_all_elements_is_not_taken_for_a_missing_two():
+    """With two features, dividing by n times 2 would look like a square without its 2."""
+    (path,) = [path for path in EXERCISES if path.name.startswith("exercise_02")]
+    lines = lines_of(path)
+    for number, _, after in changes(path):
+        lines[number - 1] = after
+    place = next(n for n, line in enumerate(lines) if line.startswith("    delta = "))
+    lines[place] = "    delta = 2 * (z - y) / X.size"
+    shown = []
+    run(path, lines, print=shown.append)
+    assert not shown[0].agree
+    assert "2 of the square" not in " ".join(str(shown[0]).split())
+
+
 # Bug hunts ------------------------------------------------------------------------------------
 
 

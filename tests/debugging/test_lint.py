@@ -166,8 +166,9 @@ def test_what_counts_as_flat(name):
     assert not lint((f(far[:4]) @ w).sum()).ok
     assert lint((np.ones((8, 8)) @ f(far)).sum()).ok  # weights, and no layer
     dead = tg.relu(-far)
-    assert lint(tg.relu(-far[:3]).sum()).ok
-    assert not lint(dead.sum()).ok
+    assert lint((tg.relu(-far[:3]) @ w).sum()).ok
+    assert not lint((dead @ w).sum()).ok
+    assert lint(dead.sum()).ok  # no layer takes it in
 
 
 # Parameters -----------------------------------------------------------------------------------
@@ -366,7 +367,15 @@ def test_refusals():
     for wrong in ([1.0], {"a": 1.0}, 3.0):
         with pytest.raises(TypeError, match="parameters are Tensors, got a float"):
             lint(loss, wrong)
-    with pytest.raises(TypeError, match="has no params"):
+    optimizer = SGD(network().parameters(), lr=0.1)
+    with pytest.raises(TypeError, match=r"got the optimizer SGD; .*lint\(loss, optimizer=\.\.\."):
+        lint(loss, optimizer)
+    with pytest.raises(TypeError, match="a MLP has no params; pass an optimizer, such as SGD"):
         lint(loss, optimizer=network())
     with pytest.raises(CaptureError, match="must not"):
         capture(lambda x: lint((leaf([1.0]) * x).sum()))(np.ones(1))
+
+
+def test_a_loss_whose_margins_are_all_met_is_no_dead_layer():
+    scores = Tensor(np.full((20, 2), 3.0), requires_grad=True)
+    assert lint((1.0 - scores).relu().mean()).ok

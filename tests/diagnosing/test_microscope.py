@@ -207,7 +207,9 @@ def test_the_text_is_a_table_and_a_caption():
     assert len([line for line in lines if "differences  float" in line]) == 4
     assert len([line for line in lines if line.startswith("complex step")]) == 2
     assert "eps^(1/3) = 6.1e-06" in str(seen)
-    assert lines[-1] == seen.caption
+    assert str(seen).replace("\n", " ").endswith(f" {seen.caption}")
+    assert max(map(len, lines)) <= 100
+    assert repr(seen) == str(seen)  # no arrays at the prompt
     double, single = seen.curve(CENTRAL), seen.curve(CENTRAL, "float32")
     assert "Why 1e-5" in seen.caption
     assert f"{single.best_error:.0e}, where float64 gets to {double.best_error:.0e}" in seen.caption
@@ -271,7 +273,12 @@ def test_in_a_notebook_the_table_and_the_figure():
     [
         (TypeError, "of must be the position", wave, [POINT], {"of": "x"}),
         (TypeError, "of must be the position", wave, [POINT], {"of": True}),
-        (ValueError, "of is 1, but there are 1 inputs", wave, [POINT], {"of": 1}),
+        (ValueError, "of is 1, but there is 1 input; count from 0", wave, [POINT], {"of": 1}),
+        (ValueError, "of is 2, but there are 2 inputs", wave, [POINT, 1.0], {"of": 2}),
+        (ValueError, r"no input to look at; .* microscope\(f, x\)", wave, [], {}),
+        (ValueError, "input 0 is text, expected numbers", wave, ["x"], {}),
+        (TypeError, "needs a function .* got a Tensor", Tensor(1.0), [POINT], {}),
+        (TypeError, r"needs a function .* got a float; .* microscope\(f, x\)", 3.0, [POINT], {}),
         (ValueError, "input 0 has dtype int64, .* write 3.0 for 3", wave, [3], {}),
         (ValueError, "has no elements", wave, [np.zeros(0)], {}),
         (ValueError, r"there is no element \(2,\) in an input of shape \(2,\)", wave, [POINT],

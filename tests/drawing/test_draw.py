@@ -370,12 +370,22 @@ def test_too_many_nodes_are_refused():
 def test_wrong_arguments_are_errors():
     with pytest.raises(TypeError, match="needs a tensor"):
         draw()
-    with pytest.raises(TypeError, match="ndarray"):
+    with pytest.raises(TypeError, match=r"got a ndarray; give it what .* such as draw\(loss\)"):
         draw(np.ones(3))
+    with pytest.raises(TypeError, match=r"got a str; options have names.*save\('graph.svg'\)"):
+        draw(Tensor(1.0), "graph.svg")
+    with pytest.raises(TypeError, match=r"got a MLP; draw what it computes"):
+        draw(reference_network()[0])
+    with pytest.raises(TypeError, match=r"got a list; several are given one by one"):
+        draw([Tensor(1.0)])
     with pytest.raises(ValueError, match="'LR', 'TB'"):
         draw(Tensor(1.0), direction="up")
     with pytest.raises(ValueError, match="above 0"):
         draw(Tensor(1.0), timeout=0)
+    with pytest.raises(TypeError, match="timeout must be a number, got 'long'"):
+        draw(Tensor(1.0), timeout="long")
+    with pytest.raises(TypeError, match="max_nodes must be a number, got 'all'"):
+        draw(Tensor(1.0), max_nodes="all")
 
 
 def test_legend_title_and_direction():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tinygrad_edu import CaptureError, Tensor, capture, getitem
+from tinygrad_edu import CaptureError, Tensor, capture, capturing, getitem
 from tinygrad_edu.stand_in import as_a_whole
 
 X = np.array([-1.0, 2.0, 3.0])
@@ -206,3 +206,10 @@ def test_a_result_that_is_refused_leaves_all_as_it_was():
         capture(step)(X)
     np.testing.assert_array_equal(w.data, X)
     assert w.grad is None
+
+
+def test_of_many_shapes_that_come_once_the_oldest_recordings_are_dropped():
+    step = capture(lambda x: x * 2.0)
+    for size in range(1, 10 * capturing._MOST_PROGRAMS):  # recording grows rare after a while
+        np.testing.assert_array_equal(step(np.ones(size)), np.full(size, 2.0))
+    assert len(step._previous) == capturing._MOST_PROGRAMS

@@ -209,6 +209,12 @@ def test_names_that_are_no_blanks(name):
         sheet_of([2, 3, 2], "relu", 1).check_answer(name, 0.0)
 
 
+@pytest.mark.parametrize("answers", [[0.25, 0.5], 3.0, np.ones(2)])
+def test_answers_without_names(answers):
+    with pytest.raises(TypeError, match=r"names of their blanks, as in {'z1\[0\]': 0.45}; got a "):
+        sheet_of([2, 3, 2], "relu", 1).check(answers)
+
+
 @pytest.mark.parametrize("value", ["0.25", None, True, 1j, [0.5]])
 def test_answers_that_are_no_numbers(value):
     with pytest.raises(TypeError, match=r"z1\[0\] is answered by a number"):
@@ -288,6 +294,11 @@ def test_two_files_the_same_each_time(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         sheet.save(tmp_path / "nowhere" / "sheet")
     assert len(list(tmp_path.iterdir())) == 2
+    (folder := tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError, match="is a folder; name a file in it"):
+        sheet.save(folder)
+    assert sorted(tmp_path.iterdir()) == sorted([folder, key, page])
+    assert not list(folder.iterdir())
 
 
 # Refusals ----------------------------------------------------------------------------------------

@@ -235,7 +235,7 @@ def test_names_of_the_model_and_of_the_user():
 def test_refusals():
     x = parameter([1.0, 2.0], "x")
     loss = (x * x).sum()
-    with pytest.raises(TypeError, match="needs one Tensor, the loss, got a list"):
+    with pytest.raises(TypeError, match="needs one Tensor, the loss, got a list; compute a loss"):
         tell([loss])
     with pytest.raises(GradientError, match="single number"):
         tell(x * 2)

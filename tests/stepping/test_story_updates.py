@@ -170,16 +170,25 @@ def test_parameters_elsewhere_have_no_gradient_in_the_trial():
     assert elsewhere.grad == 7
 
 
+class Failing(Decay):
+    """Cannot make its step."""
+
+    def step(self):
+        raise RuntimeError("no state yet")
+
+
 def test_refused_optimisers():
     x = parameter(3.0)
     other = SGD([parameter(1.0)], lr=0.1)
     stuck = Decay([x])
     stuck.generator = (number for number in ())  # which cannot be copied
+    failing = Failing([x])
     for optimizer, kind, message in [
         (3, TypeError, "needs a method step.., but a int has none"),
         (SGD, TypeError, "the class SGD has none"),
         (stuck, TypeError, "a Decay cannot be copied"),
-        (other, ValueError, "step.. of a SGD failed on copies"),
+        (other, ValueError, "a SGD has none of the parameters .* of the same network"),
+        (failing, ValueError, "step.. of a Failing failed on copies .*: no state yet"),
     ]:
         with pytest.raises(kind, match=message) as caught:
             tell(x * x, optimizer=optimizer)

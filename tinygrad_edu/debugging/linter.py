@@ -74,7 +74,10 @@ def lint(loss: Tensor, parameters: Any = None, optimizer: Any = None) -> LintRep
     named = _named(parameters)
     if optimizer is not None:
         if not hasattr(optimizer, "params"):
-            raise TypeError(f"a {type(optimizer).__name__} has no params; pass an optimizer")
+            raise TypeError(
+                f"a {type(optimizer).__name__} has no params; pass an optimizer, such as "
+                "SGD(network.parameters(), lr=0.1)"
+            )
         known = {id(tensor) for _, tensor in named}
         named += [(t.name or "", t) for t in optimizer.params if id(t) not in known]
     graph = Graph(graph_order(loss), loss)
@@ -100,6 +103,11 @@ def _named(parameters: Any) -> list[tuple[str, Tensor]]:
     else:
         pairs = [(getattr(parameters, "name", None) or "", parameters)]
     for _, tensor in pairs:
+        if hasattr(tensor, "params"):
+            raise TypeError(
+                f"parameters are Tensors, got the optimizer {type(tensor).__name__}; pass it by "
+                "name: lint(loss, optimizer=...)"
+            )
         if not isinstance(tensor, Tensor):
             raise TypeError(
                 f"parameters are Tensors, got a {type(tensor).__name__}; pass a module, its "

@@ -169,7 +169,17 @@ def dead_relu(graph: Graph) -> list[LintFinding]:
         and len(tensor) >= _FEWEST_SAMPLES
         and tensor.size >= _FEWEST_NUMBERS
         and not np.any(tensor._data)
+        # A relu at the end of a loss, as of margins that are all met, is to give 0.
+        and _is_hidden(tensor, graph)
     ]
+
+
+def _is_hidden(tensor: Tensor, graph: Graph) -> bool:
+    """Whether the next layer of a network takes it in."""
+    return any(
+        made_by(user, "linear", "matmul") and position == 0
+        for user, position in users_of(tensor, graph.order)
+    )
 
 
 def _is_relu(tensor: Tensor) -> bool:
@@ -189,11 +199,7 @@ def saturated(graph: Graph) -> list[LintFinding]:
         name = "tanh" if made_by(tensor, "tanh") else "sigmoid"
         if not (name == "tanh" or is_sigmoid(tensor)) or tensor.size < _FEWEST_NUMBERS:
             continue
-        is_hidden = any(
-            made_by(user, "linear", "matmul") and position == 0
-            for user, position in users_of(tensor, graph.order)
-        )
-        if not is_hidden or len(tensor) < _FEWEST_SAMPLES:
+        if not _is_hidden(tensor, graph) or len(tensor) < _FEWEST_SAMPLES:
             continue
         out = tensor._data
         slope = 1 - out * out if name == "tanh" else 4 * out * (1 - out)

@@ -6,21 +6,23 @@ it is shown in `report`.
 
 from __future__ import annotations
 
-import inspect
+import io
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..drawing.text import clean, shape_text
+from ..drawing.text import shape_text
 from ..drawing.verdicts import Verdict, judge
 from ..errors import GradientError
 from ..explaining.passage import rule_text, summed_text
 from ..primitive import enable_grad
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of
+from .arguments import array_of, by_name, called, names_of
 from .kinks import Sides, sides_of
 from .numerical import Probe
 from .observations import (
@@ -30,11 +32,15 @@ from .observations import (
     first_place,
     fitted_shape,
     merged,
+    odd_one_out,
     other_term,
     round_off,
     stale,
 )
 from .search import Diagnosis, Search, agrees
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["GradientRow", "ManualCheck", "check_manual", "examine"]
 
@@ -128,6 +134,33 @@ class ManualCheck:
 
         return error_maps(self)
 
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it into a file, whose name decides the format.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Ends in ``.html``, ``.txt``, or for the error maps in ``.png``, ``.svg`` or ``.pdf``.
+
+        Raises
+        ------
+        ValueError
+            For any other ending.
+        OSError
+            If the file cannot be written; what was there is intact then.
+        """
+        from ..atomic_file import write_atomically
+
+        ending = os.path.splitext(path)[1].lower().removeprefix(".")
+        if ending in ("html", "txt"):
+            return write_atomically(path, self.html() if ending == "html" else f"{self}\n")
+        if ending not in ("png", "svg", "pdf"):
+            known = ".html, .txt, .png, .svg, .pdf"
+            raise ValueError(f"cannot tell the format of {os.fspath(path)!r}; known are {known}")
+        stream = io.BytesIO()
+        self.figure().savefig(stream, format=ending)
+        return write_atomically(path, stream.getvalue())
+
     def html(self) -> str:
         """Give a page that needs nothing else: the table, the equations, the error maps."""
         from .report_page import page
@@ -206,13 +239,22 @@ def check_manual(
     >>> check.diagnoses[0].sentence
     'looks like this: half of what it should be, without the 2 of the square (at power of x)'
     """
-    if samples < 0:
-        raise ValueError(f"samples must be 0 or more, got {samples}")
+    if not callable(f) or isinstance(f, Tensor):
+        raise TypeError(
+            f"check_manual takes the function first, then its gradients: check_manual(lambda W: "
+            f"..., [dW], W); got a {type(f).__name__}"
+        )
+    for what, value in (("samples", samples), ("seed", seed)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise ValueError(f"{what} must be a whole number, 0 or more, got {value!r}")
+    if not inputs:
+        raise ValueError("no inputs were given; they stand after the gradients: (f, [dW], W)")
     values = [np.asarray(value) for value in inputs]
     places = [number for number, value in enumerate(values) if value.dtype.kind == "f"]
     if not places:
-        raise ValueError("no input of a floating dtype; write 3.0 for 3")
-    shown = _names(f, names, len(inputs))
+        kinds = ", ".join(value.dtype.name for value in values)
+        raise ValueError(f"no input of a floating dtype, found {kinds}; write 3.0 for 3")
+    shown = names_of(f, names, len(inputs))
     point = {shown[place]: values[place].astype(np.float64) for place in places}
 
     def compute(arrays: Mapping[str, Array], track: bool) -> tuple[Tensor, dict[str, Tensor]]:
@@ -236,8 +278,9 @@ def check_manual(
         if out.size != 1:
             cotangent = generator.normal(size=out.shape)
             arguments.insert(0, cotangent.copy())
-        my_gradients = my_gradients(*(np.copy(argument) for argument in arguments))
-    manual = _by_name(my_gradients, list(point), "my_gradients")
+        names_of_arguments = ["g"] * (out.size != 1) + shown
+        my_gradients = called(my_gradients, arguments, names_of_arguments)
+    manual = by_name(my_gradients, list(point), "my_gradients", f)
 
     def evaluate(arrays: Mapping[str, Array]) -> tuple[float, Sides]:
         with enable_grad(), np.errstate(all="ignore"):
@@ -250,7 +293,7 @@ def check_manual(
         manual,
         cotangent=cotangent,
         evaluate=evaluate,
-        previous=None if previous is None else _by_name(previous, list(point), "previous"),
+        previous=None if previous is None else by_name(previous, list(point), "previous"),
         samples=samples,
         seed=seed,
     )
@@ -292,10 +335,12 @@ def examine(
     probe = Probe(evaluate, leaves)
     rows, fitted, shape_diagnoses = [], {}, []
     notes: list[str] = []
-    for name, given in manual.items():
-        array = np.asarray(given)
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"the gradient of {name} is no array of numbers, but of {array.dtype}")
+    if not manual:
+        raise ValueError(f"no gradient to check; give at least one of {', '.join(leaves)}")
+    left_out = [name for name in leaves if name not in manual]
+    notes += [f"not checked, for no gradient was given: {', '.join(left_out)}"] * bool(left_out)
+    arrays = {name: array_of(name, given) for name, given in manual.items()}
+    for name, array in arrays.items():
         automatic = search.automatic[name]
         fits, problem, diagnosis = fitted_shape(array, name, leaves[name], search)
         if fits is not None:
@@ -304,7 +349,8 @@ def examine(
         if not problem and array.shape != leaves[name].shape:
             given_shape, own_shape = shape_text(array.shape), shape_text(leaves[name].shape)
             notes.append(f"{name}: given as {given_shape}, compared as {own_shape}")
-        verdict = Verdict(False) if problem else judge(fits, automatic)
+        floor = search.floor(leaves[name])
+        verdict = Verdict(False) if problem else judge(fits, automatic, floor)
         also = None if verdict.agree or problem else verdict.index
         numerical, error, kinks = probe.measure(name, automatic, samples, generator, also)
         if kinks:
@@ -325,8 +371,7 @@ def examine(
                 *(equations or {}).get(name, ("", "")),
             )
         )
-    given_arrays = {name: np.asarray(given) for name, given in manual.items()}
-    return _concluded(search, rows, given_arrays, fitted, shape_diagnoses, previous, notes)
+    return _concluded(search, rows, arrays, fitted, shape_diagnoses, previous, notes)
 
 
 def _concluded(
@@ -354,6 +399,10 @@ def _concluded(
         for name in differing
         if name in fitted and not agrees(fitted[name], search.automatic[name], BELIEVED)
     ]
+    odd = odd_one_out(rows)
+    if odd:
+        first = first_place(search, rows, differing, advises=False)
+        return ManualCheck(tuple(rows), False, first, (), (*notes, odd))
     swapped = exchanged(search, given, differing)
     misfits = any(row.problem for row in rows)
     diagnoses = swapped if swapped and misfits else merged(search, shape_diagnoses)
@@ -379,41 +428,3 @@ def _origin(search: Search, sent: Contribution | None) -> tuple[str, str, str, i
     rule, (summed, _) = rule_text(node, sent.position), summed_text(sent)
     rule += f", {summed}" if rule and summed and "sum(" not in rule else ""
     return search.place_of(sent.tensor), node.primitive.name, rule, sent.position
-
-
-def _names(f: Callable[..., Any], names: Sequence[str] | None, count: int) -> list[str]:
-    if names is not None:
-        shown = [clean(name) for name in names]
-        if len(shown) != count or len(set(shown)) != count:
-            raise ValueError(f"names: {count} different names are needed, got {list(names)!r}")
-        return shown
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    found = [parameter.name for parameter in parameters if parameter.kind in kinds][:count]
-    return found if len(found) == count else [f"input{n}" for n in range(count)]
-
-
-def _by_name(gradients: Any, names: list[str], what: str) -> dict[str, Any]:
-    """Read gradients given in order or by name."""
-    if isinstance(gradients, Mapping):
-        unknown = [name for name in gradients if name not in names]
-        if unknown:
-            raise ValueError(f"{what}: found {unknown[0]!r}, expected some of {', '.join(names)}")
-        return {name: g for name, g in gradients.items() if g is not None}
-    if gradients is None:
-        raise TypeError(
-            f"{what} gave None; return one gradient for each of {', '.join(names)} (is a return "
-            "missing?)"
-        )
-    if isinstance(gradients, np.ndarray | Tensor) or np.isscalar(gradients):
-        gradients = [gradients]
-    gradients = list(gradients)
-    if len(gradients) != len(names):
-        raise ValueError(
-            f"{what}: {len(gradients)} gradients, expected {len(names)}, one for each of "
-            f"{', '.join(names)}; None leaves one out"
-        )
-    return {name: g for name, g in zip(names, gradients, strict=True) if g is not None}

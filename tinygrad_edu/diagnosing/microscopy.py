@@ -7,6 +7,7 @@ right is the business of `check_gradients`.
 
 from __future__ import annotations
 
+import textwrap
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,8 +38,10 @@ __all__ = ["Microscope", "microscope"]
 
 Array: TypeAlias = NDArray[Any]
 
+_WIDTH = 100  # of the text, in columns
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Microscope:
     """What `microscope` has seen.
 
@@ -102,7 +105,14 @@ class Microscope:
     def __str__(self) -> str:
         from .microscope_figure import text_table
 
-        return "\n".join([self.title, "", *text_table(self), "", *self.sentences])
+        told = [
+            textwrap.fill(sentence, _WIDTH, break_long_words=False, break_on_hyphens=False)
+            for sentence in self.sentences
+        ]
+        return "\n".join([self.title, "", *text_table(self), "", *told])
+
+    def __repr__(self) -> str:  # at the prompt: hundreds of numbers in arrays are of no use there
+        return str(self)
 
     def figure(self) -> Figure:
         """Draw error against step, float64 and float32 side by side."""
@@ -147,7 +157,7 @@ def microscope(
     Raises
     ------
     TypeError
-        If `of` or `index` are no whole numbers.
+        If `f` is no function, or `of` or `index` are no whole numbers.
     ValueError
         If `f` gives no single finite number, or other values when called again, or does not
         depend on that input; or if there is no such element.
@@ -168,6 +178,11 @@ def microscope(
     >>> 1e-6 < seen.curve("central differences").best_step < 1e-4
     True
     """
+    if not callable(f) or isinstance(f, Tensor):
+        raise TypeError(
+            f"microscope() needs a function that computes the loss, got a {type(f).__name__}; "
+            "pass it with its inputs, as in microscope(f, x)"
+        )
     values = [np.asarray(x) for x in inputs]
     _check_input(of, values)
     places = [i for i, value in enumerate(values) if value.dtype.kind == "f"]
@@ -223,9 +238,14 @@ def microscope(
 def _check_input(of: int, values: Sequence[Array]) -> None:
     if isinstance(of, bool) or not isinstance(of, int | np.integer):
         raise TypeError(f"of must be the position of an input, got {of!r} ({type(of).__name__})")
+    if not values:
+        raise ValueError("there is no input to look at; pass it after f, as in microscope(f, x)")
     if not 0 <= of < len(values):
-        raise ValueError(f"of is {of}, but there are {len(values)} inputs; count from 0")
+        count = "is 1 input" if len(values) == 1 else f"are {len(values)} inputs"
+        raise ValueError(f"of is {of}, but there {count}; count from 0")
     if values[of].dtype.kind != "f":
+        if values[of].dtype.kind in "US":
+            raise ValueError(f"input {of} is text, expected numbers, such as 3.0")
         raise ValueError(
             f"input {of} has dtype {values[of].dtype}, which has no gradient; write 3.0 for 3"
         )

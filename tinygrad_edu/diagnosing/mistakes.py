@@ -13,7 +13,7 @@ import numpy as np
 from .network_mistakes import of_a_loss, of_a_product, of_an_activation
 from .site import Site, Slip, WrongRule
 
-__all__ = ["ORDER", "slips_at"]
+__all__ = ["AVERAGING", "ORDER", "slips_at"]
 
 # Which explanation is preferred where several fit: the more particular one.
 ORDER = (
@@ -39,8 +39,7 @@ ORDER = (
     "upstream missing",
 )
 
-_AVERAGING = ("mean", "softmax_cross_entropy", "binary_cross_entropy_with_logits", "divide")
-_SQUARING = ("power", "square", "multiply")
+AVERAGING = ("mean", "softmax_cross_entropy", "binary_cross_entropy_with_logits", "divide")
 
 
 def slips_at(site: Site) -> Iterator[Slip]:
@@ -65,16 +64,27 @@ def _scaled(site: Site, factor: float) -> WrongRule:
 def _factors(site: Site) -> Iterator[Slip]:
     yield Slip("sign", "the sign is turned", _scaled(site, -1.0))
     for n in site.batches:
-        averages = site.name in _AVERAGING
+        averages = site.name in AVERAGING
         forgotten = f"the mean over {n} was forgotten: it is {n} times too large"
-        yield Slip("factor", forgotten, _scaled(site, float(n)), averages)
         twice = f"the mean over {n} was taken twice: it is 1/{n} of what it should be"
+        if n not in site.means:
+            forgotten = f"it is {n} times too large"
+            twice = f"it is 1/{n} of what it should be; nothing is averaged over {n}"
+        yield Slip("factor", forgotten, _scaled(site, float(n)), averages)
         yield Slip("factor", twice, _scaled(site, 1.0 / n), averages)
-    squares = site.name in _SQUARING
+    squares = _squares(site)
     half = "half of what it should be"
     forgotten = f"{half}, without the 2 of the square" if squares else half
     yield Slip("factor", "there is a factor 2 too much", _scaled(site, 2.0), squares)
     yield Slip("factor", forgotten, _scaled(site, 0.5), squares)
+
+
+def _squares(site: Site) -> bool:
+    """Tell whether an operation squares this input."""
+    if site.name == "multiply":
+        return site.is_repeated
+    exponent = site.node.values[1:2] if site.name == "power" else ()
+    return bool(exponent) and np.size(exponent[0]) == 1 and float(exponent[0]) == 2
 
 
 def _of_a_bias(site: Site) -> Iterator[Slip]:

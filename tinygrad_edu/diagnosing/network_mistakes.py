@@ -260,7 +260,7 @@ def of_a_product(site: Site) -> Iterator[Slip]:
                     lambda g, out, x, w, *others, later=later: later.T @ g,
                 )
         made = site.node.inputs[0]
-        if isinstance(made, Tensor) and made.node is not None and made.node.values:
+        if isinstance(made, Tensor) and made.node is not None and len(made.node.values) == 1:
             before = np.asarray(made.node.values[0])
             if before.shape == x.shape:
                 yield Slip(

@@ -74,7 +74,7 @@ def as_text(check: ManualCheck) -> str:
     for row in told[:most]:
         lines += ["", *_block(row)]
     if len(told) > most:
-        lines += ["", f"… {len(told) - most} more: the page that .html() gives shows them all"]
+        lines += ["", f"… {len(told) - most} more: .save('check.html') shows them all"]
     if check.notes:
         lines.append("")
     for note in check.notes:

@@ -16,18 +16,22 @@ from numpy.typing import NDArray
 from ..autodiff import apply_chain_rule, graph_order
 from ..drawing.module_tree import ModuleTree
 from ..errors import GradientError
+from ..hooks import hooked
+from ..ops.shape import sum_to
 from ..primitive import Node
 from ..tensor import Tensor, _computed
 from ..tracing import Contribution, node_of, trace_gradients
-from .mistakes import ORDER, slips_at
+from .mistakes import AVERAGING, ORDER, slips_at
 from .site import Site, Slip
 
 __all__ = ["Diagnosis", "Search"]
 
 Array = NDArray[Any]
 
+_SUMMING = ("softmax", "log_softmax", "softmax_cross_entropy")
 _LATER = 4  # steps that are looked ahead, past a bias and an activation
-_MOST_STEPS = 150_000  # operations that are gone back through in trials: a second or two
+_MOST_WORK = 400_000  # in small operations that trials go back through: a few seconds
+_FLOATING_OPERATIONS = 30_000  # of a matrix product, that take as long as a small operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,17 @@ class Search:
         self.paths = {call.id: call.path or call.kind for call in self.modules.calls}
         self.sent: list[Contribution] = trace_gradients(self.order, output, cotangent)
         self.gave_up = False
+        self.by_edge = {(one.tensor, one.position): one for one in self.sent}
+        self.orders: dict[Tensor, list[Tensor]] = {}
+        self.weights = {tensor: 1 + _flops(tensor) / _FLOATING_OPERATIONS for tensor in self.order}
         self.automatic = self._gathered()
         self.sites = self._sites()
+        self.site_at = {(site.tensor, site.position): site for site in self.sites}
 
     def _gathered(self) -> dict[str, Array]:
         totals: dict[Tensor, Any] = {one.source: one.total for one in self.sent}
+        if self.output.node is None:  # f gives an input as it is
+            totals[self.output] = self.cotangent
         return {
             name: np.asarray(totals.get(leaf, np.zeros(leaf.shape)))
             for name, leaf in self.leaves.items()
@@ -88,7 +98,7 @@ class Search:
         for one in self.sent:
             counts[one.source] = counts.get(one.source, 0) + 1
         weights = tuple(leaf for leaf in self.leaves.values() if leaf.ndim == 2)
-        batches = self._batches()
+        batches, means = self._batches()
         users: dict[Tensor, list[Tensor]] = {}
         for tensor in self.order:
             for value in node_of(tensor).inputs:
@@ -109,24 +119,37 @@ class Search:
                     batches,
                     weights,
                     tuple(later),
+                    means,
                 )
             )
         return sites
 
-    def _batches(self) -> tuple[int, ...]:
-        """Collect the numbers that something was averaged over, or could have been."""
+    def _batches(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Collect numbers that somebody may divide by, and those that something is averaged over.
+
+        The first are sizes of what is computed, the second those of means and of losses.
+        """
         found: dict[int, None] = {}
+        means: dict[int, None] = {}
         for tensor in self.order:
             node = node_of(tensor)
             sizes = [np.shape(value) for value in node.values]
+            averages = node.primitive.name in AVERAGING and node.primitive.name != "divide"
+            if averages and sizes[0] and tensor.size:
+                whole = int(np.prod(sizes[0]))
+                for n in (sizes[0][0], whole, whole // tensor.size):
+                    means[n] = None
+            if node.primitive.name == "divide" and not sizes[1]:
+                divisor = float(node.values[1])
+                if divisor.is_integer() and divisor > 2:
+                    means[int(divisor)] = None
             if not tensor.ndim and sizes and sizes[0]:
                 found[sizes[0][0]] = None
                 found[int(np.prod(sizes[0]))] = None
             if tensor.ndim == 2:
                 found[tensor.shape[0]] = None
-            if node.primitive.name == "mean" and tensor.size:
-                found[int(np.prod(sizes[0])) // tensor.size] = None
-        return tuple(n for n in found if n > 2)
+        averaged = tuple(n for n in means if n > 1)
+        return tuple(n for n in {**means, **found} if n > 2 or n in averaged), averaged
 
     def pull(self, leaf: Tensor) -> float:
         """Say by how much a leaf is pulled towards zero, as a multiple of its values."""
@@ -138,6 +161,21 @@ class Search:
         )  # fmt: skip
         square = float((leaf.data * leaf.data).sum())
         return float((total * leaf.data).sum()) / square if square else 0.0
+
+    def floor(self, leaf: Tensor) -> float:
+        """Say what round-off may be left where the terms of a gradient cancel to nothing.
+
+        It is that of the terms: of what the rule gave before it was summed, and of what arrived
+        where a rule sums it, or weighs it with numbers of about 1 of both signs.
+        """
+        size = 0.0
+        for one in self.sent:
+            if one.source is leaf:
+                name = node_of(one.tensor).primitive.name
+                sums = name in _SUMMING or (name == "linear" and one.position == 2)
+                terms = one.upstream if sums else one.given
+                size = max(size, float(np.abs(terms).max(initial=0.0)))
+        return 64 * float(np.finfo(np.float64).eps) * size
 
     # Trying ---------------------------------------------------------------------------------
 
@@ -151,7 +189,7 @@ class Search:
             rules = list(node.primitive.rules_for(len(node.inputs)))
             for position in range(len(rules)):
                 if (tensor, position) in slips:
-                    rules[position] = _in_shape(slips[tensor, position], node, position)
+                    rules[position] = _as_rule(slips[tensor, position])
             wrong = replace(node.primitive, rules=tuple(rules), each=None)
             inputs = tuple(
                 twins.get(value, value) if isinstance(value, Tensor) else value
@@ -174,6 +212,44 @@ class Search:
             name: np.asarray(found.get(leaf, np.zeros(leaf.shape))) for name, leaf in leaves.items()
         }
 
+    def with_one(self, site: Site, slip: Slip, names: Collection[str]) -> dict[str, Array] | None:
+        """Do the same for a single slip: gradients are linear in what it changes.
+
+        Only the change goes on from there, and only to what is asked for.
+        """
+        sent, node, source = self.by_edge[site.tensor, site.position], site.node, site.source
+        with np.errstate(all="ignore"):
+            try:
+                wrong = np.asarray(
+                    slip.rule(sent.upstream, site.tensor.data, *node.values, **node.params)
+                )
+                if wrong.shape != source.shape and node.primitive.broadcasts:
+                    wrong = sum_to.primitive.forward(wrong, source.shape)
+                change = wrong - sent.contribution
+                if change.shape != source.shape:
+                    return None
+                if source.node is None:
+                    found = {source: change}
+                else:
+                    wanted = {self.leaves[name] for name in names}
+                    found = apply_chain_rule(self.below(source), source, change, wanted)
+            except (ValueError, TypeError, IndexError, GradientError):
+                return None
+            return {
+                name: self.automatic[name] + np.asarray(found.get(self.leaves[name], 0.0))
+                for name in names
+            }
+
+    def below(self, tensor: Tensor) -> list[Tensor]:
+        """List what a tensor was computed from, in the order in which gradients go."""
+        if tensor not in self.orders:
+            self.orders[tensor] = graph_order(tensor)
+        return self.orders[tensor]
+
+    def work(self, order: list[Tensor]) -> float:
+        """Estimate what it takes to go back through operations, in small operations."""
+        return sum(self.weights[tensor] for tensor in order)
+
     def explain(
         self, manual: Mapping[str, Array], differing: Sequence[str], tolerance: float
     ) -> list[Diagnosis]:
@@ -181,21 +257,37 @@ class Search:
         arrival = {one.source: number for number, one in enumerate(self.sent)}
         nearest = min(differing, key=lambda name: arrival.get(self.leaves[name], -1))
 
+        is_hooked = any(id(tensor) in hooked for tensor in (*self.order, *self.leaves.values()))
+
         def fits(slips: Mapping[tuple[Tensor, int], Slip], names: Collection[str]) -> bool:
-            gradients = self.with_slips(slips, names)
+            if len(slips) == 1 and not is_hooked:
+                ((edge, slip),) = slips.items()
+                gradients = self.with_one(self.site_at[edge], slip, names)
+            else:
+                gradients = self.with_slips(slips, names)
             return gradients is not None and all(
                 agrees(gradients[name], manual[name], tolerance, self.automatic[name])
                 for name in names
             )
 
         found: list[tuple[tuple[Any, ...], Diagnosis]] = []
+        whole, done = self.work(self.order), 0.0
         for rank, (places, slip, slips) in enumerate(self._candidates(differing)):
-            if rank * len(self.order) > _MOST_STEPS:
+            sources = [node_of(tensor).inputs[position] for tensor, position in slips]
+            alone = len(slips) == 1 and not is_hooked
+            done += 1 + (self.work(self.below(sources[0])) if alone else whole)
+            if done > _MOST_WORK:
                 self.gave_up = True
                 break
             # The gradient next to the output first: for most slips that is all it takes.
             if fits(slips, [nearest]) and fits(slips, manual):
-                key = (len(set(places)) > 1, ORDER.index(slip.kind), not slip.is_usual, rank)
+                key = (
+                    len(set(places)) > 1,
+                    ORDER.index(slip.kind),
+                    not slip.is_usual,
+                    len(differing) == 1 and not _at_leaves(slips),
+                    rank,
+                )
                 found.append((key, _diagnosis(slip, places, differing)))
         found.sort(key=lambda pair: pair[0])
         return _each_kind_once([diagnosis for _, diagnosis in found])
@@ -290,19 +382,26 @@ def agrees(found: Array, expected: Array, tolerance: float, beside: Array | None
         others = (found, expected) if beside is None else (found, expected, beside)
         size = max(float(np.abs(array).max()) for array in others)
         difference = float(np.abs(found - expected).max())
-    return difference <= tolerance * size or size == 0
+    return bool(np.isfinite(size)) and (difference <= tolerance * size or size == 0)
 
 
-def _in_shape(slip: Slip, node: Node, position: int) -> Any:
-    """Keep a wrong rule from failing where it gives its result in another layout."""
-    del node, position
+def _flops(tensor: Tensor) -> int:
+    """Estimate the floating-point operations of going back through an operation."""
+    node = node_of(tensor)
+    inner = np.shape(node.values[0])[-1:] if node.primitive.name in ("matmul", "linear") else ()
+    return 4 * tensor.size * (inner[0] if inner else 1)
+
+
+def _at_leaves(slips: Mapping[tuple[Tensor, int], Slip]) -> bool:
+    return all(node_of(tensor).inputs[position].node is None for tensor, position in slips)
+
+
+def _as_rule(slip: Slip) -> Any:
+    """Make a rule of a slip; what the forward pass has left for the right rule is not for it."""
     rule = slip.rule
 
     def wrong(g: Any, out: Any, *inputs: Any, residual: Any = None, **params: Any) -> Any:
-        try:
-            return rule(g, out, *inputs, **params)
-        except TypeError:
-            return rule(g, out, *inputs, residual=residual, **params)
+        return rule(g, out, *inputs, **params)
 
     return wrong
 

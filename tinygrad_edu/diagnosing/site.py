@@ -36,6 +36,8 @@ class Site:
         All leaves that are matrices.
     later : tuple of array
         What is computed from the result next, step by step.
+    means : tuple of int
+        Those of `batches` that something is averaged over in the graph.
     """
 
     tensor: Tensor
@@ -44,6 +46,7 @@ class Site:
     batches: tuple[int, ...]
     weights: tuple[Tensor, ...]
     later: tuple[Array, ...] = ()
+    means: tuple[int, ...] = ()
 
     @property
     def node(self) -> Node:
@@ -82,16 +85,8 @@ class Site:
         if self.name not in ("power", "multiply"):
             return False
         out = self.tensor.data
-        sent = np.asarray(self.right(np.ones_like(out), out, *self.node.values, **self.params))
+        sent = np.asarray(self.right(np.ones_like(out), out, *self.node.values, **self.node.params))
         return sent.shape == source.shape and _is_multiple(sent, source.data)
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """What the rules get by keyword."""
-        node = self.node
-        if node.primitive.residual:
-            return {**node.params, "residual": node.residual}
-        return node.params
 
     @property
     def is_unary(self) -> bool:

@@ -7,6 +7,7 @@ notebook and saves itself in several formats. Drawing reads, and changes nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from numbers import Real
 from typing import Any
 
 from ..tensor import Tensor
@@ -35,6 +36,19 @@ _CHOICES = {
     "values": ("auto", "full", "stats", "shape", "none"),
     "on_large": ("error", "truncate"),
 }
+
+
+def _instead(output: object) -> str:
+    """Say what to write where something else was given for a tensor."""
+    if isinstance(output, str):
+        return (
+            "options have names, as in title='...', and draw(loss).save('graph.svg') writes a file"
+        )
+    if callable(getattr(output, "named_parameters", None)):
+        return "draw what it computes: draw(network(x), model=network)"
+    if isinstance(output, list | tuple):
+        return "several are given one by one, as in draw(a, b)"
+    return "give it what was computed with a Tensor, such as draw(loss)"
 
 
 def draw(
@@ -122,7 +136,7 @@ def draw(
     Raises
     ------
     TypeError
-        If an output is not a Tensor, or there is none.
+        If an output is not a Tensor, or there is none, or a limit is no number.
     GraphTooLargeError
         If the graph has too many nodes; it is a ValueError.
     ValueError
@@ -147,7 +161,9 @@ def draw(
         raise TypeError("draw() needs a tensor to draw, such as draw(loss)")
     for output in outputs:
         if not isinstance(output, Tensor):
-            raise TypeError(f"draw() takes tensors, but got a {type(output).__name__}")
+            raise TypeError(
+                f"draw() takes tensors, but got a {type(output).__name__}; {_instead(output)}"
+            )
     given = {
         "view": view,
         "direction": direction,
@@ -159,6 +175,10 @@ def draw(
         if value not in _CHOICES[option]:
             known = ", ".join(map(repr, _CHOICES[option]))
             raise ValueError(f"unknown {option} {value!r}; known are {known}")
+    limits: dict[str, object] = {"timeout": timeout, "max_nodes": max_nodes}
+    for option, limit in limits.items():
+        if not isinstance(limit, Real):
+            raise TypeError(f"{option} must be a number, got {limit!r}")
     if not timeout > 0:
         raise ValueError(f"timeout must be a number of seconds above 0, got {timeout!r}")
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):

@@ -54,8 +54,10 @@ class Verdict:
         return f"✗ {largest}{where}"
 
 
-def judge(manual: Any, automatic: Any) -> Verdict:
+def judge(manual: Any, automatic: Any, floor: float = 0.0) -> Verdict:
     """Compare a gradient derived by hand with the automatic one, which has the same shape.
+
+    Differences up to the floor are round-off, whatever the size of the gradients is.
 
     Examples
     --------
@@ -82,7 +84,9 @@ def judge(manual: Any, automatic: Any) -> Verdict:
         relative = difference / max(finite) if difference and max(finite) else difference
     place = tuple(int(i) for i in index)
     relative = float(relative)
-    return Verdict(relative <= tolerance, difference, relative, place, tolerance)
+    return Verdict(
+        relative <= tolerance or difference <= floor, difference, relative, place, tolerance
+    )
 
 
 def by_tensor(
@@ -131,8 +135,11 @@ def by_tensor(
             raise TypeError(
                 f"compare: {label} is no array of numbers: {clean(error, 80)}"
             ) from error
+        if gradient is None:
+            raise TypeError(f"compare: {label} is no array of numbers, but None; leave it out")
         if array.dtype.kind not in "fiu":
-            raise TypeError(f"compare: {label} is no array of numbers, but of {array.dtype}")
+            kind = "text" if array.dtype.kind in "US" else array.dtype
+            raise TypeError(f"compare: {label} is no array of numbers, but of {kind}")
         if array.shape != tensor.shape:
             raise ValueError(
                 f"compare: the gradient of {label} has shape {shape_text(array.shape)}, expected "

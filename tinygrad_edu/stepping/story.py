@@ -90,7 +90,8 @@ def tell(
     """
     if not isinstance(output, Tensor):
         raise TypeError(
-            f"a story needs one Tensor, the loss, got a {type(output).__name__}; call it for each"
+            f"stepper() needs one Tensor, the loss, got a {type(output).__name__}; compute a loss "
+            "first, and pass it as in stepper(loss, model=network)"
         )
     names_by_identity(names, model)  # refuses what names nothing
     if optimizer is not None:

@@ -69,6 +69,12 @@ def trial_step(
     ValueError
         If its step fails on the copies, or reaches none of the parameters.
     """
+    held = getattr(optimizer, "params", None)
+    if isinstance(held, list | tuple) and not any(one in parameters for one in held):
+        raise ValueError(
+            f"optimizer: {_kind(optimizer)} has none of the parameters that the loss depends on; "
+            "make it from the parameters of the same network"
+        )
     twins: dict[Tensor, Tensor] = {}
     memo: dict[int, Any] = {}
     for parameter in parameters:

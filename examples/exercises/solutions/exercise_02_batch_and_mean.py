@@ -14,7 +14,9 @@ import numpy as np
 
 from tinygrad_edu import check_manual
 
-X = np.array([[1.0, 2.0], [0.0, -1.0], [3.0, 0.5], [-2.0, 1.0], [1.0, 1.0]])
+X = np.array(
+    [[1.0, 2.0, 0.5], [0.0, -1.0, 1.0], [3.0, 0.5, -1.0], [-2.0, 1.0, 1.5], [1.0, 1.0, -0.5]]
+)
 y = np.array([3.0, -1.0, 4.0, -1.5, 2.0])
 
 
@@ -36,4 +38,4 @@ def my_gradients(w, b):
     return dw, db
 
 
-print(check_manual(loss, my_gradients, np.array([0.5, 1.5]), np.array(0.1)))
+print(check_manual(loss, my_gradients, np.array([0.5, 1.5, -1.0]), np.array(0.1)))

@@ -1,0 +1,87 @@
+"""Reads what `check_manual` is given: names, and gradients in whatever form they come."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..drawing.text import clean
+from ..tensor import Tensor
+
+__all__ = ["array_of", "by_name", "called", "names_of"]
+
+Array = NDArray[Any]
+
+
+def names_of(f: Callable[..., Any], names: Sequence[str] | None, count: int) -> list[str]:
+    if names is not None:
+        shown = [clean(name) for name in names]
+        if len(shown) != count or len(set(shown)) != count:
+            raise ValueError(f"names: {count} different names are needed, got {list(names)!r}")
+        return shown
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    found = [parameter.name for parameter in parameters if parameter.kind in kinds][:count]
+    return found if len(found) == count else [f"input{n}" for n in range(count)]
+
+
+def array_of(name: str, gradient: Any) -> Array:
+    try:
+        array = np.array(gradient)  # a copy: what the caller does with it later is not shown
+    except ValueError:
+        raise TypeError(f"the gradient of {name} has rows of different lengths") from None
+    if array.dtype.kind not in "fiub":
+        kind = "text" if array.dtype.kind in "US" else array.dtype.name
+        raise TypeError(f"the gradient of {name} is no array of numbers, but of {kind}")
+    return array
+
+
+def called(mine: Callable[..., Any], arguments: list[Any], names: list[str]) -> Any:
+    """Call a learner's function with copies; say what it is called with if it takes other ones."""
+    try:
+        inspect.signature(mine).bind(*arguments)
+    except TypeError as error:
+        raise TypeError(
+            f"my_gradients is called with ({', '.join(names)}), but {error}; g is the gradient "
+            "that arrives, where f gives more than one number"
+        ) from None
+    except ValueError:  # it has no signature
+        pass
+    return mine(*(np.copy(argument) for argument in arguments))
+
+
+def by_name(
+    gradients: Any, names: list[str], what: str, f: Callable[..., Any] | None = None
+) -> dict[str, Any]:
+    """Read gradients given in order or by name."""
+    if isinstance(gradients, Mapping):
+        given = {clean(name): g for name, g in gradients.items() if g is not None}
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            hint = ""
+            if hasattr(f, "named_parameters"):
+                hint = "; for the parameters of a network: nn.compare_gradients(..., manual=...)"
+            told = f"{what}: found {unknown[0]!r}, expected some of {', '.join(names)}{hint}"
+            raise ValueError(told)
+        return given
+    if gradients is None:
+        raise TypeError(
+            f"{what} gave None; return one gradient for each of {', '.join(names)} (is a return "
+            "missing?)"
+        )
+    if isinstance(gradients, np.ndarray | Tensor) or np.isscalar(gradients):
+        gradients = [gradients]
+    gradients = list(gradients)
+    if len(gradients) != len(names):
+        raise ValueError(
+            f"{what}: {len(gradients)} gradients, expected {len(names)}, one for each of "
+            f"{', '.join(names)}; None leaves one out"
+        )
+    return {name: g for name, g in zip(names, gradients, strict=True) if g is not None}
