@@ -228,6 +228,12 @@ def check_manual(
     TypeError, ValueError
         If the gradients or the inputs do not fit together; see the message.
 
+    Notes
+    -----
+    Gradients agree if no element differs by more than 1e-10 of the largest element, or by the
+    round-off of terms that cancel. Where the automatic gradient differs from the numerical one,
+    and yours does not, nothing is said of yours.
+
     Examples
     --------
     >>> import numpy as np
