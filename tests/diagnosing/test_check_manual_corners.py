@@ -143,3 +143,21 @@ def test_what_was_left_out_is_told(network):
         compare_gradients(mlp, x, labels, previous=3)
     with pytest.raises(ValueError, match=r"for the parameters of a network: nn\.compare_gradients"):
         check_manual(mlp, by_name, x)
+
+
+def test_a_function_of_numpy_is_a_gradient_too():
+    assert check_manual(lambda x: tg.sin(x).sum(), np.cos, A).agree
+
+
+def test_a_term_that_pushes_away_is_no_regularisation():
+    found = check_manual(lambda w: tg.sin(w).sum(), [np.cos(X) - 0.3 * X], X)
+    assert found.diagnoses == ()
+
+
+def test_slips_whose_result_has_another_shape_explain_nothing():
+    generator = np.random.default_rng(0)
+    a, b = generator.normal(size=(2, 3)), generator.normal(size=(3, 2))
+    mine = [generator.normal(size=(2, 3)), a.T @ np.ones((2, 2))]
+    found = check_manual(lambda a, b: (a @ b).sum(), mine, a, b)
+    assert found.diagnoses == ()
+    assert not found.agree
