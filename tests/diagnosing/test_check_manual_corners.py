@@ -147,6 +147,8 @@ def test_what_was_left_out_is_told(network):
 
 def test_a_function_of_numpy_is_a_gradient_too():
     assert check_manual(lambda x: tg.sin(x).sum(), np.cos, A).agree
+    one = np.array([2.0])
+    assert check_manual(lambda x: (2 * x).sum(), max, one).agree, "which has no signature"
 
 
 def test_a_term_that_pushes_away_is_no_regularisation():

@@ -223,11 +223,9 @@ class Search:
                 wrong = np.asarray(
                     slip.rule(sent.upstream, site.tensor.data, *node.values, **node.params)
                 )
-                if wrong.shape != source.shape and node.primitive.broadcasts:
+                if wrong.shape != source.shape:  # refuses what was not broadcast
                     wrong = sum_to.primitive.forward(wrong, source.shape)
                 change = wrong - sent.contribution
-                if change.shape != source.shape:
-                    return None
                 if source.node is None:
                     found = {source: change}
                 else:
