@@ -102,25 +102,22 @@ $(VENV)/lint: $(VENV)/project
 	$(BIN)/python -m pip install --quiet --group lint
 	touch $@
 
-# Pictures need the program `dot`. It is installed where that takes no password; elsewhere the
-# command is told, and everything but svg, png and pdf pictures works without it.
-graphviz:
-	@command -v dot >/dev/null 2>&1 || { \
+# Installs a Debian package ($(1)) where that takes no password; elsewhere says what is left out ($(2)).
+define system_package
+{ \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
-	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends graphviz; } >/dev/null 2>&1 \
-	      || echo "could not install Graphviz; try: apt-get install graphviz"; \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends $(1); } >/dev/null 2>&1 \
+	      || echo "could not install $(1); try: apt-get install $(1)"; \
 	  else \
-	    echo "note: Graphviz is not installed, so graphs are written as text; to get pictures:"; \
-	    echo "      sudo apt-get install graphviz   (or: brew install graphviz)"; \
+	    echo "note: $(1) is not installed, so $(2); to have it:"; \
+	    echo "      sudo apt-get install $(1)   (or what your system has for that)"; \
 	  fi; }
+endef
 
-# The page that steps through a graph is tested in a browser; without one, those tests are skipped.
+# Pictures are laid out by the program `dot`, or without it by a layout of our own.
+graphviz:
+	@command -v dot >/dev/null 2>&1 || $(call system_package,graphviz,pictures are svg and html alone)
+
+# The page that steps through a graph is tested in a browser.
 chromium:
-	@test -x /usr/bin/chromium || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
-	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 \
-	      || echo "could not install Chromium; try: apt-get install chromium"; \
-	  else \
-	    echo "note: Chromium is not installed, so the tests in a browser are skipped; to run them:"; \
-	    echo "      sudo apt-get install chromium"; \
-	  fi; }
+	@test -x /usr/bin/chromium || $(call system_package,chromium,tests in a browser are skipped)

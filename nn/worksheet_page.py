@@ -13,7 +13,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tinygrad_edu.drawing.html_page import style_policy
+from tinygrad_edu.drawing.html_page import content_policy
 
 __all__ = ["Content", "html_page", "text_page"]
 
@@ -106,7 +106,7 @@ def html_page(page: Content) -> str:
     title = escape(_title(page))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(style_policy(style))}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(content_policy(style))}">\n'
         f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
         "<p class='who'><span>Name</span><span>Date</span></p>\n"
         f"<p>{escape(_introduction(page))}</p>\n{''.join(body)}</body>\n</html>\n"

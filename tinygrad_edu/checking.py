@@ -27,7 +27,7 @@ Level: TypeAlias = Callable[[Sequence[Tensor], bool], Any]
 """A number that depends on the inputs; the flag asks for a graph of it."""
 
 _COMPLEX_STEP = 1e-20  # any size will do, for nothing is subtracted
-_DIFFERENCE_STEP: float = np.finfo(np.float64).eps.item() ** (
+DIFFERENCE_STEP: float = np.finfo(np.float64).eps.item() ** (
     1 / 3
 )  # balances truncation and round-off
 # Relative and absolute: differences lose digits to the step, of the value as well as of the slope.
@@ -216,7 +216,7 @@ def _difference_slope(level: Level, point: Sequence[Array], directions: Sequence
     """Slope along a direction: the difference of a step forward and a step back."""
     # By the smallest input: a step that suits a large one would be a leap for the others.
     smallest = min(float(np.abs(x).min()) for x in point if x.size)
-    step = _DIFFERENCE_STEP * max(1.0, smallest)
+    step = DIFFERENCE_STEP * max(1.0, smallest)
 
     def at(sign: float) -> float:
         moved = [x + sign * step * v for x, v in zip(point, directions, strict=True)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
@@ -172,10 +170,9 @@ def _cells(epoch: Epoch, is_best: bool, has_test: bool) -> list[str]:
 
 def _curves(history: History) -> str:
     """Draw the curves, as a picture that is part of the HTML."""
+    from tinygrad_edu.figure_files import figure_source
+
     from .figures.curves import training_curves
 
-    stream = io.BytesIO()
-    training_curves(history).savefig(stream, format="png")
-    data = base64.b64encode(stream.getvalue()).decode()
     told = "loss and accuracy over the epochs; the table above gives the numbers"
-    return f'<img alt="{told}" style="max-width: 100%" src="data:image/png;base64,{data}">'
+    return figure_source(training_curves(history), told)

@@ -23,7 +23,8 @@ from tinygrad_edu.drawing import draw
 from tinygrad_edu.drawing.operands import operand_letter
 from tinygrad_edu.drawing.render import run_graphviz
 
-from .test_draw_render import HOSTILE, SVG, groups, needs_dot, network_drawing, visible
+from ..hostile_names import HOSTILE
+from .test_draw_render import SVG, groups, needs_dot, network_drawing, visible
 from .test_engines import without_graphviz
 
 ENGINES = ["builtin", pytest.param("dot", marks=needs_dot)]

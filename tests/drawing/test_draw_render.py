@@ -14,35 +14,13 @@ from nn import MLP, SGD, Linear, Module, softmax_cross_entropy
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import RenderError, dot_text, draw
 
+from ..hostile_names import HOSTILE
+
 SVG = "{http://www.w3.org/2000/svg}"
 needs_dot = pytest.mark.skipif(
     shutil.which("dot") is None, reason="needs Graphviz: dot is not on PATH"
 )
 
-# Names that have broken graph drawings elsewhere.
-HOSTILE = [
-    "<x>]; evil [label=<y>",
-    "<script>alert(1)</script>",
-    'a"]; evil [label="b',
-    "tail\\",
-    r"\N \G \l \T",
-    "&lt;b&gt; &amp; &#60;",
-    "a|b{c}<p>",
-    "a\x01b\x1fc",
-    "abc\u202edef",
-    "🙂 Ω μ∂ 中文",
-    "a\nb\r\nc",
-    "100%",
-    "\x00nul",
-    "\ud800sur",
-    "",
-    "   ",
-    "x" * 500,
-    "]]>",
-    "--><!--",
-    "</TD></TR></TABLE>",
-    '<IMG SRC="/etc/passwd"/>',
-]
 LABELS = [f"name {number}" for number in range(len(HOSTILE))]
 
 

@@ -20,7 +20,8 @@ from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import draw
 from tinygrad_edu.drawing.text import clean
 
-from .test_draw_render import HOSTILE, LABELS, SVG, needs_dot, visible
+from ..hostile_names import HOSTILE
+from .test_draw_render import LABELS, SVG, needs_dot, visible
 
 NAMES = [*HOSTILE, "<b>" * 350_000]
 IDS = [*LABELS, "a megabyte"]

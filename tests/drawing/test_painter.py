@@ -11,7 +11,8 @@ from tinygrad_edu.drawing import draw
 from tinygrad_edu.drawing.palette import LIGHT
 from tinygrad_edu.primitive import ModuleCall
 
-from .test_draw_render import HOSTILE, LABELS, SVG, groups, network_drawing, small_drawing, visible
+from ..hostile_names import HOSTILE
+from .test_draw_render import LABELS, SVG, groups, network_drawing, small_drawing, visible
 
 
 def built(output, **options):

@@ -2,21 +2,11 @@
 
 import re
 
-import numpy as np
-
-from nn import MLP, SGD, softmax_cross_entropy
+from nn import SGD
 from tinygrad_edu import Tensor
 from tinygrad_edu.stepping import stepper
 
-
-def reference_network():
-    """The network 2-3-2 with softmax cross-entropy, after one backward pass."""
-    generator = np.random.default_rng(0)
-    net = MLP([2, 3, 2], seed=0)
-    x = Tensor(generator.normal(size=(4, 2)), dtype="float32", name="x")
-    loss = softmax_cross_entropy(net(x), np.array([0, 1, 1, 0]))
-    loss.backward()
-    return net, loss
+from ..drawing.test_draw import reference_network
 
 
 def reference():

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from ..hostile_names import HOSTILE
 from .pages import count, scalars, squeezed, step
-from .test_page import HOSTILE
 
 CONTRAST = """
 () => {

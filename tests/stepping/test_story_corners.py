@@ -14,32 +14,8 @@ from tinygrad_edu import GradientError, Tensor
 from tinygrad_edu.explaining.wording import as_text
 from tinygrad_edu.stepping.story import Stage, tell
 
+from ..hostile_names import HOSTILE
 from .test_story import named, network, parameter, sentences, told
-
-HOSTILE = [
-    "<x>]; evil [label=<y>",
-    "<script>alert(1)</script>",
-    'a"]; evil [label="b',
-    "tail\\",
-    r"\N \G \l \T",
-    "&lt;b&gt; &amp; &#60;",
-    "a|b{c}<p>",
-    "a\x01b\x1fc",
-    "abc\u202edef",
-    "🙂 Ω μ∂ 中文",
-    "a\nb\r\nc",
-    "100%",
-    "\x00nul",
-    "\ud800sur",
-    "",
-    "   ",
-    "x" * 500,
-    "]]>",
-    "--><!--",
-    "</TD></TR></TABLE>",
-    '<IMG SRC="/etc/passwd"/>',
-]
-
 
 # Zero, nothing, and what is not a number ------------------------------------------------------
 

@@ -6,7 +6,6 @@ it is shown in `report`.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -150,6 +149,7 @@ class ManualCheck:
             If the file cannot be written; what was there is intact then.
         """
         from ..atomic_file import write_atomically
+        from ..figure_files import figure_bytes
 
         ending = os.path.splitext(path)[1].lower().removeprefix(".")
         if ending in ("html", "txt"):
@@ -157,9 +157,7 @@ class ManualCheck:
         if ending not in ("png", "svg", "pdf"):
             known = ".html, .txt, .png, .svg, .pdf"
             raise ValueError(f"cannot tell the format of {os.fspath(path)!r}; known are {known}")
-        stream = io.BytesIO()
-        self.figure().savefig(stream, format=ending)
-        return write_atomically(path, stream.getvalue())
+        return write_atomically(path, figure_bytes(self.figure(), ending))
 
     def html(self) -> str:
         """Give a page that needs nothing else: the table, the equations, the error maps."""

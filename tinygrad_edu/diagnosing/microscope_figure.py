@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -52,18 +50,16 @@ def _error(error: float) -> str:
 
 def microscope_page(seen: Microscope) -> str:
     """Write the table and the figure as HTML for a notebook."""
+    from ..figure_files import figure_source
     from ..notebook_tables import page, table, words
 
-    stream = io.BytesIO()
-    microscope_figure(seen).savefig(stream, format="png")
-    data = base64.b64encode(stream.getvalue()).decode()
     told = "error against step in float64 and float32; the table above gives the best steps"
     rows = [[words(cell) for cell in _row(curve)] for curve in seen.curves]
     return page(
         f"<strong>{words(seen.title)}</strong>",
         table(_HEADS, rows, numbers=(2, 3, 4)),
         *map(words, seen.sentences),
-        f'<img alt="{told}" style="max-width: 100%" src="data:image/png;base64,{data}">',
+        figure_source(microscope_figure(seen), told),
     )
 
 

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checking import DIFFERENCE_STEP
 from ..tensor import Tensor
 from .kinks import Sides
 
 __all__ = ["Probe"]
 
 Array = NDArray[Any]
-
-_STEP: float = np.finfo(np.float64).eps.item() ** (1 / 3)  # balances truncation and round-off
 
 
 class Probe:
@@ -54,7 +53,7 @@ class Probe:
             chosen += [place] if place not in chosen else []
         for place in chosen:
             before = flat[place]
-            step = _STEP * max(1.0, abs(before))
+            step = DIFFERENCE_STEP * max(1.0, abs(before))
             ends, is_smooth = [], True
             for end in (before + step, before - step):
                 flat[place] = end

@@ -5,16 +5,15 @@ The page needs no network and no script, and can be read in light, in dark and o
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 from dataclasses import fields
 from html import escape
 from typing import TYPE_CHECKING
 
-from ..drawing.html_page import style_policy
+from ..drawing.html_page import content_policy
 from ..drawing.palette import DARK, LIGHT, Theme
 from ..drawing.text import clean, shape_text
+from ..figure_files import figure_source
 from .report import (
     MOST_TOLD,
     beside,
@@ -90,7 +89,7 @@ th,td{padding-right:.6em}img{break-inside:avoid;max-width:100%}}
 def page(check: ManualCheck) -> str:
     """Write a page that needs nothing else."""
     style = _style()
-    policy = f"{style_policy(style)}; img-src data:"
+    policy = content_policy(style, images=True)
     title = escape(headline(check))
     tone = "match" if check.agree else "differ"
     found = "".join(f"<p>{escape(sentence)}</p>\n" for sentence in conclusion(check))
@@ -205,10 +204,7 @@ def _image(check: ManualCheck) -> str:
     """Draw the maps into the page, with words that say the same."""
     from .report_figure import error_maps
 
-    stream = io.BytesIO()
     figure = error_maps(check, heading=False)
-    # Without the version of matplotlib, which would stand in the file.
-    figure.savefig(stream, format="png", metadata={"Software": None})
     width = round(_PIXELS_AN_INCH * figure.get_figwidth())
     told = []
     for row in differing(check):
@@ -217,6 +213,5 @@ def _image(check: ManualCheck) -> str:
         words += f": {manual} by hand, {automatic} automatic"
         told.append(f"{clean(row.name)} {row.problem or words}")
     text = f"Error maps: {'; '.join(told)}."
-    data = base64.b64encode(stream.getvalue()).decode("ascii")
-    image = f'<img alt="{escape(text)}" width="{width}" src="data:image/png;base64,{data}">'
+    image = figure_source(figure, text, f'width="{width}"')
     return f'<div class="wide" tabindex="0">\n{image}\n</div>'

@@ -10,7 +10,7 @@ from html import escape
 from .palette import Theme
 from .picture import Picture
 
-__all__ = ["page", "style_policy"]
+__all__ = ["content_policy", "page"]
 
 _STYLE = """
 body{{margin:24px auto;max-width:1400px;padding:0 16px;background:{page};color:{text};
@@ -27,16 +27,27 @@ td{{font-family:Courier,monospace;white-space:pre-wrap}}
 """
 
 
-def style_policy(*styles: str) -> str:
-    """Give the content security policy that allows these style sheets, and nothing else.
+def content_policy(style: str, script: str = "", images: bool = False) -> str:
+    """Give the content security policy that allows this much, and nothing from anywhere.
+
+    Parameters
+    ----------
+    style, script : str
+        The one style sheet of the page, and its script if it has one.
+    images : bool
+        Whether it holds images.
 
     Examples
     --------
-    >>> style_policy("p{}")[:42]
+    >>> content_policy("p{}")[:42]
     "default-src 'none'; style-src 'sha256-gG2y"
     """
-    hashes = " ".join(map(source_hash, styles))
-    return f"default-src 'none'; style-src {hashes}; base-uri 'none'; form-action 'none'"
+    parts = ["default-src 'none'"]
+    parts += [f"script-src {source_hash(script)}"] if script else []
+    parts += [f"style-src {source_hash(style)}"]
+    parts += ["base-uri 'none'", "form-action 'none'"]
+    parts += ["img-src data:"] if images else []
+    return "; ".join(parts)
 
 
 def source_hash(source: str) -> str:
@@ -68,7 +79,7 @@ def page(
     body = "".join(_row(row) for row in rows)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(style_policy(style))}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(content_policy(style))}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         f"<h1>{title}</h1>\n<p>{escape(picture.description)}</p>\n"

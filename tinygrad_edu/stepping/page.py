@@ -6,14 +6,13 @@ page is told to run this script and this style sheet and nothing else.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import re
 from importlib.resources import files
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, tostring
 
+from ..drawing.html_page import content_policy
 from ..drawing.palette import DARK, LIGHT
 from ..drawing.words import counts, heading
 from .page_figure import figure, variables
@@ -48,7 +47,7 @@ def write_page(story: Story) -> str:
     return _filled(
         _read("page.html"),
         {
-            "policy": _policy(script, style),
+            "policy": content_policy(style, script),
             "style": style,
             "script": script,
             "title": html.escape(heading(story.graph)),
@@ -77,18 +76,6 @@ def _phases(kinds: set[str]) -> str:
         for kind, name in _PHASES.items()
         if kind in kinds
     )
-
-
-def _policy(script: str, style: str) -> str:
-    """Allow this script and this style sheet, and nothing from anywhere."""
-    return (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _digest(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _filled(template: str, parts: dict[str, str]) -> str:

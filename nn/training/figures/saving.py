@@ -6,7 +6,6 @@ for the user.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_edu.atomic_file import write_atomically
+from tinygrad_edu.figure_files import figure_bytes
 
 from ...loss import classes_of, predicted_labels, probabilities
 from ...mlp import MLP
@@ -171,12 +171,4 @@ def save_figure(figure: Figure, path: Path) -> Path:
     Path
         The same.
     """
-    from matplotlib import rc_context
-
-    stream = io.BytesIO()
-    suffix = path.suffix.lstrip(".") or "png"
-    # No date and no random names in the file.
-    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix)
-    with rc_context({"svg.hashsalt": "tinygrad_edu"}):
-        figure.savefig(stream, format=suffix, metadata=metadata)
-    return write_atomically(path, stream.getvalue())
+    return write_atomically(path, figure_bytes(figure, path.suffix.lstrip(".") or "png"))
