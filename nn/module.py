@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_edu import Tensor
-from tinygrad_edu.primitive import OFF, ModuleCall, get_scope, reset_scope, set_scope
+from tinygrad_edu.scope import OFF, SCOPES, ModuleCall, get_scope
 
 __all__ = ["Module"]
 
@@ -55,11 +55,11 @@ class Module:
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         """Compute the outputs, and let the graph know which module is computing."""
         caller = get_scope()
-        token = set_scope(caller if caller is OFF else ModuleCall(self, caller))
+        block = SCOPES.open(caller if caller is OFF else ModuleCall(self, caller))
         try:
             return self.forward(*inputs, **keywords) if keywords else self.forward(*inputs)
         finally:
-            reset_scope(token)
+            SCOPES.end(block)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Assign a part; a result in the place of a parameter would no longer be trained."""

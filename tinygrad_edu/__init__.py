@@ -41,7 +41,7 @@ from .ops.shape import *
 from .ops.sorting import *
 from .ops.special import *
 from .ops.trigonometric import *
-from .primitive import enable_grad, no_grad
+from .scope import enable_grad, no_grad
 from .source_lines import SourceLine, made_at, record_source_lines
 
 if TYPE_CHECKING:

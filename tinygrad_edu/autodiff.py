@@ -20,7 +20,8 @@ from .arrays import as_array
 from .errors import CaptureError, GradientError
 from .hooks import hooked, run_hooks, run_hooks_of_leaves
 from .ops.shape import sum_to
-from .primitive import Node, enable_grad
+from .primitive import Node
+from .scope import enable_grad
 from .stand_in import as_a_whole
 from .tensor import Tensor, _computed
 

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from .autodiff import grad, graph_order
 from .errors import GradientError
-from .primitive import enable_grad
+from .scope import enable_grad
 from .tensor import Array, Tensor, _computed
 
 __all__ = ["GradientCheck", "check_gradients"]

@@ -19,7 +19,7 @@ import numpy as np
 from .autodiff import grad
 from .ops.joining import stack
 from .ops.shape import reshape
-from .primitive import enable_grad
+from .scope import enable_grad
 from .tensor import Array, Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vjp"]

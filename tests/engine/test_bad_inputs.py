@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 import tinygrad_edu as tg
 from tinygrad_edu import GradientError, Tensor, misfit
 from tinygrad_edu.hooks import hooked
-from tinygrad_edu.primitive import PRIMITIVES, Node, get_scope
+from tinygrad_edu.primitive import PRIMITIVES, Node
+from tinygrad_edu.scope import get_scope
 
 AxisError = np.exceptions.AxisError
 ones, zeros = np.ones, np.zeros

@@ -14,7 +14,8 @@ import tinygrad_edu as tg
 from tinygrad_edu import GradientError, Tensor, grad, no_grad
 from tinygrad_edu.autodiff import graph_order, pull_back
 from tinygrad_edu.ops import indexing
-from tinygrad_edu.primitive import PRIMITIVES, ModuleCall, Node, primitive
+from tinygrad_edu.primitive import PRIMITIVES, Node, primitive
+from tinygrad_edu.scope import ModuleCall
 
 
 def leaf(*values, **keywords):

@@ -18,7 +18,7 @@ from ..drawing.text import shape_text
 from ..drawing.verdicts import Verdict, judge
 from ..errors import GradientError
 from ..explaining.passage import rule_text, summed_text
-from ..primitive import enable_grad
+from ..scope import enable_grad
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of
 from .arguments import array_of, by_name, called, names_of

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..checking import _is_analytic, _leaves
-from ..primitive import enable_grad
+from ..scope import enable_grad
 from ..tensor import Tensor
 from .step_errors import (
     CENTRAL,
