@@ -15,7 +15,7 @@ from .autodiff import grad
 from .checking import GradientCheck, check_gradients
 from .checkpointing import checkpoint
 from .creation import *
-from .errors import CaptureError, GradientError
+from .errors import CaptureError, GradientError, GraphCutWarning
 from .functional import *
 from .ops.arithmetic import *
 from .ops.choosing import *
@@ -62,6 +62,7 @@ __all__ = [
     "Explanation",
     "GradientCheck",
     "GradientError",
+    "GraphCutWarning",
     "GraphTooLargeError",
     "LintReport",
     "ManualCheck",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .arrays import checked_array
+from .leaving import values_of
 from .tensor import Operand, Tensor, holds_tensor
 
 __all__ = [
@@ -183,7 +184,7 @@ def full_like(
     TypeError
         If the value is a Tensor, whose graph would be lost.
     """
-    array = np.asarray(x)
+    array = values_of(x)
     kind = array.dtype if dtype is None else dtype
     return full(array.shape, fill_value, kind, requires_grad=requires_grad, name=name)
 

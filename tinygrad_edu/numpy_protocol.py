@@ -89,5 +89,5 @@ def call_function(
 def _no_rule(call: str) -> TypeError:
     return TypeError(
         f"np.{call.lstrip('.')} has no derivative rule here; for its plain value use "
-        "np.asarray(tensor), or build it from operations that tinygrad_edu lists"
+        "tensor.data, or build it from operations that tinygrad_edu lists"
     )
