@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..metadata import composed
 from ..primitive import primitive
 
 __all__ = [
@@ -87,6 +88,7 @@ def divide(x: Any, y: Any, /) -> Any:
 true_divide = divide
 
 
+@composed("x")
 def reciprocal(x: Any) -> Any:
     """One divided by the operand, elementwise."""
     return divide(1, x)
@@ -155,11 +157,13 @@ def power(x: Any, y: Any, /) -> Any:
 pow = power
 
 
+@composed("x", "y")
 def float_power(x: Any, y: Any) -> Any:
     """First operand to the power of the second, computed in float64 at least."""
     return power(multiply(x, np.float64(1)), y)
 
 
+@composed("x")
 def square(x: Any) -> Any:
     """Square, elementwise."""
     return power(x, 2)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..metadata import composed
 from ..primitive import primitive
 from .arithmetic import multiply
 
@@ -53,6 +54,7 @@ def sign(x: Any, /) -> Any:
     return np.sign(x)
 
 
+@composed("x")
 def fabs(x: Any) -> Any:
     """Absolute value, elementwise, as a floating number; its derivative at 0 is taken to be 0."""
     return absolute(multiply(x, 1.0))
@@ -154,12 +156,14 @@ def where(condition: Any, x: Any, y: Any, /) -> Any:
     return np.where(condition, x, y)
 
 
+@composed("x", "y")
 def fmax(x: Any, y: Any) -> Any:
     """Larger of two operands, elementwise; where one is nan, the other. Ties share equally."""
     # Where one is nan the other meets itself, a tie, and gets both halves of the gradient.
     return maximum(where(np.isnan(x), y, x), where(np.isnan(y), x, y))
 
 
+@composed("x", "y")
 def fmin(x: Any, y: Any) -> Any:
     """Smaller of two operands, elementwise; where one is nan, the other. Ties share equally."""
     return minimum(where(np.isnan(x), y, x), where(np.isnan(y), x, y))

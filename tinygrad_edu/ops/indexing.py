@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..arrays import checked_array, real_dtype_of
+from ..metadata import composed
 from ..primitive import primitive
 from ..tensor import Tensor, holds_tensor
 from .arithmetic import add
@@ -55,6 +56,7 @@ def _getitem(x: Any, /, index: Any) -> Any:
     return x[index]
 
 
+@composed("x")
 def getitem(x: Any, index: Any) -> Any:
     """Elements by index, in every form that NumPy knows.
 
@@ -102,6 +104,7 @@ def put_at(x: Any, /, index: Any, shape: tuple[int, ...]) -> Any:
     return out
 
 
+@composed("x")
 def take(
     x: Any,
     indices: Any,
@@ -129,6 +132,7 @@ def take(
     return getitem(x, (slice(None),) * axis + (places,))
 
 
+@composed("x")
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     """Elements by number along an axis, with numbers of their own for each row; see NumPy's.
 
@@ -174,6 +178,7 @@ def _fitting(name: str, value: Any, x: Any, shape: tuple[int, ...]) -> Any:
         ) from None
 
 
+@composed("x", "value")
 def index_add(x: Any, index: Any, value: Any) -> Any:
     """Give `x` with `value` added at an index: ``x[index] += value``, as a new result.
 
@@ -184,6 +189,7 @@ def index_add(x: Any, index: Any, value: Any) -> Any:
     return add(x, put_at(value, places, np.shape(x)))
 
 
+@composed("x", "value")
 def index_update(x: Any, index: Any, value: Any) -> Any:
     """Give `x` with `value` put at an index: ``x[index] = value``, as a new result.
 

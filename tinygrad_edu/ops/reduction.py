@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..arrays import as_floating, dtype_of, real_dtype_of
+from ..metadata import composed
 from ..primitive import operand, primitive
 from .arithmetic import divide, multiply, square, subtract
 from .choosing import where
@@ -173,6 +174,7 @@ def _spread(name: str, x: Any, axis: Axis, ddof: float) -> tuple[Any, float]:
     return subtract(x, mean(x, axis=axis, keepdims=True)), count - ddof
 
 
+@composed("x")
 def var(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     """Variance over all elements, or along the axes given.
 
@@ -219,6 +221,7 @@ def _euclidean_norm(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> 
     return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
 
 
+@composed("x")
 def std(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     """Standard deviation over all elements, or along the axes given.
 
@@ -317,16 +320,19 @@ def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
 amax, amin = max, min
 
 
+@composed("x")
 def ptp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Largest element minus the smallest."""
     return subtract(max(x, axis=axis, keepdims=keepdims), min(x, axis=axis, keepdims=keepdims))
 
 
+@composed("x")
 def nansum(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Sum of the elements that are not nan; the others get the gradient 0."""
     return sum(where(np.isnan(x), 0, x), axis=axis, keepdims=keepdims)
 
 
+@composed("x")
 def nanmean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Average of the elements that are not nan; the others get the gradient 0."""
     if _is_half(x):
@@ -336,6 +342,7 @@ def nanmean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return divide(total, count.astype(real_dtype_of(total)))
 
 
+@composed("x")
 def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Middle element in order of size, or the average of the two in the middle.
 
@@ -352,6 +359,7 @@ def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return reshape(result, _stretched_shape(x.shape, axis)) if keepdims else result
 
 
+@composed("x", "weights")
 def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = False) -> Any:
     """Average, weighted if weights are given; gradients flow to the weights as well.
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..arrays import real_dtype_of
+from ..metadata import composed
 from ..primitive import operand, primitive
 from .arithmetic import multiply, subtract
 from .elementwise import copy
@@ -72,6 +73,7 @@ def cumprod(x: Any, /, axis: int | None = None) -> Any:
     return np.cumprod(x, axis=axis)
 
 
+@composed("x", "prepend", "append")
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Differences between neighbours along an axis, taken `n` times.
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .. import misfit
+from ..metadata import composed
 from ..primitive import primitive
 
 __all__ = [
@@ -84,6 +85,7 @@ def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Any:
 permute_dims = transpose
 
 
+@composed("x")
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """Two axes exchanged."""
     axes = list(range(np.ndim(x)))
@@ -92,11 +94,13 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     return transpose(x, axes)
 
 
+@composed("x")
 def matrix_transpose(x: Any) -> Any:
     """Last two axes exchanged."""
     return swapaxes(x, -1, -2)
 
 
+@composed("x")
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
     """Axes at other places; the others keep their order.
 
@@ -121,6 +125,7 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     return transpose(x, order)
 
 
+@composed("x")
 def ravel(x: Any, order: str = "C") -> Any:
     """Elements in one row; with ``order="F"`` the first axis changes fastest."""
     if order not in ("C", "F"):
@@ -131,11 +136,13 @@ def ravel(x: Any, order: str = "C") -> Any:
 flatten = ravel
 
 
+@composed("x")
 def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Any:
     """New axes of size 1 at the positions given."""
     return reshape(x, np.expand_dims(_shaped_like(x), axis).shape)
 
 
+@composed("x")
 def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
     """Axes of size 1 dropped: all of them, or those given."""
     return reshape(x, np.squeeze(_shaped_like(x), axis).shape)
@@ -216,16 +223,19 @@ def _at_least(shape: Callable[[tuple[int, ...]], tuple[int, ...]], arrays: Seque
     return results[0] if len(results) == 1 else results
 
 
+@composed("arrays")
 def atleast_1d(*arrays: Any) -> Any:
     """Arrays with at least one axis; a tuple for several."""
     return _at_least(lambda shape: shape or (1,), arrays)
 
 
+@composed("arrays")
 def atleast_2d(*arrays: Any) -> Any:
     """Arrays with at least two axes, new ones in front; a tuple for several."""
     return _at_least(lambda shape: (1,) * (2 - len(shape)) + shape, arrays)
 
 
+@composed("arrays")
 def atleast_3d(*arrays: Any) -> Any:
     """Arrays with at least three axes: ``(n,)`` becomes ``(1, n, 1)``; a tuple for several."""
     return _at_least(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import GradientError
+from ...metadata import composed
 from ...primitive import primitive
 from ...tensor import Tensor
 from ..elementwise import astype
@@ -84,6 +85,7 @@ def _cholesky(x: Any, /) -> Any:
     return np.linalg.cholesky(x)
 
 
+@composed("x")
 @lapack()
 def cholesky(x: Any, /, *, upper: bool = False) -> Any:
     """Triangular factor of positive definite matrices: ``L`` where ``L @ L.mT`` is `x`.
@@ -178,6 +180,7 @@ def _eigh(x: Any, /, UPLO: Any = "L") -> Any:
     return vectors, values
 
 
+@composed("x")
 @lapack()
 def eigh(x: Any, UPLO: Any = "L") -> Any:
     """Eigenvalues of symmetric matrices, in ascending order, and their eigenvectors.
@@ -283,6 +286,7 @@ def _svd(x: Any, /) -> Any:
     return np.concatenate([u, vh.mT], axis=-2), values
 
 
+@composed("x")
 @lapack(square=False)
 def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Singular value decomposition: ``x = (U * S[..., None, :]) @ Vh``.

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ... import misfit
+from ...metadata import composed
 from ...primitive import primitive
 from ..choosing import where
 from ..shape import expand_dims
@@ -141,6 +142,7 @@ def _slogdet(x: Any, /) -> Any:
     return np.linalg.slogdet(x).logabsdet
 
 
+@composed("x")
 @lapack()
 def slogdet(x: Any) -> Any:
     """Sign and logarithm of the absolute value of determinants, without overflow.
@@ -176,6 +178,7 @@ def _solve(a: Any, b: Any, /) -> Any:
     return np.linalg.solve(a, b)
 
 
+@composed("a", "b")
 @lapack(operands=2)
 def solve(a: Any, b: Any) -> Any:
     """Solution ``x`` of ``a @ x = b``.
@@ -255,6 +258,7 @@ def pinv(x: Any, /, rcond: Any = None, *, rtol: Any = np._NoValue) -> Any:
 # Products of many -----------------------------------------------------------------------------
 
 
+@composed("x")
 @lapack()
 def matrix_power(x: Any, n: int) -> Any:
     """Square matrices to a whole power, by repeated squaring.
@@ -285,6 +289,7 @@ def matrix_power(x: Any, n: int) -> Any:
     return result
 
 
+@composed("arrays")
 def multi_dot(arrays: Sequence[Any]) -> Any:
     """Product of several matrices, in the order that takes the fewest multiplications.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ...metadata import composed
 from .. import reduction
 from ..arithmetic import add, divide, multiply, power
 from ..choosing import absolute, where
@@ -18,6 +19,7 @@ from .decompositions import svdvals
 __all__ = ["norm"]
 
 
+@composed("x", "ord")
 def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
     """Norm of vectors or matrices.
 

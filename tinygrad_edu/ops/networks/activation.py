@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import as_floating, zeros_beside
+from ...metadata import composed
 from ...primitive import primitive
 from ..arithmetic import add, divide, multiply, negative, power
 from ..choosing import clip, where
@@ -71,11 +72,13 @@ def log_softmax(x: Any, /, axis: int = -1) -> Any:
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
+@composed("x", "negative_slope")
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """The value where it is positive, and a small part of it elsewhere; at 0 the small slope."""
     return where(np.greater(x, 0), x, multiply(x, negative_slope))
 
 
+@composed("x", "alpha")
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """The value where it is positive, and ``alpha * (exp(x) - 1)`` elsewhere.
 
@@ -87,6 +90,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return where(is_positive, x, multiply(expm1(where(is_positive, 0, x)), alpha))
 
 
+@composed("x")
 def selu(x: Any) -> Any:
     """Scaled `elu`, which keeps activations near mean 0 and variance 1.
 
@@ -95,11 +99,13 @@ def selu(x: Any) -> Any:
     return multiply(elu(x, alpha=1.6732632423543772), 1.0507009873554805)
 
 
+@composed("x")
 def silu(x: Any) -> Any:
     """The value times its `sigmoid`, also called swish."""
     return multiply(x, sigmoid(x))
 
 
+@composed("x")
 def gelu(x: Any, approximate: str = "none") -> Any:
     """The value times the probability that a standard normal number is smaller.
 
@@ -125,16 +131,19 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     return multiply(multiply(x, 0.5), add(1, tanh(multiply(cubic, (2 / np.pi) ** 0.5))))
 
 
+@composed("x", "beta")
 def softplus(x: Any, beta: float = 1.0) -> Any:
     """Smooth variant of `relu`, ``log(1 + exp(beta * x)) / beta``, without overflow."""
     return divide(logaddexp(multiply(x, float(beta)), 0), beta)
 
 
+@composed("x")
 def log_sigmoid(x: Any) -> Any:
     """Logarithm of `sigmoid`, without its underflow."""
     return negative(softplus(multiply(x, -1.0)))
 
 
+@composed("x", "min_val", "max_val")
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """Values limited to an interval, as by `clip`; the derivative at its ends is 1."""
     return clip(x, min_val, max_val)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...arrays import as_array, as_floating, counting, ones
+from ...metadata import composed
 from ...primitive import primitive
 from ..arithmetic import add, multiply, negative
 from ..choosing import where
@@ -170,6 +171,7 @@ def _reduced(losses: Any, total: float, reduction: str) -> Any:
     return average if total == losses.size else multiply(average, losses.size / total)
 
 
+@composed("log_probabilities")
 def nll_loss(
     log_probabilities: Any,
     labels: Any,
@@ -201,6 +203,7 @@ def nll_loss(
     return _reduced(_losses(log_probabilities, labels, counted, weights), total, reduction)
 
 
+@composed("logits")
 def cross_entropy(
     logits: Any,
     labels: Any,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...arrays import as_floating, checked_array, floating_dtype
+from ...metadata import composed
 from ...primitive import accepted, primitive
 from ...tensor import Tensor, holds_tensor
 from ..arithmetic import add, divide, multiply, negative, square, subtract
@@ -95,6 +96,7 @@ def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
 # Distances ------------------------------------------------------------------------------------
 
 
+@composed("predictions", "targets")
 def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """Squared difference of predictions and targets.
 
@@ -121,6 +123,7 @@ def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     return _reduced("mse_loss", square(subtract(predictions, targets)), reduction)
 
 
+@composed("predictions", "targets")
 def l1_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """Absolute difference of predictions and targets; where it is 0, so is its derivative.
 
@@ -139,6 +142,7 @@ def l1_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     return _reduced("l1_loss", absolute(subtract(predictions, targets)), reduction)
 
 
+@composed("predictions", "targets", "delta")
 def huber_loss(
     predictions: Any, targets: Any, *, delta: float = 1.0, reduction: str = "mean"
 ) -> Any:
@@ -176,6 +180,7 @@ def huber_loss(
     return _reduced("huber_loss", losses, reduction)
 
 
+@composed("logits", "targets")
 def hinge_loss(logits: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """Shortfall of ``targets * logits`` from 1, of a classifier into two classes.
 
@@ -214,6 +219,7 @@ def hinge_loss(logits: Any, targets: Any, *, reduction: str = "mean") -> Any:
 # Probabilities --------------------------------------------------------------------------------
 
 
+@composed("log_probabilities", "targets")
 def kl_div(
     log_probabilities: Any, targets: Any, *, log_target: bool = False, reduction: str = "mean"
 ) -> Any:
@@ -299,6 +305,7 @@ def _binary_cross_entropy_with_logits(logits: Any, targets: Any, /) -> Any:
     return np.add.reduce(losses, axis=None) / logits.size
 
 
+@composed("logits", "targets")
 def binary_cross_entropy_with_logits(
     logits: Any,
     targets: Any,

@@ -14,6 +14,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import DTypeLike, NDArray
 
 from ...arrays import dtype_of
+from ...metadata import composed
 from ..arithmetic import add, divide, multiply, square, subtract
 from ..choosing import where
 from ..elementwise import astype, sqrt
@@ -48,6 +49,7 @@ def _normalised(
     return result if bias is None else add(result, bias)
 
 
+@composed("x", "weight", "bias", "mean", "variance")
 def batch_norm(
     x: Any,
     weight: Any = None,
@@ -127,6 +129,7 @@ def _fitted(name: str, what: str, values: Any, expected: Any, shape: Any, of: An
     return values if shape == expected else reshape(values, shape)
 
 
+@composed("x", "weight", "bias")
 def layer_norm(
     x: Any,
     weight: Any = None,
@@ -178,6 +181,7 @@ def layer_norm(
     return _normalised(x, axes, (None, None), weight, bias, eps)
 
 
+@composed("x")
 def dropout(
     x: Any,
     p: float = 0.5,
@@ -230,6 +234,7 @@ def dropout(
     return multiply(where(kept, x, 0.0), 1 / (1 - p) if p < 1 else 0.0)
 
 
+@composed("weight")
 def embedding(indices: Any, weight: Any) -> Any:
     """Rows of a table, by their numbers; a row that is taken several times gets all gradients.
 
@@ -285,6 +290,7 @@ def _whole_numbers(name: str, what: str, numbers: Any, count: int | None) -> NDA
     return array
 
 
+@composed()
 def one_hot(
     labels: Any, num_classes: int | None = None, dtype: DTypeLike = np.float32
 ) -> NDArray[Any]:
