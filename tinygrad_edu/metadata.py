@@ -220,4 +220,4 @@ def advice(key: str, keywords: list[str], names: list[str]) -> str:
     if arrays:
         listed = f"; keywords are {', '.join(keywords)}" if keywords else ""
         return f"pass arrays by position, without a name{listed}"
-    return f"keywords are {', '.join(keywords)}"
+    return f"keywords are {', '.join(keywords)}" if keywords else "leave it out"
