@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .metadata import composed
 from .numpy_spelling import in_our_words, reduce
 from .ops.plain import on_arrays
 
@@ -41,7 +40,6 @@ PLAIN: dict[Any, Callable[..., Any]] = {
     getattr(np, name): on_arrays(getattr(np, name), "A fact") for name in _ABOUT_ARRAYS.split()
 }
 PLAIN |= {getattr(ops, name).__wrapped__: getattr(ops, name) for name in ops.plain.__all__}
-PLAIN[np.full_like] = composed("a")(on_arrays(np.full_like, "A fact"))
 """NumPy's functions whose derivative is zero or does not exist: they give plain arrays."""
 
 

@@ -33,8 +33,8 @@ def _ufunc(*inputs: Any, out: Any = None, where: Any = True, casting: str = "sam
     """Have the signature of every ufunc."""
 
 
-def reduce(array: Any, /, axis: Any = 0, dtype: Any = None, out: Any = None,
-            keepdims: bool = False, initial: Any = np._NoValue, where: Any = True) -> None:  # fmt: skip
+def reduce(array: Any, /, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False,
+           initial: Any = np._NoValue, where: Any = True) -> None:  # fmt: skip
     """Have the signature of ``ufunc.reduce``."""
 
 

@@ -15,6 +15,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from .. import misfit
 from ..metadata import composed
 from ..primitive import primitive
+from .summing import added_rows, added_up
 
 __all__ = [
     "atleast_1d",
@@ -210,11 +211,12 @@ def sum_to(x: Any, /, shape: tuple[int, ...]) -> Any:
     added = x.ndim - len(shape)
     kept = x.shape[added:] if added >= 0 else ()
     if kept == shape:
-        return np.add.reduce(x, axis=0 if added == 1 else tuple(range(added)))
+        is_matrix = x.ndim == 2 and x.dtype.char in "fd" and x.flags.c_contiguous
+        return added_rows(x) if is_matrix and added == 1 else added_up(x, tuple(range(added)))
     if added < 0 or any(n not in (1, m) for n, m in zip(shape, kept, strict=True)):
         raise ValueError(f"sum_to: shape {shape} does not broadcast to {x.shape}")
     axes = [i + added for i, (n, m) in enumerate(zip(shape, kept, strict=True)) if n != m]
-    return np.add.reduce(x, axis=(*range(added), *axes)).reshape(shape)
+    return added_up(x, (*range(added), *axes)).reshape(shape)
 
 
 def _at_least(shape: Callable[[tuple[int, ...]], tuple[int, ...]], arrays: Sequence[Any]) -> Any:

@@ -19,12 +19,14 @@ from ..arithmetic import multiply, subtract
 from ..indexing import take
 from ..reduction import sum
 from ..shape import moveaxis, ravel, reshape
+from ..summing import single
 from .matrices import matmul
 from .triangles import diagonal
 
 __all__ = ["cross", "dot", "einsum", "inner", "kron", "outer", "tensordot", "vdot"]
 
 
+@single
 def _einsum_rule(position: int, g: Any, out: Any, *arrays: Any, subscripts: str) -> Any:
     # Every index of an operand stands in the output or in another operand: `einsum` saw to that.
     # So the cotangent takes the operand's place, and the operand's indices are the output.
@@ -43,6 +45,7 @@ def _einsum_rule(position: int, g: Any, out: Any, *arrays: Any, subscripts: str)
     formula="einsum('ij,jk->ik', x, y)",
     derivatives=("einsum('ik,jk->ij', g, y)", "einsum('ik,ij->jk', g, x)"),
 )
+@single
 def _einsum(*arrays: Any, subscripts: str) -> Any:
     # Its optimiser finds matrix products, which are much quicker than its own loops.
     return np.einsum(subscripts, *arrays, optimize=len(arrays) > 1)

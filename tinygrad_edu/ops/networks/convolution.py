@@ -20,6 +20,7 @@ from ..linear_algebra.matrices import matmul
 from ..rearranging import pad
 from ..reduction import max, mean
 from ..shape import reshape, transpose
+from ..summing import single
 from .windows import Sizes, check_fits, for_each_axis, sliding_windows, spans_of
 
 __all__ = ["avg_pool2d", "conv1d", "conv2d", "max_pool2d"]
@@ -283,6 +284,7 @@ def max_pool2d(
 
 
 @composed("x")
+@single
 def avg_pool2d(
     x: Any,
     kernel_size: Sizes,
