@@ -170,7 +170,9 @@ class Recomputation:
         others = self.tensors[len(stand_ins) :]
         given = set(stand_ins)
         targets = given.union(others)
-        same = isinstance(again, Tensor) and np.array_equal(again._data, values_of(out), equal_nan=True)
+        same = isinstance(again, Tensor) and np.array_equal(
+            again._data, values_of(out), equal_nan=True
+        )
         walked = graph_order(again, since=self.start) if same else []
         order = [tensor for tensor in walked if tensor not in given]
         # What f has made for itself this time may differ; what was there before may not.

@@ -20,6 +20,7 @@ from . import misfit
 from .arrays import checked_array
 from .blocks import ENDED
 from .errors import CaptureError
+from .metadata import keyword_names, owned, unexpected
 from .scope import OFF, SCOPES, ModuleCall, get_scope
 from .stand_in import as_a_whole
 from .tensor import Tensor, _computed, holds_tensor
@@ -193,6 +194,7 @@ def primitive(
         kinds = parameters.values()
         arity = sum(p.kind is p.POSITIONAL_ONLY for p in kinds)
         positional = [p.name for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD]
+        known = keyword_names(kinds)
         if each is None and len(rules) != arity:
             raise TypeError(f"{name}: {arity} arrays stand before '/', but {len(rules)} rules")
         declared = Primitive(
@@ -208,7 +210,9 @@ def primitive(
                     forward(*inputs, **params)  # raises the TypeError that Python words best
                 inputs, params = inputs[:arity], params | named
             if params:
-                params = {key: _own(value, name, key) for key, value in params.items()}
+                if known is not None and not params.keys() <= known.keys():
+                    raise unexpected(name, kinds, params)
+                params = {key: owned(value, name, key) for key, value in params.items()}
             values: list[Any] = []
             needs_grad = has_tensor = has_array = False
             for value in inputs:
@@ -284,14 +288,3 @@ def operand(name: str, value: Any) -> Any:
     """Read an operand of a composed operation: tensors and arrays as they are, lists as arrays."""
     value = accepted(name, (value,), False)[0][0]
     return np.asarray(value) if type(value) in _PYTHON_NUMBERS else value
-
-
-def _own(value: Any, name: str, key: str) -> Any:
-    """Copy metadata that could be changed later, and refuse a tensor that would be dropped."""
-    if isinstance(value, Tensor):
-        raise TypeError(f"{name}: no gradient flows to {key}; pass its .data instead of a Tensor")
-    if isinstance(value, np.ndarray):
-        return value.copy()
-    if isinstance(value, list | tuple):
-        return type(value)([_own(entry, name, key) for entry in value])
-    return value

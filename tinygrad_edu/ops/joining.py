@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .. import misfit
+from ..metadata import composed
 from ..primitive import primitive
 from .shape import atleast_1d, atleast_2d, expand_dims, transpose
 
@@ -54,6 +55,7 @@ def _not_joined(shapes: list[tuple[int, ...]], axis: int | None, error: ValueErr
     return f"shapes {' and '.join(map(str, shapes))}: {error}"
 
 
+@composed("arrays")
 def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     """Join arrays along an axis that they have.
 
@@ -77,6 +79,7 @@ def _several(name: str, arrays: Any) -> list[Any]:
     return several
 
 
+@composed("arrays")
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Join arrays of one shape along a new axis."""
     arrays = _several("stack", arrays)
@@ -86,17 +89,20 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     return concatenate([expand_dims(array, axis) for array in arrays], axis=axis)
 
 
+@composed("arrays")
 def vstack(arrays: Sequence[Any]) -> Any:
     """Join arrays below each other; vectors are rows."""
     return concatenate([atleast_2d(array) for array in _several("vstack", arrays)], axis=0)
 
 
+@composed("arrays")
 def hstack(arrays: Sequence[Any]) -> Any:
     """Join arrays side by side; vectors end to end."""
     arrays = [atleast_1d(array) for array in _several("hstack", arrays)]
     return concatenate(arrays, axis=0 if np.ndim(arrays[0]) == 1 else 1)
 
 
+@composed("arrays")
 def column_stack(arrays: Sequence[Any]) -> Any:
     """Join arrays side by side; vectors are columns."""
     columns = [

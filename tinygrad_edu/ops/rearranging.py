@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..arrays import dtype_of, real_dtype_of
+from ..metadata import composed
 from ..tensor import holds_tensor
 from .arithmetic import add
 from .indexing import getitem, put_at, take
@@ -40,6 +41,7 @@ def _along(axis: int, part: Any) -> tuple[Any, ...]:
     return (*(slice(None),) * axis, part)
 
 
+@composed("x")
 def flip(x: Any, axis: Axis = None) -> Any:
     """Order of the elements reversed along the axes given; along all of them by default."""
     ndim = np.ndim(x)
@@ -47,16 +49,19 @@ def flip(x: Any, axis: Axis = None) -> Any:
     return getitem(x, tuple(slice(None, None, -1 if i in axes else 1) for i in range(ndim)))
 
 
+@composed("x")
 def flipud(x: Any) -> Any:
     """Order of the rows reversed."""
     return flip(x, 0)
 
 
+@composed("x")
 def fliplr(x: Any) -> Any:
     """Order of the columns reversed."""
     return flip(x, 1)
 
 
+@composed("x")
 def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     """Array turned by 90 degrees `k` times in the plane of two axes, from the first to the second.
 
@@ -75,6 +80,7 @@ def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     return getitem(x, ...)
 
 
+@composed("x")
 def roll(x: Any, shift: int | Sequence[int], axis: Axis = None) -> Any:
     """Elements shifted along an axis; those that leave at one end come in at the other.
 
@@ -97,6 +103,7 @@ def roll(x: Any, shift: int | Sequence[int], axis: Axis = None) -> Any:
     return x
 
 
+@composed("x")
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """Each element several times in a row.
 
@@ -115,6 +122,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     return take(x, np.repeat(np.arange(size), repeats), axis)
 
 
+@composed("x")
 def tile(x: Any, reps: int | Sequence[int]) -> Any:
     """Whole array repeated along each axis, as tiles are laid.
 
@@ -153,6 +161,7 @@ def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
     return [(before, after) for before, after in pairs]
 
 
+@composed("x")
 def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
     """Frame of elements around an array.
 
@@ -193,6 +202,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
     return add(framed, np.pad(zeros, widths, constant_values=constant_values))
 
 
+@composed("x")
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """List of parts along an axis, as equal in size as possible, or cut before given places."""
     axis = normalize_axis_index(axis, np.ndim(x))
@@ -204,6 +214,7 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return [getitem(x, _along(axis, slice(*pair))) for pair in ends]
 
 
+@composed("x")
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """List of parts along an axis, equal in size, or cut before given places.
 
@@ -224,6 +235,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return array_split(x, indices_or_sections, axis)
 
 
+@composed("x")
 def unstack(x: Any, *, axis: int = 0) -> tuple[Any, ...]:
     """Tuple of the slices along an axis: the opposite of `stack`."""
     axis = normalize_axis_index(axis, np.ndim(x))
