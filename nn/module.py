@@ -11,10 +11,10 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_edu import Tensor
+from tinygrad_edu.leaving import values_of
 from tinygrad_edu.scope import OFF, SCOPES, ModuleCall, get_scope
 
 __all__ = ["Module"]
@@ -148,7 +148,7 @@ class Module:
             mismatch, and nothing has been changed then.
         """
         parameters = dict(self.named_parameters())
-        arrays = {name: np.asarray(values) for name, values in state.items()}
+        arrays = {name: values_of(values) for name, values in state.items()}
         problems = [f"{name} is missing" for name in parameters if name not in arrays]
         problems += [f"{name} is not a parameter" for name in arrays if name not in parameters]
         for name, parameter in parameters.items():
@@ -169,7 +169,7 @@ class Module:
         """Copy the module with its parameters in another dtype, without gradients."""
         # A deep copy keeps what is shared shared, and so do conversions that are remembered.
         memory: dict[int, Any] = {
-            id(parameter): Tensor(parameter, True, dtype=dtype, name=parameter.name)
+            id(parameter): Tensor(parameter._data, True, dtype=dtype, name=parameter.name)
             for parameter in self.parameters()
         }
         return copy.deepcopy(self, memory)

@@ -260,7 +260,7 @@ def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = Fals
         )
     if create_graph and isinstance(gradient, Tensor):
         return gradient.astype(output.dtype)
-    array = as_array(gradient)
+    array = as_array(gradient._data if isinstance(gradient, Tensor) else gradient)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"gradient has dtype {array.dtype}; expected real numbers")
     return array.astype(output.dtype, casting="same_kind")

@@ -1,6 +1,7 @@
 """What to write here for what other libraries call otherwise.
 
-Only errors use it: a name that a Tensor does not have, or an argument that a function does not take.
+Only errors use it: for names that a Tensor does not have, and arguments that a function does not
+take.
 """
 
 from __future__ import annotations

@@ -26,6 +26,9 @@ __all__ = ["ReadOnlyArray", "check_leaving", "read_only", "values_of", "warn_of_
 
 _FORMATTING = dis.opmap["BINARY_OP"]  # of the operators, only text % number asks for a number
 _IN_PLACE = "iadd isub imul itruediv ifloordiv imod ipow imatmul iand ior ixor ilshift irshift"
+_NEW_ARRAYS = (
+    "argmax argmin argsort astype choose compress cumprod cumsum flatten repeat round take"
+)
 
 
 class ReadOnlyArray(np.ndarray[Any, Any]):
@@ -45,8 +48,11 @@ class ReadOnlyArray(np.ndarray[Any, Any]):
     def __reduce__(self) -> Any:
         return np.array(self).__reduce__()
 
-    def __deepcopy__(self, memo: Any) -> NDArray[Any]:
+    def __deepcopy__(self, memo: Any) -> Any:
         return np.array(self)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return _plain(super().__array_function__(function, types, args, kwargs))
 
     def copy(self, order: Any = "C") -> Any:
         """Return a plain array that can be written into."""
@@ -65,6 +71,25 @@ class ReadOnlyArray(np.ndarray[Any, Any]):
             )
 
 
+def _plain(result: Any) -> Any:
+    """Return a new array as a plain one; views stay read-only, and say so."""
+    if isinstance(result, tuple):
+        return tuple(map(_plain, result))
+    if isinstance(result, ReadOnlyArray) and result.flags.writeable:
+        return result.view(np.ndarray)
+    return result
+
+
+def _making(name: str) -> Any:
+    original = getattr(np.ndarray, name)
+
+    def method(self: ReadOnlyArray, *args: Any, **kwargs: Any) -> Any:
+        return _plain(original(self, *args, **kwargs))
+
+    method.__name__, method.__doc__ = name, original.__doc__
+    return method
+
+
 def _in_place(name: str) -> Any:
     operator = getattr(np.ndarray, name)
 
@@ -78,6 +103,8 @@ def _in_place(name: str) -> Any:
 
 for _name in _IN_PLACE.split():
     setattr(ReadOnlyArray, f"__{_name}__", _in_place(f"__{_name}__"))
+for _name in _NEW_ARRAYS.split():
+    setattr(ReadOnlyArray, _name, _making(_name))
 
 
 def read_only(data: Any) -> NDArray[Any]:

@@ -69,8 +69,8 @@ class Tensor(Notation):
     Values leave the graph where that is written: ``t.data``, ``t.numpy()``, ``t.item()``,
     ``t.detach()``. Where NumPy would take them from a tensor that requires gradients, as in
     ``np.array([t, u])``, ``array.dot(t)`` and ``array[0] = t``, a `GradientError` is raised; write
-    ``stack([t, u])``, ``array @ t`` and ``index_update(array, 0, t)``. ``float(t)`` and ``math.exp(t)``
-    warn with a `GraphCutWarning`.
+    ``stack([t, u])``, ``array @ t`` and ``index_update(array, 0, t)``. ``float(t)`` and
+    ``math.exp(t)`` warn with a `GraphCutWarning`.
 
     Examples
     --------
@@ -271,7 +271,8 @@ class Tensor(Notation):
 
     def __getstate__(self) -> Any:
         """Return what a subclass has added, which is copied and pickled along."""
-        attributes, slots = object.__getstate__(self)  # type: ignore[misc]
+        state: tuple[Any, dict[str, Any]] = object.__getstate__(self)
+        attributes, slots = state
         added = {name: value for name, value in slots.items() if name not in Tensor.__slots__}
         return (attributes, added) if attributes or added else None
 
@@ -349,7 +350,7 @@ class Tensor(Notation):
                 raise ValueError(f"a view of a {self.dtype} tensor cannot have dtype {dtype}")
             copy = True
         check_leaving(self)
-        return np.array(self._data, dtype=dtype) if copy else read_only(self._data)
+        return np.array(self._data, dtype=dtype) if copy else np.asanyarray(read_only(self._data))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return numpy_protocol.call_ufunc(ufunc, method, inputs, kwargs)
@@ -405,12 +406,14 @@ class Tensor(Notation):
         return bool(self._single("bool"))
 
     def __float__(self) -> float:
+        number = float(self._single("float"))
         warn_of_cut(self, "float")
-        return float(self._single("float"))
+        return number
 
     def __int__(self) -> int:
+        number = int(self._single("int"))
         warn_of_cut(self, "int")
-        return int(self._single("int"))
+        return number
 
     def _single(self, kind: str) -> Any:
         if self.size != 1:
