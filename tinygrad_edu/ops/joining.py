@@ -86,6 +86,7 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     shapes = {np.shape(array) for array in arrays}
     if len(shapes) > 1:
         raise ValueError(f"stack needs arrays of one shape, but got {sorted(shapes)}")
+    axis = normalize_axis_index(axis, len(shapes.pop()) + 1)
     return concatenate([expand_dims(array, axis) for array in arrays], axis=axis)
 
 
