@@ -201,6 +201,7 @@ def full_like(
     return full(array.shape, fill_value, kind, requires_grad=requires_grad, name=name)
 
 
+@composed()
 def randn(
     *size: Any,
     generator: Seed = None,
@@ -234,6 +235,7 @@ def randn(
     return _tensor(numbers(_shape(size), dtype), requires_grad, name)
 
 
+@composed()
 def rand(
     *size: Any,
     generator: Seed = None,

@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from .. import misfit
 from ..metadata import composed
-from ..primitive import primitive
+from ..primitive import operand, primitive
 from .shape import atleast_1d, atleast_2d, expand_dims, transpose
 
 __all__ = ["column_stack", "concatenate", "hstack", "stack", "vstack"]
@@ -73,7 +73,7 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
 
 
 def _several(name: str, arrays: Any) -> list[Any]:
-    several = list(arrays)
+    several = [operand(name, array) for array in arrays]
     if not several:
         raise ValueError(f"{name} needs at least one array")
     return several
