@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
@@ -72,6 +73,20 @@ def _copied(value: Any) -> Any:
     return value
 
 
+_CONTAINERS = {list, tuple, dict, slice}
+
+# Parameters that are several arrays, in a list.
+_SEVERAL = {"arrays", "operands"}
+
+
+def _refuse_containers(value: Any, name: str, key: str) -> None:
+    try:
+        checked(value, name, key)
+    except TypeError:
+        kind = type(value).__name__
+        raise TypeError(f"{name}: {key} is a {kind} of tensors; stack([...]) them") from None
+
+
 def composed(*arrays: str, instead: str = _CONSTANT) -> Callable[[Function], Function]:
     """Declare a function that is composed of operations: decorate it with the names of its arrays.
 
@@ -99,24 +114,29 @@ constant is meant
     """
 
     def declare(function: Function) -> Function:
-        name, signature = function.__name__, inspect.signature(function)
+        name, parameters = function.__name__, inspect.signature(function).parameters
         by_position = [
-            p.name for p in signature.parameters.values() if p.kind < inspect.Parameter.KEYWORD_ONLY
+            p.name for p in parameters.values() if p.kind < inspect.Parameter.KEYWORD_ONLY
         ]
-        first = next((i for i, p in enumerate(by_position) if p not in arrays), len(by_position))
+        keywords = keyword_names(parameters.values())
+        is_quick = by_position[0] in arrays  # a single tensor needs no look, and is most common
+
+        def read(value: Any, key: str) -> Any:
+            if key not in arrays:
+                return checked(value, name, key, instead)
+            if type(value) in _CONTAINERS and key not in _SEVERAL:
+                _refuse_containers(value, name, key)
+            return value
 
         @functools.wraps(function)
         def operation(*inputs: Any, **params: Any) -> Any:
-            if len(inputs) > first and by_position[first:]:
-                labels = by_position[first:]
-                given = zip(inputs[first:], labels, strict=False)
-                rest = [v if p in arrays else checked(v, name, p, instead) for v, p in given]
-                inputs = (*inputs[:first], *rest, *inputs[first + len(labels) :])
-            for key, value in params.items():
-                if key not in arrays:
-                    if key not in signature.parameters:
-                        raise unexpected(name, signature.parameters.values(), params)
-                    params[key] = checked(value, name, key, instead)
+            if not is_quick or len(inputs) != 1 or type(inputs[0]) is not Tensor:
+                labels = itertools.chain(by_position, itertools.repeat(by_position[-1]))
+                inputs = tuple(map(read, inputs, labels))
+            if params:
+                if not params.keys() <= keywords.keys():
+                    raise unexpected(name, parameters.values(), params)
+                params = {key: read(value, key) for key, value in params.items()}
             return function(*inputs, **params)
 
         return cast("Function", operation)
@@ -187,11 +207,8 @@ _ADVICE = {
 """What to do instead, where there is no parameter of another name."""
 
 
-def keyword_names(parameters: Iterable[inspect.Parameter]) -> dict[str, None] | None:
-    """Return the keywords that a signature takes, in order; None if it takes all."""
-    parameters = list(parameters)
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return None
+def keyword_names(parameters: Iterable[inspect.Parameter]) -> dict[str, None]:
+    """Return the keywords that a signature takes, in order."""
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return dict.fromkeys(p.name for p in parameters if p.kind in kinds)
 
@@ -201,7 +218,7 @@ def unexpected(
 ) -> TypeError:
     """Make an error about keywords that an operation does not have, and say what to write."""
     parameters = list(parameters)
-    keywords = keyword_names(parameters) or {}
+    keywords = keyword_names(parameters)
     key = next(key for key in given if key not in keywords)
     hint = advice(key, [*keywords], [p.name for p in parameters])
     return TypeError(f"{name}: unexpected argument {key!r}; {hint}")

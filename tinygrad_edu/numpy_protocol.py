@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .numpy_spelling import in_our_words, reduce
+from .numpy_spelling import answer, reduce
 from .ops.plain import on_arrays
 
 __all__ = ["call_function", "call_ufunc"]
@@ -60,12 +60,12 @@ def call_ufunc(
         )
     if method == "__call__":
         if ufunc in DIFFERENTIABLE:
-            return _answer(ufunc, DIFFERENTIABLE[ufunc], inputs, kwargs)
+            return answer(ufunc, DIFFERENTIABLE[ufunc], inputs, kwargs)
         if ufunc in PLAIN:
             return PLAIN[ufunc](*inputs, **kwargs)
     if method == "reduce" and ufunc in REDUCTIONS:
         # NumPy's default differs here: reduce takes the first axis, sum takes all.
-        return _answer(reduce, getattr(ops, REDUCTIONS[ufunc]), inputs, {"axis": 0, **kwargs})
+        return answer(reduce, getattr(ops, REDUCTIONS[ufunc]), inputs, {"axis": 0, **kwargs})
     call = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     raise _no_rule(call)
 
@@ -83,21 +83,10 @@ def call_function(
     if function is np.where and len(args) == 1:  # which is another function then
         function = np.nonzero
     if function in DIFFERENTIABLE:
-        return _answer(function, DIFFERENTIABLE[function], args, kwargs)
+        return answer(function, DIFFERENTIABLE[function], args, kwargs)
     if function in PLAIN:
         return PLAIN[function](*args, **kwargs)
     raise _no_rule(f"{function.__module__.removeprefix('numpy').lstrip('.')}.{function.__name__}")
-
-
-def _answer(
-    function: Callable[..., Any],
-    operation: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> Any:
-    """Call an operation with arguments in NumPy's spelling."""
-    args, kwargs = in_our_words(function, operation, args, kwargs)
-    return operation(*args, **kwargs)
 
 
 def _no_rule(call: str) -> TypeError:

@@ -16,7 +16,7 @@ import numpy as np
 
 from .metadata import advice
 
-__all__ = ["in_our_words", "reduce"]
+__all__ = ["answer", "reduce"]
 
 # Written in C, and without a signature that Python could read in every version of NumPy.
 _SIGNATURES: dict[Any, Callable[..., Any]] = {
@@ -79,13 +79,13 @@ def _spelling(function: Callable[..., Any], operation: Callable[..., Any]) -> _S
     return _Spelling(theirs, names, positions, keywords)
 
 
-def in_our_words(
+def answer(
     function: Callable[..., Any],
     operation: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
-) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """Translate the arguments of a call of NumPy's function into those of an operation.
+) -> Any:
+    """Call an operation with arguments in the spelling of NumPy's function.
 
     Raises
     ------
@@ -93,6 +93,16 @@ def in_our_words(
         If an argument is given that the operation does not have, with another value than its
         default.
     """
+    inputs, params = _translated(function, operation, args, kwargs)
+    return operation(*inputs, **params)
+
+
+def _translated(
+    function: Callable[..., Any],
+    operation: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     label = getattr(function, "__name__", str(function))
     if isinstance(function, np.ufunc):
         function = _ufunc

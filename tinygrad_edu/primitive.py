@@ -194,6 +194,7 @@ def primitive(
         kinds = parameters.values()
         arity = sum(p.kind is p.POSITIONAL_ONLY for p in kinds)
         positional = [p.name for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD]
+        takes_all = any(p.kind is p.VAR_KEYWORD for p in kinds)
         known = keyword_names(kinds)
         if each is None and len(rules) != arity:
             raise TypeError(f"{name}: {arity} arrays stand before '/', but {len(rules)} rules")
@@ -210,7 +211,7 @@ def primitive(
                     forward(*inputs, **params)  # raises the TypeError that Python words best
                 inputs, params = inputs[:arity], params | named
             if params:
-                if known is not None and not params.keys() <= known.keys():
+                if not takes_all and not params.keys() <= known.keys():
                     raise unexpected(name, kinds, params)
                 params = {key: owned(value, name, key) for key, value in params.items()}
             values: list[Any] = []

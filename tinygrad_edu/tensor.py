@@ -271,7 +271,7 @@ class Tensor(Notation):
 
     def __getstate__(self) -> Any:
         """Return what a subclass has added, which is copied and pickled along."""
-        state: tuple[Any, dict[str, Any]] = object.__getstate__(self)
+        state: Any = object.__getstate__(self)
         attributes, slots = state
         added = {name: value for name, value in slots.items() if name not in Tensor.__slots__}
         return (attributes, added) if attributes or added else None

@@ -16,7 +16,7 @@ from .elementwise import astype
 from .joining import concatenate
 from .plain import values_of
 from .shape import broadcast_to, reshape
-from .summing import wider
+from .summing import axes_of, wider
 
 __all__ = [
     "getitem",
@@ -130,7 +130,7 @@ def take(
     mode : {"raise", "wrap", "clip"}
         What becomes of numbers that are out of range.
     """
-    if axis is None:
+    if axis is None or axes_of(np.ndim(x), axis) == ():
         return take(reshape(x, (-1,)), indices, 0, mode=mode)
     axis = normalize_axis_index(axis, np.ndim(x))
     places = np.take(np.arange(np.shape(x)[axis]), _array(indices), mode=mode)

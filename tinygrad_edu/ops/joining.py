@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from .. import misfit
 from ..metadata import composed
-from ..primitive import primitive
+from ..primitive import operand, primitive
 from .shape import atleast_1d, atleast_2d, expand_dims, transpose
 
 __all__ = ["column_stack", "concatenate", "hstack", "stack", "vstack"]
@@ -73,7 +73,7 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
 
 
 def _several(name: str, arrays: Any) -> list[Any]:
-    several = list(arrays)
+    several = [operand(name, array) for array in arrays]
     if not several:
         raise ValueError(f"{name} needs at least one array")
     return several
@@ -86,6 +86,7 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     shapes = {np.shape(array) for array in arrays}
     if len(shapes) > 1:
         raise ValueError(f"stack needs arrays of one shape, but got {sorted(shapes)}")
+    axis = normalize_axis_index(axis, len(shapes.pop()) + 1)
     return concatenate([expand_dims(array, axis) for array in arrays], axis=axis)
 
 

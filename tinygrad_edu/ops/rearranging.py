@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -16,6 +17,7 @@ from .indexing import getitem, put_at, take
 from .joining import concatenate
 from .plain import as_arrays
 from .shape import broadcast_to, reshape, swapaxes
+from .summing import axes_of
 
 __all__ = [
     "array_split",
@@ -116,7 +118,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     axis : int, optional
         Along which axis; None flattens first.
     """
-    if axis is None:
+    if axis is None or axes_of(np.ndim(x), axis) == ():
         return repeat(reshape(x, (-1,)), repeats, 0)
     size = np.shape(x)[normalize_axis_index(axis, np.ndim(x))]
     return take(x, np.repeat(np.arange(size), repeats), axis)
@@ -133,7 +135,7 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
     reps : int or sequence of int
         How often along each axis, the last axis last.
     """
-    counts = (reps,) if isinstance(reps, int | np.integer) else tuple(reps)
+    counts = tuple(map(operator.index, np.ravel(reps).tolist()))
     ndim = max(len(counts), np.ndim(x))
     counts = (1,) * (ndim - len(counts)) + counts
     shape = (1,) * (ndim - np.ndim(x)) + np.shape(x)
@@ -146,6 +148,11 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
 
 def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
     """Read how wide a frame is before and after, along each axis."""
+    if isinstance(pad_width, dict):  # widths by axis
+        pairs = [(0, 0)] * ndim
+        for axis, width in pad_width.items():
+            pairs[normalize_axis_index(axis, ndim)] = _widths(width, 1)[0]
+        return pairs
     given = np.asarray(pad_width)
     if given.dtype.kind not in "iu":
         raise TypeError(f"pad: pad_width holds whole numbers, got dtype {given.dtype}")
@@ -170,7 +177,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
     x : array_like
         What is framed.
     pad_width : int, pair, or a pair for each axis
-        How many places before and after.
+        How many places before and after; or a dictionary of these by axis.
     mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
         What stands in the frame: a constant, or elements of `x`, which get its gradients.
     constant_values : number, pair, or a pair for each axis
@@ -207,7 +214,7 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """List of parts along an axis, as equal in size as possible, or cut before given places."""
     axis = normalize_axis_index(axis, np.ndim(x))
     indices_or_sections = as_arrays(indices_or_sections)
-    if np.size(indices_or_sections) and dtype_of(indices_or_sections).kind not in "iu":
+    if np.size(indices_or_sections) and dtype_of(indices_or_sections).kind not in "iub":
         raise TypeError(f"split: {indices_or_sections} should be whole numbers: places, or parts")
     parts = np.array_split(np.arange(np.shape(x)[axis]), indices_or_sections)
     ends = [(int(part[0]), int(part[-1]) + 1) if part.size else (0, 0) for part in parts]

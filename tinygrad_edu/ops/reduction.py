@@ -373,11 +373,11 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
     ZeroDivisionError
         If weights add up to 0.
     """
+    axes = axes_of(np.ndim(x), axis)
     if weights is None:
-        return mean(x, axis=axis, keepdims=keepdims)
+        return mean(x, axis=axes, keepdims=keepdims)
     shape, given = np.shape(x), np.shape(weights)
     if given != shape:
-        axes = axes_of(len(shape), axis)
         if axis is None or given != tuple(shape[i] for i in axes):
             raise ValueError(
                 f"average: weights of shape {given} fit neither x of shape {shape} nor its axes "
@@ -387,7 +387,7 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
         kept = tuple(n if i in axes else 1 for i, n in enumerate(shape))
         weights = reshape(transpose(weights, order), kept)
     weights = multiply(broadcast_to(weights, shape), 1.0)  # whole numbers would wrap around
-    total = sum(weights, axis=axis, keepdims=keepdims)
+    total = sum(weights, axis=axes, keepdims=keepdims)
     if np.any(np.equal(total, 0)):
         raise ZeroDivisionError("average: weights add up to 0; give some that do not")
-    return divide(sum(multiply(x, weights), axis=axis, keepdims=keepdims), total)
+    return divide(sum(multiply(x, weights), axis=axes, keepdims=keepdims), total)

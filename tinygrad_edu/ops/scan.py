@@ -52,6 +52,7 @@ def _cumprod_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
     #     x[0] ... x[k-1] * S[k],  S[k] = sum over i >= k of g[i] * x[k+1] ... x[i],
     # and S[k] = g[k] + x[k+1] * S[k+1]. Each round below doubles how far S looks ahead. Nothing
     # is divided, so zeros do no harm.
+    axis = axis if x.ndim else None  # a number has one axis here
     factors = np.reshape(x, (-1,)) if axis is None else np.swapaxes(x, axis, -1)
     total = g if axis is None else np.swapaxes(g, axis, -1)
     before = np.concatenate([np.ones_like(factors[..., :1]), factors[..., :-1]], axis=-1)
@@ -96,12 +97,12 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     if n < 0:
         raise ValueError(f"diff: n must be at least 0, got {n}")
     x = operand("diff", x)
+    if n == 0:
+        return copy(x)
     shape = np.shape(x)
     if not shape:
         raise ValueError("diff: a number has no neighbours; x needs at least one axis")
     axis = normalize_axis_index(axis, len(shape))
-    if n == 0:
-        return copy(x)
     single = (*shape[:axis], 1, *shape[axis + 1 :])
     ends = [
         broadcast_to(multiply(end, np.ones(1, real_dtype_of(x))), single)

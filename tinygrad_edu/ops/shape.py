@@ -68,7 +68,8 @@ def _inverse(axes: Sequence[int] | None) -> list[int] | None:
     """Find the order of axes that undoes another one."""
     if axes is None:
         return None
-    inverse: list[int] = np.argsort([axis % len(axes) for axis in axes]).tolist()
+    order = np.ravel(axes).astype(int)  # a single number, too
+    inverse: list[int] = np.argsort(order % (order.size or 1)).tolist()
     return inverse
 
 

@@ -33,7 +33,7 @@ def sort(x: Any, axis: int | None = -1) -> Any:
     """
     if axis is None:
         return sort(reshape(x, (-1,)))
-    normalize_axis_index(axis, np.ndim(x))
+    axis = normalize_axis_index(axis, np.ndim(x))
     return take_along_axis(x, np.argsort(x, axis=axis, stable=True), axis=axis)
 
 

@@ -16,8 +16,7 @@ import numpy as np
 
 from ...errors import GradientError
 from ...metadata import composed
-from ...primitive import primitive
-from ...tensor import Tensor
+from ...primitive import operand, primitive
 from ..plain import values_of
 from ..shape import swapaxes
 from ..summing import single
@@ -36,15 +35,16 @@ def lapack(square: bool = True) -> Callable[..., Callable[..., Any]]:
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        expected = f"{function.__name__.lstrip('_')}: expected {'square ' * square}matrices"
-
+        name = function.__name__.lstrip("_")
+        expected = f"{name}: expected {'square ' * square}matrices"
         first = next(iter(inspect.signature(function).parameters))
         in_single = single(function)
 
         @functools.wraps(function)
         def checked(*others: Any, **keywords: Any) -> Any:
             x, *others = others or (keywords.pop(first),)  # type: ignore[assignment]
-            shape = x.shape if isinstance(x, Tensor) else np.shape(x)
+            x = operand(name, x)
+            shape = x.shape
             if len(shape) < 2:
                 raise ValueError(f"{expected}, so at least two axes, got shape {shape}")
             if square and shape[-2] != shape[-1]:
