@@ -21,7 +21,7 @@ from .arrays import as_array
 from .autodiff import grad
 from .ops.joining import stack
 from .ops.shape import reshape
-from .primitive import enable_grad
+from .scope import enable_grad
 from .structures import entries, is_structure, rebuilt
 from .tensor import Array, Tensor
 

@@ -11,7 +11,7 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, linalg, no_grad, notation, numpy_protocol
 from tinygrad_edu.ops import plain
-from tinygrad_edu.primitive import get_scope
+from tinygrad_edu.scope import get_scope
 
 inf, nan = np.inf, np.nan
 A = np.array([[1.5, -2.5, 0.0, 7.0], [-0.0, 2.5, -3.5, 1.5]])

@@ -75,6 +75,8 @@ def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
     Whole numbers among the targets get the dtype of the predictions, or a network of float32
     would become one of float64.
     """
+    both = predictions, targets
+    predictions, targets = accepted(name, both, holds_tensor(both))[0]
     shapes = np.shape(predictions), np.shape(targets)
     if shapes[0] != shapes[1]:
         sizes = np.size(predictions), np.size(targets)
@@ -83,8 +85,6 @@ def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
             f"{name}: predictions of shape {shapes[0]} and targets of shape {shapes[1]}; they "
             f"must be the same{hint}"
         )
-    both = predictions, targets
-    predictions, targets = accepted(name, both, holds_tensor(both))[0]
     if isinstance(targets, Tensor | np.ndarray) and targets.dtype.kind in "iub":
         targets = astype(targets, floating_dtype(predictions))
     if isinstance(predictions, Tensor | np.ndarray):
