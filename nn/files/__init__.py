@@ -4,7 +4,7 @@
 `native` and `legacy_pickle` know the two layouts and nothing of networks.
 """
 
-from nn.files.folder_lock import folder_lock
+from nn.files.locking import folder_lock
 from nn.files.network_file import read_network, write_legacy, write_native
 from nn.files.pair import WrittenPair, write_pair
 from nn.files.saved_network import SavedNetwork

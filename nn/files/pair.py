@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nn.files.description import legacy_bytes, native_layout
-from nn.files.folder_lock import folder_lock, holds_folder_lock
+from nn.files.locking import folder_lock, holds_folder_lock
 from nn.files.network_file import require_writable
 from nn.files.saved_network import SavedNetwork
 from nn.files.siblings import LEGACY_SUFFIX, NATIVE_SUFFIX, is_own_pickle
