@@ -67,7 +67,7 @@ def read_header(source: Source, rules: Rules) -> Header:
     text = unify_line_ends(record.rstrip(b"\r\n"))
     if not text.strip(BLANKS):
         fail(rules.path, Problem("no header", "no header: the first line is blank.", 1))
-    if (count := count_cells(text)) > rules.max_columns:
+    if (count := count_cells(text, rules.max_columns)) > rules.max_columns:
         fail(rules.path, too_many_columns(count, 1, rules.max_columns, rules))
     cells, _ = split_cells(text, count)
     names = _decoded(cells, rules)

@@ -16,10 +16,12 @@ __all__ = ["plain_rows"]
 
 QUOTE = ord('"')
 BEFORE_OPENING = np.frombuffer(b',\n"', np.uint8)
-AFTER_CLOSING = np.frombuffer(b',\n" \t', np.uint8)
+AFTER_CLOSING = np.frombuffer(b",\n \t", np.uint8)
 
 # Behind a comma, blanks say nothing, in quotes or not, because a number may begin with some.
-_drop_blanks = re.compile(rb"(?<=[,\n])[ \t]+").sub
+_drop_blanks = re.compile(rb"(?:\A|(?<=[,\n]))[ \t]+").sub
+# A cell in quotes, or a quote that stands elsewhere and means nothing.
+_each_quote = re.compile(rb'((?:\A|(?<=[,\n]))"[^"]*+(?:""[^"]*+){0,65536}+"(?!"))|"').sub
 
 
 def plain_rows(text: bytes, used: np.ndarray) -> bytes | None:
@@ -34,44 +36,52 @@ def plain_rows(text: bytes, used: np.ndarray) -> bytes | None:
     """
     if b' "' in text or b'\t"' in text:
         text = _drop_blanks(b"", text)
+    if b'"' in text and not _are_around_cells(text):
+        # No number has an apostrophe, so a cell that is used is refused later on.
+        text = _each_quote(lambda found: found[1] or b"'", text)
+        if not _are_around_cells(text):
+            return None
     characters = np.frombuffer(text, np.uint8)
     ends = np.flatnonzero((characters == COMMA) | (characters == LINE_FEED))
     quotes = np.flatnonzero(characters == QUOTE)
     if len(quotes):
-        if not _are_around_cells(characters, quotes):
-            return None
         ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
     if len(ends) % len(used):
         return None
-    ends = ends.reshape(-1, len(used))
-    if (characters[ends[:, -1]] != LINE_FEED).any() or (characters[ends[:, :-1]] != COMMA).any():
+    rows: np.ndarray = ends.reshape(-1, len(used))
+    if (characters[rows[:, -1]] != LINE_FEED).any() or (characters[rows[:, :-1]] != COMMA).any():
         return None
-    if len(quotes) and _are_doubled_in(used, ends, quotes):
+    if len(quotes) and used[_cells_with_more(characters, rows, quotes)].any():
         return None
     keep = characters != QUOTE
     if not used.all():
-        keep &= _in_used(ends, used, len(text))
-    return characters[keep].tobytes()
+        keep &= _in_used(rows, used, len(text))
+    plain: bytes = characters[keep].tobytes()
+    return plain
 
 
-def _are_around_cells(characters: np.ndarray, quotes: np.ndarray) -> bool:
-    """Return whether each quote opens at the start of a cell or closes at the end of one.
+def _are_around_cells(text: bytes) -> bool:
+    """Return whether each quote opens at the start of a cell or closes what opened there.
 
     The quotes open and close in turn, so a doubled one closes and opens again at once.
     """
-    if len(quotes) % 2:
-        return False
-    opening, closing = quotes[0::2], quotes[1::2]
+    characters = np.frombuffer(text, np.uint8)
+    quotes = np.flatnonzero(characters == QUOTE)
+    opening = quotes[0::2]
     before = characters[opening[int(opening[0] == 0) :] - 1]
+    return len(quotes) % 2 == 0 and bool(np.isin(before, BEFORE_OPENING).all())
+
+
+def _cells_with_more(characters: np.ndarray, ends: np.ndarray, quotes: np.ndarray) -> np.ndarray:
+    """Return the columns of cells with more than blanks behind their quotes, or quotes in them.
+
+    Without its quotes, such a cell could look like a number: "5"6, or "1""2".
+    """
+    closing = quotes[1::2]
     after = characters[closing + 1]  # there is one: the text ends with a line feed
-    return bool(np.isin(before, BEFORE_OPENING).all() and np.isin(after, AFTER_CLOSING).all())
-
-
-def _are_doubled_in(used: np.ndarray, ends: np.ndarray, quotes: np.ndarray) -> bool:
-    """Return whether a cell that is used has a quote in its text: "1""2" is not the number 12."""
-    doubled = quotes[1:-1:2][np.diff(quotes)[1::2] == 1]
-    cells = np.searchsorted(ends.ravel(), doubled)
-    return bool(used[cells % len(used)].any())
+    odd = closing[~np.isin(after, AFTER_CLOSING)]
+    columns: np.ndarray = np.searchsorted(ends.ravel(), odd) % ends.shape[1]
+    return columns
 
 
 def _in_used(ends: np.ndarray, used: np.ndarray, size: int) -> np.ndarray:
@@ -86,4 +96,5 @@ def _in_used(ends: np.ndarray, used: np.ndarray, size: int) -> np.ndarray:
     if last + 1 < len(used):
         np.add.at(edges, ends[:, last], 1)
         np.add.at(edges, ends[:, -1], -1)
-    return np.cumsum(edges[:-1], dtype=np.int8) == 0
+    inside: np.ndarray = np.cumsum(edges[:-1], dtype=np.int8) == 0
+    return inside

@@ -14,6 +14,8 @@ from typing import NoReturn
 
 import numpy as np
 
+from tinygrad_edu.errors import printable
+
 from ..errors import DataError
 
 __all__ = [
@@ -27,9 +29,9 @@ __all__ = [
     "list_names",
     "list_some",
     "looks_like_value",
-    "printable",
     "problem_of_feature",
     "problem_of_label",
+    "problem_of_long_cell",
     "problem_of_width",
     "shown",
     "too_many_classes",
@@ -184,11 +186,6 @@ def advice(offers: Mapping[str, str], option: str, sentence: str) -> str:
     return sentence.format(offers[option]) if option in offers else ""
 
 
-def printable(text: str) -> str:
-    """Return the text with escapes for what would move the cursor or cannot be encoded."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 def shown(value: object) -> str:
     """Return `repr(value)`, cut to 40 characters."""
     # Cut twice: a cell may have millions of characters, and an escape takes several.
@@ -287,10 +284,18 @@ def too_many_classes(label: int, max_classes: int, offers: Mapping[str, str]) ->
     )
 
 
-def problem_of_width(found: int, expected: int, *, extra_is_blank: bool, cut_off: bool) -> Problem:
+def problem_of_long_cell(start: str, size: int) -> tuple[str, str]:
+    """Return the kind and the sentence of a cell that is too long to be looked at in full."""
+    return "not a number", f"found {shown(start)} of {size} bytes, expected a number."
+
+
+def problem_of_width(
+    found: int, expected: int, *, is_at_least: bool, extra_is_blank: bool, cut_off: bool
+) -> Problem:
     """Return the problem of a row with the wrong number of fields; it has no line yet."""
     fields = "field" if found == 1 else "fields"
-    sentence = f"found {found} {fields}, expected {expected}."
+    at_least = "at least " if is_at_least else ""
+    sentence = f"found {at_least}{found} {fields}, expected {expected}."
     if found < expected:
         if cut_off:
             hint = "The last line has no line end, so the file may be truncated."
@@ -326,9 +331,6 @@ def _problem_of_size(
 
 def _problem_of_text(text: str, expected: str, hint: str) -> tuple[str, str]:
     found = f"found {shown(text)}"
-    if len(text) > MOST_EXPLAINED:
-        found += f" of {len(text)} characters"
-        text = text[:MOST_EXPLAINED]
     if "\0" in text:
         return "NUL byte", (
             f"{found}, which holds a NUL byte; expected {expected}. The file is damaged or binary."

@@ -16,6 +16,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinygrad_edu.errors import printable
+
 from ..errors import DataWarning
 from .columns import LABEL
 from .fast import read_fast
@@ -25,7 +27,6 @@ from .problems import (
     Problems,
     fail,
     list_some,
-    printable,
     shown,
     too_many_classes,
 )
@@ -35,7 +36,7 @@ from .strict import read_strictly
 __all__ = ["CsvData", "check_classes", "check_pair", "read_csv"]
 
 MAX_CLASSES = 100_000
-MAX_COLUMNS = 1_000_000
+MAX_COLUMNS = 300_000
 MAX_LINE_BYTES = 64 * 2**20
 # The options that a message may recommend, and how they are written in a call of `read_csv`.
 OWN_OPTIONS = MappingProxyType(
@@ -261,9 +262,9 @@ def check_classes(
     absent = np.setdiff1d(np.arange(largest + 1), present)
     if len(absent):
         message = (
-            f"{printable(train.path)}: labels go up to {largest}, but no row has class {list_some(absent)}. "
-            "The network gets an output for each class 0..K-1; number the classes from 0 "
-            "without gaps."
+            f"{printable(train.path)}: labels go up to {largest}, but no row has class "
+            f"{list_some(absent)}. The network gets an output for each class 0..K-1; number the "
+            "classes from 0 without gaps."
         )
         warnings.warn(message, DataWarning, stacklevel=2)
     return largest + 1
@@ -303,8 +304,8 @@ def check_pair(train: CsvData, test: CsvData) -> None:
         _check_known_classes(train, test)
     if _are_same_file(train.path, test.path):
         message = (
-            f"{printable(test.path)}: train and test are the same file, so the test accuracy says nothing "
-            "about new data; keep some rows for the test alone."
+            f"{printable(test.path)}: train and test are the same file, so the test accuracy says "
+            "nothing about new data; keep some rows for the test alone."
         )
         warnings.warn(message, DataWarning, stacklevel=2)
 

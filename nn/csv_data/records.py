@@ -31,16 +31,16 @@ BLOCK_BYTES = 1 << 18
 
 # A cell is quoted where its first character is a quote, blanks aside. In quotes, commas and line
 # ends are text, and a doubled quote is one quote. A quote later in a cell is like any character.
-_IN_QUOTES = rb'[ \t]*+"[^"]*+(?:""[^"]*+)*+"'
-_CELL = rb'(?:%b[^,\r\n]*+|(?![ \t]*+")[^,\r\n]*+)' % _IN_QUOTES
-_CELLS_BEFORE = rb"(?:%b,)*+" % _CELL
-_LINE_END = rb"(?:\r\n?|\n)"
+# The numbers bound the memory of a match, which grows with each turn of a repeated group. No cell
+# that anybody wrote has more quotes; one that does counts as never closed.
+_IN_QUOTES = rb'[ \t]*+"[^"]*+(?:""[^"]*+){0,65536}+"(?!")'
+_CELL = rb'(?:%b|(?![ \t]*+"))[^,\r\n]*+' % _IN_QUOTES
+_SOME_CELLS = rb"(?:%b,){0,4096}+" % _CELL
 
 _cell_at = re.compile(_CELL).match
-_cells_before = re.compile(_CELLS_BEFORE).match
-_record_at = re.compile(_CELLS_BEFORE + _CELL).match
-_records_from = re.compile(rb"(?:%b%b%b)*+" % (_CELLS_BEFORE, _CELL, _LINE_END)).match
-_drop_quoted = re.compile(rb"(?:\A|(?<=,))%b" % _IN_QUOTES).sub
+_some_cells_at = re.compile(_SOME_CELLS).match
+_some_records_at = re.compile(rb"(?:%b%b(?:\r\n?|\n)){0,1024}+" % (_SOME_CELLS, _CELL)).match
+_drop_quoted = re.compile(rb"(?:\A|(?<=,))%b" % _IN_QUOTES).subn
 _in_quotes = re.compile(_IN_QUOTES).match
 
 
@@ -68,24 +68,25 @@ def blocks(
         `most_cells`, a record with more of them ends the reading before it is complete.
     """
     rest = b""
+    scanned = 0  # up to here, the record at the start of `rest` has whole cells
     size = min(BLOCK_BYTES, rules.max_line_bytes)
-    while True:
-        block = stream.read(size)
+    while block := stream.read(size):
         text = rest + block if rest else block
-        end = _end_of_records(text, at_end=not block)
+        del block
+        end, scanned = _end_of_records(text, scanned)
         _check_first_record(text, end, line, rules, problems)
         if most_cells is not None and not end:
-            _check_count(text, line, most_cells, rules)
-        if end:
-            yield Block(text[:end], line)
-            line += count_lines(text[:end])
+            _check_count(text[:scanned], line, most_cells, rules)
         rest = text[end:]
-        if not block:
-            break
+        scanned -= end
         # Twice as much each time, so that looking for the end of a long record stays linear.
         size = min(BLOCK_BYTES if end else max(size, len(rest)), rules.max_line_bytes)
+        if end:
+            text = text[:end]
+            yield Block(text, line)
+            line += count_lines(text)
     if rest:
-        _check_closed(rest, line, problems)
+        _check_closed(rest, line, rules, problems)
         yield Block(rest, line)
 
 
@@ -96,7 +97,7 @@ def records(text: bytes) -> Iterator[bytes]:
         return
     start = 0
     while start < len(text):
-        found = _record_at(text, start)
+        found = _cell_at(text, _last_cell(text, start))
         assert found is not None, "a block holds whole records"
         end = found.end()
         end += 2 if text.startswith(b"\r\n", end) else 1
@@ -104,10 +105,15 @@ def records(text: bytes) -> Iterator[bytes]:
         start = end
 
 
-def count_cells(record: bytes) -> int:
-    """Return how many cells a record without its line end has, without splitting it."""
+def count_cells(record: bytes, most: int) -> int:
+    """Return how many cells a record without its line end has, without splitting it.
+
+    If some are in quotes and there are more than `most`, any number above that is returned.
+    """
     if b'"' in record:
-        record = _drop_quoted(b"", record)
+        record, dropped = _drop_quoted(b"", record, most + 1)
+        if dropped > most:
+            return dropped
     return record.count(b",") + 1
 
 
@@ -150,30 +156,49 @@ def unify_line_ends(text: bytes) -> bytes:
     return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text
 
 
-def _end_of_records(text: bytes, *, at_end: bool) -> int:
-    """Return where the last whole record ends; 0 if there is none."""
+def _end_of_records(text: bytes, scanned: int) -> tuple[int, int]:
+    """Return where the last whole record ends, 0 if there is none, and the last whole cell."""
     # A CR at the end may be the first half of a CR LF.
-    known = len(text) if at_end or not text.endswith(b"\r") else len(text) - 1
+    known = len(text) - 1 if text.endswith(b"\r") else len(text)
     if b'"' not in text:
-        return max(text.rfind(b"\n"), text.rfind(b"\r", 0, known)) + 1
-    found = _records_from(text, 0, known)
-    assert found is not None, "the pattern matches an empty text too"
-    return found.end()
+        end = max(text.rfind(b"\n"), text.rfind(b"\r", 0, known)) + 1
+        return end, max(end, text.rfind(b",") + 1)
+    end, cell = 0, scanned
+    while True:
+        found = _some_records_at(text, cell, known)
+        assert found is not None, "the pattern matches an empty text too"
+        if found.end() > cell:
+            end = cell = found.end()
+            continue
+        start, cell = cell, _last_cell(text, cell, known, at_most_some=True)
+        if cell == start:
+            return end, cell
+
+
+def _last_cell(
+    text: bytes, start: int, end: int | None = None, *, at_most_some: bool = False
+) -> int:
+    """Return where the last cell of the record begins, or some thousand cells before that."""
+    while True:
+        found = _some_cells_at(text, start, len(text) if end is None else end)
+        assert found is not None, "the pattern matches an empty text too"
+        if found.end() == start or at_most_some:
+            return found.end()
+        start = found.end()
 
 
 def _check_first_record(text: bytes, end: int, line: int, rules: Rules, problems: Problems) -> None:
-    """Refuse a record beyond the limit. Only the first can be: no more than that is read at once."""
+    """Refuse a record beyond the limit; only the first can be, for that much is read at most."""
     if len(text) <= rules.max_line_bytes:
         return
     if end:
-        found = _record_at(text)
-        assert found is not None, "there is a whole record"
-        if found.end() <= rules.max_line_bytes:
+        first = next(records(text[:end]))
+        if len(first.rstrip(b"\r\n")) <= rules.max_line_bytes:
             return
+    elif len(text) == rules.max_line_bytes + 1 and text.endswith(b"\r"):
+        return
     else:
-        if len(text) == rules.max_line_bytes + 1 and text.endswith(b"\r"):
-            return
-        _check_closed(text, line, problems)
+        _check_closed(text, line, rules, problems)
     sentence = (
         f"the line is longer than the limit of {rules.max_line_bytes} bytes. Is it a CSV file "
         f"with line ends?{advice(rules.offers, 'max_line_bytes', ' Pass {} to allow more.')}"
@@ -182,23 +207,21 @@ def _check_first_record(text: bytes, end: int, line: int, rules: Rules, problems
     problems.raise_if_any()
 
 
-def _check_closed(text: bytes, line: int, problems: Problems) -> None:
+def _check_closed(text: bytes, line: int, rules: Rules, problems: Problems) -> None:
     """Raise where the record at the start of `text` has a quote that is not closed in it."""
-    found = _cells_before(text)
-    assert found is not None, "the pattern matches an empty text too"
-    before = text[: found.end()]
-    if _cell_at(text, found.end()) is not None:
+    start = _last_cell(text, 0)
+    if _cell_at(text, start) is not None:
         return
+    before = text[:start]
+    column = count_cells(before, rules.max_columns)
     sentence = "unclosed quote: the quote that opens here is never closed."
-    place = line + count_lines(before)
-    problems.add(Problem("unclosed quote", sentence, place, count_cells(before)))
+    problems.add(Problem("unclosed quote", sentence, line + count_lines(before), column))
     problems.raise_if_any()
 
 
 def _check_count(text: bytes, line: int, most: int, rules: Rules) -> None:
-    found = _cells_before(text)
-    assert found is not None, "the pattern matches an empty text too"
-    if count_cells(text[: found.end()]) > most:
+    """Refuse a header of too many columns before all of it is read."""
+    if count_cells(text, most) > most:
         fail(rules.path, too_many_columns(f"more than {most}", line, most, rules))
 
 

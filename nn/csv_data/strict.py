@@ -7,6 +7,7 @@ enough is wrong.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -17,12 +18,14 @@ from .header import Header, problem_of_encoding
 from .numbers import ORDINARY_BYTES, parse_numbers, put_numbers
 from .plain import plain_rows
 from .problems import (
+    MOST_EXPLAINED,
     Problem,
     Problems,
     is_number_in_bytes,
     largest_magnitude,
     problem_of_feature,
     problem_of_label,
+    problem_of_long_cell,
     problem_of_width,
 )
 from .records import (
@@ -40,12 +43,16 @@ from .source import Rules, Source, Table
 
 __all__ = ["read_strictly"]
 
-# Looking at each cell is slow, so only so much of a block is looked at for one odd row in it.
-PIECE_BYTES = 1 << 14
+# Looking at each cell is slow, so an odd row is looked for in pieces of a block, and pieces of them.
+PIECE_BYTES = (1 << 14, 1 << 10)
 # When so many problems are known, or ten and so many bytes were looked at, reading stops.
 MOST_COUNTED = 1000
 ENOUGH = 10
-MOST_EXPLAINED_BYTES = 1 << 20
+MOST_EXPLAINED_BYTES = 1 << 18
+# Longer blocks are a single row, and NumPy would take 8 bytes for each of its commas.
+MOST_BYTES_AT_ONCE = 1 << 22
+# Of a row with too many cells in quotes, so many are counted.
+MOST_CELLS_TOO_MANY = 1000
 # So much longer a table is made than its rows need, as often as it is full.
 GROWTH = 1.25
 
@@ -101,15 +108,24 @@ class _Body:
         if not block.text.strip(BLANKS + b"\r\n"):
             self._note_blank_lines(block)
             return
-        for piece in _pieces(block):
-            if not self._read_quickly(piece.text):
+        self._read_pieces(block, *PIECE_BYTES)
+
+    def _read_pieces(self, block: Block, size: int, *smaller: int) -> None:
+        for piece in _pieces(block, size):
+            if self._read_quickly(piece.text):
+                continue
+            if smaller and len(piece.text) > 2 * smaller[0]:
+                self._read_pieces(piece, *smaller)
+            else:
                 self._explained_bytes += len(piece.text)
                 self._read_rows(piece)
-                if self.has_enough_problems():
-                    return
+            if self.has_enough_problems():
+                return
 
     def _read_quickly(self, text: bytes) -> bool:
         """Read rows that are plain numbers once quotes and unused columns are taken out."""
+        if len(text) > MOST_BYTES_AT_ONCE:
+            return False
         text = unify_line_ends(text)
         text = text if text.endswith(b"\n") else text + b"\n"
         lines = text.count(b"\n")
@@ -171,47 +187,51 @@ class _Body:
     def _numbers(self, record: bytes, line: int, *, has_end: bool) -> list[float] | None:
         """Return the used cells of a row as numbers, or add what is wrong with it."""
         expected = len(self._header.names)
-        count = count_cells(record)
-        cells, rest = split_cells(record, expected)
+        most = expected + MOST_CELLS_TOO_MANY
+        count = count_cells(record, most)
         if count != expected:
-            rest_is_blank = not rest.strip(BLANKS + b",")
+            rest = split_cells(record, expected)[1] if count > expected else b""
             problem = problem_of_width(
-                count, expected, extra_is_blank=rest_is_blank, cut_off=not has_end
+                count,
+                expected,
+                is_at_least=count > most and b'"' in record,
+                extra_is_blank=not rest.strip(BLANKS + b","),
+                cut_off=not has_end,
             )
             self._problems.add(replace(problem, line=line))
             return None
+        cells, _ = split_cells(record, expected)
         used = [unquoted(cells[i]) for i in self._used_columns]
-        if all(map(is_number_in_bytes, used)):
-            values = [float(cell) for cell in used]
-            if self._rows.can_hold(values):
-                return values
-        for problem in self._problems_of(cells, line):
-            self._problems.add(problem)
+        values = [float(cell) if is_number_in_bytes(cell) else math.nan for cell in used]
+        misfits = self._rows.misfits(values)
+        if not misfits:
+            return values
+        for place in misfits:
+            i = self._used_columns[place]
+            before = sum(map(count_lines, cells[:i])) if b"\n" in record else 0
+            if problem := self._problem_of(cells[i], line + before, i):
+                self._problems.add(problem)
             if self._problems.count >= MOST_COUNTED:
                 break
         return None
 
-    def _problems_of(self, cells: list[bytes], line: int) -> Iterator[Problem]:
-        rules = self._rules
-        for i, cell in enumerate(cells):
-            if self._used[i]:
-                name = self._header.names[i]
-                try:
-                    cell.decode("utf-8")
-                except UnicodeDecodeError as error:
-                    problem = problem_of_encoding(cell, error, line, i + 1)
-                    yield replace(problem, name=name)
-                    continue
-                text = unquoted(cell).decode("utf-8")
-                if i == self._header.columns.label:
-                    found = problem_of_label(text, rules.max_classes, rules.offers)
-                else:
-                    found = problem_of_feature(text, rules.dtype, rules.offers)
-                if found is not None:
-                    kind, sentence = found
-                    value = text.strip(" \t")
-                    yield Problem(kind, sentence, line, i + 1, name, value)
-            line += count_lines(cell)
+    def _problem_of(self, cell: bytes, line: int, i: int) -> Problem | None:
+        """Return what is wrong with the cell of column `i`, if anything."""
+        rules, name = self._rules, self._header.names[i]
+        if len(cell) > MOST_EXPLAINED:
+            start = cell[:MOST_EXPLAINED].decode("utf-8", errors="replace")
+            kind, sentence = problem_of_long_cell(start, len(cell))
+            return Problem(kind, sentence, line, i + 1, name, start)
+        try:
+            cell.decode("utf-8")
+        except UnicodeDecodeError as error:
+            return replace(problem_of_encoding(cell, error, line, i + 1), name=name)
+        text = unquoted(cell).decode("utf-8")
+        if i == self._header.columns.label:
+            found = problem_of_label(text, rules.max_classes, rules.offers)
+        else:
+            found = problem_of_feature(text, rules.dtype, rules.offers)
+        return None if found is None else Problem(*found, line, i + 1, name, text.strip(" \t"))
 
 
 class _Rows:
@@ -225,16 +245,15 @@ class _Rows:
         self._labels = np.empty(0, np.int64) if columns.label is not None else None
         self._count = 0
 
-    def can_hold(self, values: list[float]) -> bool:
-        """Return whether a row of finite numbers has features and a label within the limits."""
-        label = 0.0 if self._columns.label is None else values[self._columns.label]
-        features = [values[i] for i in self._columns.features.tolist()]
-        return (
-            -self._limit < min(features)
-            and max(features) < self._limit
-            and 0 <= label < self._max_classes
-            and label.is_integer()
-        )
+    def misfits(self, values: list[float]) -> list[int]:
+        """Return where values are that are no numbers, or beyond their limits."""
+        row = np.array(values)
+        fits = np.abs(row) < self._limit
+        if (at := self._columns.label) is not None:
+            label = row[at]
+            fits[at] = 0 <= label < self._max_classes and label == np.floor(label)
+        misfits: list[int] = np.flatnonzero(~fits).tolist()
+        return misfits
 
     def add(self, numbers: np.ndarray) -> bool:
         """Append rows, and return whether all of them can be used; if not, none is appended."""
@@ -270,14 +289,14 @@ def _among_used(columns: Columns, used: np.ndarray) -> Columns:
     return replace(columns, label=label, features=place[columns.features])
 
 
-def _pieces(block: Block) -> Iterator[Block]:
-    """Split a block into smaller ones."""
+def _pieces(block: Block, most: int) -> Iterator[Block]:
+    """Split a block into smaller ones, of whole rows."""
     some: list[bytes] = []
     size, line = 0, block.first_line
     for record in records(block.text):
         some.append(record)
         size += len(record)
-        if size >= PIECE_BYTES:
+        if size >= most:
             text = b"".join(some)
             yield Block(text, line)
             line += count_lines(text)

@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 
 from nn.csv_data import CsvData, read_csv
 from nn.csv_data import fast as csv_fast
-from nn.csv_data import reading as csv_data
 from nn.csv_data import numbers as csv_numbers
+from nn.csv_data import reading as csv_data
 from nn.csv_data import records as csv_records
 from nn.csv_data.fast import read_fast
-from nn.csv_data.source import Rules, Source, Table, open_source
 from nn.csv_data.header import Header, read_header
+from nn.csv_data.source import Rules, Source, Table, open_source
 from nn.csv_data.strict import _Body, read_strictly
 from nn.errors import DataError
 
@@ -57,7 +57,7 @@ def read_both(content: bytes, dtype: str, part_bytes: int = 7) -> tuple[Table | 
             header = read_header(source, rules)
             fast = read_fast(source, header, rules)
             strict = strictly(source, header, rules)
-            with mock.patch.object(_Body, "_read_quickly", lambda self, text: False):
+            with mock.patch.object(_Body, "_read_quickly", return_value=False):
                 by_cell = strictly(source, header, rules)
     assert (strict is None) == (by_cell is None)
     if strict is not None and by_cell is not None:

@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 
 from nn.csv_data import CsvData, check_classes, check_pair, read_csv
-from nn.csv_data import source as csv_source
 from nn.csv_data import header as csv_header
+from nn.csv_data import source as csv_source
 from nn.csv_data import strict as csv_strict
 from nn.errors import DataError, DataWarning
 
