@@ -16,7 +16,15 @@ from typing import NamedTuple
 import numpy as np
 
 from .header import Header
-from .numbers import COMMA, LINE_FEED, ORDINARY_BYTES, count_byte, parse_numbers, put_numbers
+from .numbers import (
+    COMMA,
+    LINE_FEED,
+    MOST_BYTES_AT_ONCE,
+    ORDINARY_BYTES,
+    count_byte,
+    parse_numbers,
+    put_numbers,
+)
 from .source import ByteStream, Rules, Source, Table
 
 __all__ = ["read_fast"]
@@ -47,7 +55,8 @@ class Part(NamedTuple):
 
 def read_fast(source: Source, header: Header, rules: Rules) -> Table | None:
     """Read all rows, or return None where there is the least doubt."""
-    extent = _survey(source.stream(header.size), len(header.names), rules.max_line_bytes)
+    longest = min(rules.max_line_bytes, MOST_BYTES_AT_ONCE)
+    extent = _survey(source.stream(header.size), len(header.names), longest)
     if extent is None:
         return None
     columns = header.columns

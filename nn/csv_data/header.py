@@ -42,6 +42,7 @@ __all__ = ["Header", "problem_of_encoding", "read_header"]
 OTHER_SEPARATORS = (";", "\t", "|")
 # A row of data does not count 0, 1, 2, ... to fifteen; the names that pandas makes up do.
 CERTAINLY_NAMES = 16
+MOST_BYTES_OF_A_NAME = 10_000
 
 _starts_like_a_number = re.compile(r"[+-]?[$€£]?\.?[0-9]").match
 
@@ -67,9 +68,12 @@ def read_header(source: Source, rules: Rules) -> Header:
     text = unify_line_ends(record.rstrip(b"\r\n"))
     if not text.strip(BLANKS):
         fail(rules.path, Problem("no header", "no header: the first line is blank.", 1))
-    if (count := count_cells(text, rules.max_columns)) > rules.max_columns:
+    if (count := count_cells(text)) > rules.max_columns:
         fail(rules.path, too_many_columns(count, 1, rules.max_columns, rules))
     cells, _ = split_cells(text, count)
+    if (longest := max(map(len, cells))) > MOST_BYTES_OF_A_NAME:
+        sentence = f"found a column name of {longest} bytes; limit {MOST_BYTES_OF_A_NAME}."
+        fail(rules.path, Problem("name too long", sentence, 1))
     names = _decoded(cells, rules)
     if problem := _problem_of_first_line(names):
         fail(rules.path, problem)

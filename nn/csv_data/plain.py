@@ -68,7 +68,7 @@ def _are_around_cells(text: bytes) -> bool:
     characters = np.frombuffer(text, np.uint8)
     quotes = np.flatnonzero(characters == QUOTE)
     opening = quotes[0::2]
-    before = characters[opening[int(opening[0] == 0) :] - 1]
+    before = characters[opening[opening > 0] - 1]
     return len(quotes) % 2 == 0 and bool(np.isin(before, BEFORE_OPENING).all())
 
 

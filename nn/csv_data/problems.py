@@ -289,13 +289,10 @@ def problem_of_long_cell(start: str, size: int) -> tuple[str, str]:
     return "not a number", f"found {shown(start)} of {size} bytes, expected a number."
 
 
-def problem_of_width(
-    found: int, expected: int, *, is_at_least: bool, extra_is_blank: bool, cut_off: bool
-) -> Problem:
+def problem_of_width(found: int, expected: int, *, extra_is_blank: bool, cut_off: bool) -> Problem:
     """Return the problem of a row with the wrong number of fields; it has no line yet."""
     fields = "field" if found == 1 else "fields"
-    at_least = "at least " if is_at_least else ""
-    sentence = f"found {at_least}{found} {fields}, expected {expected}."
+    sentence = f"found {found} {fields}, expected {expected}."
     if found < expected:
         if cut_off:
             hint = "The last line has no line end, so the file may be truncated."

@@ -40,7 +40,8 @@ _SOME_CELLS = rb"(?:%b,){0,4096}+" % _CELL
 _cell_at = re.compile(_CELL).match
 _some_cells_at = re.compile(_SOME_CELLS).match
 _some_records_at = re.compile(rb"(?:%b%b(?:\r\n?|\n)){0,1024}+" % (_SOME_CELLS, _CELL)).match
-_drop_quoted = re.compile(rb"(?:\A|(?<=,))%b" % _IN_QUOTES).subn
+_many_cells_at = re.compile(rb"(?:%b,){4096}" % _CELL).match
+_drop_quoted = re.compile(rb"(?:\A|(?<=,))%b" % _IN_QUOTES).sub
 _in_quotes = re.compile(_IN_QUOTES).match
 
 
@@ -86,7 +87,7 @@ def blocks(
             yield Block(text, line)
             line += count_lines(text)
     if rest:
-        _check_closed(rest, line, rules, problems)
+        _check_closed(rest, line, problems)
         yield Block(rest, line)
 
 
@@ -105,20 +106,22 @@ def records(text: bytes) -> Iterator[bytes]:
         start = end
 
 
-def count_cells(record: bytes, most: int) -> int:
-    """Return how many cells a record without its line end has, without splitting it.
-
-    If some are in quotes and there are more than `most`, any number above that is returned.
-    """
-    if b'"' in record:
-        record, dropped = _drop_quoted(b"", record, most + 1)
-        if dropped > most:
-            return dropped
-    return record.count(b",") + 1
+def count_cells(record: bytes) -> int:
+    """Return how many cells a record has, without splitting it."""
+    if b'"' not in record:
+        return record.count(b",") + 1
+    count = start = 0
+    while found := _many_cells_at(record, start):
+        count += 4096
+        start = found.end()
+    return count + _drop_quoted(b"", record[start:]).count(b",") + 1
 
 
 def split_cells(record: bytes, most: int) -> tuple[list[bytes], bytes]:
-    """Return the first `most` cells as they are written, and all that is behind them."""
+    """Return the first `most` cells as they are written, and all that is behind them.
+
+    The line end of the record counts as blanks of the last cell.
+    """
     if b'"' not in record:
         cells = record.split(b",", most)
         rest = cells.pop() if len(cells) > most else b""
@@ -198,7 +201,7 @@ def _check_first_record(text: bytes, end: int, line: int, rules: Rules, problems
     elif len(text) == rules.max_line_bytes + 1 and text.endswith(b"\r"):
         return
     else:
-        _check_closed(text, line, rules, problems)
+        _check_closed(text, line, problems)
     sentence = (
         f"the line is longer than the limit of {rules.max_line_bytes} bytes. Is it a CSV file "
         f"with line ends?{advice(rules.offers, 'max_line_bytes', ' Pass {} to allow more.')}"
@@ -207,21 +210,21 @@ def _check_first_record(text: bytes, end: int, line: int, rules: Rules, problems
     problems.raise_if_any()
 
 
-def _check_closed(text: bytes, line: int, rules: Rules, problems: Problems) -> None:
+def _check_closed(text: bytes, line: int, problems: Problems) -> None:
     """Raise where the record at the start of `text` has a quote that is not closed in it."""
     start = _last_cell(text, 0)
     if _cell_at(text, start) is not None:
         return
     before = text[:start]
-    column = count_cells(before, rules.max_columns)
     sentence = "unclosed quote: the quote that opens here is never closed."
-    problems.add(Problem("unclosed quote", sentence, line + count_lines(before), column))
+    place = line + count_lines(before)
+    problems.add(Problem("unclosed quote", sentence, place, count_cells(before)))
     problems.raise_if_any()
 
 
 def _check_count(text: bytes, line: int, most: int, rules: Rules) -> None:
     """Refuse a header of too many columns before all of it is read."""
-    if count_cells(text, most) > most:
+    if count_cells(text) > most:
         fail(rules.path, too_many_columns(f"more than {most}", line, most, rules))
 
 

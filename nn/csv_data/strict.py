@@ -15,7 +15,7 @@ import numpy as np
 
 from .columns import Columns
 from .header import Header, problem_of_encoding
-from .numbers import ORDINARY_BYTES, parse_numbers, put_numbers
+from .numbers import MOST_BYTES_AT_ONCE, ORDINARY_BYTES, parse_numbers, put_numbers
 from .plain import plain_rows
 from .problems import (
     MOST_EXPLAINED,
@@ -39,28 +39,23 @@ from .records import (
     unify_line_ends,
     unquoted,
 )
-from .source import Rules, Source, Table
+from .source import ByteStream, Rules, Source, Table
 
 __all__ = ["read_strictly"]
 
-# Looking at each cell is slow, so an odd row is looked for in pieces of a block, and pieces of them.
+# Looking at each cell is slow, so an odd row is looked for in pieces of a block, and in theirs.
+BLOCK_BYTES = 1 << 18
 PIECE_BYTES = (1 << 14, 1 << 10)
 # When so many problems are known, or ten and so many bytes were looked at, reading stops.
 MOST_COUNTED = 1000
 ENOUGH = 10
 MOST_EXPLAINED_BYTES = 1 << 18
-# Longer blocks are a single row, and NumPy would take 8 bytes for each of its commas.
-MOST_BYTES_AT_ONCE = 1 << 22
-# Of a row with too many cells in quotes, so many are counted.
-MOST_CELLS_TOO_MANY = 1000
-# So much longer a table is made than its rows need, as often as it is full.
-GROWTH = 1.25
 
 
 def read_strictly(source: Source, header: Header, rules: Rules) -> Table:
     """Read all rows, or raise one `DataError` for what is wrong with them."""
     problems = Problems(rules.path)
-    body = _Body(header, rules, problems)
+    body = _Body(header, rules, problems, _most_rows(source.stream(header.size), header))
     for block in blocks(source.stream(header.size), header.lines + 1, rules, problems):
         body.read(block)
         if body.has_enough_problems():
@@ -75,7 +70,7 @@ def read_strictly(source: Source, header: Header, rules: Rules) -> Table:
 class _Body:
     """The rows below the header: as numbers, or as problems."""
 
-    def __init__(self, header: Header, rules: Rules, problems: Problems) -> None:
+    def __init__(self, header: Header, rules: Rules, problems: Problems, most_rows: int) -> None:
         self._header = header
         self._rules = rules
         self._problems = problems
@@ -87,7 +82,7 @@ class _Body:
         if columns.label is not None:
             self._used[columns.label] = True
         self._used_columns = np.flatnonzero(self._used).tolist()
-        self._rows = _Rows(_among_used(columns, self._used), rules)
+        self._rows = _Rows(_among_used(columns, self._used), rules, most_rows)
         self._has_line_per_row = True
         self.has_rows = False
 
@@ -112,7 +107,8 @@ class _Body:
 
     def _read_pieces(self, block: Block, size: int, *smaller: int) -> None:
         for piece in _pieces(block, size):
-            if self._read_quickly(piece.text):
+            # The whole of the block was tried before.
+            if len(piece.text) < len(block.text) and self._read_quickly(piece.text):
                 continue
             if smaller and len(piece.text) > 2 * smaller[0]:
                 self._read_pieces(piece, *smaller)
@@ -143,7 +139,7 @@ class _Body:
         if self._problems or self._blank_lines:
             # They are not used any more, but a bad one still counts.
             self._report_blank_lines()
-            self._rows.drop()
+            self._rows.restart()
         if not self._rows.add(numbers):
             return False
         self.has_rows = True
@@ -164,43 +160,42 @@ class _Body:
         line = block.first_line
         found: list[list[float]] = []
         for record in records(block.text):
-            text = unify_line_ends(record.rstrip(b"\r\n"))
-            if not text.strip(BLANKS):
+            text = unify_line_ends(record)
+            if not text.strip(BLANKS + b"\n"):
                 # Blank lines at the very end are harmless: they count only when a row follows.
                 if len(self._blank_lines) < MOST_COUNTED:
                     self._blank_lines.append(line)
             else:
                 self.has_rows = True
                 self._report_blank_lines()
-                values = self._numbers(text, line, has_end=len(text) < len(record))
+                values = self._numbers(text, line)
                 if values is not None:
                     found.append(values)
-                    self._has_line_per_row &= b"\n" not in text
+                    self._has_line_per_row &= text.find(b"\n") in (-1, len(text) - 1)
             if self.has_enough_problems():
                 return
             line += count_lines(record)
         if self._problems:
-            self._rows.drop()
+            self._rows.restart()
         elif found:
             self._rows.add(np.array(found))
 
-    def _numbers(self, record: bytes, line: int, *, has_end: bool) -> list[float] | None:
+    def _numbers(self, record: bytes, line: int) -> list[float] | None:
         """Return the used cells of a row as numbers, or add what is wrong with it."""
         expected = len(self._header.names)
-        most = expected + MOST_CELLS_TOO_MANY
-        count = count_cells(record, most)
+        count = count_cells(record)
         if count != expected:
             rest = split_cells(record, expected)[1] if count > expected else b""
             problem = problem_of_width(
                 count,
                 expected,
-                is_at_least=count > most and b'"' in record,
-                extra_is_blank=not rest.strip(BLANKS + b","),
-                cut_off=not has_end,
+                extra_is_blank=not rest.strip(BLANKS + b",\n"),
+                cut_off=not record.endswith(b"\n"),
             )
             self._problems.add(replace(problem, line=line))
             return None
         cells, _ = split_cells(record, expected)
+        cells[-1] = cells[-1].removesuffix(b"\n")
         used = [unquoted(cells[i]) for i in self._used_columns]
         values = [float(cell) if is_number_in_bytes(cell) else math.nan for cell in used]
         misfits = self._rows.misfits(values)
@@ -208,9 +203,10 @@ class _Body:
             return values
         for place in misfits:
             i = self._used_columns[place]
-            before = sum(map(count_lines, cells[:i])) if b"\n" in record else 0
-            if problem := self._problem_of(cells[i], line + before, i):
-                self._problems.add(problem)
+            before = b",".join(cells[:i]).count(b"\n") if b"\n" in record[:-1] else 0
+            found = self._problem_of(cells[i], line + before, i)
+            if found is not None:
+                self._problems.add(found)
             if self._problems.count >= MOST_COUNTED:
                 break
         return None
@@ -235,14 +231,18 @@ class _Body:
 
 
 class _Rows:
-    """The arrays of a table that grow as rows come."""
+    """The arrays of a table, of which the first `_count` rows are filled.
 
-    def __init__(self, columns: Columns, rules: Rules) -> None:
+    They have room for all rows from the start: memory that was never written to is not used yet,
+    but arrays that grow are copied.
+    """
+
+    def __init__(self, columns: Columns, rules: Rules, most_rows: int) -> None:
         self._columns = columns
         self._max_classes = rules.max_classes
         self._limit = largest_magnitude(rules.dtype)
-        self._features = np.empty((0, len(columns.features)), rules.dtype)
-        self._labels = np.empty(0, np.int64) if columns.label is not None else None
+        self._features = np.empty((most_rows, len(columns.features)), rules.dtype)
+        self._labels = np.empty(most_rows, np.int64) if columns.label is not None else None
         self._count = 0
 
     def misfits(self, values: list[float]) -> list[int]:
@@ -257,29 +257,34 @@ class _Rows:
 
     def add(self, numbers: np.ndarray) -> bool:
         """Append rows, and return whether all of them can be used; if not, none is appended."""
-        stop = self._count + len(numbers)
-        if stop > len(self._features):
-            self._resize(max(stop, int(GROWTH * len(self._features))))
         table = Table(self._features, self._labels)
         if not put_numbers(numbers, table, self._count, self._columns, self._max_classes):
             return False
-        self._count = stop
+        self._count += len(numbers)
         return True
 
-    def drop(self) -> None:
-        """Forget all rows: a file with a problem has no table, and memory may be short."""
+    def restart(self) -> None:
+        """Forget all rows: those of a file with a problem are checked, but not kept."""
         self._count = 0
-        self._resize(0)
 
     def table(self) -> Table:
-        self._resize(self._count)
+        """Return the rows in arrays of their own size."""
+        # In place, where the system can: a second copy would double the memory that is needed.
+        self._features.resize((self._count, self._features.shape[1]), refcheck=False)
+        if self._labels is not None:
+            self._labels.resize(self._count, refcheck=False)
         return Table(self._features, self._labels)
 
-    def _resize(self, count: int) -> None:
-        # In place, where the system can: a second copy would double the memory that is needed.
-        self._features.resize((count, self._features.shape[1]), refcheck=False)
-        if self._labels is not None:
-            self._labels.resize(count, refcheck=False)
+
+def _most_rows(stream: ByteStream, header: Header) -> int:
+    """Return a number of rows that the body cannot exceed: by its lines, and by its cells."""
+    size = lines = 0
+    while block := stream.read(BLOCK_BYTES):
+        size += len(block)
+        lines += block.count(b"\n") + block.count(b"\r")
+    # A cell that is used has a digit and a comma or line end; the last one may lack that.
+    used = len(header.columns.features) + (header.columns.label is not None)
+    return min(lines + 1, (size + 1) // (2 * used))
 
 
 def _among_used(columns: Columns, used: np.ndarray) -> Columns:
