@@ -11,6 +11,7 @@ import io
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -67,12 +68,12 @@ def read_fast(source: Source, header: Header, rules: Rules) -> Table | None:
     extent = _survey(source.stream(header.size), len(header.names), rules.max_line_bytes)
     if extent is None:
         return None
-    first_feature = int(header.has_label)
-    features = np.empty((extent.rows, len(header.names) - first_feature), rules.dtype)
-    labels = np.empty(extent.rows, np.int64) if header.has_label else None
+    columns = header.columns
+    features = np.empty((extent.rows, len(columns.features)), rules.dtype)
+    labels = np.empty(extent.rows, np.int64) if columns.label is not None else None
     table = Table(features, labels)
     parts = _parts(source.stream(header.size, extent.size))
-    return table if _fill(table, parts, rules.max_classes) else None
+    return table if _fill(table, parts, header, rules.max_classes) else None
 
 
 def _survey(stream: ByteStream, columns: int, max_line_bytes: int) -> Extent | None:
@@ -114,14 +115,15 @@ def _parts(stream: ByteStream) -> Iterator[Part]:
     yield Part(b"".join(pieces), row, 1)
 
 
-def _fill(table: Table, parts: Iterator[Part], max_classes: int) -> bool:
+def _fill(table: Table, parts: Iterator[Part], header: Header, max_classes: int) -> bool:
     """Parse the parts into the table, several at a time; return whether nothing was odd."""
     threads = min(MOST_THREADS, _usable_cores())
     _let_freed_memory_be_used_again()
+    fill = partial(_fill_part, table, header, max_classes)
     with ThreadPoolExecutor(threads) as pool:
         # Some parts at a time: all at once would hold the whole text in memory.
         while some := list(islice(parts, 4 * threads)):
-            if not all(pool.map(lambda part: _fill_part(table, part, max_classes), some)):
+            if not all(pool.map(fill, some)):
                 return False
     return True
 
@@ -144,22 +146,21 @@ def _let_freed_memory_be_used_again() -> None:
     np.empty(WORKING_BYTES, np.uint8)
 
 
-def _fill_part(table: Table, part: Part, max_classes: int) -> bool:
-    first_feature = 0 if table.labels is None else 1
-    columns = table.features.shape[1] + first_feature
+def _fill_part(table: Table, header: Header, max_classes: int, part: Part) -> bool:
     stop = part.first_row + part.rows
     features = table.features[part.first_row : stop]
     with np.errstate(over="ignore", under="ignore"):
-        numbers = _parse(part.text, part.rows, columns)
+        numbers = _parse(part.text, part.rows, len(header.names))
         if numbers is None:
             return False
-        features[...] = numbers[:, first_feature:]
+        features[...] = numbers[:, header.columns.chosen]
     if not np.isfinite(features).all():
         return False
     if table.labels is not None:
-        if not _are_labels(numbers[:, 0], max_classes):
+        labels = numbers[:, header.columns.label]
+        if not _are_labels(labels, max_classes):
             return False
-        table.labels[part.first_row : stop] = numbers[:, 0]
+        table.labels[part.first_row : stop] = labels
     return True
 
 

@@ -7,6 +7,7 @@ nothing about which row or column a text came from.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NoReturn
@@ -21,6 +22,7 @@ __all__ = [
     "fail",
     "is_number",
     "largest_magnitude",
+    "list_names",
     "list_some",
     "problem_of_feature",
     "problem_of_label",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 MOST_SHOWN = 10
+MOST_NAMES = 5
 MOST_CHARACTERS = 40
 
 # ASCII digits only: float() would also take "1_000", "nan" and the digits of other scripts.
@@ -122,8 +125,19 @@ def fail(path: str, problem: Problem) -> NoReturn:
 
 def shown(value: object) -> str:
     """Return `repr(value)`, cut to 40 characters."""
-    text = repr(value)
+    # Cut twice: a cell may have millions of characters, and an escape takes several.
+    text = repr(value[: MOST_CHARACTERS + 1] if isinstance(value, str) else value)
     return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 3] + "..."
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return the first few of `names` in quotes, and how many more there are.
+
+    Control characters are escaped, so that the text can be printed on a terminal.
+    """
+    text = ", ".join(shown(name) for name in names[:MOST_NAMES])
+    more = len(names) - MOST_NAMES
+    return f"{text} and {more} more" if more > 0 else text
 
 
 def list_some(values: np.ndarray) -> str:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from ..errors import DataWarning
+from .columns import LABEL
 from .fast import read_fast
 from .problems import (
     Problem,
@@ -32,6 +35,17 @@ __all__ = ["CsvData", "check_classes", "check_pair", "read_csv"]
 MAX_CLASSES = 100_000
 MAX_COLUMNS = 1_000_000
 MAX_LINE_BYTES = 64 * 2**20
+# The options that a message may recommend, and how they are written in a call of `read_csv`.
+OWN_OPTIONS = MappingProxyType(
+    {
+        "by_position": "by_position=True",
+        "dtype": "dtype='float64'",
+        "max_bytes": "max_bytes=",
+        "max_classes": "max_classes=",
+        "max_columns": "max_columns=",
+        "max_line_bytes": "max_line_bytes=",
+    }
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +63,10 @@ class CsvData:
     labels : numpy.ndarray or None
         Class numbers of shape (rows,), int64; None where the file has no label column.
     header_lines : int
-        Lines of the file before the first row: 1, unless a column name holds a line break.
+        Lines of the file before the first row: 1, unless a column name holds a line break, and 0
+        without a header.
+    ignored : tuple of str
+        Names of columns of the file that were not asked for, in the order of the file.
     """
 
     path: str
@@ -57,6 +74,16 @@ class CsvData:
     features: np.ndarray
     labels: np.ndarray | None
     header_lines: int = 1
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the file begins with the names of its columns."""
+        return self.header_lines > 0
+
+    def line_of(self, row: int) -> int:
+        """Return the line of the file on which a row begins, counted from 1."""
+        return self.header_lines + 1 + row
 
 
 def read_csv(
@@ -65,9 +92,13 @@ def read_csv(
     label: Literal["required", "optional"] = "required",
     dtype: DTypeLike = "float32",
     argument: str = "train_data",
+    features: Sequence[str] | None = None,
+    by_position: bool = False,
+    max_bytes: int | None = None,
     max_classes: int = MAX_CLASSES,
     max_columns: int = MAX_COLUMNS,
     max_line_bytes: int = MAX_LINE_BYTES,
+    offers: Mapping[str, str] = OWN_OPTIONS,
 ) -> CsvData:
     r"""Read a CSV file of numbers, or say exactly what is wrong with it.
 
@@ -80,15 +111,30 @@ def read_csv(
     path : str or os.PathLike of str
         The file.
     label : {"required", "optional"}
-        Whether the first column must be `label`. With "optional", a file without it is all
+        Whether there must be a column `label`. With "optional", a file without it is all
         features.
     dtype : dtype
         "float32" or "float64", for the features.
     argument : str
         What messages call `path`.
+    features : sequence of str, optional
+        Names of the features, such as those a model was trained on. The columns of the file are
+        matched with them by name and may have any order; the result has them in this one.
+        Further columns are skipped, whatever is in them, and listed in `CsvData.ignored`. A
+        column `label` may be anywhere. Without `features`, it must be column 1.
+    by_position : bool
+        Take the columns in the order of the file, whatever their names, or without a header at
+        all. Their number must fit `features`.
+    max_bytes : int, optional
+        Limit on the bytes of the text, unpacked. Without it, gzip data may unpack to 16 MiB, or
+        to 100 times the size of the file if that is more, and plain text may have any size.
     max_classes, max_columns, max_line_bytes : int
         Limits on the largest label plus one, on the number of columns, and on the length of a
         line, so that a wrong file cannot exhaust the memory.
+    offers : mapping of str to str
+        Which of these options an error may recommend, as the caller's own user writes them: from
+        the name of the parameter here to a text such as ``--max-bytes``. By default, the names
+        here.
 
     Returns
     -------
@@ -127,6 +173,9 @@ def read_csv(
         max_classes=max_classes,
         max_columns=max_columns,
         max_line_bytes=max_line_bytes,
+        features=_feature_names(features),
+        by_position=by_position,
+        offers=_checked_offers(offers),
     )
     with open_source(rules.path) as source:
         try:
@@ -135,11 +184,18 @@ def read_csv(
         finally:
             # Also after an error: half a file explains most other complaints about it.
             source.check_unchanged()
-    names = header.names[int(header.has_label) :]
-    return CsvData(rules.path, names, table.features, table.labels, header.lines)
+    columns = header.columns
+    return CsvData(
+        rules.path, columns.names, table.features, table.labels, header.lines, columns.ignored
+    )
 
 
-def check_classes(train: CsvData, *, max_classes: int = MAX_CLASSES) -> int:
+def check_classes(
+    train: CsvData,
+    *,
+    max_classes: int = MAX_CLASSES,
+    offers: Mapping[str, str] = OWN_OPTIONS,
+) -> int:
     """Check that the labels can train a classifier, and count the classes.
 
     Parameters
@@ -148,6 +204,8 @@ def check_classes(train: CsvData, *, max_classes: int = MAX_CLASSES) -> int:
         Data with labels.
     max_classes : int
         Limit on the number of classes.
+    offers : mapping of str to str
+        As in `read_csv`: which options an error may recommend.
 
     Returns
     -------
@@ -291,3 +349,22 @@ def _float_dtype(dtype: DTypeLike) -> np.dtype:
     if wanted not in (np.dtype("float32"), np.dtype("float64")):
         raise ValueError(f"dtype must be float32 or float64, got {wanted}")
     return wanted
+
+
+def _feature_names(features: Sequence[str] | None) -> tuple[str, ...] | None:
+    if features is None:
+        return None
+    if isinstance(features, str) or not all(isinstance(name, str) for name in features):
+        raise TypeError("features must be a sequence of column names, or None")
+    names = tuple(name.strip() for name in features)
+    if not names or len(set(names)) < len(names):
+        raise ValueError("features must be one or more names, all of them different")
+    if LABEL in names:
+        raise ValueError(f"features must not hold {LABEL!r}, which is the column of the classes")
+    return names
+
+
+def _checked_offers(offers: Mapping[str, str]) -> Mapping[str, str]:
+    if unknown := sorted(set(offers) - set(OWN_OPTIONS)):
+        raise ValueError(f"offers must be of {', '.join(OWN_OPTIONS)}; got {', '.join(unknown)}")
+    return offers

@@ -11,9 +11,9 @@ import gzip
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
@@ -58,6 +58,9 @@ class Rules:
     max_classes: int
     max_columns: int
     max_line_bytes: int
+    features: tuple[str, ...] | None = None
+    by_position: bool = False
+    offers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Table(NamedTuple):

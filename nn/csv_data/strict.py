@@ -13,6 +13,7 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
+from .columns import Columns, columns_by_position, select_columns
 from .problems import (
     Problem,
     Problems,
@@ -28,7 +29,6 @@ from .source import ByteStream, Rules, Source, Table
 
 __all__ = ["Header", "read_header", "read_strictly"]
 
-LABEL = "label"
 BLANKS = " \t"
 BLOCK_BYTES = 1 << 20
 CELLS_AT_A_TIME = 1 << 18
@@ -40,7 +40,7 @@ class Header:
     """The column names, the label's included, and how much of the file they take."""
 
     names: tuple[str, ...]
-    has_label: bool
+    columns: Columns
     lines: int
     size: int
 
@@ -75,11 +75,15 @@ def read_header(source: Source, rules: Rules) -> Header:
         fail(rules.path, record.bad_byte)
     names = [cell.strip() for cell in record.cells]
     if problem := _problem_of_header(names, rules):
+        if problem.kind == "no header" and rules.by_position and rules.label == "optional":
+            columns = columns_by_position(len(names), rules)
+            return Header(columns.names, columns, 0, 0)
         fail(rules.path, problem)
     for problem in _problems_of_names(names, record.cell_lines):
         problems.add(problem)
     problems.raise_if_any()
-    return Header(tuple(names), names[0] == LABEL, record.last.number, record.size)
+    columns = select_columns(names, rules)
+    return Header(tuple(names), columns, record.last.number, record.size)
 
 
 def read_strictly(source: Source, header: Header, rules: Rules) -> Table:
@@ -110,7 +114,7 @@ class _TableBuilder:
     """Rows of float64 numbers on their way into the arrays asked for."""
 
     def __init__(self, header: Header, rules: Rules) -> None:
-        self._has_label = header.has_label
+        self._columns = header.columns
         self._width = len(header.names)
         self._dtype = rules.dtype
         self._waiting = array("d")
@@ -124,16 +128,16 @@ class _TableBuilder:
 
     def table(self) -> Table:
         self._convert()
-        labels = np.concatenate(self._labels) if self._has_label else None
+        labels = np.concatenate(self._labels) if self._columns.label is not None else None
         return Table(np.concatenate(self._features), labels)
 
     def _convert(self) -> None:
         rows = np.array(self._waiting).reshape(-1, self._width)
         self._waiting = array("d")
-        if self._has_label:
-            self._labels.append(rows[:, 0].astype(np.int64))
+        if self._columns.label is not None:
+            self._labels.append(rows[:, self._columns.label].astype(np.int64))
         with np.errstate(under="ignore"):
-            self._features.append(rows[:, int(self._has_label) :].astype(self._dtype, order="C"))
+            self._features.append(rows[:, self._columns.features].astype(self._dtype, order="C"))
 
 
 def _lines(stream: ByteStream, number: int, rules: Rules) -> Iterator[Line]:
@@ -282,25 +286,7 @@ def _problem_of_header(names: list[str], rules: Rules) -> Problem | None:
             "the first line must be column names, such as label,pixel1,pixel2."
         )
         return Problem("no header", sentence, 1)
-    return _problem_of_label_column(names, rules)
-
-
-def _problem_of_label_column(names: list[str], rules: Rules) -> Problem | None:
-    first = names[0]
-    if first == LABEL:
-        if len(names) > 1:
-            return None
-        sentence = "no feature columns: found only 'label', expected 'label,...'."
-        return Problem("no feature columns", sentence, 1)
-    if LABEL in names:
-        column = names.index(LABEL) + 1
-        sentence = f"column {column} is 'label'; it must be column 1."
-        return Problem("label misplaced", sentence, 1, name=LABEL)
-    if rules.label == "optional":
-        return None
-    hint = " Column names are written in lower case." if first.lower() == LABEL else ""
-    sentence = f"found {shown(first)}, expected 'label' as the name of the first column.{hint}"
-    return Problem("no label column", sentence, 1, 1, value=first)
+    return None
 
 
 def _problems_of_names(names: list[str], cell_lines: list[int]) -> Iterator[Problem]:
@@ -331,8 +317,9 @@ def _numbers(
     if len(record.cells) != len(header.names):
         problems.add(_width_problem(record, header))
         return None
-    if all(map(is_number, record.cells)):
-        values = [float(cell) for cell in record.cells]
+    used = _used(header)
+    if all(is_number(cell) for cell, use in zip(record.cells, used, strict=True) if use):
+        values = [float(cell) if use else 0.0 for cell, use in zip(record.cells, used, strict=True)]
         if _are_sound(values, header, rules):
             return values
     for problem in _problems_of_cells(record, header, rules):
@@ -340,9 +327,18 @@ def _numbers(
     return None
 
 
+def _used(header: Header) -> list[bool]:
+    used = np.zeros(len(header.names), bool)
+    used[header.columns.features] = True
+    if header.columns.label is not None:
+        used[header.columns.label] = True
+    return used.tolist()
+
+
 def _are_sound(values: list[float], header: Header, rules: Rules) -> bool:
-    label = values[0] if header.has_label else 0.0
-    features = values[int(header.has_label) :]
+    at = header.columns.label
+    label = values[at] if at is not None else 0.0
+    features = [values[i] for i in header.columns.features]
     limit = largest_magnitude(rules.dtype)
     return (
         -limit < min(features)
@@ -353,8 +349,11 @@ def _are_sound(values: list[float], header: Header, rules: Rules) -> bool:
 
 
 def _problems_of_cells(record: Record, header: Header, rules: Rules) -> Iterator[Problem]:
+    used = _used(header)
     for index, cell in enumerate(record.cells):
-        if index == 0 and header.has_label:
+        if not used[index]:
+            continue
+        if index == header.columns.label:
             found = problem_of_label(cell, rules.max_classes)
         else:
             found = problem_of_feature(cell, rules.dtype)
