@@ -12,6 +12,7 @@ from .errors import (
     DataWarning,
     ModelFileError,
     NotFittedError,
+    TrainingWarning,
     UnsafeModelFileError,
 )
 from .layers import Linear, ReLU, Sequential, Sigmoid, Tanh
@@ -38,6 +39,7 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Tanh",
+    "TrainingWarning",
     "UnsafeModelFileError",
     "binary_cross_entropy_with_logits",
     "compare_gradients",

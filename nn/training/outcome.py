@@ -21,7 +21,7 @@ _ROWS = 4096
 
 
 class Start:
-    """The loss that a network has before its training, on some of the rows.
+    """What a network does before its training, on some of the rows.
 
     Parameters
     ----------
@@ -29,26 +29,30 @@ class Start:
         Before its first step.
     features, labels : ndarray
         The training data; of many rows a few thousand are measured, spread evenly.
+
+    Attributes
+    ----------
+    loss : float
+        The loss before the training.
+    labels : ndarray
+        The right classes of the rows that are measured.
     """
 
     def __init__(self, network: Module, features: NDArray[Any], labels: NDArray[Any]) -> None:
         step = -(-len(labels) // _ROWS)
-        self._network, self._samples = network, (features[::step], labels[::step])
-        self.loss = self._loss()
+        self._network, self._features, self.labels = network, features[::step], labels[::step]
+        self.loss = self.measure_now().loss
 
-    def _loss(self) -> float:
+    def measure_now(self) -> Measured:
+        """Measure the network on the same rows, with the weights that it has now."""
         with np.errstate(all="ignore"):  # of weights that diverge
-            return measure(self._network, *self._samples).loss
-
-    def loss_now(self) -> float:
-        """Return the loss on the same rows, with the weights that the network has now."""
-        return self._loss()
+            return measure(self._network, self._features, self.labels)
 
 
 def learned_nothing(
     now: Measured, labels: NDArray[Any], outputs: int, start: float, end: float
 ) -> str | None:
-    """Say by what a network has learned nothing, or return None.
+    """Say what shows that a network has learned nothing; None if it has learned something.
 
     Parameters
     ----------

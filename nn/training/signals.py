@@ -25,13 +25,13 @@ class Terminated(BaseException):
 
     Attributes
     ----------
-    signal : int
-        Number of the signal.
+    signal, name : int and str
+        Number and name of the signal.
     """
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.signal = number
+        self.signal, self.name = number, signal.Signals(number).name
+        super().__init__(f"stopped by {self.name}")
 
 
 def _unwind(number: int, frame: FrameType | None) -> None:
