@@ -17,13 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 from nn.errors import ModelFileError
 from nn.files.pickle_machine import Limits
 from nn.files.pickle_opcodes import run
-from nn.files.stand_ins import ArrayStandIn, describe
+from nn.files.stand_ins import ArrayStandIn, RawText, describe
 
 __all__ = ["Limits", "dumps", "loads"]
 
 
 _DEFAULT_LIMITS = Limits()
 _KEYS = ("bias", "weights")
+_OWN_KEY = "tinygrad_edu"
 _PLAIN = "save plain arrays: {'weights': [...], 'bias': [...]}"
 
 
@@ -61,10 +62,19 @@ def loads(
     >>> weights[0].tolist(), biases[0].tolist()
     ([[1.0, 0.0], [0.0, 1.0]], [[0.0, 0.0]])
     """
+    return loads_all(data, limits=limits)[:2]
+
+
+def loads_all(
+    data: bytes, *, limits: Limits = _DEFAULT_LIMITS
+) -> tuple[list[NDArray[Any]], list[NDArray[Any]], dict[str, str]]:
+    """Read a legacy model and the texts that `dumps` added; see `loads`."""
     if not data:
         raise ModelFileError("the file is empty; expected a pickled model")
     try:
-        lists = _stand_in_lists(run(data, limits))
+        content = run(data, limits)
+        texts = _texts(content.pop(_OWN_KEY, {})) if type(content) is dict else {}
+        lists = _stand_in_lists(content)
         arrays = [array for stand_ins in lists.values() for array in stand_ins]
         if len(arrays) > limits.arrays:
             raise ModelFileError(f"{len(arrays)} arrays; the limit is {limits.arrays}")
@@ -73,7 +83,7 @@ def loads(
             raise ModelFileError(
                 f"array bytes exceed file size: {total} bytes of arrays from {len(data)} bytes"
             )
-        return _real(lists, "weights"), _real(lists, "bias")
+        return _real(lists, "weights"), _real(lists, "bias"), texts
     except ModelFileError:
         raise
     except Exception as problem:  # the promise of one kind of error holds even for our mistakes
@@ -82,7 +92,9 @@ def loads(
         ) from problem
 
 
-def dumps(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> bytes:
+def dumps(
+    weights: Sequence[ArrayLike], biases: Sequence[ArrayLike], texts: dict[str, str] | None = None
+) -> bytes:
     """Write a legacy model, readable by this module and by NumPy 1.26 and 2.
 
     Protocol 4 is chosen because NumPy 1.26 cannot open what NumPy 2 writes in protocol 5.
@@ -93,6 +105,8 @@ def dumps(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> bytes:
         One matrix a layer, (inputs, outputs).
     biases : sequence of array-like
         One vector a layer, (outputs,) or (1, outputs); written as (1, outputs).
+    texts : dict of str to str, optional
+        What else there is to know, under the key ``'tinygrad_edu'``; ASCII alone.
 
     Returns
     -------
@@ -105,11 +119,29 @@ def dumps(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> bytes:
     >>> pickle.loads(dumps([[[1.0]]], [[2.0]]))
     {'weights': [array([[1.]])], 'bias': [array([[2.]])]}
     """
-    content = {  # np.array copies: plain, contiguous, and no two entries the same object
+    content: dict[
+        str, Any
+    ] = {  # np.array copies: plain, contiguous, and no two entries the same object
         "weights": [np.array(weight, order="C") for weight in weights],
         "bias": [np.array(bias, order="C").reshape(1, -1) for bias in biases],
     }
+    if texts is not None:
+        content[_OWN_KEY] = texts
     return pickle.dumps(content, protocol=4)
+
+
+def _texts(found: object) -> dict[str, str]:
+    """Check what is under the key of this program: a dict of texts."""
+    if type(found) is not dict:
+        raise ModelFileError(f"{_OWN_KEY} is {describe(found)}, expected a dict of texts")
+    texts = {}
+    for key, text in found.items():
+        if type(text) is RawText:
+            text = text.decode()
+        if type(text) is not str:
+            raise ModelFileError(f"{_OWN_KEY}[{key[:40]!r}] is {describe(text)}, expected a text")
+        texts[key] = text
+    return texts
 
 
 def _stand_in_lists(found: object) -> dict[str, list[ArrayStandIn]]:

@@ -7,27 +7,23 @@ weights and biases. Which of them a file has is seen from its bytes, never from 
 from __future__ import annotations
 
 import errno
-import json
-import math
 import os
 import re
 import stat
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.errors import DataWarning, ModelFileError
+from nn.errors import ModelFileError
 from nn.files import legacy_pickle, native
+from nn.files.description import describe_network, named_arrays, read_description
+from nn.files.saved_network import SavedNetwork
 from tinygrad_edu.atomic_file import write_atomically
 
-__all__ = ["ACTIVATIONS", "SavedNetwork", "read_network", "write_legacy", "write_native"]
-
-ACTIVATIONS = ("relu", "tanh", "sigmoid")
+__all__ = ["read_network", "write_legacy", "write_native"]
 
 _GIBIBYTE = 1024**3
 
@@ -47,64 +43,6 @@ _OTHER_FORMATS = {
 _PICKLE_START = re.compile(
     rb"\x80|\(dp[0-9]|\(d[V(]|[}\]][q(]|\(S'|\(?[ci][\w.]+\n[\w.]+\n([(q]|p[0-9])"
 )
-
-
-@dataclass(frozen=True, eq=False)
-class SavedNetwork:
-    """A trained network: its arrays, and how to use them. A wrong one cannot be made.
-
-    Layer by layer, `y = x @ weights[i] + biases[i]`, with the activation after every layer but
-    the last. Integers become float64 and float16 becomes float32; biases of shape (1, outputs)
-    lose the first axis.
-
-    Parameters
-    ----------
-    weights : sequence of numpy.ndarray
-        One matrix a layer, shape (inputs, outputs).
-    biases : sequence of numpy.ndarray
-        One vector a layer, shape (outputs,) or (1, outputs).
-    activation : {"relu", "tanh", "sigmoid"}, optional
-        Of the hidden layers.
-    scale : float, optional
-        Features are divided by it before the first layer.
-
-    Raises
-    ------
-    ValueError
-        If the arrays do not make a network, or the activation or the scale is unknown.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> network = SavedNetwork([np.ones((3, 2))], [np.zeros((1, 2))])
-    >>> network.structure, network.biases[0].shape
-    ((3, 2), (2,))
-    """
-
-    weights: tuple[NDArray[Any], ...]
-    biases: tuple[NDArray[Any], ...]
-    activation: str = "relu"
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Bring the arrays into one form, or say what is wrong with them."""
-        weights, biases = _checked_layers(self.weights, self.biases)
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation is {str(self.activation)[:40]!r}, expected one of {list(ACTIVATIONS)}"
-            )
-        scale = float(self.scale)
-        if not (math.isfinite(scale) and scale > 0):
-            raise ValueError(f"scale is {scale}, expected a positive number such as 255")
-        # The dataclass is frozen for its users; this is still its making.
-        object.__setattr__(self, "weights", weights)
-        object.__setattr__(self, "biases", biases)
-        object.__setattr__(self, "scale", scale)
-
-    @property
-    def structure(self) -> tuple[int, ...]:
-        """Number of features, of units in each hidden layer, and of outputs."""
-        return (self.weights[0].shape[0], *(weight.shape[1] for weight in self.weights))
 
 
 def read_network(
@@ -187,25 +125,16 @@ def write_native(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
     >>> folder.cleanup()
     """
     _require_finite(network, "nothing was written; train again, with a smaller step")
-    structure = network.structure
-    metadata = {
-        "activation": network.activation,
-        "classes": str(structure[-1]),
-        "created_by": "tinygrad_edu",
-        "features": str(structure[0]),
-        "layers": json.dumps(structure),
-        "numpy": np.__version__,
-        "scale": repr(network.scale),
-    }
-    return write_atomically(path, native.dumps(_named_arrays(network), metadata))
+    return write_atomically(path, native.dumps(named_arrays(network), describe_network(network)))
 
 
 def write_legacy(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
     """Write a network as a pickle of ``{'weights': [...], 'bias': [...]}``.
 
-    The layout has no place for the scale of the features. So the first weight matrix is divided
-    by it: the file then works on features as they are, here and in the program the layout comes
-    from. It has no place for the activation either, which that program takes to be ReLU.
+    Weights and biases are written as trained, so the program that the layout comes from must be
+    given scaled features, as in training. Scale, names and ranges are under a third key,
+    ``'tinygrad_edu'``, which that program does not read and `read_network` does. The layout has
+    no place for another activation than ReLU.
 
     Parameters
     ----------
@@ -231,8 +160,8 @@ def write_legacy(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
     >>> import numpy as np, tempfile
     >>> folder = tempfile.TemporaryDirectory()
     >>> network = SavedNetwork([np.ones((2, 1))], [np.zeros(1)], scale=4)
-    >>> read_network(write_legacy(folder.name + "/model.pkl", network)).weights[0].tolist()
-    [[0.25], [0.25]]
+    >>> read_network(write_legacy(folder.name + "/model.pkl", network)).scale
+    4.0
     >>> folder.cleanup()
     """
     if network.activation != "relu":
@@ -240,70 +169,9 @@ def write_legacy(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
             f"the legacy layout has no place for the activation {network.activation!r}, it is "
             "always 'relu' there; save this network with write_native"
         )
-    first, *others = network.weights
-    with np.errstate(over="ignore"):  # a scale near zero; what it gives is refused below
-        scaled = (first.astype(np.float64) / network.scale).astype(first.dtype)
-    folded = SavedNetwork((scaled, *others), network.biases)
-    _require_finite(folded, "nothing was written; train again, with a smaller step")
-    return write_atomically(path, legacy_pickle.dumps(folded.weights, folded.biases))
-
-
-def _checked_layers(
-    weights: Sequence[Any], biases: Sequence[Any]
-) -> tuple[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]]:
-    """Check that the arrays make a network, and give them in the one form everybody uses."""
-    if len(weights) != len(biases):
-        raise ValueError(
-            f"{len(weights)} weight matrices but {len(biases)} biases, expected one bias a layer"
-        )
-    if not weights:
-        raise ValueError("no layers: the lists of weights and biases are empty")
-    matrices = []
-    for index, weight in enumerate(weights):
-        matrix = _floating(weight, f"weights[{index}]")
-        if matrix.ndim != 2 or 0 in matrix.shape:
-            raise ValueError(
-                f"weights[{index}] has {matrix.ndim} dimensions, shape {matrix.shape}; "
-                "expected 2, (inputs, outputs), none of them 0"
-            )
-        matrices.append(matrix)
-    for index in range(1, len(matrices)):
-        columns, rows = matrices[index - 1].shape[1], matrices[index].shape[0]
-        if columns != rows:
-            raise ValueError(
-                f"weights[{index - 1}] has {columns} columns, weights[{index}] {rows} rows; "
-                "the outputs of a layer must be the inputs of the next"
-            )
-    vectors = []
-    for index, (bias, matrix) in enumerate(zip(biases, matrices, strict=True)):
-        vector = _floating(bias, f"bias[{index}]")
-        outputs = matrix.shape[1]
-        fitting = [(outputs,), (1, outputs), *([()] if outputs == 1 else [])]
-        if vector.shape not in fitting:
-            raise ValueError(
-                f"bias[{index}] has shape {vector.shape}, expected {(outputs,)} or {(1, outputs)}, "
-                f"for weights[{index}] has shape {matrix.shape}"
-            )
-        vectors.append(vector.reshape(outputs))
-    return tuple(matrices), tuple(vectors)
-
-
-def _floating(array: Any, name: str) -> NDArray[Any]:
-    """Give an array as float32 or float64, the two types the native layout holds."""
-    found = np.asarray(array)
-    dtype = found.dtype.newbyteorder("=")
-    if dtype == np.float16:
-        return found.astype(np.float32)
-    if found.dtype.kind in "iub":
-        warnings.warn(
-            f"{name} holds {found.dtype}, not floating numbers; converted to float64",
-            DataWarning,
-            stacklevel=5,
-        )
-        return found.astype(np.float64)
-    if dtype not in (np.float32, np.float64):
-        raise ValueError(f"{name} is of dtype {found.dtype}, expected float32 or float64")
-    return np.asarray(found, dtype=dtype, order="C")
+    _require_finite(network, "nothing was written; train again, with a smaller step")
+    data = legacy_pickle.dumps(network.weights, network.biases, describe_network(network))
+    return write_atomically(path, data)
 
 
 def _require_finite(network: SavedNetwork, advice: str) -> None:
@@ -316,11 +184,6 @@ def _require_finite(network: SavedNetwork, advice: str) -> None:
                 )
 
 
-def _named_arrays(network: SavedNetwork) -> dict[str, NDArray[Any]]:
-    named = {f"weights.{i}": array for i, array in enumerate(network.weights)}
-    return named | {f"biases.{i}": array for i, array in enumerate(network.biases)}
-
-
 def _from_bytes(data: bytes) -> SavedNetwork:
     """Recognise the layout and read it."""
     if not data:
@@ -331,8 +194,7 @@ def _from_bytes(data: bytes) -> SavedNetwork:
         if data.startswith(magic):
             raise ModelFileError(f"{what}, not a model file; load it there and save plain arrays")
     if _PICKLE_START.match(data):
-        weights, biases = legacy_pickle.loads(data)
-        return SavedNetwork(tuple(weights), tuple(biases))
+        return _from_pickle(data)
     if len(data) < 9:
         raise ModelFileError(
             f"{data!r} is all there is: truncated at offset {len(data)}, or not a model file"
@@ -351,17 +213,24 @@ def _from_native(data: bytes) -> SavedNetwork:
         raise ModelFileError(
             f"found the tensors {found}, expected weights.0, biases.0, weights.1, biases.1 ..."
         )
-    scale = metadata.get("scale", "1")
-    try:
-        divisor = float(scale)
-    except ValueError:
-        raise ModelFileError(f"scale is {scale[:40]!r}, expected a number") from None
-    return SavedNetwork(
-        tuple(arrays[f"weights.{i}"] for i in range(count)),
-        tuple(arrays[f"biases.{i}"] for i in range(count)),
-        metadata.get("activation", "relu"),
-        divisor,
+    return _network(
+        [arrays[f"weights.{i}"] for i in range(count)],
+        [arrays[f"biases.{i}"] for i in range(count)],
+        metadata,
     )
+
+
+def _from_pickle(data: bytes) -> SavedNetwork:
+    return _network(*legacy_pickle.loads_all(data))
+
+
+def _network(
+    weights: list[NDArray[Any]], biases: list[NDArray[Any]], texts: dict[str, str]
+) -> SavedNetwork:
+    """Put the arrays and the texts of a file together."""
+    network = SavedNetwork(tuple(weights), tuple(biases))
+    structure = network.structure
+    return replace(network, **read_description(texts, structure[0], structure[-1]))
 
 
 def _read_regular_file(path: str | os.PathLike[str], max_bytes: int) -> bytes:

@@ -67,6 +67,14 @@ class RawText:
     view: memoryview
     encoding: str
 
+    def decode(self) -> str:
+        """Return a text of ASCII characters; others are refused."""
+        unpacked = RawBytes(self.view, self.encoding).unpack(len(self.view))
+        try:
+            return str(unpacked, "ascii")
+        except UnicodeError:
+            raise ModelFileError("a text that is not ASCII; the file is damaged") from None
+
 
 @dataclass(frozen=True, slots=True)
 class RawBytes:
