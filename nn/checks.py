@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
+import os
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,7 @@ __all__ = [
     "check_number",
     "check_positive_number",
     "check_seed",
+    "refuse_unknown_arguments",
 ]
 
 
@@ -65,6 +70,44 @@ def check_seed(seed: Any) -> int | None:
     return int(seed)
 
 
+def refuse_unknown_arguments(
+    unknown: Mapping[str, Any],
+    function: Callable[..., Any],
+    maker: type,
+    synonyms: Mapping[str, str],
+) -> None:
+    """Refuse keyword arguments that a function does not have, with a hint where one is close.
+
+    Parameters
+    ----------
+    unknown : mapping of str to object
+        What was given and is not known.
+    function : callable
+        Who got it; named in the message.
+    maker : type
+        The class whose arguments may have been meant.
+    synonyms : mapping of str to str
+        What other libraries call the arguments.
+
+    Raises
+    ------
+    TypeError
+        If there is one.
+    """
+    known = [name for name in inspect.signature(function).parameters if name != "unknown"]
+    for name in unknown:
+        close = difflib.get_close_matches(synonyms.get(name, name), known, 1, cutoff=0.8)
+        if close:
+            hint = f"did you mean {close[0]!r}?"
+        elif name in inspect.signature(maker).parameters:
+            hint = f"pass it to {maker.__name__}(...)"
+        else:
+            hint = f"it takes {', '.join(known)}"
+        raise TypeError(
+            f"{function.__name__}() got an unexpected keyword argument {name!r}; {hint}"
+        )
+
+
 def check_features(x: Any, features: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Check the samples that a network is asked about.
 
@@ -80,17 +123,25 @@ def check_features(x: Any, features: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        For sparse matrices, complex numbers, text and other objects.
+        For sparse matrices, paths, complex numbers, text and other objects.
     ValueError
         For another shape, and for NaN or inf; the first bad row is named.
     """
     if hasattr(x, "toarray") or hasattr(x, "todense"):
         raise TypeError(f"X is a sparse {type(x).__name__}; pass X.toarray()")
+    if isinstance(x, str | bytes | os.PathLike):
+        raise TypeError(
+            f"X is the path {os.fsdecode(x)[:80]!r}, expected the features themselves; read the file with "
+            "pandas.read_csv(path, skipinitialspace=True), and pass what it returns"
+        )
     array = np.asarray(x)
     if array.dtype.kind == "c":
         raise TypeError("X is complex; a network takes real numbers")
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"X has dtype {array.dtype}; expected numbers, use X.astype(float)")
+        raise TypeError(
+            f"X has dtype {array.dtype}, expected numbers; numpy.array(X, dtype=float) converts "
+            "texts and objects that are numbers"
+        )
     if array.ndim != 2:
         raise ValueError(
             f"X has shape {array.shape}, expected (N, {features}). Reshape your data: "

@@ -51,15 +51,15 @@ class KnownInputs:
     faintest : float
         The brightness of a row is its largest value, each relative to the largest of its feature.
         So bright were 99 of 100 training rows at least.
-    classes : tuple of int
-        The classes that the training data held; empty if the model does not know them.
+    classes : int or None
+        How many classes the training data had, numbered from 0; None if the model does not know.
     """
 
     scale: float = 1.0
     names: tuple[str, ...] | None = None
     ranges: NDArray[np.float64] | None = None
     faintest: float = _FAINT * _HUNDREDTH
-    classes: tuple[int, ...] = ()
+    classes: int | None = None
 
     @classmethod
     def of(cls, train: CsvData, scale: float) -> KnownInputs:
@@ -70,7 +70,7 @@ class KnownInputs:
         bright = _relative(features, _limits(ranges))[0]
         bright = bright[bright > 0]
         faintest = float(np.quantile(bright, 0.01, method="lower")) if len(bright) else 1.0
-        classes = tuple(int(label) for label in np.unique(train.labels))
+        classes = int(train.labels.max()) + 1
         return cls(scale, tuple(train.columns), ranges, faintest, classes)
 
     def together(self, other: KnownInputs) -> KnownInputs:
@@ -84,7 +84,7 @@ class KnownInputs:
             other.names,
             np.stack([low, high], axis=1),
             min(self.faintest, other.faintest),
-            tuple(sorted({*self.classes, *other.classes})),
+            max(self.classes or 0, other.classes or 0),
         )
 
     # Columns -------------------------------------------------------------------------------

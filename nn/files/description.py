@@ -38,6 +38,8 @@ def describe_network(network: SavedNetwork) -> dict[str, str]:
         texts["feature_names"] = _joined(map(json.dumps, network.feature_names))
     if network.feature_ranges is not None:
         texts["feature_ranges"] = _joined(map(json.dumps, network.feature_ranges.tolist()))
+    if network.faintest_row is not None:
+        texts["faintest_row"] = repr(network.faintest_row)
     if network.classes is not None:
         texts["class_names"] = _joined(map(json.dumps, network.classes))
     return texts
@@ -64,11 +66,9 @@ def read_description(texts: dict[str, str], features: int, outputs: int) -> dict
     ModelFileError
         If a text cannot be read.
     """
-    scale = texts.get("scale", "1")
-    try:
-        found: dict[str, Any] = {"scale": float(scale)}
-    except ValueError:
-        raise ModelFileError(f"scale is {scale[:40]!r}, expected a number") from None
+    found: dict[str, Any] = {"scale": _number(texts.get("scale", "1"), "scale")}
+    if "faintest_row" in texts:
+        found["faintest_row"] = _number(texts["faintest_row"], "faintest_row")
     found["activation"] = texts.get("activation", "relu")
     if "feature_names" in texts:
         lines = _lines(texts, "feature_names", features)
@@ -102,6 +102,13 @@ def _lines(texts: dict[str, str], key: str, most: int) -> Iterator[str]:
         yield text[start:end]
         start = end + len(_BETWEEN)
     yield text[start:-1]
+
+
+def _number(text: str, key: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ModelFileError(f"{key} is {text[:40]!r}, expected a number") from None
 
 
 def _text(line: str, key: str) -> str:

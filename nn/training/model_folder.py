@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tinygrad_edu.atomic_file import check_writable_folder
 
-from ..files import SavedNetwork, write_model
+from ..files import SavedNetwork, write_legacy, write_native
 from ..mlp import MLP
 from .figures.saving import FIGURES
 
@@ -71,6 +71,10 @@ class ModelFolder:
             )
             raise OSError(errno.ENOSPC, message, os.fspath(self.path))
 
+    def locked(self) -> contextlib.AbstractContextManager[object]:
+        """Keep other processes from training into the folder at the same time."""
+        return contextlib.nullcontext()
+
     def save_unfinished(self, saved: SavedNetwork) -> Path:
         """Save a model in the middle of its training; a model from before stays in place."""
         folder = self.path if self.before is None else self._inside(_UNFINISHED)
@@ -117,6 +121,13 @@ class ModelFolder:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         return removed
+
+
+def write_model(folder: Path, saved: SavedNetwork) -> None:
+    """Write both files of a model into a folder."""
+    write_native(folder / NATIVE_FILE, saved)
+    if saved.activation == "relu":
+        write_legacy(folder / LEGACY_FILE, saved)
 
 
 def _written_at(paths: Iterable[Path]) -> str | None:

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
-from numpy.random import Generator
-from numpy.typing import NDArray
 
 from ..files import SavedNetwork
-from ..initializers import Initializer
 from ..known_inputs import KnownInputs
 from ..mlp import MLP
 
-__all__ = ["inputs_of", "saved_network", "weights_as_initializer"]
+__all__ = ["known_inputs", "saved_network"]
+
+
+def saved_network(network: MLP, inputs: KnownInputs) -> SavedNetwork:
+    """Return what a model file holds, with copies of the weights."""
+    layers = network.layers
+    classes = None if inputs.classes is None else tuple(map(str, range(inputs.classes)))
+    return SavedNetwork(
+        weights=tuple(layer.weight.numpy() for layer in layers),
+        biases=tuple(np.array(layer.bias.data) for layer in layers if layer.bias is not None),
+        activation=network.activation,
+        scale=inputs.scale,
+        feature_names=inputs.names,
+        feature_ranges=inputs.ranges,
+        classes=classes,
+        faintest_row=None if inputs.ranges is None else inputs.faintest,
+    )
+
+
+def known_inputs(saved: SavedNetwork) -> KnownInputs:
+    """Return what a model from a file knows of its inputs."""
+    return KnownInputs(
+        saved.scale,
+        saved.feature_names,
+        saved.feature_ranges,
+        KnownInputs.faintest if saved.faintest_row is None else saved.faintest_row,
+        None if saved.classes is None else len(saved.classes),
+    )
