@@ -7,18 +7,23 @@ one cannot make the parser build something much larger than the file.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nn.errors import ModelFileError
+from nn.files import legacy_pickle, native
 from nn.files.saved_network import SavedNetwork
 
-__all__ = ["describe_network", "named_arrays", "read_description"]
+__all__ = ["COPY_OF", "describe_network", "legacy_bytes", "native_layout", "read_description"]
 
+COPY_OF = "copy_of"
+"""Under this name a pickle has the digest of the native file that holds the same network."""
+
+_LONG = ("feature_names", "feature_ranges", "class_names")
 _BETWEEN = ",\n"  # JSON writes a line feed inside a text as two characters
 
 
@@ -45,10 +50,46 @@ def describe_network(network: SavedNetwork) -> dict[str, str]:
     return texts
 
 
-def named_arrays(network: SavedNetwork) -> dict[str, NDArray[Any]]:
-    """Return the arrays under the names they have in a native file."""
-    named = {f"weights.{i}": array for i, array in enumerate(network.weights)}
-    return named | {f"biases.{i}": array for i, array in enumerate(network.biases)}
+def native_layout(network: SavedNetwork, texts: dict[str, str] | None = None) -> native.Layout:
+    """Lay out a native file, with the texts of another file if these are passed.
+
+    Its digest identifies the network, in whatever layout it is stored.
+    """
+    arrays = {f"weights.{i}": array for i, array in enumerate(network.weights)}
+    arrays |= {f"biases.{i}": array for i, array in enumerate(network.biases)}
+    kept = dict(describe_network(network) if texts is None else texts)
+    kept.pop(COPY_OF, None)
+    return native.lay_out(arrays, kept, long=_LONG)
+
+
+def legacy_bytes(network: SavedNetwork, layout: native.Layout) -> bytes:
+    """Return a pickle that says which native file it is a copy of.
+
+    Raises
+    ------
+    ValueError
+        If the legacy layout has no place for the network.
+    """
+    if network.activation != "relu":
+        raise ValueError(
+            f"the legacy layout has no place for the activation {network.activation!r}, it is "
+            "always 'relu' there; save this network with write_native"
+        )
+    texts = {
+        **describe_network(network),
+        COPY_OF: layout.digest,
+        "format": native.FORMAT,
+        "format_version": str(native.FORMAT_VERSION),
+    }
+    data = legacy_pickle.dumps(network.weights, network.biases, texts)
+    try:  # cheap: the numbers are skipped
+        legacy_pickle.read(io.BytesIO(data), len(data))
+    except ModelFileError as problem:
+        raise ValueError(
+            f"the legacy layout cannot hold {len(network.weights)} layers ({problem}); save this "
+            "network with write_native"
+        ) from None
+    return data
 
 
 def read_description(texts: dict[str, str], features: int, outputs: int) -> dict[str, Any]:

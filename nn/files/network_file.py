@@ -6,26 +6,31 @@ weights and biases. Which of them a file has is seen from its bytes, never from 
 
 from __future__ import annotations
 
-import errno
+import math
 import os
 import re
-import stat
+import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.errors import ModelFileError
+from nn.errors import DataWarning, ModelFileError, UnsafeModelFileError
 from nn.files import legacy_pickle, native
-from nn.files.description import describe_network, named_arrays, read_description
-from nn.files.saved_network import SavedNetwork
+from nn.files.description import COPY_OF, legacy_bytes, native_layout, read_description
+from nn.files.opening import MOST_BYTES, opened
+from nn.files.saved_network import SavedNetwork, check_pairs, floating_dtype
+from nn.files.siblings import Contents, warn_of_other_model
 from tinygrad_edu.atomic_file import write_atomically
+from tinygrad_edu.errors import printable
 
-__all__ = ["read_network", "write_legacy", "write_native"]
+__all__ = ["read_network", "require_writable", "write_legacy", "write_native"]
 
-_GIBIBYTE = 1024**3
+_PIECE = 1024**2
+_ROOM = 12 * 1024**2  # bytes that small files may take beyond twice their size
+_FEWEST_ZEROS = 8
 
 # What people have at hand when they try the wrong file.
 _OTHER_FORMATS = {
@@ -46,7 +51,7 @@ _PICKLE_START = re.compile(
 
 
 def read_network(
-    path: str | os.PathLike[str], *, allow_nonfinite: bool = False, max_bytes: int = 2 * _GIBIBYTE
+    path: str | os.PathLike[str], *, allow_nonfinite: bool = False, max_bytes: int = MOST_BYTES
 ) -> SavedNetwork:
     """Read a network from a native or a legacy file. Nothing in the file is ever run.
 
@@ -83,13 +88,21 @@ def read_network(
     >>> folder.cleanup()
     """
     try:
-        network = _from_bytes(_read_regular_file(path, max_bytes))
+        with opened(path, max_bytes) as (stream, size):
+            try:
+                network, contents = _read(stream, size)
+            except UnsafeModelFileError:
+                raise
+            except ModelFileError as problem:
+                zeros = "" if "zero bytes" in str(problem) else _zeros_at_the_end(stream, size)
+                raise ModelFileError(f"{problem}{zeros}") from None
         if not allow_nonfinite:
             _require_finite(network, "pass allow_nonfinite=True to read it all the same")
     except ModelFileError as problem:
-        raise type(problem)(f"{os.fspath(path)}: {problem}") from None
-    except ValueError as problem:  # the arrays are sound, but make no network
-        raise ModelFileError(f"{os.fspath(path)}: {problem}") from None
+        raise type(problem)(f"{printable(path)}: {problem}") from None
+    except ValueError as problem:  # the arrays are sound, but do not make a network
+        raise ModelFileError(f"{printable(path)}: {problem}") from None
+    warn_of_other_model(path, contents, network)
     return network
 
 
@@ -124,8 +137,8 @@ def write_native(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
     'tanh'
     >>> folder.cleanup()
     """
-    _require_finite(network, "nothing was written; train again, with a smaller step")
-    return write_atomically(path, native.dumps(named_arrays(network), describe_network(network)))
+    require_writable(network)
+    return write_atomically(path, native_layout(network).pieces)
 
 
 def write_legacy(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
@@ -164,48 +177,60 @@ def write_legacy(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
     4.0
     >>> folder.cleanup()
     """
-    if network.activation != "relu":
-        raise ValueError(
-            f"the legacy layout has no place for the activation {network.activation!r}, it is "
-            "always 'relu' there; save this network with write_native"
-        )
+    require_writable(network)
+    return write_atomically(path, legacy_bytes(network, native_layout(network)))
+
+
+def require_writable(network: SavedNetwork) -> None:
+    """Refuse to write a network that was trained too fast.
+
+    Raises
+    ------
+    ValueError
+        If a weight or bias is NaN or infinite.
+    """
     _require_finite(network, "nothing was written; train again, with a smaller step")
-    data = legacy_pickle.dumps(network.weights, network.biases, describe_network(network))
-    return write_atomically(path, data)
 
 
 def _require_finite(network: SavedNetwork, advice: str) -> None:
     for name, arrays in (("weights", network.weights), ("bias", network.biases)):
         for index, array in enumerate(arrays):
-            bad = array.size - np.count_nonzero(np.isfinite(array))
+            flat = array.reshape(-1)
+            bad = 0
+            for start in range(0, flat.size, _PIECE):  # the test makes an array, too
+                piece = flat[start : start + _PIECE]
+                bad += piece.size - int(np.count_nonzero(np.isfinite(piece)))
             if bad:
                 raise ValueError(
                     f"{name}[{index}] holds {bad} numbers that are NaN or infinite; {advice}"
                 )
 
 
-def _from_bytes(data: bytes) -> SavedNetwork:
+def _read(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
     """Recognise the layout and read it."""
-    if not data:
+    start = stream.read(64)
+    if not start:
         raise ModelFileError("the file is empty; expected a model file")
-    if data[8:9] == b"{":  # no pickle has this byte there, and every native file has
-        return _from_native(data)
+    if not start.strip(b"\0"):
+        raise ModelFileError("the first bytes are zero: not a model file, or what is left of one")
+    if start[8:9] == b"{":  # no pickle has this byte there, and every native file has
+        return _read_native(stream, size)
     for magic, what in _OTHER_FORMATS.items():
-        if data.startswith(magic):
+        if start.startswith(magic):
             raise ModelFileError(f"{what}, not a model file; load it there and save plain arrays")
-    if _PICKLE_START.match(data):
-        return _from_pickle(data)
-    if len(data) < 9:
+    if _PICKLE_START.match(start):
+        return _read_pickle(stream, size)
+    if size < 9:
         raise ModelFileError(
-            f"{data!r} is all there is: truncated at offset {len(data)}, or not a model file"
+            f"{start!r} is all there is: truncated at offset {size}, or not a model file"
         )
     raise ModelFileError(
-        f"the first bytes are {data[:12]!r}: not a model file, neither native nor a pickle"
+        f"the first bytes are {start[:12]!r}: not a model file, neither native nor a pickle"
     )
 
 
-def _from_native(data: bytes) -> SavedNetwork:
-    arrays, metadata = native.loads(data)
+def _read_native(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
+    arrays, texts = native.read(stream, size)
     count = len(arrays) // 2
     expected = [f"{kind}.{i}" for kind in ("weights", "biases") for i in range(count)]
     if not arrays or set(arrays) != set(expected):
@@ -213,15 +238,58 @@ def _from_native(data: bytes) -> SavedNetwork:
         raise ModelFileError(
             f"found the tensors {found}, expected weights.0, biases.0, weights.1, biases.1 ..."
         )
-    return _network(
+    digest = texts.get("header_sha256")
+    network = _network(
         [arrays[f"weights.{i}"] for i in range(count)],
         [arrays[f"biases.{i}"] for i in range(count)],
-        metadata,
+        texts,
     )
+    if digest is None:
+        warnings.warn(
+            f"the file has no checksums, so nothing was verified; {_assumed(texts)}",
+            DataWarning,
+            stacklevel=4,
+        )
+    return network, Contents(True, digest)
 
 
-def _from_pickle(data: bytes) -> SavedNetwork:
-    return _network(*legacy_pickle.loads_all(data))
+def _assumed(texts: dict[str, str]) -> str:
+    defaults = {"activation": "'relu'", "scale": "1"}
+    missing = [
+        f"{key} is taken to be {value}" for key, value in defaults.items() if key not in texts
+    ]
+    return ", ".join(missing) or "activation and scale are as it says"
+
+
+def _read_pickle(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
+    model = legacy_pickle.read(stream, size)
+    native.check_version(model.texts)
+    check_pairs(model.weights, model.biases)
+    lists = {"weights": model.weights, "bias": model.biases}
+    named = {f"{key}[{i}]": item for key, items in lists.items() for i, item in enumerate(items)}
+    dtypes = {name: floating_dtype(item.element, name) for name, item in named.items()}
+    total = sum(math.prod(item.shape) * dtypes[name].itemsize for name, item in named.items())
+    if total > 2 * size + _ROOM:
+        raise ModelFileError(
+            f"the numbers take {total} bytes as floating numbers, much more than the {size} bytes "
+            "of the file; save them as float32"
+        )
+    arrays = {
+        name: legacy_pickle.to_array(item, name, dtypes[name]) for name, item in named.items()
+    }
+    network = _network(
+        [arrays[f"weights[{i}]"] for i in range(len(model.weights))],
+        [arrays[f"bias[{i}]"] for i in range(len(model.biases))],
+        model.texts,
+    )
+    digest = model.texts.get(COPY_OF)
+    if model.texts and native_layout(network, model.texts).digest != digest:
+        raise ModelFileError(
+            f"the checksum of the network is not {str(digest)[:8]!r}: the file is damaged, or "
+            f"another program changed it; if that was meant, delete its key "
+            f"{legacy_pickle.OWN_KEY!r} there"
+        )
+    return network, Contents(False, digest)
 
 
 def _network(
@@ -233,31 +301,15 @@ def _network(
     return replace(network, **read_description(texts, structure[0], structure[-1]))
 
 
-def _read_regular_file(path: str | os.PathLike[str], max_bytes: int) -> bytes:
-    """Give the bytes of a file, but not of a folder, a pipe or a device, which might never end."""
-    # Without O_NONBLOCK, opening a named pipe would wait for somebody to write into it.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    try:
-        descriptor = os.open(path, flags)
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            errno.ENOENT,
-            f"no model file of this name; the working directory is {os.getcwd()}",
-            os.fspath(path),
-        ) from None
-    try:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(
-                errno.EISDIR, "a folder; give the name of the model file in it", os.fspath(path)
-            )
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelFileError("a pipe, socket or device; expected a regular file")
-        if status.st_size > max_bytes:
-            raise ModelFileError(
-                f"the file has {status.st_size} bytes, the limit is {max_bytes} (max_bytes=)"
-            )
-        with os.fdopen(descriptor, "rb", closefd=False) as stream:
-            return stream.read(status.st_size)
-    finally:
-        os.close(descriptor)
+def _zeros_at_the_end(stream: IO[bytes], size: int) -> str:
+    """Count the zero bytes at the end, which a full disk or a power cut leaves there."""
+    count = 0
+    while count < size:
+        start = max(0, size - count - _PIECE)
+        stream.seek(start)
+        piece = stream.read(size - count - start)
+        rest = piece.rstrip(b"\0")
+        count += len(piece) - len(rest)
+        if rest or not piece:
+            break
+    return f"; the file ends with {count} zero bytes" if count >= _FEWEST_ZEROS else ""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nn.errors import DataWarning
 
-__all__ = ["ACTIVATIONS", "SavedNetwork", "floating_dtype"]
+__all__ = ["ACTIVATIONS", "SavedNetwork", "check_pairs", "floating_dtype"]
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 
@@ -128,26 +128,46 @@ class SavedNetwork:
         return (self.weights[0].shape[0], *(weight.shape[1] for weight in self.weights))
 
 
-def floating_dtype(dtype: np.dtype[Any]) -> np.dtype[Any] | None:
-    """Return the float type that holds arrays of this type, or None if none does."""
+def floating_dtype(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
+    """Return the type, float32 or float64, in which an array of this one is kept.
+
+    Raises
+    ------
+    ValueError
+        If it is not a type of real numbers, or one of more than 64 bits.
+
+    Warns
+    -----
+    DataWarning
+        For integers and booleans: a trained network has none.
+    """
     native = dtype.newbyteorder("=")
-    if native.name in _SMALL:
-        return np.dtype(np.float32)
-    if native.kind in "iu":
-        return np.dtype(np.float64)
-    return native if native in (np.float32, np.float64) else None
+    if native in (np.float32, np.float64):
+        return native
+    if native.name not in _SMALL and native.kind not in "iu":
+        raise ValueError(f"{name} is of dtype {dtype}, expected float32 or float64")
+    kept = np.dtype(np.float32 if native.name in _SMALL else np.float64)
+    if native.kind != "f":
+        message = f"{name} holds {dtype}, not floating numbers; converted to {kept}"
+        warnings.warn(message, DataWarning, stacklevel=6)
+    return kept
 
 
-def _checked_layers(
-    weights: Sequence[Any], biases: Sequence[Any]
-) -> tuple[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]]:
-    """Check that the arrays make a network, and return them in one form."""
+def check_pairs(weights: Sequence[Any], biases: Sequence[Any]) -> None:
+    """Check that there are layers, each with weights and biases."""
     if len(weights) != len(biases):
         raise ValueError(
             f"{len(weights)} weight matrices but {len(biases)} biases, expected one bias a layer"
         )
     if not weights:
         raise ValueError("no layers: the lists of weights and biases are empty")
+
+
+def _checked_layers(
+    weights: Sequence[Any], biases: Sequence[Any]
+) -> tuple[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]]:
+    """Check that the arrays make a network, and return them in one form."""
+    check_pairs(weights, biases)
     matrices = []
     for index, weight in enumerate(weights):
         matrix = _floating(weight, f"weights[{index}]")
@@ -181,16 +201,7 @@ def _checked_layers(
 def _floating(array: Any, name: str) -> NDArray[Any]:
     """Return an array as float32 or float64, the two types the native layout holds."""
     found = np.asarray(array)
-    dtype = floating_dtype(found.dtype)
-    if dtype is None:
-        raise ValueError(f"{name} is of dtype {found.dtype}, expected float32 or float64")
-    if found.dtype.kind in "iub":
-        warnings.warn(
-            f"{name} holds {found.dtype}, not floating numbers; converted to {dtype}",
-            DataWarning,
-            stacklevel=5,
-        )
-    return np.asarray(found, dtype=dtype, order="C")
+    return np.asarray(found, dtype=floating_dtype(found.dtype, name), order="C")
 
 
 def _checked_names(argument: str, names: Any) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Names of features and classes, and ranges: checked, kept by both layouts, and read safely."""
 
-
 import numpy as np
 import pytest
 

@@ -240,7 +240,29 @@ def test_equal_networks_make_equal_files(tmp_path):
 
 def test_file_of_safetensors_itself_is_read(tmp_path):
     safetensors.numpy.save_file(PAIR, tmp_path / "a")
-    assert read_network(tmp_path / "a").activation == "relu"
+    words = "no checksums, so nothing was verified; activation is taken to be 'relu', scale.* 1"
+    with pytest.warns(DataWarning, match=words):
+        found = read_network(tmp_path / "a")
+    assert (found.activation, found.scale) == ("relu", 1)
+
+
+@pytest.mark.parametrize("kept", [(), ("activation", "scale"), ("activation",)])
+def test_native_file_without_its_checksums_says_that_nothing_was_verified(kept, tmp_path):
+    """Stripped by another program, or by somebody who changed the numbers."""
+    saved = network(3, 2, activation="tanh", scale=255)
+    arrays, texts = native.loads(write_native(tmp_path / "a", saved).read_bytes())
+    metadata = {key: texts[key] for key in kept}
+    safetensors.numpy.save_file(arrays, tmp_path / "a", metadata)
+    with pytest.warns(DataWarning, match="nothing was verified") as caught:
+        found = read_network(tmp_path / "a")
+    assert found.activation == ("tanh" if "activation" in kept else "relu")
+    message = str(caught[0].message)
+    assert ("activation is taken" in message) == ("activation" not in kept)
+    assert ("scale is taken" in message) == ("scale" not in kept)
+    metadata["format"] = "tinygrad_edu"  # ours without checksums is damaged
+    safetensors.numpy.save_file(arrays, tmp_path / "a", metadata)
+    with pytest.raises(ModelFileError, match=r"format_version|checksum"):
+        read_network(tmp_path / "a")
 
 
 def test_legacy_file_opens_with_the_standard_reader(tmp_path):
