@@ -131,8 +131,8 @@ def check_features(x: Any, features: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         raise TypeError(f"X is a sparse {type(x).__name__}; pass X.toarray()")
     if isinstance(x, str | bytes | os.PathLike):
         raise TypeError(
-            f"X is the path {os.fsdecode(x)[:80]!r}, expected the features themselves; read the file with "
-            "pandas.read_csv(path, skipinitialspace=True), and pass what it returns"
+            f"X is the path {os.fsdecode(x)[:80]!r}, expected features; pass "
+            "pandas.read_csv(path, skipinitialspace=True), whose columns are matched by name"
         )
     array = np.asarray(x)
     if array.dtype.kind == "c":

@@ -37,7 +37,6 @@ from .options import LIMITS, PYTHON
 if TYPE_CHECKING:
     from .files import SavedNetwork
     from .training.history import History
-    from .training.inputs import Reading
 
 __all__ = ["Classifier", "Prediction"]
 
@@ -251,6 +250,7 @@ class Classifier:
 
         Calling `fit` again goes on from the weights that are there.
         """
+        from .training.fitting import Plan, fit
         from .training.inputs import Reading
 
         refuse_unknown_arguments(unknown, self.fit, type(self), _SYNONYMS)
@@ -263,10 +263,18 @@ class Classifier:
         for name, limit in limits.items():
             check_count(name, limit)
         reading = Reading(by_position, check_ranges, limits, self._options)
-        data = (train_data, test_data)
-        return self._fit(
-            data, int(epoch), alpha, int(batch_size), scale, figures, overwrite, reading
+        plan = Plan(
+            train_data,
+            test_data,
+            int(epoch),
+            alpha,
+            int(batch_size),
+            scale,
+            figures,
+            overwrite,
+            reading,
         )
+        return fit(self, plan)
 
     def _checked_scale(self, scale: float | None) -> float:
         if scale is None:
@@ -284,61 +292,9 @@ class Classifier:
             raise ValueError(f"scale {scale} is {converted} in {dtype}; choose one nearer to 1")
         return float(scale)
 
-    def _fit(
-        self,
-        data: tuple[Any, Any],
-        epochs: int,
-        alpha: float,
-        batch_size: int,
-        scale: float,
-        figures: Sequence[str] | None,
-        overwrite: bool,
-        reading: Reading,
-    ) -> History:
-        from .training.figures.saving import Pictures, check_figures
-        from .training.inputs import read_samples, scaled
-        from .training.model_folder import ModelFolder
-        from .training.packages import check_packages
-        from .training.progress import announcement
-        from .training.session import Session, end_by_signal
-        from .training.signals import Terminated
-
-        wanted = check_figures(figures, self.network.structure[0])
-        check_packages(wanted, self._options, has_bar=self.verbose)
-        folder = ModelFolder(self.base_address, overwrite)
-        folder.check_room(self.network, len(wanted))
-        with folder.locked():
-            train, test = read_samples(self.network, self.inputs, *data, reading)
-            inputs = KnownInputs.of(train, scale)
-            if self.verbose:
-                self._say(announcement(self.network, train, test, batch_size, inputs))
-            if self._fitted:
-                self._say("note: training goes on from the weights that are there")
-                inputs = self.inputs.together(inputs)
-            samples = scaled(train, scale)
-            test_samples = None if test is None else scaled(test, scale)
-            name = "training data" if test_samples is None else "test data"
-            session = Session(
-                self.network,
-                inputs,
-                samples,
-                test_samples,
-                folder=folder,
-                pictures=Pictures(wanted, test_samples or samples, name, scale, train.columns),
-                generator=self._generator,
-                say=self._say,
-                options=self._options,
-            )
-            self.history, self.saved_in = session.history, None
-            try:
-                session.run(epochs, alpha, batch_size, self.verbose)
-            except Terminated as terminated:
-                end_by_signal(terminated)
-            finally:
-                self.saved_in = session.saved_in
-                if len(session.history):  # also after Ctrl-C
-                    self._fitted, self.inputs = True, inputs
-        return session.history
+    def _remember(self, inputs: KnownInputs) -> None:
+        """Take over what a training on these inputs has taught the network."""
+        self._fitted, self.inputs = True, inputs
 
     def _say(self, text: str) -> None:
         if self.verbose:
@@ -469,7 +425,7 @@ class Classifier:
             If the file holds no names of features, as those of version 0.1.0.
         """
         from .files import read_network
-        from .training.saved import known_inputs
+        from .training.saved import known_inputs, set_biases
 
         limit = {} if max_bytes is None else {"max_bytes": max_bytes}
         saved = read_network(path, allow_nonfinite=allow_nonfinite, **limit)
@@ -484,9 +440,7 @@ class Classifier:
         weights = iter(saved.weights)
         with _weights_from(lambda generator, inputs, outputs: next(weights)):
             loaded = cls(saved.structure, folder, activation=saved.activation, dtype=dtype)
-        for layer, bias in zip(loaded.network.layers, saved.biases, strict=True):
-            assert layer.bias is not None  # those of an MLP have one
-            layer.bias.data = bias.astype(dtype, copy=False)
+        set_biases(loaded.network, saved)
         loaded.inputs = known_inputs(saved)
         loaded._fitted = True
         return loaded

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..classifier import LEGACY_FILE, NATIVE_FILE, Classifier
+from ..classifier import Classifier
 from ..compare import compare_gradients
+from ..files.pair import LEGACY_FILE, NATIVE_FILE
 from .arguments import add_seed, folder_for
 from .pictures import draw_loss, write_stepper
 

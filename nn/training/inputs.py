@@ -84,9 +84,12 @@ def read_samples(
         "offers": reading_offers(reading.options, has_dtype=known.ranges is None),
         **reading.limits,
     }
-    by_position = {"by_position": reading.by_position} if known.names is not None else {}
     train = read_csv(
-        train_data, argument="train_data", features=known.names, **by_position, **settings
+        train_data,
+        argument="train_data",
+        features=known.names,
+        by_position=reading.by_position and known.names is not None,
+        **settings,
     )
     limits = {key: value for key, value in settings.items() if key in ("max_classes", "offers")}
     classes = check_classes(train, **limits)

@@ -95,10 +95,11 @@ def train(
             order = generator.permutation(rows)
             network.train()
             loss, accuracy = _one_epoch(step, samples, order, batch_size, number, on_batch)
-            tested = (None, None) if test is None else evaluate(network, *test)
+            test_loss, test_accuracy = (None, None) if test is None else evaluate(network, *test)
             last = measure_end() if number == epochs and measure_end is not None else None
-            _check_end(network, tested[0], last, number, -(-rows // batch_size))
-            epoch = Epoch(number, loss, accuracy, *tested, time.perf_counter() - start)
+            _check_end(network, test_loss, last, number, -(-rows // batch_size))
+            seconds = time.perf_counter() - start
+            epoch = Epoch(number, loss, accuracy, test_loss, test_accuracy, seconds)
             weights[number] = network.state_dict()
             history.epochs.append(epoch)
             del weights[number - 1]

@@ -8,7 +8,7 @@ from ..files import SavedNetwork
 from ..known_inputs import KnownInputs
 from ..mlp import MLP
 
-__all__ = ["known_inputs", "saved_network"]
+__all__ = ["known_inputs", "network_of", "saved_network", "set_biases"]
 
 
 def saved_network(network: MLP, inputs: KnownInputs) -> SavedNetwork:
@@ -36,3 +36,24 @@ def known_inputs(saved: SavedNetwork) -> KnownInputs:
         KnownInputs.faintest if saved.faintest_row is None else saved.faintest_row,
         None if saved.classes is None else len(saved.classes),
     )
+
+
+def network_of(saved: SavedNetwork) -> MLP:
+    """Return the network of a model file."""
+    weights = iter(saved.weights)
+    dtype = np.result_type(*saved.weights)
+    network = MLP(
+        saved.structure,
+        saved.activation,
+        dtype,
+        initializer=lambda generator, inputs, outputs: next(weights),
+    )
+    set_biases(network, saved)
+    return network
+
+
+def set_biases(network: MLP, saved: SavedNetwork) -> None:
+    """Give a network the biases of a model file."""
+    for layer, values in zip(network.layers, saved.biases, strict=True):
+        assert layer.bias is not None  # those of an MLP have one
+        layer.bias.data = values.astype(layer.bias.dtype, copy=False)

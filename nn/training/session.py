@@ -29,7 +29,7 @@ from .history import Epoch, History
 from .loop import train
 from .metrics import Measured, measure
 from .model_folder import ModelFolder
-from .outcome import Start, learned_nothing
+from .outcome import Start, is_worth_keeping, learned_nothing
 from .progress import Progress
 from .saved import saved_network
 from .signals import StopSignals, Terminated
@@ -55,6 +55,8 @@ class Session:
         The data, scaled.
     folder : ModelFolder
         Where the results go.
+    overwrite : bool
+        Replace the model that is there even by one that learned nothing.
     pictures : Pictures
         Which pictures, and of what.
     generator : numpy.random.Generator
@@ -71,7 +73,7 @@ class Session:
     saved_in : Path or None
         The folder of the saved model; None while none is saved.
     rejected : str or None
-        What shows that the network learned nothing; such a model does not replace another one.
+        What shows that the network learned nothing; such a model does not replace one that did.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Session:
         test: Samples | None,
         *,
         folder: ModelFolder,
+        overwrite: bool,
         pictures: Pictures,
         generator: Generator,
         say: Callable[[str], None],
@@ -89,12 +92,14 @@ class Session:
     ) -> None:
         self.network, self.inputs = network, inputs
         self.samples, self.test = samples, test
-        self.folder, self.pictures, self.generator = folder, pictures, generator
+        self.folder, self.overwrite = folder, overwrite
+        self.pictures, self.generator = pictures, generator
         self.say, self.options = say, options
         self.history = History()
         self.saved_in: Path | None = None
         self.rejected: str | None = None
         self._final: Measured | None = None
+        self._note: str | None = None
         self._unfinished: tuple[Path, float] | None = None
 
     def run(self, epochs: int, alpha: float, batch_size: int, verbose: bool) -> None:
@@ -195,7 +200,13 @@ class Session:
         outputs = self.network.structure[-1]
         self.rejected = learned_nothing(judged, labels, outputs, start.loss, now.loss)
         saved = saved_network(self.network, self.inputs)
-        self.saved_in = self.folder.save(saved, learned=self.rejected is None)
+        replace = self.rejected is None or self.overwrite or not self._is_better_before(start)
+        self.saved_in, self._note = self.folder.save(saved, replace=replace)
+
+    def _is_better_before(self, start: Start) -> bool:
+        """Return whether the model that was there before this training has learned more."""
+        before = self.folder.before
+        return before is not None and is_worth_keeping(before, start, self.inputs.scale)
 
     # Reporting -----------------------------------------------------------------------------
 
@@ -206,7 +217,8 @@ class Session:
         if count == epochs:
             return f"{how} after the last epoch; the model is saved in {self.saved_in}"
         if count:
-            return f"{how} in epoch {count + 1}; the model of epoch {count} is saved in {self.saved_in}"
+            how += f" in epoch {count + 1}"
+            return f"{how}; the model of epoch {count} is saved in {self.saved_in}"
         if self._unfinished is None:
             return f"{how} in epoch 1; nothing was saved"
         path, saved_at = self._unfinished
@@ -226,7 +238,7 @@ class Session:
         except KeyboardInterrupt as error:
             error.args = (f"stopped while drawing; the model is saved in {self.saved_in}",)
             raise
-        removed = self.folder.remove_stale(self.saved_in, files, self.network.activation == "relu")
+        removed = self.folder.remove_stale(self.saved_in, files)
         if removed:
             self.say(f"removed, from an earlier training: {', '.join(removed)}")
         if files:
@@ -240,15 +252,17 @@ class Session:
 
     def _report_model(self, verbose: bool) -> None:
         """Say whether the network learned anything, and what became of a model from before."""
+        if self._note is not None:
+            self.say(f"note: {self._note}")
         if self.rejected is not None:
             self.say(f"note: the network learned nothing: {self.rejected}")
         if self.folder.before is None:
             return
         if self.saved_in == self.folder.path:
-            self.say(f"replaced the model of {self.folder.before}")
+            self.say(f"replaced the model of {self.folder.written}")
             return
         text = (
-            f"the model of {self.folder.before} in {self.folder.path} is kept, because this "
+            f"the model of {self.folder.written} in {self.folder.path} is kept, because this "
             f"training learned nothing; {self.options['overwrite']} replaces it"
         )
         self.say(f"note: {text}")
