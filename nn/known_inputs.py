@@ -171,8 +171,9 @@ class KnownInputs:
             row = int(far.argmax())
             count = int(np.count_nonzero(far))
             message = (
-                f"{what}: {count} of {len(x)} rows go far beyond the training data, which "
-                f"{_span(self.ranges)}; the first is row {row}, which {_span(x[row])}"
+                f"{what}: {count} of {len(x)} rows {'goes' if count == 1 else 'go'} far beyond the "
+                f"training data, which {_span(self.ranges)}; the first is row {row}, counted from "
+                f"0, which {_span(x[row])}"
             )
             warnings.warn(message, DataWarning, stacklevel=4)
 

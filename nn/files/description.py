@@ -43,6 +43,8 @@ def describe_network(network: SavedNetwork) -> dict[str, str]:
         texts["feature_names"] = _joined(map(json.dumps, network.feature_names))
     if network.feature_ranges is not None:
         texts["feature_ranges"] = _joined(map(json.dumps, network.feature_ranges.tolist()))
+    if not network.learned:
+        texts["learned"] = "no"
     if network.faintest_row is not None:
         texts["faintest_row"] = repr(network.faintest_row)
     if network.classes is not None:
@@ -108,6 +110,7 @@ def read_description(texts: dict[str, str], features: int, outputs: int) -> dict
         If a text cannot be read.
     """
     found: dict[str, Any] = {"scale": _number(texts.get("scale", "1"), "scale")}
+    found["learned"] = texts.get("learned") != "no"
     if "faintest_row" in texts:
         found["faintest_row"] = _number(texts["faintest_row"], "faintest_row")
     found["activation"] = texts.get("activation", "relu")

@@ -54,6 +54,9 @@ class SavedNetwork:
     faintest_row : float, optional
         The size of a row is its largest value, each relative to the largest of its feature in
         training. All but a hundredth of the training rows have at least this size, 0..1.
+    learned : bool, optional
+        False if the training did not make it better than guessing: such a model may be replaced
+        by another one of that kind.
     classes : sequence of str, optional
         What the classes are called, all different: at most one for each output, and at most two
         for a single output.
@@ -82,6 +85,7 @@ class SavedNetwork:
     feature_ranges: NDArray[np.float64] | None = None
     classes: tuple[str, ...] | None = None
     faintest_row: float | None = None
+    learned: bool = True
 
     def __post_init__(self) -> None:
         """Bring the parts into one form, or say what is wrong with them."""

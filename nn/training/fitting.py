@@ -68,7 +68,7 @@ def fit(net: Classifier, plan: Plan) -> History:
                 if len(session.history):  # also after Ctrl-C
                     net._remember(session.inputs)
     except Terminated as terminated:  # now that the folder is no longer locked
-        end_by_signal(terminated)
+        end_by_signal(terminated, net._say)
     return session.history
 
 

@@ -16,7 +16,6 @@ from ..files import read_network
 from ..loss import classes_of
 from ..module import Module
 from .metrics import Measured, measure
-from .saved import network_of
 
 __all__ = ["Start", "is_worth_keeping", "learned_nothing"]
 
@@ -37,19 +36,19 @@ class Start:
     ----------
     loss : float
         The loss before the training.
-    features, labels : ndarray
-        The rows that are measured, and their classes.
+    labels : ndarray
+        The right classes of the rows that are measured.
     """
 
     def __init__(self, network: Module, features: NDArray[Any], labels: NDArray[Any]) -> None:
         step = -(-len(labels) // _ROWS)
-        self._network, self.features, self.labels = network, features[::step], labels[::step]
+        self._network, self._features, self.labels = network, features[::step], labels[::step]
         self.loss = self.measure_now().loss
 
     def measure_now(self) -> Measured:
         """Measure the network on the same rows, with the weights that it has now."""
         with np.errstate(all="ignore"):  # of weights that diverge
-            return measure(self._network, self.features, self.labels)
+            return measure(self._network, self._features, self.labels)
 
 
 def learned_nothing(
@@ -94,26 +93,9 @@ def learned_nothing(
     return None
 
 
-def is_worth_keeping(path: Path, start: Start, scale: float) -> bool:
-    """Return whether a model in a file may have learned something.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    start : Start
-        Rows to measure it on.
-    scale : float
-        What the features of these rows were divided by.
-    """
+def is_worth_keeping(path: Path) -> bool:
+    """Return whether a model in a file may have learned something; most files say so."""
     try:
-        saved = read_network(path)
+        return read_network(path).learned
     except (OSError, ValueError):
-        return True  # as far as can be seen from here
-    features, outputs = saved.structure[0], saved.structure[-1]
-    if features != start.features.shape[1] or classes_of(outputs) <= start.labels.max():
-        return True  # it was made for other data
-    with np.errstate(all="ignore"):
-        rows = start.features * start.features.dtype.type(scale / saved.scale)
-        now = measure(network_of(saved), rows, start.labels)
-    return learned_nothing(now, start.labels, outputs, math.inf, now.loss) is None
+        return True  # it is not for a training to decide what that file is

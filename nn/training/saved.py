@@ -8,10 +8,10 @@ from ..files import SavedNetwork
 from ..known_inputs import KnownInputs
 from ..mlp import MLP
 
-__all__ = ["known_inputs", "network_of", "saved_network", "set_biases"]
+__all__ = ["known_inputs", "saved_network", "set_biases"]
 
 
-def saved_network(network: MLP, inputs: KnownInputs) -> SavedNetwork:
+def saved_network(network: MLP, inputs: KnownInputs, learned: bool = True) -> SavedNetwork:
     """Return what a model file holds, with copies of the weights."""
     layers = network.layers
     classes = None if inputs.classes is None else tuple(map(str, range(inputs.classes)))
@@ -24,6 +24,7 @@ def saved_network(network: MLP, inputs: KnownInputs) -> SavedNetwork:
         feature_ranges=inputs.ranges,
         classes=classes,
         faintest_row=None if inputs.ranges is None else inputs.faintest,
+        learned=learned,
     )
 
 
@@ -36,20 +37,6 @@ def known_inputs(saved: SavedNetwork) -> KnownInputs:
         KnownInputs.faintest if saved.faintest_row is None else saved.faintest_row,
         None if saved.classes is None else len(saved.classes),
     )
-
-
-def network_of(saved: SavedNetwork) -> MLP:
-    """Return the network of a model file."""
-    weights = iter(saved.weights)
-    dtype = np.result_type(*saved.weights)
-    network = MLP(
-        saved.structure,
-        saved.activation,
-        dtype,
-        initializer=lambda generator, inputs, outputs: next(weights),
-    )
-    set_biases(network, saved)
-    return network
 
 
 def set_biases(network: MLP, saved: SavedNetwork) -> None:

@@ -122,9 +122,12 @@ class Session:
             signals.hold()
             if len(self.history):
                 self._save(start, is_complete=len(self.history) == epochs)
-        if stopped is None and signals.received is not None:  # during the last step, or the saving
-            is_ctrl_c = signals.received == signal.SIGINT
-            stopped = KeyboardInterrupt() if is_ctrl_c else Terminated(signals.received)
+        # Signals also arrive during the last step and the saving, and SIGTERM after Ctrl-C.
+        if signals.received is not None and isinstance(stopped, KeyboardInterrupt | None):
+            if signals.received != signal.SIGINT:
+                stopped = Terminated(signals.received)
+            elif stopped is None:
+                stopped = KeyboardInterrupt()
         if isinstance(stopped, KeyboardInterrupt | Terminated):
             stopped.args = (self._what_is_left(stopped, epochs),)
         # Whoever sends SIGTERM waits a few seconds before SIGKILL: the pictures may take longer.
@@ -199,14 +202,10 @@ class Session:
         judged, labels = (self._final, self.samples[1]) if self._final else (now, start.labels)
         outputs = self.network.structure[-1]
         self.rejected = learned_nothing(judged, labels, outputs, start.loss, now.loss)
-        saved = saved_network(self.network, self.inputs)
-        replace = self.rejected is None or self.overwrite or not self._is_better_before(start)
+        learned, before = self.rejected is None, self.folder.before
+        saved = saved_network(self.network, self.inputs, learned)
+        replace = learned or self.overwrite or before is None or not is_worth_keeping(before)
         self.saved_in, self._note = self.folder.save(saved, replace=replace)
-
-    def _is_better_before(self, start: Start) -> bool:
-        """Return whether the model that was there before this training has learned more."""
-        before = self.folder.before
-        return before is not None and is_worth_keeping(before, start, self.inputs.scale)
 
     # Reporting -----------------------------------------------------------------------------
 
@@ -279,12 +278,14 @@ class Session:
         return f"train accuracy {self._final.accuracy:.2%}"
 
 
-def end_by_signal(terminated: Terminated) -> NoReturn:
+def end_by_signal(terminated: Terminated, say: Callable[[str], None]) -> NoReturn:
     """End as the signal that stopped a training would have ended the program without it.
 
     The handlers from before the training are back in place. By default they end the process; a
     handler that returns lets the exception go on.
     """
+    if signal.getsignal(terminated.signal) is signal.SIG_DFL:
+        say(str(terminated))  # the last words
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
