@@ -40,7 +40,7 @@ def check_packages(figures: Sequence[str], options: Mapping[str, str], *, has_ba
             without = f"or train without pictures: {options['figures']}"
             raise type(error)(f"{error}; {without}", name=error.name) from None
         except ValueError as error:  # MPLBACKEND, or a line of matplotlibrc
-            reason = " ".join(str(error).split())[:200]
+            reason = " ".join(str(error).split()).partition(";")[0]
             raise ValueError(
                 f"matplotlib cannot be imported: {reason}; correct or unset the variable "
                 f"MPLBACKEND, or train without pictures: {options['figures']}"

@@ -231,7 +231,8 @@ class Session:
         files: list[str] = []
         problem: Exception | None = None
         try:
-            files = self.pictures.save(self.saved_in, self.network, self.history)
+            if self.pictures.wanted:  # without them, matplotlib need not be there
+                files = self.pictures.save(self.saved_in, self.network, self.history)
         except Exception as error:
             problem = error
         except KeyboardInterrupt as error:
