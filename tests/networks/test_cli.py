@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import nn.cli.demo
 from nn import Classifier, cli, compare_gradients, delta_rule, model
 
 COMMANDS = ["train", "predict", "compare", "graph", "stepper", "demo", "doctor"]
@@ -140,7 +139,9 @@ def test_train_draws_the_figures_that_are_asked_for(run):
         "train train.csv --structure 4,3 --epochs 2 --figures gradients,curves --out a"
     )
     assert code == 0
-    assert re.search(r"\npictures: curves.png, gradients.png\ntrain accuracy .*; saved in a\n$", out)
+    assert re.search(
+        r"\npictures: curves.png, gradients.png\ntrain accuracy .*; saved in a\n$", out
+    )
     assert sorted(os.listdir("a")) == ["curves.png", "gradients.png", *FILES[2:]]
 
 
