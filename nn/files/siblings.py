@@ -49,7 +49,7 @@ def warn_of_other_model(
 
     Without a digest the biases are compared: two trainings never end with the same.
     """
-    file = Path(path)
+    file = Path(os.fsdecode(path))
     sibling = file.with_suffix(LEGACY_SUFFIX if contents.is_native else NATIVE_SUFFIX)
     if file.suffix not in (NATIVE_SUFFIX, LEGACY_SUFFIX) or sibling.suffix == file.suffix:
         return
