@@ -16,9 +16,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinygrad_edu.errors import printable
+
 from ..errors import DataWarning
 from .columns import LABEL
 from .fast import read_fast
+from .header import read_header
 from .problems import (
     Problem,
     Problems,
@@ -28,18 +31,18 @@ from .problems import (
     too_many_classes,
 )
 from .source import Rules, open_source
-from .strict import read_header, read_strictly
+from .strict import read_strictly
 
 __all__ = ["CsvData", "check_classes", "check_pair", "read_csv"]
 
 MAX_CLASSES = 100_000
-MAX_COLUMNS = 1_000_000
+MAX_COLUMNS = 300_000
 MAX_LINE_BYTES = 64 * 2**20
 # The options that a message may recommend, and how they are written in a call of `read_csv`.
 OWN_OPTIONS = MappingProxyType(
     {
         "by_position": "by_position=True",
-        "dtype": "dtype='float64'",
+        "dtype": "dtype=float64",
         "max_bytes": "max_bytes=",
         "max_classes": "max_classes=",
         "max_columns": "max_columns=",
@@ -67,6 +70,11 @@ class CsvData:
         without a header.
     ignored : tuple of str
         Names of columns of the file that were not asked for, in the order of the file.
+    label_column : int
+        Which column of the file the label is, counted from 1.
+    has_line_per_row : bool
+        Whether each row is one line of the file. Text in a column that is skipped may hold line
+        breaks.
     """
 
     path: str
@@ -75,15 +83,17 @@ class CsvData:
     labels: np.ndarray | None
     header_lines: int = 1
     ignored: tuple[str, ...] = ()
+    label_column: int = 1
+    has_line_per_row: bool = True
 
     @property
     def has_header(self) -> bool:
         """Whether the file begins with the names of its columns."""
         return self.header_lines > 0
 
-    def line_of(self, row: int) -> int:
-        """Return the line of the file on which a row begins, counted from 1."""
-        return self.header_lines + 1 + row
+    def line_of(self, row: int) -> int | None:
+        """Return the line of the file that a row is, counted from 1; None if that is not known."""
+        return self.header_lines + 1 + row if self.has_line_per_row else None
 
 
 def read_csv(
@@ -173,11 +183,12 @@ def read_csv(
         max_classes=max_classes,
         max_columns=max_columns,
         max_line_bytes=max_line_bytes,
+        max_bytes=max_bytes,
         features=_feature_names(features),
         by_position=by_position,
         offers=_checked_offers(offers),
     )
-    with open_source(rules.path) as source:
+    with open_source(rules) as source:
         try:
             header = read_header(source, rules)
             table = read_fast(source, header, rules) or read_strictly(source, header, rules)
@@ -186,7 +197,14 @@ def read_csv(
             source.check_unchanged()
     columns = header.columns
     return CsvData(
-        rules.path, columns.names, table.features, table.labels, header.lines, columns.ignored
+        rules.path,
+        columns.names,
+        table.features,
+        table.labels,
+        header_lines=header.lines,
+        ignored=columns.ignored,
+        label_column=1 if columns.label is None else columns.label + 1,
+        has_line_per_row=table.has_line_per_row,
     )
 
 
@@ -234,17 +252,19 @@ def check_classes(
     largest = int(present[-1])
     if largest >= max_classes:
         line, name, value = _line_of(train, largest), "label", str(largest)
-        sentence = too_many_classes(largest, max_classes)
-        fail(train.path, Problem("too many classes", sentence, line, 1, name, value))
+        sentence = too_many_classes(largest, max_classes, _checked_offers(offers))
+        fail(
+            train.path, Problem("too many classes", sentence, line, train.label_column, name, value)
+        )
     if len(present) == 1:
         sentence = f"found only class {largest}; need at least 2 classes to tell apart."
         fail(train.path, Problem("one class", sentence, value=str(largest)))
     absent = np.setdiff1d(np.arange(largest + 1), present)
     if len(absent):
         message = (
-            f"{train.path}: labels go up to {largest}, but no row has class {list_some(absent)}. "
-            "The network gets an output for each class 0..K-1; number the classes from 0 "
-            "without gaps."
+            f"{printable(train.path)}: labels go up to {largest}, but no row has class "
+            f"{list_some(absent)}. The network gets an output for each class 0..K-1; number the "
+            "classes from 0 without gaps."
         )
         warnings.warn(message, DataWarning, stacklevel=2)
     return largest + 1
@@ -284,8 +304,8 @@ def check_pair(train: CsvData, test: CsvData) -> None:
         _check_known_classes(train, test)
     if _are_same_file(train.path, test.path):
         message = (
-            f"{test.path}: train and test are the same file, so the test accuracy says nothing "
-            "about new data; keep some rows for the test alone."
+            f"{printable(test.path)}: train and test are the same file, so the test accuracy says "
+            "nothing about new data; keep some rows for the test alone."
         )
         warnings.warn(message, DataWarning, stacklevel=2)
 
@@ -293,12 +313,14 @@ def check_pair(train: CsvData, test: CsvData) -> None:
 def _check_same_columns(train: CsvData, test: CsvData) -> None:
     found, expected = len(test.columns), len(train.columns)
     if found != expected:
-        sentence = f"found {found} feature columns, expected {expected} as in {train.path}."
+        sentence = (
+            f"found {found} feature columns, expected {expected} as in {printable(train.path)}."
+        )
         fail(test.path, Problem("other columns", sentence, 1))
     first = 1 if test.labels is None else 2
     for column, (name, wanted) in enumerate(zip(test.columns, train.columns, strict=True), first):
         if name != wanted:
-            sentence = f"expected {shown(wanted)} as in {train.path}."
+            sentence = f"expected {shown(wanted)} as in {printable(train.path)}."
             fail(test.path, Problem("other columns", sentence, 1, column, name, name))
 
 
@@ -307,18 +329,19 @@ def _check_known_classes(train: CsvData, test: CsvData) -> None:
     assert test.labels is not None
     known = np.unique(train.labels)
     problems = Problems(test.path)
-    for row in np.flatnonzero(~np.isin(test.labels, known)).tolist():
-        value = int(test.labels[row])
-        sentence = f"found class {value}, which {train.path} lacks; it has classes "
+    column = test.label_column
+    unknown = np.flatnonzero(~np.isin(test.labels, known))
+    for row, value in zip(unknown.tolist(), test.labels[unknown].tolist(), strict=True):
+        sentence = f"found class {value}, which {printable(train.path)} lacks; it has classes "
         sentence += f"{list_some(known)}."
-        line = test.header_lines + 1 + row
-        problems.add(Problem("unknown class", sentence, line, 1, "label", str(value)))
+        place = Problem("unknown class", sentence, test.line_of(row), column, "label", str(value))
+        problems.add(place, group=value)
     problems.raise_if_any()
 
 
-def _line_of(data: CsvData, label: int) -> int:
+def _line_of(data: CsvData, label: int) -> int | None:
     assert data.labels is not None
-    return data.header_lines + 1 + int(np.argmax(data.labels == label))
+    return data.line_of(int(np.argmax(data.labels == label)))
 
 
 def _are_same_file(one: str, other: str) -> bool:
