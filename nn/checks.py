@@ -16,6 +16,7 @@ __all__ = [
     "check_features",
     "check_number",
     "check_positive_number",
+    "check_scale",
     "check_seed",
     "refuse_unknown_arguments",
 ]
@@ -57,6 +58,16 @@ def check_number(
 def check_positive_number(name: str, value: Any) -> None:
     """Check that a setting is a finite number above 0."""
     check_number(name, value, above=0.0)
+
+
+def check_scale(scale: Any, dtype: np.dtype[Any]) -> float:
+    """Check what features are divided by: above 0, also in the dtype of the network."""
+    check_positive_number("scale", scale)
+    with np.errstate(all="ignore"):
+        converted = np.array(scale).astype(dtype)
+    if not np.isfinite(converted) or converted == 0:
+        raise ValueError(f"scale {scale} is {converted} in {dtype}; choose one nearer to 1")
+    return float(scale)
 
 
 def check_seed(seed: Any) -> int | None:

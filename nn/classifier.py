@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -24,6 +24,7 @@ from .checks import (
     check_count,
     check_features,
     check_positive_number,
+    check_scale,
     check_seed,
     refuse_unknown_arguments,
 )
@@ -32,7 +33,8 @@ from .known_inputs import KnownInputs
 from .layers import Initializer
 from .loss import predicted_labels, probabilities
 from .mlp import MLP
-from .options import LIMITS, PYTHON
+from .options import LIMITS, PYTHON, SYNONYMS
+from .prediction import Prediction
 
 if TYPE_CHECKING:
     from .files import SavedNetwork
@@ -40,42 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Classifier", "Prediction"]
 
-_SYNONYMS = {
-    "batch": "batch_size",
-    "eta": "alpha",
-    "learning_rate": "alpha",
-    "lr": "alpha",
-    "n_epochs": "epoch",
-    "num_epochs": "epoch",
-    "test": "test_data",
-    "train": "train_data",
-    "validation_data": "test_data",
-}
-"""What other libraries call the arguments of `fit`."""
-
 _FROM_FILE: ContextVar[Initializer | None] = ContextVar("weights from a file", default=None)
 """While a model is loaded: where its weights come from, so that none are drawn."""
-
-
-class Prediction(NamedTuple):
-    """What a network predicts for one sample.
-
-    Attributes
-    ----------
-    label : int
-        The most probable class.
-    confidence : float
-        Its probability, 0..1.
-    probabilities : numpy.ndarray
-        Of all classes.
-    """
-
-    label: int
-    confidence: float
-    probabilities: NDArray[Any]
-
-    def __str__(self) -> str:
-        return f"prediction = {self.label} with {self.confidence:.1%} confidence"
 
 
 class Classifier:
@@ -253,7 +221,7 @@ class Classifier:
         from .training.fitting import Plan, fit
         from .training.inputs import Reading
 
-        refuse_unknown_arguments(unknown, self.fit, type(self), _SYNONYMS)
+        refuse_unknown_arguments(unknown, self.fit, type(self), SYNONYMS)
         check_count("epoch", epoch)
         check_positive_number("alpha", alpha)
         check_count("batch_size", batch_size)
@@ -279,18 +247,13 @@ class Classifier:
     def _checked_scale(self, scale: float | None) -> float:
         if scale is None:
             return self.scale
-        check_positive_number("scale", scale)
-        if self._fitted and scale != self.scale:
+        checked = check_scale(scale, self.network.layers[0].weight.dtype)
+        if self._fitted and checked != self.scale:
             raise ValueError(
-                f"scale is {scale}, but the weights were trained with {self.scale:g}; leave it "
-                "away to go on with them, or make a new model"
+                f"scale is {scale}, but the weights were trained with {self.scale:g}; omit it to "
+                "go on with them, or make a new model"
             )
-        dtype = self.network.layers[0].weight.dtype
-        with np.errstate(all="ignore"):
-            converted = np.array(scale).astype(dtype)
-        if not np.isfinite(converted) or converted == 0:
-            raise ValueError(f"scale {scale} is {converted} in {dtype}; choose one nearer to 1")
-        return float(scale)
+        return checked
 
     def _remember(self, inputs: KnownInputs) -> None:
         """Take over what a training on these inputs has taught the network."""
@@ -424,17 +387,30 @@ class Classifier:
         DataWarning
             If the file holds no names of features, as those of version 0.1.0.
         """
+        return cls._load(path, PYTHON, allow_nonfinite, max_bytes)
+
+    @classmethod
+    def _load(
+        cls,
+        path: str | os.PathLike[str],
+        options: Mapping[str, str],
+        allow_nonfinite: bool = False,
+        max_bytes: int | None = None,
+    ) -> Classifier:
+        """Load a model whose messages write options as they are in a table of `nn.options`."""
         from .files import read_network
         from .training.saved import known_inputs, set_biases
 
         limit = {} if max_bytes is None else {"max_bytes": max_bytes}
-        saved = read_network(path, allow_nonfinite=allow_nonfinite, **limit)
+        saved = read_network(
+            path, allow_nonfinite=allow_nonfinite, names_options=options is PYTHON, **limit
+        )
         if saved.feature_names is None:
             message = (
                 f"{printable(path)}: this model knows no names and ranges of its features; columns "
                 "are taken by their position, and features must be scaled as in its training"
             )
-            warnings.warn(message, DataWarning, stacklevel=2)
+            warnings.warn(message, DataWarning, stacklevel=3)
         folder = Path(path).parent
         dtype = np.result_type(*saved.weights)
         weights = iter(saved.weights)
@@ -442,7 +418,7 @@ class Classifier:
             loaded = cls(saved.structure, folder, activation=saved.activation, dtype=dtype)
         set_biases(loaded.network, saved)
         loaded.inputs = known_inputs(saved)
-        loaded._fitted = True
+        loaded._fitted, loaded._options = True, options
         return loaded
 
     def __repr__(self) -> str:

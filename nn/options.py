@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["COMMAND", "PYTHON", "reading_offers"]
+__all__ = ["COMMAND", "LIMITS", "PYTHON", "SYNONYMS", "reading_offers"]
 
 LIMITS = ("max_bytes", "max_classes", "max_columns", "max_line_bytes")
 
@@ -17,7 +17,7 @@ PYTHON: Mapping[str, str] = MappingProxyType(
     {
         "by_position": "by_position=True",
         "check_ranges": "check_ranges=False",
-        "dtype": "dtype='float64' of the model",
+        "dtype": "model(..., dtype='float64')",
         "figures": "figures=[]",
         "overwrite": "overwrite=True",
         "scale": "scale=",
@@ -35,6 +35,19 @@ COMMAND: Mapping[str, str] = MappingProxyType(
         **{name: "--" + name.replace("_", "-") for name in LIMITS},
     }
 )
+
+SYNONYMS: Mapping[str, str] = {
+    "batch": "batch_size",
+    "eta": "alpha",
+    "learning_rate": "alpha",
+    "lr": "alpha",
+    "n_epochs": "epoch",
+    "num_epochs": "epoch",
+    "test": "test_data",
+    "train": "train_data",
+    "validation_data": "test_data",
+}
+"""What other libraries call the arguments of `fit`."""
 
 
 def reading_offers(options: Mapping[str, str], *, has_dtype: bool) -> dict[str, str]:

@@ -28,7 +28,6 @@ __all__ = [
     "add_seed",
     "folder_for",
     "limits_of",
-    "load_model",
     "network_and_batch",
     "number",
     "read_for",
@@ -113,13 +112,6 @@ def structure(text: str) -> list[int]:
         ) from None
 
 
-def load_model(path: str) -> Classifier:
-    """Load a model whose messages name the options of the command line."""
-    net = Classifier.load(path)
-    net._options = COMMAND
-    return net
-
-
 def read_for(net: Classifier, options: argparse.Namespace, label: Any = "optional") -> CsvData:
     """Read data for a trained model: columns by name, values in the ranges of its training."""
     from ..csv_data import read_csv
@@ -170,7 +162,7 @@ def network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
         raise ValueError("give --structure for a new network or --model FILE, not both")
     generator = np.random.default_rng(options.seed)
     if options.model is not None:
-        net = load_model(options.model)
+        net = Classifier._load(options.model, COMMAND)
         network = net.network
         if options.data is not None:
             data = read_for(net, options, "required")

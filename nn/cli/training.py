@@ -20,7 +20,6 @@ from .arguments import (
     add_seed,
     folder_for,
     limits_of,
-    load_model,
     number,
     read_for,
     structure,
@@ -115,7 +114,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    net = load_model(options.model)
+    net = Classifier._load(options.model, COMMAND)
     data = read_for(net, options)
     p = net.predict_proba(data.features, check_ranges=False)  # they were checked as a file
     labels = p.argmax(axis=1)

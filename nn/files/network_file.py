@@ -52,7 +52,11 @@ _PICKLE_START = re.compile(
 
 
 def read_network(
-    path: str | os.PathLike[str], *, allow_nonfinite: bool = False, max_bytes: int = MOST_BYTES
+    path: str | os.PathLike[str],
+    *,
+    allow_nonfinite: bool = False,
+    max_bytes: int = MOST_BYTES,
+    names_options: bool = True,
 ) -> SavedNetwork:
     """Read a network from a native or a legacy file. Nothing in the file is ever run.
 
@@ -64,6 +68,8 @@ def read_network(
         Read weights that are NaN or infinite, too.
     max_bytes : int, optional
         Refuse larger files.
+    names_options : bool, optional
+        Whether an error may recommend these options; the command line does not have them.
 
     Returns
     -------
@@ -89,7 +95,7 @@ def read_network(
     >>> folder.cleanup()
     """
     try:
-        with opened(path, max_bytes) as (stream, size):
+        with opened(path, max_bytes, names_options) as (stream, size):
             try:
                 network, contents = _read(stream, size)
             except UnsafeModelFileError:
@@ -98,7 +104,12 @@ def read_network(
                 zeros = "" if "zero bytes" in str(problem) else _zeros_at_the_end(stream, size)
                 raise ModelFileError(f"{problem}{zeros}") from None
         if not allow_nonfinite:
-            _require_finite(network, "pass allow_nonfinite=True to read it all the same")
+            _require_finite(
+                network,
+                "pass allow_nonfinite=True to read it all the same"
+                if names_options
+                else "such a network predicts nothing; train again",
+            )
     except ModelFileError as problem:
         raise type(problem)(f"{printable(path)}: {problem}") from None
     except ValueError as problem:  # the arrays are sound, but do not make a network

@@ -79,7 +79,9 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder, wanted: tuple[st
     )
     inputs = KnownInputs.of(train, plan.scale)
     if net.verbose:
-        net._say(announcement(net.network, train, test, plan.batch_size, inputs))
+        net._say(
+            announcement(net.network, train, test, plan.batch_size, inputs, plan.reading.options)
+        )
     if net._fitted:
         net._say("note: training goes on from the weights that are there")
         inputs = net.inputs.together(inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..loss import classes_of
 from ..mlp import MLP
+from ..options import PYTHON
 from .history import Epoch
 
 if TYPE_CHECKING:
@@ -80,7 +82,12 @@ _UNEQUAL = 1000.0
 
 
 def announcement(
-    network: MLP, train: CsvData, test: CsvData | None, batch_size: int, inputs: KnownInputs
+    network: MLP,
+    train: CsvData,
+    test: CsvData | None,
+    batch_size: int,
+    inputs: KnownInputs,
+    options: Mapping[str, str] = PYTHON,
 ) -> str:
     """Say what is going to be trained on what, and what looks as if it was not meant.
 
@@ -94,6 +101,8 @@ def announcement(
         As `fit` got it.
     inputs : KnownInputs
         Names and ranges of the features in the training data, and what they are divided by.
+    options : mapping of str to str
+        How the user writes options, from `nn.options`.
     """
     assert train.labels is not None  # they were asked for
     rows, features = train.features.shape
@@ -104,7 +113,7 @@ def announcement(
     ]
     if test is not None:
         lines.append(f"{test.path}: {len(test.features):,} rows")
-    lines += [f"note: {note}" for note in _notes_on_scale(inputs)]
+    lines += [f"note: {note}" for note in _notes_on_scale(inputs, options)]
     if classes < classes_of(network.structure[-1]):
         lines.append(f"note: {classes} classes for {network.structure[-1]} outputs")
     if batch_size > rows:
@@ -112,7 +121,7 @@ def announcement(
     return "\n".join(lines)
 
 
-def _notes_on_scale(inputs: KnownInputs) -> list[str]:
+def _notes_on_scale(inputs: KnownInputs, options: Mapping[str, str]) -> list[str]:
     """Say which features are tiny after scaling, or huge without it."""
     assert inputs.ranges is not None
     assert inputs.names is not None
@@ -122,11 +131,11 @@ def _notes_on_scale(inputs: KnownInputs) -> list[str]:
         return ["all features are 0 in every row"]
     notes = []
     after = largest / inputs.scale
-    divided = f"divided by scale={inputs.scale:g}, " if inputs.scale != 1 else ""
+    divided = f"divided by the scale {inputs.scale:g}, " if inputs.scale != 1 else ""
     if after > _LARGE or after < _TINY:
         notes.append(
             f"{divided}features go up to {after:g}; networks learn best from values around 1, so "
-            f"scale={largest:g} may help"
+            f"{options['scale']}{largest:g} may help"
         )
     small = np.flatnonzero((sizes > 0) & (sizes < largest / _UNEQUAL))
     if len(small):
