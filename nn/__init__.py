@@ -3,22 +3,32 @@
 This file lists the public names. Parts that need pandas or matplotlib load them when used.
 """
 
-from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
+import sys
 
-from .classifier import Classifier, Prediction
-from .compare import compare_gradients, manual_gradients
-from .errors import (
-    DataError,
-    DataWarning,
-    ModelFileError,
-    NotFittedError,
-    UnsafeModelFileError,
-)
-from .layers import Linear, ReLU, Sequential, Sigmoid, Tanh
-from .mlp import MLP
-from .module import Module
-from .optim import SGD
-from .worksheet import worksheet
+try:
+    from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
+
+    from .classifier import Classifier, Prediction
+    from .compare import compare_gradients, manual_gradients
+    from .errors import (
+        DataError,
+        DataWarning,
+        ModelFileError,
+        NotFittedError,
+        TrainingWarning,
+        UnsafeModelFileError,
+    )
+    from .layers import Linear, ReLU, Sequential, Sigmoid, Tanh
+    from .mlp import MLP
+    from .module import Module
+    from .optim import SGD
+    from .worksheet import worksheet
+except KeyboardInterrupt:
+    # The program tinygrad-edu spends its first half second here, before any code of its own.
+    if sys.argv[0] == "-m" or sys.argv[0].endswith("tinygrad-edu"):
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    raise
 
 model = Classifier
 """The name it has had from the start: ``model(structure=..., base_address=...)``."""
@@ -38,6 +48,7 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Tanh",
+    "TrainingWarning",
     "UnsafeModelFileError",
     "binary_cross_entropy_with_logits",
     "compare_gradients",

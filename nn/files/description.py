@@ -42,7 +42,12 @@ def describe_network(network: SavedNetwork) -> dict[str, str]:
     if network.feature_names is not None:
         texts["feature_names"] = _joined(map(json.dumps, network.feature_names))
     if network.feature_ranges is not None:
-        texts["feature_ranges"] = _joined(map(json.dumps, network.feature_ranges.tolist()))
+        pairs = network.feature_ranges.tolist()
+        texts["feature_ranges"] = _joined(f"[{low!r}, {high!r}]" for low, high in pairs)
+    if not network.learned:
+        texts["learned"] = "no"
+    if network.faintest_row is not None:
+        texts["faintest_row"] = repr(network.faintest_row)
     if network.classes is not None:
         texts["class_names"] = _joined(map(json.dumps, network.classes))
     return texts
@@ -74,7 +79,7 @@ def legacy_bytes(network: SavedNetwork, layout: native.Layout) -> bytes:
             "always 'relu' there; save this network with write_native"
         )
     texts = {
-        **describe_network(network),
+        **layout.metadata,
         COPY_OF: layout.digest,
         "format": native.FORMAT,
         "format_version": str(native.FORMAT_VERSION),
@@ -105,11 +110,10 @@ def read_description(texts: dict[str, str], features: int, outputs: int) -> dict
     ModelFileError
         If a text cannot be read.
     """
-    scale = texts.get("scale", "1")
-    try:
-        found: dict[str, Any] = {"scale": float(scale)}
-    except ValueError:
-        raise ModelFileError(f"scale is {scale[:40]!r}, expected a number") from None
+    found: dict[str, Any] = {"scale": _number(texts.get("scale", "1"), "scale")}
+    found["learned"] = texts.get("learned") != "no"
+    if "faintest_row" in texts:
+        found["faintest_row"] = _number(texts["faintest_row"], "faintest_row")
     found["activation"] = texts.get("activation", "relu")
     if "feature_names" in texts:
         lines = _lines(texts, "feature_names", features)
@@ -143,6 +147,13 @@ def _lines(texts: dict[str, str], key: str, most: int) -> Iterator[str]:
         yield text[start:end]
         start = end + len(_BETWEEN)
     yield text[start:-1]
+
+
+def _number(text: str, key: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ModelFileError(f"{key} is {text[:40]!r}, expected a number") from None
 
 
 def _text(line: str, key: str) -> str:

@@ -28,9 +28,10 @@ from tinygrad_edu.errors import printable
 
 __all__ = ["read_network", "require_writable", "write_legacy", "write_native"]
 
-_PIECE = 1024**2
-_ROOM = 12 * 1024**2  # bytes that small files may take beyond twice their size
+_PIECE = 256 * 1024
+_ROOM = 14 * 1024**2  # bytes of arrays that a small file may take beyond twice its size
 _FEWEST_ZEROS = 8
+_ASSUMED = {"activation": "'relu'", "scale": "1"}
 
 # What people have at hand when they try the wrong file.
 _OTHER_FORMATS = {
@@ -51,7 +52,11 @@ _PICKLE_START = re.compile(
 
 
 def read_network(
-    path: str | os.PathLike[str], *, allow_nonfinite: bool = False, max_bytes: int = MOST_BYTES
+    path: str | os.PathLike[str],
+    *,
+    allow_nonfinite: bool = False,
+    max_bytes: int = MOST_BYTES,
+    names_options: bool = True,
 ) -> SavedNetwork:
     """Read a network from a native or a legacy file. Nothing in the file is ever run.
 
@@ -63,6 +68,8 @@ def read_network(
         Read weights that are NaN or infinite, too.
     max_bytes : int, optional
         Refuse larger files.
+    names_options : bool, optional
+        Whether an error may recommend these options; the command line does not have them.
 
     Returns
     -------
@@ -88,7 +95,7 @@ def read_network(
     >>> folder.cleanup()
     """
     try:
-        with opened(path, max_bytes) as (stream, size):
+        with opened(path, max_bytes, names_options) as (stream, size):
             try:
                 network, contents = _read(stream, size)
             except UnsafeModelFileError:
@@ -97,7 +104,12 @@ def read_network(
                 zeros = "" if "zero bytes" in str(problem) else _zeros_at_the_end(stream, size)
                 raise ModelFileError(f"{problem}{zeros}") from None
         if not allow_nonfinite:
-            _require_finite(network, "pass allow_nonfinite=True to read it all the same")
+            _require_finite(
+                network,
+                "pass allow_nonfinite=True to read it all the same"
+                if names_options
+                else "such a network predicts nothing; train again",
+            )
     except ModelFileError as problem:
         raise type(problem)(f"{printable(path)}: {problem}") from None
     except ValueError as problem:  # the arrays are sound, but do not make a network
@@ -208,7 +220,7 @@ def _require_finite(network: SavedNetwork, advice: str) -> None:
 
 def _read(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
     """Recognise the layout and read it."""
-    start = stream.read(64)
+    start = stream.read(512)
     if not start:
         raise ModelFileError("the file is empty; expected a model file")
     if not start.strip(b"\0"):
@@ -239,6 +251,8 @@ def _read_native(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
             f"found the tensors {found}, expected weights.0, biases.0, weights.1, biases.1 ..."
         )
     digest = texts.get("header_sha256")
+    if texts.get("format") != native.FORMAT:  # another program may mean other things by our names
+        texts = {key: texts[key] for key in _ASSUMED if key in texts}
     network = _network(
         [arrays[f"weights.{i}"] for i in range(count)],
         [arrays[f"biases.{i}"] for i in range(count)],
@@ -254,10 +268,7 @@ def _read_native(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
 
 
 def _assumed(texts: dict[str, str]) -> str:
-    defaults = {"activation": "'relu'", "scale": "1"}
-    missing = [
-        f"{key} is taken to be {value}" for key, value in defaults.items() if key not in texts
-    ]
+    missing = [f"{key} is taken to be {_ASSUMED[key]}" for key in _ASSUMED if key not in texts]
     return ", ".join(missing) or "activation and scale are as it says"
 
 
@@ -271,7 +282,7 @@ def _read_pickle(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
     total = sum(math.prod(item.shape) * dtypes[name].itemsize for name, item in named.items())
     if total > 2 * size + _ROOM:
         raise ModelFileError(
-            f"the numbers take {total} bytes as floating numbers, much more than the {size} bytes "
+            f"the numbers would take {total} bytes as floating numbers, much more than the {size} "
             "of the file; save them as float32"
         )
     arrays = {

@@ -18,7 +18,7 @@ MOST_BYTES = 2 * 1024**3
 
 @contextlib.contextmanager
 def opened(
-    path: str | os.PathLike[str], max_bytes: int = MOST_BYTES
+    path: str | os.PathLike[str], max_bytes: int = MOST_BYTES, names_options: bool = True
 ) -> Iterator[tuple[IO[bytes], int]]:
     """Open a file and return it with its size; pipes and devices are refused.
 
@@ -50,6 +50,7 @@ def opened(
             raise ModelFileError("a pipe, socket or device; expected a regular file")
         if status.st_size > max_bytes:
             raise ModelFileError(
-                f"the file has {status.st_size} bytes, the limit is {max_bytes} (max_bytes=)"
+                f"the file has {status.st_size} bytes, the limit is {max_bytes}"
+                + (" (max_bytes=)" if names_options else "")
             )
         yield stack.enter_context(os.fdopen(descriptor, "rb", closefd=False)), status.st_size

@@ -51,6 +51,12 @@ class SavedNetwork:
         None: the network knows no names, as in files of version 0.1.0.
     feature_ranges : array_like, shape (features, 2), optional
         Smallest and largest value of each feature in the training file, before scaling.
+    faintest_row : float, optional
+        The size of a row is its largest value, each relative to the largest of its feature in
+        training. All but a hundredth of the training rows have at least this size, 0..1.
+    learned : bool, optional
+        False if the training did not make it better than guessing: such a model may be replaced
+        by another one of that kind.
     classes : sequence of str, optional
         What the classes are called, all different: at most one for each output, and at most two
         for a single output.
@@ -78,6 +84,8 @@ class SavedNetwork:
     feature_names: tuple[str, ...] | None = None
     feature_ranges: NDArray[np.float64] | None = None
     classes: tuple[str, ...] | None = None
+    faintest_row: float | None = None
+    learned: bool = True
 
     def __post_init__(self) -> None:
         """Bring the parts into one form, or say what is wrong with them."""
@@ -104,6 +112,11 @@ class SavedNetwork:
         if self.feature_ranges is not None:
             ranges = _checked_ranges(self.feature_ranges, features)
             object.__setattr__(self, "feature_ranges", ranges)
+        if self.faintest_row is not None:
+            size = float(self.faintest_row)
+            if not 0 <= size <= 1:
+                raise ValueError(f"faintest_row is {size}, expected a number from 0 to 1")
+            object.__setattr__(self, "faintest_row", size)
         if self.classes is not None:
             classes = _checked_names("classes", self.classes)
             if not 1 <= len(classes) <= max(outputs, 2):
