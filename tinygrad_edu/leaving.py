@@ -94,7 +94,7 @@ def _making(name: str) -> Any:
     def method(self: ReadOnlyArray, *args: Any, **kwargs: Any) -> Any:
         return _plain(original(self, *args, **kwargs))
 
-    method.__name__, method.__doc__ = name, original.__doc__
+    method.__name__ = name
     return method
 
 

@@ -347,30 +347,11 @@ class Tensor(Notation):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return numpy_protocol.call_function(function, args, kwargs)
 
-    # Comparisons and conversions -----------------------------------------------------------
-    # The operators and methods that record are attached at the bottom of this file.
+    # Conversions ---------------------------------------------------------------------------
+    # The operators and methods that record, and comparisons, are attached at the bottom of this
+    # file.
 
-    # Comparisons are elementwise and give plain boolean arrays; hashing is by identity.
-
-    def __eq__(self, other: object) -> Array:  # type: ignore[override]
-        return comparing.equality(np.equal, self, other)
-
-    def __ne__(self, other: object) -> Array:  # type: ignore[override]
-        return comparing.equality(np.not_equal, self, other)
-
-    def __lt__(self, other: Operand) -> Array:
-        return comparing.compared(np.less, self, other)
-
-    def __le__(self, other: Operand) -> Array:
-        return comparing.compared(np.less_equal, self, other)
-
-    def __gt__(self, other: Operand) -> Array:
-        return comparing.compared(np.greater, self, other)
-
-    def __ge__(self, other: Operand) -> Array:
-        return comparing.compared(np.greater_equal, self, other)
-
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # comparisons are elementwise; hashing is by identity
 
     def __format__(self, specification: str) -> str:
         return format(self.item(), specification) if specification else str(self)
@@ -387,9 +368,6 @@ class Tensor(Notation):
             "for x[index] = value, or for a leaf array = x.numpy(); array[index] = value; "
             "x.data = array"
         )
-
-    def __contains__(self, value: object) -> bool:
-        return bool(np.any(self == value))
 
     def __bool__(self) -> bool:
         return bool(self._single("bool"))
@@ -449,4 +427,5 @@ from . import (  # noqa: E402
 )
 
 attach(Tensor, ops)
+comparing.attach(Tensor)
 _restored = copying.rebuild  # the name in pickles of version 0.1.0
