@@ -26,6 +26,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # So many float32 numbers are added one after the other, at an error of some 1e-5 at most.
 _BLOCK = 1024
 
+_reduce: Any = np.add.reduce
+
 # So many of them may come together in one place when they are added up by index.
 _MANY = 1 << 15
 
@@ -77,12 +79,12 @@ def added_up(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     if kind == "e":
         return added_up(x.astype(np.float32), axis, keepdims).astype(np.float16)
     if kind != "f" or x.size <= _BLOCK:
-        return np.add.reduce(x, axis=axis, keepdims=keepdims)
+        return _reduce(x, axis=axis, keepdims=keepdims)
     axes = axes_of(x.ndim, axis)
     # Elements that follow each other in memory are added in pairs by NumPy.
     is_flat = len(axes) == x.ndim and x.flags.forc
     if is_flat or math.prod(x.shape[i] for i in axes) <= _BLOCK:
-        return np.add.reduce(x, axis=axis, keepdims=keepdims)
+        return _reduce(x, axis=axis, keepdims=keepdims)
     if axes == (0,) and x.ndim == 2 and x.flags.c_contiguous:
         return added_rows(x)[None] if keepdims else added_rows(x)
     for place in axes:
