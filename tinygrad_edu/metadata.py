@@ -73,6 +73,7 @@ def _copied(value: Any) -> Any:
     return value
 
 
+_ARRAYS = {Tensor, np.ndarray, float, int}
 _CONTAINERS = {list, tuple, dict, slice}
 
 # Parameters that are several arrays, in a list.
@@ -119,7 +120,7 @@ constant is meant
             p.name for p in parameters.values() if p.kind < inspect.Parameter.KEYWORD_ONLY
         ]
         keywords = keyword_names(parameters.values())
-        is_quick = by_position[0] in arrays  # a single tensor needs no look, and is most common
+        first = next((i for i, p in enumerate(by_position) if p not in arrays), len(by_position))
 
         def read(value: Any, key: str) -> Any:
             if key not in arrays:
@@ -130,7 +131,7 @@ constant is meant
 
         @functools.wraps(function)
         def operation(*inputs: Any, **params: Any) -> Any:
-            if not is_quick or len(inputs) != 1 or type(inputs[0]) is not Tensor:
+            if len(inputs) > first or not _ARRAYS.issuperset(map(type, inputs)):
                 labels = itertools.chain(by_position, itertools.repeat(by_position[-1]))
                 inputs = tuple(map(read, inputs, labels))
             if params:

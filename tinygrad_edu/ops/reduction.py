@@ -12,6 +12,7 @@ import numpy as np
 from ..arrays import as_floating, real_dtype_of
 from ..metadata import composed
 from ..primitive import operand, primitive
+from ..tensor import Tensor
 from .arithmetic import divide, multiply, square, subtract
 from .choosing import where
 from .plain import values_of
@@ -105,6 +106,13 @@ def sum(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     Tensor([4., 6.])
     """
     return added_up(x, axis, keepdims)
+
+
+def total(x: Any, axis: Axis) -> Any:
+    """Add up what a rule has computed, along axes that stay: an array, or a tensor."""
+    if isinstance(x, Tensor):
+        return sum(x, axis=axis, keepdims=True)
+    return added_up(x, axis, True)
 
 
 @primitive(
@@ -281,8 +289,8 @@ def _logsumexp_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool 
     if infinite.any():  # elements as large as that share the gradient
         shifted = np.where(infinite, np.where(np.equal(x, largest), 0, -np.inf), shifted)
     exponentials = np.exp(shifted)
-    total = sum(exponentials, axis=axes, keepdims=True)
-    return _stretch(g, x, axis) * (exponentials / np.where(np.equal(total, 0), 1, total))
+    added = total(exponentials, axes)
+    return _stretch(g, x, axis) * (exponentials / np.where(np.equal(added, 0), 1, added))
 
 
 def _finite_largest(x: Any, axis: Axis) -> Any:

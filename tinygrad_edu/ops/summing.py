@@ -17,14 +17,26 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..arrays import ones
 
-__all__ = ["Axis", "added_rows", "added_up", "axes_of", "divided", "is_half", "single", "wider"]
+__all__ = [
+    "BLOCK",
+    "Axis",
+    "added_rows",
+    "added_up",
+    "axes_of",
+    "divided",
+    "is_half",
+    "single",
+    "wider",
+]
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # So many float32 numbers are added one after the other, at an error of some 1e-5 at most.
-_BLOCK = 1024
+BLOCK = 1024
+
+_reduce: Any = np.add.reduce
 
 # So many of them may come together in one place when they are added up by index.
 _MANY = 1 << 15
@@ -51,10 +63,10 @@ def axes_of(ndim: int, axis: Axis) -> tuple[int, ...]:
 def added_rows(x: Any) -> Any:
     """Add up the rows of a matrix, as a product with ones: much quicker than NumPy's sum."""
     count = len(x)
-    if count <= _BLOCK:
+    if count <= BLOCK:
         return x.T.dot(ones(count, x.dtype))
     # Rows that are far apart first: what is left are fewer rows, each the sum of many.
-    times = math.isqrt(count) if count < _BLOCK**2 else _BLOCK
+    times = math.isqrt(count) if count < BLOCK**2 else BLOCK
     whole = count // times
     folded = x[: whole * times].reshape(times, -1)
     total = added_rows(folded.T.dot(ones(times, x.dtype)).reshape(whole, -1))
@@ -76,13 +88,13 @@ def added_up(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     kind = x.dtype.char
     if kind == "e":
         return added_up(x.astype(np.float32), axis, keepdims).astype(np.float16)
-    if kind != "f" or x.size <= _BLOCK:
-        return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    if kind != "f" or x.size <= BLOCK:
+        return _reduce(x, axis=axis, keepdims=keepdims)
     axes = axes_of(x.ndim, axis)
     # Elements that follow each other in memory are added in pairs by NumPy.
     is_flat = len(axes) == x.ndim and x.flags.forc
-    if is_flat or math.prod(x.shape[i] for i in axes) <= _BLOCK:
-        return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    if is_flat or math.prod(x.shape[i] for i in axes) <= BLOCK:
+        return _reduce(x, axis=axis, keepdims=keepdims)
     if axes == (0,) and x.ndim == 2 and x.flags.c_contiguous:
         return added_rows(x)[None] if keepdims else added_rows(x)
     for place in axes:
@@ -92,11 +104,11 @@ def added_up(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 def _added_in_blocks(x: Any, axis: int) -> Any:
     """Add up along an axis, which stays with size 1."""
-    blocks, rest = divmod(x.shape[axis], _BLOCK)
+    blocks, rest = divmod(x.shape[axis], BLOCK)
     if not blocks:
         return np.add.reduce(x, axis=axis, keepdims=True)
     before = (slice(None),) * axis
-    shape = (*x.shape[:axis], blocks, _BLOCK, *x.shape[axis + 1 :])
+    shape = (*x.shape[:axis], blocks, BLOCK, *x.shape[axis + 1 :])
     sums = np.add.reduce(x[(*before, slice(x.shape[axis] - rest))].reshape(shape), axis=axis + 1)
     total = _added_in_blocks(sums, axis)
     if not rest:
@@ -115,10 +127,10 @@ def divided(g: Any, count: int) -> Any:
 
     The engine rounds what is returned to the dtype of the input.
     """
-    return (g.astype(np.float32) if is_half(g) else g) / count
+    return (g.astype(np.float32) if g.dtype.char == "e" else g) / count
 
 
-_HALF = np.dtype(np.float16)
+_HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 
 def single(function: Function, constants: tuple[str, ...] = ()) -> Function:
@@ -131,13 +143,15 @@ def single(function: Function, constants: tuple[str, ...] = ()) -> Function:
 
     @functools.wraps(function)
     def computed(*inputs: Any, **params: Any) -> Any:
-        given = [*inputs, *(v for key, v in params.items() if key not in constants)]
-        if not any(map(is_half, given)):
+        given = list(inputs)
+        if params:
+            given += [value for key, value in params.items() if key not in constants]
+        if _HALF not in [getattr(value, "dtype", _SINGLE) for value in given]:
             return function(*inputs, **params)
         inputs = tuple(map(_widened, inputs))
         out = function(*inputs, **{key: _widened(value) for key, value in params.items()})
-        kinds = {getattr(value, "dtype", _HALF).char for value in given} & {"f", "d", "F", "D"}
-        return out if kinds else _rounded(out)
+        kinds = {getattr(value, "dtype", _HALF).char for value in given}
+        return _rounded(out) if kinds.isdisjoint("fdFD") else out
 
     return cast("Function", computed)
 

@@ -14,9 +14,8 @@ from ..arithmetic import add, divide, multiply, power
 from ..choosing import absolute, where
 from ..elementwise import astype
 from ..plain import values_of
-from ..reduction import Axis
 from ..shape import expand_dims, transpose
-from ..summing import single
+from ..summing import Axis, single
 from .decompositions import svdvals
 
 __all__ = ["norm"]

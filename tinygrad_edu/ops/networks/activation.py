@@ -13,7 +13,7 @@ from ...tensor import Tensor
 from ..arithmetic import add, divide, multiply, negative, power
 from ..choosing import clip, where
 from ..elementwise import expm1
-from ..reduction import sum
+from ..reduction import total
 from ..special import erf, logaddexp, sigmoid
 from ..summing import added_up, single
 from ..trigonometric import tanh
@@ -43,8 +43,12 @@ def relu(x: Any, /) -> Any:
     return np.maximum(x, zeros_beside(x.shape, x.dtype))
 
 
+def _largest(x: Any, axis: int) -> Any:
+    return np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+
+
 @primitive(
-    single(lambda g, out, x, axis=-1: out * (g - sum(g * out, axis=axis, keepdims=True))),
+    single(lambda g, out, x, axis=-1: out * (g - total(g * out, axis))),
     formula="exp(x) / sum(exp(x), axis=axis, keepdims=True)",
     derivatives=("out * (g - sum(g * out, axis=axis, keepdims=True))",),
 )
@@ -60,12 +64,12 @@ def softmax(x: Any, /, axis: int = -1) -> Any:
         Along which the results add up to 1.
     """
     x = as_floating(x)
-    exponentials = np.exp(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
+    exponentials = np.exp(x - _largest(x, axis))
     return exponentials / added_up(exponentials, axis, True)
 
 
 @primitive(
-    single(lambda g, out, x, axis=-1: g - np.exp(out) * sum(g, axis=axis, keepdims=True)),
+    single(lambda g, out, x, axis=-1: g - np.exp(out) * total(g, axis)),
     formula="x - log(sum(exp(x), axis=axis, keepdims=True))",
     derivatives=("g - exp(out) * sum(g, axis=axis, keepdims=True)",),
 )
@@ -73,10 +77,8 @@ def softmax(x: Any, /, axis: int = -1) -> Any:
 def log_softmax(x: Any, /, axis: int = -1) -> Any:
     """Logarithm of `softmax`, without its underflow."""
     x = as_floating(x)
-    shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    # Where there is nothing along the axis, there is nothing to take the logarithm 0 from either.
-    with np.errstate(divide="ignore"):
-        return shifted - np.log(added_up(np.exp(shifted), axis, True))
+    shifted = x - _largest(x, axis)
+    return shifted - np.log(added_up(np.exp(shifted), axis, True)) if x.size else shifted
 
 
 @composed("x", "negative_slope")
