@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike
 
 from tinygrad_edu.errors import printable
 
+from ..checks import check_count
 from ..errors import DataWarning
 from .columns import LABEL
 from .fast import read_fast
@@ -176,6 +177,14 @@ def read_csv(
     >>> data.labels
     array([3, 0])
     """
+    for name, limit in (
+        ("max_bytes", max_bytes),
+        ("max_classes", max_classes),
+        ("max_columns", max_columns),
+        ("max_line_bytes", max_line_bytes),
+    ):
+        if limit is not None:
+            check_count(name, limit)
     rules = Rules(
         path=_path_text(path, argument),
         label=_label_option(label),
