@@ -20,7 +20,8 @@ from .arrays import as_array
 from .errors import CaptureError, GradientError
 from .hooks import hooked, run_hooks, run_hooks_of_leaves
 from .ops.shape import sum_to
-from .primitive import Node, enable_grad
+from .primitive import Node
+from .scope import enable_grad
 from .stand_in import as_a_whole
 from .tensor import Tensor, _computed
 
@@ -259,7 +260,7 @@ def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = Fals
         )
     if create_graph and isinstance(gradient, Tensor):
         return gradient.astype(output.dtype)
-    array = as_array(gradient)
+    array = as_array(gradient._data if isinstance(gradient, Tensor) else gradient)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"gradient has dtype {array.dtype}; expected real numbers")
     return array.astype(output.dtype, casting="same_kind")

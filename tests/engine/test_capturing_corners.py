@@ -162,7 +162,7 @@ def test_another_thread_computes_with_the_network_that_is_recorded():
     found = []
 
     def look():
-        found.extend([np.asarray(w), w.data + 1, (w * 2).data, w._data + 1])
+        found.extend([w.numpy(), w.data + 1, (w * 2).data, w._data + 1])
 
     def step(x):
         thread = threading.Thread(target=look)
