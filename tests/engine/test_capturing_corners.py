@@ -173,7 +173,7 @@ def test_another_thread_computes_with_the_network_that_is_recorded():
     capture(step)(X)
     assert found
     for value, expected in zip(found, (X, X + 1, X * 2, X + 1), strict=True):
-        assert type(value) is np.ndarray
+        assert isinstance(value, np.ndarray)
         np.testing.assert_array_equal(value, expected)
 
 

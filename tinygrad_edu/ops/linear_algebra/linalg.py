@@ -209,7 +209,7 @@ def solve(a: Any, b: Any) -> Any:
     if not shape or shape[-2:][0] != size:
         raise ValueError(
             f"solve: a has {size} rows, so b needs as many: shape ({size},) or (..., {size}, k), "
-            f"got {shape}"
+            f"got {shape}; for a stack of vectors write solve(a, b[..., None])[..., 0]"
         )
     stacks = misfit.broadcasting(["a", "b"], [np.shape(a), shape], skip=2)
     if stacks and len(shape) > 1:

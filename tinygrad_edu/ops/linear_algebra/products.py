@@ -82,8 +82,6 @@ def _spelled_out(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], s
         count = ndim - named
         hidden = count if count > hidden else hidden
         labels[position] = label.replace("...", free[::-1][len(free) - count :])
-    if hidden and "..." not in output:
-        raise ValueError(f"einsum: the output of {subscripts!r} needs ... for the axes behind it")
     return labels, output.replace("...", free[::-1][len(free) - hidden :])
 
 
@@ -135,7 +133,8 @@ def einsum(*operands: Any, optimize: Any = True) -> Any:
     """Sum of products, with the axes named by letters (Einstein's convention).
 
     An index that is repeated within an operand takes its diagonal; an index that is not in the
-    output is summed over. Axes of size 1 are stretched, as in broadcasting.
+    output is summed over, and so are the axes of an ellipsis that is not. Axes of size 1 are
+    stretched, as in broadcasting.
 
     Parameters
     ----------
