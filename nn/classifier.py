@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tinygrad_edu.atomic_file import check_writable_folder
+from tinygrad_edu.leaving import values_of
 
 from .checks import check_count, check_features, check_positive_number, check_seed
 from .errors import NotFittedError
@@ -394,7 +395,7 @@ class Classifier:
         layers = self.network.layers
         return SavedNetwork(
             weights=tuple(layer.weight.numpy() for layer in layers),
-            biases=tuple(np.array(layer.bias) for layer in layers),
+            biases=tuple(np.array(values_of(layer.bias)) for layer in layers),
             activation=self.network.activation,
             scale=self.scale,
         )

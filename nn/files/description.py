@@ -42,7 +42,8 @@ def describe_network(network: SavedNetwork) -> dict[str, str]:
     if network.feature_names is not None:
         texts["feature_names"] = _joined(map(json.dumps, network.feature_names))
     if network.feature_ranges is not None:
-        texts["feature_ranges"] = _joined(map(json.dumps, network.feature_ranges.tolist()))
+        pairs = network.feature_ranges.tolist()
+        texts["feature_ranges"] = _joined(f"[{low!r}, {high!r}]" for low, high in pairs)
     if network.classes is not None:
         texts["class_names"] = _joined(map(json.dumps, network.classes))
     return texts
@@ -74,7 +75,7 @@ def legacy_bytes(network: SavedNetwork, layout: native.Layout) -> bytes:
             "always 'relu' there; save this network with write_native"
         )
     texts = {
-        **describe_network(network),
+        **layout.metadata,
         COPY_OF: layout.digest,
         "format": native.FORMAT,
         "format_version": str(native.FORMAT_VERSION),

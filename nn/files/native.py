@@ -60,10 +60,13 @@ class Layout:
         The file: its header, and the memory of the arrays, which is not copied.
     digest : str
         Of everything in it; equal for equal arrays and metadata.
+    metadata : dict of str to str
+        As it was passed to `lay_out`.
     """
 
     pieces: list[bytes | memoryview]
     digest: str
+    metadata: dict[str, str]
 
 
 def lay_out(
@@ -71,8 +74,8 @@ def lay_out(
 ) -> Layout:
     """Decide where everything goes in the file, and compute the checksums.
 
-    Parameters and errors are those of `dumps`. `long` names texts of ASCII characters: if the
-    header would become too long, they are stored behind the numbers.
+    Parameters and errors are those of `dumps`. `long` names texts of ASCII characters: if
+    they take more than half of the header, they are stored behind the numbers.
 
     Examples
     --------
@@ -89,18 +92,18 @@ def lay_out(
         (key + text).encode("utf-8")  # half of a surrogate pair is not a text: refuse it now
         if key not in _OWN_KEYS:
             texts[key] = text
-    layout = _layout(plain, texts)
-    if len(layout.pieces[0]) > 8 + _HEADER_LIMIT:
+    movable = texts.keys() & set(long)
+    if sum(len(json.dumps(texts[key])) for key in movable) > _HEADER_LIMIT // 2:
         # 0.1.0 refuses such a file for the type U8, as it refuses a longer header.
-        for key in texts.keys() & set(long):
+        for key in movable:
             plain[_TEXT_PREFIX + key] = np.frombuffer(texts.pop(key).encode("ascii"), np.uint8)
-        layout = _layout(plain, texts)
-    if len(layout.pieces[0]) > 8 + _HEADER_LIMIT:
+    header, pieces, digest = _header_and_pieces(plain, texts)
+    if len(header) > _HEADER_LIMIT:
         raise ValueError(
-            f"the header would take {len(layout.pieces[0]) - 8} bytes, the limit is "
-            f"{_HEADER_LIMIT}; shorten the metadata, or use fewer layers"
+            f"the header would take {len(header)} bytes, the limit is {_HEADER_LIMIT}; shorten "
+            "the metadata, or use fewer layers"
         )
-    return layout
+    return Layout([len(header).to_bytes(8, "little") + header, *pieces], digest, metadata)
 
 
 def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
@@ -152,11 +155,13 @@ def _plain(name: str, array: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(array, dtype=dtype.newbyteorder("<"), order="C")
 
 
-def _layout(plain: dict[str, NDArray[Any]], texts: dict[str, str]) -> Layout:
+def _header_and_pieces(
+    plain: dict[str, NDArray[Any]], texts: dict[str, str]
+) -> tuple[bytes, list[memoryview], str]:
     """Write the header, sorted, so that two equal networks make two equal files."""
     header: dict[str, Any] = {}
     names = {dtype: name for name, dtype in _DTYPES.items()}
-    pieces: list[bytes | memoryview] = []
+    pieces: list[memoryview] = []
     checksum = hashlib.sha256()
     position = 0
     # The larger numbers first: every number is then at a multiple of its size.
@@ -181,7 +186,7 @@ def _layout(plain: dict[str, NDArray[Any]], texts: dict[str, str]) -> Layout:
     header["__metadata__"]["header_sha256"] = digest
     text = _canonical(header)
     text += b" " * (-len(text) % 8)  # the numbers start at a multiple of 8
-    return Layout([len(text).to_bytes(8, "little") + text, *pieces], digest)
+    return text, pieces, digest
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,10 @@ from tinygrad_edu.errors import printable
 
 __all__ = ["read_network", "require_writable", "write_legacy", "write_native"]
 
-_PIECE = 1024**2
-_ROOM = 12 * 1024**2  # bytes that small files may take beyond twice their size
+_PIECE = 256 * 1024
+_ROOM = 14 * 1024**2  # bytes of arrays that a small file may take beyond twice its size
 _FEWEST_ZEROS = 8
+_ASSUMED = {"activation": "'relu'", "scale": "1"}
 
 # What people have at hand when they try the wrong file.
 _OTHER_FORMATS = {
@@ -208,7 +209,7 @@ def _require_finite(network: SavedNetwork, advice: str) -> None:
 
 def _read(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
     """Recognise the layout and read it."""
-    start = stream.read(64)
+    start = stream.read(min(512, size))
     if not start:
         raise ModelFileError("the file is empty; expected a model file")
     if not start.strip(b"\0"):
@@ -239,6 +240,8 @@ def _read_native(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
             f"found the tensors {found}, expected weights.0, biases.0, weights.1, biases.1 ..."
         )
     digest = texts.get("header_sha256")
+    if texts.get("format") != native.FORMAT:  # another program may mean other things by our names
+        texts = {key: texts[key] for key in _ASSUMED if key in texts}
     network = _network(
         [arrays[f"weights.{i}"] for i in range(count)],
         [arrays[f"biases.{i}"] for i in range(count)],
@@ -254,10 +257,7 @@ def _read_native(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
 
 
 def _assumed(texts: dict[str, str]) -> str:
-    defaults = {"activation": "'relu'", "scale": "1"}
-    missing = [
-        f"{key} is taken to be {value}" for key, value in defaults.items() if key not in texts
-    ]
+    missing = [f"{key} is taken to be {_ASSUMED[key]}" for key in _ASSUMED if key not in texts]
     return ", ".join(missing) or "activation and scale are as it says"
 
 
@@ -271,7 +271,7 @@ def _read_pickle(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
     total = sum(math.prod(item.shape) * dtypes[name].itemsize for name, item in named.items())
     if total > 2 * size + _ROOM:
         raise ModelFileError(
-            f"the numbers take {total} bytes as floating numbers, much more than the {size} bytes "
+            f"the numbers would take {total} bytes as floating numbers, much more than the {size} "
             "of the file; save them as float32"
         )
     arrays = {

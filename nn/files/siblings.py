@@ -7,6 +7,7 @@ of the model before; then this warns, whichever of the two is read.
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from pathlib import Path
@@ -48,7 +49,7 @@ def warn_of_other_model(
 
     Without a digest the biases are compared: two trainings never end with the same.
     """
-    file = Path(path)
+    file = Path(os.fsdecode(path))
     sibling = file.with_suffix(LEGACY_SUFFIX if contents.is_native else NATIVE_SUFFIX)
     if file.suffix not in (NATIVE_SUFFIX, LEGACY_SUFFIX) or sibling.suffix == file.suffix:
         return
@@ -90,7 +91,7 @@ def _pickle_is_same(
     found = (legacy_pickle.to_array(item, "bias") for item in model.biases)
     shapes = [item.shape for item in model.biases]
     expected = network.biases
-    if [np.prod(shape) for shape in shapes] != [bias.size for bias in expected]:
+    if [math.prod(shape) for shape in shapes] != [bias.size for bias in expected]:
         return False
     return all(np.array_equal(a.ravel(), b) for a, b in zip(found, expected, strict=True))
 

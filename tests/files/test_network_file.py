@@ -369,13 +369,60 @@ def test_layouts_hold_what_they_say():
     assert (len(weights), len(biases)) == (1, 1)
 
 
-def test_import_does_not_load_safetensors():
-    program = "import sys, nn.files; print('safetensors' in sys.modules)"
+def test_models_are_written_and_read_where_safetensors_is_not_installed(tmp_path):
+    program = """
+import sys
+sys.modules["safetensors"] = None
+import numpy as np
+from nn.files import SavedNetwork, read_network, write_pair
+written = write_pair(sys.argv[1], SavedNetwork([np.ones((3, 2))], [np.zeros(2)]))
+print(*(read_network(path).structure for path in written[:2]))
+"""
     child = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, tmp_path],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert child.stdout.strip() == "False"
+    assert child.stdout.strip() == "(3, 2) (3, 2)"
+
+
+ZEROS = [
+    (write_native, lambda data: data + bytes(100), "100 trailing zero bytes"),
+    (write_legacy, lambda data: data + bytes(100), "100 trailing zero bytes"),
+    (write_native, lambda data: data[:-40] + bytes(40), "checksum.*ends with 40 zero bytes"),
+    (write_legacy, lambda data: data[:200] + bytes(500), "ends with 500 zero bytes"),
+    (write_native, lambda data: bytes(5), "first bytes are zero"),
+    (write_legacy, lambda data: bytes(10**6), "ends with 1000000 zero bytes"),
+]
+
+
+@pytest.mark.parametrize(("write", "damage", "words"), ZEROS)
+def test_zero_bytes_at_the_end_are_counted(write, damage, words, tmp_path):
+    """A full disk or a power cut leaves them; the file is not truncated then."""
+    path = write(tmp_path / "a", network(5, 3, scale=2))
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ModelFileError, match=words) as caught:
+        read_network(path)
+    assert "truncated" not in str(caught.value)
+
+
+def test_legacy_layout_is_not_written_where_its_reader_would_refuse_it(tmp_path):
+    """The reader has a limit of opcodes, and every layer takes some."""
+    one, none = (np.ones((1, 1)),), (np.zeros(1),)
+    path = tmp_path / "a"
+    assert (
+        len(read_network(write_legacy(path, SavedNetwork(one * 1000, none * 1000))).weights) == 1000
+    )
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"cannot hold 3000 layers .*write_native"):
+        write_legacy(path, SavedNetwork(one * 3000, none * 3000))
+    assert path.read_bytes() == before
+    deep = SavedNetwork(one * 3000, none * 3000)
+    assert len(read_network(write_native(path, deep)).weights) == 3000
+
+
+def test_path_may_be_of_bytes(tmp_path):
+    path = write_native(tmp_path / "a.safetensors", network(3, 2))
+    assert read_network(os.fsencode(path)).structure == (3, 2)
