@@ -10,7 +10,6 @@ import pickle
 import re
 import subprocess
 import sys
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from matplotlib.image import imread
 
 from nn import SGD, Classifier, DataError, NotFittedError, delta_rule, model
 from nn.classifier import Prediction
-from nn.files import SavedNetwork, read_network, write_legacy, write_native
+from nn.files import read_network
 
 FILES = ["confusion.png", "curves.png", "model.pkl", "model.safetensors"]
 
@@ -198,44 +197,6 @@ def test_predict_takes_features_as_they_stand_in_the_file(fitted):
         np.testing.assert_allclose(
             net.run(folder / name, x[0].reshape(2, 2)).probabilities, p[0], atol=1e-5
         )
-
-
-@pytest.mark.parametrize("write", [write_native, write_legacy])
-def test_loading_takes_the_memory_of_the_file_twice(out, monkeypatch, write):
-    generator = np.random.default_rng(0)
-    shapes = ((2000, 1500), (1500, 300))
-    weights = [generator.random(shape, dtype=np.float32) for shape in shapes]
-    names = [f"f{i}" for i in range(2000)]
-    saved = SavedNetwork(weights, [np.zeros(n, np.float32) for _, n in shapes], feature_names=names)
-    path = write(out / "model", saved)
-    Classifier.load(path)  # what is imported for it is not counted
-    size = path.stat().st_size
-
-    def draw(*_):
-        raise AssertionError("random weights are drawn, which nobody needs")
-
-    monkeypatch.setattr("nn.mlp.he_normal", draw)
-    tracemalloc.start()
-    try:
-        net = Classifier.load(path)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 2 * size + 2 * 2**20
-    np.testing.assert_array_equal(net.network.layers[1].weight.data, weights[1])
-
-
-def test_a_subclass_is_loaded_with_what_its_constructor_adds(fitted):
-    class Named(Classifier):
-        def __init__(self, structure, base_address, **settings):
-            super().__init__(structure, base_address, **settings)
-            self.name = "net"
-
-    net, folder = fitted
-    loaded = Named.load(folder / "model.safetensors")
-    assert (type(loaded), loaded.name) == (Named, "net")
-    rows = features_of(folder / "train.csv")
-    np.testing.assert_array_equal(loaded.predict(rows), net.predict(rows))
 
 
 def test_run_judges_with_the_file_and_not_with_itself(fitted, out):
