@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike
 
 from .autodiff import grad, graph_order
 from .errors import GradientError
-from .primitive import enable_grad
+from .leaving import values_of
+from .scope import enable_grad
 from .tensor import Array, Tensor, _computed
 
 __all__ = ["GradientCheck", "check_gradients"]
@@ -105,7 +106,7 @@ def check_gradients(
     if order < 1:
         raise ValueError(f"order must be >= 1, got {order}")
     generator = np.random.default_rng(seed)
-    values = [np.asarray(x) for x in inputs]
+    values = [values_of(x) for x in inputs]
     places = [i for i, value in enumerate(values) if value.dtype.kind == "f"]
     if not any(values[i].size for i in places):
         raise ValueError("no input of a floating dtype has elements; write 3.0 for 3")

@@ -1,4 +1,4 @@
-"""The exceptions of the engine that have a meaning of their own, and how texts get into messages.
+"""The exceptions and warnings of the engine, and how texts get safely into messages.
 
 Wrong arguments raise Python's own `TypeError` and `ValueError`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["CaptureError", "GradientError", "printable"]
+__all__ = ["CaptureError", "GradientError", "GraphCutWarning", "printable"]
 
 
 class GradientError(RuntimeError):
@@ -16,6 +16,10 @@ class GradientError(RuntimeError):
 
 class CaptureError(RuntimeError):
     """A step cannot be replayed faithfully; the message says what is in the way."""
+
+
+class GraphCutWarning(UserWarning):
+    """A number was taken out of a graph, as by ``float(t)``; no gradient flows through it."""
 
 
 def printable(text: object, most: int | None = None) -> str:

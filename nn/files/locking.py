@@ -79,6 +79,8 @@ def holds_folder_lock(folder: str | os.PathLike[str]) -> bool:
 
 def _key(folder: str | os.PathLike[str]) -> tuple[int, int]:
     status = os.stat(folder)
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, "is a file, expected a folder", os.fspath(folder))
     return status.st_dev, status.st_ino
 
 

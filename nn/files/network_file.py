@@ -220,7 +220,7 @@ def _require_finite(network: SavedNetwork, advice: str) -> None:
 
 def _read(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
     """Recognise the layout and read it."""
-    start = stream.read(512)
+    start = stream.read(min(512, size))
     if not start:
         raise ModelFileError("the file is empty; expected a model file")
     if not start.strip(b"\0"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,8 +210,8 @@ def _floating(array: Any, name: str) -> NDArray[Any]:
 
 def _checked_names(argument: str, names: Any) -> tuple[str, ...]:
     """Check that names are texts and all different."""
-    if isinstance(names, str):
-        raise TypeError(f"{argument} is one text, {names[:40]!r}; expected a list of names")
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise TypeError(f"{argument} is {str(names)[:40]!r}; expected a list of names")
     checked = tuple(names)
     for index, name in enumerate(checked):
         if not isinstance(name, str):
@@ -230,7 +230,13 @@ def _checked_names(argument: str, names: Any) -> tuple[str, ...]:
 
 def _checked_ranges(ranges: Any, features: int) -> NDArray[np.float64]:
     """Check that ranges are one pair a feature, the smaller number first."""
-    checked = np.array(ranges, dtype=np.float64, order="C")
+    try:
+        checked = np.array(ranges, dtype=np.float64, order="C")
+    except (TypeError, ValueError):
+        raise ValueError(
+            "feature_ranges cannot be converted to numbers; expected a smallest and a largest "
+            "value for each feature"
+        ) from None
     if checked.shape != (features, 2):
         raise ValueError(
             f"feature_ranges has shape {checked.shape}, expected {(features, 2)}: smallest and "

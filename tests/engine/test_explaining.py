@@ -357,7 +357,7 @@ def test_changed_values():
 
 def test_refusals():
     x = parameter([1.0, 2.0])
-    with pytest.raises(TypeError, match="needs a Tensor as tensor, got a ndarray"):
+    with pytest.raises(TypeError, match="needs a Tensor as tensor, got a ReadOnlyArray"):
         explain(x.data)
     with pytest.raises(TypeError, match="needs a Tensor as output, got a float"):
         explain(x, 1.0)

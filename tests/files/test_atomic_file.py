@@ -363,14 +363,6 @@ def test_error_is_one_line_with_path_and_reason(old, monkeypatch):
     assert str(caught.value).isprintable()
 
 
-def test_free_space_is_checked_with_the_folder(tmp_path):
-    atomic_file.check_writable_folder(tmp_path, 1)
-    with pytest.raises(OSError, match=rf"are free on its disk, {2**70} are needed") as caught:
-        atomic_file.check_writable_folder(tmp_path, 2**70)
-    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path))
-    assert os.listdir(tmp_path) == []
-
-
 def test_interrupt_leaves_the_old_file_and_nothing_else(old, monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt

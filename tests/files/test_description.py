@@ -79,7 +79,10 @@ def test_ranges_are_read_back_to_the_last_bit(tmp_path):
     ("part", "kind", "words"),
     [
         ({"feature_names": NAMES[:5]}, ValueError, "5 names, the network takes 6 features"),
-        ({"feature_names": "abcdef"}, TypeError, "one text, 'abcdef'"),
+        ({"feature_names": "abcdef"}, TypeError, "is 'abcdef'; expected a list"),
+        ({"feature_names": 5}, TypeError, "is '5'; expected a list"),
+        ({"feature_ranges": [["a", "b"]] * 6}, ValueError, "cannot be converted to numbers"),
+        ({"feature_ranges": [[1], [1, 2]]}, ValueError, "cannot be converted to numbers"),
         ({"feature_names": [*NAMES[:5], 1]}, TypeError, r"feature_names\[5\] is a int"),
         ({"feature_names": [*NAMES[:5], NAMES[0]]}, ValueError, r"'sepal length \(cm\)' twice"),
         ({"feature_names": ["x" * 2**25, *"abcde"]}, ValueError, "33554437 characters"),

@@ -155,6 +155,8 @@ def test_nothing_is_written_where_one_of_both_could_not_be(tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     with pytest.raises(FileNotFoundError):
         write_pair(tmp_path / "absent", network(1))
+    with pytest.raises(NotADirectoryError, match="expected a folder"):
+        write_pair(tmp_path / NATIVE_FILE, network(1))
 
 
 def test_damaged_or_changed_copy_is_noticed(tmp_path):

@@ -110,7 +110,7 @@ def test_one_output_is_a_sigmoid_that_learns_label_1(tmp_path, out):
     corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     assert net.predict(corners).tolist() == [0, 1, 1, 0]
     p = net.predict_proba(corners)
-    z = np.asarray(net.network(corners.astype(np.float32)))[:, 0]
+    z = net.network(corners.astype(np.float32)).data[:, 0]
     np.testing.assert_allclose(p[:, 1], 1 / (1 + np.exp(-z)), rtol=1e-5)
     np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
     for name in FILES[2:]:
@@ -143,8 +143,8 @@ def test_fit_is_the_training_written_out(tmp_path, out, outputs):
         assert epoch.train_loss == pytest.approx(np.mean(losses), rel=1e-12)
         assert epoch.train_accuracy == right / 10
     for layer, weight, bias in zip(net.network.layers, W, b, strict=True):
-        np.testing.assert_allclose(layer.weight, weight, rtol=1e-10, atol=1e-14)
-        np.testing.assert_allclose(layer.bias, bias, rtol=1e-10, atol=1e-14)
+        np.testing.assert_allclose(layer.weight.data, weight, rtol=1e-10, atol=1e-14)
+        np.testing.assert_allclose(layer.bias.data, bias, rtol=1e-10, atol=1e-14)
 
 
 def test_files_hold_what_was_learned(fitted):

@@ -276,7 +276,7 @@ def test_the_last_line_is_the_accuracy_of_what_was_saved(data, out, capsys, test
 def test_what_was_measured_for_an_epoch_that_does_not_count_is_not_reported(
     data, out, monkeypatch, capsys
 ):
-    settings = {"epoch": 4, "alpha": 0.05, "batch_size": 8, "scale": 10, "figures": []}
+    settings = {"epoch": 4, "alpha": 0.2, "batch_size": 8, "scale": 10, "figures": []}
     new(out, verbose=True).fit(data, **settings)
     finished = capsys.readouterr().out.splitlines()[-1]
     right = loop.Epoch

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..errors import CaptureError
 from ..hooks import hooked
-from ..primitive import OFF, get_scope, tick
+from ..primitive import tick
+from ..scope import OFF, get_scope
 from ..tensor import Tensor, _computed
 from .calls import has_known_shape, inputs_of, may_tell, results_of
 from .plan import Plan

@@ -24,7 +24,7 @@ import numpy as np
 
 from ..errors import CaptureError
 from ..hooks import hooked
-from ..primitive import OFF, get_scope
+from ..scope import OFF, get_scope
 from ..stand_in import StandIn
 from ..tensor import Tensor
 

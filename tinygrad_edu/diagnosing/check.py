@@ -18,7 +18,8 @@ from ..drawing.text import shape_text
 from ..drawing.verdicts import Verdict, judge
 from ..errors import GradientError
 from ..explaining.passage import rule_text, summed_text
-from ..primitive import enable_grad
+from ..leaving import values_of
+from ..scope import enable_grad
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of
 from .arguments import array_of, by_name, called, names_of
@@ -253,7 +254,7 @@ def check_manual(
             raise ValueError(f"{what} must be a whole number, 0 or more, got {value!r}")
     if not inputs:
         raise ValueError("no inputs were given; they stand after the gradients: (f, [dW], W)")
-    values = [np.asarray(value) for value in inputs]
+    values = [values_of(value) for value in inputs]
     places = [number for number, value in enumerate(values) if value.dtype.kind == "f"]
     if not places:
         kinds = ", ".join(value.dtype.name for value in values)

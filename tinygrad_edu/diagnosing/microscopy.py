@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..checking import _is_analytic, _leaves
-from ..primitive import enable_grad
+from ..leaving import values_of
+from ..scope import enable_grad
 from ..tensor import Tensor
 from .step_errors import (
     CENTRAL,
@@ -183,7 +184,7 @@ def microscope(
             f"microscope() needs a function that computes the loss, got a {type(f).__name__}; "
             "pass it with its inputs, as in microscope(f, x)"
         )
-    values = [np.asarray(x) for x in inputs]
+    values = [values_of(x) for x in inputs]
     _check_input(of, values)
     places = [i for i, value in enumerate(values) if value.dtype.kind == "f"]
     point = [values[i].astype(np.float64) for i in places]

@@ -13,17 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from ...metadata import composed
 from ...primitive import primitive
 from ..arithmetic import multiply, subtract
 from ..indexing import take
 from ..reduction import sum
 from ..shape import moveaxis, ravel, reshape
+from ..summing import single
 from .matrices import matmul
 from .triangles import diagonal
 
 __all__ = ["cross", "dot", "einsum", "inner", "kron", "outer", "tensordot", "vdot"]
 
 
+@single
 def _einsum_rule(position: int, g: Any, out: Any, *arrays: Any, subscripts: str) -> Any:
     # Every index of an operand stands in the output or in another operand: `einsum` saw to that.
     # So the cotangent takes the operand's place, and the operand's indices are the output.
@@ -42,6 +45,7 @@ def _einsum_rule(position: int, g: Any, out: Any, *arrays: Any, subscripts: str)
     formula="einsum('ij,jk->ik', x, y)",
     derivatives=("einsum('ik,jk->ij', g, y)", "einsum('ik,ij->jk', g, x)"),
 )
+@single
 def _einsum(*arrays: Any, subscripts: str) -> Any:
     # Its optimiser finds matrix products, which are much quicker than its own loops.
     return np.einsum(subscripts, *arrays, optimize=len(arrays) > 1)
@@ -78,8 +82,6 @@ def _spelled_out(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], s
         count = ndim - named
         hidden = count if count > hidden else hidden
         labels[position] = label.replace("...", free[::-1][len(free) - count :])
-    if hidden and "..." not in output:
-        raise ValueError(f"einsum: the output of {subscripts!r} needs ... for the axes behind it")
     return labels, output.replace("...", free[::-1][len(free) - hidden :])
 
 
@@ -126,11 +128,13 @@ def _without(label: str, x: Any, dropped: set[str], *, add_up: bool) -> tuple[st
     return "".join(index for index in label if index not in dropped), x
 
 
+@composed("operands")
 def einsum(*operands: Any, optimize: Any = True) -> Any:
     """Sum of products, with the axes named by letters (Einstein's convention).
 
     An index that is repeated within an operand takes its diagonal; an index that is not in the
-    output is summed over. Axes of size 1 are stretched, as in broadcasting.
+    output is summed over, and so are the axes of an ellipsis that is not. Axes of size 1 are
+    stretched, as in broadcasting.
 
     Parameters
     ----------
@@ -204,6 +208,7 @@ def _in_letters(operands: Sequence[Any]) -> list[Any]:
     return [text, *operands[0:last:2]]
 
 
+@composed("x", "y")
 def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
     """Sum of products over pairs of axes; the axes that are left stand side by side.
 
@@ -237,6 +242,7 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
     return reshape(product, rows + columns)
 
 
+@composed("x", "y")
 def dot(x: Any, y: Any) -> Any:
     """Sum of products over the last axis of `x` and the last but one of `y`, as `numpy.dot` has it.
 
@@ -249,6 +255,7 @@ def dot(x: Any, y: Any) -> Any:
     return tensordot(x, y, axes=([-1], [-2 if np.ndim(y) > 1 else -1]))
 
 
+@composed("x", "y")
 def inner(x: Any, y: Any) -> Any:
     """Sum of products over the last axes of both operands; for numbers the product."""
     if np.ndim(x) == 0 or np.ndim(y) == 0:
@@ -256,16 +263,19 @@ def inner(x: Any, y: Any) -> Any:
     return tensordot(x, y, axes=([-1], [-1]))
 
 
+@composed("x", "y")
 def vdot(x: Any, y: Any) -> Any:
     """Sum of the products of all elements, whatever the shapes, of two arrays of one size."""
     return matmul(ravel(x), ravel(y))
 
 
+@composed("x", "y")
 def outer(x: Any, y: Any) -> Any:
     """Product of each element of `x` with each of `y`, as a matrix."""
     return multiply(reshape(x, (-1, 1)), reshape(y, (1, -1)))
 
 
+@composed("x", "y")
 def kron(x: Any, y: Any) -> Any:
     """Kronecker product: each element of `x` times the whole of `y`, in its place."""
     ndim = np.maximum(np.ndim(x), np.ndim(y))
@@ -276,6 +286,7 @@ def kron(x: Any, y: Any) -> Any:
     return reshape(multiply(blocks, tiles), [a * b for a, b in zip(left, right, strict=True)])
 
 
+@composed("a", "b")
 def cross(
     a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
 ) -> Any:

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import DTypeLike, NDArray
 
-from ...arrays import dtype_of
+from ...metadata import composed
 from ..arithmetic import add, divide, multiply, square, subtract
 from ..choosing import where
-from ..elementwise import astype, sqrt
+from ..elementwise import sqrt
 from ..indexing import getitem
 from ..reduction import mean as average
 from ..shape import reshape
+from ..summing import single
 
 __all__ = ["batch_norm", "dropout", "embedding", "layer_norm", "one_hot"]
 
@@ -30,24 +31,20 @@ def _normalised(
     """Shift and scale, by the mean and variance along some axes, or by those that are given."""
     if not eps > 0:
         raise ValueError(f"eps is {eps}; expected a small positive number, against division by 0")
-    dtype = dtype_of(x)
-    if dtype == np.float16:  # squares would overflow beyond 255
-        given = [None if values is None else astype(values, np.float32) for values in given]
-        wide = _normalised(astype(x, np.float32), axes, given, None, None, eps)
-        result = astype(wide, np.float16)
+    mean, variance = given
+    if mean is None:
+        deviation = subtract(x, average(x, axis=axes, keepdims=True))
+        variance = average(square(deviation), axis=axes, keepdims=True)
     else:
-        mean, variance = given
-        if mean is None:
-            deviation = subtract(x, average(x, axis=axes, keepdims=True))
-            variance = average(square(deviation), axis=axes, keepdims=True)
-        else:
-            deviation = subtract(x, mean)
-        result = divide(deviation, sqrt(add(variance, eps)))
+        deviation = subtract(x, mean)
+    result = divide(deviation, sqrt(add(variance, eps)))
     if weight is not None:
         result = multiply(result, weight)
     return result if bias is None else add(result, bias)
 
 
+@composed("x", "weight", "bias", "mean", "variance")
+@single
 def batch_norm(
     x: Any,
     weight: Any = None,
@@ -127,6 +124,8 @@ def _fitted(name: str, what: str, values: Any, expected: Any, shape: Any, of: An
     return values if shape == expected else reshape(values, shape)
 
 
+@composed("x", "weight", "bias")
+@single
 def layer_norm(
     x: Any,
     weight: Any = None,
@@ -178,6 +177,7 @@ def layer_norm(
     return _normalised(x, axes, (None, None), weight, bias, eps)
 
 
+@composed("x")
 def dropout(
     x: Any,
     p: float = 0.5,
@@ -230,6 +230,7 @@ def dropout(
     return multiply(where(kept, x, 0.0), 1 / (1 - p) if p < 1 else 0.0)
 
 
+@composed("weight")
 def embedding(indices: Any, weight: Any) -> Any:
     """Rows of a table, by their numbers; a row that is taken several times gets all gradients.
 
@@ -285,6 +286,7 @@ def _whole_numbers(name: str, what: str, numbers: Any, count: int | None) -> NDA
     return array
 
 
+@composed()
 def one_hot(
     labels: Any, num_classes: int | None = None, dtype: DTypeLike = np.float32
 ) -> NDArray[Any]:
