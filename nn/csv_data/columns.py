@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .problems import Problem, fail, list_names, shown
+from .problems import Problem, advice, fail, list_names, shown
 from .source import Rules
 
 __all__ = ["LABEL", "Columns", "columns_by_position", "select_columns"]
@@ -95,19 +95,18 @@ def _in_given_order(
     names: Sequence[str], label: int | None, expected: tuple[str, ...], rules: Rules
 ) -> Columns:
     features = [i for i in range(len(names)) if i != label]
-    option = rules.offers.get("by_position", "by_position")
     if len(features) != len(expected):
-        hint = ""
-        if set(expected) <= set(names):
-            hint = f" All expected names are in the header: omit {option} to match them by name."
         sentence = f"found {_counted(len(features), 'feature column')}, expected {len(expected)}."
-        fail(rules.path, Problem("other columns", sentence + hint, 1))
+        if set(expected) <= set(names):
+            sentence += advice(rules.offers, "by_position", " Omit {} to match the names.")
+        fail(rules.path, Problem("other columns", sentence, 1))
     place = {name: number for number, name in enumerate(expected, start=1)}
     for number, i in enumerate(features, start=1):
         if place.get(names[i], number) != number:
+            hint = advice(rules.offers, "by_position", "Omit {} to match the names, or r") or "R"
             sentence = (
                 f"this is feature {number} by its position, but feature {place[names[i]]} by its "
-                f"name. Omit {option} to match the columns by name, or rename them."
+                f"name. {hint}ename the columns."
             )
             fail(rules.path, Problem("other columns", sentence, 1, i + 1, names[i], names[i]))
     return Columns(label, np.array(features, np.intp), expected)
@@ -139,9 +138,9 @@ def _missing_columns(missing: list[str], others: list[str], expected: int, rules
         sentence += f" It has {list_names(others)} instead." if all_missing else ""
         sentence += _did_you_mean(missing, others)
     sentence += " Rename the columns of the file."
-    if len(others) == len(missing) and "by_position" in rules.offers:
-        option = rules.offers["by_position"]
-        sentence += f" If they are in the order of the training, pass {option}."
+    if len(others) == len(missing):
+        order = " If they are in the order of the training, pass {}."
+        sentence += advice(rules.offers, "by_position", order)
     return Problem("missing columns", sentence, 1, name=missing[0])
 
 

@@ -123,7 +123,7 @@ def _each(
     fill: partial[bool], parts: list[Part], pool: ThreadPoolExecutor | None
 ) -> Iterable[bool]:
     """Fill the parts in the threads of the pool, or in this one where there are no others."""
-    if pool is not None and len(parts) > 1:
+    if pool is not None and sum(len(part.text) for part in parts) > PART_BYTES:
         try:
             return list(pool.map(fill, parts))
         except RuntimeError:

@@ -40,8 +40,9 @@ from .source import Rules, Source
 __all__ = ["Header", "problem_of_encoding", "read_header"]
 
 OTHER_SEPARATORS = (";", "\t", "|")
-# A row of data does not count 0, 1, 2, ... to fifteen; the names that pandas makes up do.
-CERTAINLY_NAMES = 16
+# A row of data does not count 0, 1, 2, ... to fifteen; the names that pandas makes up do. A row
+# of 0, 1, 2, 3 is rare, but possible.
+PERHAPS_NAMES, CERTAINLY_NAMES = 4, 16
 MOST_BYTES_OF_A_NAME = 10_000
 
 _starts_like_a_number = re.compile(r"[+-]?[$€£]?\.?[0-9]").match
@@ -70,10 +71,10 @@ def read_header(source: Source, rules: Rules) -> Header:
         fail(rules.path, Problem("no header", "no header: the first line is blank.", 1))
     if (count := count_cells(text)) > rules.max_columns:
         fail(rules.path, too_many_columns(count, 1, rules.max_columns, rules))
+    if len(text) > MOST_BYTES_OF_A_NAME * count:
+        sentence = f"found {count} column names of {len(text)} bytes in all. Is it the right file?"
+        fail(rules.path, Problem("names too long", sentence, 1))
     cells, _ = split_cells(text, count)
-    if (longest := max(map(len, cells))) > MOST_BYTES_OF_A_NAME:
-        sentence = f"found a column name of {longest} bytes; limit {MOST_BYTES_OF_A_NAME}."
-        fail(rules.path, Problem("name too long", sentence, 1))
     names = _decoded(cells, rules)
     if problem := _problem_of_first_line(names):
         fail(rules.path, problem)
@@ -132,7 +133,7 @@ def _problem_of_values(names: list[str], rules: Rules) -> Problem | None:
     numbers = [i for i, name in enumerate(names) if is_number(name)]
     values = [names[i] for i in numbers]
     if LABEL in names:
-        if not numbers or _count_up(values):
+        if not numbers or _count_up(values) or set(rules.features or names) < set(names):
             return None
         i = numbers[0]
         sentence = (
@@ -145,11 +146,9 @@ def _problem_of_values(names: list[str], rules: Rules) -> Problem | None:
     if len(numbers) == len(names) and _are_positions(values):
         if len(names) >= CERTAINLY_NAMES:
             return None
-        sentence = (
-            f"found {_first_names(names)}, which can be column names or a row of data; "
-            "the first line must be column names that are not numbers."
-        )
-        return Problem("names or data", sentence, 1)
+        # By position, such a line would be read as a row, and be one answer too many.
+        if rules.by_position and values[0] == "0" and len(names) >= PERHAPS_NAMES:
+            return _names_or_data(names)
     if not (found := _first_value(names)):
         return None
     if any(name.lower() == LABEL for name in names):
@@ -162,6 +161,14 @@ def _problem_of_values(names: list[str], rules: Rules) -> Problem | None:
         f"the first line must be column names, such as label,pixel1,pixel2.{hint}"
     )
     return Problem("no header", sentence, 1)
+
+
+def _names_or_data(names: list[str]) -> Problem:
+    sentence = (
+        f"found {_first_names(names)}, which can be column names or a row of data; "
+        "the first line must be column names that are not numbers."
+    )
+    return Problem("names or data", sentence, 1)
 
 
 def _are_expected(names: list[str], rules: Rules) -> bool:

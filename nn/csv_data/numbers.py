@@ -29,7 +29,7 @@ __all__ = [
 ORDINARY_BYTES = b"0123456789+-.eE, \t\r\n"
 WHOLE_NUMBER_BYTES = b"0123456789, \t\n"
 COMMA, LINE_FEED, PLUS = b",\n+"
-# Longer texts are a single row, and NumPy would take 8 bytes for each of its commas.
+# Longer texts are a single row, and pandas takes several times as much memory.
 MOST_BYTES_AT_ONCE = 1 << 22
 BEFORE_NUMBER = np.frombuffer(b",\n \t", np.uint8)
 START_OF_NUMBER = np.frombuffer(b"0123456789.", np.uint8)

@@ -15,6 +15,8 @@ from .numbers import COMMA, LINE_FEED
 __all__ = ["plain_rows"]
 
 QUOTE = ord('"')
+# Longer texts are a single row, and here each of its quotes and commas takes 20 bytes.
+MOST_BYTES = 1 << 20
 BEFORE_OPENING = np.frombuffer(b',\n"', np.uint8)
 AFTER_CLOSING = np.frombuffer(b",\n \t", np.uint8)
 
@@ -34,6 +36,8 @@ def plain_rows(text: bytes, used: np.ndarray) -> bytes | None:
     used : numpy.ndarray of bool, shape (columns,)
         Which cells of a row to keep.
     """
+    if len(text) > MOST_BYTES:
+        return None
     if b' "' in text or b'\t"' in text:
         text = _drop_blanks(b"", text)
     if b'"' in text and not _are_around_cells(text):

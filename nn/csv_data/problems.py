@@ -73,8 +73,11 @@ _has_thousands = re.compile(_THOUSANDS).fullmatch
 _is_infinite = re.compile(_INFINITE, re.IGNORECASE).fullmatch
 _is_missing = re.compile(f"|{_MISSING}", re.IGNORECASE).fullmatch
 _hints = [(re.compile(pattern, re.IGNORECASE), hint) for pattern, hint in _HINTS.items()]
+# Digits of any script and what stands between them, as in 12:30.
+_DIGITS = r"[\d.,:/+-]*\d[\d.,:/+-]*"
 _is_value = re.compile(
-    "|".join((_NUMBER, _DECIMAL_COMMA, _THOUSANDS, _INFINITE, _MISSING, *_HINTS)), re.IGNORECASE
+    "|".join((_NUMBER, _DIGITS, _THOUSANDS, _INFINITE, _MISSING, *_HINTS)),
+    re.IGNORECASE,
 ).fullmatch
 
 

@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike
 
 from tinygrad_edu.errors import printable
 
+from ..checks import check_count
 from ..errors import DataWarning
 from .columns import LABEL
 from .fast import read_fast
@@ -154,8 +155,11 @@ def read_csv(
     Raises
     ------
     DataError
-        The file cannot be trusted. The message has one line for each of the first ten problems,
-        with the line and the column of the file; its attributes describe the first of them.
+        The file cannot be trusted. The message has one line for each kind of problem in each
+        column, up to ten of them, with the line and the column of the file, and says on how many
+        lines it occurs. The attributes describe the first of them. Reading stops when a thousand
+        problems are known, or sooner where finding them is slow; the message then says
+        "at least".
     FileNotFoundError, IsADirectoryError, PermissionError
         The file cannot be opened.
     TypeError, ValueError
@@ -175,7 +179,24 @@ def read_csv(
            [  7., 255.]], dtype=float32)
     >>> data.labels
     array([3, 0])
+
+    Columns in another order, and one more, for a model that knows its features:
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "test.csv")
+    ...     _ = path.write_text("id, pixel2, pixel1\nA7, 12, 0\n")
+    ...     data = read_csv(path, label="optional", features=("pixel1", "pixel2"))
+    >>> data.features, data.ignored
+    (array([[ 0., 12.]], dtype=float32), ('id',))
     """
+    for name, limit in (
+        ("max_bytes", max_bytes),
+        ("max_classes", max_classes),
+        ("max_columns", max_columns),
+        ("max_line_bytes", max_line_bytes),
+    ):
+        if limit is not None:
+            check_count(name, limit)
     rules = Rules(
         path=_path_text(path, argument),
         label=_label_option(label),

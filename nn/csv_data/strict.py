@@ -196,14 +196,19 @@ class _Body:
             return None
         cells, _ = split_cells(record, expected)
         cells[-1] = cells[-1].removesuffix(b"\n")
-        used = [unquoted(cells[i]) for i in self._used_columns]
+        used = cells
+        if len(self._used_columns) < expected:
+            used = [cells[i] for i in self._used_columns]
+        if b'"' in record:
+            used = [unquoted(cell) for cell in used]
         values = [float(cell) if is_number_in_bytes(cell) else math.nan for cell in used]
         misfits = self._rows.misfits(values)
         if not misfits:
             return values
+        has_breaks = record.find(b"\n") < len(record) - 1  # its end aside
         for place in misfits:
             i = self._used_columns[place]
-            before = b",".join(cells[:i]).count(b"\n") if b"\n" in record[:-1] else 0
+            before = b",".join(cells[:i]).count(b"\n") if has_breaks else 0
             found = self._problem_of(cells[i], line + before, i)
             if found is not None:
                 self._problems.add(found)
