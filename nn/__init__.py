@@ -3,9 +3,9 @@
 This file lists the public names. Parts that need pandas or matplotlib load them when used.
 """
 
-import sys
+from .ctrl_c import program_starts
 
-try:
+with program_starts():
     from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
 
     from .classifier import Classifier, Prediction
@@ -23,12 +23,6 @@ try:
     from .module import Module
     from .optim import SGD
     from .worksheet import worksheet
-except KeyboardInterrupt:
-    # The program tinygrad-edu spends its first half second here, before any code of its own.
-    if sys.argv[0] == "-m" or sys.argv[0].endswith("tinygrad-edu"):
-        print("stopped", file=sys.stderr)
-        sys.exit(130)
-    raise
 
 model = Classifier
 """The name it has had from the start: ``model(structure=..., base_address=...)``."""

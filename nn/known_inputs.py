@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,24 +150,21 @@ class KnownInputs:
         """
         if self.ranges is None or not self.ranges.any():
             return
-        bright, far = _relative(x, _limits(self.ranges))
+        bright, far = _relative(x, self._limits)
         lit = bright[bright > 0]
         if not len(lit):  # zeros, or no rows: whatever they were divided by
             return
-        reach = f"{what} {_span(x)}, the training data {_span(self.ranges)}"
-        advice = f"; {way_around} lets it pass"
         if 2 * np.count_nonzero(far) >= len(lit):
             factor = _usual(float(np.median(bright[far])))
-            raise ValueError(
-                f"{reach}: it looks {factor:g} times too large. Divide it by {factor:g}, or train "
-                f"on data like these{advice}"
-            )
+            advice = f"Divide it by {factor:g}, or train on data like these"
+            found = f"it looks {factor:g} times too large. {advice}"
+            raise ValueError(self._refusal(x, what, found, way_around))
         middle = float(np.median(lit))
         within = float(lit.max())
         if middle <= self.faintest / _FAINT or (
             len(lit) >= _MANY and within <= _HUNDREDTH and middle <= self.faintest
         ):
-            raise ValueError(f"{reach}: {self._faint(within)}{advice}")
+            raise ValueError(self._refusal(x, what, self._faint(within), way_around))
         if far.any():
             row = int(far.argmax())
             count = int(np.count_nonzero(far))
@@ -176,6 +174,18 @@ class KnownInputs:
                 f"0, which {_span(x[row])}"
             )
             warnings.warn(message, DataWarning, stacklevel=4)
+
+    def _refusal(self, x: NDArray[Any], what: str, found: str, way_around: str) -> str:
+        assert self.ranges is not None  # without, nothing is refused
+        return (
+            f"{what} {_span(x)}, the training data {_span(self.ranges)}: {found}; "
+            f"{way_around} lets it pass"
+        )
+
+    @cached_property
+    def _limits(self) -> NDArray[np.float64]:
+        assert self.ranges is not None  # without, nobody asks
+        return _limits(self.ranges)
 
     def _faint(self, within: float) -> str:
         factor = 1 / within
@@ -203,15 +213,26 @@ def _relative(
     far = np.zeros(len(x), dtype=bool)
     if not limits.any():
         return bright, far
+    is_small = x.dtype == np.float32 and limits.min() > 1e-30  # and fits float32 inverted
+    inverted = (1 / limits).astype(np.float32 if is_small else np.float64)
     for start in range(0, len(x), _ROWS):
         rows = slice(start, start + _ROWS)
-        sizes = np.abs(x[rows].astype(np.float64))
-        share = sizes / limits
-        outside = np.count_nonzero(share > _FAR, axis=1)
-        values = np.maximum(np.count_nonzero(sizes, axis=1), 1)
+        with np.errstate(over="ignore"):  # infinitely far is far
+            share = np.abs(x[rows]) * inverted
         bright[rows] = share.max(axis=1)
-        far[rows] = (outside / values >= _FAR_SHARE) | (sizes.max(axis=1) > _FAR * limits.max())
+        if bright[rows].max() > _FAR:
+            far[rows] = _far_rows(x[rows], share, limits)
     return bright, far
+
+
+def _far_rows(
+    x: NDArray[Any], share: NDArray[Any], limits: NDArray[np.float64]
+) -> NDArray[np.bool]:
+    outside = np.count_nonzero(share > _FAR, axis=1)
+    values = np.maximum(np.count_nonzero(x, axis=1), 1)
+    far: NDArray[np.bool] = np.abs(x).max(axis=1) > _FAR * limits.max()
+    far |= outside / values >= _FAR_SHARE
+    return far
 
 
 def _usual(factor: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
+from ..ctrl_c import held
 from ..packages import require
 
 __all__ = ["check_packages"]
@@ -29,6 +30,11 @@ def check_packages(figures: Sequence[str], options: Mapping[str, str], *, has_ba
     ValueError
         If matplotlib refuses its settings, such as the variable MPLBACKEND.
     """
+    with held():
+        _check(figures, options, has_bar)
+
+
+def _check(figures: Sequence[str], options: Mapping[str, str], has_bar: bool) -> None:
     require("pandas", "to read CSV files")
     require("safetensors", "to save the model")
     if has_bar and sys.stderr is not None and sys.stderr.isatty():

@@ -5,11 +5,9 @@ having learned nothing; and what becomes of the files that were there before.
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +19,6 @@ from nn.training import loop, session
 from nn.training.history import History
 from nn.training.metrics import Measured, evaluate
 from nn.training.outcome import learned_nothing
-from nn.training.signals import StopSignals, Terminated, unwinding
 from tinygrad_edu import GradientError
 
 PAIR = ["model.pkl", "model.safetensors"]
@@ -129,155 +126,7 @@ def test_the_loss_after_the_last_step_is_measured(data, out):
     assert files(out) == []
 
 
-# Signals -----------------------------------------------------------------------------------
-
-_FIT = """
-import sys
-from nn import model
-net = model([4, 12, 3], sys.argv[2])
-net.fit(sys.argv[1], epoch=10**6, alpha=0.2, batch_size=8, scale=10)
-"""
-
-
-def stopped(command, *signals):
-    """Start a training, send signals in its third epoch, and give code, output and errors."""
-    command = [sys.executable, *map(str, command)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        for line in process.stdout:
-            if line.startswith("epoch") and int(line.split("/")[0][5:]) >= 3:
-                break
-        for number in signals:
-            process.send_signal(number)
-            time.sleep(0.002)
-        out, err = process.stdout.read(), process.stderr.read()
-    return process.returncode, line + out, err
-
-
-@pytest.mark.parametrize(
-    ("signals", "code"),
-    [
-        ([signal.SIGINT, signal.SIGINT], 130),
-        ([signal.SIGTERM], 143),
-    ],
-)
-def test_a_signal_ends_the_command_with_a_saved_model(data, out, signals, code):
-    words = ["train", data, "--structure", "4,12,3", "--out", out / "a", "--epochs", 10**6]
-    settings = ["--learning-rate", 0.2, "--batch-size", 8, "--scale", 10]
-    found, printed, err = stopped(["-m", "nn", *words, *settings], *signals)
-    by = "" if signals[0] == signal.SIGINT else f" by {signals[0].name}"
-    told = re.fullmatch(
-        rf"stopped{by} in epoch (\d+); the model of epoch (\d+) is saved in {out}/a\n", err
-    )
-    assert told, err
-    assert found == code
-    epochs = int(told[2])
-    assert int(told[1]) == epochs + 1
-    assert f"epoch {epochs:>7}/" in printed
-    assert f"epoch {epochs + 1:>7}/" not in printed
-    assert [name for name in files(out / "a") if not name.endswith(".png")] == PAIR
-    assert read_network(out / "a" / "model.safetensors").learned
-
-
-def test_in_python_the_signal_then_does_what_it_always_does(data, out):
-    code, printed, err = stopped(["-c", _FIT, data, out], signal.SIGTERM)
-    assert (code, err) == (-signal.SIGTERM, "")
-    assert re.search(
-        r"\nstopped by SIGTERM in epoch \d+; the model of epoch \d+ is saved in", printed
-    )
-    assert files(out) == PAIR
-
-
-def test_ctrl_c_while_it_is_loaded_prints_no_traceback():
-    with subprocess.Popen(
-        [sys.executable, "-X", "importtime", "-m", "nn", "--version"], stderr=subprocess.PIPE
-    ) as process:
-        for line in process.stderr:
-            if b"numpy" in line:
-                process.send_signal(signal.SIGINT)
-                break
-        err = process.stderr.read().decode()
-    assert "Traceback" not in err
-    assert process.returncode == 130
-    assert "\nstopped\n" in err
-
-
-def handlers():
-    return [signal.getsignal(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
-
-
-@pytest.mark.parametrize("ending", ["well", "error"])
-def test_handlers_are_there_during_the_training_alone(data, out, monkeypatch, ending):
-    before, seen = handlers(), []
-    right = loop._Step.__call__
-
-    def step(*arguments):
-        seen.append(handlers())
-        if ending == "error":
-            raise RuntimeError("broken")
-        return right(*arguments)
-
-    monkeypatch.setattr(loop._Step, "__call__", step)
-    if ending == "error":
-        with pytest.raises(RuntimeError, match="broken"):
-            new(out).fit(data, **GOOD)
-    else:
-        new(out).fit(data, **GOOD)
-    assert handlers() == before
-    assert all(handler not in before for handler in seen[0])
-
-
-def test_a_programs_own_handlers_other_threads_and_ignored_signals_are_left_alone():
-    calls, previous = [], signal.getsignal(signal.SIGHUP)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
-    own = signal.signal(signal.SIGTERM, lambda *_: calls.append(1))
-    try:
-        with StopSignals() as signals:
-            signal.raise_signal(signal.SIGTERM)
-            signal.raise_signal(signal.SIGHUP)
-            signals.check()
-        before, seen = handlers(), []
-
-        def elsewhere():
-            with StopSignals(), unwinding():
-                seen.append(handlers())
-
-        thread = threading.Thread(target=elsewhere)
-        thread.start()
-        thread.join()
-    finally:
-        signal.signal(signal.SIGTERM, own)
-        signal.signal(signal.SIGHUP, previous)
-    assert calls == [1]
-    assert seen == [before]
-
-
-def test_signals_raise_once_between_batches_and_never_while_saving():
-    with StopSignals() as signals:
-        signal.raise_signal(signal.SIGINT)  # nothing is raised here
-        with pytest.raises(KeyboardInterrupt):
-            signals.check()
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGTERM)
-        signals.check()
-        assert signals.received == signal.SIGTERM, "which ends the process"
-    with StopSignals() as signals:
-        signals.hold()
-        signal.raise_signal(signal.SIGINT)
-        signals.check()
-    with unwinding(), pytest.raises(Terminated, match="stopped by SIGTERM"):
-        signal.raise_signal(signal.SIGTERM)
-
-
-def test_a_batch_that_takes_long_can_be_interrupted(monkeypatch):
-    monkeypatch.setattr("nn.training.signals._IMPATIENT_AFTER", 0.0)
-    with StopSignals() as signals:
-        signal.raise_signal(signal.SIGINT)
-        time.sleep(0.002)
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        assert signals.received == signal.SIGINT
+# Stopped -----------------------------------------------------------------------------------
 
 
 def test_nothing_is_called_saved_that_is_not(data, out, monkeypatch, capsys):
@@ -424,6 +273,30 @@ def test_the_last_line_is_the_accuracy_of_what_was_saved(data, out, capsys, test
     assert last == f"{'test' if tested else 'train'} accuracy {accuracy:.2%}; saved in {out}"
 
 
+def test_what_was_measured_for_an_epoch_that_does_not_count_is_not_reported(
+    data, out, monkeypatch, capsys
+):
+    settings = {"epoch": 4, "alpha": 0.2, "batch_size": 8, "scale": 10, "figures": []}
+    new(out, verbose=True).fit(data, **settings)
+    finished = capsys.readouterr().out.splitlines()[-1]
+    right = loop.Epoch
+
+    def interrupt(number, *values):
+        if number == 4:
+            raise KeyboardInterrupt
+        return right(number, *values)
+
+    monkeypatch.setattr(loop, "Epoch", interrupt)
+    with pytest.raises(KeyboardInterrupt, match="in epoch 4; the model of epoch 3 is saved"):
+        new(out, verbose=True).fit(data, **settings, overwrite=True)
+    rows = np.loadtxt(data, delimiter=",", skiprows=1)
+    saved = Classifier.load(out / "model.safetensors")
+    accuracy = np.mean(saved.predict(rows[:, 1:]) == rows[:, 0])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"train accuracy {accuracy:.2%}; saved in {out}"
+    assert last != finished, "a test that can fail"
+
+
 # Before the first epoch --------------------------------------------------------------------
 
 
@@ -464,6 +337,14 @@ def test_a_missing_package_is_named_before_the_training(data, out, monkeypatch, 
     if package == "matplotlib":
         new(out).fit(data, **GOOD, figures=[])
         assert files(out) == PAIR
+
+
+_FIT = """
+import sys
+from nn import model
+net = model([4, 12, 3], sys.argv[2])
+net.fit(sys.argv[1], epoch=10**6, alpha=0.2, batch_size=8, scale=10)
+"""
 
 
 def test_a_wrong_setting_of_matplotlib_is_found_before_the_training(data, out):
