@@ -77,8 +77,8 @@ def check_gradients(
         Allowed relative error; by default 1e-8 for the complex step, 1e-6 for differences.
     atol : float, optional
         Allowed absolute error on top of it, for gradients whose parts cancel to nothing; by
-        default 1e-12 of these parts for the complex step, and for differences what truncation
-        and round-off leave open.
+        default 1e-12 of these parts and of the output for the complex step, and for differences
+        what truncation and round-off leave open.
     seed : int
         Of the random cotangent and directions. They come from a stream that also depends on the
         inputs, and that no seed of NumPy's leads to; none of them equals an input, a constant or
@@ -132,13 +132,14 @@ def check_gradients(
         method = _COMPLEX if _is_analytic(call, out, point) else _DIFFERENCES
         generator = own_generator(seed, point)
         known = [*point, *numbers_of(out)]
-        level = _first_level(call, draw_apart(generator, out.shape, known))
+        cotangent = draw_apart(generator, out.shape, known)
+        level, height = _first_level(call, cotangent), float(np.abs(out.data * cotangent).sum())
         errors = []
         for number in range(1, order + 1):
             if number > 1:
                 level = _next_level(level, [draw_apart(generator, x.shape, known) for x in point])
             directions = [draw_apart(generator, x.shape, known) for x in point]
-            look = _Look(level, point, directions, places, number, method, rtol, atol)
+            look = _Look(level, point, directions, places, number, method, rtol, atol, height)
             errors.append(look.error())
     return GradientCheck(method, tuple(errors))
 
@@ -203,6 +204,8 @@ class _Look:
     places : sequence of int
         Which arguments of `f` the arrays of the point are.
     rtol, atol : float or None
+    height : float
+        How large the output is, round-off of which may be in any gradient.
     """
 
     level: Level
@@ -213,6 +216,7 @@ class _Look:
     method: str
     rtol: float | None
     atol: float | None
+    height: float
 
     def error(self) -> float:
         """Compare the slope along the direction, and return the relative error."""
@@ -235,7 +239,7 @@ class _Look:
         difference = abs(automatic - slope.value)
         if method == _COMPLEX:
             result = "agrees" if difference <= slack else "differs"
-            round_off = _CANCELLED * (terms() + abs(float(np.real(_number(value)))))
+            round_off = _CANCELLED * (terms() + self.height)
             if self.atol is None and difference <= max(round_off, _TRUNCATED):
                 return 0.0
         elif difference <= slack and slope.uncertainty <= CONFIRMED * scale:

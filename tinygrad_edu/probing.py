@@ -69,7 +69,8 @@ def draw_apart(
     for _ in range(_ATTEMPTS):
         drawn = generator.uniform(_SMALLEST, _LARGEST, shape)
         drawn *= generator.choice([-1.0, 1.0], shape)
-        margin = 0.0 if np.isin(np.abs(drawn), values).any() else _margin(drawn, alike)
+        is_known = bool(np.isin(np.abs(drawn), values).any())
+        margin = 0.0 if is_known else _margin(drawn, alike)
         if margin > largest:
             best, largest = drawn, margin
         if margin >= _APART:
@@ -79,6 +80,8 @@ def draw_apart(
 
 def _margin(drawn: Array, alike: Sequence[Array]) -> float:
     """Measure how far an array is from being a multiple of another, or orthogonal to one."""
+    if not (drawn < 0).any():  # or it would be its own absolute value
+        return 0.0
     if drawn.size < 2:
         return 1.0  # a single number is a multiple of any other
     others = [*alike, np.ones_like(drawn)]

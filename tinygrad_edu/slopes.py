@@ -18,7 +18,15 @@ from .probing import own_generator
 from .tensor import Tensor
 from .tracing import sent_alone
 
-__all__ = ["DIFFERENCE_STEP", "Finding", "Slope", "finding", "measured_slope", "term_sizes"]
+__all__ = [
+    "CONFIRMED",
+    "DIFFERENCE_STEP",
+    "Finding",
+    "Slope",
+    "finding",
+    "measured_slope",
+    "term_sizes",
+]
 
 Finding: TypeAlias = Literal["agrees", "differs", "undecided", "kink"]
 
@@ -29,7 +37,7 @@ CONFIRMED = 1e-6  # of the largest element: differences lose two thirds of the d
 _DECIDED = 0.01  # a slope is known that is uncertain by no more than this part of itself
 _ZERO = 1e-12  # of the terms that cancel: a smaller gradient is their round-off
 _ROUND_OFF = 8  # of the last digit, for what a function adds up
-_GROWTH, _STEPS = 4.0, range(-1, 7)
+_GROWTH, _STEPS = 4.0, range(-1, 9)
 _SCATTER = 3  # a result may be farther away than its neighbours are
 
 
