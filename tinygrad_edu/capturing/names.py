@@ -68,7 +68,8 @@ def names_of(code: types.CodeType) -> Names:
             operator = _OPERATORS.get(instruction.argrepr.rstrip("="), "")
             found.attributes |= {f"__{prefix}{operator}__" for prefix in ("", "r", "i") if operator}
         before = [before[1], name]
-    found.is_computing = "__dict__" in found.attributes or _computes_names(code)
+    by_hand = {"__dict__", "__getattribute__"}
+    found.is_computing = bool(found.attributes & by_hand) or _computes_names(code)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             inner = names_of(constant)
@@ -88,21 +89,21 @@ def _computes_names(code: types.CodeType) -> bool:
     The depth of the stack tells which call belongs to which function: after the call its result is
     where the function was put.
     """
-    if "vars" in code.co_names:
+    if not {"vars", "dir"}.isdisjoint(code.co_names):
         return True
     waiting: list[int] = []
     depth = 0
-    last: list[object] = [None, None]  # the constants that were loaded last, in order
+    last: list[object] = [None, None]  # what the last two instructions loaded, if constants
     for instruction in dis.get_instructions(code):
         kind = instruction.opname
         if kind in _GLOBAL and instruction.argval in _BY_NAME:
             waiting.append(depth)
         depth += dis.stack_effect(instruction.opcode, instruction.arg, jump=False)
         if kind.startswith("CALL") and waiting and depth <= waiting[-1] + 1:
-            waiting.pop()
             count = instruction.arg if kind == "CALL" else 0
-            if not isinstance(last[0] if count == 3 else last[1], str):
+            is_own = depth == waiting.pop() + 1  # or it was handed to another function
+            if not (is_own and isinstance(last[0] if count == 3 else last[1], str)):
                 return True
-        if kind.startswith("LOAD"):
+        if kind not in ("PRECALL", "CACHE", "NOP", "EXTENDED_ARG"):
             last = [last[1], instruction.argval if kind == "LOAD_CONST" else None]
     return bool(waiting)

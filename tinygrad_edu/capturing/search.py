@@ -15,6 +15,7 @@ import importlib.util
 import inspect
 import operator
 import os
+import pkgutil
 import random
 import sys
 import time
@@ -55,7 +56,6 @@ _CONSTANTS += (
     type(np.dot),
     StandIn,
     operator.itemgetter,
-    operator.methodcaller,
     types.MethodDescriptorType,
     types.WrapperDescriptorType,
     type(GONE),
@@ -82,6 +82,7 @@ _UNWATCHABLE: list[tuple[Any, str, str]] = [
     (inspect.currentframe, "inspect.currentframe()", _BY_NAME),
     (inspect.stack, "inspect.stack()", _BY_NAME),
     (gc.get_objects, "gc.get_objects()", _BY_NAME),
+    (pkgutil.resolve_name, "pkgutil.resolve_name()", _BY_NAME),
     (open, "open()", _OUTSIDE),
     (input, "input()", _OUTSIDE),
     (os.urandom, "os.urandom()", _OUTSIDE),
@@ -92,6 +93,8 @@ _UNWATCHABLE += [
     for name in (clock, f"{clock}_ns")
 ]
 _REFUSED = {id(value): (name, reason) for value, name, reason in _UNWATCHABLE}
+# What looks up names that it is given, or all that there are.
+_COMPUTING = {id(operator.attrgetter), id(inspect.getmembers), id(inspect.getattr_static)}
 _REFUSED_ATTRIBUTES = {"__globals__", "f_globals", "__builtins__", "__subclasses__"}
 
 # What every class has, and what says nothing about a computation.
@@ -176,8 +179,11 @@ class _Search:
         if id(value) in _REFUSED:
             name, reason = _REFUSED[id(value)]
             raise CaptureError(f"the step uses {name}, which {reason}")
+        self._is_computing |= id(value) in _COMPUTING
         if isinstance(value, Tensor):
             self._search_tensor(value, path)
+        elif isinstance(value, operator.attrgetter | operator.methodcaller):
+            self._names |= {part for name in value.__reduce__()[1] for part in _parts(name)}
         elif isinstance(value, dict | types.MappingProxyType | list | deque | tuple | set):
             self._search_container(value, path)
         elif isinstance(value, frozenset):
@@ -403,18 +409,24 @@ class _Search:
         names = self._names | {"__getattr__"}
         if self._is_computing and is_own:
             names = {name for name in space if not name.startswith("__")}
-        elif self._is_computing and not known:
+        elif self._is_computing and "*" not in known:
+            known.add("*")
             self.found.wholes.append((space, dict(space)))
         new = sorted(space.keys() & names - known)
-        known.update(new, [""])
+        known.update(new)
         for name in new:
             place = Place(space, name, False, f"{module.__name__}.{name}")
             value = space[name]
             is_open = isinstance(value, types.ModuleType | list | set | dict | deque | np.ndarray)
-            if is_own or is_open or _may_be_own(value) or id(value) in _REFUSED:
+            is_special = id(value) in _REFUSED or id(value) in _COMPUTING
+            if is_own or is_open or is_special or _may_be_own(value):
                 self._keep(place)
             else:
                 self.found.settings.append((place, value))
+
+
+def _parts(name: Any) -> list[str]:
+    return name.split(".") if isinstance(name, str) else []
 
 
 def _is_full(cell: types.CellType) -> bool:
