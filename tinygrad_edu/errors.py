@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["CaptureError", "GradientError", "GraphCutWarning", "printable"]
+__all__ = ["CaptureError", "GradientError", "GraphCutWarning", "ReplayError", "printable"]
 
 
 class GradientError(RuntimeError):
@@ -16,6 +16,13 @@ class GradientError(RuntimeError):
 
 class CaptureError(RuntimeError):
     """A step cannot be replayed faithfully; the message says what is in the way."""
+
+
+class ReplayError(CaptureError):
+    """Replays of a step were compared with the step itself, and were found to be wrong.
+
+    Unlike other errors of capturing, it says that earlier calls may have given wrong results.
+    """
 
 
 class GraphCutWarning(UserWarning):
