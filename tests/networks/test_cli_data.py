@@ -145,7 +145,7 @@ def test_a_terminal_does_not_obey_the_name_of_a_file(run):
         assert "\\x1b" in out + err or line.startswith("predict"), line
 
 
-@pytest.mark.parametrize("closed", ["1", "2", "0,1,2"])
+@pytest.mark.parametrize("closed", ["2", "0,1,2"])
 def test_streams_that_are_closed_are_no_reason_to_fail(closed):
     frame().to_csv("train.csv", index=False)
     start = "import os, sys\nfor fd in map(int, sys.argv.pop(1).split(',')): os.close(fd)\n"
