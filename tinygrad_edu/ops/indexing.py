@@ -14,7 +14,7 @@ from ..tensor import Tensor, holds_tensor
 from .arithmetic import add
 from .elementwise import astype
 from .joining import concatenate
-from .plain import values_of
+from .plain import shape_of, values_of
 from .shape import broadcast_to, reshape
 from .summing import axes_of, wider
 
@@ -100,8 +100,8 @@ def put_at(x: Any, /, index: Any, shape: tuple[int, ...]) -> Any:
     is_basic = _is_basic(index)
     wide = None if is_basic else wider(x)
     out = np.zeros_like(x, shape=shape, dtype=wide, order="C")
-    if np.shape(x) != (places := np.shape(out[index])):
-        raise ValueError(f"x of shape {np.shape(x)} does not fit the places, of shape {places}")
+    if shape_of(x) != (places := shape_of(out[index])):
+        raise ValueError(f"x of shape {shape_of(x)} does not fit the places, of shape {places}")
     if is_basic:
         out[index] = x
         return out
@@ -130,10 +130,10 @@ def take(
     mode : {"raise", "wrap", "clip"}
         What becomes of numbers that are out of range.
     """
-    if axis is None or axes_of(np.ndim(x), axis) == ():
+    if axis is None or axes_of(len(shape_of(x)), axis) == ():
         return take(reshape(x, (-1,)), indices, 0, mode=mode)
-    axis = normalize_axis_index(axis, np.ndim(x))
-    places = np.take(np.arange(np.shape(x)[axis]), _array(indices), mode=mode)
+    axis = normalize_axis_index(axis, len(shape_of(x)))
+    places = np.take(np.arange(shape_of(x)[axis]), _array(indices), mode=mode)
     return getitem(x, (slice(None),) * axis + (places,))
 
 
@@ -153,15 +153,15 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
         return take_along_axis(reshape(x, (-1,)), indices, 0)
     places = as_array(_array(indices))
-    if places.ndim != np.ndim(x):
+    if places.ndim != len(shape_of(x)):
         raise ValueError(
-            f"take_along_axis: x has {np.ndim(x)} axes and indices of shape {places.shape} have "
-            f"{places.ndim}; they must have equally many"
+            f"take_along_axis: x of shape {shape_of(x)} has another number of axes than indices of "
+            f"shape {places.shape}; they must have equally many"
         )
     axis = normalize_axis_index(axis, places.ndim)
     grid = [
         places if i == axis else np.arange(n).reshape((-1,) + (1,) * (places.ndim - 1 - i))
-        for i, n in enumerate(np.shape(x))
+        for i, n in enumerate(shape_of(x))
     ]
     return getitem(x, tuple(grid))
 
@@ -179,7 +179,7 @@ def _fitting(name: str, value: Any, x: Any, shape: tuple[int, ...]) -> Any:
         return broadcast_to(value, shape)
     except ValueError:
         raise ValueError(
-            f"{name}: value of shape {np.shape(value)} does not fit x[index] of shape {shape}"
+            f"{name}: value of shape {shape_of(value)} does not fit x[index] of shape {shape}"
         ) from None
 
 
@@ -190,8 +190,8 @@ def index_add(x: Any, index: Any, value: Any) -> Any:
     Where a place occurs several times, all that is meant for it is added.
     """
     places = _places(index)
-    value = _fitting("index_add", value, x, np.shape(values_of(x)[places]))
-    return add(x, put_at(value, places, np.shape(x)))
+    value = _fitting("index_add", value, x, shape_of(values_of(x)[places]))
+    return add(x, put_at(value, places, shape_of(x)))
 
 
 @composed("x", "value")
@@ -220,11 +220,11 @@ def index_update(x: Any, index: Any, value: Any) -> Any:
     >>> x.grad
     array([1., 0., 1.])
     """
-    shape = np.shape(x)
+    shape = shape_of(x)
     size = int(np.prod(shape, dtype=int))
     # Number the elements of x, then those of value: the result says which one stands where.
     source = np.arange(size).reshape(shape)
-    new = np.shape(source[_places(index)])
+    new = shape_of(source[_places(index)])
     source[_places(index)] = size + np.arange(int(np.prod(new, dtype=int))).reshape(new)
     value = _fitting("index_update", value, x, new)
     everything = concatenate([reshape(x, (-1,)), reshape(value, (-1,))])

@@ -80,6 +80,14 @@ def values_of(x: Any) -> Any:
     return as_array(as_arrays(x))
 
 
+def shape_of(x: Any) -> tuple[int, ...]:
+    """Return the shape of a tensor, an array or a list; `np.shape` takes long for a tensor."""
+    try:
+        return x.shape  # type: ignore[no-any-return]
+    except AttributeError:
+        return np.shape(x)
+
+
 def on_arrays(function: Callable[..., Any], summary: str) -> Plain:
     """Let a function of NumPy take tensors, as the plain arrays that they hold."""
 

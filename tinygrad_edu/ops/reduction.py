@@ -15,7 +15,7 @@ from ..primitive import operand, primitive
 from ..tensor import Tensor
 from .arithmetic import divide, multiply, square, subtract
 from .choosing import where
-from .plain import values_of
+from .plain import shape_of, values_of
 from .shape import broadcast_to, reshape, transpose
 from .sorting import sort
 from .summing import Axis, added_up, axes_of, divided, is_half, single
@@ -41,7 +41,7 @@ __all__ = [
 
 def _count(x: Any, axis: Axis) -> int:
     """Count the elements that go into each result."""
-    shape = np.shape(x)
+    shape = shape_of(x)
     return int(np.prod([shape[i] for i in axes_of(len(shape), axis)], dtype=int))
 
 
@@ -249,7 +249,7 @@ def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = 
 def _refuse_empty(name: str, x: Any, axis: Axis) -> None:
     if _count(x, axis) == 0:
         raise ValueError(
-            f"{name}: no elements (shape {np.shape(x)}) have no {name}; give at least one along "
+            f"{name}: no elements (shape {shape_of(x)}) have no {name}; give at least one along "
             "each axis"
         )
 
@@ -381,10 +381,10 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
     ZeroDivisionError
         If weights add up to 0.
     """
-    axes = axes_of(np.ndim(x), axis)
+    axes = axes_of(len(shape_of(x)), axis)
     if weights is None:
         return mean(x, axis=axes, keepdims=keepdims)
-    shape, given = np.shape(x), np.shape(weights)
+    shape, given = shape_of(x), shape_of(weights)
     if given != shape:
         if axis is None or given != tuple(shape[i] for i in axes):
             raise ValueError(

@@ -16,6 +16,7 @@ from ..primitive import operand, primitive
 from .arithmetic import multiply, subtract
 from .elementwise import copy
 from .joining import concatenate
+from .plain import shape_of
 from .shape import broadcast_to
 from .summing import single, wider
 
@@ -99,14 +100,14 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     x = operand("diff", x)
     if n == 0:
         return copy(x)
-    shape = np.shape(x)
+    shape = shape_of(x)
     if not shape:
         raise ValueError("diff: a number has no neighbours; x needs at least one axis")
     axis = normalize_axis_index(axis, len(shape))
     single = (*shape[:axis], 1, *shape[axis + 1 :])
     ends = [
         broadcast_to(multiply(end, np.ones(1, real_dtype_of(x))), single)
-        if end is not None and np.ndim(end) == 0
+        if end is not None and len(shape_of(end)) == 0
         else end
         for end in (prepend, append)
     ]

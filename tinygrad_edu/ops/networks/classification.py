@@ -19,9 +19,9 @@ from ...primitive import primitive
 from ..arithmetic import add, multiply, negative
 from ..choosing import where
 from ..indexing import getitem
-from ..plain import values_of
+from ..plain import shape_of, values_of
 from ..reduction import mean, sum
-from ..summing import divided, is_half, single
+from ..summing import divided, single
 from .activation import log_softmax, softmax
 from .loss import check_reduction, constant_weights
 
@@ -97,8 +97,9 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     >>> round(softmax_cross_entropy(Tensor([[0.0, 0.0]]), [1]).item(), 4)
     0.6931
     """
-    chosen, half = _places(logits, labels), is_half(logits)
-    logits = logits.astype(np.float32) if half else as_floating(logits)
+    chosen, kind = _places(logits, labels), logits.dtype.char
+    if kind not in "fd":  # float16 is computed in float32, and rounded once
+        logits = logits.astype(np.float32) if kind == "e" else as_floating(logits)
     rows, classes = logits.shape
     # NumPy picks elements much quicker than it reduces short rows, and so does it multiply.
     largest = logits.take(counting(rows, classes) + logits.argmax(axis=1))
@@ -109,7 +110,7 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     delta /= total[:, None]
     delta.reshape(-1)[chosen] -= 1
     loss = np.add.reduce(losses) / rows
-    return loss.astype(np.float16) if half else loss, delta
+    return loss.astype(np.float16) if kind == "e" else loss, delta
 
 
 def _class_numbers(
@@ -121,7 +122,7 @@ def _class_numbers(
     the classes, or None; and what a sum over the batch is divided by.
     """
     check_reduction(name, reduction)
-    shape = np.shape(scores)
+    shape = shape_of(scores)
     if len(shape) < 2 or labels.shape != (shape[0], *shape[2:]):
         raise ValueError(
             f"{name}: scores of shape {shape} and labels of shape {labels.shape}; expected "
@@ -261,7 +262,7 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}; expected 0..1")
     plain = weight is None and not label_smoothing and reduction == "mean"
-    if plain and np.ndim(logits) == 2 and not 0 <= ignore_index < np.shape(logits)[1]:
+    if plain and len(shape_of(logits)) == 2 and not 0 <= ignore_index < shape_of(logits)[1]:
         with contextlib.suppress(ValueError):  # a label may be one that is ignored
             return softmax_cross_entropy(logits, labels)
     labels, counted, weights, total = _class_numbers(

@@ -20,7 +20,7 @@ from ...tensor import Tensor, holds_tensor
 from ..arithmetic import add, divide, multiply, negative, square, subtract
 from ..choosing import absolute, clip, where
 from ..elementwise import astype, exp
-from ..plain import values_of
+from ..plain import shape_of, values_of
 from ..reduction import mean, sum
 from ..special import sigmoid, xlogy
 from ..summing import divided, is_half, single
@@ -62,7 +62,7 @@ def _reduced(name: str, losses: Any, reduction: str) -> Any:
         return losses
     if reduction == "sum":
         return sum(losses)
-    if not np.size(losses):
+    if 0 in shape_of(losses):
         raise ValueError(f"{name}: no elements have no average loss; reduction='sum' gives 0")
     if reduction == "mean":
         return mean(losses)
@@ -77,7 +77,7 @@ def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
     """
     both = predictions, targets
     predictions, targets = accepted(name, both, holds_tensor(both))[0]
-    shapes = np.shape(predictions), np.shape(targets)
+    shapes = shape_of(predictions), shape_of(targets)
     if shapes[0] != shapes[1]:
         sizes = np.size(predictions), np.size(targets)
         hint = f", use targets.reshape({shapes[0]})" if sizes[0] == sizes[1] else ""
@@ -364,14 +364,14 @@ def binary_cross_entropy_with_logits(
 
 def _each_weight(name: str, what: str, weights: Any, logits: Any) -> Any:
     array = constant_weights(name, what, weights, logits)
-    shape = np.shape(logits)
+    shape = shape_of(logits)
     try:
-        fits = np.broadcast_shapes(np.shape(array), shape) == shape
+        fits = np.broadcast_shapes(shape_of(array), shape) == shape
     except ValueError:
         fits = False
     if not fits:
         raise ValueError(
-            f"{name}: {what} of shape {np.shape(array)} does not broadcast to the logits of shape "
+            f"{name}: {what} of shape {shape_of(array)} does not broadcast to the logits of shape "
             f"{shape}"
         )
     return array

@@ -18,6 +18,7 @@ from ..arithmetic import add, divide, multiply, square, subtract
 from ..choosing import where
 from ..elementwise import sqrt
 from ..indexing import getitem
+from ..plain import shape_of
 from ..reduction import mean as average
 from ..shape import reshape
 from ..summing import single
@@ -90,7 +91,7 @@ def batch_norm(
     Tensor([[-1., -1.],
             [ 1.,  1.]])
     """
-    shape = np.shape(x)
+    shape = shape_of(x)
     if len(shape) < 2:
         raise ValueError(f"batch_norm: x of shape {shape}; expected (N, channels, ...)")
     if (mean is None) != (variance is None):
@@ -117,9 +118,9 @@ def _fitted(name: str, what: str, values: Any, expected: Any, shape: Any, of: An
     """Check the shape of what x is shifted or scaled by, and make it broadcast against x."""
     if values is None:
         return None
-    if np.shape(values) != expected:
+    if shape_of(values) != expected:
         raise ValueError(
-            f"{name}: {what} of shape {np.shape(values)} for x of shape {of}; expected {expected}"
+            f"{name}: {what} of shape {shape_of(values)} for x of shape {of}; expected {expected}"
         )
     return values if shape == expected else reshape(values, shape)
 
@@ -164,7 +165,7 @@ def layer_norm(
     Tensor([[-1.,  1.],
             [-1.,  1.]])
     """
-    shape = np.shape(x)
+    shape = shape_of(x)
     axes = tuple(sorted(normalize_axis_tuple(axis, len(shape))))
     sizes = tuple(shape[i] for i in axes)
     if 0 in sizes:
@@ -226,7 +227,7 @@ def dropout(
         )
     if not training:
         return x
-    kept = np.random.default_rng(generator).random(np.shape(x), dtype=np.float32) >= p
+    kept = np.random.default_rng(generator).random(shape_of(x), dtype=np.float32) >= p
     return multiply(where(kept, x, 0.0), 1 / (1 - p) if p < 1 else 0.0)
 
 
@@ -261,11 +262,11 @@ def embedding(indices: Any, weight: Any) -> Any:
             [0., 1.],
             [4., 5.]])
     """
-    if np.ndim(weight) != 2:
+    if len(shape_of(weight)) != 2:
         raise ValueError(
-            f"embedding: weight of shape {np.shape(weight)}; expected (rows, features)"
+            f"embedding: weight of shape {shape_of(weight)}; expected (rows, features)"
         )
-    places = _whole_numbers("embedding", "index", indices, np.shape(weight)[0])
+    places = _whole_numbers("embedding", "index", indices, shape_of(weight)[0])
     return getitem(weight, places)
 
 
