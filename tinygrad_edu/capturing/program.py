@@ -7,7 +7,6 @@ when all is done they are put into all places by one call of C code, which nothi
 
 from __future__ import annotations
 
-import operator
 from collections import deque
 from collections.abc import Callable
 from itertools import chain
@@ -44,6 +43,9 @@ class _State:
     """Whether all updates of a replay have taken effect; set in the same call as they do."""
 
     __slots__ = ("has_ended",)
+
+    def __init__(self) -> None:
+        self.has_ended = False
 
 
 def _renewed(spares: list[Any], like: list[Any]) -> list[Any]:
@@ -394,9 +396,10 @@ class _Writer:
     def _setting(self, place: Place, text: str) -> tuple[str, str, str, str]:
         """Say how a value is put into a place: by which function, and with which arguments."""
         holder = self.source.holder(place.holder)
-        setter, name = _setter(place)
-        if name not in self.source.scope:
-            self.source.scope[name] = setter
+        setter = place.setter
+        owner = getattr(setter, "__objclass__", None)
+        name = f"_set_in_{owner.__name__}" if owner else "_setattr"
+        self.source.scope[name] = setter
         return name, holder, self.source(place.key), text
 
     def _exchanged(self, entries: list[tuple[str, str, str, str]]) -> str:
@@ -416,25 +419,6 @@ class _Writer:
                     first = _tuple(holders)
                 maps.append(f"map({setter}, {first}, {', '.join(map(_tuple, others))})")
         return f"_exchange({maps[0] if len(maps) == 1 else f'_chain({_tuple(maps)})'})"
-
-
-def _setter(place: Place) -> tuple[Any, str]:
-    """Return the function of C that puts something into a place, and a name for it.
-
-    It bypasses the methods that a class of the user's may have for this: in the recorded call they
-    have been called already, and what they did is part of the program.
-    """
-    holder = place.holder
-    if isinstance(holder, type):
-        return type.__setattr__, "_set_in_class"
-    if place.is_attribute:
-        setter: Any = type(holder).__setattr__
-        is_usual = setter is object.__setattr__
-        return (setattr, "_setattr") if is_usual else (object.__setattr__, "_set_in_object")
-    for kind in (dict, list, deque):
-        if isinstance(holder, kind):
-            return kind.__setitem__, f"_set_in_{kind.__name__}"
-    return operator.setitem, "_set_item"
 
 
 def _tuple(texts: Any) -> str:

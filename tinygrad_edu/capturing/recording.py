@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,14 +23,14 @@ _is_recording: ContextVar[bool] = ContextVar("is_recording", default=False)
 is_recording = _is_recording.get
 
 
-@contextmanager
-def plainly() -> Iterator[None]:
-    """Let captured steps that are called inside of a step be called as they are."""
-    try:
-        _is_recording.set(True)
-        yield
-    finally:
-        _is_recording.set(False)  # not reset: an interruption could have lost the token
+def plainly(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+    """Call a function, and let captured steps inside of it be called as they are.
+
+    It runs in a context of its own, so that no interruption can leave this mode behind.
+    """
+    context = copy_context()
+    context.run(_is_recording.set, True)
+    return context.run(function, *arguments, **keywords)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +151,7 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
     try:
         for place, stand_in in recording.inputs:
             place.put(stand_in)
-        with plainly():
-            result = function(*bound.args, **bound.kwargs)
+        result = plainly(function, *bound.args, **bound.kwargs)
         for name, (tensor, values) in tensors.items():
             if name not in others and tensor._data is not values:
                 raise CaptureError(f"the step replaces the data of its argument {name}; return it")

@@ -13,6 +13,7 @@ import gc
 import random
 import types
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,14 +64,24 @@ class Place:
         except (AttributeError, LookupError, ValueError):  # ValueError: an empty cell
             return GONE
 
-    def put(self, value: Any) -> None:
-        """Put something there, bypassing the methods that a class may have for it."""
+    @property
+    def setter(self) -> Callable[[Any, Any, Any], None]:
+        """The function of C that puts something there, called with holder, key and value.
+
+        It bypasses the methods that a class of the user's may have for this: in the recorded call
+        they have been called, and what they did is part of the program.
+        """
         if isinstance(self.holder, type):
-            setattr(self.holder, self.key, value)
-        elif self.is_attribute:
-            object.__setattr__(self.holder, self.key, value)
-        else:
-            self.holder[self.key] = value
+            return type.__setattr__
+        if self.is_attribute:
+            is_usual = vars(object)["__setattr__"] is type(self.holder).__setattr__
+            return setattr if is_usual else object.__setattr__
+        kinds = (kind for kind in (dict, list, deque) if isinstance(self.holder, kind))
+        return next(kinds).__setitem__
+
+    def put(self, value: Any) -> None:
+        """Put something there."""
+        self.setter(self.holder, self.key, value)
 
 
 class Surroundings:
@@ -151,9 +162,9 @@ class Surroundings:
                 for key in container.keys() - set(keys):
                     del container[key]
         for place, old in self.settings:
-            is_open = not isinstance(place.holder, types.MappingProxyType) and old is not GONE
-            if is_open and place.get() is not old:
-                with contextlib.suppress(AttributeError, TypeError):  # what nobody can set
+            if old is not GONE and place.get() is not old:
+                # A method, for example, is found in a view of its class that nobody can set.
+                with contextlib.suppress(AttributeError, TypeError, StopIteration):
                     place.put(old)
 
     def _random_states(self) -> list[tuple[str, Any]]:

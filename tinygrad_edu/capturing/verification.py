@@ -69,8 +69,7 @@ class Verifier:
         self._surroundings.note_random_states()
         before = [(place, place.get()) for place in self._surroundings.arrays]
         try:
-            with plainly():
-                found = self._function(*arguments, **keywords)
+            found = plainly(self._function, *arguments, **keywords)
             what = _difference(found, result, "what it returns")
             what = what or self._left_behind(before, values)
             for array, new in zip(written, expected, strict=True):
