@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from operator import attrgetter
 from typing import Any, TypeVar
 
+import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_edu import Tensor
