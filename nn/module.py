@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_edu import Tensor
-from tinygrad_edu.primitive import OFF, ModuleCall, get_scope, reset_scope, set_scope
+from tinygrad_edu.leaving import values_of
+from tinygrad_edu.scope import OFF, SCOPES, ModuleCall, get_scope
 
 __all__ = ["Module"]
 
@@ -58,11 +59,11 @@ class Module:
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         """Compute the outputs, and let the graph know which module is computing."""
         caller = get_scope()
-        token = set_scope(caller if caller is OFF else ModuleCall(self, caller))
+        block = SCOPES.open(caller if caller is OFF else ModuleCall(self, caller))
         try:
             return self.forward(*inputs, **keywords) if keywords else self.forward(*inputs)
         finally:
-            reset_scope(token)
+            SCOPES.end(block)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Assign a part; a result in the place of a parameter would no longer be trained."""
@@ -158,7 +159,7 @@ class Module:
             mismatch, and nothing has been changed then.
         """
         parameters = dict(self.named_parameters())
-        arrays = {name: np.asarray(values) for name, values in state.items()}
+        arrays = {name: values_of(values) for name, values in state.items()}
         problems = [f"{name} is missing" for name in parameters if name not in arrays]
         problems += [f"{name} is not a parameter" for name in arrays if name not in parameters]
         for name, parameter in parameters.items():
@@ -179,7 +180,7 @@ class Module:
         """Copy the module with its parameters in another dtype, without gradients."""
         # A deep copy keeps what is shared shared, and so do conversions that are remembered.
         memory: dict[int, Any] = {
-            id(parameter): Tensor(parameter, True, dtype=dtype, name=parameter.name)
+            id(parameter): Tensor(parameter._data, True, dtype=dtype, name=parameter.name)
             for parameter in self.parameters()
         }
         return copy.deepcopy(self, memory)

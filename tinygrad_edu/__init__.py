@@ -15,7 +15,7 @@ from .autodiff import grad
 from .checking import GradientCheck, check_gradients
 from .checkpointing import checkpoint
 from .creation import *
-from .errors import CaptureError, GradientError
+from .errors import CaptureError, GradientError, GraphCutWarning
 from .functional import *
 from .ops.arithmetic import *
 from .ops.choosing import *
@@ -41,7 +41,7 @@ from .ops.shape import *
 from .ops.sorting import *
 from .ops.special import *
 from .ops.trigonometric import *
-from .primitive import enable_grad, no_grad
+from .scope import enable_grad, no_grad
 from .source_lines import SourceLine, made_at, record_source_lines
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ __all__ = [
     "Explanation",
     "GradientCheck",
     "GradientError",
+    "GraphCutWarning",
     "GraphTooLargeError",
     "LintReport",
     "ManualCheck",

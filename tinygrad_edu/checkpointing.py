@@ -18,8 +18,10 @@ from . import primitive
 from .autodiff import apply_chain_rule, graph_order, modified
 from .errors import GradientError
 from .hooks import hooked, run_hooks
+from .leaving import values_of
 from .ops.shape import reshape
-from .primitive import OFF, Primitive, Rule, get_scope, reset_scope, set_scope, tick
+from .primitive import Primitive, Rule, tick
+from .scope import OFF, SCOPES, get_scope
 from .tensor import Tensor, _computed
 
 __all__ = ["checkpoint"]
@@ -156,7 +158,7 @@ class Recomputation:
             if tensor._written > self.sequence:
                 raise modified(tensor, "checkpoint")
         create_graph = isinstance(g, Tensor)
-        token = set_scope(self.scope)
+        block = SCOPES.open(self.scope)
         try:
             stand_ins = [
                 _twin(t) if create_graph and t.requires_grad else _leaf_like(t) if needs_grad else t
@@ -164,11 +166,13 @@ class Recomputation:
             ]
             again = self(*stand_ins)
         finally:
-            reset_scope(token)
+            SCOPES.end(block)
         others = self.tensors[len(stand_ins) :]
         given = set(stand_ins)
         targets = given.union(others)
-        same = isinstance(again, Tensor) and np.array_equal(again, np.asarray(out), equal_nan=True)
+        same = isinstance(again, Tensor) and np.array_equal(
+            again._data, values_of(out), equal_nan=True
+        )
         walked = graph_order(again, since=self.start) if same else []
         order = [tensor for tensor in walked if tensor not in given]
         # What f has made for itself this time may differ; what was there before may not.

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .arrays import checked_array
-from .tensor import Operand, Tensor, holds_tensor
+from .metadata import composed
+from .tensor import Operand, Tensor
 
 __all__ = [
     "arange",
@@ -34,6 +35,7 @@ Shape: TypeAlias = int | tuple[int, ...]
 Seed: TypeAlias = "np.random.Generator | int | None"
 
 
+@composed()
 def zeros(
     shape: Shape, dtype: DTypeLike = float, *, requires_grad: bool = False, name: str | None = None
 ) -> Tensor:
@@ -49,6 +51,7 @@ def zeros(
     return full(shape, 0.0, dtype, requires_grad=requires_grad, name=name)
 
 
+@composed()
 def ones(
     shape: Shape, dtype: DTypeLike = float, *, requires_grad: bool = False, name: str | None = None
 ) -> Tensor:
@@ -56,6 +59,7 @@ def ones(
     return full(shape, 1.0, dtype, requires_grad=requires_grad, name=name)
 
 
+@composed(instead="use broadcast_to(value, shape) for a tensor")
 def full(
     shape: Shape,
     fill_value: ArrayLike,
@@ -71,13 +75,13 @@ def full(
     Raises
     ------
     TypeError
-        If the value is a Tensor, whose graph would be lost.
+        If the value is a Tensor that requires gradients, which would be lost.
     """
-    _refuse_tensors(fill_value, instead="use broadcast_to(value, shape)")
     value = checked_array(fill_value, dtype, True)
     return _tensor(np.full(shape, value), requires_grad, name)
 
 
+@composed(instead="write start + step * arange(n) for tensors")
 def arange(
     start: Any,
     stop: Any = None,
@@ -94,7 +98,7 @@ def arange(
     Raises
     ------
     TypeError
-        If one of the numbers is a Tensor, whose graph would be lost.
+        If one of the numbers is a Tensor that requires gradients, which would be lost.
 
     Examples
     --------
@@ -104,12 +108,12 @@ def arange(
     >>> arange(1, 2, 0.25)
     Tensor([1.  , 1.25, 1.5 , 1.75])
     """
-    _refuse_tensors(start, stop, step, instead="write start + step * arange(n)")
     if stop is None:
         start, stop = 0, start
     return _tensor(np.arange(start, stop, step, dtype=dtype), requires_grad, name)
 
 
+@composed(instead="write start + (stop - start) * linspace(0, 1, num) for tensors")
 def linspace(
     start: Any,
     stop: Any,
@@ -123,6 +127,11 @@ def linspace(
 ) -> Tensor:
     """Numbers at equal distances from `start` to `stop`, both included unless `endpoint` is false.
 
+    Raises
+    ------
+    TypeError
+        If one of the numbers is a Tensor that requires gradients, which would be lost.
+
     Examples
     --------
     >>> from tinygrad_edu import linspace
@@ -133,6 +142,7 @@ def linspace(
     return _tensor(numbers, requires_grad, name)
 
 
+@composed()
 def eye(
     N: int,
     M: int | None = None,
@@ -146,6 +156,7 @@ def eye(
     return _tensor(np.eye(N, M, k, dtype), requires_grad, name)
 
 
+@composed("x")
 def zeros_like(
     x: Operand,
     dtype: DTypeLike | None = None,
@@ -157,6 +168,7 @@ def zeros_like(
     return full_like(x, 0, dtype, requires_grad=requires_grad, name=name)
 
 
+@composed("x")
 def ones_like(
     x: Operand,
     dtype: DTypeLike | None = None,
@@ -168,6 +180,7 @@ def ones_like(
     return full_like(x, 1, dtype, requires_grad=requires_grad, name=name)
 
 
+@composed("x", instead="use broadcast_to(value, x.shape) for a tensor")
 def full_like(
     x: Operand,
     fill_value: ArrayLike,
@@ -181,13 +194,14 @@ def full_like(
     Raises
     ------
     TypeError
-        If the value is a Tensor, whose graph would be lost.
+        If the value is a Tensor that requires gradients, which would be lost.
     """
-    array = np.asarray(x)
+    array = x if isinstance(x, Tensor) else np.asarray(x)
     kind = array.dtype if dtype is None else dtype
     return full(array.shape, fill_value, kind, requires_grad=requires_grad, name=name)
 
 
+@composed()
 def randn(
     *size: Any,
     generator: Seed = None,
@@ -221,6 +235,7 @@ def randn(
     return _tensor(numbers(_shape(size), dtype), requires_grad, name)
 
 
+@composed()
 def rand(
     *size: Any,
     generator: Seed = None,
@@ -234,12 +249,6 @@ def rand(
     """
     numbers: Any = np.random.default_rng(generator).random
     return _tensor(numbers(_shape(size), dtype), requires_grad, name)
-
-
-def _refuse_tensors(*values: Any, instead: str) -> None:
-    """Refuse a tensor where its graph would be lost."""
-    if any(isinstance(value, Tensor) or holds_tensor(value) for value in values):
-        raise TypeError(f"a new leaf has no gradient to pass on: {instead}, or give plain numbers")
 
 
 def _shape(size: tuple[Any, ...]) -> Any:

@@ -4,9 +4,10 @@ They take a function and a point where `grad` takes tensors that were computed. 
 composed of `grad`; no graph is walked here. All of them are pure: the inputs are made new leaves,
 so that no `.grad` and no graph of the caller's is touched.
 
-Inputs are one tensor or array, or a tuple of them for a function of several arguments; results
-have the same structure. A function may give one tensor or a tuple. What does not depend on an
-input has the derivative zero.
+Inputs are one tensor or array, or a tuple of them for a function of several arguments; an argument
+may also be a dictionary, a tuple or a list of tensors. A function returns a Tensor, or a structure
+of them. Results have the structure of what they belong to. What does not depend on an input has the
+derivative zero.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .arrays import as_array
 from .autodiff import grad
 from .ops.joining import stack
 from .ops.shape import reshape
-from .primitive import enable_grad
+from .scope import enable_grad
+from .structures import entries, is_structure, rebuilt
 from .tensor import Array, Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vjp"]
@@ -37,9 +40,10 @@ def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
     Parameters
     ----------
     f : callable
-        ``f(*inputs)`` gives a Tensor, or a tuple of Tensors.
+        ``f(*inputs)`` returns a Tensor, or a tuple, list or dictionary of Tensors.
     inputs : Tensor or array_like, or a tuple of them
-        Where to differentiate; floating dtypes.
+        Where to differentiate; floating dtypes. Each argument may be a structure of tensors, such
+        as the parameters of a network by name.
     create_graph : bool
         Whether the derivatives are tensors with a graph, so that they can be differentiated
         again, with respect to the inputs too.
@@ -48,8 +52,8 @@ def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
     -------
     numpy.ndarray, or Tensor with ``create_graph=True``
         Of shape ``output.shape + input.shape``: ``J[i, j]`` is the derivative of element i of
-        the output with respect to element j of the input. For several inputs a tuple of them;
-        for several outputs a tuple with an entry for each output.
+        the output with respect to element j of the input. For several outputs the structure of
+        the outputs, and in each place the structure of the inputs.
 
     Raises
     ------
@@ -66,7 +70,7 @@ def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
     (array([3., 3.]), array(3.))
     """
     leaves = _leaves(inputs, create_graph)
-    outputs = f(*leaves)
+    outputs = f(*_arguments(inputs, leaves))
     join = stack if create_graph else np.stack
     found = []
     for output in _tensors(outputs):
@@ -79,8 +83,8 @@ def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
             else _zeros(output.shape + leaf.shape, leaf, create_graph)
             for column, leaf in zip(columns, leaves, strict=True)
         ]
-        found.append(_like(inputs, blocks))
-    return _like(outputs, found)
+        found.append(_like_inputs(inputs, blocks))
+    return rebuilt(outputs, iter(found))
 
 
 def hessian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
@@ -96,8 +100,8 @@ def hessian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
     Returns
     -------
     numpy.ndarray, or Tensor with ``create_graph=True``
-        Of shape ``input.shape + input.shape``. For several inputs a tuple of tuples:
-        ``H[i][j]`` differentiates by input i, then by input j.
+        Of shape ``input.shape + input.shape``. For several inputs a tuple of tuples, or what
+        other structure they have: ``H[i][j]`` differentiates by input i, then by input j.
 
     Raises
     ------
@@ -114,7 +118,9 @@ def hessian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
            [ 0., 12.]])
     """
     return jacobian(
-        lambda *leaves: _like(inputs, _gradient(f, leaves)[1]), inputs, create_graph=create_graph
+        lambda *arguments: _like_inputs(inputs, _gradient(f, arguments)[1]),
+        inputs,
+        create_graph=create_graph,
     )
 
 
@@ -126,8 +132,9 @@ def vjp(f: Function, inputs: Any, cotangent: Any = None, *, create_graph: bool =
     ----------
     f, inputs, create_graph
         As for `jacobian`.
-    cotangent : array_like, or a tuple of them
-        One for each output, of its shape; may be left out for an output of one element.
+    cotangent : array_like, or a structure of them
+        One for each output, of its shape, in the structure of the outputs; None for an output of
+        one element stands for 1.
 
     Returns
     -------
@@ -149,10 +156,10 @@ def vjp(f: Function, inputs: Any, cotangent: Any = None, *, create_graph: bool =
     (array([1., 4.]), array([ 2., 40.]))
     """
     leaves = _leaves(inputs, create_graph)
-    outputs = f(*leaves)
+    outputs = f(*_arguments(inputs, leaves))
     weights = _fitting(cotangent, outputs, "cotangent", "output")
     product = _products(_tensors(outputs), weights, leaves, create_graph)
-    return _results(outputs, create_graph), _like(inputs, product)
+    return _results(outputs, create_graph), _like_inputs(inputs, product)
 
 
 @enable_grad()
@@ -189,13 +196,13 @@ def jvp(f: Function, inputs: Any, tangents: Any, *, create_graph: bool = False) 
     (array([1., 4.]), array([ 2., 40.]))
     """
     leaves = _leaves(inputs, create_graph)
-    directions = _fitting(tangents, _like(inputs, leaves), "tangent", "input")
-    outputs = f(*leaves)
+    directions = _fitting(tangents, _like_inputs(inputs, leaves), "tangent", "input")
+    outputs = f(*_arguments(inputs, leaves))
     # Any cotangent will do. Zeros would turn an infinite derivative on the way into nan.
     cotangents = [Tensor(np.ones(t.shape, t.dtype), t.requires_grad) for t in _tensors(outputs)]
     pulled = _products(_tensors(outputs), cotangents, leaves, True)
     product = _products(pulled, directions, cotangents, create_graph)
-    return _results(outputs, create_graph), _like(outputs, product)
+    return _results(outputs, create_graph), rebuilt(outputs, iter(product))
 
 
 @enable_grad()
@@ -231,10 +238,10 @@ def hvp(f: Function, inputs: Any, vector: Any, *, create_graph: bool = False) ->
     (array(9.), array([  6., 120.]))
     """
     leaves = _leaves(inputs, create_graph)
-    vectors = _fitting(vector, _like(inputs, leaves), "vector", "input")
-    output, gradients = _gradient(f, leaves)
+    vectors = _fitting(vector, _like_inputs(inputs, leaves), "vector", "input")
+    output, gradients = _gradient(f, _arguments(inputs, leaves))
     product = _products(gradients, vectors, leaves, create_graph)
-    return _results(output, create_graph), _like(inputs, product)
+    return _results(output, create_graph), _like_inputs(inputs, product)
 
 
 def _products(
@@ -247,20 +254,23 @@ def _products(
     totals: list[Any] = [None] * len(inputs)
     for output, cotangent in zip(outputs, cotangents, strict=True):
         if output.requires_grad:
+            if not create_graph and isinstance(cotangent, Tensor):
+                cotangent = cotangent.data
             found = grad(output, inputs, cotangent, create_graph=create_graph, allow_unused=True)
             for place, product in enumerate(found):
                 if product is not None:
                     total = totals[place]
                     totals[place] = product if total is None else total + product
-    return [
-        _zeros(leaf.shape, leaf, create_graph) if total is None else total
-        for total, leaf in zip(totals, inputs, strict=True)
-    ]
+    found = zip(totals, inputs, strict=True)
+    totals = [_zeros(x.shape, x, create_graph) if g is None else g for g, x in found]
+    # The sum of two numbers is not an array in NumPy.
+    return totals if create_graph else list(map(as_array, totals))
 
 
-def _gradient(f: Function, leaves: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """Give the number that a function has at some leaves, and its gradients, with their graph."""
-    outputs = _tensors(f(*leaves))
+def _gradient(f: Function, arguments: Sequence[Any]) -> tuple[Tensor, list[Tensor]]:
+    """Return the number that a function has at some leaves, and its gradients, with their graph."""
+    leaves = entries(tuple(arguments))
+    outputs = _tensors(f(*arguments))
     shapes = " and ".join(str(output.shape) for output in outputs)
     if len(outputs) != 1 or outputs[0].size != 1:
         raise ValueError(
@@ -273,7 +283,7 @@ def _gradient(f: Function, leaves: Sequence[Tensor]) -> tuple[Tensor, list[Tenso
 def _leaves(inputs: Any, create_graph: bool) -> list[Tensor]:
     """Make tensors of the inputs that nobody else differentiates by."""
     leaves = []
-    for value in inputs if isinstance(inputs, tuple) else (inputs,):
+    for value in entries(inputs, lists=False):
         if create_graph and isinstance(value, Tensor) and value.requires_grad:
             # A tensor of its own, and yet what is computed from it depends on the given one.
             leaf = reshape(value, value.shape)
@@ -284,21 +294,39 @@ def _leaves(inputs: Any, create_graph: bool) -> list[Tensor]:
     return leaves
 
 
-def _tensors(outputs: Any) -> tuple[Tensor, ...]:
-    """See what a function gives as a tuple, and refuse what has lost its graph."""
-    tensors = outputs if isinstance(outputs, tuple) else (outputs,)
+def _arguments(inputs: Any, leaves: Sequence[Tensor]) -> tuple[Any, ...]:
+    """Put leaves in the places of the inputs of a function."""
+    found = _like_inputs(inputs, leaves)
+    return found if isinstance(inputs, tuple) else (found,)
+
+
+def _tensors(outputs: Any) -> list[Tensor]:
+    """List the tensors that a function returns, and refuse what has lost its graph."""
+    tensors = entries(outputs)
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
             raise TypeError(
-                f"f must give a Tensor or a tuple of Tensors, got a {type(tensor).__name__}; "
-                "compute it with operations that record"
+                "f must give a Tensor, or a tuple, list or dictionary of Tensors, got a "
+                f"{type(tensor).__name__}; compute it with operations that record"
             )
     return tensors
 
 
+def _matched(values: Any, targets: Any) -> list[Any]:
+    """List the values that are given for a structure of targets."""
+    if not is_structure(targets):
+        return list(values) if isinstance(values, tuple) else [values]
+    if isinstance(targets, dict):
+        values = [values.get(key) for key in targets] if isinstance(values, dict) else (values,)
+        targets = list(targets.values())
+    if not isinstance(values, tuple | list) or len(values) != len(targets):
+        return list(values) if isinstance(values, tuple | list) else [values]
+    return [v for value, part in zip(values, targets, strict=True) for v in _matched(value, part)]
+
+
 def _fitting(values: Any, targets: Any, word: str, target: str) -> list[Any]:
     """Check that there is a value for each target, of its shape; None stands for 1."""
-    given = values if isinstance(values, tuple) else (values,)
+    given = _matched(values, targets)
     wanted = _tensors(targets)
     if len(given) != len(wanted):
         raise ValueError(
@@ -335,9 +363,9 @@ def _results(outputs: Any, as_tensors: bool) -> Any:
     """Give what the function gave, as arrays unless tensors are asked for."""
     if as_tensors:
         return outputs
-    return _like(outputs, [output.numpy() for output in _tensors(outputs)])
+    return rebuilt(outputs, (output.numpy() for output in _tensors(outputs)))
 
 
-def _like(structure: Any, values: Sequence[Any]) -> Any:
-    """Put values into the structure of the inputs or outputs: one alone, or a tuple."""
-    return tuple(values) if isinstance(structure, tuple) else values[0]
+def _like_inputs(inputs: Any, values: Sequence[Any]) -> Any:
+    """Put values into the structure of the inputs, where a list of numbers is an array."""
+    return rebuilt(inputs, iter(values), lists=False)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import as_array, locked_view
+from .arrays import as_array
+from .leaving import read_only
 from .primitive import tick
 from .tensor import Tensor
 
@@ -71,7 +72,7 @@ def run_hooks(tensor: Tensor, g: Any) -> Any:
     """Show the complete gradient of a tensor to its hooks; what one gives takes its place."""
     for hook in list(tensor._hooks.values()):
         # A copy, for the gradient itself may become somebody's .grad, and be written into.
-        new = hook(g if isinstance(g, Tensor) else locked_view(np.copy(g)))
+        new = hook(g if isinstance(g, Tensor) else read_only(np.copy(g)))
         if new is None:
             continue
         if np.shape(new) != tensor.shape:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
+from .numpy_spelling import answer, reduce
 from .ops.plain import on_arrays
 
 __all__ = ["call_function", "call_ufunc"]
@@ -55,16 +56,16 @@ def call_ufunc(
     if kwargs.get("out") is not None:
         raise TypeError(
             f"np.{ufunc.__name__} would write a Tensor into a plain array and lose its graph; "
-            "write `a = a + t` for `a += t`, and leave out= away"
+            "write `a = a + t` for `a += t`, and omit out="
         )
     if method == "__call__":
         if ufunc in DIFFERENTIABLE:
-            return DIFFERENTIABLE[ufunc](*inputs, **kwargs)
+            return answer(ufunc, DIFFERENTIABLE[ufunc], inputs, kwargs)
         if ufunc in PLAIN:
             return PLAIN[ufunc](*inputs, **kwargs)
     if method == "reduce" and ufunc in REDUCTIONS:
         # NumPy's default differs here: reduce takes the first axis, sum takes all.
-        return getattr(ops, REDUCTIONS[ufunc])(*inputs, **{"axis": 0, **kwargs})
+        return answer(reduce, getattr(ops, REDUCTIONS[ufunc]), inputs, {"axis": 0, **kwargs})
     call = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     raise _no_rule(call)
 
@@ -79,8 +80,10 @@ def call_function(
     TypeError
         For functions without a rule.
     """
+    if function is np.where and len(args) == 1:  # which is another function then
+        function = np.nonzero
     if function in DIFFERENTIABLE:
-        return DIFFERENTIABLE[function](*args, **kwargs)
+        return answer(function, DIFFERENTIABLE[function], args, kwargs)
     if function in PLAIN:
         return PLAIN[function](*args, **kwargs)
     raise _no_rule(f"{function.__module__.removeprefix('numpy').lstrip('.')}.{function.__name__}")
@@ -88,6 +91,6 @@ def call_function(
 
 def _no_rule(call: str) -> TypeError:
     return TypeError(
-        f"np.{call.lstrip('.')} has no derivative rule here; for its plain value use "
-        "np.asarray(tensor), or build it from operations that tinygrad_edu lists"
+        f"np.{call.lstrip('.')} has no derivative rule here; build it from operations that "
+        "tinygrad_edu lists, or pass tensor.data for its plain value, without a gradient"
     )

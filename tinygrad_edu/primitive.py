@@ -11,32 +11,23 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 
 from . import misfit
 from .arrays import checked_array
+from .blocks import ENDED
 from .errors import CaptureError
+from .metadata import keyword_names, owned, unexpected
+from .scope import OFF, SCOPES, ModuleCall, get_scope
 from .stand_in import as_a_whole
 from .tensor import Tensor, _computed, holds_tensor
 
-__all__ = [
-    "PRIMITIVES",
-    "ModuleCall",
-    "Node",
-    "Primitive",
-    "accepted",
-    "enable_grad",
-    "no_grad",
-    "operand",
-    "primitive",
-]
+__all__ = ["PRIMITIVES", "Node", "Primitive", "accepted", "operand", "primitive"]
 
 Rule: TypeAlias = Callable[..., Any]
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 PRIMITIVES: dict[str, Primitive] = {}
 """The registry: every operation that has rules of its own, by name."""
@@ -49,11 +40,7 @@ _PYTHON_NUMBERS = (float, int, bool)
 _NO_PARAMS: dict[str, Any] = {}
 
 _sequence = itertools.count(1)
-# Where a call is recorded, in this thread or task: inside the call of a module, outside of all
-# (None), or nowhere (OFF). Reading it happens at every operation, hence the bound methods.
-OFF: Any = "recording is off"
-_scope: ContextVar[ModuleCall | None] = ContextVar("scope", default=None)
-get_scope, set_scope, reset_scope = _scope.get, _scope.set, _scope.reset
+open_blocks = SCOPES.here  # looked at by every call
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,74 +138,6 @@ new_node: Callable[..., Node] = Node
 """Makes the node of a call; `source_lines` puts another in its place while lines are recorded."""
 
 
-@dataclass(slots=True, eq=False)
-class ModuleCall:
-    """One call of a network module, kept by the nodes that were recorded during it."""
-
-    module: Any
-    parent: ModuleCall | None
-
-
-class Recording:
-    """A context in which recording is on or off; made by `no_grad` and `enable_grad`."""
-
-    def __init__(self, switch: bool) -> None:
-        self.switch = switch
-        self._tokens: list[Token[ModuleCall | None]] = []
-
-    def __enter__(self) -> None:
-        scope = OFF
-        if self.switch:
-            scope = None if get_scope() is OFF else get_scope()
-        self._tokens.append(set_scope(scope))
-
-    def __exit__(self, *exception: object) -> None:
-        reset_scope(self._tokens.pop())
-
-    def __call__(self, function: Function) -> Function:
-        """Decorate a function, so that all of it runs in this context."""
-        kinds = (
-            inspect.iscoroutinefunction,
-            inspect.isgeneratorfunction,
-            inspect.isasyncgenfunction,
-        )
-        if any(is_kind(function) for is_kind in kinds):
-            raise TypeError(
-                f"{function.__name__} runs after its call, when this decorator has ended; decorate "
-                "what it calls, or write `with no_grad():` around parts without yield or await"
-            )
-
-        @functools.wraps(function)
-        def decorated(*args: Any, **kwargs: Any) -> Any:
-            with Recording(self.switch):
-                return function(*args, **kwargs)
-
-        return cast("Function", decorated)
-
-
-def no_grad(function: Callable[..., Any] | None = None) -> Any:
-    """Switch recording off: inside, results have no graph and require no gradient.
-
-    It holds for this thread or asynchronous task alone, and ends with the block, also after an
-    exception. It serves as a decorator too, ``@no_grad`` or ``@no_grad()``.
-
-    Examples
-    --------
-    >>> import tinygrad_edu as tg
-    >>> x = tg.Tensor(2.0, requires_grad=True)
-    >>> with tg.no_grad():
-    ...     y = x * x
-    >>> y.requires_grad
-    False
-    """
-    return Recording(False) if function is None else Recording(False)(function)
-
-
-def enable_grad() -> Recording:
-    """Switch recording on again inside a block of `no_grad`."""
-    return Recording(True)
-
-
 def tick() -> int:
     """Give the next number of the clock that orders calls, and changes of leaves."""
     return next(_sequence)
@@ -275,6 +194,8 @@ def primitive(
         kinds = parameters.values()
         arity = sum(p.kind is p.POSITIONAL_ONLY for p in kinds)
         positional = [p.name for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD]
+        takes_all = any(p.kind is p.VAR_KEYWORD for p in kinds)
+        known = keyword_names(kinds)
         if each is None and len(rules) != arity:
             raise TypeError(f"{name}: {arity} arrays stand before '/', but {len(rules)} rules")
         declared = Primitive(
@@ -290,7 +211,9 @@ def primitive(
                     forward(*inputs, **params)  # raises the TypeError that Python words best
                 inputs, params = inputs[:arity], params | named
             if params:
-                params = {key: _own(value, name, key) for key, value in params.items()}
+                if not takes_all and not params.keys() <= known.keys():
+                    raise unexpected(name, kinds, params)
+                params = {key: owned(value, name, key) for key, value in params.items()}
             values: list[Any] = []
             needs_grad = has_tensor = has_array = False
             for value in inputs:
@@ -323,7 +246,12 @@ def primitive(
             left = None
             if residual:
                 out, left = out
-            if not needs_grad or (scope := get_scope()) is OFF:
+            if not needs_grad:
+                return _computed(out, None)
+            scope = open_blocks()[-1].value
+            if scope is ENDED:  # by another thread or task; those around it count then
+                scope = get_scope()
+            if scope is OFF:
                 return _computed(out, None)
             # A tuple, because Python's garbage collector soon stops looking at tuples of arrays.
             saved, params = tuple(values), params or _NO_PARAMS
@@ -361,14 +289,3 @@ def operand(name: str, value: Any) -> Any:
     """Read an operand of a composed operation: tensors and arrays as they are, lists as arrays."""
     value = accepted(name, (value,), False)[0][0]
     return np.asarray(value) if type(value) in _PYTHON_NUMBERS else value
-
-
-def _own(value: Any, name: str, key: str) -> Any:
-    """Copy metadata that could be changed later, and refuse a tensor that would be dropped."""
-    if isinstance(value, Tensor):
-        raise TypeError(f"{name}: no gradient flows to {key}; pass its .data instead of a Tensor")
-    if isinstance(value, np.ndarray):
-        return value.copy()
-    if isinstance(value, list | tuple):
-        return type(value)([_own(entry, name, key) for entry in value])
-    return value

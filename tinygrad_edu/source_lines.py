@@ -12,12 +12,12 @@ import os
 import re
 import sys
 import threading
-from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
 
 from . import primitive
+from .blocks import Block, Blocks
 from .primitive import Node
 from .tensor import Tensor
 
@@ -31,7 +31,7 @@ _FOLDERS = tuple(os.path.join(_BESIDE, name, "") for name in ("tinygrad_edu", "n
 # The block that this thread or task is in, and all blocks that are open anywhere: all threads make
 # their nodes with what stands in `primitive`, and that is the plain class when no block is open.
 # A task that was started in a block may outlive it, so being in one does not mean that it is open.
-_block: ContextVar[SourceLineRecording | None] = ContextVar("block", default=None)
+_HERE: Blocks[SourceLineRecording | None] = Blocks("source_lines", None)
 _lock = threading.Lock()
 _blocks: list[SourceLineRecording] = []
 
@@ -69,14 +69,18 @@ class SourceLine:
         return f"{place}: {self.code}" if self.code else place
 
 
-class SourceLineRecording:
+class SourceLineRecording(Block["SourceLineRecording | None"]):
     """A context in which lines are noted; made by `record_source_lines`."""
 
     def __init__(self) -> None:
-        self._tokens: list[Token[SourceLineRecording | None]] = []
+        super().__init__(_HERE)
+
+    def value(self) -> SourceLineRecording:
+        """Return the block itself."""
+        return self
 
     def __enter__(self) -> None:
-        self._tokens.append(_block.set(self))
+        super().__enter__()
         with _lock:
             _blocks.append(self)
             primitive.new_node = _node_with_caller
@@ -85,7 +89,7 @@ class SourceLineRecording:
         with _lock:
             _blocks.remove(self)
             primitive.new_node = _node_with_caller if _blocks else Node
-        _block.reset(self._tokens.pop())
+        super().__exit__(*exception)
 
 
 def record_source_lines() -> SourceLineRecording:
@@ -147,7 +151,7 @@ def _line_number(code: CodeType, instruction: int) -> int:
 
 def _node_with_caller(*fields: Any) -> Node:
     """Make the node of a call, with the innermost frame of the user's where there is one."""
-    if _block.get() not in _blocks:
+    if _HERE.innermost() not in _blocks:
         return Node(*fields)
     frame: FrameType | None = sys._getframe(2)  # above this function and the operation
     while frame is not None:

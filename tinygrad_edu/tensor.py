@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .arrays import as_array, checked_array, locked_view
+from .arrays import as_array, checked_array
 from .errors import GradientError
+from .leaving import ARRAY, LEAF, check_leaving, read_only, warn_of_cut
 from .notation import Notation, attach
 
 if TYPE_CHECKING:
@@ -65,9 +66,11 @@ class Tensor(Notation):
 
     Notes
     -----
-    Where NumPy does not ask the tensor, it takes the values, and the graph ends: in
-    ``np.array([t, u])`` and other lists of tensors, ``array.dot(t)`` and ``array[0] = t``. Write
-    ``stack([t, u])``, ``array @ t`` and ``index_update(array, 0, t)``.
+    Values leave the graph where that is written: ``t.data``, ``t.numpy()``, ``t.item()``,
+    ``t.detach()``. Where NumPy would take them from a tensor that requires gradients, as in
+    ``np.array([t, u])``, ``array.dot(t)`` and ``array[0] = t``, a `GradientError` is raised; write
+    ``stack([t, u])``, ``array @ t`` and ``index_update(array, 0, t)``. ``float(t)`` and
+    ``math.exp(t)`` warn with a `GraphCutWarning`.
 
     Examples
     --------
@@ -115,8 +118,10 @@ class Tensor(Notation):
             raise TypeError("a Tensor is not made from a list of tensors; use stack([...])")
         if not isinstance(requires_grad, bool | np.bool_):
             raise TypeError(f"requires_grad is True or False, got {requires_grad!r}; say dtype=")
-        source = data._data if isinstance(data, Tensor) else data
-        self._data = checked_array(source, dtype, copy)
+        if isinstance(data, Tensor):
+            check_leaving(data, LEAF)
+            data = data._data
+        self._data = checked_array(data, dtype, copy)
         self._grad = None
         self._written = 0
         self.name = name
@@ -130,7 +135,7 @@ class Tensor(Notation):
     @property
     def data(self) -> Array:
         """The values, as a read-only array; assign to it to replace them all."""
-        return locked_view(self._data)
+        return read_only(self._data)
 
     @data.setter
     def data(self, values: ArrayLike) -> None:
@@ -201,7 +206,7 @@ class Tensor(Notation):
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self._data.size  # type: ignore[no-any-return]
+        return hints.Size(self._data.size)
 
     def numpy(self) -> Array:
         """Give the values as an array of the caller's own."""
@@ -248,14 +253,23 @@ class Tensor(Notation):
                 "or .detach() it"
             )
 
+    def __getattr__(self, name: str) -> Any:
+        raise hints.missing_attribute(self, name)
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self.node is not None:
             raise TypeError(f"{self._label()} cannot be copied or pickled; detach() first")
-        return _restored, (np.array(self._data), self._requires_grad, self.name, self._grad)
+        return copying.recipe(self)
+
+    def __getstate__(self) -> Any:
+        """Return what a subclass has added; `copy` and `pickle` set it again."""
+        return copying.added_state(self)
 
     # Differentiation -----------------------------------------------------------------------
 
-    def backward(self, gradient: ArrayLike | None = None, *, keep_interior: bool = True) -> None:
+    def backward(
+        self, gradient: ArrayLike | None = None, *, keep_interior: bool = True, **unknown: Any
+    ) -> None:
         """Compute the gradients of this tensor with respect to all it was computed from.
 
         They arrive in `.grad`: added to what is there on leaves, fresh on the tensors between.
@@ -275,6 +289,7 @@ class Tensor(Notation):
         ValueError
             If `gradient` has another shape.
         """
+        hints.refuse_arguments("backward", unknown, ("gradient", "keep_interior"))
         autodiff.backward(self, gradient, keep_interior=keep_interior)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> HookHandle:
@@ -323,9 +338,8 @@ class Tensor(Notation):
             if copy is False:
                 raise ValueError(f"a view of a {self.dtype} tensor cannot have dtype {dtype}")
             copy = True
-        if copy:
-            return np.array(self._data, dtype=dtype)
-        return np.asarray(locked_view(self._data))
+        check_leaving(self, ARRAY)
+        return np.array(self._data, dtype=dtype) if copy else np.asanyarray(read_only(self._data))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return numpy_protocol.call_ufunc(ufunc, method, inputs, kwargs)
@@ -333,30 +347,11 @@ class Tensor(Notation):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return numpy_protocol.call_function(function, args, kwargs)
 
-    # Comparisons and conversions -----------------------------------------------------------
-    # The operators and methods that record are attached at the bottom of this file.
+    # Conversions ---------------------------------------------------------------------------
+    # The operators and methods that record, and comparisons, are attached at the bottom of this
+    # file.
 
-    # Comparisons are elementwise and give plain boolean arrays; hashing is by identity.
-
-    def __eq__(self, other: object) -> Array:  # type: ignore[override]
-        return _compared(np.equal, self, other)
-
-    def __ne__(self, other: object) -> Array:  # type: ignore[override]
-        return _compared(np.not_equal, self, other)
-
-    def __lt__(self, other: Operand) -> Array:
-        return _compared(np.less, self, other)
-
-    def __le__(self, other: Operand) -> Array:
-        return _compared(np.less_equal, self, other)
-
-    def __gt__(self, other: Operand) -> Array:
-        return _compared(np.greater, self, other)
-
-    def __ge__(self, other: Operand) -> Array:
-        return _compared(np.greater_equal, self, other)
-
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # comparisons are elementwise; hashing is by identity
 
     def __format__(self, specification: str) -> str:
         return format(self.item(), specification) if specification else str(self)
@@ -374,17 +369,18 @@ class Tensor(Notation):
             "x.data = array"
         )
 
-    def __contains__(self, value: object) -> bool:
-        return bool(np.any(self == value))
-
     def __bool__(self) -> bool:
         return bool(self._single("bool"))
 
     def __float__(self) -> float:
-        return float(self._single("float"))
+        number = float(self._single("float"))
+        warn_of_cut(self, "float")
+        return number
 
     def __int__(self) -> int:
-        return int(self._single("int"))
+        number = int(self._single("int"))
+        warn_of_cut(self, "int")
+        return number
 
     def _single(self, kind: str) -> Any:
         if self.size != 1:
@@ -409,12 +405,6 @@ def _computed(data: Any, node: Node | None) -> Tensor:
     return tensor
 
 
-def _compared(ufunc: np.ufunc, left: Any, right: Any) -> Array:
-    """Compare element by element, without recording."""
-    result: Array = numpy_protocol.call_ufunc(ufunc, "__call__", (left, right), {})
-    return result
-
-
 def holds_tensor(data: Any, depth: int = 0) -> bool:
     """Look for tensors in nested lists, where NumPy would take their values and drop the graph."""
     if not isinstance(data, list | tuple) or depth > 64:  # deeper than any array
@@ -422,15 +412,20 @@ def holds_tensor(data: Any, depth: int = 0) -> bool:
     return any(isinstance(entry, Tensor) or holds_tensor(entry, depth + 1) for entry in data)
 
 
-def _restored(data: Array, requires_grad: bool, name: str | None, grad: Array | None) -> Tensor:
-    """Rebuild a leaf from what `Tensor.__reduce__` gave."""
-    tensor = Tensor(data, requires_grad, name=name, copy=False)
-    tensor.grad = grad
-    return tensor
-
-
 # The one import circle of the project: a Tensor's operators are operations, and operations make
 # Tensors. It is closed here, after the class exists, so that either side finds the other whole.
-from . import autodiff, hooks, notebook_tables, numpy_protocol, ops, primitive  # noqa: E402
+from . import (  # noqa: E402
+    autodiff,
+    comparing,
+    copying,
+    hints,
+    hooks,
+    notebook_tables,
+    numpy_protocol,
+    ops,
+    primitive,
+)
 
 attach(Tensor, ops)
+comparing.attach(Tensor)
+_restored = copying.rebuild  # the name in pickles of version 0.1.0

@@ -1,31 +1,109 @@
-"""Reads and writes the native layout: safetensors, with a checksum of every byte.
+"""Reads and writes the native layout: that of safetensors, with a checksum of every byte.
 
-The file is a length, a header in JSON, and the raw numbers; there is no code in it. The library
-`safetensors` reads and writes the numbers. The header is checked here first, more strictly than
-the library does, because it neither notices a flipped bit nor two entries of the same name.
+The file is a length, a header in JSON, and the raw numbers; there is no code in it. Every reader of
+safetensors understands it. It is read more strictly here than by that library, which neither
+notices a flipped bit nor two entries of the same name, and straight into the arrays.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import re
-from typing import Any, NoReturn
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nn.errors import ModelFileError
+from nn.files.header import parse_header
+from nn.files.spans import has_only_zeros
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "dumps", "loads"]
+__all__ = [
+    "FORMAT",
+    "FORMAT_VERSION",
+    "Header",
+    "Layout",
+    "check_version",
+    "dumps",
+    "lay_out",
+    "loads",
+    "read",
+    "read_array",
+    "read_header",
+]
 
 FORMAT = "tinygrad_edu"
 FORMAT_VERSION = 1
 
 _HEADER_LIMIT = 1024 * 1024
-_ITEM_SIZES = {"F32": 4, "F64": 8}
-_TENSOR_KEYS = {"dtype", "shape", "data_offsets"}
+_TEXT_PREFIX = "text."
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "F32": np.dtype("<f4"),
+    "F64": np.dtype("<f8"),
+    "U8": np.dtype("u1"),
+}
+_OWN_KEYS = {"format", "format_version", "sha256", "header_sha256"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A native file before it is written.
+
+    Attributes
+    ----------
+    pieces : list of bytes and memoryview
+        The file: its header, and the memory of the arrays, which is not copied.
+    digest : str
+        Of everything in it; equal for equal arrays and metadata.
+    metadata : dict of str to str
+        As it was passed to `lay_out`.
+    """
+
+    pieces: list[bytes | memoryview]
+    digest: str
+    metadata: dict[str, str]
+
+
+def lay_out(
+    arrays: dict[str, NDArray[Any]], metadata: dict[str, str], *, long: Collection[str] = ()
+) -> Layout:
+    """Decide where everything goes in the file, and compute the checksums.
+
+    Parameters and errors are those of `dumps`. `long` names texts of ASCII characters: if
+    they take more than half of the header, they are stored behind the numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layout = lay_out({"x": np.ones(2)}, {})
+    >>> len(layout.pieces), len(layout.digest)
+    (2, 64)
+    """
+    plain = {name: _plain(name, array) for name, array in arrays.items()}
+    texts = {}
+    for key, text in metadata.items():
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise TypeError(f"metadata {key!r}: {type(text).__name__}; both must be str")
+        (key + text).encode("utf-8")  # half of a surrogate pair is not a text: refuse it now
+        if key not in _OWN_KEYS:
+            texts[key] = text
+    movable = texts.keys() & set(long)
+    if sum(len(json.dumps(texts[key])) for key in movable) > _HEADER_LIMIT // 2:
+        # 0.1.0 refuses such a file for the type U8, as it refuses a longer header.
+        for key in movable:
+            plain[_TEXT_PREFIX + key] = np.frombuffer(texts.pop(key).encode("ascii"), np.uint8)
+    header, pieces, digest = _header_and_pieces(plain, texts)
+    if len(header) > _HEADER_LIMIT:
+        raise ValueError(
+            f"the header would take {len(header)} bytes, the limit is {_HEADER_LIMIT}; shorten "
+            "the metadata, or use fewer layers"
+        )
+    return Layout([len(header).to_bytes(8, "little") + header, *pieces], digest, metadata)
 
 
 def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
@@ -40,7 +118,7 @@ def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
     arrays : dict of str to numpy.ndarray
         float32 or float64, any shape, any memory order.
     metadata : dict of str to str
-        Whatever should be kept beside the numbers.
+        Whatever should be kept with the numbers.
 
     Returns
     -------
@@ -50,9 +128,9 @@ def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
     Raises
     ------
     TypeError
-        If an array is neither float32 nor float64, or a text is no `str`.
+        If an array is neither float32 nor float64, or a text is not a `str`.
     ValueError
-        If the metadata are so long that the header would pass 1 MiB, or are no valid text.
+        If the metadata are so long that the header would pass 1 MiB, or are not valid text.
 
     Examples
     --------
@@ -61,55 +139,103 @@ def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
     >>> arrays["x"].tolist(), metadata["author"]
     ([1.0, 1.0], 'me')
     """
-    import safetensors.numpy  # only who saves or loads a model pays for the import
+    return b"".join(lay_out(arrays, metadata).pieces)
 
-    plain = {}
-    for name, array in arrays.items():
-        if name == "__metadata__":
-            raise ValueError("'__metadata__' is the name of the header's texts, not of an array")
-        dtype = array.dtype.newbyteorder("=")
-        if dtype not in (np.float32, np.float64):
-            raise TypeError(
-                f"array {name!r} is of dtype {array.dtype}; convert it to float32 or float64"
-            )
-        # Not np.ascontiguousarray, which turns a single number into an array of one.
-        plain[name] = np.asarray(array, dtype=dtype, order="C")
-    for key, text in metadata.items():
-        if not isinstance(key, str) or not isinstance(text, str):
-            raise TypeError(f"metadata {key!r}: {type(text).__name__}; both must be str")
-        (key + text).encode("utf-8")  # half of a surrogate pair is no text: refuse it now
-    laid_out = safetensors.numpy.save(plain)
-    header_end = 8 + int.from_bytes(laid_out[:8], "little")
-    numbers = memoryview(laid_out)[header_end:]
-    # The library writes the metadata in an order that changes from call to call. The header is
-    # written again, sorted, so that two equal networks make two equal files.
-    header = json.loads(laid_out[8:header_end])
+
+def _plain(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array as it is laid out; nothing is copied if it is laid out so already."""
+    if name == "__metadata__" or name.startswith(_TEXT_PREFIX):
+        raise ValueError(f"{name!r} is a name for the texts of the file, not for an array")
+    dtype = array.dtype.newbyteorder("=")
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(
+            f"array {name!r} is of dtype {array.dtype}; convert it to float32 or float64"
+        )
+    # Not np.ascontiguousarray, which turns a single number into an array of one.
+    return np.asarray(array, dtype=dtype.newbyteorder("<"), order="C")
+
+
+def _header_and_pieces(
+    plain: dict[str, NDArray[Any]], texts: dict[str, str]
+) -> tuple[bytes, list[memoryview], str]:
+    """Write the header, sorted, so that two equal networks make two equal files."""
+    header: dict[str, Any] = {}
+    names = {dtype: name for name, dtype in _DTYPES.items()}
+    pieces: list[memoryview] = []
+    checksum = hashlib.sha256()
+    position = 0
+    # The larger numbers first: every number is then at a multiple of its size.
+    for name in sorted(plain, key=lambda name: (-plain[name].itemsize, name)):
+        array = plain[name]
+        piece = array.reshape(-1).view(np.uint8).data
+        header[name] = {
+            "dtype": names[array.dtype],
+            "shape": list(array.shape),
+            "data_offsets": [position, position + len(piece)],
+        }
+        pieces.append(piece)
+        checksum.update(piece)
+        position += len(piece)
     header["__metadata__"] = {
-        **metadata,
+        **texts,
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
-        "sha256": hashlib.sha256(numbers).hexdigest(),
+        "sha256": checksum.hexdigest(),
     }
-    header["__metadata__"]["header_sha256"] = _header_digest(header)
-    header_text = _canonical(header)
-    header_text += b" " * (-len(header_text) % 8)  # the numbers start at a multiple of 8
-    if len(header_text) > _HEADER_LIMIT:
-        raise ValueError(
-            f"the header would take {len(header_text)} bytes, the limit is {_HEADER_LIMIT}; "
-            "shorten the metadata"
-        )
-    return b"".join([len(header_text).to_bytes(8, "little"), header_text, numbers])
+    digest = _header_digest(header)
+    header["__metadata__"]["header_sha256"] = digest
+    text = _canonical(header)
+    text += b" " * (-len(text) % 8)  # the numbers start at a multiple of 8
+    return text, pieces, digest
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header of a native file, checked for all that can be checked without the numbers.
+
+    Attributes
+    ----------
+    entries : dict of str to dict
+        For each array its dtype, shape and data offsets.
+    metadata : dict of str to str
+        The texts in the header.
+    start, end : int
+        Where in the file the numbers begin and end.
+    """
+
+    entries: dict[str, Any]
+    metadata: dict[str, str]
+    start: int
+    end: int
 
 
 def loads(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Read named arrays and metadata from the bytes of a file; see `read`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = bytearray(dumps({"x": np.ones(2)}, {}))
+    >>> data[-1] ^= 1
+    >>> loads(bytes(data))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    nn.errors.ModelFileError: checksum of the numbers is ..., expected ...; the file is damaged
+    """
+    return read(io.BytesIO(data), len(data))
+
+
+def read(stream: IO[bytes], size: int) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Read named arrays and metadata, and check every byte of them.
 
     A file of another program that has no checksums is read too; one that has them must match.
+    Beyond the arrays and the header, reading takes no memory that grows with the file.
 
     Parameters
     ----------
-    data : bytes
-        The whole file.
+    stream : binary file
+        That can be searched; it is read from its beginning.
+    size : int
+        How many bytes it has.
 
     Returns
     -------
@@ -121,92 +247,90 @@ def loads(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     Raises
     ------
     ModelFileError
-        If the file is damaged, cut off, newer than this program, or no safetensors file.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> data = bytearray(dumps({"x": np.ones(2)}, {}))
-    >>> data[-1] ^= 1
-    >>> loads(bytes(data))  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    nn.errors.ModelFileError: checksum of the numbers is ..., expected ...; the file is damaged
+        If the file is damaged, cut off, newer than this program, or not a safetensors file.
     """
-    header, numbers = _split(data)
-    metadata = _metadata(header)
-    _check_version(metadata)
-    _check_tensors(header, len(numbers))
-    _check_digests(header, metadata, numbers)
-    import safetensors.numpy
+    header = read_header(stream, size)
+    numbers = np.empty(header.end - header.start, dtype=np.uint8)
+    stream.seek(header.start)
+    _fill(stream, numbers.data)
+    _check_digests(header, numbers)
+    arrays, metadata = {}, dict(header.metadata)
+    for name, entry in header.entries.items():
+        begin, end = entry["data_offsets"]
+        if name.startswith(_TEXT_PREFIX):
+            metadata[name.removeprefix(_TEXT_PREFIX)] = _long_text(name, numbers[begin:end])
+        else:
+            arrays[name] = _array(numbers[begin:end], entry)
+    return arrays, metadata
 
+
+def read_array(stream: IO[bytes], header: Header, name: str) -> NDArray[Any]:
+    """Read a single array, whose checksum is not verified."""
+    entry = header.entries[name]
+    begin, end = entry["data_offsets"]
+    numbers = np.empty(end - begin, dtype=np.uint8)
+    stream.seek(header.start + begin)
+    _fill(stream, numbers.data)
+    return _array(numbers, entry)
+
+
+def _fill(stream: IO[bytes], memory: memoryview) -> None:
+    """Read until the memory is full: one call may read less."""
+    done = 0
+    while done < len(memory):
+        count = stream.readinto(memory[done:])  # type: ignore[attr-defined]
+        if not count:
+            raise ModelFileError(f"{len(memory) - done} bytes are missing; the file was cut off")
+        done += count
+
+
+def _array(numbers: NDArray[np.uint8], entry: dict[str, Any]) -> NDArray[Any]:
+    array = numbers.view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    # Other programs may put a number where it is slow to get at.
+    return np.require(array, array.dtype.newbyteorder("="), ["A", "W"])
+
+
+def _long_text(name: str, numbers: NDArray[np.uint8]) -> str:
     try:
-        return safetensors.numpy.load(data), metadata
-    except Exception as problem:  # the library's errors, of whatever type, become ours
-        raise ModelFileError(f"safetensors cannot read the file: {problem}") from problem
+        return str(numbers.data, "ascii")
+    except UnicodeDecodeError:
+        raise ModelFileError(f"tensor {name[:40]!r} is not ASCII; the file is damaged") from None
 
 
-def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
-    """Cut the file into its header, parsed, and the numbers behind it."""
-    if not data:
+def read_header(stream: IO[bytes], size: int) -> Header:
+    """Read the header and check it; the checksums are left to `read`."""
+    stream.seek(0)
+    if size == 0:
         raise ModelFileError("the file is empty; expected a native model file")
-    if len(data) < 8:
-        raise ModelFileError(f"truncated at offset {len(data)}; the length takes 8 bytes")
-    length = int.from_bytes(data[:8], "little")
+    if size < 8:
+        raise ModelFileError(f"truncated at offset {size}; the length takes 8 bytes")
+    length = int.from_bytes(stream.read(8), "little")
     if length > _HEADER_LIMIT:
         raise ModelFileError(
             f"the header claims {length} bytes, the limit is {_HEADER_LIMIT}; "
             "the file is damaged or not a model file"
         )
-    if length > len(data) - 8:
+    if length > size - 8:
         raise ModelFileError(
-            f"the header claims {length} bytes, {len(data) - 8} are there; "
-            f"the file is truncated at offset {len(data)}"
+            f"the header claims {length} bytes, {size - 8} are there; "
+            f"the file is truncated at offset {size}"
         )
-    text = data[8 : 8 + length]
+    text = stream.read(length)
     if not text.startswith(b"{"):
         raise ModelFileError(f"the header starts with {text[:8]!r}, expected '{{'")
     try:
-        header = json.loads(
-            text.decode("utf-8"),
-            object_pairs_hook=_without_duplicates,
-            parse_constant=_refuse_constant,
-        )
+        entries, metadata = parse_header(text.decode("utf-8"))
     except UnicodeDecodeError as problem:
         raise ModelFileError(f"the header is not UTF-8 at offset {8 + problem.start}") from None
-    except RecursionError:
-        raise ModelFileError("the header is nested too deep; the file is damaged") from None
-    except json.JSONDecodeError as problem:
-        raise ModelFileError(
-            f"the header is not JSON at offset {8 + problem.pos}: {problem.msg}"
-        ) from None
-    except ModelFileError:
-        raise
-    except ValueError as problem:  # a number of thousands of digits
-        raise ModelFileError(f"the header is not JSON a model has: {problem}") from None
-    return header, memoryview(data)[8 + length :]
+    check_version(metadata)
+    covered = _check_tensors(entries, size - 8 - length)
+    if 8 + length + covered != size:
+        raise _trailing(entries, covered, size - 8 - length, stream)
+    return Header(entries, metadata, 8 + length, size)
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:  # Python's own reader would keep the last one and say nothing
-            raise ModelFileError(f"duplicate key {key[:40]!r} in the header")
-        found[key] = value
-    return found
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ModelFileError(f"{name} in the header, which JSON does not have")
-
-
-def _metadata(header: dict[str, Any]) -> dict[str, str]:
-    metadata = header.get("__metadata__", {})
-    if type(metadata) is not dict or not all(type(text) is str for text in metadata.values()):
-        raise ModelFileError("__metadata__ in the header is not a dict of texts")
-    return metadata
-
-
-def _check_version(metadata: dict[str, str]) -> None:
+def check_version(metadata: dict[str, str]) -> None:
+    """Refuse what a newer version of this program has written."""
     if metadata.get("format") != FORMAT:
         return
     version = metadata.get("format_version", "")
@@ -219,10 +343,9 @@ def _check_version(metadata: dict[str, str]) -> None:
         )
 
 
-def _check_tensors(header: dict[str, Any], byte_count: int) -> None:
-    """Check that the arrays cover the numbers exactly: no hole, no overlap, no tail."""
-    tensors = [(name, entry) for name, entry in header.items() if name != "__metadata__"]
-    spans = sorted((*_span(name, entry), name) for name, entry in tensors)
+def _check_tensors(entries: dict[str, Any], byte_count: int) -> int:
+    """Check that the arrays have no hole and no overlap; return how many bytes they cover."""
+    spans = sorted((*_span(name, entry), name) for name, entry in entries.items())
     covered = 0
     for begin, end, name in spans:
         if begin != covered:
@@ -237,32 +360,38 @@ def _check_tensors(header: dict[str, Any], byte_count: int) -> None:
                 f"offset {byte_count}; the file is truncated"
             )
         covered = end
-    if covered != byte_count:
-        last = repr(spans[-1][2][:40]) if spans else "no tensor"
-        raise ModelFileError(
-            f"{byte_count - covered} trailing bytes: the last tensor, {last}, ends at data offset "
-            f"{covered}, the data at {byte_count}; the file is damaged"
-        )
+    return covered
+
+
+def _trailing(
+    entries: dict[str, Any], covered: int, byte_count: int, stream: IO[bytes]
+) -> ModelFileError:
+    """Say what follows the last array: zero bytes are the sign of a power cut."""
+    is_zero = has_only_zeros(stream, stream.tell() + covered)
+    what = "zero bytes" if is_zero else "bytes"
+    last = max(entries, key=lambda name: entries[name]["data_offsets"][1], default=None)
+    return ModelFileError(
+        f"{byte_count - covered} trailing {what}: the last tensor, "
+        f"{'no tensor' if last is None else repr(last[:40])}, ends at data offset {covered}, "
+        f"the data at {byte_count}; the file is damaged"
+    )
 
 
 def _span(name: str, entry: Any) -> tuple[int, int]:
-    """Check one array's dtype, shape and size; give where its bytes begin and end."""
-    if type(entry) is not dict or set(entry) != _TENSOR_KEYS:
-        raise ModelFileError(
-            f"tensor {name[:40]!r} is not described by exactly {sorted(_TENSOR_KEYS)}"
-        )
+    """Check one array's dtype, shape and size; return where its bytes begin and end."""
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if type(dtype) is not str or dtype not in _ITEM_SIZES:
+    expected_dtypes = ["U8"] if name.startswith(_TEXT_PREFIX) else ["F32", "F64"]
+    if type(dtype) is not str or dtype not in expected_dtypes:
         found = repr(dtype[:40]) if type(dtype) is str else type(dtype).__name__
         raise ModelFileError(
-            f"tensor {name[:40]!r} has dtype {found}, expected one of {sorted(_ITEM_SIZES)}"
+            f"tensor {name[:40]!r} has dtype {found}, expected one of {expected_dtypes}"
         )
     if not _are_sizes(shape) or len(shape) > 32:
         raise ModelFileError(f"tensor {name[:40]!r}: the shape is not a list of at most 32 sizes")
     if not _are_sizes(offsets) or len(offsets) != 2:
         raise ModelFileError(f"tensor {name[:40]!r}: data_offsets are not two offsets")
     begin, end = offsets
-    expected = math.prod(shape) * _ITEM_SIZES[dtype]
+    expected = math.prod(shape) * _DTYPES[dtype].itemsize
     if end - begin != expected:
         raise ModelFileError(
             f"tensor {name[:40]!r} of shape {tuple(shape)} and dtype {dtype} needs {expected} "
@@ -275,14 +404,16 @@ def _are_sizes(value: Any) -> bool:
     return type(value) is list and all(type(n) is int and 0 <= n < 2**63 for n in value)
 
 
-def _check_digests(header: dict[str, Any], metadata: dict[str, str], numbers: memoryview) -> None:
+def _check_digests(header: Header, numbers: NDArray[np.uint8]) -> None:
     """Compare both checksums; only a file of another program may have neither."""
+    metadata = header.metadata
     is_ours = metadata.get("format") == FORMAT
     if not is_ours and "sha256" not in metadata and "header_sha256" not in metadata:
         return
+    digest = _header_digest({**header.entries, "__metadata__": metadata})
     digests = {
-        "numbers": (hashlib.sha256(numbers).hexdigest(), metadata.get("sha256", "missing")),
-        "header": (_header_digest(header), metadata.get("header_sha256", "missing")),
+        "numbers": (hashlib.sha256(numbers.data).hexdigest(), metadata.get("sha256", "missing")),
+        "header": (digest, metadata.get("header_sha256", "missing")),
     }
     for part, (found, expected) in digests.items():
         if found != expected:

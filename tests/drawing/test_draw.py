@@ -14,7 +14,7 @@ import tinygrad_edu as tg
 from nn import MLP, SGD, Linear, Module, ReLU, Sequential, softmax_cross_entropy
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import Drawing, draw
-from tinygrad_edu.primitive import ModuleCall
+from tinygrad_edu.scope import ModuleCall
 
 
 def parameter(values, name=None):

@@ -9,7 +9,7 @@ from nn import Linear, Module
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import draw
 from tinygrad_edu.drawing.palette import LIGHT
-from tinygrad_edu.primitive import ModuleCall
+from tinygrad_edu.scope import ModuleCall
 
 from ..hostile_names import HOSTILE
 from .test_draw_render import LABELS, SVG, groups, network_drawing, small_drawing, visible

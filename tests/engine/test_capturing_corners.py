@@ -165,7 +165,7 @@ def test_another_thread_computes_with_the_network_that_is_recorded():
     found = []
 
     def look():
-        found.extend([np.asarray(w), w.data + 1, (w * 2).data, w._data + 1])
+        found.extend([w.numpy(), w.data + 1, (w * 2).data, w._data + 1])
 
     def step(x):
         thread = threading.Thread(target=look)
@@ -176,7 +176,7 @@ def test_another_thread_computes_with_the_network_that_is_recorded():
     capture(step)(X)
     assert found
     for value, expected in zip(found, (X, X + 1, X * 2, X + 1), strict=True):
-        assert type(value) is np.ndarray
+        assert isinstance(value, np.ndarray)
         np.testing.assert_array_equal(value, expected)
 
 

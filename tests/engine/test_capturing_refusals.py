@@ -198,7 +198,7 @@ def test_after_a_refusal_everything_is_as_it_was():
         box.entries[1][...] = 7
         box.table["new"] = x + 1
         x += 1
-        return float(loss)
+        return loss.item()
 
     state = (network, optimizer, box)
     x = drawn(0, 6, 4, dtype=np.float32)

@@ -49,7 +49,8 @@ def snapshot(value, path="", found=None, above=()):
         found[path] = "a stand-in"
         return found
     elif isinstance(value, np.ndarray | np.generic):
-        found[path] = (type(value), value.dtype, value.shape, value.tobytes())
+        kind = np.ndarray if isinstance(value, np.ndarray) else type(value)  # .data has its own
+        found[path] = (kind, value.dtype, value.shape, value.tobytes())
         return found
     elif isinstance(value, dict):
         parts = dict(enumerate(value.values()))

@@ -160,7 +160,7 @@ def test_same_higher_derivatives(compute):
             gradients = [x * 0 if g is None else g for g, x in zip(gradients, inputs, strict=True)]
             found += [(g * np.cos(np.arange(g.size)).reshape(g.shape)).sum() for g in gradients]
             found.append(found[-1] + found[-2] + found[-3])
-        results.append([float(value) for value in found])
+        results.append([value.item() for value in found])
     np.testing.assert_allclose(results[1], results[0], rtol=1e-10, atol=1e-12)
 
 

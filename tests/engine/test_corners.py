@@ -52,11 +52,6 @@ REFUSED = {
         ValueError,
         r"einsum: 'i\.j' does not fit operand 0 of shape \(2, 3\)",
     ),
-    "axes that the output forgets": (
-        lambda f, x: f.einsum("...j->j", x),
-        ValueError,
-        r"einsum: the output of '\.\.\.j->j' needs \.\.\.",
-    ),
     "a diagonal of axes that differ": (
         lambda f, x: f.einsum("ii->i", x[:1]),  # not even size 1 is stretched within an operand
         ValueError,
@@ -169,7 +164,7 @@ def test_networks_functions_say_what_they_take(kind):
     total = tg.binary_cross_entropy_with_logits(
         kind(np.zeros((0, 2))), np.zeros((0, 2)), reduction="sum"
     )
-    assert np.asarray(total) == 0
+    assert total.item() == 0
 
 
 # Values --------------------------------------------------------------------------------------
@@ -206,7 +201,7 @@ def test_what_is_put_into_an_array_takes_its_dtype(put):
 
 
 def test_array_of_another_dtype_is_a_copy():
-    x = leaf(VECTOR)
+    x = leaf(VECTOR).detach()
     asked = np.asarray(x, dtype=np.float32), np.array(x, dtype=np.float32), x.__array__(np.float32)
     for array in asked:
         assert array.dtype == np.float32

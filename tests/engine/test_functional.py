@@ -2,6 +2,8 @@
 agree with whole Jacobians, and that nothing of the caller's is touched.
 """
 
+from collections import namedtuple
+
 import numpy as np
 import pytest
 
@@ -297,8 +299,23 @@ def double(x):
 REFUSED = {
     "integers": (lambda: jacobian(double, [1, 2]), TypeError, r"int64.*floating.*3\.0"),
     "an integer among others": (lambda: jvp(tg.add, (Y, 1), (Y, 1)), TypeError, r"int64.*3\.0"),
-    "an array": (lambda: jacobian(np.asarray, Y), TypeError, "f must give a Tensor.*ndarray"),
-    "a list": (lambda: vjp(lambda x: [x], Y, Y), TypeError, "tuple of Tensors.*got a list"),
+    "an array": (lambda: jacobian(lambda x: x.data, Y), TypeError, "f must give a Tensor.*Array"),
+    "a list of arrays": (lambda: vjp(lambda x: [Y], Y, Y), TypeError, "of Tensors.*got a ndarray"),
+    "another key": (
+        lambda: vjp(lambda x: {"y": x}, Y, {"z": Y}),
+        ValueError,
+        r"cotangent 0.*\(\).*output 0.*\(3,\)",
+    ),
+    "no dictionary": (
+        lambda: vjp(lambda x: {"y": x, "z": x}, Y, Y),
+        ValueError,
+        "1 cotangent.*2 o",
+    ),
+    "too short a list": (
+        lambda: vjp(lambda x: [x, x], Y, [Y]),
+        ValueError,
+        "1 cotangent.*2 output",
+    ),
     "no graph": (lambda: hessian(lambda x: x.data.sum(), Y), TypeError, "float64"),
     "hessian of many": (lambda: hessian(double, Y), ValueError, r"one number.*\(3,\).*sum"),
     "hvp of many": (lambda: hvp(double, Y, U), ValueError, r"one number.*\(3,\).*sum"),
@@ -348,3 +365,50 @@ def test_change_inside_f_is_found():
 
     with pytest.raises(GradientError, match="modified"):
         jacobian(careless, Y)
+
+
+# Structures of tensors -------------------------------------------------------------------------
+
+
+Pair = namedtuple("Pair", "first second")
+
+
+def test_functions_may_return_lists_dictionaries_and_named_tuples():
+    parts = jacobian(lambda x: tg.split(x, 3), Y)
+    assert type(parts) is list
+    same(np.concatenate(parts), np.eye(3))
+    found = jacobian(lambda x: {"a": x * x, "b": [x[:1], (x[1:] * 3,)]}, Y)
+    same(found["a"], np.diag(2 * Y))
+    same(found["b"][1][0], 3 * np.eye(3)[1:])
+    output, product = jvp(lambda x: Pair(x * x, [x]), Y, U)
+    assert type(output) is type(product) is Pair
+    same(product.first, 2 * Y * U)
+    same(product.second[0], U)
+    output, product = vjp(lambda x: {"a": x * x, "b": [x]}, Y, {"b": [U], "a": Y})
+    same(output["a"], Y * Y)
+    same(product, 2 * Y * Y + U)
+    same(vjp(lambda x: [x, x * 2], Y, (Y, U))[1], Y + 2 * U)  # a tuple serves as a list
+
+
+def test_inputs_may_be_dictionaries_and_lists_of_tensors():
+    parameters = {"w": Tensor(W), "b": [Tensor(C[0]), Tensor(C[0])]}
+
+    def f(p, x):
+        return (x @ p["w"] + p["b"][0] * p["b"][1]).sum()
+
+    gradient, by_x = jacobian(f, (parameters, Y))
+    assert list(gradient) == ["w", "b"]
+    same(gradient["w"], np.repeat(Y[:, None], W.shape[1], axis=1))
+    same(gradient["b"][1], C[0])
+    same(by_x, W.sum(axis=1))
+    same(vjp(f, (parameters, Y))[1][0]["b"][0], C[0])
+    direction = {"w": 0 * W, "b": [C[0], 0 * C[0]]}
+    same(jvp(f, (parameters, Y), (direction, 0 * Y))[1], (C[0] * C[0]).sum())
+    second = hessian(lambda p: f(p, Y), parameters)
+    same(second["b"][0]["b"][1], np.eye(len(C[0])))
+    same(second["w"]["b"][0], np.zeros((*W.shape, len(C[0]))))
+    same(hvp(lambda p: f(p, Y), parameters, direction)[1]["b"][1], C[0])
+
+
+def test_cotangents_that_require_gradients_are_values_where_no_graph_is_asked_for():
+    same(vjp(lambda x: x * x, Y, Tensor(U, requires_grad=True))[1], 2 * Y * U)

@@ -125,7 +125,7 @@ def test_what_is_given_cannot_be_written_into():
         assert x.grad is y.grad is None  # nothing was stored by the passes that failed
         x.register_hook(kept.append)
         y.sum().backward()
-        assert type(kept[-1]) is np.ndarray
+        assert isinstance(kept[-1], np.ndarray)
         x.grad[...] = 100
         assert (kept[-1] == 3).all()  # no memory is shared with what may be written into
         x.grad = None

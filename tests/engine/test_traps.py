@@ -109,7 +109,7 @@ BAD = {
     "min of nothing": (lambda: tg.min(M[:0], axis=0), ValueError, r"min.*\(0, 3\)"),
     "var ddof": (lambda: M.var(axis=0, ddof=2), ValueError, "2 elements.*ddof=2"),
     "var of one": (lambda: leaf(1.0).var(ddof=1), ValueError, "1 elements.*ddof=1"),
-    "clip by a tensor": (lambda: M.clip(leaf(0.0), None), TypeError, "clip"),
+    "clip by a list": (lambda: M.clip([leaf(0.0)], None), TypeError, "clip"),
     "item": (M.item, ValueError, "6"),
     "label": (lambda: entropy(M, [0, 3]), ValueError, r"3 in row 1.*0\.\.2"),
     "label below": (lambda: entropy(M, [-1, 9]), ValueError, "-1 in row 0"),
@@ -170,7 +170,7 @@ def test_view_made_without_recording_does_not_change():
     w = leaf(1.0, 2.0)
     with no_grad():
         seen = [w[:], w.reshape(2, 1), w.T, w * 1, tg.broadcast_to(w, (2, 2)), w.clip(), *w]
-    seen += [w.detach(), Tensor(w), w.astype(int)]
+    seen += [w.detach(), Tensor(w.detach()), w.astype(int)]
     before = [tensor.numpy() for tensor in seen]
     step(w, [5.0, 5.0])
     for tensor, values in zip(seen, before, strict=True):
@@ -263,7 +263,7 @@ def test_shared_array_is_locked():
 
 def test_data_is_read_only_and_can_be_replaced():
     x = leaf(1.0, 2.0, dtype="float32")
-    for view in (x.data, np.asarray(x), (x * 1).data, x.sum().data):
+    for view in (x.data, np.asarray(x.detach()), (x * 1).data, x.sum().data):
         with pytest.raises(ValueError, match="read-only"):
             view[...] = 0
     new = np.array([3.0, 4.0])
@@ -331,7 +331,8 @@ def test_identity_equality_and_containers():
 
 def test_conversions_to_numbers():
     one, two = leaf(2.5), leaf(1.0, 2.0)
-    assert (float(one), int(one), bool(one), one.item()) == (2.5, 2, True, 2.5)
+    with no_grad():
+        assert (float(one), int(one), bool(one), one.item()) == (2.5, 2, True, 2.5)
     for convert, error in [(float, TypeError), (int, TypeError), (bool, ValueError)]:
         with pytest.raises(error, match="2"):
             convert(two)

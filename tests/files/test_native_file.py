@@ -252,12 +252,3 @@ def test_version_of_another_format_is_not_ours_to_judge():
 def test_what_cannot_be_read_back_is_not_written(arrays, metadata, kind, words):
     with pytest.raises(kind, match=words):
         dumps(arrays, metadata)
-
-
-def test_errors_of_the_library_become_model_file_errors(monkeypatch):
-    def fail(data):
-        raise safetensors.SafetensorError("no")
-
-    monkeypatch.setattr(safetensors.numpy, "load", fail)
-    with pytest.raises(ModelFileError, match="safetensors cannot read the file: no"):
-        loads(GOOD)

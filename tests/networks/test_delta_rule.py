@@ -63,10 +63,10 @@ def test_two_samples_worked_by_hand():
     optimizer = SGD(mlp.parameters(), lr=2)
     softmax_cross_entropy(mlp(x), labels).backward()
     optimizer.step()
-    np.testing.assert_allclose(mlp.layers[0].weight, weights[0] - 2 * dW1, rtol=1e-14)
-    np.testing.assert_allclose(mlp.layers[0].bias, [-LN3 / 4, 0.5], rtol=1e-14)
-    np.testing.assert_allclose(mlp.layers[1].weight, [[LN3 / 2 - 1, 1], [3, 1]], rtol=1e-14)
-    np.testing.assert_allclose(mlp.layers[1].bias, [-0.5, 0.5], rtol=1e-14)
+    np.testing.assert_allclose(mlp.layers[0].weight.data, weights[0] - 2 * dW1, rtol=1e-14)
+    np.testing.assert_allclose(mlp.layers[0].bias.data, [-LN3 / 4, 0.5], rtol=1e-14)
+    np.testing.assert_allclose(mlp.layers[1].weight.data, [[LN3 / 2 - 1, 1], [3, 1]], rtol=1e-14)
+    np.testing.assert_allclose(mlp.layers[1].bias.data, [-0.5, 0.5], rtol=1e-14)
 
 
 def test_one_sigmoid_neuron_worked_by_hand():

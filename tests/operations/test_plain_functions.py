@@ -11,7 +11,7 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, linalg, no_grad, notation, numpy_protocol
 from tinygrad_edu.ops import plain
-from tinygrad_edu.primitive import get_scope
+from tinygrad_edu.scope import get_scope
 
 inf, nan = np.inf, np.nan
 A = np.array([[1.5, -2.5, 0.0, 7.0], [-0.0, 2.5, -3.5, 1.5]])
@@ -235,7 +235,7 @@ def test_numpy_finds_each_of_them():
         (lambda x: x < np.ones(3), ValueError, r"^less: .*\(2, 4\).*\(3,\)"),
         (lambda x: np.equal(x, np.ones((3, 1))), ValueError, r"^equal: .*\(2, 4\).*\(3, 1\)"),
         (lambda x: np.floor(x, out=np.zeros((2, 4))), TypeError, "out="),
-        (np.less.reduce, TypeError, r"less\.reduce.*np\.asarray"),
+        (np.less.reduce, TypeError, r"less\.reduce.*tensor\.data"),
         (lambda x: tg.argsort(x, unknown=1), TypeError, "unknown"),
         (lambda x: linalg.norm(x, 0, axis=1).backward(), AttributeError, "ndarray"),
     ],

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_edu as tg
+from tinygrad_edu.leaving import values_of
 from tinygrad_edu.primitive import PRIMITIVES
 
 from .properties import (
@@ -131,7 +132,7 @@ WRONG = {
     "sum": lambda position, g, out, *arrays, subscripts: g.sum() + 0 * arrays[position],
     # Right to first order: the other operands, as constants, have no part in second derivatives.
     "constants": lambda position, g, out, *arrays, subscripts: RIGHT(
-        position, g, out, *map(np.asarray, arrays), subscripts=subscripts
+        position, g, out, *map(values_of, arrays), subscripts=subscripts
     ),
 }
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from ..errors import CaptureError
 from ..hooks import hooked
-from ..primitive import OFF, _sequence, get_scope
+from ..primitive import _sequence
+from ..scope import OFF, get_scope
 from ..tensor import Tensor, _computed
 from .calls import has_known_shape, inputs_of, results_of
 from .guards import differs, guards

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..hooks import hooked
-from ..primitive import OFF, get_scope
+from ..scope import OFF, get_scope
 
 __all__ = ["GONE", "Place", "Surroundings", "is_plain", "same"]
 

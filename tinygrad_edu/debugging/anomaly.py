@@ -10,8 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from .. import autodiff, checkpointing, primitive, source_lines
 from ..autodiff import apply_chain_rule
+from ..blocks import Block, Blocks
 from ..drawing.text import number_text
 from ..errors import CaptureError, GradientError
 from ..primitive import Node, tick
@@ -31,7 +31,7 @@ from .places import first_bad, module_of, numbers_there, operand_label
 __all__ = ["Anomaly", "AnomalyDetection", "AnomalyError", "detect_anomaly"]
 
 # As in `source_lines`: the block of this thread or task, and all that are open anywhere.
-_block: ContextVar[AnomalyDetection | None] = ContextVar("anomaly_block", default=None)
+_HERE: Blocks[tuple[AnomalyDetection, dict[str, Any]] | None] = Blocks("anomaly", None)
 _lock = threading.Lock()
 _blocks: list[AnomalyDetection] = []
 # While gradients are carried back, what they are made of is judged by where it arrives.
@@ -100,19 +100,25 @@ class AnomalyError(GradientError):
         self.anomaly = anomaly
 
 
-class AnomalyDetection:
+class AnomalyDetection(Block["tuple[AnomalyDetection, dict[str, Any]] | None"]):
     """A context in which numbers that are not finite are errors; made by `detect_anomaly`."""
 
     def __init__(self, allow_inf: bool) -> None:
+        super().__init__(_HERE)
         self.allow_inf = allow_inf
-        self._open: list[tuple[Token[AnomalyDetection | None], ExitStack]] = []
+        self._lines = record_source_lines()
+
+    def value(self) -> tuple[AnomalyDetection, dict[str, Any]]:
+        """Return the block itself, and how NumPy treats such numbers outside of all blocks."""
+        around = _HERE.innermost()
+        return self, dict(np.geterr()) if around is None else around[1]
 
     def __enter__(self) -> None:
-        around = ExitStack()
-        around.enter_context(record_source_lines())
-        # The error says more than NumPy's warning about the same number.
-        around.enter_context(np.errstate(all="ignore"))
-        self._open.append((_block.set(self), around))
+        super().__enter__()
+        self._lines.__enter__()
+        # The error says more than NumPy's warning about the same number. `np.errstate` has to
+        # end in order, and blocks need not.
+        np.seterr(all="ignore")
         with _lock:
             _blocks.append(self)
             _put(_WATCHING)
@@ -122,9 +128,11 @@ class AnomalyDetection:
             _blocks.remove(self)
             if not _blocks:
                 _put(_USUAL)
-        token, around = self._open.pop()
-        _block.reset(token)
-        around.close()
+        inside = _HERE.innermost()
+        self._lines.__exit__(*exception)
+        super().__exit__(*exception)
+        if inside is not None and _HERE.innermost() is None:
+            np.seterr(**inside[1])
 
 
 def detect_anomaly(*, allow_inf: bool = False) -> AnomalyDetection:
@@ -175,8 +183,8 @@ def detect_anomaly(*, allow_inf: bool = False) -> AnomalyDetection:
 
 def _here() -> AnomalyDetection | None:
     """Give the block that this thread or task is in, if it is open."""
-    block = _block.get()
-    return block if block in _blocks else None
+    inside = _HERE.innermost()
+    return inside[0] if inside is not None and inside[0] in _blocks else None
 
 
 def _wrapped(out: Any, node: Node | None) -> Tensor:

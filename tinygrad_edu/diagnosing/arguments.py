@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..drawing.text import clean
+from ..leaving import values_of
 from ..tensor import Tensor
 
 __all__ = ["array_of", "by_name", "called", "names_of"]
@@ -34,7 +35,9 @@ def names_of(f: Callable[..., Any], names: Sequence[str] | None, count: int) -> 
 
 def array_of(name: str, gradient: Any) -> Array:
     try:
-        array = np.array(gradient)  # a copy: what the caller does with it later is not shown
+        array = np.array(
+            values_of(gradient)
+        )  # a copy: what the caller does with it later is not shown
     except ValueError:
         raise TypeError(f"the gradient of {name} has rows of different lengths") from None
     if array.dtype.kind not in "fiub":

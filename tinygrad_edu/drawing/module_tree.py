@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..primitive import ModuleCall, Node
+from ..primitive import Node
+from ..scope import ModuleCall
 from ..tensor import Tensor
 from .text import clean
 

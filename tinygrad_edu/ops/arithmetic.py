@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..metadata import composed
 from ..primitive import primitive
+from .plain import values_of
 
 __all__ = [
     "add",
@@ -87,6 +89,7 @@ def divide(x: Any, y: Any, /) -> Any:
 true_divide = divide
 
 
+@composed("x")
 def reciprocal(x: Any) -> Any:
     """One divided by the operand, elementwise."""
     return divide(1, x)
@@ -123,7 +126,7 @@ def _power_base(g: Any, out: Any, x: Any, y: Any) -> Any:
         return g * (y * x ** (y - 1)) if y else g * 0.0
     # x**0 is constant, also where x is nan, or so small that y * x**(y - 1) would be 0 times
     # infinity. Elsewhere that is 0 by itself, and keeps its derivative with respect to y.
-    regular = np.abs(np.asarray(x)) >= np.finfo(out.dtype).tiny
+    regular = np.abs(values_of(x)) >= np.finfo(out.dtype).tiny
     constant = np.equal(y, 0) & ~regular
     return np.where(constant, 0.0, g * y * x ** np.where(constant, 1.0, y - 1))
 
@@ -155,11 +158,13 @@ def power(x: Any, y: Any, /) -> Any:
 pow = power
 
 
+@composed("x", "y")
 def float_power(x: Any, y: Any) -> Any:
     """First operand to the power of the second, computed in float64 at least."""
     return power(multiply(x, np.float64(1)), y)
 
 
+@composed("x")
 def square(x: Any) -> Any:
     """Square, elementwise."""
     return power(x, 2)

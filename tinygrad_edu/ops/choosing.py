@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..metadata import composed
 from ..primitive import primitive
+from ..tensor import Tensor
 from .arithmetic import multiply
 
 __all__ = [
@@ -53,6 +55,7 @@ def sign(x: Any, /) -> Any:
     return np.sign(x)
 
 
+@composed("x")
 def fabs(x: Any) -> Any:
     """Absolute value, elementwise, as a floating number; its derivative at 0 is taken to be 0."""
     return absolute(multiply(x, 1.0))
@@ -120,19 +123,38 @@ def _inside(x: Any, min: Any, max: Any) -> Any:
     formula="clip(x, min, max)",
     derivatives=("g * (min <= x) * (x <= max)",),
 )
-def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
-    """Limit values to an interval; the derivative at its ends is 1.
+def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
+    if np.iscomplexobj(min) or np.iscomplexobj(max):
+        raise TypeError("clip: complex ends have no order; give real numbers")
+    return x.copy() if min is None and max is None else np.clip(x, min, max)
+
+
+@composed("x", "min", "max")
+def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+    """Limit values to an interval.
+
+    At an end the derivative with respect to the value is 1, and the one with respect to the end 0.
 
     Parameters
     ----------
     x : array_like
         The values.
-    min, max : number or array, optional
-        The ends; no gradient flows to them. None leaves that side open.
+    min, max : array_like, optional
+        The ends, which gradients flow to where they are tensors. None leaves that side open.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, clip
+    >>> highest = Tensor(2.0, requires_grad=True)
+    >>> clip([1.0, 3.0, 5.0], max=highest).sum().backward()
+    >>> highest.grad
+    array(2.)
     """
-    if np.iscomplexobj(min) or np.iscomplexobj(max):
-        raise TypeError("complex ends have no order; give real numbers")
-    return x.copy() if min is None and max is None else np.clip(x, min, max)
+    if not isinstance(min, Tensor) and not isinstance(max, Tensor):
+        return _clip(x, min=min, max=max)
+    if min is not None:
+        x = where(np.less(x, min) | np.isnan(min), min, x)
+    return x if max is None else where(np.greater(x, max) | np.isnan(max), max, x)
 
 
 @primitive(
@@ -154,12 +176,14 @@ def where(condition: Any, x: Any, y: Any, /) -> Any:
     return np.where(condition, x, y)
 
 
+@composed("x", "y")
 def fmax(x: Any, y: Any) -> Any:
     """Larger of two operands, elementwise; where one is nan, the other. Ties share equally."""
     # Where one is nan the other meets itself, a tie, and gets both halves of the gradient.
     return maximum(where(np.isnan(x), y, x), where(np.isnan(y), x, y))
 
 
+@composed("x", "y")
 def fmin(x: Any, y: Any) -> Any:
     """Smaller of two operands, elementwise; where one is nan, the other. Ties share equally."""
     return minimum(where(np.isnan(x), y, x), where(np.isnan(y), x, y))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..arrays import dtype_of
+from ..metadata import composed
 from ..primitive import primitive
 from ..tensor import Tensor
 
@@ -134,6 +135,7 @@ def _astype(x: Any, /, dtype: DTypeLike) -> Any:
     return x.astype(dtype)
 
 
+@composed("x")
 def astype(x: Any, dtype: DTypeLike) -> Any:
     """Convert to another dtype.
 

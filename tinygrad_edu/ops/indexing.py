@@ -7,13 +7,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..arrays import checked_array, real_dtype_of
+from ..arrays import as_array, checked_array, real_dtype_of
+from ..metadata import composed
 from ..primitive import primitive
 from ..tensor import Tensor, holds_tensor
 from .arithmetic import add
 from .elementwise import astype
 from .joining import concatenate
+from .plain import shape_of, values_of
 from .shape import broadcast_to, reshape
+from .summing import axes_of, wider
 
 __all__ = [
     "getitem",
@@ -37,7 +40,7 @@ def _is_basic(index: Any) -> bool:
 def _array(part: Any) -> Any:
     """Read tensors and lists of places as arrays; an empty list has no dtype of its own."""
     if isinstance(part, Tensor):
-        return np.asarray(part)
+        return part.data
     return np.array(part, dtype=None if part else np.intp) if isinstance(part, list) else part
 
 
@@ -55,6 +58,7 @@ def _getitem(x: Any, /, index: Any) -> Any:
     return x[index]
 
 
+@composed("x")
 def getitem(x: Any, index: Any) -> Any:
     """Elements by index, in every form that NumPy knows.
 
@@ -92,16 +96,20 @@ def put_at(x: Any, /, index: Any, shape: tuple[int, ...]) -> Any:
     shape : tuple of int
         Of the result.
     """
-    out = np.zeros_like(x, shape=shape, order="C")
-    if np.shape(x) != (places := np.shape(out[index])):
-        raise ValueError(f"x of shape {np.shape(x)} does not fit the places, of shape {places}")
-    if _is_basic(index):
+    # What is added up in one place is added in more digits than it has, and rounded once.
+    is_basic = _is_basic(index)
+    wide = None if is_basic else wider(x)
+    out = np.zeros_like(x, shape=shape, dtype=wide, order="C")
+    if shape_of(x) != (places := shape_of(out[index])):
+        raise ValueError(f"x of shape {shape_of(x)} does not fit the places, of shape {places}")
+    if is_basic:
         out[index] = x
-    else:
-        np.add.at(out, index, x)
-    return out
+        return out
+    np.add.at(out, index, x if wide is None else x.astype(wide))
+    return out if wide is None else out.astype(x.dtype)
 
 
+@composed("x")
 def take(
     x: Any,
     indices: Any,
@@ -122,13 +130,14 @@ def take(
     mode : {"raise", "wrap", "clip"}
         What becomes of numbers that are out of range.
     """
-    if axis is None:
+    if axis is None or axes_of(len(shape_of(x)), axis) == ():
         return take(reshape(x, (-1,)), indices, 0, mode=mode)
-    axis = normalize_axis_index(axis, np.ndim(x))
-    places = np.take(np.arange(np.shape(x)[axis]), _array(indices), mode=mode)
+    axis = normalize_axis_index(axis, len(shape_of(x)))
+    places = np.take(np.arange(shape_of(x)[axis]), _array(indices), mode=mode)
     return getitem(x, (slice(None),) * axis + (places,))
 
 
+@composed("x")
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     """Elements by number along an axis, with numbers of their own for each row; see NumPy's.
 
@@ -143,16 +152,16 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     """
     if axis is None:
         return take_along_axis(reshape(x, (-1,)), indices, 0)
-    places = np.asarray(_array(indices))
-    if places.ndim != np.ndim(x):
+    places = as_array(_array(indices))
+    if places.ndim != len(shape_of(x)):
         raise ValueError(
-            f"take_along_axis: x has {np.ndim(x)} axes and indices of shape {places.shape} have "
-            f"{places.ndim}; they must have equally many"
+            f"take_along_axis: x of shape {shape_of(x)} has another number of axes than indices of "
+            f"shape {places.shape}; they must have equally many"
         )
     axis = normalize_axis_index(axis, places.ndim)
     grid = [
         places if i == axis else np.arange(n).reshape((-1,) + (1,) * (places.ndim - 1 - i))
-        for i, n in enumerate(np.shape(x))
+        for i, n in enumerate(shape_of(x))
     ]
     return getitem(x, tuple(grid))
 
@@ -170,20 +179,22 @@ def _fitting(name: str, value: Any, x: Any, shape: tuple[int, ...]) -> Any:
         return broadcast_to(value, shape)
     except ValueError:
         raise ValueError(
-            f"{name}: value of shape {np.shape(value)} does not fit x[index] of shape {shape}"
+            f"{name}: value of shape {shape_of(value)} does not fit x[index] of shape {shape}"
         ) from None
 
 
+@composed("x", "value")
 def index_add(x: Any, index: Any, value: Any) -> Any:
     """Give `x` with `value` added at an index: ``x[index] += value``, as a new result.
 
     Where a place occurs several times, all that is meant for it is added.
     """
     places = _places(index)
-    value = _fitting("index_add", value, x, np.shape(np.asarray(x)[places]))
-    return add(x, put_at(value, places, np.shape(x)))
+    value = _fitting("index_add", value, x, shape_of(values_of(x)[places]))
+    return add(x, put_at(value, places, shape_of(x)))
 
 
+@composed("x", "value")
 def index_update(x: Any, index: Any, value: Any) -> Any:
     """Give `x` with `value` put at an index: ``x[index] = value``, as a new result.
 
@@ -209,11 +220,11 @@ def index_update(x: Any, index: Any, value: Any) -> Any:
     >>> x.grad
     array([1., 0., 1.])
     """
-    shape = np.shape(x)
+    shape = shape_of(x)
     size = int(np.prod(shape, dtype=int))
     # Number the elements of x, then those of value: the result says which one stands where.
     source = np.arange(size).reshape(shape)
-    new = np.shape(source[_places(index)])
+    new = shape_of(source[_places(index)])
     source[_places(index)] = size + np.arange(int(np.prod(new, dtype=int))).reshape(new)
     value = _fitting("index_update", value, x, new)
     everything = concatenate([reshape(x, (-1,)), reshape(value, (-1,))])

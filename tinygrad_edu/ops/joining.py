@@ -9,7 +9,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .. import misfit
-from ..primitive import primitive
+from ..metadata import composed
+from ..primitive import operand, primitive
+from .plain import shape_of
 from .shape import atleast_1d, atleast_2d, expand_dims, transpose
 
 __all__ = ["column_stack", "concatenate", "hstack", "stack", "vstack"]
@@ -34,7 +36,7 @@ def _concatenate(*arrays: Any, axis: int | None) -> Any:
     try:
         return np.concatenate(arrays, axis=axis)
     except ValueError as error:
-        raise ValueError(_not_joined([np.shape(array) for array in arrays], axis, error)) from None
+        raise ValueError(_not_joined([shape_of(array) for array in arrays], axis, error)) from None
 
 
 def _not_joined(shapes: list[tuple[int, ...]], axis: int | None, error: ValueError) -> str:
@@ -54,6 +56,7 @@ def _not_joined(shapes: list[tuple[int, ...]], axis: int | None, error: ValueErr
     return f"shapes {' and '.join(map(str, shapes))}: {error}"
 
 
+@composed("arrays")
 def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     """Join arrays along an axis that they have.
 
@@ -66,40 +69,44 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     """
     arrays = _several("concatenate", arrays)
     if axis is not None:
-        normalize_axis_index(axis, np.ndim(arrays[0]))
+        normalize_axis_index(axis, len(shape_of(arrays[0])))
     return _concatenate(*arrays, axis=axis)
 
 
 def _several(name: str, arrays: Any) -> list[Any]:
-    several = list(arrays)
+    several = [operand(name, array) for array in arrays]
     if not several:
         raise ValueError(f"{name} needs at least one array")
     return several
 
 
+@composed("arrays")
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Join arrays of one shape along a new axis."""
     arrays = _several("stack", arrays)
-    shapes = {np.shape(array) for array in arrays}
+    shapes = {shape_of(array) for array in arrays}
     if len(shapes) > 1:
         raise ValueError(f"stack needs arrays of one shape, but got {sorted(shapes)}")
+    axis = normalize_axis_index(axis, len(shapes.pop()) + 1)
     return concatenate([expand_dims(array, axis) for array in arrays], axis=axis)
 
 
+@composed("arrays")
 def vstack(arrays: Sequence[Any]) -> Any:
     """Join arrays below each other; vectors are rows."""
     return concatenate([atleast_2d(array) for array in _several("vstack", arrays)], axis=0)
 
 
+@composed("arrays")
 def hstack(arrays: Sequence[Any]) -> Any:
     """Join arrays side by side; vectors end to end."""
     arrays = [atleast_1d(array) for array in _several("hstack", arrays)]
-    return concatenate(arrays, axis=0 if np.ndim(arrays[0]) == 1 else 1)
+    return concatenate(arrays, axis=0 if len(shape_of(arrays[0])) == 1 else 1)
 
 
+@composed("arrays")
 def column_stack(arrays: Sequence[Any]) -> Any:
     """Join arrays side by side; vectors are columns."""
-    columns = [
-        a if np.ndim(a) > 1 else transpose(atleast_2d(a)) for a in _several("column_stack", arrays)
-    ]
+    arrays = _several("column_stack", arrays)
+    columns = [a if len(shape_of(a)) > 1 else transpose(atleast_2d(a)) for a in arrays]
     return concatenate(columns, axis=1)

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from .. import misfit
+from ..arrays import as_array, locked_view
 from ..tensor import Tensor
 
 __all__ = [
@@ -67,11 +68,24 @@ class Plain(Protocol):
 def as_arrays(value: Any) -> Any:
     """Put arrays in the place of tensors, also inside lists and tuples."""
     if isinstance(value, Tensor):
-        return value.data
+        return locked_view(value._data)
     if isinstance(value, list | tuple):
         values = map(as_arrays, value)
         return type(value)(*values) if hasattr(value, "_fields") else type(value)(values)
     return value
+
+
+def values_of(x: Any) -> Any:
+    """Return the plain array of a tensor, an array or a list, for what has no derivative."""
+    return as_array(as_arrays(x))
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """Return the shape of a tensor, an array or a list; `np.shape` takes long for a tensor."""
+    try:
+        return x.shape  # type: ignore[no-any-return]
+    except AttributeError:
+        return np.shape(x)
 
 
 def on_arrays(function: Callable[..., Any], summary: str) -> Plain:

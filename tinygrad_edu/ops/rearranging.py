@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -9,12 +10,14 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..arrays import dtype_of, real_dtype_of
+from ..metadata import composed
 from ..tensor import holds_tensor
 from .arithmetic import add
 from .indexing import getitem, put_at, take
 from .joining import concatenate
-from .plain import as_arrays
+from .plain import as_arrays, shape_of
 from .shape import broadcast_to, reshape, swapaxes
+from .summing import axes_of
 
 __all__ = [
     "array_split",
@@ -40,23 +43,27 @@ def _along(axis: int, part: Any) -> tuple[Any, ...]:
     return (*(slice(None),) * axis, part)
 
 
+@composed("x")
 def flip(x: Any, axis: Axis = None) -> Any:
     """Order of the elements reversed along the axes given; along all of them by default."""
-    ndim = np.ndim(x)
+    ndim = len(shape_of(x))
     axes = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
     return getitem(x, tuple(slice(None, None, -1 if i in axes else 1) for i in range(ndim)))
 
 
+@composed("x")
 def flipud(x: Any) -> Any:
     """Order of the rows reversed."""
     return flip(x, 0)
 
 
+@composed("x")
 def fliplr(x: Any) -> Any:
     """Order of the columns reversed."""
     return flip(x, 1)
 
 
+@composed("x")
 def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     """Array turned by 90 degrees `k` times in the plane of two axes, from the first to the second.
 
@@ -65,7 +72,7 @@ def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     ValueError
         If the two axes are one.
     """
-    first, second = (normalize_axis_index(axis, np.ndim(x)) for axis in axes)
+    first, second = (normalize_axis_index(axis, len(shape_of(x))) for axis in axes)
     if first == second:
         raise ValueError(f"rot90: axes {tuple(axes)} are the same; a plane needs two")
     if k % 4 == 2:
@@ -75,6 +82,7 @@ def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     return getitem(x, ...)
 
 
+@composed("x")
 def roll(x: Any, shift: int | Sequence[int], axis: Axis = None) -> Any:
     """Elements shifted along an axis; those that leave at one end come in at the other.
 
@@ -88,15 +96,16 @@ def roll(x: Any, shift: int | Sequence[int], axis: Axis = None) -> Any:
         Along which axes; None rolls the flattened array.
     """
     if axis is None:
-        return reshape(roll(reshape(x, (-1,)), shift, 0), np.shape(x))
+        return reshape(roll(reshape(x, (-1,)), shift, 0), shape_of(x))
     for by, along in zip(*map(np.ravel, np.broadcast_arrays(shift, axis)), strict=True):
-        place = normalize_axis_index(int(along), np.ndim(x))
-        cut = -int(by) % (np.shape(x)[place] or 1)
+        place = normalize_axis_index(int(along), len(shape_of(x)))
+        cut = -int(by) % (shape_of(x)[place] or 1)
         parts = [getitem(x, _along(place, part)) for part in (slice(cut, None), slice(cut))]
         x = concatenate(parts, axis=place)
     return x
 
 
+@composed("x")
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """Each element several times in a row.
 
@@ -109,12 +118,13 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     axis : int, optional
         Along which axis; None flattens first.
     """
-    if axis is None:
+    if axis is None or axes_of(len(shape_of(x)), axis) == ():
         return repeat(reshape(x, (-1,)), repeats, 0)
-    size = np.shape(x)[normalize_axis_index(axis, np.ndim(x))]
+    size = shape_of(x)[normalize_axis_index(axis, len(shape_of(x)))]
     return take(x, np.repeat(np.arange(size), repeats), axis)
 
 
+@composed("x")
 def tile(x: Any, reps: int | Sequence[int]) -> Any:
     """Whole array repeated along each axis, as tiles are laid.
 
@@ -125,10 +135,10 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
     reps : int or sequence of int
         How often along each axis, the last axis last.
     """
-    counts = (reps,) if isinstance(reps, int | np.integer) else tuple(reps)
-    ndim = max(len(counts), np.ndim(x))
+    counts = tuple(map(operator.index, np.ravel(reps).tolist()))
+    ndim = max(len(counts), len(shape_of(x)))
     counts = (1,) * (ndim - len(counts)) + counts
-    shape = (1,) * (ndim - np.ndim(x)) + np.shape(x)
+    shape = (1,) * (ndim - len(shape_of(x))) + shape_of(x)
     # Each axis of n places becomes a pair of axes (count, n), and then one again.
     pairs = list(zip(counts, shape, strict=True))
     spread = reshape(x, [size for _, n in pairs for size in (1, n)])
@@ -138,6 +148,11 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
 
 def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
     """Read how wide a frame is before and after, along each axis."""
+    if isinstance(pad_width, dict):  # widths by axis
+        pairs = [(0, 0)] * ndim
+        for axis, width in pad_width.items():
+            pairs[normalize_axis_index(axis, ndim)] = _widths(width, 1)[0]
+        return pairs
     given = np.asarray(pad_width)
     if given.dtype.kind not in "iu":
         raise TypeError(f"pad: pad_width holds whole numbers, got dtype {given.dtype}")
@@ -153,6 +168,7 @@ def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
     return [(before, after) for before, after in pairs]
 
 
+@composed("x")
 def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
     """Frame of elements around an array.
 
@@ -161,7 +177,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
     x : array_like
         What is framed.
     pad_width : int, pair, or a pair for each axis
-        How many places before and after.
+        How many places before and after; or a dictionary of these by axis.
     mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
         What stands in the frame: a constant, or elements of `x`, which get its gradients.
     constant_values : number, pair, or a pair for each axis
@@ -174,7 +190,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
     """
     if holds_tensor([constant_values]) or np.iscomplexobj(constant_values):
         raise TypeError("pad: constant_values are real numbers, and no gradient flows to them")
-    shape = np.shape(x)
+    shape = shape_of(x)
     if not shape:  # no axis, no frame
         return getitem(x, ())
     widths = _widths(pad_width, len(shape))
@@ -193,17 +209,19 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
     return add(framed, np.pad(zeros, widths, constant_values=constant_values))
 
 
+@composed("x")
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """List of parts along an axis, as equal in size as possible, or cut before given places."""
-    axis = normalize_axis_index(axis, np.ndim(x))
+    axis = normalize_axis_index(axis, len(shape_of(x)))
     indices_or_sections = as_arrays(indices_or_sections)
-    if np.size(indices_or_sections) and dtype_of(indices_or_sections).kind not in "iu":
+    if np.size(indices_or_sections) and dtype_of(indices_or_sections).kind not in "iub":
         raise TypeError(f"split: {indices_or_sections} should be whole numbers: places, or parts")
-    parts = np.array_split(np.arange(np.shape(x)[axis]), indices_or_sections)
+    parts = np.array_split(np.arange(shape_of(x)[axis]), indices_or_sections)
     ends = [(int(part[0]), int(part[-1]) + 1) if part.size else (0, 0) for part in parts]
     return [getitem(x, _along(axis, slice(*pair))) for pair in ends]
 
 
+@composed("x")
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """List of parts along an axis, equal in size, or cut before given places.
 
@@ -212,10 +230,10 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     ValueError
         If a number of parts is asked for that does not divide the axis.
     """
-    if np.ndim(indices_or_sections) == 0 and not isinstance(indices_or_sections, float):
+    if len(shape_of(indices_or_sections)) == 0 and not isinstance(indices_or_sections, float):
         if int(indices_or_sections) < 1:
             raise ValueError(f"split: {indices_or_sections} parts; there is at least one")
-        size = np.shape(x)[normalize_axis_index(axis, np.ndim(x))]
+        size = shape_of(x)[normalize_axis_index(axis, len(shape_of(x)))]
         if size % int(indices_or_sections):
             raise ValueError(
                 f"split: {size} places do not make {indices_or_sections} equal parts; "
@@ -224,7 +242,8 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return array_split(x, indices_or_sections, axis)
 
 
+@composed("x")
 def unstack(x: Any, *, axis: int = 0) -> tuple[Any, ...]:
     """Tuple of the slices along an axis: the opposite of `stack`."""
-    axis = normalize_axis_index(axis, np.ndim(x))
-    return tuple(getitem(x, _along(axis, i)) for i in range(np.shape(x)[axis]))
+    axis = normalize_axis_index(axis, len(shape_of(x)))
+    return tuple(getitem(x, _along(axis, i)) for i in range(shape_of(x)[axis]))

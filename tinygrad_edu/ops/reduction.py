@@ -5,18 +5,20 @@ Each takes `axis` (None for all axes, a number, or several) and `keepdims` as Nu
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..arrays import as_floating, dtype_of, real_dtype_of
+from ..arrays import as_floating, real_dtype_of
+from ..metadata import composed
 from ..primitive import operand, primitive
+from ..tensor import Tensor
 from .arithmetic import divide, multiply, square, subtract
 from .choosing import where
-from .elementwise import astype
+from .plain import shape_of, values_of
 from .shape import broadcast_to, reshape, transpose
 from .sorting import sort
+from .summing import Axis, added_up, axes_of, divided, is_half, single
 
 __all__ = [
     "amax",
@@ -36,22 +38,16 @@ __all__ = [
     "var",
 ]
 
-Axis: TypeAlias = int | tuple[int, ...] | None
-
-
-def _axes(ndim: int, axis: Axis) -> tuple[int, ...]:
-    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
-
 
 def _count(x: Any, axis: Axis) -> int:
     """Count the elements that go into each result."""
-    shape = np.shape(x)
-    return int(np.prod([shape[i] for i in _axes(len(shape), axis)], dtype=int))
+    shape = shape_of(x)
+    return int(np.prod([shape[i] for i in axes_of(len(shape), axis)], dtype=int))
 
 
 def _stretched_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """Give the shape that a result has with ``keepdims=True``."""
-    axes = _axes(len(shape), axis)
+    axes = axes_of(len(shape), axis)
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 
@@ -62,13 +58,13 @@ def _stretch(reduced: Any, x: Any, axis: Axis) -> Any:
 
 def _order(ndim: int, axis: Axis) -> tuple[int, ...]:
     """Order axes so that those to be reduced come last."""
-    axes = _axes(ndim, axis)
+    axes = axes_of(ndim, axis)
     return (*(i for i in range(ndim) if i not in axes), *axes)
 
 
 def _as_rows(x: Any, axis: Axis) -> Any:
     """Put the axes to be reduced last, and make one of them."""
-    kept = x.ndim - len(_axes(x.ndim, axis))
+    kept = x.ndim - len(axes_of(x.ndim, axis))
     moved = np.transpose(x, _order(x.ndim, axis))
     return np.reshape(moved, (*moved.shape[:kept], _count(x, axis)))
 
@@ -78,11 +74,6 @@ def _from_rows(rows: Any, x: Any, axis: Axis) -> Any:
     order = _order(x.ndim, axis)
     moved = np.reshape(rows, tuple(x.shape[i] for i in order))
     return np.transpose(moved, np.argsort(order).tolist())
-
-
-def _is_half(x: Any) -> bool:
-    """Whether sums had better be taken in float32, as NumPy does: float16 ends at 65504."""
-    return dtype_of(x) == np.float16
 
 
 @primitive(
@@ -114,12 +105,19 @@ def sum(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).sum(axis=0)
     Tensor([4., 6.])
     """
-    return np.sum(x, axis=axis, keepdims=keepdims)
+    return added_up(x, axis, keepdims)
+
+
+def total(x: Any, axis: Axis) -> Any:
+    """Add up what a rule has computed, along axes that stay: an array, or a tensor."""
+    if isinstance(x, Tensor):
+        return sum(x, axis=axis, keepdims=True)
+    return added_up(x, axis, True)
 
 
 @primitive(
     lambda g, out, x, axis=None, keepdims=False: np.broadcast_to(
-        _stretch(g / (_count(x, axis) or 1), x, axis), x.shape
+        _stretch(divided(g, _count(x, axis) or 1), x, axis), x.shape
     ),
     symbol="mean",
     formula="mean(x, axis=axis)",
@@ -128,10 +126,9 @@ def sum(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
 def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Average over all elements, or along the axes given; nan for no elements."""
     # In float16, and in whole numbers, the sum may overflow where the average does not.
-    half = np.result_type(x) == np.float16
-    wide = np.float32 if half else None if np.result_type(x).kind in "fc" else np.float64
-    average = np.sum(x, axis=axis, dtype=wide, keepdims=keepdims) / _count(x, axis)
-    return average.astype(np.float16) if half else average
+    wide = as_floating(x.astype(np.float32) if is_half(x) else x)
+    average = added_up(wide, axis, keepdims) / _count(x, axis)
+    return average.astype(np.float16) if is_half(x) else average
 
 
 def _product_of_others(x: Any) -> Any:
@@ -142,6 +139,7 @@ def _product_of_others(x: Any) -> Any:
     return before * np.flip(after, -1)
 
 
+@single
 def _prod_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     others = _product_of_others(_as_rows(x, axis))
     return _stretch(g, x, axis) * _from_rows(others, x, axis)
@@ -153,6 +151,7 @@ def _prod_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = Fal
     formula="prod(x, axis=axis)",
     derivatives=("g * out / x",),
 )
+@single
 def prod(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Product of all elements, or along the axes given.
 
@@ -173,6 +172,8 @@ def _spread(name: str, x: Any, axis: Axis, ddof: float) -> tuple[Any, float]:
     return subtract(x, mean(x, axis=axis, keepdims=True)), count - ddof
 
 
+@composed("x")
+@single
 def var(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     """Variance over all elements, or along the axes given.
 
@@ -192,9 +193,6 @@ def var(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -
     ValueError
         If `ddof` leaves nothing to divide by.
     """
-    if _is_half(x):
-        wide = var(astype(x, np.float32), axis, ddof=ddof, keepdims=keepdims)
-        return astype(wide, np.float16)
     deviation, denominator = _spread("var", x, axis, ddof)
     return divide(sum(square(deviation), axis=axis, keepdims=keepdims), denominator)
 
@@ -216,9 +214,11 @@ def _euclidean_norm_rule(
 )
 def _euclidean_norm(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     # No conjugate, so that the complex step can pass.
-    return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+    return np.sqrt(added_up(np.square(x), axis, keepdims))
 
 
+@composed("x")
+@single
 def std(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     """Standard deviation over all elements, or along the axes given.
 
@@ -234,9 +234,6 @@ def std(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -
     ValueError
         If `ddof` leaves nothing to divide by.
     """
-    if _is_half(x):
-        wide = std(astype(x, np.float32), axis, ddof=ddof, keepdims=keepdims)
-        return astype(wide, np.float16)
     deviation, denominator = _spread("std", x, axis, ddof)
     return divide(_euclidean_norm(deviation, axis=axis, keepdims=keepdims), denominator**0.5)
 
@@ -244,7 +241,7 @@ def std(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -
 def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     chosen = np.equal(x, _stretch(out, x, axis)) | np.isnan(x)  # nan is larger than all, and less
     # Counted as integers: a float16 count would overflow at 65504 ties.
-    ties = np.sum(chosen, axis=_axes(x.ndim, axis), keepdims=True)
+    ties = np.sum(chosen, axis=axes_of(x.ndim, axis), keepdims=True)
     share = np.reciprocal(ties, dtype=np.float64).astype(np.finfo(x.dtype).dtype)
     return _stretch(g, x, axis) * (chosen * share)
 
@@ -252,7 +249,7 @@ def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = 
 def _refuse_empty(name: str, x: Any, axis: Axis) -> None:
     if _count(x, axis) == 0:
         raise ValueError(
-            f"{name}: no elements (shape {np.shape(x)}) have no {name}; give at least one along "
+            f"{name}: no elements (shape {shape_of(x)}) have no {name}; give at least one along "
             "each axis"
         )
 
@@ -281,23 +278,24 @@ def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return np.min(x, axis=axis, keepdims=keepdims)
 
 
+@single
 def _logsumexp_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     # Softmax does not change with the number that is subtracted, so that is a constant here. With
     # the largest element it is more precise than with the output, which a large number rounds.
-    axes = _axes(x.ndim, axis)
-    shifted = x - _finite_largest(np.asarray(x), axes)
-    largest = _stretch(np.asarray(out), x, axis)
+    axes = axes_of(x.ndim, axis)
+    shifted = x - _finite_largest(values_of(x), axes)
+    largest = _stretch(values_of(out), x, axis)
     infinite = np.isinf(largest) & np.greater(largest, 0)
     if infinite.any():  # elements as large as that share the gradient
         shifted = np.where(infinite, np.where(np.equal(x, largest), 0, -np.inf), shifted)
     exponentials = np.exp(shifted)
-    total = np.sum(exponentials, axis=axes, keepdims=True)
-    return _stretch(g, x, axis) * (exponentials / np.where(np.equal(total, 0), 1, total))
+    added = total(exponentials, axes)
+    return _stretch(g, x, axis) * (exponentials / np.where(np.equal(added, 0), 1, added))
 
 
 def _finite_largest(x: Any, axis: Axis) -> Any:
     """Give the largest element, or 0 for an infinite one, which would leave inf - inf."""
-    largest = np.max(x, axis=axis, keepdims=True)
+    largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return np.where(np.isfinite(largest), largest, 0)
 
 
@@ -306,36 +304,44 @@ def _finite_largest(x: Any, axis: Axis) -> Any:
     formula="log(sum(exp(x), axis=axis))",
     derivatives=("g * exp(x - out)",),
 )
+@single
 def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Logarithm of the sum of exponentials, without overflow; infinities share the gradient."""
-    x = as_floating(np.asarray(x))
-    largest = _finite_largest(x, axis)
-    total = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
-    return total if keepdims else np.squeeze(total, axis=_axes(np.ndim(x), axis))
+    """Logarithm of the sum of exponentials, without overflow; infinities share the gradient.
+
+    Of no elements it is minus infinity.
+    """
+    x, axes = as_floating(x), axes_of(x.ndim, axis)
+    largest = _finite_largest(x, axes)
+    with np.errstate(divide="ignore"):  # of no elements it is the logarithm of 0
+        total = np.log(added_up(np.exp(x - largest), axes, True)) + largest
+    return total if keepdims else np.squeeze(total, axis=axes)
 
 
 amax, amin = max, min
 
 
+@composed("x")
 def ptp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Largest element minus the smallest."""
     return subtract(max(x, axis=axis, keepdims=keepdims), min(x, axis=axis, keepdims=keepdims))
 
 
+@composed("x")
 def nansum(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Sum of the elements that are not nan; the others get the gradient 0."""
     return sum(where(np.isnan(x), 0, x), axis=axis, keepdims=keepdims)
 
 
+@composed("x")
+@single
 def nanmean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Average of the elements that are not nan; the others get the gradient 0."""
-    if _is_half(x):
-        return astype(nanmean(astype(x, np.float32), axis, keepdims=keepdims), np.float16)
     total = nansum(multiply(x, 1.0), axis=axis, keepdims=keepdims)
-    count = np.sum(~np.isnan(np.asarray(x)), axis=axis, keepdims=keepdims)
+    count = np.sum(~np.isnan(x), axis=axis, keepdims=keepdims)
     return divide(total, count.astype(real_dtype_of(total)))
 
 
+@composed("x")
 def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Middle element in order of size, or the average of the two in the middle.
 
@@ -352,6 +358,8 @@ def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return reshape(result, _stretched_shape(x.shape, axis)) if keepdims else result
 
 
+@composed("x", "weights")
+@single
 def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = False) -> Any:
     """Average, weighted if weights are given; gradients flow to the weights as well.
 
@@ -373,11 +381,11 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
     ZeroDivisionError
         If weights add up to 0.
     """
+    axes = axes_of(len(shape_of(x)), axis)
     if weights is None:
-        return mean(x, axis=axis, keepdims=keepdims)
-    shape, given = np.shape(x), np.shape(weights)
+        return mean(x, axis=axes, keepdims=keepdims)
+    shape, given = shape_of(x), shape_of(weights)
     if given != shape:
-        axes = _axes(len(shape), axis)
         if axis is None or given != tuple(shape[i] for i in axes):
             raise ValueError(
                 f"average: weights of shape {given} fit neither x of shape {shape} nor its axes "
@@ -387,7 +395,7 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
         kept = tuple(n if i in axes else 1 for i, n in enumerate(shape))
         weights = reshape(transpose(weights, order), kept)
     weights = multiply(broadcast_to(weights, shape), 1.0)  # whole numbers would wrap around
-    total = sum(weights, axis=axis, keepdims=keepdims)
+    total = sum(weights, axis=axes, keepdims=keepdims)
     if np.any(np.equal(total, 0)):
         raise ZeroDivisionError("average: weights add up to 0; give some that do not")
-    return divide(sum(multiply(x, weights), axis=axis, keepdims=keepdims), total)
+    return divide(sum(multiply(x, weights), axis=axes, keepdims=keepdims), total)

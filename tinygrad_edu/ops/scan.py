@@ -11,11 +11,14 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..arrays import real_dtype_of
+from ..metadata import composed
 from ..primitive import operand, primitive
 from .arithmetic import multiply, subtract
 from .elementwise import copy
 from .joining import concatenate
+from .plain import shape_of
 from .shape import broadcast_to
+from .summing import single, wider
 
 __all__ = ["cumprod", "cumsum", "diff"]
 
@@ -23,7 +26,7 @@ __all__ = ["cumprod", "cumsum", "diff"]
 def _cumsum_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
     axis = 0 if axis is None else axis
     # An element counts in its own sum and in all that follow.
-    return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis).reshape(x.shape)
+    return np.flip(cumsum(np.flip(g, axis), axis=axis), axis).reshape(x.shape)
 
 
 @primitive(
@@ -34,7 +37,9 @@ def _cumsum_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
 )
 def cumsum(x: Any, /, axis: int | None = None) -> Any:
     """Running sums along an axis."""
-    return np.cumsum(x, axis=axis)
+    # The sums follow one from the other, and so do their rounding errors.
+    wide = wider(x)
+    return np.cumsum(x, axis=axis) if wide is None else np.cumsum(x, axis, wide).astype(x.dtype)
 
 
 def _ahead(x: Any, places: int) -> Any:
@@ -42,11 +47,13 @@ def _ahead(x: Any, places: int) -> Any:
     return np.concatenate([x[..., places:], np.zeros_like(x[..., :places])], axis=-1)
 
 
+@single
 def _cumprod_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
     # Element k is a factor of out[i] for all i >= k, so its cotangent is
     #     x[0] ... x[k-1] * S[k],  S[k] = sum over i >= k of g[i] * x[k+1] ... x[i],
     # and S[k] = g[k] + x[k+1] * S[k+1]. Each round below doubles how far S looks ahead. Nothing
     # is divided, so zeros do no harm.
+    axis = axis if x.ndim else None  # a number has one axis here
     factors = np.reshape(x, (-1,)) if axis is None else np.swapaxes(x, axis, -1)
     total = g if axis is None else np.swapaxes(g, axis, -1)
     before = np.concatenate([np.ones_like(factors[..., :1]), factors[..., :-1]], axis=-1)
@@ -67,11 +74,13 @@ def _cumprod_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
     formula="cumprod(x, axis=axis)",
     derivatives=("flip(cumsum(flip(g * out))).reshape(x.shape) / x",),
 )
+@single
 def cumprod(x: Any, /, axis: int | None = None) -> Any:
     """Running products along an axis; the derivative is exact where elements are 0."""
     return np.cumprod(x, axis=axis)
 
 
+@composed("x", "prepend", "append")
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Differences between neighbours along an axis, taken `n` times.
 
@@ -89,16 +98,16 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     if n < 0:
         raise ValueError(f"diff: n must be at least 0, got {n}")
     x = operand("diff", x)
-    shape = np.shape(x)
+    if n == 0:
+        return copy(x)
+    shape = shape_of(x)
     if not shape:
         raise ValueError("diff: a number has no neighbours; x needs at least one axis")
     axis = normalize_axis_index(axis, len(shape))
-    if n == 0:
-        return copy(x)
     single = (*shape[:axis], 1, *shape[axis + 1 :])
     ends = [
         broadcast_to(multiply(end, np.ones(1, real_dtype_of(x))), single)
-        if end is not None and np.ndim(end) == 0
+        if end is not None and len(shape_of(end)) == 0
         else end
         for end in (prepend, append)
     ]

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .. import misfit
+from ..metadata import composed
 from ..primitive import primitive
+from .summing import added_rows, added_up
 
 __all__ = [
     "atleast_1d",
@@ -66,7 +68,8 @@ def _inverse(axes: Sequence[int] | None) -> list[int] | None:
     """Find the order of axes that undoes another one."""
     if axes is None:
         return None
-    inverse: list[int] = np.argsort([axis % len(axes) for axis in axes]).tolist()
+    order = np.ravel(axes).astype(int)  # a single number, too
+    inverse: list[int] = np.argsort(order % (order.size or 1)).tolist()
     return inverse
 
 
@@ -84,6 +87,7 @@ def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Any:
 permute_dims = transpose
 
 
+@composed("x")
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """Two axes exchanged."""
     axes = list(range(np.ndim(x)))
@@ -92,11 +96,13 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     return transpose(x, axes)
 
 
+@composed("x")
 def matrix_transpose(x: Any) -> Any:
     """Last two axes exchanged."""
     return swapaxes(x, -1, -2)
 
 
+@composed("x")
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
     """Axes at other places; the others keep their order.
 
@@ -121,6 +127,7 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     return transpose(x, order)
 
 
+@composed("x")
 def ravel(x: Any, order: str = "C") -> Any:
     """Elements in one row; with ``order="F"`` the first axis changes fastest."""
     if order not in ("C", "F"):
@@ -131,11 +138,13 @@ def ravel(x: Any, order: str = "C") -> Any:
 flatten = ravel
 
 
+@composed("x")
 def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Any:
     """New axes of size 1 at the positions given."""
     return reshape(x, np.expand_dims(_shaped_like(x), axis).shape)
 
 
+@composed("x")
 def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
     """Axes of size 1 dropped: all of them, or those given."""
     return reshape(x, np.squeeze(_shaped_like(x), axis).shape)
@@ -203,11 +212,12 @@ def sum_to(x: Any, /, shape: tuple[int, ...]) -> Any:
     added = x.ndim - len(shape)
     kept = x.shape[added:] if added >= 0 else ()
     if kept == shape:
-        return np.add.reduce(x, axis=0 if added == 1 else tuple(range(added)))
+        is_matrix = x.ndim == 2 and x.dtype.char in "fd" and x.flags.c_contiguous
+        return added_rows(x) if is_matrix and added == 1 else added_up(x, tuple(range(added)))
     if added < 0 or any(n not in (1, m) for n, m in zip(shape, kept, strict=True)):
         raise ValueError(f"sum_to: shape {shape} does not broadcast to {x.shape}")
     axes = [i + added for i, (n, m) in enumerate(zip(shape, kept, strict=True)) if n != m]
-    return np.add.reduce(x, axis=(*range(added), *axes)).reshape(shape)
+    return added_up(x, (*range(added), *axes)).reshape(shape)
 
 
 def _at_least(shape: Callable[[tuple[int, ...]], tuple[int, ...]], arrays: Sequence[Any]) -> Any:
@@ -216,16 +226,19 @@ def _at_least(shape: Callable[[tuple[int, ...]], tuple[int, ...]], arrays: Seque
     return results[0] if len(results) == 1 else results
 
 
+@composed("arrays")
 def atleast_1d(*arrays: Any) -> Any:
     """Arrays with at least one axis; a tuple for several."""
     return _at_least(lambda shape: shape or (1,), arrays)
 
 
+@composed("arrays")
 def atleast_2d(*arrays: Any) -> Any:
     """Arrays with at least two axes, new ones in front; a tuple for several."""
     return _at_least(lambda shape: (1,) * (2 - len(shape)) + shape, arrays)
 
 
+@composed("arrays")
 def atleast_3d(*arrays: Any) -> Any:
     """Arrays with at least three axes: ``(n,)`` becomes ``(1, n, 1)``; a tuple for several."""
     return _at_least(

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..metadata import composed
 from .indexing import take_along_axis
 from .shape import reshape
 
 __all__ = ["partition", "sort"]
 
 
+@composed("x")
 def sort(x: Any, axis: int | None = -1) -> Any:
     """Elements in ascending order along an axis, nan last; None flattens first.
 
@@ -31,10 +33,11 @@ def sort(x: Any, axis: int | None = -1) -> Any:
     """
     if axis is None:
         return sort(reshape(x, (-1,)))
-    normalize_axis_index(axis, np.ndim(x))
+    axis = normalize_axis_index(axis, np.ndim(x))
     return take_along_axis(x, np.argsort(x, axis=axis, stable=True), axis=axis)
 
 
+@composed("x")
 def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     """Elements arranged so that the one at place `kth` is where it would be if they were sorted.
 

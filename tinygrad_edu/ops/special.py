@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import as_floating, floating_dtype
+from ..metadata import composed
 from ..primitive import primitive
 
 __all__ = ["erf", "hypot", "logaddexp", "logaddexp2", "sigmoid", "sinc", "xlogy"]
@@ -70,6 +71,7 @@ def _sinc(x: Any, /, order: int) -> Any:
     return math.pi**order * np.where(near, series, derivative)
 
 
+@composed("x")
 def sinc(x: Any) -> Any:
     """Sine of πx over πx, elementwise, and 1 at 0; its derivatives are exact there too."""
     return _sinc(x, order=0)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..metadata import composed
 from ..primitive import primitive
 from .arithmetic import multiply
 from .special import hypot
@@ -179,11 +180,13 @@ def arctanh(x: Any, /) -> Any:
     return np.arctanh(x)
 
 
+@composed("x")
 def deg2rad(x: Any) -> Any:
     """Degrees as radians."""
     return multiply(x, math.pi / 180)
 
 
+@composed("x")
 def rad2deg(x: Any) -> Any:
     """Radians as degrees."""
     return multiply(x, 180 / math.pi)

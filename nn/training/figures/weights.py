@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_edu import Tensor, grad
+from tinygrad_edu.leaving import values_of
 
 from ...loss import classification_loss
 from ...module import Module
@@ -58,7 +59,7 @@ def weights_figure(weight: ArrayLike, *, most: int = 64) -> Figure:
     >>> figure.get_suptitle()
     'weights of the first layer: 12 of 12 units'
     """
-    columns_of_weights = np.asarray(weight)
+    columns_of_weights = values_of(weight)
     inputs, units = columns_of_weights.shape
     side = required_side(inputs, "inputs")
     shown = min(units, most)
@@ -147,7 +148,7 @@ class LayerWatch:
         weights = list(self._weights.values())
         gradients = grad(classification_loss(self._network(Tensor(features)), labels), weights)
         norms = [float(np.linalg.norm(np.asarray(gradient))) for gradient in gradients]
-        sizes = [float(np.linalg.norm(np.asarray(weight))) for weight in weights]
+        sizes = [float(np.linalg.norm(weight.data)) for weight in weights]
         self.record.epochs.append(number)
         self.record.gradient_norms.append(norms)
         self.record.ratios.append(

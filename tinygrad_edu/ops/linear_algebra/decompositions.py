@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from ...errors import GradientError
-from ...primitive import primitive
-from ...tensor import Tensor
-from ..elementwise import astype
+from ...metadata import composed
+from ...primitive import operand, primitive
+from ..plain import values_of
 from ..shape import swapaxes
+from ..summing import single
 
 __all__ = ["cholesky", "eigh", "eigvalsh", "svd", "svdvals"]
 
@@ -27,37 +28,30 @@ EighResult = type(np.linalg.eigh(np.eye(1)))
 SVDResult = type(np.linalg.svd(np.eye(1)))
 
 
-def lapack(square: bool = True, operands: int = 1) -> Callable[..., Callable[..., Any]]:
+def lapack(square: bool = True) -> Callable[..., Callable[..., Any]]:
     """Decorate a function of matrices: check their shape, and compute float16 in float32.
 
     Only the first of several operands is checked.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        expected = f"{function.__name__.lstrip('_')}: expected {'square ' * square}matrices"
-
+        name = function.__name__.lstrip("_")
+        expected = f"{name}: expected {'square ' * square}matrices"
         first = next(iter(inspect.signature(function).parameters))
+        in_single = single(function)
 
         @functools.wraps(function)
         def checked(*others: Any, **keywords: Any) -> Any:
             x, *others = others or (keywords.pop(first),)  # type: ignore[assignment]
-            shape = x.shape if isinstance(x, Tensor) else np.shape(x)
+            x = operand(name, x)
+            shape = x.shape
             if len(shape) < 2:
                 raise ValueError(f"{expected}, so at least two axes, got shape {shape}")
             if square and shape[-2] != shape[-1]:
                 raise ValueError(
                     f"{expected}, got {shape[-2]} rows and {shape[-1]} columns (shape {shape})"
                 )
-            inputs = [x, *others]
-            half = [getattr(array, "dtype", None) == np.float16 for array in inputs[:operands]]
-            for place in np.flatnonzero(half):
-                inputs[place] = astype(inputs[place], np.float32)
-            out = function(*inputs, **keywords)
-            if not all(half):
-                return out
-            if isinstance(out, tuple):
-                return type(out)(*(astype(part, np.float16) for part in out))
-            return astype(out, np.float16)
+            return in_single(x, *others, **keywords)
 
         return checked
 
@@ -84,6 +78,7 @@ def _cholesky(x: Any, /) -> Any:
     return np.linalg.cholesky(x)
 
 
+@composed("x")
 @lapack()
 def cholesky(x: Any, /, *, upper: bool = False) -> Any:
     """Triangular factor of positive definite matrices: ``L`` where ``L @ L.mT`` is `x`.
@@ -157,7 +152,7 @@ def eigvalsh(x: Any, /, UPLO: Any = "L") -> Any:
 
 def _eigh_rule(g: Any, out: Any, x: Any, UPLO: Any = "L", residual: Any = None) -> Any:
     values = eigvalsh(x, UPLO=UPLO) if residual is None else residual
-    _refuse_ties("eigh", "two eigenvalues are equal", np.asarray(values))
+    _refuse_ties("eigh", "two eigenvalues are equal", values_of(values))
     return out @ ((out.mT @ g - g.mT @ out) / _gaps(values) / 2) @ out.mT
 
 
@@ -178,6 +173,7 @@ def _eigh(x: Any, /, UPLO: Any = "L") -> Any:
     return vectors, values
 
 
+@composed("x")
 @lapack()
 def eigh(x: Any, UPLO: Any = "L") -> Any:
     """Eigenvalues of symmetric matrices, in ascending order, and their eigenvectors.
@@ -249,7 +245,7 @@ def svdvals(x: Any, /) -> Any:
 def _svd_rule(g: Any, out: Any, x: Any, residual: Any = None) -> Any:
     values = svdvals(x) if residual is None else residual
     reason = "two singular values are equal or one is 0"
-    _refuse_ties("svd", reason, np.asarray(values), append=0)
+    _refuse_ties("svd", reason, values_of(values), append=0)
     (u, v), (gu, gv) = _parts(out, x), _parts(g, x)
     across, down = values[..., None, :], values[..., :, None]
     turn = (u.mT @ gu - gu.mT @ u) * across + down * (v.mT @ gv - gv.mT @ v)
@@ -283,6 +279,7 @@ def _svd(x: Any, /) -> Any:
     return np.concatenate([u, vh.mT], axis=-2), values
 
 
+@composed("x")
 @lapack(square=False)
 def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Singular value decomposition: ``x = (U * S[..., None, :]) @ Vh``.

@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 
 from ... import misfit
+from ...metadata import composed
 from ...primitive import primitive
 from ..choosing import where
+from ..plain import values_of
+from ..reduction import sum
 from ..shape import expand_dims
 from .decompositions import cholesky, eigh, eigvalsh, lapack, svd, svdvals
 from .matrices import matmul
@@ -73,12 +76,12 @@ def inv(x: Any, /) -> Any:
 
 
 def _cofactor_rule(g: Any, out: Any, x: Any) -> Any:
-    matrices = np.asarray(x)
+    matrices = values_of(x)
     if matrices.size and np.any(np.linalg.matrix_rank(matrices) < x.shape[-1]):
         raise np.linalg.LinAlgError(
             "Singular matrix: the second derivative of det is computed with the inverse"
         )
-    trace = np.sum(g * out, axis=(-2, -1), keepdims=True)
+    trace = sum(g * out, axis=(-2, -1), keepdims=True)
     return (trace * np.eye(x.shape[-1], dtype=out.dtype) - out @ g.mT) @ inv(x).mT
 
 
@@ -138,9 +141,10 @@ def det(x: Any, /) -> Any:
     derivatives=("g * linalg.inv(x).mT",),
 )
 def _slogdet(x: Any, /) -> Any:
-    return np.linalg.slogdet(x).logabsdet
+    return np.linalg.slogdet(x)[1]
 
 
+@composed("x")
 @lapack()
 def slogdet(x: Any) -> Any:
     """Sign and logarithm of the absolute value of determinants, without overflow.
@@ -162,7 +166,7 @@ def slogdet(x: Any) -> Any:
     >>> sign.item(), logabsdet.item()
     (-1.0, 0.0)
     """
-    return SlogdetResult(np.linalg.slogdet(np.asarray(x)).sign, _slogdet(x))
+    return SlogdetResult(np.linalg.slogdet(values_of(x))[0], _slogdet(x))
 
 
 @primitive(
@@ -176,7 +180,8 @@ def _solve(a: Any, b: Any, /) -> Any:
     return np.linalg.solve(a, b)
 
 
-@lapack(operands=2)
+@composed("a", "b")
+@lapack()
 def solve(a: Any, b: Any) -> Any:
     """Solution ``x`` of ``a @ x = b``.
 
@@ -204,7 +209,7 @@ def solve(a: Any, b: Any) -> Any:
     if not shape or shape[-2:][0] != size:
         raise ValueError(
             f"solve: a has {size} rows, so b needs as many: shape ({size},) or (..., {size}, k), "
-            f"got {shape}"
+            f"got {shape}; for a stack of vectors write solve(a, b[..., None])[..., 0]"
         )
     stacks = misfit.broadcasting(["a", "b"], [np.shape(a), shape], skip=2)
     if stacks and len(shape) > 1:
@@ -255,6 +260,7 @@ def pinv(x: Any, /, rcond: Any = None, *, rtol: Any = np._NoValue) -> Any:
 # Products of many -----------------------------------------------------------------------------
 
 
+@composed("x")
 @lapack()
 def matrix_power(x: Any, n: int) -> Any:
     """Square matrices to a whole power, by repeated squaring.
@@ -285,6 +291,7 @@ def matrix_power(x: Any, n: int) -> Any:
     return result
 
 
+@composed("arrays")
 def multi_dot(arrays: Sequence[Any]) -> Any:
     """Product of several matrices, in the order that takes the fewest multiplications.
 

@@ -9,6 +9,8 @@ import numpy as np
 from ... import misfit
 from ...arrays import ones
 from ...primitive import primitive
+from ...tensor import Tensor
+from ..summing import BLOCK, added_rows, is_half
 
 __all__ = ["linear", "matmul"]
 
@@ -57,14 +59,18 @@ def _rows(x: Any) -> Any:
     return x.reshape(-1, x.shape[-1])
 
 
-def _added_rows(g: Any) -> Any:
-    return g.T.dot(ones(len(g), g.dtype))
+def _sum_of_rows(g: Any) -> Any:
+    if len(g) <= BLOCK:
+        return g.T.dot(ones(len(g), g.dtype))
+    if isinstance(g, Tensor):
+        return g.sum(axis=0)
+    return added_rows(g.astype(np.float32) if is_half(g) else g)
 
 
 @primitive(
     lambda g, out, x, weight, bias: g.dot(weight.T),
     lambda g, out, x, weight, bias: x.T.dot(g) if x.ndim == 2 else _rows(x).T.dot(_rows(g)),
-    lambda g, out, x, weight, bias: _added_rows(g if x.ndim == 2 else _rows(g)),
+    lambda g, out, x, weight, bias: _sum_of_rows(g if x.ndim == 2 else _rows(g)),
     symbol="@ +",
     formula="x @ weight + bias",
     derivatives=("g @ weight.T", "x.T @ g", "sum(g, axis=0)"),

@@ -7,17 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ...metadata import checked, composed
+from ...tensor import Tensor
 from .. import reduction
 from ..arithmetic import add, divide, multiply, power
 from ..choosing import absolute, where
 from ..elementwise import astype
-from ..reduction import Axis
+from ..plain import values_of
 from ..shape import expand_dims, transpose
+from ..summing import Axis, single
 from .decompositions import svdvals
 
 __all__ = ["norm"]
 
 
+@composed("x", "ord")
+@single
 def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
     """Norm of vectors or matrices.
 
@@ -34,7 +39,8 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
         (a plain array, since it is constant), other numbers p for ``sum(abs(x)**p)**(1 / p)``. Of
         matrices: None or "fro" for the square root of the sum of squares, 2 and -2 for the largest
         and the smallest singular value, "nuc" for the sum of those, 1 and -1 for the largest and
-        the smallest sum of absolute values of a column, inf and -inf for that of a row.
+        the smallest sum of absolute values of a column, inf and -inf for that of a row. Gradients
+        flow to p where it is a tensor.
     axis : int or pair of int, optional
         One axis for vectors, two for the rows and columns of matrices. None takes all axes; these
         may be more than two if `ord` is None.
@@ -55,11 +61,8 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
-    dtype = getattr(x, "dtype", np.dtype(int))
-    if dtype.kind not in "fc":  # lists as well
+    if getattr(x, "dtype", np.dtype(int)).kind not in "fc":  # lists as well
         x = astype(x, float)
-    if dtype == np.float16:
-        return astype(norm(astype(x, np.float32), ord, axis, keepdims), np.float16)
     if axis is None and ord is None:
         return reduction._euclidean_norm(x, keepdims=keepdims)
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
@@ -70,12 +73,15 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
 
 
 def _vector_norm(x: Any, ord: Any, axis: int) -> Any:
+    if isinstance(ord, Tensor):
+        _check_exponent(ord)
+        return _p_norm(absolute(x), ord, axis)
     if isinstance(ord, str):
         raise ValueError(f"norm: no norm {ord!r} of vectors; expected None or a number")
     if ord is None or ord == 2 or (ord == np.inf and x.shape[axis] == 0):
         return reduction._euclidean_norm(x, axis=axis)
     if ord == 0:
-        return np.linalg.norm(np.asarray(x), 0, axis)
+        return np.linalg.norm(values_of(x), 0, axis)
     length = absolute(x)
     if ord == 1:
         return reduction.sum(length, axis=axis)
@@ -86,20 +92,29 @@ def _vector_norm(x: Any, ord: Any, axis: int) -> Any:
     return _p_norm(length, float(ord), axis)
 
 
-def _p_norm(length: Any, p: float, axis: int) -> Any:
+def _p_norm(length: Any, p: Any, axis: int) -> Any:
     # The norm of x is c times that of x / c, for any constant c: the largest element keeps the
     # powers from overflowing. Elements that are 0 are left out, for their derivatives may be
     # infinite; a vector of zeros gets something to take the root of, which is then scaled by 0.
-    largest = np.max(np.asarray(length), axis=axis, keepdims=True, initial=0)
+    largest = np.max(values_of(length), axis=axis, keepdims=True, initial=0)
     share = divide(length, np.where((largest > 0) & (largest < np.inf), largest, 1))
-    counted = np.asarray(share) != 0
+    counted = np.not_equal(share, 0)
     powers = where(counted, power(where(counted, share, 1), p), 0)
     total = add(reduction.sum(powers, axis=axis, keepdims=True), largest == 0)
     scale = np.where(largest < np.inf, largest, 1)
     return reduction.sum(multiply(power(total, 1 / p), scale), axis=axis)
 
 
+def _check_exponent(ord: Tensor) -> None:
+    if ord.size != 1 or not 0 < ord.data < np.inf:
+        raise ValueError(
+            f"norm: ord is a tensor of {ord.data}; gradients flow to one number p between 0 and "
+            "infinity"
+        )
+
+
 def _matrix_norm(x: Any, ord: Any, row: int, column: int) -> Any:
+    ord = checked(ord, "norm", "ord")
     if ord in (None, "fro", "f"):
         return reduction._euclidean_norm(x, axis=(row, column))
     if ord not in ("nuc", 1, -1, 2, -2, np.inf, -np.inf):

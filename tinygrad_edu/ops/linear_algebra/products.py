@@ -13,17 +13,21 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from ...metadata import composed
 from ...primitive import primitive
 from ..arithmetic import multiply, subtract
 from ..indexing import take
+from ..plain import shape_of
 from ..reduction import sum
 from ..shape import moveaxis, ravel, reshape
+from ..summing import single
 from .matrices import matmul
 from .triangles import diagonal
 
 __all__ = ["cross", "dot", "einsum", "inner", "kron", "outer", "tensordot", "vdot"]
 
 
+@single
 def _einsum_rule(position: int, g: Any, out: Any, *arrays: Any, subscripts: str) -> Any:
     # Every index of an operand stands in the output or in another operand: `einsum` saw to that.
     # So the cotangent takes the operand's place, and the operand's indices are the output.
@@ -42,6 +46,7 @@ def _einsum_rule(position: int, g: Any, out: Any, *arrays: Any, subscripts: str)
     formula="einsum('ij,jk->ik', x, y)",
     derivatives=("einsum('ik,jk->ij', g, y)", "einsum('ik,ij->jk', g, x)"),
 )
+@single
 def _einsum(*arrays: Any, subscripts: str) -> Any:
     # Its optimiser finds matrix products, which are much quicker than its own loops.
     return np.einsum(subscripts, *arrays, optimize=len(arrays) > 1)
@@ -66,20 +71,18 @@ def _spelled_out(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], s
     free = "".join(sorted(set(string.ascii_letters) - letters))
     hidden = 0  # the most axes that an ellipsis stands for
     for position, operand in enumerate(operands):
-        label, ndim = labels[position], np.ndim(operand)
+        label, ndim = labels[position], len(shape_of(operand))
         named = len(label.replace("...", ""))
         fits = named == ndim or ("..." in label and named < ndim)
         if not fits or "." in label.replace("...", ""):
             raise ValueError(
-                f"einsum: {label!r} does not fit operand {position} of shape {np.shape(operand)}; "
+                f"einsum: {label!r} does not fit operand {position} of shape {shape_of(operand)}; "
                 "write one letter for each axis, or ... for several"
             )
         # The last axes of all ellipses fall together, as in broadcasting.
         count = ndim - named
         hidden = count if count > hidden else hidden
         labels[position] = label.replace("...", free[::-1][len(free) - count :])
-    if hidden and "..." not in output:
-        raise ValueError(f"einsum: the output of {subscripts!r} needs ... for the axes behind it")
     return labels, output.replace("...", free[::-1][len(free) - hidden :])
 
 
@@ -87,10 +90,10 @@ def _sizes(given: str, labels: Sequence[str], operands: Sequence[Any]) -> dict[s
     """Give the size along each index; an axis of size 1 is stretched to the others."""
     sizes: dict[str, int] = {}
     for label, operand in zip(labels, operands, strict=True):
-        for index, n in zip(label, np.shape(operand), strict=True):
+        for index, n in zip(label, shape_of(operand), strict=True):
             known = sizes.get(index, 1)
             if 1 not in (known, n) and known != n:
-                shapes = " and ".join(str(np.shape(x)) for x in operands)
+                shapes = " and ".join(str(shape_of(x)) for x in operands)
                 index = index if index in given else "..."
                 raise ValueError(
                     f"einsum: index {index!r} has size {known} in one place and {n} in another "
@@ -106,10 +109,10 @@ def _once_each(label: str, x: Any) -> tuple[str, Any]:
         index = next(index for index in label if label.count(index) > 1)
         first = label.index(index)
         second = label.index(index, first + 1)
-        if np.shape(x)[first] != np.shape(x)[second]:
+        if shape_of(x)[first] != shape_of(x)[second]:
             raise ValueError(
-                f"einsum: index {index!r} stands for axes of sizes {np.shape(x)[first]} and "
-                f"{np.shape(x)[second]} of one operand; they must be equal"
+                f"einsum: index {index!r} stands for axes of sizes {shape_of(x)[first]} and "
+                f"{shape_of(x)[second]} of one operand; they must be equal"
             )
         x = diagonal(x, 0, first, second)
         label = label[:first] + label[first + 1 : second] + label[second + 1 :] + index
@@ -122,15 +125,17 @@ def _without(label: str, x: Any, dropped: set[str], *, add_up: bool) -> tuple[st
     if axes and add_up:
         x = sum(x, axis=axes)
     elif axes:
-        x = reshape(x, tuple(n for i, n in enumerate(np.shape(x)) if i not in axes))
+        x = reshape(x, tuple(n for i, n in enumerate(shape_of(x)) if i not in axes))
     return "".join(index for index in label if index not in dropped), x
 
 
+@composed("operands")
 def einsum(*operands: Any, optimize: Any = True) -> Any:
     """Sum of products, with the axes named by letters (Einstein's convention).
 
     An index that is repeated within an operand takes its diagonal; an index that is not in the
-    output is summed over. Axes of size 1 are stretched, as in broadcasting.
+    output is summed over, and so are the axes of an ellipsis that is not. Axes of size 1 are
+    stretched, as in broadcasting.
 
     Parameters
     ----------
@@ -173,7 +178,7 @@ def einsum(*operands: Any, optimize: Any = True) -> Any:
         _without(
             label,
             x,
-            {i for i, n in zip(label, np.shape(x), strict=True) if n == 1 != sizes[i]},
+            {i for i, n in zip(label, shape_of(x), strict=True) if n == 1 != sizes[i]},
             add_up=False,
         )
         for label, x in pairs
@@ -204,6 +209,7 @@ def _in_letters(operands: Sequence[Any]) -> list[Any]:
     return [text, *operands[0:last:2]]
 
 
+@composed("x", "y")
 def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
     """Sum of products over pairs of axes; the axes that are left stand side by side.
 
@@ -220,62 +226,68 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
         If axes that meet have different sizes.
     """
     if isinstance(axes, int | np.integer):
-        axes = range(np.ndim(x) - int(axes), np.ndim(x)), range(int(axes))
-    left = normalize_axis_tuple(axes[0], np.ndim(x))
-    right = normalize_axis_tuple(axes[1], np.ndim(y))
-    sizes = [np.shape(x)[i] for i in left], [np.shape(y)[i] for i in right]
+        axes = range(len(shape_of(x)) - int(axes), len(shape_of(x))), range(int(axes))
+    left = normalize_axis_tuple(axes[0], len(shape_of(x)))
+    right = normalize_axis_tuple(axes[1], len(shape_of(y)))
+    sizes = [shape_of(x)[i] for i in left], [shape_of(y)[i] for i in right]
     if sizes[0] != sizes[1]:
         raise ValueError(
-            f"tensordot: axes {left} of shape {np.shape(x)} have sizes {sizes[0]}, but axes "
-            f"{right} of shape {np.shape(y)} have sizes {sizes[1]}; they must be equal"
+            f"tensordot: axes {left} of shape {shape_of(x)} have sizes {sizes[0]}, but axes "
+            f"{right} of shape {shape_of(y)} have sizes {sizes[1]}; they must be equal"
         )
     count, shared = len(left), int(np.prod(sizes[0], dtype=int))
     x, y = moveaxis(x, left, range(-count, 0)), moveaxis(y, right, range(count))
-    rows, columns = np.shape(x)[: np.ndim(x) - count], np.shape(y)[count:]
+    rows, columns = shape_of(x)[: len(shape_of(x)) - count], shape_of(y)[count:]
     sides = int(np.prod(rows, dtype=int)), int(np.prod(columns, dtype=int))
     product = matmul(reshape(x, (sides[0], shared)), reshape(y, (shared, sides[1])))
     return reshape(product, rows + columns)
 
 
+@composed("x", "y")
 def dot(x: Any, y: Any) -> Any:
     """Sum of products over the last axis of `x` and the last but one of `y`, as `numpy.dot` has it.
 
     For vectors and matrices it is `matmul`, for numbers `multiply`.
     """
-    if np.ndim(x) == 0 or np.ndim(y) == 0:
+    if len(shape_of(x)) == 0 or len(shape_of(y)) == 0:
         return multiply(x, y)
-    if np.ndim(x) <= 2 and np.ndim(y) <= 2:
+    if len(shape_of(x)) <= 2 and len(shape_of(y)) <= 2:
         return matmul(x, y)
-    return tensordot(x, y, axes=([-1], [-2 if np.ndim(y) > 1 else -1]))
+    return tensordot(x, y, axes=([-1], [-2 if len(shape_of(y)) > 1 else -1]))
 
 
+@composed("x", "y")
 def inner(x: Any, y: Any) -> Any:
     """Sum of products over the last axes of both operands; for numbers the product."""
-    if np.ndim(x) == 0 or np.ndim(y) == 0:
+    if len(shape_of(x)) == 0 or len(shape_of(y)) == 0:
         return multiply(x, y)
     return tensordot(x, y, axes=([-1], [-1]))
 
 
+@composed("x", "y")
 def vdot(x: Any, y: Any) -> Any:
     """Sum of the products of all elements, whatever the shapes, of two arrays of one size."""
     return matmul(ravel(x), ravel(y))
 
 
+@composed("x", "y")
 def outer(x: Any, y: Any) -> Any:
     """Product of each element of `x` with each of `y`, as a matrix."""
     return multiply(reshape(x, (-1, 1)), reshape(y, (1, -1)))
 
 
+@composed("x", "y")
 def kron(x: Any, y: Any) -> Any:
     """Kronecker product: each element of `x` times the whole of `y`, in its place."""
-    ndim = np.maximum(np.ndim(x), np.ndim(y))
-    left = (1,) * (ndim - np.ndim(x)) + np.shape(x)
-    right = (1,) * (ndim - np.ndim(y)) + np.shape(y)
+    ndim = np.maximum(len(shape_of(x)), len(shape_of(y)))
+    left = (1,) * (ndim - len(shape_of(x))) + shape_of(x)
+    right = (1,) * (ndim - len(shape_of(y))) + shape_of(y)
     blocks = reshape(x, [size for n in left for size in (n, 1)])
     tiles = reshape(y, [size for n in right for size in (1, n)])
     return reshape(multiply(blocks, tiles), [a * b for a, b in zip(left, right, strict=True)])
 
 
+@composed("a", "b")
 def cross(
     a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
 ) -> Any:
@@ -297,11 +309,11 @@ def cross(
     """
     if axis is not None:
         axisa = axisb = axisc = axis
-    a = moveaxis(a, normalize_axis_index(axisa, np.ndim(a)), -1)
-    b = moveaxis(b, normalize_axis_index(axisb, np.ndim(b)), -1)
-    if (np.shape(a)[-1], np.shape(b)[-1]) != (3, 3):
+    a = moveaxis(a, normalize_axis_index(axisa, len(shape_of(a))), -1)
+    b = moveaxis(b, normalize_axis_index(axisb, len(shape_of(b))), -1)
+    if (shape_of(a)[-1], shape_of(b)[-1]) != (3, 3):
         raise ValueError(
-            f"cross: vectors of lengths {np.shape(a)[-1]} and {np.shape(b)[-1]}; both must be 3"
+            f"cross: vectors of lengths {shape_of(a)[-1]} and {shape_of(b)[-1]}; both must be 3"
         )
     next_, last = [1, 2, 0], [2, 0, 1]
     ahead = multiply(take(a, next_, -1), take(b, last, -1))

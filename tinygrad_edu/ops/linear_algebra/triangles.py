@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import real_dtype_of
+from ...metadata import composed
 from ..choosing import where
 from ..indexing import getitem, put_at
 from ..reduction import sum
@@ -15,6 +16,7 @@ from ..shape import moveaxis
 __all__ = ["diag", "diagonal", "trace", "tril", "triu"]
 
 
+@composed("x")
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """Elements on a diagonal of two axes; they become the last axis."""
     x = moveaxis(x, (axis1, axis2), (-2, -1))
@@ -23,11 +25,13 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return getitem(x, (..., start - min(offset, 0), start + max(offset, 0)))
 
 
+@composed("x")
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """Sum of the elements on a diagonal of two axes."""
     return sum(diagonal(x, offset, axis1, axis2), axis=-1)
 
 
+@composed("x")
 def diag(x: Any, k: int = 0) -> Any:
     """Diagonal of a matrix, or the matrix that has a vector on its diagonal."""
     if np.ndim(x) == 2:
@@ -48,12 +52,14 @@ def _lower(name: str, x: Any, k: int) -> tuple[Any, Any]:
     return np.tri(rows, columns, k, dtype=bool), np.zeros((), real_dtype_of(x))
 
 
+@composed("x")
 def tril(x: Any, k: int = 0) -> Any:
     """Lower triangle of a matrix, or of each in a stack; zeros above diagonal `k`."""
     lower, zero = _lower("tril", x, k)
     return where(lower, x, zero)
 
 
+@composed("x")
 def triu(x: Any, k: int = 0) -> Any:
     """Upper triangle of a matrix, or of each in a stack; zeros below diagonal `k`."""
     lower, zero = _lower("triu", x, k - 1)

@@ -7,18 +7,21 @@ refuse, they refuse before anything is computed, and name the first row that is 
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...arrays import as_array, as_floating, counting, ones
+from ...arrays import as_floating, counting, ones
+from ...metadata import composed
 from ...primitive import primitive
 from ..arithmetic import add, multiply, negative
 from ..choosing import where
 from ..indexing import getitem
-from ..plain import as_arrays
+from ..plain import shape_of, values_of
 from ..reduction import mean, sum
+from ..summing import divided, single
 from .activation import log_softmax, softmax
 from .loss import check_reduction, constant_weights
 
@@ -52,7 +55,7 @@ def _places(logits: Any, labels: Any) -> Any:
 
 
 def _one_hot(labels: Any, classes: int) -> Any:
-    return np.equal(np.asarray(labels)[:, None], np.arange(classes))
+    return np.equal(values_of(labels)[:, None], np.arange(classes))
 
 
 def _softmax_cross_entropy_rule(
@@ -60,7 +63,7 @@ def _softmax_cross_entropy_rule(
 ) -> Any:
     if residual is None:
         residual = softmax(logits, axis=1) - _one_hot(labels, logits.shape[1])
-    return residual * (g / len(labels))
+    return residual * divided(g, len(labels))
 
 
 @primitive(
@@ -94,7 +97,9 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     >>> round(softmax_cross_entropy(Tensor([[0.0, 0.0]]), [1]).item(), 4)
     0.6931
     """
-    chosen, logits = _places(logits, labels), as_floating(logits)
+    chosen, kind = _places(logits, labels), logits.dtype.char
+    if kind not in "fd":  # float16 is computed in float32, and rounded once
+        logits = logits.astype(np.float32) if kind == "e" else as_floating(logits)
     rows, classes = logits.shape
     # NumPy picks elements much quicker than it reduces short rows, and so does it multiply.
     largest = logits.take(counting(rows, classes) + logits.argmax(axis=1))
@@ -104,7 +109,8 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     losses = np.log(total) - shifted.take(chosen)
     delta /= total[:, None]
     delta.reshape(-1)[chosen] -= 1
-    return np.add.reduce(losses) / rows, delta
+    loss = np.add.reduce(losses) / rows
+    return loss.astype(np.float16) if kind == "e" else loss, delta
 
 
 def _class_numbers(
@@ -116,7 +122,7 @@ def _class_numbers(
     the classes, or None; and what a sum over the batch is divided by.
     """
     check_reduction(name, reduction)
-    shape = np.shape(scores)
+    shape = shape_of(scores)
     if len(shape) < 2 or labels.shape != (shape[0], *shape[2:]):
         raise ValueError(
             f"{name}: scores of shape {shape} and labels of shape {labels.shape}; expected "
@@ -170,6 +176,8 @@ def _reduced(losses: Any, total: float, reduction: str) -> Any:
     return average if total == losses.size else multiply(average, losses.size / total)
 
 
+@composed("log_probabilities")
+@partial(single, constants=("weight",))
 def nll_loss(
     log_probabilities: Any,
     labels: Any,
@@ -194,13 +202,15 @@ def nll_loss(
     ValueError, TypeError
         As `cross_entropy` does.
     """
-    labels = np.asarray(labels)
+    labels = values_of(labels)
     labels, counted, weights, total = _class_numbers(
         "nll_loss", log_probabilities, labels, weight, ignore_index, reduction
     )
     return _reduced(_losses(log_probabilities, labels, counted, weights), total, reduction)
 
 
+@composed("logits")
+@partial(single, constants=("weight",))
 def cross_entropy(
     logits: Any,
     labels: Any,
@@ -248,11 +258,11 @@ def cross_entropy(
     >>> round(cross_entropy(logits, [0, 1, -100]).item(), 4)
     1.1269
     """
-    labels = as_array(as_arrays(labels))
+    labels = values_of(labels)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}; expected 0..1")
     plain = weight is None and not label_smoothing and reduction == "mean"
-    if plain and np.ndim(logits) == 2 and not 0 <= ignore_index < np.shape(logits)[1]:
+    if plain and len(shape_of(logits)) == 2 and not 0 <= ignore_index < shape_of(logits)[1]:
         with contextlib.suppress(ValueError):  # a label may be one that is ignored
             return softmax_cross_entropy(logits, labels)
     labels, counted, weights, total = _class_numbers(

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ...arrays import floating_dtype
+from ...metadata import composed
 from ...primitive import accepted
 from ...tensor import Tensor, holds_tensor
 from ..arithmetic import add, multiply
@@ -19,6 +20,7 @@ from ..linear_algebra.matrices import matmul
 from ..rearranging import pad
 from ..reduction import max, mean
 from ..shape import reshape, transpose
+from ..summing import single
 from .windows import Sizes, check_fits, for_each_axis, sliding_windows, spans_of
 
 __all__ = ["avg_pool2d", "conv1d", "conv2d", "max_pool2d"]
@@ -114,6 +116,7 @@ def _border(padding: Any, kernel: Any, stride: Any, dilation: Any) -> Border:
     return [(total // 2, total - total // 2) for total in totals]
 
 
+@composed("x", "weight", "bias")
 def conv1d(
     x: Any,
     weight: Any,
@@ -146,6 +149,7 @@ def conv1d(
     return _convolution(x, weight, bias, 1, stride, padding, dilation, groups)
 
 
+@composed("x", "weight", "bias")
 def conv2d(
     x: Any,
     weight: Any,
@@ -239,6 +243,7 @@ def _pool(
     )
 
 
+@composed("x")
 def max_pool2d(
     x: Any,
     kernel_size: Sizes,
@@ -278,6 +283,8 @@ def max_pool2d(
     return max(windows, axis=-3)
 
 
+@composed("x")
+@single
 def avg_pool2d(
     x: Any,
     kernel_size: Sizes,

@@ -7,19 +7,23 @@ named.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ...arrays import as_floating, checked_array, floating_dtype
+from ...metadata import composed
 from ...primitive import accepted, primitive
 from ...tensor import Tensor, holds_tensor
 from ..arithmetic import add, divide, multiply, negative, square, subtract
 from ..choosing import absolute, clip, where
 from ..elementwise import astype, exp
+from ..plain import shape_of, values_of
 from ..reduction import mean, sum
 from ..special import sigmoid, xlogy
+from ..summing import divided, is_half, single
 from .activation import relu, softplus
 
 __all__ = [
@@ -46,10 +50,6 @@ def constant_weights(name: str, what: str, weights: Any, beside: Any) -> Any:
     """Read weights, in the precision of what they are for; no gradient flows to them."""
     if weights is None:
         return None
-    if getattr(weights, "requires_grad", False):
-        raise TypeError(f"{name}: no gradient flows to {what}; pass its .data instead of a Tensor")
-    if holds_tensor(weights):
-        raise TypeError(f"{name}: no gradient flows to {what}; pass numbers instead of Tensors")
     array = checked_array(weights, None, True).astype(floating_dtype(beside))
     if not (array >= 0).all():
         place = tuple(int(i) for i in np.argwhere(~(array >= 0))[0])
@@ -62,7 +62,7 @@ def _reduced(name: str, losses: Any, reduction: str) -> Any:
         return losses
     if reduction == "sum":
         return sum(losses)
-    if not np.size(losses):
+    if 0 in shape_of(losses):
         raise ValueError(f"{name}: no elements have no average loss; reduction='sum' gives 0")
     if reduction == "mean":
         return mean(losses)
@@ -75,7 +75,9 @@ def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
     Whole numbers among the targets get the dtype of the predictions, or a network of float32
     would become one of float64.
     """
-    shapes = np.shape(predictions), np.shape(targets)
+    both = predictions, targets
+    predictions, targets = accepted(name, both, holds_tensor(both))[0]
+    shapes = shape_of(predictions), shape_of(targets)
     if shapes[0] != shapes[1]:
         sizes = np.size(predictions), np.size(targets)
         hint = f", use targets.reshape({shapes[0]})" if sizes[0] == sizes[1] else ""
@@ -83,8 +85,6 @@ def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
             f"{name}: predictions of shape {shapes[0]} and targets of shape {shapes[1]}; they "
             f"must be the same{hint}"
         )
-    both = predictions, targets
-    predictions, targets = accepted(name, both, holds_tensor(both))[0]
     if isinstance(targets, Tensor | np.ndarray) and targets.dtype.kind in "iub":
         targets = astype(targets, floating_dtype(predictions))
     if isinstance(predictions, Tensor | np.ndarray):
@@ -95,6 +95,8 @@ def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
 # Distances ------------------------------------------------------------------------------------
 
 
+@composed("predictions", "targets")
+@single
 def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """Squared difference of predictions and targets.
 
@@ -121,6 +123,8 @@ def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     return _reduced("mse_loss", square(subtract(predictions, targets)), reduction)
 
 
+@composed("predictions", "targets")
+@single
 def l1_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """Absolute difference of predictions and targets; where it is 0, so is its derivative.
 
@@ -139,9 +143,9 @@ def l1_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     return _reduced("l1_loss", absolute(subtract(predictions, targets)), reduction)
 
 
-def huber_loss(
-    predictions: Any, targets: Any, *, delta: float = 1.0, reduction: str = "mean"
-) -> Any:
+@composed("predictions", "targets", "delta")
+@single
+def huber_loss(predictions: Any, targets: Any, *, delta: Any = 1.0, reduction: str = "mean") -> Any:
     """Half the square of small differences, and a straight line for large ones.
 
     With ``d = predictions - targets`` it is ``d**2 / 2`` up to `delta` and
@@ -152,8 +156,8 @@ def huber_loss(
     ----------
     predictions, targets, reduction
         As for `mse_loss`.
-    delta : float
-        The difference from which on the loss is straight.
+    delta : number or tensor
+        The difference from which on the loss is straight; gradients flow to a tensor.
 
     Raises
     ------
@@ -167,7 +171,7 @@ def huber_loss(
     Tensor([0.5, 9.5])
     """
     check_reduction("huber_loss", reduction)
-    if not delta > 0:
+    if not np.all(np.greater(delta, 0)):
         raise ValueError(f"huber_loss: delta is {delta}; expected a positive number")
     predictions, targets = _pair("huber_loss", predictions, targets)
     difference = subtract(predictions, targets)
@@ -176,6 +180,8 @@ def huber_loss(
     return _reduced("huber_loss", losses, reduction)
 
 
+@composed("logits", "targets")
+@single
 def hinge_loss(logits: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """Shortfall of ``targets * logits`` from 1, of a classifier into two classes.
 
@@ -201,11 +207,12 @@ def hinge_loss(logits: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """
     check_reduction("hinge_loss", reduction)
     logits, targets = _pair("hinge_loss", logits, targets)
-    wrong = ~np.isin(np.real(np.asarray(targets)), (-1, 1))
+    values = values_of(targets)
+    wrong = ~np.isin(np.real(values), (-1, 1))
     if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise ValueError(
-            f"hinge_loss: target {np.asarray(targets)[place]} at {place}; targets are -1 or 1, "
+            f"hinge_loss: target {values[place]} at {place}; targets are -1 or 1, "
             "use 2 * targets - 1 for 0 and 1"
         )
     return _reduced("hinge_loss", relu(subtract(1, multiply(targets, logits))), reduction)
@@ -214,6 +221,8 @@ def hinge_loss(logits: Any, targets: Any, *, reduction: str = "mean") -> Any:
 # Probabilities --------------------------------------------------------------------------------
 
 
+@composed("log_probabilities", "targets")
+@single
 def kl_div(
     log_probabilities: Any, targets: Any, *, log_target: bool = False, reduction: str = "mean"
 ) -> Any:
@@ -250,7 +259,7 @@ def kl_div(
     """
     check_reduction("kl_div", reduction, ("batchmean",))
     log_probabilities, targets = _pair("kl_div", log_probabilities, targets)
-    values = np.asarray(targets)
+    values = values_of(targets)
     if reduction == "batchmean" and not values.ndim:
         raise ValueError("kl_div: 'batchmean' of a number; expected a batch, of shape (N, ...)")
     if not log_target:
@@ -275,8 +284,8 @@ def _check_probabilities(targets: Any, most: float) -> None:
 
 
 @primitive(
-    lambda g, out, logits, targets: (sigmoid(logits) - targets) * (g / logits.size),
-    lambda g, out, logits, targets: -logits * (g / logits.size),
+    lambda g, out, logits, targets: (sigmoid(logits) - targets) * divided(g, logits.size),
+    lambda g, out, logits, targets: -logits * divided(g, logits.size),
     symbol="BCE",
     formula="mean(log(1 + exp(logits)) - targets * logits)",
     derivatives=("g / size(logits) * (sigmoid(logits) - targets)", "-g / size(logits) * logits"),
@@ -290,15 +299,19 @@ def _binary_cross_entropy_with_logits(logits: Any, targets: Any, /) -> Any:
     if not logits.size:
         raise ValueError("no elements have no average loss")
     _check_probabilities(targets, 1)
-    logits = as_floating(logits)
+    dtype = np.result_type(logits, targets)
+    logits = logits.astype(np.float32) if is_half(logits) else as_floating(logits)
     if targets.dtype.kind in "iub":
         targets = targets.astype(logits.dtype)  # or a float32 network would become float64
     # log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), whose exponential cannot overflow.
     positive = np.maximum(logits, 0)
     losses = positive - logits * targets + np.log1p(np.exp(np.minimum(logits, -logits)))
-    return np.add.reduce(losses, axis=None) / logits.size
+    loss = np.add.reduce(losses, axis=None) / logits.size
+    return loss.astype(np.float16) if dtype.char == "e" else loss
 
 
+@composed("logits", "targets")
+@partial(single, constants=("weight", "pos_weight"))
 def binary_cross_entropy_with_logits(
     logits: Any,
     targets: Any,
@@ -339,7 +352,7 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     check_reduction(name, reduction)
     logits, targets = _pair(name, logits, targets)
-    _check_probabilities(np.asarray(targets), 1)
+    _check_probabilities(values_of(targets), 1)
     positive = multiply(targets, softplus(negative(logits)))
     if pos_weight is not None:
         positive = multiply(positive, _each_weight(name, "pos_weight", pos_weight, logits))
@@ -351,14 +364,14 @@ def binary_cross_entropy_with_logits(
 
 def _each_weight(name: str, what: str, weights: Any, logits: Any) -> Any:
     array = constant_weights(name, what, weights, logits)
-    shape = np.shape(logits)
+    shape = shape_of(logits)
     try:
-        fits = np.broadcast_shapes(np.shape(array), shape) == shape
+        fits = np.broadcast_shapes(shape_of(array), shape) == shape
     except ValueError:
         fits = False
     if not fits:
         raise ValueError(
-            f"{name}: {what} of shape {np.shape(array)} does not broadcast to the logits of shape "
+            f"{name}: {what} of shape {shape_of(array)} does not broadcast to the logits of shape "
             f"{shape}"
         )
     return array

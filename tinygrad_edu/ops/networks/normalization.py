@@ -13,13 +13,15 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import DTypeLike, NDArray
 
-from ...arrays import dtype_of
+from ...metadata import composed
 from ..arithmetic import add, divide, multiply, square, subtract
 from ..choosing import where
-from ..elementwise import astype, sqrt
+from ..elementwise import sqrt
 from ..indexing import getitem
+from ..plain import shape_of
 from ..reduction import mean as average
 from ..shape import reshape
+from ..summing import single
 
 __all__ = ["batch_norm", "dropout", "embedding", "layer_norm", "one_hot"]
 
@@ -30,24 +32,20 @@ def _normalised(
     """Shift and scale, by the mean and variance along some axes, or by those that are given."""
     if not eps > 0:
         raise ValueError(f"eps is {eps}; expected a small positive number, against division by 0")
-    dtype = dtype_of(x)
-    if dtype == np.float16:  # squares would overflow beyond 255
-        given = [None if values is None else astype(values, np.float32) for values in given]
-        wide = _normalised(astype(x, np.float32), axes, given, None, None, eps)
-        result = astype(wide, np.float16)
+    mean, variance = given
+    if mean is None:
+        deviation = subtract(x, average(x, axis=axes, keepdims=True))
+        variance = average(square(deviation), axis=axes, keepdims=True)
     else:
-        mean, variance = given
-        if mean is None:
-            deviation = subtract(x, average(x, axis=axes, keepdims=True))
-            variance = average(square(deviation), axis=axes, keepdims=True)
-        else:
-            deviation = subtract(x, mean)
-        result = divide(deviation, sqrt(add(variance, eps)))
+        deviation = subtract(x, mean)
+    result = divide(deviation, sqrt(add(variance, eps)))
     if weight is not None:
         result = multiply(result, weight)
     return result if bias is None else add(result, bias)
 
 
+@composed("x", "weight", "bias", "mean", "variance")
+@single
 def batch_norm(
     x: Any,
     weight: Any = None,
@@ -93,7 +91,7 @@ def batch_norm(
     Tensor([[-1., -1.],
             [ 1.,  1.]])
     """
-    shape = np.shape(x)
+    shape = shape_of(x)
     if len(shape) < 2:
         raise ValueError(f"batch_norm: x of shape {shape}; expected (N, channels, ...)")
     if (mean is None) != (variance is None):
@@ -120,13 +118,15 @@ def _fitted(name: str, what: str, values: Any, expected: Any, shape: Any, of: An
     """Check the shape of what x is shifted or scaled by, and make it broadcast against x."""
     if values is None:
         return None
-    if np.shape(values) != expected:
+    if shape_of(values) != expected:
         raise ValueError(
-            f"{name}: {what} of shape {np.shape(values)} for x of shape {of}; expected {expected}"
+            f"{name}: {what} of shape {shape_of(values)} for x of shape {of}; expected {expected}"
         )
     return values if shape == expected else reshape(values, shape)
 
 
+@composed("x", "weight", "bias")
+@single
 def layer_norm(
     x: Any,
     weight: Any = None,
@@ -165,7 +165,7 @@ def layer_norm(
     Tensor([[-1.,  1.],
             [-1.,  1.]])
     """
-    shape = np.shape(x)
+    shape = shape_of(x)
     axes = tuple(sorted(normalize_axis_tuple(axis, len(shape))))
     sizes = tuple(shape[i] for i in axes)
     if 0 in sizes:
@@ -178,6 +178,7 @@ def layer_norm(
     return _normalised(x, axes, (None, None), weight, bias, eps)
 
 
+@composed("x")
 def dropout(
     x: Any,
     p: float = 0.5,
@@ -226,10 +227,11 @@ def dropout(
         )
     if not training:
         return x
-    kept = np.random.default_rng(generator).random(np.shape(x), dtype=np.float32) >= p
+    kept = np.random.default_rng(generator).random(shape_of(x), dtype=np.float32) >= p
     return multiply(where(kept, x, 0.0), 1 / (1 - p) if p < 1 else 0.0)
 
 
+@composed("weight")
 def embedding(indices: Any, weight: Any) -> Any:
     """Rows of a table, by their numbers; a row that is taken several times gets all gradients.
 
@@ -260,11 +262,11 @@ def embedding(indices: Any, weight: Any) -> Any:
             [0., 1.],
             [4., 5.]])
     """
-    if np.ndim(weight) != 2:
+    if len(shape_of(weight)) != 2:
         raise ValueError(
-            f"embedding: weight of shape {np.shape(weight)}; expected (rows, features)"
+            f"embedding: weight of shape {shape_of(weight)}; expected (rows, features)"
         )
-    places = _whole_numbers("embedding", "index", indices, np.shape(weight)[0])
+    places = _whole_numbers("embedding", "index", indices, shape_of(weight)[0])
     return getitem(weight, places)
 
 
@@ -285,6 +287,7 @@ def _whole_numbers(name: str, what: str, numbers: Any, count: int | None) -> NDA
     return array
 
 
+@composed()
 def one_hot(
     labels: Any, num_classes: int | None = None, dtype: DTypeLike = np.float32
 ) -> NDArray[Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ...primitive import primitive
+from ..summing import is_half
 
 __all__ = ["overlap_add", "sliding_windows"]
 
@@ -166,7 +167,7 @@ def overlap_add(x: Any, /, shape: tuple[int, ...], stride: Sizes = 1, dilation: 
             f"windows of shape {x.shape} do not slide over {shape} with stride {stride} and "
             f"dilation {dilation}: expected {(*shape[:before], *kernel, *expected)}"
         )
-    out = np.zeros(shape, x.dtype)
+    out = np.zeros(shape, np.float32 if is_half(x) else x.dtype)
     # Places and kernel play the same part, so that the loop can run over the fewer of the two.
     whole = (slice(None),) * axes
     few_places = math.prod(places) < math.prod(kernel)
@@ -178,4 +179,4 @@ def overlap_add(x: Any, /, shape: tuple[int, ...], stride: Sizes = 1, dilation: 
             for i, d, n, s in zip(index, dilation, places, stride, strict=True)
         ]
         out[(..., *seen)] += x[(..., *whole, *index)] if few_places else x[(..., *index, *whole)]
-    return out
+    return out.astype(x.dtype, copy=False)

@@ -1,0 +1,241 @@
+"""What an operation is called with besides its arrays: axes, shapes, numbers, switches.
+
+A tensor that requires gradients is refused there by name, because no rule carries a gradient to
+metadata; keywords that an operation does not have are explained. What arrays are is decided in
+`arrays.py`; this file computes nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from .tensor import Tensor
+
+__all__ = ["checked", "composed", "keyword_names", "owned", "unexpected"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# By far the most common kinds, which hold no tensor and cannot change.
+_HARMLESS = {int, float, bool, str, type(None), type(Ellipsis)}
+
+_CONSTANT = "pass numbers, or detach() the tensor where a constant is meant"
+
+
+def checked(value: Any, name: str, key: str, instead: str = _CONSTANT) -> Any:
+    """Read metadata: tensors that require no gradients as their arrays; others are refused.
+
+    Tuples, lists, dictionaries and slices are searched, and named tuples become plain ones.
+
+    Raises
+    ------
+    TypeError
+        If a tensor that requires gradients is found; the message names the parameter.
+    """
+    kind = type(value)
+    if kind in _HARMLESS:
+        return value
+    if isinstance(value, Tensor):
+        if value._requires_grad:
+            raise TypeError(f"{name}: no gradient flows to {key}; {instead}")
+        return value.data
+    if isinstance(value, tuple | list):
+        entries = [checked(entry, name, key, instead) for entry in value]
+        return entries if isinstance(value, list) else tuple(entries)
+    if kind is dict:
+        return {label: checked(entry, name, key, instead) for label, entry in value.items()}
+    if kind is slice:
+        return slice(
+            *(checked(x, name, key, instead) for x in (value.start, value.stop, value.step))
+        )
+    if kind is np.ndarray and value.dtype.kind == "O":
+        checked(value.ravel().tolist(), name, key, instead)
+    return value
+
+
+def owned(value: Any, name: str, key: str) -> Any:
+    """Read metadata that a node keeps: as `checked` does, and arrays as copies."""
+    return value if type(value) in _HARMLESS else _copied(checked(value, name, key))
+
+
+def _copied(value: Any) -> Any:
+    """Copy arrays, so that a later write into one cannot reach the graph."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if type(value) in (tuple, list):
+        return type(value)(map(_copied, value))
+    return value
+
+
+_ARRAYS = {Tensor, np.ndarray, float, int}
+_CONTAINERS = {list, tuple, dict, slice}
+
+# Parameters that are several arrays, in a list.
+_SEVERAL = {"arrays", "operands"}
+
+
+def _refuse_containers(value: Any, name: str, key: str) -> None:
+    try:
+        checked(value, name, key)
+    except TypeError:
+        kind = type(value).__name__
+        raise TypeError(f"{name}: {key} is a {kind} of tensors; stack([...]) them") from None
+
+
+def composed(*arrays: str, instead: str = _CONSTANT) -> Callable[[Function], Function]:
+    """Declare a function that is composed of operations: decorate it with the names of its arrays.
+
+    Gradients flow to these parameters alone. All others are metadata, and pass `checked`.
+
+    Parameters
+    ----------
+    *arrays : str
+        The parameters that gradients flow to.
+    instead : str
+        What to write where a tensor is refused.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, multiply
+    >>> from tinygrad_edu.metadata import composed
+    >>> @composed("x")
+    ... def scaled(x, factor=2.0):
+    ...     return multiply(x, factor)
+    >>> scaled(Tensor(1.0), factor=Tensor(3.0, requires_grad=True))
+    Traceback (most recent call last):
+    ...
+    TypeError: scaled: no gradient flows to factor; pass numbers, or detach() the tensor where a \
+constant is meant
+    """
+
+    def declare(function: Function) -> Function:
+        name, parameters = function.__name__, inspect.signature(function).parameters
+        by_position = [
+            p.name for p in parameters.values() if p.kind < inspect.Parameter.KEYWORD_ONLY
+        ]
+        keywords = keyword_names(parameters.values())
+        first = next((i for i, p in enumerate(by_position) if p not in arrays), len(by_position))
+
+        def read(value: Any, key: str) -> Any:
+            if key not in arrays:
+                return checked(value, name, key, instead)
+            if type(value) in _CONTAINERS and key not in _SEVERAL:
+                _refuse_containers(value, name, key)
+            return value
+
+        @functools.wraps(function)
+        def operation(*inputs: Any, **params: Any) -> Any:
+            if len(inputs) > first or not _ARRAYS.issuperset(map(type, inputs)):
+                labels = itertools.chain(by_position, itertools.repeat(by_position[-1]))
+                inputs = tuple(map(read, inputs, labels))
+            if params:
+                if not params.keys() <= keywords.keys():
+                    raise unexpected(name, parameters.values(), params)
+                params = {key: read(value, key) for key, value in params.items()}
+            return function(*inputs, **params)
+
+        return cast("Function", operation)
+
+    return declare
+
+
+# Keywords of NumPy, PyTorch and TensorFlow -----------------------------------------------------
+
+_OTHER_NAMES = {
+    "axis": "dim dims axes reduction_indices",
+    "axes": "dim dims axis perm permutation",
+    "axis1": "dim0 axis0",
+    "axis2": "dim1",
+    "keepdims": "keepdim keep_dims",
+    "min": "a_min min_val clip_value_min lower",
+    "max": "a_max max_val clip_value_max upper",
+    "min_val": "min a_min",
+    "max_val": "max a_max",
+    "ord": "p",
+    "p": "rate prob",
+    "shape": "size sizes newshape dims output_shape",
+    "shift": "shifts",
+    "repeats": "n times",
+    "reps": "dims multiples",
+    "negative_slope": "alpha slope",
+    "offset": "k diagonal",
+    "k": "offset diagonal",
+    "indices": "index dim_index",
+    "indices_or_sections": "split_size_or_sections num_or_size_splits sections chunks",
+    "source": "source_axis",
+    "eps": "epsilon",
+    "variance": "var running_var",
+    "mean": "running_mean",
+    "stride": "strides",
+    "padding": "pad",
+    "dilation": "dilations rate",
+    "kernel_size": "pool_size ksize",
+    "pad_width": "pad paddings",
+    "constant_values": "value constant_value",
+    "num_classes": "depth n_classes",
+    "weight": "weights class_weight",
+    "weights": "weight",
+    "gradient": "grad_output",
+    "prepend": "prepends",
+    "rcond": "tol rtol",
+}
+"""What others call a parameter, in NumPy, PyTorch or TensorFlow."""
+
+_ADVICE = {
+    "dtype": "convert with x.astype(dtype)",
+    "out": "an operation makes a new result, leave it out",
+    "where": "choose with where(mask, x, neutral) first",
+    "initial": "combine it with the result afterwards",
+    "unbiased": "write ddof=1 for unbiased=True, ddof=0 for unbiased=False",
+    "correction": "write ddof=",
+    "inplace": "an operation makes a new result, leave it out",
+    "order": "transpose the axes",
+    "requires_grad": "it follows from the inputs; leave it out",
+    "device": "everything is computed by NumPy; leave it out",
+    "name": "set .name of the result",
+    "descending": "write flip(sort(x))",
+    "size_average": "write reduction='mean' or reduction='sum'",
+    "reduce": "write reduction='none'",
+    "start_dim": "write reshape(x, (len(x), -1))",
+    "end_dim": "write reshape(x, (len(x), -1))",
+}
+"""What to do instead, where there is no parameter of another name."""
+
+
+def keyword_names(parameters: Iterable[inspect.Parameter]) -> dict[str, None]:
+    """Return the keywords that a signature takes, in order."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return dict.fromkeys(p.name for p in parameters if p.kind in kinds)
+
+
+def unexpected(
+    name: str, parameters: Iterable[inspect.Parameter], given: Mapping[str, Any]
+) -> TypeError:
+    """Make an error about keywords that an operation does not have, and say what to write."""
+    parameters = list(parameters)
+    keywords = keyword_names(parameters)
+    key = next(key for key in given if key not in keywords)
+    hint = advice(key, [*keywords], [p.name for p in parameters])
+    return TypeError(f"{name}: unexpected argument {key!r}; {hint}")
+
+
+def advice(key: str, keywords: list[str], names: list[str]) -> str:
+    """Say what to write for a keyword that is not among the given ones."""
+    for ours in keywords:
+        if key in _OTHER_NAMES.get(ours, "").split():
+            return f"write {ours}="
+    if key in _ADVICE and ("ddof" in keywords or key not in ("unbiased", "correction")):
+        return _ADVICE[key]
+    if close := difflib.get_close_matches(key, keywords, 1):
+        return f"did you mean {close[0]}=?"
+    arrays = [label for label in names if label not in keywords]
+    if arrays:
+        listed = f"; keywords are {', '.join(keywords)}" if keywords else ""
+        return f"pass arrays by position, without a name{listed}"
+    return f"keywords are {', '.join(keywords)}" if keywords else "leave it out"

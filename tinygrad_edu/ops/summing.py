@@ -1,0 +1,166 @@
+"""Adding up many numbers with small errors, and float16 computed in float32.
+
+Plain NumPy adds the rows of a matrix one after the other: a million equal float32 rows come out 1 %
+wrong, and float16 stops growing at 2048. The functions here add in blocks, in float32 at least, and
+round once. They record nothing; the operations that do are in the files of their families.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar, cast
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from ..arrays import ones
+
+__all__ = [
+    "BLOCK",
+    "Axis",
+    "added_rows",
+    "added_up",
+    "axes_of",
+    "divided",
+    "is_half",
+    "single",
+    "wider",
+]
+
+Axis: TypeAlias = int | tuple[int, ...] | None
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# So many float32 numbers are added one after the other, at an error of some 1e-5 at most.
+BLOCK = 1024
+
+_reduce: Any = np.add.reduce
+
+# So many of them may come together in one place when they are added up by index.
+_MANY = 1 << 15
+
+
+def is_half(x: Any) -> bool:
+    """Whether an array or tensor is of float16, whose sums are taken in float32."""
+    dtype = getattr(x, "dtype", None)
+    return dtype is not None and dtype.char == "e"
+
+
+def axes_of(ndim: int, axis: Axis) -> tuple[int, ...]:
+    """Return the axes that are meant, none of them negative; all of them for None.
+
+    A number has one axis for NumPy's reductions, where it is asked for by itself: 0 or -1.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    if not ndim and not isinstance(axis, tuple | list) and axis in (0, -1):
+        return ()
+    return normalize_axis_tuple(axis, ndim)
+
+
+def added_rows(x: Any) -> Any:
+    """Add up the rows of a matrix, as a product with ones: much quicker than NumPy's sum."""
+    count = len(x)
+    if count <= BLOCK:
+        return x.T.dot(ones(count, x.dtype))
+    # Rows that are far apart first: what is left are fewer rows, each the sum of many.
+    times = math.isqrt(count) if count < BLOCK**2 else BLOCK
+    whole = count // times
+    folded = x[: whole * times].reshape(times, -1)
+    total = added_rows(folded.T.dot(ones(times, x.dtype)).reshape(whole, -1))
+    return total if whole * times == count else total + added_rows(x[whole * times :])
+
+
+def added_up(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Add up along axes, as ``np.sum`` does, with errors that do not grow with the count.
+
+    Parameters
+    ----------
+    x : numpy.ndarray
+        The numbers.
+    axis : int or tuple of int, optional
+        Along which axes; None stands for all of them.
+    keepdims : bool
+        Whether the axes stay, with size 1.
+    """
+    kind = x.dtype.char
+    if kind == "e":
+        return added_up(x.astype(np.float32), axis, keepdims).astype(np.float16)
+    if kind != "f" or x.size <= BLOCK:
+        return _reduce(x, axis=axis, keepdims=keepdims)
+    axes = axes_of(x.ndim, axis)
+    # Elements that follow each other in memory are added in pairs by NumPy.
+    is_flat = len(axes) == x.ndim and x.flags.forc
+    if is_flat or math.prod(x.shape[i] for i in axes) <= BLOCK:
+        return _reduce(x, axis=axis, keepdims=keepdims)
+    if axes == (0,) and x.ndim == 2 and x.flags.c_contiguous:
+        return added_rows(x)[None] if keepdims else added_rows(x)
+    for place in axes:
+        x = _added_in_blocks(x, place)
+    return x if keepdims else np.squeeze(x, axes)
+
+
+def _added_in_blocks(x: Any, axis: int) -> Any:
+    """Add up along an axis, which stays with size 1."""
+    blocks, rest = divmod(x.shape[axis], BLOCK)
+    if not blocks:
+        return np.add.reduce(x, axis=axis, keepdims=True)
+    before = (slice(None),) * axis
+    shape = (*x.shape[:axis], blocks, BLOCK, *x.shape[axis + 1 :])
+    sums = np.add.reduce(x[(*before, slice(x.shape[axis] - rest))].reshape(shape), axis=axis + 1)
+    total = _added_in_blocks(sums, axis)
+    if not rest:
+        return total
+    return total + np.add.reduce(x[(*before, slice(-rest, None))], axis=axis, keepdims=True)
+
+
+def wider(x: Any) -> Any:
+    """Return the dtype to add many numbers in, one after the other; None for that of `x`."""
+    kind = x.dtype.char
+    return np.float32 if kind == "e" else np.float64 if kind == "f" and x.size > _MANY else None
+
+
+def divided(g: Any, count: int) -> Any:
+    """Divide a cotangent by a count, which may be larger than float16 can hold.
+
+    The engine rounds what is returned to the dtype of the input.
+    """
+    return (g.astype(np.float32) if g.dtype.char == "e" else g) / count
+
+
+_HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
+
+
+def single(function: Function, constants: tuple[str, ...] = ()) -> Function:
+    """Decorate a function so that it computes float16 in float32 and rounds its result once.
+
+    It serves forward passes, rules, and functions that are composed; on tensors the conversions are
+    recorded. Next to float32 or float64 the result is not rounded, as NumPy's promotion has it;
+    keywords that are constants do not count.
+    """
+
+    @functools.wraps(function)
+    def computed(*inputs: Any, **params: Any) -> Any:
+        given = list(inputs)
+        if params:
+            given += [value for key, value in params.items() if key not in constants]
+        if _HALF not in [getattr(value, "dtype", _SINGLE) for value in given]:
+            return function(*inputs, **params)
+        inputs = tuple(map(_widened, inputs))
+        out = function(*inputs, **{key: _widened(value) for key, value in params.items()})
+        kinds = {getattr(value, "dtype", _HALF).char for value in given}
+        return _rounded(out) if kinds.isdisjoint("fdFD") else out
+
+    return cast("Function", computed)
+
+
+def _widened(value: Any) -> Any:
+    return value.astype(np.float32) if is_half(value) else value
+
+
+def _rounded(out: Any) -> Any:
+    if isinstance(out, tuple):  # a named one, of several results
+        return type(out)(*map(_rounded, out))
+    return out.astype(np.float16)

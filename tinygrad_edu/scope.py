@@ -1,0 +1,123 @@
+"""Where calls of operations are recorded: everywhere, in the call of a module, or not at all.
+
+`no_grad` and `enable_grad` are what people write; `primitive` asks before it records a call.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar, cast, overload
+
+from .blocks import Block, Blocks
+
+__all__ = ["OFF", "SCOPES", "ModuleCall", "Recording", "enable_grad", "get_scope", "no_grad"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(slots=True, eq=False)
+class ModuleCall:
+    """One call of a network module, kept by the nodes that were recorded during it."""
+
+    module: Any
+    parent: ModuleCall | None
+
+
+Scope: TypeAlias = "ModuleCall | None"
+
+OFF: Any = "recording is off"
+"""The scope in which nothing is recorded; outside of all modules it is None."""
+
+SCOPES: Blocks[Scope] = Blocks("scope", None)
+get_scope = SCOPES.innermost
+
+
+class Recording(Block[Scope]):
+    """A context in which recording is on or off; made by `no_grad` and `enable_grad`."""
+
+    def __init__(self, switch: bool) -> None:
+        super().__init__(SCOPES)
+        self.switch = switch
+
+    def value(self) -> Scope:
+        """Return the scope inside: a module that is being called stays the caller."""
+        scope = get_scope()
+        if self.switch:
+            return None if scope is OFF else scope
+        return cast("Scope", OFF)
+
+    def __call__(self, function: Function) -> Function:
+        """Decorate a function, so that all of it runs in this context."""
+        name = "enable_grad" if self.switch else "no_grad"
+        if not callable(function) or inspect.isclass(function):
+            raise TypeError(
+                f"{name} decorates a function, got {_described(function)}; write "
+                "`with no_grad():` or `with enable_grad():` to switch recording off or on"
+            )
+        kinds = (
+            inspect.iscoroutinefunction,
+            inspect.isgeneratorfunction,
+            inspect.isasyncgenfunction,
+        )
+        if any(is_kind(function) for is_kind in kinds):
+            raise TypeError(
+                f"{function.__name__} runs after its call, when this decorator has ended; decorate "
+                f"what it calls, or write `with {name}():` around parts without yield or await"
+            )
+
+        @functools.wraps(function)
+        def decorated(*args: Any, **kwargs: Any) -> Any:
+            with Recording(self.switch):
+                return function(*args, **kwargs)
+
+        return cast("Function", decorated)
+
+
+@overload
+def no_grad() -> Recording: ...
+@overload
+def no_grad(function: Function) -> Function: ...
+def no_grad(function: Any = None) -> Any:
+    """Switch recording off: inside, results have no graph and require no gradient.
+
+    It holds for this thread or asynchronous task alone, and ends with the block, also after an
+    exception, and in whichever order generators end theirs. It is a decorator too, ``@no_grad``
+    or ``@no_grad()``.
+
+    Raises
+    ------
+    TypeError
+        If it is called with anything but a function to decorate.
+
+    Examples
+    --------
+    >>> import tinygrad_edu as tg
+    >>> x = tg.Tensor(2.0, requires_grad=True)
+    >>> with tg.no_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+    """
+    return Recording(False) if function is None else Recording(False)(function)
+
+
+@overload
+def enable_grad() -> Recording: ...
+@overload
+def enable_grad(function: Function) -> Function: ...
+def enable_grad(function: Any = None) -> Any:
+    """Switch recording on again inside a block of `no_grad`; a decorator too.
+
+    Raises
+    ------
+    TypeError
+        If it is called with anything but a function to decorate.
+    """
+    return Recording(True) if function is None else Recording(True)(function)
+
+
+def _described(value: Any) -> str:
+    return f"the class {value.__name__}" if inspect.isclass(value) else repr(value)[:40]

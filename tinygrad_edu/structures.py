@@ -1,0 +1,41 @@
+"""Tensors in nested tuples, lists and dictionaries: taken apart, and put together again.
+
+`functional.py` uses it for what a function takes and returns. Named tuples and the order of
+dictionaries are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .tensor import holds_tensor
+
+__all__ = ["entries", "is_structure", "rebuilt"]
+
+
+def is_structure(value: Any, lists: bool = True) -> bool:
+    """Whether a value holds others; a list of plain numbers is an array where `lists` is false."""
+    if isinstance(value, list):
+        return lists or holds_tensor(value)
+    return isinstance(value, tuple | dict)
+
+
+def entries(structure: Any, lists: bool = True) -> list[Any]:
+    """List the values in a structure, in order; a value by itself is the only one."""
+    if not is_structure(structure, lists):
+        return [structure]
+    inside = structure.values() if isinstance(structure, dict) else structure
+    return [entry for part in inside for entry in entries(part, lists)]
+
+
+def rebuilt(structure: Any, values: Iterator[Any], lists: bool = True) -> Any:
+    """Make a structure like another one, with other values."""
+    if not is_structure(structure, lists):
+        return next(values)
+    if isinstance(structure, dict):
+        return {key: rebuilt(part, values, lists) for key, part in structure.items()}
+    parts = [rebuilt(part, values, lists) for part in structure]
+    if isinstance(structure, list):
+        return parts
+    return type(structure)(*parts) if hasattr(structure, "_fields") else tuple(parts)
