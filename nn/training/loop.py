@@ -16,6 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from tinygrad_edu import CaptureError, GradientError, Tensor, capture
+from tinygrad_edu.errors import ReplayError
 
 from ..loss import classification_loss, predicted_labels
 from ..module import Module
@@ -151,6 +152,8 @@ class _Step:
         """Give the loss, and the labels that were predicted before the step."""
         try:
             loss, logits = self._step(features, labels)
+        except ReplayError:  # earlier steps may have been wrong
+            raise
         except CaptureError:  # a network of the user's own, with dropout for example
             self._step = self._eager
             loss, logits = self._step(features, labels)

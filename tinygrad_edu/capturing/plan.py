@@ -241,19 +241,16 @@ class Plan:
                 order += block
                 continue
             position = len(order)
-            while position and not self._comes_before(order[position - 1], needed):
+            # It reads nothing that is written into, so only what it is computed from comes before.
+            while position and needed.isdisjoint(
+                r.storage for r in results_of(order[position - 1])
+            ):
                 position -= 1
             if position:
                 order[position:position] = block
             else:
                 waiting += block
         self.calls = [*order[:-1], *waiting, order[-1]]
-
-    @staticmethod
-    def _comes_before(call: Call, needed: set[int]) -> bool:
-        if call.written is not None and call.written.storage in needed:
-            return True
-        return not needed.isdisjoint(result.storage for result in results_of(call))
 
     # Which memory --------------------------------------------------------------------------
 

@@ -189,6 +189,7 @@ def _find_changes(recording: Recording, after: Surroundings) -> None:
     """Put the new arrays into their places, and note what else has changed."""
     old = {place.identity: (place, value) for place, value in recording.inputs}
     changed, others = recording.surroundings.changed()
+    others += recording.surroundings.drawn()
     settings = {place.identity: (place, value) for place, value in changed}
     gone = dict(old)
     for place in after.arrays:

@@ -316,7 +316,7 @@ class _Search:
         for cell, name in zip(
             function.__closure__ or (), function.__code__.co_freevars, strict=True
         ):
-            self._keep(Place(cell, "cell_contents", True, dot + name))
+            self._keep(Place(cell, "cell_contents", True, name))
         self.found.lengths.append((function.__dict__, len(function.__dict__)))
         for name in function.__dict__:
             self._keep(Place(function.__dict__, name, False, dot + name))

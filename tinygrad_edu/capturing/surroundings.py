@@ -26,8 +26,7 @@ __all__ = ["GONE", "Place", "Surroundings", "is_plain", "same"]
 
 
 class _Gone:
-    def __repr__(self) -> str:
-        return "nothing"
+    pass
 
 
 GONE: Any = _Gone()
@@ -119,7 +118,7 @@ class Surroundings:
         self._states: list[tuple[str, Any]] = []
 
     def note_random_states(self) -> None:
-        """Remember the states of the random generators, for `changed`."""
+        """Remember the states of the random generators, for `drawn`."""
         self._states = self._random_states()
 
     def changed(self) -> tuple[list[tuple[Place, Any]], list[str]]:
@@ -127,9 +126,12 @@ class Surroundings:
         found = [(place, old) for place, old in self.settings if not same(place.get(), old)]
         others = [f"the length of a {type(x).__name__}" for x, n in self.lengths if len(x) != n]
         others += [name for x, names in self.absent for name in names & x.keys()]
-        pairs = zip(self._states, self._random_states(), strict=True)
-        others += [f"the random numbers of {a[0]}" for a, b in pairs if not _equal_states(a, b)]
         return found, others
+
+    def drawn(self) -> list[str]:
+        """Name the random generators that have been used."""
+        pairs = zip(self._states, self._random_states(), strict=True)
+        return [f"the random numbers of {one[0]}" for one, other in pairs if one[1] != other[1]]
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -185,10 +187,6 @@ def _identity(holder: Any) -> int:
     """Return the id of what holds a place; `vars` of a class makes another proxy at each call."""
     is_proxy = isinstance(holder, types.MappingProxyType)
     return id(gc.get_referents(holder)[0] if is_proxy else holder)
-
-
-def _equal_states(one: tuple[str, Any], other: tuple[str, Any]) -> bool:
-    return bool(one[1] == other[1])
 
 
 def is_plain(value: Any) -> bool:
