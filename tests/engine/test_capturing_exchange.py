@@ -237,7 +237,7 @@ def test_another_thread_sees_whole_steps():
         lambda w: w.detach(),
         lambda w: w.data[3:],
         lambda w: memoryview(w.data),
-        lambda w: np.asarray(w).T,
+        lambda w: np.asarray(w.data).T,
         lambda w: (w * 2).node.values,
         lambda w: w._data,
     ],

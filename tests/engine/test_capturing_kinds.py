@@ -313,45 +313,6 @@ def test_methods_of_optimizers(monkeypatch):
         np.testing.assert_allclose(values, before[name] - 0.1 * gradient, rtol=1e-6)
 
 
-class Named(Tensor):
-    """A tensor with something of its own."""
-
-    factor = 2.0
-
-
-def test_values_of_rare_kinds():
-    tensor = Named(X)
-    tensor.number = 2.0
-    missing, options, dense = object(), frozenset(["a", ("b", 2.0)]), type("Dense", (), {})()
-    type(dense).__module__ = "nowhere"
-    dense.number = 2.0
-    is_seen(lambda x: x * tensor * tensor.number, lambda: setattr(tensor, "number", 3.0))
-    is_seen(lambda x: x * tensor * tensor.factor, lambda: setattr(Named, "factor", 3.0))
-    is_seen(lambda x: x * dense.number, lambda: setattr(dense, "number", 3.0))
-    is_seen(
-        lambda x: x * getattr(dense, "other", missing) if hasattr(dense, "other") else x,
-        lambda: setattr(dense, "other", 3.0),
-    )
-    is_seen(
-        lambda x: x * len(options) * dense.number,
-        lambda: setattr(dense, "number", 5.0),
-    )
-    is_seen(lambda x: x[np.int64(1) :] * dense.number, lambda: setattr(dense, "number", 6.0))
-
-
-def test_a_function_of_a_library_whose_cell_is_empty():
-    def of_a_library(x):
-        return x * 2 if True else never
-
-    if X is None:
-        never = 1
-    function = types.FunctionType(of_a_library.__code__, vars(math), "f", None, (types.CellType(),))
-    captured = capture(lambda x: function(x) + 1)
-    for _ in range(3):
-        np.testing.assert_array_equal(captured(X), X * 2 + 1)
-    assert captured.recordings == 2
-
-
 # Globals and other people's modules -----------------------------------------------------------
 
 

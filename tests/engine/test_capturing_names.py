@@ -1,5 +1,5 @@
 """Names that are put together while a step runs: what they reach is refused by name, or all that
-they could reach is watched.
+they could reach is watched. And values of rare kinds.
 """
 
 import gc
@@ -14,6 +14,8 @@ import types
 import numpy as np
 import pytest
 
+import nn
+import tinygrad_edu as tg
 from tinygrad_edu import CaptureError, Tensor, capture
 
 from .test_capturing_kinds import is_seen
@@ -68,3 +70,60 @@ def test_names_that_are_written_out_need_no_search_of_whole_modules(monkeypatch)
         capture(lambda x: x * getattr(module, part + "le"))(X)
     with pytest.raises(CaptureError, match=r"the step can reach module\.iterator"):
         capture(lambda x: x * sum(map(getattr, [module], ["scale"])))(X)
+
+
+# Values of rare kinds -------------------------------------------------------------------------
+
+
+class Named(Tensor):
+    """A tensor with something of its own."""
+
+    factor = 2.0
+
+
+def test_values_of_rare_kinds():
+    tensor = Named(X)
+    tensor.number = 2.0
+    missing, options, dense = object(), frozenset(["a", ("b", 2.0)]), type("Dense", (), {})()
+    type(dense).__module__ = "nowhere"
+    dense.number = 2.0
+    is_seen(lambda x: x * tensor * tensor.number, lambda: setattr(tensor, "number", 3.0))
+    is_seen(lambda x: x * tensor * tensor.factor, lambda: setattr(Named, "factor", 3.0))
+    is_seen(lambda x: x * dense.number, lambda: setattr(dense, "number", 3.0))
+    is_seen(
+        lambda x: x * getattr(dense, "other", missing) if hasattr(dense, "other") else x,
+        lambda: setattr(dense, "other", 3.0),
+    )
+    is_seen(
+        lambda x: x * len(options) * dense.number,
+        lambda: setattr(dense, "number", 5.0),
+    )
+    is_seen(lambda x: x[np.int64(1) :] * dense.number, lambda: setattr(dense, "number", 6.0))
+
+
+def test_a_function_of_a_library_whose_cell_is_empty():
+    def of_a_library(x):
+        return x * 2 if True else never
+
+    if X is None:
+        never = 1
+    function = types.FunctionType(of_a_library.__code__, vars(math), "f", None, (types.CellType(),))
+    captured = capture(lambda x: function(x) + 1)
+    for _ in range(3):
+        np.testing.assert_array_equal(captured(X), X * 2 + 1)
+    assert captured.recordings == 2
+
+
+def test_what_a_decorator_of_this_project_holds():
+    network = nn.MLP([2, 2], seed=0)
+    helper = tg.no_grad()(network)
+    network.scale = 2.0
+
+    def step(x):
+        return helper(Tensor(x)) * network.scale
+
+    def change():
+        network.parameters()[0].data = np.ones((2, 2))
+
+    is_seen(lambda x: helper(Tensor(x)), change)
+    is_seen(step, lambda: setattr(network, "scale", 3.0))

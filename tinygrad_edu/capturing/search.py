@@ -36,6 +36,7 @@ from .surroundings import GONE, Place, Surroundings
 __all__ = ["surroundings_of"]
 
 _MOST_PLACES = 10_000
+_ENGINE = f"{__package__.partition('.')[0]}."
 
 # What never changes.
 _CONSTANTS: tuple[type, ...] = (
@@ -125,6 +126,7 @@ def surroundings_of(function: Callable[..., Any], arguments: dict[str, Any]) -> 
 class _Search:
     def __init__(self, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
         self.found = Surroundings()
+        self._root = function  # searched as own code, whosever it is
         self._seen: dict[int, Any] = {}
         self._waiting: deque[tuple[Any, str]] = deque([(function, "")])
         self._waiting.extend((value, name) for name, value in arguments.items())
@@ -301,7 +303,7 @@ class _Search:
     # Code ----------------------------------------------------------------------------------
 
     def _search_function(self, function: types.FunctionType, dot: str) -> None:
-        if owner_of_function(function) != OWN:
+        if function is not self._root and owner_of_function(function) != OWN:
             # What a library's decorator holds may be the user's.
             held = [cell.cell_contents for cell in function.__closure__ or () if _is_full(cell)]
             held += [*function.__dict__.values(), *(function.__defaults__ or ())]
@@ -443,4 +445,7 @@ def _may_be_own(value: Any) -> bool:
     if isinstance(value, types.BuiltinFunctionType):  # np.random.normal has a generator
         return value.__self__ is not None and not isinstance(value.__self__, types.ModuleType)
     kind = value if isinstance(value, type) else type(value)
-    return value is os.environ or owner_of_class(kind) == OWN
+    owner = owner_of_class(kind)
+    if owner == OURS:  # a network, for example, but nothing of the engine
+        return not isinstance(value, type) and not kind.__module__.startswith(_ENGINE)
+    return value is os.environ or owner == OWN
