@@ -3,22 +3,26 @@
 This file lists the public names. Parts that need pandas or matplotlib load them when used.
 """
 
-from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
+from .ctrl_c import program_starts
 
-from .classifier import Classifier, Prediction
-from .compare import compare_gradients, manual_gradients
-from .errors import (
-    DataError,
-    DataWarning,
-    ModelFileError,
-    NotFittedError,
-    UnsafeModelFileError,
-)
-from .layers import Linear, ReLU, Sequential, Sigmoid, Tanh
-from .mlp import MLP
-from .module import Module
-from .optim import SGD
-from .worksheet import worksheet
+with program_starts():
+    from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
+
+    from .classifier import Classifier, Prediction
+    from .compare import compare_gradients, manual_gradients
+    from .errors import (
+        DataError,
+        DataWarning,
+        ModelFileError,
+        NotFittedError,
+        TrainingWarning,
+        UnsafeModelFileError,
+    )
+    from .layers import Linear, ReLU, Sequential, Sigmoid, Tanh
+    from .mlp import MLP
+    from .module import Module
+    from .optim import SGD
+    from .worksheet import worksheet
 
 model = Classifier
 """The name it has had from the start: ``model(structure=..., base_address=...)``."""
@@ -38,6 +42,7 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Tanh",
+    "TrainingWarning",
     "UnsafeModelFileError",
     "binary_cross_entropy_with_logits",
     "compare_gradients",

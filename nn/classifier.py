@@ -1,64 +1,49 @@
 """The short way: a classifier that is trained on a CSV file and saved, in three lines.
 
-It checks what it is given, calls reading, training, saving and drawing in order, and prints what
-a person wants to see. How each of them works stands in `training` and `files`.
+It checks its arguments and calls reading, training and files in order. How they work is in
+`training`, `csv_data` and `files`; what a model knows of its inputs is in `known_inputs`.
 """
 
 from __future__ import annotations
 
-import difflib
-import inspect
+import contextlib
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from tinygrad_edu.atomic_file import check_writable_folder
-from tinygrad_edu.leaving import values_of
+from tinygrad_edu.errors import printable
 
-from .checks import check_count, check_features, check_positive_number, check_seed
-from .errors import NotFittedError
+from .checks import (
+    check_count,
+    check_features,
+    check_positive_number,
+    check_scale,
+    check_seed,
+    refuse_unknown_arguments,
+)
+from .errors import DataWarning, NotFittedError
+from .known_inputs import KnownInputs
+from .layers import Initializer
 from .loss import predicted_labels, probabilities
 from .mlp import MLP
-from .optim import SGD
+from .options import LIMITS, PYTHON, SYNONYMS
+from .prediction import Prediction
 
 if TYPE_CHECKING:
-    from .csv_data import CsvData
     from .files import SavedNetwork
-    from .training.figures.saving import Pictures
     from .training.history import History
 
 __all__ = ["Classifier", "Prediction"]
 
-NATIVE_FILE = "model.safetensors"
-LEGACY_FILE = "model.pkl"
-
-_SYNONYMS = {"lr": "alpha", "learning_rate": "alpha", "eta": "alpha", "batch": "batch_size"}
-"""What other libraries call the arguments of `fit`."""
-
-
-class Prediction(NamedTuple):
-    """What a network says about one sample.
-
-    Attributes
-    ----------
-    label : int
-        The most probable class.
-    confidence : float
-        Its probability, 0..1.
-    probabilities : numpy.ndarray
-        Of all classes.
-    """
-
-    label: int
-    confidence: float
-    probabilities: NDArray[Any]
-
-    def __str__(self) -> str:
-        return f"prediction = {self.label} with {self.confidence:.1%} confidence"
+_FROM_FILE: ContextVar[Initializer | None] = ContextVar("weights from a file", default=None)
+"""While a model is loaded: where its weights come from, so that none are drawn."""
 
 
 class Classifier:
@@ -72,12 +57,13 @@ class Classifier:
         Widths of the layers, from the features to the outputs, such as ``[784, 128, 64, 10]``.
     base_address : str or path-like
         An existing folder: the model and the training curves are saved there. The slash at its
-        end may be left out.
+        end may be omitted.
     seed : int or None
         Fixes the weights it starts from and the order of the samples. With one seed, one machine
         gives the same weights, bit for bit, every time.
     activation : {"relu", "tanh", "sigmoid"}
-        Of the hidden layers. The file ``model.pkl`` is written for ReLU alone: it cannot say so.
+        Of the hidden layers. The file ``model.pkl`` is written for ReLU alone, because it does
+        not say which one it needs.
     dtype : dtype
         Of parameters and features.
 
@@ -88,6 +74,11 @@ class Classifier:
         What happened in the last `fit`, also if it was interrupted.
     scale : float
         What features are divided by; see `fit`.
+    inputs : KnownInputs
+        Names, ranges and scale of the features it was trained on; other data are held against
+        them.
+    saved_in : Path or None
+        The folder in which the last `fit` saved its model; None if it saved none.
 
     Examples
     --------
@@ -119,11 +110,24 @@ class Classifier:
             )
         self.base_address = Path(base_address)
         self._generator = np.random.default_rng(check_seed(seed))
-        self.network = MLP(structure, activation, dtype, generator=self._generator)
+        self.network = MLP(
+            structure, activation, dtype, generator=self._generator, initializer=_FROM_FILE.get()
+        )
         self.verbose = verbose
-        self.scale = 1.0
+        self.inputs = KnownInputs()
         self.history: History | None = None
+        self.saved_in: Path | None = None
         self._fitted = False
+        self._options: Mapping[str, str] = PYTHON
+
+    @property
+    def scale(self) -> float:
+        """What features are divided by before the first layer."""
+        return self.inputs.scale
+
+    @scale.setter
+    def scale(self, value: float) -> None:
+        self.inputs = replace(self.inputs, scale=value)
 
     # Training ------------------------------------------------------------------------------
 
@@ -137,6 +141,13 @@ class Classifier:
         *,
         scale: float | None = None,
         figures: Sequence[str] | None = None,
+        overwrite: bool = False,
+        by_position: bool = False,
+        check_ranges: bool = True,
+        max_bytes: int | None = None,
+        max_classes: int | None = None,
+        max_columns: int | None = None,
+        max_line_bytes: int | None = None,
         **unknown: Any,
     ) -> History:
         """Train on a CSV file, and save the model and pictures of how it went.
@@ -156,13 +167,23 @@ class Classifier:
             How many samples a step looks at.
         scale : float, optional
             Features are divided by it: 255 for pixels. The saved model does so too, so `predict`
-            and `run` always take features as they stand in the file. By default 1, or that of the
+            and `run` always take features as they are in the file. By default 1, or that of the
             training before.
         figures : sequence of str, optional
             Which pictures to save, such as ``["curves", "gradients"]``; see
             `nn.training.figures.saving.FIGURES`. By default ``curves`` and ``confusion``, with
             ``mistakes`` and ``weights`` for square images (from 5x5), and ``regions`` for two
             features. They show the test data, or else the training data.
+        overwrite : bool
+            Replace a model that is in the folder even if this training learned nothing. By
+            default, the result then goes into ``learned-nothing`` in that folder.
+        by_position : bool
+            Take the columns of the test data, and of training data for a network that is trained
+            already, by their position. By default they are matched by name, in any order.
+        check_ranges : bool
+            Refuse test data whose features are scaled otherwise than those of the training.
+        max_bytes, max_classes, max_columns, max_line_bytes : int, optional
+            Limits on the files; see `nn.csv_data.read_csv`.
 
         Returns
         -------
@@ -173,153 +194,88 @@ class Classifier:
         ------
         TypeError, ValueError
             For arguments that cannot be used.
+        ImportError
+            If a package is missing; the message says how to install it.
         OSError
             If a file cannot be read, or the folder of the model cannot be written to.
         DataError
             If the data cannot be trusted; file, line and column are named.
         GradientError
-            If the loss is no finite number any more; the last good weights are kept.
+            If the loss is not finite any more; the last good weights are kept.
+
+        Warns
+        -----
+        TrainingWarning
+            If the model was not saved in its place, and ``verbose`` is off.
 
         Notes
         -----
-        All errors but the last come before anything is computed or written. Ctrl-C ends the
-        training with the weights, files and history of the last finished epoch. Calling it again
-        goes on from the weights that are there.
-        """
-        from .training.figures.saving import Pictures, check_figures
-        from .training.inputs import read_samples, scaled
+        All errors but the last come before anything is computed or written. The model is saved
+        twice a minute, and when Ctrl-C, SIGTERM or SIGHUP end the training: with the weights,
+        files and history of the last finished epoch. A second Ctrl-C does not interrupt the
+        saving. Afterwards the signal does what it would have done without `fit`. A program's own
+        handlers, and threads other than the main one, are left alone.
 
-        self._refuse_unknown(unknown)
+        Calling `fit` again goes on from the weights that are there.
+        """
+        from .training.fitting import Plan, fit
+        from .training.inputs import Reading
+
+        refuse_unknown_arguments(unknown, self.fit, type(self), SYNONYMS)
         check_count("epoch", epoch)
         check_positive_number("alpha", alpha)
         check_count("batch_size", batch_size)
         scale = self._checked_scale(scale)
-        wanted = check_figures(figures, self.network.structure[0])
-        check_writable_folder(self.base_address)
-        train, test = read_samples(self.network, train_data, test_data)
-        samples = scaled(train, scale)
-        test_samples = None if test is None else scaled(test, scale)
-        if self.verbose:
-            self._announce(train, test, batch_size, scale)
-        name = "training data" if test_samples is None else "test data"
-        pictures = Pictures(wanted, test_samples or samples, name, scale, train.columns)
-        return self._train(samples, test_samples, int(epoch), alpha, int(batch_size), pictures)
-
-    def _refuse_unknown(self, unknown: dict[str, Any]) -> None:
-        known = [name for name in inspect.signature(self.fit).parameters if name != "unknown"]
-        for name in unknown:
-            close = difflib.get_close_matches(_SYNONYMS.get(name, name), known, 1, cutoff=0.5)
-            hint = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(known)}"
-            raise TypeError(f"fit() got an unexpected keyword argument {name!r}; {hint}")
+        given = (max_bytes, max_classes, max_columns, max_line_bytes)
+        limits = {name: n for name, n in zip(LIMITS, given, strict=True) if n is not None}
+        for name, limit in limits.items():
+            check_count(name, limit)
+        reading = Reading(by_position, check_ranges, limits, self._options)
+        plan = Plan(
+            train_data,
+            test_data,
+            int(epoch),
+            alpha,
+            int(batch_size),
+            scale,
+            figures,
+            overwrite,
+            reading,
+        )
+        return fit(self, plan)
 
     def _checked_scale(self, scale: float | None) -> float:
         if scale is None:
             return self.scale
-        check_positive_number("scale", scale)
-        if self._fitted and scale != self.scale:
+        checked = check_scale(scale, self.network.layers[0].weight.dtype)
+        if self._fitted and checked != self.scale:
             raise ValueError(
-                f"scale is {scale}, but the weights were trained with {self.scale:g}; leave it "
-                "away to go on with them, or make a new model"
+                f"scale is {scale}, but the weights were trained with {self.scale:g}; omit it to "
+                "go on with them, or make a new model"
             )
-        dtype = self.network.layers[0].weight.dtype
-        with np.errstate(all="ignore"):
-            converted = np.array(scale).astype(dtype)
-        if not np.isfinite(converted) or converted == 0:
-            raise ValueError(f"scale {scale} is {converted} in {dtype}; choose one nearer to 1")
-        return float(scale)
+        return checked
 
-    def _announce(
-        self, train: CsvData, test: CsvData | None, batch_size: int, scale: float
-    ) -> None:
-        from .training.progress import announcement
-
-        self._say(announcement(self.network, train, test, batch_size, scale))
-        if self._fitted:
-            self._say("note: training goes on from the weights that are there")
-        if self.network.activation != "relu" and (self.base_address / LEGACY_FILE).exists():
-            self._say(f"note: {LEGACY_FILE} there is of another network, and stays as it is")
-
-    def _train(
-        self,
-        samples: tuple[NDArray[Any], NDArray[Any]],
-        test: tuple[NDArray[Any], NDArray[Any]] | None,
-        epochs: int,
-        alpha: float,
-        batch_size: int,
-        pictures: Pictures,
-    ) -> History:
-        from .training.figures.weights import LayerWatch
-        from .training.history import Epoch, History
-        from .training.loop import train
-        from .training.progress import Progress
-
-        self.history = history = History()
-        watch = (
-            LayerWatch(self.network, *samples, alpha) if "gradients" in pictures.wanted else None
-        )
-        files: list[str] = []
-        batches = -(-len(samples[0]) // batch_size)
-        optimizer = SGD(self.network.parameters(), lr=alpha)
-        try:
-            with Progress(epochs, batches, self.verbose) as progress:
-
-                def report(epoch: Epoch) -> None:
-                    progress.epoch(epoch)
-                    if watch is not None:
-                        watch(epoch)
-                        history.layers = watch.record
-
-                train(
-                    self.network,
-                    optimizer,
-                    samples,
-                    test,
-                    epochs=epochs,
-                    batch_size=batch_size,
-                    generator=self._generator,
-                    history=history,
-                    on_batch=progress.batch,
-                    on_epoch=report,
-                )
-        finally:
-            if len(history):  # also after Ctrl-C: what was learned is saved
-                self._fitted = True
-                self.scale = pictures.scale
-                self._save()
-                files = pictures.save(self.base_address, self.network, history)
-        self._say(self._conclusion(history))
-        if files:
-            self._say(f"pictures: {', '.join(files)}")
-        return history
-
-    def _save(self) -> None:
-        from .files import write_legacy, write_native
-
-        saved = self.saved()
-        write_native(self.base_address / NATIVE_FILE, saved)
-        if saved.activation == "relu":
-            write_legacy(self.base_address / LEGACY_FILE, saved)
-
-    def _conclusion(self, history: History) -> str:
-        last = history[-1]
-        text = f"train accuracy {last.train_accuracy:.2%}"
-        if last.test_accuracy is not None:
-            text = f"test accuracy {last.test_accuracy:.2%}"
-        return f"{text}; saved in {self.base_address}"
+    def _remember(self, inputs: KnownInputs) -> None:
+        """Take over what a training on these inputs has taught the network."""
+        self._fitted, self.inputs = True, inputs
 
     def _say(self, text: str) -> None:
         if self.verbose:
-            print(text, flush=True)
+            print("\n".join(map(printable, text.split("\n"))), flush=True)
 
     # Using ---------------------------------------------------------------------------------
 
-    def predict_proba(self, x: ArrayLike) -> NDArray[Any]:
-        """Give the probability of each class for each row of features.
+    def predict_proba(self, x: ArrayLike, *, check_ranges: bool = True) -> NDArray[Any]:
+        """Return the probability of each class for each row of features.
 
         Parameters
         ----------
-        x : array_like, shape (N, features)
-            Features as they stand in the CSV file, not scaled.
+        x : array_like or data frame, shape (N, features)
+            Features as they are in the CSV file, not scaled. The columns of a data frame are
+            matched by their names, in any order; those of an array by their position.
+        check_ranges : bool
+            Refuse features that are far outside the ranges of the training, or within a small
+            part of them, as if they were scaled twice or not at all.
 
         Returns
         -------
@@ -330,33 +286,40 @@ class Classifier:
         NotFittedError
             Before `fit` or `load`.
         TypeError, ValueError
-            For arrays that do not fit, are not numbers, or hold NaN or inf.
+            For features that do not fit, are not numbers, hold NaN or inf, or are scaled
+            otherwise than those of the training.
         """
-        return probabilities(self._logits(x))
+        return probabilities(self._logits(x, check_ranges))
 
-    def predict(self, x: ArrayLike) -> NDArray[np.int64]:
-        """Give the most probable class for each row of features; see `predict_proba`."""
-        return predicted_labels(self._logits(x))
+    def predict(self, x: ArrayLike, *, check_ranges: bool = True) -> NDArray[np.int64]:
+        """Return the most probable class for each row of features; see `predict_proba`."""
+        return predicted_labels(self._logits(x, check_ranges))
 
-    def _logits(self, x: ArrayLike) -> NDArray[Any]:
+    def _logits(self, x: ArrayLike, check_ranges: bool, what: str = "X") -> NDArray[Any]:
         from .training.metrics import logits_of
 
         if not self._fitted:
             raise NotFittedError("this network was never trained; call fit or load first")
         dtype = self.network.layers[0].weight.dtype
-        features = check_features(x, self.network.structure[0], dtype)
+        features = check_features(self.inputs.matched(x), self.network.structure[0], dtype)
+        if check_ranges:
+            self.inputs.check_ranges(features, what, self._options["check_ranges"])
         return logits_of(self.network, features / dtype.type(self.scale))
 
-    def run(self, path: str | os.PathLike[str], x: ArrayLike) -> Prediction:
-        """Load a saved model and let it judge one sample; prints and returns what it says.
+    def run(
+        self, path: str | os.PathLike[str], x: ArrayLike, *, check_ranges: bool = True
+    ) -> Prediction:
+        """Load a saved model and predict one sample; prints and returns the prediction.
 
         Parameters
         ----------
         path : str or path-like
             A ``model.pkl`` or a native file; the network of this object is not changed.
         x : array_like
-            The features of one sample, as they stand in a CSV file: in a row, or as an image
-            with as many pixels as the model has features.
+            The features of one sample, as they are in a CSV file: in a row, or as an image with
+            as many pixels as the model has features. A row of a data frame is matched by name.
+        check_ranges : bool
+            As in `predict_proba`.
 
         Returns
         -------
@@ -366,7 +329,7 @@ class Classifier:
         Raises
         ------
         ModelFileError
-            If the file is no sound model.
+            If the file is not a sound model.
         TypeError, ValueError
             If `x` does not fit it.
         """
@@ -374,13 +337,16 @@ class Classifier:
             raise TypeError(f"path must be that of a model file, got a {type(path).__name__}")
         loaded = type(self).load(path)
         features = loaded.network.structure[0]
-        sample = np.asarray(x)
+        if hasattr(x, "to_frame") and hasattr(x, "index"):  # a row of a data frame
+            x = x.to_frame().T
+        sample = np.asarray(loaded.inputs.matched(x))
         if sample.size != features:
             raise ValueError(
                 f"x has {sample.size} features (shape {sample.shape}), expected {features}: "
-                "run judges one sample; use load(path).predict(rows) for several"
+                "run predicts one sample; use load(path).predict(rows) for several"
             )
-        p = loaded.predict_proba(sample.reshape(1, -1))[0]
+        row: ArrayLike = sample.reshape(1, -1)
+        p = probabilities(loaded._logits(row, check_ranges, "x"))[0]
         label = int(p.argmax())
         prediction = Prediction(label, float(p[label]), p)
         self._say(str(prediction))
@@ -389,44 +355,85 @@ class Classifier:
     # Files ---------------------------------------------------------------------------------
 
     def saved(self) -> SavedNetwork:
-        """Give what a model file holds, for `nn.files`."""
-        from .files import SavedNetwork
+        """Return what a model file holds, for `nn.files`."""
+        from .training.saved import saved_network
 
-        layers = self.network.layers
-        return SavedNetwork(
-            weights=tuple(layer.weight.numpy() for layer in layers),
-            biases=tuple(np.array(values_of(layer.bias)) for layer in layers),
-            activation=self.network.activation,
-            scale=self.scale,
-        )
+        return saved_network(self.network, self.inputs)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Classifier:
-        """Load a saved model, native or legacy; it is known by its content, not by its name.
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        allow_nonfinite: bool = False,
+        max_bytes: int | None = None,
+    ) -> Classifier:
+        """Load a saved model, native or legacy; its content decides which it is, not its name.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file. `fit` saves into its folder.
+        allow_nonfinite, max_bytes
+            As in `nn.files.read_network`.
 
         Raises
         ------
         ModelFileError
-            If the file is no sound model.
-        """
-        from .files import read_network
+            If the file is not a sound model.
 
-        saved = read_network(path)
+        Warns
+        -----
+        DataWarning
+            If the file holds no names of features, as those of version 0.1.0.
+        """
+        return cls._load(path, PYTHON, allow_nonfinite, max_bytes)
+
+    @classmethod
+    def _load(
+        cls,
+        path: str | os.PathLike[str],
+        options: Mapping[str, str],
+        allow_nonfinite: bool = False,
+        max_bytes: int | None = None,
+    ) -> Classifier:
+        """Load a model whose messages write options as they are in a table of `nn.options`."""
+        from .files import read_network
+        from .training.saved import known_inputs, set_biases
+
+        limit = {} if max_bytes is None else {"max_bytes": max_bytes}
+        saved = read_network(
+            path, allow_nonfinite=allow_nonfinite, names_options=options is PYTHON, **limit
+        )
+        if saved.feature_names is None:
+            message = (
+                f"{printable(path)}: this model knows no names and ranges of its features; columns "
+                "are taken by their position, and features must be scaled as in its training"
+            )
+            warnings.warn(message, DataWarning, stacklevel=3)
         folder = Path(path).parent
         dtype = np.result_type(*saved.weights)
-        loaded = cls(saved.structure, folder, activation=saved.activation, dtype=dtype)
-        state = {}
-        for (name, _), values in zip(
-            loaded.network.named_parameters(),
-            (array for pair in zip(saved.weights, saved.biases, strict=True) for array in pair),
-            strict=True,
-        ):
-            state[name] = values
-        loaded.network.load_state_dict(state)
-        loaded.scale = saved.scale
-        loaded._fitted = True
+        weights = iter(saved.weights)
+        with _weights_from(lambda generator, inputs, outputs: next(weights)):
+            loaded = cls(saved.structure, folder, activation=saved.activation, dtype=dtype)
+        set_biases(loaded.network, saved)
+        loaded.inputs = known_inputs(saved)
+        loaded._fitted, loaded._options = True, options
         return loaded
 
     def __repr__(self) -> str:
         state = "trained" if self._fitted else "not trained yet"
         return f"{type(self).__name__}({list(self.network.structure)}, {state})"
+
+
+@contextlib.contextmanager
+def _weights_from(initializer: Initializer) -> Iterator[None]:
+    """Let the networks that are made meanwhile take their weights from a function.
+
+    A subclass of `Classifier` has arguments of its own, so this cannot be one of them.
+    """
+    token = _FROM_FILE.set(initializer)
+    try:
+        yield
+    finally:
+        _FROM_FILE.reset(token)

@@ -65,7 +65,7 @@ def _short(number: float) -> str:
     return "-" if number != number else f"{number:.1e}"
 
 
-_VERDICTS = {"match": "✓ match", "DIFFERS": "✗ DIFFERS"}  # a sign beside the word, not a colour
+_SIGNS = {"match": "✓", "UNDECIDED": "?"}  # and ✗ for all others; a colour would not be enough
 
 
 def _comparison_html(comparison: GradientComparison) -> str:
@@ -81,15 +81,14 @@ def _comparison_html(comparison: GradientComparison) -> str:
             if column in numbers:
                 row.append(words(_short(value)))
             elif names[column] == "verdict":
-                row.append(words(_VERDICTS.get(value, str(value))))
+                row.append(words(f"{_SIGNS.get(value, '✗')} {value}"))
+                differing += [] if value == "match" else [number]
             else:
                 row.append(code(value))
         rows.append(row)
-        if "✗ DIFFERS" in row:
-            differing.append(number)
     title = "<strong>Gradients: by hand, automatic and numerical</strong>"
     if "agree" in comparison.attrs:
-        count = f"{len(differing)} of {len(rows)} differ"
+        count = f"{len(differing)} of {len(rows)} do not match"
         title += ": " + ("✓ all match" if comparison.agree else f"✗ {count}")
     heads = [words(name) for name in names]
     notes = [code(note, limit=400) for note in comparison.attrs.get("notes", [])]

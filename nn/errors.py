@@ -12,6 +12,7 @@ __all__ = [
     "DataWarning",
     "ModelFileError",
     "NotFittedError",
+    "TrainingWarning",
     "UnsafeModelFileError",
 ]
 
@@ -55,6 +56,10 @@ class DataError(ValueError):
 
 class DataWarning(UserWarning):
     """Data that can be used, but probably is not what was meant."""
+
+
+class TrainingWarning(UserWarning):
+    """A training that ended, but did not do what was asked for."""
 
 
 class ModelFileError(ValueError):

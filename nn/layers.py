@@ -18,7 +18,7 @@ from .checks import check_count
 from .initializers import he_normal
 from .module import Module
 
-__all__ = ["ACTIVATIONS", "Linear", "ReLU", "Sequential", "Sigmoid", "Tanh"]
+__all__ = ["ACTIVATIONS", "Initializer", "Linear", "ReLU", "Sequential", "Sigmoid", "Tanh"]
 
 Initializer: TypeAlias = Callable[[Generator, int, int], NDArray[Any]]
 

@@ -13,7 +13,7 @@ from tinygrad_edu import Tensor
 
 from .checks import check_seed
 from .initializers import glorot_uniform, he_normal
-from .layers import ACTIVATIONS, Linear
+from .layers import ACTIVATIONS, Initializer, Linear
 from .module import Module
 
 __all__ = ["MLP", "check_structure"]
@@ -68,6 +68,9 @@ class MLP(Module):
         Fixes the weights it starts from.
     generator : numpy.random.Generator, optional
         Draw the weights from this instead.
+    initializer : callable, optional
+        ``initializer(generator, inputs, outputs)`` returns the weights of a layer, instead of
+        He's or Glorot's; see `nn.initializers`.
 
     Raises
     ------
@@ -93,6 +96,7 @@ class MLP(Module):
         seed: int | None = None,
         *,
         generator: Generator | None = None,
+        initializer: Initializer | None = None,
     ) -> None:
         self.structure = check_structure(structure)
         if not isinstance(activation, str):
@@ -106,7 +110,8 @@ class MLP(Module):
         self.activation = activation
         if generator is None:
             generator = np.random.default_rng(check_seed(seed))
-        initializer = he_normal if activation == "relu" else glorot_uniform
+        if initializer is None:
+            initializer = he_normal if activation == "relu" else glorot_uniform
         depth = len(self.structure) - 1
         for number in range(1, depth + 1):
             inputs, outputs = self.structure[number - 1 : number + 1]

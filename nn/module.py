@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Any, TypeVar
 
+import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_edu import Tensor
@@ -20,6 +22,8 @@ from tinygrad_edu.scope import OFF, SCOPES, ModuleCall, get_scope
 __all__ = ["Module"]
 
 Self = TypeVar("Self", bound="Module")
+
+_values = attrgetter("_data")
 
 
 class Module:
@@ -130,8 +134,15 @@ class Module:
     # Saving and restoring ------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """Copy the values of all parameters into a dictionary, by path."""
-        return {name: parameter.numpy() for name, parameter in self.named_parameters()}
+        """Copy the values of all parameters into a dictionary, by path.
+
+        Replays of a captured step in another thread come before or after it: it never has the
+        weights of two steps, unless Python runs without its global lock.
+        """
+        parameters = dict(self.named_parameters())
+        # In one call of C code, between which and the next no other thread gets its turn.
+        arrays = list(map(_values, parameters.values()))
+        return {name: np.copy(array) for name, array in zip(parameters, arrays, strict=True)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the values of all parameters.

@@ -8,6 +8,7 @@ differentiates is written beside the operation, in `ops`.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from operator import attrgetter
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import hints
 from .arrays import as_array
 from .errors import CaptureError, GradientError
 from .hooks import hooked, run_hooks, run_hooks_of_leaves
@@ -28,6 +30,7 @@ from .tensor import Tensor, _computed
 __all__ = ["apply_chain_rule", "grad", "graph_order", "modified", "pull_back"]
 
 _by_time = attrgetter("_written")  # of a computed tensor: the number of the call
+_accumulating = threading.Lock()
 
 
 def graph_order(*outputs: Tensor, since: int = 0) -> list[Tensor]:
@@ -140,6 +143,7 @@ def apply_chain_rule(
         g = pending.pop(tensor, None)
         if g is None:
             continue
+        g = _rounded(g, tensor)
         if with_hooks and id(tensor) in with_hooks:
             g = run_hooks(tensor, g)
         if keep_interior or (wanted is not None and tensor in wanted):
@@ -185,14 +189,29 @@ def apply_chain_rule(
             # Dtypes are mostly one and the same object, which is quicker to find out.
             if contribution.dtype is not data.dtype and contribution.dtype != data.dtype:
                 contribution = contribution.astype(data.dtype)
-            total = pending[source] + contribution if source in pending else contribution
+            total = _added(pending[source], contribution) if source in pending else contribution
             pending[source] = total
             if observe is not None:
+                total = _rounded(total, source)
                 observe(tensor, rules.index(rule), g, given, contribution, total)
     # Nothing that was computed is pending any more: what is left arrived at leaves.
-    if wanted is not None:
-        pending = {leaf: g for leaf, g in pending.items() if leaf in wanted}
+    pending = {
+        leaf: _rounded(g, leaf) for leaf, g in pending.items() if wanted is None or leaf in wanted
+    }
     return result | pending if result else pending
+
+
+def _added(total: Any, contribution: Any) -> Any:
+    """Add a contribution; sums of float16 are made in float32, or they would stall at 2048."""
+    if contribution.dtype == np.float16:
+        contribution = contribution.astype(np.float32)
+    return total + contribution
+
+
+def _rounded(g: Any, tensor: Tensor) -> Any:
+    """Round a complete cotangent to the dtype of its tensor."""
+    dtype = tensor._data.dtype
+    return g if g.dtype is dtype or g.dtype == dtype else g.astype(dtype)
 
 
 def _leading_to(order: list[Tensor], wanted: Collection[Tensor]) -> set[Tensor]:
@@ -242,8 +261,9 @@ def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = Fals
     """Check what the user gave as the gradient of the output, or take 1 for a single element."""
     if not output._requires_grad:
         raise GradientError(
-            f"{output._label()} has no gradient: requires_grad=False on all that it was computed "
-            "from, or it was created under no_grad(); make a leaf with requires_grad=True"
+            f"{output._label()} is a constant, and its gradient is 0: requires_grad=False on all "
+            "that it was computed from, or it was created under no_grad(); if it should depend on "
+            "a leaf, make that with requires_grad=True and compute the output again"
         )
     if gradient is None:
         data = output._data
@@ -275,9 +295,10 @@ def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool)
     _unshare(gradients, cotangent)
     for tensor in order:
         tensor._grad = gradients.pop(tensor, None) if keep_interior else None
-    for leaf, g in gradients.items():
-        # A sum is a new array: the old one may be in the user's hands.
-        leaf._grad = g if leaf._grad is None else np.add(leaf._grad, g, out=np.empty_like(g))
+    with _accumulating:  # threads may go back to the same leaves at the same time
+        for leaf, g in gradients.items():
+            # A sum is a new array: the old one may be in the user's hands.
+            leaf._grad = g if leaf._grad is None else np.add(leaf._grad, g, out=np.empty_like(g))
 
 
 def grad(
@@ -287,6 +308,7 @@ def grad(
     *,
     create_graph: bool = False,
     allow_unused: bool = False,
+    **unknown: Any,
 ) -> Any:
     """Compute gradients of an output and return them; no `.grad` is touched.
 
@@ -301,8 +323,8 @@ def grad(
     create_graph : bool
         Whether the gradients are tensors with a graph, so that they can be differentiated again.
     allow_unused : bool
-        Whether None is given for an input that the output does not depend on, instead of an
-        error.
+        Whether None is returned for an input that the output does not depend on, instead of an
+        error; so it is for all inputs where the output is a constant.
 
     Returns
     -------
@@ -325,11 +347,14 @@ def grad(
     >>> first.item(), grad(first, x).item()
     (12.0, 12.0)
     """
+    hints.refuse_arguments("grad", unknown, ("gradient", "create_graph", "allow_unused"))
     single = isinstance(inputs, Tensor) or not hasattr(inputs, "__iter__")
     targets: list[Any] = [inputs] if single else list(inputs)
     if not all(isinstance(tensor, Tensor) for tensor in (output, *targets)):
         given = ", ".join(type(value).__name__ for value in (output, *targets))
         raise TypeError(f"grad takes one output and its inputs, all of them Tensors, got {given}")
+    if allow_unused and not output._requires_grad:
+        return None if single else (None,) * len(targets)
     cotangent = _starting_cotangent(output, gradient, create_graph)
     if create_graph and not isinstance(cotangent, Tensor):
         cotangent = _computed(cotangent, None)

@@ -3,7 +3,8 @@
 A random cotangent and a random direction turn a whole Jacobian into one number that both sides
 must agree on; only when they do not is the worst element looked for. The numerical side is the
 complex step where the computation can be evaluated on complex numbers, since that has no
-round-off, and central differences elsewhere; always in float64.
+round-off, and central differences elsewhere; always in float64. Where numbers come from that
+resemble nothing of the computation is `probing`, and what a slope is worth `slopes`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from numpy.typing import ArrayLike
 from .autodiff import grad, graph_order
 from .errors import GradientError
 from .leaving import values_of
+from .probing import draw_apart, own_generator
 from .scope import enable_grad
+from .slopes import CONFIRMED, DIFFERENCE_STEP, Slope, finding, measured_slope, term_sizes
 from .tensor import Array, Tensor, _computed
 
 __all__ = ["GradientCheck", "check_gradients"]
@@ -28,11 +31,11 @@ Level: TypeAlias = Callable[[Sequence[Tensor], bool], Any]
 """A number that depends on the inputs; the flag asks for a graph of it."""
 
 _COMPLEX_STEP = 1e-20  # any size will do, for nothing is subtracted
-DIFFERENCE_STEP: float = np.finfo(np.float64).eps.item() ** (
-    1 / 3
-)  # balances truncation and round-off
-# Relative and absolute: differences lose digits to the step, of the value as well as of the slope.
-_TOLERANCES = {"complex step": (1e-8, 1e-12), "central differences": (1e-6, 1e-9)}
+_COMPLEX, _DIFFERENCES = "complex step", "central differences"
+_TOLERANCES = {_COMPLEX: 1e-8, _DIFFERENCES: CONFIRMED}
+_CANCELLED = 1e-12  # of the terms that cancel, and of the value: their round-off
+_TRUNCATED = 1e3 * _COMPLEX_STEP**2
+_SAME = 1e-3  # complex step and differences see one function if they differ by no more
 _MOST_ELEMENTS = 2_000  # looked at one by one when a check has failed
 
 
@@ -75,9 +78,12 @@ def check_gradients(
         Allowed relative error; by default 1e-8 for the complex step, 1e-6 for differences.
     atol : float, optional
         Allowed absolute error on top of it, for gradients whose parts cancel to nothing; by
-        default 1e-12 for the complex step, 1e-9 for differences.
+        default 1e-12 of these parts and of the output for the complex step, and for differences
+        what truncation and round-off leave open.
     seed : int
-        Of the random cotangent and directions.
+        Of the random cotangent and directions. They come from a stream that also depends on the
+        inputs, and that no seed of NumPy's leads to; none of them equals an input, a constant or
+        an output of `f`, or is a multiple of them.
 
     Returns
     -------
@@ -87,7 +93,7 @@ def check_gradients(
     ------
     GradientError
         If the gradients differ. The message names the worst element, its index, both values and
-        their ratio.
+        their ratio. Also if round-off is so large that differences cannot tell.
     ValueError
         If there is nothing to differentiate, or `f` gives other values when called again.
 
@@ -105,7 +111,6 @@ def check_gradients(
     """
     if order < 1:
         raise ValueError(f"order must be >= 1, got {order}")
-    generator = np.random.default_rng(seed)
     values = [values_of(x) for x in inputs]
     places = [i for i, value in enumerate(values) if value.dtype.kind == "f"]
     if not any(values[i].size for i in places):
@@ -125,18 +130,31 @@ def check_gradients(
         out = call(_leaves(point))
         if not np.array_equal(out.data, call(_leaves(point)).data, equal_nan=True):
             raise ValueError("f gives other values when called again; fix its random numbers")
-        method = "complex step" if _is_analytic(call, out, point) else "central differences"
-        usual = _TOLERANCES[method]
-        tolerances = (usual[0] if rtol is None else rtol, usual[1] if atol is None else atol)
-        level = _first_level(call, generator.normal(size=out.shape))
+        method = _COMPLEX if _is_analytic(call, out, point) else _DIFFERENCES
+        generator = own_generator(seed, point)
+        known = [*point, *numbers_of(out)]
+        cotangent = draw_apart(generator, out.shape, known)
+        level, height = _first_level(call, cotangent), float(np.abs(out.data * cotangent).sum())
         errors = []
         for number in range(1, order + 1):
             if number > 1:
-                level = _next_level(level, [generator.normal(size=x.shape) for x in point])
-            directions = [generator.normal(size=x.shape) for x in point]
-            error = _check_level(level, point, directions, places, number, method, tolerances)
-            errors.append(error)
+                level = _next_level(level, [draw_apart(generator, x.shape, known) for x in point])
+            directions = [draw_apart(generator, x.shape, known) for x in point]
+            look = _Look(level, point, directions, places, number, method, rtol, atol, height)
+            errors.append(look.error())
     return GradientCheck(method, tuple(errors))
+
+
+def numbers_of(output: Tensor) -> list[Array]:
+    """List the numbers of a computation: its output, its constants and its leaves."""
+    order = graph_order(output)
+    computed = {id(tensor._data) for tensor in order}
+    found = [output._data]
+    for tensor in order:
+        assert tensor.node is not None
+        values = [np.asarray(value) for value in tensor.node.values if id(value) not in computed]
+        found += [value for value in values if value.dtype.kind == "f"]
+    return found
 
 
 def _is_analytic(
@@ -176,54 +194,150 @@ def _next_level(level: Level, weights: Sequence[Array]) -> Level:
     return weighed
 
 
-def _check_level(
-    level: Level,
-    point: Sequence[Array],
-    directions: Sequence[Array],
-    places: Sequence[int],
-    order: int,
-    method: str,
-    tolerances: tuple[float, float],
-) -> float:
-    """Compare the slope along a direction, and give the relative error."""
-    leaves = _leaves(point)
-    value = level(leaves, True)
-    gradients = [np.zeros_like(x) for x in point]
-    if isinstance(value, Tensor) and value.requires_grad:
-        found = grad(value, leaves, allow_unused=True)
-        gradients = [z if g is None else g for z, g in zip(gradients, found, strict=True)]
-    slope = _complex_slope if method == "complex step" else _difference_slope
-    rtol, atol = tolerances
-    products = [g * v for g, v in zip(gradients, directions, strict=True)]
-    automatic = float(sum(p.sum() for p in products))
-    numerical = slope(level, point, directions)
-    # Terms of opposite sign may cancel; an error is measured against their sizes.
-    scale = max(sum(float(np.abs(p).sum()) for p in products), abs(numerical))
-    difference = abs(automatic - numerical)
-    if difference <= rtol * scale + atol:
-        return difference / scale if difference > atol else 0.0
-    worst = _worst_element(level, point, gradients, slope)
-    elements = sum(x.size for x in point)
-    raise GradientError(_describe(worst, places, order, method, difference / scale, rtol, elements))
+@dataclass(frozen=True)
+class _Look:
+    """One order of derivatives, looked at along a direction.
+
+    Attributes
+    ----------
+    level, point, directions, order, method
+        What to differentiate, where, and how.
+    places : sequence of int
+        Which arguments of `f` the arrays of the point are.
+    rtol, atol : float or None
+    height : float
+        How large the output is, round-off of which may be in any gradient.
+    """
+
+    level: Level
+    point: Sequence[Array]
+    directions: Sequence[Array]
+    places: Sequence[int]
+    order: int
+    method: str
+    rtol: float | None
+    atol: float | None
+    height: float
+
+    def error(self) -> float:
+        """Compare the slope along the direction, and return the relative error."""
+        leaves = _leaves(self.point)
+        value = self.level(leaves, True)
+        gradients = [np.zeros_like(x) for x in self.point]
+        if isinstance(value, Tensor) and value.requires_grad:
+            found = grad(value, leaves, allow_unused=True)
+            gradients = [z if g is None else g for z, g in zip(gradients, found, strict=True)]
+        pairs = zip(gradients, self.directions, strict=True)
+        directions = [_uphill(g, v) for g, v in pairs]
+        products = [g * v for g, v in zip(gradients, directions, strict=True)]
+        automatic = float(sum(p.sum() for p in products))
+        size = sum(float(np.abs(p).sum()) for p in products)
+        terms = _Terms(value, leaves, directions)
+        method, slope = self._slope(directions, automatic, size)
+        scale = max(size, abs(slope.value))
+        allowed = _TOLERANCES[method] if self.rtol is None else self.rtol
+        slack = allowed * scale + (self.atol or 0.0)
+        difference = abs(automatic - slope.value)
+        if method == _COMPLEX:
+            result = "agrees" if difference <= slack else "differs"
+            round_off = _CANCELLED * (terms() + self.height)
+            if self.atol is None and difference <= max(round_off, _TRUNCATED):
+                return 0.0
+        elif difference <= slack and slope.uncertainty <= CONFIRMED * scale:
+            result = "agrees"
+        else:
+            result = finding(slope, automatic, size, terms(), slack)
+        if result == "undecided" and np.isfinite(slope.value):
+            raise GradientError(
+                f"gradient check at order {self.order} cannot be decided: differences know the "
+                f"slope only to {slope.uncertainty:.2g}, and the automatic one is {automatic:.3g}; "
+                "leave out of f what is large and does not depend on the inputs"
+            )
+        if result != "agrees":
+            worst = self._worst(gradients, method)
+            elements = sum(x.size for x in self.point)
+            error = difference / scale if scale else difference
+            told = _describe(worst, self.places, self.order, method, error, allowed, elements)
+            raise GradientError(told)
+        noise = max(self.atol or 0.0, 3 * slope.uncertainty)
+        return difference / scale if difference > noise else 0.0
+
+    def _slope(
+        self, directions: Sequence[Array], expected: float, size: float
+    ) -> tuple[str, Slope]:
+        """Measure the slope; differences are believed where the complex step sees less."""
+        usual = self._by_differences(directions, expected, size)
+        if self.method == _DIFFERENCES:
+            return self.method, usual
+        exact = self._by_complex_step(directions)
+        same = _SAME * max(size, abs(exact)) + 10 * usual.uncertainty
+        # abs() and .real of complex numbers lose what the complex step is read from.
+        if usual.ends or not abs(usual.value - exact) > same:
+            return self.method, Slope(exact, 0.0)
+        return _DIFFERENCES, usual
+
+    def _by_complex_step(self, directions: Sequence[Array]) -> float:
+        """Take the imaginary part that an imaginary step leaves."""
+        pairs = zip(self.point, directions, strict=True)
+        moved = [x + 1j * _COMPLEX_STEP * v for x, v in pairs]
+        return float(np.imag(_number(self.level(_leaves(moved), False)))) / _COMPLEX_STEP
+
+    def _by_differences(self, directions: Sequence[Array], expected: float, size: float) -> Slope:
+        # By the smallest input: a step that suits a large one would be a leap for the others.
+        smallest = min(float(np.abs(x).min()) for x in self.point if x.size)
+        step = DIFFERENCE_STEP * max(1.0, smallest)
+
+        def at(length: float) -> float:
+            moved = [x + length * v for x, v in zip(self.point, directions, strict=True)]
+            with np.errstate(all="ignore"):
+                return float(np.real(_number(self.level(_leaves(moved), False))))
+
+        return measured_slope(at, step, expected, size)
+
+    def _worst(
+        self, gradients: Sequence[Array], method: str
+    ) -> tuple[int, tuple[int, ...], float, float]:
+        """Find the element where both sides differ most: its place, index and both values."""
+        worst, largest = (0, (), 0.0, 0.0), -1.0
+        looked_at = 0
+        for position, x in enumerate(self.point):
+            for index in np.ndindex(x.shape):
+                if looked_at == _MOST_ELEMENTS:
+                    return worst
+                looked_at += 1
+                directions = [np.zeros_like(other) for other in self.point]
+                directions[position][index] = 1.0
+                automatic = float(gradients[position][index])
+                if method == _COMPLEX:
+                    numerical = self._by_complex_step(directions)
+                else:
+                    numerical = self._by_differences(directions, automatic, abs(automatic)).value
+                difference = abs(automatic - numerical)
+                if difference > largest or np.isnan(difference):
+                    worst, largest = (position, index, automatic, numerical), difference
+                    if np.isnan(difference):
+                        return worst
+        return worst
 
 
-def _complex_slope(level: Level, point: Sequence[Array], directions: Sequence[Array]) -> float:
-    """Slope along a direction: the imaginary part that an imaginary step leaves."""
-    moved = [x + 1j * _COMPLEX_STEP * v for x, v in zip(point, directions, strict=True)]
-    return float(np.imag(_number(level(_leaves(moved), False)))) / _COMPLEX_STEP
+def _uphill(gradient: Array, direction: Array) -> Array:
+    """Turn a direction so that all products have one sign, and no errors of theirs cancel."""
+    signs = np.where(gradient > 0, 1.0, np.where(gradient < 0, -1.0, np.sign(direction)))
+    turned: Array = np.abs(direction) * signs
+    return turned
 
 
-def _difference_slope(level: Level, point: Sequence[Array], directions: Sequence[Array]) -> float:
-    """Slope along a direction: the difference of a step forward and a step back."""
-    # By the smallest input: a step that suits a large one would be a leap for the others.
-    smallest = min(float(np.abs(x).min()) for x in point if x.size)
-    step = DIFFERENCE_STEP * max(1.0, smallest)
+class _Terms:
+    """How large the terms are that a slope is summed of; measured only where it is asked for."""
 
-    def at(sign: float) -> float:
-        moved = [x + sign * step * v for x, v in zip(point, directions, strict=True)]
-        return float(np.real(_number(level(_leaves(moved), False))))
+    def __init__(self, value: Any, leaves: Sequence[Tensor], directions: Sequence[Array]) -> None:
+        self.value, self.pairs = value, list(zip(leaves, directions, strict=True))
 
-    return (at(1.0) - at(-1.0)) / (2 * step)
+    def __call__(self) -> float:
+        if not (isinstance(self.value, Tensor) and self.value.requires_grad):
+            return 0.0
+        sizes = term_sizes(graph_order(self.value), self.value, np.ones(self.value.shape))
+        return sum(sizes.get(leaf, 0.0) * float(np.abs(v).sum()) for leaf, v in self.pairs)
 
 
 def _number(value: Any) -> Any:
@@ -236,32 +350,6 @@ def _leaves(arrays: Sequence[Array]) -> list[Tensor]:
     for leaf in leaves:
         leaf._requires_grad = True
     return leaves
-
-
-def _worst_element(
-    level: Level,
-    point: Sequence[Array],
-    gradients: Sequence[Array],
-    slope: Callable[..., float],
-) -> tuple[int, tuple[int, ...], float, float]:
-    """Find the element where the two sides differ most: its place, index and both values."""
-    worst, largest = (0, (), 0.0, 0.0), -1.0
-    looked_at = 0
-    for position, x in enumerate(point):
-        for index in np.ndindex(x.shape):
-            if looked_at == _MOST_ELEMENTS:
-                return worst
-            looked_at += 1
-            directions = [np.zeros_like(other) for other in point]
-            directions[position][index] = 1.0
-            automatic = float(gradients[position][index])
-            numerical = slope(level, point, directions)
-            difference = abs(automatic - numerical)
-            if difference > largest or np.isnan(difference):
-                worst, largest = (position, index, automatic, numerical), difference
-                if np.isnan(difference):
-                    return worst
-    return worst
 
 
 def _describe(

@@ -22,7 +22,15 @@ from .stand_in import StandIn
 if TYPE_CHECKING:
     from .tensor import Tensor
 
-__all__ = ["ReadOnlyArray", "check_leaving", "read_only", "values_of", "warn_of_cut"]
+__all__ = [
+    "ARRAY",
+    "LEAF",
+    "ReadOnlyArray",
+    "check_leaving",
+    "read_only",
+    "values_of",
+    "warn_of_cut",
+]
 
 _FORMATTING = dis.opmap["BINARY_OP"]  # of the operators, only text % number asks for a number
 _IN_PLACE = "iadd isub imul itruediv ifloordiv imod ipow imatmul iand ior ixor ilshift irshift"
@@ -86,7 +94,7 @@ def _making(name: str) -> Any:
     def method(self: ReadOnlyArray, *args: Any, **kwargs: Any) -> Any:
         return _plain(original(self, *args, **kwargs))
 
-    method.__name__, method.__doc__ = name, original.__doc__
+    method.__name__ = name
     return method
 
 
@@ -118,8 +126,12 @@ def values_of(value: Any) -> Any:
     return np.asarray(getattr(value, "_data", value))
 
 
-def check_leaving(tensor: Tensor) -> None:
-    """Refuse to give plain values to NumPy where a graph would be cut.
+ARRAY = "a plain array of {} was asked for, as by np.asarray"
+LEAF = "Tensor(t) of {} would make a leaf"
+
+
+def check_leaving(tensor: Tensor, what: str) -> None:
+    """Refuse what would cut a graph without a word.
 
     Raises
     ------
@@ -128,9 +140,9 @@ def check_leaving(tensor: Tensor) -> None:
     """
     if tensor._requires_grad and get_scope() is not OFF:
         raise GradientError(
-            f"a plain array of {tensor._label()} was asked for, as by np.asarray, which would cut "
-            "its graph; use an operation that records, or write .data for the values, .numpy() "
-            "for a copy, .detach() for a tensor without gradients"
+            f"{what.format(tensor._label())}, which would cut its graph; use the tensor itself "
+            "with operations that record, or write .data for its values, .numpy() for a copy, "
+            ".detach() for a tensor without gradients"
         )
 
 

@@ -41,8 +41,13 @@ class Notation:
     if TYPE_CHECKING:
         __abs__: Operation
         __add__: Operation
+        __contains__: Callable[..., bool]
         __floordiv__: Plain
+        __ge__: Plain
         __getitem__: Operation
+        __gt__: Plain
+        __le__: Plain
+        __lt__: Plain
         __matmul__: Operation
         __mod__: Operation
         __mul__: Operation

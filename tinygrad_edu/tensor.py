@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .arrays import as_array, checked_array
 from .errors import GradientError
-from .leaving import check_leaving, read_only, warn_of_cut
+from .leaving import ARRAY, LEAF, check_leaving, read_only, warn_of_cut
 from .notation import Notation, attach
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Tensor(Notation):
         if not isinstance(requires_grad, bool | np.bool_):
             raise TypeError(f"requires_grad is True or False, got {requires_grad!r}; say dtype=")
         if isinstance(data, Tensor):
-            data._refuse_cut_by_copy()
+            check_leaving(data, LEAF)
             data = data._data
         self._data = checked_array(data, dtype, copy)
         self._grad = None
@@ -253,28 +253,17 @@ class Tensor(Notation):
                 "or .detach() it"
             )
 
-    def _refuse_cut_by_copy(self) -> None:
-        if self._requires_grad and scope.get_scope() is not scope.OFF:
-            raise GradientError(
-                f"Tensor(t) of {self._label()} would be a leaf without its graph; use t itself, or "
-                "t.detach() for a tensor that no gradient flows through"
-            )
-
     def __getattr__(self, name: str) -> Any:
         raise hints.missing_attribute(self, name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.node is not None:
             raise TypeError(f"{self._label()} cannot be copied or pickled; detach() first")
-        values = np.array(self._data), self._requires_grad, self.name, self._grad
-        return _restored, (*values, type(self)), self.__getstate__()
+        return copying.recipe(self)
 
     def __getstate__(self) -> Any:
-        """Return what a subclass has added, which is copied and pickled along."""
-        state: Any = object.__getstate__(self)
-        attributes, slots = state
-        added = {name: value for name, value in slots.items() if name not in Tensor.__slots__}
-        return (attributes, added) if attributes or added else None
+        """Return what a subclass has added; `copy` and `pickle` set it again."""
+        return copying.added_state(self)
 
     # Differentiation -----------------------------------------------------------------------
 
@@ -284,6 +273,7 @@ class Tensor(Notation):
         """Compute the gradients of this tensor with respect to all it was computed from.
 
         They arrive in `.grad`: added to what is there on leaves, fresh on the tensors between.
+        Threads may go back to the same leaves at the same time; no contribution is lost.
 
         Parameters
         ----------
@@ -349,7 +339,7 @@ class Tensor(Notation):
             if copy is False:
                 raise ValueError(f"a view of a {self.dtype} tensor cannot have dtype {dtype}")
             copy = True
-        check_leaving(self)
+        check_leaving(self, ARRAY)
         return np.array(self._data, dtype=dtype) if copy else np.asanyarray(read_only(self._data))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -358,30 +348,11 @@ class Tensor(Notation):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return numpy_protocol.call_function(function, args, kwargs)
 
-    # Comparisons and conversions -----------------------------------------------------------
-    # The operators and methods that record are attached at the bottom of this file.
+    # Conversions ---------------------------------------------------------------------------
+    # The operators and methods that record, and comparisons, are attached at the bottom of this
+    # file.
 
-    # Comparisons are elementwise and give plain boolean arrays; hashing is by identity.
-
-    def __eq__(self, other: object) -> Array:  # type: ignore[override]
-        return _compared(np.equal, self, other)
-
-    def __ne__(self, other: object) -> Array:  # type: ignore[override]
-        return _compared(np.not_equal, self, other)
-
-    def __lt__(self, other: Operand) -> Array:
-        return _compared(np.less, self, other)
-
-    def __le__(self, other: Operand) -> Array:
-        return _compared(np.less_equal, self, other)
-
-    def __gt__(self, other: Operand) -> Array:
-        return _compared(np.greater, self, other)
-
-    def __ge__(self, other: Operand) -> Array:
-        return _compared(np.greater_equal, self, other)
-
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # comparisons are elementwise; hashing is by identity
 
     def __format__(self, specification: str) -> str:
         return format(self.item(), specification) if specification else str(self)
@@ -398,9 +369,6 @@ class Tensor(Notation):
             "for x[index] = value, or for a leaf array = x.numpy(); array[index] = value; "
             "x.data = array"
         )
-
-    def __contains__(self, value: object) -> bool:
-        return bool(np.any(self == value))
 
     def __bool__(self) -> bool:
         return bool(self._single("bool"))
@@ -438,12 +406,6 @@ def _computed(data: Any, node: Node | None) -> Tensor:
     return tensor
 
 
-def _compared(ufunc: np.ufunc, left: Any, right: Any) -> Array:
-    """Compare element by element, without recording."""
-    result: Array = numpy_protocol.call_ufunc(ufunc, "__call__", (left, right), {})
-    return result
-
-
 def holds_tensor(data: Any, depth: int = 0) -> bool:
     """Look for tensors in nested lists, where NumPy would take their values and drop the graph."""
     if not isinstance(data, list | tuple) or depth > 64:  # deeper than any array
@@ -451,22 +413,20 @@ def holds_tensor(data: Any, depth: int = 0) -> bool:
     return any(isinstance(entry, Tensor) or holds_tensor(entry, depth + 1) for entry in data)
 
 
-def _restored(
-    data: Array,
-    requires_grad: bool,
-    name: str | None,
-    grad: Array | None,
-    kind: type[Tensor] = Tensor,
-) -> Tensor:
-    """Rebuild a leaf from what `Tensor.__reduce__` returned."""
-    tensor = _new(kind)
-    Tensor.__init__(tensor, data, requires_grad, name=name, copy=False)
-    tensor.grad = grad
-    return tensor
-
-
 # The one import circle of the project: a Tensor's operators are operations, and operations make
 # Tensors. It is closed here, after the class exists, so that either side finds the other whole.
-from . import autodiff, hints, hooks, notebook_tables, numpy_protocol, ops, primitive, scope  # noqa: E402
+from . import (  # noqa: E402
+    autodiff,
+    comparing,
+    copying,
+    hints,
+    hooks,
+    notebook_tables,
+    numpy_protocol,
+    ops,
+    primitive,
+)
 
 attach(Tensor, ops)
+comparing.attach(Tensor)
+_restored = copying.rebuild  # the name in pickles of version 0.1.0

@@ -1,43 +1,21 @@
 """The command line: it turns words into calls of the library, and errors into one line.
 
-Everything it can do can be done in Python too. Each command stands in a file of this folder, with
-its arguments and a worked example.
+Everything it can do can be done in Python too. Each command is in a file of this folder, with its
+arguments and a worked example. This file imports nothing that takes time.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
+import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import NoReturn
-
-from tinygrad_edu import __version__
-
-from .demo import DEMO, add_demo
-from .pictures import (
-    COMPARE,
-    DOCTOR,
-    GRAPH,
-    STEPPER,
-    add_compare,
-    add_doctor,
-    add_graph,
-    add_stepper,
-)
-from .training import PREDICT, TRAIN, add_predict, add_train
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 __all__ = ["main"]
-
-_COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str, str]] = {
-    "train": (add_train, "Train a network on a CSV file.", TRAIN),
-    "predict": (add_predict, "Let a saved model judge the rows of a CSV file.", PREDICT),
-    "compare": (add_compare, "Compare gradients by hand, automatic, numerical.", COMPARE),
-    "graph": (add_graph, "Draw the computation graph of a network's loss.", GRAPH),
-    "stepper": (add_stepper, "Write a page that steps through backpropagation.", STEPPER),
-    "demo": (add_demo, "See all of it on the digits that come along.", DEMO),
-    "doctor": (add_doctor, "See what draws pictures here, and whether it works.", DOCTOR),
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,26 +24,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        What stands after the program's name; by default that of this process.
+        The words after the program's name; by default those of this process.
 
     Returns
     -------
     int
-        0 if all went well, 1 if gradients differ or no picture can be drawn, 2 for an error that
-        is told in one line, 130 after Ctrl-C.
+        0 if all went well; 1 if gradients differ, no picture can be drawn, or a training that
+        learned nothing did not replace the model; 2 for an error, which is one line; 130 after
+        Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.
     """
-    for stream in (sys.stdout, sys.stderr):  # a terminal without ∂ and δ shows a ? in their place
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-    parser = _parser()
-    options = parser.parse_args(arguments)
     try:
-        return int(options.run(options))
-    except KeyboardInterrupt:
-        print("stopped; what was finished is saved", file=sys.stderr)
+        from ..training.signals import Terminated, unwinding
+
+        _prepare_streams()
+        options = _parser().parse_args(arguments)
+        try:
+            with unwinding(), _warnings_in_one_line():
+                return int(options.run(options))
+        except Terminated as stop:
+            _complain(str(stop))
+            return 128 + stop.signal
+    except KeyboardInterrupt as stop:
+        _complain(str(stop) or "stopped")
         return 130
-    except BrokenPipeError:  # somebody downstream has read enough
-        sys.stderr.close()
+    except BrokenPipeError:  # the reader downstream has read enough
+        if sys.stderr is not None:
+            sys.stderr.close()
         return 0
     except MemoryError as error:
         message = f"not enough memory: {error}"
@@ -73,35 +57,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     except (ValueError, TypeError, ImportError, RuntimeError) as error:
         message = str(error)
-    print(f"tinygrad-edu: error: {message}", file=sys.stderr)
+    _complain(f"tinygrad-edu: error: {message}")
     return 2
 
 
-class _Parser(argparse.ArgumentParser):
-    """Tells what is wrong in one line, like all other errors."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"tinygrad-edu: error: {message}; see {self.prog} --help\n")
-
-
 def _parser() -> argparse.ArgumentParser:
-    examples = "\n".join(example for _, _, example in _COMMANDS.values())
-    parser = _Parser(
-        prog="tinygrad-edu",
-        description="Train, use, check and draw small networks.",
-        epilog="examples:\n" + examples.replace("example:\n", ""),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"tinygrad-edu {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name, (add_arguments, help, example) in _COMMANDS.items():
-        add_arguments(
-            commands.add_parser(
-                name,
-                help=help,
-                description=help,
-                epilog=example,
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-            )
-        )
-    return parser
+    from .program import make_parser
+
+    return make_parser()
+
+
+def _complain(text: str) -> None:
+    """Print on standard error, if there is one; a terminal must not obey what a text holds."""
+    from tinygrad_edu.errors import printable
+
+    if sys.stderr is not None:
+        lines = (printable(line) for line in text.split("\n"))
+        print("\n".join(lines), file=sys.stderr)
+
+
+def _prepare_streams() -> None:
+    for stream in (sys.stdout, sys.stderr):  # a terminal without ∂ and δ shows a ? instead
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        # A stream is closed, as after 2>&-. The next file that is opened would get its number,
+        # and whatever a library prints would be written into that file.
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Show warnings as users of a program expect them: without a path of the installation."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        _complain(f"tinygrad-edu: warning: {' '.join(str(message).split())}")
+
+    before, warnings.showwarning = warnings.showwarning, show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before

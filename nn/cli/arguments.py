@@ -1,26 +1,66 @@
-"""What several commands read from their arguments: networks, batches, folders for results."""
+"""What several commands read from their arguments: numbers, networks, data, folders for results."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import errno
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.errors import printable
+
 from ..checks import check_count, check_seed
 from ..classifier import Classifier
+from ..csv_data import CsvData
 from ..loss import classes_of
 from ..mlp import MLP
+from ..options import COMMAND, LIMITS, reading_offers
+from ..training.inputs import warn_of_ignored
 
-__all__ = ["add_network", "add_seed", "folder_for", "network_and_batch", "structure"]
+__all__ = [
+    "add_data_options",
+    "add_network",
+    "add_seed",
+    "folder_for",
+    "limits_of",
+    "network_and_batch",
+    "number",
+    "read_for",
+    "say",
+    "structure",
+    "whole",
+]
+
+
+def whole(text: str) -> int:
+    """Read a whole number. Python's own reading of 4_0 as 40 is for programs."""
+    if not re.fullmatch(r" *[-+]?[0-9]+ *", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, such as 10")
+    return int(text)
+
+
+def number(text: str) -> float:
+    """Read a number, in digits."""
+    try:
+        if "_" not in text and text.isascii():
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number, such as 0.1")
+
+
+def say(text: str) -> None:
+    """Print a line on standard output; a terminal must not obey the name of a file."""
+    print(printable(text))
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, default=0, help="fixes all random numbers (0)")
+    parser.add_argument("--seed", type=whole, default=0, help="fixes all random numbers (0)")
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:
@@ -29,16 +69,72 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--activation", default="relu", help="relu, tanh or sigmoid (relu)")
     parser.add_argument("--model", help="model file to use instead of a new network")
     parser.add_argument("--data", help="CSV file to take the batch from instead of random numbers")
+    add_data_options(parser)
     add_seed(parser)
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for reading a CSV file."""
+    parser.add_argument(
+        "--by-position",
+        action="store_true",
+        help="take the columns of data for a trained model by position, not by name",
+    )
+    parser.add_argument(
+        "--any-range",
+        action="store_true",
+        help="take features far outside the ranges of the training, or far inside",
+    )
+    for name, what in (
+        ("bytes", "bytes of a file, unpacked"),
+        ("classes", "classes"),
+        ("columns", "columns"),
+        ("line-bytes", "bytes of a line"),
+    ):
+        parser.add_argument(f"--max-{name}", type=whole, metavar="N", help=f"limit on {what}")
+
+
+def limits_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the limits for `read_csv` that were given."""
+    found = {name: getattr(options, name) for name in LIMITS}
+    for name, limit in found.items():
+        if limit is not None:
+            check_count(COMMAND[name], limit)
+    return {name: limit for name, limit in found.items() if limit is not None}
 
 
 def structure(text: str) -> list[int]:
     try:
-        return [int(width) for width in text.split(",")]
-    except ValueError:
+        return [whole(width) for width in text.split(",")]
+    except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no structure; write widths with commas between them: 784,128,64,10"
+            f"{text!r} is not a structure; write widths with commas between them: 784,128,64,10"
         ) from None
+
+
+def read_for(net: Classifier, options: argparse.Namespace, label: Any = "optional") -> CsvData:
+    """Read data for a trained model: columns by name, values in the ranges of its training."""
+    from ..csv_data import read_csv
+
+    data = read_csv(
+        options.data,
+        label=label,
+        argument="data",
+        dtype=net.network.layers[0].weight.dtype,
+        features=net.inputs.names,
+        by_position=options.by_position and net.inputs.names is not None,
+        offers=reading_offers(COMMAND, has_dtype=False),
+        **limits_of(options),
+    )
+    warn_of_ignored(data)
+    expected = net.network.structure[0]
+    if data.features.shape[1] != expected:
+        raise ValueError(
+            f"{data.path} has {data.features.shape[1]} features, but the model takes {expected}"
+        )
+    if not options.any_range:
+        net.inputs.check_ranges(data.features, data.path, COMMAND["check_ranges"])
+    return data
 
 
 @contextlib.contextmanager
@@ -65,10 +161,12 @@ def network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
     if options.model is not None and options.structure is not None:
         raise ValueError("give --structure for a new network or --model FILE, not both")
     generator = np.random.default_rng(options.seed)
-    scale = 1.0
     if options.model is not None:
-        net = Classifier.load(options.model)
-        network, scale = net.network, net.scale
+        net = Classifier._load(options.model, COMMAND)
+        network = net.network
+        if options.data is not None:
+            data = read_for(net, options, "required")
+            return network, data.features[: options.rows] / net.scale, _labels(data, options)
     elif options.structure is not None:
         # From the generator that the batch is drawn from next: the same seed twice would give
         # weights and inputs that are the same numbers.
@@ -81,10 +179,15 @@ def network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
         return network, x, generator.integers(0, classes_of(outputs), options.rows)
     from ..csv_data import read_csv
 
-    data = read_csv(options.data, argument="data")
-    assert data.labels is not None  # it is required
+    offers = reading_offers(COMMAND, has_dtype=False)
+    data = read_csv(options.data, argument="data", offers=offers, **limits_of(options))
     if data.features.shape[1] != features:
         raise ValueError(
             f"{data.path} has {data.features.shape[1]} features, but the network takes {features}"
         )
-    return network, data.features[: options.rows] / scale, data.labels[: options.rows]
+    return network, data.features[: options.rows], _labels(data, options)
+
+
+def _labels(data: CsvData, options: argparse.Namespace) -> Any:
+    assert data.labels is not None  # they are required
+    return data.labels[: options.rows]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..classifier import LEGACY_FILE, NATIVE_FILE, Classifier
+from ..classifier import Classifier
 from ..compare import compare_gradients
-from .arguments import add_seed, folder_for
+from ..files.pair import LEGACY_FILE, NATIVE_FILE
+from .arguments import add_seed, folder_for, say
 from .pictures import draw_loss, write_stepper
 
 __all__ = ["DEMO", "add_demo"]
@@ -39,7 +40,8 @@ def _demonstrate(folder: Path, seed: int) -> int:
 
     net = Classifier([64, 128, 64, 10], folder, seed=seed)
     train, test = write_digits(folder)
-    print(f"1. Training on {train}\n")
+    say(f"1. Training on {train}")
+    print()
     figures = ("curves", "confusion", "mistakes", "weights", "gradients")
     net.fit(train, test, epoch=20, alpha=0.1, batch_size=32, scale=16, figures=figures)
 
@@ -61,5 +63,5 @@ def _demonstrate(folder: Path, seed: int) -> int:
         (picture.name, "the computation graph, with values and gradients"),
         (page.name, "a page that goes through a training step; open it in a browser"),
     ):
-        print(f"  {folder / name!s:<{len(str(folder)) + 20}} {what}")
+        say(f"  {folder / name!s:<{len(str(folder)) + 20}} {what}")
     return 0 if table.agree else 1

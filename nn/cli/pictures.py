@@ -13,7 +13,7 @@ from ..loss import classification_loss
 from ..mlp import MLP
 from ..optim import SGD
 from ..training.figures.saving import save_figure
-from .arguments import add_network, network_and_batch
+from .arguments import add_network, network_and_batch, number, say, whole
 
 if TYPE_CHECKING:
     from tinygrad_edu import Stepper, Tensor
@@ -64,7 +64,7 @@ DOCTOR = """example:
 def add_compare(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `compare`."""
     add_network(parser)
-    parser.add_argument("--rows", type=int, default=16, help="size of the batch (16)")
+    parser.add_argument("--rows", type=whole, default=16, help="size of the batch (16)")
     parser.add_argument("--plot", metavar="FILE", help="draw the differences: .png, .svg or .pdf")
     parser.add_argument("--html", metavar="FILE", help="write a page of it")
     parser.set_defaults(run=_compare)
@@ -73,7 +73,7 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 def add_graph(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `graph`."""
     add_network(parser)
-    parser.add_argument("--rows", type=int, default=4, help="size of the batch (4)")
+    parser.add_argument("--rows", type=whole, default=4, help="size of the batch (4)")
     parser.add_argument(
         "--view",
         default="auto",
@@ -94,9 +94,9 @@ def add_graph(parser: argparse.ArgumentParser) -> None:
 def add_stepper(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `stepper`."""
     add_network(parser)
-    parser.add_argument("--rows", type=int, default=4, help="size of the batch (4)")
+    parser.add_argument("--rows", type=whole, default=4, help="size of the batch (4)")
     parser.add_argument(
-        "--learning-rate", type=float, default=0.1, help="step size of the update (0.1)"
+        "--learning-rate", type=number, default=0.1, help="step size of the update (0.1)"
     )
     parser.add_argument("--out", default="stepper.html", help="page to write (stepper.html)")
     parser.set_defaults(run=_stepper)
@@ -117,9 +117,9 @@ def _compare(options: argparse.Namespace) -> int:
     table = compare_gradients(*network_and_batch(options), seed=options.seed)
     print(table)
     if options.plot is not None:
-        print(f"drawn: {save_figure(table.check.figure(), Path(options.plot))}")
+        say(f"drawn: {save_figure(table.check.figure(), Path(options.plot))}")
     if options.html is not None:
-        print(f"written: {write_atomically(options.html, table.check.html())}")
+        say(f"written: {write_atomically(options.html, table.check.html())}")
     return 0 if table.agree else 1
 
 
@@ -128,14 +128,14 @@ def _graph(options: argparse.Namespace) -> int:
     looks = {name: getattr(options, name) for name in ("direction", "view", "theme")}
     if options.compare:
         looks["compare"] = manual_gradients(network, x, labels)
-    print(f"drawn: {draw_loss(network, x, labels, Path(options.out), **looks)}")
+    say(f"drawn: {draw_loss(network, x, labels, Path(options.out), **looks)}")
     return 0
 
 
 def _stepper(options: argparse.Namespace) -> int:
     network, x, labels = network_and_batch(options)
     path = write_stepper(network, x, labels, Path(options.out), options.learning_rate)
-    print(f"written: {path}; open it in a browser")
+    say(f"written: {path}; open it in a browser")
     return 0
 
 

@@ -3,6 +3,7 @@
 `reading` is what the rest of `nn` calls; it lets the `fast` reader try and the `strict` one decide.
 """
 
+from .problems import list_names
 from .reading import CsvData, check_classes, check_pair, read_csv
 
-__all__ = ["CsvData", "check_classes", "check_pair", "read_csv"]
+__all__ = ["CsvData", "check_classes", "check_pair", "list_names", "read_csv"]

@@ -1,30 +1,34 @@
 """The quick reader of CSV files, for those with nothing unusual in them.
 
-It looks over the bytes, lets pandas' C parser turn them into numbers, and checks the numbers. It
-never explains: where anything looks odd it returns None, and `strict` decides.
+It looks over the bytes, has them turned into numbers in several threads, and checks the numbers.
+It never explains: where anything looks odd it returns None, and `strict` decides.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from .header import Header
+from .numbers import (
+    COMMA,
+    LINE_FEED,
+    MOST_BYTES_AT_ONCE,
+    ORDINARY_BYTES,
+    count_byte,
+    parse_numbers,
+    put_numbers,
+)
 from .source import ByteStream, Rules, Source, Table
-from .strict import Header
 
 __all__ = ["read_fast"]
 
-# Plain numbers only: pandas also takes "inf" and form feeds, and versions of it stop at a NUL.
-ORDINARY_BYTES = b"0123456789+-.eE, \t\r\n"
-WHOLE_NUMBER_BYTES = b"0123456789, \t\n"
-COMMA, LINE_FEED = b",\n"
 BLOCK_BYTES = 1 << 18
 TAIL_BYTES = 64
 # pandas takes 30 times as much memory while it works. Measured on 110 MB of pixels, parts of 2 MiB
@@ -32,19 +36,6 @@ TAIL_BYTES = 64
 PART_BYTES = 1 << 18
 WORKING_BYTES = 32 * PART_BYTES
 MOST_THREADS = 4
-
-NO_LIBERTIES: dict[str, Any] = {
-    "engine": "c",
-    "low_memory": False,  # a part is small enough to be read in one piece
-    "lineterminator": ",",
-    "sep": ";",  # not the comma, and no ordinary byte
-    "header": None,
-    "index_col": False,
-    "dtype": np.float64,
-    "na_filter": False,
-    "skip_blank_lines": False,
-    "quoting": csv.QUOTE_NONE,
-}
 
 
 class Extent(NamedTuple):
@@ -64,15 +55,16 @@ class Part(NamedTuple):
 
 def read_fast(source: Source, header: Header, rules: Rules) -> Table | None:
     """Read all rows, or return None where there is the least doubt."""
-    extent = _survey(source.stream(header.size), len(header.names), rules.max_line_bytes)
+    longest = min(rules.max_line_bytes, MOST_BYTES_AT_ONCE)
+    extent = _survey(source.stream(header.size), len(header.names), longest)
     if extent is None:
         return None
-    first_feature = int(header.has_label)
-    features = np.empty((extent.rows, len(header.names) - first_feature), rules.dtype)
-    labels = np.empty(extent.rows, np.int64) if header.has_label else None
+    columns = header.columns
+    features = np.empty((extent.rows, len(columns.features)), rules.dtype)
+    labels = np.empty(extent.rows, np.int64) if columns.label is not None else None
     table = Table(features, labels)
     parts = _parts(source.stream(header.size, extent.size))
-    return table if _fill(table, parts, rules.max_classes) else None
+    return table if _fill(table, parts, header, rules.max_classes) else None
 
 
 def _survey(stream: ByteStream, columns: int, max_line_bytes: int) -> Extent | None:
@@ -83,8 +75,8 @@ def _survey(stream: ByteStream, columns: int, max_line_bytes: int) -> Extent | N
     while block := stream.read(min(BLOCK_BYTES, max_line_bytes)):
         if block.translate(None, ORDINARY_BYTES):
             return None
-        commas += _count(block, COMMA)
-        line_feeds += _count(block, LINE_FEED)
+        commas += count_byte(block, COMMA)
+        line_feeds += count_byte(block, LINE_FEED)
         size += len(block)
         tail = (tail + block[-TAIL_BYTES:])[-TAIL_BYTES:]
         first_part, *others = block.split(b"\n", 1)
@@ -106,7 +98,7 @@ def _parts(stream: ByteStream) -> Iterator[Part]:
         end = block.rfind(b"\n") + 1
         if end:
             text = b"".join([*pieces, block[:end]])
-            rows = _count(text, LINE_FEED)
+            rows = count_byte(text, LINE_FEED)
             yield Part(text, row, rows)
             row += rows
             pieces.clear()
@@ -114,16 +106,31 @@ def _parts(stream: ByteStream) -> Iterator[Part]:
     yield Part(b"".join(pieces), row, 1)
 
 
-def _fill(table: Table, parts: Iterator[Part], max_classes: int) -> bool:
+def _fill(table: Table, parts: Iterator[Part], header: Header, max_classes: int) -> bool:
     """Parse the parts into the table, several at a time; return whether nothing was odd."""
     threads = min(MOST_THREADS, _usable_cores())
     _let_freed_memory_be_used_again()
+    fill = partial(_fill_part, table, header, max_classes)
     with ThreadPoolExecutor(threads) as pool:
         # Some parts at a time: all at once would hold the whole text in memory.
         while some := list(islice(parts, 4 * threads)):
-            if not all(pool.map(lambda part: _fill_part(table, part, max_classes), some)):
+            if not all(_each(fill, some, pool if threads > 1 else None)):
                 return False
     return True
+
+
+def _each(
+    fill: partial[bool], parts: list[Part], pool: ThreadPoolExecutor | None
+) -> Iterable[bool]:
+    """Fill the parts in the threads of the pool, or in this one where there are no others."""
+    if pool is not None and sum(len(part.text) for part in parts) > PART_BYTES:
+        try:
+            return list(pool.map(fill, parts))
+        except RuntimeError:
+            # No thread can be started: the system has no more, or knows none. A part that was
+            # filled before that is filled again, with the same numbers.
+            pass
+    return map(fill, parts)
 
 
 def _usable_cores() -> int:
@@ -144,87 +151,8 @@ def _let_freed_memory_be_used_again() -> None:
     np.empty(WORKING_BYTES, np.uint8)
 
 
-def _fill_part(table: Table, part: Part, max_classes: int) -> bool:
-    first_feature = 0 if table.labels is None else 1
-    columns = table.features.shape[1] + first_feature
-    stop = part.first_row + part.rows
-    features = table.features[part.first_row : stop]
-    with np.errstate(over="ignore", under="ignore"):
-        numbers = _parse(part.text, part.rows, columns)
-        if numbers is None:
-            return False
-        features[...] = numbers[:, first_feature:]
-    if not np.isfinite(features).all():
+def _fill_part(table: Table, header: Header, max_classes: int, part: Part) -> bool:
+    numbers = parse_numbers(part.text, part.rows, len(header.names))
+    if numbers is None:
         return False
-    if table.labels is not None:
-        if not _are_labels(numbers[:, 0], max_classes):
-            return False
-        table.labels[part.first_row : stop] = numbers[:, 0]
-    return True
-
-
-def _parse(text: bytes, rows: int, columns: int) -> np.ndarray | None:
-    """Return the numbers as (rows, columns), or None where they do not fill exactly that.
-
-    pandas gets them as a single column, a number a line, and a comma is the end of a line. It
-    would otherwise spend more time on hundreds of columns than on the numbers in them, and it
-    mends rows that are short or long.
-    """
-    import pandas  # only here: it takes longer to import than most files to read
-
-    if b"\r" in text:  # looking for one is 25 times as quick as replacing what is not there
-        text = text.replace(b"\r\n", b"\n")
-    text = text.removesuffix(b"\n")
-    if not text or b"\r" in text or not _all_lines_have(columns - 1, text):
-        return None
-    # pandas 3.1 rounds " +0.1" another way than "+0.1", and less well.
-    if _has_leading_plus(text):
-        return None
-    # The other way round takes 6 times as long, because there are more commas than line ends.
-    column = io.BytesIO(text.replace(b"\n", b","))
-    options = NO_LIBERTIES | _correct_rounding(pandas.__version__, text)
-    try:
-        frame = pandas.read_csv(column, skipinitialspace=b" " in text, **options)
-    except (ArithmeticError, LookupError, TypeError, ValueError, Warning):
-        return None
-    # An empty cell is no number to pandas, except the last one, which makes the column too short.
-    if frame.shape != (rows * columns, 1):
-        return None
-    numbers: np.ndarray = frame.to_numpy(np.float64).reshape(rows, columns)
-    return numbers
-
-
-def _all_lines_have(commas: int, text: bytes) -> bool:
-    characters = np.frombuffer(text, np.uint8)
-    starts = np.concatenate(([0], np.flatnonzero(characters == LINE_FEED)))
-    # No line has 4 billion commas, and np.intp takes 1.6 times as long.
-    counts = np.add.reduceat(characters == COMMA, starts, dtype=np.uint32)
-    return bool((counts == commas).all())
-
-
-def _has_leading_plus(text: bytes) -> bool:
-    # Most files have no plus at all, and looking for one is much quicker than counting them.
-    return b"+" in text and text.count(b"+") > text.count(b"e+") + text.count(b"E+")
-
-
-def _are_labels(values: np.ndarray, max_classes: int) -> bool:
-    in_range = (values >= 0) & (values < max_classes)
-    return bool((in_range & (values == np.floor(values))).all())
-
-
-def _count(block: bytes, byte: int) -> int:
-    return int(np.count_nonzero(np.frombuffer(block, np.uint8) == byte))
-
-
-def _correct_rounding(version: str, text: bytes) -> dict[str, Any]:
-    """Return the options with which pandas rounds numbers as Python's float() does.
-
-    From 3.1 on it always does. Before, the option that makes it do so is slow, and not needed for
-    whole numbers, which are exact as integers. They have no sign here: there is no integer -0.
-    """
-    major, minor = version.split(".")[:2]
-    if (int(major), int(minor)) >= (3, 1):
-        return {}
-    if not text.translate(None, WHOLE_NUMBER_BYTES):
-        return {"dtype": np.int64}
-    return {"float_precision": "round_trip"}
+    return put_numbers(numbers, table, part.first_row, header.columns, max_classes)

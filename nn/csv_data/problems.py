@@ -7,55 +7,78 @@ nothing about which row or column a text came from.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import NoReturn
 
 import numpy as np
+
+from tinygrad_edu.errors import printable
 
 from ..errors import DataError
 
 __all__ = [
     "Problem",
     "Problems",
+    "advice",
     "fail",
     "is_number",
+    "is_number_in_bytes",
     "largest_magnitude",
+    "list_names",
     "list_some",
+    "looks_like_value",
     "problem_of_feature",
     "problem_of_label",
+    "problem_of_long_cell",
     "problem_of_width",
     "shown",
     "too_many_classes",
 ]
 
 MOST_SHOWN = 10
+MOST_NAMES = 5
+MOST_LINES = 3
 MOST_CHARACTERS = 40
+# Longer cells are not classified: some patterns would take memory for each character.
+MOST_EXPLAINED = 1000
+MOST_WRITTEN = 10**18
 
 # ASCII digits only: float() would also take "1_000", "nan" and the digits of other scripts.
-is_number = re.compile(
-    r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
-).fullmatch
-
-_is_decimal_comma = re.compile(r"[+-]?[0-9]+,[0-9]+").fullmatch
-_has_thousands = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?").fullmatch
-_is_infinite = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE).fullmatch
-_is_missing = re.compile(
-    r"|[+-]?nan|n/?a|#n/a|<na>|none|null|nil|missing|\?", re.IGNORECASE
-).fullmatch
-
-# The first pattern that fits gives the hint; none fitting gives no hint.
-_HINTS = (
-    (re.compile(r".*\n.*", re.DOTALL), "A quote opened here closes on a later line."),
-    (re.compile(r"[+-]?[0-9]+(?:_[0-9]+)+"), "Remove the underscores."),
-    (re.compile(r"[+-]?0[xX][0-9a-fA-F]+"), "Write it in decimal digits."),
-    (re.compile(r"true|false", re.IGNORECASE), "Write 1 for true and 0 for false."),
-    (
-        re.compile(r"[0-9]+[-/.:][0-9]+[-/.:][0-9]+.*"),
-        "Turn dates and times into numbers.",
-    ),
-    (re.compile(r"[+-]?[0-9.]+ ?%"), "Write percentages without the sign."),
+_NUMBER = r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
+_DECIMAL_COMMA = r"[+-]?[0-9]+,[0-9]+"
+_THOUSANDS = r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?"
+_INFINITE = r"[+-]?inf(?:inity)?"
+_MISSING = r"[+-]?nan|n/?a|#n/a|<na>|none|null|nil|missing|\?|--?|\."
+# A number and its unit: "5.1 cm", "5.1cm", "12 kg", "$5", but neither "1st floor" nor "3D".
+_MEASURED = (
+    r"[+-]?(?:[0-9]*\.[0-9]+ ?|[0-9]+ )[^\W\d_]{1,3}"
+    r"|[$€£] ?[0-9][0-9.,]*|[0-9][0-9.,]* ?[$€£°]\w?"
 )
+# The first pattern that fits gives the hint; none fitting gives no hint.
+_HINTS = {
+    r"[+-]?[0-9]+(?:_[0-9]+)+": "Remove the underscores.",
+    r"[+-]?0x[0-9a-f]+": "Write it in decimal digits.",
+    r"true|false": "Write 1 for true and 0 for false.",
+    r"[0-9]+[-/.:][0-9]+[-/.:][0-9]+.*": "Turn dates and times into numbers.",
+    r"[+-]?[0-9.]+ ?%": "Write percentages without the sign.",
+    _MEASURED: "Remove the unit.",
+}
+
+is_number = re.compile(_NUMBER).fullmatch
+is_number_in_bytes = re.compile(_NUMBER.encode()).fullmatch
+_is_decimal_comma = re.compile(_DECIMAL_COMMA).fullmatch
+_has_thousands = re.compile(_THOUSANDS).fullmatch
+_is_infinite = re.compile(_INFINITE, re.IGNORECASE).fullmatch
+_is_missing = re.compile(f"|{_MISSING}", re.IGNORECASE).fullmatch
+_hints = [(re.compile(pattern, re.IGNORECASE), hint) for pattern, hint in _HINTS.items()]
+# Digits of any script and what stands between them, as in 12:30.
+_DIGITS = r"[\d.,:/+-]*\d[\d.,:/+-]*"
+_is_value = re.compile(
+    "|".join((_NUMBER, _DIGITS, _THOUSANDS, _INFINITE, _MISSING, *_HINTS)),
+    re.IGNORECASE,
+).fullmatch
 
 
 @dataclass(frozen=True)
@@ -78,29 +101,70 @@ class Problem:
         return f"{where}: column {self.column}{name}: {self.sentence}"
 
 
+@dataclass
+class _Group:
+    """The first of the problems of one kind in one column, and the lines of the others."""
+
+    first: Problem
+    lines: list[int] = field(default_factory=list)
+    more: int = 0
+
+    def text(self, path: str, at_least: str) -> str:
+        """Return the line of the error message for these problems."""
+        text = self.first.text(path)
+        if not self.lines:
+            return text
+        lines = "lines" if len(self.lines) + self.more > 1 else "line"
+        more = f" and {at_least}{self.more} more" if self.more else ""
+        return f"{text} Also on {lines} {', '.join(map(str, self.lines))}{more}."
+
+
 class Problems:
-    """The first problems of a file in full, the number of all the others."""
+    """What is wrong with a file, as a line for each kind of problem in each column.
+
+    Attributes
+    ----------
+    count : int
+        How many problems were added.
+    all_read : bool
+        Whether the whole file was looked at, so that the counts are not too small.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.first: list[Problem] = []
-        self.more = 0
+        self.count = 0
+        self.all_read = True
+        self._groups: dict[object, _Group] = {}
+        self._more = 0
 
-    def add(self, problem: Problem) -> None:
-        """Keep `problem`, or only count it where enough are kept."""
-        if len(self.first) < MOST_SHOWN:
-            self.first.append(problem)
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
+    def add(self, problem: Problem, group: object = None) -> None:
+        """Keep the problem, or only count it where enough of its group are kept."""
+        self.count += 1
+        key = (problem.kind, problem.column) if group is None else group
+        if key in self._groups:
+            known = self._groups[key]
+            # One line of the file may hold several, such as two names in a header.
+            if len(known.lines) < MOST_LINES and problem.line is not None:
+                known.lines.append(problem.line)
+            else:
+                known.more += 1
+        elif len(self._groups) < MOST_SHOWN:
+            self._groups[key] = _Group(problem)
         else:
-            self.more += 1
+            self._more += 1
 
     def raise_if_any(self) -> None:
         """Raise one `DataError` for everything added so far; return quietly if that is nothing."""
-        if not self.first:
+        if not self._groups:
             return
-        lines = [problem.text(self.path) for problem in self.first]
-        if self.more:
-            lines.append(f"and {self.more} more")
-        first = self.first[0]
+        at_least = "" if self.all_read else "at least "
+        lines = [group.text(printable(self.path), at_least) for group in self._groups.values()]
+        if self._more:
+            lines.append(f"and {at_least}{self._more} more")
+        first = next(iter(self._groups.values())).first
         raise DataError(
             "\n".join(lines),
             path=self.path,
@@ -120,10 +184,26 @@ def fail(path: str, problem: Problem) -> NoReturn:
     raise AssertionError("a problem was added, so this line is never reached")
 
 
+def advice(offers: Mapping[str, str], option: str, sentence: str) -> str:
+    """Return `sentence` with the option as the user writes it; nothing where it is not offered."""
+    return sentence.format(offers[option]) if option in offers else ""
+
+
 def shown(value: object) -> str:
     """Return `repr(value)`, cut to 40 characters."""
-    text = repr(value)
+    # Cut twice: a cell may have millions of characters, and an escape takes several.
+    text = repr(value[: MOST_CHARACTERS + 1] if isinstance(value, str) else value)
     return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 3] + "..."
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return the first few of `names` in quotes, and how many more there are.
+
+    Control characters are escaped, so that the text can be printed on a terminal.
+    """
+    text = ", ".join(shown(name) for name in names[:MOST_NAMES])
+    more = len(names) - MOST_NAMES
+    return f"{text} and {more} more" if more > 0 else text
 
 
 def list_some(values: np.ndarray) -> str:
@@ -146,11 +226,18 @@ def largest_magnitude(dtype: np.dtype) -> float:
     return float(largest) + step / 2
 
 
-def problem_of_feature(text: str, dtype: np.dtype) -> tuple[str, str] | None:
+def looks_like_value(text: str) -> bool:
+    """Return whether a text is rather a value in a row, be it a bad one, than a column's name."""
+    return 0 < len(text) <= MOST_EXPLAINED and _is_value(text) is not None
+
+
+def problem_of_feature(
+    text: str, dtype: np.dtype, offers: Mapping[str, str]
+) -> tuple[str, str] | None:
     """Return the kind and the sentence of what is wrong with a feature, or None."""
     bare = text.strip(" \t")
     if is_number(bare):
-        return _problem_of_size(bare, dtype)
+        return _problem_of_size(bare, dtype, offers)
     if _is_missing(bare):
         return "missing value", (
             f"missing value{_quoted(bare)}, expected a number. Fill it in or remove the row."
@@ -160,7 +247,9 @@ def problem_of_feature(text: str, dtype: np.dtype) -> tuple[str, str] | None:
     return _problem_of_text(bare, "a number", "")
 
 
-def problem_of_label(text: str, max_classes: int) -> tuple[str, str] | None:
+def problem_of_label(
+    text: str, max_classes: int, offers: Mapping[str, str]
+) -> tuple[str, str] | None:
     """Return the kind and the sentence of what is wrong with a label, or None."""
     bare = text.strip(" \t")
     if _is_missing(bare):
@@ -179,16 +268,28 @@ def problem_of_label(text: str, max_classes: int) -> tuple[str, str] | None:
     if not value.is_integer():
         return "label not an integer", f"found {shown(bare)}; labels are integers 0..K-1."
     if value >= max_classes:
-        return "too many classes", too_many_classes(int(value), max_classes)
+        return "too many classes", too_many_classes(int(value), max_classes, offers)
     return None
 
 
-def too_many_classes(label: int, max_classes: int) -> str:
+def too_many_classes(label: int, max_classes: int, offers: Mapping[str, str]) -> str:
     """Return the sentence for a label that would need more outputs than is reasonable."""
-    return (
-        f"found label {label}, which makes K = {label + 1} classes; limit {max_classes}; "
-        "pass max_classes= to allow more, or number the classes 0..K-1."
+    # A label may have 300 digits.
+    found, classes = (
+        (str(label), f"K = {label + 1} classes")
+        if label < MOST_WRITTEN
+        else (f"{float(label):g}", "that many classes")
     )
+    option = advice(offers, "max_classes", "pass {} to allow more, or ")
+    return (
+        f"found label {found}, which makes {classes}; limit {max_classes}; "
+        f"{option}number the classes 0..K-1."
+    )
+
+
+def problem_of_long_cell(start: str, size: int) -> tuple[str, str]:
+    """Return the kind and the sentence of a cell that is too long to be looked at in full."""
+    return "not a number", f"found {shown(start)} of {size} bytes, expected a number."
 
 
 def problem_of_width(found: int, expected: int, *, extra_is_blank: bool, cut_off: bool) -> Problem:
@@ -212,13 +313,20 @@ def _quoted(text: str) -> str:
     return f" {shown(text)}" if text else ""
 
 
-def _problem_of_size(text: str, dtype: np.dtype) -> tuple[str, str] | None:
+def _problem_of_size(
+    text: str, dtype: np.dtype, offers: Mapping[str, str]
+) -> tuple[str, str] | None:
     magnitude = abs(float(text))
     if magnitude < largest_magnitude(dtype):
         return None
-    if magnitude == float("inf"):
-        return "too large", f"found {shown(text)}, too large for float64."
-    return "too large", f"found {shown(text)}, too large for {dtype.name}; use dtype=float64."
+    option = ""
+    if magnitude < float("inf"):
+        option = advice(offers, "dtype", "use {}, or ")
+    return "too large", (
+        f"found {shown(text)}, too large for "
+        f"{dtype.name if magnitude < float('inf') else 'float64'}; "
+        f"{option}write the column in a larger unit."
+    )
 
 
 def _problem_of_text(text: str, expected: str, hint: str) -> tuple[str, str]:
@@ -233,8 +341,8 @@ def _problem_of_text(text: str, expected: str, hint: str) -> tuple[str, str]:
         )
     if _is_decimal_comma(text):
         return "decimal comma", f"{found}, expected {expected}. Use a decimal point."
-    for pattern, special in _HINTS:
-        if pattern.fullmatch(text):
-            hint = special
-            break
+    if "\n" in text:
+        hint = "A quote opened here closes on a later line."
+    else:
+        hint = next((special for pattern, special in _hints if pattern.fullmatch(text)), hint)
     return "not a number", f"{found}, expected {expected}. {hint}".rstrip()

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinygrad_edu.errors import printable
+
+from ..checks import check_count
 from ..errors import DataWarning
+from .columns import LABEL
 from .fast import read_fast
+from .header import read_header
 from .problems import (
     Problem,
     Problems,
@@ -25,13 +32,24 @@ from .problems import (
     too_many_classes,
 )
 from .source import Rules, open_source
-from .strict import read_header, read_strictly
+from .strict import read_strictly
 
 __all__ = ["CsvData", "check_classes", "check_pair", "read_csv"]
 
 MAX_CLASSES = 100_000
-MAX_COLUMNS = 1_000_000
+MAX_COLUMNS = 300_000
 MAX_LINE_BYTES = 64 * 2**20
+# The options that a message may recommend, and how they are written in a call of `read_csv`.
+OWN_OPTIONS = MappingProxyType(
+    {
+        "by_position": "by_position=True",
+        "dtype": "dtype=float64",
+        "max_bytes": "max_bytes=",
+        "max_classes": "max_classes=",
+        "max_columns": "max_columns=",
+        "max_line_bytes": "max_line_bytes=",
+    }
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +67,15 @@ class CsvData:
     labels : numpy.ndarray or None
         Class numbers of shape (rows,), int64; None where the file has no label column.
     header_lines : int
-        Lines of the file before the first row: 1, unless a column name holds a line break.
+        Lines of the file before the first row: 1, unless a column name holds a line break, and 0
+        without a header.
+    ignored : tuple of str
+        Names of columns of the file that were not asked for, in the order of the file.
+    label_column : int
+        Which column of the file the label is, counted from 1.
+    has_line_per_row : bool
+        Whether each row is one line of the file. Text in a column that is skipped may hold line
+        breaks.
     """
 
     path: str
@@ -57,6 +83,18 @@ class CsvData:
     features: np.ndarray
     labels: np.ndarray | None
     header_lines: int = 1
+    ignored: tuple[str, ...] = ()
+    label_column: int = 1
+    has_line_per_row: bool = True
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the file begins with the names of its columns."""
+        return self.header_lines > 0
+
+    def line_of(self, row: int) -> int | None:
+        """Return the line of the file that a row is, counted from 1; None if that is not known."""
+        return self.header_lines + 1 + row if self.has_line_per_row else None
 
 
 def read_csv(
@@ -65,9 +103,13 @@ def read_csv(
     label: Literal["required", "optional"] = "required",
     dtype: DTypeLike = "float32",
     argument: str = "train_data",
+    features: Sequence[str] | None = None,
+    by_position: bool = False,
+    max_bytes: int | None = None,
     max_classes: int = MAX_CLASSES,
     max_columns: int = MAX_COLUMNS,
     max_line_bytes: int = MAX_LINE_BYTES,
+    offers: Mapping[str, str] = OWN_OPTIONS,
 ) -> CsvData:
     r"""Read a CSV file of numbers, or say exactly what is wrong with it.
 
@@ -80,15 +122,30 @@ def read_csv(
     path : str or os.PathLike of str
         The file.
     label : {"required", "optional"}
-        Whether the first column must be `label`. With "optional", a file without it is all
+        Whether there must be a column `label`. With "optional", a file without it is all
         features.
     dtype : dtype
         "float32" or "float64", for the features.
     argument : str
         What messages call `path`.
+    features : sequence of str, optional
+        Names of the features, such as those a model was trained on. The columns of the file are
+        matched with them by name and may have any order; the result has them in this one.
+        Further columns are skipped, whatever is in them, and listed in `CsvData.ignored`. A
+        column `label` may be anywhere. Without `features`, it must be column 1.
+    by_position : bool
+        Take the columns in the order of the file, whatever their names, or without a header at
+        all. Their number must fit `features`.
+    max_bytes : int, optional
+        Limit on the bytes of the text, unpacked. Without it, gzip data may unpack to 16 MiB, or
+        to 100 times the size of the file if that is more, and plain text may have any size.
     max_classes, max_columns, max_line_bytes : int
         Limits on the largest label plus one, on the number of columns, and on the length of a
         line, so that a wrong file cannot exhaust the memory.
+    offers : mapping of str to str
+        Which of these options an error may recommend, as the caller's own user writes them: from
+        the name of the parameter here to a text such as ``--max-bytes``. By default, the names
+        here.
 
     Returns
     -------
@@ -98,8 +155,11 @@ def read_csv(
     Raises
     ------
     DataError
-        The file cannot be trusted. The message has one line for each of the first ten problems,
-        with the line and the column of the file; its attributes describe the first of them.
+        The file cannot be trusted. The message has one line for each kind of problem in each
+        column, up to ten of them, with the line and the column of the file, and says on how many
+        lines it occurs. The attributes describe the first of them. Reading stops when a thousand
+        problems are known, or sooner where finding them is slow; the message then says
+        "at least".
     FileNotFoundError, IsADirectoryError, PermissionError
         The file cannot be opened.
     TypeError, ValueError
@@ -119,7 +179,24 @@ def read_csv(
            [  7., 255.]], dtype=float32)
     >>> data.labels
     array([3, 0])
+
+    Columns in another order, and one more, for a model that knows its features:
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "test.csv")
+    ...     _ = path.write_text("id, pixel2, pixel1\nA7, 12, 0\n")
+    ...     data = read_csv(path, label="optional", features=("pixel1", "pixel2"))
+    >>> data.features, data.ignored
+    (array([[ 0., 12.]], dtype=float32), ('id',))
     """
+    for name, limit in (
+        ("max_bytes", max_bytes),
+        ("max_classes", max_classes),
+        ("max_columns", max_columns),
+        ("max_line_bytes", max_line_bytes),
+    ):
+        if limit is not None:
+            check_count(name, limit)
     rules = Rules(
         path=_path_text(path, argument),
         label=_label_option(label),
@@ -127,19 +204,37 @@ def read_csv(
         max_classes=max_classes,
         max_columns=max_columns,
         max_line_bytes=max_line_bytes,
+        max_bytes=max_bytes,
+        features=_feature_names(features),
+        by_position=by_position,
+        offers=_checked_offers(offers),
     )
-    with open_source(rules.path) as source:
+    with open_source(rules) as source:
         try:
             header = read_header(source, rules)
             table = read_fast(source, header, rules) or read_strictly(source, header, rules)
         finally:
             # Also after an error: half a file explains most other complaints about it.
             source.check_unchanged()
-    names = header.names[int(header.has_label) :]
-    return CsvData(rules.path, names, table.features, table.labels, header.lines)
+    columns = header.columns
+    return CsvData(
+        rules.path,
+        columns.names,
+        table.features,
+        table.labels,
+        header_lines=header.lines,
+        ignored=columns.ignored,
+        label_column=1 if columns.label is None else columns.label + 1,
+        has_line_per_row=table.has_line_per_row,
+    )
 
 
-def check_classes(train: CsvData, *, max_classes: int = MAX_CLASSES) -> int:
+def check_classes(
+    train: CsvData,
+    *,
+    max_classes: int = MAX_CLASSES,
+    offers: Mapping[str, str] = OWN_OPTIONS,
+) -> int:
     """Check that the labels can train a classifier, and count the classes.
 
     Parameters
@@ -148,6 +243,8 @@ def check_classes(train: CsvData, *, max_classes: int = MAX_CLASSES) -> int:
         Data with labels.
     max_classes : int
         Limit on the number of classes.
+    offers : mapping of str to str
+        As in `read_csv`: which options an error may recommend.
 
     Returns
     -------
@@ -176,17 +273,19 @@ def check_classes(train: CsvData, *, max_classes: int = MAX_CLASSES) -> int:
     largest = int(present[-1])
     if largest >= max_classes:
         line, name, value = _line_of(train, largest), "label", str(largest)
-        sentence = too_many_classes(largest, max_classes)
-        fail(train.path, Problem("too many classes", sentence, line, 1, name, value))
+        sentence = too_many_classes(largest, max_classes, _checked_offers(offers))
+        fail(
+            train.path, Problem("too many classes", sentence, line, train.label_column, name, value)
+        )
     if len(present) == 1:
         sentence = f"found only class {largest}; need at least 2 classes to tell apart."
         fail(train.path, Problem("one class", sentence, value=str(largest)))
     absent = np.setdiff1d(np.arange(largest + 1), present)
     if len(absent):
         message = (
-            f"{train.path}: labels go up to {largest}, but no row has class {list_some(absent)}. "
-            "The network gets an output for each class 0..K-1; number the classes from 0 "
-            "without gaps."
+            f"{printable(train.path)}: labels go up to {largest}, but no row has class "
+            f"{list_some(absent)}. The network gets an output for each class 0..K-1; number the "
+            "classes from 0 without gaps."
         )
         warnings.warn(message, DataWarning, stacklevel=2)
     return largest + 1
@@ -226,8 +325,8 @@ def check_pair(train: CsvData, test: CsvData) -> None:
         _check_known_classes(train, test)
     if _are_same_file(train.path, test.path):
         message = (
-            f"{test.path}: train and test are the same file, so the test accuracy says nothing "
-            "about new data; keep some rows for the test alone."
+            f"{printable(test.path)}: train and test are the same file, so the test accuracy says "
+            "nothing about new data; keep some rows for the test alone."
         )
         warnings.warn(message, DataWarning, stacklevel=2)
 
@@ -235,12 +334,14 @@ def check_pair(train: CsvData, test: CsvData) -> None:
 def _check_same_columns(train: CsvData, test: CsvData) -> None:
     found, expected = len(test.columns), len(train.columns)
     if found != expected:
-        sentence = f"found {found} feature columns, expected {expected} as in {train.path}."
+        sentence = (
+            f"found {found} feature columns, expected {expected} as in {printable(train.path)}."
+        )
         fail(test.path, Problem("other columns", sentence, 1))
     first = 1 if test.labels is None else 2
     for column, (name, wanted) in enumerate(zip(test.columns, train.columns, strict=True), first):
         if name != wanted:
-            sentence = f"expected {shown(wanted)} as in {train.path}."
+            sentence = f"expected {shown(wanted)} as in {printable(train.path)}."
             fail(test.path, Problem("other columns", sentence, 1, column, name, name))
 
 
@@ -249,18 +350,19 @@ def _check_known_classes(train: CsvData, test: CsvData) -> None:
     assert test.labels is not None
     known = np.unique(train.labels)
     problems = Problems(test.path)
-    for row in np.flatnonzero(~np.isin(test.labels, known)).tolist():
-        value = int(test.labels[row])
-        sentence = f"found class {value}, which {train.path} lacks; it has classes "
+    column = test.label_column
+    unknown = np.flatnonzero(~np.isin(test.labels, known))
+    for row, value in zip(unknown.tolist(), test.labels[unknown].tolist(), strict=True):
+        sentence = f"found class {value}, which {printable(train.path)} lacks; it has classes "
         sentence += f"{list_some(known)}."
-        line = test.header_lines + 1 + row
-        problems.add(Problem("unknown class", sentence, line, 1, "label", str(value)))
+        place = Problem("unknown class", sentence, test.line_of(row), column, "label", str(value))
+        problems.add(place, group=value)
     problems.raise_if_any()
 
 
-def _line_of(data: CsvData, label: int) -> int:
+def _line_of(data: CsvData, label: int) -> int | None:
     assert data.labels is not None
-    return data.header_lines + 1 + int(np.argmax(data.labels == label))
+    return data.line_of(int(np.argmax(data.labels == label)))
 
 
 def _are_same_file(one: str, other: str) -> bool:
@@ -291,3 +393,22 @@ def _float_dtype(dtype: DTypeLike) -> np.dtype:
     if wanted not in (np.dtype("float32"), np.dtype("float64")):
         raise ValueError(f"dtype must be float32 or float64, got {wanted}")
     return wanted
+
+
+def _feature_names(features: Sequence[str] | None) -> tuple[str, ...] | None:
+    if features is None:
+        return None
+    if isinstance(features, str) or not all(isinstance(name, str) for name in features):
+        raise TypeError("features must be a sequence of column names, or None")
+    names = tuple(name.strip() for name in features)
+    if not names or len(set(names)) < len(names):
+        raise ValueError("features must be one or more names, all of them different")
+    if LABEL in names:
+        raise ValueError(f"features must not hold {LABEL!r}, which is the column of the classes")
+    return names
+
+
+def _checked_offers(offers: Mapping[str, str]) -> Mapping[str, str]:
+    if unknown := sorted(set(offers) - set(OWN_OPTIONS)):
+        raise ValueError(f"offers must be of {', '.join(OWN_OPTIONS)}; got {', '.join(unknown)}")
+    return offers

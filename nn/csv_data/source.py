@@ -7,18 +7,17 @@ nothing of lines, columns or numbers.
 from __future__ import annotations
 
 import errno
-import gzip
 import os
 import stat
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import BinaryIO, Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import BinaryIO, Literal, NamedTuple, NoReturn
 
 import numpy as np
 
-from .problems import Problem, fail
+from .problems import Problem, advice, fail
+from .unpacking import DamagedGzipError, Gunzip
 
 __all__ = ["ByteStream", "Rules", "Source", "Table", "open_source"]
 
@@ -26,6 +25,9 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP = b"\x1f\x8b"
 HEAD_BYTES = 4096
 SKIP_BYTES = 1 << 18
+# Ordinary CSV text packs to a tenth; a hundredth is left for tables of almost nothing but zeros.
+FREE_UNPACKED_BYTES = 16 * 2**20
+MOST_UNPACKED_RATIO = 100
 # Control bytes that no text holds. Some magic numbers are plain letters, which could open a header.
 CONTROL_BYTES = bytes(byte for byte in range(32) if byte not in b"\t\n\f\r")
 
@@ -58,6 +60,10 @@ class Rules:
     max_classes: int
     max_columns: int
     max_line_bytes: int
+    max_bytes: int | None = None
+    features: tuple[str, ...] | None = None
+    by_position: bool = False
+    offers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Table(NamedTuple):
@@ -65,15 +71,28 @@ class Table(NamedTuple):
 
     features: np.ndarray
     labels: np.ndarray | None
+    has_line_per_row: bool = True
 
 
 class ByteStream:
-    """The decompressed bytes from here on, at most `size` of them."""
+    """The bytes of the text from here on, at most `size` of them."""
 
-    def __init__(self, path: str, file: BinaryIO | gzip.GzipFile, size: int | None = None) -> None:
-        self._path = path
+    def __init__(self, source: Source, file: BinaryIO | Gunzip, size: int | None = None) -> None:
+        self._source = source
         self._file = file
         self._left = size
+        self._limit = source.limit
+        self._count = 0
+
+    def skip(self, size: int) -> None:
+        """Go on behind the next `size` bytes; call it before anything is read."""
+        if isinstance(self._file, Gunzip):
+            while size > 0 and (block := self._file.read(min(SKIP_BYTES, size))):
+                size -= len(block)
+                self._count += len(block)
+        else:
+            self._file.seek(size)
+            self._count += size
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes, and nothing at the end."""
@@ -81,36 +100,57 @@ class ByteStream:
             size = min(size, self._left)
         try:
             block = self._file.read(size)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except DamagedGzipError as error:
             sentence = f"the gzip data is damaged or cut off ({error}); fetch the file again."
-            fail(self._path, Problem("damaged gzip", sentence))
+            fail(self._source.path, Problem("damaged gzip", sentence))
         if self._left is not None:
             self._left -= len(block)
+        self._count += len(block)
+        if self._limit is not None and self._count > self._limit:
+            self._source.fail_on_size()
         return block
 
 
 class Source:
-    """An open CSV file that can be read from the start as often as needed."""
+    """An open CSV file that can be read from the start as often as needed.
 
-    def __init__(self, path: str, file: BinaryIO) -> None:
-        self.path = path
+    Attributes
+    ----------
+    path : str
+    limit : int or None
+        How many bytes its text may have.
+    """
+
+    def __init__(self, file: BinaryIO, rules: Rules) -> None:
+        self.path = rules.path
         self._file = file
+        self._offers = rules.offers
         self._state_before = _state(file)
         self._is_gzip = file.read(len(GZIP)) == GZIP
+        self.limit = rules.max_bytes
+        if self.limit is None and self._is_gzip:
+            self.limit = max(FREE_UNPACKED_BYTES, MOST_UNPACKED_RATIO * self._state_before[0])
         self._text_start = 0
         head = self.stream().read(HEAD_BYTES)
-        _refuse_foreign(path, head)
+        _refuse_foreign(self.path, head)
         if head.startswith(BYTE_ORDER_MARK):
             self._text_start = len(BYTE_ORDER_MARK)
 
     def stream(self, start: int = 0, size: int | None = None) -> ByteStream:
         """Return `size` bytes from `start`; this ends the use of any stream handed out before."""
         self._file.seek(0)
-        file = gzip.GzipFile(fileobj=self._file, mode="rb") if self._is_gzip else self._file
-        skipped = ByteStream(self.path, file, self._text_start + start)
-        while skipped.read(SKIP_BYTES):
-            pass
-        return ByteStream(self.path, file, size)
+        file = Gunzip(self._file) if self._is_gzip else self._file
+        stream = ByteStream(self, file, size)
+        stream.skip(self._text_start + start)
+        return stream
+
+    def fail_on_size(self) -> NoReturn:
+        """Raise the `DataError` for a text that is longer than `limit`."""
+        packed = self._state_before[0]
+        text = f"the gzip data of {packed} bytes unpacks to" if self._is_gzip else "the text has"
+        hint = advice(self._offers, "max_bytes", " Pass {} to allow more.")
+        sentence = f"{text} more than the limit of {self.limit} bytes. Is it the right file?{hint}"
+        fail(self.path, Problem("file too large", sentence))
 
     def check_unchanged(self) -> None:
         """Raise `DataError` where the file was written to since it was opened."""
@@ -120,11 +160,11 @@ class Source:
 
 
 @contextmanager
-def open_source(path: str) -> Iterator[Source]:
-    """Open the regular file at `path`, refuse anything else, and close it at the end."""
-    _check_regular(path)
-    with open(path, "rb") as file:
-        yield Source(path, file)
+def open_source(rules: Rules) -> Iterator[Source]:
+    """Open the regular file of the rules, refuse anything else, and close it at the end."""
+    _check_regular(rules.path)
+    with open(rules.path, "rb") as file:
+        yield Source(file, rules)
 
 
 def _check_regular(path: str) -> None:

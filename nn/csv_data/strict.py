@@ -1,375 +1,316 @@
-"""The complete reader of CSV files: slow, and the reference for what is accepted.
+"""The complete reader of CSV files, and the reference for what is accepted.
 
-It looks at every cell by itself and knows its file, line and column, so that it can name
-everything that is wrong. It does not try to be fast; `fast` reads ordinary files.
+It reads blocks of rows. Where one is not plain numbers, it looks for the rows that are not and
+at every cell of them, so that it can name file, line and column of what is wrong. It stops when
+enough is wrong.
 """
 
 from __future__ import annotations
 
-from array import array
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import NamedTuple, NoReturn
+from dataclasses import replace
 
 import numpy as np
 
+from .columns import Columns
+from .header import Header, problem_of_encoding
+from .numbers import MOST_BYTES_AT_ONCE, ORDINARY_BYTES, parse_numbers, put_numbers
+from .plain import plain_rows
 from .problems import (
+    MOST_EXPLAINED,
     Problem,
     Problems,
-    fail,
-    is_number,
+    is_number_in_bytes,
     largest_magnitude,
     problem_of_feature,
     problem_of_label,
+    problem_of_long_cell,
     problem_of_width,
-    shown,
+)
+from .records import (
+    BLANKS,
+    Block,
+    blocks,
+    count_cells,
+    count_lines,
+    records,
+    split_cells,
+    unify_line_ends,
+    unquoted,
 )
 from .source import ByteStream, Rules, Source, Table
 
-__all__ = ["Header", "read_header", "read_strictly"]
+__all__ = ["read_strictly"]
 
-LABEL = "label"
-BLANKS = " \t"
-BLOCK_BYTES = 1 << 20
-CELLS_AT_A_TIME = 1 << 18
-OTHER_SEPARATORS = (";", "\t", "|")
-
-
-@dataclass(frozen=True)
-class Header:
-    """The column names, the label's included, and how much of the file they take."""
-
-    names: tuple[str, ...]
-    has_label: bool
-    lines: int
-    size: int
-
-
-class Line(NamedTuple):
-    """A physical line without its end; `size` counts the bytes, the end included."""
-
-    number: int
-    text: str
-    size: int
-    has_end: bool
-    bad_byte: Problem | None
-
-
-class Record(NamedTuple):
-    """A header or row: its cells, and for each cell the line on which it starts."""
-
-    cells: list[str]
-    cell_lines: list[int]
-    last: Line
-    size: int
-    bad_byte: Problem | None
-
-
-def read_header(source: Source, rules: Rules) -> Header:
-    """Read the column names, or raise `DataError` where they cannot be trusted."""
-    problems = Problems(rules.path)
-    record = next(_records(_lines(source.stream(), 1, rules), rules, problems), None)
-    if record is None or _is_blank(record):
-        fail(rules.path, Problem("no header", "no header: the first line is blank.", 1))
-    if record.bad_byte:
-        fail(rules.path, record.bad_byte)
-    names = [cell.strip() for cell in record.cells]
-    if problem := _problem_of_header(names, rules):
-        fail(rules.path, problem)
-    for problem in _problems_of_names(names, record.cell_lines):
-        problems.add(problem)
-    problems.raise_if_any()
-    return Header(tuple(names), names[0] == LABEL, record.last.number, record.size)
+# Looking at each cell is slow, so an odd row is looked for in pieces of a block, and in theirs.
+BLOCK_BYTES = 1 << 18
+PIECE_BYTES = (1 << 14, 1 << 10)
+# When so many problems are known, or ten and so many bytes were looked at, reading stops.
+MOST_COUNTED = 1000
+ENOUGH = 10
+MOST_EXPLAINED_BYTES = 1 << 18
 
 
 def read_strictly(source: Source, header: Header, rules: Rules) -> Table:
-    """Read all rows, or raise one `DataError` for everything that is wrong with them."""
+    """Read all rows, or raise one `DataError` for what is wrong with them."""
     problems = Problems(rules.path)
-    builder = _TableBuilder(header, rules)
-    blank_lines: list[int] = []
-    found_rows = False
-    lines = _lines(source.stream(header.size), header.lines + 1, rules)
-    for record in _records(lines, rules, problems):
-        if _is_blank(record):
-            blank_lines.append(record.cell_lines[0])
-            continue
-        found_rows = True
-        # Blank lines at the very end are harmless, so they count only when a row follows.
-        for number in blank_lines:
-            problems.add(Problem("blank line", "found a blank line; remove it.", number))
-        blank_lines.clear()
-        if values := _numbers(record, header, rules, problems):
-            builder.add(values)
-    if not found_rows:
+    body = _Body(header, rules, problems, _most_rows(source.stream(header.size), header))
+    for block in blocks(source.stream(header.size), header.lines + 1, rules, problems):
+        body.read(block)
+        if body.has_enough_problems():
+            problems.all_read = False
+            break
+    if not body.has_rows:
         problems.add(Problem("no data rows", "no data rows after the header line."))
     problems.raise_if_any()
-    return builder.table()
+    return body.table()
 
 
-class _TableBuilder:
-    """Rows of float64 numbers on their way into the arrays asked for."""
+class _Body:
+    """The rows below the header: as numbers, or as problems."""
 
-    def __init__(self, header: Header, rules: Rules) -> None:
-        self._has_label = header.has_label
-        self._width = len(header.names)
-        self._dtype = rules.dtype
-        self._waiting = array("d")
-        self._features: list[np.ndarray] = []
-        self._labels: list[np.ndarray] = []
-
-    def add(self, values: list[float]) -> None:
-        self._waiting.extend(values)
-        if len(self._waiting) >= CELLS_AT_A_TIME:
-            self._convert()
-
-    def table(self) -> Table:
-        self._convert()
-        labels = np.concatenate(self._labels) if self._has_label else None
-        return Table(np.concatenate(self._features), labels)
-
-    def _convert(self) -> None:
-        rows = np.array(self._waiting).reshape(-1, self._width)
-        self._waiting = array("d")
-        if self._has_label:
-            self._labels.append(rows[:, 0].astype(np.int64))
-        with np.errstate(under="ignore"):
-            self._features.append(rows[:, int(self._has_label) :].astype(self._dtype, order="C"))
-
-
-def _lines(stream: ByteStream, number: int, rules: Rules) -> Iterator[Line]:
-    """Split at LF, CR LF and CR, in blocks, and number the lines from `number` on."""
-    rest = b""
-    while True:
-        block = stream.read(BLOCK_BYTES)
-        pieces = (rest + block).splitlines(keepends=True)
-        # The last piece may go on in the next block; so may a CR that an LF follows.
-        rest = pieces.pop() if pieces and block and not pieces[-1].endswith(b"\n") else b""
-        for piece in pieces:
-            yield _line(piece, number, rules)
-            number += 1
-        if len(rest) > rules.max_line_bytes + 1:
-            _fail_on_length(number, rules)
-        if not block:
-            return
-
-
-def _line(piece: bytes, number: int, rules: Rules) -> Line:
-    content = piece.rstrip(b"\r\n")
-    if len(content) > rules.max_line_bytes:
-        _fail_on_length(number, rules)
-    problem = None
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        text = content.decode("utf-8", errors="replace")
-        column = content[: error.start].count(b",") + 1
-        byte = f"0x{content[error.start]:02x}"
-        sentence = f"byte {byte} is not UTF-8. Save the file as UTF-8."
-        problem = Problem("not UTF-8", sentence, number, column, value=byte)
-    return Line(number, text, len(piece), len(content) < len(piece), problem)
-
-
-def _fail_on_length(number: int, rules: Rules) -> NoReturn:
-    sentence = (
-        f"the line is longer than the limit of {rules.max_line_bytes} bytes. "
-        "Is it one CSV file with line ends? Otherwise pass a larger max_line_bytes."
-    )
-    fail(rules.path, Problem("line too long", sentence, number))
-
-
-def _records(lines: Iterator[Line], rules: Rules, problems: Problems) -> Iterator[Record]:
-    for line in lines:
-        if '"' in line.text:
-            yield _QuotedLine(line, lines, rules, problems).record()
-        else:
-            cells = line.text.split(",")
-            yield Record(cells, [line.number] * len(cells), line, line.size, line.bad_byte)
-
-
-class _QuotedLine:
-    """Splits a line that holds quotes; a cell in quotes may go on over the following lines."""
-
-    def __init__(self, line: Line, lines: Iterator[Line], rules: Rules, problems: Problems) -> None:
-        self._line = line
-        self._lines = lines
+    def __init__(self, header: Header, rules: Rules, problems: Problems, most_rows: int) -> None:
+        self._header = header
         self._rules = rules
         self._problems = problems
-        self._position = 0
-        self._size = line.size
-        self._bad_byte = line.bad_byte
-        self._cells: list[str] = []
-        self._cell_lines: list[int] = []
+        self._blank_lines: list[int] = []
+        self._explained_bytes = 0
+        columns = header.columns
+        self._used = np.zeros(len(header.names), bool)
+        self._used[columns.features] = True
+        if columns.label is not None:
+            self._used[columns.label] = True
+        self._used_columns = np.flatnonzero(self._used).tolist()
+        self._rows = _Rows(_among_used(columns, self._used), rules, most_rows)
+        self._has_line_per_row = True
+        self.has_rows = False
 
-    def record(self) -> Record:
-        """Return the cells up to the end of the line on which the last of them ends."""
-        while True:
-            self._cell_lines.append(self._line.number)
-            self._cells.append(self._cell())
-            if self._position == len(self._line.text):
-                break
-            self._position += 1  # the comma
-        return Record(self._cells, self._cell_lines, self._line, self._size, self._bad_byte)
+    def table(self) -> Table:
+        """Return what was read, when there are no problems."""
+        return self._rows.table()._replace(has_line_per_row=self._has_line_per_row)
 
-    def _cell(self) -> str:
-        text = self._line.text
-        start = self._position
-        while text[start : start + 1] in (" ", "\t"):
-            start += 1
-        if not text.startswith('"', start):
-            return self._up_to_comma()
-        self._position = start + 1
-        inside = self._up_to_closing_quote()
-        behind = self._up_to_comma()
-        # Text behind a closing quote is no part of a number: "5"6 must not become 56.
-        return f'"{inside}"{behind}' if behind.strip(BLANKS) else inside
-
-    def _up_to_comma(self) -> str:
-        text, start = self._line.text, self._position
-        comma = text.find(",", start)
-        self._position = len(text) if comma < 0 else comma
-        return text[start : self._position]
-
-    def _up_to_closing_quote(self) -> str:
-        pieces: list[str] = []
-        while True:
-            text, start = self._line.text, self._position
-            quote = text.find('"', start)
-            if quote < 0:
-                pieces.append(text[start:] + "\n")
-                self._go_to_next_line()
-            elif text.startswith('""', quote):
-                pieces.append(text[start : quote + 1])
-                self._position = quote + 2
-            else:
-                self._position = quote + 1
-                return "".join([*pieces, text[start:quote]])
-
-    def _go_to_next_line(self) -> None:
-        following = next(self._lines, None)
-        if following is None or self._size > self._rules.max_line_bytes:
-            sentence = "unclosed quote: the quote that opens here is never closed."
-            column = len(self._cells) + 1
-            self._problems.add(Problem("unclosed quote", sentence, self._cell_lines[-1], column))
-            self._problems.raise_if_any()
-            raise AssertionError("a problem was added, so this line is never reached")
-        self._line = following
-        self._position = 0
-        self._size += following.size
-        self._bad_byte = self._bad_byte or following.bad_byte
-
-
-def _is_blank(record: Record) -> bool:
-    # The text, not the cell: a pair of quotes with nothing between is a value, if a bad one.
-    return len(record.cells) == 1 and not record.last.text.strip(BLANKS)
-
-
-def _problem_of_header(names: list[str], rules: Rules) -> Problem | None:
-    """Return what makes the first line useless as a whole, or None."""
-    first, count = names[0], len(names)
-    given = [name for name in names if name]
-    if first.startswith("#"):
-        sentence = "found a comment line; the first line must be column names."
-        return Problem("no header", sentence, 1, value=first)
-    if count == 1 and (found := [mark for mark in OTHER_SEPARATORS if mark in first]):
-        sentence = f"the separator looks like {found[0]!r}, expected ','. Save it with commas."
-        return Problem("separator", sentence, 1, value=found[0])
-    if count > rules.max_columns:
-        sentence = f"found {count} columns; limit {rules.max_columns}; pass a larger max_columns."
-        return Problem("too many columns", sentence, 1)
-    if given and all(map(is_number, given)):
-        sentence = (
-            f"found {shown(','.join(names[:20]))}, which looks like data; "
-            "the first line must be column names, such as label,pixel1,pixel2."
+    def has_enough_problems(self) -> bool:
+        count = self._problems.count
+        return count >= MOST_COUNTED or (
+            count >= ENOUGH and self._explained_bytes >= MOST_EXPLAINED_BYTES
         )
-        return Problem("no header", sentence, 1)
-    return _problem_of_label_column(names, rules)
 
+    def read(self, block: Block) -> None:
+        """Read the rows of a block quickly, or those pieces of it that can be."""
+        if self._read_quickly(block.text):
+            return
+        if not block.text.strip(BLANKS + b"\r\n"):
+            self._note_blank_lines(block)
+            return
+        self._read_pieces(block, *PIECE_BYTES)
 
-def _problem_of_label_column(names: list[str], rules: Rules) -> Problem | None:
-    first = names[0]
-    if first == LABEL:
-        if len(names) > 1:
-            return None
-        sentence = "no feature columns: found only 'label', expected 'label,...'."
-        return Problem("no feature columns", sentence, 1)
-    if LABEL in names:
-        column = names.index(LABEL) + 1
-        sentence = f"column {column} is 'label'; it must be column 1."
-        return Problem("label misplaced", sentence, 1, name=LABEL)
-    if rules.label == "optional":
-        return None
-    hint = " Column names are written in lower case." if first.lower() == LABEL else ""
-    sentence = f"found {shown(first)}, expected 'label' as the name of the first column.{hint}"
-    return Problem("no label column", sentence, 1, 1, value=first)
+    def _read_pieces(self, block: Block, size: int, *smaller: int) -> None:
+        for piece in _pieces(block, size):
+            # The whole of the block was tried before.
+            if len(piece.text) < len(block.text) and self._read_quickly(piece.text):
+                continue
+            if smaller and len(piece.text) > 2 * smaller[0]:
+                self._read_pieces(piece, *smaller)
+            else:
+                self._explained_bytes += len(piece.text)
+                self._read_rows(piece)
+            if self.has_enough_problems():
+                return
 
+    def _read_quickly(self, text: bytes) -> bool:
+        """Read rows that are plain numbers once quotes and unused columns are taken out."""
+        if len(text) > MOST_BYTES_AT_ONCE:
+            return False
+        text = unify_line_ends(text)
+        text = text if text.endswith(b"\n") else text + b"\n"
+        lines = text.count(b"\n")
+        if b'"' in text or len(self._used_columns) < len(self._used):
+            plain = plain_rows(text, self._used)
+            if plain is None:
+                return False
+            text = plain
+        if text.translate(None, ORDINARY_BYTES):
+            return False
+        numbers = parse_numbers(text, text.count(b"\n"), len(self._used_columns))
+        if numbers is None:
+            return False
+        self._has_line_per_row &= len(numbers) == lines
+        if self._problems or self._blank_lines:
+            # They are not used any more, but a bad one still counts.
+            self._report_blank_lines()
+            self._rows.restart()
+        if not self._rows.add(numbers):
+            return False
+        self.has_rows = True
+        return True
 
-def _problems_of_names(names: list[str], cell_lines: list[int]) -> Iterator[Problem]:
-    first_seen: dict[str, int] = {}
-    for column, (name, line) in enumerate(zip(names, cell_lines, strict=True), start=1):
-        if not name:
-            sentence = "the column name is blank; name the column, or remove it."
-            yield Problem("blank column name", sentence, line, column, value=name)
-        elif "\0" in name:
-            sentence = f"the column name {shown(name)} holds a NUL byte; the file is damaged."
-            yield Problem("NUL byte", sentence, line, column, value=name)
-        elif name in first_seen:
-            sentence = (
-                f"the column name {shown(name)} stands at columns {first_seen[name]} "
-                f"and {column}; every name must be different."
+    def _note_blank_lines(self, block: Block) -> None:
+        # Their number may be large, and past a thousand reading stops at the next row.
+        count = min(count_lines(block.text), MOST_COUNTED - len(self._blank_lines))
+        self._blank_lines += range(block.first_line, block.first_line + count)
+
+    def _report_blank_lines(self) -> None:
+        for line in self._blank_lines:
+            self._problems.add(Problem("blank line", "found a blank line; remove it.", line))
+        self._blank_lines.clear()
+
+    def _read_rows(self, block: Block) -> None:
+        """Look at each cell of some rows."""
+        line = block.first_line
+        found: list[list[float]] = []
+        for record in records(block.text):
+            text = unify_line_ends(record)
+            if not text.strip(BLANKS + b"\n"):
+                # Blank lines at the very end are harmless: they count only when a row follows.
+                if len(self._blank_lines) < MOST_COUNTED:
+                    self._blank_lines.append(line)
+            else:
+                self.has_rows = True
+                self._report_blank_lines()
+                values = self._numbers(text, line)
+                if values is not None:
+                    found.append(values)
+                    self._has_line_per_row &= text.find(b"\n") in (-1, len(text) - 1)
+            if self.has_enough_problems():
+                return
+            line += count_lines(record)
+        if self._problems:
+            self._rows.restart()
+        elif found:
+            self._rows.add(np.array(found))
+
+    def _numbers(self, record: bytes, line: int) -> list[float] | None:
+        """Return the used cells of a row as numbers, or add what is wrong with it."""
+        expected = len(self._header.names)
+        count = count_cells(record)
+        if count != expected:
+            rest = split_cells(record, expected)[1] if count > expected else b""
+            problem = problem_of_width(
+                count,
+                expected,
+                extra_is_blank=not rest.strip(BLANKS + b",\n"),
+                cut_off=not record.endswith(b"\n"),
             )
-            yield Problem("duplicate column name", sentence, line, column, name, name)
-        first_seen.setdefault(name, column)
-
-
-def _numbers(
-    record: Record, header: Header, rules: Rules, problems: Problems
-) -> list[float] | None:
-    """Return the row as numbers, or add what is wrong with it to `problems` and return None."""
-    if record.bad_byte:
-        problems.add(record.bad_byte)
-        return None
-    if len(record.cells) != len(header.names):
-        problems.add(_width_problem(record, header))
-        return None
-    if all(map(is_number, record.cells)):
-        values = [float(cell) for cell in record.cells]
-        if _are_sound(values, header, rules):
+            self._problems.add(replace(problem, line=line))
+            return None
+        cells, _ = split_cells(record, expected)
+        cells[-1] = cells[-1].removesuffix(b"\n")
+        used = cells
+        if len(self._used_columns) < expected:
+            used = [cells[i] for i in self._used_columns]
+        if b'"' in record:
+            used = [unquoted(cell) for cell in used]
+        values = [float(cell) if is_number_in_bytes(cell) else math.nan for cell in used]
+        misfits = self._rows.misfits(values)
+        if not misfits:
             return values
-    for problem in _problems_of_cells(record, header, rules):
-        problems.add(problem)
-    return None
+        has_breaks = record.find(b"\n") < len(record) - 1  # its end aside
+        for place in misfits:
+            i = self._used_columns[place]
+            before = b",".join(cells[:i]).count(b"\n") if has_breaks else 0
+            found = self._problem_of(cells[i], line + before, i)
+            if found is not None:
+                self._problems.add(found)
+            if self._problems.count >= MOST_COUNTED:
+                break
+        return None
 
-
-def _are_sound(values: list[float], header: Header, rules: Rules) -> bool:
-    label = values[0] if header.has_label else 0.0
-    features = values[int(header.has_label) :]
-    limit = largest_magnitude(rules.dtype)
-    return (
-        -limit < min(features)
-        and max(features) < limit
-        and 0 <= label < rules.max_classes
-        and label.is_integer()
-    )
-
-
-def _problems_of_cells(record: Record, header: Header, rules: Rules) -> Iterator[Problem]:
-    for index, cell in enumerate(record.cells):
-        if index == 0 and header.has_label:
-            found = problem_of_label(cell, rules.max_classes)
+    def _problem_of(self, cell: bytes, line: int, i: int) -> Problem | None:
+        """Return what is wrong with the cell of column `i`, if anything."""
+        rules, name = self._rules, self._header.names[i]
+        if len(cell) > MOST_EXPLAINED:
+            start = cell[:MOST_EXPLAINED].decode("utf-8", errors="replace")
+            kind, sentence = problem_of_long_cell(start, len(cell))
+            return Problem(kind, sentence, line, i + 1, name, start)
+        try:
+            cell.decode("utf-8")
+        except UnicodeDecodeError as error:
+            return replace(problem_of_encoding(cell, error, line, i + 1), name=name)
+        text = unquoted(cell).decode("utf-8")
+        if i == self._header.columns.label:
+            found = problem_of_label(text, rules.max_classes, rules.offers)
         else:
-            found = problem_of_feature(cell, rules.dtype)
-        if found is not None:
-            kind, sentence = found
-            line, name = record.cell_lines[index], header.names[index]
-            yield Problem(kind, sentence, line, index + 1, name, cell.strip(BLANKS))
+            found = problem_of_feature(text, rules.dtype, rules.offers)
+        return None if found is None else Problem(*found, line, i + 1, name, text.strip(" \t"))
 
 
-def _width_problem(record: Record, header: Header) -> Problem:
-    expected = len(header.names)
-    problem = problem_of_width(
-        len(record.cells),
-        expected,
-        extra_is_blank=not any(cell.strip(BLANKS) for cell in record.cells[expected:]),
-        cut_off=not record.last.has_end,
-    )
-    return replace(problem, line=record.cell_lines[0])
+class _Rows:
+    """The arrays of a table, of which the first `_count` rows are filled.
+
+    They have room for all rows from the start: memory that was never written to is not used yet,
+    but arrays that grow are copied.
+    """
+
+    def __init__(self, columns: Columns, rules: Rules, most_rows: int) -> None:
+        self._columns = columns
+        self._max_classes = rules.max_classes
+        self._limit = largest_magnitude(rules.dtype)
+        self._features = np.empty((most_rows, len(columns.features)), rules.dtype)
+        self._labels = np.empty(most_rows, np.int64) if columns.label is not None else None
+        self._count = 0
+
+    def misfits(self, values: list[float]) -> list[int]:
+        """Return where values are that are no numbers, or beyond their limits."""
+        row = np.array(values)
+        fits = np.abs(row) < self._limit
+        if (at := self._columns.label) is not None:
+            label = row[at]
+            fits[at] = 0 <= label < self._max_classes and label == np.floor(label)
+        misfits: list[int] = np.flatnonzero(~fits).tolist()
+        return misfits
+
+    def add(self, numbers: np.ndarray) -> bool:
+        """Append rows, and return whether all of them can be used; if not, none is appended."""
+        table = Table(self._features, self._labels)
+        if not put_numbers(numbers, table, self._count, self._columns, self._max_classes):
+            return False
+        self._count += len(numbers)
+        return True
+
+    def restart(self) -> None:
+        """Forget all rows: those of a file with a problem are checked, but not kept."""
+        self._count = 0
+
+    def table(self) -> Table:
+        """Return the rows in arrays of their own size."""
+        # In place, where the system can: a second copy would double the memory that is needed.
+        self._features.resize((self._count, self._features.shape[1]), refcheck=False)
+        if self._labels is not None:
+            self._labels.resize(self._count, refcheck=False)
+        return Table(self._features, self._labels)
+
+
+def _most_rows(stream: ByteStream, header: Header) -> int:
+    """Return a number of rows that the body cannot exceed: by its lines, and by its cells."""
+    size = lines = 0
+    while block := stream.read(BLOCK_BYTES):
+        size += len(block)
+        lines += block.count(b"\n") + block.count(b"\r")
+    # A cell that is used has a digit and a comma or line end; the last one may lack that.
+    used = len(header.columns.features) + (header.columns.label is not None)
+    return min(lines + 1, (size + 1) // (2 * used))
+
+
+def _among_used(columns: Columns, used: np.ndarray) -> Columns:
+    """Return the same columns as indices into the used ones alone."""
+    place = np.cumsum(used) - 1
+    label = None if columns.label is None else int(place[columns.label])
+    return replace(columns, label=label, features=place[columns.features])
+
+
+def _pieces(block: Block, most: int) -> Iterator[Block]:
+    """Split a block into smaller ones, of whole rows."""
+    some: list[bytes] = []
+    size, line = 0, block.first_line
+    for record in records(block.text):
+        some.append(record)
+        size += len(record)
+        if size >= most:
+            text = b"".join(some)
+            yield Block(text, line)
+            line += count_lines(text)
+            some.clear()
+            size = 0
+    if some:
+        yield Block(b"".join(some), line)

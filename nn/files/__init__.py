@@ -1,8 +1,20 @@
 """Model files: what a saved network is, the native format, and the legacy pickle read safely.
 
-`nn.files.network_file` is the way in; the other modules know the two layouts and nothing else.
+`read_network` reads both layouts, and `write_pair` writes both files of a model. The modules
+`native` and `legacy_pickle` know the two layouts and nothing of networks.
 """
 
-from nn.files.network_file import SavedNetwork, read_network, write_legacy, write_native
+from nn.files.locking import folder_lock
+from nn.files.network_file import read_network, write_legacy, write_native
+from nn.files.pair import WrittenPair, write_pair
+from nn.files.saved_network import SavedNetwork
 
-__all__ = ["SavedNetwork", "read_network", "write_legacy", "write_native"]
+__all__ = [
+    "SavedNetwork",
+    "WrittenPair",
+    "folder_lock",
+    "read_network",
+    "write_legacy",
+    "write_native",
+    "write_pair",
+]

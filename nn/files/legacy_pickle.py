@@ -7,9 +7,11 @@ and the names a list of arrays needs, refuses every other one, and calls nothing
 
 from __future__ import annotations
 
+import contextlib
+import io
 import pickle
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,35 +19,51 @@ from numpy.typing import ArrayLike, NDArray
 from nn.errors import ModelFileError
 from nn.files.pickle_machine import Limits
 from nn.files.pickle_opcodes import run
-from nn.files.stand_ins import ArrayStandIn, describe
+from nn.files.stand_ins import ArrayStandIn, RawText, describe
 
-__all__ = ["Limits", "dumps", "loads"]
+__all__ = ["OWN_KEY", "LegacyModel", "Limits", "dumps", "loads", "read", "to_array"]
 
 
 _DEFAULT_LIMITS = Limits()
 _KEYS = ("bias", "weights")
+OWN_KEY = "tinygrad_edu"
 _PLAIN = "save plain arrays: {'weights': [...], 'bias': [...]}"
 
 
-def loads(
-    data: bytes, *, limits: Limits = _DEFAULT_LIMITS
-) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-    """Read a legacy model without running anything.
+class LegacyModel(NamedTuple):
+    """What is in a legacy file; the arrays are still there and not in memory.
+
+    Attributes
+    ----------
+    weights, biases : list of ArrayStandIn
+        Each knows its shape and dtype, and `to_array` reads it.
+    texts : dict of str to str
+        What `dumps` added; empty in files of other programs.
+    """
+
+    weights: list[ArrayStandIn]
+    biases: list[ArrayStandIn]
+    texts: dict[str, str]
+
+
+def read(stream: IO[bytes], size: int, *, limits: Limits = _DEFAULT_LIMITS) -> LegacyModel:
+    """Read a legacy model without running anything, all but the numbers.
 
     Files of NumPy 1 and NumPy 2 and of all pickle protocols, 0 to 5, are understood. Whether the
-    shapes make a network is not asked here.
+    shapes make a network is not checked here.
 
     Parameters
     ----------
-    data : bytes
-        The whole file.
+    stream : binary file
+        That can be searched; it is read from its beginning.
+    size : int
+        How many bytes it has.
     limits : Limits, optional
         How much the file may ask for.
 
     Returns
     -------
-    weights, biases : list of numpy.ndarray
-        As stored: dtypes and shapes are kept, the memory is in C order and native byte order.
+    LegacyModel
 
     Raises
     ------
@@ -53,6 +71,33 @@ def loads(
         If the file asks for anything a list of arrays does not need.
     ModelFileError
         If it is damaged, cut off, or holds something else.
+    """
+    if not size:
+        raise ModelFileError("the file is empty; expected a pickled model")
+    with _one_kind_of_error():
+        content = run(stream, size, limits)
+        texts = _texts(content.pop(OWN_KEY, {})) if type(content) is dict else {}
+        lists = _stand_in_lists(content)
+        arrays = [array for stand_ins in lists.values() for array in stand_ins]
+        if len(arrays) > limits.arrays:
+            raise ModelFileError(f"{len(arrays)} arrays; the limit is {limits.arrays}")
+        total = sum(array.byte_count for array in arrays)
+        if total > size:  # one block of bytes shared by many arrays would multiply
+            raise ModelFileError(
+                f"array bytes exceed file size: {total} bytes of arrays from {size} bytes"
+            )
+        return LegacyModel(lists["weights"], lists["bias"], texts)
+
+
+def loads(
+    data: bytes, *, limits: Limits = _DEFAULT_LIMITS
+) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+    """Read the arrays of a legacy model from the bytes of a file; see `read`.
+
+    Returns
+    -------
+    weights, biases : list of numpy.ndarray
+        As stored: dtypes and shapes are kept, the memory is in C order and native byte order.
 
     Examples
     --------
@@ -61,28 +106,40 @@ def loads(
     >>> weights[0].tolist(), biases[0].tolist()
     ([[1.0, 0.0], [0.0, 1.0]], [[0.0, 0.0]])
     """
-    if not data:
-        raise ModelFileError("the file is empty; expected a pickled model")
+    model = read(io.BytesIO(data), len(data), limits=limits)
+    lists = {"weights": model.weights, "bias": model.biases}
+    weights, biases = (
+        [to_array(stand_in, f"{key}[{index}]") for index, stand_in in enumerate(stand_ins)]
+        for key, stand_ins in lists.items()
+    )
+    return weights, biases
+
+
+def to_array(stand_in: ArrayStandIn, name: str, dtype: np.dtype[Any] | None = None) -> NDArray[Any]:
+    """Read an array of a legacy model; an error names it."""
+    with _one_kind_of_error():
+        try:
+            return stand_in.to_array(dtype)
+        except ModelFileError as problem:
+            raise ModelFileError(f"{name}: {problem}") from None
+
+
+@contextlib.contextmanager
+def _one_kind_of_error() -> Iterator[None]:
+    """Keep the promise of one kind of error even for bugs in this reader."""
     try:
-        lists = _stand_in_lists(run(data, limits))
-        arrays = [array for stand_ins in lists.values() for array in stand_ins]
-        if len(arrays) > limits.arrays:
-            raise ModelFileError(f"{len(arrays)} arrays; the limit is {limits.arrays}")
-        total = sum(array.byte_count for array in arrays)
-        if total > len(data):  # one block of bytes shared by many arrays would multiply
-            raise ModelFileError(
-                f"array bytes exceed file size: {total} bytes of arrays from {len(data)} bytes"
-            )
-        return _real(lists, "weights"), _real(lists, "bias")
-    except ModelFileError:
+        yield
+    except (ModelFileError, OSError):
         raise
-    except Exception as problem:  # the promise of one kind of error holds even for our mistakes
+    except Exception as problem:
         raise ModelFileError(
             f"the pickle is damaged ({type(problem).__name__}: {problem})"
         ) from problem
 
 
-def dumps(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> bytes:
+def dumps(
+    weights: Sequence[ArrayLike], biases: Sequence[ArrayLike], texts: dict[str, str] | None = None
+) -> bytes:
     """Write a legacy model, readable by this module and by NumPy 1.26 and 2.
 
     Protocol 4 is chosen because NumPy 1.26 cannot open what NumPy 2 writes in protocol 5.
@@ -93,6 +150,8 @@ def dumps(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> bytes:
         One matrix a layer, (inputs, outputs).
     biases : sequence of array-like
         One vector a layer, (outputs,) or (1, outputs); written as (1, outputs).
+    texts : dict of str to str, optional
+        What else there is to know, under the key ``'tinygrad_edu'``; ASCII alone.
 
     Returns
     -------
@@ -105,11 +164,29 @@ def dumps(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> bytes:
     >>> pickle.loads(dumps([[[1.0]]], [[2.0]]))
     {'weights': [array([[1.]])], 'bias': [array([[2.]])]}
     """
-    content = {  # np.array copies: plain, contiguous, and no two entries the same object
-        "weights": [np.array(weight, order="C") for weight in weights],
-        "bias": [np.array(bias, order="C").reshape(1, -1) for bias in biases],
+    content: dict[
+        str, Any
+    ] = {  # np.array copies: plain, contiguous, and no two entries the same object
+        "weights": [np.asarray(weight, order="C").view() for weight in weights],
+        "bias": [np.asarray(bias, order="C").reshape(1, -1) for bias in biases],
     }
+    if texts is not None:
+        content[OWN_KEY] = texts
     return pickle.dumps(content, protocol=4)
+
+
+def _texts(found: object) -> dict[str, str]:
+    """Check what is under the key of this program: a dict of texts."""
+    if type(found) is not dict:
+        raise ModelFileError(f"{OWN_KEY} is {describe(found)}, expected a dict of texts")
+    texts = {}
+    for key, text in found.items():
+        if type(text) is RawText:
+            text = text.decode()
+        if type(text) is not str:
+            raise ModelFileError(f"{OWN_KEY}[{key[:40]!r}] is {describe(text)}, expected a text")
+        texts[key] = text
+    return texts
 
 
 def _stand_in_lists(found: object) -> dict[str, list[ArrayStandIn]]:
@@ -130,13 +207,3 @@ def _stand_in_lists(found: object) -> dict[str, list[ArrayStandIn]]:
                     f"{key}[{index}] is {describe(item)}, expected an array; {_PLAIN}"
                 )
     return found
-
-
-def _real(lists: dict[str, list[ArrayStandIn]], key: str) -> list[NDArray[Any]]:
-    arrays = []
-    for index, stand_in in enumerate(lists[key]):
-        try:
-            arrays.append(stand_in.to_array())
-        except ModelFileError as problem:
-            raise ModelFileError(f"{key}[{index}]: {problem}") from None
-    return arrays

@@ -1,31 +1,127 @@
-"""Reads and writes the native layout: safetensors, with a checksum of every byte.
+"""Reads and writes the native layout: that of safetensors, with a checksum of every byte.
 
 The file is a length, a header in JSON, and the raw numbers; there is no code in it. The library
-`safetensors` reads and writes the numbers. The header is checked here first, more strictly than
-the library does, because it neither notices a flipped bit nor two entries of the same name.
+`safetensors` lays out the numbers and reads them. Before it reads, the header is checked here, more
+strictly, because the library notices neither a flipped bit nor two entries of the same name.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import math
+import os
 import re
-from typing import Any, NoReturn
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nn.errors import ModelFileError
+from nn.files.header import parse_header
+from nn.files.spans import has_only_zeros
+from nn.packages import require
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "dumps", "loads"]
+__all__ = [
+    "FORMAT",
+    "FORMAT_VERSION",
+    "Header",
+    "Layout",
+    "check_version",
+    "dumps",
+    "lay_out",
+    "little_endian_bytes",
+    "loads",
+    "read",
+    "read_array",
+    "read_header",
+]
 
 FORMAT = "tinygrad_edu"
 FORMAT_VERSION = 1
 
 _HEADER_LIMIT = 1024 * 1024
-_ITEM_SIZES = {"F32": 4, "F64": 8}
-_TENSOR_KEYS = {"dtype", "shape", "data_offsets"}
+_TEXT_PREFIX = "text."
+_ITEM_SIZES = {"F32": 4, "F64": 8, "U8": 1}
+_OWN_KEYS = {"format", "format_version", "sha256", "header_sha256"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A native file before it is written.
+
+    Attributes
+    ----------
+    pieces : list of bytes and memoryview
+        The file: its header, and the numbers.
+    digest : str
+        Of everything in it; equal for equal arrays and metadata.
+    metadata : dict of str to str
+        As it was passed to `lay_out`.
+    """
+
+    pieces: list[bytes | memoryview]
+    digest: str
+    metadata: dict[str, str]
+
+
+def lay_out(
+    arrays: dict[str, NDArray[Any]], metadata: dict[str, str], *, long: Collection[str] = ()
+) -> Layout:
+    """Decide where everything goes in the file, and compute the checksums.
+
+    Parameters and errors are those of `dumps`. `long` names texts of ASCII characters: if
+    they take more than half of the header, they are stored behind the numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layout = lay_out({"x": np.ones(2)}, {})
+    >>> len(layout.pieces), len(layout.digest)
+    (2, 64)
+    """
+    require("safetensors", "to save a model")
+    plain = {name: _plain(name, array) for name, array in arrays.items()}
+    texts = {}
+    for key, text in metadata.items():
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise TypeError(f"metadata {key!r}: {type(text).__name__}; both must be str")
+        (key + text).encode("utf-8")  # half of a surrogate pair is not a text: refuse it now
+        if key not in _OWN_KEYS:
+            texts[key] = text
+    movable = texts.keys() & set(long)
+    if sum(len(json.dumps(texts[key])) for key in movable) > _HEADER_LIMIT // 2:
+        # 0.1.0 refuses such a file for the type U8, as it refuses a longer header.
+        for key in movable:
+            plain[_TEXT_PREFIX + key] = np.frombuffer(texts.pop(key).encode("ascii"), np.uint8)
+    from safetensors.numpy import save  # only saving and loading pay for the import
+
+    laid_out = save(plain)
+    header_end = 8 + int.from_bytes(laid_out[:8], "little")
+    numbers = memoryview(laid_out)[header_end:]
+    # The library writes the metadata in an order that changes from call to call. The header is
+    # written again, sorted, so that equal networks make equal files.
+    header = json.loads(laid_out[8:header_end])
+    header["__metadata__"] = {
+        **texts,
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "sha256": hashlib.sha256(numbers).hexdigest(),
+    }
+    digest = _header_digest(header)
+    header["__metadata__"]["header_sha256"] = digest
+    content = _canonical(header)
+    content += b" " * (-len(content) % 8)  # the numbers start at a multiple of 8
+    if len(content) > _HEADER_LIMIT:
+        raise ValueError(
+            f"the header would take {len(content)} bytes, the limit is {_HEADER_LIMIT}; shorten "
+            "the metadata, or use fewer layers"
+        )
+    return Layout([len(content).to_bytes(8, "little") + content, numbers], digest, metadata)
 
 
 def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
@@ -40,7 +136,7 @@ def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
     arrays : dict of str to numpy.ndarray
         float32 or float64, any shape, any memory order.
     metadata : dict of str to str
-        Whatever should be kept beside the numbers.
+        Whatever should be kept with the numbers.
 
     Returns
     -------
@@ -50,9 +146,11 @@ def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
     Raises
     ------
     TypeError
-        If an array is neither float32 nor float64, or a text is no `str`.
+        If an array is neither float32 nor float64, or a text is not a `str`.
     ValueError
-        If the metadata are so long that the header would pass 1 MiB, or are no valid text.
+        If the metadata are so long that the header would pass 1 MiB, or are not valid text.
+    ImportError
+        If the package safetensors is missing or broken.
 
     Examples
     --------
@@ -61,55 +159,79 @@ def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
     >>> arrays["x"].tolist(), metadata["author"]
     ([1.0, 1.0], 'me')
     """
-    import safetensors.numpy  # only who saves or loads a model pays for the import
+    return b"".join(lay_out(arrays, metadata).pieces)
 
-    plain = {}
-    for name, array in arrays.items():
-        if name == "__metadata__":
-            raise ValueError("'__metadata__' is the name of the header's texts, not of an array")
-        dtype = array.dtype.newbyteorder("=")
-        if dtype not in (np.float32, np.float64):
-            raise TypeError(
-                f"array {name!r} is of dtype {array.dtype}; convert it to float32 or float64"
-            )
-        # Not np.ascontiguousarray, which turns a single number into an array of one.
-        plain[name] = np.asarray(array, dtype=dtype, order="C")
-    for key, text in metadata.items():
-        if not isinstance(key, str) or not isinstance(text, str):
-            raise TypeError(f"metadata {key!r}: {type(text).__name__}; both must be str")
-        (key + text).encode("utf-8")  # half of a surrogate pair is no text: refuse it now
-    laid_out = safetensors.numpy.save(plain)
-    header_end = 8 + int.from_bytes(laid_out[:8], "little")
-    numbers = memoryview(laid_out)[header_end:]
-    # The library writes the metadata in an order that changes from call to call. The header is
-    # written again, sorted, so that two equal networks make two equal files.
-    header = json.loads(laid_out[8:header_end])
-    header["__metadata__"] = {
-        **metadata,
-        "format": FORMAT,
-        "format_version": str(FORMAT_VERSION),
-        "sha256": hashlib.sha256(numbers).hexdigest(),
-    }
-    header["__metadata__"]["header_sha256"] = _header_digest(header)
-    header_text = _canonical(header)
-    header_text += b" " * (-len(header_text) % 8)  # the numbers start at a multiple of 8
-    if len(header_text) > _HEADER_LIMIT:
-        raise ValueError(
-            f"the header would take {len(header_text)} bytes, the limit is {_HEADER_LIMIT}; "
-            "shorten the metadata"
+
+def _plain(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array as it is laid out; nothing is copied if it is laid out so already."""
+    if name == "__metadata__" or name.startswith(_TEXT_PREFIX):
+        raise ValueError(f"{name!r} is a name for the texts of the file, not for an array")
+    dtype = array.dtype.newbyteorder("=")
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(
+            f"array {name!r} is of dtype {array.dtype}; convert it to float32 or float64"
         )
-    return b"".join([len(header_text).to_bytes(8, "little"), header_text, numbers])
+    # Not np.ascontiguousarray, which turns a single number into an array of one.
+    return np.asarray(array, dtype=dtype.newbyteorder("<"), order="C")
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header of a native file, checked for all that can be checked without the numbers.
+
+    Attributes
+    ----------
+    entries : dict of str to dict
+        For each array its dtype, shape and data offsets.
+    metadata : dict of str to str
+        The texts in the header.
+    start, end : int
+        Where in the file the numbers begin and end.
+    """
+
+    entries: dict[str, Any]
+    metadata: dict[str, str]
+    start: int
+    end: int
 
 
 def loads(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Read named arrays and metadata from the bytes of a file; see `read`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = bytearray(dumps({"x": np.ones(2)}, {}))
+    >>> data[-1] ^= 1
+    >>> loads(bytes(data))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    nn.errors.ModelFileError: checksum of the numbers is ..., expected ...; the file is damaged
+    """
+    header = read_header(io.BytesIO(data), len(data))
+    require("safetensors", "to load a model")
+    from safetensors.numpy import load
+
+    with _errors_of_the_library():
+        tensors = load(data)
+    return _checked(header, tensors)
+
+
+def read(
+    stream: IO[bytes], size: int, path: str | os.PathLike[str]
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Read named arrays and metadata, and check every byte of them.
 
     A file of another program that has no checksums is read too; one that has them must match.
+    The library maps the file into memory, so only the arrays and the header are held.
 
     Parameters
     ----------
-    data : bytes
-        The whole file.
+    stream : binary file
+        That is open for reading, on disk.
+    size : int
+        How many bytes it has.
+    path : str or path-like
+        Its name, for systems on which an open file cannot be opened again without it.
 
     Returns
     -------
@@ -121,92 +243,102 @@ def loads(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     Raises
     ------
     ModelFileError
-        If the file is damaged, cut off, newer than this program, or no safetensors file.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> data = bytearray(dumps({"x": np.ones(2)}, {}))
-    >>> data[-1] ^= 1
-    >>> loads(bytes(data))  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    nn.errors.ModelFileError: checksum of the numbers is ..., expected ...; the file is damaged
+        If the file is damaged, cut off, newer than this program, or not a safetensors file.
+    ImportError
+        If the package safetensors is missing or broken.
     """
-    header, numbers = _split(data)
-    metadata = _metadata(header)
-    _check_version(metadata)
-    _check_tensors(header, len(numbers))
-    _check_digests(header, metadata, numbers)
-    import safetensors.numpy
+    header = read_header(stream, size)
+    with _opened_by_the_library(stream, path) as file:
+        tensors = {name: file.get_tensor(name) for name in header.entries}
+    return _checked(header, tensors)
+
+
+def read_array(stream: IO[bytes], path: str | os.PathLike[str], name: str) -> NDArray[Any]:
+    """Read a single array of a file whose header is checked; the checksums are not verified."""
+    with _opened_by_the_library(stream, path) as file:
+        array: NDArray[Any] = file.get_tensor(name)
+    return array
+
+
+@contextlib.contextmanager
+def _opened_by_the_library(stream: IO[bytes], path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Let the library open the file again that is open here, whatever its name means by now."""
+    library = require("safetensors", "to load a model")
+    # Between the check of the header and this, another process may have saved a new model under
+    # the name. Windows has no such paths, and does not let an open file be replaced either.
+    same = f"/dev/fd/{stream.fileno()}"
+    name = same if os.path.exists(same) else os.fsdecode(path)
+    with _errors_of_the_library(), library.safe_open(name, framework="np") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _errors_of_the_library() -> Iterator[None]:
+    from safetensors import SafetensorError
 
     try:
-        return safetensors.numpy.load(data), metadata
-    except Exception as problem:  # the library's errors, of whatever type, become ours
-        raise ModelFileError(f"safetensors cannot read the file: {problem}") from problem
+        yield
+    except SafetensorError as problem:
+        reason = " ".join(str(problem).split())
+        raise ModelFileError(f"safetensors cannot read the file: {reason}") from problem
 
 
-def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
-    """Cut the file into its header, parsed, and the numbers behind it."""
-    if not data:
+def _checked(
+    header: Header, tensors: dict[str, NDArray[Any]]
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Compare the checksums, and separate the long texts from the arrays."""
+    _check_digests(header, tensors)
+    arrays, metadata = {}, dict(header.metadata)
+    for name in header.entries:
+        tensor = tensors.pop(name)
+        if name.startswith(_TEXT_PREFIX):
+            metadata[name.removeprefix(_TEXT_PREFIX)] = _long_text(name, tensor)
+        else:
+            arrays[name] = tensor
+    return arrays, metadata
+
+
+def _long_text(name: str, numbers: NDArray[np.uint8]) -> str:
+    try:
+        return str(numbers.reshape(-1).data, "ascii")
+    except UnicodeDecodeError:
+        raise ModelFileError(f"tensor {name[:40]!r} is not ASCII; the file is damaged") from None
+
+
+def read_header(stream: IO[bytes], size: int) -> Header:
+    """Read the header and check it; the checksums are left to `read`."""
+    stream.seek(0)
+    if size == 0:
         raise ModelFileError("the file is empty; expected a native model file")
-    if len(data) < 8:
-        raise ModelFileError(f"truncated at offset {len(data)}; the length takes 8 bytes")
-    length = int.from_bytes(data[:8], "little")
+    if size < 8:
+        raise ModelFileError(f"truncated at offset {size}; the length takes 8 bytes")
+    length = int.from_bytes(stream.read(8), "little")
     if length > _HEADER_LIMIT:
         raise ModelFileError(
             f"the header claims {length} bytes, the limit is {_HEADER_LIMIT}; "
             "the file is damaged or not a model file"
         )
-    if length > len(data) - 8:
+    if length > size - 8:
         raise ModelFileError(
-            f"the header claims {length} bytes, {len(data) - 8} are there; "
-            f"the file is truncated at offset {len(data)}"
+            f"the header claims {length} bytes, {size - 8} are there; "
+            f"the file is truncated at offset {size}"
         )
-    text = data[8 : 8 + length]
+    text = stream.read(length)
     if not text.startswith(b"{"):
         raise ModelFileError(f"the header starts with {text[:8]!r}, expected '{{'")
     try:
-        header = json.loads(
-            text.decode("utf-8"),
-            object_pairs_hook=_without_duplicates,
-            parse_constant=_refuse_constant,
-        )
+        entries, metadata = parse_header(text.decode("utf-8"))
     except UnicodeDecodeError as problem:
         raise ModelFileError(f"the header is not UTF-8 at offset {8 + problem.start}") from None
-    except RecursionError:
-        raise ModelFileError("the header is nested too deep; the file is damaged") from None
-    except json.JSONDecodeError as problem:
-        raise ModelFileError(
-            f"the header is not JSON at offset {8 + problem.pos}: {problem.msg}"
-        ) from None
-    except ModelFileError:
-        raise
-    except ValueError as problem:  # a number of thousands of digits
-        raise ModelFileError(f"the header is not JSON a model has: {problem}") from None
-    return header, memoryview(data)[8 + length :]
+    check_version(metadata)
+    covered = _check_tensors(entries, size - 8 - length)
+    if 8 + length + covered != size:
+        raise _trailing(entries, covered, size - 8 - length, stream)
+    return Header(entries, metadata, 8 + length, size)
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:  # Python's own reader would keep the last one and say nothing
-            raise ModelFileError(f"duplicate key {key[:40]!r} in the header")
-        found[key] = value
-    return found
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ModelFileError(f"{name} in the header, which JSON does not have")
-
-
-def _metadata(header: dict[str, Any]) -> dict[str, str]:
-    metadata = header.get("__metadata__", {})
-    if type(metadata) is not dict or not all(type(text) is str for text in metadata.values()):
-        raise ModelFileError("__metadata__ in the header is not a dict of texts")
-    return metadata
-
-
-def _check_version(metadata: dict[str, str]) -> None:
+def check_version(metadata: dict[str, str]) -> None:
+    """Refuse what a newer version of this program has written."""
     if metadata.get("format") != FORMAT:
         return
     version = metadata.get("format_version", "")
@@ -219,10 +351,9 @@ def _check_version(metadata: dict[str, str]) -> None:
         )
 
 
-def _check_tensors(header: dict[str, Any], byte_count: int) -> None:
-    """Check that the arrays cover the numbers exactly: no hole, no overlap, no tail."""
-    tensors = [(name, entry) for name, entry in header.items() if name != "__metadata__"]
-    spans = sorted((*_span(name, entry), name) for name, entry in tensors)
+def _check_tensors(entries: dict[str, Any], byte_count: int) -> int:
+    """Check that the arrays have no hole and no overlap; return how many bytes they cover."""
+    spans = sorted((*_span(name, entry), name) for name, entry in entries.items())
     covered = 0
     for begin, end, name in spans:
         if begin != covered:
@@ -237,25 +368,31 @@ def _check_tensors(header: dict[str, Any], byte_count: int) -> None:
                 f"offset {byte_count}; the file is truncated"
             )
         covered = end
-    if covered != byte_count:
-        last = repr(spans[-1][2][:40]) if spans else "no tensor"
-        raise ModelFileError(
-            f"{byte_count - covered} trailing bytes: the last tensor, {last}, ends at data offset "
-            f"{covered}, the data at {byte_count}; the file is damaged"
-        )
+    return covered
+
+
+def _trailing(
+    entries: dict[str, Any], covered: int, byte_count: int, stream: IO[bytes]
+) -> ModelFileError:
+    """Say what follows the last array: zero bytes are the sign of a power cut."""
+    is_zero = has_only_zeros(stream, stream.tell() + covered)
+    what = "zero bytes" if is_zero else "bytes"
+    last = max(entries, key=lambda name: entries[name]["data_offsets"][1], default=None)
+    return ModelFileError(
+        f"{byte_count - covered} trailing {what}: the last tensor, "
+        f"{'no tensor' if last is None else repr(last[:40])}, ends at data offset {covered}, "
+        f"the data at {byte_count}; the file is damaged"
+    )
 
 
 def _span(name: str, entry: Any) -> tuple[int, int]:
-    """Check one array's dtype, shape and size; give where its bytes begin and end."""
-    if type(entry) is not dict or set(entry) != _TENSOR_KEYS:
-        raise ModelFileError(
-            f"tensor {name[:40]!r} is not described by exactly {sorted(_TENSOR_KEYS)}"
-        )
+    """Check one array's dtype, shape and size; return where its bytes begin and end."""
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if type(dtype) is not str or dtype not in _ITEM_SIZES:
+    expected_dtypes = ["U8"] if name.startswith(_TEXT_PREFIX) else ["F32", "F64"]
+    if type(dtype) is not str or dtype not in expected_dtypes:
         found = repr(dtype[:40]) if type(dtype) is str else type(dtype).__name__
         raise ModelFileError(
-            f"tensor {name[:40]!r} has dtype {found}, expected one of {sorted(_ITEM_SIZES)}"
+            f"tensor {name[:40]!r} has dtype {found}, expected one of {expected_dtypes}"
         )
     if not _are_sizes(shape) or len(shape) > 32:
         raise ModelFileError(f"tensor {name[:40]!r}: the shape is not a list of at most 32 sizes")
@@ -275,14 +412,22 @@ def _are_sizes(value: Any) -> bool:
     return type(value) is list and all(type(n) is int and 0 <= n < 2**63 for n in value)
 
 
-def _check_digests(header: dict[str, Any], metadata: dict[str, str], numbers: memoryview) -> None:
-    """Compare both checksums; only a file of another program may have neither."""
+def _check_digests(header: Header, tensors: dict[str, NDArray[Any]]) -> None:
+    """Compare both checksums; only a file of another program may have neither.
+
+    The first one is of the arrays as they were read, not of the file they come from.
+    """
+    metadata = header.metadata
     is_ours = metadata.get("format") == FORMAT
     if not is_ours and "sha256" not in metadata and "header_sha256" not in metadata:
         return
+    numbers = hashlib.sha256()
+    for name in sorted(tensors, key=lambda name: header.entries[name]["data_offsets"]):
+        numbers.update(little_endian_bytes(tensors[name]))
+    digest = _header_digest({**header.entries, "__metadata__": metadata})
     digests = {
-        "numbers": (hashlib.sha256(numbers).hexdigest(), metadata.get("sha256", "missing")),
-        "header": (_header_digest(header), metadata.get("header_sha256", "missing")),
+        "numbers": (numbers.hexdigest(), metadata.get("sha256", "missing")),
+        "header": (digest, metadata.get("header_sha256", "missing")),
     }
     for part, (found, expected) in digests.items():
         if found != expected:
@@ -290,6 +435,12 @@ def _check_digests(header: dict[str, Any], metadata: dict[str, str], numbers: me
                 f"checksum of the {part} is {found[:8]}, expected {expected[:8]}; "
                 "the file is damaged"
             )
+
+
+def little_endian_bytes(array: NDArray[Any]) -> memoryview:
+    """Return the memory of an array as a file has it; it is copied only if it differs."""
+    plain = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+    return plain.reshape(-1).view(np.uint8).data
 
 
 def _header_digest(header: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """The stack machine a pickle runs on: a position in the file, a stack with marks, and a memo.
 
 What the single opcodes do is in `pickle_opcodes`. Here is what they share: reading from the file
-and moving objects, with the checks that make a damaged or hostile file an error at once.
+and moving objects, with the checks that make a damaged or hostile file an error at once. The bytes
+of an array are skipped, and only their place is remembered.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from nn.errors import ModelFileError
+from nn.files.spans import HEAD, Span
 
-__all__ = ["Limits", "Machine"]
+__all__ = ["Limits", "Machine", "integer_of"]
+
+_CHUNK = 65_536
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,20 @@ class Limits:
     arrays: int = 10_000
 
 
+def integer_of(line: Span) -> int:
+    """Return the integer that is written out in digits on a line."""
+    digits = line.head[:40]
+    if not re.fullmatch(rb"-?[0-9]{1,20}L?", digits):
+        raise ModelFileError(f"found {digits!r}, expected an integer of at most 20 digits")
+    return int(digits.rstrip(b"L"))
+
+
 class Machine:
     """Where the reading has got to, and the objects made so far."""
 
-    def __init__(self, data: bytes, limits: Limits) -> None:
-        self.data = data
-        self.view = memoryview(data)
+    def __init__(self, stream: IO[bytes], size: int, limits: Limits) -> None:
+        self.stream = stream
+        self.size = size
         self.limits = limits
         self.position = 0
         self.opcode_start = 0
@@ -50,38 +62,51 @@ class Machine:
         # A dict and not a list: an index of two thousand million then costs one entry.
         self.memo: dict[int, Any] = {}
         self.stopped = False
+        stream.seek(0)
 
-    def read(self, count: int) -> memoryview:
-        """Give the next bytes of the file; nothing is copied, whatever number is claimed."""
+    def read(self, count: int) -> bytes:
+        """Return the next few bytes of the file."""
+        self._claim(count)
+        return self.stream.read(count)
+
+    def skip(self, count: int) -> Span:
+        """Return the place of the next bytes, however many are claimed, and pass over them."""
+        start = self.position
+        self._claim(count)
+        head = self.stream.read(min(count, HEAD))
+        if count > HEAD:
+            self.stream.seek(self.position)
+        return Span(self.stream, start, count, head)
+
+    def _claim(self, count: int) -> None:
+        """Move on, if the file has so many bytes and they are all in one frame."""
         end = self.position + count
-        if end > len(self.data):
+        if end > self.size:
             raise ModelFileError(
-                f"claims {count} bytes, {len(self.data) - self.position} are available; "
+                f"claims {count} bytes, {self.size - self.position} are available; "
                 "the file is truncated or damaged"
             )
         if self.opcode_start < self.frame_end < end:
             raise ModelFileError(f"crosses the end of its frame at offset {self.frame_end}")
-        chunk = self.view[self.position : end]
         self.position = end
-        return chunk
 
     def read_number(self, layout: struct.Struct) -> Any:
-        """Give the next number of fixed size."""
+        """Return the next number of fixed size."""
         return layout.unpack(self.read(layout.size))[0]
 
-    def read_line(self) -> memoryview:
-        """Give the bytes up to the next line feed, which is passed over."""
-        end = self.data.find(b"\n", self.position)
-        if end < 0:
-            raise ModelFileError("its line has no end; the file is truncated or damaged")
-        return self.read(end + 1 - self.position)[:-1]
-
-    def read_integer_line(self) -> int:
-        """Give the integer that is written out in digits on the next line."""
-        line = bytes(self.read_line()[:40])
-        if not re.fullmatch(rb"-?[0-9]{1,20}L?", line):
-            raise ModelFileError(f"found {line!r}, expected an integer of at most 20 digits")
-        return int(line.rstrip(b"L"))
+    def skip_line(self) -> Span:
+        """Return the place of the bytes up to the next line feed, which is passed over too."""
+        start, length, head = self.position, 0, b""
+        while True:
+            piece = self.stream.readline(_CHUNK)
+            if not piece:
+                raise ModelFileError("its line has no end; the file is truncated or damaged")
+            head = head or piece[:HEAD]
+            length += len(piece)
+            if piece.endswith(b"\n"):
+                break
+        self._claim(length)
+        return Span(self.stream, start, length - 1, head[: length - 1])
 
     def push(self, value: object) -> None:
         """Put an object on the stack."""
@@ -94,7 +119,7 @@ class Machine:
             raise ModelFileError(f"stack limit of {self.limits.stack} reached: nesting too deep")
 
     def top(self) -> Any:
-        """Give the last object, if there is one above the last mark."""
+        """Return the last object, if there is one above the last mark."""
         if len(self.stack) <= (self.marks[-1] if self.marks else 0):
             raise ModelFileError("needs an object and the stack is empty; the file is damaged")
         return self.stack[-1]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from nn.errors import ModelFileError, UnsafeModelFileError
-from nn.files.pickle_machine import Limits, Machine
+from nn.files.pickle_machine import Limits, Machine, integer_of
+from nn.files.spans import Span, has_only_zeros
 from nn.files.stand_ins import (
     CALLS,
     NAMES,
@@ -30,9 +31,9 @@ _NAME_LENGTH = 256  # longer texts can only be bytes in disguise
 _Step = Callable[[Machine], None]
 
 
-def run(data: bytes, limits: Limits) -> object:
-    """Carry out the opcodes one by one until STOP, and give the object that is left."""
-    machine = Machine(data, limits)
+def run(stream: IO[bytes], size: int, limits: Limits) -> object:
+    """Carry out the opcodes one by one until STOP, and return the object that is left."""
+    machine = Machine(stream, size, limits)
     name = ""
     try:
         for _ in range(limits.opcodes):
@@ -58,38 +59,37 @@ def _number(layout: str) -> _Step:
 
 def _bytes(length: str) -> _Step:
     packed = struct.Struct(length)
-    return lambda machine: machine.push(RawBytes(machine.read(machine.read_number(packed))))
+    return lambda machine: machine.push(RawBytes(machine.skip(machine.read_number(packed))))
 
 
 def _text(length: str) -> _Step:
     packed = struct.Struct(length)
-    return lambda machine: _push_text(machine, machine.read(machine.read_number(packed)), "utf-8")
+    return lambda machine: _push_text(machine, machine.skip(machine.read_number(packed)), "utf-8")
 
 
 def _text_line(machine: Machine) -> None:
-    _push_text(machine, machine.read_line(), "raw-unicode-escape")
+    _push_text(machine, machine.skip_line(), "raw-unicode-escape")
 
 
-def _push_text(machine: Machine, view: memoryview, encoding: str) -> None:
-    short = bytes(view[: _NAME_LENGTH + 1])
-    is_name = len(view) <= _NAME_LENGTH and short.isascii() and b"\\" not in short
-    machine.push(short.decode("ascii") if is_name else RawText(view, encoding))
+def _push_text(machine: Machine, span: Span, encoding: str) -> None:
+    is_name = span.length <= _NAME_LENGTH and span.head.isascii() and b"\\" not in span.head
+    machine.push(span.head.decode("ascii") if is_name else RawText(span, encoding))
 
 
 def _integer_line(machine: Machine) -> None:
-    start = machine.position
-    value = machine.read_integer_line()
+    line = machine.skip_line()
     # Protocol 0 has no opcode for truth values: it writes them as integers with a zero in front.
-    is_truth_value = machine.data[start : machine.position] in (b"00\n", b"01\n")
+    is_truth_value = line.is_exactly(b"00") or line.is_exactly(b"01")
+    value = integer_of(line)
     machine.push(bool(value) if is_truth_value else value)
 
 
 def _long_line(machine: Machine) -> None:
-    machine.push(machine.read_integer_line())
+    machine.push(integer_of(machine.skip_line()))
 
 
 def _float_line(machine: Machine) -> None:
-    line = bytes(machine.read_line()[:40])
+    line = machine.skip_line().head[:40]
     try:
         machine.push(float(line))
     except ValueError:
@@ -117,7 +117,7 @@ def _frame(machine: Machine) -> None:
     if machine.opcode_start < machine.frame_end:
         raise ModelFileError(f"frame inside a frame that ends at offset {machine.frame_end}")
     length = machine.read_number(struct.Struct("<Q"))
-    available = len(machine.data) - machine.position
+    available = machine.size - machine.position
     if length > available:
         raise ModelFileError(
             f"frame claims {length} bytes, {available} are available; "
@@ -132,9 +132,10 @@ def _stop(machine: Machine) -> None:
             f"{len(machine.stack)} objects and {len(machine.marks)} open marks are left, "
             "expected one object; the file is damaged"
         )
-    trailing = len(machine.data) - machine.position
+    trailing = machine.size - machine.position
     if trailing:
-        raise ModelFileError(f"{trailing} trailing bytes from offset {machine.position} on")
+        what = "zero bytes" if has_only_zeros(machine.stream, machine.position) else "bytes"
+        raise ModelFileError(f"{trailing} trailing {what} from offset {machine.position} on")
     machine.stopped = True
 
 
@@ -213,7 +214,7 @@ def _update(machine: Machine, items: list[Any]) -> None:
 
 
 def _global(machine: Machine) -> None:
-    module, name = bytes(machine.read_line()[:200]), bytes(machine.read_line()[:200])
+    module, name = machine.skip_line().head[:200], machine.skip_line().head[:200]
     _push_name(machine, module.decode("latin-1"), name.decode("latin-1"))
 
 
@@ -255,11 +256,11 @@ def _build(machine: Machine) -> None:
 
 
 def _put(machine: Machine) -> None:
-    machine.memo[machine.read_integer_line()] = machine.top()
+    machine.memo[integer_of(machine.skip_line())] = machine.top()
 
 
 def _get(machine: Machine) -> None:
-    _recall(machine, machine.read_integer_line())
+    _recall(machine, integer_of(machine.skip_line()))
 
 
 def _memoize(machine: Machine) -> None:

@@ -18,10 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nn.errors import ModelFileError, UnsafeModelFileError
+from nn.files.spans import Span
 
 __all__ = ["CALLS", "NAMES", "ArrayStandIn", "Name", "RawBytes", "RawText", "describe"]
-
-_CHUNK = 65_536
 
 
 class Name(enum.Enum):
@@ -58,44 +57,44 @@ _ITEM_SIZES = {code: int(code[1]) for code in _CODES}
 
 @dataclass(frozen=True, slots=True)
 class RawText:
-    """A text too long for a name, left in the file: it can only be bytes written as text.
+    """A text too long for a name, left in the file: bytes written as text, or a description.
 
-    Decoding it early would be a gift to a hostile file, because one character of four bytes
-    makes Python store every character of its text in four bytes.
+    Decoding it early would help a hostile file, because one character of four bytes makes Python
+    store every character of its text in four bytes.
     """
 
-    view: memoryview
+    span: Span
     encoding: str
+
+    def decode(self) -> str:
+        """Return a text of ASCII characters; others are refused."""
+        try:
+            return str(b"".join(RawBytes(self.span, self.encoding).chunks()), "ascii")
+        except UnicodeDecodeError:
+            raise ModelFileError("a text that is not ASCII; the file is damaged") from None
 
 
 @dataclass(frozen=True, slots=True)
 class RawBytes:
     """Bytes left in the file, as they are (`encoding` None) or written as text."""
 
-    view: memoryview
+    span: Span
     encoding: str | None = None
 
-    def unpack(self, most: int) -> memoryview | bytearray:
-        """Give the bytes; stop soon after `most` of them, since more are an error anyway."""
+    def chunks(self) -> Iterator[bytes]:
+        """Walk the bytes, a piece at a time."""
         if self.encoding is None:
-            return self.view
-        unpacked = bytearray()
+            yield from self.span.chunks()
+            return
+        decoder = codecs.getincrementaldecoder(self.encoding)()
         try:
-            for text in self._decoded_chunks(self.encoding):
-                unpacked += text.encode("latin-1")
-                if len(unpacked) > most:
-                    break
+            for chunk in self.span.chunks():
+                yield decoder.decode(chunk).encode("latin-1")
+            yield decoder.decode(b"", final=True).encode("latin-1")
         except UnicodeError:
             raise ModelFileError(
                 "a text that should hold the bytes of an array does not; the file is damaged"
             ) from None
-        return unpacked
-
-    def _decoded_chunks(self, encoding: str) -> Iterator[str]:
-        decoder = codecs.getincrementaldecoder(encoding)()
-        for start in range(0, len(self.view), _CHUNK):
-            yield decoder.decode(bytes(self.view[start : start + _CHUNK]))
-        yield decoder.decode(b"", final=True)
 
 
 @dataclass(slots=True)
@@ -159,7 +158,7 @@ class ArrayStandIn:
             raise ModelFileError(f"dtype {dtype.code!r} has no byte order; the file is damaged")
         self.shape, self.dtype, self.fortran, self.raw = shape, dtype, fortran, raw
         if raw.encoding is None:  # the length of bytes written as text shows when they are decoded
-            self._check_length(len(raw.view))
+            self._check_length(raw.span.length)
 
     def _check_length(self, found: int) -> None:
         if found != self.byte_count and self.dtype is not None:
@@ -173,27 +172,44 @@ class ArrayStandIn:
         """Bytes the array will take; Python's integers, so that no product overflows."""
         return math.prod(self.shape) * (_ITEM_SIZES[self.dtype.code] if self.dtype else 0)
 
-    def to_array(self) -> NDArray[Any]:
-        """Make the array: C order, this machine's byte order, its own memory."""
+    @property
+    def element(self) -> np.dtype[Any]:
+        """The element type, in the byte order of this machine."""
         if self.dtype is None or self.raw is None:
             raise ModelFileError("an array without data; the file is damaged")
-        code = self.dtype.code
-        raw = self.raw.unpack(self.byte_count)
-        self._check_length(len(raw))
+        return np.dtype(np.bool if self.dtype.code == "b1" else self.dtype.code)
+
+    def to_array(self, dtype: np.dtype[Any] | None = None) -> NDArray[Any]:
+        """Make the array: C order, this machine's byte order, its own memory.
+
+        It is read in pieces and converted to `dtype` on the way, so that it is the only thing
+        that takes memory.
+        """
+        array: NDArray[Any] = np.empty(self.shape, self.element if dtype is None else dtype)
+        assert self.dtype is not None  # `element` has looked
+        assert self.raw is not None
         # A byte other than 0 and 1 is no valid truth value for NumPy: read numbers, then compare.
-        element = "u1" if code == "b1" else f"{self.dtype.order}{code}"
-        flat = np.frombuffer(raw, dtype=element)
-        shaped = flat.reshape(self.shape, order="F" if self.fortran else "C")
-        if code == "b1":
-            truths: NDArray[Any] = np.not_equal(shaped, 0, order="C")
-            return truths
-        # Bytes unpacked from text belong to this array alone; a view of the file must be copied.
-        return shaped.astype(code, order="C", copy=isinstance(raw, memoryview))
+        is_bool = self.dtype.code == "b1"
+        stored = np.dtype("u1" if is_bool else f"{self.dtype.order}{self.dtype.code}")
+        flat: Any = array.T.flat if self.fortran else array.reshape(-1)
+        done, rest = 0, b""
+        for chunk in self.raw.chunks():
+            piece = rest + chunk if rest else chunk
+            count = len(piece) // stored.itemsize
+            if done + count > array.size:
+                break
+            numbers = np.frombuffer(piece, stored, count)
+            flat[done : done + count] = numbers != 0 if is_bool else numbers
+            done, rest = done + count, piece[count * stored.itemsize :]
+        else:
+            count = 0
+        self._check_length((done + count) * stored.itemsize + len(rest))
+        return array
 
 
 def _reconstruct(arguments: tuple[Any, ...]) -> ArrayStandIn:
     match arguments:
-        case (Name.ARRAY, (0,), RawBytes(view, None)) if view == memoryview(b"b"):
+        case (Name.ARRAY, (0,), RawBytes(span, None)) if span.is_exactly(b"b"):
             return ArrayStandIn()
     raise _unexpected(Name.RECONSTRUCT, "(ndarray, (0,), b'b')")
 
@@ -234,15 +250,15 @@ def _dtype(arguments: tuple[Any, ...]) -> DtypeStandIn:
 def _encode(arguments: tuple[Any, ...]) -> RawBytes:
     match arguments:
         case (RawText() as text, "latin1"):
-            return RawBytes(text.view, text.encoding)
+            return RawBytes(text.span, text.encoding)
         case (str() as short, "latin1"):
-            return RawBytes(memoryview(short.encode("ascii")))
+            return RawBytes(Span.of(short.encode("ascii")))
     raise _unexpected(Name.ENCODE, "(text, 'latin1')")
 
 
 def _bytes(arguments: tuple[Any, ...]) -> RawBytes:
     if arguments == ():
-        return RawBytes(memoryview(b""))
+        return RawBytes(Span.of(b""))
     raise _unexpected(Name.BYTES, "no arguments")
 
 

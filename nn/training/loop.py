@@ -1,7 +1,7 @@
 """Mini-batch training: shuffle, step through the batches, measure, report.
 
-It knows networks and optimisers, and nothing of files or printing: whoever calls it is told about
-each batch and each epoch.
+It works on networks and optimisers, and calls functions of its caller after each batch and each
+epoch. It does not read, write or print anything.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from tinygrad_edu import CaptureError, GradientError, Tensor, capture
+from tinygrad_edu.errors import ReplayError
 
 from ..loss import classification_loss, predicted_labels
 from ..module import Module
@@ -42,6 +43,7 @@ def train(
     history: History | None = None,
     on_batch: Callable[[], None] = lambda: None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    measure_end: Callable[[], float] | None = None,
 ) -> History:
     """Train a classifier.
 
@@ -62,6 +64,9 @@ def train(
         Where the epochs go; what is in it when training is interrupted stays.
     on_batch, on_epoch : callable
         Called after each batch, and with each finished `Epoch`.
+    measure_end : callable, optional
+        Returns the loss after the very last step, which no loss of a batch shows. It is called
+        before the last epoch counts.
 
     Returns
     -------
@@ -70,44 +75,58 @@ def train(
     Raises
     ------
     GradientError
-        If the loss is no finite number any more. The network has the weights that it had at the
-        end of the last good epoch then.
+        If the loss is not finite. The network then has the weights that it had at the end of the
+        last good epoch.
+
+    Notes
+    -----
+    An epoch counts from the moment it is in `history`. Whatever interrupts the training, and
+    wherever, the network then has the weights after as many epochs as the history holds.
     """
     history = History() if history is None else history
+    before, rows = len(history), len(samples[0])
     step = _Step(network, optimizer)
     optimizer.zero_grad()
-    rows = len(samples[0])
-    for number in range(1, epochs + 1):
-        start = time.perf_counter()
-        good = network.state_dict()
-        order = generator.permutation(rows)
-        try:
+    # The weights by the number of finished epochs: those of the last epoch that counts, and,
+    # shortly before the next one counts, those of that one too.
+    weights = {0: network.state_dict()}
+    try:
+        for number in range(1, epochs + 1):
+            start = time.perf_counter()
+            order = generator.permutation(rows)
             network.train()
             loss, accuracy = _one_epoch(step, samples, order, batch_size, number, on_batch)
             test_loss, test_accuracy = (None, None) if test is None else evaluate(network, *test)
-            _check_end(network, test_loss, number, -(-rows // batch_size))
-        except BaseException:  # Ctrl-C among them
-            network.load_state_dict(good)
-            raise
-        seconds = time.perf_counter() - start
-        epoch = Epoch(number, loss, accuracy, test_loss, test_accuracy, seconds)
-        history.epochs.append(epoch)
-        on_epoch(epoch)
+            last = measure_end() if number == epochs and measure_end is not None else None
+            _check_end(network, test_loss, last, number, -(-rows // batch_size))
+            seconds = time.perf_counter() - start
+            epoch = Epoch(number, loss, accuracy, test_loss, test_accuracy, seconds)
+            weights[number] = network.state_dict()
+            history.epochs.append(epoch)
+            del weights[number - 1]
+            on_epoch(epoch)
+    except BaseException:  # Ctrl-C among them
+        network.load_state_dict(weights[len(history) - before])
+        raise
     return history
 
 
-def _check_end(network: Module, test_loss: float | None, epoch: int, batches: int) -> None:
-    """Look at what the last step of an epoch has done, which no later loss of it shows."""
+def _check_end(
+    network: Module, test_loss: float | None, last_loss: float | None, epoch: int, batches: int
+) -> None:
+    """Check what the last step of an epoch has done, which no loss of its batches shows."""
     if not all(np.isfinite(parameter.data).all() for parameter in network.parameters()):
         raise _diverged("the weights became infinite or NaN", epoch, batches)
-    if test_loss is not None and not math.isfinite(test_loss):
-        raise _diverged(f"the loss on the test data became {test_loss}", epoch, batches)
+    for loss, where in ((test_loss, "on the test data"), (last_loss, "after the last step")):
+        if loss is not None and not math.isfinite(loss):
+            raise _diverged(f"the loss {where} became {loss}", epoch, batches)
 
 
 def _diverged(what: str, epoch: int, batch: int) -> GradientError:
     return GradientError(
         f"{what} in epoch {epoch}, batch {batch}; try a smaller alpha (learning rate), or scale "
-        "the features. The weights are those of the last good epoch"
+        "the features. The weights are those "
+        + ("from before the training" if epoch == 1 else f"of epoch {epoch - 1}")
     )
 
 
@@ -133,6 +152,8 @@ class _Step:
         """Give the loss, and the labels that were predicted before the step."""
         try:
             loss, logits = self._step(features, labels)
+        except ReplayError:  # earlier steps may have been wrong
+            raise
         except CaptureError:  # a network of the user's own, with dropout for example
             self._step = self._eager
             loss, logits = self._step(features, labels)

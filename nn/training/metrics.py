@@ -1,8 +1,8 @@
-"""How good a network is on data that it is only asked about."""
+"""How good a network is on data that it does not learn from while it is measured."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,27 @@ from tinygrad_edu import Tensor, no_grad
 from ..loss import classification_loss, predicted_labels
 from ..module import Module
 
-__all__ = ["evaluate", "logits_of"]
+__all__ = ["Measured", "evaluate", "logits_of", "measure"]
 
 _ROWS = 4096  # at a time, so that the hidden layers of a large data set need not fit at once
+
+
+class Measured(NamedTuple):
+    """What a network does on some data.
+
+    Attributes
+    ----------
+    loss : float
+        Mean loss per sample.
+    accuracy : float
+        Share of right predictions, 0..1.
+    predicted : tuple of int
+        The classes that it predicts for at least one row.
+    """
+
+    loss: float
+    accuracy: float
+    predicted: tuple[int, ...]
 
 
 def logits_of(network: Module, features: NDArray[Any]) -> NDArray[Any]:
@@ -49,6 +67,14 @@ def evaluate(network: Module, features: NDArray[Any], labels: NDArray[Any]) -> t
     loss, accuracy : float
         The accuracy from 0 to 1.
     """
+    measured = measure(network, features, labels)
+    return measured.loss, measured.accuracy
+
+
+def measure(network: Module, features: NDArray[Any], labels: NDArray[Any]) -> Measured:
+    """Measure loss, accuracy and which classes are predicted; see `evaluate`."""
     logits = logits_of(network, features)
     loss = classification_loss(Tensor(logits, copy=False), labels).item()
-    return loss, float(np.mean(predicted_labels(logits) == labels))
+    predictions = predicted_labels(logits)
+    found = tuple(int(label) for label in np.unique(predictions))
+    return Measured(loss, float(np.mean(predictions == labels)), found)

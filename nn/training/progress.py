@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,12 @@ import numpy as np
 
 from ..loss import classes_of
 from ..mlp import MLP
+from ..options import PYTHON
 from .history import Epoch
 
 if TYPE_CHECKING:
     from ..csv_data import CsvData
+    from ..known_inputs import KnownInputs
 
 __all__ = ["Progress", "announcement"]
 
@@ -41,7 +44,8 @@ class Progress:
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
-        if self.verbose and sys.stderr.isatty():
+        # Without standard error, as after 2>&-, there is no stream to ask.
+        if self.verbose and sys.stderr is not None and sys.stderr.isatty():
             from tqdm import tqdm
 
             self._bar = tqdm(total=self.epochs * self.batches, unit="batch", leave=False)
@@ -72,12 +76,33 @@ class Progress:
             print(line, flush=True)
 
 
+_LARGE, _TINY = 10.0, 0.05
+_UNEQUAL = 1000.0
+"""Pixels of 8 bits differ less, however rarely one is lit."""
+
+
 def announcement(
-    network: MLP, train: CsvData, test: CsvData | None, batch_size: int, scale: float
+    network: MLP,
+    train: CsvData,
+    test: CsvData | None,
+    batch_size: int,
+    inputs: KnownInputs,
+    options: Mapping[str, str] = PYTHON,
 ) -> str:
     """Say what is going to be trained on what, and what looks as if it was not meant.
 
-    The features are those that training sees, divided by the scale.
+    Parameters
+    ----------
+    network : MLP
+        Before the training.
+    train, test : CsvData
+        The data, scaled or not.
+    batch_size : int
+        As `fit` got it.
+    inputs : KnownInputs
+        Names and ranges of the features in the training data, and what they are divided by.
+    options : mapping of str to str
+        How the user writes options, from `nn.options`.
     """
     assert train.labels is not None  # they were asked for
     rows, features = train.features.shape
@@ -88,14 +113,37 @@ def announcement(
     ]
     if test is not None:
         lines.append(f"{test.path}: {len(test.features):,} rows")
-    largest = float(np.abs(train.features).max())
-    if largest > 10:
-        lines.append(
-            f"note: features go up to {largest:g}; networks learn best from values around 1, so "
-            f"scale={largest * scale:g} may help"
-        )
+    lines += [f"note: {note}" for note in _notes_on_scale(inputs, options)]
     if classes < classes_of(network.structure[-1]):
         lines.append(f"note: {classes} classes for {network.structure[-1]} outputs")
     if batch_size > rows:
         lines.append(f"note: batch_size {batch_size} is more than {rows} rows; one batch an epoch")
     return "\n".join(lines)
+
+
+def _notes_on_scale(inputs: KnownInputs, options: Mapping[str, str]) -> list[str]:
+    """Say which features are tiny after scaling, or huge without it."""
+    assert inputs.ranges is not None
+    assert inputs.names is not None
+    sizes = np.abs(inputs.ranges).max(axis=1)
+    largest = float(sizes.max())
+    if largest == 0:
+        return ["all features are 0 in every row"]
+    notes = []
+    after = largest / inputs.scale
+    divided = f"divided by the scale {inputs.scale:g}, " if inputs.scale != 1 else ""
+    if after > _LARGE or after < _TINY:
+        notes.append(
+            f"{divided}features go up to {after:g}; networks learn best from values around 1, so "
+            f"{options['scale']}{largest:g} may help"
+        )
+    small = np.flatnonzero((sizes > 0) & (sizes < largest / _UNEQUAL))
+    if len(small):
+        first, last = int(small[0]), int(sizes.argmax())
+        more = f" and {len(small) - 1} more" if len(small) > 1 else ""
+        notes.append(
+            f"{inputs.names[first]!r}{more} goes up to {sizes[first]:g}, {inputs.names[last]!r} up "
+            f"to {largest:g}; one scale for both hides the small ones, so bring the columns of "
+            "the file to a like size"
+        )
+    return notes

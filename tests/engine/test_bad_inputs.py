@@ -191,7 +191,8 @@ BAD = {
         modified(lambda x: tg.grad((x**3).sum(), x, create_graph=True))"""),
     144: (ValueError, "read-only", """
         written(M.data); written(M.data, (0, 0)); written(M.data.T[0])
-        written(np.asarray(M.detach())); written((M * 2).data); written(M.detach().data); written(tg.split(M, 3, 1)[0].data)
+        written(np.asarray(M.detach())); written((M * 2).data); written(M.detach().data)
+        written(tg.split(M, 3, 1)[0].data)
         operator.iadd(M.data, 1); M.data.fill(0); M.data.sort(); np.copyto(M.data, 0)
         np.add(1, 1, out=M.data)"""),
     145: (TypeError, "needs one element", """

@@ -96,13 +96,13 @@ def test_the_innermost_of_mixed_blocks_counts():
 
 @kinds
 def test_a_generator_is_closed_in_another_context(opened, look, inside, outside):
-    def in_another(call):
-        return contextvars.copy_context().run(call)
+    def closed_elsewhere():  # NumPy's settings are left as they were inside of `detect_anomaly`
+        generator = suspended(opened())
+        next(generator)
+        contextvars.copy_context().run(generator.close)
+        return look()
 
-    generator = suspended(opened())
-    next(generator)
-    in_another(generator.close)
-    assert look() is outside
+    assert contextvars.copy_context().run(closed_elsewhere) is outside
     other = contextvars.copy_context()
     generator = suspended(opened())
     other.run(next, generator)

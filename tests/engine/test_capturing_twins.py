@@ -236,8 +236,7 @@ def test_a_call_that_is_dropped_is_noticed(monkeypatch):
 def test_an_array_that_is_written_over_in_somebodys_hands_is_noticed(monkeypatch):
     from tinygrad_edu.capturing import program
 
-    monkeypatch.setattr(program, "getrefcount", lambda array: 0)
-    monkeypatch.setattr(program, "_references", lambda: 0)
+    monkeypatch.setattr(program, "getrefcount", lambda array: 1 if array is None else 0)
 
     def make():
         box = Box(array=np.ones(3))

@@ -8,7 +8,9 @@ import stat
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -177,12 +179,188 @@ def test_pipe_is_refused_and_stays(tmp_path):
 
 
 def test_what_a_killed_process_left_is_removed_at_the_next_save(old):
-    abandoned, fresh = (old.with_name(f".writing-{n}.tmp") for n in ("old", "fresh"))
-    abandoned.write_bytes(b"half of someth")
-    fresh.write_bytes(b"somebody is writing this now")
-    os.utime(abandoned, (0, 0))
+    """A real kill, in the middle of the write."""
+    program = START + (
+        "import os, signal\n"
+        "os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "module.write_atomically(sys.argv[1], b'half of someth')\n"
+    )
+    child = subprocess.run([sys.executable, "-I", "-c", program, str(old)], check=False)
+    assert child.returncode == -signal.SIGKILL
+    [left] = [name for name in os.listdir(old.parent) if name != old.name]
     write_atomically(old, b"new")
-    assert sorted(os.listdir(old.parent)) == sorted([old.name, fresh.name])
+    assert sorted(os.listdir(old.parent)) == sorted([old.name, left]), "it may be a minute old"
+    os.utime(old.parent / left, (0, 0))
+    write_atomically(old, b"new")
+    assert os.listdir(old.parent) == [old.name]
+
+
+def test_writer_that_pauses_for_long_keeps_its_file(old):
+    """Its temporary file looks old, and another process cleans up; then it goes on."""
+    program = START + (
+        "import os\n"
+        "fsync = os.fsync\n"
+        "def pausing(descriptor):\n"
+        "    os.utime(descriptor, (0, 0))\n"
+        "    print(flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "    os.fsync = fsync\n"
+        "    fsync(descriptor)\n"
+        "os.fsync = pausing\n"
+        "module.write_atomically(sys.argv[1], b'of the paused one')\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-I", "-c", program, str(old)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        write_atomically(old, b"new")
+        child.communicate("\n")
+    assert child.returncode == 0
+    assert old.read_bytes() == b"of the paused one"
+    assert os.listdir(old.parent) == [old.name]
+
+
+def test_files_of_the_user_are_not_cleaned_up(old):
+    """Whatever their age: no name of 0.1.0, no near miss, no folder and no link."""
+    stem = atomic_file._temporary_in(old.parent).name
+    names = [".writing-old.tmp", f".writing-{16 * 'a'}.tmp", f"{stem}.txt", f"x{stem}"]
+    for name in names:
+        (old.parent / name).write_bytes(b"of the user")
+        os.utime(old.parent / name, (0, 0))
+    pipe, link = (atomic_file._temporary_in(old.parent) for _ in range(2))
+    os.mkfifo(pipe)
+    os.utime(pipe, (0, 0))
+    link.symlink_to(old)
+    os.utime(link, (0, 0), follow_symlinks=False)
+    before = sorted(os.listdir(old.parent))
+    write_atomically(old, b"new")
+    assert sorted(os.listdir(old.parent)) == before
+
+
+def test_file_of_another_user_or_machine_is_not_cleaned_up(old, monkeypatch):
+    left = atomic_file._temporary_in(old.parent)
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: left.stat().st_uid + 1)
+        write_atomically(old, b"new")
+    other = left.with_name(left.name.replace(atomic_file._PREFIX, ".writing-00000000-"))
+    left.rename(other)
+    write_atomically(old, b"new")
+    assert sorted(os.listdir(old.parent)) == sorted([old.name, other.name])
+
+
+def test_without_locks_files_are_written_and_none_is_cleaned_up(old, monkeypatch):
+    left = atomic_file._temporary_in(old.parent)
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+
+    def no_locks(descriptor, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    write_atomically(old, b"new")
+    assert old.read_bytes() == b"new"
+    assert left.exists()
+
+
+def test_lock_of_windows(tmp_path, monkeypatch):
+    class Windows(types.ModuleType):
+        LK_NBLCK = 2
+        calls: ClassVar[list[tuple[int, int]]] = []
+
+        @classmethod
+        def locking(cls, descriptor, mode, count):
+            place = os.lseek(descriptor, 0, os.SEEK_CUR)
+            cls.calls.append((mode, count))
+            assert place > 10**9, "a lock on the content would keep readers out"
+            if len(cls.calls) > 1:
+                raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setitem(sys.modules, "msvcrt", Windows("msvcrt"))
+    monkeypatch.setattr(sys, "platform", "win32")
+    with open(tmp_path / "a", "wb") as stream:
+        assert atomic_file.try_lock(stream.fileno())
+        assert not atomic_file.try_lock(stream.fileno())
+    assert Windows.calls == [(2, 1), (2, 1)]
+
+
+def test_nobody_else_reads_along_while_a_private_file_is_written(old, monkeypatch):
+    """And the permissions are there before the name is."""
+    old.chmod(0o640)
+    modes = []
+    write, replace = os.fdopen, os.replace
+
+    def seen(descriptor, *arguments):
+        modes.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        return write(descriptor, *arguments)
+
+    def seen_again(source, target):
+        modes.append(stat.S_IMODE(os.stat(source).st_mode))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fdopen", seen)
+    monkeypatch.setattr(os, "replace", seen_again)
+    write_atomically(old, b"new")
+    assert modes == [0o600, 0o640]
+
+
+@pytest.mark.parametrize("allowed", ["all", "group", "nothing"])
+def test_owner_and_group_stay_where_the_system_allows_it(old, monkeypatch, allowed):
+    old.chmod(0o664)
+    status = os.stat(old)
+    other = os.stat_result((*status[:4], status.st_uid + 1, status.st_gid + 1, *status[6:]))
+    monkeypatch.setattr(atomic_file, "_status_of", lambda target, given: other)
+    changed = []
+
+    def change(descriptor, owner, group):
+        if allowed == "nothing" or (allowed == "group" and owner != -1):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        changed.append((owner, group))
+
+    monkeypatch.setattr(os, "fchown", change)
+    write_atomically(old, b"new")
+    owner, group = (status.st_uid + 1, -1), (-1, status.st_gid + 1)
+    assert changed == {"all": [owner, group], "group": [group], "nothing": []}[allowed]
+    expected = 0o644 if allowed == "nothing" else 0o664
+    assert stat.S_IMODE(old.stat().st_mode) == expected, "another group gets no more than others"
+
+
+def test_hard_link_is_cut_with_a_warning_before_it_is_written(old, tmp_path):
+    other = tmp_path / "other\x1b[2J"
+    os.link(old, other)
+    with pytest.warns(UserWarning, match=r"model.pkl' has 1 other name.*keep the old content"):
+        write_atomically(old, b"new")
+    assert (old.read_bytes(), other.read_bytes()) == (b"new", b"old")
+    os.link(old, tmp_path / "third")
+    with pytest.raises(UserWarning):  # where warnings are errors, nothing is written
+        write_atomically(old, b"newer")
+    assert old.read_bytes() == b"new"
+
+
+def test_pieces_are_written_one_after_the_other(tmp_path):
+    pieces = [b"ab", memoryview(b"cd"), b"", np.arange(2, dtype=np.uint8).data]
+    assert write_atomically(tmp_path / "a", pieces).read_bytes() == b"abcd\x00\x01"
+    assert write_atomically(tmp_path / "a", bytearray(b"xy")).read_bytes() == b"xy"
+
+
+def test_error_is_one_line_with_path_and_reason(old, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="unchanged") as caught:
+        write_atomically(old, b"new")
+    reason = "No space left on device; the old file is unchanged"
+    assert str(caught.value) == f"[Errno {errno.ENOSPC}] {reason}: {str(old)!r}"
+    new = old.with_name("new\x1b[2J\n")
+    with pytest.raises(OSError, match="nothing was written") as caught:
+        write_atomically(new, b"new")
+    assert str(caught.value).isprintable()
 
 
 def test_interrupt_leaves_the_old_file_and_nothing_else(old, monkeypatch):

@@ -22,11 +22,13 @@ from hypothesis import strategies as st
 
 from nn.csv_data import CsvData, read_csv
 from nn.csv_data import fast as csv_fast
+from nn.csv_data import numbers as csv_numbers
 from nn.csv_data import reading as csv_data
-from nn.csv_data import strict as csv_strict
+from nn.csv_data import records as csv_records
 from nn.csv_data.fast import read_fast
-from nn.csv_data.source import Rules, Table, open_source
-from nn.csv_data.strict import read_header, read_strictly
+from nn.csv_data.header import Header, read_header
+from nn.csv_data.source import Rules, Source, Table, open_source
+from nn.csv_data.strict import _Body, read_strictly
 from nn.errors import DataError
 
 
@@ -38,26 +40,40 @@ def read_bytes(content: bytes, **options: Any) -> CsvData:
 
 
 def read_both(content: bytes, dtype: str, part_bytes: int = 7) -> tuple[Table | None, Table | None]:
-    """Return what the quick and the strict reader make of a file; None where one refuses."""
+    """Return what the quick reader and the one that looks at each cell make of a file.
+
+    Each is None where it refuses. The strict reader must agree with the second, whichever blocks
+    of the file it reads quickly.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "train.csv")
         path.write_bytes(content)
         rules = Rules(str(path), "optional", np.dtype(dtype), 100_000, 1000, 1 << 20)
         # Small parts, so that even short files are read in several.
         with (
-            open_source(str(path)) as source,
+            open_source(rules) as source,
             mock.patch.object(csv_fast, "PART_BYTES", part_bytes),
         ):
             header = read_header(source, rules)
             fast = read_fast(source, header, rules)
-            try:
-                return fast, read_strictly(source, header, rules)
-            except DataError:
-                return fast, None
+            strict = strictly(source, header, rules)
+            with mock.patch.object(_Body, "_read_quickly", return_value=False):
+                by_cell = strictly(source, header, rules)
+    assert (strict is None) == (by_cell is None)
+    if strict is not None and by_cell is not None:
+        assert_same_bits(strict, by_cell)
+    return fast, by_cell
+
+
+def strictly(source: Source, header: Header, rules: Rules) -> Table | None:
+    try:
+        return read_strictly(source, header, rules)
+    except DataError:
+        return None
 
 
 def assert_same_bits(fast: Table, strict: Table) -> None:
-    for one, other in zip(fast, strict, strict=True):
+    for one, other in zip(fast[:2], strict[:2], strict=True):
         if one is None or other is None:
             assert one is other
             continue
@@ -159,9 +175,9 @@ def test_readers_agree_on_whole_numbers_of_any_size(dtype: str) -> None:
 def test_a_leading_plus_is_rounded_like_any_other_number(cell: str) -> None:
     for content in (f"a,b\n1,{cell}\n", f"a, b\n1,\t{cell} \n"):
         fast, strict = read_both(content.encode(), "float64")
-        assert fast is None
-        assert strict is not None
-        assert strict.features.tolist() == [[1, float(cell)]]
+        for table in (fast, strict):
+            assert table is not None
+            assert table.features.tolist() == [[1, float(cell)]]
 
 
 REFUSED = (
@@ -186,7 +202,7 @@ def test_the_comparison_would_notice_a_reader_that_mends_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert_readers_agree(REFUSED[0], part_bytes=1 << 20)
-    monkeypatch.setattr(csv_fast, "_all_lines_have", lambda commas, text: True)
+    monkeypatch.setattr(csv_numbers, "_all_lines_have", lambda commas, text: True)
     with pytest.raises(AssertionError):
         assert_readers_agree(REFUSED[0], part_bytes=1 << 20)
 
@@ -250,10 +266,9 @@ def test_rows_of_wrong_width_are_found_at_their_line(file: Written, data: st.Dat
 def test_a_cell_behind_a_line_break_in_quotes_has_the_later_line() -> None:
     with pytest.raises(DataError) as caught:
         read_bytes(b'label,a,b\n0,"1\n2",x\n1,2,y\n')
-    first, second, third = str(caught.value).splitlines()
+    first, second = str(caught.value).splitlines()
     assert ":2: column 2 ('a'): found '1\\n2'" in first
-    assert ":3: column 3 ('b'): found 'x'" in second
-    assert ":4: column 3 ('b'): found 'y'" in third
+    assert ":3: column 3 ('b'): found 'x', expected a number. Also on line 4." in second
 
 
 ORDINARY = b"label,a,b\n1,2,3\n0,4.5,-5e3\n"
@@ -288,11 +303,12 @@ def test_ordinary_files_take_the_quick_way(content: bytes, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("block_bytes", [1, 2, 3, 5, 1 << 18])
 def test_line_ends_split_between_blocks(block_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_strict, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(csv_records, "BLOCK_BYTES", block_bytes)
     monkeypatch.setattr(csv_fast, "BLOCK_BYTES", block_bytes)
     with pytest.raises(DataError) as caught:
         read_bytes(b"label,a\r\n0,1\r2,3\n\r4,x\r\n")
-    assert [text.split(":")[1] for text in str(caught.value).splitlines()] == ["4", "5"]
+    assert str(caught.value).count(":4: found a blank line; remove it.") == 1
+    assert str(caught.value).count(":5: column 2 ('a'): found 'x', expected a number.") == 1
     assert read_bytes(ORDINARY.replace(b"\n", b"\r\n")).features.shape == (2, 2)
 
 

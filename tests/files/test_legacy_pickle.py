@@ -94,7 +94,7 @@ def test_limits_can_be_lowered():
 
 
 def test_even_a_mistake_of_the_reader_is_a_model_file_error(monkeypatch):
-    def fail(data, limits):
+    def fail(*arguments):
         raise ZeroDivisionError("oops")
 
     monkeypatch.setattr(legacy_pickle, "run", fail)

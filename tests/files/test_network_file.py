@@ -15,7 +15,15 @@ import pytest
 import safetensors.numpy
 
 from nn.errors import DataWarning, ModelFileError, UnsafeModelFileError
-from nn.files import SavedNetwork, legacy_pickle, native, read_network, write_legacy, write_native
+from nn.files import (
+    SavedNetwork,
+    legacy_pickle,
+    native,
+    read_network,
+    write_legacy,
+    write_native,
+    write_pair,
+)
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
 
@@ -240,7 +248,29 @@ def test_equal_networks_make_equal_files(tmp_path):
 
 def test_file_of_safetensors_itself_is_read(tmp_path):
     safetensors.numpy.save_file(PAIR, tmp_path / "a")
-    assert read_network(tmp_path / "a").activation == "relu"
+    words = "no checksums, so nothing was verified; activation is taken to be 'relu', scale.* 1"
+    with pytest.warns(DataWarning, match=words):
+        found = read_network(tmp_path / "a")
+    assert (found.activation, found.scale) == ("relu", 1)
+
+
+@pytest.mark.parametrize("kept", [(), ("activation", "scale"), ("activation",)])
+def test_native_file_without_its_checksums_says_that_nothing_was_verified(kept, tmp_path):
+    """Stripped by another program, or by somebody who changed the numbers."""
+    saved = network(3, 2, activation="tanh", scale=255)
+    arrays, texts = native.loads(write_native(tmp_path / "a", saved).read_bytes())
+    metadata = {key: texts[key] for key in kept}
+    safetensors.numpy.save_file(arrays, tmp_path / "a", metadata)
+    with pytest.warns(DataWarning, match="nothing was verified") as caught:
+        found = read_network(tmp_path / "a")
+    assert found.activation == ("tanh" if "activation" in kept else "relu")
+    message = str(caught[0].message)
+    assert ("activation is taken" in message) == ("activation" not in kept)
+    assert ("scale is taken" in message) == ("scale" not in kept)
+    metadata["format"] = "tinygrad_edu"  # ours without checksums is damaged
+    safetensors.numpy.save_file(arrays, tmp_path / "a", metadata)
+    with pytest.raises(ModelFileError, match=r"format_version|checksum"):
+        read_network(tmp_path / "a")
 
 
 def test_legacy_file_opens_with_the_standard_reader(tmp_path):
@@ -251,21 +281,13 @@ def test_legacy_file_opens_with_the_standard_reader(tmp_path):
     np.testing.assert_array_equal(content["weights"][1], saved.weights[1])
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_legacy_file_of_a_scaled_network_works_on_raw_features(dtype, tmp_path):
-    saved = network(6, 4, 2, dtype=dtype, scale=255)
-    found = read_network(write_legacy(tmp_path / "model.pkl", saved))
-    assert found.scale == 1
-    pixels = np.random.default_rng(1).integers(0, 256, size=(9, 6)).astype(dtype)
-
-    def outputs(net):
-        hidden = np.maximum(pixels / net.scale @ net.weights[0] + net.biases[0], 0)
-        return hidden @ net.weights[1] + net.biases[1]
-
-    np.testing.assert_allclose(
-        outputs(found), outputs(saved), rtol=2e-5 if dtype == "f4" else 1e-12
-    )
-    assert found.weights[0].dtype == dtype
+def test_legacy_file_holds_the_weights_as_trained(tmp_path):
+    """The program the layout comes from divides the features itself, as in training."""
+    saved = network(6, 4, 2, dtype="f4", scale=255)
+    content = pickle.loads(write_legacy(tmp_path / "model.pkl", saved).read_bytes())
+    for key, arrays in (("weights", saved.weights), ("bias", saved.biases)):
+        for found, expected in zip(content[key], arrays, strict=True):
+            np.testing.assert_array_equal(found.reshape(expected.shape), expected, strict=True)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
@@ -284,24 +306,26 @@ def test_broken_network_does_not_replace_a_good_file(write, tmp_path):
     assert file.read_bytes() == before
 
 
-def test_scale_that_overflows_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="infinite"):
-        write_legacy(tmp_path / "a", network(3, 2, scale=1e-320))
-
-
 def test_nonfinite_weights_can_be_read_on_request(tmp_path):
     file = tmp_path / "a"
     file.write_bytes(legacy([BROKEN], [B]))
     assert np.isnan(read_network(file, allow_nonfinite=True).weights[0][0, 0])
 
 
-@pytest.mark.parametrize("code", ["i4", "u1", "?"])
+INTEGERS = {"i8": "f8", "u8": "f8", "i4": "f8", "u4": "f8"}
+INTEGERS |= dict.fromkeys(["i2", "u2", "i1", "u1", "?"], "f4")
+
+
+@pytest.mark.parametrize("code", INTEGERS)
 def test_integers_become_floating_with_a_note(code, tmp_path):
-    (tmp_path / "a").write_bytes(legacy([W.astype(code)], [B]))
-    with pytest.warns(DataWarning, match=r"weights\[0\] holds .*converted to float64"):
+    extremes = [[0, 1], [1, 0]] if code == "?" else [[np.iinfo(code).min, 3], [5, 7]]
+    matrix = np.array(extremes, dtype=code)
+    (tmp_path / "a").write_bytes(legacy([matrix], [B]))
+    name = np.dtype(INTEGERS[code]).name
+    with pytest.warns(DataWarning, match=rf"weights\[0\] holds .*converted to {name}"):
         found = read_network(tmp_path / "a")
-    assert found.weights[0].dtype == np.float64
-    np.testing.assert_array_equal(found.weights[0], W)
+    assert found.weights[0].dtype == INTEGERS[code]
+    assert found.weights[0].tolist() == matrix.tolist(), "exactly"
 
 
 def test_other_floating_types_and_orders_are_converted_silently(tmp_path):
@@ -353,13 +377,155 @@ def test_layouts_hold_what_they_say():
     assert (len(weights), len(biases)) == (1, 1)
 
 
-def test_import_does_not_load_safetensors():
-    program = "import sys, nn.files; print('safetensors' in sys.modules)"
-    child = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        check=True,
+LIBRARY = {
+    "missing": (None, "is not installed; install it with: python -m pip install safetensors"),
+    "broken": ("import absent_part", "cannot be imported: No module named 'absent_part'; repair"),
+}
+
+
+@pytest.fixture(params=LIBRARY)
+def no_library(request, monkeypatch, tmp_path):
+    """Safetensors cannot be imported; returns what an error says of it."""
+    content, words = LIBRARY[request.param]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "safetensors"]:
+        monkeypatch.delitem(sys.modules, name)
+    if content is None:
+        monkeypatch.setitem(sys.modules, "safetensors", None)
+    else:
+        (tmp_path / "lib").mkdir()
+        (tmp_path / "lib" / "safetensors.py").write_text(content)
+        monkeypatch.syspath_prepend(tmp_path / "lib")
+    return words
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Written while the library is still there: a native file, and a pickle without a digest."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    write_native(folder / "model.safetensors", network(3, 2))
+    (folder / "model.pkl").write_bytes(legacy([W], [B]))
+    return folder
+
+
+def test_package_that_is_needed_for_the_native_file_is_named_in_one_line(files, no_library):
+    before = {path.name: path.read_bytes() for path in files.iterdir()}
+    saves = [
+        lambda: write_pair(files, network(3, 2)),
+        lambda: write_native(files / "model.safetensors", network(3, 2)),
+        lambda: write_legacy(files / "new.pkl", network(3, 2)),
+    ]
+    loads = [
+        lambda: read_network(files / "model.safetensors"),
+        lambda: native.loads(before["model.safetensors"]),
+    ]
+    for calls, purpose in ((saves, "to save a model"), (loads, "to load a model")):
+        for call in calls:
+            with pytest.raises(ImportError, match=f"safetensors is needed {purpose}") as caught:
+                call()
+            assert no_library in str(caught.value)
+            assert str(caught.value).isprintable()
+    assert {path.name: path.read_bytes() for path in files.iterdir()} == before
+
+
+def test_pickles_are_read_without_the_package(files, no_library, tmp_path):
+    assert read_network(files / "model.pkl").structure == (3, 2)
+    (tmp_path / "a").write_bytes(b"{" * 20)
+    with pytest.raises(ModelFileError, match="the header claims"):  # no package mends that
+        read_network(tmp_path / "a")
+
+
+@pytest.fixture
+def after_the_header(monkeypatch):
+    """Do something to the file when its header has been checked, as another process might."""
+
+    def arrange(action):
+        check = native.read_header
+
+        def checked(stream, size):
+            header = check(stream, size)
+            action()
+            return header
+
+        monkeypatch.setattr(native, "read_header", checked)
+
+    return arrange
+
+
+@needs_posix
+def test_file_that_is_saved_anew_while_it_is_read_is_read_as_it_was(tmp_path, after_the_header):
+    path = write_native(tmp_path / "a", network(3, 2))
+    before = network(3, 2)
+    after_the_header(lambda: write_native(path, network(5, 4)))
+    assert_equal(read_network(path), before)
+
+
+def test_library_opens_by_name_where_a_descriptor_has_none(tmp_path, monkeypatch):
+    path = write_native(tmp_path / "a", network(3, 2))
+    monkeypatch.setattr(os.path, "exists", lambda name: False)
+    assert_equal(read_network(os.fsencode(path)), network(3, 2))
+
+
+@needs_posix
+def test_errors_of_the_library_are_errors_of_the_file(tmp_path, after_the_header):
+    path = write_native(tmp_path / "a", network(3, 2))
+    after_the_header(lambda: os.truncate(path, path.stat().st_size - 8))
+    with pytest.raises(ModelFileError, match="safetensors cannot read the file") as caught:
+        read_network(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).isprintable()
+
+
+@needs_posix
+def test_numbers_that_change_under_the_library_are_noticed(tmp_path, after_the_header):
+    """The checksum is of what was read, not of what was in the file a moment before."""
+    path = write_native(tmp_path / "a", network(3, 2))
+
+    def change():
+        with open(path, "r+b") as stream:
+            stream.seek(-3, os.SEEK_END)
+            stream.write(b"\xff")
+
+    after_the_header(change)
+    with pytest.raises(ModelFileError, match="checksum of the numbers"):
+        read_network(path)
+
+
+ZEROS = [
+    (write_native, lambda data: data + bytes(100), "100 trailing zero bytes"),
+    (write_legacy, lambda data: data + bytes(100), "100 trailing zero bytes"),
+    (write_native, lambda data: data[:-40] + bytes(40), "checksum.*ends with 40 zero bytes"),
+    (write_legacy, lambda data: data[:200] + bytes(500), "ends with 500 zero bytes"),
+    (write_native, lambda data: bytes(5), "first bytes are zero"),
+    (write_legacy, lambda data: bytes(10**6), "ends with 1000000 zero bytes"),
+]
+
+
+@pytest.mark.parametrize(("write", "damage", "words"), ZEROS)
+def test_zero_bytes_at_the_end_are_counted(write, damage, words, tmp_path):
+    """A full disk or a power cut leaves them; the file is not truncated then."""
+    path = write(tmp_path / "a", network(5, 3, scale=2))
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ModelFileError, match=words) as caught:
+        read_network(path)
+    assert "truncated" not in str(caught.value)
+
+
+def test_legacy_layout_is_not_written_where_its_reader_would_refuse_it(tmp_path):
+    """The reader has a limit of opcodes, and every layer takes some."""
+    one, none = (np.ones((1, 1)),), (np.zeros(1),)
+    path = tmp_path / "a"
+    assert (
+        len(read_network(write_legacy(path, SavedNetwork(one * 1000, none * 1000))).weights) == 1000
     )
-    assert child.stdout.strip() == "False"
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"cannot hold 3000 layers .*write_native"):
+        write_legacy(path, SavedNetwork(one * 3000, none * 3000))
+    assert path.read_bytes() == before
+    deep = SavedNetwork(one * 3000, none * 3000)
+    assert len(read_network(write_native(path, deep)).weights) == 3000
+
+
+def test_path_may_be_of_bytes(tmp_path):
+    path = write_native(tmp_path / "a.safetensors", network(3, 2))
+    assert read_network(os.fsencode(path)).structure == (3, 2)

@@ -152,14 +152,21 @@ def test_files_hold_what_was_learned(fitted):
     weights = [layer.weight.numpy() for layer in net.network.layers]
     biases = [layer.bias.numpy() for layer in net.network.layers]
     content = pickle.loads((folder / "model.pkl").read_bytes())
-    assert list(content) == ["weights", "bias"]
+    assert list(content) == ["weights", "bias", "tinygrad_edu"]
     assert [w.shape for w in content["weights"]] == [(4, 8), (8, 3)]
     assert [b.shape for b in content["bias"]] == [(1, 8), (1, 3)]
-    # The layout has no place for the scale, so it is in the first matrix.
-    np.testing.assert_allclose(content["weights"][0], weights[0] / 16, rtol=1e-6)
-    np.testing.assert_array_equal(content["weights"][1], weights[1])
-    np.testing.assert_array_equal(content["bias"][1][0], biases[1])
+    # As trained: the original divides by 255 itself, and does not read the third entry.
+    for one, two in zip(content["weights"], weights, strict=True):
+        np.testing.assert_array_equal(one, two)
+    for one, two in zip(content["bias"], biases, strict=True):
+        np.testing.assert_array_equal(one[0], two)
 
+    for name in FILES[2:]:
+        found = read_network(folder / name)
+        assert found.feature_names == ("pixel1", "pixel2", "pixel3", "pixel4")
+        assert found.classes == ("0", "1", "2")
+        x = features_of(folder / "train.csv")
+        np.testing.assert_array_equal(found.feature_ranges, np.stack([x.min(0), x.max(0)], axis=1))
     saved = read_network(folder / "model.safetensors")
     assert (saved.scale, saved.activation) == (16.0, "relu")
     for one, two in zip(saved.weights + saved.biases, weights + biases, strict=True):
@@ -272,11 +279,12 @@ def test_prints_a_line_an_epoch_and_a_bar_on_a_terminal(
     assert f"{train}: 30 rows, 4 features, 3 classes" in lines
     assert f"{test}: 15 rows" in lines
     assert "note: batch_size 64 is more than 30 rows; one batch an epoch" in lines, "row 65"
-    assert lines[-5:-2] == [f"epoch {epoch.number}/3   {epoch}" for epoch in history]
+    (note,) = [line for line in lines if line.startswith("note: the network learned nothing: ")]
+    assert lines[-6:-3] == [f"epoch {epoch.number}/3   {epoch}" for epoch in history]
     pattern = r"epoch 1/3   train loss \d\.\d{4}  accuracy +[\d.]+%   test loss \d\.\d{4}  accuracy"
-    assert re.match(pattern, lines[-5])
-    assert lines[-1] == "pictures: curves.png, confusion.png"
-    assert lines[-2] == f"test accuracy {history[-1].test_accuracy:.2%}; saved in {out}"
+    assert re.match(pattern, lines[-6])
+    assert lines[-3:-1] == [note, "pictures: curves.png, confusion.png"]
+    assert lines[-1] == f"test accuracy {history[-1].test_accuracy:.2%}; saved in {out}"
 
 
 def test_says_nothing_unless_verbose(train, out, capsys, monkeypatch):
@@ -309,6 +317,9 @@ FIT = {  # by row of the table of bad inputs; the last three columns are not in 
     "78": ({"epochs": 3}, TypeError, "'epochs'; did you mean 'epoch'"),
     "78 batch": ({"batch": 3}, TypeError, "'batch'; did you mean 'batch_size'"),
     "78 synonym": ({"lr": 0.1}, TypeError, "'lr'; did you mean 'alpha'"),
+    "78 no hint": ({"shuffle": True}, TypeError, "'shuffle'; it takes train_data.*overwrite"),
+    "78 of the model": ({"seed": 1}, TypeError, r"'seed'; pass it to Classifier\(...\)"),
+    "limit": ({"max_columns": 0}, ValueError, "max_columns must be >= 1, got 0"),
     "78 far": ({"momentum": 0.1}, TypeError, "'momentum'; it takes train_data.*alpha"),
     "scale zero": ({"scale": 0}, ValueError, "scale must be > 0"),
     "scale nan": ({"scale": float("nan")}, ValueError, "scale must be finite"),
@@ -352,7 +363,7 @@ def test_test_data_that_do_not_fit_are_refused(train, out):
     other = write_csv(out / "other.csv", features=3)
     net = model([4, 5, 3], out)
     before = fingerprint(net, out)
-    with pytest.raises(DataError, match="found 3 feature columns, expected 4"):
+    with pytest.raises(DataError, match="the header lacks 1 of the 4 expected columns: 'pixel4'"):
         net.fit(train, other)
     assert fingerprint(net, out) == before
 
@@ -389,7 +400,9 @@ class SparseMatrix:
         ("76", SparseMatrix(), TypeError, r"sparse.*toarray\(\)"),
         ("76", [[1, 2, 3, 4j]], TypeError, "complex"),
         ("76", np.array([[1, 2, 3, None]]), TypeError, "object"),
-        ("76", [["1", "2", "3", "4"]], TypeError, "expected numbers"),
+        ("76", [["1", "2", "3", "4"]], TypeError, r"numpy.array\(X, dtype=float\) converts"),
+        ("path", "test.csv", TypeError, r"X is the path 'test.csv'.*pandas.read_csv\(path"),
+        ("path", Path("test.csv"), TypeError, "X is the path 'test.csv'"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")

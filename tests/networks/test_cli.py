@@ -139,7 +139,9 @@ def test_train_draws_the_figures_that_are_asked_for(run):
         "train train.csv --structure 4,3 --epochs 2 --figures gradients,curves --out a"
     )
     assert code == 0
-    assert out.endswith("\npictures: curves.png, gradients.png\n")
+    assert re.search(
+        r"\npictures: curves.png, gradients.png\ntrain accuracy .*; saved in a\n$", out
+    )
     assert sorted(os.listdir("a")) == ["curves.png", "gradients.png", *FILES[2:]]
 
 
@@ -290,7 +292,7 @@ MISTAKES = {
     "CSV for model": ("predict test.csv test.csv", ["test.csv", "not a model file"]),
     "swapped": ("predict test.csv {model}", ["test.csv", "not a model file"]),
     "model for data": ("predict {model} {model}", ["model.safetensors"]),
-    "other features": ("predict {model} other.csv", ["2 features", "4"]),
+    "other features": ("predict {model} other.csv", ["lacks 2 of the 4", "'c', 'd'"]),
     "no network": ("compare", ["--structure", "--model"]),
     "compare nothing": ("compare --structure 4,3 --rows 0", ["rows", ">= 1"]),
     "compare other data": ("compare --structure 3,3 --data train.csv", ["4 features", "takes 3"]),

@@ -2,6 +2,7 @@
 or not finite, hooks, earlier calls of backward, hostile names; and that telling changes nothing.
 """
 
+import re
 import subprocess
 import sys
 
@@ -190,8 +191,8 @@ def test_details_of_every_part():
     weight = as_text([], story.details[named(story, "linear1.weight")])
     assert "contribution 1 of 1: from linear" in weight
     operation = as_text([], story.details["o0"])
-    assert "out = x @ weight + bias" in operation
-    assert "weight = linear1.weight: g becomes x.T @ g" in operation
+    assert " @ linear1.weight + linear1.bias" in operation
+    assert re.search(r"linear1.weight: g becomes t\d+.T @ g", operation)
     assert set(story.values) == {node.id for node in story.graph.tensors} == set(story.gradients)
 
 
@@ -215,7 +216,7 @@ def test_refusals():
         tell([loss])
     with pytest.raises(GradientError, match="single number"):
         tell(x * 2)
-    with pytest.raises(GradientError, match="has no gradient"):
+    with pytest.raises(GradientError, match="its gradient is 0"):
         tell(Tensor(1.0) * 2)
     with pytest.raises(TypeError, match="names maps text"):
         tell(loss, names=[x])

@@ -11,10 +11,11 @@ from __future__ import annotations
 import inspect
 import threading
 import types
+import warnings
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import CaptureError
+from ..errors import CaptureError, ReplayError
 from .comparison import difference
 from .program import MISS, Program
 from .recording import Recording, detached, is_recording, record
@@ -22,8 +23,10 @@ from .recording import Recording, detached, is_recording, record
 __all__ = ["CapturedStep", "capture"]
 
 _MOST_PROGRAMS = 16
-# After so many recordings in a row most calls are made without: recording takes its time too.
-_PATIENCE = 12
+# After so many recordings in vain, most calls skip recording, which is slow. As many programs as
+# there may be can be made in turn before that, from two recordings each.
+_PATIENCE = 2 * _MOST_PROGRAMS
+_RARELY = 12
 
 
 def capture(function: Callable[..., Any]) -> CapturedStep:
@@ -94,21 +97,34 @@ class CapturedStep:
                     f"a captured step has named parameters, and {parameter} stands for any; "
                     "name them"
                 )
+        self._lock = threading.RLock()
+        self._start_again()
+        self._in_vain = 0  # calls since a recording led to a replay
+        self._has_warned = False
+
+    def _start_again(self) -> None:
         self._programs: list[Program] = []
         self._replay: Callable[..., Any] = lambda *arguments, **keywords: MISS
         self._previous: dict[Any, Recording] = {}
-        self._in_a_row = 0
-        self._lock = threading.RLock()
+        self._changes: dict[Any, dict[str, str]] = {}  # of the last recording with such arguments
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Do the step."""
         with self._lock:
-            result = self._replay(*arguments, **keywords)
-            return self._others(arguments, keywords) if result is MISS else result
+            try:
+                result = self._replay(*arguments, **keywords)
+                return self._others(arguments, keywords) if result is MISS else result
+            except ReplayError:
+                self._start_again()
+                raise
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """Be a method, where it is the attribute of a class."""
+        """Bind as a method when accessed on an instance."""
         return self if instance is None else types.MethodType(self, instance)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle the function; the copy makes recordings of its own."""
+        return type(self), (self.function,)
 
     def _others(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Look for another program that fits, and record if there is none."""
@@ -117,56 +133,84 @@ class CapturedStep:
         for program in self._programs:
             result = program.replay(*arguments, **keywords)
             if result is not MISS:
+                self._programs.remove(program)
+                self._programs.insert(0, program)  # those that are not used are dropped first
                 self._replay = program.replay
-                self._in_a_row = 0
+                self._in_vain = 0
                 return result
-        self.recordings += 1
-        self._in_a_row += 1
-        if self._in_a_row > _PATIENCE and self._in_a_row % _PATIENCE:
+        if self._is_better_plain():
             return detached(self.function(*arguments, **keywords))
         bound = self._signature.bind(*arguments, **keywords)
         bound.apply_defaults()
         recording = record(self.function, bound)
-        previous = self._previous.get(recording.form)
         try:
-            is_known = self._is_known(previous, recording)
+            is_known = self._is_known(recording)
         except CaptureError:
             recording.undo()
             raise
-        if previous is not None:
-            self._previous.pop(recording.form).tape.forget()
-        if not is_known:
-            self._previous[recording.form] = recording
-            if len(self._previous) > _MOST_PROGRAMS:
-                self._previous.pop(next(iter(self._previous))).tape.forget()
-        else:
-            program = Program(recording)
-            recording.tape.forget()
+        if is_known:
+            program = Program(self.function, recording)
             self._programs = [program, *self._programs[: _MOST_PROGRAMS - 1]]
-            self._replay = program.replay
-            self._in_a_row = 0
+            self._in_vain = 0
+            self._replay = self._programs[0].replay
+            recording.tape.forget()
         return recording.result_of_call
 
-    def _is_known(self, previous: Recording | None, recording: Recording) -> bool:
-        """Whether a recording has shown the same as the one before."""
-        if previous is None:
-            return False
+    def _is_better_plain(self) -> bool:
+        """Count a call that cannot be replayed; say whether it should not even be recorded.
+
+        That is so for most calls where recordings have not led to replays for a while, or where
+        there are as many programs as there may be: they would only drive each other out.
+        """
+        self.recordings += 1
+        self._in_vain += 1
+        is_full = len(self._programs) == _MOST_PROGRAMS
+        is_in_vain = self._in_vain > _PATIENCE
+        if (is_full or is_in_vain) and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(_advice(is_full), stacklevel=4)
+        number = self.recordings if is_full else self._in_vain
+        return (is_full or is_in_vain) and number % _RARELY > 1  # two in a row can be compared
+
+    def _is_known(self, recording: Recording) -> bool:
+        """Whether a recording has shown the same as an earlier one; keep it for later ones."""
+        form = recording.form
+        before = self._changes.pop(form, {})
         if recording.changes:
-            if again := [name for name in recording.changes if name in previous.changes]:
+            if len(self._changes) >= _MOST_PROGRAMS:
+                self._changes.clear()
+            self._changes[form] = recording.changes
+            if again := [name for name in recording.changes if name in before]:
+                advice = recording.changes[again[0]]
                 raise CaptureError(
                     f"the step changes {', '.join(again[:3])} at each call, which a replay would "
-                    "not do; keep it in an array or a tensor, or outside of the step"
+                    f"not do; {advice}"
                 )
             return False
-        found = difference(previous, recording)
-        if found is None:
-            return True
-        if not previous.changes and previous.surroundings.is_like(recording.surroundings):
+        key = (form, recording.surroundings.key)
+        previous = self._previous.pop(key, None)
+        if previous is not None:
+            found = difference(previous, recording)
+            previous.tape.forget()
+            if found is None:
+                return True
             raise CaptureError(
                 f"two calls of the step did not do the same: {found}; pass what changes as an "
                 "argument"
             )
+        self._keep(key, recording)
         return False
+
+    def _keep(self, key: Any, recording: Recording) -> None:
+        """Keep a recording for a later one like it; there is room for few, and old ones make it."""
+        recording.number = self.recordings
+        if len(self._previous) >= _MOST_PROGRAMS:
+            oldest = next(iter(self._previous))
+            if self.recordings - self._previous[oldest].number < _MOST_PROGRAMS + _RARELY:
+                recording.tape.forget()
+                return
+            self._previous.pop(oldest).tape.forget()
+        self._previous[key] = recording
 
     @property
     def memory(self) -> int:
@@ -191,8 +235,7 @@ class CapturedStep:
                 f"nothing to replay yet: {self.recordings} calls were recorded, and it takes two "
                 "that did the same"
             )
-        current = next((p for p in self._programs if p.replay is self._replay), self._programs[0])
-        return current.table
+        return self._programs[0].table
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__name__", "step")
@@ -201,3 +244,19 @@ class CapturedStep:
             f"CapturedStep({name}, {programs} {'program' if programs == 1 else 'programs'}, "
             f"{recordings} {'recording' if recordings == 1 else 'recordings'})"
         )
+
+
+def _advice(is_full: bool) -> str:
+    """Say why calls are not replayed."""
+    if is_full:
+        return (
+            f"a captured step has been called with more than {_MOST_PROGRAMS} kinds of arguments "
+            "(shapes, dtypes, values of numbers) or settings; the others are computed without "
+            "replays, which is slower: pass arrays of fewer shapes, for example padded ones, and "
+            "numbers as arrays"
+        )
+    return (
+        f"{_PATIENCE} calls of a captured step were recorded in vain, because shapes, numbers or "
+        "settings were different each time; most such calls are now computed as they are, which is "
+        "slower than a replay: pass arrays of fewer shapes, and keep what changes in arrays"
+    )

@@ -26,8 +26,13 @@ def difference(one: Recording, other: Recording) -> str | None:
             return f"in call {number}, {name}, {found}"
     if len(one.tape.calls) != len(other.tape.calls):
         return f"one made {len(one.tape.calls)} calls of NumPy, the next {len(other.tape.calls)}"
-    ends = [([value for _, value in r.outputs], r.returned, r.result) for r in (one, other)]
+    ends = [(_left_behind(r), r.returned, r.result) for r in (one, other)]
     return None if _equal(*ends) else "what it returned, or where it left it"
+
+
+def _left_behind(recording: Recording) -> list[Any]:
+    places = [*recording.outputs, *recording.emptied]
+    return [(*place.identity, value) for place, value in places]
 
 
 def _differs(first: Call, second: Call) -> str | None:

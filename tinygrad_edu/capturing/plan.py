@@ -64,9 +64,14 @@ class Plan:
         By number of storage, the piece of memory that it is in.
     outside : set of int
         The storages that were there before the step.
-    target : dict of Traced to (Traced or Place)
-        Results that are written to where another value was: over an operand that is not needed
-        any more, or over what was in the place that they are for.
+    target : dict of Traced to Traced
+        Results that are written over an operand that is not needed any more.
+    slots : list of (Place, Traced)
+        The outputs that are computed in memory of their own, which is then exchanged with what is
+        in their place.
+    slot : dict of int to int
+        By number of storage, the slot that it is in: those of the outputs, and of what they are
+        computed from where that is alike and not needed any more.
     """
 
     def __init__(self, recording: Recording) -> None:
@@ -81,12 +86,12 @@ class Plan:
         self._drop_what_nobody_needs()
         self.returned, last = (list(values) for values in self.calls[-1].inputs)
         self.outputs = [(p, v) for (p, _), v in zip(recording.outputs, last, strict=True)]
-        olds = dict(recording.inputs)
-        self._old = [olds.get(place) for place, _ in self.outputs]
         self._move_updates_up()
         self.blocks: list[int] = []
         self.block: dict[int, int] = {}
-        self.target: dict[Traced, Traced | Place] = {}
+        self.target: dict[Traced, Traced] = {}
+        self.slots: list[tuple[Place, Traced]] = []
+        self.slot: dict[int, int] = {}
         self._plan_memory()
 
     # Which calls ---------------------------------------------------------------------------
@@ -209,10 +214,9 @@ class Plan:
     def _move_updates_up(self) -> None:
         """Do what only leads to new values in places as soon as it can be done.
 
-        A gradient is used while it is in the processor's caches, and its memory is free sooner. The
-        old value of a place is written over, so all that read it must have been done.
+        A gradient is used while it is in the processor's caches. The old value of a place stays
+        what it is to the end of the step.
         """
-        last_of = {value: old for (_, value), old in zip(self.outputs, self._old, strict=True)}
         moving = {value.storage for _, value in self.outputs} - {v.storage for v in self.returned}
         used = Counter(v.storage for call in self.calls for v in set(inputs_of(call)))
         written = {call.written.storage for call in self.calls if call.written is not None}
@@ -236,10 +240,11 @@ class Plan:
             if not (is_ufunc_call(call) and made and made <= moving - written):
                 order += block
                 continue
-            olds = [last_of.get(result) for result in results_of(call)]
-            read = {old.storage for old in olds if old is not None}
             position = len(order)
-            while position and not self._comes_before(order[position - 1], needed, read):
+            # It reads nothing that is written into, so only what it is computed from comes before.
+            while position and needed.isdisjoint(
+                r.storage for r in results_of(order[position - 1])
+            ):
                 position -= 1
             if position:
                 order[position:position] = block
@@ -247,25 +252,17 @@ class Plan:
                 waiting += block
         self.calls = [*order[:-1], *waiting, order[-1]]
 
-    @staticmethod
-    def _comes_before(call: Call, needed: set[int], read: set[int]) -> bool:
-        made = {result.storage for result in results_of(call)}
-        if call.written is not None and call.written.storage in needed | read:
-            return True
-        return bool(needed & made or read & {value.storage for value in inputs_of(call)})
-
     # Which memory --------------------------------------------------------------------------
 
     def _plan_memory(self) -> None:
         last = {v.storage: i for i, call in enumerate(self.calls) for v in inputs_of(call)}
+        self._plan_slots(last)
         free: list[int] = []
         for i, call in enumerate(self.calls[:-1]):
             ending = {v.storage: v for v in inputs_of(call) if last[v.storage] == i}
             for result in results_of(call):
-                if not self._takes_memory(call, result):
-                    continue
-                if last[result.storage] == len(self.calls) - 1:
-                    self._put_in_its_place(i, call, result, last)
+                is_kept = last.get(result.storage) == len(self.calls) - 1  # in memory of its own
+                if is_kept or result.storage in self.slot or not self._takes_memory(call, result):
                     continue
                 old = self._operand_to_overwrite(call, result, ending)
                 if old is None:
@@ -276,19 +273,35 @@ class Plan:
                 self.block[result.storage] = block
             free += [self.block[storage] for storage in ending if storage in self.block]
 
-    def _put_in_its_place(self, i: int, call: Call, result: Traced, last: dict[int, int]) -> None:
-        """Write a new value over the old one, if that is not needed any more."""
-        places = [place for place, value in self.outputs if value.storage == result.storage]
-        uses = Counter(value.storage for _, value in self._inputs)
-        for place, old in self._inputs:
-            if (
-                places == [place]
-                and result.storage not in {value.storage for value in self.returned}
-                and _is_alike(old, result)
-                and uses[old.storage] == 1
-                and last.get(old.storage, -1) <= i - (not is_ufunc_call(call))
-            ):
-                self.target[result] = place
+    def _plan_slots(self, last: dict[int, int]) -> None:
+        """Find the outputs that can be computed in slots, and what else can be on the way there."""
+        uses = Counter(value.storage for _, value in self.outputs)
+        made = {
+            result.storage: (i, call, result)
+            for i, call in enumerate(self.calls)
+            for result in results_of(call)
+            if self._takes_memory(call, result)
+        }
+        for place, value in self.outputs:
+            if uses[value.storage] > 1 or value.storage not in made or not _is_whole(value):
+                continue
+            self.slots.append((place, value))
+            following: int | None = value.storage
+            while following is not None:
+                self.slot[following] = len(self.slots) - 1
+                i, call, result = made[following]
+                operands = inputs_of(call) if is_ufunc_call(call) else iter(())
+                following = next(
+                    (
+                        operand.storage
+                        for operand in operands
+                        if last[operand.storage] == i
+                        and operand.storage in made.keys() - self.slot.keys()
+                        and _is_whole(operand)
+                        and _is_alike(operand, result)
+                    ),
+                    None,
+                )
 
     def _takes_memory(self, call: Call, result: Traced) -> bool:
         """Whether a call can be told where to put its result."""

@@ -1,13 +1,15 @@
 """Writes a plan down as a Python function of NumPy calls, and makes that function.
 
-Before the first call it looks whether it fits: the arguments, and all settings that the step can
-reach. The arrays that are left behind, as parameters and gradients, are written over only while
-nobody else holds them; CPython counts who does.
+Before the first call the function looks whether it fits (`guards.py`). What others may hold is
+never written into: the new values of parameters and gradients are computed in other memory, and
+when all is done they are put into all places by one call of C code, which nothing can interrupt.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from itertools import chain
 from sys import getrefcount
 from typing import Any
 
@@ -15,45 +17,49 @@ import numpy as np
 
 from ..errors import CaptureError
 from ..hooks import hooked
-from ..primitive import tick
+from ..primitive import _sequence
 from ..scope import OFF, get_scope
 from ..tensor import Tensor, _computed
-from .calls import has_known_shape, inputs_of, may_tell, results_of
+from .calls import has_known_shape, inputs_of, results_of
+from .guards import differs, guards
+from .ownership import LIBRARY, owner_of_namespace
 from .plan import Plan
 from .recorder import Call, Traced, mapped
 from .recording import Leaf, Recording
 from .source import Source, Text
-from .surroundings import Place, same
+from .surroundings import GONE, Place, same
+from .verification import Verifier
 
 __all__ = ["MISS", "Program"]
 
 MISS: Any = object()
-"""What a program gives if it does not fit the arguments or the settings."""
+"""What a program returns if it does not fit the arguments or the settings."""
 
 _ALIGNMENT = 64  # bytes, a line of the processor's cache
+_FILE = "<replay>"
 
 
-class _Holder:
-    __slots__ = ("array",)
+class _State:
+    """Whether all updates of a replay have taken effect; set in the same call as they do."""
+
+    __slots__ = ("has_ended",)
 
     def __init__(self) -> None:
-        self.array = np.empty(1)
+        self.has_ended = False
 
 
-def _references() -> int:
-    """Count the references to an array that a program and one place hold, and nobody else."""
+def _renewed(spares: list[Any], like: list[Any]) -> list[Any]:
+    """Replace the arrays that somebody else holds, or that are missing.
 
-    def make() -> Callable[[], int]:
-        holder = _Holder()
-        own = holder.array
-
-        def replay() -> int:
-            array = holder.array
-            return getrefcount(array) if array is own else 0
-
-        return replay
-
-    return make()()
+    Their references are counted by one call of C code, in the same way as those of the first
+    array, which nothing holds but the list. So it does not matter how an interpreter counts.
+    """
+    alone, *counts = map(getrefcount, spares)
+    arrays = [
+        array if count == alone else np.empty_like(model)
+        for array, count, model in zip(spares[1:], counts, like, strict=True)
+    ]
+    return [spares[0], *arrays]
 
 
 def _changed(result: Any, shape: tuple[int, ...]) -> CaptureError:
@@ -61,6 +67,17 @@ def _changed(result: Any, shape: tuple[int, ...]) -> CaptureError:
         f"a result had shape {shape} when the step was recorded, and now has {np.shape(result)}: "
         "shapes must not depend on values"
     )
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether NumPy has raised an error, and not a signal's handler or another function."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or not isinstance(error, Exception):
+        return False
+    code, space = trace.tb_frame.f_code, trace.tb_frame.f_globals
+    return code.co_filename == _FILE or owner_of_namespace(space) == LIBRARY
 
 
 def _indented(lines: list[str]) -> list[str]:
@@ -75,48 +92,62 @@ class Program:
     source : str
         The program, in Python.
     replay : callable
-        It takes the arguments of the step, and gives its result, or `MISS`.
+        It takes the arguments of the step, and returns its result, or `MISS`.
     table : str
         The calls, and where their results are kept.
     bytes : int
         The size of the memory that all replays write into.
     """
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, function: Callable[..., Any], recording: Recording) -> None:
         plan = Plan(recording)
-        self.bytes = sum(plan.blocks)
-        writer = _Writer(recording, plan)
+        self.bytes = sum(plan.blocks) + sum(value.array.nbytes for _, value in plan.slots)
+        writer = _Writer(recording, plan, Verifier(function, recording))
         self.source = writer.write()
         self.table = writer.table()
         scope = writer.source.scope
-        exec(compile(self.source, "<replay>", "exec"), scope)
+        exec(compile(self.source, _FILE, "exec"), scope)
         self.replay: Callable[..., Any] = scope.pop("_make")()
 
 
 class _Writer:
     """Writes a program, once."""
 
-    def __init__(self, recording: Recording, plan: Plan) -> None:
+    def __init__(self, recording: Recording, plan: Plan, verify: Verifier) -> None:
         self._recording, self._plan = recording, plan
+        self._state = _State()
+        likes = [np.empty_like(value.array) for _, value in plan.slots]
         self.source = Source(
             {
+                "_GONE": GONE,
                 "_MISS": MISS,
-                "_REFERENCES": _references(),
+                "_OFF": OFF,
+                "_chain": chain.from_iterable,
                 "_changed": _changed,
                 "_computed": _computed,
+                "_empty": np.empty,
                 "_errstate": np.errstate,
+                "_exchange": deque(maxlen=0).extend,  # calls what an iterator consists of
                 "_hooked": hooked,
-                "_is_off": lambda: get_scope() is OFF,
+                "_is_refusal": _is_refusal,
+                "_likes": likes,
                 "_references": getrefcount,
+                "_renewed": _renewed,
                 "_same": same,
-                "_tick": tick,
+                "_scope": get_scope,
+                "_state": self._state,
+                "_tick": _sequence.__next__,
+                "_verify": verify,
+                "_write": np.ndarray.__setitem__,
                 **dict.fromkeys(parameter.name for parameter in recording.parameters),
             }
         )
-        self._begun = self.source.name(None, "has_begun")
-        self._writes = False  # whether what was written so far can be seen from outside
+        name = self.source.name
+        self._busy, self._left = name(None, "is_running"), name(None, "until_check")
+        self._spares, self._counts = name(None, "spares"), name(None, "counts")
+        self._slots = [name(None, f"new_{place.path}") for place, _ in plan.slots]
+        self._mine = [name(None, f"own_{place.path}") for place, _ in plan.slots]
         self._fixed: dict[Traced, Any] = {}  # the values that have one array for all replays
-        self._free: dict[Traced, tuple[str, str]] = {}  # the names of what may be written over
         self._rows: list[tuple[str, str, str]] = []
         self._make_buffers()
 
@@ -129,29 +160,44 @@ class _Writer:
             memory.append(raw[start : start + size])
         for call in self._plan.calls:
             for result in results_of(call):
+                if _is_view(call, result):
+                    continue
                 block = self._plan.block.get(result.storage)
-                if block is not None and not _is_view(call, result):
+                slot = self._plan.slot.get(result.storage)
+                if block is not None:
                     like = result.array
                     array = np.ndarray(like.shape, like.dtype, memory[block], 0, like.strides)
                     self._fix(result, array)
+                elif slot is not None:
+                    self.source.texts[result] = self._slots[slot]
 
     def _fix(self, value: Traced, array: Any) -> None:
         self._fixed[value] = array
         self.source.texts[value] = self.source.name(array, f"t{value.number}")
 
+    # The function --------------------------------------------------------------------------
+
     def write(self) -> str:
         """Write the program."""
-        head = [*self._guards(), *self._places()]
+        head = [f"if {self._busy}:", "    return _MISS"]  # a signal's handler that calls the step
+        head += guards(self._recording, self._plan, self.source)
+        places, olds = self._places()
+        written, keep, kept = self._backups()
         lines = [line for call in self._plan.calls[:-1] for line in self._call(call)]
-        keep, put_back = self._backups()
-        head += keep
-        lines += self._ends()
-        own = [name for name, _ in self._free.values()]
-        body = [f"nonlocal {', '.join(own)}"] if own else []
-        body += [*head, f"{self._begun} = False", "try:", *_indented(lines), "except Exception:"]
-        body += put_back or [f"    if {self._begun}:", "        raise"]
-        body += ["    return _MISS"]
-        outer = [f"{' = '.join(own)} = None"] if own else []
+        tries = [f"{self._busy} = True", "_state.has_ended = False", *self._spare_arrays()]
+        tries += [*lines, *self._ends(olds, written, kept)]
+        own = [self._busy, self._left, *([self._spares] if self._slots else []), *self._mine]
+        body = [f"nonlocal {', '.join(own)}", *head, *places, *keep, "try:", *_indented(tries)]
+        body += ["except BaseException as error:", "    if not _state.has_ended:"]
+        put_back = [self._setting(*entry) for entry in olds.values()]
+        put_back += [("_write", text, "...", old) for text, old in zip(written, kept, strict=True)]
+        body += [f"        {self._exchanged(put_back)}"] if put_back else []
+        body += ["        if _is_refusal(error):", "            return _MISS", "    raise"]
+        body += ["finally:", f"    {self._busy} = False"]
+        outer = [f"{self._busy}, {self._left} = False, 2"]  # the fourth call is compared
+        none = "None, " * len(self._slots)
+        outer += [f"{self._spares} = [_empty(1), {none}]"] if self._slots else []
+        outer += [f"{' = '.join(self._mine)} = None"] if self._mine else []
         outer += [f"def replay({', '.join(self._parameters())}):", *_indented(body)]
         return "\n".join(["def _make():", *_indented([*outer, "return replay"]), ""])
 
@@ -169,31 +215,6 @@ class _Writer:
         rows = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in self._rows]
         return "\n".join([head, *rows])
 
-    def _backups(self) -> tuple[list[str], list[str]]:
-        """Keep what is written over before a call that can refuse what it is given.
-
-        Then nothing has happened when the step is done anew, to be refused in its own words.
-        """
-        arguments = [getattr(v, "_data", v) for v in self._recording.arguments.values()]
-        given = [v for v in arguments if isinstance(v, Traced)]
-        given += [value for _, value in self._recording.inputs if value in self.source.texts]
-        seen: dict[str, None] = {}
-        is_late = False
-        for call in self._plan.calls[:-1]:
-            is_late = is_late or (bool(seen) and may_tell(call))
-            targets = {id(self._plan.target.get(result)) for result in results_of(call)}
-            values = [value for place, value in self._recording.inputs if id(place) in targets]
-            if call.written is not None:
-                values += [value for value in given if value.storage == call.written.storage]
-            seen |= dict.fromkeys(self.source.texts[value] for value in values)
-        if not is_late:
-            return [], []
-        names = {text: self.source.name(None, f"kept_{text}") for text in seen}
-        keep = [f"{name} = {text}.copy()" for text, name in names.items()]
-        return keep, [f"    {text}[...] = {name}" for text, name in names.items()]
-
-    # Before the calls ----------------------------------------------------------------------
-
     def _parameters(self) -> list[str]:
         """Write the parameters as the step has them."""
         texts = []
@@ -206,96 +227,60 @@ class _Writer:
             texts.append(text)
         return texts
 
-    def _guards(self) -> list[str]:
-        """Look at the arguments and the settings: everything that was decided by them holds."""
-        source, checks = self.source, []
-        for name, value in self._recording.arguments.items():
-            if isinstance(value, Traced):
-                source.texts[value] = name
-                checks.append(self._differs(name, value.array))
-            elif isinstance(value, Tensor) and isinstance(value._data, Traced):
-                source.texts[value._data] = f"{name}._data"
-                checks.append(
-                    f"type({name}) is not {source.name(Tensor, 'Tensor')} "
-                    f"or {name}.node is not None or {name}._requires_grad"
-                )
-                checks.append(self._differs(f"{name}._data", value._data.array))
-            else:
-                checks.append(f"not _same({name}, {source.name(value, 'argument')})")
-        checks += self._overlaps()
-        surroundings = self._recording.surroundings
-        is_off, hooks = surroundings.modes
-        checks.append(f"_is_off() is not {is_off} or len(_hooked) != {hooks}")
-        for container, length in surroundings.lengths:
-            checks.append(f"len({source.holder(container)}) != {length}")
-        for container, order in surroundings.orders:
-            text, known = source.holder(container), source.name(order, "order")
-            checks.append(f"{text if isinstance(order, set) else f'[*{text}]'} != {known}")
-        for place, value in surroundings.settings:
-            text = source.place(place)
-            if value is None or value is True or value is False:
-                checks.append(f"{text} is not {value}")
-            else:
-                name = source.name(value, "setting")
-                checks.append(f"({text} is not {name} and not _same({text}, {name}))")
-        lines = [f"        or {check}" for check in checks]
-        lines[0] = f"        {checks[0]}"
-        fails = "except (AttributeError, LookupError, ValueError):"
-        return [
-            "try:",
-            "    if (",
-            *lines,
-            "    ):",
-            "        return _MISS",
-            fails,
-            "    return _MISS",
-        ]
-
-    def _overlaps(self) -> list[str]:
-        """Look whether arguments that are written into have become one with others."""
-        given = {v: t for v, t in self.source.texts.items() if v.storage in self._plan.outside}
-        written = {c.written.storage for c in self._plan.calls if c.written is not None}
-        share = self.source.name(np.may_share_memory, "may_share_memory")
-        return [
-            f"{share}({given[one]}, {given[other]})"
-            for one in given
-            for other in given
-            if one.storage in written and one.storage != other.storage
-        ]
-
-    def _differs(self, text: str, array: Any) -> str:
-        kind = self.source.name(type(array), "kind")
-        dtype = self.source.name(array.dtype, "dtype")
-        return (
-            f"type({text}) is not {kind} or {text}.dtype != {dtype} "
-            f"or {text}.shape != {array.shape} or {text}.strides != {array.strides}"
-        )
-
-    def _places(self) -> list[str]:
-        """Read the arrays that are in places, and see which of them may be written over."""
+    def _places(self) -> tuple[list[str], dict[Any, tuple[Place, str]]]:
+        """Read the arrays that are in places; return the old contents of those that change too."""
         source, lines = self.source, []
-        targets = {v: k for k, v in self._plan.target.items() if isinstance(v, Place)}
+        changing = [place for place, _ in (*self._plan.outputs, *self._recording.emptied)]
+        identities = {place.identity for place in changing}
+        slots = {place.identity: own for (place, _), own in zip(self._plan.slots, self._mine)}  # noqa: B905
         read = {value for call in self._plan.calls for value in inputs_of(call)}
+        olds = {}
         for place, value in self._recording.inputs:
-            where = source.place(place)
-            if value in source.texts:  # one array in two places
+            where, is_known = source.place(place), value in source.texts
+            if is_known:  # one array in two places
                 lines += [f"if {where} is not {source.texts[value]}:", "    return _MISS"]
-            elif value not in read and place not in targets:
+            elif value not in read and place.identity not in identities:
                 kind = source.name(type(value.array), "kind")
                 lines += [f"if type({where}) is not {kind}:", "    return _MISS"]
+                continue
             else:
                 text = source.texts[value] = source.name(None, place.path)
-                differs = self._differs(text, value.array)
-                lines.append(f"{text} = {where}")
-                if place in targets:
-                    own = source.name(None, f"own_{text}")
-                    free = source.name(None, f"free_{text}")
-                    is_free = f"{text} is {own} and _references({text}) == _REFERENCES"
-                    lines.append(f"{free} = {text} if {is_free} else None")
-                    differs = f"{text} is not {own} and ({differs})"
-                    self._free[targets[place]] = (own, free)
-                lines += [f"if {differs}:", "    return _MISS"]
-        return lines
+                check, own = differs(source, text, value.array), slots.get(place.identity)
+                if own and isinstance(place.holder, Tensor) and place.key == "_data":
+                    check = f"{text} is not {own} and ({check})"  # which nobody else could reshape
+                lines += [f"{text} = {where}", f"if {check}:", "    return _MISS"]
+            olds[place.identity] = (place, source.texts[value])
+        olds = {identity: olds[identity] for identity in identities if identity in olds}
+        for place, old in self._recording.surroundings.settings:
+            if place.identity in identities:
+                olds[place.identity] = (place, source(old))
+        return lines, olds
+
+    def _backups(self) -> tuple[list[str], list[str], list[str]]:
+        """Keep what the step itself writes into, to put it back if the step does not end."""
+        arguments = [getattr(v, "_data", v) for v in self._recording.arguments.values()]
+        given = [v for v in arguments if isinstance(v, Traced)]
+        given += [value for _, value in self._recording.inputs if value in self.source.texts]
+        storages = {c.written.storage for c in self._plan.calls if c.written is not None}
+        texts = dict.fromkeys(self.source.texts[v] for v in given if v.storage in storages)
+        kept = [self.source.name(None, f"kept_{text}") for text in texts]
+        lines = []
+        for text, name in zip(texts, kept, strict=True):
+            lines += [f"if not {text}.flags.writeable:", "    return _MISS"]
+            lines.append(f"{name} = {text}.copy()")
+        return [*texts], lines, kept
+
+    def _spare_arrays(self) -> list[str]:
+        """Take the memory for new values: what was exchanged last, where nobody else has it."""
+        if not self._slots:
+            return []
+        counts, spares = self._counts, self._spares
+        return [
+            f"{counts} = [*map(_references, {spares})]",
+            f"if {counts}.count({counts}[0]) != {len(self._slots) + 1}:",
+            f"    {spares} = _renewed({spares}, _likes)",
+            f"{_tuple(self._slots)} = {spares}[1:]",
+        ]
 
     # The calls -----------------------------------------------------------------------------
 
@@ -308,37 +293,34 @@ class _Writer:
             self._fix(results[0], call.function(*inputs, **keywords))
             self._note(call, results[0], "a view, made once")
             return []
-        lines = []
-        target = self._plan.target.get(results[0]) if results else None
         written = call.written
         if written is not None:
             out = self.source.texts[written] if "out" in call.keywords else None
-            lines.append(self.source.expression(call, out))
+            lines = [self.source.expression(call, out)]
             self._note(call, written, "written into")
         else:
-            lines += self._assigned(call, results, is_view)
+            lines = self._assigned(call, results, is_view)
         if call.errors is not None:
             lines = [f"with _errstate(**{call.errors}):", *_indented(lines)]
-        is_outside = written is not None and written.storage in self._plan.outside
-        if not self._writes and (isinstance(target, Place) or is_outside):
-            self._writes = True
-            lines.insert(0, f"{self._begun} = True")
         return lines
 
     def _assigned(self, call: Call, results: tuple[Traced, ...], is_view: bool) -> list[str]:
         source = self.source
-        if len(results) == 1 and results[0] in self._fixed:
-            target = self._plan.target.get(results[0])
-            place = f"memory {self._plan.block[results[0].storage] + 1}"
-            over = f", over {source.texts[target]}" if isinstance(target, Traced) else ""
-            self._note(call, results[0], place + over)
-            return [source.expression(call, source.texts[results[0]])]
-        out = self._free[results[0]][1] if results and results[0] in self._free else None
-        expression = source.expression(call, out)
+        if len(results) == 1 and results[0] in source.texts:  # where it goes is known
+            result = results[0]
+            target = self._plan.target.get(result)
+            slot = self._plan.slot.get(result.storage)
+            if slot is not None:
+                place = f"exchanged with {self._plan.slots[slot][0].path.removesuffix('.data')}"
+            else:
+                place = f"memory {self._plan.block[result.storage] + 1}"
+            over = f", over {source.texts[target]}" if target is not None else ""
+            self._note(call, result, place + over)
+            return [source.expression(call, source.texts[result])]
+        expression = source.expression(call, None)
         for result in results:
             source.texts[result] = source.name(None, f"t{result.number}")
-            fresh = "new memory" if out is None else "over the old value"
-            self._note(call, result, "a view" if is_view else fresh)
+            self._note(call, result, "a view" if is_view else "new memory")
         names = ", ".join(source.texts[result] for result in results)
         lines = [f"{names}{',' * isinstance(call.result, tuple)} = {expression}"]
         if not has_known_shape(call):
@@ -354,27 +336,17 @@ class _Writer:
         shape = "x".join(map(str, result.array.shape)) or "number"
         text = self.source.sentence(call)
         if call.written is None:
-            text = f"{self.source.texts[result]} = {text}"
+            text = f"t{result.number} = {text}"
         self._rows.append((text, f"{result.array.dtype} {shape}", where))
 
     # After the calls -----------------------------------------------------------------------
 
-    def _ends(self) -> list[str]:
-        """Leave the new arrays in their places, and give the result."""
-        source, lines = self.source, []
-        stamp = None
-        for place, value in self._plan.outputs:
-            text = source.texts[value]
-            lines.append(f"{source.place(place)} = {text}")
-            if value in self._free:
-                lines.append(f"{self._free[value][0]} = {text}")
-            if isinstance(place.holder, Tensor) and place.key == "_data":
-                if stamp is None:
-                    stamp = source.name(None, "now")
-                    lines.append(
-                        f"{stamp} = _tick()"
-                    )  # graphs that used the old values will say so
-                lines.append(f"{source.holder(place.holder)}._written = {stamp}")
+    def _ends(
+        self, olds: dict[Any, tuple[Place, str]], written: list[str], kept: list[str]
+    ) -> list[str]:
+        """Compare with the step itself now and then, leave the new values, return the result."""
+        source, outputs = self.source, self._plan.outputs
+        result, news = source.name(None, "result"), [source.texts[value] for _, value in outputs]
 
         def leaf(entry: Any) -> Any:
             if isinstance(entry, np.ndarray):
@@ -384,7 +356,74 @@ class _Writer:
             text = source.texts[self._plan.returned[entry.position]]
             return Text(f"_computed({text}, None)" if entry.is_tensor else text)
 
-        return [*lines, f"return {source(mapped(leaf, self._recording.result))}"]
+        lines = [f"{result} = {source(mapped(leaf, self._recording.result))}"]
+        by_name = [p.name for p in self._recording.parameters if p.kind is p.KEYWORD_ONLY]
+        by_place = [p.name for p in self._recording.parameters if p.name not in by_name]
+        arguments = f"{_tuple(by_place)}, {{{', '.join(f'{n!r}: {n}' for n in by_name)}}}"
+        values = f"{result}, {_tuple(news)}, {_tuple(written)}, {_tuple(kept)}"
+        lines += [f"{self._left} -= 1", f"if {self._left} <= 0:"]
+        lines.append(f"    {self._left} = _verify({arguments}, {values})")
+        entries = [self._setting(place, text) for (place, _), text in zip(outputs, news)]  # noqa: B905
+        entries += [self._setting(place, source(value)) for place, value in self._recording.emptied]
+        tensors = [
+            p.holder for p, _ in outputs if isinstance(p.holder, Tensor) and p.key == "_data"
+        ]
+        if tensors:  # graphs that used the old values will say so
+            now = source.name(None, "now")
+            lines.append(f"{now} = _tick()")
+            entries += [self._setting(Place(t, "_written", True, ""), now) for t in tensors]
+        if entries:
+            entries.append(self._setting(Place(self._state, "has_ended", True, ""), "True"))
+            lines.append(self._exchanged(entries))
+        if self._slots:
+            lines += self._next_spares(olds)
+        return [*lines, f"return {result}"]
+
+    def _next_spares(self, olds: dict[Any, tuple[Place, str]]) -> list[str]:
+        """Keep the old arrays for later, those that an earlier replay has put there."""
+        texts = []
+        for (place, _), own in zip(self._plan.slots, self._mine, strict=True):
+            if place.identity in olds and olds[place.identity][1] != "None":
+                old = olds[place.identity][1]
+                texts.append(f"{old} if {old} is {own} else None")
+            else:
+                texts.append("None")
+        return [
+            f"{self._spares} = [{self._spares}[0], {', '.join(texts)}]",
+            f"{', '.join(self._mine)} = {', '.join(self._slots)}",
+        ]
+
+    def _setting(self, place: Place, text: str) -> tuple[str, str, str, str]:
+        """Say how a value is put into a place: by which function, and with which arguments."""
+        holder = self.source.holder(place.holder)
+        setter = place.setter
+        owner = getattr(setter, "__objclass__", None)
+        name = f"_set_in_{owner.__name__}" if owner else "_setattr"
+        self.source.scope[name] = setter
+        return name, holder, self.source(place.key), text
+
+    def _exchanged(self, entries: list[tuple[str, str, str, str]]) -> str:
+        """Write the one call that puts values into places."""
+        groups: dict[str, list[tuple[str, ...]]] = {"_setattr": []}
+        for setter, *arguments in entries:
+            groups.setdefault(setter, []).append(tuple(arguments))
+        groups["_setattr"] = groups.pop("_setattr")  # last, for it sets that all has been done
+        maps = []
+        for setter, group in groups.items():
+            if group:
+                holders, *others = map(list, zip(*group, strict=True))
+                known = tuple(self.source.scope.get(holder) for holder in holders)
+                if all(holder is not None for holder in known):  # no variable of the function
+                    first = self.source.name(known, "holders")
+                else:
+                    first = _tuple(holders)
+                maps.append(f"map({setter}, {first}, {', '.join(map(_tuple, others))})")
+        return f"_exchange({maps[0] if len(maps) == 1 else f'_chain({_tuple(maps)})'})"
+
+
+def _tuple(texts: Any) -> str:
+    texts = list(texts)
+    return f"({', '.join(texts)}{',' * (len(texts) == 1)})"
 
 
 def _is_view(call: Call, result: Traced) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,23 @@ from ..errors import CaptureError
 from ..stand_in import StandIn
 from ..tensor import Tensor, _computed
 from .recorder import Tape, Traced, mapped
-from .surroundings import Place, Surroundings
+from .search import surroundings_of
+from .surroundings import Place, Surroundings, is_plain
 
-__all__ = ["Leaf", "Recording", "detached", "is_recording", "record"]
+__all__ = ["Leaf", "Recording", "detached", "is_recording", "plainly", "record"]
 
 _is_recording: ContextVar[bool] = ContextVar("is_recording", default=False)
 is_recording = _is_recording.get
+
+
+def plainly(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+    """Call a function, and let captured steps inside of it be called as they are.
+
+    It runs in a context of its own, so that no interruption can leave this mode behind.
+    """
+    context = copy_context()
+    context.run(_is_recording.set, True)
+    return context.run(function, *arguments, **keywords)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +57,19 @@ class Recording:
     inputs : list of (Place, Traced)
         The arrays that were in places before.
     outputs : list of (Place, Traced)
-        The places that hold another array after the call.
+        The places that hold another array after the call, or an array for the first time.
+    emptied : list of (Place, object)
+        The places that hold a number, a text or None after the call, instead of an array.
     result : object
         What the step returned, with a `Leaf` for each array.
     returned : list of Traced
         The arrays that the leaves stand for.
-    changes : list of str
-        The settings that the call has changed, and the arrays that it has made or removed.
+    changes : dict of str to str
+        The settings that the call has changed, and what to do if that happens at each call.
     result_of_call : object
         What the step returned, without stand-ins.
+    number : int
+        Of the call, among those that were not replayed.
     """
 
     tape: Tape
@@ -63,10 +78,12 @@ class Recording:
     arguments: dict[str, Any] = field(default_factory=dict)
     inputs: list[tuple[Place, Traced]] = field(default_factory=list)
     outputs: list[tuple[Place, Traced]] = field(default_factory=list)
+    emptied: list[tuple[Place, Any]] = field(default_factory=list)
     result: Any = None
     returned: list[Traced] = field(default_factory=list)
-    changes: list[str] = field(default_factory=list)
+    changes: dict[str, str] = field(default_factory=dict)
     result_of_call: Any = None
+    number: int = 0
 
     @property
     def form(self) -> tuple[Any, ...]:
@@ -120,7 +137,7 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
         bound.arguments[name] = _argument(name, value, tape)
     others = {name: value for name, value in given.items() if bound.arguments[name] is value}
     tensors = {n: (t, t._data) for n, t in bound.arguments.items() if isinstance(t, Tensor)}
-    before = Surroundings(function, others)
+    before = surroundings_of(function, others)
     recording = Recording(tape, before, [*bound.signature.parameters.values()])
     recording.arguments = dict(bound.arguments)
     stand_ins: dict[int, Traced] = {}
@@ -131,24 +148,22 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
         if id(array) not in stand_ins:
             stand_ins[id(array)] = tape.stand_in(array)
         recording.inputs.append((place, stand_ins[id(array)]))
-    token = _is_recording.set(True)
     try:
         for place, stand_in in recording.inputs:
             place.put(stand_in)
-        result = function(*bound.args, **bound.kwargs)
+        result = plainly(function, *bound.args, **bound.kwargs)
         for name, (tensor, values) in tensors.items():
             if name not in others and tensor._data is not values:
                 raise CaptureError(f"the step replaces the data of its argument {name}; return it")
         recording.result = mapped(lambda entry: _leaf(entry, recording), result)
-        mapped(_check_result, recording.result)
-        _find_changes(recording, Surroundings(function, others))
+        mapped(lambda entry: _check_result(entry, recording), recording.result)
+        _find_changes(recording, surroundings_of(function, others))
     except BaseException:
         _leave_no_stand_ins(function, others)
         recording.undo()
         raise
     finally:
         tape.close()
-        _is_recording.reset(token)
     recording.result_of_call = mapped(lambda entry: _real(entry, recording), recording.result)
     return recording
 
@@ -172,26 +187,60 @@ def _argument(name: str, value: Any, tape: Tape) -> Any:
 
 def _find_changes(recording: Recording, after: Surroundings) -> None:
     """Put the new arrays into their places, and note what else has changed."""
-    old = {(id(place.holder), place.key): value for place, value in recording.inputs}
-    places = {(id(place.holder), place.key): place for place, _ in recording.inputs}
-    recording.changes = recording.surroundings.changed()
+    old = {place.identity: (place, value) for place, value in recording.inputs}
+    changed, others = recording.surroundings.changed()
+    others += recording.surroundings.drawn()
+    settings = {place.identity: (place, value) for place, value in changed}
+    gone = dict(old)
     for place in after.arrays:
-        value, key = place.get(), (id(place.holder), place.key)
+        value = place.get()
         if not isinstance(value, Traced):
             continue
+        gone.pop(place.identity, None)
         place.put(value.array)
-        if key not in old:
-            recording.changes.append(place.path)
-        elif value is not old[key]:
-            recording.outputs.append((places[key], value))
-        places.pop(key, None)
-    recording.changes += [place.path for place in places.values()]
+        if place.identity in old:
+            if value is not old[place.identity][1]:
+                recording.outputs.append((old[place.identity][0], value))
+        elif place.identity in settings and is_plain(settings[place.identity][1]):
+            recording.outputs.append((settings.pop(place.identity)[0], value))
+        else:
+            others.append(place.path)
+    for place, _ in gone.values():
+        value = place.get()
+        if isinstance(value, Traced):  # in a list that is not used any more, but by others
+            place.put(value.array)
+        if is_plain(value):
+            recording.emptied.append((place, value))
+        else:
+            others.append(place.path)
+    for place, before in settings.values():
+        recording.changes[place.path] = _advice(place, before)
+    replaced = tuple(recording.changes)
+    recording.changes |= {path: _KEEP for path in others if not path.startswith(replaced)}
+
+
+def _advice(place: Place, old: Any) -> str:
+    """Say what a step can do instead of changing a setting at each call."""
+    new = place.get()
+    if type(new) is type(old):
+        for kind, advice in _ADVICE:
+            if isinstance(new, kind):
+                return advice.format(place.path)
+    return _KEEP
+
+
+_KEEP = "keep it in an array or a tensor, or outside of the step"
+_ADVICE: list[tuple[type, str]] = [
+    (list, "do not make another list, write into the one that is there: {}[:] = ..."),
+    (dict, "do not make another dictionary, write into the one that is there: {}[key] = ..."),
+    (Tensor, "do not make another tensor, give the one that is there new values: {}.data = ..."),
+]
 
 
 def _leave_no_stand_ins(function: Callable[..., Any], others: dict[str, Any]) -> None:
     """Put arrays where a step that failed has left stand-ins."""
     try:
-        after = Surroundings(function, others)
+        after = surroundings_of(function, others)
     except CaptureError:  # it has made something that cannot be searched
         return
     for place in after.arrays:
@@ -210,7 +259,14 @@ def _leaf(entry: Any, recording: Recording) -> Any:
     return entry
 
 
-def _check_result(entry: Any) -> None:
+def _check_result(entry: Any, recording: Recording) -> None:
+    if isinstance(entry, Tensor):
+        numbers = [n for n, v in recording.arguments.items() if isinstance(v, int | float)]
+        what = f"; pass {numbers[0]} as an array, np.array({numbers[0]})" if numbers else ""
+        raise CaptureError(
+            "the step returns a tensor that does not depend on any array that it is given or can "
+            f"reach, so that replays would return the same values for ever{what}"
+        )
     kinds = (Leaf, np.ndarray, np.generic, int, float, complex, str, bytes, type(None))
     if not isinstance(entry, kinds):
         raise CaptureError(

@@ -77,6 +77,8 @@ class Source:
             return self.texts[value]
         if value is None or type(value) in (bool, int, str):
             return repr(value)
+        if _is_constant(value):
+            return self.name(value, "index")
         if type(value) is tuple:
             return f"({', '.join(map(self, value))}{',' * (len(value) == 1)})"
         if type(value) is list:
@@ -163,6 +165,21 @@ class Source:
             name = f"{owner.__name__}_{name}"
         self._functions.append((function, self.name(function, name)))
         return self._functions[-1][1]
+
+
+def _is_constant(value: Any) -> bool:
+    """Whether an index has slices, which would be made at every call, and nothing that varies."""
+    parts = value if type(value) is tuple else (value,)
+    known = (slice, int, type(None), type(...))
+    return any(type(part) is slice for part in parts) and all(
+        type(part) in known
+        and not (type(part) is slice and any(map(_varies, (part.start, part.stop, part.step))))
+        for part in parts
+    )
+
+
+def _varies(part: Any) -> bool:
+    return part is not None and type(part) is not int
 
 
 def _with_constants(call: Call) -> list[Any]:

@@ -1,7 +1,7 @@
 """Puts gradients derived by hand beside automatic and numerical ones, and says where they differ.
 
 Everything is computed in float64 on copies. What a difference looks like is found in `search`, how
-it is shown in `report`.
+it is shown in `report`. Gradients agree only if the numerical ones say the same.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..autodiff import graph_order
+from ..checking import numbers_of
 from ..drawing.text import shape_text
 from ..drawing.verdicts import Verdict, judge
 from ..errors import GradientError
 from ..explaining.passage import rule_text, summed_text
 from ..leaving import values_of
+from ..probing import draw_apart, own_generator
 from ..scope import enable_grad
+from ..slopes import term_sizes
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of
 from .arguments import array_of, by_name, called, names_of
@@ -27,16 +31,18 @@ from .kinks import Sides, sides_of
 from .numerical import Probe
 from .observations import (
     BELIEVED,
+    LOSSES,
     distinct,
+    doubt,
     exchanged,
     first_place,
     fitted_shape,
     merged,
-    odd_one_out,
     other_term,
     round_off,
     stale,
 )
+from .row import GradientRow
 from .search import Diagnosis, Search, agrees
 
 if TYPE_CHECKING:
@@ -45,55 +51,6 @@ if TYPE_CHECKING:
 __all__ = ["GradientRow", "ManualCheck", "check_manual", "examine"]
 
 Array = NDArray[Any]
-
-_NUMERICAL = 1e-6  # of the largest element: differences lose two thirds of the digits
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GradientRow:
-    """One gradient, three ways.
-
-    Attributes
-    ----------
-    name : str
-    shape : tuple of int
-        Of the input.
-    manual : ndarray or None
-        As it was derived by hand; None if its shape does not fit.
-    automatic : ndarray
-    numerical : ndarray
-        By central differences; NaN where it was not measured.
-    verdict : Verdict
-        On manual against automatic.
-    numerical_error : float or None
-        The largest difference of automatic and numerical; None if nothing was measured.
-    problem : str
-        What is wrong with the shape; empty if it fits.
-    place, operation, rule : str
-        The operation that sends this gradient, and the rule by which it does.
-    position : int
-        Which input of the operation it goes to.
-    kinks : int
-        How many elements were not measured, because a step would cross a kink.
-    equation, equation_code : str
-        The equation of the textbook, and a line of code that says it, where somebody gave them.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    manual: Array | None
-    automatic: Array
-    numerical: Array
-    verdict: Verdict
-    numerical_error: float | None
-    problem: str
-    place: str
-    operation: str
-    rule: str
-    position: int
-    kinks: int = 0
-    equation: str = ""
-    equation_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,13 +62,16 @@ class ManualCheck:
     rows : tuple of GradientRow
         In the order of the inputs.
     agree : bool
-        Whether all gradients by hand match the automatic ones.
+        Whether all gradients by hand match the automatic ones, and numerical ones confirm these
+        as far as they were measured.
     first : str
         Where, going backwards, they differ first; empty if they agree.
     diagnoses : tuple of Diagnosis
         What that looks like, the likeliest first; empty where nothing fits.
     notes : tuple of str
         What else there is to know.
+    doubts : tuple of str
+        Why automatic gradients are not to be believed: numerical ones differ, or cannot tell.
     """
 
     rows: tuple[GradientRow, ...]
@@ -119,6 +79,7 @@ class ManualCheck:
     first: str
     diagnoses: tuple[Diagnosis, ...]
     notes: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         from .report import as_text
@@ -178,9 +139,11 @@ class ManualCheck:
         Raises
         ------
         GradientError
+            Also if numerical gradients differ from the automatic ones, or cannot confirm them.
         """
         if not self.agree:
             told = [self.first, *(diagnosis.sentence for diagnosis in self.diagnoses[:1])]
+            told += self.doubts[:3]
             raise GradientError("; ".join(filter(None, told)))
 
 
@@ -215,7 +178,9 @@ def check_manual(
         How many elements of a gradient are measured by differences: the largest, and others at
         random.
     seed : int
-        Of that choice, and of g.
+        Of that choice, and of g. Both come from a stream that also depends on the inputs, and
+        that no seed of NumPy's leads to; no element of g equals an input, a constant or an
+        output of `f`, and g is not a multiple of one.
 
     Returns
     -------
@@ -230,8 +195,10 @@ def check_manual(
     Notes
     -----
     Gradients agree if no element differs by more than 1e-10 of the largest element, or by the
-    round-off of terms that cancel. Where the automatic gradient differs from the numerical one,
-    and yours does not, nothing is said of yours.
+    round-off of terms that cancel. The automatic gradients, for their part, must agree with the
+    numerical ones: where `f` loses part of its graph they do not, and the check says so; where
+    round-off is too large to tell, they are not taken to agree either. What was not measured, at
+    kinks or with ``samples=0``, is not in doubt.
 
     Examples
     --------
@@ -275,13 +242,17 @@ def check_manual(
     with enable_grad():
         out, leaves = compute(point, True)
     if not out.requires_grad:
-        raise GradientError("the output of f does not depend on any of the inputs")
-    generator = np.random.default_rng(seed)
+        raise GradientError(
+            "the output of f does not depend on any of the inputs, or its graph was lost; look in "
+            f"f for {LOSSES}"
+        )
     cotangent = np.ones(out.shape)
     if callable(my_gradients):
         arguments = [point.get(name, values[n]) for n, name in enumerate(shown)]
         if out.size != 1:
-            cotangent = generator.normal(size=out.shape)
+            known = [*point.values(), *numbers_of(out)]
+            generator = own_generator(seed, point.values())
+            cotangent = draw_apart(generator, out.shape, known)
             arguments.insert(0, cotangent.copy())
         names_of_arguments = ["g"] * (out.size != 1) + shown
         my_gradients = called(my_gradients, arguments, names_of_arguments)
@@ -335,9 +306,16 @@ def examine(
         The equation of the textbook for each gradient, and a line of code that says the same.
     """
     search = Search(output, cotangent, leaves)
-    generator = np.random.default_rng(seed)
     last = {one.source: one for one in search.sent}
-    probe = Probe(evaluate, leaves)
+    sizes: dict[Tensor, float] = {}
+
+    def terms(name: str) -> float:
+        if not sizes:
+            sizes.update(term_sizes(graph_order(output), output, cotangent))
+        return sizes.get(leaves[name], 0.0)
+
+    generator = own_generator(seed, [leaf.data for leaf in leaves.values()])
+    probe = Probe(evaluate, leaves, terms, generator)
     rows, fitted, shape_diagnoses = [], {}, []
     notes: list[str] = []
     if not manual:
@@ -357,22 +335,25 @@ def examine(
         floor = search.floor(leaves[name])
         verdict = Verdict(False) if problem else judge(fits, automatic, floor)
         also = None if verdict.agree or problem else verdict.index
-        numerical, error, kinks = probe.measure(name, automatic, samples, generator, also)
-        if kinks:
-            elements = "1 element lies" if kinks == 1 else f"{kinks} elements lie"
+        measured = probe.measure(name, automatic, samples, also)
+        if measured.kinks:
+            count = measured.kinks
+            elements = "1 element lies" if count == 1 else f"{count} elements lie"
             notes.append(f"{name}: {elements} at a kink and could not be measured")
+        elif samples and automatic.size and not measured.finding:
+            notes.append(f"{name}: too small to be measured: f does not change in float64")
         rows.append(
             GradientRow(
                 name,
                 leaves[name].shape,
                 None if problem else fits,
                 automatic,
-                numerical,
+                measured.numerical,
                 verdict,
-                error,
+                measured,
                 problem,
                 *_origin(search, last.get(leaves[name])),
-                kinks,
+                measured.kinks,
                 *(equations or {}).get(name, ("", "")),
             )
         )
@@ -390,24 +371,19 @@ def _concluded(
 ) -> ManualCheck:
     """Say where it goes wrong first, and what that looks like."""
     differing = [row.name for row in rows if not row.verdict.agree]
-    for row in rows:
-        size = float(np.abs(row.automatic).max(initial=0.0))
-        if row.numerical_error is not None and row.numerical_error > _NUMERICAL * max(size, 1e-3):
-            notes.append(
-                f"{row.name}: automatic and numerical differ by {row.numerical_error:.2g}; the "
-                "function may have a kink there, or not be the same at every call"
-            )
+    doubts = tuple(filter(None, map(doubt, rows)))
     if not differing:
-        return ManualCheck(tuple(rows), True, "", (), tuple(notes))
+        return ManualCheck(tuple(rows), not doubts, "", (), tuple(notes), doubts)
+    if any(row.measured.finding == "differs" for row in rows):
+        # Slips are tried on automatic gradients, which are not right here.
+        sure = [row.name for row in rows if not row.agree and row.measured.finding != "differs"]
+        first = first_place(search, rows, sure, advises=False) if sure else ""
+        return ManualCheck(tuple(rows), False, first, (), tuple(notes), doubts)
     in_values = [
         name
         for name in differing
         if name in fitted and not agrees(fitted[name], search.automatic[name], BELIEVED)
     ]
-    odd = odd_one_out(rows)
-    if odd:
-        first = first_place(search, rows, differing, advises=False)
-        return ManualCheck(tuple(rows), False, first, (), (*notes, odd))
     swapped = exchanged(search, given, differing)
     misfits = any(row.problem for row in rows)
     diagnoses = swapped if swapped and misfits else merged(search, shape_diagnoses)
@@ -423,7 +399,8 @@ def _concluded(
     # Where old gradients or single precision are the reason, what arrives is right.
     advises = not any(one.kind in ("stale gradient", "float32") for one in diagnoses)
     first = first_place(search, rows, differing, advises)
-    return ManualCheck(tuple(rows), False, first, tuple(distinct(diagnoses)), tuple(notes))
+    told = tuple(distinct(diagnoses))
+    return ManualCheck(tuple(rows), False, first, told, tuple(notes), doubts)
 
 
 def _origin(search: Search, sent: Contribution | None) -> tuple[str, str, str, int]:

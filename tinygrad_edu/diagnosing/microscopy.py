@@ -2,7 +2,7 @@
 
 A large step cuts the curve short (truncation), a small one loses digits (round-off), and the best
 step lies between. The reference is the automatic gradient, computed in float64; whether that is
-right is the business of `check_gradients`.
+right is the business of `check_gradients`; a note says so where differences do not confirm it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..checking import _is_analytic, _leaves
 from ..leaving import values_of
 from ..scope import enable_grad
+from ..slopes import CONFIRMED, DIFFERENCE_STEP, finding, measured_slope
 from ..tensor import Tensor
+from .observations import LOSSES
 from .step_errors import (
     CENTRAL,
     Call,
@@ -29,6 +31,7 @@ from .step_errors import (
     expected_errors,
     gradient_by,
     measured_curves,
+    moved,
     nearest_kink,
 )
 
@@ -222,6 +225,8 @@ def microscope(
                 notes.append(
                     f"of inputs in {dtype} f gives {computed_in}: it brings numbers of its own in"
                 )
+        doubt = _doubt(call, point, which, element, float(gradient[element]), of)
+        notes += [doubt] if doubt and kink is None else []
     if not is_analytic:
         notes.append("there is no complex step: f cannot be evaluated on complex numbers")
     if not gradient[element]:
@@ -231,6 +236,33 @@ def microscope(
     subscript = f"[{', '.join(map(str, element))}]" if element else ""
     place, reference = f"input {of}{subscript}", float(gradient[element])
     return Microscope(place, reference, tuple(curves), tuple(guides), kink, tuple(notes))
+
+
+def _doubt(
+    call: Call,
+    point: Sequence[Array],
+    which: int,
+    element: tuple[int, ...],
+    reference: float,
+    of: int,
+) -> str:
+    """Say so if differences do not confirm the automatic gradient, whatever the step is."""
+
+    def at(length: float) -> float:
+        return float(call(moved(point, which, element, length)).data.reshape(()))
+
+    step = DIFFERENCE_STEP * max(1.0, abs(float(point[which][element])))
+    slope = measured_slope(at, step, reference, abs(reference))
+    found = finding(slope, reference, abs(reference), 1.0, CONFIRMED * abs(reference))
+    if found == "differs":
+        return (
+            f"differences give {slope.value:.6g}, not the automatic gradient, from which errors "
+            f"are measured here: part of the graph of f was lost on the way from input {of}; look "
+            f"in f for {LOSSES}"
+        )
+    if found == "undecided":
+        return "round-off is so large that differences cannot confirm the automatic gradient"
+    return ""
 
 
 # Arguments ------------------------------------------------------------------------------------

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BELIEVED",
+    "LOSSES",
     "distinct",
+    "doubt",
     "exchanged",
     "first_place",
     "fitted_shape",
     "merged",
-    "odd_one_out",
     "other_term",
     "round_off",
     "stale",
@@ -37,6 +38,8 @@ Array = NDArray[Any]
 # How close an explanation must come to be believed, and how close is the round-off of float32:
 # relative to the largest element.
 BELIEVED = 1e-9
+# How a graph loses a part of itself without an error.
+LOSSES = ".data, .numpy(), .item(), .detach(), np.asarray(), float() and no_grad()"
 _FLOAT32 = 2e-6
 _MOSTLY = 1e-4  # beside each element itself, for most of them: sums can cancel in some
 
@@ -224,20 +227,42 @@ def _is_single(found: Array, expected: Array) -> bool:
     return 2 * off.size >= found.size and (both or off.size < 4) and found.size > 1
 
 
-def odd_one_out(rows: Sequence[GradientRow]) -> str:
-    """Say so where by hand and numerical agree, and the automatic gradient does not."""
-    for row in rows:
-        measured = np.isfinite(row.numerical)
-        if row.manual is None or row.verdict.agree or not measured.any():
-            continue
-        manual, numerical = row.manual[measured], row.numerical[measured]
-        automatic = row.automatic[measured]
-        if agrees(manual, numerical, 1e-5) and not agrees(automatic, numerical, 1e-3):
-            return (
-                f"{row.name}: by hand and numerical agree, and the automatic gradient is the odd "
-                "one out; is something in f detached, or computed under no_grad()?"
-            )
-    return ""
+def doubt(row: GradientRow) -> str:
+    """Say why an automatic gradient is not to be believed; "" where nothing speaks against it."""
+    measured = row.measured
+    if measured.finding not in ("differs", "undecided"):
+        return ""
+    automatic = float(row.automatic[measured.index])
+    numerical = float(row.numerical[measured.index])
+    at = f" at [{', '.join(map(str, measured.index))}]" if measured.index else ""
+    if not np.isfinite(numerical):
+        return f"{row.name}: cannot be decided{at}: f is not finite there or next to it"
+    if measured.finding == "undecided":
+        return (
+            f"{row.name}: cannot be decided{at}: differences know the slope only to "
+            f"{measured.uncertainty:.2g}, and the automatic gradient is {automatic:.4g}; leave out "
+            f"of f what is large and does not depend on {row.name}"
+        )
+    found = (
+        f"{row.name}{at}: the automatic gradient is {automatic:.4g}, the numerical one "
+        f"{numerical:.4g}"
+    )
+    if not np.isfinite(automatic):
+        return f"{found}: a rule on the way returns a number that is not finite"
+    return (
+        f"{found}, and {_sides_with(row)}; part of the graph of f was lost on the way from "
+        f"{row.name}: look in f for {LOSSES}, or for a rule of your own that is wrong"
+    )
+
+
+def _sides_with(row: GradientRow) -> str:
+    """Say which of the two the gradient by hand agrees with."""
+    if row.verdict.agree:
+        return "yours agrees with the automatic one: both are wrong"
+    known = np.isfinite(row.numerical)
+    if row.manual is not None and agrees(row.manual[known], row.numerical[known], 1e-5):
+        return "yours agrees with the numerical one: the automatic one is wrong"
+    return "yours agrees with neither"
 
 
 def other_term(

@@ -84,8 +84,8 @@ def as_text(check: ManualCheck) -> str:
 
 def _cells(row: GradientRow) -> tuple[str, ...]:
     told = verdict(row)
-    if not row.verdict.agree and not row.problem and row.verdict.index:
-        told += f" most at {element(row)}"
+    if not row.agree and not row.problem and _place(row):
+        told += f" {'at' if row.verdict.agree else 'most at'} {element(row)}"
     differences = largest_difference(row), measured_difference(row)
     return (clean(row.name, _NAME), shape_text(row.shape), *differences, told, row.place)
 
@@ -93,9 +93,9 @@ def _cells(row: GradientRow) -> tuple[str, ...]:
 def _block(row: GradientRow) -> list[str]:
     """Put equation, line of the delta rule and rule of the engine below each other."""
     head = f"{row.name}: {row.problem}" if row.problem else row.name
-    if not row.verdict.agree and not row.problem:
+    if not row.agree and not row.problem:
         manual, automatic, numerical = three_numbers(row)
-        place = f" at {element(row)}" if row.verdict.index else ""
+        place = f" at {element(row)}" if element(row) else ""
         head += f"{place}: by hand {manual}, automatic {automatic}, numerical {numerical}"
     if row.problem or not row.place:
         head += f"; {origin(row)}"
@@ -120,16 +120,19 @@ def _block(row: GradientRow) -> list[str]:
 
 
 def differing(check: ManualCheck) -> list[GradientRow]:
-    """List the gradients by hand that are not as they should be."""
-    return [row for row in check.rows if not row.verdict.agree]
+    """List the gradients that are not as they should be, or cannot be told to be."""
+    return [row for row in check.rows if not row.agree]
 
 
 def headline(check: ManualCheck) -> str:
     """Say in one line whether the gradients agree."""
     count = len(check.rows)
-    names = [clean(row.name, _NAME) for row in differing(check)]
+    names = [clean(row.name, _NAME) for row in check.rows if not row.verdict.agree]
     if not count:
         return "✓ no gradients to compare"
+    refuted = any(row.measured.finding == "differs" for row in check.rows)
+    if refuted or (check.doubts and not names):
+        return _doubtful(check)
     if not names:
         which = "the gradient by hand agrees" if count == 1 else f"all {count} gradients agree"
         return f"✓ {which} with automatic differentiation"
@@ -140,19 +143,30 @@ def headline(check: ManualCheck) -> str:
     return f"✗ {len(names)} of {count} gradients by hand {verb}: {told}"
 
 
+def _doubtful(check: ManualCheck) -> str:
+    """Say that automatic gradients are in doubt."""
+    refuted = [row for row in check.rows if row.measured.finding == "differs"]
+    rows = refuted or [row for row in check.rows if not row.agree]
+    names = ", ".join(clean(row.name, _NAME) for row in rows[:6])
+    names += f" and {len(rows) - 6} more" if len(rows) > 6 else ""
+    if refuted:
+        return f"✗ automatic and numerical gradients differ: {names}"
+    return f"? numerical gradients cannot decide whether this is right: {names}"
+
+
 def conclusion(check: ManualCheck) -> list[str]:
     """Say where it goes wrong first, and what it looks like; nothing if all agree."""
     return [
         *filter(None, [check.first]),
         *(diagnosis.sentence for diagnosis in check.diagnoses[:_DIAGNOSES]),
+        *check.doubts[:_DIAGNOSES],
     ]
 
 
 def verdict(row: GradientRow) -> str:
-    """Give the verdict as a sign and a word, since neither colour nor sign may speak alone."""
-    if row.problem:
-        return "✗ WRONG SHAPE"
-    return "✓ match" if row.verdict.agree else "✗ DIFFERS"
+    """Return the verdict as a sign and a word: colour or sign alone is not enough."""
+    sign = "✓" if row.agree else "?" if row.word == "UNDECIDED" else "✗"
+    return f"{sign} {row.word}"
 
 
 def largest_difference(row: GradientRow) -> str:
@@ -173,12 +187,15 @@ def measured_difference(row: GradientRow) -> str:
 def _place(row: GradientRow) -> tuple[int, ...] | None:
     """Choose the element whose numbers are shown.
 
-    The one that differs most; where all agree, the largest that was measured.
+    The one that differs most by hand, else from the numerical one; where all agree, the largest
+    that was measured.
     """
     if row.manual is None or not row.automatic.size:
         return None
     if not row.verdict.agree:
         return row.verdict.index
+    if not row.agree:
+        return row.measured.index
     sizes = np.where(np.isnan(row.numerical), -1.0, np.abs(row.automatic))
     sizes = np.nan_to_num(sizes, nan=0.0)
     return tuple(map(int, np.unravel_index(int(sizes.argmax()), sizes.shape)))
@@ -239,8 +256,11 @@ def engine_rule(row: GradientRow) -> EngineRule:
 
 def _source(rule: Rule | None) -> str:
     """Find the line of a rule: that of a lambda, and of a function the one that returns."""
+    if rule is None:
+        return ""
+    rule = inspect.unwrap(rule)  # some are wrapped, to compute float16 in float32
     code = getattr(rule, "__code__", None)
-    if rule is None or code is None:
+    if code is None:
         return ""
     try:
         lines, number = inspect.getsourcelines(rule)

@@ -17,11 +17,11 @@ from ..drawing.palette import LIGHT
 from ..drawing.text import clean, shape_text, value_rows
 from .report import (
     conclusion,
-    differing,
     element,
     headline,
     largest_difference,
     three_numbers,
+    verdict,
 )
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def error_maps(check: ManualCheck, *, heading: bool = True) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    wrong = differing(check)
+    wrong = [row for row in check.rows if not row.verdict.agree]
     # The last are nearest to the output, and to be put right first.
     shown, right = wrong[-_MAPS:], [row for row in check.rows if row.verdict.agree]
     tiles = right[:_MAPS]
@@ -323,9 +323,11 @@ def _draw_tiles(part: Any, rows: list[GradientRow], columns: int) -> None:
     panels = part.subplots(-(-len(rows) // columns), columns, squeeze=False)
     for axes, row in zip(panels.flat, rows, strict=False):
         axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_color(LIGHT.match)
-        name = f"✓ {clean(row.name, 18)} {shape_text(row.shape)} agrees"
+        colour = LIGHT.match if row.agree else LIGHT.differ
+        axes.spines[:].set_color(colour)
+        name = f"{clean(row.name, 18)} {shape_text(row.shape)}"
+        name = f"✓ {name} agrees" if row.agree else f"{name} {verdict(row)}"
         told = f"{name}\nmax |manual-auto| {largest_difference(row)}"
-        axes.text(0.03, 0.5, _drawable(told), va="center", **_look(8.5, LIGHT.match))
+        axes.text(0.03, 0.5, _drawable(told), va="center", **_look(8.5, colour))
     for axes in panels.flat[len(rows) :]:
         axes.set_axis_off()

@@ -92,6 +92,7 @@ def page(check: ManualCheck) -> str:
     policy = content_policy(style, images=True)
     title = escape(headline(check))
     tone = "match" if check.agree else "differ"
+    wrong = any(not row.verdict.agree for row in check.rows)
     found = "".join(f"<p>{escape(sentence)}</p>\n" for sentence in conclusion(check))
     notes = "".join(f"<li>{escape(note)}</li>\n" for note in check.notes)
     return (
@@ -105,7 +106,7 @@ def page(check: ManualCheck) -> str:
         + f'<h2>By hand, automatic and numerical</h2>\n<div class="wide" tabindex="0">\n'
         f"{_page_table(check)}</div>\n"
         f'<p class="muted">{escape(_SHOWN)}.</p>\n'
-        + ("" if check.agree else f"<h2>Where it differs</h2>\n{_image(check)}\n")
+        + (f"<h2>Where it differs</h2>\n{_image(check)}\n" if wrong else "")
         + f"<h2>Equation and code</h2>\n{''.join(map(_page_lines, _told(check)))}"
         + (f"<h2>Notes</h2>\n<ul>\n{notes}</ul>\n" if notes else "")
         + "</main>\n</body>\n</html>\n"
@@ -121,7 +122,7 @@ def table(check: ManualCheck) -> str:
     for number, row in enumerate(check.rows):
         name, *cells = _cells(row)
         rows.append([code(name), *map(words, cells)])
-        strong += [] if row.verdict.agree else [number]
+        strong += [] if row.agree else [number]
     heads = list(map(words, _HEADS))
     parts = [notebook.table(heads, rows, numbers=_NUMBERS, strong=strong)]
     parts += [code(sentence, limit=1000) for sentence in conclusion(check)]
@@ -139,7 +140,7 @@ def table(check: ManualCheck) -> str:
 def _told(check: ManualCheck) -> list[GradientRow]:
     """Put what differs first, and of that what is nearest to the output, usually given last."""
     wrong = differing(check)
-    return wrong[::-1] + [row for row in check.rows if row.verdict.agree]
+    return wrong[::-1] + [row for row in check.rows if row.agree]
 
 
 def _cells(row: GradientRow) -> tuple[str, ...]:
@@ -175,7 +176,7 @@ def _page_table(check: ManualCheck) -> str:
     lines = []
     for row in check.rows:
         name, *cells = map(escape, _cells(row))
-        kinds[2] = f' class="verdict {"match" if row.verdict.agree else "differ"}"'
+        kinds[2] = f' class="verdict {"match" if row.agree else "differ"}"'
         pairs = zip(cells, kinds[1:], strict=True)
         rest = "".join(f"<td{kind}>{cell}</td>" for cell, kind in pairs)
         lines.append(f'<tr><th scope="row">{name}</th>{rest}</tr>\n')
@@ -207,7 +208,7 @@ def _image(check: ManualCheck) -> str:
     figure = error_maps(check, heading=False)
     width = round(_PIXELS_AN_INCH * figure.get_figwidth())
     told = []
-    for row in differing(check):
+    for row in filter(lambda row: not row.verdict.agree, check.rows):
         manual, automatic, _ = three_numbers(row)
         words = f"differs most at {element(row)}".removesuffix(" at ")
         words += f": {manual} by hand, {automatic} automatic"

@@ -29,6 +29,7 @@ __all__ = [
     "expected_errors",
     "gradient_by",
     "measured_curves",
+    "moved",
     "nearest_kink",
 ]
 

@@ -85,26 +85,26 @@ def explain(
     the result of multiply
     <BLANKLINE>
     Value
-      out = x * y
+      out = a * b
       value 6
     <BLANKLINE>
     Inputs
-      x = a, a parameter: 2
-      y = b, a parameter: 3
+      a, a parameter: 2
+      b, a parameter: 3
     <BLANKLINE>
     Local derivatives
-      d out / d x = y = 3
-      d out / d y = x = 2
+      d out / d a = b = 3
+      d out / d b = a = 2
     <BLANKLINE>
     Gradient that arrives here
       g = 1   (its .grad)
     <BLANKLINE>
     Sent to the inputs
-      to x = a
-        g becomes g * y
+      to a
+        g becomes g * b
           upstream × local   1 × 3 = 3
-      to y = b
-        g becomes g * x
+      to b
+        g becomes g * a
           upstream × local   1 × 2 = 2
     """
     for what, value in (("tensor", tensor), ("output", output)):

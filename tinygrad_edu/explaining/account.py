@@ -6,14 +6,15 @@ applied; nothing is differentiated here. What comes out is text, which later ste
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..autodiff import graph_order
 from ..drawing.module_tree import ModuleTree
-from ..drawing.operands import operand_letter, param_texts
+from ..drawing.operands import param_texts, parameter_word
 from ..drawing.text import clean
 from ..errors import GradientError
 from ..hooks import hooked
@@ -21,6 +22,7 @@ from ..primitive import Node
 from ..source_lines import made_at
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of, sent_alone
+from .call import Call, free
 from .passage import (
     IN_WORDS,
     Trace,
@@ -117,13 +119,28 @@ class Account:
             path = self.modules.parameter_name(tensor, user.module_call)
         return clean(path or self.names.get(id(tensor)) or tensor.name or "")
 
-    def _operand(self, user: Tensor, position: int) -> list[Part | str]:
-        """Call an input by its letter in the formula, and by its name."""
-        node = node_of(user)
-        value = node.inputs[position]
-        name = self._name(value, node) if isinstance(value, Tensor) else ""
-        short = code(operand_letter(node.primitive, position))
-        return [short, " = ", code(name)] if name and name != short.text else [short]
+    def _call(self, result: Tensor) -> Call:
+        """Find the names of a call: those of its operands and of its result."""
+        return Call(result, self._name, self._taken)
+
+    @cached_property
+    def _taken(self) -> set[str]:
+        """Names that a reader knows: what is invented here has others."""
+        calls = [user for user, _ in self.users] + [self.tensor] * (self.node is not None)
+        taken = {*self.names.values(), self._name(self.tensor)}
+        for result in calls:
+            node = node_of(result)
+            taken.add(self._name(result))
+            taken |= {self._name(value, node) for value in node.inputs if isinstance(value, Tensor)}
+        return taken
+
+    def _operand(self, call: Call, position: int) -> list[Part | str]:
+        """Name an input of a call, and say which it is where the name alone is not enough."""
+        name = code(call.operands[position])
+        word = parameter_word(call.node.primitive, position)
+        if word and call.is_invented(position):
+            return [name, f" ({word})"]
+        return [name, f" as operand {position + 1}"] if call.is_repeated(position) else [name]
 
     def _result(self, user: Tensor) -> list[Part | str]:
         name = self._name(user)
@@ -140,8 +157,7 @@ class Account:
         lines: list[list[Part | str]] = []
         if self.node is not None:
             if self.node.primitive.formula:
-                example = "for example, " if self.node.primitive.each is not None else ""
-                lines.append([f"{example}out = ", formula(self.node.primitive.formula)])
+                lines.append([self._call(self.tensor).equation()])
             lines += [["with ", code(f"{name} = {text}")] for name, text in param_texts(self.node)]
         return lines + self.place()
 
@@ -160,21 +176,25 @@ class Account:
         return lines
 
     def _inputs(self) -> list[list[Part | str]]:
-        node = node_of(self.tensor)
+        node, call = node_of(self.tensor), self._call(self.tensor)
         lines = []
         for position, (source, value) in enumerate(zip(node.inputs, node.values, strict=True)):
-            kind = ", a number: "
+            operand = self._operand(call, position)
+            if not isinstance(source, Tensor) and np.size(source) == 1:
+                lines.append([*operand, ", a number"])
+                continue
+            kind = ", an array: "
             if isinstance(source, Tensor):
                 kind = f", the result of {source.node.primitive.name}: " if source.node else ": "
                 if source.node is None and source.requires_grad:
                     kind = ", a parameter: "
-            lines.append([*self._operand(self.tensor, position), kind, values(value)])
+            lines.append([*operand, kind, values(value)])
         return lines
 
     # Backward ---------------------------------------------------------------------------------
 
     def _local_derivatives(self) -> list[list[Part | str]]:
-        node = node_of(self.tensor)
+        node, call = node_of(self.tensor), self._call(self.tensor)
         lines = []
         try:
             numbers = local_numbers(self.tensor)
@@ -183,20 +203,23 @@ class Account:
         for position in range(len(node.inputs)):
             reason = obstacle(node, position)
             if reason:
-                lines.append([*self._operand(self.tensor, position), f": {reason}"])
+                lines.append([*self._operand(call, position), f": {reason}"])
                 continue
             rule = rule_text(node, position)
             local = local_derivative(rule)
             line: list[Part | str] = []
             if local:
-                line = [formula(local, of=operand_letter(node.primitive, position))]
+                line = [f"operand {position + 1}: "] if call.is_repeated(position) else []
+                line.append(call.derivative(local, position))
             else:
-                line = [*self._operand(self.tensor, position), ": g becomes "]
-                line += [formula(rule) if rule else "what the rule of the operation makes of it"]
+                line = [*self._operand(call, position), ": ", formula(call.upstream), " becomes "]
+                told = "what the rule of the operation makes of it"
+                line.append(call.written(rule) if rule else told)
             if local in IN_WORDS:
                 line.append(f": the gradient {IN_WORDS[local]}")
             elif position in numbers:
-                line += [" = " if local else "; for g = 1 that is ", values(numbers[position])]
+                one = f"; for {call.upstream} = 1 that is "
+                line += [" = " if local else one, values(numbers[position])]
             lines.append(line)
         return lines
 
@@ -206,7 +229,7 @@ class Account:
             return [["none: it requires no gradient"]]
         if self.output is None:
             if tensor.grad is not None:
-                return [["g = ", gradient(tensor.grad), "   (its .grad)"]]
+                return [[self._g(), " = ", gradient(tensor.grad), "   (its .grad)"]]
             hint = "call backward() on the loss first, or say explain(tensor, output=loss)"
             return [[f"not computed, or not kept; {hint}"]]
         lines: list[list[Part | str]] = []
@@ -219,15 +242,17 @@ class Account:
             if briefly:
                 lines.append(["  ", gradient(sent.contribution)])
                 continue
-            lines += [["  ", *line] for line in passage(sent)]
+            call = self._call(sent.tensor)
+            lines += [["  ", *line] for line in self._passage(sent, call, self._whose(sent))]
             lines += running_sum(sent, len(found))
         if tensor is self.output:
-            lines.append(["it is the output, where gradients start: g = ", code("1")])
+            start = "it is the output, where gradients start: "
+            lines.append([start, self._g(), " = ", code("1")])
             return lines
         if not found:
             return [["none: no operation sends a gradient to it"]]
         total = found[-1].total
-        lines.append(["g = ", gradient(total)])
+        lines.append([self._g(), " = ", gradient(total)])
         if id(tensor) in hooked:
             lines.append(["a hook sees this gradient, and what it gives takes its place"])
         elif tensor.grad is not None and not np.array_equal(tensor.grad, total, equal_nan=True):
@@ -236,6 +261,23 @@ class Account:
                 told = "   (from another call of backward())"
             lines.append([".grad holds ", gradient(tensor.grad), told])
         return lines
+
+    def _g(self) -> Part:
+        """Name the gradient that arrives at the tensor, as its own call does."""
+        if self.node is not None:
+            return formula(self._call(self.tensor).upstream)
+        return formula(free("g", self._taken))
+
+    def _whose(self, sent: Contribution) -> list[Part | str]:
+        name = self._name(sent.tensor)
+        return [", the gradient of ", code(name) if name else "its result", ","]
+
+    @staticmethod
+    def _passage(
+        sent: Contribution, call: Call, whose: Sequence[Part | str] = ()
+    ) -> list[list[Part | str]]:
+        rule = rule_text(node_of(sent.tensor), sent.position)
+        return passage(sent, None, call.written(rule) if rule else "", call.upstream, whose)
 
     def _sends(self) -> list[list[Part | str]]:
         tensor, node = self.tensor, node_of(self.tensor)
@@ -255,14 +297,15 @@ class Account:
         else:
             return [["nothing yet: no gradient has arrived"]]
         lines: list[list[Part | str]] = []
+        call = self._call(tensor)
         for position in range(len(node.inputs)):
-            operand = self._operand(tensor, position)
+            operand = self._operand(call, position)
             if position not in sent:
                 lines.append(["to ", *operand, f": nothing, {obstacle(node, position)}"])
                 continue
             one, number, count = sent[position]
             lines.append(["to ", *operand, f": contribution {number} of {count}" if count else ""])
-            lines += [["  ", *line] for line in passage(one)]
+            lines += [["  ", *line] for line in self._passage(one, call)]
             lines += running_sum(one, count)
         return lines
 
@@ -276,9 +319,4 @@ def _is_tensor(value: Any) -> bool:
 
 
 def _as_operand(user: Tensor, position: int) -> list[Part | str]:
-    node = node_of(user)
-    return (
-        [", where it is ", code(operand_letter(node.primitive, position))]
-        if len(node.inputs) > 1
-        else []
-    )
+    return [f", as operand {position + 1}"] if len(node_of(user).inputs) > 1 else []

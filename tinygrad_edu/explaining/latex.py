@@ -6,8 +6,10 @@ What has no usual notation stands there as it is in Python: a formula is shown a
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Mapping
 
-__all__ = ["latex"]
+__all__ = ["latex", "symbol"]
 
 _FUNCTIONS = {"arccos", "arcsin", "arctan", "cos", "cosh", "exp", "log", "max", "min"}
 _FUNCTIONS |= {"sin", "sinh", "tan", "tanh"}
@@ -28,13 +30,15 @@ _SPECIAL = {character: f"\\{character}" for character in "_{}$%#&"}
 _SPECIAL |= {"\\": r"\backslash ", "^": r"\hat{ }", "~": r"\sim "}
 
 
-def latex(expression: str) -> str:
+def latex(expression: str | ast.expr, texts: Mapping[str, str] | None = None) -> str:
     r"""Write an expression of Python as LaTeX.
 
     Parameters
     ----------
-    expression : str
+    expression : str or ast.expr
         A formula or a rule, as it stands in the declaration of an operation.
+    texts : mapping of str to str, optional
+        What to write for some of its names: a name or a number.
 
     Returns
     -------
@@ -46,52 +50,83 @@ def latex(expression: str) -> str:
     >>> print(latex("-g * out / y**2"))
     \frac{-g \cdot \mathrm{out}}{y^{2}}
     """
+    if isinstance(expression, ast.expr):
+        return _Writer(texts or {}).write(expression)
     try:
-        return _write(ast.parse(expression, mode="eval").body)
+        tree = ast.parse(expression, mode="eval").body
     except (SyntaxError, ValueError):  # a formula of somebody's own operation can be any text
         return _plain(expression)
+    return latex(tree, texts)
 
 
-def _write(node: ast.expr) -> str:
-    match node:
-        case ast.Name(id="pi"):
-            return r"\pi"
-        case ast.Name(id=name) if len(name) == 1:
-            return _plain_letter(name)
-        case ast.Constant(value=int() | float() as number):
-            return str(number)
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return f"-{_write(operand)}" if _binds(operand) > 1 else f"-{_bracketed(operand)}"
-        case ast.BinOp(left=left, op=ast.Div(), right=right):
-            return rf"\frac{{{_write(left)}}}{{{_write(right)}}}"
-        case ast.BinOp(left=left, op=ast.Pow(), right=right):
-            simple = isinstance(left, ast.Name | ast.Constant)
-            return f"{_write(left) if simple else _bracketed(left)}^{{{_write(right)}}}"
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-            sign, binds = _OPERATORS[type(op)]
-            in_front = _binds(left) >= binds or isinstance(left, ast.UnaryOp)
-            first = _write(left) if in_front else _bracketed(left)
-            return first + sign + (_write(right) if _binds(right) > binds else _bracketed(right))
-        case ast.Compare(left=left, ops=ops, comparators=[*others]) if all(
-            type(comparison) in _COMPARISONS for comparison in ops
-        ):
-            written = _write(left)
-            for comparison, other in zip(ops, others, strict=True):
-                written += _COMPARISONS[type(comparison)] + _write(other)
-            return f"[{written}]"
-        case ast.Attribute(value=value, attr="T" | "mT"):
-            inner = _write(value) if isinstance(value, ast.Name) else _bracketed(value)
-            return rf"{inner}^{{\top}}"
-        case ast.Call(func=ast.Name(id="sqrt"), args=[value]):
-            return rf"\sqrt{{{_write(value)}}}"
-        case ast.Call(func=ast.Name(id="abs"), args=[value]):
-            return rf"\left|{_write(value)}\right|"
-        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords):
-            function = f"\\{name}" if name in _FUNCTIONS else rf"\operatorname{{{_escaped(name)}}}"
-            inside = [_write(argument) for argument in arguments]
-            inside += [f"{_plain(word.arg or '')}={_write(word.value)}" for word in keywords]
-            return rf"{function}\left({', '.join(inside)}\right)"
-    return _plain(ast.unparse(node))
+def symbol(text: str) -> str:
+    r"""Write a name or a number as LaTeX.
+
+    Examples
+    --------
+    >>> print(symbol("x"), symbol("(-2)"), symbol("loss"))
+    x (-2) \mathrm{loss}
+    """
+    if re.fullmatch(r"\(?-?[\d.]+\)?", text):
+        return text
+    return _plain_letter(text) if len(text) == 1 else _plain(text)
+
+
+class _Writer:
+    """Writes expressions, with other texts for some of the names."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.texts = texts
+
+    def write(self, node: ast.expr) -> str:
+        write, bracketed = self.write, self.bracketed
+        match node:
+            case ast.Name(id=name) if name in self.texts:
+                return symbol(self.texts[name])
+            case ast.Name(id="pi"):
+                return r"\pi"
+            case ast.Name(id=name) if len(name) == 1:
+                return _plain_letter(name)
+            case ast.Constant(value=int() | float() as number):
+                return str(number)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return f"-{write(operand)}" if _binds(operand) > 1 else f"-{bracketed(operand)}"
+            case ast.BinOp(left=left, op=ast.Div(), right=right):
+                return rf"\frac{{{write(left)}}}{{{write(right)}}}"
+            case ast.BinOp(left=left, op=ast.Pow(), right=right):
+                simple = isinstance(left, ast.Name | ast.Constant)
+                return f"{write(left) if simple else bracketed(left)}^{{{write(right)}}}"
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+                sign, binds = _OPERATORS[type(op)]
+                in_front = _binds(left) >= binds or isinstance(left, ast.UnaryOp)
+                first = write(left) if in_front else bracketed(left)
+                return first + sign + (write(right) if _binds(right) > binds else bracketed(right))
+            case ast.Compare(left=left, ops=ops, comparators=[*others]) if all(
+                type(comparison) in _COMPARISONS for comparison in ops
+            ):
+                written = write(left)
+                for comparison, other in zip(ops, others, strict=True):
+                    written += _COMPARISONS[type(comparison)] + write(other)
+                return f"[{written}]"
+            case ast.Attribute(value=value, attr="T" | "mT"):
+                inner = write(value) if isinstance(value, ast.Name) else bracketed(value)
+                return rf"{inner}^{{\top}}"
+            case ast.Call(func=ast.Name(id="sqrt"), args=[value]):
+                return rf"\sqrt{{{write(value)}}}"
+            case ast.Call(func=ast.Name(id="abs"), args=[value]):
+                return rf"\left|{write(value)}\right|"
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords):
+                function = (
+                    f"\\{name}" if name in _FUNCTIONS else rf"\operatorname{{{_escaped(name)}}}"
+                )
+                inside = [write(argument) for argument in arguments]
+                inside += [f"{_plain(word.arg or '')}={write(word.value)}" for word in keywords]
+                return rf"{function}\left({', '.join(inside)}\right)"
+        plain = re.sub(r"\w+", lambda word: self.texts.get(word[0], word[0]), ast.unparse(node))
+        return _plain(plain)
+
+    def bracketed(self, node: ast.expr) -> str:
+        return rf"\left({self.write(node)}\right)"
 
 
 def _binds(node: ast.expr) -> int:
@@ -101,10 +136,6 @@ def _binds(node: ast.expr) -> int:
     if isinstance(node, ast.BinOp):
         return _OPERATORS.get(type(node.op), ("", 3))[1]
     return 3
-
-
-def _bracketed(node: ast.expr) -> str:
-    return rf"\left({_write(node)}\right)"
 
 
 def _plain_letter(name: str) -> str:

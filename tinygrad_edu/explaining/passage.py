@@ -8,7 +8,7 @@ pieces. The numbers come from the chain rule itself; nothing is differentiated h
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from ..errors import GradientError
 from ..primitive import Node
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of, sent_alone, trace_gradients
+from .latex import latex
 from .wording import Part, code, formula, gradient, values
 
 __all__ = [
@@ -151,7 +152,11 @@ def summed_text(sent: Contribution) -> tuple[str, bool]:
 
 
 def passage(
-    sent: Contribution, numbers: Mapping[int, Any] | None = None, becomes: str = ""
+    sent: Contribution,
+    numbers: Mapping[int, Any] | None = None,
+    becomes: Part | str = "",
+    upstream: str = "g",
+    whose: Sequence[Part | str] = (),
 ) -> list[list[Part | str]]:
     """Work out one contribution: local derivative times upstream, and what came of it.
 
@@ -160,29 +165,36 @@ def passage(
     sent : Contribution
     numbers : mapping of int to array, optional
         The local derivatives of the operation, where they are known already.
-    becomes : str
-        What to write for the rule, with names in place of letters. Then the arrays that it begins
-        with, upstream gradient and local derivative, are taken to stand beside it already.
+    becomes : str or Part
+        What to write for the rule, with names instead of letters. With a `str`, the arrays that
+        it begins with, upstream gradient and local derivative, are shown elsewhere already.
+    upstream : str
+        What the gradient that arrives is called there.
+    whose : sequence of Part or str
+        Whose gradient that is, where this has to be said.
     """
     node = node_of(sent.tensor)
     rule = rule_text(node, sent.position)
     numbers = local_numbers(sent.tensor) if numbers is None else numbers
     local = local_derivative(rule)
     axes, summed = summed_text(sent)
-    upstream, given = gradient(sent.upstream), gradient(sent.given)
-    lines: list[list[Part | str]] = [["g goes through the rule of the operation"]]
-    if rule:
-        words = IN_WORDS.get(local)
-        written = code(becomes) if becomes else formula(rule)
-        lines = [[f"g {words}"] if words else ["g becomes ", written]]
+    arrived, given = gradient(sent.upstream), gradient(sent.given)
+    start: list[Part | str] = [formula(upstream), *whose, " "]
+    is_shown = isinstance(becomes, str) and bool(becomes)
+    lines: list[list[Part | str]] = [[*start, "goes through the rule of the operation"]]
+    if rule and local in IN_WORDS:
+        lines = [[*start, IN_WORDS[local]]]
+    elif rule:
+        written = code(becomes) if isinstance(becomes, str) else becomes
+        lines = [[*start, "becomes ", written if becomes else formula(rule, latex(rule))]]
     if sent.position in numbers and np.size(sent.given) == 1:
         one = values(numbers[sent.position])
         one = code(f"({one.text})") if one.text.startswith("-") else one
-        lines.append(["  upstream × local   ", upstream, " × ", one, " = ", given])
+        lines.append(["  upstream × local   ", arrived, " × ", one, " = ", given])
     else:
-        if not becomes:
-            lines.append(["  upstream g         ", upstream])
-        if not becomes and sent.position in numbers and local not in IN_WORDS:
+        if not is_shown:
+            lines.append([f"  upstream {upstream}".ljust(21), arrived])
+        if not is_shown and sent.position in numbers and local not in IN_WORDS:
             lines.append(["  × local            ", values(numbers[sent.position])])
         lines.append(["  = before summing   " if summed else "  = contribution     ", given])
     if summed:

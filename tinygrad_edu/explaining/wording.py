@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..drawing.text import clean, gradient_text, shape_text, value_rows
-from .latex import latex
+from .latex import symbol
 
 __all__ = ["Part", "Section", "as_html", "as_text", "code", "formula", "gradient", "values"]
 
@@ -48,13 +48,10 @@ def code(text: str) -> Part:
     return Part(text, is_code=True)
 
 
-def formula(expression: str, of: str = "") -> Part:
-    """Write an expression; with `of`, as the derivative of the output by that input."""
-    expression = clean(expression, limit=400)
-    if not of:
-        return Part(expression, latex=latex(expression))
-    by = rf"\frac{{\partial\,\mathrm{{out}}}}{{\partial\,{latex(of)}}}"
-    return Part(f"d out / d {of} = {expression}", latex=f"{by} = {latex(expression)}")
+def formula(text: str, tex: str = "") -> Part:
+    """Write a formula, or a name in one; as LaTeX where it is typeset."""
+    text = clean(text, limit=400)
+    return Part(text, latex=tex or symbol(text))
 
 
 def values(array: Any) -> Part:

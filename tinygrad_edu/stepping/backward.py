@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..drawing.text import euclidean_norm, gradient_text, number_text, shape_text
+from ..explaining.formulas import bracketed, filled, is_plain
 from ..explaining.passage import (
     IN_WORDS,
     local_derivative,
@@ -22,7 +23,6 @@ from ..explaining.wording import Line, Part, Section, code, gradient, values
 from ..hooks import hooked, run_hooks
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of
-from .formulas import bracketed, filled, is_plain
 from .forward import Names
 from .ticks import Stage, Tick, one_line, section
 from .worked_softmax import NAME, backward_row
@@ -125,9 +125,10 @@ class Backward:
 
     def _arrived_section(self, tensor: Tensor) -> Section:
         name, total = self.names.of(tensor), self.totals[tensor]
-        lines: list[Line] = [["g = ", gradient(total)]]
+        g = self.names.upstream
+        lines: list[Line] = [[f"{g} = ", gradient(total)]]
         if not _same(self.final[tensor], total):
-            lines.append(["a hook puts in its place  g = ", gradient(self.final[tensor])])
+            lines.append([f"a hook puts in its place  {g} = ", gradient(self.final[tensor])])
         count = len(self.trace.arrived.get(tensor, ()))
         if count > 1:
             lines.append([f"complete: all {count} contributions have arrived"])
@@ -156,7 +157,9 @@ class Backward:
                 number_part = values(numbers[one.position])
                 line += [] if number_part.text == written else [" = ", number_part]
             lines.append(line)
-        lines += passage(one, numbers, filled(rule, node, texts, out=result) if rule else "")
+        lines += passage(
+            one, numbers, self._written(rule, one) if rule else "", self.names.upstream
+        )
         adding_up = self._adding_up(one, number, count)
         if count == 1:
             lines += adding_up
@@ -173,16 +176,22 @@ class Backward:
             sentence += "; a hook changes it"
         return _Told(sentence, tuple(sections), what)
 
+    def _written(self, rule: str, one: Contribution) -> str:
+        """Write a rule with the names in the picture."""
+        result, texts = self.names.of(one.tensor), self.names.texts(one.tensor)
+        g = self.names.upstream
+        return filled(rule, node_of(one.tensor), texts, out=result, g=g)
+
     def _what(self, one: Contribution, numbers: dict[int, Any]) -> tuple[str, str]:
         """Say in a part of a sentence what goes where; and of arrays, how much that is."""
         node, source = node_of(one.tensor), self.names.of(one.source)
-        texts, result = self.names.texts(one.tensor), self.names.of(one.tensor)
         number, count = self.numbers_of[id(one)]
         rule = rule_text(node, one.position)
         local = local_derivative(rule)
-        written = filled(rule, node, texts, out=result) if rule else "what its rule makes of g"
+        g = self.names.upstream
+        written = self._written(rule, one) if rule else f"what its rule makes of {g}"
         if local in IN_WORDS:
-            written = "g" if local == "1" else "-g"
+            written = g if local == "1" else f"-{g}"
         axes, _ = summed_text(one)
         if np.size(one.contribution) == np.size(one.upstream) == np.size(one.given) == 1:
             given = number_text(np.reshape(one.given, -1)[0])

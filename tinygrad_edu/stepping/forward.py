@@ -10,12 +10,13 @@ import numpy as np
 from ..drawing.snapshot import Edge, Graph, OpNode
 from ..drawing.text import number_text, shape_text
 from ..explaining.account import Account
+from ..explaining.call import free
+from ..explaining.formulas import call_text, filled, forward_formula, is_plain, settings_beside
 from ..explaining.passage import Trace
 from ..explaining.wording import Line, Part, code, values
 from ..primitive import Node
 from ..tensor import Tensor
 from ..tracing import node_of
-from .formulas import call_text, filled, forward_formula, is_plain, settings_beside
 from .ticks import Tick, one_line, section
 from .worked_softmax import NAME, forward_row
 
@@ -31,6 +32,11 @@ class Names:
     ids : dict of Tensor to str
         As `photograph` gives them.
     trace : Trace
+
+    Attributes
+    ----------
+    upstream : str
+        What the gradient that arrives at an operation is called: ``g``, if no tensor is.
     """
 
     def __init__(self, graph: Graph, ids: dict[Tensor, str], trace: Trace) -> None:
@@ -40,6 +46,7 @@ class Names:
         self._operands: dict[str, list[str]] = {}
         for edge in sorted(graph.edges, key=_position):
             self._operands.setdefault(edge.target, []).append(edge.source)
+        self.upstream = free("g", {node.name for node in graph.tensors})
         self.by_identity = {id(tensor): self.nodes[name].name for tensor, name in ids.items()}
 
     def of(self, tensor: Tensor) -> str:

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..drawing.text import clean, euclidean_norm, number_text
+from ..explaining.formulas import bracketed
 from ..explaining.wording import Part, Section, code, gradient, values
 from ..tensor import Tensor
-from .formulas import bracketed
 
 __all__ = ["Step", "check_optimizer", "trial_step", "update_sections", "update_sentence"]
 

@@ -14,11 +14,13 @@ from typing import Any
 from ..drawing.operands import operand_letter, param_texts
 from ..drawing.text import clean, number_text
 from ..primitive import Node
+from .latex import latex
 
 __all__ = [
     "bracketed",
     "call_text",
     "filled",
+    "filled_latex",
     "forward_formula",
     "is_plain",
     "settings_beside",
@@ -69,7 +71,9 @@ def settings_beside(node: Node) -> list[str]:
     return [f"{name} = {text}" for name, text in param_texts(node) if name not in shown]
 
 
-def filled(expression: str, node: Node, texts: Sequence[str], **others: str) -> str:
+def filled(
+    expression: str, node: Node, texts: Sequence[str], *, times: str = "×", **others: str
+) -> str:
     """Write a formula or a rule of a call with other texts in place of its letters.
 
     Parameters
@@ -80,8 +84,10 @@ def filled(expression: str, node: Node, texts: Sequence[str], **others: str) -> 
         The call; the settings it was made with take the place of their names.
     texts : sequence of str
         What to write for each input.
+    times : str
+        The sign of a product.
     **others : str
-        What to write for other letters, such as `out`.
+        What to write for other letters, such as `out` and `g`.
 
     Examples
     --------
@@ -90,23 +96,54 @@ def filled(expression: str, node: Node, texts: Sequence[str], **others: str) -> 
     >>> filled("x * y", node, ["2", "-3"]), filled("g * y", node, ["a", "b"])
     ('2 × (-3)', 'g × b')
     """
-    written = {
-        operand_letter(node.primitive, position): text for position, text in enumerate(texts)
-    } | others
-    settings = _settings(node)
+    written = _letters(node, texts) | others
+    tree = _marked(expression, {**_settings(node), **written})
+    if tree is None:  # any text; its letters are replaced where they stand alone
+        words = re.sub(r"\w+", lambda word: written.get(word[0], word[0]), expression)
+        return clean(words, limit=_LONGEST)
+    text = ast.unparse(tree).replace(" ** ", "**").replace(" * ", f" {times} ")
+    entries = _entries({**_settings(node), **written})
+    return clean(_MARK.sub(lambda mark: entries[mark[0]], text), limit=_LONGEST)
+
+
+def filled_latex(expression: str, node: Node, texts: Sequence[str], **others: str) -> str:
+    r"""Write the same as LaTeX; see `filled`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> node = (Tensor(2.0, requires_grad=True) / 3.0).node
+    >>> print(filled_latex("x / y", node, ["a", "3"]))
+    \frac{a}{3}
+    """
+    written = {**_settings(node), **_letters(node, texts), **others}
+    tree = _marked(expression, written)
+    if tree is None:
+        return latex(filled(expression, node, texts, **others))
+    return latex(tree, _entries(written))
+
+
+def _letters(node: Node, texts: Sequence[str]) -> dict[str, str]:
+    return {operand_letter(node.primitive, position): text for position, text in enumerate(texts)}
+
+
+def _marked(expression: str, texts: dict[str, str]) -> ast.expr | None:
+    """Parse an expression, and mark the letters that are written otherwise."""
     try:
         tree = ast.parse(expression, mode="eval")
-        marked = _Marker({**settings, **written}).visit(tree)
-        text = ast.unparse(marked)
     except (SyntaxError, ValueError):
-        return clean(expression, limit=_LONGEST)
-    text = text.replace(" ** ", "**").replace(" * ", " × ")
+        return None
+    body: ast.expr = _Marker(texts).visit(tree).body
+    return body
 
-    def put_in(found: re.Match[str]) -> str:
-        entry = {**settings, **written}[found[2]]
-        return bracketed(entry) if found[1] == "held" else entry
 
-    return clean(re.sub(r"__(held|bare)_(\w+?)__", put_in, text), limit=_LONGEST)
+_MARK = re.compile(r"__(?:held|bare)_\w+?__")
+
+
+def _entries(texts: dict[str, str]) -> dict[str, str]:
+    """Say what stands for each mark: beside an operator, a negative number is in brackets."""
+    found = {f"__held_{name}__": bracketed(text) for name, text in texts.items()}
+    return found | {f"__bare_{name}__": text for name, text in texts.items()}
 
 
 class _Marker(ast.NodeTransformer):

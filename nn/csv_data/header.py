@@ -1,0 +1,232 @@
+"""The first record of a CSV file: names of columns, or a row of data that must not be lost.
+
+It reads the header, and refuses a first row that could be taken for one. Which column is which
+is decided in `columns`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .columns import LABEL, Columns, columns_by_position, select_columns
+from .problems import (
+    MOST_SHOWN,
+    Problem,
+    Problems,
+    advice,
+    fail,
+    is_number,
+    looks_like_value,
+    shown,
+)
+from .records import (
+    BLANKS,
+    Block,
+    blocks,
+    count_cells,
+    count_lines,
+    records,
+    split_cells,
+    too_many_columns,
+    unify_line_ends,
+    unquoted,
+)
+from .source import Rules, Source
+
+__all__ = ["Header", "problem_of_encoding", "read_header"]
+
+OTHER_SEPARATORS = (";", "\t", "|")
+# A row of data does not count 0, 1, 2, ... to fifteen; the names that pandas makes up do. A row
+# of 0, 1, 2, 3 is rare, but possible.
+PERHAPS_NAMES, CERTAINLY_NAMES = 4, 16
+MOST_BYTES_OF_A_NAME = 10_000
+
+_starts_like_a_number = re.compile(r"[+-]?[$€£]?\.?[0-9]").match
+
+
+@dataclass(frozen=True)
+class Header:
+    """The names of all columns, which of them are used, and how much of the file they take.
+
+    Without a header, `lines` and `size` are 0.
+    """
+
+    names: tuple[str, ...]
+    columns: Columns
+    lines: int
+    size: int
+
+
+def read_header(source: Source, rules: Rules) -> Header:
+    """Read the column names, or raise `DataError` where they cannot be trusted."""
+    problems = Problems(rules.path)
+    block = next(blocks(source.stream(), 1, rules, problems, most_cells=rules.max_columns), None)
+    record = next(records((block or Block(b"", 1)).text), b"")
+    text = unify_line_ends(record.rstrip(b"\r\n"))
+    if not text.strip(BLANKS):
+        fail(rules.path, Problem("no header", "no header: the first line is blank.", 1))
+    if (count := count_cells(text)) > rules.max_columns:
+        fail(rules.path, too_many_columns(count, 1, rules.max_columns, rules))
+    if len(text) > MOST_BYTES_OF_A_NAME * count:
+        sentence = f"found {count} column names of {len(text)} bytes in all. Is it the right file?"
+        fail(rules.path, Problem("names too long", sentence, 1))
+    cells, _ = split_cells(text, count)
+    names = _decoded(cells, rules)
+    if problem := _problem_of_first_line(names):
+        fail(rules.path, problem)
+    if problem := _problem_of_values(names, rules):
+        if not (rules.by_position and problem.kind == "no header" and rules.label == "optional"):
+            fail(rules.path, problem)
+        columns = columns_by_position(count, rules)
+        return Header(columns.names, columns, 0, 0)
+    for problem in _problems_of_names(names, cells):
+        problems.add(problem)
+    problems.raise_if_any()
+    columns = select_columns(names, rules)
+    return Header(tuple(names), columns, max(count_lines(record), 1), len(record))
+
+
+def problem_of_encoding(cell: bytes, error: UnicodeDecodeError, line: int, column: int) -> Problem:
+    """Return the problem of a cell that is not UTF-8; `line` is the one on which it begins."""
+    byte = f"0x{cell[error.start]:02x}"
+    sentence = f"byte {byte} is not UTF-8. Save the file as UTF-8."
+    place = line + count_lines(cell[: error.start])
+    return Problem("not UTF-8", sentence, place, column, value=byte)
+
+
+def _decoded(cells: list[bytes], rules: Rules) -> list[str]:
+    names, line = [], 1
+    for column, cell in enumerate(cells, start=1):
+        try:
+            cell.decode("utf-8")
+        except UnicodeDecodeError as error:
+            fail(rules.path, problem_of_encoding(cell, error, line, column))
+        names.append(unquoted(cell).decode("utf-8").strip())
+        line += count_lines(cell)
+    return names
+
+
+def _problem_of_first_line(names: list[str]) -> Problem | None:
+    """Return what shows that the first line is no header of a CSV file, or None."""
+    first = names[0]
+    if first.startswith("#"):
+        sentence = "found a comment line; the first line must be column names."
+        return Problem("no header", sentence, 1, value=first)
+    if len(names) == 1 and (found := [mark for mark in OTHER_SEPARATORS if mark in first]):
+        sentence = f"the separator looks like {found[0]!r}, expected ','. Save it with commas."
+        return Problem("separator", sentence, 1, value=found[0])
+    return None
+
+
+def _problem_of_values(names: list[str], rules: Rules) -> Problem | None:
+    """Return the problem of a first line with values instead of names, or None.
+
+    A line with the word `label` is a header, for no row has that class; so is one with all the
+    names that are expected. Numbers in a header are refused even so, because a header made from
+    the first row of a file without one has them too, unless they count up in equal steps, as
+    positions, years and wavelengths do.
+    """
+    numbers = [i for i, name in enumerate(names) if is_number(name)]
+    values = [names[i] for i in numbers]
+    if LABEL in names:
+        if not numbers or _count_up(values) or set(rules.features or names) < set(names):
+            return None
+        i = numbers[0]
+        sentence = (
+            f"found the number {shown(names[i])} for a name, which looks like data; "
+            "the first line must be column names. Name the column, or add the missing header."
+        )
+        return Problem("number as a name", sentence, 1, i + 1, names[i], names[i])
+    if _are_expected(names, rules):
+        return None
+    if len(numbers) == len(names) and _are_positions(values):
+        if len(names) >= CERTAINLY_NAMES:
+            return None
+        # By position, such a line would be read as a row, and be one answer too many.
+        if rules.by_position and values[0] == "0" and len(names) >= PERHAPS_NAMES:
+            return _names_or_data(names)
+    if not (found := _first_value(names)):
+        return None
+    if any(name.lower() == LABEL for name in names):
+        return None  # a header with a mistake in it, which has an error of its own
+    hint = ""
+    if rules.label == "optional":
+        hint = advice(rules.offers, "by_position", " If the file has no header, pass {}.")
+    sentence = (
+        f"found {_first_names(names)}, which looks like data ({shown(found)}); "
+        f"the first line must be column names, such as label,pixel1,pixel2.{hint}"
+    )
+    return Problem("no header", sentence, 1)
+
+
+def _names_or_data(names: list[str]) -> Problem:
+    sentence = (
+        f"found {_first_names(names)}, which can be column names or a row of data; "
+        "the first line must be column names that are not numbers."
+    )
+    return Problem("names or data", sentence, 1)
+
+
+def _are_expected(names: list[str], rules: Rules) -> bool:
+    """Return whether all expected names are there, and cannot be a row of data by chance."""
+    if rules.features is None or not set(rules.features) <= set(names):
+        return False
+    return len(names) >= CERTAINLY_NAMES or not all(map(looks_like_value, rules.features))
+
+
+def _count_up(texts: list[str]) -> bool:
+    """Return whether the numbers rise in equal steps; one or two, as positions or years do."""
+    values = np.array([float(text) for text in texts])
+    if len(values) == 1:
+        return texts[0] in ("0", "1")
+    with np.errstate(all="ignore"):
+        steps = np.diff(values)
+        equal = bool(steps[0] > 0 and np.allclose(steps, steps[0], rtol=1e-3, atol=0))
+    return equal and (len(values) > 2 or steps[0] == 1)
+
+
+def _are_positions(texts: list[str]) -> bool:
+    start = texts[0]
+    return start in ("0", "1") and texts == [str(i + int(start)) for i in range(len(texts))]
+
+
+def _first_value(names: list[str]) -> str | None:
+    """Return the first name that is rather a value; any, where all begin like numbers."""
+    for name in names:
+        if looks_like_value(name):
+            return name
+    given = [name for name in names if name]
+    return given[0] if given and all(map(_starts_like_a_number, given)) else None
+
+
+def _first_names(names: list[str]) -> str:
+    return shown(",".join(name[:MOST_SHOWN] for name in names[:20]))
+
+
+def _problems_of_names(names: list[str], cells: list[bytes]) -> Iterator[Problem]:
+    if len(set(names)) == len(names) and "" not in names and not any("\0" in n for n in names):
+        return
+    first_seen: dict[str, int] = {}
+    line = 1
+    for column, (name, cell) in enumerate(zip(names, cells, strict=True), start=1):
+        if not name:
+            hint = " Was it written with the row numbers of pandas? Use index=False." * (
+                column == 1
+            )
+            sentence = f"the column name is blank; name the column, or remove it.{hint}"
+            yield Problem("blank column name", sentence, line, column, value=name)
+        elif "\0" in name:
+            sentence = f"the column name {shown(name)} holds a NUL byte; the file is damaged."
+            yield Problem("NUL byte", sentence, line, column, value=name)
+        elif name in first_seen:
+            sentence = (
+                f"the column name {shown(name)} stands at columns {first_seen[name]} "
+                f"and {column}; every name must be different."
+            )
+            yield Problem("duplicate column name", sentence, line, column, name, name)
+        first_seen.setdefault(name, column)
+        line += count_lines(cell)

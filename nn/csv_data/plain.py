@@ -1,0 +1,104 @@
+"""Takes out of some rows what a plain row of numbers does not have: quotes, and unused columns.
+
+It looks at all bytes at once with NumPy, and only at text whose quotes are where they belong.
+About any other text it has no opinion: it returns None.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from .numbers import COMMA, LINE_FEED
+
+__all__ = ["plain_rows"]
+
+QUOTE = ord('"')
+# Longer texts are a single row, and here each of its quotes and commas takes 20 bytes.
+MOST_BYTES = 1 << 20
+BEFORE_OPENING = np.frombuffer(b',\n"', np.uint8)
+AFTER_CLOSING = np.frombuffer(b",\n \t", np.uint8)
+
+# Behind a comma, blanks say nothing, in quotes or not, because a number may begin with some.
+_drop_blanks = re.compile(rb"(?:\A|(?<=[,\n]))[ \t]+").sub
+# A cell in quotes, or a quote that stands elsewhere and means nothing.
+_each_quote = re.compile(rb'((?:\A|(?<=[,\n]))"[^"]*+(?:""[^"]*+){0,65536}+"(?!"))|"').sub
+
+
+def plain_rows(text: bytes, used: np.ndarray) -> bytes | None:
+    """Return the used cells of each row, without quotes; None where that is not sure to be right.
+
+    Parameters
+    ----------
+    text : bytes
+        Whole records, each with an LF at its end.
+    used : numpy.ndarray of bool, shape (columns,)
+        Which cells of a row to keep.
+    """
+    if len(text) > MOST_BYTES:
+        return None
+    if b' "' in text or b'\t"' in text:
+        text = _drop_blanks(b"", text)
+    if b'"' in text and not _are_around_cells(text):
+        # No number has an apostrophe, so a cell that is used is refused later on.
+        text = _each_quote(lambda found: found[1] or b"'", text)
+        if not _are_around_cells(text):
+            return None
+    characters = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero((characters == COMMA) | (characters == LINE_FEED))
+    quotes = np.flatnonzero(characters == QUOTE)
+    if len(quotes):
+        ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
+    if len(ends) % len(used):
+        return None
+    rows: np.ndarray = ends.reshape(-1, len(used))
+    if (characters[rows[:, -1]] != LINE_FEED).any() or (characters[rows[:, :-1]] != COMMA).any():
+        return None
+    if len(quotes) and used[_cells_with_more(characters, rows, quotes)].any():
+        return None
+    keep = characters != QUOTE
+    if not used.all():
+        keep &= _in_used(rows, used, len(text))
+    plain: bytes = characters[keep].tobytes()
+    return plain
+
+
+def _are_around_cells(text: bytes) -> bool:
+    """Return whether each quote opens at the start of a cell or closes what opened there.
+
+    The quotes open and close in turn, so a doubled one closes and opens again at once.
+    """
+    characters = np.frombuffer(text, np.uint8)
+    quotes = np.flatnonzero(characters == QUOTE)
+    opening = quotes[0::2]
+    before = characters[opening[opening > 0] - 1]
+    return len(quotes) % 2 == 0 and bool(np.isin(before, BEFORE_OPENING).all())
+
+
+def _cells_with_more(characters: np.ndarray, ends: np.ndarray, quotes: np.ndarray) -> np.ndarray:
+    """Return the columns of cells with more than blanks behind their quotes, or quotes in them.
+
+    Without its quotes, such a cell could look like a number: "5"6, or "1""2".
+    """
+    closing = quotes[1::2]
+    after = characters[closing + 1]  # there is one: the text ends with a line feed
+    odd = closing[~np.isin(after, AFTER_CLOSING)]
+    columns: np.ndarray = np.searchsorted(ends.ravel(), odd) % ends.shape[1]
+    return columns
+
+
+def _in_used(ends: np.ndarray, used: np.ndarray, size: int) -> np.ndarray:
+    """Return which bytes belong to cells that are used, each with the comma on one side."""
+    starts = np.concatenate(([0], ends.ravel()[:-1] + 1)).reshape(ends.shape)
+    last = int(np.flatnonzero(used)[-1])
+    edges = np.zeros(size + 1, np.int8)
+    # Unused cells go with the comma behind them, and those at the end with the one before.
+    middle = np.flatnonzero(~used[:last])
+    np.add.at(edges, starts[:, middle], 1)
+    np.add.at(edges, ends[:, middle] + 1, -1)
+    if last + 1 < len(used):
+        np.add.at(edges, ends[:, last], 1)
+        np.add.at(edges, ends[:, -1], -1)
+    inside: np.ndarray = np.cumsum(edges[:-1], dtype=np.int8) == 0
+    return inside

@@ -1,0 +1,56 @@
+"""Opens a model file for reading: a regular file of bearable size, and nothing that never ends."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from typing import IO
+
+from nn.errors import ModelFileError
+
+__all__ = ["MOST_BYTES", "opened"]
+
+MOST_BYTES = 2 * 1024**3
+
+
+@contextlib.contextmanager
+def opened(
+    path: str | os.PathLike[str], max_bytes: int = MOST_BYTES, names_options: bool = True
+) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a file and return it with its size; pipes and devices are refused.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError
+        If there is no file, or it cannot be opened.
+    ModelFileError
+        If it is not a regular file, or larger than `max_bytes`.
+    """
+    # Without O_NONBLOCK, opening a named pipe would wait for somebody to write into it.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            errno.ENOENT,
+            f"no model file of this name; the working directory is {os.getcwd()!r}",
+            os.fspath(path),
+        ) from None
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, descriptor)
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(
+                errno.EISDIR, "a folder; give the name of the model file in it", os.fspath(path)
+            )
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelFileError("a pipe, socket or device; expected a regular file")
+        if status.st_size > max_bytes:
+            raise ModelFileError(
+                f"the file has {status.st_size} bytes, the limit is {max_bytes}"
+                + (" (max_bytes=)" if names_options else "")
+            )
+        yield stack.enter_context(os.fdopen(descriptor, "rb", closefd=False)), status.st_size

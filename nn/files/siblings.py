@@ -1,0 +1,116 @@
+"""Compares the two files of one model, so that nobody works with an old one unknowingly.
+
+A folder has the native file, which is written first and is the model, and a pickle that names the
+native file it is a copy of by its digest. A program that is killed between the two leaves a pickle
+of the model before; then this warns, whichever of the two is read.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+
+from nn.errors import DataWarning, ModelFileError
+from nn.files import legacy_pickle, native
+from nn.files.description import COPY_OF
+from nn.files.opening import opened
+from nn.files.saved_network import SavedNetwork
+from tinygrad_edu.errors import printable
+
+__all__ = ["LEGACY_SUFFIX", "NATIVE_SUFFIX", "Contents", "is_own_pickle", "warn_of_other_model"]
+
+NATIVE_SUFFIX, LEGACY_SUFFIX = ".safetensors", ".pkl"
+
+
+class Contents(NamedTuple):
+    """Which network a file holds.
+
+    Attributes
+    ----------
+    is_native : bool
+        Whether it is the native file or the pickle.
+    digest : str or None
+        Of the network; None in pickles of 0.1.0 and in files of other programs.
+    """
+
+    is_native: bool
+    digest: str | None
+
+
+def warn_of_other_model(
+    path: str | os.PathLike[str], contents: Contents, network: SavedNetwork
+) -> None:
+    """Warn if the file of the other layout with the same name holds another network.
+
+    Without a digest the biases are compared: two trainings never end with the same.
+    """
+    file = Path(os.fsdecode(path))
+    sibling = file.with_suffix(LEGACY_SUFFIX if contents.is_native else NATIVE_SUFFIX)
+    if file.suffix not in (NATIVE_SUFFIX, LEGACY_SUFFIX) or sibling.suffix == file.suffix:
+        return
+    try:
+        with opened(sibling) as (stream, size):
+            if contents.is_native:
+                is_same = _pickle_is_same(stream, size, contents.digest, network)
+            else:
+                is_same = _native_is_same(stream, size, sibling, contents.digest, network)
+            if is_same:
+                return
+        times = {path.name: path.stat().st_mtime_ns for path in (file, sibling)}
+    except (OSError, ModelFileError):  # there is none, or it is nothing that could be mistaken
+        return
+    except ImportError:  # without safetensors nobody works with the native file here
+        return
+    native_name = file.with_suffix(NATIVE_SUFFIX).name
+    # Clocks of file systems are coarse. Of one pair the native file is never written last.
+    newest = max(times, key=lambda name: (times[name], name == native_name))
+    age = "newer" if newest == sibling.name else "older"
+    warnings.warn(
+        f"{printable(file)}: {printable(sibling.name)} next to it holds another model, which is "
+        f"{age}; {printable(newest)} was written last",
+        DataWarning,
+        stacklevel=3,
+    )
+
+
+def is_own_pickle(path: str | os.PathLike[str]) -> bool:
+    """Return whether this program has written the pickle, as a copy of a native file."""
+    try:
+        with opened(path) as (stream, size):
+            return COPY_OF in legacy_pickle.read(stream, size).texts
+    except (OSError, ModelFileError):
+        return False
+
+
+def _pickle_is_same(
+    stream: IO[bytes], size: int, digest: str | None, network: SavedNetwork
+) -> bool:
+    model = legacy_pickle.read(stream, size)
+    if digest is not None and COPY_OF in model.texts:
+        return model.texts[COPY_OF] == digest
+    found = (legacy_pickle.to_array(item, "bias") for item in model.biases)
+    shapes = [item.shape for item in model.biases]
+    expected = network.biases
+    if [math.prod(shape) for shape in shapes] != [bias.size for bias in expected]:
+        return False
+    return all(np.array_equal(a.ravel(), b) for a, b in zip(found, expected, strict=True))
+
+
+def _native_is_same(
+    stream: IO[bytes], size: int, path: Path, digest: str | None, network: SavedNetwork
+) -> bool:
+    header = native.read_header(stream, size)
+    if digest is not None and "header_sha256" in header.metadata:
+        return header.metadata["header_sha256"] == digest
+    for index, bias in enumerate(network.biases):
+        name = f"biases.{index}"
+        if header.entries.get(name, {}).get("shape") != list(bias.shape):
+            return False
+        if not np.array_equal(native.read_array(stream, path, name), bias):
+            return False
+    return f"biases.{len(network.biases)}" not in header.entries

@@ -1,0 +1,251 @@
+"""What a model knows of its inputs: names, ranges and scale of the features it was trained on.
+
+Columns of other data are matched by these names, and values are held against these ranges: input
+that was scaled twice, or not at all, is found before anything is predicted. Files are not read
+here.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import DataWarning
+
+if TYPE_CHECKING:
+    from .csv_data import CsvData
+
+__all__ = ["KnownInputs"]
+
+_FAR = 10.0
+"""A value is far outside if it is more than so many times the largest of its feature."""
+_FAR_SHARE = 0.25
+"""A row is far outside if at least this share of its values (zeros apart) is, or if one value is
+far outside for every feature. More rarely lit pixels and rare words are no mistake."""
+_FAINT = 8.0
+"""A few rows are too faint if they are so many times fainter than nearly all training rows."""
+_HUNDREDTH = 0.01
+_MANY = 5
+"""So many rows are too faint also if all are within a hundredth and most fainter than those."""
+_ROWS = 4096  # at a time, so that no second copy of a large data set is made
+_USUAL = (10.0, 16.0, 100.0, 255.0, 1000.0, 65535.0)
+"""What features are usually divided by."""
+
+
+@dataclass(frozen=True, eq=False)
+class KnownInputs:
+    """Names, ranges and scale of the features of a model.
+
+    Attributes
+    ----------
+    scale : float
+        What features are divided by before the first layer.
+    names : tuple of str, or None
+        Names of the features in order; None if the model does not know them.
+    ranges : ndarray, shape (features, 2), or None
+        Smallest and largest value of each feature in the training data, before scaling.
+    faintest : float
+        The brightness of a row is its largest value, each relative to the largest of its feature.
+        So bright were 99 of 100 training rows at least.
+    classes : int or None
+        How many classes the training data had, numbered from 0; None if the model does not know.
+    """
+
+    scale: float = 1.0
+    names: tuple[str, ...] | None = None
+    ranges: NDArray[np.float64] | None = None
+    faintest: float = _FAINT * _HUNDREDTH
+    classes: int | None = None
+
+    @classmethod
+    def of(cls, train: CsvData, scale: float) -> KnownInputs:
+        """Look at training data as they are in the file, before they are scaled."""
+        assert train.labels is not None  # they are required
+        features = train.features
+        ranges = np.stack([features.min(axis=0), features.max(axis=0)], axis=1).astype(np.float64)
+        bright = _relative(features, _limits(ranges))[0]
+        bright = bright[bright > 0]
+        faintest = float(np.quantile(bright, 0.01, method="lower")) if len(bright) else 1.0
+        classes = int(train.labels.max()) + 1
+        return cls(scale, tuple(train.columns), ranges, faintest, classes)
+
+    def together(self, other: KnownInputs) -> KnownInputs:
+        """Return what is known after a training on other data that went on from this one."""
+        if self.ranges is None or other.ranges is None:
+            return other
+        low = np.minimum(self.ranges[:, 0], other.ranges[:, 0])
+        high = np.maximum(self.ranges[:, 1], other.ranges[:, 1])
+        return KnownInputs(
+            other.scale,
+            other.names,
+            np.stack([low, high], axis=1),
+            min(self.faintest, other.faintest),
+            max(self.classes or 0, other.classes or 0),
+        )
+
+    # Columns -------------------------------------------------------------------------------
+
+    def matched(self, x: Any) -> Any:
+        """Return the columns of a data frame in the model's order; anything else as it is.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or there are two of its name.
+
+        Warns
+        -----
+        DataWarning
+            If the frame has other columns, apart from ``label``.
+        """
+        columns = [str(c).strip() if isinstance(c, str) else c for c in getattr(x, "columns", ())]
+        if self.names is None or not columns or not all(isinstance(c, str) for c in columns):
+            return x
+        missing = [name for name in self.names if name not in columns]
+        if missing:
+            raise ValueError(
+                f"X has no column {_listed(missing)}, which the model was trained on; pass "
+                "X.to_numpy() to take the columns by their position"
+            )
+        double = [name for name in self.names if columns.count(name) > 1]
+        if double:
+            raise ValueError(f"X has the column {_listed(double)} more than once; drop one")
+        others = [name for name in columns if name not in self.names and name != "label"]
+        if others:
+            message = f"X: the model has no feature {_listed(others)}; left out"
+            warnings.warn(message, DataWarning, stacklevel=4)
+        positions = {name: position for position, name in enumerate(columns)}
+        found = list(x.columns)
+        return x[[found[positions[name]] for name in self.names]]
+
+    # Ranges --------------------------------------------------------------------------------
+
+    def check_ranges(self, x: NDArray[Any], what: str, way_around: str) -> None:
+        """Check that features look like those of the training, and are not scaled otherwise.
+
+        Parameters
+        ----------
+        x : ndarray, shape (N, features)
+            Finite numbers, as they stand in the file.
+        what : str
+            What the message calls them.
+        way_around : str
+            What lets them pass, such as ``check_ranges=False``.
+
+        Raises
+        ------
+        ValueError
+            If at least half of the rows are far outside the ranges, or nearly all values are in
+            a hundredth of them. The message names the scale that this looks like.
+
+        Warns
+        -----
+        DataWarning
+            If fewer rows are far outside.
+        """
+        if self.ranges is None or not self.ranges.any():
+            return
+        bright, far = _relative(x, self._limits)
+        lit = bright[bright > 0]
+        if not len(lit):  # zeros, or no rows: whatever they were divided by
+            return
+        if 2 * np.count_nonzero(far) >= len(lit):
+            factor = _usual(float(np.median(bright[far])))
+            advice = f"Divide it by {factor:g}, or train on data like these"
+            found = f"it looks {factor:g} times too large. {advice}"
+            raise ValueError(self._refusal(x, what, found, way_around))
+        middle = float(np.median(lit))
+        within = float(lit.max())
+        if middle <= self.faintest / _FAINT or (
+            len(lit) >= _MANY and within <= _HUNDREDTH and middle <= self.faintest
+        ):
+            raise ValueError(self._refusal(x, what, self._faint(within), way_around))
+        if far.any():
+            row = int(far.argmax())
+            count = int(np.count_nonzero(far))
+            message = (
+                f"{what}: {count} of {len(x)} rows {'goes' if count == 1 else 'go'} far beyond the "
+                f"training data, which {_span(self.ranges)}; the first is row {row}, counted from "
+                f"0, which {_span(x[row])}"
+            )
+            warnings.warn(message, DataWarning, stacklevel=4)
+
+    def _refusal(self, x: NDArray[Any], what: str, found: str, way_around: str) -> str:
+        assert self.ranges is not None  # without, nothing is refused
+        return (
+            f"{what} {_span(x)}, the training data {_span(self.ranges)}: {found}; "
+            f"{way_around} lets it pass"
+        )
+
+    @cached_property
+    def _limits(self) -> NDArray[np.float64]:
+        assert self.ranges is not None  # without, nobody asks
+        return _limits(self.ranges)
+
+    def _faint(self, within: float) -> str:
+        factor = 1 / within
+        if self.scale != 1 and 0.5 <= factor / self.scale <= 2:
+            return (
+                f"it looks divided by {self.scale:g} already. The model does that itself; pass "
+                "features as they are in the training file"
+            )
+        factor = _usual(factor)
+        return f"it looks divided by {factor:g}. Multiply it by {factor:g}"
+
+
+def _limits(ranges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the largest absolute value of each feature; of one that was always 0, that of all."""
+    largest: NDArray[np.float64] = np.abs(ranges).max(axis=1)
+    largest[largest == 0] = largest.max()
+    return largest
+
+
+def _relative(
+    x: NDArray[Any], limits: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool]]:
+    """Return the brightness of each row, and whether it is far outside."""
+    bright = np.zeros(len(x))
+    far = np.zeros(len(x), dtype=bool)
+    if not limits.any():
+        return bright, far
+    is_small = x.dtype == np.float32 and limits.min() > 1e-30  # and fits float32 inverted
+    inverted = (1 / limits).astype(np.float32 if is_small else np.float64)
+    for start in range(0, len(x), _ROWS):
+        rows = slice(start, start + _ROWS)
+        with np.errstate(over="ignore"):  # infinitely far is far
+            share = np.abs(x[rows]) * inverted
+        bright[rows] = share.max(axis=1)
+        if bright[rows].max() > _FAR:
+            far[rows] = _far_rows(x[rows], share, limits)
+    return bright, far
+
+
+def _far_rows(
+    x: NDArray[Any], share: NDArray[Any], limits: NDArray[np.float64]
+) -> NDArray[np.bool]:
+    outside = np.count_nonzero(share > _FAR, axis=1)
+    values = np.maximum(np.count_nonzero(x, axis=1), 1)
+    far: NDArray[np.bool] = np.abs(x).max(axis=1) > _FAR * limits.max()
+    far |= outside / values >= _FAR_SHARE
+    return far
+
+
+def _usual(factor: float) -> float:
+    """Return the scale that a factor is near to, or the factor to two digits."""
+    nearest = min(_USUAL, key=lambda scale: abs(np.log(scale / factor)))
+    return nearest if 0.75 < nearest / factor < 1.34 else float(f"{factor:.2g}")
+
+
+def _span(x: NDArray[Any]) -> str:
+    return f"goes from {float(x.min()):.4g} to {float(x.max()):.4g}"
+
+
+def _listed(names: list[Any]) -> str:
+    """Name the first and count the others."""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{str(names[0])[:40]!r}{more}"

@@ -1,0 +1,114 @@
+"""The folder that a training writes into: its model, what was there before, and what is stale.
+
+It decides which file goes where. How a file is written is in `nn.files`, and pictures are drawn
+in `figures`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from tinygrad_edu.atomic_file import check_writable_folder
+
+from ..files import SavedNetwork, folder_lock, write_pair
+from ..files.pair import LEGACY_FILE, NATIVE_FILE
+from ..mlp import MLP
+from .figures.saving import FIGURES
+
+__all__ = ["LEGACY_FILE", "NATIVE_FILE", "ModelFolder"]
+
+_REJECTED = "learned-nothing"
+_UNFINISHED = "unfinished"
+_PICTURE_BYTES = 300_000
+"""Room for one picture; most have a tenth of that."""
+
+
+class ModelFolder:
+    """Where the results of one training go.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+
+    Attributes
+    ----------
+    before : Path or None
+        The model that was there before this training; None if there was none.
+    written : str
+        When that was written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.before, self.written = _model_in(path)
+
+    def check_room(self, network: MLP, pictures: int) -> None:
+        """Check, before hours of work, that the folder takes the model and the pictures.
+
+        Raises
+        ------
+        OSError
+            If it does not exist, does not take new files, or its disk is full.
+        """
+        # Both files are written while the old ones are still there.
+        weights = sum(p.size * p.dtype.itemsize for p in network.parameters())
+        check_writable_folder(self.path, 2 * weights + 100_000 + pictures * _PICTURE_BYTES)
+
+    def locked(self) -> contextlib.AbstractContextManager[None]:
+        """Keep others from training into the folder at the same time; they get an error."""
+        return folder_lock(self.path)
+
+    def save_unfinished(self, saved: SavedNetwork) -> Path:
+        """Save a model in the middle of its training; a model from before stays in place."""
+        folder = self.path if self.before is None else self._inside(_UNFINISHED)
+        return write_pair(folder, saved).native
+
+    def save(self, saved: SavedNetwork, *, replace: bool) -> tuple[Path, str | None]:
+        """Save a model; return the folder it is in, and a line about an old copy.
+
+        If it is not to replace the model that was there, it goes into a folder inside.
+        """
+        folder = self.path if replace or self.before is None else self._inside(_REJECTED)
+        note = write_pair(folder, saved).note
+        self._remove(self.path / _UNFINISHED, (NATIVE_FILE, LEGACY_FILE))
+        return folder, note
+
+    def remove_stale(self, folder: Path, drawn: Iterable[str]) -> list[str]:
+        """Remove what an earlier training left next to a new model, and return the names."""
+        pictures = {f"{name}.png" for name in FIGURES}
+        removed = self._remove(folder, pictures - set(drawn))
+        if folder == self.path:  # an earlier attempt that failed
+            found = self._remove(self.path / _REJECTED, {NATIVE_FILE, LEGACY_FILE, *pictures})
+            removed += [f"{_REJECTED}/{name}" for name in found]
+        return removed
+
+    def _inside(self, name: str) -> Path:
+        folder = self.path / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @staticmethod
+    def _remove(folder: Path, names: Iterable[str]) -> list[str]:
+        """Remove files, and the folder itself if it is one inside and empty then."""
+        removed = []
+        for name in sorted(names):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                (folder / name).unlink()
+                removed.append(name)
+        if folder.name in (_REJECTED, _UNFINISHED):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        return removed
+
+
+def _model_in(folder: Path) -> tuple[Path | None, str]:
+    """Find the model in a folder, and when it was written."""
+    for path in (folder / NATIVE_FILE, folder / LEGACY_FILE):
+        with contextlib.suppress(OSError):
+            moment = time.localtime(path.stat().st_mtime)
+            return path, time.strftime("%Y-%m-%d %H:%M", moment)
+    return None, ""

@@ -1,0 +1,116 @@
+"""Writes what a program looks at before it starts: whether all that was decided still holds.
+
+It compares the arguments, and the settings that the step can reach, with what they were when the
+step was recorded. Nothing is computed or changed here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor
+from .plan import Plan
+from .recorder import Traced
+from .recording import Recording
+from .source import Source
+from .surroundings import GONE, Place
+
+__all__ = ["differs", "guards"]
+
+
+def guards(recording: Recording, plan: Plan, source: Source) -> list[str]:
+    """Write the comparisons of the arguments and the settings."""
+    checks = [*_arguments(recording, source), *_overlaps(recording, plan, source)]
+    checks += _surroundings(recording, source)
+    for name in _functions(recording):
+        place = Place(vars(np), name, False, f"np.{name}")
+        checks.append(f"{source.place(place)} is not {source.name(vars(np)[name], name)}")
+    lines = [f"        or {check}" for check in checks]
+    lines[0] = f"        {checks[0]}"
+    fails = "except (AttributeError, LookupError, ValueError):"
+    return ["try:", "    if (", *lines, "    ):", "        return _MISS", fails, "    return _MISS"]
+
+
+def differs(source: Source, text: str, array: Any) -> str:
+    """Write whether an array has another type, dtype or layout."""
+    kind = source.name(type(array), "kind")
+    dtype = source.name(array.dtype, "dtype")
+    found = (
+        f"type({text}) is not {kind} or ({text}.dtype is not {dtype} and {text}.dtype != {dtype}) "
+        f"or {text}.shape != {array.shape}"
+    )
+    return f"{found} or {text}.strides != {array.strides}" if array.shape else found
+
+
+def _arguments(recording: Recording, source: Source) -> list[str]:
+    checks = []
+    for name, value in recording.arguments.items():
+        if isinstance(value, Traced):
+            source.texts[value] = name
+            checks.append(differs(source, name, value.array))
+        elif isinstance(value, Tensor) and isinstance(value._data, Traced):
+            source.texts[value._data] = f"{name}._data"
+            checks.append(
+                f"type({name}) is not {source.name(type(value), 'Tensor')} "
+                f"or {name}.node is not None or {name}._requires_grad"
+            )
+            checks.append(differs(source, f"{name}._data", value._data.array))
+        else:
+            checks.append(f"not _same({name}, {source.name(value, 'argument')})")
+    return checks
+
+
+def _overlaps(recording: Recording, plan: Plan, source: Source) -> list[str]:
+    """Look whether arguments that are written into have become one with others."""
+    given = {v: t for v, t in source.texts.items() if v.storage in plan.outside}
+    written = {c.written.storage for c in plan.calls if c.written is not None}
+    share = source.name(np.may_share_memory, "may_share_memory")
+    return [
+        f"{share}({given[one]}, {given[other]})"
+        for one in given
+        for other in given
+        if one.storage in written and one.storage != other.storage
+    ]
+
+
+def _surroundings(recording: Recording, source: Source) -> list[str]:
+    surroundings = recording.surroundings
+    is_off, hooks = surroundings.modes
+    is_other = "is not _OFF" if is_off else "is _OFF"
+    checks = [f"_scope() {is_other}", f"len(_hooked) != {hooks}"]
+    for container, length in surroundings.lengths:
+        checks.append(f"len({source.holder(container)}) != {length}")
+    for container, order in surroundings.orders:
+        text, known = source.holder(container), source.name(order, "order")
+        checks.append(f"{text if isinstance(order, set) else f'[*{text}]'} != {known}")
+    for place, value in surroundings.settings:
+        if value is GONE:
+            checks.append(f"{source.name(place.get, 'get')}() is not _GONE")
+            continue
+        text = source.place(place)
+        if value is None or value is True or value is False:
+            checks.append(f"{text} is not {value}")
+        elif isinstance(value, int | float | str):
+            name = source.name(value, "setting")
+            checks.append(f"({text} is not {name} and not _same({text}, {name}))")
+        else:
+            checks.append(f"{text} is not {source.name(value, 'setting')}")
+    for space, names in surroundings.absent:
+        text = source.holder(space)
+        if len(names) == 1:
+            checks.append(f"{next(iter(names))!r} in {text}")
+        else:
+            checks.append(f"not {text}.keys().isdisjoint({source.name(names, 'names')})")
+    for space, copy in surroundings.wholes:
+        checks.append(f"{source.holder(space)} != {source.name(copy, 'whole')}")
+    return checks
+
+
+def _functions(recording: Recording) -> list[str]:
+    """Name the functions of NumPy that were called, which somebody could replace in its module."""
+    functions = [call.function for call in recording.tape.calls]
+    functions += [getattr(function, "__self__", function) for function in functions]  # np.add
+    names = {getattr(function, "__name__", ""): function for function in functions}
+    return [name for name, function in names.items() if vars(np).get(name) is function]

@@ -1,0 +1,446 @@
+"""Searches what a step can reach: functions, objects, classes, containers and modules.
+
+Own code is searched to any depth, by the names that occur in it; the code of libraries is taken as
+it is. What changes and cannot be watched is refused here, by name; whether it has changed is asked
+elsewhere.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import gc
+import importlib
+import importlib.util
+import inspect
+import operator
+import os
+import pkgutil
+import random
+import sys
+import time
+import types
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ..errors import CaptureError
+from ..stand_in import StandIn
+from ..tensor import Tensor
+from .names import Names, names_of
+from .ownership import LIBRARY, OURS, OWN, owner_of_class, owner_of_function, owner_of_module
+from .surroundings import GONE, Place, Surroundings
+
+__all__ = ["surroundings_of"]
+
+_MOST_PLACES = 10_000
+
+# What never changes.
+_CONSTANTS: tuple[type, ...] = (
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type(None),
+    range,
+    type(...),
+    type(NotImplemented),
+    np.dtype,
+    np.generic,
+)
+_CONSTANTS += (
+    np.ufunc,
+    type(np.dot),
+    StandIn,
+    operator.itemgetter,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    type(GONE),
+)
+_SLOTS = (types.GetSetDescriptorType, types.MemberDescriptorType)
+_CONSTANTS += _SLOTS
+_CONSTANT_MODULES = {"pathlib", "re", "datetime", "decimal", "fractions", "uuid", "enum", "typing"}
+_GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
+_EXACT = (dict, list, tuple, set, frozenset, deque, types.MappingProxyType)
+
+# What leads to values that nobody can watch, with what to do instead.
+_BY_NAME = "reaches what it uses by names that a replay cannot watch; write the name itself"
+_CLOCK = "reads a clock, which a replay would not; read it outside of the step"
+_OUTSIDE = "reads what is outside of the program; read it before the step, and pass the values"
+_UNWATCHABLE: list[tuple[Any, str, str]] = [
+    (globals, "globals()", _BY_NAME),
+    (eval, "eval()", _BY_NAME),
+    (exec, "exec()", _BY_NAME),
+    (builtins.__import__, "__import__()", _BY_NAME),
+    (importlib.import_module, "importlib.import_module()", _BY_NAME),
+    (importlib.reload, "importlib.reload()", _BY_NAME),
+    (sys.modules, "sys.modules", _BY_NAME),
+    (sys._getframe, "sys._getframe()", _BY_NAME),
+    (inspect.currentframe, "inspect.currentframe()", _BY_NAME),
+    (inspect.stack, "inspect.stack()", _BY_NAME),
+    (gc.get_objects, "gc.get_objects()", _BY_NAME),
+    (pkgutil.resolve_name, "pkgutil.resolve_name()", _BY_NAME),
+    (open, "open()", _OUTSIDE),
+    (input, "input()", _OUTSIDE),
+    (os.urandom, "os.urandom()", _OUTSIDE),
+]
+_UNWATCHABLE += [
+    (getattr(time, name), f"time.{name}()", _CLOCK)
+    for clock in ("time", "perf_counter", "monotonic", "process_time")
+    for name in (clock, f"{clock}_ns")
+]
+_REFUSED = {id(value): (name, reason) for value, name, reason in _UNWATCHABLE}
+# What looks up names that it is given, or all that there are.
+_COMPUTING = {id(operator.attrgetter), id(inspect.getmembers), id(inspect.getattr_static)}
+_REFUSED_ATTRIBUTES = {"__globals__", "f_globals", "__builtins__", "__subclasses__"}
+
+# What every class has, and what says nothing about a computation.
+_IGNORED = set(vars(type("Plain", (), {"__annotations__": {}, "__slots__": ()})))
+_IGNORED |= {"__dict__", "__weakref__", "__orig_bases__", "__parameters__", "__abstractmethods__"}
+_IGNORED |= {"_abc_impl", "__match_args__", "__dataclass_fields__", "__dataclass_params__"}
+_IGNORED |= {"__static_attributes__", "__firstlineno__", "__annotate__", "__annotate_func__"}
+_IGNORED |= {"__annotations_cache__", "__classdictcell__", "__hash__"}
+_CODE: tuple[Any, ...] = (types.FunctionType, staticmethod, classmethod, property)
+_CODE += (functools.cached_property, functools.partialmethod)
+
+
+def surroundings_of(function: Callable[..., Any], arguments: dict[str, Any]) -> Surroundings:
+    """Find what a step can reach.
+
+    Raises
+    ------
+    CaptureError
+        If something is there that a replay could not watch.
+    """
+    search = _Search(function, arguments)
+    search.run()
+    found = search.found
+    found.note_random_states()
+    return found
+
+
+class _Search:
+    def __init__(self, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+        self.found = Surroundings()
+        self._seen: dict[int, Any] = {}
+        self._waiting: deque[tuple[Any, str]] = deque([(function, "")])
+        self._waiting.extend((value, name) for name, value in arguments.items())
+        self._placed: set[tuple[int, Any]] = set()
+        self._names: set[str] = set()  # attributes that own code looks up, and texts
+        self._methods = {"__call__", "forward"}  # and those that methods of this project call
+        self._is_computing = False  # names are made at run time
+        self._modules: dict[int, tuple[types.ModuleType, set[str]]] = {}
+        self._classes: dict[type, set[str]] = {}  # those of this project
+
+    def run(self) -> None:
+        """Search until nothing new is found."""
+        while self._waiting:
+            while self._waiting:
+                value, path = self._waiting.popleft()
+                if type(value) is str and value.isidentifier():
+                    self._names.add(value)
+                if not isinstance(value, _CONSTANTS) and id(value) not in self._seen:
+                    self._seen[id(value)] = value
+                    self._search(value, path)
+                if len(self.found.settings) > _MOST_PLACES:
+                    raise CaptureError(
+                        f"the step can reach more than {_MOST_PLACES:,} things, too many to "
+                        "watch; define it where it sees only what it needs"
+                    )
+            for module, known in list(self._modules.values()):
+                self._search_module(module, known)
+            for kind, known in list(self._classes.items()):
+                self._search_class_of_ours(kind, known)
+        for module, _ in self._modules.values():
+            if missing := frozenset(self._names - vars(module).keys()):
+                self.found.absent.append((vars(module), missing))
+
+    def _keep(self, place: Place) -> None:
+        if place.identity in self._placed:
+            return
+        self._placed.add(place.identity)
+        value = place.get()
+        is_number = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiub"
+        if isinstance(value, StandIn) or is_number:
+            self.found.arrays.append(place)
+        else:
+            self.found.settings.append((place, value))
+            self._waiting.append((value, place.path))
+
+    def _wait_for(self, values: Iterable[Any], path: str) -> None:
+        self._waiting.extend((value, path) for value in values)
+
+    # Values --------------------------------------------------------------------------------
+
+    def _search(self, value: Any, path: str) -> None:
+        if id(value) in _REFUSED:
+            name, reason = _REFUSED[id(value)]
+            raise CaptureError(f"the step uses {name}, which {reason}")
+        self._is_computing |= id(value) in _COMPUTING
+        if isinstance(value, Tensor):
+            self._search_tensor(value, path)
+        elif isinstance(value, operator.attrgetter | operator.methodcaller):
+            self._names |= {part for name in value.__reduce__()[1] for part in _parts(name)}
+        elif isinstance(value, dict | types.MappingProxyType | list | deque | tuple | set):
+            self._search_container(value, path)
+        elif isinstance(value, frozenset):
+            self._wait_for(value, path)
+        elif isinstance(value, slice):
+            self._wait_for((value.start, value.stop, value.step), path)
+        elif isinstance(value, functools.partial | types.MethodType):
+            self._search_bound(value, path)
+        elif isinstance(value, types.BuiltinFunctionType | types.MethodWrapperType):
+            owner = value.__self__
+            if owner is not None and not isinstance(owner, types.ModuleType | np.ufunc):
+                self._waiting.append((owner, path))
+        elif isinstance(value, types.FunctionType):
+            self._search_function(value, f"{path}." if path else "")
+        elif isinstance(value, _CODE):
+            self._search_descriptor(value, path)
+        elif isinstance(value, type):
+            self._search_class(value)
+        elif isinstance(value, _GENERATORS):
+            self.found.generators.append((path, value))
+        elif isinstance(value, np.ndarray):
+            if value.flags.writeable:
+                raise CaptureError(
+                    f"the step can reach the array {path}, which stands where it cannot be "
+                    "watched, in a tuple for example; keep it in a list, a tensor or an attribute"
+                )
+        elif isinstance(value, types.ModuleType):
+            self._modules[id(value)] = (value, set())
+        elif isinstance(value, type(os.environ)):
+            self._search_container(vars(value)["_data"], path)
+        else:
+            self._search_object(value, path)
+        if isinstance(value, _EXACT) and type(value) not in _EXACT:
+            self._search_attributes(value, f"{path}." if path else "")
+
+    def _search_container(self, value: Any, path: str) -> None:
+        if isinstance(value, dict | types.MappingProxyType):
+            self.found.orders.append((value, [*value]))
+            for key in value:
+                self._keep(Place(value, key, False, f"{path}[{key!r}]"))
+        elif isinstance(value, list | deque):
+            self.found.lengths.append((value, len(value)))
+            for position in range(len(value)):
+                self._keep(Place(value, position, False, f"{path}[{position}]"))
+        else:
+            if isinstance(value, set):
+                self.found.orders.append((value, set(value)))
+            self._waiting.extend((entry, f"{path}[{i}]") for i, entry in enumerate(value))
+
+    def _search_bound(self, value: Any, path: str) -> None:
+        if isinstance(value, functools.partial):
+            self._wait_for((value.func, value.args, value.keywords), path)
+        else:
+            self._waiting.extend([(value.__self__, path or "self"), (value.__func__, path)])
+
+    def _search_tensor(self, tensor: Tensor, path: str) -> None:
+        dot = f"{path}." if path else ""
+        if tensor.node is not None:
+            raise CaptureError(
+                f"the step can reach {tensor._label()} ({path}), which was computed "
+                "before it: a captured step ends all graphs; detach() it, or compute it inside"
+            )
+        for key in ("_data", "_grad"):
+            self._keep(Place(tensor, key, True, dot + key[1:]))
+        self._keep(Place(tensor, "_requires_grad", True, dot + "requires_grad"))
+        if hasattr(tensor, "_hooks"):
+            self._keep(Place(tensor, "_hooks", True, dot + "hooks"))
+        if type(tensor) is Tensor:
+            self._classes.setdefault(Tensor, set())
+        else:
+            self._search_attributes(tensor, dot)
+
+    def _search_object(self, value: Any, path: str) -> None:
+        kind = type(value)
+        owner = owner_of_class(kind)
+        if owner == LIBRARY and kind.__module__.partition(".")[0] in _CONSTANT_MODULES:
+            return
+        if owner == OURS and kind.__module__.startswith(__package__):
+            # A captured step, of this object perhaps.
+            self._wait_for([value.function] if hasattr(value, "function") else [], path)
+            return
+        if kind is object:  # a sentinel
+            return
+        is_namespace = kind is types.SimpleNamespace or kind.__name__ == "Namespace"
+        if (owner == LIBRARY and not is_namespace) or hasattr(kind, "__next__"):
+            raise CaptureError(
+                f"the step can reach {path or 'something'}, a {kind.__name__}, which a replay "
+                "could neither watch nor advance; define the step where it does not see it, and "
+                "pass what it gives as an argument"
+            )
+        self._search_attributes(value, f"{path}." if path else "")
+
+    def _search_attributes(self, value: Any, dot: str) -> None:
+        kind = type(value)
+        self._waiting.append((kind, ""))
+        attributes = getattr(value, "__dict__", None)
+        if attributes is not None:
+            self.found.settings.append((Place(value, "__class__", True, f"{dot}__class__"), kind))
+            self.found.lengths.append((attributes, len(attributes)))
+            for name in attributes:
+                # Through the object where that is the same thing: Python does it quicker.
+                is_plain = not hasattr(kind, name) and name.isidentifier()
+                holder = value if is_plain else attributes
+                self._keep(Place(holder, name, is_plain, dot + name))
+        for base in kind.__mro__:
+            if base is Tensor:
+                break  # its slots have been seen
+            slots = base.__dict__.get("__slots__", ())
+            for name in (slots,) if isinstance(slots, str) else slots:
+                if name.startswith("__") and not name.endswith("__"):
+                    name = f"_{base.__name__.lstrip('_')}{name}"
+                if name not in ("__weakref__", "__dict__"):
+                    self._keep(Place(value, name, True, dot + name))
+
+    # Code ----------------------------------------------------------------------------------
+
+    def _search_function(self, function: types.FunctionType, dot: str) -> None:
+        if owner_of_function(function) != OWN:
+            # What a library's decorator holds may be the user's.
+            held = [cell.cell_contents for cell in function.__closure__ or () if _is_full(cell)]
+            held += [*function.__dict__.values(), *(function.__defaults__ or ())]
+            self._wait_for(filter(_may_be_own, held), dot.rstrip("."))
+            if function in (os.getenv, os.getenvb):
+                self._waiting.append((os.environ, "os.environ"))
+            return
+        for key in ("__code__", "__defaults__", "__kwdefaults__"):
+            value = getattr(function, key)
+            self.found.settings.append((Place(function, key, True, f"{dot}{key}"), value))
+        self._wait_for((function.__defaults__, function.__kwdefaults__), dot + "defaults")
+        for cell, name in zip(
+            function.__closure__ or (), function.__code__.co_freevars, strict=True
+        ):
+            self._keep(Place(cell, "cell_contents", True, name))
+        self.found.lengths.append((function.__dict__, len(function.__dict__)))
+        for name in function.__dict__:
+            self._keep(Place(function.__dict__, name, False, dot + name))
+        names = names_of(function.__code__)
+        self._is_computing |= names.is_computing
+        self._names |= names.attributes | names.texts
+        if refused := sorted(names.attributes & _REFUSED_ATTRIBUTES):
+            raise CaptureError(f"the step uses {refused[0]}, which {_BY_NAME}")
+        self._search_globals(function, names)
+
+    def _search_globals(self, function: types.FunctionType, names: Names) -> None:
+        space = function.__globals__
+        fallback = vars(builtins)
+        missing = set()
+        for name in sorted(names.globals):
+            if name in space:
+                self._keep(Place(space, name, False, name))
+            else:
+                missing.add(name)
+                if name in fallback:
+                    self._keep(Place(fallback, name, False, name))
+                else:
+                    self.found.absent.append((fallback, frozenset([name])))
+        if missing:
+            self.found.absent.append((space, frozenset(missing)))
+        package = space.get("__package__") or space.get("__name__", "").rpartition(".")[0]
+        for name, level in sorted(names.imports):
+            whole = importlib.util.resolve_name("." * level + name, package) if level else name
+            while whole:
+                if whole in sys.modules:
+                    self._keep(Place(sys.modules, whole, False, whole))
+                else:
+                    self.found.absent.append((sys.modules, frozenset([whole])))
+                whole = whole.rpartition(".")[0]
+
+    def _search_descriptor(self, value: Any, path: str) -> None:
+        parts = [
+            getattr(value, name, None) for name in ("__func__", "fget", "fset", "fdel", "func")
+        ]
+        self._wait_for((part for part in parts if part is not None), path)
+        if owner_of_class(type(value)) == OWN:  # a property with something of its own
+            self._search_attributes(value, f"{path}." if path else "")
+
+    def _search_class(self, kind: type) -> None:
+        owner = owner_of_class(kind)
+        if owner == OURS:
+            for base in kind.__mro__:
+                if owner_of_class(base) == OURS:
+                    self._classes.setdefault(base, set())
+        if owner != OWN:
+            return
+        attributes = vars(kind)
+        self.found.lengths.append((attributes, len(attributes)))
+        bases = Place(kind, "__bases__", True, f"{kind.__name__}.__bases__")
+        self.found.settings.append((bases, kind.__bases__))
+        for name, value in attributes.items():
+            path = f"{kind.__name__}.{name}"
+            if name in _IGNORED or isinstance(value, _SLOTS):
+                continue
+            if isinstance(value, _CODE) or hasattr(type(value), "__get__"):
+                # As it is in the class: getattr would ask the descriptor.
+                self.found.settings.append((Place(attributes, name, False, path), value))
+                self._waiting.append((value, path))
+            elif not name.startswith("__") or isinstance(value, _CONSTANTS):
+                self._keep(Place(kind, name, True, path))
+        self._wait_for((*kind.__bases__, type(kind)), "")
+
+    def _search_class_of_ours(self, kind: type, known: set[str]) -> None:
+        """Watch the methods of this project that the step calls, and that those call."""
+        attributes = vars(kind)
+        if not known and kind is not Tensor:
+            self.found.lengths.append((attributes, len(attributes)))
+        known.add("")
+        names = self._names if kind is Tensor else self._names | self._methods
+        for name in sorted(attributes.keys() & names - known):
+            known.add(name)
+            value = attributes[name]
+            if isinstance(value, _SLOTS):
+                continue
+            place = Place(attributes, name, False, f"{kind.__name__}.{name}")
+            self.found.settings.append((place, value))
+            self._waiting.append((value, place.path))
+            if isinstance(value, types.FunctionType) and owner_of_function(value) == OURS:
+                self._methods |= names_of(value.__code__).attributes
+
+    def _search_module(self, module: types.ModuleType, known: set[str]) -> None:
+        """Watch what the step may look up in a module: the names that occur in its own code."""
+        space = vars(module)
+        is_own = owner_of_module(module) == OWN
+        names = self._names | {"__getattr__"}
+        if self._is_computing and is_own:
+            names = {name for name in space if not name.startswith("__")}
+        elif self._is_computing and "*" not in known:
+            known.add("*")
+            self.found.wholes.append((space, dict(space)))
+        new = sorted(space.keys() & names - known)
+        known.update(new)
+        for name in new:
+            place = Place(space, name, False, f"{module.__name__}.{name}")
+            value = space[name]
+            is_open = isinstance(value, types.ModuleType | list | set | dict | deque | np.ndarray)
+            is_special = id(value) in _REFUSED or id(value) in _COMPUTING
+            if is_own or is_open or is_special or _may_be_own(value):
+                self._keep(place)
+            else:
+                self.found.settings.append((place, value))
+
+
+def _parts(name: Any) -> list[str]:
+    return name.split(".") if isinstance(name, str) else []
+
+
+def _is_full(cell: types.CellType) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
+
+
+def _may_be_own(value: Any) -> bool:
+    """Whether a value in a library's module or decorator may lead to something of the user's."""
+    if isinstance(value, types.FunctionType | types.MethodType | functools.partial | Tensor):
+        return True
+    if isinstance(value, types.BuiltinFunctionType):  # np.random.normal has a generator
+        return value.__self__ is not None and not isinstance(value.__self__, types.ModuleType)
+    kind = value if isinstance(value, type) else type(value)
+    return value is os.environ or owner_of_class(kind) == OWN

@@ -1,0 +1,131 @@
+"""Compares a replay with the step itself, at calls that grow rare: 4, 8, 16, 32 and so on.
+
+What a step uses is watched as well as can be; here is a net for what cannot be seen. The step is
+called plainly, after the calls of the replay and before their results take effect, and has to give
+the same results and leave the same arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import ReplayError
+from ..tensor import Tensor
+from .recording import Recording, plainly
+
+__all__ = ["Verifier"]
+
+
+class Verifier:
+    """Compares the replays of one program with the step."""
+
+    def __init__(self, function: Callable[..., Any], recording: Recording) -> None:
+        self._function = function
+        self._surroundings = recording.surroundings
+        self._outputs = [place for place, _ in recording.outputs]
+        self._emptied = recording.emptied
+        self._calls = 4
+        self._right = 2  # the last call that is known to have been right: the second recording
+
+    def __call__(
+        self,
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any],
+        result: Any,
+        values: tuple[Any, ...],
+        written: tuple[Any, ...],
+        kept: tuple[Any, ...],
+    ) -> int:
+        """Call the step, and compare.
+
+        Parameters
+        ----------
+        arguments, keywords : tuple, dict
+            What the step is called with.
+        result : object
+            Of the replay.
+        values : tuple
+            What the replay is about to leave in the places of the recording's outputs.
+        written, kept : tuple of numpy.ndarray
+            The arrays that the replay has written into, and what was there before.
+
+        Returns
+        -------
+        int
+            The number of calls until the next comparison.
+
+        Raises
+        ------
+        ReplayError
+            If there is a difference. The settings and arrays are as before the call, as they are
+            if the step itself raises an error.
+        """
+        expected = [array.copy() for array in written]
+        for array, old in zip(written, kept, strict=True):
+            array[...] = old
+        before = [(place, place.get()) for place in self._surroundings.arrays]
+        try:
+            found = plainly(self._function, *arguments, **keywords)
+            what = _difference(found, result, "what it returns")
+            what = what or self._left_behind(before, values)
+            for array, new in zip(written, expected, strict=True):
+                what = what or _difference(array, new, "an array that it writes into")
+            if what is not None:
+                raise ReplayError(
+                    f"call {self._calls} of the step, made as a replay and as it is, shows a "
+                    f"difference in {what}; the replays may be wrong since call {self._right + 1}. "
+                    "It uses something that a replay cannot see: pass that as an argument, or keep "
+                    "it in an array"
+                )
+        except BaseException:
+            self._surroundings.put_back()
+            for place, array in before:
+                place.put(array)
+            raise
+        self._right = self._calls
+        self._calls *= 2
+        return self._calls - self._right
+
+    def _left_behind(self, before: list[tuple[Any, Any]], values: tuple[Any, ...]) -> str | None:
+        """Compare what the step has left in all places with what the replay would."""
+        ends = {p.identity: v for p, v in zip(self._outputs, values, strict=True)}
+        ends |= {place.identity: value for place, value in self._emptied}
+        for place in self._outputs + [place for place, _ in self._emptied]:
+            what = _difference(place.get(), ends[place.identity], place.path)
+            if what is not None:
+                return what
+        settings, others = self._surroundings.changed()
+        names = [place.path for place, _ in settings if place.identity not in ends] + others
+        names += [p.path for p, old in before if p.identity not in ends and p.get() is not old]
+        return names[0] if names else None
+
+
+def _difference(one: Any, other: Any, name: str) -> str | None:
+    """Name what two results differ in; NaN is the same as NaN."""
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        one, other = one._data, other._data
+    if type(one) is not type(other):
+        return name
+    if isinstance(one, list | tuple):
+        if len(one) != len(other):
+            return name
+        pairs = [(a, b, f"{name}[{i}]") for i, (a, b) in enumerate(zip(one, other, strict=True))]
+        return next(filter(None, (_difference(*pair) for pair in pairs)), None)
+    if isinstance(one, dict):
+        if one.keys() != other.keys():
+            return name
+        pairs = [(one[key], other[key], f"{name}[{key!r}]") for key in one]
+        return next(filter(None, (_difference(*pair) for pair in pairs)), None)
+    if isinstance(one, np.ndarray | np.generic):
+        is_alike = one.dtype == other.dtype and one.shape == other.shape
+        is_same = is_alike and (one.tobytes() == other.tobytes() or _equal(one, other))
+        return None if is_same else name
+    return None if one is other or one == other or one != one else name
+
+
+def _equal(one: Any, other: Any) -> bool:
+    is_number = one.dtype.kind in "fc"
+    return bool(np.array_equal(one, other, equal_nan=is_number))

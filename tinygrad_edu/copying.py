@@ -1,0 +1,43 @@
+"""How leaf tensors are copied and pickled, with all that a subclass has added to them.
+
+`copy`, `deepcopy` and `pickle` ask for it; computed tensors are refused by `Tensor` itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .tensor import Tensor
+
+__all__ = ["added_state", "rebuild", "recipe"]
+
+
+def recipe(tensor: Tensor) -> tuple[Any, ...]:
+    """Return what `object.__reduce__` does: a function, its arguments, and further state."""
+    values = np.array(tensor._data), tensor._requires_grad, tensor.name, tensor._grad
+    return rebuild, (*values, type(tensor)), tensor.__getstate__()
+
+
+def added_state(tensor: Tensor) -> Any:
+    """Return the attributes that a subclass has added, in its dictionary and in its slots."""
+    state: Any = object.__getstate__(tensor)
+    attributes, slots = state
+    added = {name: value for name, value in slots.items() if name not in Tensor.__slots__}
+    return (attributes, added) if attributes or added else None
+
+
+def rebuild(
+    data: NDArray[Any],
+    requires_grad: bool,
+    name: str | None,
+    grad: NDArray[Any] | None,
+    kind: type[Tensor] = Tensor,
+) -> Tensor:
+    """Rebuild a leaf; the constructor of a subclass is not called."""
+    tensor = object.__new__(kind)
+    Tensor.__init__(tensor, data, requires_grad, name=name, copy=False)
+    tensor.grad = grad
+    return tensor

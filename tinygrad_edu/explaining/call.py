@@ -1,0 +1,116 @@
+"""What the operands, the result and the gradient of one call are called in words and formulas.
+
+The letters in the declaration of an operation mean nothing to a reader, or something else: in
+`y = a * a` the second factor is not `y`. So a formula is written with the names that are there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+
+import numpy as np
+
+from ..drawing.text import number_text
+from ..primitive import Node
+from ..tensor import Tensor
+from ..tracing import node_of
+from .formulas import call_text, filled, filled_latex, forward_formula
+from .wording import Part, code, formula
+
+__all__ = ["Call", "free"]
+
+_SIMPLE = re.compile(r"[\w.+-]+")
+
+
+class Call:
+    """The names of one call.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Its result.
+    name_of : callable
+        Returns the name of a tensor as an operand of a node, or as a result; "" if it has none.
+    taken : collection of str
+        Names that mean something to the reader.
+
+    Attributes
+    ----------
+    operands : list of str
+        A name, a number, or ``operand2`` where there is no name.
+    result, upstream : str
+        The name of the result and of its gradient; ``out`` and ``g``, if that is free.
+    """
+
+    def __init__(
+        self,
+        tensor: Tensor,
+        name_of: Callable[[Tensor, Node | None], str],
+        taken: Collection[str],
+    ) -> None:
+        self.node = node = node_of(tensor)
+        self.operands: list[str] = []
+        self._named: list[bool] = []
+        for position, source in enumerate(node.inputs):
+            name = name_of(source, node) if isinstance(source, Tensor) else ""
+            if not name and not isinstance(source, Tensor) and np.size(source) == 1:
+                name = number_text(np.reshape(source, -1)[0])
+            plain = "operand" if len(node.inputs) == 1 else f"operand{position + 1}"
+            self.operands.append(name or free(plain, taken))
+            self._named.append(bool(name))
+        self.result = name_of(tensor, None) or free("out", taken)
+        self.upstream = free("g", {*taken, *self.operands})
+        # Other names are not typeset: what a notebook makes of them is not known.
+        self.is_typeset = all(map(_SIMPLE.fullmatch, (*self.operands, self.result)))
+
+    def is_repeated(self, position: int) -> bool:
+        """Whether another operand has the same name, so that the name alone is not enough."""
+        return self.operands.count(self.operands[position]) > 1
+
+    def is_invented(self, position: int) -> bool:
+        """Whether an operand has no name of its own."""
+        return not self._named[position]
+
+    def written(self, expression: str) -> Part:
+        """Write a formula or a rule of the call with these names."""
+        others = {"out": self.result, "g": self.upstream}
+        text = filled(expression, self.node, self.operands, times="*", **others)
+        if not self.is_typeset:
+            return code(text)
+        return formula(text, filled_latex(expression, self.node, self.operands, **others))
+
+    def equation(self) -> Part:
+        """Write what the call computes: ``y = a * b``."""
+        expression = forward_formula(self.node)
+        if not expression or not self.is_typeset:
+            right = call_text(self.node, self.operands)
+            if expression:
+                right = self.written(expression).text
+            return code(f"{self.result} = {right}")
+        name, typeset = formula(self.result), self.written(expression)
+        return formula(f"{name.text} = {typeset.text}", f"{name.latex} = {typeset.latex}")
+
+    def derivative(self, local: str, position: int) -> Part:
+        """Write a local derivative: ``d y / d a = b``."""
+        result, operand = formula(self.result), formula(self.operands[position])
+        right = self.written(local)
+        left = rf"\frac{{\partial\,{result.latex}}}{{\partial\,{operand.latex}}}"
+        text = f"d {result.text} / d {operand.text} = {right.text}"
+        if not self.is_typeset:
+            return code(text)
+        return formula(text, f"{left} = {right.latex}")
+
+
+def free(name: str, taken: Collection[str]) -> str:
+    """Change an invented name until it is not the name of something else.
+
+    Examples
+    --------
+    >>> free("g", []), free("g", ["g", "x"]), free("out", ["out"])
+    ('g', 'upstream', 'result')
+    """
+    others = {"g": "upstream", "out": "result"}
+    while name in taken:
+        name = others.get(name, f"{name}_")
+    return name
