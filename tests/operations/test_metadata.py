@@ -246,6 +246,7 @@ def test_tensors_without_gradient_are_constants():
     np.testing.assert_array_equal(tg.repeat(x, Tensor([1, 0, 2]), 0).data, MATRIX[[0, 2, 2]])
     assert tg.reshape(x, (Tensor(9),)).shape == (9,)
     assert tg.full((2,), Tensor(1.5)).tolist() == [1.5, 1.5]
+    assert [places.tolist() for places in np.where(Tensor([0.0, 2.0], True))] == [[1]]
 
 
 def test_metadata_is_kept_as_it_was():

@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from ..arrays import as_array, checked_array, real_dtype_of
 from ..metadata import composed
 from ..primitive import primitive
-from ..tensor import Tensor, holds_tensor
+from ..tensor import Tensor
 from .arithmetic import add
 from .elementwise import astype
 from .joining import concatenate
@@ -38,9 +38,7 @@ def _is_basic(index: Any) -> bool:
 
 
 def _array(part: Any) -> Any:
-    """Read tensors and lists of places as arrays; an empty list has no dtype of its own."""
-    if isinstance(part, Tensor):
-        return part.data
+    """Read lists of places as arrays; an empty list has no dtype of its own."""
     return np.array(part, dtype=None if part else np.intp) if isinstance(part, list) else part
 
 
@@ -170,8 +168,6 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
 def _fitting(name: str, value: Any, x: Any, shape: tuple[int, ...]) -> Any:
     """Stretch what is to be put into x; it takes the dtype of x, as in an assignment."""
     if not isinstance(value, Tensor):
-        if holds_tensor(value):
-            raise TypeError(f"{name}: a list of tensors is no value; stack([...]) it")
         value = checked_array(value, None, True)
     dtype = real_dtype_of(x)
     if dtype.kind == "f" and real_dtype_of(value) != dtype:

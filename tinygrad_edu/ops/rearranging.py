@@ -11,7 +11,6 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..arrays import dtype_of, real_dtype_of
 from ..metadata import composed
-from ..tensor import holds_tensor
 from .arithmetic import add
 from .indexing import getitem, put_at, take
 from .joining import concatenate
@@ -188,8 +187,8 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
     ValueError
         For other modes.
     """
-    if holds_tensor([constant_values]) or np.iscomplexobj(constant_values):
-        raise TypeError("pad: constant_values are real numbers, and no gradient flows to them")
+    if np.iscomplexobj(constant_values):
+        raise TypeError("pad: constant_values are complex; expected real numbers")
     shape = shape_of(x)
     if not shape:  # no axis, no frame
         return getitem(x, ())
