@@ -178,6 +178,8 @@ class _Search:
     # Values --------------------------------------------------------------------------------
 
     def _search(self, value: Any, path: str) -> None:
+        if value is vars(builtins):  # in the globals of code that was made at run time
+            return
         if id(value) in _REFUSED:
             name, reason = _REFUSED[id(value)]
             raise CaptureError(f"the step uses {name}, which {reason}")
@@ -267,7 +269,8 @@ class _Search:
             # A captured step, of this object perhaps.
             self._wait_for([value.function] if hasattr(value, "function") else [], path)
             return
-        if kind is object:  # a sentinel
+        is_empty = getattr(value, "__dict__", None) == {} and _is_bare(kind)
+        if kind is object or (owner == LIBRARY and is_empty):  # a sentinel
             return
         is_namespace = kind is types.SimpleNamespace or kind.__name__ == "Namespace"
         if (owner == LIBRARY and not is_namespace) or hasattr(kind, "__next__"):
@@ -381,7 +384,8 @@ class _Search:
             if isinstance(value, _CODE) or hasattr(type(value), "__get__"):
                 # As it is in the class: getattr would ask the descriptor.
                 self.found.settings.append((Place(attributes, name, False, path), value))
-                self._waiting.append((value, path))
+                if isinstance(value, _CODE) or owner_of_class(type(value)) != LIBRARY:
+                    self._waiting.append((value, path))
             elif not name.startswith("__") or isinstance(value, _CONSTANTS):
                 self._keep(Place(kind, name, True, path))
         self._wait_for((*kind.__bases__, type(kind)), "")
@@ -425,6 +429,11 @@ class _Search:
                 self._keep(place)
             else:
                 self.found.settings.append((place, value))
+
+
+def _is_bare(kind: type) -> bool:
+    """Whether the objects of a class have nothing but a dictionary, which C's could have more."""
+    return kind.__basicsize__ == type("Bare", (), {}).__basicsize__
 
 
 def _parts(name: Any) -> list[str]:
