@@ -273,6 +273,7 @@ class Tensor(Notation):
         """Compute the gradients of this tensor with respect to all it was computed from.
 
         They arrive in `.grad`: added to what is there on leaves, fresh on the tensors between.
+        Threads may go back to the same leaves at the same time; no contribution is lost.
 
         Parameters
         ----------

@@ -7,6 +7,7 @@ one cannot make the parser build something much larger than the file.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -18,10 +19,20 @@ from nn.errors import ModelFileError
 from nn.files import legacy_pickle, native
 from nn.files.saved_network import SavedNetwork
 
-__all__ = ["COPY_OF", "describe_network", "legacy_bytes", "native_layout", "read_description"]
+__all__ = [
+    "COPY_OF",
+    "check_copy",
+    "describe_network",
+    "legacy_bytes",
+    "native_layout",
+    "read_description",
+]
 
 COPY_OF = "copy_of"
 """Under this name a pickle has the digest of the native file that holds the same network."""
+
+_CHECKSUM = "sha256"
+"""Under this name a pickle has the checksum of all that is in it."""
 
 _LONG = ("feature_names", "feature_ranges", "class_names")
 _BETWEEN = ",\n"  # JSON writes a line feed inside a text as two characters
@@ -53,16 +64,11 @@ def describe_network(network: SavedNetwork) -> dict[str, str]:
     return texts
 
 
-def native_layout(network: SavedNetwork, texts: dict[str, str] | None = None) -> native.Layout:
-    """Lay out a native file, with the texts of another file if these are passed.
-
-    Its digest identifies the network, in whatever layout it is stored.
-    """
+def native_layout(network: SavedNetwork) -> native.Layout:
+    """Lay out a native file; its digest identifies the network, in whatever layout it is stored."""
     arrays = {f"weights.{i}": array for i, array in enumerate(network.weights)}
     arrays |= {f"biases.{i}": array for i, array in enumerate(network.biases)}
-    kept = dict(describe_network(network) if texts is None else texts)
-    kept.pop(COPY_OF, None)
-    return native.lay_out(arrays, kept, long=_LONG)
+    return native.lay_out(arrays, describe_network(network), long=_LONG)
 
 
 def legacy_bytes(network: SavedNetwork, layout: native.Layout) -> bytes:
@@ -84,6 +90,7 @@ def legacy_bytes(network: SavedNetwork, layout: native.Layout) -> bytes:
         "format": native.FORMAT,
         "format_version": str(native.FORMAT_VERSION),
     }
+    texts[_CHECKSUM] = _checksum(network, texts)
     data = legacy_pickle.dumps(network.weights, network.biases, texts)
     try:  # cheap: the numbers are skipped
         legacy_pickle.read(io.BytesIO(data), len(data))
@@ -93,6 +100,36 @@ def legacy_bytes(network: SavedNetwork, layout: native.Layout) -> bytes:
             "network with write_native"
         ) from None
     return data
+
+
+def check_copy(network: SavedNetwork, texts: dict[str, str]) -> None:
+    """Compare the checksum of a pickle, which 0.1.0 and other programs write without texts.
+
+    Raises
+    ------
+    ModelFileError
+        If there are texts, and the checksum is missing or another one.
+    """
+    expected = texts.get(_CHECKSUM, "missing")
+    if texts and _checksum(network, texts) != expected:
+        raise ModelFileError(
+            f"the checksum of the network is not {expected[:8]!r}: the file is damaged, or "
+            f"another program changed it; if that was meant, delete its key "
+            f"{legacy_pickle.OWN_KEY!r} there"
+        )
+
+
+def _checksum(network: SavedNetwork, texts: dict[str, str]) -> str:
+    """Digest of everything in a pickle but the digest itself, without laying out a file."""
+    arrays = (*network.weights, *network.biases)
+    described = {
+        "arrays": [[array.dtype.name, array.shape] for array in arrays],
+        "texts": {key: text for key, text in texts.items() if key != _CHECKSUM},
+    }
+    checksum = hashlib.sha256(json.dumps(described, sort_keys=True).encode("ascii"))
+    for array in arrays:
+        checksum.update(native.little_endian_bytes(array))
+    return checksum.hexdigest()
 
 
 def read_description(texts: dict[str, str], features: int, outputs: int) -> dict[str, Any]:

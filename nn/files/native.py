@@ -1,18 +1,20 @@
 """Reads and writes the native layout: that of safetensors, with a checksum of every byte.
 
-The file is a length, a header in JSON, and the raw numbers; there is no code in it. Every reader of
-safetensors understands it. It is read more strictly here than by that library, which neither
-notices a flipped bit nor two entries of the same name, and straight into the arrays.
+The file is a length, a header in JSON, and the raw numbers; there is no code in it. The library
+`safetensors` lays out the numbers and reads them. Before it reads, the header is checked here, more
+strictly, because the library notices neither a flipped bit nor two entries of the same name.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import math
+import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 from nn.errors import ModelFileError
 from nn.files.header import parse_header
 from nn.files.spans import has_only_zeros
+from nn.packages import require
 
 __all__ = [
     "FORMAT",
@@ -31,6 +34,7 @@ __all__ = [
     "check_version",
     "dumps",
     "lay_out",
+    "little_endian_bytes",
     "loads",
     "read",
     "read_array",
@@ -42,11 +46,7 @@ FORMAT_VERSION = 1
 
 _HEADER_LIMIT = 1024 * 1024
 _TEXT_PREFIX = "text."
-_DTYPES: dict[str, np.dtype[Any]] = {
-    "F32": np.dtype("<f4"),
-    "F64": np.dtype("<f8"),
-    "U8": np.dtype("u1"),
-}
+_ITEM_SIZES = {"F32": 4, "F64": 8, "U8": 1}
 _OWN_KEYS = {"format", "format_version", "sha256", "header_sha256"}
 
 
@@ -57,7 +57,7 @@ class Layout:
     Attributes
     ----------
     pieces : list of bytes and memoryview
-        The file: its header, and the memory of the arrays, which is not copied.
+        The file: its header, and the numbers.
     digest : str
         Of everything in it; equal for equal arrays and metadata.
     metadata : dict of str to str
@@ -84,6 +84,7 @@ def lay_out(
     >>> len(layout.pieces), len(layout.digest)
     (2, 64)
     """
+    require("safetensors", "to save a model")
     plain = {name: _plain(name, array) for name, array in arrays.items()}
     texts = {}
     for key, text in metadata.items():
@@ -97,13 +98,30 @@ def lay_out(
         # 0.1.0 refuses such a file for the type U8, as it refuses a longer header.
         for key in movable:
             plain[_TEXT_PREFIX + key] = np.frombuffer(texts.pop(key).encode("ascii"), np.uint8)
-    header, pieces, digest = _header_and_pieces(plain, texts)
-    if len(header) > _HEADER_LIMIT:
+    from safetensors.numpy import save  # only saving and loading pay for the import
+
+    laid_out = save(plain)
+    header_end = 8 + int.from_bytes(laid_out[:8], "little")
+    numbers = memoryview(laid_out)[header_end:]
+    # The library writes the metadata in an order that changes from call to call. The header is
+    # written again, sorted, so that equal networks make equal files.
+    header = json.loads(laid_out[8:header_end])
+    header["__metadata__"] = {
+        **texts,
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "sha256": hashlib.sha256(numbers).hexdigest(),
+    }
+    digest = _header_digest(header)
+    header["__metadata__"]["header_sha256"] = digest
+    content = _canonical(header)
+    content += b" " * (-len(content) % 8)  # the numbers start at a multiple of 8
+    if len(content) > _HEADER_LIMIT:
         raise ValueError(
-            f"the header would take {len(header)} bytes, the limit is {_HEADER_LIMIT}; shorten "
+            f"the header would take {len(content)} bytes, the limit is {_HEADER_LIMIT}; shorten "
             "the metadata, or use fewer layers"
         )
-    return Layout([len(header).to_bytes(8, "little") + header, *pieces], digest, metadata)
+    return Layout([len(content).to_bytes(8, "little") + content, numbers], digest, metadata)
 
 
 def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
@@ -131,6 +149,8 @@ def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
         If an array is neither float32 nor float64, or a text is not a `str`.
     ValueError
         If the metadata are so long that the header would pass 1 MiB, or are not valid text.
+    ImportError
+        If the package safetensors is missing or broken.
 
     Examples
     --------
@@ -153,40 +173,6 @@ def _plain(name: str, array: NDArray[Any]) -> NDArray[Any]:
         )
     # Not np.ascontiguousarray, which turns a single number into an array of one.
     return np.asarray(array, dtype=dtype.newbyteorder("<"), order="C")
-
-
-def _header_and_pieces(
-    plain: dict[str, NDArray[Any]], texts: dict[str, str]
-) -> tuple[bytes, list[memoryview], str]:
-    """Write the header, sorted, so that two equal networks make two equal files."""
-    header: dict[str, Any] = {}
-    names = {dtype: name for name, dtype in _DTYPES.items()}
-    pieces: list[memoryview] = []
-    checksum = hashlib.sha256()
-    position = 0
-    # The larger numbers first: every number is then at a multiple of its size.
-    for name in sorted(plain, key=lambda name: (-plain[name].itemsize, name)):
-        array = plain[name]
-        piece = array.reshape(-1).view(np.uint8).data
-        header[name] = {
-            "dtype": names[array.dtype],
-            "shape": list(array.shape),
-            "data_offsets": [position, position + len(piece)],
-        }
-        pieces.append(piece)
-        checksum.update(piece)
-        position += len(piece)
-    header["__metadata__"] = {
-        **texts,
-        "format": FORMAT,
-        "format_version": str(FORMAT_VERSION),
-        "sha256": checksum.hexdigest(),
-    }
-    digest = _header_digest(header)
-    header["__metadata__"]["header_sha256"] = digest
-    text = _canonical(header)
-    text += b" " * (-len(text) % 8)  # the numbers start at a multiple of 8
-    return text, pieces, digest
 
 
 @dataclass(frozen=True)
@@ -221,21 +207,31 @@ def loads(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     Traceback (most recent call last):
     nn.errors.ModelFileError: checksum of the numbers is ..., expected ...; the file is damaged
     """
-    return read(io.BytesIO(data), len(data))
+    header = read_header(io.BytesIO(data), len(data))
+    require("safetensors", "to load a model")
+    from safetensors.numpy import load
+
+    with _errors_of_the_library():
+        tensors = load(data)
+    return _checked(header, tensors)
 
 
-def read(stream: IO[bytes], size: int) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def read(
+    stream: IO[bytes], size: int, path: str | os.PathLike[str]
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Read named arrays and metadata, and check every byte of them.
 
     A file of another program that has no checksums is read too; one that has them must match.
-    Beyond the arrays and the header, reading takes no memory that grows with the file.
+    The library maps the file into memory, so only the arrays and the header are held.
 
     Parameters
     ----------
     stream : binary file
-        That can be searched; it is read from its beginning.
+        That is open for reading, on disk.
     size : int
         How many bytes it has.
+    path : str or path-like
+        Its name, for systems on which an open file cannot be opened again without it.
 
     Returns
     -------
@@ -248,51 +244,63 @@ def read(stream: IO[bytes], size: int) -> tuple[dict[str, NDArray[Any]], dict[st
     ------
     ModelFileError
         If the file is damaged, cut off, newer than this program, or not a safetensors file.
+    ImportError
+        If the package safetensors is missing or broken.
     """
     header = read_header(stream, size)
-    numbers = np.empty(header.end - header.start, dtype=np.uint8)
-    stream.seek(header.start)
-    _fill(stream, numbers.data)
-    _check_digests(header, numbers)
+    with _opened_by_the_library(stream, path) as file:
+        tensors = {name: file.get_tensor(name) for name in header.entries}
+    return _checked(header, tensors)
+
+
+def read_array(stream: IO[bytes], path: str | os.PathLike[str], name: str) -> NDArray[Any]:
+    """Read a single array of a file whose header is checked; the checksums are not verified."""
+    with _opened_by_the_library(stream, path) as file:
+        array: NDArray[Any] = file.get_tensor(name)
+    return array
+
+
+@contextlib.contextmanager
+def _opened_by_the_library(stream: IO[bytes], path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Let the library open the file again that is open here, whatever its name means by now."""
+    library = require("safetensors", "to load a model")
+    # Between the check of the header and this, another process may have saved a new model under
+    # the name. Windows has no such paths, and does not let an open file be replaced either.
+    same = f"/dev/fd/{stream.fileno()}"
+    name = same if os.path.exists(same) else os.fsdecode(path)
+    with _errors_of_the_library(), library.safe_open(name, framework="np") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _errors_of_the_library() -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as problem:
+        reason = " ".join(str(problem).split())
+        raise ModelFileError(f"safetensors cannot read the file: {reason}") from problem
+
+
+def _checked(
+    header: Header, tensors: dict[str, NDArray[Any]]
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Compare the checksums, and separate the long texts from the arrays."""
+    _check_digests(header, tensors)
     arrays, metadata = {}, dict(header.metadata)
-    for name, entry in header.entries.items():
-        begin, end = entry["data_offsets"]
+    for name in header.entries:
+        tensor = tensors.pop(name)
         if name.startswith(_TEXT_PREFIX):
-            metadata[name.removeprefix(_TEXT_PREFIX)] = _long_text(name, numbers[begin:end])
+            metadata[name.removeprefix(_TEXT_PREFIX)] = _long_text(name, tensor)
         else:
-            arrays[name] = _array(numbers[begin:end], entry)
+            arrays[name] = tensor
     return arrays, metadata
-
-
-def read_array(stream: IO[bytes], header: Header, name: str) -> NDArray[Any]:
-    """Read a single array, whose checksum is not verified."""
-    entry = header.entries[name]
-    begin, end = entry["data_offsets"]
-    numbers = np.empty(end - begin, dtype=np.uint8)
-    stream.seek(header.start + begin)
-    _fill(stream, numbers.data)
-    return _array(numbers, entry)
-
-
-def _fill(stream: IO[bytes], memory: memoryview) -> None:
-    """Read until the memory is full: one call may read less."""
-    done = 0
-    while done < len(memory):
-        count = stream.readinto(memory[done:])  # type: ignore[attr-defined]
-        if not count:
-            raise ModelFileError(f"{len(memory) - done} bytes are missing; the file was cut off")
-        done += count
-
-
-def _array(numbers: NDArray[np.uint8], entry: dict[str, Any]) -> NDArray[Any]:
-    array = numbers.view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
-    # Other programs may put a number where it is slow to get at.
-    return np.require(array, array.dtype.newbyteorder("="), ["A", "W"])
 
 
 def _long_text(name: str, numbers: NDArray[np.uint8]) -> str:
     try:
-        return str(numbers.data, "ascii")
+        return str(numbers.reshape(-1).data, "ascii")
     except UnicodeDecodeError:
         raise ModelFileError(f"tensor {name[:40]!r} is not ASCII; the file is damaged") from None
 
@@ -391,7 +399,7 @@ def _span(name: str, entry: Any) -> tuple[int, int]:
     if not _are_sizes(offsets) or len(offsets) != 2:
         raise ModelFileError(f"tensor {name[:40]!r}: data_offsets are not two offsets")
     begin, end = offsets
-    expected = math.prod(shape) * _DTYPES[dtype].itemsize
+    expected = math.prod(shape) * _ITEM_SIZES[dtype]
     if end - begin != expected:
         raise ModelFileError(
             f"tensor {name[:40]!r} of shape {tuple(shape)} and dtype {dtype} needs {expected} "
@@ -404,15 +412,21 @@ def _are_sizes(value: Any) -> bool:
     return type(value) is list and all(type(n) is int and 0 <= n < 2**63 for n in value)
 
 
-def _check_digests(header: Header, numbers: NDArray[np.uint8]) -> None:
-    """Compare both checksums; only a file of another program may have neither."""
+def _check_digests(header: Header, tensors: dict[str, NDArray[Any]]) -> None:
+    """Compare both checksums; only a file of another program may have neither.
+
+    The first one is of the arrays as they were read, not of the file they come from.
+    """
     metadata = header.metadata
     is_ours = metadata.get("format") == FORMAT
     if not is_ours and "sha256" not in metadata and "header_sha256" not in metadata:
         return
+    numbers = hashlib.sha256()
+    for name in sorted(tensors, key=lambda name: header.entries[name]["data_offsets"]):
+        numbers.update(little_endian_bytes(tensors[name]))
     digest = _header_digest({**header.entries, "__metadata__": metadata})
     digests = {
-        "numbers": (hashlib.sha256(numbers.data).hexdigest(), metadata.get("sha256", "missing")),
+        "numbers": (numbers.hexdigest(), metadata.get("sha256", "missing")),
         "header": (digest, metadata.get("header_sha256", "missing")),
     }
     for part, (found, expected) in digests.items():
@@ -421,6 +435,12 @@ def _check_digests(header: Header, numbers: NDArray[np.uint8]) -> None:
                 f"checksum of the {part} is {found[:8]}, expected {expected[:8]}; "
                 "the file is damaged"
             )
+
+
+def little_endian_bytes(array: NDArray[Any]) -> memoryview:
+    """Return the memory of an array as a file has it; it is copied only if it differs."""
+    plain = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+    return plain.reshape(-1).view(np.uint8).data
 
 
 def _header_digest(header: dict[str, Any]) -> str:

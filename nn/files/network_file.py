@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 
 from nn.errors import DataWarning, ModelFileError, UnsafeModelFileError
 from nn.files import legacy_pickle, native
-from nn.files.description import COPY_OF, legacy_bytes, native_layout, read_description
+from nn.files.description import (
+    COPY_OF,
+    check_copy,
+    legacy_bytes,
+    native_layout,
+    read_description,
+)
 from nn.files.opening import MOST_BYTES, opened
 from nn.files.saved_network import SavedNetwork, check_pairs, floating_dtype
 from nn.files.siblings import Contents, warn_of_other_model
@@ -84,6 +90,8 @@ def read_network(
         If the file is damaged, too large, no model file, or no network.
     FileNotFoundError, IsADirectoryError, PermissionError
         If there is no file, or it cannot be opened.
+    ImportError
+        If the file is native, and the package safetensors is missing or broken.
 
     Examples
     --------
@@ -97,7 +105,7 @@ def read_network(
     try:
         with opened(path, max_bytes, names_options) as (stream, size):
             try:
-                network, contents = _read(stream, size)
+                network, contents = _read(stream, size, path)
             except UnsafeModelFileError:
                 raise
             except ModelFileError as problem:
@@ -139,6 +147,8 @@ def write_native(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
         If a weight or bias is NaN or infinite; nothing is written then.
     OSError
         Whatever the disk says; the old file is intact then.
+    ImportError
+        If the package safetensors is missing or broken; nothing is written then.
 
     Examples
     --------
@@ -179,6 +189,8 @@ def write_legacy(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
         If the activation is not "relu", or a number is NaN or infinite; nothing is written then.
     OSError
         Whatever the disk says; the old file is intact then.
+    ImportError
+        If the package safetensors is missing or broken; nothing is written then.
 
     Examples
     --------
@@ -218,7 +230,9 @@ def _require_finite(network: SavedNetwork, advice: str) -> None:
                 )
 
 
-def _read(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
+def _read(
+    stream: IO[bytes], size: int, path: str | os.PathLike[str]
+) -> tuple[SavedNetwork, Contents]:
     """Recognise the layout and read it."""
     start = stream.read(min(512, size))
     if not start:
@@ -226,7 +240,7 @@ def _read(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
     if not start.strip(b"\0"):
         raise ModelFileError("the first bytes are zero: not a model file, or what is left of one")
     if start[8:9] == b"{":  # no pickle has this byte there, and every native file has
-        return _read_native(stream, size)
+        return _read_native(stream, size, path)
     for magic, what in _OTHER_FORMATS.items():
         if start.startswith(magic):
             raise ModelFileError(f"{what}, not a model file; load it there and save plain arrays")
@@ -241,8 +255,10 @@ def _read(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
     )
 
 
-def _read_native(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
-    arrays, texts = native.read(stream, size)
+def _read_native(
+    stream: IO[bytes], size: int, path: str | os.PathLike[str]
+) -> tuple[SavedNetwork, Contents]:
+    arrays, texts = native.read(stream, size, path)
     count = len(arrays) // 2
     expected = [f"{kind}.{i}" for kind in ("weights", "biases") for i in range(count)]
     if not arrays or set(arrays) != set(expected):
@@ -293,14 +309,8 @@ def _read_pickle(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
         [arrays[f"bias[{i}]"] for i in range(len(model.biases))],
         model.texts,
     )
-    digest = model.texts.get(COPY_OF)
-    if model.texts and native_layout(network, model.texts).digest != digest:
-        raise ModelFileError(
-            f"the checksum of the network is not {str(digest)[:8]!r}: the file is damaged, or "
-            f"another program changed it; if that was meant, delete its key "
-            f"{legacy_pickle.OWN_KEY!r} there"
-        )
-    return network, Contents(False, digest)
+    check_copy(network, model.texts)
+    return network, Contents(False, model.texts.get(COPY_OF))
 
 
 def _network(

@@ -70,6 +70,8 @@ def write_pair(folder: str | os.PathLike[str], network: SavedNetwork) -> Written
         If another process is writing a model into this folder.
     OSError
         Whatever the disk says. Each of the files is then either the old one or the new one.
+    ImportError
+        If the package safetensors is missing or broken; nothing is written then.
 
     Examples
     --------

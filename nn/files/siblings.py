@@ -55,11 +55,16 @@ def warn_of_other_model(
         return
     try:
         with opened(sibling) as (stream, size):
-            compare = _pickle_is_same if contents.is_native else _native_is_same
-            if compare(stream, size, contents.digest, network):
+            if contents.is_native:
+                is_same = _pickle_is_same(stream, size, contents.digest, network)
+            else:
+                is_same = _native_is_same(stream, size, sibling, contents.digest, network)
+            if is_same:
                 return
         times = {path.name: path.stat().st_mtime_ns for path in (file, sibling)}
     except (OSError, ModelFileError):  # there is none, or it is nothing that could be mistaken
+        return
+    except ImportError:  # without safetensors nobody works with the native file here
         return
     native_name = file.with_suffix(NATIVE_SUFFIX).name
     # Clocks of file systems are coarse. Of one pair the native file is never written last.
@@ -97,7 +102,7 @@ def _pickle_is_same(
 
 
 def _native_is_same(
-    stream: IO[bytes], size: int, digest: str | None, network: SavedNetwork
+    stream: IO[bytes], size: int, path: Path, digest: str | None, network: SavedNetwork
 ) -> bool:
     header = native.read_header(stream, size)
     if digest is not None and "header_sha256" in header.metadata:
@@ -106,6 +111,6 @@ def _native_is_same(
         name = f"biases.{index}"
         if header.entries.get(name, {}).get("shape") != list(bias.shape):
             return False
-        if not np.array_equal(native.read_array(stream, header, name), bias):
+        if not np.array_equal(native.read_array(stream, path, name), bias):
             return False
     return f"biases.{len(network.biases)}" not in header.entries

@@ -202,7 +202,7 @@ def test_constants_and_masks_get_nothing():
         for edge in draw(y).graph.edges
         if edge.operand
     }
-    assert by_operand == {"if": (False, ""), "a": (True, "‖·‖ 1"), "b": (False, "")}
+    assert by_operand == {"if": (False, ""), "1": (True, "‖·‖ 1"), "2": (False, "")}
 
 
 def test_linear_sends_to_each_operand_what_it_gets():

@@ -14,7 +14,6 @@ from nn import Linear
 from tinygrad_edu import GradientError, Tensor, explain
 from tinygrad_edu.autodiff import apply_chain_rule, graph_order
 from tinygrad_edu.drawing import draw
-from tinygrad_edu.explaining.latex import latex
 from tinygrad_edu.explaining.passage import local_derivative
 from tinygrad_edu.primitive import PRIMITIVES, primitive
 
@@ -409,38 +408,6 @@ def test_formulas_in_a_notebook():
     assert r"$\mathrm{out} = \frac{\mathrm{operand1}}{4}$" in page
     slope = r"\frac{\partial\,\mathrm{out}}{\partial\,\mathrm{operand1}} = \frac{1}{4}"
     assert f"${slope}$ = <code>0.25</code>" in page
-
-
-@pytest.mark.parametrize(
-    ("expression", "expected"),
-    [
-        ("g * (x + y) * 2", r"g \cdot \left(x + y\right) \cdot 2"),
-        ("x - (y - z)", r"x - \left(y - z\right)"),
-        ("(x + 1)**2", r"\left(x + 1\right)^{2}"),
-        ("-(x + y)", r"-\left(x + y\right)"),
-        ("-x / pi", r"\frac{-x}{\pi}"),
-        ("-x * y", r"-x \cdot y"),
-        ("sqrt(abs(x))", r"\sqrt{\left|x\right|}"),
-        ("x * -y", r"x \cdot \left(-y\right)"),
-        ("(0 <= x) * g", r"[0 \le x] \cdot g"),
-        ("(x @ y).mT", r"\left(x\, y\right)^{\top}"),
-        ("exp(x, axis=1)", r"\exp\left(x, \mathrm{axis}=1\right)"),
-        ("one_hot(labels)", r"\operatorname{one\_hot}\left(\mathrm{labels}\right)"),
-        ("x[1:]", r"\mathrm{x[1:]}"),
-        ("x is y", r"\mathrm{x\ is\ y}"),
-        ("no { formula $", r"\mathrm{no\ \{\ formula\ \$}"),
-    ],
-)
-def test_latex(expression, expected):
-    assert latex(expression) == expected
-
-
-def test_every_formula_has_balanced_latex():
-    texts = {text for p in PRIMITIVES.values() for text in (p.formula, *p.derivatives) if text}
-    for text in texts:
-        written = re.sub(r"\\[{}]", "", latex(text))
-        assert written.count("{") == written.count("}")
-        assert written.count(r"\left") == written.count(r"\right")
 
 
 def test_operation_that_says_nothing_of_itself():

@@ -222,6 +222,12 @@ def test_equal_networks_make_equal_files():
     assert len(files) == 1
 
 
+def test_files_are_the_same_as_those_of_0_1_0():
+    arrays = {"b": np.arange(6.0).reshape(2, 3), "a": np.arange(3, dtype="f4"), "c": np.ones(())}
+    digest = hashlib.sha256(dumps(arrays, {"author": "é", "note": "1"})).hexdigest()
+    assert digest == "4fdefe8a306b88f5d5836be0979c4321d4c5fa1d7625dcd0e48093b2ca86acf7"
+
+
 def test_metadata_tell_format_version_and_checksum():
     metadata = loads(GOOD)[1]
     assert metadata["format"] == "tinygrad_edu"

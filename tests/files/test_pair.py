@@ -208,8 +208,12 @@ def read(name):
         number = int(read_network(os.path.join(folder, name)).weights[0][0, 0])
     return number, [str(entry.message) for entry in caught]
 
-chance, found, number = random.Random(28), [], 0
-write_pair(folder, network(0))
+chance, found, number, durations = random.Random(28), [], 0, []
+for _ in range(5):
+    start = time.perf_counter()
+    write_pair(folder, network(0))
+    durations.append(time.perf_counter() - start)
+longest = 1.5 * sorted(durations)[2]  # however fast the disk is, kills fall on every step
 for _ in range(kills):
     ready, started = os.pipe()
     child = os.fork()
@@ -220,7 +224,7 @@ for _ in range(kills):
             write_pair(folder, network(number))
     os.read(ready, 1)
     os.close(ready); os.close(started)
-    time.sleep(chance.uniform(0, 0.004))
+    time.sleep(chance.uniform(0, longest))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     native, legacy = read("model.safetensors"), read("model.pkl")
@@ -231,16 +235,18 @@ print(json.dumps([found, os.listdir(folder)]))
 
 
 @needs_posix
-def test_after_each_of_200_kills_the_reader_tells_which_file_is_newer(tmp_path):
+@pytest.mark.hypothesis  # `make test-thorough` runs it
+def test_after_each_kill_the_reader_tells_which_file_is_newer(tmp_path):
+    kills = 200 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 60
     child = subprocess.run(
-        [sys.executable, "-c", KILLS, tmp_path, "200"],
+        [sys.executable, "-c", KILLS, tmp_path, str(kills)],
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=True,
     )
     found, _ = json.loads(child.stdout)
-    assert len(found) == 200
+    assert len(found) == kills
     torn = 0
     for (native_number, native_words), (legacy_number, legacy_words) in found:
         if native_number == legacy_number:
@@ -250,7 +256,7 @@ def test_after_each_of_200_kills_the_reader_tells_which_file_is_newer(tmp_path):
         assert native_number > legacy_number, "the native file is the model"
         assert "which is older; model.safetensors was written last" in native_words[0]
         assert "which is newer; model.safetensors was written last" in legacy_words[0]
-    assert torn > 5, "the kills met what they are to meet"
+    assert torn > kills // 40, "the kills met what they are to meet"
 
 
 HOLD = """

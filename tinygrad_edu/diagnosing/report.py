@@ -256,8 +256,11 @@ def engine_rule(row: GradientRow) -> EngineRule:
 
 def _source(rule: Rule | None) -> str:
     """Find the line of a rule: that of a lambda, and of a function the one that returns."""
+    if rule is None:
+        return ""
+    rule = inspect.unwrap(rule)  # some are wrapped, to compute float16 in float32
     code = getattr(rule, "__code__", None)
-    if rule is None or code is None:
+    if code is None:
         return ""
     try:
         lines, number = inspect.getsourcelines(rule)

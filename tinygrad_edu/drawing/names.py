@@ -5,12 +5,12 @@ Names are found by identity: two tensors with equal values are not one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .text import clean
 
-__all__ = ["names_by_identity"]
+__all__ = ["free", "names_by_identity"]
 
 
 def names_by_identity(names: Mapping[str, object] | None, model: Any = None) -> dict[int, str]:
@@ -54,3 +54,17 @@ def names_by_identity(names: Mapping[str, object] | None, model: Any = None) -> 
         for name, parameter in model.named_parameters():
             found.setdefault(id(parameter), clean(name))
     return found
+
+
+def free(name: str, taken: Collection[str]) -> str:
+    """Change an invented name until it is not the name of something else.
+
+    Examples
+    --------
+    >>> free("g", []), free("g", ["g", "x"]), free("out", ["out"])
+    ('g', 'upstream', 'result')
+    """
+    others = {"g": "upstream", "out": "result"}
+    while name in taken:
+        name = others.get(name, f"{name}_")
+    return name

@@ -17,7 +17,7 @@ from .text import clean, number_text
 __all__ = ["operand_letter", "operand_name", "param_texts", "parameter_word", "summed_axes"]
 
 _COMMUTATIVE = {"add", "multiply", "maximum", "minimum"}
-_OPERANDS = {"linear": ("x", "weight", "bias"), "where": ("if", "a", "b")}
+_OPERANDS = {"linear": ("input", "weight", "bias"), "where": ("if", "1", "2")}
 
 
 def _positional(primitive: Primitive) -> list[inspect.Parameter]:
@@ -46,9 +46,8 @@ def operand_name(primitive: Primitive, position: int, count: int) -> str:
         return ""
     if primitive.name in _OPERANDS:
         return _OPERANDS[primitive.name][position]
-    if primitive.each is not None:
-        return str(position + 1)
-    return parameter_word(primitive, position) or "abcdefghijklmnopqrstuvwxyz"[position % 26]
+    # A letter could be the name of something else.
+    return parameter_word(primitive, position) or str(position + 1)
 
 
 def param_texts(node: Node) -> tuple[tuple[str, str], ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,11 @@ from ..errors import GradientError
 from ..primitive import Node
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of, sent_alone
+from .formulas import filled
 from .graph import Edge, Graph, OpNode, TensorNode
 from .module_tree import CallNode, ModuleTree
-from .names import names_by_identity
+from .names import free, names_by_identity
 from .operands import (
-    operand_letter,
     operand_name,
     param_texts,
     parameter_word,
@@ -50,10 +51,6 @@ __all__ = [
     "photograph",
     "take_snapshot",
 ]
-
-# The engine's symbol for it says which operators it is made of; in a picture, the equation of a
-# layer is read more easily.
-_SYMBOLS = {"linear": "x @ W + b"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,14 +227,15 @@ class Photographer:
             places = [place for place in self.everything if isinstance(place.value, Tensor)]
             named = [(self._name_and_call(place)[0] or place.id, place.value) for place in places]
             self.manual = by_tensor(self.compare, named)
-        operations, edges = [], []
-        for tensor in self.computed:
-            operations.append(self._operation(tensor))
-            edges += self._edges(tensor)
         tensors = tuple(
             self._tensor(place) if isinstance(place.value, Tensor) else self._constant(place)
             for place in self.places
         )
+        shown = {tensor.id: tensor.name for tensor in tensors}
+        operations, edges = [], []
+        for tensor in self.computed:
+            operations.append(self._operation(tensor, shown))
+            edges += self._edges(tensor)
         made = set(self.computed)
         return Graph(
             clean(title, limit=120),
@@ -316,6 +314,12 @@ class Photographer:
             return "loss" if tensor.size == 1 else "output"
         return "computed"
 
+    @cached_property
+    def _given(self) -> set[str]:
+        """Names that people gave: a word for the part that an operand plays is none of them."""
+        tensors = [place.value for place in self.everything if isinstance(place.value, Tensor)]
+        return {*self.names.values(), *(clean(tensor.name or "") for tensor in tensors)}
+
     def _name_and_call(self, place: _Place) -> tuple[str, str | None]:
         """Find what a tensor is called, and the module call whose box it belongs in."""
         tensor: Tensor = place.value
@@ -328,12 +332,15 @@ class Photographer:
                 return clean(path), self.modules.id_of(place.user.module_call)
         name = self.names.get(id(tensor)) or clean(tensor.name or "")
         if not name and place.user is not None:
-            name = parameter_word(place.user.primitive, place.position)
+            word = parameter_word(place.user.primitive, place.position)
+            name = "" if word in self._given else word
         return name, None
 
-    def _operation(self, tensor: Tensor) -> OpNode:
+    def _operation(self, tensor: Tensor, shown: Mapping[str, str]) -> OpNode:
         node = node_of(tensor)
         primitive = node.primitive
+        names = [shown[operand] for operand in self._operand_ids(tensor)]
+        others = {"out": shown[self.ids[tensor]], "g": free("g", set(shown.values()))}
         texts = primitive.derivatives if primitive.each is None else ()
         wanted = [
             position
@@ -343,10 +350,13 @@ class Photographer:
         return OpNode(
             self.operation_ids[tensor],
             clean(primitive.name),
-            clean(_SYMBOLS.get(primitive.name, primitive.symbol)),
-            clean(primitive.formula, limit=80),
+            clean(primitive.symbol),
+            clean(filled(primitive.formula, node, names, times="*"), limit=80),
             tuple(
-                (operand_letter(primitive, position), clean(texts[position], limit=60))
+                (
+                    names[position],
+                    clean(filled(texts[position], node, names, times="*", **others), limit=60),
+                )
                 for position in wanted
                 if position < len(texts)
             ),

@@ -6,7 +6,7 @@ applied; nothing is differentiated here. What comes out is text, which later ste
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from ..autodiff import graph_order
 from ..drawing.module_tree import ModuleTree
+from ..drawing.names import free
 from ..drawing.operands import param_texts, parameter_word
 from ..drawing.text import clean
 from ..errors import GradientError
@@ -22,7 +23,7 @@ from ..primitive import Node
 from ..source_lines import made_at
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of, sent_alone
-from .call import Call, free
+from .call import Call
 from .passage import (
     IN_WORDS,
     Trace,
@@ -110,6 +111,10 @@ class Account:
             Section("Local derivatives", tuple(self._local_derivatives())),
             Section("Sent to the inputs", tuple(self._sends())),
         ]
+
+    def sent(self, positions: Collection[int]) -> Section:
+        """Say what was sent when only these inputs have had their turn."""
+        return Section("Sent to the inputs", tuple(self._sends(positions)))
 
     # Names ------------------------------------------------------------------------------------
 
@@ -223,6 +228,31 @@ class Account:
             lines.append(line)
         return lines
 
+    def arrival(self, count: int) -> list[list[Part | str]]:
+        """Say what of its gradient has arrived when some contributions are still to come."""
+        found = self.arrived.get(self.tensor, [])
+        if not count:
+            return [["not computed yet"]]
+        lines = self._contributions(found[:count], len(found), briefly=True)
+        return [*lines, [f"{count} of {len(found)} so far: ", gradient(found[count - 1].total)]]
+
+    def _contributions(
+        self, found: Sequence[Contribution], count: int, briefly: bool
+    ) -> list[list[Part | str]]:
+        lines: list[list[Part | str]] = []
+        for number, sent in enumerate(found, 1):
+            head = f"contribution {number} of {count}: from "
+            lines.append(
+                [head, *self._result(sent.tensor), *_as_operand(sent.tensor, sent.position)]
+            )
+            if briefly:
+                lines.append(["  ", gradient(sent.contribution)])
+                continue
+            call = self._call(sent.tensor)
+            lines += [["  ", *line] for line in self._passage(sent, call, self._whose(sent))]
+            lines += running_sum(sent, count)
+        return lines
+
     def _receives(self, briefly: bool) -> list[list[Part | str]]:
         tensor = self.tensor
         if not tensor.requires_grad:
@@ -232,19 +262,8 @@ class Account:
                 return [[self._g(), " = ", gradient(tensor.grad), "   (its .grad)"]]
             hint = "call backward() on the loss first, or say explain(tensor, output=loss)"
             return [[f"not computed, or not kept; {hint}"]]
-        lines: list[list[Part | str]] = []
         found = self.arrived.get(tensor, [])
-        for number, sent in enumerate(found, 1):
-            count = f"contribution {number} of {len(found)}: from "
-            lines.append(
-                [count, *self._result(sent.tensor), *_as_operand(sent.tensor, sent.position)]
-            )
-            if briefly:
-                lines.append(["  ", gradient(sent.contribution)])
-                continue
-            call = self._call(sent.tensor)
-            lines += [["  ", *line] for line in self._passage(sent, call, self._whose(sent))]
-            lines += running_sum(sent, len(found))
+        lines = self._contributions(found, len(found), briefly)
         if tensor is self.output:
             start = "it is the output, where gradients start: "
             lines.append([start, self._g(), " = ", code("1")])
@@ -279,7 +298,8 @@ class Account:
         rule = rule_text(node_of(sent.tensor), sent.position)
         return passage(sent, None, call.written(rule) if rule else "", call.upstream, whose)
 
-    def _sends(self) -> list[list[Part | str]]:
+    def _sends(self, positions: Collection[int] | None = None) -> list[list[Part | str]]:
+        """Say what goes to which input; of some of them, where the others are still to come."""
         tensor, node = self.tensor, node_of(self.tensor)
         sent: dict[int, tuple[Contribution, int, int]] = {}
         if self.output is not None:
@@ -302,6 +322,9 @@ class Account:
             operand = self._operand(call, position)
             if position not in sent:
                 lines.append(["to ", *operand, f": nothing, {obstacle(node, position)}"])
+                continue
+            if positions is not None and position not in positions:
+                lines.append(["to ", *operand, ": not sent yet"])
                 continue
             one, number, count = sent[position]
             lines.append(["to ", *operand, f": contribution {number} of {count}" if count else ""])

@@ -11,14 +11,16 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
+from ..drawing.formulas import call_text, filled, forward_formula, marked
+from ..drawing.names import free
 from ..drawing.text import number_text
 from ..primitive import Node
 from ..tensor import Tensor
 from ..tracing import node_of
-from .formulas import call_text, filled, filled_latex, forward_formula
+from .latex import latex
 from .wording import Part, code, formula
 
-__all__ = ["Call", "free"]
+__all__ = ["Call"]
 
 _SIMPLE = re.compile(r"[\w.+-]+")
 
@@ -78,7 +80,8 @@ class Call:
         text = filled(expression, self.node, self.operands, times="*", **others)
         if not self.is_typeset:
             return code(text)
-        return formula(text, filled_latex(expression, self.node, self.operands, **others))
+        tree, entries = marked(expression, self.node, self.operands, **others)
+        return formula(text, latex(text if tree is None else tree, entries))
 
     def equation(self) -> Part:
         """Write what the call computes: ``y = a * b``."""
@@ -100,17 +103,3 @@ class Call:
         if not self.is_typeset:
             return code(text)
         return formula(text, f"{left} = {right.latex}")
-
-
-def free(name: str, taken: Collection[str]) -> str:
-    """Change an invented name until it is not the name of something else.
-
-    Examples
-    --------
-    >>> free("g", []), free("g", ["g", "x"]), free("out", ["out"])
-    ('g', 'upstream', 'result')
-    """
-    others = {"g": "upstream", "out": "result"}
-    while name in taken:
-        name = others.get(name, f"{name}_")
-    return name

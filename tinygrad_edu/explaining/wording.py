@@ -37,10 +37,15 @@ Line = Sequence[Part | str]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and the lines below it."""
+    """A heading and the lines below it.
+
+    `start` and `end` say from which step to which of a page it is true.
+    """
 
     title: str
     lines: tuple[Line, ...]
+    start: int = 0
+    end: int | None = None
 
 
 def code(text: str) -> Part:

@@ -153,10 +153,11 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
         return take_along_axis(reshape(x, (-1,)), indices, 0)
     places = as_array(_array(indices))
-    if places.ndim != len(shape_of(x)):
+    ndim = len(shape_of(x))
+    if places.ndim != ndim:
         raise ValueError(
-            f"take_along_axis: x of shape {shape_of(x)} has another number of axes than indices of "
-            f"shape {places.shape}; they must have equally many"
+            f"take_along_axis: x has {ndim} axes and indices of shape {places.shape} have "
+            f"{places.ndim}; they must have equally many"
         )
     axis = normalize_axis_index(axis, places.ndim)
     grid = [

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..drawing.formulas import bracketed, filled, is_plain
 from ..drawing.text import euclidean_norm, gradient_text, number_text, shape_text
-from ..explaining.formulas import bracketed, filled, is_plain
 from ..explaining.passage import (
     IN_WORDS,
     local_derivative,
@@ -44,6 +44,8 @@ class Backward:
     final : dict of Tensor to array
         The complete gradients, with what hooks have made of them.
     stages : dict of Tensor to list of Stage
+    sent_at : dict of Tensor to dict of int to int
+        At which tick the operation that made a tensor sends a gradient to which input.
     """
 
     def __init__(self, names: Names, first: int) -> None:
@@ -62,6 +64,7 @@ class Backward:
         self.totals = totals
         self.final = {tensor: self._after_hooks(tensor, total) for tensor, total in totals.items()}
         self.stages: dict[Tensor, list[Stage]] = {}
+        self.sent_at: dict[Tensor, dict[int, int]] = {}
 
     def _after_hooks(self, tensor: Tensor, total: Any) -> Any:
         if tensor.node is None:
@@ -83,6 +86,7 @@ class Backward:
             for number, one in enumerate(sent):
                 stage = self._stage(one, self.first + len(ticks))
                 self.stages.setdefault(one.source, []).append(stage)
+                self.sent_at.setdefault(tensor, {})[one.position] = stage.tick
                 last = number == len(sent) - 1
                 several = last and len(sent) > 1
                 ticks.append(self._tick(one, told, number, last, several))

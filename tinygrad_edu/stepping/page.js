@@ -300,7 +300,7 @@
   function search(text) {
     const wanted = text.trim().toLowerCase();
     hits = figures[state.view].nodes.filter((node) => wanted !== ""
-      && node.getAttribute("aria-label").toLowerCase().includes(wanted));
+      && node.getAttribute("aria-label").split(",")[0].toLowerCase().includes(wanted));
     all("g.node").forEach((node) => set(node, "found", hits.includes(node)));
     get("hits").textContent = String(hits.length);
     set(get("hits-line"), "off", wanted === "");
@@ -376,6 +376,15 @@
     "?": () => get("helping").showModal(),
   };
 
+  // A button that was reached by keys is pressed by the space bar; one that was clicked has the
+  // focus by the way, and the space bar would press it once more.
+  let pointed = null;
+  document.addEventListener("pointerdown", (event) => { pointed = event.target.closest("button"); });
+  document.addEventListener("focusin", (event) => { if (event.target !== pointed) { pointed = null; } });
+  document.addEventListener("keyup", (event) => {
+    if (event.key === " " && pointed !== null && event.target === pointed) { event.preventDefault(); }
+  });
+
   // The page is the component: in a notebook its frame gets keys only while it has the focus.
   document.addEventListener("keydown", (event) => {
     const target = event.target, key = event.key;
@@ -407,7 +416,7 @@
     }
     if (!state.keys || !commands[key] || target.matches("select,input:not(#slider)")) { return; }
     if (target === slider && (key.startsWith("Arrow") || key === "Home" || key === "End")) { return; }
-    if (key === " " && target.matches("button,.scroll,.wide")) { return; }
+    if (key === " " && target.matches("button,.scroll,.wide") && target !== pointed) { return; }
     event.preventDefault();
     commands[key]();
   });
@@ -440,6 +449,11 @@
   printing.addEventListener("change", () => onPaper(printing.matches));
   window.addEventListener("beforeprint", () => onPaper(true));
   window.addEventListener("afterprint", () => onPaper(false));
+
+  // A table that a narrow screen shows as a list is still read as a table.
+  const roles = { table: "table", tr: "row", td: "cell", "th[scope=col]": "columnheader",
+    "th[scope=row]": "rowheader" };
+  Object.keys(roles).forEach((part) => all(part).forEach((one) => one.setAttribute("role", roles[part])));
 
   get("copy").hidden = !linkable;
   Object.keys(figures).forEach((name) => {

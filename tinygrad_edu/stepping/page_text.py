@@ -65,9 +65,22 @@ def details(story: Story) -> str:
     said |= {one.id: f"operation {one.name}" for one in story.graph.operations}
     return "\n".join(
         f'<section class="detail {OFF}" data-node="{html.escape(name)}">'
-        f"<h2>{html.escape(said.get(name, name))}</h2>{_sections(sections, 'h3')}</section>"
+        f"<h2>{html.escape(said.get(name, name))}</h2>"
+        f"{_in_time(sections, story.earlier.get(name, ()))}</section>"
         for name, sections in story.details.items()
     )
+
+
+def _in_time(sections: Sequence[Section], earlier: Sequence[Section]) -> str:
+    """Write sections that are seen from some step on, and before each what is seen until then."""
+    written = []
+    for whole in sections:
+        for each in [one for one in earlier if one.title == whole.title] + [whole]:
+            start = each.start or None
+            seen = span_attributes(Span("", start, each.end))
+            text = _sections([each], "h3")
+            written.append(f"<div{seen}>{text}</div>" if seen else text)
+    return "".join(written)
 
 
 def _role(tensor: TensorNode) -> str:

@@ -14,13 +14,14 @@ import numpy as np
 
 from ..drawing.names import names_by_identity
 from ..drawing.snapshot import Graph, photograph
-from ..drawing.text import contribution_text, gradient_text, number_text
+from ..drawing.text import contribution_text, euclidean_norm, gradient_text, number_text
 from ..drawing.verdicts import Verdict, by_tensor, judge
 from ..drawing.words import counts
 from ..explaining.passage import Trace
 from ..explaining.wording import Line, Section, code, gradient
 from ..tensor import Tensor
 from .backward import Backward
+from .details import details_of
 from .forward import Names, forward_tick
 from .ticks import Stage, Story, Tick, one_line, section
 from .updates import check_optimizer, trial_step, update_sections, update_sentence
@@ -123,6 +124,18 @@ def _with_contributions(graph: Graph, ids: dict[Tensor, str], trace: Trace) -> G
     return replace(graph, edges=edges)
 
 
+def _with_gradients(graph: Graph, ids: dict[Tensor, str], final: dict[Tensor, Any]) -> Graph:
+    """Write at each tensor the gradient of this story, whatever its `.grad` is."""
+    found: dict[str, dict[str, Any]] = {}
+    for tensor, name in ids.items():
+        array = None if tensor not in final else np.asarray(final[tensor])
+        grad, norm, _ = gradient_text(array, tensor.requires_grad)
+        size = euclidean_norm(array) if norm and array is not None else None
+        found[name] = {"grad": grad, "grad_norm": norm, "norm": size}
+    tensors = tuple(replace(node, **found.get(node.id, {})) for node in graph.tensors)
+    return replace(graph, tensors=tensors, has_gradients=True)
+
+
 class _Teller:
     """Puts the ticks of one story together."""
 
@@ -148,13 +161,16 @@ class _Teller:
         kept = self._kept(backward.final)
         if kept:
             ticks[-1] = _with_more(ticks[-1], kept)
+        values = self._values()
+        details, earlier = details_of(self.graph, self.names, backward, values, seed)
         return Story(
-            self.graph,
+            _with_gradients(self.graph, self.ids, backward.final),
             tuple(ticks),
-            self._values(),
+            values,
             self._gradients(backward.stages, backward.final, seed),
-            self._details(),
+            details,
             tuple(self._notes(backward.final, kept)),
+            earlier,
         )
 
     # Before, between and after ------------------------------------------------------------------
@@ -292,21 +308,6 @@ class _Teller:
             told[name] = (*found, *stages.get(tensor, ()))
         return told
 
-    def _details(self) -> dict[str, tuple[Section, ...]]:
-        details: dict[str, tuple[Section, ...]] = {
-            node.id: (section("Value", [code(node.rows[0][1])]),)
-            for node in self.graph.tensors
-            if node.role == "constant"
-        }
-        for tensor, name in self.ids.items():
-            account = self.names.account(tensor)
-            details[name] = _frozen(account.of_tensor(briefly=True))
-            if tensor.node is not None:
-                origin = Section("Operation", tuple(account.origin()))
-                operation = self.names.operation(tensor).id
-                details[operation] = _frozen([origin, *account.of_operation()])
-        return details
-
     def _notes(self, final: dict[Tensor, Any], kept: Section | None) -> list[str]:
         notes = []
         missed = [t for t in self.ids if t.requires_grad and t not in final]
@@ -334,10 +335,6 @@ def _verdict_lines(verdict: Verdict) -> list[str]:
 def _with_more(tick: Tick, more: Section) -> Tick:
     whole = (*tick.whole, more) if tick.whole else ()
     return replace(tick, sections=(*tick.sections, more), whole=whole)
-
-
-def _frozen(sections: list[Section]) -> tuple[Section, ...]:
-    return tuple(section(each.title, *each.lines) for each in sections)
 
 
 def _plural(count: int, word: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..drawing.snapshot import Graph
 from ..explaining.wording import Line, Section
@@ -71,7 +71,10 @@ class Story:
     gradients : dict of str to tuple of Stage
         What the gradient of a tensor reads, from which tick on.
     details : dict of str to tuple of Section
-        What there is to say about each tensor and each operation.
+        What there is to say about each tensor and each operation; a section that is true from
+        some tick on has that as its `start`.
+    earlier : dict of str to tuple of Section
+        What is said in its place before, each section with its first and last tick.
     notes : tuple of str
         What a reader should know besides.
     """
@@ -82,6 +85,7 @@ class Story:
     gradients: dict[str, tuple[Stage, ...]]
     details: dict[str, tuple[Section, ...]]
     notes: tuple[str, ...]
+    earlier: dict[str, tuple[Section, ...]] = field(default_factory=dict)
 
 
 def one_line(text: str) -> str:

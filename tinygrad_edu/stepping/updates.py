@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from ..drawing.formulas import bracketed
 from ..drawing.text import clean, euclidean_norm, number_text
-from ..explaining.formulas import bracketed
 from ..explaining.wording import Part, Section, code, gradient, values
 from ..tensor import Tensor
 

@@ -11,18 +11,17 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ..drawing.operands import operand_letter, param_texts
-from ..drawing.text import clean, number_text
 from ..primitive import Node
-from .latex import latex
+from .operands import operand_letter, param_texts
+from .text import clean, number_text
 
 __all__ = [
     "bracketed",
     "call_text",
     "filled",
-    "filled_latex",
     "forward_formula",
     "is_plain",
+    "marked",
     "settings_beside",
 ]
 
@@ -96,54 +95,39 @@ def filled(
     >>> filled("x * y", node, ["2", "-3"]), filled("g * y", node, ["a", "b"])
     ('2 × (-3)', 'g × b')
     """
-    written = _letters(node, texts) | others
-    tree = _marked(expression, {**_settings(node), **written})
+    tree, entries = marked(expression, node, texts, **others)
     if tree is None:  # any text; its letters are replaced where they stand alone
+        written = _letters(node, texts) | others
         words = re.sub(r"\w+", lambda word: written.get(word[0], word[0]), expression)
         return clean(words, limit=_LONGEST)
     text = ast.unparse(tree).replace(" ** ", "**").replace(" * ", f" {times} ")
-    entries = _entries({**_settings(node), **written})
     return clean(_MARK.sub(lambda mark: entries[mark[0]], text), limit=_LONGEST)
 
 
-def filled_latex(expression: str, node: Node, texts: Sequence[str], **others: str) -> str:
-    r"""Write the same as LaTeX; see `filled`.
+def marked(
+    expression: str, node: Node, texts: Sequence[str], **others: str
+) -> tuple[ast.expr | None, dict[str, str]]:
+    """Parse a formula, with marks for its letters; return what stands for each mark as well.
 
-    Examples
-    --------
-    >>> from tinygrad_edu import Tensor
-    >>> node = (Tensor(2.0, requires_grad=True) / 3.0).node
-    >>> print(filled_latex("x / y", node, ["a", "3"]))
-    \frac{a}{3}
+    The tree is None where the formula is any text.
     """
     written = {**_settings(node), **_letters(node, texts), **others}
-    tree = _marked(expression, written)
-    if tree is None:
-        return latex(filled(expression, node, texts, **others))
-    return latex(tree, _entries(written))
+    # Beside an operator, a negative number is in brackets.
+    entries = {f"__held_{name}__": bracketed(text) for name, text in written.items()}
+    entries |= {f"__bare_{name}__": text for name, text in written.items()}
+    try:
+        tree = ast.parse(expression, mode="eval")
+    except (SyntaxError, ValueError):
+        return None, entries
+    body: ast.expr = _Marker(written).visit(tree).body
+    return body, entries
 
 
 def _letters(node: Node, texts: Sequence[str]) -> dict[str, str]:
     return {operand_letter(node.primitive, position): text for position, text in enumerate(texts)}
 
 
-def _marked(expression: str, texts: dict[str, str]) -> ast.expr | None:
-    """Parse an expression, and mark the letters that are written otherwise."""
-    try:
-        tree = ast.parse(expression, mode="eval")
-    except (SyntaxError, ValueError):
-        return None
-    body: ast.expr = _Marker(texts).visit(tree).body
-    return body
-
-
 _MARK = re.compile(r"__(?:held|bare)_\w+?__")
-
-
-def _entries(texts: dict[str, str]) -> dict[str, str]:
-    """Say what stands for each mark: beside an operator, a negative number is in brackets."""
-    found = {f"__held_{name}__": bracketed(text) for name, text in texts.items()}
-    return found | {f"__bare_{name}__": text for name, text in texts.items()}
 
 
 class _Marker(ast.NodeTransformer):

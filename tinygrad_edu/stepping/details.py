@@ -1,0 +1,110 @@
+"""What there is to say about each tensor and each operation, and from which step on it is true.
+
+The texts come from `explaining`; here they get their times, so that no step shows a value or a
+gradient that has not been computed by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import pairwise
+
+from ..drawing.snapshot import Graph
+from ..explaining.account import Account
+from ..explaining.wording import Line, Section, code
+from ..tensor import Tensor
+from .backward import Backward
+from .forward import Names
+from .page_states import NOT_YET
+from .ticks import section
+
+__all__ = ["Details", "details_of"]
+
+Details = dict[str, tuple[Section, ...]]
+
+
+def details_of(
+    graph: Graph, names: Names, backward: Backward, values: Mapping[str, int], seed: int
+) -> tuple[Details, Details]:
+    """Collect what there is to say in the end, and what is said of it at earlier steps.
+
+    Parameters
+    ----------
+    graph : Graph
+    names : Names
+    backward : Backward
+        After its ticks were told.
+    values : mapping of str to int
+        From which step on the value of a tensor is known.
+    seed : int
+        The step at which gradients start.
+    """
+    found: Details = {
+        node.id: (section("Value", [code(node.rows[0][1])]),)
+        for node in graph.tensors
+        if node.role == "constant"
+    }
+    earlier: Details = {}
+    for tensor, name in names.ids.items():
+        account, computed = names.account(tensor), values[name]
+        value, *used, arrives = account.of_tensor(briefly=True)
+        times = [seed] if tensor is names.trace.output else []
+        times += [stage.tick for stage in backward.stages.get(tensor, ())]
+        whole, before = _in_time(
+            arrives, times, [account.arrival(count) for count in range(len(times))]
+        )
+        known, unknown = _value(value, computed)
+        found[name], earlier[name] = _frozen([known, *used, whole]), _frozen([*unknown, *before])
+        if tensor.node is not None:
+            operation = names.operation(tensor).id
+            late, early = _operation(account, tensor, backward, computed)
+            found[operation], earlier[operation] = _frozen(late), _frozen(early)
+    return found, earlier
+
+
+def _value(whole: Section, computed: int) -> tuple[Section, list[Section]]:
+    """Say a value only when it is known."""
+    if not computed:
+        return whole, []
+    *place, _ = whole.lines
+    before = Section(whole.title, (*place, [NOT_YET["value"]]), 0, computed - 1)
+    return replace(whole, start=computed), [before]
+
+
+def _operation(
+    account: Account, tensor: Tensor, backward: Backward, computed: int
+) -> tuple[list[Section], list[Section]]:
+    """Give the sections of an operation their times: it runs at one step, and sends at others."""
+    inputs, local, sends = account.of_operation()
+    late: list[Section] = [Section("Operation", tuple(account.origin()))]
+    early: list[Section] = []
+    for each in (inputs, local):
+        late.append(replace(each, start=computed))
+        early.append(Section(each.title, ([NOT_YET["value"]],), 0, computed - 1))
+    times = backward.sent_at.get(tensor, {})
+    order = sorted(times, key=times.__getitem__)
+    states = [account.sent(order[:count]).lines for count in range(1, len(order))]
+    nothing: list[Line] = [["nothing yet: its gradient is not complete"]]
+    whole, before = _in_time(sends, [times[position] for position in order], [nothing, *states])
+    return [*late, whole], [*early, *before]
+
+
+def _in_time(
+    whole: Section, times: list[int], states: Iterable[Iterable[Line]]
+) -> tuple[Section, list[Section]]:
+    """Show a section from the last of some steps on, and before each of them another state."""
+    if not times:
+        return whole, []
+    before = [
+        Section(whole.title, tuple(lines), start, end - 1)
+        for (start, end), lines in zip(pairwise([0, *times]), states, strict=False)
+        if end > start
+    ]
+    return replace(whole, start=times[-1]), before
+
+
+def _frozen(sections: Iterable[Section]) -> tuple[Section, ...]:
+    return tuple(
+        replace(each, lines=tuple(tuple(line) for line in each.lines)) for each in sections
+    )
