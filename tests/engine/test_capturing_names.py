@@ -2,6 +2,8 @@
 they could reach is watched. And values of rare kinds.
 """
 
+import collections
+import dataclasses
 import gc
 import importlib
 import inspect
@@ -127,3 +129,34 @@ def test_what_a_decorator_of_this_project_holds():
 
     is_seen(lambda x: helper(Tensor(x)), change)
     is_seen(step, lambda: setattr(network, "scale", 3.0))
+
+
+Point = collections.namedtuple("Point", "scale entries")
+
+
+@dataclasses.dataclass
+class Settings:
+    scale: float = 2.0
+    entries: list = dataclasses.field(default_factory=lambda: [2.0])
+
+
+def test_classes_that_libraries_write():
+    box = types.SimpleNamespace(point=Point(2.0, [2.0]), settings=Settings())
+    is_seen(lambda x: x * box.point.scale, lambda: setattr(box, "point", Point(3.0, [2.0])))
+    is_seen(
+        lambda x: x * box.point.entries[0],
+        lambda: box.point.entries.append(0) or box.point.entries.reverse(),
+    )
+    is_seen(lambda x: x * box.settings.scale, lambda: setattr(box.settings, "scale", 3.0))
+    is_seen(lambda x: x * box.settings.entries[0], lambda: box.settings.entries.insert(0, 3.0))
+    is_seen(lambda x: x * Settings().scale, lambda: setattr(Settings, "__init__", twice))
+
+
+def twice(self):
+    self.scale = 4.0
+
+
+def test_code_that_is_made_at_run_time():
+    space = {}
+    exec("k = 2.0\ndef f(x):\n    return x * k", space)
+    is_seen(lambda x: space["f"](x) + 1, lambda: space.update(k=3.0))

@@ -3,7 +3,8 @@
 A step of a small network is some forty calls of NumPy, and finding out which they are takes longer
 than making them. `capture` finds out once, as the compilers of large frameworks do: it records
 (`recorder.py`), watches what the record depends on (`surroundings.py`), drops what is not needed
-and plans the memory (`plan.py`), and writes the program (`program.py`), which can be read.
+and plans the memory (`plan.py`), and writes the program (`program.py`), which can be read. Now and
+then a replay is compared with the step itself (`verification.py`).
 """
 
 from __future__ import annotations
@@ -55,6 +56,15 @@ def capture(function: Callable[..., Any]) -> CapturedStep:
         By a call whose step cannot be replayed faithfully: where it looks at values (``if``,
         ``float``, ``item``), draws random numbers, or changes anything but arrays. Nothing has
         been changed by such a call, as far as arrays are concerned.
+    ReplayError
+        By a call in which the replay was compared with the step itself (call 4, 8, 16, ...) and
+        gave something else, because of what could not be watched: a `CaptureError` which says
+        since which call replays may be wrong.
+
+    Notes
+    -----
+    A replay is all or nothing: after an error or an interruption all updates have been made, or
+    none. Other threads see the values of before or after it; arrays that others hold keep theirs.
 
     Examples
     --------

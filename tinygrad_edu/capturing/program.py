@@ -170,6 +170,7 @@ class _Writer:
                     self._fix(result, array)
                 elif slot is not None:
                     self.source.texts[result] = self._slots[slot]
+                    self.source.shown[result] = f"t{result.number}"
 
     def _fix(self, value: Traced, array: Any) -> None:
         self._fixed[value] = array
@@ -206,10 +207,11 @@ class _Writer:
         plan, calls = self._plan, self._recording.tape.calls
         made = [v.array for call in calls for v in results_of(call)]
         size = sum(array.nbytes for array in made if getattr(array, "base", 1) is None)
+        exchanged = sum(value.array.nbytes for _, value in plan.slots)
         head = (
             f"{len(plan.calls) - 1} calls, of {len(calls)} that were recorded; "
             f"{sum(plan.blocks):,} bytes in {len(plan.blocks)} pieces of memory, "
-            f"for arrays of {size:,} bytes\n"
+            f"for arrays of {size:,} bytes; {exchanged:,} bytes are exchanged\n"
         )
         widths = [max(len(row[i]) for row in self._rows) for i in range(3)] if self._rows else []
         rows = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in self._rows]
@@ -314,7 +316,7 @@ class _Writer:
                 place = f"exchanged with {self._plan.slots[slot][0].path.removesuffix('.data')}"
             else:
                 place = f"memory {self._plan.block[result.storage] + 1}"
-            over = f", over {source.texts[target]}" if target is not None else ""
+            over = f", over {source.told(target)}" if target is not None else ""
             self._note(call, result, place + over)
             return [source.expression(call, source.texts[result])]
         expression = source.expression(call, None)
@@ -336,7 +338,7 @@ class _Writer:
         shape = "x".join(map(str, result.array.shape)) or "number"
         text = self.source.sentence(call)
         if call.written is None:
-            text = f"t{result.number} = {text}"
+            text = f"{self.source.told(result)} = {text}"
         self._rows.append((text, f"{result.array.dtype} {shape}", where))
 
     # After the calls -----------------------------------------------------------------------

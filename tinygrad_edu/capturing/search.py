@@ -9,16 +9,11 @@ from __future__ import annotations
 
 import builtins
 import functools
-import gc
-import importlib
 import importlib.util
-import inspect
 import operator
 import os
-import pkgutil
 import random
 import sys
-import time
 import types
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -32,6 +27,7 @@ from ..tensor import Tensor
 from .names import Names, names_of
 from .ownership import LIBRARY, OURS, OWN, owner_of_class, owner_of_function, owner_of_module
 from .surroundings import GONE, Place, Surroundings
+from .unwatchable import BY_NAME, COMPUTING, REFUSED, REFUSED_ATTRIBUTES
 
 __all__ = ["surroundings_of"]
 
@@ -66,37 +62,6 @@ _CONSTANTS += _SLOTS
 _CONSTANT_MODULES = {"pathlib", "re", "datetime", "decimal", "fractions", "uuid", "enum", "typing"}
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 _EXACT = (dict, list, tuple, set, frozenset, deque, types.MappingProxyType)
-
-# What leads to values that nobody can watch, with what to do instead.
-_BY_NAME = "reaches what it uses by names that a replay cannot watch; write the name itself"
-_CLOCK = "reads a clock, which a replay would not; read it outside of the step"
-_OUTSIDE = "reads what is outside of the program; read it before the step, and pass the values"
-_UNWATCHABLE: list[tuple[Any, str, str]] = [
-    (globals, "globals()", _BY_NAME),
-    (eval, "eval()", _BY_NAME),
-    (exec, "exec()", _BY_NAME),
-    (builtins.__import__, "__import__()", _BY_NAME),
-    (importlib.import_module, "importlib.import_module()", _BY_NAME),
-    (importlib.reload, "importlib.reload()", _BY_NAME),
-    (sys.modules, "sys.modules", _BY_NAME),
-    (sys._getframe, "sys._getframe()", _BY_NAME),
-    (inspect.currentframe, "inspect.currentframe()", _BY_NAME),
-    (inspect.stack, "inspect.stack()", _BY_NAME),
-    (gc.get_objects, "gc.get_objects()", _BY_NAME),
-    (pkgutil.resolve_name, "pkgutil.resolve_name()", _BY_NAME),
-    (open, "open()", _OUTSIDE),
-    (input, "input()", _OUTSIDE),
-    (os.urandom, "os.urandom()", _OUTSIDE),
-]
-_UNWATCHABLE += [
-    (getattr(time, name), f"time.{name}()", _CLOCK)
-    for clock in ("time", "perf_counter", "monotonic", "process_time")
-    for name in (clock, f"{clock}_ns")
-]
-_REFUSED = {id(value): (name, reason) for value, name, reason in _UNWATCHABLE}
-# What looks up names that it is given, or all that there are.
-_COMPUTING = {id(operator.attrgetter), id(inspect.getmembers), id(inspect.getattr_static)}
-_REFUSED_ATTRIBUTES = {"__globals__", "f_globals", "__builtins__", "__subclasses__"}
 
 # What every class has, and what says nothing about a computation.
 _IGNORED = set(vars(type("Plain", (), {"__annotations__": {}, "__slots__": ()})))
@@ -178,10 +143,12 @@ class _Search:
     # Values --------------------------------------------------------------------------------
 
     def _search(self, value: Any, path: str) -> None:
-        if id(value) in _REFUSED:
-            name, reason = _REFUSED[id(value)]
+        if value is vars(builtins):  # in the globals of code that was made at run time
+            return
+        if id(value) in REFUSED:
+            name, reason = REFUSED[id(value)]
             raise CaptureError(f"the step uses {name}, which {reason}")
-        self._is_computing |= id(value) in _COMPUTING
+        self._is_computing |= id(value) in COMPUTING
         if isinstance(value, Tensor):
             self._search_tensor(value, path)
         elif isinstance(value, operator.attrgetter | operator.methodcaller):
@@ -267,7 +234,8 @@ class _Search:
             # A captured step, of this object perhaps.
             self._wait_for([value.function] if hasattr(value, "function") else [], path)
             return
-        if kind is object:  # a sentinel
+        is_empty = getattr(value, "__dict__", None) == {} and _is_bare(kind)
+        if kind is object or (owner == LIBRARY and is_empty):  # a sentinel
             return
         is_namespace = kind is types.SimpleNamespace or kind.__name__ == "Namespace"
         if (owner == LIBRARY and not is_namespace) or hasattr(kind, "__next__"):
@@ -325,8 +293,8 @@ class _Search:
         names = names_of(function.__code__)
         self._is_computing |= names.is_computing
         self._names |= names.attributes | names.texts
-        if refused := sorted(names.attributes & _REFUSED_ATTRIBUTES):
-            raise CaptureError(f"the step uses {refused[0]}, which {_BY_NAME}")
+        if refused := sorted(names.attributes & REFUSED_ATTRIBUTES):
+            raise CaptureError(f"the step uses {refused[0]}, which {BY_NAME}")
         self._search_globals(function, names)
 
     def _search_globals(self, function: types.FunctionType, names: Names) -> None:
@@ -381,7 +349,8 @@ class _Search:
             if isinstance(value, _CODE) or hasattr(type(value), "__get__"):
                 # As it is in the class: getattr would ask the descriptor.
                 self.found.settings.append((Place(attributes, name, False, path), value))
-                self._waiting.append((value, path))
+                if isinstance(value, _CODE) or owner_of_class(type(value)) != LIBRARY:
+                    self._waiting.append((value, path))
             elif not name.startswith("__") or isinstance(value, _CONSTANTS):
                 self._keep(Place(kind, name, True, path))
         self._wait_for((*kind.__bases__, type(kind)), "")
@@ -420,11 +389,16 @@ class _Search:
             place = Place(space, name, False, f"{module.__name__}.{name}")
             value = space[name]
             is_open = isinstance(value, types.ModuleType | list | set | dict | deque | np.ndarray)
-            is_special = id(value) in _REFUSED or id(value) in _COMPUTING
+            is_special = id(value) in REFUSED or id(value) in COMPUTING
             if is_own or is_open or is_special or _may_be_own(value):
                 self._keep(place)
             else:
                 self.found.settings.append((place, value))
+
+
+def _is_bare(kind: type) -> bool:
+    """Whether the objects of a class have nothing but a dictionary, which C's could have more."""
+    return kind.__basicsize__ == type("Bare", (), {}).__basicsize__
 
 
 def _parts(name: Any) -> list[str]:

@@ -37,11 +37,14 @@ class Source:
         The names, and what they stand for.
     texts : dict of Traced to str
         How values are written.
+    shown : dict of Traced to str
+        How people read them, where that is something else.
     """
 
     def __init__(self, scope: dict[str, Any]) -> None:
         self.scope = scope
         self.texts: dict[Traced, str] = {}
+        self.shown: dict[Traced, str] = {}
         self._numbers: dict[str, int] = {}
         self._holders: dict[int, str] = {}
         self._functions: list[tuple[Callable[..., Any], str]] = []
@@ -92,7 +95,7 @@ class Source:
     def told(self, value: Any) -> str:
         """Write a value for people: places by their paths, numbers as such, arrays by shape."""
         if isinstance(value, Traced):
-            text = self.texts[value]
+            text = self.shown.get(value) or self.texts[value]
             return self._paths.get(text, text).removesuffix(".data")
         if isinstance(value, np.ndarray | np.generic):
             size = "x".join(map(str, value.shape))
