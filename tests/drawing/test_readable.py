@@ -1,4 +1,4 @@
-"""A picture can be read: at its own size, with a legend of its own shapes, in fonts that are there."""
+"""A picture can be read: at its own size, its legend in its own shapes, in fonts that are there."""
 
 import re
 import shutil
