@@ -304,9 +304,8 @@ def _round_legend(root: Element) -> None:
     for place, part in enumerate(parts):
         if part.tag != "text" or part.text != "operation":
             continue
-        for box in parts[max(place - 2, 0) : place]:
-            if box.tag not in ("path", "polygon"):
-                continue
+        before = parts[max(place - 2, 0) : place]
+        for box in [one for one in before if one.tag in ("path", "polygon")]:
             outline = box.attrib.pop("points", "") + box.attrib.pop("d", "")
             numbers = [float(number) for number in re.findall(r"-?\d+\.?\d*", outline)]
             for axis, own in (("x", numbers[::2]), ("y", numbers[1::2])):
