@@ -92,6 +92,9 @@ def test_what_cannot_be_decided_does_not_agree():
     assert "w: cannot be decided at [2]: differences know the slope only to" in found.doubts[0]
     with pytest.raises(GradientError, match="cannot be decided"):
         found.assert_agree()
+    nowhere = check_manual(lambda x: (x * np.inf).sum(), [[np.inf]], np.ones(1))
+    assert not nowhere.agree
+    assert "f is not finite there or next to it" in nowhere.doubts[0]
     beside = check_manual(lambda x: tg.sqrt(x - 1.0).sum(), [[np.inf]], np.ones(1))
     assert "f is not finite there or next to it" in beside.doubts[0]
 
