@@ -88,8 +88,10 @@ def _comparison_html(comparison: GradientComparison) -> str:
         rows.append(row)
     title = "<strong>Gradients: by hand, automatic and numerical</strong>"
     if "agree" in comparison.attrs:
-        count = f"{len(differing)} of {len(rows)} do not match"
-        title += ": " + ("✓ all match" if comparison.agree else f"✗ {count}")
+        verdicts = list(comparison["verdict"]) if "verdict" in names else []
+        counts = {"differ": verdicts.count("DIFFERS"), "undecided": verdicts.count("UNDECIDED")}
+        told = [f"{count} of {len(rows)} {word}" for word, count in counts.items() if count]
+        title += ": " + ("✓ all match" if comparison.agree else f"✗ {', '.join(told)}")
     heads = [words(name) for name in names]
     notes = [code(note, limit=400) for note in comparison.attrs.get("notes", [])]
     return page(title, table(heads, rows, numbers=numbers, strong=differing), *notes)

@@ -199,7 +199,7 @@ def test_every_cell_runs_and_shows_what_it_makes(executed):
 
     (explained,) = ["".join(data["text/html"]) for data in of(r"^explain\(")]
     assert explained in text
-    assert re.findall(r"\$(.*?)\$", unescape(explained)) == [r"g \cdot y", r"g \cdot x"]
+    assert re.findall(r"\$(.*?)\$", unescape(explained)) == [r"g \cdot a", r"g \cdot a"]
     assert "contribution 3 of 3" in explained
 
 

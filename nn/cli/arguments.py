@@ -176,7 +176,9 @@ def network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
     features, outputs = network.structure[0], network.structure[-1]
     if options.data is None:
         x = generator.normal(size=(options.rows, features))
-        return network, x, generator.integers(0, classes_of(outputs), options.rows)
+        # All classes in turn, shuffled: drawn one by one, a few labels are often all the same.
+        labels = generator.permutation(np.arange(options.rows) % classes_of(outputs))
+        return network, x, labels
     from ..csv_data import read_csv
 
     offers = reading_offers(COMMAND, has_dtype=False)

@@ -2,6 +2,8 @@
 no form of the check says that they agree.
 """
 
+import re
+
 import numpy as np
 import pytest
 
@@ -75,11 +77,11 @@ def test_one_element_among_many_is_found_and_named():
     assert np.isfinite(right.rows[0].numerical).sum() == 5
 
 
-def test_errors_that_cancel_along_the_way_are_not_named():
-    # Along all elements there is a difference, in neither half of them there is one.
+def test_one_of_two_elements_that_differ_is_named():
     w = np.linspace(1.0, 2.0, 64)
     found = check_manual(lambda w: (w * w).sum() + w.data[3] * w.data[60], [2 * w], w, samples=1)
-    assert found.agree or found.doubts
+    assert not found.agree
+    assert re.match(r"w at \[(3|60)\]: ", found.doubts[0])
 
 
 def test_what_cannot_be_decided_does_not_agree():
@@ -90,6 +92,9 @@ def test_what_cannot_be_decided_does_not_agree():
     assert "w: cannot be decided at [2]: differences know the slope only to" in found.doubts[0]
     with pytest.raises(GradientError, match="cannot be decided"):
         found.assert_agree()
+    nowhere = check_manual(lambda x: (x * np.inf).sum(), [[np.inf]], np.ones(1))
+    assert not nowhere.agree
+    assert "f is not finite there or next to it" in nowhere.doubts[0]
     beside = check_manual(lambda x: tg.sqrt(x - 1.0).sum(), [[np.inf]], np.ones(1))
     assert "f is not finite there or next to it" in beside.doubts[0]
 
@@ -98,6 +103,20 @@ def test_a_gradient_that_is_not_finite_is_no_lost_part():
     found = check_manual(lambda x: (x**0.5 * 0.0 + x).sum(), [np.ones(1)], np.zeros(1))
     assert not found.agree
     assert "lost" not in " ".join(found.doubts)
+
+
+def test_a_rule_that_gives_no_number_is_said_to():
+    before = dict(PRIMITIVES)
+
+    @primitive(lambda g, out, x: g * np.nan)
+    def numberless(x, /):
+        return x * 2
+
+    PRIMITIVES.clear()
+    PRIMITIVES.update(before)
+    found = check_manual(lambda x: numberless(x).sum(), [[np.nan]], np.ones(1))
+    assert not found.agree
+    assert found.doubts[0].endswith("a rule on the way returns a number that is not finite")
 
 
 def test_many_doubts_are_counted():

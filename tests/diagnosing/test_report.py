@@ -49,7 +49,7 @@ def test_text_of_one_wrong_element():
         ["textbook", "∂L/∂W2 = …"],
         ["δ = …"],
         ["delta rule", "rule.py:7: x < y"],
-        ["engine", "matmul: x.mT @ g"],
+        ["engine", "matmul: operand1.mT @ g"],
         [engine_rule(check.rows[2]).code],
     ]
 
@@ -137,7 +137,7 @@ def test_rules_of_all_operations_are_found_where_they_stand():
 def test_the_rule_is_that_of_the_input():
     divided = check_manual(lambda a, b: (a / b).sum(), [np.ones(2)] * 2, np.ones(2), np.ones(2))
     codes = [engine_rule(row) for row in divided.rows]
-    assert [rule.text for rule in codes] == ["g / y", "-g * out / y"]
+    assert [rule.text for rule in codes] == ["g / b", "-g * out / b"]
     assert [rule.code.split(": ", 1)[1] for rule in codes] == [
         "lambda g, out, x, y: g / y",
         "lambda g, out, x, y: -g * out / y",
@@ -211,7 +211,12 @@ def test_the_page_says_what_was_found():
     check = CASES["equations"]
     read = Reader(check.html())
     said = " ".join(read.said)
-    told = ("✗ 1 of 4 gradients by hand differs: W2", check.first, "δ = …", "matmul: x.mT @ g")
+    told = (
+        "✗ 1 of 4 gradients by hand differs: W2",
+        check.first,
+        "δ = …",
+        "matmul: operand1.mT @ g",
+    )
     assert all(text in said for text in told)
     for diagnosis in check.diagnoses:
         assert diagnosis.sentence in said

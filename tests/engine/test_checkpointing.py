@@ -336,7 +336,7 @@ def test_module_calls_and_pictures():
     assert out.node.module_call.module is outer
     assert set(parameters) <= set(out.node.inputs)
     drawing = draw(out)
-    assert [(op.name, op.formula) for op in drawing.graph.operations] == [("checkpoint", "f(x)")]
+    assert [(op.name, op.formula) for op in drawing.graph.operations] == [("checkpoint", "f(bias)")]
     # Of the gradient's graph, what was computed again lies in the calls that it was made in.
     first = grad(out.sum(), parameters[0], create_graph=True)
     calls = [t.node.module_call for t in graph_order(first) if t.node.primitive.name == "linear"]

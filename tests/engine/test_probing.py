@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import GradientError, check_gradients, slopes
+from tinygrad_edu.autodiff import graph_order
 from tinygrad_edu.primitive import PRIMITIVES, primitive
 from tinygrad_edu.probing import draw_apart, own_generator
 from tinygrad_edu.slopes import finding, measured_slope
@@ -154,6 +155,13 @@ def test_a_slope_is_as_uncertain_as_it_says(f, slope):
     assert abs(found.value - slope) <= 3 * found.uncertainty
     assert found.uncertainty <= 0.05 * abs(slope)
     assert finding(found, -slope, abs(slope), 0.0, 0.0) == "differs"
+
+
+def test_terms_are_those_that_reach_a_tensor():
+    x = tg.Tensor(2.0, requires_grad=True)
+    out = tg.where(x * 3.0, x * 5.0, 0.0)  # a condition gets no gradient
+    sizes = slopes.term_sizes(graph_order(out), out, np.ones(()))
+    assert 1 < sizes[x] < 12
 
 
 def test_a_kink_is_between_the_slopes_to_both_sides():

@@ -3,9 +3,15 @@
 Every visit is watched, as in `test_page_in_browser`.
 """
 
+import re
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+
+from nn import MLP, softmax_cross_entropy
+from tinygrad_edu import Tensor
+from tinygrad_edu.stepping import stepper
 
 from ..hostile_names import HOSTILE
 from .pages import count, scalars, squeezed, step
@@ -164,3 +170,112 @@ def test_a_link_is_copied_or_offered(visit, saved, browser):
     assert page.locator("#link").input_value() == page.url
     page.click("#linked")
     assert page.locator("#linking").is_hidden()
+
+
+# What is known at a step -----------------------------------------------------------------------
+
+
+def unfinished():
+    """A page of a loss that `backward` was not called on."""
+    net = MLP([2, 3, 2], seed=0)
+    x = Tensor([[0.5, -1.0], [1.5, 0.25]], name="x", dtype="float32")
+    return net, stepper(softmax_cross_entropy(net(x), np.array([0, 1])), model=net)
+
+
+def test_layers_show_gradients_without_a_backward_before(visit, tmp_path):
+    net, made = unfinished()
+    page = visit(made.save(tmp_path / "page.html"), "#view=layers&step=99")
+    texts = page.locator("[data-figure=layers] g.node text:not(.off)")
+    assert not any("computed" in text for text in texts.all_text_contents())
+    page.keyboard.press("Home")
+    before = [text.replace("\xa0", " ").strip() for text in texts.all_text_contents()]
+    assert before.count("not computed") >= 2
+    # The numbers are those that a backward pass leaves.
+    told = {node.name: node.norm for node in made.story.graph.tensors if node.role == "parameter"}
+    batch = Tensor([[0.5, -1.0], [1.5, 0.25]], dtype="float32")
+    softmax_cross_entropy(net(batch), np.array([0, 1])).backward()
+    for name, parameter in net.named_parameters():
+        assert told[name] == pytest.approx(np.linalg.norm(parameter.grad), rel=1e-5)
+
+
+def test_gradients_of_other_passes_are_not_those_of_the_story():
+    net, made = unfinished()
+    for parameter in net.parameters():
+        parameter.grad = np.full(parameter.shape, 1e6, "float32")
+    x = Tensor([[0.5, -1.0], [1.5, 0.25]], name="x", dtype="float32")
+    again = stepper(softmax_cross_entropy(net(x), np.array([0, 1])), model=net)
+    norms = [
+        [node.norm for node in one.story.graph.tensors if node.role == "parameter"]
+        for one in (made, again)
+    ]
+    assert norms[0] == norms[1]
+
+
+def test_the_panel_of_a_tensor_knows_no_more_than_its_step(visit, saved):
+    page = visit(saved["scalars"], "#detail=edge")
+    names = {one.get_attribute("aria-label"): one for one in page.locator("#canvas g.node").all()}
+    (a,) = [node for label, node in names.items() if label.startswith("parameter a")]
+    a.dispatch_event("click")
+    panel = page.locator(".detail:not(.off)")
+    table = page.locator("tr.chosen td.gradient > span:not(.off)")
+    seen = []
+    while True:
+        shown = panel.inner_text()
+        cell = table.inner_text().split("\n")[0]
+        text = shown.partition("Gradient that arrives here")[2]
+        seen.append(text.count("contribution "))
+        if "not computed" in cell:
+            assert "not computed yet" in text
+        else:
+            number = cell.split()[0]
+            assert re.search(rf"(g = |so far: ){re.escape(number)}", text), (cell, text)
+        if page.locator("#next").is_disabled():
+            break
+        page.keyboard.press("ArrowRight")
+    assert seen[0] == 0
+    assert seen[-1] == 3
+    assert seen == sorted(seen)
+    assert set(seen) == {0, 1, 2, 3}
+
+
+def test_the_panel_of_an_operation_knows_no_more_than_its_step(visit, saved):
+    page = visit(saved["scalars"], "#detail=edge")
+    page.locator("#canvas g.node[aria-label^='operation divide']").dispatch_event("click")
+    panel = page.locator(".detail:not(.off)")
+    assert panel.inner_text().count("not yet") == 2, "neither its inputs nor its derivatives"
+    assert "nothing yet: its gradient is not complete" in panel.inner_text()
+    page.keyboard.press("End")
+    assert "not yet" not in panel.inner_text()
+    assert "upstream × local" in panel.inner_text()
+
+
+def test_the_space_bar_does_not_press_again_what_was_clicked(visit, saved):
+    page = visit(saved["scalars"])
+    page.locator("#next").click()
+    assert page.locator("#now").inner_text() == "2"
+    page.keyboard.press(" ")
+    assert page.locator("#now").inner_text() == "2"
+    assert page.locator("#play-off").is_visible(), "it plays"
+    page.keyboard.press(" ")
+    assert page.locator("#play-on").is_visible()
+    assert page.locator("#now").inner_text() == "2"
+    # Who comes by keys presses it.
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.id") == "next"
+    page.keyboard.press(" ")
+    assert page.locator("#now").inner_text() == "3"
+
+
+@pytest.mark.parametrize("width", [320, 420, 700])
+def test_nothing_of_the_table_is_cut_off(visit, saved, width):
+    page = visit(saved["complete"], "#step=99", width=width)
+    cells = page.locator("td.gradient > span:not(.off)").all()
+    assert len(cells) > 5
+    for cell in cells:
+        box = cell.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("table").get_attribute("role") == "table"
+    assert page.get_by_role("row").count() == page.locator("tr").count()

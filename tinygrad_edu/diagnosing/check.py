@@ -19,6 +19,7 @@ from ..checking import numbers_of
 from ..drawing.text import shape_text
 from ..drawing.verdicts import Verdict, judge
 from ..errors import GradientError
+from ..explaining.call import Call
 from ..explaining.passage import rule_text, summed_text
 from ..leaving import values_of
 from ..probing import draw_apart, own_generator
@@ -407,6 +408,9 @@ def _origin(search: Search, sent: Contribution | None) -> tuple[str, str, str, i
     if sent is None:
         return "", "", "", 0
     node = node_of(sent.tensor)
+    names = {leaf: name for name, leaf in search.leaves.items()}
+    call = Call(sent.tensor, lambda tensor, user: names.get(tensor, ""), set(names.values()))
     rule, (summed, _) = rule_text(node, sent.position), summed_text(sent)
+    rule = call.written(rule).text if rule else ""
     rule += f", {summed}" if rule and summed and "sum(" not in rule else ""
     return search.place_of(sent.tensor), node.primitive.name, rule, sent.position

@@ -29,6 +29,7 @@ __all__ = ["Measured", "Probe"]
 
 Array = NDArray[Any]
 
+_WORST_FIRST = ("differs", "undecided", "agrees")
 _SHRINKING = (1.0, 1 / 64, 1 / 4096)  # a step along all elements crosses kinks more easily
 
 
@@ -160,16 +161,11 @@ class Probe:
         if not self._differs(name, direction, expected):
             return None
         low, high = 0, values.size
-        while high - low > 1:
+        while high - low > 1:  # of two halves, at least one differs
             half = (low + high) // 2
-            first, second = np.zeros_like(direction), np.zeros_like(direction)
-            first[low:half], second[half:high] = direction[low:half], direction[half:high]
-            if self._differs(name, first, expected):
-                high = half
-            elif self._differs(name, second, expected):
-                low = half
-            else:
-                return None
+            first = np.zeros_like(direction)
+            first[low:half] = direction[low:half]
+            low, high = (low, half) if self._differs(name, first, expected) else (half, high)
         return low
 
     def _differs(self, name: str, direction: Array, expected: Array) -> bool:
@@ -216,13 +212,11 @@ def _summed_up(
         return Measured(numerical, None, kinks, "")
     known = np.where(np.isnan(differences), np.inf, differences)
     error = float(known[found].max())
-    for says in ("differs", "undecided", "agrees"):
-        places = [place for place in found if findings[place][0] == says]
-        if places:
-            worst = max(places, key=lambda place: (known[place], findings[place][1]))
-            index = tuple(map(int, np.unravel_index(worst, automatic.shape)))
-            return Measured(numerical, error, kinks, says, index, findings[worst][1])
-    raise AssertionError("a finding is one of the three")
+    says = min((findings[place][0] for place in found), key=_WORST_FIRST.index)
+    places = [place for place in found if findings[place][0] == says]
+    worst = max(places, key=lambda place: (known[place], findings[place][1]))
+    index = tuple(map(int, np.unravel_index(worst, automatic.shape)))
+    return Measured(numerical, error, kinks, says, index, findings[worst][1])
 
 
 def _chosen(gradient: Array, samples: int, generator: np.random.Generator) -> Array:

@@ -229,7 +229,11 @@ class _Writer:
 
     def legend(self) -> str:
         theme = self.theme
-        cells = [_swatch(theme.look(role), name) for role, name in self.picture.roles]
+        # As round as a table can be; an SVG gets the ellipse itself.
+        cells = [
+            _swatch(theme.look(role), name, is_round=role == "operation")
+            for role, name in self.picture.roles
+        ]
         cells.append(f'<TD><FONT COLOR="{theme.line}"><B>——&gt;</B> value</FONT></TD>')
         if self.picture.backward:
             cells.append(
@@ -252,8 +256,8 @@ class _Writer:
         return f'<FONT COLOR="{self.theme.muted}" POINT-SIZE="{size}">{escaped}</FONT>'
 
 
-def _swatch(look: Look, text: str) -> str:
-    style = ' STYLE="ROUNDED"' if "rounded" in look.style else ""
+def _swatch(look: Look, text: str, is_round: bool = False) -> str:
+    style = ' STYLE="ROUNDED"' if is_round or "rounded" in look.style else ""
     border = 3 if look.width > 1 else look.outlines
     return (
         f'<TD BORDER="{border}" COLOR="{look.line}" BGCOLOR="{look.fill}"{style}>'

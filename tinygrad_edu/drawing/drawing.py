@@ -120,6 +120,11 @@ class Drawing:
     def png(self) -> bytes:
         """Draw it as PNG.
 
+        Warns
+        -----
+        UserWarning
+            If no font on this machine has some letters, which are boxes then.
+
         Raises
         ------
         RendererNotFoundError, RenderError
@@ -133,6 +138,13 @@ class Drawing:
                 f"the built-in layout draws .svg and .html alone, and {ending} was asked for; pass "
                 f"engine='auto' and install Graphviz: {install_command()}, or: {EXTRA_COMMAND}"
             )
+        import warnings
+
+        from .fonts import missing_letters, warning_of
+
+        missing = missing_letters(self.dot)
+        if missing:
+            warnings.warn(warning_of(missing, ending), stacklevel=4)
         return run_graphviz(self.dot, ending, self._style.timeout)
 
     def html(self) -> str:

@@ -73,8 +73,6 @@ def page(
     """
     style = _STYLE.format(page=theme.page, text=theme.text, muted=theme.muted)
     title = escape(picture.title)
-    # The one attribute that a policy without inline styles would refuse.
-    svg = svg.replace(' style="max-width:100%;height:auto"', "", 1)
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
     body = "".join(_row(row) for row in rows)
     return (

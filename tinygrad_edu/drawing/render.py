@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -287,9 +288,30 @@ def finished_svg(source: bytes, title: str, description: str, said: Mapping[str,
         element.tag = element.tag.rpartition("}")[2]
         for name in [name for name in element.attrib if name.startswith("{")]:
             del element.attrib[name]
+    _round_legend(root)
     _describe_parts(root, prefix, said)
     _describe_whole(root, prefix, title, description)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _round_legend(root: Element) -> None:
+    """Give the operation of a legend the shape that operations have.
+
+    The label of a graph can hold tables alone, and tables have no ellipses.
+    """
+    drawing = root.find("g")
+    parts = [] if drawing is None else list(drawing)
+    for place, part in enumerate(parts):
+        if part.tag != "text" or part.text != "operation":
+            continue
+        before = parts[max(place - 2, 0) : place]
+        for box in [one for one in before if one.tag in ("path", "polygon")]:
+            outline = box.attrib.pop("points", "") + box.attrib.pop("d", "")
+            numbers = [float(number) for number in re.findall(r"-?\d+\.?\d*", outline)]
+            for axis, own in (("x", numbers[::2]), ("y", numbers[1::2])):
+                box.set(f"c{axis}", f"{(min(own) + max(own)) / 2:g}")
+                box.set(f"r{axis}", f"{(max(own) - min(own)) / 2:g}")
+            box.tag = "ellipse"
 
 
 def _describe_parts(root: Element, prefix: str, said: Mapping[str, str]) -> None:
@@ -311,7 +333,6 @@ def _describe_whole(root: Element, prefix: str, title: str, description: str) ->
     root.set("width", f"{float(width):g}")
     root.set("height", f"{float(height):g}")
     root.set("viewBox", f"0 0 {float(width):g} {float(height):g}")
-    root.set("style", "max-width:100%;height:auto")
     root.set("role", "img")
     root.set("aria-labelledby", f"{prefix}-title {prefix}-desc")
     drawing = root.find("g")

@@ -34,7 +34,7 @@ from .passage import (
     rule_text,
     running_sum,
 )
-from .wording import Part, Section, code, formula, gradient, values
+from .wording import Part, Section, code, gradient, values
 
 __all__ = ["Account"]
 
@@ -217,7 +217,7 @@ class Account:
                 line = [f"operand {position + 1}: "] if call.is_repeated(position) else []
                 line.append(call.derivative(local, position))
             else:
-                line = [*self._operand(call, position), ": ", formula(call.upstream), " becomes "]
+                line = [*self._operand(call, position), ": ", code(call.upstream), " becomes "]
                 told = "what the rule of the operation makes of it"
                 line.append(call.written(rule) if rule else told)
             if local in IN_WORDS:
@@ -284,8 +284,8 @@ class Account:
     def _g(self) -> Part:
         """Name the gradient that arrives at the tensor, as its own call does."""
         if self.node is not None:
-            return formula(self._call(self.tensor).upstream)
-        return formula(free("g", self._taken))
+            return code(self._call(self.tensor).upstream)
+        return code(free("g", self._taken))
 
     def _whose(self, sent: Contribution) -> list[Part | str]:
         name = self._name(sent.tensor)

@@ -179,7 +179,7 @@ def passage(
     local = local_derivative(rule)
     axes, summed = summed_text(sent)
     arrived, given = gradient(sent.upstream), gradient(sent.given)
-    start: list[Part | str] = [formula(upstream), *whose, " "]
+    start: list[Part | str] = [code(upstream), *whose, " "]
     is_shown = isinstance(becomes, str) and bool(becomes)
     lines: list[list[Part | str]] = [[*start, "goes through the rule of the operation"]]
     if rule and local in IN_WORDS:

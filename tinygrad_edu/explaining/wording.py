@@ -118,7 +118,8 @@ def as_html(title: Line, sections: Sequence[Section]) -> str:
 def _line_html(line: Line) -> str:
     start = "".join(part if isinstance(part, str) else part.text for part in line)
     depth = 1 + (len(start) - len(start.lstrip(" "))) // 2
-    return f'<div style="padding-left: {depth}em">{_html(line)}</div>'
+    inside = _html(line).lstrip(" ")  # the padding is what indents it
+    return f'<div style="padding-left: {depth}em">{inside}</div>'
 
 
 def _html(line: Line) -> str:
