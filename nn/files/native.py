@@ -76,13 +76,6 @@ def lay_out(
 
     Parameters and errors are those of `dumps`. `long` names texts of ASCII characters: if
     they take more than half of the header, they are stored behind the numbers.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> layout = lay_out({"x": np.ones(2)}, {})
-    >>> len(layout.pieces), len(layout.digest)
-    (2, 64)
     """
     require("safetensors", "to save a model")
     plain = {name: _plain(name, array) for name, array in arrays.items()}
@@ -103,8 +96,8 @@ def lay_out(
     laid_out = save(plain)
     header_end = 8 + int.from_bytes(laid_out[:8], "little")
     numbers = memoryview(laid_out)[header_end:]
-    # The library writes the metadata in an order that changes from call to call. The header is
-    # written again, sorted, so that equal networks make equal files.
+    # The library's order of metadata changes from call to call; sorted, equal networks make
+    # equal files.
     header = json.loads(laid_out[8:header_end])
     header["__metadata__"] = {
         **texts,
