@@ -2,6 +2,7 @@
 steps, and so are networks of all kinds before and after training.
 """
 
+import logging
 import runpy
 import weakref
 from pathlib import Path
@@ -31,8 +32,14 @@ def run_linted(path, monkeypatch, tmp_path):
     monkeypatch.setattr(loop, "capture", lambda step: step)
     backward, chain_rule, step = autodiff.backward, autodiff.apply_chain_rule, SGD.step
     seen, last = {"backward": 0, "step": 0, "reports": []}, []
+    # A captured step must not reach what these functions change: a library gives it out.
+    logging.getLogger("linted").state = seen, last
+
+    def state():
+        return logging.getLogger("linted").state
 
     def look(kind, loss, **keywords):
+        seen, _ = state()
         seen[kind] += 1
         if seen[kind] < 10 or seen[kind] % 40 == 0:
             seen["reports"].append(lint(loss, **keywords))
@@ -44,11 +51,12 @@ def run_linted(path, monkeypatch, tmp_path):
     def linted_chain_rule(order, output, *others, **keywords):
         result = chain_rule(order, output, *others, **keywords)
         if not isinstance(output._data, StandIn):
-            last[:] = [weakref.ref(output)]  # a captured step may not reach a graph
+            state()[1][:] = [weakref.ref(output)]
             look("backward", output)
         return result
 
     def linted_step(optimizer):
+        _, last = state()
         loss = last[0]() if last else None
         if loss is not None and not any(isinstance(p._data, StandIn) for p in optimizer.params):
             look("step", loss, optimizer=optimizer)

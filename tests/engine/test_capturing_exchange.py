@@ -184,16 +184,17 @@ def test_a_replay_inside_of_a_replay():
 # Other threads --------------------------------------------------------------------------------
 
 
-class Twice(Module):
-    """Two large weights of which all elements are one number at any time."""
+class Many(Module):
+    """Weights of which all elements are one number at any time."""
 
-    def __init__(self):
-        self.first = Tensor(np.zeros(20_000), requires_grad=True)
-        self.second = Tensor(np.zeros(20_000), requires_grad=True)
+    def __init__(self, count, size):
+        self.weights = [Tensor(np.zeros(size), requires_grad=True) for _ in range(count)]
 
 
-def test_another_thread_sees_whole_steps():
-    network = Twice()
+# Large weights show what was written in part, many small ones the moment of the exchange.
+@pytest.mark.parametrize(("count", "size"), [(2, 20_000), (30, 10)])
+def test_another_thread_sees_whole_steps(count, size):
+    network = Many(count, size)
 
     def step(x):
         for weight in network.parameters():
@@ -206,17 +207,17 @@ def test_another_thread_sees_whole_steps():
 
     def look():
         while not is_over.is_set():
-            values = network.first.data
+            values = network.weights[0].data
             state = network.state_dict()
             if values.min() != values.max():
                 problems.append("half a weight")
-            if len(np.unique([state["first"], state["second"]])) > 1:
+            if len(np.unique([*state.values()])) > 1:
                 problems.append("the weights of two steps")
             seen.add(values[0])
 
     thread = threading.Thread(target=look)
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
+    sys.setswitchinterval(1e-6)
     thread.start()
     try:
         for _ in range(4000):
