@@ -15,7 +15,7 @@ from .plan import Plan
 from .recorder import Traced
 from .recording import Recording
 from .source import Source
-from .surroundings import GONE, Place
+from .surroundings import GONE, Place, seen_through
 
 __all__ = ["differs", "guards"]
 
@@ -37,11 +37,13 @@ def differs(source: Source, text: str, array: Any) -> str:
     """Write whether an array has another type, dtype or layout."""
     kind = source.name(type(array), "kind")
     dtype = source.name(array.dtype, "dtype")
-    found = (
+    layout = f"{text}.ndim"  # which is 0 for a number
+    if array.shape:
+        layout = f"{text}.shape != {array.shape} or {text}.strides != {array.strides}"
+    return (
         f"type({text}) is not {kind} or ({text}.dtype is not {dtype} and {text}.dtype != {dtype}) "
-        f"or {text}.shape != {array.shape}"
+        f"or {layout}"
     )
-    return f"{found} or {text}.strides != {array.strides}" if array.shape else found
 
 
 def _arguments(recording: Recording, source: Source) -> list[str]:
@@ -78,10 +80,12 @@ def _overlaps(recording: Recording, plan: Plan, source: Source) -> list[str]:
 def _surroundings(recording: Recording, source: Source) -> list[str]:
     surroundings = recording.surroundings
     is_off, hooks = surroundings.modes
-    is_other = "is not _OFF" if is_off else "is _OFF"
-    checks = [f"_scope() {is_other}", f"len(_hooked) != {hooks}"]
+    # The innermost block mostly says it at once; it does not if it has been ended elsewhere.
+    known, negation = ("_OFF", "not ") if is_off else ("None", "")
+    checks = [f"_blocks()[-1].value is not {known} and _scope() is {negation}_OFF"]
+    checks.append(f"len(_hooked) != {hooks}")
     for container, length in surroundings.lengths:
-        checks.append(f"len({source.holder(container)}) != {length}")
+        checks.append(f"len({source.holder(seen_through(container))}) != {length}")
     for container, order in surroundings.orders:
         text, known = source.holder(container), source.name(order, "order")
         checks.append(f"{text if isinstance(order, set) else f'[*{text}]'} != {known}")

@@ -254,10 +254,7 @@ class _Search:
             self.found.settings.append((Place(value, "__class__", True, f"{dot}__class__"), kind))
             self.found.lengths.append((attributes, len(attributes)))
             for name in attributes:
-                # Through the object where that is the same thing: Python does it quicker.
-                is_plain = not hasattr(kind, name) and name.isidentifier()
-                holder = value if is_plain else attributes
-                self._keep(Place(holder, name, is_plain, dot + name))
+                self._keep(Place(attributes, name, False, dot + name))
         for base in kind.__mro__:
             if base is Tensor:
                 break  # its slots have been seen

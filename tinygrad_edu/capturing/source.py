@@ -69,7 +69,9 @@ class Source:
 
     def place(self, place: Place) -> str:
         """Write a place."""
-        holder = self.holder(place.holder)
+        if place.key == "__class__":
+            return f"type({self.holder(place.holder)})"
+        holder = self.holder(place.read_from)
         return f"{holder}.{place.key}" if place.is_attribute else f"{holder}[{self(place.key)}]"
 
     def __call__(self, value: Any) -> str:

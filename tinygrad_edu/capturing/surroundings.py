@@ -22,7 +22,7 @@ import numpy as np
 from ..hooks import hooked
 from ..scope import OFF, get_scope
 
-__all__ = ["GONE", "Place", "Surroundings", "is_plain", "same"]
+__all__ = ["GONE", "Place", "Surroundings", "is_plain", "same", "seen_through"]
 
 
 class _Gone:
@@ -54,7 +54,12 @@ class Place:
     @property
     def identity(self) -> tuple[int, Any]:
         """What tells places apart."""
-        return _identity(self.holder), self.key
+        return id(self.read_from), self.key
+
+    @property
+    def read_from(self) -> Any:
+        """What holds it, without the view of it that `vars` of a class makes anew at each call."""
+        return seen_through(self.holder)
 
     def get(self) -> Any:
         """Return the current value, or `GONE`."""
@@ -148,9 +153,9 @@ class Surroundings:
                     for place, v in self.settings
                 ]
             ),
-            tuple([(_identity(x), n) for x, n in self.lengths]),
+            tuple([(id(seen_through(x)), n) for x, n in self.lengths]),
             tuple([(id(x), names) for x, names in self.absent]),
-            tuple([(_identity(x), *map(id, keys)) for x, keys in self.orders]),
+            tuple([(id(seen_through(x)), *map(id, keys)) for x, keys in self.orders]),
         )
 
     def put_back(self) -> None:
@@ -183,10 +188,10 @@ class Surroundings:
         return found
 
 
-def _identity(holder: Any) -> int:
-    """Return the id of what holds a place; `vars` of a class makes another proxy at each call."""
-    is_proxy = isinstance(holder, types.MappingProxyType)
-    return id(gc.get_referents(holder)[0] if is_proxy else holder)
+def seen_through(holder: Any) -> Any:
+    """Return the dictionary behind a read-only view of it, and anything else as it is."""
+    is_view = isinstance(holder, types.MappingProxyType)
+    return gc.get_referents(holder)[0] if is_view else holder
 
 
 def is_plain(value: Any) -> bool:
