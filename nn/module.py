@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_edu import Tensor
 from tinygrad_edu.leaving import values_of
-from tinygrad_edu.scope import OFF, SCOPES, ModuleCall, get_scope
+from tinygrad_edu.scope import ModuleCall, enter_call, get_call, leave_call
 
 __all__ = ["Module"]
 
@@ -58,12 +58,11 @@ class Module:
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         """Compute the outputs, and let the graph know which module is computing."""
-        caller = get_scope()
-        block = SCOPES.open(caller if caller is OFF else ModuleCall(self, caller))
+        token = enter_call(ModuleCall(self, get_call()))
         try:
             return self.forward(*inputs, **keywords) if keywords else self.forward(*inputs)
         finally:
-            SCOPES.end(block)
+            leave_call(token)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Assign a part; a result in the place of a parameter would no longer be trained."""

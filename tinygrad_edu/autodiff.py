@@ -138,12 +138,13 @@ def apply_chain_rule(
     leading = None if wanted is None else _leading_to(order, wanted)
     pending: dict[Tensor, Any] = {output: cotangent}
     result: dict[Tensor, Any] = {}
-    with_hooks = hooked
+    with_hooks, is_wider = hooked, False
     for tensor in order:
         g = pending.pop(tensor, None)
         if g is None:
             continue
-        g = _rounded(g, tensor)
+        if is_wider:
+            g = _rounded(g, tensor)
         if with_hooks and id(tensor) in with_hooks:
             g = run_hooks(tensor, g)
         if keep_interior or (wanted is not None and tensor in wanted):
@@ -189,23 +190,21 @@ def apply_chain_rule(
             # Dtypes are mostly one and the same object, which is quicker to find out.
             if contribution.dtype is not data.dtype and contribution.dtype != data.dtype:
                 contribution = contribution.astype(data.dtype)
-            total = _added(pending[source], contribution) if source in pending else contribution
+            total = contribution
+            if source in pending:
+                if data.dtype == np.float16:  # or the sum would stall at 2048
+                    total, is_wider = contribution.astype(np.float32), True
+                total = pending[source] + total
             pending[source] = total
             if observe is not None:
                 total = _rounded(total, source)
                 observe(tensor, rules.index(rule), g, given, contribution, total)
     # Nothing that was computed is pending any more: what is left arrived at leaves.
-    pending = {
-        leaf: _rounded(g, leaf) for leaf, g in pending.items() if wanted is None or leaf in wanted
-    }
+    if wanted is not None:
+        pending = {leaf: g for leaf, g in pending.items() if leaf in wanted}
+    if is_wider:
+        pending = {leaf: _rounded(g, leaf) for leaf, g in pending.items()}
     return result | pending if result else pending
-
-
-def _added(total: Any, contribution: Any) -> Any:
-    """Add a contribution; sums of float16 are made in float32, or they would stall at 2048."""
-    if contribution.dtype == np.float16:
-        contribution = contribution.astype(np.float32)
-    return total + contribution
 
 
 def _rounded(g: Any, tensor: Tensor) -> Any:

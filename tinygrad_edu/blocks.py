@@ -14,7 +14,7 @@ __all__ = ["ENDED", "Block", "Blocks", "OpenBlock"]
 Value = TypeVar("Value")
 
 ENDED: Any = "this block has ended"
-"""The value of a block that was ended from another context than the one that opened it."""
+"""The value of a block that was ended before those inside it, or from another context."""
 
 
 class OpenBlock(Generic[Value]):
@@ -24,9 +24,6 @@ class OpenBlock(Generic[Value]):
 
     value: Value
     token: Token[tuple[OpenBlock[Value], ...]]
-
-    def __init__(self, value: Value) -> None:
-        self.value = value
 
 
 class Blocks(Generic[Value]):
@@ -46,19 +43,23 @@ class Blocks(Generic[Value]):
     """
 
     def __init__(self, name: str, outside: Value) -> None:
-        self._open: ContextVar[tuple[OpenBlock[Value], ...]] = ContextVar(
-            name, default=(OpenBlock(outside),)
-        )
+        base: OpenBlock[Value] = OpenBlock()
+        base.value = outside
+        self._open: ContextVar[tuple[OpenBlock[Value], ...]] = ContextVar(name, default=(base,))
         self.here = self._open.get
         """Return the blocks that are open here; the first stands for outside."""
 
     def innermost(self) -> Value:
         """Return what holds here."""
+        value = self.here()[-1].value
+        if value is not ENDED:  # as nearly always
+            return value
         return next(b.value for b in reversed(self.here()) if b.value is not ENDED)
 
     def open(self, value: Value) -> OpenBlock[Value]:
         """Open a block inside those that are open."""
-        block = OpenBlock(value)
+        block: OpenBlock[Value] = OpenBlock()  # many are opened, and a constructor takes time
+        block.value = value
         block.token = self._open.set((*self.here(), block))
         return block
 
@@ -67,12 +68,12 @@ class Blocks(Generic[Value]):
         here = self.here()
         try:
             self._open.reset(block.token)
+            if here[-1] is block:  # as nearly always
+                return
         except ValueError:  # it was opened in another context, which cannot be reached from here
-            block.value = ENDED
-        if here[-1] is block:  # as nearly always
-            self._open.set(here[:-1])
-        else:
-            self._open.set(tuple(other for other in here if other is not block))
+            pass
+        block.value = ENDED  # those that were opened later remember it as one around them
+        self._open.set(tuple(other for other in here if other is not block))
 
 
 class Block(Generic[Value]):

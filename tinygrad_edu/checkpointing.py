@@ -21,7 +21,7 @@ from .hooks import hooked, run_hooks
 from .leaving import values_of
 from .ops.shape import reshape
 from .primitive import Primitive, Rule, tick
-from .scope import OFF, SCOPES, get_scope
+from .scope import OFF, ON, SWITCHES, enter_call, get_call, get_scope, leave_call
 from .tensor import Tensor, _computed
 
 __all__ = ["checkpoint"]
@@ -137,7 +137,7 @@ class Recomputation:
             if isinstance(value, Tensor)
         }
         self.arguments = [None if isinstance(value, Tensor) else value for value in arguments]
-        self.scope = get_scope()
+        self.scope = get_call()
         self.start = self.sequence = tick()
         self.tensors: tuple[Tensor, ...] = ()
 
@@ -158,7 +158,7 @@ class Recomputation:
             if tensor._written > self.sequence:
                 raise modified(tensor, "checkpoint")
         create_graph = isinstance(g, Tensor)
-        block = SCOPES.open(self.scope)
+        block, token = SWITCHES.open(ON), enter_call(self.scope)
         try:
             stand_ins = [
                 _twin(t) if create_graph and t.requires_grad else _leaf_like(t) if needs_grad else t
@@ -166,7 +166,8 @@ class Recomputation:
             ]
             again = self(*stand_ins)
         finally:
-            SCOPES.end(block)
+            leave_call(token)
+            SWITCHES.end(block)
         others = self.tensors[len(stand_ins) :]
         given = set(stand_ins)
         targets = given.union(others)

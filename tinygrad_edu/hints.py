@@ -14,10 +14,16 @@ import numpy as np
 
 from . import ops
 
-__all__ = ["Size", "missing_attribute", "refuse_arguments"]
+__all__ = ["Missing", "Size", "attach", "refuse_arguments"]
 
 _ON_CPU = "values are always NumPy arrays in main memory; leave it out"
 _IN_PLACE = "tensors are not changed in place; write x.data = new_values"
+_IN_PLACE_METHODS = (
+    "abs_ add_ addcdiv_ addcmul_ assign bernoulli_ ceil_ clamp_ clip_ copy_ cos_ cumsum_ div_ "
+    "erf_ exp_ fill_ fill_diagonal_ floor_ index_add_ index_copy_ index_fill_ lerp_ log_ "
+    "masked_fill_ mul_ neg_ normal_ pow_ random_ relu_ round_ rsqrt_ scatter_ scatter_add_ set_ "
+    "sigmoid_ sin_ sqrt_ squeeze_ sub_ t_ tanh_ transpose_ tril_ triu_ uniform_ unsqueeze_ zero_"
+)
 _AS_DTYPE = "write x.astype(dtype)"
 _ATTRIBUTES = {
     "add": "write x + y",
@@ -89,22 +95,37 @@ class Size(int):
         return int, (int(self),)
 
 
-def missing_attribute(tensor: Any, name: str) -> AttributeError:
-    """Describe an attribute that a Tensor does not have, with what to write instead."""
-    kind = type(tensor).__name__
-    hint = _ATTRIBUTES.get(name, "")
-    if hint:
-        pass
-    elif name in ops.__all__:
-        hint = f"write tinygrad_edu.{name}(x)"
-    elif name in ops.linalg.__all__:
-        hint = f"write tinygrad_edu.linalg.{name}(x)"
-    elif hasattr(np.ndarray, name):
-        hint = f"for that of the values write x.data.{name}"
-    elif name.endswith("_") and not name.startswith("_"):
-        hint = _IN_PLACE
-    text = f"{kind!r} object has no attribute {name!r}{'; ' * bool(hint)}{hint}"
-    return AttributeError(text, name=name, obj=tensor)
+class Missing:
+    """An attribute that a Tensor does not have; its error says what to write instead.
+
+    A ``__getattr__`` would do the same, but it makes every attribute slower.
+    """
+
+    __slots__ = ("hint", "name")
+
+    def __init__(self, name: str, hint: str) -> None:
+        self.name, self.hint = name, hint
+
+    def __get__(self, tensor: Any, kind: type) -> NoReturn:
+        text = f"{kind.__name__!r} object has no attribute {self.name!r}; {self.hint}"
+        raise AttributeError(text, name=self.name, obj=tensor)
+
+
+def attach(tensor: type) -> None:
+    """Define what a Tensor does not have."""
+    found = {name: f"for that of the values write x.data.{name}" for name in dir(np.ndarray)}
+    found |= {name: f"write tinygrad_edu.linalg.{name}(x)" for name in ops.linalg.__all__}
+    found |= {name: f"write tinygrad_edu.{name}(x)" for name in ops.__all__}
+    found |= dict.fromkeys(_IN_PLACE_METHODS.split(), _IN_PLACE) | _ATTRIBUTES
+    missing = [name for name in found if not (name.startswith("_") or hasattr(tensor, name))]
+    for name in missing:
+        setattr(tensor, name, Missing(name, found[name]))
+    hidden = frozenset(missing)
+
+    def listed(self: Any) -> list[str]:
+        return [name for name in object.__dir__(self) if name not in hidden]
+
+    tensor.__dir__ = listed  # type: ignore[method-assign, assignment]
 
 
 def refuse_arguments(function: str, unknown: Iterable[str], known: Iterable[str]) -> None:

@@ -21,7 +21,7 @@ from .arrays import checked_array
 from .blocks import ENDED
 from .errors import CaptureError
 from .metadata import keyword_names, owned, unexpected
-from .scope import OFF, SCOPES, ModuleCall, get_scope
+from .scope import OFF, SWITCHES, ModuleCall, get_call
 from .stand_in import as_a_whole
 from .tensor import Tensor, _computed, holds_tensor
 
@@ -40,7 +40,7 @@ _PYTHON_NUMBERS = (float, int, bool)
 _NO_PARAMS: dict[str, Any] = {}
 
 _sequence = itertools.count(1)
-open_blocks = SCOPES.here  # looked at by every call
+open_blocks = SWITCHES.here  # looked at by every call
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,14 +248,14 @@ def primitive(
                 out, left = out
             if not needs_grad:
                 return _computed(out, None)
-            scope = open_blocks()[-1].value
-            if scope is ENDED:  # by another thread or task; those around it count then
-                scope = get_scope()
-            if scope is OFF:
+            switch = open_blocks()[-1].value
+            if switch is ENDED:  # those around it count then
+                switch = SWITCHES.innermost()
+            if switch is OFF:
                 return _computed(out, None)
             # A tuple, because Python's garbage collector soon stops looking at tuples of arrays.
             saved, params = tuple(values), params or _NO_PARAMS
-            node = new_node(declared, inputs, saved, params, left, next(_sequence), scope)
+            node = new_node(declared, inputs, saved, params, left, next(_sequence), get_call())
             return _computed(out, node)
 
         operation.primitive = declared  # type: ignore[attr-defined]

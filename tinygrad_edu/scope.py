@@ -1,4 +1,4 @@
-"""Where calls of operations are recorded: everywhere, in the call of a module, or not at all.
+"""Whether calls of operations are recorded, and in the call of which module.
 
 `no_grad` and `enable_grad` are what people write; `primitive` asks before it records a call.
 """
@@ -8,12 +8,25 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast, overload
 
 from .blocks import Block, Blocks
 
-__all__ = ["OFF", "SCOPES", "ModuleCall", "Recording", "enable_grad", "get_scope", "no_grad"]
+__all__ = [
+    "OFF",
+    "ON",
+    "SWITCHES",
+    "ModuleCall",
+    "Recording",
+    "enable_grad",
+    "enter_call",
+    "get_call",
+    "get_scope",
+    "leave_call",
+    "no_grad",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -29,25 +42,32 @@ class ModuleCall:
 Scope: TypeAlias = "ModuleCall | None"
 
 OFF: Any = "recording is off"
-"""The scope in which nothing is recorded; outside of all modules it is None."""
+"""The scope in which nothing is recorded."""
 
-SCOPES: Blocks[Scope] = Blocks("scope", None)
-get_scope = SCOPES.innermost
+ON: Any = "recording is on"
+
+SWITCHES: Blocks[Any] = Blocks("recording", ON)
+
+_call: ContextVar[ModuleCall | None] = ContextVar("module_call", default=None)
+# Calls of modules end in order, and there are many: a context variable is enough.
+get_call, enter_call, leave_call = _call.get, _call.set, _call.reset
 
 
-class Recording(Block[Scope]):
+def get_scope() -> Scope:
+    """Return the module that is being called here, None outside of all modules, or `OFF`."""
+    return OFF if SWITCHES.innermost() is OFF else get_call()
+
+
+class Recording(Block[Any]):
     """A context in which recording is on or off; made by `no_grad` and `enable_grad`."""
 
     def __init__(self, switch: bool) -> None:
-        super().__init__(SCOPES)
+        super().__init__(SWITCHES)
         self.switch = switch
 
-    def value(self) -> Scope:
-        """Return the scope inside: a module that is being called stays the caller."""
-        scope = get_scope()
-        if self.switch:
-            return None if scope is OFF else scope
-        return cast("Scope", OFF)
+    def value(self) -> Any:
+        """Return `ON` or `OFF`."""
+        return ON if self.switch else OFF
 
     def __call__(self, function: Function) -> Function:
         """Decorate a function, so that all of it runs in this context."""

@@ -253,9 +253,6 @@ class Tensor(Notation):
                 "or .detach() it"
             )
 
-    def __getattr__(self, name: str) -> Any:
-        raise hints.missing_attribute(self, name)
-
     def __reduce__(self) -> tuple[Any, ...]:
         if self.node is not None:
             raise TypeError(f"{self._label()} cannot be copied or pickled; detach() first")
@@ -429,4 +426,5 @@ from . import (  # noqa: E402
 
 attach(Tensor, ops)
 comparing.attach(Tensor)
+hints.attach(Tensor)
 _restored = copying.rebuild  # the name in pickles of version 0.1.0

@@ -12,7 +12,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, detect_anomaly, enable_grad, made_at, no_grad, record_source_lines
-from tinygrad_edu.scope import SCOPES
+from tinygrad_edu.scope import ON, SWITCHES
 
 
 def records():
@@ -194,9 +194,9 @@ def test_a_module_call_ends_with_a_generator_open_inside():
         kept.append(suspended(no_grad()))
         next(kept[0])
 
-    block = SCOPES.open(None)
+    block = SWITCHES.open(ON)
     forward()
-    SCOPES.end(block)
+    SWITCHES.end(block)
     assert not records()  # the block of the generator is still open
     kept[0].close()
     assert records()

@@ -373,6 +373,9 @@ def test_an_unknown_attribute_is_an_attribute_error():
     with pytest.raises(AttributeError, match=r"'Weight' object has no attribute 'nonsense'$"):
         Weight([1.0], "m").nonsense  # noqa: B018
     assert not hasattr(V, "__nonsense__")
+    assert not hasattr(Tensor, "view")
+    assert "view" not in dir(V)
+    assert {"data", "reshape"} <= set(dir(V))
 
 
 def test_size_is_a_number_that_cannot_be_called():
