@@ -191,12 +191,13 @@ class _Writer:
         tries += [*lines, *self._ends(olds, written, kept)]
         own = [self._busy, self._left, *([self._spares] if self._slots else []), *self._mine]
         body = [f"nonlocal {', '.join(own)}", *head, *places, *keep, "try:", *_indented(tries)]
-        body += ["except BaseException as error:", "    if not _state.has_ended:"]
+        # Not by `finally`, whose own instructions could be interrupted.
+        body += ["except BaseException as error:", f"    {self._busy} = False"]
+        body += ["    if not _state.has_ended:"]
         put_back = [self._setting(*entry) for entry in olds.values()]
         put_back += [("_write", text, "...", old) for text, old in zip(written, kept, strict=True)]
         body += [f"        {self._exchanged(put_back)}"] if put_back else []
         body += ["        if _is_refusal(error):", "            return _MISS", "    raise"]
-        body += ["finally:", f"    {self._busy} = False"]
         outer = [f"{self._busy}, {self._left} = False, 2"]  # the fourth call is compared
         none = "None, " * len(self._slots)
         outer += [f"{self._spares} = [_empty(1), {none}]"] if self._slots else []
@@ -381,7 +382,7 @@ class _Writer:
             lines.append(self._exchanged(entries))
         if self._slots:
             lines += self._next_spares(olds)
-        return [*lines, f"return {result}"]
+        return [*lines, f"{self._busy} = False", f"return {result}"]
 
     def _next_spares(self, olds: dict[Any, tuple[Place, str]]) -> list[str]:
         """Keep the old arrays for later, those that an earlier replay has put there."""
