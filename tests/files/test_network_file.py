@@ -153,12 +153,14 @@ def test_row_123_disk_full(write, tmp_path, monkeypatch):
 def test_row_124_folder_read_only():
     """In a child, because a superuser may write everywhere and has to step down first."""
     program = """
-import os, sys
+import os, sys, tempfile
 from nn.files import network_file
 import numpy as np
+net = network_file.SavedNetwork([np.ones((3, 2))], [np.zeros(2)])
+with tempfile.TemporaryDirectory() as other:  # loads what another user may not be able to read
+    network_file.write_legacy(other + "/model.pkl", net)
 if os.geteuid() == 0:
     os.setuid(65534)
-net = network_file.SavedNetwork([np.ones((3, 2))], [np.zeros(2)])
 try:
     network_file.write_legacy(sys.argv[1] + "/model.pkl", net)
 except PermissionError as problem:
