@@ -138,13 +138,12 @@ def apply_chain_rule(
     leading = None if wanted is None else _leading_to(order, wanted)
     pending: dict[Tensor, Any] = {output: cotangent}
     result: dict[Tensor, Any] = {}
-    with_hooks, is_wider = hooked, False
+    with_hooks = hooked
+    wide: dict[Tensor, Any] = {}
     for tensor in order:
         g = pending.pop(tensor, None)
         if g is None:
             continue
-        if is_wider:
-            g = _rounded(g, tensor)
         if with_hooks and id(tensor) in with_hooks:
             g = run_hooks(tensor, g)
         if keep_interior or (wanted is not None and tensor in wanted):
@@ -192,25 +191,26 @@ def apply_chain_rule(
                 contribution = contribution.astype(data.dtype)
             total = contribution
             if source in pending:
-                if data.dtype == np.float16:  # or the sum would stall at 2048
-                    total, is_wider = contribution.astype(np.float32), True
-                total = pending[source] + total
+                total = _added(pending[source], contribution, source, wide)
             pending[source] = total
             if observe is not None:
-                total = _rounded(total, source)
                 observe(tensor, rules.index(rule), g, given, contribution, total)
     # Nothing that was computed is pending any more: what is left arrived at leaves.
     if wanted is not None:
         pending = {leaf: g for leaf, g in pending.items() if leaf in wanted}
-    if is_wider:
-        pending = {leaf: _rounded(g, leaf) for leaf, g in pending.items()}
     return result | pending if result else pending
 
 
-def _rounded(g: Any, tensor: Tensor) -> Any:
-    """Round a complete cotangent to the dtype of its tensor."""
-    dtype = tensor._data.dtype
-    return g if g.dtype is dtype or g.dtype == dtype else g.astype(dtype)
+def _added(total: Any, contribution: Any, source: Tensor, wide: dict[Tensor, Any]) -> Any:
+    """Add a contribution to what has arrived; of float16, the sums are kept in float32.
+
+    A sum of float16 would stall at 2048, where adding 1 changes nothing.
+    """
+    if contribution.dtype != np.float16:
+        return total + contribution
+    before = wide[source] if source in wide else total.astype(np.float32)
+    wide[source] = before + contribution.astype(np.float32)
+    return wide[source].astype(np.float16)
 
 
 def _leading_to(order: list[Tensor], wanted: Collection[Tensor]) -> set[Tensor]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .arrays import locked_view
 from .errors import GradientError, GraphCutWarning
+from .notation import Notation
 from .scope import OFF, get_scope
 from .stand_in import StandIn
 
@@ -123,7 +124,7 @@ def read_only(data: Any) -> NDArray[Any]:
 
 def values_of(value: Any) -> Any:
     """Return an array of a tensor's values, or of whatever else NumPy reads; no graph is meant."""
-    return np.asarray(getattr(value, "_data", value))
+    return np.asarray(value._data if isinstance(value, Notation) else value)  # type: ignore[attr-defined]
 
 
 ARRAY = "a plain array of {} was asked for, as by np.asarray"

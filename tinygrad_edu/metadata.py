@@ -7,7 +7,6 @@ metadata; keywords that an operation does not have are explained. What arrays ar
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import itertools
@@ -17,6 +16,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from .tensor import Tensor
+from .vocabulary import suggestion
 
 __all__ = ["checked", "composed", "keyword_names", "owned", "unexpected"]
 
@@ -145,67 +145,7 @@ constant is meant
     return declare
 
 
-# Keywords of NumPy, PyTorch and TensorFlow -----------------------------------------------------
-
-_OTHER_NAMES = {
-    "axis": "dim dims axes reduction_indices",
-    "axes": "dim dims axis perm permutation",
-    "axis1": "dim0 axis0",
-    "axis2": "dim1",
-    "keepdims": "keepdim keep_dims",
-    "min": "a_min min_val clip_value_min lower",
-    "max": "a_max max_val clip_value_max upper",
-    "min_val": "min a_min",
-    "max_val": "max a_max",
-    "ord": "p",
-    "p": "rate prob",
-    "shape": "size sizes newshape dims output_shape",
-    "shift": "shifts",
-    "repeats": "n times",
-    "reps": "dims multiples",
-    "negative_slope": "alpha slope",
-    "offset": "k diagonal",
-    "k": "offset diagonal",
-    "indices": "index dim_index",
-    "indices_or_sections": "split_size_or_sections num_or_size_splits sections chunks",
-    "source": "source_axis",
-    "eps": "epsilon",
-    "variance": "var running_var",
-    "mean": "running_mean",
-    "stride": "strides",
-    "padding": "pad",
-    "dilation": "dilations rate",
-    "kernel_size": "pool_size ksize",
-    "pad_width": "pad paddings",
-    "constant_values": "value constant_value",
-    "num_classes": "depth n_classes",
-    "weight": "weights class_weight",
-    "weights": "weight",
-    "gradient": "grad_output",
-    "prepend": "prepends",
-    "rcond": "tol rtol",
-}
-"""What others call a parameter, in NumPy, PyTorch or TensorFlow."""
-
-_ADVICE = {
-    "dtype": "convert with x.astype(dtype)",
-    "out": "an operation makes a new result, leave it out",
-    "where": "choose with where(mask, x, neutral) first",
-    "initial": "combine it with the result afterwards",
-    "unbiased": "write ddof=1 for unbiased=True, ddof=0 for unbiased=False",
-    "correction": "write ddof=",
-    "inplace": "an operation makes a new result, leave it out",
-    "order": "transpose the axes",
-    "requires_grad": "it follows from the inputs; leave it out",
-    "device": "everything is computed by NumPy; leave it out",
-    "name": "set .name of the result",
-    "descending": "write flip(sort(x))",
-    "size_average": "write reduction='mean' or reduction='sum'",
-    "reduce": "write reduction='none'",
-    "start_dim": "write reshape(x, (len(x), -1))",
-    "end_dim": "write reshape(x, (len(x), -1))",
-}
-"""What to do instead, where there is no parameter of another name."""
+# Keywords that there are not -------------------------------------------------------------------
 
 
 def keyword_names(parameters: Iterable[inspect.Parameter]) -> dict[str, None]:
@@ -227,13 +167,9 @@ def unexpected(
 
 def advice(key: str, keywords: list[str], names: list[str]) -> str:
     """Say what to write for a keyword that is not among the given ones."""
-    for ours in keywords:
-        if key in _OTHER_NAMES.get(ours, "").split():
-            return f"write {ours}="
-    if key in _ADVICE and ("ddof" in keywords or key not in ("unbiased", "correction")):
-        return _ADVICE[key]
-    if close := difflib.get_close_matches(key, keywords, 1):
-        return f"did you mean {close[0]}=?"
+    text, is_guess = suggestion(key, keywords)
+    if text:
+        return f"did you mean {text}=?" if is_guess else text
     arrays = [label for label in names if label not in keywords]
     if arrays:
         listed = f"; keywords are {', '.join(keywords)}" if keywords else ""

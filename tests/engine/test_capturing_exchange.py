@@ -103,6 +103,7 @@ def interrupting(at, error, events):
 def test_an_interruption_at_any_instruction(error, events):
     trial, at, found = Trial(), 0, collections.Counter()
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 looks at it when tracing starts
     while True:
         at += 1
         sys.settrace(interrupting(at, error, events))
