@@ -1,0 +1,165 @@
+"""What other libraries call things, and what to write here instead.
+
+Words alone, for errors: names that a Tensor does not have, and arguments that a function does not
+take. Nothing of the project is imported.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["ATTRIBUTES", "IN_PLACE", "IN_PLACE_METHODS", "suggestion"]
+
+# Attributes of tensors -------------------------------------------------------------------------
+
+_ON_CPU = "values are always NumPy arrays in main memory; leave it out"
+IN_PLACE = "tensors are not changed in place; write x.data = new_values"
+IN_PLACE_METHODS = (
+    "abs_ add_ addcdiv_ addcmul_ assign bernoulli_ ceil_ clamp_ clip_ copy_ cos_ cumsum_ div_ "
+    "erf_ exp_ fill_ fill_diagonal_ floor_ index_add_ index_copy_ index_fill_ lerp_ log_ "
+    "masked_fill_ mul_ neg_ normal_ pow_ random_ relu_ round_ rsqrt_ scatter_ scatter_add_ set_ "
+    "sigmoid_ sin_ sqrt_ squeeze_ sub_ t_ tanh_ transpose_ tril_ triu_ uniform_ unsqueeze_ zero_"
+)
+_AS_DTYPE = "write x.astype(dtype)"
+ATTRIBUTES = {
+    "add": "write x + y",
+    "backward_hook": "write x.register_hook(function)",
+    "bmm": "write x @ y",
+    "chunk": "write tinygrad_edu.array_split(x, sections, axis=axis)",
+    "clamp": "write x.clip(lower, upper)",
+    "clone": "write x.copy(), which records, or x.detach() for no gradient",
+    "contiguous": "leave it out: NumPy takes any layout",
+    "cpu": _ON_CPU,
+    "cuda": _ON_CPU,
+    "device": _ON_CPU,
+    "dim": "write x.ndim",
+    "div": "write x / y",
+    "double": _AS_DTYPE,
+    "expand": "write tinygrad_edu.broadcast_to(x, shape)",
+    "expand_as": "write tinygrad_edu.broadcast_to(x, y.shape)",
+    "float": _AS_DTYPE,
+    "gather": "write tinygrad_edu.take_along_axis(x, indices, axis)",
+    "grad_fn": "write x.node",
+    "half": _AS_DTYPE,
+    "index_select": "write x.take(indices, axis=axis)",
+    "int": _AS_DTYPE,
+    "is_leaf": "write x.node is None",
+    "long": _AS_DTYPE,
+    "masked_fill": "write tinygrad_edu.where(mask, value, x)",
+    "mm": "write x @ y",
+    "mul": "write x * y",
+    "neg": "write -x",
+    "numel": "write x.size",
+    "permute": "write x.transpose(axes)",
+    "pow": "write x ** y",
+    "retain_grad": "leave it out: interior tensors keep their gradients",
+    "sub": "write x - y",
+    "t": "write x.T",
+    "to": "values stay in main memory; for another dtype write x.astype(dtype)",
+    "topk": "write x.sort() or x.argsort() and take the last elements",
+    "type": _AS_DTYPE,
+    "unsqueeze": "write tinygrad_edu.expand_dims(x, axis), or x[:, None]",
+    "view": "write x.reshape(shape)",
+    "view_as": "write x.reshape(y.shape)",
+    "requires_grad_": "write x.requires_grad = True",
+    "detach_": "write x = x.detach()",
+    "zero_grad": "write x.grad = None",
+}
+"""What PyTorch and other libraries have on their tensors."""
+
+# Arguments of functions ------------------------------------------------------------------------
+
+_NAMES = {
+    "axis": "dim dims axes reduction_indices",
+    "axes": "dim dims axis perm permutation",
+    "axis1": "dim0 axis0",
+    "axis2": "dim1",
+    "keepdims": "keepdim keep_dims",
+    "min": "a_min min_val clip_value_min lower",
+    "max": "a_max max_val clip_value_max upper",
+    "min_val": "min a_min",
+    "max_val": "max a_max",
+    "ord": "p",
+    "p": "rate prob",
+    "shape": "size sizes newshape dims output_shape",
+    "shift": "shifts",
+    "repeats": "n times",
+    "reps": "dims multiples",
+    "negative_slope": "alpha slope",
+    "offset": "k diagonal",
+    "k": "offset diagonal",
+    "indices": "index dim_index",
+    "indices_or_sections": "split_size_or_sections num_or_size_splits sections chunks",
+    "source": "source_axis",
+    "eps": "epsilon",
+    "variance": "var running_var",
+    "mean": "running_mean",
+    "stride": "strides",
+    "padding": "pad",
+    "dilation": "dilations rate",
+    "kernel_size": "pool_size ksize",
+    "pad_width": "pad paddings",
+    "constant_values": "value constant_value",
+    "num_classes": "depth n_classes",
+    "weight": "weights class_weight",
+    "weights": "weight",
+    "gradient": "grad_output",
+    "prepend": "prepends",
+    "rcond": "tol rtol",
+}
+"""What others call a parameter, in NumPy, PyTorch or TensorFlow."""
+
+_ADVICE = {
+    "retain_graph": "leave it out: a graph can be used again and again",
+    "create_graph": "write grad(output, inputs, create_graph=True)",
+    "grad_outputs": "write gradient=",
+    "grad_tensors": "write gradient=",
+    "inputs": "write grad(output, inputs)",
+    "only_inputs": "leave it out: grad computes only what was asked for",
+    "is_grads_batched": "use jacobian(f, x)",
+    "dtype": "convert with x.astype(dtype)",
+    "out": "an operation makes a new result, leave it out",
+    "where": "choose with where(mask, x, neutral) first",
+    "initial": "combine it with the result afterwards",
+    "unbiased": "write ddof=1 for unbiased=True, ddof=0 for unbiased=False",
+    "correction": "write ddof=",
+    "inplace": "an operation makes a new result, leave it out",
+    "order": "transpose the axes",
+    "requires_grad": "it follows from the inputs; leave it out",
+    "device": "everything is computed by NumPy; leave it out",
+    "name": "set .name of the result",
+    "descending": "write flip(sort(x))",
+    "size_average": "write reduction='mean' or reduction='sum'",
+    "reduce": "write reduction='none'",
+    "start_dim": "write reshape(x, (len(x), -1))",
+    "end_dim": "write reshape(x, (len(x), -1))",
+}
+"""What to do instead, where there is no parameter of another name."""
+
+
+def suggestion(key: str, keywords: Iterable[str]) -> tuple[str, bool]:
+    """Say what to write for a keyword that a function does not take.
+
+    Parameters
+    ----------
+    key : str
+        The keyword that was given.
+    keywords : iterable of str
+        Those that the function takes.
+
+    Returns
+    -------
+    text : str
+        Such as ``write axis=``; or a keyword that is spelled alike; or nothing.
+    is_guess : bool
+        Whether it is only a keyword that is spelled alike.
+    """
+    keywords = list(keywords)
+    for ours in keywords:
+        if key in _NAMES.get(ours, "").split():
+            return f"write {ours}=", False
+    if key in _ADVICE and ("ddof" in keywords or key not in ("unbiased", "correction")):
+        return _ADVICE[key], False
+    close = difflib.get_close_matches(key, keywords, 1)
+    return (close[0], True) if close else ("", False)
