@@ -22,7 +22,7 @@ from .errors import GradientError
 from .leaving import values_of
 from .probing import draw_apart, own_generator
 from .scope import enable_grad
-from .slopes import CONFIRMED, DIFFERENCE_STEP, Slope, finding, measured_slope, term_sizes
+from .slopes import CONFIRMED, DIFFERENCE_STEP, Finding, Slope, finding, measured_slope, term_sizes
 from .tensor import Array, Tensor, _computed
 
 __all__ = ["GradientCheck", "check_gradients"]
@@ -223,10 +223,7 @@ class _Look:
         """Compare the slope along the direction, and return the relative error."""
         leaves = _leaves(self.point)
         value = self.level(leaves, True)
-        gradients = [np.zeros_like(x) for x in self.point]
-        if isinstance(value, Tensor) and value.requires_grad:
-            found = grad(value, leaves, allow_unused=True)
-            gradients = [z if g is None else g for z, g in zip(gradients, found, strict=True)]
+        gradients = self._gradients(value, leaves)
         pairs = zip(gradients, self.directions, strict=True)
         directions = [_uphill(g, v) for g, v in pairs]
         products = [g * v for g, v in zip(gradients, directions, strict=True)]
@@ -238,14 +235,11 @@ class _Look:
         allowed = _TOLERANCES[method] if self.rtol is None else self.rtol
         slack = allowed * scale + (self.atol or 0.0)
         difference = abs(automatic - slope.value)
-        if method == _COMPLEX:
-            result = "agrees" if difference <= slack else "differs"
-            round_off = _CANCELLED * (terms() + self.height)
-            if self.atol is None and difference <= max(round_off, _TRUNCATED):
-                return 0.0
-        elif difference <= slack and slope.uncertainty <= CONFIRMED * scale:
-            result = "agrees"
-        else:
+        if method == _COMPLEX and self._is_round_off(difference, terms):
+            return 0.0
+        confirmed = difference <= slack and slope.uncertainty <= CONFIRMED * scale
+        result: Finding = "agrees" if confirmed else "differs"
+        if not confirmed and method != _COMPLEX:
             result = finding(slope, automatic, size, terms(), slack)
         if result == "undecided" and np.isfinite(slope.value):
             raise GradientError(
@@ -253,14 +247,27 @@ class _Look:
                 f"slope only to {slope.uncertainty:.2g}, and the automatic one is {automatic:.3g}; "
                 "leave out of f what is large and does not depend on the inputs"
             )
+        relative = difference / scale if scale else difference
         if result != "agrees":
-            worst = self._worst(gradients, method)
-            elements = sum(x.size for x in self.point)
-            error = difference / scale if scale else difference
-            told = _describe(worst, self.places, self.order, method, error, allowed, elements)
-            raise GradientError(told)
-        noise = max(self.atol or 0.0, 3 * slope.uncertainty)
-        return difference / scale if difference > noise else 0.0
+            worst, elements = self._worst(gradients, method), sum(x.size for x in self.point)
+            raise GradientError(
+                _describe(worst, self.places, self.order, method, relative, allowed, elements)
+            )
+        return relative if difference > max(self.atol or 0.0, 3 * slope.uncertainty) else 0.0
+
+    def _gradients(self, value: Any, leaves: list[Tensor]) -> list[Array]:
+        """Return the automatic gradients; zeros where the value does not depend on a leaf."""
+        zeros = [np.zeros_like(x) for x in self.point]
+        if not (isinstance(value, Tensor) and value.requires_grad):
+            return zeros
+        found = grad(value, leaves, allow_unused=True)
+        return [z if g is None else g for z, g in zip(zeros, found, strict=True)]
+
+    def _is_round_off(self, difference: float, terms: _Terms) -> bool:
+        """Whether a difference to the complex step is no more than round-off of what cancels."""
+        if self.atol is not None:
+            return False
+        return difference <= max(_CANCELLED * (terms() + self.height), _TRUNCATED)
 
     def _slope(
         self, directions: Sequence[Array], expected: float, size: float

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import CaptureError
 from ..stand_in import StandIn
@@ -149,44 +150,37 @@ class _Search:
             name, reason = REFUSED[id(value)]
             raise CaptureError(f"the step uses {name}, which {reason}")
         self._is_computing |= id(value) in COMPUTING
-        if isinstance(value, Tensor):
-            self._search_tensor(value, path)
-        elif isinstance(value, operator.attrgetter | operator.methodcaller):
-            self._names |= {part for name in value.__reduce__()[1] for part in _parts(name)}
-        elif isinstance(value, dict | types.MappingProxyType | list | deque | tuple | set):
-            self._search_container(value, path)
-        elif isinstance(value, frozenset):
-            self._wait_for(value, path)
-        elif isinstance(value, slice):
-            self._wait_for((value.start, value.stop, value.step), path)
-        elif isinstance(value, functools.partial | types.MethodType):
-            self._search_bound(value, path)
-        elif isinstance(value, types.BuiltinFunctionType | types.MethodWrapperType):
-            owner = value.__self__
-            if owner is not None and not isinstance(owner, types.ModuleType | np.ufunc):
-                self._waiting.append((owner, path))
-        elif isinstance(value, types.FunctionType):
-            self._search_function(value, f"{path}." if path else "")
-        elif isinstance(value, _CODE):
-            self._search_descriptor(value, path)
-        elif isinstance(value, type):
-            self._search_class(value)
-        elif isinstance(value, _GENERATORS):
-            self.found.generators.append((path, value))
-        elif isinstance(value, np.ndarray):
-            if value.flags.writeable:
-                raise CaptureError(
-                    f"the step can reach the array {path}, which stands where it cannot be "
-                    "watched, in a tuple for example; keep it in a list, a tensor or an attribute"
-                )
-        elif isinstance(value, types.ModuleType):
-            self._modules[id(value)] = (value, set())
-        elif isinstance(value, type(os.environ)):
-            self._search_container(vars(value)["_data"], path)
-        else:
-            self._search_object(value, path)
+        search = next(search for kinds, search in _KINDS if isinstance(value, kinds))
+        search(self, value, path)
         if isinstance(value, _EXACT) and type(value) not in _EXACT:
             self._search_attributes(value, f"{path}." if path else "")
+
+    def _search_getter(self, value: Any, path: str) -> None:
+        self._names |= {part for name in value.__reduce__()[1] for part in _parts(name)}
+
+    def _search_slice(self, value: slice, path: str) -> None:
+        self._wait_for((value.start, value.stop, value.step), path)
+
+    def _search_builtin(self, value: Any, path: str) -> None:
+        owner = value.__self__
+        if owner is not None and not isinstance(owner, types.ModuleType | np.ufunc):
+            self._waiting.append((owner, path))
+
+    def _search_generator(self, value: Any, path: str) -> None:
+        self.found.generators.append((path, value))
+
+    def _search_array(self, value: NDArray[Any], path: str) -> None:
+        if value.flags.writeable:
+            raise CaptureError(
+                f"the step can reach the array {path}, which stands where it cannot be "
+                "watched, in a tuple for example; keep it in a list, a tensor or an attribute"
+            )
+
+    def _search_environment(self, value: Any, path: str) -> None:
+        self._search_container(vars(value)["_data"], path)
+
+    def _meet_module(self, value: types.ModuleType, path: str) -> None:
+        self._modules[id(value)] = (value, set())
 
     def _search_container(self, value: Any, path: str) -> None:
         if isinstance(value, dict | types.MappingProxyType):
@@ -267,12 +261,13 @@ class _Search:
 
     # Code ----------------------------------------------------------------------------------
 
-    def _search_function(self, function: types.FunctionType, dot: str) -> None:
+    def _search_function(self, function: types.FunctionType, path: str) -> None:
+        dot = f"{path}." if path else ""
         if function is not self._root and owner_of_function(function) != OWN:
             # What a library's decorator holds may be the user's.
             held = [cell.cell_contents for cell in function.__closure__ or () if _is_full(cell)]
             held += [*function.__dict__.values(), *(function.__defaults__ or ())]
-            self._wait_for(filter(_may_be_own, held), dot.rstrip("."))
+            self._wait_for(filter(_may_be_own, held), path)
             if function in (os.getenv, os.getenvb):
                 self._waiting.append((os.environ, "os.environ"))
             return
@@ -327,7 +322,7 @@ class _Search:
         if owner_of_class(type(value)) == OWN:  # a property with something of its own
             self._search_attributes(value, f"{path}." if path else "")
 
-    def _search_class(self, kind: type) -> None:
+    def _search_class(self, kind: type, path: str) -> None:
         owner = owner_of_class(kind)
         if owner == OURS:
             for base in kind.__mro__:
@@ -420,3 +415,23 @@ def _may_be_own(value: Any) -> bool:
     if owner == OURS:  # a network, for example, but nothing of the engine
         return not isinstance(value, type) and not kind.__module__.startswith(_ENGINE)
     return value is os.environ or owner == OWN
+
+
+# What searches a value: the first row that it is an instance of.
+_KINDS: tuple[tuple[Any, Callable[[_Search, Any, str], None]], ...] = (
+    (Tensor, _Search._search_tensor),
+    (operator.attrgetter | operator.methodcaller, _Search._search_getter),
+    (dict | types.MappingProxyType | list | deque | tuple | set, _Search._search_container),
+    (frozenset, _Search._wait_for),
+    (slice, _Search._search_slice),
+    (functools.partial | types.MethodType, _Search._search_bound),
+    (types.BuiltinFunctionType | types.MethodWrapperType, _Search._search_builtin),
+    (types.FunctionType, _Search._search_function),
+    (_CODE, _Search._search_descriptor),
+    (type, _Search._search_class),
+    (_GENERATORS, _Search._search_generator),
+    (np.ndarray, _Search._search_array),
+    (types.ModuleType, _Search._meet_module),
+    (type(os.environ), _Search._search_environment),
+    (object, _Search._search_object),
+)
