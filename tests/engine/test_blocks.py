@@ -4,8 +4,6 @@ generators, threads, tasks, and event loops that close what others opened.
 
 import asyncio
 import contextvars
-import sys
-import threading
 
 import numpy as np
 import pytest
@@ -13,6 +11,8 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, detect_anomaly, enable_grad, made_at, no_grad, record_source_lines
 from tinygrad_edu.scope import ON, SWITCHES
+
+from .threads import run_at_once
 
 
 def records():
@@ -155,10 +155,8 @@ def test_a_task_stays_in_the_block_that_it_was_started_in():
 @pytest.mark.parametrize("times", [300])
 def test_threads_share_one_object(times):
     block, failures = no_grad(), []
-    barrier = threading.Barrier(4)
 
-    def work():
-        barrier.wait()
+    def work(number):
         try:
             for _ in range(times):
                 with block:
@@ -173,16 +171,7 @@ def test_threads_share_one_object(times):
         except Exception as error:
             failures.append(repr(error))
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        threads = [threading.Thread(target=work) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
+    run_at_once(work)
     assert failures == []
     assert not block._opened
 

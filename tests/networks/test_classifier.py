@@ -45,13 +45,6 @@ def test(tmp_path):
     return write_csv(tmp_path / "test.csv", rows=15, seed=1)
 
 
-@pytest.fixture
-def out(tmp_path):
-    folder = tmp_path / "out"
-    folder.mkdir()
-    return folder
-
-
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
     """A trained model and its folder, for tests that only ask it."""

@@ -51,21 +51,6 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def run(capsys):
-    """Run a command in this process; give exit code, standard output and standard error."""
-
-    def run(line):
-        capsys.readouterr()
-        try:
-            code = cli.main(shlex.split(str(line)))
-        except SystemExit as stop:  # from argparse
-            code = stop.code
-        return code, *capsys.readouterr()
-
-    return run
-
-
 def process(*command, **environment):
     return subprocess.run(
         [str(part) for part in command],

@@ -3,7 +3,6 @@ name, warnings in one line, numbers in digits, and no command for the terminal f
 """
 
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nn import cli, model
+from nn import model
 
 pytestmark = pytest.mark.filterwarnings("default")  # the command line shows warnings itself
 
@@ -37,19 +36,6 @@ def trained(tmp_path_factory):
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def run(capsys):
-    def run(line):
-        capsys.readouterr()
-        try:
-            code = cli.main(shlex.split(str(line)))
-        except SystemExit as stop:  # from argparse
-            code = stop.code
-        return code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "model.pkl"])

@@ -2,7 +2,6 @@
 a program's own handling of signals changes.
 """
 
-import os
 import re
 import signal
 import subprocess
@@ -10,46 +9,13 @@ import sys
 import threading
 import time
 
-import numpy as np
 import pytest
 
-from nn import model
 from nn.files import read_network
 from nn.training import loop
 from nn.training.signals import StopSignals, Terminated, unwinding
 
-PAIR = ["model.pkl", "model.safetensors"]
-GOOD = {"epoch": 40, "alpha": 0.2, "batch_size": 8, "scale": 10}
-
-
-def write_csv(path, rows=30):
-    generator = np.random.default_rng(0)
-    label = np.arange(rows) % 3
-    x = np.array([[0, 9, 2, 5], [5, 0, 9, 2], [9, 4, 0, 9]])[label] + generator.random((rows, 4))
-    table = np.column_stack([label, x])
-    np.savetxt(path, table, fmt="%.6g", delimiter=",", header="label,a,b,c,d", comments="")
-    return path
-
-
-@pytest.fixture
-def data(tmp_path):
-    return write_csv(tmp_path / "train.csv")
-
-
-@pytest.fixture
-def out(tmp_path):
-    folder = tmp_path / "out"
-    folder.mkdir()
-    return folder
-
-
-def new(out, verbose=False, **settings):
-    return model([4, 12, 3], out, verbose=verbose, **settings)
-
-
-def files(folder):
-    return sorted(os.listdir(folder))
-
+from .small_training import GOOD, PAIR, files, new
 
 # Signals -----------------------------------------------------------------------------------
 

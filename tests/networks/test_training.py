@@ -168,13 +168,6 @@ def data(tmp_path):
     return write_csv(tmp_path / "train.csv", 30, 0), write_csv(tmp_path / "test.csv", 15, 1)
 
 
-@pytest.fixture
-def out(tmp_path):
-    folder = tmp_path / "out"
-    folder.mkdir()
-    return folder
-
-
 def new(out):
     return model([4, 8, 3], out, verbose=False)
 
