@@ -346,7 +346,8 @@ def grad(
     >>> first.item(), grad(first, x).item()
     (12.0, 12.0)
     """
-    hints.refuse_arguments("grad", unknown, ("gradient", "create_graph", "allow_unused"))
+    if unknown:
+        hints.refuse_arguments("grad", unknown, ("gradient", "create_graph", "allow_unused"))
     single = isinstance(inputs, Tensor) or not hasattr(inputs, "__iter__")
     targets: list[Any] = [inputs] if single else list(inputs)
     if not all(isinstance(tensor, Tensor) for tensor in (output, *targets)):

@@ -18,10 +18,9 @@ import numpy as np
 
 from . import misfit
 from .arrays import checked_array
-from .blocks import ENDED
 from .errors import CaptureError
 from .metadata import keyword_names, owned, unexpected
-from .scope import OFF, SWITCHES, ModuleCall, get_call
+from .scope import OFF, ON, SWITCHES, ModuleCall, get_call
 from .stand_in import as_a_whole
 from .tensor import Tensor, _computed, holds_tensor
 
@@ -246,12 +245,9 @@ def primitive(
             left = None
             if residual:
                 out, left = out
-            if not needs_grad:
-                return _computed(out, None)
-            switch = open_blocks()[-1].value
-            if switch is ENDED:  # those around it count then
-                switch = SWITCHES.innermost()
-            if switch is OFF:
+            if not needs_grad or (
+                open_blocks()[-1].value is not ON and SWITCHES.innermost() is OFF
+            ):
                 return _computed(out, None)
             # A tuple, because Python's garbage collector soon stops looking at tuples of arrays.
             saved, params = tuple(values), params or _NO_PARAMS

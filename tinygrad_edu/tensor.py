@@ -287,7 +287,8 @@ class Tensor(Notation):
         ValueError
             If `gradient` has another shape.
         """
-        hints.refuse_arguments("backward", unknown, ("gradient", "keep_interior"))
+        if unknown:
+            hints.refuse_arguments("backward", unknown, ("gradient", "keep_interior"))
         autodiff.backward(self, gradient, keep_interior=keep_interior)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> HookHandle:
