@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import locked_view
+from .arrays import as_array, locked_view
 from .errors import GradientError, GraphCutWarning
 from .notation import Notation
 from .scope import OFF, get_scope
@@ -124,7 +124,7 @@ def read_only(data: Any) -> NDArray[Any]:
 
 def values_of(value: Any) -> Any:
     """Return an array of a tensor's values, or of whatever else NumPy reads; no graph is meant."""
-    return np.asarray(value._data if isinstance(value, Notation) else value)  # type: ignore[attr-defined]
+    return as_array(value._data if isinstance(value, Notation) else value)  # type: ignore[attr-defined]
 
 
 ARRAY = "a plain array of {} was asked for, as by np.asarray"

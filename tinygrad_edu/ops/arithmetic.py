@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import primitive
-from .plain import values_of
 
 __all__ = [
     "add",

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..arrays import as_array, checked_array, real_dtype_of
+from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import primitive
 from ..tensor import Tensor
 from .arithmetic import add
 from .elementwise import astype
 from .joining import concatenate
-from .plain import shape_of, values_of
+from .plain import shape_of
 from .shape import broadcast_to, reshape
 from .summing import axes_of, wider
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from .. import misfit
-from ..arrays import as_array, locked_view
+from ..arrays import locked_view
 from ..tensor import Tensor
 
 __all__ = [
@@ -73,11 +73,6 @@ def as_arrays(value: Any) -> Any:
         values = map(as_arrays, value)
         return type(value)(*values) if hasattr(value, "_fields") else type(value)(values)
     return value
-
-
-def values_of(x: Any) -> Any:
-    """Return the plain array of a tensor, an array or a list, for what has no derivative."""
-    return as_array(as_arrays(x))
 
 
 def shape_of(x: Any) -> tuple[int, ...]:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..arrays import as_floating, real_dtype_of
+from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import operand, primitive
 from ..tensor import Tensor
 from .arithmetic import divide, multiply, square, subtract
 from .choosing import where
-from .plain import shape_of, values_of
+from .plain import shape_of
 from .shape import broadcast_to, reshape, transpose
 from .sorting import sort
 from .summing import Axis, added_up, axes_of, divided, is_half, single

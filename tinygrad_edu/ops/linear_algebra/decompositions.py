@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import GradientError
+from ...leaving import values_of
 from ...metadata import composed
 from ...primitive import operand, primitive
-from ..plain import values_of
 from ..shape import swapaxes
 from ..summing import single
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from ... import misfit
+from ...leaving import values_of
 from ...metadata import composed
 from ...primitive import primitive
 from ..choosing import where
-from ..plain import values_of
 from ..reduction import sum
 from ..shape import expand_dims
 from .decompositions import cholesky, eigh, eigvalsh, lapack, svd, svdvals

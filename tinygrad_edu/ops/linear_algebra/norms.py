@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ...leaving import values_of
 from ...metadata import checked, composed
 from ...tensor import Tensor
 from .. import reduction
 from ..arithmetic import add, divide, multiply, power
 from ..choosing import absolute, where
 from ..elementwise import astype
-from ..plain import values_of
 from ..shape import expand_dims, transpose
 from ..summing import Axis, single
 from .decompositions import svdvals

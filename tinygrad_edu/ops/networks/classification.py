@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...arrays import as_floating, counting, ones
+from ...leaving import values_of
 from ...metadata import composed
 from ...primitive import primitive
 from ..arithmetic import add, multiply, negative
 from ..choosing import where
 from ..indexing import getitem
-from ..plain import shape_of, values_of
+from ..plain import shape_of
 from ..reduction import mean, sum
 from ..summing import divided, single
 from .activation import log_softmax, softmax

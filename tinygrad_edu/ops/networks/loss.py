@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...arrays import as_floating, checked_array, floating_dtype
+from ...leaving import values_of
 from ...metadata import composed
 from ...primitive import accepted, primitive
 from ...tensor import Tensor, holds_tensor
 from ..arithmetic import add, divide, multiply, negative, square, subtract
 from ..choosing import absolute, clip, where
 from ..elementwise import astype, exp
-from ..plain import shape_of, values_of
+from ..plain import shape_of
 from ..reduction import mean, sum
 from ..special import sigmoid, xlogy
 from ..summing import divided, is_half, single
