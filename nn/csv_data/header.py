@@ -83,7 +83,7 @@ def read_header(source: Source, rules: Rules) -> Header:
             fail(rules.path, problem)
         columns = columns_by_position(count, rules)
         return Header(columns.names, columns, 0, 0)
-    for problem in _problems_of_names(names, cells):
+    for problem in _problems_of_names(names, cells, rules):
         problems.add(problem)
     problems.raise_if_any()
     columns = select_columns(names, rules)
@@ -207,13 +207,18 @@ def _first_names(names: list[str]) -> str:
     return shown(",".join(name[:MOST_SHOWN] for name in names[:20]))
 
 
-def _problems_of_names(names: list[str], cells: list[bytes]) -> Iterator[Problem]:
+def _problems_of_names(names: list[str], cells: list[bytes], rules: Rules) -> Iterator[Problem]:
     if len(set(names)) == len(names) and "" not in names and not any("\0" in n for n in names):
         return
+    # Row numbers that pandas has written have no name: they are skipped with the other columns
+    # that a model does not know.
+    skips_blank = rules.features is not None and not rules.by_position
     first_seen: dict[str, int] = {}
     line = 1
     for column, (name, cell) in enumerate(zip(names, cells, strict=True), start=1):
-        if not name:
+        if not name and skips_blank:
+            pass
+        elif not name:
             hint = " Was it written with the row numbers of pandas? Use index=False." * (
                 column == 1
             )

