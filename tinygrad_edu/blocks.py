@@ -6,6 +6,7 @@ are for.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextvars import ContextVar, Token
 from typing import Any, Generic, TypeVar
 
@@ -76,7 +77,7 @@ class Blocks(Generic[Value]):
         self._open.set(tuple(other for other in here if other is not block))
 
 
-class Block(Generic[Value]):
+class Block(ABC, Generic[Value]):
     """A context manager that opens a block: reusable, nestable, and safe to share by threads.
 
     Parameters
@@ -89,9 +90,10 @@ class Block(Generic[Value]):
         self._blocks = blocks
         self._opened: list[OpenBlock[Value]] = []
 
+    @abstractmethod
     def value(self) -> Value:
         """Return what holds inside, when the block is opened."""
-        raise NotImplementedError
+        ...
 
     def __enter__(self) -> None:
         self._opened.append(self._blocks.open(self.value()))

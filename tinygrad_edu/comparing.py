@@ -43,9 +43,7 @@ def _equality(ufunc: np.ufunc, tensor: Tensor, other: Any) -> NDArray[Any]:
     """Compare element by element; a number differs from everything that is not a number."""
     try:
         return _compared(ufunc, tensor, other)
-    except TypeError:
-        if np.asarray(other).dtype.kind in "fiubc":
-            raise  # a masked array, for example
+    except TypeError:  # NumPy has no loop for numbers and texts, for example
         return np.full(tensor.shape, ufunc is np.not_equal).view(SameEverywhere)
 
 

@@ -154,6 +154,7 @@ def test_rules_without_source():
     exec("def rule(g, out, x): return g", space)
     assert _source(space["rule"]) == ""
     assert _source(functools.partial(space["rule"])) == ""
+    assert _source(None) == ""
     row = CASES["digits"].rows[0]
     assert engine_rule(replace(row, operation="of long ago")) == (row.rule, "")
     gone = replace(row, operation="of long ago")

@@ -235,3 +235,18 @@ def test_more_kinds_of_arguments_than_programs():
     before = step.recordings
     step(np.ones(100))
     assert step.recordings == before
+
+
+def test_changes_of_many_kinds_of_arguments_are_not_kept_for_ever():
+    seen = {}
+
+    def step(x):
+        seen.setdefault(len(x), 0)  # changed at the first call of each kind alone
+        return x * 2.0
+
+    captured = capture(step)
+    many = capturing._MOST_PROGRAMS + 5
+    for n in range(1, many):
+        captured(np.ones(n))
+    assert 0 < len(captured._changes) <= capturing._MOST_PROGRAMS
+    assert [*seen] == [*range(1, many)]
