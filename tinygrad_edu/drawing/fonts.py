@@ -12,30 +12,32 @@ from functools import lru_cache
 __all__ = ["missing_letters", "warning_of"]
 
 _LATIN = 0x24F  # letters up to here are in every font
-_MOST_ASKED = 40  # a call takes some milliseconds
 
 
 def missing_letters(text: str) -> str:
     """List the letters that no font has; none where there is no fontconfig to ask."""
+    letters = sorted({letter for letter in text if ord(letter) > _LATIN and letter.isprintable()})
+    if not letters or not (known := _known_letters()):
+        return ""
+    return "".join(letter for letter in letters if not any(ord(letter) in part for part in known))
+
+
+@lru_cache(maxsize=1)
+def _known_letters() -> frozenset[range]:
+    """Ask fontconfig, once in a process, which letters all fonts have; nothing if it cannot say."""
     import shutil
+    import subprocess
 
     program = shutil.which("fc-list")
     if program is None:
-        return ""
-    letters = sorted({letter for letter in text if ord(letter) > _LATIN and letter.isprintable()})
-    return "".join(one for one in letters[:_MOST_ASKED] if not _is_known(program, one))
-
-
-@lru_cache(maxsize=512)
-def _is_known(program: str, letter: str) -> bool:
-    import subprocess
-
-    command = [program, f":charset={ord(letter):x}", "family"]
+        return frozenset()
     try:
-        found = subprocess.run(command, capture_output=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return True  # nothing is known then, and nothing is said
-    return bool(found.stdout.strip()) or found.returncode != 0
+        command = [program, "--format", "%{charset} "]
+        found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return frozenset()
+    ends = (part.partition("-") for part in found.stdout.split())
+    return frozenset(range(int(a, 16), int(b or a, 16) + 1) for a, _, b in ends)
 
 
 def warning_of(missing: str, ending: str) -> str:

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from ..primitive import Node
-from .operands import operand_letter, param_texts
+from .operands import declared, operand_letter, param_texts
 from .text import clean, number_text
 
 __all__ = [
@@ -166,9 +165,8 @@ class _Marker(ast.NodeTransformer):
 
 def _settings(node: Node) -> dict[str, str]:
     """Write the metadata of a call, defaults included, as far as it is numbers or known text."""
-    declared = inspect.signature(node.primitive.forward).parameters
     texts = dict(param_texts(node))
-    for name, parameter in declared.items():
+    for name, parameter in declared(node.primitive).items():
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
             continue
         if name in texts:

@@ -6,7 +6,9 @@ names in the declaration are not the best to show, a table says so.
 
 from __future__ import annotations
 
+import functools
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,14 +16,28 @@ import numpy as np
 from ..primitive import Node, Primitive
 from .text import clean, number_text
 
-__all__ = ["operand_letter", "operand_name", "param_texts", "parameter_word", "summed_axes"]
+__all__ = [
+    "declared",
+    "operand_letter",
+    "operand_name",
+    "param_texts",
+    "parameter_word",
+    "summed_axes",
+]
 
 _COMMUTATIVE = {"add", "multiply", "maximum", "minimum"}
 _OPERANDS = {"linear": ("input", "weight", "bias"), "where": ("if", "1", "2")}
 
 
+@functools.lru_cache(maxsize=1024)
+def declared(primitive: Primitive) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters in the declaration of an operation; a large graph asks often."""
+    return inspect.signature(primitive.forward).parameters
+
+
+@functools.lru_cache(maxsize=1024)
 def _positional(primitive: Primitive) -> list[inspect.Parameter]:
-    parameters = inspect.signature(primitive.forward).parameters.values()
+    parameters = declared(primitive).values()
     return [parameter for parameter in parameters if parameter.kind is parameter.POSITIONAL_ONLY]
 
 
@@ -54,10 +70,10 @@ def param_texts(node: Node) -> tuple[tuple[str, str], ...]:
     """Write down the metadata of a call, without what is as it always is."""
     if not node.params:
         return ()
-    declared = inspect.signature(node.primitive.forward).parameters
+    known = declared(node.primitive)
     shown = []
     for name, value in node.params.items():
-        default = declared[name].default if name in declared else inspect.Parameter.empty
+        default = known[name].default if name in known else inspect.Parameter.empty
         if value is default or (isinstance(value, bool | int | float) and value == default):
             continue
         shown.append((clean(name), clean(_param_text(value), limit=24)))

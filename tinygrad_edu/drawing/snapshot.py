@@ -233,8 +233,9 @@ class Photographer:
         )
         shown = {tensor.id: tensor.name for tensor in tensors}
         operations, edges = [], []
+        upstream = free("g", set(shown.values()))
         for tensor in self.computed:
-            operations.append(self._operation(tensor, shown))
+            operations.append(self._operation(tensor, shown, upstream))
             edges += self._edges(tensor)
         made = set(self.computed)
         return Graph(
@@ -336,11 +337,11 @@ class Photographer:
             name = "" if word in self._given else word
         return name, None
 
-    def _operation(self, tensor: Tensor, shown: Mapping[str, str]) -> OpNode:
+    def _operation(self, tensor: Tensor, shown: Mapping[str, str], upstream: str) -> OpNode:
         node = node_of(tensor)
         primitive = node.primitive
         names = [shown[operand] for operand in self._operand_ids(tensor)]
-        others = {"out": shown[self.ids[tensor]], "g": free("g", set(shown.values()))}
+        others = {"out": shown[self.ids[tensor]], "g": upstream}
         texts = primitive.derivatives if primitive.each is None else ()
         wanted = [
             position
