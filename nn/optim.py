@@ -142,7 +142,7 @@ class SGD:
             parameter._data = (
                 np.subtract(values, change, change) if change.ndim else values - change
             )
-            parameter._written = now  # graphs that used the old values will say so
+            parameter._version = now  # graphs that used the old values will say so
         if not found:
             raise GradientError("step() found no gradients; call loss.backward() before it")
 

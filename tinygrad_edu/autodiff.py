@@ -29,7 +29,7 @@ from .tensor import Tensor, _computed
 
 __all__ = ["apply_chain_rule", "grad", "graph_order", "modified", "pull_back"]
 
-_by_time = attrgetter("_written")  # of a computed tensor: the number of the call
+_by_time = attrgetter("_version")  # of a computed tensor: the number of the call
 _accumulating = threading.Lock()
 
 
@@ -62,12 +62,12 @@ def graph_order(*outputs: Tensor, since: int = 0) -> list[Tensor]:
     ['add', 'multiply']
     """
     found = set(outputs)
-    order = [tensor for tensor in found if tensor.node is not None and tensor._written >= since]
+    order = [tensor for tensor in found if tensor.node is not None and tensor._version >= since]
     for tensor in order:  # grows while it is walked
         for value in tensor.node.inputs:  # type: ignore[union-attr]
             if isinstance(value, Tensor) and value.node is not None and value not in found:
                 found.add(value)
-                if value._written >= since:
+                if value._version >= since:
                     order.append(value)
     order.sort(key=_by_time, reverse=True)
     return order
@@ -164,7 +164,7 @@ def apply_chain_rule(
         for source, rule in zip(node.inputs, rules):  # noqa: B905 (strict= takes time here)
             if not isinstance(source, Tensor):
                 continue
-            if source._written > sequence:
+            if source._version > sequence:
                 raise modified(source, node.primitive.name)
             if rule is None or not source._requires_grad:
                 continue

@@ -155,7 +155,7 @@ class Recomputation:
         the cotangents depend on those; else from leaves of the same values.
         """
         for tensor in self.tensors:
-            if tensor._written > self.sequence:
+            if tensor._version > self.sequence:
                 raise modified(tensor, "checkpoint")
         create_graph = isinstance(g, Tensor)
         block, token = SWITCHES.open(ON), enter_call(self.scope)
@@ -178,7 +178,7 @@ class Recomputation:
         order = [tensor for tensor in walked if tensor not in given]
         # What f has made for itself this time may differ; what was there before may not.
         ends = _rests_on(order, again) if same else []
-        known = (t in targets or t._written > self.sequence for t in ends if t.requires_grad)
+        known = (t in targets or t._version > self.sequence for t in ends if t.requires_grad)
         if not (same and all(known)):
             raise GradientError(
                 "f gave other values when its checkpoint computed it again; fix its random "

@@ -16,15 +16,15 @@ from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 
-from . import misfit
 from .arrays import checked_array
 from .errors import CaptureError
 from .metadata import keyword_names, owned, unexpected
 from .scope import OFF, ON, SWITCHES, ModuleCall, get_call
+from .shape_errors import explain_shape_error
 from .stand_in import as_a_whole
 from .tensor import Tensor, _computed, holds_tensor
 
-__all__ = ["PRIMITIVES", "Node", "Primitive", "accepted", "operand", "primitive"]
+__all__ = ["PRIMITIVES", "Node", "Primitive", "as_operand", "as_operands", "primitive"]
 
 Rule: TypeAlias = Callable[..., Any]
 
@@ -226,7 +226,7 @@ def primitive(
                         has_array = True
                     values.append(value)
             if has_array:
-                inputs, values = accepted(name, inputs, has_tensor)
+                inputs, values = as_operands(name, inputs, has_tensor)
             if not has_tensor:
                 if not has_array:
                     values = [np.asarray(value) for value in values]
@@ -241,7 +241,8 @@ def primitive(
                 raise
             except ValueError as error:
                 labels = [*parameters][: len(values)]
-                raise misfit.told(name, labels, list(map(np.shape, values)), error) from error
+                shapes = list(map(np.shape, values))
+                raise explain_shape_error(name, labels, shapes, error) from error
             left = None
             if residual:
                 out, left = out
@@ -260,7 +261,7 @@ def primitive(
     return declare
 
 
-def accepted(
+def as_operands(
     name: str, inputs: tuple[Any, ...], has_tensor: bool
 ) -> tuple[tuple[Any, ...], list[Any]]:
     """Read arrays and lists among the operands.
@@ -281,7 +282,7 @@ def accepted(
     return tuple(kept), [value._data if isinstance(value, Tensor) else value for value in kept]
 
 
-def operand(name: str, value: Any) -> Any:
+def as_operand(name: str, value: Any) -> Any:
     """Read an operand of a composed operation: tensors and arrays as they are, lists as arrays."""
-    value = accepted(name, (value,), False)[0][0]
+    value = as_operands(name, (value,), False)[0][0]
     return np.asarray(value) if type(value) in _PYTHON_NUMBERS else value

@@ -88,7 +88,7 @@ class Tensor(Notation):
         "_grad",
         "_hooks",
         "_requires_grad",
-        "_written",
+        "_version",
         "name",
         "node",
     )
@@ -99,7 +99,7 @@ class Tensor(Notation):
     _grad: Array | None
     _requires_grad: bool
     # When it got its values, on the clock of `primitive.tick`.
-    _written: int
+    _version: int
     name: str | None
     node: Node | None
     # By the number of their handles; there is no such attribute before there is a hook.
@@ -123,7 +123,7 @@ class Tensor(Notation):
             data = data._data
         self._data = checked_array(data, dtype, copy)
         self._grad = None
-        self._written = 0
+        self._version = 0
         self.name = name
         self.node = None
         self._requires_grad = False
@@ -147,7 +147,7 @@ class Tensor(Notation):
                 f"{self.shape}; make a new Tensor for another shape"
             )
         self._data = new.astype(self.dtype, casting="same_kind", copy=True)
-        self._written = primitive.tick()
+        self._version = primitive.tick()
 
     @property
     def grad(self) -> Array | None:
@@ -185,7 +185,7 @@ class Tensor(Notation):
                 "can; write 3.0 for 3, or pass dtype=float"
             )
         if wanted and not self._requires_grad:
-            self._written = primitive.tick()  # graphs that took it for a constant will say so
+            self._version = primitive.tick()  # graphs that took it for a constant will say so
         self._requires_grad = bool(wanted)
 
     @property
@@ -398,7 +398,7 @@ def _computed(data: Any, node: Node | None) -> Tensor:
     tensor._data = data
     tensor._grad = None
     tensor._requires_grad = node is not None
-    tensor._written = 0 if node is None else node.sequence
+    tensor._version = 0 if node is None else node.sequence
     tensor.name = None
     tensor.node = node
     return tensor

@@ -334,9 +334,9 @@ def test_nothing_is_changed():
     optimizer = SGD(module.parameters(), lr=0.1)
     loss = softmax_cross_entropy(module(X), LABELS)
     loss.backward()
-    before = [(id(p._data), id(p._grad), p._written) for p in module.parameters()]
+    before = [(id(p._data), id(p._grad), p._version) for p in module.parameters()]
     lint(loss, module, optimizer)
-    assert before == [(id(p._data), id(p._grad), p._written) for p in module.parameters()]
+    assert before == [(id(p._data), id(p._grad), p._version) for p in module.parameters()]
 
 
 # What it says, and what it refuses ------------------------------------------------------------

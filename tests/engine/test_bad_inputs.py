@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
-from tinygrad_edu import GradientError, Tensor, misfit
+from tinygrad_edu import GradientError, Tensor, shape_errors
 from tinygrad_edu.hooks import hooked
 from tinygrad_edu.primitive import PRIMITIVES, Node
 from tinygrad_edu.scope import get_scope
@@ -328,7 +328,7 @@ def test_all_rows_are_here():
 
 def state():
     return [
-        (x.data.tobytes(), x.shape, x.dtype, x._written, x.requires_grad, x.grad, x.node, x.name)
+        (x.data.tobytes(), x.shape, x.dtype, x._version, x.requires_grad, x.grad, x.node, x.name)
         for x in LEAVES
     ]
 
@@ -397,7 +397,7 @@ def told_of(call):
 @example(x=(2, 3), y=(2,))
 @example(x=(128, 1), y=(4, 64, 12))
 def test_picture_of_a_broadcast(x, y):
-    told = misfit.broadcasting(["x", "y"], [x, y])
+    told = shape_errors.broadcasting(["x", "y"], [x, y])
     assert (told is None) == fits(x, y)
     if told is not None:
         first, picture = told_of(lambda: tg.add(Tensor(zeros(x)), zeros(y)))
@@ -443,7 +443,7 @@ def test_other_pictures():
     assert picture.split("\n")[-1].split() == ["^"]
     assert picture.split("\n")[1].endswith("  3  4  12")
     assert picture.index("^", -1) == len(picture) - 1
-    assert misfit.aligned([("weight", (2, 10), [-1, -2]), ("x", (), [])]).split("\n") == [
+    assert shape_errors.aligned([("weight", (2, 10), [-1, -2]), ("x", (), [])]).split("\n") == [
         "    weight  2  10",
         "            ^   ^",
         "    x",

@@ -122,7 +122,7 @@ def test_nothing_is_changed():
     np.random.seed(5)  # noqa: NPY002
     next(iter(mlp.parameters())).register_hook(lambda g: g + np.random.normal() * 0)  # noqa: NPY002
     state = np.random.get_state()[1].tolist()  # noqa: NPY002
-    before = [(p.data.copy(), p.grad.copy(), p._written) for p in mlp.parameters()]
+    before = [(p.data.copy(), p.grad.copy(), p._version) for p in mlp.parameters()]
     velocity = [v.copy() for v in optimizer._velocity]
     grads = [t.grad for t in tg.autodiff.graph_order(loss)]
     tell(loss, model=mlp, compare=by_hand, optimizer=optimizer)
@@ -131,7 +131,7 @@ def test_nothing_is_changed():
     for parameter_, (data, grad, written) in zip(mlp.parameters(), before, strict=True):
         assert np.array_equal(parameter_.data, data)
         assert np.array_equal(parameter_.grad, grad)
-        assert parameter_._written == written
+        assert parameter_._version == written
     assert all(map(np.array_equal, optimizer._velocity, velocity))
     loss.backward()  # which would refuse if anything had been written
 

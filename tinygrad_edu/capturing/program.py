@@ -376,7 +376,7 @@ class _Writer:
         if tensors:  # graphs that used the old values will say so
             now = source.name(None, "now")
             lines.append(f"{now} = _tick()")
-            entries += [self._setting(Place(t, "_written", True, ""), now) for t in tensors]
+            entries += [self._setting(Place(t, "_version", True, ""), now) for t in tensors]
         if entries:
             entries.append(self._setting(Place(self._state, "has_ended", True, ""), "True"))
             lines.append(self._exchanged(entries))

@@ -84,7 +84,7 @@ def _detached(graph: Graph, missing: set[int]) -> list[tuple[Tensor, Tensor, set
                 if through:
                     found.append((constant, source, through))
     # What was computed last rests on the most.
-    return sorted(found, key=lambda one: -one[1]._written)
+    return sorted(found, key=lambda one: -one[1]._version)
 
 
 def _shares(one: Tensor, other: Tensor) -> bool:

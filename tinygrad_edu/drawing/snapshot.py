@@ -261,7 +261,7 @@ class Photographer:
         tags = [] if role == "computed" else [role]
         tags += [f"used {uses}×"] if uses > 1 else []
         values = tensor.data
-        if place.user is not None and tensor._written > place.user.sequence:
+        if place.user is not None and tensor._version > place.user.sequence:
             # Shown with the values that the graph has computed with.
             tags.append("changed since")
             values = np.asarray(place.user.values[place.position])

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .. import misfit
+from .. import shape_errors
 from ..metadata import composed
-from ..primitive import operand, primitive
+from ..primitive import as_operand, primitive
 from .plain import shape_of
 from .shape import atleast_1d, atleast_2d, expand_dims, transpose
 
@@ -51,7 +51,7 @@ def _not_joined(shapes: list[tuple[int, ...]], axis: int | None, error: ValueErr
             rows = [("array 0", first, []), (f"array {position}", shape, wrong)]
             return (
                 f"shapes {first} of array 0 and {shape} of array {position} cannot be joined along "
-                f"axis {axis}: all other sizes must be equal\n{misfit.aligned(rows)}"
+                f"axis {axis}: all other sizes must be equal\n{shape_errors.aligned(rows)}"
             )
     return f"shapes {' and '.join(map(str, shapes))}: {error}"
 
@@ -74,7 +74,7 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
 
 
 def _several(name: str, arrays: Any) -> list[Any]:
-    several = [operand(name, array) for array in arrays]
+    several = [as_operand(name, array) for array in arrays]
     if not several:
         raise ValueError(f"{name} needs at least one array")
     return several

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from .. import misfit
+from .. import shape_errors
 from ..arrays import locked_view
 from ..tensor import Tensor
 
@@ -100,7 +100,7 @@ def on_arrays(
             raise
         except ValueError as error:
             shapes = [np.shape(value) for value in values if isinstance(value, np.ndarray)]
-            raise misfit.told(name, ["x", "y"], shapes, error) from error
+            raise shape_errors.explain_shape_error(name, ["x", "y"], shapes, error) from error
 
     name = function.__name__
     call.__name__ = call.__qualname__ = name

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import as_floating, real_dtype_of
 from ..leaving import values_of
 from ..metadata import composed
-from ..primitive import operand, primitive
+from ..primitive import as_operand, primitive
 from ..tensor import Tensor
 from .arithmetic import divide, multiply, square, subtract
 from .choosing import where
@@ -350,7 +350,7 @@ def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     to stand in the middle when equal elements keep their order. Where there is a nan, the result
     is nan, as in NumPy.
     """
-    x = operand("median", x)
+    x = as_operand("median", x)
     count = _count(x, axis)
     rows = sort(_as_rows(x, axis), axis=-1)
     result = mean(rows[..., (count - 1) // 2 : count // 2 + 1], axis=-1)

@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..arrays import real_dtype_of
 from ..metadata import composed
-from ..primitive import operand, primitive
+from ..primitive import as_operand, primitive
 from .arithmetic import multiply, subtract
 from .elementwise import copy
 from .joining import concatenate
@@ -97,7 +97,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     """
     if n < 0:
         raise ValueError(f"diff: n must be at least 0, got {n}")
-    x = operand("diff", x)
+    x = as_operand("diff", x)
     if n == 0:
         return copy(x)
     shape = shape_of(x)

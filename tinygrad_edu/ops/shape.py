@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .. import misfit
+from .. import shape_errors
 from ..metadata import composed
 from ..primitive import primitive
 from .summing import added_rows, added_up
@@ -170,7 +170,7 @@ def broadcast_to(x: Any, /, shape: int | tuple[int, ...]) -> Any:
         return np.broadcast_to(x, shape)
     except ValueError:
         wanted = _tuple(shape)
-        told = misfit.broadcasting(["x", "shape"], [np.shape(x), wanted])
+        told = shape_errors.broadcasting(["x", "shape"], [np.shape(x), wanted])
         raise ValueError(
             told or f"an array of shape {np.shape(x)} cannot be repeated to shape {wanted}"
         ) from None

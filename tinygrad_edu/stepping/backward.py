@@ -162,7 +162,7 @@ class Backward:
                 line += [] if number_part.text == written else [" = ", number_part]
             lines.append(line)
         lines += passage(
-            one, numbers, self._written(rule, one) if rule else "", self.names.upstream
+            one, numbers, self._version(rule, one) if rule else "", self.names.upstream
         )
         adding_up = self._adding_up(one, number, count)
         if count == 1:
@@ -180,7 +180,7 @@ class Backward:
             sentence += "; a hook changes it"
         return _Told(sentence, tuple(sections), what)
 
-    def _written(self, rule: str, one: Contribution) -> str:
+    def _version(self, rule: str, one: Contribution) -> str:
         """Write a rule with the names in the picture."""
         result, texts = self.names.of(one.tensor), self.names.texts(one.tensor)
         g = self.names.upstream
@@ -193,7 +193,7 @@ class Backward:
         rule = rule_text(node, one.position)
         local = local_derivative(rule)
         g = self.names.upstream
-        written = self._written(rule, one) if rule else f"what its rule makes of {g}"
+        written = self._version(rule, one) if rule else f"what its rule makes of {g}"
         if local in IN_WORDS:
             written = g if local == "1" else f"-{g}"
         axes, _ = summed_text(one)

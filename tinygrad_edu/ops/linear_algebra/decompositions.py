@@ -17,7 +17,7 @@ import numpy as np
 from ...errors import GradientError
 from ...leaving import values_of
 from ...metadata import composed
-from ...primitive import operand, primitive
+from ...primitive import as_operand, primitive
 from ..shape import swapaxes
 from ..summing import single
 
@@ -43,7 +43,7 @@ def lapack(square: bool = True) -> Callable[..., Callable[..., Any]]:
         @functools.wraps(function)
         def checked(*others: Any, **keywords: Any) -> Any:
             x, *others = others or (keywords.pop(first),)  # type: ignore[assignment]
-            x = operand(name, x)
+            x = as_operand(name, x)
             shape = x.shape
             if len(shape) < 2:
                 raise ValueError(f"{expected}, so at least two axes, got shape {shape}")

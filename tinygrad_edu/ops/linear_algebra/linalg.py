@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import misfit
+from ... import shape_errors
 from ...leaving import values_of
 from ...metadata import composed
 from ...primitive import primitive
@@ -211,7 +211,7 @@ def solve(a: Any, b: Any) -> Any:
             f"solve: a has {size} rows, so b needs as many: shape ({size},) or (..., {size}, k), "
             f"got {shape}; for a stack of vectors write solve(a, b[..., None])[..., 0]"
         )
-    stacks = misfit.broadcasting(["a", "b"], [np.shape(a), shape], skip=2)
+    stacks = shape_errors.broadcasting(["a", "b"], [np.shape(a), shape], skip=2)
     if stacks and len(shape) > 1:
         raise ValueError(f"solve: {stacks}")
     return _solve(a, b) if len(shape) > 1 else _solve(a, expand_dims(b, -1))[..., 0]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import misfit
+from ... import shape_errors
 from ...arrays import ones
 from ...primitive import primitive
 from ...tensor import Tensor
@@ -51,7 +51,7 @@ def matmul(x: Any, y: Any, /) -> Any:
     try:
         return np.matmul(x, y)
     except ValueError:
-        raise ValueError(misfit.matrix_product(np.shape(x), np.shape(y))) from None
+        raise ValueError(shape_errors.matrix_product(np.shape(x), np.shape(y))) from None
 
 
 def _rows(x: Any) -> Any:

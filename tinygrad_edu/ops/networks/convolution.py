@@ -13,7 +13,7 @@ import numpy as np
 
 from ...arrays import floating_dtype
 from ...metadata import composed
-from ...primitive import accepted
+from ...primitive import as_operands
 from ...tensor import Tensor, holds_tensor
 from ..arithmetic import add, multiply
 from ..linear_algebra.matrices import matmul
@@ -47,7 +47,7 @@ def _convolution(
 ) -> Any:
     """Do the work of `conv1d` and `conv2d`."""
     both = x, weight
-    x, weight = accepted("convolution", both, holds_tensor(both))[0]
+    x, weight = as_operands("convolution", both, holds_tensor(both))[0]
     stride = for_each_axis("stride", stride, axes, 1)
     dilation = for_each_axis("dilation", dilation, axes, 1)
     (groups,) = for_each_axis("groups", groups, 1, 1)
@@ -218,7 +218,7 @@ def _pool(
 
     The places within a window are the last axis but two.
     """
-    (x,) = accepted("pooling", (x,), isinstance(x, Tensor))[0]
+    (x,) = as_operands("pooling", (x,), isinstance(x, Tensor))[0]
     kernel = for_each_axis("kernel_size", kernel, 2, 1)
     stride = kernel if stride is None else for_each_axis("stride", stride, 2, 1)
     padding = for_each_axis("padding", padding, 2, 0)

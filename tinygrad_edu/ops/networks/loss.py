@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from ...arrays import as_floating, checked_array, floating_dtype
 from ...leaving import values_of
 from ...metadata import composed
-from ...primitive import accepted, primitive
+from ...primitive import as_operands, primitive
 from ...tensor import Tensor, holds_tensor
 from ..arithmetic import add, divide, multiply, negative, square, subtract
 from ..choosing import absolute, clip, where
@@ -77,7 +77,7 @@ def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
     would become one of float64.
     """
     both = predictions, targets
-    predictions, targets = accepted(name, both, holds_tensor(both))[0]
+    predictions, targets = as_operands(name, both, holds_tensor(both))[0]
     shapes = shape_of(predictions), shape_of(targets)
     if shapes[0] != shapes[1]:
         sizes = np.size(predictions), np.size(targets)

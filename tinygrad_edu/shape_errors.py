@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-__all__ = ["aligned", "broadcasting", "matrix_product", "told"]
+__all__ = ["aligned", "broadcasting", "explain_shape_error", "matrix_product"]
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -80,7 +80,7 @@ def matrix_product(x: Shape, y: Shape) -> str:
     return broadcasting(["x", "y"], [x, y], skip=2) or told
 
 
-def told(
+def explain_shape_error(
     name: str, labels: Sequence[str], shapes: Sequence[Shape], error: ValueError
 ) -> ValueError:
     """Make an error of NumPy's say what was called, with which shapes, and why they do not fit."""
