@@ -7,8 +7,8 @@ import pytest
 
 from tinygrad_edu import CaptureError, Tensor, capture, no_grad
 
-from .test_capturing_refusals import plain
-from .test_capturing_twins import Box, arrays_of, drawn, replayed
+from .test_refusals import plain
+from .test_twins import Box, arrays_of, drawn, replayed
 
 
 def called(step, *calls):

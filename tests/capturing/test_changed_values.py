@@ -21,7 +21,7 @@ import pytest
 
 from tinygrad_edu import CaptureError, Tensor, capture
 
-from .test_capturing_twins import Box, drawn, outcome, replayed
+from .test_twins import Box, drawn, outcome, replayed
 
 LIMIT = [2.0]
 CONFIGURATION = {"scale": 2.0}
@@ -286,7 +286,7 @@ def globals_by_getattr(x):
 
 
 def global_of_a_module(x):
-    import tests.engine.test_capturing_watching as this  # noqa: PLW0406 (a name of its own)
+    import tests.capturing.test_changed_values as this  # noqa: PLW0406 (a name of its own)
 
     return x * this.scale
 

@@ -13,8 +13,8 @@ from nn import SGD
 from nn.loss import classification_loss
 from tinygrad_edu import CaptureError, Tensor, capture, no_grad
 
-from .test_capturing import batch, compared
-from .test_capturing_twins import Box, drawn, outcome, replayed, trained
+from .test_training_steps import batch, compared
+from .test_twins import Box, drawn, outcome, replayed, trained
 
 
 def momentum_step(network, box, loss_of, x, y):

@@ -20,7 +20,7 @@ import nn
 import tinygrad_edu as tg
 from tinygrad_edu import CaptureError, Tensor, capture
 
-from .test_capturing_kinds import is_seen
+from .test_changed_code import is_seen
 
 X = np.array([1.0, 2.0])
 number, part = 2.0, "sca"

@@ -12,7 +12,7 @@ from nn import SGD
 from nn.loss import classification_loss
 from tinygrad_edu import Tensor, checkpoint, grad
 
-from .test_capturing_twins import Box, drawn, outcome, replayed, trained, twins
+from .test_twins import Box, drawn, outcome, replayed, trained, twins
 
 STRUCTURES = ((4, 3), (4, 6, 5, 3), (4, 5, 1))
 OPTIMIZERS = ({}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01})

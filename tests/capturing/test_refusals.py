@@ -14,7 +14,7 @@ import pytest
 
 from tinygrad_edu import CaptureError, Tensor, capture, dropout
 
-from .test_capturing_twins import Box, arrays_of, drawn, outcome, replayed, trained, twins
+from .test_twins import Box, arrays_of, drawn, outcome, replayed, trained, twins
 
 Two = collections.namedtuple("Two", "first second")
 

@@ -13,7 +13,7 @@ import pytest
 from nn import MLP, SGD, Module, softmax_cross_entropy
 from tinygrad_edu import CaptureError, Tensor, capture
 
-from .test_capturing_twins import drawn, replayed
+from .test_twins import drawn, replayed
 
 X, LABELS = drawn(0, 6, 4, dtype=np.float32), np.arange(6) % 3
 

@@ -9,7 +9,7 @@ import pytest
 from tests.operations.cases import CASES
 from tinygrad_edu import Tensor
 
-from .test_capturing_twins import outcome
+from .test_twins import outcome
 
 FAMILIES = sorted({case.operation for case in CASES})
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor
 
-from .test_capturing_twins import Box, outcome, replayed
+from .test_twins import Box, outcome, replayed
 
 BINARY = [
     *("add", "subtract", "multiply", "maximum", "minimum", "greater", "arctan2", "hypot"),

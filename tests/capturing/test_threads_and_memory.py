@@ -14,7 +14,7 @@ from tinygrad_edu import CaptureError, GradientError, Tensor, capture, grad
 from tinygrad_edu.leaving import values_of
 from tinygrad_edu.stand_in import StandIn
 
-from .test_capturing_twins import arrays_of, differing, drawn, outcome, trained
+from .test_twins import arrays_of, differing, drawn, outcome, trained
 
 
 def batch(number):

@@ -16,7 +16,7 @@ from nn import MLP, SGD, Module, softmax_cross_entropy
 from tinygrad_edu import Tensor, capture
 from tinygrad_edu.capturing import program
 
-from .test_capturing_twins import Box, drawn, replayed
+from .test_twins import Box, drawn, replayed
 
 X, LABELS = drawn(0, 4, 3, dtype=np.float32), np.array([0, 1, 1, 0])
 

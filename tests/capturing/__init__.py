@@ -1,0 +1,1 @@
+"""Captured steps: each does what the plain step does, or is refused with a reason."""
