@@ -179,3 +179,17 @@ def test_import_is_light(package):
 def test_types_are_published(package):
     assert importlib.resources.files(package).joinpath("py.typed").is_file()
     assert (BASE / package / "py.typed").is_file()
+
+
+def test_drawing_is_imported_when_it_is_asked_for():
+    script = (
+        "import sys, tinygrad_edu; early = 'tinygrad_edu.drawing' in sys.modules; tinygrad_edu.draw"
+    )
+    script += "; print(early, 'tinygrad_edu.drawing' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True"]
+    assert tinygrad_edu.Drawing is tinygrad_edu.drawing.Drawing
+    with pytest.raises(AttributeError, match="'tinygrad_edu' has no attribute 'drow'"):
+        tinygrad_edu.drow  # noqa: B018

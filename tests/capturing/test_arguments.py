@@ -5,10 +5,12 @@ arrays, numbers and tensors, and with arguments that share memory.
 import numpy as np
 import pytest
 
-from tinygrad_edu import CaptureError, Tensor, capture, no_grad
+from tinygrad_edu import CaptureError, Tensor, capture, getitem, no_grad
 
 from .test_refusals import plain
 from .test_twins import Box, arrays_of, drawn, replayed
+
+X = np.array([-1.0, 2.0, 3.0])
 
 
 def called(step, *calls):
@@ -125,3 +127,17 @@ def test_a_graph_that_was_there_before():
         assert v.grad is None
     else:
         assert v.grad.tolist() == [2, 2, 2]
+
+
+def test_places_by_where():
+    step = capture(lambda x: np.where(x > 0)[0])
+    for _ in range(4):
+        np.testing.assert_array_equal(step(X), [1, 2])
+    np.testing.assert_array_equal(step(-X), [0])
+
+
+def test_an_index_among_others():
+    x = Tensor(np.arange(6.0).reshape(2, 3))
+    captured = capture(lambda rows: getitem(x, (rows, 1)))
+    for rows in ([0, 1], [1, 1], [0, 0], [1, 0]):
+        np.testing.assert_array_equal(captured(np.array(rows)).data, x.data[rows, 1])

@@ -138,3 +138,13 @@ def test_another_step_on_the_same_network_at_the_same_time(monkeypatch):
         may_go.set()
         thread.join()
     np.testing.assert_array_equal(w.data, X)
+
+
+def test_a_number_of_another_type(monkeypatch):
+    hidden = logging.getLogger("capturing")
+    monkeypatch.setattr(hidden, "number", 1, raising=False)
+    step = capture(lambda x: x * logging.getLogger("capturing").number)
+    step(X)
+    hidden.number = 1.0
+    with pytest.raises(CaptureError, match=r"1 became 1\.0"):
+        step(X)

@@ -1,4 +1,4 @@
-"""Looks at captured steps from outside: threads, steps inside of steps, memory, what they tell."""
+"""Tests captured steps in threads and inside of other steps: results, memory and reports."""
 
 import gc
 import threading
@@ -15,6 +15,8 @@ from tinygrad_edu.leaving import values_of
 from tinygrad_edu.stand_in import StandIn
 
 from .test_twins import arrays_of, differing, drawn, outcome, trained
+
+X = np.array([-1.0, 2.0, 3.0])
 
 
 def batch(number):
@@ -156,6 +158,26 @@ def test_one_step_without_state_in_many_threads():
     assert not wrong
 
 
+def test_another_thread_computes_with_the_network_that_is_recorded():
+    w = Tensor(X, requires_grad=True)
+    found = []
+
+    def look():
+        found.extend([w.numpy(), w.data + 1, (w * 2).data, w._data + 1])
+
+    def step(x):
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+        return x * w
+
+    capture(step)(X)
+    assert found
+    for value, expected in zip(found, (X, X + 1, X * 2, X + 1), strict=True):
+        assert isinstance(value, np.ndarray)
+        np.testing.assert_array_equal(value, expected)
+
+
 # Steps inside of steps -------------------------------------------------------------------------
 
 
@@ -222,36 +244,16 @@ def test_replays_leave_nothing_behind():
         try:
             for number in range(100):
                 trainer.captured(*batches[number % 4])
-            before = tracemalloc.get_traced_memory()[0]
-            for number in range(2000):
-                trainer.captured(*batches[number % 4])
-            growth = tracemalloc.get_traced_memory()[0] - before
+            sizes = [tracemalloc.get_traced_memory()[0]]
+            for _ in range(2):
+                for number in range(1000):
+                    trainer.captured(*batches[number % 4])
+                sizes.append(tracemalloc.get_traced_memory()[0])
         finally:
             tracemalloc.stop()
-    assert growth < 4000
+    # What is left behind shows in both rounds; a message that xdist receives, in one of them.
+    assert min(np.diff(sizes)) < 2000
     assert trainer.captured.recordings == recordings
-
-
-def test_many_shapes_do_not_pile_up():
-    step = capture(lambda x: (x * 2 + 1).sum())
-    sizes = range(1, 61)
-
-    def call_all():
-        for size in sizes:
-            for _ in range(3):
-                assert step(np.ones((500, size))) == 1500 * size
-
-    tracemalloc.start()
-    try:
-        with pytest.warns(UserWarning, match="more than 16 kinds of arguments"):
-            call_all()
-        gc.collect()
-        used = tracemalloc.get_traced_memory()[0]
-    finally:
-        tracemalloc.stop()
-    largest = 500 * 60 * 8
-    assert len(step._programs) <= 16
-    assert used < 4 * 16 * largest
 
 
 def test_a_step_that_is_dropped_takes_its_programs_along():

@@ -227,3 +227,11 @@ def test_both_decorate_without_brackets():
         @enable_grad
         def generator():
             yield 1
+
+
+def test_no_grad_keeps_what_a_function_is_called():
+    @no_grad
+    def well_named():
+        """Do nothing."""
+
+    assert (well_named.__name__, well_named.__doc__) == ("well_named", "Do nothing.")

@@ -326,3 +326,33 @@ def test_no_grad_decorates_with_and_without_brackets():
     for decorate in (tg.no_grad, tg.no_grad()):
         assert not decorate(lambda: x * x)().requires_grad
     assert (x * x).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("f", "method"),
+    [
+        (lambda x: Tensor([1.0, 2.0]), "complex step"),
+        (lambda x: Tensor(np.sign(x.data)), "central differences"),
+    ],
+    ids=["constant", "steps"],
+)
+def test_function_that_does_not_change_passes_the_check_to_any_order(f, method):
+    check = check_gradients(f, X[0], order=4)
+    assert (check.method, check.errors) == (method, (0.0,) * 4)
+    assert check_gradients(lambda x: x * x, X[0], order=5).errors[-1] == 0
+
+
+def test_a_failed_check_of_a_large_input_ends_soon():
+    calls = []
+
+    @primitive(lambda g, out, x: 2.5 * g)
+    def same(x, /):
+        calls.append(x.size)
+        return x * 1.0
+
+    with pytest.raises(
+        GradientError,
+        match=r"order 1.*worst element of the first 2,000: input 0\[\d+\].*ratio 2\.5$",
+    ):
+        check_gradients(lambda x: same(x).sum(), np.ones(5000))
+    assert len(calls) < 2500  # it looks at some elements one by one, and not at all of them

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from tinygrad_edu import atomic_file
 from tinygrad_edu.atomic_file import check_writable_folder
 
 
@@ -40,3 +41,26 @@ def test_folder_that_takes_no_file_is_named_and_not_the_file_that_was_tried(tmp_
         f"[Errno {errno.EROFS}] Read-only file system; it takes no new files: {str(tmp_path)!r}"
     )
     assert str(caught.value) == message
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the steps are those of POSIX")
+def test_a_file_is_written_where_no_folder_can_be_opened(tmp_path, monkeypatch):
+    class Windows:
+        """The system as Python shows it there: folders cannot be opened."""
+
+        name = "nt"
+
+        def __getattr__(self, name):
+            return getattr(os, name)
+
+        def open(self, path, *flags):
+            if os.path.isdir(path):
+                raise PermissionError(13, "Permission denied", str(path))
+            return os.open(path, *flags)
+
+    monkeypatch.setattr(atomic_file, "os", Windows())
+    target = tmp_path / "model.pkl"
+    target.write_bytes(b"old")
+    assert atomic_file.write_atomically(target, b"new") == target
+    assert target.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["model.pkl"]

@@ -333,3 +333,41 @@ def test_a_small_network_of_all_of_it_has_right_gradients():
 
     inputs = [drawn(*s, seed=i) for i, s in enumerate([(3, 2, 3, 3), (27, 2), (3,), (2, 2)])]
     check_gradients(loss, *inputs, order=2)
+
+
+LARGE = [("float32", 1e4), ("float64", 1e4), ("float64", 1e300), ("float64", 1.7e308)]
+
+
+@pytest.mark.parametrize(("dtype", "size"), LARGE)
+@pytest.mark.parametrize("other", [0.0, 1.0, -1.0, 0.5])
+def test_large_logits_stay_finite(dtype, size, other):
+    rows = np.array([[size, other * size, 0.0], [-size, 1.0, -1.0], [size] * 3], dtype)
+    functions = [
+        tg.sigmoid,
+        tg.softmax,
+        tg.log_softmax,
+        lambda x: tg.logsumexp(x, axis=1),
+        lambda x: tg.softmax_cross_entropy(x, [1, 0, 2]),
+        lambda x: tg.binary_cross_entropy_with_logits(x, np.eye(3, dtype=dtype)),
+    ]
+    # Differences and sums of the very largest numbers are beyond float64.
+    for f in functions if size <= 1e300 else functions[:1]:
+        x = Tensor(rows, requires_grad=True)
+        out = f(x)
+        out.backward(np.linspace(0.5, 1, out.size, dtype=dtype).reshape(out.shape))
+        assert out.dtype == dtype
+        assert np.isfinite(out.data).all()
+        assert np.isfinite(x.grad).all()
+
+
+def test_large_logits_have_the_right_loss():
+    x = Tensor([[1000.0, 0.0, -1000.0]], requires_grad=True)
+    loss = tg.softmax_cross_entropy(x, [2])
+    loss.backward()
+    assert loss.item() == 2000
+    np.testing.assert_array_equal(x.grad, [[1, 0, -1]])
+    z = Tensor([800.0, -800.0], requires_grad=True)
+    loss = tg.binary_cross_entropy_with_logits(z, [0, 1])
+    loss.backward()
+    assert loss.item() == 800
+    np.testing.assert_array_equal(z.grad, [0.5, -0.5])

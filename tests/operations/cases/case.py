@@ -21,7 +21,7 @@ class Case:
     `numpy` and arrays: a case whose function NumPy has under the same name says its expected
     value in passing. Where NumPy has none, `numpy` computes the value from the arrays, written
     without a look at the operation. Floating arrays are differentiated, the others are constants.
-    Points keep away from kinks, such as relu at 0: `test_traps.py` goes there.
+    Points keep away from kinks, such as relu at 0: `test_awkward_points.py` goes there.
     """
 
     operation: str
