@@ -1,9 +1,10 @@
-"""Settings of all tests: how many examples Hypothesis draws, and which.
+"""Settings of all tests: how many examples Hypothesis draws, and which; when garbage is collected.
 
-Tests carry no settings of their own, because those would override the profile: the budget stands
+Tests carry no settings of their own, because those would override the profile: the budget is
 here. `make test-thorough` asks for the profile of that name.
 """
 
+import gc
 import os
 
 from hypothesis import settings
@@ -15,3 +16,14 @@ settings.register_profile("free", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None, print_blob=True)
 _usual = "gate" if "CI" in os.environ else "free"
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", _usual))
+
+
+def pytest_collection(session):
+    """Collect no garbage while tests are collected, because they all stay."""
+    gc.disable()
+
+
+def pytest_collection_finish(session):
+    """Keep the tests themselves, millions of objects, out of each later collection."""
+    gc.freeze()
+    gc.enable()

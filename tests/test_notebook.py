@@ -19,10 +19,7 @@ import pytest
 
 from tinygrad_edu import RendererNotFoundError, Tensor, draw
 
-from .stepping import conftest as browsing
-
-browser = browsing.browser
-"""The fixture, under the name that tests ask for."""
+from .stepping.conftest import chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 (NOTEBOOK,) = (ROOT / "examples").glob("*.ipynb")
@@ -210,6 +207,12 @@ def test_stepper_stands_in_a_frame_of_its_own(executed):
     assert frame["srcdoc"].startswith("<!DOCTYPE html>")
     assert frame["title"]
     assert "src" not in frame
+
+
+@pytest.fixture
+def browser():
+    with chromium() as running:
+        yield running
 
 
 def test_stepper_works_in_a_browser(executed, browser):

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
 
 from nn import SGD, Classifier, DataError, NotFittedError, delta_rule, model
 from nn.classifier import Prediction
 from nn.files import read_network
+
+from .pictures import count_colours
 
 FILES = ["confusion.png", "curves.png", "model.pkl", "model.safetensors"]
 
@@ -167,9 +168,8 @@ def test_files_hold_what_was_learned(fitted):
 
     picture = (folder / "curves.png").read_bytes()
     assert picture.startswith(b"\x89PNG\r\n\x1a\n")
-    pixels = imread(folder / "curves.png")
-    assert pixels.shape[0] > 300
-    assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 10, "not a blank page"
+    assert int.from_bytes(picture[20:24]) > 300, "its height, in the header"
+    assert count_colours(folder / "curves.png") > 10, "not a blank page"
 
 
 def test_predict_takes_features_as_they_stand_in_the_file(fitted):

@@ -1,7 +1,7 @@
 """A headless Chromium for the tests of the page, and the watch that is kept over each visit."""
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -11,9 +11,9 @@ CHROMIUM = "/usr/bin/chromium"
 INSTALL = "pip install playwright && sudo apt-get install chromium"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """One browser for all tests of a file: starting it takes longer than most of them."""
+@contextmanager
+def chromium():
+    """Start a browser, or skip the test."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason=f"playwright is not installed; {INSTALL}"
     )
@@ -23,6 +23,13 @@ def browser():
         running = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield running
         running.close()
+
+
+@pytest.fixture(scope="package")
+def browser():
+    """One browser for all tests of this folder: starting it takes longer than most of them."""
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture
@@ -57,7 +64,7 @@ def visit(browser):
     assert found == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def saved(tmp_path_factory):
     """The pages as files."""
     folder = tmp_path_factory.mktemp("pages")

@@ -40,6 +40,28 @@ def step(page):
     return number
 
 
+def walk(page, look):
+    """Go on by the button from the step that is shown to the last; list what is seen at each.
+
+    It happens inside the page: key presses wait for a frame each, which this does not.
+
+    Parameters
+    ----------
+    page : playwright.sync_api.Page
+        The page, which stays at the last step.
+    look : str
+        A function in JavaScript without arguments; what it returns is listed.
+    """
+    return page.evaluate(f"""() => {{
+      const next = document.getElementById("next"), found = [];
+      for (;;) {{
+        found.push(({look})());
+        if (next.disabled) {{ return found; }}
+        next.click();
+      }}
+    }}""")
+
+
 def count(page):
     return int(page.locator("#all").inner_text())
 

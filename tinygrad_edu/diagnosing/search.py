@@ -186,11 +186,13 @@ class Search:
         twins: dict[Tensor, Tensor] = {}
         for tensor in reversed(self.order):
             node = node_of(tensor)
-            rules = list(node.primitive.rules_for(len(node.inputs)))
-            for position in range(len(rules)):
-                if (tensor, position) in slips:
-                    rules[position] = _as_rule(slips[tensor, position])
-            wrong = replace(node.primitive, rules=tuple(rules), each=None)
+            places, wrong = range(len(node.inputs)), node.primitive
+            made = {place: slips[tensor, place] for place in places if (tensor, place) in slips}
+            if made:
+                rules = list(wrong.rules_for(len(places)))
+                for place, slip in made.items():
+                    rules[place] = _as_rule(slip)
+                wrong = replace(wrong, rules=tuple(rules), each=None)
             inputs = tuple(
                 twins.get(value, value) if isinstance(value, Tensor) else value
                 for value in node.inputs
