@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-
-from .stand_in import StandIn
 
 __all__ = [
     "as_array",
@@ -22,6 +20,7 @@ __all__ = [
     "counting",
     "dtype_of",
     "floating_dtype",
+    "is_disguised",
     "locked_view",
     "ones",
     "real_dtype_of",
@@ -54,7 +53,7 @@ def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[A
         raise TypeError("a Tensor has no mask; give the masked array's filled(value)")
     try:
         array: Any = source
-        if not isinstance(source, StandIn):
+        if not is_disguised(source):
             array = np.array(source, copy=copy or None)
         elif copy:
             array = np.copy(array)
@@ -77,6 +76,14 @@ def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[A
             locked.flags.writeable = False
             locked = locked.base
     return kept
+
+
+def is_disguised(value: Any) -> bool:
+    """Whether a value claims to be an array and is something else, such as a tracer.
+
+    It answers to all of NumPy's functions and methods, and no plain array can be made of it.
+    """
+    return value.__class__ is not type(value) and isinstance(value, np.ndarray | np.generic)
 
 
 @functools.lru_cache(maxsize=64)
@@ -109,8 +116,8 @@ def counting(count: int, step: int = 1) -> NDArray[Any]:
 
 
 def as_array(values: Any) -> Any:
-    """Give values as an array; what stands in for one stays what it is."""
-    return values if isinstance(values, StandIn) else np.asarray(values)
+    """Return values as an array."""
+    return values if is_disguised(values) else np.asarray(values)
 
 
 def dtype_of(value: Any) -> np.dtype[Any]:
@@ -137,8 +144,8 @@ def floating_dtype(array: Any) -> np.dtype[Any]:
 
 def locked_view(data: Any) -> NDArray[Any]:
     """Give a view of the values that cannot be written through."""
-    if isinstance(data, StandIn):
-        return data.locked()  # type: ignore[no-any-return]
-    view = np.asarray(data).view()
+    if isinstance(data, np.generic) and is_disguised(data):
+        return cast("NDArray[Any]", data)
+    view: NDArray[Any] = as_array(data).view()
     view.flags.writeable = False
     return view

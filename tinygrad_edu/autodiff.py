@@ -9,27 +9,27 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import hints
+from . import hints, watching
 from .arrays import as_array
-from .errors import CaptureError, GradientError
-from .hooks import hooked, run_hooks, run_hooks_of_leaves
+from .errors import GradientError
 from .ops.shape import sum_to
-from .primitive import Node
+from .primitive import Node, Rule
 from .scope import enable_grad
-from .stand_in import as_a_whole
 from .tensor import Tensor, _computed
 
 __all__ = ["apply_chain_rule", "grad", "graph_order", "modified", "pull_back"]
 
-_by_time = attrgetter("_version")  # of a computed tensor: the number of the call
+Rules: TypeAlias = Sequence[Rule | None]
+Pairs: TypeAlias = Iterable[tuple[Tensor, Any]]
+
 _accumulating = threading.Lock()
 
 
@@ -69,7 +69,7 @@ def graph_order(*outputs: Tensor, since: int = 0) -> list[Tensor]:
                 found.add(value)
                 if value._version >= since:
                     order.append(value)
-    order.sort(key=_by_time, reverse=True)
+    order.sort(key=attrgetter("_version"), reverse=True)  # the number of the call
     return order
 
 
@@ -102,17 +102,17 @@ def pull_back(
     Raises
     ------
     GradientError
-        If a value was changed after an operation used it, or if a rule gives a cotangent that
+        If a value was changed after an operation used it, or if a rule returns a cotangent that
         does not fit its input.
     """
     order = graph_order(output)
     if create_graph:
         with enable_grad():
             gradients = apply_chain_rule(order, output, cotangent, wanted, create_graph=True)
-            run_hooks_of_leaves(gradients)
+            watching.show_leaves(gradients)
         return gradients
     gradients = apply_chain_rule(order, output, cotangent, wanted)
-    run_hooks_of_leaves(gradients)
+    watching.show_leaves(gradients)
     _unshare(gradients, cotangent)
     return gradients
 
@@ -125,92 +125,121 @@ def apply_chain_rule(
     *,
     create_graph: bool = False,
     keep_interior: bool = False,
-    observe: Callable[..., None] | None = None,
 ) -> dict[Tensor, Any]:
     """Do the work of `pull_back` along a graph that is in order already.
 
-    The order may end earlier than the graph: tensors that are not in it count as leaves. An
-    observer is called as ``observe(tensor, position, upstream, given, contribution, total)`` for
-    each contribution of a computed tensor to one of its inputs: the contribution as the rule gave
-    it, then in the shape and dtype of the input, and all that has arrived at that input so far.
-    It writes into none of these arrays.
+    The cotangent of a tensor is complete when its turn comes. The rules of the call that made it
+    turn it into contributions to the inputs, and contributions to one tensor add up: that is the
+    chain rule. The order may end earlier than the graph: tensors outside of it count as leaves.
     """
-    leading = None if wanted is None else _leading_to(order, wanted)
     pending: dict[Tensor, Any] = {output: cotangent}
-    result: dict[Tensor, Any] = {}
-    with_hooks = hooked
-    wide: dict[Tensor, Any] = {}
+    leading = None if wanted is None else _leading_to(order, wanted)
+    steps = _Steps(wanted, leading, create_graph, pending)
+    watcher = watching.watcher()
+    contributions = steps.contributions
+    if watcher is not None:
+        contributions = watching.watched(watcher, steps, order)
+    take = pending.__getitem__ if keep_interior else pending.pop if wanted is None else steps.take
     for tensor in order:
-        g = pending.pop(tensor, None)
-        if g is None:
-            continue
-        if with_hooks and id(tensor) in with_hooks:
-            g = run_hooks(tensor, g)
-        if keep_interior or (wanted is not None and tensor in wanted):
-            result[tensor] = g
+        if tensor in pending:
+            for source, contribution in contributions(tensor, take(tensor)):
+                if source in pending:
+                    contribution = steps.added(pending[source], contribution, source)
+                pending[source] = contribution
+    return steps.asked_for()
+
+
+@dataclass(slots=True, eq=False)
+class _Steps:
+    """The steps of one application of the chain rule.
+
+    Attributes
+    ----------
+    wanted : collection of Tensor or None
+        The tensors whose cotangents are asked for; None for all leaves.
+    leading : set of Tensor or None
+        The tensors through which a gradient reaches the wanted ones.
+    create_graph : bool
+        Whether cotangents are tensors.
+    pending : dict of Tensor to (array or Tensor)
+        What has arrived at tensors whose turn has not come; leaves have no turn.
+    kept : dict of Tensor to (array or Tensor)
+        The cotangents of computed tensors that are asked for.
+    wide : dict of Tensor to array
+        Sums of float16 in float32.
+    """
+
+    wanted: Collection[Tensor] | None
+    leading: set[Tensor] | None
+    create_graph: bool
+    pending: dict[Tensor, Any]
+    kept: dict[Tensor, Any] = field(default_factory=dict)
+    wide: dict[Tensor, Any] = field(default_factory=dict)
+
+    def take(self, tensor: Tensor) -> Any:
+        """Return the complete cotangent of a tensor; keep it, if it is asked for."""
+        g = self.pending.pop(tensor)
+        if self.wanted is not None and tensor in self.wanted:
+            self.kept[tensor] = g
+        return g
+
+    def contributions(self, tensor: Tensor, g: Any, rules: Rules = ()) -> Pairs:
+        """Apply the rules of the call that made a tensor: what goes to each of its inputs."""
         node: Node = tensor.node  # type: ignore[assignment]
-        primitive = node.primitive
         params = node.params
-        if create_graph:
+        out, values, residual = tensor._data, node.values, node.residual
+        if self.create_graph:  # a residual is a constant, so the rules compute it again
             out, values, residual = tensor, node.inputs, None
-        else:
-            out, values, residual = tensor._data, node.values, node.residual
-        if primitive.residual:
+        if node.primitive.residual:
             params = {**params, "residual": residual}
-        sequence = node.sequence
-        rules = primitive.rules or primitive.rules_for(len(node.inputs))
-        if observe is not None:  # two inputs can share a rule, and then it has no place of its own
-            rules = [rule and partial(rule) for rule in rules]
+        rules = rules or node.primitive.rules or node.primitive.rules_for(len(node.inputs))
+        found = []
         for source, rule in zip(node.inputs, rules):  # noqa: B905 (strict= takes time here)
             if not isinstance(source, Tensor):
                 continue
-            if source._version > sequence:
+            if source._version > node.sequence:
                 raise modified(source, node.primitive.name)
             if rule is None or not source._requires_grad:
                 continue
-            if leading is not None and source not in leading:
-                continue
-            try:
-                contribution = rule(g, out, *values, **params) if params else rule(g, out, *values)
-            except CaptureError as error:
-                contribution = as_a_whole(rule, (g, out, *values), params, error)
-            if observe is not None:
-                given = contribution
-            if create_graph and not isinstance(contribution, Tensor):
-                contribution = _computed(contribution, None)
-            data = source._data
-            try:
-                fits = contribution.shape == data.shape
-            except AttributeError:  # a rule gave a plain number or a list
-                contribution = np.asarray(contribution)
-                fits = contribution.shape == data.shape
-            if not fits:
-                contribution = _summed_back(contribution, source, node)
-            # Dtypes are mostly one and the same object, which is quicker to find out.
-            if contribution.dtype is not data.dtype and contribution.dtype != data.dtype:
-                contribution = contribution.astype(data.dtype)
-            total = contribution
-            if source in pending:
-                total = _added(pending[source], contribution, source, wide)
-            pending[source] = total
-            if observe is not None:
-                observe(tensor, rules.index(rule), g, given, contribution, total)
-    # Nothing that was computed is pending any more: what is left arrived at leaves.
-    if wanted is not None:
-        pending = {leaf: g for leaf, g in pending.items() if leaf in wanted}
-    return result | pending if result else pending
+            if self.leading is None or source in self.leading:
+                contribution = rule(g, out, *values, **params)
+                found.append((source, self.fitted(contribution, source, node)))
+        return found
 
+    def fitted(self, contribution: Any, source: Tensor, node: Node) -> Any:
+        """Return a contribution in the shape and dtype of its input: broadcasting is undone."""
+        if self.create_graph and not isinstance(contribution, Tensor):
+            contribution = _computed(contribution, None)
+        data = source._data
+        try:
+            fits = contribution.shape == data.shape
+        except AttributeError:  # a rule returned a plain number or a list
+            contribution = np.asarray(contribution)
+            fits = contribution.shape == data.shape
+        if not fits:
+            contribution = _summed_back(contribution, source, node)
+        # Dtypes are mostly one and the same object, which is quicker to find out.
+        if contribution.dtype is data.dtype or contribution.dtype == data.dtype:
+            return contribution
+        return contribution.astype(data.dtype)
 
-def _added(total: Any, contribution: Any, source: Tensor, wide: dict[Tensor, Any]) -> Any:
-    """Add a contribution to what has arrived; of float16, the sums are kept in float32.
+    def added(self, total: Any, contribution: Any, source: Tensor) -> Any:
+        """Add a contribution to what has arrived; of float16, the sums are kept in float32.
 
-    A sum of float16 would stall at 2048, where adding 1 changes nothing.
-    """
-    if contribution.dtype != np.float16:
-        return total + contribution
-    before = wide[source] if source in wide else total.astype(np.float32)
-    wide[source] = before + contribution.astype(np.float32)
-    return wide[source].astype(np.float16)
+        A sum of float16 would stall at 2048, where adding 1 changes nothing.
+        """
+        if contribution.dtype != np.float16:
+            return total + contribution
+        before = self.wide[source] if source in self.wide else total.astype(np.float32)
+        self.wide[source] = before + contribution.astype(np.float32)
+        return self.wide[source].astype(np.float16)
+
+    def asked_for(self) -> dict[Tensor, Any]:
+        """Return the cotangents that are asked for; those still pending arrived at leaves."""
+        leaves = self.pending
+        if self.wanted is not None:
+            leaves = {leaf: g for leaf, g in leaves.items() if leaf in self.wanted}
+        return self.kept | leaves if self.kept else leaves
 
 
 def _leading_to(order: list[Tensor], wanted: Collection[Tensor]) -> set[Tensor]:
@@ -229,13 +258,13 @@ def _summed_back(contribution: Any, source: Tensor, node: Node) -> Any:
             add_up = sum_to if isinstance(contribution, Tensor) else sum_to.primitive.forward
             return add_up(contribution, source.shape)
     raise GradientError(
-        f"the rule of {node.primitive.name} gave a cotangent of shape {contribution.shape} for an "
-        f"input of shape {source.shape}; a cotangent has the shape of its input"
+        f"the rule of {node.primitive.name} returned a cotangent of shape {contribution.shape} for "
+        f"an input of shape {source.shape}; a cotangent has the shape of its input"
     )
 
 
 def modified(source: Tensor, user: str) -> GradientError:
-    """Say that a tensor was changed after an operation of some name used it."""
+    """Make the error about a tensor that was changed after an operation of some name used it."""
     return GradientError(
         f"{source._label()} was modified after {user} used it (or only then began to require "
         "gradients); call backward() before that, or compute the output again"
@@ -251,8 +280,8 @@ def _unshare(gradients: dict[Tensor, Any], cotangent: Any) -> None:
     seen = {id(cotangent)}
     for tensor, g in gradients.items():
         identity = id(g)
-        if identity in seen or type(g) is not np.ndarray or g.base is not None:
-            gradients[tensor] = np.copy(g)
+        if type(g) is not np.ndarray or g.base is not None or identity in seen:
+            gradients[tensor] = g[...] if isinstance(g, np.generic) else np.copy(g)  # type: ignore[index]
         seen.add(identity)
 
 
@@ -271,7 +300,8 @@ def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = Fals
                 f"an output of shape {data.shape} has no single gradient; pass gradient= of "
                 "that shape, or reduce it to one number, for example with .sum()"
             )
-        return np.ones(data.shape, data.dtype) if data.ndim else data.dtype.type(1)
+        one = np.ones(data.shape, data.dtype) if data.ndim else data.dtype.type(1)
+        return _computed(one, None) if create_graph else one
     if np.shape(gradient) != output.shape:
         raise ValueError(
             f"gradient has shape {np.shape(gradient)}, but the output has shape {output.shape}; "
@@ -282,7 +312,8 @@ def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = Fals
     array = as_array(gradient._data if isinstance(gradient, Tensor) else gradient)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"gradient has dtype {array.dtype}; expected real numbers")
-    return array.astype(output.dtype, casting="same_kind")
+    array = array.astype(output.dtype, casting="same_kind")
+    return _computed(array, None) if create_graph else array
 
 
 def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool) -> None:
@@ -290,7 +321,7 @@ def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool)
     cotangent = _starting_cotangent(output, gradient)
     order = graph_order(output)
     gradients = apply_chain_rule(order, output, cotangent, keep_interior=keep_interior)
-    run_hooks_of_leaves(gradients)
+    watching.show_leaves(gradients)
     _unshare(gradients, cotangent)
     for tensor in order:
         tensor._grad = gradients.pop(tensor, None) if keep_interior else None
@@ -353,14 +384,20 @@ def grad(
     if not all(isinstance(tensor, Tensor) for tensor in (output, *targets)):
         given = ", ".join(type(value).__name__ for value in (output, *targets))
         raise TypeError(f"grad takes one output and its inputs, all of them Tensors, got {given}")
-    if allow_unused and not output._requires_grad:
-        return None if single else (None,) * len(targets)
-    cotangent = _starting_cotangent(output, gradient, create_graph)
-    if create_graph and not isinstance(cotangent, Tensor):
-        cotangent = _computed(cotangent, None)
-    gradients = pull_back(output, cotangent, set(targets), create_graph)
+    found: tuple[Any, ...] = (None,) * len(targets)
+    if output._requires_grad or not allow_unused:
+        cotangent = _starting_cotangent(output, gradient, create_graph)
+        gradients = pull_back(output, cotangent, set(targets), create_graph)
+        if not allow_unused:
+            _check_used(targets, gradients)
+        found = tuple(gradients.get(target) for target in targets)
+    return found[0] if single else found
+
+
+def _check_used(targets: list[Tensor], gradients: dict[Tensor, Any]) -> None:
+    """Raise an error about the first input that got no gradient."""
     for position, target in enumerate(targets):
-        if target not in gradients and not allow_unused:
+        if target not in gradients:
             reason = "is not used in the computation of the output"
             if not target._requires_grad:
                 reason = "does not require gradients"
@@ -368,5 +405,3 @@ def grad(
                 f"input {position} ({target._label()}, shape {target.shape}) {reason}; "
                 "pass allow_unused=True to get None for it"
             )
-    found = tuple(gradients.get(target) for target in targets)
-    return found[0] if single else found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextvars import ContextVar, Token
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 __all__ = ["ENDED", "Block", "Blocks", "OpenBlock"]
 
@@ -50,12 +50,9 @@ class Blocks(Generic[Value]):
         self.here = self._open.get
         """Return the blocks that are open here; the first stands for outside."""
 
-    def innermost(self) -> Value:
-        """Return what holds here."""
-        value = self.here()[-1].value
-        if value is not ENDED:  # as nearly always
-            return value
-        return next(b.value for b in reversed(self.here()) if b.value is not ENDED)
+    def innermost(self, *values: Value) -> Value:
+        """Return which of some values holds here."""
+        return next(block.value for block in reversed(self.here()) if block.value in values)
 
     def open(self, value: Value) -> OpenBlock[Value]:
         """Open a block inside those that are open."""
@@ -64,9 +61,11 @@ class Blocks(Generic[Value]):
         block.token = self._open.set((*self.here(), block))
         return block
 
-    def end(self, block: OpenBlock[Value]) -> None:
-        """End a block, whichever is the innermost one."""
+    def end(self, block: OpenBlock[Value], *, everywhere: bool = False) -> None:
+        """End a block, whichever is the innermost one; if asked, also in tasks started in it."""
         here = self.here()
+        if everywhere:
+            block.value = ENDED
         try:
             self._open.reset(block.token)
             if here[-1] is block:  # as nearly always
@@ -84,7 +83,14 @@ class Block(ABC, Generic[Value]):
     ----------
     blocks : Blocks
         Where it is opened.
+
+    Attributes
+    ----------
+    ends_everywhere : bool
+        Whether it ends for the tasks, too, that were started in it.
     """
+
+    ends_everywhere: ClassVar[bool] = False
 
     def __init__(self, blocks: Blocks[Value]) -> None:
         self._blocks = blocks
@@ -103,4 +109,4 @@ class Block(ABC, Generic[Value]):
         here = [block for block in self._blocks.here() if block in self._opened]
         block = here[-1] if here else self._opened[-1]
         self._opened.remove(block)
-        self._blocks.end(block)
+        self._blocks.end(block, everywhere=self.ends_everywhere)

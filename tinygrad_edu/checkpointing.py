@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from . import primitive
+from . import watching
 from .autodiff import apply_chain_rule, graph_order, modified
 from .errors import GradientError
-from .hooks import hooked, run_hooks
 from .leaving import values_of
 from .ops.shape import reshape
-from .primitive import Primitive, Rule, tick
-from .scope import OFF, ON, SWITCHES, enter_call, get_call, get_scope, leave_call
+from .primitive import Node, Primitive, Rule, tick
+from .scope import BLOCKS, OFF, enter_call, get_call, get_scope, leave_call, switched_on
 from .tensor import Tensor, _computed
 
 __all__ = ["checkpoint"]
@@ -97,7 +96,7 @@ def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
     given = [t if s in reached else t.detach() for t, s in zip(given, stand_ins, strict=True)]
     recomputation.tensors = (*given, *(t for t in reversed(reached) if t not in set(stand_ins)))
     recomputation.sequence = tick()
-    node = primitive.new_node(
+    node = Node(
         _CHECKPOINT,
         recomputation.tensors,
         tuple(tensor._data for tensor in recomputation.tensors),
@@ -108,6 +107,8 @@ def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
     )
     result = _computed(data, node)
     result.name = name
+    if (watcher := watching.watcher()) is not None:
+        watcher.called(node, result)
     return result
 
 
@@ -158,7 +159,7 @@ class Recomputation:
             if tensor._version > self.sequence:
                 raise modified(tensor, "checkpoint")
         create_graph = isinstance(g, Tensor)
-        block, token = SWITCHES.open(ON), enter_call(self.scope)
+        block, token = BLOCKS.open(switched_on()), enter_call(self.scope)
         try:
             stand_ins = [
                 _twin(t) if create_graph and t.requires_grad else _leaf_like(t) if needs_grad else t
@@ -167,7 +168,7 @@ class Recomputation:
             again = self(*stand_ins)
         finally:
             leave_call(token)
-            SWITCHES.end(block)
+            BLOCKS.end(block)
         others = self.tensors[len(stand_ins) :]
         given = set(stand_ins)
         targets = given.union(others)
@@ -185,9 +186,9 @@ class Recomputation:
                 "numbers, and whatever else it depends on"
             )
         found = apply_chain_rule(order, again, g, targets, create_graph=create_graph)
-        for tensor in stand_ins:  # of the others, the hooks run when all contributions are there
-            if tensor in found and id(tensor) in hooked:
-                found[tensor] = run_hooks(tensor, found[tensor])
+        if (watcher := watching.watcher()) is not None:
+            # The other tensors are complete when all contributions are there.
+            found |= {t: watcher.arrived(t, found[t]) for t in stand_ins if t in found}
         return [
             found[t] if t in found else np.zeros(t.shape, t.dtype) for t in (*stand_ins, *others)
         ]

@@ -1,7 +1,7 @@
 """Hooks: functions that see the gradient of a tensor on its way back, and may replace it.
 
-`Tensor.register_hook` is what people call; `autodiff` runs the hooks where gradients are complete.
-Nothing is differentiated here.
+`Tensor.register_hook` is what people call. A watcher runs the hooks where gradients are complete;
+nothing is differentiated here.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from .arrays import as_array
 from .leaving import read_only
 from .primitive import tick
 from .tensor import Tensor
+from .watching import EVERYWHERE, Watcher
 
-__all__ = ["HookHandle", "hooked", "register_hook", "run_hooks", "run_hooks_of_leaves"]
+__all__ = ["HookHandle", "hooked", "register_hook", "run_hooks"]
 
 hooked: set[int] = set()
-"""The ids of the tensors that have hooks: while it is empty, hooks cost nothing but a look at it.
+"""The ids of the tensors that have hooks.
 
 The hooks themselves are kept by their tensors, or a hook that refers to its tensor would keep it
 alive for ever.
@@ -87,9 +88,11 @@ def run_hooks(tensor: Tensor, g: Any) -> Any:
     return g
 
 
-def run_hooks_of_leaves(gradients: dict[Tensor, Any]) -> None:
-    """Run the hooks of leaves, whose gradients are complete when a graph has been walked."""
-    if hooked:
-        for tensor in gradients:
-            if tensor.node is None and id(tensor) in hooked:
-                gradients[tensor] = run_hooks(tensor, gradients[tensor])
+class _Hooks(Watcher):
+    """Runs the hooks of all tensors."""
+
+    def arrived(self, tensor: Tensor, g: Any) -> Any:
+        return run_hooks(tensor, g) if id(tensor) in hooked else g
+
+
+EVERYWHERE[_Hooks()] = hooked

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import as_array, locked_view
+from .arrays import as_array, is_disguised, locked_view
 from .errors import GradientError, GraphCutWarning
 from .notation import Notation
 from .scope import OFF, get_scope
-from .stand_in import StandIn
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -119,7 +118,7 @@ for _name in _NEW_ARRAYS.split():
 def read_only(data: Any) -> NDArray[Any]:
     """Return a view of a tensor's values for the user, who cannot write through it."""
     view = locked_view(data)
-    return view if isinstance(view, StandIn) else view.view(ReadOnlyArray)
+    return view if is_disguised(view) else view.view(ReadOnlyArray)
 
 
 def values_of(value: Any) -> Any:

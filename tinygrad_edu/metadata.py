@@ -18,7 +18,7 @@ import numpy as np
 from .tensor import Tensor
 from .vocabulary import suggestion
 
-__all__ = ["checked", "composed", "keyword_names", "owned", "unexpected"]
+__all__ = ["Signature", "checked", "composed"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -152,6 +152,59 @@ def keyword_names(parameters: Iterable[inspect.Parameter]) -> dict[str, None]:
     """Return the keywords that a signature takes, in order."""
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return dict.fromkeys(p.name for p in parameters if p.kind in kinds)
+
+
+class Signature:
+    """The signature of a forward pass, with arrays before the ``/`` and metadata after it.
+
+    Parameters
+    ----------
+    name : str
+        Of the operation, for messages.
+    forward : callable
+
+    Attributes
+    ----------
+    arity : int
+        How many arrays there are.
+    """
+
+    def __init__(self, name: str, forward: Callable[..., Any]) -> None:
+        self.name, self.forward = name, forward
+        self.parameters = [*inspect.signature(forward).parameters.values()]
+        kinds = [parameter.kind for parameter in self.parameters]
+        self.arity = kinds.count(inspect.Parameter.POSITIONAL_ONLY)
+        self.keywords = keyword_names(self.parameters)
+        self.by_position = [p.name for p in self.parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        self.takes_all = inspect.Parameter.VAR_KEYWORD in kinds
+
+    def bound(
+        self, inputs: tuple[Any, ...], params: dict[str, Any], most: int
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arrays of a call, and its metadata by name and as a node may keep it.
+
+        Parameters
+        ----------
+        inputs, params : tuple, dict
+            As the operation was called with; metadata may be given by position, as in NumPy.
+        most : int
+            How many arrays there can be.
+
+        Raises
+        ------
+        TypeError
+            If there are arguments that the operation does not have, or a tensor that requires
+            gradients is given as metadata.
+        """
+        if len(inputs) > most:
+            others = inputs[most:]
+            named = dict(zip(self.by_position, others, strict=False))
+            if len(others) > len(self.by_position) or named.keys() & params:
+                self.forward(*inputs, **params)  # raises the TypeError that Python words best
+            inputs, params = inputs[:most], params | named
+        if not self.takes_all and not params.keys() <= self.keywords.keys():
+            raise unexpected(self.name, self.parameters, params)
+        return inputs, {key: owned(value, self.name, key) for key, value in params.items()}
 
 
 def unexpected(

@@ -10,19 +10,21 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 
+from . import watching
 from .arrays import checked_array
-from .errors import CaptureError
-from .metadata import keyword_names, owned, unexpected
-from .scope import OFF, ON, SWITCHES, ModuleCall, get_call
+from .metadata import Signature
+from .scope import BLOCKS, USUAL, ModuleCall, get_call, is_recording
 from .shape_errors import explain_shape_error
-from .stand_in import as_a_whole
 from .tensor import Tensor, _computed, holds_tensor
+from .watching import Watcher
 
 __all__ = ["PRIMITIVES", "Node", "Primitive", "as_operand", "as_operands", "primitive"]
 
@@ -39,7 +41,7 @@ _PYTHON_NUMBERS = (float, int, bool)
 _NO_PARAMS: dict[str, Any] = {}
 
 _sequence = itertools.count(1)
-open_blocks = SWITCHES.here  # looked at by every call
+blocks_here = BLOCKS.here
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +90,29 @@ class Primitive:
             return self.rules
         return [functools.partial(self.each, position) for position in range(count)]
 
+    def evaluate(
+        self, values: Sequence[Any], params: Mapping[str, Any], watcher: Watcher | None
+    ) -> tuple[Any, Any]:
+        """Evaluate the forward pass on arrays; return its output and residual.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit; the message names the operation, and the axis.
+        """
+        try:
+            if watcher is None:
+                out = self.forward(*values, **params) if params else self.forward(*values)
+            else:
+                out = watcher.evaluate(self.forward, *values, **params)
+        except (np.exceptions.AxisError, np.linalg.LinAlgError):  # they have kinds of their own
+            raise
+        except ValueError as error:
+            labels = [*inspect.signature(self.forward).parameters][: len(values)]
+            shapes = list(map(np.shape, values))
+            raise explain_shape_error(self.name, labels, shapes, error) from error
+        return out if self.residual else (out, None)
+
 
 class Operation(Protocol):
     """A declared operation, as people call it."""
@@ -119,6 +144,8 @@ class Node:
         Grows with each call, so sorting by it puts a graph in order.
     module_call : ModuleCall or None
         The call of a network module that this one was part of.
+    caller : tuple
+        The user's code that made the call, where lines are recorded; see `source_lines`.
     """
 
     primitive: Primitive
@@ -128,13 +155,10 @@ class Node:
     residual: Any
     sequence: int
     module_call: ModuleCall | None
+    caller: tuple[CodeType, int] = field(init=False)
 
     def __repr__(self) -> str:
         return f"Node({self.primitive.name}, sequence={self.sequence})"
-
-
-new_node: Callable[..., Node] = Node
-"""Makes the node of a call; `source_lines` puts another in its place while lines are recorded."""
 
 
 def tick() -> int:
@@ -189,76 +213,74 @@ def primitive(
 
     def declare(forward: Callable[..., Any]) -> Operation:
         name = forward.__name__.lstrip("_")
-        parameters = inspect.signature(forward).parameters
-        kinds = parameters.values()
-        arity = sum(p.kind is p.POSITIONAL_ONLY for p in kinds)
-        positional = [p.name for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD]
-        takes_all = any(p.kind is p.VAR_KEYWORD for p in kinds)
-        known = keyword_names(kinds)
-        if each is None and len(rules) != arity:
-            raise TypeError(f"{name}: {arity} arrays stand before '/', but {len(rules)} rules")
+        signature = Signature(name, forward)
+        if each is None and len(rules) != signature.arity:
+            raise TypeError(
+                f"{name}: {signature.arity} arrays stand before '/', but {len(rules)} rules"
+            )
         declared = Primitive(
             name, forward, rules, each, broadcasts, residual, analytic, symbol, formula, derivatives
         )
         PRIMITIVES[name] = declared
+        most = sys.maxsize if each else signature.arity
 
         @functools.wraps(forward)
         def operation(*inputs: Any, **params: Any) -> Any:
-            if len(inputs) > arity and each is None:  # metadata by position, as NumPy allows
-                named = dict(zip(positional, inputs[arity:], strict=False))
-                if len(inputs) > arity + len(positional) or named.keys() & params:
-                    forward(*inputs, **params)  # raises the TypeError that Python words best
-                inputs, params = inputs[:arity], params | named
-            if params:
-                if not takes_all and not params.keys() <= known.keys():
-                    raise unexpected(name, kinds, params)
-                params = {key: owned(value, name, key) for key, value in params.items()}
-            values: list[Any] = []
-            needs_grad = has_tensor = has_array = False
-            for value in inputs:
-                if isinstance(value, Tensor):
-                    has_tensor = True
-                    if value._requires_grad:
-                        needs_grad = True
-                    values.append(value._data)
-                else:
-                    if type(value) not in _PYTHON_NUMBERS:
-                        has_array = True
-                    values.append(value)
-            if has_array:
-                inputs, values = as_operands(name, inputs, has_tensor)
-            if not has_tensor:
-                if not has_array:
-                    values = [np.asarray(value) for value in values]
+            if params or len(inputs) > most:
+                inputs, params = signature.bound(inputs, params, most)
+            inputs, values, has_tensor, needs_grad = read(name, inputs)
+            if not has_tensor:  # nothing but the forward pass
                 out = forward(*values, **params)
                 return out[0] if residual else out
-            try:
-                try:
-                    out = forward(*values, **params) if params else forward(*values)
-                except CaptureError as error:
-                    out = as_a_whole(forward, values, params, error)
-            except (np.exceptions.AxisError, np.linalg.LinAlgError):  # they have kinds of their own
-                raise
-            except ValueError as error:
-                labels = [*parameters][: len(values)]
-                shapes = list(map(np.shape, values))
-                raise explain_shape_error(name, labels, shapes, error) from error
-            left = None
-            if residual:
-                out, left = out
-            if not needs_grad or (
-                open_blocks()[-1].value is not ON and SWITCHES.innermost() is OFF
-            ):
+            watcher = None
+            if blocks_here()[-1].value is not USUAL:
+                watcher, needs_grad = watching.watcher(), needs_grad and is_recording()
+            out, left = declared.evaluate(values, params, watcher)
+            if not needs_grad and watcher is None:
                 return _computed(out, None)
             # A tuple, because Python's garbage collector soon stops looking at tuples of arrays.
             saved, params = tuple(values), params or _NO_PARAMS
-            node = new_node(declared, inputs, saved, params, left, next(_sequence), get_call())
-            return _computed(out, node)
+            node = Node(declared, inputs, saved, params, left, next(_sequence), get_call())
+            tensor = _computed(out, node if needs_grad else None)
+            if watcher is not None:
+                watcher.called(node, tensor)
+            return tensor
 
         operation.primitive = declared  # type: ignore[attr-defined]
         return cast("Operation", operation)
 
     return declare
+
+
+def read(name: str, inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Any], bool, bool]:
+    """Read the inputs of a call.
+
+    Returns
+    -------
+    inputs : tuple
+        As a node keeps them.
+    values : list
+        Their arrays.
+    has_tensor, needs_grad : bool
+        Whether there is a tensor among them, and one that requires gradients.
+    """
+    values: list[Any] = []
+    has_tensor = needs_grad = has_array = False
+    for value in inputs:
+        if isinstance(value, Tensor):
+            has_tensor = True
+            if value._requires_grad:
+                needs_grad = True
+            values.append(value._data)
+        else:
+            if type(value) not in _PYTHON_NUMBERS:
+                has_array = True
+            values.append(value)
+    if has_array:
+        inputs, values = as_operands(name, inputs, has_tensor)
+    elif not has_tensor:
+        values = [np.asarray(value) for value in values]
+    return inputs, values, has_tensor, needs_grad
 
 
 def as_operands(
@@ -275,7 +297,7 @@ def as_operands(
             if holds_tensor(value):
                 raise TypeError(f"{name}: a list of tensors is no operand; stack([...]) it")
             if has_tensor:
-                value = Tensor(value)
+                value = _computed(checked_array(value, None, True), None)
             elif not isinstance(value, np.ndarray | np.generic):
                 value = checked_array(value, None, True)
         kept.append(value)

@@ -15,17 +15,20 @@ from typing import Any, TypeAlias, TypeVar, cast, overload
 from .blocks import Block, Blocks
 
 __all__ = [
+    "BLOCKS",
     "OFF",
     "ON",
-    "SWITCHES",
+    "USUAL",
     "ModuleCall",
     "Recording",
     "enable_grad",
     "enter_call",
     "get_call",
     "get_scope",
+    "is_recording",
     "leave_call",
     "no_grad",
+    "switched_on",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -44,30 +47,46 @@ Scope: TypeAlias = "ModuleCall | None"
 OFF: Any = "recording is off"
 """The scope in which nothing is recorded."""
 
-ON: Any = "recording is on"
+ON: Any = "recording is on, inside of another block"
 
-SWITCHES: Blocks[Any] = Blocks("recording", ON)
+USUAL: Any = "recording is on, and nobody watches"
+
+BLOCKS: Blocks[Any] = Blocks("tinygrad_edu", USUAL)
+"""The blocks that change how operations are called here: switches of recording, and watchers.
+
+``BLOCKS.here()[-1].value is USUAL`` is the one check of each call.
+"""
 
 _call: ContextVar[ModuleCall | None] = ContextVar("module_call", default=None)
 # Calls of modules end in order, and there are many: a context variable is enough.
 get_call, enter_call, leave_call = _call.get, _call.set, _call.reset
 
 
+def is_recording() -> bool:
+    """Whether calls of operations are recorded here."""
+    return BLOCKS.here()[-1].value is USUAL or BLOCKS.innermost(USUAL, ON, OFF) is not OFF
+
+
+def switched_on() -> Any:
+    """Return what holds in a block in which recording is on."""
+    return USUAL if BLOCKS.here()[-1].value is USUAL else ON
+
+
 def get_scope() -> Scope:
     """Return the module that is being called here, None outside of all modules, or `OFF`."""
-    return OFF if SWITCHES.innermost() is OFF else get_call()
+    return get_call() if is_recording() else OFF
 
 
 class Recording(Block[Any]):
     """A context in which recording is on or off; made by `no_grad` and `enable_grad`."""
 
     def __init__(self, switch: bool) -> None:
-        super().__init__(SWITCHES)
+        super().__init__(BLOCKS)
         self.switch = switch
 
     def value(self) -> Any:
-        """Return `ON` or `OFF`."""
-        return ON if self.switch else OFF
+        """Return `ON` or `OFF`, or `USUAL` where nothing needs to be switched."""
+        return switched_on() if self.switch else OFF
 
     def __call__(self, function: Function) -> Function:
         """Decorate a function, so that all of it runs in this context."""

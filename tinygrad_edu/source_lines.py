@@ -1,6 +1,6 @@
-"""Which line of the user's code made a tensor: noted while operations are recorded, if asked for.
+"""Which line of the user's code made a tensor: recorded with each operation, on request.
 
-`record_source_lines` switches it on, `made_at` gives the answer. A node keeps a code object and a
+`record_source_lines` switches it on, `made_at` returns the line. A node keeps a code object and a
 place in it, never a frame, so no variable of the user is kept alive; text is made when it is read.
 """
 
@@ -11,15 +11,12 @@ import linecache
 import os
 import re
 import sys
-import threading
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import Any
 
-from . import primitive
-from .blocks import Block, Blocks
 from .primitive import Node
 from .tensor import Tensor
+from .watching import Watching
 
 __all__ = ["SourceLine", "made_at", "record_source_lines"]
 
@@ -27,20 +24,6 @@ __all__ = ["SourceLine", "made_at", "record_source_lines"]
 # told by their folder, for a user may well call a module of their own `nn`.
 _BESIDE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FOLDERS = tuple(os.path.join(_BESIDE, name, "") for name in ("tinygrad_edu", "nn"))
-
-# The block that this thread or task is in, and all blocks that are open anywhere: all threads make
-# their nodes with what stands in `primitive`, and that is the plain class when no block is open.
-# A task that was started in a block may outlive it, so being in one does not mean that it is open.
-_HERE: Blocks[SourceLineRecording | None] = Blocks("source_lines", None)
-_lock = threading.Lock()
-_blocks: list[SourceLineRecording] = []
-
-
-class CalledNode(Node):
-    """A node that knows its caller: a code object of the user's, and the instruction in it."""
-
-    __slots__ = ("caller",)
-    caller: tuple[CodeType, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +52,18 @@ class SourceLine:
         return f"{place}: {self.code}" if self.code else place
 
 
-class SourceLineRecording(Block["SourceLineRecording | None"]):
-    """A context in which lines are noted; made by `record_source_lines`."""
+class SourceLineRecording(Watching):
+    """A context in which lines are recorded; made by `record_source_lines`."""
 
-    def __init__(self) -> None:
-        super().__init__(_HERE)
-
-    def value(self) -> SourceLineRecording:
-        """Return the block itself."""
-        return self
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        with _lock:
-            _blocks.append(self)
-            primitive.new_node = _node_with_caller
-
-    def __exit__(self, *exception: object) -> None:
-        with _lock:
-            _blocks.remove(self)
-            primitive.new_node = _node_with_caller if _blocks else Node
-        super().__exit__(*exception)
+    def called(self, node: Node, result: Tensor) -> None:
+        """Keep the innermost frame of the user's, where there is one."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            code = frame.f_code
+            if not _passes_on(code.co_filename):
+                node.caller = code, frame.f_lasti
+                return
+            frame = frame.f_back
 
 
 def record_source_lines() -> SourceLineRecording:
@@ -129,9 +103,9 @@ def made_at(tensor: Tensor) -> SourceLine | None:
     """
     if not isinstance(tensor, Tensor):
         raise TypeError(f"made_at() needs a Tensor, got a {type(tensor).__name__}")
-    if not isinstance(tensor.node, CalledNode):
+    if not hasattr(tensor.node, "caller"):
         return None
-    code, instruction = tensor.node.caller
+    code, instruction = tensor.node.caller  # type: ignore[union-attr]
     line = _line_number(code, instruction)
     try:
         text = linecache.getline(code.co_filename, line).strip()
@@ -147,21 +121,6 @@ def _line_number(code: CodeType, instruction: int) -> int:
         if start <= instruction < end and line is not None:
             return line
     return code.co_firstlineno
-
-
-def _node_with_caller(*fields: Any) -> Node:
-    """Make the node of a call, with the innermost frame of the user's where there is one."""
-    if _HERE.innermost() not in _blocks:
-        return Node(*fields)
-    frame: FrameType | None = sys._getframe(2)  # above this function and the operation
-    while frame is not None:
-        code = frame.f_code
-        if not _passes_on(code.co_filename):
-            node = CalledNode(*fields)
-            node.caller = code, frame.f_lasti
-            return node
-        frame = frame.f_back
-    return Node(*fields)
 
 
 @functools.lru_cache(maxsize=1024)

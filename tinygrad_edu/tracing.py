@@ -1,12 +1,11 @@
-"""The chain rule, watched while it is applied: what each operation sends to each of its inputs.
+"""Records what each operation sends to each of its inputs while the chain rule is applied.
 
-Pictures, explanations and the page that steps through a graph show these numbers. The rule itself
-stands in `autodiff`; nothing is differentiated here, and no `.grad` is touched.
+Pictures, explanations and the page that steps through a graph show these numbers. The chain rule
+itself is in `autodiff`; nothing is differentiated here, and no `.grad` is touched.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,48 +13,30 @@ import numpy as np
 from .autodiff import apply_chain_rule
 from .primitive import Node
 from .tensor import Tensor, _computed
+from .watching import Contribution, Watching
 
 __all__ = ["Contribution", "node_of", "sent_alone", "trace_gradients"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Contribution:
-    """What the chain rule sent from a computed tensor to one of its inputs.
-
-    Attributes
-    ----------
-    tensor : Tensor
-        The result of the operation.
-    position : int
-        Which input of the operation it went to, from 0.
-    upstream : array
-        The gradient that had arrived at the result.
-    given : array
-        What the rule of the operation made of it.
-    contribution : array
-        The same in the shape and dtype of the input, broadcasting undone.
-    total : array
-        All that had arrived at that input by then, this contribution included.
-    """
-
-    tensor: Tensor
-    position: int
-    upstream: Any
-    given: Any
-    contribution: Any
-    total: Any
-
-    @property
-    def source(self) -> Tensor:
-        """The input that it went to."""
-        source: Tensor = node_of(self.tensor).inputs[self.position]
-        return source
 
 
 def node_of(tensor: Tensor) -> Node:
     """Give the recorded call that made a tensor, which must be a computed one."""
     assert tensor.node is not None
     return tensor.node
+
+
+class _Trace(Watching):
+    """Keeps what is sent along one graph; what rules send inside of themselves is skipped."""
+
+    alone = True
+
+    def __init__(self, order: list[Tensor]) -> None:
+        super().__init__()
+        self.order, self.found = order, list[Contribution]()
+
+    def sent(self, sent: Contribution, order: list[Tensor]) -> None:
+        """Keep a contribution."""
+        if order is self.order:
+            self.found.append(sent)
 
 
 def trace_gradients(order: list[Tensor], output: Tensor, upstream: Any) -> list[Contribution]:
@@ -80,14 +61,10 @@ def trace_gradients(order: list[Tensor], output: Tensor, upstream: Any) -> list[
     >>> [(one.position, float(one.contribution), float(one.total)) for one in sent]
     [(0, 3.0, 3.0), (1, 3.0, 6.0)]
     """
-    sent: list[Contribution] = []
-
-    def observe(tensor: Tensor, position: int, *numbers: Any) -> None:
-        sent.append(Contribution(tensor, position, *numbers))
-
-    with np.errstate(all="ignore"):  # a number that is not finite is shown
-        apply_chain_rule(order, output, upstream, observe=observe)
-    return sent
+    trace = _Trace(order)
+    with trace, np.errstate(all="ignore"):  # a number that is not finite is shown
+        apply_chain_rule(order, output, upstream)
+    return trace.found
 
 
 def sent_alone(tensor: Tensor, upstream: Any) -> dict[int, Contribution]:

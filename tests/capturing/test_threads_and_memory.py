@@ -11,8 +11,8 @@ import pytest
 from nn.loss import classification_loss
 from tests.cycles import no_cycles
 from tinygrad_edu import CaptureError, GradientError, Tensor, capture, grad
+from tinygrad_edu.capturing.recorder import Traced
 from tinygrad_edu.leaving import values_of
-from tinygrad_edu.stand_in import StandIn
 
 from .test_twins import arrays_of, differing, drawn, outcome, trained
 
@@ -298,4 +298,4 @@ def test_no_stand_in_is_shown():
             step(drawn(number, 3))
     except CaptureError:
         pass
-    assert not any(isinstance(value, StandIn) for value in shown)
+    assert not any(isinstance(value, Traced) for value in shown)

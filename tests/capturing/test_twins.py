@@ -14,7 +14,7 @@ import pytest
 from nn import MLP, SGD
 from tinygrad_edu import CaptureError, Tensor, capture
 from tinygrad_edu.capturing.plan import Plan
-from tinygrad_edu.stand_in import StandIn
+from tinygrad_edu.capturing.recorder import Tape, Traced
 
 __all__ = ["Box", "differing", "drawn", "outcome", "replayed", "snapshot", "trained", "twins"]
 
@@ -45,7 +45,7 @@ def snapshot(value, path="", found=None, above=()):
     above = (*above, value)
     if isinstance(value, Tensor):
         parts = {"data": value._data, "grad": value._grad}
-    elif isinstance(value, StandIn):
+    elif isinstance(value, Traced):
         found[path] = "a stand-in"
         return found
     elif isinstance(value, np.ndarray | np.generic):
@@ -251,7 +251,7 @@ def test_an_array_that_is_written_over_in_somebodys_hands_is_noticed(monkeypatch
 
 
 def test_a_stand_in_that_stays_is_noticed():
-    found = snapshot(StandIn())
+    found = snapshot(Tape().stand_in(np.ones(1)))
     assert found == {"": "a stand-in"}
     assert differing(Tensor([1.0]), Tensor([-1.0])) == [".data"]
     assert differing([np.float64(1)], [np.array(1.0)]) == [".0"]

@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, detect_anomaly, enable_grad, made_at, no_grad, record_source_lines
-from tinygrad_edu.scope import ON, SWITCHES
+from tinygrad_edu.scope import BLOCKS, ON
 
 from .threads import run_at_once
 
@@ -183,9 +183,9 @@ def test_a_module_call_ends_with_a_generator_open_inside():
         kept.append(suspended(no_grad()))
         next(kept[0])
 
-    block = SWITCHES.open(ON)
+    block = BLOCKS.open(ON)
     forward()
-    SWITCHES.end(block)
+    BLOCKS.end(block)
     assert not records()  # the block of the generator is still open
     kept[0].close()
     assert records()

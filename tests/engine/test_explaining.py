@@ -12,10 +12,11 @@ import pytest
 import tinygrad_edu as tg
 from nn import Linear
 from tinygrad_edu import GradientError, Tensor, explain
-from tinygrad_edu.autodiff import apply_chain_rule, graph_order
+from tinygrad_edu.autodiff import graph_order
 from tinygrad_edu.drawing import draw
 from tinygrad_edu.explaining.passage import local_derivative
 from tinygrad_edu.primitive import PRIMITIVES, primitive
+from tinygrad_edu.tracing import trace_gradients
 
 from ..operations.cases import CASES
 
@@ -41,16 +42,16 @@ def test_observer_sees_each_contribution():
     x, b = parameter([[1.0], [2.0]]), parameter([10.0])
     square = x * x
     out = (square + b).sum()
-    seen = []
-    apply_chain_rule(graph_order(out), out, np.float64(1), observe=lambda *call: seen.append(call))
-    where = [(tensor.node.primitive.name, position) for tensor, position, *_ in seen]
+    seen = trace_gradients(graph_order(out), out, np.float64(1))
+    where = [(sent.tensor.node.primitive.name, sent.position) for sent in seen]
     assert where == [("sum", 0), ("add", 0), ("add", 1), ("multiply", 0), ("multiply", 1)]
-    _, _, upstream, given, contribution, total = seen[2]
-    assert (upstream.shape, given.shape, contribution.shape) == ((2, 1), (2, 1), (1,))
-    assert contribution.tolist() == total.tolist() == [2.0]
-    assert seen[3][-2].tolist() == seen[4][-2].tolist() == [[1.0], [2.0]]
-    assert seen[3][-1].tolist() == [[1.0], [2.0]]
-    assert seen[4][-1].tolist() == [[2.0], [4.0]]  # 2x
+    sent = seen[2]
+    assert (sent.upstream.shape, sent.given.shape) == ((2, 1), (2, 1))
+    assert sent.contribution.shape == (1,)
+    assert sent.contribution.tolist() == sent.total.tolist() == [2.0]
+    assert seen[3].contribution.tolist() == seen[4].contribution.tolist() == [[1.0], [2.0]]
+    assert seen[3].total.tolist() == [[1.0], [2.0]]
+    assert seen[4].total.tolist() == [[2.0], [4.0]]  # 2x
 
 
 # Worked examples -----------------------------------------------------------------------------

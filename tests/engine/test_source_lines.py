@@ -15,7 +15,7 @@ import pytest
 
 import tinygrad_edu as tg
 from nn import MLP, Linear, Module
-from tinygrad_edu import Tensor, checkpoint, made_at, primitive, record_source_lines, source_lines
+from tinygrad_edu import Tensor, checkpoint, made_at, record_source_lines, source_lines, watching
 from tinygrad_edu.autodiff import graph_order
 
 from ..cycles import no_cycles
@@ -112,7 +112,7 @@ def test_what_has_no_line():
 
 def test_nesting_and_exceptions():
     x = leaf(1.0)
-    assert primitive.new_node is primitive.Node
+    assert watching.watcher() is None
     with record_source_lines():
         same = record_source_lines()
         with same, same:
@@ -123,7 +123,7 @@ def test_nesting_and_exceptions():
     assert made_at(x * 2) is None
     with pytest.raises(ZeroDivisionError), record_source_lines():
         1 / 0  # noqa: B018
-    assert primitive.new_node is primitive.Node, "when nobody records lines, it costs nothing"
+    assert watching.watcher() is None, "when nobody records lines, it costs one check"
     assert made_at(x * 2) is None
 
 
@@ -164,7 +164,7 @@ def test_each_thread_for_itself():
     assert made_at(found["bystander"]) is None
     assert made_at(found["inside"]).code == "found[name] = x * 6"
     assert made_at(found["outlived"]) is None  # its block had ended, though another was open
-    assert primitive.new_node is primitive.Node
+    assert watching.watcher() is None
 
 
 def test_many_threads_at_once_end_it_only_with_the_last():
@@ -182,7 +182,7 @@ def test_many_threads_at_once_end_it_only_with_the_last():
     for thread in threads:
         thread.join(30)
     assert wrong == []
-    assert primitive.new_node is primitive.Node
+    assert watching.watcher() is None
 
 
 def test_a_dropped_graph_is_released():

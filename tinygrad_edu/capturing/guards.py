@@ -81,7 +81,7 @@ def _surroundings(recording: Recording, source: Source) -> list[str]:
     surroundings = recording.surroundings
     is_off, hooks = surroundings.modes
     # The innermost block mostly says it at once; it does not if it has been ended elsewhere.
-    known, negation = ("_OFF", "not ") if is_off else ("_ON", "")
+    known, negation = ("_OFF", "not ") if is_off else ("_USUAL", "")
     checks = [f"_blocks()[-1].value is not {known} and _scope() is {negation}_OFF"]
     checks.append(f"len(_hooked) != {hooks}")
     for container, length in surroundings.lengths:

@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import CaptureError
 from ..hooks import hooked
 from ..primitive import _sequence
-from ..scope import OFF, ON, SWITCHES, get_scope
+from ..scope import BLOCKS, OFF, USUAL, get_scope
 from ..tensor import Tensor, _computed
 from .calls import has_known_shape, inputs_of, results_of
 from .guards import differs, guards
@@ -123,8 +123,8 @@ class _Writer:
                 "_MISS": MISS,
                 "_OFF": OFF,
                 "_chain": chain.from_iterable,
-                "_ON": ON,
-                "_blocks": SWITCHES.here,
+                "_USUAL": USUAL,
+                "_blocks": BLOCKS.here,
                 "_changed": _changed,
                 "_computed": _computed,
                 "_empty": np.empty,

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import CaptureError
-from ..stand_in import StandIn
 from ..tensor import Tensor
 
 __all__ = ["GETTERS", "Call", "Tape", "Traced", "mapped"]
@@ -203,7 +202,7 @@ class Tape:
         )
 
 
-class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
+class Traced(np.lib.mixins.NDArrayOperatorsMixin):
     """What stands for an array while a step is recorded."""
 
     __slots__ = ("array", "number", "storage", "tape")
@@ -230,14 +229,6 @@ class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
             inputs = (*function.args, *inputs)
             function = function.func
         return self.tape.call(function, *inputs, **params)
-
-    def locked(self) -> Any:
-        """Give a view that cannot be written through."""
-        if not isinstance(self.array, np.ndarray):
-            return self
-        view = self.tape.call(np.ndarray.view, self)
-        _array(view).flags.writeable = False
-        return view
 
     # Answers to NumPy ----------------------------------------------------------------------
 
@@ -278,7 +269,7 @@ class Traced(StandIn, np.lib.mixins.NDArrayOperatorsMixin):
     def __getitem__(self, index: Any) -> Any:
         entries = index if isinstance(index, tuple) else (index,)
         parts = [p for e in entries if type(e) is slice for p in (e.start, e.stop, e.step)]
-        if any(isinstance(part, StandIn) for part in parts):
+        if any(isinstance(part, Traced) for part in parts):
             raise _values_are_read("a slice from or to a computed place")
         if any(_is_mask(entry) for entry in entries):
             raise CaptureError(

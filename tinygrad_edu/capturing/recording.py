@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import CaptureError
-from ..stand_in import StandIn
 from ..tensor import Tensor, _computed
+from ..watching import Watching
 from .recorder import Tape, Traced, mapped
 from .search import surroundings_of
 from .surroundings import Place, Surroundings, is_plain
@@ -143,7 +143,7 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
     stand_ins: dict[int, Traced] = {}
     for place in before.arrays:
         array = place.get()
-        if isinstance(array, StandIn):
+        if isinstance(array, Traced):
             raise CaptureError("the step is being recorded by another thread; wait for that")
         if id(array) not in stand_ins:
             stand_ins[id(array)] = tape.stand_in(array)
@@ -151,7 +151,8 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
     try:
         for place, stand_in in recording.inputs:
             place.put(stand_in)
-        result = plainly(function, *bound.args, **bound.kwargs)
+        with _Whole():
+            result = plainly(function, *bound.args, **bound.kwargs)
         for name, (tensor, values) in tensors.items():
             if name not in others and tensor._data is not values:
                 raise CaptureError(f"the step replaces the data of its argument {name}; return it")
@@ -166,6 +167,21 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
         tape.close()
     recording.result_of_call = mapped(lambda entry: _real(entry, recording), recording.result)
     return recording
+
+
+class _Whole(Watching):
+    """Records a forward pass or a rule as a whole where it cannot be followed inside."""
+
+    def evaluate(self, function: Callable[..., Any], *arrays: Any, **params: Any) -> Any:
+        """Evaluate it, and follow its calls of NumPy if that is possible."""
+        try:
+            return function(*arrays, **params)
+        except CaptureError:
+            for value in (*arrays, *params.values()):
+                for entry in value if isinstance(value, tuple | list) else (value,):
+                    if isinstance(entry, Traced):
+                        return entry.recorded_as_a_whole(function, arrays, params)
+            raise
 
 
 def _argument(name: str, value: Any, tape: Tape) -> Any:
@@ -250,8 +266,8 @@ def _leave_no_stand_ins(function: Callable[..., Any], others: dict[str, Any]) ->
 
 
 def _leaf(entry: Any, recording: Recording) -> Any:
-    if isinstance(entry, Tensor) and isinstance(entry._data, StandIn):
-        recording.returned.append(entry._data)  # type: ignore[arg-type]
+    if isinstance(entry, Tensor) and isinstance(entry._data, Traced):
+        recording.returned.append(entry._data)
         return Leaf(len(recording.returned) - 1, True)
     if isinstance(entry, Traced):
         recording.returned.append(entry)

@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CaptureError
-from ..stand_in import StandIn
 from ..tensor import Tensor
 from .names import Names, names_of
 from .ownership import LIBRARY, OURS, OWN, owner_of_class, owner_of_function, owner_of_module
+from .recorder import Traced
 from .surroundings import GONE, Place, Surroundings
 from .unwatchable import BY_NAME, COMPUTING, REFUSED, REFUSED_ATTRIBUTES
 
@@ -52,7 +52,7 @@ _CONSTANTS: tuple[type, ...] = (
 _CONSTANTS += (
     np.ufunc,
     type(np.dot),
-    StandIn,
+    Traced,
     operator.itemgetter,
     types.MethodDescriptorType,
     types.WrapperDescriptorType,
@@ -132,7 +132,7 @@ class _Search:
         self._placed.add(place.identity)
         value = place.get()
         is_number = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiub"
-        if isinstance(value, StandIn) or is_number:
+        if isinstance(value, Traced) or is_number:
             self.found.arrays.append(place)
         else:
             self.found.settings.append((place, value))

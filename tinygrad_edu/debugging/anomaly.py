@@ -1,14 +1,11 @@
 """Stops a computation at its first number that is not finite, forward or backward.
 
-While a block of `detect_anomaly` is open, another function wraps the results of operations, and
-another applies the chain rule; outside of all blocks those of the engine are in their places, so
-that it costs nothing. The likely cause is looked up in `causes.py`, after something was found.
+A block of `detect_anomaly` is a watcher of the engine, so it costs nothing outside of blocks. The
+likely cause is looked up in `causes.py`, after something was found.
 """
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -16,26 +13,25 @@ from typing import Any
 
 import numpy as np
 
-from .. import autodiff, checkpointing, primitive, source_lines
-from ..autodiff import apply_chain_rule
-from ..blocks import Block, Blocks
+from ..capturing.recorder import Traced
 from ..drawing.text import number_text
 from ..errors import CaptureError, GradientError
-from ..primitive import Node, tick
+from ..primitive import Node
+from ..scope import BLOCKS
 from ..source_lines import SourceLine, made_at, record_source_lines
-from ..stand_in import StandIn
-from ..tensor import Tensor, _computed
+from ..tensor import Tensor
+from ..tracing import node_of
+from ..watching import Contribution, Watching
 from .causes import Case, backward_cause, carries, forward_cause
 from .places import first_bad, module_of, numbers_there, operand_label
 
 __all__ = ["Anomaly", "AnomalyDetection", "AnomalyError", "detect_anomaly"]
 
-# As in `source_lines`: the block of this thread or task, and all that are open anywhere.
-_HERE: Blocks[tuple[AnomalyDetection, dict[str, Any]] | None] = Blocks("anomaly", None)
-_lock = threading.Lock()
-_blocks: list[AnomalyDetection] = []
-# While gradients are carried back, what they are made of is judged by where it arrives.
-_is_going_back: ContextVar[bool] = ContextVar("is_going_back", default=False)
+# Whether a forward pass or a rule is being evaluated here: what it is made of is not checked, the
+# result is, where it arrives.
+_is_inside: ContextVar[bool] = ContextVar("is_inside", default=False)
+# How NumPy treats floating-point errors outside of all blocks.
+_usual_errors: ContextVar[dict[str, Any] | None] = ContextVar("usual_errors", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,39 +96,65 @@ class AnomalyError(GradientError):
         self.anomaly = anomaly
 
 
-class AnomalyDetection(Block["tuple[AnomalyDetection, dict[str, Any]] | None"]):
+class AnomalyDetection(Watching):
     """A context in which numbers that are not finite are errors; made by `detect_anomaly`."""
 
     def __init__(self, allow_inf: bool) -> None:
-        super().__init__(_HERE)
+        super().__init__()
         self.allow_inf = allow_inf
         self._lines = record_source_lines()
 
-    def value(self) -> tuple[AnomalyDetection, dict[str, Any]]:
-        """Return the block itself, and how NumPy treats such numbers outside of all blocks."""
-        around = _HERE.innermost()
-        return self, dict(np.geterr()) if around is None else around[1]
-
     def __enter__(self) -> None:
+        if not _is_in_a_block():
+            _usual_errors.set(dict(np.geterr()))
         super().__enter__()
         self._lines.__enter__()
         # The error says more than NumPy's warning about the same number. `np.errstate` has to
         # end in order, and blocks need not.
         np.seterr(all="ignore")
-        with _lock:
-            _blocks.append(self)
-            _put(_WATCHING)
 
     def __exit__(self, *exception: object) -> None:
-        with _lock:
-            _blocks.remove(self)
-            if not _blocks:
-                _put(_USUAL)
-        inside = _HERE.innermost()
+        was_inside = _is_in_a_block()
         self._lines.__exit__(*exception)
         super().__exit__(*exception)
-        if inside is not None and _HERE.innermost() is None:
-            np.seterr(**inside[1])
+        errors = _usual_errors.get()
+        if errors is not None and was_inside and not _is_in_a_block():
+            np.seterr(**errors)
+
+    def evaluate(self, function: Callable[..., Any], *arrays: Any, **params: Any) -> Any:
+        """Evaluate a forward pass or a rule, without a look at what it is made of."""
+        token = _is_inside.set(True)
+        try:
+            return function(*arrays, **params)
+        finally:
+            _is_inside.reset(token)
+
+    def called(self, node: Node, result: Tensor) -> None:
+        """Check the result of an operation."""
+        if _is_inside.get():
+            return
+        out = result._data
+        _refuse_capturing(out)
+        if np.isfinite(out).all() or (index := first_bad(out, self.allow_inf)) is None:
+            return
+        result.node = node  # a constant, too, shows where its numbers come from
+        # A -inf that is put in to be left out again, as by a mask or padding, is not a mistake:
+        # the operation that computes with it returns what is not finite.
+        if not carries(node, self.allow_inf):
+            raise _found_forward(result, node, index, self.allow_inf)
+
+    def sent(self, sent: Contribution, order: list[Tensor]) -> None:
+        """Check a contribution, and the sum of those that have arrived."""
+        _refuse_capturing(getattr(sent.contribution, "_data", sent.contribution))
+        for array in (sent.contribution, sent.total):
+            if not np.isfinite(values := getattr(array, "_data", array)).all():
+                index = first_bad(values, self.allow_inf)
+                if index is not None:
+                    raise _found_backward(sent, index, order, self.allow_inf)
+
+
+def _is_in_a_block() -> bool:
+    return any(isinstance(block.value, AnomalyDetection) for block in BLOCKS.here())
 
 
 def detect_anomaly(*, allow_inf: bool = False) -> AnomalyDetection:
@@ -178,89 +200,15 @@ def detect_anomaly(*, allow_inf: bool = False) -> AnomalyDetection:
     return AnomalyDetection(allow_inf)
 
 
-# In the place of the engine's own -------------------------------------------------------------
-
-
-def _here() -> AnomalyDetection | None:
-    """Give the block that this thread or task is in, if it is open."""
-    inside = _HERE.innermost()
-    return inside[0] if inside is not None and inside[0] in _blocks else None
-
-
-def _wrapped(out: Any, node: Node | None) -> Tensor:
-    """Wrap the result of an operation, after a look at its numbers."""
-    block = _here()
-    if block is not None and not _is_going_back.get():
-        if isinstance(out, StandIn):
-            raise _captured()
-        if not np.isfinite(out).all() and (index := first_bad(out, block.allow_inf)) is not None:
-            if node is None:  # without a graph, the operation that is calling knows what it does
-                call = sys._getframe(1).f_locals
-                fields = call["declared"], call["inputs"], tuple(call["values"]), call["params"]
-                node = source_lines._node_with_caller(*fields, call["left"], tick(), None)
-            # A -inf that is put in to be left out again, as by a mask or padding, is no mistake;
-            # an operation that computes with it gives what is not finite, and stops there.
-            if not carries(node, block.allow_inf):
-                raise _found_forward(_computed(out, node), node, index, block.allow_inf)
-    return _computed(out, node)
-
-
-def _apply_chain_rule(
-    order: list[Tensor],
-    output: Tensor,
-    cotangent: Any,
-    *others: Any,
-    observe: Callable[..., None] | None = None,
-    **keywords: Any,
-) -> dict[Tensor, Any]:
-    """Apply the chain rule, with a look at all that it sends."""
-    block = _here()
-    if block is None or observe is not None:  # whoever observes has a look already
-        return apply_chain_rule(order, output, cotangent, *others, observe=observe, **keywords)
-
-    def look(tensor: Tensor, position: int, *sent: Any) -> None:
-        upstream, given, contribution, total = (getattr(one, "_data", one) for one in sent)
-        if isinstance(contribution, StandIn):
-            raise _captured()
-        for array in (contribution, total):
-            if not np.isfinite(array).all():
-                index = first_bad(array, block.allow_inf)
-                if index is not None:
-                    seen = upstream, given, contribution, total
-                    raise _found_backward(tensor, position, index, seen, order, block.allow_inf)
-
-    token = _is_going_back.set(True)
-    try:
-        return apply_chain_rule(order, output, cotangent, *others, observe=look, **keywords)
-    finally:
-        _is_going_back.reset(token)
-
-
-_USUAL = (
-    (primitive, "_computed", _computed),
-    (autodiff, "apply_chain_rule", apply_chain_rule),
-    (checkpointing, "apply_chain_rule", apply_chain_rule),
-)
-_WATCHING = (
-    (primitive, "_computed", _wrapped),
-    (autodiff, "apply_chain_rule", _apply_chain_rule),
-    (checkpointing, "apply_chain_rule", _apply_chain_rule),
-)
-
-
-def _put(functions: tuple[tuple[Any, str, Any], ...]) -> None:
-    for module, name, function in functions:
-        setattr(module, name, function)
-
-
 # What is raised -------------------------------------------------------------------------------
 
 
-def _captured() -> CaptureError:
-    return CaptureError(
-        "detect_anomaly() cannot watch a captured step, for its replays are calls of NumPy without "
-        "tensors; call the function that was captured, step.function(...)"
-    )
+def _refuse_capturing(values: Any) -> None:
+    if isinstance(values, Traced):
+        raise CaptureError(
+            "detect_anomaly() cannot watch a captured step, because its replays are calls of NumPy "
+            "without tensors; call the function that was captured, step.function(...)"
+        )
 
 
 def _found_forward(
@@ -275,30 +223,27 @@ def _found_forward(
 
 
 def _found_backward(
-    tensor: Tensor,
-    position: int,
-    index: tuple[int, ...],
-    seen: tuple[Any, Any, Any, Any],
-    order: list[Tensor],
-    allow_inf: bool,
+    sent: Contribution, index: tuple[int, ...], order: list[Tensor], allow_inf: bool
 ) -> AnomalyError:
-    upstream, given, contribution, total = seen
-    node: Node = tensor.node  # type: ignore[assignment]
+    tensor, position = sent.tensor, sent.position
+    numbers = (sent.upstream, sent.given, sent.contribution, sent.total)
+    upstream, given, contribution, total = (getattr(one, "_data", one) for one in numbers)
+    node = node_of(tensor)
     # Where broadcasting was undone, the numbers are those of the place before that.
     inside = first_bad(given, allow_inf) if np.shape(given) == tensor.shape else None
     case = Case(tensor, node, inside, allow_inf, position, upstream, contribution, order)
-    numbers = [
+    there = [
         (operand_label(node, place), text)
         for place, text in numbers_there(node.primitive.name, node.values, inside, tensor.shape)
     ]
     named = {"out": tensor._data, "its gradient": upstream}
     for name, array in named.items():
         for _, text in numbers_there(node.primitive.name, [array], inside, tensor.shape):
-            numbers.append((name, text))
+            there.append((name, text))
     is_sum = first_bad(contribution, allow_inf) is None
     array = total if is_sum else contribution
     target = operand_label(node, position)
-    return _error(case, "backward", target, index, array, numbers, *backward_cause(case, is_sum))
+    return _error(case, "backward", target, index, array, there, *backward_cause(case, is_sum))
 
 
 def _error(

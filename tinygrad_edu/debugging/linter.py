@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..autodiff import graph_order
+from ..capturing.recorder import Traced
 from ..errors import CaptureError
-from ..stand_in import StandIn
 from ..tensor import Tensor
 from .findings import LintFinding, LintReport
 from .gradients import check_gradients_to_step, check_reached
@@ -67,7 +67,7 @@ def lint(loss: Tensor, parameters: Any = None, optimizer: Any = None) -> LintRep
     """
     if not isinstance(loss, Tensor):
         raise TypeError(f"lint() needs the loss as a Tensor, got a {type(loss).__name__}")
-    if isinstance(loss._data, StandIn):
+    if isinstance(loss._data, Traced):
         raise CaptureError(
             "lint() looks at values, which a captured step must not; call it outside"
         )

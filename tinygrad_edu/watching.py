@@ -1,0 +1,193 @@
+"""The one seam through which anything looks at the engine.
+
+A `Watcher` sees each call of an operation, and what the chain rule sends to each input. Source
+lines, hooks, tracing, anomaly detection and capturing are watchers; the engine knows none of
+them, and while nobody watches, a call of an operation costs one check more.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .blocks import Block
+from .scope import BLOCKS, USUAL
+
+if TYPE_CHECKING:
+    from .primitive import Node
+    from .tensor import Tensor
+
+__all__ = ["EVERYWHERE", "Contribution", "Watcher", "Watching", "show_leaves", "watched", "watcher"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contribution:
+    """What the chain rule sent from a computed tensor to one of its inputs; not to be changed.
+
+    Attributes
+    ----------
+    tensor : Tensor
+        The result of the operation.
+    position : int
+        Which input of the operation it was sent to, from 0.
+    upstream : array or Tensor
+        The gradient of `tensor`.
+    given : array or Tensor
+        What the rule of the operation returned for it.
+    contribution : array or Tensor
+        The same in the shape and dtype of the input, broadcasting undone.
+    total : array or Tensor
+        All that has arrived at that input so far, this contribution included.
+    """
+
+    tensor: Tensor
+    position: int
+    upstream: Any
+    given: Any
+    contribution: Any
+    total: Any
+
+    @property
+    def source(self) -> Tensor:
+        """The input that it was sent to."""
+        source: Tensor = self.tensor.node.inputs[self.position]  # type: ignore[union-attr]
+        return source
+
+
+class Watcher:
+    """Base of what watches the engine: override the events of interest.
+
+    Attributes
+    ----------
+    alone : bool
+        Whether watchers around this one see nothing while it is there.
+    """
+
+    alone: ClassVar[bool] = False
+
+    def evaluate(self, function: Callable[..., Any], *arrays: Any, **params: Any) -> Any:
+        """Evaluate a forward pass or a rule; return its result."""
+        return function(*arrays, **params)
+
+    def called(self, node: Node, result: Tensor) -> None:
+        """See a call of an operation on tensors; if it is not recorded, `result.node` is None."""
+
+    def arrived(self, tensor: Tensor, g: Any) -> Any:
+        """See the complete gradient of a tensor; return the one that flows on."""
+        return g
+
+    def sent(self, sent: Contribution, order: list[Tensor]) -> None:
+        """See what a computed tensor sent to one of its inputs, along which graph."""
+
+
+class _Several(Watcher):
+    """Shows each event to several watchers, the innermost first."""
+
+    def __init__(self, watchers: list[Watcher]) -> None:
+        self.watchers = watchers
+
+    def evaluate(self, function: Callable[..., Any], *arrays: Any, **params: Any) -> Any:
+        for watcher in self.watchers:
+            function = functools.partial(watcher.evaluate, function)
+        return function(*arrays, **params)
+
+    def called(self, node: Node, result: Tensor) -> None:
+        for watcher in self.watchers:
+            watcher.called(node, result)
+
+    def arrived(self, tensor: Tensor, g: Any) -> Any:
+        for watcher in self.watchers:
+            g = watcher.arrived(tensor, g)
+        return g
+
+    def sent(self, sent: Contribution, order: list[Tensor]) -> None:
+        for watcher in self.watchers:
+            watcher.sent(sent, order)
+
+
+EVERYWHERE: dict[Watcher, Collection[Any]] = {}
+"""Watchers of all threads and tasks, each with what it waits for; while that is empty, it rests.
+
+They see gradients, but no calls of operations.
+"""
+
+
+class Watching(Block[Any], Watcher):
+    """A watcher that is a block of code, such as ``with detect_anomaly():``."""
+
+    ends_everywhere = True
+
+    def __init__(self) -> None:
+        super().__init__(BLOCKS)
+
+    def value(self) -> Watcher:
+        """Return the watcher, which is the block itself."""
+        return self
+
+
+def watcher() -> Watcher | None:
+    """Return what watches here; several look as one, and None means that nobody does."""
+    if BLOCKS.here()[-1].value is USUAL and not any(EVERYWHERE.values()):  # as nearly always
+        return None
+    found = [*_open_here(), *(one for one, awaited in EVERYWHERE.items() if awaited)]
+    return _Several(found) if len(found) > 1 else found[0] if found else None
+
+
+def _open_here() -> Iterator[Watcher]:
+    """List the watchers of this thread or task, the innermost first and one of each kind."""
+    kinds = set()
+    for block in reversed(BLOCKS.here()):
+        one = block.value
+        if isinstance(one, Watcher) and type(one) not in kinds:
+            kinds.add(type(one))
+            yield one
+            if one.alone:
+                return
+
+
+def watched(
+    watcher: Watcher, steps: Any, order: list[Tensor]
+) -> Callable[..., Iterable[tuple[Tensor, Any]]]:
+    """Return ``steps.contributions`` of the chain rule, seen by a watcher.
+
+    Parameters
+    ----------
+    watcher : Watcher
+    steps : object
+        The steps of `autodiff`.
+    order : list of Tensor
+        The graph.
+    """
+
+    def contributions(tensor: Tensor, g: Any) -> Iterator[tuple[Tensor, Any]]:
+        g = watcher.arrived(tensor, g)
+        for gradients in (steps.pending, steps.kept):
+            if tensor in gradients:
+                gradients[tensor] = g
+        returned: list[tuple[int, Any]] = []
+
+        def evaluate(position: int, rule: Callable[..., Any], *arrays: Any, **params: Any) -> Any:
+            returned.append((position, watcher.evaluate(rule, *arrays, **params)))
+            return returned[-1][1]
+
+        node: Node = tensor.node  # type: ignore[assignment]
+        rules = enumerate(node.primitive.rules or node.primitive.rules_for(len(node.inputs)))
+        rules_seen = [rule and functools.partial(evaluate, i, rule) for i, rule in rules]
+        found = steps.contributions(tensor, g, rules_seen)
+        for (source, contribution), (position, given) in zip(found, returned, strict=True):
+            yield source, contribution
+            total = steps.pending[source]  # the caller has added the contribution by now
+            watcher.sent(Contribution(tensor, position, g, given, contribution, total), order)
+
+    return contributions
+
+
+def show_leaves(gradients: dict[Tensor, Any]) -> None:
+    """Show the gradients of leaves to what watches here, when they are complete."""
+    one = watcher()
+    if one is not None:
+        for tensor, g in gradients.items():
+            if tensor.node is None:
+                gradients[tensor] = one.arrived(tensor, g)
