@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from nn import SGD, Classifier, DataError, NotFittedError, delta_rule, model
-from nn.classifier import Prediction
+from nn import SGD, Classifier, DataError, NotFittedError, model
+from nn.by_hand import delta_rule
 from nn.files import read_network
+from nn.training.classifier import Prediction
 
 FILES = ["confusion.png", "curves.png", "model.pkl", "model.safetensors"]
 
