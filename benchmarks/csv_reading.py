@@ -15,7 +15,7 @@ from benchmarks.tables import number, table
 __all__ = ["measure"]
 
 ROWS = 60_000
-READERS = {"ours": "nn.csv_data.read_csv", "pandas": "pandas.read_csv alone"}
+READERS = {"ours": "nn.data.csv.read_csv", "pandas": "pandas.read_csv alone"}
 
 
 def measure(goals: Goals, rounds: int) -> dict[str, Any]:

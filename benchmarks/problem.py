@@ -1,7 +1,7 @@
 """What a training step is measured on, and the proof that a candidate does the same work.
 
 Every process draws the same weights and the same batch from one seed, so nothing has to be sent.
-The truth that candidates are held against is `nn.delta_rule`, in float64.
+The truth that candidates are held against is `nn.by_hand.delta_rule`, in float64.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nn import delta_rule
+from nn.by_hand import delta_rule
 
 __all__ = ["LEARNING_RATE", "Candidate", "Problem", "WrongWorkError", "check"]
 

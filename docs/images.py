@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from nn import MLP, SGD, Classifier, manual_gradients, softmax_cross_entropy
-from nn.datasets import write_digits
+from nn.data.digits import write_digits
 from nn.training.figures.saving import save_figure
 from tinygrad_edu import Stepper, Tensor, check_manual, draw, microscope, stepper, tanh
 

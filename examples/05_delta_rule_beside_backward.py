@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from nn import MLP, compare_gradients, delta_rule, softmax_cross_entropy
+from nn import MLP, compare_gradients, softmax_cross_entropy
+from nn.by_hand import delta_rule
 
 generator = np.random.default_rng(0)
 x = generator.normal(size=(6, 4))
@@ -13,7 +14,7 @@ network = MLP([4, 5, 3], activation="tanh", dtype="float64", seed=0)
 softmax_cross_entropy(network(x), labels).backward()
 first = network.layers[0]
 
-# By hand: four equations of the textbook, see nn/delta_rule.py.
+# By hand: four equations of the textbook, see nn/by_hand/delta_rule.py.
 weights = [layer.weight.numpy() for layer in network.layers]
 biases = [layer.bias.numpy() for layer in network.layers]
 by_hand, _ = delta_rule.gradients(weights, biases, x, labels, hidden="tanh")

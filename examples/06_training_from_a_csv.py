@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nn import model
-from nn.datasets import write_digits
+from nn.data.digits import write_digits
 
 folder = Path("runs/examples/digits")
 folder.mkdir(parents=True, exist_ok=True)

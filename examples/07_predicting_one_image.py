@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from nn import model
-from nn.csv_data import read_csv
-from nn.datasets import write_digits
+from nn.data.csv import read_csv
+from nn.data.digits import write_digits
 
 folder = Path("runs/examples/one_image")
 folder.mkdir(parents=True, exist_ok=True)

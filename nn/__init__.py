@@ -3,13 +3,13 @@
 This file lists the public names. Parts that need pandas or matplotlib load them when used.
 """
 
-from .ctrl_c import program_starts
+from .training.ctrl_c import program_starts
 
 with program_starts():
     from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
 
-    from .classifier import Classifier, Prediction
-    from .compare import compare_gradients, manual_gradients
+    from .by_hand.compare import compare_gradients, manual_gradients
+    from .by_hand.worksheet import worksheet
     from .errors import (
         DataError,
         DataWarning,
@@ -22,7 +22,7 @@ with program_starts():
     from .mlp import MLP
     from .module import Module
     from .optim import SGD
-    from .worksheet import worksheet
+    from .training.classifier import Classifier, Prediction
 
 model = Classifier
 """The name it has had from the start: ``model(structure=..., base_address=...)``."""

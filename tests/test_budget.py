@@ -134,11 +134,49 @@ def test_engine_never_imports_networks():
 
 
 def test_delta_rule_imports_numpy_alone():
-    if "nn.delta_rule" not in MODULES:
-        pytest.skip("there is none yet")
     own = set(sys.stdlib_module_names) | {"numpy"}
-    assert top_level("nn.delta_rule") <= own
-    assert "numpy" in top_level("nn.delta_rule")
+    assert top_level("nn.by_hand.delta_rule") <= own
+    assert "numpy" in top_level("nn.by_hand.delta_rule")
+
+
+# Each room of nn with the rooms below it; the modules at the front are the lowest room.
+ROOMS = {
+    "front": (),
+    "data": ("front",),
+    "files": ("front",),
+    "by_hand": ("front", "data"),
+    "training": ("front", "data", "files"),
+    "cli": ("front", "data", "files", "by_hand", "training"),
+}
+# They gather names from all rooms.
+DOORS = {"nn", "nn.__main__", "nn.csv_data", "nn.datasets", "nn.delta_rule"}
+
+
+def room_of(module):
+    """Name the room of a module of nn."""
+    folder = module.split(".")[1]
+    return folder if folder in ROOMS else "front"
+
+
+def looks_up(module, imported):
+    """Whether a module of nn imports from a room that is not below its own."""
+    rooms = (room_of(module), *ROOMS[room_of(module)])
+    return imported in DOORS or room_of(imported) not in rooms
+
+
+def test_rooms_of_networks_look_down():
+    for name in MODULES.keys() - DOORS:
+        if name.startswith("nn."):
+            found = [m for m in imports(name) if m.split(".")[0] == "nn" and looks_up(name, m)]
+            assert found == [], name
+
+
+def test_looking_up_is_found():
+    assert looks_up("nn.mlp", "nn.data.known_inputs")
+    assert looks_up("nn.files.native", "nn.training.options")
+    assert looks_up("nn.mlp", "nn")
+    assert not looks_up("nn.by_hand.compare", "nn.mlp")
+    assert not looks_up("nn.cli", "nn.training.figures.saving")
 
 
 def circle(graph):

@@ -30,7 +30,7 @@ def check_contents(wheel: Path) -> None:
     assert wheel.stat().st_size <= LARGEST, f"{wheel.stat().st_size:,} bytes"
     names = set(zipfile.ZipFile(wheel).namelist())
     page = [f"tinygrad_edu/stepping/page.{ending}" for ending in ("html", "css", "js")]
-    for expected in ("tinygrad_edu/py.typed", "nn/py.typed", "nn/datasets/digits.csv", *page):
+    for expected in ("tinygrad_edu/py.typed", "nn/py.typed", "nn/data/digits.csv", *page):
         assert expected in names, f"{expected} is not in the wheel"
     strangers = {name.split("/")[0] for name in names} - {"tinygrad_edu", "nn"}
     assert all(name.endswith(".dist-info") for name in strangers), strangers

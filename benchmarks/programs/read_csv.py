@@ -10,7 +10,7 @@ reader, path = sys.argv[1:]
 import pandas  # noqa: E402 (beside both: ours uses it)
 
 if reader == "ours":
-    from nn.csv_data import read_csv
+    from nn.data.csv import read_csv
 else:
     read_csv = pandas.read_csv
 start = time.perf_counter()

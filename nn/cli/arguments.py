@@ -15,12 +15,12 @@ import numpy as np
 from tinygrad_edu.errors import printable
 
 from ..checks import check_count, check_seed
-from ..classifier import Classifier
-from ..csv_data import CsvData
+from ..data.csv import CsvData
 from ..loss import classes_of
 from ..mlp import MLP
-from ..options import COMMAND, LIMITS, reading_offers
+from ..training.classifier import Classifier
 from ..training.inputs import warn_of_ignored
+from ..training.options import COMMAND, LIMITS, reading_offers
 
 __all__ = [
     "add_data_options",
@@ -114,7 +114,7 @@ def structure(text: str) -> list[int]:
 
 def read_for(net: Classifier, options: argparse.Namespace, label: Any = "optional") -> CsvData:
     """Read data for a trained model: columns by name, values in the ranges of its training."""
-    from ..csv_data import read_csv
+    from ..data.csv import read_csv
 
     data = read_csv(
         options.data,
@@ -179,7 +179,7 @@ def network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
         # All classes in turn, shuffled: drawn one by one, a few labels are often all the same.
         labels = generator.permutation(np.arange(options.rows) % classes_of(outputs))
         return network, x, labels
-    from ..csv_data import read_csv
+    from ..data.csv import read_csv
 
     offers = reading_offers(COMMAND, has_dtype=False)
     data = read_csv(options.data, argument="data", offers=offers, **limits_of(options))

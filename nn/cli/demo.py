@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..classifier import Classifier
-from ..compare import compare_gradients
+from ..by_hand.compare import compare_gradients
 from ..files.pair import LEGACY_FILE, NATIVE_FILE
+from ..training.classifier import Classifier
 from .arguments import add_seed, folder_for, say
 from .pictures import draw_loss, write_stepper
 
@@ -34,8 +34,8 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _demonstrate(folder: Path, seed: int) -> int:
-    from ..csv_data import read_csv
-    from ..datasets import write_digits
+    from ..data.csv import read_csv
+    from ..data.digits import write_digits
     from ..training.figures.saving import FIGURES
 
     net = Classifier([64, 128, 64, 10], folder, seed=seed)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinygrad_edu.atomic_file import write_atomically
 
-from ..compare import compare_gradients, manual_gradients
+from ..by_hand.compare import compare_gradients, manual_gradients
 from ..loss import classification_loss
 from ..mlp import MLP
 from ..optim import SGD

@@ -9,12 +9,12 @@ import warnings
 import numpy as np
 
 from ..checks import check_count, check_positive_number
-from ..classifier import Classifier
-from ..csv_data import CsvData
-from ..csv_data.problems import list_some
+from ..data.csv import CsvData
+from ..data.csv.problems import list_some
 from ..errors import DataWarning
 from ..loss import classes_of
-from ..options import COMMAND
+from ..training.classifier import Classifier
+from ..training.options import COMMAND
 from .arguments import (
     add_data_options,
     add_seed,

@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..known_inputs import KnownInputs
+from ..data.known_inputs import KnownInputs
 from .figures.saving import Pictures, check_figures
 from .history import History
 from .inputs import Reading, read_samples, scaled
 from .model_folder import ModelFolder
-from .packages import check_packages
 from .progress import announcement
+from .requirements import check_packages
 from .session import Session, end_by_signal
 from .signals import Terminated
 
 if TYPE_CHECKING:
-    from ..classifier import Classifier
+    from .classifier import Classifier
 
 __all__ = ["Plan", "fit"]
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..csv_data import CsvData, check_classes, check_pair, list_names, read_csv
+from ..data.csv import CsvData, check_classes, check_pair, list_names, read_csv
+from ..data.known_inputs import KnownInputs
 from ..errors import DataWarning
-from ..known_inputs import KnownInputs
 from ..loss import classes_of
 from ..mlp import MLP
-from ..options import reading_offers
+from .options import reading_offers
 
 __all__ = ["Reading", "read_samples", "scaled", "warn_of_ignored"]
 
@@ -35,7 +35,7 @@ class Reading:
     limits : mapping of str to int
         Limits of `read_csv`, such as ``max_columns``.
     options : mapping of str to str
-        How the user writes these options, from `nn.options`.
+        How the user writes these options, from `nn.training.options`.
     """
 
     by_position: bool

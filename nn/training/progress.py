@@ -11,12 +11,12 @@ import numpy as np
 
 from ..loss import classes_of
 from ..mlp import MLP
-from ..options import PYTHON
 from .history import Epoch
+from .options import PYTHON
 
 if TYPE_CHECKING:
-    from ..csv_data import CsvData
-    from ..known_inputs import KnownInputs
+    from ..data.csv import CsvData
+    from ..data.known_inputs import KnownInputs
 
 __all__ = ["Progress", "announcement"]
 
@@ -102,7 +102,7 @@ def announcement(
     inputs : KnownInputs
         Names and ranges of the features in the training data, and what they are divided by.
     options : mapping of str to str
-        How the user writes options, from `nn.options`.
+        How the user writes options, from `nn.training.options`.
     """
     assert train.labels is not None  # they were asked for
     rows, features = train.features.shape

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..data.known_inputs import KnownInputs
 from ..files import SavedNetwork
-from ..known_inputs import KnownInputs
 from ..mlp import MLP
 
 __all__ = ["known_inputs", "saved_network", "set_biases"]

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from ..data.known_inputs import KnownInputs
 from ..errors import TrainingWarning
-from ..known_inputs import KnownInputs
 from ..mlp import MLP
 from ..optim import SGD
 from .figures.saving import Pictures

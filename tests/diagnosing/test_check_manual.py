@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from nn import MLP, compare_gradients, delta_rule, manual_gradients
+from nn import MLP, compare_gradients, manual_gradients
+from nn.by_hand import delta_rule
 from tinygrad_edu import GradientError, Tensor, check_manual
 from tinygrad_edu.diagnosing import search
 from tinygrad_edu.diagnosing.search import agrees

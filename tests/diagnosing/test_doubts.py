@@ -175,7 +175,7 @@ def test_the_microscope_says_that_its_reference_is_wrong():
 
 
 def test_a_comparison_of_a_network_says_it_too(monkeypatch):
-    from nn import delta_rule
+    from nn.by_hand import delta_rule
 
     right = delta_rule.loss
     monkeypatch.setattr(delta_rule, "loss", lambda *arguments: 1e18 + right(*arguments))

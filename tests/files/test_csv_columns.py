@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn.csv_data import CsvData, check_classes, list_names, read_csv
-from nn.csv_data.reading import OWN_OPTIONS
+from nn.data.csv import CsvData, check_classes, list_names, read_csv
+from nn.data.csv.reading import OWN_OPTIONS
 from nn.errors import DataError
 
 NAMES = ("width", "height", "depth")
@@ -59,7 +59,7 @@ def test_columns_are_found_in_any_order(
     lines += [[str(row[n]) if n == "Id" else write(row[n]) for n in header] for row in cells]
     text = "\n".join(f",{blank}".join(line) for line in lines) + "\n"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nn.csv_data.strict.PIECE_BYTES", (9, 4))
+        patch.setattr("nn.data.csv.strict.PIECE_BYTES", (9, 4))
         data = read(text, features=NAMES)
     assert data.columns == NAMES
     assert data.ignored == ("Id",)
@@ -272,7 +272,7 @@ def test_a_first_row_is_read_by_position_as_advised() -> None:
 
 def test_every_option_that_the_source_names_is_offered_by_the_caller() -> None:
     """No message may name an option in its own words: it has to ask what is offered."""
-    folder = Path(__import__("nn.csv_data", fromlist=["_"]).__file__).parent
+    folder = Path(__import__("nn.data.csv", fromlist=["_"]).__file__).parent
     asked: set[str] = set()
     for file in folder.glob("*.py"):
         source = file.read_text("utf-8")

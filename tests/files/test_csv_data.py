@@ -20,15 +20,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn.csv_data import CsvData, read_csv
-from nn.csv_data import fast as csv_fast
-from nn.csv_data import numbers as csv_numbers
-from nn.csv_data import reading as csv_data
-from nn.csv_data import records as csv_records
-from nn.csv_data.fast import read_fast
-from nn.csv_data.header import Header, read_header
-from nn.csv_data.source import Rules, Source, Table, open_source
-from nn.csv_data.strict import _Body, read_strictly
+from nn.data.csv import CsvData, read_csv
+from nn.data.csv import fast as csv_fast
+from nn.data.csv import numbers as csv_numbers
+from nn.data.csv import reading as csv_data
+from nn.data.csv import records as csv_records
+from nn.data.csv.fast import read_fast
+from nn.data.csv.header import Header, read_header
+from nn.data.csv.source import Rules, Source, Table, open_source
+from nn.data.csv.strict import _Body, read_strictly
 from nn.errors import DataError
 
 
@@ -347,5 +347,5 @@ def test_reading_changes_no_error_state_of_the_caller() -> None:
 
 
 def test_importing_does_not_load_pandas() -> None:
-    program = "import sys, nn.csv_data; sys.exit('pandas' in sys.modules)"
+    program = "import sys, nn.data.csv; sys.exit('pandas' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

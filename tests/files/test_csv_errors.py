@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nn.csv_data import CsvData, check_classes, check_pair, read_csv
-from nn.csv_data import header as csv_header
-from nn.csv_data import source as csv_source
-from nn.csv_data import strict as csv_strict
+from nn.data.csv import CsvData, check_classes, check_pair, read_csv
+from nn.data.csv import header as csv_header
+from nn.data.csv import source as csv_source
+from nn.data.csv import strict as csv_strict
 from nn.errors import DataError, DataWarning
 
 HEADER = b"label,a,b\n"
@@ -313,7 +313,7 @@ def row_55() -> None:
         return header
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nn.csv_data.reading.read_header", write_meanwhile)
+        patch.setattr("nn.data.csv.reading.read_header", write_meanwhile)
         with pytest.raises(DataError, match="changed during reading"):
             read_csv("train.csv")
 

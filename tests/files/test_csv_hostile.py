@@ -20,11 +20,11 @@ import numpy as np
 import pandas  # noqa: F401 (its import would count as memory for the first file)
 import pytest
 
-from nn.csv_data import CsvData, read_csv
-from nn.csv_data import fast as csv_fast
-from nn.csv_data.source import FREE_UNPACKED_BYTES, MOST_UNPACKED_RATIO
-from nn.csv_data.strict import _Body
-from nn.csv_data.unpacking import DamagedGzipError, Gunzip
+from nn.data.csv import CsvData, read_csv
+from nn.data.csv import fast as csv_fast
+from nn.data.csv.source import FREE_UNPACKED_BYTES, MOST_UNPACKED_RATIO
+from nn.data.csv.strict import _Body
+from nn.data.csv.unpacking import DamagedGzipError, Gunzip
 from nn.errors import DataError
 
 SIZE = 1_500_000
@@ -154,12 +154,12 @@ def test_gzip_data_that_unpacks_to_too_much_is_refused() -> None:
 def test_a_large_file_may_unpack_to_a_hundred_times_its_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("nn.csv_data.source.FREE_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr("nn.data.csv.source.FREE_UNPACKED_BYTES", 1000)
     content = gzip.compress(HEADER + many(GOOD, 20_000))
     ratio = (len(HEADER) + 20_000) // len(content)
-    monkeypatch.setattr("nn.csv_data.source.MOST_UNPACKED_RATIO", ratio + 1)
+    monkeypatch.setattr("nn.data.csv.source.MOST_UNPACKED_RATIO", ratio + 1)
     assert len(read(content).features) == 2500
-    monkeypatch.setattr("nn.csv_data.source.MOST_UNPACKED_RATIO", ratio)
+    monkeypatch.setattr("nn.data.csv.source.MOST_UNPACKED_RATIO", ratio)
     with pytest.raises(DataError, match="unpacks to more than the limit"):
         read(content)
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn.csv_data import read_csv
-from nn.csv_data import records as csv_records
-from nn.csv_data.plain import plain_rows
-from nn.csv_data.problems import Problems
-from nn.csv_data.records import blocks, count_cells, count_lines, records, split_cells, unquoted
-from nn.csv_data.source import Rules, open_source
-from nn.csv_data.strict import _Body
+from nn.data.csv import read_csv
+from nn.data.csv import records as csv_records
+from nn.data.csv.plain import plain_rows
+from nn.data.csv.problems import Problems
+from nn.data.csv.records import blocks, count_cells, count_lines, records, split_cells, unquoted
+from nn.data.csv.source import Rules, open_source
+from nn.data.csv.strict import _Body
 from nn.errors import DataError
 
 TEXTS = st.text(alphabet='1a,,""\n\r \t', max_size=60)

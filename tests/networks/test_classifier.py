@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nn import SGD, Classifier, DataError, NotFittedError, delta_rule, model
-from nn.classifier import Prediction
+from nn import SGD, Classifier, DataError, NotFittedError, model
+from nn.by_hand import delta_rule
 from nn.files import read_network
+from nn.training.classifier import Prediction
 
 from .pictures import count_colours
 

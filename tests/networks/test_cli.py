@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nn import Classifier, cli, compare_gradients, delta_rule, model
+from nn import Classifier, cli, compare_gradients, model
+from nn.by_hand import delta_rule
 
 COMMANDS = ["train", "predict", "compare", "graph", "stepper", "demo", "doctor"]
 FILES = ["confusion.png", "curves.png", "model.pkl", "model.safetensors"]

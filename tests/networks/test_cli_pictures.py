@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from nn import MLP, cli, delta_rule, manual_gradients
+from nn import MLP, cli, manual_gradients
+from nn.by_hand import delta_rule
 
 
 @pytest.fixture(autouse=True)

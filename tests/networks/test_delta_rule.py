@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 import tinygrad_edu as tg
-from nn import MLP, SGD, Linear, compare_gradients, delta_rule
+from nn import MLP, SGD, Linear, compare_gradients
+from nn.by_hand import delta_rule
 from nn.loss import binary_cross_entropy_with_logits, classification_loss, softmax_cross_entropy
 
 LN3 = np.log(3.0)

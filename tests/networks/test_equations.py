@@ -6,8 +6,9 @@ import linecache
 import numpy as np
 import pytest
 
-from nn import MLP, compare_gradients, delta_rule
-from nn.equations import equation_of
+from nn import MLP, compare_gradients
+from nn.by_hand import delta_rule
+from nn.by_hand.equations import equation_of
 
 LAYERS = [(layer, kind) for layer in (1, 2, 3) for kind in ("weight", "bias", "delta")]
 

@@ -13,7 +13,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.transforms import TransformedBbox
 
-from nn import MLP, delta_rule, model
+from nn import MLP, model
+from nn.by_hand import delta_rule
 from nn.training.figures.mistakes import confusion_figure, confusion_matrix, mistakes_figure
 from nn.training.figures.regions import regions_figure
 from nn.training.figures.saving import FIGURES, check_figures

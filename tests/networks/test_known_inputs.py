@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from nn import Classifier, DataError, DataWarning, model
-from nn.csv_data import CsvData
+from nn.data.csv import CsvData
+from nn.data.known_inputs import KnownInputs
 from nn.files import SavedNetwork, write_legacy
-from nn.known_inputs import KnownInputs
 
 
 def known(x, scale=1.0):

@@ -11,7 +11,7 @@ import pytest
 
 from nn import Classifier, TrainingWarning, cli, model
 from nn.files import SavedNetwork, read_network, write_native
-from nn.options import COMMAND, LIMITS, PYTHON
+from nn.training.options import COMMAND, LIMITS, PYTHON
 
 TRAIN = "label,a,b\n0,0,0\n1,4,0\n2,0,4\n" + "0,1,0\n1,4,1\n2,1,4\n" * 4
 TEST = "label,b,a\n0,0,0\n1,0,4\n"

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nn import MLP, SGD, Linear, Module, NotFittedError, delta_rule, model
-from nn.datasets import write_digits
+from nn import MLP, SGD, Linear, Module, NotFittedError, model
+from nn.by_hand import delta_rule
+from nn.data.digits import write_digits
 from nn.training import loop, metrics
 from nn.training.history import Epoch, History
 from nn.training.progress import Progress

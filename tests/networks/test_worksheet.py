@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from nn import MLP, SGD, Linear
+from nn.by_hand.worksheet import worksheet
 from nn.loss import classification_loss
-from nn.worksheet import worksheet
 from tinygrad_edu import Tensor
 
 NETWORKS = [

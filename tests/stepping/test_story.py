@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from nn import MLP, SGD, delta_rule
+from nn import MLP, SGD
+from nn.by_hand import delta_rule
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing.text import gradient_text
 from tinygrad_edu.explaining.passage import Trace

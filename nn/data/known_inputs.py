@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import DataWarning
+from ..errors import DataWarning
 
 if TYPE_CHECKING:
-    from .csv_data import CsvData
+    from .csv import CsvData
 
 __all__ = ["KnownInputs"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
-from ..ctrl_c import held
 from ..packages import require
+from .ctrl_c import held
 
 __all__ = ["check_packages"]
 
@@ -19,7 +19,7 @@ def check_packages(figures: Sequence[str], options: Mapping[str, str], *, has_ba
     figures : sequence of str
         Which pictures are wanted.
     options : mapping of str to str
-        How the user writes the options, from `nn.options`.
+        How the user writes the options, from `nn.training.options`.
     has_bar : bool
         Whether a progress bar is wanted; it is drawn on terminals only.
 

@@ -18,19 +18,12 @@ from numpy.typing import DTypeLike
 
 from tinygrad_edu.errors import printable
 
-from ..checks import check_count
-from ..errors import DataWarning
+from ...checks import check_count
+from ...errors import DataWarning
 from .columns import LABEL
 from .fast import read_fast
 from .header import read_header
-from .problems import (
-    Problem,
-    Problems,
-    fail,
-    list_some,
-    shown,
-    too_many_classes,
-)
+from .problems import Problem, Problems, fail, list_some, shown, too_many_classes
 from .source import Rules, open_source
 from .strict import read_strictly
 

@@ -1,7 +1,7 @@
 """The short way: a classifier that is trained on a CSV file and saved, in three lines.
 
-It checks its arguments and calls reading, training and files in order. How they work is in
-`training`, `csv_data` and `files`; what a model knows of its inputs is in `known_inputs`.
+It checks its arguments and calls reading, training and files in order. How they work is in the
+other files of this folder, in `nn.data` and in `nn.files`.
 """
 
 from __future__ import annotations
@@ -20,25 +20,19 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tinygrad_edu.errors import printable
 
-from .checks import (
-    check_count,
-    check_features,
-    check_positive_number,
-    check_scale,
-    check_seed,
-    refuse_unknown_arguments,
-)
-from .errors import DataWarning, NotFittedError
-from .known_inputs import KnownInputs
-from .layers import Initializer
-from .loss import predicted_labels, probabilities
-from .mlp import MLP
-from .options import LIMITS, PYTHON, SYNONYMS
+from ..checks import check_count, check_positive_number, check_seed
+from ..data.features import check_features, check_scale
+from ..data.known_inputs import KnownInputs
+from ..errors import DataWarning, NotFittedError
+from ..layers import Initializer
+from ..loss import predicted_labels, probabilities
+from ..mlp import MLP
+from .options import LIMITS, PYTHON, SYNONYMS, refuse_unknown_arguments
 from .prediction import Prediction
 
 if TYPE_CHECKING:
-    from .files import SavedNetwork
-    from .training.history import History
+    from ..files import SavedNetwork
+    from .history import History
 
 __all__ = ["Classifier", "Prediction"]
 
@@ -183,7 +177,7 @@ class Classifier:
         check_ranges : bool
             Refuse test data whose features are scaled otherwise than those of the training.
         max_bytes, max_classes, max_columns, max_line_bytes : int, optional
-            Limits on the files; see `nn.csv_data.read_csv`.
+            Limits on the files; see `nn.data.csv.read_csv`.
 
         Returns
         -------
@@ -218,8 +212,8 @@ class Classifier:
 
         Calling `fit` again goes on from the weights that are there.
         """
-        from .training.fitting import Plan, fit
-        from .training.inputs import Reading
+        from .fitting import Plan, fit
+        from .inputs import Reading
 
         refuse_unknown_arguments(unknown, self.fit, type(self), SYNONYMS)
         check_count("epoch", epoch)
@@ -296,7 +290,7 @@ class Classifier:
         return predicted_labels(self._logits(x, check_ranges))
 
     def _logits(self, x: ArrayLike, check_ranges: bool, what: str = "X") -> NDArray[Any]:
-        from .training.metrics import logits_of
+        from .metrics import logits_of
 
         if not self._fitted:
             raise NotFittedError("this network was never trained; call fit or load first")
@@ -356,7 +350,7 @@ class Classifier:
 
     def saved(self) -> SavedNetwork:
         """Return what a model file holds, for `nn.files`."""
-        from .training.saved import saved_network
+        from .saved import saved_network
 
         return saved_network(self.network, self.inputs)
 
@@ -397,9 +391,9 @@ class Classifier:
         allow_nonfinite: bool = False,
         max_bytes: int | None = None,
     ) -> Classifier:
-        """Load a model whose messages write options as they are in a table of `nn.options`."""
-        from .files import read_network
-        from .training.saved import known_inputs, set_biases
+        """Load a model whose messages write options as in one table of `options`."""
+        from ..files import read_network
+        from .saved import known_inputs, set_biases
 
         limit = {} if max_bytes is None else {"max_bytes": max_bytes}
         saved = read_network(

@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygrad_edu.errors import printable
 
-from ..errors import DataError
+from ...errors import DataError
 
 __all__ = [
     "Problem",

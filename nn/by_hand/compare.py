@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import check_count, check_seed
+from ..loss import classification_loss, output_activation
+from ..mlp import MLP
 from . import delta_rule
-from .checks import check_count, check_seed
 from .equations import equation_of
-from .loss import classification_loss, output_activation
-from .mlp import MLP
 
 if TYPE_CHECKING:
     from tinygrad_edu import Tensor

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import check_count, check_positive_number
+from ..data.features import check_features
+from ..loss import classes_of, output_activation
+from ..mlp import MLP
 from . import delta_rule
-from .checks import check_count, check_features, check_positive_number
-from .loss import classes_of, output_activation
-from .mlp import MLP
 
 if TYPE_CHECKING:
     from .worksheet_page import Content
@@ -104,7 +105,7 @@ def worksheet(
     Examples
     --------
     >>> from nn import MLP
-    >>> from nn.worksheet import worksheet
+    >>> from nn.by_hand.worksheet import worksheet
     >>> sheet = worksheet(MLP([2, 2], seed=0), [1.0, 0.5], label=1)
     >>> sheet
     Worksheet(2 -> 2, relu; 22 blanks)

@@ -1,0 +1,31 @@
+"""Modules that were moved can be imported by their former names, with a warning."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+MOVED = {
+    "nn.csv_data": "nn.data.csv",
+    "nn.datasets": "nn.data.digits",
+    "nn.delta_rule": "nn.by_hand.delta_rule",
+}
+
+
+@pytest.mark.parametrize("former", MOVED)
+def test_former_name_works_and_warns(former, monkeypatch):
+    monkeypatch.delitem(sys.modules, former, raising=False)
+    with pytest.warns(DeprecationWarning, match=f"import {MOVED[former]}"):
+        module = importlib.import_module(former)
+    today = importlib.import_module(MOVED[former])
+    assert sorted(module.__all__) == sorted(today.__all__)
+    assert all(getattr(module, name) is getattr(today, name) for name in module.__all__)
+
+
+def test_warning_names_the_line_of_the_import(tmp_path):
+    program = tmp_path / "old.py"
+    program.write_text("import nn\n\nfrom nn import delta_rule\n")
+    command = [sys.executable, "-W", "always", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"{program}:3: DeprecationWarning: nn.delta_rule was moved" in done.stderr
