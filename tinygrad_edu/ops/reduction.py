@@ -1,6 +1,7 @@
-"""Operations that turn many elements into few: sums, products, averages, extremes.
+"""Reductions: operations that turn many elements into few, such as sums, products and extremes.
 
-Each takes `axis` (None for all axes, a number, or several) and `keepdims` as NumPy does.
+Each takes `axis` (None for all axes, a number, or several) and `keepdims`, as in NumPy. Variance
+and other statistics are in `statistics.py`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def _count(x: Any, axis: Axis) -> int:
 
 
 def _stretched_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
-    """Give the shape that a result has with ``keepdims=True``."""
+    """Return the shape that a result has with ``keepdims=True``."""
     axes = axes_of(len(shape), axis)
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
@@ -52,7 +53,7 @@ def _order(ndim: int, axis: Axis) -> tuple[int, ...]:
 
 
 def _as_rows(x: Any, axis: Axis) -> Any:
-    """Put the axes to be reduced last, and make one of them."""
+    """Move the axes to be reduced to the end, and merge them into one."""
     kept = x.ndim - len(axes_of(x.ndim, axis))
     moved = np.transpose(x, _order(x.ndim, axis))
     return np.reshape(moved, (*moved.shape[:kept], _count(x, axis)))
@@ -72,16 +73,16 @@ def _from_rows(rows: Any, x: Any, axis: Axis) -> Any:
     derivatives=("broadcast_to(g, x.shape)",),
 )
 def sum(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Sum over all elements, or along the axes given.
+    """Sum over all elements, or along the given axes.
 
     Parameters
     ----------
     x : array_like
         The elements.
     axis : int or tuple of int, optional
-        Along which axes; None stands for all of them.
+        The axes to sum along; None sums over all of them.
     keepdims : bool
-        Whether the axes stay, with size 1.
+        Whether to keep the summed axes, with size 1.
 
     Raises
     ------
@@ -91,14 +92,20 @@ def sum(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     Examples
     --------
     >>> from tinygrad_edu import Tensor
-    >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).sum(axis=0)
-    Tensor([4., 6.])
+    >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> y = x.sum(axis=0)
+    >>> y.data
+    array([4., 6.])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([[1., 1.],
+           [1., 1.]])
     """
     return added_up(x, axis, keepdims)
 
 
 def total(x: Any, axis: Axis) -> Any:
-    """Add up what a rule has computed, along axes that stay: an array, or a tensor."""
+    """Add up what a rule has computed, an array or a tensor, and keep the axes with size 1."""
     if isinstance(x, Tensor):
         return sum(x, axis=axis, keepdims=True)
     return added_up(x, axis, True)
@@ -113,7 +120,22 @@ def total(x: Any, axis: Axis) -> Any:
     derivatives=("broadcast_to(g, x.shape) / size(x)",),
 )
 def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Average over all elements, or along the axes given; nan for no elements."""
+    """Average over all elements, or along the given axes; nan for no elements.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As for `sum`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> x = Tensor([1.0, 2.0, 3.0, 6.0], requires_grad=True)
+    >>> y = x.mean()
+    >>> y.backward()
+    >>> y.item(), x.grad
+    (3.0, array([0.25, 0.25, 0.25, 0.25]))
+    """
     # In float16, and in whole numbers, the sum may overflow where the average does not.
     wide = as_floating(x.astype(np.float32) if is_half(x) else x)
     average = added_up(wide, axis, keepdims) / _count(x, axis)
@@ -121,7 +143,7 @@ def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
 
 
 def _product_of_others(x: Any) -> Any:
-    """Multiply, for each element, all the others along the last axis, without a division."""
+    """Return for each element the product of all others along the last axis, without a division."""
     one = np.ones_like(x[..., :1])
     before = np.concatenate([one, np.cumprod(x[..., :-1], axis=-1)], axis=-1)
     after = np.concatenate([one, np.cumprod(np.flip(x[..., 1:], -1), axis=-1)], axis=-1)
@@ -142,10 +164,23 @@ def _prod_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = Fal
 )
 @single
 def prod(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Product of all elements, or along the axes given.
+    """Product of all elements, or along the given axes.
 
-    The derivative is the product of all other elements, computed without a division, so that it
-    is exact where elements are 0.
+    The derivative is the product of all other elements. It is computed without a division, so that
+    it is exact where elements are 0.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As for `sum`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
+    >>> x.prod().backward()
+    >>> x.grad
+    array([ 0., 10.,  0.])
     """
     return np.prod(x, axis=axis, keepdims=keepdims)
 
@@ -193,7 +228,30 @@ def _refuse_empty(name: str, x: Any, axis: Axis) -> None:
     derivatives=("g * (x == out) / sum(x == out)",),
 )
 def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Largest element; where several are, they share the gradient equally."""
+    """Largest element; several equal ones share the gradient equally.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As for `sum`.
+
+    Raises
+    ------
+    ValueError
+        If there is no element.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> x = Tensor([[1.0, 5.0], [7.0, 7.0]], requires_grad=True)
+    >>> y = x.max(axis=1)
+    >>> y.data
+    array([5., 7.])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([[0. , 1. ],
+           [0.5, 0.5]])
+    """
     _refuse_empty("max", x, axis)
     return np.max(x, axis=axis, keepdims=keepdims)
 
@@ -205,7 +263,26 @@ def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     derivatives=("g * (x == out) / sum(x == out)",),
 )
 def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Smallest element; where several are, they share the gradient equally."""
+    """Smallest element; several equal ones share the gradient equally.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As for `sum`.
+
+    Raises
+    ------
+    ValueError
+        If there is no element.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> x = Tensor([3.0, 1.0, 1.0], requires_grad=True)
+    >>> x.min().backward()
+    >>> x.grad
+    array([0. , 0.5, 0.5])
+    """
     _refuse_empty("min", x, axis)
     return np.min(x, axis=axis, keepdims=keepdims)
 
@@ -226,7 +303,7 @@ def _logsumexp_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool 
 
 
 def _finite_largest(x: Any, axis: Axis) -> Any:
-    """Give the largest element, or 0 for an infinite one, which would leave inf - inf."""
+    """Return the largest element, or 0 for an infinite one, which would leave inf - inf."""
     largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return np.where(np.isfinite(largest), largest, 0)
 
@@ -238,9 +315,23 @@ def _finite_largest(x: Any, axis: Axis) -> Any:
 )
 @single
 def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Logarithm of the sum of exponentials, without overflow; infinities share the gradient.
+    """Logarithm of the sum of exponentials, without overflow; the gradient is the `softmax`.
 
-    Of no elements it is minus infinity.
+    Infinite elements share the gradient. The result for no elements is minus infinity.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As for `sum`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, logsumexp
+    >>> x = Tensor([1000.0, 1000.0], requires_grad=True)
+    >>> y = logsumexp(x)
+    >>> y.backward()
+    >>> round(y.item(), 4), x.grad
+    (1000.6931, array([0.5, 0.5]))
     """
     x, axes = as_floating(x), axes_of(x.ndim, axis)
     largest = _finite_largest(x, axes)

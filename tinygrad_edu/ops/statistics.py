@@ -24,7 +24,7 @@ __all__ = ["average", "median", "nanmean", "nansum", "ptp", "std", "var"]
 
 
 def _spread(name: str, x: Any, axis: Axis, ddof: float) -> tuple[Any, float]:
-    """Give the deviations from the average, and what their squares' sum is divided by."""
+    """Return the deviations from the average, and the divisor of the sum of their squares."""
     count = _count(x, axis)
     if count - ddof <= 0:
         raise ValueError(
@@ -37,23 +37,33 @@ def _spread(name: str, x: Any, axis: Axis, ddof: float) -> tuple[Any, float]:
 @composed("x")
 @single
 def var(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    """Variance over all elements, or along the axes given.
+    """Variance over all elements, or along the given axes.
 
     Parameters
     ----------
     x : array_like
         The values.
     axis : int or tuple of int, optional
-        Along which axes.
+        The axes; None takes all of them.
     ddof : number
-        What is taken from the number of elements in the denominator; 1 for the unbiased estimate.
+        What to subtract from the number of elements in the denominator; 1 for the unbiased
+        estimate.
     keepdims : bool
-        Whether the axes stay, with size 1.
+        Whether to keep the reduced axes, with size 1.
 
     Raises
     ------
     ValueError
-        If `ddof` leaves nothing to divide by.
+        If the denominator is not positive.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, var
+    >>> x = Tensor([1.0, 2.0, 3.0, 6.0], requires_grad=True)
+    >>> y = var(x)
+    >>> y.backward()
+    >>> y.item(), x.grad
+    (3.5, array([-1. , -0.5,  0. ,  1.5]))
     """
     deviation, denominator = _spread("var", x, axis, ddof)
     return divide(sum(square(deviation), axis=axis, keepdims=keepdims), denominator)
@@ -62,9 +72,9 @@ def var(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -
 @composed("x")
 @single
 def std(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    """Standard deviation over all elements, or along the axes given.
+    """Standard deviation over all elements, or along the given axes.
 
-    Where all elements are equal its derivative is taken to be 0.
+    Where all elements are equal, its derivative is defined as 0.
 
     Parameters
     ----------
@@ -74,7 +84,16 @@ def std(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -
     Raises
     ------
     ValueError
-        If `ddof` leaves nothing to divide by.
+        If the denominator is not positive.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, std
+    >>> x = Tensor([1.0, 3.0], requires_grad=True)
+    >>> y = std(x)
+    >>> y.backward()
+    >>> y.item(), x.grad
+    (1.0, array([-0.5,  0.5]))
     """
     deviation, denominator = _spread("std", x, axis, ddof)
     return divide(_euclidean_norm(deviation, axis=axis, keepdims=keepdims), denominator**0.5)
@@ -82,20 +101,67 @@ def std(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -
 
 @composed("x")
 def ptp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Largest element minus the smallest."""
+    """Range: the largest element minus the smallest.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As for `sum`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, ptp
+    >>> x = Tensor([1.0, 5.0, 2.0], requires_grad=True)
+    >>> y = ptp(x)
+    >>> y.backward()
+    >>> y.item(), x.grad
+    (4.0, array([-1.,  1.,  0.]))
+    """
     return subtract(max(x, axis=axis, keepdims=keepdims), min(x, axis=axis, keepdims=keepdims))
 
 
 @composed("x")
 def nansum(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Sum of the elements that are not nan; the others get the gradient 0."""
+    """Sum of the elements that are not nan; those that are receive the gradient 0.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As for `sum`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_edu import Tensor, nansum
+    >>> x = Tensor([1.0, np.nan, 2.0], requires_grad=True)
+    >>> y = nansum(x)
+    >>> y.backward()
+    >>> y.item(), x.grad
+    (3.0, array([1., 0., 1.]))
+    """
     return sum(where(np.isnan(x), 0, x), axis=axis, keepdims=keepdims)
 
 
 @composed("x")
 @single
 def nanmean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Average of the elements that are not nan; the others get the gradient 0."""
+    """Average of the elements that are not nan; those that are receive the gradient 0.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As for `sum`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_edu import Tensor, nanmean
+    >>> x = Tensor([1.0, np.nan, 2.0], requires_grad=True)
+    >>> y = nanmean(x)
+    >>> y.backward()
+    >>> y.item(), x.grad
+    (1.5, array([0.5, 0. , 0.5]))
+    """
     total = nansum(multiply(x, 1.0), axis=axis, keepdims=keepdims)
     count = np.sum(~np.isnan(x), axis=axis, keepdims=keepdims)
     return divide(total, count.astype(real_dtype_of(total)))
@@ -105,9 +171,23 @@ def nanmean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
 def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Middle element in order of size, or the average of the two in the middle.
 
-    The gradient goes to those elements alone; where others are equal to them, to those that come
-    to stand in the middle when equal elements keep their order. Where there is a nan, the result
-    is nan, as in NumPy.
+    Only these elements receive the gradient. If others are equal to them, it goes to those that are
+    in the middle when equal elements keep their order. If there is a nan, the result is nan, as in
+    NumPy.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As for `sum`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, median
+    >>> x = Tensor([5.0, 1.0, 3.0, 9.0], requires_grad=True)
+    >>> y = median(x)
+    >>> y.backward()
+    >>> y.item(), x.grad
+    (4.0, array([0.5, 0. , 0.5, 0. ]))
     """
     x = as_operand("median", x)
     count = _count(x, axis)
@@ -128,11 +208,11 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
     x : array_like
         The values.
     axis : int or tuple of int, optional
-        Along which axes.
+        The axes; None takes all of them.
     weights : array_like, optional
         Of the shape of `x`, or of the shape that `x` has along `axis`.
     keepdims : bool
-        Whether the axes stay, with size 1.
+        Whether to keep the reduced axes, with size 1.
 
     Raises
     ------
@@ -140,6 +220,15 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
         If the weights have another shape.
     ZeroDivisionError
         If weights add up to 0.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, average
+    >>> x, w = Tensor([1.0, 5.0], requires_grad=True), Tensor([3.0, 1.0], requires_grad=True)
+    >>> y = average(x, weights=w)
+    >>> y.backward()
+    >>> y.item(), x.grad, w.grad
+    (2.0, array([0.75, 0.25]), array([-0.25,  0.75]))
     """
     axes = axes_of(len(shape_of(x)), axis)
     if weights is None:

@@ -1,4 +1,4 @@
-"""The norm of vectors and matrices, which people reach as `linalg.norm`."""
+"""The norm of vectors and matrices, public as `linalg.norm`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ __all__ = ["norm"]
 def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
     """Norm of vectors or matrices.
 
-    Where it has a kink, the gradient is 0 for vectors and matrices of zeros, 0 at elements and
-    singular values that are 0, and shared equally where several are the largest.
+    At kinks, the gradient is 0 for vectors and matrices of zeros, 0 at elements and singular values
+    that are 0, and shared equally where several are the largest.
 
     Parameters
     ----------
@@ -36,16 +36,16 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
     ord : number or str, optional
         Of vectors: None or 2 for the Euclidean length, 1 for the sum of absolute values, inf and
         -inf for the largest and the smallest of them, 0 for the number of elements that are not 0
-        (a plain array, since it is constant), other numbers p for ``sum(abs(x)**p)**(1 / p)``. Of
+        (a plain array, because it is constant), other numbers p for ``sum(abs(x)**p)**(1 / p)``. Of
         matrices: None or "fro" for the square root of the sum of squares, 2 and -2 for the largest
         and the smallest singular value, "nuc" for the sum of those, 1 and -1 for the largest and
         the smallest sum of absolute values of a column, inf and -inf for that of a row. Gradients
-        flow to p where it is a tensor.
+        flow to p if it is a tensor.
     axis : int or pair of int, optional
         One axis for vectors, two for the rows and columns of matrices. None takes all axes; these
         may be more than two if `ord` is None.
     keepdims : bool
-        Whether the axes stay, with size 1.
+        Whether to keep the reduced axes, with size 1.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""Products of arrays over chosen axes: einsum, and what can be said with it.
+"""Products of arrays over chosen axes: `einsum`, and the products that are special cases of it.
 
-Products of matrices stand in `matrices.py`.
+Matrix products are in `matrices.py`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _einsum(*arrays: Any, subscripts: str) -> Any:
 
 
 def _spelled_out(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], str]:
-    """Write an index for each axis: no ellipsis, and an output that is not implied."""
+    """Write one index for each axis: replace ellipses, and add an output that is only implied."""
     text = subscripts.replace(" ", "")
     given, arrow, output = text.partition("->")
     labels = given.split(",")
@@ -87,7 +87,7 @@ def _spelled_out(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], s
 
 
 def _sizes(given: str, labels: Sequence[str], operands: Sequence[Any]) -> dict[str, int]:
-    """Give the size along each index; an axis of size 1 is stretched to the others."""
+    """Return the size along each index; an axis of size 1 is stretched to the others."""
     sizes: dict[str, int] = {}
     for label, operand in zip(labels, operands, strict=True):
         for index, n in zip(label, shape_of(operand), strict=True):
@@ -133,17 +133,17 @@ def _without(label: str, x: Any, dropped: set[str], *, add_up: bool) -> tuple[st
 def einsum(*operands: Any, optimize: Any = True) -> Any:
     """Sum of products, with the axes named by letters (Einstein's convention).
 
-    An index that is repeated within an operand takes its diagonal; an index that is not in the
-    output is summed over, and so are the axes of an ellipsis that is not. Axes of size 1 are
-    stretched, as in broadcasting.
+    An index that is repeated within an operand takes its diagonal. An index that is not in the
+    output is summed over, and so are the axes of an ellipsis that is not in the output. Axes of
+    size 1 are stretched, as in broadcasting.
 
     Parameters
     ----------
     *operands : str and array_like
         Subscripts such as ``"ij,jk->ik"``, with or without an ellipsis and an output, and the
-        operands; or operands and lists of numbers in turn, as NumPy takes them too.
+        operands; or operands and lists of numbers in turn, as in NumPy.
     optimize : object
-        Accepted for NumPy's sake; a good order is always looked for.
+        Accepted for compatibility with NumPy; a good order is always searched for.
 
     Raises
     ------
@@ -211,19 +211,27 @@ def _in_letters(operands: Sequence[Any]) -> list[Any]:
 
 @composed("x", "y")
 def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
-    """Sum of products over pairs of axes; the axes that are left stand side by side.
+    """Sum of products over pairs of axes; the remaining axes of `x` are followed by those of `y`.
 
     Parameters
     ----------
     x, y : array_like
         The operands.
     axes : int, or two sequences of int
-        How many of the last axes of `x` meet the first of `y`; or which axes meet.
+        How many of the last axes of `x` to pair with the first of `y`; or which axes to pair.
 
     Raises
     ------
     ValueError
-        If axes that meet have different sizes.
+        If paired axes have different sizes.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import ones, tensordot
+    >>> tensordot(ones((2, 3, 4)), ones((3, 4, 5))).shape
+    (2, 5)
+    >>> tensordot(ones((2, 3)), ones((4, 3)), axes=([1], [1])).shape
+    (2, 4)
     """
     if isinstance(axes, int | np.integer):
         axes = range(len(shape_of(x)) - int(axes), len(shape_of(x))), range(int(axes))
@@ -245,9 +253,18 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
 
 @composed("x", "y")
 def dot(x: Any, y: Any) -> Any:
-    """Sum of products over the last axis of `x` and the last but one of `y`, as `numpy.dot` has it.
+    """Sum of products over the last axis of `x` and the second to last of `y`, as in `numpy.dot`.
 
     For vectors and matrices it is `matmul`, for numbers `multiply`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, dot
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = dot(x, [3.0, 4.0])
+    >>> y.backward()
+    >>> y.item(), x.grad
+    (11.0, array([3., 4.]))
     """
     if len(shape_of(x)) == 0 or len(shape_of(y)) == 0:
         return multiply(x, y)
@@ -258,7 +275,14 @@ def dot(x: Any, y: Any) -> Any:
 
 @composed("x", "y")
 def inner(x: Any, y: Any) -> Any:
-    """Sum of products over the last axes of both operands; for numbers the product."""
+    """Sum of products over the last axes of both operands; for numbers the product.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, inner
+    >>> inner(Tensor([[1.0, 2.0], [3.0, 4.0]]), [1.0, 10.0])
+    Tensor([21., 43.])
+    """
     if len(shape_of(x)) == 0 or len(shape_of(y)) == 0:
         return multiply(x, y)
     return tensordot(x, y, axes=([-1], [-1]))
@@ -266,19 +290,47 @@ def inner(x: Any, y: Any) -> Any:
 
 @composed("x", "y")
 def vdot(x: Any, y: Any) -> Any:
-    """Sum of the products of all elements, whatever the shapes, of two arrays of one size."""
+    """Sum of the products of all elements of two arrays of one size, of any shapes.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, vdot
+    >>> vdot(Tensor([[1.0, 2.0], [3.0, 4.0]]), [1.0, 1.0, 1.0, 1.0])
+    Tensor(10.)
+    """
     return matmul(ravel(x), ravel(y))
 
 
 @composed("x", "y")
 def outer(x: Any, y: Any) -> Any:
-    """Product of each element of `x` with each of `y`, as a matrix."""
+    """Product of each element of `x` with each of `y`, as a matrix.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, outer
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = outer(x, [3.0, 4.0])
+    >>> y.data
+    array([[3., 4.],
+           [6., 8.]])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([7., 7.])
+    """
     return multiply(reshape(x, (-1, 1)), reshape(y, (1, -1)))
 
 
 @composed("x", "y")
 def kron(x: Any, y: Any) -> Any:
-    """Kronecker product: each element of `x` times the whole of `y`, in its place."""
+    """Kronecker product: each element of `x` is replaced by its product with the whole of `y`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, kron
+    >>> kron(Tensor([[1.0, 10.0]]), [[1.0, 2.0], [3.0, 4.0]])
+    Tensor([[ 1.,  2., 10., 20.],
+            [ 3.,  4., 30., 40.]])
+    """
     ndim = np.maximum(len(shape_of(x)), len(shape_of(y)))
     left = (1,) * (ndim - len(shape_of(x))) + shape_of(x)
     right = (1,) * (ndim - len(shape_of(y))) + shape_of(y)
@@ -298,14 +350,20 @@ def cross(
     a, b : array_like
         The vectors; other axes broadcast.
     axisa, axisb, axisc : int
-        Which axis holds the vectors of `a`, of `b` and of the result.
+        The axis that holds the vectors of `a`, of `b` and of the result.
     axis : int, optional
-        One for all three.
+        One axis for all three.
 
     Raises
     ------
     ValueError
-        For vectors of another length.
+        If vectors have another length.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, cross
+    >>> cross(Tensor([1.0, 0.0, 0.0]), [0.0, 1.0, 0.0])
+    Tensor([0., 0., 1.])
     """
     if axis is not None:
         axisa = axisb = axisc = axis
