@@ -1,8 +1,8 @@
 """Translates a call in NumPy's spelling into the spelling of the operation that answers it.
 
 NumPy names the arrays (``np.sum(a=x)``), has other parameters by position, and many that an
-operation does not have, such as ``out=``. Those are dropped where they say what is done anyway, and
-refused by name elsewhere. `numpy_protocol.py` decides which operation answers.
+operation does not have, such as ``out=``. Those are dropped where they do not change the result,
+and refused by name otherwise. `numpy_protocol.py` decides which operation answers.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def reduce(array: Any, /, axis: Any = 0, dtype: Any = None, out: Any = None, kee
 
 
 class _Spelling(NamedTuple):
-    """How the arguments of one of NumPy's functions are called by the operation."""
+    """How the operation names the arguments of one of NumPy's functions."""
 
     theirs: inspect.Signature
     # Our name for each of theirs that we have.
@@ -87,11 +87,19 @@ def answer(
 ) -> Any:
     """Call an operation with arguments in the spelling of NumPy's function.
 
+    Parameters
+    ----------
+    function : callable
+        NumPy's function.
+    operation : callable
+        The operation that answers it.
+    args, kwargs
+        The arguments, as the user gave them to NumPy.
+
     Raises
     ------
     TypeError
-        If an argument is given that the operation does not have, with another value than its
-        default.
+        If an argument that the operation does not have differs from its default.
     """
     inputs, params = _translated(function, operation, args, kwargs)
     return operation(*inputs, **params)
@@ -136,7 +144,7 @@ def _translated(
 
 
 def _changes_nothing(function: Any, key: str, value: Any, default: Any) -> bool:
-    """Whether an argument that the operation does not have says what it does anyway."""
+    """Whether an argument that the operation does not have leaves the result unchanged."""
     if key in _WITHOUT_EFFECT or (function is np.copy and key == "order"):
         return True
     return value is default or (type(value) in (str, bool) and value == default)

@@ -1,7 +1,7 @@
 """What other libraries call things, and what to write here instead.
 
-Words alone, for errors: names that a Tensor does not have, and arguments that a function does not
-take. Nothing of the project is imported.
+It contains only words, for errors about attributes that a Tensor does not have and arguments that a
+function does not take. It imports nothing of the project.
 """
 
 from __future__ import annotations
@@ -139,21 +139,21 @@ _ADVICE = {
 
 
 def suggestion(key: str, keywords: Iterable[str]) -> tuple[str, bool]:
-    """Say what to write for a keyword that a function does not take.
+    """Return what to write for a keyword that a function does not take.
 
     Parameters
     ----------
     key : str
-        The keyword that was given.
+        The given keyword.
     keywords : iterable of str
-        Those that the function takes.
+        The keywords that the function takes.
 
     Returns
     -------
     text : str
-        Such as ``write axis=``; or a keyword that is spelled alike; or nothing.
+        Advice such as ``write axis=``; or a keyword with similar spelling; or nothing.
     is_guess : bool
-        Whether it is only a keyword that is spelled alike.
+        Whether it is only a keyword with similar spelling.
     """
     keywords = list(keywords)
     for ours in keywords:
