@@ -30,13 +30,13 @@ __all__ = ["GradientCheck", "check_gradients"]
 Level: TypeAlias = Callable[[Sequence[Tensor], bool], Any]
 """A number that depends on the inputs; the flag asks for a graph of it."""
 
-_COMPLEX_STEP = 1e-20  # any size will do, for nothing is subtracted
+_COMPLEX_STEP = 1e-20  # any size will do, because nothing is subtracted
 _COMPLEX, _DIFFERENCES = "complex step", "central differences"
 _TOLERANCES = {_COMPLEX: 1e-8, _DIFFERENCES: CONFIRMED}
-_CANCELLED = 1e-12  # of the terms that cancel, and of the value: their round-off
+_CANCELLED = 1e-12  # round-off, relative to the terms that cancel and to the value
 _TRUNCATED = 1e3 * _COMPLEX_STEP**2
-_SAME = 1e-3  # complex step and differences see one function if they differ by no more
-_MOST_ELEMENTS = 2_000  # looked at one by one when a check has failed
+_SAME = 1e-3  # complex step and differences agree up to this
+_MOST_ELEMENTS = 2_000  # examined one by one when a check has failed
 
 
 @dataclass(frozen=True)
@@ -130,13 +130,13 @@ def check_gradients(
             arguments[place] = tensor
         out = f(*arguments)
         if not isinstance(out, Tensor):
-            raise ValueError(f"f must give a Tensor, got a {type(out).__name__}")
+            raise ValueError(f"f must return a Tensor, got a {type(out).__name__}")
         return out
 
     with enable_grad():
         out = call(_leaves(point))
         if not np.array_equal(out.data, call(_leaves(point)).data, equal_nan=True):
-            raise ValueError("f gives other values when called again; fix its random numbers")
+            raise ValueError("f returns other values when called again; fix its random numbers")
         method = _COMPLEX if _is_analytic(call, out, point) else _DIFFERENCES
         generator = own_generator(seed, point)
         known = [*point, *numbers_of(out)]
@@ -250,9 +250,9 @@ class _Look:
             result = finding(slope, automatic, size, terms(), slack)
         if result == "undecided" and np.isfinite(slope.value):
             raise GradientError(
-                f"gradient check at order {self.order} cannot be decided: differences know the "
-                f"slope only to {slope.uncertainty:.2g}, and the automatic one is {automatic:.3g}; "
-                "leave out of f what is large and does not depend on the inputs"
+                f"gradient check at order {self.order} cannot be decided: the numerical slope is "
+                f"uncertain by {slope.uncertainty:.2g}, and the automatic one is {automatic:.3g}; "
+                "remove large terms that do not depend on the inputs from f"
             )
         relative = difference / scale if scale else difference
         if result != "agrees":

@@ -198,7 +198,7 @@ def jvp(f: Function, inputs: Any, tangents: Any, *, create_graph: bool = False) 
     leaves = _leaves(inputs, create_graph)
     directions = _fitting(tangents, _like_inputs(inputs, leaves), "tangent", "input")
     outputs = f(*_arguments(inputs, leaves))
-    # Any cotangent will do. Zeros would turn an infinite derivative on the way into nan.
+    # Any cotangent will do, except zeros, which turn an infinite derivative into nan.
     cotangents = [Tensor(np.ones(t.shape, t.dtype), t.requires_grad) for t in _tensors(outputs)]
     pulled = _products(_tensors(outputs), cotangents, leaves, True)
     product = _products(pulled, directions, cotangents, create_graph)
@@ -274,7 +274,7 @@ def _gradient(f: Function, arguments: Sequence[Any]) -> tuple[Tensor, list[Tenso
     shapes = " and ".join(str(output.shape) for output in outputs)
     if len(outputs) != 1 or outputs[0].size != 1:
         raise ValueError(
-            f"second derivatives are taken of one number, but f gives shape {shapes}; reduce it, "
+            f"second derivatives need one number, but f returns shape {shapes}; reduce it, "
             "for example with .sum()"
         )
     return outputs[0], _products(outputs, [None], leaves, True)
@@ -285,7 +285,7 @@ def _leaves(inputs: Any, create_graph: bool) -> list[Tensor]:
     leaves = []
     for value in entries(inputs, lists=False):
         if create_graph and isinstance(value, Tensor) and value.requires_grad:
-            # A tensor of its own, and yet what is computed from it depends on the given one.
+            # A new tensor, whose results still depend on the given one.
             leaf = reshape(value, value.shape)
         else:
             leaf = value.detach() if isinstance(value, Tensor) else Tensor(value)
@@ -301,12 +301,12 @@ def _arguments(inputs: Any, leaves: Sequence[Tensor]) -> tuple[Any, ...]:
 
 
 def _tensors(outputs: Any) -> list[Tensor]:
-    """List the tensors that a function returns, and refuse what has lost its graph."""
+    """List the tensors that a function returns; raise an error for results without a graph."""
     tensors = entries(outputs)
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
             raise TypeError(
-                "f must give a Tensor, or a tuple, list or dictionary of Tensors, got a "
+                "f must return a Tensor, or a tuple, list or dictionary of Tensors, got a "
                 f"{type(tensor).__name__}; compute it with operations that record"
             )
     return tensors
@@ -330,7 +330,7 @@ def _fitting(values: Any, targets: Any, word: str, target: str) -> list[Any]:
     wanted = _tensors(targets)
     if len(given) != len(wanted):
         raise ValueError(
-            f"{len(given)} {word}(s) for {len(wanted)} {target}(s); give one for each, in a tuple"
+            f"{len(given)} {word}(s) for {len(wanted)} {target}(s); pass one for each, in a tuple"
         )
     found = []
     for number, (value, tensor) in enumerate(zip(given, wanted, strict=True)):

@@ -46,7 +46,7 @@ class Missing:
 
 def attach(tensor: type) -> None:
     """Define what a Tensor does not have."""
-    found = {name: f"for that of the values write x.data.{name}" for name in dir(np.ndarray)}
+    found = {name: f"for that of the array write x.data.{name}" for name in dir(np.ndarray)}
     found |= {name: f"write tinygrad_edu.linalg.{name}(x)" for name in ops.linalg.__all__}
     found |= {name: f"write tinygrad_edu.{name}(x)" for name in ops.__all__}
     found |= dict.fromkeys(IN_PLACE_METHODS.split(), IN_PLACE) | ATTRIBUTES

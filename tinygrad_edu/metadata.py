@@ -22,7 +22,7 @@ __all__ = ["checked", "composed", "keyword_names", "owned", "unexpected"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# By far the most common kinds, which hold no tensor and cannot change.
+# By far the most common types, which hold no tensor and cannot change.
 _HARMLESS = {int, float, bool, str, type(None), type(Ellipsis)}
 
 _CONSTANT = "pass numbers, or detach() the tensor where a constant is meant"
@@ -85,7 +85,7 @@ def _copied(value: Any) -> Any:
 _ARRAYS = {Tensor, np.ndarray, float, int}
 _CONTAINERS = {list, tuple, dict, slice}
 
-# Parameters that are several arrays, in a list.
+# Parameters that take a list of arrays.
 _SEVERAL = {"arrays", "operands"}
 
 
@@ -100,7 +100,7 @@ def _refuse_containers(value: Any, name: str, key: str) -> None:
 def composed(*arrays: str, instead: str = _CONSTANT) -> Callable[[Function], Function]:
     """Declare a function that is composed of operations: decorate it with the names of its arrays.
 
-    Gradients flow to these parameters alone. All others are metadata, and pass `checked`.
+    Gradients flow only to these parameters. All others are metadata, and `checked` reads them.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ constant is meant
     return declare
 
 
-# Keywords that there are not -------------------------------------------------------------------
+# Unknown keywords -----------------------------------------------------------------------------
 
 
 def keyword_names(parameters: Iterable[inspect.Parameter]) -> dict[str, None]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Notation", "attach"]
 
 Operation: TypeAlias = "Callable[..., Tensor]"
-Plain: TypeAlias = "Callable[..., Any]"  # gives arrays
+Plain: TypeAlias = "Callable[..., Any]"  # returns arrays
 
 OPERATORS = {
     "add": "add",
@@ -30,7 +30,7 @@ OPERATORS = {
     "mod": "remainder",
     "floordiv": "floor_divide",
 }
-"""Operators of two operands, and their operations; each works with the tensor on either side."""
+"""Operators of two operands, and their operations; the tensor may be on either side."""
 
 
 class Notation:
@@ -65,7 +65,7 @@ class Notation:
         __sub__: Operation
         __truediv__: Operation
 
-    # The operations that people write after a dot: `attach` reads these names.
+    # The operations that are methods too: `attach` reads these names.
     absolute: Operation
     all: Plain
     any: Plain
@@ -170,8 +170,8 @@ def _in_place(operation: Operation) -> Operation:
     def in_place(self: Any, other: Any) -> Tensor:
         if self.requires_grad and self.node is None:
             raise GradientError(
-                f"{self._label()} cannot be changed in place: its name would stand for a result "
-                "from here on; write x.data = x.data - step, and x = x - y where a result is meant"
+                f"{self._label()} cannot be changed in place: its name would refer to a result "
+                "from here on; write x.data = x.data - step, or x = x - y for a result"
             )
         return operation(self, other)
 

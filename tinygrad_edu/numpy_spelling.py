@@ -18,7 +18,7 @@ from .metadata import advice
 
 __all__ = ["answer", "reduce"]
 
-# Written in C, and without a signature that Python could read in every version of NumPy.
+# Written in C, without a signature that Python can read in every version of NumPy.
 _SIGNATURES: dict[Any, Callable[..., Any]] = {
     np.concatenate: lambda arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind": None,
     np.dot: lambda a, b, out=None: None,
@@ -44,7 +44,7 @@ class _Spelling(NamedTuple):
     theirs: inspect.Signature
     # Our name for each of theirs that we have.
     ours: dict[str, str]
-    # As many arguments by position mean the same in both.
+    # How many arguments by position mean the same in both.
     positions: int
     # Keywords that mean the same in both.
     keywords: frozenset[str]
@@ -53,7 +53,7 @@ class _Spelling(NamedTuple):
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
-# Whatever their value, the result is the same: they say how to compute it, and where to keep it.
+# The result does not depend on them: they say how to compute it, and where to keep it.
 _WITHOUT_EFFECT = {"casting", "copy", "kind", "overwrite_input", "stable", "subok"}
 
 
@@ -69,7 +69,7 @@ def _spelling(function: Callable[..., Any], operation: Callable[..., Any]) -> _S
         if p.kind is p.VAR_POSITIONAL:
             positions = 2**31
         elif place < len(by_position) and p.kind in _POSITIONAL:
-            # What comes first is the array, and called differently.
+            # The array comes first, under another name.
             names.setdefault(name, by_position[place])
             if positions == place and names[name] == by_position[place]:
                 positions = place + 1

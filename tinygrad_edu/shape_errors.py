@@ -62,11 +62,11 @@ def broadcasting(labels: Sequence[str], shapes: Sequence[Shape], skip: int = 0) 
         sizes = dict.fromkeys(shape[axis] for shape in shapes if len(shape) >= -axis)
         sizes.pop(1, None)
         if len(sizes) > 1:
-            told = " and ".join(map(str, shapes))
+            listed = " and ".join(map(str, shapes))
             rows = [(label, shape, ()) for label, shape in zip(labels, shapes, strict=True)]
             rows[-1] = (*rows[-1][:2], (axis,))  # type: ignore[assignment]
             return (
-                f"shapes {told} do not broadcast: along axis {axis} they have sizes "
+                f"shapes {listed} do not broadcast: along axis {axis} they have sizes "
                 f"{' and '.join(map(str, sizes))}, which must be equal, or 1\n{aligned(rows)}"
             )
     return None
@@ -74,18 +74,18 @@ def broadcasting(labels: Sequence[str], shapes: Sequence[Shape], skip: int = 0) 
 
 def matrix_product(x: Shape, y: Shape) -> str:
     """Explain why two shapes have no matrix product."""
-    told = f"shapes {x} and {y} do not fit: "
+    problem = f"shapes {x} and {y} do not fit: "
     if not x or not y:
-        return f"{told}no operand may be a number; multiply by a number with *"
+        return f"{problem}an operand cannot be a number; multiply by a number with *"
     inner = -2 if len(y) > 1 else -1
     if x[-1] != y[inner]:
-        which = "the last but one" if inner == -2 else "the last"
+        which = "the second to last" if inner == -2 else "the last"
         picture = aligned([("x", x, [-1]), ("y", y, [inner])])
         return (
-            f"{told}the last axis of x has size {x[-1]}, {which} of y has size {y[inner]}, "
+            f"{problem}the last axis of x has size {x[-1]}, {which} of y has size {y[inner]}, "
             f"and they must be equal\n{picture}"
         )
-    return broadcasting(["x", "y"], [x, y], skip=2) or told
+    return broadcasting(["x", "y"], [x, y], skip=2) or problem
 
 
 def explain_shape_error(

@@ -1,4 +1,4 @@
-"""The operations, one file a family: each is a forward pass with its rules beside it.
+"""The operations, one file for each family: each is a forward pass together with its rules.
 
 Adding one takes one statement in the file of its family; see CONTRIBUTING.md.
 """

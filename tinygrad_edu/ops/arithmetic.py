@@ -181,14 +181,14 @@ def _power_base(g: Any, out: Any, x: Any, y: Any) -> Any:
     if type(y) in (int, float):
         return g * (y * x ** (y - 1)) if y else g * 0.0
     # x**0 is constant, also where x is nan, or so small that y * x**(y - 1) would be 0 times
-    # infinity. Elsewhere that is 0 by itself, and keeps its derivative with respect to y.
+    # infinity. Elsewhere that is 0 anyway, and keeps its derivative with respect to y.
     regular = np.abs(values_of(x)) >= np.finfo(out.dtype).tiny
     constant = np.equal(y, 0) & ~regular
     return np.where(constant, 0.0, g * y * x ** np.where(constant, 1.0, y - 1))
 
 
 def _power_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
-    # At x = 0 the logarithm is infinite, yet 0**y is constant. Below 0 there is no derivative.
+    # At x = 0 the logarithm is infinite, but 0**y is constant. Below 0 there is no derivative.
     # The constants have the dtype of the output, so that the logarithm is as precise as that.
     one, nan = out.dtype.type(1), out.dtype.type(np.nan)
     return g * out * np.log(np.where(np.equal(x, 0), one, np.where(np.less(x, 0), nan, x)))

@@ -114,7 +114,7 @@ def copysign(x: Any, y: Any, /) -> Any:
 
 
 def _share(g: Any, wins: Any, x: Any, y: Any) -> Any:
-    """The cotangent of x where it wins over y; half of it at a tie. A nan wins, as in NumPy."""
+    """Return the cotangent where x wins over y, half of it at a tie. A nan wins, as in NumPy."""
     wins = wins | (np.isnan(x) & ~np.isnan(y))
     ties = np.equal(x, y) | (np.isnan(x) & np.isnan(y))
     return np.where(wins, g, np.where(ties, 0.5 * g, 0.0))
@@ -178,7 +178,7 @@ def _inside(x: Any, min: Any, max: Any) -> Any:
 )
 def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
     if np.iscomplexobj(min) or np.iscomplexobj(max):
-        raise TypeError("clip: complex ends have no order; give real numbers")
+        raise TypeError("clip: a limit is complex; expected real numbers")
     return x.copy() if min is None and max is None else np.clip(x, min, max)
 
 
@@ -260,7 +260,7 @@ def fmax(x: Any, y: Any) -> Any:
     >>> fmax(Tensor([1.0, np.nan]), [0.0, 2.0]).data
     array([1., 2.])
     """
-    # Where one is nan the other meets itself, a tie, and gets both halves of the gradient.
+    # Where one is nan the other is compared with itself: a tie, with both halves of the gradient.
     return maximum(where(np.isnan(x), y, x), where(np.isnan(y), x, y))
 
 

@@ -237,7 +237,7 @@ def astype(x: Any, dtype: DTypeLike) -> Any:
     if kind == "c" and dtype_of(x).kind != "c":
         raise TypeError("complex is not supported; use the real and imaginary parts")
     if kind not in "fiubc":
-        raise TypeError(f"a Tensor holds numbers, which dtype {np.dtype(dtype)} does not stand for")
+        raise TypeError(f"a Tensor holds numbers, but dtype {np.dtype(dtype)} is not numeric")
     return _astype(x if kind in "fc" or not isinstance(x, Tensor) else x.detach(), dtype=dtype)
 
 

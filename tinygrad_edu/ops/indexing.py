@@ -33,7 +33,7 @@ __all__ = [
 
 
 def _is_basic(index: Any) -> bool:
-    """Whether an index takes each element at most once, as slices and whole numbers do."""
+    """Whether an index can only take each element once: slices and whole numbers."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(
         part is None or part is Ellipsis or isinstance(part, slice | int | np.integer)
@@ -42,7 +42,7 @@ def _is_basic(index: Any) -> bool:
 
 
 def _array(part: Any) -> Any:
-    """Read lists of places as arrays; an empty list has no dtype of its own."""
+    """Convert lists of positions to arrays; an empty list needs a dtype."""
     return np.array(part, dtype=None if part else np.intp) if isinstance(part, list) else part
 
 
@@ -109,12 +109,12 @@ def put_at(x: Any, /, index: Any, shape: tuple[int, ...]) -> Any:
     >>> put_at(Tensor([1.0, 2.0, 4.0]), [0, 0, 3], (5,))
     Tensor([3., 0., 0., 4., 0.])
     """
-    # What is added up in one place is added in more digits than it has, and rounded once.
+    # Many elements may meet in one place: they are added with more digits, and rounded once.
     is_basic = _is_basic(index)
     wide = None if is_basic else wider(x)
     out = np.zeros_like(x, shape=shape, dtype=wide, order="C")
     if shape_of(x) != (places := shape_of(out[index])):
-        raise ValueError(f"x of shape {shape_of(x)} does not fit the places, of shape {places}")
+        raise ValueError(f"x of shape {shape_of(x)} does not fit the places of shape {places}")
     if is_basic:
         out[index] = x
         return out
@@ -214,7 +214,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
 
 
 def _fitting(name: str, value: Any, x: Any, shape: tuple[int, ...]) -> Any:
-    """Stretch what is to be put into x; it takes the dtype of x, as in an assignment."""
+    """Broadcast a value that is put into x, and convert it to the dtype of x."""
     if not isinstance(value, Tensor):
         value = checked_array(value, None, True)
     dtype = real_dtype_of(x)
@@ -297,7 +297,7 @@ def index_update(x: Any, index: Any, value: Any) -> Any:
     """
     shape = shape_of(x)
     size = int(np.prod(shape, dtype=int))
-    # Number the elements of x, then those of value: the result says which one stands where.
+    # Number the elements of x, then those of value: the result says which one goes where.
     source = np.arange(size).reshape(shape)
     new = shape_of(source[_places(index)])
     source[_places(index)] = size + np.arange(int(np.prod(new, dtype=int))).reshape(new)

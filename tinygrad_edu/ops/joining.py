@@ -43,7 +43,7 @@ def _concatenate(*arrays: Any, axis: int | None) -> Any:
 
 
 def _not_joined(shapes: list[tuple[int, ...]], axis: int | None, error: ValueError) -> str:
-    """Say which array does not fit to the first, and along which axis."""
+    """Explain which array does not fit the first one, and along which axis."""
     first = shapes[0]
     for position, shape in enumerate(shapes):
         if axis is None or len(shape) != len(first):

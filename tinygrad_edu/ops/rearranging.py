@@ -41,7 +41,7 @@ _PADDED_BY_INDEX = ("edge", "reflect", "symmetric", "wrap")
 
 
 def _along(axis: int, part: Any) -> tuple[Any, ...]:
-    """Make an index of a part of one axis."""
+    """Return the index of a part of one axis."""
     return (*(slice(None),) * axis, part)
 
 
@@ -210,7 +210,7 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
 
 
 def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
-    """Read how wide a frame is before and after, along each axis."""
+    """Return the width of the border before and after, along each axis."""
     if isinstance(pad_width, dict):  # widths by axis
         pairs = [(0, 0)] * ndim
         for axis, width in pad_width.items():
@@ -218,7 +218,7 @@ def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
         return pairs
     given = np.asarray(pad_width)
     if given.dtype.kind not in "iu":
-        raise TypeError(f"pad: pad_width holds whole numbers, got dtype {given.dtype}")
+        raise TypeError(f"pad: pad_width of dtype {given.dtype}; expected whole numbers")
     try:
         pairs = np.broadcast_to(given, (ndim, 2)).tolist()
     except ValueError:
@@ -266,7 +266,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
     if np.iscomplexobj(constant_values):
         raise TypeError("pad: constant_values are complex; expected real numbers")
     shape = shape_of(x)
-    if not shape:  # no axis, no frame
+    if not shape:  # without an axis there is no border
         return getitem(x, ())
     widths = _widths(pad_width, len(shape))
     if mode in _PADDED_BY_INDEX:
@@ -274,12 +274,12 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
             x = take(x, np.pad(np.arange(n), width, mode=mode), axis)  # type: ignore[call-overload]
         return x
     if mode != "constant":
-        raise ValueError(f"pad: mode {mode!r} is none of constant, {', '.join(_PADDED_BY_INDEX)}")
+        raise ValueError(f"pad: mode {mode!r}; expected constant, {', '.join(_PADDED_BY_INDEX)}")
     inside = tuple(slice(a, a + n) for n, (a, _) in zip(shape, widths, strict=True))
     framed = put_at(x, inside, tuple(a + n + b for n, (a, b) in zip(shape, widths, strict=True)))
     if not np.any(constant_values):
         return framed
-    # NumPy says which constant stands in the corners.
+    # NumPy decides which constant is in the corners.
     zeros = np.zeros(shape, real_dtype_of(x))
     return add(framed, np.pad(zeros, widths, constant_values=constant_values))
 
@@ -311,7 +311,9 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     axis = normalize_axis_index(axis, len(shape_of(x)))
     indices_or_sections = as_arrays(indices_or_sections)
     if np.size(indices_or_sections) and dtype_of(indices_or_sections).kind not in "iub":
-        raise TypeError(f"split: {indices_or_sections} should be whole numbers: places, or parts")
+        raise TypeError(
+            f"split: got {indices_or_sections}; expected whole numbers: positions, or parts"
+        )
     parts = np.array_split(np.arange(shape_of(x)[axis]), indices_or_sections)
     ends = [(int(part[0]), int(part[-1]) + 1) if part.size else (0, 0) for part in parts]
     return [getitem(x, _along(axis, slice(*pair))) for pair in ends]
@@ -340,12 +342,12 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """
     if len(shape_of(indices_or_sections)) == 0 and not isinstance(indices_or_sections, float):
         if int(indices_or_sections) < 1:
-            raise ValueError(f"split: {indices_or_sections} parts; there is at least one")
+            raise ValueError(f"split: got {indices_or_sections} parts; expected at least one")
         size = shape_of(x)[normalize_axis_index(axis, len(shape_of(x)))]
         if size % int(indices_or_sections):
             raise ValueError(
-                f"split: {size} places do not make {indices_or_sections} equal parts; "
-                "array_split makes parts that differ by one"
+                f"split: {size} elements do not make {indices_or_sections} equal parts; "
+                "use array_split, whose parts differ by one"
             )
     return array_split(x, indices_or_sections, axis)
 

@@ -136,7 +136,7 @@ def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     >>> y.item(), x.grad
     (3.0, array([0.25, 0.25, 0.25, 0.25]))
     """
-    # In float16, and in whole numbers, the sum may overflow where the average does not.
+    # The sum of float16 or of whole numbers may overflow where the average does not.
     wide = as_floating(x.astype(np.float32) if is_half(x) else x)
     average = added_up(wide, axis, keepdims) / _count(x, axis)
     return average.astype(np.float16) if is_half(x) else average
@@ -189,8 +189,8 @@ def _euclidean_norm_rule(
     g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False
 ) -> Any:
     length = _stretch(out, x, axis)
-    # x / out is a unit vector; where out is 0, so is x, and 0 is the smallest subgradient. An
-    # infinite length makes all further derivatives 0 there, too.
+    # x / out is a unit vector; where out is 0, so is x, and 0 is the smallest subgradient.
+    # Dividing by infinity makes all further derivatives 0 there, too.
     return _stretch(g, x, axis) * (x / np.where(np.equal(length, 0), np.inf, length))
 
 
@@ -206,7 +206,9 @@ def _euclidean_norm(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> 
 
 
 def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    chosen = np.equal(x, _stretch(out, x, axis)) | np.isnan(x)  # nan is larger than all, and less
+    chosen = np.equal(x, _stretch(out, x, axis)) | np.isnan(
+        x
+    )  # nan is the largest, and the smallest
     # Counted as integers: a float16 count would overflow at 65504 ties.
     ties = np.sum(chosen, axis=axes_of(x.ndim, axis), keepdims=True)
     share = np.reciprocal(ties, dtype=np.float64).astype(np.finfo(x.dtype).dtype)
@@ -216,8 +218,7 @@ def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = 
 def _refuse_empty(name: str, x: Any, axis: Axis) -> None:
     if _count(x, axis) == 0:
         raise ValueError(
-            f"{name}: no elements (shape {shape_of(x)}) have no {name}; give at least one along "
-            "each axis"
+            f"{name}: no elements (shape {shape_of(x)}); expected at least one along each axis"
         )
 
 
@@ -289,8 +290,8 @@ def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
 
 @single
 def _logsumexp_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    # Softmax does not change with the number that is subtracted, so that is a constant here. With
-    # the largest element it is more precise than with the output, which a large number rounds.
+    # Softmax does not depend on the number that is subtracted, so that is a constant here. The
+    # largest element is more precise than the output, which a large number rounds.
     axes = axes_of(x.ndim, axis)
     shifted = x - _finite_largest(values_of(x), axes)
     largest = _stretch(values_of(out), x, axis)
@@ -335,7 +336,7 @@ def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """
     x, axes = as_floating(x), axes_of(x.ndim, axis)
     largest = _finite_largest(x, axes)
-    with np.errstate(divide="ignore"):  # of no elements it is the logarithm of 0
+    with np.errstate(divide="ignore"):  # without elements this is log(0)
         total = np.log(added_up(np.exp(x - largest), axes, True)) + largest
     return total if keepdims else np.squeeze(total, axis=axes)
 

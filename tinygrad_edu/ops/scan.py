@@ -49,13 +49,13 @@ def cumsum(x: Any, /, axis: int | None = None) -> Any:
     >>> x.grad
     array([3., 2., 1.])
     """
-    # The sums follow one from the other, and so do their rounding errors.
+    # Each sum is computed from the one before, and so rounding errors add up.
     wide = wider(x)
     return np.cumsum(x, axis=axis) if wide is None else np.cumsum(x, axis, wide).astype(x.dtype)
 
 
 def _ahead(x: Any, places: int) -> Any:
-    """What stands some places further along the last axis; zeros beyond the end."""
+    """Shift elements towards the start of the last axis, and fill with zeros."""
     return np.concatenate([x[..., places:], np.zeros_like(x[..., :places])], axis=-1)
 
 
@@ -63,9 +63,9 @@ def _ahead(x: Any, places: int) -> Any:
 def _cumprod_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
     # Element k is a factor of out[i] for all i >= k, so its cotangent is
     #     x[0] ... x[k-1] * S[k],  S[k] = sum over i >= k of g[i] * x[k+1] ... x[i],
-    # and S[k] = g[k] + x[k+1] * S[k+1]. Each round below doubles how far S looks ahead. Nothing
-    # is divided, so zeros do no harm.
-    axis = axis if x.ndim else None  # a number has one axis here
+    # and S[k] = g[k] + x[k+1] * S[k+1]. Each round below doubles how far S looks ahead. There
+    # is no division, so zeros do no harm.
+    axis = axis if x.ndim else None  # a number is treated as one axis
     factors = np.reshape(x, (-1,)) if axis is None else np.swapaxes(x, axis, -1)
     total = g if axis is None else np.swapaxes(g, axis, -1)
     before = np.concatenate([np.ones_like(factors[..., :1]), factors[..., :-1]], axis=-1)
@@ -144,7 +144,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         return copy(x)
     shape = shape_of(x)
     if not shape:
-        raise ValueError("diff: a number has no neighbours; x needs at least one axis")
+        raise ValueError("diff: x is a number; expected at least one axis")
     axis = normalize_axis_index(axis, len(shape))
     single = (*shape[:axis], 1, *shape[axis + 1 :])
     ends = [

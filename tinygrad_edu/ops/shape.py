@@ -72,7 +72,7 @@ def reshape(x: Any, /, shape: int | Sequence[int]) -> Any:
     except ValueError:
         raise ValueError(
             f"the {np.size(x)} elements of shape {np.shape(x)} do not fill shape "
-            f"{_tuple(shape)}; its sizes must multiply to that number, and one may be -1"
+            f"{_tuple(shape)}; the product of its sizes must be that number, and one may be -1"
         ) from None
 
 
@@ -263,9 +263,9 @@ def broadcast_to(x: Any, /, shape: int | tuple[int, ...]) -> Any:
         return np.broadcast_to(x, shape)
     except ValueError:
         wanted = _tuple(shape)
-        told = shape_errors.broadcasting(["x", "shape"], [np.shape(x), wanted])
+        reason = shape_errors.broadcasting(["x", "shape"], [np.shape(x), wanted])
         raise ValueError(
-            told or f"an array of shape {np.shape(x)} cannot be repeated to shape {wanted}"
+            reason or f"an array of shape {np.shape(x)} cannot be repeated to shape {wanted}"
         ) from None
 
 

@@ -62,5 +62,5 @@ def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     """
     if axis is None:
         return partition(reshape(x, (-1,)), kth)
-    np.argpartition(x, kth, axis=axis)  # which knows what to refuse
+    np.argpartition(x, kth, axis=axis)  # raises NumPy's errors for wrong arguments
     return sort(x, axis=axis)

@@ -62,7 +62,7 @@ def _sinc_rule(g: Any, out: Any, x: Any, order: int) -> Any:
     derivatives=("g * (cos(pi * x) - out) / x",),
 )
 def _sinc(x: Any, /, order: int) -> Any:
-    # NumPy's quotient has no digits of a complex step left near 0.
+    # NumPy's quotient loses all digits of a complex step near 0.
     if order == 0 and not np.iscomplexobj(x):
         return np.sinc(x)
     # With y = πx and f = sin(y) / y: from y f = sin(y) follows, by differentiating n times,
@@ -125,7 +125,7 @@ def xlogy(x: Any, y: Any, /) -> Any:
 
 
 def _share_of_hypotenuse(g: Any, out: Any, side: Any) -> Any:
-    # Where it is 0, so is the side; an infinite length makes all further derivatives 0 as well.
+    # Where it is 0, so is the side; dividing by infinity makes all further derivatives 0, too.
     return g * (side / np.where(np.equal(out, 0), np.inf, out))
 
 
@@ -149,7 +149,7 @@ def hypot(x: Any, y: Any, /) -> Any:
     >>> x.grad
     array([0.6, 0. ])
     """
-    if np.iscomplexobj(x) or np.iscomplexobj(y):  # a complex step, which NumPy's does not know
+    if np.iscomplexobj(x) or np.iscomplexobj(y):  # a complex step, which np.hypot refuses
         return np.sqrt(x * x + y * y)
     return np.hypot(x, y)
 
@@ -178,7 +178,7 @@ def sigmoid(x: Any, /) -> Any:
 
 
 def _logaddexp_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
-    # The difference of two equal infinities would be nan; they share equally.
+    # The difference of two equal infinities would be nan; they share the gradient equally.
     same = np.isinf(x) & np.equal(x, y)
     return g * sigmoid(np.where(same, 0, x) - np.where(same, 0, y))
 

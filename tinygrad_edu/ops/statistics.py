@@ -29,7 +29,7 @@ def _spread(name: str, x: Any, axis: Axis, ddof: float) -> tuple[Any, float]:
     if count - ddof <= 0:
         raise ValueError(
             f"{name} over {count} elements with ddof={ddof} would divide by {count - ddof}; "
-            "it needs more elements than ddof"
+            "expected more elements than ddof"
         )
     return subtract(x, mean(x, axis=axis, keepdims=True)), count - ddof
 
@@ -193,7 +193,7 @@ def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     count = _count(x, axis)
     rows = sort(_as_rows(x, axis), axis=-1)
     result = mean(rows[..., (count - 1) // 2 : count // 2 + 1], axis=-1)
-    if np.isnan(rows[..., -1:]).any():  # they are sorted last
+    if np.isnan(rows[..., -1:]).any():  # nan is sorted last
         result = where(np.isnan(rows[..., -1]), np.nan, result)
     return reshape(result, _stretched_shape(x.shape, axis)) if keepdims else result
 
@@ -238,7 +238,7 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
         if axis is None or given != tuple(shape[i] for i in axes):
             raise ValueError(
                 f"average: weights of shape {given} fit neither x of shape {shape} nor its axes "
-                f"{axis}; give one weight for each element, or for each place along the axes"
+                f"{axis}; pass one weight for each element, or for each position along the axes"
             )
         order = np.argsort(axes).tolist()
         kept = tuple(n if i in axes else 1 for i, n in enumerate(shape))
@@ -246,5 +246,5 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
     weights = multiply(broadcast_to(weights, shape), 1.0)  # whole numbers would wrap around
     total = sum(weights, axis=axes, keepdims=keepdims)
     if np.any(np.equal(total, 0)):
-        raise ZeroDivisionError("average: weights add up to 0; give some that do not")
+        raise ZeroDivisionError("average: weights add up to 0; expected another sum")
     return divide(sum(multiply(x, weights), axis=axes, keepdims=keepdims), total)

@@ -34,12 +34,12 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# So many float32 numbers are added one after the other, at an error of some 1e-5 at most.
+# How many float32 numbers are added one after the other, with an error of about 1e-5 at most.
 BLOCK = 1024
 
 _reduce: Any = np.add.reduce
 
-# So many of them may come together in one place when they are added up by index.
+# How many of them may meet in one place when they are added up by index.
 _MANY = 1 << 15
 
 
@@ -66,7 +66,7 @@ def added_rows(x: Any) -> Any:
     count = len(x)
     if count <= BLOCK:
         return x.T.dot(ones(count, x.dtype))
-    # Rows that are far apart first: what is left are fewer rows, each the sum of many.
+    # First add rows that are far apart: fewer rows remain, each the sum of many.
     times = math.isqrt(count) if count < BLOCK**2 else BLOCK
     whole = count // times
     folded = x[: whole * times].reshape(times, -1)
@@ -92,7 +92,7 @@ def added_up(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     if kind != "f" or x.size <= BLOCK:
         return _reduce(x, axis=axis, keepdims=keepdims)
     axes = axes_of(x.ndim, axis)
-    # Elements that follow each other in memory are added in pairs by NumPy.
+    # NumPy adds elements that follow each other in memory in pairs, which is precise.
     is_flat = len(axes) == x.ndim and x.flags.forc
     if is_flat or math.prod(x.shape[i] for i in axes) <= BLOCK:
         return _reduce(x, axis=axis, keepdims=keepdims)

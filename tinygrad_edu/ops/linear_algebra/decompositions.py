@@ -60,7 +60,7 @@ def lapack(square: bool = True) -> Callable[..., Callable[..., Any]]:
 
 def _cholesky_rule(g: Any, out: Any, x: Any) -> Any:
     size = x.shape[-1]
-    # The lower triangle with half the diagonal: that of a symmetric matrix stands for all of it.
+    # The lower triangle with half the diagonal: with its transpose it adds up to the whole matrix.
     half = np.tri(size, dtype=out.dtype) - 0.5 * np.eye(size, dtype=out.dtype)
     lower = half * (out.mT @ g)
     return 0.5 * np.linalg.solve(out.mT, np.linalg.solve(out.mT, lower + lower.mT).mT)
@@ -123,7 +123,7 @@ def _refuse_ties(operation: str, reason: str, values: Any, **ends: Any) -> None:
         found = values[np.nonzero(ties)[:-1]].reshape(-1, values.shape[-1])[0]
         raise GradientError(
             f"{operation}: {reason}, up to rounding ({np.array2string(found, threshold=6)}), and "
-            "the vectors have no derivative there; use the values alone, or another matrix"
+            "the vectors have no derivative there; use only the values, or another matrix"
         )
 
 
@@ -292,7 +292,7 @@ def _svd_rule(g: Any, out: Any, x: Any, residual: Any = None) -> Any:
     turn = (u.mT @ gu - gu.mT @ u) * across + down * (v.mT @ gv - gv.mT @ v)
     gradient = u @ (turn / (_gaps(values) * (across + down))) @ v.mT
     rows, columns = x.shape[-2:]
-    if rows > columns:  # u can also turn out of the space that it spans
+    if rows > columns:  # u can also rotate out of the space that it spans
         gradient = gradient + ((gu - u @ (u.mT @ gu)) / across) @ v.mT
     if rows < columns:
         gradient = gradient + u @ ((gv - v @ (v.mT @ gv)) / across).mT
@@ -314,8 +314,8 @@ def _svd_rule(g: Any, out: Any, x: Any, residual: Any = None) -> Any:
     ),
 )
 def _svd(x: Any, /) -> Any:
-    # Both in one array, because they have to come from one factorisation: their signs belong
-    # together.
+    # Both in one array, because they must come from one factorisation: their signs depend on
+    # each other.
     u, values, vh = np.linalg.svd(x, full_matrices=False)
     return np.concatenate([u, vh.mT], axis=-2), values
 
@@ -366,8 +366,8 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     rows, columns = np.shape(x)[-2:]
     if compute_uv and full_matrices and rows != columns:
         raise ValueError(
-            f"svd: {rows} rows and {columns} columns leave vectors that are not determined, and "
-            "have no derivative; pass full_matrices=False"
+            f"svd: {rows} rows and {columns} columns leave vectors undetermined, which then have "
+            "no derivative; pass full_matrices=False"
         )
     if not compute_uv:
         return svdvals(x)

@@ -104,7 +104,7 @@ def _cofactor(x: Any, /) -> Any:
     if x.dtype.kind == "c":  # a complex step: singular values do not continue analytically
         return np.linalg.det(x)[..., None, None] * np.linalg.inv(x).mT
     # The cofactors of a product are the product of the cofactors; those of a diagonal matrix are
-    # products of all other elements. Nothing is divided by, so singular matrices are no exception.
+    # products of all other elements. Nothing is divided, so singular matrices need no exception.
     u, s, vh = np.linalg.svd(x, full_matrices=False)
     with np.errstate(divide="ignore"):  # adding logarithms does not overflow on the way
         logarithms = np.log(s)[..., None, :]
@@ -217,8 +217,8 @@ def solve(a: Any, b: Any) -> Any:
     size, shape = np.shape(a)[-1], np.shape(b)
     if not shape or shape[-2:][0] != size:
         raise ValueError(
-            f"solve: a has {size} rows, so b needs as many: shape ({size},) or (..., {size}, k), "
-            f"got {shape}; for a stack of vectors write solve(a, b[..., None])[..., 0]"
+            f"solve: a has {size} rows and b has shape {shape}; expected shape ({size},) or "
+            f"(..., {size}, k); for a stack of vectors write solve(a, b[..., None])[..., 0]"
         )
     stacks = shape_errors.broadcasting(["a", "b"], [np.shape(a), shape], skip=2)
     if stacks and len(shape) > 1:
@@ -302,7 +302,7 @@ def matrix_power(x: Any, n: int) -> Any:
             [0., 1.]])
     """
     exponent = operator.index(n)
-    if exponent == 0:  # constant, and the identity beside infinite elements too
+    if exponent == 0:  # constant: the identity, also where elements are infinite
         return where(True, np.eye(np.shape(x)[-1], dtype=bool), x)
     factor, result = x if exponent > 0 else inv(x), None
     remaining = exponent if exponent > 0 else -exponent
@@ -347,13 +347,13 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
     for place, shape in enumerate(shapes):
         if len(shape) != 2 and not (len(shape) == 1 and place in (0, count - 1)):
             raise ValueError(
-                f"multi_dot: expected matrices, and vectors at the ends alone; array {place} has "
+                f"multi_dot: expected matrices, and vectors only at the ends; array {place} has "
                 f"shape {shape}"
             )
         if place and shapes[place - 1][-1] != shape[0]:
             raise ValueError(
                 f"multi_dot: array {place - 1} of shape {shapes[place - 1]} and array {place} of "
-                f"shape {shape} do not fit: the last size of one has to be the first of the next"
+                f"shape {shape} do not fit: the last size of one must be the first of the next"
             )
     # Array i has sizes[i] rows and sizes[i + 1] columns.
     sizes = [1 if len(shapes[0]) == 1 else shapes[0][0], *(shape[0] for shape in shapes[1:])]

@@ -29,8 +29,8 @@ __all__ = ["cross", "dot", "einsum", "inner", "kron", "outer", "tensordot", "vdo
 
 @single
 def _einsum_rule(position: int, g: Any, out: Any, *arrays: Any, subscripts: str) -> Any:
-    # Every index of an operand stands in the output or in another operand: `einsum` saw to that.
-    # So the cotangent takes the operand's place, and the operand's indices are the output.
+    # Every index of an operand is also in the output or in another operand: `einsum` ensures that.
+    # So the cotangent replaces the operand, and the operand's indices are the output.
     operands, _, output = subscripts.partition("->")
     labels = operands.split(",")
     asked = labels[position]
@@ -48,7 +48,7 @@ def _einsum_rule(position: int, g: Any, out: Any, *arrays: Any, subscripts: str)
 )
 @single
 def _einsum(*arrays: Any, subscripts: str) -> Any:
-    # Its optimiser finds matrix products, which are much quicker than its own loops.
+    # Its optimiser finds matrix products, which are much quicker than its loops.
     return np.einsum(subscripts, *arrays, optimize=len(arrays) > 1)
 
 
@@ -63,13 +63,13 @@ def _spelled_out(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], s
         )
     letters = set(text) - set(",->.")
     if strange := letters - set(string.ascii_letters):
-        raise ValueError(f"einsum: {sorted(strange)} in {subscripts!r} are no letters")
+        raise ValueError(f"einsum: {sorted(strange)} in {subscripts!r} are not letters")
     if not arrow:
         counts = Counter(given)
         output = "".join(sorted(label for label in letters if counts[label] == 1))
         output = "..." * ("..." in given) + output
     free = "".join(sorted(set(string.ascii_letters) - letters))
-    hidden = 0  # the most axes that an ellipsis stands for
+    hidden = 0  # the largest number of axes that an ellipsis replaces
     for position, operand in enumerate(operands):
         label, ndim = labels[position], len(shape_of(operand))
         named = len(label.replace("...", ""))
@@ -79,7 +79,7 @@ def _spelled_out(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], s
                 f"einsum: {label!r} does not fit operand {position} of shape {shape_of(operand)}; "
                 "write one letter for each axis, or ... for several"
             )
-        # The last axes of all ellipses fall together, as in broadcasting.
+        # The last axes of all ellipses are aligned, as in broadcasting.
         count = ndim - named
         hidden = count if count > hidden else hidden
         labels[position] = label.replace("...", free[::-1][len(free) - count :])
@@ -111,7 +111,7 @@ def _once_each(label: str, x: Any) -> tuple[str, Any]:
         second = label.index(index, first + 1)
         if shape_of(x)[first] != shape_of(x)[second]:
             raise ValueError(
-                f"einsum: index {index!r} stands for axes of sizes {shape_of(x)[first]} and "
+                f"einsum: index {index!r} names axes of sizes {shape_of(x)[first]} and "
                 f"{shape_of(x)[second]} of one operand; they must be equal"
             )
         x = diagonal(x, 0, first, second)
@@ -169,11 +169,11 @@ def einsum(*operands: Any, optimize: Any = True) -> Any:
     if unknown := [i for i in output if output.count(i) > 1 or not any(i in la for la in labels)]:
         raise ValueError(
             f"einsum: the output of {subscripts!r} has index {unknown[0]!r} twice, or no operand "
-            "has it"
+            "has this index"
         )
     sizes = _sizes(subscripts, labels, arrays)
     pairs = [_once_each(label, x) for label, x in zip(labels, arrays, strict=True)]
-    # What is of size 1 here and larger elsewhere takes no part in the sum over that index.
+    # An axis of size 1 that is larger in another operand does not take part in the sum.
     pairs = [
         _without(
             label,
@@ -197,7 +197,7 @@ def _in_letters(operands: Sequence[Any]) -> list[Any]:
 
     def word(numbers: Any) -> str:
         if wrong := [n for n in numbers if n is not Ellipsis and n not in range(52)]:
-            raise ValueError(f"einsum: {wrong[0]!r} is no index; expected 0..51, or ...")
+            raise ValueError(f"einsum: {wrong[0]!r} is not an index; expected 0..51, or ...")
         return "".join("..." if n is Ellipsis else string.ascii_letters[n] for n in numbers)
 
     if len(operands) < 2:

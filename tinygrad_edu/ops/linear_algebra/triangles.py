@@ -96,8 +96,8 @@ def _lower(name: str, x: Any, k: int) -> tuple[Any, Any]:
     """Return where the lower triangle is, and a zero of the dtype of x."""
     shape = np.shape(x)
     if not shape:
-        raise ValueError(f"{name}: a number has no triangle; give a matrix")
-    rows, columns = shape[-2:] if len(shape) > 1 else shape * 2  # a vector stands for its rows
+        raise ValueError(f"{name}: a number has no triangle; pass a matrix")
+    rows, columns = shape[-2:] if len(shape) > 1 else shape * 2  # a vector is used as every row
     return np.tri(rows, columns, k, dtype=bool), np.zeros((), real_dtype_of(x))
 
 

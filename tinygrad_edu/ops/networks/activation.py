@@ -149,7 +149,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
     array([-0.6321,  0.    ,  2.    ])
     """
     is_positive = np.greater(x, 0)
-    # The exponential is kept from the values that it is not for, where it could overflow.
+    # The exponential is computed only where it is used, because it could overflow elsewhere.
     return where(is_positive, x, multiply(expm1(where(is_positive, 0, x)), alpha))
 
 
@@ -215,7 +215,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
         return multiply(multiply(x, 0.5), add(1, erf(multiply(x, 0.5**0.5))))
     if approximate != "tanh":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    near = clip(x, -100, 100)  # tanh is ±1 long before, and the cube of a large number overflows
+    near = clip(x, -100, 100)  # tanh is ±1 beyond, and the cube of a large number overflows
     cubic = add(near, multiply(power(near, 3.0), 0.044715))
     return multiply(multiply(x, 0.5), add(1, tanh(multiply(cubic, (2 / np.pi) ** 0.5))))
 

@@ -107,7 +107,7 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     if kind not in "fd":  # float16 is computed in float32, and rounded once
         logits = logits.astype(np.float32) if kind == "e" else as_floating(logits)
     rows, classes = logits.shape
-    # NumPy picks elements much quicker than it reduces short rows, and so does it multiply.
+    # NumPy picks elements, and multiplies, much quicker than it reduces short rows.
     largest = logits.take(counting(rows, classes) + logits.argmax(axis=1))
     shifted = logits - largest[:, None]
     delta = np.exp(shifted, order="C")  # so that its flattened form is a view of it
@@ -157,9 +157,9 @@ def _class_numbers(
         )
     total = float(counted.sum() if weights is None else weights[labels[counted]].sum(dtype=float))
     if reduction == "mean" and not total:
-        reason = "no labels" if not labels.size else "nothing but labels that are ignored"
+        reason = "no labels" if not labels.size else "only labels that are ignored"
         reason = "only labels of weight 0" if counted.any() else reason
-        raise ValueError(f"{name}: {reason} have no average loss; reduction='sum' gives 0")
+        raise ValueError(f"{name}: {reason}, and so no average loss; reduction='sum' returns 0")
     return labels, counted, weights, total
 
 

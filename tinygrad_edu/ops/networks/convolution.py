@@ -26,7 +26,7 @@ from .windows import Sizes, check_fits, for_each_axis, sliding_windows, spans_of
 __all__ = ["avg_pool2d", "conv1d", "conv2d", "max_pool2d"]
 
 Border: TypeAlias = list[tuple[int, int]]
-"""How many places before and after, along each axis that the windows slide along."""
+"""The number of places before and after, for each axis that the windows slide along."""
 
 
 def _framed(x: Any, border: Border) -> Any:
@@ -57,7 +57,7 @@ def _convolution(
     images, (outputs, _, *kernel) = x.shape[0], weight.shape
     border = _border(padding, kernel, stride, dilation)
     check_fits(x.shape[2:], _padded_sizes(x.shape[2:], border), kernel, dilation)
-    # The images go behind the channels and the places within a window, so that all of them are
+    # The images follow the channels and the places within a window, so that all of them are
     # columns of one matrix, and the whole batch is one product (for each group).
     order = (1, 0, *range(2, 2 + axes))
     windows = sliding_windows(
@@ -85,7 +85,7 @@ def _check_channels(shape: Any, weight_shape: Any, bias_shape: Any, axes: int, g
     channels, (outputs, taken) = shape[1], weight_shape[:2]
     if channels % groups or outputs % groups:
         raise ValueError(
-            f"{given}; groups={groups} has to divide both the {channels} channels and the "
+            f"{given}; groups={groups} must divide both the {channels} channels and the "
             f"{outputs} outputs"
         )
     if taken * groups != channels:
@@ -111,7 +111,7 @@ def _border(padding: Any, kernel: Any, stride: Any, dilation: Any) -> Border:
     if padding != "same":
         raise ValueError(f"padding is {padding!r}; expected numbers, 'same' or 'valid'")
     if any(step != 1 for step in stride):
-        raise ValueError(f"padding='same' needs stride 1, but stride is {stride}; give numbers")
+        raise ValueError(f"padding='same' needs stride 1, but stride is {stride}; pass numbers")
     totals = [span - 1 for span in spans_of(kernel, dilation)]
     return [(total // 2, total - total // 2) for total in totals]
 

@@ -46,11 +46,11 @@ def check_reduction(name: str, reduction: str, others: tuple[str, ...] = ()) -> 
         raise ValueError(f"{name}: reduction is {reduction!r}; expected one of {known}")
 
 
-def constant_weights(name: str, what: str, weights: Any, beside: Any) -> Any:
+def constant_weights(name: str, what: str, weights: Any, like: Any) -> Any:
     """Convert weights to the precision of the array they weigh; no gradient flows to them."""
     if weights is None:
         return None
-    array = checked_array(weights, None, True).astype(floating_dtype(beside))
+    array = checked_array(weights, None, True).astype(floating_dtype(like))
     if not (array >= 0).all():
         place = tuple(int(i) for i in np.argwhere(~(array >= 0))[0])
         raise ValueError(f"{name}: {what} is {array[place]} at {place}; expected 0 or more")
@@ -63,7 +63,7 @@ def _reduced(name: str, losses: Any, reduction: str) -> Any:
     if reduction == "sum":
         return sum(losses)
     if 0 in shape_of(losses):
-        raise ValueError(f"{name}: no elements have no average loss; reduction='sum' gives 0")
+        raise ValueError(f"{name}: no elements have no average loss; reduction='sum' returns 0")
     if reduction == "mean":
         return mean(losses)
     return divide(sum(losses), len(losses))
@@ -273,11 +273,11 @@ def kl_div(
     log_probabilities, targets = _pair("kl_div", log_probabilities, targets)
     values = values_of(targets)
     if reduction == "batchmean" and not values.ndim:
-        raise ValueError("kl_div: 'batchmean' of a number; expected a batch, of shape (N, ...)")
+        raise ValueError("kl_div: 'batchmean' of a number; expected a batch of shape (N, ...)")
     if not log_target:
         _check_probabilities(values, np.inf)
     zero = values == (-np.inf if log_target else 0)
-    # 0 times an infinite logarithm would be nan, also on the way back.
+    # 0 times an infinite logarithm would be nan, also in the backward pass.
     log_probabilities = where(zero, 0.0, log_probabilities)
     if log_target:
         targets = where(zero, 0.0, targets)

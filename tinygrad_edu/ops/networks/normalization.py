@@ -31,7 +31,7 @@ def _normalised(
 ) -> Any:
     """Shift and scale by the mean and variance along some axes, or by given ones."""
     if not eps > 0:
-        raise ValueError(f"eps is {eps}; expected a small positive number, against division by 0")
+        raise ValueError(f"eps is {eps}; expected a small positive number")
     mean, variance = given
     if mean is None:
         deviation = subtract(x, average(x, axis=axes, keepdims=True))
@@ -93,12 +93,12 @@ def batch_norm(
     if len(shape) < 2:
         raise ValueError(f"batch_norm: x of shape {shape}; expected (N, channels, ...)")
     if (mean is None) != (variance is None):
-        raise ValueError("batch_norm: mean and variance are given together, or not at all")
+        raise ValueError("batch_norm: only one of mean and variance; pass both or neither")
     channels = shape[1]
     if mean is None and shape[0] * math.prod(shape[2:]) <= 1:
         raise ValueError(
-            f"batch_norm: x of shape {shape} has not more than one value for each channel, which "
-            "has no variance; give a larger batch, or mean= and variance="
+            f"batch_norm: x of shape {shape} has at most one value for each channel, and so "
+            "no variance; pass a larger batch, or mean= and variance="
         )
     column = (channels, *(1,) * (len(shape) - 2))
     fitted = {
@@ -330,7 +330,7 @@ def one_hot(
     classes = _whole_numbers("one_hot", "label", labels, num_classes)
     if num_classes is None:
         if not classes.size:
-            raise ValueError("one_hot: no labels do not tell how many classes there are")
+            raise ValueError("one_hot: there are no labels to count the classes; pass num_classes=")
         num_classes = int(classes.max()) + 1
     rows: NDArray[Any] = np.equal(classes[..., None], np.arange(num_classes)).astype(dtype)
     return rows

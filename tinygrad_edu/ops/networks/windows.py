@@ -154,8 +154,8 @@ def overlap_add(x: Any, /, shape: tuple[int, ...], stride: Sizes = 1, dilation: 
     before = len(shape) - axes
     if axes < 1 or before < 0:
         raise ValueError(
-            f"windows of shape {x.shape} do not slide over {shape}: for each axis that they slide "
-            "along they have one axis more"
+            f"windows of shape {x.shape} do not slide over {shape}: they must have one axis more "
+            "for each axis that they slide along"
         )
     stride = for_each_axis("stride", stride, axes, 1)
     dilation = for_each_axis("dilation", dilation, axes, 1)
