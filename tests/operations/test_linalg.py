@@ -347,9 +347,9 @@ def test_matrices_have_to_be_square(name):
 
 BAD = {
     "solve": (lambda: linalg.solve(WIDE, WIDE), ValueError, "^solve: .*2 rows and 3 columns"),
-    "solve rows": (lambda: linalg.solve(np.eye(3), WIDE), ValueError, r"3 rows.*b has shape \(2, 3\)"),
-    "solve vector": (lambda: linalg.solve(np.eye(3), WIDE[:, 0]), ValueError, r"b has shape \(2,\)"),
-    "solve number": (lambda: linalg.solve(np.eye(3), leaf(1.0)), ValueError, r"b has shape \(\)"),
+    "solve rows": (lambda: linalg.solve(np.eye(3), WIDE), ValueError, r"3 rows.*shape \(2, 3\)"),
+    "solve vector": (lambda: linalg.solve(np.eye(3), WIDE[:, 0]), ValueError, r"shape \(2,\)"),
+    "solve number": (lambda: linalg.solve(np.eye(3), leaf(1.0)), ValueError, r"shape \(\)"),
     "solve stacks": (
         lambda: linalg.solve(leaf(normal(2, 3, 3)), normal(4, 3, 2)), ValueError,
         r"^solve: .*along axis -3 they have sizes 2 and 4",
