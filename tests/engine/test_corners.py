@@ -70,7 +70,7 @@ REFUSED = {
     "no subscripts": (
         lambda f, x: f.einsum(x),
         ValueError,
-        r"einsum takes subscripts and operands, such as einsum\('ij->ji', x\)",
+        r"einsum: expected subscripts and operands, such as einsum\('ij->ji', x\)",
     ),
     "a cross product of lengths 2 and 4": (
         lambda f, x: f.cross(x[:, :2], f.reshape(x[:, :2], (4,))),

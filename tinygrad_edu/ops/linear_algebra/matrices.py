@@ -124,8 +124,8 @@ def linear(x: Any, weight: Any, bias: Any, /) -> Any:
     """
     if weight.ndim != 2 or not x.ndim or getattr(bias, "shape", ()) != weight.shape[1:]:
         raise ValueError(
-            "expected shapes (..., inputs), (inputs, outputs) and (outputs,), got "
-            f"{np.shape(x)}, {np.shape(weight)} and {np.shape(bias)}"
+            "expected shapes (..., in_features), (in_features, out_features) and (out_features,), "
+            f"got {np.shape(x)}, {np.shape(weight)} and {np.shape(bias)}"
         )
     try:
         product = x.dot(weight)  # the same as a matrix product here, and quicker to call

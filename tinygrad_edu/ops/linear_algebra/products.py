@@ -201,7 +201,7 @@ def _in_letters(operands: Sequence[Any]) -> list[Any]:
         return "".join("..." if n is Ellipsis else string.ascii_letters[n] for n in numbers)
 
     if len(operands) < 2:
-        raise ValueError("einsum takes subscripts and operands, such as einsum('ij->ji', x)")
+        raise ValueError("einsum: expected subscripts and operands, such as einsum('ij->ji', x)")
     last = len(operands) - len(operands) % 2
     text = ",".join(word(numbers) for numbers in operands[1:last:2])
     if len(operands) % 2:
