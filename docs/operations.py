@@ -26,8 +26,8 @@ PAGE = Path(__file__).with_suffix(".md")
 
 # The order in which the families are read; one that is missing here comes behind the others.
 ORDER = """
-    arithmetic choosing elementwise trigonometric special reduction scan shape joining rearranging
-    indexing sorting triangles matrices products linalg activation windows convolution
+    arithmetic choosing elementwise trigonometric special reduction statistics scan shape joining
+    rearranging indexing sorting triangles matrices products linalg activation windows convolution
     normalization loss classification
 """
 

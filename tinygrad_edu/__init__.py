@@ -40,6 +40,7 @@ from .ops.scan import *
 from .ops.shape import *
 from .ops.sorting import *
 from .ops.special import *
+from .ops.statistics import *
 from .ops.trigonometric import *
 from .scope import enable_grad, no_grad
 from .source_lines import SourceLine, made_at, record_source_lines

@@ -1,10 +1,10 @@
 """Checks automatic gradients against numerical ones.
 
-A random cotangent and a random direction turn a whole Jacobian into one number that both sides
-must agree on; only when they do not is the worst element looked for. The numerical side is the
-complex step where the computation can be evaluated on complex numbers, since that has no
-round-off, and central differences elsewhere; always in float64. Where numbers come from that
-resemble nothing of the computation is `probing`, and what a slope is worth `slopes`.
+A random cotangent and a random direction reduce a whole Jacobian to one number, which both sides
+must agree on. Only if they do not, the worst element is searched for. The numerical side is the
+complex step if the computation can be evaluated on complex numbers, because that has no round-off,
+and central differences otherwise; always in float64. `probing` draws random numbers that resemble
+nothing in the computation, and `slopes` estimates how reliable a slope is.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ __all__ = ["GradientCheck", "check_gradients"]
 Level: TypeAlias = Callable[[Sequence[Tensor], bool], Any]
 """A number that depends on the inputs; the flag asks for a graph of it."""
 
-_COMPLEX_STEP = 1e-20  # any size will do, for nothing is subtracted
+_COMPLEX_STEP = 1e-20  # any size will do, because nothing is subtracted
 _COMPLEX, _DIFFERENCES = "complex step", "central differences"
 _TOLERANCES = {_COMPLEX: 1e-8, _DIFFERENCES: CONFIRMED}
-_CANCELLED = 1e-12  # of the terms that cancel, and of the value: their round-off
+_CANCELLED = 1e-12  # round-off, relative to the terms that cancel and to the value
 _TRUNCATED = 1e3 * _COMPLEX_STEP**2
-_SAME = 1e-3  # complex step and differences see one function if they differ by no more
-_MOST_ELEMENTS = 2_000  # looked at one by one when a check has failed
+_SAME = 1e-3  # complex step and differences agree up to this
+_MOST_ELEMENTS = 2_000  # examined one by one when a check has failed
 
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """What a successful check has shown.
+    """The result of a successful check.
 
     Attributes
     ----------
@@ -49,6 +49,13 @@ class GradientCheck:
         The numerical method: ``"complex step"`` or ``"central differences"``.
     errors : tuple of float
         The largest relative error of each order.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import check_gradients
+    >>> check = check_gradients(lambda x: x**3, [1.0, 2.0])
+    >>> check.method, len(check.errors), max(check.errors) < 1e-8
+    ('complex step', 2, True)
     """
 
     method: str
@@ -68,22 +75,22 @@ def check_gradients(
     Parameters
     ----------
     f : callable
-        ``f(*tensors) -> Tensor``, of any shape, and the same at every call.
+        ``f(*tensors) -> Tensor``, of any shape; each call must return the same values.
     *inputs : Tensor or array_like
         Where to check. Floating ones are copied as float64 and differentiated; others, such as
-        labels, are passed on as they are.
+        labels, are passed on unchanged.
     order : int
         How many times to differentiate; 2 checks second derivatives too.
     rtol : float, optional
         Allowed relative error; by default 1e-8 for the complex step, 1e-6 for differences.
     atol : float, optional
-        Allowed absolute error on top of it, for gradients whose parts cancel to nothing; by
-        default 1e-12 of these parts and of the output for the complex step, and for differences
-        what truncation and round-off leave open.
+        Allowed absolute error in addition, for gradients in which terms cancel. By default 1e-12 of
+        these terms and of the output for the complex step; for differences the uncertainty that
+        truncation and round-off cause.
     seed : int
-        Of the random cotangent and directions. They come from a stream that also depends on the
-        inputs, and that no seed of NumPy's leads to; none of them equals an input, a constant or
-        an output of `f`, or is a multiple of them.
+        The seed of the random cotangent and directions. They also depend on the inputs, and no seed
+        of NumPy's generators produces them; none of them equals an input, a constant or an output
+        of `f`, or a multiple of these.
 
     Returns
     -------
@@ -93,15 +100,15 @@ def check_gradients(
     ------
     GradientError
         If the gradients differ. The message names the worst element, its index, both values and
-        their ratio. Also if round-off is so large that differences cannot tell.
+        their ratio. Also if round-off is too large for differences to decide.
     ValueError
-        If there is nothing to differentiate, or `f` gives other values when called again.
+        If there is nothing to differentiate, or `f` returns other values when called again.
 
     Notes
     -----
-    At a kink, such as ReLU at 0, both sides are right in their own way: move the inputs.
-    The complex step is due to Squire and Trapp, "Using Complex Variables to Estimate Derivatives
-    of Real Functions", 1998.
+    At a kink, such as ReLU at 0, the two sides may differ although neither is wrong: move the
+    inputs. The complex step is due to Squire and Trapp, "Using Complex Variables to Estimate
+    Derivatives of Real Functions", 1998.
 
     Examples
     --------
@@ -123,13 +130,13 @@ def check_gradients(
             arguments[place] = tensor
         out = f(*arguments)
         if not isinstance(out, Tensor):
-            raise ValueError(f"f must give a Tensor, got a {type(out).__name__}")
+            raise ValueError(f"f must return a Tensor, got a {type(out).__name__}")
         return out
 
     with enable_grad():
         out = call(_leaves(point))
         if not np.array_equal(out.data, call(_leaves(point)).data, equal_nan=True):
-            raise ValueError("f gives other values when called again; fix its random numbers")
+            raise ValueError("f returns other values when called again; fix its random numbers")
         method = _COMPLEX if _is_analytic(call, out, point) else _DIFFERENCES
         generator = own_generator(seed, point)
         known = [*point, *numbers_of(out)]
@@ -146,7 +153,7 @@ def check_gradients(
 
 
 def numbers_of(output: Tensor) -> list[Array]:
-    """List the numbers of a computation: its output, its constants and its leaves."""
+    """List the numbers in a computation: its output, its constants and its leaves."""
     order = graph_order(output)
     computed = {id(tensor._data) for tensor in order}
     found = [output._data]
@@ -160,7 +167,7 @@ def numbers_of(output: Tensor) -> list[Array]:
 def _is_analytic(
     call: Callable[[Sequence[Tensor]], Tensor], out: Tensor, point: Sequence[Array]
 ) -> bool:
-    """Tell whether a function can be evaluated on complex numbers, all the way through."""
+    """Whether every operation of a function can be evaluated on complex numbers."""
     if not all(t.node.primitive.analytic for t in graph_order(out)):  # type: ignore[union-attr]
         return False
     with warnings.catch_warnings():
@@ -168,17 +175,17 @@ def _is_analytic(
         try:
             call(_leaves([x.astype(np.complex128) for x in point]))
         except (TypeError, ValueError, np.exceptions.ComplexWarning):
-            return False  # the user's code looks at the numbers, for example in a condition
+            return False  # f reads the numbers, for example in a condition
     return True
 
 
 def _first_level(call: Callable[[Sequence[Tensor]], Tensor], cotangent: Array) -> Level:
-    """The output, weighed with a random cotangent and added up."""
+    """Return the function itself: its output, times a random cotangent, added up."""
     return lambda tensors, graph: (call(tensors) * cotangent).sum()
 
 
 def _next_level(level: Level, weights: Sequence[Array]) -> Level:
-    """The gradient of a level, weighed with random numbers and added up."""
+    """Return the gradient of a level, times random numbers, added up."""
 
     def weighed(tensors: Sequence[Tensor], graph: bool) -> Any:
         value = level(tensors, True)
@@ -196,7 +203,7 @@ def _next_level(level: Level, weights: Sequence[Array]) -> Level:
 
 @dataclass(frozen=True)
 class _Look:
-    """One order of derivatives, looked at along a direction.
+    """One order of derivatives, checked along a direction.
 
     Attributes
     ----------
@@ -206,7 +213,7 @@ class _Look:
         Which arguments of `f` the arrays of the point are.
     rtol, atol : float or None
     height : float
-        How large the output is, round-off of which may be in any gradient.
+        The size of the output; its round-off may be in any gradient.
     """
 
     level: Level
@@ -220,7 +227,7 @@ class _Look:
     height: float
 
     def error(self) -> float:
-        """Compare the slope along the direction, and return the relative error."""
+        """Compare the slopes along the direction, and return the relative error."""
         leaves = _leaves(self.point)
         value = self.level(leaves, True)
         gradients = self._gradients(value, leaves)
@@ -243,9 +250,9 @@ class _Look:
             result = finding(slope, automatic, size, terms(), slack)
         if result == "undecided" and np.isfinite(slope.value):
             raise GradientError(
-                f"gradient check at order {self.order} cannot be decided: differences know the "
-                f"slope only to {slope.uncertainty:.2g}, and the automatic one is {automatic:.3g}; "
-                "leave out of f what is large and does not depend on the inputs"
+                f"gradient check at order {self.order} cannot be decided: the numerical slope is "
+                f"uncertain by {slope.uncertainty:.2g}, and the automatic one is {automatic:.3g}; "
+                "remove large terms that do not depend on the inputs from f"
             )
         relative = difference / scale if scale else difference
         if result != "agrees":
@@ -264,7 +271,7 @@ class _Look:
         return [z if g is None else g for z, g in zip(zeros, found, strict=True)]
 
     def _is_round_off(self, difference: float, terms: _Terms) -> bool:
-        """Whether a difference to the complex step is no more than round-off of what cancels."""
+        """Whether round-off of terms that cancel explains a difference to the complex step."""
         if self.atol is not None:
             return False
         return difference <= max(_CANCELLED * (terms() + self.height), _TRUNCATED)
@@ -272,25 +279,25 @@ class _Look:
     def _slope(
         self, directions: Sequence[Array], expected: float, size: float
     ) -> tuple[str, Slope]:
-        """Measure the slope; differences are believed where the complex step sees less."""
+        """Measure the slope; by differences if the complex step disagrees with them."""
         usual = self._by_differences(directions, expected, size)
         if self.method == _DIFFERENCES:
             return self.method, usual
         exact = self._by_complex_step(directions)
         same = _SAME * max(size, abs(exact)) + 10 * usual.uncertainty
-        # abs() and .real of complex numbers lose what the complex step is read from.
+        # abs() and .real of complex numbers lose the imaginary part, which holds the slope.
         if usual.ends or not abs(usual.value - exact) > same:
             return self.method, Slope(exact, 0.0)
         return _DIFFERENCES, usual
 
     def _by_complex_step(self, directions: Sequence[Array]) -> float:
-        """Take the imaginary part that an imaginary step leaves."""
+        """Return the imaginary part of the result of an imaginary step, divided by the step."""
         pairs = zip(self.point, directions, strict=True)
         moved = [x + 1j * _COMPLEX_STEP * v for x, v in pairs]
         return float(np.imag(_number(self.level(_leaves(moved), False)))) / _COMPLEX_STEP
 
     def _by_differences(self, directions: Sequence[Array], expected: float, size: float) -> Slope:
-        # By the smallest input: a step that suits a large one would be a leap for the others.
+        # Scaled by the smallest input: a step for a large one would be too large for the others.
         smallest = min(float(np.abs(x).min()) for x in self.point if x.size)
         step = DIFFERENCE_STEP * max(1.0, smallest)
 
@@ -328,14 +335,14 @@ class _Look:
 
 
 def _uphill(gradient: Array, direction: Array) -> Array:
-    """Turn a direction so that all products have one sign, and no errors of theirs cancel."""
+    """Flip signs of a direction so that all products have one sign and no errors cancel."""
     signs = np.where(gradient > 0, 1.0, np.where(gradient < 0, -1.0, np.sign(direction)))
     turned: Array = np.abs(direction) * signs
     return turned
 
 
 class _Terms:
-    """How large the terms are that a slope is summed of; measured only where it is asked for."""
+    """The size of the terms that a slope is the sum of; measured only when it is needed."""
 
     def __init__(self, value: Any, leaves: Sequence[Tensor], directions: Sequence[Array]) -> None:
         self.value, self.pairs = value, list(zip(leaves, directions, strict=True))
@@ -352,7 +359,7 @@ def _number(value: Any) -> Any:
 
 
 def _leaves(arrays: Sequence[Array]) -> list[Tensor]:
-    """Make leaves of arrays; complex ones too, which users cannot make."""
+    """Make leaves of arrays; complex ones too, which users cannot create."""
     leaves = [_computed(np.array(array), None) for array in arrays]
     for leaf in leaves:
         leaf._requires_grad = True

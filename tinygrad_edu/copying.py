@@ -1,6 +1,6 @@
-"""How leaf tensors are copied and pickled, with all that a subclass has added to them.
+"""Copying and pickling of leaf tensors, including the attributes that a subclass has added.
 
-`copy`, `deepcopy` and `pickle` ask for it; computed tensors are refused by `Tensor` itself.
+`copy`, `deepcopy` and `pickle` call it; `Tensor` refuses to copy computed tensors.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["added_state", "rebuild", "recipe"]
 
 
 def recipe(tensor: Tensor) -> tuple[Any, ...]:
-    """Return what `object.__reduce__` does: a function, its arguments, and further state."""
+    """Return what `object.__reduce__` returns: a function, its arguments, and further state."""
     values = np.array(tensor._data), tensor._requires_grad, tensor.name, tensor._grad
     return rebuild, (*values, type(tensor)), tensor.__getstate__()
 
@@ -36,7 +36,19 @@ def rebuild(
     grad: NDArray[Any] | None,
     kind: type[Tensor] = Tensor,
 ) -> Tensor:
-    """Rebuild a leaf; the constructor of a subclass is not called."""
+    """Rebuild a leaf, without calling the constructor of a subclass.
+
+    Parameters
+    ----------
+    data : numpy.ndarray
+        The values.
+    requires_grad, name
+        As for `Tensor`.
+    grad : numpy.ndarray or None
+        The gradient.
+    kind : type
+        `Tensor`, or a subclass of it.
+    """
     tensor = object.__new__(kind)
     Tensor.__init__(tensor, data, requires_grad, name=name, copy=False)
     tensor.grad = grad

@@ -1,7 +1,7 @@
-"""Tensors from nothing: filled, counted, or drawn at random.
+"""Creating tensors: filled, counted, or drawn at random.
 
 The names and arguments are NumPy's; `requires_grad` and `name` are those of `Tensor`. NumPy's own
-``np.zeros_like(tensor)`` and its like give plain arrays, also for a Tensor: rules of operations
+``np.zeros_like(tensor)`` and its like return plain arrays, also for a Tensor: rules of operations
 need such constants.
 """
 
@@ -41,6 +41,15 @@ def zeros(
 ) -> Tensor:
     """Tensor of zeros.
 
+    Parameters
+    ----------
+    shape : int or tuple of int
+        The size along each axis.
+    dtype : dtype
+        The type of the numbers.
+    requires_grad, name
+        As for `Tensor`.
+
     Examples
     --------
     >>> from tinygrad_edu import zeros
@@ -55,7 +64,19 @@ def zeros(
 def ones(
     shape: Shape, dtype: DTypeLike = float, *, requires_grad: bool = False, name: str | None = None
 ) -> Tensor:
-    """Tensor of ones."""
+    """Tensor of ones.
+
+    Parameters
+    ----------
+    shape, dtype, requires_grad, name
+        As for `zeros`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import ones
+    >>> ones(2, requires_grad=True)
+    Tensor([1., 1.], requires_grad=True)
+    """
     return full(shape, 1.0, dtype, requires_grad=requires_grad, name=name)
 
 
@@ -70,12 +91,30 @@ def full(
 ) -> Tensor:
     """Tensor that holds one value everywhere, or an array broadcast to a shape.
 
-    Without a dtype it has that of the value: 1 makes integers, 1.0 floating numbers.
+    Parameters
+    ----------
+    shape : int or tuple of int
+        The size along each axis.
+    fill_value : array_like
+        The value.
+    dtype : dtype, optional
+        By default that of the value: 1 makes integers, 1.0 floating numbers.
+    requires_grad, name
+        As for `Tensor`.
 
     Raises
     ------
     TypeError
         If the value is a Tensor that requires gradients, which would be lost.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import full
+    >>> full(2, 0.5)
+    Tensor([0.5, 0.5])
+    >>> full((2, 2), [1, 2])
+    Tensor([[1, 2],
+            [1, 2]], dtype=int64)
     """
     value = checked_array(fill_value, dtype, True)
     return _tensor(np.full(shape, value), requires_grad, name)
@@ -93,7 +132,14 @@ def arange(
 ) -> Tensor:
     """Numbers from `start` up to, but without, `stop`; with one number, from 0 up to that.
 
-    Whole numbers make integers, which cannot require gradients: write ``arange(3.0)``.
+    Parameters
+    ----------
+    start, stop, step : number
+        Whole numbers make integers, which cannot require gradients: write ``arange(3.0)``.
+    dtype : dtype, optional
+        Convert to this dtype.
+    requires_grad, name
+        As for `Tensor`.
 
     Raises
     ------
@@ -127,10 +173,25 @@ def linspace(
 ) -> Tensor:
     """Numbers at equal distances from `start` to `stop`, both included unless `endpoint` is false.
 
+    Parameters
+    ----------
+    start, stop : array_like
+        The ends.
+    num : int
+        How many numbers.
+    endpoint : bool
+        Whether `stop` is the last number.
+    dtype : dtype, optional
+        Convert to this dtype.
+    axis : int
+        The axis along which the numbers are, if the ends are arrays.
+    requires_grad, name
+        As for `Tensor`.
+
     Raises
     ------
     TypeError
-        If one of the numbers is a Tensor that requires gradients, which would be lost.
+        If one of the ends is a Tensor that requires gradients, which would be lost.
 
     Examples
     --------
@@ -152,7 +213,26 @@ def eye(
     requires_grad: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """Matrix with ones on a diagonal, the main one by default, and zeros elsewhere."""
+    """Matrix with ones on a diagonal, the main one by default, and zeros elsewhere.
+
+    Parameters
+    ----------
+    N, M : int
+        The numbers of rows and columns; by default as many columns as rows.
+    k : int
+        Which diagonal; positive numbers are above the main one.
+    dtype : dtype
+        The type of the numbers.
+    requires_grad, name
+        As for `Tensor`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import eye
+    >>> eye(2, 3)
+    Tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     return _tensor(np.eye(N, M, k, dtype), requires_grad, name)
 
 
@@ -164,7 +244,23 @@ def zeros_like(
     requires_grad: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """Tensor of zeros with the shape and dtype of `x`."""
+    """Tensor of zeros with the shape and dtype of `x`.
+
+    Parameters
+    ----------
+    x : array_like
+        The example; its values do not matter.
+    dtype : dtype, optional
+        By default that of `x`.
+    requires_grad, name
+        As for `Tensor`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, zeros_like
+    >>> zeros_like(Tensor([1.0, 2.0], requires_grad=True))
+    Tensor([0., 0.])
+    """
     return full_like(x, 0, dtype, requires_grad=requires_grad, name=name)
 
 
@@ -176,7 +272,19 @@ def ones_like(
     requires_grad: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """Tensor of ones with the shape and dtype of `x`."""
+    """Tensor of ones with the shape and dtype of `x`.
+
+    Parameters
+    ----------
+    x, dtype, requires_grad, name
+        As for `zeros_like`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, ones_like
+    >>> ones_like(Tensor([1.0, 2.0]), requires_grad=True)
+    Tensor([1., 1.], requires_grad=True)
+    """
     return full_like(x, 1, dtype, requires_grad=requires_grad, name=name)
 
 
@@ -191,10 +299,23 @@ def full_like(
 ) -> Tensor:
     """Tensor that holds one value everywhere, with the shape and dtype of `x`.
 
+    Parameters
+    ----------
+    x, dtype, requires_grad, name
+        As for `zeros_like`.
+    fill_value : array_like
+        The value.
+
     Raises
     ------
     TypeError
         If the value is a Tensor that requires gradients, which would be lost.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, full_like
+    >>> full_like(Tensor([1.0, 2.0]), 7)
+    Tensor([7., 7.])
     """
     array = x if isinstance(x, Tensor) else np.asarray(x)
     kind = array.dtype if dtype is None else dtype
@@ -216,13 +337,10 @@ def randn(
     *size : int, or one tuple of int
         The shape; without any, a single number.
     generator : numpy.random.Generator or int, optional
-        Where the numbers come from, or the seed of a new generator; None for other numbers at
-        every call.
+        The source of the numbers, or the seed of a new one; None draws other numbers at every call.
     dtype : dtype
         float64 or float32.
-    requires_grad : bool
-        As for `Tensor`.
-    name : str, optional
+    requires_grad, name
         As for `Tensor`.
 
     Examples
@@ -243,9 +361,19 @@ def rand(
     requires_grad: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """Tensor of random numbers, equally likely everywhere from 0 up to, but without, 1.
+    """Tensor of random numbers, equally distributed from 0 up to, but without, 1.
 
-    The parameters are those of `randn`.
+    Parameters
+    ----------
+    *size, generator, dtype, requires_grad, name
+        As for `randn`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import rand
+    >>> x = rand(100, generator=0)
+    >>> 0 <= x.min().item() < x.max().item() < 1
+    True
     """
     numbers: Any = np.random.default_rng(generator).random
     return _tensor(numbers(_shape(size), dtype), requires_grad, name)
@@ -257,5 +385,5 @@ def _shape(size: tuple[Any, ...]) -> Any:
 
 
 def _tensor(array: Any, requires_grad: bool, name: str | None) -> Tensor:
-    """Make a leaf of an array that nobody else has."""
+    """Wrap an unshared array as a leaf."""
     return Tensor(array, requires_grad, name=name, copy=False)

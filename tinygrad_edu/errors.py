@@ -1,4 +1,4 @@
-"""The exceptions and warnings of the engine, and how texts get safely into messages.
+"""The exceptions and warnings of the engine, and how to print foreign text safely in messages.
 
 Wrong arguments raise Python's own `TypeError` and `ValueError`.
 """
@@ -11,22 +11,55 @@ __all__ = ["CaptureError", "GradientError", "GraphCutWarning", "ReplayError", "p
 
 
 class GradientError(RuntimeError):
-    """A gradient cannot be computed, or would be wrong if it were."""
+    """A gradient cannot be computed, or would be wrong.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import GradientError, Tensor
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> try:
+    ...     (x * x).backward()
+    ... except GradientError as error:
+    ...     print(str(error).partition(";")[0])
+    an output of shape (2,) has no single gradient
+    """
 
 
 class CaptureError(RuntimeError):
-    """A step cannot be replayed faithfully; the message says what is in the way."""
+    """A step cannot be replayed faithfully; the message says why.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import CaptureError, Tensor, capture
+    >>> step = capture(lambda x: x.item())
+    >>> try:
+    ...     step(Tensor(2.0))
+    ... except CaptureError as error:
+    ...     print(str(error).partition(":")[0])
+    the step reads values while it is recorded, by .item
+    """
 
 
 class ReplayError(CaptureError):
-    """Replays of a step were compared with the step itself, and were found to be wrong.
+    """Replays of a step differ from the step itself.
 
-    Unlike other errors of capturing, it says that earlier calls may have given wrong results.
+    Unlike other errors of capturing, it means that earlier calls may have returned wrong results.
     """
 
 
 class GraphCutWarning(UserWarning):
-    """A number was taken out of a graph, as by ``float(t)``; no gradient flows through it."""
+    """A number was taken out of a graph, as by ``float(t)``; no gradient flows through it.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from tinygrad_edu import Tensor
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     number = float(Tensor(2.0, requires_grad=True))
+    >>> caught[0].category.__name__
+    'GraphCutWarning'
+    """
 
 
 def printable(text: object, most: int | None = None) -> str:
@@ -34,12 +67,12 @@ def printable(text: object, most: int | None = None) -> str:
 
     A terminal obeys escape codes in the name of a file, and a line feed in it makes one message
     look like two. Every character that is not printable is replaced by its escape sequence; all
-    others stay as they are, of whatever script.
+    others, in any script, are kept.
 
     Parameters
     ----------
     text : str, path-like or object
-        What to print; an object that is neither is converted with `str`.
+        What to print; other objects are converted with `str`.
     most : int, optional
         Shorten to this many characters; the last one is then an ellipsis.
 

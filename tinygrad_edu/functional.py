@@ -1,13 +1,13 @@
 """Derivatives of functions: Jacobians, Hessians, and products with them.
 
-They take a function and a point where `grad` takes tensors that were computed. Everything is
-composed of `grad`; no graph is walked here. All of them are pure: the inputs are made new leaves,
-so that no `.grad` and no graph of the caller's is touched.
+They take a function and a point, whereas `grad` takes tensors that were computed. Everything is
+composed of `grad`; no graph is walked here. All of them are pure: they make new leaves of the
+inputs, and change no `.grad` and no graph of the caller.
 
 Inputs are one tensor or array, or a tuple of them for a function of several arguments; an argument
 may also be a dictionary, a tuple or a list of tensors. A function returns a Tensor, or a structure
-of them. Results have the structure of what they belong to. What does not depend on an input has the
-derivative zero.
+of them. Each result has the structure of its inputs or outputs. The derivative with respect to an
+input that the output does not depend on is zero.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Function: TypeAlias = Callable[..., Any]
 
 @enable_grad()
 def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
-    """All derivatives of all elements that a function gives.
+    """All derivatives of all elements of a function's output.
 
-    It takes one backward pass for each element of the output. Where only a product with the
-    Jacobian is needed, `vjp` takes one pass, and `jvp` two.
+    It takes one backward pass for each element of the output. For a product with the Jacobian,
+    `vjp` takes one pass, and `jvp` two.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
         Where to differentiate; floating dtypes. Each argument may be a structure of tensors, such
         as the parameters of a network by name.
     create_graph : bool
-        Whether the derivatives are tensors with a graph, so that they can be differentiated
-        again, with respect to the inputs too.
+        Whether to return tensors with a graph, so that the derivatives can be differentiated again,
+        also with respect to the inputs.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
     Raises
     ------
     TypeError
-        If an input is of integers, or `f` does not give Tensors.
+        If an input is of integers, or `f` does not return Tensors.
 
     Examples
     --------
@@ -88,27 +88,27 @@ def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
 
 
 def hessian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
-    """All second derivatives of a function that gives one number.
+    """All second derivatives of a function that returns one number.
 
     Parameters
     ----------
     f : callable
-        ``f(*inputs)`` gives a Tensor of one element.
+        ``f(*inputs)`` returns a Tensor of one element.
     inputs, create_graph
         As for `jacobian`.
 
     Returns
     -------
     numpy.ndarray, or Tensor with ``create_graph=True``
-        Of shape ``input.shape + input.shape``. For several inputs a tuple of tuples, or what
-        other structure they have: ``H[i][j]`` differentiates by input i, then by input j.
+        Of shape ``input.shape + input.shape``. For several inputs a tuple of tuples, or the
+        structure that they have: ``H[i][j]`` differentiates by input i, then by input j.
 
     Raises
     ------
     TypeError
-        If an input is of integers, or `f` does not give a Tensor.
+        If an input is of integers, or `f` does not return a Tensor.
     ValueError
-        If `f` gives several elements.
+        If `f` returns several elements.
 
     Examples
     --------
@@ -126,15 +126,15 @@ def hessian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
 
 @enable_grad()
 def vjp(f: Function, inputs: Any, cotangent: Any = None, *, create_graph: bool = False) -> Any:
-    """Vector times Jacobian: what a function gives, and a cotangent of that carried back.
+    """Vector times Jacobian: the output of a function, and its cotangent carried back to inputs.
 
     Parameters
     ----------
     f, inputs, create_graph
         As for `jacobian`.
     cotangent : array_like, or a structure of them
-        One for each output, of its shape, in the structure of the outputs; None for an output of
-        one element stands for 1.
+        One for each output, of its shape, in the structure of the outputs; None means 1 for an
+        output of one element.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def vjp(f: Function, inputs: Any, cotangent: Any = None, *, create_graph: bool =
     Raises
     ------
     TypeError
-        If an input is of integers, or `f` does not give Tensors.
+        If an input is of integers, or `f` does not return Tensors.
     ValueError
         If a cotangent has another shape than its output.
 
@@ -164,10 +164,10 @@ def vjp(f: Function, inputs: Any, cotangent: Any = None, *, create_graph: bool =
 
 @enable_grad()
 def jvp(f: Function, inputs: Any, tangents: Any, *, create_graph: bool = False) -> Any:
-    """Jacobian times vector: what a function gives, and how that changes along a direction.
+    """Jacobian times vector: the output of a function, and how it changes along a direction.
 
-    What `vjp` computes is linear in the cotangent, and its Jacobian with respect to the cotangent
-    is the transposed one of `f`: carrying the tangents back through it gives the product.
+    `vjp` is linear in the cotangent, and its Jacobian with respect to the cotangent is the
+    transposed one of `f`: carrying the tangents back through it yields the product.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def jvp(f: Function, inputs: Any, tangents: Any, *, create_graph: bool = False) 
     Raises
     ------
     TypeError
-        If an input is of integers, or `f` does not give Tensors.
+        If an input is of integers, or `f` does not return Tensors.
     ValueError
         If a tangent has another shape than its input.
 
@@ -198,7 +198,7 @@ def jvp(f: Function, inputs: Any, tangents: Any, *, create_graph: bool = False) 
     leaves = _leaves(inputs, create_graph)
     directions = _fitting(tangents, _like_inputs(inputs, leaves), "tangent", "input")
     outputs = f(*_arguments(inputs, leaves))
-    # Any cotangent will do. Zeros would turn an infinite derivative on the way into nan.
+    # Any cotangent will do, except zeros, which turn an infinite derivative into nan.
     cotangents = [Tensor(np.ones(t.shape, t.dtype), t.requires_grad) for t in _tensors(outputs)]
     pulled = _products(_tensors(outputs), cotangents, leaves, True)
     product = _products(pulled, directions, cotangents, create_graph)
@@ -212,7 +212,7 @@ def hvp(f: Function, inputs: Any, vector: Any, *, create_graph: bool = False) ->
     Parameters
     ----------
     f : callable
-        ``f(*inputs)`` gives a Tensor of one element.
+        ``f(*inputs)`` returns a Tensor of one element.
     inputs, create_graph
         As for `jacobian`.
     vector : array_like, or a tuple of them
@@ -227,9 +227,9 @@ def hvp(f: Function, inputs: Any, vector: Any, *, create_graph: bool = False) ->
     Raises
     ------
     TypeError
-        If an input is of integers, or `f` does not give a Tensor.
+        If an input is of integers, or `f` does not return a Tensor.
     ValueError
-        If `f` gives several elements, or a vector has another shape than its input.
+        If `f` returns several elements, or a vector has another shape than its input.
 
     Examples
     --------
@@ -250,7 +250,7 @@ def _products(
     inputs: Sequence[Tensor],
     create_graph: bool,
 ) -> list[Any]:
-    """Carry the cotangents of some outputs back to inputs, and add up what arrives there."""
+    """Carry the cotangents of outputs back to inputs, and add up what arrives there."""
     totals: list[Any] = [None] * len(inputs)
     for output, cotangent in zip(outputs, cotangents, strict=True):
         if output.requires_grad:
@@ -268,24 +268,24 @@ def _products(
 
 
 def _gradient(f: Function, arguments: Sequence[Any]) -> tuple[Tensor, list[Tensor]]:
-    """Return the number that a function has at some leaves, and its gradients, with their graph."""
+    """Return the number that a function computes from leaves, and its gradients with a graph."""
     leaves = entries(tuple(arguments))
     outputs = _tensors(f(*arguments))
     shapes = " and ".join(str(output.shape) for output in outputs)
     if len(outputs) != 1 or outputs[0].size != 1:
         raise ValueError(
-            f"second derivatives are taken of one number, but f gives shape {shapes}; reduce it, "
+            f"second derivatives need one number, but f returns shape {shapes}; reduce it, "
             "for example with .sum()"
         )
     return outputs[0], _products(outputs, [None], leaves, True)
 
 
 def _leaves(inputs: Any, create_graph: bool) -> list[Tensor]:
-    """Make tensors of the inputs that nobody else differentiates by."""
+    """Make fresh leaf tensors of the inputs."""
     leaves = []
     for value in entries(inputs, lists=False):
         if create_graph and isinstance(value, Tensor) and value.requires_grad:
-            # A tensor of its own, and yet what is computed from it depends on the given one.
+            # A new tensor, whose results still depend on the given one.
             leaf = reshape(value, value.shape)
         else:
             leaf = value.detach() if isinstance(value, Tensor) else Tensor(value)
@@ -295,25 +295,25 @@ def _leaves(inputs: Any, create_graph: bool) -> list[Tensor]:
 
 
 def _arguments(inputs: Any, leaves: Sequence[Tensor]) -> tuple[Any, ...]:
-    """Put leaves in the places of the inputs of a function."""
+    """Arrange leaves as the arguments of a function."""
     found = _like_inputs(inputs, leaves)
     return found if isinstance(inputs, tuple) else (found,)
 
 
 def _tensors(outputs: Any) -> list[Tensor]:
-    """List the tensors that a function returns, and refuse what has lost its graph."""
+    """List the tensors that a function returns; raise an error for results without a graph."""
     tensors = entries(outputs)
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
             raise TypeError(
-                "f must give a Tensor, or a tuple, list or dictionary of Tensors, got a "
+                "f must return a Tensor, or a tuple, list or dictionary of Tensors, got a "
                 f"{type(tensor).__name__}; compute it with operations that record"
             )
     return tensors
 
 
 def _matched(values: Any, targets: Any) -> list[Any]:
-    """List the values that are given for a structure of targets."""
+    """List the values that belong to a structure of targets."""
     if not is_structure(targets):
         return list(values) if isinstance(values, tuple) else [values]
     if isinstance(targets, dict):
@@ -325,12 +325,12 @@ def _matched(values: Any, targets: Any) -> list[Any]:
 
 
 def _fitting(values: Any, targets: Any, word: str, target: str) -> list[Any]:
-    """Check that there is a value for each target, of its shape; None stands for 1."""
+    """Check that there is a value for each target, of its shape; None means 1."""
     given = _matched(values, targets)
     wanted = _tensors(targets)
     if len(given) != len(wanted):
         raise ValueError(
-            f"{len(given)} {word}(s) for {len(wanted)} {target}(s); give one for each, in a tuple"
+            f"{len(given)} {word}(s) for {len(wanted)} {target}(s); pass one for each, in a tuple"
         )
     found = []
     for number, (value, tensor) in enumerate(zip(given, wanted, strict=True)):
@@ -346,7 +346,7 @@ def _fitting(values: Any, targets: Any, word: str, target: str) -> list[Any]:
 
 
 def _units(output: Tensor) -> Iterator[Array]:
-    """Give the cotangents that pick one element each."""
+    """Yield the cotangents that pick one element each."""
     for index in np.ndindex(output.shape):
         unit = np.zeros(output.shape, output.dtype)
         unit[index] = 1
@@ -354,13 +354,13 @@ def _units(output: Tensor) -> Iterator[Array]:
 
 
 def _zeros(shape: tuple[int, ...], like: Tensor, as_tensor: bool) -> Any:
-    """Give a derivative that is zero."""
+    """Return a derivative that is zero."""
     zeros = np.zeros(shape, like.dtype)
     return Tensor(zeros, copy=False) if as_tensor else zeros
 
 
 def _results(outputs: Any, as_tensors: bool) -> Any:
-    """Give what the function gave, as arrays unless tensors are asked for."""
+    """Return the outputs of the function, as arrays unless tensors are asked for."""
     if as_tensors:
         return outputs
     return rebuilt(outputs, (output.numpy() for output in _tensors(outputs)))

@@ -1,4 +1,4 @@
-"""Errors about what a Tensor does not have, which say what to write instead.
+"""Errors about attributes that a Tensor does not have, with what to write instead.
 
 The words of other libraries are in `vocabulary.py`.
 """
@@ -17,10 +17,10 @@ __all__ = ["Missing", "Size", "attach", "refuse_arguments"]
 
 
 class Size(int):
-    """The number of elements; a call of it says what PyTorch's ``x.size()`` is called here."""
+    """The number of elements; calling it raises an error that translates PyTorch's ``x.size()``."""
 
     def __call__(self, *axes: Any) -> NoReturn:
-        """Refuse the call."""
+        """Raise a TypeError that says what to write instead."""
         here = f"x.shape[{axes[0]}]" if axes else "x.shape"
         raise TypeError(f"x.size is a number, as in NumPy; write {here} for x.size(...)")
 
@@ -31,7 +31,7 @@ class Size(int):
 class Missing:
     """An attribute that a Tensor does not have; its error says what to write instead.
 
-    A ``__getattr__`` would do the same, but it makes every attribute slower.
+    A ``__getattr__`` would do the same, but it would slow down every attribute.
     """
 
     __slots__ = ("hint", "name")
@@ -46,7 +46,7 @@ class Missing:
 
 def attach(tensor: type) -> None:
     """Define what a Tensor does not have."""
-    found = {name: f"for that of the values write x.data.{name}" for name in dir(np.ndarray)}
+    found = {name: f"for that of the array write x.data.{name}" for name in dir(np.ndarray)}
     found |= {name: f"write tinygrad_edu.linalg.{name}(x)" for name in ops.linalg.__all__}
     found |= {name: f"write tinygrad_edu.{name}(x)" for name in ops.__all__}
     found |= dict.fromkeys(IN_PLACE_METHODS.split(), IN_PLACE) | ATTRIBUTES
@@ -64,10 +64,19 @@ def attach(tensor: type) -> None:
 def refuse_arguments(function: str, unknown: Iterable[str], known: Iterable[str]) -> None:
     """Refuse keyword arguments that a function does not take, with what to write instead.
 
+    Parameters
+    ----------
+    function : str
+        The name of the function.
+    unknown : iterable of str
+        The keywords that it does not take.
+    known : iterable of str
+        The keywords that it takes.
+
     Raises
     ------
     TypeError
-        If there are any.
+        If there are unknown keywords.
     """
     for name in unknown:
         text, is_guess = suggestion(name, known)

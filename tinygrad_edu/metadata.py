@@ -1,8 +1,8 @@
-"""What an operation is called with besides its arrays: axes, shapes, numbers, switches.
+"""Metadata: the arguments of an operation that are not arrays, such as axes, shapes and switches.
 
 A tensor that requires gradients is refused there by name, because no rule carries a gradient to
-metadata; keywords that an operation does not have are explained. What arrays are is decided in
-`arrays.py`; this file computes nothing.
+metadata; keywords that an operation does not have are explained. What counts as an array is decided
+in `arrays.py`; this file computes nothing.
 """
 
 from __future__ import annotations
@@ -22,16 +22,25 @@ __all__ = ["Signature", "checked", "composed"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# By far the most common kinds, which hold no tensor and cannot change.
+# By far the most common types, which hold no tensor and cannot change.
 _HARMLESS = {int, float, bool, str, type(None), type(Ellipsis)}
 
 _CONSTANT = "pass numbers, or detach() the tensor where a constant is meant"
 
 
 def checked(value: Any, name: str, key: str, instead: str = _CONSTANT) -> Any:
-    """Read metadata: tensors that require no gradients as their arrays; others are refused.
+    """Check metadata: replace tensors that require no gradient by their arrays, and refuse others.
 
-    Tuples, lists, dictionaries and slices are searched, and named tuples become plain ones.
+    Tuples, lists, dictionaries and slices are searched; named tuples become plain ones.
+
+    Parameters
+    ----------
+    value : object
+        The argument.
+    name, key : str
+        The operation and its parameter, for the message.
+    instead : str
+        What to write instead of a tensor.
 
     Raises
     ------
@@ -60,7 +69,7 @@ def checked(value: Any, name: str, key: str, instead: str = _CONSTANT) -> Any:
 
 
 def owned(value: Any, name: str, key: str) -> Any:
-    """Read metadata that a node keeps: as `checked` does, and arrays as copies."""
+    """Check metadata that a node keeps: as `checked` does, and copy arrays."""
     return value if type(value) in _HARMLESS else _copied(checked(value, name, key))
 
 
@@ -76,7 +85,7 @@ def _copied(value: Any) -> Any:
 _ARRAYS = {Tensor, np.ndarray, float, int}
 _CONTAINERS = {list, tuple, dict, slice}
 
-# Parameters that are several arrays, in a list.
+# Parameters that take a list of arrays.
 _SEVERAL = {"arrays", "operands"}
 
 
@@ -91,7 +100,7 @@ def _refuse_containers(value: Any, name: str, key: str) -> None:
 def composed(*arrays: str, instead: str = _CONSTANT) -> Callable[[Function], Function]:
     """Declare a function that is composed of operations: decorate it with the names of its arrays.
 
-    Gradients flow to these parameters alone. All others are metadata, and pass `checked`.
+    Gradients flow only to these parameters. All others are metadata, and `checked` reads them.
 
     Parameters
     ----------
@@ -145,11 +154,11 @@ constant is meant
     return declare
 
 
-# Keywords that there are not -------------------------------------------------------------------
+# Unknown keywords -----------------------------------------------------------------------------
 
 
 def keyword_names(parameters: Iterable[inspect.Parameter]) -> dict[str, None]:
-    """Return the keywords that a signature takes, in order."""
+    """Return the keywords that a signature accepts, in order."""
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return dict.fromkeys(p.name for p in parameters if p.kind in kinds)
 
@@ -210,7 +219,17 @@ class Signature:
 def unexpected(
     name: str, parameters: Iterable[inspect.Parameter], given: Mapping[str, Any]
 ) -> TypeError:
-    """Make an error about keywords that an operation does not have, and say what to write."""
+    """Make an error about keywords that an operation does not have, with what to write instead.
+
+    Parameters
+    ----------
+    name : str
+        The operation.
+    parameters : iterable of inspect.Parameter
+        Its parameters.
+    given : mapping
+        The given keywords.
+    """
     parameters = list(parameters)
     keywords = keyword_names(parameters)
     key = next(key for key in given if key not in keywords)
@@ -219,7 +238,17 @@ def unexpected(
 
 
 def advice(key: str, keywords: list[str], names: list[str]) -> str:
-    """Say what to write for a keyword that is not among the given ones."""
+    """Return what to write for a keyword that is not among the given ones.
+
+    Parameters
+    ----------
+    key : str
+        The given keyword.
+    keywords : list of str
+        The keywords that the operation takes.
+    names : list of str
+        All its parameters.
+    """
     text, is_guess = suggestion(key, keywords)
     if text:
         return f"did you mean {text}=?" if is_guess else text

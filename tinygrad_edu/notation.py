@@ -1,7 +1,7 @@
-"""The notation of a Tensor: which operators and methods stand for which operations.
+"""The notation of a Tensor: which operators and methods call which operations.
 
-``x + y`` is `add`, ``x.exp()`` is `exp`: the methods are the operations themselves, so nothing
-stands between a formula and its record, and their documentation is the same.
+``x + y`` is `add`, ``x.exp()`` is `exp`: the methods are the operations themselves, with the same
+documentation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Notation", "attach"]
 
 Operation: TypeAlias = "Callable[..., Tensor]"
-Plain: TypeAlias = "Callable[..., Any]"  # gives arrays
+Plain: TypeAlias = "Callable[..., Any]"  # returns arrays
 
 OPERATORS = {
     "add": "add",
@@ -30,11 +30,11 @@ OPERATORS = {
     "mod": "remainder",
     "floordiv": "floor_divide",
 }
-"""Operators of two operands, and their operations; each works with the tensor on either side."""
+"""Operators of two operands, and their operations; the tensor may be on either side."""
 
 
 class Notation:
-    """What a Tensor can be written with; see `attach`."""
+    """The operators and methods of a Tensor; see `attach`."""
 
     __slots__ = ()
 
@@ -65,7 +65,7 @@ class Notation:
         __sub__: Operation
         __truediv__: Operation
 
-    # The operations that people write after a dot: `attach` reads these names.
+    # The operations that are methods too: `attach` reads these names.
     absolute: Operation
     all: Plain
     any: Plain
@@ -111,17 +111,32 @@ class Notation:
 
     @property
     def T(self) -> Tensor:
-        """The axes reversed."""
+        """The tensor with its axes reversed.
+
+        Examples
+        --------
+        >>> from tinygrad_edu import Tensor
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).T
+        Tensor([[1., 3.],
+                [2., 4.]])
+        """
         return self.transpose()
 
     @property
     def mT(self) -> Tensor:
-        """The last two axes exchanged."""
+        """The tensor with its last two axes exchanged.
+
+        Examples
+        --------
+        >>> from tinygrad_edu import zeros
+        >>> zeros((2, 3, 4)).mT.shape
+        (2, 4, 3)
+        """
         return self.swapaxes(-1, -2)
 
 
 def attach(tensor: type[Notation], ops: ModuleType) -> None:
-    """Give a class its operators and methods."""
+    """Attach operators and methods to a class."""
     for operator, name in OPERATORS.items():
         operation = getattr(ops, name)
         setattr(tensor, f"__{operator}__", operation)
@@ -141,7 +156,7 @@ def attach(tensor: type[Notation], ops: ModuleType) -> None:
 
 
 def _reflected(operation: Operation) -> Operation:
-    """Make the operator for a tensor on the right-hand side."""
+    """Return the operator for a tensor on the right-hand side."""
 
     def reflected(self: Any, other: Any) -> Tensor:
         return operation(other, self)
@@ -150,13 +165,13 @@ def _reflected(operation: Operation) -> Operation:
 
 
 def _in_place(operation: Operation) -> Operation:
-    """Make ``x += y`` stand for ``x = x + y``; on a leaf that would lose the leaf."""
+    """Make ``x += y`` mean ``x = x + y``; a leaf refuses it, because its name would be lost."""
 
     def in_place(self: Any, other: Any) -> Tensor:
         if self.requires_grad and self.node is None:
             raise GradientError(
-                f"{self._label()} cannot be changed in place: its name would stand for a result "
-                "from here on; write x.data = x.data - step, and x = x - y where a result is meant"
+                f"{self._label()} cannot be changed in place: its name would refer to a result "
+                "from here on; write x.data = x.data - step, or x = x - y for a result"
             )
         return operation(self, other)
 
@@ -164,7 +179,7 @@ def _in_place(operation: Operation) -> Operation:
 
 
 def _spread(operation: Operation) -> Operation:
-    """Accept ``x.reshape(2, 3)`` beside ``x.reshape((2, 3))``, as NumPy's methods do."""
+    """Accept ``x.reshape(2, 3)`` as well as ``x.reshape((2, 3))``, like NumPy's methods."""
 
     def method(self: Any, *sizes: Any, **keywords: Any) -> Tensor:
         if len(sizes) > 1:

@@ -1,8 +1,8 @@
 """Translates a call in NumPy's spelling into the spelling of the operation that answers it.
 
 NumPy names the arrays (``np.sum(a=x)``), has other parameters by position, and many that an
-operation does not have, such as ``out=``. Those are dropped where they say what is done anyway, and
-refused by name elsewhere. `numpy_protocol.py` decides which operation answers.
+operation does not have, such as ``out=``. Those are dropped where they do not change the result,
+and refused by name otherwise. `numpy_protocol.py` decides which operation answers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .metadata import advice
 
 __all__ = ["answer", "reduce"]
 
-# Written in C, and without a signature that Python could read in every version of NumPy.
+# Written in C, without a signature that Python can read in every version of NumPy.
 _SIGNATURES: dict[Any, Callable[..., Any]] = {
     np.concatenate: lambda arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind": None,
     np.dot: lambda a, b, out=None: None,
@@ -39,12 +39,12 @@ def reduce(array: Any, /, axis: Any = 0, dtype: Any = None, out: Any = None, kee
 
 
 class _Spelling(NamedTuple):
-    """How the arguments of one of NumPy's functions are called by the operation."""
+    """How the operation names the arguments of one of NumPy's functions."""
 
     theirs: inspect.Signature
     # Our name for each of theirs that we have.
     ours: dict[str, str]
-    # As many arguments by position mean the same in both.
+    # How many arguments by position mean the same in both.
     positions: int
     # Keywords that mean the same in both.
     keywords: frozenset[str]
@@ -53,7 +53,7 @@ class _Spelling(NamedTuple):
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
-# Whatever their value, the result is the same: they say how to compute it, and where to keep it.
+# The result does not depend on them: they say how to compute it, and where to keep it.
 _WITHOUT_EFFECT = {"casting", "copy", "kind", "overwrite_input", "stable", "subok"}
 
 
@@ -69,7 +69,7 @@ def _spelling(function: Callable[..., Any], operation: Callable[..., Any]) -> _S
         if p.kind is p.VAR_POSITIONAL:
             positions = 2**31
         elif place < len(by_position) and p.kind in _POSITIONAL:
-            # What comes first is the array, and called differently.
+            # The array comes first, under another name.
             names.setdefault(name, by_position[place])
             if positions == place and names[name] == by_position[place]:
                 positions = place + 1
@@ -87,11 +87,19 @@ def answer(
 ) -> Any:
     """Call an operation with arguments in the spelling of NumPy's function.
 
+    Parameters
+    ----------
+    function : callable
+        NumPy's function.
+    operation : callable
+        The operation that answers it.
+    args, kwargs
+        The arguments, as the user gave them to NumPy.
+
     Raises
     ------
     TypeError
-        If an argument is given that the operation does not have, with another value than its
-        default.
+        If an argument that the operation does not have differs from its default.
     """
     inputs, params = _translated(function, operation, args, kwargs)
     return operation(*inputs, **params)
@@ -136,7 +144,7 @@ def _translated(
 
 
 def _changes_nothing(function: Any, key: str, value: Any, default: Any) -> bool:
-    """Whether an argument that the operation does not have says what it does anyway."""
+    """Whether an argument that the operation does not have leaves the result unchanged."""
     if key in _WITHOUT_EFFECT or (function is np.copy and key == "order"):
         return True
     return value is default or (type(value) in (str, bool) and value == default)

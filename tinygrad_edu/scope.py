@@ -122,8 +122,8 @@ def no_grad(function: Function) -> Function: ...
 def no_grad(function: Any = None) -> Any:
     """Switch recording off: inside, results have no graph and require no gradient.
 
-    It holds for this thread or asynchronous task alone, and ends with the block, also after an
-    exception, and in whichever order generators end theirs. It is a decorator too, ``@no_grad``
+    It affects only this thread or asynchronous task. It ends with the block, also after an
+    exception and when generators end theirs in another order. It is a decorator too, ``@no_grad``
     or ``@no_grad()``.
 
     Raises
@@ -154,6 +154,16 @@ def enable_grad(function: Any = None) -> Any:
     ------
     TypeError
         If it is called with anything but a function to decorate.
+
+    Examples
+    --------
+    >>> import tinygrad_edu as tg
+    >>> x = tg.Tensor(2.0, requires_grad=True)
+    >>> with tg.no_grad():
+    ...     with tg.enable_grad():
+    ...         y = x * x
+    >>> y.requires_grad
+    True
     """
     return Recording(True) if function is None else Recording(True)(function)
 

@@ -1,6 +1,6 @@
-"""Says why shapes do not fit: which axis it is, and the shapes below each other to see it.
+"""Explains why shapes do not fit: which axis is wrong, with the shapes aligned below each other.
 
-It makes errors and raises none: the operations do, before they have computed anything.
+It makes errors and raises none: operations raise them, before they have computed anything.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def aligned(rows: Sequence[tuple[str, Shape, Collection[int]]]) -> str:
     Parameters
     ----------
     rows : sequence of (str, tuple of int, collection of int)
-        What to call it, its shape, and which axes to mark, counted from the end: -1, -2, ...
+        The label, the shape, and the axes to mark, counted from the end: -1, -2, ...
 
     Examples
     --------
@@ -44,46 +44,66 @@ def aligned(rows: Sequence[tuple[str, Shape, Collection[int]]]) -> str:
 
 
 def broadcasting(labels: Sequence[str], shapes: Sequence[Shape], skip: int = 0) -> str | None:
-    """Say why shapes do not broadcast; None if they do.
+    """Explain why shapes do not broadcast; None if they do.
 
-    Two sizes along an axis fit if they are equal, or if one of them is 1. The last axes may be
-    skipped, as in a product of matrices.
+    Two sizes along an axis fit if they are equal, or if one of them is 1.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        The names of the operands.
+    shapes : sequence of tuple of int
+        Their shapes.
+    skip : int
+        How many of the last axes to skip: 2 in a matrix product.
     """
     ndim = max(len(shape) for shape in shapes)
     for axis in range(-1 - skip, -ndim - 1, -1):
         sizes = dict.fromkeys(shape[axis] for shape in shapes if len(shape) >= -axis)
         sizes.pop(1, None)
         if len(sizes) > 1:
-            told = " and ".join(map(str, shapes))
+            listed = " and ".join(map(str, shapes))
             rows = [(label, shape, ()) for label, shape in zip(labels, shapes, strict=True)]
             rows[-1] = (*rows[-1][:2], (axis,))  # type: ignore[assignment]
             return (
-                f"shapes {told} do not broadcast: along axis {axis} they have sizes "
+                f"shapes {listed} do not broadcast: along axis {axis} they have sizes "
                 f"{' and '.join(map(str, sizes))}, which must be equal, or 1\n{aligned(rows)}"
             )
     return None
 
 
 def matrix_product(x: Shape, y: Shape) -> str:
-    """Say why two shapes have no matrix product."""
-    told = f"shapes {x} and {y} do not fit: "
+    """Explain why two shapes have no matrix product."""
+    problem = f"shapes {x} and {y} do not fit: "
     if not x or not y:
-        return f"{told}no operand may be a number; multiply by a number with *"
+        return f"{problem}an operand cannot be a number; multiply by a number with *"
     inner = -2 if len(y) > 1 else -1
     if x[-1] != y[inner]:
-        which = "the last but one" if inner == -2 else "the last"
+        which = "the second to last" if inner == -2 else "the last"
         picture = aligned([("x", x, [-1]), ("y", y, [inner])])
         return (
-            f"{told}the last axis of x has size {x[-1]}, {which} of y has size {y[inner]}, "
+            f"{problem}the last axis of x has size {x[-1]}, {which} of y has size {y[inner]}, "
             f"and they must be equal\n{picture}"
         )
-    return broadcasting(["x", "y"], [x, y], skip=2) or told
+    return broadcasting(["x", "y"], [x, y], skip=2) or problem
 
 
 def explain_shape_error(
     name: str, labels: Sequence[str], shapes: Sequence[Shape], error: ValueError
 ) -> ValueError:
-    """Make an error of NumPy's say what was called, with which shapes, and why they do not fit."""
+    """Make an error of NumPy's name the operation and the shapes, and explain why they do not fit.
+
+    Parameters
+    ----------
+    name : str
+        The operation.
+    labels : sequence of str
+        The names of its operands.
+    shapes : sequence of tuple of int
+        Their shapes.
+    error : ValueError
+        NumPy's error.
+    """
     text = str(error)
     if "axis" in text and ("duplicate" in text or "repeated" in text):
         return np.exceptions.AxisError(f"{name}: an axis is repeated (shapes {shapes})")

@@ -1,6 +1,6 @@
-"""Tensors in nested tuples, lists and dictionaries: taken apart, and put together again.
+"""Nested tuples, lists and dictionaries of tensors: taken apart, and rebuilt with other values.
 
-`functional.py` uses it for what a function takes and returns. Named tuples and the order of
+`functional.py` uses it for the arguments and results of functions. Named tuples and the order of
 dictionaries are kept.
 """
 
@@ -15,14 +15,14 @@ __all__ = ["entries", "is_structure", "rebuilt"]
 
 
 def is_structure(value: Any, lists: bool = True) -> bool:
-    """Whether a value holds others; a list of plain numbers is an array where `lists` is false."""
+    """Whether a value holds others; with ``lists=False`` a list of plain numbers is an array."""
     if isinstance(value, list):
         return lists or holds_tensor(value)
     return isinstance(value, tuple | dict)
 
 
 def entries(structure: Any, lists: bool = True) -> list[Any]:
-    """List the values in a structure, in order; a value by itself is the only one."""
+    """List the values in a structure, in order; for a single value, that value."""
     if not is_structure(structure, lists):
         return [structure]
     inside = structure.values() if isinstance(structure, dict) else structure

@@ -1,7 +1,7 @@
 """The Tensor: a NumPy array that remembers how it was computed.
 
-It holds data, its gradient and the node that made it, and answers NumPy's protocols. What it can be
-written with stands in `notation.py`; derivatives are taken in `autodiff.py`.
+It holds data, its gradient and the node that made it, and answers NumPy's protocols. Its operators
+and methods are in `notation.py`; derivatives are computed in `autodiff.py`.
 """
 
 from __future__ import annotations
@@ -77,9 +77,14 @@ class Tensor(Notation):
     >>> from tinygrad_edu import Tensor
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> y = (x * x).sum()
+    >>> y
+    Tensor(5., from=sum)
     >>> y.backward()
     >>> x.grad
     array([2., 4.])
+    >>> x.data = x.data - 0.1 * x.grad
+    >>> x.detach(), y.item()
+    (Tensor([0.8, 1.6]), 5.0)
     """
 
     __slots__ = (
@@ -134,7 +139,7 @@ class Tensor(Notation):
 
     @property
     def data(self) -> Array:
-        """The values, as a read-only array; assign to it to replace them all."""
+        """The values, as a read-only array; assign a new array to replace them all."""
         return read_only(self._data)
 
     @data.setter
@@ -151,7 +156,7 @@ class Tensor(Notation):
 
     @property
     def grad(self) -> Array | None:
-        """The gradient, or None where none was computed."""
+        """The gradient, or None if none was computed."""
         return self._grad
 
     @grad.setter
@@ -169,7 +174,7 @@ class Tensor(Notation):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to it."""
+        """Whether gradients flow to this tensor."""
         return self._requires_grad
 
     @requires_grad.setter
@@ -209,21 +214,21 @@ class Tensor(Notation):
         return hints.Size(self._data.size)
 
     def numpy(self) -> Array:
-        """Give the values as an array of the caller's own."""
+        """Return a copy of the values as an array, which the caller may change."""
         return np.copy(self._data)
 
     def item(self) -> Any:
-        """Give the only element as a Python number; ValueError if there are more."""
+        """Return the only element as a Python number; ValueError if there are more."""
         if self._data.size != 1:
             raise ValueError(f"item() needs one element, but {self._label()} has {self.size}")
         return self._data.item()
 
     def tolist(self) -> Any:
-        """Give the values as nested lists of Python numbers."""
+        """Return the values as nested lists of Python numbers."""
         return self._data.tolist()
 
     def detach(self) -> Tensor:
-        """Give a tensor of the same values that no gradient flows through."""
+        """Return a tensor of the same values that no gradient flows through."""
         tensor = _computed(self._data, None)
         tensor.name = self.name
         return tensor
@@ -241,7 +246,7 @@ class Tensor(Notation):
         return notebook_tables.tensor_table(self)
 
     def _label(self) -> str:
-        """What to call it in a message."""
+        """Return what to call it in a message."""
         if self.name:
             return f"tensor {self.name!r}"
         return "a leaf tensor" if self.node is None else f"the result of {self.node.primitive.name}"
@@ -267,17 +272,18 @@ class Tensor(Notation):
     def backward(
         self, gradient: ArrayLike | None = None, *, keep_interior: bool = True, **unknown: Any
     ) -> None:
-        """Compute the gradients of this tensor with respect to all it was computed from.
+        """Compute the gradients of this tensor with respect to all tensors it was computed from.
 
-        They arrive in `.grad`: added to what is there on leaves, fresh on the tensors between.
-        Threads may go back to the same leaves at the same time; no contribution is lost.
+        They are stored in `.grad`: on leaves they are added to what is there, on the tensors
+        between they replace it. Several threads may differentiate to the same leaves at once; no
+        contribution is lost.
 
         Parameters
         ----------
         gradient : array_like, optional
             The cotangent to start from, of this tensor's shape; 1 for a single element.
         keep_interior : bool
-            Whether the tensors between keep their gradients, to be looked at.
+            Whether the tensors between keep their gradients.
 
         Raises
         ------
@@ -286,30 +292,37 @@ class Tensor(Notation):
             value on the way was changed since.
         ValueError
             If `gradient` has another shape.
+
+        Examples
+        --------
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).backward([1.0, 10.0])
+        >>> x.grad
+        array([ 2., 40.])
         """
         if unknown:
             hints.refuse_arguments("backward", unknown, ("gradient", "keep_interior"))
         autodiff.backward(self, gradient, keep_interior=keep_interior)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> HookHandle:
-        """Let a function see, and perhaps replace, the gradient of this tensor.
+        """Register a function that is called with the gradient of this tensor, and may replace it.
 
         ``hook(gradient)`` is called once in each pass of `backward` or `grad` that computes it,
-        when all contributions are added up and before it flows on, or into `.grad`. It is given
-        a read-only array, or a Tensor with ``create_graph=True``. If it gives anything but None,
-        that takes the place of the gradient. Several hooks run in the order of registration.
+        when all contributions are added up and before it flows on, or into `.grad`. Its argument is
+        a read-only array, or a Tensor with ``create_graph=True``. If it returns anything but None,
+        that replaces the gradient. Several hooks run in the order of registration.
 
         Returns
         -------
         HookHandle
-            Its `remove()` takes the hook away; so does the end of a ``with`` block over it.
+            Its `remove()` removes the hook; so does the end of a ``with`` block over it.
 
         Raises
         ------
         TypeError
             If this tensor requires no gradient, or `hook` is not a function.
         ValueError
-            Later, if what the hook gives has another shape than this tensor.
+            Later, if the hook returns another shape than this tensor has.
 
         Examples
         --------

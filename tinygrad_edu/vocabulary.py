@@ -1,7 +1,7 @@
 """What other libraries call things, and what to write here instead.
 
-Words alone, for errors: names that a Tensor does not have, and arguments that a function does not
-take. Nothing of the project is imported.
+It contains only words, for errors about attributes that a Tensor does not have and arguments that a
+function does not take. It imports nothing of the project.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ATTRIBUTES = {
     "chunk": "write tinygrad_edu.array_split(x, sections, axis=axis)",
     "clamp": "write x.clip(lower, upper)",
     "clone": "write x.copy(), which records, or x.detach() for no gradient",
-    "contiguous": "leave it out: NumPy takes any layout",
+    "contiguous": "leave it out: NumPy accepts any layout",
     "cpu": _ON_CPU,
     "cuda": _ON_CPU,
     "device": _ON_CPU,
@@ -66,7 +66,7 @@ ATTRIBUTES = {
     "detach_": "write x = x.detach()",
     "zero_grad": "write x.grad = None",
 }
-"""What PyTorch and other libraries have on their tensors."""
+"""Attributes of tensors in PyTorch and other libraries, and what to write here."""
 
 # Arguments of functions ------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ _NAMES = {
     "prepend": "prepends",
     "rcond": "tol rtol",
 }
-"""What others call a parameter, in NumPy, PyTorch or TensorFlow."""
+"""Names of a parameter in NumPy, PyTorch or TensorFlow."""
 
 _ADVICE = {
     "retain_graph": "leave it out: a graph can be used again and again",
@@ -119,12 +119,12 @@ _ADVICE = {
     "only_inputs": "leave it out: grad computes only what was asked for",
     "is_grads_batched": "use jacobian(f, x)",
     "dtype": "convert with x.astype(dtype)",
-    "out": "an operation makes a new result, leave it out",
+    "out": "an operation makes a new result; leave it out",
     "where": "choose with where(mask, x, neutral) first",
     "initial": "combine it with the result afterwards",
     "unbiased": "write ddof=1 for unbiased=True, ddof=0 for unbiased=False",
     "correction": "write ddof=",
-    "inplace": "an operation makes a new result, leave it out",
+    "inplace": "an operation makes a new result; leave it out",
     "order": "transpose the axes",
     "requires_grad": "it follows from the inputs; leave it out",
     "device": "everything is computed by NumPy; leave it out",
@@ -135,25 +135,25 @@ _ADVICE = {
     "start_dim": "write reshape(x, (len(x), -1))",
     "end_dim": "write reshape(x, (len(x), -1))",
 }
-"""What to do instead, where there is no parameter of another name."""
+"""What to do instead, for arguments that no parameter corresponds to."""
 
 
 def suggestion(key: str, keywords: Iterable[str]) -> tuple[str, bool]:
-    """Say what to write for a keyword that a function does not take.
+    """Return what to write for a keyword that a function does not take.
 
     Parameters
     ----------
     key : str
-        The keyword that was given.
+        The given keyword.
     keywords : iterable of str
-        Those that the function takes.
+        The keywords that the function takes.
 
     Returns
     -------
     text : str
-        Such as ``write axis=``; or a keyword that is spelled alike; or nothing.
+        Advice such as ``write axis=``; or a keyword with similar spelling; or nothing.
     is_guess : bool
-        Whether it is only a keyword that is spelled alike.
+        Whether it is only a keyword with similar spelling.
     """
     keywords = list(keywords)
     for ours in keywords:

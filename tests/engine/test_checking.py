@@ -245,7 +245,7 @@ def test_no_floating_input_is_an_error(inputs):
 def test_other_arguments_that_cannot_be_checked():
     with pytest.raises(ValueError, match="order must be >= 1, got 0"):
         check_gradients(lambda x: x, X, order=0)
-    with pytest.raises(ValueError, match="must give a Tensor, got a ReadOnlyArray"):
+    with pytest.raises(ValueError, match="must return a Tensor, got a ReadOnlyArray"):
         check_gradients(lambda x: x.data, X)
 
 

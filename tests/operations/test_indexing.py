@@ -64,7 +64,7 @@ def test_nothing_to_do():
 
 def test_numbers_that_are_no_indices():
     for wrong in (-1, 52, 0.5):
-        with pytest.raises(ValueError, match=f"einsum: {wrong} is no index"):
+        with pytest.raises(ValueError, match=f"einsum: {wrong} is not an index"):
             tg.einsum(M, [0, wrong])
     for wrong in (1.5, [0.5, 1.0]):
         with pytest.raises(TypeError, match=r"split: .*whole numbers"):

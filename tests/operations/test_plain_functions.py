@@ -2,6 +2,7 @@
 for tensors that require gradients too, and that they say so.
 """
 
+import doctest
 import operator
 import re
 import warnings
@@ -162,9 +163,19 @@ def test_dtypes_are_those_of_numpy(name, dtype):
 def test_docstring_says_so(name):
     text = getattr(tg, name).__doc__
     summary = text.partition("\n\n")[0]
-    assert re.fullmatch(r"[A-Z][^.]*: a plain array, for it has no derivative\.", summary)
+    assert re.fullmatch(r"[A-Z][^.]*: a plain array, because it has no derivative\.", summary)
     assert f"numpy.{name}" in text
     assert getattr(tg, name).__name__ == name
+
+
+@pytest.mark.parametrize("name", plain.__all__)
+def test_docstring_example(name):
+    """The search for examples by module skips those that stand for a ufunc."""
+    text, report = getattr(tg, name).__doc__, []
+    example = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
+    assert len(example.examples) == 2
+    doctest.DocTestRunner().run(example, out=report.append)
+    assert not report, "".join(report)
 
 
 COMPARISONS = {

@@ -1,4 +1,4 @@
-"""The operations, one file a family: each is a forward pass with its rules beside it.
+"""The operations, one file for each family: each is a forward pass together with its rules.
 
 Adding one takes one statement in the file of its family; see CONTRIBUTING.md.
 """
@@ -16,6 +16,7 @@ from . import (
     shape,
     sorting,
     special,
+    statistics,
     trigonometric,
 )
 from .arithmetic import *
@@ -42,6 +43,7 @@ from .scan import *
 from .shape import *
 from .sorting import *
 from .special import *
+from .statistics import *
 from .trigonometric import *
 
 __all__: list[str] = ["linalg"]
@@ -57,6 +59,7 @@ __all__ += scan.__all__
 __all__ += shape.__all__
 __all__ += sorting.__all__
 __all__ += special.__all__
+__all__ += statistics.__all__
 __all__ += trigonometric.__all__
 __all__ += matrices.__all__
 __all__ += norms.__all__

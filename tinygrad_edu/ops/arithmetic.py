@@ -1,4 +1,7 @@
-"""Arithmetic on two operands, which broadcast as NumPy has it, and on one."""
+"""Arithmetic on one operand, and on two operands that broadcast as in NumPy.
+
+Powers are here too; exponentials, logarithms and roots are in `elementwise.py`.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,16 @@ def add(x: Any, y: Any, /) -> Any:
     derivatives=("g", "-g"),
 )
 def subtract(x: Any, y: Any, /) -> Any:
-    """Difference of two operands, elementwise."""
+    """Difference of two operands, elementwise.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, subtract
+    >>> y = Tensor([1.0, 2.0], requires_grad=True)
+    >>> subtract([5.0, 5.0], y).sum().backward()
+    >>> y.grad
+    array([-1., -1.])
+    """
     return x - y
 
 
@@ -69,7 +81,18 @@ def subtract(x: Any, y: Any, /) -> Any:
     derivatives=("g * y", "g * x"),
 )
 def multiply(x: Any, y: Any, /) -> Any:
-    """Product of two operands, elementwise."""
+    """Product of two operands, elementwise.
+
+    Each operand is the derivative with respect to the other.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, multiply
+    >>> x, y = Tensor(3.0, requires_grad=True), Tensor(4.0, requires_grad=True)
+    >>> multiply(x, y).backward()
+    >>> x.grad, y.grad
+    (array(4.), array(3.))
+    """
     return x * y
 
 
@@ -82,7 +105,16 @@ def multiply(x: Any, y: Any, /) -> Any:
     derivatives=("g / y", "-g * out / y"),
 )
 def divide(x: Any, y: Any, /) -> Any:
-    """Quotient of two operands, elementwise."""
+    """Quotient of two operands, elementwise.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, divide
+    >>> x, y = Tensor(6.0, requires_grad=True), Tensor(2.0, requires_grad=True)
+    >>> divide(x, y).backward()
+    >>> x.grad, y.grad
+    (array(0.5), array(-1.5))
+    """
     return x / y
 
 
@@ -91,7 +123,16 @@ true_divide = divide
 
 @composed("x")
 def reciprocal(x: Any) -> Any:
-    """One divided by the operand, elementwise."""
+    """One divided by the operand, elementwise.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, reciprocal
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> reciprocal(x).sum().backward()
+    >>> x.grad
+    array([-1.  , -0.25])
+    """
     return divide(1, x)
 
 
@@ -108,6 +149,14 @@ def remainder(x: Any, y: Any, /) -> Any:
     """Remainder of a division, with the sign of the divisor: ``x - y * floor(x / y)``.
 
     Where it jumps, the derivative is the one on either side.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, remainder
+    >>> x, y = Tensor(7.0, requires_grad=True), Tensor(3.0, requires_grad=True)
+    >>> remainder(x, y).backward()
+    >>> x.grad, y.grad
+    (array(1.), array(-2.))
     """
     return np.remainder(x, y)
 
@@ -117,7 +166,14 @@ mod = remainder
 
 @primitive(lambda g, out, x: -g, symbol="−", formula="-x", derivatives=("-g",))
 def negative(x: Any, /) -> Any:
-    """Sign changed, elementwise."""
+    """Operand with the opposite sign, elementwise.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, negative
+    >>> negative(Tensor([1.0, -2.0]))
+    Tensor([-1.,  2.])
+    """
     return -x
 
 
@@ -125,14 +181,14 @@ def _power_base(g: Any, out: Any, x: Any, y: Any) -> Any:
     if type(y) in (int, float):
         return g * (y * x ** (y - 1)) if y else g * 0.0
     # x**0 is constant, also where x is nan, or so small that y * x**(y - 1) would be 0 times
-    # infinity. Elsewhere that is 0 by itself, and keeps its derivative with respect to y.
+    # infinity. Elsewhere that is 0 anyway, and keeps its derivative with respect to y.
     regular = np.abs(values_of(x)) >= np.finfo(out.dtype).tiny
     constant = np.equal(y, 0) & ~regular
     return np.where(constant, 0.0, g * y * x ** np.where(constant, 1.0, y - 1))
 
 
 def _power_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
-    # At x = 0 the logarithm is infinite, yet 0**y is constant. Below 0 there is no derivative.
+    # At x = 0 the logarithm is infinite, but 0**y is constant. Below 0 there is no derivative.
     # The constants have the dtype of the output, so that the logarithm is as precise as that.
     one, nan = out.dtype.type(1), out.dtype.type(np.nan)
     return g * out * np.log(np.where(np.equal(x, 0), one, np.where(np.less(x, 0), nan, x)))
@@ -149,8 +205,17 @@ def _power_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
 def power(x: Any, y: Any, /) -> Any:
     """First operand to the power of the second, elementwise.
 
-    At ``x = 0`` the derivative of ``x**0`` is 0, and so is the one with respect to an exponent that
-    is not negative; for a negative base, or 0 to a negative power, the latter is nan.
+    At ``x = 0``, ``x**0`` has the derivative 0 with respect to `x`. With respect to the exponent,
+    the derivative at ``x = 0`` is 0 for exponents of 0 or more and nan for negative ones; for a
+    negative base it is nan.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, power
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> power(x, 3).sum().backward()
+    >>> x.grad
+    array([ 3., 12., 27.])
     """
     return x**y
 
@@ -160,11 +225,27 @@ pow = power
 
 @composed("x", "y")
 def float_power(x: Any, y: Any) -> Any:
-    """First operand to the power of the second, computed in float64 at least."""
+    """First operand to the power of the second, computed in float64 or wider.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, float_power
+    >>> float_power(Tensor([2, 3]), -1)
+    Tensor([0.5       , 0.33333333])
+    """
     return power(multiply(x, np.float64(1)), y)
 
 
 @composed("x")
 def square(x: Any) -> Any:
-    """Square, elementwise."""
+    """Square, elementwise.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, square
+    >>> x = Tensor([1.0, -3.0], requires_grad=True)
+    >>> square(x).sum().backward()
+    >>> x.grad
+    array([ 2., -6.])
+    """
     return power(x, 2)

@@ -1,6 +1,7 @@
-"""What chooses: between operands, between branches, and between the signs of a number.
+"""Operations that choose: between two operands, between branches, and by the sign of a number.
 
-At a tie, maximum and minimum share the gradient equally.
+At a tie, `maximum` and `minimum` share the gradient equally. The largest element of an array is in
+`reduction.py`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,16 @@ __all__ = [
     derivatives=("g * sign(x)",),
 )
 def absolute(x: Any, /) -> Any:
-    """Absolute value, elementwise; its derivative at 0 is taken to be 0."""
+    """Absolute value, elementwise; its derivative at 0 is defined as 0.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, absolute
+    >>> x = Tensor([-2.0, 0.0, 3.0], requires_grad=True)
+    >>> absolute(x).sum().backward()
+    >>> x.grad
+    array([-1.,  0.,  1.])
+    """
     return np.abs(x)
 
 
@@ -51,13 +61,27 @@ abs = absolute
     derivatives=("zeros_like(g)",),
 )
 def sign(x: Any, /) -> Any:
-    """Sign of a number, elementwise: -1, 0 or 1; its derivative is 0, at 0 too."""
+    """Sign of a number, elementwise: -1, 0 or 1; its derivative is 0 everywhere, also at 0.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, sign
+    >>> sign(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-1.,  0.,  1.])
+    """
     return np.sign(x)
 
 
 @composed("x")
 def fabs(x: Any) -> Any:
-    """Absolute value, elementwise, as a floating number; its derivative at 0 is taken to be 0."""
+    """Absolute value, elementwise, as a floating number; its derivative at 0 is defined as 0.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, fabs
+    >>> fabs(Tensor([-2, 3]))
+    Tensor([2., 3.])
+    """
     return absolute(multiply(x, 1.0))
 
 
@@ -72,14 +96,25 @@ def fabs(x: Any) -> Any:
 def copysign(x: Any, y: Any, /) -> Any:
     """First operand with the sign of the second, elementwise.
 
-    The derivative with respect to the second is 0. At ``x = 0`` that of the first is the
-    one on the side of its sign, for zeros have one.
+    The derivative with respect to the second operand is 0. At ``x = 0`` the derivative with respect
+    to the first follows the sign of that zero, 0.0 or -0.0.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, copysign
+    >>> x = Tensor([1.0, -2.0], requires_grad=True)
+    >>> y = copysign(x, -1.0)
+    >>> y.data
+    array([-1., -2.])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([-1.,  1.])
     """
     return np.copysign(x, y)
 
 
 def _share(g: Any, wins: Any, x: Any, y: Any) -> Any:
-    """The cotangent of x where it wins over y; half of it at a tie. A nan wins, as in NumPy."""
+    """Return the cotangent where x wins over y, half of it at a tie. A nan wins, as in NumPy."""
     wins = wins | (np.isnan(x) & ~np.isnan(y))
     ties = np.equal(x, y) | (np.isnan(x) & np.isnan(y))
     return np.where(wins, g, np.where(ties, 0.5 * g, 0.0))
@@ -94,7 +129,16 @@ def _share(g: Any, wins: Any, x: Any, y: Any) -> Any:
     derivatives=("g * ((x > y) + 0.5 * (x == y))", "g * ((x < y) + 0.5 * (x == y))"),
 )
 def maximum(x: Any, y: Any, /) -> Any:
-    """Larger of two operands, elementwise; at a tie each gets half of the gradient."""
+    """Larger of two operands, elementwise; at a tie each receives half of the gradient.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, maximum
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> maximum(x, 2.0).sum().backward()
+    >>> x.grad
+    array([0. , 0.5, 1. ])
+    """
     return np.maximum(x, y)
 
 
@@ -107,7 +151,16 @@ def maximum(x: Any, y: Any, /) -> Any:
     derivatives=("g * ((x < y) + 0.5 * (x == y))", "g * ((x > y) + 0.5 * (x == y))"),
 )
 def minimum(x: Any, y: Any, /) -> Any:
-    """Smaller of two operands, elementwise; at a tie each gets half of the gradient."""
+    """Smaller of two operands, elementwise; at a tie each receives half of the gradient.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, minimum
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> minimum(x, 2.0).sum().backward()
+    >>> x.grad
+    array([1. , 0.5, 0. ])
+    """
     return np.minimum(x, y)
 
 
@@ -125,7 +178,7 @@ def _inside(x: Any, min: Any, max: Any) -> Any:
 )
 def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
     if np.iscomplexobj(min) or np.iscomplexobj(max):
-        raise TypeError("clip: complex ends have no order; give real numbers")
+        raise TypeError("clip: a limit is complex; expected real numbers")
     return x.copy() if min is None and max is None else np.clip(x, min, max)
 
 
@@ -133,22 +186,27 @@ def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
 def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     """Limit values to an interval.
 
-    At an end the derivative with respect to the value is 1, and the one with respect to the end 0.
+    At a limit the derivative with respect to the value is 1, and with respect to the limit 0.
 
     Parameters
     ----------
     x : array_like
         The values.
     min, max : array_like, optional
-        The ends, which gradients flow to where they are tensors. None leaves that side open.
+        The limits. Gradients flow to those that are tensors. None leaves that side open.
+
+    Raises
+    ------
+    TypeError
+        If a limit is complex.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor, clip
-    >>> highest = Tensor(2.0, requires_grad=True)
-    >>> clip([1.0, 3.0, 5.0], max=highest).sum().backward()
-    >>> highest.grad
-    array(2.)
+    >>> x, highest = Tensor([1.0, 3.0, 5.0], requires_grad=True), Tensor(2.0, requires_grad=True)
+    >>> clip(x, max=highest).sum().backward()
+    >>> x.grad, highest.grad
+    (array([1., 0., 0.]), array(2.))
     """
     if not isinstance(min, Tensor) and not isinstance(max, Tensor):
         return _clip(x, min=min, max=max)
@@ -167,23 +225,54 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     derivatives=("", "where(condition, g, 0)", "where(condition, 0, g)"),
 )
 def where(condition: Any, x: Any, y: Any, /) -> Any:
-    """Elements of `x` where a condition holds, and of `y` elsewhere.
+    """Elements of `x` where a condition holds, and elements of `y` elsewhere.
 
     Both operands are computed everywhere: a branch that is not taken still yields nan if its
-    derivative there is infinite (0 times infinity). Keep it finite by choosing its *input* with
-    a `where` of its own: ``where(x > 0, log(where(x > 0, x, 1)), 0)``.
+    derivative there is infinite (0 times infinity). To prevent that, choose its *input* with
+    another `where`: ``where(x > 0, log(where(x > 0, x, 1)), 0)``.
+
+    Parameters
+    ----------
+    condition : array_like of bool
+        Where to take `x`. No gradient flows to it.
+    x, y : array_like
+        The two branches. All three broadcast.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, where
+    >>> x, y = Tensor([1.0, 2.0], requires_grad=True), Tensor([10.0, 20.0], requires_grad=True)
+    >>> where([True, False], x, y).sum().backward()
+    >>> x.grad, y.grad
+    (array([1., 0.]), array([0., 1.]))
     """
     return np.where(condition, x, y)
 
 
 @composed("x", "y")
 def fmax(x: Any, y: Any) -> Any:
-    """Larger of two operands, elementwise; where one is nan, the other. Ties share equally."""
-    # Where one is nan the other meets itself, a tie, and gets both halves of the gradient.
+    """Larger of two operands, elementwise; where one is nan, the other. Ties share equally.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_edu import Tensor, fmax
+    >>> fmax(Tensor([1.0, np.nan]), [0.0, 2.0]).data
+    array([1., 2.])
+    """
+    # Where one is nan the other is compared with itself: a tie, with both halves of the gradient.
     return maximum(where(np.isnan(x), y, x), where(np.isnan(y), x, y))
 
 
 @composed("x", "y")
 def fmin(x: Any, y: Any) -> Any:
-    """Smaller of two operands, elementwise; where one is nan, the other. Ties share equally."""
+    """Smaller of two operands, elementwise; where one is nan, the other. Ties share equally.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_edu import Tensor, fmin
+    >>> fmin(Tensor([1.0, np.nan]), [0.0, 2.0]).data
+    array([0., 2.])
+    """
     return minimum(where(np.isnan(x), y, x), where(np.isnan(y), x, y))

@@ -1,4 +1,7 @@
-"""Exponentials, logarithms and roots, element by element; and conversion to another dtype."""
+"""Exponentials, logarithms and roots, element by element; and conversion to another dtype.
+
+Powers are in `arithmetic.py`.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,17 @@ _LOG_2, _LOG_10 = math.log(2), math.log(10)
     derivatives=("g * out",),
 )
 def exp(x: Any, /) -> Any:
-    """Exponential, elementwise."""
+    """Exponential, elementwise; it is its own derivative.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, exp
+    >>> x = Tensor([0.0, 1.0], requires_grad=True)
+    >>> y = exp(x)
+    >>> y.sum().backward()
+    >>> y.data.round(4), x.grad.round(4)
+    (array([1.    , 2.7183]), array([1.    , 2.7183]))
+    """
     return np.exp(x)
 
 
@@ -48,7 +61,14 @@ def exp(x: Any, /) -> Any:
     derivatives=("g * out * log(2)",),
 )
 def exp2(x: Any, /) -> Any:
-    """Two to the power of the operand, elementwise."""
+    """Two to the power of the operand, elementwise.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, exp2
+    >>> exp2(Tensor([0.0, 1.0, 3.0]))
+    Tensor([1., 2., 8.])
+    """
     return np.exp2(x)
 
 
@@ -58,7 +78,15 @@ def exp2(x: Any, /) -> Any:
     derivatives=("g * (out + 1)",),
 )
 def expm1(x: Any, /) -> Any:
-    """Exponential minus 1, elementwise, exact near 0."""
+    """Exponential minus 1, elementwise, exact near 0.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, exp, expm1
+    >>> x = Tensor(1e-17)
+    >>> expm1(x).item(), (exp(x) - 1).item()
+    (1e-17, 0.0)
+    """
     return np.expm1(x)
 
 
@@ -68,7 +96,16 @@ def expm1(x: Any, /) -> Any:
     derivatives=("g / x",),
 )
 def log(x: Any, /) -> Any:
-    """Natural logarithm, elementwise; at 0 its derivative is infinite."""
+    """Natural logarithm, elementwise; at 0 its derivative is infinite.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, log
+    >>> x = Tensor([1.0, 4.0], requires_grad=True)
+    >>> log(x).sum().backward()
+    >>> x.grad
+    array([1.  , 0.25])
+    """
     return np.log(x)
 
 
@@ -78,7 +115,14 @@ def log(x: Any, /) -> Any:
     derivatives=("g / (x * log(2))",),
 )
 def log2(x: Any, /) -> Any:
-    """Logarithm to base 2, elementwise; at 0 its derivative is infinite."""
+    """Logarithm to base 2, elementwise; at 0 its derivative is infinite.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, log2
+    >>> log2(Tensor([1.0, 8.0]))
+    Tensor([0., 3.])
+    """
     return np.log2(x)
 
 
@@ -88,7 +132,14 @@ def log2(x: Any, /) -> Any:
     derivatives=("g / (x * log(10))",),
 )
 def log10(x: Any, /) -> Any:
-    """Logarithm to base 10, elementwise; at 0 its derivative is infinite."""
+    """Logarithm to base 10, elementwise; at 0 its derivative is infinite.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, log10
+    >>> log10(Tensor([1.0, 1000.0]))
+    Tensor([0., 3.])
+    """
     return np.log10(x)
 
 
@@ -98,7 +149,15 @@ def log10(x: Any, /) -> Any:
     derivatives=("g / (1 + x)",),
 )
 def log1p(x: Any, /) -> Any:
-    """Logarithm of 1 plus the operand, elementwise, exact near 0."""
+    """Logarithm of 1 plus the operand, elementwise, exact near 0.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, log, log1p
+    >>> x = Tensor(1e-17)
+    >>> log1p(x).item(), log(1 + x).item()
+    (1e-17, 0.0)
+    """
     return np.log1p(x)
 
 
@@ -109,7 +168,17 @@ def log1p(x: Any, /) -> Any:
     derivatives=("g / (2 * out)",),
 )
 def sqrt(x: Any, /) -> Any:
-    """Square root, elementwise; at 0 its derivative is infinite."""
+    """Square root, elementwise; at 0 its derivative is infinite.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, sqrt
+    >>> x = Tensor([1.0, 4.0], requires_grad=True)
+    >>> y = sqrt(x)
+    >>> y.sum().backward()
+    >>> y.data, x.grad
+    (array([1., 2.]), array([0.5 , 0.25]))
+    """
     return np.sqrt(x)
 
 
@@ -121,7 +190,14 @@ def sqrt(x: Any, /) -> Any:
     derivatives=("g / (3 * out**2)",),
 )
 def cbrt(x: Any, /) -> Any:
-    """Cube root, elementwise, of negative numbers too; at 0 its derivative is infinite."""
+    """Cube root, elementwise, also of negative numbers; at 0 its derivative is infinite.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, cbrt
+    >>> cbrt(Tensor([-8.0, 27.0]))
+    Tensor([-2.,  3.])
+    """
     return np.cbrt(x)
 
 
@@ -139,25 +215,42 @@ def _astype(x: Any, /, dtype: DTypeLike) -> Any:
 def astype(x: Any, dtype: DTypeLike) -> Any:
     """Convert to another dtype.
 
-    Gradients flow between floating dtypes, each in the dtype of its own tensor; a conversion to
-    integers or booleans is a constant.
+    Gradients flow between floating dtypes, each in the dtype of its tensor. A result of integers or
+    booleans is a constant.
 
     Raises
     ------
     TypeError
-        For dtypes that are not of real numbers.
+        If the dtype is not one of real numbers.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, astype
+    >>> x = Tensor([1.5, 2.5], requires_grad=True)
+    >>> astype(x, "float32").sum().backward()
+    >>> x.grad
+    array([1., 1.])
+    >>> astype(x, int)
+    Tensor([1, 2], dtype=int64)
     """
     kind = np.dtype(dtype).kind
     if kind == "c" and dtype_of(x).kind != "c":
         raise TypeError("complex is not supported; use the real and imaginary parts")
     if kind not in "fiubc":
-        raise TypeError(f"a Tensor holds numbers, which dtype {np.dtype(dtype)} does not stand for")
+        raise TypeError(f"a Tensor holds numbers, but dtype {np.dtype(dtype)} is not numeric")
     return _astype(x if kind in "fc" or not isinstance(x, Tensor) else x.detach(), dtype=dtype)
 
 
 @primitive(lambda g, out, x: g, formula="copy(x)", derivatives=("g",))
 def copy(x: Any, /) -> Any:
-    """Same elements, as a result of its own that gradients flow through."""
+    """Copy of the elements, as a new result that gradients flow through.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, copy
+    >>> copy(Tensor([1.0, 2.0], requires_grad=True))
+    Tensor([1., 2.], from=copy)
+    """
     return np.copy(x)
 
 

@@ -1,4 +1,7 @@
-"""Taking elements by index, and its adjoint: putting cotangents back where they came from."""
+"""Taking elements by index, and the adjoint: putting cotangents back where the elements came from.
+
+Tensors are never written into: `index_add` and `index_update` return new results.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ __all__ = [
 
 
 def _is_basic(index: Any) -> bool:
-    """Whether an index takes each element at most once, as slices and whole numbers do."""
+    """Whether an index can only take each element once: slices and whole numbers."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(
         part is None or part is Ellipsis or isinstance(part, slice | int | np.integer)
@@ -39,7 +42,7 @@ def _is_basic(index: Any) -> bool:
 
 
 def _array(part: Any) -> Any:
-    """Read lists of places as arrays; an empty list has no dtype of its own."""
+    """Convert lists of positions to arrays; an empty list needs a dtype."""
     return np.array(part, dtype=None if part else np.intp) if isinstance(part, list) else part
 
 
@@ -59,9 +62,9 @@ def _getitem(x: Any, /, index: Any) -> Any:
 
 @composed("x")
 def getitem(x: Any, index: Any) -> Any:
-    """Elements by index, in every form that NumPy knows.
+    """Elements by index, in every form that NumPy accepts.
 
-    An element that is taken several times gets the gradients of all its copies.
+    An element that is taken several times receives the gradients of all its copies.
 
     Examples
     --------
@@ -89,18 +92,29 @@ def put_at(x: Any, /, index: Any, shape: tuple[int, ...]) -> Any:
     Parameters
     ----------
     x : array_like
-        What to add.
+        The elements to add.
     index
-        Where, in any form that NumPy knows; repeated places add up.
+        Where, in any form that NumPy accepts; elements for the same place add up.
     shape : tuple of int
-        Of the result.
+        The shape of the result.
+
+    Raises
+    ------
+    ValueError
+        If `x` does not have the shape of the places.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, put_at
+    >>> put_at(Tensor([1.0, 2.0, 4.0]), [0, 0, 3], (5,))
+    Tensor([3., 0., 0., 4., 0.])
     """
-    # What is added up in one place is added in more digits than it has, and rounded once.
+    # Many elements may meet in one place: they are added with more digits, and rounded once.
     is_basic = _is_basic(index)
     wide = None if is_basic else wider(x)
     out = np.zeros_like(x, shape=shape, dtype=wide, order="C")
     if shape_of(x) != (places := shape_of(out[index])):
-        raise ValueError(f"x of shape {shape_of(x)} does not fit the places, of shape {places}")
+        raise ValueError(f"x of shape {shape_of(x)} does not fit the places of shape {places}")
     if is_basic:
         out[index] = x
         return out
@@ -116,18 +130,32 @@ def take(
     *,
     mode: Literal["raise", "wrap", "clip"] = "raise",
 ) -> Any:
-    """Elements, rows, columns by number along an axis; None flattens first.
+    """Elements, rows or columns by number along an axis.
 
     Parameters
     ----------
     x : array_like
-        Where to take from.
+        The array to take from.
     indices : array_like of int
-        Which places; repeated ones are taken repeatedly.
+        The positions; repeated ones are taken repeatedly.
     axis : int, optional
-        Along which axis.
+        The axis; None flattens `x` first.
     mode : {"raise", "wrap", "clip"}
-        What becomes of numbers that are out of range.
+        How to treat numbers out of range.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, take
+    >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> y = take(x, [1, 1, 0], axis=0)
+    >>> y.data
+    array([[3., 4.],
+           [3., 4.],
+           [1., 2.]])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([[1., 1.],
+           [2., 2.]])
     """
     if axis is None or axes_of(len(shape_of(x)), axis) == ():
         return take(reshape(x, (-1,)), indices, 0, mode=mode)
@@ -138,16 +166,35 @@ def take(
 
 @composed("x")
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
-    """Elements by number along an axis, with numbers of their own for each row; see NumPy's.
+    """Elements by number along an axis, with separate numbers for each row; as in NumPy.
 
     Parameters
     ----------
     x : array_like
-        Where to take from.
+        The array to take from.
     indices : array_like of int
-        With as many axes as `x`, and of the same shape but along `axis`; 1-d for ``axis=None``.
+        The positions along `axis`. As many axes as `x`, and the same shape except along `axis`;
+        with ``axis=None`` one axis.
     axis : int, optional
-        Along which axis; None flattens `x` first.
+        The axis; None flattens `x` first.
+
+    Raises
+    ------
+    ValueError
+        If `indices` has another number of axes than `x`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, take_along_axis
+    >>> x = Tensor([[3.0, 1.0], [2.0, 4.0]], requires_grad=True)
+    >>> y = take_along_axis(x, [[1], [0]], axis=1)
+    >>> y.data
+    array([[1.],
+           [2.]])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([[0., 1.],
+           [1., 0.]])
     """
     if axis is None:
         return take_along_axis(reshape(x, (-1,)), indices, 0)
@@ -167,7 +214,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
 
 
 def _fitting(name: str, value: Any, x: Any, shape: tuple[int, ...]) -> Any:
-    """Stretch what is to be put into x; it takes the dtype of x, as in an assignment."""
+    """Broadcast a value that is put into x, and convert it to the dtype of x."""
     if not isinstance(value, Tensor):
         value = checked_array(value, None, True)
     dtype = real_dtype_of(x)
@@ -183,9 +230,34 @@ def _fitting(name: str, value: Any, x: Any, shape: tuple[int, ...]) -> Any:
 
 @composed("x", "value")
 def index_add(x: Any, index: Any, value: Any) -> Any:
-    """Give `x` with `value` added at an index: ``x[index] += value``, as a new result.
+    """Return `x` with `value` added at an index: ``x[index] += value``, as a new result.
 
-    Where a place occurs several times, all that is meant for it is added.
+    If the index names an element several times, all values for it are added.
+
+    Parameters
+    ----------
+    x : array_like
+        The array to start from; it is not changed.
+    index
+        Where, in any form that NumPy accepts.
+    value : array_like
+        Broadcasts to the shape of ``x[index]``.
+
+    Raises
+    ------
+    ValueError
+        If `value` does not broadcast.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, index_add
+    >>> value = Tensor([10.0, 20.0], requires_grad=True)
+    >>> y = index_add([1.0, 2.0, 3.0], [0, 0], value)
+    >>> y.data
+    array([31.,  2.,  3.])
+    >>> (y * y).sum().backward()
+    >>> value.grad
+    array([62., 62.])
     """
     places = _places(index)
     value = _fitting("index_add", value, x, shape_of(values_of(x)[places]))
@@ -194,18 +266,23 @@ def index_add(x: Any, index: Any, value: Any) -> Any:
 
 @composed("x", "value")
 def index_update(x: Any, index: Any, value: Any) -> Any:
-    """Give `x` with `value` put at an index: ``x[index] = value``, as a new result.
+    """Return `x` with `value` put at an index: ``x[index] = value``, as a new result.
 
-    Where a place occurs several times, the last value stays, and the gradient goes to that one.
+    If the index names an element several times, the last value stays and receives the gradient.
 
     Parameters
     ----------
     x : array_like
-        What to start from; it is not changed.
+        The array to start from; it is not changed.
     index
-        Where, in any form that NumPy knows.
+        Where, in any form that NumPy accepts.
     value : array_like
         Broadcasts to the shape of ``x[index]``.
+
+    Raises
+    ------
+    ValueError
+        If `value` does not broadcast.
 
     Examples
     --------
@@ -220,7 +297,7 @@ def index_update(x: Any, index: Any, value: Any) -> Any:
     """
     shape = shape_of(x)
     size = int(np.prod(shape, dtype=int))
-    # Number the elements of x, then those of value: the result says which one stands where.
+    # Number the elements of x, then those of value: the result says which one goes where.
     source = np.arange(size).reshape(shape)
     new = shape_of(source[_places(index)])
     source[_places(index)] = size + np.arange(int(np.prod(new, dtype=int))).reshape(new)

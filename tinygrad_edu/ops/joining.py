@@ -1,4 +1,7 @@
-"""Joining arrays: along an axis that they have, or along a new one."""
+"""Joining arrays: along an existing axis, or along a new one.
+
+Cutting them apart is in `rearranging.py`.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def _concatenate(*arrays: Any, axis: int | None) -> Any:
 
 
 def _not_joined(shapes: list[tuple[int, ...]], axis: int | None, error: ValueError) -> str:
-    """Say which array does not fit to the first, and along which axis."""
+    """Explain which array does not fit the first one, and along which axis."""
     first = shapes[0]
     for position, shape in enumerate(shapes):
         if axis is None or len(shape) != len(first):
@@ -58,14 +61,30 @@ def _not_joined(shapes: list[tuple[int, ...]], axis: int | None, error: ValueErr
 
 @composed("arrays")
 def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
-    """Join arrays along an axis that they have.
+    """Join arrays along an existing axis.
 
     Parameters
     ----------
     arrays : sequence of array_like
-        They agree in shape except along `axis`.
+        Their shapes are equal except along `axis`.
     axis : int or None
-        Along which to join; None flattens them first.
+        The axis to join along; None flattens the arrays first.
+
+    Raises
+    ------
+    ValueError
+        If there is no array, or the shapes do not fit.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, concatenate
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = concatenate([x, [3.0], x])
+    >>> y.data
+    array([1., 2., 3., 1., 2.])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([2., 2.])
     """
     arrays = _several("concatenate", arrays)
     if axis is not None:
@@ -82,7 +101,18 @@ def _several(name: str, arrays: Any) -> list[Any]:
 
 @composed("arrays")
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
-    """Join arrays of one shape along a new axis."""
+    """Join arrays of one shape along a new axis.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, stack
+    >>> stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])])
+    Tensor([[1., 2.],
+            [3., 4.]])
+    >>> stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])], axis=1)
+    Tensor([[1., 3.],
+            [2., 4.]])
+    """
     arrays = _several("stack", arrays)
     shapes = {shape_of(array) for array in arrays}
     if len(shapes) > 1:
@@ -93,20 +123,43 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
 
 @composed("arrays")
 def vstack(arrays: Sequence[Any]) -> Any:
-    """Join arrays below each other; vectors are rows."""
+    """Join arrays vertically, one below the other; vectors are rows.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, vstack
+    >>> vstack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])]).data
+    array([[1., 2.],
+           [3., 4.]])
+    """
     return concatenate([atleast_2d(array) for array in _several("vstack", arrays)], axis=0)
 
 
 @composed("arrays")
 def hstack(arrays: Sequence[Any]) -> Any:
-    """Join arrays side by side; vectors end to end."""
+    """Join arrays horizontally, side by side; vectors are joined end to end.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, hstack
+    >>> hstack([Tensor([1.0, 2.0]), Tensor([3.0])]).data
+    array([1., 2., 3.])
+    """
     arrays = [atleast_1d(array) for array in _several("hstack", arrays)]
     return concatenate(arrays, axis=0 if len(shape_of(arrays[0])) == 1 else 1)
 
 
 @composed("arrays")
 def column_stack(arrays: Sequence[Any]) -> Any:
-    """Join arrays side by side; vectors are columns."""
+    """Join arrays side by side; vectors are columns.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, column_stack
+    >>> column_stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])]).data
+    array([[1., 3.],
+           [2., 4.]])
+    """
     arrays = _several("column_stack", arrays)
     columns = [a if len(shape_of(a)) > 1 else transpose(atleast_2d(a)) for a in arrays]
     return concatenate(columns, axis=1)

@@ -1,6 +1,7 @@
-"""What has no derivative, or one that is zero wherever it exists: indices, comparisons, rounding.
+"""Functions without a derivative, or with one that is zero wherever it exists.
 
-These functions take tensors and give plain arrays, so that it shows that the graph ends here.
+These are indices, comparisons and rounding. They take tensors and return plain arrays, which makes
+it visible that the graph ends here.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ __all__ = [
 
 
 class Plain(Protocol):
-    """A function of NumPy that takes tensors as well, and gives plain arrays."""
+    """A function of NumPy that also takes tensors, and returns plain arrays."""
 
     __wrapped__: Callable[..., Any]
 
@@ -66,7 +67,7 @@ class Plain(Protocol):
 
 
 def as_arrays(value: Any) -> Any:
-    """Put arrays in the place of tensors, also inside lists and tuples."""
+    """Replace tensors by their arrays, also inside lists and tuples."""
     if isinstance(value, Tensor):
         return locked_view(value._data)
     if isinstance(value, list | tuple):
@@ -76,23 +77,50 @@ def as_arrays(value: Any) -> Any:
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
-    """Return the shape of a tensor, an array or a list; `np.shape` takes long for a tensor."""
+    """Return the shape of a tensor, an array or a list; `np.shape` is slow for a tensor."""
     try:
         return x.shape  # type: ignore[no-any-return]
     except AttributeError:
         return np.shape(x)
 
 
-def on_arrays(
-    function: Callable[..., Any], summary: str, by: Callable[..., Any] | None = None
-) -> Plain:
-    """Let a function of NumPy take tensors, as the plain arrays that they hold.
+_DOCUMENTATION = """\
+{summary}: a plain array, because it has no derivative.
 
-    `by` computes it, where the function itself is deprecated.
+Parameters
+----------
+*arguments, **keywords
+    Those of `numpy.{name}`. Tensors count as the arrays that they hold. The errors are NumPy's too.
+
+Examples
+--------
+>>> from tinygrad_edu import Tensor, {name}
+>>> {call}
+{output}
+"""
+
+
+def on_arrays(
+    function: Callable[..., Any],
+    summary: str,
+    call: str = "",
+    output: str = "",
+    by: Callable[..., Any] | None = None,
+) -> Plain:
+    """Make a function of NumPy take tensors, as the plain arrays that they hold.
+
+    Parameters
+    ----------
+    function : callable
+        The function; the result has its name and signature.
+    summary, call, output : str
+        What the function returns, a call of it and the output: for the docstring.
+    by : callable, optional
+        What computes it, where the function itself is deprecated.
     """
     compute = function if by is None else by
 
-    def call(*arguments: Any, **keywords: Any) -> Any:
+    def on_values(*arguments: Any, **keywords: Any) -> Any:
         values = list(map(as_arrays, arguments))
         try:
             return compute(*values, **{key: as_arrays(value) for key, value in keywords.items()})
@@ -103,57 +131,243 @@ def on_arrays(
             raise shape_errors.explain_shape_error(name, ["x", "y"], shapes, error) from error
 
     name = function.__name__
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = f"""{summary}: a plain array, for it has no derivative.
-
-    Parameters and errors are those of `numpy.{name}`.
-    """
-    # Where `inspect` and `help` find the signature, when somebody asks for it.
-    call.__wrapped__ = function  # type: ignore[attr-defined]
-    return cast("Plain", call)
+    on_values.__name__ = on_values.__qualname__ = name
+    on_values.__doc__ = _DOCUMENTATION.format(summary=summary, name=name, call=call, output=output)
+    # `inspect` and `help` find the signature here when they need it.
+    on_values.__wrapped__ = function  # type: ignore[attr-defined]
+    return cast("Plain", on_values)
 
 
-all = on_arrays(np.all, "Whether all elements are true")
-allclose = on_arrays(np.allclose, "Whether two operands are equal within a tolerance, everywhere")
-any = on_arrays(np.any, "Whether any element is true")
-argmax = on_arrays(np.argmax, "Index of the largest element")
-argmin = on_arrays(np.argmin, "Index of the smallest element")
-argpartition = on_arrays(np.argpartition, "Indices that would partition an array")
-argsort = on_arrays(np.argsort, "Indices that would sort an array")
-argwhere = on_arrays(np.argwhere, "Indices of the elements that are not zero, one row for each")
-array_equal = on_arrays(np.array_equal, "Whether two operands have one shape and equal elements")
-array_equiv = on_arrays(np.array_equiv, "Whether two operands are equal once broadcast")
-ceil = on_arrays(np.ceil, "Smallest whole number that is not below, elementwise")
-count_nonzero = on_arrays(np.count_nonzero, "Number of elements that are not zero")
-digitize = on_arrays(np.digitize, "Number of the bin that each value falls into")
-equal = on_arrays(np.equal, "Whether two operands are equal, elementwise")
-# NumPy 2.5 warns of its own fix, and recommends trunc, which gives the same numbers.
-fix = on_arrays(np.fix, "Whole number next towards zero, elementwise", by=np.trunc)
-flatnonzero = on_arrays(np.flatnonzero, "Indices of the flattened elements that are not zero")
-floor = on_arrays(np.floor, "Largest whole number that is not above, elementwise")
-floor_divide = on_arrays(np.floor_divide, "Quotient rounded down, elementwise")
-greater = on_arrays(np.greater, "Whether the first operand is larger, elementwise")
-greater_equal = on_arrays(np.greater_equal, "Whether the first operand is not smaller, elementwise")
-isclose = on_arrays(np.isclose, "Whether two operands are equal within a tolerance, elementwise")
-isfinite = on_arrays(np.isfinite, "Whether elements are neither infinite nor nan")
-isinf = on_arrays(np.isinf, "Whether elements are infinite")
-isnan = on_arrays(np.isnan, "Whether elements are nan")
-isneginf = on_arrays(np.isneginf, "Whether elements are negative infinity")
-isposinf = on_arrays(np.isposinf, "Whether elements are positive infinity")
-less = on_arrays(np.less, "Whether the first operand is smaller, elementwise")
-less_equal = on_arrays(np.less_equal, "Whether the first operand is not larger, elementwise")
-logical_and = on_arrays(np.logical_and, "Whether both operands are true, elementwise")
-logical_not = on_arrays(np.logical_not, "Whether elements are false")
-logical_or = on_arrays(np.logical_or, "Whether either operand is true, elementwise")
-logical_xor = on_arrays(np.logical_xor, "Whether exactly one operand is true, elementwise")
+all = on_arrays(
+    np.all,
+    "Whether all elements are true",
+    "all(Tensor([[1.0, 0.0], [1.0, 1.0]]), axis=1)",
+    "array([False,  True])",
+)
+allclose = on_arrays(
+    np.allclose,
+    "Whether two operands are equal everywhere, within a tolerance",
+    "allclose(Tensor([0.1]) * 3, [0.3])",
+    "True",
+)
+any = on_arrays(
+    np.any,
+    "Whether any element is true",
+    "any(Tensor([[1.0, 0.0], [0.0, 0.0]]), axis=1)",
+    "array([ True, False])",
+)
+argmax = on_arrays(
+    np.argmax,
+    "Index of the largest element",
+    "argmax(Tensor([[1.0, 5.0], [7.0, 2.0]]), axis=1)",
+    "array([1, 0])",
+)
+argmin = on_arrays(
+    np.argmin,
+    "Index of the smallest element",
+    "argmin(Tensor([[1.0, 5.0], [7.0, 2.0]]), axis=1)",
+    "array([0, 1])",
+)
+argpartition = on_arrays(
+    np.argpartition,
+    "Indices that would partition an array",
+    "argpartition(Tensor([2.0, 1.0]), 0)",
+    "array([1, 0])",
+)
+argsort = on_arrays(
+    np.argsort,
+    "Indices that would sort an array",
+    "argsort(Tensor([3.0, 1.0, 2.0]))",
+    "array([1, 2, 0])",
+)
+argwhere = on_arrays(
+    np.argwhere,
+    "Indices of the elements that are not zero, in one row each",
+    "argwhere(Tensor([[0.0, 1.0], [2.0, 0.0]]))",
+    "array([[0, 1],\n       [1, 0]])",
+)
+array_equal = on_arrays(
+    np.array_equal,
+    "Whether two operands have one shape and equal elements",
+    "array_equal(Tensor([1.0, 2.0]), [1.0, 2.0])",
+    "True",
+)
+array_equiv = on_arrays(
+    np.array_equiv,
+    "Whether two operands are equal once broadcast",
+    "array_equiv(Tensor([[1.0, 2.0], [1.0, 2.0]]), [1.0, 2.0])",
+    "True",
+)
+ceil = on_arrays(
+    np.ceil,
+    "Smallest whole number that is not below, elementwise",
+    "ceil(Tensor([1.2, -1.2]))",
+    "array([ 2., -1.])",
+)
+count_nonzero = on_arrays(
+    np.count_nonzero,
+    "Number of elements that are not zero",
+    "count_nonzero(Tensor([[0.0, 1.0], [2.0, 3.0]]), axis=1)",
+    "array([1, 2])",
+)
+digitize = on_arrays(
+    np.digitize,
+    "Number of the bin that each value falls into",
+    "digitize(Tensor([0.5, 1.5, 9.0]), [1.0, 2.0])",
+    "array([0, 1, 2])",
+)
+equal = on_arrays(
+    np.equal,
+    "Whether two operands are equal, elementwise",
+    "equal(Tensor([1.0, 2.0]), 2.0)",
+    "array([False,  True])",
+)
+# NumPy 2.5 deprecates its own fix, and recommends trunc, which returns the same numbers.
+fix = on_arrays(
+    np.fix,
+    "Nearest whole number towards zero, elementwise",
+    "fix(Tensor([1.7, -1.7]))",
+    "array([ 1., -1.])",
+    by=np.trunc,
+)
+flatnonzero = on_arrays(
+    np.flatnonzero,
+    "Indices of the flattened elements that are not zero",
+    "flatnonzero(Tensor([[0.0, 1.0], [2.0, 0.0]]))",
+    "array([1, 2])",
+)
+floor = on_arrays(
+    np.floor,
+    "Largest whole number that is not above, elementwise",
+    "floor(Tensor([1.7, -1.2]))",
+    "array([ 1., -2.])",
+)
+floor_divide = on_arrays(
+    np.floor_divide,
+    "Quotient rounded down, elementwise",
+    "floor_divide(Tensor([7.0, -7.0]), 2.0)",
+    "array([ 3., -4.])",
+)
+greater = on_arrays(
+    np.greater,
+    "Whether the first operand is larger, elementwise",
+    "greater(Tensor([1.0, 2.0]), 1.0)",
+    "array([False,  True])",
+)
+greater_equal = on_arrays(
+    np.greater_equal,
+    "Whether the first operand is not smaller, elementwise",
+    "greater_equal(Tensor([0.0, 1.0]), 1.0)",
+    "array([False,  True])",
+)
+isclose = on_arrays(
+    np.isclose,
+    "Whether two operands are equal within a tolerance, elementwise",
+    "isclose(Tensor([0.1, 0.2]) * 3, 0.3)",
+    "array([ True, False])",
+)
+isfinite = on_arrays(
+    np.isfinite,
+    "Whether elements are neither infinite nor nan",
+    'isfinite(Tensor([1.0, float("inf")]))',
+    "array([ True, False])",
+)
+isinf = on_arrays(
+    np.isinf,
+    "Whether elements are infinite",
+    'isinf(Tensor([1.0, float("inf")]))',
+    "array([False,  True])",
+)
+isnan = on_arrays(
+    np.isnan,
+    "Whether elements are nan",
+    'isnan(Tensor([1.0, float("nan")]))',
+    "array([False,  True])",
+)
+isneginf = on_arrays(
+    np.isneginf,
+    "Whether elements are negative infinity",
+    'isneginf(Tensor([float("inf"), -float("inf")]))',
+    "array([False,  True])",
+)
+isposinf = on_arrays(
+    np.isposinf,
+    "Whether elements are positive infinity",
+    'isposinf(Tensor([float("inf"), -float("inf")]))',
+    "array([ True, False])",
+)
+less = on_arrays(
+    np.less,
+    "Whether the first operand is smaller, elementwise",
+    "less(Tensor([1.0, 2.0]), 2.0)",
+    "array([ True, False])",
+)
+less_equal = on_arrays(
+    np.less_equal,
+    "Whether the first operand is not larger, elementwise",
+    "less_equal(Tensor([2.0, 3.0]), 2.0)",
+    "array([ True, False])",
+)
+logical_and = on_arrays(
+    np.logical_and,
+    "Whether both operands are true, elementwise",
+    "logical_and(Tensor([0.0, 1.0]), [True, True])",
+    "array([False,  True])",
+)
+logical_not = on_arrays(
+    np.logical_not,
+    "Whether elements are false",
+    "logical_not(Tensor([0.0, 1.0]))",
+    "array([ True, False])",
+)
+logical_or = on_arrays(
+    np.logical_or,
+    "Whether either operand is true, elementwise",
+    "logical_or(Tensor([0.0, 1.0]), [True, False])",
+    "array([ True,  True])",
+)
+logical_xor = on_arrays(
+    np.logical_xor,
+    "Whether exactly one operand is true, elementwise",
+    "logical_xor(Tensor([0.0, 1.0]), [True, True])",
+    "array([ True, False])",
+)
 nonzero = on_arrays(
-    np.nonzero, "Indices of the elements that are not zero, one array for each axis"
+    np.nonzero,
+    "Indices of the elements that are not zero, one array for each axis",
+    "nonzero(Tensor([[0.0, 1.0], [2.0, 0.0]]))",
+    "(array([0, 1]), array([1, 0]))",
 )
-not_equal = on_arrays(np.not_equal, "Whether two operands differ, elementwise")
-rint = on_arrays(np.rint, "Nearest whole number, elementwise")
-round = on_arrays(np.round, "Rounded to a number of decimals")
+not_equal = on_arrays(
+    np.not_equal,
+    "Whether two operands differ, elementwise",
+    "not_equal(Tensor([1.0, 2.0]), 2.0)",
+    "array([ True, False])",
+)
+rint = on_arrays(
+    np.rint, "Nearest whole number, elementwise", "rint(Tensor([1.4, 1.6]))", "array([1., 2.])"
+)
+round = on_arrays(
+    np.round,
+    "Rounded to a number of decimals",
+    "round(Tensor([1.234, 5.678]), 1)",
+    "array([1.2, 5.7])",
+)
 searchsorted = on_arrays(
-    np.searchsorted, "Where elements would be inserted to keep an array sorted"
+    np.searchsorted,
+    "Positions at which to insert elements so that an array stays sorted",
+    "searchsorted(Tensor([1.0, 2.0, 3.0]), [0.5, 2.5])",
+    "array([0, 2])",
 )
-signbit = on_arrays(np.signbit, "Whether the sign is negative, that of zero included")
-trunc = on_arrays(np.trunc, "Whole number next towards zero, elementwise")
+signbit = on_arrays(
+    np.signbit,
+    "Whether the sign is negative, also that of zero",
+    "signbit(Tensor([-1.0, 0.0, -0.0]))",
+    "array([ True, False,  True])",
+)
+trunc = on_arrays(
+    np.trunc,
+    "Nearest whole number towards zero, elementwise",
+    "trunc(Tensor([1.7, -1.7]))",
+    "array([ 1., -1.])",
+)

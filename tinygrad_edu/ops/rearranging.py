@@ -1,4 +1,7 @@
-"""Same elements elsewhere: turned round, shifted, repeated, framed, or taken apart."""
+"""Same elements elsewhere: flipped, shifted, repeated, padded, or split.
+
+Changes of shape alone are in `shape.py`.
+"""
 
 from __future__ import annotations
 
@@ -38,13 +41,21 @@ _PADDED_BY_INDEX = ("edge", "reflect", "symmetric", "wrap")
 
 
 def _along(axis: int, part: Any) -> tuple[Any, ...]:
-    """Make an index of a part of one axis."""
+    """Return the index of a part of one axis."""
     return (*(slice(None),) * axis, part)
 
 
 @composed("x")
 def flip(x: Any, axis: Axis = None) -> Any:
-    """Order of the elements reversed along the axes given; along all of them by default."""
+    """Reverse the order of the elements along the given axes, or along all of them.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, flip
+    >>> flip(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
+    Tensor([[2., 1.],
+            [4., 3.]])
+    """
     ndim = len(shape_of(x))
     axes = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
     return getitem(x, tuple(slice(None, None, -1 if i in axes else 1) for i in range(ndim)))
@@ -52,24 +63,56 @@ def flip(x: Any, axis: Axis = None) -> Any:
 
 @composed("x")
 def flipud(x: Any) -> Any:
-    """Order of the rows reversed."""
+    """Reverse the order of the rows.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, flipud
+    >>> flipud(Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Tensor([[3., 4.],
+            [1., 2.]])
+    """
     return flip(x, 0)
 
 
 @composed("x")
 def fliplr(x: Any) -> Any:
-    """Order of the columns reversed."""
+    """Reverse the order of the columns.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, fliplr
+    >>> fliplr(Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Tensor([[2., 1.],
+            [4., 3.]])
+    """
     return flip(x, 1)
 
 
 @composed("x")
 def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
-    """Array turned by 90 degrees `k` times in the plane of two axes, from the first to the second.
+    """Rotate by 90 degrees `k` times in the plane of two axes.
+
+    Parameters
+    ----------
+    x : array_like
+        At least two axes.
+    k : int
+        How many times; negative numbers rotate the other way.
+    axes : pair of int
+        The plane; the rotation goes from the first axis to the second.
 
     Raises
     ------
     ValueError
-        If the two axes are one.
+        If the two axes are the same.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, rot90
+    >>> rot90(Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Tensor([[2., 4.],
+            [1., 3.]])
     """
     first, second = (normalize_axis_index(axis, len(shape_of(x))) for axis in axes)
     if first == second:
@@ -83,7 +126,7 @@ def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
 
 @composed("x")
 def roll(x: Any, shift: int | Sequence[int], axis: Axis = None) -> Any:
-    """Elements shifted along an axis; those that leave at one end come in at the other.
+    """Shift elements along an axis; those that leave at one end come in at the other.
 
     Parameters
     ----------
@@ -92,7 +135,13 @@ def roll(x: Any, shift: int | Sequence[int], axis: Axis = None) -> Any:
     shift : int or sequence of int
         By how many places; one number for each axis, or one for all.
     axis : int or tuple of int, optional
-        Along which axes; None rolls the flattened array.
+        The axes; None rolls the flattened array.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, roll
+    >>> roll(Tensor([1.0, 2.0, 3.0, 4.0]), 1)
+    Tensor([4., 1., 2., 3.])
     """
     if axis is None:
         return reshape(roll(reshape(x, (-1,)), shift, 0), shape_of(x))
@@ -106,16 +155,24 @@ def roll(x: Any, shift: int | Sequence[int], axis: Axis = None) -> Any:
 
 @composed("x")
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
-    """Each element several times in a row.
+    """Repeat each element several times in a row.
 
     Parameters
     ----------
     x : array_like
         The elements.
     repeats : int or array_like of int
-        How often: one number for all, or one for each place along the axis.
+        How often: one number for all, or one for each position along the axis.
     axis : int, optional
-        Along which axis; None flattens first.
+        The axis; None flattens first.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, repeat
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> repeat(x, [1, 3]).sum().backward()
+    >>> x.grad
+    array([1., 3.])
     """
     if axis is None or axes_of(len(shape_of(x)), axis) == ():
         return repeat(reshape(x, (-1,)), repeats, 0)
@@ -125,7 +182,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
 
 @composed("x")
 def tile(x: Any, reps: int | Sequence[int]) -> Any:
-    """Whole array repeated along each axis, as tiles are laid.
+    """Repeat the whole array along each axis, like tiles.
 
     Parameters
     ----------
@@ -133,6 +190,13 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
         The tile.
     reps : int or sequence of int
         How often along each axis, the last axis last.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, tile
+    >>> tile(Tensor([1.0, 2.0]), (2, 2))
+    Tensor([[1., 2., 1., 2.],
+            [1., 2., 1., 2.]])
     """
     counts = tuple(map(operator.index, np.ravel(reps).tolist()))
     ndim = max(len(counts), len(shape_of(x)))
@@ -146,7 +210,7 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
 
 
 def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
-    """Read how wide a frame is before and after, along each axis."""
+    """Return the width of the border before and after, along each axis."""
     if isinstance(pad_width, dict):  # widths by axis
         pairs = [(0, 0)] * ndim
         for axis, width in pad_width.items():
@@ -154,7 +218,7 @@ def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
         return pairs
     given = np.asarray(pad_width)
     if given.dtype.kind not in "iu":
-        raise TypeError(f"pad: pad_width holds whole numbers, got dtype {given.dtype}")
+        raise TypeError(f"pad: pad_width of dtype {given.dtype}; expected whole numbers")
     try:
         pairs = np.broadcast_to(given, (ndim, 2)).tolist()
     except ValueError:
@@ -169,28 +233,40 @@ def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
 
 @composed("x")
 def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
-    """Frame of elements around an array.
+    """Put a border of elements around an array.
 
     Parameters
     ----------
     x : array_like
-        What is framed.
+        The array.
     pad_width : int, pair, or a pair for each axis
         How many places before and after; or a dictionary of these by axis.
     mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
-        What stands in the frame: a constant, or elements of `x`, which get its gradients.
+        What to put in the border: a constant, or elements of `x`, which receive its gradients.
     constant_values : number, pair, or a pair for each axis
         The constants.
 
     Raises
     ------
     ValueError
-        For other modes.
+        If the mode is another one, or widths are negative or of a wrong shape.
+    TypeError
+        If widths are not whole numbers, or constants are complex.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, pad
+    >>> pad(Tensor([1.0, 2.0]), (1, 2))
+    Tensor([0., 1., 2., 0., 0.])
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> pad(x, (1, 2), mode="edge").sum().backward()
+    >>> x.grad
+    array([2., 3.])
     """
     if np.iscomplexobj(constant_values):
         raise TypeError("pad: constant_values are complex; expected real numbers")
     shape = shape_of(x)
-    if not shape:  # no axis, no frame
+    if not shape:  # without an axis there is no border
         return getitem(x, ())
     widths = _widths(pad_width, len(shape))
     if mode in _PADDED_BY_INDEX:
@@ -198,23 +274,46 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
             x = take(x, np.pad(np.arange(n), width, mode=mode), axis)  # type: ignore[call-overload]
         return x
     if mode != "constant":
-        raise ValueError(f"pad: mode {mode!r} is none of constant, {', '.join(_PADDED_BY_INDEX)}")
+        raise ValueError(f"pad: mode {mode!r}; expected constant, {', '.join(_PADDED_BY_INDEX)}")
     inside = tuple(slice(a, a + n) for n, (a, _) in zip(shape, widths, strict=True))
     framed = put_at(x, inside, tuple(a + n + b for n, (a, b) in zip(shape, widths, strict=True)))
     if not np.any(constant_values):
         return framed
-    # NumPy says which constant stands in the corners.
+    # NumPy decides which constant is in the corners.
     zeros = np.zeros(shape, real_dtype_of(x))
     return add(framed, np.pad(zeros, widths, constant_values=constant_values))
 
 
 @composed("x")
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """List of parts along an axis, as equal in size as possible, or cut before given places."""
+    """List of parts along an axis, as equal in size as possible, or cut before given positions.
+
+    Parameters
+    ----------
+    x : array_like
+        The array to cut.
+    indices_or_sections : int or sequence of int
+        The number of parts, or the positions before which to cut.
+    axis : int
+        The axis to cut along.
+
+    Raises
+    ------
+    TypeError
+        If these are not whole numbers.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, array_split
+    >>> array_split(Tensor([1.0, 2.0, 3.0]), 2)
+    [Tensor([1., 2.]), Tensor([3.])]
+    """
     axis = normalize_axis_index(axis, len(shape_of(x)))
     indices_or_sections = as_arrays(indices_or_sections)
     if np.size(indices_or_sections) and dtype_of(indices_or_sections).kind not in "iub":
-        raise TypeError(f"split: {indices_or_sections} should be whole numbers: places, or parts")
+        raise TypeError(
+            f"split: got {indices_or_sections}; expected whole numbers: positions, or parts"
+        )
     parts = np.array_split(np.arange(shape_of(x)[axis]), indices_or_sections)
     ends = [(int(part[0]), int(part[-1]) + 1) if part.size else (0, 0) for part in parts]
     return [getitem(x, _along(axis, slice(*pair))) for pair in ends]
@@ -222,27 +321,47 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 @composed("x")
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """List of parts along an axis, equal in size, or cut before given places.
+    """List of parts along an axis, equal in size, or cut before given positions.
+
+    Parameters
+    ----------
+    x, indices_or_sections, axis
+        As for `array_split`.
 
     Raises
     ------
     ValueError
-        If a number of parts is asked for that does not divide the axis.
+        If the number of parts does not divide the size of the axis.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, split
+    >>> first, second = split(Tensor([1.0, 2.0, 3.0, 4.0]), 2)
+    >>> second
+    Tensor([3., 4.])
     """
     if len(shape_of(indices_or_sections)) == 0 and not isinstance(indices_or_sections, float):
         if int(indices_or_sections) < 1:
-            raise ValueError(f"split: {indices_or_sections} parts; there is at least one")
+            raise ValueError(f"split: got {indices_or_sections} parts; expected at least one")
         size = shape_of(x)[normalize_axis_index(axis, len(shape_of(x)))]
         if size % int(indices_or_sections):
             raise ValueError(
-                f"split: {size} places do not make {indices_or_sections} equal parts; "
-                "array_split makes parts that differ by one"
+                f"split: {size} elements do not make {indices_or_sections} equal parts; "
+                "use array_split, whose parts differ by one"
             )
     return array_split(x, indices_or_sections, axis)
 
 
 @composed("x")
 def unstack(x: Any, *, axis: int = 0) -> tuple[Any, ...]:
-    """Tuple of the slices along an axis: the opposite of `stack`."""
+    """Tuple of the slices along an axis: the opposite of `stack`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, unstack
+    >>> rows = unstack(Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    >>> rows[1].data
+    array([3., 4.])
+    """
     axis = normalize_axis_index(axis, len(shape_of(x)))
     return tuple(getitem(x, _along(axis, i)) for i in range(shape_of(x)[axis]))

@@ -1,6 +1,7 @@
-"""Operations that turn many elements into few: sums, products, averages, extremes.
+"""Reductions: operations that turn many elements into few, such as sums, products and extremes.
 
-Each takes `axis` (None for all axes, a number, or several) and `keepdims` as NumPy does.
+Each takes `axis` (None for all axes, a number, or several) and `keepdims`, as in NumPy. Variance
+and other statistics are in `statistics.py`.
 """
 
 from __future__ import annotations
@@ -9,34 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import as_floating, real_dtype_of
+from ..arrays import as_floating
 from ..leaving import values_of
-from ..metadata import composed
-from ..primitive import as_operand, primitive
+from ..primitive import primitive
 from ..tensor import Tensor
-from .arithmetic import divide, multiply, square, subtract
-from .choosing import where
 from .plain import shape_of
-from .shape import broadcast_to, reshape, transpose
-from .sorting import sort
 from .summing import Axis, added_up, axes_of, divided, is_half, single
 
 __all__ = [
     "amax",
     "amin",
-    "average",
     "logsumexp",
     "max",
     "mean",
-    "median",
     "min",
-    "nanmean",
-    "nansum",
     "prod",
-    "ptp",
-    "std",
     "sum",
-    "var",
 ]
 
 
@@ -47,7 +36,7 @@ def _count(x: Any, axis: Axis) -> int:
 
 
 def _stretched_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
-    """Give the shape that a result has with ``keepdims=True``."""
+    """Return the shape that a result has with ``keepdims=True``."""
     axes = axes_of(len(shape), axis)
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
@@ -64,7 +53,7 @@ def _order(ndim: int, axis: Axis) -> tuple[int, ...]:
 
 
 def _as_rows(x: Any, axis: Axis) -> Any:
-    """Put the axes to be reduced last, and make one of them."""
+    """Move the axes to be reduced to the end, and merge them into one."""
     kept = x.ndim - len(axes_of(x.ndim, axis))
     moved = np.transpose(x, _order(x.ndim, axis))
     return np.reshape(moved, (*moved.shape[:kept], _count(x, axis)))
@@ -84,16 +73,16 @@ def _from_rows(rows: Any, x: Any, axis: Axis) -> Any:
     derivatives=("broadcast_to(g, x.shape)",),
 )
 def sum(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Sum over all elements, or along the axes given.
+    """Sum over all elements, or along the given axes.
 
     Parameters
     ----------
     x : array_like
         The elements.
     axis : int or tuple of int, optional
-        Along which axes; None stands for all of them.
+        The axes to sum along; None sums over all of them.
     keepdims : bool
-        Whether the axes stay, with size 1.
+        Whether to keep the summed axes, with size 1.
 
     Raises
     ------
@@ -103,14 +92,20 @@ def sum(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     Examples
     --------
     >>> from tinygrad_edu import Tensor
-    >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).sum(axis=0)
-    Tensor([4., 6.])
+    >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> y = x.sum(axis=0)
+    >>> y.data
+    array([4., 6.])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([[1., 1.],
+           [1., 1.]])
     """
     return added_up(x, axis, keepdims)
 
 
 def total(x: Any, axis: Axis) -> Any:
-    """Add up what a rule has computed, along axes that stay: an array, or a tensor."""
+    """Add up what a rule has computed, an array or a tensor, and keep the axes with size 1."""
     if isinstance(x, Tensor):
         return sum(x, axis=axis, keepdims=True)
     return added_up(x, axis, True)
@@ -125,15 +120,30 @@ def total(x: Any, axis: Axis) -> Any:
     derivatives=("broadcast_to(g, x.shape) / size(x)",),
 )
 def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Average over all elements, or along the axes given; nan for no elements."""
-    # In float16, and in whole numbers, the sum may overflow where the average does not.
+    """Average over all elements, or along the given axes; nan for no elements.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As for `sum`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> x = Tensor([1.0, 2.0, 3.0, 6.0], requires_grad=True)
+    >>> y = x.mean()
+    >>> y.backward()
+    >>> y.item(), x.grad
+    (3.0, array([0.25, 0.25, 0.25, 0.25]))
+    """
+    # The sum of float16 or of whole numbers may overflow where the average does not.
     wide = as_floating(x.astype(np.float32) if is_half(x) else x)
     average = added_up(wide, axis, keepdims) / _count(x, axis)
     return average.astype(np.float16) if is_half(x) else average
 
 
 def _product_of_others(x: Any) -> Any:
-    """Multiply, for each element, all the others along the last axis, without a division."""
+    """Return for each element the product of all others along the last axis, without a division."""
     one = np.ones_like(x[..., :1])
     before = np.concatenate([one, np.cumprod(x[..., :-1], axis=-1)], axis=-1)
     after = np.concatenate([one, np.cumprod(np.flip(x[..., 1:], -1), axis=-1)], axis=-1)
@@ -154,56 +164,33 @@ def _prod_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = Fal
 )
 @single
 def prod(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Product of all elements, or along the axes given.
+    """Product of all elements, or along the given axes.
 
-    The derivative is the product of all other elements, computed without a division, so that it
-    is exact where elements are 0.
-    """
-    return np.prod(x, axis=axis, keepdims=keepdims)
-
-
-def _spread(name: str, x: Any, axis: Axis, ddof: float) -> tuple[Any, float]:
-    """Give the deviations from the average, and what their squares' sum is divided by."""
-    count = _count(x, axis)
-    if count - ddof <= 0:
-        raise ValueError(
-            f"{name} over {count} elements with ddof={ddof} would divide by {count - ddof}; "
-            "it needs more elements than ddof"
-        )
-    return subtract(x, mean(x, axis=axis, keepdims=True)), count - ddof
-
-
-@composed("x")
-@single
-def var(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    """Variance over all elements, or along the axes given.
+    The derivative is the product of all other elements. It is computed without a division, so that
+    it is exact where elements are 0.
 
     Parameters
     ----------
-    x : array_like
-        The values.
-    axis : int or tuple of int, optional
-        Along which axes.
-    ddof : number
-        What is taken from the number of elements in the denominator; 1 for the unbiased estimate.
-    keepdims : bool
-        Whether the axes stay, with size 1.
+    x, axis, keepdims
+        As for `sum`.
 
-    Raises
-    ------
-    ValueError
-        If `ddof` leaves nothing to divide by.
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
+    >>> x.prod().backward()
+    >>> x.grad
+    array([ 0., 10.,  0.])
     """
-    deviation, denominator = _spread("var", x, axis, ddof)
-    return divide(sum(square(deviation), axis=axis, keepdims=keepdims), denominator)
+    return np.prod(x, axis=axis, keepdims=keepdims)
 
 
 def _euclidean_norm_rule(
     g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False
 ) -> Any:
     length = _stretch(out, x, axis)
-    # x / out is a unit vector; where out is 0, so is x, and 0 is the smallest subgradient. An
-    # infinite length makes all further derivatives 0 there, too.
+    # x / out is a unit vector; where out is 0, so is x, and 0 is the smallest subgradient.
+    # Dividing by infinity makes all further derivatives 0 there, too.
     return _stretch(g, x, axis) * (x / np.where(np.equal(length, 0), np.inf, length))
 
 
@@ -218,29 +205,10 @@ def _euclidean_norm(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> 
     return np.sqrt(added_up(np.square(x), axis, keepdims))
 
 
-@composed("x")
-@single
-def std(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    """Standard deviation over all elements, or along the axes given.
-
-    Where all elements are equal its derivative is taken to be 0.
-
-    Parameters
-    ----------
-    x, axis, ddof, keepdims
-        As for `var`.
-
-    Raises
-    ------
-    ValueError
-        If `ddof` leaves nothing to divide by.
-    """
-    deviation, denominator = _spread("std", x, axis, ddof)
-    return divide(_euclidean_norm(deviation, axis=axis, keepdims=keepdims), denominator**0.5)
-
-
 def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    chosen = np.equal(x, _stretch(out, x, axis)) | np.isnan(x)  # nan is larger than all, and less
+    chosen = np.equal(x, _stretch(out, x, axis)) | np.isnan(
+        x
+    )  # nan is the largest, and the smallest
     # Counted as integers: a float16 count would overflow at 65504 ties.
     ties = np.sum(chosen, axis=axes_of(x.ndim, axis), keepdims=True)
     share = np.reciprocal(ties, dtype=np.float64).astype(np.finfo(x.dtype).dtype)
@@ -250,8 +218,7 @@ def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = 
 def _refuse_empty(name: str, x: Any, axis: Axis) -> None:
     if _count(x, axis) == 0:
         raise ValueError(
-            f"{name}: no elements (shape {shape_of(x)}) have no {name}; give at least one along "
-            "each axis"
+            f"{name}: no elements (shape {shape_of(x)}); expected at least one along each axis"
         )
 
 
@@ -262,7 +229,30 @@ def _refuse_empty(name: str, x: Any, axis: Axis) -> None:
     derivatives=("g * (x == out) / sum(x == out)",),
 )
 def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Largest element; where several are, they share the gradient equally."""
+    """Largest element; several equal ones share the gradient equally.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As for `sum`.
+
+    Raises
+    ------
+    ValueError
+        If there is no element.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> x = Tensor([[1.0, 5.0], [7.0, 7.0]], requires_grad=True)
+    >>> y = x.max(axis=1)
+    >>> y.data
+    array([5., 7.])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([[0. , 1. ],
+           [0.5, 0.5]])
+    """
     _refuse_empty("max", x, axis)
     return np.max(x, axis=axis, keepdims=keepdims)
 
@@ -274,15 +264,34 @@ def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     derivatives=("g * (x == out) / sum(x == out)",),
 )
 def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Smallest element; where several are, they share the gradient equally."""
+    """Smallest element; several equal ones share the gradient equally.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As for `sum`.
+
+    Raises
+    ------
+    ValueError
+        If there is no element.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> x = Tensor([3.0, 1.0, 1.0], requires_grad=True)
+    >>> x.min().backward()
+    >>> x.grad
+    array([0. , 0.5, 0.5])
+    """
     _refuse_empty("min", x, axis)
     return np.min(x, axis=axis, keepdims=keepdims)
 
 
 @single
 def _logsumexp_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    # Softmax does not change with the number that is subtracted, so that is a constant here. With
-    # the largest element it is more precise than with the output, which a large number rounds.
+    # Softmax does not depend on the number that is subtracted, so that is a constant here. The
+    # largest element is more precise than the output, which a large number rounds.
     axes = axes_of(x.ndim, axis)
     shifted = x - _finite_largest(values_of(x), axes)
     largest = _stretch(values_of(out), x, axis)
@@ -295,7 +304,7 @@ def _logsumexp_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool 
 
 
 def _finite_largest(x: Any, axis: Axis) -> Any:
-    """Give the largest element, or 0 for an infinite one, which would leave inf - inf."""
+    """Return the largest element, or 0 for an infinite one, which would leave inf - inf."""
     largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return np.where(np.isfinite(largest), largest, 0)
 
@@ -307,96 +316,29 @@ def _finite_largest(x: Any, axis: Axis) -> Any:
 )
 @single
 def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Logarithm of the sum of exponentials, without overflow; infinities share the gradient.
+    """Logarithm of the sum of exponentials, without overflow; the gradient is the `softmax`.
 
-    Of no elements it is minus infinity.
+    Infinite elements share the gradient. The result for no elements is minus infinity.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As for `sum`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, logsumexp
+    >>> x = Tensor([1000.0, 1000.0], requires_grad=True)
+    >>> y = logsumexp(x)
+    >>> y.backward()
+    >>> round(y.item(), 4), x.grad
+    (1000.6931, array([0.5, 0.5]))
     """
     x, axes = as_floating(x), axes_of(x.ndim, axis)
     largest = _finite_largest(x, axes)
-    with np.errstate(divide="ignore"):  # of no elements it is the logarithm of 0
+    with np.errstate(divide="ignore"):  # without elements this is log(0)
         total = np.log(added_up(np.exp(x - largest), axes, True)) + largest
     return total if keepdims else np.squeeze(total, axis=axes)
 
 
 amax, amin = max, min
-
-
-@composed("x")
-def ptp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Largest element minus the smallest."""
-    return subtract(max(x, axis=axis, keepdims=keepdims), min(x, axis=axis, keepdims=keepdims))
-
-
-@composed("x")
-def nansum(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Sum of the elements that are not nan; the others get the gradient 0."""
-    return sum(where(np.isnan(x), 0, x), axis=axis, keepdims=keepdims)
-
-
-@composed("x")
-@single
-def nanmean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Average of the elements that are not nan; the others get the gradient 0."""
-    total = nansum(multiply(x, 1.0), axis=axis, keepdims=keepdims)
-    count = np.sum(~np.isnan(x), axis=axis, keepdims=keepdims)
-    return divide(total, count.astype(real_dtype_of(total)))
-
-
-@composed("x")
-def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Middle element in order of size, or the average of the two in the middle.
-
-    The gradient goes to those elements alone; where others are equal to them, to those that come
-    to stand in the middle when equal elements keep their order. Where there is a nan, the result
-    is nan, as in NumPy.
-    """
-    x = as_operand("median", x)
-    count = _count(x, axis)
-    rows = sort(_as_rows(x, axis), axis=-1)
-    result = mean(rows[..., (count - 1) // 2 : count // 2 + 1], axis=-1)
-    if np.isnan(rows[..., -1:]).any():  # they are sorted last
-        result = where(np.isnan(rows[..., -1]), np.nan, result)
-    return reshape(result, _stretched_shape(x.shape, axis)) if keepdims else result
-
-
-@composed("x", "weights")
-@single
-def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = False) -> Any:
-    """Average, weighted if weights are given; gradients flow to the weights as well.
-
-    Parameters
-    ----------
-    x : array_like
-        The values.
-    axis : int or tuple of int, optional
-        Along which axes.
-    weights : array_like, optional
-        Of the shape of `x`, or of the shape that `x` has along `axis`.
-    keepdims : bool
-        Whether the axes stay, with size 1.
-
-    Raises
-    ------
-    ValueError
-        If the weights have another shape.
-    ZeroDivisionError
-        If weights add up to 0.
-    """
-    axes = axes_of(len(shape_of(x)), axis)
-    if weights is None:
-        return mean(x, axis=axes, keepdims=keepdims)
-    shape, given = shape_of(x), shape_of(weights)
-    if given != shape:
-        if axis is None or given != tuple(shape[i] for i in axes):
-            raise ValueError(
-                f"average: weights of shape {given} fit neither x of shape {shape} nor its axes "
-                f"{axis}; give one weight for each element, or for each place along the axes"
-            )
-        order = np.argsort(axes).tolist()
-        kept = tuple(n if i in axes else 1 for i, n in enumerate(shape))
-        weights = reshape(transpose(weights, order), kept)
-    weights = multiply(broadcast_to(weights, shape), 1.0)  # whole numbers would wrap around
-    total = sum(weights, axis=axes, keepdims=keepdims)
-    if np.any(np.equal(total, 0)):
-        raise ZeroDivisionError("average: weights add up to 0; give some that do not")
-    return divide(sum(multiply(x, weights), axis=axes, keepdims=keepdims), total)

@@ -1,6 +1,6 @@
-"""What walks along an axis and keeps what it has at each place: running sums and products.
+"""Running sums, running products and differences along an axis.
 
-With `axis=None` they walk over the flattened array, as NumPy's do.
+With ``axis=None`` they run over the flattened array, as in NumPy.
 """
 
 from __future__ import annotations
@@ -36,14 +36,26 @@ def _cumsum_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
     derivatives=("flip(cumsum(flip(g))).reshape(x.shape)",),
 )
 def cumsum(x: Any, /, axis: int | None = None) -> Any:
-    """Running sums along an axis."""
-    # The sums follow one from the other, and so do their rounding errors.
+    """Running sums along an axis; None flattens first.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, cumsum
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> y = cumsum(x)
+    >>> y.data
+    array([1., 3., 6.])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([3., 2., 1.])
+    """
+    # Each sum is computed from the one before, and so rounding errors add up.
     wide = wider(x)
     return np.cumsum(x, axis=axis) if wide is None else np.cumsum(x, axis, wide).astype(x.dtype)
 
 
 def _ahead(x: Any, places: int) -> Any:
-    """What stands some places further along the last axis; zeros beyond the end."""
+    """Shift elements towards the start of the last axis, and fill with zeros."""
     return np.concatenate([x[..., places:], np.zeros_like(x[..., :places])], axis=-1)
 
 
@@ -51,9 +63,9 @@ def _ahead(x: Any, places: int) -> Any:
 def _cumprod_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
     # Element k is a factor of out[i] for all i >= k, so its cotangent is
     #     x[0] ... x[k-1] * S[k],  S[k] = sum over i >= k of g[i] * x[k+1] ... x[i],
-    # and S[k] = g[k] + x[k+1] * S[k+1]. Each round below doubles how far S looks ahead. Nothing
-    # is divided, so zeros do no harm.
-    axis = axis if x.ndim else None  # a number has one axis here
+    # and S[k] = g[k] + x[k+1] * S[k+1]. Each round below doubles how far S looks ahead. There
+    # is no division, so zeros do no harm.
+    axis = axis if x.ndim else None  # a number is treated as one axis
     factors = np.reshape(x, (-1,)) if axis is None else np.swapaxes(x, axis, -1)
     total = g if axis is None else np.swapaxes(g, axis, -1)
     before = np.concatenate([np.ones_like(factors[..., :1]), factors[..., :-1]], axis=-1)
@@ -76,7 +88,21 @@ def _cumprod_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
 )
 @single
 def cumprod(x: Any, /, axis: int | None = None) -> Any:
-    """Running products along an axis; the derivative is exact where elements are 0."""
+    """Running products along an axis; None flattens first.
+
+    The derivative is exact where elements are 0.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, cumprod
+    >>> x = Tensor([2.0, 0.0, 3.0], requires_grad=True)
+    >>> y = cumprod(x)
+    >>> y.data
+    array([2., 0., 0.])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([1., 8., 0.])
+    """
     return np.cumprod(x, axis=axis)
 
 
@@ -89,11 +115,27 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     x : array_like
         At least one axis.
     n : int
-        How many times; 0 gives `x`.
+        How many times; 0 returns a copy of `x`.
     axis : int
-        Along which axis.
+        The axis along which neighbours are subtracted.
     prepend, append : array_like, optional
-        Joined to `x` along the axis first; a number stands for a single place.
+        Joined to `x` along the axis first; a number is stretched to one place.
+
+    Raises
+    ------
+    ValueError
+        If `n` is negative, or `x` has no axis.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, diff
+    >>> x = Tensor([1.0, 4.0, 9.0], requires_grad=True)
+    >>> y = diff(x)
+    >>> y.data
+    array([3., 5.])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([-1.,  0.,  1.])
     """
     if n < 0:
         raise ValueError(f"diff: n must be at least 0, got {n}")
@@ -102,7 +144,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         return copy(x)
     shape = shape_of(x)
     if not shape:
-        raise ValueError("diff: a number has no neighbours; x needs at least one axis")
+        raise ValueError("diff: x is a number; expected at least one axis")
     axis = normalize_axis_index(axis, len(shape))
     single = (*shape[:axis], 1, *shape[axis + 1 :])
     ends = [

@@ -1,7 +1,7 @@
-"""Operations that arrange elements without computing with them.
+"""Operations that rearrange elements without computing with them.
 
-`broadcast_to` and `sum_to` are each other's rule: what was repeated on the way forward is added
-up on the way back. The engine undoes broadcasting everywhere with that pair.
+`broadcast_to` and `sum_to` are each other's rule: elements that were repeated on the way forward
+are added up on the way back. The engine undoes every broadcast with this pair.
 """
 
 from __future__ import annotations
@@ -46,21 +46,33 @@ def _tuple(shape: int | Sequence[int]) -> tuple[int, ...]:
     derivatives=("reshape(g, x.shape)",),
 )
 def reshape(x: Any, /, shape: int | Sequence[int]) -> Any:
-    """Same elements in the same order, other shape; one size may be -1.
+    """Same elements in the same order, in another shape.
 
     Parameters
     ----------
     x : array_like
         The elements.
     shape : int or sequence of int
-        The new shape.
+        The new shape; one size may be -1, and is then computed.
+
+    Raises
+    ------
+    ValueError
+        If the elements do not fill the shape.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, reshape
+    >>> reshape(Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1))
+    Tensor([[1., 2.],
+            [3., 4.]])
     """
     try:
         return np.reshape(x, shape)
     except ValueError:
         raise ValueError(
             f"the {np.size(x)} elements of shape {np.shape(x)} do not fill shape "
-            f"{_tuple(shape)}; its sizes must multiply to that number, and one may be -1"
+            f"{_tuple(shape)}; the product of its sizes must be that number, and one may be -1"
         ) from None
 
 
@@ -80,7 +92,17 @@ def _inverse(axes: Sequence[int] | None) -> list[int] | None:
     derivatives=("transpose(g)",),
 )
 def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Any:
-    """Axes in another order; reversed by default."""
+    """Axes in another order; reversed by default.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, transpose
+    >>> transpose(Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Tensor([[1., 3.],
+            [2., 4.]])
+    >>> transpose(Tensor([[[1.0, 2.0]]]), (2, 0, 1)).shape
+    (2, 1, 1)
+    """
     return np.transpose(x, axes)
 
 
@@ -89,7 +111,21 @@ permute_dims = transpose
 
 @composed("x")
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
-    """Two axes exchanged."""
+    """Exchange two axes.
+
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    axis1, axis2 : int
+        The two axes.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import swapaxes, zeros
+    >>> swapaxes(zeros((2, 3, 4)), 0, 2).shape
+    (4, 3, 2)
+    """
     axes = list(range(np.ndim(x)))
     first, second = (normalize_axis_index(axis, len(axes)) for axis in (axis1, axis2))
     axes[first], axes[second] = axes[second], axes[first]
@@ -98,20 +134,38 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 
 @composed("x")
 def matrix_transpose(x: Any) -> Any:
-    """Last two axes exchanged."""
+    """Exchange the last two axes.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import matrix_transpose, zeros
+    >>> matrix_transpose(zeros((2, 3, 4))).shape
+    (2, 4, 3)
+    """
     return swapaxes(x, -1, -2)
 
 
 @composed("x")
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
-    """Axes at other places; the others keep their order.
+    """Move axes to other positions; the others keep their order.
 
     Parameters
     ----------
     x : array_like
         The elements.
     source, destination : int or sequence of int
-        Which axes, and where each of them goes; equally many.
+        Which axes to move, and the new position of each; equally many.
+
+    Raises
+    ------
+    ValueError
+        If their numbers differ.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import moveaxis, zeros
+    >>> moveaxis(zeros((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
     """
     ndim = np.ndim(x)
     sources = normalize_axis_tuple(source, ndim, "source")
@@ -129,7 +183,17 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
 
 @composed("x")
 def ravel(x: Any, order: str = "C") -> Any:
-    """Elements in one row; with ``order="F"`` the first axis changes fastest."""
+    """Elements in one row; with ``order="F"`` the first axis changes fastest.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, ravel
+    >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> ravel(x)
+    Tensor([1., 2., 3., 4.])
+    >>> ravel(x, order="F")
+    Tensor([1., 3., 2., 4.])
+    """
     if order not in ("C", "F"):
         raise ValueError(f"ravel: order must be 'C' or 'F', got {order!r}")
     return reshape(x if order == "C" else transpose(x), (-1,))
@@ -140,13 +204,28 @@ flatten = ravel
 
 @composed("x")
 def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Any:
-    """New axes of size 1 at the positions given."""
+    """Insert new axes of size 1 at the given positions.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, expand_dims
+    >>> expand_dims(Tensor([1.0, 2.0]), axis=1)
+    Tensor([[1.],
+            [2.]])
+    """
     return reshape(x, np.expand_dims(_shaped_like(x), axis).shape)
 
 
 @composed("x")
 def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
-    """Axes of size 1 dropped: all of them, or those given."""
+    """Drop axes of size 1: all of them, or the given ones.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, squeeze
+    >>> squeeze(Tensor([[[1.0, 2.0]]]))
+    Tensor([1., 2.])
+    """
     return reshape(x, np.squeeze(_shaped_like(x), axis).shape)
 
 
@@ -165,14 +244,28 @@ def _broadcast_to_rule(g: Any, out: Any, x: Any, shape: Any) -> Any:
     derivatives=("sum_to(g, x.shape)",),
 )
 def broadcast_to(x: Any, /, shape: int | tuple[int, ...]) -> Any:
-    """Elements repeated to fill a larger shape, by NumPy's rules of broadcasting."""
+    """Repeat elements to fill a larger shape, by NumPy's rules of broadcasting.
+
+    Raises
+    ------
+    ValueError
+        If `x` does not broadcast to the shape.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, broadcast_to
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> broadcast_to(x, (3, 2)).sum().backward()
+    >>> x.grad
+    array([3., 3.])
+    """
     try:
         return np.broadcast_to(x, shape)
     except ValueError:
         wanted = _tuple(shape)
-        told = shape_errors.broadcasting(["x", "shape"], [np.shape(x), wanted])
+        reason = shape_errors.broadcasting(["x", "shape"], [np.shape(x), wanted])
         raise ValueError(
-            told or f"an array of shape {np.shape(x)} cannot be repeated to shape {wanted}"
+            reason or f"an array of shape {np.shape(x)} cannot be repeated to shape {wanted}"
         ) from None
 
 
@@ -183,7 +276,9 @@ def broadcast_to(x: Any, /, shape: int | tuple[int, ...]) -> Any:
     derivatives=("broadcast_to(g, x.shape)",),
 )
 def sum_to(x: Any, /, shape: tuple[int, ...]) -> Any:
-    """Sum over the axes along which an array of this shape would be repeated to get x's shape.
+    """Sum `x` to a smaller shape: the adjoint of `broadcast_to`.
+
+    It sums along the axes that broadcasting would stretch to get the shape of `x`.
 
     Parameters
     ----------
@@ -228,19 +323,42 @@ def _at_least(shape: Callable[[tuple[int, ...]], tuple[int, ...]], arrays: Seque
 
 @composed("arrays")
 def atleast_1d(*arrays: Any) -> Any:
-    """Arrays with at least one axis; a tuple for several."""
+    """Arrays with at least one axis; several are returned as a tuple.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, atleast_1d
+    >>> atleast_1d(Tensor(3.0))
+    Tensor([3.])
+    """
     return _at_least(lambda shape: shape or (1,), arrays)
 
 
 @composed("arrays")
 def atleast_2d(*arrays: Any) -> Any:
-    """Arrays with at least two axes, new ones in front; a tuple for several."""
+    """Arrays with at least two axes, new ones in front; several are returned as a tuple.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, atleast_2d
+    >>> atleast_2d(Tensor([1.0, 2.0]))
+    Tensor([[1., 2.]])
+    """
     return _at_least(lambda shape: (1,) * (2 - len(shape)) + shape, arrays)
 
 
 @composed("arrays")
 def atleast_3d(*arrays: Any) -> Any:
-    """Arrays with at least three axes: ``(n,)`` becomes ``(1, n, 1)``; a tuple for several."""
+    """Arrays with at least three axes: ``(n,)`` becomes ``(1, n, 1)``.
+
+    Several arrays are returned as a tuple.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, atleast_3d
+    >>> atleast_3d(Tensor([1.0, 2.0])).shape
+    (1, 2, 1)
+    """
     return _at_least(
         lambda shape: (1, *shape, 1) if len(shape) == 1 else shape + (1,) * (3 - len(shape)), arrays
     )

@@ -1,6 +1,7 @@
 """Sorting and partitioning: the gradient of an element goes back to where the element came from.
 
-Among equal elements the order is the one they had, so it is defined where each gradient goes.
+Equal elements keep their order, so it is defined where each gradient goes. Indices that would sort
+an array are in `plain.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ __all__ = ["partition", "sort"]
 def sort(x: Any, axis: int | None = -1) -> Any:
     """Elements in ascending order along an axis, nan last; None flattens first.
 
-    The method of this name gives a sorted copy too, unlike that of arrays, which sorts in place.
+    The method of this name returns a sorted copy too, unlike the method of arrays, which sorts in
+    place.
 
     Examples
     --------
@@ -39,11 +41,26 @@ def sort(x: Any, axis: int | None = -1) -> Any:
 
 @composed("x")
 def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
-    """Elements arranged so that the one at place `kth` is where it would be if they were sorted.
+    """Elements arranged so that the one at position `kth` is where sorting would put it.
 
-    NumPy promises no order for the others. Here they are sorted too, so that it is defined.
+    NumPy promises no order for the others. Here they are sorted too, so that the order is defined.
+
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    kth : int or sequence of int
+        The position, or several.
+    axis : int, optional
+        The axis; None flattens first.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, partition
+    >>> partition(Tensor([3.0, 1.0, 2.0]), 0)
+    Tensor([1., 2., 3.])
     """
     if axis is None:
         return partition(reshape(x, (-1,)), kth)
-    np.argpartition(x, kth, axis=axis)  # which knows what to refuse
+    np.argpartition(x, kth, axis=axis)  # raises NumPy's errors for wrong arguments
     return sort(x, axis=axis)

@@ -1,4 +1,4 @@
-"""Functions with a name of their own: sinc, erf, xlogy, hypot, sigmoid, logaddexp.
+"""Special functions: sinc, erf, xlogy, hypot, sigmoid, logaddexp.
 
 Each is exact, to every order, at the point where its formula would be 0/0 or 0 times infinity.
 """
@@ -31,7 +31,13 @@ def _erf_rule(g: Any, out: Any, x: Any) -> Any:
 def erf(x: Any, /) -> Any:
     """Error function, elementwise: the integral of ``2/sqrt(π) exp(-t²)`` from 0 to x.
 
-    It is Python's own, called for each element, hence slower than the functions of NumPy.
+    It calls Python's `math.erf` for each element, and so is slower than a function of NumPy.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, erf
+    >>> erf(Tensor([-1.0, 0.0, 1.0])).data.round(4)
+    array([-0.8427,  0.    ,  0.8427])
     """
     return np.asarray(np.frompyfunc(math.erf, 1, 1)(x)).astype(floating_dtype(x))
 
@@ -56,7 +62,7 @@ def _sinc_rule(g: Any, out: Any, x: Any, order: int) -> Any:
     derivatives=("g * (cos(pi * x) - out) / x",),
 )
 def _sinc(x: Any, /, order: int) -> Any:
-    # NumPy's quotient has no digits of a complex step left near 0.
+    # NumPy's quotient loses all digits of a complex step near 0.
     if order == 0 and not np.iscomplexobj(x):
         return np.sinc(x)
     # With y = πx and f = sin(y) / y: from y f = sin(y) follows, by differentiating n times,
@@ -73,7 +79,17 @@ def _sinc(x: Any, /, order: int) -> Any:
 
 @composed("x")
 def sinc(x: Any) -> Any:
-    """Sine of πx over πx, elementwise, and 1 at 0; its derivatives are exact there too."""
+    """Sine of πx over πx, elementwise, and 1 at 0; its derivatives are exact there too.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, sinc
+    >>> x = Tensor([0.0, 0.5], requires_grad=True)
+    >>> y = sinc(x)
+    >>> y.sum().backward()
+    >>> y.data.round(4), x.grad.round(4)
+    (array([1.    , 0.6366]), array([ 0.    , -1.2732]))
+    """
     return _sinc(x, order=0)
 
 
@@ -91,14 +107,25 @@ def _both_zero(x: Any, y: Any) -> Any:
 def xlogy(x: Any, y: Any, /) -> Any:
     """First operand times the logarithm of the second, elementwise, and 0 where the first is 0.
 
-    Where both are 0, the derivatives are taken to be 0; so ``xlogy(p, p)`` is a safe entropy.
+    Where both are 0, the derivatives are defined as 0; so ``xlogy(p, p)`` is a safe entropy.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, xlogy
+    >>> p = Tensor([0.0, 0.5, 0.5], requires_grad=True)
+    >>> entropy = -xlogy(p, p).sum()
+    >>> round(entropy.item(), 4)
+    0.6931
+    >>> entropy.backward()
+    >>> p.grad.round(4)
+    array([-0.    , -0.3069, -0.3069])
     """
     zero = np.equal(x, 0)
     return np.where(zero, 0, x * np.log(np.where(zero, 1, y)))
 
 
 def _share_of_hypotenuse(g: Any, out: Any, side: Any) -> Any:
-    # Where it is 0, so is the side; an infinite length makes all further derivatives 0 as well.
+    # Where it is 0, so is the side; dividing by infinity makes all further derivatives 0, too.
     return g * (side / np.where(np.equal(out, 0), np.inf, out))
 
 
@@ -110,8 +137,19 @@ def _share_of_hypotenuse(g: Any, out: Any, side: Any) -> Any:
     derivatives=("g * x / out", "g * y / out"),
 )
 def hypot(x: Any, y: Any, /) -> Any:
-    """Length of the hypotenuse, elementwise, without overflow; derivative 0 where both are 0."""
-    if np.iscomplexobj(x) or np.iscomplexobj(y):  # a complex step, which NumPy's does not know
+    """Length of the hypotenuse, elementwise, without overflow.
+
+    Where both operands are 0, the derivatives are 0.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, hypot
+    >>> x = Tensor([3.0, 0.0], requires_grad=True)
+    >>> hypot(x, [4.0, 0.0]).sum().backward()
+    >>> x.grad
+    array([0.6, 0. ])
+    """
+    if np.iscomplexobj(x) or np.iscomplexobj(y):  # a complex step, which np.hypot refuses
         return np.sqrt(x * x + y * y)
     return np.hypot(x, y)
 
@@ -123,14 +161,24 @@ def hypot(x: Any, y: Any, /) -> Any:
     derivatives=("g * out * (1 - out)",),
 )
 def sigmoid(x: Any, /) -> Any:
-    """Logistic function ``1 / (1 + exp(-x))``, elementwise, without overflow."""
+    """Logistic function ``1 / (1 + exp(-x))``, elementwise, without overflow.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, sigmoid
+    >>> x = Tensor([-1000.0, 0.0, 1000.0], requires_grad=True)
+    >>> y = sigmoid(x)
+    >>> y.sum().backward()
+    >>> y.data, x.grad
+    (array([0. , 0.5, 1. ]), array([0.  , 0.25, 0.  ]))
+    """
     x = as_floating(x)
     decay = np.exp(np.minimum(x, -x))  # exp(-|x|): never above 1
     return np.where(np.greater_equal(x, 0), 1, decay) / (1 + decay)
 
 
 def _logaddexp_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
-    # The difference of two equal infinities would be nan; they share equally.
+    # The difference of two equal infinities would be nan; they share the gradient equally.
     same = np.isinf(x) & np.equal(x, y)
     return g * sigmoid(np.where(same, 0, x) - np.where(same, 0, y))
 
@@ -147,6 +195,15 @@ def logaddexp(x: Any, y: Any, /) -> Any:
     """Logarithm of the sum of two exponentials, elementwise, without overflow.
 
     Two equal infinities share the gradient equally.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, logaddexp
+    >>> x = Tensor(1000.0, requires_grad=True)
+    >>> y = logaddexp(x, 1000.0)
+    >>> y.backward()
+    >>> round(y.item(), 4), x.grad
+    (1000.6931, array(0.5))
     """
     return np.logaddexp(x, y)
 
@@ -164,5 +221,12 @@ def _logaddexp2_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
     derivatives=("g * sigmoid(log(2) * (x - y))", "g * sigmoid(log(2) * (y - x))"),
 )
 def logaddexp2(x: Any, y: Any, /) -> Any:
-    """Logarithm to base 2 of ``2**x + 2**y``, elementwise, without overflow; see `logaddexp`."""
+    """Logarithm to base 2 of ``2**x + 2**y``, elementwise, without overflow; see `logaddexp`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, logaddexp2
+    >>> logaddexp2(Tensor(10.0), 10.0)
+    Tensor(11.)
+    """
     return np.logaddexp2(x, y)

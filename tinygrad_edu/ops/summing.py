@@ -1,8 +1,9 @@
-"""Adding up many numbers with small errors, and float16 computed in float32.
+"""Sums of many numbers with small errors, and float16 computed in float32.
 
-Plain NumPy adds the rows of a matrix one after the other: a million equal float32 rows come out 1 %
-wrong, and float16 stops growing at 2048. The functions here add in blocks, in float32 at least, and
-round once. They record nothing; the operations that do are in the files of their families.
+Plain NumPy adds the rows of a matrix one after the other: the sum of a million equal float32 rows
+is wrong by 1 %, and a float16 sum stops growing at 2048. The functions here add in blocks, in
+float32 or wider, and round once. They record nothing; the operations that do are in the files of
+their families.
 """
 
 from __future__ import annotations
@@ -33,25 +34,25 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# So many float32 numbers are added one after the other, at an error of some 1e-5 at most.
+# How many float32 numbers are added one after the other, with an error of about 1e-5 at most.
 BLOCK = 1024
 
 _reduce: Any = np.add.reduce
 
-# So many of them may come together in one place when they are added up by index.
+# How many of them may meet in one place when they are added up by index.
 _MANY = 1 << 15
 
 
 def is_half(x: Any) -> bool:
-    """Whether an array or tensor is of float16, whose sums are taken in float32."""
+    """Whether an array or tensor is of float16, whose sums are computed in float32."""
     dtype = getattr(x, "dtype", None)
     return dtype is not None and dtype.char == "e"
 
 
 def axes_of(ndim: int, axis: Axis) -> tuple[int, ...]:
-    """Return the axes that are meant, none of them negative; all of them for None.
+    """Return the axes as numbers of 0 or more; all of them for None.
 
-    A number has one axis for NumPy's reductions, where it is asked for by itself: 0 or -1.
+    NumPy's reductions accept the axis 0 or -1 of a number, which has none.
     """
     if axis is None:
         return tuple(range(ndim))
@@ -65,7 +66,7 @@ def added_rows(x: Any) -> Any:
     count = len(x)
     if count <= BLOCK:
         return x.T.dot(ones(count, x.dtype))
-    # Rows that are far apart first: what is left are fewer rows, each the sum of many.
+    # First add rows that are far apart: fewer rows remain, each the sum of many.
     times = math.isqrt(count) if count < BLOCK**2 else BLOCK
     whole = count // times
     folded = x[: whole * times].reshape(times, -1)
@@ -81,9 +82,9 @@ def added_up(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     x : numpy.ndarray
         The numbers.
     axis : int or tuple of int, optional
-        Along which axes; None stands for all of them.
+        The axes to sum along; None sums over all of them.
     keepdims : bool
-        Whether the axes stay, with size 1.
+        Whether to keep the summed axes, with size 1.
     """
     kind = x.dtype.char
     if kind == "e":
@@ -91,7 +92,7 @@ def added_up(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     if kind != "f" or x.size <= BLOCK:
         return _reduce(x, axis=axis, keepdims=keepdims)
     axes = axes_of(x.ndim, axis)
-    # Elements that follow each other in memory are added in pairs by NumPy.
+    # NumPy adds elements that follow each other in memory in pairs, which is precise.
     is_flat = len(axes) == x.ndim and x.flags.forc
     if is_flat or math.prod(x.shape[i] for i in axes) <= BLOCK:
         return _reduce(x, axis=axis, keepdims=keepdims)
@@ -103,7 +104,7 @@ def added_up(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 def _added_in_blocks(x: Any, axis: int) -> Any:
-    """Add up along an axis, which stays with size 1."""
+    """Add up along an axis, and keep it with size 1."""
     blocks, rest = divmod(x.shape[axis], BLOCK)
     if not blocks:
         return np.add.reduce(x, axis=axis, keepdims=True)
@@ -117,7 +118,7 @@ def _added_in_blocks(x: Any, axis: int) -> Any:
 
 
 def wider(x: Any) -> Any:
-    """Return the dtype to add many numbers in, one after the other; None for that of `x`."""
+    """Return the dtype in which to add many numbers one after the other; None for that of `x`."""
     kind = x.dtype.char
     return np.float32 if kind == "e" else np.float64 if kind == "f" and x.size > _MANY else None
 
@@ -136,9 +137,9 @@ _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 def single(function: Function, constants: tuple[str, ...] = ()) -> Function:
     """Decorate a function so that it computes float16 in float32 and rounds its result once.
 
-    It serves forward passes, rules, and functions that are composed; on tensors the conversions are
-    recorded. Next to float32 or float64 the result is not rounded, as NumPy's promotion has it;
-    keywords that are constants do not count.
+    It serves forward passes, rules and composed functions; on tensors the conversions are recorded.
+    With a float32 or float64 operand the result is not rounded, by NumPy's promotion; keywords that
+    are constants do not count.
     """
 
     @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""Trigonometric and hyperbolic functions, and their inverses; angles in radians."""
+"""Trigonometric and hyperbolic functions, and their inverses; angles are in radians."""
 
 from __future__ import annotations
 
@@ -39,7 +39,16 @@ __all__ = [
     derivatives=("g * cos(x)",),
 )
 def sin(x: Any, /) -> Any:
-    """Sine, elementwise."""
+    """Sine, elementwise.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, sin
+    >>> x = Tensor([0.0, 1.0], requires_grad=True)
+    >>> sin(x).sum().backward()
+    >>> x.grad.round(4)
+    array([1.    , 0.5403])
+    """
     return np.sin(x)
 
 
@@ -49,7 +58,16 @@ def sin(x: Any, /) -> Any:
     derivatives=("-g * sin(x)",),
 )
 def cos(x: Any, /) -> Any:
-    """Cosine, elementwise."""
+    """Cosine, elementwise.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, cos
+    >>> x = Tensor([0.0, 1.0], requires_grad=True)
+    >>> cos(x).sum().backward()
+    >>> x.grad.round(4)
+    array([-0.    , -0.8415])
+    """
     return np.cos(x)
 
 
@@ -59,7 +77,16 @@ def cos(x: Any, /) -> Any:
     derivatives=("g * (1 + out**2)",),
 )
 def tan(x: Any, /) -> Any:
-    """Tangent, elementwise."""
+    """Tangent, elementwise.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, tan
+    >>> x = Tensor(0.0, requires_grad=True)
+    >>> tan(x).backward()
+    >>> x.grad
+    array(1.)
+    """
     return np.tan(x)
 
 
@@ -69,7 +96,14 @@ def tan(x: Any, /) -> Any:
     derivatives=("g / sqrt(1 - x**2)",),
 )
 def arcsin(x: Any, /) -> Any:
-    """Angle whose sine is given, elementwise; at -1 and 1 its derivative is infinite."""
+    """Angle whose sine is the operand, elementwise; at -1 and 1 its derivative is infinite.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, arcsin, sin
+    >>> arcsin(sin(Tensor([0.5, 1.0])))
+    Tensor([0.5, 1. ])
+    """
     return np.arcsin(x)
 
 
@@ -79,7 +113,14 @@ def arcsin(x: Any, /) -> Any:
     derivatives=("-g / sqrt(1 - x**2)",),
 )
 def arccos(x: Any, /) -> Any:
-    """Angle whose cosine is given, elementwise; at -1 and 1 its derivative is infinite."""
+    """Angle whose cosine is the operand, elementwise; at -1 and 1 its derivative is infinite.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, arccos
+    >>> arccos(Tensor([1.0, 0.0, -1.0])).data.round(4)
+    array([0.    , 1.5708, 3.1416])
+    """
     return np.arccos(x)
 
 
@@ -94,7 +135,16 @@ def _arctan_rule(g: Any, out: Any, x: Any) -> Any:
     derivatives=("g / (1 + x**2)",),
 )
 def arctan(x: Any, /) -> Any:
-    """Angle whose tangent is given, elementwise."""
+    """Angle whose tangent is the operand, elementwise.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, arctan
+    >>> x = Tensor([0.0, 1.0], requires_grad=True)
+    >>> arctan(x).sum().backward()
+    >>> x.grad.round(4)
+    array([1. , 0.5])
+    """
     return np.arctan(x)
 
 
@@ -113,9 +163,16 @@ def _arctan2_rule(g: Any, of: Any, other: Any) -> Any:
     derivatives=("g * x / (x**2 + y**2)", "-g * y / (x**2 + y**2)"),
 )
 def arctan2(y: Any, x: Any, /) -> Any:
-    """Angle of the point (x, y) as seen from the origin, elementwise, between -π and π.
+    """Angle of the point (x, y) seen from the origin, elementwise, between -π and π.
 
-    At the origin itself there is no derivative, and it is nan.
+    At the origin there is no derivative, and the gradient is nan.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_edu import Tensor, arctan2
+    >>> np.degrees(arctan2(Tensor([0.0, 1.0, 0.0]), [1.0, 0.0, -1.0])).data
+    array([  0.,  90., 180.])
     """
     return np.arctan2(y, x)
 
@@ -126,7 +183,16 @@ def arctan2(y: Any, x: Any, /) -> Any:
     derivatives=("g * cosh(x)",),
 )
 def sinh(x: Any, /) -> Any:
-    """Hyperbolic sine, elementwise."""
+    """Hyperbolic sine, elementwise.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, sinh
+    >>> x = Tensor([0.0, 1.0], requires_grad=True)
+    >>> sinh(x).sum().backward()
+    >>> x.grad.round(4)
+    array([1.    , 1.5431])
+    """
     return np.sinh(x)
 
 
@@ -136,7 +202,14 @@ def sinh(x: Any, /) -> Any:
     derivatives=("g * sinh(x)",),
 )
 def cosh(x: Any, /) -> Any:
-    """Hyperbolic cosine, elementwise."""
+    """Hyperbolic cosine, elementwise.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, cosh
+    >>> cosh(Tensor([0.0, 1.0])).data.round(4)
+    array([1.    , 1.5431])
+    """
     return np.cosh(x)
 
 
@@ -146,7 +219,16 @@ def cosh(x: Any, /) -> Any:
     derivatives=("g * (1 - out**2)",),
 )
 def tanh(x: Any, /) -> Any:
-    """Hyperbolic tangent, elementwise."""
+    """Hyperbolic tangent, elementwise.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, tanh
+    >>> x = Tensor([0.0, 1.0, 10.0], requires_grad=True)
+    >>> tanh(x).sum().backward()
+    >>> x.grad.round(4)
+    array([1.  , 0.42, 0.  ])
+    """
     return np.tanh(x)
 
 
@@ -156,7 +238,14 @@ def tanh(x: Any, /) -> Any:
     derivatives=("g / sqrt(x**2 + 1)",),
 )
 def arcsinh(x: Any, /) -> Any:
-    """Inverse of the hyperbolic sine, elementwise."""
+    """Inverse of the hyperbolic sine, elementwise.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, arcsinh, sinh
+    >>> arcsinh(sinh(Tensor(2.0)))
+    Tensor(2.)
+    """
     return np.arcsinh(x)
 
 
@@ -166,7 +255,14 @@ def arcsinh(x: Any, /) -> Any:
     derivatives=("g / sqrt(x**2 - 1)",),
 )
 def arccosh(x: Any, /) -> Any:
-    """Inverse of the hyperbolic cosine, elementwise; at 1 its derivative is infinite."""
+    """Inverse of the hyperbolic cosine, elementwise; at 1 its derivative is infinite.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, arccosh
+    >>> arccosh(Tensor([1.0, 2.0])).data.round(4)
+    array([0.   , 1.317])
+    """
     return np.arccosh(x)
 
 
@@ -176,19 +272,43 @@ def arccosh(x: Any, /) -> Any:
     derivatives=("g / (1 - x**2)",),
 )
 def arctanh(x: Any, /) -> Any:
-    """Inverse of the hyperbolic tangent, elementwise; infinite at -1 and 1."""
+    """Inverse of the hyperbolic tangent, elementwise; infinite at -1 and 1.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, arctanh
+    >>> x = Tensor([0.0, 0.5], requires_grad=True)
+    >>> arctanh(x).sum().backward()
+    >>> x.grad.round(4)
+    array([1.    , 1.3333])
+    """
     return np.arctanh(x)
 
 
 @composed("x")
 def deg2rad(x: Any) -> Any:
-    """Degrees as radians."""
+    """Convert degrees to radians.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, deg2rad
+    >>> deg2rad(Tensor([90.0, 180.0])).data.round(4)
+    array([1.5708, 3.1416])
+    """
     return multiply(x, math.pi / 180)
 
 
 @composed("x")
 def rad2deg(x: Any) -> Any:
-    """Radians as degrees."""
+    """Convert radians to degrees.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_edu import Tensor, rad2deg
+    >>> rad2deg(Tensor([np.pi / 2, np.pi]))
+    Tensor([ 90., 180.])
+    """
     return multiply(x, 180 / math.pi)
 
 

@@ -1,8 +1,8 @@
 """Decompositions of matrices: into triangles, eigenvectors and singular vectors.
 
-A matrix is the last two axes; the axes before them are a stack of matrices. NumPy hands them to
-LAPACK, which has no float16: that is computed in float32. People reach these functions as those of
-`linalg`, together with what is computed without a decomposition.
+A matrix is the last two axes; the axes before them are a stack of matrices. NumPy passes them to
+LAPACK, which has no float16: that is computed in float32. The functions are public in `linalg`,
+together with those that need no decomposition.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def lapack(square: bool = True) -> Callable[..., Callable[..., Any]]:
 
 def _cholesky_rule(g: Any, out: Any, x: Any) -> Any:
     size = x.shape[-1]
-    # The lower triangle with half the diagonal: that of a symmetric matrix stands for all of it.
+    # The lower triangle with half the diagonal: with its transpose it adds up to the whole matrix.
     half = np.tri(size, dtype=out.dtype) - 0.5 * np.eye(size, dtype=out.dtype)
     lower = half * (out.mT @ g)
     return 0.5 * np.linalg.solve(out.mT, np.linalg.solve(out.mT, lower + lower.mT).mT)
@@ -81,17 +81,17 @@ def _cholesky(x: Any, /) -> Any:
 @composed("x")
 @lapack()
 def cholesky(x: Any, /, *, upper: bool = False) -> Any:
-    """Triangular factor of positive definite matrices: ``L`` where ``L @ L.mT`` is `x`.
+    """Triangular factor of positive definite matrices: ``L`` with ``L @ L.mT`` equal to `x`.
 
-    Only the lower triangle of `x` is read, since the other mirrors it. The gradient is symmetric
-    nevertheless, each half with its half of it: that of ``cholesky((x + x.mT) / 2)``.
+    Only the lower triangle of `x` is read, because the upper one mirrors it. The gradient is
+    symmetric nevertheless, as that of ``cholesky((x + x.mT) / 2)``.
 
     Parameters
     ----------
     x : array_like, shape (..., n, n)
         Symmetric matrices.
     upper : bool
-        Read the upper triangle instead, and give the transpose of ``L``.
+        Read the upper triangle instead, and return the transpose of ``L``.
 
     Raises
     ------
@@ -103,12 +103,19 @@ def cholesky(x: Any, /, *, upper: bool = False) -> Any:
     References
     ----------
     Murray, "Differentiation of the Cholesky decomposition", 2016.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, linalg
+    >>> linalg.cholesky(Tensor([[4.0, 2.0], [2.0, 10.0]]))
+    Tensor([[2., 0.],
+            [1., 3.]])
     """
     return swapaxes(_cholesky(swapaxes(x, -1, -2)), -1, -2) if upper else _cholesky(x)
 
 
 def _refuse_ties(operation: str, reason: str, values: Any, **ends: Any) -> None:
-    """Raise an error where neighbours are equal, as far as can be told after rounding."""
+    """Raise an error where neighbours are equal up to rounding."""
     gaps = np.abs(np.diff(values, axis=-1, **ends))
     largest = np.max(np.abs(values), axis=-1, keepdims=True, initial=0)
     ties = gaps <= 10 * values.shape[-1] * np.finfo(values.dtype).eps * largest
@@ -116,12 +123,12 @@ def _refuse_ties(operation: str, reason: str, values: Any, **ends: Any) -> None:
         found = values[np.nonzero(ties)[:-1]].reshape(-1, values.shape[-1])[0]
         raise GradientError(
             f"{operation}: {reason}, up to rounding ({np.array2string(found, threshold=6)}), and "
-            "the vectors have no derivative there; use the values alone, or another matrix"
+            "the vectors have no derivative there; use only the values, or another matrix"
         )
 
 
 def _gaps(values: Any) -> Any:
-    """Give values[j] - values[i] at (i, j), and 1 on the diagonal, so that it can be divided by."""
+    """Return values[j] - values[i] at (i, j), and 1 on the diagonal, to avoid a division by 0."""
     size = values.shape[-1]
     return values[..., None, :] - values[..., :, None] + np.eye(size, dtype=values.dtype)
 
@@ -144,8 +151,31 @@ def eigvalsh(x: Any, /, UPLO: Any = "L") -> Any:
     """Eigenvalues of symmetric matrices, in ascending order.
 
     Only one triangle of `x` is read, and the gradient is symmetric nevertheless, as for `eigh`. It
-    is right for repeated eigenvalues too, if what is computed from them treats them alike; second
+    is right for repeated eigenvalues too, if the result depends on them symmetrically; second
     derivatives need distinct ones.
+
+    Parameters
+    ----------
+    x : array_like, shape (..., n, n)
+        Symmetric matrices.
+    UPLO : {"L", "U"}
+        Which triangle to read, the lower or the upper one.
+
+    Raises
+    ------
+    ValueError
+        If the matrices are not square.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_edu import Tensor, linalg
+    >>> x = Tensor([[2.0, 1.0], [1.0, 2.0]], requires_grad=True)
+    >>> smallest, largest = linalg.eigvalsh(x)
+    >>> largest.backward()
+    >>> np.round(x.grad, 4)
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
     """
     return np.linalg.eigh(x, UPLO)
 
@@ -178,23 +208,23 @@ def _eigh(x: Any, /, UPLO: Any = "L") -> Any:
 def eigh(x: Any, UPLO: Any = "L") -> Any:
     """Eigenvalues of symmetric matrices, in ascending order, and their eigenvectors.
 
-    Only one triangle of `x` is read, since the other mirrors it. Gradients are symmetric
-    nevertheless, each half with its half: those of ``eigh((x + x.mT) / 2)``. Eigenvectors turn
-    freely where eigenvalues are equal, and have no derivative there: it is an error to ask for it.
-    The gradient of the eigenvalues needs no distinct ones.
+    Only one triangle of `x` is read, because the other mirrors it. Gradients are symmetric
+    nevertheless, as those of ``eigh((x + x.mT) / 2)``. Eigenvectors of equal eigenvalues are not
+    determined and have no derivative: asking for it is an error. The gradient of the eigenvalues
+    alone exists there too.
 
     Parameters
     ----------
     x : array_like, shape (..., n, n)
         Symmetric matrices.
     UPLO : {"L", "U"}
-        Which triangle is read, the lower or the upper one.
+        Which triangle to read, the lower or the upper one.
 
     Returns
     -------
     EighResult
-        With the attributes ``eigenvalues`` and ``eigenvectors``, the latter as columns. The sign
-        of each is LAPACK's choice.
+        With the attributes ``eigenvalues`` and ``eigenvectors``, the latter as columns. LAPACK
+        chooses the sign of each.
 
     Raises
     ------
@@ -213,7 +243,7 @@ def eigh(x: Any, UPLO: Any = "L") -> Any:
 
 
 def _parts(packed: Any, x: Any) -> tuple[Any, Any]:
-    """Take left and right singular vectors apart, which stand above each other."""
+    """Separate left and right singular vectors, which are packed one above the other."""
     rows = np.shape(x)[-2]
     return packed[..., :rows, :], packed[..., rows:, :]
 
@@ -235,8 +265,19 @@ def _svdvals_rule(g: Any, out: Any, x: Any, residual: Any = None) -> Any:
 def svdvals(x: Any, /) -> Any:
     """Singular values of matrices of any shape, in descending order.
 
-    The gradient at one that is 0 is taken to be 0, as that of `absolute`. Second derivatives need
-    singular values that are distinct and not 0.
+    The gradient at a singular value of 0 is defined as 0, as for `absolute`. Second derivatives
+    need singular values that are distinct and not 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_edu import Tensor, linalg
+    >>> x = Tensor([[3.0, 0.0], [0.0, 4.0]], requires_grad=True)
+    >>> largest, smallest = linalg.svdvals(x)
+    >>> largest.backward()
+    >>> largest.item(), np.abs(x.grad)
+    (4.0, array([[0., 0.],
+           [0., 1.]]))
     """
     u, values, vh = np.linalg.svd(x, full_matrices=False)
     return values, np.concatenate([u, vh.mT], axis=-2)
@@ -251,7 +292,7 @@ def _svd_rule(g: Any, out: Any, x: Any, residual: Any = None) -> Any:
     turn = (u.mT @ gu - gu.mT @ u) * across + down * (v.mT @ gv - gv.mT @ v)
     gradient = u @ (turn / (_gaps(values) * (across + down))) @ v.mT
     rows, columns = x.shape[-2:]
-    if rows > columns:  # u can also turn out of the space that it spans
+    if rows > columns:  # u can also rotate out of the space that it spans
         gradient = gradient + ((gu - u @ (u.mT @ gu)) / across) @ v.mT
     if rows < columns:
         gradient = gradient + u @ ((gv - v @ (v.mT @ gv)) / across).mT
@@ -273,8 +314,8 @@ def _svd_rule(g: Any, out: Any, x: Any, residual: Any = None) -> Any:
     ),
 )
 def _svd(x: Any, /) -> Any:
-    # Both in one array, because they have to come from one factorisation: their signs belong
-    # together.
+    # Both in one array, because they must come from one factorisation: their signs depend on
+    # each other.
     u, values, vh = np.linalg.svd(x, full_matrices=False)
     return np.concatenate([u, vh.mT], axis=-2), values
 
@@ -284,30 +325,30 @@ def _svd(x: Any, /) -> Any:
 def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Singular value decomposition: ``x = (U * S[..., None, :]) @ Vh``.
 
-    Singular vectors have a derivative where the singular values are distinct and not 0; elsewhere
-    it is an error to ask for it. `svdvals` has its gradient everywhere.
+    Singular vectors have a derivative where the singular values are distinct and not 0; asking for
+    it elsewhere is an error. `svdvals` has a gradient everywhere.
 
     Parameters
     ----------
     x : array_like, shape (..., m, n)
         The matrices.
     full_matrices : bool
-        True is for square matrices alone: what would fill up the vectors of others to a basis is
-        not determined, and has no derivative.
+        True is for square matrices only: the vectors that would complete a basis for others are not
+        determined, and have no derivative.
     compute_uv : bool
-        False gives the singular values alone.
+        If False, return only the singular values.
 
     Returns
     -------
     SVDResult, or Tensor with ``compute_uv=False``
         With the attributes ``U`` of shape (..., m, k), ``S`` of shape (..., k), in descending
-        order, and ``Vh`` of shape (..., k, n), where k is the smaller of m and n. Each pair of
-        vectors has a sign of LAPACK's choice.
+        order, and ``Vh`` of shape (..., k, n), where k is the smaller of m and n. LAPACK chooses
+        the sign of each pair of vectors.
 
     Raises
     ------
     ValueError
-        For ``full_matrices=True`` and matrices that are not square.
+        If ``full_matrices=True`` and the matrices are not square.
     GradientError
         In the backward pass, if the vectors have been used and have no derivative.
 
@@ -325,8 +366,8 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     rows, columns = np.shape(x)[-2:]
     if compute_uv and full_matrices and rows != columns:
         raise ValueError(
-            f"svd: {rows} rows and {columns} columns leave vectors that are not determined, and "
-            "have no derivative; pass full_matrices=False"
+            f"svd: {rows} rows and {columns} columns leave vectors undetermined, which then have "
+            "no derivative; pass full_matrices=False"
         )
     if not compute_uv:
         return svdvals(x)

@@ -1,8 +1,17 @@
 """Linear algebra beyond products, under the names of `numpy.linalg`.
 
-Here stand inverses, determinants, equations and products of many matrices; `decompositions.py` and
-`norms.py` have the rest. A matrix is the last two axes; the axes before them are a stack of
-matrices.
+Inverses, determinants, linear equations and products of many matrices are in this file, the rest in
+`decompositions.py` and `norms.py`. A matrix is the last two axes; the axes before them are a stack
+of matrices.
+
+Examples
+--------
+>>> from tinygrad_edu import Tensor, linalg
+>>> x = Tensor([[2.0, 0.0], [0.0, 4.0]], requires_grad=True)
+>>> linalg.slogdet(x).logabsdet.backward()
+>>> x.grad
+array([[0.5 , 0.  ],
+       [0.  , 0.25]])
 """
 
 from __future__ import annotations
@@ -95,7 +104,7 @@ def _cofactor(x: Any, /) -> Any:
     if x.dtype.kind == "c":  # a complex step: singular values do not continue analytically
         return np.linalg.det(x)[..., None, None] * np.linalg.inv(x).mT
     # The cofactors of a product are the product of the cofactors; those of a diagonal matrix are
-    # products of all other elements. Nothing is divided by, so singular matrices are no exception.
+    # products of all other elements. Nothing is divided, so singular matrices need no exception.
     u, s, vh = np.linalg.svd(x, full_matrices=False)
     with np.errstate(divide="ignore"):  # adding logarithms does not overflow on the way
         logarithms = np.log(s)[..., None, :]
@@ -113,8 +122,8 @@ def _cofactor(x: Any, /) -> Any:
 def det(x: Any, /) -> Any:
     """Determinant of square matrices.
 
-    Its gradient is the matrix of cofactors, which singular matrices have too. The second
-    derivative is computed with the inverse and needs regular ones.
+    Its gradient is the matrix of cofactors, which singular matrices have too. The second derivative
+    is computed with the inverse, so it exists for regular matrices only.
 
     Raises
     ------
@@ -152,7 +161,7 @@ def slogdet(x: Any) -> Any:
     Returns
     -------
     SlogdetResult
-        With the attributes ``sign``, a plain array since it is constant, and ``logabsdet``.
+        With the attributes ``sign``, a plain array because it is constant, and ``logabsdet``.
 
     Raises
     ------
@@ -190,7 +199,7 @@ def solve(a: Any, b: Any) -> Any:
     a : array_like, shape (..., n, n)
         Square matrices.
     b : array_like, shape (n,) or (..., n, k)
-        One vector, for all matrices, or the columns of matrices, each to be solved for.
+        One vector, for all matrices; or matrices, whose columns are solved for one by one.
 
     Raises
     ------
@@ -208,8 +217,8 @@ def solve(a: Any, b: Any) -> Any:
     size, shape = np.shape(a)[-1], np.shape(b)
     if not shape or shape[-2:][0] != size:
         raise ValueError(
-            f"solve: a has {size} rows, so b needs as many: shape ({size},) or (..., {size}, k), "
-            f"got {shape}; for a stack of vectors write solve(a, b[..., None])[..., 0]"
+            f"solve: a has {size} rows and b has shape {shape}; expected shape ({size},) or "
+            f"(..., {size}, k); for a stack of vectors write solve(a, b[..., None])[..., 0]"
         )
     stacks = shape_errors.broadcasting(["a", "b"], [np.shape(a), shape], skip=2)
     if stacks and len(shape) > 1:
@@ -239,20 +248,28 @@ def _pinv_rule(g: Any, out: Any, x: Any, **cutoff: Any) -> Any:
 def pinv(x: Any, /, rcond: Any = None, *, rtol: Any = np._NoValue) -> Any:
     """Pseudo-inverse, after Moore and Penrose, of matrices of any shape.
 
-    It jumps where the rank changes. The gradient is the one along changes that keep the rank, and
-    so the whole one for matrices of full rank.
+    It jumps where the rank changes. The gradient is the one along changes that keep the rank; for
+    matrices of full rank that is the whole gradient.
 
     Parameters
     ----------
     x : array_like, shape (..., m, n)
         The matrices.
     rcond, rtol : float or array, optional
-        Singular values up to this multiple of the largest are taken for 0; see `numpy.linalg.pinv`.
+        Singular values up to this multiple of the largest are treated as 0; see
+        `numpy.linalg.pinv`.
 
     References
     ----------
     Golub and Pereyra, "The Differentiation of Pseudo-Inverses and Nonlinear Least Squares Problems
     Whose Variables Separate", 1973.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, linalg
+    >>> linalg.pinv(Tensor([[2.0, 0.0], [0.0, 4.0], [0.0, 0.0]])).data.round(4)
+    array([[0.5 , 0.  , 0.  ],
+           [0.  , 0.25, 0.  ]])
     """
     return np.linalg.pinv(x, rcond, rtol=rtol)
 
@@ -276,9 +293,16 @@ def matrix_power(x: Any, n: int) -> Any:
     ------
     TypeError
         If `n` is not whole.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, linalg
+    >>> linalg.matrix_power(Tensor([[1.0, 1.0], [0.0, 1.0]]), 5)
+    Tensor([[1., 5.],
+            [0., 1.]])
     """
     exponent = operator.index(n)
-    if exponent == 0:  # constant, and the identity beside infinite elements too
+    if exponent == 0:  # constant: the identity, also where elements are infinite
         return where(True, np.eye(np.shape(x)[-1], dtype=bool), x)
     factor, result = x if exponent > 0 else inv(x), None
     remaining = exponent if exponent > 0 else -exponent
@@ -307,8 +331,14 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
 
     Notes
     -----
-    The order is found by dynamic programming: what a part of the chain costs at least follows from
-    what shorter parts cost.
+    The order is found by dynamic programming: the least cost of a part of the chain follows from
+    the costs of shorter parts.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import linalg, ones
+    >>> linalg.multi_dot([ones((2, 100)), ones((100, 3)), ones((3, 4))]).shape
+    (2, 4)
     """
     arrays = list(arrays)
     count, shapes = len(arrays), [np.shape(array) for array in arrays]
@@ -317,13 +347,13 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
     for place, shape in enumerate(shapes):
         if len(shape) != 2 and not (len(shape) == 1 and place in (0, count - 1)):
             raise ValueError(
-                f"multi_dot: expected matrices, and vectors at the ends alone; array {place} has "
+                f"multi_dot: expected matrices, and vectors only at the ends; array {place} has "
                 f"shape {shape}"
             )
         if place and shapes[place - 1][-1] != shape[0]:
             raise ValueError(
                 f"multi_dot: array {place - 1} of shape {shapes[place - 1]} and array {place} of "
-                f"shape {shape} do not fit: the last size of one has to be the first of the next"
+                f"shape {shape} do not fit: the last size of one must be the first of the next"
             )
     # Array i has sizes[i] rows and sizes[i + 1] columns.
     sizes = [1 if len(shapes[0]) == 1 else shapes[0][0], *(shape[0] for shape in shapes[1:])]

@@ -1,4 +1,7 @@
-"""Products of matrices, and the affine map that a layer of a network is."""
+"""The matrix product, and the affine map that a layer of a network computes.
+
+Products over other axes are in `products.py`.
+"""
 
 from __future__ import annotations
 
@@ -40,13 +43,25 @@ def _matmul_right(g: Any, out: Any, x: Any, y: Any) -> Any:
     derivatives=("g @ y.mT", "x.mT @ g"),
 )
 def matmul(x: Any, y: Any, /) -> Any:
-    """Matrix product, in every shape that NumPy knows: vectors, matrices, stacks of matrices.
+    """Matrix product, of all shapes that NumPy accepts: vectors, matrices, stacks of matrices.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor
-    >>> Tensor([[1.0, 2.0]]) @ Tensor([[3.0], [4.0]])
-    Tensor([[11.]])
+    >>> x, y = Tensor([[1.0, 2.0]], requires_grad=True), Tensor([[3.0], [4.0]], requires_grad=True)
+    >>> x @ y
+    Tensor([[11.]], from=matmul)
+    >>> (x @ y).backward()
+    >>> x.grad
+    array([[3., 4.]])
+    >>> y.grad
+    array([[1.],
+           [2.]])
     """
     try:
         return np.matmul(x, y)
@@ -55,7 +70,7 @@ def matmul(x: Any, y: Any, /) -> Any:
 
 
 def _rows(x: Any) -> Any:
-    """See stacked batches, or a single sample, as one batch."""
+    """Reshape stacked batches, or a single sample, to one batch."""
     return x.reshape(-1, x.shape[-1])
 
 
@@ -78,16 +93,16 @@ def _sum_of_rows(g: Any) -> Any:
 def linear(x: Any, weight: Any, bias: Any, /) -> Any:
     """Affine map ``x @ weight + bias``: what a layer computes before its activation.
 
-    One operation instead of two, because it is where a network spends its time: the product is
-    not copied to add the bias, and there is one call less to record and to walk back through.
+    It is one operation instead of two, because networks spend most of their time here: the product
+    is not copied to add the bias, and there is one call less to record and to differentiate.
 
     Parameters
     ----------
-    x : array_like, shape (..., inputs)
+    x : array_like, shape (..., in_features)
         A sample, a batch, or stacked batches.
-    weight : array_like, shape (inputs, outputs)
+    weight : array_like, shape (in_features, out_features)
         The matrix.
-    bias : array_like, shape (outputs,)
+    bias : array_like, shape (out_features,)
         Added to every row.
 
     Raises
@@ -98,13 +113,19 @@ def linear(x: Any, weight: Any, bias: Any, /) -> Any:
     Examples
     --------
     >>> from tinygrad_edu import Tensor, linear
-    >>> linear([[1.0, 2.0]], Tensor([[3.0], [4.0]]), Tensor([0.5]))
-    Tensor([[11.5]])
+    >>> weight = Tensor([[3.0], [4.0]], requires_grad=True)
+    >>> y = linear([[1.0, 2.0]], weight, [0.5])
+    >>> y.data
+    array([[11.5]])
+    >>> y.backward()
+    >>> weight.grad
+    array([[1.],
+           [2.]])
     """
     if weight.ndim != 2 or not x.ndim or getattr(bias, "shape", ()) != weight.shape[1:]:
         raise ValueError(
-            "expected shapes (..., inputs), (inputs, outputs) and (outputs,), got "
-            f"{np.shape(x)}, {np.shape(weight)} and {np.shape(bias)}"
+            "expected shapes (..., in_features), (in_features, out_features) and (out_features,), "
+            f"got {np.shape(x)}, {np.shape(weight)} and {np.shape(bias)}"
         )
     try:
         product = x.dot(weight)  # the same as a matrix product here, and quicker to call

@@ -1,4 +1,4 @@
-"""The norm of vectors and matrices, which people reach as `linalg.norm`."""
+"""The norm of vectors and matrices, public as `linalg.norm`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ __all__ = ["norm"]
 def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
     """Norm of vectors or matrices.
 
-    Where it has a kink, the gradient is 0 for vectors and matrices of zeros, 0 at elements and
-    singular values that are 0, and shared equally where several are the largest.
+    At kinks, the gradient is 0 for vectors and matrices of zeros, 0 at elements and singular values
+    that are 0, and shared equally where several are the largest.
 
     Parameters
     ----------
@@ -36,16 +36,16 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
     ord : number or str, optional
         Of vectors: None or 2 for the Euclidean length, 1 for the sum of absolute values, inf and
         -inf for the largest and the smallest of them, 0 for the number of elements that are not 0
-        (a plain array, since it is constant), other numbers p for ``sum(abs(x)**p)**(1 / p)``. Of
+        (a plain array, because it is constant), other numbers p for ``sum(abs(x)**p)**(1 / p)``. Of
         matrices: None or "fro" for the square root of the sum of squares, 2 and -2 for the largest
         and the smallest singular value, "nuc" for the sum of those, 1 and -1 for the largest and
         the smallest sum of absolute values of a column, inf and -inf for that of a row. Gradients
-        flow to p where it is a tensor.
+        flow to p if it is a tensor.
     axis : int or pair of int, optional
         One axis for vectors, two for the rows and columns of matrices. None takes all axes; these
         may be more than two if `ord` is None.
     keepdims : bool
-        Whether the axes stay, with size 1.
+        Whether to keep the reduced axes, with size 1.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
         return reduction._euclidean_norm(x, keepdims=keepdims)
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
     if len(axes) not in (1, 2):
-        raise ValueError(f"norm: one axis or two have a norm, got {len(axes)} (shape {x.shape})")
+        raise ValueError(f"norm: {len(axes)} axes (shape {x.shape}); expected one or two")
     result = _vector_norm(x, ord, *axes) if len(axes) == 1 else _matrix_norm(x, ord, *axes)
     return expand_dims(result, axes) if keepdims else result
 
@@ -77,7 +77,7 @@ def _vector_norm(x: Any, ord: Any, axis: int) -> Any:
         _check_exponent(ord)
         return _p_norm(absolute(x), ord, axis)
     if isinstance(ord, str):
-        raise ValueError(f"norm: no norm {ord!r} of vectors; expected None or a number")
+        raise ValueError(f"norm: unknown norm {ord!r} of vectors; expected None or a number")
     if ord is None or ord == 2 or (ord == np.inf and x.shape[axis] == 0):
         return reduction._euclidean_norm(x, axis=axis)
     if ord == 0:
@@ -93,9 +93,9 @@ def _vector_norm(x: Any, ord: Any, axis: int) -> Any:
 
 
 def _p_norm(length: Any, p: Any, axis: int) -> Any:
-    # The norm of x is c times that of x / c, for any constant c: the largest element keeps the
-    # powers from overflowing. Elements that are 0 are left out, for their derivatives may be
-    # infinite; a vector of zeros gets something to take the root of, which is then scaled by 0.
+    # The norm of x is c times that of x / c, for any constant c: dividing by the
+    # largest element prevents an overflow. Elements that are 0 are left out, because their
+    # derivatives may be infinite; for a vector of zeros the root of 1 is scaled by 0.
     largest = np.max(values_of(length), axis=axis, keepdims=True, initial=0)
     share = divide(length, np.where((largest > 0) & (largest < np.inf), largest, 1))
     counted = np.not_equal(share, 0)
@@ -108,8 +108,8 @@ def _p_norm(length: Any, p: Any, axis: int) -> Any:
 def _check_exponent(ord: Tensor) -> None:
     if ord.size != 1 or not 0 < ord.data < np.inf:
         raise ValueError(
-            f"norm: ord is a tensor of {ord.data}; gradients flow to one number p between 0 and "
-            "infinity"
+            f"norm: ord is a tensor of {ord.data}; expected one number p between 0 and infinity, "
+            "or a constant"
         )
 
 
@@ -119,8 +119,8 @@ def _matrix_norm(x: Any, ord: Any, row: int, column: int) -> Any:
         return reduction._euclidean_norm(x, axis=(row, column))
     if ord not in ("nuc", 1, -1, 2, -2, np.inf, -np.inf):
         raise ValueError(
-            f"norm: no norm {ord!r} of matrices; expected None, 'fro', 'nuc', 1, -1, 2, -2, inf "
-            "or -inf"
+            f"norm: unknown norm {ord!r} of matrices; expected None, 'fro', 'nuc', 1, -1, 2, -2, "
+            "inf or -inf"
         )
     if ord != "nuc" and ord > 0 and 0 in (x.shape[row], x.shape[column]):
         return reduction._euclidean_norm(x, axis=(row, column))

@@ -1,6 +1,6 @@
-"""Products of arrays over chosen axes: einsum, and what can be said with it.
+"""Products of arrays over chosen axes: `einsum`, and the products that are special cases of it.
 
-Products of matrices stand in `matrices.py`.
+Matrix products are in `matrices.py`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ __all__ = ["cross", "dot", "einsum", "inner", "kron", "outer", "tensordot", "vdo
 
 @single
 def _einsum_rule(position: int, g: Any, out: Any, *arrays: Any, subscripts: str) -> Any:
-    # Every index of an operand stands in the output or in another operand: `einsum` saw to that.
-    # So the cotangent takes the operand's place, and the operand's indices are the output.
+    # Every index of an operand is also in the output or in another operand: `einsum` ensures that.
+    # So the cotangent replaces the operand, and the operand's indices are the output.
     operands, _, output = subscripts.partition("->")
     labels = operands.split(",")
     asked = labels[position]
@@ -48,12 +48,12 @@ def _einsum_rule(position: int, g: Any, out: Any, *arrays: Any, subscripts: str)
 )
 @single
 def _einsum(*arrays: Any, subscripts: str) -> Any:
-    # Its optimiser finds matrix products, which are much quicker than its own loops.
+    # Its optimiser finds matrix products, which are much quicker than its loops.
     return np.einsum(subscripts, *arrays, optimize=len(arrays) > 1)
 
 
 def _spelled_out(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], str]:
-    """Write an index for each axis: no ellipsis, and an output that is not implied."""
+    """Write one index for each axis: replace ellipses, and add an output that is only implied."""
     text = subscripts.replace(" ", "")
     given, arrow, output = text.partition("->")
     labels = given.split(",")
@@ -63,13 +63,13 @@ def _spelled_out(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], s
         )
     letters = set(text) - set(",->.")
     if strange := letters - set(string.ascii_letters):
-        raise ValueError(f"einsum: {sorted(strange)} in {subscripts!r} are no letters")
+        raise ValueError(f"einsum: {sorted(strange)} in {subscripts!r} are not letters")
     if not arrow:
         counts = Counter(given)
         output = "".join(sorted(label for label in letters if counts[label] == 1))
         output = "..." * ("..." in given) + output
     free = "".join(sorted(set(string.ascii_letters) - letters))
-    hidden = 0  # the most axes that an ellipsis stands for
+    hidden = 0  # the largest number of axes that an ellipsis replaces
     for position, operand in enumerate(operands):
         label, ndim = labels[position], len(shape_of(operand))
         named = len(label.replace("...", ""))
@@ -79,7 +79,7 @@ def _spelled_out(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], s
                 f"einsum: {label!r} does not fit operand {position} of shape {shape_of(operand)}; "
                 "write one letter for each axis, or ... for several"
             )
-        # The last axes of all ellipses fall together, as in broadcasting.
+        # The last axes of all ellipses are aligned, as in broadcasting.
         count = ndim - named
         hidden = count if count > hidden else hidden
         labels[position] = label.replace("...", free[::-1][len(free) - count :])
@@ -87,7 +87,7 @@ def _spelled_out(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], s
 
 
 def _sizes(given: str, labels: Sequence[str], operands: Sequence[Any]) -> dict[str, int]:
-    """Give the size along each index; an axis of size 1 is stretched to the others."""
+    """Return the size along each index; an axis of size 1 is stretched to the others."""
     sizes: dict[str, int] = {}
     for label, operand in zip(labels, operands, strict=True):
         for index, n in zip(label, shape_of(operand), strict=True):
@@ -111,7 +111,7 @@ def _once_each(label: str, x: Any) -> tuple[str, Any]:
         second = label.index(index, first + 1)
         if shape_of(x)[first] != shape_of(x)[second]:
             raise ValueError(
-                f"einsum: index {index!r} stands for axes of sizes {shape_of(x)[first]} and "
+                f"einsum: index {index!r} names axes of sizes {shape_of(x)[first]} and "
                 f"{shape_of(x)[second]} of one operand; they must be equal"
             )
         x = diagonal(x, 0, first, second)
@@ -133,17 +133,17 @@ def _without(label: str, x: Any, dropped: set[str], *, add_up: bool) -> tuple[st
 def einsum(*operands: Any, optimize: Any = True) -> Any:
     """Sum of products, with the axes named by letters (Einstein's convention).
 
-    An index that is repeated within an operand takes its diagonal; an index that is not in the
-    output is summed over, and so are the axes of an ellipsis that is not. Axes of size 1 are
-    stretched, as in broadcasting.
+    An index that is repeated within an operand takes its diagonal. An index that is not in the
+    output is summed over, and so are the axes of an ellipsis that is not in the output. Axes of
+    size 1 are stretched, as in broadcasting.
 
     Parameters
     ----------
     *operands : str and array_like
         Subscripts such as ``"ij,jk->ik"``, with or without an ellipsis and an output, and the
-        operands; or operands and lists of numbers in turn, as NumPy takes them too.
+        operands; or operands and lists of numbers in turn, as in NumPy.
     optimize : object
-        Accepted for NumPy's sake; a good order is always looked for.
+        Accepted for compatibility with NumPy; a good order is always searched for.
 
     Raises
     ------
@@ -169,11 +169,11 @@ def einsum(*operands: Any, optimize: Any = True) -> Any:
     if unknown := [i for i in output if output.count(i) > 1 or not any(i in la for la in labels)]:
         raise ValueError(
             f"einsum: the output of {subscripts!r} has index {unknown[0]!r} twice, or no operand "
-            "has it"
+            "has this index"
         )
     sizes = _sizes(subscripts, labels, arrays)
     pairs = [_once_each(label, x) for label, x in zip(labels, arrays, strict=True)]
-    # What is of size 1 here and larger elsewhere takes no part in the sum over that index.
+    # An axis of size 1 that is larger in another operand does not take part in the sum.
     pairs = [
         _without(
             label,
@@ -197,11 +197,11 @@ def _in_letters(operands: Sequence[Any]) -> list[Any]:
 
     def word(numbers: Any) -> str:
         if wrong := [n for n in numbers if n is not Ellipsis and n not in range(52)]:
-            raise ValueError(f"einsum: {wrong[0]!r} is no index; expected 0..51, or ...")
+            raise ValueError(f"einsum: {wrong[0]!r} is not an index; expected 0..51, or ...")
         return "".join("..." if n is Ellipsis else string.ascii_letters[n] for n in numbers)
 
     if len(operands) < 2:
-        raise ValueError("einsum takes subscripts and operands, such as einsum('ij->ji', x)")
+        raise ValueError("einsum: expected subscripts and operands, such as einsum('ij->ji', x)")
     last = len(operands) - len(operands) % 2
     text = ",".join(word(numbers) for numbers in operands[1:last:2])
     if len(operands) % 2:
@@ -211,19 +211,27 @@ def _in_letters(operands: Sequence[Any]) -> list[Any]:
 
 @composed("x", "y")
 def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
-    """Sum of products over pairs of axes; the axes that are left stand side by side.
+    """Sum of products over pairs of axes; the remaining axes of `x` are followed by those of `y`.
 
     Parameters
     ----------
     x, y : array_like
         The operands.
     axes : int, or two sequences of int
-        How many of the last axes of `x` meet the first of `y`; or which axes meet.
+        How many of the last axes of `x` to pair with the first of `y`; or which axes to pair.
 
     Raises
     ------
     ValueError
-        If axes that meet have different sizes.
+        If paired axes have different sizes.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import ones, tensordot
+    >>> tensordot(ones((2, 3, 4)), ones((3, 4, 5))).shape
+    (2, 5)
+    >>> tensordot(ones((2, 3)), ones((4, 3)), axes=([1], [1])).shape
+    (2, 4)
     """
     if isinstance(axes, int | np.integer):
         axes = range(len(shape_of(x)) - int(axes), len(shape_of(x))), range(int(axes))
@@ -245,9 +253,18 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
 
 @composed("x", "y")
 def dot(x: Any, y: Any) -> Any:
-    """Sum of products over the last axis of `x` and the last but one of `y`, as `numpy.dot` has it.
+    """Sum of products over the last axis of `x` and the second to last of `y`, as in `numpy.dot`.
 
     For vectors and matrices it is `matmul`, for numbers `multiply`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, dot
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = dot(x, [3.0, 4.0])
+    >>> y.backward()
+    >>> y.item(), x.grad
+    (11.0, array([3., 4.]))
     """
     if len(shape_of(x)) == 0 or len(shape_of(y)) == 0:
         return multiply(x, y)
@@ -258,7 +275,14 @@ def dot(x: Any, y: Any) -> Any:
 
 @composed("x", "y")
 def inner(x: Any, y: Any) -> Any:
-    """Sum of products over the last axes of both operands; for numbers the product."""
+    """Sum of products over the last axes of both operands; for numbers the product.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, inner
+    >>> inner(Tensor([[1.0, 2.0], [3.0, 4.0]]), [1.0, 10.0])
+    Tensor([21., 43.])
+    """
     if len(shape_of(x)) == 0 or len(shape_of(y)) == 0:
         return multiply(x, y)
     return tensordot(x, y, axes=([-1], [-1]))
@@ -266,19 +290,47 @@ def inner(x: Any, y: Any) -> Any:
 
 @composed("x", "y")
 def vdot(x: Any, y: Any) -> Any:
-    """Sum of the products of all elements, whatever the shapes, of two arrays of one size."""
+    """Sum of the products of all elements of two arrays of one size, of any shapes.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, vdot
+    >>> vdot(Tensor([[1.0, 2.0], [3.0, 4.0]]), [1.0, 1.0, 1.0, 1.0])
+    Tensor(10.)
+    """
     return matmul(ravel(x), ravel(y))
 
 
 @composed("x", "y")
 def outer(x: Any, y: Any) -> Any:
-    """Product of each element of `x` with each of `y`, as a matrix."""
+    """Product of each element of `x` with each of `y`, as a matrix.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, outer
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = outer(x, [3.0, 4.0])
+    >>> y.data
+    array([[3., 4.],
+           [6., 8.]])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([7., 7.])
+    """
     return multiply(reshape(x, (-1, 1)), reshape(y, (1, -1)))
 
 
 @composed("x", "y")
 def kron(x: Any, y: Any) -> Any:
-    """Kronecker product: each element of `x` times the whole of `y`, in its place."""
+    """Kronecker product: each element of `x` is replaced by its product with the whole of `y`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, kron
+    >>> kron(Tensor([[1.0, 10.0]]), [[1.0, 2.0], [3.0, 4.0]])
+    Tensor([[ 1.,  2., 10., 20.],
+            [ 3.,  4., 30., 40.]])
+    """
     ndim = np.maximum(len(shape_of(x)), len(shape_of(y)))
     left = (1,) * (ndim - len(shape_of(x))) + shape_of(x)
     right = (1,) * (ndim - len(shape_of(y))) + shape_of(y)
@@ -298,14 +350,20 @@ def cross(
     a, b : array_like
         The vectors; other axes broadcast.
     axisa, axisb, axisc : int
-        Which axis holds the vectors of `a`, of `b` and of the result.
+        The axis that holds the vectors of `a`, of `b` and of the result.
     axis : int, optional
-        One for all three.
+        One axis for all three.
 
     Raises
     ------
     ValueError
-        For vectors of another length.
+        If vectors have another length.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, cross
+    >>> cross(Tensor([1.0, 0.0, 0.0]), [0.0, 1.0, 0.0])
+    Tensor([0., 0., 1.])
     """
     if axis is not None:
         axisa = axisb = axisc = axis

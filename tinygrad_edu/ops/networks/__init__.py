@@ -1,1 +1,1 @@
-"""What networks are made of besides matrices: activations, convolutions, normalisation, losses."""
+"""Operations of networks, apart from matrices: activations, convolutions, normalisation, losses."""

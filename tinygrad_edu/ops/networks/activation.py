@@ -1,4 +1,7 @@
-"""The functions that networks put between their layers, each stable for every finite input."""
+"""Activation functions of networks, each stable for every finite input.
+
+`sigmoid` is in `special.py`, `tanh` in `trigonometric.py`.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,19 @@ __all__ = [
     derivatives=("g * (x > 0)",),
 )
 def relu(x: Any, /) -> Any:
-    """Larger of the value and 0, elementwise; its derivative at 0 is taken to be 0."""
+    """Larger of the value and 0, elementwise; its derivative at 0 is defined as 0.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, relu
+    >>> x = Tensor([-1.0, 0.0, 2.0], requires_grad=True)
+    >>> y = relu(x)
+    >>> y.data
+    array([0., 0., 2.])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([0., 0., 1.])
+    """
     return np.maximum(x, zeros_beside(x.shape, x.dtype))
 
 
@@ -61,7 +76,18 @@ def softmax(x: Any, /, axis: int = -1) -> Any:
     x : array_like
         Logits.
     axis : int
-        Along which the results add up to 1.
+        The axis along which the results add up to 1.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, softmax
+    >>> x = Tensor([0.0, 1.0, 2.0], requires_grad=True)
+    >>> p = softmax(x)
+    >>> p.data.round(4)
+    array([0.09  , 0.2447, 0.6652])
+    >>> p[2].backward()
+    >>> x.grad.round(4)
+    array([-0.0599, -0.1628,  0.2227])
     """
     x = as_floating(x)
     exponentials = np.exp(x - _largest(x, axis))
@@ -75,7 +101,14 @@ def softmax(x: Any, /, axis: int = -1) -> Any:
 )
 @single
 def log_softmax(x: Any, /, axis: int = -1) -> Any:
-    """Logarithm of `softmax`, without its underflow."""
+    """Logarithm of `softmax`, without its underflow.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, log_softmax
+    >>> log_softmax(Tensor([0.0, 1000.0]))
+    Tensor([-1000.,     0.])
+    """
     x = as_floating(x)
     shifted = x - _largest(x, axis)
     return shifted - np.log(added_up(np.exp(shifted), axis, True)) if x.size else shifted
@@ -83,9 +116,21 @@ def log_softmax(x: Any, /, axis: int = -1) -> Any:
 
 @composed("x", "negative_slope")
 def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Any:
-    """The value where it is positive, and a small part of it elsewhere; at 0 the small slope.
+    """The value where it is positive, and `negative_slope` times the value elsewhere.
 
-    Where `negative_slope` is a tensor, gradients flow to it, as in a PReLU.
+    At 0 the derivative is `negative_slope`. If that is a tensor, gradients flow to it, as in a
+    PReLU.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, leaky_relu
+    >>> x = Tensor([-2.0, 3.0], requires_grad=True)
+    >>> y = leaky_relu(x)
+    >>> y.data
+    array([-0.02,  3.  ])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([0.01, 1.  ])
     """
     return where(np.greater(x, 0), x, multiply(x, negative_slope))
 
@@ -94,12 +139,17 @@ def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Any:
 def elu(x: Any, alpha: Any = 1.0) -> Any:
     """The value where it is positive, and ``alpha * (exp(x) - 1)`` elsewhere.
 
-    Clevert, Unterthiner and Hochreiter, "Fast and Accurate Deep Network Learning by Exponential
-    Linear Units", 2016. At 0 the derivative is `alpha`, and
-    gradients flow to `alpha` too, where it is a tensor.
+    At 0 the derivative is `alpha`. If that is a tensor, gradients flow to it. Clevert, Unterthiner
+    and Hochreiter, "Fast and Accurate Deep Network Learning by Exponential Linear Units", 2016.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, elu
+    >>> elu(Tensor([-1.0, 0.0, 2.0])).data.round(4)
+    array([-0.6321,  0.    ,  2.    ])
     """
     is_positive = np.greater(x, 0)
-    # The exponential is kept from the values that it is not for, where it could overflow.
+    # The exponential is computed only where it is used, because it could overflow elsewhere.
     return where(is_positive, x, multiply(expm1(where(is_positive, 0, x)), alpha))
 
 
@@ -107,14 +157,32 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
 def selu(x: Any) -> Any:
     """Scaled `elu`, which keeps activations near mean 0 and variance 1.
 
-    The two numbers are those of Klambauer et al., "Self-Normalizing Neural Networks", 2017.
+    Its two constants are those of Klambauer et al., "Self-Normalizing Neural Networks", 2017.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, selu
+    >>> selu(Tensor([-1.0, 0.0, 2.0])).data.round(4)
+    array([-1.1113,  0.    ,  2.1014])
     """
     return multiply(elu(x, alpha=1.6732632423543772), 1.0507009873554805)
 
 
 @composed("x")
 def silu(x: Any) -> Any:
-    """The value times its `sigmoid`, also called swish."""
+    """The value times its `sigmoid`, also called swish.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, silu
+    >>> x = Tensor([-1.0, 0.0, 1.0], requires_grad=True)
+    >>> y = silu(x)
+    >>> y.data.round(4)
+    array([-0.2689,  0.    ,  0.7311])
+    >>> y.sum().backward()
+    >>> x.grad.round(4)
+    array([0.0723, 0.5   , 0.9277])
+    """
     return multiply(x, sigmoid(x))
 
 
@@ -133,13 +201,21 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     Raises
     ------
     ValueError
-        For other approximations.
+        If `approximate` is another word.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, gelu
+    >>> gelu(Tensor([-1.0, 0.0, 1.0])).data.round(4)
+    array([-0.1587,  0.    ,  0.8413])
+    >>> gelu(Tensor([-1.0, 0.0, 1.0]), approximate="tanh").data.round(4)
+    array([-0.1588,  0.    ,  0.8412])
     """
     if approximate == "none":
         return multiply(multiply(x, 0.5), add(1, erf(multiply(x, 0.5**0.5))))
     if approximate != "tanh":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    near = clip(x, -100, 100)  # tanh is ±1 long before, and the cube of a large number overflows
+    near = clip(x, -100, 100)  # tanh is ±1 beyond, and the cube of a large number overflows
     cubic = add(near, multiply(power(near, 3.0), 0.044715))
     return multiply(multiply(x, 0.5), add(1, tanh(multiply(cubic, (2 / np.pi) ** 0.5))))
 
@@ -148,7 +224,18 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 def softplus(x: Any, beta: Any = 1.0) -> Any:
     """Smooth variant of `relu`, ``log(1 + exp(beta * x)) / beta``, without overflow.
 
-    Gradients flow to `beta` too, where it is a tensor.
+    If `beta` is a tensor, gradients flow to it.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, softplus
+    >>> x = Tensor([-50.0, 0.0, 50.0], requires_grad=True)
+    >>> y = softplus(x)
+    >>> y.data.round(4)
+    array([ 0.    ,  0.6931, 50.    ])
+    >>> y.sum().backward()
+    >>> x.grad.round(4)
+    array([0. , 0.5, 1. ])
     """
     beta = beta if isinstance(beta, Tensor | np.ndarray) else float(beta)
     return divide(logaddexp(multiply(x, beta), 0), beta)
@@ -156,11 +243,37 @@ def softplus(x: Any, beta: Any = 1.0) -> Any:
 
 @composed("x")
 def log_sigmoid(x: Any) -> Any:
-    """Logarithm of `sigmoid`, without its underflow."""
+    """Logarithm of `sigmoid`, without its underflow.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, log_sigmoid
+    >>> log_sigmoid(Tensor(-1000.0))
+    Tensor(-1000.)
+    """
     return negative(softplus(multiply(x, -1.0)))
 
 
 @composed("x", "min_val", "max_val")
 def hardtanh(x: Any, min_val: Any = -1.0, max_val: Any = 1.0) -> Any:
-    """Values limited to an interval, as by `clip`; the derivative at its ends is 1."""
+    """Values limited to an interval, as by `clip`; the derivative at its ends is 1.
+
+    Parameters
+    ----------
+    x : array_like
+        The values.
+    min_val, max_val : array_like
+        The ends. Gradients flow to those that are tensors.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, hardtanh
+    >>> x = Tensor([-2.0, 0.5, 1.0], requires_grad=True)
+    >>> y = hardtanh(x)
+    >>> y.data
+    array([-1. ,  0.5,  1. ])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([0., 1., 1.])
+    """
     return clip(x, min_val, max_val)

@@ -1,7 +1,7 @@
 """Losses of classifiers: logits of several classes, against the number of the right one.
 
-They start from logits and never from probabilities, which would have to be clipped. What they
-refuse, they refuse before anything is computed, and name the first row that is wrong.
+They start from logits and never from probabilities, which would have to be clipped. Wrong inputs
+raise an error before anything is computed, and it names the first wrong row.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["cross_entropy", "nll_loss", "softmax_cross_entropy"]
 
 
 def _places(logits: Any, labels: Any) -> Any:
-    """Give the place of each row's label in the flattened logits; refuse labels that do not fit."""
+    """Return where each row's label is in the flattened logits; check that labels fit."""
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
             f"logits of shape {logits.shape} and labels of shape "
@@ -78,6 +78,8 @@ def _softmax_cross_entropy_rule(
 def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     """Average of ``-log(softmax(logits)[label])`` over the rows of a batch.
 
+    The gradient of a row is ``softmax(logits)``, minus 1 at the label, divided by N.
+
     Parameters
     ----------
     logits : array_like, shape (N, K)
@@ -88,21 +90,24 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     Raises
     ------
     ValueError
-        For shapes that do not fit and labels out of range; the first bad row is named.
+        If shapes do not fit or labels are out of range; the message names the first wrong row.
     TypeError
-        For labels that are not integers.
+        If labels are not integers.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor, softmax_cross_entropy
-    >>> round(softmax_cross_entropy(Tensor([[0.0, 0.0]]), [1]).item(), 4)
-    0.6931
+    >>> logits = Tensor([[0.0, 0.0]], requires_grad=True)
+    >>> loss = softmax_cross_entropy(logits, [1])
+    >>> loss.backward()
+    >>> round(loss.item(), 4), logits.grad
+    (0.6931, array([[ 0.5, -0.5]]))
     """
     chosen, kind = _places(logits, labels), logits.dtype.char
     if kind not in "fd":  # float16 is computed in float32, and rounded once
         logits = logits.astype(np.float32) if kind == "e" else as_floating(logits)
     rows, classes = logits.shape
-    # NumPy picks elements much quicker than it reduces short rows, and so does it multiply.
+    # NumPy picks elements, and multiplies, much quicker than it reduces short rows.
     largest = logits.take(counting(rows, classes) + logits.argmax(axis=1))
     shifted = logits - largest[:, None]
     delta = np.exp(shifted, order="C")  # so that its flattened form is a view of it
@@ -119,8 +124,8 @@ def _class_numbers(
 ) -> tuple[Any, Any, Any, float]:
     """Check labels and weights.
 
-    Gives the labels, with 0 for those that are ignored; which of them are counted; the weights of
-    the classes, or None; and what a sum over the batch is divided by.
+    Returns the labels, with 0 for those that are ignored; which of them count; the weights of the
+    classes, or None; and the divisor of a sum over the batch.
     """
     check_reduction(name, reduction)
     shape = shape_of(scores)
@@ -152,14 +157,14 @@ def _class_numbers(
         )
     total = float(counted.sum() if weights is None else weights[labels[counted]].sum(dtype=float))
     if reduction == "mean" and not total:
-        reason = "no labels" if not labels.size else "nothing but labels that are ignored"
+        reason = "no labels" if not labels.size else "only labels that are ignored"
         reason = "only labels of weight 0" if counted.any() else reason
-        raise ValueError(f"{name}: {reason} have no average loss; reduction='sum' gives 0")
+        raise ValueError(f"{name}: {reason}, and so no average loss; reduction='sum' returns 0")
     return labels, counted, weights, total
 
 
 def _losses(log_probabilities: Any, labels: Any, counted: Any, weights: Any) -> Any:
-    """Give the weighted losses one by one, and 0 for those that are not counted."""
+    """Return the weighted losses one by one, and 0 for those that do not count."""
     places = list(np.indices(labels.shape, sparse=True))
     places.insert(1, labels)
     losses = multiply(getitem(log_probabilities, tuple(places)), -1.0)  # whole numbers would wrap
@@ -192,7 +197,7 @@ def nll_loss(
     Parameters
     ----------
     log_probabilities : array_like, shape (N, K, ...)
-        What `log_softmax` gives along axis 1.
+        The result of `log_softmax` along axis 1.
     labels : array_like of int, shape (N, ...)
         The number of the right class, 0..K-1, or `ignore_index`.
     weight, ignore_index, reduction
@@ -202,6 +207,12 @@ def nll_loss(
     ------
     ValueError, TypeError
         As `cross_entropy` does.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, log_softmax, nll_loss
+    >>> round(nll_loss(log_softmax(Tensor([[0.0, 0.0]])), [1]).item(), 4)
+    0.6931
     """
     labels = values_of(labels)
     labels, counted, weights, total = _class_numbers(
@@ -221,34 +232,34 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> Any:
-    """Cross-entropy of logits and the numbers of the right classes, with all that is done to it.
+    """Cross-entropy of logits and the numbers of the right classes, with weights and other options.
 
-    Of a batch of rows, without any of the options, it is `softmax_cross_entropy`.
+    For a batch of rows, without any of the options, it is `softmax_cross_entropy`.
 
     Parameters
     ----------
     logits : array_like, shape (N, K, ...)
-        The classes along axis 1; what follows are places of an image, for example, each with a
-        label of its own.
+        The classes are along axis 1. Further axes are, for example, the pixels of an image; each
+        has a label.
     labels : array_like of int, shape (N, ...)
         The number of the right class, 0..K-1, or `ignore_index`.
     weight : array_like, shape (K,), optional
-        How much a label of each class counts; constants, 0 or more.
+        The weight of each class; constants, 0 or more.
     ignore_index : int
-        The label of what is not counted, in the loss or in the average.
+        The label of rows that do not count, neither in the loss nor in the average.
     label_smoothing : float
-        What share of each label is spread evenly over all classes, 0..1.
+        The share of each label that is spread evenly over all classes, 0..1.
     reduction : {"mean", "sum", "none"}
-        The weighted average, whose weights are those of the labels that are counted; the sum; or
-        the losses one by one, with 0 for those that are ignored.
+        Return the average, weighted by the weights of the labels that count; the sum; or the losses
+        one by one, with 0 for those that are ignored.
 
     Raises
     ------
     ValueError
-        For shapes that do not fit and labels out of range, of which the first is named; for an
-        average of nothing, when all labels are ignored.
+        If shapes do not fit, or labels are out of range; the message names the first of them. Also
+        for the average when all labels are ignored.
     TypeError
-        For labels that are not integers.
+        If labels are not integers.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Convolution and pooling of images and sequences, which come in batches, channels second.
 
-Everything here is composed of windows that slide over the images: a convolution is a product of
-matrices with them, a pooling their largest element or their average.
+Everything here is composed of sliding windows: a convolution is a matrix product with them, a
+pooling their largest element or their average.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .windows import Sizes, check_fits, for_each_axis, sliding_windows, spans_of
 __all__ = ["avg_pool2d", "conv1d", "conv2d", "max_pool2d"]
 
 Border: TypeAlias = list[tuple[int, int]]
-"""How many places before and after, along each axis that the windows slide along."""
+"""The number of places before and after, for each axis that the windows slide along."""
 
 
 def _framed(x: Any, border: Border) -> Any:
@@ -45,7 +45,7 @@ def _padded_sizes(sizes: Any, border: Border) -> tuple[int, ...]:
 def _convolution(
     x: Any, weight: Any, bias: Any, axes: int, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Any:
-    """Do the work of `conv1d` and `conv2d`."""
+    """Compute `conv1d` and `conv2d`."""
     both = x, weight
     x, weight = as_operands("convolution", both, holds_tensor(both))[0]
     stride = for_each_axis("stride", stride, axes, 1)
@@ -57,7 +57,7 @@ def _convolution(
     images, (outputs, _, *kernel) = x.shape[0], weight.shape
     border = _border(padding, kernel, stride, dilation)
     check_fits(x.shape[2:], _padded_sizes(x.shape[2:], border), kernel, dilation)
-    # The images go behind the channels and the places within a window, so that all of them are
+    # The images follow the channels and the places within a window, so that all of them are
     # columns of one matrix, and the whole batch is one product (for each group).
     order = (1, 0, *range(2, 2 + axes))
     windows = sliding_windows(
@@ -85,7 +85,7 @@ def _check_channels(shape: Any, weight_shape: Any, bias_shape: Any, axes: int, g
     channels, (outputs, taken) = shape[1], weight_shape[:2]
     if channels % groups or outputs % groups:
         raise ValueError(
-            f"{given}; groups={groups} has to divide both the {channels} channels and the "
+            f"{given}; groups={groups} must divide both the {channels} channels and the "
             f"{outputs} outputs"
         )
     if taken * groups != channels:
@@ -103,7 +103,7 @@ def _check_channels(shape: Any, weight_shape: Any, bias_shape: Any, axes: int, g
 
 
 def _border(padding: Any, kernel: Any, stride: Any, dilation: Any) -> Border:
-    """Read what people say about padding."""
+    """Convert `padding` to the number of places before and after, along each axis."""
     if not isinstance(padding, str):
         return [(p, p) for p in for_each_axis("padding", padding, len(kernel), 0)]
     if padding == "valid":
@@ -111,7 +111,7 @@ def _border(padding: Any, kernel: Any, stride: Any, dilation: Any) -> Border:
     if padding != "same":
         raise ValueError(f"padding is {padding!r}; expected numbers, 'same' or 'valid'")
     if any(step != 1 for step in stride):
-        raise ValueError(f"padding='same' needs stride 1, but stride is {stride}; give numbers")
+        raise ValueError(f"padding='same' needs stride 1, but stride is {stride}; pass numbers")
     totals = [span - 1 for span in spans_of(kernel, dilation)]
     return [(total // 2, total - total // 2) for total in totals]
 
@@ -162,8 +162,8 @@ def conv2d(
 ) -> Any:
     """Convolution of images with channels: each output is a sum of products with a window.
 
-    As in all frameworks for networks the kernel is not flipped, which strictly speaking makes it
-    a correlation: with ``y = conv2d(x, weight, bias)``, ``y[n, o, k, l]`` is the sum over ``c``,
+    As in all frameworks for networks the kernel is not flipped, so strictly speaking this is a
+    correlation: with ``y = conv2d(x, weight, bias)``, ``y[n, o, k, l]`` is the sum over ``c``,
     ``i`` and ``j`` of ``weight[o, c, i, j] * x[n, c, k + i, l + j]``, plus ``bias[o]``.
 
     Parameters
@@ -175,16 +175,16 @@ def conv2d(
     bias : array_like, shape (outputs,), optional
         Added to each output.
     stride : int or pair of int
-        How far one window is from the next.
+        The distance from one window to the next.
     padding : int, pair of int, "valid" or "same"
-        How many zeros to put around the images, at either end; none if "valid". With "same",
-        which needs stride 1, the output is as large as the input; of an odd number of zeros the
-        greater part comes last.
+        How many zeros to put around the images, at either end; none if "valid". With "same", which
+        needs stride 1, the output is as large as the input; if the number of zeros is odd, the
+        larger part is at the end.
     dilation : int or pair of int
-        How far an element of the kernel is from the next.
+        The distance from one element of the kernel to the next.
     groups : int
-        Channels and outputs are split into so many groups that have nothing to do with each
-        other; with as many as there are channels, each channel has kernels of its own.
+        Split channels and outputs into this many independent groups. With as many groups as
+        channels, each channel has separate kernels.
 
     Returns
     -------
@@ -200,10 +200,16 @@ def conv2d(
     --------
     >>> import numpy as np
     >>> from tinygrad_edu import Tensor, conv2d
-    >>> image = np.arange(9.0).reshape(1, 1, 3, 3)
-    >>> conv2d(image, Tensor(np.ones((1, 1, 2, 2))))
-    Tensor([[[[ 8., 12.],
-              [20., 24.]]]])
+    >>> image = np.arange(12.0).reshape(1, 1, 3, 4)
+    >>> weight = Tensor(np.ones((1, 1, 2, 2)), requires_grad=True)
+    >>> y = conv2d(image, weight)
+    >>> y.data
+    array([[[[10., 14., 18.],
+             [26., 30., 34.]]]])
+    >>> y.sum().backward()
+    >>> weight.grad
+    array([[[[18., 24.],
+             [42., 48.]]]])
     """
     return _convolution(x, weight, bias, 2, stride, padding, dilation, groups)
 
@@ -214,9 +220,9 @@ def conv2d(
 def _pool(
     x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, outside: float = 0.0
 ) -> tuple[Any, Any]:
-    """Give the windows of images, and for each of their places whether it is in the image.
+    """Return the windows of images, and whether each of their elements is inside the image.
 
-    The places within a window are the last axis but two.
+    The positions within a window are the third to last axis.
     """
     (x,) = as_operands("pooling", (x,), isinstance(x, Tensor))[0]
     kernel = for_each_axis("kernel_size", kernel, 2, 1)
@@ -251,7 +257,7 @@ def max_pool2d(
     padding: Sizes = 0,
     dilation: Sizes = 1,
 ) -> Any:
-    """Largest element of each window of an image; where several are, they share the gradient.
+    """Largest element of each window of an image; several equal ones share the gradient.
 
     Parameters
     ----------
@@ -260,13 +266,13 @@ def max_pool2d(
     kernel_size : int or pair of int
         The size of a window.
     stride : int or pair of int, optional
-        How far one window is from the next; by default the size of a window, so that they lie
-        side by side.
+        The distance from one window to the next; by default the size of a window, so that windows
+        do not overlap.
     padding : int or pair of int
         How many places to put around the images, at either end. They count as minus infinity and
         receive no gradient.
     dilation : int or pair of int
-        How far an element of a window is from the next.
+        The distance from one element of a window to the next.
 
     Raises
     ------
@@ -276,8 +282,14 @@ def max_pool2d(
     Examples
     --------
     >>> from tinygrad_edu import Tensor, max_pool2d
-    >>> max_pool2d(Tensor([[1.0, 2.0, 5.0, 0.0], [3.0, 4.0, 6.0, 7.0]]), 2)
-    Tensor([[4., 7.]])
+    >>> x = Tensor([[1.0, 2.0, 5.0, 0.0], [3.0, 4.0, 6.0, 7.0]], requires_grad=True)
+    >>> y = max_pool2d(x, 2)
+    >>> y.data
+    array([[4., 7.]])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([[0., 0., 0., 0.],
+           [0., 1., 0., 1.]])
     """
     windows, _ = _pool(x, kernel_size, stride, padding, dilation, outside=-np.inf)
     return max(windows, axis=-3)
@@ -303,8 +315,8 @@ def avg_pool2d(
     padding : int or pair of int
         How many zeros to put around the images, at either end.
     count_include_pad : bool
-        Whether these zeros count as elements of a window, or it is divided by the number of the
-        others.
+        Whether to count these zeros as elements of a window; if False, the divisor is the number of
+        the others.
 
     Raises
     ------

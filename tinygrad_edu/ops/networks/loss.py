@@ -1,8 +1,7 @@
 """Losses of predictions against targets of the same shape.
 
-Those over logits start from logits and never from probabilities, which would have to be clipped.
-What is refused is refused before anything is computed, and the first element that is wrong is
-named.
+Losses of classifiers start from logits, never from probabilities, which would have to be clipped.
+Wrong inputs raise an error before anything is computed, and it names the first wrong element.
 """
 
 from __future__ import annotations
@@ -41,17 +40,17 @@ __all__ = [
 
 
 def check_reduction(name: str, reduction: str, others: tuple[str, ...] = ()) -> None:
-    """Refuse what is no way to make one number of many."""
+    """Raise an error if a word is not a way to reduce losses to one number."""
     known = ("mean", "sum", "none", *others)
     if reduction not in known:
         raise ValueError(f"{name}: reduction is {reduction!r}; expected one of {known}")
 
 
-def constant_weights(name: str, what: str, weights: Any, beside: Any) -> Any:
-    """Read weights, in the precision of what they are for; no gradient flows to them."""
+def constant_weights(name: str, what: str, weights: Any, like: Any) -> Any:
+    """Convert weights to the precision of the array they weigh; no gradient flows to them."""
     if weights is None:
         return None
-    array = checked_array(weights, None, True).astype(floating_dtype(beside))
+    array = checked_array(weights, None, True).astype(floating_dtype(like))
     if not (array >= 0).all():
         place = tuple(int(i) for i in np.argwhere(~(array >= 0))[0])
         raise ValueError(f"{name}: {what} is {array[place]} at {place}; expected 0 or more")
@@ -64,7 +63,7 @@ def _reduced(name: str, losses: Any, reduction: str) -> Any:
     if reduction == "sum":
         return sum(losses)
     if 0 in shape_of(losses):
-        raise ValueError(f"{name}: no elements have no average loss; reduction='sum' gives 0")
+        raise ValueError(f"{name}: no elements have no average loss; reduction='sum' returns 0")
     if reduction == "mean":
         return mean(losses)
     return divide(sum(losses), len(losses))
@@ -73,7 +72,7 @@ def _reduced(name: str, losses: Any, reduction: str) -> Any:
 def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
     """Check that predictions and targets have one shape; nothing is broadcast.
 
-    Whole numbers among the targets get the dtype of the predictions, or a network of float32
+    Whole numbers among the targets get the dtype of the predictions, or else a network of float32
     would become one of float64.
     """
     both = predictions, targets
@@ -106,7 +105,7 @@ def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     predictions, targets : array_like
         Of one shape; gradients flow to both.
     reduction : {"mean", "sum", "none"}
-        The average, the sum, or the losses one by one.
+        Return the average, the sum, or the losses one by one.
 
     Raises
     ------
@@ -116,8 +115,11 @@ def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     Examples
     --------
     >>> from tinygrad_edu import Tensor, mse_loss
-    >>> mse_loss(Tensor([1.0, 2.0]), [1.0, 4.0])
-    Tensor(2.)
+    >>> predictions = Tensor([1.0, 2.0], requires_grad=True)
+    >>> loss = mse_loss(predictions, [1.0, 4.0])
+    >>> loss.backward()
+    >>> loss.item(), predictions.grad
+    (2.0, array([ 0., -2.]))
     """
     check_reduction("mse_loss", reduction)
     predictions, targets = _pair("mse_loss", predictions, targets)
@@ -138,6 +140,15 @@ def l1_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     ------
     ValueError
         If the shapes differ.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, l1_loss
+    >>> predictions = Tensor([1.0, 2.0], requires_grad=True)
+    >>> loss = l1_loss(predictions, [1.0, 4.0])
+    >>> loss.backward()
+    >>> loss.item(), predictions.grad
+    (1.0, array([ 0. , -0.5]))
     """
     check_reduction("l1_loss", reduction)
     predictions, targets = _pair("l1_loss", predictions, targets)
@@ -150,7 +161,7 @@ def huber_loss(predictions: Any, targets: Any, *, delta: Any = 1.0, reduction: s
     """Half the square of small differences, and a straight line for large ones.
 
     With ``d = predictions - targets`` it is ``d**2 / 2`` up to `delta` and
-    ``delta * (abs(d) - delta / 2)`` beyond, where outliers do not pull harder the farther they
+    ``delta * (abs(d) - delta / 2)`` beyond, where outliers do not pull harder the farther away they
     are. Huber, "Robust Estimation of a Location Parameter", 1964.
 
     Parameters
@@ -193,12 +204,12 @@ def hinge_loss(logits: Any, targets: Any, *, reduction: str = "mean") -> Any:
     targets : array_like
         Of the same shape; -1 or 1.
     reduction : {"mean", "sum", "none"}
-        The average, the sum, or the losses one by one.
+        Return the average, the sum, or the losses one by one.
 
     Raises
     ------
     ValueError
-        If the shapes differ, and for other targets; the first of them is named.
+        If the shapes differ, or a target is another number; the message names the first of them.
 
     Examples
     --------
@@ -229,27 +240,27 @@ def kl_div(
 ) -> Any:
     """Kullback-Leibler divergence, term by term: ``t * (log(t) - log_probabilities)``.
 
-    The divergence itself is the sum of its terms. As in PyTorch the default is their average
-    nevertheless, over classes as well; of a batch of distributions ``reduction="batchmean"``
-    gives the average divergence. Where a target is 0 its term is 0, and passes no gradient on.
+    The divergence itself is the sum of its terms. As in PyTorch the default is their average over
+    all axes, classes included; ``reduction="batchmean"`` returns the average divergence of a batch
+    of distributions. Where a target is 0, its term and its gradient are 0.
 
     Parameters
     ----------
     log_probabilities : array_like
-        Logarithms of the probabilities that are tried, as `log_softmax` gives them.
+        Logarithms of the probabilities to test, such as the result of `log_softmax`.
     targets : array_like
-        The probabilities that they are compared with, of the same shape.
+        The probabilities to compare them with, of the same shape.
     log_target : bool
         Whether `targets` are logarithms too.
     reduction : {"mean", "batchmean", "sum", "none"}
-        The average of all terms; their sum divided by the number of rows; their sum; or the
+        Return the average of all terms; their sum divided by the number of rows; their sum; or the
         terms one by one.
 
     Raises
     ------
     ValueError
-        If the shapes differ, and for negative targets that are no logarithms; the first of them
-        is named.
+        If the shapes differ, or targets that are not logarithms are negative; the message names the
+        first of them.
 
     Examples
     --------
@@ -262,11 +273,11 @@ def kl_div(
     log_probabilities, targets = _pair("kl_div", log_probabilities, targets)
     values = values_of(targets)
     if reduction == "batchmean" and not values.ndim:
-        raise ValueError("kl_div: 'batchmean' of a number; expected a batch, of shape (N, ...)")
+        raise ValueError("kl_div: 'batchmean' of a number; expected a batch of shape (N, ...)")
     if not log_target:
         _check_probabilities(values, np.inf)
     zero = values == (-np.inf if log_target else 0)
-    # 0 times an infinite logarithm would be nan, also on the way back.
+    # 0 times an infinite logarithm would be nan, also in the backward pass.
     log_probabilities = where(zero, 0.0, log_probabilities)
     if log_target:
         targets = where(zero, 0.0, targets)
@@ -330,23 +341,26 @@ def binary_cross_entropy_with_logits(
     targets : array_like
         Of the same shape; 0, 1, or a probability between.
     weight : array_like, optional
-        How much each element counts, of a shape that broadcasts to that of the logits; constants,
-        0 or more. The average divides by the number of elements all the same.
+        The weight of each element, of a shape that broadcasts to that of the logits; constants, 0
+        or more. The average divides by the number of elements, not by the sum of the weights.
     pos_weight : array_like, optional
-        How much the first term counts, that of targets of 1; as for `weight`.
+        The weight of the first term, which counts for targets of 1; as for `weight`.
     reduction : {"mean", "sum", "none"}
-        The average, the sum, or the losses one by one.
+        Return the average, the sum, or the losses one by one.
 
     Raises
     ------
     ValueError
-        For another shape, and for targets out of range; the first bad one is named.
+        If the shapes differ, or a target is out of range; the message names the first of them.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor, binary_cross_entropy_with_logits
-    >>> round(binary_cross_entropy_with_logits(Tensor([0.0, 0.0]), [0, 1]).item(), 4)
-    0.6931
+    >>> logits = Tensor([0.0, 0.0], requires_grad=True)
+    >>> loss = binary_cross_entropy_with_logits(logits, [0, 1])
+    >>> loss.backward()
+    >>> round(loss.item(), 4), logits.grad
+    (0.6931, array([ 0.25, -0.25]))
     """
     if weight is None and pos_weight is None and reduction == "mean":
         return _binary_cross_entropy_with_logits(logits, targets)

@@ -1,7 +1,7 @@
-"""What layers of networks compute besides affine maps: normalisation, dropout, embedding.
+"""What layers of networks compute apart from affine maps: normalisation, dropout, embedding.
 
-Everything is composed. Nothing here has a state: averages that a layer keeps from batch to batch,
-and whether it is being trained, are the caller's.
+Everything is composed. Nothing here has a state: the caller keeps averages from batch to batch, and
+knows whether the network is being trained.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ __all__ = ["batch_norm", "dropout", "embedding", "layer_norm", "one_hot"]
 def _normalised(
     x: Any, axes: tuple[int, ...], given: Any, weight: Any, bias: Any, eps: float
 ) -> Any:
-    """Shift and scale, by the mean and variance along some axes, or by those that are given."""
+    """Shift and scale by the mean and variance along some axes, or by given ones."""
     if not eps > 0:
-        raise ValueError(f"eps is {eps}; expected a small positive number, against division by 0")
+        raise ValueError(f"eps is {eps}; expected a small positive number")
     mean, variance = given
     if mean is None:
         deviation = subtract(x, average(x, axis=axes, keepdims=True))
@@ -57,27 +57,25 @@ def batch_norm(
 ) -> Any:
     """Each channel shifted and scaled to mean 0 and variance 1 over a batch.
 
-    While a network is trained, mean and variance are those of the batch, and gradients flow
-    through them too; the variance is the average squared deviation, not the unbiased estimate.
-    When it is used, they are given. They are not kept here: a layer that averages them over many
-    batches does so itself.
+    In training, mean and variance are those of the batch, and gradients flow through them too; the
+    variance is the average squared deviation, not the unbiased estimate. In prediction the caller
+    passes them. They are not kept here: a layer averages them over many batches.
 
     Parameters
     ----------
     x : array_like, shape (N, channels, ...)
         A batch.
     weight, bias : array_like, shape (channels,), optional
-        What the normalised channels are multiplied by, and what is added to them then.
+        Multiplied with, and then added to, the normalised channels.
     mean, variance : array_like, shape (channels,), optional
-        Those to normalise by, instead of those of the batch; both or neither.
+        Normalise by these instead of those of the batch; both or neither.
     eps : float
         Added to the variance, so that a constant channel is not divided by 0.
 
     Raises
     ------
     ValueError
-        For shapes that do not fit; for a single value in each channel, which would come out as 0
-        whatever it is.
+        If shapes do not fit; if each channel has a single value, which would always become 0.
 
     Notes
     -----
@@ -95,12 +93,12 @@ def batch_norm(
     if len(shape) < 2:
         raise ValueError(f"batch_norm: x of shape {shape}; expected (N, channels, ...)")
     if (mean is None) != (variance is None):
-        raise ValueError("batch_norm: mean and variance are given together, or not at all")
+        raise ValueError("batch_norm: only one of mean and variance; pass both or neither")
     channels = shape[1]
     if mean is None and shape[0] * math.prod(shape[2:]) <= 1:
         raise ValueError(
-            f"batch_norm: x of shape {shape} has not more than one value for each channel, which "
-            "has no variance; give a larger batch, or mean= and variance="
+            f"batch_norm: x of shape {shape} has at most one value for each channel, and so "
+            "no variance; pass a larger batch, or mean= and variance="
         )
     column = (channels, *(1,) * (len(shape) - 2))
     fitted = {
@@ -115,7 +113,7 @@ def batch_norm(
 
 
 def _fitted(name: str, what: str, values: Any, expected: Any, shape: Any, of: Any) -> Any:
-    """Check the shape of what x is shifted or scaled by, and make it broadcast against x."""
+    """Check the shape of a shift or scale, and make it broadcast against x."""
     if values is None:
         return None
     if shape_of(values) != expected:
@@ -142,17 +140,17 @@ def layer_norm(
     x : array_like
         The samples.
     weight, bias : array_like, optional
-        What the normalised values are multiplied by, and what is added to them then; of the
-        shape that `x` has along `axis`.
+        Multiplied with, and then added to, the normalised values; of the shape that `x` has along
+        `axis`.
     axis : int or tuple of int
-        Along which axes.
+        The axes to average along.
     eps : float
         Added to the variance, so that a constant sample is not divided by 0.
 
     Raises
     ------
     ValueError
-        For shapes that do not fit, and where there is nothing to average.
+        If shapes do not fit, or there is nothing to average.
 
     Notes
     -----
@@ -188,8 +186,8 @@ def dropout(
 ) -> Any:
     """Elements set to 0 at random, and the others divided by the share that is kept.
 
-    The division keeps the expected value, so that a network that is used rather than trained
-    needs no correction: there, ``training=False`` gives `x` itself.
+    The division keeps the expected value, so that prediction needs no correction:
+    ``training=False`` returns `x` unchanged.
 
     Parameters
     ----------
@@ -198,15 +196,17 @@ def dropout(
     p : float
         The probability that an element is dropped, 0..1.
     generator : numpy.random.Generator or int, optional
-        What draws. A number is the seed of a new generator, so every call drops the same places;
-        None draws differently in every run.
+        The source of random numbers. A number is the seed of a new generator, so every call drops
+        the same elements; None draws differently in every run.
     training : bool
-        Whether anything is dropped.
+        Whether to drop elements.
 
     Raises
     ------
     ValueError
-        If `p` is no probability.
+        If `p` is not a probability.
+    TypeError
+        If `generator` is something else.
 
     Notes
     -----
@@ -233,7 +233,7 @@ def dropout(
 
 @composed("weight")
 def embedding(indices: Any, weight: Any) -> Any:
-    """Rows of a table, by their numbers; a row that is taken several times gets all gradients.
+    """Rows of a table, by their numbers; a row that is taken several times receives all gradients.
 
     Parameters
     ----------
@@ -249,18 +249,24 @@ def embedding(indices: Any, weight: Any) -> Any:
     Raises
     ------
     TypeError
-        For numbers that are not integers.
+        If indices are not integers.
     ValueError
-        For numbers that are negative or too large; the first of them is named.
+        If indices are negative or too large; the message names the first of them.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor, embedding
-    >>> table = Tensor([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
-    >>> embedding([2, 0, 2], table)
-    Tensor([[4., 5.],
-            [0., 1.],
-            [4., 5.]])
+    >>> table = Tensor([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]], requires_grad=True)
+    >>> rows = embedding([2, 0, 2], table)
+    >>> rows.data
+    array([[4., 5.],
+           [0., 1.],
+           [4., 5.]])
+    >>> rows.sum().backward()
+    >>> table.grad
+    array([[1., 1.],
+           [0., 0.],
+           [2., 2.]])
     """
     if len(shape_of(weight)) != 2:
         raise ValueError(
@@ -291,17 +297,17 @@ def _whole_numbers(name: str, what: str, numbers: Any, count: int | None) -> NDA
 def one_hot(
     labels: Any, num_classes: int | None = None, dtype: DTypeLike = np.float32
 ) -> NDArray[Any]:
-    """Rows of zeros with a one at the label: a plain array, for it has no derivative.
+    """Rows of zeros with a one at the label: a plain array, because it has no derivative.
 
     Parameters
     ----------
     labels : array_like of int
         Numbers of classes, in an array of any shape.
     num_classes : int, optional
-        How many classes there are; by default one more than the largest label.
+        The number of classes; by default one more than the largest label.
     dtype : dtype
-        Of the result. float32 is exact here, and leaves a network of float32 in float32; beside
-        float64 it becomes float64.
+        The dtype of the result. float32 is exact here, and keeps a network of float32 in float32;
+        combined with float64 it becomes float64.
 
     Returns
     -------
@@ -310,9 +316,9 @@ def one_hot(
     Raises
     ------
     TypeError
-        For labels that are not integers.
+        If labels are not integers.
     ValueError
-        For labels out of range; the first of them is named.
+        If labels are out of range; the message names the first of them.
 
     Examples
     --------
@@ -324,7 +330,7 @@ def one_hot(
     classes = _whole_numbers("one_hot", "label", labels, num_classes)
     if num_classes is None:
         if not classes.size:
-            raise ValueError("one_hot: no labels do not tell how many classes there are")
+            raise ValueError("one_hot: there are no labels to count the classes; pass num_classes=")
         num_classes = int(classes.max()) + 1
     rows: NDArray[Any] = np.equal(classes[..., None], np.arange(num_classes)).astype(dtype)
     return rows

@@ -1,8 +1,8 @@
-"""Windows that slide over arrays: taking them, and adding them up where they came from.
+"""Sliding windows: taking them from an array, and adding them up where they came from.
 
-`sliding_windows` and `overlap_add` are each other's rule, as `getitem` and `put_at` are: what
-several windows saw of an element on the way forward is added up on the way back. Convolution and
-pooling are made of them.
+`sliding_windows` and `overlap_add` are each other's rule, like `getitem` and `put_at`: what
+several windows took from an element on the way forward is added up on the way back. Convolution
+and pooling are built on them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Sizes: TypeAlias = int | tuple[int, ...]
 
 
 def for_each_axis(what: str, sizes: Any, axes: int, least: int) -> tuple[int, ...]:
-    """Read a number for all axes, or one for each."""
+    """Return one number for each axis, from such a list or from one number for all axes."""
     given = tuple(sizes) if isinstance(sizes, tuple | list) else (sizes,) * axes
     whole = all(isinstance(size, int | np.integer) for size in given)
     if not whole or len(given) != axes or any(size < least for size in given):
@@ -34,7 +34,7 @@ def for_each_axis(what: str, sizes: Any, axes: int, least: int) -> tuple[int, ..
 
 
 def spans_of(kernel: Any, dilation: Any) -> tuple[int, ...]:
-    """Tell how far a kernel reaches, gaps included."""
+    """Return how far a kernel reaches along each axis, gaps included."""
     return tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
 
 
@@ -45,7 +45,7 @@ def _places(sizes: Any, kernel: Any, stride: Any, dilation: Any) -> tuple[int, .
 
 
 def check_fits(sizes: Any, padded: Any, kernel: Any, dilation: Any) -> None:
-    """Refuse a kernel that is larger than what it slides over, and name all sizes."""
+    """Raise an error if a kernel is larger than the array it slides over; it names all sizes."""
     spans = spans_of(kernel, dilation)
     if any(span > size for span, size in zip(spans, padded, strict=True)):
         reach = "" if spans == tuple(kernel) else f", which reaches over {spans} by dilation,"
@@ -71,8 +71,8 @@ def sliding_windows(x: Any, /, kernel: Sizes, stride: Sizes = 1, dilation: Sizes
     """Every window of a size that fits in an array, as a view: nothing is copied.
 
     Windows slide along the last axes, as many as the kernel has; ``out[..., i, j, k, l]`` is
-    ``x[..., i * dilation + k * stride, j * dilation + l * stride]``: first the places within a
-    window, then the places of the windows.
+    ``x[..., i * dilation + k * stride, j * dilation + l * stride]``: first the positions within a
+    window, then the positions of the windows.
 
     Parameters
     ----------
@@ -81,9 +81,9 @@ def sliding_windows(x: Any, /, kernel: Sizes, stride: Sizes = 1, dilation: Sizes
     kernel : tuple of int
         The size of a window; a single number for windows along the last axis.
     stride : int or tuple of int
-        How far one window is from the next.
+        The distance from one window to the next.
     dilation : int or tuple of int
-        How far an element of a window is from the next.
+        The distance from one element of a window to the next.
 
     Raises
     ------
@@ -127,21 +127,21 @@ def _overlap_add_rule(
     derivatives=("sliding_windows(g, x.shape[2:4], stride, dilation)",),
 )
 def overlap_add(x: Any, /, shape: tuple[int, ...], stride: Sizes = 1, dilation: Sizes = 1) -> Any:
-    """Windows put back where `sliding_windows` took them from; where they overlap, they add up.
+    """Add windows up where `sliding_windows` took them from; its adjoint.
 
     Parameters
     ----------
     x : array_like, shape (..., *kernel, *places)
         The windows.
     shape : tuple of int
-        Of the array that they slid over.
+        The shape of the array that they slid over.
     stride, dilation : int or tuple of int
         As in `sliding_windows`.
 
     Raises
     ------
     ValueError
-        If there are not as many windows as that array has.
+        If the number of windows is not the one that this array has.
 
     Examples
     --------
@@ -154,8 +154,8 @@ def overlap_add(x: Any, /, shape: tuple[int, ...], stride: Sizes = 1, dilation: 
     before = len(shape) - axes
     if axes < 1 or before < 0:
         raise ValueError(
-            f"windows of shape {x.shape} do not slide over {shape}: for each axis that they slide "
-            "along they have one axis more"
+            f"windows of shape {x.shape} do not slide over {shape}: they must have one axis more "
+            "for each axis that they slide along"
         )
     stride = for_each_axis("stride", stride, axes, 1)
     dilation = for_each_axis("dilation", dilation, axes, 1)
