@@ -1,21 +1,21 @@
-# Everything a person can ask of a clone; each target sets up what it needs.
+# The commands of a clone. Each target sets up what it needs; nothing here is needed to use the package.
 #
 #   make demo           train on the built-in digits, compare the gradients, draw the graph
 #   make test           run the tests
-#   make test-peers     compare every operation with PyTorch, which is installed for that
-#   make test-thorough  run the tests that draw their examples with a thousand examples each
-#   make coverage       run the tests and list the lines of tinygrad_edu that none of them reaches
+#   make test-peers     install PyTorch and compare every operation with it
+#   make test-thorough  run the property tests with a thousand examples each
+#   make coverage       run the tests and list the lines of tinygrad_edu that no test reaches
 #   make lint           check style and types
-#   make docs           write docs/operations.md anew
+#   make docs           regenerate docs/operations.md
 #   make bench          measure speed (THREADS=2 for two threads, ONLY=steps,fit for some parts)
-#   make bench-peers    install PyTorch, JAX, MyGrad, autograd and scikit-learn, and race them too
+#   make bench-peers    install PyTorch, JAX, MyGrad, autograd and scikit-learn, and measure them too
 #   make wheel          build the wheel and run the tests against it, outside the clone
-#   make clean          remove what the others have made
+#   make clean          remove everything that the other targets created
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# One thread each: the tests run side by side, and their matrices are small.
+# One thread each: the tests run in parallel, and their matrices are small.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 .PHONY: demo test test-peers test-thorough coverage lint docs bench bench-peers wheel clean graphviz \
@@ -64,10 +64,10 @@ clean:
 	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A folder appears only when the virtual environment is whole, so an interrupted set-up is redone.
+# This file appears only when the virtual environment is complete, so an interrupted set-up is repeated.
 $(VENV)/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	  { echo "Python 3.11 or newer is needed; choose one with: make PYTHON=python3.12 ..."; exit 1; }
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
@@ -93,7 +93,7 @@ $(VENV)/bench: $(VENV)/project
 	$(BIN)/python -m pip install --quiet --group bench
 	touch $@
 
-# PyTorch first, in the version that the tests compare with.
+# Installs PyTorch first, in the version that the tests use.
 $(VENV)/bench-peers: $(VENV)/bench $(VENV)/peers
 	$(BIN)/python -m pip install --quiet --group bench-peers
 	touch $@
@@ -102,22 +102,22 @@ $(VENV)/lint: $(VENV)/project
 	$(BIN)/python -m pip install --quiet --group lint
 	touch $@
 
-# Installs a Debian package ($(1)) where that takes no password; elsewhere says what is left out ($(2)).
+# Installs a Debian package ($(1)) if that takes no password; otherwise prints what is missing ($(2)).
 define system_package
 { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends $(1); } >/dev/null 2>&1 \
 	      || echo "could not install $(1); try: apt-get install $(1)"; \
 	  else \
-	    echo "note: $(1) is not installed, so $(2); to have it:"; \
-	    echo "      sudo apt-get install $(1)   (or what your system has for that)"; \
+	    echo "note: $(1) is not installed, so $(2); to install it:"; \
+	    echo "      sudo apt-get install $(1)   (or the command of your system)"; \
 	  fi; }
 endef
 
-# Pictures are laid out by the program `dot`, or without it by a layout of our own.
+# The program `dot` lays out pictures; without it, a built-in layout does.
 graphviz:
-	@command -v dot >/dev/null 2>&1 || $(call system_package,graphviz,pictures are svg and html alone)
+	@command -v dot >/dev/null 2>&1 || $(call system_package,graphviz,pictures are only svg and html)
 
-# The page that steps through a graph is tested in a browser.
+# The tests of the stepper's page need a browser.
 chromium:
 	@test -x /usr/bin/chromium || $(call system_package,chromium,tests in a browser are skipped)

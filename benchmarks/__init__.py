@@ -1,1 +1,1 @@
-"""Measures speed; run it with ``python -m benchmarks``. Nothing here is a test."""
+"""Measures speed: ``python -m benchmarks``. Nothing here is a test."""

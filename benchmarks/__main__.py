@@ -1,6 +1,6 @@
-"""Measures what the project promises about its speed: ``python -m benchmarks``, or ``make bench``.
+"""Measures the speed that the project promises: ``python -m benchmarks``, or ``make bench``.
 
-Prints tables, with the goals below each, and writes all figures as JSON, every round of them.
+It prints tables, with the goals below each, and writes all figures of all rounds as JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PARTS = ("steps", "chains", "imports", "csv", "fit", "memory", "pictures")
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Measure the parts that the command line names."""
     options = _options()
     cores = settle(options.threads)
     machine = _machine()
@@ -46,40 +46,42 @@ def main() -> None:
         if part in options.only:
             results[part] = measures[part]()
             results["goals"] = goals.as_json()
-            # After each part, so that an interruption loses one part alone.
+            # After each part, so that an interruption loses only one part.
             options.json.parent.mkdir(parents=True, exist_ok=True)
             options.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    doubt = " (a quick run: too few rounds to judge by)" if options.quick else ""
+    doubt = " (a quick run: too few rounds for a verdict)" if options.quick else ""
     print(f"\n{goals.conclusion()}{doubt}; all figures: {options.json}")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure speed.")
-    parser.add_argument("--threads", type=int, default=1, help="of every library (default 1)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads of each library (default 1)"
+    )
     parser.add_argument(
         "--only",
         default=",".join(PARTS),
-        help="parts to measure, with commas between them (default: %(default)s)",
+        help="parts to measure, separated by commas (default: %(default)s)",
     )
-    parser.add_argument("--quick", action="store_true", help="few rounds, to try it out")
+    parser.add_argument("--quick", action="store_true", help="only a few rounds, to try it out")
     parser.add_argument(
         "--json",
         type=Path,
         default=Path("build", "benchmarks.json"),
-        help="where the figures go (default: %(default)s)",
+        help="file for the figures (default: %(default)s)",
     )
     options = parser.parse_args()
     options.only = options.only.split(",")
     for part in options.only:
         if part not in PARTS:
-            parser.error(f"there is no part {part!r}; there are {', '.join(PARTS)}")
+            parser.error(f"unknown part {part!r}; expected one of {', '.join(PARTS)}")
     if options.threads < 1:
         parser.error(f"--threads is {options.threads}; it must be 1 or more")
     return options
 
 
 def _machine() -> dict[str, Any]:
-    """Ask a process like those that will measure."""
+    """Describe the machine, from a process like those that measure."""
     worker = Worker("steps", "by hand")
     answer = worker.ask(do="machine")
     worker.close()
@@ -98,10 +100,8 @@ def _print_machine(machine: dict[str, Any], threads: int, cores: list[int]) -> N
     pinned = f"pinned to core {', '.join(map(str, cores))}" if cores else "not pinned to cores"
     print(f"threads of every library: {threads}; processes take turns, {pinned}")
     if hasattr(os, "getloadavg"):
-        print(
-            f"load before the start: {os.getloadavg()[0]:.2f} (0 is a machine with nothing to do)"
-        )
-    print("medians of the rounds, half of which lie within +-; ratios are those within a round")
+        print(f"load before the start: {os.getloadavg()[0]:.2f} (0 is an idle machine)")
+    print("medians of the rounds; half of them are within +-; ratios are taken within a round")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Training steps written by hand in NumPy: what everything else is compared with.
+"""Training steps written by hand in NumPy: the reference for all other steps.
 
-`by_hand` is the delta rule in place, as a NumPy programmer writes it; the ratios are against this
-one. `tuned` is the same after an expert has been at it. `floor` is the matrix products of a step
-and nothing else, which no step in NumPy can go below. `one_by_one` is the loop over samples that a
-beginner writes. Weights and biases are changed in place.
+`by_hand` is the delta rule in place, as a NumPy programmer writes it; ratios are relative to it.
+`tuned` is the same step, optimised by an expert. `floor` is only the matrix products of a step: no
+step in NumPy can be faster. `one_by_one` is the loop over samples that a beginner writes. Weights
+and biases are changed in place.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ Array = np.ndarray
 
 
 def floor(problem: Problem) -> Candidate:
-    """Multiply the matrices that a step multiplies, into arrays that are there already."""
+    """Multiply the matrices that a step multiplies, into existing arrays."""
     W = problem.weights
     depth, rows = len(W), len(problem.x)
     a = [problem.x] + [np.ones((rows, w.shape[1]), w.dtype) for w in W]
@@ -52,7 +52,7 @@ def _by_hand_step(
     dW, db = [np.empty_like(w) for w in W], [np.empty_like(v) for v in b]
 
     def step(x: Array, labels: Array) -> float:
-        a = [x, *z]  # a[layer] goes into a layer, and z[layer] comes out
+        a = [x, *z]  # a[layer] is the input of a layer, z[layer] its output
         for layer in range(depth):
             np.matmul(a[layer], W[layer], out=z[layer])
             z[layer] += b[layer]
@@ -83,14 +83,14 @@ def _by_hand_step(
 
 
 def tuned(problem: Problem) -> Candidate:
-    """Write it as fast as can be, at the price of its looks."""
+    """Write it as fast as possible, at the cost of readability."""
     return _candidate(problem, _tuned_step)
 
 
 def _tuned_step(
     W: Sequence[Array], b: Sequence[Array], rows: int, lr: float
 ) -> Callable[[Any, Any], float]:
-    """No array is made in a step but a few of the size of the batch; a class is a flat index."""
+    """A step creates only a few arrays of the size of the batch; a class is a flat index."""
     depth, classes, dtype = len(W), W[-1].shape[1], W[0].dtype
     a = [np.empty((rows, w.shape[1]), dtype) for w in W]
     delta = [np.empty_like(z) for z in a]
@@ -105,7 +105,7 @@ def _tuned_step(
         before = x
         for layer in range(depth):
             z = a[layer]
-            np.dot(before, W[layer], out=z)  # quicker to call than matmul
+            np.dot(before, W[layer], out=z)  # faster to call than matmul
             np.add(z, b[layer], out=z)
             if layer < depth - 1:
                 np.maximum(z, zero, out=z)
@@ -138,14 +138,14 @@ def _tuned_step(
 
 
 def one_by_one(problem: Problem) -> Candidate:
-    """Go through the batch sample by sample, add up their gradients, then do the step."""
+    """Go through the batch sample by sample, add up the gradients, then update."""
     return _candidate(problem, one_by_one_step)
 
 
 def one_by_one_step(
     W: Sequence[Array], b: Sequence[Array], rows: int, lr: float
 ) -> Callable[[Any, Any], float]:
-    """Make the step; the batch may be of any size, so `rows` is not used."""
+    """Return the step; the batch may have any size, so `rows` is not used."""
     depth = len(W)
 
     def step(x: Array, labels: Array) -> float:

@@ -1,6 +1,6 @@
-"""Who takes part: the names in the tables, and the functions that make them.
+"""The candidates: their names in the tables, and the functions that build them.
 
-Functions are named and not imported, so that a process loads the one library that it measures.
+Functions are named and not imported, so that a process loads only the library that it measures.
 """
 
 __all__ = ["CHAINS", "FIRST_NETWORK_ONLY", "NETWORKS", "PEERS", "STEPS"]
@@ -27,7 +27,7 @@ STEPS = {
 }
 OURS = ("floor", "by hand", "by hand, tuned", "eager", "replayed", "loop over samples")
 PEERS = tuple(name for name in STEPS if name not in OURS)
-# One sample at a time takes too long where the batch or the network is large, and says no more.
+# For large batches or networks, one sample at a time takes too long and shows nothing new.
 FIRST_NETWORK_ONLY = ("loop over samples",)
 
 CHAINS = {

@@ -1,4 +1,4 @@
-"""Chains of operations on one number: what an operation costs beside the arithmetic."""
+"""Chains of operations on one number: the overhead of an operation over the arithmetic."""
 
 from __future__ import annotations
 

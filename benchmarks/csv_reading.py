@@ -1,4 +1,4 @@
-"""Reading a CSV file of MNIST's shape, 110 MB: ours, which checks all of it, and pandas alone."""
+"""Reading a CSV file of MNIST's shape, 110 MB: our reader, which checks every cell, and pandas."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ READERS = {"ours": "nn.data.csv.read_csv", "pandas": "pandas.read_csv alone"}
 
 
 def measure(goals: Goals, rounds: int) -> dict[str, Any]:
-    """Measure and print both readers, in turn, each time in a process of its own."""
+    """Measure and print both readers, in turn, each time in a new process."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "made_up.csv")
+        path = Path(folder, "generated.csv")
         note(f"writing {ROWS:,} rows")
-        run_program("made_up_csv", path, ROWS)
+        run_program("generate_csv", path, ROWS)
         size = path.stat().st_size
         runs: dict[str, list[dict[str, Any]]] = {reader: [] for reader in READERS}
         for turn in range(rounds):
@@ -36,10 +36,10 @@ def measure(goals: Goals, rounds: int) -> dict[str, Any]:
         seconds, peak = (median(run[key] for run in runs[reader]) for key in ("seconds", "peak"))
         result[reader] = {"seconds": seconds, "peak_mib": peak, "runs": runs[reader]}
         rows.append((name, [number(seconds), number(size / 1e6 / seconds, 0), number(peak, 0)]))
-    beside = ratio(*([run["seconds"] for run in runs[reader]] for reader in READERS))
-    goals.other("reading the CSV / pandas.read_csv", beside)
+    relative = ratio(*([run["seconds"] for run in runs[reader]] for reader in READERS))
+    goals.other("reading the CSV / pandas.read_csv", relative)
     table(
         f"CSV, {ROWS:,} rows of 785 numbers, {size / 1e6:.0f} MB", ["s", "MB/s", "peak MiB"], rows
     )
     goals.print()
-    return result | {"ratio": beside}
+    return result | {"ratio": relative}

@@ -1,7 +1,7 @@
 """Measures how often the diagnosis of gradients names a planted mistake: right, silent, wrong.
 
-Run it as ``python -m benchmarks.diagnosis``, in the folder of the project: it draws its instances
-from the tables in ``tests/diagnosing``. Nothing is measured twice, and all draws have stated seeds.
+Run ``python -m benchmarks.diagnosis`` in the folder of the project: it draws its instances from
+the tables in ``tests/diagnosing``. Each instance is measured once, and all draws have fixed seeds.
 """
 
 from __future__ import annotations
@@ -51,10 +51,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--written-out",
         action="store_true",
-        help="write the loss out of small operations, in place of the one that is made for it",
+        help="compose the loss of small operations instead of calling the one made for it",
     )
     parser.add_argument(
-        "--sentences", type=int, default=0, help="print so many wrong sentences of each mistake"
+        "--sentences",
+        type=int,
+        default=0,
+        help="wrong sentences to print for each mistake",
     )
     return parser.parse_args()
 
@@ -71,7 +74,7 @@ def _answers(
 
 
 def _print_by_slip(answers: Iterable[Answer]) -> None:
-    """Print a row for each mistake of the table, in its order."""
+    """Print a row for each mistake, in the order of the table."""
     rows = defaultdict(list)
     for instance, _, its_score in answers:
         rows[instance.slip].append(its_score)
@@ -83,7 +86,7 @@ def _print_by_slip(answers: Iterable[Answer]) -> None:
 
 
 def _cells(scores: list[Score]) -> str:
-    """Count; the place and what is explained are asked of right diagnoses alone."""
+    """Count; place and explained gradients are counted only for right diagnoses."""
     right = [one for one in scores if one.is_right]
     wrong = sorted({one.kind for one in scores if one.is_false})
     counts = [
@@ -99,14 +102,14 @@ def _cells(scores: list[Score]) -> str:
 
 
 def _print_by_kind(answers: Iterable[Answer]) -> None:
-    """Print, for each kind, how often it was planted and found, and given where it is wrong."""
+    """Print how often each kind was planted, found, and reported wrongly."""
     planted: dict[str, list[Score]] = defaultdict(list)
-    given: dict[str, int] = defaultdict(int)
+    reported: dict[str, int] = defaultdict(int)
     for instance, _, its_score in answers:
         planted[instance.best].append(its_score)
-        given[its_score.kind] += its_score.is_false
-    print(f"\n{'kind that says it best':<{WIDTH}} tries right   so silent wrong  given wrongly")
-    for kind in sorted({*planted, *(kind for kind in given if given[kind])}):
+        reported[its_score.kind] += its_score.is_false
+    print(f"\n{'best matching kind':<{WIDTH}} tries right best silent wrong reported wrongly")
+    for kind in sorted({*planted, *(kind for kind in reported if reported[kind])}):
         scores = planted[kind]
         counts = [
             len(scores),
@@ -114,9 +117,9 @@ def _print_by_kind(answers: Iterable[Answer]) -> None:
             sum(one.is_best for one in scores),
             sum(not one.kind for one in scores),
             sum(one.is_false for one in scores),
-            given[kind],
+            reported[kind],
         ]
-        print(f"{kind:<{WIDTH}} " + "{:5} {:5} {:4} {:6} {:5} {:14}".format(*counts))
+        print(f"{kind:<{WIDTH}} " + "{:5} {:5} {:4} {:6} {:5} {:16}".format(*counts))
 
 
 def _print_perturbed(answers: Iterable[Answer]) -> None:
@@ -132,19 +135,19 @@ def _print_perturbed(answers: Iterable[Answer]) -> None:
         cells = f"{len(scores):5} {silent:6} {len(half):5} {len(false):5}"
         kinds = ", ".join(sorted({one.kind for one in false}))
         print(f"{name:<{WIDTH}} {cells}  {kinds}".rstrip())
-    print('"half": one of the two mistakes that were made together was named')
+    print('"half": the diagnosis names one of two mistakes that were made together')
 
 
 def _print_sentences(answers: Iterable[Answer], most: int) -> None:
-    """Print what was said where it is wrong."""
-    said: dict[str, int] = defaultdict(int)
+    """Print the sentences of wrong diagnoses."""
+    printed: dict[str, int] = defaultdict(int)
     print()
     for instance, check, its_score in answers:
         is_weak = not its_score.is_placed or not its_score.explains
         is_bad = its_score.is_false or (bool(its_score.kind) and is_weak)
-        if not is_bad or said[instance.slip] == most:
+        if not is_bad or printed[instance.slip] == most:
             continue
-        said[instance.slip] += 1
+        printed[instance.slip] += 1
         wanted = ", ".join(sorted(instance.kinds)) or "silence"
         where = f" at layer {sorted(instance.layers)}" if instance.layers else ""
         print(f"{instance.slip}: expected {wanted}{where}, wrong are {sorted(instance.wrong)}")
@@ -169,14 +172,14 @@ def _conclude(planted: list[Answer], spoilt: list[Answer], times: list[float]) -
         f"{count - len(right) - wrong} silent, {wrong} wrong"
     )
     print(
-        f"of the right ones, {placed} name the place, and {whole} explain what is wrong and "
-        "nothing else"
+        f"of the right ones, {placed} name the place, and {whole} explain all wrong gradients and "
+        "no others"
     )
     print(
         f"perturbed: {false} of {len(spoilt)} false diagnoses ({false / len(spoilt):.1%}; goal "
         f"{GOAL_FALSE:.0%}: {met[false <= GOAL_FALSE * len(spoilt)]}), {half} half right"
     )
-    print(f"taken to agree, though they differ: {passed} of {count + len(spoilt)}")
+    print(f"wrong gradients that passed as right: {passed} of {count + len(spoilt)}")
     print(
         f"time of a check, with 20 numerical samples: median {median(times) * 1e3:.1f} ms, "
         f"longest {max(times) * 1e3:.0f} ms"

@@ -1,7 +1,7 @@
 """Training from a CSV file to a saved model, as a whole process: `fit`, and the original's way.
 
 The original's way is a loop over samples, one at a time, in plain NumPy. One epoch of it is timed
-and taken ten times, because ten would take minutes and tell the same.
+and multiplied by ten, because ten epochs would take minutes and show nothing new.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def measure(goals: Goals, rounds: int) -> dict[str, Any]:
             note(f"loop over samples, round {turn + 1} of {rounds}")
             loops.append(run_program("loop", *arguments))
         note("")
-    for run in loops:  # the epochs that were not run
+    for run in loops:  # add the epochs that were not run
         run["wall"] += run["training"] / run["epochs"] * (EPOCHS - run["epochs"])
         run["training"] *= EPOCHS / run["epochs"]
     keys = ("wall", "training", "peak")
@@ -55,17 +55,17 @@ def measure(goals: Goals, rounds: int) -> dict[str, Any]:
         ],
     )
     print(f"  network [784, 128, 64, 10], batch of 64; {source}, {data:.1f} MiB as float32")
-    print(f"  (1) one epoch was timed, and counted {EPOCHS} times")
+    print(f"  (1) one epoch was timed and multiplied by {EPOCHS}")
     goals.print()
     return {"data": source, "data_mib": data, "fit": fit | {"runs": fits}, "loop": loop}
 
 
 def _data(folder: str) -> tuple[Path, str]:
-    """Find MNIST where the tests look for it, or make up data of its shape."""
+    """Find MNIST where the tests look for it, or generate data of its shape."""
     where = os.environ.get("TINYGRAD_EDU_DATA", ROOT.parent / "shared" / "data")
     path = Path(where, "mnist_train.csv.gz").resolve()
     if path.is_file():
         return path, "MNIST"
-    path = Path(folder, "made_up.csv.gz")
-    run_program("made_up_csv", path, ROWS)
-    return path, "made up in MNIST's shape (TINYGRAD_EDU_DATA names the folder of MNIST)"
+    path = Path(folder, "generated.csv.gz")
+    run_program("generate_csv", path, ROWS)
+    return path, "generated in MNIST's shape (set TINYGRAD_EDU_DATA to the folder of MNIST)"

@@ -1,6 +1,6 @@
-"""What the project promises about its speed, in one place, and the comparison with what came out.
+"""The speed that the project promises, and the comparison with the measurements.
 
-A goal is judged on the number as it was measured, before it is rounded for printing.
+Goals are judged on the measured number, before it is rounded for printing.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _RELATIONS = {"<=": operator.le, "<": operator.lt, ">=": operator.ge}
 
 
 def fit_memory_limit(data_mebibytes: float) -> float:
-    """Give how much memory `fit` may take at its peak, for so much data in float32; in MiB."""
+    """Return the peak memory that `fit` may take for float32 data of this size; both in MiB."""
     return 1.25 * data_mebibytes + 150
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A goal beside what was measured."""
+    """A goal and its measurement."""
 
     what: str
     measured: float
@@ -79,7 +79,7 @@ class Goals:
             self._add(f"{name} / {other}", ratio, "<=", bound)
 
     def peer(self, name: str, ratio: float) -> None:
-        """Judge the replayed step beside another library's: it has to be faster."""
+        """Judge the replayed step against another library: it must be faster."""
         self._add(f"replayed / {name}", ratio, "<", 1.0)
 
     def other(self, what: str, measured: float) -> None:
@@ -92,7 +92,7 @@ class Goals:
         self._add("fit, peak memory", peak, "<=", round(fit_memory_limit(data), 1), "MiB")
 
     def print(self) -> None:
-        """Print the verdicts that were not printed yet."""
+        """Print the new verdicts."""
         if self._printed < len(self.verdicts):
             print("  goals")
         for verdict in self.verdicts[self._printed :]:
@@ -100,12 +100,12 @@ class Goals:
         self._printed = len(self.verdicts)
 
     def conclusion(self) -> str:
-        """Say how many goals were met."""
+        """Return the number of goals met and missed, as text."""
         missed = [verdict for verdict in self.verdicts if not verdict.met]
         return f"goals met: {len(self.verdicts) - len(missed)}, missed: {len(missed)}"
 
     def as_json(self) -> list[dict[str, Any]]:
-        """Give the verdicts as data."""
+        """Return the verdicts as data for JSON."""
         return [asdict(verdict) | {"met": verdict.met} for verdict in self.verdicts]
 
     def _add(self, what: str, measured: float, relation: str, bound: float, unit: str = "") -> None:

@@ -21,7 +21,7 @@ CODE = (
 def measure(goals: Goals, rounds: int) -> dict[str, Any]:
     """Measure and print both packages, in turn."""
     times: dict[str, list[float]] = {package: [] for package in PACKAGES}
-    for package in PACKAGES:  # once, so that there are compiled files
+    for package in PACKAGES:  # once, to create the compiled files
         run_code(CODE.format(package))
     for turn in range(rounds):
         note(f"imports, round {turn + 1} of {rounds}")

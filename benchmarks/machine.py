@@ -1,4 +1,4 @@
-"""What a measurement was made with: the processor, Python, NumPy, and NumPy's BLAS."""
+"""The environment of a measurement: processor, Python, NumPy, and NumPy's BLAS."""
 
 import platform
 from pathlib import Path
@@ -8,7 +8,7 @@ __all__ = ["machine"]
 
 
 def machine() -> dict[str, Any]:
-    """Describe the process that asks; the number of threads is that of the BLAS that is loaded."""
+    """Describe the calling process; the number of threads is that of the loaded BLAS."""
     import numpy
 
     return {

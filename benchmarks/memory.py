@@ -1,4 +1,4 @@
-"""What a training step takes in memory, and whether all of it comes back."""
+"""The memory that a training step takes, and whether it is all released."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def measure(goals: Goals) -> dict[str, Any]:
         rows.append((f"{network['structure']}, batch of {network['rows']}", cells))
     heads = ["weights", "saved (1)", "peak (2)", "peak (3)", "replay (4)"]
     table("memory of a training step, KiB", heads, rows)
-    print("  (1) arrays that the graph keeps after the forward pass, besides weights and batch")
-    print("  (2) most that an eager step has in use at a time, new weights and gradients included")
-    print("  (3) the same where the gradients of interior tensors are kept: keep_interior=True")
-    print("  (4) buffers in which the replayed step works")
+    print("  (1) arrays that the graph keeps after the forward pass, without weights and batch")
+    print("  (2) peak of an eager step, including new weights and gradients")
+    print("  (3) the same if interior tensors keep their gradients: keep_interior=True")
+    print("  (4) buffers of the replayed step")
     print(f"\n{STEPS:,} steps of [64, 32, 10], garbage collector switched off")
     goals.other("growth over 10,000 steps", result["growth_mib"])
     goals.other("objects left over", result["left"])

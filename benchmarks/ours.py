@@ -1,4 +1,4 @@
-"""Our own training steps: eager, as people write them, and the same step replayed by `capture`."""
+"""Training steps of this library: eager, as users write them, and replayed by `capture`."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ Step = Callable[[np.ndarray, np.ndarray], Tensor]
 
 
 def network_of(problem: Problem) -> MLP:
-    """Make the network with the weights of the problem."""
+    """Build the network with the weights of the problem."""
     network = MLP(problem.structure)
     for layer, weight, bias in zip(network.layers, problem.weights, problem.biases, strict=True):
         layer.weight.data, layer.bias.data = weight, bias
@@ -22,7 +22,7 @@ def network_of(problem: Problem) -> MLP:
 
 
 def eager_step(network: MLP) -> Step:
-    """Write the step; the batch is shared with the tensor and not copied, as in `nn.training`."""
+    """Return the step; tensors share the batch instead of copying it, as in `nn.training`."""
     optimizer = SGD(network.parameters(), lr=LEARNING_RATE)
 
     def train_step(x: np.ndarray, labels: np.ndarray) -> Tensor:
@@ -36,17 +36,17 @@ def eager_step(network: MLP) -> Step:
 
 
 def replayed_step(network: MLP) -> CapturedStep:
-    """Have `capture` record the same step in its first calls, and replay it from then on."""
+    """Return the captured step: `capture` records the first calls and replays later ones."""
     return capture(eager_step(network))
 
 
 def eager(problem: Problem) -> Candidate:
-    """Do the step with tensors, graph and all."""
+    """Run the step with tensors and graph."""
     return _candidate(problem, eager_step)
 
 
 def replayed(problem: Problem) -> Candidate:
-    """Do the step as it was recorded."""
+    """Run the step as it was recorded."""
     return _candidate(problem, replayed_step)
 
 

@@ -1,8 +1,8 @@
-"""The same training step in other libraries, each written the way its own documentation does it.
+"""The same training step in other libraries, each written as its documentation recommends.
 
-Where a library has a quicker way that people use, that one is taken: MyGrad without its guard
-against writes, JAX with the weights donated, PyTorch's compiler with the whole step in one graph.
-Each has its batch in its own kind of array beforehand.
+If a library has a faster way that people use, the step uses it: MyGrad without its guard against
+writes, JAX with donated weights, PyTorch's compiler with the whole step in one graph. The batch is
+converted to the array type of each library beforehand.
 """
 
 import os
@@ -15,7 +15,7 @@ from benchmarks.problem import LEARNING_RATE, Candidate, Problem
 
 __all__ = ["hips_autograd", "jax_jit", "mygrad", "pytorch", "pytorch_compile", "scikit_learn"]
 
-# That many samples still fit into the caches of the processor, as the one batch of others does.
+# This many samples still fit into the processor's caches, like the single batch of the others.
 ROWS_A_CALL = 3_200
 
 
@@ -49,7 +49,7 @@ def pytorch(problem: Problem) -> Candidate:
 
 
 def pytorch_compile(problem: Problem) -> Candidate:
-    """Compile loss, gradients and update together: quicker here than compiling the model alone."""
+    """Compile loss, gradients and update together: faster here than compiling only the model."""
     import torch
 
     weights = [torch.tensor(w) for w in problem.weights]
@@ -164,7 +164,7 @@ def hips_autograd(problem: Problem) -> Candidate:
         for layer, (weight, bias) in enumerate(zip(*parameters, strict=True)):
             x = anp.dot(x, weight) + bias
             if layer < len(weights) - 1:
-                x = x * (x > 0)  # three times as quick as anp.maximum
+                x = x * (x > 0)  # three times as fast as anp.maximum
         shifted = x - anp.max(x, axis=1, keepdims=True)
         total = anp.log(anp.sum(anp.exp(shifted), axis=1))
         return anp.mean(total - shifted[rows, problem.labels])
@@ -184,7 +184,7 @@ def hips_autograd(problem: Problem) -> Candidate:
 def scikit_learn(problem: Problem) -> Candidate:
     """Use `MLPClassifier.partial_fit`, which also checks its arguments at every call.
 
-    So a call that is timed goes through many batches, and its time is shared out among them.
+    So each timed call processes many batches, and its time is divided by their number.
     """
     from sklearn.neural_network import MLPClassifier
 
@@ -199,7 +199,7 @@ def scikit_learn(problem: Problem) -> Candidate:
         shuffle=False,
         random_state=0,
     )
-    # The first call makes the weights; those of the problem are put in their place.
+    # The first call creates the weights; then those of the problem replace them.
     network.partial_fit(problem.x, problem.labels, classes=np.arange(problem.structure[-1]))
     for own, given in zip(
         [*network.coefs_, *network.intercepts_],

@@ -1,4 +1,4 @@
-"""How long pictures take, with Graphviz and without, and how large the stepper's pages are."""
+"""The time to draw pictures, with and without Graphviz, and the size of the stepper's pages."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def measure(rounds: int) -> dict[str, Any]:
 
 
 def _graph(nodes: int) -> tuple[Tensor, int]:
-    """Compute something whose graph has so many tensors and operations, give or take one."""
+    """Return a result whose graph has about `nodes` nodes, and their exact number."""
     generator = random.Random(0)
     tensors = [Tensor(generator.random(), requires_grad=True) for _ in range(4)]
     while 2 * len(tensors) - 4 < nodes:
@@ -85,7 +85,7 @@ def _page(structure: list[int], batch: int) -> bytes:
 
 
 def _seconds(run: Callable[[], Any], rounds: int) -> float | None:
-    """Give the median time; None where Graphviz is not there, or not done in time."""
+    """Return the median time; None if Graphviz is missing or takes too long."""
     times = []
     for _ in range(rounds):
         start = perf_counter()

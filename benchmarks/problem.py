@@ -1,7 +1,7 @@
-"""What a training step is measured on, and the proof that a candidate does the same work.
+"""The training step that is measured, and the check that a candidate does the same work.
 
 Every process draws the same weights and the same batch from one seed, so nothing has to be sent.
-The truth that candidates are held against is `nn.by_hand.delta_rule`, in float64.
+The reference is `nn.by_hand.delta_rule`, in float64.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEARNING_RATE = 0.01
 STEPS = 3
 MOST_WRONG_LOSS = 1e-5
 MOST_WRONG_WEIGHTS = 1e-4
-# Three steps of this size hardly move the weights, so what they moved by is looked at as well.
+# Three steps of this size hardly change the weights, so the change is compared too.
 MOST_WRONG_CHANGE = 1e-3
 
 Arrays = list[np.ndarray]
@@ -58,16 +58,16 @@ class Problem:
         )
 
     def copies(self) -> tuple[Arrays, Arrays]:
-        """Give weights and biases that may be written into."""
+        """Return writable copies of weights and biases."""
         return [w.copy() for w in self.weights], [b.copy() for b in self.biases]
 
 
 class Candidate(NamedTuple):
-    """One way to do a step.
+    """One way to run a step.
 
-    `step` does one and gives the loss before it; `parameters` gives weights and biases as they
-    are now, or is None where no training takes place; `about` is told in the results. Where a
-    library can do many steps in one call, `many` does `count` of them, and that is timed.
+    `step` runs one step and returns the loss before it. `parameters` returns the current weights
+    and biases; it is None if nothing is trained. `about` is added to the results. If a library can
+    run many steps in one call, `many` runs `count` of them, and that call is timed.
     """
 
     step: Callable[[], Any]
@@ -78,12 +78,12 @@ class Candidate(NamedTuple):
 
 
 def check(candidate: Candidate, problem: Problem) -> dict[str, float]:
-    """Do three steps, and compare the first loss and the weights with the delta rule.
+    """Run three steps, and compare the first loss and the weights with the delta rule.
 
     Returns
     -------
     dict
-        The relative errors: of the loss, of the weights, and of what the weights moved by.
+        The relative errors of the loss, of the weights, and of the change of the weights.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def check(candidate: Candidate, problem: Problem) -> dict[str, float]:
 
 
 def _truth(problem: Problem) -> tuple[float, Arrays]:
-    """Give the first loss, and weights and biases after three steps, by the textbook."""
+    """Return the first loss, and weights and biases after three steps, by the textbook."""
     weights = [w.astype(np.float64) for w in problem.weights]
     biases = [b.astype(np.float64) for b in problem.biases]
     x, labels = problem.x.astype(np.float64), problem.labels

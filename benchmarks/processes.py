@@ -1,8 +1,8 @@
-"""Every measurement runs in a process of its own, and one at a time.
+"""Runs every measurement in a separate process, one at a time.
 
-Libraries bring thread pools and settings that disturb each other in one process. Here each has its
-own, in the same environment: so many threads, so many processor cores. Workers wait for their turn
-and report seconds; whole programs are timed from start to end.
+Thread pools and settings of several libraries in one process would disturb each other. So each
+library has its own process, with the same number of threads and processor cores. Workers wait for
+their turn and report seconds; whole programs are timed from start to end.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ __all__ = ["ROOT", "Worker", "note", "run_code", "run_program", "settle", "take_
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# The first two would choose a slower kernel for NumPy than the processor has; the last would have
-# all modules compiled again by every process.
+# The first two could select a slower NumPy kernel than the processor supports; the last would make
+# every process compile all modules again.
 UNWANTED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
 POOLS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 XLA_SINGLE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 
 def settle(threads: int) -> list[int]:
-    """Choose cores and set the environment for all processes to come; give the cores.
+    """Choose cores and set the environment for all later processes; return the cores.
 
-    Where the system cannot pin a process to cores, the list is empty.
+    If the system cannot pin a process to cores, the list is empty.
     """
     for name in UNWANTED:
         os.environ.pop(name, None)
@@ -45,10 +45,10 @@ def settle(threads: int) -> list[int]:
         return []
     cores: dict[str, int] = {}
     for cpu in sorted(os.sched_getaffinity(0), reverse=True):
-        cores.setdefault(_siblings(cpu), cpu)  # two threads of one core would share it
+        cores.setdefault(_siblings(cpu), cpu)  # hardware threads of one core would share it
     chosen = sorted(cores.values())[-threads:]
     if len(chosen) < threads:
-        sys.exit(f"{threads} threads were asked for, but only {len(chosen)} cores can be used")
+        sys.exit(f"found {len(chosen)} usable cores, expected {threads}: pass fewer --threads")
     os.sched_setaffinity(0, chosen)
     return chosen
 
@@ -59,15 +59,15 @@ def _siblings(cpu: int) -> str:
 
 
 def note(text: str) -> None:
-    """Tell a person who waits what is going on, where there is one."""
+    """Show the current step on a terminal; print nothing elsewhere."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{text}", end="\r", file=sys.stderr, flush=True)
 
 
 class Worker:
-    """A process that prepares one candidate, and times it whenever it is asked to.
+    """A process that prepares one candidate and times it on request.
 
-    It speaks lines of JSON; see `benchmarks.worker`.
+    Requests and answers are lines of JSON; see `benchmarks.worker`.
     """
 
     def __init__(self, part: str, name: str) -> None:
@@ -83,10 +83,10 @@ class Worker:
         )
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """Send a request and wait for the answer; one that ends without a word has failed.
+        """Send a request and return the answer; a process that ends without an answer has failed.
 
-        Between its answers a process is stopped: threads of its pool that look for work would
-        slow the others down.
+        Between answers the process is stopped: waiting threads of its pool would slow the others
+        down.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -102,7 +102,7 @@ class Worker:
         return dict(json.loads(answer))
 
     def _signal(self, name: str) -> None:
-        if hasattr(signal, name) and self._process.poll() is None:  # there is none on Windows
+        if hasattr(signal, name) and self._process.poll() is None:  # Windows has none
             self._process.send_signal(getattr(signal, name))
 
     def close(self) -> None:
@@ -119,15 +119,15 @@ class Worker:
     def _last_words(self) -> str:
         self._errors.seek(0)
         lines = self._errors.read().split("\n")
-        said = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
-        return f"ended with status {self._process.wait()}: {said}"
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
+        return f"ended with status {self._process.wait()}: {last}"
 
 
 def take_turns(workers: Sequence[Worker], rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Let workers take turns, round after round; the one who begins changes.
+    """Time the workers in turn, round after round, each round starting with another worker.
 
-    A shared machine changes its speed from second to second. Candidates that take turns see the
-    same machine, so a ratio within a round means more than either time.
+    The speed of a shared machine changes from second to second. Candidates that take turns see
+    the same speed, so a ratio within a round is more reliable than either time.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def take_turns(workers: Sequence[Worker], rounds: int, seconds: float) -> dict[s
 
 
 def run_program(name: str, *arguments: object) -> dict[str, Any]:
-    """Run a program of `benchmarks.programs`; give what it reports, and `wall` seconds."""
+    """Run a program of `benchmarks.programs`; return its report, with the `wall` seconds."""
     return _run(["-m", f"benchmarks.programs.{name}", *map(str, arguments)])
 
 

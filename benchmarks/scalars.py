@@ -1,7 +1,6 @@
-"""A chain of operations on one number, forward and backward: overhead and nothing else.
+"""A chain of operations on one number, forward and backward: almost pure overhead.
 
-``y = y * 1.0001 + 0.1``, over and over, in each library; and in the smallest engine there can be,
-on Python's own floats.
+It repeats ``y = y * 1.0001 + 0.1`` in each library, and in a minimal engine on Python floats.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ def hips_autograd(length: int) -> Made:
 
 
 def chain(y: Any, length: int) -> Any:
-    """Do so many operations, two by two."""
+    """Run a chain of `length` operations, two at a time."""
     for _ in range(length // 2):
         y = y * FACTOR
         y = y + TERM
@@ -93,7 +92,7 @@ def _checked(call: Callable[[], float], length: int, about: dict[str, Any]) -> M
 
 
 class Value:
-    """A number that knows what it was computed from, and the slope in each direction."""
+    """A number with the numbers it was computed from, and the slope with respect to each."""
 
     __slots__ = ("data", "grad", "slopes", "sources")
 
@@ -109,7 +108,7 @@ class Value:
         return Value(self.data * other.data, (self, other), (other.data, self.data))
 
     def backward(self) -> None:
-        """Put everything in order, sources first, and apply the chain rule from the end."""
+        """Sort the graph, sources first, and apply the chain rule from the end."""
         order: list[Value] = []
         seen: set[Value] = set()
         stack = [(self, False)]

@@ -1,4 +1,4 @@
-"""Training steps: every candidate on three networks, in turn, in processes of their own."""
+"""Training steps: every candidate on three networks, in turn, each in a separate process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXPLAINED = {
 
 
 def measure(goals: Goals, rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """Measure and print all networks; give what JSON is to hold."""
+    """Measure and print all networks; return the results for JSON."""
     workers = [Worker("steps", name) for name in STEPS]
     try:
         return [_network(number, workers, goals, rounds, seconds) for number in range(3)]
@@ -65,12 +65,12 @@ def _network(
 
 
 def ratio(own: list[float], others: list[float]) -> float:
-    """Give the median of the ratios round by round."""
+    """Return the median of the ratios within each round."""
     return median(a / b for a, b in zip(own, others, strict=True))
 
 
 def spread(times: list[float]) -> float:
-    """Give half the distance between the quartiles, as a share of the median."""
+    """Return half the distance between the quartiles, relative to the median."""
     first, _, third = quantiles(times, n=4)
     return (third - first) / 2 / median(times)
 

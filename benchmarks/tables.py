@@ -16,12 +16,12 @@ def table(title: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """Write a number with thousands marked; a dash for none."""
+    """Format a number with thousands separators; None becomes a dash."""
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
 def not_measured(result: dict[str, str]) -> str:
-    """Say why there is no number."""
+    """Return the reason why there is no number."""
     if "missing" in result:
         return f"   {result['missing']} is not installed: make bench-peers installs it"
     return f"   not measured: {result['failed']}"

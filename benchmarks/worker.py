@@ -1,8 +1,8 @@
 """The other end of `processes.Worker`: ``python -m benchmarks.worker part candidate``.
 
-It reads requests as lines of JSON and answers each with one: ``prepare`` makes the candidate for a
-case and checks that it does the work, ``time`` calls it for a while and gives seconds a call,
-``machine`` describes the process.
+It reads requests as lines of JSON and answers each with one line. ``prepare`` builds the candidate
+for a case and checks that it does the work, ``time`` calls it repeatedly and returns seconds a
+call, ``machine`` describes the process.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from benchmarks.candidates import CHAINS, STEPS
 WARM_SECONDS = 0.005
 
 
-class Desk:
-    """What a worker holds between requests: the candidate, and how often it is called in a turn."""
+class Measurement:
+    """The state between requests: the candidate, and the number of calls in a turn."""
 
     def __init__(self, part: str, name: str) -> None:
         self.part = part
@@ -33,7 +33,7 @@ class Desk:
         self.count = 1  # steps in one call
 
     def prepare(self, case: dict[str, Any]) -> dict[str, Any]:
-        """Make the candidate and let it prove what it does."""
+        """Build the candidate and check that it does the work."""
         module, _, function = self.target.partition(":")
         make = getattr(importlib.import_module(module), function)
         self.calls = 0
@@ -48,7 +48,7 @@ class Desk:
         return {"errors": check(candidate, problem), "about": candidate.about}
 
     def time(self, seconds: float) -> dict[str, Any]:
-        """Call it for about so long, after some calls that warm the caches of the processor."""
+        """Call it for about `seconds`, after some calls that warm the processor's caches."""
         start = time.perf_counter()
         single = 0.0
         while time.perf_counter() - start < WARM_SECONDS or not single:
@@ -67,25 +67,25 @@ class Desk:
         return {"seconds": taken / self.calls / self.count}
 
     def machine(self) -> dict[str, Any]:
-        """Name the versions, and the BLAS kernel and threads that NumPy really uses here."""
+        """Return the versions, and the BLAS kernel and threads that NumPy uses here."""
         from benchmarks.machine import machine
 
         return machine()
 
 
 def main() -> None:
-    """Answer until there are no more requests."""
-    # What libraries print must not get between the answers.
+    """Answer requests until the input ends."""
+    # Output of libraries must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    desk = Desk(*sys.argv[1:])
+    measurement = Measurement(*sys.argv[1:])
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            answer = getattr(desk, request.pop("do"))(**request)
+            answer = getattr(measurement, request.pop("do"))(**request)
         except ModuleNotFoundError as error:
             answer = {"missing": error.name}
-        except ImportError as error:  # without the place of the file
+        except ImportError as error:  # without the path of the file
             answer = {"failed": str(error).partition(" (")[0]}
         except Exception as error:
             traceback.print_exc()

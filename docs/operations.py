@@ -1,8 +1,8 @@
 """Writes ``docs/operations.md``, the page of all operations, from the operations themselves.
 
-Run it with ``make docs``. Everything on the page but its opening is read: signatures and prose
-from the functions, formulas and derivatives from the registry of primitives, where the tests
-hold them to what is computed.
+Run it with ``make docs``. Only the opening of the page is written here. Signatures and prose come
+from the functions, formulas and derivatives from the registry of primitives; tests compare these
+with the computation.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tinygrad_edu.primitive import PRIMITIVES, Primitive
 
 PAGE = Path(__file__).with_suffix(".md")
 
-# The order in which the families are read; one that is missing here comes behind the others.
+# The order of the families; a family that is missing here comes last.
 ORDER = """
     arithmetic choosing elementwise trigonometric special reduction statistics scan shape joining
     rearranging indexing sorting triangles matrices products linalg activation windows convolution
     normalization loss classification
 """
 
-# What the first sentence of a function without a derivative says of it.
+# The first sentence of a function without a derivative ends like this.
 PLAINLY = ": a plain array"
 
 OPENING = """\
@@ -40,50 +40,51 @@ OPENING = """\
 <!-- Written by `make docs` from the operations themselves: change those, not this page. -->
 
 {differentiable} differentiable operations under {names} names, built on {primitives} primitives;
-{plain} more functions have no derivative and give plain arrays. Each is `tinygrad_edu.f(x)`. Those
-that NumPy has under the same name are found by `np.f(tensor)` too, and these are methods as well:
-{methods}.
+{plain} more functions have no derivative and return plain arrays. Call each as `tinygrad_edu.f(x)`.
+Those that NumPy has under the same name can also be called as `np.f(tensor)`. These are also
+methods: {methods}.
 
 ## How to read it
 
-- Arrays come first and are given by position; what follows is metadata, by name or by position,
-  and by name alone behind a `*`.
-- A **primitive** has derivatives of its own: for each array that it takes, what flows back to it.
-  There, `g` is the gradient that arrives at the output, and `out` is the output. `max`, `sum` and
-  others are NumPy's or those of this page. The text is for whole arrays and the default metadata,
-  and a test evaluates it; axes, broadcasting and awkward points are left to the code.
-- An operation that is **composed** of others needs no derivative: it gets theirs. Its formula
-  stands here where it is a single expression, and elsewhere the operations that it calls.
-- Every derivative is computed with operations of this page, and so can be differentiated again,
-  to any order.
+- Arrays come first, by position. Metadata follows, by name or by position; after a `*` only by
+  name.
+- A **primitive** has a derivative for each of its arrays: the gradient that flows back to it. `g`
+  is the gradient that arrives at the output, and `out` is the output. `max`, `sum` and others are
+  NumPy's or those of this page. The text describes whole arrays and the default metadata, and a
+  test evaluates it; axes, broadcasting and awkward points are left to the code.
+- An operation that is **composed** of others needs no derivative: theirs are used. The table shows
+  its formula if it is a single expression, otherwise the operations that it calls.
+- Every derivative is computed with operations of this page. So it can be differentiated again, to
+  any order.
 
 ## Conventions
 
-Where a function has a derivative, that is the gradient, and it is exact: `prod` and `cumprod` do
-not divide by elements that may be 0. Where it has none, the first of these that applies decides,
-unless the operation says otherwise:
+Where a function has a derivative, the gradient is exactly this derivative: `prod` and `cumprod`
+do not divide by elements that may be 0. Where it has none, the first rule that applies decides,
+unless the operation defines another value:
 
-1. At a kink that points down, of all slopes of lines that touch the function from below, the one
-   of the smallest norm: 0 for `abs` and `relu` at 0, and for the norm of zeros; equal shares for
-   the elements that tie in `max` or `maximum`.
-2. At a kink that points up, the same from above: equal shares in `min` and `minimum`.
-3. At the edge of the domain, the limit: infinity for `sqrt` and `log` at 0, with NumPy's warning.
-4. Outside the domain, nan.
+1. At a kink that points down: the slope of smallest norm among all lines that touch the function
+   from below. This is 0 for `abs` and `relu` at 0, and for the norm of zeros. Elements that tie in
+   `max` or `maximum` share the gradient equally.
+2. At a kink that points up: the same, from above. Ties in `min` and `minimum` share equally.
+3. At the edge of the domain: the limit. It is infinite for `sqrt` and `log` at 0, with NumPy's
+   warning.
+4. Outside the domain: nan.
 
-The exception is `clip`, which gives 1 at both of its ends: what lies within the limits keeps its
-gradient. Where a function jumps, as `sign` does, the gradient is 0 on either side and at the jump.
+The exception is `clip`: its gradient is 1 at both ends, because values within the limits keep their
+gradient. If a function jumps, as `sign` does, the gradient is 0 on both sides and at the jump.
 
 A gradient has the dtype and the shape of its tensor. Python numbers are weak, as in NumPy, so
-`float32` stays `float32`; integers and booleans have no gradient. Names of arguments are NumPy's.
+`float32` stays `float32`. Integers and booleans have no gradient. Arguments have NumPy's names.
 """
 
 HIGHER = """
 ## Higher orders
 
-`grad(..., create_graph=True)` gives gradients that can be differentiated again. These functions
+`grad(..., create_graph=True)` returns gradients that can be differentiated again. These functions
 take a function:
 
-| function | what it gives |
+| function | returns |
 | --- | --- |
 """
 
@@ -99,10 +100,10 @@ FAMILY = """
 PLAIN = """
 ## Without a derivative
 
-These take tensors and give plain arrays, because their derivative does not exist or is zero
-wherever it does. Those of NumPy have its parameters. ({file})
+These functions take tensors and return plain arrays, because their derivative does not exist or is
+zero wherever it exists. Functions of NumPy have its parameters. ({file})
 
-| function | what it gives |
+| function | returns |
 | --- | --- |
 """
 
@@ -116,31 +117,31 @@ class Family:
 
     @property
     def title(self) -> str:
-        """What the section is called; `linalg` keeps the name that it is called by."""
+        """Return the title of the section; `linalg` is written as in code."""
         name = self.module.__name__.rpartition(".")[2]
         return name if self.module is ops.linalg else name.replace("_", " ").capitalize()
 
     @property
     def link(self) -> str:
-        """Where GitHub finds the section."""
+        """Return a link to the section, with the anchor that GitHub makes."""
         return f"[{self.title}](#{self.title.lower().replace(' ', '-')})"
 
     @property
     def files(self) -> list[str]:
-        """The modules that it comes from, its own first."""
+        """Return the modules that the operations come from, the family's own first."""
         others = {function.__module__ for function in self.operations} - {self.module.__name__}
         return [self.module.__name__, *sorted(others)]
 
     @property
     def primitives(self) -> dict[str, Primitive]:
-        """Those that are declared in its files."""
+        """Return the primitives that are declared in its files."""
         return {p.name: p for p in PRIMITIVES.values() if p.forward.__module__ in self.files}
 
 
 def families() -> list[Family]:
-    """Gather the operations, each in one family, in the order of its file.
+    """Collect the operations, each in one family, in the order of its file.
 
-    What is reached as a function of `linalg` is shown there, whatever file it stands in.
+    Functions of `linalg` are shown there, whatever file they are in.
     """
     walked = pkgutil.walk_packages(ops.__path__, f"{ops.__name__}.")
     found = {info.name.rpartition(".")[2]: info.name for info in walked if not info.ispkg}
@@ -149,9 +150,9 @@ def families() -> list[Family]:
     names: dict[Any, list[str]] = {}
     for name in {*ops.__all__} - {"linalg", *constants()}:
         names.setdefault(getattr(ops, name), []).append(name)
-    for function, given in names.items():  # aliases behind its own name
-        aliases = set(given) - {function.__name__.lstrip("_")}
-        given.sort(key=lambda name, aliases=aliases: (name in aliases, name))  # type: ignore[misc]
+    for function, known_as in names.items():  # aliases come after the function's own name
+        aliases = set(known_as) - {function.__name__.lstrip("_")}
+        known_as.sort(key=lambda name, aliases=aliases: (name in aliases, name))  # type: ignore[misc]
     for name in ops.linalg.__all__:
         names.setdefault(getattr(ops.linalg, name), []).insert(0, f"linalg.{name}")
     gathered = []
@@ -166,13 +167,13 @@ def families() -> list[Family]:
 
 
 def constants() -> list[str]:
-    """List the functions without a derivative: they say in their first sentence what they give."""
+    """List the functions without a derivative, recognised by their first sentence."""
     functions = ((name, getattr(ops, name)) for name in sorted(ops.__all__) if name != "linalg")
     return [name for name, function in functions if PLAINLY in first_sentence(function)]
 
 
 def page() -> str:
-    """Give the text of the page."""
+    """Return the text of the page."""
     gathered = families()
     text = OPENING.format(
         differentiable=sum(len(family.operations) for family in gathered),
@@ -195,13 +196,13 @@ def page() -> str:
 
 
 def linked(module: str) -> str:
-    """Link to the file of a module, which `docs/` has as a neighbour."""
+    """Link to the file of a module, relative to `docs/`."""
     path = module.replace(".", "/") + ".py"
     return f"[{path.removeprefix('tinygrad_edu/')}](../{path})"
 
 
 def rows(family: Family) -> Iterator[str]:
-    """Write a row for each operation of a family, and for what they are composed of."""
+    """Write a row for each operation of a family, and for the primitives behind them."""
     primitives = family.primitives
     for function, (name, *others) in family.operations.items():
         primitive = primitives.pop(function.__name__.lstrip("_"), None)
@@ -215,11 +216,11 @@ def rows(family: Family) -> Iterator[str]:
     for primitive in primitives.values():
         heading = code(primitive.name + signature(primitive.forward))
         formula, derivatives = code(primitive.formula), differentiated(primitive)
-        yield row(lines(heading, "A part of others."), formula, derivatives)
+        yield row(lines(heading, "Used by other operations."), formula, derivatives)
 
 
 def notes(family: Family) -> Iterator[str]:
-    """Write what else is to be known of the operations of a family, below their table."""
+    """Write the remaining paragraphs of the operations of a family, below their table."""
     lead = "\n"
     for function, (name, *_) in family.operations.items():
         _, *more = paragraphs(function)
@@ -243,7 +244,7 @@ def plain_rows() -> Iterator[str]:
 
 
 def row(*cells: str) -> str:
-    """Write a row of a table; a bar inside a cell would end the cell, in code too."""
+    """Write a row of a table; bars are escaped, because they would end a cell, in code too."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
@@ -280,9 +281,9 @@ def differentiated(primitive: Primitive) -> str:
 
 
 def composition(function: Callable[..., Any]) -> str:
-    """Write the expression that a function consists of, or else the operations that it calls.
+    """Write the single expression of a function, or else the operations that it calls.
 
-    An expression with a helper's name in it says little to those who do not know the helper.
+    An expression that calls a private helper would not help a reader.
     """
     match definition(function):
         case ast.FunctionDef(body=[ast.Expr(), ast.Return(value=ast.expr() as value)]):
@@ -294,7 +295,7 @@ def composition(function: Callable[..., Any]) -> str:
 
 
 def called(function: Callable[..., Any], seen: set[Any]) -> Iterator[Callable[..., Any]]:
-    """Find the operations that a function calls, itself or by way of helpers."""
+    """Find the operations that a function calls, directly or through helpers."""
     plain = inspect.unwrap(function)
     if not isinstance(plain, FunctionType):  # not written in Python
         return
@@ -321,7 +322,7 @@ def called(function: Callable[..., Any], seen: set[Any]) -> Iterator[Callable[..
 
 
 def definition(function: Callable[..., Any]) -> ast.AST:
-    """Read the source of a function; what was not written down as one has none."""
+    """Parse the source of a function; return an empty module if there is none."""
     try:
         return ast.parse(inspect.getsource(function)).body[0]
     except (OSError, SyntaxError, TypeError):
@@ -333,19 +334,19 @@ def documentation(thing: Any) -> str:
 
 
 def first_sentence(thing: Any) -> str:
-    """Give the first sentence of a docstring."""
+    """Return the first sentence of a docstring."""
     return re.split(r"(?<=\.)\s", documentation(thing), maxsplit=1)[0]
 
 
 def paragraphs(thing: Any) -> list[str]:
-    """Give the paragraphs of a docstring up to its first section, such as its parameters."""
+    """Return the paragraphs of a docstring before its first section, such as its parameters."""
     text = re.split(r"^[A-Z][\w ]*\n-+$", documentation(thing), maxsplit=1, flags=re.M)[0]
     return [prose(paragraph) for paragraph in re.split(r"\n\s*\n", text.strip())]
 
 
 def prose(paragraph: str) -> str:
     """Write a paragraph of a docstring as a line of Markdown."""
-    if paragraph.startswith("    "):  # code that is set off
+    if paragraph.startswith("    "):  # indented code
         return "<br>" + lines(*[code(line.strip()) for line in paragraph.splitlines()])
     line = " ".join(paragraph.split()).replace("``", "`").replace("::", ":")
     parts = line.split("`")  # every other one is code

@@ -1,7 +1,7 @@
-"""AND, OR and XOR: what one layer can learn, and what needs a hidden one.
+"""AND, OR and XOR: what one layer can learn, and what needs a hidden layer.
 
-A single neuron draws a straight line between the points it calls 0 and those it calls 1. AND and
-OR have such a line; XOR has none, and a hidden layer solves it.
+A single neuron separates the points of class 0 from those of class 1 by a straight line. For AND
+and OR there is such a line. For XOR there is none, but a network with a hidden layer can learn it.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ gates = {"AND": [0, 0, 0, 1], "OR": [0, 1, 1, 1], "XOR": [0, 1, 1, 0]}
 
 
 def train(structure, targets, steps=1000):
-    """Train a network on all four rows at once; give its answers."""
+    """Train a network on all four rows at once; return its predictions."""
     network = MLP(structure, activation="tanh", seed=1)
     optimizer = SGD(network.parameters(), lr=0.5, momentum=0.9)
     for _ in range(steps):

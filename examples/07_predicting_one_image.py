@@ -1,4 +1,4 @@
-"""Predicting one image with a saved model, and seeing how sure the network is."""
+"""Predicting one image with a saved model, and the confidence of the network."""
 
 from pathlib import Path
 

@@ -1,8 +1,9 @@
-"""Why the order of the graph matters: naive recursion beside the real order, visits counted.
+"""Why the order of the graph matters: two simple walks compared with the order of the engine.
 
-When x = x + x is done 20 times there are 2²⁰ paths from the end to the start. Following each path
-is right but hopeless; visiting each tensor once, but too early, is quick and wrong. Visiting each
-once, newest first, is quick and right: all that was computed from a tensor has had its turn then.
+After 20 steps of x = x + x there are 2²⁰ paths from the end to the start. Following every path is
+right but far too slow. Visiting each tensor once, as soon as it is reached, is fast but wrong.
+Visiting each tensor once, newest first, is fast and right: when a tensor's turn comes, everything
+that was computed from it has already sent its gradient back.
 """
 
 from tinygrad_edu import Tensor
@@ -10,7 +11,7 @@ from tinygrad_edu.autodiff import graph_order
 
 
 def doubled(times):
-    """Give a leaf and 2**times times its value."""
+    """Return a leaf, and 2**times times its value."""
     leaf = Tensor(1.0, requires_grad=True)
     x = leaf
     for _ in range(times):
@@ -19,7 +20,7 @@ def doubled(times):
 
 
 def every_path(tensor, g, grads):
-    """Follow every path back: right, and as many visits as there are paths."""
+    """Follow every path back: right, but it needs one visit for each path."""
     grads[tensor] = grads.get(tensor, 0.0) + g
     visits = 1
     if tensor.node is not None:
@@ -29,7 +30,7 @@ def every_path(tensor, g, grads):
 
 
 def depth_first(tensor, g, grads, seen):
-    """Visit each tensor once, as soon as it is met: passes on gradients that are not complete."""
+    """Visit each tensor once, as soon as it is reached: it sends on incomplete gradients."""
     grads[tensor] = grads.get(tensor, 0.0) + g
     if tensor in seen:
         return 0
@@ -51,7 +52,8 @@ def newest_first(output, grads):
     return len(order) + 1  # and the leaf
 
 
-print(f"{'doublings':>9}  {'every path':>24}  {'once, as met':>20}  {'once, newest first':>20}")
+heads = ("every path", "once, when reached", "once, newest first")
+print(f"{'doublings':>9}  {heads[0]:>24}  {heads[1]:>20}  {heads[2]:>20}")
 for times in (1, 2, 5, 10, 15):
     row = []
     for walk in (

@@ -1,8 +1,8 @@
-"""What a compiler for networks does: a training step is recorded, planned, and replayed.
+"""What a compiler for networks does: it records a training step, plans it, and replays it.
 
-The first calls of a captured step run as ever, and every call of NumPy is written down. From then
-on only these calls are made: no tensors, no graph, and results that go into the same memory again
-and again. The numbers are the same to the last bit, which is checked here step by step.
+The first two calls of a captured step run as usual, and every NumPy call is recorded. Later calls
+run only these NumPy calls: without tensors, without a graph, and with results that reuse the same
+memory. The results are equal to the last bit; this program checks that at each step.
 """
 
 import time
@@ -18,7 +18,7 @@ labels = generator.integers(0, 10, 32)
 
 
 def make_step():
-    """Give a network, and the function that trains it on a batch."""
+    """Return a network, and the function that trains it on a batch."""
     network = MLP([64, 32, 10], seed=0)
     optimizer = SGD(network.parameters(), lr=0.01, momentum=0.9)
 
@@ -33,7 +33,7 @@ def make_step():
 
 
 def microseconds(step):
-    """Time a step: the median of many."""
+    """Return the median time of a step."""
     times = []
     for _ in range(300):
         start = time.perf_counter()
@@ -49,7 +49,7 @@ for _ in range(20):
     assert eager(x, labels).item() == step(x, labels).item()
 for one, other in zip(network.parameters(), twin.parameters(), strict=True):
     assert np.array_equal(one.data, other.data)
-print("20 steps, the same to the last bit; of them", step.recordings, "were recorded")
-print(f"a step takes {microseconds(eager):.0f} us, and {microseconds(step):.0f} us replayed")
+print("20 steps, equal to the last bit;", step.recordings, "of them were recorded")
+print(f"a step takes {microseconds(eager):.0f} us, replayed {microseconds(step):.0f} us")
 print()
 print(step.explain())

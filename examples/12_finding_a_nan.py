@@ -1,8 +1,8 @@
-"""Finding a nan: where the first one comes from, forward and backward, and what the linter sees.
+"""Finding a nan: where the first one comes from, forward and backward, and what the linter finds.
 
-A nan spreads: what is printed in the end is a loss of nan, and nothing says which line made it.
-`detect_anomaly` stops at the first number that is not finite. `lint` looks for mistakes that give
-numbers, but not those that were meant.
+A nan spreads: in the end the loss is nan, and nothing shows which line caused it. `detect_anomaly`
+stops at the first number that is not finite. `lint` searches for mistakes whose numbers are finite,
+but not the intended ones.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from tinygrad_edu import AnomalyError, Tensor, detect_anomaly, lint, record_sour
 
 
 def stops(compute):
-    """Compute something, and print what it stops at."""
+    """Run a computation; print the anomaly that stops it, if there is one."""
     try:
         with detect_anomaly():
             compute()
@@ -32,7 +32,7 @@ def loss_by_hand():
 
 print("The forward pass, a loss written by hand:")
 stops(loss_by_hand)
-print("as the message says, with log_softmax:")
+print("with log_softmax, as the message advises:")
 stops(lambda: -tg.log_softmax(logits)[np.arange(2), [0, 1]].mean())
 
 x = Tensor([4.0, 0.0], requires_grad=True, name="x")
@@ -44,7 +44,7 @@ def root_or_zero():
     y.sum().backward()
 
 
-def root_or_zero_mended():
+def root_or_zero_corrected():
     safe = tg.where(x.data > 0, x, 1.0)
     y = tg.where(x.data > 0, tg.sqrt(safe), 0.0)
     y.sum().backward()
@@ -54,9 +54,9 @@ def root_or_zero_mended():
 print("\nThe backward pass, through the branch of where that is not taken:")
 stops(root_or_zero)
 print("with a second where inside:")
-stops(root_or_zero_mended)
+stops(root_or_zero_corrected)
 
-# A training with two mistakes. It runs, and it even learns something.
+# A training with two mistakes. It runs, and it even learns a little.
 generator = np.random.default_rng(0)
 features = generator.normal(size=(32, 3))
 labels = (features[:, 0] > 0).astype(int)

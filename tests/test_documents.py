@@ -34,21 +34,37 @@ MODULES = sorted(
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def blocks(page, language):
-    """Give the code blocks of a page in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.S | re.M)
+# A block of Python, and the text block that follows it directly: that is what it prints.
+EXECUTED = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.S | re.M)
+# Round-off depends on the machine, and line numbers change with every edit.
+UNSTABLE = re.compile(r"\d\.\de[-+]\d\d|(?<=\.py:)\d+")
 
 
-def readme_blocks(language):
-    return blocks(README, language)
+def run_page(text, name, capsys):
+    """Execute a page from top to bottom; return its names and everything that it printed."""
+    names, printed = {"__name__": Path(name).stem}, ""
+    checker = doctest.OutputChecker()
+    for code, shown in EXECUTED.findall(text):
+        exec(compile(code, name, "exec"), names)
+        output = capsys.readouterr().out
+        if shown:
+            wanted, got = (UNSTABLE.sub("#", part) for part in (shown, output))
+            flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+            assert checker.check_output(wanted, got, flags), f"{name} shows {shown}\nnot {output}"
+        printed += output
+    return names, printed
+
+
+def test_a_page_that_shows_another_output_is_caught(capsys):
+    page = "```python\nprint(1 + 1)\nprint(3)\n```\n\n```text\n{}\n...\n```\n"
+    run_page(page.format(2), "right.md", capsys)
+    with pytest.raises(AssertionError, match="shows 4"):
+        run_page(page.format(4), "wrong.md", capsys)
 
 
 def test_readme_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    names = {"__name__": "readme"}
-    for block in readme_blocks("python"):
-        exec(compile(block, "README.md", "exec"), names)
-    printed = capsys.readouterr().out
+    names, printed = run_page(README.read_text("utf-8"), "README.md", capsys)
     # tanh(0.5 - 2)² has the derivative 2 tanh(z) (1 - tanh²(z)) x, with z = -1.5.
     slope = 2 * np.tanh(-1.5) * (1 - np.tanh(-1.5) ** 2)
     first = np.array(
@@ -74,7 +90,8 @@ def test_readme_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
 
 def test_readme_shell_commands_run(tmp_path, monkeypatch):
     """All commands of the command-line section, in their order, in an empty folder."""
-    (block,) = [b for b in readme_blocks("sh") if "tinygrad-edu" in b]
+    found = re.findall(r"^```sh\n(.*?)^```", README.read_text("utf-8"), re.S | re.M)
+    (block,) = [block for block in found if "tinygrad-edu" in block]
     commands = block.replace("\\\n", " ").splitlines()
     assert len(commands) == 8
     monkeypatch.chdir(tmp_path)
@@ -97,7 +114,9 @@ def test_pictures_and_links_lead_somewhere():
         pytest.skip("what the pages lead to is in the clone only")
     for page in PAGES:
         for path in re.findall(r"!?\[[^\]]*\]\(([^):#]+)\)", page.read_text("utf-8")):
-            assert (page.parent / path).is_file(), f"{page.name} names {path}"
+            target = page.parent / path
+            exists = target.is_dir() if path.endswith("/") else target.is_file()
+            assert exists, f"{page.name} names {path}"
 
 
 @pytest.mark.parametrize(
@@ -105,6 +124,8 @@ def test_pictures_and_links_lead_somewhere():
     [
         ("seeing.md", {"graph.svg", "stepper.html"}, "contribution 3 of 3"),
         ("checking.md", {"step.html", "step-key.html"}, "the derivative of tanh was forgotten"),
+        ("capturing.md", set(), "exchanged with network.linear1.weight"),
+        ("inside.md", set(), "6.0 6.0"),
     ],
 )
 def test_a_page_runs_from_top_to_bottom(name, written, printed, tmp_path, monkeypatch, capsys):
@@ -112,25 +133,46 @@ def test_a_page_runs_from_top_to_bottom(name, written, printed, tmp_path, monkey
     if not page.is_file():
         pytest.skip("the documents are in the clone only")
     monkeypatch.chdir(tmp_path)
-    names = {"__name__": page.stem}
-    for block in blocks(page, "python"):
-        exec(compile(block, page.name, "exec"), names)
+    _, output = run_page(page.read_text("utf-8"), name, capsys)
     assert {path.name for path in tmp_path.iterdir()} == written
-    assert printed in capsys.readouterr().out.replace("\n  ", " ")
+    assert printed in output.replace("\n  ", " ")
 
 
-def test_table_of_what_is_where_names_what_is_there():
-    """Each file and folder in the table exists: in the clone, or in the installed packages."""
-    packages = {
-        "tinygrad_edu": Path(tinygrad_edu.__file__).parent,
-        "nn": Path(nn.__file__).parent,
+PACKAGES = {
+    "tinygrad_edu": Path(tinygrad_edu.__file__).parent,
+    "nn": Path(nn.__file__).parent,
+}
+
+
+def where_to_look():
+    """Read the section of the README that leads to the source."""
+    return README.read_text("utf-8").split("\n## Where to look")[1].split("\n## ")[0]
+
+
+def test_each_place_to_look_at_contains_what_to_search_for():
+    rows = re.findall(r"^\| .*\]\((\S+?)/(\S+)\) \| `(.*?)` \|$", where_to_look(), re.M)
+    assert len(rows) == 3
+    for package, path, wanted in rows:
+        assert wanted in (PACKAGES[package] / path).read_text("utf-8"), f"{path}: {wanted}"
+
+
+def test_table_of_folders_is_complete():
+    named = set(re.findall(r"`((?:nn|tinygrad_edu)/[\w/]*)`", where_to_look()))
+    rooms = {
+        f"{package}/{file.parent.name}/"
+        for package, folder in PACKAGES.items()
+        for file in folder.glob("*/__init__.py")
     }
-    table = (ROOT / "README.md").read_text().split("## What is where")[1].split("\n## ")[0]
-    for cell in re.findall(r"^\| (`.*?) \|", table, re.M):
+    assert rooms - named == set()
+
+
+def test_table_of_folders_names_what_exists():
+    """Each file and folder in the table exists: in the clone, or in the installed packages."""
+    for cell in re.findall(r"^\| (`.*?) \|", where_to_look(), re.M):
         folder = ROOT
         for name in re.findall(r"`(.*?)`", cell):
             first, _, rest = name.partition("/")
-            path = packages[first] / rest if first in packages else folder / name
+            path = PACKAGES[first] / rest if first in PACKAGES else folder / name
             assert path.exists(), name
             folder = path.parent
 

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "examples" / "exercises"
 EXERCISES = sorted(FOLDER.glob("exercise_*.py"))
 HUNTS = sorted(FOLDER.glob("hunt_*.py"))
 BLANK = re.compile(r'^( *\w+ = )blank\((\d), "(.*)"\)$')
-MENDED = "  # mended"
+CORRECTED = "  # corrected"
 
 
 @pytest.fixture(autouse=True)
@@ -200,10 +200,10 @@ def test_hunt_and_solution_differ_in_the_marked_lines_alone(path):
     found = changes(path)
     assert 1 <= len(found) <= 2
     for _, before, after in found:
-        assert after.endswith(MENDED)
-        assert MENDED not in before
+        assert after.endswith(CORRECTED)
+        assert CORRECTED not in before
     solved = solution(path).read_text("utf-8")
-    assert solved.count(MENDED) == len(found)
+    assert solved.count(CORRECTED) == len(found)
     assert solved.count("# Why: ") == 1
 
 

@@ -138,7 +138,7 @@ def test_it_needs_only_what_it_says():
     told = "\n".join("".join(cell["source"]) for cell in cells(book, "markdown"))
     imported = set(re.findall(r"^\s*(?:from|import) (\w+)", code, re.M))
     assert imported == {"nn", "numpy", "tempfile", "tinygrad_edu"}
-    assert "pip install tinygrad_edu[jupyter]" in told
+    assert "pip install '.[jupyter]'" in told
     for named in re.findall(r"`(\w+\.py)`", told):
         assert (ROOT / "examples" / named).is_file(), named
     # An absolute path would be that of the one machine it was written on.

@@ -1,1 +1,1 @@
-"""Whole programs that are measured from start to end; the last line each prints is JSON."""
+"""Whole programs that are measured from start to end; the last line that each prints is JSON."""

@@ -1,4 +1,4 @@
-"""Trains and saves a classifier in the short way."""
+"""Trains and saves a classifier with `nn.model`."""
 
 import json
 import sys

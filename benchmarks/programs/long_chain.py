@@ -1,4 +1,4 @@
-"""Builds and differentiates a chain of very many operations, and drops it."""
+"""Builds and differentiates a very long chain of operations, and deletes it."""
 
 import gc
 import json

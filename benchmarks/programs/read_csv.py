@@ -7,7 +7,7 @@ import time
 from benchmarks.programs.resident import peak
 
 reader, path = sys.argv[1:]
-import pandas  # noqa: E402 (beside both: ours uses it)
+import pandas  # noqa: E402 (imported for both: our reader uses it)
 
 if reader == "ours":
     from nn.data.csv import read_csv

@@ -1,4 +1,4 @@
-"""How much memory this process has, now and at its peak."""
+"""The memory of this process, now and at its peak."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ __all__ = ["peak", "resident"]
 
 
 def resident() -> float:
-    """MiB of memory in use now; the peak where the system does not tell."""
+    """Return the MiB of memory in use now, or the peak if the system does not report it."""
     try:
         with open("/proc/self/statm") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -16,7 +16,7 @@ def resident() -> float:
 
 
 def peak() -> float:
-    """MiB of memory in use at most, so far."""
+    """Return the peak of memory in use so far, in MiB."""
     try:
         with open("/proc/self/status") as status:
             lines = dict(line.split(":", 1) for line in status)

@@ -1,4 +1,4 @@
-"""Counts the bytes of a training step, and looks for memory that comes back only later or never."""
+"""Counts the bytes of a training step, and finds memory that is released late or never."""
 
 import gc
 import json
@@ -16,7 +16,7 @@ from tinygrad_edu.autodiff import graph_order
 
 
 def held_by_graph(network: MLP, problem: Problem) -> int:
-    """Count the bytes of the arrays that a loss keeps alive, besides the weights and the batch."""
+    """Count the bytes of the arrays that a loss keeps alive, without weights and batch."""
     x, labels = Tensor(problem.x, copy=False), Tensor(problem.labels, copy=False)
     loss = softmax_cross_entropy(network(x), labels)
     found: list[object] = []
@@ -31,14 +31,14 @@ def held_by_graph(network: MLP, problem: Problem) -> int:
 
 
 def owner_of(value: object) -> np.ndarray | None:
-    """Give the array whose memory a view looks at."""
+    """Return the array that owns the memory of a view."""
     while isinstance(value, np.ndarray) and isinstance(value.base, np.ndarray):
         value = value.base
     return value if isinstance(value, np.ndarray) else None
 
 
 def peak_of_step(network: MLP, problem: Problem, keep_interior: bool) -> int:
-    """Count the bytes that an eager step has in use at most, besides what was there before it."""
+    """Count the peak of the bytes that an eager step adds to those in use before it."""
     optimizer = SGD(network.parameters(), lr=0.01)
 
     def step() -> None:
@@ -59,15 +59,15 @@ def peak_of_step(network: MLP, problem: Problem, keep_interior: bool) -> int:
 
 
 def fixed_buffers(network: MLP, problem: Problem) -> int:
-    """Give the bytes of the memory that replays of the step write into."""
+    """Return the bytes of memory that replays of the step write into."""
     step = replayed_step(network)
-    for _ in range(3):  # recorded twice
+    for _ in range(3):  # two of them are recorded
         step(problem.x, problem.labels)
     return int(step.memory)
 
 
 def growth(problem: Problem, count: int) -> tuple[float, int]:
-    """Give the MiB by which memory grows over so many steps, and the objects left over."""
+    """Return the growth of memory over `count` steps, in MiB, and the number of objects left."""
     step = eager_step(network_of(problem))
     gc.collect()
     gc.disable()

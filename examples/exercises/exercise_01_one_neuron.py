@@ -1,12 +1,12 @@
 """Exercise 1: one neuron, one sample.
 
 A neuron computes z = w · x + b and a = tanh(z); the loss is L = ½ (a - y)². The chain rule goes
-back the same way: ∂L/∂a = a - y, and tanh has the derivative 1 - a². Their product is called δ,
+back the same way: ∂L/∂a = a - y, and the derivative of tanh is 1 - a². Their product is called δ:
 
     δ = ∂L/∂z = (a - y) (1 - a²)
 
-and since z grows by x for each unit of w, and by 1 for each unit of b, both gradients follow from
-it: ∂L/∂w = δ x and ∂L/∂b = δ. Fill in the blanks and run this file until it says ✓.
+The derivative of z is x with respect to w, and 1 with respect to b. So both gradients follow from
+δ: ∂L/∂w = δ x and ∂L/∂b = δ. Fill in the blanks and run this file until it prints ✓.
 """
 
 import numpy as np

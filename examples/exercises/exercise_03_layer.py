@@ -1,12 +1,12 @@
-"""Exercise 3: a layer, without knowing what comes after it.
+"""Exercise 3: a layer that knows only the gradient of its output.
 
-A layer of neurons computes Z = X W + b: a row for each sample, a column for each neuron. What
-comes after it sends back G = ∂L/∂Z, of the shape of Z, and the layer makes of it
+A layer of neurons computes Z = X W + b: a row for each sample, a column for each neuron. The next
+layer sends back G = ∂L/∂Z, with the shape of Z. From G, this layer computes
 
     ∂L/∂X = G Wᵀ     ∂L/∂W = Xᵀ G     ∂L/∂b = the sum of the rows of G
 
-Shapes are a good guide: each gradient has the shape of what it belongs to, and often only one
-product fits. They are no proof, though, which is why this file checks the numbers.
+Shapes are a good guide: each gradient has the shape of its variable, and often only one product
+fits. But shapes prove nothing, so this file checks the numbers.
 """
 
 import numpy as np

@@ -2,8 +2,8 @@
 
 Softmax turns the logits of a row into probabilities, p = exp(z) / Σ exp(z). With one-hot targets
 y the loss is L = -1/n Σ y log p, the mean over n rows. Every p depends on every z of its row, so
-the derivative of softmax alone is a whole matrix; together with the logarithm nearly all of it
-cancels, and what is left is short:
+the derivative of softmax alone is a matrix. Combined with the logarithm, most of its terms cancel,
+and the result is short:
 
     ∂L/∂z = (p - y) / n
 """
@@ -25,7 +25,7 @@ def loss(z):
 
 
 def my_gradients(z):
-    e = np.exp(z - z.max(axis=1, keepdims=True))  # the largest is taken off: no overflow
+    e = np.exp(z - z.max(axis=1, keepdims=True))  # subtract the largest: no overflow
     p = blank(1, "p = softmax(z), shape (4, 3), from e")
     y = blank(2, "one-hot rows, shape (4, 3), from the labels")
     dz = blank(3, "∂L/∂z, shape (4, 3)")

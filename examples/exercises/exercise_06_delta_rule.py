@@ -1,13 +1,13 @@
 """Exercise 6: the delta rule, for one hidden layer.
 
-All of it together: a1 = tanh(x W1 + b1), z2 = a1 W2 + b2, and softmax with cross-entropy. The
-deltas go from the output back to the input, and each layer takes its gradients from its own:
+All steps together: a1 = tanh(x W1 + b1), z2 = a1 W2 + b2, and softmax with cross-entropy. The
+deltas go from the output back to the input. Each layer computes its gradients from its own delta:
 
     δ2 = (p - y) / n                    ∂L/∂W2 = a1ᵀ δ2     ∂L/∂b2 = Σ δ2
     δ1 = (δ2 W2ᵀ) ⊙ tanh′(z1)           ∂L/∂W1 = xᵀ δ1      ∂L/∂b1 = Σ δ1
 
-A mistake in δ1 makes two gradients wrong, one in δ2 all four: read what the check says goes wrong
-first, going backwards, and begin there.
+A mistake in δ1 makes two gradients wrong; a mistake in δ2 makes all four wrong. Start with the
+first gradient that the check reports as wrong, going backwards.
 """
 
 import numpy as np

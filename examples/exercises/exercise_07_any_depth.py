@@ -1,15 +1,15 @@
 """Exercise 7: the delta rule, for any number of layers.
 
-The same four lines in a loop that runs backwards. With a0 = x, and relu between the layers:
+The same equations, in a loop that runs backwards. With a0 = x, and relu between the layers:
 
     δL = (p - y) / n                           for the last layer
     ∂L/∂Wl = al-1ᵀ δl     ∂L/∂bl = Σ δl        for each layer
-    δl-1 = (δl Wlᵀ) ⊙ relu′(zl-1)              handed on to the layer before
+    δl-1 = (δl Wlᵀ) ⊙ relu′(zl-1)              passed to the layer before
 
-relu′(z) is 1 where relu gave more than 0, so it can be read from a. Mind the order: δ goes back
-through the weights of the layer that it comes from. The network is one of the library's this time,
-and `compare_gradients` puts your function beside it, layer by layer. It is solved when every row
-says match.
+relu′(z) is 1 where the output a of relu is above 0, so you can compute it from a. Mind the order: δ
+goes back through the weights of the layer that it comes from. This time the network comes from the
+library, and `compare_gradients` compares your function with it, layer by layer. The exercise is
+solved when every row says match.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def blank(number, what):
 
 
 def my_gradients(weights, biases, x, labels):
-    activations = [x]  # what goes into each layer
+    activations = [x]  # the input of each layer
     for W, b in zip(weights[:-1], biases[:-1], strict=True):
         activations.append(np.maximum(activations[-1] @ W + b, 0))
     e = np.exp(activations[-1] @ weights[-1] + biases[-1])

@@ -1,14 +1,14 @@
 """Bug hunt 1: a small classifier.
 
 Two hidden layers with tanh, three classes, and a backward pass written by hand. It runs, all
-shapes fit, and the loss even falls in training; yet some gradients are wrong. Find the line.
+shapes fit, and the loss even falls in training, but some gradients are wrong. Find the line.
 
-`check` holds the comparison with automatic differentiation. Start this file with `python -i`, so
-that Python stays open after it, and ask:
+`check` is the comparison with automatic differentiation. Run this file with `python -i`, so that
+Python stays open afterwards, and type:
 
 >>> print(check)
 
-Read which gradients agree: the mistake is where the first one goes wrong, going backwards.
+See which gradients agree: the mistake is where the first one differs, going backwards.
 """
 
 import numpy as np
@@ -41,4 +41,4 @@ def my_gradients(W1, b1, W2, b2, W3, b3):
 
 
 check = check_manual(loss, my_gradients, W1, b1, W2, b2, W3, b3)
-print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; ask print(check)")
+print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; try print(check)")

@@ -1,9 +1,9 @@
 """Bug hunt 3: yes or no.
 
-A hidden layer with relu and one output that says yes or no: p = sigmoid(z), with binary
-cross-entropy. Three of four gradients are right, so the deltas cannot be wrong.
+A hidden layer with relu, and one output for yes or no: p = sigmoid(z), with binary cross-entropy.
+Three of four gradients are right, so the deltas cannot be wrong.
 
-`check` holds the comparison. Start this file with `python -i` and ask:
+`check` is the comparison. Run this file with `python -i` and type:
 
 >>> print(check)
 """
@@ -33,4 +33,4 @@ def my_gradients(W1, b1, W2, b2):
 
 
 check = check_manual(loss, my_gradients, W1, b1, W2, b2)
-print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; ask print(check)")
+print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; try print(check)")

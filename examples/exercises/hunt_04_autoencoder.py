@@ -1,10 +1,10 @@
 """Bug hunt 4: an autoencoder.
 
-The encoder h = tanh(x W) makes two numbers of four; the decoder r = h Wᵀ makes four of them again,
-with the same weights. The loss is the mean of (r - x)². Each line of the backward pass below is
-right by itself.
+The encoder h = tanh(x W) reduces four numbers to two. The decoder r = h Wᵀ turns them into four
+again, with the same weights. The loss is the mean of (r - x)². Each line of the backward pass
+below, taken alone, is right.
 
-Start this file with `python -i`. See where the gradient of W comes from, and compare:
+Run this file with `python -i`. See which contributions the gradient of W has, and compare:
 
 >>> from tinygrad_edu import Tensor, explain
 >>> weights = Tensor(W, requires_grad=True, name="W")
@@ -36,4 +36,4 @@ def my_gradients(W):
 
 
 check = check_manual(loss, my_gradients, W)
-print("✓ the gradient is right" if check.agree else "✗ the gradient is wrong; ask print(check)")
+print("✓ the gradient is right" if check.agree else "✗ the gradient is wrong; try print(check)")

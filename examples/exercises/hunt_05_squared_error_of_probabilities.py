@@ -1,9 +1,9 @@
 """Bug hunt 5: the squared error of probabilities.
 
 Instead of cross-entropy, this loss is the mean squared distance of the probabilities from the
-one-hot targets (the Brier score). So softmax needs a derivative of its own here.
+one-hot targets (the Brier score). So the derivative of softmax itself is needed here.
 
-`check` holds the comparison. Start this file with `python -i` and ask:
+`check` is the comparison. Run this file with `python -i` and type:
 
 >>> print(check)
 """
@@ -31,4 +31,4 @@ def my_gradients(W, b):
 
 
 check = check_manual(loss, my_gradients, W, b)
-print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; ask print(check)")
+print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; try print(check)")

@@ -1,9 +1,9 @@
 """Bug hunt 6: four kinds of flowers.
 
 One layer with softmax and cross-entropy, trained by hand on clouds of points that are far apart,
-one for each kind. The equations are those of the textbook, and still every answer is wrong.
+one for each kind. The equations are those of the textbook, but every prediction is wrong.
 
-`check` compares the gradients at the start. Start this file with `python -i` and ask:
+`check` compares the gradients before training. Run this file with `python -i` and type:
 
 >>> print(check)
 """

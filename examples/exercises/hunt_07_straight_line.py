@@ -1,11 +1,11 @@
 """Bug hunt 7: a straight line.
 
-Gradient descent on a straight line, y = w x + b, the simplest training there is. The gradients of
-the first step are right, the formulas are too, and yet w and b run past the best values, come back,
-run past again, and do not settle.
+Gradient descent on a straight line, y = w x + b, the simplest training possible. The gradients of
+the first step are right, and so are the formulas. But w and b move past the best values, come back,
+move past them again, and do not converge.
 
-`now` and `before` hold the gradients of the last step and of the one before it, and `check`
-compares. Start this file with `python -i` and ask, once with what was there before:
+`now` and `before` are the gradients of the last step and of the step before. `check` is the
+comparison. Run this file with `python -i` and type, the second time with the earlier gradients:
 
 >>> print(check)
 >>> print(check_manual(loss, now, *place, previous=before))

@@ -1,10 +1,10 @@
 """Bug hunt 8: a loss that stays high.
 
-Three clouds of points that do not touch, a network of the library, automatic gradients: what could
-go wrong? All answers are right and sure, and still the loss stays at 0.55, however long one trains.
+Three separate clouds of points, a network of the library, automatic gradients: what could go wrong?
+All predictions are right and certain, but the loss stays at 0.55, however long you train.
 
-No gradient is wrong here, so no comparison will find it. Look at what is computed: start this file
-with `python -i`, look at the picture of the graph, operation by operation, and let it be read.
+No gradient is wrong here, so no comparison can find the mistake. Look at what is computed: run this
+file with `python -i`, look at the picture of the graph, operation by operation, and run the linter.
 
 >>> from tinygrad_edu import draw, lint
 >>> draw(compute_loss(), model=network).save("graph.svg")
@@ -36,4 +36,4 @@ for _ in range(200):
 
 sign = "✓" if loss.item() < 0.05 else "✗"
 surest = softmax(network(x)).numpy()[np.arange(30), labels].mean()
-print(f"{sign} the loss is {loss.item():.3f}; right answers are given {surest:.1%} on average")
+print(f"{sign} the loss is {loss.item():.3f}; the right class has {surest:.1%} on average")

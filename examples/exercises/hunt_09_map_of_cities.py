@@ -1,15 +1,15 @@
 """Bug hunt 9: a map of cities.
 
-Given how far four cities are from each other, put them on a map: start anywhere, and move them so
-that the distances come right. The loss of the first step is an ordinary number, and after one step
-all places are nan.
+Given the distances between four cities, draw a map: start anywhere, and move the cities until the
+distances are right. The loss of the first step is an ordinary number, but after one step all
+positions are nan.
 
-Look for the first number that went wrong. Start this file with `python -i` and ask:
+Find the first number that is wrong. Run this file with `python -i` and type:
 
 >>> from tinygrad_edu import detect_anomaly
 >>> with detect_anomaly(): compute_loss(Tensor(start, requires_grad=True)).backward()
 
-(Python waits for an empty line after it.) The last line of the error says all.
+(Python waits for an empty line after it.) Read the last line of the error.
 """
 
 import numpy as np

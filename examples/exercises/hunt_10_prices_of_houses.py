@@ -1,17 +1,17 @@
 """Bug hunt 10: prices of houses.
 
-A network with relu is to learn the price of a house from its area and its age. There is no nan, no
-gradient is wrong, and the first step is large; then nothing moves any more, and all houses have the
-same price.
+A network with relu should learn the price of a house from its area and its age. There is no nan,
+and no gradient is wrong. The first step is large; then nothing changes any more, and all houses get
+the same price.
 
-Look at what flows through the network after training. Start this file with `python -i` and ask:
+Look at the values in the network after training. Run this file with `python -i` and type:
 
 >>> from tinygrad_edu import explain, lint, stepper
 >>> print(explain(network.layers[0].weight, compute_loss()))
 >>> print(lint(compute_loss(), network))
 >>> stepper(compute_loss(), model=network).save("steps.html")
 
-The last line writes a page; open it in a browser and watch the gradients go back.
+The last line writes a page; open it in a browser and follow the gradients back.
 """
 
 import numpy as np

@@ -1,12 +1,12 @@
 """Exercise 2: a batch of samples, and the mean.
 
-The rows of X are n samples, and a neuron without activation gives z = X w + b, one number a row.
-The loss is the mean of the squared errors, L = 1/n Σ (zᵢ - yᵢ)². The mean and the 2 of the square
-enter in δ, once, and travel along:
+The rows of X are n samples. A neuron without activation computes z = X w + b, one number a row.
+The loss is the mean of the squared errors, L = 1/n Σ (zᵢ - yᵢ)². The mean and the factor 2 of the
+square enter once, in δ:
 
     δ = ∂L/∂z = 2/n (z - y)
 
-The weights and the bias are shared by all rows, so the gradients are sums over the rows:
+All rows share the weights and the bias, so their gradients are sums over the rows:
 ∂L/∂w = Σ xᵢ δᵢ, which is Xᵀ δ, and ∂L/∂b = Σ δᵢ.
 """
 
@@ -31,10 +31,10 @@ def loss(w, b):
 def my_gradients(w, b):
     z = X @ w + b
     delta = 2 * (z - y) / len(X)
-    # Why: the derivative of the square is 2 (z - y), and each row is 1/n of the mean.
+    # Why: the derivative of the square is 2 (z - y), and each row counts 1/n in the mean.
     dw = X.T @ delta
     db = delta.sum()
-    # Why: a sum, not a mean: the mean is in δ already.
+    # Why: a sum, not a mean: δ already contains the mean.
     return dw, db
 
 

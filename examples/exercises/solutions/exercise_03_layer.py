@@ -1,12 +1,12 @@
-"""Exercise 3: a layer, without knowing what comes after it.
+"""Exercise 3: a layer that knows only the gradient of its output.
 
-A layer of neurons computes Z = X W + b: a row for each sample, a column for each neuron. What
-comes after it sends back G = ∂L/∂Z, of the shape of Z, and the layer makes of it
+A layer of neurons computes Z = X W + b: a row for each sample, a column for each neuron. The next
+layer sends back G = ∂L/∂Z, with the shape of Z. From G, this layer computes
 
     ∂L/∂X = G Wᵀ     ∂L/∂W = Xᵀ G     ∂L/∂b = the sum of the rows of G
 
-Shapes are a good guide: each gradient has the shape of what it belongs to, and often only one
-product fits. They are no proof, though, which is why this file checks the numbers.
+Shapes are a good guide: each gradient has the shape of its variable, and often only one product
+fits. But shapes prove nothing, so this file checks the numbers.
 """
 
 import numpy as np
@@ -27,9 +27,9 @@ def layer(X, W, b):
 
 def my_gradients(G, X, W, b):
     dX = G @ W.T
-    # Why: neuron j has passed x on with weight W[:, j], and blame goes back by the same weights.
+    # Why: neuron j uses x with weights W[:, j], so its gradient goes back with the same weights.
     dW = X.T @ G
-    # Why: W[i, j] joins input i and neuron j; in each row it was used once, so rows are summed.
+    # Why: W[i, j] connects input i and neuron j; each row uses it once, so sum over the rows.
     db = G.sum(axis=0)
     return dX, dW, db
 

@@ -1,13 +1,13 @@
 """Exercise 4: relu and tanh.
 
-An activation works on each number alone, so its derivative does too: what arrives is multiplied,
-element by element, by the slope at that place.
+An activation is elementwise, and so is its derivative: multiply the upstream gradient g, element by
+element, by the slope there.
 
     ∂L/∂u = g ⊙ relu′(u)     relu′(u) = 1 where u > 0, else 0
     ∂L/∂v = g ⊙ tanh′(v)     tanh′(v) = 1 - tanh(v)²
 
-At exactly 0 relu has a kink and no derivative; by convention it is 0 there. One of the numbers
-below is 0, so that the convention matters.
+At exactly 0, relu has a kink and no derivative; by convention its derivative there is 0. One of the
+numbers below is 0, so the convention matters.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ def activations(u, v):
 
 def my_gradients(g, u, v):
     du = g * (u > 0)
-    # Why: True counts as 1 and False as 0, so this lets pass what stood above 0.
+    # Why: True counts as 1 and False as 0, so g passes only where u is above 0.
     dv = g * (1 - np.tanh(v) ** 2)
     return du, dv
 

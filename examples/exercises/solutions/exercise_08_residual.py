@@ -1,12 +1,12 @@
 """Exercise 8: a residual connection.
 
-The second layer adds to what it was given: r = h + t, with h = tanh(x W1) and t = tanh(h W2). So
-h is used twice, in the sum and in the product, and what arrives there is the sum of both:
+The second layer adds its output to its input: r = h + t, with h = tanh(x W1) and t = tanh(h W2).
+So h is used twice, in the sum and in the product, and its gradient has two contributions:
 
     ∂L/∂h = ∂L/∂r + δt W2ᵀ      with δt = ∂L/∂r ⊙ tanh′
 
-Wherever a value is used several times, its contributions add up: += and not =. The first term
-comes back without any factor, which is why deep networks are built in this way.
+If a value is used several times, its contributions add up: write +=, not =. The first term flows
+back without any factor. That is why deep networks have residual connections.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ def my_gradients(W1, W2, W3):
     dr = delta3 @ W3.T
     delta_t = dr * (1 - t**2)
     dh = dr + delta_t @ W2.T
-    # Why: h reaches the loss on two ways, along the connection and through the layer.
+    # Why: h reaches the loss in two ways: along the connection and through the layer.
     delta_h = dh * (1 - h**2)
     return x.T @ delta_h, h.T @ delta_t, (h + t).T @ delta3
 

@@ -1,14 +1,14 @@
 """Bug hunt 1: a small classifier.
 
 Two hidden layers with tanh, three classes, and a backward pass written by hand. It runs, all
-shapes fit, and the loss even falls in training; yet some gradients are wrong. Find the line.
+shapes fit, and the loss even falls in training, but some gradients are wrong. Find the line.
 
-`check` holds the comparison with automatic differentiation. Start this file with `python -i`, so
-that Python stays open after it, and ask:
+`check` is the comparison with automatic differentiation. Run this file with `python -i`, so that
+Python stays open afterwards, and type:
 
 >>> print(check)
 
-Read which gradients agree: the mistake is where the first one goes wrong, going backwards.
+See which gradients agree: the mistake is where the first one differs, going backwards.
 """
 
 import numpy as np
@@ -32,9 +32,9 @@ def my_gradients(W1, b1, W2, b2, W3, b3):
     e = np.exp(a2 @ W3 + b3)
     delta3 = (e / e.sum(axis=1, keepdims=True) - np.eye(3)[labels]) / len(x)
     delta2 = (delta3 @ W3.T) * (1 - a2**2)
-    # Why: δ1 passes tanh as well, so its slope 1 - a1² belongs there. The hunted line had left it
-    # out: δ1 = δ2 @ W2.T. W2 and W3 do not depend on δ1, and were right.
-    delta1 = (delta2 @ W2.T) * (1 - a1**2)  # mended
+    # Why: δ1 passes through tanh too, so it needs the factor 1 - a1². The wrong line omitted it:
+    # δ1 = δ2 @ W2.T. The gradients of W2 and W3 do not depend on δ1, so they were right.
+    delta1 = (delta2 @ W2.T) * (1 - a1**2)  # corrected
     return (
         *(x.T @ delta1, delta1.sum(axis=0)),
         *(a1.T @ delta2, delta2.sum(axis=0)),
@@ -43,4 +43,4 @@ def my_gradients(W1, b1, W2, b2, W3, b3):
 
 
 check = check_manual(loss, my_gradients, W1, b1, W2, b2, W3, b3)
-print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; ask print(check)")
+print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; try print(check)")

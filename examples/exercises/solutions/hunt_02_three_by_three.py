@@ -1,13 +1,13 @@
 """Bug hunt 2: three by three by three.
 
-The delta rule in a loop, for a network whose layers all have three neurons. Had they different
-sizes, Python would have told you where the mistake is. Here every shape fits.
+The delta rule in a loop, for a network whose layers all have three neurons. If their sizes were
+different, a shape error would show where the mistake is. Here every shape fits.
 
-`table` holds the comparison, layer by layer. Start this file with `python -i` and ask:
+`table` is the comparison, layer by layer. Run this file with `python -i` and type:
 
 >>> print(table)
 
-Which layers agree, and what must have happened between them and the first that does not?
+Which layers agree? What happens between them and the first layer that does not?
 """
 
 import numpy as np
@@ -30,12 +30,12 @@ def my_gradients(weights, biases, x, labels):
         dWs.insert(0, a.T @ delta)
         dbs.insert(0, delta.sum(axis=0))
         if layer > 0:
-            # Why: forward goes through W, so backward goes through its transpose. The hunted line
-            # had delta @ weights[layer]; in a square layer no shape complains.
-            delta = (delta @ weights[layer].T) * (1 - a**2)  # mended
+            # Why: the forward pass uses W, so the backward pass uses its transpose. The wrong line
+            # was delta @ weights[layer]; for a square matrix the shapes fit anyway.
+            delta = (delta @ weights[layer].T) * (1 - a**2)  # corrected
     return dWs, dbs
 
 
 network = MLP([3, 3, 3, 3], activation="tanh", seed=2)
 table = compare_gradients(network, x, labels, manual=my_gradients)
-print("✓ the gradients are right" if table.agree else "✗ gradients are wrong; ask print(table)")
+print("✓ the gradients are right" if table.agree else "✗ gradients are wrong; try print(table)")

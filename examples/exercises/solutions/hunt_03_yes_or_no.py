@@ -1,9 +1,9 @@
 """Bug hunt 3: yes or no.
 
-A hidden layer with relu and one output that says yes or no: p = sigmoid(z), with binary
-cross-entropy. Three of four gradients are right, so the deltas cannot be wrong.
+A hidden layer with relu, and one output for yes or no: p = sigmoid(z), with binary cross-entropy.
+Three of four gradients are right, so the deltas cannot be wrong.
 
-`check` holds the comparison. Start this file with `python -i` and ask:
+`check` is the comparison. Run this file with `python -i` and type:
 
 >>> print(check)
 """
@@ -28,11 +28,11 @@ def my_gradients(W1, b1, W2, b2):
     delta2 = (p - y) / len(x)
     delta1 = (delta2 @ W2.T) * (a1 > 0)
     dW2, db2 = a1.T @ delta2, delta2.sum(axis=0)
-    # Why: the mean over the batch is in delta2 already, and travels along. The hunted line had
-    # delta1.mean(axis=0) and so took it twice.
-    dW1, db1 = x.T @ delta1, delta1.sum(axis=0)  # mended
+    # Why: delta2 already contains the mean over the batch, and so does delta1. The wrong line was
+    # delta1.mean(axis=0), which takes the mean twice.
+    dW1, db1 = x.T @ delta1, delta1.sum(axis=0)  # corrected
     return dW1, db1, dW2, db2
 
 
 check = check_manual(loss, my_gradients, W1, b1, W2, b2)
-print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; ask print(check)")
+print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; try print(check)")

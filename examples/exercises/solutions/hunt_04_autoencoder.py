@@ -1,10 +1,10 @@
 """Bug hunt 4: an autoencoder.
 
-The encoder h = tanh(x W) makes two numbers of four; the decoder r = h Wᵀ makes four of them again,
-with the same weights. The loss is the mean of (r - x)². Each line of the backward pass below is
-right by itself.
+The encoder h = tanh(x W) reduces four numbers to two. The decoder r = h Wᵀ turns them into four
+again, with the same weights. The loss is the mean of (r - x)². Each line of the backward pass
+below, taken alone, is right.
 
-Start this file with `python -i`. See where the gradient of W comes from, and compare:
+Run this file with `python -i`. See which contributions the gradient of W has, and compare:
 
 >>> from tinygrad_edu import Tensor, explain
 >>> weights = Tensor(W, requires_grad=True, name="W")
@@ -31,11 +31,11 @@ def my_gradients(W):
     dr = 2 * (r - x) / x.size
     dW = dr.T @ h  # of the decoder
     delta = (dr @ W) * (1 - h**2)
-    # Why: W is used twice, so both contributions count. The hunted line had = in place of +=, and
-    # the decoder's was overwritten.
-    dW += x.T @ delta  # of the encoder  # mended
+    # Why: W is used twice, so its contributions add up. The wrong line had = instead of +=, which
+    # overwrote the contribution of the decoder.
+    dW += x.T @ delta  # of the encoder  # corrected
     return [dW]
 
 
 check = check_manual(loss, my_gradients, W)
-print("✓ the gradient is right" if check.agree else "✗ the gradient is wrong; ask print(check)")
+print("✓ the gradient is right" if check.agree else "✗ the gradient is wrong; try print(check)")

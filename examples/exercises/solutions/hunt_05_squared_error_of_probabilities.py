@@ -1,9 +1,9 @@
 """Bug hunt 5: the squared error of probabilities.
 
 Instead of cross-entropy, this loss is the mean squared distance of the probabilities from the
-one-hot targets (the Brier score). So softmax needs a derivative of its own here.
+one-hot targets (the Brier score). So the derivative of softmax itself is needed here.
 
-`check` holds the comparison. Start this file with `python -i` and ask:
+`check` is the comparison. Run this file with `python -i` and type:
 
 >>> print(check)
 """
@@ -26,11 +26,11 @@ def my_gradients(W, b):
     e = np.exp(x @ W + b)
     p = e / e.sum(axis=1, keepdims=True)
     dp = 2 * (p - y) / len(x)
-    # Why: each p depends on every z of its row, so the Jacobian has elements beside its diagonal.
-    # The hunted line had dp * p * (1 - p), the diagonal alone, as if softmax were a sigmoid.
-    delta = p * (dp - (dp * p).sum(axis=1, keepdims=True))  # mended
+    # Why: each p depends on every z of its row, so the Jacobian is not diagonal. The wrong line was
+    # dp * p * (1 - p), which uses only the diagonal, as if softmax were a sigmoid.
+    delta = p * (dp - (dp * p).sum(axis=1, keepdims=True))  # corrected
     return x.T @ delta, delta.sum(axis=0)
 
 
 check = check_manual(loss, my_gradients, W, b)
-print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; ask print(check)")
+print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; try print(check)")

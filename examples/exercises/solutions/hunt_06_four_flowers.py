@@ -1,9 +1,9 @@
 """Bug hunt 6: four kinds of flowers.
 
 One layer with softmax and cross-entropy, trained by hand on clouds of points that are far apart,
-one for each kind. The equations are those of the textbook, and still every answer is wrong.
+one for each kind. The equations are those of the textbook, but every prediction is wrong.
 
-`check` compares the gradients at the start. Start this file with `python -i` and ask:
+`check` compares the gradients before training. Run this file with `python -i` and type:
 
 >>> print(check)
 """
@@ -26,9 +26,9 @@ def loss(W, b):
 def my_gradients(W, b):
     e = np.exp(x @ W + b)
     p = e / e.sum(axis=1, keepdims=True)
-    # Why: the classes are counted from 0. The hunted line had labels - 1, and NumPy reads row -1
-    # as the last one, so class 0 became class 3 without an error.
-    y = np.eye(4)[labels]  # mended
+    # Why: classes start at 0. The wrong line had labels - 1. For NumPy, row -1 is the last one, so
+    # class 0 became class 3 without an error.
+    y = np.eye(4)[labels]  # corrected
     delta = (p - y) / len(x)
     return x.T @ delta, delta.sum(axis=0)
 

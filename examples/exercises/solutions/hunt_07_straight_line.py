@@ -1,11 +1,11 @@
 """Bug hunt 7: a straight line.
 
-Gradient descent on a straight line, y = w x + b, the simplest training there is. The gradients of
-the first step are right, the formulas are too, and yet w and b run past the best values, come back,
-run past again, and do not settle.
+Gradient descent on a straight line, y = w x + b, the simplest training possible. The gradients of
+the first step are right, and so are the formulas. But w and b move past the best values, come back,
+move past them again, and do not converge.
 
-`now` and `before` hold the gradients of the last step and of the one before it, and `check`
-compares. Start this file with `python -i` and ask, once with what was there before:
+`now` and `before` are the gradients of the last step and of the step before. `check` is the
+comparison. Run this file with `python -i` and type, the second time with the earlier gradients:
 
 >>> print(check)
 >>> print(check_manual(loss, now, *place, previous=before))
@@ -29,10 +29,10 @@ gradients = {"w": np.array(0.0), "b": np.array(0.0)}
 for _ in range(25):
     before, place = dict(gradients), (w, b)
     delta = 2 * (w * x + b - y) / len(x)
-    # Why: a step follows the gradient of this step alone. The hunted lines added it to what was
-    # there from the steps before, as a training loop does that never sets gradients to zero.
-    gradients["w"] = (delta * x).sum()  # mended
-    gradients["b"] = delta.sum()  # mended
+    # Why: a step uses only the gradient of this step. The wrong lines added it to the gradients of
+    # all steps before, like a training loop that never resets its gradients.
+    gradients["w"] = (delta * x).sum()  # corrected
+    gradients["b"] = delta.sum()  # corrected
     w, b = w - 0.3 * gradients["w"], b - 0.3 * gradients["b"]
 
 now = gradients

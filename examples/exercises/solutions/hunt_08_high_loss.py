@@ -1,10 +1,10 @@
 """Bug hunt 8: a loss that stays high.
 
-Three clouds of points that do not touch, a network of the library, automatic gradients: what could
-go wrong? All answers are right and sure, and still the loss stays at 0.55, however long one trains.
+Three separate clouds of points, a network of the library, automatic gradients: what could go wrong?
+All predictions are right and certain, but the loss stays at 0.55, however long you train.
 
-No gradient is wrong here, so no comparison will find it. Look at what is computed: start this file
-with `python -i`, look at the picture of the graph, operation by operation, and let it be read.
+No gradient is wrong here, so no comparison can find the mistake. Look at what is computed: run this
+file with `python -i`, look at the picture of the graph, operation by operation, and run the linter.
 
 >>> from tinygrad_edu import draw, lint
 >>> draw(compute_loss(), model=network).save("graph.svg")
@@ -23,10 +23,10 @@ network = MLP([3, 8, 3], dtype="float64", seed=8)
 
 
 def compute_loss():
-    # Why: the loss takes logits, and applies softmax itself. The hunted line gave it
-    # softmax(network(x)), numbers between 0 and 1, of which a second softmax makes at best
+    # Why: the loss expects logits and applies softmax itself. The wrong line passed
+    # softmax(network(x)), numbers between 0 and 1. A second softmax turns these into at most
     # e / (e + 2), or 58 %; and -log 0.58 is 0.55.
-    answers = network(x)  # mended
+    answers = network(x)  # corrected
     return softmax_cross_entropy(answers, labels)
 
 
@@ -39,4 +39,4 @@ for _ in range(200):
 
 sign = "✓" if loss.item() < 0.05 else "✗"
 surest = softmax(network(x)).numpy()[np.arange(30), labels].mean()
-print(f"{sign} the loss is {loss.item():.3f}; right answers are given {surest:.1%} on average")
+print(f"{sign} the loss is {loss.item():.3f}; the right class has {surest:.1%} on average")

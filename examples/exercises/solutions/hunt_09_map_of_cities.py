@@ -1,15 +1,15 @@
 """Bug hunt 9: a map of cities.
 
-Given how far four cities are from each other, put them on a map: start anywhere, and move them so
-that the distances come right. The loss of the first step is an ordinary number, and after one step
-all places are nan.
+Given the distances between four cities, draw a map: start anywhere, and move the cities until the
+distances are right. The loss of the first step is an ordinary number, but after one step all
+positions are nan.
 
-Look for the first number that went wrong. Start this file with `python -i` and ask:
+Find the first number that is wrong. Run this file with `python -i` and type:
 
 >>> from tinygrad_edu import detect_anomaly
 >>> with detect_anomaly(): compute_loss(Tensor(start, requires_grad=True)).backward()
 
-(Python waits for an empty line after it.) The last line of the error says all.
+(Python waits for an empty line after it.) Read the last line of the error.
 """
 
 import numpy as np
@@ -23,10 +23,10 @@ start = np.random.default_rng(2).normal(size=(4, 2))
 
 def compute_loss(places):
     squares = ((places[:, None] - places[None]) ** 2).sum(axis=-1)
-    # Why: from a city to itself it is 0, where sqrt has an infinite slope. `where` hides the value
-    # and sends 0 back into that branch, but 0 · inf is nan. So the argument must be made safe, not
-    # the result alone. The hunted line had where(squares > 0, sqrt(squares), 0.0).
-    distances = where(squares > 0, sqrt(where(squares > 0, squares, 1.0)), 0.0)  # mended
+    # Why: the distance of a city to itself is 0, where sqrt has an infinite slope. `where` hides
+    # the value and sends 0 back into its branch, but 0 · inf is nan. So the argument of sqrt must
+    # be safe, not only the result. The wrong line was where(squares > 0, sqrt(squares), 0.0).
+    distances = where(squares > 0, sqrt(where(squares > 0, squares, 1.0)), 0.0)  # corrected
     return ((distances - wanted) ** 2).mean()
 
 

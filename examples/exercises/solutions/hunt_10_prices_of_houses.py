@@ -1,17 +1,17 @@
 """Bug hunt 10: prices of houses.
 
-A network with relu is to learn the price of a house from its area and its age. There is no nan, no
-gradient is wrong, and the first step is large; then nothing moves any more, and all houses have the
-same price.
+A network with relu should learn the price of a house from its area and its age. There is no nan,
+and no gradient is wrong. The first step is large; then nothing changes any more, and all houses get
+the same price.
 
-Look at what flows through the network after training. Start this file with `python -i` and ask:
+Look at the values in the network after training. Run this file with `python -i` and type:
 
 >>> from tinygrad_edu import explain, lint, stepper
 >>> print(explain(network.layers[0].weight, compute_loss()))
 >>> print(lint(compute_loss(), network))
 >>> stepper(compute_loss(), model=network).save("steps.html")
 
-The last line writes a page; open it in a browser and watch the gradients go back.
+The last line writes a page; open it in a browser and follow the gradients back.
 """
 
 import numpy as np
@@ -22,9 +22,9 @@ generator = np.random.default_rng(10)
 area, age = generator.uniform(40, 200, 30), generator.uniform(0, 80, 30)  # m², years
 prices = (3.0 * area - 1.0 * age).reshape(-1, 1) / 100  # in 100,000
 raw = np.stack([area, age], axis=1)
-# Why: inputs of about 0 and 1 fit the weights a network starts with. With x = raw, numbers in the
-# hundreds, the first step was so large that no relu was above 0 after it, and no gradient passes.
-x = (raw - raw.mean(axis=0)) / raw.std(axis=0)  # mended
+# Why: the initial weights suit inputs around 0 with a spread of about 1. With x = raw, numbers in
+# the hundreds, the first step was so large that every relu is 0 after it, and no gradient passes.
+x = (raw - raw.mean(axis=0)) / raw.std(axis=0)  # corrected
 network = MLP([2, 16, 1], dtype="float64", seed=10)
 
 

@@ -1,4 +1,4 @@
-"""The delta rule beside backward(): the same gradients, derived by hand and automatically."""
+"""The delta rule and backward(): the same gradients, derived by hand and automatically."""
 
 import numpy as np
 
@@ -10,11 +10,11 @@ x = generator.normal(size=(6, 4))
 labels = generator.integers(0, 3, 6)
 network = MLP([4, 5, 3], activation="tanh", dtype="float64", seed=0)
 
-# Automatic: the engine walks back through the recorded operations.
+# Automatic: the engine goes backwards through the recorded operations.
 softmax_cross_entropy(network(x), labels).backward()
 first = network.layers[0]
 
-# By hand: four equations of the textbook, see nn/by_hand/delta_rule.py.
+# By hand: the four equations of the textbook.
 weights = [layer.weight.numpy() for layer in network.layers]
 biases = [layer.bias.numpy() for layer in network.layers]
 by_hand, _ = delta_rule.gradients(weights, biases, x, labels, hidden="tanh")

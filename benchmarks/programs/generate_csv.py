@@ -1,7 +1,7 @@
 """Writes a CSV file of MNIST's shape: 28 x 28 pixels, four in five of them 0, and a label.
 
-It has a thousand different rows, the same ones every time; a file of that kind is read as slowly
-as any other, and written quickly.
+The file repeats a thousand different rows, the same ones every time. It is read as slowly as any
+other file, but written quickly.
 """
 
 import gzip
@@ -11,8 +11,8 @@ import numpy as np
 
 path, count = sys.argv[1], int(sys.argv[2])
 generator = np.random.default_rng(0)
-# The border is always 0, as in MNIST; three in eight of the pixels inside are not,
-# and those are mostly bright, which makes the file as large as that of MNIST.
+# The border is always 0, as in MNIST. Three in eight of the inner pixels are not 0, and mostly
+# bright, so the file is as large as that of MNIST.
 images = np.zeros((1_000, 28, 28), int)
 inside = (1_000, 20, 20)
 images[:, 4:-4, 4:-4] = generator.integers(32, 256, inside) * (generator.random(inside) < 3 / 8)
