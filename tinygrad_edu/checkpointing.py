@@ -20,7 +20,7 @@ from .errors import GradientError
 from .leaving import values_of
 from .ops.shape import reshape
 from .primitive import Node, Primitive, Rule, tick
-from .scope import BLOCKS, OFF, enter_call, get_call, get_scope, leave_call, switched_on
+from .scope import BLOCKS, enter_call, get_call, is_recording, leave_call, switched_on
 from .tensor import Tensor, _computed
 
 __all__ = ["checkpoint"]
@@ -72,41 +72,49 @@ def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
     >>> x.grad / w.grad  # the same slope times w, and times x
     np.float64(4.0)
     """
-    recorded = get_scope() is not OFF
+    recording = is_recording()
     arguments = [value.copy() if isinstance(value, np.ndarray) else value for value in inputs]
     recomputation = Recomputation(f, arguments)
     given = [value for value in inputs if isinstance(value, Tensor)]
-    stand_ins = [_leaf_like(t) if t.requires_grad else t for t in given] if recorded else given
+    stand_ins = [_leaf_like(t) if t.requires_grad else t for t in given] if recording else given
     out = recomputation(*stand_ins)
     if not isinstance(out, Tensor):
         raise TypeError(
-            f"checkpoint needs an f that gives one Tensor, but it gave a {type(out).__name__}; "
-            "stack several results, or give each a checkpoint of its own"
+            f"checkpoint needs an f that returns one Tensor, but it returned a "
+            f"{type(out).__name__}; stack several results, or give each a checkpoint of its own"
         )
-    if not recorded or not out.requires_grad:
+    if not recording or not out.requires_grad:
         return out
     data, name = out._data, out.name
     if isinstance(data.base, np.ndarray) and data.base.nbytes > data.nbytes:
         data = data.copy()  # a part of something larger, which would be kept as well
-    order = graph_order(out, since=recomputation.start)
-    used = [weakref.ref(tensor) for tensor in _rests_on(order, out)]
-    del out, order  # here the graph is dropped, and with it the leaves that f has made for itself
-    reached = {tensor: None for reference in used if (tensor := reference()) is not None}
-    # What is given, but has no part in the gradient, is kept for its values alone.
-    given = [t if s in reached else t.detach() for t, s in zip(given, stand_ins, strict=True)]
-    recomputation.tensors = (*given, *(t for t in reversed(reached) if t not in set(stand_ins)))
-    recomputation.sequence = tick()
-    node = Node(
-        _CHECKPOINT,
-        recomputation.tensors,
-        tuple(tensor._data for tensor in recomputation.tensors),
-        {"f": recomputation},
-        None,
-        recomputation.sequence,
-        recomputation.scope,
-    )
-    result = _computed(data, node)
+    rests = [weakref.ref(t) for t in _rests_on(graph_order(out, since=recomputation.start), out)]
+    del out  # here the graph is dropped, and with it the leaves that f has made for itself
+    reached = {tensor: None for reference in rests if (tensor := reference()) is not None}
+    recomputation.tensors = _inputs(given, stand_ins, reached)
+    result = _recorded(recomputation, data)
     result.name = name
+    return result
+
+
+def _inputs(
+    given: list[Tensor], stand_ins: list[Tensor], reached: dict[Tensor, None]
+) -> tuple[Tensor, ...]:
+    """List what a checkpoint depends on: the tensors given, and those that `f` used besides."""
+    # What is given, but has no part in the gradient, is kept for its values alone.
+    kept = [t if s in reached else t.detach() for t, s in zip(given, stand_ins, strict=True)]
+    return (*kept, *(tensor for tensor in reversed(reached) if tensor not in set(stand_ins)))
+
+
+def _recorded(recomputation: Recomputation, data: Any) -> Tensor:
+    """Record a checkpoint as one call of an operation."""
+    recomputation.sequence = tick()
+    tensors = recomputation.tensors
+    values = tuple(tensor._data for tensor in tensors)
+    call = {"f": recomputation}
+    scope, sequence = recomputation.scope, recomputation.sequence
+    node = Node(_CHECKPOINT, tensors, values, call, None, sequence, scope)
+    result = _computed(data, node)
     if (watcher := watching.watcher()) is not None:
         watcher.called(node, result)
     return result
@@ -159,32 +167,10 @@ class Recomputation:
             if tensor._version > self.sequence:
                 raise modified(tensor, "checkpoint")
         create_graph = isinstance(g, Tensor)
-        block, token = BLOCKS.open(switched_on()), enter_call(self.scope)
-        try:
-            stand_ins = [
-                _twin(t) if create_graph and t.requires_grad else _leaf_like(t) if needs_grad else t
-                for t, needs_grad in zip(self.tensors, self.places.values())  # noqa: B905
-            ]
-            again = self(*stand_ins)
-        finally:
-            leave_call(token)
-            BLOCKS.end(block)
+        again, stand_ins = self.computed_again(create_graph)
         others = self.tensors[len(stand_ins) :]
-        given = set(stand_ins)
-        targets = given.union(others)
-        same = isinstance(again, Tensor) and np.array_equal(
-            again._data, values_of(out), equal_nan=True
-        )
-        walked = graph_order(again, since=self.start) if same else []
-        order = [tensor for tensor in walked if tensor not in given]
-        # What f has made for itself this time may differ; what was there before may not.
-        ends = _rests_on(order, again) if same else []
-        known = (t in targets or t._version > self.sequence for t in ends if t.requires_grad)
-        if not (same and all(known)):
-            raise GradientError(
-                "f gave other values when its checkpoint computed it again; fix its random "
-                "numbers, and whatever else it depends on"
-            )
+        targets = {*stand_ins, *others}
+        order = self.order_of(again, out, stand_ins, targets)
         found = apply_chain_rule(order, again, g, targets, create_graph=create_graph)
         if (watcher := watching.watcher()) is not None:
             # The other tensors are complete when all contributions are there.
@@ -192,6 +178,37 @@ class Recomputation:
         return [
             found[t] if t in found else np.zeros(t.shape, t.dtype) for t in (*stand_ins, *others)
         ]
+
+    def computed_again(self, create_graph: bool) -> tuple[Any, list[Tensor]]:
+        """Call the function once more; return its result, and the tensors that it was given."""
+        block, token = BLOCKS.open(switched_on()), enter_call(self.scope)
+        try:
+            stand_ins = [
+                _twin(t) if create_graph and t.requires_grad else _leaf_like(t) if needs_grad else t
+                for t, needs_grad in zip(self.tensors, self.places.values())  # noqa: B905
+            ]
+            return self(*stand_ins), stand_ins
+        finally:
+            leave_call(token)
+            BLOCKS.end(block)
+
+    def order_of(
+        self, again: Any, out: Any, stand_ins: list[Tensor], targets: set[Tensor]
+    ) -> list[Tensor]:
+        """Return the graph of a result that was computed again; an error if it differs."""
+        if isinstance(again, Tensor) and np.array_equal(
+            again._data, values_of(out), equal_nan=True
+        ):
+            given = set(stand_ins)
+            order = [t for t in graph_order(again, since=self.start) if t not in given]
+            # What f has made for itself this time may differ; what was there before may not.
+            ends = (tensor for tensor in _rests_on(order, again) if tensor.requires_grad)
+            if all(tensor in targets or tensor._version > self.sequence for tensor in ends):
+                return order
+        raise GradientError(
+            "f returned other values when its checkpoint computed it again; fix its random "
+            "numbers, and whatever else it depends on"
+        )
 
 
 class _Checkpoint(Primitive):

@@ -11,7 +11,7 @@ import pytest
 from nn.loss import classification_loss
 from tests.cycles import no_cycles
 from tinygrad_edu import CaptureError, GradientError, Tensor, capture, grad
-from tinygrad_edu.capturing.recorder import Traced
+from tinygrad_edu.capturing.recorder import Tracer
 from tinygrad_edu.leaving import values_of
 
 from .test_twins import arrays_of, differing, drawn, outcome, trained
@@ -298,4 +298,4 @@ def test_no_stand_in_is_shown():
             step(drawn(number, 3))
     except CaptureError:
         pass
-    assert not any(isinstance(value, Traced) for value in shown)
+    assert not any(isinstance(value, Tracer) for value in shown)

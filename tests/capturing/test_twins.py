@@ -14,7 +14,7 @@ import pytest
 from nn import MLP, SGD
 from tinygrad_edu import CaptureError, Tensor, capture
 from tinygrad_edu.capturing.plan import Plan
-from tinygrad_edu.capturing.recorder import Tape, Traced
+from tinygrad_edu.capturing.recorder import Tape, Tracer
 
 __all__ = ["Box", "differing", "drawn", "outcome", "replayed", "snapshot", "trained", "twins"]
 
@@ -45,7 +45,7 @@ def snapshot(value, path="", found=None, above=()):
     above = (*above, value)
     if isinstance(value, Tensor):
         parts = {"data": value._data, "grad": value._grad}
-    elif isinstance(value, Traced):
+    elif isinstance(value, Tracer):
         found[path] = "a stand-in"
         return found
     elif isinstance(value, np.ndarray | np.generic):

@@ -14,7 +14,7 @@ import tinygrad_edu as tg
 from nn import MLP, SGD, Linear, ReLU, Sequential, Tanh
 from nn.training import loop
 from tinygrad_edu import autodiff, lint
-from tinygrad_edu.capturing.recorder import Traced
+from tinygrad_edu.capturing.recorder import Tracer
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
@@ -43,7 +43,7 @@ def run_linted(path, monkeypatch, tmp_path):
             seen["reports"].append(lint(loss, **keywords))
 
     def linted_backward(output, gradient, *, keep_interior):
-        stands_in = isinstance(output._data, Traced)
+        stands_in = isinstance(output._data, Tracer)
         backward(output, gradient, keep_interior=keep_interior or not stands_in)
 
     def linted_chain_rule(order, output, *others, **keywords):

@@ -2,7 +2,7 @@
 
 A step of a small network is some forty calls of NumPy, and finding out which they are takes longer
 than making them. `capture` finds out once, as the compilers of large frameworks do: it records
-(`recorder.py`), watches what the record depends on (`surroundings.py`), drops what is not needed
+(`recorder.py`), watches what the record depends on (`environment.py`), drops what is not needed
 and plans the memory (`plan.py`), and writes the program (`program.py`), which can be read. Now and
 then a replay is compared with the step itself (`verification.py`).
 """
@@ -197,7 +197,7 @@ class CapturedStep:
                     f"not do; {advice}"
                 )
             return False
-        key = (form, recording.surroundings.key)
+        key = (form, recording.environment.key)
         previous = self._previous.pop(key, None)
         if previous is not None:
             found = difference(previous, recording)

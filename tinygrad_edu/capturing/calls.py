@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .recorder import Call, Traced, mapped
+from .recorder import Call, Tracer, mapped
 
 __all__ = [
     "COPIES",
@@ -51,13 +51,13 @@ def entries_of(tree: Any) -> list[Any]:
     return found
 
 
-def inputs_of(call: Call) -> Iterator[Traced]:
+def inputs_of(call: Call) -> Iterator[Tracer]:
     """Give the stand-ins that a call reads."""
     entries = entries_of((call.inputs, call.keywords))
-    return (entry for entry in entries if isinstance(entry, Traced))
+    return (entry for entry in entries if isinstance(entry, Tracer))
 
 
-def results_of(call: Call) -> tuple[Traced, ...]:
+def results_of(call: Call) -> tuple[Tracer, ...]:
     """Give what a call has computed; nothing if it wrote into something that was there."""
     if call.written is not None or call.result is None:
         return ()
@@ -83,11 +83,11 @@ def has_known_shape(call: Call) -> bool:
 def may_tell(call: Call) -> bool:
     """Whether a call says something of its operands beside its result: a shape, or an error."""
     if call.function is operator.getitem:
-        return any(isinstance(entry, Traced) for entry in entries_of(call.inputs[1:]))
+        return any(isinstance(entry, Tracer) for entry in entries_of(call.inputs[1:]))
     return not has_known_shape(call) or call.function in _PICKING
 
 
-def is_written_alone(call: Call, target: Traced) -> bool:
+def is_written_alone(call: Call, target: Tracer) -> bool:
     """Whether the call would make the same array if it were not told where to write."""
     function = call.function
     operands = [getattr(value, "array", value) for value in call.inputs]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .recorder import Call, Traced
+from .recorder import Call, Tracer
 from .recording import Recording
 
 __all__ = ["difference"]
@@ -31,8 +31,8 @@ def difference(one: Recording, other: Recording) -> str | None:
 
 
 def _left_behind(recording: Recording) -> list[Any]:
-    places = [*recording.outputs, *recording.emptied]
-    return [(*place.identity, value) for place, value in places]
+    slots = [*recording.outputs, *recording.emptied]
+    return [(*slot.identity, value) for slot, value in slots]
 
 
 def _differs(first: Call, second: Call) -> str | None:
@@ -52,7 +52,7 @@ def _equal(one: Any, other: Any) -> bool:
         return True
     if type(one) is not type(other):
         return False
-    if isinstance(one, Traced):
+    if isinstance(one, Tracer):
         return bool(one.number == other.number)
     if isinstance(one, tuple | list):
         return len(one) == len(other) and all(map(_equal, one, other))
@@ -67,7 +67,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _told(value: Any) -> str:
-    if isinstance(value, Traced):
+    if isinstance(value, Tracer):
         return f"a value of shape {value.array.shape}"
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of shape {value.shape} that was made in the step"

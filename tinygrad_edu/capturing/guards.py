@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
+from .environment import GONE, Slot, seen_through
 from .plan import Plan
-from .recorder import Traced
+from .recorder import Tracer
 from .recording import Recording
 from .source import Source
-from .surroundings import GONE, Place, seen_through
 
 __all__ = ["differs", "guards"]
 
@@ -23,10 +23,10 @@ __all__ = ["differs", "guards"]
 def guards(recording: Recording, plan: Plan, source: Source) -> list[str]:
     """Write the comparisons of the arguments and the settings."""
     checks = [*_arguments(recording, source), *_overlaps(recording, plan, source)]
-    checks += _surroundings(recording, source)
+    checks += _environment(recording, source)
     for name in _functions(recording):
-        place = Place(vars(np), name, False, f"np.{name}")
-        checks.append(f"{source.place(place)} is not {source.name(vars(np)[name], name)}")
+        slot = Slot(vars(np), name, False, f"np.{name}")
+        checks.append(f"{source.slot(slot)} is not {source.name(vars(np)[name], name)}")
     lines = [f"        or {check}" for check in checks]
     lines[0] = f"        {checks[0]}"
     fails = "except (AttributeError, LookupError, ValueError):"
@@ -49,10 +49,10 @@ def differs(source: Source, text: str, array: Any) -> str:
 def _arguments(recording: Recording, source: Source) -> list[str]:
     checks = []
     for name, value in recording.arguments.items():
-        if isinstance(value, Traced):
+        if isinstance(value, Tracer):
             source.texts[value] = name
             checks.append(differs(source, name, value.array))
-        elif isinstance(value, Tensor) and isinstance(value._data, Traced):
+        elif isinstance(value, Tensor) and isinstance(value._data, Tracer):
             source.texts[value._data] = f"{name}._data"
             checks.append(
                 f"type({name}) is not {source.name(type(value), 'Tensor')} "
@@ -77,23 +77,23 @@ def _overlaps(recording: Recording, plan: Plan, source: Source) -> list[str]:
     ]
 
 
-def _surroundings(recording: Recording, source: Source) -> list[str]:
-    surroundings = recording.surroundings
-    is_off, hooks = surroundings.modes
+def _environment(recording: Recording, source: Source) -> list[str]:
+    environment = recording.environment
+    is_off, hooks = environment.modes
     # The innermost block mostly says it at once; it does not if it has been ended elsewhere.
     known, negation = ("_OFF", "not ") if is_off else ("_USUAL", "")
     checks = [f"_blocks()[-1].value is not {known} and _scope() is {negation}_OFF"]
     checks.append(f"len(_hooked) != {hooks}")
-    for container, length in surroundings.lengths:
+    for container, length in environment.lengths:
         checks.append(f"len({source.holder(seen_through(container))}) != {length}")
-    for container, order in surroundings.orders:
+    for container, order in environment.orders:
         text, known = source.holder(container), source.name(order, "order")
         checks.append(f"{text if isinstance(order, set) else f'[*{text}]'} != {known}")
-    for place, value in surroundings.settings:
+    for slot, value in environment.settings:
         if value is GONE:
-            checks.append(f"{source.name(place.get, 'get')}() is not _GONE")
+            checks.append(f"{source.name(slot.get, 'get')}() is not _GONE")
             continue
-        text = source.place(place)
+        text = source.slot(slot)
         if value is None or value is True or value is False:
             checks.append(f"{text} is not {value}")
         elif isinstance(value, int | float | str):
@@ -101,13 +101,13 @@ def _surroundings(recording: Recording, source: Source) -> list[str]:
             checks.append(f"({text} is not {name} and not _same({text}, {name}))")
         else:
             checks.append(f"{text} is not {source.name(value, 'setting')}")
-    for space, names in surroundings.absent:
+    for space, names in environment.absent:
         text = source.holder(space)
         if len(names) == 1:
             checks.append(f"{next(iter(names))!r} in {text}")
         else:
             checks.append(f"not {text}.keys().isdisjoint({source.name(names, 'names')})")
-    for space, copy in surroundings.wholes:
+    for space, copy in environment.wholes:
         checks.append(f"{source.holder(space)} != {source.name(copy, 'whole')}")
     return checks
 

@@ -1,6 +1,6 @@
 """Makes a plan of a tape: which of its calls are needed, and which memory each writes into.
 
-No call is replaced by one that could round differently, and only the updates of places are done
+No call is replaced by one that could round differently, and only the updates of slots are done
 earlier than they were recorded. How the plan is written down as a Python function stands in
 `program.py`.
 """
@@ -8,6 +8,7 @@ earlier than they were recorded. How the plan is written down as a Python functi
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -23,28 +24,43 @@ from .calls import (
     may_tell,
     results_of,
 )
-from .recorder import Call, Traced, mapped
+from .environment import Slot
+from .recorder import Call, Tracer, mapped
 from .recording import Recording
-from .surroundings import Place
 
 __all__ = ["Plan"]
 
 
 def _identity(value: Any) -> Any:
     """Give what is equal for values that are the same, and only for them."""
-    if isinstance(value, Traced):
+    if isinstance(value, Tracer):
         return "value", value.number
     if isinstance(value, bool | int | float | str | np.dtype | None):
         return type(value), repr(value)  # which tells -0.0 from 0.0
     return "object", id(value)
 
 
-def _is_whole(value: Traced) -> bool:
+def _storages(values: Iterable[Tracer]) -> set[int]:
+    return {value.storage for value in values}
+
+
+def _needed_of(call: Call, waiting: list[Call]) -> list[Call]:
+    """Return a call, after those of the waiting calls that it is computed from."""
+    needed = _storages(inputs_of(call))
+    block = [call]
+    for other in reversed(waiting):
+        if needed & _storages(results_of(other)):
+            needed |= _storages(inputs_of(other))
+            block.insert(0, other)
+    return block
+
+
+def _is_whole(value: Tracer) -> bool:
     """Whether it is an array of its own, and no view or number."""
     return isinstance(value.array, np.ndarray) and value.array.base is None
 
 
-def _is_alike(one: Traced, other: Traced) -> bool:
+def _is_alike(one: Tracer, other: Tracer) -> bool:
     first, second = one.array, other.array
     return (first.shape, first.dtype, first.strides) == (second.shape, second.dtype, second.strides)
 
@@ -56,22 +72,22 @@ class Plan:
     ----------
     calls : list of Call
         The last one stands for whoever looks at the results: it reads what is seen after the step.
-    outputs : list of (Place, Traced)
-    returned : list of Traced
+    outputs : list of (Slot, Tracer)
+    returned : list of Tracer
     blocks : list of int
         The sizes of the pieces of memory that all replays write into.
     block : dict of int to int
         By number of storage, the piece of memory that it is in.
     outside : set of int
         The storages that were there before the step.
-    target : dict of Traced to Traced
+    target : dict of Tracer to Tracer
         Results that are written over an operand that is not needed any more.
-    slots : list of (Place, Traced)
+    spares : list of (Slot, Tracer)
         The outputs that are computed in memory of their own, which is then exchanged with what is
-        in their place.
-    slot : dict of int to int
-        By number of storage, the slot that it is in: those of the outputs, and of what they are
-        computed from where that is alike and not needed any more.
+        in their slot.
+    spare : dict of int to int
+        By number of storage, the spare array that it is in: those of the outputs, and of what
+        they are computed from where that is alike and not needed any more.
     """
 
     def __init__(self, recording: Recording) -> None:
@@ -89,16 +105,16 @@ class Plan:
         self._move_updates_up()
         self.blocks: list[int] = []
         self.block: dict[int, int] = {}
-        self.target: dict[Traced, Traced] = {}
-        self.slots: list[tuple[Place, Traced]] = []
-        self.slot: dict[int, int] = {}
+        self.target: dict[Tracer, Tracer] = {}
+        self.spares: list[tuple[Slot, Tracer]] = []
+        self.spare: dict[int, int] = {}
         self._plan_memory()
 
     # Which calls ---------------------------------------------------------------------------
 
-    def _substitute(self, new: dict[Traced, Traced], call: Call) -> Call:
+    def _substitute(self, new: dict[Tracer, Tracer], call: Call) -> Call:
         def change(value: Any) -> Any:
-            while isinstance(value, Traced) and value in new:
+            while isinstance(value, Tracer) and value in new:
                 value = new[value]
             return value
 
@@ -106,8 +122,8 @@ class Plan:
         written = change(call.written)
         return Call(call.function, inputs, keywords, call.result, written, call.errors)
 
-    def _join(self, new: dict[Traced, Traced], one: Traced, other: Traced) -> None:
-        """Put one value in the place of another, and let the views of that be views of this."""
+    def _join(self, new: dict[Tracer, Tracer], one: Tracer, other: Tracer) -> None:
+        """Put one value instead of another, and let the views of that be views of this."""
         new[one] = other
         storage = one.storage
         for value in self._tape.values:
@@ -122,11 +138,11 @@ class Plan:
         """
         made = {result: i for i, call in enumerate(self.calls) for result in results_of(call)}
         read = {value: i for i, call in enumerate(self.calls) for value in inputs_of(call)}
-        views: dict[int, list[Traced]] = {}
+        views: dict[int, list[Tracer]] = {}
         for value in self._tape.values:
             views.setdefault(value.storage, []).append(value)
         roots = {value: value.storage for value in self._tape.values}
-        new: dict[Traced, Traced] = {}
+        new: dict[Tracer, Tracer] = {}
         for i, old in enumerate(self.calls):
             call = self.calls[i] = self._substitute(new, old)
             target = old.written
@@ -138,7 +154,7 @@ class Plan:
                 if view is not target
             ):
                 continue
-            version = Traced(np.empty_like(target.array), self._tape)
+            version = Tracer(np.empty_like(target.array), self._tape)
             call.keywords = {k: v for k, v in call.keywords.items() if k != "out"}
             call.result, call.written = version, None
             new[target] = version
@@ -150,11 +166,11 @@ class Plan:
         """Read the original where nobody could tell it from its copy."""
         written = {call.written.storage for call in self.calls if call.written is not None}
         seen = {value.storage for value in inputs_of(self.calls[-1])}
-        new: dict[Traced, Traced] = {}
+        new: dict[Tracer, Tracer] = {}
         kept = []
         for call in self.calls:
             call = self._substitute(new, call)
-            if call.function in COPIES and isinstance(call.result, Traced):
+            if call.function in COPIES and isinstance(call.result, Tracer):
                 original, copy = next(inputs_of(call)), call.result
                 storages = {original.storage, copy.storage}
                 is_new = original.storage not in self.outside | seen and _is_whole(original)
@@ -174,14 +190,14 @@ class Plan:
         """Compute once what is computed twice, in the forward pass and in a rule perhaps."""
         written = {call.written.storage for call in self.calls if call.written is not None}
         seen = {value.storage for value in inputs_of(self.calls[-1])}
-        known: dict[Any, Traced] = {}
-        new: dict[Traced, Traced] = {}
+        known: dict[Any, Tracer] = {}
+        new: dict[Tracer, Tracer] = {}
         kept = []
         for call in self.calls:
             call = self._substitute(new, call)
             result = call.result
             storages = {value.storage for value in inputs_of(call)}
-            if call.written is None and isinstance(result, Traced) and not storages & written:
+            if call.written is None and isinstance(result, Tracer) and not storages & written:
                 parts: list[Any] = [call.function]
                 entries = entries_of(call.inputs)
                 entries += [e for pair in call.keywords.items() for e in entries_of(pair)]
@@ -195,7 +211,7 @@ class Plan:
         self.calls = kept
 
     def _drop_what_nobody_needs(self) -> None:
-        values: set[Traced] = set()
+        values: set[Tracer] = set()
         storages = set(self.outside)  # what is written there is seen by others
         kept = []
         for call in reversed(self.calls):
@@ -212,39 +228,26 @@ class Plan:
         self.calls = kept[::-1]
 
     def _move_updates_up(self) -> None:
-        """Do what only leads to new values in places as soon as it can be done.
+        """Do what only leads to new values in slots as soon as it can be done.
 
-        A gradient is used while it is in the processor's caches. The old value of a place stays
+        A gradient is used while it is in the processor's caches. The old value of a slot stays
         what it is to the end of the step.
         """
-        moving = {value.storage for _, value in self.outputs} - {v.storage for v in self.returned}
-        used = Counter(v.storage for call in self.calls for v in set(inputs_of(call)))
         written = {call.written.storage for call in self.calls if call.written is not None}
-        for call in reversed(self.calls[:-1]):
-            results = results_of(call)
-            if not written.isdisjoint(v.storage for v in inputs_of(call)):
-                moving -= {result.storage for result in results}
-            elif is_ufunc_call(call) and results and {r.storage for r in results} <= moving:
-                moving |= {v.storage for v in inputs_of(call) if used[v.storage] == 1} - written
+        moving = self._only_for_outputs(written) - written
         order: list[Call] = []
         waiting: list[Call] = []  # what needs nothing that was computed stays beside its user
         for call in self.calls:
-            made = {result.storage for result in results_of(call)}
-            needed = {v.storage for v in inputs_of(call)}
-            block = [call]
-            for other in reversed(waiting):
-                if needed & {r.storage for r in results_of(other)}:
-                    needed |= {v.storage for v in inputs_of(other)}
-                    block.insert(0, other)
+            block = _needed_of(call, waiting)
             waiting = [other for other in waiting if other not in block]
-            if not (is_ufunc_call(call) and made and made <= moving - written):
+            made = _storages(results_of(call))
+            if not (is_ufunc_call(call) and made and made <= moving):
                 order += block
                 continue
-            position = len(order)
             # It reads nothing that is written into, so only what it is computed from comes before.
-            while position and needed.isdisjoint(
-                r.storage for r in results_of(order[position - 1])
-            ):
+            needed = set().union(*(_storages(inputs_of(one)) for one in block))
+            position = len(order)
+            while position and needed.isdisjoint(_storages(results_of(order[position - 1]))):
                 position -= 1
             if position:
                 order[position:position] = block
@@ -252,17 +255,29 @@ class Plan:
                 waiting += block
         self.calls = [*order[:-1], *waiting, order[-1]]
 
+    def _only_for_outputs(self, written: set[int]) -> set[int]:
+        """Find what only leads to new values in slots, and reads nothing that is written into."""
+        found = _storages(value for _, value in self.outputs) - _storages(self.returned)
+        used = Counter(v.storage for call in self.calls for v in set(inputs_of(call)))
+        for call in reversed(self.calls[:-1]):
+            made = _storages(results_of(call))
+            if not written.isdisjoint(_storages(inputs_of(call))):
+                found -= made
+            elif is_ufunc_call(call) and made and made <= found:
+                found |= {v.storage for v in inputs_of(call) if used[v.storage] == 1} - written
+        return found
+
     # Which memory --------------------------------------------------------------------------
 
     def _plan_memory(self) -> None:
         last = {v.storage: i for i, call in enumerate(self.calls) for v in inputs_of(call)}
-        self._plan_slots(last)
+        self._plan_spares(last)
         free: list[int] = []
         for i, call in enumerate(self.calls[:-1]):
             ending = {v.storage: v for v in inputs_of(call) if last[v.storage] == i}
             for result in results_of(call):
                 is_kept = last.get(result.storage) == len(self.calls) - 1  # in memory of its own
-                if is_kept or result.storage in self.slot or not self._takes_memory(call, result):
+                if is_kept or result.storage in self.spare or not self._takes_memory(call, result):
                     continue
                 old = self._operand_to_overwrite(call, result, ending)
                 if old is None:
@@ -273,8 +288,8 @@ class Plan:
                 self.block[result.storage] = block
             free += [self.block[storage] for storage in ending if storage in self.block]
 
-    def _plan_slots(self, last: dict[int, int]) -> None:
-        """Find the outputs that can be computed in slots, and what else can be on the way there."""
+    def _plan_spares(self, last: dict[int, int]) -> None:
+        """Find the outputs that can be computed in spare arrays, and what can be on the way."""
         uses = Counter(value.storage for _, value in self.outputs)
         made = {
             result.storage: (i, call, result)
@@ -282,13 +297,13 @@ class Plan:
             for result in results_of(call)
             if self._takes_memory(call, result)
         }
-        for place, value in self.outputs:
+        for slot, value in self.outputs:
             if uses[value.storage] > 1 or value.storage not in made or not _is_whole(value):
                 continue
-            self.slots.append((place, value))
+            self.spares.append((slot, value))
             following: int | None = value.storage
             while following is not None:
-                self.slot[following] = len(self.slots) - 1
+                self.spare[following] = len(self.spares) - 1
                 i, call, result = made[following]
                 operands = inputs_of(call) if is_ufunc_call(call) else iter(())
                 following = next(
@@ -296,14 +311,14 @@ class Plan:
                         operand.storage
                         for operand in operands
                         if last[operand.storage] == i
-                        and operand.storage in made.keys() - self.slot.keys()
+                        and operand.storage in made.keys() - self.spare.keys()
                         and _is_whole(operand)
                         and _is_alike(operand, result)
                     ),
                     None,
                 )
 
-    def _takes_memory(self, call: Call, result: Traced) -> bool:
+    def _takes_memory(self, call: Call, result: Tracer) -> bool:
         """Whether a call can be told where to put its result."""
         if not _is_whole(result) or result.array.ndim == 0 or result.storage in self.outside:
             return False
@@ -314,8 +329,8 @@ class Plan:
         return (is_alone or is_reduction(call)) and fits
 
     def _operand_to_overwrite(
-        self, call: Call, result: Traced, ending: dict[int, Traced]
-    ) -> Traced | None:
+        self, call: Call, result: Tracer, ending: dict[int, Tracer]
+    ) -> Tracer | None:
         if is_ufunc_call(call):
             for value in ending.values():
                 if value.storage in self.block and _is_whole(value) and _is_alike(value, result):

@@ -2,7 +2,7 @@
 
 Before the first call the function looks whether it fits (`guards.py`). What others may hold is
 never written into: the new values of parameters and gradients are computed in other memory, and
-when all is done they are put into all places by one call of C code, which nothing can interrupt.
+when all is done they are put into all slots by one call of C code, which nothing can interrupt.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ..primitive import _sequence
 from ..scope import BLOCKS, OFF, USUAL, get_scope
 from ..tensor import Tensor, _computed
 from .calls import has_known_shape, inputs_of, results_of
+from .environment import GONE, Slot, same
 from .guards import differs, guards
 from .ownership import LIBRARY, owner_of_namespace
 from .plan import Plan
-from .recorder import Call, Traced, mapped
+from .recorder import Call, Tracer, mapped
 from .recording import Leaf, Recording
 from .source import Source, Text
-from .surroundings import GONE, Place, same
 from .verification import Verifier
 
 __all__ = ["MISS", "Program"]
@@ -101,7 +101,7 @@ class Program:
 
     def __init__(self, function: Callable[..., Any], recording: Recording) -> None:
         plan = Plan(recording)
-        self.bytes = sum(plan.blocks) + sum(value.array.nbytes for _, value in plan.slots)
+        self.bytes = sum(plan.blocks) + sum(value.array.nbytes for _, value in plan.spares)
         writer = _Writer(recording, plan, Verifier(function, recording))
         self.source = writer.write()
         self.table = writer.table()
@@ -116,7 +116,7 @@ class _Writer:
     def __init__(self, recording: Recording, plan: Plan, verify: Verifier) -> None:
         self._recording, self._plan = recording, plan
         self._state = _State()
-        likes = [np.empty_like(value.array) for _, value in plan.slots]
+        likes = [np.empty_like(value.array) for _, value in plan.spares]
         self.source = Source(
             {
                 "_GONE": GONE,
@@ -147,9 +147,9 @@ class _Writer:
         name = self.source.name
         self._busy, self._left = name(None, "is_running"), name(None, "until_check")
         self._spares, self._counts = name(None, "spares"), name(None, "counts")
-        self._slots = [name(None, f"new_{place.path}") for place, _ in plan.slots]
-        self._mine = [name(None, f"own_{place.path}") for place, _ in plan.slots]
-        self._fixed: dict[Traced, Any] = {}  # the values that have one array for all replays
+        self._new = [name(None, f"new_{slot.path}") for slot, _ in plan.spares]
+        self._mine = [name(None, f"own_{slot.path}") for slot, _ in plan.spares]
+        self._fixed: dict[Tracer, Any] = {}  # the values that have one array for all replays
         self._rows: list[tuple[str, str, str]] = []
         self._make_buffers()
 
@@ -165,16 +165,16 @@ class _Writer:
                 if _is_view(call, result):
                     continue
                 block = self._plan.block.get(result.storage)
-                slot = self._plan.slot.get(result.storage)
+                spare = self._plan.spare.get(result.storage)
                 if block is not None:
                     like = result.array
                     array = np.ndarray(like.shape, like.dtype, memory[block], 0, like.strides)
                     self._fix(result, array)
-                elif slot is not None:
-                    self.source.texts[result] = self._slots[slot]
+                elif spare is not None:
+                    self.source.texts[result] = self._new[spare]
                     self.source.shown[result] = f"t{result.number}"
 
-    def _fix(self, value: Traced, array: Any) -> None:
+    def _fix(self, value: Tracer, array: Any) -> None:
         self._fixed[value] = array
         self.source.texts[value] = self.source.name(array, f"t{value.number}")
 
@@ -184,13 +184,13 @@ class _Writer:
         """Write the program."""
         head = [f"if {self._busy}:", "    return _MISS"]  # a signal's handler that calls the step
         head += guards(self._recording, self._plan, self.source)
-        places, olds = self._places()
+        reading, olds = self._contents()
         written, keep, kept = self._backups()
         lines = [line for call in self._plan.calls[:-1] for line in self._call(call)]
         tries = [f"{self._busy} = True", "_state.has_ended = False", *self._spare_arrays()]
         tries += [*lines, *self._ends(olds, written, kept)]
-        own = [self._busy, self._left, *([self._spares] if self._slots else []), *self._mine]
-        body = [f"nonlocal {', '.join(own)}", *head, *places, *keep, "try:", *_indented(tries)]
+        own = [self._busy, self._left, *([self._spares] if self._new else []), *self._mine]
+        body = [f"nonlocal {', '.join(own)}", *head, *reading, *keep, "try:", *_indented(tries)]
         # Not by `finally`, whose own instructions could be interrupted.
         body += ["except BaseException as error:", f"    {self._busy} = False"]
         body += ["    if not _state.has_ended:"]
@@ -199,8 +199,8 @@ class _Writer:
         body += [f"        {self._exchanged(put_back)}"] if put_back else []
         body += ["        if _is_refusal(error):", "            return _MISS", "    raise"]
         outer = [f"{self._busy}, {self._left} = False, 2"]  # the fourth call is compared
-        none = "None, " * len(self._slots)
-        outer += [f"{self._spares} = [_empty(1), {none}]"] if self._slots else []
+        none = "None, " * len(self._new)
+        outer += [f"{self._spares} = [_empty(1), {none}]"] if self._new else []
         outer += [f"{' = '.join(self._mine)} = None"] if self._mine else []
         outer += [f"def replay({', '.join(self._parameters())}):", *_indented(body)]
         return "\n".join(["def _make():", *_indented([*outer, "return replay"]), ""])
@@ -210,7 +210,7 @@ class _Writer:
         plan, calls = self._plan, self._recording.tape.calls
         made = [v.array for call in calls for v in results_of(call)]
         size = sum(array.nbytes for array in made if getattr(array, "base", 1) is None)
-        exchanged = sum(value.array.nbytes for _, value in plan.slots)
+        exchanged = sum(value.array.nbytes for _, value in plan.spares)
         head = (
             f"{len(plan.calls) - 1} calls, of {len(calls)} that were recorded; "
             f"{sum(plan.blocks):,} bytes in {len(plan.blocks)} pieces of memory, "
@@ -232,39 +232,39 @@ class _Writer:
             texts.append(text)
         return texts
 
-    def _places(self) -> tuple[list[str], dict[Any, tuple[Place, str]]]:
-        """Read the arrays that are in places; return the old contents of those that change too."""
+    def _contents(self) -> tuple[list[str], dict[Any, tuple[Slot, str]]]:
+        """Read the arrays that are in slots; return the old contents of those that change too."""
         source, lines = self.source, []
-        changing = [place for place, _ in (*self._plan.outputs, *self._recording.emptied)]
-        identities = {place.identity for place in changing}
-        slots = {place.identity: own for (place, _), own in zip(self._plan.slots, self._mine)}  # noqa: B905
+        changing = [slot for slot, _ in (*self._plan.outputs, *self._recording.emptied)]
+        identities = {slot.identity for slot in changing}
+        owned = {slot.identity: own for (slot, _), own in zip(self._plan.spares, self._mine)}  # noqa: B905
         read = {value for call in self._plan.calls for value in inputs_of(call)}
         olds = {}
-        for place, value in self._recording.inputs:
-            where, is_known = source.place(place), value in source.texts
-            if is_known:  # one array in two places
+        for slot, value in self._recording.inputs:
+            where, is_known = source.slot(slot), value in source.texts
+            if is_known:  # one array in two slots
                 lines += [f"if {where} is not {source.texts[value]}:", "    return _MISS"]
-            elif value not in read and place.identity not in identities:
+            elif value not in read and slot.identity not in identities:
                 kind = source.name(type(value.array), "kind")
                 lines += [f"if type({where}) is not {kind}:", "    return _MISS"]
                 continue
             else:
-                text = source.texts[value] = source.name(None, place.path)
-                check, own = differs(source, text, value.array), slots.get(place.identity)
-                if own and isinstance(place.holder, Tensor) and place.key == "_data":
+                text = source.texts[value] = source.name(None, slot.path)
+                check, own = differs(source, text, value.array), owned.get(slot.identity)
+                if own and isinstance(slot.holder, Tensor) and slot.key == "_data":
                     check = f"{text} is not {own} and ({check})"  # which nobody else could reshape
                 lines += [f"{text} = {where}", f"if {check}:", "    return _MISS"]
-            olds[place.identity] = (place, source.texts[value])
+            olds[slot.identity] = (slot, source.texts[value])
         olds = {identity: olds[identity] for identity in identities if identity in olds}
-        for place, old in self._recording.surroundings.settings:
-            if place.identity in identities:
-                olds[place.identity] = (place, source(old))
+        for slot, old in self._recording.environment.settings:
+            if slot.identity in identities:
+                olds[slot.identity] = (slot, source(old))
         return lines, olds
 
     def _backups(self) -> tuple[list[str], list[str], list[str]]:
         """Keep what the step itself writes into, to put it back if the step does not end."""
         arguments = [getattr(v, "_data", v) for v in self._recording.arguments.values()]
-        given = [v for v in arguments if isinstance(v, Traced)]
+        given = [v for v in arguments if isinstance(v, Tracer)]
         given += [value for _, value in self._recording.inputs if value in self.source.texts]
         storages = {c.written.storage for c in self._plan.calls if c.written is not None}
         texts = dict.fromkeys(self.source.texts[v] for v in given if v.storage in storages)
@@ -277,14 +277,14 @@ class _Writer:
 
     def _spare_arrays(self) -> list[str]:
         """Take the memory for new values: what was exchanged last, where nobody else has it."""
-        if not self._slots:
+        if not self._new:
             return []
         counts, spares = self._counts, self._spares
         return [
             f"{counts} = [*map(_references, {spares})]",
-            f"if {counts}.count({counts}[0]) != {len(self._slots) + 1}:",
+            f"if {counts}.count({counts}[0]) != {len(self._new) + 1}:",
             f"    {spares} = _renewed({spares}, _likes)",
-            f"{_tuple(self._slots)} = {spares}[1:]",
+            f"{_tuple(self._new)} = {spares}[1:]",
         ]
 
     # The calls -----------------------------------------------------------------------------
@@ -309,18 +309,18 @@ class _Writer:
             lines = [f"with _errstate(**{call.errors}):", *_indented(lines)]
         return lines
 
-    def _assigned(self, call: Call, results: tuple[Traced, ...], is_view: bool) -> list[str]:
+    def _assigned(self, call: Call, results: tuple[Tracer, ...], is_view: bool) -> list[str]:
         source = self.source
         if len(results) == 1 and results[0] in source.texts:  # where it goes is known
             result = results[0]
             target = self._plan.target.get(result)
-            slot = self._plan.slot.get(result.storage)
-            if slot is not None:
-                place = f"exchanged with {self._plan.slots[slot][0].path.removesuffix('.data')}"
+            spare = self._plan.spare.get(result.storage)
+            if spare is not None:
+                memory = f"exchanged with {self._plan.spares[spare][0].path.removesuffix('.data')}"
             else:
-                place = f"memory {self._plan.block[result.storage] + 1}"
+                memory = f"memory {self._plan.block[result.storage] + 1}"
             over = f", over {source.told(target)}" if target is not None else ""
-            self._note(call, result, place + over)
+            self._note(call, result, memory + over)
             return [source.expression(call, source.texts[result])]
         expression = source.expression(call, None)
         for result in results:
@@ -335,9 +335,9 @@ class _Writer:
         return lines
 
     def _actual(self, value: Any) -> Any:
-        return self._fixed[value] if isinstance(value, Traced) else value
+        return self._fixed[value] if isinstance(value, Tracer) else value
 
-    def _note(self, call: Call, result: Traced, where: str) -> None:
+    def _note(self, call: Call, result: Tracer, where: str) -> None:
         shape = "x".join(map(str, result.array.shape)) or "number"
         text = self.source.sentence(call)
         if call.written is None:
@@ -347,7 +347,7 @@ class _Writer:
     # After the calls -----------------------------------------------------------------------
 
     def _ends(
-        self, olds: dict[Any, tuple[Place, str]], written: list[str], kept: list[str]
+        self, olds: dict[Any, tuple[Slot, str]], written: list[str], kept: list[str]
     ) -> list[str]:
         """Compare with the step itself now and then, leave the new values, return the result."""
         source, outputs = self.source, self._plan.outputs
@@ -368,47 +368,47 @@ class _Writer:
         values = f"{result}, {_tuple(news)}, {_tuple(written)}, {_tuple(kept)}"
         lines += [f"{self._left} -= 1", f"if {self._left} <= 0:"]
         lines.append(f"    {self._left} = _verify({arguments}, {values})")
-        entries = [self._setting(place, text) for (place, _), text in zip(outputs, news)]  # noqa: B905
-        entries += [self._setting(place, source(value)) for place, value in self._recording.emptied]
+        entries = [self._setting(slot, text) for (slot, _), text in zip(outputs, news)]  # noqa: B905
+        entries += [self._setting(slot, source(value)) for slot, value in self._recording.emptied]
         tensors = [
             p.holder for p, _ in outputs if isinstance(p.holder, Tensor) and p.key == "_data"
         ]
         if tensors:  # graphs that used the old values will say so
             now = source.name(None, "now")
             lines.append(f"{now} = _tick()")
-            entries += [self._setting(Place(t, "_version", True, ""), now) for t in tensors]
+            entries += [self._setting(Slot(t, "_version", True, ""), now) for t in tensors]
         if entries:
-            entries.append(self._setting(Place(self._state, "has_ended", True, ""), "True"))
+            entries.append(self._setting(Slot(self._state, "has_ended", True, ""), "True"))
             lines.append(self._exchanged(entries))
-        if self._slots:
+        if self._new:
             lines += self._next_spares(olds)
         return [*lines, f"{self._busy} = False", f"return {result}"]
 
-    def _next_spares(self, olds: dict[Any, tuple[Place, str]]) -> list[str]:
+    def _next_spares(self, olds: dict[Any, tuple[Slot, str]]) -> list[str]:
         """Keep the old arrays for later, those that an earlier replay has put there."""
         texts = []
-        for (place, _), own in zip(self._plan.slots, self._mine, strict=True):
-            if place.identity in olds and olds[place.identity][1] != "None":
-                old = olds[place.identity][1]
+        for (slot, _), own in zip(self._plan.spares, self._mine, strict=True):
+            if slot.identity in olds and olds[slot.identity][1] != "None":
+                old = olds[slot.identity][1]
                 texts.append(f"{old} if {old} is {own} else None")
             else:
                 texts.append("None")
         return [
             f"{self._spares} = [{self._spares}[0], {', '.join(texts)}]",
-            f"{', '.join(self._mine)} = {', '.join(self._slots)}",
+            f"{', '.join(self._mine)} = {', '.join(self._new)}",
         ]
 
-    def _setting(self, place: Place, text: str) -> tuple[str, str, str, str]:
-        """Say how a value is put into a place: by which function, and with which arguments."""
-        holder = self.source.holder(place.holder)
-        setter = place.setter
+    def _setting(self, slot: Slot, text: str) -> tuple[str, str, str, str]:
+        """Say how a value is put into a slot: by which function, and with which arguments."""
+        holder = self.source.holder(slot.holder)
+        setter = slot.setter
         owner = getattr(setter, "__objclass__", None)
         name = f"_set_in_{owner.__name__}" if owner else "_setattr"
         self.source.scope[name] = setter
-        return name, holder, self.source(place.key), text
+        return name, holder, self.source(slot.key), text
 
     def _exchanged(self, entries: list[tuple[str, str, str, str]]) -> str:
-        """Write the one call that puts values into places."""
+        """Write the one call that puts values into slots."""
         groups: dict[str, list[tuple[str, ...]]] = {"_setattr": []}
         for setter, *arguments in entries:
             groups.setdefault(setter, []).append(tuple(arguments))
@@ -431,5 +431,5 @@ def _tuple(texts: Any) -> str:
     return f"({', '.join(texts)}{',' * (len(texts) == 1)})"
 
 
-def _is_view(call: Call, result: Traced) -> bool:
+def _is_view(call: Call, result: Tracer) -> bool:
     return any(value.storage == result.storage for value in inputs_of(call))

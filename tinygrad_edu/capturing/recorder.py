@@ -1,6 +1,6 @@
 """Records a step at the level of NumPy calls.
 
-A `Traced` stands where an array would be. It computes every call at once, on the array that it
+A `Tracer` stands where an array would be. It computes every call at once, on the array that it
 stands for, and writes the call on a tape. Whatever would take its values out of NumPy, into a
 Python number, a condition or a plain array, is an error: a replay could not know of it.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import operator
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import CaptureError
 from ..tensor import Tensor
 
-__all__ = ["GETTERS", "Call", "Tape", "Traced", "mapped"]
+__all__ = ["GETTERS", "Call", "Tape", "Tracer", "mapped"]
 
 # What depends on shapes and dtypes alone, which hold for every replay.
 _FACTS = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj}
@@ -60,7 +60,7 @@ class Call:
         The arguments; stand-ins among them, also in tuples and lists.
     result : object
         A stand-in or a tuple of them; None if there is none.
-    written : Traced or None
+    written : Tracer or None
         What the call has written into.
     errors : dict or None
         What NumPy did with floating-point errors, where the step had changed that.
@@ -70,7 +70,7 @@ class Call:
     inputs: tuple[Any, ...]
     keywords: dict[str, Any]
     result: Any
-    written: Traced | None
+    written: Tracer | None
     errors: dict[str, Any] | None = None
 
 
@@ -79,7 +79,7 @@ class Tape:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
-        self.values: list[Traced] = []
+        self.values: list[Tracer] = []
         self.is_closed = False
         self._thread = threading.get_ident()
         self._errors = dict(np.geterr())
@@ -88,9 +88,9 @@ class Tape:
         self.outside: set[int] = set()
         self._backups: dict[int, tuple[Any, Any]] = {}
 
-    def stand_in(self, array: Any) -> Traced:
+    def stand_in(self, array: Any) -> Tracer:
         """Make what stands for an array from outside of the step."""
-        value = Traced(array, self)
+        value = Tracer(array, self)
         self.outside.add(value.storage)
         return value
 
@@ -111,39 +111,21 @@ class Tape:
                 "a value from inside a captured step was kept and is used outside of it; let the "
                 "step return it"
             )
-        written = (inputs[0] if inputs else None) if function in _WRITING else keywords.get("out")
-        if isinstance(written, tuple):
-            (written,) = written
-        if written is not None and not isinstance(written, Traced):
-            raise CaptureError(
-                f"{_name(function)} writes into an array that was made outside of what is recorded"
-            )
-        given: dict[int, Traced] = {}
+        written = _written_into(function, inputs, keywords)
         inputs, keywords = mapped(_frozen, (inputs, keywords))
         if written is not None:
             self._back_up(written)
+        given: dict[int, Tracer] = {}
 
         def plain(value: Any) -> Any:
-            if not isinstance(value, Traced):
+            if not isinstance(value, Tracer):
                 return value
-            array = value.array
-            if value is not written and isinstance(array, np.ndarray):
-                array = array.view()  # so that no function can write into it unseen
-                array.flags.writeable = False
+            array = value.array if value is written else _locked(value.array)
             given[id(array)] = value
             return array
 
-        arrays = mapped(plain, (inputs, keywords))
-        try:
-            found = function(*arrays[0], **arrays[1])
-        except ValueError as error:
-            arrays = [v.array for v in given.values() if isinstance(v.array, np.ndarray)]
-            if "read-only" in str(error) and all(array.flags.writeable for array in arrays):
-                raise CaptureError(
-                    f"{_name(function)} writes into an array in a way that is not recorded; write "
-                    "out=x, or x[...] = result"
-                ) from error
-            raise
+        arrays, named = mapped(plain, (inputs, keywords))
+        found = _computed(function, arrays, named, given.values())
         if function in _FACTS:
             return found
         if written is None and id(found) in given:
@@ -171,7 +153,7 @@ class Tape:
         self._kept.clear()
         self._backups.clear()
 
-    def _back_up(self, value: Traced) -> None:
+    def _back_up(self, value: Tracer) -> None:
         """Keep what is about to be written over, for `undo`."""
         root = value.array if value.array.base is None else value.array.base
         if value.storage in self.outside and value.storage not in self._backups:
@@ -183,26 +165,69 @@ class Tape:
             array[...] = values
 
     @staticmethod
-    def _unlock(result: Any, operand: Traced) -> None:
+    def _unlock(result: Any, operand: Tracer) -> None:
         """Let a view of what may be written into be written into."""
         for value in result if isinstance(result, tuple) else (result,):
-            if isinstance(value, Traced) and value.storage == operand.storage:
+            if isinstance(value, Tracer) and value.storage == operand.storage:
                 base = getattr(value.array, "base", None)
                 if isinstance(base, np.ndarray) and operand.array.flags.writeable:
                     value.array.flags.writeable = base.flags.writeable
 
     def _result(self, function: Callable[..., Any], found: Any) -> Any:
         if isinstance(found, np.ndarray | np.generic) and found.dtype != object:
-            return Traced(found, self)
+            return Tracer(found, self)
         if isinstance(found, tuple | list) and all(isinstance(x, np.ndarray) for x in found):
-            return tuple(Traced(x, self) for x in found)
+            return tuple(Tracer(x, self) for x in found)
         raise CaptureError(
             f"{_name(function)} makes a Python {type(found).__name__} of values that change from "
             "call to call; leave it to the caller of the step, and return what it needs"
         )
 
 
-class Traced(np.lib.mixins.NDArrayOperatorsMixin):
+def _written_into(
+    function: Callable[..., Any], inputs: tuple[Any, ...], keywords: dict[str, Any]
+) -> Tracer | None:
+    """Return what a call writes into; an error if that was not made by the step."""
+    written = keywords.get("out")
+    if function in _WRITING and inputs:
+        written = inputs[0]
+    if isinstance(written, tuple):
+        (written,) = written
+    if written is not None and not isinstance(written, Tracer):
+        raise CaptureError(
+            f"{_name(function)} writes into an array that was made outside of what is recorded"
+        )
+    return written
+
+
+def _locked(array: Any) -> Any:
+    """Return a view of an array that no function can write into unseen."""
+    if isinstance(array, np.ndarray):
+        array = array.view()
+        array.flags.writeable = False
+    return array
+
+
+def _computed(
+    function: Callable[..., Any],
+    inputs: tuple[Any, ...],
+    keywords: dict[str, Any],
+    given: Collection[Tracer],
+) -> Any:
+    """Call a function of NumPy, and explain the error if it writes into an array that is locked."""
+    try:
+        return function(*inputs, **keywords)
+    except ValueError as error:
+        arrays = [one.array for one in given if isinstance(one.array, np.ndarray)]
+        if "read-only" in str(error) and all(array.flags.writeable for array in arrays):
+            raise CaptureError(
+                f"{_name(function)} writes into an array in a way that is not recorded; write "
+                "out=x, or x[...] = result"
+            ) from error
+        raise
+
+
+class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
     """What stands for an array while a step is recorded."""
 
     __slots__ = ("array", "number", "storage", "tape")
@@ -269,7 +294,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
     def __getitem__(self, index: Any) -> Any:
         entries = index if isinstance(index, tuple) else (index,)
         parts = [p for e in entries if type(e) is slice for p in (e.start, e.stop, e.step)]
-        if any(isinstance(part, Traced) for part in parts):
+        if any(isinstance(part, Tracer) for part in parts):
             raise _values_are_read("a slice from or to a computed place")
         if any(_is_mask(entry) for entry in entries):
             raise CaptureError(
@@ -306,12 +331,12 @@ def _add_in_place_operators() -> None:
         in_place, binary = (getattr(mixin, f"__{i}{operator_name}__") for i in ("i", ""))
 
         def operate(
-            self: Traced, other: Any, in_place: Any = in_place, binary: Any = binary
+            self: Tracer, other: Any, in_place: Any = in_place, binary: Any = binary
         ) -> Any:
             is_array = isinstance(self.array, np.ndarray)
             return in_place(self, other) if is_array else binary(self, other)
 
-        setattr(Traced, f"__i{operator_name}__", operate)
+        setattr(Tracer, f"__i{operator_name}__", operate)
 
 
 _add_in_place_operators()
@@ -330,7 +355,7 @@ def _is_mask(entry: Any) -> bool:
 
 
 def _array(value: Any) -> Any:
-    return value.array if isinstance(value, Traced) else value
+    return value.array if isinstance(value, Tracer) else value
 
 
 def _frozen(value: Any) -> Any:

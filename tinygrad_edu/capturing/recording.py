@@ -13,9 +13,9 @@ import numpy as np
 from ..errors import CaptureError
 from ..tensor import Tensor, _computed
 from ..watching import Watching
-from .recorder import Tape, Traced, mapped
-from .search import surroundings_of
-from .surroundings import Place, Surroundings, is_plain
+from .environment import Environment, Slot, is_plain
+from .recorder import Tape, Tracer, mapped
+from .search import environment_of
 
 __all__ = ["Leaf", "Recording", "detached", "is_recording", "plainly", "record"]
 
@@ -48,21 +48,21 @@ class Recording:
     Attributes
     ----------
     tape : Tape
-    surroundings : Surroundings
+    environment : Environment
         As they were before the call.
     parameters : list of inspect.Parameter
         Of the step.
     arguments : dict of str to object
-        A `Traced` for each array; other arguments as they are.
-    inputs : list of (Place, Traced)
-        The arrays that were in places before.
-    outputs : list of (Place, Traced)
-        The places that hold another array after the call, or an array for the first time.
-    emptied : list of (Place, object)
-        The places that hold a number, a text or None after the call, instead of an array.
+        A `Tracer` for each array; other arguments as they are.
+    inputs : list of (Slot, Tracer)
+        The arrays that were in slots before.
+    outputs : list of (Slot, Tracer)
+        The slots that hold another array after the call, or an array for the first time.
+    emptied : list of (Slot, object)
+        The slots that hold a number, a text or None after the call, instead of an array.
     result : object
         What the step returned, with a `Leaf` for each array.
-    returned : list of Traced
+    returned : list of Tracer
         The arrays that the leaves stand for.
     changes : dict of str to str
         The settings that the call has changed, and what to do if that happens at each call.
@@ -73,14 +73,14 @@ class Recording:
     """
 
     tape: Tape
-    surroundings: Surroundings
+    environment: Environment
     parameters: list[inspect.Parameter]
     arguments: dict[str, Any] = field(default_factory=dict)
-    inputs: list[tuple[Place, Traced]] = field(default_factory=list)
-    outputs: list[tuple[Place, Traced]] = field(default_factory=list)
-    emptied: list[tuple[Place, Any]] = field(default_factory=list)
+    inputs: list[tuple[Slot, Tracer]] = field(default_factory=list)
+    outputs: list[tuple[Slot, Tracer]] = field(default_factory=list)
+    emptied: list[tuple[Slot, Any]] = field(default_factory=list)
     result: Any = None
-    returned: list[Traced] = field(default_factory=list)
+    returned: list[Tracer] = field(default_factory=list)
     changes: dict[str, str] = field(default_factory=dict)
     result_of_call: Any = None
     number: int = 0
@@ -91,7 +91,7 @@ class Recording:
         found: list[Any] = []
         for value in self.arguments.values():
             array = getattr(value, "_data", value)
-            if isinstance(array, Traced):
+            if isinstance(array, Tracer):
                 x = array.array
                 found.append((type(x), x.shape, x.dtype, x.strides))
             elif isinstance(value, int | float | str):
@@ -103,9 +103,9 @@ class Recording:
     def undo(self) -> None:
         """Put back what was there before the call."""
         self.tape.undo()
-        self.surroundings.put_back()
-        for place, value in self.inputs:
-            place.put(value.array)
+        self.environment.put_back()
+        for slot, value in self.inputs:
+            slot.put(value.array)
 
 
 def detached(result: Any) -> Any:
@@ -137,20 +137,20 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
         bound.arguments[name] = _argument(name, value, tape)
     others = {name: value for name, value in given.items() if bound.arguments[name] is value}
     tensors = {n: (t, t._data) for n, t in bound.arguments.items() if isinstance(t, Tensor)}
-    before = surroundings_of(function, others)
+    before = environment_of(function, others)
     recording = Recording(tape, before, [*bound.signature.parameters.values()])
     recording.arguments = dict(bound.arguments)
-    stand_ins: dict[int, Traced] = {}
-    for place in before.arrays:
-        array = place.get()
-        if isinstance(array, Traced):
+    stand_ins: dict[int, Tracer] = {}
+    for slot in before.arrays:
+        array = slot.get()
+        if isinstance(array, Tracer):
             raise CaptureError("the step is being recorded by another thread; wait for that")
         if id(array) not in stand_ins:
             stand_ins[id(array)] = tape.stand_in(array)
-        recording.inputs.append((place, stand_ins[id(array)]))
+        recording.inputs.append((slot, stand_ins[id(array)]))
     try:
-        for place, stand_in in recording.inputs:
-            place.put(stand_in)
+        for slot, stand_in in recording.inputs:
+            slot.put(stand_in)
         with _Whole():
             result = plainly(function, *bound.args, **bound.kwargs)
         for name, (tensor, values) in tensors.items():
@@ -158,7 +158,7 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
                 raise CaptureError(f"the step replaces the data of its argument {name}; return it")
         recording.result = mapped(lambda entry: _leaf(entry, recording), result)
         mapped(lambda entry: _check_result(entry, recording), recording.result)
-        _find_changes(recording, surroundings_of(function, others))
+        _find_changes(recording, environment_of(function, others))
     except BaseException:
         _leave_no_stand_ins(function, others)
         recording.undo()
@@ -179,13 +179,13 @@ class _Whole(Watching):
         except CaptureError:
             for value in (*arrays, *params.values()):
                 for entry in value if isinstance(value, tuple | list) else (value,):
-                    if isinstance(entry, Traced):
+                    if isinstance(entry, Tracer):
                         return entry.recorded_as_a_whole(function, arrays, params)
             raise
 
 
 def _argument(name: str, value: Any, tape: Tape) -> Any:
-    """Give what the step gets in the place of an argument."""
+    """Give what the step gets instead of an argument."""
     if isinstance(value, np.ndarray | np.generic):
         return tape.stand_in(value)
     if isinstance(value, Tensor):
@@ -201,47 +201,47 @@ def _argument(name: str, value: Any, tape: Tape) -> Any:
     return value
 
 
-def _find_changes(recording: Recording, after: Surroundings) -> None:
-    """Put the new arrays into their places, and note what else has changed."""
-    old = {place.identity: (place, value) for place, value in recording.inputs}
-    changed, others = recording.surroundings.changed()
-    others += recording.surroundings.drawn()
-    settings = {place.identity: (place, value) for place, value in changed}
+def _find_changes(recording: Recording, after: Environment) -> None:
+    """Put the new arrays into their slots, and note what else has changed."""
+    old = {slot.identity: (slot, value) for slot, value in recording.inputs}
+    changed, others = recording.environment.changed()
+    others += recording.environment.drawn()
+    settings = {slot.identity: (slot, value) for slot, value in changed}
     gone = dict(old)
-    for place in after.arrays:
-        value = place.get()
-        if not isinstance(value, Traced):
+    for slot in after.arrays:
+        value = slot.get()
+        if not isinstance(value, Tracer):
             continue
-        gone.pop(place.identity, None)
-        place.put(value.array)
-        if place.identity in old:
-            if value is not old[place.identity][1]:
-                recording.outputs.append((old[place.identity][0], value))
-        elif place.identity in settings and is_plain(settings[place.identity][1]):
-            recording.outputs.append((settings.pop(place.identity)[0], value))
+        gone.pop(slot.identity, None)
+        slot.put(value.array)
+        if slot.identity in old:
+            if value is not old[slot.identity][1]:
+                recording.outputs.append((old[slot.identity][0], value))
+        elif slot.identity in settings and is_plain(settings[slot.identity][1]):
+            recording.outputs.append((settings.pop(slot.identity)[0], value))
         else:
-            others.append(place.path)
-    for place, _ in gone.values():
-        value = place.get()
-        if isinstance(value, Traced):  # in a list that is not used any more, but by others
-            place.put(value.array)
+            others.append(slot.path)
+    for slot, _ in gone.values():
+        value = slot.get()
+        if isinstance(value, Tracer):  # in a list that is not used any more, but by others
+            slot.put(value.array)
         if is_plain(value):
-            recording.emptied.append((place, value))
+            recording.emptied.append((slot, value))
         else:
-            others.append(place.path)
-    for place, before in settings.values():
-        recording.changes[place.path] = _advice(place, before)
+            others.append(slot.path)
+    for slot, before in settings.values():
+        recording.changes[slot.path] = _advice(slot, before)
     replaced = tuple(recording.changes)
     recording.changes |= {path: _KEEP for path in others if not path.startswith(replaced)}
 
 
-def _advice(place: Place, old: Any) -> str:
+def _advice(slot: Slot, old: Any) -> str:
     """Say what a step can do instead of changing a setting at each call."""
-    new = place.get()
+    new = slot.get()
     if type(new) is type(old):
         for kind, advice in _ADVICE:
             if isinstance(new, kind):
-                return advice.format(place.path)
+                return advice.format(slot.path)
     return _KEEP
 
 
@@ -256,20 +256,20 @@ _ADVICE: list[tuple[type, str]] = [
 def _leave_no_stand_ins(function: Callable[..., Any], others: dict[str, Any]) -> None:
     """Put arrays where a step that failed has left stand-ins."""
     try:
-        after = surroundings_of(function, others)
+        after = environment_of(function, others)
     except CaptureError:  # it has made something that cannot be searched
         return
-    for place in after.arrays:
-        value = place.get()
-        if isinstance(value, Traced):
-            place.put(value.array)
+    for slot in after.arrays:
+        value = slot.get()
+        if isinstance(value, Tracer):
+            slot.put(value.array)
 
 
 def _leaf(entry: Any, recording: Recording) -> Any:
-    if isinstance(entry, Tensor) and isinstance(entry._data, Traced):
+    if isinstance(entry, Tensor) and isinstance(entry._data, Tracer):
         recording.returned.append(entry._data)
         return Leaf(len(recording.returned) - 1, True)
-    if isinstance(entry, Traced):
+    if isinstance(entry, Tracer):
         recording.returned.append(entry)
         return Leaf(len(recording.returned) - 1, False)
     return entry

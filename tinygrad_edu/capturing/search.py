@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 
 from ..errors import CaptureError
 from ..tensor import Tensor
+from .environment import GONE, Environment, Slot
 from .names import Names, names_of
 from .ownership import LIBRARY, OURS, OWN, owner_of_class, owner_of_function, owner_of_module
-from .recorder import Traced
-from .surroundings import GONE, Place, Surroundings
+from .recorder import Tracer
 from .unwatchable import BY_NAME, COMPUTING, REFUSED, REFUSED_ATTRIBUTES
 
-__all__ = ["surroundings_of"]
+__all__ = ["environment_of"]
 
 _MOST_PLACES = 10_000
 _ENGINE = f"{__package__.partition('.')[0]}."
@@ -52,7 +52,7 @@ _CONSTANTS: tuple[type, ...] = (
 _CONSTANTS += (
     np.ufunc,
     type(np.dot),
-    Traced,
+    Tracer,
     operator.itemgetter,
     types.MethodDescriptorType,
     types.WrapperDescriptorType,
@@ -74,7 +74,7 @@ _CODE: tuple[Any, ...] = (types.FunctionType, staticmethod, classmethod, propert
 _CODE += (functools.cached_property, functools.partialmethod)
 
 
-def surroundings_of(function: Callable[..., Any], arguments: dict[str, Any]) -> Surroundings:
+def environment_of(function: Callable[..., Any], arguments: dict[str, Any]) -> Environment:
     """Find what a step can reach.
 
     Raises
@@ -91,7 +91,7 @@ def surroundings_of(function: Callable[..., Any], arguments: dict[str, Any]) -> 
 
 class _Search:
     def __init__(self, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
-        self.found = Surroundings()
+        self.found = Environment()
         self._root = function  # searched as own code, whosever it is
         self._seen: dict[int, Any] = {}
         self._waiting: deque[tuple[Any, str]] = deque([(function, "")])
@@ -126,17 +126,17 @@ class _Search:
             if missing := frozenset(self._names - vars(module).keys()):
                 self.found.absent.append((vars(module), missing))
 
-    def _keep(self, place: Place) -> None:
-        if place.identity in self._placed:
+    def _keep(self, slot: Slot) -> None:
+        if slot.identity in self._placed:
             return
-        self._placed.add(place.identity)
-        value = place.get()
+        self._placed.add(slot.identity)
+        value = slot.get()
         is_number = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiub"
-        if isinstance(value, Traced) or is_number:
-            self.found.arrays.append(place)
+        if isinstance(value, Tracer) or is_number:
+            self.found.arrays.append(slot)
         else:
-            self.found.settings.append((place, value))
-            self._waiting.append((value, place.path))
+            self.found.settings.append((slot, value))
+            self._waiting.append((value, slot.path))
 
     def _wait_for(self, values: Iterable[Any], path: str) -> None:
         self._waiting.extend((value, path) for value in values)
@@ -186,11 +186,11 @@ class _Search:
         if isinstance(value, dict | types.MappingProxyType):
             self.found.orders.append((value, [*value]))
             for key in value:
-                self._keep(Place(value, key, False, f"{path}[{key!r}]"))
+                self._keep(Slot(value, key, False, f"{path}[{key!r}]"))
         elif isinstance(value, list | deque):
             self.found.lengths.append((value, len(value)))
             for position in range(len(value)):
-                self._keep(Place(value, position, False, f"{path}[{position}]"))
+                self._keep(Slot(value, position, False, f"{path}[{position}]"))
         else:
             if isinstance(value, set):
                 self.found.orders.append((value, set(value)))
@@ -210,10 +210,10 @@ class _Search:
                 "before it: a captured step ends all graphs; detach() it, or compute it inside"
             )
         for key in ("_data", "_grad"):
-            self._keep(Place(tensor, key, True, dot + key[1:]))
-        self._keep(Place(tensor, "_requires_grad", True, dot + "requires_grad"))
+            self._keep(Slot(tensor, key, True, dot + key[1:]))
+        self._keep(Slot(tensor, "_requires_grad", True, dot + "requires_grad"))
         if hasattr(tensor, "_hooks"):
-            self._keep(Place(tensor, "_hooks", True, dot + "hooks"))
+            self._keep(Slot(tensor, "_hooks", True, dot + "hooks"))
         if type(tensor) is Tensor:
             self._classes.setdefault(Tensor, set())
         else:
@@ -245,10 +245,10 @@ class _Search:
         self._waiting.append((kind, ""))
         attributes = getattr(value, "__dict__", None)
         if attributes is not None:
-            self.found.settings.append((Place(value, "__class__", True, f"{dot}__class__"), kind))
+            self.found.settings.append((Slot(value, "__class__", True, f"{dot}__class__"), kind))
             self.found.lengths.append((attributes, len(attributes)))
             for name in attributes:
-                self._keep(Place(attributes, name, False, dot + name))
+                self._keep(Slot(attributes, name, False, dot + name))
         for base in kind.__mro__:
             if base is Tensor:
                 break  # its slots have been seen
@@ -257,7 +257,7 @@ class _Search:
                 if name.startswith("__") and not name.endswith("__"):
                     name = f"_{base.__name__.lstrip('_')}{name}"
                 if name not in ("__weakref__", "__dict__"):
-                    self._keep(Place(value, name, True, dot + name))
+                    self._keep(Slot(value, name, True, dot + name))
 
     # Code ----------------------------------------------------------------------------------
 
@@ -273,15 +273,15 @@ class _Search:
             return
         for key in ("__code__", "__defaults__", "__kwdefaults__"):
             value = getattr(function, key)
-            self.found.settings.append((Place(function, key, True, f"{dot}{key}"), value))
+            self.found.settings.append((Slot(function, key, True, f"{dot}{key}"), value))
         self._wait_for((function.__defaults__, function.__kwdefaults__), dot + "defaults")
         for cell, name in zip(
             function.__closure__ or (), function.__code__.co_freevars, strict=True
         ):
-            self._keep(Place(cell, "cell_contents", True, name))
+            self._keep(Slot(cell, "cell_contents", True, name))
         self.found.lengths.append((function.__dict__, len(function.__dict__)))
         for name in function.__dict__:
-            self._keep(Place(function.__dict__, name, False, dot + name))
+            self._keep(Slot(function.__dict__, name, False, dot + name))
         names = names_of(function.__code__)
         self._is_computing |= names.is_computing
         self._names |= names.attributes | names.texts
@@ -295,11 +295,11 @@ class _Search:
         missing = set()
         for name in sorted(names.globals):
             if name in space:
-                self._keep(Place(space, name, False, name))
+                self._keep(Slot(space, name, False, name))
             else:
                 missing.add(name)
                 if name in fallback:
-                    self._keep(Place(fallback, name, False, name))
+                    self._keep(Slot(fallback, name, False, name))
                 else:
                     self.found.absent.append((fallback, frozenset([name])))
         if missing:
@@ -309,7 +309,7 @@ class _Search:
             whole = importlib.util.resolve_name("." * level + name, package) if level else name
             while whole:
                 if whole in sys.modules:
-                    self._keep(Place(sys.modules, whole, False, whole))
+                    self._keep(Slot(sys.modules, whole, False, whole))
                 else:
                     self.found.absent.append((sys.modules, frozenset([whole])))
                 whole = whole.rpartition(".")[0]
@@ -332,7 +332,7 @@ class _Search:
             return
         attributes = vars(kind)
         self.found.lengths.append((attributes, len(attributes)))
-        bases = Place(kind, "__bases__", True, f"{kind.__name__}.__bases__")
+        bases = Slot(kind, "__bases__", True, f"{kind.__name__}.__bases__")
         self.found.settings.append((bases, kind.__bases__))
         for name, value in attributes.items():
             path = f"{kind.__name__}.{name}"
@@ -340,11 +340,11 @@ class _Search:
                 continue
             if isinstance(value, _CODE) or hasattr(type(value), "__get__"):
                 # As it is in the class: getattr would ask the descriptor.
-                self.found.settings.append((Place(attributes, name, False, path), value))
+                self.found.settings.append((Slot(attributes, name, False, path), value))
                 if isinstance(value, _CODE) or owner_of_class(type(value)) != LIBRARY:
                     self._waiting.append((value, path))
             elif not name.startswith("__") or isinstance(value, _CONSTANTS):
-                self._keep(Place(kind, name, True, path))
+                self._keep(Slot(kind, name, True, path))
         self._wait_for((*kind.__bases__, type(kind)), "")
 
     def _search_class_of_ours(self, kind: type, known: set[str]) -> None:
@@ -359,9 +359,9 @@ class _Search:
             value = attributes[name]
             if isinstance(value, _SLOTS):
                 continue
-            place = Place(attributes, name, False, f"{kind.__name__}.{name}")
-            self.found.settings.append((place, value))
-            self._waiting.append((value, place.path))
+            slot = Slot(attributes, name, False, f"{kind.__name__}.{name}")
+            self.found.settings.append((slot, value))
+            self._waiting.append((value, slot.path))
             if isinstance(value, types.FunctionType) and owner_of_function(value) == OURS:
                 self._methods |= names_of(value.__code__).attributes
 
@@ -378,14 +378,14 @@ class _Search:
         new = sorted(space.keys() & names - known)
         known.update(new)
         for name in new:
-            place = Place(space, name, False, f"{module.__name__}.{name}")
+            slot = Slot(space, name, False, f"{module.__name__}.{name}")
             value = space[name]
             is_open = isinstance(value, types.ModuleType | list | set | dict | deque | np.ndarray)
             is_special = id(value) in REFUSED or id(value) in COMPUTING
             if is_own or is_open or is_special or _may_be_own(value):
-                self._keep(place)
+                self._keep(slot)
             else:
-                self.found.settings.append((place, value))
+                self.found.settings.append((slot, value))
 
 
 def _is_bare(kind: type) -> bool:

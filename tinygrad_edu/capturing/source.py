@@ -1,4 +1,4 @@
-"""How values, places and calls are written, in Python for the program and for people to read."""
+"""How values, slots and calls are written, in Python for the program and for people to read."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .calls import inputs_of, is_ufunc_call
-from .recorder import GETTERS, Call, Traced
-from .surroundings import Place
+from .environment import Slot
+from .recorder import GETTERS, Call, Tracer
 
 __all__ = ["Source", "Text"]
 
@@ -35,16 +35,16 @@ class Source:
     ----------
     scope : dict of str to object
         The names, and what they stand for.
-    texts : dict of Traced to str
+    texts : dict of Tracer to str
         How values are written.
-    shown : dict of Traced to str
+    shown : dict of Tracer to str
         How people read them, where that is something else.
     """
 
     def __init__(self, scope: dict[str, Any]) -> None:
         self.scope = scope
-        self.texts: dict[Traced, str] = {}
-        self.shown: dict[Traced, str] = {}
+        self.texts: dict[Tracer, str] = {}
+        self.shown: dict[Tracer, str] = {}
         self._numbers: dict[str, int] = {}
         self._holders: dict[int, str] = {}
         self._functions: list[tuple[Callable[..., Any], str]] = []
@@ -62,23 +62,23 @@ class Source:
         return name
 
     def holder(self, holder: Any) -> str:
-        """Name what holds a place."""
+        """Name what holds a slot."""
         if id(holder) not in self._holders:
             self._holders[id(holder)] = self.name(holder, "h")
         return self._holders[id(holder)]
 
-    def place(self, place: Place) -> str:
-        """Write a place."""
-        if place.key == "__class__":
-            return f"type({self.holder(place.holder)})"
-        holder = self.holder(place.read_from)
-        return f"{holder}.{place.key}" if place.is_attribute else f"{holder}[{self(place.key)}]"
+    def slot(self, slot: Slot) -> str:
+        """Write a slot."""
+        if slot.key == "__class__":
+            return f"type({self.holder(slot.holder)})"
+        holder = self.holder(slot.read_from)
+        return f"{holder}.{slot.key}" if slot.is_attribute else f"{holder}[{self(slot.key)}]"
 
     def __call__(self, value: Any) -> str:
         """Write a value, or nested tuples and lists of values."""
         if isinstance(value, Text):
             return value
-        if isinstance(value, Traced):
+        if isinstance(value, Tracer):
             return self.texts[value]
         if value is None or type(value) in (bool, int, str):
             return repr(value)
@@ -95,8 +95,8 @@ class Source:
         return self.name(value, "c")
 
     def told(self, value: Any) -> str:
-        """Write a value for people: places by their paths, numbers as such, arrays by shape."""
-        if isinstance(value, Traced):
+        """Write a value for people: slots by their paths, numbers as such, arrays by shape."""
+        if isinstance(value, Tracer):
             text = self.shown.get(value) or self.texts[value]
             return self._paths.get(text, text).removesuffix(".data")
         if isinstance(value, np.ndarray | np.generic):
@@ -196,7 +196,7 @@ def _with_constants(call: Call) -> list[Any]:
     (dtype,) = dtypes
 
     def is_converted(value: Any) -> bool:
-        if isinstance(value, Traced):
+        if isinstance(value, Tracer):
             return False
         is_alike = isinstance(value, np.generic) and value.dtype == dtype
         return dtype.kind == "f" and (type(value) in (int, float) or is_alike)

@@ -24,8 +24,8 @@ class Verifier:
 
     def __init__(self, function: Callable[..., Any], recording: Recording) -> None:
         self._function = function
-        self._surroundings = recording.surroundings
-        self._outputs = [place for place, _ in recording.outputs]
+        self._environment = recording.environment
+        self._outputs = [slot for slot, _ in recording.outputs]
         self._emptied = recording.emptied
         self._calls = 4
         self._right = 2  # the last call that is known to have been right: the second recording
@@ -48,7 +48,7 @@ class Verifier:
         result : object
             Of the replay.
         values : tuple
-            What the replay is about to leave in the places of the recording's outputs.
+            What the replay is about to leave in the slots of the recording's outputs.
         written, kept : tuple of numpy.ndarray
             The arrays that the replay has written into, and what was there before.
 
@@ -66,7 +66,7 @@ class Verifier:
         expected = [array.copy() for array in written]
         for array, old in zip(written, kept, strict=True):
             array[...] = old
-        before = [(place, place.get()) for place in self._surroundings.arrays]
+        before = [(slot, slot.get()) for slot in self._environment.arrays]
         try:
             found = plainly(self._function, *arguments, **keywords)
             what = _difference(found, result, "what it returns")
@@ -81,24 +81,24 @@ class Verifier:
                     "it in an array"
                 )
         except BaseException:
-            self._surroundings.put_back()
-            for place, array in before:
-                place.put(array)
+            self._environment.put_back()
+            for slot, array in before:
+                slot.put(array)
             raise
         self._right = self._calls
         self._calls *= 2
         return self._calls - self._right
 
     def _left_behind(self, before: list[tuple[Any, Any]], values: tuple[Any, ...]) -> str | None:
-        """Compare what the step has left in all places with what the replay would."""
+        """Compare what the step has left in all slots with what the replay would."""
         ends = {p.identity: v for p, v in zip(self._outputs, values, strict=True)}
-        ends |= {place.identity: value for place, value in self._emptied}
-        for place in self._outputs + [place for place, _ in self._emptied]:
-            what = _difference(place.get(), ends[place.identity], place.path)
+        ends |= {slot.identity: value for slot, value in self._emptied}
+        for slot in self._outputs + [slot for slot, _ in self._emptied]:
+            what = _difference(slot.get(), ends[slot.identity], slot.path)
             if what is not None:
                 return what
-        settings, others = self._surroundings.changed()
-        names = [place.path for place, _ in settings if place.identity not in ends] + others
+        settings, others = self._environment.changed()
+        names = [slot.path for slot, _ in settings if slot.identity not in ends] + others
         names += [p.path for p, old in before if p.identity not in ends and p.get() is not old]
         return names[0] if names else None
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..capturing.recorder import Traced
+from ..capturing.recorder import Tracer
 from ..drawing.text import number_text
 from ..errors import CaptureError, GradientError
 from ..primitive import Node
@@ -204,7 +204,7 @@ def detect_anomaly(*, allow_inf: bool = False) -> AnomalyDetection:
 
 
 def _refuse_capturing(values: Any) -> None:
-    if isinstance(values, Traced):
+    if isinstance(values, Tracer):
         raise CaptureError(
             "detect_anomaly() cannot watch a captured step, because its replays are calls of NumPy "
             "without tensors; call the function that was captured, step.function(...)"

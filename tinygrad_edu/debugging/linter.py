@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..autodiff import graph_order
-from ..capturing.recorder import Traced
+from ..capturing.recorder import Tracer
 from ..errors import CaptureError
 from ..tensor import Tensor
 from .findings import LintFinding, LintReport
@@ -67,7 +67,7 @@ def lint(loss: Tensor, parameters: Any = None, optimizer: Any = None) -> LintRep
     """
     if not isinstance(loss, Tensor):
         raise TypeError(f"lint() needs the loss as a Tensor, got a {type(loss).__name__}")
-    if isinstance(loss._data, Traced):
+    if isinstance(loss._data, Tracer):
         raise CaptureError(
             "lint() looks at values, which a captured step must not; call it outside"
         )

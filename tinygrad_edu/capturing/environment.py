@@ -2,7 +2,7 @@
 what everything else was.
 
 A step uses more than it is given: a network, an optimiser, a global number. While it is recorded,
-stand-ins take the places of the arrays; and a replay is right only as long as the settings are
+stand-ins take the slots of the arrays; and a replay is right only as long as the settings are
 what they were. `search.py` finds them.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 from ..hooks import hooked
 from ..scope import OFF, get_scope
 
-__all__ = ["GONE", "Place", "Surroundings", "is_plain", "same", "seen_through"]
+__all__ = ["GONE", "Environment", "Slot", "is_plain", "same", "seen_through"]
 
 
 class _Gone:
@@ -30,11 +30,11 @@ class _Gone:
 
 
 GONE: Any = _Gone()
-"""What is in a place that does not exist, or not any more."""
+"""What is in a slot that does not exist, or not any more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Place:
+class Slot:
     """Where something is kept: an attribute, or an entry of a list or dictionary.
 
     Attributes
@@ -53,7 +53,7 @@ class Place:
 
     @property
     def identity(self) -> tuple[int, Any]:
-        """What tells places apart."""
+        """What tells slots apart."""
         return id(self.read_from), self.key
 
     @property
@@ -88,14 +88,14 @@ class Place:
         self.setter(self.holder, self.key, value)
 
 
-class Surroundings:
-    """The places that a step can reach, in the order in which they were found.
+class Environment:
+    """The slots that a step can reach, in the order in which they were found.
 
     Attributes
     ----------
-    arrays : list of Place
+    arrays : list of Slot
         Where an array is kept that the step may read and replace.
-    settings : list of (Place, object)
+    settings : list of (Slot, object)
         Where anything else is kept, and what it was.
     lengths : list of (container, int)
         How long containers were, and how many attributes objects had.
@@ -112,8 +112,8 @@ class Surroundings:
     """
 
     def __init__(self) -> None:
-        self.arrays: list[Place] = []
-        self.settings: list[tuple[Place, Any]] = []
+        self.arrays: list[Slot] = []
+        self.settings: list[tuple[Slot, Any]] = []
         self.lengths: list[tuple[Any, int]] = []
         self.orders: list[tuple[Any, Any]] = []
         self.wholes: list[tuple[Any, dict[str, Any]]] = []
@@ -126,9 +126,9 @@ class Surroundings:
         """Remember the states of the random generators, for `drawn`."""
         self._states = self._random_states()
 
-    def changed(self) -> tuple[list[tuple[Place, Any]], list[str]]:
+    def changed(self) -> tuple[list[tuple[Slot, Any]], list[str]]:
         """Find the settings that are not what they were, with their old values, and what else."""
-        found = [(place, old) for place, old in self.settings if not same(place.get(), old)]
+        found = [(slot, old) for slot, old in self.settings if not same(slot.get(), old)]
         others = [f"the length of a {type(x).__name__}" for x, n in self.lengths if len(x) != n]
         others += [name for x, names in self.absent for name in names & x.keys()]
         return found, others
@@ -142,15 +142,15 @@ class Surroundings:
     def key(self) -> tuple[Any, ...]:
         """What is equal for two calls that found the same arrays in the same settings.
 
-        Objects are told by their ids, so it holds as long as these surroundings exist.
+        Objects are told by their ids, so it holds as long as these environment exist.
         """
         return (
             self.modes,
-            tuple([place.identity for place in self.arrays]),
+            tuple([slot.identity for slot in self.arrays]),
             tuple(
                 [
-                    (*place.identity, *((type(v), repr(v)) if is_plain(v) else (id(v),)))
-                    for place, v in self.settings
+                    (*slot.identity, *((type(v), repr(v)) if is_plain(v) else (id(v),)))
+                    for slot, v in self.settings
                 ]
             ),
             tuple([(id(seen_through(x)), n) for x, n in self.lengths]),
@@ -168,11 +168,11 @@ class Surroundings:
             if isinstance(container, dict):
                 for key in container.keys() - set(keys):
                     del container[key]
-        for place, old in self.settings:
-            if old is not GONE and place.get() is not old:
+        for slot, old in self.settings:
+            if old is not GONE and slot.get() is not old:
                 # A method, for example, is found in a view of its class that nobody can set.
                 with contextlib.suppress(AttributeError, TypeError, StopIteration):
-                    place.put(old)
+                    slot.put(old)
 
     def _random_states(self) -> list[tuple[str, Any]]:
         found = []
