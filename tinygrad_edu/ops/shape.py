@@ -44,6 +44,7 @@ def _tuple(shape: int | Sequence[int]) -> tuple[int, ...]:
     lambda g, out, x, shape: g.reshape(x.shape),
     formula="reshape(x, shape)",
     derivatives=("reshape(g, x.shape)",),
+    carries=True,
 )
 def reshape(x: Any, /, shape: int | Sequence[int]) -> Any:
     """Same elements in the same order, other shape; one size may be -1.
@@ -78,6 +79,7 @@ def _inverse(axes: Sequence[int] | None) -> list[int] | None:
     symbol="ᵀ",
     formula="transpose(x, axes)",
     derivatives=("transpose(g)",),
+    carries=True,
 )
 def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Any:
     """Axes in another order; reversed by default."""
@@ -163,6 +165,7 @@ def _broadcast_to_rule(g: Any, out: Any, x: Any, shape: Any) -> Any:
     _broadcast_to_rule,
     formula="broadcast_to(x, shape)",
     derivatives=("sum_to(g, x.shape)",),
+    carries=True,
 )
 def broadcast_to(x: Any, /, shape: int | tuple[int, ...]) -> Any:
     """Elements repeated to fill a larger shape, by NumPy's rules of broadcasting."""
@@ -181,6 +184,7 @@ def broadcast_to(x: Any, /, shape: int | tuple[int, ...]) -> Any:
     symbol="Σ",
     formula="sum_to(x, shape)",
     derivatives=("broadcast_to(g, x.shape)",),
+    domain=(),
 )
 def sum_to(x: Any, /, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which an array of this shape would be repeated to get x's shape.

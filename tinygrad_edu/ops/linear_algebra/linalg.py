@@ -109,6 +109,7 @@ def _cofactor(x: Any, /) -> Any:
     lambda g, out, x: g[..., None, None] * _cofactor(x),
     formula="linalg.det(x)",
     derivatives=("g * out * linalg.inv(x).mT",),
+    domain=(),
 )
 def det(x: Any, /) -> Any:
     """Determinant of square matrices.

@@ -38,6 +38,8 @@ def _matmul_right(g: Any, out: Any, x: Any, y: Any) -> Any:
     symbol="@",
     formula="x @ y",
     derivatives=("g @ y.mT", "x.mT @ g"),
+    domain=(),
+    matrix_product=True,
 )
 def matmul(x: Any, y: Any, /) -> Any:
     """Matrix product, in every shape that NumPy knows: vectors, matrices, stacks of matrices.
@@ -74,6 +76,9 @@ def _sum_of_rows(g: Any) -> Any:
     symbol="@ +",
     formula="x @ weight + bias",
     derivatives=("g @ weight.T", "x.T @ g", "sum(g, axis=0)"),
+    domain=(),
+    matrix_product=True,
+    operands=("input", "weight", "bias"),
 )
 def linear(x: Any, weight: Any, bias: Any, /) -> Any:
     """Affine map ``x @ weight + bias``: what a layer computes before its activation.

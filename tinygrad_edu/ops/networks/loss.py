@@ -26,6 +26,7 @@ from ..reduction import mean, sum
 from ..special import sigmoid, xlogy
 from ..summing import divided, is_half, single
 from .activation import relu, softplus
+from .mistakes import OF_BINARY_CROSS_ENTROPY
 
 __all__ = [
     "binary_cross_entropy_with_logits",
@@ -290,6 +291,9 @@ def _check_probabilities(targets: Any, most: float) -> None:
     symbol="BCE",
     formula="mean(log(1 + exp(logits)) - targets * logits)",
     derivatives=("g / size(logits) * (sigmoid(logits) - targets)", "-g / size(logits) * logits"),
+    averages=True,
+    applies="sigmoid",
+    mistakes=OF_BINARY_CROSS_ENTROPY,
 )
 def _binary_cross_entropy_with_logits(logits: Any, targets: Any, /) -> Any:
     if logits.shape != targets.shape:
