@@ -12,7 +12,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
 import numpy as np
 
@@ -62,9 +62,9 @@ class Primitive:
         Whether `forward` returns ``(out, residual)``. The residual reaches the rules as a
         keyword, so that the backward pass does not compute it again; it is None wherever the
         rules are differentiated themselves, since a residual is a constant.
-    broadcasts : bool
-        Whether inputs are stretched to a common shape, so that cotangents are summed back. Of an
-        operation that is not elementwise, the last two axes are matrices and are not stretched.
+    broadcasts : bool or "stacks"
+        Whether inputs are stretched to a common shape, so that cotangents are summed back;
+        ``"stacks"`` if the last two axes are matrices, and only the axes before are stretched.
     analytic : bool
         Whether the forward pass and the rules may be evaluated on complex numbers.
     symbol, formula : str
@@ -106,7 +106,7 @@ class Primitive:
     rules: tuple[Rule | None, ...]
     each: Rule | None = None
     residual: bool = False
-    broadcasts: bool = False
+    broadcasts: bool | Literal["stacks"] = False
     analytic: bool = True
     symbol: str = ""
     formula: str = ""

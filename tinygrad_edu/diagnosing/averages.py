@@ -42,9 +42,9 @@ def divisor(tensor: Tensor) -> int:
         return 0
     for value, other in (node.values, node.values[::-1]):
         number = float(value) if np.ndim(value) == 0 else 0.0
-        if number > 2 and number.is_integer() and np.any(other):
-            if np.array_equal(tensor.data, np.divide(other, number)):
-                return int(number)
+        is_count = number > 2 and number.is_integer() and np.any(other)
+        if is_count and np.array_equal(tensor.data, np.divide(other, number)):
+            return int(number)
     return 0
 
 

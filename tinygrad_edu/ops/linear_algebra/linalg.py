@@ -173,7 +173,7 @@ def slogdet(x: Any) -> Any:
 @primitive(
     lambda g, out, a, b: -(np.linalg.solve(a.mT, g) @ out.mT),
     lambda g, out, a, b: np.linalg.solve(a.mT, g),
-    broadcasts=True,  # the axes before the last two
+    broadcasts="stacks",
     formula="linalg.solve(a, b)",
     derivatives=("-linalg.solve(a.mT, g) @ out.mT", "linalg.solve(a.mT, g)"),
 )

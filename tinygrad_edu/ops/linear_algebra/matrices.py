@@ -34,7 +34,7 @@ def _matmul_right(g: Any, out: Any, x: Any, y: Any) -> Any:
 @primitive(
     _matmul_left,
     _matmul_right,
-    broadcasts=True,  # the axes before the last two
+    broadcasts="stacks",
     symbol="@",
     formula="x @ y",
     derivatives=("g @ y.mT", "x.mT @ g"),
