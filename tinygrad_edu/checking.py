@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from .autodiff import grad, graph_order
 from .errors import GradientError
+from .kinks import Sides, crossed, sides_of
 from .leaving import values_of
 from .probing import draw_apart, own_generator
 from .scope import enable_grad
@@ -124,6 +125,8 @@ def check_gradients(
         raise ValueError("no input of a floating dtype has elements; write 3.0 for 3")
     point = [values[i].astype(np.float64) for i in places]
 
+    last: list[Tensor] = []
+
     def call(tensors: Sequence[Tensor]) -> Tensor:
         arguments: list[Any] = list(inputs)
         for place, tensor in zip(places, tensors, strict=True):
@@ -131,6 +134,7 @@ def check_gradients(
         out = f(*arguments)
         if not isinstance(out, Tensor):
             raise ValueError(f"f must return a Tensor, got a {type(out).__name__}")
+        last[:] = [out]
         return out
 
     with enable_grad():
@@ -147,7 +151,7 @@ def check_gradients(
             if number > 1:
                 level = _next_level(level, [draw_apart(generator, x.shape, known) for x in point])
             directions = [draw_apart(generator, x.shape, known) for x in point]
-            look = _Look(level, point, directions, places, number, method, rtol, atol, height)
+            look = _Look(level, point, directions, places, number, method, rtol, atol, height, last)
             errors.append(look.error())
     return GradientCheck(method, tuple(errors))
 
@@ -214,6 +218,8 @@ class _Look:
     rtol, atol : float or None
     height : float
         The size of the output; its round-off may be in any gradient.
+    last : list of Tensor
+        What `f` returned last: its graph shows whether a step crosses a kink.
     """
 
     level: Level
@@ -225,6 +231,7 @@ class _Look:
     rtol: float | None
     atol: float | None
     height: float
+    last: list[Tensor]
 
     def error(self) -> float:
         """Compare the slopes along the direction, and return the relative error."""
@@ -253,6 +260,11 @@ class _Look:
                 f"gradient check at order {self.order} cannot be decided: the numerical slope is "
                 f"uncertain by {slope.uncertainty:.2g}, and the automatic one is {automatic:.3g}; "
                 "remove large terms that do not depend on the inputs from f"
+            )
+        if np.isnan(slope.value) and (kink := self._kink(directions)):
+            raise GradientError(
+                f"gradient check at order {self.order} cannot be decided: the inputs lie at a "
+                f"kink of {kink}, or next to one; move them"
             )
         relative = difference / scale if scale else difference
         if result != "agrees":
@@ -296,17 +308,32 @@ class _Look:
         moved = [x + 1j * _COMPLEX_STEP * v for x, v in pairs]
         return float(np.imag(_number(self.level(_leaves(moved), False)))) / _COMPLEX_STEP
 
-    def _by_differences(self, directions: Sequence[Array], expected: float, size: float) -> Slope:
+    def _evaluated(self, directions: Sequence[Array], length: float) -> tuple[float, Sides]:
+        """Compute the level at a step along directions, and on which side of kinks it is there."""
+        moved = [x + length * v for x, v in zip(self.point, directions, strict=True)]
+        with np.errstate(all="ignore"):
+            value = float(np.real(_number(self.level(_leaves(moved), False))))
+        return value, sides_of(self.last[0])
+
+    def _kink(self, directions: Sequence[Array]) -> str:
+        """Name the operation at whose kink the inputs lie; empty if there is none."""
+        here = self._evaluated(directions, 0.0)[1]
+        ends = (self._evaluated(directions, step)[1] for step in (self._step(), -self._step()))
+        return next(filter(None, (crossed(here, end) for end in ends)), "")
+
+    def _step(self) -> float:
         # Scaled by the smallest input: a step for a large one would be too large for the others.
         smallest = min(float(np.abs(x).min()) for x in self.point if x.size)
-        step = DIFFERENCE_STEP * max(1.0, smallest)
+        return DIFFERENCE_STEP * max(1.0, smallest)
 
-        def at(length: float) -> float:
-            moved = [x + length * v for x, v in zip(self.point, directions, strict=True)]
-            with np.errstate(all="ignore"):
-                return float(np.real(_number(self.level(_leaves(moved), False))))
+    def _by_differences(self, directions: Sequence[Array], expected: float, size: float) -> Slope:
+        here = self._evaluated(directions, 0.0)[1]
 
-        return measured_slope(at, step, expected, size)
+        def at(length: float) -> float | None:
+            value, sides = self._evaluated(directions, length)
+            return value if sides == here else None
+
+        return measured_slope(at, self._step(), expected, size)
 
     def _worst(
         self, gradients: Sequence[Array], method: str

@@ -14,12 +14,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
 import numpy as np
 
 from . import watching
 from .arrays import checked_array
+from .facts import Mistake, Pitfall
 from .metadata import Signature
 from .scope import BLOCKS, USUAL, ModuleCall, get_call, is_recording
 from .shape_errors import explain_shape_error
@@ -46,7 +47,7 @@ blocks_here = BLOCKS.here
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Primitive:
-    """An operation: its forward pass, its rules, and how people write it.
+    """An operation: its forward pass, its rules, and the facts that tools ask for.
 
     Attributes
     ----------
@@ -55,34 +56,74 @@ class Primitive:
     forward : callable
         ``forward(*arrays, **params) -> array``, plain NumPy.
     rules : tuple of (callable or None)
-        One vjp for each input: ``rule(g, out, *arrays, **params)`` gives the cotangent of that
+        One vjp for each input: ``rule(g, out, *arrays, **params)`` returns the cotangent of that
         input; None for an input that has no gradient, such as labels.
     each : callable or None
         For any number of inputs: ``each(position, g, out, *arrays, **params)``.
-    broadcasts : bool
-        Whether inputs are stretched to a common shape, so that cotangents are summed back.
     residual : bool
         Whether `forward` returns ``(out, residual)``. The residual reaches the rules as a
         keyword, so that the backward pass does not compute it again; it is None wherever the
         rules are differentiated themselves, since a residual is a constant.
+    broadcasts : bool or "stacks"
+        Whether inputs are stretched to a common shape, so that cotangents are summed back;
+        ``"stacks"`` if the last two axes are matrices, and only the axes before are stretched.
     analytic : bool
         Whether the forward pass and the rules may be evaluated on complex numbers.
     symbol, formula : str
-        How it is drawn, and how it is written down: ``"÷"`` and ``"x / y"``.
+        How it is drawn, and how it is written: ``"÷"`` and ``"x / y"``. Tools recognize the
+        formula where it is written out in other operations.
     derivatives : tuple of str
         The rules as text, in the vocabulary of NumPy and this package.
+    operands : tuple of str
+        What to call the operands in a picture, where the names of the parameters are not best.
+    elementwise : bool
+        Whether each number of the result is computed from the numbers of the operands at the
+        same place, after broadcasting.
+    carries : bool
+        Whether the result consists of numbers of the operands, and zeros: they are moved,
+        repeated or chosen, and not computed.
+    commutes : bool
+        Whether the operands can be exchanged.
+    kink : callable or None
+        ``kink(*arrays, **params)`` returns the signed distance to the nearest place without a
+        derivative, such as ``x`` for ``abs(x)``: it is 0 there and changes its sign across it.
+        An array, or a tuple of arrays; about the right size is enough. Ties and jumps count.
+    domain : tuple of Pitfall, or None
+        Where the result or a gradient is not finite. Anywhere else finite operands can only
+        overflow. None if this is not known.
+    activation : bool
+        Whether networks use it as a function between layers.
+    matrix_product : bool
+        Whether it multiplies its first two inputs as matrices, and adds a third one to each row.
+    averages : bool
+        Whether the result is an average over its first input.
+    applies : str
+        The activation that it applies to its first input, which is therefore to be logits.
+    mistakes : tuple of Mistake
+        Wrong gradients that people derive for it.
     """
 
     name: str
     forward: Callable[..., Any]
     rules: tuple[Rule | None, ...]
-    each: Rule | None
-    broadcasts: bool
-    residual: bool
-    analytic: bool
-    symbol: str
-    formula: str
-    derivatives: tuple[str, ...]
+    each: Rule | None = None
+    residual: bool = False
+    broadcasts: bool | Literal["stacks"] = False
+    analytic: bool = True
+    symbol: str = ""
+    formula: str = ""
+    derivatives: tuple[str, ...] = ()
+    operands: tuple[str, ...] = ()
+    elementwise: bool = False
+    carries: bool = False
+    commutes: bool = False
+    kink: Callable[..., Any] | None = None
+    domain: tuple[Pitfall, ...] | None = None
+    activation: bool = False
+    matrix_product: bool = False
+    averages: bool = False
+    applies: str = ""
+    mistakes: tuple[Mistake, ...] = ()
 
     def rules_for(self, count: int) -> Sequence[Rule | None]:
         """Give the rules of a call with so many inputs."""
@@ -169,12 +210,8 @@ def tick() -> int:
 def primitive(
     *rules: Rule | None,
     each: Rule | None = None,
-    broadcasts: bool = False,
     residual: bool = False,
-    analytic: bool = True,
-    symbol: str = "",
-    formula: str = "",
-    derivatives: tuple[str, ...] = (),
+    **facts: Any,
 ) -> Callable[[Callable[..., Any]], Operation]:
     """Declare an operation: decorate its forward pass with its rules.
 
@@ -187,8 +224,8 @@ def primitive(
     ----------
     *rules : callable or None
         One for each array, ``rule(g, out, *arrays, **params)``.
-    each, broadcasts, residual, analytic, symbol, formula, derivatives
-        See `Primitive`.
+    each, residual, **facts
+        Attributes of `Primitive`.
 
     Returns
     -------
@@ -218,9 +255,7 @@ def primitive(
             raise TypeError(
                 f"{name}: {signature.arity} arrays stand before '/', but {len(rules)} rules"
             )
-        declared = Primitive(
-            name, forward, rules, each, broadcasts, residual, analytic, symbol, formula, derivatives
-        )
+        declared = Primitive(name, forward, rules, each, residual, **facts)
         PRIMITIVES[name] = declared
         most = sys.maxsize if each else signature.arity
 

@@ -38,6 +38,7 @@ _DECIDED = 0.01  # a slope is known that is uncertain by no more than this part 
 _ZERO = 1e-12  # of the terms that cancel: a smaller gradient is their round-off
 _ROUND_OFF = 8  # of the last digit, for what a function adds up
 _GROWTH, _STEPS = 4.0, range(-1, 9)
+_CLOSER, _CLOSEST = 64.0, 3  # by how much a step that crosses a kink is shortened, how many times
 _SCATTER = 3  # a result may be farther away than its neighbours are
 
 
@@ -76,7 +77,7 @@ def measured_slope(
     size : float
         How large gradients are here.
     """
-    first, resolution = _difference(at, step)
+    step, first, resolution = _without_kink(at, step)
     close = abs(first - expected) <= CONFIRMED * size and resolution <= _DECIDED * size
     if close or not np.isfinite(first):
         return Slope(first, resolution if np.isfinite(first) else np.inf)
@@ -89,6 +90,16 @@ def measured_slope(
     best = _settled([slope for slope, _ in found], [noise for _, noise in found])
     value, uncertainty = (found[best[0]][0], best[1]) if best else (first, np.inf)
     return Slope(value, uncertainty, _ends(at, step))
+
+
+def _without_kink(at: Callable[[float], float | None], step: float) -> tuple[float, float, float]:
+    """Shorten a step until it crosses no kink; return it with its difference and resolution."""
+    for shortened in range(_CLOSEST):
+        shorter = step / _CLOSER**shortened
+        first, resolution = _difference(at, shorter)
+        if np.isfinite(first):
+            break
+    return shorter, first, resolution
 
 
 def _settled(slopes: list[float], digits: list[float]) -> tuple[int, float] | None:

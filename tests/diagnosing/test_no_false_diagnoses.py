@@ -249,7 +249,7 @@ def test_a_squared_error_with_and_without_its_half(f, scale):
     error = INPUT @ W + B - TARGET
     delta = scale * error
     assert check_manual(f, backwards(delta), W, B).agree
-    for factor, word in ((N, f"over {N} was forgotten"), (2, "factor 2"), (0.5, "half")):
+    for factor, word in ((N, f"over {N} was forgotten"), (2, "factor of 2"), (0.5, "half")):
         found = check_manual(f, backwards(factor * delta), W, B, samples=2)
         assert found.diagnoses[0].kind == "factor"
         assert word in found.diagnoses[0].sentence

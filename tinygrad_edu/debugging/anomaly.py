@@ -217,7 +217,7 @@ def _found_forward(
     case = Case(out, node, index, allow_inf)
     numbers = [
         (operand_label(node, position), text)
-        for position, text in numbers_there(node.primitive.name, node.values, index, out.shape)
+        for position, text in numbers_there(node.primitive, node.values, index, out.shape)
     ]
     return _error(case, "forward", "out", index, out._data, numbers, *forward_cause(case))
 
@@ -234,11 +234,11 @@ def _found_backward(
     case = Case(tensor, node, inside, allow_inf, position, upstream, contribution, order)
     there = [
         (operand_label(node, place), text)
-        for place, text in numbers_there(node.primitive.name, node.values, inside, tensor.shape)
+        for place, text in numbers_there(node.primitive, node.values, inside, tensor.shape)
     ]
     named = {"out": tensor._data, "its gradient": upstream}
     for name, array in named.items():
-        for _, text in numbers_there(node.primitive.name, [array], inside, tensor.shape):
+        for _, text in numbers_there(node.primitive, [array], inside, tensor.shape):
             there.append((name, text))
     is_sum = first_bad(contribution, allow_inf) is None
     array = total if is_sum else contribution

@@ -10,9 +10,8 @@ import numpy as np
 from ..drawing.module_tree import ModuleTree
 from ..drawing.operands import operand_letter
 from ..drawing.text import clean, number_text
-from ..primitive import Node
+from ..primitive import Node, Primitive
 from ..tensor import Tensor
-from .patterns import ELEMENTWISE
 
 __all__ = ["first_bad", "module_of", "number_at", "numbers_there", "operand_label"]
 
@@ -59,13 +58,16 @@ def number_at(value: Any, index: tuple[int, ...], shape: tuple[int, ...]) -> Any
 
 
 def numbers_there(
-    name: str, values: Sequence[Any], index: tuple[int, ...] | None, shape: tuple[int, ...]
+    primitive: Primitive,
+    values: Sequence[Any],
+    index: tuple[int, ...] | None,
+    shape: tuple[int, ...],
 ) -> list[tuple[int, str]]:
     """Write the numbers that an operation met at an index, or their range where many meet."""
     found = []
     for position, value in enumerate(values):
         array = np.asarray(value)
-        if name in ELEMENTWISE and index is not None:
+        if primitive.elementwise and index is not None:
             found.append((position, number_text(number_at(array, index, shape))))
         elif array.size == 1:
             found.append((position, number_text(array.reshape(-1)[0])))

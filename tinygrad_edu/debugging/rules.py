@@ -9,11 +9,14 @@ import numpy as np
 
 from ..autodiff import graph_order
 from ..drawing.module_tree import ModuleTree
+from ..drawing.operands import declared
+from ..leaving import values_of
+from ..primitive import PRIMITIVES, Primitive
 from ..source_lines import made_at
 from ..tensor import Tensor
 from ..tracing import node_of
 from .findings import LintFinding
-from .patterns import is_sigmoid, is_softmax, made_by, unmoved, users_of
+from .patterns import computed_by, matched, unmoved, users_of
 
 __all__ = ["RULES", "Graph"]
 
@@ -68,35 +71,22 @@ class Graph:
         return ""
 
 
-def double_softmax(graph: Graph) -> list[LintFinding]:
-    """Find a softmax or sigmoid before a loss that has its own."""
+def double_activation(graph: Graph) -> list[LintFinding]:
+    """Find a softmax or sigmoid before an operation that applies the same one itself."""
     found = []
     for tensor in graph.order:
-        node = node_of(tensor)
-        loss = node.primitive.name
-        given: Any = node.inputs[0]
-        first = ""
-        if loss == "softmax_cross_entropy":
-            source = unmoved(given)
-            if _along_last_axis(source, given):
-                first = "softmax" if is_softmax(source) else node_of(source).primitive.name
-        elif loss == "log_softmax" and made_by(given, "softmax", "log_softmax"):
-            axes = [_axis(given), _axis(tensor)]
-            first = node_of(given).primitive.name if axes[0] == axes[1] else ""
-        elif loss == "binary_cross_entropy_with_logits" and is_sigmoid(unmoved(given)):
-            first = "sigmoid"
+        applied = node_of(tensor).primitive.applies
+        first = _applied_before(tensor, applied) if applied else ""
         if not first:
             continue
-        kind = "double sigmoid" if first == "sigmoid" else "double softmax"
-        own = "log_softmax" if loss == "log_softmax" else first.removeprefix("log_")
         why = "the second pass flattens the probabilities, so that training is slow and never sure"
-        if first == "log_softmax":
+        if first != applied:  # it was the logarithm
             why = "the numbers stay the same, and are computed twice"
-        does = "does the same again" if own == "log_softmax" else f"applies {own} itself"
         found.append(
             LintFinding(
-                kind,
-                f"{loss} is given the result of {first}, and {does}",
+                f"double {applied}",
+                f"{node_of(tensor).primitive.name} is given the result of {first}, and applies "
+                f"{applied} itself",
                 graph.place(tensor),
                 why,
                 f"give it the logits: leave {first} out, and use it for predictions alone",
@@ -105,110 +95,127 @@ def double_softmax(graph: Graph) -> list[LintFinding]:
     return found
 
 
-def _axis(tensor: Tensor) -> int:
-    return int(node_of(tensor).params.get("axis", -1)) % max(tensor.ndim, 1)
-
-
-def _along_last_axis(source: Any, given: Any) -> bool:
-    """Whether it is a softmax or its logarithm, over the classes of what a loss is given."""
-    if not (is_softmax(source) or made_by(source, "log_softmax")):
-        return False
-    if not made_by(source, "divide"):
-        axis = _axis(source)
+def _applied_before(tensor: Tensor, applied: str) -> str:
+    """Name what applied the activation to the first operand already; empty if nothing did."""
+    given: Any = node_of(tensor).inputs[0]
+    source = unmoved(given)
+    made = computed_by(source)
+    if made is None:
+        return ""
+    if matched(source, f"{applied}(x)") is not None:
+        first = applied
+    elif made.applies == applied and not made.averages:
+        first = made.name
     else:
-        axes = node_of(unmoved(node_of(source).inputs[1])).params.get("axis")
-        if not isinstance(axes, int):
-            return False
-        axis = axes % source.ndim
-    return bool(axis == source.ndim - 1 and source.shape[-1] == given.shape[-1])
+        return ""
+    if PRIMITIVES[applied].elementwise:
+        return first
+    axis, own = _axis_inside(source), _axis(tensor)
+    return first if axis == own and source.shape[axis:][:1] == given.shape[own:][:1] else ""
+
+
+def _axis(tensor: Tensor) -> int | None:
+    """Return the axis that a call works along, counted from the end; None for several."""
+    node = node_of(tensor)
+    parameter = declared(node.primitive).get("axis")
+    axis = -1 if parameter is None else node.params.get("axis", parameter.default)
+    ndim = max(np.ndim(node.values[0]), 1)
+    return axis % ndim - ndim if isinstance(axis, int) else None
+
+
+def _axis_inside(tensor: Tensor) -> int | None:
+    """Do the same where the axis may be that of a sum in a formula written out."""
+    node = node_of(tensor)
+    if "axis" not in declared(node.primitive):
+        for inner in map(unmoved, node.inputs):
+            made = computed_by(inner)
+            if made is not None and "axis" in declared(made):
+                return _axis(inner)
+    return _axis(tensor)
+
+
+_DISTANCES = (
+    "sum((x - y)**2)",
+    "mean((x - y)**2)",
+    "sum((x - y) * (x - y))",
+    "mean((x - y) * (x - y))",
+    "sum(abs(x - y))",
+    "mean(abs(x - y))",
+)
 
 
 def all_against_all(graph: Graph) -> list[LintFinding]:
     """Find a difference of shapes (N, 1) and (N,) that is squared and averaged."""
     found = []
-    for tensor in graph.order:
-        if not made_by(tensor, "subtract"):
+    for total in graph.order:
+        if total.size != 1 or np.ndim(node_of(total).values[0]) != 2:
             continue
-        shapes = sorted((np.shape(value) for value in node_of(tensor).inputs), key=len)
+        bound = next(filter(None, (matched(total, formula) for formula in _DISTANCES)), None)
+        if bound is None:
+            continue
+        operands = bound["x"], bound["y"]
+        shapes = sorted(map(np.shape, operands), key=len)
         size = shapes[0][0] if shapes[0] else 0
-        constant = any(not getattr(v, "requires_grad", False) for v in node_of(tensor).inputs)
+        constant = any(not getattr(value, "requires_grad", False) for value in operands)
         if shapes != [(size,), (size, 1)] or size < 2 or not constant:
             continue
-        averaged = any(
-            made_by(total, "mean", "sum") and total.size == 1
-            for distance, _ in users_of(tensor, graph.order)
-            if made_by(distance, "power", "multiply", "absolute")
-            for total, _ in users_of(distance, graph.order)
+        difference = _first_with(operands, graph)
+        found.append(
+            LintFinding(
+                "broadcast loss",
+                f"a difference of shapes {shapes[1]} and {shapes[0]} has shape {(size, size)}",
+                graph.place(difference),
+                "every prediction is compared with every target, not with its own",
+                f"give both one shape, targets.reshape({size}, 1); mse_loss checks that",
+            )
         )
-        if averaged:
+    return found
+
+
+def _first_with(operands: tuple[Any, ...], graph: Graph) -> Tensor:
+    """Find the operation where operands met."""
+    ids = {id(value) for value in operands}
+    return next(t for t in graph.order if ids <= {id(value) for value in node_of(t).inputs})
+
+
+# Activations ----------------------------------------------------------------------------------
+
+
+def dead_activation(graph: Graph) -> list[LintFinding]:
+    """Find layers of activations such as relu that are 0 everywhere."""
+    found = []
+    for tensor in _hidden(graph):
+        if np.any(tensor._data):
+            continue
+        name = next((made.name for made, _ in _activations(tensor) if made.kink), "")
+        if name:
             found.append(
                 LintFinding(
-                    "broadcast loss",
-                    f"a difference of shapes {shapes[1]} and {shapes[0]} has shape {tensor.shape}",
+                    f"dead {name}",
+                    f"all {tensor.size} outputs of a {name} layer are 0, for all {len(tensor)} "
+                    "samples",
                     graph.place(tensor),
-                    "every prediction is compared with every target, not with its own",
-                    f"give both one shape, targets.reshape({size}, 1); mse_loss checks that",
+                    "no gradient flows through it: nothing before it learns from this batch",
+                    "lower the learning rate, scale the inputs, start from he_normal, or use "
+                    "leaky_relu",
                 )
             )
     return found
 
 
-def dead_relu(graph: Graph) -> list[LintFinding]:
-    """Find relu layers that give 0 everywhere."""
-    return [
-        LintFinding(
-            "dead relu",
-            f"all {tensor.size} outputs of a relu layer are 0, for all {len(tensor)} samples",
-            graph.place(tensor),
-            "no gradient flows through it: nothing before it learns from this batch",
-            "lower the learning rate, scale the inputs, start from he_normal, or use leaky_relu",
-        )
-        for tensor in graph.order
-        if _is_relu(tensor)
-        and tensor.ndim > 1
-        and len(tensor) >= _FEWEST_SAMPLES
-        and tensor.size >= _FEWEST_NUMBERS
-        and not np.any(tensor._data)
-        # A relu at the end of a loss, as of margins that are all met, is to give 0.
-        and _is_hidden(tensor, graph)
-    ]
-
-
-def _is_hidden(tensor: Tensor, graph: Graph) -> bool:
-    """Whether the next layer of a network takes it in."""
-    return any(
-        made_by(user, "linear", "matmul") and position == 0
-        for user, position in users_of(tensor, graph.order)
-    )
-
-
-def _is_relu(tensor: Tensor) -> bool:
-    """Whether it is a `relu`, or ``maximum(x, 0)``."""
-    if not made_by(tensor, "maximum"):
-        return made_by(tensor, "relu")
-    return any(
-        not getattr(value, "requires_grad", False) and not np.any(getattr(value, "_data", value))
-        for value in node_of(tensor).inputs
-    )
-
-
-def saturated(graph: Graph) -> list[LintFinding]:
-    """Find sigmoid and tanh layers, inside of a network, that are nearly flat nearly everywhere."""
+def saturated_activation(graph: Graph) -> list[LintFinding]:
+    """Find layers of smooth activations that are nearly flat nearly everywhere."""
     found = []
-    for tensor in graph.order:
-        name = "tanh" if made_by(tensor, "tanh") else "sigmoid"
-        if not (name == "tanh" or is_sigmoid(tensor)) or tensor.size < _FEWEST_NUMBERS:
-            continue
-        if not _is_hidden(tensor, graph) or len(tensor) < _FEWEST_SAMPLES:
-            continue
-        out = tensor._data
-        slope = 1 - out * out if name == "tanh" else 4 * out * (1 - out)
-        share = float(np.mean(slope < _FLATTEST))
-        if share >= _SATURATED:
+    for tensor in _hidden(graph):
+        for made, x in _activations(tensor):
+            steepest = float(_slopes(made, np.linspace(-8, 8, 257)).max())
+            share = float(np.mean(_slopes(made, x) < _FLATTEST * steepest))
+            if made.kink or share < _SATURATED:
+                continue
             found.append(
                 LintFinding(
-                    f"saturated {name}",
-                    f"{share:.0%} of {tensor.size} outputs of {name} have less than "
+                    f"saturated {made.name}",
+                    f"{share:.0%} of {tensor.size} outputs of {made.name} have less than "
                     f"{_FLATTEST:g} of its steepest slope",
                     graph.place(tensor),
                     "hardly any gradient flows through it: what is before it learns nothing",
@@ -219,11 +226,50 @@ def saturated(graph: Graph) -> list[LintFinding]:
     return found
 
 
+def _hidden(graph: Graph) -> list[Tensor]:
+    """List what the next layer of a network takes in, where there is enough of it to judge.
+
+    A relu at the end of a loss, as of margins that are all met, is to give 0.
+    """
+    return [
+        tensor
+        for tensor in graph.order
+        if tensor.ndim > 1
+        and len(tensor) >= _FEWEST_SAMPLES
+        and tensor.size >= _FEWEST_NUMBERS
+        and any(
+            node_of(user).primitive.matrix_product and position == 0
+            for user, position in users_of(tensor, graph.order)
+        )
+    ]
+
+
+def _activations(tensor: Tensor) -> list[tuple[Primitive, Any]]:
+    """List the activations that a tensor can be a result of, each with its operand."""
+    if unmoved(tensor) is not tensor:
+        return []
+    return [
+        (made, np.asarray(values_of(bound["x"])))
+        for made in PRIMITIVES.values()
+        if made.activation and (bound := matched(tensor, f"{made.name}(x)")) is not None
+    ]
+
+
+def _slopes(made: Primitive, x: Any) -> Any:
+    """Compute how steep an activation is."""
+    out = made.forward(x)
+    if made.residual:
+        out = out[0]
+    (rule,) = made.rules_for(1)
+    assert rule is not None  # activations have derivatives
+    return np.abs(rule(np.ones_like(out), out, x))
+
+
 RULES: tuple[Callable[[Graph], list[LintFinding]], ...] = (
-    double_softmax,
+    double_activation,
     all_against_all,
-    dead_relu,
-    saturated,
+    dead_activation,
+    saturated_activation,
 )
 """In the order in which findings are reported."""
 

@@ -21,6 +21,7 @@ from ..drawing.verdicts import Verdict, judge
 from ..errors import GradientError
 from ..explaining.call import Call
 from ..explaining.passage import rule_text, summed_text
+from ..kinks import Sides, sides_of
 from ..leaving import values_of
 from ..probing import draw_apart, own_generator
 from ..scope import enable_grad
@@ -28,7 +29,6 @@ from ..slopes import term_sizes
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of
 from .arguments import array_of, by_name, called, names_of
-from .kinks import Sides, sides_of
 from .numerical import Probe
 from .observations import (
     BELIEVED,

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .network_mistakes import of_a_loss, of_a_product, of_an_activation
+from .averages import divisor
+from .network_mistakes import at_a_kink, of_a_product, of_an_activation
 from .site import Site, Slip, WrongRule
 
-__all__ = ["AVERAGING", "ORDER", "slips_at"]
+__all__ = ["ORDER", "slips_at"]
 
 # Which explanation is preferred where several fit: the more particular one.
 ORDER = (
@@ -30,6 +31,7 @@ ORDER = (
     "derivative at the input",
     "derivative of another activation",
     "transposed",
+    "not moved back",
     "another weight",
     "pre-activation",
     "regularisation missing",
@@ -39,17 +41,17 @@ ORDER = (
     "upstream missing",
 )
 
-AVERAGING = ("mean", "softmax_cross_entropy", "binary_cross_entropy_with_logits", "divide")
-
 
 def slips_at(site: Site) -> Iterator[Slip]:
     """Give all slips that can be made at a site."""
     for family in (
         _factors,
         _of_a_bias,
+        _declared,
         of_an_activation,
-        of_a_loss,
+        at_a_kink,
         of_a_product,
+        _of_moved_values,
         _of_a_sum,
         _of_anything,
     ):
@@ -61,10 +63,17 @@ def _scaled(site: Site, factor: float) -> WrongRule:
     return lambda g, out, *inputs, **params: factor * right(g, out, *inputs, **params)
 
 
+def _declared(site: Site) -> Iterator[Slip]:
+    """The mistakes that the declaration of the operation names."""
+    for mistake in site.primitive.mistakes:
+        if mistake.position == site.position:
+            yield Slip(mistake.kind, mistake.words, mistake.rule)
+
+
 def _factors(site: Site) -> Iterator[Slip]:
-    yield Slip("sign", "the sign is turned", _scaled(site, -1.0))
+    yield Slip("sign", "the sign is flipped", _scaled(site, -1.0))
+    averages = site.primitive.averages or divisor(site.tensor) > 0
     for n in site.batches:
-        averages = site.name in AVERAGING
         forgotten = f"the mean over {n} was forgotten: it is {n} times too large"
         twice = f"the mean over {n} was taken twice: it is 1/{n} of what it should be"
         if n not in site.means:
@@ -72,19 +81,10 @@ def _factors(site: Site) -> Iterator[Slip]:
             twice = f"it is 1/{n} of what it should be; nothing is averaged over {n}"
         yield Slip("factor", forgotten, _scaled(site, float(n)), averages)
         yield Slip("factor", twice, _scaled(site, 1.0 / n), averages)
-    squares = _squares(site)
     half = "half of what it should be"
-    forgotten = f"{half}, without the 2 of the square" if squares else half
-    yield Slip("factor", "there is a factor 2 too much", _scaled(site, 2.0), squares)
-    yield Slip("factor", forgotten, _scaled(site, 0.5), squares)
-
-
-def _squares(site: Site) -> bool:
-    """Tell whether an operation squares this input."""
-    if site.name == "multiply":
-        return site.is_repeated
-    exponent = site.node.values[1:2] if site.name == "power" else ()
-    return bool(exponent) and np.size(exponent[0]) == 1 and float(exponent[0]) == 2
+    forgotten = f"{half}, without the 2 of the square" if site.is_square else half
+    yield Slip("factor", "an extra factor of 2", _scaled(site, 2.0), site.is_square)
+    yield Slip("factor", forgotten, _scaled(site, 0.5), site.is_square)
 
 
 def _of_a_bias(site: Site) -> Iterator[Slip]:
@@ -96,7 +96,7 @@ def _of_a_bias(site: Site) -> Iterator[Slip]:
     shape = source.shape
     yield Slip(
         "bias averaged",
-        f"the mean over the {rows} rows was taken in place of their sum",
+        f"the mean over the {rows} rows was taken instead of their sum",
         _scaled(site, 1.0 / rows),
     )
     if rows == out.shape[1]:
@@ -108,7 +108,7 @@ def _of_a_bias(site: Site) -> Iterator[Slip]:
     for row, which in ((0, "first"), (-1, "last")):
         yield Slip(
             "bias not summed",
-            f"only the {which} row was taken in place of the sum of all {rows}",
+            f"only the {which} row was taken instead of the sum of all {rows}",
             lambda g, out, *inputs, row=row, **params: g[row].reshape(shape),
         )
 
@@ -122,28 +122,36 @@ def _of_a_sum(site: Site) -> Iterator[Slip]:
         words = "the term of the regularisation was forgotten, a multiple of the weights"
     else:
         kind = "contribution missing"
-        words = "a value is used several times and one contribution was forgotten: = in place of +="
+        words = "a value is used several times and one contribution was forgotten: = instead of +="
     shape = site.source.shape
     yield Slip(kind, words, lambda g, out, *inputs, **params: np.zeros(shape))
 
 
+def _of_moved_values(site: Site) -> Iterator[Slip]:
+    """Where values are only moved, their gradient has to be moved back."""
+    out, source, primitive = site.tensor, site.source, site.primitive
+    if not primitive.carries or len(site.node.inputs) != 1 or out.size != source.size:
+        return
+    probe = np.arange(1.0, out.size + 1).reshape(out.shape)
+    moved = np.asarray(site.right(probe, out.data, *site.node.values, **site.node.params))
+    is_transposed = probe.ndim == 2 and np.array_equal(moved, probe.T)
+    kind, need = "not moved back", "the gradient needs to be moved back"
+    if is_transposed:
+        kind, need = "transposed", "the gradient needs to be transposed"
+    rule = primitive.derivatives[site.position] if primitive.derivatives else "its rule"
+    yield Slip(
+        kind,
+        f"{need}: {primitive.name} only moves values, so their gradient is {rule}",
+        lambda g, out, *inputs, **params: g.reshape(source.shape),
+    )
+
+
 def _of_anything(site: Site) -> Iterator[Slip]:
     node, shape, right = site.node, site.source.shape, site.right
-    if site.name == "power":
-        yield Slip(
-            "exponent",
-            "the exponent was not lowered by one: n x**(n-1) is right, not n x**n",
-            lambda g, out, x, *others, **params: right(g, out, x, *others, **params) * x,
-        )
     rules = node.primitive.rules_for(len(node.inputs))
-    if len(node.inputs) == 2 and site.name in ("multiply", "matmul", "divide", "subtract"):
-        other = rules[1 - site.position]
-        if other is not None:
-            yield Slip(
-                "other operand",
-                "the derivative by the other operand was taken",
-                other,
-            )
+    other = rules[1 - site.position] if len(rules) == 2 else None
+    if other is not None and site.primitive.broadcasts:
+        yield Slip("other operand", "the derivative by the other operand was taken", other)
     if site.tensor.shape == shape or site.tensor.size == 1:
         yield Slip(
             "upstream missing",

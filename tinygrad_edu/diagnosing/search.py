@@ -19,16 +19,17 @@ from ..errors import GradientError
 from ..hooks import hooked
 from ..ops.shape import sum_to
 from ..primitive import Node
+from ..probing import own_generator
 from ..tensor import Tensor, _computed
-from ..tracing import Contribution, node_of, trace_gradients
-from .mistakes import AVERAGING, ORDER, slips_at
+from ..tracing import Contribution, node_of, sent_alone, trace_gradients
+from .averages import averaged_over, batch_sizes
+from .mistakes import ORDER, slips_at
 from .site import Site, Slip
 
 __all__ = ["Diagnosis", "Search"]
 
 Array = NDArray[Any]
 
-_SUMMING = ("softmax", "log_softmax", "softmax_cross_entropy")
 _LATER = 4  # steps that are looked ahead, past a bias and an activation
 _MOST_WORK = 400_000  # in small operations that trials go back through: a few seconds
 _FLOATING_OPERATIONS = 30_000  # of a matrix product, that take as long as a small operation
@@ -98,7 +99,9 @@ class Search:
         for one in self.sent:
             counts[one.source] = counts.get(one.source, 0) + 1
         weights = tuple(leaf for leaf in self.leaves.values() if leaf.ndim == 2)
-        batches, means = self._batches()
+        means = averaged_over(self.order)
+        sizes = dict.fromkeys((*means, *batch_sizes(self.order)))
+        batches = tuple(n for n in sizes if n > 2 or n in means)
         users: dict[Tensor, list[Tensor]] = {}
         for tensor in self.order:
             for value in node_of(tensor).inputs:
@@ -124,33 +127,6 @@ class Search:
             )
         return sites
 
-    def _batches(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Collect numbers that somebody may divide by, and those that something is averaged over.
-
-        The first are sizes of what is computed, the second those of means and of losses.
-        """
-        found: dict[int, None] = {}
-        means: dict[int, None] = {}
-        for tensor in self.order:
-            node = node_of(tensor)
-            sizes = [np.shape(value) for value in node.values]
-            averages = node.primitive.name in AVERAGING and node.primitive.name != "divide"
-            if averages and sizes[0] and tensor.size:
-                whole = int(np.prod(sizes[0]))
-                for n in (sizes[0][0], whole, whole // tensor.size):
-                    means[n] = None
-            if node.primitive.name == "divide" and not sizes[1]:
-                divisor = float(node.values[1])
-                if divisor.is_integer() and divisor > 2:
-                    means[int(divisor)] = None
-            if not tensor.ndim and sizes and sizes[0]:
-                found[sizes[0][0]] = None
-                found[int(np.prod(sizes[0]))] = None
-            if tensor.ndim == 2:
-                found[tensor.shape[0]] = None
-        averaged = tuple(n for n in means if n > 1)
-        return tuple(n for n in {**means, **found} if n > 2 or n in averaged), averaged
-
     def pull(self, leaf: Tensor) -> float:
         """Say by how much a leaf is pulled towards zero, as a multiple of its values."""
         pulls = {(site.tensor, site.position) for site in self.sites if site.is_pull}
@@ -163,18 +139,20 @@ class Search:
         return float((total * leaf.data).sum()) / square if square else 0.0
 
     def floor(self, leaf: Tensor) -> float:
-        """Say what round-off may be left where the terms of a gradient cancel to nothing.
+        """Return what round-off may be left where the terms of a gradient cancel.
 
-        It is that of the terms: of what the rule gave before it was summed, and of what arrived
-        where a rule sums it, or weighs it with numbers of about 1 of both signs.
+        It is that of the terms: of what the rule returned before it was summed, of what it
+        returns where what arrives is changed so that its terms do not cancel, and of what
+        arrives where a rule weighs it with differences of probabilities.
         """
-        size = 0.0
+        size, generator = 0.0, own_generator(0, [])
         for one in self.sent:
             if one.source is leaf:
-                name = node_of(one.tensor).primitive.name
-                sums = name in _SUMMING or (name == "linear" and one.position == 2)
-                terms = one.upstream if sums else one.given
-                size = max(size, float(np.abs(terms).max(initial=0.0)))
+                upstream = np.asarray(one.upstream)
+                changed = upstream * generator.uniform(0.5, 1.5, upstream.shape)
+                terms = [one.given, sent_alone(one.tensor, changed)[one.position].given]
+                terms += [upstream] if node_of(one.tensor).primitive.applies else []
+                size = max(size, *(float(np.abs(term).max(initial=0.0)) for term in terms))
         return 64 * float(np.finfo(np.float64).eps) * size
 
     # Trying ---------------------------------------------------------------------------------
@@ -310,10 +288,12 @@ class Search:
                     yield [place], slip, {(site.tensor, site.position): slip}
                 here = (site, slip)
                 position = -1 if site.is_repeated else site.position
-                together.setdefault((site.name, position, what, seen[what]), []).append(here)
+                together.setdefault((site.primitive.name, position, what, seen[what]), []).append(
+                    here
+                )
                 together.setdefault((site.tensor, what, seen[what]), []).append(here)
                 if slip.kind in ("contribution missing", "regularisation missing"):
-                    together.setdefault((site.name, slip.kind), []).append(here)
+                    together.setdefault((site.primitive.name, slip.kind), []).append(here)
         for group in together.values():
             if len(group) > 1:
                 slips = {(site.tensor, site.position): slip for site, slip in group}
@@ -388,7 +368,7 @@ def agrees(found: Array, expected: Array, tolerance: float, beside: Array | None
 def _flops(tensor: Tensor) -> int:
     """Estimate the floating-point operations of going back through an operation."""
     node = node_of(tensor)
-    inner = np.shape(node.values[0])[-1:] if node.primitive.name in ("matmul", "linear") else ()
+    inner = np.shape(node.values[0])[-1:] if node.primitive.matrix_product else ()
     return 4 * tensor.size * (inner[0] if inner else 1)
 
 

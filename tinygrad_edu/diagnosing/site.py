@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..primitive import Node
+from ..primitive import Node, Primitive
 from ..tensor import Tensor
 
 __all__ = ["Site", "Slip", "WrongRule"]
@@ -54,8 +54,8 @@ class Site:
         return self.tensor.node
 
     @property
-    def name(self) -> str:
-        return self.node.primitive.name
+    def primitive(self) -> Primitive:
+        return self.node.primitive
 
     @property
     def source(self) -> Tensor:
@@ -64,7 +64,7 @@ class Site:
 
     @property
     def right(self) -> WrongRule:
-        rule = self.node.primitive.rules_for(len(self.node.inputs))[self.position]
+        rule = self.primitive.rules_for(len(self.node.inputs))[self.position]
         assert rule is not None  # or nothing would be sent
         return rule
 
@@ -82,24 +82,44 @@ class Site:
         source, uses = self.source, sum(value is self.source for value in self.node.inputs)
         if source.node is not None or source.size < 2 or self.contributions <= uses:
             return False
-        if self.name not in ("power", "multiply"):
+        varies = bool(np.ptp(source.data) > 0)
+        return self.primitive.elementwise and varies and _is_multiple(self.local(), source.data)
+
+    @property
+    def is_square(self) -> bool:
+        """Whether the operation squares this input: twice of it makes four times the result."""
+        if not self.primitive.elementwise:
             return False
+        values = [
+            2 * value if made is self.source else value
+            for made, value in zip(self.node.inputs, self.node.values, strict=True)
+        ]
         out = self.tensor.data
-        sent = np.asarray(self.right(np.ones_like(out), out, *self.node.values, **self.node.params))
-        return sent.shape == source.shape and _is_multiple(sent, source.data)
+        with np.errstate(all="ignore"):
+            return bool(np.any(out)) and np.array_equal(self.forward(*values), 4 * out)
 
     @property
     def is_unary(self) -> bool:
-        """Whether it is a function of each element alone, like an activation."""
-        node = self.node
-        text = node.primitive.derivatives[0] if node.primitive.derivatives else ""
+        """Whether it computes a function of each element alone, like an activation."""
         return (
-            len(node.inputs) == 1
-            and self.tensor.shape == self.source.shape
-            and not node.params
-            and self.name not in ("negative", "copy")
-            and "sum(" not in text
+            self.primitive.elementwise
+            and not self.primitive.carries
+            and len(self.node.inputs) == 1
+            and not self.node.params
         )
+
+    def forward(self, *values: Any) -> Any:
+        """Compute the operation on arrays; what it leaves for its rules is not needed."""
+        out = self.primitive.forward(*values, **self.node.params)
+        return out[0] if self.primitive.residual else out
+
+    def local(self) -> Array:
+        """Compute what the right rule makes of a gradient of ones."""
+        out = self.tensor.data
+        with np.errstate(all="ignore"):
+            return np.asarray(
+                self.right(np.ones_like(out), out, *self.node.values, **self.node.params)
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +146,8 @@ class Slip:
 
 
 def _is_multiple(array: Array, of: Array) -> bool:
+    if array.shape != of.shape:
+        return False
     with np.errstate(all="ignore"):
         ratios = (array / of)[np.abs(of) > 0]
     return bool(ratios.size) and bool(np.allclose(ratios, ratios[0], rtol=1e-9))

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ..autodiff import grad
 from ..checking import _leaves
+from ..kinks import crossed, sides_of
 from ..tensor import Tensor
-from .kinks import sides_of
 
 __all__ = [
     "CENTRAL",
@@ -232,12 +232,7 @@ def nearest_kink(
     before = sides_of(call(_leaves(point)))
     for step in map(float, _STEPS[::-1]):
         for signed in (step, -step):
-            after = sides_of(call(moved(point, which, element, signed)))
-            if after == before:
-                continue
-            names = [name for name, _ in before]
-            if names != [name for name, _ in after]:
-                return Kink("a condition in f", step)
-            changed = (a[0] for a, b in zip(before, after, strict=True) if a != b)
-            return Kink(next(changed), step)
+            name = crossed(before, sides_of(call(moved(point, which, element, signed))))
+            if name:
+                return Kink(name, step)
     return None

@@ -1,7 +1,6 @@
 """What is written at an operation: which operand is which, its metadata, and where it broadcast.
 
-It is read from the declaration of the operation, so that a new one needs nothing here; where the
-names in the declaration are not the best to show, a table says so.
+It is read from the declaration of the operation, so that a new one needs nothing here.
 """
 
 from __future__ import annotations
@@ -25,9 +24,6 @@ __all__ = [
     "summed_axes",
 ]
 
-_COMMUTATIVE = {"add", "multiply", "maximum", "minimum"}
-_OPERANDS = {"linear": ("input", "weight", "bias"), "where": ("if", "1", "2")}
-
 
 @functools.lru_cache(maxsize=1024)
 def declared(primitive: Primitive) -> Mapping[str, inspect.Parameter]:
@@ -50,24 +46,24 @@ def parameter_word(primitive: Primitive, position: int) -> str:
 
 
 def operand_letter(primitive: Primitive, position: int) -> str:
-    """Give the name that an operand has in the formula."""
+    """Return the name that an operand has in the formula."""
     if primitive.each is not None:
         return ("x", "y")[position] if position < 2 else f"input {position + 1}"
     return _positional(primitive)[position].name
 
 
 def operand_name(primitive: Primitive, position: int, count: int) -> str:
-    """Tell the operands of an operation apart where exchanging them changes the result."""
-    if count == 1 or primitive.name in _COMMUTATIVE:
+    """Name an operand where swapping the operands changes the result; empty elsewhere."""
+    if count == 1 or primitive.commutes:
         return ""
-    if primitive.name in _OPERANDS:
-        return _OPERANDS[primitive.name][position]
+    if position < len(primitive.operands):
+        return primitive.operands[position]
     # A letter could be the name of something else.
     return parameter_word(primitive, position) or str(position + 1)
 
 
 def param_texts(node: Node) -> tuple[tuple[str, str], ...]:
-    """Write down the metadata of a call, without what is as it always is."""
+    """Write the metadata of a call, without defaults."""
     if not node.params:
         return ()
     known = declared(node.primitive)
@@ -102,15 +98,13 @@ def _param_text(value: Any) -> str:
 
 def summed_axes(node: Node, position: int, out_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Find the axes of the output along which an operand was repeated."""
-    shape = node.inputs[position].shape
-    name = node.primitive.name
-    if name == "einsum":  # what it sums over are its own indices, and it stretches none
+    shape, made = node.inputs[position].shape, node.primitive
+    is_added = made.matrix_product and position == 2
+    if made.each is not None or not (made.broadcasts or is_added):
         return ()
-    if name in ("matmul", "solve"):  # only the axes before the matrices are stretched
+    if made.broadcasts == "stacks" and not is_added:
         shape = shape[:-2]
         out_shape = np.broadcast_shapes(*(np.shape(value)[:-2] for value in node.inputs))
-    elif not (node.primitive.broadcasts or (name == "linear" and position == 2)):
-        return ()
     added = len(out_shape) - len(shape)
     stretched = (
         axis + added

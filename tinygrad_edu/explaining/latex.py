@@ -11,8 +11,10 @@ from collections.abc import Mapping
 
 __all__ = ["latex", "symbol"]
 
-_FUNCTIONS = {"arccos", "arcsin", "arctan", "cos", "cosh", "exp", "log", "max", "min"}
-_FUNCTIONS |= {"sin", "sinh", "tan", "tanh"}
+# Functions that LaTeX has a command for, and the one that draws a sign over its argument.
+_COMMANDS = {r"\arccos", r"\arcsin", r"\arctan", r"\cos", r"\cosh", r"\exp", r"\log", r"\max"}
+_COMMANDS |= {r"\min", r"\sin", r"\sinh", r"\tan", r"\tanh"}
+_SIGNS = {r"\sqrt"}
 _OPERATORS: dict[type, tuple[str, int]] = {  # and how tightly they bind
     ast.Add: (" + ", 1),
     ast.Sub: (" - ", 1),
@@ -111,13 +113,15 @@ class _Writer:
             case ast.Attribute(value=value, attr="T" | "mT"):
                 inner = write(value) if isinstance(value, ast.Name) else bracketed(value)
                 return rf"{inner}^{{\top}}"
-            case ast.Call(func=ast.Name(id="sqrt"), args=[value]):
-                return rf"\sqrt{{{write(value)}}}"
+            case ast.Call(func=ast.Name(id=name), args=[value]) if f"\\{name}" in _SIGNS:
+                return rf"\{name}{{{write(value)}}}"
             case ast.Call(func=ast.Name(id="abs"), args=[value]):
                 return rf"\left|{write(value)}\right|"
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords):
                 function = (
-                    f"\\{name}" if name in _FUNCTIONS else rf"\operatorname{{{_escaped(name)}}}"
+                    f"\\{name}"
+                    if f"\\{name}" in _COMMANDS
+                    else rf"\operatorname{{{_escaped(name)}}}"
                 )
                 inside = [write(argument) for argument in arguments]
                 inside += [f"{_plain(word.arg or '')}={write(word.value)}" for word in keywords]
@@ -136,6 +140,10 @@ def _binds(node: ast.expr) -> int:
     if isinstance(node, ast.BinOp):
         return _OPERATORS.get(type(node.op), ("", 3))[1]
     return 3
+
+
+def _operator(name: str) -> str:
+    return rf"\operatorname{{{_escaped(name)}}}"
 
 
 def _plain_letter(name: str) -> str:

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..facts import Mistake
 from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import primitive
+from .domains import DIFFERENCE, POWER, PRODUCT, QUOTIENT, SUM
 
 __all__ = [
     "add",
@@ -37,6 +39,9 @@ __all__ = [
     symbol="+",
     formula="x + y",
     derivatives=("g", "g"),
+    elementwise=True,
+    commutes=True,
+    domain=SUM,
 )
 def add(x: Any, y: Any, /) -> Any:
     """Sum of two operands, elementwise.
@@ -57,6 +62,8 @@ def add(x: Any, y: Any, /) -> Any:
     symbol="−",
     formula="x - y",
     derivatives=("g", "-g"),
+    elementwise=True,
+    domain=DIFFERENCE,
 )
 def subtract(x: Any, y: Any, /) -> Any:
     """Difference of two operands, elementwise.
@@ -79,6 +86,9 @@ def subtract(x: Any, y: Any, /) -> Any:
     symbol="×",
     formula="x * y",
     derivatives=("g * y", "g * x"),
+    elementwise=True,
+    commutes=True,
+    domain=PRODUCT,
 )
 def multiply(x: Any, y: Any, /) -> Any:
     """Product of two operands, elementwise.
@@ -103,6 +113,8 @@ def multiply(x: Any, y: Any, /) -> Any:
     symbol="÷",
     formula="x / y",
     derivatives=("g / y", "-g * out / y"),
+    elementwise=True,
+    domain=QUOTIENT,
 )
 def divide(x: Any, y: Any, /) -> Any:
     """Quotient of two operands, elementwise.
@@ -144,6 +156,8 @@ def reciprocal(x: Any) -> Any:
     symbol="mod",
     formula="remainder(x, y)",
     derivatives=("g", "-g * floor_divide(x, y)"),
+    elementwise=True,
+    kink=lambda x, y: np.sin(np.pi / y * x),
 )
 def remainder(x: Any, y: Any, /) -> Any:
     """Remainder of a division, with the sign of the divisor: ``x - y * floor(x / y)``.
@@ -164,7 +178,13 @@ def remainder(x: Any, y: Any, /) -> Any:
 mod = remainder
 
 
-@primitive(lambda g, out, x: -g, symbol="−", formula="-x", derivatives=("-g",))
+@primitive(
+    lambda g, out, x: -g,
+    symbol="−",
+    formula="-x",
+    derivatives=("-g",),
+    elementwise=True,
+)
 def negative(x: Any, /) -> Any:
     """Operand with the opposite sign, elementwise.
 
@@ -201,6 +221,15 @@ def _power_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
     symbol="^",
     formula="x**y",
     derivatives=("g * y * x**(y - 1)", "g * out * log(x)"),
+    elementwise=True,
+    domain=POWER,
+    mistakes=(
+        Mistake(
+            "exponent",
+            "the exponent was not lowered by one: n x**(n-1) is right, not n x**n",
+            lambda g, out, x, y: g * y * out,
+        ),
+    ),
 )
 def power(x: Any, y: Any, /) -> Any:
     """First operand to the power of the second, elementwise.

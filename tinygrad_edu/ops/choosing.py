@@ -36,6 +36,8 @@ __all__ = [
     symbol="|·|",
     formula="abs(x)",
     derivatives=("g * sign(x)",),
+    elementwise=True,
+    kink=lambda x: x,
 )
 def absolute(x: Any, /) -> Any:
     """Absolute value, elementwise; its derivative at 0 is defined as 0.
@@ -59,6 +61,8 @@ abs = absolute
     analytic=False,
     formula="sign(x)",
     derivatives=("zeros_like(g)",),
+    elementwise=True,
+    kink=lambda x: x,
 )
 def sign(x: Any, /) -> Any:
     """Sign of a number, elementwise: -1, 0 or 1; its derivative is 0 everywhere, also at 0.
@@ -92,6 +96,8 @@ def fabs(x: Any) -> Any:
     analytic=False,
     formula="copysign(x, y)",
     derivatives=("g * sign(x) * sign(y)", "zeros_like(g)"),
+    elementwise=True,
+    kink=lambda x, y: (x, y),
 )
 def copysign(x: Any, y: Any, /) -> Any:
     """First operand with the sign of the second, elementwise.
@@ -127,6 +133,10 @@ def _share(g: Any, wins: Any, x: Any, y: Any) -> Any:
     symbol="max",
     formula="maximum(x, y)",
     derivatives=("g * ((x > y) + 0.5 * (x == y))", "g * ((x < y) + 0.5 * (x == y))"),
+    elementwise=True,
+    carries=True,
+    commutes=True,
+    kink=lambda x, y: x - y,
 )
 def maximum(x: Any, y: Any, /) -> Any:
     """Larger of two operands, elementwise; at a tie each receives half of the gradient.
@@ -149,6 +159,10 @@ def maximum(x: Any, y: Any, /) -> Any:
     symbol="min",
     formula="minimum(x, y)",
     derivatives=("g * ((x < y) + 0.5 * (x == y))", "g * ((x > y) + 0.5 * (x == y))"),
+    elementwise=True,
+    carries=True,
+    commutes=True,
+    kink=lambda x, y: x - y,
 )
 def minimum(x: Any, y: Any, /) -> Any:
     """Smaller of two operands, elementwise; at a tie each receives half of the gradient.
@@ -170,11 +184,17 @@ def _inside(x: Any, min: Any, max: Any) -> Any:
     )
 
 
+def _from_the_ends(x: Any, min: Any = None, max: Any = None) -> Any:
+    return tuple(x - end for end in (min, max) if end is not None)
+
+
 @primitive(
     lambda g, out, x, min=None, max=None: np.where(_inside(x, min, max), g, 0.0),
     broadcasts=True,
     formula="clip(x, min, max)",
     derivatives=("g * (min <= x) * (x <= max)",),
+    elementwise=True,
+    kink=_from_the_ends,
 )
 def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
     if np.iscomplexobj(min) or np.iscomplexobj(max):
@@ -223,6 +243,10 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     symbol="where",
     formula="where(condition, x, y)",
     derivatives=("", "where(condition, g, 0)", "where(condition, 0, g)"),
+    elementwise=True,
+    carries=True,
+    kink=lambda condition, x, y: np.where(condition, 1, -1),
+    operands=("if", "1", "2"),
 )
 def where(condition: Any, x: Any, y: Any, /) -> Any:
     """Elements of `x` where a condition holds, and elements of `y` elsewhere.

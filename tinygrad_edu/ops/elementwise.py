@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..arrays import dtype_of
+from ..facts import Pitfall
 from ..metadata import composed
 from ..primitive import primitive
 from ..tensor import Tensor
+from .domains import EXPONENTIAL, EXPONENTIAL_2, LOGARITHM, ROOT, STEEP
 
 __all__ = [
     "astype",
@@ -39,6 +41,8 @@ _LOG_2, _LOG_10 = math.log(2), math.log(10)
     lambda g, out, x: g * out,
     formula="exp(x)",
     derivatives=("g * out",),
+    elementwise=True,
+    domain=EXPONENTIAL,
 )
 def exp(x: Any, /) -> Any:
     """Exponential, elementwise; it is its own derivative.
@@ -59,6 +63,8 @@ def exp(x: Any, /) -> Any:
     lambda g, out, x: g * (out * _LOG_2),
     formula="2**x",
     derivatives=("g * out * log(2)",),
+    elementwise=True,
+    domain=EXPONENTIAL_2,
 )
 def exp2(x: Any, /) -> Any:
     """Two to the power of the operand, elementwise.
@@ -76,6 +82,8 @@ def exp2(x: Any, /) -> Any:
     lambda g, out, x: g * (out + 1),
     formula="expm1(x)",
     derivatives=("g * (out + 1)",),
+    elementwise=True,
+    domain=EXPONENTIAL,
 )
 def expm1(x: Any, /) -> Any:
     """Exponential minus 1, elementwise, exact near 0.
@@ -94,6 +102,8 @@ def expm1(x: Any, /) -> Any:
     lambda g, out, x: g / x,
     formula="log(x)",
     derivatives=("g / x",),
+    elementwise=True,
+    domain=LOGARITHM,
 )
 def log(x: Any, /) -> Any:
     """Natural logarithm, elementwise; at 0 its derivative is infinite.
@@ -113,6 +123,8 @@ def log(x: Any, /) -> Any:
     lambda g, out, x: g / (x * _LOG_2),
     formula="log2(x)",
     derivatives=("g / (x * log(2))",),
+    elementwise=True,
+    domain=LOGARITHM,
 )
 def log2(x: Any, /) -> Any:
     """Logarithm to base 2, elementwise; at 0 its derivative is infinite.
@@ -130,6 +142,8 @@ def log2(x: Any, /) -> Any:
     lambda g, out, x: g / (x * _LOG_10),
     formula="log10(x)",
     derivatives=("g / (x * log(10))",),
+    elementwise=True,
+    domain=LOGARITHM,
 )
 def log10(x: Any, /) -> Any:
     """Logarithm to base 10, elementwise; at 0 its derivative is infinite.
@@ -147,6 +161,13 @@ def log10(x: Any, /) -> Any:
     lambda g, out, x: g / (1 + x),
     formula="log1p(x)",
     derivatives=("g / (1 + x)",),
+    elementwise=True,
+    domain=(
+        Pitfall(
+            lambda x: x < -1, "the logarithm of a number below -1", "keep its operand positive"
+        ),
+        Pitfall(lambda x: x == -1, "log1p at -1, the logarithm of 0", "keep its operand above -1"),
+    ),
 )
 def log1p(x: Any, /) -> Any:
     """Logarithm of 1 plus the operand, elementwise, exact near 0.
@@ -166,6 +187,8 @@ def log1p(x: Any, /) -> Any:
     symbol="√",
     formula="sqrt(x)",
     derivatives=("g / (2 * out)",),
+    elementwise=True,
+    domain=ROOT,
 )
 def sqrt(x: Any, /) -> Any:
     """Square root, elementwise; at 0 its derivative is infinite.
@@ -188,6 +211,8 @@ def sqrt(x: Any, /) -> Any:
     symbol="∛",
     formula="cbrt(x)",
     derivatives=("g / (3 * out**2)",),
+    elementwise=True,
+    domain=(Pitfall(lambda x: x == 0, STEEP, "keep its operand away from 0", gradient=0),),
 )
 def cbrt(x: Any, /) -> Any:
     """Cube root, elementwise, also of negative numbers; at 0 its derivative is infinite.
@@ -206,6 +231,9 @@ def cbrt(x: Any, /) -> Any:
     analytic=False,
     formula="astype(x, dtype)",
     derivatives=("g",),
+    elementwise=True,
+    carries=True,
+    domain=(),
 )
 def _astype(x: Any, /, dtype: DTypeLike) -> Any:
     return x.astype(dtype)
@@ -241,7 +269,13 @@ def astype(x: Any, dtype: DTypeLike) -> Any:
     return _astype(x if kind in "fc" or not isinstance(x, Tensor) else x.detach(), dtype=dtype)
 
 
-@primitive(lambda g, out, x: g, formula="copy(x)", derivatives=("g",))
+@primitive(
+    lambda g, out, x: g,
+    formula="copy(x)",
+    derivatives=("g",),
+    elementwise=True,
+    carries=True,
+)
 def copy(x: Any, /) -> Any:
     """Copy of the elements, as a new result that gradients flow through.
 

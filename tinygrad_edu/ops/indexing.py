@@ -55,6 +55,7 @@ def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
     symbol="[ ]",
     formula="x[index]",
     derivatives=("put_at(g, index, x.shape)",),
+    carries=True,
 )
 def _getitem(x: Any, /, index: Any) -> Any:
     return x[index]
@@ -85,6 +86,8 @@ def _places(index: Any) -> Any:
     lambda g, out, x, index, shape: g[index],
     formula="put_at(x, index, shape)",
     derivatives=("g[index]",),
+    carries=True,
+    domain=(),
 )
 def put_at(x: Any, /, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of a shape with `x` added at an index: the adjoint of `getitem`.

@@ -34,6 +34,7 @@ def _concatenate_rule(position: int, g: Any, out: Any, *arrays: Any, axis: int |
     symbol="⧺",
     formula="concatenate((x, y), axis=axis)",
     derivatives=("g[:len(x)]", "g[len(x):]"),
+    carries=True,
 )
 def _concatenate(*arrays: Any, axis: int | None) -> Any:
     try:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import as_floating
+from ..facts import Pitfall
 from ..leaving import values_of
 from ..primitive import primitive
 from ..tensor import Tensor
@@ -71,6 +72,7 @@ def _from_rows(rows: Any, x: Any, axis: Axis) -> Any:
     symbol="Σ",
     formula="sum(x, axis=axis)",
     derivatives=("broadcast_to(g, x.shape)",),
+    domain=(),
 )
 def sum(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Sum over all elements, or along the given axes.
@@ -118,6 +120,12 @@ def total(x: Any, axis: Axis) -> Any:
     symbol="mean",
     formula="mean(x, axis=axis)",
     derivatives=("broadcast_to(g, x.shape) / size(x)",),
+    domain=(
+        Pitfall(
+            lambda x: not x.size, "the mean of no elements is 0 / 0", "leave empty batches out"
+        ),
+    ),
+    averages=True,
 )
 def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Average over all elements, or along the given axes; nan for no elements.
@@ -161,6 +169,7 @@ def _prod_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = Fal
     symbol="Π",
     formula="prod(x, axis=axis)",
     derivatives=("g * out / x",),
+    domain=(),
 )
 @single
 def prod(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
@@ -199,6 +208,7 @@ def _euclidean_norm_rule(
     symbol="‖·‖",
     formula="sqrt(sum(x**2, axis=axis))",
     derivatives=("g * x / out",),
+    domain=(),
 )
 def _euclidean_norm(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     # No conjugate, so that the complex step can pass.
@@ -215,6 +225,15 @@ def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = 
     return _stretch(g, x, axis) * (chosen * share)
 
 
+def _margins(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Measure how much larger each element is than the largest of the others."""
+    rows = _as_rows(x, axis)
+    if rows.shape[-1] < 2:
+        return np.ones_like(rows)
+    second, largest = np.moveaxis(np.partition(rows, -2)[..., -2:], -1, 0)[..., None]
+    return rows - np.where(rows == largest, second, largest)
+
+
 def _refuse_empty(name: str, x: Any, axis: Axis) -> None:
     if _count(x, axis) == 0:
         raise ValueError(
@@ -227,6 +246,8 @@ def _refuse_empty(name: str, x: Any, axis: Axis) -> None:
     symbol="max",
     formula="max(x, axis=axis)",
     derivatives=("g * (x == out) / sum(x == out)",),
+    carries=True,
+    kink=_margins,
 )
 def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Largest element; several equal ones share the gradient equally.
@@ -262,6 +283,8 @@ def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     symbol="min",
     formula="min(x, axis=axis)",
     derivatives=("g * (x == out) / sum(x == out)",),
+    carries=True,
+    kink=lambda x, axis=None, keepdims=False: _margins(-x, axis),
 )
 def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Smallest element; several equal ones share the gradient equally.

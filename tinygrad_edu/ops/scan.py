@@ -34,6 +34,7 @@ def _cumsum_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
     symbol="Σ",
     formula="cumsum(x, axis=axis)",
     derivatives=("flip(cumsum(flip(g))).reshape(x.shape)",),
+    domain=(),
 )
 def cumsum(x: Any, /, axis: int | None = None) -> Any:
     """Running sums along an axis; None flattens first.
@@ -85,6 +86,7 @@ def _cumprod_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
     symbol="Π",
     formula="cumprod(x, axis=axis)",
     derivatives=("flip(cumsum(flip(g * out))).reshape(x.shape) / x",),
+    domain=(),
 )
 @single
 def cumprod(x: Any, /, axis: int | None = None) -> Any:

@@ -44,6 +44,7 @@ def _tuple(shape: int | Sequence[int]) -> tuple[int, ...]:
     lambda g, out, x, shape: g.reshape(x.shape),
     formula="reshape(x, shape)",
     derivatives=("reshape(g, x.shape)",),
+    carries=True,
 )
 def reshape(x: Any, /, shape: int | Sequence[int]) -> Any:
     """Same elements in the same order, in another shape.
@@ -90,6 +91,7 @@ def _inverse(axes: Sequence[int] | None) -> list[int] | None:
     symbol="ᵀ",
     formula="transpose(x, axes)",
     derivatives=("transpose(g)",),
+    carries=True,
 )
 def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Any:
     """Axes in another order; reversed by default.
@@ -242,6 +244,7 @@ def _broadcast_to_rule(g: Any, out: Any, x: Any, shape: Any) -> Any:
     _broadcast_to_rule,
     formula="broadcast_to(x, shape)",
     derivatives=("sum_to(g, x.shape)",),
+    carries=True,
 )
 def broadcast_to(x: Any, /, shape: int | tuple[int, ...]) -> Any:
     """Repeat elements to fill a larger shape, by NumPy's rules of broadcasting.
@@ -274,6 +277,7 @@ def broadcast_to(x: Any, /, shape: int | tuple[int, ...]) -> Any:
     symbol="Σ",
     formula="sum_to(x, shape)",
     derivatives=("broadcast_to(g, x.shape)",),
+    domain=(),
 )
 def sum_to(x: Any, /, shape: tuple[int, ...]) -> Any:
     """Sum `x` to a smaller shape: the adjoint of `broadcast_to`.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import as_floating, floating_dtype
+from ..facts import Pitfall
 from ..metadata import composed
 from ..primitive import primitive
 
@@ -27,6 +28,7 @@ def _erf_rule(g: Any, out: Any, x: Any) -> Any:
     analytic=False,
     formula="erf(x)",
     derivatives=("g * 2 / sqrt(pi) * exp(-x**2)",),
+    elementwise=True,
 )
 def erf(x: Any, /) -> Any:
     """Error function, elementwise: the integral of ``2/sqrt(π) exp(-t²)`` from 0 to x.
@@ -60,6 +62,7 @@ def _sinc_rule(g: Any, out: Any, x: Any, order: int) -> Any:
     _sinc_rule,
     formula="sin(pi * x) / (pi * x)",
     derivatives=("g * (cos(pi * x) - out) / x",),
+    elementwise=True,
 )
 def _sinc(x: Any, /, order: int) -> Any:
     # NumPy's quotient loses all digits of a complex step near 0.
@@ -103,6 +106,11 @@ def _both_zero(x: Any, y: Any) -> Any:
     broadcasts=True,
     formula="x * log(y)",
     derivatives=("g * log(y)", "g * x / y"),
+    elementwise=True,
+    domain=(
+        Pitfall(lambda x, y: y == 0, "the logarithm of 0", "keep y above 0"),
+        Pitfall(lambda x, y: y < 0, "the logarithm of a negative number", "keep y above 0"),
+    ),
 )
 def xlogy(x: Any, y: Any, /) -> Any:
     """First operand times the logarithm of the second, elementwise, and 0 where the first is 0.
@@ -135,6 +143,10 @@ def _share_of_hypotenuse(g: Any, out: Any, side: Any) -> Any:
     broadcasts=True,
     formula="sqrt(x**2 + y**2)",
     derivatives=("g * x / out", "g * y / out"),
+    elementwise=True,
+    commutes=True,
+    kink=np.hypot,
+    domain=(),
 )
 def hypot(x: Any, y: Any, /) -> Any:
     """Length of the hypotenuse, elementwise, without overflow.
@@ -159,6 +171,8 @@ def hypot(x: Any, y: Any, /) -> Any:
     symbol="σ",
     formula="1 / (1 + exp(-x))",
     derivatives=("g * out * (1 - out)",),
+    elementwise=True,
+    activation=True,
 )
 def sigmoid(x: Any, /) -> Any:
     """Logistic function ``1 / (1 + exp(-x))``, elementwise, without overflow.
@@ -190,6 +204,8 @@ def _logaddexp_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
     analytic=False,
     formula="log(exp(x) + exp(y))",
     derivatives=("g * sigmoid(x - y)", "g * sigmoid(y - x)"),
+    elementwise=True,
+    commutes=True,
 )
 def logaddexp(x: Any, y: Any, /) -> Any:
     """Logarithm of the sum of two exponentials, elementwise, without overflow.
@@ -219,6 +235,8 @@ def _logaddexp2_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
     analytic=False,
     formula="log2(2**x + 2**y)",
     derivatives=("g * sigmoid(log(2) * (x - y))", "g * sigmoid(log(2) * (y - x))"),
+    elementwise=True,
+    commutes=True,
 )
 def logaddexp2(x: Any, y: Any, /) -> Any:
     """Logarithm to base 2 of ``2**x + 2**y``, elementwise, without overflow; see `logaddexp`.

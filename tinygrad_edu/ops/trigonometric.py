@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..facts import Pitfall
 from ..metadata import composed
 from ..primitive import primitive
 from .arithmetic import multiply
+from .domains import EXPONENTIAL, INSIDE, STEEP_AT_ENDS
 from .special import hypot
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     lambda g, out, x: g * np.cos(x),
     formula="sin(x)",
     derivatives=("g * cos(x)",),
+    elementwise=True,
 )
 def sin(x: Any, /) -> Any:
     """Sine, elementwise.
@@ -56,6 +59,7 @@ def sin(x: Any, /) -> Any:
     lambda g, out, x: -g * np.sin(x),
     formula="cos(x)",
     derivatives=("-g * sin(x)",),
+    elementwise=True,
 )
 def cos(x: Any, /) -> Any:
     """Cosine, elementwise.
@@ -75,6 +79,7 @@ def cos(x: Any, /) -> Any:
     lambda g, out, x: g * (1 + out * out),
     formula="tan(x)",
     derivatives=("g * (1 + out**2)",),
+    elementwise=True,
 )
 def tan(x: Any, /) -> Any:
     """Tangent, elementwise.
@@ -94,6 +99,11 @@ def tan(x: Any, /) -> Any:
     lambda g, out, x: g / np.sqrt((1 - x) * (1 + x)),
     formula="arcsin(x)",
     derivatives=("g / sqrt(1 - x**2)",),
+    elementwise=True,
+    domain=(
+        Pitfall(lambda x: abs(x) > 1, "arcsin outside of -1 … 1", INSIDE),
+        STEEP_AT_ENDS,
+    ),
 )
 def arcsin(x: Any, /) -> Any:
     """Angle whose sine is the operand, elementwise; at -1 and 1 its derivative is infinite.
@@ -111,6 +121,11 @@ def arcsin(x: Any, /) -> Any:
     lambda g, out, x: -g / np.sqrt((1 - x) * (1 + x)),
     formula="arccos(x)",
     derivatives=("-g / sqrt(1 - x**2)",),
+    elementwise=True,
+    domain=(
+        Pitfall(lambda x: abs(x) > 1, "arccos outside of -1 … 1", INSIDE),
+        STEEP_AT_ENDS,
+    ),
 )
 def arccos(x: Any, /) -> Any:
     """Angle whose cosine is the operand, elementwise; at -1 and 1 its derivative is infinite.
@@ -133,6 +148,7 @@ def _arctan_rule(g: Any, out: Any, x: Any) -> Any:
     _arctan_rule,
     formula="arctan(x)",
     derivatives=("g / (1 + x**2)",),
+    elementwise=True,
 )
 def arctan(x: Any, /) -> Any:
     """Angle whose tangent is the operand, elementwise.
@@ -161,6 +177,8 @@ def _arctan2_rule(g: Any, of: Any, other: Any) -> Any:
     analytic=False,
     formula="arctan2(y, x)",
     derivatives=("g * x / (x**2 + y**2)", "-g * y / (x**2 + y**2)"),
+    elementwise=True,
+    kink=lambda y, x: np.where(x < 0, y, 1),
 )
 def arctan2(y: Any, x: Any, /) -> Any:
     """Angle of the point (x, y) seen from the origin, elementwise, between -π and π.
@@ -181,6 +199,8 @@ def arctan2(y: Any, x: Any, /) -> Any:
     lambda g, out, x: g * np.cosh(x),
     formula="sinh(x)",
     derivatives=("g * cosh(x)",),
+    elementwise=True,
+    domain=EXPONENTIAL,
 )
 def sinh(x: Any, /) -> Any:
     """Hyperbolic sine, elementwise.
@@ -200,6 +220,8 @@ def sinh(x: Any, /) -> Any:
     lambda g, out, x: g * np.sinh(x),
     formula="cosh(x)",
     derivatives=("g * sinh(x)",),
+    elementwise=True,
+    domain=EXPONENTIAL,
 )
 def cosh(x: Any, /) -> Any:
     """Hyperbolic cosine, elementwise.
@@ -217,6 +239,8 @@ def cosh(x: Any, /) -> Any:
     lambda g, out, x: g * (1 - out * out),
     formula="tanh(x)",
     derivatives=("g * (1 - out**2)",),
+    elementwise=True,
+    activation=True,
 )
 def tanh(x: Any, /) -> Any:
     """Hyperbolic tangent, elementwise.
@@ -236,6 +260,7 @@ def tanh(x: Any, /) -> Any:
     lambda g, out, x: g / hypot(x, 1),
     formula="arcsinh(x)",
     derivatives=("g / sqrt(x**2 + 1)",),
+    elementwise=True,
 )
 def arcsinh(x: Any, /) -> Any:
     """Inverse of the hyperbolic sine, elementwise.
@@ -253,6 +278,11 @@ def arcsinh(x: Any, /) -> Any:
     lambda g, out, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)),
     formula="arccosh(x)",
     derivatives=("g / sqrt(x**2 - 1)",),
+    elementwise=True,
+    domain=(
+        Pitfall(lambda x: x < 1, "arccosh below 1", INSIDE),
+        STEEP_AT_ENDS,
+    ),
 )
 def arccosh(x: Any, /) -> Any:
     """Inverse of the hyperbolic cosine, elementwise; at 1 its derivative is infinite.
@@ -270,6 +300,8 @@ def arccosh(x: Any, /) -> Any:
     lambda g, out, x: g / ((1 - x) * (1 + x)),
     formula="arctanh(x)",
     derivatives=("g / (1 - x**2)",),
+    elementwise=True,
+    domain=(Pitfall(lambda x: abs(x) >= 1, "arctanh at or beyond ±1", INSIDE),),
 )
 def arctanh(x: Any, /) -> Any:
     """Inverse of the hyperbolic tangent, elementwise; infinite at -1 and 1.

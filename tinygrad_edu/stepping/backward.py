@@ -25,7 +25,7 @@ from ..tensor import Tensor
 from ..tracing import Contribution, node_of
 from .forward import Names
 from .ticks import Stage, Tick, one_line, section
-from .worked_softmax import NAME, backward_row
+from .worked_softmax import OPERATION, backward_row
 
 __all__ = ["Backward"]
 
@@ -168,7 +168,7 @@ class Backward:
         if count == 1:
             lines += adding_up
         sections = [section(f"Sent to {source}", *lines)]
-        if node.primitive.name == NAME:
+        if node.primitive is OPERATION:
             sections += backward_row(one)
         if count > 1:
             sections.append(section(f"Sum: gradient of {source}", *adding_up))

@@ -18,7 +18,7 @@ from ..primitive import Node
 from ..tensor import Tensor
 from ..tracing import node_of
 from .ticks import Tick, one_line, section
-from .worked_softmax import NAME, forward_row
+from .worked_softmax import OPERATION, forward_row
 
 __all__ = ["Names", "forward_tick"]
 
@@ -96,7 +96,7 @@ def forward_tick(tensor: Tensor, names: Names) -> Tick:
         section("Inputs", *inputs.values()),
         section("Result", result),
     ]
-    if node.primitive.name == NAME:
+    if node.primitive is OPERATION:
         sections += forward_row(tensor)
     return Tick(
         "forward",

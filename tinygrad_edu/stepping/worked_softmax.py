@@ -13,13 +13,14 @@ import numpy as np
 
 from ..drawing.text import number_text
 from ..explaining.wording import Line, Section, code
+from ..ops.networks.classification import softmax_cross_entropy
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of
 from .ticks import section
 
-__all__ = ["NAME", "backward_row", "forward_row", "row_gradient"]
+__all__ = ["OPERATION", "backward_row", "forward_row", "row_gradient"]
 
-NAME = "softmax_cross_entropy"
+OPERATION = softmax_cross_entropy.primitive
 _MOST_CLASSES = 12
 
 

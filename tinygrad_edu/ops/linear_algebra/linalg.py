@@ -118,6 +118,7 @@ def _cofactor(x: Any, /) -> Any:
     lambda g, out, x: g[..., None, None] * _cofactor(x),
     formula="linalg.det(x)",
     derivatives=("g * out * linalg.inv(x).mT",),
+    domain=(),
 )
 def det(x: Any, /) -> Any:
     """Determinant of square matrices.
@@ -181,7 +182,7 @@ def slogdet(x: Any) -> Any:
 @primitive(
     lambda g, out, a, b: -(np.linalg.solve(a.mT, g) @ out.mT),
     lambda g, out, a, b: np.linalg.solve(a.mT, g),
-    broadcasts=True,  # the axes before the last two
+    broadcasts="stacks",
     formula="linalg.solve(a, b)",
     derivatives=("-linalg.solve(a.mT, g) @ out.mT", "linalg.solve(a.mT, g)"),
 )

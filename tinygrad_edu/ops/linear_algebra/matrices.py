@@ -37,10 +37,12 @@ def _matmul_right(g: Any, out: Any, x: Any, y: Any) -> Any:
 @primitive(
     _matmul_left,
     _matmul_right,
-    broadcasts=True,  # the axes before the last two
+    broadcasts="stacks",
     symbol="@",
     formula="x @ y",
     derivatives=("g @ y.mT", "x.mT @ g"),
+    domain=(),
+    matrix_product=True,
 )
 def matmul(x: Any, y: Any, /) -> Any:
     """Matrix product, of all shapes that NumPy accepts: vectors, matrices, stacks of matrices.
@@ -89,6 +91,9 @@ def _sum_of_rows(g: Any) -> Any:
     symbol="@ +",
     formula="x @ weight + bias",
     derivatives=("g @ weight.T", "x.T @ g", "sum(g, axis=0)"),
+    domain=(),
+    matrix_product=True,
+    operands=("input", "weight", "bias"),
 )
 def linear(x: Any, weight: Any, bias: Any, /) -> Any:
     """Affine map ``x @ weight + bias``: what a layer computes before its activation.

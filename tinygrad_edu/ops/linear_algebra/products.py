@@ -45,6 +45,7 @@ def _einsum_rule(position: int, g: Any, out: Any, *arrays: Any, subscripts: str)
     symbol="Σ×",
     formula="einsum('ij,jk->ik', x, y)",
     derivatives=("einsum('ik,jk->ij', g, y)", "einsum('ik,ij->jk', g, x)"),
+    domain=(),
 )
 @single
 def _einsum(*arrays: Any, subscripts: str) -> Any:

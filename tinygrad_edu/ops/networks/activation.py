@@ -20,6 +20,7 @@ from ..reduction import total
 from ..special import erf, logaddexp, sigmoid
 from ..summing import added_up, single
 from ..trigonometric import tanh
+from .mistakes import OF_SOFTMAX
 
 __all__ = [
     "elu",
@@ -40,6 +41,9 @@ __all__ = [
     lambda g, out, x: g * np.greater(x, zeros_beside((), x.dtype)),
     formula="maximum(x, 0)",
     derivatives=("g * (x > 0)",),
+    elementwise=True,
+    kink=lambda x: x,
+    activation=True,
 )
 def relu(x: Any, /) -> Any:
     """Larger of the value and 0, elementwise; its derivative at 0 is defined as 0.
@@ -66,6 +70,7 @@ def _largest(x: Any, axis: int) -> Any:
     single(lambda g, out, x, axis=-1: out * (g - total(g * out, axis))),
     formula="exp(x) / sum(exp(x), axis=axis, keepdims=True)",
     derivatives=("out * (g - sum(g * out, axis=axis, keepdims=True))",),
+    mistakes=OF_SOFTMAX,
 )
 @single
 def softmax(x: Any, /, axis: int = -1) -> Any:
@@ -98,6 +103,7 @@ def softmax(x: Any, /, axis: int = -1) -> Any:
     single(lambda g, out, x, axis=-1: g - np.exp(out) * total(g, axis)),
     formula="x - log(sum(exp(x), axis=axis, keepdims=True))",
     derivatives=("g - exp(out) * sum(g, axis=axis, keepdims=True)",),
+    applies="softmax",
 )
 @single
 def log_softmax(x: Any, /, axis: int = -1) -> Any:

@@ -25,6 +25,7 @@ from ..reduction import mean, sum
 from ..summing import divided, single
 from .activation import log_softmax, softmax
 from .loss import check_reduction, constant_weights
+from .mistakes import OF_CROSS_ENTROPY
 
 __all__ = ["cross_entropy", "nll_loss", "softmax_cross_entropy"]
 
@@ -74,6 +75,9 @@ def _softmax_cross_entropy_rule(
     symbol="CE",
     formula="mean(logsumexp(logits, axis=1) - logits[arange(N), labels])",
     derivatives=("g / N * (softmax(logits) - one_hot(labels))", ""),
+    averages=True,
+    applies="softmax",
+    mistakes=OF_CROSS_ENTROPY,
 )
 def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     """Average of ``-log(softmax(logits)[label])`` over the rows of a batch.

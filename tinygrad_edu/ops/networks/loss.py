@@ -25,6 +25,7 @@ from ..reduction import mean, sum
 from ..special import sigmoid, xlogy
 from ..summing import divided, is_half, single
 from .activation import relu, softplus
+from .mistakes import OF_BINARY_CROSS_ENTROPY
 
 __all__ = [
     "binary_cross_entropy_with_logits",
@@ -301,6 +302,9 @@ def _check_probabilities(targets: Any, most: float) -> None:
     symbol="BCE",
     formula="mean(log(1 + exp(logits)) - targets * logits)",
     derivatives=("g / size(logits) * (sigmoid(logits) - targets)", "-g / size(logits) * logits"),
+    averages=True,
+    applies="sigmoid",
+    mistakes=OF_BINARY_CROSS_ENTROPY,
 )
 def _binary_cross_entropy_with_logits(logits: Any, targets: Any, /) -> Any:
     if logits.shape != targets.shape:

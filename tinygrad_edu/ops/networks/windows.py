@@ -66,6 +66,7 @@ def _sliding_windows_rule(
     _sliding_windows_rule,
     formula="sliding_windows(x, kernel, stride, dilation)",
     derivatives=("overlap_add(g, x.shape, stride, dilation)",),
+    carries=True,
 )
 def sliding_windows(x: Any, /, kernel: Sizes, stride: Sizes = 1, dilation: Sizes = 1) -> Any:
     """Every window of a size that fits in an array, as a view: nothing is copied.
@@ -125,6 +126,7 @@ def _overlap_add_rule(
     symbol="Σ",
     formula="overlap_add(x, shape, stride, dilation)",
     derivatives=("sliding_windows(g, x.shape[2:4], stride, dilation)",),
+    domain=(),
 )
 def overlap_add(x: Any, /, shape: tuple[int, ...], stride: Sizes = 1, dilation: Sizes = 1) -> Any:
     """Add windows up where `sliding_windows` took them from; its adjoint.

@@ -1,0 +1,215 @@
+"""Tests that what operations declare is true, and that no tool knows an operation by its name."""
+
+import ast
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from tinygrad_edu.primitive import PRIMITIVES
+
+from ..test_budget import BASE
+
+PARAMS = {
+    "astype": {"dtype": "float64"},
+    "broadcast_to": {"shape": (2, 2, 3)},
+    "clip": {"min": 1.3, "max": 1.6},
+    "concatenate": {"axis": 0},
+    "getitem": {"index": (slice(None), [2, 0])},
+    "put_at": {"index": (slice(2),), "shape": (4, 3)},
+    "reshape": {"shape": (6,)},
+    "sinc": {"order": 0},
+    "sliding_windows": {"kernel": 2},
+    "softmax": {"axis": 0},
+}
+
+
+def those_with(fact):
+    """List the operations that declare a fact."""
+    return [pytest.param(made, id=n) for n, made in PRIMITIVES.items() if getattr(made, fact)]
+
+
+def drawn(operation, shape=(2, 3), low=1.1, high=1.9):
+    """Draw operands; where the declaration knows of a domain, inside of it."""
+    generator = np.random.default_rng(0)
+    count = len(operation.rules) or 2
+    return [generator.uniform(low, high, shape) for _ in range(count)]
+
+
+def computed(operation, arrays, **params):
+    with np.errstate(all="ignore"):
+        out = operation.forward(*arrays, **(params or PARAMS.get(operation.name, {})))
+    return out[0] if operation.residual else out
+
+
+@pytest.mark.parametrize("operation", those_with("carries"))
+def test_what_carries_computes_nothing(operation):
+    arrays = drawn(operation)
+    there = np.concatenate([array.ravel() for array in arrays])
+    assert np.isin(computed(operation, arrays), [0.0, *there]).all()
+
+
+@pytest.mark.parametrize("operation", those_with("commutes"))
+def test_operands_that_can_be_exchanged(operation):
+    x, y = drawn(operation)
+    np.testing.assert_array_equal(computed(operation, [x, y]), computed(operation, [y, x]))
+
+
+def test_operands_that_cannot_be_exchanged():
+    """The converse: whatever has two operands, and gives the same in both orders, says so."""
+    for operation in PRIMITIVES.values():
+        if operation.elementwise and len(operation.rules) == 2 and not operation.commutes:
+            x, y = drawn(operation)
+            assert not np.array_equal(computed(operation, [x, y]), computed(operation, [y, x]))
+
+
+def test_what_is_elementwise_says_so():
+    """The converse of the test of causes: one element changes, and others of the result do too."""
+    for operation in PRIMITIVES.values():
+        if operation.elementwise or len(operation.rules) != 1 or "linalg" in operation.formula:
+            continue
+        (x,) = drawn(operation)
+        try:
+            out = computed(operation, [x])
+        except (TypeError, ValueError):  # it needs metadata of its own
+            continue
+        changed = x.copy()
+        changed[1, 2] += 0.05
+        if np.shape(out) == x.shape:
+            different = computed(operation, [changed]) != out
+            different[1, 2] = False
+            is_choice = operation.carries  # the same shape by chance
+            assert different.any() or is_choice, operation.name
+
+
+KINKS = {
+    "absolute": ([0.0], 0),
+    "arctan2": ([0.0, -1.0], 0),
+    "clip": ([1.3], 0),
+    "copysign": ([0.0, 1.0], 0),
+    "hypot": ([0.0, 0.0], 0),
+    "max": ([[1.0, 1.0]], 0),
+    "maximum": ([1.5, 1.5], 0),
+    "min": ([[1.0, 1.0]], 0),
+    "minimum": ([1.5, 1.5], 0),
+    "relu": ([0.0], 0),
+    "remainder": ([3.0, 1.5], 0),
+    "sign": ([0.0], 0),
+}
+
+
+def test_all_kinks_are_tested():
+    assert {name for name, made in PRIMITIVES.items() if made.kink} == {*KINKS, "where"}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_slopes_differ_at_a_declared_kink_and_the_distance_changes_its_sign(name):
+    operation, (point, moved) = PRIMITIVES[name], KINKS[name]
+    params = PARAMS.get(name, {})
+
+    def at(step):
+        arrays = [np.array(value) for value in point]
+        arrays[moved].reshape(-1)[:1] += step
+        return arrays
+
+    def signs(step):
+        found = operation.kink(*at(step), **params)
+        found = found if isinstance(found, tuple) else (found,)
+        return [np.sign(np.round(part, 12)).tolist() for part in found]
+
+    before, there, after = signs(-1e-3), signs(0.0), signs(1e-3)
+    assert before != there != after
+    values = [np.sum(computed(operation, at(step))) for step in (-2e-3, -1e-3, 1e-3, 2e-3)]
+    slopes = [(high - low) / 1e-3 for low, high in pairwise(values)]
+    jumps = abs(slopes[1]) > 100
+    assert jumps or abs(slopes[0] - slopes[2]) > 0.5
+
+
+def test_pitfalls_are_where_numbers_are_not_finite():
+    """Each is entered by some numbers, and there the result or the gradient is not finite."""
+    values = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 800.0, 1100.0, np.inf, -np.inf]
+    for operation in PRIMITIVES.values():
+        if not (operation.domain and operation.elementwise):
+            continue
+        count = len(operation.rules)
+        grid = [axis.ravel() for axis in np.meshgrid(*[values] * count)]
+        out = computed(operation, grid)
+        entered = dict.fromkeys(map(id, operation.domain), 0)
+        for place, numbers in enumerate(zip(*grid, strict=True)):
+            for pitfall in operation.domain:
+                result = out[place]
+                if pitfall.gradient is not None and np.isfinite(result):
+                    rule = operation.rules_for(count)[pitfall.gradient]
+                    with np.errstate(all="ignore"):
+                        result = rule(np.ones(()), np.asarray(result), *map(np.asarray, numbers))
+                with np.errstate(all="ignore"):
+                    is_in = bool(pitfall.where(*numbers))
+                entered[id(pitfall)] += is_in and not np.isfinite(result)
+        assert all(entered.values()), operation.name
+
+
+def test_facts_fit_together():
+    for name, operation in PRIMITIVES.items():
+        assert not operation.applies or PRIMITIVES[operation.applies].name == operation.applies
+        assert not operation.commutes or len(operation.rules) == 2
+        assert len(operation.operands) in (0, len(operation.rules)), name
+        assert not operation.activation or (operation.elementwise and len(operation.rules) == 1)
+        for mistake in operation.mistakes:
+            assert operation.rules[mistake.position] is not None
+        for pitfall in operation.domain or ():
+            assert "\n" not in pitfall.cause + pitfall.advice
+            assert pitfall.gradient is None or operation.rules[pitfall.gradient] is not None
+
+
+# No names in tools ----------------------------------------------------------------------------
+
+TOOLS = ("debugging", "diagnosing", "drawing", "explaining", "stepping")
+FILES = ("probing.py", "slopes.py", "kinks.py", "checking.py")
+# Words that mean no operation there.
+WORDS = {
+    ("diagnosing/microscope_figure.py", "log"): "a scale of the axes",
+    ("diagnosing/mistakes.py", "sign"): "a kind of mistake",
+    ("diagnosing/report.py", "where"): "the head of a column",
+    ("drawing/picture.py", "sum"): "a word about axes that is replaced",
+    ("drawing/text.py", "mean"): "a statistic in a box",
+    ("explaining/passage.py", "sum"): "a word about axes that is replaced",
+}
+
+
+def names_in(source):
+    """List the strings of a file that are names of operations, without docstrings and `__all__`."""
+    tree = ast.parse(source)
+    left_out = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(value=ast.Constant()):
+                left_out.add(node.value)
+            case ast.Assign(targets=[ast.Name(id="__all__")]):
+                left_out.update(ast.walk(node.value))
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node not in left_out and node.value in NAMES
+    ]
+
+
+NAMES = frozenset(PRIMITIVES)
+
+
+def test_no_operation_is_named_in_a_tool():
+    root = BASE / "tinygrad_edu"
+    files = [root / name for name in FILES]
+    files += [file for tool in TOOLS for file in sorted((root / tool).rglob("*.py"))]
+    found = {
+        (file.relative_to(root).as_posix(), name)
+        for file in files
+        for name in names_in(file.read_text("utf-8"))
+    }
+    assert found == set(WORDS)
+
+
+def test_names_are_found():
+    source = '__all__ = ["exp"]\n"""exp"""\nif name == "exp" or name in {"log", "x"}: pass'
+    assert sorted(names_in(source)) == ["exp", "log"]
+    assert names_in('TABLE = {"exp": 1}') == ["exp"]
+    assert names_in('def f():\n    """exp"""\n    return "an exp"') == []
