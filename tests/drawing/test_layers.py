@@ -49,7 +49,7 @@ def layers(*outputs, names=None, **options):
             filled.add(frame)
             frame = frames[frame].parent
     assert filled == set(frames)
-    assert set(picture.said) >= set(cards) | set(frames) | set(ids)
+    assert set(picture.alt_texts) >= set(cards) | set(frames) | set(ids)
     linked = {wire.source for wire in picture.wires} | {wire.target for wire in picture.wires}
     assert len(cards) == 1 or linked == set(cards)
     assert drawing.svg().count('class="node ') == len(cards)

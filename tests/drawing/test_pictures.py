@@ -146,7 +146,7 @@ def test_how_much_is_said_of_values_can_be_chosen(values, there, missing):
     assert not any(part in text for part in missing)
     assert drawing.table()
     assert drawing.html()
-    total = drawing.picture.said[drawing.graph.tensors[-1].id]
+    total = drawing.picture.alt_texts[drawing.graph.tensors[-1].id]
     is_said = values not in ("shape", "none")
     assert (", value 2016," if is_said else ", a single number,") in total
     with pytest.raises(ValueError, match="unknown values 'all'; known are 'auto', 'full'"):

@@ -74,7 +74,7 @@ def test_what_is_left_out_is_counted(make):
         assert {w.target for w in drawing.picture.wires if w.source == "more"} == cut
         assert f"… {count - drawn:,} more".replace(" ", "\xa0") in drawing.svg()
         assert drawing.dot.count(" more<") == 1
-        assert drawing.picture.said["more"].startswith(f"{count - drawn:,} more")
+        assert drawing.picture.alt_texts["more"].startswith(f"{count - drawn:,} more")
 
 
 def test_one_node_is_the_output():

@@ -92,7 +92,7 @@ class Drawing:
         if self._svg is None:
             picture = self.picture
             source = self._svg_source()
-            self._svg = finished_svg(source, picture.title, picture.description, picture.said)
+            self._svg = finished_svg(source, picture.title, picture.description, picture.alt_texts)
         return self._svg
 
     def _svg_source(self) -> bytes:

@@ -6,6 +6,7 @@ are drawn as in the picture of operations.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -127,39 +128,36 @@ class _Layers:
         return self.makers.get(tensor.id, own)
 
     def picture(self) -> Picture:
-        said = sentences(self.graph)
-        cards = [tensor_card(t) for t in self.graph.tensors if self.source(t) == t.id]
-        for place, card in enumerate(cards):
-            box = self.box_of(card.frame)  # a loss is drawn next to its box
-            cards[place] = card if box is None else replace(card, frame=self.calls[box].parent)
-        cards += [
-            operation_card(op, self.rules)
-            for op in self.graph.operations
-            if self.units[op.id] == op.id
-        ]
-        for call in self.graph.calls:
-            if call.id == self.box_of(call.id):
-                cards.append(self.box(call))
-                said[call.id] = _sentence(cards[-1])
         order = {unit: place for place, unit in enumerate(self.in_order())}
-        cards.sort(key=lambda card: order[card.id])
+        cards = sorted(self.cards(), key=lambda card: order[card.id])
+        alt_texts = sentences(self.graph)
+        alt_texts |= {card.id: _sentence(card) for card in cards if card.role == "module"}
         around = {call for card in cards for call in self.paths.get(card.frame or "", ())}
-        boxes = sum(card.role == "module" for card in cards)
-        free = sum(card.role == "operation" for card in cards)
-        parts = [plural(boxes, "module")]
-        parts += [f"{plural(free, 'operation')} outside of them"] if free else []
-        sources = {t.id: self.source(t) or self.box_of(t.call) or t.id for t in self.graph.tensors}
         return Picture(
             heading(self.graph),
-            counts(self.graph, parts),
+            counts(self.graph, _parts(cards)),
             bool(self.graph.title),
             tuple(cards),
-            tuple(self.wires(said)),
+            tuple(self.wires(alt_texts)),
             tuple(call for call in self.graph.calls if call.id in around),
-            said,
+            alt_texts,
             self.backward,
-            self.units | sources,
+            self.units
+            | {t.id: self.source(t) or self.box_of(t.call) or "" for t in self.graph.tensors},
         )
+
+    def cards(self) -> Iterator[Card]:
+        for tensor in self.graph.tensors:
+            if self.source(tensor) == tensor.id:
+                box = self.box_of(tensor.call)  # a loss is drawn next to its box
+                frame = tensor.call if box is None else self.calls[box].parent
+                yield replace(tensor_card(tensor), frame=frame)
+        for operation in self.graph.operations:
+            if self.units[operation.id] == operation.id:
+                yield operation_card(operation, self.rules)
+        for call in self.graph.calls:
+            if call.id == self.box_of(call.id):
+                yield self.box(call)
 
     def in_order(self) -> list[str]:
         """List all units in the order of the computation."""
@@ -172,30 +170,32 @@ class _Layers:
 
     def box(self, call: CallNode) -> Card:
         """Show a module: its kind, what goes in and out, and its parameters."""
-        entering, leaving, owned = {}, {}, []
-        for tensor, source, target in self.moves:
-            if target == call.id and tensor.role != "parameter":
-                entering[tensor.id] = shape_text(tensor.shape)
-            if source == call.id:
-                leaving[tensor.id] = shape_text(tensor.shape)
-        for tensor in self.graph.tensors:
-            if tensor.role in ("loss", "output") and self.makers.get(tensor.id) == call.id:
-                leaving[tensor.id] = shape_text(tensor.shape)
-            if tensor.role == "parameter" and self.box_of(tensor.call) == call.id:
-                owned.append(tensor)
+        parameters = [
+            tensor
+            for tensor in self.graph.tensors
+            if tensor.role == "parameter" and self.box_of(tensor.call) == call.id
+        ]
         rows = [Row("", call.kind, "note")] if call.path else []
-        ends = [", ".join(shapes.values()) or "nothing" for shapes in (entering, leaving)]
-        rows.append(Row("in → out", " → ".join(ends)))
-        if owned:
-            numbers = sum(int(np.prod(tensor.shape)) for tensor in owned)
-            rows.append(Row("parameters", f"{numbers:,}"))
-            rows.append(Row("‖∂L/∂θ‖", _norm_of(owned), "gradient"))
-            rows += _verdict_of(owned)
+        rows += [Row("in → out", self.shapes(call.id)), *_parameter_rows(parameters)]
         again = f"call {call.number}" if call.number > 1 else ""
         name = call.path or call.kind
         return Card(call.id, "module", name, tag=again, rows=tuple(rows), frame=call.parent)
 
-    def wires(self, said: dict[str, str]) -> list[Wire]:
+    def shapes(self, box: str) -> str:
+        """Write the shapes that go into a box and come out."""
+        entering, leaving = {}, {}  # by tensor, because each counts once
+        for tensor, source, target in self.moves:
+            if target == box and tensor.role != "parameter":
+                entering[tensor.id] = shape_text(tensor.shape)
+            if source == box:
+                leaving[tensor.id] = shape_text(tensor.shape)
+        for tensor in self.graph.tensors:
+            if tensor.role in ("loss", "output") and self.makers.get(tensor.id) == box:
+                leaving[tensor.id] = shape_text(tensor.shape)
+        ends = [", ".join(shapes.values()) or "nothing" for shapes in (entering, leaving)]
+        return " → ".join(ends)
+
+    def wires(self, alt_texts: dict[str, str]) -> list[Wire]:
         """Connect the units; each tensor enters a module once, however often it is used there."""
         operands: dict[str, list[Edge]] = {op.id: [] for op in self.graph.operations}
         for edge in self.graph.edges:
@@ -217,9 +217,9 @@ class _Layers:
             for number, ((source, _), tensor) in enumerate(tensors.items()):
                 wire = self.wire(source, unit, number, tensor)
                 wires.append(wire)
-                said[wire.id] = f"{names[source]} goes into {names[unit]}"
+                alt_texts[wire.id] = f"{names[source]} goes into {names[unit]}"
                 if wire.back_id:
-                    said[wire.back_id] = f"gradient goes from {names[unit]} to {names[source]}"
+                    alt_texts[wire.back_id] = f"gradient goes from {names[unit]} to {names[source]}"
         return wires
 
     def source_of(self, tensor: str) -> str:
@@ -247,6 +247,21 @@ class _Layers:
 
 def _full_name(call: CallNode) -> str:
     return call.path or call.name or call.kind.partition("(")[0]
+
+
+def _parts(cards: list[Card]) -> list[str]:
+    boxes = sum(card.role == "module" for card in cards)
+    free = sum(card.role == "operation" for card in cards)
+    outside = [f"{plural(free, 'operation')} outside of them"] if free else []
+    return [plural(boxes, "module"), *outside]
+
+
+def _parameter_rows(parameters: list[TensorNode]) -> list[Row]:
+    if not parameters:
+        return []
+    size = sum(int(np.prod(tensor.shape)) for tensor in parameters)
+    gradient = Row("‖∂L/∂θ‖", _norm_of(parameters), "gradient")
+    return [Row("parameters", f"{size:,}"), gradient, *_verdict_of(parameters)]
 
 
 def _norm_of(parameters: list[TensorNode]) -> str:

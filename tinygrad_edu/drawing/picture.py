@@ -143,7 +143,7 @@ class Picture:
         Wires into the same card are adjacent, in the order of its operands.
     frames : tuple of CallNode
         The module calls that are drawn around their cards, parents before children.
-    said : mapping of str to str
+    alt_texts : mapping of str to str
         A sentence for each part, by id.
     backward : bool
         Whether gradients are drawn.
@@ -157,7 +157,7 @@ class Picture:
     cards: tuple[Card, ...]
     wires: tuple[Wire, ...]
     frames: tuple[CallNode, ...]
-    said: Mapping[str, str]
+    alt_texts: Mapping[str, str]
     backward: bool
     card_of: Mapping[str, str] = field(default_factory=dict)
 
@@ -199,13 +199,13 @@ def operations_picture(graph: Graph, *, backward: bool, rules: bool = False) -> 
     """
     cards = [tensor_card(tensor) for tensor in graph.tensors]
     cards += [operation_card(operation, rules) for operation in graph.operations]
-    said = sentences(graph)
+    alt_texts = sentences(graph)
     wires = []
     if graph.hidden:
         cards.append(Card("more", "more", f"… {graph.hidden:,} more"))
-        said["more"] = f"{graph.hidden:,} more tensors and operations are not drawn"
+        alt_texts["more"] = f"{graph.hidden:,} more tensors and operations are not drawn"
         wires = [Wire(f"more{name}", "more", name) for name in graph.cut]
-        said |= {wire.id: "continues in the part that is not drawn" for wire in wires}
+        alt_texts |= {wire.id: "continues in the part that is not drawn" for wire in wires}
     by_target: dict[str, list[Edge]] = {}
     for edge in graph.edges:
         by_target.setdefault(edge.target, []).append(edge)
@@ -221,7 +221,7 @@ def operations_picture(graph: Graph, *, backward: bool, rules: bool = False) -> 
         tuple(cards),
         tuple(wires),
         graph.calls,
-        said,
+        alt_texts,
         backward,
     )
 

@@ -30,10 +30,10 @@ __all__ = [
     "run_program",
 ]
 
-# Where it is set, its value is the path of dot, and PATH is not searched.
+# If it is set, its value is the path of dot, and PATH is not searched.
 DOT_VARIABLE = "TINYGRAD_EDU_DOT"
 
-# Remarks about the fonts of the machine, and that a bitmap had to be made smaller to fit.
+# Remarks about fonts, and that a bitmap was scaled down.
 _HARMLESS = ("Fontconfig ", "Pango-WARNING", "GLib-GIO", "Scaling by ")
 
 _BY_DISTRIBUTION = {
@@ -226,17 +226,22 @@ def _problems(errors: bytes) -> str:
     return "\n".join(kept)[:2000]
 
 
-def finished_svg(source: bytes, title: str, description: str, said: Mapping[str, str]) -> str:
-    """Make an SVG fit to stand in a page.
+def finished_svg(source: bytes, title: str, description: str, alt_texts: Mapping[str, str]) -> str:
+    """Prepare an SVG for use in a page.
 
     Parameters
     ----------
     source : bytes
-        What Graphviz or the built-in painter wrote.
+        The SVG of Graphviz or of the built-in painter.
     title, description : str
-        What the picture shows, for those who do not see it.
-    said : mapping of str to str
+        The alternative text of the picture.
+    alt_texts : mapping of str to str
         A sentence for each part, by id.
+
+    Returns
+    -------
+    str
+        With unique ids, its size in pixels, titles and alt_texts.
 
     Raises
     ------
@@ -246,28 +251,27 @@ def finished_svg(source: bytes, title: str, description: str, said: Mapping[str,
     import hashlib
     from xml.etree import ElementTree
 
-    # Reading it drops the prolog, the document type and the comments.
+    # Parsing drops the prolog, the document type and the comments.
     try:
         root = ElementTree.fromstring(source)
     except ElementTree.ParseError as error:
         raise RenderError(f"Graphviz wrote an SVG that cannot be read: {error}") from error
     prefix = f"tinygrad-{hashlib.sha256(source).hexdigest()[:8]}"
     for element in root.iter():
-        # Plain names: the namespace is declared once, on the root, and no table that all users
-        # of ElementTree share need be changed.
+        # Plain names, because the namespace is declared once, on the root.
         element.tag = element.tag.rpartition("}")[2]
         for name in [name for name in element.attrib if name.startswith("{")]:
             del element.attrib[name]
     _round_legend(root)
-    _describe_parts(root, prefix, said)
+    _describe_parts(root, prefix, alt_texts)
     _describe_whole(root, prefix, title, description)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
 def _round_legend(root: Element) -> None:
-    """Give the operation of a legend the shape that operations have.
+    """Turn the box of an operation in the legend of Graphviz into an ellipse.
 
-    The label of a graph can hold tables alone, and tables have no ellipses.
+    The label of a graph can only hold tables, which have no ellipses.
     """
     drawing = root.find("g")
     parts = [] if drawing is None else list(drawing)
@@ -284,14 +288,14 @@ def _round_legend(root: Element) -> None:
             box.tag = "ellipse"
 
 
-def _describe_parts(root: Element, prefix: str, said: Mapping[str, str]) -> None:
+def _describe_parts(root: Element, prefix: str, alt_texts: Mapping[str, str]) -> None:
     for element in root.iter():
         identifier = element.get("id")
         if identifier is None:
             continue
         own_title = element.find("title")
-        if own_title is not None and identifier in said:
-            own_title.text = said[identifier]
+        if own_title is not None and identifier in alt_texts:
+            own_title.text = alt_texts[identifier]
         element.set("id", f"{prefix}-{identifier}")
 
 
@@ -308,7 +312,7 @@ def _describe_whole(root: Element, prefix: str, title: str, description: str) ->
     drawing = root.find("g")
     graph_title = None if drawing is None else drawing.find("title")
     if drawing is not None and graph_title is not None:
-        drawing.remove(graph_title)  # or the name of the graph hovers over all of it
+        drawing.remove(graph_title)  # or it would be the tooltip of the whole picture
     for position, (name, text) in enumerate((("title", title), ("desc", description))):
         element = Element(name, {"id": f"{prefix}-{name}"})
         element.text = text

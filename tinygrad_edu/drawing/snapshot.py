@@ -117,19 +117,17 @@ class SnapshotBuilder:
         """Keep only `max_nodes` nodes, those next to the outputs; one node counts the others."""
         shown = {self.ids[tensor] for tensor in self.outputs}
         kept: set[Tensor] = set()
-        queue = deque(tensor for tensor in self.outputs if tensor.node is not None)
-        seen = set(queue)
+        queue = deque(self.outputs)
         while queue:
             tensor = queue.popleft()
+            if tensor.node is None or tensor in kept:
+                continue
             operands = set(self._operand_ids(tensor))
             if len(kept) + 1 + len(shown | operands) >= max_nodes:
                 break
             kept.add(tensor)
             shown |= operands
-            for value in node_of(tensor).inputs:
-                if isinstance(value, Tensor) and value.node is not None and value not in seen:
-                    seen.add(value)
-                    queue.append(value)
+            queue.extend(value for value in tensor.node.inputs if isinstance(value, Tensor))
         self.computed = [tensor for tensor in self.computed if tensor in kept]
         self.entries = [entry for entry in self.entries if entry.id in shown]
         self.ids = {tensor: name for tensor, name in self.ids.items() if name in shown}
@@ -181,14 +179,10 @@ class SnapshotBuilder:
             entries = [entry for entry in self.all_entries if isinstance(entry.value, Tensor)]
             named = [(self._name_and_call(entry)[0] or entry.id, entry.value) for entry in entries]
             self.manual = by_tensor(self.compare, named)
-        tensors = tuple(
-            self._tensor(entry) if isinstance(entry.value, Tensor) else self._constant(entry)
-            for entry in self.entries
-        )
+        tensors = tuple(map(self._tensor_node, self.entries))
         shown = {tensor.id: tensor.name for tensor in tensors}
         upstream = free("g", set(shown.values()))
         operations = tuple(self._operation(tensor, shown, upstream) for tensor in self.computed)
-        made = set(self.computed)
         return Graph(
             clean(title, limit=120),
             tensors,
@@ -197,15 +191,18 @@ class SnapshotBuilder:
             _calls_of((*tensors, *operations), self.modules.calls),
             any(tensor.grad is not None for tensor in self.ids),
             self.count - len(self.entries) - len(self.computed),
-            tuple(
-                name
-                for tensor, name in self.ids.items()
-                if tensor.node is not None and tensor not in made
-            ),
+            self._cut(),
         )
 
-    def _tensor(self, entry: _Entry) -> TensorNode:
-        tensor: Tensor = entry.value
+    def _cut(self) -> tuple[str, ...]:
+        made = set(self.computed)
+        shown = self.ids.items()
+        return tuple(name for tensor, name in shown if tensor.node and tensor not in made)
+
+    def _tensor_node(self, entry: _Entry) -> TensorNode:
+        if not isinstance(entry.value, Tensor):
+            return self._constant(entry)
+        tensor = entry.value
         role = self._role(tensor)
         name, call = self._name_and_call(entry)
         uses = self.uses.get(tensor, 0)

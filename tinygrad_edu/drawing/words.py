@@ -53,21 +53,21 @@ def sentences(graph: Graph) -> dict[str, str]:
     The edge that brings operand 0 to ``o3`` is ``o3f0``, the gradient on it ``o3b0``; the edge
     from ``o3`` to its result is ``o3f``, the gradient on it ``o3b``.
     """
-    said = {tensor.id: _tensor_sentence(tensor) for tensor in graph.tensors}
-    said |= {operation.id: _operation_sentence(operation) for operation in graph.operations}
-    said |= {call.id: one_line(f"module {call.title}") for call in graph.calls}
+    alt_texts = {tensor.id: _tensor_sentence(tensor) for tensor in graph.tensors}
+    alt_texts |= {operation.id: _operation_sentence(operation) for operation in graph.operations}
+    alt_texts |= {call.id: one_line(f"module {call.title}") for call in graph.calls}
     names = {tensor.id: tensor.name for tensor in graph.tensors}
     names |= {operation.id: operation.name for operation in graph.operations}
     for edge in graph.edges:
         source, target = names[edge.source], names[edge.target]
         as_operand = f" as {edge.operand}" if edge.operand else ""
-        said[f"{edge.target}f{edge.position}"] = f"{source} goes into {target}{as_operand}"
-        said[f"{edge.target}b{edge.position}"] = _gradient_sentence(edge, source, target)
+        alt_texts[f"{edge.target}f{edge.position}"] = f"{source} goes into {target}{as_operand}"
+        alt_texts[f"{edge.target}b{edge.position}"] = _gradient_sentence(edge, source, target)
     for operation in graph.operations:
         output = names[operation.output]
-        said[f"{operation.id}f"] = f"{operation.name} gives {output}"
-        said[f"{operation.id}b"] = f"gradient of {output} goes into {operation.name}"
-    return said
+        alt_texts[f"{operation.id}f"] = f"{operation.name} gives {output}"
+        alt_texts[f"{operation.id}b"] = f"gradient of {output} goes into {operation.name}"
+    return alt_texts
 
 
 def table(title: str, rows: Sequence[Sequence[str]]) -> str:
@@ -148,8 +148,8 @@ def _operation_sentence(operation: OpNode) -> str:
 
 
 def _gradient_sentence(edge: Edge, source: str, target: str) -> str:
-    said = f"gradient goes from {target} to {source}"
-    return f"{said}, {axes_text(edge.summed_axes)}" if edge.summed_axes else said
+    text = f"gradient goes from {target} to {source}"
+    return f"{text}, {axes_text(edge.summed_axes)}" if edge.summed_axes else text
 
 
 def axes_text(axes: tuple[int, ...]) -> str:

@@ -153,7 +153,7 @@ def _shorten(text: Element) -> None:
 
 def _said(picture: Picture, story: Story) -> dict[str, str]:
     """Say what each part is; its numbers change with the steps, and stand in the table."""
-    said = dict(picture.said)
+    said = dict(picture.alt_texts)
     tensors = {tensor.id: tensor for tensor in story.graph.tensors}
     for card in picture.cards:
         if card.id in tensors:
