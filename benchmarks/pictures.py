@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.processes import note
 from benchmarks.tables import number, table
 from nn import MLP, SGD, manual_gradients, softmax_cross_entropy
-from tinygrad_edu import Tensor, draw, stepper
+from tinygrad_edu import DrawOptions, Tensor, draw, stepper
 
 __all__ = ["measure"]
 
@@ -66,7 +66,7 @@ def _graph(nodes: int) -> tuple[Tensor, int]:
 
 
 def _draw(loss: Tensor, engine: str) -> str:
-    return draw(loss, max_nodes=10_000, engine=engine, timeout=LIMIT).svg()
+    return draw(loss, max_nodes=10_000, options=DrawOptions(engine=engine, timeout=LIMIT)).svg()
 
 
 def _page(structure: list[int], batch: int) -> bytes:

@@ -14,7 +14,7 @@ import numpy as np
 from nn import MLP, SGD, Classifier, manual_gradients, softmax_cross_entropy
 from nn.data.digits import write_digits
 from nn.training.figures.saving import save_figure
-from tinygrad_edu import Stepper, Tensor, check_manual, draw, microscope, stepper, tanh
+from tinygrad_edu import DrawOptions, Stepper, Tensor, check_manual, draw, microscope, stepper, tanh
 
 IMAGES = Path(__file__).parent / "images"
 CHROMIUM = "/usr/bin/chromium"
@@ -47,16 +47,20 @@ def _graphs() -> None:
     """Draw a layer with its loss, a network by layers, and a mistake in a gradient by hand."""
     *_, loss = _network([3, 2], rows=4)
     loss.backward()
-    draw(loss, engine="dot", title="A layer and its loss").save(IMAGES / "graph.svg")
+    draw(loss, title="A layer and its loss", options=DrawOptions(engine="dot")).save(
+        IMAGES / "graph.svg"
+    )
     network, x, labels, loss = _network([64, 128, 64, 10], rows=8)
     loss.backward()
-    layers = draw(loss, view="layers", engine="dot", title="A network by layers")
+    layers = draw(
+        loss, view="layers", title="A network by layers", options=DrawOptions(engine="dot")
+    )
     layers.save(IMAGES / "layers.svg")
     network, x, labels, loss = _network([3, 2], rows=4)
     loss.backward()
     mistaken = manual_gradients(network, x, labels)
     mistaken["linear1.bias"] = mistaken["linear1.bias"] / len(labels)  # averaged twice
-    draw(loss, compare=mistaken, engine="dot", title="A mistake by hand").save(
+    draw(loss, compare=mistaken, title="A mistake by hand", options=DrawOptions(engine="dot")).save(
         IMAGES / "compared.svg"
     )
 

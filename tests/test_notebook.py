@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tinygrad_edu import RendererNotFoundError, Tensor, draw
+from tinygrad_edu import DrawOptions, RendererNotFoundError, Tensor, draw
 
 from .stepping.conftest import chromium
 
@@ -246,7 +246,7 @@ def test_stepper_works_in_a_browser(executed, browser):
 def test_a_png_beside_the_text_where_it_is_asked_for():
     """For viewers that refuse SVG; the text is there in any case."""
     x = Tensor(3.0, requires_grad=True)
-    drawings = [draw(x * x, notebook_png=wanted) for wanted in (False, True)]
+    drawings = [draw(x * x, options=DrawOptions(notebook_png=wanted)) for wanted in (False, True)]
     plain, asked = (drawing._repr_mimebundle_() for drawing in drawings)
     assert set(plain) == {"text/plain", "image/svg+xml"}
     assert asked["text/plain"].startswith(plain["text/plain"])

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from .capturing import CapturedStep, capture
     from .debugging import AnomalyError, LintReport, detect_anomaly, lint
     from .diagnosing import ManualCheck, Microscope, check_manual, microscope
-    from .drawing import Drawing, GraphTooLargeError, RendererNotFoundError, draw
+    from .drawing import Drawing, DrawOptions, GraphTooLargeError, RendererNotFoundError, draw
     from .explaining import Explanation, explain
     from .stepping import Stepper, stepper
 
@@ -59,6 +59,7 @@ __all__ = [
     "AnomalyError",
     "CaptureError",
     "CapturedStep",
+    "DrawOptions",
     "Drawing",
     "Explanation",
     "GradientCheck",
@@ -99,6 +100,7 @@ for _name in ("abs", "all", "any", "max", "min", "pow", "round", "sum"):
 _LATER = {
     "AnomalyError": "debugging",
     "CapturedStep": "capturing",
+    "DrawOptions": "drawing",
     "Drawing": "drawing",
     "Explanation": "explaining",
     "GraphTooLargeError": "drawing",

@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor
-from tinygrad_edu.drawing import draw
+from tinygrad_edu.drawing import DrawOptions, draw
 
 from .test_draw_render import needs_dot
 
@@ -53,7 +53,7 @@ def test_a_square_gets_the_same_from_both_sides(engine):
     a = parameter(3.0, "a")
     c = a * a
     c.backward()
-    drawing = draw(c, engine=engine)
+    drawing = draw(c, options=DrawOptions(engine=engine))
     assert sent(drawing) == {("a", "multiply", 0): "+3", ("a", "multiply", 1): "+3"}
     assert back_labels(drawing) == {"o0b0": "+3", "o0b1": "+3", "o0b": ""}
     assert sum(map(number_in, sent(drawing).values())) == a.grad == 6
@@ -106,7 +106,7 @@ def test_each_occurrence_against_finite_differences():
 def test_signs_of_single_numbers():
     a, b = parameter(5.0, "a"), parameter(2.0, "b")
     (a - b * a).backward()
-    found = sent(draw(a - b * a, backward=True))
+    found = sent(draw(a - b * a, options=DrawOptions(backward=True)))
     assert set(found.values()) == {""}  # this result was never differentiated
     y = a - b * a
     y.backward()
@@ -117,7 +117,7 @@ def test_nothing_is_said_before_backward_and_of_released_gradients():
     a = parameter(3.0, "a")
     middle = a * a
     y = middle * 2
-    assert set(sent(draw(y, backward=True)).values()) == {""}
+    assert set(sent(draw(y, options=DrawOptions(backward=True))).values()) == {""}
     y.backward(keep_interior=False)
     assert middle.grad is None
     drawing = draw(y)
@@ -159,7 +159,7 @@ def test_numbers_that_are_not_finite():
     assert sent(drawing)["b", "divide", 1] == "‖·‖ NaN"
     assert "1 NaN, 1 inf" in drawing.graph.tensors[2].warning
     for engine in ("builtin", "auto"):
-        assert "NaN" in draw(y, engine=engine).svg()
+        assert "NaN" in draw(y, options=DrawOptions(engine=engine)).svg()
 
 
 @pytest.mark.parametrize("view", ["ops", "layers"])
@@ -172,7 +172,7 @@ def test_drawing_calls_no_hook_and_leaves_all_gradients(view):
     y.backward()
     assert len(seen) == 3
     before = [tensor.grad.copy() for tensor in (a, middle, y)]
-    drawing = draw(y, view=view, rules=True, compare={"a": [18.0, 36.0]})
+    drawing = draw(y, view=view, compare={"a": [18.0, 36.0]}, options=DrawOptions(rules=True))
     assert drawing.svg()
     assert drawing.table()
     assert len(seen) == 3

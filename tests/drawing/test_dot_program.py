@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tinygrad_edu import Tensor
-from tinygrad_edu.drawing import RenderError, draw, render
+from tinygrad_edu.drawing import DrawOptions, RenderError, draw, render
 
 from .test_engines import fake_dot, posix
 
@@ -67,7 +67,7 @@ def test_a_system_without_groups_of_processes_ends_the_program_itself(
     monkeypatch.setattr(render, "sys", SimpleNamespace(platform="win32"))
     monkeypatch.delattr(os, "killpg")  # as on Windows
     with pytest.raises(RenderError, match=r"timed out.*0\.2 seconds"):
-        draw(Tensor(1.0), timeout=0.2, engine="dot").svg()
+        draw(Tensor(1.0), options=DrawOptions(timeout=0.2, engine="dot")).svg()
     assert [is_over(process) for process in started] == [True]
 
 

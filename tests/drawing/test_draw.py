@@ -13,7 +13,7 @@ import pytest
 import tinygrad_edu as tg
 from nn import MLP, SGD, Linear, Module, ReLU, Sequential, softmax_cross_entropy
 from tinygrad_edu import Tensor
-from tinygrad_edu.drawing import Drawing, draw
+from tinygrad_edu.drawing import Drawing, DrawOptions, draw
 from tinygrad_edu.scope import ModuleCall
 
 
@@ -126,8 +126,8 @@ def test_axes_where_broadcasting_is_undone(make, axes):
 def test_summed_axes_stand_on_the_gradient():
     x, b = parameter(np.ones((4, 3))), parameter(np.ones(3))
     (x + b).sum().backward()
-    assert "Σ axis 0" in draw((x + b).sum(), backward=True).dot
-    assert "Σ axis" not in draw((x + b).sum(), backward=False).dot
+    assert "Σ axis 0" in draw((x + b).sum(), options=DrawOptions(backward=True)).dot
+    assert "Σ axis" not in draw((x + b).sum(), options=DrawOptions(backward=False)).dot
 
 
 def test_several_outputs_and_a_leaf():
@@ -297,7 +297,7 @@ SCRIPT = """
 import hashlib, sys
 sys.path.insert(0, {tests!r})
 from test_draw import reference_network
-from tinygrad_edu.drawing import draw
+from tinygrad_edu.drawing import DrawOptions, draw
 net, loss = reference_network()
 drawing = draw(loss, names=dict(net=net, loss=loss))
 print(hashlib.sha256((drawing.dot + drawing.table() + drawing.to_json()).encode()).hexdigest())
@@ -370,20 +370,20 @@ def test_too_many_nodes_are_refused():
 def test_wrong_arguments_are_errors():
     with pytest.raises(TypeError, match="needs a tensor"):
         draw()
-    with pytest.raises(TypeError, match=r"got a ndarray; give it what .* such as draw\(loss\)"):
+    with pytest.raises(TypeError, match=r"got a ndarray; pass what .* such as draw\(loss\)"):
         draw(np.ones(3))
-    with pytest.raises(TypeError, match=r"got a str; options have names.*save\('graph.svg'\)"):
+    with pytest.raises(TypeError, match=r"got a str; name .*title=.*save\('graph.svg'\)"):
         draw(Tensor(1.0), "graph.svg")
     with pytest.raises(TypeError, match=r"got a MLP; draw what it computes"):
         draw(reference_network()[0])
-    with pytest.raises(TypeError, match=r"got a list; several are given one by one"):
+    with pytest.raises(TypeError, match=r"got a list; pass several tensors one by one"):
         draw([Tensor(1.0)])
     with pytest.raises(ValueError, match="'LR', 'TB'"):
         draw(Tensor(1.0), direction="up")
     with pytest.raises(ValueError, match="above 0"):
-        draw(Tensor(1.0), timeout=0)
+        draw(Tensor(1.0), options=DrawOptions(timeout=0))
     with pytest.raises(TypeError, match="timeout must be a number, got 'long'"):
-        draw(Tensor(1.0), timeout="long")
+        draw(Tensor(1.0), options=DrawOptions(timeout="long"))
     with pytest.raises(TypeError, match="max_nodes must be a number, got 'all'"):
         draw(Tensor(1.0), max_nodes="all")
 
@@ -393,21 +393,21 @@ def test_legend_title_and_direction():
     drawing = draw(loss, title="a <lesson>")
     for word in ("a &lt;lesson&gt;", "parameter", "operation", "module", "value", "gradient"):
         assert word in drawing.dot
-    bare = draw(loss, legend=False)
+    bare = draw(loss, options=DrawOptions(legend=False))
     assert "operation<" not in bare.dot
     assert "Computation graph" not in bare.dot
     assert "rankdir=TB" in draw(loss, direction="TB").dot
-    assert "gradient<" not in draw(loss, backward=False).dot
+    assert "gradient<" not in draw(loss, options=DrawOptions(backward=False)).dot
 
 
 def test_gradients_are_drawn_where_there_are_any_or_as_asked():
     x = parameter(2.0)
     y = x * x
     assert not edges_in(draw(y).dot, "bwd")
-    assert edges_in(draw(y, backward=True).dot, "bwd")
+    assert edges_in(draw(y, options=DrawOptions(backward=True)).dot, "bwd")
     y.backward()
     assert edges_in(draw(y).dot, "bwd")
-    assert not edges_in(draw(y, backward=False).dot, "bwd")
+    assert not edges_in(draw(y, options=DrawOptions(backward=False)).dot, "bwd")
 
 
 def test_table_and_json():

@@ -12,7 +12,7 @@ import pytest
 
 from nn import MLP, SGD, Linear, Module, softmax_cross_entropy
 from tinygrad_edu import Tensor
-from tinygrad_edu.drawing import RenderError, dot_text, draw
+from tinygrad_edu.drawing import DrawOptions, RenderError, dot_text, draw
 
 from ..hostile_names import HOSTILE
 
@@ -32,16 +32,16 @@ def small_graph(name=None):
     return x, w, loss
 
 
-def small_drawing(name=None, **options):
-    return draw(small_graph(name)[2], **options)
+def small_drawing(name=None, **settings):
+    return draw(small_graph(name)[2], **settings)
 
 
-def network_drawing(**options):
+def network_drawing(**settings):
     net = MLP([2, 3, 2], seed=0)
     x = Tensor(np.random.default_rng(0).normal(size=(4, 2)), dtype="float32", name="x")
     loss = softmax_cross_entropy(net(x), np.array([0, 1, 1, 0]))
     loss.backward()
-    return draw(loss, names={"net": net, "loss": loss}, **options)
+    return draw(loss, names={"net": net, "loss": loss}, **settings)
 
 
 def groups(svg):
@@ -101,7 +101,10 @@ def test_parts_are_described_in_sentences():
 
 @needs_dot
 def test_two_pictures_in_one_page_share_no_id():
-    first, second = network_drawing().svg(), network_drawing(legend=False).svg()
+    first, second = (
+        network_drawing().svg(),
+        network_drawing(options=DrawOptions(legend=False)).svg(),
+    )
     ids = [re.findall(r' id="([^"]*)"', svg) for svg in (first, second)]
     assert len(ids[0]) == len(set(ids[0])) > 10
     assert not set(ids[0]) & set(ids[1])
@@ -142,13 +145,13 @@ def test_the_first_operand_is_the_upper_one(backward):
     a = Tensor(5.0, requires_grad=True, name="a")
     b = Tensor(3.0, requires_grad=True, name="b")
     for output, upper, lower in ((a - b, "a", "b"), (b - a, "b", "a"), (b / a, "b", "a")):
-        svg = draw(output, backward=backward).svg()
+        svg = draw(output, options=DrawOptions(backward=backward)).svg()
         assert height_of(svg, upper) < height_of(svg, lower)
     for combine, upper, lower in (
         (lambda a, b: a - b, "a", "b"),
         (lambda a, b: b - a, "b", "a"),
     ):
-        svg = draw(Between(combine)(), backward=backward).svg()
+        svg = draw(Between(combine)(), options=DrawOptions(backward=backward)).svg()
         assert height_of(svg, upper) < height_of(svg, lower)
 
 
@@ -201,7 +204,7 @@ def test_to_graphviz_without_the_package(monkeypatch):
 def test_the_legend_is_inside_the_file():
     drawing = network_drawing()
     assert ">operation<" in drawing.svg()
-    assert ">operation<" not in network_drawing(legend=False).svg()
+    assert ">operation<" not in network_drawing(options=DrawOptions(legend=False)).svg()
 
 
 # Notebooks -------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import pytest
 
 from nn import Linear, Module
 from tinygrad_edu import Tensor
-from tinygrad_edu.drawing import draw
+from tinygrad_edu.drawing import DrawOptions, draw
 from tinygrad_edu.drawing.text import clean
 
 from ..hostile_names import HOSTILE
@@ -48,7 +48,7 @@ class Net(Module):
         return next(iter(self.table))
 
 
-def poisoned(name, **options):
+def poisoned(name, view="auto", engine="auto"):
     """Draw a graph with the same text at every place where there can be any."""
     try:
         kind = type(name, (Net,), {})
@@ -68,8 +68,14 @@ def poisoned(name, **options):
     node.params = {name: 1, "mode": name, "parts": (name, slice(None))}
     loss = product.sum()
     loss.backward()
-    options = {"rules": True, "compare": {scale: scale.grad}, "title": name, **options}
-    return draw(loss, names={name: net, f"{name}loss": loss}, **options)
+    return draw(
+        loss,
+        names={name: net, f"{name}loss": loss},
+        compare={scale: scale.grad},
+        title=name,
+        view=view,
+        options=DrawOptions(engine=engine, rules=True),
+    )
 
 
 class Tags(HTMLParser):
@@ -178,9 +184,12 @@ def test_as_keys_of_gradients_to_compare_with(name):
 @pytest.mark.parametrize("name", NAMES, ids=IDS)
 def test_in_messages(name):
     x = Tensor(1.0, requires_grad=True, name=name)
-    for options in ({"compare": {f"no {name}": 1.0}}, {"expand": {f"no {name}"}, "view": "layers"}):
+    for settings in (
+        {"compare": {f"no {name}": 1.0}},
+        {"view": "layers", "options": DrawOptions(expand={f"no {name}"})},
+    ):
         with pytest.raises(ValueError, match="no") as caught:
-            draw(x * 2, **options)
+            draw(x * 2, **settings)
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 600
 

@@ -12,7 +12,7 @@ import pytest
 import tinygrad_edu as tg
 from nn import MLP, Linear, Module, ReLU, Sequential, softmax_cross_entropy
 from tinygrad_edu import Tensor
-from tinygrad_edu.drawing import draw
+from tinygrad_edu.drawing import DrawOptions, draw
 
 
 def linear(inputs, outputs):
@@ -23,9 +23,11 @@ def some_input(size=2, rows=3):
     return Tensor(np.random.default_rng(1).normal(size=(rows, size)), name="x")
 
 
-def layers(*outputs, **options):
+def layers(*outputs, names=None, **options):
     """Draw by layers, and check what holds for every such picture."""
-    drawing = draw(*outputs, view="layers", engine="builtin", **options)
+    drawing = draw(
+        *outputs, view="layers", names=names, options=DrawOptions(engine="builtin", **options)
+    )
     picture = drawing.picture
     cards = {card.id: card for card in picture.cards}
     assert len(cards) == len(picture.cards)
@@ -47,7 +49,7 @@ def layers(*outputs, **options):
             filled.add(frame)
             frame = frames[frame].parent
     assert filled == set(frames)
-    assert set(picture.said) >= set(cards) | set(frames) | set(ids)
+    assert set(picture.alt_texts) >= set(cards) | set(frames) | set(ids)
     linked = {wire.source for wire in picture.wires} | {wire.target for wire in picture.wires}
     assert len(cards) == 1 or linked == set(cards)
     assert drawing.svg().count('class="node ') == len(cards)
@@ -196,14 +198,14 @@ def test_expand_and_collapse_do_not_contradict_each_other():
 def test_wrong_choices():
     loss = Outer()(some_input()).sum()
     with pytest.raises(ValueError, match=r"no module 'boby' here; known are Outer, body, body\.l"):
-        draw(loss, view="layers", expand={"boby"})
-    with pytest.raises(ValueError, match=r"set of paths, such as \{'body'\}; got text"):
-        draw(loss, view="layers", expand="body")
+        draw(loss, view="layers", options=DrawOptions(expand={"boby"}))
+    with pytest.raises(ValueError, match=r"set of paths, got text; write \{'body'\}"):
+        draw(loss, view="layers", options=DrawOptions(expand="body"))
     for depth in (0, -1, 1.0, True, "2"):
-        with pytest.raises(ValueError, match="depth must be a whole number from 1 on"):
-            draw(loss, view="layers", depth=depth)
+        with pytest.raises(ValueError, match="depth must be a positive integer"):
+            draw(loss, view="layers", options=DrawOptions(depth=depth))
     with pytest.raises(ValueError, match="no module 'fc'"):
-        draw(Tensor(1.0) + 1, view="layers", expand={"fc"})
+        draw(Tensor(1.0) + 1, view="layers", options=DrawOptions(expand={"fc"}))
 
 
 def test_a_module_called_twice_is_two_boxes_and_owns_its_parameters_once():
@@ -397,7 +399,7 @@ def test_auto_opens_as_deep_as_there_is_room():
     with pytest.raises(ValueError, match=rf"nodes, and {sizes[0]} by layers, more than max_node"):
         draw(loss, max_nodes=sizes[0] - 1)
     with pytest.raises(ValueError, match=rf"{sizes[2]} by layers"):
-        draw(loss, max_nodes=sizes[1], depth=3)
+        draw(loss, max_nodes=sizes[1], options=DrawOptions(depth=3))
 
 
 def test_released_gradients_between_modules_are_not_written():

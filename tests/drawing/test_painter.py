@@ -7,7 +7,7 @@ import pytest
 
 from nn import Linear, Module
 from tinygrad_edu import Tensor
-from tinygrad_edu.drawing import draw
+from tinygrad_edu.drawing import DrawOptions, draw
 from tinygrad_edu.drawing.palette import LIGHT
 from tinygrad_edu.scope import ModuleCall
 
@@ -16,7 +16,7 @@ from .test_draw_render import LABELS, SVG, groups, network_drawing, small_drawin
 
 
 def built(output, **options):
-    return draw(output, engine="builtin", **options)
+    return draw(output, options=DrawOptions(engine="builtin", **options))
 
 
 def parts(svg, css):
@@ -45,7 +45,9 @@ def outline(group):
 
 @pytest.mark.parametrize("direction", ["LR", "TB"])
 def test_all_is_there_and_said(direction):
-    drawing = network_drawing(engine="builtin", direction=direction, title="a lesson")
+    drawing = network_drawing(
+        direction=direction, title="a lesson", options=DrawOptions(engine="builtin")
+    )
     svg = drawing.svg()
     root = ElementTree.fromstring(svg)
     assert root.get("role") == "img"
@@ -75,16 +77,18 @@ def test_all_is_there_and_said(direction):
 
 
 def test_two_pictures_are_the_same_and_the_legend_can_be_left_out():
-    first, second = (network_drawing(engine="builtin").svg() for _ in range(2))
+    first, second = (network_drawing(options=DrawOptions(engine="builtin")).svg() for _ in range(2))
     assert first == second
-    bare = ElementTree.fromstring(network_drawing(engine="builtin", legend=False).svg())
+    bare = ElementTree.fromstring(
+        network_drawing(options=DrawOptions(engine="builtin", legend=False)).svg()
+    )
     assert "operation" not in visible(bare)
     assert not any("4 operations, 10" in line for line in visible(bare))
 
 
 @pytest.mark.parametrize("direction", ["LR", "TB"])
 def test_frames_hold_their_members_and_nobody_else(direction):
-    drawing = network_drawing(engine="builtin", direction=direction)
+    drawing = network_drawing(direction=direction, options=DrawOptions(engine="builtin"))
     svg = drawing.svg()
     nodes, frames = groups(svg), parts(svg, "cluster")
     parents = {call.id: call.parent for call in drawing.graph.calls}
@@ -173,7 +177,7 @@ def test_a_tensor_alone():
 
 
 def test_no_line_runs_out_of_the_picture():
-    root = ElementTree.fromstring(network_drawing(engine="builtin").svg())
+    root = ElementTree.fromstring(network_drawing(options=DrawOptions(engine="builtin")).svg())
     drawing = root.find(f"{SVG}g/{SVG}g")
     move = [float(word) for word in drawing.get("transform")[10:-1].split()]
     for path in drawing.iter(SVG + "path"):
@@ -185,10 +189,12 @@ def test_no_line_runs_out_of_the_picture():
 
 @pytest.mark.parametrize("name", HOSTILE, ids=LABELS)
 def test_hostile_names_are_only_text(name):
-    drawing = small_drawing(name, engine="builtin", title=name)
+    drawing = small_drawing(name, title=name, options=DrawOptions(engine="builtin"))
     svg = drawing.svg()
     nodes = groups(svg)
-    assert set(nodes) == set(groups(small_drawing("x", engine="builtin").svg()))
+    assert set(nodes) == set(
+        groups(small_drawing("x", options=DrawOptions(engine="builtin")).svg())
+    )
     assert visible(nodes["t0"])[0] == drawing.graph.tensors[0].name
     for word in ("<script", "<image", "href"):
         assert word not in svg

@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_edu as tg
 from nn.cli import main
-from tinygrad_edu import Tensor, draw
+from tinygrad_edu import DrawOptions, Tensor, draw
 from tinygrad_edu.drawing import fonts
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -34,7 +34,7 @@ def long():
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_picture_has_its_own_size_and_nothing_fits_it(engine, long):
-    drawing = draw(long, engine=engine)
+    drawing = draw(long, options=DrawOptions(engine=engine))
     root = ElementTree.fromstring(drawing.svg())
     width, height = float(root.get("width")), float(root.get("height"))
     assert root.get("viewBox").split() == ["0", "0", root.get("width"), root.get("height")]
@@ -52,9 +52,14 @@ def test_a_picture_has_its_own_size_and_nothing_fits_it(engine, long):
 @pytest.mark.parametrize("name", ["a", "operation"])
 def test_the_legend_draws_an_operation_as_the_picture_does(engine, theme, name):
     a = parameter(2.0, name)
-    with_legend = draw(a * a, engine=engine, theme=theme)
+    with_legend = draw(a * a, theme=theme, options=DrawOptions(engine=engine))
     count = len(re.findall("<ellipse", with_legend.svg()))
-    bare = len(re.findall("<ellipse", draw(a * a, engine=engine, theme=theme, legend=False).svg()))
+    bare = len(
+        re.findall(
+            "<ellipse",
+            draw(a * a, theme=theme, options=DrawOptions(engine=engine, legend=False)).svg(),
+        )
+    )
     assert bare == 1, "the operation"
     assert count > bare
     root = ElementTree.fromstring(with_legend.svg())

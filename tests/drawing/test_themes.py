@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tinygrad_edu import Tensor
-from tinygrad_edu.drawing import draw
+from tinygrad_edu.drawing import DrawOptions, draw
 from tinygrad_edu.drawing.palette import DARK, LIGHT, MONO, Theme, theme_named
 
 from .test_draw_render import SVG, needs_dot, network_drawing
@@ -119,12 +119,17 @@ def colors_in(text):
     return set(re.findall(r"#[0-9A-Fa-f]{3,8}\b", text))
 
 
-def full_picture(**options):
+def full_picture(options, **settings):
     x = Tensor([[1.0, np.nan]], name="x")
     w = Tensor([[0.5], [0.75]], requires_grad=True, name="w")
     loss = ((x @ w) ** 2).sum()
     loss.backward()
-    return draw(loss, rules=True, compare={"w": [[1.0], [2.0]]}, **options)
+    return draw(
+        loss,
+        compare={"w": [[1.0], [2.0]]},
+        options=dataclasses.replace(options, rules=True),
+        **settings,
+    )
 
 
 @pytest.mark.parametrize("engine", ["builtin", pytest.param("dot", marks=needs_dot)])
@@ -132,7 +137,7 @@ def full_picture(**options):
 def test_mono_has_greys_alone_and_tells_roles_apart_without_them(engine, view):
     shown = set()
     for make in (full_picture, network_drawing):
-        drawing = make(theme="mono", engine=engine, view=view)
+        drawing = make(theme="mono", view=view, options=DrawOptions(engine=engine))
         for text in (drawing.svg(), drawing.dot, drawing.html()):
             colors = colors_in(text)
             assert colors
@@ -148,12 +153,12 @@ def test_mono_has_greys_alone_and_tells_roles_apart_without_them(engine, view):
         looks[role] = (role == "operation", "rounded" in look.style, look.width, look.outlines)
     assert len(set(looks.values())) == len(looks)
     # The test of this test: the theme for a screen has a colour that is no grey.
-    light = network_drawing(theme="light", engine=engine).svg()
+    light = network_drawing(theme="light", options=DrawOptions(engine=engine)).svg()
     assert "#fde" in light.lower()
 
 
 def test_shapes_in_mono_are_drawn():
-    svg = network_drawing(theme="mono", engine="builtin").svg()
+    svg = network_drawing(theme="mono", options=DrawOptions(engine="builtin")).svg()
     root = ElementTree.fromstring(svg)
     kinds = {}
     for group in root.iter(SVG + "g"):
@@ -200,7 +205,9 @@ def grounds(drawing):
 def test_text_can_be_read_where_it_stands(name, direction):
     for make in (full_picture, network_drawing):
         for view in ("ops", "layers"):
-            texts = grounds(make(theme=name, engine="builtin", view=view, direction=direction))
+            options = DrawOptions(engine="builtin")
+            drawing = make(theme=name, view=view, direction=direction, options=options)
+            texts = grounds(drawing)
             assert len(texts) > 20
             for text, ink, ground in texts:
                 assert contrast(ink, ground) >= 4.5, (text, ink, ground)
@@ -214,7 +221,7 @@ def test_a_theme_of_ones_own():
     assert theme.roles["input"] == DARK.roles["input"]
     assert DARK.roles["parameter"] == ("#4A3A0C", "#F2C14E")
     for engine in ("builtin", "auto"):
-        drawing = network_drawing(theme=own, engine=engine)
+        drawing = network_drawing(theme=own, options=DrawOptions(engine=engine))
         for color in ("#003B2F", "#35C49A", "#ABCDEF"):
             assert color.lower() in drawing.svg().lower()
             assert color in drawing.dot
@@ -238,8 +245,8 @@ def test_a_theme_of_ones_own():
         ({"page": '#FFFFFF"/><script>'}, "page needs a colour"),
         ({"page": "#FFFFFF\n"}, "page needs a colour"),
         ({"page": 3}, "got 3"),
-        ({"parameter": "#FFFFFF"}, r"parameter takes \(ground, outline\), got '#FFFFFF'"),
-        ({"parameter": ("#FFFFFF",)}, r"\(ground, outline\)"),
+        ({"parameter": "#FFFFFF"}, r"parameter takes \(background, outline\), got '#FFFFFF'"),
+        ({"parameter": ("#FFFFFF",)}, r"\(background, outline\)"),
         ({"parameter": ("#FFFFFF", "red")}, "parameter needs a colour .* got 'red'"),
         ({"roles": {}}, "theme: "),
         ({"look": "#FFFFFF"}, "unknown name 'look'"),

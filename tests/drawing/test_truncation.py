@@ -4,8 +4,8 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor
-from tinygrad_edu.drawing import GraphTooLargeError, draw
-from tinygrad_edu.drawing.snapshot import take_snapshot
+from tinygrad_edu.drawing import DrawOptions, GraphTooLargeError, draw
+from tinygrad_edu.drawing.snapshot import SnapshotBuilder
 
 
 def parameter(value=1.0):
@@ -48,7 +48,9 @@ def test_what_is_left_out_is_counted(make):
     whole = draw(output).graph
     count = len(whole.tensors) + len(whole.operations)
     for most in range(1, count + 2):
-        drawing = draw(output, max_nodes=most, on_large="truncate", engine="builtin")
+        drawing = draw(
+            output, max_nodes=most, options=DrawOptions(on_large="truncate", engine="builtin")
+        )
         graph, cards = drawing.graph, {card.id: card for card in drawing.picture.cards}
         drawn = len(graph.tensors) + len(graph.operations)
         assert len(cards) <= max(most, 2)
@@ -72,25 +74,28 @@ def test_what_is_left_out_is_counted(make):
         assert {w.target for w in drawing.picture.wires if w.source == "more"} == cut
         assert f"… {count - drawn:,} more".replace(" ", "\xa0") in drawing.svg()
         assert drawing.dot.count(" more<") == 1
-        assert drawing.picture.said["more"].startswith(f"{count - drawn:,} more")
+        assert drawing.picture.alt_texts["more"].startswith(f"{count - drawn:,} more")
 
 
 def test_one_node_is_the_output():
-    drawing = draw(chain(), max_nodes=1, on_large="truncate")
+    drawing = draw(chain(), max_nodes=1, options=DrawOptions(on_large="truncate"))
     assert [card.name for card in drawing.picture.cards][-1] == "… 24 more"
     assert len(drawing.picture.cards) == 2
-    outputs = draw(chain(), chain(), max_nodes=1, on_large="truncate")
+    outputs = draw(chain(), chain(), max_nodes=1, options=DrawOptions(on_large="truncate"))
     assert [t.role for t in outputs.graph.tensors] == ["loss", "loss"]
     assert outputs.graph.hidden == 48
 
 
 def test_those_next_to_the_output_are_drawn():
-    names = [t.id for t in draw(chain(), max_nodes=8, on_large="truncate").graph.tensors]
+    names = [
+        t.id
+        for t in draw(chain(), max_nodes=8, options=DrawOptions(on_large="truncate")).graph.tensors
+    ]
     assert names == ["t9", "t10", "t11", "t12"]
 
 
 def test_a_thousand_are_written_with_a_comma():
-    drawing = draw(chain(1000), on_large="truncate")
+    drawing = draw(chain(1000), options=DrawOptions(on_large="truncate"))
     assert drawing.picture.cards[-1].name == f"… {2001 - 249:,} more" == "… 1,752 more"
 
 
@@ -114,13 +119,20 @@ def test_a_large_graph_is_no_matter_of_recursion_in_any_view():
     output.backward()
     for view, wires in (("ops", 10_000), ("layers", 5_001)):
         assert len(draw(output, max_nodes=20_000, view=view).picture.wires) == wires
-    assert draw(output, on_large="truncate", engine="builtin").svg().count('class="node ') == 250
+    assert (
+        draw(output, options=DrawOptions(on_large="truncate", engine="builtin"))
+        .svg()
+        .count('class="node ')
+        == 250
+    )
     deep = diamond(60)
-    assert len(draw(deep, on_large="truncate", max_nodes=30).picture.cards) <= 30
+    assert (
+        len(draw(deep, max_nodes=30, options=DrawOptions(on_large="truncate")).picture.cards) <= 30
+    )
     assert len(draw(deep, view="layers").picture.wires) == 121
 
 
 def test_a_snapshot_alone_is_refused_too():
-    assert take_snapshot([chain()], title="a chain").title == "a chain"
+    assert SnapshotBuilder([chain()]).build("a chain").title == "a chain"
     with pytest.raises(GraphTooLargeError, match=r"25 nodes, more than max_nodes=24"):
-        take_snapshot([chain()], max_nodes=24)
+        SnapshotBuilder([chain()]).build(max_nodes=24)

@@ -8,7 +8,7 @@ import pytest
 
 from nn import MLP, softmax_cross_entropy
 from tinygrad_edu import Tensor
-from tinygrad_edu.drawing import draw
+from tinygrad_edu.drawing import DrawOptions, draw
 from tinygrad_edu.drawing.verdicts import by_tensor, judge
 
 from .test_draw_render import needs_dot, visible
@@ -35,12 +35,12 @@ def found(drawing):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_what_agrees_has_a_check_mark_and_one_wrong_number_a_cross(dtype, engine):
     _, loss, gradients = trained(dtype)
-    right = draw(loss, compare=gradients, engine=engine)
+    right = draw(loss, compare=gradients, options=DrawOptions(engine=engine))
     assert set(found(right)) == set(gradients)
     assert all(text.startswith("✓ max|Δ| 0") for text in found(right).values())
     assert (right.svg().count("✓"), right.svg().count("✗")) == (4, 0)
     gradients["linear1.weight"][1, 2] += 0.1
-    wrong = draw(loss, compare=gradients, engine=engine)
+    wrong = draw(loss, compare=gradients, options=DrawOptions(engine=engine))
     assert (wrong.svg().count("✓"), wrong.svg().count("✗")) == (3, 1)
     assert found(wrong)["linear1.weight"] == "✗ max|Δ| 0.1 at [1, 2]"
     assert re.search(r"linear1\.weight .*✗ max\|Δ\| 0\.1 at \[1, 2\]", wrong.table())
@@ -137,11 +137,16 @@ def wrong_uses():
         (y, {7: 1.0}, ValueError, r"found '7', expected one of"),
         (y, {"": 1.0}, ValueError, r"found '', expected one of"),
         (nameless, {"w": 2.0}, ValueError, r"found 'w', expected one of these names: t0"),
-        (y, {"c": "much"}, TypeError, r"c is no array of numbers, but of text"),
-        (y, {"c": None}, TypeError, r"c is no array of numbers, but None; leave it out"),
-        (y, {c: np.ones((1, 2), bool)}, TypeError, r"no array of numbers, but of bool"),
-        (y, {c: np.ones((1, 2), complex)}, TypeError, r"no array of numbers, but of complex"),
-        (y, {"c": [[1.0], [1.0, 2.0]]}, TypeError, r"compare: c is no array of numbers: setting"),
+        (y, {"c": "much"}, TypeError, r"c must be an array of numbers, got text"),
+        (y, {"c": None}, TypeError, r"c must be an array of numbers, got None; omit it"),
+        (y, {c: np.ones((1, 2), bool)}, TypeError, r"must be an array of numbers, got bool"),
+        (y, {c: np.ones((1, 2), complex)}, TypeError, r"must be an array of numbers, got complex"),
+        (
+            y,
+            {"c": [[1.0], [1.0, 2.0]]},
+            TypeError,
+            r"c must be an array of numbers: setting",
+        ),
         (y, [("c", 1.0)], TypeError, r"compare maps names to gradients.*got a list"),
         (y, {"n" * 100_000: 1.0}, ValueError, r"expected one of these names"),
         (y, {"two\nlines": 1.0}, ValueError, r"expected one of these names"),
@@ -187,7 +192,7 @@ def test_comparing_needs_no_copy_that_lives_on():
 def test_by_layers_a_module_says_which_of_its_gradients_differ(engine):
     _, loss, gradients = trained()
     gradients["linear1.weight"][1, 2] += 0.1
-    drawing = draw(loss, compare=gradients, view="layers", engine=engine)
+    drawing = draw(loss, compare=gradients, view="layers", options=DrawOptions(engine=engine))
     rows = {
         card.name: [(row.text, row.kind) for row in card.rows if row.label == "manual"]
         for card in drawing.picture.cards
@@ -218,5 +223,7 @@ def test_by_layers_before_backward():
 
 def test_what_a_large_picture_leaves_out_may_be_compared_all_the_same():
     _, loss, gradients = trained()
-    drawing = draw(loss, compare=gradients, view="ops", max_nodes=13, on_large="truncate")
+    drawing = draw(
+        loss, compare=gradients, view="ops", max_nodes=13, options=DrawOptions(on_large="truncate")
+    )
     assert 0 < len(found(drawing)) < 4

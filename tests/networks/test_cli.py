@@ -229,9 +229,7 @@ def test_doctor_says_what_draws_and_tells_by_its_exit_code(run, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     code, out, err = run("doctor")
     assert (code, err) == (0, "")
-    assert out.startswith(
-        "What lays graphs out:\n  1. the program dot      not on PATH; to have it:"
-    )
+    assert out.startswith("Graphviz: not on PATH; install it with: ")
     assert re.search(r"^  svg   ok", out, re.MULTILINE)
     monkeypatch.setenv("TINYGRAD_EDU_DOT", "/nonexistent/dot")
     code, out, err = run("doctor")

@@ -16,7 +16,8 @@ import pytest
 import tinygrad_edu.stepping as stepping
 from nn import Linear, Module
 from tinygrad_edu import Tensor
-from tinygrad_edu.drawing.layers import Choice, layers_picture
+from tinygrad_edu.drawing.layers import layers_picture
+from tinygrad_edu.drawing.options import DrawOptions
 from tinygrad_edu.drawing.text import gradient_text
 from tinygrad_edu.explaining.wording import Section, code, formula
 from tinygrad_edu.stepping import Stepper
@@ -313,7 +314,7 @@ def test_lines_are_set_in_columns_and_formulas_without_latex():
 
 def test_layers_light_up_for_what_happens_inside(outline):
     story = reference().story
-    picture = layers_picture(story.graph, Choice(), backward=True)
+    picture = layers_picture(story.graph, DrawOptions(), backward=True)
     boxes = [card.id for card in picture.cards if card.role == "module"]
     lit = {own["id"]: own.get("data-lit", "") for own, _ in outline.all("g", role="button")}
     assert len(boxes) == 3

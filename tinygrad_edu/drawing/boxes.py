@@ -1,7 +1,7 @@
-"""One node of a picture at a time: its rows measured and placed, and written as SVG.
+"""One node of a picture: its rows are measured, placed, and written as SVG.
 
-Text is measured by a table of widths, generously, since the fonts of the reader are not known.
-Where a node stands, and what it says, is decided elsewhere.
+The width of text is estimated, on the wide side, because the fonts of the reader are unknown.
+Where a node goes, and what it shows, is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .picture import Card, Row, Version
 __all__ = [
     "SANS",
     "Box",
-    "Text",
+    "BoxText",
     "card_box",
     "number",
     "paint_box",
@@ -28,7 +28,7 @@ __all__ = [
 
 SANS = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 _MONO = "Courier, 'Courier New', 'Liberation Mono', monospace"
-# In ems, for a sans-serif font on the wide side; all others are as wide as most letters are.
+# In ems, for a wide sans-serif font; other characters have the width of most letters.
 _WIDTHS = {
     **dict.fromkeys("ijl'|!.,:; []()ft/I\\", 0.36),
     **dict.fromkeys("mwMW%@—…", 0.98),
@@ -37,11 +37,10 @@ _WIDTHS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class BoxText:
     """One piece of text in a box; `x` and `y` from its upper left corner.
 
-    `ink` is a colour of the theme by its name, and `version` the part of a story in which it is
-    shown.
+    `ink` names a colour of the theme, and `version` the steps of a story at which it is shown.
     """
 
     x: float
@@ -57,13 +56,13 @@ class Text:
 
 @dataclass(slots=True)
 class Box:
-    """What a node shows, and how much room that takes."""
+    """The texts of a node, and its size."""
 
     card: Card
     width: float
     height: float
-    texts: list[Text]
-    bands: list[tuple[float, float]]  # the grounds of gradients: from, to
+    texts: list[BoxText]
+    bands: list[tuple[float, float]]  # backgrounds of gradients: from, to
 
 
 def card_box(card: Card, tag: str = "", operands: int = 0) -> Box:
@@ -73,22 +72,27 @@ def card_box(card: Card, tag: str = "", operands: int = 0) -> Box:
     ----------
     card : Card
     tag : str
-        A line more, such as the module that it belongs to.
+        An additional line, such as the module that it belongs to.
     operands : int
         How many lines arrive at it.
+
+    Examples
+    --------
+    >>> [text.text for text in card_box(Card("t0", "input", "x")).texts]
+    ['x']
     """
     if card.is_round:
         return _ellipse(card, tag, operands)
     if not card.rows:
         width = max(text_width(card.name, 11, mono=True), text_width(tag, 9)) + 16
-        texts = [Text(width / 2, 16, card.name, 11, mono=True, anchor="middle")]
-        texts += [Text(width / 2, 28, tag, 9, "muted", anchor="middle")] if tag else []
+        texts = [BoxText(width / 2, 16, card.name, 11, mono=True, anchor="middle")]
+        texts += [BoxText(width / 2, 28, tag, 9, "muted", anchor="middle")] if tag else []
         return Box(card, width, 36 if tag else 24, texts, [])
     return _table(card, tag)
 
 
 def _table(card: Card, tag: str) -> Box:
-    """Place the rows of a box below each other: labels at the left, numbers at the right."""
+    """Place the rows of a box: labels at the left, numbers at the right."""
     labels = max(text_width(row.label, 10) for row in card.rows) + 8
     head = text_width(card.name, 11, bold=card.is_named)
     wide = [head + (16 + text_width(card.tag, 9) if card.tag else 0), text_width(tag, 9)]
@@ -97,23 +101,23 @@ def _table(card: Card, tag: str) -> Box:
         wide.append(own if row.kind in ("warning", "note") else labels + own)
     width = max(wide) + 18
     name = "text" if card.is_named else "muted"
-    texts = [Text(9, 16, card.name, 11, name, card.is_named)]
-    texts += [Text(width - 9, 16, card.tag, 9, "muted", anchor="end")] if card.tag else []
+    texts = [BoxText(9, 16, card.name, 11, name, card.is_named)]
+    texts += [BoxText(width - 9, 16, card.tag, 9, "muted", anchor="end")] if card.tag else []
     y, bands = 22.0, []
     if tag:
-        texts.append(Text(9, y + 9, tag, 9, "muted"))
+        texts.append(BoxText(9, y + 9, tag, 9, "muted"))
         y += 13
     for row, own in zip(card.rows, widths, strict=True):
         if row.kind == "warning":
-            texts.append(Text(9, y + 12, row.text, 11, "warning", bold=True))
+            texts.append(BoxText(9, y + 12, row.text, 11, "warning", bold=True))
             y += 16
         elif row.kind == "note":
-            texts.append(Text(9, y + 11, row.text, 10, "muted"))
+            texts.append(BoxText(9, y + 11, row.text, 10, "muted"))
             y += 15
         else:
             start = y
             y += 12 * _row_lines(row) + 4
-            texts.append(Text(9, (start + y) / 2 + 3.5, row.label, 10, "muted"))
+            texts.append(BoxText(9, (start + y) / 2 + 3.5, row.label, 10, "muted"))
             texts += _row_texts(row, width - 9 - own, start)
             bands += [(start, y)] if row.kind == "gradient" else []
     return Box(card, width, y + 6, texts, bands)
@@ -135,14 +139,14 @@ def _row_lines(row: Row) -> int:
     return max(text.count("\n") + 1 for text, _ in _texts_of(row))
 
 
-def _row_texts(row: Row, x: float, y: float) -> list[Text]:
+def _row_texts(row: Row, x: float, y: float) -> list[BoxText]:
     ink = row.kind if row.kind in ("gradient", "match", "differ") else "text"
     high, texts = _row_lines(row), []
     for text, version in _texts_of(row):
         lines = text.split("\n")
         middle = 6 * (high - len(lines))
         texts += [
-            Text(x, y + middle + 12 * place, line, 10, ink, mono=True, version=version)
+            BoxText(x, y + middle + 12 * place, line, 10, ink, mono=True, version=version)
             for place, line in enumerate(lines, 1)
             if line
         ]
@@ -151,27 +155,29 @@ def _row_texts(row: Row, x: float, y: float) -> list[Text]:
 
 def _ellipse(card: Card, tag: str, operands: int) -> Box:
     """Write symbol, name and metadata of an operation below each other."""
-    rows: list[tuple[str, float, bool, bool, str]] = []
-    if card.symbol:
-        rows.append((card.symbol, 15, True, False, "text"))
-        rows.append((card.name, 10, False, False, "text"))
-    else:
-        rows.append((card.name, 12, True, False, "text"))
+    rows = [(card.symbol, 15.0, "text", True, False)] if card.symbol else []
+    rows.append((card.name, 10 if card.symbol else 12, "text", not card.symbol, False))
     inks = {"gradient": "gradient"}
-    rows += [(row.text, 9, False, True, inks.get(row.kind, "text")) for row in card.rows]
-    rows += [(tag, 9, False, False, "muted")] if tag else []
-    wide = max(text_width(text, size, bold, mono) for text, size, bold, mono, _ in rows)
-    high = sum(size + 3 for _, size, _, _, _ in rows)
+    rows += [(row.text, 9, inks.get(row.kind, "text"), False, True) for row in card.rows]
+    rows += [(tag, 9, "muted", False, False)] if tag else []
+    wide = max(text_width(text, size, bold, mono) for text, size, _, bold, mono in rows)
+    high = sum(row[1] + 3 for row in rows)
     width, height = 1.3 * wide + 14, max(1.3 * high + 8, 22.0 * min(operands, 8))
     y, texts = (height - high) / 2, []
-    for text, size, bold, mono, ink in rows:
+    for text, size, ink, bold, mono in rows:
         y += size + 3
-        texts.append(Text(width / 2, y - 4, text, size, ink, bold, mono, "middle"))
+        texts.append(BoxText(width / 2, y - 4, text, size, ink, bold, mono, "middle"))
     return Box(card, width, height, texts, [])
 
 
 def text_width(text: str, size: float, bold: bool = False, mono: bool = False) -> float:
-    """Estimate how wide a text will be, in pixels, rather too wide than too narrow."""
+    """Estimate the width of a text in pixels, on the wide side.
+
+    Examples
+    --------
+    >>> text_width("mm", 10) > text_width("ii", 10)
+    True
+    """
     ems = 0.0
     for character in text:
         if unicodedata.east_asian_width(character) in "WF":
@@ -182,12 +188,12 @@ def text_width(text: str, size: float, bold: bool = False, mono: bool = False) -
 
 
 def number(value: float) -> str:
-    """Write a length to a tenth of a pixel."""
+    """Write a length, rounded to a tenth of a pixel."""
     return f"{round(value, 1) + 0.0:g}"  # adding 0 turns -0 into 0
 
 
 def paint_box(drawing: Element, theme: Theme, box: Box, left: float, top: float) -> None:
-    """Write a node with its upper left corner there."""
+    """Write a node with its upper left corner at (left, top)."""
     card = box.card
     group = SubElement(drawing, "g", {"id": card.id, "class": f"node {card.css}"})
     SubElement(group, "title").text = card.id
@@ -231,16 +237,19 @@ def _rectangle(
 
 
 def paint_label(
-    drawing: Element, theme: Theme, x: float, y: float, label: str, ink: str = "gradient"
+    drawing: Element, theme: Theme, x: float, y: float, label: str, ink: str, owner: str
 ) -> None:
-    """Write beside a line, on a ground of its own that keeps the line off the text."""
+    """Write a label of a line, on a background that keeps the line off the text."""
+    group = SubElement(drawing, "g", {"class": "label", "data-of": owner})
     width = text_width(label, 10) + 4
-    _rectangle(drawing, x - width / 2, y - 6.5, width, 13, theme.page, "none")
-    paint_text(drawing, theme, Text(x, y + 3.5, label, 10, ink, anchor="middle"), 0, 0)
+    _rectangle(group, x - width / 2, y - 6.5, width, 13, theme.page, "none")
+    paint_text(group, theme, BoxText(x, y + 3.5, label, 10, ink, anchor="middle"))
 
 
-def paint_text(group: Element, theme: Theme, text: Text, left: float, top: float) -> None:
-    """Write one piece of text; the sans-serif font stands at the root."""
+def paint_text(
+    group: Element, theme: Theme, text: BoxText, left: float = 0.0, top: float = 0.0
+) -> None:
+    """Write one piece of text; the root of the SVG has the sans-serif font."""
     attributes = {
         "x": number(left + text.x),
         "y": number(top + text.y),
@@ -257,5 +266,5 @@ def paint_text(group: Element, theme: Theme, text: Text, left: float, top: float
         attributes["data-from"] = str(text.version.first)
         if text.version.last is not None:
             attributes["data-to"] = str(text.version.last)
-    # Blanks that keep columns apart, and those between two parts of a line, are to stay.
+    # Keeps the blanks between columns, which SVG would collapse.
     SubElement(group, "text", attributes).text = text.text.replace(" ", "\xa0")

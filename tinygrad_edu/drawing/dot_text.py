@@ -1,7 +1,7 @@
 """A picture as text in the DOT language of Graphviz.
 
-The same picture gives the same text, byte for byte. All text from outside is escaped here; ids are
-our own. Attributes that Graphviz expands twice (tooltips, links) are never used.
+The same picture gives the same text, byte for byte. All text from the user is escaped here; ids
+are generated. Attributes that Graphviz expands twice (tooltips, links) are never used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding
 
 
 def write_dot(
-    picture: Picture, *, theme: Theme = LIGHT, legend: bool = True, direction: str = "LR"
+    picture: Picture, theme: Theme = LIGHT, legend: bool = True, direction: str = "LR"
 ) -> str:
     """Write a picture in DOT.
 
@@ -28,7 +28,7 @@ def write_dot(
     picture : Picture
         What to draw.
     theme : Theme
-        In which colours.
+        The colours.
     legend : bool
         Whether a line below explains colours and lines.
     direction : {"LR", "TB"}
@@ -38,12 +38,12 @@ def write_dot(
     --------
     >>> from tinygrad_edu import Tensor
     >>> from tinygrad_edu.drawing.picture import operations_picture
-    >>> from tinygrad_edu.drawing.snapshot import take_snapshot
-    >>> picture = operations_picture(take_snapshot([Tensor(1.0) + 1]), backward=False)
-    >>> write_dot(picture).splitlines()[0]
+    >>> from tinygrad_edu.drawing.snapshot import SnapshotBuilder
+    >>> graph = SnapshotBuilder([Tensor(1.0) + 1]).build()
+    >>> write_dot(operations_picture(graph, backward=False)).splitlines()[0]
     'digraph computation_graph {'
     """
-    writer = _Writer(picture, theme)
+    writer = _DotWriter(picture, theme)
     return "\n".join(
         [
             "digraph computation_graph {",
@@ -56,12 +56,12 @@ def write_dot(
     )
 
 
-class _Writer:
+class _DotWriter:
     def __init__(self, picture: Picture, theme: Theme) -> None:
         self.picture, self.theme = picture, theme
 
     def defaults(self, legend: bool, direction: str) -> Iterator[str]:
-        # Helvetica and Courier are the fonts whose widths every build of Graphviz knows by heart.
+        # Every build of Graphviz knows the widths of Helvetica and Courier.
         theme = self.theme
         yield (
             f'  graph [rankdir={direction}, fontname="Helvetica", fontsize=11, '
@@ -80,33 +80,29 @@ class _Writer:
     # Nodes and their boxes ----------------------------------------------------------------------
 
     def nodes(self) -> Iterator[str]:
-        """Give all nodes, each inside the frames of the module calls that it belongs to."""
-        inside: dict[str | None, list[str]] = {None: []}
+        """Write all nodes, each inside the frames of its module calls."""
+        inside: dict[str | None, list[str]] = {}
         for card in self.picture.cards:
             inside.setdefault(card.frame, []).append(self.node(card))
-        children: dict[str | None, list[str]] = {}
+        children: dict[str | None, list[CallNode]] = {}
         for call in self.picture.frames:
-            children.setdefault(call.parent, []).append(call.id)
-        calls = {call.id: call for call in self.picture.frames}
-        yield from (f"  {line}" for line in inside[None])
-        open_frames: list[tuple[str, int]] = [(child, 1) for child in children.get(None, [])[::-1]]
-        while open_frames:
-            call_id, depth = open_frames.pop()
-            indent = "  " * depth
-            if call_id == "}":
-                yield indent + "}"
-                continue
-            yield f"{indent}subgraph cluster_{call_id} {{"
-            yield f"{indent}  {self.frame(calls[call_id])}"
-            yield from (f"{indent}  {line}" for line in inside.get(call_id, []))
-            open_frames.append(("}", depth))
-            open_frames += [(child, depth + 1) for child in children.get(call_id, [])[::-1]]
+            children.setdefault(call.parent, []).append(call)
+
+        def frames(parent: str | None, indent: str) -> Iterator[str]:
+            yield from (f"{indent}{line}" for line in inside.get(parent, ()))
+            for call in children.get(parent, ()):
+                yield f"{indent}subgraph cluster_{call.id} {{"
+                yield f"{indent}  {self.frame(call)}"
+                yield from frames(call.id, indent + "  ")
+                yield f"{indent}}}"
+
+        return frames(None, "  ")
 
     def frame(self, call: CallNode) -> str:
         name = call.title.removesuffix(call.kind).rstrip()
         kind = _html(call.kind)
         title = f"<B>{_html(name)}</B>&#160;&#160;{kind}" if name else kind
-        # Inputs come in from the left, and would cross the long title of a whole network there.
+        # The inputs of a network come from the left, where they would cross its long title.
         side = "r" if call.parent is None else "l"
         look = self.theme.look("module")
         return (
@@ -135,7 +131,7 @@ class _Writer:
         """Write the heading of a box and its rows."""
         name = _html(card.name)
         name = f"<B>{name}</B>" if card.is_named else self.muted(name, 11)
-        # A table of its own, so that a long name does not push the numbers away from their words.
+        # A separate table, so that a long name does not push the numbers away from their labels.
         tag = f'<TD ALIGN="RIGHT">&#160;&#160;{self.muted(_html(card.tag), 9)}</TD>'
         head = f'<TR><TD ALIGN="LEFT">{name}</TD>{tag if card.tag else ""}</TR>'
         rows = [f'<TR><TD COLSPAN="2">{_TABLE.format(padding=0)}{head}</TABLE></TD></TR>']
@@ -151,7 +147,7 @@ class _Writer:
             return f'<TR><TD COLSPAN="2" ALIGN="LEFT">{shown}</TD></TR>'
         cell = f' BGCOLOR="{self.theme.gradient_fill}"' if row.kind == "gradient" else ""
         lines = row.text.split("\n")
-        if len(lines) > 1:  # columns of numbers: every blank counts
+        if len(lines) > 1:  # in columns of numbers, every blank counts
             breaks = '<BR ALIGN="LEFT"/>'
             shown = "".join(_html(line).replace(" ", "&#160;") + breaks for line in lines)
         else:
@@ -183,7 +179,7 @@ class _Writer:
         framed = {card.id for card in self.picture.cards if card.frame is not None}
         for target, group in groupby(self.picture.wires, lambda wire: wire.target):
             wires = list(group)
-            # From left to right, Graphviz (2.43 and 14.1) reverses the order inside of frames.
+            # From left to right, Graphviz (2.43 and 14.1) reverses the order inside frames.
             reverse = direction == "LR" and target in framed
             for wire in wires[::-1] if reverse else wires:
                 yield from self.edge(wire)
@@ -191,7 +187,7 @@ class _Writer:
     def edge(self, wire: Wire) -> Iterator[str]:
         text = ""
         if wire.letter:
-            # The first letter above its arrow and the others below, or they meet where arrows do.
+            # The first letter above its arrow and the others below, so that they do not overlap.
             angle = -28 if wire.is_first else 28
             text = f", headlabel={_quoted(wire.letter)}, labeldistance=1.7, labelangle={angle}"
         if wire.label:
@@ -207,7 +203,7 @@ class _Writer:
             )
 
     def edge_label(self, text: str) -> str:
-        """Give a label a ground of its own, so that a line behind it does not strike it out."""
+        """Write a label on a background, so that a line behind it does not strike it out."""
         return (
             f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" '
             f'BGCOLOR="{self.theme.page}"><TR><TD>{_html(text)}</TD></TR></TABLE>'
@@ -216,7 +212,7 @@ class _Writer:
     # The caption --------------------------------------------------------------------------------
 
     def caption(self, legend: bool) -> str:
-        """Put title and legend into the label of the graph, where they cannot move its nodes."""
+        """Write title and legend as the label of the graph, which cannot move its nodes."""
         picture, rows = self.picture, []
         if legend or picture.has_title:
             shown = f"<B>{_html(picture.title)}</B>"
@@ -229,7 +225,7 @@ class _Writer:
 
     def legend(self) -> str:
         theme = self.theme
-        # As round as a table can be; an SVG gets the ellipse itself.
+        # A table can only have rounded corners; in an SVG, `finished_svg` makes it an ellipse.
         cells = [
             _swatch(theme.look(role), name, is_round=role == "operation")
             for role, name in self.picture.roles

@@ -1,57 +1,57 @@
 """A picture as an object: it shows itself in a notebook, and saves itself in several formats.
 
-What it shows was decided before; how it is laid out is decided when it is first looked at.
+What it shows is fixed; the layout is computed when the picture is first used.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .dot_text import write_dot
 from .graph import Graph
+from .options import DrawOptions
 from .palette import Theme
 from .picture import Picture
 from .render import (
-    EXTRA_COMMAND,
     LayoutTimedOutError,
     RendererNotFoundError,
     finished_svg,
     install_command,
     run_graphviz,
 )
-from .words import card_rows, columns, table, tensor_rows
+from .words import card_rows, counts, table, tensor_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["FORMATS", "Drawing", "Style"]
+__all__ = ["FORMATS", "Drawing"]
 
 FORMATS = ("svg", "png", "pdf", "html", "dot", "gv", "json", "txt")
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How a picture is laid out; see `draw`."""
-
-    theme: Theme
-    legend: bool = True
-    direction: str = "LR"
-    timeout: float = 20.0
-    engine: str = "auto"
-    notebook_png: bool = False
-
-
 class Drawing:
-    """A picture of a graph, which `draw` makes.
+    """A picture of a graph; `draw` makes it.
+
+    Parameters
+    ----------
+    graph : Graph
+        The snapshot to draw.
+    picture : Picture
+        What to draw of it: single operations, or modules.
+    theme : Theme
+    direction : {"LR", "TB"}
+    options : DrawOptions
+        Those for layout, legend and notebooks are read.
 
     Attributes
     ----------
-    graph : Graph
-        The snapshot that it shows.
-    picture : Picture
-        What is drawn of it: single operations, or modules.
+    graph, picture
+        As given.
+    note : str
+        Set by `svg`: why the built-in layout was used instead of Graphviz; else empty.
 
     Examples
     --------
@@ -61,10 +61,13 @@ class Drawing:
     Drawing(1 operation, 3 tensors (1 parameter))
     """
 
-    def __init__(self, graph: Graph, picture: Picture, style: Style) -> None:
+    def __init__(
+        self, graph: Graph, picture: Picture, theme: Theme, direction: str, options: DrawOptions
+    ) -> None:
         self.graph = graph
         self.picture = picture
-        self._style = style
+        self.note = ""
+        self._theme, self._direction, self._options = theme, direction, options
         self._svg: str | None = None
 
     def __repr__(self) -> str:
@@ -73,70 +76,64 @@ class Drawing:
     @property
     def dot(self) -> str:
         """The picture in the DOT language of Graphviz."""
-        style = self._style
-        return write_dot(
-            self.picture, theme=style.theme, legend=style.legend, direction=style.direction
-        )
+        return write_dot(self.picture, self._theme, self._options.legend, self._direction)
 
     def svg(self) -> str:
-        """Draw it as SVG, fit to stand in a page.
+        """Return the picture as SVG, ready for use in a page.
 
         Raises
         ------
         RendererNotFoundError
-            If Graphviz is not installed and the engine is ``"dot"``; the error says how to
+            If the engine is ``"dot"`` and Graphviz is not installed; the error says how to
             install it.
         RenderError
-            If Graphviz reports a problem, or, as the engine ``"dot"``, is not done in time.
+            If Graphviz reports a problem, or the engine is ``"dot"`` and it exceeds its time limit.
         """
         if self._svg is None:
             picture = self.picture
-            self._svg = finished_svg(
-                self._source(), picture.title, picture.description, picture.said
-            )
+            source = self._svg_source()
+            self._svg = finished_svg(source, picture.title, picture.description, picture.alt_texts)
         return self._svg
 
-    def _source(self) -> bytes:
-        style, note = self._style, ""
-        if style.engine != "builtin":
+    def _svg_source(self) -> bytes:
+        options = self._options
+        if options.engine != "builtin":
             try:
-                return run_graphviz(self.dot, "svg", style.timeout)
+                return run_graphviz(self.dot, "svg", options.timeout)
             except (RendererNotFoundError, LayoutTimedOutError) as error:
-                if style.engine == "dot":
+                if options.engine == "dot":
                     raise
                 late = isinstance(error, LayoutTimedOutError)
-                reason = "the layout timed out" if late else f"to have it: {install_command()}"
-                note = f"drawn without Graphviz: {reason}"
+                reason = "the layout timed out" if late else f"install it with: {install_command()}"
+                self.note = f"drawn without Graphviz: {reason}"
+        from xml.etree.ElementTree import tostring
+
         from .painter import paint
 
-        return paint(
-            self.picture,
-            theme=style.theme,
-            legend=style.legend,
-            direction=style.direction,
-            note=note,
+        return tostring(
+            paint(self.picture, self._theme, options.legend, self._direction, self.note)
         )
 
     def png(self) -> bytes:
-        """Draw it as PNG.
+        """Return the picture as PNG.
 
         Warns
         -----
         UserWarning
-            If no font on this machine has some letters, which are boxes then.
+            If no font on this machine has some letters, which are shown as boxes then.
 
         Raises
         ------
         RendererNotFoundError, RenderError
-            If there is no Graphviz, or it fails.
+            If Graphviz is not installed, or fails.
         """
         return self._rendered("png")
 
     def _rendered(self, ending: str) -> bytes:
-        if self._style.engine == "builtin":
+        if self._options.engine == "builtin":
             raise RendererNotFoundError(
-                f"the built-in layout draws .svg and .html alone, and {ending} was asked for; pass "
-                f"engine='auto' and install Graphviz: {install_command()}, or: {EXTRA_COMMAND}"
+                f"the built-in layout draws .svg and .html only, got .{ending}; use engine='auto' "
+                f"and install Graphviz: {install_command()}"
             )
         import warnings
 
@@ -145,17 +142,17 @@ class Drawing:
         missing = missing_letters(self.dot)
         if missing:
             warnings.warn(warning_of(missing, ending), stacklevel=4)
-        return run_graphviz(self.dot, ending, self._style.timeout)
+        return run_graphviz(self.dot, ending, self._options.timeout)
 
     def html(self) -> str:
-        """Give a page that needs nothing else: the picture, and all tensors in a table."""
+        """Return a self-contained page: the picture, and all tensors in a table."""
         from .html_page import page
 
         header, *rows = self._rows()
-        return page(self.picture, self.svg(), header, rows, self._style.theme)
+        return page(self.picture, self.svg(), header, rows, self._theme)
 
     def to_graphviz(self) -> Any:
-        """Give it to the Python package `graphviz`, as a `graphviz.Source`.
+        """Return it as a `graphviz.Source`, for use with the Python package `graphviz`.
 
         Raises
         ------
@@ -171,12 +168,9 @@ class Drawing:
         return graphviz.Source(self.dot)
 
     def table(self) -> str:
-        """Lay out as text what is drawn: all tensors, or the parts of a picture by layers."""
-        if not self._by_layers():
-            return table(self.graph)
-        header, *rows = self._rows()
-        head = f"{self.picture.title}: {self.picture.counts}"
-        return "\n".join([head, "", *columns(header, rows)])
+        """Return a text table of all tensors, or of the parts of a picture by layers."""
+        counted = self.picture.counts if self._by_layers() else counts(self.graph)
+        return table(f"{self.picture.title}: {counted}", self._rows())
 
     def _by_layers(self) -> bool:
         return any(card.role == "module" for card in self.picture.cards)
@@ -185,13 +179,13 @@ class Drawing:
         return card_rows(self.picture) if self._by_layers() else tensor_rows(self.graph)
 
     def to_json(self) -> str:
-        """Give the snapshot as JSON."""
+        """Return the snapshot as JSON."""
         import json
 
         return json.dumps(asdict(self.graph), indent=1) + "\n"
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it into a file, whose name decides the format.
+        """Write the picture into a file; the suffix decides the format.
 
         Parameters
         ----------
@@ -202,16 +196,16 @@ class Drawing:
         Returns
         -------
         pathlib.Path
-            The path as it was given.
+            The given path.
 
         Raises
         ------
         ValueError
-            For any other ending.
+            For any other suffix.
         RendererNotFoundError, RenderError
             See `svg`.
         OSError
-            If the file cannot be written; what was there is intact then.
+            If the file cannot be written; an existing file stays unchanged.
         """
         from ..atomic_file import write_atomically
 
@@ -219,16 +213,19 @@ class Drawing:
         if ending not in FORMATS:
             known = ", ".join(f".{name}" for name in FORMATS)
             raise ValueError(f"cannot tell the format of {os.fspath(path)!r}; known are {known}")
-        return write_atomically(path, self._content(ending))
+        return write_atomically(path, self.content(ending))
 
-    def _content(self, ending: str) -> str | bytes:
-        if ending in ("png", "pdf"):
-            return self._rendered(ending)
-        if ending in ("dot", "gv"):
-            return self.dot
-        if ending in ("svg", "html"):
-            return self.svg() if ending == "svg" else self.html()
-        return self.to_json() if ending == "json" else self.table() + "\n"
+    def content(self, format: str) -> str | bytes:
+        """Return the content of a file in that format, one of those of `save`."""
+        if format in ("png", "pdf"):
+            return self._rendered(format)
+        writers: dict[str, Callable[[], str]] = {
+            "svg": self.svg,
+            "html": self.html,
+            "json": self.to_json,
+            "txt": lambda: self.table() + "\n",
+        }
+        return self.dot if format in ("dot", "gv") else writers[format]()
 
     def show(self) -> None:
         """Open it in the browser, as a page in a temporary file."""
@@ -243,17 +240,17 @@ class Drawing:
         webbrowser.open(Path(file.name).as_uri())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """Show itself in a notebook: as a picture where one can be drawn, as a table always."""
+        """Return a table for the notebook, and a picture if one can be drawn."""
         bundle: dict[str, Any] = {"text/plain": self.table()}
         try:
             bundle["image/svg+xml"] = self.svg()
-            if self._style.notebook_png:
+            if self._options.notebook_png:
                 import base64
 
                 bundle["image/png"] = base64.b64encode(self.png()).decode("ascii")
         except RendererNotFoundError:
             bundle["text/plain"] += f"\n\nFor a picture, install Graphviz: {install_command()}"
-        except Exception as error:  # a notebook would show a traceback in place of the table
+        except Exception as error:  # or a notebook would show a traceback instead of the table
             reason = " ".join(str(error).split())
             bundle["text/plain"] += f"\n\nThere is no picture: {reason}"
         return bundle

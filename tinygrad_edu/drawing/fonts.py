@@ -1,8 +1,7 @@
-"""Which letters of a picture no font of this machine has.
+"""Finds letters of a picture that no font on this machine has.
 
-A PNG or a PDF is drawn with the fonts that are here, and a letter that none of them has becomes a
-box. Fontconfig knows them; Graphviz asks it too, and takes another font where the first lacks a
-letter. An SVG is drawn with the fonts of whoever looks at it.
+In a PNG or a PDF, such a letter is shown as a box. Fontconfig lists the letters of all fonts. An
+SVG needs no check: it is drawn with the fonts of the reader.
 """
 
 from __future__ import annotations
@@ -11,11 +10,17 @@ from functools import lru_cache
 
 __all__ = ["missing_letters", "warning_of"]
 
-_LATIN = 0x24F  # letters up to here are in every font
+_LATIN = 0x24F  # every font has the letters up to here
 
 
 def missing_letters(text: str) -> str:
-    """List the letters that no font has; none where there is no fontconfig to ask."""
+    """Return the letters that no font has; none if fontconfig is not installed.
+
+    Examples
+    --------
+    >>> missing_letters("weights: (2, 3)")
+    ''
+    """
     letters = sorted({letter for letter in text if ord(letter) > _LATIN and letter.isprintable()})
     if not letters or not (known := _known_letters()):
         return ""
@@ -24,7 +29,7 @@ def missing_letters(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _known_letters() -> frozenset[range]:
-    """Ask fontconfig, once in a process, which letters all fonts have; nothing if it cannot say."""
+    """Ask fontconfig for the letters of all fonts; empty if it fails."""
     import shutil
     import subprocess
 
@@ -41,7 +46,7 @@ def _known_letters() -> frozenset[range]:
 
 
 def warning_of(missing: str, ending: str) -> str:
-    """Say what becomes of letters that are missing, and what to do."""
+    """Word the warning about missing letters."""
     shown = " ".join(missing[:8]) + (" …" if len(missing) > 8 else "")
     return (
         f"no font on this machine has {shown}, so the .{ending} shows boxes instead; install a "

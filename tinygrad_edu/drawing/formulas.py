@@ -1,4 +1,4 @@
-"""Formulas of operations with something else in place of their letters: names, numbers, shapes.
+"""Formulas of operations, with names, numbers or shapes instead of their letters.
 
 ``x * y`` becomes ``a × b``, ``2 × (-3)`` or ``(4, 2) × (2,)``. Only text is made here.
 """
@@ -28,12 +28,18 @@ _LONGEST = 160
 
 
 def bracketed(text: str) -> str:
-    """Put a negative number in brackets, to stand behind an operator."""
+    """Put a negative number in brackets, for use after an operator.
+
+    Examples
+    --------
+    >>> bracketed("-3"), bracketed("3")
+    ('(-3)', '3')
+    """
     return f"({text})" if text.startswith("-") else text
 
 
 def is_plain(expression: str) -> bool:
-    """Tell whether an expression consists of letters and operators alone.
+    """Return whether an expression consists only of letters and operators.
 
     Examples
     --------
@@ -44,24 +50,24 @@ def is_plain(expression: str) -> bool:
     marks = ast.operator | ast.unaryop | ast.Load
     try:
         tree = ast.parse(expression, mode="eval")
-    except (SyntaxError, ValueError):  # a formula of somebody's own operation can be any text
+    except (SyntaxError, ValueError):  # the formula of a user's operation can be any text
         return False
     return all(isinstance(node, parts | marks) for node in ast.walk(tree))
 
 
 def forward_formula(node: Node) -> str:
-    """Give the formula of a call; "" where there is none that fits any number of inputs."""
+    """Return the formula of a call; "" if the operation takes any number of inputs."""
     return node.primitive.formula if node.primitive.each is None else ""
 
 
 def call_text(node: Node, texts: Sequence[str]) -> str:
-    """Write a call as a call: ``concatenate(a, b, axis=1)``."""
+    """Write a call as in Python: ``concatenate(a, b, axis=1)``."""
     words = [f"{name}={text}" for name, text in param_texts(node)]
     return clean(f"{node.primitive.name}({', '.join([*texts, *words])})", limit=_LONGEST)
 
 
 def settings_beside(node: Node) -> list[str]:
-    """Write the metadata that neither the formula nor the call as a call shows."""
+    """List the metadata that the formula of a call does not show."""
     expression = forward_formula(node)
     if not expression:
         return []
@@ -72,20 +78,20 @@ def settings_beside(node: Node) -> list[str]:
 def filled(
     expression: str, node: Node, texts: Sequence[str], *, times: str = "×", **others: str
 ) -> str:
-    """Write a formula or a rule of a call with other texts in place of its letters.
+    """Write a formula or a rule of a call with other texts instead of its letters.
 
     Parameters
     ----------
     expression : str
-        As it stands in the declaration of the operation.
+        A formula from the declaration of the operation.
     node : Node
-        The call; the settings it was made with take the place of their names.
+        The call; its metadata are replaced by their values.
     texts : sequence of str
-        What to write for each input.
+        The text for each input.
     times : str
         The sign of a product.
     **others : str
-        What to write for other letters, such as `out` and `g`.
+        Texts for other letters, such as `out` and `g`.
 
     Examples
     --------
@@ -95,7 +101,7 @@ def filled(
     ('2 × (-3)', 'g × b')
     """
     tree, entries = marked(expression, node, texts, **others)
-    if tree is None:  # any text; its letters are replaced where they stand alone
+    if tree is None:  # any text: replace letters that are separate words
         written = _letters(node, texts) | others
         words = re.sub(r"\w+", lambda word: written.get(word[0], word[0]), expression)
         return clean(words, limit=_LONGEST)
@@ -106,12 +112,22 @@ def filled(
 def marked(
     expression: str, node: Node, texts: Sequence[str], **others: str
 ) -> tuple[ast.expr | None, dict[str, str]]:
-    """Parse a formula, with marks for its letters; return what stands for each mark as well.
+    """Parse a formula into a tree, in which marks replace its letters.
 
-    The tree is None where the formula is any text.
+    Parameters
+    ----------
+    expression, node, texts, **others
+        See `filled`.
+
+    Returns
+    -------
+    tree : ast.expr or None
+        None if the formula is not a Python expression.
+    entries : dict of str to str
+        The text for each mark.
     """
     written = {**_settings(node), **_letters(node, texts), **others}
-    # Beside an operator, a negative number is in brackets.
+    # Next to an operator, a negative number is in brackets.
     entries = {f"__held_{name}__": bracketed(text) for name, text in written.items()}
     entries |= {f"__bare_{name}__": text for name, text in written.items()}
     try:
@@ -130,13 +146,13 @@ _MARK = re.compile(r"__(?:held|bare)_\w+?__")
 
 
 class _Marker(ast.NodeTransformer):
-    """Marks the letters that are written otherwise, and whether they stand beside an operator."""
+    """Replaces letters by marks that say whether they are next to an operator."""
 
     def __init__(self, texts: dict[str, str]) -> None:
         self.texts = texts
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        # A setting that is None is as if it were not there.
+        # A setting that is None is omitted.
         node.keywords = [word for word in node.keywords if not self._is_none(word.value)]
         while node.args and self._is_none(node.args[-1]):
             node.args.pop()
@@ -164,7 +180,7 @@ class _Marker(ast.NodeTransformer):
 
 
 def _settings(node: Node) -> dict[str, str]:
-    """Write the metadata of a call, defaults included, as far as it is numbers or known text."""
+    """Write the metadata of a call, including defaults, as far as they are numbers or text."""
     texts = dict(param_texts(node))
     for name, parameter in declared(node.primitive).items():
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):

@@ -1,7 +1,6 @@
-"""What a snapshot of a computation graph consists of: plain data, in which every number is text.
+"""The parts of a snapshot of a computation graph: plain data, in which numbers are text.
 
-It can be written as JSON, compared, and kept as long as one likes: nothing in it leads back to a
-tensor.
+A snapshot can be written as JSON and compared. It keeps no tensor alive.
 """
 
 from __future__ import annotations
@@ -15,53 +14,54 @@ __all__ = ["Edge", "Graph", "OpNode", "TensorNode"]
 
 @dataclass(frozen=True, slots=True)
 class TensorNode:
-    """A tensor, or a plain number that took part in the computation.
+    """A tensor, or a plain number used in the computation.
 
     Attributes
     ----------
     id : str
         ``t0``, ``t1``, in the order of the computation.
     role : str
-        ``loss`` or ``output`` for what was drawn, ``parameter`` for a leaf that requires
-        gradients, ``input`` for one that does not, ``constant`` for a number, else ``computed``.
+        ``loss`` or ``output`` for the tensors passed to `draw`, ``parameter`` for a leaf that
+        requires gradients, ``input`` for one that does not, ``constant`` for a number, else
+        ``computed``.
     name : str
-        Its name; its id where it has none.
+        Its name, or else its id.
     has_name : bool
     tag : str
-        What stands beside the name: ``parameter, used 3×``.
+        Shown next to the name: ``parameter, used 3×``.
     shape : tuple of int
     dtype : str
     rows : tuple of (label, text)
         Its values.
     warning : str
-        How many numbers are not finite; empty where all are.
+        How many numbers are not finite; empty if all are.
     grad, grad_norm : str
-        Its gradient; the norm is empty where none was computed.
+        Its gradient; the norm is empty if no gradient was computed.
     norm : float or None
         The same norm as a number.
     manual : str
-        What comparing with a gradient derived by hand has found; empty where there is none.
+        The result of the comparison with a gradient derived by hand; else empty.
     uses : int
-        How often it is an operand in this graph.
+        How many times it is an operand in this graph.
     call : str or None
-        The module call that it belongs to.
+        The id of its module call.
     """
 
     id: str
     role: str
     name: str
-    has_name: bool
-    tag: str
-    shape: tuple[int, ...]
-    dtype: str
-    rows: tuple[tuple[str, str], ...]
-    warning: str
-    grad: str
-    grad_norm: str
-    norm: float | None
-    manual: str
-    uses: int
-    call: str | None
+    has_name: bool = True
+    tag: str = ""
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    rows: tuple[tuple[str, str], ...] = ()
+    warning: str = ""
+    grad: str = ""
+    grad_norm: str = ""
+    norm: float | None = None
+    manual: str = ""
+    uses: int = 1
+    call: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ class OpNode:
         ``o0``, ``o1``, in the order of the computation.
     name, symbol, formula : str
     rules : tuple of (operand, text)
-        What it makes of a gradient g for each operand.
+        What it computes from the upstream gradient g, for each operand.
     params : tuple of (name, text)
         Its metadata.
     output : str
-        The id of the tensor that it gave.
+        The id of its result.
     call : str or None
-        The module call that it was made in.
+        The id of its module call.
     """
 
     id: str
@@ -104,14 +104,14 @@ class Edge:
     position : int
         Which operand it is, from 0.
     operand : str
-        What to call the operand where its place matters; empty where it does not.
+        The name of the operand if the order of operands matters; else empty.
     has_gradient : bool
         Whether a gradient flows back along it.
     summed_axes : tuple of int
         The axes of the output over which that gradient is summed, because the operand was
-        stretched along them.
+        broadcast along them.
     contribution : str
-        What that gradient brings to the tensor: ``+3``, or a norm; empty where it is not known.
+        What it adds to the gradient of the tensor: ``+3``, or a norm; empty if unknown.
     """
 
     source: str
@@ -125,7 +125,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A whole graph, or the part of it next to its outputs.
+    """A whole graph, or its part next to the outputs.
 
     Attributes
     ----------
@@ -133,9 +133,9 @@ class Graph:
     tensors, operations, edges, calls : tuple
         In the order of the computation.
     has_gradients : bool
-        Whether any has been computed.
+        Whether any gradient has been computed.
     hidden : int
-        How many tensors and operations were left out, because there were too many.
+        How many tensors and operations were left out.
     cut : tuple of str
         The computed tensors whose operation was left out.
     """

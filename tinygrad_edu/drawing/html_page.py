@@ -1,4 +1,7 @@
-"""A picture as a page of its own: no network, no script, and a table of all that is drawn."""
+"""A picture as a self-contained HTML page, with a table of everything drawn.
+
+The page needs no network and no script. Drawing is done elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,14 @@ td{{font-family:Courier,monospace;white-space:pre-wrap}}
 
 
 def content_policy(style: str, script: str = "", images: bool = False) -> str:
-    """Give the content security policy that allows this much, and nothing from anywhere.
+    """Return a content security policy that allows these parts and no network.
 
     Parameters
     ----------
     style, script : str
-        The one style sheet of the page, and its script if it has one.
+        The style sheet of the page, and its script if it has one.
     images : bool
-        Whether it holds images.
+        Whether it contains images.
 
     Examples
     --------
@@ -51,7 +54,7 @@ def content_policy(style: str, script: str = "", images: bool = False) -> str:
 
 
 def source_hash(source: str) -> str:
-    """Name the text of a script or a style sheet in a content security policy."""
+    """Return the hash of a script or a style sheet, as in a content security policy."""
     digest = hashlib.sha256(source.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
@@ -65,11 +68,15 @@ def page(
     ----------
     picture : Picture
     svg : str
-        The picture as it is finished for a page.
+        From `finished_svg`.
     header : sequence of str
-        The head of the table.
+        The header of the table.
     rows : sequence of sequence of str
     theme : Theme
+
+    Returns
+    -------
+    str
     """
     style = _STYLE.format(page=theme.page, text=theme.text, muted=theme.muted)
     title = escape(picture.title)

@@ -1,295 +1,238 @@
-"""The picture of a graph by layers: a module is one box, or a frame around what is in it.
+"""The picture of a graph by layers: each module is one box, or a frame around its parts.
 
-Which modules are boxes is chosen by depth, by name, or by a function. Operations outside of all
-boxes stay what they are.
+`DrawOptions` chooses the boxes, by depth, by name, or by a function. Operations outside all boxes
+are drawn as in the picture of operations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from .graph import Edge, Graph, TensorNode
 from .module_tree import CallNode
+from .options import DrawOptions
 from .picture import Card, Picture, Row, Wire, operand_wires, operation_card, tensor_card
 from .text import clean, number_text, shape_text
-from .words import heading, one_line, plural, sentences
+from .words import counts, heading, one_line, plural, sentences
 
-__all__ = ["Choice", "depths", "layers_picture"]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which module calls are boxes.
-
-    Attributes
-    ----------
-    depth : int or None
-        1 for the outermost modules, 2 for those in them; None for those that call no others, which
-        are boxes at any depth.
-    expand : collection of str
-        Paths of modules that are opened all the same.
-    collapse : callable or None
-        Called with a path; modules for which it says yes are boxes, at any depth.
-    """
-
-    depth: int | None = None
-    expand: Collection[str] = ()
-    collapse: Callable[[str], bool] | None = None
+__all__ = ["depths", "layers_picture"]
 
 
 def depths(graph: Graph) -> int:
-    """Say how deep module calls are nested; 0 if there are none."""
+    """Return how deep module calls are nested; 0 if there are none."""
     return max(map(len, _paths(graph).values()), default=0)
 
 
-def layers_picture(graph: Graph, choice: Choice, *, backward: bool, rules: bool = False) -> Picture:
-    """Show modules as boxes.
+def layers_picture(graph: Graph, options: DrawOptions, *, backward: bool) -> Picture:
+    """Draw modules as boxes.
 
     Parameters
     ----------
     graph : Graph
-    choice : Choice
+    options : DrawOptions
+        `depth`, `expand` and `collapse` choose the boxes; `rules` applies to operations outside.
     backward : bool
-        Whether the way of the gradients is drawn.
-    rules : bool
-        Whether an operation says what it makes of a gradient.
+        Whether to draw gradients.
 
     Raises
     ------
     ValueError
-        If a path to be opened is that of no module.
+        If `expand` holds a path that no module has.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> from tinygrad_edu.drawing.snapshot import SnapshotBuilder
+    >>> graph = SnapshotBuilder([Tensor(1.0) + 1]).build()
+    >>> layers_picture(graph, DrawOptions(), backward=False).counts
+    '0 modules, 1 operation outside of them'
     """
-    return _Layers(graph, choice, backward, rules).picture()
+    return _Layers(graph, options, backward).picture()
 
 
 def _paths(graph: Graph) -> dict[str, list[str]]:
-    """List the calls around and including each, from the outermost; parents stand before."""
+    """List for each call the calls around it and itself, the outermost first."""
     paths: dict[str, list[str]] = {}
-    for call in graph.calls:
+    for call in graph.calls:  # parents come before their children
         around = [] if call.parent is None else paths[call.parent]
         paths[call.id] = [*around, call.id]
     return paths
 
 
 class _Layers:
-    def __init__(self, graph: Graph, choice: Choice, backward: bool, rules: bool) -> None:
-        self.graph, self.backward, self.rules = graph, backward, rules
+    def __init__(self, graph: Graph, options: DrawOptions, backward: bool) -> None:
+        self.graph, self.backward, self.rules = graph, backward, options.rules
         self.calls = {call.id: call for call in graph.calls}
         self.tensors = {tensor.id: tensor for tensor in graph.tensors}
-        self.paths = _paths(graph)
-        known = {_full_name(call) for call in graph.calls}
-        unknown = sorted(set(choice.expand) - known)
-        if unknown:
-            raise ValueError(
-                f"expand: there is no module {clean(unknown[0])!r} here; known are "
-                + ", ".join(sorted(filter(None, known))[:20])
-            )
-        self.boxes = self.chosen(choice)
-        self.maker = {op.output: self.unit(op.call, op.id) for op in graph.operations}
         self.flowing = {edge.source for edge in graph.edges if edge.has_gradient}
-        self.open_cycles()
+        self.paths = _paths(graph)
+        self.boxes = self.chosen_boxes(options)
+        self.assign_units()
 
-    def chosen(self, choice: Choice) -> set[str]:
-        """Choose the calls that are boxes."""
+    def chosen_boxes(self, options: DrawOptions) -> set[str]:
+        names = {call.id: _full_name(call) for call in self.graph.calls}
+        unknown = sorted(set(options.expand) - set(names.values()))
+        if unknown:
+            known = ", ".join(sorted(filter(None, {*names.values()}))[:20])
+            raise ValueError(
+                f"expand: there is no module {clean(unknown[0])!r} here; known are {known}"
+            )
         parents = {call.parent for call in self.graph.calls}
-        boxes = set()
-        for call in self.graph.calls:
-            name = _full_name(call)
-            if name in choice.expand:
-                continue
-            level = len(self.paths[call.id])
-            deep = choice.depth is not None and level >= choice.depth
-            if (
-                deep
-                or call.id not in parents
-                or (choice.collapse is not None and choice.collapse(name))
-            ):
-                boxes.add(call.id)
-        return boxes
+        return {
+            call
+            for call, name in names.items()
+            if name not in options.expand
+            and (
+                call not in parents
+                or (options.depth is not None and len(self.paths[call]) >= options.depth)
+                or (options.collapse is not None and options.collapse(name))
+            )
+        }
 
-    def box_of(self, call: str | None) -> str | None:
-        """Find the outermost box that a call is in."""
-        if call is None:
-            return None
-        return next((name for name in self.paths[call] if name in self.boxes), None)
+    def assign_units(self) -> None:
+        """Find the unit of each operation: its box, or itself; open boxes that make a cycle.
 
-    def frame_around(self, call: str | None) -> str | None:
-        """Find the frame that something of a call is drawn in; a loss stands beside its box."""
-        box = self.box_of(call)
-        return call if box is None else self.calls[box].parent
-
-    def unit(self, call: str | None, own: str) -> str:
-        return self.box_of(call) or own
-
-    def open_cycles(self) -> None:
-        """Open what cannot be one box, because something between two of its parts is outside."""
+        A module cannot be one box if something between two of its parts is outside.
+        """
         import graphlib
 
         while True:
+            self.units = {op.id: self.box_of(op.call) or op.id for op in self.graph.operations}
+            self.makers = {op.output: self.units[op.id] for op in self.graph.operations}
+            self.moves = [  # the tensors that go from one unit to another
+                (tensor, source, target)
+                for edge in self.graph.edges
+                for tensor, target in [(self.tensors[edge.source], self.units[edge.target])]
+                if (source := self.source(tensor)) not in (None, target)
+            ]
             before: dict[str, set[str]] = {}
-            for _, source, target in self.passages():
+            for _, source, target in self.moves:
                 before.setdefault(target, set()).add(source)
             try:
-                graphlib.TopologicalSorter(before).prepare()
-                return
+                return graphlib.TopologicalSorter(before).prepare()
             except graphlib.CycleError as error:
                 self.boxes -= set(error.args[1])
-                self.maker = {op.output: self.unit(op.call, op.id) for op in self.graph.operations}
 
-    def passages(self) -> Iterator[tuple[TensorNode, str, str]]:
-        """Give each tensor that goes from one unit to another, as (tensor, from, to)."""
-        by_id = {op.id: op for op in self.graph.operations}
-        for edge in self.graph.edges:
-            tensor = self.tensors[edge.source]
-            operation = by_id[edge.target]
-            target = self.unit(operation.call, operation.id)
-            source = self.source(tensor)
-            if source is not None and source != target:
-                yield tensor, source, target
+    def box_of(self, call: str | None) -> str | None:
+        """Return the outermost box around a call."""
+        return next((name for name in self.paths.get(call or "", ()) if name in self.boxes), None)
 
     def source(self, tensor: TensorNode) -> str | None:
-        """Say where a tensor comes from in the picture; None if it is inside of a box."""
+        """Return the unit that a tensor comes from; None for a leaf inside a box."""
         if tensor.role in ("loss", "output"):
             return tensor.id
-        if tensor.id in self.maker:
-            return self.maker[tensor.id]
-        # A leaf: parameters and numbers belong to the module that uses them.
-        return None if self.box_of(tensor.call) else tensor.id
+        own = None if self.box_of(tensor.call) else tensor.id
+        return self.makers.get(tensor.id, own)
 
     def picture(self) -> Picture:
-        said = sentences(self.graph)
-        cards = [
-            replace(tensor_card(tensor), frame=self.frame_around(tensor.call))
-            for tensor in self.graph.tensors
-            if self.source(tensor) == tensor.id
-        ]
-        cards += [
-            operation_card(op, self.rules)
-            for op in self.graph.operations
-            if self.box_of(op.call) is None
-        ]
-        entering, leaving = self.shapes()
-        for name in self.boxes:
-            if self.box_of(name) == name:
-                cards.append(self.box(self.calls[name], entering[name], leaving[name]))
-                said[name] = _sentence(cards[-1])
-        order = {name: place for place, name in enumerate(self.in_order())}
-        cards.sort(key=lambda card: order[card.id])
-        wires = self.wires(said)
-        frames = tuple(
-            call
-            for call in self.graph.calls
-            if self.box_of(call.id) is None and any(call.id in self.frames_of(c) for c in cards)
-        )
+        order = {unit: place for place, unit in enumerate(self.in_order())}
+        cards = sorted(self.cards(), key=lambda card: order[card.id])
+        alt_texts = sentences(self.graph)
+        alt_texts |= {card.id: _sentence(card) for card in cards if card.role == "module"}
+        around = {call for card in cards for call in self.paths.get(card.frame or "", ())}
         return Picture(
             heading(self.graph),
-            self.counts(cards),
+            counts(self.graph, _parts(cards)),
             bool(self.graph.title),
             tuple(cards),
-            tuple(wires),
-            frames,
-            said,
+            tuple(self.wires(alt_texts)),
+            tuple(call for call in self.graph.calls if call.id in around),
+            alt_texts,
             self.backward,
+            self.units
+            | {t.id: self.source(t) or self.box_of(t.call) or "" for t in self.graph.tensors},
         )
 
-    def frames_of(self, card: Card) -> list[str]:
-        return self.paths.get(card.frame or "", [])
-
-    def counts(self, cards: list[Card]) -> str:
-        boxes = sum(card.role == "module" for card in cards)
-        free = sum(card.role == "operation" for card in cards)
-        parameters = sum(tensor.role == "parameter" for tensor in self.graph.tensors)
-        parts = [plural(boxes, "module")]
-        parts += [f"{plural(free, 'operation')} outside of them"] if free else []
-        return ", ".join(parts) + (f" ({plural(parameters, 'parameter')})" if parameters else "")
+    def cards(self) -> Iterator[Card]:
+        for tensor in self.graph.tensors:
+            if self.source(tensor) == tensor.id:
+                box = self.box_of(tensor.call)  # a loss is drawn next to its box
+                frame = tensor.call if box is None else self.calls[box].parent
+                yield replace(tensor_card(tensor), frame=frame)
+        for operation in self.graph.operations:
+            if self.units[operation.id] == operation.id:
+                yield operation_card(operation, self.rules)
+        for call in self.graph.calls:
+            if call.id == self.box_of(call.id):
+                yield self.box(call)
 
     def in_order(self) -> list[str]:
         """List all units in the order of the computation."""
         order: dict[str, None] = {}
-        made = {op.output: op for op in self.graph.operations}
         for tensor in self.graph.tensors:
-            if tensor.id in made:
-                operation = made[tensor.id]
-                order[self.unit(operation.call, operation.id)] = None
+            if tensor.id in self.makers:
+                order[self.makers[tensor.id]] = None
             order[tensor.id] = None
         return list(order)
 
-    def shapes(self) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
-        """Collect the shapes of what goes into each box and comes out, by tensor."""
-        entering: dict[str, dict[str, str]] = {name: {} for name in self.boxes}
-        leaving: dict[str, dict[str, str]] = {name: {} for name in self.boxes}
-        for tensor, source, target in self.passages():
-            shape = shape_text(tensor.shape)
-            if target in entering and tensor.role != "parameter":
-                entering[target][tensor.id] = shape
-            if source in leaving:
-                leaving[source][tensor.id] = shape
-        for tensor in self.graph.tensors:
-            if tensor.role in ("loss", "output") and self.maker.get(tensor.id) in leaving:
-                leaving[self.maker[tensor.id]][tensor.id] = shape_text(tensor.shape)
-        return entering, leaving
-
-    def box(self, call: CallNode, entering: dict[str, str], leaving: dict[str, str]) -> Card:
+    def box(self, call: CallNode) -> Card:
         """Show a module: its kind, what goes in and out, and its parameters."""
-        owned = [
+        parameters = [
             tensor
             for tensor in self.graph.tensors
             if tensor.role == "parameter" and self.box_of(tensor.call) == call.id
         ]
-        again = f"call {call.number}" if call.number > 1 else ""
         rows = [Row("", call.kind, "note")] if call.path else []
-        ways = [", ".join(shapes.values()) or "nothing" for shapes in (entering, leaving)]
-        rows.append(Row("in → out", " → ".join(ways)))
-        if owned:
-            numbers = sum(int(np.prod(tensor.shape)) for tensor in owned)
-            rows.append(Row("parameters", f"{numbers:,}"))
-            rows.append(Row("‖∂L/∂θ‖", _norm_of(owned), "gradient"))
-            rows += _verdict_of(owned)
-        return Card(
-            call.id,
-            "module",
-            call.path or call.kind,
-            tag=again,
-            rows=tuple(rows),
-            frame=call.parent,
-        )
+        rows += [Row("in → out", self.shapes(call.id)), *_parameter_rows(parameters)]
+        again = f"call {call.number}" if call.number > 1 else ""
+        name = call.path or call.kind
+        return Card(call.id, "module", name, tag=again, rows=tuple(rows), frame=call.parent)
 
-    def wires(self, said: dict[str, str]) -> list[Wire]:
-        """Connect the units; each tensor goes into a module once, whatever it is used for there."""
+    def shapes(self, box: str) -> str:
+        """Write the shapes that go into a box and come out."""
+        entering, leaving = {}, {}  # by tensor, because each counts once
+        for tensor, source, target in self.moves:
+            if target == box and tensor.role != "parameter":
+                entering[tensor.id] = shape_text(tensor.shape)
+            if source == box:
+                leaving[tensor.id] = shape_text(tensor.shape)
+        for tensor in self.graph.tensors:
+            if tensor.role in ("loss", "output") and self.makers.get(tensor.id) == box:
+                leaving[tensor.id] = shape_text(tensor.shape)
+        ends = [", ".join(shapes.values()) or "nothing" for shapes in (entering, leaving)]
+        return " → ".join(ends)
+
+    def wires(self, alt_texts: dict[str, str]) -> list[Wire]:
+        """Connect the units; each tensor enters a module once, however often it is used there."""
         operands: dict[str, list[Edge]] = {op.id: [] for op in self.graph.operations}
         for edge in self.graph.edges:
             operands[edge.target].append(edge)
-        wires: list[Wire] = []
         into: dict[str, dict[tuple[str, str], TensorNode]] = {}
-        for tensor, source, target in self.passages():
+        for tensor, source, target in self.moves:
             if target in self.boxes:
                 into.setdefault(target, {})[source, tensor.id] = tensor
+        names = {call.id: call.path or call.kind for call in self.graph.calls}
+        names |= {tensor.id: tensor.name for tensor in self.graph.tensors}
+        names |= {operation.id: operation.name for operation in self.graph.operations}
+        wires: list[Wire] = []
         for unit in self.in_order():
             if unit in operands:
                 wires += operand_wires(operands[unit], self.backward, self.source_of, self.shape_of)
             tensors = into.get(unit, {})
-            if unit in self.maker and self.source_of(unit) == unit:  # the loss
-                tensors = {(self.maker[unit], unit): self.tensors[unit]}
+            if unit in self.makers and self.source_of(unit) == unit:  # the loss
+                tensors = {(self.makers[unit], unit): self.tensors[unit]}
             for number, ((source, _), tensor) in enumerate(tensors.items()):
-                wires.append(self.passage(source, unit, number, tensor))
-                self.describe(wires[-1], said)
+                wire = self.wire(source, unit, number, tensor)
+                wires.append(wire)
+                alt_texts[wire.id] = f"{names[source]} goes into {names[unit]}"
+                if wire.back_id:
+                    alt_texts[wire.back_id] = f"gradient goes from {names[unit]} to {names[source]}"
         return wires
 
     def source_of(self, tensor: str) -> str:
         return self.source(self.tensors[tensor]) or tensor
 
     def shape_of(self, tensor: str) -> str:
-        """Give the shape that is written on a wire; a card of its own says it anyway."""
-        node = self.tensors[tensor]
-        return "" if self.source(node) == tensor else shape_text(node.shape)
+        """Return the shape to write on a wire; empty if a card of the tensor shows it."""
+        return "" if self.source_of(tensor) == tensor else shape_text(self.tensors[tensor].shape)
 
-    def passage(self, source: str, target: str, number: int, tensor: TensorNode) -> Wire:
+    def wire(self, source: str, target: str, number: int, tensor: TensorNode) -> Wire:
         has_card = tensor.id in (source, target)
-        returns = self.backward and (tensor.id in self.flowing or tensor.id in self.maker)
-        # Where several use a tensor, its gradient is the sum of what they send.
+        returns = self.backward and (tensor.id in self.flowing or tensor.id in self.makers)
+        # The gradient of a tensor that is used several times is the sum of several wires.
         known = returns and not has_card and tensor.uses == 1
         return Wire(
             f"{target}f{number}",
@@ -301,26 +244,28 @@ class _Layers:
             is_first=number == 0,
         )
 
-    def describe(self, wire: Wire, said: dict[str, str]) -> None:
-        source, target = self.name(wire.source), self.name(wire.target)
-        said[wire.id] = f"{source} goes into {target}"
-        if wire.back_id:
-            said[wire.back_id] = f"gradient goes from {target} to {source}"
-
-    def name(self, unit: str) -> str:
-        if unit in self.calls:
-            return self.calls[unit].path or self.calls[unit].kind
-        if unit in self.tensors:
-            return self.tensors[unit].name
-        return next(op.name for op in self.graph.operations if op.id == unit)
-
 
 def _full_name(call: CallNode) -> str:
     return call.path or call.name or call.kind.partition("(")[0]
 
 
+def _parts(cards: list[Card]) -> list[str]:
+    boxes = sum(card.role == "module" for card in cards)
+    free = sum(card.role == "operation" for card in cards)
+    outside = [f"{plural(free, 'operation')} outside of them"] if free else []
+    return [plural(boxes, "module"), *outside]
+
+
+def _parameter_rows(parameters: list[TensorNode]) -> list[Row]:
+    if not parameters:
+        return []
+    size = sum(int(np.prod(tensor.shape)) for tensor in parameters)
+    gradient = Row("‖∂L/∂θ‖", _norm_of(parameters), "gradient")
+    return [Row("parameters", f"{size:,}"), gradient, *_verdict_of(parameters)]
+
+
 def _norm_of(parameters: list[TensorNode]) -> str:
-    """Give the norm of all gradients of a module together."""
+    """Return the norm of all gradients of a module together."""
     unknown = [t.grad for t in parameters if t.norm is None and t.grad != "no elements"]
     if unknown:
         return unknown[0]
@@ -329,13 +274,12 @@ def _norm_of(parameters: list[TensorNode]) -> str:
 
 
 def _verdict_of(parameters: list[TensorNode]) -> list[Row]:
-    """Say what comparing their gradients has found: those that differ, or that all agree."""
+    """List the gradients that differ from those by hand, or say that all agree."""
     compared = [tensor for tensor in parameters if tensor.manual]
-    if not compared:
-        return []
     others = [tensor for tensor in compared if not tensor.manual.startswith("✓")]
     if not others:
-        return [Row("manual", f"✓ {len(compared)} of {len(compared)}", "match")]
+        text = f"✓ {len(compared)} of {len(compared)}"
+        return [Row("manual", text, "match")] if compared else []
     kind = "differ" if any(tensor.manual.startswith("✗") for tensor in others) else "value"
     lines = [f"{tensor.name.rpartition('.')[2]} {tensor.manual}" for tensor in others]
     return [Row("manual", "\n".join(lines), kind)]
@@ -348,6 +292,6 @@ def _gradient(tensor: TensorNode) -> str:
 
 
 def _sentence(card: Card) -> str:
-    said = [f"module {card.name}"]
-    said += [one_line(f"{row.label} {row.text}") for row in card.rows]
-    return ", ".join(said)
+    return ", ".join(
+        [f"module {card.name}", *(one_line(f"{row.label} {row.text}") for row in card.rows)]
+    )

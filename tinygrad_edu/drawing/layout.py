@@ -1,7 +1,7 @@
-"""Where the boxes and lines of a layered picture go, without Graphviz.
+"""The built-in layout: places boxes in layers and routes lines, without Graphviz.
 
-Layers run along the picture and the boxes of one layer stand across it, so that the same code
-serves both directions. Nothing here knows what a box shows.
+Coordinates run along the picture, from layer to layer, and across it, so that the same code serves
+both directions. The content of boxes is irrelevant here.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ Point: TypeAlias = tuple[float, float]
 _Vertex: TypeAlias = Hashable
 _Rules: TypeAlias = dict[tuple[_Vertex, _Vertex], int]
 _Neighbours: TypeAlias = dict[_Vertex, list[_Vertex]]
-_Pull: TypeAlias = tuple[_Vertex, float, float]  # towards what, how far beside it, how strongly
+_Pull: TypeAlias = tuple[_Vertex, float, float]  # towards what, at which offset, how strongly
 
-LANES = 18.0  # across, for one line and the gradient beside it
+LANES = 18.0  # across, for one line and its gradient
 _BETWEEN_BOXES = 24.0
-_GROUP_START, _GROUP_END = 34.0, 14.0  # a border, and at its start the title
+_GROUP_START, _GROUP_END = 34.0, 14.0  # for a border, and for the title at its start
 _BEFORE_CURVE, _AFTER_CURVE = 10.0, 22.0  # room for arrowheads and the letters of operands
 _SMALLEST_GAP, _LARGEST_GAP = 30.0, 110.0
 _SWEEPS, _RELAXATIONS = 8, 14
-_MOST_BENDS = 20_000  # beyond this, a long line may run below boxes rather than take for ever
+_MOST_BENDS = 20_000  # beyond this, long lines may run below boxes, or it takes too long
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Layout:
     centers : dict of str to point
         The middle of each box.
     routes : tuple of tuple of point
-        For each edge, in pairs: between the two points of a pair it bends, and from one pair to
-        the next, as from its boxes, it runs straight along.
+        For each edge, pairs of points: the line bends between the two points of a pair, and runs
+        straight elsewhere.
     """
 
     centers: dict[str, Point]
@@ -59,17 +59,17 @@ def lay_out(
     sizes : mapping of str to (along, across)
         The boxes.
     edges : sequence of (source, target)
-        Without a cycle. Those into one box arrive in this order.
+        Without a cycle. Edges into the same box arrive in this order.
     groups : mapping of str to tuple of str, optional
-        The groups that a box is in, from the outermost. Where the edges allow it, a group has its
-        layers for itself.
+        The groups that a box is in, from the outermost. If the edges allow it, no other box is in
+        the layers of a group.
     labels : mapping of int to float, optional
-        How far an edge, by its number, is to run straight for a label beside its start.
+        The length of straight line that an edge, by its number, needs for a label at its start.
 
     Returns
     -------
     Layout
-        The same for the same arguments.
+        Equal arguments give equal layouts.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def lay_out(
     """
     groups = groups or {}
     ranks = _ranks(list(sizes), edges, groups)
-    picture = _Picture(sizes, edges, groups, ranks)
+    picture = _Layering(sizes, edges, groups, ranks)
     picture.order()
     picture.relax()
     return picture.finish(labels or {})
@@ -93,11 +93,11 @@ def lay_out(
 def _ranks(
     names: list[str], edges: Sequence[tuple[str, str]], groups: Mapping[str, tuple[str, ...]]
 ) -> dict[str, int]:
-    """Give each box its layer: the longest way to it, and sources just before their consumer."""
+    """Assign layers: each box after all its sources, and inputs just before their consumer."""
     plain: _Rules = dict.fromkeys(edges, 1)
     rules = _group_rules(edges, groups)
     found = _longest_ways(names, rules)
-    if found is None:  # a group that is left and entered again has no layers of its own
+    if found is None:  # a group that is left and entered again shares layers
         rules = plain
         found = _longest_ways(names, plain)
     if found is None:
@@ -114,7 +114,7 @@ def _ranks(
 
 
 def _group_rules(edges: Sequence[tuple[str, str]], groups: Mapping[str, tuple[str, ...]]) -> _Rules:
-    """Let each group begin after all that goes into it, and end before all that comes out."""
+    """Make each group begin after all its sources, and end before all its consumers."""
     rules: _Rules = {}
     for name, path in groups.items():
         for outer, inner in pairwise(path):
@@ -132,7 +132,7 @@ def _group_rules(edges: Sequence[tuple[str, str]], groups: Mapping[str, tuple[st
         after: _Vertex = ("begin", entered[shared]) if len(entered) > shared else target
         steps.append((before, after))
         rules[before, after] = 1
-    # A source stands just before its consumer, and no other group may still go on there.
+    # An input goes just before its consumer, where no other group may continue.
     joined = {
         after for before, after in steps if isinstance(before, str) and before not in has_source
     }
@@ -141,7 +141,7 @@ def _group_rules(edges: Sequence[tuple[str, str]], groups: Mapping[str, tuple[st
 
 
 def _longest_ways(names: Iterable[str], rules: _Rules) -> dict[_Vertex, int] | None:
-    """Count the steps of the longest way to each vertex; None where there is a cycle."""
+    """Count the steps of the longest way to each vertex; None if there is a cycle."""
     followers: dict[_Vertex, list[tuple[_Vertex, int]]] = {name: [] for name in names}
     missing: dict[_Vertex, int] = {}
     for (source, target), step in rules.items():
@@ -150,7 +150,7 @@ def _longest_ways(names: Iterable[str], rules: _Rules) -> dict[_Vertex, int] | N
         missing[target] = missing.get(target, 0) + 1
     ready = [vertex for vertex in followers if vertex not in missing]
     ways = dict.fromkeys(ready, 0)
-    for vertex in ready:  # grows while it is walked
+    for vertex in ready:  # grows during the loop
         for target, step in followers[vertex]:
             ways[target] = max(ways.get(target, 0), ways[vertex] + step)
             missing[target] -= 1
@@ -166,8 +166,8 @@ def _shared(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
     return first[:count]
 
 
-class _Picture:
-    """The layers while they are put in order: boxes, and a bend where a line passes a layer."""
+class _Layering:
+    """The layers during ordering: boxes, and a bend where a line passes a layer."""
 
     def __init__(
         self,
@@ -202,12 +202,12 @@ class _Picture:
         self.layers: list[list[_Vertex]] = [[] for _ in range(max(ranks.values(), default=-1) + 1)]
         self.place: dict[_Vertex, int] = {}
         self.across: dict[_Vertex, float] = {}
-        # Where each line leaves and reaches a box, from its middle.
+        # Where each line leaves and reaches a box, relative to its middle.
         self.leaves: dict[tuple[int, int], float] = {}
         self.reaches: dict[tuple[int, int], float] = {}
 
     def order(self) -> None:
-        """Put each layer in an order with few crossings."""
+        """Order each layer for few crossings."""
         for vertex in self._first_order():
             self.layers[self.rank[vertex]].append(vertex)
         self._keep([self._grouped(layer) for layer in self.layers])
@@ -249,7 +249,7 @@ class _Picture:
         return found
 
     def _grouped(self, layer: list[_Vertex]) -> list[_Vertex]:
-        """Bring the members of each group together, at the mean of their places."""
+        """Move the members of each group together, to the mean of their places."""
         members: dict[str, list[int]] = {}
         for number, vertex in enumerate(layer):
             for group in self.groups[vertex]:
@@ -271,7 +271,7 @@ class _Picture:
         return (places[(len(places) - 1) // 2] + places[len(places) // 2]) / 2
 
     def _arrival(self, source: _Vertex, target: _Vertex) -> float:
-        """Tell operands of one box apart by less than one place."""
+        """Separate the operands of one box by less than one place."""
         arriving = self.before[target]
         return arriving.index(source) / (len(arriving) + 1) - 0.5
 
@@ -290,7 +290,7 @@ class _Picture:
         return count
 
     def _spread_lines(self) -> None:
-        """Let lines leave a box in the order of their targets, and arrive as they are given."""
+        """Order lines that leave a box by their targets, and lines that arrive as given."""
         leaving: dict[_Vertex, list[tuple[int, int, int, int]]] = {}
         arriving: dict[_Vertex, list[tuple[int, int]]] = {}
         for number, way in enumerate(self.ways):
@@ -315,7 +315,7 @@ class _Picture:
         return self.boxes[vertex][1] if isinstance(vertex, str) else LANES
 
     def _distance(self, upper: _Vertex, lower: _Vertex) -> float:
-        """Say how far the middles of two neighbours are apart at least."""
+        """Return the smallest distance between the middles of two neighbours."""
         above, below = self.groups[upper], self.groups[lower]
         shared = len(_shared(above, below))
         borders = _GROUP_END * (len(above) - shared) + _GROUP_START * (len(below) - shared)
@@ -323,7 +323,7 @@ class _Picture:
         return (self._size(upper) + self._size(lower)) / 2 + gap + borders
 
     def relax(self) -> None:
-        """Draw boxes towards those they are connected with, without disturbing the order."""
+        """Pull boxes towards their neighbours along lines, without changing the order."""
         for layer in self.layers:
             self._settle(layer, dict.fromkeys(layer, (0.0, 1.0)))
         pulls: dict[_Vertex, tuple[list[_Pull], list[_Pull]]] = {
@@ -333,7 +333,7 @@ class _Picture:
             for hop, (here, there) in enumerate(pairwise(way)):
                 bend = self.leaves[number, hop] - self.reaches[number, hop]
                 bends = (not isinstance(here, str)) + (not isinstance(there, str))
-                weight = (1.0, 3.0, 8.0)[bends]  # a long line is to be straight before all
+                weight = (1.0, 3.0, 8.0)[bends]  # long lines should be straight
                 pulls[there][0].append((here, bend, weight))
                 pulls[here][1].append((there, -bend, weight))
         for round in range(_RELAXATIONS):
@@ -355,9 +355,9 @@ class _Picture:
         return middle / total, total
 
     def _settle(self, layer: list[_Vertex], wishes: dict[_Vertex, tuple[float, float]]) -> None:
-        """Meet the wishes of a layer as well as its order and its distances allow.
+        """Place a layer as close to its wishes as order and distances allow.
 
-        Least squares: neighbours whose wishes conflict are joined, and meet in the middle.
+        Least squares: neighbours with conflicting wishes are merged into a block, at their mean.
         """
         starts, start = [], 0.0
         blocks: list[tuple[float, float, int]] = []  # where, weight, how many
@@ -376,7 +376,7 @@ class _Picture:
             self.across[vertex] = where + start
 
     def finish(self, labels: Mapping[int, float]) -> Layout:
-        """Give the layers their places along the picture."""
+        """Place the layers along the picture."""
         leads, heights = [0.0] * len(self.layers), [0.0] * len(self.layers)
         for number, way in enumerate(self.ways):
             rank = self.rank[way[0]]
@@ -411,9 +411,9 @@ class _Picture:
         return self.across[vertex] + self.reaches[number, hop]
 
     def _borders(self, rank: int, step: int) -> float:
-        """Make room for the borders of groups that begin or end beside a layer."""
+        """Return the room for the borders of groups that begin or end next to a layer."""
         here = {group for vertex in self.layers[rank] for group in self.groups[vertex]}
-        beside = rank + step
-        if 0 <= beside < len(self.layers):
-            here -= {group for vertex in self.layers[beside] for group in self.groups[vertex]}
+        neighbour = rank + step
+        if 0 <= neighbour < len(self.layers):
+            here -= {group for vertex in self.layers[neighbour] for group in self.groups[vertex]}
         return len(here) * (_GROUP_END if step > 0 else _GROUP_START)

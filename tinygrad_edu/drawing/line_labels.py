@@ -1,7 +1,7 @@
-"""Where on its line a label stands, so that no label hides another one.
+"""Where the label of a line goes, so that no label hides another one.
 
-Labels stand where lines leave a layer of boxes, before they bend. Where two would meet there, the
-second stands further along. How long that stretch must be is told to the layout.
+A label goes where its line leaves a layer of boxes, before the line bends. Where two labels would
+overlap, the second goes further along. The layout makes room for the straight stretch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .picture import Wire
 
 __all__ = ["LANE", "Label", "line_labels"]
 
-LANE = 4.0  # from the middle to a line, where a gradient runs beside it
+LANE = 4.0  # from the middle to a line that runs next to its gradient
 _HEIGHT = 13.0
 _GAP = 6.0
 
@@ -26,18 +26,19 @@ class Label:
 
     Attributes
     ----------
-    text, ink : str
-        What it says, and in which colour of the theme.
+    text, ink, owner : str
+        What it says, the colour of the theme, and the id of its line.
     across : float
         Its middle, across the picture.
     length, breadth : float
-        How much room it takes along the picture, and across.
+        Its size along the picture, and across.
     ahead : float
-        From where its line bends back to its middle.
+        The distance from its middle to where the line bends.
     """
 
     text: str
     ink: str
+    owner: str
     across: float
     length: float
     breadth: float
@@ -53,7 +54,7 @@ def line_labels(
     ----------
     wires : sequence of Wire
     starts : sequence of (along, across)
-        Where each of them bends first: the end of the straight stretch at its source.
+        Where each of them bends first, at the end of its first straight stretch.
     down : bool
         Whether the picture goes from top to bottom.
 
@@ -62,7 +63,7 @@ def line_labels(
     labels : list of list of Label
         Those of each line.
     rooms : dict of int to float
-        The length of the straight stretch that a line needs, by its number.
+        The length of the straight stretch that a line needs, by the number of the line.
 
     Examples
     --------
@@ -84,19 +85,22 @@ def line_labels(
 
 def _labels_of(wire: Wire, across: float, down: bool) -> list[Label]:
     side = (-LANE if wire.is_first else LANE) if wire.back_id else 0.0
-    # Side by side there is room for both; from top to bottom, one stands below the other.
+    # Side by side there is room for both; from top to bottom, one goes below the other.
     aside = 2.25 * side if wire.label and wire.back_label and not down else side
     labels = []
-    for text, ink, place in ((wire.label, "line", aside), (wire.back_label, "gradient", -aside)):
+    for text, ink, owner, place in (
+        (wire.label, "line", wire.id, aside),
+        (wire.back_label, "gradient", wire.back_id, -aside),
+    ):
         if text:
             width = text_width(text, 10) + 4
             length, breadth = (_HEIGHT, width) if down else (width, _HEIGHT)
-            labels.append(Label(text, ink, across + place, length, breadth))
+            labels.append(Label(text, ink, owner, across + place, length, breadth))
     return labels
 
 
 def _spread(labels: list[Label]) -> float:
-    """Put labels that would meet behind each other; give the length that all take."""
+    """Put labels that would overlap behind each other; return the length that all need."""
     columns: list[list[Label]] = []
     for label in sorted(labels, key=lambda label: label.across):
         free = [column for column in columns if not any(_meet(label, one) for one in column)]

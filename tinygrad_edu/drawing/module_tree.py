@@ -1,8 +1,7 @@
-"""Which calls of network modules a graph consists of, and what the modules are called.
+"""The module calls of a graph, and the names of the modules.
 
-Modules are known by what they can do (`named_children`, `named_parameters`, `describe`), not by
-their class: the engine knows nothing of the package that defines them, and any object can stand
-in a `ModuleCall`.
+Modules are duck-typed (`named_children`, `named_parameters`, `describe`): any object can be the
+module of a `ModuleCall`. The package that defines modules is not imported here.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ class CallNode:
     parent : str or None
         The call that it was made in.
     name : str
-        The attribute of the parent module; empty for an outermost module that nobody named.
+        The attribute of the parent module; empty for an outermost module without a name.
     path : str
         The names from the outermost module down, as in the names of parameters.
     kind : str
-        The class, with what the module says of itself: ``Linear(2 -> 3)``.
+        The class, with the description of the module: ``Linear(2 -> 3)``.
     number : int
         1 for the first call of a module, 2 for its second.
     title : str
-        All that as one line.
+        Name, number and kind in one line.
     """
 
     id: str
@@ -58,7 +57,7 @@ class ModuleTree:
     nodes : iterable of Node
         In the order in which they were recorded.
     given_names : mapping of int to str
-        Names that the user gave, by the `id` of the object.
+        Names from the user, by the `id` of the object.
     """
 
     def __init__(self, nodes: Iterable[Node], given_names: Mapping[int, str]) -> None:
@@ -78,11 +77,11 @@ class ModuleTree:
         return tuple(self._nodes.values())
 
     def id_of(self, call: ModuleCall | None) -> str | None:
-        """Give the id of a call."""
+        """Return the id of a call."""
         return None if call is None else self._ids[call]
 
     def parameter_name(self, tensor: Tensor, call: ModuleCall) -> str | None:
-        """Give the path of a parameter used in a call; None if no module there owns it."""
+        """Return the path of a parameter used in a call; None if no module there owns it."""
         root = call
         while root.parent is not None:
             root = root.parent
@@ -112,7 +111,7 @@ class ModuleTree:
 
 
 def _calls_behind(nodes: Iterable[Node]) -> dict[ModuleCall, None]:
-    """List the calls that some nodes were recorded in, each after the call around it."""
+    """List the module calls of the nodes, each after the call around it."""
     found: dict[ModuleCall, None] = {}
     for node in nodes:
         chain = []
@@ -125,7 +124,7 @@ def _calls_behind(nodes: Iterable[Node]) -> dict[ModuleCall, None]:
 
 
 def _root_names(calls: Iterable[ModuleCall], given_names: Mapping[int, str]) -> dict[int, str]:
-    """Name the outermost modules: as the user did, or by class and number if there are several."""
+    """Name the outermost modules: by the user, or by class and number if there are several."""
     modules = {id(call.module): call.module for call in calls if call.parent is None}
     names: dict[int, str] = {}
     counts: dict[str, int] = {}
@@ -138,10 +137,10 @@ def _root_names(calls: Iterable[ModuleCall], given_names: Mapping[int, str]) -> 
 
 
 def _attribute_name(parent: Any, module: Any) -> str:
-    """Find the path of a module below another one; empty if it is nowhere there."""
+    """Find the path of a module below another one; empty if it is not there."""
     level = [("", parent)]
     seen = {id(parent)}
-    for prefix, owner in level:  # grows while it is walked: the nearest path is found first
+    for prefix, owner in level:  # grows during the loop: the shortest path is found first
         for name, child in getattr(owner, "named_children", tuple)():
             path = f"{prefix}{name}"
             if child is module:

@@ -1,6 +1,6 @@
-"""What tensors and modules are called by those who ask for a picture or an explanation.
+"""Names for tensors and modules, as the user passes them for a picture or an explanation.
 
-Names are found by identity: two tensors with equal values are not one.
+Names belong to objects, not to values: two tensors with equal values can have different names.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ __all__ = ["free", "names_by_identity"]
 
 
 def names_by_identity(names: Mapping[str, object] | None, model: Any = None) -> dict[int, str]:
-    """Turn names around: from the `id` of an object to what it is called.
+    """Invert a mapping of names: from the `id` of an object to its name.
 
-    Of several names for one object the first counts, and ``_`` the least: a notebook keeps
-    results in variables such as ``_`` and ``_12``.
+    The first name of an object counts; names with a leading underscore come last, because a
+    notebook keeps results in variables such as ``_12``.
 
     Parameters
     ----------
     names : mapping of str to object, optional
         Such as ``locals()``.
     model : optional
-        Something with `named_parameters`, which names its parameters where `names` does not.
+        An object with `named_parameters`, which names parameters that `names` does not name.
 
     Raises
     ------
     TypeError
-        If the names are no mapping from text, or the model names no parameters.
+        If `names` does not map text to objects, or the model has no `named_parameters`.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def names_by_identity(names: Mapping[str, object] | None, model: Any = None) -> 
 
 
 def free(name: str, taken: Collection[str]) -> str:
-    """Change an invented name until it is not the name of something else.
+    """Change a generated name until it is not taken.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""What is written at an operation: which operand is which, its metadata, and where it broadcast.
+"""The texts at an operation: names of operands, metadata, and where it broadcast.
 
-It is read from the declaration of the operation, so that a new one needs nothing here.
+They come from the declaration of the operation, so a new operation needs no entry here.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _positional(primitive: Primitive) -> list[inspect.Parameter]:
 
 
 def parameter_word(primitive: Primitive, position: int) -> str:
-    """Name an operand by the operation, such as ``labels``; letters say too little."""
+    """Return the name of an operand in the declaration, such as ``labels``; "" for a letter."""
     parameters = _positional(primitive)
     if position >= len(parameters) or len(parameters[position].name) == 1:
         return ""
@@ -46,24 +46,24 @@ def parameter_word(primitive: Primitive, position: int) -> str:
 
 
 def operand_letter(primitive: Primitive, position: int) -> str:
-    """Return the name that an operand has in the formula."""
+    """Return the name of an operand in the formula."""
     if primitive.each is not None:
         return ("x", "y")[position] if position < 2 else f"input {position + 1}"
     return _positional(primitive)[position].name
 
 
 def operand_name(primitive: Primitive, position: int, count: int) -> str:
-    """Name an operand where swapping the operands changes the result; empty elsewhere."""
+    """Name an operand if the order of operands changes the result; else return ""."""
     if count == 1 or primitive.commutes:
         return ""
     if position < len(primitive.operands):
         return primitive.operands[position]
-    # A letter could be the name of something else.
+    # A letter could be the name of another tensor.
     return parameter_word(primitive, position) or str(position + 1)
 
 
 def param_texts(node: Node) -> tuple[tuple[str, str], ...]:
-    """Write the metadata of a call, without defaults."""
+    """Write the metadata of a call that is not default."""
     if not node.params:
         return ()
     known = declared(node.primitive)
@@ -93,7 +93,7 @@ def _param_text(value: Any) -> str:
         return np.dtype(value).name
     if value is None or isinstance(value, str):
         return str(value)
-    return type(value).__name__  # a repr could hold an address, and differ with each run
+    return type(value).__name__  # a repr could contain an address, which differs in each run
 
 
 def summed_axes(node: Node, position: int, out_shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,19 +1,20 @@
-"""A graph as SVG without Graphviz: the same boxes, rows, colours and lines, in our own layout.
+"""A picture as SVG in our own layout: the same boxes, rows, colours and lines as with Graphviz.
 
-Where the boxes go is decided in `layout`, how each of them looks in `boxes`, what they say in the
-snapshot.
+It draws frames, lines and the caption. `layout` decides where boxes go, and `boxes` how each of
+them looks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass
 from itertools import pairwise
-from xml.etree.ElementTree import Element, SubElement, tostring
+from xml.etree.ElementTree import Element, SubElement
 
 from .boxes import (
     SANS,
     Box,
-    Text,
+    BoxText,
     card_box,
     number,
     paint_box,
@@ -28,21 +29,19 @@ from .module_tree import CallNode
 from .palette import LIGHT, Theme
 from .picture import Picture, Wire
 
-__all__ = ["paint", "painted"]
+__all__ = ["paint"]
 
 
 @dataclass(slots=True)
-class _Frame:
-    """The rectangle of a module call."""
+class _Area:
+    """A rectangle; by default the empty one."""
 
-    left: float
-    top: float
-    right: float
-    bottom: float
-    title: str = ""
-    members: set[str] = field(default_factory=set)
+    left: float = float("inf")
+    top: float = float("inf")
+    right: float = float("-inf")
+    bottom: float = float("-inf")
 
-    def meets(self, other: _Frame) -> bool:
+    def meets(self, other: _Area) -> bool:
         return (
             self.left < other.right
             and other.left < self.right
@@ -50,15 +49,22 @@ class _Frame:
             and other.top < self.bottom
         )
 
+    def include(self, other: _Area) -> None:
+        self.left, self.right = min(self.left, other.left), max(self.right, other.right)
+        self.top, self.bottom = min(self.top, other.top), max(self.bottom, other.bottom)
+
+
+def _around(x: float, y: float, width: float, height: float) -> _Area:
+    return _Area(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+
 
 def paint(
     picture: Picture,
-    *,
     theme: Theme = LIGHT,
     legend: bool = True,
     direction: str = "LR",
     note: str = "",
-) -> bytes:
+) -> Element:
     """Draw a picture as SVG.
 
     Parameters
@@ -66,29 +72,28 @@ def paint(
     picture : Picture
         What to draw.
     theme : Theme
-        In which colours.
+        The colours.
     legend : bool
         Whether a line below explains colours and lines.
     direction : {"LR", "TB"}
         From left to right, or from top to bottom.
     note : str
-        A last line of the caption.
+        The last line of the caption.
+
+    Returns
+    -------
+    xml.etree.ElementTree.Element
+        The root of the SVG.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor
     >>> from tinygrad_edu.drawing.picture import operations_picture
-    >>> from tinygrad_edu.drawing.snapshot import take_snapshot
-    >>> paint(operations_picture(take_snapshot([Tensor(1.0) + 1]), backward=False))[:4]
-    b'<svg'
+    >>> from tinygrad_edu.drawing.snapshot import SnapshotBuilder
+    >>> graph = SnapshotBuilder([Tensor(1.0) + 1]).build()
+    >>> paint(operations_picture(graph, backward=False)).tag
+    'svg'
     """
-    return tostring(painted(picture, theme, legend, direction, note))
-
-
-def painted(
-    picture: Picture, theme: Theme, legend: bool = True, direction: str = "LR", note: str = ""
-) -> Element:
-    """Do the work of `paint`, and give the root of the SVG."""
     return _Painter(picture, theme, direction).paint(legend, note)
 
 
@@ -97,25 +102,27 @@ class _Painter:
         self.picture, self.theme = picture, theme
         self.down = direction == "TB"
         self.calls = {call.id: call for call in picture.frames}
-        self.nodes = {card.id: card for card in picture.cards}
-        self.lines = picture.wires
         self.boxes: dict[str, Box] = {}
-        self.frames: dict[str, _Frame] = {}
+        self.frames: dict[str, tuple[_Area, str]] = {}  # with their titles
         self.labels: list[list[Label]] = []
         self.layout = self._laid_out()
+        self.drawing, self.extent = Element("g"), _Area()
+
+    # Layout -------------------------------------------------------------------------------------
 
     def _laid_out(self) -> Layout:
-        """Lay out; a module whose frame would hold a stranger becomes a tag on its nodes."""
+        """Lay out; a module whose frame would contain other nodes becomes a tag on its nodes."""
         tagged: set[str] = set()
+        wires = self.picture.wires
+        ends = [(wire.source, wire.target) for wire in wires]
         while True:
             self.boxes = self._measured(tagged)
             sizes = {name: self._turned(box.width, box.height) for name, box in self.boxes.items()}
-            groups = {name: self._path(node.frame, tagged) for name, node in self.nodes.items()}
-            ends = [(line.source, line.target) for line in self.lines]
+            groups = {card.id: self._path(card.frame, tagged) for card in self.picture.cards}
             layout = lay_out(sizes, ends, groups)
             starts = [route[0] for route in layout.routes]
-            self.labels, rooms = line_labels(self.lines, starts, self.down)
-            if rooms:  # which only moves layers apart
+            self.labels, rooms = line_labels(wires, starts, self.down)
+            if rooms:  # they only move layers apart
                 layout = lay_out(sizes, ends, groups, rooms)
             refused = self._framed(layout, tagged)
             if not refused:
@@ -123,14 +130,11 @@ class _Painter:
             tagged |= refused
 
     def _measured(self, tagged: set[str]) -> dict[str, Box]:
-        operands: dict[str, int] = {}
-        for line in self.lines:
-            operands[line.target] = operands.get(line.target, 0) + 1
+        operands = Counter(wire.target for wire in self.picture.wires)
         boxes: dict[str, Box] = {}
-        for name, node in self.nodes.items():
-            call = node.frame
-            tag = f"in {_short(self.calls[call])}" if call in tagged and call is not None else ""
-            boxes[name] = card_box(node, tag, operands.get(name, 0))
+        for card in self.picture.cards:
+            tag = f"in {_short(self.calls[card.frame])}" if card.frame in tagged else ""
+            boxes[card.id] = card_box(card, tag, operands[card.id])
         return boxes
 
     def _path(self, call: str | None, tagged: set[str]) -> tuple[str, ...]:
@@ -146,128 +150,112 @@ class _Painter:
         return (second, first) if self.down else (first, second)
 
     def _framed(self, layout: Layout, tagged: set[str]) -> set[str]:
-        """Draw frames around the modules, inner ones first; give those that do not fit."""
-        rectangles: dict[str, _Frame] = {}
+        """Draw frames around the modules, inner ones first; return those that do not fit."""
+        paths = {card.id: self._path(card.frame, tagged) for card in self.picture.cards}
+        areas: dict[str, _Area] = {}
         for name, box in self.boxes.items():
             x, y = self._turned(*layout.centers[name])
-            half, height = box.width / 2 + 3, box.height / 2 + 3
-            rectangles[name] = _Frame(x - half, y - height, x + half, y + height)
+            areas[name] = _around(x, y, box.width + 6, box.height + 6)
         self.frames, refused = {}, set()
         for call in self.picture.frames[::-1]:
-            members = {
-                name
-                for name, node in self.nodes.items()
-                if call.id in self._path(node.frame, tagged)
-            }
-            if not members:  # tagged, or nothing of the graph was made in it
+            inside, outside = _Area(), []
+            for name, area in areas.items():
+                if call.id in paths[name]:
+                    inside.include(area)
+                else:
+                    outside.append(area)
+            if inside == _Area():  # tagged, or no node was made in it
                 continue
-            inner = [frame for frame in self.frames.values() if frame.members <= members]
-            parts = [*(rectangles[name] for name in members), *inner]
-            strangers = [rectangles[name] for name in self.nodes if name not in members]
-            strangers += [frame for frame in self.frames.values() if frame not in inner]
-            own = call.title
-            if len(self._path(call.id, tagged)) < len(self._path(call.id, set())):
-                own = f"{call.path}  {call.kind}"  # what it stands in has no frame to say so
-            fitting = None
-            for title in (own, _short(call)):
-                width = text_width(title, 11, bold=True) + 18
-                left = min(part.left for part in parts) - 9
-                right = max(max(part.right for part in parts) + 9, left + width)
-                top = min(part.top for part in parts) - 23
-                bottom = max(part.bottom for part in parts) + 9
-                frame = _Frame(left, top, right, bottom, title, members)
-                if fitting is None and not any(frame.meets(other) for other in strangers):
-                    fitting = frame
-            if fitting is None:
-                refused.add(call.id)
+            paths[call.id] = self._path(call.id, tagged)
+            for title in (self._title(call, tagged), _short(call)):
+                frame = _Area(inside.left - 9, inside.top - 23, inside.right + 9, inside.bottom + 9)
+                frame.right = max(frame.right, frame.left + text_width(title, 11, bold=True) + 18)
+                if not any(frame.meets(other) for other in outside):
+                    areas[call.id] = frame
+                    self.frames[call.id] = frame, title
+                    break
             else:
-                self.frames[call.id] = fitting
+                refused.add(call.id)
         return refused
 
+    def _title(self, call: CallNode, tagged: set[str]) -> str:
+        parent_has_no_frame = self._path(call.parent, tagged) != self._path(call.parent, set())
+        return f"{call.path}  {call.kind}" if parent_has_no_frame else call.title
+
+    # Painting -----------------------------------------------------------------------------------
+
     def paint(self, legend: bool, note: str) -> Element:
-        theme = self.theme
-        root = Element("svg", {"font-family": SANS})
-        page = SubElement(root, "g", {"class": "graph"})
-        SubElement(page, "title").text = "computation_graph"
-        ground = SubElement(page, "rect", {"x": "0", "y": "0", "fill": theme.page})
-        drawing = SubElement(page, "g")
-        extent = _Extent()
         for call in self.picture.frames:
             if call.id in self.frames:
-                self._paint_frame(drawing, call.id, self.frames[call.id])
-                extent.include(self.frames[call.id])
-        for line, route in zip(self.lines, self.layout.routes, strict=True):
-            self._paint_line(drawing, line, route, extent)
+                self._paint_frame(call.id)
+        for wire, route in zip(self.picture.wires, self.layout.routes, strict=True):
+            self._paint_wire(wire, route)
         spans = self._spans()
-        for frame in self.frames.values():
-            self._paint_title(drawing, frame, spans)
+        for frame, title in self.frames.values():
+            self._paint_title(frame, title, spans)
         for name, box in self.boxes.items():
             x, y = self._turned(*self.layout.centers[name])
-            left, top = x - box.width / 2, y - box.height / 2
-            paint_box(drawing, theme, box, left, top)
-            extent.include(_Frame(left - 4, top - 4, left + box.width + 4, top + box.height + 4))
+            paint_box(self.drawing, self.theme, box, x - box.width / 2, y - box.height / 2)
+            self.extent.include(_around(x, y, box.width + 8, box.height + 8))
         for labels, route in zip(self.labels, self.layout.routes, strict=True):
             for label in labels:
                 x, y = self._turned(route[0][0] - label.ahead, label.across)
-                paint_label(drawing, theme, x, y, label.text, label.ink)
-                half = text_width(label.text, 10) / 2
-                extent.include(_Frame(x - half, y - 8, x + half, y + 8))
+                paint_label(self.drawing, self.theme, x, y, label.text, label.ink, label.owner)
+                self.extent.include(_around(x, y, text_width(label.text, 10), 16))
+        return self._page(*self._caption(legend, note))
+
+    def _page(self, caption: Element, width: float, height: float) -> Element:
+        """Put the drawing above its caption, on a ground of its own."""
+        extent = self.extent
         pictured = extent.right - extent.left
-        caption, width, height = self._caption(legend, note)
         total = max(pictured, width) + 20
         shift = (total - pictured) / 2 - extent.left, 10 - extent.top
-        drawing.set("transform", f"translate({number(shift[0])} {number(shift[1])})")
+        self.drawing.set("transform", f"translate({number(shift[0])} {number(shift[1])})")
         bottom = 10 + extent.bottom - extent.top
         caption.set("transform", f"translate({number(total / 2)} {number(bottom + 14)})")
-        page.append(caption)
-        size = (number(total), number(bottom + (14 + height if height else 0) + 10))
-        ground.set("width", size[0])
-        ground.set("height", size[1])
+        size = number(total), number(bottom + (14 + height if height else 0) + 10)
+        root = Element("svg", {"font-family": SANS})
+        page = SubElement(root, "g", {"class": "graph"})
+        SubElement(page, "title").text = "computation_graph"
+        ground = {"x": "0", "y": "0", "fill": self.theme.page, "width": size[0], "height": size[1]}
+        SubElement(page, "rect", ground)
+        page.extend((self.drawing, caption))
         root.set("viewBox", f"0 0 {size[0]} {size[1]}")
         return root
 
-    def _paint_line(
-        self, drawing: Element, line: Wire, route: tuple[Point, ...], extent: _Extent
-    ) -> None:
-        side = (-LANE if line.is_first else LANE) if line.back_id else 0.0
-        points = self._lane(line, route, side, extent)
-        self._paint_path(drawing, points, line.id, "edge fwd", self.theme.line, True)
-        if line.letter:
+    def _paint_wire(self, wire: Wire, route: tuple[Point, ...]) -> None:
+        side = (-LANE if wire.is_first else LANE) if wire.back_id else 0.0
+        points = self._lane(wire, route, side)
+        self._paint_path(points, wire.id, "edge fwd", self.theme.line, True)
+        if wire.letter:
             along, across = points[-1]
-            away = -7 if line.is_first else 7
-            x, y = self._turned(along - 12, across + away)
-            letter = Text(x, y + 3.5, line.letter, 10, "line", anchor="middle")
-            paint_text(drawing, self.theme, letter, 0, 0)
-        if line.back_id:
-            points = self._lane(line, route, -side, extent)
-            color = self.theme.gradient
-            self._paint_path(drawing, points[::-1], line.back_id, "edge bwd", color, False)
+            x, y = self._turned(along - 12, across + (-7 if wire.is_first else 7))
+            letter = BoxText(x, y + 3.5, wire.letter, 10, "line", anchor="middle")
+            paint_text(self.drawing, self.theme, letter)
+        if wire.back_id:
+            points = self._lane(wire, route, -side)[::-1]
+            self._paint_path(points, wire.back_id, "edge bwd", self.theme.gradient, False)
 
-    def _spans(self) -> list[_Frame]:
-        """Give the rectangles that the parts of all lines run through."""
+    def _spans(self) -> list[_Area]:
+        """Return the rectangles that the parts of all lines run through."""
         spans = []
         for route in self.layout.routes:
             for start, end in pairwise(route):
                 (left, top), (right, bottom) = self._turned(*start), self._turned(*end)
                 x, y = sorted((left, right)), sorted((top, bottom))
-                spans.append(_Frame(x[0] - 5, y[0] - 5, x[1] + 5, y[1] + 5))
+                spans.append(_Area(x[0] - 5, y[0] - 5, x[1] + 5, y[1] + 5))
         return spans
 
-    def _lane(
-        self, line: Wire, route: tuple[Point, ...], side: float, extent: _Extent
-    ) -> list[Point]:
-        """Shift a route sideways, so that a line and its gradient keep apart on slopes too."""
+    def _lane(self, wire: Wire, route: tuple[Point, ...], side: float) -> list[Point]:
+        """Shift a route sideways, so that a line and its gradient stay apart on slopes too."""
         shifted: list[Point] = []
         for start, end in zip(route[::2], route[1::2], strict=True):
             slope = max(-1.0, min(1.0, (end[1] - start[1]) / 30))
-            for along, across in (start, end):
-                shifted.append((along - side * slope, across + side))
-        first = self._border(line.source, shifted[0][1], 1)
-        last = self._border(line.target, shifted[-1][1], -1)
-        for along, across in shifted:
-            x, y = self._turned(along, across)
-            extent.include(_Frame(x - 4, y - 4, x + 4, y + 4))
-        return [first, *shifted, last]
+            shifted += [(along - side * slope, across + side) for along, across in (start, end)]
+        for point in shifted:
+            self.extent.include(_around(*self._turned(*point), 8, 8))
+        first = self._border(wire.source, shifted[0][1], 1)
+        return [first, *shifted, self._border(wire.target, shifted[-1][1], -1)]
 
     def _border(self, name: str, across: float, step: int) -> Point:
         """Find where a line along the picture meets the outline of a box."""
@@ -282,57 +270,74 @@ class _Painter:
         outline = 4 if look.outlines > 1 else look.width / 2
         return along + step * (reach + outline), across
 
-    def _paint_path(
-        self, drawing: Element, points: list[Point], id: str, css: str, color: str, filled: bool
-    ) -> None:
-        last, before = points[-1], points[-2]
-        ahead = 1 if last[0] > before[0] else -1
-        end = (last[0] - 6 * ahead, last[1]) if filled else last
+    def _paint_path(self, points: list[Point], id: str, css: str, color: str, filled: bool) -> None:
+        last = points[-1]
+        ahead = 1 if last[0] > points[-2][0] else -1
         path = [f"M{self._at(points[0])}"]
         for start, there in zip(points[1:-1:2], points[2:-1:2], strict=True):
             middle = (start[0] + there[0]) / 2
             bend = f"C{self._at((middle, start[1]))} {self._at((middle, there[1]))}"
             path.append(f"L{self._at(start)} {bend} {self._at(there)}")
-        path.append(f"L{self._at(end)}")
-        group = SubElement(drawing, "g", {"id": id, "class": css})
-        SubElement(group, "title").text = id
-        attributes = {"fill": "none", "stroke": color, "d": " ".join(path)}
-        if not filled:
-            attributes["stroke-dasharray"] = "5,3"
-        SubElement(group, "path", attributes)
-        back = last[0] - 7 * ahead
-        wings = [self._at((back, last[1] + wing)) for wing in (-3, 3)]
+        path.append(f"L{self._at((last[0] - 6 * ahead, last[1]) if filled else last)}")
+        wings = [self._at((last[0] - 7 * ahead, last[1] + wing)) for wing in (-3, 3)]
         head = f"M{wings[0]} L{self._at(last)} L{wings[1]}"
-        attributes = {"fill": "none", "stroke": color, "d": head}
-        if filled:
-            attributes.update(fill=color, d=f"{head} Z")
-        SubElement(group, "path", attributes)
+        group = SubElement(self.drawing, "g", {"id": id, "class": css})
+        SubElement(group, "title").text = id
+        line = {"fill": "none", "stroke": color, "d": " ".join(path)}
+        SubElement(group, "path", line if filled else {**line, "stroke-dasharray": "5,3"})
+        fill, end = (color, f"{head} Z") if filled else ("none", head)
+        SubElement(group, "path", {"fill": fill, "stroke": color, "d": end})
 
     def _at(self, point: Point) -> str:
         x, y = self._turned(*point)
         return f"{number(x)},{number(y)}"
 
+    def _paint_frame(self, name: str) -> None:
+        frame, _ = self.frames[name]
+        group = SubElement(self.drawing, "g", {"id": name, "class": "cluster module"})
+        SubElement(group, "title").text = name
+        width, height = frame.right - frame.left, frame.bottom - frame.top
+        look = self.theme.look("module")
+        paint_outline(group, look, frame.left, frame.top, width, height, False)
+        self.extent.include(frame)
+
+    def _paint_title(self, frame: _Area, title: str, lines: list[_Area]) -> None:
+        """Write the title of a frame where no line passes, or else on a ground of its own."""
+        width = text_width(title, 11, bold=True) + 4
+        room = frame.right - frame.left - width - 12
+        spots = [
+            _Area(left, frame.top + 3, left + width, frame.top + 19)
+            for left in (frame.left + 6 + share * room for share in (0.0, 1.0, 0.5))
+        ]
+        free = (spot for spot in spots if not any(spot.meets(line) for line in lines))
+        spot = next(free, spots[0])
+        group = SubElement(self.drawing, "g", {"class": "module-title"})
+        sizes = {"x": spot.left, "y": spot.top + 1, "width": width, "height": 15.0}
+        ground = {name: number(value) for name, value in sizes.items()}
+        SubElement(group, "rect", {**ground, "fill": self.theme.look("module").fill})
+        paint_text(group, self.theme, BoxText(2, 12, title, 11, bold=True), spot.left, spot.top)
+
+    # The caption --------------------------------------------------------------------------------
+
     def _caption(self, legend: bool, note: str) -> tuple[Element, float, float]:
-        """Write title, counts, legend and note around x = 0; give its width and height too."""
+        """Write title, counts, legend and note around x = 0; return width and height as well."""
         group = Element("g", {"class": "caption"})
         theme, picture = self.theme, self.picture
         width = height = 0.0
         if legend or picture.has_title:
-            title = picture.title
             rest = f"  ·  {picture.counts}" if legend else ""
-            own = text_width(title, 11, bold=True)
+            own = text_width(picture.title, 11, bold=True)
             width = own + text_width(rest, 11)
             height += 16
-            texts = [Text(-width / 2 + own, 11, title, 11, bold=True, anchor="end")]
-            texts += [Text(-width / 2 + own, 11, rest, 11)] if rest else []
+            texts = [BoxText(-width / 2 + own, 11, picture.title, 11, bold=True, anchor="end")]
+            texts += [BoxText(-width / 2 + own, 11, rest, 11)] if rest else []
             for text in texts:
-                paint_text(group, theme, text, 0, 0)
+                paint_text(group, theme, text)
         if legend:
             width = max(width, self._paint_legend(group, height + 6))
             height += 32
         if note:
-            line = Text(0, height + 12, note, 10, "muted", anchor="middle")
-            paint_text(group, theme, line, 0, 0)
+            paint_text(group, theme, BoxText(0, height + 12, note, 10, "muted", anchor="middle"))
             width = max(width, text_width(note, 10))
             height += 16
         return group, width, height
@@ -346,59 +351,19 @@ class _Painter:
         x = -total / 2
         for (role, name), width in zip(items, widths, strict=False):
             paint_outline(group, theme.look(role), x, y, width, 20, role == "operation")
-            text = Text(x + width / 2, y + 14, name, 10, anchor="middle")
-            paint_text(group, theme, text, 0, 0)
+            paint_text(group, theme, BoxText(x + width / 2, y + 14, name, 10, anchor="middle"))
             x += width + 8
         for (name, ink), width in zip(arrows, widths[len(items) :], strict=True):
+            line = {"fill": "none", "stroke": getattr(theme, ink)}
             dashed = {"stroke-dasharray": "5,3"} if ink == "gradient" else {}
+            SubElement(group, "path", {**line, "d": f"M{number(x)},{number(y + 10)} h25", **dashed})
             head = f"M{number(x + 20)},{number(y + 7)} l6,3 l-6,3"
-            color = getattr(theme, ink)
-            for path in (f"M{number(x)},{number(y + 10)} h25", head):
-                SubElement(group, "path", {"fill": "none", "stroke": color, "d": path, **dashed})
-                dashed = {}
-            paint_text(group, theme, Text(x + 32, y + 14, name, 11, ink), 0, 0)
+            SubElement(group, "path", {**line, "d": head})
+            paint_text(group, theme, BoxText(x + 32, y + 14, name, 11, ink))
             x += width + 8
         return total
 
-    def _paint_frame(self, drawing: Element, name: str, frame: _Frame) -> None:
-        group = SubElement(drawing, "g", {"id": name, "class": "cluster module"})
-        SubElement(group, "title").text = name
-        width, height = frame.right - frame.left, frame.bottom - frame.top
-        look = self.theme.look("module")
-        paint_outline(group, look, frame.left, frame.top, width, height, False)
-
-    def _paint_title(self, drawing: Element, frame: _Frame, lines: list[_Frame]) -> None:
-        """Write the title of a frame where no line passes, or else on a ground of its own."""
-        width = text_width(frame.title, 11, bold=True) + 4
-        room = frame.right - frame.left - width - 12
-        spots = [
-            _Frame(left, frame.top + 3, left + width, frame.top + 19)
-            for left in (frame.left + 6 + share * room for share in (0.0, 1.0, 0.5))
-        ]
-        free = [spot for spot in spots if not any(spot.meets(line) for line in lines)]
-        spot = (free or spots)[0]
-        group = SubElement(drawing, "g", {"class": "module-title"})
-        sizes = {"x": spot.left, "y": spot.top + 1, "width": width, "height": 15.0}
-        ground = {
-            **{k: number(v) for k, v in sizes.items()},
-            "fill": self.theme.look("module").fill,
-        }
-        SubElement(group, "rect", ground)
-        title = Text(2, 12, frame.title, 11, bold=True)
-        paint_text(group, self.theme, title, spot.left, spot.top)
-
-
-class _Extent(_Frame):
-    """The rectangle around all that was painted."""
-
-    def __init__(self) -> None:
-        super().__init__(float("inf"), float("inf"), float("-inf"), float("-inf"))
-
-    def include(self, part: _Frame) -> None:
-        self.left, self.right = min(self.left, part.left), max(self.right, part.right)
-        self.top, self.bottom = min(self.top, part.top), max(self.bottom, part.bottom)
-
 
 def _short(call: CallNode) -> str:
-    """Name a module without what it says of itself."""
+    """Name a module without its description."""
     return call.path or call.kind.partition("(")[0]

@@ -1,7 +1,7 @@
-"""The colours of a picture, by role and theme, and the outlines that go with them.
+"""The colours and outlines of a picture, by role and theme.
 
-In every theme a text has a contrast of at least 4.5 to 1 against its ground, and a line 3 to 1
-against the page. No colour speaks alone: a shape, an outline, a dash or a word says the same.
+In every theme, text has a contrast of at least 4.5 to 1 against its background, and lines have 3
+to 1 against the page. Every colour comes with a shape, an outline, a dash or a word as well.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ __all__ = ["DARK", "LIGHT", "MONO", "Look", "Theme", "theme_named"]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How one kind of node is painted.
+    """The look of one kind of node.
 
     Attributes
     ----------
     fill, line : str
-        Colours of the ground and of the outline.
+        The colours of the background and of the outline.
     style : str
-        In the words of Graphviz: ``rounded``, ``dashed``, ``filled``.
+        As in Graphviz: ``rounded``, ``dashed``, ``filled``.
     width : float
         Of the outline, in points.
     outlines : int
-        2 for a double one.
+        2 for a double outline.
     """
 
     fill: str
@@ -36,7 +36,7 @@ class Look:
     outlines: int = 1
 
 
-# What tells the roles apart without colour; an operation is an ellipse besides.
+# Distinguishes the roles without colour; an operation is also an ellipse.
 _OUTLINES: dict[str, tuple[str, float, int]] = {
     "computed": ("rounded,filled", 1.0, 1),
     "input": ("filled", 1.0, 1),
@@ -57,14 +57,14 @@ class Theme:
     Attributes
     ----------
     page, text, muted, line : str
-        The ground of the whole, its text, lesser text, and the lines of values.
+        The background, text, less important text, and the lines of values.
     gradient, gradient_fill : str
-        Text and lines of gradients, and the ground behind such a text.
+        Text and lines of gradients, and the background of such text.
     warning, match, differ : str
-        Texts: numbers that are not finite, and what a comparison has found.
+        Text: numbers that are not finite, and the results of a comparison.
     roles : mapping of str to (fill, line)
         Of ``computed``, ``input``, ``constant``, ``parameter``, ``loss``, ``output``,
-        ``operation``, ``module`` and ``more`` (what was left out of a picture).
+        ``operation``, ``module`` and ``more`` (the nodes that are not drawn).
     """
 
     page: str
@@ -79,7 +79,7 @@ class Theme:
     roles: Mapping[str, tuple[str, str]] = field(hash=False)
 
     def look(self, role: str) -> Look:
-        """Say how a role is painted."""
+        """Return the look of a role."""
         fill, line = self.roles[role]
         style, width, outlines = _OUTLINES[role]
         return Look(fill, line, style, width, outlines)
@@ -129,7 +129,7 @@ DARK = Theme(
         "more": ("#14181C", "#AEB6BE"),
     },
 )
-# For a printer without colours: gradients are told by their dashes, ✓ and ✗ by themselves.
+# For a printer without colours: gradients are dashed; ✓ and ✗ need no colour.
 MONO = Theme(
     page="#FFFFFF",
     text="#000000",
@@ -157,18 +157,18 @@ _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
 def theme_named(theme: str | Mapping[str, object] | Theme) -> Theme:
-    """Find a theme by name, or change some colours of one.
+    """Return a theme by name, or with some colours changed.
 
     Parameters
     ----------
     theme : {"light", "dark", "mono"}, mapping or Theme
-        A mapping gives colours such as ``"#A63C00"`` for fields of a theme, and pairs of them,
-        ground and outline, for roles; ``"base"`` names the theme that has all the others.
+        A mapping has colours such as ``"#A63C00"`` for fields of a theme, and pairs of them,
+        background and outline, for roles; ``"base"`` names the theme with all other colours.
 
     Raises
     ------
     ValueError
-        For a name or a colour that is none.
+        For an unknown name, or an invalid colour.
 
     Examples
     --------
@@ -190,7 +190,7 @@ def theme_named(theme: str | Mapping[str, object] | Theme) -> Theme:
         if name in roles:
             pair = value if isinstance(value, tuple | list) else ()
             if len(pair) != 2:
-                raise ValueError(f"theme: {name} takes (ground, outline), got {value!r}")
+                raise ValueError(f"theme: {name} takes (background, outline), got {value!r}")
             roles[name] = (_checked(name, pair[0]), _checked(name, pair[1]))
         elif name in Theme.__slots__:
             colors[name] = _checked(name, value)

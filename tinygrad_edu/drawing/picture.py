@@ -1,14 +1,14 @@
-"""What a picture shows, before anybody decides where it goes: cards, wires between them, frames.
+"""What a picture shows, independent of layout: cards, wires between them, and frames.
 
-A card is a box or an ellipse with its rows, a wire an edge with the gradient that comes back along
-it. Graphviz text and the built-in painter both start from here, so that they say the same. This
-file makes the picture of single operations; `layers` makes the one of whole modules.
+A card is a box or an ellipse with its rows; a wire is an edge, with the gradient that comes back
+along it. Both writers, DOT text and the built-in painter, start from here. This file makes the
+picture of single operations; `layers` makes the one of whole modules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .graph import Edge, Graph, OpNode, TensorNode
 from .module_tree import CallNode
@@ -19,10 +19,9 @@ __all__ = ["Card", "Picture", "Row", "Version", "Wire", "operand_wires", "operat
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a row says during a part of a story: from its step `first` on, to `last` if there is.
+    """The text of a row at some steps of a story: from `first` to `last`, or to the end.
 
-    Only the built-in painter draws them, one above the other; what is shown when is the page's
-    business.
+    Only the built-in painter draws versions, on top of each other; the page shows one at a time.
     """
 
     first: int
@@ -37,14 +36,14 @@ class Row:
     Attributes
     ----------
     label : str
-        At the left; may be empty.
+        At the left; can be empty.
     text : str
-        At the right, in several lines where it has line breaks.
+        At the right; it can have several lines.
     kind : str
         ``value``, ``gradient``, ``match``, ``differ`` or ``warning``; at an operation and a
         module ``note``.
     versions : tuple of Version
-        In place of the text, where it changes during a story.
+        Drawn instead of the text if it changes during a story.
     """
 
     label: str
@@ -61,14 +60,14 @@ class Card:
     ----------
     id : str
     role : str
-        Which colours and outline it has; see `palette`.
+        Decides colours and outline; see `palette`.
     name : str
     is_named : bool
-        False for a name that was made up, which is written less boldly.
+        False if the name is only an id; it is not written in bold then.
     symbol : str
-        Stands large above the name of an operation.
+        Written large above the name of an operation.
     tag : str
-        Stands beside the name.
+        Written next to the name.
     rows : tuple of Row
     frame : str or None
         The module call that it is drawn in.
@@ -108,15 +107,15 @@ class Wire:
     ----------
     id, source, target : str
     letter : str
-        Which operand it brings, where that matters.
+        The name of the operand, if the order of operands matters.
     label : str
-        Along it: the shape of what a module hands on.
+        The shape of the tensor that leaves a module.
     back_id : str
         Empty if no gradient comes back.
     back_label : str
-        What the gradient brings, and the axes it is summed over.
+        What the gradient contributes, and the axes it is summed over.
     is_first : bool
-        Whether it brings the first operand.
+        Whether it is the first operand.
     """
 
     id: str
@@ -131,23 +130,25 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """All that is shown.
+    """Everything that is drawn.
 
     Attributes
     ----------
     title, counts : str
-        The caption: what it is, and how much there is.
+        The caption: the title, and the number of nodes.
     has_title : bool
-        Whether the title was given, and is shown without a legend too.
+        Whether the user gave the title; it is shown even without a legend then.
     cards : tuple of Card
     wires : tuple of Wire
-        Those into one card follow each other, in the order of its operands.
+        Wires into the same card are adjacent, in the order of its operands.
     frames : tuple of CallNode
         The module calls that are drawn around their cards, parents before children.
-    said : mapping of str to str
+    alt_texts : mapping of str to str
         A sentence for each part, by id.
     backward : bool
-        Whether the way of gradients is drawn.
+        Whether gradients are drawn.
+    card_of : mapping of str to str
+        In a picture by layers: the card for each operation and tensor of the graph.
     """
 
     title: str
@@ -156,19 +157,20 @@ class Picture:
     cards: tuple[Card, ...]
     wires: tuple[Wire, ...]
     frames: tuple[CallNode, ...]
-    said: Mapping[str, str]
+    alt_texts: Mapping[str, str]
     backward: bool
+    card_of: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def description(self) -> str:
-        """The whole in a sentence or two."""
+        """The picture in a sentence or two."""
         ways = "Values flow along solid lines"
         back = ", gradients back along dashed lines." if self.backward else "."
         return f"{self.counts}. {ways}{back}"
 
     @property
     def roles(self) -> tuple[tuple[str, str], ...]:
-        """What the legend explains: roles, and what to call them."""
+        """The entries of the legend: roles and their names."""
         shown = {card.role for card in self.cards}
         names = {"computed": "computed tensor"}
         known = ("computed", "input", "parameter", "loss", "output", "operation")
@@ -183,19 +185,27 @@ def operations_picture(graph: Graph, *, backward: bool, rules: bool = False) -> 
     ----------
     graph : Graph
     backward : bool
-        Whether the way of the gradients is drawn.
+        Whether to draw gradients.
     rules : bool
-        Whether an operation says what it makes of a gradient.
+        Whether operations show what they compute from a gradient.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> from tinygrad_edu.drawing.snapshot import SnapshotBuilder
+    >>> picture = operations_picture(SnapshotBuilder([Tensor(1.0) + 1]).build(), backward=False)
+    >>> [card.role for card in picture.cards]
+    ['input', 'constant', 'loss', 'operation']
     """
     cards = [tensor_card(tensor) for tensor in graph.tensors]
     cards += [operation_card(operation, rules) for operation in graph.operations]
-    said = sentences(graph)
+    alt_texts = sentences(graph)
     wires = []
     if graph.hidden:
         cards.append(Card("more", "more", f"… {graph.hidden:,} more"))
-        said["more"] = f"{graph.hidden:,} more tensors and operations are not drawn"
+        alt_texts["more"] = f"{graph.hidden:,} more tensors and operations are not drawn"
         wires = [Wire(f"more{name}", "more", name) for name in graph.cut]
-        said |= {wire.id: "goes on in what is not drawn" for wire in wires}
+        alt_texts |= {wire.id: "continues in the part that is not drawn" for wire in wires}
     by_target: dict[str, list[Edge]] = {}
     for edge in graph.edges:
         by_target.setdefault(edge.target, []).append(edge)
@@ -211,13 +221,13 @@ def operations_picture(graph: Graph, *, backward: bool, rules: bool = False) -> 
         tuple(cards),
         tuple(wires),
         graph.calls,
-        said,
+        alt_texts,
         backward,
     )
 
 
 def tensor_card(tensor: TensorNode) -> Card:
-    """Show a tensor: its values, what is wrong with them, its gradient, and a comparison."""
+    """Show a tensor: its values, warnings, its gradient, and the comparison with one by hand."""
     if tensor.role == "constant":
         return Card(tensor.id, "constant", tensor.name, frame=tensor.call)
     rows = [Row(label, text) for label, text in tensor.rows]
@@ -238,7 +248,7 @@ def tensor_card(tensor: TensorNode) -> Card:
 
 
 def operation_card(operation: OpNode, rules: bool = False) -> Card:
-    """Show an operation: its symbol, its name, its metadata, and if asked for, its rules."""
+    """Show an operation: its symbol, name, metadata and, if wanted, its rules."""
     symbol = operation.symbol if operation.symbol != operation.name else ""
     rows = [Row("", f"{name}={value}", "note") for name, value in operation.params]
     if rules:
@@ -259,19 +269,19 @@ def operand_wires(
     source_of: Callable[[str], str] = str,
     shape_of: Callable[[str], str] = lambda tensor: "",
 ) -> list[Wire]:
-    """Connect an operation with its operands, and say what it sends back to each.
+    """Connect an operation with its operands, and show what it sends back to each.
 
     Parameters
     ----------
     edges : sequence of Edge
-        All that arrive at the operation.
+        All edges that arrive at the operation.
     backward : bool
-        Whether the way of the gradients is drawn.
+        Whether to draw gradients.
     source_of, shape_of : callable
-        Given the id of a tensor: what it comes from in the picture, and what is written on the
-        wire.
+        Called with the id of a tensor, they return the card that it comes from, and the text to
+        write on the wire.
     """
-    # A word would run into its neighbours, and one letter without the others says little.
+    # Words would overlap with their neighbours, and a single letter alone means little.
     letters = all(0 < len(edge.operand) <= 2 for edge in edges)
     wires = []
     for edge in edges:

@@ -1,9 +1,8 @@
-"""From DOT text to a picture, by the program `dot` of Graphviz or by the package pygraphviz.
+"""From DOT text to a picture, by the program `dot` of Graphviz.
 
-Either runs in a process of its own, with a time limit, and leaves no process behind. The program is
-looked for on PATH, unless the environment variable TINYGRAD_EDU_DOT names one. An SVG is then made
-fit to stand in a page: sized in pixels, described in words, and with ids that collide with no
-other's.
+The program runs with a time limit and leaves no process behind. It is looked up on PATH, unless
+the environment variable TINYGRAD_EDU_DOT names one. An SVG is then prepared for use in a page:
+sized in pixels, described in words, and with unique ids.
 """
 
 from __future__ import annotations
@@ -21,33 +20,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOT_VARIABLE",
-    "EXTRA_COMMAND",
     "LayoutTimedOutError",
     "RenderError",
     "RendererNotFoundError",
     "find_dot",
     "finished_svg",
-    "has_pygraphviz",
     "install_command",
-    "python_command",
     "run_graphviz",
     "run_program",
 ]
 
-# Where it is set, its value is the path of dot, and PATH is not searched.
+# If it is set, its value is the path of dot, and PATH is not searched.
 DOT_VARIABLE = "TINYGRAD_EDU_DOT"
-EXTRA_COMMAND = "pip install 'tinygrad_edu[graphviz]'"
 
-# Remarks about the fonts of the machine, and that a bitmap had to be made smaller to fit.
+# Remarks about fonts, and that a bitmap was scaled down.
 _HARMLESS = ("Fontconfig ", "Pango-WARNING", "GLib-GIO", "Scaling by ")
-
-# In a process of its own, a crash or an endless layout in the library cannot take Python along.
-_PYGRAPHVIZ = """
-import sys
-import pygraphviz
-graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode("utf-8"))
-sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="dot"))
-"""
 
 _BY_DISTRIBUTION = {
     "debian": "sudo apt install graphviz",
@@ -59,19 +46,19 @@ _BY_DISTRIBUTION = {
 
 
 class RenderError(RuntimeError):
-    """Graphviz could not draw the picture, or took too long."""
+    """Graphviz failed to draw the picture."""
 
 
 class LayoutTimedOutError(RenderError):
-    """Graphviz was not done in time."""
+    """Graphviz exceeded its time limit."""
 
 
 class RendererNotFoundError(RuntimeError):
-    """Graphviz is not there to draw the picture."""
+    """Graphviz is not installed."""
 
 
 def install_command() -> str:
-    """Give the command that installs Graphviz on this system."""
+    """Return the command that installs Graphviz on this system."""
     conda = "conda install -c conda-forge graphviz"
     if os.environ.get("CONDA_PREFIX"):
         return conda
@@ -92,7 +79,7 @@ def install_command() -> str:
 
 
 def run_graphviz(text: str, format: str, timeout: float) -> bytes:
-    """Let Graphviz draw: its program `dot`, or the package pygraphviz where there is none.
+    """Run `dot` on a DOT text and return the picture.
 
     Parameters
     ----------
@@ -106,11 +93,11 @@ def run_graphviz(text: str, format: str, timeout: float) -> bytes:
     Raises
     ------
     RendererNotFoundError
-        If there is neither.
+        If `dot` is not installed.
     LayoutTimedOutError
-        If it is not done in time.
+        If it exceeds the timeout.
     RenderError
-        If it reports a problem, or TINYGRAD_EDU_DOT names no program.
+        If it reports a problem, or TINYGRAD_EDU_DOT does not name a program.
     """
     import subprocess
 
@@ -118,8 +105,8 @@ def run_graphviz(text: str, format: str, timeout: float) -> bytes:
         code, picture, errors = run_program(_command(format), text.encode("utf-8"), timeout)
     except subprocess.TimeoutExpired:
         raise LayoutTimedOutError(
-            f"Graphviz timed out: it was not done after {timeout:g} seconds and was stopped; pass "
-            "a longer timeout=, draw a smaller part of the graph, or save it as .dot"
+            f"Graphviz timed out: stopped after {timeout:g} seconds; pass a longer "
+            f"DrawOptions(timeout=...), draw a smaller part of the graph, or save it as .dot"
         ) from None
     problems = _problems(errors)
     if code or problems:
@@ -128,17 +115,17 @@ def run_graphviz(text: str, format: str, timeout: float) -> bytes:
 
 
 def find_dot() -> str | None:
-    """Find the program `dot`: where TINYGRAD_EDU_DOT says, or on PATH if that is not set.
+    """Find the program `dot`: the one that TINYGRAD_EDU_DOT names, or else on PATH.
 
     Returns
     -------
     str or None
-        An absolute path; None if it is not on PATH.
+        An absolute path; None if `dot` is not on PATH.
 
     Raises
     ------
     RenderError
-        If the variable names no program. No other one is taken in its place.
+        If the variable does not name a program. PATH is not searched then.
     """
     import shutil
 
@@ -147,63 +134,47 @@ def find_dot() -> str | None:
         program = shutil.which("dot")
         return None if program is None else os.path.abspath(program)
     if not (os.path.isfile(named) and os.access(named, os.X_OK)):
-        what = "cannot be run" if os.path.isfile(named) else "is not there"
+        problem = "cannot be run" if os.path.isfile(named) else "does not exist"
         raise RenderError(
-            f"the environment variable {DOT_VARIABLE} names {named!r}, but that {what}; set it to "
-            "the path of the program dot, or unset it to have dot looked for on PATH"
+            f"the environment variable {DOT_VARIABLE} names {named!r}, which {problem}; set it to "
+            "the path of the program dot, or unset it to search PATH"
         )
     return os.path.abspath(named)
-
-
-def has_pygraphviz() -> bool:
-    """Tell whether the package pygraphviz is installed, without loading it."""
-    import importlib.util
-
-    return importlib.util.find_spec("pygraphviz") is not None
-
-
-def python_command(program: str, *arguments: str) -> list[str]:
-    """Give the command that runs a few lines of Python in a process of its own."""
-    # -P: a file in the current folder is not taken for a package of its name.
-    return [sys.executable, "-P", "-c", program, *arguments]
 
 
 def _command(format: str) -> list[str]:
     program = find_dot()
     if program is not None:
         return [program, f"-T{format}"]
-    if has_pygraphviz():
-        return python_command(_PYGRAPHVIZ, format)
     svg = "draw it with engine='auto'" if format == "svg" else "save it as .svg or .html"
     raise RendererNotFoundError(
-        f"a picture as {format} is drawn by Graphviz, and its program dot is not on PATH; "
-        f"install it with: {install_command()}, or with: {EXTRA_COMMAND}, or set {DOT_VARIABLE} "
-        f"to the path of dot (what works now: {svg}, or save it as .dot and draw that elsewhere, "
-        "or as .txt or .json)"
+        f"drawing a .{format} needs the program dot of Graphviz, which is not on PATH; install it "
+        f"with: {install_command()}, or set {DOT_VARIABLE} to the path of dot (without it: {svg}, "
+        "or save it as .dot, .txt or .json)"
     )
 
 
 def run_program(command: list[str], text: bytes, timeout: float) -> tuple[int, bytes, bytes]:
-    """Run a program, and end it with all it has started if it is not done in time.
+    """Run a program; after the timeout, kill it and the processes that it started.
 
     Parameters
     ----------
     command : list of str
         The program and its arguments.
     text : bytes
-        What it gets to read.
+        Its standard input.
     timeout : float
         In seconds.
 
     Returns
     -------
     tuple of int, bytes and bytes
-        Its exit code, and what it wrote: standard output, standard error.
+        Exit code, standard output and standard error.
 
     Raises
     ------
     subprocess.TimeoutExpired
-        If it is not done in time.
+        If it exceeds the timeout.
     RenderError
         If it cannot be started.
     """
@@ -220,7 +191,7 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
     import subprocess
 
     try:
-        # In a session of its own, so that what it starts itself can be ended along with it.
+        # In a new session, so that the processes it starts can be killed with it.
         return subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -229,13 +200,12 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
             start_new_session=os.name == "posix",
         )
     except OSError as error:
-        # The variable may be why it is this program.
         hint = f" ({DOT_VARIABLE} names it)" if os.environ.get(DOT_VARIABLE) else ""
         raise RenderError(f"Graphviz could not be started: {error}{hint}") from error
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and those it started."""
+    """Kill a process and those it started."""
     import signal
 
     if sys.platform == "win32":
@@ -246,7 +216,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
-            with contextlib.suppress(OSError):  # closing flushes, and nobody listens any more
+            with contextlib.suppress(OSError):  # closing flushes into a closed pipe
                 stream.close()
 
 
@@ -256,17 +226,22 @@ def _problems(errors: bytes) -> str:
     return "\n".join(kept)[:2000]
 
 
-def finished_svg(source: bytes, title: str, description: str, said: Mapping[str, str]) -> str:
-    """Make an SVG fit to stand in a page.
+def finished_svg(source: bytes, title: str, description: str, alt_texts: Mapping[str, str]) -> str:
+    """Prepare an SVG for use in a page.
 
     Parameters
     ----------
     source : bytes
-        What Graphviz or the built-in painter wrote.
+        The SVG of Graphviz or of the built-in painter.
     title, description : str
-        What the picture shows, for those who do not see it.
-    said : mapping of str to str
+        The alternative text of the picture.
+    alt_texts : mapping of str to str
         A sentence for each part, by id.
+
+    Returns
+    -------
+    str
+        With unique ids, its size in pixels, titles and alt_texts.
 
     Raises
     ------
@@ -276,28 +251,27 @@ def finished_svg(source: bytes, title: str, description: str, said: Mapping[str,
     import hashlib
     from xml.etree import ElementTree
 
-    # Reading it drops the prolog, the document type and the comments.
+    # Parsing drops the prolog, the document type and the comments.
     try:
         root = ElementTree.fromstring(source)
     except ElementTree.ParseError as error:
         raise RenderError(f"Graphviz wrote an SVG that cannot be read: {error}") from error
     prefix = f"tinygrad-{hashlib.sha256(source).hexdigest()[:8]}"
     for element in root.iter():
-        # Plain names: the namespace is declared once, on the root, and no table that all users
-        # of ElementTree share need be changed.
+        # Plain names, because the namespace is declared once, on the root.
         element.tag = element.tag.rpartition("}")[2]
         for name in [name for name in element.attrib if name.startswith("{")]:
             del element.attrib[name]
     _round_legend(root)
-    _describe_parts(root, prefix, said)
+    _describe_parts(root, prefix, alt_texts)
     _describe_whole(root, prefix, title, description)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
 def _round_legend(root: Element) -> None:
-    """Give the operation of a legend the shape that operations have.
+    """Turn the box of an operation in the legend of Graphviz into an ellipse.
 
-    The label of a graph can hold tables alone, and tables have no ellipses.
+    The label of a graph can only hold tables, which have no ellipses.
     """
     drawing = root.find("g")
     parts = [] if drawing is None else list(drawing)
@@ -314,14 +288,14 @@ def _round_legend(root: Element) -> None:
             box.tag = "ellipse"
 
 
-def _describe_parts(root: Element, prefix: str, said: Mapping[str, str]) -> None:
+def _describe_parts(root: Element, prefix: str, alt_texts: Mapping[str, str]) -> None:
     for element in root.iter():
         identifier = element.get("id")
         if identifier is None:
             continue
         own_title = element.find("title")
-        if own_title is not None and identifier in said:
-            own_title.text = said[identifier]
+        if own_title is not None and identifier in alt_texts:
+            own_title.text = alt_texts[identifier]
         element.set("id", f"{prefix}-{identifier}")
 
 
@@ -338,7 +312,7 @@ def _describe_whole(root: Element, prefix: str, title: str, description: str) ->
     drawing = root.find("g")
     graph_title = None if drawing is None else drawing.find("title")
     if drawing is not None and graph_title is not None:
-        drawing.remove(graph_title)  # or the name of the graph hovers over all of it
+        drawing.remove(graph_title)  # or it would be the tooltip of the whole picture
     for position, (name, text) in enumerate((("title", title), ("desc", description))):
         element = Element(name, {"id": f"{prefix}-{name}"})
         element.text = text

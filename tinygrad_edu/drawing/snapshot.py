@@ -1,7 +1,7 @@
-"""What a graph looks like at one moment, as plain data: no arrays, no tensors, only text.
+"""Builds the snapshot of a graph: plain data that describes it at one moment.
 
-A later backward pass or optimiser step cannot change a snapshot, and all that shows a graph
-starts from one. What it looks like on paper is decided elsewhere.
+A later backward pass or optimiser step cannot change a snapshot, because it holds only text, no
+arrays and no tensors. How it is drawn is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -24,12 +24,7 @@ from .formulas import filled
 from .graph import Edge, Graph, OpNode, TensorNode
 from .module_tree import CallNode, ModuleTree
 from .names import free, names_by_identity
-from .operands import (
-    operand_name,
-    param_texts,
-    parameter_word,
-    summed_axes,
-)
+from .operands import operand_name, param_texts, parameter_word, summed_axes
 from .text import (
     clean,
     contribution_text,
@@ -41,21 +36,12 @@ from .text import (
 )
 from .verdicts import by_tensor, judge
 
-__all__ = [
-    "Edge",
-    "Graph",
-    "GraphTooLargeError",
-    "OpNode",
-    "Photographer",
-    "TensorNode",
-    "photograph",
-    "take_snapshot",
-]
+__all__ = ["GraphTooLargeError", "SnapshotBuilder"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Something that will be a tensor node, and the operation that used it first."""
+class _Entry:
+    """A tensor or a number that becomes a node, and the operation that used it first."""
 
     id: str
     value: Any  # Tensor or Python number
@@ -67,77 +53,38 @@ class GraphTooLargeError(ValueError):
     """A graph has more nodes than a picture may have."""
 
 
-def take_snapshot(
-    outputs: Sequence[Tensor],
-    names: Mapping[str, object] | None = None,
-    title: str = "",
-    max_nodes: int = 250,
-    **options: Any,
-) -> Graph:
-    """Describe the graph behind some outputs, as it is now.
+class SnapshotBuilder:
+    """Describes the graph behind some outputs, as it is now.
 
     Parameters
     ----------
     outputs : sequence of Tensor
         Where to start.
     names : mapping of str to object, optional
-        What to call tensors and modules, such as ``locals()``.
-    title : str
-        What the picture shows.
-    max_nodes : int
-        How many nodes it may have.
-    **options
-        ``model``, ``compare``, ``values`` and ``contributions`` of `Photographer`.
+        Names for tensors and modules, such as ``locals()``.
+    model : optional
+        An object with `named_parameters`, which names its parameters.
+    compare : mapping of str or Tensor to array_like, optional
+        Gradients derived by hand.
+    values : str
+        How much to show of values; see `value_rows`.
+    contributions : bool
+        Whether to compute what each operation sends back.
 
-    Raises
-    ------
-    GraphTooLargeError
-        If it has more.
+    Attributes
+    ----------
+    count : int
+        The number of nodes.
+    ids : dict of Tensor to str
+        The id of each tensor in the snapshot.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor
     >>> x = Tensor(3.0, requires_grad=True, name="x")
-    >>> graph = take_snapshot([x * x])
+    >>> graph = SnapshotBuilder([x * x]).build()
     >>> [tensor.name for tensor in graph.tensors], graph.operations[0].symbol, len(graph.edges)
     (['x', 't1'], '×', 2)
-    """
-    return photograph(outputs, names, title, max_nodes, **options)[0]
-
-
-def photograph(
-    outputs: Sequence[Tensor],
-    names: Mapping[str, object] | None = None,
-    title: str = "",
-    max_nodes: int = 250,
-    **options: Any,
-) -> tuple[Graph, dict[Tensor, str]]:
-    """Take a snapshot, and say which live tensor stands behind which id; see `take_snapshot`."""
-    photographer = Photographer(outputs, names, **options)
-    if photographer.count > max_nodes:
-        raise GraphTooLargeError(
-            f"the graph has {photographer.count:,} nodes, more than max_nodes={max_nodes}; take an "
-            f"earlier tensor in place of the last, or pass max_nodes={photographer.count}"
-        )
-    return photographer.take(title), photographer.ids
-
-
-class Photographer:
-    """Holds the live tensors while they are described; nothing of it reaches the snapshot.
-
-    Parameters
-    ----------
-    outputs : sequence of Tensor
-    names : mapping of str to object, optional
-        What to call tensors and modules.
-    model : optional
-        Something with `named_parameters`, which names its parameters.
-    compare : mapping of str or Tensor to array_like, optional
-        Gradients derived by hand.
-    values : str
-        How much is said of values; see `value_rows`.
-    contributions : bool
-        Whether it is worked out what each operation sends back.
     """
 
     def __init__(
@@ -155,36 +102,34 @@ class Photographer:
         self.names = names_by_identity(names, model)
         self.computed = graph_order(*outputs)[::-1]
         self.operation_ids = {tensor: f"o{number}" for number, tensor in enumerate(self.computed)}
-        self.places: list[_Place] = []
+        self.entries: list[_Entry] = []
         self.ids: dict[Tensor, str] = {}
         self.constants: dict[tuple[Node, int], str] = {}
         self.uses: dict[Tensor, int] = {}
-        self._number(outputs)
-        self.everything = tuple(self.places)  # also what `leave_out` takes away
-        self.count = len(self.places) + len(self.computed)
+        self._assign_ids()
+        self.all_entries = tuple(self.entries)  # includes what `leave_out` removes
+        self.count = len(self.entries) + len(self.computed)
         self.modules = ModuleTree(map(node_of, self.computed), self.names)
         self.compare = compare
         self.manual: dict[Tensor, NDArray[Any]] = {}
 
     def leave_out(self, max_nodes: int) -> None:
-        """Keep as many nodes as there may be, those next to the outputs; one says what is gone."""
+        """Keep only `max_nodes` nodes, those next to the outputs; one node counts the others."""
         shown = {self.ids[tensor] for tensor in self.outputs}
         kept: set[Tensor] = set()
-        queue = deque(tensor for tensor in self.outputs if tensor.node is not None)
-        met = set(queue)
+        queue = deque(self.outputs)
         while queue:
             tensor = queue.popleft()
+            if tensor.node is None or tensor in kept:
+                continue
             operands = set(self._operand_ids(tensor))
             if len(kept) + 1 + len(shown | operands) >= max_nodes:
                 break
             kept.add(tensor)
             shown |= operands
-            for value in node_of(tensor).inputs:
-                if isinstance(value, Tensor) and value.node is not None and value not in met:
-                    met.add(value)
-                    queue.append(value)
+            queue.extend(value for value in tensor.node.inputs if isinstance(value, Tensor))
         self.computed = [tensor for tensor in self.computed if tensor in kept]
-        self.places = [place for place in self.places if place.id in shown]
+        self.entries = [entry for entry in self.entries if entry.id in shown]
         self.ids = {tensor: name for tensor, name in self.ids.items() if name in shown}
 
     def _operand_ids(self, tensor: Tensor) -> list[str]:
@@ -194,8 +139,8 @@ class Photographer:
             for position, value in enumerate(node.inputs)
         ]
 
-    def _number(self, outputs: Sequence[Tensor]) -> None:
-        """Give ids in the order of the computation; a leaf comes just before its first use."""
+    def _assign_ids(self) -> None:
+        """Number tensors in the order of the computation, each leaf just before its first use."""
         for tensor in self.computed:
             node = node_of(tensor)
             for position, value in enumerate(node.inputs):
@@ -206,106 +151,99 @@ class Photographer:
                 if value not in self.ids:
                     self.ids[value] = self._add(value, node, position)
             self.ids[tensor] = self._add(tensor)
-        for tensor in outputs:
+        for tensor in self.outputs:
             if tensor not in self.ids:
                 self.ids[tensor] = self._add(tensor)
 
     def _add(self, value: Any, user: Node | None = None, position: int = 0) -> str:
-        place = _Place(f"t{len(self.places)}", value, user, position)
-        self.places.append(place)
-        return place.id
+        entry = _Entry(f"t{len(self.entries)}", value, user, position)
+        self.entries.append(entry)
+        return entry.id
 
-    def take(self, title: str) -> Graph:
-        """Describe what there is.
+    def build(self, title: str = "", max_nodes: float = float("inf")) -> Graph:
+        """Build the snapshot.
 
         Raises
         ------
+        GraphTooLargeError
+            If the graph has more than `max_nodes` nodes.
         TypeError, ValueError
             If gradients to compare with do not fit.
         """
+        if self.count > max_nodes:
+            raise GraphTooLargeError(
+                f"the graph has {self.count:,} nodes, more than max_nodes={max_nodes}; start from "
+                f"an earlier tensor, or pass max_nodes={self.count}"
+            )
         if self.compare is not None:
-            places = [place for place in self.everything if isinstance(place.value, Tensor)]
-            named = [(self._name_and_call(place)[0] or place.id, place.value) for place in places]
+            entries = [entry for entry in self.all_entries if isinstance(entry.value, Tensor)]
+            named = [(self._name_and_call(entry)[0] or entry.id, entry.value) for entry in entries]
             self.manual = by_tensor(self.compare, named)
-        tensors = tuple(
-            self._tensor(place) if isinstance(place.value, Tensor) else self._constant(place)
-            for place in self.places
-        )
+        tensors = tuple(map(self._tensor_node, self.entries))
         shown = {tensor.id: tensor.name for tensor in tensors}
-        operations, edges = [], []
         upstream = free("g", set(shown.values()))
-        for tensor in self.computed:
-            operations.append(self._operation(tensor, shown, upstream))
-            edges += self._edges(tensor)
-        made = set(self.computed)
+        operations = tuple(self._operation(tensor, shown, upstream) for tensor in self.computed)
         return Graph(
             clean(title, limit=120),
             tensors,
-            tuple(operations),
-            tuple(edges),
+            operations,
+            tuple(edge for tensor in self.computed for edge in self._edges(tensor)),
             _calls_of((*tensors, *operations), self.modules.calls),
             any(tensor.grad is not None for tensor in self.ids),
-            self.count - len(self.places) - len(self.computed),
-            tuple(
-                name
-                for tensor, name in self.ids.items()
-                if tensor.node is not None and tensor not in made
-            ),
+            self.count - len(self.entries) - len(self.computed),
+            self._cut(),
         )
 
-    def _tensor(self, place: _Place) -> TensorNode:
-        tensor: Tensor = place.value
+    def _cut(self) -> tuple[str, ...]:
+        made = set(self.computed)
+        shown = self.ids.items()
+        return tuple(name for tensor, name in shown if tensor.node and tensor not in made)
+
+    def _tensor_node(self, entry: _Entry) -> TensorNode:
+        if not isinstance(entry.value, Tensor):
+            return self._constant(entry)
+        tensor = entry.value
         role = self._role(tensor)
-        name, call = self._name_and_call(place)
+        name, call = self._name_and_call(entry)
         uses = self.uses.get(tensor, 0)
         tags = [] if role == "computed" else [role]
         tags += [f"used {uses}×"] if uses > 1 else []
         values = tensor.data
-        if place.user is not None and tensor._version > place.user.sequence:
-            # Shown with the values that the graph has computed with.
+        if entry.user is not None and tensor._version > entry.user.sequence:
+            # Shown with the values that the graph was computed with.
             tags.append("changed since")
-            values = np.asarray(place.user.values[place.position])
+            values = np.asarray(entry.user.values[entry.position])
         rows, warning = value_rows(values, self.values)
         grad, norm, grad_warning = gradient_text(tensor.grad, tensor.requires_grad)
-        warnings = [warning] if warning else []
-        warnings += [f"{grad_warning} in grad"] if grad_warning else []
+        warnings = [warning, f"{grad_warning} in grad" if grad_warning else ""]
         return TensorNode(
-            place.id,
+            entry.id,
             role,
-            name or place.id,
-            bool(name),
-            ", ".join(tags),
-            tensor.shape,
-            dtype_text(tensor.dtype),
-            rows,
-            "; ".join(warnings),
-            grad,
-            norm,
-            euclidean_norm(tensor.grad) if norm and tensor.grad is not None else None,
-            str(judge(self.manual[tensor], tensor.grad)) if tensor in self.manual else "",
-            uses,
-            call,
+            name or entry.id,
+            has_name=bool(name),
+            tag=", ".join(tags),
+            shape=tensor.shape,
+            dtype=dtype_text(tensor.dtype),
+            rows=rows,
+            warning="; ".join(filter(None, warnings)),
+            grad=grad,
+            grad_norm=norm,
+            norm=euclidean_norm(tensor.grad) if norm and tensor.grad is not None else None,
+            manual=str(judge(self.manual[tensor], tensor.grad)) if tensor in self.manual else "",
+            uses=uses,
+            call=call,
         )
 
-    def _constant(self, place: _Place) -> TensorNode:
-        text = number_text(place.value)
-        call = self.modules.id_of(place.user.module_call) if place.user else None
+    def _constant(self, entry: _Entry) -> TensorNode:
+        text = number_text(entry.value)
         return TensorNode(
-            place.id,
+            entry.id,
             "constant",
             text,
-            True,
-            "",
-            (),
-            type(place.value).__name__,
-            (("data", text),),
-            "",
-            gradient_text(None, False)[0],
-            "",
-            None,
-            "",
-            1,
-            call,
+            dtype=type(entry.value).__name__,
+            rows=(("data", text),),
+            grad=gradient_text(None, False)[0],
+            call=self.modules.id_of(entry.user.module_call) if entry.user else None,
         )
 
     def _role(self, tensor: Tensor) -> str:
@@ -316,26 +254,25 @@ class Photographer:
         return "computed"
 
     @cached_property
-    def _given(self) -> set[str]:
-        """Names that people gave: a word for the part that an operand plays is none of them."""
-        tensors = [place.value for place in self.everything if isinstance(place.value, Tensor)]
+    def _given_names(self) -> set[str]:
+        """Names from the user, in contrast to names of operands."""
+        tensors = [entry.value for entry in self.all_entries if isinstance(entry.value, Tensor)]
         return {*self.names.values(), *(clean(tensor.name or "") for tensor in tensors)}
 
-    def _name_and_call(self, place: _Place) -> tuple[str, str | None]:
-        """Find what a tensor is called, and the module call whose box it belongs in."""
-        tensor: Tensor = place.value
-        if tensor.node is not None:
-            call = self.modules.id_of(tensor.node.module_call)
-            return self.names.get(id(tensor)) or clean(tensor.name or ""), call
-        if tensor.requires_grad and place.user is not None and place.user.module_call is not None:
-            path = self.modules.parameter_name(tensor, place.user.module_call)
-            if path is not None:
-                return clean(path), self.modules.id_of(place.user.module_call)
+    def _name_and_call(self, entry: _Entry) -> tuple[str, str | None]:
+        """Find the name of a tensor, and the module call in whose frame it is drawn."""
+        tensor, user = entry.value, entry.user
         name = self.names.get(id(tensor)) or clean(tensor.name or "")
-        if not name and place.user is not None:
-            word = parameter_word(place.user.primitive, place.position)
-            name = "" if word in self._given else word
-        return name, None
+        if tensor.node is not None:
+            return name, self.modules.id_of(tensor.node.module_call)
+        if user is None:
+            return name, None
+        if tensor.requires_grad and user.module_call is not None:
+            path = self.modules.parameter_name(tensor, user.module_call)
+            if path is not None:
+                return clean(path), self.modules.id_of(user.module_call)
+        word = parameter_word(user.primitive, entry.position)
+        return name or ("" if word in self._given_names else word), None
 
     def _operation(self, tensor: Tensor, shown: Mapping[str, str], upstream: str) -> OpNode:
         node = node_of(tensor)
@@ -390,21 +327,21 @@ class Photographer:
         return edges
 
     def _sent(self, tensor: Tensor) -> dict[int, Contribution]:
-        """Work out what an operation sends back, from the gradient that its result shows."""
+        """Compute what an operation sends back, from the gradient of its result."""
         if not self.contributions or tensor.grad is None:
             return {}
         try:
             return sent_alone(tensor, tensor.grad)
-        except GradientError:  # a value was changed since; the picture says so at the tensor
+        except GradientError:  # a value has changed since; the tag of the tensor says so
             return {}
 
 
 def _calls_of(
     nodes: Iterable[TensorNode | OpNode], calls: tuple[CallNode, ...]
 ) -> tuple[CallNode, ...]:
-    """Keep the module calls that some nodes are in, and those around them."""
+    """Keep the module calls that contain some of the nodes, and those around them."""
     kept = {node.call for node in nodes}
-    for call in reversed(calls):  # parents stand before their children
+    for call in reversed(calls):  # parents come before their children
         if call.id in kept:
             kept.add(call.parent)
     return tuple(call for call in calls if call.id in kept)

@@ -1,7 +1,6 @@
-"""How names and numbers are written in a picture: made harmless, rounded, and cut to size.
+"""How names and numbers are written in a picture: printable, rounded, and shortened.
 
-Everything here gives text. The snapshot calls it while the tensors are at hand, so that what a
-picture says cannot change afterwards. Escaping for a file format is the painter's business.
+All functions return text. Escaping for a file format happens where the file is written.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ __all__ = [
     "value_rows",
 ]
 
-LITERAL_SIZE = 9  # a 3 by 3 matrix is still read number by number
-FULL_SIZE = 64  # as much as fits into a box that is to be read
+LITERAL_SIZE = 9  # a 3 by 3 matrix is still shown number by number
+FULL_SIZE = 64  # as much as fits into a readable box
 LARGEST_COUNTED = 10_000_000  # beyond this, statistics take longer than the picture
 _NUMBERS_IN_A_LINE = 5
 _LONGEST_LINE = 40
 
 _LINE_BREAKS = re.compile(r"[\t\n\r\u2028\u2029]+")
 # Control characters and lone surrogates make a file ill-formed; the others (bidirectional marks,
-# zero-width characters, tags) are invisible and let one name pass for another.
+# zero-width characters, tags) are invisible and can make two names look the same.
 _UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     r"\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
@@ -39,14 +38,14 @@ _UNPRINTABLE = re.compile(
 
 
 def clean(text: object, limit: int = 40) -> str:
-    r"""Make any text fit to be shown: one line, printable, not longer than `limit`.
+    r"""Make any text printable: one line, not longer than `limit`.
 
     Parameters
     ----------
     text : object
-        What to show; anything but text is converted.
+        Anything that is not text is converted.
     limit : int
-        The number of characters kept; a longer text loses its middle.
+        The number of characters to keep; a longer text loses its middle.
 
     Examples
     --------
@@ -56,7 +55,7 @@ def clean(text: object, limit: int = 40) -> str:
     'encoder.…n.weight'
     """
     text = str(text)
-    if len(text) > 8 * limit:  # a name of a megabyte is not searched from end to end
+    if len(text) > 8 * limit:  # do not search a megabyte
         text = text[: 4 * limit] + text[-4 * limit :]
     text = _UNPRINTABLE.sub("\ufffd", _LINE_BREAKS.sub(" ", text))
     text = " ".join(text.split())
@@ -67,7 +66,7 @@ def clean(text: object, limit: int = 40) -> str:
 
 
 def number_text(value: Any) -> str:
-    """Write one number: four digits, whole numbers and truth values in full; zero has no sign.
+    """Write one number: four digits; integers and booleans in full; zero has no sign.
 
     Examples
     --------
@@ -78,7 +77,7 @@ def number_text(value: Any) -> str:
         return str(bool(value))
     if isinstance(value, int | np.integer) and abs(int(value)) < 10**9:
         return str(int(value))
-    value = float(value) + 0.0  # which makes 0 of -0
+    value = float(value) + 0.0  # turns -0 into 0
     return "NaN" if value != value else format(value, ".4g")
 
 
@@ -101,16 +100,20 @@ def value_rows(
     ----------
     array : ndarray
     detail : {"auto", "full", "stats", "shape", "none"}
-        ``"auto"`` shows few numbers one by one and statistics of many; ``"full"`` shows up to 64
-        numbers, ``"stats"`` those of several numbers never, ``"shape"`` no values, ``"none"``
-        nothing at all.
+        ``"auto"`` shows up to 9 numbers, and statistics of more; ``"full"`` shows up to 64
+        numbers, ``"stats"`` only single numbers, ``"shape"`` no values, ``"none"`` nothing.
 
     Returns
     -------
     rows : tuple of (label, text)
-        All numbers where they are few, statistics otherwise. A text can have several lines.
+        All numbers if they are few, else statistics. A text can have several lines.
     warning : str
-        Such as ``"2 NaN, 1 inf"``; empty where all is well.
+        Such as ``"2 NaN, 1 inf"``; empty if all numbers are finite.
+
+    Examples
+    --------
+    >>> value_rows(np.array([1.0, np.nan]))
+    ((('data', '[1 NaN]'),), '1 NaN')
     """
     shape = ("shape", f"{shape_text(array.shape)} · {dtype_text(array.dtype)}")
     if detail in ("shape", "none"):
@@ -135,10 +138,10 @@ def value_rows(
 
 
 def gradient_text(array: NDArray[Any] | None, requires_grad: bool) -> tuple[str, str, str]:
-    """Describe a gradient: its text, its norm where that is shown, and a warning.
+    """Describe a gradient: its text, its norm if there is one, and a warning.
 
-    No gradient, a gradient that was never computed, and one that is zero are three things that
-    learners take for one another, so they read differently.
+    No gradient, a gradient that was never computed, and one that is zero are easily confused, so
+    their texts differ.
 
     Examples
     --------
@@ -160,7 +163,7 @@ def gradient_text(array: NDArray[Any] | None, requires_grad: bool) -> tuple[str,
 
 
 def contribution_text(array: Any) -> str:
-    """Write what an operation sends to an input: a number with its sign, or a norm.
+    """Write a contribution to a gradient: a number with its sign, or a norm.
 
     Examples
     --------
@@ -181,7 +184,7 @@ def _is_short(array: NDArray[Any], most: int = LITERAL_SIZE) -> bool:
 
 
 def _literal(array: NDArray[Any]) -> str:
-    """Write all numbers, in brackets as NumPy does, in columns of one width."""
+    """Write all numbers in brackets, as NumPy does, in aligned columns."""
     texts = [number_text(value) for value in array.reshape(-1)]
     if array.size == 1:
         return "[" * array.ndim + texts[0] + "]" * array.ndim
@@ -196,7 +199,7 @@ def _literal(array: NDArray[Any]) -> str:
 
 
 def _wrapped(texts: list[str]) -> str:
-    """Put the numbers of one row on several lines where one would be too long."""
+    """Write the numbers of one row, on several lines if one would be too long."""
     if sum(map(len, texts)) + len(texts) <= _LONGEST_LINE:
         return " ".join(texts)
     step = _NUMBERS_IN_A_LINE
@@ -211,7 +214,7 @@ def _not_finite(array: NDArray[Any]) -> str:
 
 
 def euclidean_norm(array: NDArray[Any]) -> float:
-    """Compute the Euclidean norm without the overflow of squaring a large number.
+    """Compute the Euclidean norm without overflow.
 
     Examples
     --------

@@ -1,6 +1,7 @@
-"""Whether gradients derived by hand agree with automatic ones, and where they do not.
+"""Compares gradients derived by hand with automatic ones.
 
-A verdict is about one tensor. What a mismatch looks like is not asked here.
+A verdict is about one tensor: do they agree, and where is the largest difference. `diagnosing`
+finds the cause.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ from .text import clean, shape_text
 
 __all__ = ["TOLERANCES", "Verdict", "by_tensor", "judge"]
 
-# Relative to the largest element of the two: both are the same sums, added up in another order.
+# Relative to the largest element; both are the same sums, added up in another order.
 TOLERANCES = {"float64": 1e-10, "float32": 1e-4, "float16": 1e-2}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What comparing two gradients has found.
+    """The result of comparing two gradients.
 
     Attributes
     ----------
     agree : bool or None
         None if there is no automatic gradient to compare with.
     difference : float
-        The largest absolute difference; infinite if one of two numbers is none.
+        The largest absolute difference; infinite if only one of two numbers is NaN.
     relative : float
-        The same in relation to the largest element of both.
+        The same, relative to the largest element of both.
     index : tuple of int
         Where the difference is largest.
     tolerance : float
@@ -55,9 +56,18 @@ class Verdict:
 
 
 def judge(manual: Any, automatic: Any, floor: float = 0.0) -> Verdict:
-    """Compare a gradient derived by hand with the automatic one, which has the same shape.
+    """Compare a gradient derived by hand with the automatic one of the same shape.
 
-    Differences up to the floor are round-off, whatever the size of the gradients is.
+    Parameters
+    ----------
+    manual, automatic : array_like
+        `automatic` is None if it was not computed.
+    floor : float
+        Absolute differences up to this are round-off.
+
+    Returns
+    -------
+    Verdict
 
     Examples
     --------
@@ -75,7 +85,7 @@ def judge(manual: Any, automatic: Any, floor: float = 0.0) -> Verdict:
     found, expected = np.asarray(manual, np.float64), automatic.astype(np.float64)
     with np.errstate(all="ignore"):
         differences = np.abs(found - expected)
-        # Two numbers that are not finite agree where they are the same.
+        # Equal infinities agree, and so do two NaN.
         same = (found == expected) | (np.isnan(found) & np.isnan(expected))
         differences = np.where(same, 0.0, np.where(np.isnan(differences), np.inf, differences))
         index = np.unravel_index(int(differences.argmax()), differences.shape)
@@ -92,21 +102,30 @@ def judge(manual: Any, automatic: Any, floor: float = 0.0) -> Verdict:
 def by_tensor(
     compare: Mapping[Any, Any] | None, named: Sequence[tuple[str, Tensor]]
 ) -> dict[Tensor, np.ndarray[Any, Any]]:
-    """Find the tensors that gradients derived by hand belong to.
+    """Assign gradients derived by hand to their tensors.
 
     Parameters
     ----------
     compare : mapping of str or Tensor to array_like, optional
     named : sequence of (str, Tensor)
-        The tensors of the graph, with the names that a picture shows.
+        The tensors of the graph, with their names in a picture.
+
+    Returns
+    -------
+    dict of Tensor to ndarray
 
     Raises
     ------
     TypeError
-        If it is no mapping, or holds something that is no array of numbers.
+        If it is not a mapping, or a value is not an array of numbers.
     ValueError
-        For a name that no tensor has, or several; a tensor that is not in the graph; a shape that
-        differs.
+        For an unknown or ambiguous name, a tensor that is not in the graph, or a wrong shape.
+
+    Examples
+    --------
+    >>> x = Tensor([1.0, 2.0], name="x")
+    >>> list(by_tensor({"x": [3.0, 4.0]}, [("x", x)]).values())
+    [array([3., 4.])]
     """
     if compare is None:
         return {}
@@ -117,7 +136,7 @@ def by_tensor(
     known = {tensor for _, tensor in named}
     found: dict[Tensor, np.ndarray[Any, Any]] = {}
     for key, gradient in compare.items():
-        # A picture shows names cut to size, and a learner may give them in full.
+        # Pictures show shortened names; the user may pass the full ones.
         shown = clean(key) if isinstance(key, str) else clean(repr(key))
         owners = [tensor for name, tensor in named if name == shown]
         if isinstance(key, Tensor):
@@ -128,22 +147,26 @@ def by_tensor(
             what = "a tensor that is not in the graph" if owners else repr(shown)
             names = ", ".join([name for name, _ in named][:20])
             raise ValueError(f"compare: found {what}, expected one of these names: {names}")
-        tensor, label = owners[0], shown
-        try:
-            array = np.asarray(gradient)
-        except ValueError as error:  # rows of different lengths
-            raise TypeError(
-                f"compare: {label} is no array of numbers: {clean(error, 80)}"
-            ) from error
-        if gradient is None:
-            raise TypeError(f"compare: {label} is no array of numbers, but None; leave it out")
-        if array.dtype.kind not in "fiu":
-            kind = "text" if array.dtype.kind in "US" else array.dtype
-            raise TypeError(f"compare: {label} is no array of numbers, but of {kind}")
-        if array.shape != tensor.shape:
+        array = _as_numbers(gradient, shown)
+        if array.shape != owners[0].shape:
             raise ValueError(
-                f"compare: the gradient of {label} has shape {shape_text(array.shape)}, expected "
-                f"{shape_text(tensor.shape)}, that of the tensor"
+                f"compare: the gradient of {shown} has shape {shape_text(array.shape)}, expected "
+                f"{shape_text(owners[0].shape)}, the shape of the tensor"
             )
-        found[tensor] = array
+        found[owners[0]] = array
     return found
+
+
+def _as_numbers(gradient: Any, label: str) -> np.ndarray[Any, Any]:
+    try:
+        array = np.asarray(gradient)
+    except ValueError as error:  # rows of different lengths
+        raise TypeError(
+            f"compare: {label} must be an array of numbers: {clean(error, 80)}"
+        ) from error
+    if gradient is None:
+        raise TypeError(f"compare: {label} must be an array of numbers, got None; omit it")
+    if array.dtype.kind not in "fiu":
+        kind = "text" if array.dtype.kind in "US" else array.dtype
+        raise TypeError(f"compare: {label} must be an array of numbers, got {kind}")
+    return array

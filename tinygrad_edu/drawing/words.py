@@ -1,7 +1,6 @@
 """A graph in words: one sentence for each part, and a table of all tensors in plain text.
 
-This is what a screen reader speaks, what a text console shows, and what remains where no picture
-can be drawn.
+Screen readers speak the sentences; consoles show the table. No picture is made here.
 """
 
 from __future__ import annotations
@@ -26,95 +25,92 @@ __all__ = [
     "sentences",
     "table",
     "tensor_rows",
+    "value_text",
 ]
 
 
-def counts(graph: Graph) -> str:
-    """Say how much there is: ``3 operations, 6 tensors (2 parameters)``.
+def counts(graph: Graph, parts: Sequence[str] = ()) -> str:
+    """Count the nodes: ``3 operations, 6 tensors (2 parameters)``, or `parts` instead of the first.
 
-    Plain numbers such as the 2 of ``x ** 2`` count as tensors here: they are nodes.
+    Plain numbers such as the 2 of ``x ** 2`` count as tensors, because they are nodes too.
     """
     parameters = sum(tensor.role == "parameter" for tensor in graph.tensors)
-    parts = [plural(len(graph.operations), "operation"), plural(len(graph.tensors), "tensor")]
+    parts = parts or (
+        plural(len(graph.operations), "operation"),
+        plural(len(graph.tensors), "tensor"),
+    )
     return ", ".join(parts) + (f" ({plural(parameters, 'parameter')})" if parameters else "")
 
 
 def heading(graph: Graph) -> str:
-    """Name the picture: its title, or what it is a picture of."""
+    """Return the title of the picture, or a default."""
     return graph.title or "Computation graph"
 
 
 def sentences(graph: Graph) -> dict[str, str]:
-    """Describe every part in a sentence, by its id.
+    """Describe every part in a sentence, by id.
 
     The edge that brings operand 0 to ``o3`` is ``o3f0``, the gradient on it ``o3b0``; the edge
     from ``o3`` to its result is ``o3f``, the gradient on it ``o3b``.
     """
-    said = {tensor.id: _tensor_sentence(tensor) for tensor in graph.tensors}
-    said |= {operation.id: _operation_sentence(operation) for operation in graph.operations}
-    said |= {call.id: one_line(f"module {call.title}") for call in graph.calls}
+    alt_texts = {tensor.id: _tensor_sentence(tensor) for tensor in graph.tensors}
+    alt_texts |= {operation.id: _operation_sentence(operation) for operation in graph.operations}
+    alt_texts |= {call.id: one_line(f"module {call.title}") for call in graph.calls}
     names = {tensor.id: tensor.name for tensor in graph.tensors}
     names |= {operation.id: operation.name for operation in graph.operations}
     for edge in graph.edges:
         source, target = names[edge.source], names[edge.target]
         as_operand = f" as {edge.operand}" if edge.operand else ""
-        said[f"{edge.target}f{edge.position}"] = f"{source} goes into {target}{as_operand}"
-        said[f"{edge.target}b{edge.position}"] = _gradient_sentence(edge, source, target)
+        alt_texts[f"{edge.target}f{edge.position}"] = f"{source} goes into {target}{as_operand}"
+        alt_texts[f"{edge.target}b{edge.position}"] = _gradient_sentence(edge, source, target)
     for operation in graph.operations:
         output = names[operation.output]
-        said[f"{operation.id}f"] = f"{operation.name} gives {output}"
-        said[f"{operation.id}b"] = f"gradient of {output} goes into {operation.name}"
-    return said
+        alt_texts[f"{operation.id}f"] = f"{operation.name} gives {output}"
+        alt_texts[f"{operation.id}b"] = f"gradient of {output} goes into {operation.name}"
+    return alt_texts
 
 
-def table(graph: Graph) -> str:
-    """Lay out all tensors as text, in columns."""
-    header, *rows = tensor_rows(graph)
-    return "\n".join([f"{heading(graph)}: {counts(graph)}", "", *columns(header, rows)])
+def table(title: str, rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in plain text, below its title; the first row is the header."""
+    header, *others = rows
+    return "\n".join([title, "", *columns(header, others)])
 
 
 def tensor_rows(graph: Graph) -> list[tuple[str, ...]]:
-    """Give the cells of the table of all tensors, those of its head first.
+    """Return the rows of a table of all tensors, the header first.
 
-    The last column is there if gradients were compared.
+    The last column exists if gradients were compared.
     """
-    compared = any(tensor.manual for tensor in graph.tensors)
-    rows: list[tuple[str, ...]] = [("name", "role", "shape", "value", "grad")]
-    rows += [
-        (
-            tensor.name,
-            tensor.role,
-            shape_text(tensor.shape),
-            _value(tensor),
-            one_line(tensor.grad),
-        )
-        for tensor in graph.tensors
-    ]
-    if compared:
-        verdicts = ["manual", *(tensor.manual for tensor in graph.tensors)]
-        rows = [(*row, verdict) for row, verdict in zip(rows, verdicts, strict=True)]
-    return rows
+    rows: list[tuple[str, ...]] = [("name", "role", "shape", "value", "grad", "manual")]
+    for one in graph.tensors:
+        texts = shape_text(one.shape), one_line(value_text(one)), one_line(one.grad), one.manual
+        rows.append((one.name, one.role, *texts))
+    return _without_empty_end(rows)
 
 
 def card_rows(picture: Picture) -> list[tuple[str, ...]]:
-    """Give the cells of the table of all boxes of a picture by layers, those of its head first.
+    """Return the rows of a table of all cards of a picture by layers, the header first.
 
-    The last column is there if gradients were compared.
+    The last column exists if gradients were compared.
     """
-    cells = [{row.label: one_line(row.text) for row in card.rows} for card in picture.cards]
-    compared = any("manual" in found for found in cells)
-    header: tuple[str, ...] = ("name", "what", "in → out, or shape", "parameters", "grad")
-    rows = [(*header, "manual") if compared else header]
-    for card, found in zip(picture.cards, cells, strict=True):
+    header = ("name", "what", "in → out, or shape", "parameters", "grad", "manual")
+    rows: list[tuple[str, ...]] = [header]
+    for card in picture.cards:
+        found = {row.label: one_line(row.text) for row in card.rows}
         values = found.get("in → out", found.get("shape", found.get("data", "")))
-        gradient = next((row.text for row in card.rows if row.kind == "gradient"), "")
-        row = (card.name, card.role, values, found.get("parameters", ""), one_line(gradient))
-        rows.append((*row, found.get("manual", "")) if compared else row)
-    return rows
+        gradient = next((one_line(row.text) for row in card.rows if row.kind == "gradient"), "")
+        numbers, manual = found.get("parameters", ""), found.get("manual", "")
+        rows.append((card.name, card.role, values, numbers, gradient, manual))
+    return _without_empty_end(rows)
+
+
+def _without_empty_end(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Drop the last column if only its header has text."""
+    return rows if any(row[-1] for row in rows[1:]) else [row[:-1] for row in rows]
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Set a table in plain text, a line for each row."""
+    """Align the cells of a table in plain text, one line for each row."""
     cells = [header, *rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     cells.insert(1, ["-" * width for width in widths])
@@ -152,25 +148,27 @@ def _operation_sentence(operation: OpNode) -> str:
 
 
 def _gradient_sentence(edge: Edge, source: str, target: str) -> str:
-    said = f"gradient goes from {target} to {source}"
-    return f"{said}, {axes_text(edge.summed_axes)}" if edge.summed_axes else said
+    text = f"gradient goes from {target} to {source}"
+    return f"{text}, {axes_text(edge.summed_axes)}" if edge.summed_axes else text
 
 
 def axes_text(axes: tuple[int, ...]) -> str:
-    """Say over which axes a gradient is summed: ``sum axis 0``, ``sum axes 0, 1``."""
+    """Name the axes over which a gradient is summed: ``sum axis 0``, ``sum axes 0, 1``."""
     return f"sum {'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
 
 
-def _value(tensor: TensorNode) -> str:
-    rows = [(label, text) for label, text in tensor.rows if label != "shape"]
+def value_text(tensor: TensorNode) -> str:
+    """Write the value of a tensor, with its warning."""
+    rows = [row for row in tensor.rows if row[0] != "shape"]
     text = rows[0][1] if len(rows) == 1 else ", ".join(map(" ".join, rows))
-    return one_line(f"{text} ({tensor.warning})" if tensor.warning else text)
+    return f"{text} ({tensor.warning})" if tensor.warning else text
 
 
 def one_line(text: str) -> str:
-    """Join lines, and close the gaps that only serve columns."""
+    """Join lines, and collapse blanks."""
     return " ".join(text.split())
 
 
 def plural(count: int, word: str) -> str:
+    """Write a count with its noun: ``1 step``, ``2 steps``."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

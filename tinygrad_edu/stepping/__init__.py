@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..drawing.words import counts, heading, table
+from ..drawing.words import counts, heading, table, tensor_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,7 +109,8 @@ class Stepper:
 
     def table(self) -> str:
         """Lay out all tensors as text: name, role, shape, value and gradient."""
-        return table(self.story.graph)
+        graph = self.story.graph
+        return table(f"{heading(graph)}: {counts(graph)}", tensor_rows(graph))
 
     def to_json(self) -> str:
         """Give the story as JSON."""

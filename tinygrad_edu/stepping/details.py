@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
-from ..drawing.snapshot import Graph
+from ..drawing.graph import Graph
 from ..explaining.account import Account
 from ..explaining.wording import Line, Section, code
 from ..tensor import Tensor

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..drawing.formulas import call_text, filled, forward_formula, is_plain, settings_beside
+from ..drawing.graph import Edge, Graph, OpNode
 from ..drawing.names import free
-from ..drawing.snapshot import Edge, Graph, OpNode
 from ..drawing.text import number_text, shape_text
 from ..explaining.account import Account
 from ..explaining.passage import Trace

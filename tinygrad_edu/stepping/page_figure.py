@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
-from xml.etree.ElementTree import Element, SubElement
+from xml.etree.ElementTree import Element
 
-from ..drawing.layers import Choice, layers_picture
-from ..drawing.painter import painted
+from ..drawing.layers import layers_picture
+from ..drawing.options import DrawOptions
+from ..drawing.painter import paint
 from ..drawing.palette import LIGHT, Theme
 from ..drawing.picture import Card, Picture, Row, Version, operations_picture
 from ..drawing.words import one_line
@@ -50,15 +51,14 @@ def figure(story: Story, view: str) -> Element | None:
     if view == "layers" and not story.graph.calls:
         return None
     if view == "layers":
-        picture = layers_picture(story.graph, Choice(), backward=True)
+        picture = layers_picture(story.graph, DrawOptions(), backward=True)
         known = gradient_known(story, picture)
         story = in_layers(story, picture)
     else:
         picture, known = operations_picture(story.graph, backward=True), {}
     cards = tuple(_in_time(card, story, known.get(card.id)) for card in picture.cards)
     picture = replace(picture, cards=cards)
-    root = painted(picture, _variable_theme(), direction="TB")
-    _join_labels(root, picture)
+    root = paint(picture, _variable_theme(), direction="TB")
     _describe(root, picture, "layers" if view == "layers" else "graph")
     _animate(root, picture, story, LAYERS_PREFIX if view == "layers" else "")
     return root
@@ -100,33 +100,6 @@ def _with(row: Row, versions: tuple[Version, ...]) -> Row:
     )
 
 
-def _join_labels(root: Element, picture: Picture) -> None:
-    """Make a group of each label, a ground and a text, that names the edge it belongs to.
-
-    The painter writes labels behind all boxes, in the order of the wires: first what belongs to
-    the values, then what belongs to the gradient.
-    """
-    drawing = root.findall("g/g")[0]
-    pairs = [
-        (ground, text)
-        for ground, text in zip(list(drawing), list(drawing)[1:], strict=False)
-        if ground.tag == "rect" and text.tag == "text"
-    ]
-    owners = [
-        owner
-        for wire in picture.wires
-        for owner, text in ((wire.id, wire.label), (wire.back_id, wire.back_label))
-        if text
-    ]
-    for pair, owner in zip(pairs, owners, strict=True):
-        # Moved off the arrowheads of the gradients, which point up.
-        attributes = {"class": "label", "data-of": owner, "transform": "translate(0 8)"}
-        label = SubElement(drawing, "g", attributes)
-        for part in pair:
-            drawing.remove(part)
-            label.append(part)
-
-
 def _animate(root: Element, picture: Picture, story: Story, prefix: str) -> None:
     """Tell every part when it is seen and lit, and what it is called."""
     said, lit, travelled = _said(picture, story), lights(story), first_lit(story)
@@ -138,6 +111,8 @@ def _animate(root: Element, picture: Picture, story: Story, prefix: str) -> None
     for part in root.iter("g"):
         identifier = part.get("id", "")
         edge = part.attrib.pop("data-of", identifier)
+        if edge and not identifier:  # a label, moved off the arrowheads that point up
+            part.set("transform", "translate(0 8)")
         if edge in gradients:
             first = travelled.get(edge, never)
             part.set("data-from", str(first))
@@ -178,7 +153,7 @@ def _shorten(text: Element) -> None:
 
 def _said(picture: Picture, story: Story) -> dict[str, str]:
     """Say what each part is; its numbers change with the steps, and stand in the table."""
-    said = dict(picture.said)
+    said = dict(picture.alt_texts)
     tensors = {tensor.id: tensor for tensor in story.graph.tensors}
     for card in picture.cards:
         if card.id in tensors:

@@ -17,8 +17,7 @@ __all__ = ["gradient_known", "in_layers"]
 def in_layers(story: Story, picture: Picture) -> Story:
     """Replace the ids of operations, tensors and edges by those of the picture of layers."""
     graph = story.graph
-    cards = {card.id for card in picture.cards}
-    units = _Units(story, cards)
+    card_of = picture.card_of
     wires: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for wire in picture.wires:
         wires.setdefault((wire.source, wire.target), []).append((wire.id, wire.back_id))
@@ -34,19 +33,19 @@ def in_layers(story: Story, picture: Picture) -> Story:
     ]
     links += [(f"{op.id}f", f"{op.id}b", op.id, op.output) for op in graph.operations]
     for forward, back, source, target in links:
-        for pair in wires.get((units.of(source), units.of(target)), ()):
+        for pair in wires.get((card_of[source], card_of[target]), ()):
             edges.setdefault(forward, []).append(pair[0])
             edges.setdefault(back, []).append(pair[1])
 
     def moved(names: Iterable[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(units.of(name) for name in names))
+        return tuple(dict.fromkeys(card_of[name] for name in names))
 
     return replace(
         story,
         ticks=tuple(
             replace(
                 tick,
-                operation=None if tick.operation is None else units.of(tick.operation),
+                operation=None if tick.operation is None else card_of[tick.operation],
                 reads=moved(tick.reads),
                 writes=moved(tick.writes),
                 edges=tuple(way for edge in tick.edges for way in edges.get(edge, ()) if way),
@@ -58,34 +57,10 @@ def in_layers(story: Story, picture: Picture) -> Story:
 
 def gradient_known(story: Story, picture: Picture) -> dict[str, int]:
     """Say from which tick on all gradients of the parameters in a box are known."""
-    units = _Units(story, {card.id for card in picture.cards})
     known: dict[str, int] = {}
     for tensor in story.graph.tensors:
         stages = story.gradients.get(tensor.id, ())
         if tensor.role == "parameter" and stages:
-            unit = units.of(tensor.id)
+            unit = picture.card_of[tensor.id]
             known[unit] = max(known.get(unit, 0), stages[-1].tick)
     return known
-
-
-class _Units:
-    """Finds the card that stands for an operation or a tensor."""
-
-    def __init__(self, story: Story, cards: set[str]) -> None:
-        graph = story.graph
-        self.cards = cards
-        self.parents = {call.id: call.parent for call in graph.calls}
-        self.calls = {tensor.id: tensor.call for tensor in graph.tensors}
-        self.calls |= {operation.id: operation.call for operation in graph.operations}
-        self.makers = {operation.output: operation.id for operation in graph.operations}
-
-    def of(self, name: str) -> str:
-        if name in self.cards:
-            return name
-        part = self.makers.get(name, name)
-        call = self.calls.get(part)
-        while call is not None:
-            if call in self.cards:
-                return call
-            call = self.parents[call]
-        return part

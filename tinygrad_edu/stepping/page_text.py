@@ -15,7 +15,7 @@ from ..drawing.text import shape_text
 from .page_states import OFF, Span, attributes_of, lights, result_spans, span_attributes
 
 if TYPE_CHECKING:
-    from ..drawing.snapshot import TensorNode
+    from ..drawing.graph import TensorNode
     from ..explaining.wording import Part, Section
     from .ticks import Story, Tick
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..drawing.graph import Graph
 from ..drawing.names import names_by_identity
-from ..drawing.snapshot import Graph, photograph
+from ..drawing.snapshot import SnapshotBuilder
 from ..drawing.text import contribution_text, euclidean_norm, gradient_text, number_text
 from ..drawing.verdicts import Verdict, by_tensor, judge
 from ..drawing.words import counts
@@ -100,7 +101,8 @@ def tell(
     given: dict[str, object] = dict(names or {})
     for path, parameter in model.named_parameters() if model is not None else ():
         given.setdefault(path, parameter)
-    graph, ids = photograph([output], given, title, max_nodes, contributions=False)
+    builder = SnapshotBuilder([output], given, contributions=False)
+    graph, ids = builder.build(title, max_nodes), builder.ids
     shown = {node.id: node.name for node in graph.tensors}
     manual = by_tensor(compare, [(shown[name], tensor) for tensor, name in ids.items()])
     state = np.random.get_state()  # noqa: NPY002  a hook or an optimiser may draw numbers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..drawing.snapshot import Graph
+from ..drawing.graph import Graph
 from ..explaining.wording import Line, Section
 
 __all__ = ["Stage", "Story", "Tick", "one_line", "section"]
