@@ -255,24 +255,34 @@ class _Look:
         result: Finding = "agrees" if confirmed else "differs"
         if not confirmed and method != _COMPLEX:
             result = finding(slope, automatic, size, terms(), slack)
-        if result == "undecided" and np.isfinite(slope.value):
-            raise GradientError(
-                f"gradient check at order {self.order} cannot be decided: the numerical slope is "
-                f"uncertain by {slope.uncertainty:.2g}, and the automatic one is {automatic:.3g}; "
-                "remove large terms that do not depend on the inputs from f"
-            )
-        if np.isnan(slope.value) and (kink := self._kink(directions)):
-            raise GradientError(
-                f"gradient check at order {self.order} cannot be decided: the inputs lie at a "
-                f"kink of {kink}, or next to one; move them"
-            )
         relative = difference / scale if scale else difference
         if result != "agrees":
-            worst, elements = self._worst(gradients, method), sum(x.size for x in self.point)
             raise GradientError(
-                _describe(worst, self.places, self.order, method, relative, allowed, elements)
+                self._undecided(result, slope, automatic, directions)
+                or self._differs(gradients, method, relative, allowed)
             )
         return relative if difference > max(self.atol or 0.0, 3 * slope.uncertainty) else 0.0
+
+    def _undecided(
+        self, result: Finding, slope: Slope, automatic: float, directions: Sequence[Array]
+    ) -> str:
+        """Say why differences cannot tell; empty if they can."""
+        why = ""
+        if result == "undecided" and np.isfinite(slope.value):
+            why = (
+                f"the numerical slope is uncertain by {slope.uncertainty:.2g}, and the automatic "
+                f"one is {automatic:.3g}; remove large terms that do not depend on the inputs "
+                "from f"
+            )
+        elif np.isnan(slope.value) and (kink := self._kink(directions)):
+            why = f"the inputs lie at a kink of {kink}, or next to one; move them"
+        return f"gradient check at order {self.order} cannot be decided: {why}" if why else ""
+
+    def _differs(
+        self, gradients: Sequence[Array], method: str, relative: float, allowed: float
+    ) -> str:
+        worst, elements = self._worst(gradients, method), sum(x.size for x in self.point)
+        return _describe(worst, self.places, self.order, method, relative, allowed, elements)
 
     def _gradients(self, value: Any, leaves: list[Tensor]) -> list[Array]:
         """Return the automatic gradients; zeros where the value does not depend on a leaf."""

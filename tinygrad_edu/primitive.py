@@ -208,10 +208,7 @@ def tick() -> int:
 
 
 def primitive(
-    *rules: Rule | None,
-    each: Rule | None = None,
-    residual: bool = False,
-    **facts: Any,
+    *rules: Rule | None, each: Rule | None = None, residual: bool = False, **facts: Any
 ) -> Callable[[Callable[..., Any]], Operation]:
     """Declare an operation: decorate its forward pass with its rules.
 
