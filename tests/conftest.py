@@ -1,4 +1,5 @@
-"""Settings of all tests: how many examples Hypothesis draws, and which; when garbage is collected.
+"""Settings of all tests: how many examples Hypothesis draws, and which, and what tests do without:
+waiting for the disk, and looking for garbage among the tests themselves.
 
 Tests carry no settings of their own, because those would override the profile: the budget is
 here. `make test-thorough` asks for the profile of that name.
@@ -7,6 +8,7 @@ here. `make test-thorough` asks for the profile of that name.
 import gc
 import os
 
+import pytest
 from hypothesis import settings
 
 # Where a gate decides, the same examples every time: it fails for what changed, not by chance.
@@ -16,6 +18,14 @@ settings.register_profile("free", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None, print_blob=True)
 _usual = "gate" if "CI" in os.environ else "free"
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", _usual))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk():
+    """No test is about a power failure but those in `files/`, which have the true one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 def pytest_collection(session):

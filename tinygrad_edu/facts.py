@@ -13,7 +13,7 @@ from typing import Any
 __all__ = ["Mistake", "Pitfall"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pitfall:
     """A place where the result or a gradient of an operation is not finite, and what to write.
 
@@ -40,7 +40,7 @@ class Pitfall:
     gradient: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Mistake:
     """A mistake that people make when they derive the gradient of an operation by hand.
 

@@ -3,6 +3,7 @@
 import itertools
 import random
 
+import numpy as np
 import pytest
 
 from tinygrad_edu.drawing.layout import lay_out
@@ -24,16 +25,12 @@ def random_graph(seed):
 
 def overlapping(layout, sizes):
     """The pairs of boxes that share a point."""
-    found = []
-    for first, second in itertools.combinations(sizes, 2):
-        apart = (
-            abs(layout.centers[first][axis] - layout.centers[second][axis])
-            >= (sizes[first][axis] + sizes[second][axis]) / 2
-            for axis in (0, 1)
-        )
-        if not any(apart):
-            found.append((first, second))
-    return found
+    names = list(sizes)
+    centers = np.array([layout.centers[name] for name in names])
+    halves = np.array([sizes[name] for name in names]) / 2
+    apart = np.abs(centers[:, None] - centers) >= halves[:, None] + halves
+    pairs = np.argwhere(np.triu(~apart.any(axis=-1), 1))
+    return [(names[first], names[second]) for first, second in pairs]
 
 
 @pytest.mark.parametrize("block", range(10))

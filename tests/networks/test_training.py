@@ -201,7 +201,7 @@ def check_kept(net, out, data, epochs):
     assert len(net.history) == epochs
     kept = {name: (out / name).read_bytes() for name in FILES}
     twin = new(out)
-    twin.fit(*data, epoch=epochs, **SETTINGS)
+    twin.fit(*data, epoch=epochs, **SETTINGS, figures=[])
     for name, values in twin.network.state_dict().items():
         np.testing.assert_array_equal(net.network.state_dict()[name], values)
     assert kept["model.safetensors"] == (out / "model.safetensors").read_bytes()
@@ -302,7 +302,7 @@ def test_digits_for_testing_are_not_among_those_for_training(digits, tmp_path):
 @pytest.mark.parametrize("seed", range(5))
 def test_digits_are_learned(digits, out, seed):
     net = model([64, 128, 64, 10], out, seed=seed, verbose=False)
-    history = net.fit(*digits, epoch=20, alpha=0.1, batch_size=32, scale=16)
+    history = net.fit(*digits, epoch=20, alpha=0.1, batch_size=32, scale=16, figures=[])
     assert history[-1].test_accuracy >= 0.96
 
 

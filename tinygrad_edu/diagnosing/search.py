@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from ..drawing.module_tree import ModuleTree
 from ..errors import GradientError
 from ..hooks import hooked
 from ..ops.shape import sum_to
-from ..primitive import Node
 from ..probing import own_generator
 from ..tensor import Tensor, _computed
 from ..tracing import Contribution, node_of, sent_alone, trace_gradients
@@ -157,36 +157,42 @@ class Search:
 
     # Trying ---------------------------------------------------------------------------------
 
-    def with_slips(
-        self, slips: Mapping[tuple[Tensor, int], Slip], names: Collection[str]
-    ) -> dict[str, Array] | None:
-        """Compute some of the gradients that somebody gets who makes these slips; None if none."""
+    @cached_property
+    def twins(self) -> dict[Tensor, Tensor]:
+        """Copy the graph, inputs first, for trials to change its rules; it has no hooks."""
         twins: dict[Tensor, Tensor] = {}
         for tensor in reversed(self.order):
             node = node_of(tensor)
-            places, wrong = range(len(node.inputs)), node.primitive
-            made = {place: slips[tensor, place] for place in places if (tensor, place) in slips}
-            if made:
-                rules = list(wrong.rules_for(len(places)))
-                for place, slip in made.items():
-                    rules[place] = _as_rule(slip)
-                wrong = replace(wrong, rules=tuple(rules), each=None)
             inputs = tuple(
                 twins.get(value, value) if isinstance(value, Tensor) else value
                 for value in node.inputs
             )
             # Values of a twin count as written when they were computed, which is before its use.
-            twins[tensor] = _computed(
-                tensor._data,
-                Node(wrong, inputs, node.values, node.params, node.residual, node.sequence, None),
-            )
-        order = [twins[tensor] for tensor in self.order]
+            twins[tensor] = _computed(tensor._data, replace(node, inputs=inputs, module_call=None))
+        return twins
+
+    def with_slips(
+        self, slips: Mapping[tuple[Tensor, int], Slip], names: Collection[str]
+    ) -> dict[str, Array] | None:
+        """Compute some of the gradients that somebody gets who makes these slips; None if none."""
+        order = list(self.twins.values())[::-1]
         wanted = {self.leaves[name] for name in names}
-        with np.errstate(all="ignore"):
-            try:
-                found = apply_chain_rule(order, twins[self.output], self.cotangent, wanted)
-            except (ValueError, TypeError, IndexError, GradientError):
-                return None
+        wrong: dict[Tensor, list[Any]] = {}
+        for (tensor, position), slip in slips.items():
+            node = node_of(tensor)
+            rules = wrong.setdefault(tensor, list(node.primitive.rules_for(len(node.inputs))))
+            rules[position] = _as_rule(slip)
+        try:
+            for tensor, rules in wrong.items():
+                primitive = replace(node_of(tensor).primitive, rules=tuple(rules), each=None)
+                node_of(self.twins[tensor]).primitive = primitive
+            with np.errstate(all="ignore"):
+                found = apply_chain_rule(order, self.twins[self.output], self.cotangent, wanted)
+        except (ValueError, TypeError, IndexError, GradientError):
+            return None
+        finally:
+            for tensor in wrong:
+                node_of(self.twins[tensor]).primitive = node_of(tensor).primitive
         leaves = {name: self.leaves[name] for name in names}
         return {
             name: np.asarray(found.get(leaf, np.zeros(leaf.shape))) for name, leaf in leaves.items()
