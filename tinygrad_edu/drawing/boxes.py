@@ -263,8 +263,6 @@ def paint_text(
     if text.anchor != "start":
         attributes["text-anchor"] = text.anchor
     if text.version is not None:
-        attributes["data-from"] = str(text.version.first)
-        if text.version.last is not None:
-            attributes["data-to"] = str(text.version.last)
+        attributes |= text.version.attributes
     # Keeps the blanks between columns, which SVG would collapse.
     SubElement(group, "text", attributes).text = text.text.replace(" ", "\xa0")
