@@ -91,6 +91,13 @@ class Card:
     frame: str | None = None
 
     @property
+    def heading(self) -> list[tuple[str, int, bool]]:
+        """The first lines of an operation: text, size in points, and whether it is bold."""
+        if not self.symbol:
+            return [(self.name, 12, True)]
+        return [(self.symbol, 15, True), (self.name, 10, False)]
+
+    @property
     def is_round(self) -> bool:
         """Whether it is an ellipse."""
         return self.role == "operation"

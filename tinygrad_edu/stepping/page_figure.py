@@ -15,6 +15,7 @@ from ..drawing.options import DrawOptions
 from ..drawing.painter import paint
 from ..drawing.palette import LIGHT, Theme
 from ..drawing.picture import Card, Picture, Row, Version, operations_picture
+from ..drawing.render import describe_svg
 from ..drawing.words import one_line
 from .page_layers import gradient_known, in_layers
 from .page_states import NOT_YET, OFF, first_lit, lights, result_versions
@@ -59,7 +60,10 @@ def figure(story: Story, view: str) -> Element | None:
     cards = tuple(_in_time(card, story, known.get(card.id)) for card in picture.cards)
     picture = replace(picture, cards=cards)
     root = paint(picture, _variable_theme(), direction="TB")
-    _describe(root, picture, "layers" if view == "layers" else "graph")
+    prefix = "layers" if view == "layers" else "graph"
+    describe_svg(root, prefix, picture.title, picture.description)
+    root.attrib |= {"id": f"{prefix}-svg", "class": "figure", "role": "graphics-document document"}
+    root.attrib |= {"aria-labelledby": f"{prefix}-title", "aria-describedby": f"{prefix}-desc"}
     _animate(root, picture, story, LAYERS_PREFIX if view == "layers" else "")
     return root
 
@@ -179,26 +183,3 @@ def _neighbours(picture: Picture) -> dict[str, dict[str, list[str]]]:
             if there not in others:
                 others.append(there)
     return found
-
-
-def _describe(root: Element, picture: Picture, prefix: str) -> None:
-    width, height = root.get("viewBox", "0 0 0 0").split()[2:]
-    root.attrib.update(
-        {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "id": f"{prefix}-svg",
-            "class": "figure",
-            "width": width,
-            "height": height,
-            "role": "graphics-document document",
-            "aria-labelledby": f"{prefix}-title",
-            "aria-describedby": f"{prefix}-desc",
-        }
-    )
-    for group in root.findall("g"):
-        for title in group.findall("title"):
-            group.remove(title)  # or it would be the tooltip of the whole picture
-    for place, (tag, text) in enumerate((("title", picture.title), ("desc", picture.description))):
-        element = Element(tag, {"id": f"{prefix}-{tag}"})
-        element.text = text
-        root.insert(place, element)
