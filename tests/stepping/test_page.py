@@ -22,7 +22,7 @@ from tinygrad_edu.drawing.text import gradient_text
 from tinygrad_edu.explaining.wording import Section, code, formula
 from tinygrad_edu.stepping import Stepper
 from tinygrad_edu.stepping.page_figure import figure
-from tinygrad_edu.stepping.page_states import as_ranges, first_lit, lights, result_spans
+from tinygrad_edu.stepping.page_states import as_ranges, first_lit, lights, result_versions
 from tinygrad_edu.stepping.page_text import formula_html, panels
 from tinygrad_edu.stepping.ticks import Stage, Story, Tick
 
@@ -260,12 +260,12 @@ def test_what_an_operation_has_lit_is_not_ringed_at_its_end():
 
 def test_texts_follow_each_other_without_a_gap():
     story = told(*(ticked("overview") for _ in range(4)))
-    spans = [(one.text, one.start, one.end) for one in result_spans(story, "t0", "gradient")]
-    assert spans == [("not computed", None, 1), ("3", 2, None)]
-    spans = [(one.text, one.start, one.end) for one in result_spans(story, "t2", "value")]
-    assert spans == [("not yet", None, 0), ("-6", 1, None)]
-    [always] = result_spans(story, "t1", "gradient")
-    assert (always.text, always.start, always.end) == (story.graph.tensors[1].grad, None, None)
+    spans = [(one.text, one.first, one.last) for one in result_versions(story, "t0", "gradient")]
+    assert spans == [("not computed", 0, 1), ("3", 2, None)]
+    spans = [(one.text, one.first, one.last) for one in result_versions(story, "t2", "value")]
+    assert spans == [("not yet", 0, 0), ("-6", 1, None)]
+    [always] = result_versions(story, "t1", "gradient")
+    assert (always.text, always.first, always.last) == (story.graph.tensors[1].grad, 0, None)
     assert as_ranges([5, 1, 2, 3]) == "1-3 5"
 
 

@@ -72,7 +72,7 @@ def test_single_numbers():
     assert whole[1] == "multiply sends g × b = 1 × (-3) = -3 to a; g × a = 1 × 2 = 2 to b"
     assert "d c / d a = b = -3" in told(story.ticks[6])
     assert "upstream × local   1 × (-3) = -3" in told(story.ticks[6])
-    assert "1 of 2 contributions: what is still to come is added" in told(story.ticks[5])
+    assert "1 of 2 contributions: the others are added when they arrive" in told(story.ticks[5])
     assert story.values == {"t0": 0, "t1": 0, "t2": 1, "t3": 2}
     assert story.gradients["t0"] == (
         Stage(0, "not computed"),

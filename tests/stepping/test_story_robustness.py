@@ -88,9 +88,9 @@ def test_hooks_are_told():
     z.register_hook(lambda g: 2 * g)
     h.register_hook(lambda g: g + 1)
     story = tell(z * 1.0, names={"z": z})
-    assert "a hook puts in its place  g = 2" in told(story.ticks[-1])
+    assert "a hook replaces it:  g = 2" in told(story.ticks[-1])
     assert sentences(story, "backward")[0].endswith("grad(z) = 1; a hook changes it")
-    assert "a hook puts in its place  13" in told(story.ticks[-1])
+    assert "a hook replaces it:  13" in told(story.ticks[-1])
     assert story.gradients["t0"][-1].text == "13"
     assert story.gradients["t1"][-1].text == "2"
     (z * 1.0).backward()

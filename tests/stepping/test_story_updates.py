@@ -22,9 +22,8 @@ def test_gradients_by_hand_match():
     assert last.kind == "check"
     assert last.sentence.startswith("manual and automatic gradients match for 4 gradients")
     assert last.sentence.endswith("allowed 1e-10")
-    assert (
-        told(last).count("they match: up to 1e-10 of the largest element counts as the same") == 4
-    )
+    allowed = "they match: differences up to 1e-10 of the largest element are allowed"
+    assert told(last).count(allowed) == 4
 
 
 def test_one_wrong_number_is_found():
@@ -112,7 +111,7 @@ def test_numbers_of_an_update():
     assert last.sentence == "the optimiser updates x: 3 - 0.1 × 6 = 2.4"
     assert "SGD: lr 0.1" in told(last)
     first = tell(x * x, optimizer=SGD([x], lr=0.1, momentum=0.9)).ticks[-1]
-    assert "momentum has no earlier step to carry on here" in told(first)
+    assert "momentum has no earlier step to continue here" in told(first)
     large = parameter(np.ones(100), "W")
     norms = told(tell(large.sum(), optimizer=SGD([large], lr=0.1)).ticks[-1])
     assert "10 -> 9, of the step 1" in norms
@@ -123,8 +122,8 @@ def test_what_the_optimiser_does_not_move():
     out = tg.where(condition, x * y, 0.0)
     last = tell(out, optimizer=SGD([x, condition], lr=0.1)).ticks[-1]
     assert last.sentence == "the optimiser updates x: 3 - 0.1 × 2 = 2.8"
-    assert told(last).count("stays as it is") == 2
-    assert "no gradient has arrived" in told(last)
+    assert told(last).count("unchanged: ") == 2
+    assert "no gradient arrived" in told(last)
     empty = parameter(np.zeros(0), "e")
     assert "0 parameters" in tell(empty.sum(), optimizer=SGD([empty], lr=0.1)).ticks[-1].sentence
 
@@ -146,7 +145,7 @@ def test_any_optimiser_is_known_by_what_it_can_do():
     x, condition = parameter(4.0, "x"), parameter(2.0, "condition")
     last = tell(tg.where(condition, x, 0.0), optimizer=Decay([x, condition])).ticks[-1]
     assert last.sentence == "the optimiser updates 2 parameters: p <- p - step"
-    assert "the step has to do with more than this gradient" in told(last)
+    assert "the step depends on more than this gradient" in told(last)
     assert (x.item(), condition.item()) == (4, 2)
     Decay.lr = "fast"
     try:

@@ -155,8 +155,7 @@ def _row_texts(row: Row, x: float, y: float) -> list[BoxText]:
 
 def _ellipse(card: Card, tag: str, operands: int) -> Box:
     """Write symbol, name and metadata of an operation below each other."""
-    rows = [(card.symbol, 15.0, "text", True, False)] if card.symbol else []
-    rows.append((card.name, 10 if card.symbol else 12, "text", not card.symbol, False))
+    rows = [(text, size, "text", bold, False) for text, size, bold in card.heading]
     inks = {"gradient": "gradient"}
     rows += [(row.text, 9, inks.get(row.kind, "text"), False, True) for row in card.rows]
     rows += [(tag, 9, "muted", False, False)] if tag else []
@@ -263,8 +262,6 @@ def paint_text(
     if text.anchor != "start":
         attributes["text-anchor"] = text.anchor
     if text.version is not None:
-        attributes["data-from"] = str(text.version.first)
-        if text.version.last is not None:
-            attributes["data-to"] = str(text.version.last)
+        attributes |= text.version.attributes
     # Keeps the blanks between columns, which SVG would collapse.
     SubElement(group, "text", attributes).text = text.text.replace(" ", "\xa0")

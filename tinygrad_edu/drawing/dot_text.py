@@ -161,11 +161,9 @@ class _DotWriter:
     def operation(self, card: Card) -> str:
         """Write symbol, name and metadata of an operation below each other."""
         rows = []
-        if card.symbol:
-            rows.append(f'<FONT POINT-SIZE="15"><B>{_html(card.symbol)}</B></FONT>')
-            rows.append(f'<FONT POINT-SIZE="10">{_html(card.name)}</FONT>')
-        else:
-            rows.append(f'<FONT POINT-SIZE="12"><B>{_html(card.name)}</B></FONT>')
+        for text, size, bold in card.heading:
+            shown = f"<B>{_html(text)}</B>" if bold else _html(text)
+            rows.append(f'<FONT POINT-SIZE="{size}">{shown}</FONT>')
         rows += [
             f'<FONT FACE="Courier" POINT-SIZE="9"{self.ink(row.kind)}>{_html(row.text)}</FONT>'
             for row in card.rows

@@ -52,7 +52,8 @@ def names_by_identity(names: Mapping[str, object] | None, model: Any = None) -> 
                 "pass the network, or names={...}"
             )
         for name, parameter in model.named_parameters():
-            found.setdefault(id(parameter), clean(name))
+            if name not in names:  # the user may have given that name to another object
+                found.setdefault(id(parameter), clean(name))
     return found
 
 

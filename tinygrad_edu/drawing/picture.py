@@ -19,14 +19,22 @@ __all__ = ["Card", "Picture", "Row", "Version", "Wire", "operand_wires", "operat
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The text of a row at some steps of a story: from `first` to `last`, or to the end.
+    """A text at some steps of a story: from `first` to `last`, or to the end.
 
     Only the built-in painter draws versions, on top of each other; the page shows one at a time.
+    `note` is shown after it in the table of the page.
     """
 
     first: int
     last: int | None
     text: str
+    note: str = ""
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The attributes of its element in a page; none for the first or last step of all."""
+        found = {"data-from": str(self.first)} if self.first else {}
+        return found if self.last is None else {**found, "data-to": str(self.last)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,13 @@ class Card:
     tag: str = ""
     rows: tuple[Row, ...] = ()
     frame: str | None = None
+
+    @property
+    def heading(self) -> list[tuple[str, int, bool]]:
+        """The first lines of an operation: text, size in points, and whether it is bold."""
+        if not self.symbol:
+            return [(self.name, 12, True)]
+        return [(self.symbol, 15, True), (self.name, 10, False)]
 
     @property
     def is_round(self) -> bool:

@@ -23,6 +23,7 @@ __all__ = [
     "LayoutTimedOutError",
     "RenderError",
     "RendererNotFoundError",
+    "describe_svg",
     "find_dot",
     "finished_svg",
     "install_command",
@@ -264,7 +265,7 @@ def finished_svg(source: bytes, title: str, description: str, alt_texts: Mapping
             del element.attrib[name]
     _round_legend(root)
     _describe_parts(root, prefix, alt_texts)
-    _describe_whole(root, prefix, title, description)
+    describe_svg(root, prefix, title, description)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
@@ -299,22 +300,35 @@ def _describe_parts(root: Element, prefix: str, alt_texts: Mapping[str, str]) ->
         element.set("id", f"{prefix}-{identifier}")
 
 
-def _describe_whole(root: Element, prefix: str, title: str, description: str) -> None:
+def describe_svg(root: Element, prefix: str, title: str, description: str) -> None:
+    """Set size, title and description of an SVG.
+
+    Parameters
+    ----------
+    root : Element
+        Its view box is its size in pixels.
+    prefix : str
+        The title gets the id ``prefix-title``, the description ``prefix-desc``.
+    title, description : str
+
+    Examples
+    --------
+    >>> from xml.etree.ElementTree import Element
+    >>> root = Element("svg", viewBox="0 0 20 10")
+    >>> describe_svg(root, "p", "a graph", "of one node")
+    >>> root.get("width"), [(part.tag, part.text) for part in root]
+    ('20', [('title', 'a graph'), ('desc', 'of one node')])
+    """
     from xml.etree.ElementTree import Element
 
-    width, height = root.get("viewBox", "0 0 0 0").split()[2:]
+    width, height = (f"{float(size):g}" for size in root.get("viewBox", "0 0 0 0").split()[2:])
     root.set("xmlns", "http://www.w3.org/2000/svg")
-    root.set("width", f"{float(width):g}")
-    root.set("height", f"{float(height):g}")
-    root.set("viewBox", f"0 0 {float(width):g} {float(height):g}")
-    root.set("role", "img")
-    root.set("aria-labelledby", f"{prefix}-title {prefix}-desc")
-    drawing = root.find("g")
-    graph_title = None if drawing is None else drawing.find("title")
-    if drawing is not None and graph_title is not None:
-        drawing.remove(graph_title)  # or it would be the tooltip of the whole picture
+    root.attrib |= {"width": width, "height": height, "viewBox": f"0 0 {width} {height}"}
+    root.attrib |= {"role": "img", "aria-labelledby": f"{prefix}-title {prefix}-desc"}
+    for group in root.findall("g"):
+        for graph_title in group.findall("title"):
+            group.remove(graph_title)  # or it would be the tooltip of the whole picture
     for position, (name, text) in enumerate((("title", title), ("desc", description))):
         element = Element(name, {"id": f"{prefix}-{name}"})
-        element.text = text
-        element.tail = "\n"
+        element.text, element.tail = text, "\n"
         root.insert(position, element)

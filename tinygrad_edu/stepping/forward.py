@@ -1,42 +1,42 @@
-"""How a value comes about, told in words, formula and numbers; and the names all ticks share."""
+"""The forward steps of a story, in words, formula and numbers; and the names in the picture.
+
+Values are read from the graph; nothing is computed again.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ..drawing.formulas import call_text, filled, forward_formula, is_plain, settings_beside
-from ..drawing.graph import Edge, Graph, OpNode
+from ..drawing.graph import Graph, OpNode
 from ..drawing.names import free
 from ..drawing.text import number_text, shape_text
+from ..drawing.words import one_line
 from ..explaining.account import Account
 from ..explaining.passage import Trace
 from ..explaining.wording import Line, Part, code, values
-from ..primitive import Node
 from ..tensor import Tensor
 from ..tracing import node_of
-from .ticks import Tick, one_line, section
+from .ticks import Tick, section
 from .worked_softmax import OPERATION, forward_row
 
 __all__ = ["Names", "forward_tick"]
 
 
 class Names:
-    """What tensors, operations and edges are called in the picture.
+    """The names of tensors and operations in the picture.
 
     Parameters
     ----------
     graph : Graph
     ids : dict of Tensor to str
-        As `photograph` gives them.
+        From `SnapshotBuilder`.
     trace : Trace
 
     Attributes
     ----------
     upstream : str
-        What the gradient that arrives at an operation is called: ``g``, if no tensor is.
+        The name of the gradient that arrives at an operation: ``g``, unless a tensor has it.
     """
 
     def __init__(self, graph: Graph, ids: dict[Tensor, str], trace: Trace) -> None:
@@ -44,52 +44,47 @@ class Names:
         self.nodes = {node.id: node for node in graph.tensors}
         self._operations = {node.output: node for node in graph.operations}
         self._operands: dict[str, list[str]] = {}
-        for edge in sorted(graph.edges, key=_position):
+        for edge in sorted(graph.edges, key=lambda edge: edge.position):
             self._operands.setdefault(edge.target, []).append(edge.source)
         self.upstream = free("g", {node.name for node in graph.tensors})
         self.by_identity = {id(tensor): self.nodes[name].name for tensor, name in ids.items()}
 
     def of(self, tensor: Tensor) -> str:
-        """Give the name of a tensor; its id where it has none."""
+        """Return the name of a tensor, or else its id."""
         return self.nodes[self.ids[tensor]].name
 
     def operation(self, tensor: Tensor) -> OpNode:
-        """Give the operation that made a tensor."""
+        """Return the operation that made a tensor."""
         return self._operations[self.ids[tensor]]
 
     def operands(self, tensor: Tensor) -> list[str]:
-        """Give the ids of the operands of that operation."""
+        """Return the ids of the operands of that operation."""
         return self._operands[self.operation(tensor).id]
 
     def texts(self, tensor: Tensor) -> list[str]:
-        """Give the names of these operands."""
+        """Return the names of these operands."""
         return [self.nodes[operand].name for operand in self.operands(tensor)]
 
     def account(self, tensor: Tensor) -> Account:
-        """Give the account of a tensor, with the gradients that were followed already."""
+        """Return the explanation of a tensor, with the gradients traced already."""
         return Account(tensor, self.trace.output, self.by_identity, self.trace)
 
 
-def _position(edge: Edge) -> int:
-    return edge.position
-
-
 def forward_tick(tensor: Tensor, names: Names) -> Tick:
-    """Tell how one operation makes its result."""
+    """Describe how one operation computes its result."""
     node, operation = node_of(tensor), names.operation(tensor)
-    operands = names.operands(tensor)
+    operands, shapes = names.operands(tensor), _shapes(tensor)
     lines: list[Line] = [[code(_equation(tensor, names))]]
-    lines += [[code(text)] for text in filter(None, [_in_numbers(tensor)])]
-    shapes = _shapes(node, tensor)
-    if shapes:
-        lines.append(["shapes ", code(shapes)])
+    numbers = _in_numbers(tensor)
+    lines += [[code(numbers)]] if numbers else []
+    lines += [["shapes ", code(shapes)]] if shapes else []
     lines += [["with ", code(text)] for text in settings_beside(node)]
     lines += names.account(tensor).place()
-    inputs: dict[str, Line] = {}
+    inputs: dict[str, Line] = {}  # by id, because each is shown once
     for operand, value in zip(operands, node.values, strict=True):
         shown = names.nodes[operand]
-        told = [", a number"] if shown.role == "constant" else [": ", values(value)]
-        inputs[operand] = [code(shown.name), *told]
+        described = [", a number"] if shown.role == "constant" else [": ", values(value)]
+        inputs[operand] = [code(shown.name), *described]
     result: list[Part | str] = [code(names.of(tensor)), ": ", values(tensor.data)]
     sections = [
         section(operation.name, *lines),
@@ -98,17 +93,15 @@ def forward_tick(tensor: Tensor, names: Names) -> Tick:
     ]
     if node.primitive is OPERATION:
         sections += forward_row(tensor)
+    edges = [f"{operation.id}f{position}" for position in range(len(operands))]
     return Tick(
         "forward",
-        _sentence(tensor, names),
+        one_line(_sentence(tensor, names)),
         tuple(sections),
         operation=operation.id,
         reads=tuple(dict.fromkeys(operands)),
         writes=(names.ids[tensor],),
-        edges=(
-            *(f"{operation.id}f{position}" for position in range(len(operands))),
-            f"{operation.id}f",
-        ),
+        edges=(*edges, f"{operation.id}f"),
     )
 
 
@@ -121,59 +114,49 @@ def _equation(tensor: Tensor, names: Names) -> str:
 
 
 def _sentence(tensor: Tensor, names: Names) -> str:
-    node = node_of(tensor)
-    expression = forward_formula(node)
-    name = names.operation(tensor).name
-    said = _equation(tensor, names)
+    expression, name = forward_formula(node_of(tensor)), names.operation(tensor).name
+    sentence, shapes = f"{_equation(tensor, names)} {_in_numbers(tensor)}".rstrip(), _shapes(tensor)
     if expression and not is_plain(expression) and not expression.startswith(f"{name}("):
-        said = f"{name}: {said}"
-    said = " ".join(filter(None, [said, _in_numbers(tensor)]))
-    shapes = _shapes(node, tensor)
+        sentence = f"{name}: {sentence}"
     if _is_single(tensor) or not shapes:
-        return one_line(said)
-    shapes = _shapes(node, tensor)
-    strange = _not_finite(tensor)
-    return one_line(f"{said}, shapes {shapes}{f'; it holds {strange}' if strange else ''}")
+        return sentence
+    counts = {"NaN": np.isnan(tensor.data).sum(), "inf": np.isinf(tensor.data).sum()}
+    warning = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"{sentence}, shapes {shapes}{f'; it holds {warning}' if warning else ''}"
 
 
 def _is_single(tensor: Tensor) -> bool:
-    """Tell whether an operation makes one number of single numbers."""
+    """Return whether an operation makes one number from single numbers."""
     return tensor.size == 1 and all(np.size(value) == 1 for value in node_of(tensor).values)
 
 
 def _in_numbers(tensor: Tensor) -> str:
-    """Write ``= 2 × (-3) = -6``, or ``= -6`` where numbers do not fit the formula."""
+    """Write ``= 2 × (-3) = -6``, or ``= -6`` if the numbers do not fit the formula."""
     if tensor.size != 1:
         return ""
     node, result = node_of(tensor), f"= {number_text(tensor.data.reshape(-1)[0])}"
     expression = forward_formula(node)
     if not expression or not _is_single(tensor) or "." in expression or "[" in expression:
         return result
-    written = f"= {filled(expression, node, _numbers(node.values))}"
+    numbers = [number_text(np.reshape(value, -1)[0]) for value in node.values]
+    written = f"= {filled(expression, node, numbers)}"
     return result if written == result else f"{written} {result}"
 
 
-def _not_finite(tensor: Tensor) -> str:
-    """Count what is no number, in words."""
-    counts = {"NaN": np.isnan(tensor.data).sum(), "inf": np.isinf(tensor.data).sum()}
-    return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-
-
-def _numbers(arrays: Sequence[Any]) -> list[str]:
-    return [number_text(np.reshape(array, -1)[0]) for array in arrays]
-
-
-def _shapes(node: Node, tensor: Tensor) -> str:
-    """Write ``(4, 2) @ (2, 3) -> (4, 3)``; "" where there are only single numbers."""
+def _shapes(tensor: Tensor) -> str:
+    """Write ``(4, 2) @ (2, 3) -> (4, 3)``; "" if there are only single numbers."""
+    node = node_of(tensor)
     if all(np.ndim(value) == 0 for value in (*node.values, tensor.data)):
         return ""
     texts = [
-        number_text(value)
-        if not isinstance(source, Tensor)
-        else (shape_text(source.shape) if source.ndim else "number")
+        _shape(source) if isinstance(source, Tensor) else number_text(value)
         for source, value in zip(node.inputs, node.values, strict=True)
     ]
     expression = forward_formula(node)
     several = len(texts) > 1 and is_plain(expression)
     left = filled(expression, node, texts) if several else ", ".join(texts)
-    return f"{left} -> {shape_text(tensor.shape) if tensor.ndim else 'number'}"
+    return f"{left} -> {_shape(tensor)}"
+
+
+def _shape(tensor: Tensor) -> str:
+    return shape_text(tensor.shape) if tensor.ndim else "number"

@@ -1,7 +1,7 @@
-"""The graph as an SVG that the page's script can step through.
+"""The graph as an SVG that the script of the page can step through.
 
-How it is drawn is the business of `drawing`; here its parts learn what they say at which tick, when
-they are seen and lit, and what a screen reader says of them.
+`drawing` draws it; here its parts get their texts for each tick, the ticks at which they are shown
+and lit, and their names for screen readers.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from ..drawing.options import DrawOptions
 from ..drawing.painter import paint
 from ..drawing.palette import LIGHT, Theme
 from ..drawing.picture import Card, Picture, Row, Version, operations_picture
+from ..drawing.render import describe_svg
 from ..drawing.words import one_line
 from .page_layers import gradient_known, in_layers
-from .page_states import NOT_YET, OFF, first_lit, lights, result_spans
+from .page_states import NOT_YET, OFF, first_lit, lights, result_versions
 
 if TYPE_CHECKING:
     from .ticks import Story
@@ -28,7 +29,7 @@ LAYERS_PREFIX = "L-"
 
 
 def variables(theme: Theme) -> dict[str, str]:
-    """Give the colours of a theme by the name of the CSS variable that stands for each."""
+    """Return the colours of a theme, by the name of their CSS variable."""
     names = [field.name for field in fields(theme) if field.name != "roles"]
     colors = {name.replace("_", "-"): getattr(theme, name) for name in names}
     for role, (fill, line) in theme.roles.items():
@@ -37,20 +38,20 @@ def variables(theme: Theme) -> dict[str, str]:
 
 
 def _variable_theme() -> Theme:
-    """Make a theme whose colours are looked up when the page is shown."""
+    """Return a theme whose colours are CSS variables."""
     names = [field.name for field in fields(LIGHT) if field.name != "roles"]
     roles = {role: (f"var(--{role}-fill)", f"var(--{role}-line)") for role in LIGHT.roles}
     return Theme(**{name: f"var(--{name.replace('_', '-')})" for name in names}, roles=roles)
 
 
 def figure(story: Story, view: str) -> Element | None:
-    """Draw the graph of single operations, ``"ops"``, or of whole layers; None if there are none.
+    """Draw the graph by operations, ``"ops"``, or by layers; None if there are no modules.
 
-    It is drawn from top to bottom: beside the text it has more height than width.
+    It is drawn from top to bottom, because next to the text it has more height than width.
     """
-    if view == "layers" and not story.graph.calls:
-        return None
     if view == "layers":
+        if not story.graph.calls:
+            return None
         picture = layers_picture(story.graph, DrawOptions(), backward=True)
         known = gradient_known(story, picture)
         story = in_layers(story, picture)
@@ -59,37 +60,42 @@ def figure(story: Story, view: str) -> Element | None:
     cards = tuple(_in_time(card, story, known.get(card.id)) for card in picture.cards)
     picture = replace(picture, cards=cards)
     root = paint(picture, _variable_theme(), direction="TB")
-    _describe(root, picture, "layers" if view == "layers" else "graph")
+    prefix = "layers" if view == "layers" else "graph"
+    describe_svg(root, prefix, picture.title, picture.description)
+    root.attrib |= {"id": f"{prefix}-svg", "class": "figure", "role": "graphics-document document"}
+    root.attrib |= {"aria-labelledby": f"{prefix}-title", "aria-describedby": f"{prefix}-desc"}
     _animate(root, picture, story, LAYERS_PREFIX if view == "layers" else "")
     return root
 
 
 def _in_time(card: Card, story: Story, known: int | None) -> Card:
-    """Give the rows of a card what they say from tick to tick."""
+    """Give the rows of a card their texts for each tick."""
     if card.role == "operation":
         return card
     rows = []
     for row in card.rows:
         versions: tuple[Version, ...] = ()
         if card.role == "module":
-            if row.kind == "gradient" and known:
-                before = Version(0, known - 1, NOT_YET["gradient"])
-                versions = (before, Version(known, None, row.text))
+            versions = _from(known, row) if row.kind == "gradient" else ()
         elif row.kind == "gradient":
-            spans = result_spans(story, card.id, "gradient")
-            versions = tuple(Version(s.start or 0, s.end, s.text) for s in spans)
-        elif row.kind == "value" and row.label != "shape" and story.values.get(card.id, 0):
-            first = story.values[card.id]
-            before = Version(0, first - 1, NOT_YET["value"])
-            versions = (before, Version(first, None, row.text))
+            versions = result_versions(story, card.id, "gradient")
+        elif row.kind == "value" and row.label != "shape":
+            versions = _from(story.values.get(card.id), row)
         rows.append(_with(row, versions))
     return replace(card, rows=tuple(rows))
+
+
+def _from(tick: int | None, row: Row) -> tuple[Version, ...]:
+    """Show the text of a row from some tick on."""
+    if not tick:
+        return ()
+    return Version(0, tick - 1, NOT_YET[row.kind]), Version(tick, None, row.text)
 
 
 def _with(row: Row, versions: tuple[Version, ...]) -> Row:
     if len(versions) == 1 and versions[0].last is None:
         return replace(row, text=versions[0].text)
-    # What stands in one line is set to the right, as it is where nothing changes.
+    # Single lines are aligned to the right, like rows that do not change.
     widest = max((len(line) for one in versions for line in one.text.split("\n")), default=0)
     return replace(
         row,
@@ -101,8 +107,8 @@ def _with(row: Row, versions: tuple[Version, ...]) -> Row:
 
 
 def _animate(root: Element, picture: Picture, story: Story, prefix: str) -> None:
-    """Tell every part when it is seen and lit, and what it is called."""
-    said, lit, travelled = _said(picture, story), lights(story), first_lit(story)
+    """Set when each part is shown and lit, and its name."""
+    names, lit, travelled = _names(picture, story), lights(story), first_lit(story)
     neighbours = _neighbours(picture)
     never = len(story.ticks)
     for text in root.iter("text"):
@@ -125,50 +131,48 @@ def _animate(root: Element, picture: Picture, story: Story, prefix: str) -> None
         kinds = part.get("class", "").split()
         title = part.find("title")
         if title is not None:
-            part.remove(title)  # nothing is said to a pointer alone
+            part.remove(title)  # no tooltips
         if "node" in kinds:
             part.attrib.update(
                 {"role": "button", "tabindex": "-1", "aria-pressed": "false"},
-                **{"aria-label": said.get(identifier, identifier)},
+                **{"aria-label": names.get(identifier, identifier)},
             )
             for name, others in neighbours.get(identifier, {}).items():
                 part.set(name, " ".join(prefix + other for other in others))
 
 
 def _shorten(text: Element) -> None:
-    """Leave the font of numbers to the style sheet, where it stands once; hide what is past."""
+    """Move the font of numbers to the style sheet; hide what is not shown at the last tick."""
     css = []
     if text.attrib.pop("font-family", ""):
         css.append("num" if text.get("font-size") == "10" else "num big")
         text.attrib.pop("font-size")
     if text.get("fill") == "var(--text)":
         del text.attrib["fill"]
-    if text.get("data-from") == "0":
-        del text.attrib["data-from"]
     if "data-to" in text.attrib:
-        css.append(OFF)  # something else stands there at the last tick
+        css.append(OFF)  # another version is shown at the last tick
     if css:
         text.set("class", " ".join(css))
 
 
-def _said(picture: Picture, story: Story) -> dict[str, str]:
-    """Say what each part is; its numbers change with the steps, and stand in the table."""
-    said = dict(picture.alt_texts)
+def _names(picture: Picture, story: Story) -> dict[str, str]:
+    """Name each part; its numbers change with the steps, and are in the table."""
+    names = dict(picture.alt_texts)
     tensors = {tensor.id: tensor for tensor in story.graph.tensors}
     for card in picture.cards:
         if card.id in tensors:
             role = {"computed": "tensor", "constant": "number"}.get(card.role, card.role)
             sizes = tensors[card.id].shape
             shape = f", shape {' by '.join(map(str, sizes))}" if sizes else ""
-            said[card.id] = f"{role} {card.name}{shape}"
+            names[card.id] = f"{role} {card.name}{shape}"
         elif card.role == "module":
             rows = [one_line(f"{r.label} {r.text}") for r in card.rows if r.kind != "gradient"]
-            said[card.id] = ", ".join([f"module {card.name}", *rows])
-    return said
+            names[card.id] = ", ".join([f"module {card.name}", *rows])
+    return names
 
 
 def _neighbours(picture: Picture) -> dict[str, dict[str, list[str]]]:
-    """Give for every node those that it comes from, and those that it goes into."""
+    """Return for every node its sources and its targets."""
     found: dict[str, dict[str, list[str]]] = {}
     for wire in picture.wires:
         for name, here, there in (
@@ -179,26 +183,3 @@ def _neighbours(picture: Picture) -> dict[str, dict[str, list[str]]]:
             if there not in others:
                 others.append(there)
     return found
-
-
-def _describe(root: Element, picture: Picture, prefix: str) -> None:
-    width, height = root.get("viewBox", "0 0 0 0").split()[2:]
-    root.attrib.update(
-        {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "id": f"{prefix}-svg",
-            "class": "figure",
-            "width": width,
-            "height": height,
-            "role": "graphics-document document",
-            "aria-labelledby": f"{prefix}-title",
-            "aria-describedby": f"{prefix}-desc",
-        }
-    )
-    for group in root.findall("g"):
-        for title in group.findall("title"):
-            group.remove(title)  # or the name of the graph hovers over all of it
-    for place, (tag, text) in enumerate((("title", picture.title), ("desc", picture.description))):
-        element = Element(tag, {"id": f"{prefix}-{tag}"})
-        element.text = text
-        root.insert(place, element)

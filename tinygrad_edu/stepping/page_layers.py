@@ -1,4 +1,7 @@
-"""The story of a graph told of whole layers: what happens in a module happens to its box."""
+"""The story of a graph in terms of modules: what happens inside a module happens to its box.
+
+The steps and their texts stay the same.
+"""
 
 from __future__ import annotations
 
@@ -15,27 +18,19 @@ __all__ = ["gradient_known", "in_layers"]
 
 
 def in_layers(story: Story, picture: Picture) -> Story:
-    """Replace the ids of operations, tensors and edges by those of the picture of layers."""
+    """Replace the ids of operations, tensors and edges by those of the picture by layers."""
     graph = story.graph
     card_of = picture.card_of
     wires: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for wire in picture.wires:
         wires.setdefault((wire.source, wire.target), []).append((wire.id, wire.back_id))
     edges: dict[str, list[str]] = {}
-    links = [
-        (
-            f"{edge.target}f{edge.position}",
-            f"{edge.target}b{edge.position}",
-            edge.source,
-            edge.target,
-        )
-        for edge in graph.edges
-    ]
-    links += [(f"{op.id}f", f"{op.id}b", op.id, op.output) for op in graph.operations]
-    for forward, back, source, target in links:
-        for pair in wires.get((card_of[source], card_of[target]), ()):
-            edges.setdefault(forward, []).append(pair[0])
-            edges.setdefault(back, []).append(pair[1])
+    links = [(edge.target, str(edge.position), edge.source, edge.target) for edge in graph.edges]
+    links += [(op.id, "", op.id, op.output) for op in graph.operations]
+    for operation, position, source, target in links:
+        for forward, back in wires.get((card_of[source], card_of[target]), ()):
+            edges.setdefault(f"{operation}f{position}", []).append(forward)
+            edges.setdefault(f"{operation}b{position}", []).append(back)
 
     def moved(names: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(card_of[name] for name in names))
@@ -56,7 +51,7 @@ def in_layers(story: Story, picture: Picture) -> Story:
 
 
 def gradient_known(story: Story, picture: Picture) -> dict[str, int]:
-    """Say from which tick on all gradients of the parameters in a box are known."""
+    """Return the tick from which all gradients of the parameters in a box are known."""
     known: dict[str, int] = {}
     for tensor in story.graph.tensors:
         stages = story.gradients.get(tensor.id, ())

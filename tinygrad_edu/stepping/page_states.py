@@ -1,17 +1,18 @@
-"""When a part of the page is seen and when it is lit, as attributes that the script reads.
+"""When a part of the page is shown and when it is lit, as attributes that the script reads.
 
-``data-from`` and ``data-to`` say from which tick to which a part is seen, ``data-lit`` and
-``data-ring`` at which ticks it is lit or ringed. What is not seen at the last tick carries the
-class `off`, so that a page whose script does not run shows the finished figure.
+``data-from`` and ``data-to`` are the first and last tick at which a part is shown; ``data-lit`` and
+``data-ring`` list the ticks at which it is lit or ringed. What is not shown at the last tick has
+the class `off`, so that a page without scripts shows the finished figure.
 """
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from ..drawing.picture import Version
+from ..drawing.words import value_text
 
 if TYPE_CHECKING:
     from .ticks import Story
@@ -19,82 +20,71 @@ if TYPE_CHECKING:
 __all__ = [
     "NOT_YET",
     "OFF",
-    "Span",
     "as_ranges",
     "attributes_of",
     "first_lit",
     "lights",
-    "result_spans",
-    "span_attributes",
+    "result_versions",
+    "version_attributes",
 ]
 
 OFF = "off"
 NOT_YET = {"value": "not yet", "gradient": "not computed"}
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A text, the first and the last tick at which it is seen, and a note such as ``1 of 2``."""
-
-    text: str
-    start: int | None
-    end: int | None
-    count: str = ""
-
-
 def as_ranges(ticks: Iterable[int]) -> str:
-    """Write a list of ticks, runs of them as ranges.
+    """Write a list of ticks, with runs as ranges.
 
     Examples
     --------
     >>> as_ranges({7, 8, 9, 3})
     '3 7-9'
     """
-    written: list[list[int]] = []
+    runs: list[list[int]] = []
     for tick in sorted(ticks):
-        if written and written[-1][-1] == tick - 1:
-            written[-1][1:] = [tick]
+        if runs and runs[-1][-1] == tick - 1:
+            runs[-1][1:] = [tick]
         else:
-            written.append([tick])
-    return " ".join("-".join(map(str, run)) for run in written)
+            runs.append([tick])
+    return " ".join("-".join(map(str, run)) for run in runs)
 
 
 def lights(story: Story) -> dict[str, dict[str, str]]:
-    """Say of every part of the graph when it is lit and ringed, as attributes by id.
+    """Return for each part of the graph when it is lit and ringed, as attributes by id.
 
-    Where one step is a whole operation, its last tick lights what all its ticks light:
-    ``data-lit-op`` and ``data-ring-op`` say so where that differs.
+    In the mode where one step is a whole operation, its last tick lights everything that its ticks
+    light: ``data-lit-op`` and ``data-ring-op`` list those ticks if they differ.
     """
     found: dict[str, dict[str, set[int]]] = {}
-    lit_so_far: set[str] = set()
-    ringed_so_far: set[str] = set()
+    all_lit: set[str] = set()
+    all_ringed: set[str] = set()
     for number, tick in enumerate(story.ticks):
         lit = {*tick.writes, *tick.edges} | ({tick.operation} if tick.operation else set())
         ringed = set(tick.reads) - lit
-        lit_so_far |= lit
-        ringed_so_far |= ringed
+        all_lit |= lit
+        all_ringed |= ringed
         collected = {"data-lit": lit, "data-ring": ringed}
         if tick.ends_operation:
-            collected["data-lit-op"] = lit_so_far
-            collected["data-ring-op"] = ringed_so_far - lit_so_far
-            lit_so_far, ringed_so_far = set(), set()
+            collected |= {"data-lit-op": all_lit, "data-ring-op": all_ringed - all_lit}
+            all_lit, all_ringed = set(), set()
         for attribute, parts in collected.items():
             for part in parts:
                 found.setdefault(part, {}).setdefault(attribute, set()).add(number)
-    steps = {number for number, tick in enumerate(story.ticks) if tick.ends_operation}
-    written: dict[str, dict[str, str]] = {}
-    for part, states in found.items():
+    ends = {number for number, tick in enumerate(story.ticks) if tick.ends_operation}
+    for states in found.values():
         for plain in ("data-lit", "data-ring"):
-            if states.get(plain, set()) & steps == states.get(f"{plain}-op", set()):
+            if states.get(plain, set()) & ends == states.get(f"{plain}-op", set()):
                 states.pop(f"{plain}-op", None)
             else:
                 states.setdefault(f"{plain}-op", set())
-        written[part] = {name: as_ranges(ticks) for name, ticks in sorted(states.items())}
-    return written
+    return {
+        part: {name: as_ranges(ticks) for name, ticks in sorted(states.items())}
+        for part, states in found.items()
+    }
 
 
 def first_lit(story: Story) -> dict[str, int]:
-    """Give the first tick that travels along each edge."""
+    """Return the first tick at which something moves along each edge."""
     first: dict[str, int] = {}
     for number, tick in enumerate(story.ticks):
         for edge in tick.edges:
@@ -102,38 +92,29 @@ def first_lit(story: Story) -> dict[str, int]:
     return first
 
 
-def result_spans(story: Story, name: str, kind: str) -> tuple[Span, ...]:
-    """Say what is known of a tensor's value, or of its gradient, from tick to tick."""
+def result_versions(story: Story, name: str, kind: str) -> tuple[Version, ...]:
+    """Return what is known of the value or the gradient of a tensor, from tick to tick."""
     tensor = next(tensor for tensor in story.graph.tensors if tensor.id == name)
     if kind == "value":
-        rows = [(label, text) for label, text in tensor.rows if label != "shape"]
-        text = rows[0][1] if len(rows) == 1 else ", ".join(map(" ".join, rows))
-        text = f"{text} ({tensor.warning})" if tensor.warning else text
-        stages = [(story.values.get(name, 0), text, "")]
+        stages = [(story.values.get(name, 0), value_text(tensor), "")]
     else:
-        stages = [(stage.tick, stage.text, stage.count) for stage in story.gradients.get(name, ())]
-        if not stages:
-            return (Span(tensor.grad, None, None),)
+        stages = [(one.tick, one.text, one.count) for one in story.gradients.get(name, ())]
+        stages = stages or [(0, tensor.grad, "")]
     if stages[0][0] > 0:
         stages.insert(0, (0, NOT_YET[kind], ""))
-    spans = []
-    for (start, text, count), (following, _, _) in pairwise([*stages, (None, "", "")]):
-        end = None if following is None else following - 1
-        spans.append(Span(text, start or None, end, count))
-    return tuple(spans)
+    ends = [first - 1 for first, _, _ in stages[1:]]
+    return tuple(
+        Version(first, last, text, count)
+        for (first, text, count), last in zip(stages, [*ends, None], strict=True)
+    )
 
 
-def span_attributes(span: Span) -> str:
-    """Write from when to when a text is seen, with a blank before; nothing where it always is."""
-    attributes = {}
-    if span.start is not None:
-        attributes["data-from"] = str(span.start)
-    if span.end is not None:
-        attributes["class"] = OFF  # something else stands there at the last tick
-        attributes["data-to"] = str(span.end)
-    return attributes_of(attributes)
+def version_attributes(version: Version) -> str:
+    """Write when a text is shown, with a blank before each attribute."""
+    hidden = {} if version.last is None else {"class": OFF}  # at the last tick
+    return attributes_of(version.attributes | hidden)
 
 
 def attributes_of(attributes: Mapping[str, str]) -> str:
-    """Write attributes, each with a blank before it."""
-    return "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
+    """Write attributes, with a blank before each."""
+    return "".join(f' {name}="{html.escape(value)}"' for name, value in sorted(attributes.items()))

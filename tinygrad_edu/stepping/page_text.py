@@ -1,4 +1,4 @@
-"""What the page says beside the graph, as HTML: the panel of each step, details, the table.
+"""The text of the page as HTML: the panel of each step, details, and the table.
 
 All text comes finished from the story; here it is only escaped and set, formulas without LaTeX,
 because the page is read offline.
@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from ..drawing.picture import Version
 from ..drawing.text import shape_text
-from .page_states import OFF, Span, attributes_of, lights, result_spans, span_attributes
+from .page_states import OFF, attributes_of, lights, result_versions, version_attributes
 
 if TYPE_CHECKING:
     from ..drawing.graph import TensorNode
@@ -26,7 +27,7 @@ _TOKEN = re.compile(r"\.T\b|[^\W\d]\w*|\d[\w.]*|.", re.DOTALL)
 
 
 def panels(story: Story) -> str:
-    """Write the panel of every step; without a script, the last one is seen."""
+    """Write the panel of every step; without scripts, the page shows the last one."""
     written = []
     for number, tick in enumerate(story.ticks):
         if not tick.ends_operation:
@@ -53,14 +54,14 @@ def _panel(story: Story, number: int, tick: Tick, detail: str, whole: bool = Fal
 
 
 def _label(tick: Tick, names: dict[str, str]) -> str:
-    """Name a step in few words, for the slider."""
+    """Return a short name of a step, for the slider."""
     if tick.operation is not None and tick.kind in ("forward", "backward"):
         return f"{tick.kind} through {names[tick.operation]}"
     return {"seed": "where gradients start", "check": "comparison"}.get(tick.kind, tick.kind)
 
 
 def details(story: Story) -> str:
-    """Write what is shown of a tensor or an operation when it is selected."""
+    """Write the details of each tensor and operation, shown when it is selected."""
     said = {tensor.id: f"{_role(tensor)} {tensor.name}" for tensor in story.graph.tensors}
     said |= {one.id: f"operation {one.name}" for one in story.graph.operations}
     return "\n".join(
@@ -72,12 +73,11 @@ def details(story: Story) -> str:
 
 
 def _in_time(sections: Sequence[Section], earlier: Sequence[Section]) -> str:
-    """Write sections that are seen from some step on, and before each what is seen until then."""
+    """Write sections with their steps, and before each section what is shown until then."""
     written = []
     for whole in sections:
         for each in [one for one in earlier if one.title == whole.title] + [whole]:
-            start = each.start or None
-            seen = span_attributes(Span("", start, each.end))
+            seen = version_attributes(Version(each.start, each.end, ""))
             text = _sections([each], "h3")
             written.append(f"<div{seen}>{text}</div>" if seen else text)
     return "".join(written)
@@ -154,13 +154,14 @@ def formula_html(text: str) -> str:
 
 
 def table_rows(story: Story) -> str:
-    """Write the table of all tensors, whose cells change with the steps."""
+    """Write the table of all tensors; its cells change with the steps."""
     lit = lights(story)
     rows = []
     for tensor in story.graph.tensors:
         attributes = attributes_of(lit.get(tensor.id, {}))
-        cells = (_spans(result_spans(story, tensor.id, kind)) for kind in ("value", "gradient"))
-        value, gradient = cells
+        value, gradient = (
+            _versions(result_versions(story, tensor.id, kind)) for kind in ("value", "gradient")
+        )
         rows.append(
             f'<tr data-row="{tensor.id}"{attributes}>'
             f'<th scope="row">{html.escape(tensor.name)}</th><td>{html.escape(tensor.role)}</td>'
@@ -170,10 +171,10 @@ def table_rows(story: Story) -> str:
     return "\n".join(rows)
 
 
-def _spans(spans: Sequence[Span]) -> str:
+def _versions(versions: Sequence[Version]) -> str:
     return "".join(
-        f"<span{span_attributes(span)}>{html.escape(span.text)}"
-        + (f" <small>{html.escape(span.count)}</small>" if span.count else "")
+        f"<span{version_attributes(version)}>{html.escape(version.text)}"
+        + (f" <small>{html.escape(version.note)}</small>" if version.note else "")
         + "</span>"
-        for span in spans
+        for version in versions
     )

@@ -1,7 +1,7 @@
-"""The story of a computation: what happens at each tick, forward and back, in words and numbers.
+"""The story of a computation: what happens at each step, forward and back, in words and numbers.
 
-`tell` makes it, of text alone; nothing of the computation is changed by that. How a page shows it
-is decided elsewhere.
+A story is plain data; making it changes nothing in the computation. How a page shows it is decided
+elsewhere.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from typing import Any
 import numpy as np
 
 from ..drawing.graph import Graph
-from ..drawing.names import names_by_identity
 from ..drawing.snapshot import SnapshotBuilder
 from ..drawing.text import contribution_text, euclidean_norm, gradient_text, number_text
 from ..drawing.verdicts import Verdict, by_tensor, judge
-from ..drawing.words import counts
+from ..drawing.words import counts, one_line, plural
 from ..explaining.passage import Trace
 from ..explaining.wording import Line, Section, code, gradient
 from ..tensor import Tensor
 from .backward import Backward
 from .details import details_of
 from .forward import Names, forward_tick
-from .ticks import Stage, Story, Tick, one_line, section
+from .ticks import Stage, Story, Tick, section
 from .updates import check_optimizer, trial_step, update_sections, update_sentence
 
 __all__ = ["Stage", "Story", "Tick", "tell"]
@@ -40,27 +39,27 @@ def tell(
     title: str = "",
     max_nodes: int = 120,
 ) -> Story:
-    """Tell how a number was computed, and how its gradient finds its way back.
+    """Describe how a number was computed, and how its gradients are computed.
 
-    The gradients are followed afresh, whatever `backward` has left; hooks see them as they see
-    those of `backward`. No `.data`, no `.grad`, no graph and no optimiser is changed.
+    Gradients are traced anew, whatever `backward` has left in `.grad`; hooks run as in `backward`.
+    No value, `.grad`, graph or optimiser is changed.
 
     Parameters
     ----------
     output : Tensor
         The loss, a single number.
     names : mapping of str to object, optional
-        What to call tensors and modules, such as ``locals()``.
+        Names for tensors and modules, such as ``locals()``.
     model : optional
-        Something with `named_parameters`, which names its parameters where `names` does not.
+        An object with `named_parameters`, which names parameters that `names` does not name.
     optimizer : optional
-        Something with a method `step`, to show what its next step would do: it is tried on a copy.
+        An object with a method `step`; its next step is tried on copies.
     compare : mapping of (str or Tensor) to array_like, optional
-        Gradients derived by hand, to be compared with the automatic ones.
+        Gradients derived by hand, to compare with the automatic ones.
     title : str
-        What is told.
+        The title of the story.
     max_nodes : int
-        How many nodes the graph may have.
+        The largest number of nodes.
 
     Returns
     -------
@@ -69,8 +68,8 @@ def tell(
     Raises
     ------
     TypeError
-        If the output is no Tensor, the model names nothing, or the optimiser cannot make a step
-        on copies.
+        If the output is not a Tensor, the model has no `named_parameters`, or the optimiser cannot
+        make a step on copies.
     ValueError
         If the graph is too large, if `compare` does not fit, or if the step fails.
     GradientError
@@ -95,25 +94,21 @@ def tell(
             f"stepper() needs one Tensor, the loss, got a {type(output).__name__}; compute a loss "
             "first, and pass it as in stepper(loss, model=network)"
         )
-    names_by_identity(names, model)  # refuses what names nothing
+    builder = SnapshotBuilder([output], names, model=model, contributions=False)
     if optimizer is not None:
         check_optimizer(optimizer)
-    given: dict[str, object] = dict(names or {})
-    for path, parameter in model.named_parameters() if model is not None else ():
-        given.setdefault(path, parameter)
-    builder = SnapshotBuilder([output], given, contributions=False)
     graph, ids = builder.build(title, max_nodes), builder.ids
     shown = {node.id: node.name for node in graph.tensors}
     manual = by_tensor(compare, [(shown[name], tensor) for tensor, name in ids.items()])
-    state = np.random.get_state()  # noqa: NPY002  a hook or an optimiser may draw numbers
+    state = np.random.get_state()  # noqa: NPY002  a hook or an optimiser may draw random numbers
     try:
-        return _Teller(output, graph, ids).tell(optimizer, manual)
+        return _StoryBuilder(output, graph, ids).build(optimizer, manual)
     finally:
         np.random.set_state(state)  # noqa: NPY002
 
 
 def _with_contributions(graph: Graph, ids: dict[Tensor, str], trace: Trace) -> Graph:
-    """Write on each edge what comes back along it in this story."""
+    """Write on each edge the contribution that comes back along it."""
     operations = {operation.output: operation.id for operation in graph.operations}
     sent = {
         (operations[ids[one.tensor]], one.position): contribution_text(one.contribution)
@@ -138,8 +133,8 @@ def _with_gradients(graph: Graph, ids: dict[Tensor, str], final: dict[Tensor, An
     return replace(graph, tensors=tensors, has_gradients=True)
 
 
-class _Teller:
-    """Puts the ticks of one story together."""
+class _StoryBuilder:
+    """Makes the steps of a story."""
 
     def __init__(self, output: Tensor, graph: Graph, ids: dict[Tensor, str]) -> None:
         shown = {node.id: node.name for node in graph.tensors}
@@ -149,12 +144,11 @@ class _Teller:
         self.names = Names(self.graph, ids, self.trace)
         self.computed = self.trace.order[::-1]
 
-    def tell(self, optimizer: Any, manual: dict[Tensor, Any]) -> Story:
+    def build(self, optimizer: Any, manual: dict[Tensor, Any]) -> Story:
         seed = 1 + len(self.computed)
         backward = Backward(self.names, seed + 1)
-        ticks = [*(forward_tick(tensor, self.names) for tensor in self.computed)]
-        ticks.append(self._seed())
-        ticks += backward.ticks()
+        ticks = [forward_tick(tensor, self.names) for tensor in self.computed]
+        ticks += [self._seed(), *backward.ticks()]
         if manual:
             ticks.append(self._check(manual, backward.final))
         if optimizer is not None:
@@ -162,14 +156,17 @@ class _Teller:
         ticks.insert(0, self._overview(ticks))
         kept = self._kept(backward.final)
         if kept:
-            ticks[-1] = _with_more(ticks[-1], kept)
-        values = self._values()
+            last = ticks[-1]
+            whole = (*last.whole, kept) if last.whole else ()
+            ticks[-1] = replace(last, sections=(*last.sections, kept), whole=whole)
+        values = {node.id: 0 for node in self.graph.tensors}
+        values |= {self.ids[tensor]: step for step, tensor in enumerate(self.computed, 1)}
         details, earlier = details_of(self.graph, self.names, backward, values, seed)
         return Story(
             _with_gradients(self.graph, self.ids, backward.final),
             tuple(ticks),
             values,
-            self._gradients(backward.stages, backward.final, seed),
+            self._gradients(backward, seed),
             details,
             tuple(self._notes(backward.final, kept)),
             earlier,
@@ -178,16 +175,16 @@ class _Teller:
     # Before, between and after ------------------------------------------------------------------
 
     def _overview(self, ticks: list[Tick]) -> Tick:
-        forward = _plural(sum(tick.kind == "forward" for tick in ticks), "operation")
+        forward = plural(sum(tick.kind == "forward" for tick in ticks), "operation")
         back = len({tick.operation for tick in ticks if tick.kind == "backward"})
-        name = self.names.of(self.output)
+        name, kinds = self.names.of(self.output), {tick.kind for tick in ticks}
         order = [
-            f"forward: {forward}, each after all that it needs, up to {name}",
-            f"then the gradient of {name} by itself, which is 1",
-            f"backward: {_plural(back, 'operation')}, the newest first, each to its inputs",
+            f"forward: {forward}, each after its inputs, up to {name}",
+            f"then the gradient of {name} with respect to itself, which is 1",
+            f"backward: {plural(back, 'operation')}, the newest first, each to its inputs",
         ]
-        order += ["check: gradients by hand beside them"] * any(t.kind == "check" for t in ticks)
-        order += ["update: the step of the optimiser"] * any(t.kind == "update" for t in ticks)
+        order += ["check: gradients by hand are compared"] if "check" in kinds else []
+        order += ["update: the step of the optimiser"] if "update" in kinds else []
         reading = [
             "boxes are tensors, with their value and their gradient; ellipses are operations",
             "solid grey lines carry values forward, dashed orange lines carry gradients back",
@@ -199,18 +196,18 @@ class _Teller:
             "overview",
             one_line(
                 f"{counts(self.graph)}: forward through {forward} to {name}, "
-                f"then back through {_plural(back, 'operation')}"
+                f"then back through {plural(back, 'operation')}"
             ),
             (
                 section("How to read the picture", *([line] for line in reading)),
-                section("In what order it goes", *([line] for line in order)),
+                section("The order of the steps", *([line] for line in order)),
             ),
         )
 
     def _seed(self) -> Tick:
         name = self.names.of(self.output)
         why = (
-            f"the question is by how much {name} grows when something else grows a little: for "
+            f"a gradient says by how much {name} grows when something else grows a little: for "
             f"{name} itself the answer is 1, and the chain rule starts with that"
         )
         return Tick(
@@ -224,120 +221,98 @@ class _Teller:
     def _check(self, manual: dict[Tensor, Any], final: dict[Tensor, Any]) -> Tick:
         sections, verdicts = [], {}
         for tensor, array in manual.items():
-            automatic = final.get(tensor)
-            verdict = verdicts[tensor] = judge(array, automatic)
+            name, automatic = self.names.of(tensor), final.get(tensor)
+            verdict = verdicts[name] = judge(array, automatic)
             lines: list[Line] = [["manual     ", gradient(array)]]
             if automatic is None:
                 lines.append(["automatic  not computed: no gradient reaches it"])
             else:
                 lines.append(["automatic  ", gradient(automatic)])
                 lines += [[line] for line in _verdict_lines(verdict)]
-            sections.append(section(self.names.of(tensor), *lines))
-        return Tick(
-            "check",
-            self._check_sentence(verdicts),
-            tuple(sections),
-            reads=tuple(self.ids[tensor] for tensor in manual),
-        )
-
-    def _check_sentence(self, verdicts: dict[Tensor, Verdict]) -> str:
-        wrong = [tensor for tensor, verdict in verdicts.items() if not verdict.agree]
-        largest = max(verdict.relative for verdict in verdicts.values())
-        allowed = max(verdict.tolerance for verdict in verdicts.values())
-        count = _plural(len(verdicts), "gradient")
-        if not wrong:
-            return (
-                f"manual and automatic gradients match for {count}: largest relative difference "
-                f"{number_text(largest)}, allowed {number_text(allowed)}"
-            )
-        places = []
-        for tensor in wrong:
-            verdict, name = verdicts[tensor], self.names.of(tensor)
-            where = f" at {list(verdict.index)}" if verdict.index else ""
-            places.append(f"{name}{where}" if verdict.agree is not None else f"{name} not computed")
-        verb = "differs" if len(wrong) == 1 else "differ"
-        return one_line(f"{len(wrong)} of {count} {verb}: {', '.join(places)}")
+            sections.append(section(name, *lines))
+        reads = tuple(self.ids[tensor] for tensor in manual)
+        return Tick("check", one_line(_check_sentence(verdicts)), tuple(sections), reads=reads)
 
     def _update(self, optimizer: Any, final: dict[Tensor, Any]) -> Tick:
-        parameters = {
-            tensor: self.names.of(tensor)
-            for tensor in self.ids
-            if tensor.node is None and tensor.requires_grad
-        }
-        steps = trial_step(optimizer, parameters, final)
+        leaves = [tensor for tensor in self.ids if tensor.node is None and tensor.requires_grad]
+        parameters = {tensor: self.names.of(tensor) for tensor in leaves}
+        updates = trial_step(optimizer, parameters, final)
+        moved = [t for t, one in zip(parameters, updates, strict=True) if not one.stays]
         return Tick(
             "update",
-            one_line(update_sentence(optimizer, steps)),
-            tuple(update_sections(optimizer, steps)),
+            one_line(update_sentence(optimizer, updates)),
+            tuple(update_sections(optimizer, updates)),
             reads=tuple(self.ids[tensor] for tensor in parameters),
-            writes=tuple(
-                self.ids[tensor]
-                for tensor, step in zip(parameters, steps, strict=True)
-                if not step.stays
-            ),
+            writes=tuple(self.ids[tensor] for tensor in moved),
         )
 
     def _kept(self, final: dict[Tensor, Any]) -> Section | None:
-        """Say where `.grad` holds something else than what was traced here."""
+        """List the leaves whose `.grad` differs from the gradients of this story."""
         lines: list[Line] = []
-        for tensor, name in self.ids.items():
+        for tensor in self.ids:
             if tensor.node is None and tensor.grad is not None:
                 traced = final.get(tensor)
                 if traced is None or not np.array_equal(tensor.grad, traced, equal_nan=True):
-                    shown = self.names.nodes[name].name
-                    lines.append([code(f"{shown}.grad"), " holds ", gradient(tensor.grad)])
+                    name = self.names.of(tensor)
+                    lines.append([code(f"{name}.grad"), " holds ", gradient(tensor.grad)])
         if not lines:
             return None
-        reason = "calls of backward() add up until zero_grad(); here gradients start afresh"
+        reason = "calls of backward() add up until zero_grad(); this story starts from zero"
         return section(".grad differs from this story", *lines, [reason])
 
-    # What belongs to the parts of the picture ---------------------------------------------------
+    # The parts of the picture -------------------------------------------------------------------
 
-    def _values(self) -> dict[str, int]:
-        known = {node.id: 0 for node in self.graph.tensors}
-        return known | {self.ids[tensor]: tick for tick, tensor in enumerate(self.computed, 1)}
-
-    def _gradients(
-        self, stages: dict[Tensor, list[Stage]], final: dict[Tensor, Any], seed: int
-    ) -> dict[str, tuple[Stage, ...]]:
-        told: dict[str, tuple[Stage, ...]] = {
-            node.id: (Stage(0, gradient_text(None, False)[0]),) for node in self.graph.tensors
-        }
+    def _gradients(self, backward: Backward, seed: int) -> dict[str, tuple[Stage, ...]]:
+        constant = Stage(0, gradient_text(None, False)[0])
+        found: dict[str, tuple[Stage, ...]] = {node.id: (constant,) for node in self.graph.tensors}
         for tensor, name in self.ids.items():
-            found = [Stage(0, gradient_text(None, tensor.requires_grad)[0])]
+            stages = [Stage(0, gradient_text(None, tensor.requires_grad)[0])]
             if tensor is self.output:
-                found.append(Stage(seed, gradient_text(np.asarray(final[tensor]), True)[0]))
-            told[name] = (*found, *stages.get(tensor, ()))
-        return told
+                array = np.asarray(backward.final[tensor])
+                stages.append(Stage(seed, gradient_text(array, True)[0]))
+            found[name] = (*stages, *backward.stages.get(tensor, ()))
+        return found
 
     def _notes(self, final: dict[Tensor, Any], kept: Section | None) -> list[str]:
         notes = []
-        missed = [t for t in self.ids if t.requires_grad and t not in final]
+        missed = [self.names.of(t) for t in self.ids if t.requires_grad and t not in final]
         if missed:
-            listed = ", ".join(self.names.of(tensor) for tensor in missed)
-            notes.append(one_line(f"no gradient reaches {listed}: not computed, which is not 0"))
-        strange = [node.name for node in self.graph.tensors if node.warning]
-        if strange:
-            notes.append(one_line(f"not all numbers are finite in {', '.join(strange)}"))
+            notes.append(f"no gradient reaches {', '.join(missed)}: not computed, which is not 0")
+        warned = [node.name for node in self.graph.tensors if node.warning]
+        if warned:
+            notes.append(f"not all numbers are finite in {', '.join(warned)}")
         if kept is not None:
-            notes.append("the .grad of some leaves differs from the gradients that are told here")
-        return notes
+            notes.append("the .grad of some leaves differs from the gradients in this story")
+        return list(map(one_line, notes))
+
+
+def _check_sentence(verdicts: dict[str, Verdict]) -> str:
+    wrong = {name: verdict for name, verdict in verdicts.items() if not verdict.agree}
+    count = plural(len(verdicts), "gradient")
+    if not wrong:
+        largest = max(verdict.relative for verdict in verdicts.values())
+        allowed = max(verdict.tolerance for verdict in verdicts.values())
+        return (
+            f"manual and automatic gradients match for {count}: largest relative difference "
+            f"{number_text(largest)}, allowed {number_text(allowed)}"
+        )
+    places = [
+        f"{name} not computed" if verdict.agree is None else f"{name}{_at(verdict, ' at ')}"
+        for name, verdict in wrong.items()
+    ]
+    verb = "differs" if len(wrong) == 1 else "differ"
+    return f"{len(wrong)} of {count} {verb}: {', '.join(places)}"
 
 
 def _verdict_lines(verdict: Verdict) -> list[str]:
-    said = "match" if verdict.agree else "differ"
-    at = f", at {list(verdict.index)}" if verdict.index and not verdict.agree else ""
+    result = "match" if verdict.agree else "differ"
+    at = "" if verdict.agree else _at(verdict, ", at ")
     relative, allowed = number_text(verdict.relative), number_text(verdict.tolerance)
     return [
         f"largest difference {number_text(verdict.difference)}{at}; relative {relative}",
-        f"they {said}: up to {allowed} of the largest element counts as the same",
+        f"they {result}: differences up to {allowed} of the largest element are allowed",
     ]
 
 
-def _with_more(tick: Tick, more: Section) -> Tick:
-    whole = (*tick.whole, more) if tick.whole else ()
-    return replace(tick, sections=(*tick.sections, more), whole=whole)
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+def _at(verdict: Verdict, before: str) -> str:
+    return f"{before}{list(verdict.index)}" if verdict.index else ""

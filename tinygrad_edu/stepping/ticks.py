@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ..drawing.graph import Graph
 from ..explaining.wording import Line, Section
 
-__all__ = ["Stage", "Story", "Tick", "one_line", "section"]
+__all__ = ["Stage", "Story", "Tick", "section"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,6 @@ class Story:
     details: dict[str, tuple[Section, ...]]
     notes: tuple[str, ...]
     earlier: dict[str, tuple[Section, ...]] = field(default_factory=dict)
-
-
-def one_line(text: str) -> str:
-    """Join lines, and close the gaps that only serve columns."""
-    return " ".join(text.split())
 
 
 def section(title: str, *lines: Line) -> Section:

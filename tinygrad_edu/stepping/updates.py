@@ -1,8 +1,7 @@
-"""What one step of an optimiser would do, found out on copies.
+"""The update step of a story: what the next step of an optimiser would do, tried on copies.
 
-An optimiser is anything that has a method `step` and can be copied with `copy.deepcopy`: the copy
-works on copies of the parameters, which hold the traced gradients. Neither the optimiser nor the
-parameters notice.
+An optimiser is any object with a method `step` that `copy.deepcopy` can copy. Its copy works on
+copies of the parameters, which have the traced gradients; the originals do not change.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import numpy as np
 
 from ..drawing.formulas import bracketed
 from ..drawing.text import clean, euclidean_norm, number_text
+from ..drawing.words import plural
 from ..explaining.wording import Part, Section, code, gradient, values
 from ..tensor import Tensor
 
@@ -26,7 +26,7 @@ _SETTINGS = ("lr", "momentum", "nesterov", "weight_decay")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One parameter before and after; `gradient` is None where none was traced."""
+    """One parameter before and after; `gradient` is None if none was traced."""
 
     name: str
     old: Any
@@ -35,12 +35,12 @@ class Step:
 
     @property
     def stays(self) -> bool:
-        """Whether nothing has changed."""
+        """Whether the parameter does not change."""
         return np.array_equal(self.old, self.new, equal_nan=True)
 
 
 def check_optimizer(optimizer: Any) -> None:
-    """Refuse what cannot make a step."""
+    """Raise a TypeError if the object has no method `step`."""
     if not callable(getattr(optimizer, "step", None)) or isinstance(optimizer, type):
         raise TypeError(
             f"optimizer needs a method step(), but {_kind(optimizer)} has none; pass for example "
@@ -51,16 +51,16 @@ def check_optimizer(optimizer: Any) -> None:
 def trial_step(
     optimizer: Any, parameters: Mapping[Tensor, str], gradients: Mapping[Tensor, Any]
 ) -> list[Step]:
-    """Let a copy of an optimiser make a step on copies of parameters.
+    """Try a step of an optimiser on copies of the parameters.
 
     Parameters
     ----------
     optimizer
-        See `check_optimizer`.
+        An object with a method `step`.
     parameters : mapping of Tensor to str
-        The parameters to look at, and what they are called.
+        The parameters of interest, and their names.
     gradients : mapping of Tensor to array
-        Their gradients; a parameter without one has none in the trial.
+        Their gradients; other parameters have none in the trial.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def trial_step(
             f"{clean(error, limit=120)}"
         ) from error
     known = {id(twin) for twin in twins.values()}
-    for made in list(memo.values()):  # what is not in the graph has got no gradient either
+    for made in list(memo.values()):  # parameters outside the graph have no gradient
         if isinstance(made, Tensor) and id(made) not in known:
             made._grad = None
     old = {parameter: np.array(twin._data) for parameter, twin in twins.items()}
@@ -107,7 +107,7 @@ def trial_step(
 
 
 def update_sentence(optimizer: Any, steps: list[Step]) -> str:
-    """Say in a line what the step does."""
+    """Describe the step in one line."""
     moved = [step for step in steps if not step.stays]
     rule = _rule(optimizer, steps)
     if rule.endswith("× grad") and len(moved) == 1 and moved[0].old.size == 1:
@@ -115,14 +115,13 @@ def update_sentence(optimizer: Any, steps: list[Step]) -> str:
         old, slope, new = (
             number_text(np.reshape(x, -1)[0]) for x in (one.old, one.gradient, one.new)
         )
-        told = f"{old} - {number_text(optimizer.lr)} × {bracketed(slope)} = {new}"
-        return f"the optimiser updates {one.name}: {told}"
-    count = "1 parameter" if len(moved) == 1 else f"{len(moved)} parameters"
-    return f"the optimiser updates {count}: p <- p - {rule or 'step'}"
+        product = f"{number_text(optimizer.lr)} × {bracketed(slope)}"
+        return f"the optimiser updates {one.name}: {old} - {product} = {new}"
+    return f"the optimiser updates {plural(len(moved), 'parameter')}: p <- p - {rule or 'step'}"
 
 
 def update_sections(optimizer: Any, steps: list[Step]) -> list[Section]:
-    """Show the rule and, for each parameter, what it was and what it becomes."""
+    """Show the rule, and the old and new value of each parameter."""
     settings = {name: getattr(optimizer, name, None) for name in _SETTINGS}
     shown = [
         f"{name} {number_text(value)}"
@@ -132,20 +131,22 @@ def update_sections(optimizer: Any, steps: list[Step]) -> list[Section]:
     found = _rule(optimizer, steps)
     rule: list[tuple[Part | str, ...]] = [(code(f"p <- p - {found or 'step'}"),)]
     if not found:
-        rule.append(("the step has to do with more than this gradient; it is old less new",))
+        rule.append(
+            ("the step depends on more than this gradient; it is the old value minus the new one",)
+        )
     elif getattr(optimizer, "momentum", 0):
-        rule.append(("momentum has no earlier step to carry on here",))
+        rule.append(("momentum has no earlier step to continue here",))
     if shown:
         rule.append((f"{type(optimizer).__name__}: ", code(clean(", ".join(shown), limit=120))))
-    rule.append(("tried on copies: parameters and optimiser are as they were",))
+    rule.append(("tried on copies: parameters and optimiser are unchanged",))
     sections = [Section("Rule", tuple(rule))]
     return sections + [Section(step.name, tuple(_lines(step))) for step in steps]
 
 
 def _lines(step: Step) -> list[tuple[Part | str, ...]]:
     if step.stays:
-        reason = "no gradient has arrived" if step.gradient is None else "the step is 0"
-        return [(f"stays as it is: {reason}, or the optimiser does not hold it",)]
+        reason = "no gradient arrived" if step.gradient is None else "the step is 0"
+        return [(f"unchanged: {reason}, or the optimiser does not have it",)]
     lines: list[tuple[Part | str, ...]] = [("old   ", values(step.old))]
     if step.gradient is not None:
         lines.append(("grad  ", gradient(step.gradient)))
@@ -159,9 +160,9 @@ def _lines(step: Step) -> list[tuple[Part | str, ...]]:
 
 
 def _rule(optimizer: Any, steps: list[Step]) -> str:
-    """Say what is subtracted, if that explains all new values; else give "".
+    """Return what is subtracted, if a simple rule explains all new values; else "".
 
-    It is the learning rate times the gradient, or times the gradient and the decay of weights.
+    It is the learning rate times the gradient, or times the gradient plus weight decay.
     """
     rate, decay = getattr(optimizer, "lr", None), getattr(optimizer, "weight_decay", 0)
     if not all(type(number) in (int, float) for number in (rate, decay)):

@@ -1,8 +1,8 @@
-"""One row of softmax cross-entropy, worked out in numbers as one would on paper.
+"""One row of softmax cross-entropy, worked out in numbers as on paper.
 
-Only the operation `softmax_cross_entropy` itself is worked out: integer labels, the average over
-the batch. Where a loss is made of other operations, as with label smoothing, weights of classes or
-another reduction, those are told one by one, and nothing stands here.
+Only the operation `softmax_cross_entropy` is worked out: integer labels, the average over the
+batch. Other losses, as with label smoothing or class weights, consist of several operations, and
+the story describes those instead.
 """
 
 from __future__ import annotations
@@ -29,58 +29,71 @@ def forward_row(loss: Tensor) -> list[Section]:
     logits, labels = node_of(loss).values
     if logits.shape[1] > _MOST_CLASSES:
         return []
-    z, label = np.asarray(logits[0], np.float64), int(labels[0])
-    exponentials, total, softmax = _softmax(z)
+    label, softmax = int(labels[0]), _softmax(logits)[-1]
     with np.errstate(all="ignore"):
         row_loss = -np.log(softmax[label])
-    lines: list[Line] = [
-        ["z                   ", code(_row(z))],
-        ["exp(z - max(z))     ", code(_row(exponentials))],
-        ["their sum           ", code(number_text(total))],
-        ["softmax(z)          ", code(_row(softmax))],
+    last = f"the loss is the average over the {len(labels)} rows: "
+    return _worked(
+        logits,
+        labels,
         [f"-log of entry {label:<6}", code(number_text(row_loss))],
-        [f"the loss is the average over the {len(labels)} rows: ", code(number_text(loss.data))],
-    ]
-    return [section(f"Row 0 of {len(labels)}, label {label}", *lines)]
+        [last, code(number_text(loss.data))],
+    )
 
 
 def backward_row(sent: Contribution) -> list[Section]:
-    """Work out what the first row of the logits gets."""
+    """Work out the gradient of the first row of the logits."""
     logits, labels = node_of(sent.tensor).values
     rows, classes = logits.shape
     if classes > _MOST_CLASSES:
-        told = f"a row has {classes} numbers; rows of up to {_MOST_CLASSES} are worked out here"
-        return [section("One row in numbers", [told])]
-    z, label = np.asarray(logits[0], np.float64), int(labels[0])
-    exponentials, total, softmax = _softmax(z)
-    one_hot = (np.arange(classes) == label).astype(float)
-    upstream = float(np.asarray(sent.upstream).reshape(-1)[0])
-    last = f"× g / N = × {number_text(upstream)} / {rows}"
-    lines: list[Line] = [
-        ["z                   ", code(_row(z))],
-        ["exp(z - max(z))     ", code(_row(exponentials))],
-        ["their sum           ", code(number_text(total))],
-        ["softmax(z)          ", code(_row(softmax))],
-        [f"onehot({label})".ljust(20), code(_row(one_hot))],
+        text = f"a row has {classes} numbers; rows of up to {_MOST_CLASSES} are worked out here"
+        return [section("One row in numbers", [text])]
+    softmax, one_hot = _softmax(logits)[-1], _one_hot(labels, classes)
+    last = f"× g / N = × {number_text(_upstream(sent))} / {rows}"
+    return _worked(
+        logits,
+        labels,
+        [f"onehot({int(labels[0])})".ljust(20), code(_row(one_hot))],
         ["softmax - onehot    ", code(_row(softmax - one_hot))],
         [last.ljust(20), code(_row(row_gradient(sent)))],
-    ]
-    return [section(f"Row 0 of {rows}, label {label}", *lines)]
+    )
 
 
 def row_gradient(sent: Contribution) -> Any:
     """Compute ``(softmax(z) - onehot(y)) * g / N`` for the first row, from its logits alone."""
     logits, labels = node_of(sent.tensor).values
-    softmax = _softmax(np.asarray(logits[0], np.float64))[2]
-    one_hot = np.arange(len(softmax)) == int(labels[0])
-    return (softmax - one_hot) * (float(np.asarray(sent.upstream).reshape(-1)[0]) / len(labels))
+    softmax = _softmax(logits)[-1]
+    return (softmax - _one_hot(labels, len(softmax))) * (_upstream(sent) / len(labels))
 
 
-def _softmax(z: Any) -> tuple[Any, Any, Any]:
+def _worked(logits: Any, labels: Any, *more: Line) -> list[Section]:
+    z, exponentials, total, softmax = _softmax(logits)
+    return [
+        section(
+            f"Row 0 of {len(labels)}, label {int(labels[0])}",
+            ["z                   ", code(_row(z))],
+            ["exp(z - max(z))     ", code(_row(exponentials))],
+            ["their sum           ", code(number_text(total))],
+            ["softmax(z)          ", code(_row(softmax))],
+            *more,
+        )
+    ]
+
+
+def _softmax(logits: Any) -> tuple[Any, Any, Any, Any]:
+    z = np.asarray(logits[0], np.float64)
     with np.errstate(all="ignore"):
         exponentials = np.exp(z - z.max())
         total = exponentials.sum()
-        return exponentials, total, exponentials / total
+        return z, exponentials, total, exponentials / total
+
+
+def _one_hot(labels: Any, classes: int) -> Any:
+    return (np.arange(classes) == int(labels[0])).astype(float)
+
+
+def _upstream(sent: Contribution) -> float:
+    return float(np.asarray(sent.upstream).reshape(-1)[0])
 
 
 def _row(numbers: Any) -> str:
