@@ -4,6 +4,6 @@
 """
 
 from .problems import list_names
-from .reading import CsvData, check_classes, check_pair, read_csv
+from .reading import MAX_CLASSES, CsvData, check_classes, check_pair, read_csv
 
-__all__ = ["CsvData", "check_classes", "check_pair", "list_names", "read_csv"]
+__all__ = ["MAX_CLASSES", "CsvData", "check_classes", "check_pair", "list_names", "read_csv"]
