@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from nn.errors import ModelFileError
-from nn.files import legacy_pickle, native
-from nn.files.saved_network import SavedNetwork
+from ..errors import ModelFileError
+from . import legacy_pickle, native
+from .saved_network import SavedNetwork
 
 __all__ = [
     "COPY_OF",

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from nn.errors import ModelFileError
+from ..errors import ModelFileError
 
 __all__ = ["parse_header"]
 

@@ -16,10 +16,10 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nn.errors import ModelFileError
-from nn.files.pickle_machine import Limits
-from nn.files.pickle_opcodes import run
-from nn.files.stand_ins import ArrayStandIn, RawText, describe
+from ..errors import ModelFileError
+from .pickle_machine import Limits
+from .pickle_opcodes import run
+from .stand_ins import ArrayStandIn, RawText, describe
 
 __all__ = ["OWN_KEY", "LegacyModel", "Limits", "dumps", "loads", "read", "to_array"]
 

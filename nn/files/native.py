@@ -21,10 +21,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.errors import ModelFileError
-from nn.files.header import parse_header
-from nn.files.spans import has_only_zeros
-from nn.packages import require
+from ..errors import ModelFileError
+from ..packages import require
+from .header import parse_header
+from .spans import has_only_zeros
 
 __all__ = [
     "FORMAT",

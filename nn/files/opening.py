@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from typing import IO
 
-from nn.errors import ModelFileError
+from ..errors import ModelFileError
 
 __all__ = ["MOST_BYTES", "opened"]
 

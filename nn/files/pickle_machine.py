@@ -12,8 +12,8 @@ import struct
 from dataclasses import dataclass
 from typing import IO, Any
 
-from nn.errors import ModelFileError
-from nn.files.spans import HEAD, Span
+from ..errors import ModelFileError
+from .spans import HEAD, Span
 
 __all__ = ["Limits", "Machine", "integer_of"]
 

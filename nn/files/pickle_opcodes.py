@@ -10,10 +10,10 @@ import pickletools
 from collections.abc import Callable
 from typing import IO, Any, NoReturn
 
-from nn.errors import ModelFileError, UnsafeModelFileError
-from nn.files.pickle_machine import Limits, Machine, integer_of
-from nn.files.spans import Span, has_only_zeros
-from nn.files.stand_ins import (
+from ..errors import ModelFileError, UnsafeModelFileError
+from .pickle_machine import Limits, Machine, integer_of
+from .spans import Span, has_only_zeros
+from .stand_ins import (
     CALLS,
     NAMES,
     ArrayStandIn,

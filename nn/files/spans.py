@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from nn.errors import ModelFileError
+from ..errors import ModelFileError
 
 __all__ = ["HEAD", "Span", "has_only_zeros"]
 
