@@ -2,8 +2,8 @@
 
 import warnings
 
-from .data.csv import MAX_CLASSES, CsvData, check_classes, check_pair, list_names, read_csv
+from .data.csv import CsvData, check_classes, check_pair, list_names, read_csv
 
-__all__ = ["MAX_CLASSES", "CsvData", "check_classes", "check_pair", "list_names", "read_csv"]
+__all__ = ["CsvData", "check_classes", "check_pair", "list_names", "read_csv"]
 
 warnings.warn("nn.csv_data was moved: import nn.data.csv", DeprecationWarning, stacklevel=2)

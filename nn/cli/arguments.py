@@ -22,20 +22,6 @@ from ..training.classifier import Classifier
 from ..training.inputs import check_width, warn_of_ignored
 from ..training.options import COMMAND, LIMITS, reading_offers
 
-__all__ = [
-    "add_data_options",
-    "add_network",
-    "add_seed",
-    "folder_for",
-    "limits_of",
-    "network_and_batch",
-    "number",
-    "read_for",
-    "say",
-    "structure",
-    "whole",
-]
-
 
 def whole(text: str) -> int:
     """Read a whole number. Python's own reading of 4_0 as 40 is for programs."""

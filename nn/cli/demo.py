@@ -6,12 +6,10 @@ import argparse
 from pathlib import Path
 
 from ..by_hand.compare import compare_gradients
-from ..files.pair import LEGACY_FILE, NATIVE_FILE
+from ..files import LEGACY_FILE, NATIVE_FILE
 from ..training.classifier import Classifier
 from .arguments import add_seed, folder_for, say
 from .pictures import draw_loss, write_stepper
-
-__all__ = ["COMMANDS"]
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

@@ -18,8 +18,6 @@ from .arguments import add_network, network_and_batch, number, say, whole
 if TYPE_CHECKING:
     from tinygrad_edu import Stepper, Tensor
 
-__all__ = ["COMMANDS", "draw_loss", "write_stepper"]
-
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
     add_network(parser)

@@ -14,8 +14,6 @@ from tinygrad_edu.errors import printable
 
 from . import demo, pictures, training
 
-__all__ = ["make_parser"]
-
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, like all other errors."""

@@ -9,8 +9,7 @@ import warnings
 import numpy as np
 
 from ..checks import check_count, check_positive_number
-from ..data.csv import CsvData
-from ..data.csv.problems import list_some
+from ..data.csv import CsvData, list_some
 from ..errors import DataWarning
 from ..loss import classes_of
 from ..training.classifier import Classifier
@@ -25,8 +24,6 @@ from .arguments import (
     structure,
     whole,
 )
-
-__all__ = ["COMMANDS"]
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:

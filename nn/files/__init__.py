@@ -6,10 +6,12 @@
 
 from .locking import folder_lock
 from .network_file import read_network, write_legacy, write_native
-from .pair import WrittenPair, write_pair
+from .pair import LEGACY_FILE, NATIVE_FILE, WrittenPair, write_pair
 from .saved_network import SavedNetwork
 
 __all__ = [
+    "LEGACY_FILE",
+    "NATIVE_FILE",
     "SavedNetwork",
     "WrittenPair",
     "folder_lock",

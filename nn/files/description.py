@@ -19,15 +19,6 @@ from ..errors import ModelFileError
 from . import legacy_pickle, native
 from .saved_network import SavedNetwork
 
-__all__ = [
-    "COPY_OF",
-    "check_copy",
-    "describe_network",
-    "legacy_bytes",
-    "native_layout",
-    "read_description",
-]
-
 COPY_OF = "copy_of"
 """Under this name a pickle has the digest of the native file that holds the same network."""
 

@@ -14,8 +14,6 @@ from typing import Any, NoReturn
 
 from ..errors import ModelFileError
 
-__all__ = ["parse_header"]
-
 _LONGEST_ENTRY = 1000  # characters: a description of 32 sizes fits
 _MOST_TEXTS = 1000
 _ENTRY_KEYS = {"dtype", "shape", "data_offsets"}

@@ -20,9 +20,6 @@ from .pickle_machine import Limits
 from .pickle_opcodes import run
 from .stand_ins import ArrayStandIn, RawText, describe
 
-__all__ = ["OWN_KEY", "LegacyModel", "Limits", "dumps", "read", "to_array"]
-
-
 _DEFAULT_LIMITS = Limits()
 _KEYS = ("bias", "weights")
 OWN_KEY = "tinygrad_edu"

@@ -25,19 +25,6 @@ from ..packages import require
 from .header import parse_header
 from .spans import has_only_zeros
 
-__all__ = [
-    "FORMAT",
-    "FORMAT_VERSION",
-    "Header",
-    "Layout",
-    "check_version",
-    "lay_out",
-    "little_endian_bytes",
-    "read",
-    "read_array",
-    "read_header",
-]
-
 FORMAT = "tinygrad_edu"
 FORMAT_VERSION = 1
 

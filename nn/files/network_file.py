@@ -33,8 +33,6 @@ from .opening import MOST_BYTES, opened
 from .saved_network import SavedNetwork, check_pairs, floating_dtype
 from .siblings import Contents, warn_of_other_model
 
-__all__ = ["read_network", "require_writable", "write_legacy", "write_native"]
-
 _PIECE = 256 * 1024
 _ROOM = 14 * 1024**2  # bytes of arrays that a small file may take beyond twice its size
 _FEWEST_ZEROS = 8

@@ -11,8 +11,6 @@ from typing import IO
 
 from ..errors import ModelFileError
 
-__all__ = ["MOST_BYTES", "opened"]
-
 MOST_BYTES = 2 * 1024**3
 
 

@@ -20,8 +20,6 @@ from .network_file import require_writable
 from .saved_network import SavedNetwork
 from .siblings import LEGACY_SUFFIX, NATIVE_SUFFIX, is_own_pickle
 
-__all__ = ["LEGACY_FILE", "NATIVE_FILE", "WrittenPair", "write_pair"]
-
 NATIVE_FILE = f"model{NATIVE_SUFFIX}"
 LEGACY_FILE = f"model{LEGACY_SUFFIX}"
 

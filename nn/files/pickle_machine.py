@@ -15,8 +15,6 @@ from typing import IO, Any
 from ..errors import ModelFileError
 from .spans import HEAD, Span
 
-__all__ = ["Limits", "Machine", "integer_of"]
-
 _CHUNK = 65_536
 
 

@@ -24,8 +24,6 @@ from .stand_ins import (
     describe,
 )
 
-__all__ = ["OPCODES", "run"]
-
 _NAME_LENGTH = 256  # longer texts can only be bytes in disguise
 
 

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 from ..errors import DataWarning
 
-__all__ = ["ACTIVATIONS", "SavedNetwork", "check_pairs", "floating_dtype"]
-
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 
 # float32 holds all of their values exactly.

@@ -23,8 +23,6 @@ from .description import COPY_OF
 from .opening import opened
 from .saved_network import SavedNetwork
 
-__all__ = ["LEGACY_SUFFIX", "NATIVE_SUFFIX", "Contents", "is_own_pickle", "warn_of_other_model"]
-
 NATIVE_SUFFIX, LEGACY_SUFFIX = ".safetensors", ".pkl"
 
 

@@ -9,8 +9,6 @@ from typing import IO
 
 from ..errors import ModelFileError
 
-__all__ = ["HEAD", "Span", "has_only_zeros"]
-
 HEAD = 257  # one more than the longest name
 _CHUNK = 256 * 1024
 _NO_FILE = io.BytesIO()

@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 from ..errors import ModelFileError, UnsafeModelFileError
 from .spans import Span
 
-__all__ = ["CALLS", "NAMES", "ArrayStandIn", "Name", "RawBytes", "RawText", "describe"]
-
 
 class Name(enum.Enum):
     """A name the file may mention: a marker, never the function of that name."""

@@ -37,8 +37,6 @@ from .records import (
 )
 from .source import Rules, Source
 
-__all__ = ["Header", "problem_of_encoding", "read_header"]
-
 OTHER_SEPARATORS = (";", "\t", "|")
 # A row of data does not count 0, 1, 2, ... to fifteen; the names that pandas makes up do. A row
 # of 0, 1, 2, 3 is rare, but possible.

@@ -41,8 +41,6 @@ from .records import (
 )
 from .source import ByteStream, Rules, Source, Table
 
-__all__ = ["read_strictly"]
-
 # Looking at each cell is slow, so an odd row is looked for in pieces of a block, and in theirs.
 BLOCK_BYTES = 1 << 18
 PIECE_BYTES = (1 << 14, 1 << 10)
