@@ -3,7 +3,7 @@
 This file lists the public names. Parts that need pandas or matplotlib load them when used.
 """
 
-from .training.ctrl_c import program_starts
+from .training.signals import program_starts
 
 with program_starts():
     from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy

@@ -159,15 +159,7 @@ class Module:
         """
         parameters = dict(self.named_parameters())
         arrays = {name: values_of(values) for name, values in state.items()}
-        problems = [f"{name} is missing" for name in parameters if name not in arrays]
-        problems += [f"{name} is not a parameter" for name in arrays if name not in parameters]
-        for name, parameter in parameters.items():
-            found = arrays.get(name)
-            if found is not None and found.shape != parameter.shape:
-                problems.append(f"{name} has shape {found.shape}, expected {parameter.shape}")
-            elif found is not None and found.dtype.kind not in "fiu":
-                problems.append(f"{name} has dtype {found.dtype}, expected {parameter.dtype}")
-        if problems:
+        if problems := _mismatches(parameters, arrays):
             raise ValueError(
                 f"the state does not fit {type(self).__name__}, nothing was loaded: "
                 + "; ".join(problems)
@@ -220,6 +212,19 @@ def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 def _is_parameter(part: Any) -> bool:
     """Tell parameters from results that a module keeps to be looked at."""
     return isinstance(part, Tensor) and part.requires_grad and part.node is None
+
+
+def _mismatches(parameters: dict[str, Tensor], arrays: dict[str, NDArray[Any]]) -> list[str]:
+    """List what does not fit between the parameters of a module and the arrays of a state."""
+    problems = [f"{name} is missing" for name in parameters if name not in arrays]
+    problems += [f"{name} is not a parameter" for name in arrays if name not in parameters]
+    for name in filter(arrays.__contains__, parameters):  # in the order of the parameters
+        parameter, found = parameters[name], arrays[name]
+        if found.shape != parameter.shape:
+            problems.append(f"{name} has shape {found.shape}, expected {parameter.shape}")
+        elif found.dtype.kind not in "fiu":
+            problems.append(f"{name} has dtype {found.dtype}, expected {parameter.dtype}")
+    return problems
 
 
 def _parameter_table(module: Module) -> str:

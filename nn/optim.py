@@ -63,24 +63,7 @@ class SGD:
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        if isinstance(params, Tensor) or not isinstance(params, Iterable):
-            advice = "its .parameters()" if hasattr(params, "parameters") else "a list of tensors"
-            raise TypeError(f"SGD takes parameters, got a {type(params).__name__}; pass {advice}")
-        self.params = list(params)
-        if not self.params:
-            raise ValueError("SGD got no parameters; pass for example mlp.parameters()")
-        for position, parameter in enumerate(self.params):
-            if not isinstance(parameter, Tensor):
-                raise TypeError(
-                    f"parameter {position} is a {type(parameter).__name__}; expected a Tensor"
-                )
-            if not parameter.requires_grad or parameter.node is not None:
-                raise ValueError(
-                    f"parameter {position} is not a leaf that requires gradients; make it with "
-                    "Tensor(..., requires_grad=True)"
-                )
-        if len(set(self.params)) < len(self.params):
-            raise ValueError("a parameter is listed twice; it would be updated twice a step")
+        self.params = _checked_parameters(params)
         # As arrays of the parameters' dtypes: NumPy converts a Python number at every call. And
         # what is kept in an array may change while a captured step is replayed.
         self._lr = np.zeros(())
@@ -156,3 +139,26 @@ class SGD:
             self._velocity[position] = velocity
             gradient = gradient + self.momentum * velocity if self.nesterov else velocity
         return gradient
+
+
+def _checked_parameters(params: Iterable[Tensor]) -> list[Tensor]:
+    """Check that these are tensors that can be updated, each listed once."""
+    if isinstance(params, Tensor) or not isinstance(params, Iterable):
+        advice = "its .parameters()" if hasattr(params, "parameters") else "a list of tensors"
+        raise TypeError(f"SGD takes parameters, got a {type(params).__name__}; pass {advice}")
+    parameters = list(params)
+    if not parameters:
+        raise ValueError("SGD got no parameters; pass for example mlp.parameters()")
+    for position, parameter in enumerate(parameters):
+        if not isinstance(parameter, Tensor):
+            raise TypeError(
+                f"parameter {position} is a {type(parameter).__name__}; expected a Tensor"
+            )
+        if not parameter.requires_grad or parameter.node is not None:
+            raise ValueError(
+                f"parameter {position} is not a leaf that requires gradients; make it with "
+                "Tensor(..., requires_grad=True)"
+            )
+    if len(set(parameters)) < len(parameters):
+        raise ValueError("a parameter is listed twice; it would be updated twice a step")
+    return parameters

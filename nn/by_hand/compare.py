@@ -7,7 +7,7 @@ the loss. All of it runs in float64 on copies.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -208,14 +208,7 @@ def _read(manual: Any, twin: MLP, batch: Array, labels: Any) -> dict[str, Array]
     """Read a learner's gradients: by name, as (weights, biases), or from a function of theirs."""
     names = [name for name, _ in twin.named_parameters()]
     if callable(manual):
-        arguments = (*_weights_and_biases(twin), batch.copy(), np.array(labels))
-        try:
-            inspect.signature(manual).bind(*arguments)
-        except TypeError as error:
-            raise TypeError(
-                f"manual is called with (weights, biases, x, labels), but {error}"
-            ) from None
-        manual = manual(*arguments)
+        manual = _called(manual, *_weights_and_biases(twin), batch.copy(), np.array(labels))
     if isinstance(manual, Mapping):
         unknown = [name for name in manual if name not in names]
         if unknown:
@@ -230,6 +223,16 @@ def _read(manual: Any, twin: MLP, batch: Array, labels: Any) -> dict[str, Array]
             f"manual: expected gradients by name, or a pair (of all weights, of all biases) with "
             f"{len(names) // 2} arrays each, for {', '.join(names)}"
         ) from None
+
+
+def _called(manual: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a learner's function; if it has other parameters, say how it is called."""
+    try:
+        inspect.signature(manual).bind(*arguments)
+    except TypeError as error:
+        message = f"manual is called with (weights, biases, x, labels), but {error}"
+        raise TypeError(message) from None
+    return manual(*arguments)
 
 
 def _equations(twin: MLP) -> dict[str, tuple[str, str]]:

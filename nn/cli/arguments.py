@@ -19,22 +19,8 @@ from ..data.csv import CsvData
 from ..loss import classes_of
 from ..mlp import MLP
 from ..training.classifier import Classifier
-from ..training.inputs import warn_of_ignored
+from ..training.inputs import check_width, warn_of_ignored
 from ..training.options import COMMAND, LIMITS, reading_offers
-
-__all__ = [
-    "add_data_options",
-    "add_network",
-    "add_seed",
-    "folder_for",
-    "limits_of",
-    "network_and_batch",
-    "number",
-    "read_for",
-    "say",
-    "structure",
-    "whole",
-]
 
 
 def whole(text: str) -> int:
@@ -127,11 +113,7 @@ def read_for(net: Classifier, options: argparse.Namespace, label: Any = "optiona
         **limits_of(options),
     )
     warn_of_ignored(data)
-    expected = net.network.structure[0]
-    if data.features.shape[1] != expected:
-        raise ValueError(
-            f"{data.path} has {data.features.shape[1]} features, but the model takes {expected}"
-        )
+    check_width(data, net.network, called="model")
     if not options.any_range:
         net.inputs.check_ranges(data.features, data.path, COMMAND["check_ranges"])
     return data
@@ -183,10 +165,7 @@ def network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
 
     offers = reading_offers(COMMAND, has_dtype=False)
     data = read_csv(options.data, argument="data", offers=offers, **limits_of(options))
-    if data.features.shape[1] != features:
-        raise ValueError(
-            f"{data.path} has {data.features.shape[1]} features, but the network takes {features}"
-        )
+    check_width(data, network)
     return network, data.features[: options.rows], _labels(data, options)
 
 

@@ -6,29 +6,26 @@ import argparse
 from pathlib import Path
 
 from ..by_hand.compare import compare_gradients
-from ..files.pair import LEGACY_FILE, NATIVE_FILE
+from ..files import LEGACY_FILE, NATIVE_FILE
 from ..training.classifier import Classifier
 from .arguments import add_seed, folder_for, say
 from .pictures import draw_loss, write_stepper
 
-__all__ = ["DEMO", "add_demo"]
 
-DEMO = """example:
-  tinygrad-edu demo --out runs/digits
-  Trains on the handwritten digits that come with the package, compares the gradients, and
-  leaves in the folder: the model, pictures of the training, the picture of the graph, and the
-  page that goes through a training step.
-"""
-
-
-def add_demo(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `demo`."""
+def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="runs/digits", help="folder for the results (runs/digits)")
     add_seed(parser)
-    parser.set_defaults(run=_demo)
 
 
 def _demo(options: argparse.Namespace) -> int:
+    """See all of it on the bundled digits.
+
+    example:
+      tinygrad-edu demo --out runs/digits
+      Trains on the handwritten digits that come with the package, compares the gradients, and
+      leaves in the folder: the model, pictures of the training, the picture of the graph, and the
+      page that goes through a training step.
+    """
     with folder_for(options.out) as folder:
         return _demonstrate(folder, options.seed)
 
@@ -65,3 +62,9 @@ def _demonstrate(folder: Path, seed: int) -> int:
     ):
         say(f"  {folder / name!s:<{len(str(folder)) + 20}} {what}")
     return 0 if table.agree else 1
+
+
+COMMANDS = {
+    "demo": (_add_demo, _demo),
+}
+"""Each command: what declares its arguments, and the function, whose docstring is the help."""

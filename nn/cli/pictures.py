@@ -1,4 +1,4 @@
-"""The commands that show a network: `compare`, `graph`, `stepper` and `doctor`."""
+"""The commands that show a network: `compare`, `graph` and `stepper`."""
 
 from __future__ import annotations
 
@@ -18,60 +18,15 @@ from .arguments import add_network, network_and_batch, number, say, whole
 if TYPE_CHECKING:
     from tinygrad_edu import Stepper, Tensor
 
-__all__ = [
-    "COMPARE",
-    "DOCTOR",
-    "GRAPH",
-    "STEPPER",
-    "add_compare",
-    "add_doctor",
-    "add_graph",
-    "add_stepper",
-    "draw_loss",
-    "write_stepper",
-]
 
-COMPARE = """example:
-  tinygrad-edu compare --structure 4,5,3 --seed 0
-  Puts the gradients of the delta rule, of automatic differentiation and of central differences
-  side by side, layer by layer, on random data; or on a trained model and real rows:
-  tinygrad-edu compare --model runs/mnist/model.safetensors --data test.csv --rows 64
-  As a picture of the differences, and as a page with equations and code beside each other:
-  tinygrad-edu compare --structure 4,5,3 --plot differences.png --html comparison.html
-"""
-GRAPH = """example:
-  tinygrad-edu graph --structure 2,3,2 --out graph.svg
-  Draws the loss of a network on a few random rows, with the gradients of one backward pass.
-  The suffix says which format: svg, png, pdf, html, dot, txt or json. Modules as boxes, on a
-  dark ground, or with the gradients of the delta rule beside the automatic ones:
-  tinygrad-edu graph --structure 784,128,64,10 --view layers --theme dark --out layers.svg
-  tinygrad-edu graph --structure 2,3,2 --compare --out checked.svg
-"""
-STEPPER = """example:
-  tinygrad-edu stepper --structure 2,3,2 --out stepper.html
-  Writes a page that goes through one training step, operation by operation, forwards and
-  backwards: what each computes, what each sends back, how contributions add up, and the update.
-  The page needs no network and nothing else; open it in a browser.
-"""
-DOCTOR = """example:
-  tinygrad-edu doctor
-  Says whether Graphviz was found and works, or how to install it, which formats can be drawn
-  now, and the versions of what takes part: paste it into a question. Graphviz that is not on
-  PATH is found if the variable TINYGRAD_EDU_DOT holds the path of its program dot.
-"""
-
-
-def add_compare(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `compare`."""
+def _add_compare(parser: argparse.ArgumentParser) -> None:
     add_network(parser)
     parser.add_argument("--rows", type=whole, default=16, help="size of the batch (16)")
     parser.add_argument("--plot", metavar="FILE", help="draw the differences: .png, .svg or .pdf")
     parser.add_argument("--html", metavar="FILE", help="write a page of it")
-    parser.set_defaults(run=_compare)
 
 
-def add_graph(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `graph`."""
+def _add_graph(parser: argparse.ArgumentParser) -> None:
     add_network(parser)
     parser.add_argument("--rows", type=whole, default=4, help="size of the batch (4)")
     parser.add_argument(
@@ -88,26 +43,28 @@ def add_graph(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--direction", default="LR", choices=("LR", "TB"), help="which way (LR)")
     parser.add_argument("--out", default="graph.svg", help="file to write (graph.svg)")
-    parser.set_defaults(run=_graph)
 
 
-def add_stepper(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `stepper`."""
+def _add_stepper(parser: argparse.ArgumentParser) -> None:
     add_network(parser)
     parser.add_argument("--rows", type=whole, default=4, help="size of the batch (4)")
     parser.add_argument(
         "--learning-rate", type=number, default=0.1, help="step size of the update (0.1)"
     )
     parser.add_argument("--out", default="stepper.html", help="page to write (stepper.html)")
-    parser.set_defaults(run=_stepper)
-
-
-def add_doctor(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `doctor`: it has none."""
-    parser.set_defaults(run=_doctor)
 
 
 def _compare(options: argparse.Namespace) -> int:
+    """Compare gradients by hand, automatic, numerical.
+
+    example:
+      tinygrad-edu compare --structure 4,5,3 --seed 0
+      Puts the gradients of the delta rule, of automatic differentiation and of central differences
+      side by side, layer by layer, on random data; or on a trained model and real rows:
+      tinygrad-edu compare --model runs/mnist/model.safetensors --data test.csv --rows 64
+      As a picture of the differences, and as a page with equations and code beside each other:
+      tinygrad-edu compare --structure 4,5,3 --plot differences.png --html comparison.html
+    """
     for option, endings in (("plot", (".png", ".svg", ".pdf")), ("html", (".html",))):
         path = getattr(options, option)
         if path is not None and Path(path).suffix.lower() not in endings:
@@ -124,6 +81,16 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _graph(options: argparse.Namespace) -> int:
+    """Draw the computation graph of a network's loss.
+
+    example:
+      tinygrad-edu graph --structure 2,3,2 --out graph.svg
+      Draws the loss of a network on a few random rows, with the gradients of one backward pass.
+      The suffix says which format: svg, png, pdf, html, dot, txt or json. Modules as boxes, on a
+      dark ground, or with the gradients of the delta rule beside the automatic ones:
+      tinygrad-edu graph --structure 784,128,64,10 --view layers --theme dark --out layers.svg
+      tinygrad-edu graph --structure 2,3,2 --compare --out checked.svg
+    """
     network, x, labels = network_and_batch(options)
     looks = {name: getattr(options, name) for name in ("direction", "view", "theme")}
     if options.compare:
@@ -133,18 +100,18 @@ def _graph(options: argparse.Namespace) -> int:
 
 
 def _stepper(options: argparse.Namespace) -> int:
+    """Write a page that steps through backpropagation.
+
+    example:
+      tinygrad-edu stepper --structure 2,3,2 --out stepper.html
+      Writes a page that goes through one training step, operation by operation, forwards and
+      backwards: what each computes, what each sends back, how contributions add up, and the update.
+      The page needs no network and nothing else; open it in a browser.
+    """
     network, x, labels = network_and_batch(options)
     path = write_stepper(network, x, labels, Path(options.out), options.learning_rate)
     say(f"written: {path}; open it in a browser")
     return 0
-
-
-def _doctor(options: argparse.Namespace) -> int:
-    from tinygrad_edu.drawing import doctor
-
-    report = doctor()
-    print(report)
-    return 0 if report.draws else 1
 
 
 def loss_of(network: MLP, x: Any, labels: Any) -> Tensor:
@@ -181,3 +148,11 @@ def write_stepper(network: MLP, x: Any, labels: Any, path: Path, learning_rate: 
         title=f"One training step of {' -> '.join(map(str, network.structure))}",
     )
     return page.save(path)
+
+
+COMMANDS = {
+    "compare": (_add_compare, _compare),
+    "graph": (_add_graph, _graph),
+    "stepper": (_add_stepper, _stepper),
+}
+"""Each command: what declares its arguments, and the function, whose docstring is the help."""

@@ -6,36 +6,13 @@ Importing this loads the whole of `nn`; `nn.cli.main` does so where Ctrl-C is ex
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import inspect
 from typing import NoReturn
 
 from tinygrad_edu import __version__
 from tinygrad_edu.errors import printable
 
-from .demo import DEMO, add_demo
-from .pictures import (
-    COMPARE,
-    DOCTOR,
-    GRAPH,
-    STEPPER,
-    add_compare,
-    add_doctor,
-    add_graph,
-    add_stepper,
-)
-from .training import PREDICT, TRAIN, add_predict, add_train
-
-__all__ = ["make_parser"]
-
-_COMMANDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], str, str]] = {
-    "train": (add_train, "Train a network on a CSV file.", TRAIN),
-    "predict": (add_predict, "Let a saved model judge the rows of a CSV file.", PREDICT),
-    "compare": (add_compare, "Compare gradients by hand, automatic, numerical.", COMPARE),
-    "graph": (add_graph, "Draw the computation graph of a network's loss.", GRAPH),
-    "stepper": (add_stepper, "Write a page that steps through backpropagation.", STEPPER),
-    "demo": (add_demo, "See all of it on the digits that come along.", DEMO),
-    "doctor": (add_doctor, "See what draws pictures here, and whether it works.", DOCTOR),
-}
+from . import demo, pictures, training
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,25 +22,51 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"tinygrad-edu: error: {printable(message)}; see {self.prog} --help\n")
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    """See what draws pictures here, and whether it works.
+
+    example:
+      tinygrad-edu doctor
+      Says whether Graphviz was found and works, or how to install it, which formats can be drawn
+      now, and the versions of what takes part: paste it into a question. Graphviz that is not on
+      PATH is found if the variable TINYGRAD_EDU_DOT holds the path of its program dot.
+    """
+    from tinygrad_edu.drawing import doctor
+
+    report = doctor()
+    print(report)
+    return 0 if report.draws else 1
+
+
+_COMMANDS = {
+    **training.COMMANDS,
+    **pictures.COMMANDS,
+    **demo.COMMANDS,
+    "doctor": (lambda parser: None, _doctor),
+}
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    examples = "\n".join(example for _, _, example in _COMMANDS.values())
     parser = _Parser(
         prog="tinygrad-edu",
         description="Train, use, check and draw small networks.",
-        epilog="examples:\n" + examples.replace("example:\n", ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"tinygrad-edu {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name, (add_arguments, help, example) in _COMMANDS.items():
-        add_arguments(
-            commands.add_parser(
-                name,
-                help=help,
-                description=help,
-                epilog=example,
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-            )
+    examples = []
+    for name, (add_arguments, run) in _COMMANDS.items():
+        summary, _, example = inspect.cleandoc(run.__doc__ or "").partition("\n\n")
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=example,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        add_arguments(command)
+        command.set_defaults(run=run)
+        examples.append(example.removeprefix("example:\n"))
+    parser.epilog = "examples:\n" + "\n\n".join(examples)
     return parser

@@ -9,8 +9,7 @@ import warnings
 import numpy as np
 
 from ..checks import check_count, check_positive_number
-from ..data.csv import CsvData
-from ..data.csv.problems import list_some
+from ..data.csv import CsvData, list_some
 from ..errors import DataWarning
 from ..loss import classes_of
 from ..training.classifier import Classifier
@@ -26,27 +25,8 @@ from .arguments import (
     whole,
 )
 
-__all__ = ["PREDICT", "TRAIN", "add_predict", "add_train"]
 
-TRAIN = """example:
-  tinygrad-edu train train.csv --test test.csv --structure 784,128,64,10 --epochs 10 \\
-      --learning-rate 0.1 --batch-size 64 --scale 255 --out runs/mnist
-  The first column of the CSV file is 'label', the others are features. The folder gets
-  model.safetensors, model.pkl and pictures of the training; it is made if it is not there. A
-  model that is there is replaced, unless this training learned nothing and that one did.
-  Pictures are curves, confusion (of classes), mistakes and weights (for square images), regions
-  (for two features), and gradients only if asked for: --figures curves,gradients
-"""
-PREDICT = """example:
-  tinygrad-edu predict runs/mnist/model.safetensors test.csv > predictions.csv
-  One line a row: its number in the file (from 1), the prediction, the confidence. If the file
-  has a column 'label', the accuracy is reported too. Columns are matched with those of the
-  training by their names, in any order; others are named and not used.
-"""
-
-
-def add_train(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `train`."""
+def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("train", help="CSV file to learn from")
     parser.add_argument("--test", help="CSV file to measure on after each epoch")
     parser.add_argument(
@@ -69,18 +49,26 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", default="float32", help="float32 or float64 (float32)")
     add_data_options(parser)
     add_seed(parser)
-    parser.set_defaults(run=_train)
 
 
-def add_predict(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `predict`."""
+def _add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="model file, native or model.pkl")
     parser.add_argument("data", help="CSV file; a column 'label' is optional")
     add_data_options(parser)
-    parser.set_defaults(run=_predict)
 
 
 def _train(options: argparse.Namespace) -> int:
+    r"""Train a network on a CSV file.
+
+    example:
+      tinygrad-edu train train.csv --test test.csv --structure 784,128,64,10 --epochs 10 \
+          --learning-rate 0.1 --batch-size 64 --scale 255 --out runs/mnist
+      The first column of the CSV file is 'label', the others are features. The folder gets
+      model.safetensors, model.pkl and pictures of the training; it is made if it is not there. A
+      model that is there is replaced, unless this training learned nothing and that one did.
+      Pictures are curves, confusion (of classes), mistakes and weights (for square images), regions
+      (for two features), and gradients only if asked for: --figures curves,gradients
+    """
     for name in ("epochs", "batch_size"):
         check_count("--" + name.replace("_", "-"), getattr(options, name))
     check_positive_number("--learning-rate", options.learning_rate)
@@ -114,6 +102,14 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
+    """Predict the rows of a CSV file with a saved model.
+
+    example:
+      tinygrad-edu predict runs/mnist/model.safetensors test.csv > predictions.csv
+      One line a row: its number in the file (from 1), the prediction, the confidence. If the file
+      has a column 'label', the accuracy is reported too. Columns are matched with those of the
+      training by their names, in any order; others are named and not used.
+    """
     net = Classifier._load(options.model, COMMAND)
     data = read_for(net, options)
     p = net.predict_proba(data.features, check_ranges=False)  # they were checked as a file
@@ -143,3 +139,10 @@ def _warn_of_unknown_classes(net: Classifier, data: CsvData) -> None:
             f"{count} row{'s' * (count != 1)} with such a label count as wrong"
         )
         warnings.warn(message, DataWarning, stacklevel=2)
+
+
+COMMANDS = {
+    "train": (_add_train, _train),
+    "predict": (_add_predict, _predict),
+}
+"""Each command: what declares its arguments, and the function, whose docstring is the help."""

@@ -42,21 +42,7 @@ def check_features(x: Any, features: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     ValueError
         For another shape, and for NaN or inf; the first bad row is named.
     """
-    if hasattr(x, "toarray") or hasattr(x, "todense"):
-        raise TypeError(f"X is a sparse {type(x).__name__}; pass X.toarray()")
-    if isinstance(x, str | bytes | os.PathLike):
-        raise TypeError(
-            f"X is the path {os.fsdecode(x)[:80]!r}, expected features; pass "
-            "pandas.read_csv(path, skipinitialspace=True), whose columns are matched by name"
-        )
-    array = np.asarray(x)
-    if array.dtype.kind == "c":
-        raise TypeError("X is complex; a network takes real numbers")
-    if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"X has dtype {array.dtype}, expected numbers; numpy.array(X, dtype=float) converts "
-            "texts and objects that are numbers"
-        )
+    array = _numbers(x)
     if array.ndim != 2:
         raise ValueError(
             f"X has shape {array.shape}, expected (N, {features}). Reshape your data: "
@@ -74,3 +60,23 @@ def check_features(x: Any, features: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         expected = "finite numbers" if not np.isfinite(found) else f"numbers that {dtype} can hold"
         raise ValueError(f"X has {what} in row {row}, column {column}; expected {expected}")
     return converted
+
+
+def _numbers(x: Any) -> NDArray[Any]:
+    """Return an array of real numbers, and refuse what people pass in its place."""
+    if hasattr(x, "toarray") or hasattr(x, "todense"):
+        raise TypeError(f"X is a sparse {type(x).__name__}; pass X.toarray()")
+    if isinstance(x, str | bytes | os.PathLike):
+        raise TypeError(
+            f"X is the path {os.fsdecode(x)[:80]!r}, expected features; pass "
+            "pandas.read_csv(path, skipinitialspace=True), whose columns are matched by name"
+        )
+    array = np.asarray(x)
+    if array.dtype.kind == "c":
+        raise TypeError("X is complex; a network takes real numbers")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"X has dtype {array.dtype}, expected numbers; numpy.array(X, dtype=float) converts "
+            "texts and objects that are numbers"
+        )
+    return array

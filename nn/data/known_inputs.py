@@ -103,8 +103,8 @@ class KnownInputs:
         DataWarning
             If the frame has other columns, apart from ``label``.
         """
-        columns = [str(c).strip() if isinstance(c, str) else c for c in getattr(x, "columns", ())]
-        if self.names is None or not columns or not all(isinstance(c, str) for c in columns):
+        columns = _column_names(x)
+        if self.names is None or columns is None:
             return x
         missing = [name for name in self.names if name not in columns]
         if missing:
@@ -196,6 +196,14 @@ class KnownInputs:
             )
         factor = _usual(factor)
         return f"it looks divided by {factor:g}. Multiply it by {factor:g}"
+
+
+def _column_names(x: Any) -> list[str] | None:
+    """Return the names of the columns of a data frame; None for anything else."""
+    columns = list(getattr(x, "columns", ()))
+    if not columns or not all(isinstance(column, str) for column in columns):
+        return None
+    return [str(column).strip() for column in columns]
 
 
 def _limits(ranges: NDArray[np.float64]) -> NDArray[np.float64]:

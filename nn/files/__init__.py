@@ -4,12 +4,14 @@
 `native` and `legacy_pickle` know the two layouts and nothing of networks.
 """
 
-from nn.files.locking import folder_lock
-from nn.files.network_file import read_network, write_legacy, write_native
-from nn.files.pair import WrittenPair, write_pair
-from nn.files.saved_network import SavedNetwork
+from .locking import folder_lock
+from .network_file import read_network, write_legacy, write_native
+from .pair import LEGACY_FILE, NATIVE_FILE, WrittenPair, write_pair
+from .saved_network import SavedNetwork
 
 __all__ = [
+    "LEGACY_FILE",
+    "NATIVE_FILE",
     "SavedNetwork",
     "WrittenPair",
     "folder_lock",

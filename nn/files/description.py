@@ -15,18 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from nn.errors import ModelFileError
-from nn.files import legacy_pickle, native
-from nn.files.saved_network import SavedNetwork
-
-__all__ = [
-    "COPY_OF",
-    "check_copy",
-    "describe_network",
-    "legacy_bytes",
-    "native_layout",
-    "read_description",
-]
+from ..errors import ModelFileError
+from . import legacy_pickle, native
+from .saved_network import SavedNetwork
 
 COPY_OF = "copy_of"
 """Under this name a pickle has the digest of the native file that holds the same network."""

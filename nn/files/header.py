@@ -12,9 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from nn.errors import ModelFileError
-
-__all__ = ["parse_header"]
+from ..errors import ModelFileError
 
 _LONGEST_ENTRY = 1000  # characters: a description of 32 sizes fits
 _MOST_TEXTS = 1000

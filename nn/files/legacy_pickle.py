@@ -8,7 +8,6 @@ and the names a list of arrays needs, refuses every other one, and calls nothing
 from __future__ import annotations
 
 import contextlib
-import io
 import pickle
 from collections.abc import Iterator, Sequence
 from typing import IO, Any, NamedTuple
@@ -16,13 +15,10 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nn.errors import ModelFileError
-from nn.files.pickle_machine import Limits
-from nn.files.pickle_opcodes import run
-from nn.files.stand_ins import ArrayStandIn, RawText, describe
-
-__all__ = ["OWN_KEY", "LegacyModel", "Limits", "dumps", "loads", "read", "to_array"]
-
+from ..errors import ModelFileError
+from .pickle_machine import Limits
+from .pickle_opcodes import run
+from .stand_ins import ArrayStandIn, RawText, describe
 
 _DEFAULT_LIMITS = Limits()
 _KEYS = ("bias", "weights")
@@ -87,32 +83,6 @@ def read(stream: IO[bytes], size: int, *, limits: Limits = _DEFAULT_LIMITS) -> L
                 f"array bytes exceed file size: {total} bytes of arrays from {size} bytes"
             )
         return LegacyModel(lists["weights"], lists["bias"], texts)
-
-
-def loads(
-    data: bytes, *, limits: Limits = _DEFAULT_LIMITS
-) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-    """Read the arrays of a legacy model from the bytes of a file; see `read`.
-
-    Returns
-    -------
-    weights, biases : list of numpy.ndarray
-        As stored: dtypes and shapes are kept, the memory is in C order and native byte order.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> weights, biases = loads(dumps([np.eye(2)], [np.zeros((1, 2))]))
-    >>> weights[0].tolist(), biases[0].tolist()
-    ([[1.0, 0.0], [0.0, 1.0]], [[0.0, 0.0]])
-    """
-    model = read(io.BytesIO(data), len(data), limits=limits)
-    lists = {"weights": model.weights, "bias": model.biases}
-    weights, biases = (
-        [to_array(stand_in, f"{key}[{index}]") for index, stand_in in enumerate(stand_ins)]
-        for key, stand_ins in lists.items()
-    )
-    return weights, biases
 
 
 def to_array(stand_in: ArrayStandIn, name: str, dtype: np.dtype[Any] | None = None) -> NDArray[Any]:

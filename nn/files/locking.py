@@ -15,8 +15,6 @@ from collections.abc import Iterator
 
 from tinygrad_edu.atomic_file import try_lock
 
-__all__ = ["LOCK_FILE", "folder_lock", "holds_folder_lock"]
-
 LOCK_FILE = ".model.lock"
 
 # Folders that this process has locked, by device and inode, with its number and the thread: after

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import math
 import os
@@ -21,25 +20,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.errors import ModelFileError
-from nn.files.header import parse_header
-from nn.files.spans import has_only_zeros
-from nn.packages import require
-
-__all__ = [
-    "FORMAT",
-    "FORMAT_VERSION",
-    "Header",
-    "Layout",
-    "check_version",
-    "dumps",
-    "lay_out",
-    "little_endian_bytes",
-    "loads",
-    "read",
-    "read_array",
-    "read_header",
-]
+from ..errors import ModelFileError
+from ..packages import require
+from .header import parse_header
+from .spans import has_only_zeros
 
 FORMAT = "tinygrad_edu"
 FORMAT_VERSION = 1
@@ -72,10 +56,34 @@ class Layout:
 def lay_out(
     arrays: dict[str, NDArray[Any]], metadata: dict[str, str], *, long: Collection[str] = ()
 ) -> Layout:
-    """Decide where everything goes in the file, and compute the checksums.
+    """Lay out a file: decide where everything goes, and compute the checksums.
 
-    Parameters and errors are those of `dumps`. `long` names texts of ASCII characters: if
-    they take more than half of the header, they are stored behind the numbers.
+    To the metadata are added `format`, `format_version`, and two checksums: `sha256` of the
+    numbers and `header_sha256` of everything said about them. Texts of these names are replaced,
+    so what `read` returned can be written again. The same input always makes the same bytes.
+
+    Parameters
+    ----------
+    arrays : dict of str to numpy.ndarray
+        float32 or float64, any shape, any memory order.
+    metadata : dict of str to str
+        Whatever should be kept with the numbers.
+    long : collection of str
+        Names of texts in ASCII: if they take more than half of the header, they are stored behind
+        the numbers.
+
+    Returns
+    -------
+    Layout
+
+    Raises
+    ------
+    TypeError
+        If an array is neither float32 nor float64, or a text is not a `str`.
+    ValueError
+        If the metadata are so long that the header would pass 1 MiB, or are not valid text.
+    ImportError
+        If the package safetensors is missing or broken.
     """
     require("safetensors", "to save a model")
     plain = {name: _plain(name, array) for name, array in arrays.items()}
@@ -117,44 +125,6 @@ def lay_out(
     return Layout([len(content).to_bytes(8, "little") + content, numbers], digest, metadata)
 
 
-def dumps(arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
-    """Write named arrays and texts about them; the same input always gives the same bytes.
-
-    To the metadata are added `format`, `format_version`, and two checksums: `sha256` of the
-    numbers and `header_sha256` of everything said about them. Texts of these names are replaced,
-    so that what `loads` gave can be written again.
-
-    Parameters
-    ----------
-    arrays : dict of str to numpy.ndarray
-        float32 or float64, any shape, any memory order.
-    metadata : dict of str to str
-        Whatever should be kept with the numbers.
-
-    Returns
-    -------
-    bytes
-        The file, which every reader of safetensors understands.
-
-    Raises
-    ------
-    TypeError
-        If an array is neither float32 nor float64, or a text is not a `str`.
-    ValueError
-        If the metadata are so long that the header would pass 1 MiB, or are not valid text.
-    ImportError
-        If the package safetensors is missing or broken.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> arrays, metadata = loads(dumps({"x": np.ones(2)}, {"author": "me"}))
-    >>> arrays["x"].tolist(), metadata["author"]
-    ([1.0, 1.0], 'me')
-    """
-    return b"".join(lay_out(arrays, metadata).pieces)
-
-
 def _plain(name: str, array: NDArray[Any]) -> NDArray[Any]:
     """Return an array as it is laid out; nothing is copied if it is laid out so already."""
     if name == "__metadata__" or name.startswith(_TEXT_PREFIX):
@@ -186,27 +156,6 @@ class Header:
     metadata: dict[str, str]
     start: int
     end: int
-
-
-def loads(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Read named arrays and metadata from the bytes of a file; see `read`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> data = bytearray(dumps({"x": np.ones(2)}, {}))
-    >>> data[-1] ^= 1
-    >>> loads(bytes(data))  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    nn.errors.ModelFileError: checksum of the numbers is ..., expected ...; the file is damaged
-    """
-    header = read_header(io.BytesIO(data), len(data))
-    require("safetensors", "to load a model")
-    from safetensors.numpy import load
-
-    with _errors_of_the_library():
-        tensors = load(data)
-    return _checked(header, tensors)
 
 
 def read(

@@ -17,22 +17,21 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.errors import DataWarning, ModelFileError, UnsafeModelFileError
-from nn.files import legacy_pickle, native
-from nn.files.description import (
+from tinygrad_edu.atomic_file import write_atomically
+from tinygrad_edu.errors import printable
+
+from ..errors import DataWarning, ModelFileError, UnsafeModelFileError
+from . import legacy_pickle, native
+from .description import (
     COPY_OF,
     check_copy,
     legacy_bytes,
     native_layout,
     read_description,
 )
-from nn.files.opening import MOST_BYTES, opened
-from nn.files.saved_network import SavedNetwork, check_pairs, floating_dtype
-from nn.files.siblings import Contents, warn_of_other_model
-from tinygrad_edu.atomic_file import write_atomically
-from tinygrad_edu.errors import printable
-
-__all__ = ["read_network", "require_writable", "write_legacy", "write_native"]
+from .opening import MOST_BYTES, opened
+from .saved_network import SavedNetwork, check_pairs, floating_dtype
+from .siblings import Contents, warn_of_other_model
 
 _PIECE = 256 * 1024
 _ROOM = 14 * 1024**2  # bytes of arrays that a small file may take beyond twice its size

@@ -9,9 +9,7 @@ import stat
 from collections.abc import Iterator
 from typing import IO
 
-from nn.errors import ModelFileError
-
-__all__ = ["MOST_BYTES", "opened"]
+from ..errors import ModelFileError
 
 MOST_BYTES = 2 * 1024**3
 

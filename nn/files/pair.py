@@ -12,14 +12,13 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from nn.files.description import legacy_bytes, native_layout
-from nn.files.locking import folder_lock, holds_folder_lock
-from nn.files.network_file import require_writable
-from nn.files.saved_network import SavedNetwork
-from nn.files.siblings import LEGACY_SUFFIX, NATIVE_SUFFIX, is_own_pickle
 from tinygrad_edu.atomic_file import write_atomically
 
-__all__ = ["LEGACY_FILE", "NATIVE_FILE", "WrittenPair", "write_pair"]
+from .description import legacy_bytes, native_layout
+from .locking import folder_lock, holds_folder_lock
+from .network_file import require_writable
+from .saved_network import SavedNetwork
+from .siblings import LEGACY_SUFFIX, NATIVE_SUFFIX, is_own_pickle
 
 NATIVE_FILE = f"model{NATIVE_SUFFIX}"
 LEGACY_FILE = f"model{LEGACY_SUFFIX}"

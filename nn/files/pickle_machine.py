@@ -12,10 +12,8 @@ import struct
 from dataclasses import dataclass
 from typing import IO, Any
 
-from nn.errors import ModelFileError
-from nn.files.spans import HEAD, Span
-
-__all__ = ["Limits", "Machine", "integer_of"]
+from ..errors import ModelFileError
+from .spans import HEAD, Span
 
 _CHUNK = 65_536
 
@@ -90,9 +88,9 @@ class Machine:
             raise ModelFileError(f"crosses the end of its frame at offset {self.frame_end}")
         self.position = end
 
-    def read_number(self, layout: struct.Struct) -> Any:
-        """Return the next number of fixed size."""
-        return layout.unpack(self.read(layout.size))[0]
+    def read_number(self, layout: str) -> Any:
+        """Return the next number, in a layout of `struct`."""
+        return struct.unpack(layout, self.read(struct.calcsize(layout)))[0]
 
     def skip_line(self) -> Span:
         """Return the place of the bytes up to the next line feed, which is passed over too."""

@@ -1,19 +1,19 @@
-"""What each opcode of a pickle does here: one small function an opcode, and the table of them.
+"""What each opcode of a pickle does here: a table of the opcodes that a list of arrays needs.
 
-Nothing in this file imports, looks up an attribute by name, or calls what the file asks for. An
-opcode that a list of arrays never needs is in the table too, as one that is refused.
+Every other opcode is refused. Nothing in this file imports, looks up an attribute by name, or calls
+what the file asks for.
 """
 
 from __future__ import annotations
 
-import struct
+import pickletools
 from collections.abc import Callable
 from typing import IO, Any, NoReturn
 
-from nn.errors import ModelFileError, UnsafeModelFileError
-from nn.files.pickle_machine import Limits, Machine, integer_of
-from nn.files.spans import Span, has_only_zeros
-from nn.files.stand_ins import (
+from ..errors import ModelFileError, UnsafeModelFileError
+from .pickle_machine import Limits, Machine, integer_of
+from .spans import Span, has_only_zeros
+from .stand_ins import (
     CALLS,
     NAMES,
     ArrayStandIn,
@@ -24,11 +24,7 @@ from nn.files.stand_ins import (
     describe,
 )
 
-__all__ = ["OPCODES", "run"]
-
 _NAME_LENGTH = 256  # longer texts can only be bytes in disguise
-
-_Step = Callable[[Machine], None]
 
 
 def run(stream: IO[bytes], size: int, limits: Limits) -> object:
@@ -39,7 +35,12 @@ def run(stream: IO[bytes], size: int, limits: Limits) -> object:
         for _ in range(limits.opcodes):
             machine.opcode_start, name = machine.position, "next opcode"
             code = machine.read(1)[0]
-            name, step = OPCODES.get(code, (f"byte 0x{code:02x}", _unknown))
+            if code not in OPCODES:
+                name = f"byte 0x{code:02x}"
+                raise ModelFileError(
+                    "no opcode of a pickle; the file is damaged or not a model file"
+                )
+            name, step = OPCODES[code]
             step(machine)
             if machine.stopped:
                 return machine.pop()
@@ -48,27 +49,12 @@ def run(stream: IO[bytes], size: int, limits: Limits) -> object:
         raise type(problem)(f"offset {machine.opcode_start} ({name}): {problem}") from None
 
 
-def _constant(value: object) -> _Step:
-    return lambda machine: machine.push(value)
+def _push_bytes(machine: Machine, length: str) -> None:
+    machine.push(RawBytes(machine.skip(machine.read_number(length))))
 
 
-def _number(layout: str) -> _Step:
-    packed = struct.Struct(layout)
-    return lambda machine: machine.push(machine.read_number(packed))
-
-
-def _bytes(length: str) -> _Step:
-    packed = struct.Struct(length)
-    return lambda machine: machine.push(RawBytes(machine.skip(machine.read_number(packed))))
-
-
-def _text(length: str) -> _Step:
-    packed = struct.Struct(length)
-    return lambda machine: _push_text(machine, machine.skip(machine.read_number(packed)), "utf-8")
-
-
-def _text_line(machine: Machine) -> None:
-    _push_text(machine, machine.skip_line(), "raw-unicode-escape")
+def _push_text_after_length(machine: Machine, length: str) -> None:
+    _push_text(machine, machine.skip(machine.read_number(length)), "utf-8")
 
 
 def _push_text(machine: Machine, span: Span, encoding: str) -> None:
@@ -82,10 +68,6 @@ def _integer_line(machine: Machine) -> None:
     is_truth_value = line.is_exactly(b"00") or line.is_exactly(b"01")
     value = integer_of(line)
     machine.push(bool(value) if is_truth_value else value)
-
-
-def _long_line(machine: Machine) -> None:
-    machine.push(integer_of(machine.skip_line()))
 
 
 def _float_line(machine: Machine) -> None:
@@ -116,7 +98,7 @@ def _frame(machine: Machine) -> None:
     # see two different programs in one file, so frames must be as Python writes them.
     if machine.opcode_start < machine.frame_end:
         raise ModelFileError(f"frame inside a frame that ends at offset {machine.frame_end}")
-    length = machine.read_number(struct.Struct("<Q"))
+    length = machine.read_number("<Q")
     available = machine.size - machine.position
     if length > available:
         raise ModelFileError(
@@ -144,34 +126,6 @@ def _mark(machine: Machine) -> None:
     machine.marks.append(len(machine.stack))
 
 
-def _tuple(count: int) -> _Step:
-    def step(machine: Machine) -> None:
-        items = [machine.pop() for _ in range(count)]
-        machine.push(tuple(reversed(items)))
-
-    return step
-
-
-def _tuple_from_mark(machine: Machine) -> None:
-    machine.push(tuple(machine.pop_to_mark()))
-
-
-def _empty_list(machine: Machine) -> None:
-    machine.push([])
-
-
-def _list_from_mark(machine: Machine) -> None:
-    machine.push(machine.pop_to_mark())
-
-
-def _append(machine: Machine) -> None:
-    _extend(machine, [machine.pop()])
-
-
-def _appends(machine: Machine) -> None:
-    _extend(machine, machine.pop_to_mark())
-
-
 def _extend(machine: Machine, items: list[Any]) -> None:
     target = machine.top()
     if type(target) is not list:
@@ -179,8 +133,9 @@ def _extend(machine: Machine, items: list[Any]) -> None:
     target.extend(items)
 
 
-def _empty_dict(machine: Machine) -> None:
-    machine.push({})
+def _set_pair(machine: Machine) -> None:
+    value = machine.pop()
+    _update(machine, [machine.pop(), value])
 
 
 def _dict_from_mark(machine: Machine) -> None:
@@ -189,13 +144,9 @@ def _dict_from_mark(machine: Machine) -> None:
     _update(machine, items)
 
 
-def _set_item(machine: Machine) -> None:
-    value = machine.pop()
-    _update(machine, [machine.pop(), value])
-
-
-def _set_items(machine: Machine) -> None:
-    _update(machine, machine.pop_to_mark())
+def _tuple(machine: Machine, count: int) -> None:
+    items = [machine.pop() for _ in range(count)]
+    machine.push(tuple(reversed(items)))
 
 
 def _update(machine: Machine, items: list[Any]) -> None:
@@ -255,30 +206,8 @@ def _build(machine: Machine) -> None:
     target.build(state)
 
 
-def _put(machine: Machine) -> None:
-    machine.memo[integer_of(machine.skip_line())] = machine.top()
-
-
-def _get(machine: Machine) -> None:
-    _recall(machine, integer_of(machine.skip_line()))
-
-
-def _memoize(machine: Machine) -> None:
-    machine.memo[len(machine.memo)] = machine.top()
-
-
-def _put_packed(index: str) -> _Step:
-    packed = struct.Struct(index)
-
-    def step(machine: Machine) -> None:
-        machine.memo[machine.read_number(packed)] = machine.top()
-
-    return step
-
-
-def _get_packed(index: str) -> _Step:
-    packed = struct.Struct(index)
-    return lambda machine: _recall(machine, machine.read_number(packed))
+def _memoize(machine: Machine, index: int) -> None:
+    machine.memo[index] = machine.top()
 
 
 def _recall(machine: Machine, index: int) -> None:
@@ -295,86 +224,68 @@ def _python_2(machine: Machine) -> NoReturn:
     raise ModelFileError("a string written by Python 2; save the model again with Python 3")
 
 
-def _unknown(machine: Machine) -> NoReturn:
-    raise ModelFileError("no opcode of a pickle; the file is damaged or not a model file")
-
-
-OPCODES: dict[int, tuple[str, _Step]] = {
+_STEPS: dict[str, Callable[[Machine], None]] = {
     # Start, end, and the hints about frames.
-    0x80: ("PROTO", _protocol),
-    0x95: ("FRAME", _frame),
-    ord("."): ("STOP", _stop),
-    ord("("): ("MARK", _mark),
+    "PROTO": _protocol,
+    "FRAME": _frame,
+    "STOP": _stop,
+    "MARK": _mark,
     # Constants and numbers.
-    ord("N"): ("NONE", _constant(None)),
-    0x88: ("NEWTRUE", _constant(True)),
-    0x89: ("NEWFALSE", _constant(False)),
-    ord("I"): ("INT", _integer_line),
-    ord("L"): ("LONG", _long_line),
-    ord("J"): ("BININT", _number("<i")),
-    ord("K"): ("BININT1", _number("<B")),
-    ord("M"): ("BININT2", _number("<H")),
-    0x8A: ("LONG1", _short_integer),
-    ord("F"): ("FLOAT", _float_line),
-    ord("G"): ("BINFLOAT", _number(">d")),
+    "NONE": lambda machine: machine.push(None),
+    "NEWTRUE": lambda machine: machine.push(True),
+    "NEWFALSE": lambda machine: machine.push(False),
+    "INT": _integer_line,
+    "LONG": lambda machine: machine.push(integer_of(machine.skip_line())),
+    "BININT": lambda machine: machine.push(machine.read_number("<i")),
+    "BININT1": lambda machine: machine.push(machine.read_number("<B")),
+    "BININT2": lambda machine: machine.push(machine.read_number("<H")),
+    "LONG1": _short_integer,
+    "FLOAT": _float_line,
+    "BINFLOAT": lambda machine: machine.push(machine.read_number(">d")),
     # Texts and bytes, after their length.
-    ord("V"): ("UNICODE", _text_line),
-    0x8C: ("SHORT_BINUNICODE", _text("<B")),
-    ord("X"): ("BINUNICODE", _text("<I")),
-    ord("C"): ("SHORT_BINBYTES", _bytes("<B")),
-    ord("B"): ("BINBYTES", _bytes("<I")),
-    0x8E: ("BINBYTES8", _bytes("<Q")),
-    0x96: ("BYTEARRAY8", _bytes("<Q")),
+    "UNICODE": lambda machine: _push_text(machine, machine.skip_line(), "raw-unicode-escape"),
+    "SHORT_BINUNICODE": lambda machine: _push_text_after_length(machine, "<B"),
+    "BINUNICODE": lambda machine: _push_text_after_length(machine, "<I"),
+    "SHORT_BINBYTES": lambda machine: _push_bytes(machine, "<B"),
+    "BINBYTES": lambda machine: _push_bytes(machine, "<I"),
+    "BINBYTES8": lambda machine: _push_bytes(machine, "<Q"),
+    "BYTEARRAY8": lambda machine: _push_bytes(machine, "<Q"),
     # Tuples, lists and dicts.
-    ord(")"): ("EMPTY_TUPLE", _constant(())),
-    0x85: ("TUPLE1", _tuple(1)),
-    0x86: ("TUPLE2", _tuple(2)),
-    0x87: ("TUPLE3", _tuple(3)),
-    ord("t"): ("TUPLE", _tuple_from_mark),
-    ord("]"): ("EMPTY_LIST", _empty_list),
-    ord("l"): ("LIST", _list_from_mark),
-    ord("a"): ("APPEND", _append),
-    ord("e"): ("APPENDS", _appends),
-    ord("}"): ("EMPTY_DICT", _empty_dict),
-    ord("d"): ("DICT", _dict_from_mark),
-    ord("s"): ("SETITEM", _set_item),
-    ord("u"): ("SETITEMS", _set_items),
+    "EMPTY_TUPLE": lambda machine: machine.push(()),
+    "TUPLE1": lambda machine: _tuple(machine, 1),
+    "TUPLE2": lambda machine: _tuple(machine, 2),
+    "TUPLE3": lambda machine: _tuple(machine, 3),
+    "TUPLE": lambda machine: machine.push(tuple(machine.pop_to_mark())),
+    "EMPTY_LIST": lambda machine: machine.push([]),
+    "LIST": lambda machine: machine.push(machine.pop_to_mark()),
+    "APPEND": lambda machine: _extend(machine, [machine.pop()]),
+    "APPENDS": lambda machine: _extend(machine, machine.pop_to_mark()),
+    "EMPTY_DICT": lambda machine: machine.push({}),
+    "DICT": _dict_from_mark,
+    "SETITEM": _set_pair,
+    "SETITEMS": lambda machine: _update(machine, machine.pop_to_mark()),
     # The memo: objects that are used again.
-    ord("p"): ("PUT", _put),
-    ord("q"): ("BINPUT", _put_packed("<B")),
-    ord("r"): ("LONG_BINPUT", _put_packed("<I")),
-    0x94: ("MEMOIZE", _memoize),
-    ord("g"): ("GET", _get),
-    ord("h"): ("BINGET", _get_packed("<B")),
-    ord("j"): ("LONG_BINGET", _get_packed("<I")),
+    "PUT": lambda machine: _memoize(machine, integer_of(machine.skip_line())),
+    "BINPUT": lambda machine: _memoize(machine, machine.read_number("<B")),
+    "LONG_BINPUT": lambda machine: _memoize(machine, machine.read_number("<I")),
+    "MEMOIZE": lambda machine: _memoize(machine, len(machine.memo)),
+    "GET": lambda machine: _recall(machine, integer_of(machine.skip_line())),
+    "BINGET": lambda machine: _recall(machine, machine.read_number("<B")),
+    "LONG_BINGET": lambda machine: _recall(machine, machine.read_number("<I")),
     # Names and calls: markers and stand-ins only.
-    ord("c"): ("GLOBAL", _global),
-    0x93: ("STACK_GLOBAL", _stack_global),
-    ord("R"): ("REDUCE", _reduce),
-    ord("b"): ("BUILD", _build),
+    "GLOBAL": _global,
+    "STACK_GLOBAL": _stack_global,
+    "REDUCE": _reduce,
+    "BUILD": _build,
     # Strings of bytes, as Python 2 wrote them.
-    ord("S"): ("STRING", _python_2),
-    ord("T"): ("BINSTRING", _python_2),
-    ord("U"): ("SHORT_BINSTRING", _python_2),
-    # Ways to make objects of any class, or to have the program that reads decide what to load.
-    ord("i"): ("INST", _forbidden),
-    ord("o"): ("OBJ", _forbidden),
-    0x81: ("NEWOBJ", _forbidden),
-    0x92: ("NEWOBJ_EX", _forbidden),
-    0x82: ("EXT1", _forbidden),
-    0x83: ("EXT2", _forbidden),
-    0x84: ("EXT4", _forbidden),
-    ord("P"): ("PERSID", _forbidden),
-    ord("Q"): ("BINPERSID", _forbidden),
-    0x97: ("NEXT_BUFFER", _forbidden),
-    0x98: ("READONLY_BUFFER", _forbidden),
-    # Harmless, but no list of arrays has them.
-    ord("2"): ("DUP", _forbidden),
-    ord("0"): ("POP", _forbidden),
-    ord("1"): ("POP_MARK", _forbidden),
-    0x8B: ("LONG4", _forbidden),
-    0x8D: ("BINUNICODE8", _forbidden),
-    0x8F: ("EMPTY_SET", _forbidden),
-    0x90: ("ADDITEMS", _forbidden),
-    0x91: ("FROZENSET", _forbidden),
+    "STRING": _python_2,
+    "BINSTRING": _python_2,
+    "SHORT_BINSTRING": _python_2,
 }
+"""All that this reader does. Opcodes that make objects of any class are not among them."""
+
+OPCODES = {
+    ord(opcode.code): (opcode.name, _STEPS.get(opcode.name, _forbidden))
+    for opcode in pickletools.opcodes
+}
+"""Name and step of every opcode that Python has."""

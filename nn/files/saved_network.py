@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.errors import DataWarning
-
-__all__ = ["ACTIVATIONS", "SavedNetwork", "check_pairs", "floating_dtype"]
+from ..errors import DataWarning
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 

@@ -15,14 +15,13 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
-from nn.errors import DataWarning, ModelFileError
-from nn.files import legacy_pickle, native
-from nn.files.description import COPY_OF
-from nn.files.opening import opened
-from nn.files.saved_network import SavedNetwork
 from tinygrad_edu.errors import printable
 
-__all__ = ["LEGACY_SUFFIX", "NATIVE_SUFFIX", "Contents", "is_own_pickle", "warn_of_other_model"]
+from ..errors import DataWarning, ModelFileError
+from . import legacy_pickle, native
+from .description import COPY_OF
+from .opening import opened
+from .saved_network import SavedNetwork
 
 NATIVE_SUFFIX, LEGACY_SUFFIX = ".safetensors", ".pkl"
 

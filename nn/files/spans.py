@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from nn.errors import ModelFileError
-
-__all__ = ["HEAD", "Span", "has_only_zeros"]
+from ..errors import ModelFileError
 
 HEAD = 257  # one more than the longest name
 _CHUNK = 256 * 1024

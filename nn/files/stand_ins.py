@@ -17,10 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nn.errors import ModelFileError, UnsafeModelFileError
-from nn.files.spans import Span
-
-__all__ = ["CALLS", "NAMES", "ArrayStandIn", "Name", "RawBytes", "RawText", "describe"]
+from ..errors import ModelFileError, UnsafeModelFileError
+from .spans import Span
 
 
 class Name(enum.Enum):

@@ -27,7 +27,7 @@ from ..errors import DataWarning, NotFittedError
 from ..layers import Initializer
 from ..loss import predicted_labels, probabilities
 from ..mlp import MLP
-from .options import LIMITS, PYTHON, SYNONYMS, refuse_unknown_arguments
+from .options import LIMITS, PYTHON, SYNONYMS, Plan, refuse_unknown_arguments
 from .prediction import Prediction
 
 if TYPE_CHECKING:
@@ -212,29 +212,29 @@ class Classifier:
 
         Calling `fit` again goes on from the weights that are there.
         """
-        from .fitting import Plan, fit
-        from .inputs import Reading
+        from .fitting import fit
 
         refuse_unknown_arguments(unknown, self.fit, type(self), SYNONYMS)
         check_count("epoch", epoch)
         check_positive_number("alpha", alpha)
         check_count("batch_size", batch_size)
-        scale = self._checked_scale(scale)
         given = (max_bytes, max_classes, max_columns, max_line_bytes)
         limits = {name: n for name, n in zip(LIMITS, given, strict=True) if n is not None}
         for name, limit in limits.items():
             check_count(name, limit)
-        reading = Reading(by_position, check_ranges, limits, self._options)
         plan = Plan(
             train_data,
             test_data,
             int(epoch),
             alpha,
             int(batch_size),
-            scale,
+            self._checked_scale(scale),
             figures,
             overwrite,
-            reading,
+            by_position,
+            check_ranges,
+            limits,
+            self._options,
         )
         return fit(self, plan)
 

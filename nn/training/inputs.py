@@ -2,67 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
-from ..data.csv import CsvData, check_classes, check_pair, list_names, read_csv
+from ..data.csv import MAX_CLASSES, CsvData, check_classes, check_pair, list_names, read_csv
 from ..data.known_inputs import KnownInputs
 from ..errors import DataWarning
 from ..loss import classes_of
 from ..mlp import MLP
-from .options import reading_offers
+from .options import Plan, reading_offers
 
-__all__ = ["Reading", "read_samples", "scaled", "warn_of_ignored"]
-
-PathLike = str | os.PathLike[str]
+__all__ = ["check_width", "read_samples", "scaled", "warn_of_ignored"]
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How the files of a training are read.
-
-    Attributes
-    ----------
-    by_position : bool
-        Take columns by their position, whatever their names.
-    check_ranges : bool
-        Refuse features that are scaled otherwise than those of the training.
-    limits : mapping of str to int
-        Limits of `read_csv`, such as ``max_columns``.
-    options : mapping of str to str
-        How the user writes these options, from `nn.training.options`.
-    """
-
-    by_position: bool
-    check_ranges: bool
-    limits: Mapping[str, int]
-    options: Mapping[str, str]
-
-
-def read_samples(
-    network: MLP,
-    known: KnownInputs,
-    train_data: PathLike,
-    test_data: PathLike | None,
-    reading: Reading,
-) -> tuple[CsvData, CsvData | None]:
+def read_samples(network: MLP, known: KnownInputs, plan: Plan) -> tuple[CsvData, CsvData | None]:
     """Read the files, in the dtype of the network.
 
     Parameters
     ----------
     network : MLP
-        What is going to be trained.
+        The network that will be trained.
     known : KnownInputs
-        What it knows of its inputs from a training before: columns are matched by these names.
-    train_data, test_data : str or path-like
-        The files. The columns of the test data are matched by the names of the training data.
-    reading : Reading
-        How they are read.
+        What it knows about its inputs from an earlier training: columns are matched by these
+        names.
+    plan : Plan
+        Which files, and how to read them. The columns of the test data are matched by the names
+        of the training data.
+
+    Returns
+    -------
+    train : CsvData
+    test : CsvData or None
 
     Raises
     ------
@@ -72,57 +44,64 @@ def read_samples(
         If the data cannot be trusted; file, line and column are named.
     ValueError
         If the network has another number of features, or too few classes, or the features are
-        scaled otherwise than those it was trained on.
+        scaled differently from those it was trained on.
 
     Warns
     -----
     DataWarning
         If a file has columns that are not used.
     """
-    settings: dict[str, Any] = {
-        "dtype": network.layers[0].weight.dtype,
-        "offers": reading_offers(reading.options, has_dtype=known.ranges is None),
-        **reading.limits,
-    }
+    offers = reading_offers(plan.options, has_dtype=known.ranges is None)
+    dtype = network.layers[0].weight.dtype
+    settings: dict[str, Any] = {"dtype": dtype, "offers": offers, **plan.limits}
     train = read_csv(
-        train_data,
-        argument="train_data",
+        plan.train_data,
         features=known.names,
-        by_position=reading.by_position and known.names is not None,
+        by_position=plan.by_position and known.names is not None,
         **settings,
     )
-    limits = {key: value for key, value in settings.items() if key in ("max_classes", "offers")}
-    classes = check_classes(train, **limits)
-    features, outputs = network.structure[0], network.structure[-1]
-    if train.features.shape[1] != features:
-        raise ValueError(
-            f"{train.path} has {train.features.shape[1]} features, but the network takes "
-            f"{features}; structure[0] must be the number of feature columns"
-        )
+    most = plan.limits.get("max_classes", MAX_CLASSES)
+    classes = check_classes(train, max_classes=most, offers=offers)
+    _check_fit(train, classes, network)
+    warn_of_ignored(train)
+    way_around = plan.options["check_ranges"]
+    if plan.check_ranges:
+        known.check_ranges(train.features, train.path, way_around)
+    if plan.test_data is None:
+        return train, None
+    test = read_csv(
+        plan.test_data,
+        argument="test_data",
+        features=train.columns,
+        by_position=plan.by_position,
+        **settings,
+    )
+    check_pair(train, test)
+    warn_of_ignored(test)
+    if plan.check_ranges:
+        KnownInputs.of(train, 1.0).check_ranges(test.features, test.path, way_around)
+    return train, test
+
+
+def _check_fit(train: CsvData, classes: int, network: MLP) -> None:
+    """Check that the network has an input for each feature, and an output for each class."""
+    check_width(train, network, advice="; structure[0] must be the number of feature columns")
+    outputs = network.structure[-1]
     if classes > classes_of(outputs):
         raise ValueError(
             f"{train.path} has {classes} classes (labels 0..{classes - 1}), but the network "
             f"with {outputs} output{'s' * (outputs != 1)} tells {classes_of(outputs)} apart; "
             "structure[-1] must be the number of classes, and labels start at 0"
         )
-    warn_of_ignored(train)
-    way_around = reading.options["check_ranges"]
-    if reading.check_ranges:
-        known.check_ranges(train.features, train.path, way_around)
-    if test_data is None:
-        return train, None
-    test = read_csv(
-        test_data,
-        argument="test_data",
-        features=train.columns,
-        by_position=reading.by_position,
-        **settings,
-    )
-    check_pair(train, test)
-    warn_of_ignored(test)
-    if reading.check_ranges:
-        KnownInputs.of(train, 1.0).check_ranges(test.features, test.path, way_around)
-    return train, test
+
+
+def check_width(data: CsvData, network: MLP, *, called: str = "network", advice: str = "") -> None:
+    """Check that a file has as many features as a network takes."""
+    found, expected = data.features.shape[1], network.structure[0]
+    if found != expected:
+        raise ValueError(
+            f"{data.path} has {found} features, but the {called} takes {expected}{advice}"
+        )
 
 
 def warn_of_ignored(data: CsvData) -> None:

@@ -13,12 +13,11 @@ from pathlib import Path
 
 from tinygrad_edu.atomic_file import check_writable_folder
 
-from ..files import SavedNetwork, folder_lock, write_pair
-from ..files.pair import LEGACY_FILE, NATIVE_FILE
+from ..files import LEGACY_FILE, NATIVE_FILE, SavedNetwork, folder_lock, write_pair
 from ..mlp import MLP
 from .figures.saving import FIGURES
 
-__all__ = ["LEGACY_FILE", "NATIVE_FILE", "ModelFolder"]
+__all__ = ["ModelFolder"]
 
 _REJECTED = "learned-nothing"
 _UNFINISHED = "unfinished"

@@ -1,18 +1,28 @@
-"""How the options that a message may recommend are written: in Python, and on the command line.
+"""What a training is asked to do, and how its options are written in messages.
 
-An error names an option only if the function or command that was called takes it. So whoever
-calls the parts that raise such errors passes one of these tables along.
+An error recommends an option as the user would write it: in Python, or on the command line. So the
+parts that raise such errors are passed one of the two tables here.
 """
 
 from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["COMMAND", "LIMITS", "PYTHON", "SYNONYMS", "reading_offers", "refuse_unknown_arguments"]
+__all__ = [
+    "COMMAND",
+    "LIMITS",
+    "PYTHON",
+    "SYNONYMS",
+    "Plan",
+    "reading_offers",
+    "refuse_unknown_arguments",
+]
 
 LIMITS = ("max_bytes", "max_classes", "max_columns", "max_line_bytes")
 
@@ -51,6 +61,36 @@ SYNONYMS: Mapping[str, str] = {
     "validation_data": "test_data",
 }
 """What other libraries call the arguments of `fit`."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The arguments of `Classifier.fit`, checked.
+
+    Attributes
+    ----------
+    train_data, test_data, epochs, alpha, batch_size, scale, figures, overwrite
+        As `Classifier.fit` takes them.
+    by_position, check_ranges
+        As `Classifier.fit` takes them.
+    limits : mapping of str to int
+        Limits of `read_csv`, such as ``max_columns``.
+    options : mapping of str to str
+        How the user writes options: `PYTHON` or `COMMAND`.
+    """
+
+    train_data: str | os.PathLike[str]
+    test_data: str | os.PathLike[str] | None
+    epochs: int
+    alpha: float
+    batch_size: int
+    scale: float
+    figures: Sequence[str] | None
+    overwrite: bool
+    by_position: bool
+    check_ranges: bool
+    limits: Mapping[str, int]
+    options: Mapping[str, str]
 
 
 def reading_offers(options: Mapping[str, str], *, has_dtype: bool) -> dict[str, str]:

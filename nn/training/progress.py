@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from ..loss import classes_of
 from ..mlp import MLP
 from .history import Epoch
-from .options import PYTHON
+from .options import Plan
 
 if TYPE_CHECKING:
     from ..data.csv import CsvData
@@ -51,12 +50,7 @@ class Progress:
             self._bar = tqdm(total=self.epochs * self.batches, unit="batch", leave=False)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
@@ -85,9 +79,8 @@ def announcement(
     network: MLP,
     train: CsvData,
     test: CsvData | None,
-    batch_size: int,
     inputs: KnownInputs,
-    options: Mapping[str, str] = PYTHON,
+    plan: Plan,
 ) -> str:
     """Say what is going to be trained on what, and what looks as if it was not meant.
 
@@ -97,12 +90,10 @@ def announcement(
         Before the training.
     train, test : CsvData
         The data, scaled or not.
-    batch_size : int
-        As `fit` got it.
     inputs : KnownInputs
         Names and ranges of the features in the training data, and what they are divided by.
-    options : mapping of str to str
-        How the user writes options, from `nn.training.options`.
+    plan : Plan
+        What `fit` was asked to do.
     """
     assert train.labels is not None  # they were asked for
     rows, features = train.features.shape
@@ -113,11 +104,13 @@ def announcement(
     ]
     if test is not None:
         lines.append(f"{test.path}: {len(test.features):,} rows")
-    lines += [f"note: {note}" for note in _notes_on_scale(inputs, options)]
+    lines += [f"note: {note}" for note in _notes_on_scale(inputs, plan.options)]
     if classes < classes_of(network.structure[-1]):
         lines.append(f"note: {classes} classes for {network.structure[-1]} outputs")
-    if batch_size > rows:
-        lines.append(f"note: batch_size {batch_size} is more than {rows} rows; one batch an epoch")
+    if plan.batch_size > rows:
+        lines.append(
+            f"note: batch_size {plan.batch_size} is more than {rows} rows; one batch an epoch"
+        )
     return "\n".join(lines)
 
 

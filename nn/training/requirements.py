@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from ..packages import require
-from .ctrl_c import held
+from .signals import held
 
 __all__ = ["check_packages"]
 

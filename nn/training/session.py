@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,6 +29,7 @@ from .history import Epoch, History
 from .loop import train
 from .metrics import Measured, measure
 from .model_folder import ModelFolder
+from .options import Plan
 from .outcome import Start, is_worth_keeping, learned_nothing
 from .progress import Progress
 from .saved import saved_network
@@ -53,18 +54,16 @@ class Session:
         What it will know of its inputs.
     samples, test : tuple of (features, labels)
         The data, scaled.
+    plan : Plan
+        What `fit` was asked to do.
     folder : ModelFolder
         Where the results go.
-    overwrite : bool
-        Replace the model that is there even by one that learned nothing.
     pictures : Pictures
         Which pictures, and of what.
     generator : numpy.random.Generator
         Shuffles the samples.
     say : callable
         Prints a line.
-    options : mapping of str to str
-        How the options of a message are written by the user.
 
     Attributes
     ----------
@@ -83,18 +82,17 @@ class Session:
         samples: Samples,
         test: Samples | None,
         *,
+        plan: Plan,
         folder: ModelFolder,
-        overwrite: bool,
         pictures: Pictures,
         generator: Generator,
         say: Callable[[str], None],
-        options: Mapping[str, str],
     ) -> None:
         self.network, self.inputs = network, inputs
         self.samples, self.test = samples, test
-        self.folder, self.overwrite = folder, overwrite
+        self.plan, self.folder = plan, folder
         self.pictures, self.generator = pictures, generator
-        self.say, self.options = say, options
+        self.say = say
         self.history = History()
         self.saved_in: Path | None = None
         self.rejected: str | None = None
@@ -102,7 +100,7 @@ class Session:
         self._note: str | None = None
         self._unfinished: tuple[Path, float] | None = None
 
-    def run(self, epochs: int, alpha: float, batch_size: int, verbose: bool) -> None:
+    def run(self, verbose: bool) -> None:
         """Train, save, draw and report.
 
         Raises
@@ -116,12 +114,12 @@ class Session:
         start = Start(self.network, *self.samples)
         with StopSignals() as signals:
             try:
-                self._learn(epochs, alpha, batch_size, verbose, signals)
+                self._learn(verbose, signals)
             except BaseException as error:
                 stopped = error
             signals.hold()
             if len(self.history):
-                self._save(start, is_complete=len(self.history) == epochs)
+                self._save(start, is_complete=len(self.history) == self.plan.epochs)
         # Signals also arrive during the last step and the saving, and SIGTERM after Ctrl-C.
         if signals.received is not None and isinstance(stopped, KeyboardInterrupt | None):
             if signals.received != signal.SIGINT:
@@ -129,7 +127,7 @@ class Session:
             elif stopped is None:
                 stopped = KeyboardInterrupt()
         if isinstance(stopped, KeyboardInterrupt | Terminated):
-            stopped.args = (self._what_is_left(stopped, epochs),)
+            stopped.args = (self._what_is_left(stopped),)
         # Whoever sends SIGTERM waits a few seconds before SIGKILL: the pictures may take longer.
         if len(self.history) and not isinstance(stopped, Terminated):
             self._report(stopped, verbose)
@@ -138,15 +136,13 @@ class Session:
 
     # Learning ------------------------------------------------------------------------------
 
-    def _learn(
-        self, epochs: int, alpha: float, batch_size: int, verbose: bool, signals: StopSignals
-    ) -> None:
-        network, samples, history = self.network, self.samples, self.history
+    def _learn(self, verbose: bool, signals: StopSignals) -> None:
+        network, samples, history, plan = self.network, self.samples, self.history, self.plan
         watch = None
         if "gradients" in self.pictures.wanted:
-            watch = LayerWatch(network, *samples, alpha)
+            watch = LayerWatch(network, *samples, plan.alpha)
         due = time.monotonic() + INTERVAL
-        with Progress(epochs, -(-len(samples[0]) // batch_size), verbose) as progress:
+        with Progress(plan.epochs, -(-len(samples[0]) // plan.batch_size), verbose) as progress:
 
             def after_batch() -> None:
                 nonlocal due
@@ -169,11 +165,11 @@ class Session:
 
             train(
                 network,
-                SGD(network.parameters(), lr=alpha),
+                SGD(network.parameters(), lr=plan.alpha),
                 samples,
                 self.test,
-                epochs=epochs,
-                batch_size=batch_size,
+                epochs=plan.epochs,
+                batch_size=plan.batch_size,
                 generator=self.generator,
                 history=history,
                 on_batch=after_batch,
@@ -204,16 +200,16 @@ class Session:
         self.rejected = learned_nothing(judged, labels, outputs, start.loss, now.loss)
         learned, before = self.rejected is None, self.folder.before
         saved = saved_network(self.network, self.inputs, learned)
-        replace = learned or self.overwrite or before is None or not is_worth_keeping(before)
+        replace = learned or self.plan.overwrite or before is None or not is_worth_keeping(before)
         self.saved_in, self._note = self.folder.save(saved, replace=replace)
 
     # Reporting -----------------------------------------------------------------------------
 
-    def _what_is_left(self, stopped: KeyboardInterrupt | Terminated, epochs: int) -> str:
+    def _what_is_left(self, stopped: KeyboardInterrupt | Terminated) -> str:
         """Say where the training was stopped, and what of it is in which file."""
         count = len(self.history)
         how = f"stopped by {stopped.name}" if isinstance(stopped, Terminated) else "stopped"
-        if count == epochs:
+        if count == self.plan.epochs:
             return f"{how} after the last epoch; the model is saved in {self.saved_in}"
         if count:
             how += f" in epoch {count + 1}"
@@ -263,7 +259,7 @@ class Session:
             return
         text = (
             f"the model of {self.folder.written} in {self.folder.path} is kept, because this "
-            f"training learned nothing; {self.options['overwrite']} replaces it"
+            f"training learned nothing; {self.plan.options['overwrite']} replaces it"
         )
         self.say(f"note: {text}")
         if not verbose:

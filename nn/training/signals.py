@@ -1,20 +1,23 @@
-"""Ctrl-C, SIGTERM and SIGHUP during a training: they end it between two batches, then save.
+"""Ctrl-C, SIGTERM and SIGHUP: while packages are imported, and during a training.
 
-Handlers are installed while a `StopSignals` is open, in the main thread, and only where the
-program has none of its own; they are put back when it closes. Importing this file installs none.
+During imports Ctrl-C waits, because some packages turn an interrupt in the middle of their import
+into an ImportError. A training ends between two batches, and is saved. Handlers are installed while
+a `StopSignals` is open, in the main thread, and only where the program has none of its own; they
+are put back when it closes. Importing this file installs none.
 """
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
-__all__ = ["StopSignals", "Terminated", "unwinding"]
+__all__ = ["StopSignals", "Terminated", "held", "program_starts", "unwinding"]
 
 _IMPATIENT_AFTER = 2.0
 """Seconds. A signal that comes so long after the first one does not wait for the batch to end."""
@@ -46,6 +49,36 @@ def _endings() -> list[int]:
 
 def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Let Ctrl-C wait until the block is left; it raises `KeyboardInterrupt` there."""
+    if not hasattr(signal, "pthread_sigmask") or not _in_main_thread():  # Windows has no masks
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def program_starts() -> Iterator[None]:
+    """Import the package; if it is imported by its own program, Ctrl-C ends that without a trace.
+
+    The program ``tinygrad-edu``, and ``python -m nn``, spend their first half second here.
+    """
+    if not (sys.argv[0] == "-m" or sys.argv[0].endswith("tinygrad-edu")):
+        yield
+        return
+    try:
+        with held():
+            yield
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
 
 
 @contextlib.contextmanager
@@ -89,12 +122,7 @@ class StopSignals:
                 signal.signal(number, self._note)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._held = True
         # SIGINT last: with its handler back in place, the next Ctrl-C may raise here.
         for number in sorted(self._previous, key=lambda number: number == signal.SIGINT):

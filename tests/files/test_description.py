@@ -5,7 +5,8 @@ import pytest
 import safetensors.numpy
 
 from nn.errors import DataWarning, ModelFileError
-from nn.files import SavedNetwork, native, read_network, write_legacy, write_native
+from nn.files import SavedNetwork, read_network, write_legacy, write_native
+from tests.files.in_memory import native_bytes, read_native
 
 NAMES = ("sepal length (cm)", 'a "quoted",\nname', "花弁", "", "\\x1b[2J", "\x1b[2J\udc80")
 CLASSES = ("setosa", "versicolor", "été")
@@ -139,7 +140,7 @@ WRONG = {
 @pytest.mark.parametrize("case", WRONG)
 def test_texts_that_do_not_fit_are_errors_of_the_file(case, tmp_path):
     texts, words = WRONG[case]
-    (tmp_path / "a").write_bytes(native.dumps(PAIR, texts))
+    (tmp_path / "a").write_bytes(native_bytes(PAIR, texts))
     with pytest.raises(ModelFileError, match=words) as caught:
         read_network(tmp_path / "a")
     assert str(caught.value).startswith(f"{tmp_path / 'a'}: ")
@@ -161,7 +162,7 @@ def test_long_texts_are_behind_the_numbers_and_every_reader_finds_the_arrays(tmp
     arrays = safetensors.numpy.load(data)
     assert set(arrays) == {"weights.0", "biases.0", "text.feature_names"}
     assert bytes(arrays["text.feature_names"]).startswith(b'["column 0",\n"column 1"')
-    assert "feature_names" in native.loads(data)[1]
+    assert "feature_names" in read_native(data)[1]
     data = bytearray(data)
     data[-3] = 0xFF
     (tmp_path / "a").write_bytes(data)
@@ -173,6 +174,6 @@ def test_text_behind_the_numbers_must_be_ascii():
     """In a file of which nobody has the checksums."""
     arrays = {"text.a": np.frombuffer(b"\xff", np.uint8)}
     with pytest.raises(ModelFileError, match=r"'text\.a' is not ASCII"):
-        native.loads(safetensors.numpy.save(arrays))
+        read_native(safetensors.numpy.save(arrays))
     with pytest.raises(ValueError, match=r"'text\.a' is a name for the texts"):
-        native.dumps({"text.a": np.ones(1)}, {})
+        native_bytes({"text.a": np.ones(1)}, {})

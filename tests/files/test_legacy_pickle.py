@@ -11,8 +11,9 @@ import pytest
 
 from nn.errors import ModelFileError
 from nn.files import legacy_pickle
-from nn.files.legacy_pickle import Limits, dumps, loads
+from nn.files.legacy_pickle import Limits, dumps
 from nn.files.pickle_opcodes import OPCODES
+from tests.files.in_memory import read_legacy
 
 DATA = Path(__file__).parent / "data"
 MAKER = runpy.run_path(str(DATA / "make_pickles.py"))
@@ -35,7 +36,7 @@ def same(found, expected):
 
 @pytest.mark.parametrize("file", sorted(DATA.glob("*.pkl")), ids=lambda path: path.stem)
 def test_files_of_old_and_new_numpy_read_back_bit_by_bit(file):
-    weights, biases = loads(file.read_bytes())
+    weights, biases = read_legacy(file.read_bytes())
     expected = MAKER["arrays"]()
     assert [same(*pair) for pair in zip(weights, expected, strict=True)] == [True] * len(expected)
     assert [same(*pair) for pair in zip(biases, expected[:3], strict=True)] == [True] * 3
@@ -45,14 +46,14 @@ def test_files_of_old_and_new_numpy_read_back_bit_by_bit(file):
 @pytest.mark.parametrize("optimize", [False, True])
 def test_files_of_the_numpy_installed_read_back_bit_by_bit(protocol, optimize):
     data = pickle.dumps(MAKER["content"](), protocol=protocol)
-    weights, _ = loads(pickletools.optimize(data) if optimize else data)
+    weights, _ = read_legacy(pickletools.optimize(data) if optimize else data)
     assert all(same(*pair) for pair in zip(weights, MAKER["arrays"](), strict=True))
 
 
 def test_large_arrays_outside_frames_read_back():
     matrix = np.random.default_rng(0).normal(size=(300, 200))
     for protocol in range(6):
-        weights, _ = loads(pickle.dumps({"weights": [matrix], "bias": []}, protocol=protocol))
+        weights, _ = read_legacy(pickle.dumps({"weights": [matrix], "bias": []}, protocol=protocol))
         assert same(weights[0], matrix)
 
 
@@ -66,7 +67,7 @@ def test_what_is_written_opens_with_the_standard_reader():
 
 def test_same_array_twice_is_written_twice():
     shared = np.eye(50)
-    weights, _ = loads(dumps([shared, shared], [np.zeros(50), np.zeros(50)]))
+    weights, _ = read_legacy(dumps([shared, shared], [np.zeros(50), np.zeros(50)]))
     weights[0][:] = 7
     assert weights[1].sum() == 50
 
@@ -81,16 +82,16 @@ def test_every_truncation_is_named():
         data = pickle.dumps({"weights": [np.eye(2)], "bias": []}, protocol=protocol)
         for length in range(1, len(data)):
             with pytest.raises(ModelFileError, match=r"offset \d+.*truncated"):
-                loads(data[:length])
+                read_legacy(data[:length])
 
 
 def test_limits_can_be_lowered():
     with pytest.raises(ModelFileError, match="more than 10 opcodes"):
-        loads(GOOD, limits=Limits(opcodes=10))
+        read_legacy(GOOD, limits=Limits(opcodes=10))
     with pytest.raises(ModelFileError, match="2 arrays; the limit is 1"):
-        loads(GOOD, limits=Limits(arrays=1))
+        read_legacy(GOOD, limits=Limits(arrays=1))
     with pytest.raises(ModelFileError, match="stack limit of 3"):
-        loads(GOOD, limits=Limits(stack=3))
+        read_legacy(GOOD, limits=Limits(stack=3))
 
 
 def test_even_a_mistake_of_the_reader_is_a_model_file_error(monkeypatch):
@@ -99,7 +100,7 @@ def test_even_a_mistake_of_the_reader_is_a_model_file_error(monkeypatch):
 
     monkeypatch.setattr(legacy_pickle, "run", fail)
     with pytest.raises(ModelFileError, match="ZeroDivisionError: oops"):
-        loads(GOOD)
+        read_legacy(GOOD)
 
 
 def test_every_opcode_of_python_is_known_by_its_name():
@@ -133,7 +134,7 @@ def test_20000_mutations_raise_one_kind_of_error_or_load():
     loaded, causes = 0, set()
     for _ in range(20_000):
         try:
-            loads(mutated(source.choice(files), source))
+            read_legacy(mutated(source.choice(files), source))
             loaded += 1
         except ModelFileError as problem:
             causes.add(problem.__cause__)

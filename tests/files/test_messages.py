@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from nn.errors import ModelFileError
-from nn.files import SavedNetwork, native, read_network, write_native, write_pair
+from nn.files import SavedNetwork, read_network, write_native, write_pair
 from nn.packages import require
+from tests.files.in_memory import native_bytes
 from tinygrad_edu.errors import printable
 
 EVIL = "red\x1b[31m\nsecond line\r\x07\u202egnp.\x9b0m"
@@ -80,10 +81,10 @@ def test_no_text_of_a_file_reaches_a_message_raw(key, evil):
     arrays = {"weights.0": np.ones((3, 2)), "biases.0": np.zeros(2)}
     file = evil / "model"
     contents = [
-        native.dumps(arrays, {key: EVIL} if key != EVIL else {"format_version": "1"}),
-        native.dumps(arrays | {EVIL: np.ones(2)}, {}),
-        native.dumps({EVIL: np.ones(2)}, {}),
-        native.dumps(arrays, {})[:-1],
+        native_bytes(arrays, {key: EVIL} if key != EVIL else {"format_version": "1"}),
+        native_bytes(arrays | {EVIL: np.ones(2)}, {}),
+        native_bytes({EVIL: np.ones(2)}, {}),
+        native_bytes(arrays, {})[:-1],
         EVIL.encode(),
         b"c" + EVIL.replace("\n", "").encode() + b"\nname\n.",
     ]

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from nn.errors import ModelFileError
-from nn.files.native import dumps, loads
+from tests.files.in_memory import native_bytes, read_native
 
-GOOD = dumps({"a": np.arange(3.0), "b": np.ones((2, 2), "f4")}, {"note": "x"})
+GOOD = native_bytes({"a": np.arange(3.0), "b": np.ones((2, 2), "f4")}, {"note": "x"})
 
 
 def packed(header, numbers=b"", length=None):
@@ -125,7 +125,7 @@ BAD = {
 def test_bad_file_is_refused_with_the_reason(case):
     data, words = BAD[case]
     with pytest.raises(ModelFileError) as caught:
-        loads(data)
+        read_native(data)
     message = str(caught.value)
     assert type(caught.value) is ModelFileError
     assert caught.value.__cause__ is None, "the check of this module sees it before the library"
@@ -139,7 +139,7 @@ def small_file():
     source = np.random.default_rng(0)
     arrays = {f"weights.{i}": source.normal(size=(6, 6)) for i in range(2)}
     arrays |= {f"biases.{i}": source.normal(size=6).astype("f4") for i in range(2)}
-    return dumps(arrays, {"activation": "relu", "scale": "255.0", "layers": "[6, 6, 6]"})
+    return native_bytes(arrays, {"activation": "relu", "scale": "255.0", "layers": "[6, 6, 6]"})
 
 
 def test_every_flipped_bit_is_noticed():
@@ -150,7 +150,7 @@ def test_every_flipped_bit_is_noticed():
         for bit in range(8):
             data[place] ^= 1 << bit
             try:
-                loads(bytes(data))
+                read_native(bytes(data))
                 unnoticed.append((place, bit))
             except ModelFileError:
                 pass
@@ -162,7 +162,7 @@ def test_every_truncation_is_noticed_and_named():
     data = small_file()
     for length in range(1, len(data)):
         with pytest.raises(ModelFileError, match=r"truncated") as caught:
-            loads(data[:length])
+            read_native(data[:length])
         assert re.search(r"offsets? \d+", str(caught.value))
 
 
@@ -170,7 +170,7 @@ def test_every_appended_byte_is_noticed():
     data = small_file()
     for byte in range(256):
         with pytest.raises(ModelFileError, match="1 trailing"):
-            loads(data + bytes([byte]))
+            read_native(data + bytes([byte]))
 
 
 SHAPES = arrays_of.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
@@ -191,8 +191,8 @@ def assert_same(found, expected):
 
 @given(ARRAYS, TEXTS)
 def test_round_trip_and_the_library_reads_it_too(arrays, texts):
-    data = dumps(arrays, texts)
-    found, metadata = loads(data)
+    data = native_bytes(arrays, texts)
+    found, metadata = read_native(data)
     assert_same(found, arrays)
     assert_same(safetensors.numpy.load(data), arrays)
     assert {key: metadata[key] for key in texts} == texts
@@ -203,7 +203,7 @@ def test_round_trip_and_the_library_reads_it_too(arrays, texts):
 @given(ARRAYS, st.none() | TEXTS)
 def test_what_the_library_writes_is_read(arrays, texts):
     plain = {name: np.asarray(a, order="C") for name, a in arrays.items()}
-    found, metadata = loads(safetensors.numpy.save(plain, metadata=texts or None))
+    found, metadata = read_native(safetensors.numpy.save(plain, metadata=texts or None))
     assert_same(found, arrays)
     assert metadata == (texts or {})
 
@@ -211,37 +211,38 @@ def test_what_the_library_writes_is_read(arrays, texts):
 def test_memory_order_does_not_matter():
     matrix = np.arange(6.0).reshape(2, 3)
     for view in (np.asfortranarray(matrix), matrix[:, ::-1][:, ::-1], np.flip(np.flip(matrix))):
-        assert loads(dumps({"a": view}, {}))[0]["a"].tolist() == matrix.tolist()
+        assert read_native(native_bytes({"a": view}, {}))[0]["a"].tolist() == matrix.tolist()
 
 
 def test_equal_networks_make_equal_files():
     texts = {letter: letter for letter in "hgfedcba"}
     files = {
-        dumps({"x": np.ones(2)}, dict(order)) for order in (texts.items(), sorted(texts.items()))
+        native_bytes({"x": np.ones(2)}, dict(order))
+        for order in (texts.items(), sorted(texts.items()))
     }
     assert len(files) == 1
 
 
 def test_files_are_the_same_as_those_of_0_1_0():
     arrays = {"b": np.arange(6.0).reshape(2, 3), "a": np.arange(3, dtype="f4"), "c": np.ones(())}
-    digest = hashlib.sha256(dumps(arrays, {"author": "é", "note": "1"})).hexdigest()
+    digest = hashlib.sha256(native_bytes(arrays, {"author": "é", "note": "1"})).hexdigest()
     assert digest == "4fdefe8a306b88f5d5836be0979c4321d4c5fa1d7625dcd0e48093b2ca86acf7"
 
 
 def test_metadata_tell_format_version_and_checksum():
-    metadata = loads(GOOD)[1]
+    metadata = read_native(GOOD)[1]
     assert metadata["format"] == "tinygrad_edu"
     assert metadata["format_version"] == "1"
     assert metadata["sha256"] == hashlib.sha256(GOOD[-40:]).hexdigest()
 
 
 def test_files_that_are_read_and_written_again_do_not_change():
-    assert dumps(*loads(GOOD)) == GOOD
+    assert native_bytes(*read_native(GOOD)) == GOOD
 
 
 def test_version_of_another_format_is_not_ours_to_judge():
     data = safetensors.numpy.save({"a": np.ones(1)}, {"format": "pt", "format_version": "9"})
-    assert loads(data)[1]["format_version"] == "9"
+    assert read_native(data)[1]["format_version"] == "9"
 
 
 @pytest.mark.parametrize(
@@ -257,4 +258,4 @@ def test_version_of_another_format_is_not_ours_to_judge():
 )
 def test_what_cannot_be_read_back_is_not_written(arrays, metadata, kind, words):
     with pytest.raises(kind, match=words):
-        dumps(arrays, metadata)
+        native_bytes(arrays, metadata)

@@ -13,6 +13,7 @@ from nn.files import (
     write_native,
     write_pair,
 )
+from tests.files.in_memory import read_native
 from tests.files.test_network_file import B, W, assert_equal, legacy, needs_posix, network
 
 LIBRARY = {
@@ -55,7 +56,7 @@ def test_package_that_is_needed_for_the_native_file_is_named_in_one_line(files, 
     ]
     loads = [
         lambda: read_network(files / "model.safetensors"),
-        lambda: native.loads(before["model.safetensors"]),
+        lambda: read_native(before["model.safetensors"]),
     ]
     for calls, purpose in ((saves, "to save a model"), (loads, "to load a model")):
         for call in calls:

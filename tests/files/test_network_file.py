@@ -17,12 +17,11 @@ import safetensors.numpy
 from nn.errors import DataWarning, ModelFileError, UnsafeModelFileError
 from nn.files import (
     SavedNetwork,
-    legacy_pickle,
-    native,
     read_network,
     write_legacy,
     write_native,
 )
+from tests.files.in_memory import native_bytes, read_legacy, read_native
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
 
@@ -43,7 +42,7 @@ def legacy(weights, biases):
 
 
 def ours(arrays, **metadata):
-    return native.dumps({name: np.asarray(array) for name, array in arrays.items()}, metadata)
+    return native_bytes({name: np.asarray(array) for name, array in arrays.items()}, metadata)
 
 
 W, B = np.ones((3, 2)), np.zeros((1, 2))
@@ -60,7 +59,7 @@ BAD = {
     "82 short text": (b"hello", ["b'hello'", "not a model file"]),
     "82 PNG": (b"\x89PNG\r\n\x1a\n" + bytes(9), ["PNG", "not a model file"]),
     "82 JSON": (b'{"weights": []}', ["not a model file"]),
-    "83 one byte of native": (native.dumps({}, {})[:3], ["truncated at offset 3"]),
+    "83 one byte of native": (native_bytes({}, {})[:3], ["truncated at offset 3"]),
     "83 native": (ours(PAIR)[:-1], ["truncated"]),
     "83 legacy": (legacy([W], [B])[:-1], ["truncated", "offset"]),
     "84 trailing": (legacy([W], [B]) + b"\n", ["trailing"]),
@@ -233,7 +232,7 @@ def test_more_than_ten_layers_keep_their_order(tmp_path):
 
 def test_native_file_says_what_it_is(tmp_path):
     file = write_native(tmp_path / "a", network(7, 5, 3, activation="sigmoid", scale=255))
-    _, metadata = native.loads(file.read_bytes())
+    _, metadata = read_native(file.read_bytes())
     assert metadata["layers"] == "[7, 5, 3]"
     assert (metadata["features"], metadata["classes"]) == ("7", "3")
     assert (metadata["activation"], metadata["scale"]) == ("sigmoid", "255.0")
@@ -259,7 +258,7 @@ def test_file_of_safetensors_itself_is_read(tmp_path):
 def test_native_file_without_its_checksums_says_that_nothing_was_verified(kept, tmp_path):
     """Stripped by another program, or by somebody who changed the numbers."""
     saved = network(3, 2, activation="tanh", scale=255)
-    arrays, texts = native.loads(write_native(tmp_path / "a", saved).read_bytes())
+    arrays, texts = read_native(write_native(tmp_path / "a", saved).read_bytes())
     metadata = {key: texts[key] for key in kept}
     safetensors.numpy.save_file(arrays, tmp_path / "a", metadata)
     with pytest.warns(DataWarning, match="nothing was verified") as caught:
@@ -360,7 +359,7 @@ def test_arguments_are_errors_of_value_not_of_a_file():
 def test_both_layouts_are_told_apart_at_every_header_length(tmp_path):
     """A native file starts with a length, any byte of which may look like another format."""
     for extra in range(600):
-        data = native.dumps(PAIR, {"note": "x" * extra})
+        data = native_bytes(PAIR, {"note": "x" * extra})
         (tmp_path / "a").write_bytes(data)
         assert read_network(tmp_path / "a").structure == (3, 2)
 
@@ -374,7 +373,7 @@ def test_legacy_files_of_all_protocols_are_recognised(tmp_path):
 
 
 def test_layouts_hold_what_they_say():
-    weights, biases = legacy_pickle.loads(legacy([W], [B]))
+    weights, biases = read_legacy(legacy([W], [B]))
     assert (len(weights), len(biases)) == (1, 1)
 
 

@@ -17,7 +17,6 @@ from nn.files import (
     SavedNetwork,
     folder_lock,
     legacy_pickle,
-    native,
     read_network,
     write_legacy,
     write_native,
@@ -25,6 +24,7 @@ from nn.files import (
 )
 from nn.files.locking import LOCK_FILE, holds_folder_lock
 from nn.files.pair import LEGACY_FILE, NATIVE_FILE
+from tests.files.in_memory import native_bytes
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -94,7 +94,7 @@ def old_pair(folder, first, second):
     """Two files as 0.1.0 wrote them: the pickle names nothing, and the scale is folded in."""
     arrays = {"weights.0": first.weights[0], "biases.0": first.biases[0]}
     texts = {"activation": "relu", "scale": repr(first.scale)}
-    (folder / NATIVE_FILE).write_bytes(native.dumps(arrays, texts))
+    (folder / NATIVE_FILE).write_bytes(native_bytes(arrays, texts))
     folded = second.weights[0] / second.scale
     (folder / LEGACY_FILE).write_bytes(legacy_pickle.dumps([folded], second.biases))
 

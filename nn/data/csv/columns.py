@@ -16,8 +16,6 @@ import numpy as np
 from .problems import Problem, advice, fail, list_names, shown
 from .source import Rules
 
-__all__ = ["LABEL", "Columns", "columns_by_position", "select_columns"]
-
 LABEL = "label"
 # Comparing every missing name with every name of a wide file would take minutes.
 MOST_HINTS = 3

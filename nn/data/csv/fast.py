@@ -27,8 +27,6 @@ from .numbers import (
 )
 from .source import ByteStream, Rules, Source, Table
 
-__all__ = ["read_fast"]
-
 BLOCK_BYTES = 1 << 18
 TAIL_BYTES = 64
 # pandas takes 30 times as much memory while it works. Measured on 110 MB of pixels, parts of 2 MiB

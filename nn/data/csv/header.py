@@ -37,8 +37,6 @@ from .records import (
 )
 from .source import Rules, Source
 
-__all__ = ["Header", "problem_of_encoding", "read_header"]
-
 OTHER_SEPARATORS = (";", "\t", "|")
 # A row of data does not count 0, 1, 2, ... to fifteen; the names that pandas makes up do. A row
 # of 0, 1, 2, 3 is rare, but possible.
@@ -135,12 +133,7 @@ def _problem_of_values(names: list[str], rules: Rules) -> Problem | None:
     if LABEL in names:
         if not numbers or _count_up(values) or set(rules.features or names) < set(names):
             return None
-        i = numbers[0]
-        sentence = (
-            f"found the number {shown(names[i])} for a name, which looks like data; "
-            "the first line must be column names. Name the column, or add the missing header."
-        )
-        return Problem("number as a name", sentence, 1, i + 1, names[i], names[i])
+        return _number_as_name(names, numbers[0])
     if _are_expected(names, rules):
         return None
     if len(numbers) == len(names) and _are_positions(values):
@@ -149,10 +142,22 @@ def _problem_of_values(names: list[str], rules: Rules) -> Problem | None:
         # By position, such a line would be read as a row, and be one answer too many.
         if rules.by_position and values[0] == "0" and len(names) >= PERHAPS_NAMES:
             return _names_or_data(names)
-    if not (found := _first_value(names)):
+    found = _first_value(names)
+    # With a word such as LABEL it is a header with a mistake, which has an error of its own.
+    if not found or any(name.lower() == LABEL for name in names):
         return None
-    if any(name.lower() == LABEL for name in names):
-        return None  # a header with a mistake in it, which has an error of its own
+    return _looks_like_data(names, found, rules)
+
+
+def _number_as_name(names: list[str], i: int) -> Problem:
+    sentence = (
+        f"found the number {shown(names[i])} for a name, which looks like data; "
+        "the first line must be column names. Name the column, or add the missing header."
+    )
+    return Problem("number as a name", sentence, 1, i + 1, names[i], names[i])
+
+
+def _looks_like_data(names: list[str], found: str, rules: Rules) -> Problem:
     hint = ""
     if rules.label == "optional":
         hint = advice(rules.offers, "by_position", " If the file has no header, pass {}.")

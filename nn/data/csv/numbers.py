@@ -15,16 +15,6 @@ import numpy as np
 from .columns import Columns
 from .source import Table
 
-__all__ = [
-    "COMMA",
-    "LINE_FEED",
-    "MOST_BYTES_AT_ONCE",
-    "ORDINARY_BYTES",
-    "count_byte",
-    "parse_numbers",
-    "put_numbers",
-]
-
 # Plain numbers only: pandas also takes "inf" and form feeds, and versions of it stop at a NUL.
 ORDINARY_BYTES = b"0123456789+-.eE, \t\r\n"
 WHOLE_NUMBER_BYTES = b"0123456789, \t\n"

@@ -12,8 +12,6 @@ import numpy as np
 
 from .numbers import COMMA, LINE_FEED
 
-__all__ = ["plain_rows"]
-
 QUOTE = ord('"')
 # Longer texts are a single row, and here each of its quotes and commas takes 20 bytes.
 MOST_BYTES = 1 << 20

@@ -18,25 +18,6 @@ from tinygrad_edu.errors import printable
 
 from ...errors import DataError
 
-__all__ = [
-    "Problem",
-    "Problems",
-    "advice",
-    "fail",
-    "is_number",
-    "is_number_in_bytes",
-    "largest_magnitude",
-    "list_names",
-    "list_some",
-    "looks_like_value",
-    "problem_of_feature",
-    "problem_of_label",
-    "problem_of_long_cell",
-    "problem_of_width",
-    "shown",
-    "too_many_classes",
-]
-
 MOST_SHOWN = 10
 MOST_NAMES = 5
 MOST_LINES = 3

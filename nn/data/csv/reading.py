@@ -27,8 +27,6 @@ from .problems import Problem, Problems, fail, list_some, shown, too_many_classe
 from .source import Rules, open_source
 from .strict import read_strictly
 
-__all__ = ["CsvData", "check_classes", "check_pair", "read_csv"]
-
 MAX_CLASSES = 100_000
 MAX_COLUMNS = 300_000
 MAX_LINE_BYTES = 64 * 2**20

@@ -13,19 +13,6 @@ from typing import NamedTuple
 from .problems import Problem, Problems, advice, fail
 from .source import ByteStream, Rules
 
-__all__ = [
-    "BLANKS",
-    "Block",
-    "blocks",
-    "count_cells",
-    "count_lines",
-    "records",
-    "split_cells",
-    "too_many_columns",
-    "unify_line_ends",
-    "unquoted",
-]
-
 BLANKS = b" \t"
 BLOCK_BYTES = 1 << 18
 

@@ -19,8 +19,6 @@ import numpy as np
 from .problems import Problem, advice, fail
 from .unpacking import DamagedGzipError, Gunzip
 
-__all__ = ["ByteStream", "Rules", "Source", "Table", "open_source"]
-
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP = b"\x1f\x8b"
 HEAD_BYTES = 4096

@@ -41,8 +41,6 @@ from .records import (
 )
 from .source import ByteStream, Rules, Source, Table
 
-__all__ = ["read_strictly"]
-
 # Looking at each cell is slow, so an odd row is looked for in pieces of a block, and in theirs.
 BLOCK_BYTES = 1 << 18
 PIECE_BYTES = (1 << 14, 1 << 10)
@@ -184,8 +182,8 @@ class _Body:
         """Return the used cells of a row as numbers, or add what is wrong with it."""
         expected = len(self._header.names)
         count = count_cells(record)
+        cells, rest = split_cells(record, expected)
         if count != expected:
-            rest = split_cells(record, expected)[1] if count > expected else b""
             problem = problem_of_width(
                 count,
                 expected,
@@ -194,7 +192,6 @@ class _Body:
             )
             self._problems.add(replace(problem, line=line))
             return None
-        cells, _ = split_cells(record, expected)
         cells[-1] = cells[-1].removesuffix(b"\n")
         used = cells
         if len(self._used_columns) < expected:
@@ -205,6 +202,11 @@ class _Body:
         misfits = self._rows.misfits(values)
         if not misfits:
             return values
+        self._explain(misfits, cells, record, line)
+        return None
+
+    def _explain(self, misfits: list[int], cells: list[bytes], record: bytes, line: int) -> None:
+        """Add what is wrong with the cells of a row that cannot be used."""
         has_breaks = record.find(b"\n") < len(record) - 1  # its end aside
         for place in misfits:
             i = self._used_columns[place]
@@ -214,7 +216,6 @@ class _Body:
                 self._problems.add(found)
             if self._problems.count >= MOST_COUNTED:
                 break
-        return None
 
     def _problem_of(self, cell: bytes, line: int, i: int) -> Problem | None:
         """Return what is wrong with the cell of column `i`, if anything."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 import zlib
 from typing import BinaryIO
 
-__all__ = ["DamagedGzipError", "Gunzip"]
-
 CHUNK_BYTES = 1 << 14
 GZIP_FORMAT = 31  # zlib's number for a gzip header, checksum and length
 # Files are joined from some parts, each with a header. Millions of empty ones only take time.

@@ -7,20 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .style import (
-    BLUE,
-    GRID,
-    MUTED,
-    ORANGE,
-    balanced_columns,
-    blank_axes,
-    heading,
-    ink_on,
-    mosaic,
-    paint,
-    required_side,
-    rgb,
-)
+from . import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,9 +94,11 @@ def confusion_figure(matrix: ArrayLike, *, data: str = "") -> Figure:
     shares = counts / np.maximum(totals, 1)
     figure, axes, fontsize = _blank_matrix(classes, len(str(counts.max(initial=0))))
     strength = np.sqrt(shares)[..., np.newaxis]  # a share of 1 % shows already
-    full = np.where(np.eye(classes, dtype=bool)[..., np.newaxis], rgb(BLUE), rgb(ORANGE))
+    full = np.where(
+        np.eye(classes, dtype=bool)[..., np.newaxis], style.rgb(style.BLUE), style.rgb(style.ORANGE)
+    )
     colours = 1 - strength * (1 - full)
-    paint(axes, colours)
+    style.paint(axes, colours)
     if classes <= _MOST_CLASSES_WITH_NUMBERS:
         # Texts are what takes time here, and a second line takes about as long as the first.
         for row, column in np.argwhere(counts):
@@ -122,7 +111,7 @@ def confusion_figure(matrix: ArrayLike, *, data: str = "") -> Figure:
                 text,
                 ha="center",
                 va="center",
-                color=ink_on(colours[row, column]),
+                color=style.ink_on(colours[row, column]),
                 fontsize=fontsize,
                 linespacing=1.1,
                 in_layout=False,  # it lies within the plot: that need not be found out
@@ -132,14 +121,14 @@ def confusion_figure(matrix: ArrayLike, *, data: str = "") -> Figure:
     axes.set_yticks(range(0, classes, step))
     edges = np.arange(step, classes, step) - 0.5
     for lines in (axes.vlines, axes.hlines):
-        lines(edges, -0.5, classes - 0.5, colors=GRID, linewidth=0.6)
+        lines(edges, -0.5, classes - 0.5, colors=style.GRID, linewidth=0.6)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("right class (shares are of its samples)")
     right, all_samples = int(np.trace(counts)), int(totals.sum())
     title = f"right: {right:,} of {all_samples:,} ({right / max(all_samples, 1):.2%})"
-    axes.set_title(heading(data, title), fontsize=10)
+    axes.set_title(style.heading(data, title), fontsize=10)
     meaning = "blue: right, orange: wrong; the stronger, the larger the share"
-    figure.supxlabel(meaning, fontsize=8, color=MUTED)
+    figure.supxlabel(meaning, fontsize=8, color=style.MUTED)
     return figure
 
 
@@ -151,7 +140,7 @@ def _blank_matrix(classes: int, digits: int) -> tuple[Figure, Axes, float]:
         fontsize = 11.0 if classes <= 4 else 8.5
         smallest = 0.52 if classes <= _MOST_CLASSES_WITH_SHARES else 0.44
         size = classes * max(smallest, digits * _WIDTH_OF_A_DIGIT * fontsize / 72 + 0.09)
-    figure, axes = blank_axes(max(size + 1.3, 4.6), max(size + 1.4, 4.2))
+    figure, axes = style.blank_axes(max(size + 1.3, 4.6), max(size + 1.4, 4.2))
     return figure, axes, fontsize
 
 
@@ -205,7 +194,7 @@ def mistakes_figure(
     ['is 1, said 0\n80.0%, row 2', 'is 1, said 0\n60.0%, row 3']
     """
     images, right, p = np.asarray(features), np.asarray(labels), np.asarray(probabilities)
-    side = required_side(images.shape[1], "features")
+    side = style.required_side(images.shape[1], "features")
     said, confidence = p.argmax(axis=1), p.max(axis=1)
     wrong = np.flatnonzero(said != right)
     if len(wrong):
@@ -214,16 +203,20 @@ def mistakes_figure(
     else:
         shown = np.argsort(confidence, kind="stable")[:most]
         title = f"no mistakes in {len(right):,} samples; these were the closest"
-    columns = balanced_columns(len(shown), _COLUMNS)
+    columns = style.balanced_columns(len(shown), _COLUMNS)
     rows = -(-len(shown) // columns)
-    figure, axes = blank_axes(1.45 * max(columns, 3) + 0.2, 1.6 * rows + 0.8)
+    figure, axes = style.blank_axes(1.45 * max(columns, 3) + 0.2, 1.6 * rows + 0.8)
     pixels = images[shown].reshape(-1, side, side)
     limits = float(pixels.min()), float(pixels.max())  # one scale for all of them
     names = [
         f"is {right[sample]}, said {said[sample]}\n{_share(confidence[sample])}, row {sample + 1}"
         for sample in shown
     ]
-    mosaic(axes, pixels, names, columns, (0.28, 0.42), colours="gray", limits=limits, fontsize=7.5)
-    figure.suptitle(heading(data, title), fontsize=10)
-    figure.supxlabel("row: of the data, from 1; percent: how sure it was", fontsize=8, color=MUTED)
+    style.mosaic(
+        axes, pixels, names, columns, (0.28, 0.42), colours="gray", limits=limits, fontsize=7.5
+    )
+    figure.suptitle(style.heading(data, title), fontsize=10)
+    figure.supxlabel(
+        "row: of the data, from 1; percent: how sure it was", fontsize=8, color=style.MUTED
+    )
     return figure

@@ -75,12 +75,13 @@ def check_figures(figures: Sequence[str] | None, features: int) -> tuple[str, ..
     for name in figures:
         if name not in FIGURES:
             raise ValueError(f"unknown figure {name!r}; known are {', '.join(FIGURES)}")
+        needs = ""
         if name in ("mistakes", "weights") and side is None:
-            raise ValueError(
-                f"figure {name!r} needs a square image, but there are {features} features"
-            )
-        if name == "regions" and features != 2:
-            raise ValueError(f"figure 'regions' needs two features, but there are {features}")
+            needs = "a square image"
+        elif name == "regions" and features != 2:
+            needs = "two features"
+        if needs:
+            raise ValueError(f"figure {name!r} needs {needs}, but there are {features} features")
     return tuple(dict.fromkeys(figures))
 
 

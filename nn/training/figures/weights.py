@@ -13,16 +13,7 @@ from tinygrad_edu.leaving import values_of
 from ...loss import classification_loss
 from ...module import Module
 from ..history import Epoch, LayerRecord
-from .style import (
-    MUTED,
-    balanced_columns,
-    blank_axes,
-    draw_line,
-    mosaic,
-    panels_over_epochs,
-    required_side,
-    series_look,
-)
+from . import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,18 +52,18 @@ def weights_figure(weight: ArrayLike, *, most: int = 64) -> Figure:
     """
     columns_of_weights = values_of(weight)
     inputs, units = columns_of_weights.shape
-    side = required_side(inputs, "inputs")
+    side = style.required_side(inputs, "inputs")
     shown = min(units, most)
     images = columns_of_weights[:, :shown].T.reshape(shown, side, side)
-    columns = balanced_columns(shown, 8)
+    columns = style.balanced_columns(shown, 8)
     rows = -(-shown // columns)
-    figure, axes = blank_axes(max(0.95 * columns + 1.6, 4.4), max(1.1 * rows + 0.8, 2.4))
+    figure, axes = style.blank_axes(max(0.95 * columns + 1.6, 4.4), max(1.1 * rows + 0.8, 2.4))
     # Symmetric, so that white is 0; a few extreme weights must not make all others pale.
     finite = np.abs(images[np.isfinite(images)])
     limit = float(np.quantile(finite, 0.998)) if finite.any() else 1.0
     limit = limit or float(finite.max())  # almost all of them are 0
     names = [str(number) for number in range(1, shown + 1)]
-    scale = mosaic(
+    scale = style.mosaic(
         axes,
         images,
         names,
@@ -81,7 +72,7 @@ def weights_figure(weight: ArrayLike, *, most: int = 64) -> Figure:
         colours="PuOr_r",
         limits=(-limit, limit),
         fontsize=7,
-        ink=MUTED,
+        ink=style.MUTED,
     )
     extend = "both" if finite.max(initial=0.0) > limit else "neither"
     figure.colorbar(
@@ -188,7 +179,7 @@ def layers_figure(record: LayerRecord) -> Figure:
     """
     if not record.epochs:
         raise ValueError("the record of the layers is empty; train with figures=[..., 'gradients']")
-    figure, panels = panels_over_epochs("size of the gradient", "update / weight", height=3.8)
+    figure, panels = style.panels_over_epochs("size of the gradient", "update / weight", height=3.8)
     # A logarithm has no place for 0, for infinite and for NaN.
     norms, ratios = (
         np.array([np.where(np.isfinite(row) & (np.array(row) > 0), row, np.nan) for row in rows])
@@ -196,7 +187,7 @@ def layers_figure(record: LayerRecord) -> Figure:
     )
     for axes, values in zip(panels, (norms, ratios), strict=True):
         for number, name in enumerate(record.names):
-            draw_line(axes, record.epochs, values[:, number], name, series_look(number))
+            style.draw_line(axes, record.epochs, values[:, number], name, style.series_look(number))
         axes.set_yscale("log")
         if np.isnan(values).all():
             axes.set_xlim(record.epochs[0] - 0.5, record.epochs[-1] + 0.5)
@@ -204,7 +195,7 @@ def layers_figure(record: LayerRecord) -> Figure:
             axes.set_title(f"{axes.get_title()}: 0, infinite or NaN")
     panels[0].set_ylabel("norm of the gradient")
     panels[1].set_ylabel("norm of update / norm of weights")
-    usual = panels[1].axhline(_USUAL_RATIO, color=MUTED, linewidth=1.0, linestyle=":")
+    usual = panels[1].axhline(_USUAL_RATIO, color=style.MUTED, linewidth=1.0, linestyle=":")
     lines = [*panels[0].get_lines(), usual]
     names = [*record.names, "1/1000, a usual ratio"]
     figure.legend(lines, names, loc="outside lower center", ncols=min(len(names), 6), frameon=False)
