@@ -39,7 +39,7 @@ def write_dot(
     >>> from tinygrad_edu import Tensor
     >>> from tinygrad_edu.drawing.picture import operations_picture
     >>> from tinygrad_edu.drawing.snapshot import SnapshotBuilder
-    >>> graph = SnapshotBuilder([Tensor(1.0) + 1]).build()
+    >>> graph = SnapshotBuilder([Tensor(1.0, requires_grad=True) + 1]).build()
     >>> write_dot(operations_picture(graph, backward=False)).splitlines()[0]
     'digraph computation_graph {'
     """

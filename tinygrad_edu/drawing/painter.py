@@ -90,7 +90,7 @@ def paint(
     >>> from tinygrad_edu import Tensor
     >>> from tinygrad_edu.drawing.picture import operations_picture
     >>> from tinygrad_edu.drawing.snapshot import SnapshotBuilder
-    >>> graph = SnapshotBuilder([Tensor(1.0) + 1]).build()
+    >>> graph = SnapshotBuilder([Tensor(1.0, requires_grad=True) + 1]).build()
     >>> paint(operations_picture(graph, backward=False)).tag
     'svg'
     """

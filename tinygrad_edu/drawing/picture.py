@@ -208,7 +208,7 @@ def operations_picture(graph: Graph, *, backward: bool, rules: bool = False) -> 
     --------
     >>> from tinygrad_edu import Tensor
     >>> from tinygrad_edu.drawing.snapshot import SnapshotBuilder
-    >>> picture = operations_picture(SnapshotBuilder([Tensor(1.0) + 1]).build(), backward=False)
+    >>> picture = operations_picture(SnapshotBuilder([Tensor(1.0, requires_grad=True) + 1]).build(), backward=False)
     >>> [card.role for card in picture.cards]
     ['input', 'constant', 'loss', 'operation']
     """
