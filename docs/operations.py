@@ -158,7 +158,8 @@ def families() -> list[Family]:
     gathered = []
     for name in order:
         module = importlib.import_module(found[name])
-        functions = [value for name, value in vars(module).items() if name in module.__all__]
+        public = [value for name, value in vars(module).items() if name in module.__all__]
+        functions = filter(callable, public)  # a module may also list constants
         known = {function: names[function] for function in functions if function in names}
         is_linalg = module is ops.linalg
         here = {f: also for f, also in known.items() if also[0].startswith("linalg.") == is_linalg}
