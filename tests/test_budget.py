@@ -219,7 +219,7 @@ def test_types_are_published(package):
     assert (BASE / package / "py.typed").is_file()
 
 
-def test_drawing_is_imported_when_it_is_asked_for():
+def test_drawing_is_imported_lazily():
     script = (
         "import sys, tinygrad_edu; early = 'tinygrad_edu.drawing' in sys.modules; tinygrad_edu.draw"
     )

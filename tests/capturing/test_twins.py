@@ -233,7 +233,7 @@ def test_a_call_that_is_dropped_is_noticed(monkeypatch):
         replayed(classify, batches)
 
 
-def test_an_array_that_is_written_over_in_somebodys_hands_is_noticed(monkeypatch):
+def test_an_array_that_is_overwritten_while_the_caller_holds_it_is_noticed(monkeypatch):
     from tinygrad_edu.capturing import program
 
     monkeypatch.setattr(program, "getrefcount", lambda array: 1 if array is None else 0)
@@ -250,7 +250,7 @@ def test_an_array_that_is_written_over_in_somebodys_hands_is_noticed(monkeypatch
         replayed(make, lambda number: (drawn(number, 3),))
 
 
-def test_a_stand_in_that_stays_is_noticed():
+def test_a_stand_in_that_is_left_behind_is_noticed():
     found = snapshot(Tape().stand_in(np.ones(1)))
     assert found == {"": "a stand-in"}
     assert differing(Tensor([1.0]), Tensor([-1.0])) == [".data"]

@@ -88,7 +88,7 @@ def test_what_is_shared_counts_once():
     assert [name for name, _ in tied.named_children()] == ["one", "other"]
 
 
-def test_results_that_forward_keeps_to_be_looked_at_are_no_parameters():
+def test_results_that_forward_keeps_are_not_parameters():
     class Curious(Module):
         def __init__(self):
             self.layer = linear(2, 2)

@@ -78,7 +78,7 @@ OPTIONS = [
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("options", OPTIONS)
-def test_the_step_that_is_told_is_the_step_that_is_taken(options, dtype):
+def test_the_step_that_is_announced_is_the_step_that_is_taken(options, dtype):
     mlp, loss, _ = network(dtype)
     optimizer = SGD(mlp.parameters(), lr=0.1, **options)
     for number in range(3):  # momentum has something to carry on from the second step on
