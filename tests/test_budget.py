@@ -1,4 +1,4 @@
-"""Proves that the project stays small and in order: lines of code, directions of imports, and what
+"""Tests that the project stays small and in order: lines of code, directions of imports, and what
 importing it loads. Raising a number here is a decision that everybody can see.
 """
 

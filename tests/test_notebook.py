@@ -1,6 +1,6 @@
-"""Proves that the notebook among the examples runs from its first cell to its last, and that what
-it shows is there in the page that nbconvert makes of it: pictures, tables, formulas, and a
-stepper that works. The stored file holds no results, so nothing in it can be out of date.
+"""Tests that the example notebook runs from its first cell to its last, and that the page that
+nbconvert makes of it shows pictures, tables, formulas, and a working stepper. The stored file
+holds no results, so nothing in it can be out of date.
 """
 
 import base64

@@ -1,5 +1,5 @@
-"""Changes settings, weights and modes between the calls of a captured training step, and lets calls
-fail: it does what its plain twin does, with the same words.
+"""Tests a captured training step whose settings, weights and modes change between calls, and whose
+calls fail: it does what its plain twin does, with the same messages.
 """
 
 import contextlib

@@ -1,5 +1,5 @@
-"""Two calls of a step that did not do the same: what differs is told. The steps look at a logger
-that they ask a library for, which capturing cannot watch.
+"""Tests that the error names what differs when two calls of a step did not do the same. The steps
+read a logger of the standard library, which capturing cannot watch.
 """
 
 import logging

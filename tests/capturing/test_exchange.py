@@ -1,5 +1,5 @@
-"""A replay is all or nothing: an interruption at any instruction, errors, and other threads that
-look on find the state before a step or after it, and never something between.
+"""Tests that a replay is all or nothing: after an interruption at any instruction or an error, and
+in other threads, the state is that before a step or that after it.
 """
 
 import collections

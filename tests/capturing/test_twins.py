@@ -1,8 +1,9 @@
-"""The comparison that all tests of capturing rest on: a step, and its twin that is called plainly.
+"""The comparison that all tests of capturing use: a captured step, and its twin that is not
+captured.
 
-Both start from equal states and are given equal arguments, call by call; after each call all that
-they returned, and all that they left behind, must be the same to the last bit. The tests here show
-that the comparison sees what it is for: a planner with a broken rule is caught.
+Both start from equal states and get equal arguments, call by call; after each call, all that they
+returned and changed must be equal to the last bit. The tests here show that the comparison works: a
+planner with a broken rule is caught.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Proves that each likely cause is named where it was planted, with the place that NumPy finds, and
+"""Tests that each likely cause is named where it was planted, with the place that NumPy finds, and
 that none is named where none is known.
 """
 

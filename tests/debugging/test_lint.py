@@ -1,4 +1,4 @@
-"""Proves that each mistake is found where it was planted, that nothing is said of code beside it
+"""Tests that each mistake is found where it was planted, that nothing is said of code beside it
 that is sound, and that the report shows itself.
 """
 

@@ -1,4 +1,4 @@
-"""How `check_manual` and `compare_gradients(manual=)` are called: forms, names, refusals."""
+"""Tests how `check_manual` and `compare_gradients(manual=)` are called: forms, names, errors."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Corners of `check_manual`: sums that cancel, odd functions, wrong uses told in one line."""
+"""Tests the verdicts of `check_manual` on sums that cancel and odd functions, and its errors."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The diagnosis of gradients, judged by planted mistakes and by noise that is no mistake at all."""
+"""Tests the diagnosis of gradients with planted mistakes, and with noise that is not a mistake."""
 
 import re
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Shows that a report says what the check has found: in text, on a page, and in a notebook.
+"""Tests that a report shows what the check found: in text, on a page, and in a notebook.
 
 Numbers are read back from what is shown and compared with the arrays of the check.
 """

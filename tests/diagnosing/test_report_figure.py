@@ -1,4 +1,4 @@
-"""Shows that maps of errors have the right colours at the right places, and name the rest."""
+"""Tests that maps of errors have the right colours at the right places, and name the rest."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Drawing without Graphviz, with a Graphviz that misbehaves, and with the layout of our own."""
+"""Tests drawing without Graphviz, with a Graphviz that misbehaves, and with the built-in layout."""
 
 import os
 import re

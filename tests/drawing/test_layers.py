@@ -1,4 +1,4 @@
-"""The picture by layers: which modules are boxes, which are frames, and what passes between them.
+"""Tests the picture by layers: which modules are boxes or frames, and what passes between them.
 
 Norms and counts are worked out with NumPy from the tensors themselves. The checks that hold for
 every such picture stand in one function.

@@ -1,4 +1,4 @@
-"""Proves what the built-in layout promises, on 200 random graphs and on small ones by hand."""
+"""Tests the built-in layout on 200 random graphs and on small ones made by hand."""
 
 import itertools
 import random

@@ -1,4 +1,4 @@
-"""What anybody who opens a picture can check for himself, from outside and by both engines.
+"""Tests what a reader of a picture can check, with both engines.
 
 Layers, themes, contributions, verdicts, truncation and hostile names have files of their own.
 """

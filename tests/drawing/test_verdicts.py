@@ -1,4 +1,4 @@
-"""Gradients derived by hand beside automatic ones: what a picture says, and what it refuses."""
+"""Tests pictures that compare gradients by hand with automatic ones, and what they refuse."""
 
 import re
 from xml.etree import ElementTree

@@ -1,4 +1,4 @@
-"""Proves that a checkpoint whose function could give something else when it is computed again says
+"""Tests that a checkpoint whose function could give something else when it is computed again says
 so, and that what may differ between the two calls does not matter.
 """
 

@@ -1,5 +1,5 @@
-"""No sentence about a call uses a letter of the declaration: formulas, rules and pictures are
-written with the operands that are there, in text, in LaTeX and on the page.
+"""Tests that no sentence about a call uses a letter of the declaration: formulas, rules and
+pictures are written with the actual operands, in text, in LaTeX and on the page.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Proves what explanations and stories share: one trace for many accounts, the axes over which
+"""Tests what explanations and stories share: one trace for many accounts, the axes over which
 broadcasting is undone, small matrices number by number, and the line of code where it is known.
 """
 

@@ -1,5 +1,5 @@
-"""Proves of the derivatives of functions that they are those worked out by hand, that products
-agree with whole Jacobians, and that nothing of the caller's is touched.
+"""Tests that the derivatives of functions are those worked out by hand, that products agree with
+whole Jacobians, and that nothing of the caller is changed.
 """
 
 from collections import namedtuple

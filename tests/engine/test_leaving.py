@@ -1,4 +1,4 @@
-"""Proves that values leave a graph only where that is written, and that gradients are never lost on
+"""Tests that values leave a graph only where that is written, and that gradients are never lost on
 the way: arrays and numbers that are asked for, copies, threads, and sums of float16.
 """
 

@@ -1,5 +1,5 @@
-"""The numbers that checks probe with resemble no computation, and slopes are only trusted as far as
-round-off and truncation allow.
+"""Tests that the numbers that checks probe with match no computation by chance, and that slopes
+are trusted only as far as round-off and truncation allow.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Proves that the line noted for an operation is the one that the user wrote, however it was
+"""Tests that the line noted for an operation is the one that the user wrote, however it was
 reached; that other threads, exceptions and nesting do not confuse it; and that it keeps nothing.
 """
 

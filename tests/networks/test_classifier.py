@@ -1,4 +1,4 @@
-"""Proves the short way: `model(structure, base_address).fit(...).run(...)` keeps its contract,
+"""Tests the short way: `model(structure, base_address).fit(...).run(...)` keeps its contract,
 learns, saves what it learned, and refuses bad input before anything is computed or written.
 """
 

@@ -1,5 +1,5 @@
-"""Proves the command line: every command does what its help says, its exit code tells how that
-went, and the mistakes that beginners make get one line that says what to do.
+"""Tests the command line: every command does what its help says, its exit code reports the result,
+and the mistakes that beginners make get one line that says what to do.
 """
 
 import csv

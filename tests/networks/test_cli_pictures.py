@@ -1,4 +1,4 @@
-"""Proves the commands that show a network: what they write, and what a wrong word gets."""
+"""Tests the commands that show a network: what they write, and what a wrong word gets."""
 
 import re
 

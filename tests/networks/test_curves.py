@@ -1,4 +1,4 @@
-"""Proves the curves of training: they show every epoch, mark the best one in both plots, hide
+"""Tests the curves of training: they show every epoch, mark the best one in both plots, hide
 nothing, and the file they are saved to is always the same.
 """
 

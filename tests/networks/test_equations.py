@@ -1,4 +1,4 @@
-"""Shows that the equations beside the gradients are those of the delta rule, with its own lines."""
+"""Tests that the equations beside the gradients are those of the delta rule, with its own lines."""
 
 import inspect
 import linecache

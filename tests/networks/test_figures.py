@@ -1,4 +1,4 @@
-"""Proves the figures of training: they show the numbers that counting by hand gives, no text of
+"""Tests the figures of training: they show the numbers that counting by hand gives, no text of
 them is cut, `fit` saves those that apply, and measuring gradients leaves training alone.
 """
 

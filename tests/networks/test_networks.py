@@ -1,4 +1,4 @@
-"""Proves that modules find, save and restore their parameters, that layers, initialisers and
+"""Tests that modules find, save and restore their parameters, that layers, initialisers and
 losses compute what their formulas say, and that SGD takes the steps of a loop written out here.
 """
 

@@ -1,4 +1,4 @@
-"""Proves the parts of training: the history, the measuring, the order of the batches, what is
+"""Tests the parts of training: the history, the measuring, the order of the batches, what is
 kept when training ends early, and how well the digits are learned.
 """
 

@@ -1,4 +1,4 @@
-"""Proves worksheets: the key holds the numbers of the engine and of loops, page and key differ in
+"""Tests worksheets: the key holds the numbers of the engine and of loops, page and key differ in
 nothing but the blanks, and answers are marked right or wrong, with nothing given away.
 """
 

@@ -1,4 +1,4 @@
-"""Proves of linear algebra what the table of cases cannot express: singular matrices, repeated
+"""Tests linear algebra beyond the table of cases: singular matrices, repeated
 values, kinks of norms, what is read of a symmetric matrix, and what each error says.
 """
 

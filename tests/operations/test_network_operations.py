@@ -1,5 +1,5 @@
-"""Proves of convolution, pooling, normalisation, dropout, tables and losses what the table of cases
-cannot say: awkward points, what stays finite, and what is random.
+"""Tests convolution, pooling, normalisation, dropout, tables and losses beyond the table of cases:
+awkward points, what stays finite, and what is random.
 """
 
 import numpy as np

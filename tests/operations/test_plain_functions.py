@@ -1,5 +1,5 @@
-"""Proves that functions without a derivative give what NumPy gives on the same data: plain arrays,
-for tensors that require gradients too, and that they say so.
+"""Tests that functions without a derivative return what NumPy returns on the same data: plain
+arrays, for tensors that require gradients too, and that they document it.
 """
 
 import doctest

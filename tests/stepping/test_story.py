@@ -1,5 +1,5 @@
-"""Proves that a story tells what happens: its numbers against the delta rule and examples worked
-out by hand, its ticks against the graph, and that telling it changes nothing.
+"""Tests that a story describes what happens: its numbers against the delta rule and examples worked
+out by hand, its steps against the graph, and that it changes nothing.
 """
 
 import re

@@ -1,5 +1,5 @@
-"""Proves that a story keeps to the truth where things are awkward: gradients that are zero, missing
-or not finite, hooks, earlier calls of backward, hostile names; and that telling changes nothing.
+"""Tests that a story is right in unusual cases: gradients that are zero, missing or not finite,
+hooks, earlier calls of backward, hostile names; and that it changes nothing.
 """
 
 import re

@@ -1,5 +1,5 @@
-"""Proves that a story tells the truth about gradients by hand and about the optimiser's step: what
-it says will happen is what happens then.
+"""Tests what a story says about gradients by hand and about the step of the optimizer: what it
+announces is what happens.
 """
 
 import numpy as np
