@@ -1,4 +1,4 @@
-"""Shows that something leaves no reference cycles, for which memory would have to wait."""
+"""Tests that something leaves no reference cycles, which would keep memory in use for longer."""
 
 import contextlib
 import gc

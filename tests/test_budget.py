@@ -1,4 +1,4 @@
-"""Proves that the project stays small and in order: lines of code, directions of imports, and what
+"""Tests that the project stays small and in order: lines of code, directions of imports, and what
 importing it loads. Raising a number here is a decision that everybody can see.
 """
 
@@ -219,7 +219,7 @@ def test_types_are_published(package):
     assert (BASE / package / "py.typed").is_file()
 
 
-def test_drawing_is_imported_when_it_is_asked_for():
+def test_drawing_is_imported_lazily():
     script = (
         "import sys, tinygrad_edu; early = 'tinygrad_edu.drawing' in sys.modules; tinygrad_edu.draw"
     )

@@ -1,4 +1,4 @@
-"""What people read is true: the README's code, the examples and every docstring are executed."""
+"""Tests that documents are true: the code of the README, the examples and all docstrings run."""
 
 import doctest
 import importlib

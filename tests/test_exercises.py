@@ -1,4 +1,4 @@
-"""Proves that the exercises teach: unsolved they fail and say how to go on, solved they pass; each
+"""Tests that the exercises teach: unsolved they fail and say how to go on, solved they pass; each
 usual slip in a blank, and each mistake of a bug hunt, is found by the tool that the text names.
 """
 

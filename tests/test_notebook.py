@@ -1,6 +1,6 @@
-"""Proves that the notebook among the examples runs from its first cell to its last, and that what
-it shows is there in the page that nbconvert makes of it: pictures, tables, formulas, and a
-stepper that works. The stored file holds no results, so nothing in it can be out of date.
+"""Tests that the example notebook runs from its first cell to its last, and that the page that
+nbconvert makes of it shows pictures, tables, formulas, and a working stepper. The stored file
+holds no results, so nothing in it can be out of date.
 """
 
 import base64
@@ -200,7 +200,7 @@ def test_every_cell_runs_and_shows_what_it_makes(executed):
     assert "contribution 3 of 3" in explained
 
 
-def test_stepper_stands_in_a_frame_of_its_own(executed):
+def test_stepper_has_a_separate_frame(executed):
     _, file = executed
     (frame,) = Page(file.read_text("utf-8")).frames
     assert frame["sandbox"].split() == ["allow-scripts", "allow-downloads"]
@@ -243,7 +243,7 @@ def test_stepper_works_in_a_browser(executed, browser):
     context.close()
 
 
-def test_a_png_beside_the_text_where_it_is_asked_for():
+def test_a_png_with_the_text_on_request():
     """For viewers that refuse SVG; the text is there in any case."""
     x = Tensor(3.0, requires_grad=True)
     drawings = [draw(x * x, options=DrawOptions(notebook_png=wanted)) for wanted in (False, True)]

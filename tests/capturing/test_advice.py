@@ -81,7 +81,7 @@ def test_a_tensor_that_depends_on_no_array():
         capture(lambda x: Tensor([1.0]))(X)
 
 
-def test_a_constant_in_the_place_of_an_array_is_refused():
+def test_a_constant_instead_of_an_array_is_refused():
     box = SimpleNamespace(m=X.copy())
 
     def step(x):
@@ -103,7 +103,7 @@ def test_a_refusal_without_a_stand_in_is_passed_on():
         _Whole().evaluate(refused, X, X)
 
 
-def test_a_value_that_was_kept_where_nobody_looks(monkeypatch):
+def test_a_value_that_is_kept_out_of_sight(monkeypatch):
     kept = []
     monkeypatch.setattr(logging.getLogger("capturing"), "kept", kept, raising=False)
 

@@ -1,5 +1,5 @@
-"""Calls captured steps in all the ways in which functions are called: by name and by place, with
-arrays, numbers and tensors, and with arguments that share memory.
+"""Tests all ways to call captured steps: by name and by position, with arrays, numbers and tensors,
+and with arguments that share memory.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
-"""What a step can reach may change between its calls, wherever Python keeps it: a replay sees it,
-or the step is refused by name. Each kind is changed after some replays, and the captured step has
-to do what the step does.
+"""Tests that changes of code that a step can reach are noticed: modules, functions, classes,
+globals. Each is changed after some replays; the captured step must do what the step does, or be
+refused.
 """
 
 import builtins

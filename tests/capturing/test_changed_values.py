@@ -1,6 +1,6 @@
-"""Changes things that a captured step can reach, by every way that Python has for keeping things.
+"""Tests that changes of values that a step can reach are noticed, in every kind of container.
 
-After the change the step must do what its twin does; refusing is honest too, replaying is not.
+After the change the step must do what its twin does, or be refused; a stale replay fails.
 """
 
 import array

@@ -1,5 +1,5 @@
-"""Changes settings, weights and modes between the calls of a captured training step, and lets calls
-fail: it does what its plain twin does, with the same words.
+"""Tests a captured training step whose settings, weights and modes change between calls, and whose
+calls fail: it does what its plain twin does, with the same messages.
 """
 
 import contextlib
@@ -151,7 +151,7 @@ def test_labels_that_do_not_fit():
     compared(momentum_step, bad_batch, optimizer=with_momentum)
 
 
-def test_labels_that_do_not_fit_a_loss_that_nobody_uses():
+def test_labels_that_do_not_fit_an_unused_loss():
     def body(network, box, loss_of, x, y):
         logits = network(Tensor(x))
         classification_loss(logits, Tensor(y))

@@ -1,5 +1,5 @@
-"""Replays are compared with the step itself at calls 4, 8, 16 and so on: what nobody could see is
-an error that says since which call it may stand, and leaves everything as it was before the call.
+"""Tests the comparisons of replays with the step itself, at calls 4, 8, 16 and so on: a difference
+is an error that says since which call it may exist, and the call changes nothing.
 """
 
 import logging

@@ -1,5 +1,5 @@
-"""Two calls of a step that did not do the same: what differs is told. The steps look at a logger
-that they ask a library for, which capturing cannot watch.
+"""Tests that the error names what differs when two calls of a step did not do the same. The steps
+read a logger of the standard library, which capturing cannot watch.
 """
 
 import logging
@@ -41,7 +41,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize("told", STEPS)
-def test_the_first_difference_is_told(told, monkeypatch):
+def test_the_first_difference_is_named(told, monkeypatch):
     step = capture(STEPS[told])
     monkeypatch.setattr(HIDDEN, "number", 1, raising=False)
     step(X.copy())
@@ -61,7 +61,7 @@ def test_a_shape_that_follows_from_values():
         step(np.array([1.0, 1.0]))
 
 
-def test_what_is_no_number_is_the_same():
+def test_nan_equals_nan():
     step = capture(lambda x: (x * float("nan"), np.sum(x, where=np.array([True, False, True]))))
     for _ in range(4):
         assert np.isnan(step(X)[0]).all()

@@ -1,5 +1,5 @@
-"""Names that are put together while a step runs: what they reach is refused by name, or all that
-they could reach is watched. And values of rare kinds.
+"""Tests names that are computed while a step runs: what they reach is refused by name, or
+everything that they could reach is watched. Also tests values of rare kinds.
 """
 
 import collections

@@ -1,5 +1,5 @@
-"""A replay is all or nothing: an interruption at any instruction, errors, and other threads that
-look on find the state before a step or after it, and never something between.
+"""Tests that a replay is all or nothing: after an interruption at any instruction or an error, and
+in other threads, the state is that before a step or that after it.
 """
 
 import collections
@@ -244,7 +244,7 @@ def test_another_thread_sees_whole_steps(count, size):
         lambda w: w._data,
     ],
 )
-def test_what_somebody_holds_is_never_written_into(hold):
+def test_what_the_caller_holds_is_never_written_into(hold):
     w = Tensor(np.arange(6.0), requires_grad=True)
 
     def step(x):
@@ -279,7 +279,7 @@ def test_memory_is_used_again():
     assert numbers[0] != numbers[1]
 
 
-def test_references_are_counted_as_those_of_an_array_that_nobody_holds():
+def test_references_are_counted_as_those_of_an_unshared_array():
     for extra in (0, 1):
         spares, like = [np.empty(1), np.zeros(3), None], [np.zeros(3), np.zeros(4)]
         others = [spares[1]] * extra

@@ -13,7 +13,7 @@ from tinygrad_edu import Tensor, capture, capturing
 X = np.array([-1.0, 2.0, 3.0])
 
 
-def test_a_setting_that_changes_at_each_call_is_not_recorded_for_ever():
+def test_a_setting_that_changes_at_each_call_is_not_recorded_forever():
     box = SimpleNamespace(rate=0.0)
     w = Tensor(X, requires_grad=True)
 
@@ -75,7 +75,7 @@ def test_more_kinds_of_arguments_than_programs():
     assert step.recordings == before
 
 
-def test_changes_of_many_kinds_of_arguments_are_not_kept_for_ever():
+def test_changes_of_many_kinds_of_arguments_are_not_kept_forever():
     box = types.SimpleNamespace(size=0)
 
     def step(x):

@@ -1,6 +1,6 @@
-"""Calls every operation of the table in a captured step, forward and backward, beside its twin.
+"""Tests every operation of the table in a captured step, forward and backward, against its twin.
 
-A case may be refused; which ones may not, and that most are replayed, is written down here.
+A case may be refused; the table here lists those that may not.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
-"""Random steps beside their twins: chains of NumPy calls and of operations on tensors, in which
-values are used again, are views of each other, are written into, and are put into places that the
-next call finds them in.
+"""Tests random steps against their twins: chains of NumPy calls and of operations on tensors, in
+which values are used again, are views of each other, are written into, and are put into places
+that the next call finds them in.
 """
 
 import random

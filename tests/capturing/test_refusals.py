@@ -1,6 +1,5 @@
-"""Steps that cannot be replayed are refused by name, or recorded anew; nothing is left half done.
-
-What a step does besides is looked at here too: what it returns, what it makes, what it writes into.
+"""Tests that steps that cannot be replayed are refused by name, or recorded anew, without side
+effects. Also tests what a step returns, creates and writes into.
 """
 
 import collections

@@ -270,7 +270,7 @@ def test_a_step_that_is_dropped_takes_its_programs_along():
 # What it tells ---------------------------------------------------------------------------------
 
 
-def test_what_a_step_tells():
+def test_what_a_step_reports():
     step = capture(lambda x, y: np.tanh(x @ y) * 2 + 1)
     assert "nothing to replay" in step.explain()
     assert (step.source, step.memory) == ("", 0)

@@ -1,4 +1,4 @@
-"""Proves that a captured training step does what the plain one does, to the last bit: for networks
+"""Tests that a captured training step does what the plain one does, to the last bit: for networks
 and optimisers of all kinds, and for steps as people write them.
 """
 

@@ -1,8 +1,9 @@
-"""The comparison that all tests of capturing rest on: a step, and its twin that is called plainly.
+"""The comparison that all tests of capturing use: a captured step, and its twin that is not
+captured.
 
-Both start from equal states and are given equal arguments, call by call; after each call all that
-they returned, and all that they left behind, must be the same to the last bit. The tests here show
-that the comparison sees what it is for: a planner with a broken rule is caught.
+Both start from equal states and get equal arguments, call by call; after each call, all that they
+returned and changed must be equal to the last bit. The tests here show that the comparison works: a
+planner with a broken rule is caught.
 """
 
 import dataclasses
@@ -233,7 +234,7 @@ def test_a_call_that_is_dropped_is_noticed(monkeypatch):
         replayed(classify, batches)
 
 
-def test_an_array_that_is_written_over_in_somebodys_hands_is_noticed(monkeypatch):
+def test_an_array_that_is_overwritten_while_the_caller_holds_it_is_noticed(monkeypatch):
     from tinygrad_edu.capturing import program
 
     monkeypatch.setattr(program, "getrefcount", lambda array: 1 if array is None else 0)
@@ -250,7 +251,7 @@ def test_an_array_that_is_written_over_in_somebodys_hands_is_noticed(monkeypatch
         replayed(make, lambda number: (drawn(number, 3),))
 
 
-def test_a_stand_in_that_stays_is_noticed():
+def test_a_stand_in_that_is_left_behind_is_noticed():
     found = snapshot(Tape().stand_in(np.ones(1)))
     assert found == {"": "a stand-in"}
     assert differing(Tensor([1.0]), Tensor([-1.0])) == [".data"]

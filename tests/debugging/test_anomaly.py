@@ -1,4 +1,4 @@
-"""Proves that the first number that is not finite is found, forward and backward, with its place;
+"""Tests that the first number that is not finite is found, forward and backward, with its place;
 and that a block changes nothing else: not the numbers, nor what runs outside of it.
 """
 

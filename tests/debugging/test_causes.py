@@ -1,4 +1,4 @@
-"""Proves that each likely cause is named where it was planted, with the place that NumPy finds, and
+"""Tests that each likely cause is named where it was planted, with the place that NumPy finds, and
 that none is named where none is known.
 """
 
@@ -227,7 +227,7 @@ def test_a_where_that_takes_the_element_is_not_the_cause():
     assert caught.value.anomaly.cause.startswith("the gradient of sqrt")
 
 
-def test_a_where_beside_is_not_the_cause():
+def test_an_unrelated_where_is_not_the_cause():
     x = leaf(4.0, 0.0)
     y = tg.sqrt(x)
     total = (tg.where(np.greater(x, 0), y, 0.0) + y).sum()
@@ -271,7 +271,7 @@ def test_two_infinite_contributions():
         (tg.sqrt(x) - tg.sqrt(x)).backward(np.array([1.0]))
 
 
-def test_an_infinite_number_elsewhere_is_no_cause():
+def test_an_infinite_number_elsewhere_is_not_the_cause():
     x = leaf(0.0, np.inf)
     with pytest.raises(AnomalyError, match="0 is infinite, and 0"), detect_anomaly(allow_inf=True):
         tg.sqrt(x).backward(np.array([0.0, 1.0]))

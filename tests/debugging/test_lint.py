@@ -1,4 +1,4 @@
-"""Proves that each mistake is found where it was planted, that nothing is said of code beside it
+"""Tests that each mistake is found where it was planted, that nothing is said of code beside it
 that is sound, and that the report shows itself.
 """
 
@@ -123,7 +123,7 @@ def test_dead_relu(by_maximum):
     assert lint(softmax_cross_entropy(forward(X[:3]), LABELS[:3])).ok  # too few to say
 
 
-def test_maximum_of_something_else_is_no_relu():
+def test_maximum_of_something_else_is_not_a_relu():
     x = leaf(np.zeros((8, 4)))
     assert lint(np.maximum(x, leaf(np.zeros(4))).sum()).ok
     assert lint(np.maximum(x, -1.0).sum()).ok
@@ -376,6 +376,6 @@ def test_refusals():
         capture(lambda x: lint((leaf([1.0]) * x).sum()))(np.ones(1))
 
 
-def test_a_loss_whose_margins_are_all_met_is_no_dead_layer():
+def test_a_loss_whose_margins_are_all_met_is_not_a_dead_layer():
     scores = Tensor(np.full((20, 2), 3.0), requires_grad=True)
     assert lint((1.0 - scores).relu().mean()).ok

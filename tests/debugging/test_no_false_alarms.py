@@ -1,4 +1,4 @@
-"""Proves that the linter is silent on sound programs: all examples are run with it looking at their
+"""Tests that the linter is silent on sound programs: all examples are run with it looking at their
 steps, and so are networks of all kinds before and after training.
 """
 

@@ -1,4 +1,4 @@
-"""Proves that the page about debugging says what happens."""
+"""Tests that the page about debugging says what happens."""
 
 import re
 from pathlib import Path

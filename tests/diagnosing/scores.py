@@ -1,4 +1,4 @@
-"""Judges what `check_manual` says of an instance: the kind, the place, and what it explains."""
+"""Scores what `check_manual` finds in an instance: the kind, the place, and what it explains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gradients spoilt at random, in ways that match no planted mistake: silence is right for them."""
+"""Gradients changed at random, in ways that match no planted mistake: none may be diagnosed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How `check_manual` and `compare_gradients(manual=)` are called: forms, names, refusals."""
+"""Tests how `check_manual` and `compare_gradients(manual=)` are called: forms, names, errors."""
 
 import re
 
@@ -61,7 +61,7 @@ def test_a_function_gets_the_gradient_that_arrives_where_there_are_several_outpu
     assert forgotten.diagnoses[0].kind == "upstream missing"
 
 
-def test_inputs_that_are_no_floats_are_passed_on_and_nothing_is_changed():
+def test_inputs_that_are_not_floats_are_passed_on_unchanged():
     logits, labels = X.copy(), np.array([2, 0])
     mine = np.exp(X) / np.exp(X).sum(1, keepdims=True)
     mine[[0, 1], labels] -= 1
@@ -85,13 +85,13 @@ def test_it_works_in_float64_under_no_grad_and_with_names_of_ones_own():
     assert unnamed.rows[0].name == "input0"
 
 
-def test_a_row_for_a_bias_is_taken_and_told():
+def test_a_row_for_a_bias_is_accepted_and_noted():
     found = check_manual(lambda b: (X + b).sum(), [np.full((1, 3), 2.0)], np.zeros(3))
     assert found.agree
     assert found.notes == ("b: given as (1, 3), compared as (3,)",)
 
 
-def test_shapes_that_do_not_fit_are_told():
+def test_shapes_that_do_not_fit_are_reported():
     found = check_manual(lambda w: (X @ w).sum(), [np.ones((7, 5))], np.ones((3, 2)))
     assert not found.agree
     assert found.rows[0].problem == "shape (7, 5), expected (3, 2)"
@@ -115,7 +115,7 @@ def test_an_input_that_nothing_depends_on_has_gradient_zero():
     assert str(wrong)
 
 
-def test_kinks_are_not_measured_and_told():
+def test_kinks_are_reported_and_not_measured():
     found = check_manual(lambda x: tg.relu(x).sum(), [[0.0, 1.0, 0.0]], np.array([0.0, 1.0, -1.0]))
     assert found.agree
     assert np.isnan(found.rows[0].numerical[0])
@@ -162,7 +162,7 @@ def test_few_samples_are_measured_the_largest_among_them():
         (lambda: check_manual(product, [B, A], A, B, names=["a"]), ValueError, "2 different names"),
     ],
 )
-def test_wrong_uses_are_told_in_one_line(call, error, told):
+def test_wrong_uses_raise_one_line_errors(call, error, told):
     with pytest.raises(error, match=told) as caught:
         call()
     assert "\n" not in str(caught.value)
@@ -256,7 +256,7 @@ def test_shapes_that_do_not_fit_a_network_are_in_the_table(network):
     assert table.check.diagnoses[0].kind == "transposed"
 
 
-def test_agreement_is_relative_to_what_is_beside():
+def test_agreement_is_relative_to_the_other_elements():
     tiny, zero = np.array([1e-17]), np.array([0.0])
     assert not agrees(tiny, zero, 1e-9)
     assert agrees(tiny, zero, 1e-9, np.array([1.0]))
@@ -267,7 +267,7 @@ def test_agreement_is_relative_to_what_is_beside():
 # What a student does ----------------------------------------------------------------------------
 
 
-def test_a_forgotten_return_is_told():
+def test_a_forgotten_return_is_named():
     with pytest.raises(TypeError, match=r"gave None; return one gradient for each of a, b"):
         check_manual(product, lambda a, b: None, A, B)
 
@@ -345,7 +345,7 @@ def test_one_slip_is_said_once():
     assert [one.kind for one in found.diagnoses] == ["bias averaged"]
 
 
-def test_old_gradients_are_no_reason_to_look_at_what_arrives():
+def test_old_gradients_do_not_change_what_arrives():
     before = {"a": np.array([5.0, 6.0]), "b": np.array([7.0, 8.0])}
     found = check_manual(product, [B + before["a"], A + before["b"]], A, B, previous=before)
     assert "look at" not in found.first
@@ -380,7 +380,7 @@ def test_a_place_is_known_by_what_comes_before_it():
     assert repr(found) == str(found)
 
 
-def test_a_large_graph_is_given_up_and_that_is_told(monkeypatch):
+def test_giving_up_on_a_large_graph_is_reported(monkeypatch):
     monkeypatch.setattr(search, "_MOST_WORK", 1)
     found = check_manual(lambda x: tg.tanh(tg.exp(x)).sum(), [np.ones(2)], A)
     assert found.diagnoses == ()

@@ -1,4 +1,4 @@
-"""Corners of `check_manual`: sums that cancel, odd functions, wrong uses told in one line."""
+"""Tests the verdicts of `check_manual` on sums that cancel and odd functions, and its errors."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_what_is_detached_makes_the_automatic_gradient_the_odd_one_out():
     assert "part of the graph of f was lost on the way from x" in told
 
 
-def test_a_function_that_gives_its_input():
+def test_a_function_that_returns_its_input():
     assert check_manual(lambda x: x, lambda g, x: g, A).agree
 
 
@@ -52,11 +52,11 @@ def test_nothing_infinite_explains_anything():
 
 
 @pytest.mark.parametrize("mine", [[2e11, 777.0], [2e11, 2.0 + 1e-7]])
-def test_one_number_that_is_off_is_no_float32(mine):
+def test_one_number_that_is_off_does_not_suggest_float32(mine):
     assert check_manual(lambda x: (x**2).sum(), [mine], [1e11, 1.0]).diagnoses == ()
 
 
-def test_a_multiple_of_the_values_is_no_regularisation_where_all_is_one():
+def test_a_multiple_of_equal_values_does_not_suggest_regularisation():
     assert check_manual(lambda x: (x**2).sum(), [3 * A], A).diagnoses == ()
 
 
@@ -74,7 +74,7 @@ def test_right_numbers_in_a_wrong_shape(mine, kinds):
     assert [diagnosis.kind for diagnosis in found.diagnoses][:1] == kinds
 
 
-def test_a_hook_in_f_is_no_obstacle():
+def test_f_may_have_hooks():
     def f(x):
         y = x * 2.0
         y.register_hook(lambda g: 3 * g)
@@ -125,13 +125,13 @@ def test_the_advice_where_only_the_last_gradient_differs():
         (lambda: check_manual(product, [B, A], "W", B), TypeError, "."),
     ],
 )
-def test_mistakes_of_beginners_are_told_in_one_line(call, error, told):
+def test_mistakes_of_beginners_raise_one_line_errors(call, error, told):
     with pytest.raises((error, ValueError), match=told) as caught:
         call()
     assert "\n" not in str(caught.value)
 
 
-def test_what_was_left_out_is_told(network):
+def test_what_was_left_out_is_noted(network):
     assert check_manual(product, [None, A], A, B).notes[0].endswith("no gradient was given: a")
     mlp, x, labels = network
     by_name = manual_gradients(mlp, x, labels)
@@ -153,7 +153,7 @@ def test_a_function_of_numpy_is_a_gradient_too():
     assert check_manual(lambda x: (2 * x).sum(), max, one).agree, "which has no signature"
 
 
-def test_a_term_that_pushes_away_is_no_regularisation():
+def test_a_term_that_pushes_away_from_zero_is_not_regularisation():
     found = check_manual(lambda w: tg.sin(w).sum(), [np.cos(X) - 0.3 * X], X)
     assert found.diagnoses == ()
 

@@ -1,4 +1,4 @@
-"""The diagnosis of gradients, judged by planted mistakes and by noise that is no mistake at all."""
+"""Tests the diagnosis of gradients with planted mistakes, and with noise that is not a mistake."""
 
 import re
 from types import SimpleNamespace
@@ -173,7 +173,7 @@ def test_wrong_weight_of_a_layer_leaves_the_others_alone():
     assert [diagnosis.explains for diagnosis in found.diagnoses][:1] == [("W3",)]
 
 
-def test_row_is_no_column():
+def test_row_is_not_a_column():
     """Subtracted from the weights it would stretch to a table."""
     x, W = np.ones((4, 3)), np.array([[0.2], [-0.1], [0.4]])
     found = check_manual(lambda W: (x @ W).sum(), [np.full((1, 3), 4.0)], W)

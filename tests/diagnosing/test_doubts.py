@@ -99,13 +99,13 @@ def test_what_cannot_be_decided_does_not_agree():
     assert "f is not finite there or next to it" in beside.doubts[0]
 
 
-def test_a_gradient_that_is_not_finite_is_no_lost_part():
+def test_a_gradient_that_is_not_finite_is_not_a_lost_part():
     found = check_manual(lambda x: (x**0.5 * 0.0 + x).sum(), [np.ones(1)], np.zeros(1))
     assert not found.agree
     assert "lost" not in " ".join(found.doubts)
 
 
-def test_a_rule_that_gives_no_number_is_said_to():
+def test_a_rule_that_returns_nan_is_named():
     before = dict(PRIMITIVES)
 
     @primitive(lambda g, out, x: g * np.nan)
@@ -131,7 +131,7 @@ def test_many_doubts_are_counted():
     assert len(found.doubts) == 9
 
 
-def test_small_gradients_that_differences_can_tell_agree():
+def test_small_gradients_that_differences_can_resolve_agree():
     deep = MLP([3, 4, 4, 4, 4, 4, 2], "sigmoid", seed=0)
     for parameter in deep.parameters():
         parameter.data = parameter.data * 0.3
@@ -151,7 +151,7 @@ def test_what_f_refuses_far_away_is_not_asked_for_again():
     assert "the numerical one 3" in check_manual(f, [[2.0]], [1.0]).doubts[0]
 
 
-def test_kinks_that_no_list_names_are_no_differences():
+def test_undeclared_kinks_are_not_differences():
     before = dict(PRIMITIVES)
 
     @primitive(lambda g, out, x: g * (x > 0))

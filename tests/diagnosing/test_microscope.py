@@ -1,5 +1,5 @@
-"""Proves the numerical microscope: its errors are those that loops in plain NumPy find, its theory
-is that of derivatives known by heart, kinks are seen, and nothing of its figure is cut.
+"""Tests the numerical microscope: its errors are those that loops in plain NumPy find, its theory
+is that of known derivatives, kinks are seen, and nothing of its figure is cut.
 """
 
 import numpy as np

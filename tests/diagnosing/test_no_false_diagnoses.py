@@ -122,7 +122,7 @@ def test_one_tensor_given_twice_is_two_inputs():
         [np.nan] * 3,
     ],
 )
-def test_what_would_broadcast_or_is_no_number_is_wrong(wrong):
+def test_what_would_broadcast_or_is_nan_is_wrong(wrong):
     found = check_manual(lambda b: (X + b).sum(), [wrong], ROW)
     assert not found.agree
     assert not found.rows[0].verdict.agree
@@ -131,7 +131,7 @@ def test_what_would_broadcast_or_is_no_number_is_wrong(wrong):
 
 
 @pytest.mark.parametrize("wrong", [X + 0j, X.astype(object), "2", [None, 2], np.array(["a"])])
-def test_what_is_no_array_of_real_numbers_is_refused(wrong):
+def test_what_is_not_an_array_of_real_numbers_is_refused(wrong):
     with pytest.raises(TypeError, match="the gradient of x is no array of numbers"):
         check_manual(square, [wrong], X)
 
@@ -215,7 +215,7 @@ def sound(found):
 
 
 @pytest.mark.parametrize("loss", CROSS_ENTROPIES)
-def test_a_cross_entropy_written_out_is_never_told_a_wrong_slip(loss):
+def test_a_cross_entropy_written_out_never_gets_a_wrong_diagnosis(loss):
     f = CROSS_ENTROPIES[loss]
     assert check_manual(f, backwards(DELTA), W, B).agree
     for name, (delta, kinds) in AT_THE_LOSS.items():
@@ -276,7 +276,7 @@ def sigmoid(z):
         (lambda z: tg.log(1 + tg.exp(z)), lambda z: np.log1p(np.exp(z)), sigmoid),
     ],
 )
-def test_an_activation_written_out_is_told_rightly_or_not_at_all(act, forward, slope):
+def test_an_activation_written_out_is_diagnosed_rightly_or_not_at_all(act, forward, slope):
     v = np.array([[1.0], [-2.0], [0.7], [1.3]])
 
     def f(w, b, v):

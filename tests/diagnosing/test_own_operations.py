@@ -115,7 +115,7 @@ def test_differences_keep_away_from_a_declared_kink(gap):
     check_gradients(f, point)
 
 
-def test_at_a_declared_kink_nothing_is_measured_and_the_convention_is_told():
+def test_at_a_declared_kink_the_convention_is_reported_and_nothing_is_measured():
     f = excess(**KINKED)
     found = check_manual(lambda x: f(x).sum(), [[0.0, 1.0]], [1.0, 3.0])
     assert found.agree

@@ -1,4 +1,4 @@
-"""Shows that a report says what the check has found: in text, on a page, and in a notebook.
+"""Tests that a report shows what the check found: in text, on a page, and in a notebook.
 
 Numbers are read back from what is shown and compared with the arrays of the check.
 """
@@ -65,7 +65,7 @@ def test_text_where_all_agree_is_short():
     assert str(CASES["notes"]).endswith("note: a < b")
 
 
-def test_text_of_wrong_shapes_and_of_what_is_no_number():
+def test_text_of_wrong_shapes_and_of_nan():
     shapes = str(CASES["shapes"])
     assert shapes.count("✗ WRONG SHAPE") == 2
     assert "W1: shape (5, 4), expected (4, 5); sent by matmul of W1" in shapes
@@ -78,7 +78,7 @@ def test_text_of_wrong_shapes_and_of_what_is_no_number():
     assert "y: ✗ DIFFERS, f does not depend on it" in Reader(page(CASES["unused"])).said
 
 
-def test_text_tells_the_nearest_to_the_output_first_and_not_too_many():
+def test_text_lists_the_nearest_to_the_output_first_and_not_too_many():
     text = str(CASES["many"])
     assert "and 8 more" in text
     told = re.findall(r"^(input\d+) at", text, flags=re.MULTILINE)
@@ -272,5 +272,5 @@ def test_a_notebook_shows_equations_of_what_differs():
     assert not any(row[0] == "W1" and row[1] == "textbook" for row in read.rows)
 
 
-def test_the_same_check_gives_the_same_page():
+def test_equal_checks_make_equal_pages():
     assert page(CASES["equations"]) == page(CASES["equations"])

@@ -1,4 +1,4 @@
-"""Shows that maps of errors have the right colours at the right places, and name the rest."""
+"""Tests that maps of errors have the right colours at the right places, and name the rest."""
 
 import re
 
@@ -74,7 +74,7 @@ def test_both_ends_of_the_scale_are_equally_dark():
     assert max(contrasts) / min(contrasts) < 1.3
 
 
-def test_what_is_no_number_is_marked():
+def test_nan_is_marked():
     figure = error_maps(CASES["NaN"])
     assert marks(panel(figure, "W1"), "x") == {(2.0, 1.0)}
     assert marks(panel(figure, "b2"), "x") == {(0.0, 0.0)}
@@ -86,7 +86,7 @@ def test_what_is_no_number_is_marked():
     assert len(marks(panel(error_maps(CASES["NaN everywhere"]), "x"), "x")) == 60
 
 
-def test_wrong_shapes_have_words_in_place_of_a_map():
+def test_wrong_shapes_have_words_instead_of_a_map():
     figure = error_maps(CASES["shapes"])
     assert not panel(figure, "W1").images
     assert "shape (5, 4), expected (4, 5)\nso there is no map" in texts(figure)

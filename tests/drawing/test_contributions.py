@@ -1,4 +1,4 @@
-"""What the edges of a picture say that comes back along them, against numbers found elsewhere.
+"""Tests the gradients that are written on the edges of a picture against independent numbers.
 
 The oracle changes one occurrence of an operand at a time and looks at the result: what an operation
 sends back to that occurrence is the derivative by it alone.

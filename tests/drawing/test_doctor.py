@@ -96,7 +96,7 @@ def test_a_variable_that_names_no_program_is_an_error(tmp_path, monkeypatch, nam
 
 
 @posix
-def test_a_named_file_that_is_no_program(tmp_path, monkeypatch):
+def test_a_named_file_that_is_not_a_program(tmp_path, monkeypatch):
     program = named_dot(tmp_path, monkeypatch, "")
     program.write_bytes(b"\x7fELF nothing")
     with pytest.raises(RenderError, match=r"could not be started.*TINYGRAD_EDU_DOT names it"):

@@ -74,7 +74,7 @@ def test_each_occurrence_of_an_operand_is_an_edge():
     assert by_name(drawing)["a"].tag == "parameter, used 2×"
 
 
-def test_operands_are_told_apart_where_their_order_counts():
+def test_operands_are_distinguished_where_their_order_counts():
     a, b = parameter(5.0), parameter(3.0)
     for output in (a - b, a / b, a**b):
         assert [edge.operand for edge in draw(output).graph.edges] == ["1", "2"]
@@ -123,7 +123,7 @@ def test_axes_where_broadcasting_is_undone(make, axes):
     assert [edge.summed_axes for edge in edges if edge.target == last] == axes
 
 
-def test_summed_axes_stand_on_the_gradient():
+def test_summed_axes_are_written_on_the_gradient():
     x, b = parameter(np.ones((4, 3))), parameter(np.ones(3))
     (x + b).sum().backward()
     assert "Σ axis 0" in draw((x + b).sum(), options=DrawOptions(backward=True)).dot
@@ -194,7 +194,7 @@ def test_a_module_called_twice_has_two_boxes_and_its_parameters_once():
     graphlib.TopologicalSorter(followers).prepare()  # raises CycleError for a cycle
 
 
-def test_modules_nobody_named_are_told_apart():
+def test_unnamed_modules_are_distinguished():
     first, second = Linear(2, 2), Linear(2, 1)
     loss = second(tg.tanh(first(np.ones((1, 2), np.float32)))).sum()
     names = {t.name for t in draw(loss).graph.tensors if t.role == "parameter"}
@@ -217,7 +217,7 @@ def test_modules_in_lists_and_deep_below():
     assert "blocks.0.0.weight" in by_name(drawing)
 
 
-def test_an_input_that_requires_gradients_is_no_part_of_a_module():
+def test_an_input_that_requires_gradients_is_not_part_of_a_module():
     x = parameter(np.ones((1, 2)), "x")
     drawing = draw(Linear(2, 1, dtype=float)(x))
     assert by_name(drawing)["x"].call is None

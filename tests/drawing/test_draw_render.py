@@ -66,7 +66,7 @@ def visible(group):
 
 
 @needs_dot
-def test_svg_stands_on_its_own_in_a_page(tmp_path):
+def test_svg_is_self_contained_in_a_page(tmp_path):
     drawing = network_drawing(title="a lesson")
     text = drawing.save(tmp_path / "g.svg").read_text(encoding="utf-8")
     assert text.startswith("<svg ")

@@ -1,4 +1,4 @@
-"""What stands in a picture: values, gradients, names fit to show, and colours that can be seen."""
+"""Tests the text in a picture: values, gradients, readable names, and visible colours."""
 
 import numpy as np
 import pytest
@@ -161,6 +161,6 @@ def test_leaf_that_was_changed_is_drawn_as_the_graph_has_it():
 
 
 @pytest.mark.parametrize("names", [["a"], {1: Tensor(1.0)}, "x"])
-def test_names_that_are_no_mapping_of_text_are_refused(names):
+def test_names_that_are_not_a_mapping_of_text_are_refused(names):
     with pytest.raises(TypeError, match="names maps text to tensors"):
         draw(Tensor(1.0) * 2, names=names)

@@ -1,4 +1,4 @@
-"""Drawing without Graphviz, with a Graphviz that misbehaves, and with the layout of our own."""
+"""Tests drawing without Graphviz, with a Graphviz that misbehaves, and with the built-in layout."""
 
 import os
 import re
@@ -126,7 +126,7 @@ def test_a_dot_that_complains_has_failed(tmp_path, monkeypatch, script, message)
 
 
 @posix
-def test_complaints_about_fonts_are_no_failure(tmp_path, monkeypatch):
+def test_complaints_about_fonts_are_not_a_failure(tmp_path, monkeypatch):
     script = "cat > /dev/null; echo '%PDF'; echo 'Fontconfig warning: no cache' >&2"
     fake_dot(tmp_path, monkeypatch, script)
     assert small_drawing().save(tmp_path / "g.pdf").read_bytes() == b"%PDF\n"
@@ -164,7 +164,7 @@ def test_without_graphviz_a_picture_is_drawn_all_the_same(tmp_path, monkeypatch)
     assert os.listdir(tmp_path) == ["g.svg"]
 
 
-def test_the_built_in_engine_asks_nobody(tmp_path, monkeypatch):
+def test_the_built_in_engine_starts_no_program(tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", None)
     drawing = small_drawing(options=DrawOptions(engine="builtin"))
     assert "without Graphviz" not in drawing.svg()

@@ -1,4 +1,4 @@
-"""The picture by layers: which modules are boxes, which are frames, and what passes between them.
+"""Tests the picture by layers: which modules are boxes or frames, and what passes between them.
 
 Norms and counts are worked out with NumPy from the tensors themselves. The checks that hold for
 every such picture stand in one function.
@@ -279,7 +279,7 @@ def test_parameters_that_two_modules_share():
     assert sum(shown) == 4 + 2 + 2  # each number is counted at one of them
 
 
-def test_operations_between_modules_and_parameters_of_nobody():
+def test_operations_between_modules_and_parameters_of_no_module():
     scale = Tensor(np.full(2, 2.0), requires_grad=True, name="scale")
     first, second = linear(2, 2), linear(2, 1)
     loss = (second(tg.tanh(first(some_input()) * scale)) ** 2).mean()

@@ -1,4 +1,4 @@
-"""Proves what the built-in layout promises, on 200 random graphs and on small ones by hand."""
+"""Tests the built-in layout on 200 random graphs and on small ones made by hand."""
 
 import itertools
 import random
@@ -68,7 +68,7 @@ def boxes(*names):
     return dict.fromkeys(names, (20.0, 20.0))
 
 
-def test_a_source_stands_just_before_its_consumer():
+def test_a_source_is_just_before_its_consumer():
     edges = [("a", "b"), ("b", "c"), ("c", "d"), ("late", "d")]
     centers = lay_out(boxes("a", "b", "c", "d", "late"), edges).centers
     assert centers["late"][0] == centers["c"][0]

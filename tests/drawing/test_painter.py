@@ -1,4 +1,4 @@
-"""Proves that the built-in painter shows what Graphviz would: parts, texts, colours and frames."""
+"""Tests that the built-in painter shows what Graphviz would: parts, texts, colours and frames."""
 
 from xml.etree import ElementTree
 
@@ -87,7 +87,7 @@ def test_two_pictures_are_the_same_and_the_legend_can_be_left_out():
 
 
 @pytest.mark.parametrize("direction", ["LR", "TB"])
-def test_frames_hold_their_members_and_nobody_else(direction):
+def test_frames_hold_their_members_and_nothing_else(direction):
     drawing = network_drawing(direction=direction, options=DrawOptions(engine="builtin"))
     svg = drawing.svg()
     nodes, frames = groups(svg), parts(svg, "cluster")

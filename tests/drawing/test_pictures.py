@@ -1,4 +1,4 @@
-"""What anybody who opens a picture can check for himself, from outside and by both engines.
+"""Tests what a reader of a picture can check, with both engines.
 
 Layers, themes, contributions, verdicts, truncation and hostile names have files of their own.
 """
@@ -234,7 +234,7 @@ class Page(HTMLParser):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("view", ["ops", "layers"])
-def test_a_page_needs_nobody_and_has_all_in_a_table(engine, view, tmp_path):
+def test_a_page_is_self_contained_and_has_everything_in_a_table(engine, view, tmp_path):
     drawing = network_drawing(
         view=view, title="a <lesson> & more", options=DrawOptions(engine=engine)
     )

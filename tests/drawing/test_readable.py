@@ -1,4 +1,4 @@
-"""A picture can be read: at its own size, its legend in its own shapes, in fonts that are there."""
+"""Tests that a picture is readable: its size, the shapes in its legend, and its fonts."""
 
 import re
 import shutil

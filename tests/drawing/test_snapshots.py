@@ -31,7 +31,7 @@ def test_a_dtype_is_drawn_by_its_name_however_it_was_given(dtype):
     assert drawing.graph.operations[0].params == (("dtype", "float32"),)
 
 
-def test_gradient_of_no_elements_is_told_from_one_that_was_not_computed():
+def test_gradient_without_elements_differs_from_one_that_was_not_computed():
     x = Tensor(np.zeros((0, 3)), requires_grad=True, name="x")
     total = x.sum()
     assert draw(total).graph.tensors[0].grad == "not computed"

@@ -134,7 +134,7 @@ def full_picture(options, **settings):
 
 @pytest.mark.parametrize("engine", ["builtin", pytest.param("dot", marks=needs_dot)])
 @pytest.mark.parametrize("view", ["ops", "layers"])
-def test_mono_has_greys_alone_and_tells_roles_apart_without_them(engine, view):
+def test_mono_has_only_greys_and_distinguishes_roles_without_them(engine, view):
     shown = set()
     for make in (full_picture, network_drawing):
         drawing = make(theme="mono", view=view, options=DrawOptions(engine=engine))
@@ -202,7 +202,7 @@ def grounds(drawing):
 
 @pytest.mark.parametrize("name", THEMES)
 @pytest.mark.parametrize("direction", ["LR", "TB"])
-def test_text_can_be_read_where_it_stands(name, direction):
+def test_text_is_readable_on_its_background(name, direction):
     for make in (full_picture, network_drawing):
         for view in ("ops", "layers"):
             options = DrawOptions(engine="builtin")
@@ -253,7 +253,7 @@ def test_a_theme_of_ones_own():
         ({3: "#FFFFFF"}, "unknown name 3"),
     ],
 )
-def test_wrong_themes_are_told_in_one_line(theme, message):
+def test_wrong_themes_raise_one_line_errors(theme, message):
     with pytest.raises(ValueError, match=message) as caught:
         network_drawing(theme=theme)
     assert "\n" not in str(caught.value)

@@ -114,7 +114,7 @@ def test_by_default_they_are_refused_with_both_numbers(make, view):
     draw(output, max_nodes=count)
 
 
-def test_a_large_graph_is_no_matter_of_recursion_in_any_view():
+def test_a_large_graph_needs_no_recursion_in_any_view():
     output = chain(5000)
     output.backward()
     for view, wires in (("ops", 10_000), ("layers", 5_001)):

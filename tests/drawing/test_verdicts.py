@@ -1,4 +1,4 @@
-"""Gradients derived by hand beside automatic ones: what a picture says, and what it refuses."""
+"""Tests pictures that compare gradients by hand with automatic ones, and what they refuse."""
 
 import re
 from xml.etree import ElementTree
@@ -58,7 +58,7 @@ def test_each_of_all_places_is_found():
             assert text == f"✗ max|Δ| 0.1 at {list(index)}"
 
 
-def test_rounding_in_another_order_is_no_mistake():
+def test_rounding_in_another_order_is_not_a_mistake():
     net, loss, gradients = trained("float32")
     exact = {name: value.astype(float) * (1 + 3e-6) for name, value in gradients.items()}
     assert all(text.startswith("✓") for text in found(draw(loss, compare=exact)).values())
@@ -154,7 +154,7 @@ def wrong_uses():
 
 
 @pytest.mark.parametrize("number", range(len(wrong_uses())))
-def test_wrong_uses_are_told_in_one_line(number):
+def test_wrong_uses_raise_one_line_errors(number):
     y, compare, kind, message = wrong_uses()[number]
     for view in ("ops", "layers"):
         with pytest.raises(kind, match=message) as caught:

@@ -1,5 +1,5 @@
-"""Proves of the engine that gradients are exact in every shape of graph, that graphs take no more
-memory and time than they must, and that no later write can make a gradient wrong in silence.
+"""Tests that gradients are exact in every shape of graph, that graphs take no more memory and time
+than they must, and that no later write silently makes a gradient wrong.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Proves that bad inputs of tensors get what is promised, through whichever operation they come:
+"""Tests that bad inputs of tensors get what is promised, through whichever operation they come:
 the right kind of error, a message that says what was found, and nothing changed or recorded.
 
 The table is keyed by the numbers of the list of bad inputs, rows 129 to 150; `test_refusals.py` has

@@ -1,4 +1,4 @@
-"""Proves that blocks such as `no_grad()` hold where they are written, and end in any order: with
+"""Tests that blocks such as `no_grad()` hold where they are written, and end in any order: with
 generators, threads, tasks, and event loops that close what others opened.
 """
 

@@ -131,7 +131,7 @@ def test_missing_input_is_named():
         lambda g, out, x: 3 * g * (x.detach() if isinstance(x, Tensor) else x) ** 2,
     ],
 )
-def test_constant_in_the_place_of_a_dependence_is_caught_at_second_order(rule):
+def test_constant_instead_of_a_dependence_is_caught_at_second_order(rule):
     f = cube(rule, analytic=False)
     assert check_gradients(f, X, order=1)
     order, _, _, automatic, numerical, ratio = refused(f, X)
@@ -179,7 +179,7 @@ def test_composition_around_a_wrong_rule_is_caught():
     assert refused(lambda x, w: tg.tanh(f(x) @ w).mean(), X, np.ones((3, 2)))[0] == 1
 
 
-def test_rule_that_gives_nan_is_caught():
+def test_rule_that_returns_nan_is_caught():
     f = cube(lambda g, out, x: 3 * g * x**2 * np.where(values_of(x) == 2.0, np.nan, 1.0))
     _, _, index, automatic, numerical, _ = refused(f, X, order=1)
     assert index == (0, 2)

@@ -1,4 +1,4 @@
-"""Proves that a checkpoint whose function could give something else when it is computed again says
+"""Tests that a checkpoint whose function could give something else when it is computed again says
 so, and that what may differ between the two calls does not matter.
 """
 
@@ -31,7 +31,7 @@ def test_random_numbers_that_are_drawn_again():
     np.testing.assert_array_equal(x.grad[0], np.random.default_rng(0).normal(size=3))
 
 
-def test_values_that_are_no_numbers_are_the_same():
+def test_nan_is_recomputed_as_nan():
     x = leaf([np.nan, 1.0])
     checkpoint(lambda x: x * 2, x).sum().backward()
     np.testing.assert_array_equal(x.grad, [2, 2])
@@ -58,7 +58,7 @@ def test_change_inside_a_nested_checkpoint_is_found():
         out.backward()
 
 
-def test_other_tensor_in_the_place_of_one():
+def test_another_tensor_instead_of_the_one_used():
     # The values are the same, zero, but what the gradient depends on is another tensor.
     x, v, w = leaf(X), leaf(W), leaf(W + 1)
     used = [v]

@@ -1,4 +1,4 @@
-"""Proves that a checkpoint changes nothing but the memory: the same values, the same gradients to
+"""Tests that a checkpoint changes nothing but the memory: the same values, the same gradients to
 any order, of inputs and of all that the function uses besides.
 """
 

@@ -1,4 +1,4 @@
-"""Proves that tensors from nothing are the arrays that NumPy makes, as leaves of their own."""
+"""Tests that created tensors hold the arrays that NumPy creates, and are leaves."""
 
 import builtins
 import copy

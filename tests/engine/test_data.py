@@ -185,7 +185,7 @@ def test_array_of_another_dtype_is_a_copy():
     assert not view.flags.writeable
 
 
-def test_error_of_a_source_of_data_reaches_the_user():
+def test_error_of_a_data_source_reaches_the_user():
     problem = ValueError("the sensor is switched off")
 
     class Sensor:
@@ -203,7 +203,7 @@ def test_error_of_a_source_of_data_reaches_the_user():
 
 
 @pytest.mark.parametrize("view", [tg.ravel, lambda x: x[::-1], lambda x: x.T, lambda x: +x])
-def test_gradient_is_no_view_of_the_cotangent(view):
+def test_gradient_is_not_a_view_of_the_cotangent(view):
     x = leaf(1.0, 2.0)
     cotangent = np.array([5.0, 7.0])
     view(x).backward(cotangent)
@@ -213,7 +213,7 @@ def test_gradient_is_no_view_of_the_cotangent(view):
     assert expected.sum() == 12
 
 
-def test_gradients_are_no_views_of_each_other():
+def test_gradients_are_not_views_of_each_other():
     x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
     (x.reshape(2, 1) + y.reshape(2, 1)).backward([[5.0], [6.0]])
     assert not np.shares_memory(x.grad, y.grad)

@@ -31,7 +31,7 @@ def declared():
 
 
 @pytest.mark.parametrize("wider", ["float16", "float64"])
-def test_gradient_has_the_dtype_of_its_tensor_whatever_the_rule_gives(declared, wider):
+def test_gradient_has_the_dtype_of_its_tensor_whatever_the_rule_returns(declared, wider):
     @declared(lambda g, out, x: g.astype(wider), formula="x")
     def passed(x, /):
         return x + 0
@@ -76,7 +76,7 @@ def test_declaration_with_too_few_or_too_many_rules(declared):
     np.testing.assert_array_equal(x.grad, [3])
 
 
-def test_a_declaration_with_a_rule_too_few_declares_nothing():
+def test_a_declaration_with_too_few_rules_declares_nothing():
     before = dict(PRIMITIVES)
     with pytest.raises(TypeError, match="power_of_two: 2 arrays stand before '/', but 1 rules"):
 

@@ -1,4 +1,4 @@
-"""Proves that an explanation tells the truth: its numbers against examples worked out by hand and
+"""Tests that an explanation tells the truth: its numbers against examples worked out by hand and
 against finite differences, that it changes nothing, and that no name can break its HTML.
 """
 

@@ -1,5 +1,5 @@
-"""No sentence about a call uses a letter of the declaration: formulas, rules and pictures are
-written with the operands that are there, in text, in LaTeX and on the page.
+"""Tests that no sentence about a call uses a letter of the declaration: formulas, rules and
+pictures are written with the actual operands, in text, in LaTeX and on the page.
 """
 
 import re
@@ -98,7 +98,7 @@ def test_formulas_that_are_any_text_are_filled_too():
     assert r"\mathrm{a\ mixed\ with\ b!}" in page
 
 
-def test_names_that_are_no_words_are_not_typeset():
+def test_names_that_are_not_words_are_not_typeset():
     a = parameter(2.0, "a weight, $x$")
     out = tg.tanh(a) * 3.0
     page = explain(out.node.inputs[0], out)._repr_html_()
@@ -109,7 +109,7 @@ def test_names_that_are_no_words_are_not_typeset():
     assert "<code>out = concatenate(a b, c d, axis=0)</code>" in explain(joined)._repr_html_()
 
 
-def test_negative_numbers_are_in_brackets_beside_operators():
+def test_negative_numbers_next_to_operators_are_in_brackets():
     x = parameter(2.0, "w")
     out = x * -3.0
     assert "out = w * (-3)" in str(explain(out))

@@ -1,4 +1,4 @@
-"""Proves what explanations and stories share: one trace for many accounts, the axes over which
+"""Tests what explanations and stories share: one trace for many accounts, the axes over which
 broadcasting is undone, small matrices number by number, and the line of code where it is known.
 """
 
@@ -99,7 +99,7 @@ def test_matrices_of_four_by_four():
     assert gradient(np.full((5, 5), np.nan)).text.endswith("(25 NaN)")
 
 
-def test_a_passage_with_names_in_place_of_letters():
+def test_a_passage_with_names_instead_of_letters():
     a, b = parameter([2.0, 3.0], "a"), parameter([-1.0], "b")
     out = (a * b).sum()
     to_a, to_b = Trace(out, {}).sent[1:]

@@ -1,5 +1,5 @@
-"""Proves of the derivatives of functions that they are those worked out by hand, that products
-agree with whole Jacobians, and that nothing of the caller's is touched.
+"""Tests that the derivatives of functions are those worked out by hand, that products agree with
+whole Jacobians, and that nothing of the caller is changed.
 """
 
 from collections import namedtuple
@@ -105,7 +105,7 @@ def test_products_agree_with_the_whole_jacobian():
     same(np.asarray(forward), np.sum(cotangents[0] * V) + cotangents[1] @ U)
 
 
-def test_hessian_is_symmetric_and_gives_the_products():
+def test_hessian_is_symmetric_and_matches_the_products():
     (xx, xy), (yx, yy) = hessian(energy, (X, Y))
     same(xx, xx.transpose(2, 3, 0, 1))
     same(yy, yy.T)
@@ -157,7 +157,7 @@ def test_results_have_the_structure_of_the_function():
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
-def test_what_does_not_depend_gives_zeros(create_graph):
+def test_what_does_not_depend_has_zero_derivatives(create_graph):
     constant = Tensor([1.0, 2.0])
     kind = Tensor if create_graph else np.ndarray
     options = {"create_graph": create_graph}

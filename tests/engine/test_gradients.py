@@ -27,7 +27,7 @@ def test_part_of_a_graph():
     assert graph_order(a, since=c.node.sequence) == []
 
 
-def test_pull_back_gives_arrays_unless_asked():
+def test_pull_back_returns_arrays_unless_asked():
     x = leaf(3.0)
     assert type(pull_back(x * x, np.ones(1))[x]) is np.ndarray
     with_graph = pull_back(x * x, Tensor([1.0]), create_graph=True)[x]

@@ -1,4 +1,4 @@
-"""Proves that hooks see complete gradients, once for each pass, that what they give replaces them,
+"""Tests that hooks see complete gradients, once for each pass, that what they give replaces them,
 and that they cost nothing and keep nothing alive when they are not used.
 """
 

@@ -1,4 +1,4 @@
-"""Proves that values leave a graph only where that is written, and that gradients are never lost on
+"""Tests that values leave a graph only where that is written, and that gradients are never lost on
 the way: arrays and numbers that are asked for, copies, threads, and sums of float16.
 """
 
@@ -188,7 +188,7 @@ IN_PLACE = [downhill, in_a_hook, *map(minus, ["add", "mul", "truediv", "pow", "f
 
 
 @pytest.mark.parametrize("change", IN_PLACE)
-def test_changes_in_place_are_told_what_to_write(change):
+def test_errors_of_changes_in_place_say_what_to_write(change):
     expected = r"read-only.*write x\.data = x\.data - step.*return 2 \* g from a hook"
     with pytest.raises(ValueError, match=expected):
         change()

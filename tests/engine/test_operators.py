@@ -16,7 +16,7 @@ def leaf(*values, **keywords):
 MATRIX = np.array([[0.5, -1.25, 2.0], [1.5, 0.75, -0.5]])
 
 
-def test_arrays_of_others_on_the_left():
+def test_arrays_of_other_libraries_on_the_left():
     """Nothing falls out of the graph, and nothing becomes an array of objects."""
     pandas = pytest.importorskip("pandas")
     x = leaf(1.0, 2.0)

@@ -1,5 +1,5 @@
-"""The numbers that checks probe with resemble no computation, and slopes are only trusted as far as
-round-off and truncation allow.
+"""Tests that the numbers that checks probe with match no computation by chance, and that slopes
+are trusted only as far as round-off and truncation allow.
 """
 
 import numpy as np
@@ -83,7 +83,7 @@ def test_a_known_number_is_not_drawn_again():
 
 
 @pytest.mark.parametrize("shape", [(2,), (3, 3), (40, 30)])
-def test_what_is_drawn_is_no_multiple_of_anything_and_orthogonal_to_nothing(shape):
+def test_drawn_numbers_are_not_multiples_of_each_other_nor_orthogonal(shape):
     for seed in range(20):
         known = np.random.default_rng(seed).normal(size=shape)
         known.flat[0] = np.sqrt((known**2).sum())

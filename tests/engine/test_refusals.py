@@ -82,7 +82,7 @@ def test_bad_inputs(name):
 
 
 @pytest.mark.parametrize("f", [tg.log, tg.sqrt])
-def test_negative_gives_nan_and_one_warning(f):
+def test_negative_input_returns_nan_with_one_warning(f):
     x = leaf(-1.0, 4.0)
     with pytest.warns(RuntimeWarning, match=f.__name__) as caught:
         y = f(x)
@@ -207,7 +207,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("call", "error", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_numpy_refuses_is_refused_in_words_that_help(call, error, message):
+def test_what_numpy_refuses_raises_a_helpful_error(call, error, message):
     with pytest.raises(error):
         call(np, MATRIX)
     x = leaf(*MATRIX)
@@ -218,7 +218,7 @@ def test_what_numpy_refuses_is_refused_in_words_that_help(call, error, message):
     assert x.grad is None
 
 
-def test_stacks_of_matrices_that_do_not_meet_are_put_below_each_other():
+def test_stacks_of_matrices_that_do_not_fit_are_drawn_below_each_other():
     x, y = np.ones((2, 4, 3)), np.ones((5, 3, 4))  # as matrices alone they would fit
     with pytest.raises(ValueError, match="2"):
         np.matmul(x, y)
@@ -235,7 +235,7 @@ def trained(values):
 
 
 @pytest.mark.parametrize("kind", [np.asarray, trained], ids=["arrays", "tensors"])
-def test_networks_functions_say_what_they_take(kind):
+def test_network_functions_say_what_they_accept(kind):
     with pytest.raises(ValueError, match=r"gelu: .* 'none' or 'tanh', got 'fast'"):
         tg.gelu(kind(VECTOR), approximate="fast")
     with pytest.raises(ValueError, match="no elements have no average loss"):

@@ -1,4 +1,4 @@
-"""Proves that the line noted for an operation is the one that the user wrote, however it was
+"""Tests that the line noted for an operation is the one that the user wrote, however it was
 reached; that other threads, exceptions and nesting do not confuse it; and that it keeps nothing.
 """
 
@@ -255,7 +255,7 @@ def test_name_that_no_file_can_have():
     assert str(made_at(y)) == "nul\0.py:3"
 
 
-def test_without_code_of_the_user_there_is_no_line(monkeypatch):
+def test_without_user_code_there_is_no_line(monkeypatch):
     x = leaf(1.0)
     monkeypatch.setattr(source_lines, "_passes_on", lambda file: True)
     with record_source_lines():
@@ -263,7 +263,7 @@ def test_without_code_of_the_user_there_is_no_line(monkeypatch):
     assert made_at(y) is None
 
 
-def test_start_of_a_program_is_no_code_of_the_user():
+def test_start_of_a_program_is_not_user_code():
     # `python -m nn` has no line of the user's: there are these packages, and Python's own start.
     assert source_lines._passes_on("<frozen runpy>")
     assert source_lines._passes_on(inspect.getfile(MLP))

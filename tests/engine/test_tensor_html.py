@@ -1,4 +1,4 @@
-"""Proves that a tensor shows itself in a notebook as it is: numbers, statistics of many, the
+"""Tests that a tensor shows itself in a notebook as it is: numbers, statistics of many, the
 gradient and its absence; and that nothing that a tensor may hold or be called breaks it.
 """
 

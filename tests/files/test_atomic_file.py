@@ -155,7 +155,7 @@ def test_failing_step_leaves_the_old_file_and_nothing_else(old, monkeypatch, ste
     assert os.listdir(old.parent) == [old.name]
 
 
-def test_folder_that_cannot_be_synced_is_no_failure(old, monkeypatch):
+def test_folder_that_cannot_be_synced_is_not_a_failure(old, monkeypatch):
     """Some network drives refuse; the rename has happened by then, and the file is whole."""
     fsync = os.fsync
 
@@ -289,7 +289,7 @@ def test_lock_of_windows(tmp_path, monkeypatch):
     assert Windows.calls == [(2, 1), (2, 1)]
 
 
-def test_nobody_else_reads_along_while_a_private_file_is_written(old, monkeypatch):
+def test_other_users_cannot_read_a_private_file_while_it_is_written(old, monkeypatch):
     """And the permissions are there before the name is."""
     old.chmod(0o640)
     modes = []

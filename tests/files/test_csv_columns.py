@@ -223,7 +223,7 @@ def test_what_can_be_names_or_data_is_not_read_by_position() -> None:
 @pytest.mark.parametrize(
     "names", ["0,1,2", "1,2,3", "0", "2019,2020", "1100,1102,1104", "450.5,451.0,451.5", "a,0,1"]
 )
-def test_numbers_that_count_up_may_be_names_beside_a_label(names: str) -> None:
+def test_numbers_that_count_up_may_be_names_next_to_a_label(names: str) -> None:
     values = ",".join("5" * (names.count(",") + 1))
     data = read(f"label,{names}\n1,{values}\n", label="required")
     assert data.columns == tuple(names.split(","))
@@ -234,7 +234,7 @@ def test_numbers_that_count_up_may_be_names_beside_a_label(names: str) -> None:
 
 
 @pytest.mark.parametrize("names", ["3.5,1.4,0.2", "5", "0,0,0", "3,5", "a,2019", "7,5,3", "1e5,a"])
-def test_other_numbers_beside_a_label_are_refused(names: str) -> None:
+def test_other_numbers_next_to_a_label_are_refused(names: str) -> None:
     values = ",".join("5" * (names.count(",") + 1))
     message = error(f"label,{names}\n1,{values}\n", label="required")
     assert "for a name, which looks like data" in message

@@ -347,7 +347,7 @@ def test_a_mistake_in_many_rows_is_one_line_with_a_count() -> None:
     assert (error.line, error.column, error.name, error.value) == (3, 1, "label", "x")
 
 
-def test_a_blank_line_is_told_once() -> None:
+def test_a_blank_line_is_reported_once() -> None:
     with pytest.raises(DataError) as caught:
         read_bytes(HEADER + b"0,1,2\n\n1,2,3\n0,1,2\n1,2,3\n")
     assert str(caught.value) == "train.csv:3: found a blank line; remove it."

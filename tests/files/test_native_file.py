@@ -229,7 +229,7 @@ def test_files_are_the_same_as_those_of_0_1_0():
     assert digest == "4fdefe8a306b88f5d5836be0979c4321d4c5fa1d7625dcd0e48093b2ca86acf7"
 
 
-def test_metadata_tell_format_version_and_checksum():
+def test_metadata_hold_format_version_and_checksum():
     metadata = read_native(GOOD)[1]
     assert metadata["format"] == "tinygrad_edu"
     assert metadata["format_version"] == "1"

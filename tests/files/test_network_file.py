@@ -356,7 +356,7 @@ def test_arguments_are_errors_of_value_not_of_a_file():
         assert not isinstance(caught.value, ModelFileError)
 
 
-def test_both_layouts_are_told_apart_at_every_header_length(tmp_path):
+def test_both_layouts_are_distinguished_at_every_header_length(tmp_path):
     """A native file starts with a length, any byte of which may look like another format."""
     for extra in range(600):
         data = native_bytes(PAIR, {"note": "x" * extra})

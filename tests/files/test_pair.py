@@ -61,7 +61,7 @@ def test_both_files_hold_the_same_network(tmp_path):
 
 
 @pytest.mark.parametrize("legacy_time", [99, 100])
-def test_old_copy_is_told_by_whoever_reads_either_file(tmp_path, legacy_time):
+def test_reading_either_file_reports_an_old_copy(tmp_path, legacy_time):
     write_pair(tmp_path, network(1))
     write_native(tmp_path / NATIVE_FILE, network(2))
     set_times(tmp_path, 100, legacy_time)
@@ -74,7 +74,7 @@ def test_old_copy_is_told_by_whoever_reads_either_file(tmp_path, legacy_time):
     assert message.endswith(f"{NATIVE_FILE} was written last")
 
 
-def test_copy_that_was_written_later_is_told_as_newer(tmp_path):
+def test_copy_that_was_written_later_is_reported_as_newer(tmp_path):
     write_pair(tmp_path, network(1))
     write_legacy(tmp_path / LEGACY_FILE, network(2))
     set_times(tmp_path, 100, 101)
@@ -113,7 +113,7 @@ def test_pair_of_version_0_1_0_is_read_and_compared_by_its_biases(tmp_path):
         assert "holds another model" in messages(tmp_path / name)[1][0]
 
 
-def test_sibling_that_is_no_model_or_has_another_name_is_not_compared(tmp_path):
+def test_sibling_that_is_not_a_model_or_has_another_name_is_not_compared(tmp_path):
     path = write_native(tmp_path / NATIVE_FILE, network())
     (tmp_path / LEGACY_FILE).write_bytes(b"something else")
     assert messages(path)[1] == []
@@ -236,7 +236,7 @@ print(json.dumps([found, os.listdir(folder)]))
 
 @needs_posix
 @pytest.mark.hypothesis  # `make test-thorough` runs it
-def test_after_each_kill_the_reader_tells_which_file_is_newer(tmp_path):
+def test_after_each_kill_the_reader_reports_which_file_is_newer(tmp_path):
     kills = 200 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 60
     child = subprocess.run(
         [sys.executable, "-c", KILLS, tmp_path, str(kills)],
@@ -269,7 +269,7 @@ with folder_lock(sys.argv[1]):
 
 
 @needs_posix
-def test_second_process_in_a_folder_is_told_until_the_first_is_dead(tmp_path):
+def test_second_process_in_a_folder_is_refused_until_the_first_is_dead(tmp_path):
     write_pair(tmp_path, network(1))
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, tmp_path],
@@ -371,7 +371,7 @@ def test_lock_file_that_was_removed_in_between_is_made_again(tmp_path, monkeypat
 
 
 @needs_posix
-def test_something_else_in_the_place_of_the_lock_file_is_named(tmp_path):
+def test_something_else_instead_of_the_lock_file_is_named(tmp_path):
     os.mkfifo(tmp_path / LOCK_FILE)
     with pytest.raises(OSError, match=rf"remove it.*{LOCK_FILE}"), folder_lock(tmp_path):
         pass

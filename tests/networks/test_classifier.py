@@ -1,4 +1,4 @@
-"""Proves the short way: `model(structure, base_address).fit(...).run(...)` keeps its contract,
+"""Tests the short way: `model(structure, base_address).fit(...).run(...)` keeps its contract,
 learns, saves what it learned, and refuses bad input before anything is computed or written.
 """
 
@@ -173,7 +173,7 @@ def test_files_hold_what_was_learned(fitted):
     assert count_colours(folder / "curves.png") > 10, "not a blank page"
 
 
-def test_predict_takes_features_as_they_stand_in_the_file(fitted):
+def test_predict_takes_features_as_they_are_in_the_file(fitted):
     net, folder = fitted
     x = features_of(folder / "train.csv")
     weights = [layer.weight.numpy().astype(float) for layer in net.network.layers]

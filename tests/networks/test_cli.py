@@ -1,5 +1,5 @@
-"""Proves the command line: every command does what its help says, its exit code tells how that
-went, and the mistakes that beginners make get one line that says what to do.
+"""Tests the command line: every command does what its help says, its exit code reports the result,
+and the mistakes that beginners make get one line that says what to do.
 """
 
 import csv
@@ -132,7 +132,7 @@ def test_train_draws_the_figures_that_are_asked_for(run):
 
 
 @pytest.mark.parametrize("name", FILES[2:])
-def test_predict_gives_csv_and_reports_accuracy_apart(run, trained, name):
+def test_predict_prints_csv_and_reports_accuracy_separately(run, trained, name):
     file = trained.with_name(name)
     code, out, err = run(f"predict {file} test.csv")
     assert code == 0
@@ -158,7 +158,7 @@ def test_predict_with_a_single_output(run, folder):
 
 @pytest.mark.parametrize("source", ["--structure 4,5,3 --activation tanh", "--model {}"])
 @pytest.mark.parametrize("data", ["", "--data train.csv --rows 20"])
-def test_compare_tells_by_its_exit_code(run, trained, monkeypatch, source, data):
+def test_compare_sets_its_exit_code(run, trained, monkeypatch, source, data):
     line = f"compare {source.format(trained)} {data}"
     code, out, err = run(line)
     assert (code, err) == (0, "")
@@ -224,7 +224,7 @@ def test_graph_of_a_trained_model_and_real_rows(run, trained):
     assert "digraph" in Path("graph.dot").read_text(encoding="utf-8")
 
 
-def test_doctor_says_what_draws_and_tells_by_its_exit_code(run, monkeypatch):
+def test_doctor_reports_what_draws_and_sets_its_exit_code(run, monkeypatch):
     monkeypatch.delenv("TINYGRAD_EDU_DOT", raising=False)
     monkeypatch.setenv("PATH", "/nonexistent")
     code, out, err = run("doctor")
@@ -343,7 +343,7 @@ def test_ctrl_c_is_exit_code_130(run, monkeypatch):
     assert "Traceback" not in err
 
 
-def test_divergence_is_told_in_one_line(run, monkeypatch):
+def test_divergence_is_reported_in_one_line(run, monkeypatch):
     monkeypatch.setattr("nn.optim.SGD.step", lambda self: _spoil(self.params[0]))
     code, _, err = run("train train.csv --structure 4,3 --out a --batch-size 8")
     assert code == 2
@@ -364,7 +364,7 @@ def test_differing_gradients_make_the_demo_fail(run, monkeypatch):
     assert run("demo --out a")[0] == 1
 
 
-def test_a_reader_that_has_read_enough_is_no_error(trained):
+def test_a_reader_that_has_read_enough_is_not_an_error(trained):
     write_csv("long.csv", 30_000)
     command = [sys.executable, "-m", "nn", "predict", str(trained), "long.csv"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

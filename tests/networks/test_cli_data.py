@@ -132,7 +132,7 @@ def test_a_terminal_does_not_obey_the_name_of_a_file(run):
 
 
 @pytest.mark.parametrize("closed", ["2", "0,1,2"])
-def test_streams_that_are_closed_are_no_reason_to_fail(closed):
+def test_closed_streams_are_not_an_error(closed):
     frame().to_csv("train.csv", index=False)
     start = "import os, sys\nfor fd in map(int, sys.argv.pop(1).split(',')): os.close(fd)\n"
     start += "os.execv(sys.executable, [sys.executable, '-m', 'nn', *sys.argv[1:]])"

@@ -1,4 +1,4 @@
-"""Proves the commands that show a network: what they write, and what a wrong word gets."""
+"""Tests the commands that show a network: what they write, and what a wrong word gets."""
 
 import re
 
@@ -37,7 +37,7 @@ def test_graph_by_layers_in_the_dark(folder):
     assert 'bgcolor="#14181C"' in text
 
 
-def test_graph_puts_the_delta_rule_beside(folder, monkeypatch):
+def test_graph_shows_the_delta_rule_next_to_it(folder, monkeypatch):
     assert run("graph --structure 4,3,2 --compare --out g.txt") == 0
     assert (folder / "g.txt").read_text("utf-8").count("✓") == 4
     right = delta_rule.gradients
@@ -68,7 +68,7 @@ def test_compare_draws_the_differences_and_writes_a_page(folder, capsys):
         ("graph --structure 2,3,2 --out g.bmpx", "known are .svg"),
     ],
 )
-def test_a_wrong_word_is_told_in_one_line_and_nothing_is_written(folder, capsys, words, told):
+def test_a_wrong_word_is_a_one_line_error_and_nothing_is_written(folder, capsys, words, told):
     try:
         code = run(words)
     except SystemExit as stop:  # from argparse

@@ -1,4 +1,4 @@
-"""Proves the curves of training: they show every epoch, mark the best one in both plots, hide
+"""Tests the curves of training: they show every epoch, mark the best one in both plots, hide
 nothing, and the file they are saved to is always the same.
 """
 
@@ -104,7 +104,7 @@ def test_many_epochs_do_not_make_a_line_of_markers(epochs, markers):
     assert len(range(0, epochs, line.get_markevery())) == markers
 
 
-def test_lines_are_told_apart_without_colour():
+def test_lines_are_distinguished_without_colour():
     looks = [part_look("train"), part_look("test"), *map(series_look, range(12))]
     plain = [(look["marker"], look["linestyle"]) for look in looks]
     assert len(set(plain[:2])) == 2
@@ -118,7 +118,7 @@ def test_no_epochs_no_curves():
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
-def test_the_same_history_gives_the_same_file(tmp_path, suffix):
+def test_equal_histories_make_equal_files(tmp_path, suffix):
     paths = [tmp_path / f"{name}.{suffix}" for name in ("one", "two")]
     for path in paths:
         assert save_figure(training_curves(TESTED), path) == path

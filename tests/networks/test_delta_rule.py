@@ -1,4 +1,4 @@
-"""Proves that the gradients written out by hand are those of the textbook and of the engine, and
+"""Tests that the gradients written out by hand are those of the textbook and of the engine, and
 that `compare_gradients` tells right gradients from wrong ones, row by row, without side effects.
 """
 

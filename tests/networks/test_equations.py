@@ -1,4 +1,4 @@
-"""Shows that the equations beside the gradients are those of the delta rule, with its own lines."""
+"""Tests that the equations beside the gradients are those of the delta rule, with its own lines."""
 
 import inspect
 import linecache
@@ -27,7 +27,7 @@ def test_deltas():
 
 
 @pytest.mark.parametrize(("layer", "kind"), LAYERS)
-def test_the_line_stands_in_the_file_and_says_its_number(layer, kind):
+def test_the_line_is_in_the_file_at_its_number(layer, kind):
     equation = equation_of(layer, kind, 3)
     file, number, code = equation.code.split(":", 2)
     line = linecache.getline(inspect.getsourcefile(delta_rule), int(number)).strip()
@@ -41,13 +41,13 @@ def test_each_equation_assigns_what_it_is_about():
         assert equation_of(layer, kind, 3).code.split(": ", 1)[1].startswith(begins[kind])
 
 
-def test_the_docstring_gives_the_same_numbers():
+def test_the_docstring_has_the_same_numbers():
     told = delta_rule.gradients.__doc__
     for number, start in ((1, "δL ="), (2, "δl ="), (3, "∂L/∂Wl ="), (4, "∂L/∂bl =")):
         assert f"{number}. ``{start}" in told
 
 
-def test_without_source_the_equation_stands_alone(monkeypatch):
+def test_without_source_there_is_only_the_equation(monkeypatch):
     def fail(_):
         raise OSError("could not get source code")
 

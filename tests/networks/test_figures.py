@@ -1,4 +1,4 @@
-"""Proves the figures of training: they show the numbers that counting by hand gives, no text of
+"""Tests the figures of training: they show the numbers that counting by hand gives, no text of
 them is cut, `fit` saves those that apply, and measuring gradients leaves training alone.
 """
 
@@ -109,7 +109,7 @@ def test_shares_are_not_rounded_to_all_or_nothing():
     assert texts(figure.axes[0]) == ["99999\n99.9%", "1\n0.1%", "5\n100%"]
 
 
-def test_classes_without_samples_are_no_division_by_zero():
+def test_classes_without_samples_do_not_divide_by_zero():
     figure = confusion_figure(confusion_matrix([0], [1], 3))
     assert texts(figure.axes[0]) == ["1\n100%"]
 
@@ -193,7 +193,7 @@ def test_weights_are_shown_unit_by_unit():
     np.testing.assert_array_equal(orange, weight[:, 9].reshape(5, 5) > 0)
 
 
-def test_weights_that_are_no_numbers_are_red_and_leave_the_others_their_colours():
+def test_weights_that_are_nan_are_red_and_do_not_change_other_colours():
     weight = np.array([[0.5], [-0.5], [0.25], [0.1], [0.1], [0.1], [0.1], [0.1], [0.1]])
     weight = np.hstack([weight, weight, weight * np.nan])
     weight[0, 1], weight[1, 1] = np.inf, np.nan
@@ -277,7 +277,7 @@ def test_layers_are_drawn():
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
-def test_layers_without_numbers_are_no_warning(value):
+def test_layers_without_numbers_do_not_warn(value):
     """A logarithm has no place for them; the title says that there is nothing to see."""
     figure = layers_figure(LayerRecord(["a"], [1, 2], [[value], [value]], [[value], [value]]))
     check_whole(figure)

@@ -1,4 +1,4 @@
-"""Proves that modules find, save and restore their parameters, that layers, initialisers and
+"""Tests that modules find, save and restore their parameters, that layers, initialisers and
 losses compute what their formulas say, and that SGD takes the steps of a loop written out here.
 """
 
@@ -88,7 +88,7 @@ def test_what_is_shared_counts_once():
     assert [name for name, _ in tied.named_children()] == ["one", "other"]
 
 
-def test_results_that_forward_keeps_to_be_looked_at_are_no_parameters():
+def test_results_that_forward_keeps_are_not_parameters():
     class Curious(Module):
         def __init__(self):
             self.layer = linear(2, 2)

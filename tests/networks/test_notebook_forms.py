@@ -1,4 +1,4 @@
-"""Proves that modules, comparisons of gradients and histories show themselves in a notebook with
+"""Tests that modules, comparisons of gradients and histories show themselves in a notebook with
 the numbers that they hold, and leave the plain text where that fails.
 """
 

@@ -271,7 +271,7 @@ def test_what_was_measured_for_an_epoch_that_does_not_count_is_not_reported(
 # Before the first epoch --------------------------------------------------------------------
 
 
-def test_a_second_training_in_a_folder_is_told(data, out):
+def test_a_second_training_in_a_folder_is_refused_with_a_reason(data, out):
     busy = []
 
     def other():

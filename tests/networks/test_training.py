@@ -1,4 +1,4 @@
-"""Proves the parts of training: the history, the measuring, the order of the batches, what is
+"""Tests the parts of training: the history, the measuring, the order of the batches, what is
 kept when training ends early, and how well the digits are learned.
 """
 
@@ -252,7 +252,7 @@ def test_80_ctrl_c_in_the_first_epoch_leaves_all_as_it_was(data, out, monkeypatc
 
 
 @EXPLODING
-def test_71_a_loss_that_is_no_number_stops_training(data, out, monkeypatch):
+def test_71_a_loss_that_is_nan_stops_training(data, out, monkeypatch):
     net = new(out)
     with monkeypatch.context() as patch:
         after(patch, 2 * STEPS + 1, spoil)

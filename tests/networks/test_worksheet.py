@@ -1,4 +1,4 @@
-"""Proves worksheets: the key holds the numbers of the engine and of loops, page and key differ in
+"""Tests worksheets: the key holds the numbers of the engine and of loops, page and key differ in
 nothing but the blanks, and answers are marked right or wrong, with nothing given away.
 """
 
@@ -204,7 +204,7 @@ def test_marks_say_right_or_wrong_and_no_more():
 @pytest.mark.parametrize(
     "name", ["z9[0]", "z1", "z1[3]", "z1[-1]", "dW1[0]", "loss[0]", "", "W1[0, 0]", "x[0]", "z1[0"]
 )
-def test_names_that_are_no_blanks(name):
+def test_names_that_are_not_blanks(name):
     with pytest.raises(ValueError, match=r"there is no blank .* the page has z1\[0\], z1\[1\]"):
         sheet_of([2, 3, 2], "relu", 1).check_answer(name, 0.0)
 
@@ -216,7 +216,7 @@ def test_answers_without_names(answers):
 
 
 @pytest.mark.parametrize("value", ["0.25", None, True, 1j, [0.5]])
-def test_answers_that_are_no_numbers(value):
+def test_answers_that_are_not_numbers(value):
     with pytest.raises(TypeError, match=r"z1\[0\] is answered by a number"):
         sheet_of([2, 3, 2], "relu", 1).check_answer("z1[0]", value)
 
@@ -240,7 +240,7 @@ def test_page_and_key_differ_in_the_blanks_alone(sheet):
     assert given == {"x", "y", *(n for n in Cells(page).tables if re.fullmatch(r"[Wb]\d", n))}
 
 
-def test_as_text_blanks_stand_where_the_numbers_of_the_key_stand(sheet):
+def test_as_text_blanks_are_where_the_key_has_numbers(sheet):
     page, key = sheet.text().splitlines(), sheet.text(key=True).splitlines()
     assert len(page) == len(key)
     blanks = 0

@@ -1,4 +1,4 @@
-"""Proves what is promised at the points where a derivative is infinite, undefined or a convention.
+"""Tests the points where a derivative is infinite, undefined or a convention.
 
 The 35 rows are numbered, and each number has its test; `test_all_rows_are_here` counts them.
 """

@@ -1,4 +1,4 @@
-"""Proves that operations take arrays without elements, and arrays of no axes, forward and backward,
+"""Tests that operations take arrays without elements, and arrays of no axes, forward and backward,
 and that `linalg.solve` and `einsum` take the shapes that NumPy takes.
 """
 

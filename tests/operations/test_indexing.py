@@ -20,7 +20,7 @@ M = Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
 VECTOR = np.array([1.5, -0.5, 2.0])
 
 
-def test_whole_numbers_are_not_what_a_fraction_becomes():
+def test_fractions_put_into_whole_numbers_stay_fractions():
     x = Tensor([1, 2, 3])
     for value in (2.5, np.array([2.5]), Tensor(2.5)):
         np.testing.assert_array_equal(tg.index_update(x, [0], value).data, [2.5, 2, 3])
@@ -47,11 +47,11 @@ def test_what_is_put_into_an_array_takes_its_dtype(put):
 
 
 @pytest.mark.parametrize("f", [tg.median, tg.diff, tg.norm, tg.flip, tg.std, tg.cumsum])
-def test_lists_alone_give_arrays(f):
+def test_lists_return_arrays(f):
     assert isinstance(f([1.0, 2.0]), np.ndarray | np.generic)
 
 
-def test_what_is_put_has_the_shape_of_its_places():
+def test_what_is_put_must_have_the_shape_of_its_places():
     for index, shape in [([[1, 0, 0], [1, 1, 0]], (3,)), (slice(2), ()), ([0, 1], (1,))]:
         with pytest.raises(ValueError, match=r"put_at: x of shape .* does not fit the places"):
             tg.put_at(Tensor(np.ones(shape)), index, (2,))
@@ -62,7 +62,7 @@ def test_nothing_to_do():
     assert tg.pad(Tensor(1.5), 3).item() == 1.5
 
 
-def test_numbers_that_are_no_indices():
+def test_numbers_that_are_not_indices():
     for wrong in (-1, 52, 0.5):
         with pytest.raises(ValueError, match=f"einsum: {wrong} is not an index"):
             tg.einsum(M, [0, wrong])
@@ -81,7 +81,7 @@ def test_places_along_the_last_axis_by_default():
             tg.take_along_axis(x, wrong)
 
 
-def test_what_takes_each_element_at_most_once():
+def test_indices_that_take_each_element_at_most_once():
     # For these, cotangents are put back by a plain assignment, which is much quicker.
     for index in (1, None, ..., slice(2), (None, ..., 1, slice(None)), (np.int64(1), ...), True):
         assert indexing._is_basic(index)

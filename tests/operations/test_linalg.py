@@ -1,4 +1,4 @@
-"""Proves of linear algebra what the table of cases cannot express: singular matrices, repeated
+"""Tests linear algebra beyond the table of cases: singular matrices, repeated
 values, kinks of norms, what is read of a symmetric matrix, and what each error says.
 """
 
@@ -166,7 +166,7 @@ def test_errors_of_vectors():
         second(lambda x: linalg.svdvals(x).sum(), leaf([[1.0, 1.0], [1.0, 1.0]]))
 
 
-def test_single_numbers_and_well_separated_values_are_no_ties():
+def test_single_numbers_and_well_separated_values_are_not_ties():
     for f in (lambda x: linalg.eigh(x)[1], lambda x: linalg.svd(x).U):
         x = leaf([[3.0]])
         assert grad(f(x), x).tolist() == [[0.0]]

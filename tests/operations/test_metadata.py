@@ -1,5 +1,5 @@
-"""Proves of every parameter of every function that a tensor there is differentiated, or refused by
-name: none is silently taken for a constant. Keywords of other libraries are explained.
+"""Tests that a tensor in any parameter of any function is differentiated, or refused by name: none
+is silently taken as a constant. Keywords of other libraries are explained.
 """
 
 import inspect

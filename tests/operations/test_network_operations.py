@@ -1,5 +1,5 @@
-"""Proves of convolution, pooling, normalisation, dropout, tables and losses what the table of cases
-cannot say: awkward points, what stays finite, and what is random.
+"""Tests convolution, pooling, normalisation, dropout, tables and losses beyond the table of cases:
+awkward points, what stays finite, and what is random.
 """
 
 import numpy as np
@@ -46,7 +46,7 @@ def test_windows_are_a_view_that_cannot_be_written_into():
         windows[0, 0] = 1
 
 
-def test_convolution_of_arrays_alone_gives_arrays():
+def test_convolution_of_arrays_returns_arrays():
     x, weight = drawn(2, 3, 5, 5), drawn(4, 3, 3, 3, seed=1)
     assert type(tg.conv2d(x, weight)) is np.ndarray
     assert type(tg.conv2d(x, Tensor(weight))) is Tensor
@@ -68,7 +68,7 @@ def test_an_image_that_is_constant_costs_no_gradient():
     assert [source.requires_grad for source in product.inputs] == [True, False]
 
 
-def test_max_pool_shares_ties_and_gives_padding_nothing():
+def test_max_pool_shares_ties_and_sends_nothing_to_padding():
     x = leaf([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
     tg.max_pool2d(x, 2, 1).sum().backward()
     np.testing.assert_allclose(x.grad, [[1 / 3, 1 / 3 + 1, 0], [1 / 3, 0, 0]])

@@ -1,4 +1,4 @@
-"""Proves that convolution, pooling, normalisation, dropout, tables and losses refuse what does not
+"""Tests that convolution, pooling, normalisation, dropout, tables and losses refuse what does not
 fit, in one line that names what was found and what was expected.
 """
 

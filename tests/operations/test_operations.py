@@ -1,5 +1,5 @@
-"""Proves of every operation, from the table in `cases.py`, that it computes what NumPy computes
-and that its gradients are right to second order, for every layout, dtype and broadcasting.
+"""Tests that every operation of the table in `cases/` computes what NumPy computes, and that its
+gradients are right to second order, for every layout, dtype and broadcasting.
 """
 
 import inspect

@@ -1,4 +1,4 @@
-"""Proves that ``docs/operations.md`` is what the operations say of themselves, and all of it."""
+"""Tests that ``docs/operations.md`` is what the operations say of themselves, and all of it."""
 
 import re
 from pathlib import Path

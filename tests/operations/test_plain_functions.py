@@ -1,5 +1,5 @@
-"""Proves that functions without a derivative give what NumPy gives on the same data: plain arrays,
-for tensors that require gradients too, and that they say so.
+"""Tests that functions without a derivative return what NumPy returns on the same data: plain
+arrays, for tensors that require gradients too, and that they document it.
 """
 
 import doctest
@@ -220,7 +220,7 @@ def test_tensors_in_lists_and_tuples_are_seen():
     assert_same(tg.any([[x], [y]], axis=0), np.any(A.reshape(2, 1, 4), axis=0))
 
 
-def test_graph_goes_on_beside_them():
+def test_graph_continues_next_to_them():
     """What is chosen with an index or a condition keeps its gradient."""
     x = as_tensors(A)
     best = tg.argmax(x, axis=1)

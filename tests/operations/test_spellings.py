@@ -1,4 +1,4 @@
-"""Proves that NumPy's functions take tensors in every spelling in which they take arrays.
+"""Tests that NumPy's functions take tensors in every spelling in which they take arrays.
 
 Each function has a table of arguments of many kinds: axes as numbers, tuples, lists, arrays, for
 arrays of 0 to 3 axes and for empty ones. What NumPy accepts must give NumPy's value, a gradient

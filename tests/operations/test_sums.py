@@ -1,4 +1,4 @@
-"""Proves that sums are right where many numbers meet: float16 adds up in float32 and is rounded
+"""Tests that sums are right where many numbers meet: float16 adds up in float32 and is rounded
 once, counts may be larger than float16 can hold, and a million float32 rows lose no digits.
 """
 

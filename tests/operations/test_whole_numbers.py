@@ -1,4 +1,4 @@
-"""Proves that what comes in keeps its value: whole numbers do not wrap around, text and complex
+"""Tests that what comes in keeps its value: whole numbers do not wrap around, text and complex
 numbers are refused, and no tensor is read as plain numbers where its graph would be lost.
 """
 

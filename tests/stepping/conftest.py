@@ -1,4 +1,4 @@
-"""A headless Chromium for the tests of the page, and the watch that is kept over each visit."""
+"""A headless Chromium for the tests of the page; each visit is watched for errors."""
 
 import os
 from contextlib import ExitStack, contextmanager

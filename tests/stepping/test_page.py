@@ -336,7 +336,7 @@ class Block(Module):
         return x + self.inner(x)
 
 
-def test_an_operation_beside_a_module_stays_an_operation():
+def test_an_operation_next_to_a_module_stays_an_operation():
     block, x = Block(), Tensor([[1.0, 2.0]], requires_grad=True, name="x")
     story = stepping.stepper(block(x).sum(), model=block, names={"block": block}).story
     root = figure(story, "layers")

@@ -110,7 +110,7 @@ def test_a_button_that_is_switched_off_hands_its_focus_on(visit, saved):
     assert page.evaluate("document.activeElement.id") == "next"
 
 
-def test_detail_gives_each_gradient_a_step_of_its_own(visit, saved):
+def test_detail_has_a_separate_step_for_each_gradient(visit, saved):
     page = visit(saved["scalars"])
     story = scalars().story
     page.click(".by[data-by=edge]")
@@ -230,7 +230,7 @@ def test_tab_goes_from_the_controls_to_the_graph_the_account_and_the_table(visit
     assert places.count("#canvas") == 1
 
 
-def test_arrow_keys_walk_the_graph_and_enter_tells(visit, saved):
+def test_arrow_keys_walk_the_graph_and_enter_explains(visit, saved):
     page = visit(saved["scalars"])
     at = "document.activeElement.id"
     page.focus("#t0")

@@ -1,5 +1,5 @@
-"""Proves that a story tells what happens: its numbers against the delta rule and examples worked
-out by hand, its ticks against the graph, and that telling it changes nothing.
+"""Tests that a story describes what happens: its numbers against the delta rule and examples worked
+out by hand, its steps against the graph, and that it changes nothing.
 """
 
 import re
@@ -271,7 +271,7 @@ def test_a_row_of_softmax_cross_entropy():
 @pytest.mark.parametrize(
     "options", [{"label_smoothing": 0.1}, {"weight": [1.0, 2.0]}, {"reduction": "sum"}]
 )
-def test_other_losses_are_told_operation_by_operation(options):
+def test_other_losses_are_explained_operation_by_operation(options):
     logits = parameter([[0.5, -1.0], [2.0, 0.0]], "logits")
     story = tell(tg.cross_entropy(logits, [0, 1], **options))
     assert not any("Row 0" in told(tick) for tick in story.ticks)

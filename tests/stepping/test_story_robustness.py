@@ -1,5 +1,5 @@
-"""Proves that a story keeps to the truth where things are awkward: gradients that are zero, missing
-or not finite, hooks, earlier calls of backward, hostile names; and that telling changes nothing.
+"""Tests that a story is right in unusual cases: gradients that are zero, missing or not finite,
+hooks, earlier calls of backward, hostile names; and that it changes nothing.
 """
 
 import re
@@ -81,7 +81,7 @@ def test_awkward_sizes():
 # Hooks, earlier calls of backward, and what stays as it is ------------------------------------
 
 
-def test_hooks_are_told():
+def test_hooks_are_mentioned():
     # g of z is doubled, so h = 3 gets 2 * 3 twice, which its own hook makes 13.
     h = parameter(3.0, "h")
     z = h * h
@@ -136,7 +136,7 @@ def test_nothing_is_changed():
     loss.backward()  # which would refuse if anything had been written
 
 
-def test_two_processes_tell_the_same():
+def test_two_processes_write_the_same_story():
     program = (
         "import sys; sys.path.insert(0, '.')\n"
         "from tests.stepping.test_story import network\n"

@@ -1,5 +1,5 @@
-"""Proves that a story tells the truth about gradients by hand and about the optimiser's step: what
-it says will happen is what happens then.
+"""Tests what a story says about gradients by hand and about the step of the optimizer: what it
+announces is what happens.
 """
 
 import numpy as np
@@ -78,7 +78,7 @@ OPTIONS = [
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("options", OPTIONS)
-def test_the_step_that_is_told_is_the_step_that_is_taken(options, dtype):
+def test_the_step_that_is_announced_is_the_step_that_is_taken(options, dtype):
     mlp, loss, _ = network(dtype)
     optimizer = SGD(mlp.parameters(), lr=0.1, **options)
     for number in range(3):  # momentum has something to carry on from the second step on

@@ -1,4 +1,4 @@
-"""What a case is, and how its inputs are drawn; the cases themselves stand in the files beside."""
+"""What a case is, and how its inputs are drawn; the cases are in the other files of this folder."""
 
 from __future__ import annotations
 
