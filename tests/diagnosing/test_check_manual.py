@@ -384,7 +384,7 @@ def test_giving_up_on_a_large_graph_is_reported(monkeypatch):
     monkeypatch.setattr(search, "_MOST_WORK", 1)
     found = check_manual(lambda x: tg.tanh(tg.exp(x)).sum(), [np.ones(2)], A)
     assert found.diagnoses == ()
-    assert found.notes[-1].startswith("the graph is large: not all slips were tried")
+    assert found.notes[-1].startswith("the graph is large: not all mistakes were tried")
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 4, 3)])

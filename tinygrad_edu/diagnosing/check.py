@@ -37,7 +37,6 @@ from .observations import (
     doubt,
     exchanged,
     first_place,
-    fitted_shape,
     merged,
     other_term,
     round_off,
@@ -45,6 +44,7 @@ from .observations import (
 )
 from .row import GradientRow
 from .search import Diagnosis, Search, agrees
+from .shapes import Fit, fitted_shape
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -306,8 +306,9 @@ def examine(
     equations : mapping of str to (equation, code), optional
         The equation of the textbook for each gradient, and a line of code that says the same.
     """
+    if not manual:
+        raise ValueError(f"no gradient to check; give at least one of {', '.join(leaves)}")
     search = Search(output, cotangent, leaves)
-    last = {one.source: one for one in search.sent}
     sizes: dict[Tensor, float] = {}
 
     def terms(name: str) -> float:
@@ -317,56 +318,71 @@ def examine(
 
     generator = own_generator(seed, [leaf.data for leaf in leaves.values()])
     probe = Probe(evaluate, leaves, terms, generator)
-    rows, fitted, shape_diagnoses = [], {}, []
-    notes: list[str] = []
-    if not manual:
-        raise ValueError(f"no gradient to check; give at least one of {', '.join(leaves)}")
-    left_out = [name for name in leaves if name not in manual]
-    notes += [f"not checked, for no gradient was given: {', '.join(left_out)}"] * bool(left_out)
     arrays = {name: array_of(name, given) for name, given in manual.items()}
-    for name, array in arrays.items():
-        automatic = search.automatic[name]
-        fits, problem, diagnosis = fitted_shape(array, name, leaves[name], search)
-        if fits is not None:
-            fitted[name] = fits.astype(np.float64)
-        shape_diagnoses += [diagnosis] if diagnosis else []
-        if not problem and array.shape != leaves[name].shape:
-            given_shape, own_shape = shape_text(array.shape), shape_text(leaves[name].shape)
-            notes.append(f"{name}: given as {given_shape}, compared as {own_shape}")
-        floor = search.floor(leaves[name])
-        verdict = Verdict(False) if problem else judge(fits, automatic, floor)
-        also = None if verdict.agree or problem else verdict.index
-        measured = probe.measure(name, automatic, samples, also)
-        if measured.kinks:
-            count = measured.kinks
-            elements = "1 element lies" if count == 1 else f"{count} elements lie"
-            notes.append(f"{name}: {elements} at a kink and could not be measured")
-        elif samples and automatic.size and not measured.finding:
-            notes.append(f"{name}: too small to be measured: f does not change in float64")
-        rows.append(
-            GradientRow(
-                name,
-                leaves[name].shape,
-                None if problem else fits,
-                automatic,
-                measured.numerical,
-                verdict,
-                measured,
-                problem,
-                *_origin(search, last.get(leaves[name])),
-                measured.kinks,
-                *(equations or {}).get(name, ("", "")),
-            )
+    fits = {name: fitted_shape(array, name, leaves[name], search) for name, array in arrays.items()}
+    rows = [
+        _row(search, probe, name, fit, samples, (equations or {}).get(name, ("", "")))
+        for name, fit in fits.items()
+    ]
+    left_out = [name for name in leaves if name not in manual]
+    notes = [f"not checked, because no gradient was given: {', '.join(left_out)}"]
+    notes = notes if left_out else []
+    for row in rows:
+        notes += _notes(row, arrays[row.name].shape, samples)
+    return _concluded(search, rows, arrays, fits, previous, notes)
+
+
+def _row(
+    search: Search,
+    probe: Probe,
+    name: str,
+    fit: Fit,
+    samples: int,
+    equation: tuple[str, str],
+) -> GradientRow:
+    """Compare one gradient three ways."""
+    leaf, automatic = search.leaves[name], search.automatic[name]
+    verdict = Verdict(False)
+    if not fit.problem:
+        verdict = judge(fit.array, automatic, search.floor(leaf))
+    also = None if verdict.agree or fit.problem else verdict.index
+    measured = probe.measure(name, automatic, samples, also)
+    last = {one.source: one for one in search.sent}
+    return GradientRow(
+        name,
+        leaf.shape,
+        None if fit.problem else fit.array,
+        automatic,
+        measured.numerical,
+        verdict,
+        measured,
+        fit.problem,
+        *_origin(search, last.get(leaf)),
+        measured.kinks,
+        *equation,
+    )
+
+
+def _notes(row: GradientRow, given: tuple[int, ...], samples: int) -> list[str]:
+    """Say what was done to the shape of a gradient, and what could not be measured."""
+    notes = []
+    if not row.problem and given != row.shape:
+        notes.append(
+            f"{row.name}: given as {shape_text(given)}, compared as {shape_text(row.shape)}"
         )
-    return _concluded(search, rows, arrays, fitted, shape_diagnoses, previous, notes)
+    if row.kinks:
+        elements = "1 element lies" if row.kinks == 1 else f"{row.kinks} elements lie"
+        notes.append(f"{row.name}: {elements} at a kink and could not be measured")
+    elif samples and row.automatic.size and not row.measured.finding:
+        notes.append(f"{row.name}: too small to be measured: f does not change in float64")
+    return notes
 
 
 def _concluded(
     search: Search,
     rows: list[GradientRow],
     given: Mapping[str, Array],
-    fitted: dict[str, Array],
-    shape_diagnoses: list[Diagnosis],
+    fits: Mapping[str, Fit],
     previous: Mapping[str, Any] | None,
     notes: list[str],
 ) -> ManualCheck:
@@ -376,32 +392,46 @@ def _concluded(
     if not differing:
         return ManualCheck(tuple(rows), not doubts, "", (), tuple(notes), doubts)
     if any(row.measured.finding == "differs" for row in rows):
-        # Slips are tried on automatic gradients, which are not right here.
+        # Mistakes are tried on automatic gradients, which are not right here.
         sure = [row.name for row in rows if not row.agree and row.measured.finding != "differs"]
         first = first_place(search, rows, sure, advises=False) if sure else ""
         return ManualCheck(tuple(rows), False, first, (), tuple(notes), doubts)
+    diagnoses = distinct(_diagnosed(search, differing, given, fits, previous))
+    if search.gave_up:
+        notes.append("the graph is large: not all mistakes were tried; check a part of it")
+    # Where old gradients or single precision are the reason, what arrives is right.
+    advises = not any(one.kind in ("stale gradient", "float32") for one in diagnoses)
+    first = first_place(search, rows, differing, advises)
+    return ManualCheck(tuple(rows), False, first, tuple(diagnoses), tuple(notes), doubts)
+
+
+def _diagnosed(
+    search: Search,
+    differing: list[str],
+    given: Mapping[str, Array],
+    fits: Mapping[str, Fit],
+    previous: Mapping[str, Any] | None,
+) -> list[Diagnosis]:
+    """List what the differences look like, the likeliest first."""
+    swapped = exchanged(search, given, differing)
+    if swapped and any(fit.problem for fit in fits.values()):
+        return swapped
+    of_shapes = [fit.diagnosis for fit in fits.values() if fit.diagnosis]
+    found = merged(search, of_shapes)
+    fitted = {
+        name: fit.array.astype(np.float64) for name, fit in fits.items() if fit.array is not None
+    }
     in_values = [
         name
         for name in differing
         if name in fitted and not agrees(fitted[name], search.automatic[name], BELIEVED)
     ]
-    swapped = exchanged(search, given, differing)
-    misfits = any(row.problem for row in rows)
-    diagnoses = swapped if swapped and misfits else merged(search, shape_diagnoses)
-    if in_values and diagnoses is not swapped:
-        diagnoses += stale(search, fitted, in_values, previous) or round_off(
-            search, fitted, in_values
-        )
-        if not diagnoses or shape_diagnoses:
-            diagnoses = merged(search, [*diagnoses, *search.explain(fitted, in_values, BELIEVED)])
-        diagnoses = diagnoses or other_term(search, fitted, in_values) or swapped
-    if search.gave_up:
-        notes.append("the graph is large: not all slips were tried; check a part of it")
-    # Where old gradients or single precision are the reason, what arrives is right.
-    advises = not any(one.kind in ("stale gradient", "float32") for one in diagnoses)
-    first = first_place(search, rows, differing, advises)
-    told = tuple(distinct(diagnoses))
-    return ManualCheck(tuple(rows), False, first, told, tuple(notes), doubts)
+    if not in_values:
+        return found
+    found += stale(search, fitted, in_values, previous) or round_off(search, fitted, in_values)
+    if not found or of_shapes:
+        found = merged(search, [*found, *search.explain(fitted, in_values, BELIEVED)])
+    return found or other_term(search, fitted, in_values) or swapped
 
 
 def _origin(search: Search, sent: Contribution | None) -> tuple[str, str, str, int]:

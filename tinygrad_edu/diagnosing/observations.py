@@ -1,6 +1,6 @@
-"""What can be seen of a difference without trying slips: where it begins, shapes, old gradients.
+"""What a difference shows without trying mistakes: where it begins, old gradients, round-off.
 
-Each function looks for one thing, and gives nothing where it is not sure.
+Each function looks for one thing, and returns nothing where it is not sure.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..drawing.text import shape_text
-from ..tensor import Tensor
 from ..tracing import Contribution
 from .search import Diagnosis, Search, agrees
 
@@ -26,7 +24,6 @@ __all__ = [
     "doubt",
     "exchanged",
     "first_place",
-    "fitted_shape",
     "merged",
     "other_term",
     "round_off",
@@ -71,51 +68,6 @@ def first_place(
         if len(differing) == 1 and len(order) > 1:
             return f"{right}{here}: all others agree, so look at its own formula"
     return right + here
-
-
-def fitted_shape(
-    array: Array, name: str, leaf: Tensor, search: Search
-) -> tuple[Array | None, str, Diagnosis | None]:
-    """Bring a gradient into the shape of its input, and say what was wrong with its own."""
-    shape = leaf.shape
-    if array.shape == shape:
-        return array, "", None
-    if array.shape == (1, *shape) or (1, *array.shape) == shape:
-        return array.reshape(shape), "", None  # a row of one, as models of old have biases
-    problem = f"shape {shape_text(array.shape)}, expected {shape_text(shape)}"
-    sites = [one for one in search.sent if one.source is leaf]
-    place = search.place_of(sites[-1].tensor) if sites else ""
-    if array.ndim == 2 and array.shape == shape[::-1]:
-        if not agrees(array.T, search.automatic[name], BELIEVED):
-            return array.T, problem, None
-        words = f"looks like this: the gradient of {name} is transposed (at {place})"
-        return array.T, problem, Diagnosis("transposed", words, place, (name,))
-    if array.size == leaf.size and agrees(array.reshape(shape), search.automatic[name], BELIEVED):
-        words = f"looks like this: the numbers are right, and only the shape of {name} is not"
-        return None, problem, Diagnosis("shape", words, place, (name,))
-    extra = array.ndim - len(shape)
-    if extra > 0 and array.shape[extra:] == shape:
-        axes = tuple(range(extra))
-        summed = array.sum(axis=axes)
-        if agrees(summed, search.automatic[name], BELIEVED):
-            told = "axis 0, the batch" if extra == 1 else f"the first {extra} axes"
-            words = (
-                f"looks like this: the gradient of {name} was not summed over {told} (at {place})"
-            )
-            return summed, problem, Diagnosis("bias not summed", words, place, (name,))
-        return summed, problem, None
-    if array.size == 1 and agrees(array.sum(), search.automatic[name].sum(), BELIEVED):
-        words = f"looks like this: the gradient of {name} was summed over all axes (at {place})"
-        return None, problem, Diagnosis("summed too far", words, place, (name,))
-    upstream = np.asarray(sites[-1].upstream) if sites else np.zeros(0)
-    is_row = array.ndim == 1 and upstream.ndim == 2
-    if is_row and agrees(array, upstream.sum(axis=1), BELIEVED, upstream):
-        words = (
-            f"looks like this: the gradient of {name} was summed over axis 1, not over axis 0, "
-            f"the batch (at {place})"
-        )
-        return None, problem, Diagnosis("bias not summed", words, place, (name,))
-    return None, problem, None
 
 
 # What else fits where the first fits, because it says less of the same.
