@@ -1,6 +1,7 @@
 """Networks on top of `tinygrad_edu`: the multilayer perceptron, its training, and its gradients.
 
-This file lists the public names. Parts that need pandas or matplotlib load them when used.
+This file lists the public names. pandas, matplotlib and the other packages are imported when they
+are first needed.
 """
 
 from .training.signals import program_starts
@@ -25,7 +26,7 @@ with program_starts():
     from .training.classifier import Classifier, Prediction
 
 model = Classifier
-"""The name it has had from the start: ``model(structure=..., base_address=...)``."""
+"""The original name of `Classifier`: ``model(structure=..., base_address=...)``."""
 
 __all__ = [
     "MLP",

@@ -1,4 +1,4 @@
-"""Lets ``python -m nn`` be the same program as ``tinygrad-edu``."""
+"""Makes ``python -m nn`` the same program as ``tinygrad-edu``."""
 
 import sys
 

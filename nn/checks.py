@@ -1,4 +1,7 @@
-"""Checks of arguments that several parts of `nn` share; each error says what to do."""
+"""Checks of arguments that several parts of `nn` share.
+
+Checks of data and of model files are where those are read.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ __all__ = ["check_count", "check_number", "check_positive_number", "check_seed"]
 
 
 def check_count(name: str, value: Any) -> None:
-    """Check that a setting is a whole number of at least 1."""
+    """Check that a setting is an integer of at least 1."""
     if isinstance(value, bool | np.bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an int, got {value!r} ({type(value).__name__})")
     if value < 1:
@@ -25,7 +28,22 @@ def check_number(
     least: float | None = None,
     below: float | None = None,
 ) -> None:
-    """Check that a setting is a finite number in its range."""
+    """Check that a setting is a finite number in its range.
+
+    Parameters
+    ----------
+    name : str
+        The name of the setting, for the message.
+    value : object
+        What the caller passed.
+    above, least, below : float, optional
+        The limits: ``above < value``, ``least <= value`` and ``value < below``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not a number, or out of range.
+    """
     if isinstance(value, bool | np.bool) or not isinstance(value, int | float | np.number):
         raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
     try:
@@ -48,7 +66,7 @@ def check_positive_number(name: str, value: Any) -> None:
 
 
 def check_seed(seed: Any) -> int | None:
-    """Check a seed: a whole number from 0 on, or None for a different run each time."""
+    """Check a seed: an integer of at least 0, or None for a different run each time."""
     if seed is None:
         return None
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):

@@ -1,6 +1,7 @@
-"""The layers that a multilayer perceptron is made of.
+"""The layers that a multilayer perceptron consists of.
 
-Batch first, weights ``(inputs, outputs)``: a layer computes ``x @ W + b``.
+Batches come first and weights are ``(inputs, outputs)``: a layer computes ``x @ W + b``. How a
+module finds its parameters is in `module`.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ class Linear(Module):
     Parameters
     ----------
     inputs, outputs : int
-        Number of features that go in, and that come out; at least 1 each.
+        Number of input and of output features; at least 1 each.
     generator : numpy.random.Generator, optional
-        Where the weights come from; by default one with a seed of its own.
+        Draws the weights; by default a new one with a random seed.
     initializer : callable
-        ``initializer(generator, inputs, outputs)`` gives the weights; see `nn.initializers`.
+        ``initializer(generator, inputs, outputs)`` returns the weights; see `nn.initializers`.
     bias : bool
-        Whether there is a bias; it starts at zero.
+        Whether to add a bias, which starts at zero.
     dtype : dtype
-        Of the parameters.
+        Dtype of the parameters.
 
     Attributes
     ----------
@@ -71,52 +72,73 @@ class Linear(Module):
         self.bias = Tensor(np.zeros(outputs), True, dtype=dtype, name="bias") if bias else None
 
     def forward(self, x: Any) -> Tensor:
-        """Map a batch of shape (..., inputs) to one of shape (..., outputs)."""
+        """Map a batch of shape (..., inputs) to (..., outputs)."""
         if self.bias is None:
             return matmul(x, self.weight)  # type: ignore[no-any-return]
         return linear(x, self.weight, self.bias)  # type: ignore[no-any-return]
 
     def describe(self) -> str:
-        """Give ``inputs -> outputs``."""
+        """Return ``inputs -> outputs``."""
         inputs, outputs = self.weight.shape
         return f"{inputs} -> {outputs}" + ("" if self.bias is not None else ", bias=False")
 
 
 class ReLU(Module):
-    """Negative values become 0."""
+    """The rectifier: negative values become 0.
+
+    Examples
+    --------
+    >>> from nn import ReLU
+    >>> ReLU()([-1.0, 2.0]).tolist()
+    [0.0, 2.0]
+    """
 
     def forward(self, x: Any) -> Tensor:
-        """Apply it elementwise."""
+        """Apply the function elementwise."""
         return relu(x)  # type: ignore[no-any-return]
 
 
 class Sigmoid(Module):
-    """The logistic function: values between 0 and 1."""
+    """The logistic function: values between 0 and 1.
+
+    Examples
+    --------
+    >>> from nn import Sigmoid
+    >>> Sigmoid()([0.0]).tolist()
+    [0.5]
+    """
 
     def forward(self, x: Any) -> Tensor:
-        """Apply it elementwise."""
+        """Apply the function elementwise."""
         return sigmoid(x)  # type: ignore[no-any-return]
 
 
 class Tanh(Module):
-    """The hyperbolic tangent: values between -1 and 1."""
+    """The hyperbolic tangent: values between -1 and 1.
+
+    Examples
+    --------
+    >>> from nn import Tanh
+    >>> Tanh()([0.0]).tolist()
+    [0.0]
+    """
 
     def forward(self, x: Any) -> Tensor:
-        """Apply it elementwise."""
+        """Apply the function elementwise."""
         return tanh(x)  # type: ignore[no-any-return]
 
 
 ACTIVATIONS: dict[str, type[Module]] = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}
-"""The activations that a network can be asked for by name."""
+"""The activations that a network accepts by name."""
 
 
 class Sequential(Module):
-    """Modules called one after the other, each on what the one before gave.
+    """A chain of modules: each is called on the output of the one before.
 
     Parameters
     ----------
     *modules : Module
-        In the order of the call.
+        In the order in which they are called.
 
     Examples
     --------

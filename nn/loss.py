@@ -1,6 +1,7 @@
-"""Which loss a classifier is trained with, and how its logits are read.
+"""The loss of a classifier, and how its logits become probabilities and labels.
 
-One rule, in one place: two or more outputs are read by softmax, a single output by the sigmoid.
+The one rule is here: two or more outputs go through softmax, a single output through the sigmoid.
+The losses themselves are operations of `tinygrad_edu`.
 """
 
 from __future__ import annotations
@@ -24,29 +25,36 @@ __all__ = [
 
 
 def output_activation(outputs: int) -> str:
-    """Name what the outputs go through: ``"softmax"``, or ``"sigmoid"`` for a single one."""
+    """Return the activation of the outputs: ``"softmax"``, or ``"sigmoid"`` for a single one."""
     return "sigmoid" if outputs == 1 else "softmax"
 
 
 def classes_of(outputs: int) -> int:
-    """Count the classes that so many outputs tell apart."""
+    """Return the number of classes for this many outputs: two for a single output."""
     return 2 if outputs == 1 else outputs
 
 
 def classification_loss(logits: Tensor, labels: Any) -> Tensor:
-    """Average cross-entropy over a batch.
+    """Compute the average cross-entropy over a batch.
 
     Parameters
     ----------
     logits : Tensor, shape (N, outputs)
-        What the network gave.
+        The output of the network.
     labels : array_like of int, shape (N,)
-        The number of the right class: 0..outputs-1, or 0 and 1 for a single output.
+        The class of each row: 0..outputs-1, or 0 and 1 for a single output.
+
+    Returns
+    -------
+    Tensor
+        A scalar.
 
     Raises
     ------
     ValueError
-        For labels that do not fit; the first bad row is named.
+        For labels out of range or of another length; the error names the first bad row.
+    TypeError
+        For labels that are not integers.
 
     Examples
     --------
@@ -80,14 +88,14 @@ def probabilities(logits: NDArray[Any]) -> NDArray[Any]:
     array([[0.5, 0.5]])
     """
     if logits.shape[-1] == 1:
-        # As a softmax over (0, z), which is the same thing.
+        # The sigmoid of z equals the softmax over (0, z).
         logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
 def predicted_labels(logits: NDArray[Any]) -> NDArray[np.int64]:
-    """Give the most probable class of each row."""
+    """Return the most probable class of each row."""
     if logits.shape[-1] == 1:
         return np.asarray(logits[:, 0] > 0, dtype=np.int64)
     return np.asarray(logits.argmax(axis=1), dtype=np.int64)

@@ -1,4 +1,7 @@
-"""The multilayer perceptron: a chain of linear layers of any depth and width."""
+"""The multilayer perceptron: a chain of linear layers of any depth and width.
+
+The last layer returns logits; what turns them into losses and labels is in `loss`.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,19 @@ __all__ = ["MLP", "check_structure"]
 def check_structure(structure: Sequence[int]) -> tuple[int, ...]:
     """Check the widths of the layers of a network, from its features to its outputs.
 
+    Parameters
+    ----------
+    structure : sequence of int
+        Such as ``[784, 128, 10]``.
+
+    Returns
+    -------
+    tuple of int
+
     Raises
     ------
     TypeError
-        If it is no sequence of whole numbers.
+        If it is not a sequence of integers.
     ValueError
         If there are fewer than two, or one is below 1.
     """
@@ -53,21 +65,22 @@ def check_structure(structure: Sequence[int]) -> tuple[int, ...]:
 class MLP(Module):
     """A multilayer perceptron: linear layers with an activation between them.
 
-    The last layer gives logits; the losses and `probabilities` apply softmax, or the sigmoid
-    where there is one output.
+    The last layer returns logits; the losses and `nn.loss.probabilities` apply softmax, or the
+    sigmoid if there is one output.
 
     Parameters
     ----------
     structure : sequence of int
         Widths from the features to the outputs: ``[784, 128, 64, 10]`` has three layers.
     activation : {"relu", "tanh", "sigmoid"}
-        Of the hidden layers. ReLU starts from He's weights, the others from Glorot's.
+        Activation of the hidden layers. Weights start with He's distribution for ReLU, and with
+        Glorot's for the others.
     dtype : dtype
-        Of the parameters.
+        Dtype of the parameters.
     seed : int, optional
-        Fixes the weights it starts from.
+        Fixes the initial weights.
     generator : numpy.random.Generator, optional
-        Draw the weights from this instead.
+        Draws the weights, instead of a generator with that seed.
     initializer : callable, optional
         ``initializer(generator, inputs, outputs)`` returns the weights of a layer, instead of
         He's or Glorot's; see `nn.initializers`.
@@ -135,7 +148,7 @@ class MLP(Module):
         return [module for _, module in self.named_children() if isinstance(module, Linear)]
 
     def describe(self) -> str:
-        """Give the structure, the activation, and the number and dtype of parameters."""
+        """Return the structure, the activation, and the number and dtype of the parameters."""
         parameters = self.parameters()
         count = sum(parameter.size for parameter in parameters)
         return (

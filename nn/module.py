@@ -1,8 +1,8 @@
-"""The base of layers and networks: finds the parameters, names them, saves and restores them.
+"""The base class of layers and networks: finds the parameters, names them, saves and restores them.
 
 A module's parts are its attributes, and the entries of lists and dicts among them: a leaf tensor
-that requires gradients is a parameter, a module is a child. They are found by looking, in the
-order in which they were assigned; there is nothing to register.
+that requires gradients is a parameter, a module is a child. They are searched in the order of
+assignment, so nothing has to be registered. Losses and optimisers are in `loss` and `optim`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _values = attrgetter("_data")
 
 
 class Module:
-    """Something with parameters that can be called on tensors.
+    """A function of tensors with parameters: a layer, or a whole network.
 
     Write a subclass that assigns its parts in ``__init__`` and computes in ``forward``.
 
     Attributes
     ----------
     training : bool
-        Whether it is being trained; see `train` and `eval`.
+        True while it is trained, False while it is used; see `train` and `eval`.
 
     Examples
     --------
@@ -53,11 +53,11 @@ class Module:
     training: bool = True
 
     def forward(self, *inputs: Any, **keywords: Any) -> Any:
-        """Compute the outputs; subclasses say how."""
+        """Compute the outputs; every subclass defines this."""
         raise NotImplementedError(f"{type(self).__name__} has no forward method; write one")
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
-        """Compute the outputs, and let the graph know which module is computing."""
+        """Compute the outputs, and record in the graph which module computed them."""
         token = enter_call(ModuleCall(self, get_call()))
         try:
             return self.forward(*inputs, **keywords) if keywords else self.forward(*inputs)
@@ -65,7 +65,7 @@ class Module:
             leave_call(token)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Assign a part; a result in the place of a parameter would no longer be trained."""
+        """Assign a part; a parameter must not be replaced by a computed tensor."""
         computed = isinstance(value, Tensor) and value.node is not None
         if computed and _is_parameter(vars(self).get(name)):
             raise TypeError(
@@ -77,12 +77,12 @@ class Module:
     # Its parts -----------------------------------------------------------------------------
 
     def _parts(self) -> Iterator[tuple[str, Any]]:
-        """Give what the attributes hold, in order of assignment; lists and dicts by entry."""
+        """Yield the attributes in order of assignment; lists and dicts entry by entry."""
         for name, value in vars(self).items():
             yield from _entries(name, value)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Give the modules that this one consists of, each once, with their first names."""
+        """Yield the direct submodules, each once, with its first name."""
         seen: set[Module] = set()
         for name, part in self._parts():
             if isinstance(part, Module) and part not in seen:
@@ -90,15 +90,15 @@ class Module:
                 yield name, part
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Give this module and all below it, with their paths; the path of this one is ''."""
+        """Yield this module and all submodules with their paths; the path of this one is ''."""
         yield prefix, self
         for name, child in self.named_children():
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """Give the parameters with their paths, in the order of declaration.
+        """Yield the parameters with their paths, in the order of declaration.
 
-        A parameter that is reached by two paths is given once, under the first.
+        A parameter with two paths is yielded once, under the first.
         """
         seen: set[Tensor] = set()
         for name, part in self._parts():
@@ -116,18 +116,18 @@ class Module:
         return [parameter for _, parameter in self.named_parameters()]
 
     def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+        """Set the gradients of all parameters to None."""
         for parameter in self.parameters():
             parameter.grad = None
 
     def train(self: Self, mode: bool = True) -> Self:
-        """Tell this module and all below it that they are being trained."""
+        """Set this module and all submodules to training mode."""
         for _, module in self.named_modules():
             module.training = mode
         return self
 
     def eval(self: Self) -> Self:
-        """Tell this module and all below it that they are being used."""
+        """Set this module and all submodules to evaluation mode."""
         return self.train(False)
 
     # Saving and restoring ------------------------------------------------------------------
@@ -135,27 +135,27 @@ class Module:
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Copy the values of all parameters into a dictionary, by path.
 
-        Replays of a captured step in another thread come before or after it: it never has the
-        weights of two steps, unless Python runs without its global lock.
+        A captured step that another thread replays comes before or after the copy: the copy never
+        mixes the weights of two steps, unless Python runs without its global lock.
         """
         parameters = dict(self.named_parameters())
-        # In one call of C code, between which and the next no other thread gets its turn.
+        # One call of C code: no other thread runs in between.
         arrays = list(map(_values, parameters.values()))
         return {name: np.copy(array) for name, array in zip(parameters, arrays, strict=True)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over the values of all parameters.
+        """Set the values of all parameters.
 
         Parameters
         ----------
         state : mapping of str to array_like
-            As `state_dict` gives it.
+            As `state_dict` returns it.
 
         Raises
         ------
         ValueError
-            If names or shapes do not fit, or values are not numbers. The error lists every
-            mismatch, and nothing has been changed then.
+            If names or shapes do not match, or values are not numbers. The error lists every
+            mismatch, and nothing is changed.
         """
         parameters = dict(self.named_parameters())
         arrays = {name: values_of(values) for name, values in state.items()}
@@ -168,8 +168,8 @@ class Module:
             parameter.data = arrays[name].astype(parameter.dtype)
 
     def astype(self: Self, dtype: DTypeLike) -> Self:
-        """Copy the module with its parameters in another dtype, without gradients."""
-        # A deep copy keeps what is shared shared, and so do conversions that are remembered.
+        """Return a copy with the parameters in another dtype, without gradients."""
+        # A deep copy keeps shared parts shared; its memo holds the converted parameters.
         memory: dict[int, Any] = {
             id(parameter): Tensor(parameter._data, True, dtype=dtype, name=parameter.name)
             for parameter in self.parameters()
@@ -179,7 +179,7 @@ class Module:
     # Showing itself ------------------------------------------------------------------------
 
     def describe(self) -> str:
-        """Give the arguments that its repr shows, such as ``784 -> 128``."""
+        """Return the arguments that its repr shows, such as ``784 -> 128``."""
         return ""
 
     def __repr__(self) -> str:
@@ -197,7 +197,7 @@ class Module:
 
 
 def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Look into lists and dicts, however nested; anything else is an entry itself."""
+    """Yield the entries of nested lists and dicts; any other value is an entry itself."""
     if isinstance(value, dict):
         pairs = list(value.items())
     elif isinstance(value, list | tuple):
@@ -210,7 +210,7 @@ def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_parameter(part: Any) -> bool:
-    """Tell parameters from results that a module keeps to be looked at."""
+    """Whether a part is a parameter, and not a result that a module keeps."""
     return isinstance(part, Tensor) and part.requires_grad and part.node is None
 
 
@@ -237,7 +237,7 @@ def _parameter_table(module: Module) -> str:
     parameters = dict(module.named_parameters())
     for path, parameter in parameters.items():
         owner = path.rpartition(".")[0]
-        while owner not in modules:  # the entry of a list is no module
+        while owner not in modules:  # an entry of a list is not a module
             owner = owner.rpartition(".")[0]
         belonging[owner].append((path, parameter))
     title = f"<strong>Module</strong> {code(_title(module))}"

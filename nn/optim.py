@@ -1,4 +1,7 @@
-"""Optimisers: how parameters follow their gradients downhill."""
+"""Optimisers: they update parameters from their gradients.
+
+They do not compute gradients; `loss.backward()` does.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ __all__ = ["SGD"]
 
 
 class SGD:
-    """Stochastic gradient descent, with momentum and weight decay if asked for.
+    """Stochastic gradient descent, with optional momentum and weight decay.
 
     Each step computes, for a parameter ``p`` with gradient ``g``::
 
@@ -28,15 +31,15 @@ class SGD:
     Parameters
     ----------
     params : iterable of Tensor
-        What to update: leaves that require gradients.
+        The tensors to update: leaves that require gradients.
     lr : float
         Learning rate, above 0.
     momentum : float
         Between 0 and 1; 0 for plain gradient descent.
     nesterov : bool
-        Whether to look ahead (Sutskever et al. 2013); needs momentum.
+        Use Nesterov's look-ahead step (Sutskever et al. 2013); needs momentum.
     weight_decay : float
-        Strength of the pull towards zero, 0 or above.
+        Pulls the parameters towards zero; 0 or above.
 
     Raises
     ------
@@ -64,8 +67,8 @@ class SGD:
         weight_decay: float = 0.0,
     ) -> None:
         self.params = _checked_parameters(params)
-        # As arrays of the parameters' dtypes: NumPy converts a Python number at every call. And
-        # what is kept in an array may change while a captured step is replayed.
+        # Arrays in the dtypes of the parameters: NumPy would convert a Python number at every call,
+        # and a captured step sees it when the content of an array changes.
         self._lr = np.zeros(())
         self._rates = [np.zeros((), parameter.dtype) for parameter in self.params]
         self.lr = lr
@@ -73,7 +76,7 @@ class SGD:
         check_number("weight_decay", weight_decay, least=0.0)
         if nesterov and momentum == 0:
             raise ValueError("nesterov=True needs momentum > 0")
-        # As Python numbers, which leave the dtype of the parameters alone.
+        # Python numbers do not change the dtype of the parameters.
         self.momentum = float(momentum)
         self.nesterov = nesterov
         self.weight_decay = float(weight_decay)
@@ -99,12 +102,12 @@ class SGD:
         return f"SGD({count} {'parameter' if count == 1 else 'parameters'}, {settings})"
 
     def zero_grad(self) -> None:
-        """Forget the gradients, so that the next `backward` starts afresh."""
+        """Set the gradients to None, so that the next `backward` does not add to them."""
         for parameter in self.params:
             parameter._grad = None
 
     def step(self) -> None:
-        """Update all parameters from their gradients; those without a gradient stay.
+        """Update all parameters that have a gradient.
 
         Raises
         ------
@@ -120,17 +123,17 @@ class SGD:
             found = True
             if adjusted:
                 gradient = self._direction(position, parameter, gradient)
-            # New values in new memory: views and graphs that hold the old values keep them.
+            # A new array: views and graphs keep the old values.
             change, values = gradient * self._rates[position], parameter._data
             parameter._data = (
                 np.subtract(values, change, change) if change.ndim else values - change
             )
-            parameter._version = now  # graphs that used the old values will say so
+            parameter._version = now  # graphs that used the old values notice the change
         if not found:
             raise GradientError("step() found no gradients; call loss.backward() before it")
 
     def _direction(self, position: int, parameter: Tensor, gradient: Any) -> Any:
-        """Turn a gradient into the direction of the step."""
+        """Add weight decay and momentum to a gradient."""
         if self.weight_decay:
             gradient = gradient + self.weight_decay * parameter._data
         if self.momentum:

@@ -1,4 +1,4 @@
-"""Imports packages that only a part of `nn` needs, with an error that says how to install them."""
+"""Imports packages that only a part of `nn` needs; the error explains how to install them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["require"]
 
 
 def require(package: str, purpose: str) -> ModuleType:
-    """Import a package, or say in one line what it is needed for and how to install it.
+    """Import a package, or raise an error that explains why and how to install it.
 
     Parameters
     ----------
     package : str
-        Name of the package, the same for `import` and for `pip`, such as ``"pandas"``.
+        Its name, the same for `import` and for `pip`, such as ``"pandas"``.
     purpose : str
-        What it is needed for, such as ``"to read CSV files"``.
+        Why it is needed, such as ``"to read CSV files"``.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def require(package: str, purpose: str) -> ModuleType:
     ModuleNotFoundError
         If it is not installed.
     ImportError
-        If it is installed and cannot be imported; the message says why.
+        If it is installed but cannot be imported; the message has the reason.
 
     Examples
     --------

@@ -126,6 +126,11 @@ def test_pictures_and_links_lead_somewhere():
         ("checking.md", {"step.html", "step-key.html"}, "the derivative of tanh was forgotten"),
         ("capturing.md", set(), "exchanged with network.linear1.weight"),
         ("inside.md", set(), "6.0 6.0"),
+        (
+            "nn.md",
+            {"or.csv", "bad.csv", "unsafe.pkl", "model.pkl", "model.safetensors", "curves.png"},
+            "28 blanks",
+        ),
     ],
 )
 def test_a_page_runs_from_top_to_bottom(name, written, printed, tmp_path, monkeypatch, capsys):

@@ -1,7 +1,7 @@
-"""Puts three gradients of a network side by side: by hand, automatic, and numerical.
+"""Compares three gradients of a network: by hand, automatic, and numerical.
 
 By hand means `delta_rule`, automatic means the engine, numerical means central differences of
-the loss. All of it runs in float64 on copies.
+the loss. Everything runs in float64 on copies. How the table looks is in `comparison_table`.
 """
 
 from __future__ import annotations
@@ -45,24 +45,23 @@ def compare_gradients(
     Parameters
     ----------
     mlp : MLP
-        The network; it is copied, and neither its values nor its gradients change.
+        The network; neither its values nor its gradients change.
     x : array_like, shape (N, features)
         A batch.
     labels : array_like of int, shape (N,)
         The right classes.
     manual : mapping, pair or callable, optional
-        Gradients that you have derived yourself, in place of those of the delta rule: by the
-        names of the parameters; or a pair, those of all weights and those of all biases; or a
-        function that gives either, called as ``manual(weights, biases, x, labels)`` with copies
-        in float64.
+        Gradients that you derived yourself, instead of those of the delta rule: by the names of
+        the parameters; or a pair, all weights' and all biases'; or a function that returns
+        either, called as ``manual(weights, biases, x, labels)`` with copies in float64.
     previous : mapping of str to array_like, optional
-        The gradients of the step before, to recognise those that were not forgotten in time.
+        The gradients of the previous step, to recognise gradients that were not reset.
     samples : int
         How many elements of a parameter are differentiated numerically: all, if it has no more;
         otherwise the one with the largest gradient, and others at random. Elements whose step
-        would cross a kink of ReLU are left out; the last line of the table says how many.
+        would cross a kink of ReLU are skipped; the last line of the table counts them.
     seed : int
-        Of that choice.
+        Fixes that choice.
 
     Returns
     -------
@@ -70,16 +69,16 @@ def compare_gradients(
         A pandas DataFrame with the columns ``parameter``, ``shape``, ``equation`` (of the
         textbook), ``max |manual-auto|``, ``max |auto-numeric|``, ``relative error`` (of manual
         against automatic) and ``verdict``: ``match`` if all three agree, ``DIFFERS`` if
-        two of them do not, and ``UNDECIDED`` if round-off is too large to tell. Print it;
-        ``.agree`` is True if all rows match, and ``.check`` says where they differ first and what
-        that looks like.
+        two of them do not, and ``UNDECIDED`` if round-off is too large to decide. Print it;
+        ``.agree`` is True if all rows match, and ``.check`` explains where they first differ and
+        what that looks like.
 
     Raises
     ------
     TypeError
-        If the network is no `MLP`.
+        If the network is not an `MLP`.
     ValueError
-        If the batch or the gradients do not fit the network.
+        If the batch or the gradients do not match the network.
 
     Examples
     --------
@@ -134,13 +133,12 @@ def compare_gradients(
 def manual_gradients(mlp: MLP, x: ArrayLike, labels: ArrayLike) -> dict[str, Array]:
     """Compute the gradients of the loss on a batch by the delta rule, parameter by parameter.
 
-    They can be handed to `draw` and `stepper` as ``compare=``, to be put beside the automatic
-    ones.
+    Pass them to `draw` and `stepper` as ``compare=``, to see them next to the automatic ones.
 
     Parameters
     ----------
     mlp : MLP
-        The network; nothing of it changes.
+        The network, which does not change.
     x : array_like, shape (N, features)
         A batch.
     labels : array_like of int, shape (N,)
@@ -154,9 +152,9 @@ def manual_gradients(mlp: MLP, x: ArrayLike, labels: ArrayLike) -> dict[str, Arr
     Raises
     ------
     TypeError
-        If the network is no `MLP`.
+        If the network is not an `MLP`.
     ValueError
-        If the batch does not fit the network.
+        If the batch does not match the network.
 
     Examples
     --------
@@ -173,7 +171,7 @@ def manual_gradients(mlp: MLP, x: ArrayLike, labels: ArrayLike) -> dict[str, Arr
 def _doubled(
     function: str, mlp: MLP, x: ArrayLike, labels: ArrayLike
 ) -> tuple[MLP, Array, Array, Tensor]:
-    """Copy a network and its batch in float64, and compute the loss; refuse what does not fit."""
+    """Copy a network and its batch in float64, and compute the loss."""
     if not isinstance(mlp, MLP):
         raise TypeError(
             f"{function} knows the delta rule of an MLP, got a {type(mlp).__name__}; "
@@ -189,7 +187,7 @@ def _doubled(
 
 
 def _by_name(twin: MLP, batch: Array, classes: Array) -> dict[str, Array]:
-    """Apply the delta rule; give the gradients by the names of the parameters."""
+    """Apply the delta rule; return the gradients by the names of the parameters."""
     weights, biases = _weights_and_biases(twin)
     output = output_activation(twin.structure[-1])
     by_layer = delta_rule.gradients(weights, biases, batch, classes, output, twin.activation)
@@ -226,7 +224,7 @@ def _read(manual: Any, twin: MLP, batch: Array, labels: Any) -> dict[str, Array]
 
 
 def _called(manual: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a learner's function; if it has other parameters, say how it is called."""
+    """Call a learner's function; if its parameters do not match, the error explains the call."""
     try:
         inspect.signature(manual).bind(*arguments)
     except TypeError as error:
@@ -236,7 +234,7 @@ def _called(manual: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _equations(twin: MLP) -> dict[str, tuple[str, str]]:
-    """Give the equation of the textbook for each parameter, and that of its delta."""
+    """Return the textbook's equations for each parameter and its delta, as text and as code."""
     depth, output = len(twin.layers), output_activation(twin.structure[-1])
     found = {}
     for number, (name, _) in enumerate(twin.named_parameters()):
@@ -250,7 +248,7 @@ def _equations(twin: MLP) -> dict[str, tuple[str, str]]:
 
 
 def _row(row: GradientRow) -> dict[str, Any]:
-    """Judge one parameter."""
+    """Return the row of the table for one parameter."""
     error = row.numerical_error
     return {
         "parameter": row.name,
@@ -264,7 +262,7 @@ def _row(row: GradientRow) -> dict[str, Any]:
 
 
 def _notes(twin: MLP, samples: int, found: ManualCheck) -> list[str]:
-    """Say what the symbols mean, what was measured, and what a difference looks like."""
+    """Explain the symbols, what was measured, and what a difference looks like."""
     depth, hidden = len(twin.layers), twin.activation
     lines = [f"δ{depth} = ({output_activation(twin.structure[-1])}(z{depth}) - y) / n"]
     if depth > 1:

@@ -1,8 +1,8 @@
-"""Back-propagation as the textbook has it: the gradients of a perceptron, derived by hand.
+"""Back-propagation as in the textbook: the gradients of a perceptron, derived by hand.
 
 Four equations, batch first, weights ``(inputs, outputs)``, so a layer computes
-``z = a @ W + b``. This file imports NumPy alone and shares nothing with the engine: it is what
-automatic differentiation is checked against, and the other way round.
+``z = a @ W + b``. This file imports only NumPy and shares nothing with the engine, so each can
+check the other.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _softmax(z: Array) -> Array:
 
 
 def _targets(labels: Any, z: Array, output: str) -> Array:
-    """What the outputs should have been: one-hot rows, or probabilities for the sigmoid."""
+    """Return the targets: one-hot rows for softmax, probabilities for the sigmoid."""
     labels = np.asarray(labels)
     if output == "softmax":
         return np.asarray(labels[:, None] == np.arange(z.shape[1]), dtype=z.dtype)
@@ -53,7 +53,7 @@ def _check_names(output: str, hidden: str) -> None:
 def forward(
     weights: Sequence[Array], biases: Sequence[Array], x: Array, hidden: str = "relu"
 ) -> tuple[list[Array], Array]:
-    """Compute a network forward.
+    """Compute the forward pass of a network.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def forward(
     Returns
     -------
     activations : list of ndarray
-        What goes into each layer: ``x`` first, then the outputs of the hidden layers.
+        The input of each layer: ``x`` first, then the outputs of the hidden layers.
     z : ndarray, shape (N, outputs)
         The logits.
     """
@@ -88,7 +88,25 @@ def loss(
     output: str = "softmax",
     hidden: str = "relu",
 ) -> float:
-    """Compute the average cross-entropy that `gradients` differentiates; the same arguments."""
+    """Compute the average cross-entropy, which `gradients` differentiates.
+
+    Parameters
+    ----------
+    weights, biases : sequence of ndarray
+        One for each layer, as in `forward`.
+    x : ndarray, shape (N, features)
+        A batch.
+    labels : array_like
+        For softmax, integers of shape (N,); for the sigmoid, targets 0..1, one for each output.
+    output : {"softmax", "sigmoid"}
+        The activation of the outputs.
+    hidden : {"relu", "tanh", "sigmoid"}
+        The activation of the hidden layers.
+
+    Returns
+    -------
+    float
+    """
     _check_names(output, hidden)
     _, z = forward(weights, biases, x, hidden)
     y = _targets(labels, z, output)
@@ -118,8 +136,8 @@ def gradients(
     4. ``∂L/∂bl = sum of the rows of δl``
 
     Equation 1 is this simple because softmax and cross-entropy, or the sigmoid and binary
-    cross-entropy, are made for each other: the derivative of one cancels against the other.
-    The average enters there, once, and travels along.
+    cross-entropy, belong together: most factors of their derivatives cancel. The factor 1/n of the
+    average enters there, once.
 
     Parameters
     ----------
@@ -130,16 +148,16 @@ def gradients(
     x : ndarray, shape (N, features)
         A batch.
     labels : array_like
-        For softmax whole numbers of shape (N,); for the sigmoid targets 0..1, one an output.
+        For softmax, integers of shape (N,); for the sigmoid, targets 0..1, one for each output.
     output : {"softmax", "sigmoid"}
-        What the logits go through.
+        The activation of the outputs.
     hidden : {"relu", "tanh", "sigmoid"}
         The activation of the hidden layers.
 
     Returns
     -------
     weight_gradients, bias_gradients : list of ndarray
-        Of the shapes of `weights` and `biases`.
+        In the shapes of `weights` and `biases`.
 
     Raises
     ------

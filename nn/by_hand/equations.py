@@ -1,7 +1,7 @@
 """The textbook's equations for the gradients of an MLP, each with the line that computes it.
 
-The equations are those of `delta_rule`. Its lines are looked up when they are asked for, by the
-comment that each of them carries, so that what is shown is what runs.
+The equations are those of `delta_rule`. Its lines are looked up on demand, by the comment at their
+end, so the line shown is the line that runs. Nothing is computed here.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ class Equation(NamedTuple):
     Attributes
     ----------
     number : int
-        1 to 4, as `delta_rule.gradients` counts them.
+        1 to 4, as in `delta_rule.gradients`.
     text : str
-        For one layer, such as ``"∂L/∂W1 = xᵀ δ1"``.
+        The equation for one layer, such as ``"∂L/∂W1 = xᵀ δ1"``.
     code : str
-        The line of `delta_rule` that computes it, after its file and number; empty where no
-        source is at hand.
+        File, number and text of the line of `delta_rule` that computes it; empty without source
+        code.
     """
 
     number: int
@@ -38,24 +38,25 @@ class Equation(NamedTuple):
 def equation_of(
     layer: int, kind: str, depth: int, hidden: str = "relu", output: str = "softmax"
 ) -> Equation:
-    """Give the equation for a parameter, or for the delta that its gradient is made of.
+    """Return the equation for a parameter, or for the delta in its gradient.
 
     Parameters
     ----------
     layer : int
-        From 1, counted from the input.
+        The number of the layer, from 1 at the input.
     kind : {"weight", "bias", "delta"}
+        What the equation is for.
     depth : int
         The number of layers.
     hidden : str
         The activation of the hidden layers.
     output : str
-        What the logits go through.
+        The activation of the outputs.
 
     Raises
     ------
     ValueError
-        For a layer that is not there, or an unknown kind.
+        If there is no such layer, or the kind is unknown.
 
     Examples
     --------
@@ -83,7 +84,7 @@ def equation_of(
 
 
 def _line_of(number: int) -> str:
-    """Find the line of an equation in the delta rule."""
+    """Return the line of the delta rule that computes an equation."""
     try:
         lines, first = inspect.getsourcelines(delta_rule.gradients)
     except (OSError, TypeError):  # installed without its source
@@ -92,4 +93,4 @@ def _line_of(number: int) -> str:
     for place, line in enumerate(lines, first):
         if mark in line:
             return f"delta_rule.py:{place}: {line.partition(mark)[0].strip()}"
-    return ""  # somebody has put another function in its place
+    return ""  # the function was replaced, for example in a test

@@ -1,4 +1,7 @@
-"""What a network predicts for one sample: the label, how sure it is, and all probabilities."""
+"""The prediction for one sample: its label, its probability, and those of all classes.
+
+It is computed in `classifier`.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,26 @@ __all__ = ["Prediction"]
 
 
 class Prediction(NamedTuple):
-    """What a network predicts for one sample.
+    """The prediction of a network for one sample.
 
     Attributes
     ----------
     label : int
         The most probable class.
     confidence : float
-        Its probability, 0..1.
+        The probability of that class, 0..1.
     probabilities : numpy.ndarray
-        Of all classes.
+        The probabilities of all classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nn import Prediction
+    >>> prediction = Prediction(1, 0.9, np.array([0.1, 0.9]))
+    >>> print(prediction)
+    prediction = 1 with 90.0% confidence
+    >>> prediction.label
+    1
     """
 
     label: int
