@@ -20,7 +20,7 @@ from ..drawing.text import shape_text
 from ..drawing.verdicts import Verdict, judge
 from ..errors import GradientError
 from ..explaining.call import Call
-from ..explaining.passage import rule_text, summed_text
+from ..explaining.contribution import rule_text, summed_text
 from ..kinks import Sides, sides_of
 from ..leaving import values_of
 from ..probing import draw_apart, own_generator
