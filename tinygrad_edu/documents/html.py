@@ -28,7 +28,7 @@ _CELL += "; vertical-align: top; text-align: left; white-space: "
 # The style of each element of a fragment, by its tag, and what its class adds.
 _STYLES = {
     "table": "border-collapse: collapse; margin: 0.3em 0",
-    "th": f"{_CELL}nowrap; font-weight: normal",
+    "th": f"{_CELL}nowrap",
     "td": f"{_CELL}nowrap",
     # Notebooks set <pre> in the font of the text around it, which would not keep columns aligned.
     "pre": "font-family: monospace; white-space: pre; margin: 0; padding: 0; border: 0; "
@@ -36,8 +36,9 @@ _STYLES = {
     "img": "max-width: 100%",
     ".number": "text-align: right",
     ".strong": "font-weight: bold",
+    ".plain": "font-weight: normal",
     # Where there is too little room for all columns, headings give way before numbers are cut.
-    ".head": "white-space: normal; font-weight: bold",
+    ".head": "white-space: normal",
     ".title": "margin: 0.7em 0 0.1em",
     ".wide": "overflow-x: auto",
     ".pair": "display: flex; flex-wrap: wrap; gap: 0 0.75em",
@@ -137,6 +138,8 @@ class _Writer:
             if self.is_page or "$" not in part:
                 return escaped(part)
             return self.element("code", escaped(part))
+        if not part.text:
+            return ""
         if part.latex:
             if self.is_page:
                 return self.element("span", formula_html(part.text), ["formula"])
@@ -158,7 +161,7 @@ class _Writer:
         ]
         rows = []
         for place, (head, *cells) in enumerate(table.rows):
-            strong = ["strong"] * (place in table.strong)
+            strong = ["strong"] if place in table.strong else ["plain"]
             written = self.cell("th", head, self.number(table, 0) + strong, ' scope="row"')
             for column, cell in enumerate(cells, 1):
                 written += self.cell("td", cell, self.number(table, column) + strong)
@@ -192,7 +195,7 @@ class _Writer:
 
 
 _PAGE, _FRAGMENT = _Writer(is_page=True), _Writer(is_page=False)
-_ONLY_IN_FRAGMENTS = {"head", "label"}
+_ONLY_IN_FRAGMENTS = {"head", "label", "plain"}
 
 
 def escaped(text: str) -> str:

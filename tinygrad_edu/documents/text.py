@@ -68,9 +68,9 @@ def _block(block: Line | Table | Figure | Section, width: int) -> list[str]:
     if isinstance(block, Table):
         return _table(block, width)
     if isinstance(block, Section):
-        lines = _section(block, width, indent=2 if block.title else 0)
-        # A title alone says nothing: what it announces is a figure.
-        return lines if not block.title or len(lines) > 1 else []
+        if block.content and all(isinstance(one, Figure) for one in block.content):
+            return []
+        return _section(block, width, indent=2 if block.title else 0)
     return _wrapped(block, width)
 
 
