@@ -31,16 +31,16 @@ def as_markdown(document: Section) -> str:
 
 
 def _section(section: Section, level: int) -> list[str]:
-    written = [f"{'#' * level} {line_text(section.title)}"]
+    written = [f"{'#' * level} {line_text(section.title)}"] if section.title else []
     before: type | None = None
     for block in section.content:
         if isinstance(block, Figure):
             continue
         kind = type(block) if isinstance(block, Section | Table) else str
-        written += [""] * (kind is not str or kind is not before)
+        written += [""] * bool(written and (kind is not str or kind is not before))
         before = kind
         if isinstance(block, Section):
-            written += _section(block, level + 1)
+            written += _section(block, level + bool(block.title))
         elif isinstance(block, Table):
             written += _table(block)
         else:
