@@ -178,7 +178,8 @@ def _introduction(content: Content) -> str:
     hidden = f"{content.activation} in the hidden layers, " if len(content.structure) > 2 else ""
     return (
         f"Network {layers}, {hidden}{content.output} at the end; one sample of class "
-        f"{content.label}. Write {content.places} decimals. Layers count from 1, their units from 0."
+        f"{content.label}. Write {content.places} decimals. "
+        "Layers count from 1, their units from 0."
     )
 
 

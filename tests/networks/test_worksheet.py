@@ -231,7 +231,7 @@ def test_page_and_key_differ_in_the_blanks_alone(sheet):
 
     def emptied(text):
         tables = re.sub(r'(?s)<table class="blank">.*?</table>',
-                        lambda m: re.sub("(<td.*?>)[^<]*</td>", r"\1</td>", m[0]), text)  # fmt: skip
+                        lambda m: re.sub("(<td.*?>)[^<]*<", r"\1<", m[0]), text)  # fmt: skip
         return tables.replace("by hand: key", "by hand")
 
     assert page == emptied(page)
