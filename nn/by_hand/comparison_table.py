@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tinygrad_edu.documents import Line, Section, Shown, Table, name
+from tinygrad_edu.drawing.text import clean
 
 if TYPE_CHECKING:
     from tinygrad_edu.diagnosing import ManualCheck
@@ -58,7 +59,7 @@ class GradientComparison(Shown, pd.DataFrame):
             for values in self.itertuples(index=False, name=None)
         ]
         differing = [row for row, verdict in enumerate(verdicts) if verdict != "match"]
-        table = Table(list(map(name, columns)), rows, numbers=numbers, strong=differing)
+        table = Table(list(map(clean, columns)), rows, numbers=numbers, strong=differing)
         return Section(self._title(verdicts), (table, *self.attrs.get("notes", [])))
 
     def _title(self, verdicts: list[str]) -> str:

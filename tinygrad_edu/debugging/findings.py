@@ -44,7 +44,7 @@ class LintFinding(Shown):
     def document(self) -> Section:
         """Return the fact as a title, with the reason and the advice below it."""
         place = f" ({self.place})" if self.place else ""
-        lines = (f"why:  {self.why}", f"do:   {self.advice}")
+        lines = (("why:  ", self.why), ("do:   ", self.advice))
         return Section("", (Section(f"{self.kind}: {self.found}{place}", lines),))
 
 

@@ -16,7 +16,7 @@ from .html import escaped, sections
 from .model import Section
 from .text import line_text
 
-__all__ = ["colours", "content_policy", "frame", "page"]
+__all__ = ["colours", "content_policy", "frame", "page", "sheet"]
 
 _STYLE = """
 *{box-sizing:border-box}
@@ -42,6 +42,7 @@ vertical-align:top;white-space:pre}
 tbody th{font-weight:inherit}
 td,code,pre{font-family:"DejaVu Sans Mono",Menlo,Consolas,Courier,monospace}
 code,pre{font-size:.9em}
+th code,td code,td pre{font-size:inherit}
 pre{margin:0;white-space:pre-wrap}
 img,svg{display:block;height:auto}
 @media (max-width:600px){.pair{grid-template-columns:minmax(0,1fr)}}
@@ -74,7 +75,7 @@ def page(document: Section, *, theme: Theme | None = None, style: str = "") -> s
     """
     kind = f' class="{html.escape(document.kind)}"' if document.kind else ""
     body = f"<main{kind}>\n{sections([document], 1)}\n</main>\n"
-    return frame(line_text(document.title), body, style or _sheet(theme))
+    return frame(line_text(document.title), body, style or sheet(theme))
 
 
 def frame(title: str, body: str, style: str) -> str:
@@ -142,7 +143,14 @@ def colours(theme: Theme) -> str:
     return "".join(f"--{name.replace('_', '-')}:{colour};" for name, colour in found.items())
 
 
-def _sheet(theme: Theme | None) -> str:
+def sheet(theme: Theme | None = None) -> str:
+    """Return the style sheet of a page, in a theme or as the reader's system is set.
+
+    Examples
+    --------
+    >>> "prefers-color-scheme:dark" in sheet()
+    True
+    """
     if theme is not None:
         return f":root{{{colours(theme)}}}{_STYLE}"
     return (
