@@ -53,7 +53,7 @@ def compare_gradients(
     manual : mapping, pair or callable, optional
         Gradients that you have derived yourself, in place of those of the delta rule: by the
         names of the parameters; or a pair, those of all weights and those of all biases; or a
-        function that gives either, called as ``manual(weights, biases, x, labels)`` with copies
+        function that returns either, called as ``manual(weights, biases, x, labels)`` with copies
         in float64.
     previous : mapping of str to array_like, optional
         The gradients of the step before, to recognise those that were not forgotten in time.
@@ -77,7 +77,7 @@ def compare_gradients(
     Raises
     ------
     TypeError
-        If the network is no `MLP`.
+        If the network is not an `MLP`.
     ValueError
         If the batch or the gradients do not fit the network.
 
@@ -134,7 +134,7 @@ def compare_gradients(
 def manual_gradients(mlp: MLP, x: ArrayLike, labels: ArrayLike) -> dict[str, Array]:
     """Compute the gradients of the loss on a batch by the delta rule, parameter by parameter.
 
-    They can be handed to `draw` and `stepper` as ``compare=``, to be put beside the automatic
+    They can be passed to `draw` and `stepper` as ``compare=``, to be shown with the automatic
     ones.
 
     Parameters
@@ -154,7 +154,7 @@ def manual_gradients(mlp: MLP, x: ArrayLike, labels: ArrayLike) -> dict[str, Arr
     Raises
     ------
     TypeError
-        If the network is no `MLP`.
+        If the network is not an `MLP`.
     ValueError
         If the batch does not fit the network.
 
@@ -189,7 +189,7 @@ def _doubled(
 
 
 def _by_name(twin: MLP, batch: Array, classes: Array) -> dict[str, Array]:
-    """Apply the delta rule; give the gradients by the names of the parameters."""
+    """Apply the delta rule, and return the gradients by the names of the parameters."""
     weights, biases = _weights_and_biases(twin)
     output = output_activation(twin.structure[-1])
     by_layer = delta_rule.gradients(weights, biases, batch, classes, output, twin.activation)

@@ -27,15 +27,21 @@ class GradientComparison(Shown, pd.DataFrame):
     attrs : dict
         ``"notes"`` holds the lines that are printed under the table, ``"agree"`` whether every
         row matches.
+
+    Examples
+    --------
+    >>> from nn import MLP, compare_gradients
+    >>> print(compare_gradients(MLP([2, 2], seed=0), [[1.0, 2.0]], [0]).document().title)
+    Gradients: by hand, automatic and numerical: ✓ all match
     """
 
     @property
     def _constructor(self) -> Callable[..., Any]:
-        # What is cut out of the table is an ordinary DataFrame.
+        # A part of the table is an ordinary DataFrame.
         return pd.DataFrame
 
     def keep(self, check: ManualCheck) -> None:
-        """Keep what the rows were made of; pandas would copy it about as one of its `attrs`."""
+        """Keep the check that the rows come from; pandas would copy it if it were in `attrs`."""
         object.__setattr__(self, "_check", check)
 
     @property

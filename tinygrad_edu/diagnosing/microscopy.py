@@ -190,15 +190,15 @@ def _check_input(of: int, values: Sequence[Array]) -> None:
 def _checked_output(call: Call, point: Sequence[Array]) -> Tensor:
     out = call(_leaves(point))
     if not isinstance(out, Tensor):
-        raise ValueError(f"f must give a Tensor, got a {type(out).__name__}")
+        raise ValueError(f"f must return a Tensor, got a {type(out).__name__}")
     if out.size != 1:
         raise ValueError(
-            f"f must give a single number, got shape {out.shape}; add .sum(), or choose an element"
+            f"f must return a single number, got shape {out.shape}; add .sum(), or take an element"
         )
     if not np.isfinite(out.data).all():
         raise ValueError(f"f is {out.item()} at these inputs; the microscope needs a finite value")
     if not np.array_equal(out.data, call(_leaves(point)).data):
-        raise ValueError("f gives other values when called again; fix its random numbers")
+        raise ValueError("f returns other values when called again; fix its random numbers")
     return out
 
 

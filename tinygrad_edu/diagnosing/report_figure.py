@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Blocks", "error_maps", "in_blocks"]
 
 _MAPS = 12
-_MOST_ROWS, _MOST_COLUMNS = 64, 64  # of a map: finer ones are no longer seen
+_MOST_ROWS, _MOST_COLUMNS = 64, 64  # of a map: finer ones cannot be seen
 _WIDTH, _WIDTH_OF_ONE = 10.5, 6.8
 _MAP_HEIGHT, _PROBLEM_HEIGHT, _TILE_HEIGHT = 2.9, 1.3, 0.5
 _TILE_WIDTH = 2.6
@@ -142,7 +142,7 @@ def error_maps(rows: Sequence[GradientRow], heading: Sequence[str] = ()) -> Figu
 
 
 def _heading(sentences: Sequence[str], width: float, maps: int, tiles: int) -> list[str]:
-    """Wrap the heading, and add what there is no room for."""
+    """Wrap the heading, and add how many gradients are not shown."""
     letters = int(width * _LETTERS_IN_AN_INCH)
     lines = [
         line

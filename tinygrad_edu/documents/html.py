@@ -1,7 +1,7 @@
 """Writes a document as elements of HTML: for a page, or as a fragment for a notebook.
 
 The elements of a page have classes, for the style sheet in `page`; those of a fragment carry their
-styles with them, because a notebook has a style sheet of its own.
+styles with them, because a notebook has its own style sheet.
 """
 
 from __future__ import annotations

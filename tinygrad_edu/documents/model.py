@@ -61,7 +61,7 @@ class Table:
     numbers : collection of int
         The columns that are aligned right.
     strong : collection of int
-        The rows that stand out.
+        The rows to emphasize.
     narrow : collection of int
         The columns to show where there is no room for all of them; empty to show all anyway.
     note : str
@@ -145,7 +145,7 @@ def name(text: object, limit: int = 80) -> Inline:
 
 
 def marked(text: str) -> tuple[Inline | str, ...]:
-    """Read a line in which code stands in back quotes.
+    """Read a line in which code is in back quotes.
 
     Examples
     --------

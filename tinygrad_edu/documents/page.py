@@ -1,4 +1,4 @@
-"""Writes a document as a page of its own: no script, nothing fetched, readable on paper.
+"""Writes a document as a complete page: no script, nothing fetched, readable on paper.
 
 The elements come from `html`; here they get a frame, a style sheet and a policy that allows this
 style sheet and nothing else.

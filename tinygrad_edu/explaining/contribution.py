@@ -209,7 +209,7 @@ def contribution_lines(
 
 
 def _summed_lines(sent: Contribution) -> list[Line]:
-    """Say over which axes broadcasting was undone, and what that gives."""
+    """Describe over which axes broadcasting was undone, and the result."""
     axes, summed = summed_text(sent)
     if summed:
         shapes = f"the rule gave shape {shape_text(np.shape(sent.given))}"
