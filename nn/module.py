@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -18,6 +18,9 @@ from numpy.typing import DTypeLike, NDArray
 from tinygrad_edu import Tensor
 from tinygrad_edu.leaving import values_of
 from tinygrad_edu.scope import ModuleCall, enter_call, get_call, leave_call
+
+if TYPE_CHECKING:
+    from tinygrad_edu.documents import Section
 
 __all__ = ["Module"]
 
@@ -191,9 +194,9 @@ class Module:
         return "\n".join([head, *lines, ")"])
 
     def _repr_html_(self) -> str | None:
-        from tinygrad_edu.notebook_tables import or_none
+        from tinygrad_edu.documents import fragment, or_none
 
-        return or_none(_parameter_table, self)
+        return or_none(lambda: fragment(_parameter_table(self)))
 
 
 def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -227,10 +230,10 @@ def _mismatches(parameters: dict[str, Tensor], arrays: dict[str, NDArray[Any]]) 
     return problems
 
 
-def _parameter_table(module: Module) -> str:
-    """Show the parameters of a module as HTML, layer by layer, with their number and gradients."""
+def _parameter_table(module: Module) -> Section:
+    """List the parameters of a module, layer by layer, with their number and gradients."""
+    from tinygrad_edu.documents import Line, Section, Table, name
     from tinygrad_edu.drawing.text import gradient_text, shape_text
-    from tinygrad_edu.notebook_tables import code, page, table, words
 
     modules = dict(module.named_modules())
     belonging: dict[str, list[tuple[str, Tensor]]] = {path: [] for path in modules}
@@ -240,28 +243,33 @@ def _parameter_table(module: Module) -> str:
         while owner not in modules:  # an entry of a list is not a module
             owner = owner.rpartition(".")[0]
         belonging[owner].append((path, parameter))
-    title = f"<strong>Module</strong> {code(_title(module))}"
+    title: Line = ["Module ", name(_title(module))]
     if not parameters:
-        return page(title, "no parameters")
+        return Section(title, ("no parameters",))
 
     has_gradients = any(parameter.grad is not None for parameter in parameters.values())
-    rows = []
+    rows: list[list[Line]] = []
     for owner, part in modules.items():
-        layer = code(_title(part))
+        layer = name(_title(part))
         for path, parameter in belonging[owner]:
-            row = [code(path), layer, shape_text(parameter.shape), f"{parameter.size:,}"]
+            row: list[Line] = [
+                name(path),
+                layer,
+                shape_text(parameter.shape),
+                f"{parameter.size:,}",
+            ]
             if has_gradients:
                 text, norm, warning = gradient_text(parameter.grad, True)
                 text = text if norm in ("", "0") else norm
-                row.append(words(f"{text} ({warning})" if warning else text))
+                row.append(f"{text} ({warning})" if warning else text)
             rows.append(row)
         if not part.parameters() and not any(part.named_children()):  # such as an activation
-            rows.append([code(owner), layer, "none", "0", *[""] * has_gradients])
+            rows.append([name(owner), layer, "none", "0", *[""] * has_gradients])
     count = sum(parameter.size for parameter in parameters.values())
     rows.append(["total", "", "", f"{count:,}", *[""] * has_gradients])
     heads = ["path", "layer", "shape", "count", *["gradient norm"] * has_gradients]
-    listed = table(heads, rows, numbers=(3, 4), strong=[len(rows) - 1])
-    return page(title, listed, *["gradients: not computed"] * (not has_gradients))
+    listed = Table(heads, rows, numbers=(3, 4), strong=[len(rows) - 1])
+    return Section(title, (listed, *["gradients: not computed"] * (not has_gradients)))
 
 
 def _title(module: Module) -> str:

@@ -243,7 +243,9 @@ class Tensor(Notation):
         return f"Tensor({text}{extras}{f', name={self.name!r}' if self.name else ''})"
 
     def _repr_html_(self) -> str | None:
-        return notebook_tables.tensor_table(self)
+        from .tensor_table import tensor_html  # late: few programs need it
+
+        return tensor_html(self)
 
     def _label(self) -> str:
         """Return what to call it in a message."""
@@ -432,7 +434,6 @@ from . import (  # noqa: E402
     copying,
     hints,
     hooks,
-    notebook_tables,
     numpy_protocol,
     ops,
     primitive,

@@ -1,4 +1,4 @@
-"""Worksheets: one sample through a small network, forward, backward and updated, with a pencil.
+"""Worksheets: one step of training by hand: forward, backward and update, for one sample.
 
 Every number between the input and the new weights is a blank; the key is the same page with the
 numbers filled in. The equations are those of `delta_rule`, for a batch of one.
@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,9 +22,7 @@ from ..data.features import check_features
 from ..loss import classes_of, output_activation
 from ..mlp import MLP
 from . import delta_rule
-
-if TYPE_CHECKING:
-    from .worksheet_page import Content
+from .worksheet_page import Content, html_page, text_page
 
 __all__ = ["Marks", "Worksheet", "worksheet"]
 
@@ -44,6 +42,13 @@ class Marks:
     ----------
     answers : dict of str to bool
         In the order in which they were given.
+
+    Examples
+    --------
+    >>> Marks({"z1[0]": True, "loss": False})
+    z1[0]: right
+    loss: wrong
+    1 of 2 right
     """
 
     answers: dict[str, bool]
@@ -83,12 +88,12 @@ def worksheet(
     lr : float
         The learning rate of the update.
     digits : int
-        To how many decimals parameters and sample are rounded before anything is computed, so
-        that the key is exact for the numbers that are printed.
+        The number of decimals of parameters and sample. They are rounded before anything is
+        computed, so the key is exact for the printed numbers.
     places : int
-        How many decimals the answers have.
+        The number of decimals of the answers.
     path : str or path-like, optional
-        Save it there at once; see `Worksheet.save`.
+        Where to save it; see `Worksheet.save`.
 
     Returns
     -------
@@ -97,7 +102,7 @@ def worksheet(
     Raises
     ------
     TypeError
-        If the network is no `MLP`, or a setting is no number.
+        If the network is not an `MLP`, or a setting is not a number.
     ValueError
         If the network is too wide for a page, the sample or the label does not fit it, or
         rounding leaves nothing of the weights of a layer.
@@ -158,16 +163,23 @@ def worksheet(
 
 
 class Worksheet:
-    """A worksheet and its key, which `worksheet` makes.
+    """A worksheet and its key, made by `worksheet`.
 
     Attributes
     ----------
     mlp : MLP
-        The network that is printed: a copy in float64, with rounded parameters.
+        The printed network: a copy in float64, with rounded parameters.
     x : ndarray, shape (1, features)
-        The sample that is printed.
+        The printed sample.
     label : int
         Its class.
+
+    Examples
+    --------
+    >>> from nn import MLP, worksheet
+    >>> sheet = worksheet(MLP([2, 2], seed=0), [1.0, 0.5], label=1)
+    >>> sheet.names[:3], sheet.label
+    (('z1[0]', 'z1[1]', 'e[0]'), 1)
     """
 
     def __init__(self, mlp: MLP, x: Array, label: int, lr: float, digits: int, places: int) -> None:
@@ -184,7 +196,7 @@ class Worksheet:
         self._exact["loss"] = np.asarray(
             delta_rule.loss(weights, biases, x, [label], self._output, mlp.activation)
         )
-        # What those get who go on with the numbers that they have written down.
+        # What follows when the rounded numbers on the page are used further.
         self._carried = self._work(lambda array: np.round(array, places))
 
     def __repr__(self) -> str:
@@ -239,20 +251,20 @@ class Worksheet:
         return {name: array for name, array in known.items() if name not in self._given}
 
     def check_answer(self, name: str, value: float) -> bool:
-        """Tell whether an answer is right, and no more than that.
+        """Return whether an answer is right, without giving the right one away.
 
         Parameters
         ----------
         name : str
             As on the page, such as ``"z1[0]"`` or ``"dW1[0, 1]"``.
         value : float
-            It may be off by 1 in the last decimal, from the exact number or from what those get
-            who go on with the rounded numbers of the page.
+            It may be off by 1 in the last decimal, either from the exact number or from the
+            number that follows from the rounded ones on the page.
 
         Raises
         ------
         TypeError
-            If the value is no number.
+            If the value is not a number.
         ValueError
             If there is no such blank.
         """
@@ -272,11 +284,11 @@ class Worksheet:
             raise TypeError(f"{name} is answered by a number, got {value!r}")
         key = found[1] if found else ""
         off = [abs(value - float(numbers[key][index])) for numbers in (self._exact, self._carried)]
-        # A little more than one unit, for decimals are no exact numbers in binary.
+        # A little more than one unit, because decimals are not exact in binary.
         return any(difference <= 1.0001 * 10.0**-self._places for difference in off)
 
     def check(self, answers: Mapping[str, float]) -> Marks:
-        """Tell which answers are right, and no more than that; see `check_answer`.
+        """Mark answers as right or wrong; see `check_answer`.
 
         Parameters
         ----------
@@ -286,7 +298,7 @@ class Worksheet:
         Raises
         ------
         TypeError, ValueError
-            If they are no mapping, or one of them is no answer to a blank.
+            If they are not a mapping, or one of them is not an answer to a blank.
         """
         if not isinstance(answers, Mapping):
             raise TypeError(
@@ -298,21 +310,15 @@ class Worksheet:
     # Pages ------------------------------------------------------------------------------------
 
     def text(self, key: bool = False) -> str:
-        """Write the page as Markdown, which also reads as plain text; with `key` the key of it."""
-        from .worksheet_page import text_page
-
+        """Return the page, or its key, as Markdown, which also reads as plain text."""
         return text_page(self.content(key))
 
     def html(self, key: bool = False) -> str:
-        """Write the page for printing on A4; with `key` the key of it, blank for blank."""
-        from .worksheet_page import html_page
-
+        """Return the page, or its key, as HTML for printing on A4."""
         return html_page(self.content(key))
 
     def content(self, key: bool = False) -> Content:
-        """Give what is printed as plain data: the numbers as text, and None for every blank."""
-        from .worksheet_page import Content
-
+        """Return what is printed as plain data: the numbers as text, and None for every blank."""
         cells = {name: _texts(array, self._digits) for name, array in self._given.items()}
         cells["y"] = _texts(self._given["y"], 0)
         answers = {name: _texts(array, self._places) for name, array in self._exact.items()}
@@ -342,7 +348,7 @@ class Worksheet:
         Parameters
         ----------
         path : str or path-like
-            Ends in ``.html``, or in nothing. Its folder must exist.
+            Ends in ``.html`` or has no ending. Its folder must exist.
 
         Returns
         -------
@@ -354,12 +360,12 @@ class Worksheet:
         ValueError
             For any other ending.
         OSError
-            If a file cannot be written; what was there is intact then.
+            If a file cannot be written; an existing file stays as it was.
         """
         from tinygrad_edu.atomic_file import write_atomically
 
         target = Path(path)
-        if target.is_dir():  # or else the pages would stand beside it
+        if target.is_dir():  # otherwise the pages would be written next to it
             error = "is a folder; name a file in it"
             raise IsADirectoryError(errno.EISDIR, error, os.fspath(path))
         if target.suffix.lower() not in ("", ".html"):
@@ -381,7 +387,7 @@ def _texts(array: Array, places: int) -> Array:
 
 
 def _number(value: float, places: int) -> str:
-    """Write a number; 0 stands for 0 alone, because relu asks for the sign of what is small."""
+    """Write a number; only 0 is written as 0, because relu needs the sign of small numbers."""
     text = f"{value:.{places}f}"
     if float(text) != 0:
         return text

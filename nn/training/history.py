@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tinygrad_edu.documents import Section
+
 __all__ = ["Epoch", "History", "LayerRecord"]
 
 
@@ -121,22 +123,24 @@ class History:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Show itself in a notebook: a table of the epochs, and the curves."""
-        from tinygrad_edu.notebook_tables import or_none
+        from tinygrad_edu.documents import fragment, or_none
 
-        page = or_none(_history_page, self)
-        bundle = {"text/plain": or_none(str, self) or repr(self)}
+        page = or_none(lambda: fragment(_history_document(self)))
+        bundle = {"text/plain": or_none(lambda: str(self)) or repr(self)}
         return bundle if page is None else bundle | {"text/html": page}
 
 
 _MOST, _ENDS = 20, 5  # a longer training is shown by its ends
 
 
-def _history_page(history: History) -> str:
-    """Show the epochs as HTML; of a long training the first, the last, and the best."""
-    from tinygrad_edu.notebook_tables import or_none, page, table
+def _history_document(history: History) -> Section:
+    """List the epochs and draw the curves; of a long training the first, last and best epochs."""
+    from tinygrad_edu.documents import Figure, Section, Table
+
+    from .figures.curves import training_curves
 
     if not history.epochs:
-        return page("<strong>History</strong>: no epochs; train first")
+        return Section("History: no epochs; train first")
     best, count = history.epochs.index(history.best), len(history)
     has_test = any(epoch.test_loss is not None for epoch in history)
     heads = ["epoch", "train loss", "train accuracy"]
@@ -153,9 +157,10 @@ def _history_page(history: History) -> str:
         following = number + 1
     measured = "train" if history.best.test_accuracy is None else "test"
     epochs = "1 epoch" if count == 1 else f"{count:,} epochs"
-    title = f"<strong>History</strong>: {epochs}, ★ marks the best by {measured} accuracy"
-    epoch_table = table(heads, rows, numbers=range(len(heads)), strong=strong)
-    return page(title, epoch_table, *filter(None, [or_none(_curves, history)]))
+    title = f"History: {epochs}, ★ marks the best by {measured} accuracy"
+    epoch_table = Table(heads, rows, numbers=range(len(heads)), strong=strong)
+    told = "loss and accuracy over the epochs; the table above gives the numbers"
+    return Section(title, (epoch_table, Figure(lambda: training_curves(history), told)))
 
 
 def _cells(epoch: Epoch, is_best: bool, has_test: bool) -> list[str]:
@@ -166,13 +171,3 @@ def _cells(epoch: Epoch, is_best: bool, has_test: bool) -> list[str]:
         for value, form in zip(values, (".4f", ".2%") * (1 + has_test), strict=True)
     ]
     return [f"★ best {epoch.number}" if is_best else str(epoch.number), *texts, _time(epoch)]
-
-
-def _curves(history: History) -> str:
-    """Draw the curves, as a picture that is part of the HTML."""
-    from tinygrad_edu.figure_files import figure_source
-
-    from .figures.curves import training_curves
-
-    told = "loss and accuracy over the epochs; the table above gives the numbers"
-    return figure_source(training_curves(history), told)

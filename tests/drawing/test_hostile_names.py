@@ -28,7 +28,7 @@ IDS = [*LABELS, "a megabyte"]
 ENGINES = ["builtin", pytest.param("dot", marks=needs_dot)]
 SVG_TAGS = {"svg", "title", "desc", "g", "path", "polygon", "ellipse", "text", "rect", "polyline"}
 HTML_TAGS = {
-    *("html", "head", "meta", "title", "style", "body", "h1", "p", "div", "table", "caption"),
+    *("html", "head", "meta", "title", "style", "body", "h1", "h2", "div", "table", "caption"),
     *("thead", "tbody", "tr", "th", "td"),
     *SVG_TAGS,
 }

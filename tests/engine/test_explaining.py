@@ -14,7 +14,7 @@ from nn import Linear
 from tinygrad_edu import GradientError, Tensor, explain
 from tinygrad_edu.autodiff import graph_order
 from tinygrad_edu.drawing import draw
-from tinygrad_edu.explaining.passage import local_derivative
+from tinygrad_edu.explaining.contribution import local_derivative
 from tinygrad_edu.primitive import PRIMITIVES, primitive
 from tinygrad_edu.tracing import trace_gradients
 
@@ -224,7 +224,7 @@ def test_relu_at_zero():
     assert section(dead, "Gradient that arrives here")[-1] == "g = shape (3,): 0 (all zero)"
     turned = tg.relu(-x)
     lines = section(explain(x, turned.sum()), "Gradient that arrives here")
-    assert "g, the gradient of its result, passes on with its sign turned" in lines
+    assert "g, the gradient of its result, passes on with its sign flipped" in lines
     assert lines[-1] == "g = shape (3,): [-1 0 0]"
 
 
@@ -252,7 +252,7 @@ def test_local_derivative_is_the_slope(name):
     (line, *_) = section(explain(out), "Local derivatives")
     slope = (f(np.float64(x + step)) - f(np.float64(x - step))) / (2 * step)
     if name == "negative":
-        assert line == "d out / d operand = -1: the gradient passes on with its sign turned"
+        assert line == "d out / d operand = -1: the gradient passes on with its sign flipped"
     elif name == "reciprocal":  # 1 / x: by the divisor
         line = section(explain(out), "Local derivatives")[1]
     if name != "negative":

@@ -7,11 +7,12 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import GradientError, Tensor, explain
+from tinygrad_edu.documents import Section, as_text
 from tinygrad_edu.drawing.operands import summed_axes
 from tinygrad_edu.drawing.text import gradient_text, number_text
-from tinygrad_edu.explaining.account import Account
-from tinygrad_edu.explaining.passage import Trace, passage, summed_text
-from tinygrad_edu.explaining.wording import as_text, gradient, values
+from tinygrad_edu.explaining.builder import ExplanationBuilder
+from tinygrad_edu.explaining.contribution import Trace, contribution_lines, summed_text
+from tinygrad_edu.explaining.inline import gradient, values
 from tinygrad_edu.source_lines import record_source_lines
 
 
@@ -28,12 +29,12 @@ def test_accounts_share_a_trace():
     trace = Trace(loss, {})
     assert [len(calls), len(trace.sent)] == [1, 3]
     for tensor in (x, y, loss):
-        shared, own = (Account(tensor, loss, {}, given) for given in (trace, None))
-        told = [as_text(each.title(), each.sections()) for each in (shared, own)]
+        shared, own = (ExplanationBuilder(tensor, loss, {}, given) for given in (trace, None))
+        told = [as_text(Section(each.title(), tuple(each.sections()))) for each in (shared, own)]
         assert told[0] == told[1] == str(explain(tensor, loss))
     assert len(calls) == 1 + 3 + 3, "one pass for the trace, one for each account without it"
     with pytest.raises(GradientError, match="not used in the computation"):
-        Account(parameter(1.0), loss, {}, trace)
+        ExplanationBuilder(parameter(1.0), loss, {}, trace)
     with pytest.raises(GradientError, match="single number"):
         Trace(parameter([1.0, 2.0]) * 2, {})
 
@@ -41,11 +42,11 @@ def test_accounts_share_a_trace():
 def test_an_account_in_two_halves():
     x = parameter([1.0, 2.0], "x")
     y = (x * x).sum()
-    account = Account(y.node.inputs[0], y, {})
+    account = ExplanationBuilder(y.node.inputs[0], y, {})
     whole = {section.title for section in account.sections()}
     halves = [*account.of_tensor(), *account.of_operation()]
     assert {section.title for section in halves} == whole
-    briefly = as_text([], Account(x, y, {}).of_tensor(briefly=True))
+    briefly = as_text(Section("", tuple(ExplanationBuilder(x, y, {}).of_tensor(briefly=True))))
     assert "[1 2]" in briefly
     assert "upstream" not in briefly
 
@@ -103,7 +104,7 @@ def test_a_passage_with_names_instead_of_letters():
     a, b = parameter([2.0, 3.0], "a"), parameter([-1.0], "b")
     out = (a * b).sum()
     to_a, to_b = Trace(out, {}).sent[1:]
-    told = as_text([], [type("S", (), {"title": "", "lines": passage(to_a, None, "g × b")})()])
+    told = as_text(Section("", tuple(contribution_lines(to_a, None, "g × b"))))
     assert "g becomes g × b" in told
     assert "upstream g" not in told
     assert summed_text(to_a) == ("", False)

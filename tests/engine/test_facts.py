@@ -163,16 +163,15 @@ def test_facts_fit_together():
 
 # No names in tools ----------------------------------------------------------------------------
 
-TOOLS = ("debugging", "diagnosing", "drawing", "explaining", "stepping")
+TOOLS = ("debugging", "diagnosing", "documents", "drawing", "explaining", "stepping")
 FILES = ("probing.py", "slopes.py", "kinks.py", "checking.py")
 # Words that mean no operation there.
 WORDS = {
-    ("diagnosing/microscope_figure.py", "log"): "a scale of the axes",
+    ("diagnosing/microscope_view.py", "log"): "a scale of the axes",
     ("diagnosing/mistakes.py", "sign"): "a kind of mistake",
-    ("diagnosing/report.py", "where"): "the head of a column",
     ("drawing/picture.py", "sum"): "a word about axes that is replaced",
     ("drawing/text.py", "mean"): "a statistic in a box",
-    ("explaining/passage.py", "sum"): "a word about axes that is replaced",
+    ("explaining/contribution.py", "sum"): "a word about axes that is replaced",
 }
 
 

@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tinygrad_edu import Tensor, exp, notebook_tables
+from tinygrad_edu import Tensor, exp
+from tinygrad_edu.documents import or_none
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -195,4 +196,4 @@ def test_what_cannot_be_shown_leaves_the_plain_text():
     assert tensor._repr_html_() is None
     assert repr(tensor) == "Tensor([1.], name=a name)"
     assert Tensor.__new__(Tensor)._repr_html_() is None  # one that has nothing at all
-    assert notebook_tables.or_none(lambda: "\ud800") is None
+    assert or_none(lambda: "\ud800") is None

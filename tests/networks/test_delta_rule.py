@@ -331,10 +331,10 @@ def test_table_prints_whole_where_there_is_no_terminal(monkeypatch, capsys):
     with pd.option_context(*limits):
         print(table)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1 + 2 * 41 + len(table.attrs["notes"])
+    assert len(lines) == 5 + 2 * 41 + len(table.attrs["notes"])
     assert "..." not in "\n".join(lines)
-    assert lines[0].split()[:3] == ["parameter", "shape", "equation"]
-    for line, (_, row) in zip(lines[1:], table.iterrows(), strict=False):
+    assert lines[2].split()[:3] == ["parameter", "shape", "equation"]
+    for line, (_, row) in zip(lines[4:], table.iterrows(), strict=False):
         assert line.split()[0] == row["parameter"]
         assert row["equation"] in line
         assert line.split()[-1] == row["verdict"]

@@ -41,6 +41,8 @@ class Cells(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag, attributes):
+        if tag == "code":  # the name of an array, inside a heading
+            return
         self.tag = tag
         if tag == "table":
             self.name = None
@@ -57,7 +59,7 @@ class Cells(HTMLParser):
             self.tables[self.name][-1][-1] += data
 
     def handle_endtag(self, tag):
-        self.tag = None
+        self.tag = self.tag if tag == "code" else None
 
     def numbers(self, name):
         return np.squeeze(np.array(self.tables[name], float))
@@ -229,13 +231,13 @@ def test_page_and_key_differ_in_the_blanks_alone(sheet):
 
     def emptied(text):
         tables = re.sub(r'(?s)<table class="blank">.*?</table>',
-                        lambda m: re.sub(r"<td>[^<]*</td>", "<td></td>", m[0]), text)  # fmt: skip
+                        lambda m: re.sub("(<td.*?>)[^<]*<", r"\1<", m[0]), text)  # fmt: skip
         return tables.replace("by hand: key", "by hand")
 
     assert page == emptied(page)
     assert emptied(key) == page
-    assert len(re.findall("<td></td>", page)) == len(sheet.names)
-    assert "<td></td>" not in key
+    assert len(re.findall("<td[^>]*></td>", page)) == len(sheet.names)
+    assert not re.search("<td[^>]*></td>", key)
     given = set(Cells(page).tables) - {re.sub(r"\[.*", "", name) for name in sheet.names}
     assert given == {"x", "y", *(n for n in Cells(page).tables if re.fullmatch(r"[Wb]\d", n))}
 

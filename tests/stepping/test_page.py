@@ -16,14 +16,16 @@ import pytest
 import tinygrad_edu.stepping as stepping
 from nn import Linear, Module
 from tinygrad_edu import Tensor
+from tinygrad_edu.documents import Section, code
+from tinygrad_edu.documents.html import formula_html
 from tinygrad_edu.drawing.layers import layers_picture
 from tinygrad_edu.drawing.options import DrawOptions
 from tinygrad_edu.drawing.text import gradient_text
-from tinygrad_edu.explaining.wording import Section, code, formula
+from tinygrad_edu.explaining.inline import formula
 from tinygrad_edu.stepping import Stepper
 from tinygrad_edu.stepping.page_figure import figure
 from tinygrad_edu.stepping.page_states import as_ranges, first_lit, lights, result_versions
-from tinygrad_edu.stepping.page_text import formula_html, panels
+from tinygrad_edu.stepping.page_text import panels
 from tinygrad_edu.stepping.ticks import Stage, Story, Tick
 
 from ..hostile_names import HOSTILE
@@ -305,7 +307,7 @@ def test_lines_are_set_in_columns_and_formulas_without_latex():
     text = panels(told(tick))
     assert "a &lt;b&gt;</h2><h3>A &amp; B</h3>" in text
     assert '<span class="formula"><i>g</i> @ <i>W</i><sup>T</sup></span>' in text
-    assert '<div class="line in1 pair"><span>upstream g</span><div><code>1 &lt; 2<' in text
+    assert '<div class="line in1 pair"><div>upstream g</div><div><code>1 &lt; 2<' in text
     assert '<div class="line in2">plain</div>' in text
     assert "<code>shape (2, 2)</code><pre>[[1 2]\n[3 4]]</pre>" in text
     assert "<pre>[[1]\n [2]]</pre>" in text

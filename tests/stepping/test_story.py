@@ -11,9 +11,9 @@ import tinygrad_edu as tg
 from nn import MLP, SGD
 from nn.by_hand import delta_rule
 from tinygrad_edu import Tensor
+from tinygrad_edu.documents import Section, as_text
 from tinygrad_edu.drawing.text import gradient_text
-from tinygrad_edu.explaining.passage import Trace
-from tinygrad_edu.explaining.wording import as_text
+from tinygrad_edu.explaining.contribution import Trace
 from tinygrad_edu.stepping.story import Stage, tell
 from tinygrad_edu.stepping.worked_softmax import row_gradient
 
@@ -39,7 +39,7 @@ def network(dtype="float64", rows=4):
 
 def told(tick):
     """All that a tick says, as text."""
-    return as_text([tick.sentence], tick.sections)
+    return as_text(Section(tick.sentence, tick.sections))
 
 
 def sentences(story, kind):

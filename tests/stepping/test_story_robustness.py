@@ -12,7 +12,7 @@ import pytest
 import tinygrad_edu as tg
 from nn import SGD
 from tinygrad_edu import GradientError, Tensor
-from tinygrad_edu.explaining.wording import as_text
+from tinygrad_edu.documents import Section, as_text
 from tinygrad_edu.stepping.story import Stage, tell
 
 from ..hostile_names import HOSTILE
@@ -38,7 +38,7 @@ def test_what_no_gradient_reaches():
     assert story.gradients["t0"] == (Stage(0, "not computed"),)
     assert story.notes == ("no gradient reaches condition: not computed, which is not 0",)
     assert story.gradients["t1"] == (Stage(0, "none (constant)"),)
-    assert as_text([], story.details["t1"]) == "\n\nValue\n  3"
+    assert as_text(Section("", story.details["t1"])) == "Value\n  3"
     # What lies behind it has no tick on the way back.
     deep = tell(tg.where(tg.exp(parameter(1.0)) * 2.0, x, 2.0).sum())
     reached = [tick.sentence.split()[0] for tick in deep.ticks if tick.kind == "backward"]
@@ -107,7 +107,7 @@ def test_the_trace_starts_afresh():
     story = tell(y)
     last = story.ticks[-1]
     assert "x.grad holds 12" in told(last)
-    assert "x.grad holds 12" in as_text([], last.whole)
+    assert "x.grad holds 12" in as_text(Section("", last.whole))
     assert "calls of backward() add up" in told(last)
     assert story.gradients["t0"][-1].text == "6"
     assert story.notes[0].startswith("the .grad of some leaves differs")
@@ -188,9 +188,9 @@ def test_details_of_every_part():
     story = tell(loss, model=mlp)
     parts = {node.id for node in (*story.graph.tensors, *story.graph.operations)}
     assert set(story.details) == parts == set(story.details)
-    weight = as_text([], story.details[named(story, "linear1.weight")])
+    weight = as_text(Section("", story.details[named(story, "linear1.weight")]))
     assert "contribution 1 of 1: from linear" in weight
-    operation = as_text([], story.details["o0"])
+    operation = as_text(Section("", story.details["o0"]))
     assert " @ linear1.weight + linear1.bias" in operation
     assert re.search(r"linear1.weight: g becomes t\d+.T @ g", operation)
     assert set(story.values) == {node.id for node in story.graph.tensors} == set(story.gradients)

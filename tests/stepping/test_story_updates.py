@@ -7,7 +7,8 @@ import pytest
 
 import tinygrad_edu as tg
 from nn import SGD
-from tinygrad_edu.explaining.wording import as_text, values
+from tinygrad_edu.documents import Section, as_text
+from tinygrad_edu.explaining.inline import values
 from tinygrad_edu.stepping.story import tell
 from tinygrad_edu.stepping.updates import trial_step
 
@@ -87,7 +88,9 @@ def test_the_step_that_is_announced_is_the_step_that_is_taken(options, dtype):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        sections = {section.title: as_text([], [section]) for section in story.ticks[-1].sections}
+        sections = {
+            section.title: as_text(Section("", (section,))) for section in story.ticks[-1].sections
+        }
         for before, (name, parameter_) in zip(old, mlp.named_parameters(), strict=True):
             lines = sections[name].replace("\n" + " " * 8, "\n")
             assert values(before).text in lines.replace("  old   ", "")

@@ -1,17 +1,17 @@
-"""What the linter says: one finding for each mistake, and the report that shows them."""
+"""What the linter returns: a finding for each mistake, and the report that shows them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..notebook_tables import code, or_none, page, table, words
+from ..documents import Section, Shown
 
 __all__ = ["LintFinding", "LintReport"]
 
 
-@dataclass(frozen=True, slots=True)
-class LintFinding:
+@dataclass(frozen=True, slots=True, repr=False)
+class LintFinding(Shown):
     """One mistake.
 
     Attributes
@@ -26,6 +26,13 @@ class LintFinding:
         Why it matters.
     advice : str
         What to do.
+
+    Examples
+    --------
+    >>> LintFinding("dead relu", "all outputs are 0", "", "nothing is learned", "lower the rate")
+    dead relu: all outputs are 0
+      why:  nothing is learned
+      do:   lower the rate
     """
 
     kind: str
@@ -34,18 +41,26 @@ class LintFinding:
     why: str
     advice: str
 
-    def __str__(self) -> str:
+    def document(self) -> Section:
+        """Return the fact as a title, with the reason and the advice below it."""
         place = f" ({self.place})" if self.place else ""
-        return f"{self.kind}: {self.found}{place}\n  why: {self.why}\n  do:  {self.advice}"
+        lines = (("why:  ", self.why), ("do:   ", self.advice))
+        return Section("", (Section(f"{self.kind}: {self.found}{place}", lines),))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class LintReport:
-    """What `lint` found; it shows itself as text, and as a table in a notebook.
+class LintReport(Shown):
+    """What `lint` found; it shows itself as text, and as HTML in a notebook.
 
     Attributes
     ----------
     findings : tuple of LintFinding
+
+    Examples
+    --------
+    >>> report = LintReport(())
+    >>> report, report.ok, len(report)
+    (nothing found, True, 0)
     """
 
     findings: tuple[LintFinding, ...]
@@ -61,32 +76,9 @@ class LintReport:
     def __len__(self) -> int:
         return len(self.findings)
 
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.findings)) if self.findings else "nothing found"
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str | None:
-        return or_none(_table, self)
-
-
-def _table(report: LintReport) -> str:
-    title = f"<strong>lint</strong>: {len(report)} found"
-    if report.ok:
-        return page("<strong>lint</strong>", words("nothing found"))
-    rows = [
-        [
-            words(one.kind),
-            _wrapping(words(one.found), *[code(one.place, 200)] * bool(one.place)),
-            _wrapping(words(one.why)),
-            _wrapping(words(one.advice)),
-        ]
-        for one in report
-    ]
-    return page(title, table(["kind", "found", "why", "what to do"], rows))
-
-
-def _wrapping(*parts: str) -> str:
-    """Set sentences so that they are broken into lines."""
-    style = "white-space: normal; overflow-wrap: anywhere; min-width: 12em"
-    return f'<div style="{style}">{"<br>".join(parts)}</div>'
+    def document(self) -> Section:
+        """Return the findings, one after the other."""
+        if self.ok:
+            return Section("nothing found")
+        findings = tuple(part for one in self for part in one.document().content)
+        return Section(f"lint: {len(self)} found", findings)

@@ -1,8 +1,8 @@
 """Reads a finished graph for well-known mistakes, and is silent where nothing is certain.
 
 Each rule states a fact of the graph, why it matters, and what to do. A rule that could be wrong
-about sound code has no place here. The rules stand in `rules.py`, that about gradients and
-optimisers in `gradients.py`.
+about sound code does not belong here. The rules are in `rules.py`; the one about gradients and
+optimizers is in `gradients.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def lint(loss: Tensor, parameters: Any = None, optimizer: Any = None) -> LintRep
     """Look for mistakes that run without an error: in the graph of a loss, and what it leaves out.
 
     Nothing is changed, and no `.grad` is touched. Use `record_source_lines` around the forward
-    pass to have the lines of your code in the report.
+    pass to see the lines of your code in the report.
 
     Parameters
     ----------
@@ -36,25 +36,25 @@ def lint(loss: Tensor, parameters: Any = None, optimizer: Any = None) -> LintRep
     optimizer : optional
         Something with ``params``, such as `nn.SGD`, whose `step` comes next. With it, its
         parameters are looked at too, and after `backward`, gradients that are not those of
-        this loss alone are reported. Leave it out where you add up several losses on purpose.
+        this loss alone are reported. Omit it where you add up several losses on purpose.
 
     Returns
     -------
     LintReport
-        Its text says what was found; ``report.ok`` whether it was nothing.
+        Print it; ``report.ok`` is True if nothing was found.
 
     Raises
     ------
     TypeError
-        If the loss is no Tensor, or the parameters are none.
+        If the loss or a parameter is not a Tensor.
     CaptureError
-        Inside of a captured step, whose values must not be looked at.
+        Inside a captured step, whose values are not known yet.
 
     Notes
     -----
-    Reported are: a softmax or sigmoid before a loss that has its own; a loss of shapes (N, 1) and
-    (N,), which compares all with all; relu layers that give 0 for at least four samples and more,
-    everywhere; sigmoid and tanh layers inside a network of which nine tenths have less than a
+    These are reported: a softmax or sigmoid before a loss that has its own; a loss of shapes
+    (N, 1) and (N,), which compares all with all; relu layers that give 0 for all of at least
+    four samples; sigmoid and tanh layers inside a network of which nine tenths have less than a
     thousandth of their steepest slope; parameters that the loss does not reach, and the detached
     value on the way to it where that still exists; and gradients left from another pass.
 
@@ -91,7 +91,7 @@ def lint(loss: Tensor, parameters: Any = None, optimizer: Any = None) -> LintRep
 
 
 def _named(parameters: Any) -> list[tuple[str, Tensor]]:
-    """Read the parameters in any of their forms; a single one needs no list."""
+    """Return the parameters with their names, in whichever form they are given."""
     if parameters is None:
         return []
     if hasattr(parameters, "named_parameters"):

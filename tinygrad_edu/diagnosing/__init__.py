@@ -7,9 +7,11 @@ of numerical derivatives over the size of their step.
 
 from __future__ import annotations
 
-from .check import GradientRow, ManualCheck, check_manual, examine
-from .microscopy import Microscope, microscope
-from .search import Diagnosis
+from .check import check_manual, examine
+from .microscope_view import Microscope
+from .microscopy import microscope
+from .report import ManualCheck
+from .results import Diagnosis, GradientRow
 
 __all__ = [
     "Diagnosis",

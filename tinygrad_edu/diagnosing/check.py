@@ -6,10 +6,8 @@ it is shown in `report`. Gradients agree only if the numerical ones say the same
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +18,7 @@ from ..drawing.text import shape_text
 from ..drawing.verdicts import Verdict, judge
 from ..errors import GradientError
 from ..explaining.call import Call
-from ..explaining.passage import rule_text, summed_text
+from ..explaining.contribution import rule_text, summed_text
 from ..kinks import Sides, sides_of
 from ..leaving import values_of
 from ..probing import draw_apart, own_generator
@@ -42,110 +40,14 @@ from .observations import (
     round_off,
     stale,
 )
-from .row import GradientRow
-from .search import Diagnosis, Search, agrees
+from .report import ManualCheck
+from .results import Diagnosis, GradientRow
+from .search import Search, agrees
 from .shapes import Fit, fitted_shape
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["GradientRow", "ManualCheck", "check_manual", "examine"]
+__all__ = ["check_manual", "examine"]
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ManualCheck:
-    """What `check_manual` has found.
-
-    Attributes
-    ----------
-    rows : tuple of GradientRow
-        In the order of the inputs.
-    agree : bool
-        Whether all gradients by hand match the automatic ones, and numerical ones confirm these
-        as far as they were measured.
-    first : str
-        Where, going backwards, they differ first; empty if they agree.
-    diagnoses : tuple of Diagnosis
-        What that looks like, the likeliest first; empty where nothing fits.
-    notes : tuple of str
-        What else there is to know.
-    doubts : tuple of str
-        Why automatic gradients are not to be believed: numerical ones differ, or cannot tell.
-    """
-
-    rows: tuple[GradientRow, ...]
-    agree: bool
-    first: str
-    diagnoses: tuple[Diagnosis, ...]
-    notes: tuple[str, ...]
-    doubts: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        from .report import as_text
-
-        return as_text(self)
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def figure(self) -> Any:
-        """Draw where each gradient by hand differs, as a matplotlib figure."""
-        from .report_figure import error_maps
-
-        return error_maps(self)
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it into a file, whose name decides the format.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Ends in ``.html``, ``.txt``, or for the error maps in ``.png``, ``.svg`` or ``.pdf``.
-
-        Raises
-        ------
-        ValueError
-            For any other ending.
-        OSError
-            If the file cannot be written; what was there is intact then.
-        """
-        from ..atomic_file import write_atomically
-        from ..figure_files import figure_bytes
-
-        ending = os.path.splitext(path)[1].lower().removeprefix(".")
-        if ending in ("html", "txt"):
-            return write_atomically(path, self.html() if ending == "html" else f"{self}\n")
-        if ending not in ("png", "svg", "pdf"):
-            known = ".html, .txt, .png, .svg, .pdf"
-            raise ValueError(f"cannot tell the format of {os.fspath(path)!r}; known are {known}")
-        return write_atomically(path, figure_bytes(self.figure(), ending))
-
-    def html(self) -> str:
-        """Give a page that needs nothing else: the table, the equations, the error maps."""
-        from .report_page import page
-
-        return page(self)
-
-    def _repr_html_(self) -> str | None:
-        from ..notebook_tables import or_none
-        from .report_page import table
-
-        return or_none(table, self)
-
-    def assert_agree(self) -> None:
-        """Raise an error that says what differs, if something does.
-
-        Raises
-        ------
-        GradientError
-            Also if numerical gradients differ from the automatic ones, or cannot confirm them.
-        """
-        if not self.agree:
-            told = [self.first, *(diagnosis.sentence for diagnosis in self.diagnoses[:1])]
-            told += self.doubts[:3]
-            raise GradientError("; ".join(filter(None, told)))
 
 
 def check_manual(

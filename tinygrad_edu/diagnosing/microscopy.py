@@ -1,17 +1,15 @@
-"""The numerical microscope: how wrong differences are, step by step, for one chosen gradient.
+"""The numerical microscope: the error of differences for one chosen gradient, step by step.
 
-A large step cuts the curve short (truncation), a small one loses digits (round-off), and the best
-step lies between. The reference is the automatic gradient, computed in float64; whether that is
-right is the business of `check_gradients`; a note says so where differences do not confirm it.
+A large step misses the curvature (truncation), a small one loses digits (round-off), and the best
+step lies between. The reference is the automatic gradient in float64. Whether that is right is
+the task of `check_gradients`; a note says so where differences do not confirm it.
 """
 
 from __future__ import annotations
 
-import textwrap
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,13 +19,10 @@ from ..leaving import values_of
 from ..scope import enable_grad
 from ..slopes import CONFIRMED, DIFFERENCE_STEP, finding, measured_slope
 from ..tensor import Tensor
+from .microscope_view import Microscope
 from .observations import LOSSES
 from .step_errors import (
-    CENTRAL,
     Call,
-    Curve,
-    Guide,
-    Kink,
     expected_errors,
     gradient_by,
     measured_curves,
@@ -35,103 +30,9 @@ from .step_errors import (
     nearest_kink,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["Microscope", "microscope"]
+__all__ = ["microscope"]
 
 Array: TypeAlias = NDArray[Any]
-
-_WIDTH = 100  # of the text, in columns
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Microscope:
-    """What `microscope` has seen.
-
-    Attributes
-    ----------
-    place : str
-        Which element is looked at: ``"input 0[1]"``.
-    reference : float
-        The automatic gradient there, in float64.
-    curves : tuple of Curve
-        The methods in float64, then in float32.
-    guides : tuple of Guide
-        What theory expects of them.
-    kink : Kink or None
-    notes : tuple of str
-        What else has to be known to read the numbers.
-    """
-
-    place: str
-    reference: float
-    curves: tuple[Curve, ...]
-    guides: tuple[Guide, ...]
-    kink: Kink | None
-    notes: tuple[str, ...]
-
-    def curve(self, method: str, dtype: str = "float64") -> Curve | None:
-        """Give the curve of a method, or None if it could not be used."""
-        found = [c for c in self.curves if (c.method, c.dtype) == (method, dtype)]
-        return found[0] if found else None
-
-    @property
-    def caption(self) -> str:
-        """Why 1e-5, and why float64, in a sentence with the numbers of this gradient."""
-        double, single = self.curve(CENTRAL), self.curve(CENTRAL, "float32")
-        assert double is not None
-        assert single is not None
-        sentence = (
-            "Why 1e-5: with central differences truncation falls as h², round-off grows as "
-            f"eps·|f|/h, and they meet near eps^(1/3) = {double.theory:.0e}"
-        )
-        if np.isfinite(double.best_error):
-            sentence += f" (here the best step is {double.best_step:.0e})"
-        if np.isfinite(single.best_error) and single.best_error > double.best_error:
-            sentence += (
-                f"; why float64: the best that float32 can do is an error of "
-                f"{single.best_error:.0e}, where float64 gets to {double.best_error:.0e}"
-            )
-        return sentence + "."
-
-    @property
-    def title(self) -> str:
-        """Which gradient it is, and its value."""
-        return f"Gradient with respect to {self.place}, automatic in float64: {self.reference:.6g}"
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """What has to be said below a table or a figure."""
-        kink = (f"Kink: {self.kink}.",) if self.kink is not None else ()
-        return (*kink, *(f"Note: {note}." for note in self.notes), self.caption)
-
-    def __str__(self) -> str:
-        from .microscope_figure import text_table
-
-        told = [
-            textwrap.fill(sentence, _WIDTH, break_long_words=False, break_on_hyphens=False)
-            for sentence in self.sentences
-        ]
-        return "\n".join([self.title, "", *text_table(self), "", *told])
-
-    def __repr__(self) -> str:  # at the prompt: hundreds of numbers in arrays are of no use there
-        return str(self)
-
-    def figure(self) -> Figure:
-        """Draw error against step, float64 and float32 side by side."""
-        from .microscope_figure import microscope_figure
-
-        return microscope_figure(self)
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """Show itself in a notebook: the table, and the figure below it."""
-        from ..notebook_tables import or_none
-        from .microscope_figure import microscope_page
-
-        bundle = {"text/plain": or_none(str, self) or object.__repr__(self)}
-        shown = or_none(microscope_page, self)
-        return bundle if shown is None else bundle | {"text/html": shown}
 
 
 def microscope(
@@ -140,16 +41,16 @@ def microscope(
     of: int = 0,
     index: int | tuple[int, ...] | None = None,
 ) -> Microscope:
-    """Look at the error of numerical differentiation, from a step of 1e-1 down to 1e-16.
+    """Measure the error of numerical differentiation, for steps from 1e-1 down to 1e-16.
 
     Parameters
     ----------
     f : callable
         ``f(*tensors) -> Tensor``, a single number such as a loss, the same at every call.
     *inputs : Tensor or array_like
-        Where to look. Floating ones are copied; others, such as labels, are passed on.
+        Where to measure. Floating ones are copied; others, such as labels, are passed on.
     of : int
-        The position of the input whose gradient is looked at.
+        The position of the input whose gradient is measured.
     index : int or tuple of int, optional
         Which element of it; by default the one with the largest gradient.
 
@@ -161,16 +62,16 @@ def microscope(
     Raises
     ------
     TypeError
-        If `f` is no function, or `of` or `index` are no whole numbers.
+        If `f` is not a function, or `of` or `index` are not whole numbers.
     ValueError
-        If `f` gives no single finite number, or other values when called again, or does not
-        depend on that input; or if there is no such element.
+        If `f` does not return a single finite number, returns other values when called again, or
+        does not depend on that input; or if there is no such element.
 
     Notes
     -----
     The reference is the automatic gradient in float64. For the curves in float32 all inputs are
-    rounded to float32, and the reference is computed in float64 where they are then: their
-    errors are those of the method, not of having moved.
+    rounded to float32, and the reference is computed in float64 at the rounded inputs: their
+    errors are those of the method, not of the rounding.
 
     Examples
     --------
@@ -200,7 +101,7 @@ def microscope(
         return f(*arguments)
 
     with enable_grad(), np.errstate(all="ignore"), warnings.catch_warnings():
-        # Far away from the point, or in float32, functions may well overflow.
+        # Far away from the point, or in float32, functions may overflow.
         warnings.simplefilter("ignore", RuntimeWarning)
         out = _checked_output(call, point)
         gradient = gradient_by(call, point, which)
@@ -223,7 +124,7 @@ def microscope(
             guides += expected_errors(call, exact, which, element, dtype, kink)
             if computed_in != dtype:
                 notes.append(
-                    f"of inputs in {dtype} f gives {computed_in}: it brings numbers of its own in"
+                    f"for inputs in {dtype}, f returns {computed_in}: it contains such numbers"
                 )
         doubt = _doubt(call, point, which, element, float(gradient[element]), of)
         notes += [doubt] if doubt and kink is None else []
@@ -246,7 +147,7 @@ def _doubt(
     reference: float,
     of: int,
 ) -> str:
-    """Say so if differences do not confirm the automatic gradient, whatever the step is."""
+    """Return a note if differences do not confirm the automatic gradient at any step."""
 
     def at(length: float) -> float:
         return float(call(moved(point, which, element, length)).data.reshape(()))
@@ -289,15 +190,15 @@ def _check_input(of: int, values: Sequence[Array]) -> None:
 def _checked_output(call: Call, point: Sequence[Array]) -> Tensor:
     out = call(_leaves(point))
     if not isinstance(out, Tensor):
-        raise ValueError(f"f must give a Tensor, got a {type(out).__name__}")
+        raise ValueError(f"f must return a Tensor, got a {type(out).__name__}")
     if out.size != 1:
         raise ValueError(
-            f"f must give a single number, got shape {out.shape}; add .sum(), or choose an element"
+            f"f must return a single number, got shape {out.shape}; add .sum(), or take an element"
         )
     if not np.isfinite(out.data).all():
         raise ValueError(f"f is {out.item()} at these inputs; the microscope needs a finite value")
     if not np.array_equal(out.data, call(_leaves(point)).data):
-        raise ValueError("f gives other values when called again; fix its random numbers")
+        raise ValueError("f returns other values when called again; fix its random numbers")
     return out
 
 

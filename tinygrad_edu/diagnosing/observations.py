@@ -6,16 +6,14 @@ Each function looks for one thing, and returns nothing where it is not sure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..tracing import Contribution
-from .search import Diagnosis, Search, agrees
-
-if TYPE_CHECKING:
-    from .check import GradientRow
+from .results import Diagnosis, GradientRow
+from .search import Search, agrees
 
 __all__ = [
     "BELIEVED",

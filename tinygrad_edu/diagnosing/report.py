@@ -1,284 +1,240 @@
-"""Shows what a check of gradients derived by hand has found: as text, in 100 columns.
+"""The result of a check of gradients by hand, and the document that shows it.
 
-The pieces, such as the three numbers of an element or the lines of code that belong to a gradient,
-serve the page and the table of a notebook too. Every number was computed before.
+It says which gradients differ, where they differ first, and what that looks like. Nothing is
+computed here.
 """
 
 from __future__ import annotations
 
-import inspect
-import textwrap
-from typing import TYPE_CHECKING, NamedTuple
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..drawing.text import clean, number_text, shape_text
-from ..drawing.words import columns
-from ..primitive import PRIMITIVES, Rule
+from ..documents import Figure, Line, Section, Shown, Table, code, name, page
+from ..drawing.text import clean, shape_text
+from ..errors import GradientError
+from .report_figure import error_maps
+from .results import Diagnosis, GradientRow
+from .row_text import (
+    element,
+    equations_and_code,
+    largest_difference,
+    measured_difference,
+    origin,
+    three_numbers,
+    verdict,
+)
 
 if TYPE_CHECKING:
-    from .check import GradientRow, ManualCheck
+    from pathlib import Path
 
-__all__ = [
-    "MOST_TOLD",
-    "EngineRule",
-    "as_text",
-    "beside",
-    "conclusion",
-    "differing",
-    "element",
-    "engine_rule",
-    "headline",
-    "largest_difference",
-    "measured_difference",
-    "origin",
-    "three_numbers",
-    "verdict",
-]
+    import matplotlib.figure
 
-WIDTH = 100
+__all__ = ["ManualCheck"]
+
 _NAME = 24
-MOST_TOLD, _TOLD_IF_RIGHT = 4, 2  # as many gradients are shown with equation and code
+_MOST_DIFFERING, _MOST_AGREEING = 4, 2  # as many gradients have equations where room is short
 _DIAGNOSES = 3
-_HEADER = ("gradient of", "shape", "max |manual-auto|", "max |auto-numeric|", "verdict", "where")
+_HEADS = (
+    "gradient of",
+    "shape",
+    "verdict",
+    "max |manual-auto|",
+    "max |auto-numeric|",
+    "element",
+    "manual",
+    "automatic",
+    "numerical",
+)
+_NUMBERS = (3, 4, 6, 7, 8)
+_NARROW = (0, 1, 2, 3, 4)
+_NOTE = (
+    "manual, automatic and numerical: at the element that differs most or, where all agree, at "
+    "the largest that was measured."
+)
 
 
-class EngineRule(NamedTuple):
-    """The rule by which the engine computes a gradient.
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ManualCheck(Shown):
+    """What `check_manual` has found.
 
     Attributes
     ----------
-    text : str
-        Such as ``"x.mT @ g"``; empty for operations on any number of inputs.
-    code : str
-        The line that computes it: ``"ops/elementwise.py:35: lambda g, out, x: g * out"``; empty
-        where no source is at hand.
+    rows : tuple of GradientRow
+        In the order of the inputs.
+    agree : bool
+        Whether all gradients by hand match the automatic ones, and numerical ones confirm these
+        as far as they were measured.
+    first : str
+        Where, going backwards, they differ first; empty if they agree.
+    diagnoses : tuple of Diagnosis
+        What that looks like, the likeliest first; empty where nothing fits.
+    notes : tuple of str
+        What else is worth knowing.
+    doubts : tuple of str
+        Why automatic gradients cannot be trusted: numerical ones differ, or are undecided.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import check_manual
+    >>> print(check_manual(lambda x: x.sum(), [[1.0, 1.0]], [3.0, 4.0]).document().title)
+    ✓ the gradient by hand agrees with automatic differentiation
     """
 
-    text: str
-    code: str
+    rows: tuple[GradientRow, ...]
+    agree: bool
+    first: str
+    diagnoses: tuple[Diagnosis, ...]
+    notes: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
+    def document(self, *, whole: bool = False) -> Section:
+        """Return what was found: the conclusion, the table, and equations with their code.
 
-def as_text(check: ManualCheck) -> str:
-    """Set it as a table with what follows from it."""
-    lines = columns(_HEADER, [_cells(row) for row in check.rows])
-    if max(map(len, lines)) > WIDTH:  # where it happens is said below too
-        lines = columns(_HEADER[:-1], [_cells(row)[:-1] for row in check.rows])
-    lines += ["", headline(check)]
-    for sentence in conclusion(check):
-        lines += textwrap.wrap(sentence, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
-    # Those that are nearest to the output usually come last, and are to be put right first.
-    told, most = differing(check)[::-1], MOST_TOLD
-    if not told:
-        told, most = [row for row in check.rows if row.equation], _TOLD_IF_RIGHT
-    for row in told[:most]:
-        lines += ["", *_block(row)]
-    if len(told) > most:
-        lines += ["", f"… {len(told) - most} more: .save('check.html') shows them all"]
-    if check.notes:
-        lines.append("")
-    for note in check.notes:
-        lines += textwrap.wrap(f"note: {note}", WIDTH, subsequent_indent="  ")
-    return "\n".join(lines)
-
-
-def _cells(row: GradientRow) -> tuple[str, ...]:
-    told = verdict(row)
-    if not row.agree and not row.problem and _place(row):
-        told += f" {'at' if row.verdict.agree else 'most at'} {element(row)}"
-    differences = largest_difference(row), measured_difference(row)
-    return (clean(row.name, _NAME), shape_text(row.shape), *differences, told, row.place)
-
-
-def _block(row: GradientRow) -> list[str]:
-    """Put equation, line of the delta rule and rule of the engine below each other."""
-    head = f"{row.name}: {row.problem}" if row.problem else row.name
-    if not row.agree and not row.problem:
-        manual, automatic, numerical = three_numbers(row)
-        place = f" at {element(row)}" if element(row) else ""
-        head += f"{place}: by hand {manual}, automatic {automatic}, numerical {numerical}"
-    if row.problem or not row.place:
-        head += f"; {origin(row)}"
-    lines = textwrap.wrap(head, WIDTH, subsequent_indent="  ")
-    found = beside(row)
-    width = max(map(len, found), default=0)
-    for source, its_lines in found.items():
-        for number, line in enumerate(its_lines):
-            start = f"  {('' if number else source).ljust(width)}  "
-            further = " " * (len(start) + 2)
-            lines += textwrap.wrap(
-                line,
-                WIDTH,
-                initial_indent=start,
-                subsequent_indent=further,
-                break_on_hyphens=False,
-            )
-    return lines
-
-
-# Pieces ---------------------------------------------------------------------------------------
-
-
-def differing(check: ManualCheck) -> list[GradientRow]:
-    """List the gradients that are not as they should be, or cannot be told to be."""
-    return [row for row in check.rows if not row.agree]
-
-
-def headline(check: ManualCheck) -> str:
-    """Say in one line whether the gradients agree."""
-    count = len(check.rows)
-    names = [clean(row.name, _NAME) for row in check.rows if not row.verdict.agree]
-    if not count:
-        return "✓ no gradients to compare"
-    refuted = any(row.measured.finding == "differs" for row in check.rows)
-    if refuted or (check.doubts and not names):
-        return _doubtful(check)
-    if not names:
-        which = "the gradient by hand agrees" if count == 1 else f"all {count} gradients agree"
-        return f"✓ {which} with automatic differentiation"
-    if count == 1:
-        return f"✗ the gradient by hand differs: {names[0]}"
-    told = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-    verb = "differs" if len(names) == 1 else "differ"
-    return f"✗ {len(names)} of {count} gradients by hand {verb}: {told}"
-
-
-def _doubtful(check: ManualCheck) -> str:
-    """Say that automatic gradients are in doubt."""
-    refuted = [row for row in check.rows if row.measured.finding == "differs"]
-    rows = refuted or [row for row in check.rows if not row.agree]
-    names = ", ".join(clean(row.name, _NAME) for row in rows[:6])
-    names += f" and {len(rows) - 6} more" if len(rows) > 6 else ""
-    if refuted:
-        return f"✗ automatic and numerical gradients differ: {names}"
-    return f"? numerical gradients cannot decide whether this is right: {names}"
-
-
-def conclusion(check: ManualCheck) -> list[str]:
-    """Say where it goes wrong first, and what it looks like; nothing if all agree."""
-    return [
-        *filter(None, [check.first]),
-        *(diagnosis.sentence for diagnosis in check.diagnoses[:_DIAGNOSES]),
-        *check.doubts[:_DIAGNOSES],
-    ]
-
-
-def verdict(row: GradientRow) -> str:
-    """Return the verdict as a sign and a word: colour or sign alone is not enough."""
-    sign = "✓" if row.agree else "?" if row.word == "UNDECIDED" else "✗"
-    return f"{sign} {row.word}"
-
-
-def largest_difference(row: GradientRow) -> str:
-    """Write the largest difference by hand and automatic; a dash if shapes differ."""
-    if row.manual is None:
-        return "-"
-    if np.isfinite(row.verdict.difference):
-        return _short(row.verdict.difference)
-    with np.errstate(all="ignore"):
-        return number_text(row.manual[row.verdict.index] - row.automatic[row.verdict.index])
-
-
-def measured_difference(row: GradientRow) -> str:
-    """Write the largest difference of automatic and numerical; a dash if nothing was measured."""
-    return "-" if row.numerical_error is None else _short(row.numerical_error)
-
-
-def _place(row: GradientRow) -> tuple[int, ...] | None:
-    """Choose the element whose numbers are shown.
-
-    The one that differs most by hand, else from the numerical one; where all agree, the largest
-    that was measured.
-    """
-    if row.manual is None or not row.automatic.size:
-        return None
-    if not row.verdict.agree:
-        return row.verdict.index
-    if not row.agree:
-        return row.measured.index
-    sizes = np.where(np.isnan(row.numerical), -1.0, np.abs(row.automatic))
-    sizes = np.nan_to_num(sizes, nan=0.0)
-    return tuple(map(int, np.unravel_index(int(sizes.argmax()), sizes.shape)))
-
-
-def element(row: GradientRow) -> str:
-    """Name the element whose three numbers are shown: ``"[2, 0]"``; empty for a single number."""
-    place = _place(row)
-    return f"[{', '.join(map(str, place))}]" if place else ""
-
-
-def origin(row: GradientRow) -> str:
-    """Say which operation sends a gradient."""
-    return f"sent by {row.place}" if row.place else "f does not depend on it"
-
-
-def three_numbers(row: GradientRow) -> tuple[str, str, str]:
-    """Write manual, automatic and numerical gradient of one element.
-
-    There are as many digits as it takes to tell the first two apart, and four at least.
-    """
-    place = _place(row)
-    if row.manual is None or place is None:
-        return "-", "-", "-"
-    manual, automatic = float(row.manual[place]), float(row.automatic[place])
-    measured = float(row.numerical[place])
-    texts = [number_text(number) for number in (manual, automatic, measured)]
-    if not row.verdict.agree and texts[0] == texts[1]:
-        digits = next(n for n in range(5, 18) if f"{manual:.{n}g}" != f"{automatic:.{n}g}")
-        texts = [f"{number:.{digits}g}" for number in (manual, automatic, measured)]
-    return texts[0], texts[1], "not measured" if np.isnan(measured) else texts[2]
-
-
-def beside(row: GradientRow) -> dict[str, list[str]]:
-    """Give the textbook's equation, the delta rule's line and the engine's rule, in lines."""
-    found = {
-        "textbook": row.equation.splitlines(),
-        "delta rule": row.equation_code.splitlines(),
-        "engine": [],
-    }
-    if row.operation:
-        rule = engine_rule(row)
-        found["engine"] = [f"{row.operation}: {rule.text}".removesuffix(": ")]
-        found["engine"] += [rule.code] if rule.code else []
-    return {source: lines for source, lines in found.items() if lines}
-
-
-def engine_rule(row: GradientRow) -> EngineRule:
-    """Find the rule by which the engine computed a gradient, with the line of its source."""
-    primitive = PRIMITIVES.get(row.operation)
-    if primitive is None:
-        return EngineRule(row.rule, "")
-    rule: Rule | None = primitive.each
-    if rule is None:
-        rule = primitive.rules[row.position]
-    return EngineRule(row.rule, _source(rule))
-
-
-def _source(rule: Rule | None) -> str:
-    """Find the line of a rule: that of a lambda, and of a function the one that returns."""
-    if rule is None:
-        return ""
-    rule = inspect.unwrap(rule)  # some are wrapped, to compute float16 in float32
-    code = getattr(rule, "__code__", None)
-    if code is None:
-        return ""
-    try:
-        lines, number = inspect.getsourcelines(rule)
-    except OSError:
-        return ""
-    if rule.__name__ != "<lambda>":
-        start = max(
-            n for n, line in enumerate(lines) if line.lstrip().startswith(("def", "return"))
+        Parameters
+        ----------
+        whole : bool
+            Whether to show the error maps, and equations and code of every gradient. Otherwise
+            only the gradients that differ have them, or the first ones if none differs.
+        """
+        table = Table(
+            _HEADS,
+            list(map(_cells, self.rows)),
+            numbers=_NUMBERS,
+            strong=[place for place, row in enumerate(self.rows) if not row.agree],
+            narrow=_NARROW,
+            note=_NOTE,
         )
-        lines, number = lines[start:], number + start
-    text = lines[0].strip()
-    for line in lines[1:]:
-        if text.count("(") <= text.count(")"):
-            break
-        text += ("" if text.endswith("(") else " ") + line.strip()
-    folder_and_file = "/".join(code.co_filename.replace("\\", "/").split("/")[-2:])
-    return f"{folder_and_file}:{number}: {text.rstrip(',')}"
+        conclusion = Section("", tuple(self._conclusion()), kind="found")
+        content: list[Section | Table] = [conclusion, table]
+        if whole and any(not row.verdict.agree for row in self.rows):
+            maps = Figure(lambda: error_maps(self.rows), _maps_in_words(self.rows))
+            content.append(Section("Where it differs", (maps,)))
+        # The gradients nearest to the output usually come last, and are to be corrected first.
+        shown = [row for row in self.rows if not row.agree][::-1]
+        most = _MOST_DIFFERING
+        if whole:
+            shown += [row for row in self.rows if row.agree]
+            most = len(shown)
+        elif not shown:
+            shown, most = [row for row in self.rows if row.equation], _MOST_AGREEING
+        content += map(_equations, shown[:most])
+        left_out = len(shown) - most
+        more = f"… {left_out} more: .save('check.html') shows them all"
+        content += [Section("", (more,))] * (left_out > 0)
+        content += [Section("Notes", self.notes)] * bool(self.notes)
+        return Section(self._headline(), tuple(content), kind="match" if self.agree else "differ")
+
+    def _headline(self) -> str:
+        """Return in one line whether the gradients agree."""
+        count = len(self.rows)
+        wrong = [row for row in self.rows if not row.verdict.agree]
+        refuted = [row for row in self.rows if row.measured.finding == "differs"]
+        if not count:
+            return "✓ no gradients to compare"
+        if refuted:
+            return f"✗ automatic and numerical gradients differ: {_names(refuted)}"
+        if self.doubts and not wrong:
+            undecided = [row for row in self.rows if not row.agree]
+            names = _names(undecided)
+            return f"? numerical gradients cannot decide whether this is right: {names}"
+        if not wrong:
+            which = "the gradient by hand agrees" if count == 1 else f"all {count} gradients agree"
+            return f"✓ {which} with automatic differentiation"
+        if count == 1:
+            return f"✗ the gradient by hand differs: {_names(wrong)}"
+        verb = "differs" if len(wrong) == 1 else "differ"
+        return f"✗ {len(wrong)} of {count} gradients by hand {verb}: {_names(wrong)}"
+
+    def _conclusion(self) -> list[str]:
+        """Return where they differ first, and what that looks like; nothing if all agree."""
+        return [
+            *filter(None, [self.first]),
+            *(diagnosis.sentence for diagnosis in self.diagnoses[:_DIAGNOSES]),
+            *self.doubts[:_DIAGNOSES],
+        ]
+
+    def figure(self) -> matplotlib.figure.Figure:
+        """Draw where each gradient by hand differs, as a matplotlib figure."""
+        return error_maps(self.rows, [self._headline(), *self._conclusion()])
+
+    def html(self) -> str:
+        """Return a page that needs nothing else: the table, the error maps, the equations."""
+        return page(self.document(whole=True))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it into a file; the file name decides the format.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Ends in ``.html``, ``.txt``, or for the error maps in ``.png``, ``.svg`` or ``.pdf``.
+
+        Raises
+        ------
+        ValueError
+            For any other ending.
+        OSError
+            If the file cannot be written; an existing file stays as it was.
+        """
+        from ..atomic_file import write_atomically
+        from ..figure_files import figure_bytes
+
+        ending = os.path.splitext(path)[1].lower().removeprefix(".")
+        if ending in ("html", "txt"):
+            return write_atomically(path, self.html() if ending == "html" else f"{self}\n")
+        if ending not in ("png", "svg", "pdf"):
+            known = ".html, .txt, .png, .svg, .pdf"
+            raise ValueError(f"cannot tell the format of {os.fspath(path)!r}; known are {known}")
+        return write_atomically(path, figure_bytes(self.figure(), ending))
+
+    def assert_agree(self) -> None:
+        """Raise an error that says what differs, if something does.
+
+        Raises
+        ------
+        GradientError
+            Also if numerical gradients differ from the automatic ones, or cannot confirm them.
+        """
+        if not self.agree:
+            found = [self.first, *(diagnosis.sentence for diagnosis in self.diagnoses[:1])]
+            raise GradientError("; ".join(filter(None, [*found, *self.doubts[:3]])))
 
 
-def _short(difference: float) -> str:
-    return f"{difference:.1e}" if difference else "0"
+def _names(rows: Sequence[GradientRow]) -> str:
+    names = ", ".join(clean(row.name, _NAME) for row in rows[:6])
+    return names + (f" and {len(rows) - 6} more" if len(rows) > 6 else "")
+
+
+def _cells(row: GradientRow) -> list[Line]:
+    differences = largest_difference(row), measured_difference(row)
+    numbers = element(row) or "-", *three_numbers(row)
+    return [name(row.name, _NAME), shape_text(row.shape), verdict(row), *differences, *numbers]
+
+
+def _equations(row: GradientRow) -> Section:
+    """Put equation, line of the delta rule and rule of the engine below each other."""
+    if row.problem:
+        title = f"{clean(row.name)}: {row.problem}"
+    elif row.agree:
+        title = f"{clean(row.name)}: {verdict(row)}"
+    else:
+        manual, automatic, numerical = three_numbers(row)
+        title = f"{clean(row.name)} at {element(row)}".removesuffix(" at ")
+        title += f": by hand {manual}, automatic {automatic}, numerical {numerical}"
+    found = equations_and_code(row)
+    width = max(map(len, found), default=0) + 2
+    lines = [(source.ljust(width), code("\n".join(lines))) for source, lines in found.items()]
+    return Section(f"{title}; {origin(row)}", tuple(lines))
+
+
+def _maps_in_words(rows: Sequence[GradientRow]) -> str:
+    """Describe the error maps for readers who do not see them."""
+    found = []
+    for row in (row for row in rows if not row.verdict.agree):
+        manual, automatic, _ = three_numbers(row)
+        words = f"differs most at {element(row)}".removesuffix(" at ")
+        words += f": {manual} by hand, {automatic} automatic"
+        found.append(f"{clean(row.name)} {row.problem or words}")
+    return f"Error maps: {'; '.join(found)}."

@@ -1,13 +1,14 @@
-"""Shows where gradients derived by hand differ: a map of errors for each of them.
+"""Draws where gradients by hand differ: a map of errors for each of them.
 
-All maps share one scale of colours, from blue (too small) over the colour of the page to orange
-(too large): the colours of pictures, which are told apart with every kind of colour vision and are
-equally dark at both ends. Red, as in matplotlib's "RdBu", stands for warnings here.
+All maps share one scale of colours, from blue (too small) through the colour of the page to orange
+(too large). These colours differ for every kind of colour vision and are equally dark at both
+ends. Red, as in matplotlib's "RdBu", means a warning here.
 """
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,32 +16,24 @@ from numpy.typing import NDArray
 
 from ..drawing.palette import LIGHT
 from ..drawing.text import clean, shape_text, value_rows
-from .report import (
-    conclusion,
-    element,
-    headline,
-    largest_difference,
-    three_numbers,
-    verdict,
-)
+from .results import GradientRow
+from .row_text import element, largest_difference, three_numbers, verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
-    from .check import GradientRow, ManualCheck
-
 __all__ = ["Blocks", "error_maps", "in_blocks"]
 
 _MAPS = 12
-_MOST_ROWS, _MOST_COLUMNS = 64, 64  # of a map: finer ones are no longer seen
+_MOST_ROWS, _MOST_COLUMNS = 64, 64  # of a map: finer ones cannot be seen
 _WIDTH, _WIDTH_OF_ONE = 10.5, 6.8
 _MAP_HEIGHT, _PROBLEM_HEIGHT, _TILE_HEIGHT = 2.9, 1.3, 0.5
 _TILE_WIDTH = 2.6
 _LETTERS_IN_AN_INCH = 10.5  # of the heading
 _LONGEST_TITLE = 44
-_MARKED = 60  # as many places that are no numbers get a cross of their own
+_MARKED = 60  # at most so many elements that are not finite get a cross
 _WORST: dict[str, Any] = {
     "marker": "s",
     "markersize": 9,
@@ -58,12 +51,12 @@ _NO_NUMBER: dict[str, Any] = {
 
 
 class Blocks(NamedTuple):
-    """A matrix, cut to a size that can be seen.
+    """A matrix, reduced to a size that can be seen.
 
     Attributes
     ----------
     values : ndarray
-        Of each block the element that is farthest from 0, with its sign; NaN where one is none.
+        The element of each block that is farthest from 0, with its sign; NaN if one is NaN.
     rows, columns : int
         The size of a block.
     """
@@ -74,9 +67,15 @@ class Blocks(NamedTuple):
 
 
 def in_blocks(matrix: NDArray[Any], rows: int, columns: int) -> Blocks:
-    """Cut a matrix to so many rows and columns, keeping the largest element of each block.
+    """Reduce a matrix to so many rows and columns, keeping the largest element of each block.
 
-    An average would not do: errors of both signs cancel, and a single wrong element fades.
+    An average would hide errors: both signs cancel, and a single wrong element fades.
+
+    Parameters
+    ----------
+    matrix : ndarray
+    rows, columns : int
+        The most that the result may have.
 
     Examples
     --------
@@ -95,25 +94,25 @@ def in_blocks(matrix: NDArray[Any], rows: int, columns: int) -> Blocks:
     return Blocks(np.take_along_axis(flat, farthest, axis=2)[..., 0], high, wide)
 
 
-def error_maps(check: ManualCheck, *, heading: bool = True) -> Figure:
-    """Draw manual less automatic for each gradient that differs; the others are named below.
+def error_maps(rows: Sequence[GradientRow], heading: Sequence[str] = ()) -> Figure:
+    """Draw manual minus automatic for each gradient that differs; the others are named below.
 
     Parameters
     ----------
-    check : ManualCheck
-    heading : bool
-        Whether to write what was found above the maps.
+    rows : sequence of GradientRow
+    heading : sequence of str
+        Sentences to write above the maps.
 
     Returns
     -------
     matplotlib.figure.Figure
-        No display and no pyplot is needed for it.
+        It needs no display and no pyplot.
     """
     from matplotlib.figure import Figure
 
-    wrong = [row for row in check.rows if not row.verdict.agree]
-    # The last are nearest to the output, and to be put right first.
-    shown, right = wrong[-_MAPS:], [row for row in check.rows if row.verdict.agree]
+    wrong = [row for row in rows if not row.verdict.agree]
+    # The last are nearest to the output, and to be corrected first.
+    shown, right = wrong[-_MAPS:], [row for row in rows if row.verdict.agree]
     tiles = right[:_MAPS]
     columns = min(len(shown), 2 if len(shown) in (2, 4) else 3)
     width = _WIDTH_OF_ONE if len(shown) == 1 else _WIDTH
@@ -125,12 +124,12 @@ def error_maps(check: ManualCheck, *, heading: bool = True) -> Figure:
         "tiles": _TILE_HEIGHT * -(-len(tiles) // tiles_in_a_row),
     }
     heights = {name: height for name, height in heights.items() if height}
-    told = _heading(check, width, len(wrong) - len(shown), len(right) - len(tiles))
-    told = told if heading else ""
-    height = sum(heights.values()) + 0.3 + (0.19 * (told.count("\n") + 1) if told else 0)
+    lines = _heading(heading, width, len(wrong) - len(shown), len(right) - len(tiles))
+    height = sum(heights.values()) + 0.3 + 0.19 * len(lines)
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    if told:
-        figure.suptitle(_drawable(told), x=0.01, ha="left", **_look(10.5, LIGHT.text))
+    if lines:
+        text = _drawable("\n".join(lines))
+        figure.suptitle(text, x=0.01, ha="left", **_look(10.5, LIGHT.text))
     parts = figure.subfigures(
         max(len(heights), 1), squeeze=False, height_ratios=list(heights.values()) or None
     )[:, 0]
@@ -142,25 +141,27 @@ def error_maps(check: ManualCheck, *, heading: bool = True) -> Figure:
     return figure
 
 
-def _heading(check: ManualCheck, width: float, maps: int, tiles: int) -> str:
-    """Say what was found, and what there is no room for."""
+def _heading(sentences: Sequence[str], width: float, maps: int, tiles: int) -> list[str]:
+    """Wrap the heading, and add how many gradients are not shown."""
     letters = int(width * _LETTERS_IN_AN_INCH)
-    lines: list[str] = []
-    for sentence in (headline(check), *conclusion(check)):
-        lines += textwrap.wrap(sentence, letters, subsequent_indent="   ")
+    lines = [
+        line
+        for sentence in sentences
+        for line in textwrap.wrap(sentence, letters, subsequent_indent="   ")
+    ]
     if maps or tiles:
         more = [f"{maps} that differ"] * bool(maps) + [f"{tiles} that agree"] * bool(tiles)
         lines.append(f"not shown: {' and '.join(more)}")
-    return "\n".join(lines)
+    return lines
 
 
 def _look(size: float, colour: str) -> dict[str, Any]:
-    # Names are not to be typeset as formulas.
+    # Names must not be typeset as formulas.
     return {"fontsize": size, "color": colour, "parse_math": False}
 
 
 def _drawable(text: str) -> str:
-    """Put a sign in place of letters that the font does not have, and would warn of."""
+    """Replace letters that the font does not have, and would warn about."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     font = get_font(findfont(FontProperties()))
@@ -171,7 +172,7 @@ def _drawable(text: str) -> str:
 
 
 def _errors(row: GradientRow) -> NDArray[Any] | None:
-    """Subtract automatic from manual; NaN where the difference is no finite number."""
+    """Subtract automatic from manual; NaN where the difference is not finite."""
     if row.manual is None:
         return None
     manual, automatic = np.asarray(row.manual, np.float64), np.asarray(row.automatic, np.float64)
@@ -182,7 +183,7 @@ def _errors(row: GradientRow) -> NDArray[Any] | None:
 
 
 def _draw_maps(part: Any, rows: list[GradientRow], columns: int) -> None:
-    """Draw the maps of what differs, with the scale that they share and a legend of the marks."""
+    """Draw the maps of what differs, with their common scale and a legend of the marks."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize
     from matplotlib.lines import Line2D
@@ -228,13 +229,13 @@ def _title(axes: Axes, row: GradientRow) -> None:
     axes.set_title(_drawable(name), loc="left", pad=pad, **_look(9.5, LIGHT.differ))
     if row.manual is not None:
         manual, automatic, _ = three_numbers(row)
-        told = f"{element(row)} is {manual}, not {automatic}".strip()
+        text = f"{element(row)} is {manual}, not {automatic}".strip()
         count = value_rows(row.manual, "stats")[1]
-        told += f"; {count}" if count else ""
-        if len(told) > _LONGEST_TITLE:  # it would run into the next map
-            told = f"{element(row)} is off by {largest_difference(row)}"
+        text += f"; {count}" if count else ""
+        if len(text) > _LONGEST_TITLE:  # it would run into the next map
+            text = f"{element(row)} is off by {largest_difference(row)}"
         axes.annotate(
-            told,
+            text,
             (0, 1),
             (0, 6),
             xycoords="axes fraction",
@@ -246,8 +247,8 @@ def _title(axes: Axes, row: GradientRow) -> None:
 
 def _write_problem(axes: Axes, row: GradientRow) -> None:
     axes.set(xticks=[], yticks=[])
-    told = "\n".join([*textwrap.wrap(row.problem, 30), "so there is no map"])
-    axes.text(0.5, 0.5, told, ha="center", va="center", **_look(9.5, LIGHT.text))
+    text = "\n".join([*textwrap.wrap(row.problem, 30), "so there is no map"])
+    axes.text(0.5, 0.5, text, ha="center", va="center", **_look(9.5, LIGHT.text))
 
 
 def _draw_map(axes: Axes, row: GradientRow, errors: NDArray[Any], scale: ScalarMappable) -> None:
@@ -297,8 +298,8 @@ def _draw_bars(
         _whole_ticks(axes.xaxis)
     axes.set_yticklabels([f"{-limit:.2g}", "0", f"+{limit:.2g}"] if limit else ["", "0", ""])
     if width > 1:
-        told = f"a bar: the largest error of {width} elements"
-        axes.set_xlabel(told, fontsize=8.5, color=LIGHT.muted)
+        text = f"a bar: the largest error of {width} elements"
+        axes.set_xlabel(text, fontsize=8.5, color=LIGHT.muted)
     for place in np.flatnonzero(np.isnan(errors))[:_MARKED]:
         axes.plot(place, 0.0, **_NO_NUMBER)
     worst = int(row.verdict.index[0]) if row.verdict.index else 0
@@ -319,7 +320,7 @@ def _whole_ticks(axis: Any) -> None:
 
 
 def _draw_tiles(part: Any, rows: list[GradientRow], columns: int) -> None:
-    """Name what agrees: small, for there is nothing to see."""
+    """Name what agrees, in small print: there is nothing to see."""
     panels = part.subplots(-(-len(rows) // columns), columns, squeeze=False)
     for axes, row in zip(panels.flat, rows, strict=False):
         axes.set(xticks=[], yticks=[])
@@ -327,7 +328,7 @@ def _draw_tiles(part: Any, rows: list[GradientRow], columns: int) -> None:
         axes.spines[:].set_color(colour)
         name = f"{clean(row.name, 18)} {shape_text(row.shape)}"
         name = f"✓ {name} agrees" if row.agree else f"{name} {verdict(row)}"
-        told = f"{name}\nmax |manual-auto| {largest_difference(row)}"
-        axes.text(0.03, 0.5, _drawable(told), va="center", **_look(8.5, colour))
+        text = f"{name}\nmax |manual-auto| {largest_difference(row)}"
+        axes.text(0.03, 0.5, _drawable(text), va="center", **_look(8.5, colour))
     for axes in panels.flat[len(rows) :]:
         axes.set_axis_off()

@@ -7,7 +7,7 @@ as they were derived by hand: then it looks like that slip. Where none does, not
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -24,37 +24,16 @@ from ..tensor import Tensor, _computed
 from ..tracing import Contribution, node_of, sent_alone, trace_gradients
 from .averages import averaged_over, batch_sizes
 from .mistakes import ORDER, slips_at
+from .results import Diagnosis
 from .site import Site, Slip
 
-__all__ = ["Diagnosis", "Search"]
+__all__ = ["Search"]
 
 Array = NDArray[Any]
 
 _LATER = 4  # steps that are looked ahead, past a bias and an activation
 _MOST_WORK = 400_000  # in small operations that trials go back through: a few seconds
 _FLOATING_OPERATIONS = 30_000  # of a matrix product, that take as long as a small operation
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """What a mismatch looks like.
-
-    Attributes
-    ----------
-    kind : str
-        Such as ``"sign"``.
-    sentence : str
-        What it looks like, where, and what to do.
-    place : str
-        The operation or module where it happened; empty if it is everywhere.
-    explains : tuple of str
-        The gradients that it explains.
-    """
-
-    kind: str
-    sentence: str
-    place: str
-    explains: tuple[str, ...]
 
 
 class Search:

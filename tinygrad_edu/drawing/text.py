@@ -18,6 +18,7 @@ __all__ = [
     "euclidean_norm",
     "gradient_text",
     "number_text",
+    "printable",
     "shape_text",
     "value_rows",
 ]
@@ -63,6 +64,17 @@ def clean(text: object, limit: int = 40) -> str:
         return text
     half = (limit - 1) // 2
     return f"{text[:half]}…{text[-half:]}"
+
+
+def printable(text: str) -> str:
+    r"""Replace what cannot be printed, and keep lines and blanks.
+
+    Examples
+    --------
+    >>> printable("a\x00b\n  c")
+    'a\ufffdb\n  c'
+    """
+    return "\n".join(_UNPRINTABLE.sub("\ufffd", line) for line in text.split("\n"))
 
 
 def number_text(value: Any) -> str:

@@ -1,42 +1,41 @@
 """One tensor in words and numbers.
 
-`explain` tells how a tensor came about and how gradients pass it: local derivative times upstream
-gradient gives a contribution, and contributions add up. It reads, and changes nothing.
+`explain` shows how a tensor was computed and how gradients pass through it: local derivative times
+upstream gradient gives a contribution, and contributions add up. It reads, and changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from ..documents import Section, Shown
 from ..drawing.names import names_by_identity
 from ..tensor import Tensor
-from .account import Account
-from .wording import as_html, as_text
+from .builder import ExplanationBuilder
 
 __all__ = ["Explanation", "explain"]
 
 
-class Explanation:
-    """What `explain` tells: text on a terminal, with typeset formulas in a notebook."""
+class Explanation(Shown):
+    """What `explain` returns: text on a terminal, with typeset formulas in a notebook.
 
-    def __init__(self, account: Account) -> None:
-        title, sections = account.title(), account.sections()
-        self._text = as_text(title, sections)
-        self._html = as_html(title, sections)
+    Parameters
+    ----------
+    document : Section
+        What it shows.
 
-    def __str__(self) -> str:
-        return self._text
+    Examples
+    --------
+    >>> Explanation(Section("x: a parameter"))
+    x: a parameter
+    """
 
-    def __repr__(self) -> str:
-        return self._text
+    def __init__(self, document: Section) -> None:
+        self._document = document
 
-    def _repr_html_(self) -> str:
-        return self._html
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """Show itself in a notebook, formulas in LaTeX; and as text where there is no HTML."""
-        return {"text/plain": self._text, "text/html": self._html}
+    def document(self) -> Section:
+        """Return the sections that are shown."""
+        return self._document
 
 
 def explain(
@@ -47,25 +46,24 @@ def explain(
 ) -> Explanation:
     """Explain a tensor: what made it, and how its gradient arrives and goes on.
 
-    Without an output, it tells of the operation and its local derivatives and, if `backward` has
-    been called, what the tensor sends on to its inputs. With the output, gradients are followed
-    from there, whether or not `backward` has been called: all contributions are shown one by one,
-    with the running sum. Hooks see these gradients as they see those of `backward`; no `.grad` is
-    touched.
+    Without an output, this shows the operation, its local derivatives and, after `backward`, what
+    the tensor sends on to its inputs. With an output, gradients are followed from there, whether
+    or not `backward` has been called: all contributions are shown one by one, with the running
+    sum. Hooks see these gradients as they see those of `backward`; no `.grad` is touched.
 
     Parameters
     ----------
     tensor : Tensor
         What to explain: computed, or a leaf.
     output : Tensor, optional
-        The loss, a single number that was computed from it.
+        The loss, a single number that was computed from the tensor.
     names : mapping of str to object, optional
         What to call tensors; ``locals()`` names them as the code does.
 
     Returns
     -------
     Explanation
-        Its `str` is the text; later steps do not change it.
+        Its `str` is the text, which later steps do not change.
 
     Raises
     ------
@@ -110,4 +108,5 @@ def explain(
     for what, value in (("tensor", tensor), ("output", output)):
         if not isinstance(value, Tensor) and (what == "tensor" or value is not None):
             raise TypeError(f"explain() needs a Tensor as {what}, got a {type(value).__name__}")
-    return Explanation(Account(tensor, output, names_by_identity(names)))
+    builder = ExplanationBuilder(tensor, output, names_by_identity(names))
+    return Explanation(Section(builder.title(), tuple(builder.sections())))

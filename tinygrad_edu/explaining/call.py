@@ -1,7 +1,7 @@
-"""What the operands, the result and the gradient of one call are called in words and formulas.
+"""The names of the operands, the result and the gradient of one call, in words and formulas.
 
 The letters in the declaration of an operation mean nothing to a reader, or something else: in
-`y = a * a` the second factor is not `y`. So a formula is written with the names that are there.
+`y = a * a` the second factor is not `y`. So a formula is written with the names of the call.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
+from ..documents import Inline, code
 from ..drawing.formulas import call_text, filled, forward_formula, marked
 from ..drawing.names import free
 from ..drawing.text import number_text
 from ..primitive import Node
 from ..tensor import Tensor
 from ..tracing import node_of
+from .inline import formula
 from .latex import latex
-from .wording import Part, code, formula
 
 __all__ = ["Call"]
 
@@ -42,7 +43,13 @@ class Call:
     operands : list of str
         A name, a number, or ``operand2`` where there is no name.
     result, upstream : str
-        The name of the result and of its gradient; ``out`` and ``g``, if that is free.
+        The name of the result and of its gradient; ``out`` and ``g`` if these are free.
+
+    Examples
+    --------
+    >>> a = Tensor(2.0, requires_grad=True, name="a")
+    >>> Call(a * a, lambda tensor, user: tensor.name or "", {"a"}).equation().text
+    'out = a * a'
     """
 
     def __init__(
@@ -63,7 +70,7 @@ class Call:
             self._named.append(bool(name))
         self.result = name_of(tensor, None) or free("out", taken)
         self.upstream = free("g", {*taken, *self.operands})
-        # Other names are not typeset: what a notebook makes of them is not known.
+        # Other names are not typeset: a notebook could read them as LaTeX.
         self.is_typeset = all(map(_SIMPLE.fullmatch, (*self.operands, self.result)))
 
     def is_repeated(self, position: int) -> bool:
@@ -71,10 +78,10 @@ class Call:
         return self.operands.count(self.operands[position]) > 1
 
     def is_invented(self, position: int) -> bool:
-        """Whether an operand has no name of its own."""
+        """Whether an operand has no name that the user gave."""
         return not self._named[position]
 
-    def written(self, expression: str) -> Part:
+    def written(self, expression: str) -> Inline:
         """Write a formula or a rule of the call with these names."""
         others = {"out": self.result, "g": self.upstream}
         text = filled(expression, self.node, self.operands, times="*", **others)
@@ -83,7 +90,7 @@ class Call:
         tree, entries = marked(expression, self.node, self.operands, **others)
         return formula(text, latex(text if tree is None else tree, entries))
 
-    def equation(self) -> Part:
+    def equation(self) -> Inline:
         """Write what the call computes: ``y = a * b``."""
         expression = forward_formula(self.node)
         if not expression or not self.is_typeset:
@@ -94,7 +101,7 @@ class Call:
         name, typeset = formula(self.result), self.written(expression)
         return formula(f"{name.text} = {typeset.text}", f"{name.latex} = {typeset.latex}")
 
-    def derivative(self, local: str, position: int) -> Part:
+    def derivative(self, local: str, position: int) -> Inline:
         """Write a local derivative: ``d y / d a = b``."""
         result, operand = formula(self.result), formula(self.operands[position])
         right = self.written(local)

@@ -1,6 +1,6 @@
-"""Formulas of operations, which are written as Python, as LaTeX for a notebook.
+"""Writes the formulas of operations, which are Python expressions, as LaTeX for a notebook.
 
-What has no usual notation stands there as it is in Python: a formula is shown at any rate.
+What has no usual notation stays as it is in Python, so that every formula is shown.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def latex(expression: str | ast.expr, texts: Mapping[str, str] | None = None) ->
     Parameters
     ----------
     expression : str or ast.expr
-        A formula or a rule, as it stands in the declaration of an operation.
+        A formula or a rule from the declaration of an operation.
     texts : mapping of str to str, optional
-        What to write for some of its names: a name or a number.
+        What to write instead of some of its names: a name or a number.
 
     Returns
     -------
     str
-        Without the signs that begin and end a formula.
+        Without the dollar signs around a formula.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def latex(expression: str | ast.expr, texts: Mapping[str, str] | None = None) ->
         return _Writer(texts or {}).write(expression)
     try:
         tree = ast.parse(expression, mode="eval").body
-    except (SyntaxError, ValueError):  # a formula of somebody's own operation can be any text
+    except (SyntaxError, ValueError):  # the formula of a user's operation can be any text
         return _plain(expression)
     return latex(tree, texts)
 
@@ -81,7 +81,10 @@ class _Writer:
         self.texts = texts
 
     def write(self, node: ast.expr) -> str:
-        write, bracketed = self.write, self.bracketed
+        """Write an expression; what has no usual notation stays as it is in Python."""
+        return self._name_or_number(node) or self._operation(node) or self._as_python(node)
+
+    def _name_or_number(self, node: ast.expr) -> str:
         match node:
             case ast.Name(id=name) if name in self.texts:
                 return symbol(self.texts[name])
@@ -91,50 +94,67 @@ class _Writer:
                 return _plain_letter(name)
             case ast.Constant(value=int() | float() as number):
                 return str(number)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return f"-{write(operand)}" if _binds(operand) > 1 else f"-{bracketed(operand)}"
-            case ast.BinOp(left=left, op=ast.Div(), right=right):
-                return rf"\frac{{{write(left)}}}{{{write(right)}}}"
-            case ast.BinOp(left=left, op=ast.Pow(), right=right):
-                simple = isinstance(left, ast.Name | ast.Constant)
-                return f"{write(left) if simple else bracketed(left)}^{{{write(right)}}}"
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-                sign, binds = _OPERATORS[type(op)]
-                in_front = _binds(left) >= binds or isinstance(left, ast.UnaryOp)
-                first = write(left) if in_front else bracketed(left)
-                return first + sign + (write(right) if _binds(right) > binds else bracketed(right))
-            case ast.Compare(left=left, ops=ops, comparators=[*others]) if all(
-                type(comparison) in _COMPARISONS for comparison in ops
-            ):
-                written = write(left)
-                for comparison, other in zip(ops, others, strict=True):
-                    written += _COMPARISONS[type(comparison)] + write(other)
-                return f"[{written}]"
-            case ast.Attribute(value=value, attr="T" | "mT"):
-                inner = write(value) if isinstance(value, ast.Name) else bracketed(value)
-                return rf"{inner}^{{\top}}"
-            case ast.Call(func=ast.Name(id=name), args=[value]) if f"\\{name}" in _SIGNS:
-                return rf"\{name}{{{write(value)}}}"
-            case ast.Call(func=ast.Name(id="abs"), args=[value]):
-                return rf"\left|{write(value)}\right|"
-            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords):
-                function = (
-                    f"\\{name}"
-                    if f"\\{name}" in _COMMANDS
-                    else rf"\operatorname{{{_escaped(name)}}}"
-                )
-                inside = [write(argument) for argument in arguments]
-                inside += [f"{_plain(word.arg or '')}={write(word.value)}" for word in keywords]
-                return rf"{function}\left({', '.join(inside)}\right)"
-        plain = re.sub(r"\w+", lambda word: self.texts.get(word[0], word[0]), ast.unparse(node))
-        return _plain(plain)
+        return ""
 
-    def bracketed(self, node: ast.expr) -> str:
+    def _operation(self, node: ast.expr) -> str:
+        match node:
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return f"-{self._bound(operand, 2)}"
+            case ast.BinOp():
+                return self._binary(node)
+            case ast.Compare(ops=ops) if all(type(op) in _COMPARISONS for op in ops):
+                signs = [_COMPARISONS[type(op)] for op in ops]
+                others = map(self.write, node.comparators)
+                pairs = [sign + other for sign, other in zip(signs, others, strict=True)]
+                return f"[{self.write(node.left)}{''.join(pairs)}]"
+            case ast.Attribute(value=value, attr="T" | "mT"):
+                is_name = isinstance(value, ast.Name)
+                return rf"{self.write(value) if is_name else self._bracketed(value)}^{{\top}}"
+            case ast.Call(func=ast.Name(id=name)):
+                return self._call(name, node)
+        return ""
+
+    def _binary(self, node: ast.BinOp) -> str:
+        left, right = node.left, node.right
+        match node.op:
+            case ast.Div():
+                return rf"\frac{{{self.write(left)}}}{{{self.write(right)}}}"
+            case ast.Pow():
+                is_simple = isinstance(left, ast.Name | ast.Constant)
+                base = self.write(left) if is_simple else self._bracketed(left)
+                return f"{base}^{{{self.write(right)}}}"
+        if type(node.op) not in _OPERATORS:
+            return ""
+        sign, binds = _OPERATORS[type(node.op)]
+        is_signed = isinstance(left, ast.UnaryOp)  # a minus in front needs no brackets
+        first = self.write(left) if is_signed else self._bound(left, binds)
+        return first + sign + self._bound(right, binds + 1)
+
+    def _call(self, name: str, node: ast.Call) -> str:
+        inside = [self.write(argument) for argument in node.args]
+        inside += [f"{_plain(word.arg or '')}={self.write(word.value)}" for word in node.keywords]
+        command = f"\\{name}"
+        if command in _SIGNS and len(inside) == 1:
+            return f"{command}{{{inside[0]}}}"
+        if name == "abs" and len(inside) == 1:
+            return rf"\left|{inside[0]}\right|"
+        function = command if command in _COMMANDS else rf"\operatorname{{{_escaped(name)}}}"
+        return rf"{function}\left({', '.join(inside)}\right)"
+
+    def _as_python(self, node: ast.expr) -> str:
+        text = ast.unparse(node)
+        return _plain(re.sub(r"\w+", lambda word: self.texts.get(word[0], word[0]), text))
+
+    def _bound(self, node: ast.expr, binds: int) -> str:
+        """Write an operand, in brackets where it binds less tightly than that."""
+        return self.write(node) if _binds(node) >= binds else self._bracketed(node)
+
+    def _bracketed(self, node: ast.expr) -> str:
         return rf"\left({self.write(node)}\right)"
 
 
 def _binds(node: ast.expr) -> int:
-    """Say how tightly an expression holds together, beside an operator."""
+    """Return how tightly an expression binds as an operand: 1 like a sum, 3 like a name."""
     if isinstance(node, ast.UnaryOp):
         return 1
     if isinstance(node, ast.BinOp):

@@ -1,6 +1,6 @@
 """The backward steps of a story: what each operation sends to its inputs, and how it adds up.
 
-The numbers come from the chain rule itself (`explaining.passage.Trace`); here they are described.
+The numbers come from the chain rule itself (`explaining.contribution.Trace`).
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from ..documents import Inline, Line, Section, code
 from ..drawing.formulas import bracketed, filled, is_plain
 from ..drawing.text import euclidean_norm, gradient_text, number_text, shape_text
 from ..drawing.words import one_line
-from ..explaining.passage import (
+from ..explaining.contribution import (
     IN_WORDS,
+    contribution_lines,
     local_derivative,
     local_numbers,
-    passage,
     rule_text,
     summed_text,
 )
-from ..explaining.wording import Line, Part, Section, code, gradient, values
+from ..explaining.inline import gradient, values
 from ..hooks import hooked, run_hooks
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of
@@ -82,12 +83,12 @@ class Backward:
         sent = self.sent.get(tensor)
         if not sent:
             name = self.names.of(tensor)
-            reasons = self.names.account(tensor).of_operation()[-1]
+            reasons = self.names.explanation(tensor).sent()
             return [
                 Tick(
                     "backward",
                     one_line(f"{operation.name} sends nothing: the gradient of {name} ends here"),
-                    (arrived, section("Why", *reasons.lines)),
+                    (arrived, section("Why", *reasons)),
                     operation=operation.id,
                     reads=(self.names.ids[tensor],),
                     edges=(f"{operation.id}b",),
@@ -184,7 +185,7 @@ def _describe(sent: _Sent) -> _Description:
         sentence += "; a hook changes it"
     lines = _local_lines(sent)
     rule = sent.written(sent.rule) if sent.rule else ""
-    lines += passage(one, sent.numbers, rule, sent.names.upstream)
+    lines += contribution_lines(one, sent.numbers, rule, sent.names.upstream)
     sections = [
         section(f"Sent to {sent.source}", *lines, *(_sum_lines(sent) if sent.count == 1 else ()))
     ]
@@ -203,7 +204,7 @@ def _local_lines(sent: _Sent) -> list[Line]:
         return []
     written = sent.written(sent.local)
     start = f"d {sent.names.of(sent.one.tensor)} / d {sent.source} = "
-    line: list[Part | str] = [start, code(written)]
+    line: list[Inline | str] = [start, code(written)]
     if sent.factor is not None and written not in ("1", "-1"):
         number = values(sent.factor)
         line += [] if number.text == written else [" = ", number]

@@ -7,21 +7,20 @@ gradient that has not been computed by then.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from itertools import pairwise
 
+from ..documents import Line, Section, code
 from ..drawing.graph import Graph
-from ..explaining.account import Account
-from ..explaining.wording import Line, Section, code
+from ..explaining.builder import ExplanationBuilder
 from ..tensor import Tensor
 from .backward import Backward
 from .forward import Names
 from .page_states import NOT_YET
-from .ticks import section
+from .ticks import TimedSection, section
 
 __all__ = ["Details", "details_of"]
 
-Details = dict[str, tuple[Section, ...]]
+Details = dict[str, tuple[TimedSection, ...]]
 
 
 def details_of(
@@ -41,13 +40,13 @@ def details_of(
         The step at which gradients start.
     """
     found: Details = {
-        node.id: (section("Value", [code(node.rows[0][1])]),)
+        node.id: _frozen([section("Value", [code(node.rows[0][1])])])
         for node in graph.tensors
         if node.role == "constant"
     }
     earlier: Details = {}
     for tensor, name in names.ids.items():
-        account, computed = names.account(tensor), values[name]
+        account, computed = names.explanation(tensor), values[name]
         value, *used, arrives = account.of_tensor(briefly=True)
         times = [seed] if tensor is names.trace.output else []
         times += [stage.tick for stage in backward.stages.get(tensor, ())]
@@ -67,44 +66,50 @@ def _value(whole: Section, computed: int) -> tuple[Section, list[Section]]:
     """Say a value only when it is known."""
     if not computed:
         return whole, []
-    *place, _ = whole.lines
-    before = Section(whole.title, (*place, [NOT_YET["value"]]), 0, computed - 1)
-    return replace(whole, start=computed), [before]
+    *place, _ = whole.content
+    before = TimedSection(whole.title, (*place, NOT_YET["value"]), end=computed - 1)
+    return TimedSection(whole.title, whole.content, start=computed), [before]
 
 
 def _operation(
-    account: Account, tensor: Tensor, backward: Backward, computed: int
+    account: ExplanationBuilder, tensor: Tensor, backward: Backward, computed: int
 ) -> tuple[list[Section], list[Section]]:
     """Give the sections of an operation their times: it runs at one step, and sends at others."""
     inputs, local, sends = account.of_operation()
     late: list[Section] = [Section("Operation", tuple(account.origin()))]
     early: list[Section] = []
     for each in (inputs, local):
-        late.append(replace(each, start=computed))
-        early.append(Section(each.title, ([NOT_YET["value"]],), 0, computed - 1))
+        late.append(TimedSection(each.title, each.content, start=computed))
+        early.append(TimedSection(each.title, (NOT_YET["value"],), end=computed - 1))
     times = backward.sent_at.get(tensor, {})
     order = sorted(times, key=times.__getitem__)
-    states = [account.sent(order[:count]).lines for count in range(1, len(order))]
-    nothing: list[Line] = [["nothing yet: its gradient is not complete"]]
+    states = [account.sent(order[:count]) for count in range(1, len(order))]
+    nothing = ["nothing yet: its gradient is not complete"]
     whole, before = _in_time(sends, [times[position] for position in order], [nothing, *states])
     return [*late, whole], [*early, *before]
 
 
 def _in_time(
     whole: Section, times: list[int], states: Iterable[Iterable[Line]]
-) -> tuple[Section, list[Section]]:
+) -> tuple[Section, list[TimedSection]]:
     """Show a section from the last of some steps on, and before each of them another state."""
     if not times:
         return whole, []
     before = [
-        Section(whole.title, tuple(lines), start, end - 1)
+        TimedSection(whole.title, tuple(lines), start=start, end=end - 1)
         for (start, end), lines in zip(pairwise([0, *times]), states, strict=False)
         if end > start
     ]
-    return replace(whole, start=times[-1]), before
+    return TimedSection(whole.title, whole.content, start=times[-1]), before
 
 
-def _frozen(sections: Iterable[Section]) -> tuple[Section, ...]:
+def _frozen(sections: Iterable[Section]) -> tuple[TimedSection, ...]:
     return tuple(
-        replace(each, lines=tuple(tuple(line) for line in each.lines)) for each in sections
+        TimedSection(
+            each.title,
+            each.content,
+            start=getattr(each, "start", 0),
+            end=getattr(each, "end", None),
+        )
+        for each in sections
     )

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..documents import Inline, Line, code
 from ..drawing.formulas import call_text, filled, forward_formula, is_plain, settings_beside
 from ..drawing.graph import Graph, OpNode
 from ..drawing.names import free
 from ..drawing.text import number_text, shape_text
 from ..drawing.words import one_line
-from ..explaining.account import Account
-from ..explaining.passage import Trace
-from ..explaining.wording import Line, Part, code, values
+from ..explaining.builder import ExplanationBuilder
+from ..explaining.contribution import Trace
+from ..explaining.inline import values
 from ..tensor import Tensor
 from ..tracing import node_of
 from .ticks import Tick, section
@@ -65,9 +66,9 @@ class Names:
         """Return the names of these operands."""
         return [self.nodes[operand].name for operand in self.operands(tensor)]
 
-    def account(self, tensor: Tensor) -> Account:
-        """Return the explanation of a tensor, with the gradients traced already."""
-        return Account(tensor, self.trace.output, self.by_identity, self.trace)
+    def explanation(self, tensor: Tensor) -> ExplanationBuilder:
+        """Return the builder of an explanation, with the gradients traced already."""
+        return ExplanationBuilder(tensor, self.trace.output, self.by_identity, self.trace)
 
 
 def forward_tick(tensor: Tensor, names: Names) -> Tick:
@@ -79,13 +80,13 @@ def forward_tick(tensor: Tensor, names: Names) -> Tick:
     lines += [[code(numbers)]] if numbers else []
     lines += [["shapes ", code(shapes)]] if shapes else []
     lines += [["with ", code(text)] for text in settings_beside(node)]
-    lines += names.account(tensor).place()
+    lines += names.explanation(tensor).place()
     inputs: dict[str, Line] = {}  # by id, because each is shown once
     for operand, value in zip(operands, node.values, strict=True):
         shown = names.nodes[operand]
         described = [", a number"] if shown.role == "constant" else [": ", values(value)]
         inputs[operand] = [code(shown.name), *described]
-    result: list[Part | str] = [code(names.of(tensor)), ": ", values(tensor.data)]
+    result: list[Inline | str] = [code(names.of(tensor)), ": ", values(tensor.data)]
     sections = [
         section(operation.name, *lines),
         section("Inputs", *inputs.values()),

@@ -12,10 +12,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, tostring
 
-from ..drawing.html_page import content_policy
+from ..documents.page import colours, content_policy
 from ..drawing.palette import DARK, LIGHT
 from ..drawing.words import counts, heading
-from .page_figure import figure, variables
+from .page_figure import figure
 from .page_text import details, panels, table_rows
 
 if TYPE_CHECKING:
@@ -92,10 +92,7 @@ def _read(name: str) -> str:
 
 def _style() -> str:
     """Give the style sheet, with the colours of the palette in front."""
-    light, dark = (
-        "".join(f"--{name}:{color};" for name, color in variables(theme).items())
-        for theme in (LIGHT, DARK)
-    )
+    light, dark = colours(LIGHT), colours(DARK)
     return (
         f":root{{color-scheme:light;{light}}}\n"
         f"@media screen and (prefers-color-scheme:dark)"

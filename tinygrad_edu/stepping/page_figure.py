@@ -23,18 +23,9 @@ from .page_states import NOT_YET, OFF, first_lit, lights, result_versions
 if TYPE_CHECKING:
     from .ticks import Story
 
-__all__ = ["figure", "variables"]
+__all__ = ["figure"]
 
 LAYERS_PREFIX = "L-"
-
-
-def variables(theme: Theme) -> dict[str, str]:
-    """Return the colours of a theme, by the name of their CSS variable."""
-    names = [field.name for field in fields(theme) if field.name != "roles"]
-    colors = {name.replace("_", "-"): getattr(theme, name) for name in names}
-    for role, (fill, line) in theme.roles.items():
-        colors |= {f"{role}-fill": fill, f"{role}-line": line}
-    return colors
 
 
 def _variable_theme() -> Theme:

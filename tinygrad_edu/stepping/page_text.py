@@ -1,29 +1,24 @@
 """The text of the page as HTML: the panel of each step, details, and the table.
 
-All text comes finished from the story; here it is only escaped and set, formulas without LaTeX,
-because the page is read offline.
+All text comes finished from the story; here it is only put in place.
 """
 
 from __future__ import annotations
 
 import html
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..documents.html import sections as section_html
 from ..drawing.picture import Version
 from ..drawing.text import shape_text
 from .page_states import OFF, attributes_of, lights, result_versions, version_attributes
 
 if TYPE_CHECKING:
     from ..drawing.graph import TensorNode
-    from ..explaining.wording import Part, Section
-    from .ticks import Story, Tick
+    from .ticks import Story, Tick, TimedSection
 
-__all__ = ["details", "formula_html", "panels", "table_rows"]
-
-_NAME = re.compile(r"[^\W\d]\w*")
-_TOKEN = re.compile(r"\.T\b|[^\W\d]\w*|\d[\w.]*|.", re.DOTALL)
+__all__ = ["details", "panels", "table_rows"]
 
 
 def panels(story: Story) -> str:
@@ -42,7 +37,7 @@ def panels(story: Story) -> str:
 
 def _panel(story: Story, number: int, tick: Tick, detail: str, whole: bool = False) -> str:
     sentence = tick.whole_sentence if whole else tick.sentence
-    body = _sections(tick.whole if whole else tick.sections, "h3")
+    body = section_html(tick.whole if whole else tick.sections, 3)
     last = number == len(story.ticks) - 1 and detail != "edge"
     names = {operation.id: operation.name for operation in story.graph.operations}
     return (
@@ -72,85 +67,19 @@ def details(story: Story) -> str:
     )
 
 
-def _in_time(sections: Sequence[Section], earlier: Sequence[Section]) -> str:
+def _in_time(sections: Sequence[TimedSection], earlier: Sequence[TimedSection]) -> str:
     """Write sections with their steps, and before each section what is shown until then."""
     written = []
     for whole in sections:
         for each in [one for one in earlier if one.title == whole.title] + [whole]:
             seen = version_attributes(Version(each.start, each.end, ""))
-            text = _sections([each], "h3")
+            text = section_html([each], 3)
             written.append(f"<div{seen}>{text}</div>" if seen else text)
     return "".join(written)
 
 
 def _role(tensor: TensorNode) -> str:
     return {"computed": "tensor", "constant": "number"}.get(tensor.role, tensor.role)
-
-
-def _sections(sections: Iterable[Section], tag: str) -> str:
-    written = []
-    for section in sections:
-        if section.title:
-            written.append(f"<{tag}>{html.escape(section.title)}</{tag}>")
-        written += map(_line, section.lines)
-    return "".join(written)
-
-
-def _line(line: Sequence[Part | str]) -> str:
-    """Write a line; blanks at its start indent it, and those after a label make a column."""
-    parts = list(line)
-    start = "".join(part if isinstance(part, str) else part.text for part in parts)
-    depth = min((len(start) - len(start.lstrip(" "))) // 2, 4)
-    label = ""
-    for place, part in enumerate(parts):
-        if not isinstance(part, str) or not part.strip():
-            continue
-        found = re.match(r"\s*(\S(?:.*?\S)?)\s{2,}$", part)
-        if found and place + 1 < len(parts) and all(isinstance(p, str) for p in parts[:place]):
-            label = "".join(str(p) for p in parts[: place + 1]).strip()
-            parts = parts[place + 1 :]
-        break
-    inside = "".join(_part(part) for part in parts).strip()
-    css = f"line in{depth}" if depth else "line"
-    if label:
-        return f'<div class="{css} pair"><span>{html.escape(label)}</span><div>{inside}</div></div>'
-    return f'<div class="{css}">{inside}</div>'
-
-
-def _part(part: Part | str) -> str:
-    if isinstance(part, str):
-        return html.escape(part)
-    if part.latex:
-        return f'<span class="formula">{formula_html(part.text)}</span>'
-    if "\n" in part.text:
-        # A shape goes before the numbers, which then need not be indented by its length.
-        shape = re.match(r"(shape \([^)]*\)): ", part.text)
-        if shape is None:
-            return f"<pre>{html.escape(part.text)}</pre>"
-        numbers = part.text[shape.end() :].replace("\n" + " " * shape.end(), "\n")
-        return f"<code>{html.escape(shape[1])}</code><pre>{html.escape(numbers)}</pre>"
-    return f"<code>{html.escape(part.text)}</code>"
-
-
-def formula_html(text: str) -> str:
-    """Set a formula: names in italics, names of functions upright, ``.T`` as a raised T.
-
-    Examples
-    --------
-    >>> formula_html("g @ W.T")
-    '<i>g</i> @ <i>W</i><sup>T</sup>'
-    >>> formula_html("exp(x)")
-    'exp(<i>x</i>)'
-    """
-    written, tokens = [], _TOKEN.findall(text)
-    for token, following in zip(tokens, [*tokens[1:], ""], strict=True):
-        if token == ".T":
-            written.append("<sup>T</sup>")
-        elif _NAME.fullmatch(token) and following != "(":
-            written.append(f"<i>{html.escape(token)}</i>")
-        else:
-            written.append(html.escape(token))
-    return "".join(written)
 
 
 def table_rows(story: Story) -> str:

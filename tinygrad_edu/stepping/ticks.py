@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..documents import Line, Section
 from ..drawing.graph import Graph
-from ..explaining.wording import Line, Section
 
-__all__ = ["Stage", "Story", "Tick", "section"]
+__all__ = ["Stage", "Story", "Tick", "TimedSection", "section"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimedSection(Section):
+    """A section that is true from tick `start` to tick `end`; to the last one if that is None."""
+
+    start: int = 0
+    end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +78,10 @@ class Story:
         From which tick on the value of a tensor is known.
     gradients : dict of str to tuple of Stage
         What the gradient of a tensor reads, from which tick on.
-    details : dict of str to tuple of Section
-        What there is to say about each tensor and each operation; a section that is true from
-        some tick on has that as its `start`.
-    earlier : dict of str to tuple of Section
-        What is said in its place before, each section with its first and last tick.
+    details : dict of str to tuple of TimedSection
+        What there is to say about each tensor and each operation.
+    earlier : dict of str to tuple of TimedSection
+        What is shown instead before that.
     notes : tuple of str
         What a reader should know besides.
     """
@@ -83,11 +90,11 @@ class Story:
     ticks: tuple[Tick, ...]
     values: dict[str, int]
     gradients: dict[str, tuple[Stage, ...]]
-    details: dict[str, tuple[Section, ...]]
+    details: dict[str, tuple[TimedSection, ...]]
     notes: tuple[str, ...]
-    earlier: dict[str, tuple[Section, ...]] = field(default_factory=dict)
+    earlier: dict[str, tuple[TimedSection, ...]] = field(default_factory=dict)
 
 
 def section(title: str, *lines: Line) -> Section:
-    """Make a section of lines, for good."""
-    return Section(title, tuple(tuple(line) for line in lines))
+    """Make a section of lines."""
+    return Section(title, lines)

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ..documents import Inline, Section, code
 from ..drawing.formulas import bracketed
 from ..drawing.text import clean, euclidean_norm, number_text
 from ..drawing.words import plural
-from ..explaining.wording import Part, Section, code, gradient, values
+from ..explaining.inline import gradient, values
 from ..tensor import Tensor
 
 __all__ = ["Step", "check_optimizer", "trial_step", "update_sections", "update_sentence"]
@@ -129,7 +130,7 @@ def update_sections(optimizer: Any, steps: list[Step]) -> list[Section]:
         if isinstance(value, bool | int | float) and value
     ]
     found = _rule(optimizer, steps)
-    rule: list[tuple[Part | str, ...]] = [(code(f"p <- p - {found or 'step'}"),)]
+    rule: list[tuple[Inline | str, ...]] = [(code(f"p <- p - {found or 'step'}"),)]
     if not found:
         rule.append(
             ("the step depends on more than this gradient; it is the old value minus the new one",)
@@ -143,11 +144,11 @@ def update_sections(optimizer: Any, steps: list[Step]) -> list[Section]:
     return sections + [Section(step.name, tuple(_lines(step))) for step in steps]
 
 
-def _lines(step: Step) -> list[tuple[Part | str, ...]]:
+def _lines(step: Step) -> list[tuple[Inline | str, ...]]:
     if step.stays:
         reason = "no gradient arrived" if step.gradient is None else "the step is 0"
         return [(f"unchanged: {reason}, or the optimiser does not have it",)]
-    lines: list[tuple[Part | str, ...]] = [("old   ", values(step.old))]
+    lines: list[tuple[Inline | str, ...]] = [("old   ", values(step.old))]
     if step.gradient is not None:
         lines.append(("grad  ", gradient(step.gradient)))
     lines.append(("new   ", values(step.new)))

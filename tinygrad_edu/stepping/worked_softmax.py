@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..documents import Line, Section, code
 from ..drawing.text import number_text
-from ..explaining.wording import Line, Section, code
 from ..ops.networks.classification import softmax_cross_entropy
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of

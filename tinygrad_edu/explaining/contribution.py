@@ -1,8 +1,8 @@
-"""How a gradient passes one operation, in words and numbers: the rule of an input, its local
-derivative, and how upstream times local becomes a contribution.
+"""How a gradient passes through one operation: the rule of an input, its local derivative, and how
+upstream times local gives a contribution.
 
-What is told of a tensor and what is told of a step of the chain rule are both made of these
-pieces. The numbers come from the chain rule itself; nothing is differentiated here.
+Explanations of a tensor and steps of the chain rule are both made of these lines. The numbers come
+from the chain rule itself; nothing is differentiated here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import _starting_cotangent, graph_order
+from ..documents import Inline, Line, code
 from ..drawing.module_tree import ModuleTree
 from ..drawing.operands import summed_axes
 from ..drawing.text import shape_text
@@ -22,26 +23,26 @@ from ..errors import GradientError
 from ..primitive import Node
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of, sent_alone, trace_gradients
+from .inline import formula, gradient, values
 from .latex import latex
-from .wording import Part, code, formula, gradient, values
 
 __all__ = [
     "IN_WORDS",
     "Trace",
+    "contribution_lines",
     "local_derivative",
     "local_numbers",
-    "obstacle",
-    "passage",
+    "no_gradient_reason",
     "rule_text",
     "running_sum",
     "summed_text",
 ]
 
-IN_WORDS = {"1": "passes on unchanged", "-1": "passes on with its sign turned"}
+IN_WORDS = {"1": "passes on unchanged", "-1": "passes on with its sign flipped"}
 
 
 class Trace:
-    """The gradients of one output, followed once, for all that is to be told of them.
+    """The gradients of one output, followed once for everything that is explained of them.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ class Trace:
     sent : list of Contribution
         All contributions, in the order in which they were sent.
     arrived : dict of Tensor to list of Contribution
-        The same by the tensor that they went to.
+        The same, by the tensor that they went to.
     users : dict of Tensor to list of (Tensor, int)
         Which results a tensor was used for, and as which input.
     modules : ModuleTree
@@ -66,6 +67,12 @@ class Trace:
     ------
     GradientError
         If the output has several elements or no gradient, or if a value on the way was changed.
+
+    Examples
+    --------
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> [float(sent.contribution) for sent in Trace(x * x, {}).sent]
+    [2.0, 2.0]
     """
 
     def __init__(self, output: Tensor, names: Mapping[int, str]) -> None:
@@ -90,13 +97,13 @@ class Trace:
 
 
 def rule_text(node: Node, position: int) -> str:
-    """Give the rule of an input as text; for any number of inputs there are only examples."""
+    """Return the rule of an input as text; empty for operations on any number of inputs."""
     texts = node.primitive.derivatives
     return texts[position] if position < len(texts) and node.primitive.each is None else ""
 
 
 def local_derivative(rule: str) -> str:
-    """Take the upstream gradient out of a rule that multiplies it by something; else give "".
+    """Return the factor by which a rule multiplies the upstream gradient; else "".
 
     Examples
     --------
@@ -112,8 +119,8 @@ def local_derivative(rule: str) -> str:
     return sign + (factor if operator == "*" else f"1 / {factor}")
 
 
-def obstacle(node: Node, position: int) -> str:
-    """Say why no gradient goes to an input; "" where one does."""
+def no_gradient_reason(node: Node, position: int) -> str:
+    """Return why an input gets no gradient; "" where it gets one."""
     source = node.inputs[position]
     if not isinstance(source, Tensor):
         return "it is a number"
@@ -125,7 +132,7 @@ def obstacle(node: Node, position: int) -> str:
 def local_numbers(tensor: Tensor) -> dict[int, Any]:
     """Compute local derivatives, where a derivative is one number for each number.
 
-    That is so where the result is a single number, and where a rule multiplies g by something of
+    This holds where the result is a single number, and where a rule multiplies g by something of
     its own shape. Elsewhere, as in a matrix product, they would be arrays of arrays.
     """
     node = node_of(tensor)
@@ -138,74 +145,81 @@ def local_numbers(tensor: Tensor) -> dict[int, Any]:
 
 
 def summed_text(sent: Contribution) -> tuple[str, bool]:
-    """Say over which axes broadcasting was undone, and whether the engine did it.
+    """Return over which axes broadcasting was undone, and whether the engine did it.
 
-    The text is empty where nothing was broadcast; where the engine did not, the rule itself did.
+    The text is empty where nothing was broadcast. Where the engine did not sum, the rule did.
     """
     node = node_of(sent.tensor)
     summed = np.shape(sent.given) != np.shape(sent.contribution)
     axes: tuple[int, ...] = ()
-    if summed or node.primitive.each is None:  # of many inputs, none has a fixed place
+    if summed or node.primitive.each is None:  # of many inputs, none has a fixed position
         shape = np.shape(sent.given) if summed else sent.tensor.shape
         axes = summed_axes(node, sent.position, shape)
     return (axes_text(axes).replace("sum", "summed over", 1) if axes else ""), summed
 
 
-def passage(
+def contribution_lines(
     sent: Contribution,
     numbers: Mapping[int, Any] | None = None,
-    becomes: Part | str = "",
+    becomes: Inline | str = "",
     upstream: str = "g",
-    whose: Sequence[Part | str] = (),
-) -> list[list[Part | str]]:
-    """Work out one contribution: local derivative times upstream, and what came of it.
+    whose: Sequence[Inline | str] = (),
+) -> list[Line]:
+    """Work out one contribution: local derivative times upstream, and the result.
 
     Parameters
     ----------
     sent : Contribution
     numbers : mapping of int to array, optional
         The local derivatives of the operation, where they are known already.
-    becomes : str or Part
+    becomes : str or Inline
         What to write for the rule, with names instead of letters. With a `str`, the arrays that
         it begins with, upstream gradient and local derivative, are shown elsewhere already.
     upstream : str
-        What the gradient that arrives is called there.
-    whose : sequence of Part or str
-        Whose gradient that is, where this has to be said.
+        The name of the gradient that arrives.
+    whose : sequence of Inline or str
+        Whose gradient that is, where this is not clear.
     """
-    node = node_of(sent.tensor)
-    rule = rule_text(node, sent.position)
+    rule = rule_text(node_of(sent.tensor), sent.position)
     numbers = local_numbers(sent.tensor) if numbers is None else numbers
-    local = local_derivative(rule)
-    axes, summed = summed_text(sent)
-    arrived, given = gradient(sent.upstream), gradient(sent.given)
-    start: list[Part | str] = [code(upstream), *whose, " "]
-    is_shown = isinstance(becomes, str) and bool(becomes)
-    lines: list[list[Part | str]] = [[*start, "goes through the rule of the operation"]]
-    if rule and local in IN_WORDS:
-        lines = [[*start, IN_WORDS[local]]]
-    elif rule:
+    in_words = IN_WORDS.get(local_derivative(rule), "")
+    start = [code(upstream), *whose, " "]
+    if not rule:
+        lines: list[Line] = [[*start, "goes through the rule of the operation"]]
+    elif in_words:
+        lines = [[*start, in_words]]
+    else:
         written = code(becomes) if isinstance(becomes, str) else becomes
         lines = [[*start, "becomes ", written if becomes else formula(rule, latex(rule))]]
-    if sent.position in numbers and np.size(sent.given) == 1:
-        one = values(numbers[sent.position])
+    local = numbers.get(sent.position)
+    summed = np.shape(sent.given) != np.shape(sent.contribution)
+    result = "  = before summing   " if summed else "  = contribution     "
+    if local is not None and np.size(sent.given) == 1:
+        one = values(local)
         one = code(f"({one.text})") if one.text.startswith("-") else one
-        lines.append(["  upstream × local   ", arrived, " × ", one, " = ", given])
+        upstream_text, given = gradient(sent.upstream), gradient(sent.given)
+        lines.append(["  upstream × local   ", upstream_text, " × ", one, " = ", given])
     else:
-        if not is_shown:
-            lines.append([f"  upstream {upstream}".ljust(21), arrived])
-        if not is_shown and sent.position in numbers and local not in IN_WORDS:
-            lines.append(["  × local            ", values(numbers[sent.position])])
-        lines.append(["  = before summing   " if summed else "  = contribution     ", given])
+        if not (isinstance(becomes, str) and becomes):
+            lines.append([f"  upstream {upstream}".ljust(21), gradient(sent.upstream)])
+            if local is not None and not in_words:
+                lines.append(["  × local            ", values(local)])
+        lines.append([result, gradient(sent.given)])
+    return lines + _summed_lines(sent)
+
+
+def _summed_lines(sent: Contribution) -> list[Line]:
+    """Describe over which axes broadcasting was undone, and the result."""
+    axes, summed = summed_text(sent)
     if summed:
         shapes = f"the rule gave shape {shape_text(np.shape(sent.given))}"
-        lines.append([f"  broadcasting undone: {shapes}, {axes}"])
-        lines.append(["  = contribution     ", gradient(sent.contribution)])
-    elif axes:
-        lines.append([f"  broadcasting undone by the rule: {axes}"])
-    return lines
+        return [
+            f"  broadcasting undone: {shapes}, {axes}",
+            ["  = contribution     ", gradient(sent.contribution)],
+        ]
+    return [f"  broadcasting undone by the rule: {axes}"] if axes else []
 
 
-def running_sum(sent: Contribution, count: int) -> list[list[Part | str]]:
-    """Give what has arrived by then, where there are several contributions."""
+def running_sum(sent: Contribution, count: int) -> list[Line]:
+    """Write what has arrived so far, where there are several contributions."""
     return [["  sum so far           ", gradient(sent.total)]] if count > 1 else []

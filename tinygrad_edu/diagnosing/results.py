@@ -1,4 +1,7 @@
-"""One gradient of a check, three ways, with what was found about it. Nothing is computed here."""
+"""The parts of a result: one gradient, three ways, and a diagnosis of what went wrong.
+
+They hold data. How they are written is in `row_text` and `report`.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,38 @@ from numpy.typing import NDArray
 from ..drawing.verdicts import Verdict
 from .numerical import Measured
 
-__all__ = ["GradientRow"]
+__all__ = ["Diagnosis", "GradientRow"]
 
 Array = NDArray[Any]
 
 _VERDICTS = {"differs": "AUTO ≠ NUMERIC", "undecided": "UNDECIDED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What a mismatch looks like.
+
+    Attributes
+    ----------
+    kind : str
+        Such as ``"sign"``.
+    sentence : str
+        What it looks like, where, and what to do.
+    place : str
+        The operation or module where it happened; empty if it is everywhere.
+    explains : tuple of str
+        The gradients that it explains.
+
+    Examples
+    --------
+    >>> Diagnosis("sign", "looks like this: the sign of W is flipped", "", ("W",)).explains
+    ('W',)
+    """
+
+    kind: str
+    sentence: str
+    place: str
+    explains: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +57,7 @@ class GradientRow:
     shape : tuple of int
         Of the input.
     manual : ndarray or None
-        As it was derived by hand; None if its shape does not fit.
+        The gradient by hand; None if its shape does not fit.
     automatic : ndarray
     numerical : ndarray
         By central differences; NaN where it was not measured.
@@ -44,7 +74,14 @@ class GradientRow:
     kinks : int
         How many elements were not measured, because a step would cross a kink.
     equation, equation_code : str
-        The equation of the textbook, and a line of code that says it, where somebody gave them.
+        The equation of the textbook, and a line of code for it, where the caller gave them.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import check_manual
+    >>> row = check_manual(lambda x: (x * x).sum(), [[2.0]], [1.0]).rows[0]
+    >>> row.agree, row.word, row.automatic.tolist()
+    (True, 'match', [2.0])
     """
 
     name: str
@@ -65,7 +102,7 @@ class GradientRow:
 
     @property
     def agree(self) -> bool:
-        """Whether manual and automatic match, and no numerical gradient leaves that in doubt."""
+        """Whether manual and automatic match, and no numerical gradient casts doubt on it."""
         return bool(self.verdict.agree) and self.measured.finding not in _VERDICTS
 
     @property
