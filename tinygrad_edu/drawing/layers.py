@@ -48,7 +48,7 @@ def layers_picture(graph: Graph, options: DrawOptions, *, backward: bool) -> Pic
     >>> from tinygrad_edu.drawing.snapshot import SnapshotBuilder
     >>> graph = SnapshotBuilder([Tensor(1.0, requires_grad=True) + 1]).build()
     >>> layers_picture(graph, DrawOptions(), backward=False).counts
-    '0 modules, 1 operation outside of them'
+    '0 modules, 1 operation outside of them (1 parameter)'
     """
     return _Layers(graph, options, backward).picture()
 

@@ -208,9 +208,9 @@ def operations_picture(graph: Graph, *, backward: bool, rules: bool = False) -> 
     --------
     >>> from tinygrad_edu import Tensor
     >>> from tinygrad_edu.drawing.snapshot import SnapshotBuilder
-    >>> picture = operations_picture(SnapshotBuilder([Tensor(1.0, requires_grad=True) + 1]).build(), backward=False)
-    >>> [card.role for card in picture.cards]
-    ['input', 'constant', 'loss', 'operation']
+    >>> graph = SnapshotBuilder([Tensor(1.0, requires_grad=True) + 1]).build()
+    >>> [card.role for card in operations_picture(graph, backward=False).cards]
+    ['parameter', 'constant', 'loss', 'operation']
     """
     cards = [tensor_card(tensor) for tensor in graph.tensors]
     cards += [operation_card(operation, rules) for operation in graph.operations]
