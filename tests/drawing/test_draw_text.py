@@ -1,4 +1,4 @@
-"""What stands in a picture: values, gradients, names fit to show, and colours that can be seen."""
+"""Tests the texts of a picture: values, gradients, printable names, and visible colours."""
 
 import numpy as np
 import pytest

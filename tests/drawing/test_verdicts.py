@@ -1,4 +1,4 @@
-"""Gradients derived by hand beside automatic ones: what a picture says, and what it refuses."""
+"""Tests comparing gradients by hand with automatic ones: what a picture shows and refuses."""
 
 import re
 from xml.etree import ElementTree

@@ -230,13 +230,13 @@ def stepped(kind, operation=None, reads=(), writes=(), edges=(), ends=True, **mo
     return Step(kind, kind, (), (), "", operation, reads, writes, edges, ends, **more)
 
 
-def told(*steps):
+def story_of(*steps):
     story = scalars().story
     return Story(story.graph, steps, {"t2": 1}, {"t0": (Stage(2, "3", "1 of 2"),)}, {}, ())
 
 
 def test_a_whole_operation_lights_what_its_steps_light():
-    story = told(
+    story = story_of(
         stepped("overview"),
         stepped("forward", "o0", ("t0", "t1"), ("t2",), ("o0f0", "o0f")),
         stepped("backward", "o0", ("t2",), ("t0",), ("o0b0",), ends=False),
@@ -250,7 +250,7 @@ def test_a_whole_operation_lights_what_its_steps_light():
 
 
 def test_what_an_operation_has_lit_is_not_ringed_at_its_end():
-    story = told(
+    story = story_of(
         stepped("backward", "o0", (), ("t0",), ends=False),
         stepped("backward", "o0", ("t0",), ("t1",)),
     )
@@ -259,7 +259,7 @@ def test_what_an_operation_has_lit_is_not_ringed_at_its_end():
 
 
 def test_texts_follow_each_other_without_a_gap():
-    story = told(*(stepped("overview") for _ in range(4)))
+    story = story_of(*(stepped("overview") for _ in range(4)))
     spans = [(one.text, one.first, one.last) for one in result_versions(story, "t0", "gradient")]
     assert spans == [("not computed", 0, 1), ("3", 2, None)]
     spans = [(one.text, one.first, one.last) for one in result_versions(story, "t2", "value")]
@@ -285,7 +285,7 @@ def test_a_contribution_is_seen_from_the_step_that_brings_it():
 
 
 def test_a_gradient_that_never_comes_is_never_seen():
-    root = figure(told(stepped("overview"), stepped("seed")), "ops")
+    root = figure(story_of(stepped("overview"), stepped("seed")), "ops")
     ways = [part for part in root.iter("g") if part.get("class", "").split()[-2:-1] == ["bwd"]]
     assert len(ways) > 5
     assert all("off" in way.get("class").split() for way in ways)
@@ -302,7 +302,7 @@ def test_lines_are_set_in_columns_and_formulas_without_latex():
         [code("[[1]\n [2]]")],
     )
     step = Step("overview", "a <b>", (Section("A & B", lines), Section("", (["end"],))))
-    text = panels(told(step))
+    text = panels(story_of(step))
     assert "a &lt;b&gt;</h2><h3>A &amp; B</h3>" in text
     assert '<span class="formula"><i>g</i> @ <i>W</i><sup>T</sup></span>' in text
     assert '<div class="line in1 pair"><span>upstream g</span><div><code>1 &lt; 2<' in text
@@ -326,7 +326,7 @@ def test_layers_light_up_for_what_happens_inside(outline):
 
 
 class Block(Module):
-    """A layer whose input is added to what it gives: an operation beside a module."""
+    """A layer whose input is added to its output: an operation next to a module."""
 
     def __init__(self):
         super().__init__()

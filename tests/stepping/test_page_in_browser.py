@@ -357,7 +357,7 @@ def test_the_live_region_says_the_sentence(visit, saved):
         for name in page.locator("tr.lit").evaluate_all("all => all.map((row) => row.dataset.row)"):
             drawn = squeezed(" ".join(page.locator(f"#{name} text:not(.off)").all_text_contents()))
             for part in shown(page, name):
-                # Counts stand in the table alone, and words between the parts of a value.
+                # Counts are only in the table, and words between the parts of a value.
                 for word in re.sub(r"\d+ of \d+$", "", part).replace(",", " ").split():
                     assert word in drawn.replace(",", " "), (name, part, drawn)
         page.keyboard.press("n")

@@ -1,5 +1,5 @@
-"""Proves that a story tells what happens: its numbers against the delta rule and examples worked
-out by hand, its steps against the graph, and that telling it changes nothing.
+"""Tests that a story describes what happens: its numbers against the delta rule and examples worked
+out by hand, its steps against the graph, and that building it changes nothing.
 """
 
 import re
@@ -37,8 +37,8 @@ def network(dtype="float64", rows=4):
     return mlp, loss, by_hand
 
 
-def told(step):
-    """All that a step says, as text."""
+def text_of(step):
+    """The sentence and the sections of a step, as text."""
     return as_text([step.sentence], step.sections)
 
 
@@ -70,9 +70,9 @@ def test_single_numbers():
     ]
     whole = [step.whole_sentence for step in story.steps if step.whole]
     assert whole[1] == "multiply sends g × b = 1 × (-3) = -3 to a; g × a = 1 × 2 = 2 to b"
-    assert "d c / d a = b = -3" in told(story.steps[6])
-    assert "upstream × local   1 × (-3) = -3" in told(story.steps[6])
-    assert "1 of 2 contributions: the others are added when they arrive" in told(story.steps[5])
+    assert "d c / d a = b = -3" in text_of(story.steps[6])
+    assert "upstream × local   1 × (-3) = -3" in text_of(story.steps[6])
+    assert "1 of 2 contributions: the others are added when they arrive" in text_of(story.steps[5])
     assert story.values == {"t0": 0, "t1": 0, "t2": 1, "t3": 2}
     assert story.gradients["t0"] == (
         Stage(0, "not computed"),
@@ -104,11 +104,11 @@ def test_why_an_operation_waits():
     h = tg.sin(x)
     story = build_story(h * h, names={"h": h})
     (first, second) = [step for step in story.steps if step.writes == (named(story, "h"),)][1:]
-    assert "1 of 2 contributions: h waits" in told(first)
-    assert "reverse topological order" in told(first)
-    assert "waits" not in told(second)
+    assert "1 of 2 contributions: h waits" in text_of(first)
+    assert "reverse topological order" in text_of(first)
+    assert "waits" not in text_of(second)
     fired = next(step for step in story.steps if step.sentence.startswith("sin sends"))
-    assert "complete: all 2 contributions have arrived" in told(fired)
+    assert "complete: all 2 contributions have arrived" in text_of(fired)
 
 
 def test_formulas_with_names_and_numbers():
@@ -134,7 +134,7 @@ def test_formulas_with_names_and_numbers():
     )
     assert sentences(joined, "backward")[1].startswith("concatenate sends what its rule makes of g")
     kept = build_story(y.sum(axis=0, keepdims=True).sum())
-    assert "with keepdims = True" in told(kept.steps[1])
+    assert "with keepdims = True" in text_of(kept.steps[1])
     assert kept.steps[1].sentence == "t1 = sum(y, axis=0), shapes (2, 3) -> (1, 3)"
     quotient = sentences(build_story(parameter(6.0, "n") / x), "backward")
     assert quotient[0].startswith("divide sends g / x = 1 / 4 = 0.25 to n")
@@ -239,9 +239,9 @@ def test_contributions_are_counted_before_the_producer_fires():
         stages = story.gradients[named(story, name)]
         assert [stage.count for stage in stages] == ["", "1 of 2", "2 of 2"]
         assert [stage.step for stage in stages] == sorted(stage.step for stage in stages)
-    arrays = [step for step in story.steps if "so far" in told(step)]
+    arrays = [step for step in story.steps if "so far" in text_of(step)]
     assert len(arrays) == 4
-    assert "contribution 2 of 2: complete" in told(arrays[0])
+    assert "contribution 2 of 2: complete" in text_of(arrays[0])
 
 
 def test_a_row_of_softmax_cross_entropy():
@@ -251,21 +251,21 @@ def test_a_row_of_softmax_cross_entropy():
     np.testing.assert_allclose(
         row_gradient(trace.sent[0]), trace.sent[0].contribution[0], atol=1e-15
     )
-    backward = told(next(step for step in story.steps if step.kind == "backward"))
+    backward = text_of(next(step for step in story.steps if step.kind == "backward"))
     z = loss.node.values[0][0]
     softmax = np.exp(z) / np.exp(z).sum()
     for numbers in (z, softmax, softmax - [1, 0], (softmax - [1, 0]) / 4):
         assert f"[{' '.join(format(number, '.4g') for number in numbers)}]" in backward
     assert "onehot(0)           [1 0]" in backward
     assert "× g / N = × 1 / 4" in backward
-    forward = told(story.steps[4])
+    forward = text_of(story.steps[4])
     assert f"-log of entry 0     {-np.log(softmax[0]):.4g}" in forward
-    halved = told(build_story(loss * 0.5).steps[8])
+    halved = text_of(build_story(loss * 0.5).steps[8])
     assert "× g / N = × 0.5 / 4" in halved
     wide = parameter(np.zeros((2, 20)))
     wide_story = build_story(tg.softmax_cross_entropy(wide, [3, 4]))
-    assert "a row has 20 numbers" in told(wide_story.steps[-1])
-    assert "Row 0" not in told(wide_story.steps[1])
+    assert "a row has 20 numbers" in text_of(wide_story.steps[-1])
+    assert "Row 0" not in text_of(wide_story.steps[1])
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_a_row_of_softmax_cross_entropy():
 def test_other_losses_are_told_operation_by_operation(options):
     logits = parameter([[0.5, -1.0], [2.0, 0.0]], "logits")
     story = build_story(tg.cross_entropy(logits, [0, 1], **options))
-    assert not any("Row 0" in told(step) for step in story.steps)
+    assert not any("Row 0" in text_of(step) for step in story.steps)
     assert any(operation.name == "log_softmax" for operation in story.graph.operations)
     expected = tg.grad(tg.cross_entropy(logits, [0, 1], **options), logits)
     assert story.gradients[named(story, "logits")][-1].text == gradient_text(expected, True)[0]
@@ -286,7 +286,7 @@ def test_broadcasting_is_undone_before_the_eyes():
     assert sentences(story, "backward")[1] == (
         "add sends g to b: shape (2,), norm 5.657, summed over axis 0 (broadcast)"
     )
-    assert "the rule gave shape (4, 2), summed over axis 0" in told(story.steps[-1])
+    assert "the rule gave shape (4, 2), summed over axis 0" in text_of(story.steps[-1])
     number = parameter(3.0, "s")
     (last,) = sentences(build_story((Tensor([1, 2, 3], name="k") * number).sum()), "backward")[1:]
     assert last == "multiply sends g × k to s: 6, summed over axis 0 (broadcast); grad(s) = 6"

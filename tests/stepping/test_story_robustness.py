@@ -1,5 +1,5 @@
-"""Proves that a story keeps to the truth where things are awkward: gradients that are zero, missing
-or not finite, hooks, earlier calls of backward, hostile names; and that telling changes nothing.
+"""Tests stories in difficult cases: gradients that are zero, missing or not finite, hooks, earlier
+calls of backward, and hostile names. Building a story changes nothing.
 """
 
 import re
@@ -16,7 +16,7 @@ from tinygrad_edu.explaining.wording import as_text
 from tinygrad_edu.stepping.story import Stage, build_story
 
 from ..hostile_names import HOSTILE
-from .test_story import named, network, parameter, sentences, told
+from .test_story import named, network, parameter, sentences, text_of
 
 # Zero, nothing, and what is not a number ------------------------------------------------------
 
@@ -33,7 +33,7 @@ def test_what_no_gradient_reaches():
     out = tg.where(condition, 3.0, 2.0)
     story = build_story(out, names={"out": out})
     assert story.steps[-1].sentence == "where sends nothing: the gradient of out ends here"
-    assert "the operation has no derivative by it" in told(story.steps[-1])
+    assert "the operation has no derivative by it" in text_of(story.steps[-1])
     assert story.steps[-1].edges == ("o0b",)
     assert story.gradients["t0"] == (Stage(0, "not computed"),)
     assert story.notes == ("no gradient reaches condition: not computed, which is not 0",)
@@ -72,12 +72,12 @@ def test_awkward_sizes():
     assert empty.steps[-1].sentence.endswith("to e: shape (0, 2)")
     one = build_story(parameter([[3.0]], "x") * 2.0)
     assert one.steps[1].sentence == "t2 = x × 2 = 3 × 2 = 6"
-    assert "shapes (1, 1) × 2 -> (1, 1)" in told(one.steps[1])
+    assert "shapes (1, 1) × 2 -> (1, 1)" in text_of(one.steps[1])
     large = build_story(
         (parameter(np.ones((64, 10)), "W") @ parameter(np.ones((10, 1)), "v")).mean()
     )
     assert large.steps[1].sentence == "t2 = W @ v, shapes (64, 10) @ (10, 1) -> (64, 1)"
-    assert "‖g‖ 0.3953" in told(large.steps[-2])
+    assert "‖g‖ 0.3953" in text_of(large.steps[-2])
 
 
 # Hooks, earlier calls of backward, and what stays as it is ------------------------------------
@@ -90,9 +90,9 @@ def test_hooks_are_told():
     z.register_hook(lambda g: 2 * g)
     h.register_hook(lambda g: g + 1)
     story = build_story(z * 1.0, names={"z": z})
-    assert "a hook replaces it:  g = 2" in told(story.steps[-1])
+    assert "a hook replaces it:  g = 2" in text_of(story.steps[-1])
     assert sentences(story, "backward")[0].endswith("grad(z) = 1; a hook changes it")
-    assert "a hook replaces it:  13" in told(story.steps[-1])
+    assert "a hook replaces it:  13" in text_of(story.steps[-1])
     assert story.gradients["t0"][-1].text == "13"
     assert story.gradients["t1"][-1].text == "2"
     (z * 1.0).backward()
@@ -102,15 +102,15 @@ def test_hooks_are_told():
 def test_the_trace_starts_afresh():
     x = parameter(3.0, "x")
     y = x * x
-    assert ".grad" not in told(build_story(y).steps[-1])
+    assert ".grad" not in text_of(build_story(y).steps[-1])
     y.backward()
-    assert ".grad" not in told(build_story(y).steps[-1])
+    assert ".grad" not in text_of(build_story(y).steps[-1])
     y.backward()
     story = build_story(y)
     last = story.steps[-1]
-    assert "x.grad holds 12" in told(last)
+    assert "x.grad holds 12" in text_of(last)
     assert "x.grad holds 12" in as_text([], last.whole)
-    assert "calls of backward() add up" in told(last)
+    assert "calls of backward() add up" in text_of(last)
     assert story.gradients["t0"][-1].text == "6"
     assert story.notes[0].startswith("the .grad of some leaves differs")
 

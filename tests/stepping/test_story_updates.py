@@ -1,6 +1,4 @@
-"""Proves that a story tells the truth about gradients by hand and about the optimiser's step: what
-it says will happen is what happens then.
-"""
+"""Tests what a story says about gradients by hand, and that the optimiser's step is as described."""
 
 import numpy as np
 import pytest
@@ -11,7 +9,7 @@ from tinygrad_edu.explaining.wording import as_text, values
 from tinygrad_edu.stepping.story import build_story
 from tinygrad_edu.stepping.updates import trial_step
 
-from .test_story import network, parameter, told
+from .test_story import network, parameter, text_of
 
 # Gradients by hand ----------------------------------------------------------------------------
 
@@ -23,7 +21,7 @@ def test_gradients_by_hand_match():
     assert last.sentence.startswith("manual and automatic gradients match for 4 gradients")
     assert last.sentence.endswith("allowed 1e-10")
     allowed = "they match: differences up to 1e-10 of the largest element are allowed"
-    assert told(last).count(allowed) == 4
+    assert text_of(last).count(allowed) == 4
 
 
 def test_one_wrong_number_is_found():
@@ -33,9 +31,9 @@ def test_one_wrong_number_is_found():
     story = build_story(loss, model=mlp, compare={**by_hand, "linear1.weight": wrong})
     last = story.steps[-1]
     assert last.sentence == "1 of 4 gradients differs: linear1.weight at [1, 2]"
-    assert told(last).count("they differ") == 1
-    assert told(last).count("they match") == 3
-    assert "largest difference 0.1, at [1, 2]" in told(last)
+    assert text_of(last).count("they differ") == 1
+    assert text_of(last).count("they match") == 3
+    assert "largest difference 0.1, at [1, 2]" in text_of(last)
     weight = dict(mlp.named_parameters())["linear1.weight"]
     by_tensor = build_story(loss, model=mlp, compare={weight: wrong}).steps[-1]
     assert by_tensor.sentence == "1 of 1 gradient differs: linear1.weight at [1, 2]"
@@ -46,7 +44,7 @@ def test_a_single_number_and_one_that_is_not_computed():
     out = tg.where(condition, x * x, 0.0)
     last = build_story(out, compare={"x": 5.0, "condition": 1.0}).steps[-1]
     assert last.sentence == "2 of 2 gradients differ: x, condition not computed"
-    assert "automatic  not computed" in told(last)
+    assert "automatic  not computed" in text_of(last)
 
 
 def test_gradients_by_hand_that_do_not_fit():
@@ -109,11 +107,11 @@ def test_numbers_of_an_update():
     last = story.steps[-1]
     assert (last.kind, last.writes) == ("update", ("t0",))
     assert last.sentence == "the optimiser updates x: 3 - 0.1 × 6 = 2.4"
-    assert "SGD: lr 0.1" in told(last)
+    assert "SGD: lr 0.1" in text_of(last)
     first = build_story(x * x, optimizer=SGD([x], lr=0.1, momentum=0.9)).steps[-1]
-    assert "momentum has no earlier step to continue here" in told(first)
+    assert "momentum has no earlier step to continue here" in text_of(first)
     large = parameter(np.ones(100), "W")
-    norms = told(build_story(large.sum(), optimizer=SGD([large], lr=0.1)).steps[-1])
+    norms = text_of(build_story(large.sum(), optimizer=SGD([large], lr=0.1)).steps[-1])
     assert "10 -> 9, of the step 1" in norms
 
 
@@ -122,8 +120,8 @@ def test_what_the_optimiser_does_not_move():
     out = tg.where(condition, x * y, 0.0)
     last = build_story(out, optimizer=SGD([x, condition], lr=0.1)).steps[-1]
     assert last.sentence == "the optimiser updates x: 3 - 0.1 × 2 = 2.8"
-    assert told(last).count("unchanged: ") == 2
-    assert "no gradient arrived" in told(last)
+    assert text_of(last).count("unchanged: ") == 2
+    assert "no gradient arrived" in text_of(last)
     empty = parameter(np.zeros(0), "e")
     assert (
         "0 parameters"
@@ -148,7 +146,7 @@ def test_any_optimiser_is_known_by_what_it_can_do():
     x, condition = parameter(4.0, "x"), parameter(2.0, "condition")
     last = build_story(tg.where(condition, x, 0.0), optimizer=Decay([x, condition])).steps[-1]
     assert last.sentence == "the optimiser updates 2 parameters: p <- p - step"
-    assert "the step depends on more than this gradient" in told(last)
+    assert "the step depends on more than this gradient" in text_of(last)
     assert (x.item(), condition.item()) == (4, 2)
     Decay.lr = "fast"
     try:
