@@ -1,4 +1,4 @@
-"""Tests what a story says about gradients by hand, and that the optimiser's step is as described."""
+"""Tests what a story says about gradients by hand and about the step of the optimiser."""
 
 import numpy as np
 import pytest
