@@ -1,6 +1,6 @@
-"""Makes the pictures that README and documentation show: ``python -m docs.images``.
+"""Makes the pictures for README and documentation: ``python -m docs.images``.
 
-It takes Graphviz, and for the steps of the page a Chromium that Playwright can drive. All numbers
+It needs Graphviz, and for the steps of the page a Chromium that Playwright can drive. All numbers
 come from fixed seeds; nothing in the pictures is drawn by hand.
 """
 

@@ -30,12 +30,12 @@ esac
 
 
 def working(report):
-    """The formats that can be drawn, but for html, which has a test of its own."""
+    """The formats that can be drawn, except html, which has a separate test."""
     return {name for name, finding in report.formats.items() if finding.works} - {"html"}
 
 
 def named_dot(folder, monkeypatch, script):
-    """Name a stand-in for dot by the variable, with another one on PATH."""
+    """Name a fake dot by the variable, with another one on PATH."""
     for name in ("named", "on_path"):
         (folder / name).mkdir()
     fake_dot(folder / "on_path", monkeypatch, VERSION + DRAWS)
@@ -138,7 +138,7 @@ def test_without_graphviz_it_says_what_to_install(monkeypatch):
 @posix
 def test_a_dot_that_hangs(tmp_path, monkeypatch):
     log = tmp_path / "log"
-    # The shell waits for a child of its own, which holds the pipes open.
+    # The shell waits for a child process, which keeps the pipes open.
     fake_dot(tmp_path, monkeypatch, f"sleep 60 & echo $$ $! >> {log}; wait")
     report = doctor(timeout=0.3)
     assert "timed out after 0.3 seconds" in report.dot.words

@@ -1,4 +1,4 @@
-"""Tests the text in a picture: values, gradients, readable names, and visible colours."""
+"""Tests the texts of a picture: values, gradients, printable names, and visible colours."""
 
 import numpy as np
 import pytest

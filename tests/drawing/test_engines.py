@@ -15,11 +15,11 @@ from tinygrad_edu.drawing.render import install_command
 
 from .test_draw_render import groups, network_drawing, small_drawing, visible
 
-posix = pytest.mark.skipif(os.name != "posix", reason="the stand-ins for dot are shell scripts")
+posix = pytest.mark.skipif(os.name != "posix", reason="the fake dots are shell scripts")
 
 
 def fake_dot(folder, monkeypatch, script):
-    """Put a stand-in for dot in front of PATH."""
+    """Put a fake dot first on PATH."""
     program = folder / "dot"
     program.write_text("#!/bin/sh\n" + script)
     program.chmod(0o755)
@@ -42,7 +42,7 @@ def test_without_dot_the_error_says_what_to_do(tmp_path, monkeypatch):
             drawing.save(tmp_path / f"g.{ending}")
         assert ".dot" in str(caught.value)
         assert "set TINYGRAD_EDU_DOT to the path of dot" in str(caught.value)
-        # Saving it as .svg is no help to somebody who has just tried to.
+        # The advice to save as .svg does not help a user who has just tried that.
         works = "draw it with engine='auto'" if ending == "svg" else "save it as .svg or .html"
         assert works in str(caught.value)
         assert isinstance(caught.value, RuntimeError)
@@ -79,7 +79,7 @@ def test_the_install_command_is_that_of_the_system(monkeypatch, system, release,
 
 @posix
 def test_a_dot_that_hangs_is_ended_with_all_it_started(tmp_path, monkeypatch):
-    # The shell waits for a child of its own, which holds the pipes open.
+    # The shell waits for a child process, which keeps the pipes open.
     script = f"echo $$ > {tmp_path}/parent; sleep 60 & echo $! > {tmp_path}/child; wait"
     fake_dot(tmp_path, monkeypatch, script)
     started = time.monotonic()

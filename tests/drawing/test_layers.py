@@ -1,7 +1,7 @@
 """Tests the picture by layers: which modules are boxes or frames, and what passes between them.
 
-Norms and counts are worked out with NumPy from the tensors themselves. The checks that hold for
-every such picture stand in one function.
+Norms and counts are computed with NumPy from the tensors. One function has the checks that hold for
+every such picture.
 """
 
 import graphlib
@@ -260,7 +260,7 @@ def test_the_loss_may_come_out_of_a_module():
     loss.backward()
     drawing = layers(loss, depth=1, names={"loss": loss})
     (name,) = boxes(drawing)
-    # The loss itself stands outside of its module, or nobody would find it.
+    # The loss itself is drawn outside its module, so that it is easy to find.
     assert drawing.picture.cards[-1].role == "loss"
     assert (name, "loss", "") in links(drawing)
     assert row(drawing, name, "in → out").endswith("→ ()")

@@ -1,4 +1,4 @@
-"""Tests that the built-in painter shows what Graphviz would: parts, texts, colours and frames."""
+"""Tests that the built-in painter shows what Graphviz shows: parts, texts, colours and frames."""
 
 from xml.etree import ElementTree
 

@@ -101,9 +101,9 @@ def test_letters_that_no_font_has_are_named(fontconfig):
     fontconfig("assert sys.argv[1] == '--format'; print('20-7e 627', '3a0-3a9')")
     assert fonts.missing_letters("w ä Σ ا 权 重 权\x01\u202e") == "权重"
     assert fonts.missing_letters("weights: (2, 3)") == ""
-    told = fonts.warning_of("权重", "png")
-    assert "no font on this machine has 权 重" in told
-    assert ".svg" in told
+    warning = fonts.warning_of("权重", "png")
+    assert "no font on this machine has 权 重" in warning
+    assert ".svg" in warning
     assert fonts.warning_of("一二三四五六七八九", "pdf").count("…") == 1
 
 

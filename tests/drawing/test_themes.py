@@ -152,7 +152,7 @@ def test_mono_has_only_greys_and_distinguishes_roles_without_them(engine, view):
         look = MONO.look(role)
         looks[role] = (role == "operation", "rounded" in look.style, look.width, look.outlines)
     assert len(set(looks.values())) == len(looks)
-    # The test of this test: the theme for a screen has a colour that is no grey.
+    # The test of this test: the theme for a screen has a colour that is not grey.
     light = network_drawing(theme="light", options=DrawOptions(engine=engine)).svg()
     assert "#fde" in light.lower()
 

@@ -1,4 +1,4 @@
-"""Tests pictures that compare gradients by hand with automatic ones, and what they refuse."""
+"""Tests comparing gradients by hand with automatic ones: what a picture shows and refuses."""
 
 import re
 from xml.etree import ElementTree

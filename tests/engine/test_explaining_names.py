@@ -12,7 +12,7 @@ from tinygrad_edu import Tensor, draw, explain
 from tinygrad_edu.drawing.formulas import filled
 from tinygrad_edu.explaining.latex import latex
 from tinygrad_edu.primitive import PRIMITIVES, primitive
-from tinygrad_edu.stepping.story import tell
+from tinygrad_edu.stepping.story import build_story
 
 from ..operations.cases import CASES
 
@@ -126,11 +126,11 @@ def test_a_picture_and_a_story_have_the_names_that_are_there():
     (operation,) = draw(z).graph.operations
     assert operation.formula == "g * y"
     assert operation.rules == (("g", "upstream * y"), ("y", "upstream * g"))
-    sentences = [tick.sentence for tick in tell(z).ticks]
+    sentences = [step.sentence for step in build_story(z).steps]
     assert sentences[-2] == "multiply sends upstream × y = 1 × 3 = 3 to g; grad(g) = 3"
-    assert "upstream becomes upstream × y" in repr(tell(z).ticks[-2].sections).replace("'", "") or (
-        "upstream" in repr(tell(z).ticks[-2].sections)
-    )
+    assert "upstream becomes upstream × y" in repr(build_story(z).steps[-2].sections).replace(
+        "'", ""
+    ) or ("upstream" in repr(build_story(z).steps[-2].sections))
     # The first factor of a difference is no `a`, and the second no `b`.
     a, b = parameter(1.0, "a"), parameter(2.0, "b")
     assert [edge.operand for edge in draw(b - a).graph.edges] == ["1", "2"]

@@ -34,7 +34,7 @@ def scalars(names=("a", "b")):
 
 
 def step(page):
-    """The number of the step that is shown, on the slider and beside it."""
+    """The number of the step that is shown, on the slider and next to it."""
     number = int(page.locator("#now").inner_text())
     assert page.locator("#slider").input_value() == str(number)
     return number

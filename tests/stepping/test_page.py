@@ -26,7 +26,7 @@ from tinygrad_edu.stepping import Stepper
 from tinygrad_edu.stepping.page_figure import figure
 from tinygrad_edu.stepping.page_states import as_ranges, first_lit, lights, result_versions
 from tinygrad_edu.stepping.page_text import panels
-from tinygrad_edu.stepping.ticks import Stage, Story, Tick
+from tinygrad_edu.stepping.steps import Stage, Step, Story
 
 from ..hostile_names import HOSTILE
 from .pages import complete, reference, reference_network, scalars
@@ -155,15 +155,15 @@ def test_ids_are_unique_and_references_lead_somewhere(outline):
 def test_check_28_steps_are_the_operations_there_and_back():
     story = complete().story
     operations = len(story.graph.operations)
-    reached = {tick.operation for tick in story.ticks if tick.kind == "backward"}
-    steps = [tick for tick in story.ticks if tick.ends_operation]
+    reached = {step.operation for step in story.steps if step.kind == "backward"}
+    steps = [step for step in story.steps if step.ends_operation]
     assert len(steps) == 1 + operations + 1 + len(reached) + 1 + 1
     assert f"{len(steps)} steps" in repr(complete())
 
 
-def test_check_36_without_a_script_the_last_tick_is_shown(outline):
-    """Exactly what is seen at the last tick carries no class `off`."""
-    last = len(reference().story.ticks) - 1
+def test_check_36_without_a_script_the_last_step_is_shown(outline):
+    """Exactly what is seen at the last step carries no class `off`."""
+    last = len(reference().story.steps) - 1
     timed = [own for _, own, _, _ in outline.elements if {"data-from", "data-to"} & own.keys()]
     assert len(timed) > 60
     for own in timed:
@@ -228,21 +228,21 @@ def test_check_39_hostile_names_are_text():
 # What a step lights ----------------------------------------------------------------------------
 
 
-def ticked(kind, operation=None, reads=(), writes=(), edges=(), ends=True, **more):
-    return Tick(kind, kind, (), (), "", operation, reads, writes, edges, ends, **more)
+def stepped(kind, operation=None, reads=(), writes=(), edges=(), ends=True, **more):
+    return Step(kind, kind, (), (), "", operation, reads, writes, edges, ends, **more)
 
 
-def told(*ticks):
+def story_of(*steps):
     story = scalars().story
-    return Story(story.graph, ticks, {"t2": 1}, {"t0": (Stage(2, "3", "1 of 2"),)}, {}, ())
+    return Story(story.graph, steps, {"t2": 1}, {"t0": (Stage(2, "3", "1 of 2"),)}, {}, ())
 
 
-def test_a_whole_operation_lights_what_its_ticks_light():
-    story = told(
-        ticked("overview"),
-        ticked("forward", "o0", ("t0", "t1"), ("t2",), ("o0f0", "o0f")),
-        ticked("backward", "o0", ("t2",), ("t0",), ("o0b0",), ends=False),
-        ticked("backward", "o0", ("t2",), ("t1",), ("o0b1",)),
+def test_a_whole_operation_lights_what_its_steps_light():
+    story = story_of(
+        stepped("overview"),
+        stepped("forward", "o0", ("t0", "t1"), ("t2",), ("o0f0", "o0f")),
+        stepped("backward", "o0", ("t2",), ("t0",), ("o0b0",), ends=False),
+        stepped("backward", "o0", ("t2",), ("t1",), ("o0b1",)),
     )
     found = lights(story)
     assert found["o0"] == {"data-lit": "1-3"}
@@ -252,16 +252,16 @@ def test_a_whole_operation_lights_what_its_ticks_light():
 
 
 def test_what_an_operation_has_lit_is_not_ringed_at_its_end():
-    story = told(
-        ticked("backward", "o0", (), ("t0",), ends=False),
-        ticked("backward", "o0", ("t0",), ("t1",)),
+    story = story_of(
+        stepped("backward", "o0", (), ("t0",), ends=False),
+        stepped("backward", "o0", ("t0",), ("t1",)),
     )
     expected = {"data-lit": "0", "data-lit-op": "1", "data-ring": "1", "data-ring-op": ""}
     assert lights(story)["t0"] == expected
 
 
 def test_texts_follow_each_other_without_a_gap():
-    story = told(*(ticked("overview") for _ in range(4)))
+    story = story_of(*(stepped("overview") for _ in range(4)))
     spans = [(one.text, one.first, one.last) for one in result_versions(story, "t0", "gradient")]
     assert spans == [("not computed", 0, 1), ("3", 2, None)]
     spans = [(one.text, one.first, one.last) for one in result_versions(story, "t2", "value")]
@@ -271,7 +271,7 @@ def test_texts_follow_each_other_without_a_gap():
     assert as_ranges([5, 1, 2, 3]) == "1-3 5"
 
 
-def test_a_contribution_is_seen_from_the_tick_that_brings_it():
+def test_a_contribution_is_seen_from_the_step_that_brings_it():
     story = scalars().story
     first = first_lit(story)
     root = figure(story, "ops")
@@ -287,7 +287,7 @@ def test_a_contribution_is_seen_from_the_tick_that_brings_it():
 
 
 def test_a_gradient_that_never_comes_is_never_seen():
-    root = figure(told(ticked("overview"), ticked("seed")), "ops")
+    root = figure(story_of(stepped("overview"), stepped("seed")), "ops")
     ways = [part for part in root.iter("g") if part.get("class", "").split()[-2:-1] == ["bwd"]]
     assert len(ways) > 5
     assert all("off" in way.get("class").split() for way in ways)
@@ -303,8 +303,8 @@ def test_lines_are_set_in_columns_and_formulas_without_latex():
         ["x: ", matrix],
         [code("[[1]\n [2]]")],
     )
-    tick = Tick("overview", "a <b>", (Section("A & B", lines), Section("", (["end"],))))
-    text = panels(told(tick))
+    step = Step("overview", "a <b>", (Section("A & B", lines), Section("", (["end"],))))
+    text = panels(story_of(step))
     assert "a &lt;b&gt;</h2><h3>A &amp; B</h3>" in text
     assert '<span class="formula"><i>g</i> @ <i>W</i><sup>T</sup></span>' in text
     assert '<div class="line in1 pair"><div>upstream g</div><div><code>1 &lt; 2<' in text
@@ -328,7 +328,7 @@ def test_layers_light_up_for_what_happens_inside(outline):
 
 
 class Block(Module):
-    """A layer whose input is added to what it gives: an operation beside a module."""
+    """A layer whose input is added to its output: an operation next to a module."""
 
     def __init__(self):
         super().__init__()
@@ -346,7 +346,7 @@ def test_an_operation_next_to_a_module_stays_an_operation():
     (added,) = [op.id for op in story.graph.operations if op.name == "add"]
     assert f"L-{added}" in nodes
     (inner,) = [call.id for call in story.graph.calls if call.name == "inner"]
-    forward = [place for place, tick in enumerate(story.ticks) if tick.operation == added]
+    forward = [place for place, step in enumerate(story.steps) if step.operation == added]
     assert nodes[f"L-{added}"].get("data-lit").split()[0] == str(forward[0])
     assert nodes[f"L-{inner}"].get("data-next") == f"L-{added}"
     ways = [part for part in root.iter("g") if "bwd" in part.get("class", "")]

@@ -51,7 +51,7 @@ def test_what_the_policy_forbids_is_seen_by_the_watch(visit, saved, browser):
 
 def test_arrow_keys_reach_the_last_step_and_home_returns(visit, saved):
     page = visit(saved["complete"])
-    steps = sum(tick.ends_operation for tick in complete().story.ticks)
+    steps = sum(step.ends_operation for step in complete().story.steps)
     assert count(page) == steps == int(page.locator("#slider").get_attribute("max"))
     seen = [sentence(page)]
     assert page.locator("#previous").is_disabled()
@@ -75,7 +75,7 @@ def test_arrow_keys_reach_the_last_step_and_home_returns(visit, saved):
 
 def test_buttons_slider_and_phases_agree(visit, saved):
     page = visit(saved["complete"])
-    kinds = [tick.kind for tick in complete().story.ticks if tick.ends_operation]
+    kinds = [step.kind for step in complete().story.steps if step.ends_operation]
     for phase, kind in (("forward", "forward"), ("backward", "seed"), ("check", "check")):
         page.click(f".phase[data-phase={phase}]")
         assert step(page) == kinds.index(kind) + 1
@@ -114,13 +114,13 @@ def test_detail_has_a_separate_step_for_each_gradient(visit, saved):
     page = visit(saved["scalars"])
     story = scalars().story
     page.click(".by[data-by=edge]")
-    assert count(page) == len(story.ticks)
-    for number, tick in enumerate(story.ticks, 1):
+    assert count(page) == len(story.steps)
+    for number, one in enumerate(story.steps, 1):
         assert step(page) == number
-        assert squeezed(sentence(page)) == squeezed(tick.sentence)
+        assert squeezed(sentence(page)) == squeezed(one.sentence)
         page.keyboard.press("n")
     page.click(".by[data-by=op]")
-    assert step(page) == count(page) == sum(tick.ends_operation for tick in story.ticks)
+    assert step(page) == count(page) == sum(step.ends_operation for step in story.steps)
 
 
 # Checks 30 and 31: numbers ---------------------------------------------------------------------
@@ -357,7 +357,7 @@ def test_the_live_region_says_the_sentence(visit, saved):
         for name in page.locator("tr.lit").evaluate_all("all => all.map((row) => row.dataset.row)"):
             drawn = squeezed(" ".join(page.locator(f"#{name} text:not(.off)").all_text_contents()))
             for part in shown(page, name):
-                # Counts stand in the table alone, and words between the parts of a value.
+                # Counts are only in the table, and words between the parts of a value.
                 for word in re.sub(r"\d+ of \d+$", "", part).replace(",", " ").split():
                     assert word in drawn.replace(",", " "), (name, part, drawn)
         page.keyboard.press("n")

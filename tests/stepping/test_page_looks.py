@@ -191,11 +191,11 @@ def test_layers_show_gradients_without_a_backward_before(visit, tmp_path):
     before = [text.replace("\xa0", " ").strip() for text in texts.all_text_contents()]
     assert before.count("not computed") >= 2
     # The numbers are those that a backward pass leaves.
-    told = {node.name: node.norm for node in made.story.graph.tensors if node.role == "parameter"}
+    norms = {node.name: node.norm for node in made.story.graph.tensors if node.role == "parameter"}
     batch = Tensor([[0.5, -1.0], [1.5, 0.25]], dtype="float32")
     softmax_cross_entropy(net(batch), np.array([0, 1])).backward()
     for name, parameter in net.named_parameters():
-        assert told[name] == pytest.approx(np.linalg.norm(parameter.grad), rel=1e-5)
+        assert norms[name] == pytest.approx(np.linalg.norm(parameter.grad), rel=1e-5)
 
 
 def test_gradients_of_other_passes_are_not_those_of_the_story():

@@ -1,5 +1,5 @@
 """Tests that a story describes what happens: its numbers against the delta rule and examples worked
-out by hand, its steps against the graph, and that it changes nothing.
+out by hand, its steps against the graph, and that building it changes nothing.
 """
 
 import re
@@ -14,7 +14,7 @@ from tinygrad_edu import Tensor
 from tinygrad_edu.documents import Section, as_text
 from tinygrad_edu.drawing.text import gradient_text
 from tinygrad_edu.explaining.contribution import Trace
-from tinygrad_edu.stepping.story import Stage, tell
+from tinygrad_edu.stepping.story import Stage, build_story
 from tinygrad_edu.stepping.worked_softmax import row_gradient
 
 
@@ -37,13 +37,13 @@ def network(dtype="float64", rows=4):
     return mlp, loss, by_hand
 
 
-def told(tick):
-    """All that a tick says, as text."""
-    return as_text(Section(tick.sentence, tick.sections))
+def text_of(step):
+    """The sentence and the sections of a step, as text."""
+    return as_text(Section(step.sentence, step.sections))
 
 
 def sentences(story, kind):
-    return [tick.sentence for tick in story.ticks if tick.kind == kind]
+    return [step.sentence for step in story.steps if step.kind == kind]
 
 
 def named(story, name):
@@ -58,8 +58,8 @@ def test_single_numbers():
     a, b = parameter(2.0, "a"), parameter(-3.0, "b")
     c = a * b
     d = c + a
-    story = tell(d, names={"c": c, "d": d})
-    assert [tick.sentence for tick in story.ticks[1:]] == [
+    story = build_story(d, names={"c": c, "d": d})
+    assert [step.sentence for step in story.steps[1:]] == [
         "c = a × b = 2 × (-3) = -6",
         "d = c + a = (-6) + 2 = -4",
         "d d / d d = 1: gradients start at d, which grows by 1 when it grows by 1",
@@ -68,11 +68,11 @@ def test_single_numbers():
         "multiply sends g × b = 1 × (-3) = -3 to a; grad(a): 1 + (-3) = -2 (contribution 2 of 2)",
         "multiply sends g × a = 1 × 2 = 2 to b; grad(b) = 2",
     ]
-    whole = [tick.whole_sentence for tick in story.ticks if tick.whole]
+    whole = [step.whole_sentence for step in story.steps if step.whole]
     assert whole[1] == "multiply sends g × b = 1 × (-3) = -3 to a; g × a = 1 × 2 = 2 to b"
-    assert "d c / d a = b = -3" in told(story.ticks[6])
-    assert "upstream × local   1 × (-3) = -3" in told(story.ticks[6])
-    assert "1 of 2 contributions: the others are added when they arrive" in told(story.ticks[5])
+    assert "d c / d a = b = -3" in text_of(story.steps[6])
+    assert "upstream × local   1 × (-3) = -3" in text_of(story.steps[6])
+    assert "1 of 2 contributions: the others are added when they arrive" in text_of(story.steps[5])
     assert story.values == {"t0": 0, "t1": 0, "t2": 1, "t3": 2}
     assert story.gradients["t0"] == (
         Stage(0, "not computed"),
@@ -86,29 +86,29 @@ def test_single_numbers():
 def test_an_operation_used_twice():
     x = parameter(3.0, "x")
     y = x * x
-    story = tell(y, names={"y": y})
+    story = build_story(y, names={"y": y})
     assert sentences(story, "backward") == [
         "multiply sends g × x = 1 × 3 = 3 to x; grad(x): 3 (contribution 1 of 2)",
         "multiply sends g × x = 1 × 3 = 3 to x; grad(x): 3 + 3 = 6 (contribution 2 of 2)",
     ]
-    first, second = story.ticks[-2:]
+    first, second = story.steps[-2:]
     assert (first.edges, second.edges) == (("o0b", "o0b0"), ("o0b", "o0b1"))
     assert (first.ends_operation, second.ends_operation) == (False, True)
     assert (first.reads, first.writes) == (("t1",), ("t0",))
-    forward = story.ticks[1]
+    forward = story.steps[1]
     assert (forward.reads, forward.edges) == (("t0",), ("o0f0", "o0f1", "o0f"))
 
 
 def test_why_an_operation_waits():
     x = parameter(0.5, "x")
     h = tg.sin(x)
-    story = tell(h * h, names={"h": h})
-    (first, second) = [tick for tick in story.ticks if tick.writes == (named(story, "h"),)][1:]
-    assert "1 of 2 contributions: h waits" in told(first)
-    assert "reverse topological order" in told(first)
-    assert "waits" not in told(second)
-    fired = next(tick for tick in story.ticks if tick.sentence.startswith("sin sends"))
-    assert "complete: all 2 contributions have arrived" in told(fired)
+    story = build_story(h * h, names={"h": h})
+    (first, second) = [step for step in story.steps if step.writes == (named(story, "h"),)][1:]
+    assert "1 of 2 contributions: h waits" in text_of(first)
+    assert "reverse topological order" in text_of(first)
+    assert "waits" not in text_of(second)
+    fired = next(step for step in story.steps if step.sentence.startswith("sin sends"))
+    assert "complete: all 2 contributions have arrived" in text_of(fired)
 
 
 def test_formulas_with_names_and_numbers():
@@ -127,39 +127,39 @@ def test_formulas_with_names_and_numbers():
         ),
         (y.reshape(6)[0], "getitem: t2 = t1[0] = 1, shapes (6,) -> number"),
     ]:
-        assert sentences(tell(out), "forward")[-1] == expected
-    joined = tell(tg.concatenate([y, y], axis=1).sum())
-    assert joined.ticks[1].sentence == (
+        assert sentences(build_story(out), "forward")[-1] == expected
+    joined = build_story(tg.concatenate([y, y], axis=1).sum())
+    assert joined.steps[1].sentence == (
         "t1 = concatenate(y, y, axis=1), shapes (2, 3), (2, 3) -> (2, 6)"
     )
     assert sentences(joined, "backward")[1].startswith("concatenate sends what its rule makes of g")
-    kept = tell(y.sum(axis=0, keepdims=True).sum())
-    assert "with keepdims = True" in told(kept.ticks[1])
-    assert kept.ticks[1].sentence == "t1 = sum(y, axis=0), shapes (2, 3) -> (1, 3)"
-    quotient = sentences(tell(parameter(6.0, "n") / x), "backward")
+    kept = build_story(y.sum(axis=0, keepdims=True).sum())
+    assert "with keepdims = True" in text_of(kept.steps[1])
+    assert kept.steps[1].sentence == "t1 = sum(y, axis=0), shapes (2, 3) -> (1, 3)"
+    quotient = sentences(build_story(parameter(6.0, "n") / x), "backward")
     assert quotient[0].startswith("divide sends g / x = 1 / 4 = 0.25 to n")
-    turned = tell(tg.transpose(y).sum())
-    assert turned.ticks[1].sentence == "t1 = transpose(y), shapes (2, 3) -> (3, 2)"
-    root = sentences(tell(tg.sqrt(x)), "backward")
+    turned = build_story(tg.transpose(y).sum())
+    assert turned.steps[1].sentence == "t1 = transpose(y), shapes (2, 3) -> (3, 2)"
+    root = sentences(build_story(tg.sqrt(x)), "backward")
     assert root[0].startswith("sqrt sends g / (2 × t1) = 1 × 0.25 = 0.25 to x")
-    clipped = tell(tg.clip(x, None, 3.0))
-    assert clipped.ticks[1].sentence == "t1 = clip(x, None, 3) = clip(4, None, 3) = 3"
+    clipped = build_story(tg.clip(x, None, 3.0))
+    assert clipped.steps[1].sentence == "t1 = clip(x, None, 3) = clip(4, None, 3) = 3"
 
 
 def test_a_formula_that_is_any_text():
     odd = tg.primitive.primitive(lambda g, out, x: g, formula="no { formula", derivatives=("g",))
     same = odd(lambda x, /: x + 0.0)
     try:
-        story = tell(same(parameter(2.0, "x")))
+        story = build_story(same(parameter(2.0, "x")))
     finally:
         tg.primitive.PRIMITIVES.pop("<lambda>", None)
-    assert "no { formula" in story.ticks[1].sentence
+    assert "no { formula" in story.steps[1].sentence
 
 
 # The network ----------------------------------------------------------------------------------
 
 
-def test_ticks_are_counted():
+def test_steps_are_counted():
     """One for the overview, for each operation, for the seed, for each operation that a gradient
     reaches, for the check and the update: that many steps.
     """
@@ -169,23 +169,23 @@ def test_ticks_are_counted():
         {"compare": by_hand},
         {"compare": by_hand, "optimizer": SGD(mlp.parameters(), 0.1)},
     ):
-        story = tell(loss, model=mlp, **extra)
-        steps = [tick for tick in story.ticks if tick.ends_operation]
+        story = build_story(loss, model=mlp, **extra)
+        steps = [step for step in story.steps if step.ends_operation]
         assert len(steps) == 1 + 4 + 1 + 4 + len(extra)
         # x requires no gradient: the first layer sends two, the second one three.
-        assert len(story.ticks) == len(steps) + 1 + 2
-        kinds = [tick.kind for tick in story.ticks]
+        assert len(story.steps) == len(steps) + 1 + 2
+        kinds = [step.kind for step in story.steps]
         assert kinds == sorted(
             kinds, key=["overview", "forward", "seed", "backward", "check", "update"].index
         )
-        for tick in story.ticks:
-            assert bool(tick.whole) == bool(tick.whole_sentence)
-            assert not (tick.whole and not tick.ends_operation)
+        for step in story.steps:
+            assert bool(step.whole) == bool(step.whole_sentence)
+            assert not (step.whole and not step.ends_operation)
 
 
 def test_gradients_are_those_of_the_delta_rule():
     mlp, loss, by_hand = network()
-    story = tell(loss, model=mlp)
+    story = build_story(loss, model=mlp)
     for name, gradient in by_hand.items():
         assert story.gradients[named(story, name)][-1].text == gradient_text(gradient, True)[0]
     traced = {id(found[-1].source): found[-1].total for found in Trace(loss, {}).arrived.values()}
@@ -213,12 +213,12 @@ def test_sums_are_previous_and_contribution():
             numerical[index] = (up - down) / 2e-6
         np.testing.assert_allclose(sums[leaf], numerical, atol=1e-8)
     # And what is written is what was added up.
-    story, single = tell(loss), parameter(0.3)
+    story, single = build_story(loss), parameter(0.3)
     written = r"grad\((\S+)\): (\S+) \+ \(?([^ )]+)\)? = (\S+) "
     found = 0
-    for each in (story, tell(tg.sin(single) * single + single)):
-        for tick in each.ticks:
-            for _, start, added, total in re.findall(written, tick.sentence):
+    for each in (story, build_story(tg.sin(single) * single + single)):
+        for step in each.steps:
+            for _, start, added, total in re.findall(written, step.sentence):
                 found += 1
                 assert float(start) + float(added) == pytest.approx(float(total), rel=2e-3)
     assert found >= 2
@@ -233,39 +233,39 @@ def test_contributions_are_counted_before_the_producer_fires():
     mlp = MLP([2, 3, 2], dtype="float64", seed=0)
     x = np.ones((3, 2))
     loss = tg.softmax_cross_entropy(mlp(x) + mlp(2 * x), [0, 1, 0])
-    story = tell(loss, model=mlp)
+    story = build_story(loss, model=mlp)
     assert {call.number for call in story.graph.calls if call.name == "linear1"} == {1, 2}
     for name, _ in mlp.named_parameters():
         stages = story.gradients[named(story, name)]
         assert [stage.count for stage in stages] == ["", "1 of 2", "2 of 2"]
-        assert [stage.tick for stage in stages] == sorted(stage.tick for stage in stages)
-    arrays = [tick for tick in story.ticks if "so far" in told(tick)]
+        assert [stage.step for stage in stages] == sorted(stage.step for stage in stages)
+    arrays = [step for step in story.steps if "so far" in text_of(step)]
     assert len(arrays) == 4
-    assert "contribution 2 of 2: complete" in told(arrays[0])
+    assert "contribution 2 of 2: complete" in text_of(arrays[0])
 
 
 def test_a_row_of_softmax_cross_entropy():
     mlp, loss, _ = network()
-    story = tell(loss, model=mlp)
+    story = build_story(loss, model=mlp)
     trace = Trace(loss, {})
     np.testing.assert_allclose(
         row_gradient(trace.sent[0]), trace.sent[0].contribution[0], atol=1e-15
     )
-    backward = told(next(tick for tick in story.ticks if tick.kind == "backward"))
+    backward = text_of(next(step for step in story.steps if step.kind == "backward"))
     z = loss.node.values[0][0]
     softmax = np.exp(z) / np.exp(z).sum()
     for numbers in (z, softmax, softmax - [1, 0], (softmax - [1, 0]) / 4):
         assert f"[{' '.join(format(number, '.4g') for number in numbers)}]" in backward
     assert "onehot(0)           [1 0]" in backward
     assert "× g / N = × 1 / 4" in backward
-    forward = told(story.ticks[4])
+    forward = text_of(story.steps[4])
     assert f"-log of entry 0     {-np.log(softmax[0]):.4g}" in forward
-    halved = told(tell(loss * 0.5).ticks[8])
+    halved = text_of(build_story(loss * 0.5).steps[8])
     assert "× g / N = × 0.5 / 4" in halved
     wide = parameter(np.zeros((2, 20)))
-    wide_story = tell(tg.softmax_cross_entropy(wide, [3, 4]))
-    assert "a row has 20 numbers" in told(wide_story.ticks[-1])
-    assert "Row 0" not in told(wide_story.ticks[1])
+    wide_story = build_story(tg.softmax_cross_entropy(wide, [3, 4]))
+    assert "a row has 20 numbers" in text_of(wide_story.steps[-1])
+    assert "Row 0" not in text_of(wide_story.steps[1])
 
 
 @pytest.mark.parametrize(
@@ -273,8 +273,8 @@ def test_a_row_of_softmax_cross_entropy():
 )
 def test_other_losses_are_explained_operation_by_operation(options):
     logits = parameter([[0.5, -1.0], [2.0, 0.0]], "logits")
-    story = tell(tg.cross_entropy(logits, [0, 1], **options))
-    assert not any("Row 0" in told(tick) for tick in story.ticks)
+    story = build_story(tg.cross_entropy(logits, [0, 1], **options))
+    assert not any("Row 0" in text_of(step) for step in story.steps)
     assert any(operation.name == "log_softmax" for operation in story.graph.operations)
     expected = tg.grad(tg.cross_entropy(logits, [0, 1], **options), logits)
     assert story.gradients[named(story, "logits")][-1].text == gradient_text(expected, True)[0]
@@ -282,18 +282,18 @@ def test_other_losses_are_explained_operation_by_operation(options):
 
 def test_broadcasting_is_undone_before_the_eyes():
     x, b = Tensor(np.ones((4, 2)), name="x"), parameter([1.0, -1.0], "b")
-    story = tell((x + b).sum())
+    story = build_story((x + b).sum())
     assert sentences(story, "backward")[1] == (
         "add sends g to b: shape (2,), norm 5.657, summed over axis 0 (broadcast)"
     )
-    assert "the rule gave shape (4, 2), summed over axis 0" in told(story.ticks[-1])
+    assert "the rule gave shape (4, 2), summed over axis 0" in text_of(story.steps[-1])
     number = parameter(3.0, "s")
-    (last,) = sentences(tell((Tensor([1, 2, 3], name="k") * number).sum()), "backward")[1:]
+    (last,) = sentences(build_story((Tensor([1, 2, 3], name="k") * number).sum()), "backward")[1:]
     assert last == "multiply sends g × k to s: 6, summed over axis 0 (broadcast); grad(s) = 6"
 
 
 def test_every_edge_says_what_comes_back_along_it_whether_or_not_backward_was_called():
     a = parameter(3.0, "a")
-    story = tell(a * a + a)
+    story = build_story(a * a + a)
     assert [edge.contribution for edge in story.graph.edges] == ["+3", "+3", "+1", "+1"]
     assert a.grad is None

@@ -1,5 +1,5 @@
-"""Tests that a story is right in unusual cases: gradients that are zero, missing or not finite,
-hooks, earlier calls of backward, hostile names; and that it changes nothing.
+"""Tests stories in difficult cases: gradients that are zero, missing or not finite, hooks, earlier
+calls of backward, and hostile names. Building a story changes nothing.
 """
 
 import re
@@ -13,37 +13,37 @@ import tinygrad_edu as tg
 from nn import SGD
 from tinygrad_edu import GradientError, Tensor
 from tinygrad_edu.documents import Section, as_text
-from tinygrad_edu.stepping.story import Stage, tell
+from tinygrad_edu.stepping.story import Stage, build_story
 
 from ..hostile_names import HOSTILE
-from .test_story import named, network, parameter, sentences, told
+from .test_story import named, network, parameter, sentences, text_of
 
 # Zero, nothing, and what is not a number ------------------------------------------------------
 
 
 def test_a_dead_relu_is_zero_and_not_uncomputed():
     x = parameter([1.0, 2.0], "x")
-    story = tell(tg.relu(-x).sum())
+    story = build_story(tg.relu(-x).sum())
     assert [stage.text for stage in story.gradients["t0"]] == ["not computed", "0 (all zero)"]
-    assert "all zero" in story.ticks[-1].sentence
+    assert "all zero" in story.steps[-1].sentence
 
 
 def test_what_no_gradient_reaches():
     condition, x = parameter(1.0, "condition"), Tensor([1.0], name="x")
     out = tg.where(condition, 3.0, 2.0)
-    story = tell(out, names={"out": out})
-    assert story.ticks[-1].sentence == "where sends nothing: the gradient of out ends here"
-    assert "the operation has no derivative by it" in told(story.ticks[-1])
-    assert story.ticks[-1].edges == ("o0b",)
+    story = build_story(out, names={"out": out})
+    assert story.steps[-1].sentence == "where sends nothing: the gradient of out ends here"
+    assert "the operation has no derivative by it" in text_of(story.steps[-1])
+    assert story.steps[-1].edges == ("o0b",)
     assert story.gradients["t0"] == (Stage(0, "not computed"),)
     assert story.notes == ("no gradient reaches condition: not computed, which is not 0",)
     assert story.gradients["t1"] == (Stage(0, "none (constant)"),)
     assert as_text(Section("", story.details["t1"])) == "Value\n  3"
-    # What lies behind it has no tick on the way back.
-    deep = tell(tg.where(tg.exp(parameter(1.0)) * 2.0, x, 2.0).sum())
-    reached = [tick.sentence.split()[0] for tick in deep.ticks if tick.kind == "backward"]
+    # What lies behind it has no step on the way back.
+    deep = build_story(tg.where(tg.exp(parameter(1.0)) * 2.0, x, 2.0).sum())
+    reached = [step.sentence.split()[0] for step in deep.steps if step.kind == "backward"]
     assert reached == ["sum", "where"]
-    mixed = tell((parameter([1.0, 2.0]) * Tensor([1, 2]) + Tensor([1.0, 1.0]) * 2).sum())
+    mixed = build_story((parameter([1.0, 2.0]) * Tensor([1, 2]) + Tensor([1.0, 1.0]) * 2).sum())
     assert {"none (constant)"} == {
         mixed.gradients[tensor.id][0].text
         for tensor in mixed.graph.tensors
@@ -55,27 +55,29 @@ def test_what_no_gradient_reaches():
 def test_numbers_that_are_none():
     x = parameter(-1.0, "x")
     y = tg.log(x)
-    story = tell(y * 2, names={"y": y})
-    assert story.ticks[1].sentence == "y = log(x) = log(-1) = NaN"
+    story = build_story(y * 2, names={"y": y})
+    assert story.steps[1].sentence == "y = log(x) = log(-1) = NaN"
     assert story.notes[0].startswith("not all numbers are finite in y")
     rows = parameter([[1.0, -1.0], [0.0, 2.0]])
-    assert "it holds 1 NaN, 1 inf" in tell(tg.log(rows).sum()).ticks[1].sentence
-    assert "it holds" not in tell((rows * 2).sum()).ticks[1].sentence
-    counted = tell((rows * Tensor([1, 2])).astype("float64").sum())
-    assert counted.ticks[1].sentence.endswith("(2, 2)")
+    assert "it holds 1 NaN, 1 inf" in build_story(tg.log(rows).sum()).steps[1].sentence
+    assert "it holds" not in build_story((rows * 2).sum()).steps[1].sentence
+    counted = build_story((rows * Tensor([1, 2])).astype("float64").sum())
+    assert counted.steps[1].sentence.endswith("(2, 2)")
 
 
 def test_awkward_sizes():
-    assert [tick.kind for tick in tell(parameter(2.0, "x")).ticks] == ["overview", "seed"]
-    empty = tell(parameter(np.zeros((0, 2)), "e").sum())
+    assert [step.kind for step in build_story(parameter(2.0, "x")).steps] == ["overview", "seed"]
+    empty = build_story(parameter(np.zeros((0, 2)), "e").sum())
     assert empty.gradients["t0"][-1].text == "no elements"
-    assert empty.ticks[-1].sentence.endswith("to e: shape (0, 2)")
-    one = tell(parameter([[3.0]], "x") * 2.0)
-    assert one.ticks[1].sentence == "t2 = x × 2 = 3 × 2 = 6"
-    assert "shapes (1, 1) × 2 -> (1, 1)" in told(one.ticks[1])
-    large = tell((parameter(np.ones((64, 10)), "W") @ parameter(np.ones((10, 1)), "v")).mean())
-    assert large.ticks[1].sentence == "t2 = W @ v, shapes (64, 10) @ (10, 1) -> (64, 1)"
-    assert "‖g‖ 0.3953" in told(large.ticks[-2])
+    assert empty.steps[-1].sentence.endswith("to e: shape (0, 2)")
+    one = build_story(parameter([[3.0]], "x") * 2.0)
+    assert one.steps[1].sentence == "t2 = x × 2 = 3 × 2 = 6"
+    assert "shapes (1, 1) × 2 -> (1, 1)" in text_of(one.steps[1])
+    large = build_story(
+        (parameter(np.ones((64, 10)), "W") @ parameter(np.ones((10, 1)), "v")).mean()
+    )
+    assert large.steps[1].sentence == "t2 = W @ v, shapes (64, 10) @ (10, 1) -> (64, 1)"
+    assert "‖g‖ 0.3953" in text_of(large.steps[-2])
 
 
 # Hooks, earlier calls of backward, and what stays as it is ------------------------------------
@@ -87,10 +89,10 @@ def test_hooks_are_mentioned():
     z = h * h
     z.register_hook(lambda g: 2 * g)
     h.register_hook(lambda g: g + 1)
-    story = tell(z * 1.0, names={"z": z})
-    assert "a hook replaces it:  g = 2" in told(story.ticks[-1])
+    story = build_story(z * 1.0, names={"z": z})
+    assert "a hook replaces it:  g = 2" in text_of(story.steps[-1])
     assert sentences(story, "backward")[0].endswith("grad(z) = 1; a hook changes it")
-    assert "a hook replaces it:  13" in told(story.ticks[-1])
+    assert "a hook replaces it:  13" in text_of(story.steps[-1])
     assert story.gradients["t0"][-1].text == "13"
     assert story.gradients["t1"][-1].text == "2"
     (z * 1.0).backward()
@@ -100,15 +102,15 @@ def test_hooks_are_mentioned():
 def test_the_trace_starts_afresh():
     x = parameter(3.0, "x")
     y = x * x
-    assert ".grad" not in told(tell(y).ticks[-1])
+    assert ".grad" not in text_of(build_story(y).steps[-1])
     y.backward()
-    assert ".grad" not in told(tell(y).ticks[-1])
+    assert ".grad" not in text_of(build_story(y).steps[-1])
     y.backward()
-    story = tell(y)
-    last = story.ticks[-1]
-    assert "x.grad holds 12" in told(last)
+    story = build_story(y)
+    last = story.steps[-1]
+    assert "x.grad holds 12" in text_of(last)
     assert "x.grad holds 12" in as_text(Section("", last.whole))
-    assert "calls of backward() add up" in told(last)
+    assert "calls of backward() add up" in text_of(last)
     assert story.gradients["t0"][-1].text == "6"
     assert story.notes[0].startswith("the .grad of some leaves differs")
 
@@ -125,7 +127,7 @@ def test_nothing_is_changed():
     before = [(p.data.copy(), p.grad.copy(), p._version) for p in mlp.parameters()]
     velocity = [v.copy() for v in optimizer._velocity]
     grads = [t.grad for t in tg.autodiff.graph_order(loss)]
-    tell(loss, model=mlp, compare=by_hand, optimizer=optimizer)
+    build_story(loss, model=mlp, compare=by_hand, optimizer=optimizer)
     assert np.random.get_state()[1].tolist() == state  # noqa: NPY002
     assert [t.grad for t in tg.autodiff.graph_order(loss)] == grads
     for parameter_, (data, grad, written) in zip(mlp.parameters(), before, strict=True):
@@ -140,10 +142,11 @@ def test_two_processes_write_the_same_story():
     program = (
         "import sys; sys.path.insert(0, '.')\n"
         "from tests.stepping.test_story import network\n"
-        "from tinygrad_edu.stepping.story import tell\n"
+        "from tinygrad_edu.stepping.story import build_story\n"
         "from nn import SGD\n"
         "mlp, loss, by_hand = network()\n"
-        "print(ascii(tell(loss, model=mlp, compare=by_hand, optimizer=SGD(mlp.parameters(), 0.1))))"
+        "optimizer = SGD(mlp.parameters(), 0.1)\n"
+        "print(ascii(build_story(loss, model=mlp, compare=by_hand, optimizer=optimizer)))"
     )
     told_twice = {
         subprocess.run(
@@ -157,7 +160,7 @@ def test_two_processes_write_the_same_story():
     assert len(told_twice) == 1
     assert b"0x" not in told_twice.pop()
     mlp, loss, _ = network()
-    assert tell(loss, model=mlp) == tell(loss, model=mlp)
+    assert build_story(loss, model=mlp) == build_story(loss, model=mlp)
 
 
 # Names, details, refusals ---------------------------------------------------------------------
@@ -168,14 +171,14 @@ def test_hostile_names(name):
     a, b = parameter(2.0, name), parameter([[1.0, -1.0]], name)
     c = a * b
     c.name = name
-    story = tell(
+    story = build_story(
         c.sum(), names={name: c}, title=name, optimizer=SGD([a, b], 0.1), compare={b: [[1, 2]]}
     )
-    for tick in story.ticks:
-        for sentence in (tick.sentence, tick.whole_sentence):
+    for step in story.steps:
+        for sentence in (step.sentence, step.whole_sentence):
             assert sentence.isprintable(), ascii(sentence)
             assert len(sentence) < 1000
-        for section in tick.sections:
+        for section in step.sections:
             assert section.title.isprintable()
     for note in story.notes:
         assert note.isprintable()
@@ -185,7 +188,7 @@ def test_hostile_names(name):
 
 def test_details_of_every_part():
     mlp, loss, _ = network()
-    story = tell(loss, model=mlp)
+    story = build_story(loss, model=mlp)
     parts = {node.id for node in (*story.graph.tensors, *story.graph.operations)}
     assert set(story.details) == parts == set(story.details)
     weight = as_text(Section("", story.details[named(story, "linear1.weight")]))
@@ -200,30 +203,34 @@ def test_names_of_the_model_and_of_the_user():
     mlp, loss, _ = network()
     free = parameter(2.0)
     model = type("Model", (), {"named_parameters": lambda self: [("scale", free)]})()
-    assert tell(free * 3.0, model=model).ticks[1].sentence == "t2 = scale × 3 = 2 × 3 = 6"
-    assert tell(free * 3.0, model=model, names={"s": free}).ticks[1].sentence.startswith("t2 = s ×")
-    assert "linear1.weight" in tell(loss, names={"loss": loss, "mlp": mlp}).ticks[1].sentence
+    assert build_story(free * 3.0, model=model).steps[1].sentence == "t2 = scale × 3 = 2 × 3 = 6"
+    assert (
+        build_story(free * 3.0, model=model, names={"s": free})
+        .steps[1]
+        .sentence.startswith("t2 = s ×")
+    )
+    assert "linear1.weight" in build_story(loss, names={"loss": loss, "mlp": mlp}).steps[1].sentence
     # The user's name for something else is not taken away by the model.
     other = parameter(5.0)
-    clash = tell(free * other, model=model, names={"scale": other})
-    assert clash.ticks[1].sentence == "t2 = t0 × scale = 2 × 5 = 10"
+    clash = build_story(free * other, model=model, names={"scale": other})
+    assert clash.steps[1].sentence == "t2 = t0 × scale = 2 × 5 = 10"
 
 
 def test_refusals():
     x = parameter([1.0, 2.0], "x")
     loss = (x * x).sum()
     with pytest.raises(TypeError, match="needs one Tensor, the loss, got a list; compute a loss"):
-        tell([loss])
+        build_story([loss])
     with pytest.raises(GradientError, match="single number"):
-        tell(x * 2)
+        build_story(x * 2)
     with pytest.raises(GradientError, match="its gradient is 0"):
-        tell(Tensor(1.0) * 2)
+        build_story(Tensor(1.0) * 2)
     with pytest.raises(TypeError, match="names maps text"):
-        tell(loss, names=[x])
+        build_story(loss, names=[x])
     with pytest.raises(TypeError, match="named_parameters"):
-        tell(loss, model=3)
+        build_story(loss, model=3)
     with pytest.raises(ValueError, match="max_nodes=2"):
-        tell(loss, max_nodes=2)
+        build_story(loss, max_nodes=2)
     x.data = [3.0, 4.0]
     with pytest.raises(GradientError, match="modified"):
-        tell(loss)
+        build_story(loss)

@@ -1,6 +1,4 @@
-"""Tests what a story says about gradients by hand and about the step of the optimizer: what it
-announces is what happens.
-"""
+"""Tests what a story says about gradients by hand and about the step of the optimiser."""
 
 import numpy as np
 import pytest
@@ -9,45 +7,45 @@ import tinygrad_edu as tg
 from nn import SGD
 from tinygrad_edu.documents import Section, as_text
 from tinygrad_edu.explaining.inline import values
-from tinygrad_edu.stepping.story import tell
+from tinygrad_edu.stepping.story import build_story
 from tinygrad_edu.stepping.updates import trial_step
 
-from .test_story import network, parameter, told
+from .test_story import network, parameter, text_of
 
 # Gradients by hand ----------------------------------------------------------------------------
 
 
 def test_gradients_by_hand_match():
     mlp, loss, by_hand = network()
-    last = tell(loss, model=mlp, compare=by_hand).ticks[-1]
+    last = build_story(loss, model=mlp, compare=by_hand).steps[-1]
     assert last.kind == "check"
     assert last.sentence.startswith("manual and automatic gradients match for 4 gradients")
     assert last.sentence.endswith("allowed 1e-10")
     allowed = "they match: differences up to 1e-10 of the largest element are allowed"
-    assert told(last).count(allowed) == 4
+    assert text_of(last).count(allowed) == 4
 
 
 def test_one_wrong_number_is_found():
     mlp, loss, by_hand = network()
     wrong = by_hand["linear1.weight"].copy()
     wrong[1, 2] += 0.1
-    story = tell(loss, model=mlp, compare={**by_hand, "linear1.weight": wrong})
-    last = story.ticks[-1]
+    story = build_story(loss, model=mlp, compare={**by_hand, "linear1.weight": wrong})
+    last = story.steps[-1]
     assert last.sentence == "1 of 4 gradients differs: linear1.weight at [1, 2]"
-    assert told(last).count("they differ") == 1
-    assert told(last).count("they match") == 3
-    assert "largest difference 0.1, at [1, 2]" in told(last)
+    assert text_of(last).count("they differ") == 1
+    assert text_of(last).count("they match") == 3
+    assert "largest difference 0.1, at [1, 2]" in text_of(last)
     weight = dict(mlp.named_parameters())["linear1.weight"]
-    by_tensor = tell(loss, model=mlp, compare={weight: wrong}).ticks[-1]
+    by_tensor = build_story(loss, model=mlp, compare={weight: wrong}).steps[-1]
     assert by_tensor.sentence == "1 of 1 gradient differs: linear1.weight at [1, 2]"
 
 
 def test_a_single_number_and_one_that_is_not_computed():
     x, condition = parameter(3.0, "x"), parameter(1.0, "condition")
     out = tg.where(condition, x * x, 0.0)
-    last = tell(out, compare={"x": 5.0, "condition": 1.0}).ticks[-1]
+    last = build_story(out, compare={"x": 5.0, "condition": 1.0}).steps[-1]
     assert last.sentence == "2 of 2 gradients differ: x, condition not computed"
-    assert "automatic  not computed" in told(last)
+    assert "automatic  not computed" in text_of(last)
 
 
 def test_gradients_by_hand_that_do_not_fit():
@@ -60,7 +58,7 @@ def test_gradients_by_hand_that_do_not_fit():
         ([1.0], TypeError, "maps names to gradients"),
     ]:
         with pytest.raises(kind, match=message) as caught:
-            tell(loss, model=mlp, compare=compare)
+            build_story(loss, model=mlp, compare=compare)
         assert "\n" not in str(caught.value)
     assert not calls, "no gradient was followed"
 
@@ -83,19 +81,19 @@ def test_the_step_that_is_announced_is_the_step_that_is_taken(options, dtype):
     mlp, loss, _ = network(dtype)
     optimizer = SGD(mlp.parameters(), lr=0.1, **options)
     for number in range(3):  # momentum has something to carry on from the second step on
-        story = tell(loss, model=mlp, optimizer=optimizer)
+        story = build_story(loss, model=mlp, optimizer=optimizer)
         old = [p.data.copy() for p in mlp.parameters()]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         sections = {
-            section.title: as_text(Section("", (section,))) for section in story.ticks[-1].sections
+            section.title: as_text(Section("", (section,))) for section in story.steps[-1].sections
         }
         for before, (name, parameter_) in zip(old, mlp.named_parameters(), strict=True):
             lines = sections[name].replace("\n" + " " * 8, "\n")
             assert values(before).text in lines.replace("  old   ", "")
             assert values(parameter_.data).text in lines
-        rule = story.ticks[-1].sentence.partition("p <- p - ")[2]
+        rule = story.steps[-1].sentence.partition("p <- p - ")[2]
         expected = "0.1 × grad"
         if options.get("weight_decay"):
             expected = f"0.1 × (grad + {options['weight_decay']} × p)"
@@ -108,27 +106,30 @@ def test_the_step_that_is_announced_is_the_step_that_is_taken(options, dtype):
 def test_numbers_of_an_update():
     # 3 - 0.1 * 6 = 2.4
     x = parameter(3.0, "x")
-    story = tell(x * x, optimizer=SGD([x], lr=0.1))
-    last = story.ticks[-1]
+    story = build_story(x * x, optimizer=SGD([x], lr=0.1))
+    last = story.steps[-1]
     assert (last.kind, last.writes) == ("update", ("t0",))
     assert last.sentence == "the optimiser updates x: 3 - 0.1 × 6 = 2.4"
-    assert "SGD: lr 0.1" in told(last)
-    first = tell(x * x, optimizer=SGD([x], lr=0.1, momentum=0.9)).ticks[-1]
-    assert "momentum has no earlier step to continue here" in told(first)
+    assert "SGD: lr 0.1" in text_of(last)
+    first = build_story(x * x, optimizer=SGD([x], lr=0.1, momentum=0.9)).steps[-1]
+    assert "momentum has no earlier step to continue here" in text_of(first)
     large = parameter(np.ones(100), "W")
-    norms = told(tell(large.sum(), optimizer=SGD([large], lr=0.1)).ticks[-1])
+    norms = text_of(build_story(large.sum(), optimizer=SGD([large], lr=0.1)).steps[-1])
     assert "10 -> 9, of the step 1" in norms
 
 
 def test_what_the_optimiser_does_not_move():
     x, y, condition = parameter(3.0, "x"), parameter(2.0, "y"), parameter(1.0, "condition")
     out = tg.where(condition, x * y, 0.0)
-    last = tell(out, optimizer=SGD([x, condition], lr=0.1)).ticks[-1]
+    last = build_story(out, optimizer=SGD([x, condition], lr=0.1)).steps[-1]
     assert last.sentence == "the optimiser updates x: 3 - 0.1 × 2 = 2.8"
-    assert told(last).count("unchanged: ") == 2
-    assert "no gradient arrived" in told(last)
+    assert text_of(last).count("unchanged: ") == 2
+    assert "no gradient arrived" in text_of(last)
     empty = parameter(np.zeros(0), "e")
-    assert "0 parameters" in tell(empty.sum(), optimizer=SGD([empty], lr=0.1)).ticks[-1].sentence
+    assert (
+        "0 parameters"
+        in build_story(empty.sum(), optimizer=SGD([empty], lr=0.1)).steps[-1].sentence
+    )
 
 
 class Decay:
@@ -146,13 +147,13 @@ class Decay:
 
 def test_any_optimiser_is_known_by_what_it_can_do():
     x, condition = parameter(4.0, "x"), parameter(2.0, "condition")
-    last = tell(tg.where(condition, x, 0.0), optimizer=Decay([x, condition])).ticks[-1]
+    last = build_story(tg.where(condition, x, 0.0), optimizer=Decay([x, condition])).steps[-1]
     assert last.sentence == "the optimiser updates 2 parameters: p <- p - step"
-    assert "the step depends on more than this gradient" in told(last)
+    assert "the step depends on more than this gradient" in text_of(last)
     assert (x.item(), condition.item()) == (4, 2)
     Decay.lr = "fast"
     try:
-        assert "step" in tell(x * 2.0, optimizer=Decay([x])).ticks[-1].sentence
+        assert "step" in build_story(x * 2.0, optimizer=Decay([x])).steps[-1].sentence
     finally:
         Decay.lr = 0.1
 
@@ -193,5 +194,5 @@ def test_refused_optimisers():
         (failing, ValueError, "step.. of a Failing failed on copies .*: no state yet"),
     ]:
         with pytest.raises(kind, match=message) as caught:
-            tell(x * x, optimizer=optimizer)
+            build_story(x * x, optimizer=optimizer)
         assert "\n" not in str(caught.value)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ..drawing.text import shape_text
 from ..tensor import Tensor
 from .observations import BELIEVED
-from .search import Diagnosis, Search, agrees
+from .results import Diagnosis
+from .search import Search, agrees
 
 __all__ = ["Fit", "fitted_shape"]
 

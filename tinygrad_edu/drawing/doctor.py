@@ -98,7 +98,7 @@ def _dot_version(timeout: float) -> str:
 
 def _draw(timeout: float, format: str) -> str:
     """Draw a small graph as `draw` does by default."""
-    graph = SnapshotBuilder([Tensor(2.0, name="x") * 3]).build()
+    graph = SnapshotBuilder([Tensor(2.0, requires_grad=True) * 3]).build()
     picture = operations_picture(graph, backward=False)
     drawing = Drawing(graph, picture, LIGHT, "LR", DrawOptions(timeout=timeout))
     try:

@@ -212,7 +212,7 @@ class Drawing:
         ending = os.path.splitext(path)[1].lower().removeprefix(".")
         if ending not in FORMATS:
             known = ", ".join(f".{name}" for name in FORMATS)
-            raise ValueError(f"cannot tell the format of {os.fspath(path)!r}; known are {known}")
+            raise ValueError(f"unknown format of {os.fspath(path)!r}; known are {known}")
         return write_atomically(path, self.content(ending))
 
     def content(self, format: str) -> str | bytes:

@@ -205,7 +205,7 @@ class _Painter:
         return self._page(*self._caption(legend, note))
 
     def _page(self, caption: Element, width: float, height: float) -> Element:
-        """Put the drawing above its caption, on a ground of its own."""
+        """Put the drawing above its caption, on a background."""
         extent = self.extent
         pictured = extent.right - extent.left
         total = max(pictured, width) + 20
@@ -302,7 +302,7 @@ class _Painter:
         self.extent.include(frame)
 
     def _paint_title(self, frame: _Area, title: str, lines: list[_Area]) -> None:
-        """Write the title of a frame where no line passes, or else on a ground of its own."""
+        """Write the title of a frame where no line passes, if there is such a place."""
         width = text_width(title, 11, bold=True) + 4
         room = frame.right - frame.left - width - 12
         spots = [

@@ -1,7 +1,7 @@
-"""The page that walks through back-propagation, one operation at a time.
+"""The page that steps through back-propagation, one operation at a time.
 
-`stepper` gives a `Stepper`, which saves itself as one HTML file that fetches nothing, and shows
-itself in a notebook. What happens at each step is told by `story`; `page` writes it as HTML.
+`stepper` returns a `Stepper`, which saves itself as one self-contained HTML file and shows itself
+in a notebook. `story` describes what happens at each step; `page` writes it as HTML.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..tensor import Tensor
-    from .ticks import Story
+    from .steps import Story
 
 __all__ = ["Stepper", "stepper"]
 
@@ -33,32 +33,37 @@ def stepper(
     title: str | None = None,
     max_nodes: int = 120,
 ) -> Stepper:
-    """Make a page that walks through the computation of a loss and of its gradients.
+    """Make a page that steps through the computation of a loss and of its gradients.
 
-    Nothing is changed: gradients are followed anew, and no ``.grad`` is touched.
+    Gradients are traced anew; no ``.grad`` is changed.
 
     Parameters
     ----------
     loss : Tensor
         The single number that gradients start from.
     model : optional
-        Something with `named_parameters`, which names its parameters.
+        An object with `named_parameters`, which names its parameters.
     optimizer : optional
-        What would update the parameters; the last step shows old and new values.
+        Its update is tried on copies; the last step shows old and new values.
     compare : mapping, optional
         Gradients derived by hand, by the name of the parameter or by the parameter itself; one
-        step compares them.
+        step compares them with the automatic ones.
     names : mapping of str to object, optional
-        What to call tensors and modules; ``locals()`` names them as the code does.
+        Names for tensors and modules; ``locals()`` uses the names in your code.
     title : str, optional
-        What the page shows.
+        The heading of the page.
     max_nodes : int
-        More tensors and operations than this are refused: nobody could follow them.
+        The largest number of tensors and operations.
 
     Returns
     -------
     Stepper
-        It keeps nothing of the tensors: what is computed later does not change it.
+        Later computations do not change it.
+
+    Raises
+    ------
+    TypeError, ValueError, GradientError
+        If an argument does not fit, the loss is not a single number, or the graph is too large.
 
     Examples
     --------
@@ -68,9 +73,9 @@ def stepper(
     >>> stepper(x * x)
     Stepper(1 operation, 2 tensors (1 parameter); 4 steps)
     """
-    from .story import tell
+    from .story import build_story
 
-    story = tell(
+    story = build_story(
         loss,
         model=model,
         optimizer=optimizer,
@@ -83,12 +88,20 @@ def stepper(
 
 
 class Stepper:
-    """A page that walks through a graph, which `stepper` makes.
+    """A page that steps through a graph; `stepper` makes it.
 
     Attributes
     ----------
     story : Story
         What happens at each step, as plain data.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor
+    >>> from tinygrad_edu.stepping import stepper
+    >>> page = stepper(Tensor(3.0, requires_grad=True) * 2)
+    >>> page.story.steps[1].sentence
+    't2 = t0 × 2 = 3 × 2 = 6'
     """
 
     def __init__(self, story: Story) -> None:
@@ -96,11 +109,11 @@ class Stepper:
         self._page: str | None = None
 
     def __repr__(self) -> str:
-        steps = sum(tick.ends_operation for tick in self.story.ticks)
-        return f"Stepper({counts(self.story.graph)}; {steps} steps)"
+        count = sum(step.ends_operation for step in self.story.steps)
+        return f"Stepper({counts(self.story.graph)}; {count} steps)"
 
     def html(self) -> str:
-        """Write the page, the same for the same story, always."""
+        """Return the page; equal stories give equal text."""
         if self._page is None:
             from .page import write_page
 
@@ -108,12 +121,12 @@ class Stepper:
         return self._page
 
     def table(self) -> str:
-        """Lay out all tensors as text: name, role, shape, value and gradient."""
+        """Return a text table of all tensors: name, role, shape, value and gradient."""
         graph = self.story.graph
         return table(f"{heading(graph)}: {counts(graph)}", tensor_rows(graph))
 
     def to_json(self) -> str:
-        """Give the story as JSON."""
+        """Return the story as JSON."""
         import dataclasses
         import json
 
@@ -127,12 +140,12 @@ class Stepper:
         path : str or path-like
             Ends in ``.html``. Its folder must exist.
         force : bool
-            Whether a page of more than 4 MB is written too; a browser is slow with it.
+            Whether to write a page of more than 4 MB too, which is slow in a browser.
 
         Returns
         -------
         pathlib.Path
-            The path as it was given.
+            The given path.
 
         Warns
         -----
@@ -144,7 +157,7 @@ class Stepper:
         ValueError
             For any other ending, or if the page has more than 4 MB.
         OSError
-            If the file cannot be written; what was there is intact then.
+            If the file cannot be written; an existing file stays unchanged.
         """
         import warnings
 
@@ -153,29 +166,29 @@ class Stepper:
         if os.path.splitext(path)[1].lower() != ".html":
             raise ValueError(f"a stepper is saved as .html, got {os.fspath(path)!r}")
         page = self.html().encode("utf-8")
-        told = f"the page has {len(page) / 1e6:.1f} MB"
+        size = f"the page has {len(page) / 1e6:.1f} MB"
         remedy = "step through a part of the graph: an earlier tensor, or a smaller network"
         if len(page) > TOO_LARGE and not force:
-            raise ValueError(f"{told}, at most 4 MB are written; {remedy}, or pass force=True")
+            raise ValueError(f"{size}, at most 4 MB are written; {remedy}, or pass force=True")
         if len(page) > LARGE:
-            warnings.warn(f"{told}, which is slow to step through; {remedy}", stacklevel=2)
+            warnings.warn(f"{size}, which is slow to step through; {remedy}", stacklevel=2)
         return write_atomically(path, page)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """Show itself in a notebook: the page in a frame, and the finished table below it."""
+        """Return the page in a frame for a notebook, with the finished table below it."""
         try:
             bundle = {"text/plain": f"{self!r}\n\n{self.table()}"}
             bundle["text/html"] = _framed(self.html(), heading(self.story.graph), self.table())
-        except Exception as error:  # a notebook would show a traceback in place of the table
+        except Exception as error:  # or a notebook would show a traceback instead of the table
             reason = " ".join(str(error).split())
             bundle = {"text/plain": f"Stepper; there is no page: {reason}"}
         return bundle
 
 
 def _framed(page: str, title: str, rows: str) -> str:
-    """Put a page into a frame of its own, so that neither its styles nor its ids get out.
+    """Put a page into a frame, which isolates its styles and ids.
 
-    Where a notebook is not trusted and frames are removed, the table remains, and no empty room.
+    If a notebook is not trusted and frames are removed, the table remains.
     """
     from html import escape
 

@@ -26,8 +26,8 @@ from ..explaining.inline import gradient, values
 from ..hooks import hooked, run_hooks
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of
-from .forward import Names
-from .ticks import Stage, Tick, section
+from .forward import NameTable
+from .steps import Stage, Step, section
 from .worked_softmax import OPERATION, backward_row
 
 __all__ = ["Backward"]
@@ -38,7 +38,7 @@ class Backward:
 
     Parameters
     ----------
-    names : Names
+    names : NameTable
     first : int
         The number of the first of these steps.
 
@@ -51,7 +51,7 @@ class Backward:
         The step at which the operation that made a tensor sends a gradient to each input.
     """
 
-    def __init__(self, names: Names, first: int) -> None:
+    def __init__(self, names: NameTable, first: int) -> None:
         self.names, self.trace, self.first = names, names.trace, first
         self.sent: dict[Tensor, list[Contribution]] = {}
         for one in self.trace.sent:
@@ -70,22 +70,22 @@ class Backward:
         sent = self.sent.get(tensor)
         return sent[0].upstream if sent else total
 
-    def ticks(self) -> list[Tick]:
+    def steps(self) -> list[Step]:
         """Return the steps of all operations, in the order in which they run."""
-        ticks: list[Tick] = []
+        steps: list[Step] = []
         for tensor in self.trace.order:
             if tensor in self.totals:  # otherwise no gradient reaches it
-                ticks += self._of_operation(tensor, self.first + len(ticks))
-        return ticks
+                steps += self._of_operation(tensor, self.first + len(steps))
+        return steps
 
-    def _of_operation(self, tensor: Tensor, first: int) -> list[Tick]:
+    def _of_operation(self, tensor: Tensor, first: int) -> list[Step]:
         operation, arrived = self.names.operation(tensor), self._arrived(tensor)
         sent = self.sent.get(tensor)
         if not sent:
             name = self.names.of(tensor)
             reasons = self.names.explanation(tensor).sent()
             return [
-                Tick(
+                Step(
                     "backward",
                     one_line(f"{operation.name} sends nothing: the gradient of {name} ends here"),
                     (arrived, section("Why", *reasons)),
@@ -96,7 +96,7 @@ class Backward:
             ]
         numbers = local_numbers(tensor)
         described = [self._described(one, numbers) for one in sent]
-        ticks = []
+        steps = []
         for step, (one, description) in enumerate(zip(sent, described, strict=True), first):
             self.stages.setdefault(one.source, []).append(Stage(step, *description.stage))
             self.sent_at.setdefault(tensor, {})[one.position] = step
@@ -105,8 +105,8 @@ class Backward:
             if one is sent[-1] and len(sent) > 1:
                 whole = (arrived, *(part for each in described for part in each.sections))
                 summary = f"{operation.name} sends {'; '.join(each.short for each in described)}"
-            ticks.append(
-                Tick(
+            steps.append(
+                Step(
                     "backward",
                     one_line(f"{operation.name} sends {description.sentence}"),
                     (arrived, *description.sections),
@@ -119,7 +119,7 @@ class Backward:
                     one is sent[-1],
                 )
             )
-        return ticks
+        return steps
 
     def _arrived(self, tensor: Tensor) -> Section:
         total, g = self.totals[tensor], self.names.upstream
@@ -154,7 +154,7 @@ class _Sent:
         one: Contribution,
         numbers: dict[int, Any],
         arrived: list[Contribution],
-        names: Names,
+        names: NameTable,
         final: Any,
     ) -> None:
         self.one, self.numbers, self.names, self.final = one, numbers, names, final

@@ -1,7 +1,7 @@
-"""What there is to say about each tensor and each operation, and from which step on it is true.
+"""Descriptions of each tensor and each operation, and the steps at which they are shown.
 
-The texts come from `explaining`; here they get their times, so that no step shows a value or a
-gradient that has not been computed by then.
+The texts come from `explaining`; here they get their steps, so that no step shows a value or a
+gradient before it is computed.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from ..drawing.graph import Graph
 from ..explaining.builder import ExplanationBuilder
 from ..tensor import Tensor
 from .backward import Backward
-from .forward import Names
+from .forward import NameTable
 from .page_states import NOT_YET
-from .ticks import TimedSection, section
+from .steps import TimedSection, section
 
 __all__ = ["Details", "details_of"]
 
@@ -24,20 +24,25 @@ Details = dict[str, tuple[TimedSection, ...]]
 
 
 def details_of(
-    graph: Graph, names: Names, backward: Backward, values: Mapping[str, int], seed: int
+    graph: Graph, names: NameTable, backward: Backward, values: Mapping[str, int], seed: int
 ) -> tuple[Details, Details]:
-    """Collect what there is to say in the end, and what is said of it at earlier steps.
+    """Return the descriptions at the last step, and those at earlier steps.
 
     Parameters
     ----------
     graph : Graph
-    names : Names
+    names : NameTable
     backward : Backward
-        After its ticks were told.
+        After its `steps` were made.
     values : mapping of str to int
-        From which step on the value of a tensor is known.
+        The step at which the value of a tensor becomes known.
     seed : int
         The step at which gradients start.
+
+    Returns
+    -------
+    tuple of two dicts of str to tuple of Section
+        By the id of the tensor or operation.
     """
     found: Details = {
         node.id: _frozen([section("Value", [code(node.rows[0][1])])])
@@ -49,7 +54,7 @@ def details_of(
         account, computed = names.explanation(tensor), values[name]
         value, *used, arrives = account.of_tensor(briefly=True)
         times = [seed] if tensor is names.trace.output else []
-        times += [stage.tick for stage in backward.stages.get(tensor, ())]
+        times += [stage.step for stage in backward.stages.get(tensor, ())]
         whole, before = _in_time(
             arrives, times, [account.arrival(count) for count in range(len(times))]
         )
@@ -63,7 +68,7 @@ def details_of(
 
 
 def _value(whole: Section, computed: int) -> tuple[Section, list[Section]]:
-    """Say a value only when it is known."""
+    """Show a value only from the step that computes it."""
     if not computed:
         return whole, []
     *place, _ = whole.content
@@ -74,7 +79,7 @@ def _value(whole: Section, computed: int) -> tuple[Section, list[Section]]:
 def _operation(
     account: ExplanationBuilder, tensor: Tensor, backward: Backward, computed: int
 ) -> tuple[list[Section], list[Section]]:
-    """Give the sections of an operation their times: it runs at one step, and sends at others."""
+    """Set the steps of the sections of an operation: it runs at one step, and sends at others."""
     inputs, local, sends = account.of_operation()
     late: list[Section] = [Section("Operation", tuple(account.origin()))]
     early: list[Section] = []
@@ -92,7 +97,7 @@ def _operation(
 def _in_time(
     whole: Section, times: list[int], states: Iterable[Iterable[Line]]
 ) -> tuple[Section, list[TimedSection]]:
-    """Show a section from the last of some steps on, and before each of them another state."""
+    """Show a section from the last of some steps on, and another state before each of them."""
     if not times:
         return whole, []
     before = [

@@ -18,13 +18,13 @@ from ..explaining.contribution import Trace
 from ..explaining.inline import values
 from ..tensor import Tensor
 from ..tracing import node_of
-from .ticks import Tick, section
+from .steps import Step, section
 from .worked_softmax import OPERATION, forward_row
 
-__all__ = ["Names", "forward_tick"]
+__all__ = ["NameTable", "forward_step"]
 
 
-class Names:
+class NameTable:
     """The names of tensors and operations in the picture.
 
     Parameters
@@ -71,7 +71,7 @@ class Names:
         return ExplanationBuilder(tensor, self.trace.output, self.by_identity, self.trace)
 
 
-def forward_tick(tensor: Tensor, names: Names) -> Tick:
+def forward_step(tensor: Tensor, names: NameTable) -> Step:
     """Describe how one operation computes its result."""
     node, operation = node_of(tensor), names.operation(tensor)
     operands, shapes = names.operands(tensor), _shapes(tensor)
@@ -95,7 +95,7 @@ def forward_tick(tensor: Tensor, names: Names) -> Tick:
     if node.primitive is OPERATION:
         sections += forward_row(tensor)
     edges = [f"{operation.id}f{position}" for position in range(len(operands))]
-    return Tick(
+    return Step(
         "forward",
         one_line(_sentence(tensor, names)),
         tuple(sections),
@@ -106,7 +106,7 @@ def forward_tick(tensor: Tensor, names: Names) -> Tick:
     )
 
 
-def _equation(tensor: Tensor, names: Names) -> str:
+def _equation(tensor: Tensor, names: NameTable) -> str:
     """Write ``c = a × b``."""
     node = node_of(tensor)
     expression, texts = forward_formula(node), names.texts(tensor)
@@ -114,7 +114,7 @@ def _equation(tensor: Tensor, names: Names) -> str:
     return f"{names.of(tensor)} = {right}"
 
 
-def _sentence(tensor: Tensor, names: Names) -> str:
+def _sentence(tensor: Tensor, names: NameTable) -> str:
     expression, name = forward_formula(node_of(tensor)), names.operation(tensor).name
     sentence, shapes = f"{_equation(tensor, names)} {_in_numbers(tensor)}".rstrip(), _shapes(tensor)
     if expression and not is_plain(expression) and not expression.startswith(f"{name}("):

@@ -1,5 +1,5 @@
-// Moves between the steps of the page. All texts stand in the document already: here parts are
-// shown, hidden and lit, and numbers are written.
+// Moves between the steps of the page. All texts are in the document already; this script shows,
+// hides and lights parts. The page stops at each step, or once for each operation ("stops").
 (function () {
   "use strict";
   const page = document.documentElement;
@@ -7,7 +7,7 @@
   const all = (selector, within) => Array.from((within || document).querySelectorAll(selector));
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
   const printing = window.matchMedia("print");
-  // In the frame of a notebook a link would load the notebook itself into the frame.
+  // In the frame of a notebook, a link would load the notebook itself into the frame.
   const linkable = window.location.protocol !== "about:";
   const DELAY = 2600;
   const LEAST = 0.95, MOST = 1.25, FACTOR = 1.2;
@@ -15,11 +15,11 @@
   page.classList.add("js");
   all("[data-figure]:empty").forEach((box) => box.remove());
 
-  const ticksIn = (text) => {
+  const stepsIn = (text) => {
     const found = new Set();
     (text || "").split(" ").filter(Boolean).forEach((run) => {
       const ends = run.split("-").map(Number);
-      for (let tick = ends[0]; tick <= ends[ends.length - 1]; tick += 1) { found.add(tick); }
+      for (let step = ends[0]; step <= ends[ends.length - 1]; step += 1) { found.add(step); }
     });
     return found;
   };
@@ -31,22 +31,22 @@
   }));
   const lights = all("[data-lit],[data-ring],[data-lit-op],[data-ring-op]").map((part) => {
     const own = part.dataset;
-    const lit = ticksIn(own.lit), ring = ticksIn(own.ring);
+    const lit = stepsIn(own.lit), ring = stepsIn(own.ring);
     return {
       part: part,
       edge: { lit: lit, ring: ring },
       op: {
-        lit: "litOp" in own ? ticksIn(own.litOp) : lit,
-        ring: "ringOp" in own ? ticksIn(own.ringOp) : ring,
+        lit: "litOp" in own ? stepsIn(own.litOp) : lit,
+        ring: "ringOp" in own ? stepsIn(own.ringOp) : ring,
       },
     };
   });
   const panels = all(".panel");
-  const steps = { op: [], edge: [] };
+  const stops = { op: [], edge: [] };
   panels.forEach((panel) => {
-    const tick = Number(panel.dataset.from), detail = panel.dataset.detail;
-    if (detail !== "edge") { steps.op.push(tick); }
-    if (detail !== "op") { steps.edge.push(tick); }
+    const step = Number(panel.dataset.from), detail = panel.dataset.detail;
+    if (detail !== "edge") { stops.op.push(step); }
+    if (detail !== "op") { stops.edge.push(step); }
   });
   const figures = {};
   all("[data-figure]").forEach((box) => {
@@ -60,62 +60,62 @@
     };
   });
 
-  const state = { step: 0, detail: "op", view: "ops", node: "", zoom: 0, timer: 0, keys: true,
+  const state = { position: 0, detail: "op", view: "ops", node: "", zoom: 0, timer: 0, keys: true,
     opened: false };
-  const canvas = get("canvas"), slider = get("slider"), said = get("said");
+  const canvas = get("canvas"), slider = get("slider"), spoken = get("said");
 
-  const tickNow = () => steps[state.detail][state.step];
-  const panelAt = (tick) => panels.find((panel) => Number(panel.dataset.from) === tick
+  const stepNow = () => stops[state.detail][state.position];
+  const panelAt = (step) => panels.find((panel) => Number(panel.dataset.from) === step
     && (panel.dataset.detail === "both" || panel.dataset.detail === state.detail));
   const set = (part, name, on) => part.classList.toggle(name, on);
 
-  function paint(tick) {
+  function paint(step) {
     timed.forEach((one) => {
-      const seen = one.from <= tick && tick <= one.to
+      const seen = one.from <= step && step <= one.to
         && (one.detail === "both" || one.detail === state.detail);
       set(one.part, "off", !seen);
     });
     lights.forEach((one) => {
       const own = one[state.detail];
-      set(one.part, "lit", own.lit.has(tick));
-      set(one.part, "ring", own.ring.has(tick));
+      set(one.part, "lit", own.lit.has(step));
+      set(one.part, "ring", own.ring.has(step));
     });
   }
 
   function say() {
     const playing = state.timer !== 0;
-    said.setAttribute("aria-live", playing ? "off" : "polite");
+    spoken.setAttribute("aria-live", playing ? "off" : "polite");
     if (!playing) {
-      const sentence = panelAt(tickNow()).querySelector(".sentence").textContent;
-      if (said.textContent !== sentence) { said.textContent = sentence; }
+      const sentence = panelAt(stepNow()).querySelector(".sentence").textContent;
+      if (spoken.textContent !== sentence) { spoken.textContent = sentence; }
     }
   }
 
   function remember() {
     if (!linkable) { return; }
-    const parts = ["step=" + (state.step + 1), "view=" + state.view, "detail=" + state.detail];
+    const parts = ["step=" + (state.position + 1), "view=" + state.view, "detail=" + state.detail];
     if (state.node) { parts.push("node=" + state.node); }
     try {
       window.history.replaceState(null, "", "#" + parts.join("&"));
     } catch (refused) {
-      // The page works without its address saying where it is.
+      // The page also works without a step in its address.
     }
   }
 
   function show() {
-    const many = steps[state.detail].length;
-    state.step = Math.max(0, Math.min(many - 1, state.step));
-    const tick = tickNow(), panel = panelAt(tick);
-    paint(tick);
+    const many = stops[state.detail].length;
+    state.position = Math.max(0, Math.min(many - 1, state.position));
+    const step = stepNow(), panel = panelAt(step);
+    paint(step);
     page.dataset.phase = panel.dataset.kind;
     slider.max = String(many);
-    slider.value = String(state.step + 1);
+    slider.value = String(state.position + 1);
     slider.setAttribute("aria-valuetext",
-      "Step " + (state.step + 1) + " of " + many + ": " + panel.dataset.label);
-    get("now").textContent = String(state.step + 1);
+      "Step " + (state.position + 1) + " of " + many + ": " + panel.dataset.label);
+    get("now").textContent = String(state.position + 1);
     get("all").textContent = String(many);
-    ["first", "previous"].forEach((name) => disable(get(name), state.step === 0));
-    ["next", "last"].forEach((name) => disable(get(name), state.step === many - 1));
+    ["first", "previous"].forEach((name) => disable(get(name), state.position === 0));
+    ["next", "last"].forEach((name) => disable(get(name), state.position === many - 1));
     all(".phase").forEach((button) => {
       const here = button.dataset.phase === panel.dataset.kind
         || (button.dataset.phase === "backward" && panel.dataset.kind === "seed");
@@ -127,7 +127,7 @@
     reveal();
   }
 
-  // A button that is disabled while it has the focus would lose it, and the keyboard with it.
+  // Disabling the focused button would take the focus, and keys would stop working.
   function disable(button, on) {
     if (on && document.activeElement === button) {
       const other = get(button.id === "next" || button.id === "last" ? "previous" : "next");
@@ -144,12 +144,12 @@
     box.scrollTo({ top: top, left: left, behavior: jumps() ? "auto" : "smooth" });
   }
 
-  // Brings what is lit into the middle of the pane, unless all of it can be seen.
+  // Scrolls lit nodes into the middle of the pane, unless all of them are visible.
   function reveal(parts) {
     const own = figures[state.view];
     let nodes = parts || all("g.node.lit", own.svg);
     if (!nodes.length) {
-      if (tickNow() === 0) { scrollTo(canvas, 0, 0); }
+      if (stepNow() === 0) { scrollTo(canvas, 0, 0); }
       return;
     }
     const frame = canvas.getBoundingClientRect();
@@ -162,7 +162,7 @@
         right: Math.max.apply(null, boxes.map((box) => box.right)) - frame.left + 14,
       };
     };
-    // The rings are brought along where there is room for them.
+    // Includes ringed nodes if there is room for them.
     if (!parts) {
       const more = nodes.concat(all("g.node.ring", own.svg)), whole = extent(more);
       if (whole.bottom - whole.top <= canvas.clientHeight
@@ -176,26 +176,26 @@
     const fits = box.bottom - box.top <= canvas.clientHeight
       && box.right - box.left <= canvas.clientWidth;
     const middle = fits ? box : extent([lead]);
-    // Sideways no further than needed, or the eye loses the thread.
+    // Sideways no further than needed, so that the picture jumps less.
     const aside = middle.left < 0 ? middle.left : Math.max(0, middle.right - canvas.clientWidth);
     scrollTo(canvas,
       canvas.scrollTop + (middle.top + middle.bottom - canvas.clientHeight) / 2,
       canvas.scrollLeft + aside);
   }
 
-  const go = (step) => { state.step = step; show(); };
+  const go = (position) => { state.position = position; show(); };
 
-  function goToTick(tick) {
-    const here = steps[state.detail];
-    const found = here.findIndex((one) => one >= tick);
-    state.step = found < 0 ? here.length - 1 : found;
+  function goToStep(step) {
+    const here = stops[state.detail];
+    const found = here.findIndex((one) => one >= step);
+    state.position = found < 0 ? here.length - 1 : found;
   }
 
   function phase(kind) {
     const kinds = kind === "backward" ? ["seed", "backward"] : [kind];
     const found = panels.find((panel) => kinds.includes(panel.dataset.kind));
     if (found) {
-      goToTick(Number(found.dataset.from));
+      goToStep(Number(found.dataset.from));
       show();
     }
   }
@@ -204,18 +204,18 @@
     window.clearInterval(state.timer);
     state.timer = 0;
     if (on) {
-      if (state.step === steps[state.detail].length - 1) { state.step = -1; }
+      if (state.position === stops[state.detail].length - 1) { state.position = -1; }
       const advance = () => {
-        if (state.step >= steps[state.detail].length - 2) {
+        if (state.position >= stops[state.detail].length - 2) {
           window.clearInterval(state.timer);
           state.timer = 0;
           set(get("play-on"), "off", false);
           set(get("play-off"), "off", true);
         }
-        go(state.step + 1);
+        go(state.position + 1);
       };
       state.timer = window.setInterval(advance, DELAY / Number(get("speed").value));
-      if (state.step < 0) { go(0); }
+      if (state.position < 0) { go(0); }
     }
     set(get("play-on"), "off", state.timer !== 0);
     set(get("play-off"), "off", state.timer === 0);
@@ -244,10 +244,10 @@
   }
 
   function by(detail) {
-    const tick = tickNow();
+    const step = stepNow();
     state.detail = detail;
     all(".by").forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.by === detail)));
-    goToTick(tick);
+    goToStep(step);
   }
 
   const plain = (node) => node.id.replace(/^L-/, "");
@@ -256,7 +256,7 @@
     figures[state.view].nodes.forEach((one) => one.setAttribute("tabindex", one === node ? "0" : "-1"));
   }
 
-  // Selects a node by its id, or none; what has no account of its own is selected all the same.
+  // Selects a node by its id, or none; the node need not have details.
   function select(name) {
     let known = false;
     all("g.node").forEach((node) => {
@@ -265,14 +265,14 @@
       set(node, "chosen", chosen);
       node.setAttribute("aria-pressed", String(chosen));
     });
-    let told = false;
+    let hasDetails = false;
     all(".detail").forEach((one) => {
       const own = known && one.dataset.node === name;
-      told = told || own;
+      hasDetails = hasDetails || own;
       set(one, "off", !own);
     });
     all("tr[data-row]").forEach((row) => set(row, "chosen", row.dataset.row === name));
-    set(get("about"), "off", !told);
+    set(get("about"), "off", !hasDetails);
     get("details").scrollTop = 0;
     state.node = known ? name : "";
     remember();
@@ -314,12 +314,12 @@
     const detail = asked.get("detail"), step = asked.get("step") || "", wanted = asked.get("view");
     if ((detail === "op" || detail === "edge") && detail !== state.detail) { by(detail); }
     if (wanted === "ops" || wanted === "layers") { view(wanted); }
-    if (/^\d{1,6}$/.test(step)) { state.step = Number(step) - 1; }
+    if (/^\d{1,6}$/.test(step)) { state.position = Number(step) - 1; }
     const node = asked.get("node") || "";
     if (/^[a-z]\d{1,6}$/.test(node)) { select(node); }
   }
 
-  // A picture on its own: what is hidden is left out, colours are written where they are used.
+  // Saves the picture alone: hidden parts are omitted, colours become attributes.
   function download() {
     const own = figures[state.view].svg, copy = own.cloneNode(true);
     const originals = [own].concat(all("*", own)), copies = [copy].concat(all("*", copy));
@@ -337,7 +337,7 @@
     const address = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
     const link = document.createElement("a");
     link.href = address;
-    link.download = "step-" + (state.step + 1) + ".svg";
+    link.download = "step-" + (state.position + 1) + ".svg";
     link.click();
     window.setTimeout(() => URL.revokeObjectURL(address), 10000);
   }
@@ -365,8 +365,8 @@
 
   const scaled = (factor) => zoom((state.zoom || fitted()) * factor);
   const commands = {
-    ArrowRight: () => go(state.step + 1), n: () => go(state.step + 1),
-    ArrowLeft: () => go(state.step - 1), p: () => go(state.step - 1),
+    ArrowRight: () => go(state.position + 1), n: () => go(state.position + 1),
+    ArrowLeft: () => go(state.position - 1), p: () => go(state.position - 1),
     Home: () => go(0), End: () => go(Infinity),
     " ": () => play(state.timer === 0),
     f: () => phase("forward"), b: () => phase("backward"),
@@ -376,8 +376,8 @@
     "?": () => get("helping").showModal(),
   };
 
-  // A button that was reached by keys is pressed by the space bar; one that was clicked has the
-  // focus by the way, and the space bar would press it once more.
+  // The space bar presses a button that was focused by keys, but not one that was clicked: that one
+  // only happens to have the focus.
   let pointed = null;
   document.addEventListener("pointerdown", (event) => { pointed = event.target.closest("button"); });
   document.addEventListener("focusin", (event) => { if (event.target !== pointed) { pointed = null; } });
@@ -385,7 +385,7 @@
     if (event.key === " " && pointed !== null && event.target === pointed) { event.preventDefault(); }
   });
 
-  // The page is the component: in a notebook its frame gets keys only while it has the focus.
+  // Listens on the whole page: in a notebook, the frame gets keys only while it has the focus.
   document.addEventListener("keydown", (event) => {
     const target = event.target, key = event.key;
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) { return; }
@@ -444,13 +444,13 @@
   get("shortcuts").addEventListener("change", () => { state.keys = get("shortcuts").checked; });
   window.addEventListener("hashchange", () => { readAddress(); show(); });
   window.addEventListener("resize", () => { if (!state.zoom) { zoom(0); } });
-  // On paper there is nothing to step through: the finished figure is printed.
-  const onPaper = (paper) => paint(paper ? Infinity : tickNow());
+  // Prints the finished figure, because paper has no steps.
+  const onPaper = (paper) => paint(paper ? Infinity : stepNow());
   printing.addEventListener("change", () => onPaper(printing.matches));
   window.addEventListener("beforeprint", () => onPaper(true));
   window.addEventListener("afterprint", () => onPaper(false));
 
-  // A table that a narrow screen shows as a list is still read as a table.
+  // Screen readers read a table, although narrow screens show it as a list.
   const roles = { table: "table", tr: "row", td: "cell", "th[scope=col]": "columnheader",
     "th[scope=row]": "rowheader" };
   Object.keys(roles).forEach((part) => all(part).forEach((one) => one.setAttribute("role", roles[part])));

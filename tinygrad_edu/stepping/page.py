@@ -1,7 +1,7 @@
-"""One HTML file that walks through a graph: everything in it, nothing fetched.
+"""The stepper as one self-contained HTML file.
 
-The parts come from `page_figure` and `page_text`; here they are put into the template, and the
-page is told to run this script and this style sheet and nothing else.
+The parts come from `page_figure` and `page_text`; here they are put into the template. The content
+security policy of the page allows only its own script and style sheet.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .page_figure import figure
 from .page_text import details, panels, table_rows
 
 if TYPE_CHECKING:
-    from .ticks import Story
+    from .steps import Story
 
 __all__ = ["write_page"]
 
-_PLACE = re.compile(r"\{\{(\w+)\}\}")
+_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 _PHASES = {"forward": "Forward", "backward": "Backward", "check": "Check", "update": "Update"}
 
 
@@ -33,17 +33,17 @@ def write_page(story: Story) -> str:
     Parameters
     ----------
     story : Story
-        The ticks to walk through, with the graph.
+        The steps, with the graph.
 
     Returns
     -------
     str
-        The same text for the same story, always.
+        Equal stories give equal text.
     """
     operations, layers = figure(story, "ops"), figure(story, "layers")
     style = _style()
     script = _read("page.js")
-    kinds = {tick.kind for tick in story.ticks}
+    kinds = {step.kind for step in story.steps}
     return _filled(
         _read("page.html"),
         {
@@ -54,7 +54,7 @@ def write_page(story: Story) -> str:
             "caption": html.escape(counts(story.graph)),
             "notes": "".join(f"<p>{html.escape(note)}</p>" for note in story.notes),
             "phases": _phases(kinds),
-            "several": "" if any(tick.whole for tick in story.ticks) else "hidden",
+            "several": "" if any(step.whole for step in story.steps) else "hidden",
             "layered": "" if layers is not None else "hidden",
             "operations": _svg(operations),
             "layers": _svg(layers),
@@ -79,19 +79,19 @@ def _phases(kinds: set[str]) -> str:
 
 
 def _filled(template: str, parts: dict[str, str]) -> str:
-    """Put the parts into their places, in one go: what a part says is never a place."""
-    return _PLACE.sub(lambda found: parts[found[1]], template)
+    """Fill the placeholders in one pass, because the text of a part may look like one."""
+    return _PLACEHOLDER.sub(lambda found: parts[found[1]], template)
 
 
 def _read(name: str) -> str:
-    """Read a part of the page, without its comments and indentation, which no browser needs."""
+    """Read a part of the page, without its comments and indentation."""
     lines = files(__package__).joinpath(name).read_text(encoding="utf-8").splitlines()
     lines = [line.strip() for line in lines]
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def _style() -> str:
-    """Give the style sheet, with the colours of the palette in front."""
+    """Return the style sheet, with the colours of the palette first."""
     light, dark = colours(LIGHT), colours(DARK)
     return (
         f":root{{color-scheme:light;{light}}}\n"

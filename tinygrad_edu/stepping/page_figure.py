@@ -1,6 +1,6 @@
 """The graph as an SVG that the script of the page can step through.
 
-`drawing` draws it; here its parts get their texts for each tick, the ticks at which they are shown
+`drawing` draws it; here its parts get their texts for each step, the steps at which they are shown
 and lit, and their names for screen readers.
 """
 
@@ -21,7 +21,7 @@ from .page_layers import gradient_known, in_layers
 from .page_states import NOT_YET, OFF, first_lit, lights, result_versions
 
 if TYPE_CHECKING:
-    from .ticks import Story
+    from .steps import Story
 
 __all__ = ["figure"]
 
@@ -60,7 +60,7 @@ def figure(story: Story, view: str) -> Element | None:
 
 
 def _in_time(card: Card, story: Story, known: int | None) -> Card:
-    """Give the rows of a card their texts for each tick."""
+    """Give the rows of a card their texts for each step."""
     if card.role == "operation":
         return card
     rows = []
@@ -76,11 +76,11 @@ def _in_time(card: Card, story: Story, known: int | None) -> Card:
     return replace(card, rows=tuple(rows))
 
 
-def _from(tick: int | None, row: Row) -> tuple[Version, ...]:
-    """Show the text of a row from some tick on."""
-    if not tick:
+def _from(step: int | None, row: Row) -> tuple[Version, ...]:
+    """Show the text of a row from some step on."""
+    if not step:
         return ()
-    return Version(0, tick - 1, NOT_YET[row.kind]), Version(tick, None, row.text)
+    return Version(0, step - 1, NOT_YET[row.kind]), Version(step, None, row.text)
 
 
 def _with(row: Row, versions: tuple[Version, ...]) -> Row:
@@ -101,7 +101,7 @@ def _animate(root: Element, picture: Picture, story: Story, prefix: str) -> None
     """Set when each part is shown and lit, and its name."""
     names, lit, travelled = _names(picture, story), lights(story), first_lit(story)
     neighbours = _neighbours(picture)
-    never = len(story.ticks)
+    never = len(story.steps)
     for text in root.iter("text"):
         _shorten(text)
     gradients = {wire.back_id for wire in picture.wires if wire.back_id}
@@ -133,7 +133,7 @@ def _animate(root: Element, picture: Picture, story: Story, prefix: str) -> None
 
 
 def _shorten(text: Element) -> None:
-    """Move the font of numbers to the style sheet; hide what is not shown at the last tick."""
+    """Move the font of numbers to the style sheet; hide what is not shown at the last step."""
     css = []
     if text.attrib.pop("font-family", ""):
         css.append("num" if text.get("font-size") == "10" else "num big")
@@ -141,7 +141,7 @@ def _shorten(text: Element) -> None:
     if text.get("fill") == "var(--text)":
         del text.attrib["fill"]
     if "data-to" in text.attrib:
-        css.append(OFF)  # another version is shown at the last tick
+        css.append(OFF)  # another version is shown at the last step
     if css:
         text.set("class", " ".join(css))
 

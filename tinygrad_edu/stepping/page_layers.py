@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..drawing.picture import Picture
 
 if TYPE_CHECKING:
-    from .ticks import Story
+    from .steps import Story
 
 __all__ = ["gradient_known", "in_layers"]
 
@@ -37,25 +37,25 @@ def in_layers(story: Story, picture: Picture) -> Story:
 
     return replace(
         story,
-        ticks=tuple(
+        steps=tuple(
             replace(
-                tick,
-                operation=None if tick.operation is None else card_of[tick.operation],
-                reads=moved(tick.reads),
-                writes=moved(tick.writes),
-                edges=tuple(way for edge in tick.edges for way in edges.get(edge, ()) if way),
+                step,
+                operation=None if step.operation is None else card_of[step.operation],
+                reads=moved(step.reads),
+                writes=moved(step.writes),
+                edges=tuple(way for edge in step.edges for way in edges.get(edge, ()) if way),
             )
-            for tick in story.ticks
+            for step in story.steps
         ),
     )
 
 
 def gradient_known(story: Story, picture: Picture) -> dict[str, int]:
-    """Return the tick from which all gradients of the parameters in a box are known."""
+    """Return the step from which all gradients of the parameters in a box are known."""
     known: dict[str, int] = {}
     for tensor in story.graph.tensors:
         stages = story.gradients.get(tensor.id, ())
         if tensor.role == "parameter" and stages:
             unit = picture.card_of[tensor.id]
-            known[unit] = max(known.get(unit, 0), stages[-1].tick)
+            known[unit] = max(known.get(unit, 0), stages[-1].step)
     return known

@@ -1,7 +1,7 @@
 """When a part of the page is shown and when it is lit, as attributes that the script reads.
 
-``data-from`` and ``data-to`` are the first and last tick at which a part is shown; ``data-lit`` and
-``data-ring`` list the ticks at which it is lit or ringed. What is not shown at the last tick has
+``data-from`` and ``data-to`` are the first and last step at which a part is shown; ``data-lit`` and
+``data-ring`` list the steps at which it is lit or ringed. What is not shown at the last step has
 the class `off`, so that a page without scripts shows the finished figure.
 """
 
@@ -15,7 +15,7 @@ from ..drawing.picture import Version
 from ..drawing.words import value_text
 
 if TYPE_CHECKING:
-    from .ticks import Story
+    from .steps import Story
 
 __all__ = [
     "NOT_YET",
@@ -32,8 +32,8 @@ OFF = "off"
 NOT_YET = {"value": "not yet", "gradient": "not computed"}
 
 
-def as_ranges(ticks: Iterable[int]) -> str:
-    """Write a list of ticks, with runs as ranges.
+def as_ranges(steps: Iterable[int]) -> str:
+    """Write a list of steps, with runs as ranges.
 
     Examples
     --------
@@ -41,36 +41,36 @@ def as_ranges(ticks: Iterable[int]) -> str:
     '3 7-9'
     """
     runs: list[list[int]] = []
-    for tick in sorted(ticks):
-        if runs and runs[-1][-1] == tick - 1:
-            runs[-1][1:] = [tick]
+    for step in sorted(steps):
+        if runs and runs[-1][-1] == step - 1:
+            runs[-1][1:] = [step]
         else:
-            runs.append([tick])
+            runs.append([step])
     return " ".join("-".join(map(str, run)) for run in runs)
 
 
 def lights(story: Story) -> dict[str, dict[str, str]]:
     """Return for each part of the graph when it is lit and ringed, as attributes by id.
 
-    In the mode where one step is a whole operation, its last tick lights everything that its ticks
-    light: ``data-lit-op`` and ``data-ring-op`` list those ticks if they differ.
+    In the mode where one step is a whole operation, its last step lights everything that its steps
+    light: ``data-lit-op`` and ``data-ring-op`` list those steps if they differ.
     """
     found: dict[str, dict[str, set[int]]] = {}
     all_lit: set[str] = set()
     all_ringed: set[str] = set()
-    for number, tick in enumerate(story.ticks):
-        lit = {*tick.writes, *tick.edges} | ({tick.operation} if tick.operation else set())
-        ringed = set(tick.reads) - lit
+    for number, step in enumerate(story.steps):
+        lit = {*step.writes, *step.edges} | ({step.operation} if step.operation else set())
+        ringed = set(step.reads) - lit
         all_lit |= lit
         all_ringed |= ringed
         collected = {"data-lit": lit, "data-ring": ringed}
-        if tick.ends_operation:
+        if step.ends_operation:
             collected |= {"data-lit-op": all_lit, "data-ring-op": all_ringed - all_lit}
             all_lit, all_ringed = set(), set()
         for attribute, parts in collected.items():
             for part in parts:
                 found.setdefault(part, {}).setdefault(attribute, set()).add(number)
-    ends = {number for number, tick in enumerate(story.ticks) if tick.ends_operation}
+    ends = {number for number, step in enumerate(story.steps) if step.ends_operation}
     for states in found.values():
         for plain in ("data-lit", "data-ring"):
             if states.get(plain, set()) & ends == states.get(f"{plain}-op", set()):
@@ -78,27 +78,27 @@ def lights(story: Story) -> dict[str, dict[str, str]]:
             else:
                 states.setdefault(f"{plain}-op", set())
     return {
-        part: {name: as_ranges(ticks) for name, ticks in sorted(states.items())}
+        part: {name: as_ranges(steps) for name, steps in sorted(states.items())}
         for part, states in found.items()
     }
 
 
 def first_lit(story: Story) -> dict[str, int]:
-    """Return the first tick at which something moves along each edge."""
+    """Return the first step at which something moves along each edge."""
     first: dict[str, int] = {}
-    for number, tick in enumerate(story.ticks):
-        for edge in tick.edges:
+    for number, step in enumerate(story.steps):
+        for edge in step.edges:
             first.setdefault(edge, number)
     return first
 
 
 def result_versions(story: Story, name: str, kind: str) -> tuple[Version, ...]:
-    """Return what is known of the value or the gradient of a tensor, from tick to tick."""
+    """Return what is known of the value or the gradient of a tensor, from step to step."""
     tensor = next(tensor for tensor in story.graph.tensors if tensor.id == name)
     if kind == "value":
         stages = [(story.values.get(name, 0), value_text(tensor), "")]
     else:
-        stages = [(one.tick, one.text, one.count) for one in story.gradients.get(name, ())]
+        stages = [(one.step, one.text, one.count) for one in story.gradients.get(name, ())]
         stages = stages or [(0, tensor.grad, "")]
     if stages[0][0] > 0:
         stages.insert(0, (0, NOT_YET[kind], ""))
@@ -111,7 +111,7 @@ def result_versions(story: Story, name: str, kind: str) -> tuple[Version, ...]:
 
 def version_attributes(version: Version) -> str:
     """Write when a text is shown, with a blank before each attribute."""
-    hidden = {} if version.last is None else {"class": OFF}  # at the last tick
+    hidden = {} if version.last is None else {"class": OFF}  # at the last step
     return attributes_of(version.attributes | hidden)
 
 

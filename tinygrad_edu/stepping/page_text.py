@@ -16,7 +16,7 @@ from .page_states import OFF, attributes_of, lights, result_versions, version_at
 
 if TYPE_CHECKING:
     from ..drawing.graph import TensorNode
-    from .ticks import Story, Tick, TimedSection
+    from .steps import Step, Story, TimedSection
 
 __all__ = ["details", "panels", "table_rows"]
 
@@ -24,35 +24,35 @@ __all__ = ["details", "panels", "table_rows"]
 def panels(story: Story) -> str:
     """Write the panel of every step; without scripts, the page shows the last one."""
     written = []
-    for number, tick in enumerate(story.ticks):
-        if not tick.ends_operation:
-            written.append(_panel(story, number, tick, "edge"))
-        elif tick.whole:
-            written.append(_panel(story, number, tick, "edge"))
-            written.append(_panel(story, number, tick, "op", whole=True))
+    for number, step in enumerate(story.steps):
+        if not step.ends_operation:
+            written.append(_panel(story, number, step, "edge"))
+        elif step.whole:
+            written.append(_panel(story, number, step, "edge"))
+            written.append(_panel(story, number, step, "op", whole=True))
         else:
-            written.append(_panel(story, number, tick, "both"))
+            written.append(_panel(story, number, step, "both"))
     return "\n".join(written)
 
 
-def _panel(story: Story, number: int, tick: Tick, detail: str, whole: bool = False) -> str:
-    sentence = tick.whole_sentence if whole else tick.sentence
-    body = section_html(tick.whole if whole else tick.sections, 3)
-    last = number == len(story.ticks) - 1 and detail != "edge"
+def _panel(story: Story, number: int, step: Step, detail: str, whole: bool = False) -> str:
+    sentence = step.whole_sentence if whole else step.sentence
+    body = section_html(step.whole if whole else step.sections, 3)
+    last = number == len(story.steps) - 1 and detail != "edge"
     names = {operation.id: operation.name for operation in story.graph.operations}
     return (
         f'<section class="panel{"" if last else f" {OFF}"}" data-from="{number}" '
-        f'data-to="{number}" data-detail="{detail}" data-kind="{html.escape(tick.kind)}" '
-        f'data-label="{html.escape(_label(tick, names))}">'
+        f'data-to="{number}" data-detail="{detail}" data-kind="{html.escape(step.kind)}" '
+        f'data-label="{html.escape(_label(step, names))}">'
         f'<h2 class="sentence">{html.escape(sentence)}</h2>{body}</section>'
     )
 
 
-def _label(tick: Tick, names: dict[str, str]) -> str:
+def _label(step: Step, names: dict[str, str]) -> str:
     """Return a short name of a step, for the slider."""
-    if tick.operation is not None and tick.kind in ("forward", "backward"):
-        return f"{tick.kind} through {names[tick.operation]}"
-    return {"seed": "where gradients start", "check": "comparison"}.get(tick.kind, tick.kind)
+    if step.operation is not None and step.kind in ("forward", "backward"):
+        return f"{step.kind} through {names[step.operation]}"
+    return {"seed": "where gradients start", "check": "comparison"}.get(step.kind, step.kind)
 
 
 def details(story: Story) -> str:

@@ -23,14 +23,14 @@ from ..explaining.inline import gradient
 from ..tensor import Tensor
 from .backward import Backward
 from .details import details_of
-from .forward import Names, forward_tick
-from .ticks import Stage, Story, Tick, section
+from .forward import NameTable, forward_step
+from .steps import Stage, Step, Story, section
 from .updates import check_optimizer, trial_step, update_sections, update_sentence
 
-__all__ = ["Stage", "Story", "Tick", "tell"]
+__all__ = ["Stage", "Step", "Story", "build_story"]
 
 
-def tell(
+def build_story(
     output: Tensor,
     *,
     names: Mapping[str, object] | None = None,
@@ -50,7 +50,7 @@ def tell(
     output : Tensor
         The loss, a single number.
     names : mapping of str to object, optional
-        Names for tensors and modules, such as ``locals()``.
+        NameTable for tensors and modules, such as ``locals()``.
     model : optional
         An object with `named_parameters`, which names parameters that `names` does not name.
     optimizer : optional
@@ -83,8 +83,8 @@ def tell(
     >>> a = Tensor(2.0, requires_grad=True, name="a")
     >>> b = Tensor(-3.0, requires_grad=True, name="b")
     >>> c = a * b
-    >>> for tick in tell(c, names={"c": c}).ticks[1:]:
-    ...     print(tick.sentence)
+    >>> for step in build_story(c, names={"c": c}).steps[1:]:
+    ...     print(step.sentence)
     c = a × b = 2 × (-3) = -6
     d c / d c = 1: gradients start at c, which grows by 1 when it grows by 1
     multiply sends g × b = 1 × (-3) = -3 to a; grad(a) = -3
@@ -142,30 +142,30 @@ class _StoryBuilder:
         self.trace = Trace(output, {id(tensor): shown[name] for tensor, name in ids.items()})
         self.graph = _with_contributions(graph, ids, self.trace)
         self.output, self.ids = output, ids
-        self.names = Names(self.graph, ids, self.trace)
+        self.names = NameTable(self.graph, ids, self.trace)
         self.computed = self.trace.order[::-1]
 
     def build(self, optimizer: Any, manual: dict[Tensor, Any]) -> Story:
         seed = 1 + len(self.computed)
         backward = Backward(self.names, seed + 1)
-        ticks = [forward_tick(tensor, self.names) for tensor in self.computed]
-        ticks += [self._seed(), *backward.ticks()]
+        steps = [forward_step(tensor, self.names) for tensor in self.computed]
+        steps += [self._seed(), *backward.steps()]
         if manual:
-            ticks.append(self._check(manual, backward.final))
+            steps.append(self._check(manual, backward.final))
         if optimizer is not None:
-            ticks.append(self._update(optimizer, backward.final))
-        ticks.insert(0, self._overview(ticks))
+            steps.append(self._update(optimizer, backward.final))
+        steps.insert(0, self._overview(steps))
         kept = self._kept(backward.final)
         if kept:
-            last = ticks[-1]
+            last = steps[-1]
             whole = (*last.whole, kept) if last.whole else ()
-            ticks[-1] = replace(last, sections=(*last.sections, kept), whole=whole)
+            steps[-1] = replace(last, sections=(*last.sections, kept), whole=whole)
         values = {node.id: 0 for node in self.graph.tensors}
         values |= {self.ids[tensor]: step for step, tensor in enumerate(self.computed, 1)}
         details, earlier = details_of(self.graph, self.names, backward, values, seed)
         return Story(
             _with_gradients(self.graph, self.ids, backward.final),
-            tuple(ticks),
+            tuple(steps),
             values,
             self._gradients(backward, seed),
             details,
@@ -175,10 +175,10 @@ class _StoryBuilder:
 
     # Before, between and after ------------------------------------------------------------------
 
-    def _overview(self, ticks: list[Tick]) -> Tick:
-        forward = plural(sum(tick.kind == "forward" for tick in ticks), "operation")
-        back = len({tick.operation for tick in ticks if tick.kind == "backward"})
-        name, kinds = self.names.of(self.output), {tick.kind for tick in ticks}
+    def _overview(self, steps: list[Step]) -> Step:
+        forward = plural(sum(step.kind == "forward" for step in steps), "operation")
+        back = len({step.operation for step in steps if step.kind == "backward"})
+        name, kinds = self.names.of(self.output), {step.kind for step in steps}
         order = [
             f"forward: {forward}, each after its inputs, up to {name}",
             f"then the gradient of {name} with respect to itself, which is 1",
@@ -193,7 +193,7 @@ class _StoryBuilder:
             "thick outline: the output, where gradients start",
             "a gradient that has not arrived yet is not computed, which is not the same as 0",
         ]
-        return Tick(
+        return Step(
             "overview",
             one_line(
                 f"{counts(self.graph)}: forward through {forward} to {name}, "
@@ -205,13 +205,13 @@ class _StoryBuilder:
             ),
         )
 
-    def _seed(self) -> Tick:
+    def _seed(self) -> Step:
         name = self.names.of(self.output)
         why = (
             f"a gradient says by how much {name} grows when something else grows a little: for "
             f"{name} itself the answer is 1, and the chain rule starts with that"
         )
-        return Tick(
+        return Step(
             "seed",
             f"d {name} / d {name} = 1: gradients start at {name}, which grows by 1 "
             "when it grows by 1",
@@ -219,7 +219,7 @@ class _StoryBuilder:
             writes=(self.ids[self.output],),
         )
 
-    def _check(self, manual: dict[Tensor, Any], final: dict[Tensor, Any]) -> Tick:
+    def _check(self, manual: dict[Tensor, Any], final: dict[Tensor, Any]) -> Step:
         sections, verdicts = [], {}
         for tensor, array in manual.items():
             name, automatic = self.names.of(tensor), final.get(tensor)
@@ -232,14 +232,14 @@ class _StoryBuilder:
                 lines += [[line] for line in _verdict_lines(verdict)]
             sections.append(section(name, *lines))
         reads = tuple(self.ids[tensor] for tensor in manual)
-        return Tick("check", one_line(_check_sentence(verdicts)), tuple(sections), reads=reads)
+        return Step("check", one_line(_check_sentence(verdicts)), tuple(sections), reads=reads)
 
-    def _update(self, optimizer: Any, final: dict[Tensor, Any]) -> Tick:
+    def _update(self, optimizer: Any, final: dict[Tensor, Any]) -> Step:
         leaves = [tensor for tensor in self.ids if tensor.node is None and tensor.requires_grad]
         parameters = {tensor: self.names.of(tensor) for tensor in leaves}
         updates = trial_step(optimizer, parameters, final)
         moved = [t for t, one in zip(parameters, updates, strict=True) if not one.stays]
-        return Tick(
+        return Step(
             "update",
             one_line(update_sentence(optimizer, updates)),
             tuple(update_sections(optimizer, updates)),

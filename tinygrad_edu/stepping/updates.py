@@ -20,13 +20,13 @@ from ..drawing.words import plural
 from ..explaining.inline import gradient, values
 from ..tensor import Tensor
 
-__all__ = ["Step", "check_optimizer", "trial_step", "update_sections", "update_sentence"]
+__all__ = ["ParameterUpdate", "check_optimizer", "trial_step", "update_sections", "update_sentence"]
 
 _SETTINGS = ("lr", "momentum", "nesterov", "weight_decay")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class ParameterUpdate:
     """One parameter before and after; `gradient` is None if none was traced."""
 
     name: str
@@ -51,7 +51,7 @@ def check_optimizer(optimizer: Any) -> None:
 
 def trial_step(
     optimizer: Any, parameters: Mapping[Tensor, str], gradients: Mapping[Tensor, Any]
-) -> list[Step]:
+) -> list[ParameterUpdate]:
     """Try a step of an optimiser on copies of the parameters.
 
     Parameters
@@ -102,15 +102,17 @@ def trial_step(
             f"their traced gradients: {clean(error, limit=120)}"
         ) from error
     return [
-        Step(name, old[parameter], np.array(twins[parameter]._data), gradients.get(parameter))
+        ParameterUpdate(
+            name, old[parameter], np.array(twins[parameter]._data), gradients.get(parameter)
+        )
         for parameter, name in parameters.items()
     ]
 
 
-def update_sentence(optimizer: Any, steps: list[Step]) -> str:
+def update_sentence(optimizer: Any, updates: list[ParameterUpdate]) -> str:
     """Describe the step in one line."""
-    moved = [step for step in steps if not step.stays]
-    rule = _rule(optimizer, steps)
+    moved = [one for one in updates if not one.stays]
+    rule = _rule(optimizer, updates)
     if rule.endswith("× grad") and len(moved) == 1 and moved[0].old.size == 1:
         (one,) = moved
         old, slope, new = (
@@ -121,7 +123,7 @@ def update_sentence(optimizer: Any, steps: list[Step]) -> str:
     return f"the optimiser updates {plural(len(moved), 'parameter')}: p <- p - {rule or 'step'}"
 
 
-def update_sections(optimizer: Any, steps: list[Step]) -> list[Section]:
+def update_sections(optimizer: Any, updates: list[ParameterUpdate]) -> list[Section]:
     """Show the rule, and the old and new value of each parameter."""
     settings = {name: getattr(optimizer, name, None) for name in _SETTINGS}
     shown = [
@@ -129,7 +131,7 @@ def update_sections(optimizer: Any, steps: list[Step]) -> list[Section]:
         for name, value in settings.items()
         if isinstance(value, bool | int | float) and value
     ]
-    found = _rule(optimizer, steps)
+    found = _rule(optimizer, updates)
     rule: list[tuple[Inline | str, ...]] = [(code(f"p <- p - {found or 'step'}"),)]
     if not found:
         rule.append(
@@ -141,26 +143,26 @@ def update_sections(optimizer: Any, steps: list[Step]) -> list[Section]:
         rule.append((f"{type(optimizer).__name__}: ", code(clean(", ".join(shown), limit=120))))
     rule.append(("tried on copies: parameters and optimiser are unchanged",))
     sections = [Section("Rule", tuple(rule))]
-    return sections + [Section(step.name, tuple(_lines(step))) for step in steps]
+    return sections + [Section(one.name, tuple(_lines(one))) for one in updates]
 
 
-def _lines(step: Step) -> list[tuple[Inline | str, ...]]:
-    if step.stays:
-        reason = "no gradient arrived" if step.gradient is None else "the step is 0"
+def _lines(one: ParameterUpdate) -> list[tuple[Inline | str, ...]]:
+    if one.stays:
+        reason = "no gradient arrived" if one.gradient is None else "the step is 0"
         return [(f"unchanged: {reason}, or the optimiser does not have it",)]
-    lines: list[tuple[Inline | str, ...]] = [("old   ", values(step.old))]
-    if step.gradient is not None:
-        lines.append(("grad  ", gradient(step.gradient)))
-    lines.append(("new   ", values(step.new)))
+    lines: list[tuple[Inline | str, ...]] = [("old   ", values(one.old))]
+    if one.gradient is not None:
+        lines.append(("grad  ", gradient(one.gradient)))
+    lines.append(("new   ", values(one.new)))
     if " · " in lines[0][1].text:  # type: ignore[union-attr]
         with np.errstate(all="ignore"):
-            change = step.old.astype(np.float64) - step.new
-        norms = [number_text(euclidean_norm(array)) for array in (step.old, step.new, change)]
+            change = one.old.astype(np.float64) - one.new
+        norms = [number_text(euclidean_norm(array)) for array in (one.old, one.new, change)]
         lines.append(("norm  ", code(f"{norms[0]} -> {norms[1]}, of the step {norms[2]}")))
     return lines
 
 
-def _rule(optimizer: Any, steps: list[Step]) -> str:
+def _rule(optimizer: Any, updates: list[ParameterUpdate]) -> str:
     """Return what is subtracted, if a simple rule explains all new values; else "".
 
     It is the learning rate times the gradient, or times the gradient plus weight decay.
@@ -168,21 +170,21 @@ def _rule(optimizer: Any, steps: list[Step]) -> str:
     rate, decay = getattr(optimizer, "lr", None), getattr(optimizer, "weight_decay", 0)
     if not all(type(number) in (int, float) for number in (rate, decay)):
         return ""
-    if all(_explains(step, rate, 0) for step in steps):
+    if all(_explains(one, rate, 0) for one in updates):
         return f"{number_text(rate)} × grad"
-    if decay and all(_explains(step, rate, decay) for step in steps):
+    if decay and all(_explains(one, rate, decay) for one in updates):
         return f"{number_text(rate)} × (grad + {number_text(decay)} × p)"
     return ""
 
 
-def _explains(step: Step, rate: Any, decay: Any) -> bool:
-    if step.stays or step.gradient is None:
-        return step.stays
+def _explains(one: ParameterUpdate, rate: Any, decay: Any) -> bool:
+    if one.stays or one.gradient is None:
+        return one.stays
     with np.errstate(all="ignore"):
-        old = step.old.astype(np.float64)
-        change = rate * (np.asarray(step.gradient, np.float64) + decay * old)
-        room = 8 * float(np.finfo(step.old.dtype).eps) * (np.abs(old).max() + np.abs(change).max())
-        return np.allclose(step.new, old - change, rtol=0, atol=room, equal_nan=True)
+        old = one.old.astype(np.float64)
+        change = rate * (np.asarray(one.gradient, np.float64) + decay * old)
+        room = 8 * float(np.finfo(one.old.dtype).eps) * (np.abs(old).max() + np.abs(change).max())
+        return np.allclose(one.new, old - change, rtol=0, atol=room, equal_nan=True)
 
 
 def _kind(value: Any) -> str:

@@ -16,7 +16,7 @@ from ..drawing.text import number_text
 from ..ops.networks.classification import softmax_cross_entropy
 from ..tensor import Tensor
 from ..tracing import Contribution, node_of
-from .ticks import section
+from .steps import section
 
 __all__ = ["OPERATION", "backward_row", "forward_row", "row_gradient"]
 

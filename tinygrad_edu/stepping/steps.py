@@ -1,4 +1,7 @@
-"""What a story consists of: plain data, without arrays and tensors, that no later step changes."""
+"""The parts of a story: plain data that no later computation changes.
+
+There are no arrays and no tensors in it, so a story can be written as JSON.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,19 @@ from dataclasses import dataclass, field
 from ..documents import Line, Section
 from ..drawing.graph import Graph
 
-__all__ = ["Stage", "Story", "Tick", "TimedSection", "section"]
+__all__ = ["Stage", "Step", "Story", "TimedSection", "section"]
 
 
 @dataclass(frozen=True, slots=True)
 class TimedSection(Section):
-    """A section that is true from tick `start` to tick `end`; to the last one if that is None."""
+    """A section that is shown from step `start` to step `end`; to the last one if that is None."""
 
     start: int = 0
     end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class Step:
     """The finest step of a story.
 
     Attributes
@@ -31,18 +34,18 @@ class Tick:
     sections : tuple of Section
         The same at length, with the numbers.
     whole : tuple of Section
-        At the last tick of an operation that sends gradients to several inputs: what the whole
-        operation sends; else empty.
+        At the last step of an operation that sends gradients to several inputs: everything that
+        it sends; else empty.
     whole_sentence : str
-        The sentence that goes with it; else empty.
+        Its sentence; else empty.
     operation : str or None
-        The id of the operation at work.
+        The id of the running operation.
     reads, writes : tuple of str
         The ids of the tensors that it reads, and of those whose value or gradient changes.
     edges : tuple of str
-        The ids of the edges that are travelled; see `drawing.words.sentences`.
+        The ids of the edges along which something moves; see `drawing.words.sentences`.
     ends_operation : bool
-        Whether it is a step where one step is a whole operation.
+        Whether the page also stops here when one stop is a whole operation.
     """
 
     kind: str
@@ -59,35 +62,35 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What the gradient of a tensor is from a tick on; `count` is ``1 of 2`` where it is a part."""
+    """The gradient of a tensor from some step on; `count` is ``1 of 2`` for a partial sum."""
 
-    tick: int
+    step: int
     text: str
     count: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A computation and its gradients, tick by tick.
+    """A computation and its gradients, step by step.
 
     Attributes
     ----------
     graph : Graph
-    ticks : tuple of Tick
+    steps : tuple of Step
     values : dict of str to int
-        From which tick on the value of a tensor is known.
+        The step at which the value of a tensor becomes known.
     gradients : dict of str to tuple of Stage
-        What the gradient of a tensor reads, from which tick on.
+        The gradients of a tensor after each step that changes them.
     details : dict of str to tuple of TimedSection
-        What there is to say about each tensor and each operation.
+        Descriptions of each tensor and each operation.
     earlier : dict of str to tuple of TimedSection
-        What is shown instead before that.
+        What is shown instead before.
     notes : tuple of str
-        What a reader should know besides.
+        Further remarks for the reader.
     """
 
     graph: Graph
-    ticks: tuple[Tick, ...]
+    steps: tuple[Step, ...]
     values: dict[str, int]
     gradients: dict[str, tuple[Stage, ...]]
     details: dict[str, tuple[TimedSection, ...]]
@@ -96,5 +99,5 @@ class Story:
 
 
 def section(title: str, *lines: Line) -> Section:
-    """Make a section of lines."""
+    """Return a section with these lines."""
     return Section(title, lines)
