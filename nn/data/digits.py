@@ -1,4 +1,4 @@
-"""The data set that comes with the package: 1,797 handwritten digits, 8x8 pixels of 0..16.
+"""The bundled data set: 1,797 handwritten digits, 8x8 pixels of 0..16.
 
 It is the test set of the UCI collection "Optical Recognition of Handwritten Digits" by E. Alpaydin
 and C. Kaynak (CC BY 4.0), as scikit-learn ships it, written out as a CSV file.
@@ -21,16 +21,17 @@ _SEED = 0
 
 
 def write_digits(folder: str | os.PathLike[str]) -> tuple[Path, Path]:
-    """Write the digits into two files, always the same rows in each.
+    """Write the digits into two files, with the same rows every time.
 
     Parameters
     ----------
     folder : str or path-like
-        An existing folder; it gets ``train.csv`` with 1,437 rows and ``test.csv`` with 360.
+        An existing folder, for ``train.csv`` with 1,437 rows and ``test.csv`` with 360.
 
     Returns
     -------
     train, test : pathlib.Path
+        The two files.
 
     Examples
     --------

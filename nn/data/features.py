@@ -1,4 +1,4 @@
-"""Checks of the samples that a network is given as arrays; files are not read here."""
+"""Checks of samples that are passed to a network as arrays. Files are read in `csv`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["check_features", "check_scale"]
 
 
 def check_scale(scale: Any, dtype: np.dtype[Any]) -> float:
-    """Check what features are divided by: above 0, also in the dtype of the network."""
+    """Check the divisor of the features: above 0, also in the dtype of the network."""
     check_positive_number("scale", scale)
     with np.errstate(all="ignore"):
         converted = np.array(scale).astype(dtype)
@@ -24,23 +24,23 @@ def check_scale(scale: Any, dtype: np.dtype[Any]) -> float:
 
 
 def check_features(x: Any, features: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Check the samples that a network is asked about.
+    """Check the samples for a prediction, and convert them.
 
     Parameters
     ----------
     x : array_like, shape (N, features)
         The samples; N may be 0.
     features : int
-        How many the network takes.
+        The number of features of the network.
     dtype : dtype
-        What to convert them to.
+        The dtype of the result.
 
     Raises
     ------
     TypeError
         For sparse matrices, paths, complex numbers, text and other objects.
     ValueError
-        For another shape, and for NaN or inf; the first bad row is named.
+        For another shape, and for NaN or inf; the error names the first bad row.
     """
     array = _numbers(x)
     if array.ndim != 2:
@@ -63,7 +63,7 @@ def check_features(x: Any, features: int, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _numbers(x: Any) -> NDArray[Any]:
-    """Return an array of real numbers, and refuse what people pass in its place."""
+    """Return an array of real numbers; other inputs raise an error that says what to pass."""
     if hasattr(x, "toarray") or hasattr(x, "todense"):
         raise TypeError(f"X is a sparse {type(x).__name__}; pass X.toarray()")
     if isinstance(x, str | bytes | os.PathLike):

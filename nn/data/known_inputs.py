@@ -1,7 +1,7 @@
-"""What a model knows of its inputs: names, ranges and scale of the features it was trained on.
+"""What a model knows about its inputs: names, ranges and scale of its training features.
 
-Columns of other data are matched by these names, and values are held against these ranges: input
-that was scaled twice, or not at all, is found before anything is predicted. Files are not read
+Columns of other data are matched by these names, and values are compared with these ranges, so
+data that were scaled twice, or not at all, are detected before a prediction. Files are not read
 here.
 """
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["KnownInputs"]
 
 _FAR = 10.0
-"""A value is far outside if it is more than so many times the largest of its feature."""
+"""A value is far outside if it is more than this many times the largest of its feature."""
 _FAR_SHARE = 0.25
 """A row is far outside if at least this share of its values (zeros apart) is, or if one value is
-far outside for every feature. More rarely lit pixels and rare words are no mistake."""
+far outside for every feature. Rarely lit pixels and rare words are not a mistake."""
 _FAINT = 8.0
-"""A few rows are too faint if they are so many times fainter than nearly all training rows."""
+"""A few rows are too faint if they are this many times fainter than nearly all training rows."""
 _HUNDREDTH = 0.01
 _MANY = 5
-"""So many rows are too faint also if all are within a hundredth and most fainter than those."""
+"""From this many rows on, rows are also too faint if all are within a hundredth of the ranges."""
 _ROWS = 4096  # at a time, so that no second copy of a large data set is made
 _USUAL = (10.0, 16.0, 100.0, 255.0, 1000.0, 65535.0)
-"""What features are usually divided by."""
+"""The usual divisors of features."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,16 +44,16 @@ class KnownInputs:
     Attributes
     ----------
     scale : float
-        What features are divided by before the first layer.
+        The features are divided by it before the first layer.
     names : tuple of str, or None
-        Names of the features in order; None if the model does not know them.
+        Names of the features in order; None if unknown.
     ranges : ndarray, shape (features, 2), or None
         Smallest and largest value of each feature in the training data, before scaling.
     faintest : float
         The brightness of a row is its largest value, each relative to the largest of its feature.
-        So bright were 99 of 100 training rows at least.
+        99 of 100 training rows were at least this bright.
     classes : int or None
-        How many classes the training data had, numbered from 0; None if the model does not know.
+        The number of classes in the training data; None if unknown.
     """
 
     scale: float = 1.0
@@ -64,7 +64,7 @@ class KnownInputs:
 
     @classmethod
     def of(cls, train: CsvData, scale: float) -> KnownInputs:
-        """Look at training data as they are in the file, before they are scaled."""
+        """Measure training data as they are in the file, before scaling."""
         assert train.labels is not None  # they are required
         features = train.features
         ranges = np.stack([features.min(axis=0), features.max(axis=0)], axis=1).astype(np.float64)
@@ -75,7 +75,7 @@ class KnownInputs:
         return cls(scale, tuple(train.columns), ranges, faintest, classes)
 
     def together(self, other: KnownInputs) -> KnownInputs:
-        """Return what is known after a training on other data that went on from this one."""
+        """Combine what is known from this training with a second one that continued it."""
         if self.ranges is None or other.ranges is None:
             return other
         low = np.minimum(self.ranges[:, 0], other.ranges[:, 0])
@@ -91,12 +91,12 @@ class KnownInputs:
     # Columns -------------------------------------------------------------------------------
 
     def matched(self, x: Any) -> Any:
-        """Return the columns of a data frame in the model's order; anything else as it is.
+        """Return the columns of a data frame in the model's order; other inputs unchanged.
 
         Raises
         ------
         ValueError
-            If a column is missing, or there are two of its name.
+            If a column is missing, or occurs twice.
 
         Warns
         -----
@@ -126,22 +126,22 @@ class KnownInputs:
     # Ranges --------------------------------------------------------------------------------
 
     def check_ranges(self, x: NDArray[Any], what: str, way_around: str) -> None:
-        """Check that features look like those of the training, and are not scaled otherwise.
+        """Check that features have the same scale as those of the training.
 
         Parameters
         ----------
         x : ndarray, shape (N, features)
-            Finite numbers, as they stand in the file.
+            Finite numbers, as in the file.
         what : str
-            What the message calls them.
+            Their name in the message.
         way_around : str
-            What lets them pass, such as ``check_ranges=False``.
+            The option that skips this check, such as ``check_ranges=False``.
 
         Raises
         ------
         ValueError
             If at least half of the rows are far outside the ranges, or nearly all values are in
-            a hundredth of them. The message names the scale that this looks like.
+            a hundredth of them. The message names the scale that would explain it.
 
         Warns
         -----
@@ -152,7 +152,7 @@ class KnownInputs:
             return
         bright, far = _relative(x, self._limits)
         lit = bright[bright > 0]
-        if not len(lit):  # zeros, or no rows: whatever they were divided by
+        if not len(lit):  # only zeros, or no rows: they do not show a scale
             return
         if 2 * np.count_nonzero(far) >= len(lit):
             factor = _usual(float(np.median(bright[far])))
@@ -176,7 +176,7 @@ class KnownInputs:
             warnings.warn(message, DataWarning, stacklevel=4)
 
     def _refusal(self, x: NDArray[Any], what: str, found: str, way_around: str) -> str:
-        assert self.ranges is not None  # without, nothing is refused
+        assert self.ranges is not None  # otherwise nothing is refused
         return (
             f"{what} {_span(x)}, the training data {_span(self.ranges)}: {found}; "
             f"{way_around} lets it pass"
@@ -184,7 +184,7 @@ class KnownInputs:
 
     @cached_property
     def _limits(self) -> NDArray[np.float64]:
-        assert self.ranges is not None  # without, nobody asks
+        assert self.ranges is not None  # otherwise it is not used
         return _limits(self.ranges)
 
     def _faint(self, within: float) -> str:
@@ -207,7 +207,7 @@ def _column_names(x: Any) -> list[str] | None:
 
 
 def _limits(ranges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the largest absolute value of each feature; of one that was always 0, that of all."""
+    """Return the largest magnitude of each feature; for one that was always 0, that of all."""
     largest: NDArray[np.float64] = np.abs(ranges).max(axis=1)
     largest[largest == 0] = largest.max()
     return largest
@@ -225,7 +225,7 @@ def _relative(
     inverted = (1 / limits).astype(np.float32 if is_small else np.float64)
     for start in range(0, len(x), _ROWS):
         rows = slice(start, start + _ROWS)
-        with np.errstate(over="ignore"):  # infinitely far is far
+        with np.errstate(over="ignore"):  # inf is far outside, too
             share = np.abs(x[rows]) * inverted
         bright[rows] = share.max(axis=1)
         if bright[rows].max() > _FAR:
@@ -244,7 +244,7 @@ def _far_rows(
 
 
 def _usual(factor: float) -> float:
-    """Return the scale that a factor is near to, or the factor to two digits."""
+    """Return the usual scale near a factor, or else the factor to two digits."""
     nearest = min(_USUAL, key=lambda scale: abs(np.log(scale / factor)))
     return nearest if 0.75 < nearest / factor < 1.34 else float(f"{factor:.2g}")
 
@@ -254,6 +254,6 @@ def _span(x: NDArray[Any]) -> str:
 
 
 def _listed(names: list[Any]) -> str:
-    """Name the first and count the others."""
+    """Name the first one and count the others."""
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return f"{str(names[0])[:40]!r}{more}"

@@ -97,7 +97,7 @@ def test_missing_columns_are_named() -> None:
 
 def test_a_name_twice_is_an_error_even_in_a_column_that_is_skipped() -> None:
     text = "width,Id,height,depth,Id\n1,2,3,4,5\n"
-    assert "'Id' stands at columns 2 and 5" in error(text, features=NAMES)
+    assert "'Id' occurs in columns 2 and 5" in error(text, features=NAMES)
 
 
 def test_row_numbers_without_a_name_are_skipped_where_columns_are_matched() -> None:

@@ -1,6 +1,7 @@
 """Reading CSV files as arrays, with errors that name file, line and column.
 
-`reading` is what the rest of `nn` calls; it lets the `fast` reader try and the `strict` one decide.
+The rest of `nn` uses only the names here. `reading` tries the `fast` reader first; where that finds
+anything unusual, the `strict` one decides.
 """
 
 from .problems import list_names, list_some

@@ -1,7 +1,7 @@
-"""Which columns of a file are the label, the features and neither, by their names or positions.
+"""Selects the label and the features among the columns of a file, by name or by position.
 
-It works on the names alone: it reads no file, and whether the first line holds names at all is
-decided in `header`.
+It works on names and does not read files. Whether the first line is a header is decided in
+`header`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,18 @@ MOST_COMPARED = 2000
 
 @dataclass(frozen=True)
 class Columns:
-    """The part of each column of a file.
+    """The roles of the columns of a file.
 
-    `label` is the index of the label's column, or None. `features` are the indices of the
-    features, in the order of the result, and `names` their names. `ignored` are the names of
-    columns that nobody asked for.
+    Attributes
+    ----------
+    label : int or None
+        Index of the label's column.
+    features : ndarray of int
+        Indices of the features, in the order of the result.
+    names : tuple of str
+        Names of the features.
+    ignored : tuple of str
+        Names of columns that are not used.
     """
 
     label: int | None
@@ -38,7 +45,7 @@ class Columns:
 
     @cached_property
     def chosen(self) -> slice | np.ndarray:
-        """The features as an index of NumPy, which copies nothing where they are neighbours."""
+        """The features as a NumPy index: a slice, which does not copy, if they are adjacent."""
         first, count = int(self.features[0]), len(self.features)
         if np.array_equal(self.features, np.arange(first, first + count)):
             return slice(first, first + count)
@@ -46,10 +53,10 @@ class Columns:
 
 
 def select_columns(names: Sequence[str], rules: Rules) -> Columns:
-    """Find the columns by the names of a header, which are all different."""
+    """Select columns by the names of a header, which are all different."""
     label = _label_column(names, rules)
     if rules.features is None:
-        # As before columns were matched: the label is column 1, and nothing is left over.
+        # Nothing to match: the label is column 1, and all others are features.
         features = np.array([i for i in range(len(names)) if i != label], np.intp)
         return Columns(label, features, tuple(names[i] for i in features.tolist()))
     if rules.by_position:
@@ -58,7 +65,7 @@ def select_columns(names: Sequence[str], rules: Rules) -> Columns:
 
 
 def columns_by_position(count: int, rules: Rules) -> Columns:
-    """Take every one of `count` columns without names for a feature."""
+    """Treat all of `count` unnamed columns as features."""
     expected = rules.features
     if expected is None:
         expected = tuple(f"column {number}" for number in range(1, count + 1))
@@ -126,8 +133,7 @@ def _matched(
 def _missing_columns(missing: list[str], others: list[str], expected: int, rules: Rules) -> Problem:
     """Return the problem of a header without some of the expected names.
 
-    `others` are the names in the header that nobody asked for, so that a name which is there
-    already is never proposed for another one.
+    `others` are the unexpected names in the header: only these are proposed as corrections.
     """
     all_missing = len(missing) == expected
     lacks = f"all {expected}" if all_missing else f"{len(missing)} of the {expected}"

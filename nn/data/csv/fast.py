@@ -1,7 +1,7 @@
-"""The quick reader of CSV files, for those with nothing unusual in them.
+"""The fast reader, for CSV files without anything unusual.
 
-It looks over the bytes, has them turned into numbers in several threads, and checks the numbers.
-It never explains: where anything looks odd it returns None, and `strict` decides.
+It scans the bytes, parses them in several threads, and checks the numbers. It does not explain
+problems: for anything unusual it returns None, and `strict` decides.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ MOST_THREADS = 4
 
 
 class Extent(NamedTuple):
-    """How many rows the body of a file has, and its bytes without blank lines at the end."""
+    """Number of rows of the body, and its bytes without blank lines at the end."""
 
     rows: int
     size: int
 
 
 class Part(NamedTuple):
-    """Some whole lines of the body, and the row of the table that the first of them fills."""
+    """Some whole lines of the body, and the row of the table at which they start."""
 
     text: bytes
     first_row: int
@@ -52,7 +52,17 @@ class Part(NamedTuple):
 
 
 def read_fast(source: Source, header: Header, rules: Rules) -> Table | None:
-    """Read all rows, or return None where there is the least doubt."""
+    """Read all rows, or return None if anything is unusual.
+
+    Parameters
+    ----------
+    source : Source
+        The open file.
+    header : Header
+        Its columns, and where the rows start.
+    rules : Rules
+        What the caller of `read_csv` passed.
+    """
     longest = min(rules.max_line_bytes, MOST_BYTES_AT_ONCE)
     extent = _survey(source.stream(header.size), len(header.names), longest)
     if extent is None:
@@ -66,10 +76,10 @@ def read_fast(source: Source, header: Header, rules: Rules) -> Table | None:
 
 
 def _survey(stream: ByteStream, columns: int, max_line_bytes: int) -> Extent | None:
-    """Count the rows, so that the table is made once and in its final size; None if in doubt."""
+    """Count the rows, so that the table is allocated once; None if anything is unusual."""
     size = commas = line_feeds = line_size = 0
     tail = b""
-    # A line that fits in a block fits in the limit, so only lines across blocks are measured.
+    # A line within a block is within the limit: only lines across blocks are measured.
     while block := stream.read(min(BLOCK_BYTES, max_line_bytes)):
         if block.translate(None, ORDINARY_BYTES):
             return None
@@ -90,7 +100,7 @@ def _survey(stream: ByteStream, columns: int, max_line_bytes: int) -> Extent | N
 
 
 def _parts(stream: ByteStream) -> Iterator[Part]:
-    pieces: list[bytes] = []  # of a line that goes on in the next block, or in many
+    pieces: list[bytes] = []  # of a line that continues in later blocks
     row = 0
     while block := stream.read(PART_BYTES):
         end = block.rfind(b"\n") + 1
@@ -105,12 +115,12 @@ def _parts(stream: ByteStream) -> Iterator[Part]:
 
 
 def _fill(table: Table, parts: Iterator[Part], header: Header, max_classes: int) -> bool:
-    """Parse the parts into the table, several at a time; return whether nothing was odd."""
+    """Parse the parts into the table, several at a time; return whether all were usual."""
     threads = min(MOST_THREADS, _usable_cores())
     _let_freed_memory_be_used_again()
     fill = partial(_fill_part, table, header, max_classes)
     with ThreadPoolExecutor(threads) as pool:
-        # Some parts at a time: all at once would hold the whole text in memory.
+        # Only some parts at a time, because all of them are the whole text.
         while some := list(islice(parts, 4 * threads)):
             if not all(_each(fill, some, pool if threads > 1 else None)):
                 return False
@@ -120,31 +130,31 @@ def _fill(table: Table, parts: Iterator[Part], header: Header, max_classes: int)
 def _each(
     fill: partial[bool], parts: list[Part], pool: ThreadPoolExecutor | None
 ) -> Iterable[bool]:
-    """Fill the parts in the threads of the pool, or in this one where there are no others."""
+    """Fill the parts in the threads of the pool, or in this thread without a pool."""
     if pool is not None and sum(len(part.text) for part in parts) > PART_BYTES:
         try:
             return list(pool.map(fill, parts))
         except RuntimeError:
-            # No thread can be started: the system has no more, or knows none. A part that was
-            # filled before that is filled again, with the same numbers.
+            # The system cannot start a thread. Parts that are filled already are filled again, with
+            # the same numbers.
             pass
     return map(fill, parts)
 
 
 def _usable_cores() -> int:
-    # A process may be tied to some cores; more threads than those take memory and no less time.
+    # A process may be bound to some cores; more threads only take memory.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _let_freed_memory_be_used_again() -> None:
-    """Free a large array that nobody has written to, so that it never took any memory.
+    """Free a large unused array, so that glibc keeps freed memory.
 
-    glibc gives freed memory back to the system, and each part would get its pages anew. But it
-    keeps up to twice the largest block that was ever freed. Reading 110 MB on one core then takes
-    18,000 page faults instead of 290,000, and 0.88 s instead of 1.40 s. Other C libraries do not
-    mind.
+    glibc returns freed memory to the system, so each part would need new pages. But it keeps up
+    to twice the largest block that was ever freed. Reading 110 MB on one core then takes
+    18,000 page faults instead of 290,000, and 0.88 s instead of 1.40 s. Other C libraries are
+    not affected.
     """
     np.empty(WORKING_BYTES, np.uint8)
 

@@ -1,7 +1,6 @@
-"""The first record of a CSV file: names of columns, or a row of data that must not be lost.
+"""Reads the header of a CSV file, and detects files that start with a row of data instead.
 
-It reads the header, and refuses a first row that could be taken for one. Which column is which
-is decided in `columns`.
+The roles of the columns are decided in `columns`.
 """
 
 from __future__ import annotations
@@ -48,9 +47,16 @@ _starts_like_a_number = re.compile(r"[+-]?[$€£]?\.?[0-9]").match
 
 @dataclass(frozen=True)
 class Header:
-    """The names of all columns, which of them are used, and how much of the file they take.
+    """The header of a file.
 
-    Without a header, `lines` and `size` are 0.
+    Attributes
+    ----------
+    names : tuple of str
+        Names of all columns.
+    columns : Columns
+        Which of them are used.
+    lines, size : int
+        Lines and bytes that the header takes; 0 without a header.
     """
 
     names: tuple[str, ...]
@@ -60,7 +66,7 @@ class Header:
 
 
 def read_header(source: Source, rules: Rules) -> Header:
-    """Read the column names, or raise `DataError` where they cannot be trusted."""
+    """Read the column names, or raise `DataError` if they cannot be column names."""
     problems = Problems(rules.path)
     block = next(blocks(source.stream(), 1, rules, problems, most_cells=rules.max_columns), None)
     record = next(records((block or Block(b"", 1)).text), b"")
@@ -89,7 +95,17 @@ def read_header(source: Source, rules: Rules) -> Header:
 
 
 def problem_of_encoding(cell: bytes, error: UnicodeDecodeError, line: int, column: int) -> Problem:
-    """Return the problem of a cell that is not UTF-8; `line` is the one on which it begins."""
+    """Return the problem of a cell that is not UTF-8.
+
+    Parameters
+    ----------
+    cell : bytes
+        The cell.
+    error : UnicodeDecodeError
+        The error from decoding it.
+    line, column : int
+        Where it begins.
+    """
     byte = f"0x{cell[error.start]:02x}"
     sentence = f"byte {byte} is not UTF-8. Save the file as UTF-8."
     place = line + count_lines(cell[: error.start])
@@ -109,7 +125,7 @@ def _decoded(cells: list[bytes], rules: Rules) -> list[str]:
 
 
 def _problem_of_first_line(names: list[str]) -> Problem | None:
-    """Return what shows that the first line is no header of a CSV file, or None."""
+    """Return why the first line is not a header of a CSV file, or None."""
     first = names[0]
     if first.startswith("#"):
         sentence = "found a comment line; the first line must be column names."
@@ -123,10 +139,9 @@ def _problem_of_first_line(names: list[str]) -> Problem | None:
 def _problem_of_values(names: list[str], rules: Rules) -> Problem | None:
     """Return the problem of a first line with values instead of names, or None.
 
-    A line with the word `label` is a header, for no row has that class; so is one with all the
-    names that are expected. Numbers in a header are refused even so, because a header made from
-    the first row of a file without one has them too, unless they count up in equal steps, as
-    positions, years and wavelengths do.
+    A line with the word `label`, or with all expected names, is a header. Numbers in it are still
+    refused, because some programs make a header from the first row of data; except numbers that
+    rise in equal steps, such as positions, years and wavelengths.
     """
     numbers = [i for i, name in enumerate(names) if is_number(name)]
     values = [names[i] for i in numbers]
@@ -139,11 +154,11 @@ def _problem_of_values(names: list[str], rules: Rules) -> Problem | None:
     if len(numbers) == len(names) and _are_positions(values):
         if len(names) >= CERTAINLY_NAMES:
             return None
-        # By position, such a line would be read as a row, and be one answer too many.
+        # By position, such a line would be read as an additional row.
         if rules.by_position and values[0] == "0" and len(names) >= PERHAPS_NAMES:
             return _names_or_data(names)
     found = _first_value(names)
-    # With a word such as LABEL it is a header with a mistake, which has an error of its own.
+    # With a word such as LABEL it is a misspelt header, which has its own error.
     if not found or any(name.lower() == LABEL for name in names):
         return None
     return _looks_like_data(names, found, rules)
@@ -177,14 +192,14 @@ def _names_or_data(names: list[str]) -> Problem:
 
 
 def _are_expected(names: list[str], rules: Rules) -> bool:
-    """Return whether all expected names are there, and cannot be a row of data by chance."""
+    """Return whether all expected names occur, and are not a row of data by chance."""
     if rules.features is None or not set(rules.features) <= set(names):
         return False
     return len(names) >= CERTAINLY_NAMES or not all(map(looks_like_value, rules.features))
 
 
 def _count_up(texts: list[str]) -> bool:
-    """Return whether the numbers rise in equal steps; one or two, as positions or years do."""
+    """Return whether the numbers rise in equal steps; two of them in steps of 1."""
     values = np.array([float(text) for text in texts])
     if len(values) == 1:
         return texts[0] in ("0", "1")
@@ -200,7 +215,7 @@ def _are_positions(texts: list[str]) -> bool:
 
 
 def _first_value(names: list[str]) -> str | None:
-    """Return the first name that is rather a value; any, where all begin like numbers."""
+    """Return the first name that looks like a value; any name, if all begin like numbers."""
     for name in names:
         if looks_like_value(name):
             return name
@@ -215,8 +230,7 @@ def _first_names(names: list[str]) -> str:
 def _problems_of_names(names: list[str], cells: list[bytes], rules: Rules) -> Iterator[Problem]:
     if len(set(names)) == len(names) and "" not in names and not any("\0" in n for n in names):
         return
-    # Row numbers that pandas has written have no name: they are skipped with the other columns
-    # that a model does not know.
+    # pandas writes row numbers without a name: they are skipped like other unknown columns.
     skips_blank = rules.features is not None and not rules.by_position
     first_seen: dict[str, int] = {}
     line = 1
@@ -234,7 +248,7 @@ def _problems_of_names(names: list[str], cells: list[bytes], rules: Rules) -> It
             yield Problem("NUL byte", sentence, line, column, value=name)
         elif name in first_seen:
             sentence = (
-                f"the column name {shown(name)} stands at columns {first_seen[name]} "
+                f"the column name {shown(name)} occurs in columns {first_seen[name]} "
                 f"and {column}; every name must be different."
             )
             yield Problem("duplicate column name", sentence, line, column, name, name)

@@ -1,7 +1,7 @@
-"""From the text of some rows to numbers, with pandas' C parser and every liberty of it ruled out.
+"""Parses rows of numbers with pandas' C parser, with all its leniency switched off.
 
-It takes plain text alone: numbers, commas, blanks and line ends. It explains nothing: where
-anything is odd it returns None or False.
+It accepts only numbers, commas, blanks and line ends. It does not explain problems: for anything
+else it returns None or False.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from .columns import Columns
 from .source import Table
 
-# Plain numbers only: pandas also takes "inf" and form feeds, and versions of it stop at a NUL.
+# pandas also accepts "inf" and form feeds, and some versions stop at a NUL.
 ORDINARY_BYTES = b"0123456789+-.eE, \t\r\n"
 WHOLE_NUMBER_BYTES = b"0123456789, \t\n"
 COMMA, LINE_FEED, PLUS = b",\n+"
-# Longer texts are a single row, and pandas takes several times as much memory.
+# A longer text is a single row, for which pandas takes several times as much memory.
 MOST_BYTES_AT_ONCE = 1 << 22
 BEFORE_NUMBER = np.frombuffer(b",\n \t", np.uint8)
 START_OF_NUMBER = np.frombuffer(b"0123456789.", np.uint8)
@@ -39,15 +39,22 @@ NO_LIBERTIES: dict[str, Any] = {
 
 
 def parse_numbers(text: bytes, rows: int, columns: int) -> np.ndarray | None:
-    """Return the numbers as (rows, columns), or None where they do not fill exactly that.
+    """Return the numbers as (rows, columns), or None if their count is different.
 
-    `text` holds ordinary bytes alone. pandas gets them as a single column, a number a line, and a
-    comma is the end of a line. It would otherwise spend more time on hundreds of columns than on
-    the numbers in them, and it mends rows that are short or long.
+    pandas reads them as a single column in which a comma ends a line. With hundreds of columns it
+    would spend more time on the columns than on the numbers, and it would repair short and long
+    rows.
+
+    Parameters
+    ----------
+    text : bytes
+        Only `ORDINARY_BYTES`.
+    rows, columns : int
+        The expected shape.
     """
-    import pandas  # only here: it takes longer to import than most files to read
+    import pandas  # imported late: importing it takes longer than reading most files
 
-    if b"\r" in text:  # looking for one is 25 times as quick as replacing what is not there
+    if b"\r" in text:  # searching is 25 times as fast as replacing
         text = text.replace(b"\r\n", b"\n")
     text = text.removesuffix(b"\n")
     if not text or b"\r" in text or not _all_lines_have(columns - 1, text):
@@ -55,14 +62,14 @@ def parse_numbers(text: bytes, rows: int, columns: int) -> np.ndarray | None:
     if b"+" in text:
         # pandas 3.1 rounds " +0.1" another way than "+0.1", and less well.
         text = _without_leading_plus(text)
-    # The other way round takes 6 times as long, because there are more commas than line ends.
+    # There are more commas than line ends: replacing those would take 6 times as long.
     column = io.BytesIO(text.replace(b"\n", b","))
     options = NO_LIBERTIES | _correct_rounding(pandas.__version__, text)
     try:
         frame = pandas.read_csv(column, skipinitialspace=b" " in text, **options)
     except (ArithmeticError, LookupError, TypeError, ValueError, Warning):
         return None
-    # An empty cell is no number to pandas, except the last one, which makes the column too short.
+    # pandas refuses an empty cell, except the last one, which makes the column too short.
     if frame.shape != (rows * columns, 1):
         return None
     numbers: np.ndarray = frame.to_numpy(np.float64).reshape(rows, columns)
@@ -72,7 +79,21 @@ def parse_numbers(text: bytes, rows: int, columns: int) -> np.ndarray | None:
 def put_numbers(
     numbers: np.ndarray, table: Table, first_row: int, columns: Columns, max_classes: int
 ) -> bool:
-    """Write rows of numbers into the table, and return whether all of them can be used."""
+    """Write rows of numbers into the table, and return whether all of them can be used.
+
+    Parameters
+    ----------
+    numbers : ndarray, shape (rows, columns)
+        All columns of the file.
+    table : Table
+        Where to write.
+    first_row : int
+        The row of the table at which to start.
+    columns : Columns
+        Which columns are used.
+    max_classes : int
+        Labels must be below.
+    """
     stop = first_row + len(numbers)
     features = table.features[first_row:stop]
     with np.errstate(over="ignore", under="ignore"):
@@ -88,20 +109,20 @@ def put_numbers(
 
 
 def count_byte(block: bytes, byte: int) -> int:
-    """Return how often a byte occurs, 6 times as fast as `bytes.count`."""
+    """Count a byte, 6 times as fast as `bytes.count`."""
     return int(np.count_nonzero(np.frombuffer(block, np.uint8) == byte))
 
 
 def _all_lines_have(commas: int, text: bytes) -> bool:
     characters = np.frombuffer(text, np.uint8)
     starts = np.concatenate(([0], np.flatnonzero(characters == LINE_FEED)))
-    # No line has 4 billion commas, and np.intp takes 1.6 times as long.
+    # uint32 is enough, and np.intp takes 1.6 times as long.
     counts = np.add.reduceat(characters == COMMA, starts, dtype=np.uint32)
     return bool((counts == commas).all())
 
 
 def _without_leading_plus(text: bytes) -> bytes:
-    """Remove the plus from numbers that begin with one; any other belongs to an exponent."""
+    """Remove the plus in front of numbers, but not in exponents."""
     characters = np.frombuffer(b"\n" + text + b"\n", np.uint8)
     plus = np.flatnonzero(characters == PLUS)
     leads = np.isin(characters[plus - 1], BEFORE_NUMBER)
@@ -113,8 +134,8 @@ def _without_leading_plus(text: bytes) -> bytes:
 def _correct_rounding(version: str, text: bytes) -> dict[str, Any]:
     """Return the options with which pandas rounds numbers as Python's float() does.
 
-    From 3.1 on it always does. Before, the option that makes it do so is slow, and not needed for
-    whole numbers, which are exact as integers. They have no sign here: there is no integer -0.
+    From 3.1 on it always does. Before, the option for it is slow. It is not needed for whole
+    numbers without a sign, which are exact as integers (an integer -0 does not exist).
     """
     major, minor = version.split(".")[:2]
     if (int(major), int(minor)) >= (3, 1):

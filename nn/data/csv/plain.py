@@ -1,7 +1,7 @@
-"""Takes out of some rows what a plain row of numbers does not have: quotes, and unused columns.
+"""Removes quotes and unused columns from rows, so that `numbers` can parse them.
 
-It looks at all bytes at once with NumPy, and only at text whose quotes are where they belong.
-About any other text it has no opinion: it returns None.
+It works on all bytes at once with NumPy, and only on text whose quotes are around whole cells. For
+any other text it returns None.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ import numpy as np
 from .numbers import COMMA, LINE_FEED
 
 QUOTE = ord('"')
-# Longer texts are a single row, and here each of its quotes and commas takes 20 bytes.
+# A longer text is a single row; here, each of its quotes and commas takes 20 bytes.
 MOST_BYTES = 1 << 20
 BEFORE_OPENING = np.frombuffer(b',\n"', np.uint8)
 AFTER_CLOSING = np.frombuffer(b",\n \t", np.uint8)
 
-# Behind a comma, blanks say nothing, in quotes or not, because a number may begin with some.
+# Blanks after a comma have no meaning, in quotes or not.
 _drop_blanks = re.compile(rb"(?:\A|(?<=[,\n]))[ \t]+").sub
-# A cell in quotes, or a quote that stands elsewhere and means nothing.
+# A cell in quotes, or a quote elsewhere, which has no meaning.
 _each_quote = re.compile(rb'((?:\A|(?<=[,\n]))"[^"]*+(?:""[^"]*+){0,65536}+"(?!"))|"').sub
 
 
 def plain_rows(text: bytes, used: np.ndarray) -> bytes | None:
-    """Return the used cells of each row, without quotes; None where that is not sure to be right.
+    """Return the used cells of each row, without quotes; None if the quotes are unusual.
 
     Parameters
     ----------
     text : bytes
-        Whole records, each with an LF at its end.
+        Whole records that end with LF.
     used : numpy.ndarray of bool, shape (columns,)
         Which cells of a row to keep.
     """
@@ -39,7 +39,7 @@ def plain_rows(text: bytes, used: np.ndarray) -> bytes | None:
     if b' "' in text or b'\t"' in text:
         text = _drop_blanks(b"", text)
     if b'"' in text and not _are_around_cells(text):
-        # No number has an apostrophe, so a cell that is used is refused later on.
+        # No number has an apostrophe, so a used cell with one is refused later.
         text = _each_quote(lambda found: found[1] or b"'", text)
         if not _are_around_cells(text):
             return None
@@ -65,7 +65,7 @@ def plain_rows(text: bytes, used: np.ndarray) -> bytes | None:
 def _are_around_cells(text: bytes) -> bool:
     """Return whether each quote opens at the start of a cell or closes what opened there.
 
-    The quotes open and close in turn, so a doubled one closes and opens again at once.
+    Quotes open and close in turn: a doubled one closes and opens again.
     """
     characters = np.frombuffer(text, np.uint8)
     quotes = np.flatnonzero(characters == QUOTE)
@@ -75,23 +75,23 @@ def _are_around_cells(text: bytes) -> bool:
 
 
 def _cells_with_more(characters: np.ndarray, ends: np.ndarray, quotes: np.ndarray) -> np.ndarray:
-    """Return the columns of cells with more than blanks behind their quotes, or quotes in them.
+    """Return the columns of cells with text after their quotes, or with quotes inside.
 
     Without its quotes, such a cell could look like a number: "5"6, or "1""2".
     """
     closing = quotes[1::2]
-    after = characters[closing + 1]  # there is one: the text ends with a line feed
+    after = characters[closing + 1]  # exists, because the text ends with a line feed
     odd = closing[~np.isin(after, AFTER_CLOSING)]
     columns: np.ndarray = np.searchsorted(ends.ravel(), odd) % ends.shape[1]
     return columns
 
 
 def _in_used(ends: np.ndarray, used: np.ndarray, size: int) -> np.ndarray:
-    """Return which bytes belong to cells that are used, each with the comma on one side."""
+    """Return which bytes belong to used cells, each with one of its commas."""
     starts = np.concatenate(([0], ends.ravel()[:-1] + 1)).reshape(ends.shape)
     last = int(np.flatnonzero(used)[-1])
     edges = np.zeros(size + 1, np.int8)
-    # Unused cells go with the comma behind them, and those at the end with the one before.
+    # Unused cells are removed with the comma after them, the last ones with the comma before.
     middle = np.flatnonzero(~used[:last])
     np.add.at(edges, starts[:, middle], 1)
     np.add.at(edges, ends[:, middle] + 1, -1)

@@ -1,7 +1,6 @@
-"""What can be wrong with a cell, a row or a whole CSV file, and the sentence that says so.
+"""The problems of CSV files: their messages, and one `DataError` for all problems of a file.
 
-This file words problems and collects them into one `DataError`. It opens no file and decides
-nothing about which row or column a text came from.
+It does not read files; the readers pass the line and the column of each problem.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ MOST_SHOWN = 10
 MOST_NAMES = 5
 MOST_LINES = 3
 MOST_CHARACTERS = 40
-# Longer cells are not classified: some patterns would take memory for each character.
+# Longer cells are not classified, because some patterns take memory for each character.
 MOST_EXPLAINED = 1000
 MOST_WRITTEN = 10**18
 
-# ASCII digits only: float() would also take "1_000", "nan" and the digits of other scripts.
+# Only ASCII digits: float() also accepts "1_000", "nan" and the digits of other scripts.
 _NUMBER = r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
 _DECIMAL_COMMA = r"[+-]?[0-9]+,[0-9]+"
 _THOUSANDS = r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?"
@@ -37,7 +36,7 @@ _MEASURED = (
     r"[+-]?(?:[0-9]*\.[0-9]+ ?|[0-9]+ )[^\W\d_]{1,3}"
     r"|[$€£] ?[0-9][0-9.,]*|[0-9][0-9.,]* ?[$€£°]\w?"
 )
-# The first pattern that fits gives the hint; none fitting gives no hint.
+# The first matching pattern selects the hint.
 _HINTS = {
     r"[+-]?[0-9]+(?:_[0-9]+)+": "Remove the underscores.",
     r"[+-]?0x[0-9a-f]+": "Write it in decimal digits.",
@@ -54,7 +53,7 @@ _has_thousands = re.compile(_THOUSANDS).fullmatch
 _is_infinite = re.compile(_INFINITE, re.IGNORECASE).fullmatch
 _is_missing = re.compile(f"|{_MISSING}", re.IGNORECASE).fullmatch
 _hints = [(re.compile(pattern, re.IGNORECASE), hint) for pattern, hint in _HINTS.items()]
-# Digits of any script and what stands between them, as in 12:30.
+# Digits of any script and the characters between them, as in 12:30.
 _DIGITS = r"[\d.,:/+-]*\d[\d.,:/+-]*"
 _is_value = re.compile(
     "|".join((_NUMBER, _DIGITS, _THOUSANDS, _INFINITE, _MISSING, *_HINTS)),
@@ -64,7 +63,7 @@ _is_value = re.compile(
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, and where; lines and columns count from 1."""
+    """One problem and its place; lines and columns count from 1."""
 
     kind: str
     sentence: str
@@ -74,7 +73,7 @@ class Problem:
     value: str | None = None
 
     def text(self, path: str) -> str:
-        """Return the line of the error message for this problem."""
+        """Return the line of the message for this problem."""
         where = path if self.line is None else f"{path}:{self.line}"
         if self.column is None:
             return f"{where}: {self.sentence}"
@@ -84,14 +83,14 @@ class Problem:
 
 @dataclass
 class _Group:
-    """The first of the problems of one kind in one column, and the lines of the others."""
+    """The first problem of one kind in one column, and the lines of the others."""
 
     first: Problem
     lines: list[int] = field(default_factory=list)
     more: int = 0
 
     def text(self, path: str, at_least: str) -> str:
-        """Return the line of the error message for these problems."""
+        """Return the line of the message for these problems."""
         text = self.first.text(path)
         if not self.lines:
             return text
@@ -101,14 +100,14 @@ class _Group:
 
 
 class Problems:
-    """What is wrong with a file, as a line for each kind of problem in each column.
+    """The problems of a file: one line of the message for each kind and column.
 
     Attributes
     ----------
     count : int
-        How many problems were added.
+        Number of problems that were added.
     all_read : bool
-        Whether the whole file was looked at, so that the counts are not too small.
+        Whether the whole file was read, so that the counts are complete.
     """
 
     def __init__(self, path: str) -> None:
@@ -122,12 +121,12 @@ class Problems:
         return bool(self._groups)
 
     def add(self, problem: Problem, group: object = None) -> None:
-        """Keep the problem, or only count it where enough of its group are kept."""
+        """Add a problem; if its group has enough already, only count it."""
         self.count += 1
         key = (problem.kind, problem.column) if group is None else group
         if key in self._groups:
             known = self._groups[key]
-            # One line of the file may hold several, such as two names in a header.
+            # One line may have several, such as two names in a header.
             if len(known.lines) < MOST_LINES and problem.line is not None:
                 known.lines.append(problem.line)
             else:
@@ -138,7 +137,7 @@ class Problems:
             self._more += 1
 
     def raise_if_any(self) -> None:
-        """Raise one `DataError` for everything added so far; return quietly if that is nothing."""
+        """Raise one `DataError` for all problems, if there are any."""
         if not self._groups:
             return
         at_least = "" if self.all_read else "at least "
@@ -166,21 +165,31 @@ def fail(path: str, problem: Problem) -> NoReturn:
 
 
 def advice(offers: Mapping[str, str], option: str, sentence: str) -> str:
-    """Return `sentence` with the option as the user writes it; nothing where it is not offered."""
+    """Return a recommendation of an option, or '' if the caller does not have that option.
+
+    Parameters
+    ----------
+    offers : mapping of str to str
+        How the user writes each option.
+    option : str
+        The name of the option.
+    sentence : str
+        The text, with {} for the option.
+    """
     return sentence.format(offers[option]) if option in offers else ""
 
 
 def shown(value: object) -> str:
     """Return `repr(value)`, cut to 40 characters."""
-    # Cut twice: a cell may have millions of characters, and an escape takes several.
+    # Cut before and after: a cell may have millions of characters, and escapes add to them.
     text = repr(value[: MOST_CHARACTERS + 1] if isinstance(value, str) else value)
     return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 3] + "..."
 
 
 def list_names(names: Sequence[str]) -> str:
-    """Return the first few of `names` in quotes, and how many more there are.
+    """Return the first names in quotes, and the number of the others.
 
-    Control characters are escaped, so that the text can be printed on a terminal.
+    Control characters are escaped for the terminal.
     """
     text = ", ".join(shown(name) if name else "one without a name" for name in names[:MOST_NAMES])
     more = len(names) - MOST_NAMES
@@ -188,7 +197,7 @@ def list_names(names: Sequence[str]) -> str:
 
 
 def list_some(values: np.ndarray) -> str:
-    """Return the first few whole numbers of `values`, and how many more there are."""
+    """Return the first of these integers, and the number of the others."""
     text = ", ".join(str(value) for value in values[:MOST_SHOWN].tolist())
     more = len(values) - MOST_SHOWN
     return f"{text} and {more} more" if more > 0 else text
@@ -196,9 +205,9 @@ def list_some(values: np.ndarray) -> str:
 
 @cache
 def largest_magnitude(dtype: np.dtype) -> float:
-    """Return the magnitude from which on a number becomes infinite in `dtype`.
+    """Return the magnitude from which on numbers become infinite in `dtype`.
 
-    A number less than half a step above the largest finite one is still rounded down to it.
+    Numbers less than half a step above the largest finite one are rounded down to it.
     """
     if dtype == np.float64:
         return float("inf")
@@ -208,14 +217,24 @@ def largest_magnitude(dtype: np.dtype) -> float:
 
 
 def looks_like_value(text: str) -> bool:
-    """Return whether a text is rather a value in a row, be it a bad one, than a column's name."""
+    """Return whether a text looks like a value, even a wrong one, and not like a column name."""
     return 0 < len(text) <= MOST_EXPLAINED and _is_value(text) is not None
 
 
 def problem_of_feature(
     text: str, dtype: np.dtype, offers: Mapping[str, str]
 ) -> tuple[str, str] | None:
-    """Return the kind and the sentence of what is wrong with a feature, or None."""
+    """Return the kind and the message of the problem of a feature, or None.
+
+    Parameters
+    ----------
+    text : str
+        The cell.
+    dtype : dtype
+        The dtype of the features.
+    offers : mapping of str to str
+        As in `advice`.
+    """
     bare = text.strip(" \t")
     if is_number(bare):
         return _problem_of_size(bare, dtype, offers)
@@ -231,7 +250,17 @@ def problem_of_feature(
 def problem_of_label(
     text: str, max_classes: int, offers: Mapping[str, str]
 ) -> tuple[str, str] | None:
-    """Return the kind and the sentence of what is wrong with a label, or None."""
+    """Return the kind and the message of the problem of a label, or None.
+
+    Parameters
+    ----------
+    text : str
+        The cell.
+    max_classes : int
+        The label must be below.
+    offers : mapping of str to str
+        As in `advice`.
+    """
     bare = text.strip(" \t")
     if _is_missing(bare):
         return "missing label", (
@@ -254,7 +283,17 @@ def problem_of_label(
 
 
 def too_many_classes(label: int, max_classes: int, offers: Mapping[str, str]) -> str:
-    """Return the sentence for a label that would need more outputs than is reasonable."""
+    """Return the message for a label that is too large.
+
+    Parameters
+    ----------
+    label : int
+        The label.
+    max_classes : int
+        The limit.
+    offers : mapping of str to str
+        As in `advice`.
+    """
     # A label may have 300 digits.
     found, classes = (
         (str(label), f"K = {label + 1} classes")
@@ -269,12 +308,22 @@ def too_many_classes(label: int, max_classes: int, offers: Mapping[str, str]) ->
 
 
 def problem_of_long_cell(start: str, size: int) -> tuple[str, str]:
-    """Return the kind and the sentence of a cell that is too long to be looked at in full."""
+    """Return the kind and the message of a cell that is too long to be classified."""
     return "not a number", f"found {shown(start)} of {size} bytes, expected a number."
 
 
 def problem_of_width(found: int, expected: int, *, extra_is_blank: bool, cut_off: bool) -> Problem:
-    """Return the problem of a row with the wrong number of fields; it has no line yet."""
+    """Return the problem of a row with the wrong number of fields, without its line.
+
+    Parameters
+    ----------
+    found, expected : int
+        Number of fields.
+    extra_is_blank : bool
+        Whether the additional fields are blank.
+    cut_off : bool
+        Whether the row has no line end.
+    """
     fields = "field" if found == 1 else "fields"
     sentence = f"found {found} {fields}, expected {expected}."
     if found < expected:

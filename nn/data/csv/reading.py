@@ -1,7 +1,7 @@
-"""CSV files as arrays: the first column `label`, then one column for each feature.
+"""Reads CSV files as arrays: the first column is `label`, the others are features.
 
-`read_csv` opens a file, lets the quick reader try and the strict one decide; `check_classes` and
-`check_pair` look at what was read. Nothing here scales, shuffles, splits or writes.
+`read_csv` tries the fast reader, and where that gives up, the strict one. `check_classes` and
+`check_pair` check the data. Nothing here scales, shuffles, splits or writes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .strict import read_strictly
 MAX_CLASSES = 100_000
 MAX_COLUMNS = 300_000
 MAX_LINE_BYTES = 64 * 2**20
-# The options that a message may recommend, and how they are written in a call of `read_csv`.
+# The options that a message may recommend, as written in a call of `read_csv`.
 OWN_OPTIONS = MappingProxyType(
     {
         "by_position": "by_position=True",
@@ -45,28 +45,27 @@ OWN_OPTIONS = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class CsvData:
-    """What a CSV file holds.
+    """The content of a CSV file.
 
     Attributes
     ----------
     path : str
-        The file, as it was given.
+        The path as it was passed.
     columns : tuple of str
         Names of the features, without the label's.
     features : numpy.ndarray
         Numbers of shape (rows, features), in C order.
     labels : numpy.ndarray or None
-        Class numbers of shape (rows,), int64; None where the file has no label column.
+        Class numbers of shape (rows,), int64; None if the file has no label column.
     header_lines : int
-        Lines of the file before the first row: 1, unless a column name holds a line break, and 0
-        without a header.
+        Lines before the first row: 0 without a header, otherwise 1, or more if a column name
+        contains a line break.
     ignored : tuple of str
-        Names of columns of the file that were not asked for, in the order of the file.
+        Names of columns that are not used, in the order of the file.
     label_column : int
-        Which column of the file the label is, counted from 1.
+        The number of the label's column, from 1.
     has_line_per_row : bool
-        Whether each row is one line of the file. Text in a column that is skipped may hold line
-        breaks.
+        Whether each row is one line of the file. Text in skipped columns may contain line breaks.
     """
 
     path: str
@@ -80,11 +79,11 @@ class CsvData:
 
     @property
     def has_header(self) -> bool:
-        """Whether the file begins with the names of its columns."""
+        """Whether the file has a header."""
         return self.header_lines > 0
 
     def line_of(self, row: int) -> int | None:
-        """Return the line of the file that a row is, counted from 1; None if that is not known."""
+        """Return the line number of a row, from 1; None if unknown."""
         return self.header_lines + 1 + row if self.has_line_per_row else None
 
 
@@ -102,41 +101,40 @@ def read_csv(
     max_line_bytes: int = MAX_LINE_BYTES,
     offers: Mapping[str, str] = OWN_OPTIONS,
 ) -> CsvData:
-    r"""Read a CSV file of numbers, or say exactly what is wrong with it.
+    r"""Read a CSV file of numbers, or raise an error that names every problem and its place.
 
-    The file is UTF-8, plain or gzip whatever its name. Accepted besides the plain form: a byte
-    order mark, any kind of line end, blanks around the commas, numbers in quotes, and blank lines
-    at the end. Numbers are rounded as Python's `float` does, then to `dtype`.
+    The file is UTF-8, plain or gzip, with any name. It may have a byte order mark, any kind of
+    line end, blanks around the commas, numbers in quotes, and blank lines at the end. Numbers are
+    rounded like Python's `float`, then to `dtype`.
 
     Parameters
     ----------
     path : str or os.PathLike of str
         The file.
     label : {"required", "optional"}
-        Whether there must be a column `label`. With "optional", a file without it is all
+        Whether a column `label` must exist. With "optional", all columns of a file without it are
         features.
     dtype : dtype
         "float32" or "float64", for the features.
     argument : str
-        What messages call `path`.
+        The name of `path` in messages.
     features : sequence of str, optional
-        Names of the features, such as those a model was trained on. The columns of the file are
-        matched with them by name and may have any order; the result has them in this one.
-        Further columns are skipped, whatever is in them, and listed in `CsvData.ignored`. A
-        column `label` may be anywhere. Without `features`, it must be column 1.
+        Names of the features, such as those of a model's training. The columns of the file are
+        matched by name and may have any order; the result has the order of this argument. Other
+        columns are skipped and listed in `CsvData.ignored`. A column `label` may be anywhere;
+        without `features` it must be column 1.
     by_position : bool
-        Take the columns in the order of the file, whatever their names, or without a header at
-        all. Their number must fit `features`.
+        Take the columns in the order of the file, with any names or without a header. Their
+        number must match `features`.
     max_bytes : int, optional
-        Limit on the bytes of the text, unpacked. Without it, gzip data may unpack to 16 MiB, or
+        Limit on the bytes of the unpacked text. By default, gzip data may unpack to 16 MiB, or
         to 100 times the size of the file if that is more, and plain text may have any size.
     max_classes, max_columns, max_line_bytes : int
         Limits on the largest label plus one, on the number of columns, and on the length of a
-        line, so that a wrong file cannot exhaust the memory.
+        line, so that the wrong file does not exhaust the memory.
     offers : mapping of str to str
-        Which of these options an error may recommend, as the caller's own user writes them: from
-        the name of the parameter here to a text such as ``--max-bytes``. By default, the names
-        here.
+        Which of these options an error may recommend, and how the user writes them: from the name
+        of the parameter here to a text such as ``--max-bytes``. By default, the names here.
 
     Returns
     -------
@@ -146,15 +144,14 @@ def read_csv(
     Raises
     ------
     DataError
-        The file cannot be trusted. The message has one line for each kind of problem in each
-        column, up to ten of them, with the line and the column of the file, and says on how many
-        lines it occurs. The attributes describe the first of them. Reading stops when a thousand
-        problems are known, or sooner where finding them is slow; the message then says
-        "at least".
+        The file has problems. The message has one line for each kind of problem in each column,
+        up to ten, with the line and the column of the file, and the number of other lines. The
+        attributes describe the first problem. Reading stops after a thousand problems, or sooner
+        if finding them is slow; the message then has "at least".
     FileNotFoundError, IsADirectoryError, PermissionError
         The file cannot be opened.
     TypeError, ValueError
-        An argument is of the wrong type, or not one of the values listed.
+        An argument has the wrong type, or is not one of the values listed.
 
     Examples
     --------
@@ -171,7 +168,7 @@ def read_csv(
     >>> data.labels
     array([3, 0])
 
-    Columns in another order, and one more, for a model that knows its features:
+    Columns in another order, and an additional one, for a model that knows its features:
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "test.csv")
@@ -205,7 +202,7 @@ def read_csv(
             header = read_header(source, rules)
             table = read_fast(source, header, rules) or read_strictly(source, header, rules)
         finally:
-            # Also after an error: half a file explains most other complaints about it.
+            # Also after an error: an incomplete file explains most other problems.
             source.check_unchanged()
     columns = header.columns
     return CsvData(
@@ -235,7 +232,7 @@ def check_classes(
     max_classes : int
         Limit on the number of classes.
     offers : mapping of str to str
-        As in `read_csv`: which options an error may recommend.
+        The options that an error may recommend, as in `read_csv`.
 
     Returns
     -------
@@ -245,7 +242,7 @@ def check_classes(
     Raises
     ------
     DataError
-        There are no labels, labels of one class only, or too many classes.
+        There are no labels, labels of only one class, or too many classes.
 
     Warns
     -----
@@ -283,7 +280,7 @@ def check_classes(
 
 
 def check_pair(train: CsvData, test: CsvData) -> None:
-    """Check that a test set fits the training set.
+    """Check that a test set matches the training set.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Where the records of a CSV file end, and the cells in them: a header or row is one record.
+"""Splits a CSV file into records, which are the header and the rows, and records into cells.
 
-It works on bytes and with regular expressions that never go back, so that any text, however
-malformed, takes time and memory in proportion to its length. It knows nothing of numbers.
+It works on bytes, with regular expressions that do not backtrack: any text takes time and memory
+in proportion to its length. It does not parse numbers.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from .source import ByteStream, Rules
 BLANKS = b" \t"
 BLOCK_BYTES = 1 << 18
 
-# A cell is quoted where its first character is a quote, blanks aside. In quotes, commas and line
-# ends are text, and a doubled quote is one quote. A quote later in a cell is like any character.
-# The numbers bound the memory of a match, which grows with each turn of a repeated group. No cell
-# that anybody wrote has more quotes; one that does counts as never closed.
+# A cell is quoted if its first character after blanks is a quote. In quotes, commas and line ends
+# are text, and a doubled quote is one quote. A quote later in a cell is an ordinary character. The
+# repeat counts limit the memory of a match. A cell with more quotes counts as never closed.
 _IN_QUOTES = rb'[ \t]*+"[^"]*+(?:""[^"]*+){0,65536}+"(?!")'
 _CELL = rb'(?:%b|(?![ \t]*+"))[^,\r\n]*+' % _IN_QUOTES
 _SOME_CELLS = rb"(?:%b,){0,4096}+" % _CELL
@@ -33,7 +32,7 @@ _in_quotes = re.compile(_IN_QUOTES).match
 
 
 class Block(NamedTuple):
-    """Some whole records, each with its line end except perhaps the last one of the file."""
+    """Some whole records with their line ends; the last one of a file may have none."""
 
     text: bytes
     first_line: int
@@ -47,16 +46,28 @@ def blocks(
     *,
     most_cells: int | None = None,
 ) -> Iterator[Block]:
-    """Read whole records, several at a time; `line` is the number of the first line.
+    """Read whole records, several at a time.
+
+    Parameters
+    ----------
+    stream : ByteStream
+        The text.
+    line : int
+        The number of its first line.
+    rules : Rules
+        Has the limits.
+    problems : Problems
+        Problems found so far; they are raised together with one found here.
+    most_cells : int, optional
+        Refuse a record with more cells before all of it is read.
 
     Raises
     ------
     DataError
-        A record is too long, or a quote in it is never closed; `problems` come before that. With
-        `most_cells`, a record with more of them ends the reading before it is complete.
+        A record is too long, has too many cells, or has a quote that is never closed.
     """
     rest = b""
-    scanned = 0  # up to here, the record at the start of `rest` has whole cells
+    scanned = 0  # the record at the start of `rest` has whole cells up to here
     size = min(BLOCK_BYTES, rules.max_line_bytes)
     while block := stream.read(size):
         text = rest + block if rest else block
@@ -67,7 +78,7 @@ def blocks(
             _check_count(text[:scanned], line, most_cells, rules)
         rest = text[end:]
         scanned -= end
-        # Twice as much each time, so that looking for the end of a long record stays linear.
+        # Doubled each time, so that the search for the end of a long record stays linear.
         size = min(BLOCK_BYTES if end else max(size, len(rest)), rules.max_line_bytes)
         if end:
             text = text[:end]
@@ -94,7 +105,7 @@ def records(text: bytes) -> Iterator[bytes]:
 
 
 def count_cells(record: bytes) -> int:
-    """Return how many cells a record has, without splitting it."""
+    """Count the cells of a record without splitting it."""
     if b'"' not in record:
         return record.count(b",") + 1
     count = start = 0
@@ -105,9 +116,9 @@ def count_cells(record: bytes) -> int:
 
 
 def split_cells(record: bytes, most: int) -> tuple[list[bytes], bytes]:
-    """Return the first `most` cells as they are written, and all that is behind them.
+    """Return the first `most` cells as they are written, and the rest of the record.
 
-    The line end of the record counts as blanks of the last cell.
+    The line end belongs to the last cell.
     """
     if b'"' not in record:
         cells = record.split(b",", most)
@@ -123,18 +134,18 @@ def split_cells(record: bytes, most: int) -> tuple[list[bytes], bytes]:
 
 
 def unquoted(cell: bytes) -> bytes:
-    """Return what a cell holds: without the quotes around it, and with single quotes inside."""
+    """Return the content of a cell: without its quotes, and with doubled quotes as one."""
     found = _in_quotes(cell) if b'"' in cell else None
     if found is None:
         return cell
     behind = cell[found.end() :]
     inside = found.group().lstrip(BLANKS)[1:-1].replace(b'""', b'"')
-    # Text behind a closing quote is no part of a number: "5"6 must not become 56.
+    # Text after a closing quote does not belong to a number: "5"6 must not become 56.
     return b'"' + inside + b'"' + behind if behind.strip(BLANKS) else inside
 
 
 def count_lines(text: bytes) -> int:
-    """Return the number of line ends: LF, CR LF and CR."""
+    """Count the line ends: LF, CR LF and CR."""
     count = text.count(b"\n")
     if b"\r" in text:
         count += text.count(b"\r") - text.count(b"\r\n")
@@ -142,12 +153,12 @@ def count_lines(text: bytes) -> int:
 
 
 def unify_line_ends(text: bytes) -> bytes:
-    """Return the text with an LF for each CR LF and each CR."""
+    """Replace each CR LF and each CR by LF."""
     return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text
 
 
 def _end_of_records(text: bytes, scanned: int) -> tuple[int, int]:
-    """Return where the last whole record ends, 0 if there is none, and the last whole cell."""
+    """Return the end of the last whole record, or 0, and the end of the last whole cell."""
     # A CR at the end may be the first half of a CR LF.
     known = len(text) - 1 if text.endswith(b"\r") else len(text)
     if b'"' not in text:
@@ -168,7 +179,7 @@ def _end_of_records(text: bytes, scanned: int) -> tuple[int, int]:
 def _last_cell(
     text: bytes, start: int, end: int | None = None, *, at_most_some: bool = False
 ) -> int:
-    """Return where the last cell of the record begins, or some thousand cells before that."""
+    """Return the start of the last cell of the record, or of one some thousand cells before."""
     while True:
         found = _some_cells_at(text, start, len(text) if end is None else end)
         assert found is not None, "the pattern matches an empty text too"
@@ -178,7 +189,7 @@ def _last_cell(
 
 
 def _check_first_record(text: bytes, end: int, line: int, rules: Rules, problems: Problems) -> None:
-    """Refuse a record beyond the limit; only the first can be, for that much is read at most."""
+    """Refuse a first record beyond the limit; later ones cannot be longer than what is read."""
     if len(text) <= rules.max_line_bytes:
         return
     if end:
@@ -198,7 +209,7 @@ def _check_first_record(text: bytes, end: int, line: int, rules: Rules, problems
 
 
 def _check_closed(text: bytes, line: int, problems: Problems) -> None:
-    """Raise where the record at the start of `text` has a quote that is not closed in it."""
+    """Raise if the first record of `text` has a quote that is never closed."""
     start = _last_cell(text, 0)
     if _cell_at(text, start) is not None:
         return
@@ -210,13 +221,25 @@ def _check_closed(text: bytes, line: int, problems: Problems) -> None:
 
 
 def _check_count(text: bytes, line: int, most: int, rules: Rules) -> None:
-    """Refuse a header of too many columns before all of it is read."""
+    """Refuse a header with too many columns before all of it is read."""
     if count_cells(text) > most:
         fail(rules.path, too_many_columns(f"more than {most}", line, most, rules))
 
 
 def too_many_columns(found: object, line: int, most: int, rules: Rules) -> Problem:
-    """Return the problem of a header with more columns than allowed."""
+    """Return the problem of a header with more columns than allowed.
+
+    Parameters
+    ----------
+    found : object
+        Their number, or a text.
+    line : int
+        The line of the header.
+    most : int
+        The limit.
+    rules : Rules
+        Has the options that the message may recommend.
+    """
     hint = advice(rules.offers, "max_columns", "; pass {} to allow more")
     sentence = f"found {found} columns; limit {most}{hint}."
     return Problem("too many columns", sentence, line)

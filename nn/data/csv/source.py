@@ -1,7 +1,7 @@
-"""Opens a CSV file, plain or gzip, and refuses what is no regular file or no text.
+"""Opens a CSV file, plain or gzip; anything but a regular file of text is refused.
 
-It hands out the bytes of the text, decompressed and without a byte order mark, and knows
-nothing of lines, columns or numbers.
+It returns the bytes of the text, unpacked and without a byte order mark. Lines, columns and numbers
+are the business of the readers.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP = b"\x1f\x8b"
 HEAD_BYTES = 4096
 SKIP_BYTES = 1 << 18
-# Ordinary CSV text packs to a tenth; a hundredth is left for tables of almost nothing but zeros.
+# Ordinary CSV text packs to a tenth; only tables of almost nothing but zeros to a hundredth.
 FREE_UNPACKED_BYTES = 16 * 2**20
 MOST_UNPACKED_RATIO = 100
-# Control bytes that no text holds. Some magic numbers are plain letters, which could open a header.
+# Control bytes do not occur in text. Some magic numbers are letters, which may start a header.
 CONTROL_BYTES = bytes(byte for byte in range(32) if byte not in b"\t\n\f\r")
 
 FOREIGN_FORMATS = (
@@ -50,7 +50,7 @@ HTML_STARTS = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<!--")
 
 @dataclass(frozen=True)
 class Rules:
-    """What the caller of `read_csv` asked for."""
+    """The arguments of `read_csv`, checked."""
 
     path: str
     label: Literal["required", "optional"]
@@ -65,7 +65,7 @@ class Rules:
 
 
 class Table(NamedTuple):
-    """The numbers of a file: features (rows, features) and labels (rows,), if it has any."""
+    """The numbers of a file: features (rows, features), and labels (rows,) or None."""
 
     features: np.ndarray
     labels: np.ndarray | None
@@ -73,7 +73,17 @@ class Table(NamedTuple):
 
 
 class ByteStream:
-    """The bytes of the text from here on, at most `size` of them."""
+    """A stream of the text.
+
+    Parameters
+    ----------
+    source : Source
+        The file; it has the limit.
+    file : binary file or Gunzip
+        Returns the bytes.
+    size : int, optional
+        How many bytes to read at most.
+    """
 
     def __init__(self, source: Source, file: BinaryIO | Gunzip, size: int | None = None) -> None:
         self._source = source
@@ -83,7 +93,7 @@ class ByteStream:
         self._count = 0
 
     def skip(self, size: int) -> None:
-        """Go on behind the next `size` bytes; call it before anything is read."""
+        """Skip `size` bytes; only before anything was read."""
         if isinstance(self._file, Gunzip):
             while size > 0 and (block := self._file.read(min(SKIP_BYTES, size))):
                 size -= len(block)
@@ -93,7 +103,7 @@ class ByteStream:
             self._count += size
 
     def read(self, size: int) -> bytes:
-        """Return up to `size` bytes, and nothing at the end."""
+        """Return up to `size` bytes; none at the end."""
         if self._left is not None:
             size = min(size, self._left)
         try:
@@ -110,13 +120,14 @@ class ByteStream:
 
 
 class Source:
-    """An open CSV file that can be read from the start as often as needed.
+    """An open CSV file, which can be read several times.
 
     Attributes
     ----------
     path : str
+        Its path.
     limit : int or None
-        How many bytes its text may have.
+        How many bytes the text may have.
     """
 
     def __init__(self, file: BinaryIO, rules: Rules) -> None:
@@ -135,7 +146,7 @@ class Source:
             self._text_start = len(BYTE_ORDER_MARK)
 
     def stream(self, start: int = 0, size: int | None = None) -> ByteStream:
-        """Return `size` bytes from `start`; this ends the use of any stream handed out before."""
+        """Return a stream of `size` bytes from `start`; earlier streams become invalid."""
         self._file.seek(0)
         file = Gunzip(self._file) if self._is_gzip else self._file
         stream = ByteStream(self, file, size)
@@ -143,7 +154,7 @@ class Source:
         return stream
 
     def fail_on_size(self) -> NoReturn:
-        """Raise the `DataError` for a text that is longer than `limit`."""
+        """Raise the `DataError` for a text longer than `limit`."""
         packed = self._state_before[0]
         text = f"the gzip data of {packed} bytes unpacks to" if self._is_gzip else "the text has"
         hint = advice(self._offers, "max_bytes", " Pass {} to allow more.")
@@ -151,7 +162,7 @@ class Source:
         fail(self.path, Problem("file too large", sentence))
 
     def check_unchanged(self) -> None:
-        """Raise `DataError` where the file was written to since it was opened."""
+        """Raise `DataError` if the file was changed since it was opened."""
         if _state(self._file) != self._state_before:
             sentence = "the file changed during reading; read it again when it is complete."
             fail(self.path, Problem("file changed", sentence))
@@ -159,7 +170,7 @@ class Source:
 
 @contextmanager
 def open_source(rules: Rules) -> Iterator[Source]:
-    """Open the regular file of the rules, refuse anything else, and close it at the end."""
+    """Open the file of the rules, which must be a regular file; close it at the end."""
     _check_regular(rules.path)
     with open(rules.path, "rb") as file:
         yield Source(file, rules)
@@ -173,7 +184,7 @@ def _check_regular(path: str) -> None:
         raise FileNotFoundError(errno.ENOENT, sentence, path) from None
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "is a directory, expected a CSV file", path)
-    # Opening a named pipe would wait for a writer, perhaps for ever, so look before opening.
+    # Opening a named pipe would wait for a writer, so check before opening.
     if not stat.S_ISREG(mode):
         fail(path, Problem("not a regular file", "not a regular file; save the data to a file."))
 

@@ -41,17 +41,27 @@ from .records import (
 )
 from .source import ByteStream, Rules, Source, Table
 
-# Looking at each cell is slow, so an odd row is looked for in pieces of a block, and in theirs.
+# Checking each cell is slow, so first the block is searched for the odd row, in smaller pieces.
 BLOCK_BYTES = 1 << 18
 PIECE_BYTES = (1 << 14, 1 << 10)
-# When so many problems are known, or ten and so many bytes were looked at, reading stops.
+# Reading stops after this many problems, or after ten and this many bytes.
 MOST_COUNTED = 1000
 ENOUGH = 10
 MOST_EXPLAINED_BYTES = 1 << 18
 
 
 def read_strictly(source: Source, header: Header, rules: Rules) -> Table:
-    """Read all rows, or raise one `DataError` for what is wrong with them."""
+    """Read all rows, or raise one `DataError` for all their problems.
+
+    Parameters
+    ----------
+    source : Source
+        The open file.
+    header : Header
+        Its columns, and where the rows start.
+    rules : Rules
+        What the caller of `read_csv` passed.
+    """
     problems = Problems(rules.path)
     body = _Body(header, rules, problems, _most_rows(source.stream(header.size), header))
     for block in blocks(source.stream(header.size), header.lines + 1, rules, problems):
@@ -66,7 +76,7 @@ def read_strictly(source: Source, header: Header, rules: Rules) -> Table:
 
 
 class _Body:
-    """The rows below the header: as numbers, or as problems."""
+    """The rows after the header: their numbers, or their problems."""
 
     def __init__(self, header: Header, rules: Rules, problems: Problems, most_rows: int) -> None:
         self._header = header
@@ -85,7 +95,7 @@ class _Body:
         self.has_rows = False
 
     def table(self) -> Table:
-        """Return what was read, when there are no problems."""
+        """Return the rows, if there are no problems."""
         return self._rows.table()._replace(has_line_per_row=self._has_line_per_row)
 
     def has_enough_problems(self) -> bool:
@@ -95,7 +105,7 @@ class _Body:
         )
 
     def read(self, block: Block) -> None:
-        """Read the rows of a block quickly, or those pieces of it that can be."""
+        """Read the rows of a block quickly, or else piece by piece."""
         if self._read_quickly(block.text):
             return
         if not block.text.strip(BLANKS + b"\r\n"):
@@ -105,7 +115,7 @@ class _Body:
 
     def _read_pieces(self, block: Block, size: int, *smaller: int) -> None:
         for piece in _pieces(block, size):
-            # The whole of the block was tried before.
+            # The whole block was tried before.
             if len(piece.text) < len(block.text) and self._read_quickly(piece.text):
                 continue
             if smaller and len(piece.text) > 2 * smaller[0]:
@@ -117,7 +127,7 @@ class _Body:
                 return
 
     def _read_quickly(self, text: bytes) -> bool:
-        """Read rows that are plain numbers once quotes and unused columns are taken out."""
+        """Read rows that are only numbers after quotes and unused columns are removed."""
         if len(text) > MOST_BYTES_AT_ONCE:
             return False
         text = unify_line_ends(text)
@@ -135,7 +145,7 @@ class _Body:
             return False
         self._has_line_per_row &= len(numbers) == lines
         if self._problems or self._blank_lines:
-            # They are not used any more, but a bad one still counts.
+            # These rows are not used any more; only their problems count.
             self._report_blank_lines()
             self._rows.restart()
         if not self._rows.add(numbers):
@@ -144,7 +154,7 @@ class _Body:
         return True
 
     def _note_blank_lines(self, block: Block) -> None:
-        # Their number may be large, and past a thousand reading stops at the next row.
+        # There may be many: after a thousand, reading stops at the next row.
         count = min(count_lines(block.text), MOST_COUNTED - len(self._blank_lines))
         self._blank_lines += range(block.first_line, block.first_line + count)
 
@@ -154,13 +164,13 @@ class _Body:
         self._blank_lines.clear()
 
     def _read_rows(self, block: Block) -> None:
-        """Look at each cell of some rows."""
+        """Check each cell of some rows."""
         line = block.first_line
         found: list[list[float]] = []
         for record in records(block.text):
             text = unify_line_ends(record)
             if not text.strip(BLANKS + b"\n"):
-                # Blank lines at the very end are harmless: they count only when a row follows.
+                # Blank lines at the end are allowed: they count only if a row follows.
                 if len(self._blank_lines) < MOST_COUNTED:
                     self._blank_lines.append(line)
             else:
@@ -179,7 +189,7 @@ class _Body:
             self._rows.add(np.array(found))
 
     def _numbers(self, record: bytes, line: int) -> list[float] | None:
-        """Return the used cells of a row as numbers, or add what is wrong with it."""
+        """Return the used cells of a row as numbers, or add its problems and return None."""
         expected = len(self._header.names)
         count = count_cells(record)
         cells, rest = split_cells(record, expected)
@@ -206,7 +216,7 @@ class _Body:
         return None
 
     def _explain(self, misfits: list[int], cells: list[bytes], record: bytes, line: int) -> None:
-        """Add what is wrong with the cells of a row that cannot be used."""
+        """Add the problems of the cells of a row that cannot be used."""
         has_breaks = record.find(b"\n") < len(record) - 1  # its end aside
         for place in misfits:
             i = self._used_columns[place]
@@ -218,7 +228,7 @@ class _Body:
                 break
 
     def _problem_of(self, cell: bytes, line: int, i: int) -> Problem | None:
-        """Return what is wrong with the cell of column `i`, if anything."""
+        """Return the problem of the cell in column `i`, or None."""
         rules, name = self._rules, self._header.names[i]
         if len(cell) > MOST_EXPLAINED:
             start = cell[:MOST_EXPLAINED].decode("utf-8", errors="replace")
@@ -239,8 +249,8 @@ class _Body:
 class _Rows:
     """The arrays of a table, of which the first `_count` rows are filled.
 
-    They have room for all rows from the start: memory that was never written to is not used yet,
-    but arrays that grow are copied.
+    They have room for all rows from the start: growing arrays would be copied, and memory that was
+    never written to takes no space.
     """
 
     def __init__(self, columns: Columns, rules: Rules, most_rows: int) -> None:
@@ -252,7 +262,7 @@ class _Rows:
         self._count = 0
 
     def misfits(self, values: list[float]) -> list[int]:
-        """Return where values are that are no numbers, or beyond their limits."""
+        """Return the positions of values that are not numbers, or out of range."""
         row = np.array(values)
         fits = np.abs(row) < self._limit
         if (at := self._columns.label) is not None:
@@ -262,7 +272,7 @@ class _Rows:
         return misfits
 
     def add(self, numbers: np.ndarray) -> bool:
-        """Append rows, and return whether all of them can be used; if not, none is appended."""
+        """Append rows if all of them can be used, and return whether that is so."""
         table = Table(self._features, self._labels)
         if not put_numbers(numbers, table, self._count, self._columns, self._max_classes):
             return False
@@ -270,12 +280,12 @@ class _Rows:
         return True
 
     def restart(self) -> None:
-        """Forget all rows: those of a file with a problem are checked, but not kept."""
+        """Drop all rows: a file with a problem is only checked."""
         self._count = 0
 
     def table(self) -> Table:
-        """Return the rows in arrays of their own size."""
-        # In place, where the system can: a second copy would double the memory that is needed.
+        """Return the rows in arrays of exactly their size."""
+        # Resized in place if possible: a copy would double the memory.
         self._features.resize((self._count, self._features.shape[1]), refcheck=False)
         if self._labels is not None:
             self._labels.resize(self._count, refcheck=False)
@@ -283,25 +293,25 @@ class _Rows:
 
 
 def _most_rows(stream: ByteStream, header: Header) -> int:
-    """Return a number of rows that the body cannot exceed: by its lines, and by its cells."""
+    """Return an upper bound for the number of rows, from the lines and the cells."""
     size = lines = 0
     while block := stream.read(BLOCK_BYTES):
         size += len(block)
         lines += block.count(b"\n") + block.count(b"\r")
-    # A cell that is used has a digit and a comma or line end; the last one may lack that.
+    # A used cell has a digit and a comma or line end; the last one may lack the latter.
     used = len(header.columns.features) + (header.columns.label is not None)
     return min(lines + 1, (size + 1) // (2 * used))
 
 
 def _among_used(columns: Columns, used: np.ndarray) -> Columns:
-    """Return the same columns as indices into the used ones alone."""
+    """Return the same columns as indices into the used ones."""
     place = np.cumsum(used) - 1
     label = None if columns.label is None else int(place[columns.label])
     return replace(columns, label=label, features=place[columns.features])
 
 
 def _pieces(block: Block, most: int) -> Iterator[Block]:
-    """Split a block into smaller ones, of whole rows."""
+    """Split a block into smaller blocks of whole rows."""
     some: list[bytes] = []
     size, line = 0, block.first_line
     for record in records(block.text):

@@ -1,6 +1,6 @@
-"""Unpacks gzip data piece by piece, and stops where a small file becomes too large a text.
+"""Unpacks gzip data piece by piece with zlib.
 
-It knows the format alone, through zlib; that the text is CSV is the business of others.
+The limit on the size of the text is in `source`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 CHUNK_BYTES = 1 << 14
 GZIP_FORMAT = 31  # zlib's number for a gzip header, checksum and length
-# Files are joined from some parts, each with a header. Millions of empty ones only take time.
+# A file may consist of several parts, each with a header. Millions of empty parts only take time.
 FREE_PARTS = 1000
 BYTES_A_PART = 1 << 10
 
@@ -20,7 +20,7 @@ class DamagedGzipError(ValueError):
 
 
 class Gunzip:
-    """The unpacked bytes of gzip data that begins where `file` stands."""
+    """The unpacked bytes of gzip data, from the current position of `file`."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -43,7 +43,7 @@ class Gunzip:
         if self._decoder.eof:
             self._begin_part()
         elif not self._packed and not self._fetch():
-            # The decoder may still hold some of what it was given.
+            # The decoder may still have some data.
             if rest := self._decode(b"", most):
                 return rest
             if not self._decoder.eof:
@@ -59,7 +59,7 @@ class Gunzip:
         return piece
 
     def _begin_part(self) -> None:
-        # Zeros may fill a part up to the size of a disk's or tape's block.
+        # Zeros may fill up a block of a disk or tape.
         while not (packed := self._packed.lstrip(b"\0")):
             if not self._fetch():
                 self._is_over = True
