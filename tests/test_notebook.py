@@ -192,7 +192,7 @@ def test_every_cell_runs_and_shows_what_it_makes(executed):
     accuracies = re.findall(r"accuracy +([\d.]+)%", "".join(history["text/plain"]))
     assert float(accuracies[-1]) > 90
     (comparison,) = of(r"^compare_gradients\(")
-    assert "".join(comparison["text/plain"]).count(" match") == 4
+    assert "".join(comparison["text/plain"]).count("✓ match") == 4
 
     (explained,) = ["".join(data["text/html"]) for data in of(r"^explain\(")]
     assert explained in text
