@@ -135,6 +135,16 @@ def worksheet(
         if count > _MOST_DIGITS:
             raise ValueError(f"{setting} must be <= {_MOST_DIGITS}, got {count}")
     check_positive_number("lr", lr)
+    sample = _checked_sample(x, label, mlp)
+    twin = _rounded(mlp, digits)
+    sheet = Worksheet(twin, sample.round(digits) + 0.0, int(label), float(lr), digits, places)
+    if path is not None:
+        sheet.save(path)
+    return sheet
+
+
+def _checked_sample(x: ArrayLike, label: Any, mlp: MLP) -> Array:
+    """Return the sample as a row; refuse a sample or a label that does not fit the network."""
     sample = np.asarray(x)
     sample = check_features(
         sample[None] if sample.ndim == 1 else sample, mlp.structure[0], np.dtype(np.float64)
@@ -146,6 +156,11 @@ def worksheet(
         raise TypeError(f"label must be an int, got {label!r} ({type(label).__name__})")
     if not 0 <= label < classes:
         raise ValueError(f"label is {label}, expected a class from 0 to {classes - 1}")
+    return sample
+
+
+def _rounded(mlp: MLP, digits: int) -> MLP:
+    """Copy a network, with its parameters in float64 and rounded."""
     twin = mlp.astype(np.float64)
     rounded = {name: value.round(digits) + 0.0 for name, value in twin.state_dict().items()}
     for name, value in rounded.items():
@@ -156,10 +171,7 @@ def worksheet(
                 f"rounded to digits={digits} nothing is left of {name}; ask for more digits"
             )
     twin.load_state_dict(rounded)
-    sheet = Worksheet(twin, sample.round(digits) + 0.0, int(label), float(lr), digits, places)
-    if path is not None:
-        sheet.save(path)
-    return sheet
+    return twin
 
 
 class Worksheet:

@@ -162,8 +162,9 @@ def test_compare_sets_its_exit_code(run, trained, monkeypatch, source, data):
     line = f"compare {source.format(trained)} {data}"
     code, out, err = run(line)
     assert (code, err) == (0, "")
-    assert out.splitlines()[0].split()[0] == "parameter"
-    assert out.count(" match") == 4
+    assert out.splitlines()[0] == "Gradients: by hand, automatic and numerical: ✓ all match"
+    assert out.splitlines()[2].split()[0] == "parameter"
+    assert out.count("✓ match") == 4
     assert "DIFFERS" not in out
     assert run(line)[1] == out, "the seed fixes it"
 
@@ -190,8 +191,8 @@ def test_compare_prints_whole_into_a_file_of_any_encoding(encoding):
     )
     assert (result.returncode, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
-    assert len(lines) == 1 + 6 + 2, "a line for each parameter, and the notes"
-    assert all(line.rstrip().endswith("match") for line in lines[1:7])
+    assert len(lines) == 4 + 6 + 1 + 2, "title, heads, a line for each parameter, and the notes"
+    assert all(line.rstrip().endswith("match") for line in lines[4:10])
     assert "..." not in result.stdout
     assert "at most 20 elements" in lines[-1]
 
@@ -244,7 +245,7 @@ def test_demo_shows_it_all(run, monkeypatch):
     assert float(accuracy[1]) >= 96
     steps = [out.index(text) for text in ("1. Training on", "2. Gradients", "3. Left for you")]
     assert steps == sorted(steps)
-    assert out.count(" match") == 6
+    assert out.count("✓ match") == 6
     made = set(os.listdir("runs/digits"))
     assert made >= {*FILES, "train.csv", "test.csv"}
     assert made >= {"mistakes.png", "weights.png", "gradients.png"}

@@ -23,6 +23,9 @@ from .microscope_view import Microscope
 from .observations import LOSSES
 from .step_errors import (
     Call,
+    Curve,
+    Guide,
+    Kink,
     expected_errors,
     gradient_by,
     measured_curves,
@@ -113,19 +116,7 @@ def microscope(
         element = _checked_index(index, gradient)
         is_analytic = _is_analytic(call, out, point)
         kink = nearest_kink(call, point, which, element)
-        curves, guides, notes = [], [], []
-        for dtype in ("float64", "float32"):
-            there = [x.astype(dtype) for x in point]
-            exact = [x.astype(np.float64) for x in there]
-            slopes = gradient_by(call, exact, which)
-            slope = np.nan if slopes is None else float(slopes[element])
-            found, computed_in = measured_curves(call, there, which, element, slope, is_analytic)
-            curves += found
-            guides += expected_errors(call, exact, which, element, dtype, kink)
-            if computed_in != dtype:
-                notes.append(
-                    f"for inputs in {dtype}, f returns {computed_in}: it contains such numbers"
-                )
+        curves, guides, notes = _measure(call, point, which, element, kink, is_analytic)
         doubt = _doubt(call, point, which, element, float(gradient[element]), of)
         notes += [doubt] if doubt and kink is None else []
     if not is_analytic:
@@ -137,6 +128,33 @@ def microscope(
     subscript = f"[{', '.join(map(str, element))}]" if element else ""
     place, reference = f"input {of}{subscript}", float(gradient[element])
     return Microscope(place, reference, tuple(curves), tuple(guides), kink, tuple(notes))
+
+
+def _measure(
+    call: Call,
+    point: Sequence[Array],
+    which: int,
+    element: tuple[int, ...],
+    kink: Kink | None,
+    is_analytic: bool,
+) -> tuple[list[Curve], list[Guide], list[str]]:
+    """Measure the errors in float64 and float32, with what theory expects and notes."""
+    curves: list[Curve] = []
+    guides: list[Guide] = []
+    notes: list[str] = []
+    for dtype in ("float64", "float32"):
+        there = [x.astype(dtype) for x in point]
+        exact = [x.astype(np.float64) for x in there]
+        slopes = gradient_by(call, exact, which)
+        slope = np.nan if slopes is None else float(slopes[element])
+        found, computed_in = measured_curves(call, there, which, element, slope, is_analytic)
+        curves += found
+        guides += expected_errors(call, exact, which, element, dtype, kink)
+        if computed_in != dtype:
+            notes.append(
+                f"for inputs in {dtype}, f returns {computed_in}: it contains such numbers"
+            )
+    return curves, guides, notes
 
 
 def _doubt(

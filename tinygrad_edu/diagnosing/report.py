@@ -111,41 +111,41 @@ class ManualCheck(Shown):
         if whole and any(not row.verdict.agree for row in self.rows):
             maps = Figure(lambda: error_maps(self.rows), _maps_in_words(self.rows))
             content.append(Section("Where it differs", (maps,)))
-        # The gradients nearest to the output usually come last, and are to be corrected first.
-        shown = [row for row in self.rows if not row.agree][::-1]
-        most = _MOST_DIFFERING
-        if whole:
-            shown += [row for row in self.rows if row.agree]
-            most = len(shown)
-        elif not shown:
-            shown, most = [row for row in self.rows if row.equation], _MOST_AGREEING
-        content += map(_equations, shown[:most])
-        left_out = len(shown) - most
-        more = f"… {left_out} more: .save('check.html') shows them all"
-        content += [Section("", (more,))] * (left_out > 0)
+        content += self._equations(whole)
         content += [Section("Notes", self.notes)] * bool(self.notes)
         return Section(self._headline(), tuple(content), kind="match" if self.agree else "differ")
+
+    def _equations(self, whole: bool) -> list[Section]:
+        # The gradients nearest to the output usually come last, and are to be corrected first.
+        differing = [row for row in self.rows if not row.agree][::-1]
+        agreeing = [row for row in self.rows if row.agree]
+        if whole:
+            return list(map(_equations, differing + agreeing))
+        shown, most = differing, _MOST_DIFFERING
+        if not differing:
+            shown, most = [row for row in agreeing if row.equation], _MOST_AGREEING
+        sections = list(map(_equations, shown[:most]))
+        if len(shown) > most:
+            more = f"… {len(shown) - most} more: .save('check.html') shows them all"
+            sections.append(Section("", (more,)))
+        return sections
 
     def _headline(self) -> str:
         """Return in one line whether the gradients agree."""
         count = len(self.rows)
-        wrong = [row for row in self.rows if not row.verdict.agree]
-        refuted = [row for row in self.rows if row.measured.finding == "differs"]
         if not count:
             return "✓ no gradients to compare"
-        if refuted:
+        if refuted := [row for row in self.rows if row.measured.finding == "differs"]:
             return f"✗ automatic and numerical gradients differ: {_names(refuted)}"
-        if self.doubts and not wrong:
-            undecided = [row for row in self.rows if not row.agree]
-            names = _names(undecided)
-            return f"? numerical gradients cannot decide whether this is right: {names}"
-        if not wrong:
-            which = "the gradient by hand agrees" if count == 1 else f"all {count} gradients agree"
-            return f"✓ {which} with automatic differentiation"
-        if count == 1:
-            return f"✗ the gradient by hand differs: {_names(wrong)}"
-        verb = "differs" if len(wrong) == 1 else "differ"
-        return f"✗ {len(wrong)} of {count} gradients by hand {verb}: {_names(wrong)}"
+        if wrong := [row for row in self.rows if not row.verdict.agree]:
+            verb = "differs" if len(wrong) == 1 else "differ"
+            which = f"{len(wrong)} of {count} gradients" if count > 1 else "the gradient"
+            return f"✗ {which} by hand {verb}: {_names(wrong)}"
+        if self.doubts:
+            undecided = _names([row for row in self.rows if not row.agree])
+            return f"? numerical gradients cannot decide whether this is right: {undecided}"
+        which = f"all {count} gradients agree" if count > 1 else "the gradient by hand agrees"
+        return f"✓ {which} with automatic differentiation"
 
     def _conclusion(self) -> list[str]:
         """Return where they differ first, and what that looks like; nothing if all agree."""

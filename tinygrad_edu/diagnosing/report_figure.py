@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -119,25 +120,23 @@ def error_maps(rows: Sequence[GradientRow], heading: Sequence[str] = ()) -> Figu
     tiles_in_a_row = int(width / _TILE_WIDTH)
     has_maps = any(row.manual is not None for row in shown)
     map_height = _MAP_HEIGHT if has_maps else _PROBLEM_HEIGHT
-    heights = {
-        "maps": map_height * -(-len(shown) // max(columns, 1)),
-        "tiles": _TILE_HEIGHT * -(-len(tiles) // tiles_in_a_row),
-    }
-    heights = {name: height for name, height in heights.items() if height}
+    heights, draws = [], []  # of the parts of the figure, from top to bottom
+    if shown:
+        heights.append(map_height * -(-len(shown) // columns))
+        draws.append(partial(_draw_maps, rows=shown, columns=columns))
+    if tiles:
+        heights.append(_TILE_HEIGHT * -(-len(tiles) // tiles_in_a_row))
+        draws.append(partial(_draw_tiles, rows=tiles, columns=tiles_in_a_row))
     lines = _heading(heading, width, len(wrong) - len(shown), len(right) - len(tiles))
-    height = sum(heights.values()) + 0.3 + 0.19 * len(lines)
+    height = sum(heights) + 0.3 + 0.19 * len(lines)
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     if lines:
         text = _drawable("\n".join(lines))
         figure.suptitle(text, x=0.01, ha="left", **_look(10.5, LIGHT.text))
-    parts = figure.subfigures(
-        max(len(heights), 1), squeeze=False, height_ratios=list(heights.values()) or None
-    )[:, 0]
-    for name, part in zip(heights, parts, strict=False):
-        if name == "maps":
-            _draw_maps(part, shown, columns)
-        else:
-            _draw_tiles(part, tiles, tiles_in_a_row)
+    count = max(len(heights), 1)
+    parts = figure.subfigures(count, squeeze=False, height_ratios=heights or None)[:, 0]
+    for draw, part in zip(draws, parts, strict=False):
+        draw(part)
     return figure
 
 
@@ -186,7 +185,6 @@ def _draw_maps(part: Any, rows: list[GradientRow], columns: int) -> None:
     """Draw the maps of what differs, with their common scale and a legend of the marks."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize
-    from matplotlib.lines import Line2D
 
     errors = [_errors(row) for row in rows]
     sizes = [np.abs(e[np.isfinite(e)]).max(initial=0.0) for e in errors if e is not None]
@@ -206,15 +204,22 @@ def _draw_maps(part: Any, rows: list[GradientRow], columns: int) -> None:
             _draw_map(axes, row, found / (limit or 1.0), scale)
     for axes in panels.flat[len(rows) :]:
         axes.set_axis_off()
-    handles = []
     if limit:
         aspect = 22 * len(panels)
         bar = part.colorbar(scale, ax=panels, ticks=[-1, 0, 1], aspect=aspect, pad=0.02)
         bar.ax.set_yticklabels([f"{-limit:.2g}", "0", f"+{limit:.2g}"], fontsize=8.5)
         bar.set_label("by hand − automatic", fontsize=8.5)
-    if sizes:
+    _draw_legend(part, [error for error in errors if error is not None])
+
+
+def _draw_legend(part: Any, errors: list[NDArray[Any]]) -> None:
+    """Explain the marks that the maps have."""
+    from matplotlib.lines import Line2D
+
+    handles = []
+    if errors:
         handles.append(Line2D([], [], label="differs most", **_WORST))
-    if any(e is not None and np.isnan(e).any() for e in errors):
+    if any(np.isnan(error).any() for error in errors):
         handles.append(Line2D([], [], label="NaN or infinite", **_NO_NUMBER))
     if handles:
         part.legend(
