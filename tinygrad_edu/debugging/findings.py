@@ -46,6 +46,14 @@ class LintReport:
     Attributes
     ----------
     findings : tuple of LintFinding
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, lint
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> report = lint((x * x).sum())
+    >>> report.ok, str(report)
+    (True, 'nothing found')
     """
 
     findings: tuple[LintFinding, ...]

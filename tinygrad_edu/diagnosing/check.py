@@ -63,8 +63,7 @@ class ManualCheck:
     rows : tuple of GradientRow
         In the order of the inputs.
     agree : bool
-        Whether all gradients by hand match the automatic ones, and numerical ones confirm these
-        as far as they were measured.
+        Whether all gradients by hand match the automatic ones, and no numerical one differs.
     first : str
         Where, going backwards, they differ first; empty if they agree.
     diagnoses : tuple of Diagnosis
@@ -73,6 +72,11 @@ class ManualCheck:
         What else there is to know.
     doubts : tuple of str
         Why automatic gradients are not to be believed: numerical ones differ, or cannot tell.
+
+    Examples
+    --------
+    >>> check_manual(lambda x: x * x, [6.0], 3.0).agree
+    True
     """
 
     rows: tuple[GradientRow, ...]

@@ -62,6 +62,13 @@ class Microscope:
     kink : Kink or None
     notes : tuple of str
         What else has to be known to read the numbers.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import microscope
+    >>> seen = microscope(lambda x: (x**3).sum(), [2.0])
+    >>> seen.place, seen.reference
+    ('input 0[0]', 12.0)
     """
 
     place: str

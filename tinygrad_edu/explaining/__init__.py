@@ -18,7 +18,15 @@ __all__ = ["Explanation", "explain"]
 
 
 class Explanation:
-    """What `explain` tells: text on a terminal, with typeset formulas in a notebook."""
+    """What `explain` returns: text on a terminal, with typeset formulas in a notebook.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, explain
+    >>> a = Tensor(3.0, requires_grad=True, name="a")
+    >>> "a" in str(explain(a * a))
+    True
+    """
 
     def __init__(self, account: Account) -> None:
         title, sections = account.title(), account.sections()
