@@ -19,6 +19,11 @@ __all__ = [
 class DataError(ValueError):
     r"""A data file cannot be used.
 
+    Parameters
+    ----------
+    message : str
+        What `str` shows.
+
     Attributes
     ----------
     path : str

@@ -1,5 +1,5 @@
-"""Tests that the project stays small and in order: lines of code, directions of imports, and what
-importing it loads. Raising a number here is a decision that everybody can see.
+"""Tests that the project stays small and in order: lines of code, complexity of functions,
+directions of imports, and what importing it loads. Raising a number here is a visible decision.
 """
 
 import ast
@@ -231,3 +231,99 @@ def test_drawing_is_imported_lazily():
     assert tinygrad_edu.Drawing is tinygrad_edu.drawing.Drawing
     with pytest.raises(AttributeError, match="'tinygrad_edu' has no attribute 'drow'"):
         tinygrad_edu.drow  # noqa: B018
+
+
+# Functions --------------------------------------------------------------------------------------
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+# Lines of code and complexity of one function: in the core, and elsewhere.
+MOST_IN_THE_CORE, MOST_ELSEWHERE = (40, 12), (None, 20)
+
+
+def inside(function):
+    """Walk what belongs to a function itself: nested functions and lambdas count alone."""
+    for child in ast.iter_child_nodes(function):
+        yield child
+        if not isinstance(child, (*FUNCTIONS, ast.Lambda)):
+            yield from inside(child)
+
+
+def branches(node):
+    """Count the ways on from a node besides the first, as McCabe does."""
+    match node:
+        case ast.If() | ast.IfExp() | ast.For() | ast.AsyncFor() | ast.While():
+            return 1
+        case ast.ExceptHandler() | ast.Assert():
+            return 1
+        case ast.comprehension():
+            return 1 + len(node.ifs)
+        case ast.BoolOp():
+            return len(node.values) - 1
+        case ast.Match():
+            return len(node.cases)
+    return 0
+
+
+def measured(source):
+    """Yield each function of a source with its lines of code and its complexity."""
+    code = code_lines(source)
+    for function in ast.walk(ast.parse(source)):
+        if isinstance(function, FUNCTIONS):
+            lines = code & {*range(function.lineno, function.end_lineno + 1)}
+            for node in inside(function):
+                if isinstance(node, FUNCTIONS):
+                    lines -= {*range(node.lineno, node.end_lineno + 1)}
+            yield function, len(lines), 1 + sum(map(branches, inside(function)))
+
+
+def too_large(source, most):
+    """List the functions over a limit: ``(lines of code, complexity)``."""
+    most_lines, most_complex = most
+    return [
+        f"line {function.lineno}: {function.name} has {lines} lines of code, complexity {number}"
+        for function, lines, number in measured(source)
+        if number > most_complex or (most_lines and lines > most_lines)
+    ]
+
+
+def test_functions_are_small():
+    core = [BASE / "tinygrad_edu" / f"{name}.py" for name in CORE]
+    found = [
+        f"{file.relative_to(BASE)}, {words}"
+        for file in SOURCES
+        for words in too_large(
+            file.read_text("utf-8"), MOST_IN_THE_CORE if file in core else MOST_ELSEWHERE
+        )
+    ]
+    assert not found, "functions over their limit:\n" + "\n".join(found)
+
+
+def test_a_large_function_is_caught():
+    every_kind = (
+        "def f(x):\n"
+        "    assert x\n"  # 2
+        "    for a in x:\n"  # 3
+        "        while a and x or a:\n"  # 4, 5, 6
+        "            a = 1 if x else [y for y in x if y if a]\n"  # 7, 8, 9, 10
+        "    try:\n"
+        "        match x:\n"
+        "            case 1:\n"  # 11
+        "                pass\n"
+        "            case _:\n"  # 12
+        "                pass\n"
+        "    except ValueError:\n"  # 13
+        "        pass\n"
+        "    if x:\n"  # 14
+        "        def g(y):\n"
+        "            return y or x\n"  # of g alone
+        "        return lambda y: y and x\n"
+    )
+    sizes = {f.name: (lines, number) for f, lines, number in measured(every_kind)}
+    assert sizes == {"f": (15, 14), "g": (2, 2)}
+    assert too_large(every_kind, (40, 14)) == []
+    assert len(too_large(every_kind, (40, 13))) == len(too_large(every_kind, (14, 20))) == 1
+    # A function of the engine that is made too complex, and one that is made too long.
+    plain = (BASE / "tinygrad_edu" / "tensor.py").read_text("utf-8")
+    for more in ("    if x: pass\n" * 12, "    x\n" * 40):
+        (words,) = too_large(plain + f"\n\ndef added(x):\n{more}", MOST_IN_THE_CORE)
+        assert "added has" in words

@@ -28,7 +28,7 @@ _FOLDERS = tuple(os.path.join(_BESIDE, name, "") for name in ("tinygrad_edu", "n
 
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """A line of the user's code, as text; `str` gives ``train.py:12: c = a * b``.
+    """A line of the user's code; as text it is ``train.py:12: c = a * b``.
 
     Attributes
     ----------
@@ -40,6 +40,11 @@ class SourceLine:
         Such as ``Net.forward``; ``<module>`` outside of all functions.
     code : str
         The line without its indentation; empty where no source is at hand.
+
+    Examples
+    --------
+    >>> print(SourceLine("train.py", 12, "<module>", "c = a * b"))
+    train.py:12: c = a * b
     """
 
     file: str
@@ -88,7 +93,7 @@ def record_source_lines() -> SourceLineRecording:
 
 
 def made_at(tensor: Tensor) -> SourceLine | None:
-    """Give the line of the user's code that made a tensor.
+    """Return the line of the user's code that made a tensor.
 
     Returns
     -------
@@ -100,6 +105,14 @@ def made_at(tensor: Tensor) -> SourceLine | None:
     ------
     TypeError
         If it is not a Tensor.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, made_at, record_source_lines
+    >>> with record_source_lines():
+    ...     y = Tensor(2.0, requires_grad=True).exp()
+    >>> made_at(y).code
+    'y = Tensor(2.0, requires_grad=True).exp()'
     """
     if not isinstance(tensor, Tensor):
         raise TypeError(f"made_at() needs a Tensor, got a {type(tensor).__name__}")

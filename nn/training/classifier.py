@@ -60,6 +60,8 @@ class Classifier:
         not say which one it needs.
     dtype : dtype
         Of parameters and features.
+    verbose : bool
+        Whether `fit` prints a line for each epoch, and what it saved.
 
     Attributes
     ----------

@@ -95,6 +95,14 @@ class CapturedStep:
         The step as it was given.
     recordings : int
         How many calls were recorded, or made without.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_edu import capture
+    >>> step = capture(lambda x: x * 2)
+    >>> [step(np.full(1, n)).tolist() for n in range(5)], step.recordings
+    ([[0], [2], [4], [6], [8]], 2)
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:

@@ -89,6 +89,17 @@ class AnomalyError(GradientError):
     ----------
     anomaly : Anomaly
         What the message says, in parts.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import AnomalyError, Tensor, detect_anomaly
+    >>> x = Tensor([1.0, -1.0], requires_grad=True)
+    >>> try:
+    ...     with detect_anomaly():
+    ...         y = x.sqrt()
+    ... except AnomalyError as error:
+    ...     print(error.anomaly.operation, error.anomaly.index)
+    sqrt (1,)
     """
 
     def __init__(self, anomaly: Anomaly) -> None:

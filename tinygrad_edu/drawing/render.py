@@ -55,7 +55,16 @@ class LayoutTimedOutError(RenderError):
 
 
 class RendererNotFoundError(RuntimeError):
-    """Graphviz is not installed."""
+    """Graphviz is not installed.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import RendererNotFoundError, Tensor, draw
+    >>> try:
+    ...     picture = draw(Tensor(1.0)).png()
+    ... except RendererNotFoundError:  # SVG and HTML need no other program
+    ...     picture = draw(Tensor(1.0)).svg()
+    """
 
 
 def install_command() -> str:

@@ -50,7 +50,18 @@ class _Entry:
 
 
 class GraphTooLargeError(ValueError):
-    """A graph has more nodes than a picture may have."""
+    """A graph has more nodes than a picture may have.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import GraphTooLargeError, Tensor, draw
+    >>> x = Tensor(1.0, requires_grad=True)
+    >>> try:
+    ...     draw(x * x + x, max_nodes=2)
+    ... except GraphTooLargeError:
+    ...     print("draw less of it")
+    draw less of it
+    """
 
 
 class SnapshotBuilder:
