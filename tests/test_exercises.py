@@ -238,7 +238,7 @@ FOUND = {
     "hunt_04": ("contribution missing", "contribution 2 of 2: from matmul"),
     "hunt_05": ("softmax elementwise", "at softmax"),
     "hunt_06": ("labels off", "off by one"),
-    "hunt_07": ("stale gradient", "gradient of the step before"),
+    "hunt_07": ("stale gradient", "gradient of the previous step"),
     "hunt_08": ("", "double softmax: softmax_cross_entropy is given the result of softmax"),
     "hunt_09": ("", "sqrt sent NaN to x"),
     "hunt_10": ("", "dead relu: all 480 outputs"),

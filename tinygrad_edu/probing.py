@@ -1,9 +1,9 @@
-"""Random numbers that checks of gradients probe with.
+"""Random numbers for checks of gradients.
 
-A wrong gradient agrees by coincidence where the numbers of the check are also numbers of the
-computation: a rule that returns `x` instead of `g` passes where both were drawn from
-``default_rng(0)``. The numbers here come from a stream of their own, and are compared with what
-they must not resemble. Nothing is differentiated here.
+A wrong gradient agrees by coincidence if the check uses numbers that also occur in the computation:
+a rule that returns `x` instead of `g` passes if both were drawn from ``default_rng(0)``. The
+numbers here come from a separate stream, and differ from those of the computation. Nothing is
+differentiated here.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ __all__ = ["draw_apart", "own_generator"]
 Array = NDArray[Any]
 
 _LABEL = "tinygrad_edu: random numbers that only checks of gradients draw"
-# Of one octave: none is 0, 1, 2 or 1/2, which would hide a missing factor, and no element of a
-# gradient weighs so little that the others hide it.
+# None is 0, 1, 2 or 1/2, which would hide a missing factor, and all are of similar size, so that no
+# element of a gradient is hidden by the others.
 _SMALLEST, _LARGEST = 1.1, 1.9
 _ATTEMPTS = 50
-_APART = 0.1  # of 1, which is a right angle to everything
+_APART = 0.1  # of 1, which means orthogonal to every known array
 
 
 def own_generator(seed: int, arrays: Iterable[Array]) -> np.random.Generator:
     """Create the generator of one check.
 
     Its key is a hash of a fixed label, the seed, and the shapes and values of the inputs. So it
-    repeats, no seed of the user's leads to it, and numbers that were taken from one check cannot
-    be the inputs of the next.
+    is reproducible, no seed of the user creates the same stream, and if the numbers of one check
+    are the inputs of another, that one draws others.
 
     Examples
     --------
@@ -50,11 +50,10 @@ def own_generator(seed: int, arrays: Iterable[Array]) -> np.random.Generator:
 def draw_apart(
     generator: np.random.Generator, shape: tuple[int, ...], known: Sequence[Array]
 ) -> Array:
-    """Draw numbers of both signs that resemble nothing of the computation.
+    """Draw numbers of both signs that do not occur in the computation.
 
-    No element equals a known number in size. Where a known array has as many elements, the drawn
-    one is neither a multiple of it nor orthogonal to it; nor is it constant, of sum 0, or
-    symmetrical.
+    No element has the absolute value of a known number. The drawn array is not a multiple of a
+    known array of the same size, nor orthogonal to it; nor is it constant, of sum 0, or symmetric.
 
     Parameters
     ----------
@@ -80,7 +79,7 @@ def draw_apart(
 
 def _margin(drawn: Array, alike: Sequence[Array]) -> float:
     """Measure how far an array is from being a multiple of another, or orthogonal to one."""
-    if not (drawn < 0).any():  # or it would be its own absolute value
+    if not (drawn < 0).any():  # it would equal its absolute value
         return 0.0
     if drawn.size < 2:
         return 1.0  # a single number is a multiple of any other

@@ -1,8 +1,8 @@
-"""Slopes by central differences, each with what truncation and round-off leave uncertain.
+"""Slopes by central differences, each with its uncertainty from truncation and round-off.
 
-A check needs three answers: the automatic gradient is confirmed, it is refuted, or differences
-cannot tell. So a slope is measured with several steps where one is not enough, and the step at
-which the results settle best is used. What is computed between the steps is the caller's business.
+A check needs one of three answers: the automatic gradient is confirmed, refuted, or differences
+cannot decide. If one step is not enough, a slope is measured with several, and the step with the
+most stable result is used. The caller evaluates the function.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ DIFFERENCE_STEP: float = np.finfo(np.float64).eps.item() ** (
     1 / 3
 )  # balances truncation and round-off
 CONFIRMED = 1e-6  # of the largest element: differences lose two thirds of the digits
-_DECIDED = 0.01  # a slope is known that is uncertain by no more than this part of itself
+_DECIDED = 0.01  # a slope is known if its relative uncertainty is no larger
 _ZERO = 1e-12  # of the terms that cancel: a smaller gradient is their round-off
-_ROUND_OFF = 8  # of the last digit, for what a function adds up
+_ROUND_OFF = 8  # in units of the last digit, for the sums in a function
 _GROWTH, _STEPS = 4.0, range(-1, 9)
-_CLOSER, _CLOSEST = 64.0, 3  # by how much a step that crosses a kink is shortened, how many times
-_SCATTER = 3  # a result may be farther away than its neighbours are
+_CLOSER, _CLOSEST = 64.0, 3  # a step across a kink is divided by this; so many are tried
+_SCATTER = 3  # a result may be farther away than its neighbours
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class Slope:
     value : float
         NaN where a step crosses a kink, or the function is not finite.
     uncertainty : float
-        What truncation and round-off leave open; infinite if the results do not settle.
+        From truncation and round-off; infinite if the results do not settle.
     ends : tuple of float
-        The slopes to both sides, where they differ: the point lies at a kink.
+        The slopes of both sides if they differ, because the point lies at a kink.
     """
 
     value: float
@@ -69,9 +69,9 @@ def measured_slope(
     Parameters
     ----------
     at : callable
-        Its value at a number; None where that lies beyond a kink.
+        Returns its value at a number; None if a kink lies between 0 and that number.
     step : float
-        The usual step, which is enough where it finds what is expected.
+        The usual step; it is enough if its result is the expected one.
     expected : float
         The automatic gradient.
     size : float
@@ -105,14 +105,14 @@ def _without_kink(at: Callable[[float], float | None], step: float) -> tuple[flo
 def _settled(slopes: list[float], digits: list[float]) -> tuple[int, float] | None:
     """Find the step with the least uncertain slope, and how uncertain that is.
 
-    Truncation shows in how slopes change to the next step. Round-off inside of the function shows
-    in how they jump at smaller steps, and falls as the step grows; where the function is
-    quantized, neighbours can be equal by chance.
+    The change of the slope from step to step shows truncation. Jumps at smaller steps show
+    round-off inside the function, which falls as the step grows; if the function is quantized,
+    neighbours can be equal by chance.
     """
     jumps = [abs(after - before) for before, after in pairwise(slopes)]
     best, noise = None, 0.0
     for number, jump in enumerate(jumps):
-        # That of the next step, too: what is 1 there by round-off, is 4 here.
+        # Also the jump of the next step: its round-off is four times as large here.
         after = _GROWTH * jumps[number + 1] if number + 1 < len(jumps) else jump
         noise = max(noise / _GROWTH, jump, after)
         uncertainty = noise + digits[number]
@@ -122,7 +122,7 @@ def _settled(slopes: list[float], digits: list[float]) -> tuple[int, float] | No
 
 
 def _difference(at: Callable[[float], float | None], step: float) -> tuple[float, float]:
-    """Return the central difference, and what the last digits of both values make of it."""
+    """Return the central difference, and its uncertainty from the last digits of both values."""
     ahead, behind = at(step), at(-step)
     if ahead is None or behind is None:
         return np.nan, np.inf
@@ -132,9 +132,9 @@ def _difference(at: Callable[[float], float | None], step: float) -> tuple[float
 
 
 def _ends(at: Callable[[float], float | None], step: float) -> tuple[float, ...]:
-    """Return the slopes to both sides if they differ, and by as much whatever the step is.
+    """Return the slopes of both sides if they differ by the same amount for all steps.
 
-    Those of a smooth function come closer as the step gets smaller, and round-off grows.
+    Those of a smooth function converge as the step gets smaller, and round-off grows.
     """
     here = at(0.0)
     sides = []
@@ -158,9 +158,9 @@ def finding(slope: Slope, expected: float, size: float, terms: float, allowed: f
     size : float
         How large gradients are here.
     terms : float
-        How large the terms are that they were summed of; see `term_sizes`.
+        The size of the terms that sum to the gradient; see `term_sizes`.
     allowed : float
-        How large a difference may be that differences themselves do not explain.
+        The largest difference that counts as none, besides the uncertainty of the slope.
     """
     if not np.isfinite(slope.value):
         return "undecided"
@@ -169,16 +169,15 @@ def finding(slope: Slope, expected: float, size: float, terms: float, allowed: f
         low, high = slope.ends or (np.inf, -np.inf)
         margin = 1e-3 * (high - low)
         return "kink" if low - margin <= expected <= high + margin else "differs"
-    # Terms that cancel leave a gradient of 0, which no slope is exactly.
+    # Where terms cancel the gradient is 0, which no measured slope is exactly.
     known = _DECIDED * size if size > _ZERO * terms else 0.1 * _DECIDED * (terms or 1.0)
     return "agrees" if slope.uncertainty <= known else "undecided"
 
 
 def term_sizes(order: list[Tensor], output: Tensor, cotangent: Any) -> dict[Tensor, float]:
-    """Measure how large the terms are that each gradient is summed of, at most.
+    """Measure the largest terms that sum to each gradient.
 
-    Every contribution on the way is changed by up to half of it, at random: what cancels to
-    nothing does not cancel then.
+    Every contribution is changed at random, by up to half of it, so that terms do not cancel.
 
     Examples
     --------

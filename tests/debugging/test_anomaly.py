@@ -264,7 +264,7 @@ def test_what_was_computed_before_the_block():
     with np.errstate(all="ignore"):
         y = tg.log(x)
     anomaly = found(lambda: y * 2.0)
-    assert anomaly.cause == "x was -inf at index (0,) before, computed outside of the block"
+    assert anomaly.cause == "x was -inf at index (0,) before, computed outside the block"
     with np.errstate(all="ignore"):
         total = (tg.exp(x + 800.0)).sum()
     anomaly = found(total.backward)

@@ -61,7 +61,7 @@ DOUBLE = {
 def test_double_softmax(name):
     finding = only(lint(DOUBLE[name](network()(X))))
     assert finding.kind == ("double sigmoid" if "sigmoid" in name else "double softmax")
-    assert "leave" in finding.advice
+    assert "omit" in finding.advice
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_stale_gradients():
 
 def test_backward_twice():
     finding = only(training(change=lambda module, loss: loss.backward()))
-    assert "2 times the gradient of this loss: backward() was run more than once" in finding.found
+    assert "2 times the gradient of this loss: backward() ran more than once" in finding.found
 
 
 def test_gradients_made_smaller_are_silent():
@@ -360,7 +360,7 @@ def test_the_report_shows_itself():
     assert "1 found" in page
     assert "double softmax" in page
     assert "<script" not in page
-    assert "leave softmax out" in page
+    assert "omit softmax" in page
 
 
 def test_refusals():

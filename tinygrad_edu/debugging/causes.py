@@ -1,7 +1,7 @@
 """What is likely behind a number that is not finite, and what to write instead.
 
-The conditions are those that operations declare as their `domain`, and what the graph shows. Where
-none holds nothing is said: a wrong hint costs more than none.
+The conditions come from the `domain` that operations declare, and from the graph. If none holds,
+there is no hint: a wrong hint costs more than none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NONE: Cause = ("", "")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """What is known of a number that is not finite.
+    """What is known about a number that is not finite.
 
     Attributes
     ----------
@@ -62,15 +62,15 @@ class Case:
         return self.node.primitive
 
     def at_index(self, value: Any) -> Any:
-        """Return the number of an operand at the index; all of it where no single one counts."""
+        """Return the number of an operand at the index; the whole operand if there is none."""
         if self.index is None or not self.primitive.elementwise:
             return value
         return number_at(value, self.index, self.out.shape)
 
     def operands(self) -> list[Any]:
-        """Return what the conditions of pitfalls take: numbers at the index, or whole arrays.
+        """Return the arguments for `Pitfall.where`: numbers at the index, or whole arrays.
 
-        Nothing where the operation is elementwise, and the index is not known.
+        The list is empty if the operation is elementwise and the index is not known.
         """
         known = self.index is not None or not self.primitive.elementwise
         return [self.at_index(value) for value in self.node.values] if known else []
@@ -80,7 +80,7 @@ class Case:
 
 
 def _pitfall(case: Case, gradient: int | None, zero: str = "") -> Cause | None:
-    """Return the words of the first declared pitfall that the operands are in."""
+    """Return cause and advice of the first declared pitfall that holds for the operands."""
     operands = case.operands()
     for pitfall in case.primitive.domain or ():
         if operands and pitfall.gradient == gradient and _is_in(pitfall, operands):
@@ -103,7 +103,7 @@ def _words(pitfall: Pitfall, operand: Any) -> Cause:
 
 
 def _texts(case: Case, operands: list[Any]) -> dict[str, str]:
-    """Return what the words of a pitfall can use in braces; see `Pitfall`."""
+    """Return the texts for the braces in cause and advice; see `Pitfall`."""
     dtype = case.out.dtype
     largest = np.log(np.finfo(dtype).max, dtype=np.float64)
     texts = {
@@ -150,7 +150,7 @@ def _is_bad(value: Any) -> bool:
 
 
 def _origin(case: Case) -> Cause | None:
-    """Find the operand that was not finite before the operation, and where that came from."""
+    """Find the operand that was not finite before the operation, and its origin."""
     position = _bad_operand(case)
     if position is None:
         return None
@@ -161,14 +161,14 @@ def _origin(case: Case) -> Cause | None:
     source, label = node.inputs[origin], operand_label(node, origin)
     found = f"{label} was {number_text(value[place])}{where} before"
     if isinstance(source, Tensor) and source.node is not None:
-        return f"{found}, computed outside of the block", "open the block before its first line"
+        return f"{found}, computed outside the block", "open the block before its first line"
     if isinstance(source, Tensor) and source._requires_grad:
         return f"{found}, a leaf", "check where it was set: its start, or the last step()"
     return f"{found}, a constant", "look for nan and inf in the data that it was made from"
 
 
 def _bad_operand(case: Case) -> int | None:
-    """Find the operand that is not finite: at the index, if the operation is elementwise."""
+    """Find the operand that is not finite; at the index, if the operation is elementwise."""
     for position, value in enumerate(case.node.values):
         if _is_number(value) and first_bad(case.at_index(value), case.allow_inf) is not None:
             return position
@@ -176,7 +176,7 @@ def _bad_operand(case: Case) -> int | None:
 
 
 def carries(node: Node, allow_inf: bool) -> bool:
-    """Whether a call only passes on what is not finite already, or adds a mask of -inf."""
+    """Whether a call only passes on numbers that are not finite, or adds a mask of -inf."""
     position = _first_bad_operand(node, allow_inf)
     if position is None:
         return False
@@ -198,7 +198,7 @@ def _first_bad_operand(node: Node, allow_inf: bool) -> int | None:
 
 
 def _carried_from(node: Node, position: int, allow_inf: bool) -> tuple[Node, int]:
-    """Go back to where an operand comes from, through operations that only pass it on."""
+    """Go back to the origin of an operand, through operations that only pass it on."""
     source = node.inputs[position]
     while getattr(source, "node", None) is not None and carries(source.node, allow_inf):
         node = source.node
@@ -248,7 +248,7 @@ def _of_the_forward_pass(case: Case) -> Cause | None:
 
 
 def _of_a_dead_branch(case: Case) -> Cause | None:
-    """Find a choice behind an operation that sends no gradient to this element."""
+    """Find a later operation that did not choose this element, so it sends it no gradient."""
     branch = _dead_branch(case)
     if branch is None:
         return None
@@ -263,7 +263,7 @@ def _of_a_dead_branch(case: Case) -> Cause | None:
 
 
 def _dead_branch(case: Case) -> Tensor | None:
-    """Find what leaves this element out, on the way from the result to the output."""
+    """Find the operation that leaves this element out, between the result and the output."""
     reached = [case.out]
     for tensor in reached:  # grows while it is walked
         for user, position in users_of(tensor, case.order):

@@ -39,7 +39,7 @@ def check_reached(graph: Graph, named: list[tuple[str, Tensor]]) -> list[LintFin
                 f"a constant of the loss {how} with {source._label()}, computed from {names}, "
                 "which the loss does not reach",
                 Graph([source], source).place(source),
-                "the graph ends there: no gradient flows to what is before it",
+                "the graph ends there: no gradient reaches what was computed before it",
                 "pass the tensor itself on, without detach(), no_grad(), .data or numpy()",
             )
         )
@@ -63,8 +63,8 @@ def _name(graph: Graph, name: str, tensor: Tensor, position: int) -> str:
 def _detached(graph: Graph, missing: set[int]) -> list[tuple[Tensor, Tensor, set[int]]]:
     """Find constants of the loss whose numbers are those of a living result of missing parameters.
 
-    A detached tensor has no memory of where it comes from. But if the tensor that it was taken
-    from still exists, their numbers tell.
+    A detached tensor does not record where it comes from. If the tensor it was taken from still
+    exists, their numbers are the same.
     """
     constants = [
         leaf
@@ -83,7 +83,7 @@ def _detached(graph: Graph, missing: set[int]) -> list[tuple[Tensor, Tensor, set
                 through = rests_on(source) & missing
                 if through:
                     found.append((constant, source, through))
-    # What was computed last rests on the most.
+    # The tensor computed last depends on the most parameters.
     return sorted(found, key=lambda one: -one[1]._version)
 
 
@@ -92,7 +92,7 @@ def _shares(one: Tensor, other: Tensor) -> bool:
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:
-    """Whether two have the same numbers, and those are not all alike, as zeros often are."""
+    """Whether two tensors have the same numbers, which are not all equal, as zeros often are."""
     numbers = np.asarray(one._data)
     return bool(np.ptp(numbers) > 0) and np.array_equal(numbers, other._data)
 
@@ -101,32 +101,32 @@ def _equal(one: Tensor, other: Tensor) -> bool:
 
 
 def check_gradients_to_step(graph: Graph, named: list[tuple[str, Tensor]]) -> list[LintFinding]:
-    """Find gradients that are not those of this loss alone, after its `backward`."""
+    """Find gradients, after `backward`, that are not those of this loss alone."""
     loss = graph.loss
     if loss.node is None or loss._grad is None:
-        return []  # its backward pass has not been run, or has left no trace
+        return []  # its backward pass has not run, or its gradient was not kept
     if any(id(tensor) in hooked for tensor in (*graph.order, *graph.leaves())):
         return []  # hooks would run again, and may change anything
     try:
         with np.errstate(all="ignore"):
             fresh = apply_chain_rule(graph.order, loss, loss._grad)
-    except GradientError:  # the step was made already
+    except GradientError:  # step() was called already
         return []
     present = [(n, t, fresh.get(t), p) for p, (n, t) in enumerate(named) if t._grad is not None]
     names = [_name(graph, n, t, p) for n, t, g, p in present if not _could_be(t._grad, g)]
     if not names:
         return []
     several = _times([(t._grad, g) for _, t, g, _ in present])
-    fact = "something else is in it, such as that of an earlier step"
+    fact = "it contains something else, such as the gradient of an earlier step"
     if several:
-        fact = "backward() was run more than once"
+        fact = "backward() ran more than once"
     times = f"{several} times the gradient" if several else "not the gradient"
     return [
         LintFinding(
             "stale gradient",
             f"the .grad of {', '.join(names)} is {times} of this loss: {fact}",
             "",
-            "backward() adds to the .grad that is there, and step() would follow the sum",
+            "backward() adds to an existing .grad, and step() would use the sum",
             "call optimizer.zero_grad() before backward(); if several losses are added up on "
             "purpose, leave the optimizer out of lint()",
         )
@@ -134,18 +134,18 @@ def check_gradients_to_step(graph: Graph, named: list[tuple[str, Tensor]]) -> li
 
 
 def _could_be(gradient: Any, fresh: Any) -> bool:
-    """Whether a gradient is the fresh one, or that made smaller, as by clipping."""
+    """Whether a gradient is the fresh one, possibly scaled down, as by clipping."""
     if fresh is None:
         return not np.any(gradient)
     if not (np.isfinite(gradient).all() and np.isfinite(fresh).all()):
-        return True  # nothing can be said
+        return True  # unknown
     error = 1e3 * np.finfo(fresh.dtype).eps * np.abs(fresh).max(initial=0.0)
     low, high = np.minimum(fresh, 0) - error, np.maximum(fresh, 0) + error
     return bool(np.all((gradient >= low) & (gradient <= high)))
 
 
 def _times(pairs: list[tuple[Any, Any]]) -> int:
-    """Give the whole number of times that all gradients are the fresh ones; 0 if there is none."""
+    """Return n if all gradients are n times the fresh ones, a whole number; else 0."""
     if any(fresh is None for _, fresh in pairs):
         return 0
     size = sum(float(np.vdot(fresh, fresh)) for _, fresh in pairs)

@@ -1,8 +1,8 @@
-"""What can be read from a graph about what a value is: by which formula it was computed.
+"""Recognizes by which formula a value was computed.
 
 A formula is written as in the declarations of operations, ``"1 / (1 + exp(-x))"``. It matches an
 operation that declares it, and the same formula written out in several operations, a user's own
-among them. Anomalies and the linter ask the same questions here.
+among them. Anomaly detection and the linter use it; nothing is computed here.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def unmoved(value: Any) -> Any:
 
 
 def _moved_from(value: Any) -> Tensor | None:
-    """Return the operand of an operation that moves the numbers of one tensor, and no more."""
+    """Return the operand if a value only has its numbers moved; else None."""
     made = computed_by(value)
     if made is None or not made.carries or made.kink is not None or len(value.node.inputs) != 1:
         return None
@@ -50,7 +50,7 @@ def _moved_from(value: Any) -> Tensor | None:
 
 
 def users_of(tensor: Tensor, order: list[Tensor]) -> list[tuple[Tensor, int]]:
-    """Find what was computed from a tensor: each result, and which operand of it the tensor is."""
+    """Find the results that were computed from a tensor, and which operand of each it is."""
     return [
         (user, position)
         for user in order
@@ -147,7 +147,7 @@ def _operation(
 
 
 def _all(pairs: list[tuple[Any, Any]], match_one: Any, bound: Bound) -> Bound | None:
-    """Match pairs one after the other; letters stand for the same in all of them."""
+    """Match pairs one after the other; a letter stands for the same value in all of them."""
     found: Bound | None = bound
     for one, other in pairs:
         if found is not None:
@@ -156,7 +156,7 @@ def _all(pairs: list[tuple[Any, Any]], match_one: Any, bound: Bound) -> Bound | 
 
 
 def _pairs(one: ast.expr, other: ast.expr) -> list[list[tuple[ast.expr, ast.expr]]]:
-    """Pair the parts of two expressions that begin alike, in each order that means the same."""
+    """Pair the parts of two similar expressions, in each order that means the same."""
     match one, other:
         case ast.Constant(value=number), ast.Constant(value=same):
             return [[]] if number == same else []

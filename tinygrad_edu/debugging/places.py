@@ -1,4 +1,4 @@
-"""Where in a computation something is: the index, the operand, the module, the numbers there."""
+"""Where in a computation something is: its index, operand, module, and the numbers there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["first_bad", "module_of", "number_at", "numbers_there", "operand_labe
 
 
 def first_bad(values: Any, allow_inf: bool) -> tuple[int, ...] | None:
-    """Find the first number that is not finite, in the order of the memory; None if all are.
+    """Find the first number that is not finite, in memory order; None if all are finite.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def module_of(node: Node) -> str:
 
 
 def number_at(value: Any, index: tuple[int, ...], shape: tuple[int, ...]) -> Any:
-    """Give the number of an operand that went into the result at an index."""
+    """Return the number of an operand that went into the result at an index."""
     return np.broadcast_to(np.asarray(value), shape)[index]
 
 
@@ -63,7 +63,7 @@ def numbers_there(
     index: tuple[int, ...] | None,
     shape: tuple[int, ...],
 ) -> list[tuple[int, str]]:
-    """Write the numbers that an operation met at an index, or their range where many meet."""
+    """Write the numbers that an operation used at an index, or their range if it used many."""
     found = []
     for position, value in enumerate(values):
         array = np.asarray(value)

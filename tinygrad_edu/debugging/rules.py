@@ -1,4 +1,4 @@
-"""The rules of the linter that are about the graph itself: what an operation was given."""
+"""The rules of the linter about the graph itself: which inputs an operation was given."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _FEWEST_SAMPLES = 4
 
 
 class Graph:
-    """The graph of a loss, and how its parts are called.
+    """The graph of a loss, and the names of its parts.
 
     Attributes
     ----------
     loss : Tensor
     order : list of Tensor
-        As `graph_order` gives it.
+        As `graph_order` returns it.
     """
 
     def __init__(self, order: list[Tensor], loss: Tensor) -> None:
@@ -79,9 +79,9 @@ def double_activation(graph: Graph) -> list[LintFinding]:
         first = _applied_before(tensor, applied) if applied else ""
         if not first:
             continue
-        why = "the second pass flattens the probabilities, so that training is slow and never sure"
+        why = "the second pass flattens the probabilities: training is slow and never becomes sure"
         if first != applied:  # it was the logarithm
-            why = "the numbers stay the same, and are computed twice"
+            why = "the numbers do not change, but are computed twice"
         found.append(
             LintFinding(
                 f"double {applied}",
@@ -89,14 +89,14 @@ def double_activation(graph: Graph) -> list[LintFinding]:
                 f"{applied} itself",
                 graph.place(tensor),
                 why,
-                f"give it the logits: leave {first} out, and use it for predictions alone",
+                f"give it the logits: omit {first}, and use it only for predictions",
             )
         )
     return found
 
 
 def _applied_before(tensor: Tensor, applied: str) -> str:
-    """Name what applied the activation to the first operand already; empty if nothing did."""
+    """Name the operation that already applied the activation; empty if there is none."""
     given: Any = node_of(tensor).inputs[0]
     source = unmoved(given)
     made = computed_by(source)
@@ -124,7 +124,7 @@ def _axis(tensor: Tensor) -> int | None:
 
 
 def _axis_inside(tensor: Tensor) -> int | None:
-    """Do the same where the axis may be that of a sum in a formula written out."""
+    """Like `_axis`; in a formula written out, return the axis of its sum."""
     node = node_of(tensor)
     if "axis" not in declared(node.primitive):
         for inner in map(unmoved, node.inputs):
@@ -165,7 +165,7 @@ def all_against_all(graph: Graph) -> list[LintFinding]:
                 "broadcast loss",
                 f"a difference of shapes {shapes[1]} and {shapes[0]} has shape {(size, size)}",
                 graph.place(difference),
-                "every prediction is compared with every target, not with its own",
+                "each prediction is compared with all targets, not with its own",
                 f"give both one shape, targets.reshape({size}, 1); mse_loss checks that",
             )
         )
@@ -173,7 +173,7 @@ def all_against_all(graph: Graph) -> list[LintFinding]:
 
 
 def _first_with(operands: tuple[Any, ...], graph: Graph) -> Tensor:
-    """Find the operation where operands met."""
+    """Find the first operation that takes all these operands."""
     ids = {id(value) for value in operands}
     return next(t for t in graph.order if ids <= {id(value) for value in node_of(t).inputs})
 
@@ -195,7 +195,7 @@ def dead_activation(graph: Graph) -> list[LintFinding]:
                     f"all {tensor.size} outputs of a {name} layer are 0, for all {len(tensor)} "
                     "samples",
                     graph.place(tensor),
-                    "no gradient flows through it: nothing before it learns from this batch",
+                    "no gradient flows through it: layers before it learn nothing from this batch",
                     "lower the learning rate, scale the inputs, start from he_normal, or use "
                     "leaky_relu",
                 )
@@ -218,7 +218,7 @@ def saturated_activation(graph: Graph) -> list[LintFinding]:
                     f"{share:.0%} of {tensor.size} outputs of {made.name} have less than "
                     f"{_FLATTEST:g} of its steepest slope",
                     graph.place(tensor),
-                    "hardly any gradient flows through it: what is before it learns nothing",
+                    "hardly any gradient flows through it: the layers before it do not learn",
                     "scale the inputs (mean 0, deviation 1), start from smaller weights such as "
                     "glorot_uniform, or lower the learning rate",
                 )
@@ -227,9 +227,9 @@ def saturated_activation(graph: Graph) -> list[LintFinding]:
 
 
 def _hidden(graph: Graph) -> list[Tensor]:
-    """List what the next layer of a network takes in, where there is enough of it to judge.
+    """List the inputs of the next layer that have enough numbers to judge.
 
-    A relu at the end of a loss, as of margins that are all met, is to give 0.
+    A relu at the end of a hinge loss is left out: it should return 0.
     """
     return [
         tensor
@@ -245,7 +245,7 @@ def _hidden(graph: Graph) -> list[Tensor]:
 
 
 def _activations(tensor: Tensor) -> list[tuple[Primitive, Any]]:
-    """List the activations that a tensor can be a result of, each with its operand."""
+    """List the activations that may have computed a tensor, each with its operand."""
     if unmoved(tensor) is not tensor:
         return []
     return [
@@ -256,7 +256,7 @@ def _activations(tensor: Tensor) -> list[tuple[Primitive, Any]]:
 
 
 def _slopes(made: Primitive, x: Any) -> Any:
-    """Compute how steep an activation is."""
+    """Return the absolute derivative of an activation."""
     out = made.forward(x)
     if made.residual:
         out = out[0]
@@ -271,11 +271,11 @@ RULES: tuple[Callable[[Graph], list[LintFinding]], ...] = (
     dead_activation,
     saturated_activation,
 )
-"""In the order in which findings are reported."""
+"""The rules, in the order in which their findings are reported."""
 
 
 def rests_on(tensor: Tensor) -> set[int]:
-    """Give the ids of the leaves that a tensor was computed from."""
+    """Return the ids of the leaves that a tensor was computed from."""
     return {
         id(value)
         for one in graph_order(tensor)

@@ -1,4 +1,4 @@
-"""Reads what `check_manual` is given: names, and gradients in whatever form they come."""
+"""Reads the arguments of `check_manual`: names, and gradients in any of their forms."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def names_of(f: Callable[..., Any], names: Sequence[str] | None, count: int) -> 
     if names is not None:
         shown = [clean(name) for name in names]
         if len(shown) != count or len(set(shown)) != count:
-            raise ValueError(f"names: {count} different names are needed, got {list(names)!r}")
+            raise ValueError(f"names must be {count} different names, got {list(names)!r}")
         return shown
     try:
         parameters = list(inspect.signature(f).parameters.values())
@@ -37,23 +37,23 @@ def array_of(name: str, gradient: Any) -> Array:
     try:
         array = np.array(
             values_of(gradient)
-        )  # a copy: what the caller does with it later is not shown
+        )  # a copy, which later changes by the caller do not reach
     except ValueError:
         raise TypeError(f"the gradient of {name} has rows of different lengths") from None
     if array.dtype.kind not in "fiub":
         kind = "text" if array.dtype.kind in "US" else array.dtype.name
-        raise TypeError(f"the gradient of {name} is no array of numbers, but of {kind}")
+        raise TypeError(f"the gradient of {name} must be numeric, got {kind}")
     return array
 
 
 def called(mine: Callable[..., Any], arguments: list[Any], names: list[str]) -> Any:
-    """Call a learner's function with copies; say what it is called with if it takes other ones."""
+    """Call a function with copies of the arguments; raise a clear error if they do not fit."""
     try:
         inspect.signature(mine).bind(*arguments)
     except TypeError as error:
         raise TypeError(
-            f"my_gradients is called with ({', '.join(names)}), but {error}; g is the gradient "
-            "that arrives, where f gives more than one number"
+            f"my_gradients is called with ({', '.join(names)}), but {error}; g is the upstream "
+            "gradient, passed if f returns more than one number"
         ) from None
     except ValueError:  # it has no signature
         pass
@@ -76,8 +76,8 @@ def by_name(
         return given
     if gradients is None:
         raise TypeError(
-            f"{what} gave None; return one gradient for each of {', '.join(names)} (is a return "
-            "missing?)"
+            f"{what} returned None; return one gradient for each of {', '.join(names)} (is a "
+            "return missing?)"
         )
     if isinstance(gradients, np.ndarray | Tensor) or np.isscalar(gradients):
         gradients = [gradients]

@@ -1,7 +1,7 @@
-"""Puts gradients derived by hand beside automatic and numerical ones, and says where they differ.
+"""Compares gradients derived by hand with automatic and numerical ones, and says where they differ.
 
-Everything is computed in float64 on copies. What a difference looks like is found in `search`, how
-it is shown in `report`. Gradients agree only if the numerical ones say the same.
+Everything is computed in float64 on copies. `search` finds what a difference looks like, `report`
+shows it. Gradients agree only if the numerical ones confirm them.
 """
 
 from __future__ import annotations
@@ -66,29 +66,29 @@ def check_manual(
     f : callable
         ``f(*tensors) -> Tensor``: an operation, a layer, or the loss of a whole network.
     my_gradients : sequence, mapping or callable
-        One array for each floating input, None to leave one out; or a mapping by name; or a
-        function that gives either: of the arrays if `f` gives a single number, otherwise of
-        ``(g, *arrays)``, where g is the gradient that arrives at the output. Arrays for an `f`
-        with several outputs are taken for the gradients of their sum.
+        One array for each floating input, None to omit one; or a mapping by name; or a function
+        that returns either. It is called with the arrays if `f` returns a single number, else
+        with ``(g, *arrays)``, where g is the upstream gradient of the output. Arrays for an `f`
+        with several outputs are gradients of their sum.
     *inputs : Tensor or array_like
         Where to check. Floating ones are copied as float64 and differentiated; others, such as
-        labels, are passed on as they are.
+        labels, are passed on unchanged.
     names : sequence of str, optional
-        Of the inputs; by default those of the parameters of `f`.
+        Names of the inputs; by default those of the parameters of `f`.
     previous : sequence or mapping, optional
-        The gradients of the step before, to recognise those that were not forgotten in time.
+        The gradients of the previous step, to recognize gradients that were not reset.
     samples : int
         How many elements of a gradient are measured by differences: the largest, and others at
         random.
     seed : int
-        Of that choice, and of g. Both come from a stream that also depends on the inputs, and
-        that no seed of NumPy's leads to; no element of g equals an input, a constant or an
-        output of `f`, and g is not a multiple of one.
+        Seed of that choice, and of g. Their random stream also depends on the inputs, and no
+        seed of NumPy reproduces it; no element of g equals an input, a constant or an output of
+        `f`, and g is not a multiple of one.
 
     Returns
     -------
     ManualCheck
-        Print it. It says what a difference looks like; where nothing fits, it is silent.
+        Print it. It says what a difference looks like, if a known mistake explains it.
 
     Raises
     ------
@@ -98,10 +98,10 @@ def check_manual(
     Notes
     -----
     Gradients agree if no element differs by more than 1e-10 of the largest element, or by the
-    round-off of terms that cancel. The automatic gradients, for their part, must agree with the
-    numerical ones: where `f` loses part of its graph they do not, and the check says so; where
-    round-off is too large to tell, they are not taken to agree either. What was not measured, at
-    kinks or with ``samples=0``, is not in doubt.
+    round-off of terms that cancel. The automatic gradients must also agree with the numerical
+    ones: if `f` loses part of its graph they do not, and the check says so. If round-off is too
+    large to decide, the gradients do not count as agreeing. Elements that were not measured, at
+    kinks or with ``samples=0``, are not in doubt.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def check_manual(
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise ValueError(f"{what} must be a whole number, 0 or more, got {value!r}")
     if not inputs:
-        raise ValueError("no inputs were given; they stand after the gradients: (f, [dW], W)")
+        raise ValueError("no inputs were given; pass them after the gradients: (f, [dW], W)")
     values = [values_of(value) for value in inputs]
     places = [number for number, value in enumerate(values) if value.dtype.kind == "f"]
     if not places:
@@ -139,7 +139,7 @@ def check_manual(
             given[place] = leaves[shown[place]]
         out = f(*given)
         if not isinstance(out, Tensor):
-            raise TypeError(f"f must give a Tensor, got a {type(out).__name__}")
+            raise TypeError(f"f must return a Tensor, got a {type(out).__name__}")
         return out, leaves
 
     with enable_grad():
@@ -190,23 +190,23 @@ def examine(
     seed: int = 0,
     equations: Mapping[str, tuple[str, str]] | None = None,
 ) -> ManualCheck:
-    """Do the work of `check_manual` on a graph that is there already.
+    """Do the work of `check_manual` on an existing graph.
 
     Parameters
     ----------
     output, cotangent
-        Where gradients start, and with what.
+        Where gradients start, and the gradient there.
     leaves : mapping of str to Tensor
         The inputs by name, in float64.
     manual : mapping of str to array_like
         Gradients by hand.
     evaluate : callable
-        Computes from arrays by name the number that is differentiated, and on which side of its
-        kinks that is: a step that changes the sides is not measured.
+        Computes, from arrays by name, the number to differentiate and on which side of its kinks
+        it is: a step that changes the sides is not measured.
     previous, samples, seed
         See `check_manual`.
     equations : mapping of str to (equation, code), optional
-        The equation of the textbook for each gradient, and a line of code that says the same.
+        The textbook equation of each gradient, and a line of code that computes it.
     """
     if not manual:
         raise ValueError(f"no gradient to check; give at least one of {', '.join(leaves)}")

@@ -1,7 +1,7 @@
 """The slips that people make when they derive gradients by hand, each as a wrong rule.
 
-A slip is tried by putting its wrong rule in the place of the right one, and letting the chain rule
-do the rest. Nothing here decides which slip it was: see `search`.
+A slip is tried by replacing the right rule with its wrong one in the chain rule. This file does
+not decide which slip it was: see `search`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .site import Site, Slip, WrongRule
 
 __all__ = ["ORDER", "slips_at"]
 
-# Which explanation is preferred where several fit: the more particular one.
+# Which explanation is preferred if several fit: the more specific one.
 ORDER = (
     "sign",
     "bias averaged",
@@ -43,7 +43,7 @@ ORDER = (
 
 
 def slips_at(site: Site) -> Iterator[Slip]:
-    """Give all slips that can be made at a site."""
+    """Yield all slips that are possible at a site."""
     for family in (
         _factors,
         _of_a_bias,
@@ -64,7 +64,7 @@ def _scaled(site: Site, factor: float) -> WrongRule:
 
 
 def _declared(site: Site) -> Iterator[Slip]:
-    """The mistakes that the declaration of the operation names."""
+    """Yield the mistakes that the operation declares."""
     for mistake in site.primitive.mistakes:
         if mistake.position == site.position:
             yield Slip(mistake.kind, mistake.words, mistake.rule)
@@ -88,7 +88,7 @@ def _factors(site: Site) -> Iterator[Slip]:
 
 
 def _of_a_bias(site: Site) -> Iterator[Slip]:
-    """What is summed over the batch, as the gradient of a bias is."""
+    """Yield slips at a sum over the batch, such as the gradient of a bias."""
     out, source = site.tensor, site.source
     rows = out.shape[0] if out.ndim == 2 else 0
     if rows < 2 or source.shape not in ((out.shape[1],), (1, out.shape[1])):
@@ -114,12 +114,12 @@ def _of_a_bias(site: Site) -> Iterator[Slip]:
 
 
 def _of_a_sum(site: Site) -> Iterator[Slip]:
-    """Where several contributions meet: one of them forgotten."""
+    """Yield the slip of forgetting one of several contributions."""
     if site.contributions < 2:
         return
     if site.is_pull:
         kind = "regularisation missing"
-        words = "the term of the regularisation was forgotten, a multiple of the weights"
+        words = "the regularization term was forgotten, a multiple of the weights"
     else:
         kind = "contribution missing"
         words = "a value is used several times and one contribution was forgotten: = instead of +="
@@ -128,7 +128,7 @@ def _of_a_sum(site: Site) -> Iterator[Slip]:
 
 
 def _of_moved_values(site: Site) -> Iterator[Slip]:
-    """Where values are only moved, their gradient has to be moved back."""
+    """Yield the slip of not moving the gradient back where values were only moved."""
     out, source, primitive = site.tensor, site.source, site.primitive
     if not primitive.carries or len(site.node.inputs) != 1 or out.size != source.size:
         return
@@ -151,11 +151,13 @@ def _of_anything(site: Site) -> Iterator[Slip]:
     rules = node.primitive.rules_for(len(node.inputs))
     other = rules[1 - site.position] if len(rules) == 2 else None
     if other is not None and site.primitive.broadcasts:
-        yield Slip("other operand", "the derivative by the other operand was taken", other)
+        yield Slip(
+            "other operand", "the derivative with respect to the other operand was taken", other
+        )
     if site.tensor.shape == shape or site.tensor.size == 1:
         yield Slip(
             "upstream missing",
-            "the local derivative was taken alone, without the gradient that arrives from above",
+            "the local derivative was taken alone, without the upstream gradient",
             lambda g, out, *inputs, **params: right(np.ones_like(g), out, *inputs, **params),
             site.source.node is None,
         )

@@ -15,10 +15,10 @@ __all__ = ["at_a_kink", "of_a_product", "of_an_activation"]
 
 
 def of_an_activation(site: Site) -> Iterator[Slip]:
-    """Functions of each element alone, whose derivative is forgotten or taken elsewhere."""
+    """Yield slips at elementwise functions: their derivative forgotten, or taken elsewhere."""
     local = site.local() if site.is_unary else np.ones(())
     if np.all(local == 1) or np.all(local == -1):
-        return  # forgotten, it would make no difference, or flip the sign
+        return  # forgetting it makes no difference, or flips the sign
     right, name, forward = site.right, site.primitive.name, site.forward
     yield Slip(
         "no activation derivative",
@@ -45,7 +45,7 @@ def of_an_activation(site: Site) -> Iterator[Slip]:
 
 
 def _taken_for(rule: WrongRule, forward: WrongRule) -> Iterator[WrongRule]:
-    """Use the rule of another activation: at the input, with this output, at the output."""
+    """Yield the rule of another activation: at the input, with this output, at the output."""
     yield lambda g, out, x: rule(g, _plain(forward, x), x)
     yield rule
     yield lambda g, out, x: rule(g, _plain(forward, out), out)
@@ -57,7 +57,7 @@ def _plain(forward: WrongRule, x: Array) -> Array:
 
 
 def at_a_kink(site: Site) -> Iterator[Slip]:
-    """The slope of one side, or the mean of both, taken where the convention is another."""
+    """Yield slips at a kink: the slope of one side, or the mean of both, against convention."""
     if not site.is_unary or site.primitive.kink is None:
         return
     there = is_at_kink(site.node)
@@ -80,7 +80,7 @@ def at_a_kink(site: Site) -> Iterator[Slip]:
 
 
 def of_a_product(site: Site) -> Iterator[Slip]:
-    """Matrix products: what is transposed, swapped, or taken from elsewhere."""
+    """Yield slips at matrix products: factors transposed, swapped, or taken from elsewhere."""
     if not site.primitive.matrix_product:
         return
     x, weight = (np.asarray(value) for value in site.node.values[:2])
@@ -94,7 +94,7 @@ def _towards_the_input(site: Site, x: Array, weight: Array) -> Iterator[Slip]:
     if weight.shape[0] == weight.shape[1]:
         yield Slip(
             "transposed",
-            "the gradient went back through W, not through its transpose: g @ W.T is right",
+            "the gradient was multiplied by W, not by its transpose: g @ W.T is right",
             lambda g, out, x, w, *others: g @ w,
         )
     if weight.shape[0] == x.shape[0] == x.shape[1]:
@@ -109,7 +109,7 @@ def _towards_the_input(site: Site, x: Array, weight: Array) -> Iterator[Slip]:
             name = f", {other.name}" if other.name else ""
             yield Slip(
                 "another weight",
-                f"the gradient went back through the weights of another layer{name}",
+                f"the gradient was multiplied by the weights of another layer{name}",
                 lambda g, out, x, w, *others, values=values: g @ values.T,
             )
 
@@ -134,6 +134,6 @@ def _towards_the_weights(site: Site, x: Array, weight: Array) -> Iterator[Slip]:
         if before.shape == x.shape:
             yield Slip(
                 "pre-activation",
-                "the values before the activation were taken for those after it",
+                "the values before the activation were used instead of those after it",
                 lambda g, out, x, w, *others: before.T @ g,
             )

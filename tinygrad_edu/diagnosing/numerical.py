@@ -1,7 +1,7 @@
 """Measures gradients by central differences, and says whether they confirm the automatic ones.
 
-Elements are measured one by one, a sample of them where there are many; then one slope along all
-elements of an input shows whether another element differs, which is looked for by halving.
+Elements are measured one by one, a sample if there are many. Then one slope along all elements of
+an input shows whether another element differs, which bisection finds.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Measured:
     finding : str
         ``"agrees"``, ``"differs"``, ``"undecided"``, or ``""`` if nothing was measured.
     index : tuple of int
-        Where it differs, or where it is least decided.
+        Where it differs, or where it is least certain.
     uncertainty : float
-        How far off the slope there may be.
+        The uncertainty of the slope there.
     """
 
     numerical: Array
@@ -61,15 +61,15 @@ class Measured:
 
 
 class Probe:
-    """Measures gradients by central differences, and notices where a step crosses a kink.
+    """Measures gradients by central differences, and detects steps that cross a kink.
 
     Parameters
     ----------
     evaluate : callable
-        Computes from arrays by name the number that is differentiated, and the sides of its kinks.
+        Computes, from arrays by name, the number to differentiate and the sides of its kinks.
     leaves : mapping of str to Tensor
     terms : callable
-        Returns how large the terms are that the gradient of an input is summed of.
+        Returns the size of the terms that sum to the gradient of an input.
     generator : numpy.random.Generator
     """
 
@@ -85,7 +85,7 @@ class Probe:
         self.value, self.pattern = evaluate(self.arrays)
         again = evaluate(self.arrays)[0]
         if again != self.value and again == again:
-            raise ValueError("f gives other values when called again; fix its random numbers")
+            raise ValueError("f returns other values when called again; fix its random numbers")
 
     def measure(
         self,
@@ -94,9 +94,9 @@ class Probe:
         samples: int,
         also: tuple[int, ...] | None = None,
     ) -> Measured:
-        """Measure some elements of a gradient, and all of them together.
+        """Measure a sample of the elements of a gradient, and all of them together.
 
-        One element of interest is measured whatever the choice is.
+        The element `also` is measured in any case.
         """
         found = np.full(automatic.size, np.nan)
         findings: dict[int, tuple[str, float]] = {}
@@ -117,7 +117,7 @@ class Probe:
     def _element(
         self, name: str, automatic: Array, place: int
     ) -> tuple[float, Finding | Literal[""], float]:
-        """Measure one element: its slope, what that says, and how uncertain it is."""
+        """Measure one element; return its slope, the finding, and its uncertainty."""
         expected = float(automatic.reshape(-1)[place])
         size = float(np.nan_to_num(np.abs(automatic)).max(initial=0.0))
         values = self.arrays[name].reshape(-1)
@@ -128,11 +128,11 @@ class Probe:
         usual = DIFFERENCE_STEP * max(1.0, abs(float(values[place])))
         smaller = DIFFERENCE_STEP * float(np.abs(values).max())
         measured = self._element_by(name, direction, usual, expected, size)
-        if measured[1] == "undecided" and 0 < smaller < usual:  # among tiny numbers it is a leap
+        if measured[1] == "undecided" and 0 < smaller < usual:  # too large a step for tiny numbers
             again = self._element_by(name, direction, smaller, expected, size)
             measured = measured if again[1] == "undecided" else again
             if measured[1] == "undecided" and smaller * size < np.finfo(np.float64).tiny:
-                return np.nan, "", np.inf  # what f changes by is no number any more
+                return np.nan, "", np.inf  # f changes by less than the smallest number
         return measured
 
     def _element_by(
@@ -152,7 +152,7 @@ class Probe:
         return finding(slope, expected, size, self.terms(name), allowed)
 
     def _elsewhere(self, name: str, automatic: Array) -> int | None:
-        """Find an element that differs among all, by halving; None if all together agree."""
+        """Find an element that differs, by bisection; None if all together agree."""
         values = self.arrays[name].reshape(-1)
         expected = automatic.reshape(-1)
         steps = np.maximum(1.0, np.abs(values))
@@ -168,7 +168,7 @@ class Probe:
         return low
 
     def _differs(self, name: str, direction: Array, expected: Array) -> bool:
-        """Say whether the slope along a direction refutes the automatic gradient."""
+        """Whether the slope along a direction refutes the automatic gradient."""
         products = expected * direction
         total, size = float(products.sum()), float(np.abs(products).sum())
         slope = self._slope(name, direction, DIFFERENCE_STEP, total, size)
@@ -183,7 +183,7 @@ class Probe:
         def at(length: float) -> float | None:
             try:
                 value, pattern = self._moved(name, length * direction)
-            except (ValueError, ArithmeticError):  # f refuses what is so far away
+            except (ValueError, ArithmeticError):  # f rejects inputs that are so far away
                 return None
             return value if pattern == self.pattern else None
 
@@ -200,7 +200,7 @@ class Probe:
 def _summed_up(
     numerical: Array, automatic: Array, findings: Mapping[int, tuple[str, float]]
 ) -> Measured:
-    """Put the findings about the elements of one gradient together, the worst of them first."""
+    """Summarize the findings about the elements of one gradient by the worst one."""
     kinks = sum(says == "kink" for says, _ in findings.values())
     with np.errstate(all="ignore"):
         differences = np.abs(numerical - automatic).reshape(-1)

@@ -30,19 +30,19 @@ __all__ = [
 
 Array = NDArray[Any]
 
-# How close an explanation must come to be believed, and how close is the round-off of float32:
-# relative to the largest element.
+# How close an explanation must be to be believed, and the round-off of float32; both relative to
+# the largest element.
 BELIEVED = 1e-9
-# How a graph loses a part of itself without an error.
+# How part of a graph can be lost without an error.
 LOSSES = ".data, .numpy(), .item(), .detach(), np.asarray(), float() and no_grad()"
 _FLOAT32 = 2e-6
-_MOSTLY = 1e-4  # beside each element itself, for most of them: sums can cancel in some
+_MOSTLY = 1e-4  # relative to each element, for most of them: terms may cancel in some
 
 
 def first_place(
     search: Search, rows: list[GradientRow], differing: list[str], advises: bool = True
 ) -> str:
-    """Say where, going backwards, the gradients part, and what to look at."""
+    """Say where, going backwards, the gradients first differ, and what to look at."""
     names = {search.leaves[row.name]: row.name for row in rows}
     arrival: dict[str, int] = {}
     places: dict[str, Contribution] = {}
@@ -68,7 +68,7 @@ def first_place(
     return right + here
 
 
-# What else fits where the first fits, because it says less of the same.
+# Kinds that also fit whenever the first fits, and say less.
 _LESS = {
     "bias averaged": ("factor",),
     "no activation derivative": ("derivative of another activation",),
@@ -77,7 +77,7 @@ _LESS = {
 
 
 def distinct(diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
-    """Leave out what another diagnosis says better."""
+    """Drop diagnoses that another one says better."""
     said = {kind for one in diagnoses for kind in _LESS.get(one.kind, ())}
     return [one for one in diagnoses if one.kind not in said]
 
@@ -85,19 +85,19 @@ def distinct(diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
 def exchanged(
     search: Search, given: Mapping[str, Array], differing: Sequence[str]
 ) -> list[Diagnosis]:
-    """Recognise two gradients that were given in each other's place."""
+    """Recognize two gradients that were swapped."""
     for number, one in enumerate(differing):
         for other in differing[number + 1 :]:
             if agrees(given[one], search.automatic[other], BELIEVED) and agrees(
                 given[other], search.automatic[one], BELIEVED
             ):
-                told = f"looks like this: the gradients of {one} and {other} are exchanged"
+                told = f"looks like this: the gradients of {one} and {other} are swapped"
                 return [Diagnosis("exchanged", told, "", (one, other))]
     return []
 
 
 def merged(search: Search, diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
-    """Say once what was done to several gradients, in the order in which they come back."""
+    """Merge equal diagnoses of several gradients, in the order of the backward pass."""
     arrival = {one.source: number for number, one in enumerate(search.sent)}
     ordered = sorted(
         diagnoses, key=lambda diagnosis: arrival.get(search.leaves[diagnosis.explains[0]], -1)
@@ -112,7 +112,7 @@ def _joined(same: Sequence[Diagnosis]) -> Diagnosis:
     first = same[0]
     names = dict.fromkeys(name for one in same for name in one.explains)
     more = [name for name in names if name not in first.explains]
-    told = f"{first.sentence}; and so in {', '.join(more)}" if more else first.sentence
+    told = f"{first.sentence}; the same in {', '.join(more)}" if more else first.sentence
     return Diagnosis(first.kind, told, first.place, tuple(names))
 
 
@@ -122,12 +122,12 @@ def stale(
     differing: Sequence[str],
     previous: Mapping[str, Any] | None,
 ) -> list[Diagnosis]:
-    """Recognise gradients of the step before."""
+    """Recognize gradients of the previous step."""
     if not previous:
         return []
     for words, keep in (
-        ("the gradient of the step before was added: it was not set to zero", 1.0),
-        ("this is the gradient of the step before", 0.0),
+        ("the gradient of the previous step was added: it was not set to zero", 1.0),
+        ("this is the gradient of the previous step", 0.0),
     ):
         expected = {
             name: keep * search.automatic[name] + np.asarray(previous[name], np.float64)
@@ -145,7 +145,7 @@ def stale(
 def round_off(
     search: Search, fitted: Mapping[str, Array], differing: Sequence[str]
 ) -> list[Diagnosis]:
-    """Recognise what was computed in single precision."""
+    """Recognize gradients that were computed in single precision."""
     pairs = [(fitted[name], search.automatic[name]) for name in differing]
     if all(agrees(found, expected, _FLOAT32) for found, expected in pairs) and _is_single(
         np.concatenate([found.reshape(-1) for found, _ in pairs]),
@@ -162,8 +162,8 @@ def round_off(
 def _is_single(found: Array, expected: Array) -> bool:
     """Tell the round-off of float32 from other small differences.
 
-    It is small beside most elements, and either all numbers fit into float32, or many of them
-    are off, some up and some down.
+    It is small relative to most elements, and either all numbers are exact in float32, or many
+    are off, in both directions.
     """
     with np.errstate(all="ignore"):
         relative = ((found - expected) / np.abs(expected))[expected != 0]
@@ -178,7 +178,7 @@ def _is_single(found: Array, expected: Array) -> bool:
 
 
 def doubt(row: GradientRow) -> str:
-    """Say why an automatic gradient is not to be believed; "" where nothing speaks against it."""
+    """Say why an automatic gradient cannot be trusted; "" if it can."""
     measured = row.measured
     if measured.finding not in ("differs", "undecided"):
         return ""
@@ -189,19 +189,19 @@ def doubt(row: GradientRow) -> str:
         return f"{row.name}: cannot be decided{at}: f is not finite there or next to it"
     if measured.finding == "undecided":
         return (
-            f"{row.name}: cannot be decided{at}: differences know the slope only to "
-            f"{measured.uncertainty:.2g}, and the automatic gradient is {automatic:.4g}; leave out "
-            f"of f what is large and does not depend on {row.name}"
+            f"{row.name}: cannot be decided{at}: the numerical slope is "
+            f"uncertain by {measured.uncertainty:.2g}, and the automatic gradient is "
+            f"{automatic:.4g}; remove large terms that do not depend on {row.name} from f"
         )
     found = (
         f"{row.name}{at}: the automatic gradient is {automatic:.4g}, the numerical one "
         f"{numerical:.4g}"
     )
     if not np.isfinite(automatic):
-        return f"{found}: a rule on the way returns a number that is not finite"
+        return f"{found}: a rule in the graph returns a number that is not finite"
     return (
-        f"{found}, and {_sides_with(row)}; part of the graph of f was lost on the way from "
-        f"{row.name}: look in f for {LOSSES}, or for a rule of your own that is wrong"
+        f"{found}, and {_sides_with(row)}; part of the graph of f was lost between the output and "
+        f"{row.name}: look in f for {LOSSES}, or for a wrong rule of your own"
     )
 
 
@@ -218,7 +218,7 @@ def _sides_with(row: GradientRow) -> str:
 def other_term(
     search: Search, fitted: Mapping[str, Array], differing: Sequence[str]
 ) -> list[Diagnosis]:
-    """Recognise a term that is a multiple of the values themselves, as regularisation adds it."""
+    """Recognize an extra term that is a multiple of the values, as regularization adds it."""
     ratios, own = [], []
     for name in differing:
         value, automatic = search.leaves[name].data, search.automatic[name]
@@ -228,7 +228,7 @@ def other_term(
             return []
         share = float((automatic * value).sum() / (value * value).sum())
         if agrees(automatic, share * value, 1e-8):
-            return []  # where all is a multiple of the values, that says nothing
+            return []  # the gradient itself is a multiple of the values, so this proves nothing
         ratio = float((extra * value).sum() / (value * value).sum())
         if not agrees(extra, ratio * value, 1e-8):
             return []
@@ -236,8 +236,8 @@ def other_term(
         own.append(search.pull(search.leaves[name]))
     if ratios[0] < 0 or max(ratios) - min(ratios) > 1e-8 * ratios[0]:
         return []
-    if any(own):  # f has such a term, and a slip with it would have been found
+    if any(own):  # f has such a term, and its slip would have been found
         return []
-    told = f"a term of regularisation, {ratios[0]:.4g} times the values, that f does not have"
+    told = f"a regularization term, {ratios[0]:.4g} times the values, that f does not have"
     sentence = f"looks like this: it has {told} ({', '.join(differing)})"
     return [Diagnosis("regularisation missing", sentence, "", tuple(differing))]

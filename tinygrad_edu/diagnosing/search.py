@@ -1,7 +1,7 @@
 """Finds the slip that explains why gradients by hand differ from automatic ones.
 
-A slip is believed only if, made at one place or at all places of its kind, it gives all gradients
-as they were derived by hand: then it looks like that slip. Where none does, nothing is said.
+A slip is believed only if, made at one place or at all places of its kind, it reproduces all
+gradients by hand. If none does, there is no diagnosis.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ __all__ = ["Search"]
 
 Array = NDArray[Any]
 
-_LATER = 4  # steps that are looked ahead, past a bias and an activation
-_MOST_WORK = 400_000  # in small operations that trials go back through: a few seconds
-_FLOATING_OPERATIONS = 30_000  # of a matrix product, that take as long as a small operation
+_LATER = 4  # operations to look ahead, past a bias and an activation
+_MOST_WORK = 400_000  # of all trials together, in small operations: a few seconds
+_FLOATING_OPERATIONS = 30_000  # of a matrix product; they take as long as one small operation
 
 
 class Search:
-    """Knows a graph and its gradients, and tries slips on it.
+    """A graph with its gradients, on which slips are tried.
 
     Parameters
     ----------
     output : Tensor
         Where gradients start.
     cotangent : array
-        With what they start.
+        The gradient of the output.
     leaves : mapping of str to Tensor
         The inputs by name.
     """
@@ -66,7 +66,7 @@ class Search:
 
     def _gathered(self) -> dict[str, Array]:
         totals: dict[Tensor, Any] = {one.source: one.total for one in self.sent}
-        if self.output.node is None:  # f gives an input as it is
+        if self.output.node is None:  # f returns an input unchanged
             totals[self.output] = self.cotangent
         return {
             name: np.asarray(totals.get(leaf, np.zeros(leaf.shape)))
@@ -107,7 +107,7 @@ class Search:
         return sites
 
     def pull(self, leaf: Tensor) -> float:
-        """Say by how much a leaf is pulled towards zero, as a multiple of its values."""
+        """Return how strongly regularization pulls a leaf, as a multiple of its values."""
         pulls = {(site.tensor, site.position) for site in self.sites if site.is_pull}
         total = sum(
             (np.asarray(one.contribution) for one in self.sent
@@ -120,9 +120,10 @@ class Search:
     def floor(self, leaf: Tensor) -> float:
         """Return what round-off may be left where the terms of a gradient cancel.
 
-        It is that of the terms: of what the rule returned before it was summed, of what it
-        returns where what arrives is changed so that its terms do not cancel, and of what
-        arrives where a rule weighs it with differences of probabilities.
+        It depends on the size of the terms. They are measured in three ways: the contribution
+        before broadcasting is undone; the contribution for a randomly changed upstream gradient,
+        whose terms do not cancel; and the upstream gradient itself where a rule multiplies it
+        with differences of probabilities.
         """
         size, generator = 0.0, own_generator(0, [])
         for one in self.sent:
@@ -153,7 +154,7 @@ class Search:
     def with_slips(
         self, slips: Mapping[tuple[Tensor, int], Slip], names: Collection[str]
     ) -> dict[str, Array] | None:
-        """Compute some of the gradients that somebody gets who makes these slips; None if none."""
+        """Compute some of the gradients with these slips; None if a slip fails."""
         order = list(self.twins.values())[::-1]
         wanted = {self.leaves[name] for name in names}
         wrong: dict[Tensor, list[Any]] = {}
@@ -178,9 +179,9 @@ class Search:
         }
 
     def with_one(self, site: Site, slip: Slip, names: Collection[str]) -> dict[str, Array] | None:
-        """Do the same for a single slip: gradients are linear in what it changes.
+        """Like `with_slips` for a single slip: gradients are linear in what it changes.
 
-        Only the change goes on from there, and only to what is asked for.
+        Only the change is propagated, and only to the leaves that are asked for.
         """
         sent, node, source = self.by_edge[site.tensor, site.position], site.node, site.source
         with np.errstate(all="ignore"):
@@ -204,19 +205,19 @@ class Search:
             }
 
     def below(self, tensor: Tensor) -> list[Tensor]:
-        """List what a tensor was computed from, in the order in which gradients go."""
+        """List the graph below a tensor, in the order of the backward pass."""
         if tensor not in self.orders:
             self.orders[tensor] = graph_order(tensor)
         return self.orders[tensor]
 
     def work(self, order: list[Tensor]) -> float:
-        """Estimate what it takes to go back through operations, in small operations."""
+        """Estimate the work of a backward pass through operations, in small operations."""
         return sum(self.weights[tensor] for tensor in order)
 
     def explain(
         self, manual: Mapping[str, Array], differing: Sequence[str], tolerance: float
     ) -> list[Diagnosis]:
-        """List what gives exactly these gradients by hand, the likeliest first."""
+        """List the slips that reproduce these gradients by hand, the likeliest first."""
         arrival = {one.source: number for number, one in enumerate(self.sent)}
         nearest = min(differing, key=lambda name: arrival.get(self.leaves[name], -1))
 
@@ -242,7 +243,7 @@ class Search:
             if done > _MOST_WORK:
                 self.gave_up = True
                 break
-            # The gradient next to the output first: for most slips that is all it takes.
+            # Check the gradient next to the output first: it rules out most slips.
             if fits(slips, [nearest]) and fits(slips, manual):
                 key = (
                     len(set(places)) > 1,
@@ -258,7 +259,7 @@ class Search:
     def _candidates(
         self, differing: Sequence[str]
     ) -> Iterator[tuple[list[str], Slip, dict[tuple[Tensor, int], Slip]]]:
-        """Give single slips where they reach all that differs, then the same slip everywhere."""
+        """Yield single slips that reach all differing gradients, then the same slip everywhere."""
         wanted = {self.leaves[name] for name in differing}
         together: dict[tuple[Any, ...], list[tuple[Site, Slip]]] = {}
         for site in self.sites:
@@ -267,7 +268,7 @@ class Search:
             for slip in slips_at(site):
                 what = slip.kind, slip.words
                 seen[what] = seen.get(what, 0) + 1
-                # In x * x, one factor alone is not what somebody gets wrong, unless forgotten.
+                # In x * x, a slip affects both factors, unless one is forgotten.
                 alone = not site.is_repeated or slip.kind == "contribution missing"
                 if wanted <= reached and alone:
                     yield [place], slip, {(site.tensor, site.position): slip}
@@ -286,7 +287,7 @@ class Search:
                 yield places, group[0][1], slips
 
     def _reached(self, source: Tensor) -> set[Tensor]:
-        """List the leaves that a gradient arriving at a tensor goes on to."""
+        """List the leaves that a gradient at a tensor reaches."""
         if source.node is None:
             return {source}
         found: set[Tensor] = set()
@@ -309,7 +310,7 @@ class Search:
         return self.place_of(site.tensor)
 
     def place_of(self, tensor: Tensor) -> str:
-        """Name an operation: by its module, by the inputs that it uses, or by what is before."""
+        """Name an operation: by its module, by its inputs, or by the operation before it."""
         node = node_of(tensor)
         call = self.modules.id_of(node.module_call)
         if call is not None:
@@ -318,7 +319,7 @@ class Search:
         used = [names[v] for v in node.inputs if isinstance(v, Tensor) and v in names]
         if used:
             return f"{node.primitive.name} of {', '.join(dict.fromkeys(used))}"
-        # An operation without inputs of its own is known by what comes before it.
+        # An operation without named inputs is named by the operation before it.
         below = self._nearest(tensor, names)
         number = len(self.order) - self.numbers[tensor]
         where = f" after {below}" if below else f", operation {number} of {len(self.order)}"
@@ -335,9 +336,9 @@ class Search:
 
 
 def agrees(found: Array, expected: Array, tolerance: float, beside: Array | None = None) -> bool:
-    """Compare relative to the largest element of both, or of something beside them.
+    """Compare arrays relative to their largest element, or to that of a third array.
 
-    Sums that cancel to nothing leave round-off, whose size is that of what was summed.
+    Where terms cancel, the round-off is relative to the terms, which the third array holds.
     """
     if found.shape != expected.shape:
         return False
@@ -351,7 +352,7 @@ def agrees(found: Array, expected: Array, tolerance: float, beside: Array | None
 
 
 def _flops(tensor: Tensor) -> int:
-    """Estimate the floating-point operations of going back through an operation."""
+    """Estimate the floating-point operations of the backward pass of one operation."""
     node = node_of(tensor)
     inner = np.shape(node.values[0])[-1:] if node.primitive.matrix_product else ()
     return 4 * tensor.size * (inner[0] if inner else 1)
@@ -362,7 +363,7 @@ def _at_leaves(slips: Mapping[tuple[Tensor, int], Slip]) -> bool:
 
 
 def _as_rule(slip: Slip) -> Any:
-    """Make a rule of a slip; what the forward pass has left for the right rule is not for it."""
+    """Make a rule of a slip; it ignores the residual, which belongs to the right rule."""
     rule = slip.rule
 
     def wrong(g: Any, out: Any, *inputs: Any, residual: Any = None, **params: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A place where a gradient is sent from an operation to an input, and a slip that is made there."""
+"""A place where an operation sends a gradient to an input, and a slip at such a place."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WrongRule: TypeAlias = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Site:
-    """A place in a graph where a gradient is sent from an operation to one of its inputs.
+    """A place in a graph where an operation sends a gradient to one of its inputs.
 
     Attributes
     ----------
@@ -29,13 +29,13 @@ class Site:
     position : int
         Which input.
     contributions : int
-        How many contributions that input gets in the whole graph.
+        How many contributions the input receives in the whole graph.
     batches : tuple of int
-        Numbers that a mean may have been taken over.
+        Numbers that someone may divide by, such as sizes of a batch.
     weights : tuple of Tensor
         All leaves that are matrices.
     later : tuple of array
-        What is computed from the result next, step by step.
+        The next values that are computed from the result.
     means : tuple of int
         Those of `batches` that something is averaged over in the graph.
     """
@@ -65,7 +65,7 @@ class Site:
     @property
     def right(self) -> WrongRule:
         rule = self.primitive.rules_for(len(self.node.inputs))[self.position]
-        assert rule is not None  # or nothing would be sent
+        assert rule is not None  # or no gradient would be sent
         return rule
 
     @property
@@ -75,7 +75,7 @@ class Site:
 
     @property
     def is_pull(self) -> bool:
-        """Whether it is a term of regularisation, which pulls a leaf towards zero.
+        """Whether it is a regularization term, which pulls a leaf towards zero.
 
         Its contribution is a multiple of the values, and the leaf is used elsewhere too.
         """
@@ -87,7 +87,7 @@ class Site:
 
     @property
     def is_square(self) -> bool:
-        """Whether the operation squares this input: twice of it makes four times the result."""
+        """Whether the operation squares this input: twice the input is four times the result."""
         if not self.primitive.elementwise:
             return False
         values = [
@@ -109,12 +109,12 @@ class Site:
         )
 
     def forward(self, *values: Any) -> Any:
-        """Compute the operation on arrays; what it leaves for its rules is not needed."""
+        """Compute the operation on arrays, without the residual for its rules."""
         out = self.primitive.forward(*values, **self.node.params)
         return out[0] if self.primitive.residual else out
 
     def local(self) -> Array:
-        """Compute what the right rule makes of a gradient of ones."""
+        """Return what the right rule returns for a gradient of ones."""
         out = self.tensor.data
         with np.errstate(all="ignore"):
             return np.asarray(
@@ -129,14 +129,14 @@ class Slip:
     Attributes
     ----------
     kind : str
-        What it is called; see `ORDER`.
+        Its name; see `ORDER`.
     words : str
         What was done, and what to do.
     rule : callable
         The wrong rule, ``rule(g, out, *inputs, **params)``.
     is_usual : bool
-        Whether this is the kind of place where it is made; of several places that explain a
-        difference alike, such a one is named.
+        Whether it is usual at this kind of place. If several places explain a difference
+        equally well, the usual one is named.
     """
 
     kind: str

@@ -1,6 +1,6 @@
-"""What the microscope measures: errors of differences by step, and the kinks that are in the way.
+"""What the microscope measures: the error of differences for each step, and the nearest kink.
 
-Nothing is shown here; a curve, a guide and a kink are plain data.
+It shows nothing; a curve, a guide and a kink are plain data.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ TRUNCATION, ROUND_OFF = "truncation", "round-off"
 _STEPS = 10.0 ** (-np.arange(6, 97) / 6)  # 1e-1 to 1e-16, six a decade
 # What balances truncation and round-off, as a root of eps; the complex step has no round-off.
 _ROOTS = {FORWARD: 2, CENTRAL: 3}
-_NO_DIGIT = 0.1  # an error with which not even the first digit is right
-_AT_THE_POINT = 1e-8  # a kink that is nearer than this cannot be stepped around
+_NO_DIGIT = 0.1  # with a larger error not even the first digit is right
+_AT_THE_POINT = 1e-8  # no step is small enough for a kink that is nearer
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,13 +71,13 @@ class Curve:
     theory: float
 
     def error_at(self, step: float) -> float:
-        """Give the error at the step that is nearest to this one."""
+        """Return the error at the nearest measured step."""
         return float(self.errors[np.abs(np.log(self.steps / step)).argmin()])
 
 
 @dataclass(frozen=True)
 class Guide:
-    """What theory says of one kind of error: ``size * step**order``.
+    """What theory predicts for one kind of error: ``size * step**order``.
 
     Attributes
     ----------
@@ -96,12 +96,12 @@ class Guide:
 
 @dataclass(frozen=True)
 class Kink:
-    """A place near by where a slope jumps.
+    """A kink near the point, where the slope jumps.
 
     Attributes
     ----------
     operation : str
-        Which operation has it, such as ``"relu"``.
+        The operation with the kink, such as ``"relu"``.
     step : float
         The smallest step that crosses it.
     """
@@ -117,12 +117,12 @@ class Kink:
             )
         return (
             f"a kink of {self.operation} is near: steps of {self.step:.1e} and more can cross it, "
-            "and differences across it say nothing"
+            "and a difference across it is meaningless"
         )
 
 
 def gradient_by(call: Call, point: Sequence[Array], which: int) -> Array | None:
-    """Differentiate automatically by one input."""
+    """Differentiate automatically with respect to one input."""
     leaves = _leaves(point)
     out = call(leaves)
     if not out.requires_grad:
@@ -134,7 +134,7 @@ def gradient_by(call: Call, point: Sequence[Array], which: int) -> Array | None:
 def moved(
     point: Sequence[Array], which: int, element: tuple[int, ...], step: complex
 ) -> list[Tensor]:
-    """Make leaves of the point, with one element of one input moved, in their own precision."""
+    """Make leaves of the point in its own precision, with one element of one input moved."""
     arrays = [x.astype(np.result_type(x, step)) for x in point]
     arrays[which][element] += step
     return _leaves(arrays)
@@ -148,7 +148,7 @@ def measured_curves(
     slope: float,
     is_analytic: bool,
 ) -> tuple[list[Curve], str]:
-    """Measure all methods in the precision of the point; say in which precision `f` computed."""
+    """Measure all methods in the precision of the point; also return the precision of `f`."""
 
     def at(step: complex) -> Any:
         return call(moved(point, which, element, step)).data.reshape(())
@@ -171,13 +171,13 @@ def measured_curves(
 
 
 def _curve(method: str, dtype: np.dtype[Any], errors: Array) -> Curve:
-    """Find the best step; a lucky hit between bad steps is not the best."""
+    """Find the best step, ignoring a lucky hit between bad steps."""
     padded = np.pad(errors, 2, mode="edge")
     around = np.lib.stride_tricks.sliding_window_view(padded, 5).max(axis=1)  # NaN stays NaN
     around = np.where(np.isnan(around), np.inf, around)
     best = int(around.argmin())
     eps = float(np.finfo(dtype).eps)
-    if method == COMPLEX:  # the largest of those that are as good as any
+    if method == COMPLEX:  # the largest step among equally good ones
         best = int((around <= max(2 * around[best], 4 * eps)).argmax())
     step, error = float(_STEPS[best]), float(around[best])
     if not error < _NO_DIGIT:
@@ -204,7 +204,7 @@ def expected_errors(
     x, slope = float(point[which][element]), slope_at(0.0)
     unit = abs(slope) or 1.0
     value = abs(call(_leaves(point)).item())
-    # x + h is rounded too, which weighs as much where x is large.
+    # x + h is rounded too, which matters as much if x is large.
     size = float(np.finfo(dtype).eps) * max(value, abs(x * slope)) / unit
     guides = [Guide(ROUND_OFF, dtype, -1, size)]
     step = 1e-3 * max(1.0, abs(x))
@@ -214,7 +214,7 @@ def expected_errors(
         third = abs(ahead - 2 * slope + behind) / step**2 / unit
         guides.append(Guide(TRUNCATION, dtype, 1, second / 2))
         guides.append(Guide(TRUNCATION, dtype, 2, third / 6))
-    # Of what is linear, or quadratic, nothing is truncated: the rest is round-off of the estimate.
+    # Linear and quadratic functions have no truncation error: the rest is round-off.
     return [guide for guide in guides if np.isfinite(guide.size) and guide.size > _least(guide)]
 
 
@@ -228,7 +228,7 @@ def _least(guide: Guide) -> float:
 def nearest_kink(
     call: Call, point: Sequence[Array], which: int, element: tuple[int, ...]
 ) -> Kink | None:
-    """Find the smallest step, forward or back, that changes a side, or the way that `f` goes."""
+    """Find the smallest step, forward or back, that crosses a kink or changes the graph of `f`."""
     before = sides_of(call(_leaves(point)))
     for step in map(float, _STEPS[::-1]):
         for signed in (step, -step):
