@@ -115,7 +115,7 @@ def _recorded(recomputation: Recomputation, data: Any) -> Tensor:
     scope, sequence = recomputation.scope, recomputation.sequence
     node = Node(_CHECKPOINT, tensors, values, call, None, sequence, scope)
     result = _computed(data, node)
-    if (watcher := watching.watcher()) is not None:
+    if (watcher := watching.watcher_of_calls()) is not None:
         watcher.called(node, result)
     return result
 

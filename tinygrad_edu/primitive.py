@@ -18,14 +18,13 @@ from typing import Any, Literal, Protocol, TypeAlias, cast
 
 import numpy as np
 
-from . import watching
 from .arrays import checked_array
 from .facts import Mistake, Pitfall
 from .metadata import Signature
 from .scope import BLOCKS, USUAL, ModuleCall, get_call, is_recording
 from .shape_errors import explain_shape_error
 from .tensor import Tensor, _computed, holds_tensor
-from .watching import Watcher
+from .watching import Watcher, watcher_of_calls
 
 __all__ = ["PRIMITIVES", "Node", "Primitive", "as_operand", "as_operands", "primitive"]
 
@@ -266,7 +265,7 @@ def primitive(
                 return out[0] if residual else out
             watcher = None
             if blocks_here()[-1].value is not USUAL:
-                watcher, needs_grad = watching.watcher(), needs_grad and is_recording()
+                watcher, needs_grad = watcher_of_calls(), needs_grad and is_recording()
             out, left = declared.evaluate(values, params, watcher)
             if not needs_grad and watcher is None:
                 return _computed(out, None)

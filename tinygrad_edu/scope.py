@@ -64,7 +64,10 @@ get_call, enter_call, leave_call = _call.get, _call.set, _call.reset
 
 def is_recording() -> bool:
     """Whether calls of operations are recorded here."""
-    return BLOCKS.here()[-1].value is USUAL or BLOCKS.innermost(USUAL, ON, OFF) is not OFF
+    innermost = BLOCKS.here()[-1].value
+    if innermost not in (USUAL, ON, OFF):
+        innermost = BLOCKS.innermost(USUAL, ON, OFF)
+    return innermost is not OFF
 
 
 def switched_on() -> Any:

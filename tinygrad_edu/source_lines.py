@@ -62,7 +62,7 @@ class SourceLineRecording(Watching):
 
     def called(self, node: Node, result: Tensor) -> None:
         """Keep the innermost frame of the user's, where there is one."""
-        frame: FrameType | None = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(2)  # above this method and what calls it
         while frame is not None:
             code = frame.f_code
             if not _passes_on(code.co_filename):

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from .primitive import Node
     from .tensor import Tensor
 
-__all__ = ["EVERYWHERE", "Contribution", "Watcher", "Watching", "show_leaves", "watched", "watcher"]
+__all__ = [
+    "EVERYWHERE",
+    "Contribution",
+    "Watcher",
+    "Watching",
+    "show_leaves",
+    "watched",
+    "watcher",
+    "watcher_of_calls",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,12 +136,25 @@ class Watching(Block[Any], Watcher):
         return self
 
 
+def watcher_of_calls() -> Watcher | None:
+    """Return what watches operations here; several look as one, and None means that nobody does."""
+    here = BLOCKS.here()
+    if len(here) == 2:  # a single block, as nearly always
+        innermost = here[-1].value
+        return innermost if isinstance(innermost, Watcher) else None
+    return _together([*_open_here()])
+
+
 def watcher() -> Watcher | None:
-    """Return what watches here; several look as one, and None means that nobody does."""
-    if BLOCKS.here()[-1].value is USUAL and not any(EVERYWHERE.values()):  # as nearly always
+    """Return what watches gradients here: what watches operations, and who watches everywhere."""
+    everywhere = [one for one, awaited in EVERYWHERE.items() if awaited]
+    if not everywhere and BLOCKS.here()[-1].value is USUAL:  # as nearly always
         return None
-    found = [*_open_here(), *(one for one, awaited in EVERYWHERE.items() if awaited)]
-    return _Several(found) if len(found) > 1 else found[0] if found else None
+    return _together([*_open_here(), *everywhere])
+
+
+def _together(watchers: list[Watcher]) -> Watcher | None:
+    return _Several(watchers) if len(watchers) > 1 else watchers[0] if watchers else None
 
 
 def _open_here() -> Iterator[Watcher]:

@@ -18,10 +18,10 @@ from ..drawing.text import number_text
 from ..errors import CaptureError, GradientError
 from ..primitive import Node
 from ..scope import BLOCKS
-from ..source_lines import SourceLine, made_at, record_source_lines
+from ..source_lines import SourceLine, SourceLineRecording, made_at
 from ..tensor import Tensor
 from ..tracing import node_of
-from ..watching import Contribution, Watching
+from ..watching import Contribution
 from .causes import Case, backward_cause, carries, forward_cause
 from .places import first_bad, module_of, numbers_there, operand_label
 
@@ -107,26 +107,23 @@ class AnomalyError(GradientError):
         self.anomaly = anomaly
 
 
-class AnomalyDetection(Watching):
+class AnomalyDetection(SourceLineRecording):
     """A context in which numbers that are not finite are errors; made by `detect_anomaly`."""
 
     def __init__(self, allow_inf: bool) -> None:
         super().__init__()
         self.allow_inf = allow_inf
-        self._lines = record_source_lines()
 
     def __enter__(self) -> None:
         if not _is_in_a_block():
             _usual_errors.set(dict(np.geterr()))
         super().__enter__()
-        self._lines.__enter__()
         # The error says more than NumPy's warning about the same number. `np.errstate` has to
         # end in order, and blocks need not.
         np.seterr(all="ignore")
 
     def __exit__(self, *exception: object) -> None:
         was_inside = _is_in_a_block()
-        self._lines.__exit__(*exception)
         super().__exit__(*exception)
         errors = _usual_errors.get()
         if errors is not None and was_inside and not _is_in_a_block():
@@ -141,7 +138,8 @@ class AnomalyDetection(Watching):
             _is_inside.reset(token)
 
     def called(self, node: Node, result: Tensor) -> None:
-        """Check the result of an operation."""
+        """Record the line of the call, and check its result."""
+        super().called(node, result)
         if _is_inside.get():
             return
         out = result._data
