@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Collection, Iterable, Sequence
-from itertools import zip_longest
 
-from ..drawing.text import printable
+from ..drawing.text import columns, printable
 from .model import Figure, Line, Section, Table, parts_of
 
-__all__ = ["as_text", "columns", "line_text"]
+__all__ = ["as_text", "line_text"]
 
 WIDTH = 100
 _LABEL = re.compile(r" *\S(?:.*?\S)? {2,}")
@@ -103,44 +101,3 @@ def _table(table: Table, width: int) -> list[str]:
         numbers = [place for place, column in enumerate(kept) if column in table.numbers]
         return columns(rows[0], rows[1:], numbers)
     return [*lines, *_wrapped(table.note, width)] if table.note else lines
-
-
-def columns(
-    header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[int] = ()
-) -> list[str]:
-    """Lay texts out in columns, with a ruler under the header.
-
-    Parameters
-    ----------
-    header : sequence of str
-    rows : iterable of sequence of str
-        A cell may have several lines.
-    numbers : collection of int
-        The columns that are aligned right.
-
-    Returns
-    -------
-    list of str
-        The lines.
-
-    Examples
-    --------
-    >>> columns(["name", "size"], [["W", "6"]])
-    ['name  size', '----  ----', 'W     6']
-    """
-    lines = [line for row in (header, *rows) for line in zip_longest(*_cells(row), fillvalue="")]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    height = max(len(cell) for cell in _cells(header))
-    lines.insert(height, tuple("-" * width for width in widths))
-    return ["  ".join(_aligned(line, widths, numbers)).rstrip() for line in lines]
-
-
-def _cells(row: Sequence[str]) -> list[list[str]]:
-    return [text.split("\n") for text in row]
-
-
-def _aligned(line: Sequence[str], widths: Sequence[int], numbers: Collection[int]) -> list[str]:
-    return [
-        text.rjust(width) if column in numbers else text.ljust(width)
-        for column, (text, width) in enumerate(zip(line, widths, strict=True))
-    ]

@@ -1,4 +1,4 @@
-"""How names and numbers are written in a picture: printable, rounded, and shortened.
+"""How names, numbers and columns are written as text: printable, rounded, and shortened.
 
 All functions return text. Escaping for a file format happens where the file is written.
 """
@@ -6,6 +6,8 @@ All functions return text. Escaping for a file format happens where the file is 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "clean",
+    "columns",
     "contribution_text",
     "dtype_text",
     "euclidean_norm",
@@ -238,3 +241,44 @@ def euclidean_norm(array: NDArray[Any]) -> float:
         return largest
     scaled = array.astype(np.float64) / largest
     return largest * float(np.sqrt(np.sum(scaled * scaled)))
+
+
+def columns(
+    header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[int] = ()
+) -> list[str]:
+    """Lay texts out in columns, with a ruler under the header.
+
+    Parameters
+    ----------
+    header : sequence of str
+    rows : iterable of sequence of str
+        A cell may have several lines.
+    numbers : collection of int
+        The columns that are aligned right.
+
+    Returns
+    -------
+    list of str
+        The lines.
+
+    Examples
+    --------
+    >>> columns(["name", "size"], [["W", "6"]])
+    ['name  size', '----  ----', 'W     6']
+    """
+    lines = [line for row in (header, *rows) for line in zip_longest(*_cells(row), fillvalue="")]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    height = max(len(cell) for cell in _cells(header))
+    lines.insert(height, tuple("-" * width for width in widths))
+    return ["  ".join(_aligned(line, widths, numbers)).rstrip() for line in lines]
+
+
+def _cells(row: Sequence[str]) -> list[list[str]]:
+    return [text.split("\n") for text in row]
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int], numbers: Collection[int]) -> list[str]:
+    return [
+        text.rjust(width) if column in numbers else text.ljust(width)
+        for column, (text, width) in enumerate(zip(line, widths, strict=True))
+    ]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .graph import Edge, Graph, OpNode, TensorNode
-from .text import shape_text
+from .text import columns, shape_text
 
 if TYPE_CHECKING:
     from .picture import Picture
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = [
     "axes_text",
     "card_rows",
-    "columns",
     "counts",
     "heading",
     "one_line",
@@ -107,17 +106,6 @@ def card_rows(picture: Picture) -> list[tuple[str, ...]]:
 def _without_empty_end(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Drop the last column if only its header has text."""
     return rows if any(row[-1] for row in rows[1:]) else [row[:-1] for row in rows]
-
-
-def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align the cells of a table in plain text, one line for each row."""
-    cells = [header, *rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    cells.insert(1, ["-" * width for width in widths])
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
 
 
 def _tensor_sentence(tensor: TensorNode) -> str:
