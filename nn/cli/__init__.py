@@ -1,7 +1,7 @@
-"""The command line: it turns words into calls of the library, and errors into one line.
+"""The command line: it turns arguments into calls of the library, and errors into one line.
 
-Everything it can do can be done in Python too. Each command is in a file of this folder, with its
-arguments and a worked example. This file imports nothing that takes time.
+Each command is a function in this folder; its docstring is its help. This file imports only what is
+fast to import. Everything can also be done in Python.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all went well; 1 if gradients differ, no picture can be drawn, or a training that
-        learned nothing did not replace the model; 2 for an error, which is one line; 130 after
-        Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.
+        0 for success; 1 if gradients differ, no picture can be drawn, or a training that learned
+        nothing did not replace the model; 2 for an error; 130 after Ctrl-C, 143 after SIGTERM and
+        129 after SIGHUP.
     """
     try:
         from ..training.signals import Terminated, unwinding
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         _complain(str(stop) or "stopped")
         return 130
-    except BrokenPipeError:  # the reader downstream has read enough
+    except BrokenPipeError:  # the reader of the pipe has closed it
         if sys.stderr is not None:
             sys.stderr.close()
         return 0
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _complain(text: str) -> None:
-    """Print on standard error, if there is one; a terminal must not obey what a text holds."""
+    """Print on standard error, if there is one, with control characters escaped."""
     from tinygrad_edu.errors import printable
 
     if sys.stderr is not None:
@@ -77,12 +77,12 @@ def _complain(text: str) -> None:
 
 
 def _prepare_streams() -> None:
-    for stream in (sys.stdout, sys.stderr):  # a terminal without ∂ and δ shows a ? instead
+    for stream in (sys.stdout, sys.stderr):  # a terminal without ∂ and δ shows ?
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     if None in (sys.stdin, sys.stdout, sys.stderr):
-        # A stream is closed, as after 2>&-. The next file that is opened would get its number,
-        # and whatever a library prints would be written into that file.
+        # A stream is closed, as after 2>&-. The next open file would get its number, and output of
+        # libraries would be written into that file.
         while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
             pass
         os.close(descriptor)
@@ -90,7 +90,7 @@ def _prepare_streams() -> None:
 
 @contextlib.contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
-    """Show warnings as users of a program expect them: without a path of the installation."""
+    """Print warnings in one line, without the path of the installation."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         _complain(f"tinygrad-edu: warning: {' '.join(str(message).split())}")

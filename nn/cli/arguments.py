@@ -1,4 +1,4 @@
-"""What several commands read from their arguments: numbers, networks, data, folders for results."""
+"""Reads the arguments that several commands share: numbers, networks, data, folders."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ..training.options import COMMAND, LIMITS, reading_offers
 
 
 def whole(text: str) -> int:
-    """Read a whole number. Python's own reading of 4_0 as 40 is for programs."""
+    """Read an integer in digits; `int` would also accept 4_0."""
     if not re.fullmatch(r" *[-+]?[0-9]+ *", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, such as 10")
     return int(text)
 
 
 def number(text: str) -> float:
-    """Read a number, in digits."""
+    """Read a number in digits; `float` would also accept 4_0."""
     try:
         if "_" not in text and text.isascii():
             return float(text)
@@ -41,7 +41,7 @@ def number(text: str) -> float:
 
 
 def say(text: str) -> None:
-    """Print a line on standard output; a terminal must not obey the name of a file."""
+    """Print a line on standard output, with control characters escaped."""
     print(printable(text))
 
 
@@ -50,7 +50,7 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:
-    """Add the options for a network and a batch: random ones, or those of files."""
+    """Add the options for a network and a batch: random, or from files."""
     parser.add_argument("--structure", type=structure, help="widths of a new network: 4,5,3")
     parser.add_argument("--activation", default="relu", help="relu, tanh or sigmoid (relu)")
     parser.add_argument("--model", help="model file to use instead of a new network")
@@ -81,7 +81,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def limits_of(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the limits for `read_csv` that were given."""
+    """Return the limits for `read_csv` from the options."""
     found = {name: getattr(options, name) for name in LIMITS}
     for name, limit in found.items():
         if limit is not None:
@@ -99,7 +99,17 @@ def structure(text: str) -> list[int]:
 
 
 def read_for(net: Classifier, options: argparse.Namespace, label: Any = "optional") -> CsvData:
-    """Read data for a trained model: columns by name, values in the ranges of its training."""
+    """Read data for a trained model, and check names and ranges of their features.
+
+    Parameters
+    ----------
+    net : Classifier
+        The model.
+    options : argparse.Namespace
+        Has the path and the options for reading.
+    label : {"required", "optional"}
+        As in `read_csv`.
+    """
     from ..data.csv import read_csv
 
     data = read_csv(
@@ -121,7 +131,7 @@ def read_for(net: Classifier, options: argparse.Namespace, label: Any = "optiona
 
 @contextlib.contextmanager
 def folder_for(path: str) -> Iterator[Path]:
-    """Make the folder for the results; take it away again if an error leaves it empty."""
+    """Create the folder for the results; remove it if an error leaves it empty."""
     folder = Path(path)
     is_new = not folder.exists()
     if not is_new and not folder.is_dir():
@@ -137,7 +147,7 @@ def folder_for(path: str) -> Iterator[Path]:
 
 
 def network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
-    """Get what the commands that compare and draw look at."""
+    """Return the network and the batch for the commands that compare and draw."""
     check_count("--rows", options.rows)
     check_seed(options.seed)
     if options.model is not None and options.structure is not None:
@@ -150,15 +160,15 @@ def network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
             data = read_for(net, options, "required")
             return network, data.features[: options.rows] / net.scale, _labels(data, options)
     elif options.structure is not None:
-        # From the generator that the batch is drawn from next: the same seed twice would give
-        # weights and inputs that are the same numbers.
+        # The batch is drawn from the same generator: with the same seed in two generators, weights
+        # and inputs would be the same numbers.
         network = MLP(options.structure, options.activation, generator=generator)
     else:
         raise ValueError("give --structure 4,5,3 for a new network, or --model FILE")
     features, outputs = network.structure[0], network.structure[-1]
     if options.data is None:
         x = generator.normal(size=(options.rows, features))
-        # All classes in turn, shuffled: drawn one by one, a few labels are often all the same.
+        # All classes in turn, shuffled: a few random labels are often all equal.
         labels = generator.permutation(np.arange(options.rows) % classes_of(outputs))
         return network, x, labels
     from ..data.csv import read_csv
@@ -170,5 +180,5 @@ def network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
 
 
 def _labels(data: CsvData, options: argparse.Namespace) -> Any:
-    assert data.labels is not None  # they are required
+    assert data.labels is not None  # read_csv requires them
     return data.labels[: options.rows]

@@ -1,4 +1,4 @@
-"""The command `demo`: all of it, on the digits that come with the package."""
+"""The command `demo`: training, comparison and pictures with the bundled digits."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def _demo(options: argparse.Namespace) -> int:
 
     example:
       tinygrad-edu demo --out runs/digits
-      Trains on the handwritten digits that come with the package, compares the gradients, and
-      leaves in the folder: the model, pictures of the training, the picture of the graph, and the
-      page that goes through a training step.
+      Trains on the bundled handwritten digits, compares the gradients, and writes into the folder:
+      the model, pictures of the training, a picture of the graph, and a page that goes through a
+      training step.
     """
     with folder_for(options.out) as folder:
         return _demonstrate(folder, options.seed)
@@ -44,7 +44,7 @@ def _demonstrate(folder: Path, seed: int) -> int:
 
     print("\n2. Gradients of the loss, by hand, automatic and numerical, on 32 test rows\n")
     data = read_csv(test, argument="test_data")
-    assert data.labels is not None  # it is required
+    assert data.labels is not None  # read_csv requires it
     x, labels = data.features[:32] / 16, data.labels[:32]
     table = compare_gradients(net.network, x, labels)
     print(table)

@@ -39,7 +39,7 @@ def _add_graph(parser: argparse.ArgumentParser) -> None:
         "--theme", default="light", choices=("light", "dark", "mono"), help="colours (light)"
     )
     parser.add_argument(
-        "--compare", action="store_true", help="put the gradients of the delta rule beside"
+        "--compare", action="store_true", help="add the gradients of the delta rule"
     )
     parser.add_argument("--direction", default="LR", choices=("LR", "TB"), help="which way (LR)")
     parser.add_argument("--out", default="graph.svg", help="file to write (graph.svg)")
@@ -59,10 +59,10 @@ def _compare(options: argparse.Namespace) -> int:
 
     example:
       tinygrad-edu compare --structure 4,5,3 --seed 0
-      Puts the gradients of the delta rule, of automatic differentiation and of central differences
-      side by side, layer by layer, on random data; or on a trained model and real rows:
+      Compares the gradients of the delta rule, of automatic differentiation and of central
+      differences, layer by layer, on random data; or on a trained model and real rows:
       tinygrad-edu compare --model runs/mnist/model.safetensors --data test.csv --rows 64
-      As a picture of the differences, and as a page with equations and code beside each other:
+      As a picture of the differences, and as a page with equations and code:
       tinygrad-edu compare --structure 4,5,3 --plot differences.png --html comparison.html
     """
     for option, endings in (("plot", (".png", ".svg", ".pdf")), ("html", (".html",))):
@@ -87,7 +87,7 @@ def _graph(options: argparse.Namespace) -> int:
       tinygrad-edu graph --structure 2,3,2 --out graph.svg
       Draws the loss of a network on a few random rows, with the gradients of one backward pass.
       The suffix says which format: svg, png, pdf, html, dot, txt or json. Modules as boxes, on a
-      dark ground, or with the gradients of the delta rule beside the automatic ones:
+      dark ground, or with the gradients of the delta rule next to the automatic ones:
       tinygrad-edu graph --structure 784,128,64,10 --view layers --theme dark --out layers.svg
       tinygrad-edu graph --structure 2,3,2 --compare --out checked.svg
     """
@@ -106,7 +106,7 @@ def _stepper(options: argparse.Namespace) -> int:
       tinygrad-edu stepper --structure 2,3,2 --out stepper.html
       Writes a page that goes through one training step, operation by operation, forwards and
       backwards: what each computes, what each sends back, how contributions add up, and the update.
-      The page needs no network and nothing else; open it in a browser.
+      The page works offline; open it in a browser.
     """
     network, x, labels = network_and_batch(options)
     path = write_stepper(network, x, labels, Path(options.out), options.learning_rate)
@@ -115,7 +115,15 @@ def _stepper(options: argparse.Namespace) -> int:
 
 
 def loss_of(network: MLP, x: Any, labels: Any) -> Tensor:
-    """Compute the loss of a batch, with names for a picture."""
+    """Compute the loss of a batch, with names for a picture.
+
+    Parameters
+    ----------
+    network : MLP
+        The network.
+    x, labels : array_like
+        The batch.
+    """
     from tinygrad_edu import Tensor
 
     batch = Tensor(x, dtype=network.layers[0].weight.dtype, name="x")
@@ -125,7 +133,17 @@ def loss_of(network: MLP, x: Any, labels: Any) -> Tensor:
 
 
 def draw_loss(network: MLP, x: Any, labels: Any, path: Path, **looks: Any) -> Path:
-    """Draw one forward and backward pass over a batch."""
+    """Draw one forward and backward pass over a batch.
+
+    Parameters
+    ----------
+    network, x, labels
+        As in `loss_of`.
+    path : Path
+        The file to write.
+    **looks
+        Options of `draw`.
+    """
     from tinygrad_edu import draw
 
     loss = loss_of(network, x, labels)
@@ -137,7 +155,17 @@ def draw_loss(network: MLP, x: Any, labels: Any, path: Path, **looks: Any) -> Pa
 
 
 def write_stepper(network: MLP, x: Any, labels: Any, path: Path, learning_rate: float) -> Path:
-    """Write the page that goes through one training step on a batch."""
+    """Write the page that goes through one training step on a batch.
+
+    Parameters
+    ----------
+    network, x, labels
+        As in `loss_of`.
+    path : Path
+        The file to write.
+    learning_rate : float
+        Of the update.
+    """
     from tinygrad_edu import stepper
 
     page: Stepper = stepper(

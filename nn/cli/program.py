@@ -1,6 +1,6 @@
-"""The commands of the command line and the parser of their arguments.
+"""The parser of the command line, with all commands.
 
-Importing this loads the whole of `nn`; `nn.cli.main` does so where Ctrl-C is expected already.
+Importing this file imports all of `nn`, so `nn.cli.main` does it after Ctrl-C is handled.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import demo, pictures, training
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, like all other errors."""
+    """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"tinygrad-edu: error: {printable(message)}; see {self.prog} --help\n")
@@ -27,8 +27,8 @@ def _doctor(options: argparse.Namespace) -> int:
 
     example:
       tinygrad-edu doctor
-      Says whether Graphviz was found and works, or how to install it, which formats can be drawn
-      now, and the versions of what takes part: paste it into a question. Graphviz that is not on
+      Reports whether Graphviz was found and works, or how to install it, which formats can be
+      drawn, and the versions of all packages: paste it into a question. Graphviz that is not on
       PATH is found if the variable TINYGRAD_EDU_DOT holds the path of its program dot.
     """
     from tinygrad_edu.drawing import doctor

@@ -64,17 +64,17 @@ def _train(options: argparse.Namespace) -> int:
       tinygrad-edu train train.csv --test test.csv --structure 784,128,64,10 --epochs 10 \
           --learning-rate 0.1 --batch-size 64 --scale 255 --out runs/mnist
       The first column of the CSV file is 'label', the others are features. The folder gets
-      model.safetensors, model.pkl and pictures of the training; it is made if it is not there. A
-      model that is there is replaced, unless this training learned nothing and that one did.
+      model.safetensors, model.pkl and pictures of the training; it is created if necessary. An
+      existing model is replaced, unless this training learned nothing and that one did.
       Pictures are curves, confusion (of classes), mistakes and weights (for square images), regions
-      (for two features), and gradients only if asked for: --figures curves,gradients
+      (for two features), and gradients only on request: --figures curves,gradients
     """
     for name in ("epochs", "batch_size"):
         check_count("--" + name.replace("_", "-"), getattr(options, name))
     check_positive_number("--learning-rate", options.learning_rate)
     if options.dtype not in ("float32", "float64"):
         raise ValueError(f"--dtype {options.dtype}: expected float32 or float64")
-    # The network first: its errors must come before a folder is made.
+    # The network first: its errors come before the folder is created.
     net = Classifier(
         options.structure,
         options.out,
@@ -106,13 +106,13 @@ def _predict(options: argparse.Namespace) -> int:
 
     example:
       tinygrad-edu predict runs/mnist/model.safetensors test.csv > predictions.csv
-      One line a row: its number in the file (from 1), the prediction, the confidence. If the file
-      has a column 'label', the accuracy is reported too. Columns are matched with those of the
-      training by their names, in any order; others are named and not used.
+      Prints one line for each row: its number (from 1), the prediction, the confidence. If the
+      file has a column 'label', the accuracy is reported, too. Columns are matched by name, in
+      any order; others are reported and not used.
     """
     net = Classifier._load(options.model, COMMAND)
     data = read_for(net, options)
-    p = net.predict_proba(data.features, check_ranges=False)  # they were checked as a file
+    p = net.predict_proba(data.features, check_ranges=False)  # checked when the file was read
     labels = p.argmax(axis=1)
     print("row,prediction,confidence")
     for row, (label, confidence) in enumerate(zip(labels, p.max(axis=1), strict=True), start=1):
@@ -127,7 +127,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _warn_of_unknown_classes(net: Classifier, data: CsvData) -> None:
-    """Name the labels that the model cannot predict, because it was not trained on them."""
+    """Warn about labels that the model cannot predict, because it was not trained on them."""
     assert data.labels is not None
     known = net.inputs.classes or classes_of(net.network.structure[-1])
     unknown = data.labels >= known

@@ -1,4 +1,4 @@
 """Data: the CSV reader, the bundled digits, and checks of the inputs of a network.
 
-Nothing is imported here, so that asking for one part does not load the others.
+Nothing is imported here, so that importing one part does not load the others.
 """

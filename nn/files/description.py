@@ -1,8 +1,7 @@
-"""Writes everything about a saved network but its numbers as texts, and reads these again.
+"""Writes everything about a saved network except its numbers as texts, and reads them back.
 
-Both layouts keep the same texts, so a pickle says no less than the native file. Every text is
-ASCII, and the long ones are JSON with one entry a line: they can be read line by line, so a hostile
-one cannot make the parser build something much larger than the file.
+Both layouts store the same texts. Every text is ASCII. Long ones are JSON with one entry a line,
+and are read line by line, so the parser never builds anything much larger than the file.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ from . import legacy_pickle, native
 from .saved_network import SavedNetwork
 
 COPY_OF = "copy_of"
-"""Under this name a pickle has the digest of the native file that holds the same network."""
+"""The key in a pickle for the digest of the native file with the same network."""
 
 _CHECKSUM = "sha256"
-"""Under this name a pickle has the checksum of all that is in it."""
+"""The key in a pickle for the checksum of its content."""
 
 _LONG = ("feature_names", "feature_ranges", "class_names")
 _BETWEEN = ",\n"  # JSON writes a line feed inside a text as two characters
 
 
 def describe_network(network: SavedNetwork) -> dict[str, str]:
-    """Return what `read_description` reads, and what people want to see in the file."""
+    """Return the texts for a file: what `read_description` needs, and information for people."""
     structure = network.structure
     texts = {
         "activation": network.activation,
@@ -56,19 +55,19 @@ def describe_network(network: SavedNetwork) -> dict[str, str]:
 
 
 def native_layout(network: SavedNetwork) -> native.Layout:
-    """Lay out a native file; its digest identifies the network, in whatever layout it is stored."""
+    """Lay out a native file; its digest identifies the network in both layouts."""
     arrays = {f"weights.{i}": array for i, array in enumerate(network.weights)}
     arrays |= {f"biases.{i}": array for i, array in enumerate(network.biases)}
     return native.lay_out(arrays, describe_network(network), long=_LONG)
 
 
 def legacy_bytes(network: SavedNetwork, layout: native.Layout) -> bytes:
-    """Return a pickle that says which native file it is a copy of.
+    """Return a pickle that refers to the native file it is a copy of.
 
     Raises
     ------
     ValueError
-        If the legacy layout has no place for the network.
+        If the legacy layout cannot store the network.
     """
     if network.activation != "relu":
         raise ValueError(
@@ -94,12 +93,12 @@ def legacy_bytes(network: SavedNetwork, layout: native.Layout) -> bytes:
 
 
 def check_copy(network: SavedNetwork, texts: dict[str, str]) -> None:
-    """Compare the checksum of a pickle, which 0.1.0 and other programs write without texts.
+    """Compare the checksum of a pickle; those of 0.1.0 and of other programs have no texts.
 
     Raises
     ------
     ModelFileError
-        If there are texts, and the checksum is missing or another one.
+        If there are texts, and the checksum is missing or differs.
     """
     expected = texts.get(_CHECKSUM, "missing")
     if texts and _checksum(network, texts) != expected:
@@ -111,7 +110,7 @@ def check_copy(network: SavedNetwork, texts: dict[str, str]) -> None:
 
 
 def _checksum(network: SavedNetwork, texts: dict[str, str]) -> str:
-    """Digest of everything in a pickle but the digest itself, without laying out a file."""
+    """Return the digest of everything in a pickle except the digest itself."""
     arrays = (*network.weights, *network.biases)
     described = {
         "arrays": [[array.dtype.name, array.shape] for array in arrays],
@@ -129,9 +128,9 @@ def read_description(texts: dict[str, str], features: int, outputs: int) -> dict
     Parameters
     ----------
     texts : dict of str to str
-        As `describe_network` wrote them; what is missing gets the value it has by default.
+        As `describe_network` wrote them; missing ones have their default.
     features, outputs : int
-        Of the network, which the arrays have told already.
+        Of the network, known from the arrays.
 
     Raises
     ------
@@ -162,7 +161,7 @@ def _joined(entries: Iterator[str]) -> str:
 
 
 def _lines(texts: dict[str, str], key: str, most: int) -> Iterator[str]:
-    """Walk the entries of a list that has at most so many."""
+    """Yield the entries of a list; more than `most` are an error."""
     text = texts[key]
     if not (text.startswith("[") and text.endswith("]") and text.isascii()):
         raise ModelFileError(f"{key} is {text[:40]!r}, expected a list with one entry a line")
@@ -186,7 +185,7 @@ def _number(text: str, key: str) -> float:
 
 def _text(line: str, key: str) -> str:
     try:
-        # Starting with a quotation mark, it is a text or an error, not a list of a million lists.
+        # With a quotation mark it is a text or an error, never a nested list.
         if line.startswith('"'):
             return str(json.loads(line))
     except json.JSONDecodeError:

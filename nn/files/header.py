@@ -1,8 +1,8 @@
-"""Parses the header of a native file, which is JSON of one fixed form and nothing else.
+"""Parses the header of a native file, which is JSON in one fixed form.
 
-The parser of the standard library accepts any JSON, and a small text of a hundred thousand empty
-lists becomes objects of thirty times its size. This one walks the two levels that a header has, and
-leaves texts and the short descriptions of arrays to the standard parser.
+The parser of the standard library accepts any JSON: a small text of a hundred thousand empty lists
+becomes objects of thirty times its size. This parser reads the two levels of a header, and uses the
+standard one only for texts and the short descriptions of arrays.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def parse_header(text: str) -> tuple[dict[str, Any], dict[str, str]]:
     Raises
     ------
     ModelFileError
-        If the text is anything but such a header.
+        If the text is not such a header.
     """
     parser = _Parser(text)
     entries: dict[str, Any] = {}
@@ -53,7 +53,7 @@ def parse_header(text: str) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 class _Parser:
-    """A position in the text of a header, and what can come next there."""
+    """A position in the text of a header, with methods that read what comes next."""
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -64,13 +64,13 @@ class _Parser:
         return ModelFileError(f"the header is not JSON at offset {place}: {reason}")
 
     def next_character(self) -> str:
-        """Skip blanks and return the character there, which is empty at the end."""
+        """Skip blanks and return the next character; '' at the end."""
         match = _BLANK.match(self.source, self.position)
         self.position = match.end() if match else self.position
         return self.source[self.position : self.position + 1]
 
     def expect(self, characters: str) -> str:
-        """Skip one of these characters, or raise an error."""
+        """Skip one of these characters and return it; any other is an error."""
         found = self.next_character()
         if not found or found not in characters:
             raise self.error(f"expected {' or '.join(map(repr, characters))}, found {found!r}")
@@ -85,7 +85,7 @@ class _Parser:
         return str(value)
 
     def members(self) -> Iterator[str]:
-        """Walk the keys of the object that starts here; the caller takes each value."""
+        """Yield the keys of the object that starts here; the caller reads each value."""
         seen: set[str] = set()
         self.expect("{")
         if self.next_character() == "}":
@@ -93,7 +93,7 @@ class _Parser:
             return
         while True:
             key = self.text()
-            if key in seen:  # the standard parser keeps the last one without a word
+            if key in seen:  # the standard parser silently keeps the last one
                 raise ModelFileError(f"duplicate key {key[:40]!r} in the header")
             seen.add(key)
             self.expect(":")

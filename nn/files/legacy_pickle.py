@@ -1,8 +1,8 @@
 """Reads and writes the legacy layout, a pickle of ``{'weights': [...], 'bias': [...]}``.
 
-A pickle is a program for a small stack machine, and Python's own reader runs whatever program it
-is given. This reader is the same machine with the dangerous half left out: it knows the opcodes
-and the names a list of arrays needs, refuses every other one, and calls nothing at all.
+A pickle is a program for a small stack machine, and Python's reader runs any such program. This
+reader is the same machine without the dangerous half: it knows the opcodes and names that a list of
+arrays needs, refuses all others, and calls nothing.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _PLAIN = "save plain arrays: {'weights': [...], 'bias': [...]}"
 
 
 class LegacyModel(NamedTuple):
-    """What is in a legacy file; the arrays are still there and not in memory.
+    """The content of a legacy file; its arrays are not in memory yet.
 
     Attributes
     ----------
     weights, biases : list of ArrayStandIn
-        Each knows its shape and dtype, and `to_array` reads it.
+        With shape and dtype; `to_array` reads the numbers.
     texts : dict of str to str
-        What `dumps` added; empty in files of other programs.
+        The texts from `dumps`; empty in files of other programs.
     """
 
     weights: list[ArrayStandIn]
@@ -43,17 +43,17 @@ class LegacyModel(NamedTuple):
 
 
 def read(stream: IO[bytes], size: int, *, limits: Limits = _DEFAULT_LIMITS) -> LegacyModel:
-    """Read a legacy model without running anything, all but the numbers.
+    """Read a legacy model without its numbers, and without running anything.
 
-    Files of NumPy 1 and NumPy 2 and of all pickle protocols, 0 to 5, are understood. Whether the
-    shapes make a network is not checked here.
+    It reads files of NumPy 1 and NumPy 2 and all pickle protocols, 0 to 5. It does not check that
+    the shapes form a network.
 
     Parameters
     ----------
     stream : binary file
-        That can be searched; it is read from its beginning.
+        Seekable; it is read from its beginning.
     size : int
-        How many bytes it has.
+        Its size in bytes.
     limits : Limits, optional
         How much the file may ask for.
 
@@ -64,9 +64,9 @@ def read(stream: IO[bytes], size: int, *, limits: Limits = _DEFAULT_LIMITS) -> L
     Raises
     ------
     UnsafeModelFileError
-        If the file asks for anything a list of arrays does not need.
+        If the file asks for anything that a list of arrays does not need.
     ModelFileError
-        If it is damaged, cut off, or holds something else.
+        If it is damaged, cut off, or contains something else.
     """
     if not size:
         raise ModelFileError("the file is empty; expected a pickled model")
@@ -86,7 +86,17 @@ def read(stream: IO[bytes], size: int, *, limits: Limits = _DEFAULT_LIMITS) -> L
 
 
 def to_array(stand_in: ArrayStandIn, name: str, dtype: np.dtype[Any] | None = None) -> NDArray[Any]:
-    """Read an array of a legacy model; an error names it."""
+    """Read an array of a legacy model.
+
+    Parameters
+    ----------
+    stand_in : ArrayStandIn
+        From `read`.
+    name : str
+        Its name in errors.
+    dtype : dtype, optional
+        Convert the numbers to it.
+    """
     with _one_kind_of_error():
         try:
             return stand_in.to_array(dtype)
@@ -96,7 +106,7 @@ def to_array(stand_in: ArrayStandIn, name: str, dtype: np.dtype[Any] | None = No
 
 @contextlib.contextmanager
 def _one_kind_of_error() -> Iterator[None]:
-    """Keep the promise of one kind of error even for bugs in this reader."""
+    """Raise a `ModelFileError` even for bugs in this reader."""
     try:
         yield
     except (ModelFileError, OSError):
@@ -110,9 +120,9 @@ def _one_kind_of_error() -> Iterator[None]:
 def dumps(
     weights: Sequence[ArrayLike], biases: Sequence[ArrayLike], texts: dict[str, str] | None = None
 ) -> bytes:
-    """Write a legacy model, readable by this module and by NumPy 1.26 and 2.
+    """Write a legacy model, which this module, NumPy 1.26 and NumPy 2 can read.
 
-    Protocol 4 is chosen because NumPy 1.26 cannot open what NumPy 2 writes in protocol 5.
+    The protocol is 4, because NumPy 1.26 cannot read what NumPy 2 writes in protocol 5.
 
     Parameters
     ----------
@@ -121,7 +131,7 @@ def dumps(
     biases : sequence of array-like
         One vector a layer, (outputs,) or (1, outputs); written as (1, outputs).
     texts : dict of str to str, optional
-        What else there is to know, under the key ``'tinygrad_edu'``; ASCII alone.
+        More information, under the key ``'tinygrad_edu'``; only ASCII.
 
     Returns
     -------
@@ -146,7 +156,7 @@ def dumps(
 
 
 def _texts(found: object) -> dict[str, str]:
-    """Check what is under the key of this program: a dict of texts."""
+    """Check the value of this program's key: a dict of texts."""
     if type(found) is not dict:
         raise ModelFileError(f"{OWN_KEY} is {describe(found)}, expected a dict of texts")
     texts = {}
@@ -160,7 +170,7 @@ def _texts(found: object) -> dict[str, str]:
 
 
 def _stand_in_lists(found: object) -> dict[str, list[ArrayStandIn]]:
-    """Check that the machine's result is the two lists of arrays, and nothing more."""
+    """Check that the machine's result is exactly the two lists of arrays."""
     if type(found) is not dict:
         raise ModelFileError(
             f"the file holds {describe(found)}, expected a dict of weights and bias; {_PLAIN}"

@@ -1,7 +1,7 @@
-"""Keeps two programs from training into the same folder at the same time.
+"""Prevents two programs from training into the same folder at the same time.
 
-The lock is a file in the folder with the number of the process in it. The system releases it when
-the process ends, however it ends; a lock file that a killed process left behind locks nothing.
+The lock is a file in the folder, which contains the process number. The system releases it when the
+process ends in any way; a lock file that remains after that does not lock anything.
 """
 
 from __future__ import annotations
@@ -17,18 +17,17 @@ from tinygrad_edu.atomic_file import try_lock
 
 LOCK_FILE = ".model.lock"
 
-# Folders that this process has locked, by device and inode, with its number and the thread: after
-# a fork, the child holds none of them.
+# The folders that this process has locked, by device and inode, with the numbers of process and
+# thread: after a fork, the child has locked none of them.
 _held: dict[tuple[int, int], tuple[int, int]] = {}
 _guard = threading.Lock()
 
 
 @contextlib.contextmanager
 def folder_lock(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Lock a folder for as long as the block runs; raise an error at once if another has it.
+    """Lock a folder while the block runs; if it is locked already, raise an error at once.
 
-    A thread that has the lock may enter again. On a file system without locks the block runs
-    without one.
+    A thread with the lock may enter again. On a file system without locks the block runs without.
 
     Parameters
     ----------
@@ -38,7 +37,7 @@ def folder_lock(folder: str | os.PathLike[str]) -> Iterator[None]:
     Raises
     ------
     BlockingIOError
-        If another process, or another thread of this one, has locked it; its number is named.
+        If another process, or another thread of this one, has locked it; the error names it.
     OSError
         If the lock file cannot be created.
 
@@ -71,7 +70,7 @@ def folder_lock(folder: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def holds_folder_lock(folder: str | os.PathLike[str]) -> bool:
-    """Return whether this process, in any of its threads, has locked the folder."""
+    """Return whether any thread of this process has locked the folder."""
     return _held.get(_key(folder), (0, 0))[0] == os.getpid()
 
 
@@ -89,7 +88,7 @@ def _lock_file(folder: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        # While it is still locked; on Windows an open file cannot be removed, and stays.
+        # Removed while it is locked; on Windows, an open file cannot be removed and remains.
         with contextlib.suppress(OSError):
             os.unlink(path)
         os.close(descriptor)
@@ -102,7 +101,7 @@ def _locked(path: str, folder: str | os.PathLike[str]) -> int:
         try:
             if not _lock_or_go_without(descriptor):
                 raise _busy(_holder(descriptor), folder)
-            # Whoever had the lock may have removed the file after it was opened here.
+            # The previous holder may have removed the file after it was opened here.
             if _is_at(path, descriptor):
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, f"{os.getpid()}\n".encode())

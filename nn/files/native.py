@@ -1,8 +1,8 @@
-"""Reads and writes the native layout: that of safetensors, with a checksum of every byte.
+"""Reads and writes the native layout: safetensors with a checksum of every byte.
 
-The file is a length, a header in JSON, and the raw numbers; there is no code in it. The library
-`safetensors` lays out the numbers and reads them. Before it reads, the header is checked here, more
-strictly, because the library notices neither a flipped bit nor two entries of the same name.
+The file is a length, a header in JSON, and the raw numbers; it contains no code. The library
+`safetensors` writes and reads the numbers. The header is checked here first, because the library
+detects neither a flipped bit nor two entries of the same name.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Layout:
     Attributes
     ----------
     pieces : list of bytes and memoryview
-        The file: its header, and the numbers.
+        The file: its header and the numbers.
     digest : str
-        Of everything in it; equal for equal arrays and metadata.
+        Of the whole content; equal for equal arrays and metadata.
     metadata : dict of str to str
         As it was passed to `lay_out`.
     """
@@ -91,21 +91,20 @@ def lay_out(
     for key, text in metadata.items():
         if not isinstance(key, str) or not isinstance(text, str):
             raise TypeError(f"metadata {key!r}: {type(text).__name__}; both must be str")
-        (key + text).encode("utf-8")  # half of a surrogate pair is not a text: refuse it now
+        (key + text).encode("utf-8")  # refuses half of a surrogate pair now
         if key not in _OWN_KEYS:
             texts[key] = text
     movable = texts.keys() & set(long)
     if sum(len(json.dumps(texts[key])) for key in movable) > _HEADER_LIMIT // 2:
-        # 0.1.0 refuses such a file for the type U8, as it refuses a longer header.
+        # 0.1.0 refuses a file with the type U8, and also a longer header.
         for key in movable:
             plain[_TEXT_PREFIX + key] = np.frombuffer(texts.pop(key).encode("ascii"), np.uint8)
-    from safetensors.numpy import save  # only saving and loading pay for the import
+    from safetensors.numpy import save  # imported late: only saving and loading need it
 
     laid_out = save(plain)
     header_end = 8 + int.from_bytes(laid_out[:8], "little")
     numbers = memoryview(laid_out)[header_end:]
-    # The library's order of metadata changes from call to call; sorted, equal networks make
-    # equal files.
+    # The library orders metadata differently in each call. Sorted, equal networks make equal files.
     header = json.loads(laid_out[8:header_end])
     header["__metadata__"] = {
         **texts,
@@ -126,7 +125,7 @@ def lay_out(
 
 
 def _plain(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return an array as it is laid out; nothing is copied if it is laid out so already."""
+    """Return an array in little-endian C order; it is copied only if necessary."""
     if name == "__metadata__" or name.startswith(_TEXT_PREFIX):
         raise ValueError(f"{name!r} is a name for the texts of the file, not for an array")
     dtype = array.dtype.newbyteorder("=")
@@ -134,22 +133,22 @@ def _plain(name: str, array: NDArray[Any]) -> NDArray[Any]:
         raise TypeError(
             f"array {name!r} is of dtype {array.dtype}; convert it to float32 or float64"
         )
-    # Not np.ascontiguousarray, which turns a single number into an array of one.
+    # Not np.ascontiguousarray, which adds an axis to a 0-d array.
     return np.asarray(array, dtype=dtype.newbyteorder("<"), order="C")
 
 
 @dataclass(frozen=True)
 class Header:
-    """The header of a native file, checked for all that can be checked without the numbers.
+    """The header of a native file; everything that does not need the numbers is checked.
 
     Attributes
     ----------
     entries : dict of str to dict
-        For each array its dtype, shape and data offsets.
+        Dtype, shape and data offsets of each array.
     metadata : dict of str to str
         The texts in the header.
     start, end : int
-        Where in the file the numbers begin and end.
+        Where the numbers begin and end in the file.
     """
 
     entries: dict[str, Any]
@@ -161,26 +160,26 @@ class Header:
 def read(
     stream: IO[bytes], size: int, path: str | os.PathLike[str]
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Read named arrays and metadata, and check every byte of them.
+    """Read named arrays and metadata, and verify the checksums.
 
-    A file of another program that has no checksums is read too; one that has them must match.
-    The library maps the file into memory, so only the arrays and the header are held.
+    Files of other programs may have no checksums; existing ones must match. The library maps the
+    file into memory, so only the arrays and the header take memory.
 
     Parameters
     ----------
     stream : binary file
-        That is open for reading, on disk.
+        An open file on disk.
     size : int
-        How many bytes it has.
+        Its size in bytes.
     path : str or path-like
-        Its name, for systems on which an open file cannot be opened again without it.
+        Its name, for systems that can open an open file again only by its name.
 
     Returns
     -------
     arrays : dict of str to numpy.ndarray
         float32 or float64, writable.
     metadata : dict of str to str
-        Everything the file says about them, the checksums among it.
+        All texts of the file, including the checksums.
 
     Raises
     ------
@@ -196,7 +195,15 @@ def read(
 
 
 def read_array(stream: IO[bytes], path: str | os.PathLike[str], name: str) -> NDArray[Any]:
-    """Read a single array of a file whose header is checked; the checksums are not verified."""
+    """Read a single array of a file whose header is checked; checksums are not verified.
+
+    Parameters
+    ----------
+    stream, path
+        As in `read`.
+    name : str
+        The name of the array.
+    """
     with _opened_by_the_library(stream, path) as file:
         array: NDArray[Any] = file.get_tensor(name)
     return array
@@ -204,10 +211,10 @@ def read_array(stream: IO[bytes], path: str | os.PathLike[str], name: str) -> ND
 
 @contextlib.contextmanager
 def _opened_by_the_library(stream: IO[bytes], path: str | os.PathLike[str]) -> Iterator[Any]:
-    """Let the library open the file again that is open here, whatever its name means by now."""
+    """Open the same file with the library, even if its name means another one by now."""
     library = require("safetensors", "to load a model")
-    # Between the check of the header and this, another process may have saved a new model under
-    # the name. Windows has no such paths, and does not let an open file be replaced either.
+    # Another process may have saved a new model under the name since the header was checked.
+    # Windows has no such paths, but does not replace open files either.
     same = f"/dev/fd/{stream.fileno()}"
     name = same if os.path.exists(same) else os.fsdecode(path)
     with _errors_of_the_library(), library.safe_open(name, framework="np") as file:
@@ -228,7 +235,7 @@ def _errors_of_the_library() -> Iterator[None]:
 def _checked(
     header: Header, tensors: dict[str, NDArray[Any]]
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Compare the checksums, and separate the long texts from the arrays."""
+    """Verify the checksums, and separate long texts from arrays."""
     _check_digests(header, tensors)
     arrays, metadata = {}, dict(header.metadata)
     for name in header.entries:
@@ -248,7 +255,7 @@ def _long_text(name: str, numbers: NDArray[np.uint8]) -> str:
 
 
 def read_header(stream: IO[bytes], size: int) -> Header:
-    """Read the header and check it; the checksums are left to `read`."""
+    """Read and check the header; `read` verifies the checksums."""
     stream.seek(0)
     if size == 0:
         raise ModelFileError("the file is empty; expected a native model file")
@@ -280,7 +287,7 @@ def read_header(stream: IO[bytes], size: int) -> Header:
 
 
 def check_version(metadata: dict[str, str]) -> None:
-    """Refuse what a newer version of this program has written."""
+    """Refuse files of a newer version of this program."""
     if metadata.get("format") != FORMAT:
         return
     version = metadata.get("format_version", "")
@@ -294,7 +301,7 @@ def check_version(metadata: dict[str, str]) -> None:
 
 
 def _check_tensors(entries: dict[str, Any], byte_count: int) -> int:
-    """Check that the arrays have no hole and no overlap; return how many bytes they cover."""
+    """Check that arrays have no gaps and no overlaps; return how many bytes they cover."""
     spans = sorted((*_span(name, entry), name) for name, entry in entries.items())
     covered = 0
     for begin, end, name in spans:
@@ -316,7 +323,7 @@ def _check_tensors(entries: dict[str, Any], byte_count: int) -> int:
 def _trailing(
     entries: dict[str, Any], covered: int, byte_count: int, stream: IO[bytes]
 ) -> ModelFileError:
-    """Say what follows the last array: zero bytes are the sign of a power cut."""
+    """Return the error for bytes after the last array; zeros are the sign of a power cut."""
     is_zero = has_only_zeros(stream, stream.tell() + covered)
     what = "zero bytes" if is_zero else "bytes"
     last = max(entries, key=lambda name: entries[name]["data_offsets"][1], default=None)
@@ -328,7 +335,7 @@ def _trailing(
 
 
 def _span(name: str, entry: Any) -> tuple[int, int]:
-    """Check one array's dtype, shape and size; return where its bytes begin and end."""
+    """Check dtype, shape and size of an array; return where its bytes begin and end."""
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     expected_dtypes = ["U8"] if name.startswith(_TEXT_PREFIX) else ["F32", "F64"]
     if type(dtype) is not str or dtype not in expected_dtypes:
@@ -355,9 +362,9 @@ def _are_sizes(value: Any) -> bool:
 
 
 def _check_digests(header: Header, tensors: dict[str, NDArray[Any]]) -> None:
-    """Compare both checksums; only a file of another program may have neither.
+    """Compare both checksums; only a file of another program may have none.
 
-    The first one is of the arrays as they were read, not of the file they come from.
+    The first one is computed from the arrays in memory, not from the file.
     """
     metadata = header.metadata
     is_ours = metadata.get("format") == FORMAT
@@ -380,13 +387,13 @@ def _check_digests(header: Header, tensors: dict[str, NDArray[Any]]) -> None:
 
 
 def little_endian_bytes(array: NDArray[Any]) -> memoryview:
-    """Return the memory of an array as a file has it; it is copied only if it differs."""
+    """Return the bytes of an array as in a file; they are copied only if they differ."""
     plain = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
     return plain.reshape(-1).view(np.uint8).data
 
 
 def _header_digest(header: dict[str, Any]) -> str:
-    """Digest of the header without the digest itself, whatever its order and spacing."""
+    """Return the digest of a header without the digest itself, in canonical form."""
     metadata = {k: v for k, v in header["__metadata__"].items() if k != "header_sha256"}
     return hashlib.sha256(_canonical({**header, "__metadata__": metadata})).hexdigest()
 

@@ -1,7 +1,7 @@
-"""What a saved network is, and how it gets into a file and out of it.
+"""Writes a saved network to a file, and reads it back.
 
-Two layouts are known: the native one, which keeps everything, and the legacy pickle, which keeps
-weights and biases. Which of them a file has is seen from its bytes, never from its name.
+There are two layouts, `native` and `legacy_pickle`. The content of a file decides which one it has,
+never its name.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ROOM = 14 * 1024**2  # bytes of arrays that a small file may take beyond twice 
 _FEWEST_ZEROS = 8
 _ASSUMED = {"activation": "'relu'", "scale": "1"}
 
-# What people have at hand when they try the wrong file.
+# Files that people pass by mistake.
 _OTHER_FORMATS = {
     b"PK\x03\x04": "a zip archive, as torch.save, numpy.savez and Keras write it",
     b"\x89HDF": "an HDF5 file, as Keras wrote it",
@@ -49,8 +49,8 @@ _OTHER_FORMATS = {
     b"\x89PNG": "a PNG picture",
 }
 
-# Protocol 2 and later say so in the first byte. Before, a dict starts with its opcodes; so that
-# text is not taken for a pickle, the start is told apart as exactly as can be.
+# Protocol 2 and later have a first byte of their own. Before, a dict starts with its opcodes; the
+# pattern is exact, so that text is not taken for a pickle.
 _PICKLE_START = re.compile(
     rb"\x80|\(dp[0-9]|\(d[V(]|[}\]][q(]|\(S'|\(?[ci][\w.]+\n[\w.]+\n([(q]|p[0-9])"
 )
@@ -63,32 +63,32 @@ def read_network(
     max_bytes: int = MOST_BYTES,
     names_options: bool = True,
 ) -> SavedNetwork:
-    """Read a network from a native or a legacy file. Nothing in the file is ever run.
+    """Read a network from a native or a legacy file. Nothing in the file is executed.
 
     Parameters
     ----------
     path : str or path-like
-        The file; its name does not matter.
+        The file, with any name.
     allow_nonfinite : bool, optional
-        Read weights that are NaN or infinite, too.
+        Accept weights that are NaN or infinite.
     max_bytes : int, optional
         Refuse larger files.
     names_options : bool, optional
-        Whether an error may recommend these options; the command line does not have them.
+        Whether errors may recommend these options; the command line does not have them.
 
     Returns
     -------
     SavedNetwork
-        What the file holds. A legacy file says nothing of activation and scale: "relu" and 1.
+        The content of the file. Without activation and scale, as in legacy files: "relu" and 1.
 
     Raises
     ------
     UnsafeModelFileError
-        If a pickle asks for anything but arrays.
+        If a pickle asks for anything except arrays.
     ModelFileError
-        If the file is damaged, too large, no model file, or no network.
+        If the file is damaged, too large, not a model file, or not a network.
     FileNotFoundError, IsADirectoryError, PermissionError
-        If there is no file, or it cannot be opened.
+        If the file does not exist, or cannot be opened.
     ImportError
         If the file is native, and the package safetensors is missing or broken.
 
@@ -119,35 +119,35 @@ def read_network(
             )
     except ModelFileError as problem:
         raise type(problem)(f"{printable(path)}: {problem}") from None
-    except ValueError as problem:  # the arrays are sound, but do not make a network
+    except ValueError as problem:  # the arrays are intact, but do not form a network
         raise ModelFileError(f"{printable(path)}: {problem}") from None
     warn_of_other_model(path, contents, network)
     return network
 
 
 def write_native(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
-    """Write a network in the native layout, which keeps all of it; equal networks, equal bytes.
+    """Write a network in the native layout. Equal networks make equal files.
 
     Parameters
     ----------
     path : str or path-like
-        The file to write, atomically.
+        The file; it is written atomically.
     network : SavedNetwork
-        What to write.
+        The network.
 
     Returns
     -------
     pathlib.Path
-        The path as it was given.
+        The same path.
 
     Raises
     ------
     ValueError
-        If a weight or bias is NaN or infinite; nothing is written then.
+        If a weight or bias is NaN or infinite; then nothing is written.
     OSError
-        Whatever the disk says; the old file is intact then.
+        If the file cannot be written; then the old file is intact.
     ImportError
-        If the package safetensors is missing or broken; nothing is written then.
+        If the package safetensors is missing or broken; then nothing is written.
 
     Examples
     --------
@@ -165,31 +165,30 @@ def write_native(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
 def write_legacy(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
     """Write a network as a pickle of ``{'weights': [...], 'bias': [...]}``.
 
-    Weights and biases are written as trained, so the program that the layout comes from must be
-    given scaled features, as in training. Scale, names and ranges are under a third key,
-    ``'tinygrad_edu'``, which that program does not read and `read_network` does. The layout has
-    no place for another activation than ReLU.
+    Weights and biases are written as trained, so the original program needs scaled features, as in
+    training. Scale, names and ranges are under a third key, ``'tinygrad_edu'``, which only
+    `read_network` reads. The layout can store only ReLU networks.
 
     Parameters
     ----------
     path : str or path-like
-        The file to write, atomically.
+        The file; it is written atomically.
     network : SavedNetwork
-        What to write.
+        The network.
 
     Returns
     -------
     pathlib.Path
-        The path as it was given.
+        The same path.
 
     Raises
     ------
     ValueError
-        If the activation is not "relu", or a number is NaN or infinite; nothing is written then.
+        If the activation is not "relu", or a number is NaN or infinite; then nothing is written.
     OSError
-        Whatever the disk says; the old file is intact then.
+        If the file cannot be written; then the old file is intact.
     ImportError
-        If the package safetensors is missing or broken; nothing is written then.
+        If the package safetensors is missing or broken; then nothing is written.
 
     Examples
     --------
@@ -205,7 +204,7 @@ def write_legacy(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
 
 
 def require_writable(network: SavedNetwork) -> None:
-    """Refuse to write a network that was trained too fast.
+    """Check that a network may be written.
 
     Raises
     ------
@@ -220,7 +219,7 @@ def _require_finite(network: SavedNetwork, advice: str) -> None:
         for index, array in enumerate(arrays):
             flat = array.reshape(-1)
             bad = 0
-            for start in range(0, flat.size, _PIECE):  # the test makes an array, too
+            for start in range(0, flat.size, _PIECE):  # isfinite() needs memory, too
                 piece = flat[start : start + _PIECE]
                 bad += piece.size - int(np.count_nonzero(np.isfinite(piece)))
             if bad:
@@ -238,7 +237,7 @@ def _read(
         raise ModelFileError("the file is empty; expected a model file")
     if not start.strip(b"\0"):
         raise ModelFileError("the first bytes are zero: not a model file, or what is left of one")
-    if start[8:9] == b"{":  # no pickle has this byte there, and every native file has
+    if start[8:9] == b"{":  # every native file has this byte there, and no pickle
         return _read_native(stream, size, path)
     for magic, what in _OTHER_FORMATS.items():
         if start.startswith(magic):
@@ -266,7 +265,7 @@ def _read_native(
             f"found the tensors {found}, expected weights.0, biases.0, weights.1, biases.1 ..."
         )
     digest = texts.get("header_sha256")
-    if texts.get("format") != native.FORMAT:  # another program may mean other things by our names
+    if texts.get("format") != native.FORMAT:  # other programs may use our names for other things
         texts = {key: texts[key] for key in _ASSUMED if key in texts}
     network = _network(
         [arrays[f"weights.{i}"] for i in range(count)],
@@ -315,14 +314,14 @@ def _read_pickle(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
 def _network(
     weights: list[NDArray[Any]], biases: list[NDArray[Any]], texts: dict[str, str]
 ) -> SavedNetwork:
-    """Put the arrays and the texts of a file together."""
+    """Build the network from the arrays and the texts of a file."""
     network = SavedNetwork(tuple(weights), tuple(biases))
     structure = network.structure
     return replace(network, **read_description(texts, structure[0], structure[-1]))
 
 
 def _zeros_at_the_end(stream: IO[bytes], size: int) -> str:
-    """Count the zero bytes at the end, which a full disk or a power cut leaves there."""
+    """Report zero bytes at the end, which a full disk or a power cut leaves."""
     count = 0
     while count < size:
         start = max(0, size - count - _PIECE)

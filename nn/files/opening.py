@@ -1,4 +1,4 @@
-"""Opens a model file for reading: a regular file of bearable size, and nothing that never ends."""
+"""Opens a model file for reading: only regular files up to a limit, no pipes and devices."""
 
 from __future__ import annotations
 
@@ -20,14 +20,23 @@ def opened(
 ) -> Iterator[tuple[IO[bytes], int]]:
     """Open a file and return it with its size; pipes and devices are refused.
 
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    max_bytes : int
+        The limit on its size.
+    names_options : bool
+        Whether the error may recommend ``max_bytes=``.
+
     Raises
     ------
     FileNotFoundError, IsADirectoryError, PermissionError
-        If there is no file, or it cannot be opened.
+        If the file does not exist, or cannot be opened.
     ModelFileError
         If it is not a regular file, or larger than `max_bytes`.
     """
-    # Without O_NONBLOCK, opening a named pipe would wait for somebody to write into it.
+    # Without O_NONBLOCK, opening a named pipe would wait for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)

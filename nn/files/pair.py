@@ -1,8 +1,7 @@
-"""Writes the two files of one model in an order that a crash cannot turn into a wrong model.
+"""Writes the two files of one model, so that a crash at any time leaves a correct model.
 
 The native file is the model: it is written first, by one rename. The pickle is a copy for the
-program the layout comes from; it names the native file it belongs to, and a reader warns where the
-two differ.
+original program. It refers to its native file, and `siblings` warns if the two differ.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ LEGACY_FILE = f"model{LEGACY_SUFFIX}"
 
 
 class WrittenPair(NamedTuple):
-    """What `write_pair` did.
+    """The result of `write_pair`.
 
     Attributes
     ----------
     native : pathlib.Path
         The model.
     legacy : pathlib.Path or None
-        Its copy, if the legacy layout has a place for the network.
+        Its copy, if the legacy layout can store the network.
     note : str or None
-        One line about an old copy that was removed, or that is not of this program and stays.
+        One line about an old copy that was removed, or that another program wrote and is kept.
     """
 
     native: Path
@@ -45,17 +44,17 @@ class WrittenPair(NamedTuple):
 def write_pair(folder: str | os.PathLike[str], network: SavedNetwork) -> WrittenPair:
     """Write ``model.safetensors`` and its copy ``model.pkl`` into a folder.
 
-    Both are prepared before anything is written. A network that the legacy layout cannot hold, as
-    one with another activation than ReLU, is written as the native file alone; the old copy is
-    then removed, unless another program wrote it.
+    Both are prepared before anything is written. A network that the legacy layout cannot store,
+    such as one with tanh, is written only as the native file; then the old copy is removed, unless
+    another program wrote it.
 
     Parameters
     ----------
     folder : str or path-like
-        An existing folder. If this process has not locked it already with
-        `nn.files.folder_lock`, it is locked for the time of the write.
+        An existing folder. It is locked during the write, unless this process has locked it
+        already with `nn.files.folder_lock`.
     network : SavedNetwork
-        What to write.
+        The network.
 
     Returns
     -------
@@ -64,13 +63,13 @@ def write_pair(folder: str | os.PathLike[str], network: SavedNetwork) -> Written
     Raises
     ------
     ValueError
-        If a weight or bias is NaN or infinite; nothing is written then.
+        If a weight or bias is NaN or infinite; then nothing is written.
     BlockingIOError
         If another process is writing a model into this folder.
     OSError
-        Whatever the disk says. Each of the files is then either the old one or the new one.
+        If a file cannot be written. Each file is then either the old one or the new one.
     ImportError
-        If the package safetensors is missing or broken; nothing is written then.
+        If the package safetensors is missing or broken; then nothing is written.
 
     Examples
     --------
@@ -98,7 +97,7 @@ def write_pair(folder: str | os.PathLike[str], network: SavedNetwork) -> Written
 
 
 def _without_copy(legacy: Path, reason: str) -> str | None:
-    """Remove the copy of another network, or say why it stays."""
+    """Remove the copy of another network, or explain why it is kept."""
     if not os.path.lexists(legacy):
         return None
     if not is_own_pickle(legacy):

@@ -1,8 +1,8 @@
-"""The stack machine a pickle runs on: a position in the file, a stack with marks, and a memo.
+"""The stack machine of a pickle: a position in the file, a stack with marks, and a memo.
 
-What the single opcodes do is in `pickle_opcodes`. Here is what they share: reading from the file
-and moving objects, with the checks that make a damaged or hostile file an error at once. The bytes
-of an array are skipped, and only their place is remembered.
+The opcodes are in `pickle_opcodes`. This file reads from the pickle and moves objects, with checks
+that raise an error for a damaged or hostile file at once. The bytes of an array are skipped; only
+their place is stored.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _CHUNK = 65_536
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a pickle may ask for; a network of a thousand layers needs less.
+    """Limits on what a pickle may ask for; a network of a thousand layers needs less.
 
     Attributes
     ----------
     opcodes : int
         Instructions in the file. An array takes about 35.
     stack : int
-        Objects and open marks waiting on the stack: the depth of nesting.
+        Objects and open marks on the stack: the depth of nesting.
     arrays : int
         Arrays in both lists together.
     """
@@ -38,7 +38,7 @@ class Limits:
 
 
 def integer_of(line: Span) -> int:
-    """Return the integer that is written out in digits on a line."""
+    """Return the integer on a line of digits."""
     digits = line.head[:40]
     if not re.fullmatch(rb"-?[0-9]{1,20}L?", digits):
         raise ModelFileError(f"found {digits!r}, expected an integer of at most 20 digits")
@@ -46,7 +46,17 @@ def integer_of(line: Span) -> int:
 
 
 class Machine:
-    """Where the reading has got to, and the objects made so far."""
+    """The state of reading: the position, and the objects made so far.
+
+    Parameters
+    ----------
+    stream : binary file
+        The pickle.
+    size : int
+        Its size in bytes.
+    limits : Limits
+        What it may ask for.
+    """
 
     def __init__(self, stream: IO[bytes], size: int, limits: Limits) -> None:
         self.stream = stream
@@ -57,7 +67,7 @@ class Machine:
         self.frame_end = 0
         self.stack: list[Any] = []
         self.marks: list[int] = []
-        # A dict and not a list: an index of two thousand million then costs one entry.
+        # A dict, not a list: an index of two thousand million then needs only one entry.
         self.memo: dict[int, Any] = {}
         self.stopped = False
         stream.seek(0)
@@ -68,7 +78,7 @@ class Machine:
         return self.stream.read(count)
 
     def skip(self, count: int) -> Span:
-        """Return the place of the next bytes, however many are claimed, and pass over them."""
+        """Skip the next bytes, and return their place."""
         start = self.position
         self._claim(count)
         head = self.stream.read(min(count, HEAD))
@@ -77,7 +87,7 @@ class Machine:
         return Span(self.stream, start, count, head)
 
     def _claim(self, count: int) -> None:
-        """Move on, if the file has so many bytes and they are all in one frame."""
+        """Move the position, if the file has that many bytes and they are in one frame."""
         end = self.position + count
         if end > self.size:
             raise ModelFileError(
@@ -93,7 +103,7 @@ class Machine:
         return struct.unpack(layout, self.read(struct.calcsize(layout)))[0]
 
     def skip_line(self) -> Span:
-        """Return the place of the bytes up to the next line feed, which is passed over too."""
+        """Skip a line with its line feed, and return its place."""
         start, length, head = self.position, 0, b""
         while True:
             piece = self.stream.readline(_CHUNK)
@@ -112,23 +122,23 @@ class Machine:
         self.stack.append(value)
 
     def require_room(self) -> None:
-        """Refuse to let the stack grow without end."""
+        """Check the limit of the stack."""
         if len(self.stack) + len(self.marks) >= self.limits.stack:
             raise ModelFileError(f"stack limit of {self.limits.stack} reached: nesting too deep")
 
     def top(self) -> Any:
-        """Return the last object, if there is one above the last mark."""
+        """Return the last object above the last mark."""
         if len(self.stack) <= (self.marks[-1] if self.marks else 0):
             raise ModelFileError("needs an object and the stack is empty; the file is damaged")
         return self.stack[-1]
 
     def pop(self) -> Any:
-        """Take the last object."""
+        """Remove and return the last object."""
         self.top()
         return self.stack.pop()
 
     def pop_to_mark(self) -> list[Any]:
-        """Take the last mark and all objects above it."""
+        """Remove the last mark, and remove and return all objects above it."""
         if not self.marks:
             raise ModelFileError("needs a mark and there is none; the file is damaged")
         start = self.marks.pop()

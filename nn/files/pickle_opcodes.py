@@ -1,7 +1,6 @@
-"""What each opcode of a pickle does here: a table of the opcodes that a list of arrays needs.
+"""The opcodes of a pickle that a list of arrays needs; every other opcode is refused.
 
-Every other opcode is refused. Nothing in this file imports, looks up an attribute by name, or calls
-what the file asks for.
+This file does not import, look up attributes by name, or call anything for a pickle.
 """
 
 from __future__ import annotations
@@ -24,11 +23,21 @@ from .stand_ins import (
     describe,
 )
 
-_NAME_LENGTH = 256  # longer texts can only be bytes in disguise
+_NAME_LENGTH = 256  # a longer text is not a name, but may be bytes written as text
 
 
 def run(stream: IO[bytes], size: int, limits: Limits) -> object:
-    """Carry out the opcodes one by one until STOP, and return the object that is left."""
+    """Execute the opcodes one by one until STOP, and return the remaining object.
+
+    Parameters
+    ----------
+    stream : binary file
+        The pickle.
+    size : int
+        Its size in bytes.
+    limits : Limits
+        What it may ask for.
+    """
     machine = Machine(stream, size, limits)
     name = ""
     try:
@@ -38,7 +47,7 @@ def run(stream: IO[bytes], size: int, limits: Limits) -> object:
             if code not in OPCODES:
                 name = f"byte 0x{code:02x}"
                 raise ModelFileError(
-                    "no opcode of a pickle; the file is damaged or not a model file"
+                    "not an opcode of a pickle; the file is damaged or not a model file"
                 )
             name, step = OPCODES[code]
             step(machine)
@@ -64,7 +73,7 @@ def _push_text(machine: Machine, span: Span, encoding: str) -> None:
 
 def _integer_line(machine: Machine) -> None:
     line = machine.skip_line()
-    # Protocol 0 has no opcode for truth values: it writes them as integers with a zero in front.
+    # Protocol 0 has no opcode for booleans: it writes them as integers with a leading zero.
     is_truth_value = line.is_exactly(b"00") or line.is_exactly(b"01")
     value = integer_of(line)
     machine.push(bool(value) if is_truth_value else value)
@@ -94,8 +103,8 @@ def _protocol(machine: Machine) -> None:
 
 
 def _frame(machine: Machine) -> None:
-    # A frame only helps a reader to fetch ahead. But readers that disagree about where one ends
-    # see two different programs in one file, so frames must be as Python writes them.
+    # A frame only helps a reader to prefetch. But readers that disagree about its end would see two
+    # different programs in one file, so frames must be as Python writes them.
     if machine.opcode_start < machine.frame_end:
         raise ModelFileError(f"frame inside a frame that ends at offset {machine.frame_end}")
     length = machine.read_number("<Q")
@@ -156,7 +165,7 @@ def _update(machine: Machine, items: list[Any]) -> None:
     if len(items) % 2:
         raise ModelFileError(f"{len(items)} keys and values, an odd number; the file is damaged")
     for key, value in zip(items[::2], items[1::2], strict=True):
-        # Asked before the key is hashed: the hash of a nested tuple can take hours.
+        # Checked before the key is hashed: the hash of a nested tuple can take hours.
         if type(key) is not str:
             raise UnsafeModelFileError(f"key is {describe(key)}, expected str; refused")
         if key in target:
@@ -272,7 +281,7 @@ _STEPS: dict[str, Callable[[Machine], None]] = {
     "GET": lambda machine: _recall(machine, integer_of(machine.skip_line())),
     "BINGET": lambda machine: _recall(machine, machine.read_number("<B")),
     "LONG_BINGET": lambda machine: _recall(machine, machine.read_number("<I")),
-    # Names and calls: markers and stand-ins only.
+    # Names and calls: only markers and stand-ins.
     "GLOBAL": _global,
     "STACK_GLOBAL": _stack_global,
     "REDUCE": _reduce,
@@ -282,10 +291,10 @@ _STEPS: dict[str, Callable[[Machine], None]] = {
     "BINSTRING": _python_2,
     "SHORT_BINSTRING": _python_2,
 }
-"""All that this reader does. Opcodes that make objects of any class are not among them."""
+"""The steps of this reader. Opcodes that create objects of any class are not among them."""
 
 OPCODES = {
     ord(opcode.code): (opcode.name, _STEPS.get(opcode.name, _forbidden))
     for opcode in pickletools.opcodes
 }
-"""Name and step of every opcode that Python has."""
+"""Name and step of every opcode of Python."""

@@ -1,6 +1,6 @@
-"""What a saved network is: its arrays, and what its features and classes are called.
+"""A saved network: its arrays, and the names of its features and classes.
 
-It checks that the parts fit together. It neither reads nor writes files.
+It checks that the parts match. It neither reads nor writes files.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ ACTIVATIONS = ("relu", "tanh", "sigmoid")
 # float32 holds all of their values exactly.
 _SMALL = ("bool", "int8", "uint8", "int16", "uint16", "float16")
 
-# A file of such a network could not be written: see `native`.
+# The limit on names: a file with more could not be written, see `native`.
 _MOST_CHARACTERS = 32 * 1024**2
 
 
 @dataclass(frozen=True, eq=False)
 class SavedNetwork:
-    """A trained network: its arrays, and how to use them. Invalid networks are rejected.
+    """A trained network, independent of the layout of its file. Invalid networks are rejected.
 
     Layer by layer, `y = x @ weights[i] + biases[i]`, with the activation after every layer but
     the last. float16, booleans and integers of at most 16 bits become float32, which holds them
@@ -41,31 +41,31 @@ class SavedNetwork:
     biases : sequence of numpy.ndarray
         One vector a layer, shape (outputs,) or (1, outputs).
     activation : {"relu", "tanh", "sigmoid"}, optional
-        Of the hidden layers.
+        Activation of the hidden layers.
     scale : float, optional
         Features are divided by it before the first layer.
     feature_names : sequence of str, optional
-        What the columns are called, in the order of the rows of ``weights[0]``; all different.
-        None: the network knows no names, as in files of version 0.1.0.
+        Names of the columns, in the order of the rows of ``weights[0]``; all different. None if
+        unknown, as in files of version 0.1.0.
     feature_ranges : array_like, shape (features, 2), optional
         Smallest and largest value of each feature in the training file, before scaling.
     faintest_row : float, optional
         The size of a row is its largest value, each relative to the largest of its feature in
         training. All but a hundredth of the training rows have at least this size, 0..1.
     learned : bool, optional
-        False if the training did not make it better than guessing: such a model may be replaced
-        by another one of that kind.
+        False if the training did not make it better than guessing. Such a model may be replaced
+        by another one like it.
     classes : sequence of str, optional
-        What the classes are called, all different: at most one for each output, and at most two
-        for a single output.
+        Names of the classes, all different: at most one for each output, and at most two for a
+        single output.
 
     Raises
     ------
     TypeError
         If a name is not a `str`.
     ValueError
-        If the arrays do not make a network, the activation or the scale is unknown, or names and
-        ranges do not fit.
+        If the arrays do not form a network, the activation or the scale is invalid, or names and
+        ranges do not match.
 
     Examples
     --------
@@ -86,7 +86,7 @@ class SavedNetwork:
     learned: bool = True
 
     def __post_init__(self) -> None:
-        """Bring the parts into one form, or say what is wrong with them."""
+        """Check the parts, and convert them to one form."""
         weights, biases = _checked_layers(self.weights, self.biases)
         if self.activation not in ACTIVATIONS:
             raise ValueError(
@@ -126,22 +126,29 @@ class SavedNetwork:
 
     @property
     def structure(self) -> tuple[int, ...]:
-        """Number of features, of units in each hidden layer, and of outputs."""
+        """The number of features, of units in each hidden layer, and of outputs."""
         return (self.weights[0].shape[0], *(weight.shape[1] for weight in self.weights))
 
 
 def floating_dtype(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
-    """Return the type, float32 or float64, in which an array of this one is kept.
+    """Return float32 or float64: the dtype in which an array of this dtype is kept.
+
+    Parameters
+    ----------
+    dtype : dtype
+        The dtype of the array.
+    name : str
+        The name of the array in errors.
 
     Raises
     ------
     ValueError
-        If it is not a type of real numbers, or one of more than 64 bits.
+        If it is not a dtype of real numbers, or has more than 64 bits.
 
     Warns
     -----
     DataWarning
-        For integers and booleans: a trained network has none.
+        For integers and booleans, which a trained network does not have.
     """
     native = dtype.newbyteorder("=")
     if native in (np.float32, np.float64):
@@ -156,7 +163,7 @@ def floating_dtype(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
 
 
 def check_pairs(weights: Sequence[Any], biases: Sequence[Any]) -> None:
-    """Check that there are layers, each with weights and biases."""
+    """Check that there are layers, and that each has weights and biases."""
     if len(weights) != len(biases):
         raise ValueError(
             f"{len(weights)} weight matrices but {len(biases)} biases, expected one bias a layer"
@@ -168,7 +175,7 @@ def check_pairs(weights: Sequence[Any], biases: Sequence[Any]) -> None:
 def _checked_layers(
     weights: Sequence[Any], biases: Sequence[Any]
 ) -> tuple[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]]:
-    """Check that the arrays make a network, and return them in one form."""
+    """Check that the arrays form a network, and convert them to one form."""
     check_pairs(weights, biases)
     matrices = []
     for index, weight in enumerate(weights):
@@ -201,13 +208,13 @@ def _checked_layers(
 
 
 def _floating(array: Any, name: str) -> NDArray[Any]:
-    """Return an array as float32 or float64, the two types the native layout holds."""
+    """Return an array as float32 or float64, which the native layout can store."""
     found = np.asarray(array)
     return np.asarray(found, dtype=floating_dtype(found.dtype, name), order="C")
 
 
 def _checked_names(argument: str, names: Any) -> tuple[str, ...]:
-    """Check that names are texts and all different."""
+    """Check that names are of type str and all different."""
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise TypeError(f"{argument} is {str(names)[:40]!r}; expected a list of names")
     checked = tuple(names)
@@ -227,7 +234,7 @@ def _checked_names(argument: str, names: Any) -> tuple[str, ...]:
 
 
 def _checked_ranges(ranges: Any, features: int) -> NDArray[np.float64]:
-    """Check that ranges are one pair a feature, the smaller number first."""
+    """Check that there is one pair for each feature, the smaller number first."""
     try:
         checked = np.array(ranges, dtype=np.float64, order="C")
     except (TypeError, ValueError):

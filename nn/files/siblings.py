@@ -1,8 +1,8 @@
-"""Compares the two files of one model, so that nobody works with an old one unknowingly.
+"""Compares the two files of one model, and warns if one of them is old.
 
-A folder has the native file, which is written first and is the model, and a pickle that names the
-native file it is a copy of by its digest. A program that is killed between the two leaves a pickle
-of the model before; then this warns, whichever of the two is read.
+The native file is the model and is written first. The pickle refers to the native file by its
+digest. A program that is killed between the two writes leaves a pickle of the previous model; then
+there is a warning when either file is read.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ NATIVE_SUFFIX, LEGACY_SUFFIX = ".safetensors", ".pkl"
 
 
 class Contents(NamedTuple):
-    """Which network a file holds.
+    """Which network a file contains.
 
     Attributes
     ----------
     is_native : bool
         Whether it is the native file or the pickle.
     digest : str or None
-        Of the network; None in pickles of 0.1.0 and in files of other programs.
+        The digest of the network; None in pickles of 0.1.0 and in files of other programs.
     """
 
     is_native: bool
@@ -44,9 +44,18 @@ class Contents(NamedTuple):
 def warn_of_other_model(
     path: str | os.PathLike[str], contents: Contents, network: SavedNetwork
 ) -> None:
-    """Warn if the file of the other layout with the same name holds another network.
+    """Warn if the file of the other layout with the same name contains another network.
 
-    Without a digest the biases are compared: two trainings never end with the same.
+    Without a digest the biases are compared, which differ after every training.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file that was read.
+    contents : Contents
+        What it contains.
+    network : SavedNetwork
+        The network from it.
     """
     file = Path(os.fsdecode(path))
     sibling = file.with_suffix(LEGACY_SUFFIX if contents.is_native else NATIVE_SUFFIX)
@@ -61,12 +70,12 @@ def warn_of_other_model(
             if is_same:
                 return
         times = {path.name: path.stat().st_mtime_ns for path in (file, sibling)}
-    except (OSError, ModelFileError):  # there is none, or it is nothing that could be mistaken
+    except (OSError, ModelFileError):  # there is none, or it is not a model file
         return
-    except ImportError:  # without safetensors nobody works with the native file here
+    except ImportError:  # without safetensors, the native file is not used here
         return
     native_name = file.with_suffix(NATIVE_SUFFIX).name
-    # Clocks of file systems are coarse. Of one pair the native file is never written last.
+    # Clocks of file systems are coarse; the native file of a pair is never written last.
     newest = max(times, key=lambda name: (times[name], name == native_name))
     age = "newer" if newest == sibling.name else "older"
     warnings.warn(
@@ -78,7 +87,7 @@ def warn_of_other_model(
 
 
 def is_own_pickle(path: str | os.PathLike[str]) -> bool:
-    """Return whether this program has written the pickle, as a copy of a native file."""
+    """Return whether this program wrote the pickle, as a copy of a native file."""
     try:
         with opened(path) as (stream, size):
             return COPY_OF in legacy_pickle.read(stream, size).texts

@@ -1,4 +1,4 @@
-"""A place in a file: bytes that are read when they are needed, a piece at a time."""
+"""Ranges of bytes in a file, which are read piece by piece when they are needed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _NO_FILE = io.BytesIO()
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """So many bytes of a file from a position on.
+    """A range of bytes in a file.
 
     Attributes
     ----------
     stream : binary file
-        That can be searched.
+        Seekable.
     start, length : int
-        Where the bytes are.
+        Position and number of the bytes.
     head : bytes
-        The first of them, at most `HEAD`.
+        The first bytes, at most `HEAD`.
     """
 
     stream: IO[bytes]
@@ -35,15 +35,15 @@ class Span:
 
     @classmethod
     def of(cls, content: bytes) -> Span:
-        """Return a few bytes, at most `HEAD`, that are not in the file."""
+        """Return a span of bytes in memory, at most `HEAD`."""
         return cls(_NO_FILE, 0, len(content), content)
 
     def is_exactly(self, content: bytes) -> bool:
-        """Return whether these are the bytes; only short ones are compared."""
+        """Return whether the bytes are equal to `content`, at most `HEAD`."""
         return self.length == len(content) and self.head == content
 
     def chunks(self) -> Iterator[bytes]:
-        """Read the bytes, a piece at a time."""
+        """Yield the bytes, piece by piece."""
         if self.length == len(self.head):
             yield self.head
             return
@@ -58,7 +58,7 @@ class Span:
 
 
 def has_only_zeros(stream: IO[bytes], start: int) -> bool:
-    """Return whether all bytes from there to the end are zero, as a power cut may leave them."""
+    """Return whether all bytes from `start` on are zero, which is the sign of a power cut."""
     stream.seek(start)
     while chunk := stream.read(_CHUNK):
         if chunk.strip(b"\0"):

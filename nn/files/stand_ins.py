@@ -1,8 +1,8 @@
-"""What stands in for NumPy while a pickle is read: names, texts, bytes, dtypes and arrays.
+"""Stand-ins for NumPy while a pickle is read: names, texts, bytes, dtypes and arrays.
 
-A pickle rebuilds an array by calling NumPy's functions by name. Here every name is a marker that
-does nothing, and calling it only writes down what the array would have been. Real arrays are made
-at the very end, in `ArrayStandIn.to_array`, when nothing is left to check.
+A pickle rebuilds an array by calling NumPy's functions by name. Here every name is a marker without
+a function, and calling it only records what the array would be. Real arrays are created at the end,
+in `ArrayStandIn.to_array`, after all checks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .spans import Span
 
 
 class Name(enum.Enum):
-    """A name the file may mention: a marker, never the function of that name."""
+    """A name that a file may use: a marker, never the function of that name."""
 
     RECONSTRUCT = "_reconstruct"
     FROM_BUFFER = "_frombuffer"
@@ -33,8 +33,8 @@ class Name(enum.Enum):
     BYTES = "bytes"
 
 
-# The whole list. A pair is looked up as it stands, so a name with dots in it, which the standard
-# reader would walk attribute by attribute, finds nothing here.
+# The complete list. Pairs are compared as a whole, so a name with dots is not in it; the standard
+# reader would follow it attribute by attribute.
 NAMES: dict[tuple[str, str], Name] = {
     ("numpy.core.multiarray", "_reconstruct"): Name.RECONSTRUCT,  # NumPy 1
     ("numpy._core.multiarray", "_reconstruct"): Name.RECONSTRUCT,  # NumPy 2
@@ -55,17 +55,17 @@ _ITEM_SIZES = {code: int(code[1]) for code in _CODES}
 
 @dataclass(frozen=True, slots=True)
 class RawText:
-    """A text too long for a name, left in the file: bytes written as text, or a description.
+    """A text too long for a name, still in the file: bytes written as text, or a description.
 
-    Decoding it early would help a hostile file, because one character of four bytes makes Python
-    store every character of its text in four bytes.
+    It is not decoded early, because one character of four bytes makes Python store every character
+    of its text in four bytes.
     """
 
     span: Span
     encoding: str
 
     def decode(self) -> str:
-        """Return a text of ASCII characters; others are refused."""
+        """Return the text, which must be ASCII."""
         try:
             return str(b"".join(RawBytes(self.span, self.encoding).chunks()), "ascii")
         except UnicodeDecodeError:
@@ -74,13 +74,13 @@ class RawText:
 
 @dataclass(frozen=True, slots=True)
 class RawBytes:
-    """Bytes left in the file, as they are (`encoding` None) or written as text."""
+    """Bytes that are still in the file, raw (`encoding` None) or written as text."""
 
     span: Span
     encoding: str | None = None
 
     def chunks(self) -> Iterator[bytes]:
-        """Walk the bytes, a piece at a time."""
+        """Yield the bytes, piece by piece."""
         if self.encoding is None:
             yield from self.span.chunks()
             return
@@ -97,13 +97,13 @@ class RawBytes:
 
 @dataclass(slots=True)
 class DtypeStandIn:
-    """An element type: code such as ``f8``, and the byte order once `build` has told it."""
+    """A dtype: its code such as ``f8``, and its byte order, which `build` sets."""
 
     code: str
     order: str | None = None
 
     def build(self, state: object) -> None:
-        """Take the state NumPy writes for a plain number type; nothing else is let through."""
+        """Set the state, which must be that of a plain number type."""
         if self.order is not None:
             raise UnsafeModelFileError("BUILD a second time on the same dtype; refused")
         match state:
@@ -118,7 +118,7 @@ class DtypeStandIn:
 
 @dataclass(slots=True)
 class ArrayStandIn:
-    """What an array would be: filled by `build`, made real by `to_array`."""
+    """A description of an array: `build` fills it, and `to_array` creates the array."""
 
     shape: tuple[int, ...] = ()
     dtype: DtypeStandIn | None = None
@@ -126,7 +126,7 @@ class ArrayStandIn:
     raw: RawBytes | None = None
 
     def build(self, state: object) -> None:
-        """Take the state `(1, shape, dtype, is_fortran, bytes)` that NumPy writes."""
+        """Set the state, in NumPy's form `(1, shape, dtype, is_fortran, bytes)`."""
         if self.raw is not None:
             raise UnsafeModelFileError("BUILD a second time on the same array; refused")
         match state:
@@ -147,7 +147,19 @@ class ArrayStandIn:
     def fill(
         self, shape: tuple[Any, ...], dtype: DtypeStandIn, fortran: bool, raw: RawBytes
     ) -> None:
-        """Set all fields, once the shape and the dtype are known to make sense."""
+        """Check shape and dtype, and set all fields.
+
+        Parameters
+        ----------
+        shape : tuple
+            Sizes from the file.
+        dtype : DtypeStandIn
+            The dtype.
+        fortran : bool
+            Whether the numbers are in Fortran order.
+        raw : RawBytes
+            The numbers.
+        """
         if len(shape) > 8 or not all(type(n) is int and 0 <= n < 2**31 for n in shape):
             raise ModelFileError(
                 f"array of shape {_shape_text(shape)}; expected up to 8 sizes of 0 to 2^31-1"
@@ -155,7 +167,7 @@ class ArrayStandIn:
         if dtype.order is None:
             raise ModelFileError(f"dtype {dtype.code!r} has no byte order; the file is damaged")
         self.shape, self.dtype, self.fortran, self.raw = shape, dtype, fortran, raw
-        if raw.encoding is None:  # the length of bytes written as text shows when they are decoded
+        if raw.encoding is None:  # bytes written as text have a length only after decoding
             self._check_length(raw.span.length)
 
     def _check_length(self, found: int) -> None:
@@ -167,26 +179,25 @@ class ArrayStandIn:
 
     @property
     def byte_count(self) -> int:
-        """Bytes the array will take; Python's integers, so that no product overflows."""
+        """Size of the array in bytes; Python's integers do not overflow."""
         return math.prod(self.shape) * (_ITEM_SIZES[self.dtype.code] if self.dtype else 0)
 
     @property
     def element(self) -> np.dtype[Any]:
-        """The element type, in the byte order of this machine."""
+        """The dtype, in the byte order of this machine."""
         if self.dtype is None or self.raw is None:
             raise ModelFileError("an array without data; the file is damaged")
         return np.dtype(np.bool if self.dtype.code == "b1" else self.dtype.code)
 
     def to_array(self, dtype: np.dtype[Any] | None = None) -> NDArray[Any]:
-        """Make the array: C order, this machine's byte order, its own memory.
+        """Create the array: C order, byte order of this machine, memory of its own.
 
-        It is read in pieces and converted to `dtype` on the way, so that it is the only thing
-        that takes memory.
+        It is read and converted to `dtype` piece by piece, so nothing else takes memory.
         """
         array: NDArray[Any] = np.empty(self.shape, self.element if dtype is None else dtype)
         assert self.dtype is not None  # `element` has looked
         assert self.raw is not None
-        # A byte other than 0 and 1 is no valid truth value for NumPy: read numbers, then compare.
+        # For NumPy, only the bytes 0 and 1 are valid booleans: read numbers, then compare.
         is_bool = self.dtype.code == "b1"
         stored = np.dtype("u1" if is_bool else f"{self.dtype.order}{self.dtype.code}")
         flat: Any = array.T.flat if self.fortran else array.reshape(-1)
@@ -260,7 +271,7 @@ def _bytes(arguments: tuple[Any, ...]) -> RawBytes:
     raise _unexpected(Name.BYTES, "no arguments")
 
 
-# What calling a name gives. `ndarray` is missing on purpose: it is mentioned, never called.
+# The result of calling a name. `ndarray` is missing on purpose: pickles never call it.
 CALLS: dict[Name, Callable[[tuple[Any, ...]], object]] = {
     Name.RECONSTRUCT: _reconstruct,
     Name.FROM_BUFFER: _from_buffer,
@@ -272,7 +283,7 @@ CALLS: dict[Name, Callable[[tuple[Any, ...]], object]] = {
 
 
 def describe(value: object) -> str:
-    """Say what kind of thing was found; never its content, which may be nested without end."""
+    """Return the kind of an object; not its content, which may be nested deeply."""
     if isinstance(value, Name):
         return f"the name {value.value}"
     words = {ArrayStandIn: "array", DtypeStandIn: "dtype", RawBytes: "bytes", RawText: "long text"}
@@ -286,6 +297,6 @@ def _unexpected(name: Name, expected: str) -> UnsafeModelFileError:
 
 
 def _shape_text(shape: tuple[Any, ...]) -> str:
-    """Show a shape nobody has checked yet: few sizes, and numbers only."""
+    """Return an unchecked shape as text: at most four sizes, only numbers."""
     sizes = [str(size) if type(size) is int else describe(size) for size in shape[:4]]
     return f"({', '.join([*sizes, '...'] if len(shape) > 4 else sizes)})"

@@ -1,4 +1,4 @@
-"""Training: the loop over epochs, what it recorded, and pictures of it.
+"""From a CSV file to a model: the classifier, the training loop, its history and its pictures.
 
-Nothing is imported here, so that asking for one part does not load the others.
+Nothing is imported here, so that importing one part does not load the others.
 """

@@ -1,7 +1,7 @@
 """The short way: a classifier that is trained on a CSV file and saved, in three lines.
 
-It checks its arguments and calls reading, training and files in order. How they work is in the
-other files of this folder, in `nn.data` and in `nn.files`.
+It checks its arguments, and uses the other files of this folder, `nn.data` and `nn.files`, which do
+the work.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Classifier", "Prediction"]
 
 _FROM_FILE: ContextVar[Initializer | None] = ContextVar("weights from a file", default=None)
-"""While a model is loaded: where its weights come from, so that none are drawn."""
+"""While a model is loaded: returns its weights, so that none are drawn."""
 
 
 class Classifier:
@@ -50,31 +50,31 @@ class Classifier:
     structure : sequence of int
         Widths of the layers, from the features to the outputs, such as ``[784, 128, 64, 10]``.
     base_address : str or path-like
-        An existing folder: the model and the training curves are saved there. The slash at its
-        end may be omitted.
+        An existing folder for the model and the training curves, with or without a slash at the
+        end.
     seed : int or None
-        Fixes the weights it starts from and the order of the samples. With one seed, one machine
-        gives the same weights, bit for bit, every time.
+        Fixes the initial weights and the order of the samples. On one machine, the same seed
+        always leads to the same weights, bit for bit.
     activation : {"relu", "tanh", "sigmoid"}
-        Of the hidden layers. The file ``model.pkl`` is written for ReLU alone, because it does
-        not say which one it needs.
+        Activation of the hidden layers. The file ``model.pkl`` is only written for ReLU, because
+        it does not store the activation.
     dtype : dtype
-        Of parameters and features.
+        Dtype of parameters and features.
     verbose : bool
         Whether `fit` prints a line for each epoch, and what it saved.
 
     Attributes
     ----------
     network : MLP
+        The network.
     history : History or None
-        What happened in the last `fit`, also if it was interrupted.
+        The epochs of the last `fit`, even if it was interrupted.
     scale : float
-        What features are divided by; see `fit`.
+        The features are divided by it; see `fit`.
     inputs : KnownInputs
-        Names, ranges and scale of the features it was trained on; other data are held against
-        them.
+        Names, ranges and scale of the training features; other data are compared with them.
     saved_in : Path or None
-        The folder in which the last `fit` saved its model; None if it saved none.
+        The folder in which the last `fit` saved its model; None if it did not save one.
 
     Examples
     --------
@@ -118,7 +118,7 @@ class Classifier:
 
     @property
     def scale(self) -> float:
-        """What features are divided by before the first layer."""
+        """The features are divided by it before the first layer."""
         return self.inputs.scale
 
     @scale.setter
@@ -146,7 +146,7 @@ class Classifier:
         max_line_bytes: int | None = None,
         **unknown: Any,
     ) -> History:
-        """Train on a CSV file, and save the model and pictures of how it went.
+        """Train on a CSV file, and save the model and pictures of the training.
 
         The first column of the file is ``label``, the others are features. Training is mini-batch
         gradient descent on the mean cross-entropy, with the samples shuffled for each epoch.
@@ -156,28 +156,28 @@ class Classifier:
         train_data, test_data : str or path-like
             The files, ``.csv`` or ``.csv.gz``. Without test data only training is measured.
         epoch : int
-            How many passes over the training data.
+            Number of passes over the training data.
         alpha : float
             The learning rate.
         batch_size : int
-            How many samples a step looks at.
+            Number of samples in a step.
         scale : float, optional
-            Features are divided by it: 255 for pixels. The saved model does so too, so `predict`
-            and `run` always take features as they are in the file. By default 1, or that of the
-            training before.
+            Features are divided by it: 255 for pixels. The saved model does that too, so `predict`
+            and `run` always take features as they are in the file. By default 1, or the scale of
+            an earlier training.
         figures : sequence of str, optional
-            Which pictures to save, such as ``["curves", "gradients"]``; see
+            The pictures to save, such as ``["curves", "gradients"]``; see
             `nn.training.figures.saving.FIGURES`. By default ``curves`` and ``confusion``, with
             ``mistakes`` and ``weights`` for square images (from 5x5), and ``regions`` for two
-            features. They show the test data, or else the training data.
+            features. They show the test data, or the training data without test data.
         overwrite : bool
-            Replace a model that is in the folder even if this training learned nothing. By
-            default, the result then goes into ``learned-nothing`` in that folder.
+            Replace an earlier model in the folder even if this training learned nothing. By
+            default, the result is then saved in the subfolder ``learned-nothing``.
         by_position : bool
-            Take the columns of the test data, and of training data for a network that is trained
-            already, by their position. By default they are matched by name, in any order.
+            Take the columns of the test data by position, and also those of the training data if
+            the network is trained already. By default they are matched by name, in any order.
         check_ranges : bool
-            Refuse test data whose features are scaled otherwise than those of the training.
+            Refuse test data whose features are scaled differently from those of the training.
         max_bytes, max_classes, max_columns, max_line_bytes : int, optional
             Limits on the files; see `nn.data.csv.read_csv`.
 
@@ -189,30 +189,30 @@ class Classifier:
         Raises
         ------
         TypeError, ValueError
-            For arguments that cannot be used.
+            For invalid arguments.
         ImportError
-            If a package is missing; the message says how to install it.
+            If a package is missing; the message explains how to install it.
         OSError
-            If a file cannot be read, or the folder of the model cannot be written to.
+            If a file cannot be read, or the folder of the model is not writable.
         DataError
-            If the data cannot be trusted; file, line and column are named.
+            If the data cannot be used; the error names file, line and column.
         GradientError
             If the loss is not finite any more; the last good weights are kept.
 
         Warns
         -----
         TrainingWarning
-            If the model was not saved in its place, and ``verbose`` is off.
+            If the model was not saved in its folder itself, and ``verbose`` is off.
 
         Notes
         -----
-        All errors but the last come before anything is computed or written. The model is saved
-        twice a minute, and when Ctrl-C, SIGTERM or SIGHUP end the training: with the weights,
-        files and history of the last finished epoch. A second Ctrl-C does not interrupt the
-        saving. Afterwards the signal does what it would have done without `fit`. A program's own
-        handlers, and threads other than the main one, are left alone.
+        All errors except the last are raised before anything is computed or written. The model is
+        saved twice a minute, and also if Ctrl-C, SIGTERM or SIGHUP ends the training: with the
+        weights, files and history of the last finished epoch. A second Ctrl-C does not interrupt
+        the saving. Then the signal has its usual effect. Signal handlers of the program, and
+        threads other than the main one, are not changed.
 
-        Calling `fit` again goes on from the weights that are there.
+        Calling `fit` again continues with the current weights.
         """
         from .fitting import fit
 
@@ -252,7 +252,7 @@ class Classifier:
         return checked
 
     def _remember(self, inputs: KnownInputs) -> None:
-        """Take over what a training on these inputs has taught the network."""
+        """Mark the network as trained on these inputs."""
         self._fitted, self.inputs = True, inputs
 
     def _say(self, text: str) -> None:
@@ -270,8 +270,8 @@ class Classifier:
             Features as they are in the CSV file, not scaled. The columns of a data frame are
             matched by their names, in any order; those of an array by their position.
         check_ranges : bool
-            Refuse features that are far outside the ranges of the training, or within a small
-            part of them, as if they were scaled twice or not at all.
+            Refuse features far outside the ranges of the training, or in a small part of them, as
+            if they were scaled twice or not at all.
 
         Returns
         -------
@@ -282,8 +282,8 @@ class Classifier:
         NotFittedError
             Before `fit` or `load`.
         TypeError, ValueError
-            For features that do not fit, are not numbers, hold NaN or inf, or are scaled
-            otherwise than those of the training.
+            For features that do not match, are not finite numbers, or are scaled differently from
+            those of the training.
         """
         return probabilities(self._logits(x, check_ranges))
 
@@ -305,12 +305,12 @@ class Classifier:
     def run(
         self, path: str | os.PathLike[str], x: ArrayLike, *, check_ranges: bool = True
     ) -> Prediction:
-        """Load a saved model and predict one sample; prints and returns the prediction.
+        """Load a saved model, predict one sample, print the prediction and return it.
 
         Parameters
         ----------
         path : str or path-like
-            A ``model.pkl`` or a native file; the network of this object is not changed.
+            A ``model.pkl`` or a native file. The network of this object does not change.
         x : array_like
             The features of one sample, as they are in a CSV file: in a row, or as an image with
             as many pixels as the model has features. A row of a data frame is matched by name.
@@ -325,9 +325,9 @@ class Classifier:
         Raises
         ------
         ModelFileError
-            If the file is not a sound model.
+            If the file is not a valid model.
         TypeError, ValueError
-            If `x` does not fit it.
+            If `x` does not match the model.
         """
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"path must be that of a model file, got a {type(path).__name__}")
@@ -351,7 +351,7 @@ class Classifier:
     # Files ---------------------------------------------------------------------------------
 
     def saved(self) -> SavedNetwork:
-        """Return what a model file holds, for `nn.files`."""
+        """Return the content of a model file, for `nn.files`."""
         from .saved import saved_network
 
         return saved_network(self.network, self.inputs)
@@ -364,7 +364,7 @@ class Classifier:
         allow_nonfinite: bool = False,
         max_bytes: int | None = None,
     ) -> Classifier:
-        """Load a saved model, native or legacy; its content decides which it is, not its name.
+        """Load a saved model, native or legacy; the content decides, not the name.
 
         Parameters
         ----------
@@ -376,12 +376,12 @@ class Classifier:
         Raises
         ------
         ModelFileError
-            If the file is not a sound model.
+            If the file is not a valid model.
 
         Warns
         -----
         DataWarning
-            If the file holds no names of features, as those of version 0.1.0.
+            If the file has no names of features, as files of version 0.1.0.
         """
         return cls._load(path, PYTHON, allow_nonfinite, max_bytes)
 
@@ -393,7 +393,7 @@ class Classifier:
         allow_nonfinite: bool = False,
         max_bytes: int | None = None,
     ) -> Classifier:
-        """Load a model whose messages write options as in one table of `options`."""
+        """Load a model; its messages write options as in the table `options`."""
         from ..files import read_network
         from .saved import known_inputs, set_biases
 
@@ -424,9 +424,9 @@ class Classifier:
 
 @contextlib.contextmanager
 def _weights_from(initializer: Initializer) -> Iterator[None]:
-    """Let the networks that are made meanwhile take their weights from a function.
+    """Create networks in the block with weights from a function.
 
-    A subclass of `Classifier` has arguments of its own, so this cannot be one of them.
+    This cannot be an argument, because subclasses of `Classifier` have their own arguments.
     """
     token = _FROM_FILE.set(initializer)
     try:

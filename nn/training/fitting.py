@@ -1,6 +1,6 @@
-"""What `Classifier.fit` does once its arguments are checked: read, announce, train, remember.
+"""The steps of `Classifier.fit` after its arguments are checked: check, read, announce, train.
 
-Everything that can fail before the first epoch fails here: packages, folder, disk, data.
+Missing packages, a full disk and wrong data raise their errors here, before the first epoch.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def fit(net: Classifier, plan: Plan) -> History:
                 net.saved_in = session.saved_in
                 if len(session.history):  # also after Ctrl-C
                     net._remember(session.inputs)
-    except Terminated as terminated:  # now that the folder is no longer locked
+    except Terminated as terminated:  # after the folder is unlocked
         end_by_signal(terminated, net._say)
     return session.history
 
 
 def _prepared(net: Classifier, plan: Plan, folder: ModelFolder, wanted: tuple[str, ...]) -> Session:
-    """Read the data, and say what is going to be trained on what."""
+    """Read the data, and print what will be trained."""
     train, test = read_samples(net.network, net.inputs, plan)
     inputs = KnownInputs.of(train, plan.scale)
     if net.verbose:

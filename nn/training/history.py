@@ -1,4 +1,7 @@
-"""What happened during training, epoch by epoch, in plain numbers."""
+"""The history of a training: losses and accuracies of each epoch.
+
+It is recorded in `loop`; figures of it are in `figures`.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,14 @@ class Epoch:
     Attributes
     ----------
     number : int
-        From 1.
+        Number of the epoch, from 1.
     train_loss, train_accuracy : float
-        Mean loss per sample and share of right predictions (0..1), measured on each batch just
-        before the step that it caused; so they lag behind what the network can do at the end.
+        Mean loss per sample and share of correct predictions (0..1), measured on each batch just
+        before its step; so they are those of a slightly earlier network.
     test_loss, test_accuracy : float or None
         The same on the test data, after the epoch; None without test data.
     seconds : float
-        How long the epoch took.
+        Duration of the epoch.
     """
 
     number: int
@@ -52,18 +55,18 @@ def _time(epoch: Epoch) -> str:
 
 @dataclass
 class LayerRecord:
-    """How large gradients and updates were, layer by layer; measured only if it was asked for.
+    """The size of gradients and updates of each layer; only recorded on request.
 
     Attributes
     ----------
     names : list of str
-        Of the layers, such as ``linear1``.
+        Names of the layers, such as ``linear1``.
     epochs : list of int
-        After which epochs it was measured.
+        The epochs after which it was measured.
     gradient_norms : list of list of float
-        For each of these epochs, and for each layer: the norm of the gradient of its weights.
+        For each of these epochs and each layer, the norm of the gradient of its weights.
     ratios : list of list of float
-        In the same way: the norm of an update over the norm of the weights.
+        In the same way, the norm of an update divided by the norm of the weights.
     """
 
     names: list[str] = field(default_factory=list)
@@ -79,8 +82,9 @@ class History:
     Attributes
     ----------
     epochs : list of Epoch
+        The finished epochs.
     layers : LayerRecord
-        Empty, unless `fit` was asked for the figure ``gradients``.
+        Empty, unless `fit` draws the figure ``gradients``.
 
     Examples
     --------
@@ -103,7 +107,7 @@ class History:
 
     @property
     def best(self) -> Epoch:
-        """The epoch with the highest accuracy, on the test data where there are any."""
+        """The epoch with the highest accuracy, on the test data if there are any."""
         if not self.epochs:
             raise ValueError("the history has no epochs; train first")
         return max(
@@ -112,7 +116,7 @@ class History:
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the epochs as a pandas DataFrame, one row each."""
+        """Return the epochs as a pandas DataFrame, one row each."""
         import pandas as pd
 
         names = [field.name for field in fields(Epoch)]

@@ -1,4 +1,7 @@
-"""The data of `fit`: read from the files, and refused if they do not fit network or each other."""
+"""Reads the data of `fit`, and checks that they match the network and each other.
+
+How a CSV file is read is in `nn.data.csv`.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,19 @@ def _check_fit(train: CsvData, classes: int, network: MLP) -> None:
 
 
 def check_width(data: CsvData, network: MLP, *, called: str = "network", advice: str = "") -> None:
-    """Check that a file has as many features as a network takes."""
+    """Check that a file has as many features as a network takes.
+
+    Parameters
+    ----------
+    data : CsvData
+        The data from the file.
+    network : MLP
+        The network.
+    called : str
+        The name of the network in the message.
+    advice : str
+        The end of the message.
+    """
     found, expected = data.features.shape[1], network.structure[0]
     if found != expected:
         raise ValueError(
@@ -105,16 +120,16 @@ def check_width(data: CsvData, network: MLP, *, called: str = "network", advice:
 
 
 def warn_of_ignored(data: CsvData) -> None:
-    """Name the columns of a file that are not features of the model."""
+    """Warn about the columns of a file that are not features of the model."""
     if data.ignored:
         text = f"{data.path}: not used, because the model has no such features: "
         warnings.warn(text + list_names(data.ignored), DataWarning, stacklevel=3)
 
 
 def scaled(data: CsvData, scale: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return features, divided by the scale in place, and labels."""
-    assert data.labels is not None  # they were asked for
+    """Return features and labels; the features are divided by the scale in place."""
+    assert data.labels is not None  # read_csv requires them
     features = data.features
     if scale != 1.0:
-        features /= features.dtype.type(scale)  # ours alone, so in place
+        features /= features.dtype.type(scale)  # in place, because the array is not shared
     return features, data.labels

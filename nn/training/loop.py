@@ -1,7 +1,7 @@
 """Mini-batch training: shuffle, step through the batches, measure, report.
 
-It works on networks and optimisers, and calls functions of its caller after each batch and each
-epoch. It does not read, write or print anything.
+After each batch and each epoch it calls functions of the caller. It does not read, write or print
+anything.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["train"]
 Samples = tuple[NDArray[Any], NDArray[Any]]
 
 
-# What overflows shows in the loss and in the weights, which are looked at.
+# Overflows appear in the loss and in the weights, which are checked.
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def train(
     network: Module,
@@ -50,22 +50,22 @@ def train(
     Parameters
     ----------
     network : Module
-        Gives logits of shape (N, outputs).
+        Returns logits of shape (N, outputs).
     optimizer : SGD
-        Steps its parameters.
+        Updates its parameters.
     samples, test : tuple of (features, labels)
         Arrays of shape (N, features) and (N,).
     epochs, batch_size : int
-        How many passes over the samples, and how many of them a step looks at; the last batch
-        of an epoch has what is left.
+        Number of passes over the samples, and samples in a step; the last batch of an epoch may
+        be smaller.
     generator : numpy.random.Generator
         Shuffles the samples before each epoch.
     history : History, optional
-        Where the epochs go; what is in it when training is interrupted stays.
+        Receives the epochs, and keeps them if the training is interrupted.
     on_batch, on_epoch : callable
         Called after each batch, and with each finished `Epoch`.
     measure_end : callable, optional
-        Returns the loss after the very last step, which no loss of a batch shows. It is called
+        Returns the loss after the last step, which is not the loss of a batch. It is called
         before the last epoch counts.
 
     Returns
@@ -75,20 +75,19 @@ def train(
     Raises
     ------
     GradientError
-        If the loss is not finite. The network then has the weights that it had at the end of the
-        last good epoch.
+        If the loss is not finite. The network then has the weights after the last good epoch.
 
     Notes
     -----
-    An epoch counts from the moment it is in `history`. Whatever interrupts the training, and
-    wherever, the network then has the weights after as many epochs as the history holds.
+    An epoch counts as soon as it is in `history`. After any interruption, the network has the
+    weights after exactly the epochs in the history.
     """
     history = History() if history is None else history
     before, rows = len(history), len(samples[0])
     step = _Step(network, optimizer)
     optimizer.zero_grad()
-    # The weights by the number of finished epochs: those of the last epoch that counts, and,
-    # shortly before the next one counts, those of that one too.
+    # The weights after the last epoch that counts and, shortly before the next one counts, also
+    # those after that one; by the number of finished epochs.
     weights = {0: network.state_dict()}
     try:
         for number in range(1, epochs + 1):
@@ -105,7 +104,7 @@ def train(
             history.epochs.append(epoch)
             del weights[number - 1]
             on_epoch(epoch)
-    except BaseException:  # Ctrl-C among them
+    except BaseException:  # including Ctrl-C
         network.load_state_dict(weights[len(history) - before])
         raise
     return history
@@ -114,7 +113,7 @@ def train(
 def _check_end(
     network: Module, test_loss: float | None, last_loss: float | None, epoch: int, batches: int
 ) -> None:
-    """Check what the last step of an epoch has done, which no loss of its batches shows."""
+    """Check the result of the last step of an epoch, which is not in the losses of its batches."""
     if not all(np.isfinite(parameter.data).all() for parameter in network.parameters()):
         raise _diverged("the weights became infinite or NaN", epoch, batches)
     for loss, where in ((test_loss, "on the test data"), (last_loss, "after the last step")):
@@ -131,7 +130,7 @@ def _diverged(what: str, epoch: int, batch: int) -> GradientError:
 
 
 class _Step:
-    """One step of training, replayed where it can be."""
+    """One step of training; it is captured and replayed if possible."""
 
     def __init__(self, network: Module, optimizer: SGD) -> None:
         def step(features: NDArray[Any], labels: NDArray[Any]) -> tuple[Tensor, Tensor]:
@@ -149,12 +148,12 @@ class _Step:
     def __call__(
         self, features: NDArray[Any], labels: NDArray[Any]
     ) -> tuple[float, NDArray[np.int64]]:
-        """Give the loss, and the labels that were predicted before the step."""
+        """Return the loss, and the labels that were predicted before the step."""
         try:
             loss, logits = self._step(features, labels)
-        except ReplayError:  # earlier steps may have been wrong
+        except ReplayError:  # earlier steps may be wrong
             raise
-        except CaptureError:  # a network of the user's own, with dropout for example
+        except CaptureError:  # a custom network, for example with dropout
             self._step = self._eager
             loss, logits = self._step(features, labels)
         return loss.item(), predicted_labels(logits._data)
@@ -168,7 +167,7 @@ def _one_epoch(
     number: int,
     on_batch: Callable[[], None],
 ) -> tuple[float, float]:
-    """Step through all batches; give mean loss per sample and share of right predictions."""
+    """Train on all batches; return mean loss per sample and share of correct predictions."""
     features, labels = samples
     total, right = 0.0, 0
     for start in range(0, len(order), batch_size):

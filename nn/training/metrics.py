@@ -1,4 +1,4 @@
-"""How good a network is on data that it does not learn from while it is measured."""
+"""Measures a network on data: logits, loss and accuracy, without changing it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ..module import Module
 
 __all__ = ["Measured", "evaluate", "logits_of", "measure"]
 
-_ROWS = 4096  # at a time, so that the hidden layers of a large data set need not fit at once
+_ROWS = 4096  # per batch, to limit the memory for hidden layers
 
 
 class Measured(NamedTuple):
-    """What a network does on some data.
+    """The performance of a network on some data.
 
     Attributes
     ----------
     loss : float
         Mean loss per sample.
     accuracy : float
-        Share of right predictions, 0..1.
+        Share of correct predictions, 0..1.
     predicted : tuple of int
-        The classes that it predicts for at least one row.
+        The classes that are predicted for at least one row.
     """
 
     loss: float
@@ -36,7 +36,7 @@ class Measured(NamedTuple):
 
 
 def logits_of(network: Module, features: NDArray[Any]) -> NDArray[Any]:
-    """Compute the logits of all rows, without a graph, and with the network told so."""
+    """Compute the logits of all rows in evaluation mode, without a graph."""
     mode = network.training
     network.eval()
     try:
@@ -51,12 +51,12 @@ def logits_of(network: Module, features: NDArray[Any]) -> NDArray[Any]:
 
 
 def evaluate(network: Module, features: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float]:
-    """Measure mean loss per sample and share of right predictions.
+    """Measure mean loss per sample and share of correct predictions.
 
     Parameters
     ----------
     network : Module
-        Gives logits of shape (N, outputs).
+        Returns logits of shape (N, outputs).
     features : ndarray, shape (N, features)
         The samples.
     labels : ndarray of int, shape (N,)
@@ -65,14 +65,20 @@ def evaluate(network: Module, features: NDArray[Any], labels: NDArray[Any]) -> t
     Returns
     -------
     loss, accuracy : float
-        The accuracy from 0 to 1.
+        The accuracy is from 0 to 1.
     """
     measured = measure(network, features, labels)
     return measured.loss, measured.accuracy
 
 
 def measure(network: Module, features: NDArray[Any], labels: NDArray[Any]) -> Measured:
-    """Measure loss, accuracy and which classes are predicted; see `evaluate`."""
+    """Measure loss, accuracy and the predicted classes.
+
+    Parameters
+    ----------
+    network, features, labels
+        As in `evaluate`.
+    """
     logits = logits_of(network, features)
     loss = classification_loss(Tensor(logits, copy=False), labels).item()
     predictions = predicted_labels(logits)

@@ -1,7 +1,6 @@
-"""The folder that a training writes into: its model, what was there before, and what is stale.
+"""The folder of a training: where its model is saved, and which old files are removed.
 
-It decides which file goes where. How a file is written is in `nn.files`, and pictures are drawn
-in `figures`.
+How a file is written is in `nn.files`, and pictures are drawn in `figures`.
 """
 
 from __future__ import annotations
@@ -22,23 +21,23 @@ __all__ = ["ModelFolder"]
 _REJECTED = "learned-nothing"
 _UNFINISHED = "unfinished"
 _PICTURE_BYTES = 300_000
-"""Room for one picture; most have a tenth of that."""
+"""Disk space for one picture; most take a tenth of it."""
 
 
 class ModelFolder:
-    """Where the results of one training go.
+    """The folder for the results of one training.
 
     Parameters
     ----------
     path : Path
-        The folder.
+        Its path.
 
     Attributes
     ----------
     before : Path or None
-        The model that was there before this training; None if there was none.
+        The model from an earlier training; None if there is none.
     written : str
-        When that was written.
+        The time at which it was written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,30 +45,30 @@ class ModelFolder:
         self.before, self.written = _model_in(path)
 
     def check_room(self, network: MLP, pictures: int) -> None:
-        """Check, before hours of work, that the folder takes the model and the pictures.
+        """Check before the training that there is room for the model and the pictures.
 
         Raises
         ------
         OSError
-            If it does not exist, does not take new files, or its disk is full.
+            If the folder does not exist, is not writable, or its disk is full.
         """
-        # Both files are written while the old ones are still there.
+        # Both files are written while the old ones still exist.
         weights = sum(p.size * p.dtype.itemsize for p in network.parameters())
         check_writable_folder(self.path, 2 * weights + 100_000 + pictures * _PICTURE_BYTES)
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
-        """Keep others from training into the folder at the same time; they get an error."""
+        """Lock the folder: another training into it raises an error."""
         return folder_lock(self.path)
 
     def save_unfinished(self, saved: SavedNetwork) -> Path:
-        """Save a model in the middle of its training; a model from before stays in place."""
+        """Save a model during its training; an earlier model is kept."""
         folder = self.path if self.before is None else self._inside(_UNFINISHED)
         return write_pair(folder, saved).native
 
     def save(self, saved: SavedNetwork, *, replace: bool) -> tuple[Path, str | None]:
-        """Save a model; return the folder it is in, and a line about an old copy.
+        """Save a model; return its folder, and a line about an old copy.
 
-        If it is not to replace the model that was there, it goes into a folder inside.
+        Unless it replaces the earlier model, it is saved in a subfolder.
         """
         folder = self.path if replace or self.before is None else self._inside(_REJECTED)
         note = write_pair(folder, saved).note
@@ -77,7 +76,7 @@ class ModelFolder:
         return folder, note
 
     def remove_stale(self, folder: Path, drawn: Iterable[str]) -> list[str]:
-        """Remove what an earlier training left next to a new model, and return the names."""
+        """Remove the files of an earlier training next to a new model, and return their names."""
         pictures = {f"{name}.png" for name in FIGURES}
         removed = self._remove(folder, pictures - set(drawn))
         if folder == self.path:  # an earlier attempt that failed
@@ -92,7 +91,7 @@ class ModelFolder:
 
     @staticmethod
     def _remove(folder: Path, names: Iterable[str]) -> list[str]:
-        """Remove files, and the folder itself if it is one inside and empty then."""
+        """Remove files, and the folder if it is an empty subfolder of ours."""
         removed = []
         for name in sorted(names):
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -105,7 +104,7 @@ class ModelFolder:
 
 
 def _model_in(folder: Path) -> tuple[Path | None, str]:
-    """Find the model in a folder, and when it was written."""
+    """Return the model in a folder, and the time at which it was written."""
     for path in (folder / NATIVE_FILE, folder / LEGACY_FILE):
         with contextlib.suppress(OSError):
             moment = time.localtime(path.stat().st_mtime)

@@ -1,7 +1,7 @@
-"""What a training is asked to do, and how its options are written in messages.
+"""The options of a training, and how messages write them: in Python, or on the command line.
 
-An error recommends an option as the user would write it: in Python, or on the command line. So the
-parts that raise such errors are passed one of the two tables here.
+Parts that recommend an option in an error are passed one of the two tables here. The options are
+checked in `Classifier.fit`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ SYNONYMS: Mapping[str, str] = {
     "train": "train_data",
     "validation_data": "test_data",
 }
-"""What other libraries call the arguments of `fit`."""
+"""Names of the arguments of `fit` in other libraries."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Plan:
 def reading_offers(options: Mapping[str, str], *, has_dtype: bool) -> dict[str, str]:
     """Return the options of `read_csv` that a message may recommend.
 
-    The dtype is among them only where the network is new: a trained one has its own.
+    The dtype is among them only if the network is new; a trained one keeps its own.
     """
     names = ("by_position", *LIMITS, *(("dtype",) if has_dtype else ()))
     return {name: options[name] for name in names}
@@ -108,23 +108,23 @@ def refuse_unknown_arguments(
     maker: type,
     synonyms: Mapping[str, str],
 ) -> None:
-    """Refuse keyword arguments that a function does not have, with a hint where one is close.
+    """Raise an error for unknown keyword arguments, with a hint at a similar one.
 
     Parameters
     ----------
     unknown : mapping of str to object
-        What was given and is not known.
+        The unknown arguments.
     function : callable
-        Who got it; named in the message.
+        The function that was called.
     maker : type
-        The class whose arguments may have been meant.
+        The class that may have such an argument.
     synonyms : mapping of str to str
-        What other libraries call the arguments.
+        Names of the arguments in other libraries.
 
     Raises
     ------
     TypeError
-        If there is one.
+        If there is an unknown argument.
     """
     known = [name for name in inspect.signature(function).parameters if name != "unknown"]
     for name in unknown:

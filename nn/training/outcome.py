@@ -1,6 +1,6 @@
-"""What a training came to: whether the network learned anything, and the lines that say so.
+"""The outcome of a training: whether the network learned anything, and the reason if not.
 
-The measure is what needs no network: to answer with the largest class every time, and to guess.
+It is compared with two baselines without a network: always the largest class, and guessing.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _ROWS = 4096
 
 
 class Start:
-    """What a network does before its training, on some of the rows.
+    """The performance of a network before its training, on some of the rows.
 
     Parameters
     ----------
     network : Module
-        Before its first step.
+        The network before its first step.
     features, labels : ndarray
-        The training data; of many rows a few thousand are measured, spread evenly.
+        The training data; at most a few thousand evenly spaced rows are measured.
 
     Attributes
     ----------
     loss : float
         The loss before the training.
     labels : ndarray
-        The right classes of the rows that are measured.
+        The classes of the measured rows.
     """
 
     def __init__(self, network: Module, features: NDArray[Any], labels: NDArray[Any]) -> None:
@@ -46,7 +46,7 @@ class Start:
         self.loss = self.measure_now().loss
 
     def measure_now(self) -> Measured:
-        """Measure the network on the same rows, with the weights that it has now."""
+        """Measure the network on the same rows, with its current weights."""
         with np.errstate(all="ignore"):  # of weights that diverge
             return measure(self._network, self._features, self.labels)
 
@@ -54,18 +54,22 @@ class Start:
 def learned_nothing(
     now: Measured, labels: NDArray[Any], outputs: int, start: float, end: float
 ) -> str | None:
-    """Say what shows that a network has learned nothing; None if it has learned something.
+    """Return why a network learned nothing, or None if it learned something.
 
     Parameters
     ----------
     now : Measured
-        What it does on the training data.
+        Its performance on the training data.
     labels : ndarray of int
-        The right classes there.
+        The classes of the training data.
     outputs : int
         Number of its outputs.
     start, end : float
-        Its loss before the training and now, on the same rows.
+        Its loss before and after the training, on the same rows.
+
+    Returns
+    -------
+    str or None
 
     Examples
     --------
@@ -85,7 +89,7 @@ def learned_nothing(
         return f"its train accuracy is {now.accuracy:.2%}, and {often}"
     classes = classes_of(outputs)
     guessing = math.log(classes)
-    # A network that is trained further may have nothing left to learn: its loss wavers a little.
+    # A network that is trained again may have nothing left to learn: its loss varies a little.
     if end > start + 0.01 * guessing:
         return f"its loss went up, from {start:.4g} to {end:.4g}"
     if now.loss >= guessing:
@@ -94,8 +98,8 @@ def learned_nothing(
 
 
 def is_worth_keeping(path: Path) -> bool:
-    """Return whether a model in a file may have learned something; most files say so."""
+    """Return whether a model in a file may have learned something, as most files state."""
     try:
         return read_network(path).learned
     except (OSError, ValueError):
-        return True  # it is not for a training to decide what that file is
+        return True  # an unreadable file is not overwritten

@@ -1,4 +1,7 @@
-"""Tells a person how training goes: what it starts from, a bar on a terminal, a line an epoch."""
+"""Reports a training to the user: the start, a progress bar on a terminal, a line for each epoch.
+
+The last lines, about the result, are in `session`.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +24,19 @@ __all__ = ["Progress", "announcement"]
 
 
 class Progress:
-    """A context in which batches and epochs are reported.
+    """A context that reports batches and epochs.
 
     Parameters
     ----------
     epochs, batches : int
-        How many epochs, and how many batches each has.
+        Number of epochs, and of batches in each.
     verbose : bool
-        False says nothing at all.
+        False reports nothing.
 
     Notes
     -----
-    The lines go to standard output. The bar goes to standard error, and only where that is a
-    terminal, so that files and notebooks are not flooded.
+    Lines go to standard output. The bar goes to standard error, and only if that is a terminal,
+    so that files and notebooks are not flooded.
     """
 
     def __init__(self, epochs: int, batches: int, verbose: bool = True) -> None:
@@ -43,7 +46,7 @@ class Progress:
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
-        # Without standard error, as after 2>&-, there is no stream to ask.
+        # After 2>&- there is no standard error.
         if self.verbose and sys.stderr is not None and sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -72,7 +75,7 @@ class Progress:
 
 _LARGE, _TINY = 10.0, 0.05
 _UNEQUAL = 1000.0
-"""Pixels of 8 bits differ less, however rarely one is lit."""
+"""Pixels of 8 bits differ less, even rarely lit ones."""
 
 
 def announcement(
@@ -82,20 +85,20 @@ def announcement(
     inputs: KnownInputs,
     plan: Plan,
 ) -> str:
-    """Say what is going to be trained on what, and what looks as if it was not meant.
+    """Return the lines before a training: network, data, and notes about probable mistakes.
 
     Parameters
     ----------
     network : MLP
-        Before the training.
+        The network before the training.
     train, test : CsvData
         The data, scaled or not.
     inputs : KnownInputs
-        Names and ranges of the features in the training data, and what they are divided by.
+        Names, ranges and scale of the features of the training data.
     plan : Plan
-        What `fit` was asked to do.
+        The arguments of `fit`.
     """
-    assert train.labels is not None  # they were asked for
+    assert train.labels is not None  # read_csv requires them
     rows, features = train.features.shape
     classes = len(np.unique(train.labels))
     lines = [
@@ -115,7 +118,7 @@ def announcement(
 
 
 def _notes_on_scale(inputs: KnownInputs, options: Mapping[str, str]) -> list[str]:
-    """Say which features are tiny after scaling, or huge without it."""
+    """Return notes about features that are too small or too large after scaling."""
     assert inputs.ranges is not None
     assert inputs.names is not None
     sizes = np.abs(inputs.ranges).max(axis=1)

@@ -1,4 +1,7 @@
-"""Checks before a training that the packages it needs at its end are there, and can be used."""
+"""Checks before a training that all packages it needs can be imported.
+
+One that is missing at the end would cost the whole training.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,23 @@ __all__ = ["check_packages"]
 
 
 def check_packages(figures: Sequence[str], options: Mapping[str, str], *, has_bar: bool) -> None:
-    """Import what reading, saving and drawing need.
+    """Import the packages for reading, saving and drawing.
 
     Parameters
     ----------
     figures : sequence of str
-        Which pictures are wanted.
+        The pictures to draw.
     options : mapping of str to str
         How the user writes the options, from `nn.training.options`.
     has_bar : bool
-        Whether a progress bar is wanted; it is drawn on terminals only.
+        Whether to draw a progress bar, which needs a terminal.
 
     Raises
     ------
     ImportError
-        If a package is missing or broken; the message says how to install it.
+        If a package is missing or broken; the message explains how to install it.
     ValueError
-        If matplotlib refuses its settings, such as the variable MPLBACKEND.
+        If matplotlib rejects its settings, such as the variable MPLBACKEND.
     """
     with held():
         _check(figures, options, has_bar)

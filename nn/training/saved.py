@@ -1,4 +1,7 @@
-"""Turns a network and what it knows of its inputs into what a model file holds, and back."""
+"""Converts a network and its known inputs to the content of a model file, and back.
+
+Files are read and written in `nn.files`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,17 @@ __all__ = ["known_inputs", "saved_network", "set_biases"]
 
 
 def saved_network(network: MLP, inputs: KnownInputs, learned: bool = True) -> SavedNetwork:
-    """Return what a model file holds, with copies of the weights."""
+    """Return the content of a model file, with copies of the weights.
+
+    Parameters
+    ----------
+    network : MLP
+        The network.
+    inputs : KnownInputs
+        What it knows about its inputs.
+    learned : bool
+        Whether the training made it better than guessing.
+    """
     layers = network.layers
     classes = None if inputs.classes is None else tuple(map(str, range(inputs.classes)))
     return SavedNetwork(
@@ -29,7 +42,7 @@ def saved_network(network: MLP, inputs: KnownInputs, learned: bool = True) -> Sa
 
 
 def known_inputs(saved: SavedNetwork) -> KnownInputs:
-    """Return what a model from a file knows of its inputs."""
+    """Return what a model from a file knows about its inputs."""
     return KnownInputs(
         saved.scale,
         saved.feature_names,
@@ -40,7 +53,7 @@ def known_inputs(saved: SavedNetwork) -> KnownInputs:
 
 
 def set_biases(network: MLP, saved: SavedNetwork) -> None:
-    """Give a network the biases of a model file."""
+    """Set the biases of a network from a model file."""
     for layer, values in zip(network.layers, saved.biases, strict=True):
-        assert layer.bias is not None  # those of an MLP have one
+        assert layer.bias is not None  # a layer of an MLP has one
         layer.bias.data = values.astype(layer.bias.dtype, copy=False)

@@ -1,7 +1,7 @@
-"""One training from its first batch to its last line: learn, save at intervals, judge, save, draw.
+"""One training from its first batch to its last line: train, save, evaluate, draw and report.
 
-It joins the loop, the signals, the folder and the pictures, and says what came of it. Arguments
-and data files are checked before, in `Classifier.fit` and `inputs`.
+It connects the loop, the signals, the folder and the pictures. Arguments and data files are checked
+before, in `Classifier.fit` and `inputs`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = ["Session", "end_by_signal"]
 Samples = tuple[NDArray[Any], NDArray[Any]]
 
 INTERVAL = 30.0
-"""Seconds after which the model is saved again while its training goes on."""
+"""Seconds between two savings of the model during its training."""
 
 
 class Session:
@@ -49,17 +49,17 @@ class Session:
     Parameters
     ----------
     network : MLP
-        What is trained.
+        The network to train.
     inputs : KnownInputs
-        What it will know of its inputs.
+        What it will know about its inputs.
     samples, test : tuple of (features, labels)
         The data, scaled.
     plan : Plan
-        What `fit` was asked to do.
+        The arguments of `fit`.
     folder : ModelFolder
-        Where the results go.
+        The folder for the results.
     pictures : Pictures
-        Which pictures, and of what.
+        The pictures to draw.
     generator : numpy.random.Generator
         Shuffles the samples.
     say : callable
@@ -68,11 +68,11 @@ class Session:
     Attributes
     ----------
     history : History
-        The epochs that are finished.
+        The finished epochs.
     saved_in : Path or None
-        The folder of the saved model; None while none is saved.
+        The folder of the saved model; None before it is saved.
     rejected : str or None
-        What shows that the network learned nothing; such a model does not replace one that did.
+        Why the network learned nothing; such a model does not replace one that learned something.
     """
 
     def __init__(
@@ -106,9 +106,9 @@ class Session:
         Raises
         ------
         GradientError
-            If the loss is not finite any more; what was finished before is saved.
+            If the loss is not finite any more; the finished epochs are saved.
         KeyboardInterrupt, Terminated
-            If a signal ended the training; the message says what is saved.
+            If a signal ended the training; the message names what is saved.
         """
         stopped: BaseException | None = None
         start = Start(self.network, *self.samples)
@@ -120,7 +120,7 @@ class Session:
             signals.hold()
             if len(self.history):
                 self._save(start, is_complete=len(self.history) == self.plan.epochs)
-        # Signals also arrive during the last step and the saving, and SIGTERM after Ctrl-C.
+        # A signal may also arrive during the last step or the saving, or SIGTERM after Ctrl-C.
         if signals.received is not None and isinstance(stopped, KeyboardInterrupt | None):
             if signals.received != signal.SIGINT:
                 stopped = Terminated(signals.received)
@@ -128,7 +128,7 @@ class Session:
                 stopped = KeyboardInterrupt()
         if isinstance(stopped, KeyboardInterrupt | Terminated):
             stopped.args = (self._what_is_left(stopped),)
-        # Whoever sends SIGTERM waits a few seconds before SIGKILL: the pictures may take longer.
+        # After SIGTERM, SIGKILL follows within seconds: pictures may take longer.
         if len(self.history) and not isinstance(stopped, Terminated):
             self._report(stopped, verbose)
         if stopped is not None:
@@ -180,20 +180,20 @@ class Session:
     # Saving --------------------------------------------------------------------------------
 
     def _save_unfinished(self) -> None:
-        """Save the weights of this moment, so that a killed process loses no more than a minute."""
+        """Save the current weights, so that a killed process loses at most a minute."""
         if not all(np.isfinite(p.data).all() for p in self.network.parameters()):
-            return  # the loop ends at the next loss
+            return  # the loop stops at the next loss
         try:
             path = self.folder.save_unfinished(saved_network(self.network, self.inputs))
-        except OSError as error:  # a full disk may have room again at the end
+        except OSError as error:  # the disk may have space again at the end
             self.say(f"note: the model could not be saved during the training: {error}")
         else:
             self._unfinished = path, time.monotonic()
 
     def _save(self, start: Start, is_complete: bool) -> None:
-        """Judge what the weights have learned, and save them where they belong."""
+        """Evaluate what the network learned, and save it in the right folder."""
         now = start.measure_now()
-        if not is_complete:  # what was measured last was not counted
+        if not is_complete:  # the last measurement belongs to an epoch that does not count
             self._final = None
         judged, labels = (self._final, self.samples[1]) if self._final else (now, start.labels)
         outputs = self.network.structure[-1]
@@ -206,7 +206,7 @@ class Session:
     # Reporting -----------------------------------------------------------------------------
 
     def _what_is_left(self, stopped: KeyboardInterrupt | Terminated) -> str:
-        """Say where the training was stopped, and what of it is in which file."""
+        """Return where the training was stopped, and what is saved in which file."""
         count = len(self.history)
         how = f"stopped by {stopped.name}" if isinstance(stopped, Terminated) else "stopped"
         if count == self.plan.epochs:
@@ -221,13 +221,13 @@ class Session:
         return f"{how} in epoch 1; {path} holds the weights of {seconds:.0f} seconds ago"
 
     def _report(self, stopped: BaseException | None, verbose: bool) -> None:
-        """Say what came of the training, draw it, and remove what is stale."""
+        """Report the result, draw the pictures, and remove old ones."""
         assert self.saved_in is not None
         self._report_model(verbose)
         files: list[str] = []
         problem: Exception | None = None
         try:
-            if self.pictures.wanted:  # without them, matplotlib need not be there
+            if self.pictures.wanted:  # without pictures, matplotlib is not needed
                 files = self.pictures.save(self.saved_in, self.network, self.history)
         except Exception as error:
             problem = error
@@ -247,7 +247,7 @@ class Session:
             self.say(f"note: {text}")
 
     def _report_model(self, verbose: bool) -> None:
-        """Say whether the network learned anything, and what became of a model from before."""
+        """Report whether the network learned anything, and what happened to an earlier model."""
         if self._note is not None:
             self.say(f"note: {self._note}")
         if self.rejected is not None:
@@ -266,7 +266,7 @@ class Session:
             warnings.warn(f"{text} ({self.rejected})", TrainingWarning, stacklevel=4)
 
     def _accuracy(self) -> str:
-        """Say how good the weights are that were saved."""
+        """Return the accuracy of the saved weights, as text."""
         last = self.history[-1]
         if last.test_accuracy is not None:
             return f"test accuracy {last.test_accuracy:.2%}"
@@ -276,13 +276,13 @@ class Session:
 
 
 def end_by_signal(terminated: Terminated, say: Callable[[str], None]) -> NoReturn:
-    """End as the signal that stopped a training would have ended the program without it.
+    """End as the signal would have ended the program without a training.
 
-    The handlers from before the training are back in place. By default they end the process; a
-    handler that returns lets the exception go on.
+    The earlier handlers are restored by now. By default they end the process; if a handler returns,
+    the exception is raised.
     """
     if signal.getsignal(terminated.signal) is signal.SIG_DFL:
-        say(str(terminated))  # the last words
+        say(str(terminated))  # the last line before the process ends
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()

@@ -1,9 +1,8 @@
-"""Ctrl-C, SIGTERM and SIGHUP: while packages are imported, and during a training.
+"""Ctrl-C, SIGTERM and SIGHUP, during imports and during a training.
 
-During imports Ctrl-C waits, because some packages turn an interrupt in the middle of their import
-into an ImportError. A training ends between two batches, and is saved. Handlers are installed while
-a `StopSignals` is open, in the main thread, and only where the program has none of its own; they
-are put back when it closes. Importing this file installs none.
+During imports Ctrl-C is delayed, because some packages turn an interrupt into an ImportError.
+During a training the signals take effect between two batches. Handlers are installed only in the
+main thread, only inside a context, and only if the program has none.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from typing import Any
 __all__ = ["StopSignals", "Terminated", "held", "program_starts", "unwinding"]
 
 _IMPATIENT_AFTER = 2.0
-"""Seconds. A signal that comes so long after the first one does not wait for the batch to end."""
+"""Seconds. A signal this long after the first one does not wait for the end of the batch."""
 
 
 class Terminated(BaseException):
-    """The process was asked to end, by SIGTERM or SIGHUP.
+    """SIGTERM or SIGHUP asked the process to end.
 
     Attributes
     ----------
@@ -42,7 +41,7 @@ def _unwind(number: int, frame: FrameType | None) -> None:
 
 
 def _endings() -> list[int]:
-    """List the signals that ask a process to end and leave it time to do so; SIGINT first."""
+    """List the signals that ask a process to end, SIGINT first."""
     names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
     return [getattr(signal, name) for name in names if hasattr(signal, name)]
 
@@ -53,7 +52,7 @@ def _in_main_thread() -> bool:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Let Ctrl-C wait until the block is left; it raises `KeyboardInterrupt` there."""
+    """Delay Ctrl-C until the end of the block, where it raises `KeyboardInterrupt`."""
     if not hasattr(signal, "pthread_sigmask") or not _in_main_thread():  # Windows has no masks
         yield
         return
@@ -66,9 +65,9 @@ def held() -> Iterator[None]:
 
 @contextlib.contextmanager
 def program_starts() -> Iterator[None]:
-    """Import the package; if it is imported by its own program, Ctrl-C ends that without a trace.
+    """Import the package; in its own program, Ctrl-C ends it without a traceback.
 
-    The program ``tinygrad-edu``, and ``python -m nn``, spend their first half second here.
+    The programs ``tinygrad-edu`` and ``python -m nn`` spend their first half second here.
     """
     if not (sys.argv[0] == "-m" or sys.argv[0].endswith("tinygrad-edu")):
         yield
@@ -83,7 +82,7 @@ def program_starts() -> Iterator[None]:
 
 @contextlib.contextmanager
 def unwinding() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise `Terminated`, so that a program cleans up before it ends."""
+    """Raise `Terminated` for SIGTERM and SIGHUP, so that a program cleans up before it ends."""
     previous: dict[int, Any] = {}
     try:
         for number in _endings():
@@ -97,18 +96,18 @@ def unwinding() -> Iterator[None]:
 
 
 class StopSignals:
-    """A context in which signals that ask a training to stop wait for a good moment.
+    """A context in which signals stop a training only between two batches.
 
     Notes
     -----
-    The handler only notes the signal. `check` raises after it, between two batches; nothing
-    raises after `hold`, so that a second Ctrl-C cannot interrupt the saving. A handler of the
-    program's own, and a signal that it ignores (as ``nohup`` does), are left alone.
+    The handler only records the signal. `check` raises it, between two batches; after `hold`
+    nothing raises, so a second Ctrl-C cannot interrupt the saving. Handlers of the program, and
+    signals that it ignores (as ``nohup`` does), are not changed.
     """
 
     def __init__(self) -> None:
         self.received: int | None = None
-        """The signal that arrived; of several, one that ends the process before Ctrl-C."""
+        """The signal that arrived; SIGTERM and SIGHUP take precedence over Ctrl-C."""
         self._since = 0.0
         self._held = False
         self._previous: dict[int, Any] = {}
@@ -124,7 +123,7 @@ class StopSignals:
 
     def __exit__(self, *_: object) -> None:
         self._held = True
-        # SIGINT last: with its handler back in place, the next Ctrl-C may raise here.
+        # SIGINT last: once its handler is restored, the next Ctrl-C may raise here.
         for number in sorted(self._previous, key=lambda number: number == signal.SIGINT):
             signal.signal(number, self._previous[number])
 
@@ -138,7 +137,7 @@ class StopSignals:
             self.check()
 
     def check(self) -> None:
-        """Raise `KeyboardInterrupt` or `Terminated` if a signal has arrived, once."""
+        """Raise `KeyboardInterrupt` or `Terminated` if a signal arrived; only once."""
         if self.received is None or self._held:
             return
         self._held = True
@@ -147,5 +146,5 @@ class StopSignals:
         raise Terminated(self.received)
 
     def hold(self) -> None:
-        """Let no signal raise from here on."""
+        """Raise for no signal from now on."""
         self._held = True

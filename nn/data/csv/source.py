@@ -210,7 +210,7 @@ def _refuse_foreign(path: str, head: bytes) -> None:
 
 
 def _wide_encoding(head: bytes) -> str | None:
-    """Name an encoding of 2 or 4 bytes a character, known by its mark or by its many NULs."""
+    """Return the name of an encoding of 2 or 4 bytes a character: it has a mark, or many NULs."""
     if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
         return "UTF-32"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):

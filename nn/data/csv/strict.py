@@ -1,8 +1,7 @@
-"""The complete reader of CSV files, and the reference for what is accepted.
+"""The complete reader of CSV files; it decides what is accepted.
 
-It reads blocks of rows. Where one is not plain numbers, it looks for the rows that are not and
-at every cell of them, so that it can name file, line and column of what is wrong. It stops when
-enough is wrong.
+It reads blocks of rows. In a block that is not only numbers it finds the wrong rows and cells, and
+reports their lines and columns. It stops after enough problems.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Pictures of training and of what was learned: curves, mistakes, weights, gradients, regions.
+"""Pictures of a training and its network: curves, mistakes, weights, gradients, regions.
 
-Each function gives a matplotlib figure that no display and no pyplot is needed for. Nothing is
-imported here, so that asking for one picture does not load the others.
+Each function returns a matplotlib figure, and needs neither a display nor pyplot. Nothing is
+imported here, so that importing one picture does not load the others.
 """

@@ -1,4 +1,4 @@
-"""Loss and accuracy over the epochs, with the best epoch marked."""
+"""Draws loss and accuracy over the epochs, and marks the best epoch."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = ["training_curves"]
 def training_curves(history: History) -> Figure:
     """Draw loss and accuracy over the epochs, on training and test data.
 
-    A star and a dotted line mark the best epoch: that of the highest accuracy, on the test data
-    where there are any.
+    A star and a dotted line mark the epoch of the highest accuracy, on the test data if there are
+    any.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def training_curves(history: History) -> Figure:
             zorder=4,
             label=label.format(part=marked, epoch=best.number, value=value),
         )
-        # Below the plot: within it, there is no place that no curve ever goes through.
+        # Below the plot: a curve may pass through any place inside.
         axes.legend(
             loc="upper center",
             bbox_to_anchor=(0.5, -0.17),
@@ -81,7 +81,7 @@ def training_curves(history: History) -> Figure:
         )
     loss_axes.set_ylim(bottom=0)
     loss_axes.set_ylabel("mean cross-entropy per sample")
-    low, high = accuracy_axes.get_ylim()  # no share is below 0 or above 1
+    low, high = accuracy_axes.get_ylim()  # shares are between 0 and 1
     low = max(low, 0.0)
     accuracy_axes.set_ylim(low, min(high, 1 + 0.05 * (1 - low)))
     accuracy_axes.set_ylabel("share of right predictions")

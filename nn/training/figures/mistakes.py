@@ -1,4 +1,4 @@
-"""Where a network is wrong: the confusion matrix, and its worst mistakes as images."""
+"""Draws the mistakes of a network: the confusion matrix, and the worst mistakes as images."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ _COLUMNS = 6
 
 
 def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
-    """Count how often samples of each class were taken for each class.
+    """Count how often samples of each class were predicted as each class.
 
     Parameters
     ----------
     labels, predicted : array_like of int, shape (N,)
-        The right classes and what the network said, from 0 to ``classes - 1``.
+        The correct and the predicted classes, from 0 to ``classes - 1``.
     classes : int
-        How many there are.
+        Number of classes.
 
     Returns
     -------
     numpy.ndarray of int, shape (classes, classes)
-        A row for each right class, a column for each predicted one.
+        A row for each correct class, a column for each predicted one.
 
     Raises
     ------
     ValueError
-        For arrays that do not fit each other, and classes out of range.
+        For arrays of different lengths, and classes out of range.
 
     Examples
     --------
@@ -65,18 +65,18 @@ def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> N
 
 
 def confusion_figure(matrix: ArrayLike, *, data: str = "") -> Figure:
-    """Draw a confusion matrix: counts, and shares of the right class.
+    """Draw a confusion matrix: counts, and shares of the correct class.
 
-    Right predictions are blue and stand on the diagonal, mistakes are orange; the colour is the
-    stronger, the larger the share. Above 12 classes only right predictions have their share
-    written, and above 32 classes the cells have no room for numbers.
+    Correct predictions are blue on the diagonal, mistakes are orange; larger shares have a stronger
+    colour. Above 12 classes only correct predictions show their share, and above 32 classes there
+    are no numbers.
 
     Parameters
     ----------
     matrix : array_like of int, shape (classes, classes)
         From `confusion_matrix`.
     data : str
-        What it was measured on, for the title.
+        The name of the data, for the title.
 
     Returns
     -------
@@ -93,14 +93,14 @@ def confusion_figure(matrix: ArrayLike, *, data: str = "") -> Figure:
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
     figure, axes, fontsize = _blank_matrix(classes, len(str(counts.max(initial=0))))
-    strength = np.sqrt(shares)[..., np.newaxis]  # a share of 1 % shows already
+    strength = np.sqrt(shares)[..., np.newaxis]  # a share of 1 % is visible already
     full = np.where(
         np.eye(classes, dtype=bool)[..., np.newaxis], style.rgb(style.BLUE), style.rgb(style.ORANGE)
     )
     colours = 1 - strength * (1 - full)
     style.paint(axes, colours)
     if classes <= _MOST_CLASSES_WITH_NUMBERS:
-        # Texts are what takes time here, and a second line takes about as long as the first.
+        # Most of the time is spent on texts; a second line takes as long as the first.
         for row, column in np.argwhere(counts):
             text = f"{counts[row, column]}"
             if row == column or classes <= _MOST_CLASSES_WITH_SHARES:
@@ -114,7 +114,7 @@ def confusion_figure(matrix: ArrayLike, *, data: str = "") -> Figure:
                 color=style.ink_on(colours[row, column]),
                 fontsize=fontsize,
                 linespacing=1.1,
-                in_layout=False,  # it lies within the plot: that need not be found out
+                in_layout=False,  # it is inside the plot, so the layout can skip it
             )
     step = 1 if classes <= _MOST_CLASSES_WITH_NUMBERS else 5 * -(-classes // 100)
     axes.set_xticks(range(0, classes, step))
@@ -133,7 +133,7 @@ def confusion_figure(matrix: ArrayLike, *, data: str = "") -> Figure:
 
 
 def _blank_matrix(classes: int, digits: int) -> tuple[Figure, Axes, float]:
-    """Make a page where so many digits fit into a cell, and say in which size."""
+    """Return a figure whose cells have room for this many digits, and their font size."""
     if classes > _MOST_CLASSES_WITH_NUMBERS:
         size, fontsize = 10.0, 8.0
     else:
@@ -145,7 +145,7 @@ def _blank_matrix(classes: int, digits: int) -> tuple[Figure, Axes, float]:
 
 
 def _share(share: float) -> str:
-    """Write a share so that one that is not all does not read 100%, nor one that is some 0%."""
+    """Return a share as text: 100% only for all, 0% only for none."""
     if share == 1.0:
         return "100%"
     return f"{min(max(share, 0.001), 0.999):.1%}"
@@ -159,22 +159,22 @@ def mistakes_figure(
     most: int = 24,
     data: str = "",
 ) -> Figure:
-    r"""Show the samples a network is wrong about, the surest mistakes first.
+    r"""Show the samples that a network predicts wrongly, in order of confidence.
 
-    If there are no mistakes, the right answers it was least sure of are shown in their place.
+    Without mistakes, it shows the correct predictions of the lowest confidence.
 
     Parameters
     ----------
     features : array_like, shape (N, side * side)
-        Images, row by row; any scale will do.
+        Images, row by row, in any scale.
     labels : array_like of int, shape (N,)
-        The right classes.
+        The correct classes.
     probabilities : array_like, shape (N, classes)
-        What the network said.
+        The predictions of the network.
     most : int
-        How many images at most.
+        The largest number of images.
     data : str
-        What it was measured on, for the title.
+        The name of the data, for the title.
 
     Returns
     -------
@@ -183,7 +183,7 @@ def mistakes_figure(
     Raises
     ------
     ValueError
-        If the features form no square image.
+        If the features do not form a square image.
 
     Examples
     --------
@@ -207,7 +207,7 @@ def mistakes_figure(
     rows = -(-len(shown) // columns)
     figure, axes = style.blank_axes(1.45 * max(columns, 3) + 0.2, 1.6 * rows + 0.8)
     pixels = images[shown].reshape(-1, side, side)
-    limits = float(pixels.min()), float(pixels.max())  # one scale for all of them
+    limits = float(pixels.min()), float(pixels.max())  # one scale for all images
     names = [
         f"is {right[sample]}, said {said[sample]}\n{_share(confidence[sample])}, row {sample + 1}"
         for sample in shown

@@ -1,4 +1,4 @@
-"""For networks with two features: which class they see where, with the samples on it."""
+"""Draws the regions of the classes and the samples, for networks with two features."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def regions_figure(
     names: Sequence[str] = ("feature 1", "feature 2"),
     data: str = "",
 ) -> Figure:
-    """Draw the regions of the classes, stronger where the network is surer, and the samples.
+    """Draw the regions of the classes and the samples.
 
-    Samples that are taken for another class have a red ring. Of more than 1,000 samples, that
-    many are drawn, chosen by chance but always the same.
+    Regions are darker where the confidence is higher. Wrongly predicted samples have a red ring. Of
+    more than 1,000 samples, 1,000 are drawn; their random choice is fixed.
 
     Parameters
     ----------
     judge : callable
-        Gives probabilities (N, classes) for features (N, 2): `Classifier.predict_proba`.
+        Returns probabilities (N, classes) for features (N, 2): `Classifier.predict_proba`.
     features : array_like, shape (N, 2)
         The samples, as `judge` takes them.
     labels : array_like of int, shape (N,)
         Their classes.
     names : sequence of str
-        What the two features are called.
+        Names of the two features.
     data : str
-        Which samples these are, for the title.
+        The name of the samples, for the title.
 
     Returns
     -------
@@ -79,8 +79,8 @@ def regions_figure(
 
     figure, axes = blank_axes(6.6 if classes <= 12 else 7.4, 5.2)
     colours = np.array([rgb(CLASSES[number % len(CLASSES)]) for number in range(classes)])
-    # Nothing can be sure with weights about to diverge: NaN counts as a guess.
-    # From white for a guess to a third of the colour for certainty: samples must stand out.
+    # From white for a guess to a third of the colour for certainty, so that samples are visible.
+    # NaN, from weights about to diverge, counts as a guess.
     sureness = np.nan_to_num(p.max(axis=-1, keepdims=True) - 1 / classes) / (1 - 1 / classes)
     tints = 1 - (0.08 + 0.3 * sureness) * (1 - colours[winner])
     axes.pcolormesh(across, up, tints, rasterized=True)  # less memory than imshow takes
@@ -90,7 +90,7 @@ def regions_figure(
             lead = p[..., number] - np.delete(p, number, axis=-1).max(axis=-1)
             axes.contour(across, up, lead, levels=[0.0], colors=LINE, linewidths=0.8)
 
-    # Always the same ones, and drawn by chance: every n-th could leave whole classes out.
+    # A fixed random choice, because every n-th sample could miss whole classes.
     shown = np.random.default_rng(0).permutation(len(right))[:_MOST_SAMPLES]
     for number in range(classes):
         own = shown[right[shown] == number]
@@ -117,7 +117,7 @@ def regions_figure(
             linewidths=1.0,
             label="wrong",
         )
-    # Colours repeat after eight classes; with fewer, numbers would only hide samples.
+    # Numbers are only needed above eight classes, where colours repeat.
     for number in range(classes if classes > len(CLASSES) else 0):
         _name_region(axes, grid, winner == number, str(number))
     axes.set_xlim(low[0], high[0])
@@ -134,7 +134,7 @@ def regions_figure(
 
 
 def _name_region(axes: Axes, grid: NDArray[Any], here: NDArray[Any], name: str) -> None:
-    """Write the number of a class into its region, as near to the middle as the region reaches."""
+    """Write the number of a class into its region, near the middle."""
     points = grid[here]
     if len(points):
         distance = np.square((points - points.mean(axis=0)) / np.ptp(grid, axis=(0, 1))).sum(axis=1)
@@ -148,5 +148,5 @@ def _marker(number: int) -> str:
 
 
 def _plain(name: str) -> str:
-    """Keep a column's name from being read as a formula, and from being endless."""
+    """Shorten the name of a column, and escape $, which would start a formula."""
     return (name if len(name) <= 40 else name[:39] + "…").replace("$", r"\$")

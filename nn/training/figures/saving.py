@@ -1,7 +1,6 @@
-"""Which figures `fit` draws, and where they go: one file each, in the folder of the model.
+"""Selects the figures that `fit` draws, and saves each in a file in the folder of the model.
 
-They are made without pyplot: nothing is kept alive behind the scenes, and no backend is chosen
-for the user.
+They are made without pyplot, which would keep figures in memory and choose a backend.
 """
 
 from __future__ import annotations
@@ -40,21 +39,23 @@ FIGURES = {
     "regions": "which class it sees where, for two features",
     "gradients": "how large gradients and updates were in each layer",
 }
-"""The names of all figures and what they show; the file is the name with ``.png``."""
+"""The names of all figures and their content; the file has the name with ``.png``."""
 
 _ROWS = 512
 _SMALLEST_SIDE = 5
-"""Below that, features are more likely measurements than the pixels of an image."""
+"""Below that, features are probably not the pixels of an image."""
 
 
 def check_figures(figures: Sequence[str] | None, features: int) -> tuple[str, ...]:
-    """Check which figures are wanted of a network with so many features.
+    """Check which figures to draw.
 
     Parameters
     ----------
     figures : sequence of str or None
-        Names of `FIGURES`; None for those that apply, without ``gradients``, which is measured
-        while training goes on.
+        Names from `FIGURES`; None for all that apply, except ``gradients``, which is measured
+        during the training.
+    features : int
+        Number of features of the network.
 
     Raises
     ------
@@ -87,18 +88,18 @@ def check_figures(figures: Sequence[str] | None, features: int) -> tuple[str, ..
 
 @dataclass(frozen=True)
 class Pictures:
-    """The figures that are wanted of a training, and the samples that they show.
+    """The figures of a training, and the samples that they show.
 
     Attributes
     ----------
     wanted : tuple of str
         From `check_figures`.
     samples : tuple of (features, labels)
-        What the network is judged on, features as it takes them.
+        The samples for the evaluation, with scaled features.
     data : str
-        What these samples are called: ``"test data"``.
+        The name of these samples: ``"test data"``.
     scale : float
-        What features were divided by.
+        The features were divided by it.
     columns : sequence of str
         Names of the features.
     """
@@ -110,26 +111,41 @@ class Pictures:
     columns: Sequence[str]
 
     def save(self, folder: Path, network: MLP, history: History) -> list[str]:
-        """Write each figure to a file in the folder, and give the names of the files."""
+        """Write each figure to a file.
+
+        Parameters
+        ----------
+        folder : Path
+            The folder for the files.
+        network : MLP
+            The trained network.
+        history : History
+            Its training.
+
+        Returns
+        -------
+        list of str
+            The names of the files.
+        """
         from matplotlib.backend_bases import FigureCanvasBase
 
         files = []
-        with np.errstate(over="ignore", invalid="ignore"):  # of weights about to diverge
+        with np.errstate(over="ignore", invalid="ignore"):  # from weights about to diverge
             for name, figure in self.draw(network, history):
                 files.append(save_figure(figure, folder / f"{name}.png").name)
-                # A circle of objects, which Python takes apart late: let go of the memory now.
+                # The figure is a reference cycle: release its memory now.
                 figure.clear()
                 figure.set_canvas(FigureCanvasBase(figure))
         return files
 
     def _logits(self, network: MLP) -> NDArray[Any]:
-        """Judge few rows at a time: they are copied, and there may be no room for much more."""
+        """Compute logits in small batches, because they are copied and memory may be short."""
         features = self.samples[0]
         starts = range(0, len(features), _ROWS)
         return np.concatenate([logits_of(network, features[i : i + _ROWS]) for i in starts])
 
     def draw(self, network: MLP, history: History) -> Iterator[tuple[str, Figure]]:
-        """Draw each figure when it is asked for, so that only one is in memory."""
+        """Yield the figures one by one, so that only one is in memory."""
         (features, labels), wanted, data = self.samples, self.wanted, self.data
         if "curves" in wanted:
             yield "curves", training_curves(history)
@@ -159,17 +175,18 @@ class Pictures:
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write a figure to a file; the format follows the suffix.
 
-    The same training gives the same file.
+    The same training writes the same file.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
+        The figure.
     path : Path
         Ends in ``.png``, ``.svg`` or ``.pdf``.
 
     Returns
     -------
     Path
-        The same.
+        The same path.
     """
     return write_atomically(path, figure_bytes(figure, path.suffix.lstrip(".") or "png"))

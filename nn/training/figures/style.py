@@ -1,7 +1,7 @@
-"""What the figures of training share: colours, line styles, blank pages, images side by side.
+"""Shared by the figures of a training: colours, line styles, empty figures, mosaics of images.
 
-Blue stands for right and for training data, orange for wrong and for test data; a place, a mark,
-a line style or a word always says the same, so that no colour speaks alone.
+Blue means correct and training data, orange means wrong and test data. Position, marker, line style
+or text always repeat what a colour means.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ BLUE, ORANGE = LIGHT.look("operation").line, LIGHT.gradient
 MUTED, LINE, WARNING = LIGHT.muted, LIGHT.line, LIGHT.warning
 GRID = "#D9DEE3"
 
-# Okabe and Ito's colours, told apart with every kind of colour vision; yellow made darker.
+# Okabe and Ito's colours, distinct with every kind of colour vision; yellow is darker here.
 CLASSES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7A6A00", "#555555")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 """Class ``n`` has colour ``n % 8``; its marker changes with ``n`` and again after eight classes."""
@@ -59,13 +59,13 @@ _MOST_MARKERS = 20
 
 
 def part_look(part: str) -> dict[str, str]:
-    """Give colour, marker and dashes of a line about ``"train"`` or ``"test"`` data."""
+    """Return colour, marker and dashes of a line about ``"train"`` or ``"test"`` data."""
     number, colour = {"train": (0, BLUE), "test": (1, ORANGE)}[part]
     return {"color": colour, "marker": MARKERS[number], "linestyle": _DASHES[number]}
 
 
 def series_look(number: int) -> dict[str, str]:
-    """Give colour, marker and dashes of the line with that number, from 0."""
+    """Return colour, marker and dashes of the line with this number, from 0."""
     return {
         "color": CLASSES[number % len(CLASSES)],
         "marker": MARKERS[number % len(MARKERS)],
@@ -74,24 +74,24 @@ def series_look(number: int) -> dict[str, str]:
 
 
 def _page(width: float, height: float) -> Figure:
-    """Make a figure of so many inches; pyplot knows nothing of it."""
+    """Return a figure of this size in inches, without pyplot."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     engine = figure.get_layout_engine()
-    assert engine is not None  # it was asked for
+    assert engine is not None  # because of layout=
     engine.set(w_pad=0.08, h_pad=0.08)  # type: ignore[call-arg]
     return figure
 
 
 def blank_axes(width: float, height: float) -> tuple[Figure, Axes]:
-    """Make a figure of so many inches with one plot in it."""
+    """Return a figure of this size in inches with one plot."""
     figure = _page(width, height)
     return figure, figure.subplots()
 
 
 def panels_over_epochs(*titles: str, height: float) -> tuple[Figure, list[Axes]]:
-    """Make a figure with a plot over the epochs for each title, side by side."""
+    """Return a figure with a plot over the epochs for each title, side by side."""
     from matplotlib.ticker import MaxNLocator
 
     figure = _page(9.0, height)
@@ -106,7 +106,7 @@ def panels_over_epochs(*titles: str, height: float) -> tuple[Figure, list[Axes]]
 
 
 def heading(data: str, title: str) -> str:
-    """Write which data a figure is about above its title, if that was said."""
+    """Return a title with the name of the data above it, if there is one."""
     return f"{data}\n{title}" if data else title
 
 
@@ -115,7 +115,20 @@ def draw_line(
 ) -> None:
     """Draw values over the epochs; of many epochs only some have a marker.
 
-    The line is not cut at the edge of the plot, where accuracies of 0 and 100 % lie.
+    The line is not clipped at the edges, where accuracies of 0 and 100 % are.
+
+    Parameters
+    ----------
+    axes : Axes
+        The plot.
+    epochs : sequence of int
+        Numbers of the epochs.
+    values : array_like
+        One value for each epoch.
+    label : str
+        The name of the line in the legend.
+    look : dict of str to str
+        From `part_look` or `series_look`.
     """
     every = -(-len(epochs) // _MOST_MARKERS)
     axes.plot(
@@ -132,7 +145,7 @@ def draw_line(
 
 
 def rgb(colour: str) -> NDArray[np.float64]:
-    """Give red, green and blue from 0 to 1.
+    """Return red, green and blue from 0 to 1.
 
     Examples
     --------
@@ -143,16 +156,16 @@ def rgb(colour: str) -> NDArray[np.float64]:
 
 
 def ink_on(ground: NDArray[Any]) -> str:
-    """Choose the colour of a text, black or white: the one with more contrast to its ground.
+    """Return black or white, whichever has more contrast with the background.
 
-    The brightness is that of the Web Content Accessibility Guidelines, 2.2.
+    The brightness is defined in the Web Content Accessibility Guidelines, 2.2.
     """
     linear = np.where(ground <= 0.04045, ground / 12.92, ((ground + 0.055) / 1.055) ** 2.4)
     return "black" if linear @ (0.2126, 0.7152, 0.0722) > 0.179 else "white"
 
 
 def image_side(features: int) -> int | None:
-    """Give the side of the square image that so many features form, or None.
+    """Return the side of the square image with this many pixels, or None.
 
     Examples
     --------
@@ -164,7 +177,7 @@ def image_side(features: int) -> int | None:
 
 
 def required_side(features: int, called: str) -> int:
-    """Give the side of the square image, and refuse features that form none."""
+    """Return the side of the square image; other numbers of features are an error."""
     side = image_side(features)
     if side is None:
         raise ValueError(
@@ -174,7 +187,7 @@ def required_side(features: int, called: str) -> int:
 
 
 def balanced_columns(images: int, most: int) -> int:
-    """Choose how many images stand in a row, so that the last row is about as full as the others.
+    """Return how many images to put in a row, so that the last row is nearly full.
 
     Examples
     --------
@@ -197,33 +210,33 @@ def mosaic(
     fontsize: float,
     ink: str = "black",
 ) -> ScalarMappable:
-    """Lay images side by side as one large image, which is much faster than a plot for each.
+    """Combine images into one large image, which is much faster than a plot for each.
 
-    Values that are infinite or NaN have a red of their own.
+    Infinite values and NaN are red.
 
     Parameters
     ----------
     axes : Axes
-        Where to; its frame is taken away.
+        The plot; its frame is removed.
     images : ndarray, shape (N, side, side)
-        All of one size.
+        The images.
     names : sequence of str
-        What stands above each of them.
+        The text above each image.
     columns : int
-        How many stand in a row.
+        Number of images in a row.
     gap : tuple of float
-        Space to the right of them and above them, as shares of their side.
+        Space to the right of and above each image, relative to its side.
     colours : str
-        A map of colours that matplotlib knows.
+        The name of a matplotlib colour map.
     limits : tuple of float
-        The values at both ends of it.
+        The values at both ends of the colour map.
     fontsize, ink
         Size in points and colour of the names.
 
     Returns
     -------
     ScalarMappable
-        For a bar of the colours.
+        For a colour bar.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -247,7 +260,7 @@ def mosaic(
             fontsize=fontsize,
             linespacing=1.1,
             color=ink,
-            in_layout=False,  # it lies within the plot: that need not be found out
+            in_layout=False,  # it is inside the plot, so the layout can skip it
         )
     axes.set_axis_off()
     paint(axes, together)
@@ -255,9 +268,9 @@ def mosaic(
 
 
 def paint(axes: Axes, colours: NDArray[Any]) -> None:
-    """Show an array of colours, upright and with square pixels, around whole coordinates.
+    """Show an array of colours with square pixels, centred at integer coordinates.
 
-    `imshow` does the same, but takes ten times the memory of the finished picture.
+    `imshow` does the same, but needs ten times as much memory.
     """
     rows, columns = colours.shape[:2]
     edges = np.arange(columns + 1) - 0.5, np.arange(rows + 1) - 0.5

@@ -1,4 +1,4 @@
-"""What the layers look like from inside: first-layer weights as images, gradients, updates."""
+"""Draws what is inside the layers: first-layer weights as images, gradients, updates."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _USUAL_RATIO = 1e-3
 
 
 def weights_figure(weight: ArrayLike, *, most: int = 64) -> Figure:
-    """Show what each unit of the first layer looks for: its weights, as an image.
+    """Show the weights of each unit of the first layer as an image.
 
     Parameters
     ----------
     weight : array_like, shape (side * side, units)
-        As the first `Linear` has it.
+        The weights of the first `Linear`.
     most : int
-        How many units at most, from the first on.
+        The largest number of units.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def weights_figure(weight: ArrayLike, *, most: int = 64) -> Figure:
     Raises
     ------
     ValueError
-        If the inputs form no square image.
+        If the inputs do not form a square image.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def weights_figure(weight: ArrayLike, *, most: int = 64) -> Figure:
     columns = style.balanced_columns(shown, 8)
     rows = -(-shown // columns)
     figure, axes = style.blank_axes(max(0.95 * columns + 1.6, 4.4), max(1.1 * rows + 0.8, 2.4))
-    # Symmetric, so that white is 0; a few extreme weights must not make all others pale.
+    # Symmetric, so that white is 0; a few extreme weights do not make all others pale.
     finite = np.abs(images[np.isfinite(images)])
     limit = float(np.quantile(finite, 0.998)) if finite.any() else 1.0
     limit = limit or float(finite.max())  # almost all of them are 0
@@ -86,24 +86,24 @@ def weights_figure(weight: ArrayLike, *, most: int = 64) -> Figure:
 
 
 class LayerWatch:
-    """Measures gradients and updates of each layer, after an epoch.
+    """Measures gradients and updates of each layer after an epoch.
 
-    It looks at one batch, the first rows of the data, and changes nothing: no weight, no
-    gradient that is kept, no random number. Biases are left out, for they start at zero.
+    It uses one batch, the first rows of the data, and changes neither weights, gradients nor random
+    numbers. Biases are not measured, because they start at zero.
 
     Parameters
     ----------
     network : Module
-        Gives logits of shape (N, outputs).
+        Returns logits of shape (N, outputs).
     features, labels : ndarray
-        The data; at most 256 rows are looked at.
+        The data; at most 256 rows are used.
     learning_rate : float
         Of plain gradient descent: an update is this times the gradient.
 
     Attributes
     ----------
     record : LayerRecord
-        What was measured so far.
+        The measurements so far.
 
     Examples
     --------
@@ -134,7 +134,7 @@ class LayerWatch:
         self.measure(epoch.number)
 
     def measure(self, number: int) -> None:
-        """Measure now, and note it as the epoch of that number."""
+        """Measure now, and record it as the epoch with this number."""
         features, labels = self._batch
         weights = list(self._weights.values())
         gradients = grad(classification_loss(self._network(Tensor(features)), labels), weights)
@@ -151,10 +151,10 @@ class LayerWatch:
 
 
 def layers_figure(record: LayerRecord) -> Figure:
-    """Draw how large gradients and updates were, layer by layer, over the epochs.
+    """Draw the size of gradients and updates of each layer over the epochs.
 
-    A layer whose gradient is much smaller than that of the others learns next to nothing.
-    Updates of about a thousandth of the weights are usual.
+    A layer with a much smaller gradient than the others learns almost nothing. Updates of about a
+    thousandth of the weights are usual.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def layers_figure(record: LayerRecord) -> Figure:
     if not record.epochs:
         raise ValueError("the record of the layers is empty; train with figures=[..., 'gradients']")
     figure, panels = style.panels_over_epochs("size of the gradient", "update / weight", height=3.8)
-    # A logarithm has no place for 0, for infinite and for NaN.
+    # A logarithmic axis cannot show 0, infinity and NaN.
     norms, ratios = (
         np.array([np.where(np.isfinite(row) & (np.array(row) > 0), row, np.nan) for row in rows])
         for rows in (record.gradient_norms, record.ratios)
