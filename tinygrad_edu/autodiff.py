@@ -107,13 +107,14 @@ def pull_back(
     """
     order = graph_order(output)
     if create_graph:
+        cotangent = cotangent if isinstance(cotangent, Tensor) else _computed(cotangent, None)
         with enable_grad():
             gradients = apply_chain_rule(order, output, cotangent, wanted, create_graph=True)
             watching.show_leaves(gradients)
         return gradients
     gradients = apply_chain_rule(order, output, cotangent, wanted)
-    watching.show_leaves(gradients)
     _unshare(gradients, cotangent)
+    watching.show_leaves(gradients)
     return gradients
 
 
@@ -300,8 +301,7 @@ def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = Fals
                 f"an output of shape {data.shape} has no single gradient; pass gradient= of "
                 "that shape, or reduce it to one number, for example with .sum()"
             )
-        one = np.ones(data.shape, data.dtype) if data.ndim else data.dtype.type(1)
-        return _computed(one, None) if create_graph else one
+        return np.full(data.shape, 1, data.dtype) if data.ndim else data.dtype.type(1)
     if np.shape(gradient) != output.shape:
         raise ValueError(
             f"gradient has shape {np.shape(gradient)}, but the output has shape {output.shape}; "
@@ -312,8 +312,7 @@ def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = Fals
     array = as_array(gradient._data if isinstance(gradient, Tensor) else gradient)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"gradient has dtype {array.dtype}; expected real numbers")
-    array = array.astype(output.dtype, casting="same_kind")
-    return _computed(array, None) if create_graph else array
+    return array.astype(output.dtype, casting="same_kind")
 
 
 def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool) -> None:
@@ -321,8 +320,8 @@ def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool)
     cotangent = _starting_cotangent(output, gradient)
     order = graph_order(output)
     gradients = apply_chain_rule(order, output, cotangent, keep_interior=keep_interior)
-    watching.show_leaves(gradients)
     _unshare(gradients, cotangent)
+    watching.show_leaves(gradients)
     for tensor in order:
         tensor._grad = gradients.pop(tensor, None) if keep_interior else None
     with _accumulating:  # threads may go back to the same leaves at the same time
