@@ -25,7 +25,7 @@ __all__ = ["KnownInputs"]
 _FAR = 10.0
 """A value is far outside if it is more than this many times the largest of its feature."""
 _FAR_SHARE = 0.25
-"""A row is far outside if at least this share of its values (zeros apart) is, or if one value is
+"""A row is far outside if at least this share of its values (except zeros) is, or if one value is
 far outside for every feature. Rarely lit pixels and rare words are not a mistake."""
 _FAINT = 8.0
 """A few rows are too faint if they are this many times fainter than nearly all training rows."""
@@ -101,7 +101,7 @@ class KnownInputs:
         Warns
         -----
         DataWarning
-            If the frame has other columns, apart from ``label``.
+            If the frame has other columns, except ``label``.
         """
         columns = _column_names(x)
         if self.names is None or columns is None:
@@ -117,7 +117,7 @@ class KnownInputs:
             raise ValueError(f"X has the column {_listed(double)} more than once; drop one")
         others = [name for name in columns if name not in self.names and name != "label"]
         if others:
-            message = f"X: the model has no feature {_listed(others)}; left out"
+            message = f"X: the model has no feature {_listed(others)}; ignored"
             warnings.warn(message, DataWarning, stacklevel=4)
         positions = {name: position for position, name in enumerate(columns)}
         found = list(x.columns)
@@ -179,7 +179,7 @@ class KnownInputs:
         assert self.ranges is not None  # otherwise nothing is refused
         return (
             f"{what} {_span(x)}, the training data {_span(self.ranges)}: {found}; "
-            f"{way_around} lets it pass"
+            f"{way_around} skips this check"
         )
 
     @cached_property

@@ -306,7 +306,7 @@ def _check_tensors(entries: dict[str, Any], byte_count: int) -> int:
     covered = 0
     for begin, end, name in spans:
         if begin != covered:
-            problem = "a hole before it" if begin > covered else "an overlap"
+            problem = "a gap before it" if begin > covered else "an overlap"
             raise ModelFileError(
                 f"tensor {name[:40]!r} is at data offsets {begin} to {end}, "
                 f"expected from {covered} on: {problem}; the file is damaged"

@@ -236,7 +236,7 @@ def _read(
     if not start:
         raise ModelFileError("the file is empty; expected a model file")
     if not start.strip(b"\0"):
-        raise ModelFileError("the first bytes are zero: not a model file, or what is left of one")
+        raise ModelFileError("the first bytes are zero: damaged, or not a model file")
     if start[8:9] == b"{":  # every native file has this byte there, and no pickle
         return _read_native(stream, size, path)
     for magic, what in _OTHER_FORMATS.items():

@@ -166,7 +166,7 @@ def check_pairs(weights: Sequence[Any], biases: Sequence[Any]) -> None:
     """Check that there are layers, and that each has weights and biases."""
     if len(weights) != len(biases):
         raise ValueError(
-            f"{len(weights)} weight matrices but {len(biases)} biases, expected one bias a layer"
+            f"found {len(weights)} weight matrices and {len(biases)} biases, expected as many"
         )
     if not weights:
         raise ValueError("no layers: the lists of weights and biases are empty")

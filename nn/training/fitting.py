@@ -52,7 +52,7 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder, wanted: tuple[st
     if net.verbose:
         net._say(announcement(net.network, train, test, inputs, plan))
     if net._fitted:
-        net._say("note: training goes on from the weights that are there")
+        net._say("note: training continues with the current weights")
         inputs = net.inputs.together(inputs)
     samples = scaled(train, plan.scale)
     test_samples = None if test is None else scaled(test, plan.scale)

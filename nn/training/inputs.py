@@ -93,7 +93,7 @@ def _check_fit(train: CsvData, classes: int, network: MLP) -> None:
     if classes > classes_of(outputs):
         raise ValueError(
             f"{train.path} has {classes} classes (labels 0..{classes - 1}), but the network "
-            f"with {outputs} output{'s' * (outputs != 1)} tells {classes_of(outputs)} apart; "
+            f"with {outputs} output{'s' * (outputs != 1)} distinguishes {classes_of(outputs)}; "
             "structure[-1] must be the number of classes, and labels start at 0"
         )
 

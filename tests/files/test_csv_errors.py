@@ -255,7 +255,7 @@ def row_46() -> None:
 
 
 def row_47() -> None:
-    with pytest.raises(DataError, match="need at least 2 classes"):
+    with pytest.raises(DataError, match="expected at least 2 classes"):
         check_classes(read_bytes(b"label,a\n1,5\n1,6\n"))
 
 

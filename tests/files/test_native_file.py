@@ -82,7 +82,7 @@ BAD = {
     "116 two values": (packed(b"{}{}"), ["not JSON"]),
     "116 metadata list": (packed({"__metadata__": []}), ["__metadata__"]),
     "116 metadata number": (packed({"__metadata__": {"a": 1}}), ["__metadata__"]),
-    "117 hole": (packed({"a": tensor(4, 8)}, bytes(8)), ["'a'", "4 to 8", "hole"]),
+    "117 hole": (packed({"a": tensor(4, 8)}, bytes(8)), ["'a'", "4 to 8", "gap"]),
     "117 overlap": (
         packed({"a": tensor(0, 8), "b": tensor(4, 12)}, bytes(12)),
         ["'b'", "4 to 12", "overlap"],

@@ -368,7 +368,7 @@ def test_legacy_files_of_all_protocols_are_recognised(tmp_path):
     folder = Path(__file__).parent / "data"
     kinds = len(runpy.run_path(str(folder / "make_pickles.py"))["arrays"]())
     for file in sorted(folder.glob("*.pkl")):
-        with pytest.raises(ModelFileError, match=f"{kinds} weight matrices but 3 biases"):
+        with pytest.raises(ModelFileError, match=f"{kinds} weight matrices and 3 biases"):
             read_network(file)
 
 

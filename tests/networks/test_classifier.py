@@ -307,7 +307,7 @@ FIT = {  # by row of the table of bad inputs; the last three columns are not in 
     "66 float": ({"batch_size": 8.0}, TypeError, "batch_size must be an int.*float"),
     "69": ({"structure": [5, 4, 3]}, ValueError, "4 features.*5.*structure"),
     "70": ({"structure": [4, 4, 2]}, ValueError, r"3 classes \(labels 0..2\).*2 outputs"),
-    "70 one output": ({"structure": [4, 1]}, ValueError, "3 classes.*1 output tells 2 apart"),
+    "70 one output": ({"structure": [4, 1]}, ValueError, "3 classes.*1 output distinguishes 2"),
     "78": ({"epochs": 3}, TypeError, "'epochs'; did you mean 'epoch'"),
     "78 batch": ({"batch": 3}, TypeError, "'batch'; did you mean 'batch_size'"),
     "78 synonym": ({"lr": 0.1}, TypeError, "'lr'; did you mean 'alpha'"),

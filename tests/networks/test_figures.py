@@ -231,9 +231,10 @@ def test_rows_of_images_are_about_equally_long():
 
 def test_no_image_is_made_of_what_is_none():
     assert [n for n in range(1, 100) if image_side(n)] == [1, 4, 9, 16, 25, 36, 49, 64, 81]
-    with pytest.raises(ValueError, match="10 features form no square image; expected 64 for 8x8"):
+    message = "10 features do not form a square image; expected 64 for 8x8"
+    with pytest.raises(ValueError, match=message):
         mistakes_figure(np.zeros((2, 10)), [0, 1], np.eye(2))
-    with pytest.raises(ValueError, match="10 inputs form no square image"):
+    with pytest.raises(ValueError, match="10 inputs do not form a square image"):
         weights_figure(np.zeros((10, 3)))
 
 

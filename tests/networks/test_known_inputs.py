@@ -77,7 +77,7 @@ def test_another_scale_is_refused_and_named(kind, factor):
     assert " times too large. Divide it by " in verdict(inputs, new * factor)
     said = verdict(inputs, new[:1] / factor)
     assert "it looks divided by" in said, "a single row too"
-    assert said.endswith("; this=True lets it pass")
+    assert said.endswith("; this=True skips this check")
     # One sample with a wild value does not hide the others, and they do not hide it.
     new[7] *= 1e6
     assert "it looks divided by" in verdict(inputs, np.vstack([new[:7], new[8:]]) / factor)
@@ -138,7 +138,7 @@ def test_a_data_frame_is_matched_by_name_and_an_array_by_position(trained, name)
     np.testing.assert_array_equal(net.predict(x.rename(columns=" {} ".format)), labels)
     np.testing.assert_array_equal(net.predict(pd.DataFrame(x.to_numpy())), labels)
     assert net.run(folder / name, frame.iloc[1][["d", "b", "a", "c"]]).label == labels[1]
-    with pytest.warns(DataWarning, match=r"the model has no feature 'Id' and 1 more; left out"):
+    with pytest.warns(DataWarning, match=r"the model has no feature 'Id' and 1 more; ignored"):
         assert net.predict(frame.assign(Id=1, z=2))[0] == labels[0]
     with pytest.raises(ValueError, match=r"no column 'b', which .* pass X.to_numpy\(\)"):
         net.predict(x.drop(columns="b"))

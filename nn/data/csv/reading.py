@@ -266,7 +266,7 @@ def check_classes(
             train.path, Problem("too many classes", sentence, line, train.label_column, name, value)
         )
     if len(present) == 1:
-        sentence = f"found only class {largest}; need at least 2 classes to tell apart."
+        sentence = f"found only class {largest}, expected at least 2 classes."
         fail(train.path, Problem("one class", sentence, value=str(largest)))
     absent = np.setdiff1d(np.arange(largest + 1), present)
     if len(absent):

@@ -181,7 +181,7 @@ def required_side(features: int, called: str) -> int:
     side = image_side(features)
     if side is None:
         raise ValueError(
-            f"{features} {called} form no square image; expected 64 for 8x8, 784 for 28x28"
+            f"{features} {called} do not form a square image; expected 64 for 8x8, 784 for 28x28"
         )
     return side
 
