@@ -275,6 +275,4 @@ def _notes(twin: MLP, samples: int, found: ManualCheck) -> list[str]:
     lines.append(f"float64; numerical: central differences, {share}")
     lines += [note for note in found.notes if note.startswith("not checked")]
     lines += [row.name + ": " + row.problem for row in found.rows if row.problem]
-    lines += [found.first] if found.first else []
-    lines += [diagnosis.sentence for diagnosis in found.diagnoses[:3]]
-    return [*lines, *found.doubts[:3]]
+    return lines + found.conclusion()

@@ -106,7 +106,7 @@ class ManualCheck(Shown):
             narrow=_NARROW,
             note=_NOTE,
         )
-        conclusion = Section("", tuple(self._conclusion()), kind="found")
+        conclusion = Section("", tuple(self.conclusion()), kind="found")
         content: list[Section | Table] = [conclusion, table]
         if whole and any(not row.verdict.agree for row in self.rows):
             maps = Figure(lambda: error_maps(self.rows), _maps_in_words(self.rows))
@@ -147,7 +147,7 @@ class ManualCheck(Shown):
         which = f"all {count} gradients agree" if count > 1 else "the gradient by hand agrees"
         return f"✓ {which} with automatic differentiation"
 
-    def _conclusion(self) -> list[str]:
+    def conclusion(self) -> list[str]:
         """Return where they differ first, and what that looks like; nothing if all agree."""
         return [
             *filter(None, [self.first]),
@@ -157,7 +157,7 @@ class ManualCheck(Shown):
 
     def figure(self) -> matplotlib.figure.Figure:
         """Draw where each gradient by hand differs, as a matplotlib figure."""
-        return error_maps(self.rows, [self._headline(), *self._conclusion()])
+        return error_maps(self.rows, [self._headline(), *self.conclusion()])
 
     def html(self) -> str:
         """Return a page that needs nothing else: the table, the error maps, the equations."""

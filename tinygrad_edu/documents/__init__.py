@@ -7,12 +7,11 @@ result show its document at a prompt and in a notebook.
 
 from __future__ import annotations
 
-from .html import fragment
+from .html import fragment, or_none
 from .markdown import as_markdown
 from .model import Figure, Inline, Line, Section, Table, code, marked, name
 from .notebook import Shown
 from .page import page
-from .safely import or_none
 from .text import as_text
 
 __all__ = [

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
 
 from ..drawing.text import printable
 from ..figure_files import figure_source
 from .model import Figure, Inline, Line, Section, Table, parts_of
-from .safely import or_none
 from .text import line_text
 
-__all__ = ["escaped", "formula_html", "fragment", "sections"]
+__all__ = ["escaped", "formula_html", "fragment", "or_none", "sections"]
 
 _PIXELS_PER_INCH = 100
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -58,6 +59,25 @@ def fragment(document: Section) -> str:
     True
     """
     return f"<div>{_FRAGMENT.section(document, 1)}</div>"
+
+
+def or_none(make: Callable[[], str]) -> str | None:
+    """Return the text that a function makes, or None if it fails or is not valid Unicode.
+
+    What only shows something must never stop a notebook.
+
+    Examples
+    --------
+    >>> or_none(lambda: 1 / 0) is None
+    True
+    """
+    try:
+        with np.errstate(all="ignore"):
+            shown = make()
+            shown.encode()  # a lone surrogate would fail later, where nobody catches it
+            return shown
+    except Exception:
+        return None
 
 
 def sections(parts: Iterable[Section], level: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..drawing.text import columns
 from .model import Figure, Line, Section, Table, parts_of
 from .text import line_text
 
@@ -53,18 +54,11 @@ def _code_quoted(line: Line) -> str:
 
 
 def _table(table: Table) -> list[str]:
-    rows = [[_code_quoted(cell) for cell in row] for row in (table.heads, *table.rows)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    header, *rows = ([_code_quoted(cell) for cell in row] for row in (table.heads, *table.rows))
+    head, ruler, *lines = columns(header, rows, table.numbers, gap=" | ")
+    # The colon at the end of a ruler aligns the column right.
     rulers = [
-        "-" * (width - 1) + ":" if column in table.numbers else "-" * width
-        for column, width in enumerate(widths)
+        dashes[:-1] + ":" if column in table.numbers else dashes
+        for column, dashes in enumerate(ruler.split(" | "))
     ]
-    rows.insert(1, rulers)
-    return [f"| {' | '.join(_padded(row, widths, table))} |" for row in rows]
-
-
-def _padded(row: list[str], widths: list[int], table: Table) -> list[str]:
-    return [
-        text.rjust(width) if column in table.numbers else text.ljust(width)
-        for column, (text, width) in enumerate(zip(row, widths, strict=True))
-    ]
+    return [f"| {line} |" for line in (head, " | ".join(rulers), *lines)]

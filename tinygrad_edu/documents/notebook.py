@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .html import fragment
+from .html import fragment, or_none
 from .model import Section
-from .safely import or_none
 from .text import as_text
 
 __all__ = ["Shown"]

@@ -244,7 +244,10 @@ def euclidean_norm(array: NDArray[Any]) -> float:
 
 
 def columns(
-    header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[int] = ()
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    numbers: Collection[int] = (),
+    gap: str = "  ",
 ) -> list[str]:
     """Lay texts out in columns, with a ruler under the header.
 
@@ -255,6 +258,8 @@ def columns(
         A cell may have several lines.
     numbers : collection of int
         The columns that are aligned right.
+    gap : str
+        What separates the columns; with blanks alone, lines have no blanks at their end.
 
     Returns
     -------
@@ -270,7 +275,8 @@ def columns(
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     height = max(len(cell) for cell in _cells(header))
     lines.insert(height, tuple("-" * width for width in widths))
-    return ["  ".join(_aligned(line, widths, numbers)).rstrip() for line in lines]
+    joined = [gap.join(_aligned(line, widths, numbers)) for line in lines]
+    return joined if gap.strip() else [line.rstrip() for line in joined]
 
 
 def _cells(row: Sequence[str]) -> list[list[str]]:
