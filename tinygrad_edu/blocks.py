@@ -50,10 +50,6 @@ class Blocks(Generic[Value]):
         self.here = self._open.get
         """Return the blocks that are open here; the first stands for outside."""
 
-    def innermost(self, *values: Value) -> Value:
-        """Return which of some values holds here."""
-        return next(block.value for block in reversed(self.here()) if block.value in values)
-
     def open(self, value: Value) -> OpenBlock[Value]:
         """Open a block inside those that are open."""
         block: OpenBlock[Value] = OpenBlock()  # many are opened, and a constructor takes time

@@ -64,10 +64,12 @@ get_call, enter_call, leave_call = _call.get, _call.set, _call.reset
 
 def is_recording() -> bool:
     """Whether calls of operations are recorded here."""
-    innermost = BLOCKS.here()[-1].value
-    if innermost not in (USUAL, ON, OFF):
-        innermost = BLOCKS.innermost(USUAL, ON, OFF)
-    return innermost is not OFF
+    for block in reversed(BLOCKS.here()):
+        if block.value is OFF:
+            return False
+        if block.value is USUAL or block.value is ON:
+            break
+    return True
 
 
 def switched_on() -> Any:
