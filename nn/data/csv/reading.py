@@ -185,9 +185,11 @@ def read_csv(
     ):
         if limit is not None:
             check_count(name, limit)
+    if label not in ("required", "optional"):
+        raise ValueError(f"label must be 'required' or 'optional', got {label!r}")
     rules = Rules(
         path=_path_text(path, argument),
-        label=_label_option(label),
+        label=label,
         dtype=_float_dtype(dtype),
         max_classes=max_classes,
         max_columns=max_columns,
@@ -366,14 +368,6 @@ def _path_text(path: object, argument: str) -> str:
         message = f"{argument} must be a path (str or os.PathLike), got {type(path).__name__}"
         raise TypeError(message)
     return text
-
-
-def _label_option(label: str) -> Literal["required", "optional"]:
-    if label == "required":
-        return "required"
-    if label == "optional":
-        return "optional"
-    raise ValueError(f"label must be 'required' or 'optional', got {label!r}")
 
 
 def _float_dtype(dtype: DTypeLike) -> np.dtype:

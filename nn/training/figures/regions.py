@@ -68,16 +68,43 @@ def regions_figure(
     samples, right = np.asarray(features), np.asarray(labels)
     if samples.ndim != 2 or samples.shape[1] != 2:
         raise ValueError(f"features of shape {samples.shape}; expected (N, 2), a plane to draw on")
+    grid = _grid_around(samples)
+    p = judge(grid.reshape(-1, 2)).reshape(_POINTS, _POINTS, -1)
+    classes = p.shape[-1]
+    figure, axes = blank_axes(6.6 if classes <= 12 else 7.4, 5.2)
+    _draw_regions(axes, grid, p)
+    # A fixed random choice, because every n-th sample could miss whole classes.
+    shown = np.random.default_rng(0).permutation(len(right))[:_MOST_SAMPLES]
+    said = judge(samples).argmax(axis=1)
+    _draw_samples(axes, samples[shown], right[shown], said[shown] != right[shown])
+    # Numbers are only needed above eight classes, where colours repeat.
+    for number in range(classes if classes > len(CLASSES) else 0):
+        _name_region(axes, grid, p.argmax(axis=-1) == number, str(number))
+    axes.set_xlim(grid[0, 0, 0], grid[-1, -1, 0])
+    axes.set_ylim(grid[0, 0, 1], grid[-1, -1, 1])
+    axes.set_xlabel(_plain(names[0]))
+    axes.set_ylabel(_plain(names[1]))
+    inside = int(np.count_nonzero(said == right))
+    title = f"{inside:,} of {len(right):,} samples are in the region of their class"
+    if len(shown) < len(right):
+        title += f"; {len(shown):,} drawn"
+    axes.set_title(heading(data, title), fontsize=10)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=8, ncols=1 + (classes > 24))
+    return figure
+
+
+def _grid_around(samples: NDArray[Any]) -> NDArray[Any]:
+    """Return a grid of points around the samples, with a margin."""
     low, high = samples.min(axis=0), samples.max(axis=0)
     margin = 0.08 * np.where(high > low, high - low, 1.0)
-    low, high = low - margin, high + margin
-    across, up = np.linspace(low[0], high[0], _POINTS), np.linspace(low[1], high[1], _POINTS)
-    grid = np.stack(np.meshgrid(across, up), axis=-1)
-    p = judge(grid.reshape(-1, 2)).reshape(_POINTS, _POINTS, -1)
-    classes, winner = p.shape[-1], p.argmax(axis=-1)
-    said = judge(samples).argmax(axis=1)
+    across, up = np.linspace(low - margin, high + margin, _POINTS).T
+    return np.stack(np.meshgrid(across, up), axis=-1)
 
-    figure, axes = blank_axes(6.6 if classes <= 12 else 7.4, 5.2)
+
+def _draw_regions(axes: Axes, grid: NDArray[Any], p: NDArray[Any]) -> None:
+    """Tint the plane by the most probable class, and draw the borders of the regions."""
+    across, up = grid[0, :, 0], grid[:, 0, 1]
+    classes, winner = p.shape[-1], p.argmax(axis=-1)
     colours = np.array([rgb(CLASSES[number % len(CLASSES)]) for number in range(classes)])
     # From white for a guess to a third of the colour for certainty, so that samples are visible.
     # NaN, from weights about to diverge, counts as a guess.
@@ -90,47 +117,20 @@ def regions_figure(
             lead = p[..., number] - np.delete(p, number, axis=-1).max(axis=-1)
             axes.contour(across, up, lead, levels=[0.0], colors=LINE, linewidths=0.8)
 
-    # A fixed random choice, because every n-th sample could miss whole classes.
-    shown = np.random.default_rng(0).permutation(len(right))[:_MOST_SAMPLES]
-    for number in range(classes):
-        own = shown[right[shown] == number]
-        if len(own):
-            axes.scatter(
-                samples[own, 0],
-                samples[own, 1],
-                s=18,
-                color=CLASSES[number % len(CLASSES)],
-                marker=_marker(number),
-                edgecolors="white",
-                linewidths=0.5,
-                label=f"class {number}",
-            )
-    wrong = shown[said[shown] != right[shown]]
-    if len(wrong):
-        axes.scatter(
-            samples[wrong, 0],
-            samples[wrong, 1],
-            s=52,
-            marker="o",
-            facecolors="none",
-            edgecolors=WARNING,
-            linewidths=1.0,
-            label="wrong",
-        )
-    # Numbers are only needed above eight classes, where colours repeat.
-    for number in range(classes if classes > len(CLASSES) else 0):
-        _name_region(axes, grid, winner == number, str(number))
-    axes.set_xlim(low[0], high[0])
-    axes.set_ylim(low[1], high[1])
-    axes.set_xlabel(_plain(names[0]))
-    axes.set_ylabel(_plain(names[1]))
-    inside = int(np.count_nonzero(said == right))
-    title = f"{inside:,} of {len(right):,} samples are in the region of their class"
-    if len(shown) < len(right):
-        title += f"; {len(shown):,} drawn"
-    axes.set_title(heading(data, title), fontsize=10)
-    figure.legend(loc="outside right upper", frameon=False, fontsize=8, ncols=1 + (classes > 24))
-    return figure
+
+def _draw_samples(
+    axes: Axes, samples: NDArray[Any], right: NDArray[Any], wrong: NDArray[np.bool]
+) -> None:
+    """Draw the samples of each class, and a ring around those that are predicted wrongly."""
+    for number in np.unique(right):
+        look: dict[str, Any] = {"color": CLASSES[number % len(CLASSES)], "marker": _marker(number)}
+        x, y = samples[right == number].T
+        label = f"class {number}"
+        axes.scatter(x, y, s=18, edgecolors="white", linewidths=0.5, label=label, **look)
+    if wrong.any():
+        x, y = samples[wrong].T
+        ring: dict[str, Any] = {"facecolors": "none", "edgecolors": WARNING}
+        axes.scatter(x, y, s=52, marker="o", linewidths=1.0, label="wrong", **ring)
 
 
 def _name_region(axes: Axes, grid: NDArray[Any], here: NDArray[Any], name: str) -> None:
