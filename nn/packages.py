@@ -1,4 +1,7 @@
-"""Imports packages that only a part of `nn` needs; the error explains how to install them."""
+"""Imports packages that only a part of `nn` needs; the error explains how to install them.
+
+Which packages a training needs is in `nn.training.requirements`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reads the arguments that several commands share: numbers, networks, data, folders."""
+"""Reads the arguments that several commands share: numbers, networks, data, folders.
+
+Arguments of a single command are declared next to it.
+"""
 
 from __future__ import annotations
 

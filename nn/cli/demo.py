@@ -1,4 +1,7 @@
-"""The command `demo`: training, comparison and pictures with the bundled digits."""
+"""The command `demo`: training, comparison and pictures with the bundled digits.
+
+It only combines what the other commands do.
+"""
 
 from __future__ import annotations
 

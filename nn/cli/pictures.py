@@ -1,4 +1,7 @@
-"""The commands that show a network: `compare`, `graph` and `stepper`."""
+"""The commands that show a network: `compare`, `graph` and `stepper`.
+
+Pictures and pages themselves come from `tinygrad_edu`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The commands `train` and `predict`."""
+"""The commands `train` and `predict`.
+
+Training itself is in `nn.training`.
+"""
 
 from __future__ import annotations
 

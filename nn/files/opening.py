@@ -1,4 +1,7 @@
-"""Opens a model file for reading: only regular files up to a limit, no pipes and devices."""
+"""Opens a model file for reading: only regular files up to a limit, no pipes and devices.
+
+The content is not read here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Ranges of bytes in a file, which are read piece by piece when they are needed."""
+"""Ranges of bytes in a file, which are read piece by piece when they are needed.
+
+What the bytes mean is decided in `stand_ins`.
+"""
 
 from __future__ import annotations
 

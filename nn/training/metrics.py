@@ -1,4 +1,7 @@
-"""Measures a network on data: logits, loss and accuracy, without changing it."""
+"""Measures a network on data: logits, loss and accuracy.
+
+The network does not change.
+"""
 
 from __future__ import annotations
 

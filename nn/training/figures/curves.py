@@ -1,4 +1,7 @@
-"""Draws loss and accuracy over the epochs, and marks the best epoch."""
+"""Draws loss and accuracy over the epochs, and marks the best epoch.
+
+The numbers come from a `History`; nothing is measured here.
+"""
 
 from __future__ import annotations
 

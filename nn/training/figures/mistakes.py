@@ -1,4 +1,7 @@
-"""Draws the mistakes of a network: the confusion matrix, and the worst mistakes as images."""
+"""Draws the mistakes of a network: the confusion matrix, and the worst mistakes as images.
+
+It works on labels and predictions; no network is called here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Draws the regions of the classes and the samples, for networks with two features."""
+"""Draws the regions of the classes and the samples, for networks with two features.
+
+A function passed by the caller predicts the classes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Draws what is inside the layers: first-layer weights as images, gradients, updates."""
+"""Draws what is inside the layers: first-layer weights as images, gradients, updates.
+
+The gradients are measured here, too, by `LayerWatch`; nothing is trained.
+"""
 
 from __future__ import annotations
 
