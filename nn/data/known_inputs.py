@@ -106,15 +106,7 @@ class KnownInputs:
         columns = _column_names(x)
         if self.names is None or columns is None:
             return x
-        missing = [name for name in self.names if name not in columns]
-        if missing:
-            raise ValueError(
-                f"X has no column {_listed(missing)}, which the model was trained on; pass "
-                "X.to_numpy() to take the columns by their position"
-            )
-        double = [name for name in self.names if columns.count(name) > 1]
-        if double:
-            raise ValueError(f"X has the column {_listed(double)} more than once; drop one")
+        _check_columns(self.names, columns)
         others = [name for name in columns if name not in self.names and name != "label"]
         if others:
             message = f"X: the model has no feature {_listed(others)}; ignored"
@@ -196,6 +188,17 @@ class KnownInputs:
             )
         factor = _usual(factor)
         return f"it looks divided by {factor:g}. Multiply it by {factor:g}"
+
+
+def _check_columns(names: tuple[str, ...], columns: list[str]) -> None:
+    """Check that each name is that of exactly one column."""
+    if missing := [name for name in names if name not in columns]:
+        raise ValueError(
+            f"X has no column {_listed(missing)}, which the model was trained on; pass "
+            "X.to_numpy() to take the columns by their position"
+        )
+    if double := [name for name in names if columns.count(name) > 1]:
+        raise ValueError(f"X has the column {_listed(double)} more than once; drop one")
 
 
 def _column_names(x: Any) -> list[str] | None:

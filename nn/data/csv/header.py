@@ -139,23 +139,17 @@ def _problem_of_first_line(names: list[str]) -> Problem | None:
 def _problem_of_values(names: list[str], rules: Rules) -> Problem | None:
     """Return the problem of a first line with values instead of names, or None.
 
-    A line with the word `label`, or with all expected names, is a header. Numbers in it are still
-    refused, because some programs make a header from the first row of data; except numbers that
-    rise in equal steps, such as positions, years and wavelengths.
+    A line with the word `label`, or with all expected names, is a header.
     """
-    numbers = [i for i, name in enumerate(names) if is_number(name)]
-    values = [names[i] for i in numbers]
     if LABEL in names:
-        if not numbers or _count_up(values) or set(rules.features or names) < set(names):
-            return None
-        return _number_as_name(names, numbers[0])
+        return _number_as_name(names, rules)
     if _are_expected(names, rules):
         return None
-    if len(numbers) == len(names) and _are_positions(values):
+    if _are_positions(names):
         if len(names) >= CERTAINLY_NAMES:
             return None
         # By position, such a line would be read as an additional row.
-        if rules.by_position and values[0] == "0" and len(names) >= PERHAPS_NAMES:
+        if rules.by_position and names[0] == "0" and len(names) >= PERHAPS_NAMES:
             return _names_or_data(names)
     found = _first_value(names)
     # With a word such as LABEL it is a misspelt header, which has its own error.
@@ -164,7 +158,17 @@ def _problem_of_values(names: list[str], rules: Rules) -> Problem | None:
     return _looks_like_data(names, found, rules)
 
 
-def _number_as_name(names: list[str], i: int) -> Problem:
+def _number_as_name(names: list[str], rules: Rules) -> Problem | None:
+    """Return the problem of a number in a header with the word `label`, or None.
+
+    Some programs make a header from the first row of data. Numbers that rise in equal steps, such
+    as positions, years and wavelengths, are names.
+    """
+    numbers = [i for i, name in enumerate(names) if is_number(name)]
+    rising = numbers and _count_up([names[i] for i in numbers])
+    if not numbers or rising or set(rules.features or names) < set(names):
+        return None
+    i = numbers[0]
     sentence = (
         f"found the number {shown(names[i])} for a name, which looks like data; "
         "the first line must be column names. Name the column, or add the missing header."

@@ -34,15 +34,9 @@ def plain_rows(text: bytes, used: np.ndarray) -> bytes | None:
     used : numpy.ndarray of bool, shape (columns,)
         Which cells of a row to keep.
     """
-    if len(text) > MOST_BYTES:
+    text = _without_odd_quotes(text) if len(text) <= MOST_BYTES else b""
+    if not text:
         return None
-    if b' "' in text or b'\t"' in text:
-        text = _drop_blanks(b"", text)
-    if b'"' in text and not _are_around_cells(text):
-        # No number has an apostrophe, so a used cell with one is refused later.
-        text = _each_quote(lambda found: found[1] or b"'", text)
-        if not _are_around_cells(text):
-            return None
     characters = np.frombuffer(text, np.uint8)
     ends = np.flatnonzero((characters == COMMA) | (characters == LINE_FEED))
     quotes = np.flatnonzero(characters == QUOTE)
@@ -60,6 +54,17 @@ def plain_rows(text: bytes, used: np.ndarray) -> bytes | None:
         keep &= _in_used(rows, used, len(text))
     plain: bytes = characters[keep].tobytes()
     return plain
+
+
+def _without_odd_quotes(text: bytes) -> bytes:
+    """Return the text with quotes only around cells; nothing if that is impossible."""
+    if b' "' in text or b'\t"' in text:
+        text = _drop_blanks(b"", text)
+    if b'"' not in text or _are_around_cells(text):
+        return text
+    # No number has an apostrophe, so a used cell with one is refused later.
+    text = _each_quote(lambda found: found[1] or b"'", text)
+    return text if _are_around_cells(text) else b""
 
 
 def _are_around_cells(text: bytes) -> bool:
