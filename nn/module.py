@@ -233,7 +233,7 @@ def _mismatches(parameters: dict[str, Tensor], arrays: dict[str, NDArray[Any]]) 
 def _parameter_table(module: Module) -> Section:
     """List the parameters of a module, layer by layer, with their number and gradients."""
     from tinygrad_edu.documents import Line, Section, Table, name
-    from tinygrad_edu.drawing.text import gradient_text, shape_text
+    from tinygrad_edu.texts import gradient_text, shape_text
 
     modules = dict(module.named_modules())
     belonging: dict[str, list[tuple[str, Tensor]]] = {path: [] for path in modules}

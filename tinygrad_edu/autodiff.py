@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -135,7 +135,7 @@ def apply_chain_rule(
     """
     pending: dict[Tensor, Any] = {output: cotangent}
     leading = None if wanted is None else _leading_to(order, wanted)
-    steps = _Steps(wanted, leading, create_graph, pending)
+    steps = _Steps(wanted, leading, create_graph, pending, {}, {})
     watcher = watching.watcher()
     contributions = steps.contributions
     if watcher is not None:
@@ -174,8 +174,8 @@ class _Steps:
     leading: set[Tensor] | None
     create_graph: bool
     pending: dict[Tensor, Any]
-    kept: dict[Tensor, Any] = field(default_factory=dict)
-    wide: dict[Tensor, Any] = field(default_factory=dict)
+    kept: dict[Tensor, Any]
+    wide: dict[Tensor, Any]
 
     def take(self, tensor: Tensor) -> Any:
         """Return the complete cotangent of a tensor; keep it, if it is asked for."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from .documents import Inline, Line, Section, Table, code, fragment, name, or_none
-from .drawing.text import gradient_text, number_text, shape_text, value_rows
+from .texts import gradient_text, number_text, shape_text, value_rows
 
 if TYPE_CHECKING:
     from .tensor import Tensor

@@ -147,9 +147,9 @@ def watcher_of_calls() -> Watcher | None:
 
 def watcher() -> Watcher | None:
     """Return what watches gradients here: what watches operations, and who watches everywhere."""
-    everywhere = [one for one, awaited in EVERYWHERE.items() if awaited]
-    if not everywhere and BLOCKS.here()[-1].value is USUAL:  # as nearly always
+    if BLOCKS.here()[-1].value is USUAL and not any(EVERYWHERE.values()):  # as nearly always
         return None
+    everywhere = [one for one, awaited in EVERYWHERE.items() if awaited]
     return _together([*_open_here(), *everywhere])
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tinygrad_edu.documents import Line, Section, Shown, Table, name
-from tinygrad_edu.drawing.text import clean
+from tinygrad_edu.texts import clean
 
 if TYPE_CHECKING:
     from tinygrad_edu.diagnosing import ManualCheck

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from tinygrad_edu.diagnosing.report_figure import in_blocks
-from tinygrad_edu.drawing.palette import LIGHT
+from tinygrad_edu.palette import LIGHT
 
 from .report_cases import CASES, EACH, added, network, of_one
 

@@ -6,8 +6,8 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import draw
-from tinygrad_edu.drawing.palette import DARK, LIGHT, MONO
-from tinygrad_edu.drawing.text import clean, gradient_text, number_text, value_rows
+from tinygrad_edu.palette import DARK, LIGHT, MONO
+from tinygrad_edu.texts import clean, gradient_text, number_text, value_rows
 
 
 def parameter(values, name=None):

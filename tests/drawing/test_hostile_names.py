@@ -18,7 +18,7 @@ import pytest
 from nn import Linear, Module
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import DrawOptions, draw
-from tinygrad_edu.drawing.text import clean
+from tinygrad_edu.texts import clean
 
 from ..hostile_names import HOSTILE
 from .test_draw_render import LABELS, SVG, needs_dot, visible

@@ -8,7 +8,7 @@ import pytest
 from nn import Linear, Module
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import DrawOptions, draw
-from tinygrad_edu.drawing.palette import LIGHT
+from tinygrad_edu.palette import LIGHT
 from tinygrad_edu.scope import ModuleCall
 
 from ..hostile_names import HOSTILE

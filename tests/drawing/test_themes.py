@@ -14,7 +14,7 @@ import pytest
 
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import DrawOptions, draw
-from tinygrad_edu.drawing.palette import DARK, LIGHT, MONO, Theme, theme_named
+from tinygrad_edu.palette import DARK, LIGHT, MONO, Theme, theme_named
 
 from .test_draw_render import SVG, needs_dot, network_drawing
 

@@ -9,11 +9,11 @@ import tinygrad_edu as tg
 from tinygrad_edu import GradientError, Tensor, explain
 from tinygrad_edu.documents import Section, as_text
 from tinygrad_edu.drawing.operands import summed_axes
-from tinygrad_edu.drawing.text import gradient_text, number_text
 from tinygrad_edu.explaining.builder import ExplanationBuilder
 from tinygrad_edu.explaining.contribution import Trace, contribution_lines, summed_text
 from tinygrad_edu.explaining.inline import gradient, values
 from tinygrad_edu.source_lines import record_source_lines
+from tinygrad_edu.texts import gradient_text, number_text
 
 
 def parameter(values, name=None):

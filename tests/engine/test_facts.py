@@ -170,7 +170,6 @@ WORDS = {
     ("diagnosing/microscope_view.py", "log"): "a scale of the axes",
     ("diagnosing/mistakes.py", "sign"): "a kind of mistake",
     ("drawing/picture.py", "sum"): "a word about axes that is replaced",
-    ("drawing/text.py", "mean"): "a statistic in a box",
     ("explaining/contribution.py", "sum"): "a word about axes that is replaced",
 }
 

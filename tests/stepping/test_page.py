@@ -20,13 +20,13 @@ from tinygrad_edu.documents import Section, code
 from tinygrad_edu.documents.html import formula_html
 from tinygrad_edu.drawing.layers import layers_picture
 from tinygrad_edu.drawing.options import DrawOptions
-from tinygrad_edu.drawing.text import gradient_text
 from tinygrad_edu.explaining.inline import formula
 from tinygrad_edu.stepping import Stepper
 from tinygrad_edu.stepping.page_figure import figure
 from tinygrad_edu.stepping.page_states import as_ranges, first_lit, lights, result_versions
 from tinygrad_edu.stepping.page_text import panels
 from tinygrad_edu.stepping.steps import Stage, Step, Story
+from tinygrad_edu.texts import gradient_text
 
 from ..hostile_names import HOSTILE
 from .pages import complete, reference, reference_network, scalars

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tinygrad_edu.drawing.text import gradient_text
+from tinygrad_edu.texts import gradient_text
 
 from .pages import (
     complete,

@@ -12,10 +12,10 @@ from nn import MLP, SGD
 from nn.by_hand import delta_rule
 from tinygrad_edu import Tensor
 from tinygrad_edu.documents import Section, as_text
-from tinygrad_edu.drawing.text import gradient_text
 from tinygrad_edu.explaining.contribution import Trace
 from tinygrad_edu.stepping.story import Stage, build_story
 from tinygrad_edu.stepping.worked_softmax import row_gradient
+from tinygrad_edu.texts import gradient_text
 
 
 def parameter(values, name=None):

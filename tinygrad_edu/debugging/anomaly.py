@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from ..capturing.recorder import Tracer
-from ..drawing.text import number_text
 from ..errors import CaptureError, GradientError
 from ..primitive import Node
 from ..scope import BLOCKS
 from ..source_lines import SourceLine, SourceLineRecording, made_at
 from ..tensor import Tensor
+from ..texts import number_text
 from ..tracing import node_of
 from ..watching import Contribution
 from .causes import Case, backward_cause, carries, forward_cause

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..drawing.operands import operand_letter
-from ..drawing.text import number_text
 from ..facts import Pitfall
 from ..primitive import Node, Primitive
 from ..tensor import Tensor
+from ..texts import number_text
 from ..tracing import node_of, sent_alone
 from .patterns import is_written, matched, unmoved, users_of
 from .places import first_bad, number_at, operand_label

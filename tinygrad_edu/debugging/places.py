@@ -9,9 +9,9 @@ import numpy as np
 
 from ..drawing.module_tree import ModuleTree
 from ..drawing.operands import operand_letter
-from ..drawing.text import clean, number_text
 from ..primitive import Node, Primitive
 from ..tensor import Tensor
+from ..texts import clean, number_text
 
 __all__ = ["first_bad", "module_of", "number_at", "numbers_there", "operand_label"]
 

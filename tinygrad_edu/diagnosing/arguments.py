@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..drawing.text import clean
 from ..leaving import values_of
 from ..tensor import Tensor
+from ..texts import clean
 
 __all__ = ["array_of", "by_name", "called", "names_of"]
 

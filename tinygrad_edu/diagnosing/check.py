@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..autodiff import graph_order
 from ..checking import numbers_of
-from ..drawing.text import shape_text
 from ..drawing.verdicts import Verdict, judge
 from ..errors import GradientError
 from ..explaining.call import Call
@@ -25,6 +24,7 @@ from ..probing import draw_apart, own_generator
 from ..scope import enable_grad
 from ..slopes import term_sizes
 from ..tensor import Tensor
+from ..texts import shape_text
 from ..tracing import Contribution, node_of
 from .arguments import array_of, by_name, called, names_of
 from .numerical import Probe

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..documents import Figure, Section, Shown, Table
-from ..drawing.palette import LIGHT
+from ..palette import LIGHT
 from .step_errors import CENTRAL, COMPLEX, FORWARD, ROUND_OFF, Curve, Guide, Kink
 
 if TYPE_CHECKING:

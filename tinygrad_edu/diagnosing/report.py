@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..documents import Figure, Line, Section, Shown, Table, code, name, page
-from ..drawing.text import clean, shape_text
 from ..errors import GradientError
+from ..texts import clean, shape_text
 from .report_figure import error_maps
 from .results import Diagnosis, GradientRow
 from .row_text import (

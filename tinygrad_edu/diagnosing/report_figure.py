@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..drawing.palette import LIGHT
-from ..drawing.text import clean, shape_text, value_rows
+from ..palette import LIGHT
+from ..texts import clean, shape_text, value_rows
 from .results import GradientRow
 from .row_text import element, largest_difference, three_numbers, verdict
 

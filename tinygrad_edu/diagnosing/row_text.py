@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..drawing.text import number_text
 from ..primitive import PRIMITIVES, Rule
+from ..texts import number_text
 from .results import GradientRow
 
 __all__ = [

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..drawing.text import shape_text
 from ..tensor import Tensor
+from ..texts import shape_text
 from .observations import BELIEVED
 from .results import Diagnosis
 from .search import Search, agrees

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from ..drawing.text import printable
 from ..figure_files import figure_source
+from ..texts import printable
 from .model import Figure, Inline, Line, Section, Table, parts_of
 from .text import line_text
 

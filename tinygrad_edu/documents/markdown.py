@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..drawing.text import columns
+from ..texts import columns
 from .model import Figure, Line, Section, Table, parts_of
 from .text import line_text
 

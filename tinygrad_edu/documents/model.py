@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..drawing.text import clean
+from ..texts import clean
 
 if TYPE_CHECKING:
     import matplotlib.figure

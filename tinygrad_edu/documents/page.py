@@ -11,7 +11,7 @@ import hashlib
 import html
 from dataclasses import fields
 
-from ..drawing.palette import DARK, LIGHT, Theme
+from ..palette import DARK, LIGHT, Theme
 from .html import escaped, sections
 from .model import Section
 from .text import line_text
@@ -133,7 +133,7 @@ def colours(theme: Theme) -> str:
 
     Examples
     --------
-    >>> from tinygrad_edu.drawing.palette import LIGHT
+    >>> from tinygrad_edu.palette import LIGHT
     >>> colours(LIGHT).startswith("--page:#")
     True
     """

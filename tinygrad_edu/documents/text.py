@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 
-from ..drawing.text import columns, printable
+from ..texts import columns, printable
 from .model import Figure, Line, Section, Table, parts_of
 
 __all__ = ["as_text", "line_text"]

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..palette import Theme, theme_named
 from ..tensor import Tensor
 from .doctor import doctor
 from .drawing import Drawing
 from .graph import Graph
 from .layers import depths, layers_picture
 from .options import DrawOptions, checked_choice, checked_number, with_old_keywords
-from .palette import Theme, theme_named
 from .picture import Picture, operations_picture
 from .render import RendererNotFoundError, RenderError
 from .snapshot import GraphTooLargeError, SnapshotBuilder

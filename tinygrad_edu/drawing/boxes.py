@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement
 
-from .palette import Look, Theme
+from ..palette import Look, Theme
 from .picture import Card, Row, Version
 
 __all__ = [

@@ -11,11 +11,11 @@ import re
 import sys
 from collections.abc import Callable
 
+from ..palette import LIGHT
 from ..tensor import Tensor
 from . import render
 from .drawing import Drawing
 from .options import DrawOptions
-from .palette import LIGHT
 from .picture import operations_picture
 from .snapshot import SnapshotBuilder
 

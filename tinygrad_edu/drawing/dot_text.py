@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
+from ..palette import LIGHT, Look, Theme
 from .module_tree import CallNode
-from .palette import LIGHT, Look, Theme
 from .picture import Card, Picture, Row, Wire
 
 __all__ = ["write_dot"]

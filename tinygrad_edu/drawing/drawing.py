@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ..palette import Theme
 from .dot_text import write_dot
 from .graph import Graph
 from .options import DrawOptions
-from .palette import Theme
 from .picture import Picture
 from .render import (
     LayoutTimedOutError,

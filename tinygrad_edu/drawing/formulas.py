@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..primitive import Node
+from ..texts import clean, number_text
 from .operands import declared, operand_letter, param_texts
-from .text import clean, number_text
 
 __all__ = [
     "bracketed",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..documents import Section, Table
 from ..documents.html import escaped, sections
 from ..documents.page import frame, sheet
-from .palette import Theme
+from ..palette import Theme
 from .picture import Picture
 
 __all__ = ["page"]

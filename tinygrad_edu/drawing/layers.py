@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..texts import clean, number_text, shape_text
 from .graph import Edge, Graph, TensorNode
 from .module_tree import CallNode
 from .options import DrawOptions
 from .picture import Card, Picture, Row, Wire, operand_wires, operation_card, tensor_card
-from .text import clean, number_text, shape_text
 from .words import counts, heading, one_line, plural, sentences
 
 __all__ = ["depths", "layers_picture"]

@@ -13,7 +13,7 @@ from typing import Any
 from ..primitive import Node
 from ..scope import ModuleCall
 from ..tensor import Tensor
-from .text import clean
+from ..texts import clean
 
 __all__ = ["CallNode", "ModuleTree"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from .text import clean
+from ..texts import clean
 
 __all__ = ["free", "names_by_identity"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import Node, Primitive
-from .text import clean, number_text
+from ..texts import clean, number_text
 
 __all__ = [
     "declared",

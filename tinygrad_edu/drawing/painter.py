@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from xml.etree.ElementTree import Element, SubElement
 
+from ..palette import LIGHT, Theme
 from .boxes import (
     SANS,
     Box,
@@ -26,7 +27,6 @@ from .boxes import (
 from .layout import Layout, Point, lay_out
 from .line_labels import LANE, Label, line_labels
 from .module_tree import CallNode
-from .palette import LIGHT, Theme
 from .picture import Picture, Wire
 
 __all__ = ["paint"]

@@ -19,13 +19,7 @@ from ..autodiff import graph_order
 from ..errors import GradientError
 from ..primitive import Node
 from ..tensor import Tensor
-from ..tracing import Contribution, node_of, sent_alone
-from .formulas import filled
-from .graph import Edge, Graph, OpNode, TensorNode
-from .module_tree import CallNode, ModuleTree
-from .names import free, names_by_identity
-from .operands import operand_name, param_texts, parameter_word, summed_axes
-from .text import (
+from ..texts import (
     clean,
     contribution_text,
     dtype_text,
@@ -34,6 +28,12 @@ from .text import (
     number_text,
     value_rows,
 )
+from ..tracing import Contribution, node_of, sent_alone
+from .formulas import filled
+from .graph import Edge, Graph, OpNode, TensorNode
+from .module_tree import CallNode, ModuleTree
+from .names import free, names_by_identity
+from .operands import operand_name, param_texts, parameter_word, summed_axes
 from .verdicts import by_tensor, judge
 
 __all__ = ["GraphTooLargeError", "SnapshotBuilder"]

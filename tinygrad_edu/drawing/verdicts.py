@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from .text import clean, shape_text
+from ..texts import clean, shape_text
 
 __all__ = ["TOLERANCES", "Verdict", "by_tensor", "judge"]
 

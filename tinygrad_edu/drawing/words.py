@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..texts import columns, shape_text
 from .graph import Edge, Graph, OpNode, TensorNode
-from .text import columns, shape_text
 
 if TYPE_CHECKING:
     from .picture import Picture

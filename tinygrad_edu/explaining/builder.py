@@ -17,12 +17,12 @@ from ..documents.model import parts_of
 from ..drawing.module_tree import ModuleTree
 from ..drawing.names import free
 from ..drawing.operands import param_texts, parameter_word
-from ..drawing.text import clean
 from ..errors import GradientError
 from ..hooks import hooked
 from ..primitive import Node
 from ..source_lines import made_at
 from ..tensor import Tensor
+from ..texts import clean
 from ..tracing import Contribution, node_of, sent_alone
 from .call import Call
 from .contribution import (

@@ -14,9 +14,9 @@ import numpy as np
 from ..documents import Inline, code
 from ..drawing.formulas import call_text, filled, forward_formula, marked
 from ..drawing.names import free
-from ..drawing.text import number_text
 from ..primitive import Node
 from ..tensor import Tensor
+from ..texts import number_text
 from ..tracing import node_of
 from .inline import formula
 from .latex import latex

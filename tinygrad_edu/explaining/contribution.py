@@ -17,11 +17,11 @@ from ..autodiff import _starting_cotangent, graph_order
 from ..documents import Inline, Line, code
 from ..drawing.module_tree import ModuleTree
 from ..drawing.operands import summed_axes
-from ..drawing.text import shape_text
 from ..drawing.words import axes_text
 from ..errors import GradientError
 from ..primitive import Node
 from ..tensor import Tensor
+from ..texts import shape_text
 from ..tracing import Contribution, node_of, sent_alone, trace_gradients
 from .inline import formula, gradient, values
 from .latex import latex

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..documents import Inline, code
-from ..drawing.text import clean, gradient_text, shape_text, value_rows
+from ..texts import clean, gradient_text, shape_text, value_rows
 from .latex import symbol
 
 __all__ = ["formula", "gradient", "values"]

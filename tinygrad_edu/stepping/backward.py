@@ -12,7 +12,6 @@ import numpy as np
 
 from ..documents import Inline, Line, Section, code
 from ..drawing.formulas import bracketed, filled, is_plain
-from ..drawing.text import euclidean_norm, gradient_text, number_text, shape_text
 from ..drawing.words import one_line
 from ..explaining.contribution import (
     IN_WORDS,
@@ -25,6 +24,7 @@ from ..explaining.contribution import (
 from ..explaining.inline import gradient, values
 from ..hooks import hooked, run_hooks
 from ..tensor import Tensor
+from ..texts import euclidean_norm, gradient_text, number_text, shape_text
 from ..tracing import Contribution, node_of
 from .forward import NameTable
 from .steps import Stage, Step, section

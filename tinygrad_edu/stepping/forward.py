@@ -11,12 +11,12 @@ from ..documents import Inline, Line, code
 from ..drawing.formulas import call_text, filled, forward_formula, is_plain, settings_beside
 from ..drawing.graph import Graph, OpNode
 from ..drawing.names import free
-from ..drawing.text import number_text, shape_text
 from ..drawing.words import one_line
 from ..explaining.builder import ExplanationBuilder
 from ..explaining.contribution import Trace
 from ..explaining.inline import values
 from ..tensor import Tensor
+from ..texts import number_text, shape_text
 from ..tracing import node_of
 from .steps import Step, section
 from .worked_softmax import OPERATION, forward_row

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, tostring
 
 from ..documents.page import colours, content_policy
-from ..drawing.palette import DARK, LIGHT
 from ..drawing.words import counts, heading
+from ..palette import DARK, LIGHT
 from .page_figure import figure
 from .page_text import details, panels, table_rows
 

@@ -13,10 +13,10 @@ from xml.etree.ElementTree import Element
 from ..drawing.layers import layers_picture
 from ..drawing.options import DrawOptions
 from ..drawing.painter import paint
-from ..drawing.palette import LIGHT, Theme
 from ..drawing.picture import Card, Picture, Row, Version, operations_picture
 from ..drawing.render import describe_svg
 from ..drawing.words import one_line
+from ..palette import LIGHT, Theme
 from .page_layers import gradient_known, in_layers
 from .page_states import NOT_YET, OFF, first_lit, lights, result_versions
 

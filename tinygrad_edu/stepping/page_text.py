@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..documents.html import sections as section_html
 from ..drawing.picture import Version
-from ..drawing.text import shape_text
+from ..texts import shape_text
 from .page_states import OFF, attributes_of, lights, result_versions, version_attributes
 
 if TYPE_CHECKING:

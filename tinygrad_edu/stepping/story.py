@@ -15,12 +15,12 @@ import numpy as np
 from ..documents import Line, Section, code
 from ..drawing.graph import Graph
 from ..drawing.snapshot import SnapshotBuilder
-from ..drawing.text import contribution_text, euclidean_norm, gradient_text, number_text
 from ..drawing.verdicts import Verdict, by_tensor, judge
 from ..drawing.words import counts, one_line, plural
 from ..explaining.contribution import Trace
 from ..explaining.inline import gradient
 from ..tensor import Tensor
+from ..texts import contribution_text, euclidean_norm, gradient_text, number_text
 from .backward import Backward
 from .details import details_of
 from .forward import NameTable, forward_step

@@ -15,10 +15,10 @@ import numpy as np
 
 from ..documents import Inline, Section, code
 from ..drawing.formulas import bracketed
-from ..drawing.text import clean, euclidean_norm, number_text
 from ..drawing.words import plural
 from ..explaining.inline import gradient, values
 from ..tensor import Tensor
+from ..texts import clean, euclidean_norm, number_text
 
 __all__ = ["ParameterUpdate", "check_optimizer", "trial_step", "update_sections", "update_sentence"]
 

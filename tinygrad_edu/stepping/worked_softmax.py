@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..documents import Line, Section, code
-from ..drawing.text import number_text
 from ..ops.networks.classification import softmax_cross_entropy
 from ..tensor import Tensor
+from ..texts import number_text
 from ..tracing import Contribution, node_of
 from .steps import section
 

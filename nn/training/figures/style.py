@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_edu.drawing.palette import LIGHT
+from tinygrad_edu.palette import LIGHT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
