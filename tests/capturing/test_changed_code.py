@@ -37,7 +37,7 @@ FILES = {
         "def step(x):\n    from .config import scale\n    return x * scale\n"
         "def whole(x):\n    import kinds.config\n    return x * kinds.config.scale\n"
     ),
-    "queue.py": "scale = 2.0\n",  # as a module of the standard library
+    "queue.py": "scale = 2.0\n",  # named like a module of the standard library
     "site-packages/far.py": (
         "table = {'scale': 2.0}\ndef scale(x):\n    return x * table['scale']\n"
     ),
@@ -46,7 +46,7 @@ FILES = {
 
 @pytest.fixture
 def modules(tmp_path, monkeypatch):
-    """Make modules of the user's, and one that was installed."""
+    """Make some modules of the user, and an installed one."""
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -72,7 +72,7 @@ def array(value):
 
 
 def is_seen(step, change, calls=7):
-    """Change something before the sixth call; the captured step has to do what the step does."""
+    """Change something before the sixth call, and compare the captured step with the step."""
     captured = capture(step)
     for call in range(calls):
         if call == 5:
@@ -137,12 +137,12 @@ def test_a_module_that_is_imported_by_the_step(modules, monkeypatch):
     is_seen(modules.steps.step, lambda: setattr(sys.modules["kinds.config"], "scale", 3.0))
 
 
-def test_installed_code_is_taken_as_it_is(modules):
+def test_installed_code_is_not_searched(modules):
     step = capture(lambda x: modules.far.scale(x) + 1)
     for _ in range(3):
         step(X)
     assert step._programs
-    modules.far.table["scale"] = 3.0  # this is for the comparison to find
+    modules.far.table["scale"] = 3.0  # only the comparison finds this
     with pytest.raises(CaptureError, match="may be wrong since call 3"):
         step(X)
 

@@ -33,7 +33,7 @@ def vector(number):
 
 
 def holding(value, use, change, require=outcome):
-    """Watch a step that uses something which is kept in a closure, and is changed before a call."""
+    """Compare twins of a step that uses a value in a closure, which changes before a call."""
 
     def make():
         kept = value()
@@ -402,7 +402,7 @@ def test_one_array_in_two_places():
 
 
 def test_random_numbers_and_iterators():
-    """Both are kept where a step can reach them, and lead to the same numbers at first."""
+    """Both are in the environment of a step, and lead to the same numbers at first."""
     kinds = {
         "generator": lambda: (g := np.random.default_rng(3), g.random),
         "state": lambda: (g := np.random.RandomState(3), g.random_sample),

@@ -34,7 +34,7 @@ def whole(number):
 
 
 def changing(**changes):
-    """Let ``optimizer`` of the state be changed before calls: ``c4=change``."""
+    """Change ``optimizer`` of the state before calls: ``c4=change`` before call 4."""
 
     def between(number, state):
         change = changes.get(f"c{number}")
@@ -137,7 +137,7 @@ def test_hooks_that_come_and_go():
     assert outcome(make, lambda number: (drawn(number, 3),), 16, between) in ("replayed", "refused")
 
 
-# What is wrong --------------------------------------------------------------------------------
+# Errors ---------------------------------------------------------------------------------------
 
 
 def bad_batch(number):
@@ -186,7 +186,7 @@ def test_other_shapes_that_do_not_fit():
 
 
 @pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt])
-def test_an_error_of_the_step_itself_leaves_arrays_as_they_were(kind):
+def test_an_error_of_the_step_itself_leaves_arrays_unchanged(kind):
     network, optimizer = trained(momentum=0.9)
     box = Box(counts=np.zeros(2), fail=True)
 
@@ -231,7 +231,7 @@ def test_a_warning_that_is_silenced_inside():
         assert outcome(make, lambda number: (np.array([1.0, 0.0, number + 1]),)) != "wrong"
 
 
-def test_what_a_tensor_refuses_is_refused():
+def test_a_captured_step_refuses_what_a_tensor_refuses():
     masked = np.ma.masked_array([1.0, 2.0], mask=[True, False])
     for array in (np.ones(2) + 1j, masked, np.array(["1"]), np.array(["2020"], "M8[D]")):
         step = capture(lambda x: Tensor(x) * 1)

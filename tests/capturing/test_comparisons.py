@@ -1,5 +1,5 @@
 """Tests the comparisons of replays with the step itself, at calls 4, 8, 16 and so on: a difference
-is an error that says since which call it may exist, and the call changes nothing.
+is an error that names the call since which it may exist, and the call changes nothing.
 """
 
 import logging
@@ -14,7 +14,7 @@ from tinygrad_edu.errors import ReplayError
 
 @pytest.fixture
 def logger(monkeypatch):
-    """What a step uses without being seen: a library gives it out."""
+    """Return an object from a library, which capturing cannot watch."""
     found = logging.getLogger("capturing")
     monkeypatch.setattr(found, "scale", 2.0, raising=False)
     monkeypatch.setattr(found, "kept", [], raising=False)
@@ -49,8 +49,8 @@ def test_a_difference_is_noticed(changed, noticed, logger):
     with pytest.raises(ReplayError) as error:
         captured(np.ones(3))
     assert f"call {noticed} of the step" in str(error.value)
-    assert f"may be wrong since call {last_right + 1}." in str(error.value)
-    assert "difference in what it returns" in str(error.value)
+    assert f"may be wrong since call {last_right + 1};" in str(error.value)
+    assert "differs from the step itself in its result" in str(error.value)
     assert w.data is not before[0]
     np.testing.assert_array_equal(w.data, before[0])
     np.testing.assert_array_equal(box.count, before[1])
@@ -61,12 +61,12 @@ def test_a_difference_is_noticed(changed, noticed, logger):
 
 
 DIFFERENT = {
-    "what it returns[1]": lambda box, x, new: (x, x * 3 if new else x * 2),
-    "what it returns['a']": lambda box, x, new: {"a": x * 3 if new else x * 2},
-    "what it returns": lambda box, x, new: [x] if new else [x, x],
-    "what it returns ": lambda box, x, new: {"b": x} if new else {"a": x},
-    "what it returns  ": lambda box, x, new: x.sum() if new else x,
-    "what it returns   ": lambda box, x, new: 2 if new else 1,
+    "its result[1]": lambda box, x, new: (x, x * 3 if new else x * 2),
+    "its result['a']": lambda box, x, new: {"a": x * 3 if new else x * 2},
+    "its result": lambda box, x, new: [x] if new else [x, x],
+    "its result ": lambda box, x, new: {"b": x} if new else {"a": x},
+    "its result  ": lambda box, x, new: x.sum() if new else x,
+    "its result   ": lambda box, x, new: 2 if new else 1,
     "box.values": lambda box, x, new: setattr(box, "values", box.values * (3 if new else 2)),
     "box.other": lambda box, x, new: setattr(box, "other", x * 2) if new else None,
     "box.empty": lambda box, x, new: setattr(box, "empty", x * 2 if new else None),
@@ -93,9 +93,8 @@ def test_differences_of_all_kinds(what, logger):
     logger.scale = True
     with pytest.raises(ReplayError) as error:
         step(np.ones(3))
-    assert f"a difference in {what.strip()}; the replays may be wrong since call 3" in str(
-        error.value
-    )
+    message = f"differs from the step itself in {what.strip()}, and replays may be wrong since call"
+    assert f"{message} 3;" in str(error.value)
     after = {name: value for name, value in vars(box).items() if value is not None}
     assert before.keys() == after.keys()
     assert all(np.array_equal(before[name], after[name]) for name in before)

@@ -15,7 +15,7 @@ X, LABELS = drawn(0, 6, 4, dtype=np.float32), np.arange(6) % 3
 
 
 class Trainer(Module):
-    """A module that trains itself by a captured step."""
+    """A module that trains itself with a captured step."""
 
     def __init__(self):
         self.network = MLP([4, 5, 3], seed=0)

@@ -22,7 +22,7 @@ X = np.array([-1.0, 2.0, 3.0])
 STEPS = {
     "call 1 was add first and then multiply": lambda x: x + 2.0 if setting() == 1 else x * 2.0,
     "one made 1 calls of NumPy, the next 2": lambda x: x + 2 if setting() == 1 else (x + 2) * 3,
-    "what it returned, or where it left it": lambda x: (x + 1, x + 2)[
+    "the results, or the slots that hold them, changed": lambda x: (x + 1, x + 2)[
         :: 1 if setting() == 1 else -1
     ],
     "in call 2, sum, the arguments changed": lambda x: np.sum(x[None], axis=setting() - 1),
@@ -40,18 +40,18 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("told", STEPS)
-def test_the_first_difference_is_named(told, monkeypatch):
-    step = capture(STEPS[told])
+@pytest.mark.parametrize("difference", STEPS)
+def test_the_first_difference_is_named(difference, monkeypatch):
+    step = capture(STEPS[difference])
     monkeypatch.setattr(HIDDEN, "number", 1, raising=False)
     step(X.copy())
     HIDDEN.number = 2
     with pytest.raises(CaptureError) as error:
         step(X.copy())
-    if "shape of the result" in told:  # the masks differ before the shapes do
+    if "shape of the result" in difference:  # the masks differ before the shapes do
         assert "two calls of the step did not do the same" in str(error.value)
     else:
-        assert told in str(error.value)
+        assert difference in str(error.value)
 
 
 def test_a_shape_that_follows_from_values():
@@ -69,12 +69,12 @@ def test_nan_equals_nan():
 
 
 def test_parameters_need_names():
-    with pytest.raises(TypeError, match=r"named parameters, and \*arrays stands for any"):
+    with pytest.raises(TypeError, match=r"has the parameter \*arrays, expected named parameters"):
         capture(lambda *arrays: arrays[0])
 
 
 class Config:
-    """Attributes of a class are watched, and arrays among them are read anew."""
+    """A class whose attributes are watched, and whose arrays are read at every call."""
 
     scale = np.array(2.0)
     where = pathlib.Path("somewhere")
@@ -100,7 +100,7 @@ def test_attributes_of_classes(monkeypatch):
 
 def test_too_much_to_watch():
     numbers = [*range(20_000)]
-    with pytest.raises(CaptureError, match="can reach more than 10,000 things"):
+    with pytest.raises(CaptureError, match="can reach more than 10,000 objects"):
         capture(lambda x: x * numbers[0])(X)
 
 

@@ -1,5 +1,5 @@
-"""Tests names that are computed while a step runs: what they reach is refused by name, or
-everything that they could reach is watched. Also tests values of rare kinds.
+"""Tests names that a step computes while it runs: the objects behind them are refused by name, or
+everything that they could reach is watched. Also tests rare kinds of values.
 """
 
 import collections
@@ -59,7 +59,7 @@ def test_what_cannot_be_watched_is_refused_by_name(name):
 
 
 def test_names_that_are_written_out_need_no_search_of_whole_modules(monkeypatch):
-    """A `getattr` with a constant is like an attribute: other names of the module do not matter."""
+    """A `getattr` with a constant counts as an attribute: other names in the module are ignored."""
     module = types.ModuleType("module")
     module.scale, module.iterator = 2.0, iter([1])  # the iterator would be refused
 
@@ -78,7 +78,7 @@ def test_names_that_are_written_out_need_no_search_of_whole_modules(monkeypatch)
 
 
 class Named(Tensor):
-    """A tensor with something of its own."""
+    """A tensor with an additional attribute."""
 
     factor = 2.0
 

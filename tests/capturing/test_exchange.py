@@ -1,5 +1,5 @@
-"""Tests that a replay is all or nothing: after an interruption at any instruction or an error, and
-in other threads, the state is that before a step or that after it.
+"""Tests that a replay is all or nothing: after an error or an interruption at any instruction, and
+in other threads, the state is the one before a step or the one after it.
 """
 
 import collections
@@ -22,7 +22,7 @@ X, LABELS = drawn(0, 4, 3, dtype=np.float32), np.array([0, 1, 1, 0])
 
 
 def training():
-    """Give a step that changes weights, velocities, averages and counters, in all ways."""
+    """Return a step that changes weights, velocities, averages and counters, in all ways."""
     network = MLP([3, 4, 2], seed=0)
     optimizer = SGD(network.parameters(), lr=0.1, momentum=0.9)
     box = SimpleNamespace(
@@ -57,7 +57,7 @@ def same(one, other):
 
 
 class Trial:
-    """A captured step and its plain twin, which keeps up with what the captured one has done."""
+    """A captured step and its plain twin, which repeats the steps of the captured one."""
 
     def __init__(self, calls=5):
         function, self.state = training()
@@ -69,7 +69,7 @@ class Trial:
         self.check()
 
     def check(self):
-        """Say whether the last step has been done; fail if it has been done by half."""
+        """Return whether the last step has been done; fail if it is half done."""
         if same(self.state(), self.expected()):
             return False
         self.twin(X, LABELS)
@@ -103,7 +103,7 @@ def interrupting(at, error, events):
 def test_an_interruption_at_any_instruction(error, events):
     trial, at, found = Trial(), 0, collections.Counter()
     before = sys.gettrace()
-    sys._getframe().f_trace_opcodes = True  # Python 3.12 looks at it when tracing starts
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 reads it when tracing starts
     while True:
         at += 1
         sys.settrace(interrupting(at, error, events))
@@ -125,7 +125,7 @@ def test_an_interruption_at_any_instruction(error, events):
 
 
 def test_interruptions_at_random():
-    """Signals arrive when they like; of some hundred, none may leave a step half done."""
+    """Send some hundred signals at random times; none may leave a step half done."""
     twin, expected = training()
     states = []
     for _ in range(600):
@@ -157,7 +157,7 @@ def test_interruptions_at_random():
 
 
 def test_a_replay_inside_of_a_replay():
-    """A signal's handler calls the step that it has interrupted."""
+    """Call a step in a signal handler that has interrupted the same step."""
     box = SimpleNamespace(array=np.zeros(100_000))
 
     def step(x):
@@ -186,13 +186,13 @@ def test_a_replay_inside_of_a_replay():
 
 
 class Many(Module):
-    """Weights of which all elements are one number at any time."""
+    """Weights whose elements all have the same value at any time."""
 
     def __init__(self, count, size):
         self.weights = [Tensor(np.zeros(size), requires_grad=True) for _ in range(count)]
 
 
-# Large weights show what was written in part, many small ones the moment of the exchange.
+# Large weights reveal partial writes; many small ones reveal a partial exchange.
 @pytest.mark.parametrize(("count", "size"), [(2, 20_000), (30, 10)])
 def test_another_thread_sees_whole_steps(count, size):
     network = Many(count, size)
@@ -203,7 +203,7 @@ def test_another_thread_sees_whole_steps(count, size):
 
     captured, is_over, problems, seen = capture(step), threading.Event(), [], set()
     one = np.array(1.0)
-    for _ in range(4100):  # the step itself comes again as call 8192
+    for _ in range(4100):  # call 8192 runs the step itself again
         captured(one)
 
     def look():
@@ -262,7 +262,7 @@ def test_what_the_caller_holds_is_never_written_into(hold):
 
 
 def test_memory_is_used_again():
-    """Two arrays take turns in a place, as long as nobody else holds one."""
+    """Two arrays take turns in a slot while no other code holds one."""
     w = Tensor(np.arange(6.0), requires_grad=True)
 
     def step(x):
@@ -293,7 +293,7 @@ def test_references_are_counted_as_those_of_an_unshared_array():
 
 
 class Loud:
-    """Notes what is assigned."""
+    """Records assigned values."""
 
     def __init__(self):
         object.__setattr__(self, "values", np.ones(3))
@@ -319,7 +319,7 @@ class Slots:
 
 
 class Key:
-    """A key that can be forbidden to be compared."""
+    """A key whose comparison can be forbidden."""
 
     def __hash__(self):
         return 1

@@ -1,4 +1,4 @@
-"""Tests that recordings and programs stay few, whatever shapes and settings a step meets."""
+"""Tests that a step keeps few recordings and programs, whatever its shapes and settings."""
 
 import gc
 import tracemalloc
@@ -34,7 +34,7 @@ def test_a_setting_that_changes_at_each_call_is_not_recorded_forever():
         np.testing.assert_array_equal(w.data, after)
         assert loss.node is None
     assert captured.recordings == 30
-    for _ in range(30):  # and when it rests, there is a replay
+    for _ in range(30):  # once it is constant, there is a replay
         captured(X)
     assert captured.source
 
@@ -45,14 +45,14 @@ def test_many_shapes_that_come_once():
     with pytest.warns(UserWarning, match="32 calls of a captured step were recorded in vain"):
         assert all(np.array_equal(captured(x), 2 * x) for x in arrays)
     assert len(captured._programs) == 1
-    for size in range(40, 140):  # it is said once
+    for size in range(40, 140):  # it warns once
         np.testing.assert_array_equal(captured(np.ones(size)), np.full(size, 2.0))
 
 
 def test_of_many_shapes_that_come_once_the_oldest_recordings_are_dropped():
     step = capture(lambda x: x * 2.0)
     sizes = range(1, 10 * capturing._MOST_PROGRAMS)
-    with pytest.warns(UserWarning, match="recorded in vain"):  # and recording grows rare
+    with pytest.warns(UserWarning, match="recorded in vain"):  # and most calls skip recording
         assert all(np.array_equal(step(np.ones(size)), np.full(size, 2.0)) for size in sizes)
     assert len(step._previous) == capturing._MOST_PROGRAMS
 
@@ -67,8 +67,8 @@ def test_more_kinds_of_arguments_than_programs():
     before = step.recordings
     for size in sizes:
         step(np.ones(size))
-    assert step.recordings - before <= 6  # most are replayed: they do not drive each other out
-    for _ in range(2 * capturing._RARELY):  # and a new shape that stays gets its program
+    assert step.recordings - before <= 6  # most are replayed: programs do not replace each other
+    for _ in range(2 * capturing._RETRY_PERIOD):  # a repeated new shape gets its program
         step(np.ones(100))
     before = step.recordings
     step(np.ones(100))
@@ -79,7 +79,7 @@ def test_changes_of_many_kinds_of_arguments_are_not_kept_forever():
     box = types.SimpleNamespace(size=0)
 
     def step(x):
-        box.size = len(x)  # a change that only the next call of the same kind could show again
+        box.size = len(x)  # a change that only the next call of the same kind could repeat
         return x * 2.0
 
     captured = capture(step)

@@ -13,7 +13,7 @@ from .test_twins import outcome
 
 FAMILIES = sorted({case.operation for case in CASES})
 
-# What every network is made of, and may not be refused.
+# Every network uses these operations, so they must not be refused.
 PLAIN = [
     *("absolute", "add", "cos", "cumsum", "divide"),
     *("exp", "log", "log_softmax", "logsumexp", "matmul", "maximum"),
@@ -25,7 +25,7 @@ PLAIN = [
 
 
 def step_of(case, dtype):
-    """Write a step that takes the arrays of a case, and a cotangent, as arguments."""
+    """Return a step that takes the arrays of a case, and a cotangent, as arguments."""
     kinds = [array.dtype.kind for array in case.arrays]
 
     def differentiate(cotangent, *arrays):

@@ -1,6 +1,6 @@
 """Tests random steps against their twins: chains of NumPy calls and of operations on tensors, in
-which values are used again, are views of each other, are written into, and are put into places
-that the next call finds them in.
+which values are used again, are views of each other, are written into, and are stored in slots for
+the next call.
 """
 
 import random
@@ -123,7 +123,7 @@ def update(box, how):
 
 
 def do(instruction, pool, box):
-    """Follow one instruction; give what is new."""
+    """Run one instruction; return the new values."""
     kind, first, second, choice = instruction
     a, b = pool[first % len(pool)], pool[second % len(pool)]
 
@@ -163,7 +163,7 @@ def follow(instructions, arguments, box):
 
 
 def sensible(instructions, dtype, feed):
-    """Leave out what NumPy refuses, and what makes arrays too large."""
+    """Skip instructions that NumPy refuses, and those that make arrays too large."""
     kept = []
     for instruction in instructions:
         box, attempt = starting_state(dtype), [*kept, instruction]
@@ -177,7 +177,7 @@ def sensible(instructions, dtype, feed):
 
 
 def random_step(seed, length):
-    """Draw a step, with what it is called with."""
+    """Draw a random step, and the arguments of its calls."""
     draw = random.Random(seed)
     dtype, layout, alias = draw.choice(["f4", "f8"]), draw.randrange(3), draw.randrange(4)
 
@@ -221,7 +221,7 @@ def test_random_steps(seed, length):
 
 @pytest.mark.parametrize("length", [4, 8])
 def test_many_random_steps(length):
-    """The same for seeds that are fixed; many must be replayed, or nothing is shown."""
+    """The same with fixed seeds; many steps must be replayed, or the test would prove nothing."""
     found = []
     with np.errstate(all="ignore"):
         for seed in range(20):

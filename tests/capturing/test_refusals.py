@@ -113,13 +113,13 @@ def test_values_that_may_not_be_read(how):
     assert plain(READING[how]) == "refused"
 
 
-def test_a_reason_is_given():
+def test_the_error_names_the_reason():
     for how, reason in (("if", "if"), ("item", "item"), ("mask", "where"), ("float", "float")):
         with pytest.raises(CaptureError, match=reason):
             capture(READING[how])(np.ones(3))
 
 
-# What else is done -----------------------------------------------------------------------------
+# Side effects ----------------------------------------------------------------------------------
 
 
 def test_random_numbers():
@@ -181,7 +181,7 @@ def test_a_counter_that_is_nonlocal():
     assert outcome(make, vector) == "refused"
 
 
-def test_after_a_refusal_everything_is_as_it_was():
+def test_a_refusal_restores_everything():
     """The step makes, replaces and writes into arrays before it is refused."""
     network, optimizer = trained(momentum=0.9)
     box = Box(total=np.ones(3), entries=[None, np.zeros(3)], table={})
@@ -206,12 +206,12 @@ def test_after_a_refusal_everything_is_as_it_was():
         with pytest.raises(CaptureError, match=r"item|float"):
             capture(step)(x)
         assert {k: v for k, v in arrays_of((state, x)).items() if k in before} == before
-        assert "a stand-in" not in arrays_of(state).values()
+        assert "a tracer" not in arrays_of(state).values()
     step(x)
     assert all(type(velocity) is np.ndarray for velocity in optimizer._velocity)
 
 
-def test_after_a_second_recording_that_differs_everything_is_as_it_was():
+def test_a_second_recording_that_differs_restores_everything():
     def make():
         box = Box(array=np.ones(3), count=0)
 
@@ -227,7 +227,7 @@ def test_after_a_second_recording_that_differs_everything_is_as_it_was():
     assert step.recordings == 2
 
 
-# What is returned ------------------------------------------------------------------------------
+# Results ---------------------------------------------------------------------------------------
 
 RETURNED = {
     "nothing": lambda x: None,
@@ -248,7 +248,7 @@ RETURNED = {
 
 
 @pytest.mark.parametrize("what", RETURNED)
-def test_what_is_returned(what):
+def test_kinds_of_results(what):
     function, step = RETURNED[what], capture(RETURNED[what])
     kept = []
     for number in range(8):
@@ -267,8 +267,8 @@ def test_what_is_returned(what):
             assert arrays_of(one) == arrays_of(other), number
 
 
-def test_what_is_returned_belongs_to_the_caller():
-    """Whoever writes into it changes nothing else."""
+def test_results_belong_to_the_caller():
+    """Writing into a result changes nothing else."""
     step = capture(lambda x: (np.arange(3.0), x * 2, [np.ones(2)]))
     for number in range(8):
         try:
@@ -294,7 +294,7 @@ def test_a_constant_that_is_written_into_by_the_step():
     assert plain(step) in ("replayed", "refused")
 
 
-def test_dtypes_and_shapes_of_what_is_written_into():
+def test_dtypes_and_shapes_of_arrays_that_are_written_into():
     def mixed(x, y):
         total = np.zeros_like(x)
         total += y

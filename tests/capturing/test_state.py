@@ -116,7 +116,7 @@ def test_gradients_are_added_up_in_one_step_and_used_in_another(micro_batches):
     assert update._programs
 
 
-def test_places_that_become_arrays_and_back():
+def test_slots_that_become_arrays_and_back():
     def make():
         box = SimpleNamespace(value=None, other=0.5, stage=np.zeros(()))
 
@@ -134,7 +134,7 @@ def test_places_that_become_arrays_and_back():
     assert step.recordings == 4
 
 
-def test_what_becomes_an_array_once():
+def test_a_number_that_becomes_an_array_once():
     def make():
         box = SimpleNamespace(velocity=[None, None])
 

@@ -85,7 +85,7 @@ class Recorder(threading.Thread):
 
 
 def while_recording(other):
-    """Do something while the first call of a step is recorded by another thread."""
+    """Call a function while another thread records the first call of a step."""
     recorder = Recorder()
     recorder.start()
     assert recorder.is_within.wait(5)
@@ -125,7 +125,7 @@ def test_reading_while_another_thread_records(read):
         assert not differing(values_of(found), values_of(read(twin.network)))
     if not isinstance(result, Exception):
         assert result.item() == twin.step(*batch(0)).item()
-    assert "a stand-in" not in arrays_of((trainer.network, trainer.optimizer)).values()
+    assert "a tracer" not in arrays_of((trainer.network, trainer.optimizer)).values()
 
 
 def test_one_step_in_two_threads():
@@ -133,7 +133,7 @@ def test_one_step_in_two_threads():
     assert is_honest(result)
     assert is_honest(found)
     state = (trainer.network, trainer.optimizer)
-    assert "a stand-in" not in arrays_of(state).values()
+    assert "a tracer" not in arrays_of(state).values()
     twin = Trainer()
     if not isinstance(result, Exception) and not isinstance(found, Exception):
         assert result.item() == twin.step(*batch(0)).item()
@@ -214,7 +214,7 @@ def test_a_step_inside_of_a_step():
 
 
 def test_the_gradient_through_a_step_inside_of_a_step():
-    """A captured step ends all graphs, also where it is called by another."""
+    """A captured step ends all graphs, even when another captured step calls it."""
 
     def make():
         v, w = (Tensor(np.ones(3), requires_grad=True) for _ in range(2))
@@ -234,7 +234,7 @@ def test_the_gradient_through_a_step_inside_of_a_step():
 # Memory ----------------------------------------------------------------------------------------
 
 
-def test_replays_leave_nothing_behind():
+def test_replays_leak_no_memory():
     trainer, batches = Trainer(), [batch(number) for number in range(4)]
     for number in range(12):
         trainer.captured(*batches[number % 4])
@@ -251,12 +251,12 @@ def test_replays_leave_nothing_behind():
                 sizes.append(tracemalloc.get_traced_memory()[0])
         finally:
             tracemalloc.stop()
-    # What is left behind shows in both rounds; a message that xdist receives, in one of them.
+    # A leak appears in both rounds; a message that xdist receives appears in only one of them.
     assert min(np.diff(sizes)) < 2000
     assert trainer.captured.recordings == recordings
 
 
-def test_a_step_that_is_dropped_takes_its_programs_along():
+def test_a_dropped_step_frees_its_programs():
     trainer = Trainer()
     for number in range(5):
         trainer.captured(*batch(number))
@@ -267,10 +267,10 @@ def test_a_step_that_is_dropped_takes_its_programs_along():
     assert step() is None
 
 
-# What it tells ---------------------------------------------------------------------------------
+# Reports ---------------------------------------------------------------------------------------
 
 
-def test_what_a_step_reports():
+def test_reports_of_a_step():
     step = capture(lambda x, y: np.tanh(x @ y) * 2 + 1)
     assert "nothing to replay" in step.explain()
     assert (step.source, step.memory) == ("", 0)
@@ -290,7 +290,7 @@ def test_what_a_step_reports():
     assert "2 programs" in repr(step)
 
 
-def test_no_stand_in_is_shown():
+def test_no_tracer_leaves_the_step():
     shown = []
     step = capture(lambda x: shown.append(x.sum()))
     try:

@@ -1,5 +1,5 @@
 """Tests that a captured training step does what the plain one does, to the last bit: for networks
-and optimisers of all kinds, and for steps as people write them.
+and optimizers of all kinds, and for steps as users write them.
 """
 
 import itertools
@@ -47,7 +47,7 @@ def test_networks_and_optimizers(activation, dtype):
 
 
 def compared(body, feed=batch, between=None, calls=12, require=replayed, **state):
-    """Compare the twins of a step that is written as ``body(network, box, loss_of, x, y)``."""
+    """Compare the twins of a step written as ``body(network, box, loss_of, x, y)``."""
 
     def make():
         network, _ = trained()

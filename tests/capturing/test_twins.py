@@ -1,7 +1,6 @@
-"""The comparison that all tests of capturing use: a captured step, and its twin that is not
-captured.
+"""Compares a captured step with its twin, which is not captured; all tests of capturing use this.
 
-Both start from equal states and get equal arguments, call by call; after each call, all that they
+Both start from equal states and get equal arguments, call by call. After each call, all that they
 returned and changed must be equal to the last bit. The tests here show that the comparison works: a
 planner with a broken rule is caught.
 """
@@ -21,22 +20,22 @@ __all__ = ["Box", "differing", "drawn", "outcome", "replayed", "snapshot", "trai
 
 
 class Box(types.SimpleNamespace):
-    """Something with attributes."""
+    """An object with attributes."""
 
 
 def drawn(number, *shape, dtype=np.float64):
-    """Draw the array of a number: the same array at every call, in memory of its own."""
+    """Draw the random array of a number: equal at every call, in new memory."""
     return np.asarray(np.random.default_rng(number).normal(size=shape)).astype(dtype)
 
 
 def trained(structure=(4, 5, 3), activation="tanh", dtype="float32", **keywords):
-    """Give a small network and its optimiser."""
+    """Return a small network and its optimizer."""
     network = MLP(list(structure), activation, dtype, seed=0)
     return network, SGD(network.parameters(), **{"lr": 0.1, **keywords})
 
 
 def snapshot(value, path="", found=None, above=()):
-    """Write down all arrays and numbers that a value consists of, by path.
+    """Return all arrays and numbers in a value, by path.
 
     Dictionaries may have any keys; what a tensor was computed from is not looked at.
     """
@@ -47,7 +46,7 @@ def snapshot(value, path="", found=None, above=()):
     if isinstance(value, Tensor):
         parts = {"data": value._data, "grad": value._grad}
     elif isinstance(value, Tracer):
-        found[path] = "a stand-in"
+        found[path] = "a tracer"
         return found
     elif isinstance(value, np.ndarray | np.generic):
         kind = np.ndarray if isinstance(value, np.ndarray) else type(value)  # .data has its own
@@ -69,13 +68,13 @@ def snapshot(value, path="", found=None, above=()):
 
 
 def arrays_of(value):
-    """Take the arrays, and stand-ins that were forgotten, out of a snapshot."""
+    """Return the arrays and leftover tracers in a value, by path."""
     found = snapshot(value).items()
-    return {place: v for place, v in found if isinstance(v, tuple) or v == "a stand-in"}
+    return {place: v for place, v in found if isinstance(v, tuple) or v == "a tracer"}
 
 
 def held(value, above=()):
-    """Give the arrays of a value themselves, or views of them."""
+    """Return the arrays of a value themselves, or views of them."""
     if any(value is other for other in above):
         return []
     if isinstance(value, np.ndarray):
@@ -89,7 +88,7 @@ def held(value, above=()):
 
 
 def without_gradients(result):
-    """Give the values of what was returned: a captured step gives tensors without anything else."""
+    """Return the values of results: a captured step returns tensors without graph or gradient."""
     if isinstance(result, Tensor):
         return ("a tensor", result._data)
     if type(result) in (tuple, list):
@@ -100,7 +99,7 @@ def without_gradients(result):
 
 
 def differing(one, other):
-    """Name the places where two values differ."""
+    """Return the paths at which two values differ."""
     first, second = snapshot(one), snapshot(other)
     return [k for k in first | second if k not in first or k not in second or first[k] != second[k]]
 
@@ -122,17 +121,17 @@ def twins(make, feed, calls=10, between=None):
     Parameters
     ----------
     make : callable
-        Gives a step and the state that it changes.
+        Returns a step and the state that it changes.
     feed : callable
-        ``feed(number)`` gives the arguments of a call; keywords in a dictionary at the end.
+        ``feed(number)`` returns the arguments of a call; keywords in a dictionary at the end.
     between : callable, optional
         ``between(number, state)`` is called on both states before each call.
 
     Returns
     -------
     (CapturedStep, CaptureError or None)
-        The error where the step was refused; before that everything was right, and it has changed
-        no array.
+        The error if the step was refused; until then the twins agreed, and the refused call has
+        changed no array.
     """
     (plain, state), (function, captured_state) = make(), make()
     step = capture(function)
@@ -148,18 +147,18 @@ def twins(make, feed, calls=10, between=None):
             captured_result, captured_error = attempt(step, captured_arguments)
         except CaptureError as refusal:
             after = arrays_of((captured_state, captured_arguments))
-            assert "a stand-in" not in after.values(), "a stand-in is left"
-            assert {place: after.get(place) for place in before} == before, "not put back"
+            assert "a tracer" not in after.values(), "a tracer is left"
+            assert {place: after.get(place) for place in before} == before, "not restored"
             return step, refusal
         assert captured_error == error, f"call {number}"
         kept.append((without_gradients(result), arguments))
         captured_kept.append((without_gradients(captured_result), captured_arguments))
-        if number % 3 == 1:  # somebody keeps what is there now; after the other calls, nobody does
+        if number % 3 == 1:  # hold the current arrays; after the other calls, no code holds them
             kept.append(held(state))
             captured_kept.append(held(captured_state))
         places = differing((*kept[-1], state), (*captured_kept[-1], captured_state))
         assert not places, f"call {number}"
-    assert not differing(kept, captured_kept), "what was given earlier has changed since"
+    assert not differing(kept, captured_kept), "an earlier result or argument has changed since"
     return step, None
 
 
@@ -174,12 +173,12 @@ def replayed(make, feed, calls=10, between=None):
 
 
 def outcome(make, feed, calls=10, between=None):
-    """Say what has become of a step whose twin did the same as long as it was not refused."""
+    """Compare the twins; return whether the step was replayed, only recorded, or refused."""
     step, refusal = twins(make, feed, calls, between)
     return "refused" if refusal else "replayed" if step.recordings < calls else "recorded"
 
 
-# A test of the test ---------------------------------------------------------------------------
+# Tests of the comparison ----------------------------------------------------------------------
 
 
 def classify():
@@ -202,7 +201,7 @@ def batches(number):
     return drawn(number, 6, 4, dtype=np.float32), np.arange(6) * (number + 1) % 3
 
 
-def test_an_honest_planner_passes():
+def test_the_plan_of_a_network_passes():
     replayed(classify, batches)
 
 
@@ -221,7 +220,7 @@ def test_a_buffer_that_is_used_again_too_early_is_noticed(monkeypatch):
 
 
 def test_a_call_that_is_dropped_is_noticed(monkeypatch):
-    dropped = Plan._drop_what_nobody_needs
+    dropped = Plan._drop_unneeded
 
     def one_more(self):
         dropped(self)
@@ -229,7 +228,7 @@ def test_a_call_that_is_dropped_is_noticed(monkeypatch):
         call = self.calls[needless]
         self.calls[needless] = dataclasses.replace(call, function=np.add)
 
-    monkeypatch.setattr(Plan, "_drop_what_nobody_needs", one_more)
+    monkeypatch.setattr(Plan, "_drop_unneeded", one_more)
     with pytest.raises(AssertionError):
         replayed(classify, batches)
 
@@ -251,9 +250,9 @@ def test_an_array_that_is_overwritten_while_the_caller_holds_it_is_noticed(monke
         replayed(make, lambda number: (drawn(number, 3),))
 
 
-def test_a_stand_in_that_is_left_behind_is_noticed():
-    found = snapshot(Tape().stand_in(np.ones(1)))
-    assert found == {"": "a stand-in"}
+def test_a_leftover_tracer_is_noticed():
+    found = snapshot(Tape().tracer(np.ones(1)))
+    assert found == {"": "a tracer"}
     assert differing(Tensor([1.0]), Tensor([-1.0])) == [".data"]
     assert differing([np.float64(1)], [np.array(1.0)]) == [".0"]
     assert differing([0.0], [np.zeros(())]) == [".0"]

@@ -1,10 +1,9 @@
-"""Capturing: a training step is recorded, and from then on replayed.
+"""Capturing: records a training step, and replays it from then on.
 
-A step of a small network is some forty calls of NumPy, and finding out which they are takes longer
-than making them. `capture` finds out once, as the compilers of large frameworks do: it records
-(`recorder.py`), watches what the record depends on (`environment.py`), drops what is not needed
-and plans the memory (`plan.py`), and writes the program (`program.py`), which can be read. Now and
-then a replay is compared with the step itself (`verification.py`).
+A step of a small network makes about forty NumPy calls, and choosing them takes longer than
+running them. `capture` chooses once, as the compilers of large frameworks do: it records the calls
+(`recorder.py`), plans them (`plan.py`) and writes a readable program (`program.py`). It does not
+change what a step computes: a step that cannot be replayed exactly is refused with a reason.
 """
 
 from __future__ import annotations
@@ -24,47 +23,47 @@ from .recording import Recording, detached, is_recording, record
 __all__ = ["CapturedStep", "capture"]
 
 _MOST_PROGRAMS = 16
-# After so many recordings in vain, most calls skip recording, which is slow. As many programs as
-# there may be can be made in turn before that, from two recordings each.
+# After this many calls without a replay, most calls skip recording, which is slow. Two recordings
+# make a program, so all programs can be made before that.
 _PATIENCE = 2 * _MOST_PROGRAMS
-_RARELY = 12
+_RETRY_PERIOD = 12
 
 
 def capture(function: Callable[..., Any]) -> CapturedStep:
-    """Make a step fast: record what it does, and replay that without tensors and graph.
+    """Make a step fast: record its NumPy calls, and replay them without tensors and graph.
 
-    The first calls run as ever, and are recorded as calls of NumPy. When two of them have done the
-    same, the third is a replay: the same calls on the same numbers, so that the results are
-    the same to the last bit, into memory that is used again and again. Another shape or dtype, and
-    any change of what the step can reach (a learning rate, a frozen parameter), is recorded anew.
+    The first calls run as usual and are recorded. When two of them did the same, later calls are
+    replays: the same NumPy calls, into memory that is reused, with results that are equal to the
+    last bit. A new shape or dtype is recorded again, and so is a change of anything that the step
+    can reach (a momentum, a frozen parameter).
 
     Parameters
     ----------
     function : callable
         A step: for example forward, backward, update. It takes arrays, tensors and numbers, and
-        gives arrays and tensors, or tuples, lists and dictionaries of them. What changes from
-        call to call must be an array: an argument, or kept in a tensor, an attribute or a list.
+        returns arrays and tensors, or tuples, lists and dictionaries of them. Values that change
+        at each call must be arrays: arguments, or kept in a tensor, an attribute or a list.
 
     Returns
     -------
     CapturedStep
-        To be called like the function. What it gives has no graph.
+        Call it like the function. Its results have no graph.
 
     Raises
     ------
     CaptureError
-        By a call whose step cannot be replayed faithfully: where it looks at values (``if``,
-        ``float``, ``item``), draws random numbers, or changes anything but arrays. Nothing has
-        been changed by such a call, as far as arrays are concerned.
+        If a call cannot be replayed exactly: it looks at values (``if``, ``float``, ``item``),
+        draws random numbers, or changes anything but arrays. Such a call leaves all arrays
+        unchanged.
     ReplayError
-        By a call in which the replay was compared with the step itself (call 4, 8, 16, ...) and
-        gave something else, because of what could not be watched: a `CaptureError` which says
-        since which call replays may be wrong.
+        If a replay differs from the step itself. Calls 4, 8, 16, ... compare the two. The error
+        is a `CaptureError`, and names the call since which replays may be wrong.
 
     Notes
     -----
-    A replay is all or nothing: after an error or an interruption all updates have been made, or
-    none. Other threads see the values of before or after it; arrays that others hold keep theirs.
+    A replay is all or nothing: after an error or an interruption either all updates have been made
+    or none. Other threads see the old values or the new ones. Arrays that the caller holds keep
+    their values.
 
     Examples
     --------
@@ -87,14 +86,14 @@ def capture(function: Callable[..., Any]) -> CapturedStep:
 
 
 class CapturedStep:
-    """A step that is recorded when it is called for the first times, and replayed from then on.
+    """A step whose first calls are recorded, and whose later calls are replays.
 
     Attributes
     ----------
     function : callable
-        The step as it was given.
+        The step itself.
     recordings : int
-        How many calls were recorded, or made without.
+        How many calls were not replays: recorded calls, and calls that skipped recording.
 
     Examples
     --------
@@ -112,28 +111,28 @@ class CapturedStep:
         for parameter in self._signature.parameters.values():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 raise TypeError(
-                    f"a captured step has named parameters, and {parameter} stands for any; "
-                    "name them"
+                    f"a captured step has the parameter {parameter}, expected named parameters "
+                    "only; write each parameter by name"
                 )
         self._lock = threading.RLock()
-        self._start_again()
-        self._in_vain = 0  # calls since a recording led to a replay
+        self._reset()
+        self._without_replay = 0  # calls since the last replay or new program
         self._has_warned = False
 
-    def _start_again(self) -> None:
+    def _reset(self) -> None:
         self._programs: list[Program] = []
         self._replay: Callable[..., Any] = lambda *arguments, **keywords: MISS
         self._previous: dict[Any, Recording] = {}
-        self._changes: dict[Any, dict[str, str]] = {}  # of the last recording with such arguments
+        self._changes: dict[Any, dict[str, str]] = {}  # by form of arguments, what a call changed
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """Do the step."""
+        """Replay the step, or run it if no program fits."""
         with self._lock:
             try:
                 result = self._replay(*arguments, **keywords)
-                return self._others(arguments, keywords) if result is MISS else result
+                return self._replay_or_record(arguments, keywords) if result is MISS else result
             except ReplayError:
-                self._start_again()
+                self._reset()
                 raise
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -141,57 +140,57 @@ class CapturedStep:
         return self if instance is None else types.MethodType(self, instance)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle the function; the copy makes recordings of its own."""
+        """Copy and pickle the function; the copy makes its own recordings."""
         return type(self), (self.function,)
 
-    def _others(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        """Look for another program that fits, and record if there is none."""
-        if is_recording():  # a step inside of a step
+    def _replay_or_record(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Replay another program that fits; otherwise record the call."""
+        if is_recording():  # a step inside a step
             return detached(self.function(*arguments, **keywords))
         for program in self._programs:
             result = program.replay(*arguments, **keywords)
             if result is not MISS:
                 self._programs.remove(program)
-                self._programs.insert(0, program)  # those that are not used are dropped first
+                self._programs.insert(0, program)  # the least recently used is dropped first
                 self._replay = program.replay
-                self._in_vain = 0
+                self._without_replay = 0
                 return result
-        if self._is_better_plain():
+        if self._skips_recording():
             return detached(self.function(*arguments, **keywords))
         bound = self._signature.bind(*arguments, **keywords)
         bound.apply_defaults()
         recording = record(self.function, bound)
         try:
-            is_known = self._is_known(recording)
+            is_known = self._matches_earlier(recording)
         except CaptureError:
             recording.undo()
             raise
         if is_known:
             program = Program(self.function, recording)
             self._programs = [program, *self._programs[: _MOST_PROGRAMS - 1]]
-            self._in_vain = 0
+            self._without_replay = 0
             self._replay = self._programs[0].replay
             recording.tape.forget()
         return recording.result_of_call
 
-    def _is_better_plain(self) -> bool:
-        """Count a call that cannot be replayed; say whether it should not even be recorded.
+    def _skips_recording(self) -> bool:
+        """Count a call that has no program; return whether to skip recording it.
 
-        That is so for most calls where recordings have not led to replays for a while, or where
-        there are as many programs as there may be: they would only drive each other out.
+        Most calls skip recording if recordings have not led to replays for a while, or if the
+        number of programs is at its limit: new programs would only replace each other.
         """
         self.recordings += 1
-        self._in_vain += 1
+        self._without_replay += 1
         is_full = len(self._programs) == _MOST_PROGRAMS
-        is_in_vain = self._in_vain > _PATIENCE
+        is_in_vain = self._without_replay > _PATIENCE
         if (is_full or is_in_vain) and not self._has_warned:
             self._has_warned = True
             warnings.warn(_advice(is_full), stacklevel=4)
-        number = self.recordings if is_full else self._in_vain
-        return (is_full or is_in_vain) and number % _RARELY > 1  # two in a row can be compared
+        number = self.recordings if is_full else self._without_replay
+        return (is_full or is_in_vain) and number % _RETRY_PERIOD > 1  # record two in a row
 
-    def _is_known(self, recording: Recording) -> bool:
-        """Whether a recording has shown the same as an earlier one; keep it for later ones."""
+    def _matches_earlier(self, recording: Recording) -> bool:
+        """Whether a recording equals an earlier one; otherwise keep it for later comparisons."""
         form = recording.form
         before = self._changes.pop(form, {})
         if recording.changes:
@@ -201,8 +200,8 @@ class CapturedStep:
             if again := [name for name in recording.changes if name in before]:
                 advice = recording.changes[again[0]]
                 raise CaptureError(
-                    f"the step changes {', '.join(again[:3])} at each call, which a replay would "
-                    f"not do; {advice}"
+                    f"the step changes {', '.join(again[:3])} at each call, and a replay would "
+                    f"not; {advice}"
                 )
             return False
         key = (form, recording.environment.key)
@@ -213,18 +212,18 @@ class CapturedStep:
             if found is None:
                 return True
             raise CaptureError(
-                f"two calls of the step did not do the same: {found}; pass what changes as an "
-                "argument"
+                f"two calls of the step did not do the same: {found}; pass the changing value as "
+                "an argument"
             )
         self._keep(key, recording)
         return False
 
     def _keep(self, key: Any, recording: Recording) -> None:
-        """Keep a recording for a later one like it; there is room for few, and old ones make it."""
+        """Keep a recording for a later comparison; if there is no room, an old one is dropped."""
         recording.number = self.recordings
         if len(self._previous) >= _MOST_PROGRAMS:
             oldest = next(iter(self._previous))
-            if self.recordings - self._previous[oldest].number < _MOST_PROGRAMS + _RARELY:
+            if self.recordings - self._previous[oldest].number < _MOST_PROGRAMS + _RETRY_PERIOD:
                 recording.tape.forget()
                 return
             self._previous.pop(oldest).tape.forget()
@@ -232,26 +231,26 @@ class CapturedStep:
 
     @property
     def memory(self) -> int:
-        """The bytes of the memory that replays write into."""
+        """The size of the memory that replays write into, in bytes."""
         return sum(program.bytes for program in self._programs)
 
     @property
     def source(self) -> str:
-        """The program that was used last, in Python; empty before there is one."""
+        """The Python source of the last used program; empty if there is none yet."""
         return self._programs[0].source if self._programs else ""
 
     def explain(self) -> str:
-        """List the calls of the program that was used last, and the memory that they write to.
+        """List the calls of the last used program, and the memory that they write to.
 
         Returns
         -------
         str
-            A table, with a line for each call.
+            A table with a row for each call.
         """
         if not self._programs:
             return (
-                f"nothing to replay yet: {self.recordings} calls were recorded, and it takes two "
-                "that did the same"
+                f"nothing to replay yet: {self.recordings} calls were recorded, and a replay needs "
+                "two that did the same"
             )
         return self._programs[0].table
 
@@ -265,16 +264,16 @@ class CapturedStep:
 
 
 def _advice(is_full: bool) -> str:
-    """Say why calls are not replayed."""
+    """Return the warning about calls that are not replayed."""
     if is_full:
         return (
-            f"a captured step has been called with more than {_MOST_PROGRAMS} kinds of arguments "
-            "(shapes, dtypes, values of numbers) or settings; the others are computed without "
-            "replays, which is slower: pass arrays of fewer shapes, for example padded ones, and "
-            "numbers as arrays"
+            f"a captured step was called with more than {_MOST_PROGRAMS} kinds of arguments "
+            "(shapes, dtypes, values of numbers) or settings, and most calls of further kinds run "
+            "without replay, which is slower; pass arrays of fewer shapes, for example padded "
+            "ones, and numbers as arrays"
         )
     return (
         f"{_PATIENCE} calls of a captured step were recorded in vain, because shapes, numbers or "
-        "settings were different each time; most such calls are now computed as they are, which is "
-        "slower than a replay: pass arrays of fewer shapes, and keep what changes in arrays"
+        "settings were different each time, and most such calls now run without replay, which is "
+        "slower; pass arrays of fewer shapes, and keep changing values in arrays"
     )

@@ -1,4 +1,7 @@
-"""What is known of calls of NumPy: what they read, which of them copy, compute or may refuse."""
+"""Facts about NumPy calls: what they read, and which of them copy, compute or can raise an error.
+
+The planner asks these questions. Nothing is recorded or planned here.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,15 @@ __all__ = [
     "inputs_of",
     "is_reduction",
     "is_ufunc_call",
-    "is_written_alone",
-    "may_tell",
+    "may_reveal_values",
     "results_of",
+    "works_without_out",
 ]
 
 COPIES = {np.copy, np.ndarray.copy, np.ndarray.astype, np.ndarray.view}
 COPIES |= {np.generic.copy, np.generic.astype, np.generic.view}
 PRODUCTS = {np.dot, np.matmul, np.ndarray.dot}
-# Functions and methods whose results have shapes that follow from those of their operands.
+# Functions and methods whose result shapes depend only on the shapes of their operands.
 _METHODS = (
     "argmax argmin argsort astype clip copy cumprod cumsum diagonal dot flatten max mean min prod "
     "ravel reshape round squeeze std sum swapaxes take trace transpose var view"
@@ -52,27 +55,27 @@ def entries_of(tree: Any) -> list[Any]:
 
 
 def inputs_of(call: Call) -> Iterator[Tracer]:
-    """Give the stand-ins that a call reads."""
+    """Yield the tracers that a call reads."""
     entries = entries_of((call.inputs, call.keywords))
     return (entry for entry in entries if isinstance(entry, Tracer))
 
 
 def results_of(call: Call) -> tuple[Tracer, ...]:
-    """Give what a call has computed; nothing if it wrote into something that was there."""
+    """Return what a call computed; nothing if it wrote into an existing array."""
     if call.written is not None or call.result is None:
         return ()
     return call.result if isinstance(call.result, tuple) else (call.result,)
 
 
 def is_ufunc_call(call: Call) -> bool:
-    """Whether it computes element by element, all of them."""
+    """Whether a call computes all elements, each from its own operands."""
     function = call.function
-    is_elementwise = isinstance(function, np.ufunc) and function.signature is None  # as of matmul
+    is_elementwise = isinstance(function, np.ufunc) and function.signature is None  # unlike matmul
     return is_elementwise and "where" not in call.keywords
 
 
 def has_known_shape(call: Call) -> bool:
-    """Whether shape and dtype of the result follow from those of the operands."""
+    """Whether shape and dtype of the result depend only on those of the operands."""
     function = call.function
     if function is np.where and len(call.inputs) == 1:
         return False
@@ -80,15 +83,15 @@ def has_known_shape(call: Call) -> bool:
     return isinstance(owner, np.ufunc | operator.attrgetter) or function in _KNOWN
 
 
-def may_tell(call: Call) -> bool:
-    """Whether a call says something of its operands beside its result: a shape, or an error."""
+def may_reveal_values(call: Call) -> bool:
+    """Whether a call can reveal values by the shape of its result or by an error."""
     if call.function is operator.getitem:
         return any(isinstance(entry, Tracer) for entry in entries_of(call.inputs[1:]))
     return not has_known_shape(call) or call.function in _PICKING
 
 
-def is_written_alone(call: Call, target: Tracer) -> bool:
-    """Whether the call would make the same array if it were not told where to write."""
+def works_without_out(call: Call, target: Tracer) -> bool:
+    """Whether a call with ``out=`` would make the same array without it."""
     function = call.function
     operands = [getattr(value, "array", value) for value in call.inputs]
     if not isinstance(function, np.ufunc) or call.keywords.keys() != {"out"}:
@@ -107,6 +110,7 @@ def is_written_alone(call: Call, target: Tracer) -> bool:
 
 
 def is_reduction(call: Call) -> bool:
+    """Whether a call reduces an array with a ufunc, all elements of it."""
     owner = getattr(call.function, "__self__", None)
     is_reduce = isinstance(owner, np.ufunc) and call.function.__name__ == "reduce"
     return is_reduce and "where" not in call.keywords

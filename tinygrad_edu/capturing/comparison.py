@@ -1,4 +1,7 @@
-"""Tells whether two recordings show the same program, and if not, the first thing that differs."""
+"""Compares two recordings, and describes the first difference if they show different programs.
+
+Whether a replay and its step agree is checked in `verification.py`, not here.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ __all__ = ["difference"]
 
 
 def difference(one: Recording, other: Recording) -> str | None:
-    """Say what differs between two recordings; None if nothing does."""
+    """Describe the first difference between two recordings; None if there is none."""
     for number, (first, second) in enumerate(
         zip(one.tape.calls, other.tape.calls, strict=False), start=1
     ):
@@ -27,7 +30,7 @@ def difference(one: Recording, other: Recording) -> str | None:
     if len(one.tape.calls) != len(other.tape.calls):
         return f"one made {len(one.tape.calls)} calls of NumPy, the next {len(other.tape.calls)}"
     ends = [(_left_behind(r), r.returned, r.result) for r in (one, other)]
-    return None if _equal(*ends) else "what it returned, or where it left it"
+    return None if _equal(*ends) else "the results, or the slots that hold them, changed"
 
 
 def _left_behind(recording: Recording) -> list[Any]:
@@ -39,7 +42,7 @@ def _differs(first: Call, second: Call) -> str | None:
     if not _equal((first.inputs, first.keywords), (second.inputs, second.keywords)):
         for before, after in zip(first.inputs, second.inputs, strict=False):
             if not _equal(before, after):
-                return f"{_told(before)} became {_told(after)}"
+                return f"{_described(before)} became {_described(after)}"
         return "the arguments changed"
     shapes = [getattr(getattr(c.result, "array", None), "shape", None) for c in (first, second)]
     if shapes[0] != shapes[1]:
@@ -66,7 +69,7 @@ def _equal(one: Any, other: Any) -> bool:
     return bool(one == other) or (one != one and other != other)  # nan is nan here
 
 
-def _told(value: Any) -> str:
+def _described(value: Any) -> str:
     if isinstance(value, Tracer):
         return f"a value of shape {value.array.shape}"
     if isinstance(value, np.ndarray) and value.ndim:

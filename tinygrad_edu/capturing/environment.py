@@ -1,9 +1,8 @@
-"""What a step can reach beside its arguments, as it was before a call: where arrays are kept, and
-what everything else was.
+"""Holds the environment of a step before a call: the slots of arrays, and the values of settings.
 
-A step uses more than it is given: a network, an optimiser, a global number. While it is recorded,
-stand-ins take the slots of the arrays; and a replay is right only as long as the settings are
-what they were. `search.py` finds them.
+A step uses more than its arguments: a network, an optimizer, a global number. While it is
+recorded, tracers replace the arrays; and a replay is right only while the settings are unchanged.
+What a step can reach is found in `search.py`, not here.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import numpy as np
 from ..hooks import hooked
 from ..scope import OFF, get_scope
 
-__all__ = ["GONE", "Environment", "Slot", "is_plain", "same", "seen_through"]
+__all__ = ["GONE", "Environment", "Slot", "is_plain", "same", "unwrapped"]
 
 
 class _Gone:
@@ -30,12 +29,12 @@ class _Gone:
 
 
 GONE: Any = _Gone()
-"""What is in a slot that does not exist, or not any more."""
+"""The value of a slot that does not exist."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slot:
-    """Where something is kept: an attribute, or an entry of a list or dictionary.
+    """A place for a value: an attribute, or an entry of a list or dictionary.
 
     Attributes
     ----------
@@ -43,7 +42,7 @@ class Slot:
     key : object
     is_attribute : bool
     path : str
-        How a person would write it.
+        The expression for it in the user's code.
     """
 
     holder: Any
@@ -53,13 +52,13 @@ class Slot:
 
     @property
     def identity(self) -> tuple[int, Any]:
-        """What tells slots apart."""
+        """A key that differs for different slots."""
         return id(self.read_from), self.key
 
     @property
     def read_from(self) -> Any:
-        """What holds it, without the view of it that `vars` of a class makes anew at each call."""
-        return seen_through(self.holder)
+        """The holder, without the view that `vars` of a class makes anew at each call."""
+        return unwrapped(self.holder)
 
     def get(self) -> Any:
         """Return the current value, or `GONE`."""
@@ -70,10 +69,10 @@ class Slot:
 
     @property
     def setter(self) -> Callable[[Any, Any, Any], None]:
-        """The function of C that puts something there, called with holder, key and value.
+        """The C function that sets the slot, called with holder, key and value.
 
-        It bypasses the methods that a class of the user's may have for this: in the recorded call
-        they have been called, and what they did is part of the program.
+        It bypasses methods like `__setattr__` of the user's class: the recorded call ran them, so
+        their effects are part of the program.
         """
         if isinstance(self.holder, type):
             return type.__setattr__
@@ -84,27 +83,27 @@ class Slot:
         return next(kinds).__setitem__
 
     def put(self, value: Any) -> None:
-        """Put something there."""
+        """Set the value."""
         self.setter(self.holder, self.key, value)
 
 
 class Environment:
-    """The slots that a step can reach, in the order in which they were found.
+    """The slots that a step can reach, in the order of the search.
 
     Attributes
     ----------
     arrays : list of Slot
-        Where an array is kept that the step may read and replace.
+        The slots of arrays, which the step may read and replace.
     settings : list of (Slot, object)
-        Where anything else is kept, and what it was.
+        All other slots, with their values.
     lengths : list of (container, int)
-        How long containers were, and how many attributes objects had.
+        The lengths of containers, and the numbers of attributes of objects.
     orders : list of (dict or set, object)
         The keys of dictionaries, in order; the contents of sets.
     wholes : list of (dict, dict)
-        Namespaces in which any name could be looked up, and copies of them.
+        Namespaces in which the step can look up any name, and copies of them.
     absent : list of (dict, frozenset of str)
-        Namespaces, and names that the step would look up there if they existed.
+        Namespaces, and missing names that the step would use if they existed.
     generators : list of (str, object)
         Sources of random numbers.
     modes : tuple of (bool, int)
@@ -123,26 +122,26 @@ class Environment:
         self._states: list[tuple[str, Any]] = []
 
     def note_random_states(self) -> None:
-        """Remember the states of the random generators, for `drawn`."""
+        """Store the states of the random generators, for `drawn`."""
         self._states = self._random_states()
 
     def changed(self) -> tuple[list[tuple[Slot, Any]], list[str]]:
-        """Find the settings that are not what they were, with their old values, and what else."""
+        """Return the changed settings with their old values, and the names of other changes."""
         found = [(slot, old) for slot, old in self.settings if not same(slot.get(), old)]
         others = [f"the length of a {type(x).__name__}" for x, n in self.lengths if len(x) != n]
         others += [name for x, names in self.absent for name in names & x.keys()]
         return found, others
 
     def drawn(self) -> list[str]:
-        """Name the random generators that have been used."""
+        """Return the names of the random generators that have been used since."""
         pairs = zip(self._states, self._random_states(), strict=True)
         return [f"the random numbers of {one[0]}" for one, other in pairs if one[1] != other[1]]
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What is equal for two calls that found the same arrays in the same settings.
+        """A key that is equal for two calls with the same slots and settings.
 
-        Objects are told by their ids, so it holds as long as these environment exist.
+        It contains ids of objects, so it is valid only while this environment keeps them alive.
         """
         return (
             self.modes,
@@ -153,12 +152,12 @@ class Environment:
                     for slot, v in self.settings
                 ]
             ),
-            tuple([(id(seen_through(x)), n) for x, n in self.lengths]),
+            tuple([(id(unwrapped(x)), n) for x, n in self.lengths]),
             tuple([(id(x), names) for x, names in self.absent]),
-            tuple([(id(seen_through(x)), *map(id, keys)) for x, keys in self.orders]),
+            tuple([(id(unwrapped(x)), *map(id, keys)) for x, keys in self.orders]),
         )
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         """Restore the settings."""
         for container, length in self.lengths:
             if isinstance(container, list | deque):
@@ -170,7 +169,7 @@ class Environment:
                     del container[key]
         for slot, old in self.settings:
             if old is not GONE and slot.get() is not old:
-                # A method, for example, is found in a view of its class that nobody can set.
+                # A method, for example, is found in a read-only view of its class.
                 with contextlib.suppress(AttributeError, TypeError, StopIteration):
                     slot.put(old)
 
@@ -188,20 +187,20 @@ class Environment:
         return found
 
 
-def seen_through(holder: Any) -> Any:
-    """Return the dictionary behind a read-only view of it, and anything else as it is."""
+def unwrapped(holder: Any) -> Any:
+    """Return the dictionary behind a read-only view, and any other holder unchanged."""
     is_view = isinstance(holder, types.MappingProxyType)
     return gc.get_referents(holder)[0] if is_view else holder
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value is a number, a text or None, which are what they are for ever."""
+    """Whether a value is a number, a string or None, which never change."""
     return value is None or isinstance(value, int | float | str)
 
 
 def same(value: Any, old: Any) -> bool:
-    """Whether a setting is unchanged; numbers and texts may be other objects of one value."""
+    """Whether a setting is unchanged; numbers and strings are compared by value."""
     if value is old:
         return True
     is_alike = type(value) is type(old) and isinstance(old, int | float | str)
-    return is_alike and repr(value) == repr(old)  # which tells -0.0 from 0.0
+    return is_alike and repr(value) == repr(old)  # -0.0 differs from 0.0

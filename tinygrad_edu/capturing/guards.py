@@ -1,7 +1,7 @@
-"""Writes what a program looks at before it starts: whether all that was decided still holds.
+"""Writes the checks at the start of a program, which decide whether it still fits.
 
-It compares the arguments, and the settings that the step can reach, with what they were when the
-step was recorded. Nothing is computed or changed here.
+They compare the arguments, and the settings that the step can reach, with those of the recording.
+Nothing is computed or changed here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from .environment import GONE, Slot, seen_through
+from .environment import GONE, Slot, unwrapped
 from .plan import Plan
 from .recorder import Tracer
 from .recording import Recording
@@ -21,7 +21,7 @@ __all__ = ["differs", "guards"]
 
 
 def guards(recording: Recording, plan: Plan, source: Source) -> list[str]:
-    """Write the comparisons of the arguments and the settings."""
+    """Write the checks of the arguments and the settings."""
     checks = [*_arguments(recording, source), *_overlaps(recording, plan, source)]
     checks += _environment(recording, source)
     for name in _functions(recording):
@@ -34,10 +34,10 @@ def guards(recording: Recording, plan: Plan, source: Source) -> list[str]:
 
 
 def differs(source: Source, text: str, array: Any) -> str:
-    """Write whether an array has another type, dtype or layout."""
+    """Write the check for another type, dtype or layout of an array."""
     kind = source.name(type(array), "kind")
     dtype = source.name(array.dtype, "dtype")
-    layout = f"{text}.ndim"  # which is 0 for a number
+    layout = f"{text}.ndim"  # 0 for a number
     if array.shape:
         layout = f"{text}.shape != {array.shape} or {text}.strides != {array.strides}"
     return (
@@ -65,7 +65,7 @@ def _arguments(recording: Recording, source: Source) -> list[str]:
 
 
 def _overlaps(recording: Recording, plan: Plan, source: Source) -> list[str]:
-    """Look whether arguments that are written into have become one with others."""
+    """Write the checks that arguments which the step writes into do not overlap others now."""
     given = {v: t for v, t in source.texts.items() if v.storage in plan.outside}
     written = {c.written.storage for c in plan.calls if c.written is not None}
     share = source.name(np.may_share_memory, "may_share_memory")
@@ -80,12 +80,12 @@ def _overlaps(recording: Recording, plan: Plan, source: Source) -> list[str]:
 def _environment(recording: Recording, source: Source) -> list[str]:
     environment = recording.environment
     is_off, hooks = environment.modes
-    # The innermost block mostly says it at once; it does not if it has been ended elsewhere.
+    # The innermost block usually decides; it does not if it was ended elsewhere.
     known, negation = ("_OFF", "not ") if is_off else ("_USUAL", "")
     checks = [f"_blocks()[-1].value is not {known} and _scope() is {negation}_OFF"]
     checks.append(f"len(_hooked) != {hooks}")
     for container, length in environment.lengths:
-        checks.append(f"len({source.holder(seen_through(container))}) != {length}")
+        checks.append(f"len({source.holder(unwrapped(container))}) != {length}")
     for container, order in environment.orders:
         text, known = source.holder(container), source.name(order, "order")
         checks.append(f"{text if isinstance(order, set) else f'[*{text}]'} != {known}")
@@ -113,7 +113,7 @@ def _environment(recording: Recording, source: Source) -> list[str]:
 
 
 def _functions(recording: Recording) -> list[str]:
-    """Name the functions of NumPy that were called, which somebody could replace in its module."""
+    """Return the names of the NumPy functions that were called: a user could replace them."""
     functions = [call.function for call in recording.tape.calls]
     functions += [getattr(function, "__self__", function) for function in functions]  # np.add
     names = {getattr(function, "__name__", ""): function for function in functions}

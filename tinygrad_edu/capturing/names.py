@@ -1,4 +1,7 @@
-"""Reads in the bytecode of a function which names it looks up, stores, imports or spells out."""
+"""Finds, in the bytecode of a function, the names that it looks up, stores, imports or spells out.
+
+No code runs here, and no name is looked up; `search.py` does that.
+"""
 
 from __future__ import annotations
 
@@ -27,20 +30,20 @@ _OPERATORS = {
 
 @dataclass(slots=True)
 class Names:
-    """The names in a function, and in the functions that are written inside of it.
+    """The names in a function, and in the functions defined inside it.
 
     Attributes
     ----------
     globals : set of str
         Looked up or stored in the module, or in `builtins`.
     attributes : set of str
-        Of whatever object; those behind operators included.
+        Attributes of any object, including the methods of operators.
     imports : set of (str, int)
-        Modules that are imported, with the number of dots before the name.
+        Imported modules, with the number of dots before the name.
     texts : set of str
-        Texts that could be names: arguments of `getattr`, for example.
+        Strings that could be names: arguments of `getattr`, for example.
     is_computing : bool
-        Whether it calls `getattr` or a relative of it with a name that is not spelled out.
+        Whether it calls `getattr` or a similar function with a computed name.
     """
 
     globals: set[str] = field(default_factory=set)
@@ -52,7 +55,7 @@ class Names:
 
 @functools.lru_cache(maxsize=4096)
 def names_of(code: types.CodeType) -> Names:
-    """Return the names in a code object; the result is shared, and must not be changed."""
+    """Return the names in a code object; the result is shared, so do not change it."""
     found = Names()
     before: list[object] = [None, None]  # IMPORT_NAME comes after its level and its list of names
     for instruction in dis.get_instructions(code):
@@ -84,10 +87,10 @@ def names_of(code: types.CodeType) -> Names:
 
 
 def _computes_names(code: types.CodeType) -> bool:
-    """Whether some call of `getattr` or a relative has a name that is not a constant.
+    """Whether a call of `getattr` or a similar function has a name that is not a constant.
 
-    The depth of the stack tells which call belongs to which function: after the call its result is
-    where the function was put.
+    The depth of the stack shows which call belongs to which function: after the call, the result
+    is where the function was.
     """
     if not {"vars", "dir"}.isdisjoint(code.co_names):
         return True
@@ -101,7 +104,7 @@ def _computes_names(code: types.CodeType) -> bool:
         depth += dis.stack_effect(instruction.opcode, instruction.arg, jump=False)
         if kind.startswith("CALL") and waiting and depth <= waiting[-1] + 1:
             count = instruction.arg if kind == "CALL" else 0
-            is_own = depth == waiting.pop() + 1  # or it was handed to another function
+            is_own = depth == waiting.pop() + 1  # otherwise it was an argument of another call
             if not (is_own and isinstance(last[0] if count == 3 else last[1], str)):
                 return True
         if kind not in ("PRECALL", "CACHE", "NOP", "EXTENDED_ARG"):

@@ -1,7 +1,7 @@
-"""Decides whose code something is: the user's own, this project's, or that of a library.
+"""Decides who owns a piece of code: the user, this project, or a library.
 
-The location of the file decides, not the name: a module of the user's may be called `queue` or
-`nn`. Own code is searched for what it uses; the code of libraries is taken as it is.
+The location of the file decides, not the name: a user's module may be called `queue` or `nn`. The
+user's code is searched for what it uses, in `search.py`; code of libraries is not searched.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
 OWN, OURS, LIBRARY = "own", "ours", "library"
 
 _ENGINE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-# The networks lie next to the engine, in a checkout and where they are installed.
+# The package `nn` is next to the engine, in a checkout and when installed.
 _PROJECT = tuple(
     os.path.join(os.path.dirname(_ENGINE), name, "") for name in (os.path.basename(_ENGINE), "nn")
 )
@@ -47,7 +47,7 @@ def _owner_of_file(file: str) -> str:
 
 
 def owner_of_namespace(namespace: Any) -> str:
-    """Decide by the globals of a module; a namespace without a file is the user's."""
+    """Return the owner of a module's globals; a namespace without a file is the user's."""
     file = namespace.get("__file__")
     if isinstance(file, str):
         return _owner_of_file(file)
@@ -56,22 +56,22 @@ def owner_of_namespace(namespace: Any) -> str:
 
 
 def owner_of_module(module: types.ModuleType) -> str:
-    """Return `OWN`, `OURS` or `LIBRARY`."""
+    """Return the owner of a module: `OWN`, `OURS` or `LIBRARY`."""
     return owner_of_namespace(vars(module))
 
 
 def owner_of_function(function: types.FunctionType) -> str:
-    """Return whose a function is, by the module that it looks its globals up in."""
+    """Return the owner of a function, by the module of its globals."""
     return owner_of_namespace(function.__globals__)
 
 
 def owner_of_class(kind: type) -> str:
-    """Return whose a class is, by the module that it names as its own."""
+    """Return the owner of a class, by its `__module__`."""
     name: Any = kind.__module__
-    if not isinstance(name, str):  # a class of C's that says it of its instances
+    if not isinstance(name, str):  # a C class whose `__module__` describes its instances
         return LIBRARY
     module = sys.modules.get(name)
-    if module is None:  # a class of C's, or one that was made at run time
+    if module is None:  # a C class, or a class that was made at run time
         is_library = name.partition(".")[0] in sys.stdlib_module_names
         return LIBRARY if is_library else OWN
     return owner_of_module(module)

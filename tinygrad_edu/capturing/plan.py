@@ -1,8 +1,7 @@
-"""Makes a plan of a tape: which of its calls are needed, and which memory each writes into.
+"""Plans a recording: selects the calls that are needed, and the memory that each writes into.
 
-No call is replaced by one that could round differently, and only the updates of slots are done
-earlier than they were recorded. How the plan is written down as a Python function stands in
-`program.py`.
+The plan never changes rounding, and it moves only the updates of slots. It does not write Python;
+`program.py` does.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from .calls import (
     inputs_of,
     is_reduction,
     is_ufunc_call,
-    is_written_alone,
-    may_tell,
+    may_reveal_values,
     results_of,
+    works_without_out,
 )
 from .environment import Slot
 from .recorder import Call, Tracer, mapped
@@ -32,11 +31,11 @@ __all__ = ["Plan"]
 
 
 def _identity(value: Any) -> Any:
-    """Give what is equal for values that are the same, and only for them."""
+    """Return a key that is equal only for identical values."""
     if isinstance(value, Tracer):
         return "value", value.number
     if isinstance(value, bool | int | float | str | np.dtype | None):
-        return type(value), repr(value)  # which tells -0.0 from 0.0
+        return type(value), repr(value)  # -0.0 differs from 0.0
     return "object", id(value)
 
 
@@ -45,7 +44,7 @@ def _storages(values: Iterable[Tracer]) -> set[int]:
 
 
 def _needed_of(call: Call, waiting: list[Call]) -> list[Call]:
-    """Return a call, after those of the waiting calls that it is computed from."""
+    """Return a call, preceded by the waiting calls that it depends on."""
     needed = _storages(inputs_of(call))
     block = [call]
     for other in reversed(waiting):
@@ -56,7 +55,7 @@ def _needed_of(call: Call, waiting: list[Call]) -> list[Call]:
 
 
 def _is_whole(value: Tracer) -> bool:
-    """Whether it is an array of its own, and no view or number."""
+    """Whether a value is an array with its own memory, not a view or a number."""
     return isinstance(value.array, np.ndarray) and value.array.base is None
 
 
@@ -71,23 +70,25 @@ class Plan:
     Attributes
     ----------
     calls : list of Call
-        The last one stands for whoever looks at the results: it reads what is seen after the step.
+        The last one is artificial: it reads all values that are visible after the step.
     outputs : list of (Slot, Tracer)
+        The slots that get new arrays.
     returned : list of Tracer
+        The arrays that the step returns.
     blocks : list of int
-        The sizes of the pieces of memory that all replays write into.
+        The sizes of the blocks of memory that all replays write into.
     block : dict of int to int
-        By number of storage, the piece of memory that it is in.
+        For each storage, the number of its block.
     outside : set of int
-        The storages that were there before the step.
+        The storages that existed before the step.
     target : dict of Tracer to Tracer
-        Results that are written over an operand that is not needed any more.
+        Results that overwrite an operand that is not needed any more.
     spares : list of (Slot, Tracer)
-        The outputs that are computed in memory of their own, which is then exchanged with what is
-        in their slot.
+        The outputs that are computed in a spare array, which then takes turns with the array in
+        the slot.
     spare : dict of int to int
-        By number of storage, the spare array that it is in: those of the outputs, and of what
-        they are computed from where that is alike and not needed any more.
+        For each storage in a spare array, the number of that array. An operand of the same layout
+        shares the spare array of its result if it is not needed any more.
     """
 
     def __init__(self, recording: Recording) -> None:
@@ -99,7 +100,7 @@ class Plan:
         self._give_versions()
         self._drop_copies()
         self._drop_repeats()
-        self._drop_what_nobody_needs()
+        self._drop_unneeded()
         self.returned, last = (list(values) for values in self.calls[-1].inputs)
         self.outputs = [(p, v) for (p, _), v in zip(recording.outputs, last, strict=True)]
         self._move_updates_up()
@@ -123,7 +124,7 @@ class Plan:
         return Call(call.function, inputs, keywords, call.result, written, call.errors)
 
     def _join(self, new: dict[Tracer, Tracer], one: Tracer, other: Tracer) -> None:
-        """Put one value instead of another, and let the views of that be views of this."""
+        """Replace `one` by `other`; the views of `one` become views of `other`."""
         new[one] = other
         storage = one.storage
         for value in self._tape.values:
@@ -131,10 +132,10 @@ class Plan:
                 value.storage = other.storage
 
     def _give_versions(self) -> None:
-        """Make a value of its own of what is written over as a whole.
+        """Turn a write that overwrites a whole array into a new value.
 
-        After ``product += bias`` the product is nowhere to be seen: the sum is a new value, which
-        may or may not be put where the product was.
+        After ``product += bias`` no code can see the product: the sum is a new value, which may or
+        may not be stored in the memory of the product.
         """
         made = {result: i for i, call in enumerate(self.calls) for result in results_of(call)}
         read = {value: i for i, call in enumerate(self.calls) for value in inputs_of(call)}
@@ -146,7 +147,7 @@ class Plan:
         for i, old in enumerate(self.calls):
             call = self.calls[i] = self._substitute(new, old)
             target = old.written
-            if target is None or not (_is_whole(target) and is_written_alone(call, target)):
+            if target is None or not (_is_whole(target) and works_without_out(call, target)):
                 continue
             if target.storage in self.outside or any(
                 made.get(view, -1) < i < read.get(view, -1)
@@ -163,7 +164,7 @@ class Plan:
                     view.storage = version.storage
 
     def _drop_copies(self) -> None:
-        """Read the original where nobody could tell it from its copy."""
+        """Read the original instead of its copy where no code could see a difference."""
         written = {call.written.storage for call in self.calls if call.written is not None}
         seen = {value.storage for value in inputs_of(self.calls[-1])}
         new: dict[Tracer, Tracer] = {}
@@ -187,7 +188,7 @@ class Plan:
         self.calls = kept
 
     def _drop_repeats(self) -> None:
-        """Compute once what is computed twice, in the forward pass and in a rule perhaps."""
+        """Compute equal calls once, such as one in the forward pass and one in a rule."""
         written = {call.written.storage for call in self.calls if call.written is not None}
         seen = {value.storage for value in inputs_of(self.calls[-1])}
         known: dict[Any, Tracer] = {}
@@ -210,16 +211,17 @@ class Plan:
             kept.append(call)
         self.calls = kept
 
-    def _drop_what_nobody_needs(self) -> None:
+    def _drop_unneeded(self) -> None:
+        """Drop the calls whose results are never read."""
         values: set[Tracer] = set()
-        storages = set(self.outside)  # what is written there is seen by others
+        storages = set(self.outside)  # writes into these are visible outside
         kept = []
         for call in reversed(self.calls):
             is_end = call is self.calls[-1]
             is_written_for = call.written is not None and call.written.storage in storages
-            # The step may have asked for a shape that follows from values, and a call that can
-            # refuse what it is given has to refuse it.
-            is_used = may_tell(call) or not values.isdisjoint(results_of(call))
+            # The step may have read a shape that depends on values, and a call that can raise an
+            # error has to raise it.
+            is_used = may_reveal_values(call) or not values.isdisjoint(results_of(call))
             if is_end or is_written_for or (is_used and call.written is None):
                 kept.append(call)
                 read = set(inputs_of(call))
@@ -228,15 +230,15 @@ class Plan:
         self.calls = kept[::-1]
 
     def _move_updates_up(self) -> None:
-        """Do what only leads to new values in slots as soon as it can be done.
+        """Run the calls that only compute new values of slots as early as possible.
 
-        A gradient is used while it is in the processor's caches. The old value of a slot stays
-        what it is to the end of the step.
+        So a gradient is used while it is in the processor's caches. A slot keeps its old value to
+        the end of the step.
         """
         written = {call.written.storage for call in self.calls if call.written is not None}
         moving = self._only_for_outputs(written) - written
         order: list[Call] = []
-        waiting: list[Call] = []  # what needs nothing that was computed stays beside its user
+        waiting: list[Call] = []  # calls without computed operands stay next to their user
         for call in self.calls:
             block = _needed_of(call, waiting)
             waiting = [other for other in waiting if other not in block]
@@ -244,7 +246,7 @@ class Plan:
             if not (is_ufunc_call(call) and made and made <= moving):
                 order += block
                 continue
-            # It reads nothing that is written into, so only what it is computed from comes before.
+            # It reads no array that is written into, so only its operands must come first.
             needed = set().union(*(_storages(inputs_of(one)) for one in block))
             position = len(order)
             while position and needed.isdisjoint(_storages(results_of(order[position - 1]))):
@@ -256,7 +258,10 @@ class Plan:
         self.calls = [*order[:-1], *waiting, order[-1]]
 
     def _only_for_outputs(self, written: set[int]) -> set[int]:
-        """Find what only leads to new values in slots, and reads nothing that is written into."""
+        """Return the storages that only lead to new values of slots.
+
+        Calls that read an array which the step writes into are left out.
+        """
         found = _storages(value for _, value in self.outputs) - _storages(self.returned)
         used = Counter(v.storage for call in self.calls for v in set(inputs_of(call)))
         for call in reversed(self.calls[:-1]):
@@ -276,7 +281,7 @@ class Plan:
         for i, call in enumerate(self.calls[:-1]):
             ending = {v.storage: v for v in inputs_of(call) if last[v.storage] == i}
             for result in results_of(call):
-                is_kept = last.get(result.storage) == len(self.calls) - 1  # in memory of its own
+                is_kept = last.get(result.storage) == len(self.calls) - 1  # gets new memory
                 if is_kept or result.storage in self.spare or not self._takes_memory(call, result):
                     continue
                 old = self._operand_to_overwrite(call, result, ending)
@@ -289,7 +294,7 @@ class Plan:
             free += [self.block[storage] for storage in ending if storage in self.block]
 
     def _plan_spares(self, last: dict[int, int]) -> None:
-        """Find the outputs that can be computed in spare arrays, and what can be on the way."""
+        """Find the outputs that can be computed in spare arrays, and operands that share them."""
         uses = Counter(value.storage for _, value in self.outputs)
         made = {
             result.storage: (i, call, result)
@@ -319,7 +324,7 @@ class Plan:
                 )
 
     def _takes_memory(self, call: Call, result: Tracer) -> bool:
-        """Whether a call can be told where to put its result."""
+        """Whether a call can write its result into planned memory."""
         if not _is_whole(result) or result.array.ndim == 0 or result.storage in self.outside:
             return False
         if call.function in PRODUCTS:
@@ -338,7 +343,7 @@ class Plan:
         return None
 
     def _take_block(self, free: list[int], size: int) -> int:
-        """Find the free block that fits best; it grows if it is too small."""
+        """Take the free block that fits best; it grows if it is too small."""
         if free:
             best = min(free, key=lambda b: (self.blocks[b] < size, abs(self.blocks[b] - size)))
             free.remove(best)

@@ -1,8 +1,8 @@
-"""Writes a plan down as a Python function of NumPy calls, and makes that function.
+"""Writes a plan as a Python function of NumPy calls, and compiles it.
 
-Before the first call the function looks whether it fits (`guards.py`). What others may hold is
-never written into: the new values of parameters and gradients are computed in other memory, and
-when all is done they are put into all slots by one call of C code, which nothing can interrupt.
+The function starts with the checks of `guards.py`. It never writes into arrays that other code may
+hold: new values of parameters and gradients are computed in other memory, and at the end a single
+call of C code, which nothing can interrupt, puts them into all slots.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from .verification import Verifier
 __all__ = ["MISS", "Program"]
 
 MISS: Any = object()
-"""What a program returns if it does not fit the arguments or the settings."""
+"""The result of a program that does not fit the arguments or the settings."""
 
 _ALIGNMENT = 64  # bytes, a line of the processor's cache
 _FILE = "<replay>"
 
 
 class _State:
-    """Whether all updates of a replay have taken effect; set in the same call as they do."""
+    """Whether all updates of a replay have taken effect; set in the same C call."""
 
     __slots__ = ("has_ended",)
 
@@ -49,10 +49,10 @@ class _State:
 
 
 def _renewed(spares: list[Any], like: list[Any]) -> list[Any]:
-    """Replace the arrays that somebody else holds, or that are missing.
+    """Replace the arrays that are missing or that other code holds.
 
-    Their references are counted by one call of C code, in the same way as those of the first
-    array, which nothing holds but the list. So it does not matter how an interpreter counts.
+    A single C call counts their references, and those of the first array, which only the list
+    holds. An array with the same count is unshared, however an interpreter counts.
     """
     alone, *counts = map(getrefcount, spares)
     arrays = [
@@ -64,13 +64,13 @@ def _renewed(spares: list[Any], like: list[Any]) -> list[Any]:
 
 def _changed(result: Any, shape: tuple[int, ...]) -> CaptureError:
     return CaptureError(
-        f"a result had shape {shape} when the step was recorded, and now has {np.shape(result)}: "
-        "shapes must not depend on values"
+        f"a result has shape {np.shape(result)}, expected {shape} as in the recording; shapes must "
+        "not depend on values"
     )
 
 
 def _is_refusal(error: BaseException) -> bool:
-    """Whether NumPy has raised an error, and not a signal's handler or another function."""
+    """Whether NumPy raised an error, and not a signal handler or another function."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -92,9 +92,9 @@ class Program:
     source : str
         The program, in Python.
     replay : callable
-        It takes the arguments of the step, and returns its result, or `MISS`.
+        Takes the arguments of the step, and returns its result or `MISS`.
     table : str
-        The calls, and where their results are kept.
+        The calls, and the memory of their results.
     bytes : int
         The size of the memory that all replays write into.
     """
@@ -111,7 +111,7 @@ class Program:
 
 
 class _Writer:
-    """Writes a program, once."""
+    """Writes one program."""
 
     def __init__(self, recording: Recording, plan: Plan, verify: Verifier) -> None:
         self._recording, self._plan = recording, plan
@@ -129,7 +129,7 @@ class _Writer:
                 "_computed": _computed,
                 "_empty": np.empty,
                 "_errstate": np.errstate,
-                "_exchange": deque(maxlen=0).extend,  # calls what an iterator consists of
+                "_exchange": deque(maxlen=0).extend,  # runs through an iterator in C
                 "_hooked": hooked,
                 "_is_refusal": _is_refusal,
                 "_likes": likes,
@@ -149,12 +149,12 @@ class _Writer:
         self._spares, self._counts = name(None, "spares"), name(None, "counts")
         self._new = [name(None, f"new_{slot.path}") for slot, _ in plan.spares]
         self._mine = [name(None, f"own_{slot.path}") for slot, _ in plan.spares]
-        self._fixed: dict[Tracer, Any] = {}  # the values that have one array for all replays
+        self._fixed: dict[Tracer, Any] = {}  # values with the same array in all replays
         self._rows: list[tuple[str, str, str]] = []
         self._make_buffers()
 
     def _make_buffers(self) -> None:
-        """Lay out the memory, and the arrays in it."""
+        """Allocate the memory, and the arrays in it."""
         memory = []
         for size in self._plan.blocks:
             raw = np.empty(size + _ALIGNMENT, np.uint8)
@@ -182,7 +182,7 @@ class _Writer:
 
     def write(self) -> str:
         """Write the program."""
-        head = [f"if {self._busy}:", "    return _MISS"]  # a signal's handler that calls the step
+        head = [f"if {self._busy}:", "    return _MISS"]  # a signal handler may call the step
         head += guards(self._recording, self._plan, self.source)
         reading, olds = self._contents()
         written, keep, kept = self._backups()
@@ -191,14 +191,14 @@ class _Writer:
         tries += [*lines, *self._ends(olds, written, kept)]
         own = [self._busy, self._left, *([self._spares] if self._new else []), *self._mine]
         body = [f"nonlocal {', '.join(own)}", *head, *reading, *keep, "try:", *_indented(tries)]
-        # Not by `finally`, whose own instructions could be interrupted.
+        # Without `finally`, because an interruption could hit its instructions.
         body += ["except BaseException as error:", f"    {self._busy} = False"]
         body += ["    if not _state.has_ended:"]
-        put_back = [self._setting(*entry) for entry in olds.values()]
-        put_back += [("_write", text, "...", old) for text, old in zip(written, kept, strict=True)]
-        body += [f"        {self._exchanged(put_back)}"] if put_back else []
+        restore = [self._setting(*entry) for entry in olds.values()]
+        restore += [("_write", text, "...", old) for text, old in zip(written, kept, strict=True)]
+        body += [f"        {self._exchanged(restore)}"] if restore else []
         body += ["        if _is_refusal(error):", "            return _MISS", "    raise"]
-        outer = [f"{self._busy}, {self._left} = False, 2"]  # the fourth call is compared
+        outer = [f"{self._busy}, {self._left} = False, 2"]  # first compare at the fourth call
         none = "None, " * len(self._new)
         outer += [f"{self._spares} = [_empty(1), {none}]"] if self._new else []
         outer += [f"{' = '.join(self._mine)} = None"] if self._mine else []
@@ -206,7 +206,7 @@ class _Writer:
         return "\n".join(["def _make():", *_indented([*outer, "return replay"]), ""])
 
     def table(self) -> str:
-        """List the calls, and where their results are kept."""
+        """List the calls, and the memory of their results."""
         plan, calls = self._plan, self._recording.tape.calls
         made = [v.array for call in calls for v in results_of(call)]
         size = sum(array.nbytes for array in made if getattr(array, "base", 1) is None)
@@ -221,7 +221,7 @@ class _Writer:
         return "\n".join([head, *rows])
 
     def _parameters(self) -> list[str]:
-        """Write the parameters as the step has them."""
+        """Write the parameters of the step."""
         texts = []
         for parameter in self._recording.parameters:
             if parameter.kind is parameter.KEYWORD_ONLY and "*" not in texts:
@@ -233,7 +233,7 @@ class _Writer:
         return texts
 
     def _contents(self) -> tuple[list[str], dict[Any, tuple[Slot, str]]]:
-        """Read the arrays that are in slots; return the old contents of those that change too."""
+        """Write the reading of all slots with arrays; also return the old values to restore."""
         source, lines = self.source, []
         changing = [slot for slot, _ in (*self._plan.outputs, *self._recording.emptied)]
         identities = {slot.identity for slot in changing}
@@ -252,7 +252,7 @@ class _Writer:
                 text = source.texts[value] = source.name(None, slot.path)
                 check, own = differs(source, text, value.array), owned.get(slot.identity)
                 if own and isinstance(slot.holder, Tensor) and slot.key == "_data":
-                    check = f"{text} is not {own} and ({check})"  # which nobody else could reshape
+                    check = f"{text} is not {own} and ({check})"  # ours cannot have been reshaped
                 lines += [f"{text} = {where}", f"if {check}:", "    return _MISS"]
             olds[slot.identity] = (slot, source.texts[value])
         olds = {identity: olds[identity] for identity in identities if identity in olds}
@@ -262,7 +262,7 @@ class _Writer:
         return lines, olds
 
     def _backups(self) -> tuple[list[str], list[str], list[str]]:
-        """Keep what the step itself writes into, to put it back if the step does not end."""
+        """Copy the arrays that the step writes into, to restore them after an error."""
         arguments = [getattr(v, "_data", v) for v in self._recording.arguments.values()]
         given = [v for v in arguments if isinstance(v, Tracer)]
         given += [value for _, value in self._recording.inputs if value in self.source.texts]
@@ -276,7 +276,7 @@ class _Writer:
         return [*texts], lines, kept
 
     def _spare_arrays(self) -> list[str]:
-        """Take the memory for new values: what was exchanged last, where nobody else has it."""
+        """Take memory for new values: the arrays exchanged last, unless other code holds them."""
         if not self._new:
             return []
         counts, spares = self._counts, self._spares
@@ -290,7 +290,7 @@ class _Writer:
     # The calls -----------------------------------------------------------------------------
 
     def _call(self, call: Call) -> list[str]:
-        """Write a call as a line, or as some; a view of fixed memory is made here instead, once."""
+        """Write a call; a view of fixed memory is made here, once, and needs no line."""
         results = results_of(call)
         is_view = len(results) == 1 and _is_view(call, results[0])
         if is_view and all(value in self._fixed for value in inputs_of(call)):
@@ -311,7 +311,7 @@ class _Writer:
 
     def _assigned(self, call: Call, results: tuple[Tracer, ...], is_view: bool) -> list[str]:
         source = self.source
-        if len(results) == 1 and results[0] in source.texts:  # where it goes is known
+        if len(results) == 1 and results[0] in source.texts:  # it has planned memory
             result = results[0]
             target = self._plan.target.get(result)
             spare = self._plan.spare.get(result.storage)
@@ -319,7 +319,7 @@ class _Writer:
                 memory = f"exchanged with {self._plan.spares[spare][0].path.removesuffix('.data')}"
             else:
                 memory = f"memory {self._plan.block[result.storage] + 1}"
-            over = f", over {source.told(target)}" if target is not None else ""
+            over = f", over {source.described(target)}" if target is not None else ""
             self._note(call, result, memory + over)
             return [source.expression(call, source.texts[result])]
         expression = source.expression(call, None)
@@ -341,7 +341,7 @@ class _Writer:
         shape = "x".join(map(str, result.array.shape)) or "number"
         text = self.source.sentence(call)
         if call.written is None:
-            text = f"{self.source.told(result)} = {text}"
+            text = f"{self.source.described(result)} = {text}"
         self._rows.append((text, f"{result.array.dtype} {shape}", where))
 
     # After the calls -----------------------------------------------------------------------
@@ -349,7 +349,7 @@ class _Writer:
     def _ends(
         self, olds: dict[Any, tuple[Slot, str]], written: list[str], kept: list[str]
     ) -> list[str]:
-        """Compare with the step itself now and then, leave the new values, return the result."""
+        """Compare with the step itself at some calls, set the slots, and return the result."""
         source, outputs = self.source, self._plan.outputs
         result, news = source.name(None, "result"), [source.texts[value] for _, value in outputs]
 
@@ -373,7 +373,7 @@ class _Writer:
         tensors = [
             p.holder for p, _ in outputs if isinstance(p.holder, Tensor) and p.key == "_data"
         ]
-        if tensors:  # graphs that used the old values will say so
+        if tensors:  # so that graphs that used the old values raise an error
             now = source.name(None, "now")
             lines.append(f"{now} = _tick()")
             entries += [self._setting(Slot(t, "_version", True, ""), now) for t in tensors]
@@ -385,7 +385,7 @@ class _Writer:
         return [*lines, f"{self._busy} = False", f"return {result}"]
 
     def _next_spares(self, olds: dict[Any, tuple[Slot, str]]) -> list[str]:
-        """Keep the old arrays for later, those that an earlier replay has put there."""
+        """Keep the old arrays for the next replay, if an earlier replay made them."""
         texts = []
         for (slot, _), own in zip(self._plan.spares, self._mine, strict=True):
             if slot.identity in olds and olds[slot.identity][1] != "None":
@@ -399,7 +399,7 @@ class _Writer:
         ]
 
     def _setting(self, slot: Slot, text: str) -> tuple[str, str, str, str]:
-        """Say how a value is put into a slot: by which function, and with which arguments."""
+        """Return the function that sets a slot, and its arguments, as text."""
         holder = self.source.holder(slot.holder)
         setter = slot.setter
         owner = getattr(setter, "__objclass__", None)
@@ -408,17 +408,17 @@ class _Writer:
         return name, holder, self.source(slot.key), text
 
     def _exchanged(self, entries: list[tuple[str, str, str, str]]) -> str:
-        """Write the one call that puts values into slots."""
+        """Write the single call that sets all slots."""
         groups: dict[str, list[tuple[str, ...]]] = {"_setattr": []}
         for setter, *arguments in entries:
             groups.setdefault(setter, []).append(tuple(arguments))
-        groups["_setattr"] = groups.pop("_setattr")  # last, for it sets that all has been done
+        groups["_setattr"] = groups.pop("_setattr")  # last, because it sets `has_ended`
         maps = []
         for setter, group in groups.items():
             if group:
                 holders, *others = map(list, zip(*group, strict=True))
                 known = tuple(self.source.scope.get(holder) for holder in holders)
-                if all(holder is not None for holder in known):  # no variable of the function
+                if all(holder is not None for holder in known):  # none is a local variable
                     first = self.source.name(known, "holders")
                 else:
                     first = _tuple(holders)

@@ -1,8 +1,8 @@
-"""Records a step at the level of NumPy calls.
+"""Records the NumPy calls of a step.
 
-A `Tracer` stands where an array would be. It computes every call at once, on the array that it
-stands for, and writes the call on a tape. Whatever would take its values out of NumPy, into a
-Python number, a condition or a plain array, is an error: a replay could not know of it.
+A `Tracer` replaces an array. It runs every call at once on its array, and writes the call on a
+tape. Reading its values outside NumPy, as a Python number, a condition or a plain array, is an
+error: a replay would not see it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..tensor import Tensor
 
 __all__ = ["GETTERS", "Call", "Tape", "Tracer", "mapped"]
 
-# What depends on shapes and dtypes alone, which hold for every replay.
+# Functions of shapes and dtypes alone: their results are the same in every replay.
 _FACTS = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj}
 _FACTS |= {np.common_type, np.broadcast_shapes, np.may_share_memory, np.shares_memory}
 
@@ -57,13 +57,13 @@ class Call:
     function : callable
         A ufunc, a function or method of NumPy, or a rule or forward pass as a whole.
     inputs, keywords : tuple, dict
-        The arguments; stand-ins among them, also in tuples and lists.
+        The arguments; they contain tracers, also in tuples and lists.
     result : object
-        A stand-in or a tuple of them; None if there is none.
+        A tracer or a tuple of tracers; None if the call returns nothing.
     written : Tracer or None
-        What the call has written into.
+        The array that the call writes into.
     errors : dict or None
-        What NumPy did with floating-point errors, where the step had changed that.
+        The floating-point error settings of NumPy, if the step has changed them.
     """
 
     function: Callable[..., Any]
@@ -75,7 +75,7 @@ class Call:
 
 
 class Tape:
-    """The calls of one step, in order, and the values that they are about."""
+    """The calls of one step, in order, and the tracers of all their values."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -84,18 +84,18 @@ class Tape:
         self._thread = threading.get_ident()
         self._errors = dict(np.geterr())
         self._storages: dict[int, int] = {}
-        self._kept: list[Any] = []  # so that no id is used twice
+        self._kept: list[Any] = []  # keeps arrays alive, so that their ids stay unique
         self.outside: set[int] = set()
         self._backups: dict[int, tuple[Any, Any]] = {}
 
-    def stand_in(self, array: Any) -> Tracer:
-        """Make what stands for an array from outside of the step."""
+    def tracer(self, array: Any) -> Tracer:
+        """Return a new tracer for an array from outside the step."""
         value = Tracer(array, self)
         self.outside.add(value.storage)
         return value
 
     def storage(self, array: Any) -> int:
-        """Number the memory that an array looks at; views have the number of their base."""
+        """Return the number of an array's memory; a view has the number of its base."""
         root = array
         while isinstance(root, np.ndarray) and isinstance(root.base, np.ndarray):
             root = root.base
@@ -103,13 +103,13 @@ class Tape:
         return self._storages.setdefault(id(root), len(self._storages))
 
     def call(self, function: Callable[..., Any], *inputs: Any, **keywords: Any) -> Any:
-        """Compute a call, and write it down."""
+        """Run a call, and record it."""
         if self.is_elsewhere():
             return function(*mapped(_array, inputs), **mapped(_array, keywords))
         if self.is_closed:
             raise CaptureError(
-                "a value from inside a captured step was kept and is used outside of it; let the "
-                "step return it"
+                "a value from inside a captured step was kept and is used outside of it; return it "
+                "from the step"
             )
         written = _written_into(function, inputs, keywords)
         inputs, keywords = mapped(_frozen, (inputs, keywords))
@@ -129,7 +129,7 @@ class Tape:
         if function in _FACTS:
             return found
         if written is None and id(found) in given:
-            return given[id(found)]  # such as an astype that has nothing to do
+            return given[id(found)]  # for example astype to the same dtype
         result = written if written is not None else self._result(function, found)
         for value in given.values():
             self._unlock(result, value)
@@ -139,7 +139,7 @@ class Tape:
         return result
 
     def is_elsewhere(self) -> bool:
-        """Whether another thread is asking, which is not recorded."""
+        """Whether this is another thread, whose calls are not recorded."""
         return threading.get_ident() != self._thread
 
     def close(self) -> None:
@@ -147,26 +147,26 @@ class Tape:
         self.is_closed = True
 
     def forget(self) -> None:
-        """Drop what was recorded, and with it all circles of references."""
+        """Drop the recorded calls, and with them all reference cycles."""
         self.calls.clear()
         self.values.clear()
         self._kept.clear()
         self._backups.clear()
 
     def _back_up(self, value: Tracer) -> None:
-        """Keep what is about to be written over, for `undo`."""
+        """Copy an array before it is overwritten, for `undo`."""
         root = value.array if value.array.base is None else value.array.base
         if value.storage in self.outside and value.storage not in self._backups:
             self._backups[value.storage] = (root, root.copy())
 
     def undo(self) -> None:
-        """Write back what was written over in arrays from outside."""
+        """Restore the overwritten arrays from outside."""
         for array, values in self._backups.values():
             array[...] = values
 
     @staticmethod
     def _unlock(result: Any, operand: Tracer) -> None:
-        """Let a view of what may be written into be written into."""
+        """Make a view writable again if its base may be written into."""
         for value in result if isinstance(result, tuple) else (result,):
             if isinstance(value, Tracer) and value.storage == operand.storage:
                 base = getattr(value.array, "base", None)
@@ -179,15 +179,15 @@ class Tape:
         if isinstance(found, tuple | list) and all(isinstance(x, np.ndarray) for x in found):
             return tuple(Tracer(x, self) for x in found)
         raise CaptureError(
-            f"{_name(function)} makes a Python {type(found).__name__} of values that change from "
-            "call to call; leave it to the caller of the step, and return what it needs"
+            f"{_name(function)} returns a Python {type(found).__name__} that depends on values, "
+            "and a replay cannot compute it; return its arguments from the step, and call it there"
         )
 
 
 def _written_into(
     function: Callable[..., Any], inputs: tuple[Any, ...], keywords: dict[str, Any]
 ) -> Tracer | None:
-    """Return what a call writes into; an error if that was not made by the step."""
+    """Return the tracer that a call writes into; raise an error if it is a plain array."""
     written = keywords.get("out")
     if function in _WRITING and inputs:
         written = inputs[0]
@@ -195,13 +195,14 @@ def _written_into(
         (written,) = written
     if written is not None and not isinstance(written, Tracer):
         raise CaptureError(
-            f"{_name(function)} writes into an array that was made outside of what is recorded"
+            f"{_name(function)} writes into an array that is not recorded; write into an argument "
+            "or into an array that the step computes"
         )
     return written
 
 
 def _locked(array: Any) -> Any:
-    """Return a view of an array that no function can write into unseen."""
+    """Return a read-only view of an array, so that unrecorded writes raise an error."""
     if isinstance(array, np.ndarray):
         array = array.view()
         array.flags.writeable = False
@@ -214,21 +215,21 @@ def _computed(
     keywords: dict[str, Any],
     given: Collection[Tracer],
 ) -> Any:
-    """Call a function of NumPy, and explain the error if it writes into an array that is locked."""
+    """Call a NumPy function, and explain the error if it writes into a locked array."""
     try:
         return function(*inputs, **keywords)
     except ValueError as error:
         arrays = [one.array for one in given if isinstance(one.array, np.ndarray)]
         if "read-only" in str(error) and all(array.flags.writeable for array in arrays):
             raise CaptureError(
-                f"{_name(function)} writes into an array in a way that is not recorded; write "
-                "out=x, or x[...] = result"
+                f"{_name(function)} writes into an array in a way that is not recorded; use "
+                "out=x or x[...] = result"
             ) from error
         raise
 
 
 class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
-    """What stands for an array while a step is recorded."""
+    """Replaces an array while a step is recorded, and records the calls on it."""
 
     __slots__ = ("array", "number", "storage", "tape")
 
@@ -243,7 +244,7 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        """What it stands for, so that `isinstance` says the same of both."""
+        """The type of the array, so that `isinstance` returns the same for both."""
         return type(self.array)
 
     def recorded_as_a_whole(
@@ -259,10 +260,10 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
         if any(isinstance(value, Tensor) for value in inputs):
-            return NotImplemented  # the tensor takes it, and asks again for its values
+            return NotImplemented  # the tensor handles it, and calls NumPy again on its values
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         if method == "at":
-            raise CaptureError(f"np.{ufunc.__name__}.at is not recorded; use index_add")
+            raise CaptureError(f"np.{ufunc.__name__}.at cannot be recorded; use index_add")
         return self.tape.call(function, *inputs, **keywords)
 
     def __array_function__(self, function: Any, types: Any, inputs: Any, keywords: Any) -> Any:
@@ -280,13 +281,13 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
         if name == "base":
             return None
         if name in _READING:
-            how = f".{name}" if name[0] != "_" else "np.asarray or another way to a plain array"
+            how = f".{name}" if name[0] != "_" else "np.asarray or another plain array"
             raise _values_are_read(how)
         if name in GETTERS:
             return self.tape.call(GETTERS[name], self)
         method = getattr(type(self.array), name, None)
         if name.startswith("_"):
-            raise AttributeError(f"an array that stands for another has no {name}")
+            raise AttributeError(f"an array that is being recorded has no attribute {name}")
         if not callable(method):
             raise _values_are_read(f".{name}")
         return functools.partial(self.tape.call, method, self)
@@ -295,10 +296,10 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
         entries = index if isinstance(index, tuple) else (index,)
         parts = [p for e in entries if type(e) is slice for p in (e.start, e.stop, e.step)]
         if any(isinstance(part, Tracer) for part in parts):
-            raise _values_are_read("a slice from or to a computed place")
+            raise _values_are_read("a slice with a computed bound")
         if any(_is_mask(entry) for entry in entries):
             raise CaptureError(
-                "an index by a mask gives a shape that depends on values; use where(mask, x, 0)"
+                "an index is a mask, so the shape would depend on values; use where(mask, x, 0)"
             )
         return self.tape.call(operator.getitem, self, index)
 
@@ -318,14 +319,14 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
         return self.tape.call(np.copy, self)
 
     def _refused(self, *arguments: Any) -> Any:
-        raise _values_are_read("a number or a condition made of it (float, int, bool, if, in)")
+        raise _values_are_read("a Python number or a condition (float, int, bool, if, in)")
 
     __bool__ = __float__ = __int__ = __index__ = __complex__ = __contains__ = _refused
     __round__ = __trunc__ = __floor__ = __ceil__ = __format__ = __repr__ = __reduce_ex__ = _refused
 
 
 def _add_in_place_operators() -> None:
-    """Let ``x += y`` write into arrays, and give new numbers where `x` stands for a number."""
+    """Let ``x += y`` write into an array, or return a new value if `x` is a NumPy number."""
     mixin = np.lib.mixins.NDArrayOperatorsMixin
     for operator_name in ["add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow"]:
         in_place, binary = (getattr(mixin, f"__{i}{operator_name}__") for i in ("i", ""))
@@ -344,8 +345,8 @@ _add_in_place_operators()
 
 def _values_are_read(how: str) -> CaptureError:
     return CaptureError(
-        f"the step reads values while it is recorded, by {how}: a replay would repeat what the "
-        "first values led to; return the tensor and read it outside, or use where(...)"
+        f"the step reads values while it is recorded, by {how}: a replay would not read them "
+        "again; return the tensor and read it outside, or use where(...)"
     )
 
 
@@ -359,7 +360,7 @@ def _array(value: Any) -> Any:
 
 
 def _frozen(value: Any) -> Any:
-    """Copy an array that the step has made and could change later."""
+    """Copy a writable array, which the step could change later."""
     is_open = type(value) is np.ndarray and value.flags.writeable
     return value.copy(order="K") if is_open else value
 

@@ -1,4 +1,7 @@
-"""Makes one call of a step while it is recorded, and finds out what the call has changed."""
+"""Records one call of a step, and finds out what the call has changed.
+
+The NumPy calls are recorded in `recorder.py`. Whether two recordings agree is not decided here.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,9 @@ is_recording = _is_recording.get
 
 
 def plainly(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-    """Call a function, and let captured steps inside of it be called as they are.
+    """Call a function in which captured steps run as plain functions.
 
-    It runs in a context of its own, so that no interruption can leave this mode behind.
+    It runs in a new context, so an interruption cannot leave this mode on.
     """
     context = copy_context()
     context.run(_is_recording.set, True)
@@ -35,7 +38,7 @@ def plainly(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> A
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """Where in the result of a step an array or a tensor stands."""
+    """Replaces an array or a tensor in the result of a step."""
 
     position: int
     is_tensor: bool
@@ -43,33 +46,33 @@ class Leaf:
 
 @dataclass(slots=True)
 class Recording:
-    """One call of a step that was recorded.
+    """One recorded call of a step.
 
     Attributes
     ----------
     tape : Tape
     environment : Environment
-        As they were before the call.
+        The environment before the call.
     parameters : list of inspect.Parameter
         Of the step.
     arguments : dict of str to object
-        A `Tracer` for each array; other arguments as they are.
+        A `Tracer` for each array; other arguments unchanged.
     inputs : list of (Slot, Tracer)
-        The arrays that were in slots before.
+        The slots that held arrays before the call.
     outputs : list of (Slot, Tracer)
         The slots that hold another array after the call, or an array for the first time.
     emptied : list of (Slot, object)
-        The slots that hold a number, a text or None after the call, instead of an array.
+        The slots that hold a number, a string or None after the call, instead of an array.
     result : object
-        What the step returned, with a `Leaf` for each array.
+        The result of the step, with a `Leaf` for each array.
     returned : list of Tracer
-        The arrays that the leaves stand for.
+        The arrays of the leaves.
     changes : dict of str to str
-        The settings that the call has changed, and what to do if that happens at each call.
+        The settings that the call has changed, and the advice if every call changes them.
     result_of_call : object
-        What the step returned, without stand-ins.
+        The result of the step, without tracers.
     number : int
-        Of the call, among those that were not replayed.
+        The number of the call, counting only calls that were not replayed.
     """
 
     tape: Tape
@@ -87,7 +90,7 @@ class Recording:
 
     @property
     def form(self) -> tuple[Any, ...]:
-        """What tells calls apart that need programs of their own: shapes, dtypes, strides."""
+        """A key that differs for calls that need separate programs: shapes, dtypes, strides."""
         found: list[Any] = []
         for value in self.arguments.values():
             array = getattr(value, "_data", value)
@@ -101,15 +104,15 @@ class Recording:
         return tuple(found)
 
     def undo(self) -> None:
-        """Put back what was there before the call."""
+        """Restore the values from before the call."""
         self.tape.undo()
-        self.environment.put_back()
+        self.environment.restore()
         for slot, value in self.inputs:
             slot.put(value.array)
 
 
 def detached(result: Any) -> Any:
-    """Give the result of a step without its graph."""
+    """Return the result of a step without its graph."""
     return mapped(
         lambda entry: entry.detach() if isinstance(entry, Tensor) and entry.node else entry, result
     )
@@ -118,18 +121,22 @@ def detached(result: Any) -> Any:
 def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recording:
     """Call a step, and record it.
 
-    If it raises an error, all arrays and settings are as they were.
+    If it raises an error, all arrays and settings are restored.
 
     Parameters
     ----------
     function : callable
     bound : inspect.BoundArguments
-        Its arguments, those with defaults included.
+        The arguments, including defaults.
+
+    Returns
+    -------
+    Recording
 
     Raises
     ------
     CaptureError
-        If it does what cannot be recorded.
+        If the step does something that cannot be recorded.
     """
     tape = Tape()
     given = dict(bound.arguments)
@@ -140,27 +147,32 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
     before = environment_of(function, others)
     recording = Recording(tape, before, [*bound.signature.parameters.values()])
     recording.arguments = dict(bound.arguments)
-    stand_ins: dict[int, Tracer] = {}
+    tracers: dict[int, Tracer] = {}
     for slot in before.arrays:
         array = slot.get()
         if isinstance(array, Tracer):
-            raise CaptureError("the step is being recorded by another thread; wait for that")
-        if id(array) not in stand_ins:
-            stand_ins[id(array)] = tape.stand_in(array)
-        recording.inputs.append((slot, stand_ins[id(array)]))
+            raise CaptureError(
+                f"{slot.path} is being recorded by another thread; call the step after it has "
+                "finished"
+            )
+        if id(array) not in tracers:
+            tracers[id(array)] = tape.tracer(array)
+        recording.inputs.append((slot, tracers[id(array)]))
     try:
-        for slot, stand_in in recording.inputs:
-            slot.put(stand_in)
+        for slot, tracer in recording.inputs:
+            slot.put(tracer)
         with _Whole():
             result = plainly(function, *bound.args, **bound.kwargs)
         for name, (tensor, values) in tensors.items():
             if name not in others and tensor._data is not values:
-                raise CaptureError(f"the step replaces the data of its argument {name}; return it")
+                raise CaptureError(
+                    f"the step replaces the data of its argument {name}; return the new values"
+                )
         recording.result = mapped(lambda entry: _leaf(entry, recording), result)
         mapped(lambda entry: _check_result(entry, recording), recording.result)
         _find_changes(recording, environment_of(function, others))
     except BaseException:
-        _leave_no_stand_ins(function, others)
+        _remove_tracers(function, others)
         recording.undo()
         raise
     finally:
@@ -170,10 +182,10 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
 
 
 class _Whole(Watching):
-    """Records a forward pass or a rule as a whole where it cannot be followed inside."""
+    """Records a forward pass or a rule as a single call if its NumPy calls cannot be recorded."""
 
     def evaluate(self, function: Callable[..., Any], *arrays: Any, **params: Any) -> Any:
-        """Evaluate it, and follow its calls of NumPy if that is possible."""
+        """Evaluate the function, and record its NumPy calls if possible."""
         try:
             return function(*arrays, **params)
         except CaptureError:
@@ -185,24 +197,24 @@ class _Whole(Watching):
 
 
 def _argument(name: str, value: Any, tape: Tape) -> Any:
-    """Give what the step gets instead of an argument."""
+    """Return the replacement of an argument: a tracer, a tensor of a tracer, or the argument."""
     if isinstance(value, np.ndarray | np.generic):
-        return tape.stand_in(value)
+        return tape.tracer(value)
     if isinstance(value, Tensor):
         if value.node is not None:
             raise CaptureError(
-                f"{name} is {value._label()}, and a captured step ends all graphs; "
-                f"pass {name}.detach()"
+                f"the argument {name} is {value._label()}, which has a graph, and a captured step "
+                f"does not continue graphs; pass {name}.detach()"
             )
         if not value._requires_grad:
-            tensor = _computed(tape.stand_in(value._data), None)
+            tensor = _computed(tape.tracer(value._data), None)
             tensor.name = value.name
             return tensor
     return value
 
 
 def _find_changes(recording: Recording, after: Environment) -> None:
-    """Put the new arrays into their slots, and note what else has changed."""
+    """Replace the tracers in slots by their arrays, and store all other changes."""
     old = {slot.identity: (slot, value) for slot, value in recording.inputs}
     changed, others = recording.environment.changed()
     others += recording.environment.drawn()
@@ -223,7 +235,7 @@ def _find_changes(recording: Recording, after: Environment) -> None:
             others.append(slot.path)
     for slot, _ in gone.values():
         value = slot.get()
-        if isinstance(value, Tracer):  # in a list that is not used any more, but by others
+        if isinstance(value, Tracer):  # in a list that only other code still uses
             slot.put(value.array)
         if is_plain(value):
             recording.emptied.append((slot, value))
@@ -236,7 +248,7 @@ def _find_changes(recording: Recording, after: Environment) -> None:
 
 
 def _advice(slot: Slot, old: Any) -> str:
-    """Say what a step can do instead of changing a setting at each call."""
+    """Return what a step can do instead of changing a setting at each call."""
     new = slot.get()
     if type(new) is type(old):
         for kind, advice in _ADVICE:
@@ -247,14 +259,14 @@ def _advice(slot: Slot, old: Any) -> str:
 
 _KEEP = "keep it in an array or a tensor, or outside of the step"
 _ADVICE: list[tuple[type, str]] = [
-    (list, "do not make another list, write into the one that is there: {}[:] = ..."),
-    (dict, "do not make another dictionary, write into the one that is there: {}[key] = ..."),
-    (Tensor, "do not make another tensor, give the one that is there new values: {}.data = ..."),
+    (list, "write into the existing list instead of making a new one: {}[:] = ..."),
+    (dict, "write into the existing dictionary instead of making a new one: {}[key] = ..."),
+    (Tensor, "set the data of the existing tensor instead of making a new one: {}.data = ..."),
 ]
 
 
-def _leave_no_stand_ins(function: Callable[..., Any], others: dict[str, Any]) -> None:
-    """Put arrays where a step that failed has left stand-ins."""
+def _remove_tracers(function: Callable[..., Any], others: dict[str, Any]) -> None:
+    """Replace the tracers that a failed step has left by their arrays."""
     try:
         after = environment_of(function, others)
     except CaptureError:  # it has made something that cannot be searched
@@ -280,8 +292,8 @@ def _check_result(entry: Any, recording: Recording) -> None:
         numbers = [n for n, v in recording.arguments.items() if isinstance(v, int | float)]
         what = f"; pass {numbers[0]} as an array, np.array({numbers[0]})" if numbers else ""
         raise CaptureError(
-            "the step returns a tensor that does not depend on any array that it is given or can "
-            f"reach, so that replays would return the same values for ever{what}"
+            "the step returns a tensor that depends on no array among its arguments or in its "
+            f"environment, so all replays would return the same values{what}"
         )
     kinds = (Leaf, np.ndarray, np.generic, int, float, complex, str, bytes, type(None))
     if not isinstance(entry, kinds):
@@ -292,7 +304,7 @@ def _check_result(entry: Any, recording: Recording) -> None:
 
 
 def _real(entry: Any, recording: Recording) -> Any:
-    if not isinstance(entry, Leaf):  # the caller's own, as everything else
+    if not isinstance(entry, Leaf):  # copied, because results belong to the caller
         return entry.copy() if isinstance(entry, np.ndarray) else entry
     array = recording.returned[entry.position].array
     return _computed(array, None) if entry.is_tensor else array

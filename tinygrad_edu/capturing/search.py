@@ -1,7 +1,7 @@
-"""Searches what a step can reach: functions, objects, classes, containers and modules.
+"""Finds everything that a step can reach: functions, objects, classes, containers and modules.
 
-Own code is searched to any depth, by the names that occur in it; the code of libraries is taken as
-it is. What changes and cannot be watched is refused here, by name; whether it has changed is asked
+The user's code is searched to any depth, by the names in it; code of libraries is not searched.
+Objects that change unwatched are refused by name. Whether watched ones changed is checked
 elsewhere.
 """
 
@@ -32,10 +32,10 @@ from .unwatchable import BY_NAME, COMPUTING, REFUSED, REFUSED_ATTRIBUTES
 
 __all__ = ["environment_of"]
 
-_MOST_PLACES = 10_000
+_MOST_SLOTS = 10_000
 _ENGINE = f"{__package__.partition('.')[0]}."
 
-# What never changes.
+# Objects that never change.
 _CONSTANTS: tuple[type, ...] = (
     int,
     float,
@@ -64,7 +64,7 @@ _CONSTANT_MODULES = {"pathlib", "re", "datetime", "decimal", "fractions", "uuid"
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 _EXACT = (dict, list, tuple, set, frozenset, deque, types.MappingProxyType)
 
-# What every class has, and what says nothing about a computation.
+# Attributes that every class has, or that do not affect a computation.
 _IGNORED = set(vars(type("Plain", (), {"__annotations__": {}, "__slots__": ()})))
 _IGNORED |= {"__dict__", "__weakref__", "__orig_bases__", "__parameters__", "__abstractmethods__"}
 _IGNORED |= {"_abc_impl", "__match_args__", "__dataclass_fields__", "__dataclass_params__"}
@@ -75,12 +75,12 @@ _CODE += (functools.cached_property, functools.partialmethod)
 
 
 def environment_of(function: Callable[..., Any], arguments: dict[str, Any]) -> Environment:
-    """Find what a step can reach.
+    """Return the environment that a step can reach.
 
     Raises
     ------
     CaptureError
-        If something is there that a replay could not watch.
+        If it contains something that a replay could not watch.
     """
     search = _Search(function, arguments)
     search.run()
@@ -92,16 +92,16 @@ def environment_of(function: Callable[..., Any], arguments: dict[str, Any]) -> E
 class _Search:
     def __init__(self, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
         self.found = Environment()
-        self._root = function  # searched as own code, whosever it is
+        self._root = function  # always searched, even if a library owns it
         self._seen: dict[int, Any] = {}
         self._waiting: deque[tuple[Any, str]] = deque([(function, "")])
         self._waiting.extend((value, name) for name, value in arguments.items())
         self._placed: set[tuple[int, Any]] = set()
-        self._names: set[str] = set()  # attributes that own code looks up, and texts
+        self._names: set[str] = set()  # attributes that the user's code looks up, and strings
         self._methods = {"__call__", "forward"}  # and those that methods of this project call
-        self._is_computing = False  # names are made at run time
+        self._is_computing = False  # whether names are computed at run time
         self._modules: dict[int, tuple[types.ModuleType, set[str]]] = {}
-        self._classes: dict[type, set[str]] = {}  # those of this project
+        self._classes: dict[type, set[str]] = {}  # classes of this project
 
     def run(self) -> None:
         """Search until nothing new is found."""
@@ -113,10 +113,10 @@ class _Search:
                 if not isinstance(value, _CONSTANTS) and id(value) not in self._seen:
                     self._seen[id(value)] = value
                     self._search(value, path)
-                if len(self.found.settings) > _MOST_PLACES:
+                if len(self.found.settings) > _MOST_SLOTS:
                     raise CaptureError(
-                        f"the step can reach more than {_MOST_PLACES:,} things, too many to "
-                        "watch; define it where it sees only what it needs"
+                        f"the step can reach more than {_MOST_SLOTS:,} objects, too many to "
+                        "watch; define it where it can reach only what it needs"
                     )
             for module, known in list(self._modules.values()):
                 self._search_module(module, known)
@@ -144,7 +144,7 @@ class _Search:
     # Values --------------------------------------------------------------------------------
 
     def _search(self, value: Any, path: str) -> None:
-        if value is vars(builtins):  # in the globals of code that was made at run time
+        if value is vars(builtins):  # in the globals of code made at run time
             return
         if id(value) in REFUSED:
             name, reason = REFUSED[id(value)]
@@ -172,14 +172,14 @@ class _Search:
     def _search_array(self, value: NDArray[Any], path: str) -> None:
         if value.flags.writeable:
             raise CaptureError(
-                f"the step can reach the array {path}, which stands where it cannot be "
-                "watched, in a tuple for example; keep it in a list, a tensor or an attribute"
+                f"the step can reach the array {path}, which cannot be watched where it is (in a "
+                "tuple, for example); keep it in a list, a tensor or an attribute"
             )
 
     def _search_environment(self, value: Any, path: str) -> None:
         self._search_container(vars(value)["_data"], path)
 
-    def _meet_module(self, value: types.ModuleType, path: str) -> None:
+    def _note_module(self, value: types.ModuleType, path: str) -> None:
         self._modules[id(value)] = (value, set())
 
     def _search_container(self, value: Any, path: str) -> None:
@@ -206,8 +206,8 @@ class _Search:
         dot = f"{path}." if path else ""
         if tensor.node is not None:
             raise CaptureError(
-                f"the step can reach {tensor._label()} ({path}), which was computed "
-                "before it: a captured step ends all graphs; detach() it, or compute it inside"
+                f"the step can reach {tensor._label()} ({path}), which was computed before, and a "
+                "captured step does not continue graphs; detach() it, or compute it inside"
             )
         for key in ("_data", "_grad"):
             self._keep(Slot(tensor, key, True, dot + key[1:]))
@@ -225,7 +225,7 @@ class _Search:
         if owner == LIBRARY and kind.__module__.partition(".")[0] in _CONSTANT_MODULES:
             return
         if owner == OURS and kind.__module__.startswith(__package__):
-            # A captured step, of this object perhaps.
+            # A captured step, such as one stored on this object.
             self._wait_for([value.function] if hasattr(value, "function") else [], path)
             return
         is_empty = getattr(value, "__dict__", None) == {} and _is_bare(kind)
@@ -234,9 +234,9 @@ class _Search:
         is_namespace = kind is types.SimpleNamespace or kind.__name__ == "Namespace"
         if (owner == LIBRARY and not is_namespace) or hasattr(kind, "__next__"):
             raise CaptureError(
-                f"the step can reach {path or 'something'}, a {kind.__name__}, which a replay "
-                "could neither watch nor advance; define the step where it does not see it, and "
-                "pass what it gives as an argument"
+                f"the step can reach {path or 'an object'}, a {kind.__name__}, which a replay "
+                "cannot watch or advance; define the step where it cannot reach it, and pass its "
+                "values as arguments"
             )
         self._search_attributes(value, f"{path}." if path else "")
 
@@ -251,7 +251,7 @@ class _Search:
                 self._keep(Slot(attributes, name, False, dot + name))
         for base in kind.__mro__:
             if base is Tensor:
-                break  # its slots have been seen
+                break  # `_search_tensor` handles its slots
             slots = base.__dict__.get("__slots__", ())
             for name in (slots,) if isinstance(slots, str) else slots:
                 if name.startswith("__") and not name.endswith("__"):
@@ -264,7 +264,7 @@ class _Search:
     def _search_function(self, function: types.FunctionType, path: str) -> None:
         dot = f"{path}." if path else ""
         if function is not self._root and owner_of_function(function) != OWN:
-            # What a library's decorator holds may be the user's.
+            # A library's decorator may hold an object of the user.
             held = [cell.cell_contents for cell in function.__closure__ or () if _is_full(cell)]
             held += [*function.__dict__.values(), *(function.__defaults__ or ())]
             self._wait_for(filter(_may_be_own, held), path)
@@ -319,7 +319,7 @@ class _Search:
             getattr(value, name, None) for name in ("__func__", "fget", "fset", "fdel", "func")
         ]
         self._wait_for((part for part in parts if part is not None), path)
-        if owner_of_class(type(value)) == OWN:  # a property with something of its own
+        if owner_of_class(type(value)) == OWN:  # a property with additional attributes
             self._search_attributes(value, f"{path}." if path else "")
 
     def _search_class(self, kind: type, path: str) -> None:
@@ -339,7 +339,7 @@ class _Search:
             if name in _IGNORED or isinstance(value, _SLOTS):
                 continue
             if isinstance(value, _CODE) or hasattr(type(value), "__get__"):
-                # As it is in the class: getattr would ask the descriptor.
+                # Read from the namespace, because getattr would call the descriptor.
                 self.found.settings.append((Slot(attributes, name, False, path), value))
                 if isinstance(value, _CODE) or owner_of_class(type(value)) != LIBRARY:
                     self._waiting.append((value, path))
@@ -348,7 +348,7 @@ class _Search:
         self._wait_for((*kind.__bases__, type(kind)), "")
 
     def _search_class_of_ours(self, kind: type, known: set[str]) -> None:
-        """Watch the methods of this project that the step calls, and that those call."""
+        """Watch the methods of this project that the step calls, and those that they call."""
         attributes = vars(kind)
         if not known and kind is not Tensor:
             self.found.lengths.append((attributes, len(attributes)))
@@ -366,7 +366,7 @@ class _Search:
                 self._methods |= names_of(value.__code__).attributes
 
     def _search_module(self, module: types.ModuleType, known: set[str]) -> None:
-        """Watch what the step may look up in a module: the names that occur in its own code."""
+        """Watch the names in a module that the step may look up: those in the user's code."""
         space = vars(module)
         is_own = owner_of_module(module) == OWN
         names = self._names | {"__getattr__"}
@@ -389,7 +389,7 @@ class _Search:
 
 
 def _is_bare(kind: type) -> bool:
-    """Whether the objects of a class have nothing but a dictionary, which C's could have more."""
+    """Whether the objects of a class have only a `__dict__`; those of C classes can have more."""
     return kind.__basicsize__ == type("Bare", (), {}).__basicsize__
 
 
@@ -405,19 +405,19 @@ def _is_full(cell: types.CellType) -> bool:
 
 
 def _may_be_own(value: Any) -> bool:
-    """Whether a value in a library's module or decorator may lead to something of the user's."""
+    """Whether a value in a library's module or decorator may lead to an object of the user."""
     if isinstance(value, types.FunctionType | types.MethodType | functools.partial | Tensor):
         return True
     if isinstance(value, types.BuiltinFunctionType):  # np.random.normal has a generator
         return value.__self__ is not None and not isinstance(value.__self__, types.ModuleType)
     kind = value if isinstance(value, type) else type(value)
     owner = owner_of_class(kind)
-    if owner == OURS:  # a network, for example, but nothing of the engine
+    if owner == OURS:  # a network, for example, but not a part of the engine
         return not isinstance(value, type) and not kind.__module__.startswith(_ENGINE)
     return value is os.environ or owner == OWN
 
 
-# What searches a value: the first row that it is an instance of.
+# The method that searches a value: the first row that matches its type.
 _KINDS: tuple[tuple[Any, Callable[[_Search, Any, str], None]], ...] = (
     (Tensor, _Search._search_tensor),
     (operator.attrgetter | operator.methodcaller, _Search._search_getter),
@@ -431,7 +431,7 @@ _KINDS: tuple[tuple[Any, Callable[[_Search, Any, str], None]], ...] = (
     (type, _Search._search_class),
     (_GENERATORS, _Search._search_generator),
     (np.ndarray, _Search._search_array),
-    (types.ModuleType, _Search._meet_module),
+    (types.ModuleType, _Search._note_module),
     (type(os.environ), _Search._search_environment),
     (object, _Search._search_object),
 )

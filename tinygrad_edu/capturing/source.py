@@ -1,4 +1,7 @@
-"""How values, slots and calls are written, in Python for the program and for people to read."""
+"""Writes values, slots and calls as text: as Python for the program, and for people to read.
+
+Which calls are written, and in which order, is decided in `plan.py` and `program.py`.
+"""
 
 from __future__ import annotations
 
@@ -23,22 +26,22 @@ _METHODS = types.MethodDescriptorType
 
 
 class Text(str):
-    """A piece of source, among values."""
+    """A piece of source code that appears among values."""
 
     __slots__ = ()
 
 
 class Source:
-    """What a program refers to, under which names.
+    """The names in a program, and their objects.
 
     Attributes
     ----------
     scope : dict of str to object
-        The names, and what they stand for.
+        The object of each name.
     texts : dict of Tracer to str
-        How values are written.
+        The source code of values.
     shown : dict of Tracer to str
-        How people read them, where that is something else.
+        The text of values for people, where it differs from the source code.
     """
 
     def __init__(self, scope: dict[str, Any]) -> None:
@@ -51,7 +54,7 @@ class Source:
         self._paths: dict[str, str] = {}
 
     def name(self, value: Any, stem: str) -> str:
-        """Give an object a name of its own."""
+        """Return a new name for an object."""
         path, stem = stem, re.sub(r"\W+", "_", stem).strip("_") or "x"
         name = stem
         while name in self.scope or keyword.iskeyword(name) or name[0].isdigit():
@@ -62,7 +65,7 @@ class Source:
         return name
 
     def holder(self, holder: Any) -> str:
-        """Name what holds a slot."""
+        """Return the name of the holder of a slot."""
         if id(holder) not in self._holders:
             self._holders[id(holder)] = self.name(holder, "h")
         return self._holders[id(holder)]
@@ -94,8 +97,8 @@ class Source:
             return f"slice({self(value.start)}, {self(value.stop)}, {self(value.step)})"
         return self.name(value, "c")
 
-    def told(self, value: Any) -> str:
-        """Write a value for people: slots by their paths, numbers as such, arrays by shape."""
+    def described(self, value: Any) -> str:
+        """Write a value for people: slots by path, numbers by value, arrays by shape."""
         if isinstance(value, Tracer):
             text = self.shown.get(value) or self.texts[value]
             return self._paths.get(text, text).removesuffix(".data")
@@ -103,22 +106,23 @@ class Source:
             size = "x".join(map(str, value.shape))
             return f"{value.dtype}[{size}]" if value.ndim else repr(value.item())
         if type(value) in (tuple, list):
-            inner = ", ".join(map(self.told, value))
+            inner = ", ".join(map(self.described, value))
             return f"({inner})" if type(value) is tuple else f"[{inner}]"
         if type(value) is slice:
-            parts = ["" if p is None else self.told(p) for p in (value.start, value.stop)]
-            return ":".join(parts) + (f":{self.told(value.step)}" if value.step is not None else "")
+            parts = ["" if p is None else self.described(p) for p in (value.start, value.stop)]
+            step = "" if value.step is None else f":{self.described(value.step)}"
+            return ":".join(parts) + step
         return getattr(value, "__name__", None) or str(value)
 
     def expression(self, call: Call, out: str | None) -> str:
-        """Write a call, with the memory that it writes to."""
+        """Write a call as Python, with the memory that it writes to."""
         keywords = {key: value for key, value in call.keywords.items() if key != "out"}
         if out is not None:
             keywords.pop("order", None)
         is_dot = getattr(call.function, "__name__", "") == "dot"
         operands = [*map(self, _with_constants(call))]
         if out is not None and (is_dot or isinstance(call.function, np.ufunc)):
-            if call.function in (np.maximum, np.minimum):  # NumPy wants it so
+            if call.function in (np.maximum, np.minimum):  # NumPy accepts only the keyword here
                 keywords["out"] = Text(out)
             else:
                 operands.append(out)
@@ -132,10 +136,10 @@ class Source:
 
     def sentence(self, call: Call) -> str:
         """Write a call for people."""
-        operands = [*map(self.told, call.inputs)]
+        operands = [*map(self.described, call.inputs)]
         for key, value in call.keywords.items():
             if key not in ("out", "order"):
-                operands.append(f"{key}={self.told(value)}")
+                operands.append(f"{key}={self.described(value)}")
         if call.function is operator.getitem and type(call.inputs[1]) is tuple:
             operands[1] = operands[1][1:-1]
         owner = getattr(call.function, "__self__", None)
@@ -162,7 +166,7 @@ class Source:
         if isinstance(function, _METHODS | operator.attrgetter):
             return ""
         for known, name in self._functions:
-            if known == function:  # np.add.reduce is another object each time
+            if known == function:  # np.add.reduce is a new object each time
                 return name
         owner = getattr(function, "__self__", None)
         name = getattr(function, "__name__", "function").strip("_<>")
@@ -173,7 +177,7 @@ class Source:
 
 
 def _is_constant(value: Any) -> bool:
-    """Whether an index has slices, which would be made at every call, and nothing that varies."""
+    """Whether an index has constant slices, so that it can be made once."""
     parts = value if type(value) is tuple else (value,)
     known = (slice, int, type(None), type(...))
     return any(type(part) is slice for part in parts) and all(
@@ -188,7 +192,7 @@ def _varies(part: Any) -> bool:
 
 
 def _with_constants(call: Call) -> list[Any]:
-    """Give numbers as arrays of the dtype that NumPy would convert them to at every call."""
+    """Return the inputs, with numbers as arrays, which NumPy need not convert at every call."""
     dtypes = {value.array.dtype for value in inputs_of(call)}
     has_arrays = any(isinstance(value.array, np.ndarray) for value in inputs_of(call))
     if not (is_ufunc_call(call) and len(dtypes) == 1 and has_arrays):

@@ -1,7 +1,7 @@
-"""Lists what a step must not use, because it leads to values that no replay could watch.
+"""Lists what a step must not use, because a replay could not watch the values.
 
-These are functions that look things up by names made at run time, clocks, and what lies outside of
-the program. Whether a step uses them is found out in `search.py`.
+These are functions that look up computed names, clocks, and everything outside the program.
+Whether a step uses them is checked in `search.py`, not here.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 
 __all__ = ["BY_NAME", "COMPUTING", "REFUSED", "REFUSED_ATTRIBUTES"]
 
-# What leads to values that nobody can watch, with what to do instead.
-BY_NAME = "reaches what it uses by names that a replay cannot watch; write the name itself"
-_CLOCK = "reads a clock, which a replay would not; read it outside of the step"
-_OUTSIDE = "reads what is outside of the program; read it before the step, and pass the values"
+# Each reason ends with what to do instead.
+BY_NAME = "looks up computed names, which a replay cannot watch; write the name itself"
+_CLOCK = "reads a clock, and a replay would not; read it outside of the step"
+_OUTSIDE = "reads from outside the program; read it before the step, and pass the values"
 _UNWATCHABLE: list[tuple[Any, str, str]] = [
     (globals, "globals()", BY_NAME),
     (eval, "eval()", BY_NAME),
@@ -46,6 +46,6 @@ _UNWATCHABLE += [
     for name in (clock, f"{clock}_ns")
 ]
 REFUSED = {id(value): (name, reason) for value, name, reason in _UNWATCHABLE}
-# What looks up names that it is given, or all that there are.
+# Functions that look up the names they get, or all names.
 COMPUTING = {id(operator.attrgetter), id(inspect.getmembers), id(inspect.getattr_static)}
 REFUSED_ATTRIBUTES = {"__globals__", "f_globals", "__builtins__", "__subclasses__"}

@@ -1,8 +1,8 @@
-"""Compares a replay with the step itself, at calls that grow rare: 4, 8, 16, 32 and so on.
+"""Compares a replay with the step itself, at calls 4, 8, 16, 32 and so on.
 
-What a step uses is watched as well as can be; here is a net for what cannot be seen. The step is
-called plainly, after the calls of the replay and before their results take effect, and has to give
-the same results and leave the same arrays.
+This is a safety net for changes that the checks of a program cannot see. The step runs after the
+calls of the replay and before their results take effect; it must return the same results and leave
+the same arrays. Comparing two recordings is done in `comparison.py`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Verifier:
         self._outputs = [slot for slot, _ in recording.outputs]
         self._emptied = recording.emptied
         self._calls = 4
-        self._right = 2  # the last call that is known to have been right: the second recording
+        self._right = 2  # the last call known to be right: the second recording
 
     def __call__(
         self,
@@ -44,13 +44,13 @@ class Verifier:
         Parameters
         ----------
         arguments, keywords : tuple, dict
-            What the step is called with.
+            The arguments of the step.
         result : object
-            Of the replay.
+            The result of the replay.
         values : tuple
-            What the replay is about to leave in the slots of the recording's outputs.
+            The values that the replay is about to put into the output slots.
         written, kept : tuple of numpy.ndarray
-            The arrays that the replay has written into, and what was there before.
+            The arrays that the replay has written into, and copies of their old values.
 
         Returns
         -------
@@ -60,8 +60,8 @@ class Verifier:
         Raises
         ------
         ReplayError
-            If there is a difference. The settings and arrays are as before the call, as they are
-            if the step itself raises an error.
+            If there is a difference. Settings and arrays are then restored, as they are after an
+            error of the step itself.
         """
         expected = [array.copy() for array in written]
         for array, old in zip(written, kept, strict=True):
@@ -69,19 +69,19 @@ class Verifier:
         before = [(slot, slot.get()) for slot in self._environment.arrays]
         try:
             found = plainly(self._function, *arguments, **keywords)
-            what = _difference(found, result, "what it returns")
+            what = _difference(found, result, "its result")
             what = what or self._left_behind(before, values)
             for array, new in zip(written, expected, strict=True):
                 what = what or _difference(array, new, "an array that it writes into")
             if what is not None:
                 raise ReplayError(
-                    f"call {self._calls} of the step, made as a replay and as it is, shows a "
-                    f"difference in {what}; the replays may be wrong since call {self._right + 1}. "
-                    "It uses something that a replay cannot see: pass that as an argument, or keep "
-                    "it in an array"
+                    f"call {self._calls} of the step: the replay differs from the step itself in "
+                    f"{what}, and replays may be wrong since call {self._right + 1}; the step uses "
+                    "something that a replay cannot see: pass it as an argument, or keep it in an "
+                    "array"
                 )
         except BaseException:
-            self._environment.put_back()
+            self._environment.restore()
             for slot, array in before:
                 slot.put(array)
             raise
@@ -90,7 +90,7 @@ class Verifier:
         return self._calls - self._right
 
     def _left_behind(self, before: list[tuple[Any, Any]], values: tuple[Any, ...]) -> str | None:
-        """Compare what the step has left in all slots with what the replay would."""
+        """Name the first slot in which the step left another value than the replay would."""
         ends = {p.identity: v for p, v in zip(self._outputs, values, strict=True)}
         ends |= {slot.identity: value for slot, value in self._emptied}
         for slot in self._outputs + [slot for slot, _ in self._emptied]:
@@ -104,7 +104,7 @@ class Verifier:
 
 
 def _difference(one: Any, other: Any, name: str) -> str | None:
-    """Name what two results differ in; NaN is the same as NaN."""
+    """Return the name of the first entry that differs, or None; NaN equals NaN."""
     if isinstance(one, Tensor) and isinstance(other, Tensor):
         one, other = one._data, other._data
     if type(one) is not type(other):
