@@ -2,13 +2,13 @@
 
 `Tensor` records operations on NumPy arrays into a graph; `Tensor.backward` and `grad` carry
 gradients back through it. This file lists the public names; those of drawing, capturing and
-explaining are imported when somebody asks for them, for few programs do.
+explaining are imported lazily, because few programs need them.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-# The families stand here once more, as in `ops`: type checkers follow a star only to its file.
+# The families are repeated from `ops`: type checkers follow a star only to its file.
 from .tensor import Tensor  # isort: skip  (first: it closes the circle with the operations)
 from . import creation, functional, ops
 from .autodiff import grad

@@ -1,7 +1,7 @@
 """Arrays on their way into a Tensor and out of it: what is accepted, copied and locked.
 
-Plain NumPy. It decides which data can be computed with, and makes sure that nobody writes into
-an array behind the back of a graph.
+Plain NumPy. It decides which data can be computed with, and makes sure that no array of a
+graph is written into unnoticed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[Any]:
-    """Turn what a user gave into an array of numbers that nobody else will write into.
+    """Convert the user's data into an unshared array of numbers.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def is_disguised(value: Any) -> bool:
 
 @functools.lru_cache(maxsize=64)
 def ones(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Give a vector of ones: a product with it adds up rows, much quicker than NumPy's sum."""
+    """Return a vector of ones: a product with it adds up rows, much quicker than NumPy's sum."""
     return locked_view(np.ones(count, dtype))
 
 
@@ -98,10 +98,10 @@ _flat_zeros = functools.lru_cache(maxsize=8)(functools.partial(np.zeros, _MOST_Z
 
 @functools.lru_cache(maxsize=64)
 def zeros_beside(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Give zeros to compare an array of a shape with.
+    """Return zeros to compare an array of a shape with.
 
-    A Python 0 would be converted at every call. Beside an array of its own size, NumPy's maximum
-    is three times as quick as beside a number (comparisons are not); all sizes share one piece of
+    A Python 0 would be converted at every call. With an array of the same size, NumPy's maximum
+    is three times as fast as with a number (comparisons are not); all sizes share one piece of
     memory, and large arrays get a single zero.
     """
     size = math.prod(shape)
@@ -111,7 +111,7 @@ def zeros_beside(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 @functools.lru_cache(maxsize=64)
 def counting(count: int, step: int = 1) -> NDArray[Any]:
-    """Give 0, 1, 2, ...; times the length of a row, the places where the rows of a matrix start."""
+    """Return 0, 1, 2, ... times a step: with the length of a row, where rows of a matrix start."""
     return locked_view(np.arange(0, count * step, step))
 
 
@@ -121,29 +121,29 @@ def as_array(values: Any) -> Any:
 
 
 def dtype_of(value: Any) -> np.dtype[Any]:
-    """Give the dtype of an array, a tensor or a number, without a look at the values."""
+    """Return the dtype of an array, a tensor or a number, without a look at the values."""
     dtype: np.dtype[Any] = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
     return dtype
 
 
 def real_dtype_of(value: Any) -> np.dtype[Any]:
-    """Give the dtype of the real part of an array, a tensor or a number."""
+    """Return the dtype of the real part of an array, a tensor or a number."""
     return np.zeros((), dtype_of(value)).real.dtype
 
 
 def as_floating(array: Any) -> Any:
-    """Give whole numbers as float64: small and unsigned ones wrap around where a sign changes."""
+    """Return whole numbers as float64: small and unsigned ones wrap around where a sign changes."""
     return array if array.dtype.kind in "fc" else array.astype(np.float64)
 
 
 def floating_dtype(array: Any) -> np.dtype[Any]:
-    """Give the dtype of a real constant beside an array: that of its precision, or float64."""
+    """Return the dtype of a real constant beside an array: that of its precision, or float64."""
     dtype = dtype_of(array)
     return np.finfo(dtype if dtype.kind in "fc" else np.float64).dtype
 
 
 def locked_view(data: Any) -> NDArray[Any]:
-    """Give a view of the values that cannot be written through."""
+    """Return a view of the values that cannot be written through."""
     if isinstance(data, np.generic) and is_disguised(data):
         return cast("NDArray[Any]", data)
     view: NDArray[Any] = as_array(data).view()

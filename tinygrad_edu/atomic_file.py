@@ -160,7 +160,7 @@ def check_writable_folder(path: str | os.PathLike[str], needed: int = 0) -> None
 
 
 def try_lock(descriptor: int) -> bool:
-    """Lock an open file until it is closed, unless somebody else has locked it.
+    """Lock an open file until it is closed, unless another process has locked it.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def _temporary_in(folder: Path) -> Path:
 
 
 def _create(temporary: Path, permissions: int) -> IO[bytes]:
-    """Open a new file and lock it, so that nobody takes it for an abandoned one."""
+    """Open a new file and lock it, so that it is not taken for an abandoned one."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, permissions)
     if os.name == "posix":
@@ -230,7 +230,7 @@ def _status_of(target: Path, given: Path) -> os.stat_result | None:
 
 
 def _take_over(descriptor: int, temporary: Path, replaced: os.stat_result) -> None:
-    """Give the new file the owner, group and permissions of the one it replaces."""
+    """Set the owner, group and permissions of the new file to those of the file it replaces."""
     mode = stat.S_IMODE(replaced.st_mode)
     if os.name == "posix":
         status = os.fstat(descriptor)

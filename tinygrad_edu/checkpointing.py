@@ -2,7 +2,7 @@
 
 What a checkpoint keeps is its inputs; what lies between them and its output exists only while it
 is computed. It is recorded as one call of an operation whose rule runs the function again. It is
-not in the registry of operations, for it has no derivative of its own: it has that of its function.
+not in the registry of operations, because its derivative is that of its function.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["checkpoint"]
 
 
 def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
-    """What a function gives, with a graph that stores its inputs alone; gradients are the same.
+    """Return the result of a function, with a graph that stores only its inputs.
 
     The backward pass calls `f` once more and differentiates that: memory for the price of a
     second forward pass. Cut a deep network into pieces, and checkpoint each.
@@ -54,7 +54,7 @@ def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
     TypeError
         If `f` does not give one Tensor.
     GradientError
-        In the backward pass, if `f` gives other values there, or if a tensor that it used was
+        In the backward pass, if `f` returns other values there, or if a tensor that it used was
         modified since.
 
     Notes
@@ -129,7 +129,7 @@ class Recomputation:
     arguments : list
         What `f` was called with.
     places : dict of int to bool
-        Where the tensors among them stand, and whether those require gradients.
+        The positions of the tensors among them, and whether they require gradients.
     scope : ModuleCall or None
         The call of a module that the checkpoint was made in.
     start, sequence : int
@@ -151,7 +151,7 @@ class Recomputation:
         self.tensors: tuple[Tensor, ...] = ()
 
     def __call__(self, *tensors: Any) -> Any:
-        """Call the function, with other tensors in the place of those given."""
+        """Call the function with other tensors instead of the given ones."""
         arguments = list(self.arguments)
         for place, tensor in zip(self.places, tensors):  # noqa: B905 (those besides may follow)
             arguments[place] = tensor
@@ -217,7 +217,7 @@ class _Checkpoint(Primitive):
     __slots__ = ()
 
     def rules_for(self, count: int) -> Sequence[Rule]:
-        """Give the rules of one visit to a node; what they share is released with them."""
+        """Return the rules for one visit to a node; what they share is released with them."""
         shared: dict[str, Any] = {}
         rule = functools.partial(_rule, shared=shared)
         return [functools.partial(rule, position) for position in range(count)]
@@ -248,7 +248,7 @@ _CHECKPOINT = _Checkpoint(
     each=_rule,
     broadcasts=False,
     residual=False,
-    analytic=False,  # nobody knows what f consists of
+    analytic=False,  # f is opaque
     symbol="",
     formula="f(x)",
     derivatives=("vjp(f, x, g)[1]",),

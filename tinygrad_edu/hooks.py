@@ -29,7 +29,7 @@ alive for ever.
 
 
 class HookHandle:
-    """What `Tensor.register_hook` gives: it takes the hook away again.
+    """Returned by `Tensor.register_hook`; removes the hook again.
 
     Used in a ``with`` statement, it does so at the end of the block. It keeps neither the tensor
     nor the hook alive.
@@ -70,9 +70,9 @@ def register_hook(tensor: Tensor, hook: Callable[[Any], Any]) -> HookHandle:
 
 
 def run_hooks(tensor: Tensor, g: Any) -> Any:
-    """Show the complete gradient of a tensor to its hooks; what one gives takes its place."""
+    """Call the hooks of a tensor with its complete gradient; what one returns replaces it."""
     for hook in list(tensor._hooks.values()):
-        # A copy, for the gradient itself may become somebody's .grad, and be written into.
+        # A copy, because the gradient itself may become a .grad that the user writes into.
         new = hook(g if isinstance(g, Tensor) else read_only(np.copy(g)))
         if new is None:
             continue

@@ -147,7 +147,7 @@ def check_leaving(tensor: Tensor, what: str) -> None:
 
 
 def warn_of_cut(tensor: Tensor, kind: str) -> None:
-    """Warn, once a line, that a Python number leaves the graph; formatting is no computing."""
+    """Warn, once a line, that a Python number leaves the graph; formatting is not computing."""
     if not tensor._requires_grad or get_scope() is OFF:
         return
     frame = sys._getframe(2)  # of whoever wrote float(t), or called a function that did

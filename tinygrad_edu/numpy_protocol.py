@@ -24,10 +24,10 @@ DIFFERENTIABLE: dict[Any, Callable[..., Any]] = {
     for name in family.__all__
     if name not in ops.plain.__all__ and callable(getattr(module, name, None))
 }
-"""NumPy's functions, and the operations that stand in for them."""
+"""NumPy's functions, and the operations that replace them."""
 
 REDUCTIONS = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min"}
-"""What ``ufunc.reduce`` stands for."""
+"""The operation for ``ufunc.reduce``."""
 
 # These say something about an array, or copy it to somewhere else.
 _ABOUT_ARRAYS = (

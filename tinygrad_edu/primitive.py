@@ -31,7 +31,7 @@ __all__ = ["PRIMITIVES", "Node", "Primitive", "as_operand", "as_operands", "prim
 Rule: TypeAlias = Callable[..., Any]
 
 PRIMITIVES: dict[str, Primitive] = {}
-"""The registry: every operation that has rules of its own, by name."""
+"""The registry of all operations that have rules, by name."""
 
 # Python's own numbers are weak in NumPy's promotion (a float32 array times 2.0 stays float32), so
 # they are recorded as they are; np.float64 is a subclass of float, hence the exact types.
@@ -125,7 +125,7 @@ class Primitive:
     mistakes: tuple[Mistake, ...] = ()
 
     def rules_for(self, count: int) -> Sequence[Rule | None]:
-        """Give the rules of a call with so many inputs."""
+        """Return the rules for a call with `count` inputs."""
         if self.each is None:
             return self.rules
         return [functools.partial(self.each, position) for position in range(count)]
@@ -202,7 +202,7 @@ class Node:
 
 
 def tick() -> int:
-    """Give the next number of the clock that orders calls, and changes of leaves."""
+    """Return the next number of the clock that orders calls and changes of leaves."""
     return next(_sequence)
 
 
@@ -226,8 +226,8 @@ def primitive(
     Returns
     -------
     callable
-        The operation. On tensors it gives a tensor and records the call; on arrays alone it is
-        nothing but the forward pass, which is what lets rules use it.
+        The operation. On tensors it returns a tensor and records the call. On arrays alone it is
+        only the forward pass, so rules can use it.
 
     Examples
     --------
@@ -248,9 +248,7 @@ def primitive(
         name = forward.__name__.lstrip("_")
         signature = Signature(name, forward)
         if each is None and len(rules) != signature.arity:
-            raise TypeError(
-                f"{name}: {signature.arity} arrays stand before '/', but {len(rules)} rules"
-            )
+            raise TypeError(f"{name}: {signature.arity} arrays before '/', but {len(rules)} rules")
         declared = Primitive(name, forward, rules, each, residual, **facts)
         PRIMITIVES[name] = declared
         most = sys.maxsize if each else signature.arity
@@ -319,14 +317,14 @@ def as_operands(
 ) -> tuple[tuple[Any, ...], list[Any]]:
     """Read arrays and lists among the operands.
 
-    Beside a tensor they become tensors, and copies, so that a later write into one cannot reach
-    the graph. Without one, the operation is nothing but its forward pass on arrays.
+    Next to a tensor they become tensors, and are copied, so that a later write into one cannot
+    reach the graph. Without a tensor, the operation is only its forward pass on arrays.
     """
     kept = []
     for value in inputs:
         if not isinstance(value, Tensor) and type(value) not in _PYTHON_NUMBERS:
             if holds_tensor(value):
-                raise TypeError(f"{name}: a list of tensors is no operand; stack([...]) it")
+                raise TypeError(f"{name}: a list of tensors cannot be an operand; use stack([...])")
             if has_tensor:
                 value = _computed(checked_array(value, None, True), None)
             elif not isinstance(value, np.ndarray | np.generic):

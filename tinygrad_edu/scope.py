@@ -49,7 +49,7 @@ OFF: Any = "recording is off"
 
 ON: Any = "recording is on, inside of another block"
 
-USUAL: Any = "recording is on, and nobody watches"
+USUAL: Any = "recording is on, and there is no watcher"
 
 BLOCKS: Blocks[Any] = Blocks("tinygrad_edu", USUAL)
 """The blocks that change how operations are called here: switches of recording, and watchers.

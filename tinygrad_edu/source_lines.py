@@ -20,8 +20,8 @@ from .watching import Watching
 
 __all__ = ["SourceLine", "made_at", "record_source_lines"]
 
-# Frames that lie here only pass a call on. Networks are built on the engine and stand beside it;
-# told by their folder, for a user may well call a module of their own `nn`.
+# Frames of these folders only pass a call on. Networks are recognised by their folder, because a
+# user's own module may be called `nn` too.
 _BESIDE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FOLDERS = tuple(os.path.join(_BESIDE, name, "") for name in ("tinygrad_edu", "nn"))
 
@@ -72,7 +72,7 @@ class SourceLineRecording(Watching):
 
 
 def record_source_lines() -> SourceLineRecording:
-    """Note for each operation which line of your code called it; `made_at` gives the line.
+    """Record for each operation which line of your code called it; `made_at` returns the line.
 
     The line is the innermost one outside of this package and `nn`, however the operation was
     reached: by an operator, a method, a NumPy function, a layer, or another operation. Like

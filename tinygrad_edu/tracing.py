@@ -19,7 +19,7 @@ __all__ = ["Contribution", "node_of", "sent_alone", "trace_gradients"]
 
 
 def node_of(tensor: Tensor) -> Node:
-    """Give the recorded call that made a tensor, which must be a computed one."""
+    """Return the recorded call that made a computed tensor."""
     assert tensor.node is not None
     return tensor.node
 
@@ -45,7 +45,7 @@ def trace_gradients(order: list[Tensor], output: Tensor, upstream: Any) -> list[
     Parameters
     ----------
     order : list of Tensor
-        As `graph_order` gives it. It may end earlier: tensors that are not in it count as leaves.
+        As `graph_order` returns it. It may end earlier: tensors that are not in it count as leaves.
     output : Tensor
         Where gradients start.
     upstream : array

@@ -2,7 +2,7 @@
 
 A `Watcher` sees each call of an operation, and what the chain rule sends to each input. Source
 lines, hooks, tracing, anomaly detection and capturing are watchers; the engine knows none of
-them, and while nobody watches, a call of an operation costs one check more.
+them. Without a watcher, a call of an operation costs one more check.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class Watching(Block[Any], Watcher):
 
 
 def watcher_of_calls() -> Watcher | None:
-    """Return what watches operations here; several look as one, and None means that nobody does."""
+    """Return what watches operations here; several are combined; None if there is none."""
     here = BLOCKS.here()
     if len(here) == 2:  # a single block, as nearly always
         innermost = here[-1].value

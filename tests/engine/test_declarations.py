@@ -78,7 +78,7 @@ def test_declaration_with_too_few_or_too_many_rules(declared):
 
 def test_a_declaration_with_too_few_rules_declares_nothing():
     before = dict(PRIMITIVES)
-    with pytest.raises(TypeError, match="power_of_two: 2 arrays stand before '/', but 1 rules"):
+    with pytest.raises(TypeError, match="power_of_two: 2 arrays before '/', but 1 rules"):
 
         @primitive(lambda g, out, x, y: g)
         def power_of_two(x, y, /):
