@@ -8,6 +8,7 @@ import io
 import subprocess
 import sys
 import tokenize
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -99,8 +100,13 @@ def statements(node, inside_functions):
         yield from statements(child, inside_functions)
 
 
+@cache
 def imports(name, inside_functions=True):
     """List what a module imports, with relative names resolved; submodules as themselves."""
+    return list(read_imports(name, inside_functions))
+
+
+def read_imports(name, inside_functions):
     file = MODULES[name]
     package = name if file.stem == "__init__" else name.rpartition(".")[0]
     for node in statements(ast.parse(file.read_text("utf-8")), inside_functions):

@@ -63,8 +63,13 @@ def strings(source):
             yield node.value
 
 
+@cache
 def texts():
-    """Yield what people read: ``(file, text)``."""
+    """List what people read: ``(file, text)``."""
+    return list(read_texts())
+
+
+def read_texts():
     for page in (ROOT / "Makefile", *sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))):
         yield page, page.read_text("utf-8")
     for book in sorted(ROOT.glob("examples/*.ipynb")):

@@ -201,7 +201,8 @@ def test_another_thread_sees_whole_steps(count, size):
         for weight in network.parameters():
             weight.data = weight.data + x
 
-    captured, is_over, problems, seen = capture(step), threading.Event(), [], set()
+    captured, problems, seen = capture(step), [], set()
+    is_over, looked = threading.Event(), threading.Event()
     one = np.array(1.0)
     for _ in range(4100):  # call 8192 runs the step itself again
         captured(one)
@@ -215,14 +216,18 @@ def test_another_thread_sees_whole_steps(count, size):
             if len(np.unique([*state.values()])) > 1:
                 problems.append("the weights of two steps")
             seen.add(values[0])
+            looked.set()
 
     thread = threading.Thread(target=look)
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     thread.start()
     try:
-        for _ in range(4000):
+        for number in range(4000):
             captured(one)
+            if number % 400 == 0:  # a busy machine may let the other thread starve
+                looked.clear()
+                assert looked.wait(60)
     finally:
         is_over.set()
         thread.join()
