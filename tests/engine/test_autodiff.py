@@ -1,5 +1,5 @@
 """Tests that gradients are exact in every shape of graph, that graphs take no more memory and time
-than they must, and that no later write silently makes a gradient wrong.
+than necessary, and that no later write silently makes a gradient wrong.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ def leaf(*values, **keywords):
 
 
 def step(parameter, change):
-    """Let an optimiser move a parameter: it writes into the array in place."""
+    """Move a parameter with an optimizer, which writes into the array in place."""
     parameter.grad = change
     SGD([parameter], lr=1.0).step()
 
@@ -55,7 +55,7 @@ def test_interior_value_used_at_several_depths():
 
 
 def test_sixty_diamonds():
-    # Walked path by path this takes 2**60 steps; the gradient is 2**60 all the same.
+    # Path by path this would take 2**60 steps; the gradient is 2**60 as well.
     x = Tensor(1.0, requires_grad=True)
     y = x
     for _ in range(60):
@@ -73,11 +73,11 @@ def test_long_chain():
     assert x.grad == 1
     second = grad(y * y, x, create_graph=True)
     assert second.item() == 2 * 100_001
-    del y, second  # a chain of owners is let go one by one, not by recursion
+    del y, second  # a chain of owners is freed one by one, not by recursion
 
 
 def test_chain_of_a_million():
-    # In a process of its own: where a recursion is too deep, Python dies without a traceback.
+    # In a new process, because a recursion that is too deep kills Python without a traceback.
     script = """
 from tinygrad_edu import Tensor
 x = y = Tensor(1.0, requires_grad=True)
@@ -112,7 +112,7 @@ def test_backward_twice_is_exact():
     once, inner = x.grad.copy(), y.grad.copy()
     z.backward()
     np.testing.assert_array_equal(x.grad, 2 * once)  # leaves accumulate
-    np.testing.assert_array_equal(y.grad, inner)  # what is between is fresh
+    np.testing.assert_array_equal(y.grad, inner)  # interior gradients are fresh
     y.backward([1.0, 1.0])
     np.testing.assert_array_equal(x.grad, 2 * once + 2 * x.data)
 
@@ -158,7 +158,7 @@ def test_unused_input():
         grad(y, 3.0)
 
 
-def test_only_what_leads_to_the_wanted_is_computed():
+def test_only_gradients_that_lead_to_the_inputs_are_computed():
     calls = []
 
     @primitive(lambda g, out, x: calls.append("rule") or g)
@@ -188,13 +188,13 @@ def test_derivatives_to_third_order():
     assert (fx.item(), fxy.item(), fxyy.item()) == (108, 108, 72)
     assert grad(fxyy, x) == 36
     output = x**3
-    with no_grad():  # asked for a graph, it makes one
+    with no_grad():  # with create_graph it makes one
         first = grad(output, x, create_graph=True)
     assert grad(first, x) == 12
 
 
 def test_hessian_vector_product_through_the_cotangent():
-    # g -> J^T g is linear in g: differentiated with respect to g it gives J v.
+    # g -> J^T g is linear in g: its derivative with respect to g, in direction v, is J v.
     x = leaf(1.0, 2.0, 3.0)
     v = leaf(0.0, 0.0, 0.0)
     pulled = grad(x * x, x, v, create_graph=True)
@@ -247,7 +247,7 @@ def test_requires_grad():
 
 
 def test_requires_grad_switched_on_too_late():
-    # One use of c is on record, and one is not: half a gradient would be wrong without a word.
+    # One use of c is recorded and one is not: half a gradient would be silently wrong.
     x, c = Tensor(5.0, requires_grad=True), Tensor(3.0)
     z = x * c + c * 2.0
     c.requires_grad = True
@@ -358,7 +358,7 @@ def test_no_grad_stays_in_its_task():
     assert asyncio.run(main()) == (True, False, True)
 
 
-def test_no_grad_decorates_what_runs_later():
+def test_no_grad_decorates_functions_that_run_later():
     # A coroutine or a generator runs after the call that makes it has returned.
     async def coroutine():
         return records()
@@ -366,7 +366,7 @@ def test_no_grad_decorates_what_runs_later():
     def generator():
         yield records()
 
-    with contextlib.suppress(TypeError):  # to refuse them would do as well
+    with contextlib.suppress(TypeError):  # refusing them would be right as well
         assert asyncio.run(no_grad()(coroutine)()) is False
     with contextlib.suppress(TypeError):
         assert list(no_grad()(generator)()) == [False]
@@ -388,7 +388,7 @@ def test_leaf_changed_after_its_use(use, change):
     for ask in (y.backward, lambda: grad(y, x), lambda: grad(y, x, create_graph=True)):
         with pytest.raises(GradientError, match=r"tensor 'w' was modified after \w+ used it"):
             ask()
-    use(x).sum().backward()  # computed again, all is well
+    use(x).sum().backward()  # computed again, it is right
 
 
 @pytest.mark.parametrize(
@@ -412,7 +412,7 @@ def test_view_of_a_leaf_that_is_changed_after_its_use(see, use):
         step(w, [[10.0, -10.0], [-3.0, 7.0]])
         try:
             found = grad(z, a, np.ones((2, 2)))
-        except GradientError:  # an error is as good as the right answer
+        except GradientError:  # an error is as right as the correct gradient
             return
     np.testing.assert_array_equal(found, expected)
 

@@ -1,8 +1,8 @@
-"""Tests that bad inputs of tensors get what is promised, through whichever operation they come:
-the right kind of error, a message that says what was found, and nothing changed or recorded.
+"""Tests that bad inputs raise the promised error in every operation: the right kind of error, a
+message that names what was found, and nothing changed or recorded.
 
 The table is keyed by the numbers of the list of bad inputs, rows 129 to 150; `test_refusals.py` has
-more of some. What a row allows instead of refusing it stands in a table of its own.
+more of some. The inputs that a row allows instead of refusing are in a separate table.
 """
 
 import contextlib
@@ -56,11 +56,11 @@ def written(array, index=...):
     array[index] = 0
 
 
-# What the texts below may name: all that stands above, these modules included.
+# The names that the expressions below may use: everything above, including these modules.
 NAMES = globals() | {"copy": copy, "math": math, "operator": operator, "pickle": pickle}
 
-# Row: the kind of error, what the message must contain, and the ways to get there. Behind => stands
-# what the message must contain as well. A row whose ways get two kinds of errors has two entries.
+# Row: the kind of error, a text that the message must contain, and the expressions that raise it; a
+# second required text may follow after =>. A row with two kinds of errors has two entries.
 BAD = {
     129: (TypeError, "dtype", """
         Tensor("abc"); Tensor(b"abc"); Tensor(None); Tensor({1, 2}); Tensor([1, "2"]); Tensor(2**70)
@@ -240,14 +240,14 @@ def backward_twice(f):
 
 
 def recorded(f):
-    """An array beside a tensor makes a tensor with a graph."""
+    """Combining an array and a tensor makes a tensor with a graph."""
     out = f(np.array([2.0, 3.0]))
     assert (type(out), out.dtype) == (Tensor, np.float64)
     assert out.requires_grad
 
 
 def refused(f):
-    """Or a TypeError that names the function, and never an array of objects."""
+    """The result is a TypeError that names the function, never an array of objects."""
     with pytest.raises(TypeError, match=r"np\.\w+.*(no derivative rule|lose its graph)"):
         f(np.array([2, 3]))
 
@@ -258,12 +258,12 @@ def warned_once(f):
         out = f(x)
     assert len(caught) == 1
     assert np.isnan(out.data).tolist() == [True, False]
-    out.backward(ones(2))  # and no warning on the way back
+    out.backward(ones(2))  # and no warning in the backward pass
 
 
 def deep(step):
     x = out = leaf(0.5)
-    for _ in range(3_000):  # three times as deep as functions may call each other
+    for _ in range(3_000):  # three times as deep as the recursion limit
         out = step(out)
     out.backward()
     assert np.isfinite(x.grad).all()
@@ -293,7 +293,7 @@ ALLOWED = {
 
 
 def ways(table):
-    """Take the texts apart: one entry for each way of each row."""
+    """Parse the table: one entry for each expression of each row."""
     found = []
     for row, (*promised, text) in table.items():
         for way in re.split(r";|\n", text.strip()):
@@ -309,10 +309,10 @@ REFUSED = ways(BAD)
 def test_refused(call, error, message, own):
     with pytest.raises(error) as caught:
         eval(call, NAMES)
-    told, *picture = str(caught.value).split("\n")
-    assert re.search(message, told)
-    assert re.search(own, told)
-    assert len(told) < 350
+    text, *picture = str(caught.value).split("\n")
+    assert re.search(message, text)
+    assert re.search(own, text)
+    assert len(text) < 350
     assert all(line.startswith("    ") for line in picture)
 
 
@@ -354,9 +354,9 @@ def test_nothing_is_changed_or_recorded():
 
 
 def read(picture):
-    """Read what a reader sees: the sizes above each other in columns, and what is marked.
+    """Parse a picture as a reader would: the sizes in columns, and the marks.
 
-    Gives for each row the sizes by their axes, counted from the last, and the marked axes.
+    Returns for each row the sizes by axis, counted from the last, and the marked axes.
     """
     lines = picture.split("\n")
     ends = [match.end() for line in lines for match in re.finditer(r"(?<=\s)(-?\d+|\^)", line)]
@@ -385,11 +385,11 @@ def fits(*shapes):
     return True
 
 
-def told_of(call):
+def error_of(call):
     with pytest.raises(ValueError, match="shapes") as caught:
         call()
-    told, _, picture = str(caught.value).partition("\n")
-    return told, picture
+    text, _, picture = str(caught.value).partition("\n")
+    return text, picture
 
 
 @settings(deadline=None, max_examples=200, derandomize=True, database=None)
@@ -397,11 +397,11 @@ def told_of(call):
 @example(x=(2, 3), y=(2,))
 @example(x=(128, 1), y=(4, 64, 12))
 def test_picture_of_a_broadcast(x, y):
-    told = shape_errors.broadcasting(["x", "y"], [x, y])
-    assert (told is None) == fits(x, y)
-    if told is not None:
-        first, picture = told_of(lambda: tg.add(Tensor(zeros(x)), zeros(y)))
-        assert (first, picture) == tuple(f"add: {told}".split("\n", 1))
+    text = shape_errors.broadcasting(["x", "y"], [x, y])
+    assert (text is None) == fits(x, y)
+    if text is not None:
+        first, picture = error_of(lambda: tg.add(Tensor(zeros(x)), zeros(y)))
+        assert (first, picture) == tuple(f"add: {text}".split("\n", 1))
         (top, none), (bottom, [axis]) = read(picture)
         assert (top, none, bottom) == (x, [], y)
         assert 1 not in (x[axis], y[axis])
@@ -419,7 +419,7 @@ def test_picture_of_a_matrix_product(x, y):
         np.matmul(zeros(x), zeros(y))
         return
     except ValueError:
-        first, picture = told_of(lambda: Tensor(zeros(x)) @ zeros(y))
+        first, picture = error_of(lambda: Tensor(zeros(x)) @ zeros(y))
     assert first.startswith(f"matmul: shapes {x} and {y} do not ")
     if not x or not y:
         assert picture == ""
@@ -427,7 +427,7 @@ def test_picture_of_a_matrix_product(x, y):
     (top, left), (bottom, right) = read(picture)
     assert (top, bottom) == (x, y)
     inner = -2 if len(y) > 1 else -1
-    if x[-1] == y[inner]:  # it is the stacks of matrices that do not fit
+    if x[-1] == y[inner]:  # the stacks of matrices do not fit
         assert left == []
         assert not fits(x[: right[0] + 1][-1:], y[: right[0] + 1][-1:])
     else:
@@ -435,11 +435,11 @@ def test_picture_of_a_matrix_product(x, y):
 
 
 def test_other_pictures():
-    told, picture = told_of(lambda: tg.where(M > 0, Tensor(ones((4, 2, 1))), ones((3, 1, 1))))
+    text, picture = error_of(lambda: tg.where(M > 0, Tensor(ones((4, 2, 1))), ones((3, 1, 1))))
     assert read(picture) == [((2, 3), []), ((4, 2, 1), []), ((3, 1, 1), [-3])]
     assert [line.split()[0] for line in picture.split("\n")] == ["condition", "x", "y", "^"]
-    told, picture = told_of(lambda: tg.concatenate([images[0], ones((3, 4, 12))], axis=1))
-    assert "axis 1" in told
+    text, picture = error_of(lambda: tg.concatenate([images[0], ones((3, 4, 12))], axis=1))
+    assert "axis 1" in text
     assert picture.split("\n")[-1].split() == ["^"]
     assert picture.split("\n")[1].endswith("  3  4  12")
     assert picture.index("^", -1) == len(picture) - 1

@@ -1,5 +1,5 @@
-"""Tests that blocks such as `no_grad()` hold where they are written, and end in any order: with
-generators, threads, tasks, and event loops that close what others opened.
+"""Tests that blocks such as `no_grad()` apply only where they are written, and end in any order:
+with generators, threads, tasks, and event loops that close blocks opened elsewhere.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ def finds_anomalies():
     return False
 
 
-# How a block is opened, what looks for it, and what that gives inside and outside.
+# How a block is opened, the function that detects it, and its results inside and outside.
 KINDS = {
     "no_grad": (no_grad, records, False, True),
     "record_source_lines": (record_source_lines, notes_lines, True, False),
@@ -44,7 +44,7 @@ kinds = pytest.mark.parametrize(("opened", "look", "inside", "outside"), KINDS.v
 
 
 def suspended(block):
-    """Stop inside of a block."""
+    """Yield inside a block."""
     with block:
         yield
     yield
@@ -96,7 +96,7 @@ def test_the_innermost_of_mixed_blocks_counts():
 
 @kinds
 def test_a_generator_is_closed_in_another_context(opened, look, inside, outside):
-    def closed_elsewhere():  # NumPy's settings are left as they were inside of `detect_anomaly`
+    def closed_elsewhere():  # NumPy's settings are unchanged inside `detect_anomaly`
         generator = suspended(opened())
         next(generator)
         contextvars.copy_context().run(generator.close)
@@ -191,7 +191,7 @@ def test_a_module_call_ends_with_a_generator_open_inside():
     assert records()
 
 
-def test_errors_of_numpy_are_what_they_were():
+def test_error_settings_of_numpy_are_restored():
     before = np.geterr()
     one, other = suspended(detect_anomaly()), suspended(detect_anomaly())
     next(one)
@@ -205,7 +205,7 @@ def test_errors_of_numpy_are_what_they_were():
 
 @pytest.mark.parametrize("wrong", [True, 1, "x", np.array([1.0]), dict])
 @pytest.mark.parametrize("decorate", [no_grad, enable_grad])
-def test_what_is_not_a_function_is_refused(decorate, wrong):
+def test_only_functions_can_be_decorated(decorate, wrong):
     with pytest.raises(TypeError, match=r"decorates a function, got .*write `with no_grad\(\):`"):
         decorate(wrong)
 
@@ -229,7 +229,7 @@ def test_both_decorate_without_brackets():
             yield 1
 
 
-def test_no_grad_keeps_what_a_function_is_called():
+def test_no_grad_keeps_the_name_of_a_function():
     @no_grad
     def well_named():
         """Do nothing."""

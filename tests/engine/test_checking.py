@@ -1,5 +1,5 @@
-"""The test of the test: that `check_gradients` catches every kind of wrong rule, says where it is
-wrong, and lets right ones pass.
+"""Tests that `check_gradients` catches every kind of wrong rule and names the place, and that right
+rules pass.
 """
 
 import re
@@ -17,7 +17,7 @@ X = np.array([[0.5, -1.25, 2.0], [1.5, 0.75, -0.5]])
 
 @pytest.fixture(autouse=True)
 def _registry():
-    """Leave the registry as it was: the rules below are wrong on purpose."""
+    """Restore the registry, because the rules below are wrong on purpose."""
     before = dict(PRIMITIVES)
     yield
     PRIMITIVES.clear()
@@ -49,7 +49,7 @@ def test_right_rule_passes(analytic, method):
 
 
 def refused(f, *inputs, **keywords):
-    """Let the check fail, and take its message apart."""
+    """Require that the check fails, and parse its message."""
     with pytest.raises(GradientError) as caught:
         check_gradients(f, *inputs, **keywords)
     text = str(caught.value)
@@ -151,7 +151,7 @@ def test_residual_that_is_wrong_or_taken_for_a_constant_is_caught():
     kept = []
 
     def keeping(g, out, x, residual=None):
-        # Remembers what it was given in an eager pass, to use it where it is given none.
+        # Keeps the residual of an eager pass, and uses it where the rule gets none.
         kept.append(values_of(x) ** 2 if residual is None else residual)
         return 3 * g * kept[-1]
 
@@ -159,7 +159,7 @@ def test_residual_that_is_wrong_or_taken_for_a_constant_is_caught():
 
 
 def test_wrong_second_derivative_alone_is_caught():
-    # Right on arrays, where the first order is computed; a factor too much on tensors.
+    # Right on arrays, as in the first order; an extra factor on tensors.
     f = cube(lambda g, out, x: 3 * g * x**2 * (1.001 if isinstance(x, Tensor) else 1))
     assert refused(f, X)[-1] == pytest.approx(1.001, rel=1e-4)
 
@@ -198,7 +198,7 @@ def test_wrong_third_derivative_needs_the_third_order():
     right = cube(lambda g, out, x: 3 * g * x**2)
     assert len(check_gradients(right, X, order=3).errors) == 3
 
-    # The second derivative of this sine is lost, since its first is a constant; in the rule of a
+    # The second derivative of this sine is lost, because its first is a constant; in the rule of a
     # cosine that shows one order later.
     @primitive(lambda g, out, x: g * np.cos(values_of(x)), analytic=False)
     def sine(x, /):
@@ -212,7 +212,7 @@ def test_wrong_third_derivative_needs_the_third_order():
     assert refused(minus_cosine, X, order=3)[0] == 3
 
 
-# What it is given -----------------------------------------------------------------------------
+# Arguments ------------------------------------------------------------------------------------
 
 
 def test_random_function_is_refused():
@@ -231,7 +231,7 @@ def test_integers_are_constants():
 
     assert max(check_gradients(f, X, labels).errors) < 1e-13
     assert all(y is labels for y in seen)
-    # Their place still counts in a message.
+    # Their positions still count in a message.
     wrong = cube(lambda g, out, x: g)
     assert refused(lambda n, x: wrong(x) * n, np.array([1, 2, 3]), X)[1] == 1
 
@@ -287,7 +287,7 @@ def test_gradients_that_cancel_are_not_an_error(f):
 
 
 def test_inputs_of_different_sizes():
-    # A step that suits the largest input is far too long for the others.
+    # A step for the largest input is far too long for the others.
     check_gradients(lambda x: tg.tanh(tg.absolute(x)), np.array([0.5, -0.75, 1e4]))
     check_gradients(lambda x, y: tg.absolute(x) ** 2 * y, [1e-3, 2e-3], [1e5, -1e5])
 
@@ -304,7 +304,7 @@ def test_recording_may_be_off_around_it():
 
 
 def test_function_may_look_at_the_values_of_its_input():
-    # Complex numbers must not reach what users write: they cannot be compared, or made a Tensor.
+    # The user's function must not get complex numbers, which it cannot compare or make a Tensor.
     def branching(x):
         return x * 2 if x.sum().item() > 0 else -x
 
@@ -317,7 +317,7 @@ def test_function_may_look_at_the_values_of_its_input():
 
 
 def test_part_that_is_detached_is_missed():
-    # It moves with the input, but no gradient comes of it: half of the slope is not there.
+    # It changes with the input but has no gradient: half of the slope is missing.
     assert refused(lambda x: x.detach() * x, X)[-1] == pytest.approx(0.5)
 
 
@@ -355,4 +355,4 @@ def test_a_failed_check_of_a_large_input_ends_soon():
         match=r"order 1.*worst element of the first 2,000: input 0\[\d+\].*ratio 2\.5$",
     ):
         check_gradients(lambda x: same(x).sum(), np.ones(5000))
-    assert len(calls) < 2500  # it looks at some elements one by one, and not at all of them
+    assert len(calls) < 2500  # it checks some elements one by one, not all of them

@@ -1,5 +1,5 @@
-"""Tests that a checkpoint whose function could give something else when it is computed again says
-so, and that what may differ between the two calls does not matter.
+"""Tests that a checkpoint raises an error if its function could return something else the second
+time, and that differences which do not matter are allowed.
 """
 
 import numpy as np
@@ -41,7 +41,7 @@ def test_nan_is_recomputed_as_nan():
 def test_leaf_changed_after_its_use(which):
     x, w, constant, given = leaf(X, name="t"), leaf(W, name="t"), Tensor(B), Tensor(B)
     constant.name = given.name = "t"
-    # Where all is zero, the values alone would not tell.
+    # If all values are zero, they do not reveal the change.
     out = checkpoint(lambda x, given: x @ w * constant * given * 0.0, x, given).sum()
     changed = (x, w, constant, given)[which]
     changed.data = changed.data + 1.0
@@ -59,7 +59,7 @@ def test_change_inside_a_nested_checkpoint_is_found():
 
 
 def test_another_tensor_instead_of_the_one_used():
-    # The values are the same, zero, but what the gradient depends on is another tensor.
+    # The values are the same, zero, but the gradient depends on another tensor.
     x, v, w = leaf(X), leaf(W), leaf(W + 1)
     used = [v]
     out = checkpoint(lambda x: x @ used[0] * 0.0, x).sum()
@@ -70,8 +70,8 @@ def test_another_tensor_instead_of_the_one_used():
     out.backward()
 
 
-def test_what_the_function_keeps_between_its_calls():
-    # A weight that it makes when it is first called, and a result of that which it keeps.
+def test_tensors_that_the_function_keeps_between_calls():
+    # A weight made in the first call, and a kept result of it.
     for keep in ("weight", "result", "result of the input"):
         kept = {}
         x = leaf(X)
@@ -85,7 +85,7 @@ def test_what_the_function_keeps_between_its_calls():
             return x @ kept["y"] if keep == "result" else kept["y"] * x
 
         out = checkpoint(f, x).sum()
-        if keep == "result of the input":  # which is not the one that is given this time
+        if keep == "result of the input":  # not the argument of this call
             with pytest.raises(GradientError, match="other values"):
                 out.backward()
             continue
@@ -111,7 +111,7 @@ def test_refused():
     with pytest.raises(ValueError, match="matmul"):
         checkpoint(lambda x: x @ x, x)
     out = checkpoint(lambda x, calls: x * calls.append(1) if calls else calls.append(1) or x, x, [])
-    with pytest.raises(TypeError):  # what f raises the second time is not hidden
+    with pytest.raises(TypeError):  # an error of f in the second call is passed on
         out.sum().backward()
 
 

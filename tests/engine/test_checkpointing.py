@@ -1,5 +1,5 @@
-"""Tests that a checkpoint changes nothing but the memory: the same values, the same gradients to
-any order, of inputs and of all that the function uses besides.
+"""Tests that a checkpoint changes only the memory: values and gradients of any order are the same,
+for inputs and for all other tensors that the function uses.
 """
 
 import tracemalloc
@@ -33,8 +33,8 @@ def names(*outputs):
     return [tensor.node.primitive.name for tensor in graph_order(*outputs)]
 
 
-# The same as without --------------------------------------------------------------------------
-# Each takes what calls a function, `checkpoint` or a plain call, and three leaves.
+# Same as a plain call -------------------------------------------------------------------------
+# Each takes a caller (`checkpoint` or a plain call) and three leaves.
 
 
 def closed_over(call, x, w, b):
@@ -99,7 +99,7 @@ def in_a_list(call, x, w, b):
 
 
 def gradient_inside(call, x, w, b):
-    """A leaf that the function makes for itself, to differentiate by it."""
+    """Differentiate with respect to a leaf that the function makes itself."""
 
     def f(a):
         inner = leaf(V)
@@ -184,7 +184,7 @@ def test_input_without_a_part_in_the_gradient():
     out = not_all_used(checkpoint, x, w, b).sum()
     with pytest.raises(GradientError, match="is not used"):
         grad(out, w)
-    # Values alone: the slope inside is an array, and yet it can be computed again.
+    # Values alone: the slope inside is an array, but it can be computed again.
     out = checkpoint(lambda a: w * grad((a * a).sum(), a)[:3], x).sum()
     out.backward()
     np.testing.assert_array_equal(w.grad, 2 * X[:3])
@@ -193,11 +193,11 @@ def test_input_without_a_part_in_the_gradient():
     assert not first.requires_grad or grad(first.sum(), x, allow_unused=True) is None
 
 
-# What it stores, and how often it computes ----------------------------------------------------
+# Memory and number of computations ------------------------------------------------------------
 
 
 class Block:
-    """A function that watches its interior results, and counts its calls."""
+    """A function that tracks its interior results, and counts its calls."""
 
     def __init__(self, w):
         self.w, self.calls, self.interior = w, 0, []
@@ -297,7 +297,7 @@ def test_part_of_something_larger_is_not_kept_with_it():
     assert x.grad.sum() == 10
 
 
-# Beside the other parts -----------------------------------------------------------------------
+# With other features --------------------------------------------------------------------------
 
 
 def test_hooks_run_once_a_pass():
@@ -337,7 +337,7 @@ def test_module_calls_and_pictures():
     assert set(parameters) <= set(out.node.inputs)
     drawing = draw(out)
     assert [(op.name, op.formula) for op in drawing.graph.operations] == [("checkpoint", "f(bias)")]
-    # Of the gradient's graph, what was computed again lies in the calls that it was made in.
+    # In the gradient's graph, recomputed operations belong to the module calls that made them.
     first = grad(out.sum(), parameters[0], create_graph=True)
     calls = [t.node.module_call for t in graph_order(first) if t.node.primitive.name == "linear"]
     assert calls

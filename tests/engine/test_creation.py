@@ -66,7 +66,7 @@ def test_leaves_can_be_trained():
     assert X.grad is None
 
 
-def test_integers_take_no_gradients():
+def test_integers_cannot_require_gradients():
     for make in (lambda **k: tg.arange(3, **k), lambda **k: tg.full(2, 1, **k)):
         with pytest.raises(TypeError, match=r"int64.*floating.*3\.0"):
             make(requires_grad=True)
@@ -88,7 +88,7 @@ def test_no_graph_is_lost(make):
         make(Tensor(1.0, requires_grad=True))
 
 
-def test_numpy_keeps_giving_plain_arrays():
+def test_numpy_still_returns_plain_arrays():
     for f in (np.zeros_like, np.ones_like):
         assert type(f(X)) is np.ndarray
 
@@ -104,7 +104,7 @@ def test_random_numbers_are_those_of_the_generator():
         first, second = make(4, generator=generator), make(4, generator=generator)
         expected = getattr(np.random.default_rng(5), method)(8)
         np.testing.assert_array_equal([*first.data, *second.data], expected)
-        assert not np.array_equal(make(8).data, make(8).data)  # another one each time
+        assert not np.array_equal(make(8).data, make(8).data)  # a different one each time
         assert make(generator=1).shape == make((), generator=1).shape == ()
         assert make(0).shape == (0,)
         for dtype in (int, "float16", complex):
@@ -118,7 +118,7 @@ def test_random_numbers_are_those_of_the_generator():
     assert abs(normal.std() - 1) < 0.05
 
 
-def test_star_import_takes_nothing_of_pythons():
+def test_star_import_hides_no_builtin():
     assert set(creation.__all__) <= set(tg.__all__)
     assert not set(tg.__all__) & set(vars(builtins))
     assert len(tg.__all__) == len(set(tg.__all__))
@@ -129,16 +129,16 @@ def pickled(x):
 
 
 @pytest.mark.parametrize("twin_of", [copy.copy, copy.deepcopy, pickled])
-def test_copies_are_leaves_of_their_own(twin_of):
+def test_copies_are_new_leaves(twin_of):
     x = tg.linspace(0.0, 1.0, 3, requires_grad=True, name="w")
-    x.register_hook(lambda g: 100 * g)  # belongs to x alone
+    x.register_hook(lambda g: 100 * g)  # not shared with x
     twin = twin_of(x)
     assert (twin.name, twin.requires_grad) == ("w", True)
     (twin * 2.0).sum().backward()
     assert (x.grad, twin.grad.tolist()) == (None, [2, 2, 2])
 
 
-def test_elements_are_not_assigned_but_the_way_is_shown():
+def test_assigning_elements_raises_an_error_with_the_alternative():
     x = tg.zeros(3, requires_grad=True)
     with pytest.raises(TypeError, match=r"x = index_update\(x, index, value\).*x\.data = array"):
         x[0] = 1.0

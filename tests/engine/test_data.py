@@ -1,5 +1,5 @@
-"""Tests who owns the numbers: what the caller changes later, or an optimizer writes, never
-changes a tensor, a view or a gradient of another one.
+"""Tests that data are not shared: a later change by the caller, or a write of an optimizer, never
+changes another tensor, view or gradient.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ VECTOR = np.array([1.5, -0.5, 2.0])
 
 
 def step(parameter, change):
-    """Let an optimiser move a parameter: it writes into the array in place."""
+    """Move a parameter with an optimizer, which writes into the array in place."""
     parameter.grad = change
     SGD([parameter], lr=1.0).step()
 
@@ -45,7 +45,7 @@ def test_views_of_constants_do_not_change():
     frozen.requires_grad = True
     step(frozen, [5.0, 5.0])
     assert part.item() == 1
-    # The other way round: a leaf that was made as a view of a constant.
+    # The reverse: a leaf that is a view of a constant.
     constant = Tensor([[1.0, 2.0], [3.0, 4.0]])
     trained = constant.T
     trained.requires_grad = True
@@ -54,7 +54,7 @@ def test_views_of_constants_do_not_change():
 
 
 def test_every_leaf_can_be_stepped():
-    scalar = Tensor([1.0, 2.0]).sum()  # NumPy gave a number here, not an array
+    scalar = Tensor([1.0, 2.0]).sum()  # NumPy returned a number here, not an array
     scalar.requires_grad = True
     for x in (leaf(3.0)[0].detach(), scalar, copy.deepcopy(leaf(3.0)), Tensor(3.0)):
         x.requires_grad = True
@@ -63,7 +63,7 @@ def test_every_leaf_can_be_stepped():
         assert x.item() == 2.5
 
 
-def test_momentum_keeps_a_gradient_of_its_own():
+def test_momentum_copies_the_gradient():
     # v1 = 1, v2 = 0.5 * v1 + 2: the second gradient is added into the array of the first.
     x = Tensor(0.0, requires_grad=True)
     optimizer = SGD([x], lr=1.0, momentum=0.5)
@@ -114,9 +114,9 @@ def test_shared_array_is_locked():
     with pytest.raises(ValueError, match="read-only"):
         base[0] = 1
     assert not np.shares_memory(Tensor(base, dtype="float32", copy=False).data, base)
-    with contextlib.suppress(ValueError):  # whether it may be trained or not,
+    with contextlib.suppress(ValueError):  # trainable or not,
         step(x, np.ones(3))
-    assert list(base) == [0, 1, 2, 3, 4, 5]  # the array stays as it was
+    assert list(base) == [0, 1, 2, 3, 4, 5]  # the array is unchanged
 
 
 def test_data_is_read_only_and_can_be_replaced():
@@ -133,7 +133,7 @@ def test_data_is_read_only_and_can_be_replaced():
         x.data = np.ones(3)
     with pytest.raises(GradientError, match="result of multiply"):
         (x * 1).data = [1.0, 1.0]
-    x.numpy()[:] = 9  # the caller's own
+    x.numpy()[:] = 9  # the caller's array
     np.testing.assert_array_equal(x.data, [3, 4])
 
 
@@ -194,7 +194,7 @@ def test_error_of_a_data_source_reaches_the_user():
 
     with pytest.raises(ValueError, match="switched off") as caught:
         Tensor(Sensor())
-    assert caught.value is problem  # and is not taken for a ragged list
+    assert caught.value is problem  # not the error about ragged lists
     deep = 1.0
     for _ in range(65):
         deep = [deep]

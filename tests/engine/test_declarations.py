@@ -1,4 +1,4 @@
-"""Tests what a declaration of an operation accepts, and what the engine makes of it: rules, nodes,
+"""Tests what a declaration of an operation accepts, and what the engine does with it: rules, nodes,
 metadata by position and by name.
 """
 
@@ -23,7 +23,7 @@ VECTOR = np.array([1.5, -0.5, 2.0])
 
 @pytest.fixture
 def declared():
-    """Declare operations, and take them out of the registry afterwards."""
+    """Declare operations, and remove them from the registry afterwards."""
     before = set(PRIMITIVES)
     yield primitive
     for name in set(PRIMITIVES) - before:
@@ -41,7 +41,7 @@ def test_gradient_has_the_dtype_of_its_tensor_whatever_the_rule_returns(declared
     assert x.grad.dtype == np.float32
 
 
-def test_rule_may_give_a_number_or_a_list(declared):
+def test_rule_may_return_a_number_or_a_list(declared):
     @declared(lambda g, out, x: [3.0, 4.0], formula="x")
     def listed(x, /):
         return x + 0
@@ -95,7 +95,7 @@ def test_positional_metadata():
         (lambda: tg.clip(M, 0, 1, 2), "clip"),
         (lambda: tg.clip(M, 0, min=1), "min"),
         (lambda: tg.softmax(M, 1, axis=1), "axis"),
-        (lambda: tg.sum(M, 0, True), "positional"),  # keepdims goes by name
+        (lambda: tg.sum(M, 0, True), "positional"),  # keepdims is keyword-only
         (lambda: tg.add(M), "add"),
     ]:
         with pytest.raises(TypeError, match=message):

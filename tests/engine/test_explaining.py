@@ -1,5 +1,5 @@
-"""Tests that an explanation tells the truth: its numbers against examples worked out by hand and
-against finite differences, that it changes nothing, and that no name can break its HTML.
+"""Tests that an explanation is correct: its numbers against examples worked out by hand and against
+finite differences. It must change nothing, and no name may break its HTML.
 """
 
 import ast
@@ -29,7 +29,7 @@ def parameter(values, name=None):
 
 
 def section(text, title):
-    """Give the lines of a section, without the spaces that put them in columns."""
+    """Return the lines of a section, without the spaces that align columns."""
     body = str(text).split(f"\n\n{title}\n")[1].split("\n\n")[0]
     return [" ".join(line.split()) for line in body.split("\n")]
 
@@ -120,7 +120,7 @@ def test_used_twice():
 
 
 def test_contributions_add_up_over_operations():
-    # z = sin(x) + x: the part of the add comes first, for add is nearer to the output.
+    # z = sin(x) + x: the contribution of add comes first, because add is nearer to the output.
     x = parameter(0.5)
     z = tg.sin(x) + x
     numbers = section(explain(x, z), "Gradient that arrives here")
@@ -149,7 +149,7 @@ def test_product_of_matrices():
     assert sent[1:4] == ["to W: contribution 1 of 1", "g becomes x.mT @ g", sent[3]]
     assert "× local shape (2, 1): [[1]" in sent
     assert "= contribution shape (2, 1): [[2]" in sent
-    # Of two columns, a local derivative would have four dimensions: no number is shown.
+    # With two columns, a local derivative would have four dimensions: no number is shown.
     wide = explain(x @ parameter(np.ones((2, 2))), None)
     assert section(wide, "Local derivatives")[1] == "operand2: g becomes x.mT @ g"
     examples = explain(y, y.sum())
@@ -161,7 +161,7 @@ def test_product_of_matrices():
 
 
 def test_broadcasting_is_undone():
-    # Each of 4 rows adds the bias; a sum of all gives g = 1 everywhere, so 4 for each bias.
+    # Each of 4 rows adds the bias; a sum over all makes g = 1 everywhere, so 4 for each bias.
     x, bias = Tensor(np.zeros((4, 2))), parameter([1.0, -1.0], "bias")
     loss = (x + bias).sum()
     lines = section(explain(bias, loss), "Gradient that arrives here")
@@ -210,7 +210,7 @@ def test_softmax_cross_entropy():
 
 
 def test_relu_at_zero():
-    # Its derivative is taken to be 0 there.
+    # Its derivative is 0 there by convention.
     x = parameter([-1.0, 0.0, 2.0])
     y = tg.relu(x)
     y.backward([5.0, 6.0, 7.0])
@@ -229,7 +229,7 @@ def test_relu_at_zero():
 
 
 def test_sum_over_an_axis():
-    # Every element of a column goes into one sum, so each gets that sum's g.
+    # Every element of a column is part of one sum, so each gets the g of that sum.
     x = parameter(np.arange(6.0).reshape(3, 2))
     y = x.sum(axis=0)
     y.backward([1.0, 2.0])
@@ -260,7 +260,7 @@ def test_local_derivative_is_the_slope(name):
 
 
 def test_local_derivatives_are_factors():
-    """A text that begins with g times something is that product as a whole."""
+    """In a text that begins with "g times", the product is the whole text."""
     found = 0
     for declared in PRIMITIVES.values():
         for rule in filter(local_derivative, declared.derivatives):
@@ -270,7 +270,7 @@ def test_local_derivatives_are_factors():
     assert found > 50
 
 
-# Leaves, numbers and what has no gradient -----------------------------------------------------
+# Leaves, numbers and constants ----------------------------------------------------------------
 
 
 def test_numbers_integers_and_constants():
@@ -313,7 +313,7 @@ def test_a_label_that_no_gradient_reaches():
     ]
 
 
-# What it does not touch, and what it says of what happened before -----------------------------
+# No side effects, and reports of earlier changes ----------------------------------------------
 
 
 def test_gradients_are_left_alone():
@@ -398,7 +398,7 @@ def test_hostile_names(name):
         tree = ElementTree.fromstring(page)
         known = {"div", "p", "strong", "em", "code", "pre"}
         assert {node.tag for node in tree.iter()} <= known
-        # A name stands in code, which is not typeset: outside, dollars come from formulas alone.
+        # A name appears as code, which is not typeset: elsewhere only formulas contain dollars.
         outside = re.sub(r"<(code|pre)[^>]*>.*?</\1>", "", page, flags=re.DOTALL)
         assert "javascript" not in outside
 
@@ -411,7 +411,7 @@ def test_formulas_in_a_notebook():
     assert f"${slope}$ = <code>0.25</code>" in page
 
 
-def test_operation_that_says_nothing_of_itself():
+def test_operation_without_formula_or_derivative():
     @primitive(lambda g, out, x: 3 * g)
     def triple_without_text(x, /):
         return 3 * x

@@ -30,30 +30,30 @@ def test_the_factors_of_a_square_are_not_called_x_and_y():
             assert not re.search(r"\bx\b", form)
             assert "g * y" not in form
             assert r"\cdot y" not in form
-    told = str(explain(a, y, names={"y": y}))
-    assert told.count("g, the gradient of its result, becomes g * a") == 2
-    assert "contribution 2 of 3: from multiply, as operand 1" in told
-    assert "from add (which gives y), as operand 2" in told
-    assert "g, the gradient of y, passes on unchanged" in told
+    text = str(explain(a, y, names={"y": y}))
+    assert text.count("g, the gradient of its result, becomes g * a") == 2
+    assert "contribution 2 of 3: from multiply, as operand 1" in text
+    assert "from add (which gives y), as operand 2" in text
+    assert "g, the gradient of y, passes on unchanged" in text
     assert r"$g \cdot a$" in explain(a, y)._repr_html_()
 
 
 @pytest.mark.parametrize("first", ["g", "out", "y", "upstream", "operand1", "axis"])
 @pytest.mark.parametrize("second", ["x", "out", "g", "result", "operand2"])
-def test_no_invented_name_is_that_of_something_else(first, second):
-    """Swapping names may change nothing but the names."""
+def test_no_invented_name_is_the_name_of_another_tensor(first, second):
+    """Swapping names changes only the names."""
     if first == second:
-        pytest.skip("two tensors of one name cannot be told apart")
+        pytest.skip("two tensors with the same name cannot be distinguished")
 
-    def told(p, q):
+    def explanation(p, q):
         a, b = parameter(2.0, p), parameter(3.0, q)
         out = a / b
         out.backward()
         return str(explain(out))
 
-    plain = told("first", "second")
+    plain = explanation("first", "second")
     result = re.search(r"(\w+) = first / second", plain)[1]
-    found = told(first, second)
+    found = explanation(first, second)
     result_there = re.search(rf"(\w+) = {first} / {second}", found)[1]
     assert result_there not in (first, second)
     upstream = re.search(r"\n  (\w+) = 1   ", found)[1]
@@ -73,15 +73,15 @@ def test_no_operation_writes_its_own_letters(name):
         if not isinstance(out, Tensor) or out.node is None:
             continue
         loss = (out * 1.0).sum()
-        told = [str(explain(out, loss)), *(one.formula for one in draw(loss).graph.operations)]
+        texts = [str(explain(out, loss)), *(one.formula for one in draw(loss).graph.operations)]
         if "lambda" in " ".join(out.node.primitive.derivatives):
-            continue  # it declares letters of its own
-        for text in told:
+            continue  # its declaration defines letters
+        for text in texts:
             lines = [line for line in text.splitlines() if '"' not in line and "'" not in line]
             assert not re.search(r"(?<![\w.])[xyb](?!\w)", "\n".join(lines)), (name, text)
 
 
-def test_formulas_that_are_any_text_are_filled_too():
+def test_any_text_as_formula_is_filled():
     @primitive(lambda g, out, x, y: g, None, formula="x mixed with y!", derivatives=("g of x!", ""))
     def mixing(x, y, /):
         return x + 0 * y
@@ -119,7 +119,7 @@ def test_negative_numbers_next_to_operators_are_in_brackets():
     assert "getitem" in str(explain(sliced))
 
 
-def test_a_picture_and_a_story_have_the_names_that_are_there():
+def test_a_picture_and_a_story_use_the_actual_names():
     g, y = parameter(2.0, "g"), parameter(3.0, "y")
     z = g * y
     z.backward()
@@ -131,10 +131,10 @@ def test_a_picture_and_a_story_have_the_names_that_are_there():
     assert "upstream becomes upstream × y" in repr(build_story(z).steps[-2].sections).replace(
         "'", ""
     ) or ("upstream" in repr(build_story(z).steps[-2].sections))
-    # The first factor of a difference is no `a`, and the second no `b`.
+    # The first operand of a difference is not called `a`, and the second not `b`.
     a, b = parameter(1.0, "a"), parameter(2.0, "b")
     assert [edge.operand for edge in draw(b - a).graph.edges] == ["1", "2"]
-    # Words for what an operand is for are not given where they are the name of another.
+    # The role of an operand is not shown if it is the name of another operand.
     labels = parameter(np.zeros((2, 2)), "labels")
     loss = tg.softmax_cross_entropy(labels, np.array([0, 1]))
     names = [node.name for node in draw(loss).graph.tensors]

@@ -1,5 +1,5 @@
-"""Tests what explanations and stories share: one trace for many accounts, the axes over which
-broadcasting is undone, small matrices number by number, and the line of code where it is known.
+"""Tests what explanations and stories share: one trace for many explanations, the axes over which
+broadcasting is undone, small matrices number by number, and the line of code if it is known.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ def parameter(values, name=None):
     return Tensor(values, requires_grad=True, name=name)
 
 
-def test_accounts_share_a_trace():
+def test_explanations_share_a_trace():
     x = parameter(3.0, "x")
     y = x * x
     calls = []
@@ -30,16 +30,16 @@ def test_accounts_share_a_trace():
     assert [len(calls), len(trace.sent)] == [1, 3]
     for tensor in (x, y, loss):
         shared, own = (ExplanationBuilder(tensor, loss, {}, given) for given in (trace, None))
-        told = [as_text(Section(each.title(), tuple(each.sections()))) for each in (shared, own)]
-        assert told[0] == told[1] == str(explain(tensor, loss))
-    assert len(calls) == 1 + 3 + 3, "one pass for the trace, one for each account without it"
+        texts = [as_text(Section(each.title(), tuple(each.sections()))) for each in (shared, own)]
+        assert texts[0] == texts[1] == str(explain(tensor, loss))
+    assert len(calls) == 1 + 3 + 3, "one pass for the trace, one for each explanation without it"
     with pytest.raises(GradientError, match="not used in the computation"):
         ExplanationBuilder(parameter(1.0), loss, {}, trace)
     with pytest.raises(GradientError, match="single number"):
         Trace(parameter([1.0, 2.0]) * 2, {})
 
 
-def test_an_account_in_two_halves():
+def test_an_explanation_in_two_halves():
     x = parameter([1.0, 2.0], "x")
     y = (x * x).sum()
     account = ExplanationBuilder(y.node.inputs[0], y, {})
@@ -65,7 +65,7 @@ def test_an_account_in_two_halves():
     ],
 )
 def test_nothing_is_stretched(call, shapes):
-    """Shapes that differ are no broadcasting here: the operation has axes of its own."""
+    """Different shapes do not mean broadcasting here: the operation defines its axes."""
     generator = np.random.default_rng(0)
     out = call(*(parameter(generator.random(shape)) for shape in shapes))
     loss = out.sum() if out.ndim else out * 1.0
@@ -100,13 +100,13 @@ def test_matrices_of_four_by_four():
     assert gradient(np.full((5, 5), np.nan)).text.endswith("(25 NaN)")
 
 
-def test_a_passage_with_names_instead_of_letters():
+def test_lines_with_names_instead_of_letters():
     a, b = parameter([2.0, 3.0], "a"), parameter([-1.0], "b")
     out = (a * b).sum()
     to_a, to_b = Trace(out, {}).sent[1:]
-    told = as_text(Section("", tuple(contribution_lines(to_a, None, "g × b"))))
-    assert "g becomes g × b" in told
-    assert "upstream g" not in told
+    text = as_text(Section("", tuple(contribution_lines(to_a, None, "g × b"))))
+    assert "g becomes g × b" in text
+    assert "upstream g" not in text
     assert summed_text(to_a) == ("", False)
     assert summed_text(to_b) == ("summed over axis 0", True)
     negative = parameter(2.0) * parameter(-3.0)

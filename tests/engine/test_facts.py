@@ -1,4 +1,4 @@
-"""Tests that what operations declare is true, and that no tool knows an operation by its name."""
+"""Tests that the declared facts of operations are true, and that no tool names an operation."""
 
 import ast
 from itertools import pairwise
@@ -30,7 +30,7 @@ def those_with(fact):
 
 
 def drawn(operation, shape=(2, 3), low=1.1, high=1.9):
-    """Draw operands; where the declaration knows of a domain, inside of it."""
+    """Draw random operands, inside the declared domain if there is one."""
     generator = np.random.default_rng(0)
     count = len(operation.rules) or 2
     return [generator.uniform(low, high, shape) for _ in range(count)]
@@ -43,7 +43,7 @@ def computed(operation, arrays, **params):
 
 
 @pytest.mark.parametrize("operation", those_with("carries"))
-def test_what_carries_computes_nothing(operation):
+def test_carrying_operations_compute_nothing(operation):
     arrays = drawn(operation)
     there = np.concatenate([array.ravel() for array in arrays])
     assert np.isin(computed(operation, arrays), [0.0, *there]).all()
@@ -56,29 +56,29 @@ def test_operands_that_can_be_exchanged(operation):
 
 
 def test_operands_that_cannot_be_exchanged():
-    """The converse: whatever has two operands, and gives the same in both orders, says so."""
+    """The converse: every commutative operation with two operands declares it."""
     for operation in PRIMITIVES.values():
         if operation.elementwise and len(operation.rules) == 2 and not operation.commutes:
             x, y = drawn(operation)
             assert not np.array_equal(computed(operation, [x, y]), computed(operation, [y, x]))
 
 
-def test_what_is_elementwise_says_so():
-    """The converse of the test of causes: one element changes, and others of the result do too."""
+def test_elementwise_operations_declare_it():
+    """The converse of the test of causes: changing one element changes other results too."""
     for operation in PRIMITIVES.values():
         if operation.elementwise or len(operation.rules) != 1 or "linalg" in operation.formula:
             continue
         (x,) = drawn(operation)
         try:
             out = computed(operation, [x])
-        except (TypeError, ValueError):  # it needs metadata of its own
+        except (TypeError, ValueError):  # it needs metadata
             continue
         changed = x.copy()
         changed[1, 2] += 0.05
         if np.shape(out) == x.shape:
             different = computed(operation, [changed]) != out
             different[1, 2] = False
-            is_choice = operation.carries  # the same shape by chance
+            is_choice = operation.carries  # equal shapes by chance
             assert different.any() or is_choice, operation.name
 
 
@@ -126,7 +126,7 @@ def test_slopes_differ_at_a_declared_kink_and_the_distance_changes_its_sign(name
 
 
 def test_pitfalls_are_where_numbers_are_not_finite():
-    """Each is entered by some numbers, and there the result or the gradient is not finite."""
+    """Some numbers reach each pitfall, and there the result or the gradient is not finite."""
     values = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 800.0, 1100.0, np.inf, -np.inf]
     for operation in PRIMITIVES.values():
         if not (operation.domain and operation.elementwise):
@@ -165,7 +165,7 @@ def test_facts_fit_together():
 
 TOOLS = ("debugging", "diagnosing", "documents", "drawing", "explaining", "stepping")
 FILES = ("probing.py", "slopes.py", "kinks.py", "checking.py")
-# Words that mean no operation there.
+# Words that do not mean an operation there.
 WORDS = {
     ("diagnosing/microscope_view.py", "log"): "a scale of the axes",
     ("diagnosing/mistakes.py", "sign"): "a kind of mistake",

@@ -86,7 +86,7 @@ def test_products_by_hand():
     same(vjp(lambda x: (x * x).sum().reshape(1, 1), Y)[1], 2 * Y)
 
 
-# Against each other ---------------------------------------------------------------------------
+# Consistency ----------------------------------------------------------------------------------
 
 
 def test_products_agree_with_the_whole_jacobian():
@@ -100,7 +100,7 @@ def test_products_agree_with_the_whole_jacobian():
     for output, other, tensor in zip(outputs, again, pair(Tensor(X), Tensor(Y)), strict=True):
         np.testing.assert_array_equal(output, tensor.data)
         np.testing.assert_array_equal(output, other)
-    # One number from either side: <c, J v> = <Jᵀ c, v>.
+    # Both sides are one number: <c, J v> = <Jᵀ c, v>.
     forward = np.sum(C * tangents[0]) + U @ tangents[1]
     same(np.asarray(forward), np.sum(cotangents[0] * V) + cotangents[1] @ U)
 
@@ -127,7 +127,7 @@ def test_against_differences():
 def test_through_operations_without_derivative_and_kinks():
     same(jacobian(lambda x: x * (x > 0).astype(float), Y), np.diag((Y > 0) * 1.0))
     same(jvp(tg.sign, Y, U)[1], np.zeros(3))
-    with np.errstate(divide="ignore"):  # inf where the derivative is, and nan nowhere
+    with np.errstate(divide="ignore"):  # inf where the derivative is infinite, nan nowhere
         same(jvp(tg.sqrt, [0.0, 4.0], [1.0, 1.0])[1], [np.inf, 0.25])
 
 
@@ -157,7 +157,7 @@ def test_results_have_the_structure_of_the_function():
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
-def test_what_does_not_depend_has_zero_derivatives(create_graph):
+def test_derivatives_of_independent_outputs_are_zero(create_graph):
     constant = Tensor([1.0, 2.0])
     kind = Tensor if create_graph else np.ndarray
     options = {"create_graph": create_graph}
@@ -203,7 +203,7 @@ def test_dtypes():
 # Purity, and graphs ---------------------------------------------------------------------------
 
 
-def test_nothing_of_the_callers_is_touched():
+def test_the_callers_tensors_are_unchanged():
     x, w = leaf(X, name="x"), leaf(W)
     y = x * 2
     x.grad = np.ones((2, 3))
@@ -228,7 +228,7 @@ def test_nothing_of_the_callers_is_touched():
     array = X.copy()
     found = vjp(lambda x: x, array, C[:, :3])
     found[0][...] = 0
-    np.testing.assert_array_equal(array, X)  # results share no memory with what was given
+    np.testing.assert_array_equal(array, X)  # results share no memory with the arguments
     given = C[:, :3].copy()
     found = vjp(lambda x: x, array, given)
     found[1][...] = 0
@@ -246,7 +246,7 @@ def test_with_a_graph_they_can_be_differentiated_again():
     ]:
         assert type(found) is Tensor
         same(grad(found.sum(), x), slope)
-    # A computed input hands on to what it was computed from, and outputs have a graph as well.
+    # A computed input passes gradients on to its own inputs, and outputs have a graph as well.
     output, product = vjp(lambda y: y**2, x * 3, np.ones(3), create_graph=True)
     same(grad(product.sum(), x), np.full(3, 6.0))
     same(grad(output.sum(), x), 18 * Y)
@@ -262,8 +262,8 @@ def test_with_a_graph_products_depend_on_their_vectors():
         same(grad(found.sum(), v), slope)
 
 
-def test_they_are_functions_like_others():
-    # Their own derivatives pass the check that all operations pass.
+def test_they_can_be_differentiated_like_operations():
+    # Their derivatives pass the check of operations.
     functions = [
         lambda x: jacobian(layer, x, create_graph=True),
         lambda x: jvp(layer, x, V, create_graph=True)[1],
@@ -286,10 +286,10 @@ def test_inside_no_grad():
         same(vjp(lambda x: x * x, Y, U)[1], 2 * Y * U)
         same(jvp(lambda x: x * x, Y, U)[1], 2 * Y * U)
         same(hvp(lambda x: (x**3).sum(), Y, U)[1], 6 * Y * U)
-        assert not (leaf(Y) * 2).requires_grad  # and afterwards it is off as before
+        assert not (leaf(Y) * 2).requires_grad  # afterwards recording is off again
 
 
-# What is refused ------------------------------------------------------------------------------
+# Refusals -------------------------------------------------------------------------------------
 
 
 def double(x):
@@ -387,7 +387,7 @@ def test_functions_may_return_lists_dictionaries_and_named_tuples():
     output, product = vjp(lambda x: {"a": x * x, "b": [x]}, Y, {"b": [U], "a": Y})
     same(output["a"], Y * Y)
     same(product, 2 * Y * Y + U)
-    same(vjp(lambda x: [x, x * 2], Y, (Y, U))[1], Y + 2 * U)  # a tuple serves as a list
+    same(vjp(lambda x: [x, x * 2], Y, (Y, U))[1], Y + 2 * U)  # a tuple works like a list
 
 
 def test_inputs_may_be_dictionaries_and_lists_of_tensors():

@@ -1,4 +1,4 @@
-"""Tests the ways to ask for a gradient: `grad`, `backward` and what they are built on."""
+"""Tests the functions that compute a gradient: `grad`, `backward` and their building blocks."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_empty_output_has_no_single_gradient():
         (x * 2).backward()
 
 
-def test_switches_go_by_name():
+def test_switches_are_keyword_only():
     x = leaf(2.0)
     for call in (lambda: grad(x * x, x, None, True), lambda: (x * x).backward(None, False)):
         with pytest.raises(TypeError, match="positional"):

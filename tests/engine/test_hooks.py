@@ -1,5 +1,5 @@
-"""Tests that hooks see complete gradients, once for each pass, that what they give replaces them,
-and that they cost nothing and keep nothing alive when they are not used.
+"""Tests that hooks see complete gradients once per pass, that their results replace the gradients,
+and that unused hooks cost nothing and keep nothing alive.
 """
 
 import gc
@@ -18,14 +18,14 @@ def leaf(*values, **keywords):
 
 
 class Seen(list):
-    """A hook that notes what it is given and changes nothing."""
+    """A hook that records its arguments and changes nothing."""
 
     def __call__(self, g):
         self.append(np.array(g).tolist())
 
 
 def test_hooks_see_complete_gradients_and_replace_them():
-    # z = 3y + y with y = x²: 4 arrives at y, ten times that flows on. PyTorch gives these too.
+    # z = 3y + y with y = x²: 4 arrives at y, ten times that flows on. PyTorch returns the same.
     x = leaf(1.0, 2.0)
     y = x * x
     z = y * 3 + y
@@ -39,7 +39,7 @@ def test_hooks_see_complete_gradients_and_replace_them():
     np.testing.assert_array_equal(x.grad, [80, 160])
     np.testing.assert_array_equal(y.grad, [40, 40])
     np.testing.assert_array_equal(grad(z.sum(), y), [40, 40])
-    assert (len(at_x), len(at_y)) == (1, 2)  # x was not asked for
+    assert (len(at_x), len(at_y)) == (1, 2)  # x is not an input
     handle.remove()
     np.testing.assert_array_equal(grad(z.sum(), x), [8, 16])
     assert at_x[1:] == [[8, 16]]
@@ -67,12 +67,12 @@ def test_order_of_several_hooks():
     x.register_hook(lambda g: g - 3)
     assert grad(x.sum(), x) == (1 + 1) * 2 - 3
     doubled.remove()
-    doubled.remove()  # once more does no harm
+    doubled.remove()  # a second call does no harm
     assert grad(x.sum(), x) == 1 + 1 - 3
     same = Seen()
     with x.register_hook(same), x.register_hook(same) as second:
         grad(x.sum(), x)
-        second.remove()  # one of the two
+        second.remove()  # one of them
         grad(x.sum(), x)
     grad(x.sum(), x)
     assert len(same) == 3
@@ -111,7 +111,7 @@ def test_hooks_of_a_tensor_that_was_used_before():
     assert seen == [[1, 1]]
 
 
-def test_what_is_given_cannot_be_written_into():
+def test_the_argument_of_a_hook_is_read_only():
     kept = []
     for x in (leaf(1.0, 2.0), Tensor(1.0, requires_grad=True)):
         y = x * 3.0
@@ -127,11 +127,11 @@ def test_what_is_given_cannot_be_written_into():
         y.sum().backward()
         assert isinstance(kept[-1], np.ndarray)
         x.grad[...] = 100
-        assert (kept[-1] == 3).all()  # no memory is shared with what may be written into
+        assert (kept[-1] == 3).all()  # it shares no memory with arrays that may be written into
         x.grad = None
 
 
-def test_what_is_given_back_stays_the_callers():
+def test_the_result_of_a_hook_is_copied():
     mine = np.array([5.0, 6.0])
     x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
     for tensor in (x, w):
@@ -143,7 +143,7 @@ def test_what_is_given_back_stays_the_callers():
     assert mine.tolist() == [5, 6]
 
 
-def test_shape_and_dtype_of_what_is_given_back():
+def test_shape_and_dtype_of_the_result_of_a_hook():
     x = leaf(1.0, 2.0, dtype="float32", name="w")
     y = x * 2
     for given in ([[1.0, 2.0]], 1.0, [1.0]):
@@ -176,14 +176,14 @@ def test_under_create_graph_hooks_are_differentiated():
             return g * g
 
         z = (y**3).sum()
-        with tensor.register_hook(squared), no_grad():  # asked for a graph, it makes one
+        with tensor.register_hook(squared), no_grad():  # with create_graph it makes one
             first = grad(z, x, create_graph=True)
         assert first.item() == 9 * 2**4
         np.testing.assert_array_equal(grad(first, x), [36 * 2**3])
         assert kinds == [Tensor]
 
 
-def test_hooks_refuse_what_can_have_none():
+def test_tensors_without_gradient_refuse_hooks():
     x = leaf(1.0, name="w")
     with pytest.raises(TypeError, match=r"requires_grad=False.*requires_grad=True"):
         Tensor(1.0).register_hook(print)
@@ -208,7 +208,7 @@ def test_nothing_is_kept_alive():
         assert [reference() for reference in watched] == [None] * 3
         assert hooks.hooked == before
         for handle in handles:
-            handle.remove()  # of tensors that are gone
+            handle.remove()  # of freed tensors
 
 
 def test_hook_that_refers_to_its_own_tensor_is_collected():

@@ -1,5 +1,5 @@
-"""Tests that values leave a graph only where that is written, and that gradients are never lost on
-the way: arrays and numbers that are asked for, copies, threads, and sums of float16.
+"""Tests that values leave a graph only explicitly, and that no gradient is lost: in conversions to
+arrays and numbers, in copies, in threads, and in sums of float16.
 """
 
 import copy
@@ -51,13 +51,13 @@ ASKED_FOR = {
 
 
 @pytest.mark.parametrize("name", ASKED_FOR)
-def test_what_would_cut_a_graph_is_refused(name):
+def test_cutting_a_graph_is_refused(name):
     with pytest.raises(GradientError, match=r"cut its graph; .*\.data.*\.numpy\(\).*\.detach\(\)"):
         ASKED_FOR[name]()
 
 
 class Sparse:
-    """A matrix that reads what it is multiplied by, as those of SciPy do."""
+    """A matrix that converts its operand to an array, as those of SciPy do."""
 
     def __matmul__(self, other):
         return np.array([[2.0, 1.0], [0.0, 3.0]]) @ np.asarray(other)
@@ -92,13 +92,13 @@ def test_under_no_grad_it_is_a_view():
         array += 1
 
 
-def test_explicit_ways_out_say_nothing():
+def test_explicit_conversions_do_not_warn():
     assert V.data.sum() == V.numpy().sum() == sum(V.tolist()) == V.detach().data.sum() == 4.5
     assert (S.item(), S.detach().item(), float(S.data)) == (0.7, 0.7, 0.7)
 
 
 class Measurement:
-    """An array of another library, with a name of its own for what it keeps."""
+    """An array of another library, with a private name for its values."""
 
     _data = "centimetres"
 
@@ -144,7 +144,7 @@ def test_numbers_that_cut_a_graph_warn(name):
     assert found == []
 
 
-def test_it_warns_once_a_line():
+def test_it_warns_once_per_line():
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("default")
         for _ in range(3):
@@ -188,7 +188,7 @@ IN_PLACE = [downhill, in_a_hook, *map(minus, ["add", "mul", "truediv", "pow", "f
 
 
 @pytest.mark.parametrize("change", IN_PLACE)
-def test_errors_of_changes_in_place_say_what_to_write(change):
+def test_errors_of_changes_in_place_name_the_alternative(change):
     expected = r"read-only.*write x\.data = x\.data - step.*return 2 \* g from a hook"
     with pytest.raises(ValueError, match=expected):
         change()
@@ -237,7 +237,7 @@ def test_a_writeable_array_of_that_kind_can_be_changed():
 
 @pytest.mark.parametrize("other", ["a", b"a", None, object(), ["a", "b", "c"], np.array("x")])
 @pytest.mark.parametrize("tensor", [V, S, Tensor([1, 2, 3])])
-def test_a_number_is_not_equal_to_anything_else(tensor, other):
+def test_comparing_a_tensor_with_other_objects(tensor, other):
     with no_grad():
         expected = np.asarray(tensor) == other
     np.testing.assert_array_equal(tensor == other, expected, strict=False)
@@ -246,7 +246,7 @@ def test_a_number_is_not_equal_to_anything_else(tensor, other):
 
 
 @pytest.mark.parametrize("tensor", [V, S, leaf(np.zeros((0, 2)))])
-def test_texts_that_hold_no_tensor(tensor):
+def test_strings_are_not_tensors(tensor):
     if tensor.size:
         assert tensor not in ("sum", "mean")
         assert tensor != "sum"
@@ -286,7 +286,7 @@ COPIES = [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
 
 
 @pytest.mark.parametrize("copied", COPIES)
-def test_subclasses_stay_what_they_are(copied):
+def test_copies_keep_the_subclass(copied):
     weight, tagged = Weight([1.0, 2.0], "kg"), Tagged([3.0])
     weight.grad = np.ones(2)
     tagged.tag = ["a", {"b": 1}]
@@ -348,7 +348,7 @@ def test_many_contributions_of_float16_to_be_differentiated_again():
     assert grad(first, x) == 6000
 
 
-# Words of other libraries ---------------------------------------------------------------------
+# Names in other libraries ---------------------------------------------------------------------
 
 HINTS = {
     "view": r"reshape\(shape\)",

@@ -17,7 +17,7 @@ MATRIX = np.array([[0.5, -1.25, 2.0], [1.5, 0.75, -0.5]])
 
 
 def test_arrays_of_other_libraries_on_the_left():
-    """Nothing falls out of the graph, and nothing becomes an array of objects."""
+    """The result has a graph, and is never an array of objects."""
     pandas = pytest.importorskip("pandas")
     x = leaf(1.0, 2.0)
     for other in (pandas.Series([3.0, 4.0]), pandas.Series([3.0, 4.0]).to_numpy(), np.float64(3)):
@@ -27,7 +27,7 @@ def test_arrays_of_other_libraries_on_the_left():
 
 
 def test_lists_are_operands_like_arrays():
-    # Python's own operators would join and repeat lists.
+    # Python's list operators would join and repeat lists.
     assert np.asarray(tg.add([1.0], [2.0])).tolist() == [3]
     assert np.asarray(tg.multiply([1.0, 2.0], 2)).tolist() == [2, 4]
     assert np.asarray(tg.linear([[1.0]], [[2.0]], [0.5])).tolist() == [[2.5]]

@@ -1,5 +1,5 @@
-"""Tests that the numbers that checks probe with match no computation by chance, and that slopes
-are trusted only as far as round-off and truncation allow.
+"""Tests that the random numbers of checks match no computation by chance, and that slopes are
+trusted only as far as round-off and truncation allow.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def _registry():
 
 
 def streams(seed, shape):
-    """What a learner may draw data with."""
+    """Return random data as a learner may draw them."""
     yield np.random.default_rng(seed).normal(size=shape)
     yield np.random.default_rng(seed).random(shape)
     yield np.random.RandomState(seed).randn(*shape)
@@ -57,7 +57,7 @@ def test_no_wrong_rule_agrees_by_coincidence(rule, shape):
             assert not tg.check_manual(tg.tanh, mine, x).agree
 
 
-def test_numbers_of_one_check_are_not_those_of_the_next():
+def test_each_check_draws_new_numbers():
     seen = []
 
     def mine(g, x):
@@ -108,7 +108,7 @@ LOST = {
     "a real part": lambda w: (w * w.data.real).sum(),
     "a tiny one": lambda w: 1e-14 * ((w * w).sum() + (w.data**3).sum()),
     "a tiny one with kinks": lambda w: 1e-14 * (tg.absolute(w) + w.data**3).sum(),
-    "one beside a large number": lambda w: 1e6 + (w * w).sum() + (w.data**3).sum(),
+    "one added to a large number": lambda w: 1e6 + (w * w).sum() + (w.data**3).sum(),
     "a number": lambda w: (w * w.data.sum().item()).sum(),
 }
 
@@ -119,7 +119,7 @@ def test_a_lost_part_is_found(f):
         check_gradients(f, W, order=1)
 
 
-def test_round_off_that_hides_everything_is_said():
+def test_round_off_that_hides_everything_is_reported():
     with pytest.raises(GradientError, match=r"order 1 cannot be decided.*slope is uncertain by"):
         check_gradients(lambda w: 1e17 + tg.absolute(w).sum(), W)
 
@@ -150,7 +150,7 @@ def test_right_gradients_of_any_size_pass(scale):
         (lambda t: 1e-200 * (2 * t + t * t), 2e-200),
     ],
 )
-def test_a_slope_is_as_uncertain_as_it_says(f, slope):
+def test_the_uncertainty_of_a_slope_is_correct(f, slope):
     found = measured_slope(f, slopes.DIFFERENCE_STEP, 0.0, abs(slope))
     assert abs(found.value - slope) <= 3 * found.uncertainty
     assert found.uncertainty <= 0.05 * abs(slope)
@@ -171,7 +171,7 @@ def test_a_kink_is_between_the_slopes_to_both_sides():
     assert [finding(found, g, 1.0, 1.0, 1e-6) for g in (-0.1, 1.1)] == ["differs"] * 2
 
 
-def test_what_has_no_value_has_no_slope():
+def test_there_is_no_slope_without_a_value():
     for value in (None, np.nan):
         found = measured_slope(lambda t, value=value: value, 1e-5, 1.0, 1.0)
         assert np.isnan(found.value)

@@ -1,4 +1,4 @@
-"""Tests that bad inputs are refused: the kind of error, and a message that says what to do."""
+"""Tests that bad inputs are refused, with the right kind of error and advice in the message."""
 
 import numpy as np
 import pytest
@@ -88,10 +88,10 @@ def test_negative_input_returns_nan_with_one_warning(f):
         y = f(x)
     assert len(caught) == 1
     assert list(np.isnan(y.data)) == [True, False]
-    y.sum().backward()  # and none on the way back
+    y.sum().backward()  # and none in the backward pass
 
 
-# What NumPy refuses as well ------------------------------------------------------------------
+# Refused by NumPy as well --------------------------------------------------------------------
 
 
 MATRIX = np.array([[0.5, -1.25, 2.0], [1.5, 0.75, -0.5]])
@@ -100,15 +100,15 @@ MATRIX = np.array([[0.5, -1.25, 2.0], [1.5, 0.75, -0.5]])
 VECTOR = np.array([1.5, -0.5, 2.0])
 
 
-# Of a library and an array: NumPy refuses the call on an array, and we do on arrays and tensors.
-# The message says what was found and what would do.
+# Each takes a library and an array: NumPy refuses the call on an array, and we do on arrays and
+# tensors. The message names what was found and what is accepted.
 REFUSED = {
     "more indices than operands": (
         lambda f, x: f.einsum("ij,jk->ik", x),
         ValueError,
         r"einsum: 'ij,jk->ik' names 2 operands, but 1 were given",
     ),
-    "an index that is no letter": (
+    "an index that is not a letter": (
         lambda f, x: f.einsum("i1->i", x),
         ValueError,
         r"einsum: \['1'\] in 'i1->i' are not letters",
@@ -129,7 +129,7 @@ REFUSED = {
         r"einsum: 'i\.j' does not fit operand 0 of shape \(2, 3\)",
     ),
     "a diagonal of axes that differ": (
-        lambda f, x: f.einsum("ii->i", x[:1]),  # not even size 1 is stretched within an operand
+        lambda f, x: f.einsum("ii->i", x[:1]),  # size 1 is not stretched within an operand
         ValueError,
         r"einsum: index 'i' .* sizes 1 and 3 of one operand; they must be equal",
     ),
@@ -219,13 +219,13 @@ def test_what_numpy_refuses_raises_a_helpful_error(call, error, message):
 
 
 def test_stacks_of_matrices_that_do_not_fit_are_drawn_below_each_other():
-    x, y = np.ones((2, 4, 3)), np.ones((5, 3, 4))  # as matrices alone they would fit
+    x, y = np.ones((2, 4, 3)), np.ones((5, 3, 4))  # the matrices alone would fit
     with pytest.raises(ValueError, match="2"):
         np.matmul(x, y)
     with pytest.raises(ValueError, match="matmul") as caught:
         tg.matmul(leaf(*x), y)
-    told, *picture = str(caught.value).splitlines()
-    assert "along axis -3 they have sizes 2 and 5, which must be equal, or 1" in told
+    message, *picture = str(caught.value).splitlines()
+    assert "along axis -3 they have sizes 2 and 5, which must be equal, or 1" in message
     assert picture == ["    x  2  4  3", "    y  5  3  4", "       ^"]
     assert tg.matmul(leaf(*x[:1]), y).shape == (5, 4, 4)
 
@@ -235,12 +235,12 @@ def trained(values):
 
 
 @pytest.mark.parametrize("kind", [np.asarray, trained], ids=["arrays", "tensors"])
-def test_network_functions_say_what_they_accept(kind):
+def test_errors_of_network_functions_name_what_they_accept(kind):
     with pytest.raises(ValueError, match=r"gelu: .* 'none' or 'tanh', got 'fast'"):
         tg.gelu(kind(VECTOR), approximate="fast")
     with pytest.raises(ValueError, match="no elements have no average loss"):
         tg.binary_cross_entropy_with_logits(kind(np.zeros((0, 2))), np.zeros((0, 2)))
-    # Their sum is another matter.
+    # Their sum is allowed.
     total = tg.binary_cross_entropy_with_logits(
         kind(np.zeros((0, 2))), np.zeros((0, 2)), reduction="sum"
     )

@@ -1,5 +1,5 @@
-"""Tests that the line noted for an operation is the one that the user wrote, however it was
-reached; that other threads, exceptions and nesting do not confuse it; and that it keeps nothing.
+"""Tests that an operation records the line of the user's code, however it was called; that other
+threads, exceptions and nesting do not change it; and that it keeps nothing alive.
 """
 
 import contextvars
@@ -28,12 +28,12 @@ def leaf(*values):
 
 
 def here():
-    """Give the number of the line that calls this."""
+    """Return the number of the line that calls this."""
     return inspect.currentframe().f_back.f_lineno
 
 
 class Twice(Module):
-    """A module of the user's, whose own lines count."""
+    """A module of the user, whose lines are recorded."""
 
     def __init__(self):
         self.linear = Linear(2, 2, generator=np.random.default_rng(0))
@@ -95,7 +95,7 @@ def test_second_order_leads_to_the_call_of_grad():
     assert made_at(slope).line == line
 
 
-def test_what_has_no_line():
+def test_tensors_without_a_line():
     x = leaf(1.0)
     with record_source_lines():
         inside = x * 2
@@ -123,11 +123,11 @@ def test_nesting_and_exceptions():
     assert made_at(x * 2) is None
     with pytest.raises(ZeroDivisionError), record_source_lines():
         1 / 0  # noqa: B018
-    assert watching.watcher() is None, "when nobody records lines, it costs one check"
+    assert watching.watcher() is None, "without recording of lines it costs one check"
     assert made_at(x * 2) is None
 
 
-def test_each_thread_for_itself():
+def test_threads_are_independent():
     x, found = leaf(1.0), {}
     inside, done = threading.Event(), threading.Event()
 
@@ -163,7 +163,7 @@ def test_each_thread_for_itself():
     assert made_at(found["also"]).code == 'found["also"] = x * 5'
     assert made_at(found["bystander"]) is None
     assert made_at(found["inside"]).code == "found[name] = x * 6"
-    assert made_at(found["outlived"]) is None  # its block had ended, though another was open
+    assert made_at(found["outlived"]) is None  # its block had ended, although another was open
     assert watching.watcher() is None
 
 
@@ -187,7 +187,7 @@ def test_many_threads_at_once_end_it_only_with_the_last():
 
 def test_a_dropped_graph_is_released():
     class Witness:
-        """Something that a frame would keep alive."""
+        """An object that a frame would keep alive."""
 
     def build():
         witness, x = Witness(), leaf(1.0)
@@ -204,7 +204,7 @@ def test_a_dropped_graph_is_released():
 
 
 def compiled(text, name, **changes):
-    """Run a line of code that is said to come from a file, on a leaf called x."""
+    """Compile and run a line of code under a file name, on a leaf called x."""
     scope = {"x": leaf(1.0)}
     exec(compile(text, name, "exec").replace(**changes), scope)
     return scope["y"]
@@ -250,12 +250,12 @@ def test_name_that_no_file_can_have():
     x = leaf(1.0)
     with record_source_lines():
         y = x * 2
-    # Such code is not run here, for coverage and pytest would trip over it.
+    # Such code is not run here, because coverage and pytest cannot handle it.
     y.node.caller = compile("\n\n3", "x", "exec").replace(co_filename="nul\0.py"), 2
     assert str(made_at(y)) == "nul\0.py:3"
 
 
-def test_without_user_code_there_is_no_line(monkeypatch):
+def test_no_line_without_user_code(monkeypatch):
     x = leaf(1.0)
     monkeypatch.setattr(source_lines, "_passes_on", lambda file: True)
     with record_source_lines():
@@ -264,7 +264,7 @@ def test_without_user_code_there_is_no_line(monkeypatch):
 
 
 def test_start_of_a_program_is_not_user_code():
-    # `python -m nn` has no line of the user's: there are these packages, and Python's own start.
+    # `python -m nn` has no line of user code: only these packages and Python's startup code.
     assert source_lines._passes_on("<frozen runpy>")
     assert source_lines._passes_on(inspect.getfile(MLP))
     assert source_lines._passes_on(source_lines.__file__)

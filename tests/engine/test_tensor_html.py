@@ -1,5 +1,5 @@
-"""Tests that a tensor shows itself in a notebook as it is: numbers, statistics of many, the
-gradient and its absence; and that nothing that a tensor may hold or be called breaks it.
+"""Tests the HTML of a tensor in a notebook: numbers, statistics of many, and the gradient or its
+absence. No content or name of a tensor may break it.
 """
 
 import html
@@ -47,7 +47,7 @@ class Reader(HTMLParser):
         assert tag in self.ALLOWED
         assert {name for name, _ in attributes} <= {"style", "scope"}
         for name, value in attributes:
-            # A colour of text would need a ground of its own; this says neither.
+            # A text color would need a background color; the page sets neither.
             assert name != "style" or not re.search(r"(^|[; ])color:|url\(", value)
         self.open.append(tag)
         if tag == "tr":
@@ -101,10 +101,10 @@ def test_zero_is_not_the_same_as_not_computed():
     assert shown(many).by_label["first"][1] == "0 (all zero)"
 
 
-def test_what_made_it():
+def test_the_operation_that_made_it():
     page = exp(Tensor([0.0], requires_grad=True))._repr_html_()
     assert "the result of <code>exp</code>: <code>out = exp(x)</code>" in page
-    # Without gradients nothing is known of where it comes from.
+    # Without gradients its origin is unknown.
     assert "result" not in exp(Tensor([0.0]))._repr_html_()
 
 
@@ -158,7 +158,7 @@ def test_large_and_extreme():
     rows = shown(x).by_label
     assert rows["statistics"][0] == "stats skipped"
     assert "1  1  1  1  1  …" in rows["corner"][0]
-    # Warnings are errors here: a mean that overflows must not say so.
+    # Warnings are errors here: a mean that overflows must not warn.
     assert "inf" in shown(Tensor(np.full(20, 1.7e308))).by_label["mean"][0]
 
 
@@ -183,7 +183,7 @@ def test_showing_changes_nothing():
     assert (y * 1).node.sequence == before + 1
 
 
-def test_what_cannot_be_shown_leaves_the_plain_text():
+def test_an_error_in_the_html_leaves_the_plain_text():
     class Nameless:
         def __str__(self):
             raise RuntimeError("no name")
@@ -195,5 +195,5 @@ def test_what_cannot_be_shown_leaves_the_plain_text():
     tensor.name = Nameless()
     assert tensor._repr_html_() is None
     assert repr(tensor) == "Tensor([1.], name=a name)"
-    assert Tensor.__new__(Tensor)._repr_html_() is None  # one that has nothing at all
+    assert Tensor.__new__(Tensor)._repr_html_() is None  # one without any attributes
     assert or_none(lambda: "\ud800") is None

@@ -1,4 +1,4 @@
-"""Tests the seam through which everything looks at the engine: what a watcher sees, and when."""
+"""Tests the single interface for observing the engine: what a watcher sees, and when."""
 
 import contextvars
 
@@ -13,7 +13,7 @@ from tinygrad_edu.watching import Watcher, Watching, watcher
 
 
 class Diary(Watching):
-    """Writes down what it sees."""
+    """Records what it sees."""
 
     def __init__(self):
         super().__init__()
@@ -35,7 +35,7 @@ class Diary(Watching):
 
 
 class Other(Diary):
-    """A second kind."""
+    """A second kind of watcher."""
 
 
 class Doubling(Watching):
@@ -43,7 +43,7 @@ class Doubling(Watching):
         return 2 * g
 
 
-def test_a_watcher_sees_calls_and_what_is_sent():
+def test_a_watcher_sees_calls_and_contributions():
     # y = a * a with a = 3 sends 3 to each of its operands: 6 in all.
     a, diary = Tensor(3.0, True, name="a"), Diary()
     with diary:
@@ -62,7 +62,7 @@ def test_a_watcher_sees_calls_and_what_is_sent():
     assert a.grad == 6
 
 
-def test_what_is_not_recorded_is_seen_too():
+def test_unrecorded_calls_are_seen_too():
     a, diary = Tensor(3.0, True), Diary()
     with diary, tg.no_grad():
         y = a * 2
@@ -108,7 +108,7 @@ def test_the_gradient_that_flows_on_is_the_one_returned():
     assert second.item() == 12
 
 
-def test_of_one_kind_the_innermost_watches_and_kinds_watch_together():
+def test_the_innermost_watcher_of_each_kind_watches():
     outer, inner, other = Diary(), Diary(), Other()
     x = Tensor(1.0, True)
     with outer, other, inner:
@@ -123,7 +123,7 @@ def test_a_trace_hides_the_others():
     with diary:
         (sent, inner) = trace_gradients(graph_order(y), y, np.float64(1))
     assert (sent.source, sent.contribution) == (y.node.inputs[0], 3)
-    assert (inner.source, inner.contribution) == (x, 12)  # one step, whatever is in the checkpoint
+    assert (inner.source, inner.contribution) == (x, 12)  # one entry for a checkpoint
     assert diary.seen == []
 
 
@@ -136,7 +136,7 @@ def test_it_ends_with_its_block_in_every_context():
     assert context.run(watcher) is None
 
 
-def test_the_base_only_passes_on():
+def test_the_base_class_changes_nothing():
     class Idle(Watching):
         pass
 

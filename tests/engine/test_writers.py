@@ -1,5 +1,5 @@
-"""Tests the writers of documents: text, Markdown, a page and a fragment show all that a document
-holds, and nothing that a user can name becomes markup.
+"""Tests the writers of documents: text, Markdown, a page and a fragment show the whole document,
+and no name that a user chooses becomes markup.
 """
 
 import re
@@ -39,7 +39,7 @@ DOCUMENT = Section(
 
 
 class Elements(HTMLParser):
-    """Reads the elements and the texts of HTML; every element must be closed in order."""
+    """Parses the elements and the texts of HTML; every element must be closed in order."""
 
     def __init__(self, text):
         super().__init__()
@@ -137,15 +137,15 @@ def test_back_quotes_mark_code():
 # HTML -----------------------------------------------------------------------------------------
 
 
-def test_a_page_holds_it_all():
+def test_a_page_contains_everything():
     text = page(DOCUMENT)
     read = Elements(text)
     tags = [tag for tag, _ in read.elements]
     assert [tag for tag in tags if tag in ("h1", "h2", "table", "img")] == [
         "h1", "table", "h2", "h2", "img",
     ]  # fmt: skip
-    for told in ("value ", "0.5", "bias", "12", "upstream", "prose"):
-        assert told in read.texts
+    for word in ("value ", "0.5", "bias", "12", "upstream", "prose"):
+        assert word in read.texts
     assert '<span class="formula"><i>a</i> / <i>b</i></span>' in text
     assert '<td class="number strong">12</td>' in text
     (image,) = [attributes for tag, attributes in read.elements if tag == "img"]
@@ -155,7 +155,7 @@ def test_a_page_holds_it_all():
     assert "img-src" not in page(Section("no picture"))
 
 
-def test_a_fragment_brings_its_styles():
+def test_a_fragment_contains_its_styles():
     text = fragment(DOCUMENT)
     read = Elements(text)
     assert "class" not in {key for _, attributes in read.elements for key in attributes}
@@ -178,7 +178,7 @@ def hostile_document(text):
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_what_a_user_names_stays_text(text):
+def test_names_of_the_user_stay_text(text):
     plain = hostile_document("harmless")
     hostile = hostile_document(text)
     for write in (page, fragment, lambda document: frame(document.title[0], "", "")):
@@ -197,7 +197,7 @@ def test_dollars_of_a_user_are_not_typeset():
     assert "$" not in Elements(fragment(document)).typeset
 
 
-def test_what_cannot_be_shown_is_shown_as_an_object():
+def test_values_that_cannot_be_formatted_are_shown_as_objects():
     class Broken(Shown):
         def document(self):
             raise ValueError("no document")
