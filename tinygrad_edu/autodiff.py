@@ -1,8 +1,8 @@
 """Reverse-mode differentiation: the order of a graph, and the chain rule applied along it.
 
-`graph_order` is the one walk of a graph, and `apply_chain_rule`, behind `pull_back`, the one place
-where the chain rule is applied; `grad` and `backward` are what people call. How an operation
-differentiates is written beside the operation, in `ops`.
+`graph_order` sorts a graph, and `apply_chain_rule` is the only place that applies the chain rule;
+users call `grad` and `Tensor.backward`. The derivatives of operations are not here: each operation
+in `ops` declares its own rules.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ _accumulating = threading.Lock()
 
 
 def graph_order(*outputs: Tensor, since: int = 0) -> list[Tensor]:
-    """Put the graph behind some outputs in order, newest first.
+    """Sort the graph of some outputs topologically, newest tensor first.
 
-    A call can only use tensors that exist already, so the numbers that calls get in passing put
-    every tensor before all that it was computed from. That is the order in which gradients flow:
-    a tensor's turn comes when all that was computed from it has had its own. Each tensor is
-    visited once, however many paths lead to it, and nothing is recursive.
+    A call can only use tensors that exist already. So the numbers of the calls, in descending
+    order, put every tensor before all tensors that it was computed from. Gradients flow in this
+    order: when a tensor is processed, all tensors computed from it have been processed. Each tensor
+    is visited once, even if many paths lead to it, and there is no recursion.
 
     Parameters
     ----------
     *outputs : Tensor
         Where to start.
     since : int
-        A moment, on the clock of `primitive.tick`: what was computed before is not walked through.
+        A time on the clock of `primitive.tick`; tensors computed earlier are left out.
 
     Returns
     -------
     list of Tensor
-        All tensors that were computed, the outputs included; no leaves.
+        All computed tensors, including the outputs; no leaves.
 
     Examples
     --------
@@ -79,31 +79,30 @@ def pull_back(
     wanted: Collection[Tensor] | None = None,
     create_graph: bool = False,
 ) -> dict[Tensor, Any]:
-    """Carry a cotangent from an output back to the tensors that it was computed from.
+    """Pull a cotangent back from an output to the tensors that it was computed from.
 
     Parameters
     ----------
     output : Tensor
         Where to start.
     cotangent : array or Tensor
-        What arrives at the output, of its shape and dtype.
+        The cotangent of the output, of its shape and dtype.
     wanted : collection of Tensor, optional
-        The tensors whose cotangents are asked for; only what leads to them is computed. By
+        The tensors to compute cotangents of; paths that do not lead to them are skipped. By
         default all leaves that require gradients.
     create_graph : bool
-        Whether the cotangents are tensors with a graph of their own, to be differentiated again.
+        Whether the cotangents are tensors with a graph, which can be differentiated again.
 
     Returns
     -------
     dict of Tensor to (numpy.ndarray or Tensor)
-        The cotangents of the wanted tensors that the output depends on. The arrays share no
-        memory with anything else.
+        The cotangents of the wanted tensors that the output depends on, as unshared arrays.
 
     Raises
     ------
     GradientError
-        If a value was changed after an operation used it, or if a rule returns a cotangent that
-        does not fit its input.
+        If a tensor was changed after an operation used it, or if a rule returns a cotangent of
+        the wrong shape.
     """
     order = graph_order(output)
     if create_graph:
@@ -127,11 +126,11 @@ def apply_chain_rule(
     create_graph: bool = False,
     keep_interior: bool = False,
 ) -> dict[Tensor, Any]:
-    """Do the work of `pull_back` along a graph that is in order already.
+    """Apply the chain rule along a sorted graph; the parameters are those of `pull_back`.
 
-    The cotangent of a tensor is complete when its turn comes. The rules of the call that made it
-    turn it into contributions to the inputs, and contributions to one tensor add up: that is the
-    chain rule. The order may end earlier than the graph: tensors outside of it count as leaves.
+    When the loop reaches a tensor, its cotangent is complete. The rules of the call that computed
+    the tensor turn it into one contribution to each input, and all contributions to a tensor are
+    added: this is the chain rule. Tensors that are not in `order` are treated as leaves.
     """
     pending: dict[Tensor, Any] = {output: cotangent}
     leading = None if wanted is None else _leading_to(order, wanted)
@@ -152,22 +151,22 @@ def apply_chain_rule(
 
 @dataclass(slots=True, eq=False)
 class _Steps:
-    """The steps of one application of the chain rule.
+    """The steps of one pass of the chain rule, and its state.
 
     Attributes
     ----------
     wanted : collection of Tensor or None
-        The tensors whose cotangents are asked for; None for all leaves.
+        The tensors to return cotangents of; None for all leaves.
     leading : set of Tensor or None
-        The tensors through which a gradient reaches the wanted ones.
+        The tensors on the paths to the wanted ones.
     create_graph : bool
         Whether cotangents are tensors.
     pending : dict of Tensor to (array or Tensor)
-        What has arrived at tensors whose turn has not come; leaves have no turn.
+        The contributions that have arrived so far, added; leaves stay here until the end.
     kept : dict of Tensor to (array or Tensor)
-        The cotangents of computed tensors that are asked for.
+        The cotangents of wanted tensors that are not leaves.
     wide : dict of Tensor to array
-        Sums of float16 in float32.
+        The float32 sums of float16 contributions.
     """
 
     wanted: Collection[Tensor] | None
@@ -178,14 +177,14 @@ class _Steps:
     wide: dict[Tensor, Any]
 
     def take(self, tensor: Tensor) -> Any:
-        """Return the complete cotangent of a tensor; keep it, if it is asked for."""
+        """Remove and return the complete cotangent of a tensor; keep it if it is wanted."""
         g = self.pending.pop(tensor)
         if self.wanted is not None and tensor in self.wanted:
             self.kept[tensor] = g
         return g
 
     def contributions(self, tensor: Tensor, g: Any, rules: Rules = ()) -> Pairs:
-        """Apply the rules of the call that made a tensor: what goes to each of its inputs."""
+        """Apply the rules of the call that computed a tensor; list each input's contribution."""
         node: Node = tensor.node  # type: ignore[assignment]
         params = node.params
         out, values, residual = tensor._data, node.values, node.residual
@@ -208,7 +207,7 @@ class _Steps:
         return found
 
     def fitted(self, contribution: Any, source: Tensor, node: Node) -> Any:
-        """Return a contribution in the shape and dtype of its input: broadcasting is undone."""
+        """Convert a contribution to the shape and dtype of its input; undo broadcasting."""
         if self.create_graph and not isinstance(contribution, Tensor):
             contribution = _computed(contribution, None)
         data = source._data
@@ -219,15 +218,15 @@ class _Steps:
             fits = contribution.shape == data.shape
         if not fits:
             contribution = _summed_back(contribution, source, node)
-        # Dtypes are mostly one and the same object, which is quicker to find out.
+        # Equal dtypes are usually the same object, and comparing identities is faster.
         if contribution.dtype is data.dtype or contribution.dtype == data.dtype:
             return contribution
         return contribution.astype(data.dtype)
 
     def added(self, total: Any, contribution: Any, source: Tensor) -> Any:
-        """Add a contribution to what has arrived; of float16, the sums are kept in float32.
+        """Add a contribution to a total; totals of float16 are kept in float32.
 
-        A sum of float16 would stall at 2048, where adding 1 changes nothing.
+        A float16 total would stop growing at 2048, where adding 1 changes nothing.
         """
         if contribution.dtype != np.float16:
             return total + contribution
@@ -236,7 +235,7 @@ class _Steps:
         return self.wide[source].astype(np.float16)
 
     def asked_for(self) -> dict[Tensor, Any]:
-        """Return the cotangents that are asked for; those still pending arrived at leaves."""
+        """Return the wanted cotangents; those still pending belong to leaves."""
         leaves = self.pending
         if self.wanted is not None:
             leaves = {leaf: g for leaf, g in leaves.items() if leaf in self.wanted}
@@ -244,7 +243,7 @@ class _Steps:
 
 
 def _leading_to(order: list[Tensor], wanted: Collection[Tensor]) -> set[Tensor]:
-    """Find the tensors through which a gradient reaches the wanted ones."""
+    """Find the tensors on the paths from the output to the wanted tensors."""
     leading = set(wanted)
     for tensor in reversed(order):
         if not leading.isdisjoint(s for s in tensor.node.inputs if isinstance(s, Tensor)):  # type: ignore[union-attr]
@@ -253,7 +252,7 @@ def _leading_to(order: list[Tensor], wanted: Collection[Tensor]) -> set[Tensor]:
 
 
 def _summed_back(contribution: Any, source: Tensor, node: Node) -> Any:
-    """Undo the broadcasting of an input, or say whose rule is wrong."""
+    """Undo the broadcasting of an input; raise an error if no broadcasting explains the shape."""
     if node.primitive.broadcasts:
         with contextlib.suppress(ValueError):
             add_up = sum_to if isinstance(contribution, Tensor) else sum_to.primitive.forward
@@ -265,7 +264,7 @@ def _summed_back(contribution: Any, source: Tensor, node: Node) -> Any:
 
 
 def modified(source: Tensor, user: str) -> GradientError:
-    """Make the error about a tensor that was changed after an operation of some name used it."""
+    """Make the error for a tensor that was changed after an operation, `user`, used it."""
     return GradientError(
         f"{source._label()} was modified after {user} used it (or only then began to require "
         "gradients); call backward() before that, or compute the output again"
@@ -273,10 +272,9 @@ def modified(source: Tensor, user: str) -> GradientError:
 
 
 def _unshare(gradients: dict[Tensor, Any], cotangent: Any) -> None:
-    """Copy the arrays that something else could be looking at.
+    """Copy arrays that share memory.
 
-    Rules may pass on the cotangent that they were given, or a view of it, and so two tensors can
-    end up with one array.
+    A rule may return its cotangent `g` itself, or a view of it, so two tensors can get one array.
     """
     seen = {id(cotangent)}
     for tensor, g in gradients.items():
@@ -287,12 +285,12 @@ def _unshare(gradients: dict[Tensor, Any], cotangent: Any) -> None:
 
 
 def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = False) -> Any:
-    """Check what the user gave as the gradient of the output, or take 1 for a single element."""
+    """Check the user's gradient of the output; without one, return 1 for a single element."""
     if not output._requires_grad:
         raise GradientError(
             f"{output._label()} is a constant, and its gradient is 0: requires_grad=False on all "
-            "that it was computed from, or it was created under no_grad(); if it should depend on "
-            "a leaf, make that with requires_grad=True and compute the output again"
+            "tensors that it was computed from, or it was created under no_grad(); create its "
+            "leaves with requires_grad=True and compute the output again"
         )
     if gradient is None:
         data = output._data
@@ -316,7 +314,7 @@ def _starting_cotangent(output: Tensor, gradient: Any, create_graph: bool = Fals
 
 
 def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool) -> None:
-    """Put the gradients of an output into `.grad`; see `Tensor.backward`."""
+    """Compute gradients of an output and store them in `.grad`; see `Tensor.backward`."""
     cotangent = _starting_cotangent(output, gradient)
     order = graph_order(output)
     gradients = apply_chain_rule(order, output, cotangent, keep_interior=keep_interior)
@@ -324,9 +322,9 @@ def backward(output: Tensor, gradient: ArrayLike | None, *, keep_interior: bool)
     watching.show_leaves(gradients)
     for tensor in order:
         tensor._grad = gradients.pop(tensor, None) if keep_interior else None
-    with _accumulating:  # threads may go back to the same leaves at the same time
+    with _accumulating:  # several threads may add to the same leaves
         for leaf, g in gradients.items():
-            # A sum is a new array: the old one may be in the user's hands.
+            # The sum is a new array, because the user may hold the old one.
             leaf._grad = g if leaf._grad is None else np.add(leaf._grad, g, out=np.empty_like(g))
 
 
@@ -339,32 +337,32 @@ def grad(
     allow_unused: bool = False,
     **unknown: Any,
 ) -> Any:
-    """Compute gradients of an output and return them; no `.grad` is touched.
+    """Compute gradients of an output and return them, without changing any `.grad`.
 
     Parameters
     ----------
     output : Tensor
         What to differentiate.
     inputs : Tensor or sequence of Tensor
-        With respect to what: leaves, or tensors computed on the way.
+        The tensors to differentiate with respect to: leaves or interior tensors.
     gradient : array_like, optional
-        The cotangent to start from, of the output's shape; 1 for a single element.
+        The cotangent to start from, of the output's shape; by default 1, for one element.
     create_graph : bool
-        Whether the gradients are tensors with a graph, so that they can be differentiated again.
+        Whether the gradients are tensors with a graph, which can be differentiated again.
     allow_unused : bool
-        Whether None is returned for an input that the output does not depend on, instead of an
-        error; so it is for all inputs where the output is a constant.
+        Whether to return None for an input that the output does not depend on, instead of raising
+        an error. A constant output depends on no input.
 
     Returns
     -------
     numpy.ndarray, or Tensor with ``create_graph=True``; or a tuple of them
-        One for each input, of its shape and dtype.
+        One gradient for each input, of its shape and dtype.
 
     Raises
     ------
     GradientError
-        If the output has several elements and no `gradient`, if it does not depend on an input,
-        or if a value on the way was changed.
+        If the output has several elements and `gradient` is omitted, if it does not depend on an
+        input, or if a tensor was changed after an operation used it.
     ValueError
         If `gradient` has another shape.
 
@@ -382,7 +380,7 @@ def grad(
     targets: list[Any] = [inputs] if single else list(inputs)
     if not all(isinstance(tensor, Tensor) for tensor in (output, *targets)):
         given = ", ".join(type(value).__name__ for value in (output, *targets))
-        raise TypeError(f"grad takes one output and its inputs, all of them Tensors, got {given}")
+        raise TypeError(f"grad takes one output and its inputs, all Tensors, got {given}")
     found: tuple[Any, ...] = (None,) * len(targets)
     if output._requires_grad or not allow_unused:
         cotangent = _starting_cotangent(output, gradient, create_graph)
@@ -394,7 +392,7 @@ def grad(
 
 
 def _check_used(targets: list[Tensor], gradients: dict[Tensor, Any]) -> None:
-    """Raise an error about the first input that got no gradient."""
+    """Raise an error for the first input without a gradient."""
     for position, target in enumerate(targets):
         if target not in gradients:
             reason = "is not used in the computation of the output"

@@ -1,8 +1,8 @@
-"""How ``np.f(tensor)`` finds its operation.
+"""How ``np.f(tensor)`` calls an operation.
 
-NumPy asks a Tensor before it computes with one. Functions that `ops` has under NumPy's name are
-recorded like any other call; functions without a derivative, such as comparisons, give plain
-arrays; all others are refused by name. Nothing ever falls out of the graph without a word.
+NumPy passes every function call on a Tensor to this file. If `ops` has an operation of the same
+name, that is called, and recorded as usual. Functions without a derivative, such as comparisons,
+return plain arrays. All others raise a TypeError, so the graph is never cut silently.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ DIFFERENTIABLE: dict[Any, Callable[..., Any]] = {
     for name in family.__all__
     if name not in ops.plain.__all__ and callable(getattr(module, name, None))
 }
-"""NumPy's functions, and the operations that replace them."""
+"""The operation for each of NumPy's functions."""
 
 REDUCTIONS = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min"}
 """The operation for ``ufunc.reduce``."""
 
-# These say something about an array, or copy it to somewhere else.
+# They describe an array or write it to a file; none has a derivative.
 _ABOUT_ARRAYS = (
     "around array2string array_repr array_str can_cast empty_like iscomplexobj isrealobj "
     "isscalar may_share_memory min_scalar_type ndim ones_like result_type save savetxt shape "
@@ -40,18 +40,18 @@ PLAIN: dict[Any, Callable[..., Any]] = {
     getattr(np, name): on_arrays(getattr(np, name), "A fact") for name in _ABOUT_ARRAYS.split()
 }
 PLAIN |= {getattr(ops, name).__wrapped__: getattr(ops, name) for name in ops.plain.__all__}
-"""NumPy's functions whose derivative is zero or does not exist: they give plain arrays."""
+"""NumPy's functions with a zero or undefined derivative: they return plain arrays."""
 
 
 def call_ufunc(
     ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
-    """Answer NumPy's ``__array_ufunc__``.
+    """Implement NumPy's ``__array_ufunc__``.
 
     Raises
     ------
     TypeError
-        For functions without a rule, and where the result should go into a plain array.
+        For functions without a rule, and for ``out=`` with a plain array.
     """
     if kwargs.get("out") is not None:
         raise TypeError(
@@ -64,7 +64,7 @@ def call_ufunc(
         if ufunc in PLAIN:
             return PLAIN[ufunc](*inputs, **kwargs)
     if method == "reduce" and ufunc in REDUCTIONS:
-        # NumPy's default differs here: reduce takes the first axis, sum takes all.
+        # The defaults differ: np.add.reduce reduces the first axis, np.sum all axes.
         return answer(reduce, getattr(ops, REDUCTIONS[ufunc]), inputs, {"axis": 0, **kwargs})
     call = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     raise _no_rule(call)
@@ -73,14 +73,14 @@ def call_ufunc(
 def call_function(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
-    """Answer NumPy's ``__array_function__``.
+    """Implement NumPy's ``__array_function__``.
 
     Raises
     ------
     TypeError
         For functions without a rule.
     """
-    if function is np.where and len(args) == 1:  # which is another function then
+    if function is np.where and len(args) == 1:  # the other meaning of np.where
         function = np.nonzero
     if function in DIFFERENTIABLE:
         return answer(function, DIFFERENTIABLE[function], args, kwargs)
@@ -91,6 +91,6 @@ def call_function(
 
 def _no_rule(call: str) -> TypeError:
     return TypeError(
-        f"np.{call.lstrip('.')} has no derivative rule here; build it from operations that "
-        "tinygrad_edu lists, or pass tensor.data for its plain value, without a gradient"
+        f"np.{call.lstrip('.')} has no derivative rule here; build it from operations of "
+        "tinygrad_edu, or pass tensor.data to compute its plain value, without a gradient"
     )

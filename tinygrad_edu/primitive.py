@@ -1,8 +1,8 @@
 """How an operation is declared, and how a call of it is recorded in the graph.
 
-An operation is one statement: a forward pass on arrays, and one rule for each input that turns
-the cotangent of the output into the cotangent of that input. What the rules are used for stands
-in `autodiff.py`; this file never computes a gradient.
+An operation is one statement: a forward pass on arrays, and one rule (a vjp) for each input, which
+turns the cotangent of the output into the cotangent of that input. This file never computes a
+gradient: `autodiff.py` applies the rules.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ Rule: TypeAlias = Callable[..., Any]
 PRIMITIVES: dict[str, Primitive] = {}
 """The registry of all operations that have rules, by name."""
 
-# Python's own numbers are weak in NumPy's promotion (a float32 array times 2.0 stays float32), so
-# they are recorded as they are; np.float64 is a subclass of float, hence the exact types.
+# Python numbers are weak in NumPy's promotion (a float32 array times 2.0 stays float32), so they
+# are recorded unchanged. Exact types are compared, because np.float64 is a subclass of float.
 _PYTHON_NUMBERS = (float, int, bool)
 
-# Shared by all calls without metadata: a million empty dictionaries take up room.
+# Shared by all calls without metadata: a million empty dictionaries would need memory.
 _NO_PARAMS: dict[str, Any] = {}
 
 _sequence = itertools.count(1)
@@ -46,60 +46,60 @@ blocks_here = BLOCKS.here
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Primitive:
-    """An operation: its forward pass, its rules, and the facts that tools ask for.
+    """An operation: its forward pass, its rules, and the facts that tools use.
 
     Attributes
     ----------
     name : str
-        The name it has in NumPy, where it has one.
+        Its name in NumPy, if NumPy has the operation.
     forward : callable
         ``forward(*arrays, **params) -> array``, plain NumPy.
     rules : tuple of (callable or None)
         One vjp for each input: ``rule(g, out, *arrays, **params)`` returns the cotangent of that
         input; None for an input that has no gradient, such as labels.
     each : callable or None
-        For any number of inputs: ``each(position, g, out, *arrays, **params)``.
+        One rule for any number of inputs: ``each(position, g, out, *arrays, **params)``.
     residual : bool
-        Whether `forward` returns ``(out, residual)``. The residual reaches the rules as a
-        keyword, so that the backward pass does not compute it again; it is None wherever the
-        rules are differentiated themselves, since a residual is a constant.
+        Whether `forward` returns ``(out, residual)``. The residual is passed to the rules as a
+        keyword, so that the backward pass does not compute it again. It is None if the rules
+        themselves are differentiated, because a residual is a constant.
     broadcasts : bool or "stacks"
-        Whether inputs are stretched to a common shape, so that cotangents are summed back;
-        ``"stacks"`` if the last two axes are matrices, and only the axes before are stretched.
+        Whether inputs are broadcast to a common shape, so that cotangents are summed back;
+        ``"stacks"`` if the last two axes are matrices, and only the axes before are broadcast.
     analytic : bool
-        Whether the forward pass and the rules may be evaluated on complex numbers.
+        Whether the forward pass and the rules can be evaluated on complex numbers.
     symbol, formula : str
-        How it is drawn, and how it is written: ``"÷"`` and ``"x / y"``. Tools recognize the
-        formula where it is written out in other operations.
+        How it is drawn and how it is written: ``"÷"`` and ``"x / y"``. Tools also recognize the
+        formula if it is written out in other operations.
     derivatives : tuple of str
         The rules as text, in the vocabulary of NumPy and this package.
     operands : tuple of str
-        What to call the operands in a picture, where the names of the parameters are not best.
+        The names of the operands in a picture, if they differ from those of the parameters.
     elementwise : bool
-        Whether each number of the result is computed from the numbers of the operands at the
-        same place, after broadcasting.
+        Whether each element of the result is computed from the elements of the operands at the
+        same index, after broadcasting.
     carries : bool
-        Whether the result consists of numbers of the operands, and zeros: they are moved,
-        repeated or chosen, and not computed.
+        Whether the result consists of elements of the operands, and zeros: they are moved,
+        repeated or selected, but not computed.
     commutes : bool
         Whether the operands can be exchanged.
     kink : callable or None
-        ``kink(*arrays, **params)`` returns the signed distance to the nearest place without a
+        ``kink(*arrays, **params)`` returns the signed distance to the nearest point without a
         derivative, such as ``x`` for ``abs(x)``: it is 0 there and changes its sign across it.
-        An array, or a tuple of arrays; about the right size is enough. Ties and jumps count.
+        An array, or a tuple of arrays; an approximate size is enough. Ties and jumps count.
     domain : tuple of Pitfall, or None
-        Where the result or a gradient is not finite. Anywhere else finite operands can only
-        overflow. None if this is not known.
+        Where the result or a gradient is not finite; elsewhere, finite operands can only overflow.
+        None if this is unknown.
     activation : bool
-        Whether networks use it as a function between layers.
+        Whether networks use it as an activation function.
     matrix_product : bool
-        Whether it multiplies its first two inputs as matrices, and adds a third one to each row.
+        Whether it multiplies its first two inputs as matrices, and adds a third input to each row.
     averages : bool
         Whether the result is an average over its first input.
     applies : str
-        The activation that it applies to its first input, which is therefore to be logits.
+        The activation that it applies to its first input, which must therefore be logits.
     mistakes : tuple of Mistake
-        Wrong gradients that people derive for it.
+        Common mistakes in its gradient.
     """
 
     name: str
@@ -138,14 +138,17 @@ class Primitive:
         Raises
         ------
         ValueError
-            If the shapes do not fit; the message names the operation, and the axis.
+            For a shape mismatch; the message names the operation and the axis.
         """
         try:
             if watcher is None:
                 out = self.forward(*values, **params) if params else self.forward(*values)
             else:
                 out = watcher.evaluate(self.forward, *values, **params)
-        except (np.exceptions.AxisError, np.linalg.LinAlgError):  # they have kinds of their own
+        except (
+            np.exceptions.AxisError,
+            np.linalg.LinAlgError,
+        ):  # subclasses of ValueError
             raise
         except ValueError as error:
             labels = [*inspect.signature(self.forward).parameters][: len(values)]
@@ -155,7 +158,7 @@ class Primitive:
 
 
 class Operation(Protocol):
-    """A declared operation, as people call it."""
+    """A declared operation, as users call it."""
 
     primitive: Primitive
 
@@ -164,10 +167,10 @@ class Operation(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """One call of a primitive: what a computed tensor remembers of how it came about.
+    """One call of a primitive: a node of the graph, kept by the tensor that the call computed.
 
-    It points at the inputs and never at the output: ownership runs backwards only, so a loss
-    that is dropped takes its graph along without help from the cyclic garbage collector.
+    A node refers to its inputs and never to its output. So there are no reference cycles: when
+    the last reference to a loss is gone, its whole graph is freed at once.
 
     Attributes
     ----------
@@ -175,17 +178,17 @@ class Node:
     inputs : tuple of (Tensor or Python number)
         In the order of the operands, one entry for each occurrence.
     values : tuple
-        The arrays of the inputs as they were when the call was made.
+        The arrays of the inputs at the time of the call.
     params : dict
         The keyword arguments of the call.
     residual : object
-        What the forward pass left for the rules, or None.
+        What the forward pass saved for the rules, or None.
     sequence : int
-        Grows with each call, so sorting by it puts a graph in order.
+        The number of the call; sorting by it is a topological order of the graph.
     module_call : ModuleCall or None
-        The call of a network module that this one was part of.
+        The call of a network module that this call was part of.
     caller : tuple
-        The user's code that made the call, where lines are recorded; see `source_lines`.
+        The user's code that made the call, if lines are recorded; see `source_lines`.
     """
 
     primitive: Primitive
@@ -202,7 +205,7 @@ class Node:
 
 
 def tick() -> int:
-    """Return the next number of the clock that orders calls and changes of leaves."""
+    """Advance the clock that orders calls and changes of leaves; return its new time."""
     return next(_sequence)
 
 
@@ -211,10 +214,10 @@ def primitive(
 ) -> Callable[[Callable[..., Any]], Operation]:
     """Declare an operation: decorate its forward pass with its rules.
 
-    The parameters before the ``/`` in the signature of the forward pass are its arrays; the
-    others are metadata. Rules are pure, and written with operators, methods and functions that
-    arrays and tensors share, because they run on arrays in an ordinary backward pass and on
-    tensors where the gradient is differentiated again.
+    In the signature of the forward pass, the parameters before the ``/`` are arrays and the others
+    are metadata. Rules are pure. They use only operators, methods and functions that arrays and
+    tensors share, because they run on arrays in an ordinary backward pass, and on tensors with
+    ``create_graph=True``.
 
     Parameters
     ----------
@@ -226,8 +229,8 @@ def primitive(
     Returns
     -------
     callable
-        The operation. On tensors it returns a tensor and records the call. On arrays alone it is
-        only the forward pass, so rules can use it.
+        The operation. On tensors it records the call and returns a tensor. On arrays alone it
+        only runs the forward pass, so rules can use it.
 
     Examples
     --------
@@ -258,7 +261,7 @@ def primitive(
             if params or len(inputs) > most:
                 inputs, params = signature.bound(inputs, params, most)
             inputs, values, has_tensor, needs_grad = read(name, inputs)
-            if not has_tensor:  # nothing but the forward pass
+            if not has_tensor:  # only the forward pass
                 out = forward(*values, **params)
                 return out[0] if residual else out
             watcher = None
@@ -267,7 +270,7 @@ def primitive(
             out, left = declared.evaluate(values, params, watcher)
             if not needs_grad and watcher is None:
                 return _computed(out, None)
-            # A tuple, because Python's garbage collector soon stops looking at tuples of arrays.
+            # A tuple, because Python's garbage collector soon stops tracking tuples of arrays.
             saved, params = tuple(values), params or _NO_PARAMS
             node = Node(declared, inputs, saved, params, left, next(_sequence), get_call())
             tensor = _computed(out, node if needs_grad else None)
@@ -287,11 +290,11 @@ def read(name: str, inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Any]
     Returns
     -------
     inputs : tuple
-        As a node keeps them.
+        The inputs as a node keeps them.
     values : list
         Their arrays.
     has_tensor, needs_grad : bool
-        Whether there is a tensor among them, and one that requires gradients.
+        Whether one of them is a tensor, and whether one of them requires gradients.
     """
     values: list[Any] = []
     has_tensor = needs_grad = has_array = False
@@ -317,8 +320,8 @@ def as_operands(
 ) -> tuple[tuple[Any, ...], list[Any]]:
     """Read arrays and lists among the operands.
 
-    Next to a tensor they become tensors, and are copied, so that a later write into one cannot
-    reach the graph. Without a tensor, the operation is only its forward pass on arrays.
+    If another operand is a tensor, they are copied and become tensors, so that a later write into
+    one cannot reach the graph. Without a tensor, they become arrays.
     """
     kept = []
     for value in inputs:
@@ -334,6 +337,6 @@ def as_operands(
 
 
 def as_operand(name: str, value: Any) -> Any:
-    """Read an operand of a composed operation: tensors and arrays as they are, lists as arrays."""
+    """Read an operand of a composed operation: convert lists and numbers to arrays."""
     value = as_operands(name, (value,), False)[0][0]
     return np.asarray(value) if type(value) in _PYTHON_NUMBERS else value

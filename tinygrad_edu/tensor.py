@@ -1,7 +1,7 @@
 """The Tensor: a NumPy array that remembers how it was computed.
 
-It holds data, its gradient and the node that made it, and answers NumPy's protocols. Its operators
-and methods are in `notation.py`; derivatives are computed in `autodiff.py`.
+A Tensor holds its values, its gradient and the node that computed it, and implements NumPy's
+protocols. Its operators and methods are in `notation.py`; `autodiff.py` computes derivatives.
 """
 
 from __future__ import annotations
@@ -33,44 +33,35 @@ class Tensor(Notation):
     Parameters
     ----------
     data : array_like
-        Numbers. Python floats make float64; other dtypes are kept as NumPy would.
+        The numbers. The dtype is the one that NumPy chooses: float64 for Python floats.
     requires_grad : bool
-        Whether gradients with respect to this tensor are wanted. Floating dtypes only.
+        Whether to compute gradients with respect to this tensor. Floating dtypes only.
     dtype : dtype, optional
         Convert to this dtype.
     name : str, optional
-        What to call it in pictures and messages.
+        Its name in pictures and messages.
     copy : bool
-        True copies the data. False shares an array that need not be converted, and locks it
-        against writing, because a later write would make gradients wrong without a word.
+        True copies the data. False shares the array if no conversion is needed, and makes it
+        read-only, because a later write would silently make gradients wrong.
 
     Attributes
     ----------
-    data : numpy.ndarray
-        The values, read-only. Assign a new array to change them.
-    grad : numpy.ndarray or None
-        The gradient, of the same shape and dtype, after `backward`; None where none was computed.
-    requires_grad : bool
-        Whether it takes part in differentiation.
     node : Node or None
         The operation that computed it; None for a leaf.
     name : str or None
 
     Raises
     ------
-    TypeError
-        For text, objects and complex numbers, masked arrays, lists of tensors, and for integers
-        that are to require gradients.
-    ValueError
-        For ragged lists.
+    TypeError, ValueError
+        For data that are not an array of real numbers, such as text, complex numbers, ragged lists
+        and lists of tensors; for integers with ``requires_grad=True``.
 
     Notes
     -----
-    Values leave the graph where that is written: ``t.data``, ``t.numpy()``, ``t.item()``,
-    ``t.detach()``. Where NumPy would take them from a tensor that requires gradients, as in
-    ``np.array([t, u])``, ``array.dot(t)`` and ``array[0] = t``, a `GradientError` is raised; write
-    ``stack([t, u])``, ``array @ t`` and ``index_update(array, 0, t)``. ``float(t)`` and
-    ``math.exp(t)`` warn with a `GraphCutWarning`.
+    Values leave the graph only explicitly: ``t.data``, ``t.numpy()``, ``t.item()``,
+    ``t.detach()``. If `t` requires gradients, ``np.array([t, u])``, ``array.dot(t)`` and
+    ``array[0] = t`` raise a `GradientError`; write ``stack([t, u])``, ``array @ t`` and
+    ``index_update(array, 0, t)``. ``float(t)`` and ``math.exp(t)`` warn: `GraphCutWarning`.
 
     Examples
     --------
@@ -83,8 +74,6 @@ class Tensor(Notation):
     >>> x.grad
     array([2., 4.])
     >>> x.data = x.data - 0.1 * x.grad
-    >>> x.detach(), y.item()
-    (Tensor([0.8, 1.6]), 5.0)
     """
 
     __slots__ = (
@@ -98,16 +87,16 @@ class Tensor(Notation):
         "node",
     )
 
-    # An ndarray, or the NumPy scalar that an operation gave: those are quicker to compute with.
-    # Nobody ever writes into it: new values come in a new array, so views and graphs keep theirs.
+    # An ndarray, or the NumPy scalar that an operation returned, which is faster to compute with.
+    # It is never written into: new values are a new array, so views and graphs keep the old ones.
     _data: Any
     _grad: Array | None
     _requires_grad: bool
-    # When it got its values, on the clock of `primitive.tick`.
+    # The time on the clock of `primitive.tick` at which the values were set.
     _version: int
     name: str | None
     node: Node | None
-    # By the number of their handles; there is no such attribute before there is a hook.
+    # Hooks by the number of their handle. The attribute exists only after the first hook.
     _hooks: dict[int, Callable[[Any], Any]]
 
     def __init__(
@@ -120,9 +109,9 @@ class Tensor(Notation):
         copy: bool = True,
     ) -> None:
         if holds_tensor(data):
-            raise TypeError("a Tensor is not made from a list of tensors; use stack([...])")
+            raise TypeError("a Tensor cannot be made from a list of tensors; use stack([...])")
         if not isinstance(requires_grad, bool | np.bool_):
-            raise TypeError(f"requires_grad is True or False, got {requires_grad!r}; say dtype=")
+            raise TypeError(f"requires_grad must be a bool, got {requires_grad!r}; write dtype=")
         if isinstance(data, Tensor):
             check_leaving(data, LEAF)
             data = data._data
@@ -139,7 +128,13 @@ class Tensor(Notation):
 
     @property
     def data(self) -> Array:
-        """The values, as a read-only array; assign a new array to replace them all."""
+        """The values, as a read-only array; assign a new array to replace them all.
+
+        Examples
+        --------
+        >>> Tensor([1.0, 2.0]).data * 2
+        array([2., 4.])
+        """
         return read_only(self._data)
 
     @data.setter
@@ -156,7 +151,13 @@ class Tensor(Notation):
 
     @property
     def grad(self) -> Array | None:
-        """The gradient, or None if none was computed."""
+        """The gradient, an array of the same shape and dtype; None if none was computed.
+
+        Examples
+        --------
+        >>> Tensor([1.0, 2.0], requires_grad=True).grad is None
+        True
+        """
         return self._grad
 
     @grad.setter
@@ -174,7 +175,7 @@ class Tensor(Notation):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to this tensor."""
+        """Whether `backward` and `grad` compute gradients with respect to this tensor."""
         return self._requires_grad
 
     @requires_grad.setter
@@ -182,7 +183,7 @@ class Tensor(Notation):
         if self.node is not None and not wanted:
             raise GradientError(
                 f"{self._label()} was computed from tensors that require gradients; "
-                "use .detach() for one that does not"
+                "use .detach() to get one that does not"
             )
         if wanted and self.dtype.kind != "f":
             raise TypeError(
@@ -190,7 +191,7 @@ class Tensor(Notation):
                 "can; write 3.0 for 3, or pass dtype=float"
             )
         if wanted and not self._requires_grad:
-            self._version = primitive.tick()  # graphs that took it for a constant will say so
+            self._version = primitive.tick()  # graphs in which it was a constant raise an error
         self._requires_grad = bool(wanted)
 
     @property
@@ -214,11 +215,23 @@ class Tensor(Notation):
         return hints.Size(self._data.size)
 
     def numpy(self) -> Array:
-        """Return a copy of the values as an array, which the caller may change."""
+        """Return a copy of the values as an array, which the caller may change.
+
+        Examples
+        --------
+        >>> Tensor([1.0, 2.0]).numpy()
+        array([1., 2.])
+        """
         return np.copy(self._data)
 
     def item(self) -> Any:
-        """Return the only element as a Python number; ValueError if there are more."""
+        """Return the only element as a Python number; raise ValueError if there are more.
+
+        Examples
+        --------
+        >>> Tensor([2.5]).item()
+        2.5
+        """
         if self._data.size != 1:
             raise ValueError(f"item() needs one element, but {self._label()} has {self.size}")
         return self._data.item()
@@ -228,7 +241,13 @@ class Tensor(Notation):
         return self._data.tolist()
 
     def detach(self) -> Tensor:
-        """Return a tensor of the same values that no gradient flows through."""
+        """Return a leaf of the same values, through which no gradient flows.
+
+        Examples
+        --------
+        >>> Tensor([1.0, 2.0], requires_grad=True).detach()
+        Tensor([1., 2.])
+        """
         tensor = _computed(self._data, None)
         tensor.name = self.name
         return tensor
@@ -248,7 +267,7 @@ class Tensor(Notation):
         return tensor_html(self)
 
     def _label(self) -> str:
-        """Return what to call it in a message."""
+        """Return the words for this tensor in a message."""
         if self.name:
             return f"tensor {self.name!r}"
         return "a leaf tensor" if self.node is None else f"the result of {self.node.primitive.name}"
@@ -256,7 +275,7 @@ class Tensor(Notation):
     def _refuse_unless_leaf(self, what: str) -> None:
         if self.node is not None:
             raise GradientError(
-                f"{self._label()} cannot be {what}: it follows from its inputs; change those, "
+                f"{self._label()} cannot be {what}: it is computed from its inputs; change those, "
                 "or .detach() it"
             )
 
@@ -266,7 +285,7 @@ class Tensor(Notation):
         return copying.recipe(self)
 
     def __getstate__(self) -> Any:
-        """Return what a subclass has added; `copy` and `pickle` set it again."""
+        """Return the attributes that a subclass added; `copy` and `pickle` restore them."""
         return copying.added_state(self)
 
     # Differentiation -----------------------------------------------------------------------
@@ -276,22 +295,21 @@ class Tensor(Notation):
     ) -> None:
         """Compute the gradients of this tensor with respect to all tensors it was computed from.
 
-        They are stored in `.grad`: on leaves they are added to what is there, on the tensors
-        between they replace it. Several threads may differentiate to the same leaves at once; no
-        contribution is lost.
+        They are stored in `.grad`: leaves accumulate them, interior tensors replace the old one.
+        Several threads may differentiate with respect to the same leaves; no gradient is lost.
 
         Parameters
         ----------
         gradient : array_like, optional
-            The cotangent to start from, of this tensor's shape; 1 for a single element.
+            The cotangent to start from, of this tensor's shape; by default 1, for one element.
         keep_interior : bool
-            Whether the tensors between keep their gradients.
+            Whether interior tensors keep their gradients.
 
         Raises
         ------
         GradientError
-            If it has several elements and no `gradient`, if it requires no gradient, or if a
-            value on the way was changed since.
+            If it has several elements and `gradient` is omitted, if it requires no gradient, or
+            if a tensor was changed after an operation used it.
         ValueError
             If `gradient` has another shape.
 
@@ -309,10 +327,10 @@ class Tensor(Notation):
     def register_hook(self, hook: Callable[[Any], Any]) -> HookHandle:
         """Register a function that is called with the gradient of this tensor, and may replace it.
 
-        ``hook(gradient)`` is called once in each pass of `backward` or `grad` that computes it,
-        when all contributions are added up and before it flows on, or into `.grad`. Its argument is
-        a read-only array, or a Tensor with ``create_graph=True``. If it returns anything but None,
-        that replaces the gradient. Several hooks run in the order of registration.
+        Each pass of `backward` or `grad` that computes the gradient calls ``hook(gradient)`` once:
+        after all contributions are added, and before the gradient flows on or into `.grad`. The
+        argument is a read-only array, or a Tensor with ``create_graph=True``. A result other than
+        None replaces the gradient. Several hooks run in the order of registration.
 
         Returns
         -------
@@ -324,11 +342,10 @@ class Tensor(Notation):
         TypeError
             If this tensor requires no gradient, or `hook` is not a function.
         ValueError
-            Later, if the hook returns another shape than this tensor has.
+            During the backward pass, if the hook returns another shape.
 
         Examples
         --------
-        >>> from tinygrad_edu import Tensor
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
         >>> y = x * x
         >>> with y.register_hook(lambda g: 10 * g):
@@ -340,12 +357,12 @@ class Tensor(Notation):
 
     # NumPy's protocols ---------------------------------------------------------------------
 
-    __pandas_priority__ = 10_000  # so that a Series leaves `series * tensor` to the tensor
+    __pandas_priority__ = 10_000  # so that `series * tensor` calls the operator of the tensor
 
     @property
     def _mask(self) -> None:
-        # NumPy's masked arrays ask for this before they would compute and drop the graph.
-        raise TypeError("a Tensor has no mask; give the masked array's filled(value)")
+        # NumPy's masked arrays read this before they compute, which would drop the graph.
+        raise TypeError("a Tensor has no mask; use filled(value) of the masked array")
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         if dtype is not None and np.dtype(dtype) != self.dtype:
@@ -361,9 +378,7 @@ class Tensor(Notation):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return numpy_protocol.call_function(function, args, kwargs)
 
-    # Conversions ---------------------------------------------------------------------------
-    # The operators and methods that record, and comparisons, are attached at the bottom of this
-    # file.
+    # Conversions; operators, methods and comparisons are attached at the end of this file. ---
 
     __hash__ = object.__hash__  # comparisons are elementwise; hashing is by identity
 
@@ -378,9 +393,8 @@ class Tensor(Notation):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
-            "a Tensor takes no assignment to its elements; write x = index_update(x, index, value) "
-            "for x[index] = value, or for a leaf array = x.numpy(); array[index] = value; "
-            "x.data = array"
+            "elements of a Tensor cannot be assigned to; write x = index_update(x, index, value), "
+            "or for a leaf array = x.numpy(); array[index] = value; x.data = array"
         )
 
     def __bool__(self) -> bool:
@@ -408,7 +422,7 @@ _new = object.__new__
 
 
 def _computed(data: Any, node: Node | None) -> Tensor:
-    """Wrap the result of an operation, without the checks that a user's data need."""
+    """Wrap the result of an operation, without the checks for data of the user."""
     tensor = _new(Tensor)
     tensor._data = data
     tensor._grad = None
@@ -420,24 +434,15 @@ def _computed(data: Any, node: Node | None) -> Tensor:
 
 
 def holds_tensor(data: Any, depth: int = 0) -> bool:
-    """Look for tensors in nested lists, where NumPy would take their values and drop the graph."""
+    """Whether nested lists contain a tensor: NumPy would take its values and drop the graph."""
     if not isinstance(data, list | tuple) or depth > 64:  # deeper than any array
         return False
     return any(isinstance(entry, Tensor) or holds_tensor(entry, depth + 1) for entry in data)
 
 
-# The one import circle of the project: a Tensor's operators are operations, and operations make
-# Tensors. It is closed here, after the class exists, so that either side finds the other whole.
-from . import (  # noqa: E402
-    autodiff,
-    comparing,
-    copying,
-    hints,
-    hooks,
-    numpy_protocol,
-    ops,
-    primitive,
-)
+# The one import cycle of the project: the operators of a Tensor are operations, and operations
+# create Tensors. The imports come after the class, so that both sides find the other complete.
+from . import autodiff, comparing, copying, hints, hooks, numpy_protocol, ops, primitive  # noqa: E402
 
 attach(Tensor, ops)
 comparing.attach(Tensor)
