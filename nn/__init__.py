@@ -1,7 +1,7 @@
 """Networks on top of `tinygrad_edu`: the multilayer perceptron, its training, and its gradients.
 
-This file lists the public names. pandas, matplotlib and the other packages are imported when they
-are first needed.
+This file lists the public names. pandas, matplotlib and the other packages are imported lazily, on
+first use.
 """
 
 from .training.signals import program_starts

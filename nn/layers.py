@@ -156,7 +156,7 @@ class Sequential(Module):
             if not isinstance(module, Module):
                 raise TypeError(
                     f"Sequential takes modules, but entry {position} is a {type(module).__name__}; "
-                    "write ReLU() with brackets, Sequential(*modules) for a list, and wrap "
+                    "write ReLU() with parentheses, Sequential(*modules) for a list, and wrap "
                     "functions in a Module"
                 )
             setattr(self, str(position), module)

@@ -1,7 +1,7 @@
 """The loss of a classifier, and how its logits become probabilities and labels.
 
-The one rule is here: two or more outputs go through softmax, a single output through the sigmoid.
-The losses themselves are operations of `tinygrad_edu`.
+The rule is defined only here: two or more outputs use softmax, a single output the sigmoid. The
+losses themselves are operations of `tinygrad_edu`.
 """
 
 from __future__ import annotations

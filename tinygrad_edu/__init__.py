@@ -93,10 +93,10 @@ __all__ += creation.__all__
 __all__ += functional.__all__
 __all__ += ops.__all__
 for _name in ("abs", "all", "any", "max", "min", "pow", "round", "sum"):
-    __all__.remove(_name)  # `import *` must not take Python's own away
+    __all__.remove(_name)  # `import *` must not replace Python's own functions
 
 
-# Loaded when they are first used, so that the import of the package stays quick.
+# The module of each name that is imported on first use, so that the package loads fast.
 _LATER = {
     "AnomalyError": "debugging",
     "CapturedStep": "capturing",

@@ -1,7 +1,7 @@
-"""Arrays on their way into a Tensor and out of it: what is accepted, copied and locked.
+"""Checks, copies and locks the arrays that go into a Tensor and come out of it.
 
-Plain NumPy. It decides which data can be computed with, and makes sure that no array of a
-graph is written into unnoticed.
+It decides which data are accepted, and protects the arrays of a graph against writing. It uses
+NumPy alone and does not know the Tensor.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[A
     dtype : dtype or None
         Convert to this dtype; None keeps NumPy's choice.
     copy : bool
-        False shares the memory where no conversion is needed, and locks it: the array itself and
-        the arrays that it is a view of, since a write into those would reach it too. Other views
-        that were taken before cannot be locked: do not write through them.
+        False shares the memory if no conversion is needed, and makes it read-only: the array and
+        the arrays that it is a view of, because a write into those would change it too. Other
+        views that exist already cannot be locked: do not write through them.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[A
         For ragged lists.
     """
     if isinstance(source, np.ma.MaskedArray):
-        raise TypeError("a Tensor has no mask; give the masked array's filled(value)")
+        raise TypeError("a Tensor has no mask; use filled(value) of the masked array")
     try:
         array: Any = source
         if not is_disguised(source):
@@ -61,14 +61,14 @@ def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[A
         if "inhomogeneous" in str(error):
             raise ValueError(f"ragged nested list: {error}; make its rows equally long") from error
         raise
-    # Before a conversion, which would read text, and drop imaginary parts.
+    # Checked before a conversion, which would parse text and drop imaginary parts.
     is_number = array.dtype.kind in "fiub"
     if array.dtype.kind == "c" or (dtype is not None and np.dtype(dtype).kind == "c"):
         raise TypeError("complex is not supported; use the real and imaginary parts")
     if dtype is not None and is_number:
         array = array.astype(dtype, copy=False)
     if not is_number or array.dtype.kind not in "fiub":
-        raise TypeError(f"a Tensor holds numbers, but got dtype {array.dtype}; convert them first")
+        raise TypeError(f"a Tensor holds numbers, got dtype {array.dtype}; convert the data first")
     kept: NDArray[Any] = array
     if not copy:
         locked: Any = array
@@ -79,16 +79,16 @@ def checked_array(source: Any, dtype: DTypeLike | None, copy: bool) -> NDArray[A
 
 
 def is_disguised(value: Any) -> bool:
-    """Whether a value claims to be an array and is something else, such as a tracer.
+    """Whether a value claims to be an array but is another object, such as a tracer.
 
-    It answers to all of NumPy's functions and methods, and no plain array can be made of it.
+    It supports NumPy's functions and methods, but cannot be converted to a plain array.
     """
     return value.__class__ is not type(value) and isinstance(value, np.ndarray | np.generic)
 
 
 @functools.lru_cache(maxsize=64)
 def ones(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return a vector of ones: a product with it adds up rows, much quicker than NumPy's sum."""
+    """Return a vector of ones: a product with it adds up rows, much faster than NumPy's sum."""
     return locked_view(np.ones(count, dtype))
 
 
@@ -98,11 +98,11 @@ _flat_zeros = functools.lru_cache(maxsize=8)(functools.partial(np.zeros, _MOST_Z
 
 @functools.lru_cache(maxsize=64)
 def zeros_beside(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return zeros to compare an array of a shape with.
+    """Return zeros for ``np.maximum(array, zeros)`` and comparisons with an array of a shape.
 
-    A Python 0 would be converted at every call. With an array of the same size, NumPy's maximum
-    is three times as fast as with a number (comparisons are not); all sizes share one piece of
-    memory, and large arrays get a single zero.
+    A Python 0 would be converted at every call. NumPy's maximum is three times as fast with an
+    array of the same size as with a number; comparisons are not. All sizes share one piece of
+    memory; for large arrays a single zero is returned.
     """
     size = math.prod(shape)
     zeros = _flat_zeros(dtype)[:size].reshape(shape) if size <= _MOST_ZEROS else np.zeros((), dtype)
@@ -111,7 +111,7 @@ def zeros_beside(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 @functools.lru_cache(maxsize=64)
 def counting(count: int, step: int = 1) -> NDArray[Any]:
-    """Return 0, 1, 2, ... times a step: with the length of a row, where rows of a matrix start."""
+    """Return `count` multiples of a step, from 0: for row lengths, where each row starts."""
     return locked_view(np.arange(0, count * step, step))
 
 
@@ -121,7 +121,7 @@ def as_array(values: Any) -> Any:
 
 
 def dtype_of(value: Any) -> np.dtype[Any]:
-    """Return the dtype of an array, a tensor or a number, without a look at the values."""
+    """Return the dtype of an array, a tensor or a number, without reading its values."""
     dtype: np.dtype[Any] = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
     return dtype
 
@@ -132,18 +132,18 @@ def real_dtype_of(value: Any) -> np.dtype[Any]:
 
 
 def as_floating(array: Any) -> Any:
-    """Return whole numbers as float64: small and unsigned ones wrap around where a sign changes."""
+    """Convert integers to float64, because small and unsigned ones overflow when negated."""
     return array if array.dtype.kind in "fc" else array.astype(np.float64)
 
 
 def floating_dtype(array: Any) -> np.dtype[Any]:
-    """Return the dtype of a real constant beside an array: that of its precision, or float64."""
+    """Return the real dtype of an array's precision, for constants; float64 for integers."""
     dtype = dtype_of(array)
     return np.finfo(dtype if dtype.kind in "fc" else np.float64).dtype
 
 
 def locked_view(data: Any) -> NDArray[Any]:
-    """Return a view of the values that cannot be written through."""
+    """Return a read-only view of the values."""
     if isinstance(data, np.generic) and is_disguised(data):
         return cast("NDArray[Any]", data)
     view: NDArray[Any] = as_array(data).view()

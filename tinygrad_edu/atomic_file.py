@@ -1,9 +1,8 @@
-"""The one writer of files: a file is either the old one or the new one, never half of one.
+"""Writes files atomically: afterwards a file is either the old one or the new one, never a part.
 
-Models, pictures and reports all go through `write_atomically`. It lives on the ground floor
-because the drawings of the engine and the model files of `nn` both need it. It keeps permissions
-and owner of the file it replaces, and no access lists or extended attributes. It imports nothing of
-the project, so that a test can load it alone, in a process that starts in no time.
+All models, pictures and reports are written by `write_atomically`. It keeps the permissions and the
+owner of the file that it replaces, but not access lists or extended attributes. It imports nothing
+of the project, so that a test can load it alone in a process that starts fast.
 """
 
 from __future__ import annotations
@@ -24,37 +23,37 @@ from typing import IO
 
 __all__ = ["check_writable_folder", "try_lock", "write_atomically"]
 
-# A shared folder may hold files of other machines, whose locks cannot be seen from here.
+# A shared folder may hold files of other machines; their locks are not visible on this one.
 _MACHINE = zlib.crc32(os.uname().nodename.encode()) if hasattr(os, "uname") else 0
 _PREFIX = f".writing-{_MACHINE:08x}-"
 _SUFFIX = ".tmp"
 _TEMPORARY_NAME = re.compile(rf"{re.escape(_PREFIX)}[0-9a-f]{{16}}{re.escape(_SUFFIX)}")
 _BEHIND_THE_CONTENT = 1 << 30  # Windows refuses to read what is locked
-_ABANDONED_AFTER = 60.0  # seconds; a file is locked long before
+_ABANDONED_AFTER = 60.0  # seconds; its writer locks a file much earlier
 
 
 def write_atomically(
     path: str | os.PathLike[str], data: bytes | str | Iterable[bytes | memoryview]
 ) -> Path:
-    """Write a whole file, durably, or leave what was there untouched.
+    """Write a whole file durably, or leave the old file untouched.
 
-    The data go into a temporary file in the same folder, are forced to disk, and take the place
-    of the target by a rename, which is atomic; then the folder itself is forced to disk. A link
-    is followed, so that the file it points to is replaced and not the link. While it is written,
-    the temporary file of an existing target is readable for its owner alone; then it gets the
-    permissions of the target, and its owner and group where the system allows that.
+    The data are written to a temporary file in the same folder and forced to disk. A rename, which
+    is atomic, replaces the target; then the folder itself is forced to disk. Links are followed:
+    the file that a link points to is replaced, not the link. If the target exists, only its owner
+    can read the temporary file during the write; then the permissions of the target are copied, and
+    its owner and group if the system allows it.
 
     Parameters
     ----------
     path : str or path-like
         The file to write. Its folder must exist.
     data : bytes or str, or iterable of bytes
-        What to write; text is written as UTF-8, pieces one after the other.
+        What to write: text as UTF-8, the pieces of an iterable one after the other.
 
     Returns
     -------
     pathlib.Path
-        The path as it was given.
+        The given path.
 
     Raises
     ------
@@ -63,14 +62,14 @@ def write_atomically(
     IsADirectoryError
         If the path is a folder.
     OSError
-        If the path is a device or a pipe, or whatever the disk says, with the name of the file;
-        the old file is intact then and nothing is left behind.
+        If the path is a device or a pipe, or if the system cannot write. The error names the
+        file; the old file is unchanged, and no temporary file remains.
 
     Warns
     -----
     UserWarning
         Before the write, if the file has other names (hard links): these keep the old content,
-        because a write into the file itself could not be atomic.
+        because a write into the file itself would not be atomic.
 
     Examples
     --------
@@ -95,7 +94,7 @@ def write_atomically(
     _remove_abandoned(target.parent)
     temporary = _temporary_in(target.parent)
     try:
-        # The system takes the user's umask off the permissions of a new file.
+        # The system removes the user's umask from the permissions of a new file.
         with _create(temporary, 0o666 if replaced is None else 0o600) as stream:
             for piece in pieces:
                 stream.write(piece)
@@ -105,13 +104,13 @@ def write_atomically(
             os.fsync(stream.fileno())
             if os.name == "posix":  # closing it first would release the lock
                 os.replace(temporary, target)
-        if os.name != "posix":  # Windows renames no open file
+        if os.name != "posix":  # Windows cannot rename an open file
             os.replace(temporary, target)
     except BaseException as problem:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(problem, OSError) and problem.errno is not None:
-            # The file that was asked for is named, not the temporary one.
+            # The error names the target, not the temporary file.
             kept = "nothing was written" if replaced is None else "the old file is unchanged"
             message = f"{problem.strerror}; {kept}"
             raise OSError(problem.errno, message, str(given)) from None
@@ -121,7 +120,7 @@ def write_atomically(
 
 
 def check_writable_folder(path: str | os.PathLike[str], needed: int = 0) -> None:
-    """Make sure, before hours of work, that files can be written into a folder.
+    """Check, before hours of work, that files can be written into a folder.
 
     Parameters
     ----------
@@ -133,7 +132,7 @@ def check_writable_folder(path: str | os.PathLike[str], needed: int = 0) -> None
     Raises
     ------
     FileNotFoundError, NotADirectoryError, PermissionError
-        If it does not exist, is not a folder, or does not take new files.
+        If it does not exist, is not a folder, or no file can be created in it.
     OSError
         If the disk has too little space.
     """
@@ -165,7 +164,7 @@ def try_lock(descriptor: int) -> bool:
     Parameters
     ----------
     descriptor : int
-        Of the open file. Opening the same file twice makes two that exclude each other.
+        That of the open file. Two descriptors of the same file exclude each other.
 
     Returns
     -------
@@ -175,7 +174,7 @@ def try_lock(descriptor: int) -> bool:
     Raises
     ------
     OSError
-        If the file system has no locks, as some network drives.
+        If the file system has no locks, like some network drives.
 
     Examples
     --------
@@ -194,7 +193,7 @@ def try_lock(descriptor: int) -> bool:
             import fcntl
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # the second is how Windows says it
+    except (BlockingIOError, PermissionError):  # Windows raises the second
         return False
     return True
 
@@ -208,13 +207,13 @@ def _create(temporary: Path, permissions: int) -> IO[bytes]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, permissions)
     if os.name == "posix":
-        with contextlib.suppress(OSError):  # where there are no locks, nothing is cleaned up
+        with contextlib.suppress(OSError):  # without locks, nothing is cleaned up
             try_lock(descriptor)
     return os.fdopen(descriptor, "wb")
 
 
 def _status_of(target: Path, given: Path) -> os.stat_result | None:
-    """Look at the file that will be replaced, if there is one; it must be a regular file."""
+    """Return the status of the file to be replaced, or None; it must be a regular file."""
     try:
         status = target.stat()
     except FileNotFoundError:
@@ -237,22 +236,22 @@ def _take_over(descriptor: int, temporary: Path, replaced: os.stat_result) -> No
         owner, group = replaced.st_uid, replaced.st_gid
         try:
             if status.st_uid != owner:
-                with contextlib.suppress(PermissionError):  # only a superuser gives files away
+                with contextlib.suppress(PermissionError):  # only a superuser may
                     os.fchown(descriptor, owner, -1)
             if status.st_gid != group:
                 os.fchown(descriptor, -1, group)
         except OSError:
-            # What the old group may do is not for ours: it gets what everybody may.
+            # The new group must not get the rights of the old one: it gets those of others.
             mode = mode & ~0o070 | (mode & 0o007) << 3
     os.chmod(temporary, mode)
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove what a process that was killed while writing has left behind.
+    """Remove temporary files of processes that were killed while writing.
 
-    Only a file with the name of a temporary file of this machine is looked at; it must be a
-    minute old and belong to this user, and its lock must be free, which means that its writer is
-    dead. Windows has other locks; nothing is removed there.
+    Such a file has the name of a temporary file of this machine, is at least a minute old, belongs
+    to this user, and is not locked, which means that its writer is dead. Windows has other locks;
+    there, nothing is removed.
     """
     if os.name != "posix":
         return
@@ -276,7 +275,7 @@ def _remove_if_abandoned(file: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system can: the file is in place already."""
+    """Make the rename durable, if the system can; the file has been replaced already."""
     if os.name != "posix":
         return
     with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
-"""Blocks of code in which something holds, such as `no_grad()`: nested, and ended in any order.
+"""Blocks of code with a setting, such as ``with no_grad():``; they nest and end in any order.
 
-A `Blocks` keeps, for each thread and task, the blocks that are open. It does not know what they
-are for.
+A `Blocks` keeps the open blocks of each thread and task. What a setting means is decided
+elsewhere.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ __all__ = ["ENDED", "Block", "Blocks", "OpenBlock"]
 Value = TypeVar("Value")
 
 ENDED: Any = "this block has ended"
-"""The value of a block that was ended before those inside it, or from another context."""
+"""The value of a block that ended before the blocks inside it, or in another context."""
 
 
 class OpenBlock(Generic[Value]):
-    """A block that was opened, and what holds inside it."""
+    """An open block and its value."""
 
     __slots__ = ("token", "value")
 
@@ -30,17 +30,17 @@ class OpenBlock(Generic[Value]):
 class Blocks(Generic[Value]):
     """The blocks of one kind that are open in this thread or task, the innermost last.
 
-    A block is ended by removing its own entry, so generators may suspend in their blocks and end
-    them in any order. A task that was started in a block stays in it, as context variables have
-    it. A block that is ended from another context, as when an event loop closes a generator,
-    ends wherever it is open.
+    Ending a block removes only its own entry, so generators may suspend in their blocks and end
+    them in any order. A task that is started in a block stays in it, because tasks copy context
+    variables. A block that is ended in another context, as when an event loop closes a generator,
+    ends in all of them.
 
     Parameters
     ----------
     name : str
-        Of the context variable.
+        The name of the context variable.
     outside : object
-        What holds outside of all blocks.
+        The value outside of all blocks.
     """
 
     def __init__(self, name: str, outside: Value) -> None:
@@ -48,42 +48,42 @@ class Blocks(Generic[Value]):
         base.value = outside
         self._open: ContextVar[tuple[OpenBlock[Value], ...]] = ContextVar(name, default=(base,))
         self.here = self._open.get
-        """Return the blocks that are open here; the first stands for outside."""
+        """Return the blocks that are open here; the first has the value `outside`."""
 
     def open(self, value: Value) -> OpenBlock[Value]:
-        """Open a block inside those that are open."""
-        block: OpenBlock[Value] = OpenBlock()  # many are opened, and a constructor takes time
+        """Open a block inside the others."""
+        block: OpenBlock[Value] = OpenBlock()  # without a constructor, which would be slower
         block.value = value
         block.token = self._open.set((*self.here(), block))
         return block
 
     def end(self, block: OpenBlock[Value], *, everywhere: bool = False) -> None:
-        """End a block, whichever is the innermost one; if asked, also in tasks started in it."""
+        """End a block, even if it is not the innermost; `everywhere` ends it in all tasks too."""
         here = self.here()
         if everywhere:
             block.value = ENDED
         try:
             self._open.reset(block.token)
-            if here[-1] is block:  # as nearly always
+            if here[-1] is block:  # the usual case
                 return
-        except ValueError:  # it was opened in another context, which cannot be reached from here
+        except ValueError:  # it was opened in another context, which cannot be changed from here
             pass
-        block.value = ENDED  # those that were opened later remember it as one around them
+        block.value = ENDED  # blocks that were opened later still have it in their tuple
         self._open.set(tuple(other for other in here if other is not block))
 
 
 class Block(ABC, Generic[Value]):
-    """A context manager that opens a block: reusable, nestable, and safe to share by threads.
+    """A context manager that opens a block: reusable, nestable, and safe to share among threads.
 
     Parameters
     ----------
     blocks : Blocks
-        Where it is opened.
+        Where the block is opened.
 
     Attributes
     ----------
     ends_everywhere : bool
-        Whether it ends for the tasks, too, that were started in it.
+        Whether it also ends for tasks that were started in it.
     """
 
     ends_everywhere: ClassVar[bool] = False
@@ -94,14 +94,14 @@ class Block(ABC, Generic[Value]):
 
     @abstractmethod
     def value(self) -> Value:
-        """Return what holds inside, when the block is opened."""
+        """Return the value of the block when it is opened."""
         ...
 
     def __enter__(self) -> None:
         self._opened.append(self._blocks.open(self.value()))
 
     def __exit__(self, *exception: object) -> None:
-        # Several may be open, by other threads for example: the innermost one here is meant.
+        # Several may be open, for example in other threads: this ends the innermost one here.
         here = [block for block in self._blocks.here() if block in self._opened]
         block = here[-1] if here else self._opened[-1]
         self._opened.remove(block)

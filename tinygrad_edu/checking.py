@@ -1,10 +1,10 @@
 """Checks automatic gradients against numerical ones.
 
-A random cotangent and a random direction reduce a whole Jacobian to one number, which both sides
-must agree on. Only if they do not, the worst element is searched for. The numerical side is the
-complex step if the computation can be evaluated on complex numbers, because that has no round-off,
-and central differences otherwise; always in float64. `probing` draws random numbers that resemble
-nothing in the computation, and `slopes` estimates how reliable a slope is.
+A random cotangent and a random direction reduce a whole Jacobian to one number, which must agree
+on both sides; only otherwise, the worst element is searched. The numerical side is the complex
+step, which has no round-off, if the computation can be evaluated on complex numbers, and central
+differences otherwise; always in float64. `probing` draws the random numbers, and `slopes`
+estimates how reliable a slope is.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ def check_gradients(
     rtol : float, optional
         Allowed relative error; by default 1e-8 for the complex step, 1e-6 for differences.
     atol : float, optional
-        Allowed absolute error in addition, for gradients in which terms cancel. By default 1e-12 of
-        these terms and of the output for the complex step; for differences the uncertainty that
-        truncation and round-off cause.
+        Allowed absolute error in addition, for gradients in which terms cancel. By default, for the
+        complex step, 1e-12 of these terms and of the output; for differences, the uncertainty from
+        truncation and round-off.
     seed : int
         The seed of the random cotangent and directions. They also depend on the inputs, and no seed
         of NumPy's generators produces them; none of them equals an input, a constant or an output
@@ -266,7 +266,7 @@ class _Look:
     def _undecided(
         self, result: Finding, slope: Slope, automatic: float, directions: Sequence[Array]
     ) -> str:
-        """Say why differences cannot tell; empty if they can."""
+        """Explain why differences cannot decide; empty if they can."""
         why = ""
         if result == "undecided" and np.isfinite(slope.value):
             why = (
@@ -319,14 +319,14 @@ class _Look:
         return float(np.imag(_number(self.level(_leaves(moved), False)))) / _COMPLEX_STEP
 
     def _evaluated(self, directions: Sequence[Array], length: float) -> tuple[float, Sides]:
-        """Compute the level at a step along directions, and on which side of kinks it is there."""
+        """Compute the level after a step along directions, and the sides of kinks there."""
         moved = [x + length * v for x, v in zip(self.point, directions, strict=True)]
         with np.errstate(all="ignore"):
             value = float(np.real(_number(self.level(_leaves(moved), False))))
         return value, sides_of(self.last[0])
 
     def _kink(self, directions: Sequence[Array]) -> str:
-        """Name the operation at whose kink the inputs lie; empty if there is none."""
+        """Name the operation that has a kink at the inputs; empty if there is none."""
         here = self._evaluated(directions, 0.0)[1]
         ends = (self._evaluated(directions, step)[1] for step in (self._step(), -self._step()))
         return next(filter(None, (crossed(here, end) for end in ends)), "")
@@ -379,7 +379,7 @@ def _uphill(gradient: Array, direction: Array) -> Array:
 
 
 class _Terms:
-    """The size of the terms that a slope is the sum of; measured only when it is needed."""
+    """The size of the terms that sum to a slope; measured only on demand."""
 
     def __init__(self, value: Any, leaves: Sequence[Tensor], directions: Sequence[Array]) -> None:
         self.value, self.pairs = value, list(zip(leaves, directions, strict=True))
@@ -396,7 +396,7 @@ def _number(value: Any) -> Any:
 
 
 def _leaves(arrays: Sequence[Array]) -> list[Tensor]:
-    """Make leaves of arrays; complex ones too, which users cannot create."""
+    """Make leaves of arrays, including complex ones, which users cannot create."""
     leaves = [_computed(np.array(array), None) for array in arrays]
     for leaf in leaves:
         leaf._requires_grad = True

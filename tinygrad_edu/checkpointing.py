@@ -1,8 +1,8 @@
-"""Checkpoints: a part of a computation that is computed again in the backward pass, not stored.
+"""Checkpoints: parts of a computation that are computed again in the backward pass, not stored.
 
-What a checkpoint keeps is its inputs; what lies between them and its output exists only while it
-is computed. It is recorded as one call of an operation whose rule runs the function again. It is
-not in the registry of operations, because its derivative is that of its function.
+A checkpoint keeps only its inputs; its intermediate tensors exist only while they are computed. It
+is recorded as one call of an operation, and the rule of that operation runs the function again. It
+is not in the registry of operations, because its derivative is that of its function.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ __all__ = ["checkpoint"]
 def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
     """Return the result of a function, with a graph that stores only its inputs.
 
-    The backward pass calls `f` once more and differentiates that: memory for the price of a
-    second forward pass. Cut a deep network into pieces, and checkpoint each.
+    The backward pass calls `f` again and differentiates that call. This saves memory and costs a
+    second forward pass. Divide a deep network into parts, and checkpoint each.
 
-    Gradients flow to the inputs, and to all else that `f` computes with, such as the weights of a
-    layer. `f` must give the same values when it is called again: draw random numbers outside, or
-    from a generator that `f` itself makes from a seed. What `f` changes outside of itself, such
-    as running averages, is changed twice.
+    Gradients are the same. They flow to the inputs and to other tensors that `f` uses, such as the
+    weights of a layer. `f` must return the same values when it is called again: draw random numbers
+    outside, or from a generator that `f` creates with a fixed seed. Side effects of `f`, such as
+    the update of running averages, happen twice.
 
     Parameters
     ----------
     f : callable
         ``f(*inputs) -> Tensor``.
     *inputs
-        Tensors, and anything else, such as labels or numbers. Arrays are copied.
+        Tensors and other arguments, such as labels or numbers. Arrays are copied.
 
     Returns
     -------
@@ -52,16 +52,16 @@ def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
     Raises
     ------
     TypeError
-        If `f` does not give one Tensor.
+        If `f` does not return one Tensor.
     GradientError
-        In the backward pass, if `f` returns other values there, or if a tensor that it used was
-        modified since.
+        In the backward pass, if `f` returns different values, or if a tensor that it used was
+        modified in between.
 
     Notes
     -----
-    Due to Griewank, "Achieving logarithmic growth of temporal and spatial complexity in reverse
-    automatic differentiation", 1992, and known from Chen and others, "Training deep nets with
-    sublinear memory cost", 2016.
+    The method is due to Griewank, "Achieving logarithmic growth of temporal and spatial complexity
+    in reverse automatic differentiation", 1992; Chen et al., "Training deep nets with sublinear
+    memory cost", 2016, made it popular.
 
     Examples
     --------
@@ -81,15 +81,15 @@ def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
     if not isinstance(out, Tensor):
         raise TypeError(
             f"checkpoint needs an f that returns one Tensor, but it returned a "
-            f"{type(out).__name__}; stack several results, or give each a checkpoint of its own"
+            f"{type(out).__name__}; stack several results, or checkpoint each separately"
         )
     if not recording or not out.requires_grad:
         return out
     data, name = out._data, out.name
     if isinstance(data.base, np.ndarray) and data.base.nbytes > data.nbytes:
-        data = data.copy()  # a part of something larger, which would be kept as well
+        data = data.copy()  # a view would keep the whole larger array
     rests = [weakref.ref(t) for t in _rests_on(graph_order(out, since=recomputation.start), out)]
-    del out  # here the graph is dropped, and with it the leaves that f has made for itself
+    del out  # frees the graph, and with it the leaves that f created
     reached = {tensor: None for reference in rests if (tensor := reference()) is not None}
     recomputation.tensors = _inputs(given, stand_ins, reached)
     result = _recorded(recomputation, data)
@@ -100,8 +100,8 @@ def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
 def _inputs(
     given: list[Tensor], stand_ins: list[Tensor], reached: dict[Tensor, None]
 ) -> tuple[Tensor, ...]:
-    """List what a checkpoint depends on: the tensors given, and those that `f` used besides."""
-    # What is given, but has no part in the gradient, is kept for its values alone.
+    """List what a checkpoint depends on: the given tensors, and the others that `f` used."""
+    # A given tensor through which no gradient flows is kept only for its values.
     kept = [t if s in reached else t.detach() for t, s in zip(given, stand_ins, strict=True)]
     return (*kept, *(tensor for tensor in reversed(reached) if tensor not in set(stand_ins)))
 
@@ -121,21 +121,21 @@ def _recorded(recomputation: Recomputation, data: Any) -> Tensor:
 
 
 class Recomputation:
-    """What a checkpoint knows of its function: all that it takes to call it again.
+    """Everything that is needed to call the function of a checkpoint again.
 
     Attributes
     ----------
     f : callable
     arguments : list
-        What `f` was called with.
+        The arguments of `f`.
     places : dict of int to bool
-        The positions of the tensors among them, and whether they require gradients.
+        The positions of the tensors among them; whether each requires gradients.
     scope : ModuleCall or None
-        The call of a module that the checkpoint was made in.
+        The module call that the checkpoint was part of.
     start, sequence : int
-        When `f` was called, and when the checkpoint was recorded.
+        The times at which `f` was called and the checkpoint was recorded.
     tensors : tuple of Tensor
-        The inputs of the recorded call: the tensors given, and those that `f` used besides.
+        The inputs of the recorded call: the given tensors, and the others that `f` used.
     """
 
     def __init__(self, f: Callable[..., Tensor], arguments: Sequence[Any]) -> None:
@@ -153,15 +153,15 @@ class Recomputation:
     def __call__(self, *tensors: Any) -> Any:
         """Call the function with other tensors instead of the given ones."""
         arguments = list(self.arguments)
-        for place, tensor in zip(self.places, tensors):  # noqa: B905 (those besides may follow)
+        for place, tensor in zip(self.places, tensors):  # noqa: B905 (other tensors may follow)
             arguments[place] = tensor
         return self.f(*arguments)
 
     def pull_back(self, g: Any, out: Any) -> list[Any]:
-        """Compute the output again, and carry its cotangent back to all inputs.
+        """Compute the output again, and pull its cotangent back to all inputs.
 
-        To be differentiated again, the function is computed from the inputs themselves, so that
-        the cotangents depend on those; else from leaves of the same values.
+        The function is called on leaves of the same values; under ``create_graph=True`` on the
+        inputs themselves, because the cotangents must depend on them.
         """
         for tensor in self.tensors:
             if tensor._version > self.sequence:
@@ -180,7 +180,7 @@ class Recomputation:
         ]
 
     def computed_again(self, create_graph: bool) -> tuple[Any, list[Tensor]]:
-        """Call the function once more; return its result, and the tensors that it was given."""
+        """Call the function again; return its result and the tensors that it was called with."""
         block, token = BLOCKS.open(switched_on()), enter_call(self.scope)
         try:
             stand_ins = [
@@ -195,29 +195,29 @@ class Recomputation:
     def order_of(
         self, again: Any, out: Any, stand_ins: list[Tensor], targets: set[Tensor]
     ) -> list[Tensor]:
-        """Return the graph of a result that was computed again; an error if it differs."""
+        """Return the graph of the new result; raise an error if the result differs."""
         if isinstance(again, Tensor) and np.array_equal(
             again._data, values_of(out), equal_nan=True
         ):
             given = set(stand_ins)
             order = [t for t in graph_order(again, since=self.start) if t not in given]
-            # What f has made for itself this time may differ; what was there before may not.
+            # Leaves that f created itself may differ; leaves that existed before may not.
             ends = (tensor for tensor in _rests_on(order, again) if tensor.requires_grad)
             if all(tensor in targets or tensor._version > self.sequence for tensor in ends):
                 return order
         raise GradientError(
             "f returned other values when its checkpoint computed it again; fix its random "
-            "numbers, and whatever else it depends on"
+            "numbers, and everything else that it depends on"
         )
 
 
 class _Checkpoint(Primitive):
-    """An operation whose rules, when they run one after the other, share one recomputation."""
+    """The operation of a checkpoint: its rules run one after the other on one recomputation."""
 
     __slots__ = ()
 
     def rules_for(self, count: int) -> Sequence[Rule]:
-        """Return the rules for one visit to a node; what they share is released with them."""
+        """Return the rules for one visit to a node; the recomputation is freed with them."""
         shared: dict[str, Any] = {}
         rule = functools.partial(_rule, shared=shared)
         return [functools.partial(rule, position) for position in range(count)]
@@ -256,21 +256,21 @@ _CHECKPOINT = _Checkpoint(
 
 
 def _rests_on(order: Sequence[Tensor], output: Tensor) -> list[Tensor]:
-    """Find what a piece of a graph was computed from."""
+    """List the tensors that a part of a graph was computed from."""
     used = dict.fromkeys(v for t in order for v in t.node.inputs if isinstance(v, Tensor))  # type: ignore[union-attr]
     computed = set(order)
     return [tensor for tensor in (output, *used) if tensor not in computed]
 
 
 def _leaf_like(tensor: Tensor) -> Tensor:
-    """Make a leaf of the same values, to differentiate by."""
+    """Make a leaf of the same values, to differentiate with respect to."""
     leaf = tensor.detach()
     leaf._requires_grad = True
     return leaf
 
 
 def _twin(tensor: Tensor) -> Tensor:
-    """Make a tensor of the same values that is computed from the given one."""
+    """Make a tensor of the same values that is computed from the tensor."""
     twin: Tensor = reshape(tensor, tensor.shape)
     twin.name = tensor.name
     return twin

@@ -1,6 +1,6 @@
-"""What comparisons of a Tensor return: plain boolean arrays, as NumPy's own comparisons do.
+"""The comparison operators of a Tensor: like NumPy's, they return plain boolean arrays.
 
-Nothing is recorded: a comparison has no derivative.
+They record nothing, because a comparison has no derivative.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ __all__ = ["SameEverywhere", "attach"]
 
 
 class SameEverywhere(np.ndarray[Any, Any]):
-    """A boolean array that has a truth value where all its elements are the same.
+    """A boolean array that has a truth value if all its elements are equal.
 
-    ``t in ("sum", "mean")`` compares ``t`` with texts, and asks for the truth of the result.
+    ``t in ("sum", "mean")`` compares ``t`` with strings and calls `bool` on the result.
     """
 
     def __bool__(self) -> bool:
@@ -40,10 +40,10 @@ def _compared(ufunc: np.ufunc, tensor: Tensor, other: Any) -> NDArray[Any]:
 
 
 def _equality(ufunc: np.ufunc, tensor: Tensor, other: Any) -> NDArray[Any]:
-    """Compare element by element; a number differs from everything that is not a number."""
+    """Compare element by element; a number never equals an object that is not a number."""
     try:
         return _compared(ufunc, tensor, other)
-    except TypeError:  # NumPy has no loop for numbers and texts, for example
+    except TypeError:  # for example, NumPy cannot compare numbers with strings
         return np.full(tensor.shape, ufunc is np.not_equal).view(SameEverywhere)
 
 

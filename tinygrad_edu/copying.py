@@ -1,6 +1,6 @@
-"""Copying and pickling of leaf tensors, including the attributes that a subclass has added.
+"""Copies and pickles leaf tensors, including the attributes that a subclass adds.
 
-`copy`, `deepcopy` and `pickle` call it; `Tensor` refuses to copy computed tensors.
+`copy`, `deepcopy` and `pickle` call it. Computed tensors are not copied: `Tensor` refuses that.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ __all__ = ["added_state", "rebuild", "recipe"]
 
 
 def recipe(tensor: Tensor) -> tuple[Any, ...]:
-    """Return what `object.__reduce__` returns: a function, its arguments, and further state."""
+    """Return the result of `Tensor.__reduce__`: a function, its arguments, and further state."""
     values = np.array(tensor._data), tensor._requires_grad, tensor.name, tensor._grad
     return rebuild, (*values, type(tensor)), tensor.__getstate__()
 
 
 def added_state(tensor: Tensor) -> Any:
-    """Return the attributes that a subclass has added, in its dictionary and in its slots."""
+    """Return the attributes that a subclass adds, from its dictionary and its slots."""
     state: Any = object.__getstate__(tensor)
     attributes, slots = state
     added = {name: value for name, value in slots.items() if name not in Tensor.__slots__}

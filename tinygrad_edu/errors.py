@@ -1,6 +1,6 @@
-"""The exceptions and warnings of the engine, and how to print foreign text safely in messages.
+"""The exceptions and warnings of the engine, and `printable` for foreign text in messages.
 
-Wrong arguments raise Python's own `TypeError` and `ValueError`.
+Wrong arguments raise Python's own `TypeError` and `ValueError`, which are not defined here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class GradientError(RuntimeError):
 
 
 class CaptureError(RuntimeError):
-    """A step cannot be replayed faithfully; the message says why.
+    """A step cannot be replayed faithfully; the message has the reason.
 
     Examples
     --------
@@ -43,12 +43,12 @@ class CaptureError(RuntimeError):
 class ReplayError(CaptureError):
     """Replays of a step differ from the step itself.
 
-    Unlike other errors of capturing, it means that earlier calls may have returned wrong results.
+    Unlike other capturing errors, it means that earlier calls may have returned wrong results.
     """
 
 
 class GraphCutWarning(UserWarning):
-    """A number was taken out of a graph, as by ``float(t)``; no gradient flows through it.
+    """A number left the graph, as by ``float(t)``; no gradient flows through it.
 
     Examples
     --------
@@ -63,11 +63,11 @@ class GraphCutWarning(UserWarning):
 
 
 def printable(text: object, most: int | None = None) -> str:
-    r"""Return a path or a text from a file in a form that is safe to print: one line, no commands.
+    r"""Make a path or a text from a file safe to print: one line, without terminal commands.
 
-    A terminal obeys escape codes in the name of a file, and a line feed in it makes one message
-    look like two. Every character that is not printable is replaced by its escape sequence; all
-    others, in any script, are kept.
+    A terminal executes escape codes in a file name, and a line feed makes one message look like
+    two. Every character that is not printable is replaced by its escape sequence; all others, in
+    any script, are kept.
 
     Parameters
     ----------
@@ -83,6 +83,6 @@ def printable(text: object, most: int | None = None) -> str:
     """
     shown = os.fsdecode(text) if isinstance(text, os.PathLike | bytes) else str(text)
     if not shown.isprintable():
-        # repr writes the escape sequences, but it doubles backslashes as well.
+        # repr writes the escape sequences, but would also double backslashes.
         shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown)
     return shown if most is None or len(shown) <= most else f"{shown[: most - 1]}…"

@@ -1,7 +1,7 @@
-"""What an operation's declaration can say beyond its rules: where it fails, and what goes wrong.
+"""Facts that an operation declares besides its rules: where it fails, and common mistakes.
 
-These are plain descriptions, handed to `primitive`. Tools such as `detect_anomaly` and
-`check_manual` read them; nothing is computed here.
+They are plain descriptions, passed to `primitive`. Tools such as `detect_anomaly` and
+`check_manual` use them; nothing is computed here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["Mistake", "Pitfall"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pitfall:
-    """A place where the result or a gradient of an operation is not finite, and what to write.
+    """A case in which the result or a gradient of an operation is not finite, with advice.
 
     Attributes
     ----------
@@ -23,14 +23,14 @@ class Pitfall:
         ``where(*operands) -> bool``. The operands are single numbers for an elementwise
         operation, and arrays for any other.
     cause, advice : str
-        One line each. In braces they can use the ``{name}`` of the operation, operands such as
-        ``{x}``, the ``{dtype}`` of the result, its largest exponents ``{ln_largest}`` and
-        ``{log2_largest}``, and ``{zero}``: a remark where infinity is multiplied by 0.
+        One line each. Fields in braces are filled in: the ``{name}`` of the operation, operands
+        such as ``{x}``, the ``{dtype}`` of the result, its largest exponents ``{ln_largest}`` and
+        ``{log2_largest}``, and ``{zero}``, a remark if infinity is multiplied by 0.
     rewrites : mapping of str to (cause, advice)
-        Better words where the first operand was computed by a formula, such as ``"softmax(x)"``.
-        The formula matches the operation and the same formula written out.
+        A more specific cause and advice if a formula such as ``"softmax(x)"`` computed the first
+        operand. The formula matches the operation and the same formula written out.
     gradient : int, optional
-        The operand whose gradient is not finite; None if it is the result.
+        The position of the operand with the gradient that is not finite; None for the result.
     """
 
     where: Callable[..., Any]
@@ -42,18 +42,18 @@ class Pitfall:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mistake:
-    """A mistake that people make when they derive the gradient of an operation by hand.
+    """A common mistake in deriving the gradient of an operation by hand.
 
     Attributes
     ----------
     kind : str
         One of the kinds of `check_manual`, such as ``"factor"``.
     words : str
-        What was done, and what is right.
+        What was done, and what is correct.
     rule : callable
         The wrong rule, ``rule(g, out, *arrays, **params)``.
     position : int
-        The input whose gradient it is.
+        The position of the input that the gradient belongs to.
     """
 
     kind: str

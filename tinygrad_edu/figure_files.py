@@ -1,6 +1,6 @@
-"""Matplotlib figures as bytes, and as part of an HTML page.
+"""Writes Matplotlib figures as bytes, and as elements of an HTML page.
 
-Equal figures give equal bytes. Drawing figures is done elsewhere.
+Equal figures are written as equal bytes. Figures are drawn elsewhere.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["figure_bytes", "figure_source"]
 
-# Without dates and the version of matplotlib.
+# No dates and no version of Matplotlib.
 _METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -37,7 +37,7 @@ def figure_bytes(figure: Figure, format: str) -> bytes:
     from matplotlib import rc_context
 
     stream = io.BytesIO()
-    with rc_context({"svg.hashsalt": "tinygrad_edu"}):  # else ids are random
+    with rc_context({"svg.hashsalt": "tinygrad_edu"}):  # otherwise ids are random
         figure.savefig(stream, format=format, metadata=_METADATA.get(format))
     return stream.getvalue()
 

@@ -1,8 +1,8 @@
 """Derivatives of functions: Jacobians, Hessians, and products with them.
 
-They take a function and a point, whereas `grad` takes tensors that were computed. Everything is
-composed of `grad`; no graph is walked here. All of them are pure: they make new leaves of the
-inputs, and change no `.grad` and no graph of the caller.
+They take a function and a point, whereas `grad` takes computed tensors. All of them call `grad`;
+no graph is walked here. They are pure: they make new leaves from the inputs, and change neither
+the `.grad` nor the graph of a tensor of the caller.
 
 Inputs are one tensor or array, or a tuple of them for a function of several arguments; an argument
 may also be a dictionary, a tuple or a list of tensors. A function returns a Tensor, or a structure
@@ -34,8 +34,8 @@ Function: TypeAlias = Callable[..., Any]
 def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
     """All derivatives of all elements of a function's output.
 
-    It takes one backward pass for each element of the output. For a product with the Jacobian,
-    `vjp` takes one pass, and `jvp` two.
+    It takes one backward pass per element of the output. For a product with the Jacobian, `vjp`
+    takes one pass, and `jvp` two.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
     -------
     numpy.ndarray, or Tensor with ``create_graph=True``
         Of shape ``output.shape + input.shape``: ``J[i, j]`` is the derivative of element i of
-        the output with respect to element j of the input. For several outputs the structure of
-        the outputs, and in each place the structure of the inputs.
+        the output with respect to element j of the input. For several outputs: the structure of
+        the outputs, each entry with the structure of the inputs.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
     join = stack if create_graph else np.stack
     found = []
     for output in _tensors(outputs):
-        # One row for each element of the output, with the derivatives by each input.
+        # One row for each element of the output, with the derivatives for each input.
         rows = [_products([output], [unit], leaves, create_graph) for unit in _units(output)]
         columns = zip(*rows, strict=True) if rows else [[]] * len(leaves)
         blocks = [
@@ -100,8 +100,8 @@ def hessian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
     Returns
     -------
     numpy.ndarray, or Tensor with ``create_graph=True``
-        Of shape ``input.shape + input.shape``. For several inputs a tuple of tuples, or the
-        structure that they have: ``H[i][j]`` differentiates by input i, then by input j.
+        Of shape ``input.shape + input.shape``. For several inputs, nested in the structure of the
+        inputs: ``H[i][j]`` differentiates with respect to input i, then input j.
 
     Raises
     ------
@@ -250,7 +250,7 @@ def _products(
     inputs: Sequence[Tensor],
     create_graph: bool,
 ) -> list[Any]:
-    """Carry the cotangents of outputs back to inputs, and add up what arrives there."""
+    """Pull the cotangents of outputs back to inputs, and add up the results."""
     totals: list[Any] = [None] * len(inputs)
     for output, cotangent in zip(outputs, cotangents, strict=True):
         if output.requires_grad:
@@ -285,7 +285,7 @@ def _leaves(inputs: Any, create_graph: bool) -> list[Tensor]:
     leaves = []
     for value in entries(inputs, lists=False):
         if create_graph and isinstance(value, Tensor) and value.requires_grad:
-            # A new tensor, whose results still depend on the given one.
+            # A new tensor that still depends on the given one.
             leaf = reshape(value, value.shape)
         else:
             leaf = value.detach() if isinstance(value, Tensor) else Tensor(value)
@@ -301,7 +301,7 @@ def _arguments(inputs: Any, leaves: Sequence[Tensor]) -> tuple[Any, ...]:
 
 
 def _tensors(outputs: Any) -> list[Tensor]:
-    """List the tensors that a function returns; raise an error for results without a graph."""
+    """List the tensors that a function returns; raise an error for other results."""
     tensors = entries(outputs)
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
@@ -313,7 +313,7 @@ def _tensors(outputs: Any) -> list[Tensor]:
 
 
 def _matched(values: Any, targets: Any) -> list[Any]:
-    """List the values that belong to a structure of targets."""
+    """List the values in the order of a structure of targets."""
     if not is_structure(targets):
         return list(values) if isinstance(values, tuple) else [values]
     if isinstance(targets, dict):
@@ -354,13 +354,13 @@ def _units(output: Tensor) -> Iterator[Array]:
 
 
 def _zeros(shape: tuple[int, ...], like: Tensor, as_tensor: bool) -> Any:
-    """Return a derivative that is zero."""
+    """Return a zero derivative."""
     zeros = np.zeros(shape, like.dtype)
     return Tensor(zeros, copy=False) if as_tensor else zeros
 
 
 def _results(outputs: Any, as_tensors: bool) -> Any:
-    """Return the outputs of the function, as arrays unless tensors are asked for."""
+    """Return the outputs of the function, as tensors or as arrays."""
     if as_tensors:
         return outputs
     return rebuilt(outputs, (output.numpy() for output in _tensors(outputs)))

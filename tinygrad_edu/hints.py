@@ -1,6 +1,6 @@
-"""Errors about attributes that a Tensor does not have, with what to write instead.
+"""Errors for attributes and arguments that do not exist; each names what to write instead.
 
-The words of other libraries are in `vocabulary.py`.
+The names that other libraries use are in `vocabulary.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Size(int):
     """The number of elements; calling it raises an error that translates PyTorch's ``x.size()``."""
 
     def __call__(self, *axes: Any) -> NoReturn:
-        """Raise a TypeError that says what to write instead."""
+        """Raise a TypeError that names what to write instead."""
         here = f"x.shape[{axes[0]}]" if axes else "x.shape"
         raise TypeError(f"x.size is a number, as in NumPy; write {here} for x.size(...)")
 
@@ -29,9 +29,9 @@ class Size(int):
 
 
 class Missing:
-    """An attribute that a Tensor does not have; its error says what to write instead.
+    """An attribute that a Tensor does not have; the error names what to write instead.
 
-    A ``__getattr__`` would do the same, but it would slow down every attribute.
+    A ``__getattr__`` would do the same, but would slow down every attribute.
     """
 
     __slots__ = ("hint", "name")
@@ -45,7 +45,7 @@ class Missing:
 
 
 def attach(tensor: type) -> None:
-    """Define what a Tensor does not have."""
+    """Define the attributes that a Tensor does not have, each with its hint."""
     found = {name: f"for that of the array write x.data.{name}" for name in dir(np.ndarray)}
     found |= {name: f"write tinygrad_edu.linalg.{name}(x)" for name in ops.linalg.__all__}
     found |= {name: f"write tinygrad_edu.{name}(x)" for name in ops.__all__}
@@ -62,7 +62,7 @@ def attach(tensor: type) -> None:
 
 
 def refuse_arguments(function: str, unknown: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse keyword arguments that a function does not take, with what to write instead.
+    """Raise an error for keywords that a function does not take; name what to write instead.
 
     Parameters
     ----------

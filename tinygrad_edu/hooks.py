@@ -1,6 +1,6 @@
-"""Hooks: functions that see the gradient of a tensor on its way back, and may replace it.
+"""Hooks: functions that are called with the gradient of a tensor, and may replace it.
 
-`Tensor.register_hook` is what people call. A watcher runs the hooks where gradients are complete;
+Users call `Tensor.register_hook`. A watcher calls the hooks as soon as a gradient is complete;
 nothing is differentiated here.
 """
 
@@ -23,23 +23,23 @@ __all__ = ["HookHandle", "hooked", "register_hook", "run_hooks"]
 hooked: set[int] = set()
 """The ids of the tensors that have hooks.
 
-The hooks themselves are kept by their tensors, or a hook that refers to its tensor would keep it
-alive for ever.
+The tensors keep the hooks themselves; otherwise, a hook that refers to its tensor would keep it
+alive forever.
 """
 
 
 class HookHandle:
     """Returned by `Tensor.register_hook`; removes the hook again.
 
-    Used in a ``with`` statement, it does so at the end of the block. It keeps neither the tensor
-    nor the hook alive.
+    In a ``with`` statement, it removes the hook at the end of the block. It keeps neither the
+    tensor nor the hook alive.
     """
 
     def __init__(self, tensor: Tensor, number: int) -> None:
         self._tensor, self._number = weakref.ref(tensor), number
 
     def remove(self) -> None:
-        """Take the hook away; nothing happens if that was done before."""
+        """Remove the hook; a second call does nothing."""
         tensor = self._tensor()
         if tensor is not None:
             tensor._hooks.pop(self._number, None)
@@ -52,9 +52,9 @@ class HookHandle:
 
 
 def register_hook(tensor: Tensor, hook: Callable[[Any], Any]) -> HookHandle:
-    """Let a hook see the gradient of a tensor; see `Tensor.register_hook`."""
+    """Register a hook of a tensor; see `Tensor.register_hook`."""
     if not callable(hook):
-        raise TypeError(f"a hook is a function of the gradient, got a {type(hook).__name__}")
+        raise TypeError(f"a hook must be a function of the gradient, got a {type(hook).__name__}")
     if not tensor.requires_grad:
         raise TypeError(
             f"{tensor._label()} has requires_grad=False: no gradient would ever reach its hook; "
@@ -78,8 +78,8 @@ def run_hooks(tensor: Tensor, g: Any) -> Any:
             continue
         if np.shape(new) != tensor.shape:
             raise ValueError(
-                f"a hook gave a gradient of shape {np.shape(new)} for {tensor._label()} of shape "
-                f"{tensor.shape}; a gradient has the shape of its tensor"
+                f"a hook returned a gradient of shape {np.shape(new)} for {tensor._label()} of "
+                f"shape {tensor.shape}; a gradient has the shape of its tensor"
             )
         if isinstance(g, Tensor):
             g = (new if isinstance(new, Tensor) else Tensor(new)).astype(tensor.dtype)

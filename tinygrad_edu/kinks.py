@@ -1,7 +1,7 @@
-"""Where functions have kinks, and on which side of them a computation is.
+"""Finds on which side of its kinks a computation is.
 
-A difference across a kink measures no derivative: what measures slopes asks here first. Where an
-operation has its kinks is in its declaration.
+A difference across a kink does not measure a derivative, so whatever measures slopes checks this
+first. Where an operation has kinks is part of its declaration.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .tracing import node_of
 __all__ = ["Sides", "crossed", "distances", "is_at_kink", "sides_of"]
 
 Sides: TypeAlias = list[tuple[str, Any]]
-"""The operations behind a number, each with the side of its kink and the choices of its call."""
+"""The operations behind a tensor, each with the side of its kink and the choices of its call."""
 
 
 def sides_of(output: Tensor) -> Sides:
-    """List the operations behind a tensor, and on which side of its kink each is.
+    """List the operations behind a tensor, each with the side of its kink.
 
-    Two computations with the same sides went the same way: between them there is no kink, no
-    jump, and no other order of elements.
+    Between two computations with the same sides there is no kink and no jump, and the order of
+    elements does not change.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def sides_of(output: Tensor) -> Sides:
 
 
 def crossed(before: Sides, after: Sides) -> str:
-    """Name the operation whose kink lies between two computations; empty if there is none."""
+    """Name the operation with a kink between two computations; empty if there is none."""
     if [name for name, _ in before] != [name for name, _ in after]:
         return "a condition in f"
     pairs = zip(before, after, strict=True)
@@ -58,7 +58,7 @@ def distances(node: Node) -> list[Any]:
 
 
 def is_at_kink(node: Node) -> Any:
-    """Return where the elements of an elementwise call lie at a kink."""
+    """Return which elements of an elementwise call are at a kink."""
     return sum(np.equal(distance, 0) for distance in distances(node)) > 0
 
 
@@ -67,9 +67,9 @@ def _sides(node: Node) -> bytes:
 
 
 def _choices(node: Node) -> Any:
-    """Collect the whole numbers and truth values that a call was given.
+    """Collect the integers and booleans among the arguments of a call.
 
-    An index that was computed from data, as `sort` does, or labels, choose what is computed.
+    An index computed from data, as in `sort`, and labels select what is computed.
     """
     rules = node.primitive.rules_for(len(node.inputs))
     given = [value for value, rule in zip(node.values, rules, strict=True) if rule is None]

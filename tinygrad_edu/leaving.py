@@ -1,7 +1,7 @@
-"""How values leave a Tensor: read-only arrays, and the checks that no graph is cut without a word.
+"""How values leave a Tensor: as read-only arrays, and with checks against cutting a graph silently.
 
-`Tensor` calls these functions where Python or NumPy asks it for plain numbers. What is written
-explicitly, such as ``t.data`` and ``t.item()``, is not checked.
+`Tensor` calls these functions when Python or NumPy requests plain numbers. Explicit requests, such
+as ``t.data`` and ``t.item()``, are not checked.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
     "warn_of_cut",
 ]
 
-_FORMATTING = dis.opmap["BINARY_OP"]  # of the operators, only text % number asks for a number
+_FORMATTING = dis.opmap["BINARY_OP"]  # the only operator that converts to a number is text % number
 _IN_PLACE = "iadd isub imul itruediv ifloordiv imod ipow imatmul iand ior ixor ilshift irshift"
 _NEW_ARRAYS = (
     "argmax argmin argsort astype choose compress cumprod cumsum flatten repeat round take"
@@ -40,10 +40,10 @@ _NEW_ARRAYS = (
 
 
 class ReadOnlyArray(np.ndarray[Any, Any]):
-    """An array that cannot be written into, and says what to write instead.
+    """A read-only array; its error names what to write instead.
 
-    It is an ndarray in all other ways: what is computed from it is plain, and it prints, copies
-    and pickles as a plain array.
+    Otherwise it behaves like any ndarray: results computed from it are plain arrays, and it is
+    printed, copied and pickled as a plain array.
     """
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
@@ -63,7 +63,7 @@ class ReadOnlyArray(np.ndarray[Any, Any]):
         return _plain(super().__array_function__(function, types, args, kwargs))
 
     def copy(self, order: Any = "C") -> Any:
-        """Return a plain array that can be written into."""
+        """Return a plain, writable array."""
         return np.array(self, order=order)
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -80,7 +80,7 @@ class ReadOnlyArray(np.ndarray[Any, Any]):
 
 
 def _plain(result: Any) -> Any:
-    """Return a new array as a plain one; views stay read-only, and say so."""
+    """Convert new arrays to plain ones; views stay read-only arrays of this class."""
     if isinstance(result, tuple):
         return tuple(map(_plain, result))
     if isinstance(result, ReadOnlyArray) and result.flags.writeable:
@@ -116,27 +116,27 @@ for _name in _NEW_ARRAYS.split():
 
 
 def read_only(data: Any) -> NDArray[Any]:
-    """Return a view of a tensor's values for the user, who cannot write through it."""
+    """Return a read-only view of a tensor's values for the user."""
     view = locked_view(data)
     return view if is_disguised(view) else view.view(ReadOnlyArray)
 
 
 def values_of(value: Any) -> Any:
-    """Return an array of a tensor's values, or of whatever else NumPy reads; no graph is meant."""
+    """Return an array of a tensor's values, or of other array_like data, without a graph."""
     return as_array(value._data if isinstance(value, Notation) else value)  # type: ignore[attr-defined]
 
 
-ARRAY = "a plain array of {} was asked for, as by np.asarray"
+ARRAY = "{} was converted to a plain array, as by np.asarray"
 LEAF = "Tensor(t) of {} would make a leaf"
 
 
 def check_leaving(tensor: Tensor, what: str) -> None:
-    """Refuse what would cut a graph without a word.
+    """Raise an error if a conversion would silently cut a graph.
 
     Raises
     ------
     GradientError
-        If the tensor requires gradients, and calls are recorded here.
+        If the tensor requires gradients and recording is on.
     """
     if tensor._requires_grad and get_scope() is not OFF:
         raise GradientError(
@@ -147,10 +147,10 @@ def check_leaving(tensor: Tensor, what: str) -> None:
 
 
 def warn_of_cut(tensor: Tensor, kind: str) -> None:
-    """Warn, once a line, that a Python number leaves the graph; formatting is not computing."""
+    """Warn, once per line, that a Python number leaves the graph; formatting does not warn."""
     if not tensor._requires_grad or get_scope() is OFF:
         return
-    frame = sys._getframe(2)  # of whoever wrote float(t), or called a function that did
+    frame = sys._getframe(2)  # the frame of the caller of float(t)
     if frame.f_code.co_code[frame.f_lasti] == _FORMATTING:
         return
     warnings.warn(

@@ -1,8 +1,7 @@
-"""Metadata: the arguments of an operation that are not arrays, such as axes, shapes and switches.
+"""Checks metadata: the arguments of an operation that are not arrays, such as axes and shapes.
 
-A tensor that requires gradients is refused there by name, because no rule carries a gradient to
-metadata; keywords that an operation does not have are explained. What counts as an array is decided
-in `arrays.py`; this file computes nothing.
+A tensor that requires gradients is an error there, because no gradient flows to metadata; so is an
+unknown keyword. `arrays.py` decides what counts as an array; this file computes nothing.
 """
 
 from __future__ import annotations
@@ -22,23 +21,23 @@ __all__ = ["Signature", "checked", "composed"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# By far the most common types, which hold no tensor and cannot change.
+# By far the most common types; they contain no tensor and are immutable.
 _HARMLESS = {int, float, bool, str, type(None), type(Ellipsis)}
 
 _CONSTANT = "pass numbers, or detach() the tensor where a constant is meant"
 
 
 def checked(value: Any, name: str, key: str, instead: str = _CONSTANT) -> Any:
-    """Check metadata: replace tensors that require no gradient by their arrays, and refuse others.
+    """Check metadata: replace tensors without gradients by their arrays, refuse other tensors.
 
-    Tuples, lists, dictionaries and slices are searched; named tuples become plain ones.
+    It searches tuples, lists, dictionaries and slices; named tuples become plain tuples.
 
     Parameters
     ----------
     value : object
         The argument.
     name, key : str
-        The operation and its parameter, for the message.
+        The names of the operation and its parameter, for the message.
     instead : str
         What to write instead of a tensor.
 
@@ -69,12 +68,12 @@ def checked(value: Any, name: str, key: str, instead: str = _CONSTANT) -> Any:
 
 
 def owned(value: Any, name: str, key: str) -> Any:
-    """Check metadata that a node keeps: as `checked` does, and copy arrays."""
+    """Check metadata as `checked` does, and copy its arrays, so that a node can keep it."""
     return value if type(value) in _HARMLESS else _copied(checked(value, name, key))
 
 
 def _copied(value: Any) -> Any:
-    """Copy arrays, so that a later write into one cannot reach the graph."""
+    """Copy arrays, so that a later write cannot change the graph."""
     if isinstance(value, np.ndarray):
         return value.copy()
     if type(value) in (tuple, list):
@@ -100,14 +99,14 @@ def _refuse_containers(value: Any, name: str, key: str) -> None:
 def composed(*arrays: str, instead: str = _CONSTANT) -> Callable[[Function], Function]:
     """Declare a function that is composed of operations: decorate it with the names of its arrays.
 
-    Gradients flow only to these parameters. All others are metadata, and `checked` reads them.
+    Gradients flow only to these parameters. All others are metadata, which `checked` checks.
 
     Parameters
     ----------
     *arrays : str
         The parameters that gradients flow to.
     instead : str
-        What to write where a tensor is refused.
+        What to write instead of a tensor, for the message.
 
     Examples
     --------
@@ -169,13 +168,13 @@ class Signature:
     Parameters
     ----------
     name : str
-        Of the operation, for messages.
+        The name of the operation, for messages.
     forward : callable
 
     Attributes
     ----------
     arity : int
-        How many arrays there are.
+        The number of arrays.
     """
 
     def __init__(self, name: str, forward: Callable[..., Any]) -> None:
@@ -190,26 +189,25 @@ class Signature:
     def bound(
         self, inputs: tuple[Any, ...], params: dict[str, Any], most: int
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the arrays of a call, and its metadata by name and as a node may keep it.
+        """Return the arrays of a call, and its metadata by name, in copies that a node can keep.
 
         Parameters
         ----------
         inputs, params : tuple, dict
-            As the operation was called with; metadata may be given by position, as in NumPy.
+            The arguments of the call; metadata may be passed by position, as in NumPy.
         most : int
-            How many arrays there can be.
+            The largest number of arrays.
 
         Raises
         ------
         TypeError
-            If there are arguments that the operation does not have, or a tensor that requires
-            gradients is given as metadata.
+            For unknown arguments, and for metadata that are tensors and require gradients.
         """
         if len(inputs) > most:
             others = inputs[most:]
             named = dict(zip(self.by_position, others, strict=False))
             if len(others) > len(self.by_position) or named.keys() & params:
-                self.forward(*inputs, **params)  # raises the TypeError that Python words best
+                self.forward(*inputs, **params)  # raises Python's own TypeError
             inputs, params = inputs[:most], params | named
         if not self.takes_all and not params.keys() <= self.keywords.keys():
             raise unexpected(self.name, self.parameters, params)
@@ -219,7 +217,7 @@ class Signature:
 def unexpected(
     name: str, parameters: Iterable[inspect.Parameter], given: Mapping[str, Any]
 ) -> TypeError:
-    """Make an error about keywords that an operation does not have, with what to write instead.
+    """Make the error for an unknown keyword of an operation; it names what to write instead.
 
     Parameters
     ----------
@@ -238,7 +236,7 @@ def unexpected(
 
 
 def advice(key: str, keywords: list[str], names: list[str]) -> str:
-    """Return what to write for a keyword that is not among the given ones.
+    """Return what to write instead of an unknown keyword.
 
     Parameters
     ----------

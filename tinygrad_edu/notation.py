@@ -1,7 +1,7 @@
-"""The notation of a Tensor: which operators and methods call which operations.
+"""The operators and methods of a Tensor, and the operations that they call.
 
 ``x + y`` is `add`, ``x.exp()`` is `exp`: the methods are the operations themselves, with the same
-documentation.
+documentation. Nothing is computed here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OPERATORS = {
     "mod": "remainder",
     "floordiv": "floor_divide",
 }
-"""Operators of two operands, and their operations; the tensor may be on either side."""
+"""Binary operators and their operations; the tensor may be on either side."""
 
 
 class Notation:
@@ -65,7 +65,7 @@ class Notation:
         __sub__: Operation
         __truediv__: Operation
 
-    # The operations that are methods too: `attach` reads these names.
+    # The operations that are also methods: `attach` reads these names.
     absolute: Operation
     all: Plain
     any: Plain
@@ -165,7 +165,7 @@ def _reflected(operation: Operation) -> Operation:
 
 
 def _in_place(operation: Operation) -> Operation:
-    """Make ``x += y`` mean ``x = x + y``; a leaf refuses it, because its name would be lost."""
+    """Make ``x += y`` mean ``x = x + y``; a leaf raises an error, or the name would lose it."""
 
     def in_place(self: Any, other: Any) -> Tensor:
         if self.requires_grad and self.node is None:

@@ -1,8 +1,8 @@
-"""Translates a call in NumPy's spelling into the spelling of the operation that answers it.
+"""Translates the arguments of a NumPy call into the arguments of an operation.
 
-NumPy names the arrays (``np.sum(a=x)``), has other parameters by position, and many that an
-operation does not have, such as ``out=``. Those are dropped where they do not change the result,
-and refused by name otherwise. `numpy_protocol.py` decides which operation answers.
+NumPy names the arrays (``np.sum(a=x)``), orders parameters differently, and has parameters that an
+operation does not have, such as ``out=``. These are dropped if they do not change the result, and
+are an error otherwise. `numpy_protocol.py` decides which operation is called.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .metadata import advice
 
 __all__ = ["answer", "reduce"]
 
-# Written in C, without a signature that Python can read in every version of NumPy.
+# C functions: not every version of NumPy lets Python read their signatures.
 _SIGNATURES: dict[Any, Callable[..., Any]] = {
     np.concatenate: lambda arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind": None,
     np.dot: lambda a, b, out=None: None,
@@ -39,12 +39,12 @@ def reduce(array: Any, /, axis: Any = 0, dtype: Any = None, out: Any = None, kee
 
 
 class _Spelling(NamedTuple):
-    """How the operation names the arguments of one of NumPy's functions."""
+    """How the arguments of one of NumPy's functions correspond to those of an operation."""
 
     theirs: inspect.Signature
-    # Our name for each of theirs that we have.
+    # The operation's name for each of NumPy's parameters that it has.
     ours: dict[str, str]
-    # How many arguments by position mean the same in both.
+    # The number of leading positional arguments that mean the same in both.
     positions: int
     # Keywords that mean the same in both.
     keywords: frozenset[str]
@@ -53,7 +53,7 @@ class _Spelling(NamedTuple):
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
-# The result does not depend on them: they say how to compute it, and where to keep it.
+# The result does not depend on these: they control how it is computed and stored.
 _WITHOUT_EFFECT = {"casting", "copy", "kind", "overwrite_input", "stable", "subok"}
 
 
@@ -69,7 +69,7 @@ def _spelling(function: Callable[..., Any], operation: Callable[..., Any]) -> _S
         if p.kind is p.VAR_POSITIONAL:
             positions = 2**31
         elif place < len(by_position) and p.kind in _POSITIONAL:
-            # The array comes first, under another name.
+            # The arrays are first, but have other names.
             names.setdefault(name, by_position[place])
             if positions == place and names[name] == by_position[place]:
                 positions = place + 1
@@ -85,21 +85,21 @@ def answer(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Any:
-    """Call an operation with arguments in the spelling of NumPy's function.
+    """Call an operation with the arguments of a call of NumPy's function.
 
     Parameters
     ----------
     function : callable
         NumPy's function.
     operation : callable
-        The operation that answers it.
+        The corresponding operation.
     args, kwargs
-        The arguments, as the user gave them to NumPy.
+        The arguments of the call.
 
     Raises
     ------
     TypeError
-        If an argument that the operation does not have differs from its default.
+        If the operation does not have an argument, and the argument changes the result.
     """
     inputs, params = _translated(function, operation, args, kwargs)
     return operation(*inputs, **params)

@@ -1,6 +1,7 @@
-"""Whether calls of operations are recorded, and in the call of which module.
+"""Switches recording on and off, and keeps track of the module that is being called.
 
-`no_grad` and `enable_grad` are what people write; `primitive` asks before it records a call.
+Users write `no_grad` and `enable_grad`; `primitive` checks the switch before it records a call.
+Nothing is recorded here.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(slots=True, eq=False)
 class ModuleCall:
-    """One call of a network module, kept by the nodes that were recorded during it."""
+    """One call of a network module; the nodes that it records refer to it."""
 
     module: Any
     parent: ModuleCall | None
@@ -73,12 +74,12 @@ def is_recording() -> bool:
 
 
 def switched_on() -> Any:
-    """Return what holds in a block in which recording is on."""
+    """Return the value of a block that switches recording on."""
     return USUAL if BLOCKS.here()[-1].value is USUAL else ON
 
 
 def get_scope() -> Scope:
-    """Return the module that is being called here, None outside of all modules, or `OFF`."""
+    """Return the current call of a module, None outside of all modules, or `OFF`."""
     return get_call() if is_recording() else OFF
 
 
@@ -90,11 +91,11 @@ class Recording(Block[Any]):
         self.switch = switch
 
     def value(self) -> Any:
-        """Return `ON` or `OFF`, or `USUAL` where nothing needs to be switched."""
+        """Return `ON` or `OFF`, or `USUAL` if recording is on already."""
         return switched_on() if self.switch else OFF
 
     def __call__(self, function: Function) -> Function:
-        """Decorate a function, so that all of it runs in this context."""
+        """Decorate a function, so that its calls run in this context."""
         name = "enable_grad" if self.switch else "no_grad"
         if not callable(function) or inspect.isclass(function):
             raise TypeError(
@@ -127,14 +128,13 @@ def no_grad(function: Function) -> Function: ...
 def no_grad(function: Any = None) -> Any:
     """Switch recording off: inside, results have no graph and require no gradient.
 
-    It affects only this thread or asynchronous task. It ends with the block, also after an
-    exception and when generators end theirs in another order. It is a decorator too, ``@no_grad``
-    or ``@no_grad()``.
+    It affects only this thread or asynchronous task, and ends with the block, also after an
+    exception. It can also be a decorator, ``@no_grad`` or ``@no_grad()``.
 
     Raises
     ------
     TypeError
-        If it is called with anything but a function to decorate.
+        If the argument is not a function to decorate.
 
     Examples
     --------
@@ -153,12 +153,12 @@ def enable_grad() -> Recording: ...
 @overload
 def enable_grad(function: Function) -> Function: ...
 def enable_grad(function: Any = None) -> Any:
-    """Switch recording on again inside a block of `no_grad`; a decorator too.
+    """Switch recording on again inside a block of `no_grad`; it can also be a decorator.
 
     Raises
     ------
     TypeError
-        If it is called with anything but a function to decorate.
+        If the argument is not a function to decorate.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Explains why shapes do not fit: which axis is wrong, with the shapes aligned below each other.
+"""Explains shape mismatches: which axis is wrong, with the shapes aligned below each other.
 
-It makes errors and raises none: operations raise them, before they have computed anything.
+It creates the errors; operations raise them, before they compute anything.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def broadcasting(labels: Sequence[str], shapes: Sequence[Shape], skip: int = 0) 
     shapes : sequence of tuple of int
         Their shapes.
     skip : int
-        How many of the last axes to skip: 2 in a matrix product.
+        The number of last axes to skip: 2 in a matrix product.
     """
     ndim = max(len(shape) for shape in shapes)
     for axis in range(-1 - skip, -ndim - 1, -1):
@@ -91,7 +91,7 @@ def matrix_product(x: Shape, y: Shape) -> str:
 def explain_shape_error(
     name: str, labels: Sequence[str], shapes: Sequence[Shape], error: ValueError
 ) -> ValueError:
-    """Make an error of NumPy's name the operation and the shapes, and explain why they do not fit.
+    """Add the operation, the shapes and an explanation to a shape error of NumPy.
 
     Parameters
     ----------

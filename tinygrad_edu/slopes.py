@@ -1,7 +1,7 @@
 """Slopes by central differences, each with its uncertainty from truncation and round-off.
 
-A check needs one of three answers: the automatic gradient is confirmed, refuted, or differences
-cannot decide. If one step is not enough, a slope is measured with several, and the step with the
+A check has one of three results: the automatic gradient is confirmed, refuted, or differences
+cannot decide. If one step is not enough, the slope is measured with several, and the step with the
 most stable result is used. The caller evaluates the function.
 """
 
@@ -34,17 +34,17 @@ DIFFERENCE_STEP: float = np.finfo(np.float64).eps.item() ** (
     1 / 3
 )  # balances truncation and round-off
 CONFIRMED = 1e-6  # of the largest element: differences lose two thirds of the digits
-_DECIDED = 0.01  # a slope is known if its relative uncertainty is no larger
+_DECIDED = 0.01  # the largest relative uncertainty of a known slope
 _ZERO = 1e-12  # of the terms that cancel: a smaller gradient is their round-off
 _ROUND_OFF = 8  # in units of the last digit, for the sums in a function
 _GROWTH, _STEPS = 4.0, range(-1, 9)
-_CLOSER, _CLOSEST = 64.0, 3  # a step across a kink is divided by this; so many are tried
+_CLOSER, _CLOSEST = 64.0, 3  # factor that shortens a step across a kink; number of tries
 _SCATTER = 3  # a result may be farther away than its neighbours
 
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """A slope that was measured.
+    """A measured slope.
 
     Attributes
     ----------
@@ -69,9 +69,9 @@ def measured_slope(
     Parameters
     ----------
     at : callable
-        Returns its value at a number; None if a kink lies between 0 and that number.
+        Returns the function's value at a number; None if a kink is between 0 and that number.
     step : float
-        The usual step; it is enough if its result is the expected one.
+        The usual step; others are tried only if its result differs from the expected one.
     expected : float
         The automatic gradient.
     size : float
@@ -112,7 +112,7 @@ def _settled(slopes: list[float], digits: list[float]) -> tuple[int, float] | No
     jumps = [abs(after - before) for before, after in pairwise(slopes)]
     best, noise = None, 0.0
     for number, jump in enumerate(jumps):
-        # Also the jump of the next step: its round-off is four times as large here.
+        # The jump of the next step counts too: its round-off is four times as large here.
         after = _GROWTH * jumps[number + 1] if number + 1 < len(jumps) else jump
         noise = max(noise / _GROWTH, jump, after)
         uncertainty = noise + digits[number]
@@ -134,7 +134,7 @@ def _difference(at: Callable[[float], float | None], step: float) -> tuple[float
 def _ends(at: Callable[[float], float | None], step: float) -> tuple[float, ...]:
     """Return the slopes of both sides if they differ by the same amount for all steps.
 
-    Those of a smooth function converge as the step gets smaller, and round-off grows.
+    For a smooth function the two slopes converge as the step gets smaller, while round-off grows.
     """
     here = at(0.0)
     sides = []
@@ -148,7 +148,7 @@ def _ends(at: Callable[[float], float | None], step: float) -> tuple[float, ...]
 
 
 def finding(slope: Slope, expected: float, size: float, terms: float, allowed: float) -> Finding:
-    """Say whether a measured slope confirms an automatic gradient.
+    """Decide whether a measured slope confirms an automatic gradient.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def finding(slope: Slope, expected: float, size: float, terms: float, allowed: f
     terms : float
         The size of the terms that sum to the gradient; see `term_sizes`.
     allowed : float
-        The largest difference that counts as none, besides the uncertainty of the slope.
+        The tolerated difference, in addition to the uncertainty of the slope.
     """
     if not np.isfinite(slope.value):
         return "undecided"
@@ -169,7 +169,7 @@ def finding(slope: Slope, expected: float, size: float, terms: float, allowed: f
         low, high = slope.ends or (np.inf, -np.inf)
         margin = 1e-3 * (high - low)
         return "kink" if low - margin <= expected <= high + margin else "differs"
-    # Where terms cancel the gradient is 0, which no measured slope is exactly.
+    # If terms cancel, the gradient is 0, but a measured slope is never exactly 0.
     known = _DECIDED * size if size > _ZERO * terms else 0.1 * _DECIDED * (terms or 1.0)
     return "agrees" if slope.uncertainty <= known else "undecided"
 
@@ -177,7 +177,7 @@ def finding(slope: Slope, expected: float, size: float, terms: float, allowed: f
 def term_sizes(order: list[Tensor], output: Tensor, cotangent: Any) -> dict[Tensor, float]:
     """Measure the largest terms that sum to each gradient.
 
-    Every contribution is changed at random, by up to half of it, so that terms do not cancel.
+    Every contribution is changed randomly by up to half, so that terms do not cancel.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Which line of the user's code made a tensor: recorded with each operation, on request.
+"""Records, on request, which line of the user's code called each operation.
 
-`record_source_lines` switches it on, `made_at` returns the line. A node keeps a code object and a
-place in it, never a frame, so no variable of the user is kept alive; text is made when it is read.
+`record_source_lines` switches it on, `made_at` returns the line. A node keeps a code object and an
+instruction, not a frame, so no variables of the user are kept alive. The text is read on demand.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class SourceLine:
     function : str
         Such as ``Net.forward``; ``<module>`` outside of all functions.
     code : str
-        The line without its indentation; empty where no source is at hand.
+        The line without its indentation; empty if the source is not available.
 
     Examples
     --------
@@ -61,7 +61,7 @@ class SourceLineRecording(Watching):
     """A context in which lines are recorded; made by `record_source_lines`."""
 
     def called(self, node: Node, result: Tensor) -> None:
-        """Keep the innermost frame of the user's, where there is one."""
+        """Keep the innermost frame of the user's code, if there is one."""
         frame: FrameType | None = sys._getframe(2)  # above this method and what calls it
         while frame is not None:
             code = frame.f_code
@@ -74,11 +74,10 @@ class SourceLineRecording(Watching):
 def record_source_lines() -> SourceLineRecording:
     """Record for each operation which line of your code called it; `made_at` returns the line.
 
-    The line is the innermost one outside of this package and `nn`, however the operation was
-    reached: by an operator, a method, a NumPy function, a layer, or another operation. Like
-    `no_grad`, it holds for this thread or asynchronous task alone, and ends with the block, also
-    after an exception. Blocks can be nested. What a captured step replays has no graph, and no
-    lines.
+    The line is the innermost one outside of this package and `nn`, whether an operator, a method, a
+    NumPy function, a layer or another operation called the operation. Like `no_grad`, it affects
+    only this thread or asynchronous task, and ends with the block, also after an exception. Blocks
+    can be nested. Replays of a captured step have no graph, and no lines.
 
     Examples
     --------
@@ -98,8 +97,8 @@ def made_at(tensor: Tensor) -> SourceLine | None:
     Returns
     -------
     SourceLine or None
-        None for a leaf, and for what was computed outside of `record_source_lines`, or without
-        any code of the user.
+        None for a leaf, and for a tensor that was computed outside of `record_source_lines` or
+        without any code of the user.
 
     Raises
     ------
@@ -122,14 +121,14 @@ def made_at(tensor: Tensor) -> SourceLine | None:
     line = _line_number(code, instruction)
     try:
         text = linecache.getline(code.co_filename, line).strip()
-    except ValueError:  # a name that no file can have
+    except ValueError:  # not a valid file name
         text = ""
     # Both separators: code may have been compiled on another system.
     return SourceLine(re.split(r"[/\\]", code.co_filename)[-1], line, code.co_qualname, text)
 
 
 def _line_number(code: CodeType, instruction: int) -> int:
-    """Look up the line of an instruction; the first of the function where it has none."""
+    """Look up the line of an instruction; without one, return the function's first line."""
     for start, end, line in code.co_lines():
         if start <= instruction < end and line is not None:
             return line
@@ -138,5 +137,5 @@ def _line_number(code: CodeType, instruction: int) -> int:
 
 @functools.lru_cache(maxsize=1024)
 def _passes_on(file: str) -> bool:
-    """Whether code of a file belongs to these packages, or to Python's own start of a program."""
+    """Whether a file belongs to these packages, or to the code with which Python starts."""
     return file.startswith((*_FOLDERS, "<frozen "))

@@ -1,7 +1,7 @@
-"""Nested tuples, lists and dictionaries of tensors: taken apart, and rebuilt with other values.
+"""Flattens nested tuples, lists and dictionaries of tensors, and rebuilds them with other values.
 
 `functional.py` uses it for the arguments and results of functions. Named tuples and the order of
-dictionaries are kept.
+dictionaries are kept. It computes nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["entries", "is_structure", "rebuilt"]
 
 
 def is_structure(value: Any, lists: bool = True) -> bool:
-    """Whether a value holds others; with ``lists=False`` a list of plain numbers is an array."""
+    """Whether a value is a container; with ``lists=False`` a list of numbers is an array."""
     if isinstance(value, list):
         return lists or holds_tensor(value)
     return isinstance(value, tuple | dict)
@@ -30,7 +30,7 @@ def entries(structure: Any, lists: bool = True) -> list[Any]:
 
 
 def rebuilt(structure: Any, values: Iterator[Any], lists: bool = True) -> Any:
-    """Make a structure like another one, with other values."""
+    """Rebuild a structure with other values."""
     if not is_structure(structure, lists):
         return next(values)
     if isinstance(structure, dict):

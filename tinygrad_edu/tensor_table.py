@@ -1,6 +1,7 @@
-"""Shows a tensor in a notebook: what made it, its numbers, and its gradient next to them.
+"""Shows a tensor in a notebook: its origin, its numbers, and its gradient next to them.
 
-Few numbers are shown one by one; of many, a corner and statistics.
+Small arrays are shown in full; of large arrays, a corner and statistics. How a number is written is
+decided in `texts.py`.
 """
 
 from __future__ import annotations
@@ -70,11 +71,11 @@ def _values(array: NDArray[Any]) -> dict[str, str]:
     rows, warning = value_rows(array)
     texts = dict(rows)
     shape = texts.pop("shape", None)
-    if shape is None or array.size == 0:  # the numbers one by one, or that there are none
+    if shape is None or array.size == 0:  # all numbers, or the remark that there are none
         described = {"values": texts["data"]}
     else:
         described = {_part(array): _corner(array)}
-        for key, text in texts.items():  # "data" says why there are no statistics
+        for key, text in texts.items():  # "data" is the reason why there are no statistics
             is_finite = key.startswith("finite ")
             label = "statistics" if key == "data" else key.removeprefix("finite ")
             described[label] = f"{text} (of the finite)" if is_finite else text
@@ -84,10 +85,10 @@ def _values(array: NDArray[Any]) -> dict[str, str]:
 
 
 def _gradient(tensor: Tensor, first: str) -> dict[str, str]:
-    """Describe the gradient of a tensor in the same rows; words are in the first."""
+    """Describe the gradient of a tensor in the same rows; a remark is in the first."""
     gradient = tensor.grad
     text, norm, _ = gradient_text(gradient, tensor.requires_grad)
-    if gradient is None or norm == "0":  # there is none, or it is zero: words say so
+    if gradient is None or norm == "0":  # a remark: not computed, or zero
         return {first: text}
     described = _values(gradient)
     if norm and gradient.size > 1:

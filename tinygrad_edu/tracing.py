@@ -1,7 +1,7 @@
 """Records what each operation sends to each of its inputs while the chain rule is applied.
 
-Pictures, explanations and the page that steps through a graph show these numbers. The chain rule
-itself is in `autodiff`; nothing is differentiated here, and no `.grad` is touched.
+Pictures, explanations and the page that steps through a graph show these numbers. `autodiff`
+applies the chain rule; this file differentiates nothing and changes no `.grad`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def node_of(tensor: Tensor) -> Node:
 
 
 class _Trace(Watching):
-    """Keeps what is sent along one graph; what rules send inside of themselves is skipped."""
+    """Keeps the contributions along one graph; it skips those inside of rules."""
 
     alone = True
 
@@ -45,11 +45,11 @@ def trace_gradients(order: list[Tensor], output: Tensor, upstream: Any) -> list[
     Parameters
     ----------
     order : list of Tensor
-        As `graph_order` returns it. It may end earlier: tensors that are not in it count as leaves.
+        The result of `graph_order`, or a part; tensors that are not in it are treated as leaves.
     output : Tensor
-        Where gradients start.
+        The tensor to start from.
     upstream : array
-        With what they start.
+        The cotangent to start with.
 
     Examples
     --------
@@ -62,15 +62,15 @@ def trace_gradients(order: list[Tensor], output: Tensor, upstream: Any) -> list[
     [(0, 3.0, 3.0), (1, 3.0, 6.0)]
     """
     trace = _Trace(order)
-    with trace, np.errstate(all="ignore"):  # a number that is not finite is shown
+    with trace, np.errstate(all="ignore"):  # NaN and infinity are shown, without a warning
         apply_chain_rule(order, output, upstream)
     return trace.found
 
 
 def sent_alone(tensor: Tensor, upstream: Any) -> dict[int, Contribution]:
-    """Pull a gradient back through one operation, and give what each input gets.
+    """Pull a gradient back through one operation; return the contribution to each input.
 
-    Hooks do not see it: the gradient is only asked about.
+    Hooks are not called, because no gradient is stored.
     """
     twin = _computed(tensor._data, tensor.node)
     return {sent.position: sent for sent in trace_gradients([twin], twin, upstream)}

@@ -1,7 +1,7 @@
-"""What other libraries call things, and what to write here instead.
+"""Names from other libraries, and what to write here instead.
 
-It contains only words, for errors about attributes that a Tensor does not have and arguments that a
-function does not take. It imports nothing of the project.
+Errors for unknown attributes and arguments use them. It contains only words and imports nothing of
+the project.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ _ADVICE = {
     "start_dim": "write reshape(x, (len(x), -1))",
     "end_dim": "write reshape(x, (len(x), -1))",
 }
-"""What to do instead, for arguments that no parameter corresponds to."""
+"""What to do instead, for arguments without a corresponding parameter."""
 
 
 def suggestion(key: str, keywords: Iterable[str]) -> tuple[str, bool]:

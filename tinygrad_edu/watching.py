@@ -1,8 +1,8 @@
-"""The one seam through which anything looks at the engine.
+"""Watchers: the only interface through which tools observe the engine.
 
-A `Watcher` sees each call of an operation, and what the chain rule sends to each input. Source
-lines, hooks, tracing, anomaly detection and capturing are watchers; the engine knows none of
-them. Without a watcher, a call of an operation costs one more check.
+A `Watcher` is called for each call of an operation, and for each contribution that the chain rule
+sends to an input. Source lines, hooks, tracing, anomaly detection and capturing are watchers; the
+engine imports none of them. Without a watcher, a call of an operation costs one more check.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contribution:
-    """What the chain rule sent from a computed tensor to one of its inputs; not to be changed.
+    """What the chain rule sent from a computed tensor to one of its inputs; read-only.
 
     Attributes
     ----------
     tensor : Tensor
         The result of the operation.
     position : int
-        Which input of the operation it was sent to, from 0.
+        The position of the input that it was sent to, from 0.
     upstream : array or Tensor
         The gradient of `tensor`.
     given : array or Tensor
-        What the rule of the operation returned for it.
+        The result of the operation's rule.
     contribution : array or Tensor
-        The same in the shape and dtype of the input, broadcasting undone.
+        The same in the shape and dtype of the input, with broadcasting undone.
     total : array or Tensor
-        All that has arrived at that input so far, this contribution included.
+        The sum of the contributions to that input so far, including this one.
     """
 
     tensor: Tensor
@@ -66,12 +66,12 @@ class Contribution:
 
 
 class Watcher:
-    """Base of what watches the engine: override the events of interest.
+    """Base class of watchers: override the methods for the events of interest.
 
     Attributes
     ----------
     alone : bool
-        Whether watchers around this one see nothing while it is there.
+        Whether the watchers around this one see nothing while it is open.
     """
 
     alone: ClassVar[bool] = False
@@ -81,18 +81,18 @@ class Watcher:
         return function(*arrays, **params)
 
     def called(self, node: Node, result: Tensor) -> None:
-        """See a call of an operation on tensors; if it is not recorded, `result.node` is None."""
+        """Observe a call of an operation; if it is not recorded, `result.node` is None."""
 
     def arrived(self, tensor: Tensor, g: Any) -> Any:
-        """See the complete gradient of a tensor; return the one that flows on."""
+        """Observe the complete gradient of a tensor; return the gradient that flows on."""
         return g
 
     def sent(self, sent: Contribution, order: list[Tensor]) -> None:
-        """See what a computed tensor sent to one of its inputs, along which graph."""
+        """Observe a contribution to one input of a computed tensor, and the graph's order."""
 
 
 class _Several(Watcher):
-    """Shows each event to several watchers, the innermost first."""
+    """Passes each event to several watchers, the innermost first."""
 
     def __init__(self, watchers: list[Watcher]) -> None:
         self.watchers = watchers
@@ -117,14 +117,14 @@ class _Several(Watcher):
 
 
 EVERYWHERE: dict[Watcher, Collection[Any]] = {}
-"""Watchers of all threads and tasks, each with what it waits for; while that is empty, it rests.
+"""Watchers of all threads and tasks, each with a collection; it is called if that is not empty.
 
-They see gradients, but no calls of operations.
+They observe gradients, but no calls of operations.
 """
 
 
 class Watching(Block[Any], Watcher):
-    """A watcher that is a block of code, such as ``with detect_anomaly():``."""
+    """A watcher that is active in a block of code, such as ``with detect_anomaly():``."""
 
     ends_everywhere = True
 
@@ -137,17 +137,17 @@ class Watching(Block[Any], Watcher):
 
 
 def watcher_of_calls() -> Watcher | None:
-    """Return what watches operations here; several are combined; None if there is none."""
+    """Return the watcher of operations here; several are combined; None if there is none."""
     here = BLOCKS.here()
-    if len(here) == 2:  # a single block, as nearly always
+    if len(here) == 2:  # a single block, the usual case
         innermost = here[-1].value
         return innermost if isinstance(innermost, Watcher) else None
     return _together([*_open_here()])
 
 
 def watcher() -> Watcher | None:
-    """Return what watches gradients here: what watches operations, and who watches everywhere."""
-    if BLOCKS.here()[-1].value is USUAL and not any(EVERYWHERE.values()):  # as nearly always
+    """Return the watcher of gradients here, which includes those of `EVERYWHERE`, or None."""
+    if BLOCKS.here()[-1].value is USUAL and not any(EVERYWHERE.values()):  # the usual case
         return None
     everywhere = [one for one, awaited in EVERYWHERE.items() if awaited]
     return _together([*_open_here(), *everywhere])
@@ -172,7 +172,7 @@ def _open_here() -> Iterator[Watcher]:
 def watched(
     watcher: Watcher, steps: Any, order: list[Tensor]
 ) -> Callable[..., Iterable[tuple[Tensor, Any]]]:
-    """Return ``steps.contributions`` of the chain rule, seen by a watcher.
+    """Wrap ``steps.contributions`` of the chain rule so that a watcher observes it.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def watched(
 
 
 def show_leaves(gradients: dict[Tensor, Any]) -> None:
-    """Show the gradients of leaves to what watches here, when they are complete."""
+    """Pass the complete gradients of leaves to the watcher, if there is one."""
     one = watcher()
     if one is not None:
         for tensor, g in gradients.items():
