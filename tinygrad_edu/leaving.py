@@ -126,7 +126,7 @@ def values_of(value: Any) -> Any:
     return as_array(value._data if isinstance(value, Notation) else value)  # type: ignore[attr-defined]
 
 
-ARRAY = "{} was converted to a plain array, as by np.asarray"
+ARRAY = "a plain array of {} was requested, as by np.asarray"
 LEAF = "Tensor(t) of {} would make a leaf"
 
 
