@@ -99,7 +99,8 @@ class _Several(Watcher):
 
     def evaluate(self, function: Callable[..., Any], *arrays: Any, **params: Any) -> Any:
         for watcher in self.watchers:
-            function = functools.partial(watcher.evaluate, function)
+            if type(watcher).evaluate is not Watcher.evaluate:  # which would only call it
+                function = functools.partial(watcher.evaluate, function)
         return function(*arrays, **params)
 
     def called(self, node: Node, result: Tensor) -> None:
@@ -124,7 +125,10 @@ They observe gradients, but no calls of operations.
 
 
 class Watching(Block[Any], Watcher):
-    """A watcher that is active in a block of code, such as ``with detect_anomaly():``."""
+    """A watcher that is active in a block of code, such as ``with detect_anomaly():``.
+
+    Of nested blocks of one class, only the innermost sees events.
+    """
 
     ends_everywhere = True
 

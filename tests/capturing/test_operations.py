@@ -3,11 +3,13 @@
 A case may be refused; the table here lists those that may not.
 """
 
+import math
+
 import numpy as np
 import pytest
 
 from tests.operations.cases import CASES
-from tinygrad_edu import Tensor
+from tinygrad_edu import Tensor, capture, erf, record_source_lines
 
 from .test_twins import outcome
 
@@ -82,3 +84,29 @@ def test_operation(operation):
 def test_single_precision():
     for case in CASES[::25]:
         assert became(case, np.float32) in ("replayed", "recorded", "refused"), case.name
+
+
+def test_watchers_inside_of_a_step_do_not_hide_it_from_capturing():
+    """`erf` can only be recorded as a whole, also where lines are recorded and a hook looks on."""
+
+    def step(x):
+        with record_source_lines():
+            y = erf(weight * x)
+            y.register_hook(lambda g: 2 * g)
+            y.sum().backward(keep_interior=False)
+        gradient, weight.grad = weight.grad, None
+        return y, gradient
+
+    weight = Tensor([0.5, 1.0, 2.0], requires_grad=True)
+    weights = weight.numpy()
+    x = np.array([0.1, -0.2, 0.3])
+    captured = capture(step)
+    for _ in range(5):
+        y, gradient = captured(x)
+        slope = 2 / np.sqrt(np.pi) * np.exp(-((weights * x) ** 2))
+        np.testing.assert_allclose(
+            y.data, [math.erf(w * v) for w, v in zip(weights, x, strict=True)]
+        )
+        np.testing.assert_allclose(gradient, 2 * slope * x)
+        x = x + 0.1
+    assert "erf" in captured.source, "it is replayed"
