@@ -30,6 +30,7 @@ __all__ = ["apply_chain_rule", "grad", "graph_order", "modified", "pull_back"]
 Rules: TypeAlias = Sequence[Rule | None]
 Pairs: TypeAlias = Iterable[tuple[Tensor, Any]]
 
+_by_version = attrgetter("_version")
 _accumulating = threading.Lock()
 
 
@@ -69,7 +70,7 @@ def graph_order(*outputs: Tensor, since: int = 0) -> list[Tensor]:
                 found.add(value)
                 if value._version >= since:
                     order.append(value)
-    order.sort(key=attrgetter("_version"), reverse=True)  # the number of the call
+    order.sort(key=_by_version, reverse=True)  # the number of the call
     return order
 
 
