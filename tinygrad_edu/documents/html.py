@@ -42,7 +42,7 @@ _STYLES = {
     ".head": "white-space: normal",
     ".title": "margin: 0.7em 0 0.1em",
     ".wide": "overflow-x: auto",
-    ".pair": "display: flex; flex-wrap: wrap; gap: 0 0.75em",
+    ".pair": "display: flex; flex-wrap: wrap; gap: 0 0.75em; align-items: baseline",
     ".label": "flex: 0 0 9em",
     **{f".in{depth}": f"padding-left: {depth}em" for depth in range(1, 5)},
 }

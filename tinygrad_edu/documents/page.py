@@ -28,7 +28,7 @@ h1,h2,h3,.line{overflow-wrap:anywhere}
 .line{margin:.3em 0}
 .in1{margin-left:1.25em}
 .in2,.in3,.in4{margin-left:2.5em}
-.pair{display:grid;grid-template-columns:7em minmax(0,1fr);gap:0 .75em}
+.pair{display:grid;grid-template-columns:7em minmax(0,1fr);gap:0 .75em;align-items:baseline}
 .pair>:first-child,.muted{color:var(--muted);font-size:.9em}
 .match>h1{color:var(--match)}
 .differ>h1{color:var(--differ)}
