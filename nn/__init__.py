@@ -4,13 +4,14 @@ This file lists the public names. pandas, matplotlib and the other packages are 
 first use.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .training.signals import program_starts
 
 with program_starts():
     from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
 
-    from .by_hand.compare import compare_gradients, manual_gradients
-    from .by_hand.worksheet import worksheet
     from .errors import (
         DataError,
         DataWarning,
@@ -24,6 +25,10 @@ with program_starts():
     from .module import Module
     from .optim import SGD
     from .training.classifier import Classifier, Prediction
+
+if TYPE_CHECKING:
+    from .by_hand.compare import compare_gradients, manual_gradients
+    from .by_hand.worksheet import worksheet
 
 model = Classifier
 """The original name of `Classifier`: ``model(structure=..., base_address=...)``."""
@@ -52,3 +57,20 @@ __all__ = [
     "softmax_cross_entropy",
     "worksheet",
 ]
+
+# Imported when they are first used, because most programs do not compare gradients.
+_LATER = {
+    "compare_gradients": "compare",
+    "manual_gradients": "compare",
+    "worksheet": "worksheet",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(importlib.import_module(f".by_hand.{_LATER[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

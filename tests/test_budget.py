@@ -3,6 +3,7 @@ directions of imports, and what importing it loads. Raising a number here is a v
 """
 
 import ast
+import importlib
 import importlib.resources
 import io
 import subprocess
@@ -237,6 +238,17 @@ def test_drawing_is_imported_lazily():
     assert tinygrad_edu.Drawing is tinygrad_edu.drawing.Drawing
     with pytest.raises(AttributeError, match="'tinygrad_edu' has no attribute 'drow'"):
         tinygrad_edu.drow  # noqa: B018
+
+
+@pytest.mark.parametrize("package", ["tinygrad_edu", "nn"])
+def test_names_that_are_loaded_later_are_listed_and_exist(package):
+    """Completion at a prompt asks `dir`."""
+    module = importlib.import_module(package)
+    assert set(module.__all__) <= set(dir(module))
+    assert set(module._LATER) <= set(module.__all__)
+    assert all(getattr(module, name) is not None for name in module.__all__)
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'drow'"):
+        module.drow  # noqa: B018
 
 
 # Functions --------------------------------------------------------------------------------------

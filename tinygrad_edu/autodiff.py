@@ -30,6 +30,7 @@ __all__ = ["apply_chain_rule", "grad", "graph_order", "modified", "pull_back"]
 Rules: TypeAlias = Sequence[Rule | None]
 Pairs: TypeAlias = Iterable[tuple[Tensor, Any]]
 
+_NUMBERS = {np.float16, np.float32, np.float64, np.longdouble}
 _by_version = attrgetter("_version")
 _accumulating = threading.Lock()
 
@@ -281,7 +282,7 @@ def _unshare(gradients: dict[Tensor, Any], cotangent: Any) -> None:
     for tensor, g in gradients.items():
         identity = id(g)
         if type(g) is not np.ndarray or g.base is not None or identity in seen:
-            gradients[tensor] = g[...] if isinstance(g, np.generic) else np.copy(g)  # type: ignore[index]
+            gradients[tensor] = np.asarray(g) if type(g) in _NUMBERS else np.copy(g)
         seen.add(identity)
 
 

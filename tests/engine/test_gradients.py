@@ -71,3 +71,16 @@ def test_a_list_is_a_gradient_to_start_from():
 def test_grad_takes_tensors(output, inputs):
     with pytest.raises(TypeError, match=r"grad takes one output and its inputs.* Tensors"):
         grad(output, inputs)
+
+
+def test_gradients_own_their_memory():
+    """A number among the gradients becomes an array by itself, without a hidden second one."""
+    x = Tensor(2.0, requires_grad=True)
+    numbers = [x * 3, x * 3 * x, x * 3 + np.ones(())]
+    for y in numbers:
+        y.backward()
+        for tensor in (x, *graph_order(y)):
+            assert type(tensor.grad) is np.ndarray
+            assert tensor.grad.base is None
+            tensor.grad += 1  # which reaches no other
+    assert [float(y.grad) for y in numbers] == [2, 2, 2]
