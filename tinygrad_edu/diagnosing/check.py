@@ -27,6 +27,7 @@ from ..tensor import Tensor
 from ..texts import shape_text
 from ..tracing import Contribution, node_of
 from .arguments import array_of, by_name, called, names_of
+from .code_reading import CodeReader
 from .numerical import Probe
 from .observations import (
     BELIEVED,
@@ -150,6 +151,7 @@ def check_manual(
             f"f for {LOSSES}"
         )
     cotangent = np.ones(out.shape)
+    reader = None
     if callable(my_gradients):
         arguments = [point.get(name, values[n]) for n, name in enumerate(shown)]
         if out.size != 1:
@@ -158,7 +160,11 @@ def check_manual(
             cotangent = draw_apart(generator, out.shape, known)
             arguments.insert(0, cotangent.copy())
         names_of_arguments = ["g"] * (out.size != 1) + shown
-        my_gradients = called(my_gradients, arguments, names_of_arguments)
+        written = my_gradients
+        my_gradients = called(written, arguments, names_of_arguments)
+        reader = CodeReader(
+            written, arguments, lambda result: by_name(result, list(point), "my_gradients", f)
+        )
     manual = by_name(my_gradients, list(point), "my_gradients", f)
 
     def evaluate(arrays: Mapping[str, Array]) -> tuple[float, Sides]:
@@ -175,6 +181,7 @@ def check_manual(
         previous=None if previous is None else by_name(previous, list(point), "previous"),
         samples=samples,
         seed=seed,
+        reader=reader,
     )
 
 
@@ -189,6 +196,7 @@ def examine(
     samples: int = 20,
     seed: int = 0,
     equations: Mapping[str, tuple[str, str]] | None = None,
+    reader: CodeReader | None = None,
 ) -> ManualCheck:
     """Do the work of `check_manual` on an existing graph.
 
@@ -231,7 +239,7 @@ def examine(
     notes = notes if left_out else []
     for row in rows:
         notes += _notes(row, arrays[row.name].shape, samples)
-    return _concluded(search, rows, arrays, fits, previous, notes)
+    return _concluded(search, rows, arrays, fits, previous, notes, reader)
 
 
 def _row(
@@ -287,6 +295,7 @@ def _concluded(
     fits: Mapping[str, Fit],
     previous: Mapping[str, Any] | None,
     notes: list[str],
+    reader: CodeReader | None = None,
 ) -> ManualCheck:
     """Say where it goes wrong first, and what that looks like."""
     differing = [row.name for row in rows if not row.verdict.agree]
@@ -299,6 +308,8 @@ def _concluded(
         first = first_place(search, rows, sure, advises=False) if sure else ""
         return ManualCheck(tuple(rows), False, first, (), tuple(notes), doubts)
     diagnoses = distinct(_diagnosed(search, differing, given, fits, previous))
+    if reader is not None:
+        diagnoses = reader.diagnoses(search, list(given)) or diagnoses
     if search.gave_up:
         notes.append("the graph is large: not all mistakes were tried; check a part of it")
     # Where old gradients or single precision are the reason, what arrives is right.

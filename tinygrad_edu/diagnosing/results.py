@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..drawing.verdicts import Verdict
+from ..source_lines import SourceLine
 from .numerical import Measured
 
 __all__ = ["Diagnosis", "GradientRow"]
@@ -34,6 +35,10 @@ class Diagnosis:
         The operation or module where it happened; empty if it is everywhere.
     explains : tuple of str
         The gradients that it explains.
+    line : SourceLine or None
+        The line of your code that is wrong, where the code could be followed.
+    right : str
+        What is right instead of that line; empty where it is not known.
 
     Examples
     --------
@@ -45,6 +50,8 @@ class Diagnosis:
     sentence: str
     place: str
     explains: tuple[str, ...]
+    line: SourceLine | None = None
+    right: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,236 @@
+"""Runs hand-written code and follows it: what each of its statements computes, also with changes.
+
+A function is followed by exchanging its code for an instrumented copy while it runs, and so are
+the functions of the learner that it calls. No debugger's hook is used, so none is disturbed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import CodeType, FunctionType, MethodType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .instrumenting import FOLLOW, Statement, instrumented
+from .source import find_source, is_learners
+
+__all__ = ["Event", "Follower", "Replacement"]
+
+Array: TypeAlias = NDArray[Any]
+
+_MOST_EVENTS = 20_000
+_LARGEST = 1_000_000  # elements of an array that is kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """What a statement computed once.
+
+    Attributes
+    ----------
+    number : int
+        The statement.
+    value : object
+        A copy, if it is an array or a sequence of arrays.
+    written : bool
+        Whether it is the whole array that the statement wrote into, not the value it computed.
+    """
+
+    number: int
+    value: Any
+    written: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replacement:
+    """What a statement computes instead.
+
+    Attributes
+    ----------
+    code : CodeType or None
+        An expression, evaluated with the variables of the statement.
+    value : object
+        The value, where there is no code.
+    """
+
+    code: CodeType | None = None
+    value: Any = None
+
+    def of(self, variables: Mapping[str, Any]) -> Any:
+        """Compute the value from variables."""
+        if self.code is None:
+            return copy.copy(self.value)
+        # One mapping: what is inside of a comprehension sees only global variables.
+        return eval(self.code, dict(variables))
+
+
+class TooLong(Exception):
+    """A run with changes takes too long."""
+
+
+class _Looked(BaseException):
+    """Ends a run that was only to show the variables of a statement."""
+
+
+class Follower:
+    """Follows a function of the learner, and runs it with changes.
+
+    Parameters
+    ----------
+    function : callable
+    arguments : sequence
+        They are copied before each run.
+    """
+
+    def __init__(self, function: Callable[..., Any], arguments: Sequence[Any]) -> None:
+        self.function, self.arguments = function, arguments
+        self.statements: list[Statement] = []
+        self.changed: dict[int, Replacement] = {}
+        self.events: list[Event] = []
+        self.is_recording = False
+        self.probe: Callable[[Statement, Mapping[str, Any]], None] | None = None
+        self.probed = -1
+        self.deadline = float("inf")
+        self._codes: dict[FunctionType, tuple[CodeType, CodeType]] = {}
+        self._seen: set[Any] = set()
+        self._globals: list[dict[str, Any]] = []
+        self.call(function)
+
+    # Called by the instrumented code -----------------------------------------------------------
+
+    def __call__(self, number: int, value: Any) -> Any:
+        """Observe the value of a statement."""
+        if self.is_recording and len(self.events) < _MOST_EVENTS:
+            self.events.append(Event(number, _kept(value)))
+        elif time.perf_counter() > self.deadline:
+            raise TooLong
+        return value
+
+    def wrote(self, number: int, array: Any) -> None:
+        """Observe the array that a statement wrote into."""
+        if self.is_recording and len(self.events) < _MOST_EVENTS:
+            self.events.append(Event(number, _kept(array), True))
+
+    def instead(self, number: int) -> Any:
+        """Compute the value that replaces that of a statement."""
+        frame = sys._getframe(1)
+        variables = {**frame.f_globals, **frame.f_locals}
+        if number == self.probed and self.probe is not None:
+            probe, self.probe = self.probe, None
+            probe(self.statements[number], variables)
+            raise _Looked  # computing parts of a statement may have changed something
+        return self.changed[number].of(variables)
+
+    def call(self, function: Any) -> Any:
+        """Follow a function that is about to be called; return it."""
+        plain = function
+        if isinstance(plain, MethodType):
+            plain = plain.__func__
+        elif isinstance(plain, type):
+            plain = plain.__dict__.get("__init__")
+        elif not isinstance(plain, FunctionType):
+            plain = getattr(type(plain), "__call__", None)
+        if isinstance(plain, FunctionType) and plain not in self._seen:
+            self._seen.add(plain)
+            self._follow(plain)
+        return function
+
+    def _follow(self, function: FunctionType) -> None:
+        if not is_learners(function.__code__.co_filename) or function.__code__.co_flags & 0x2A0:
+            return  # generators and coroutines are not followed
+        source = find_source(function)
+        if source is None:
+            return
+        node, statements = instrumented(source, len(self.statements))
+        code = source.compiled(node)
+        if code.co_freevars == function.__code__.co_freevars:
+            self.statements += statements
+            self._codes[function] = function.__code__, code
+            if self._globals:  # while running
+                self._enter(function)
+
+    # Running -----------------------------------------------------------------------------------
+
+    @property
+    def follows(self) -> bool:
+        """Whether there is any code to follow."""
+        return bool(self.statements)
+
+    def run(self, changed: Mapping[int, Replacement] | None = None) -> Any:
+        """Run the function with changes; whatever it raises is raised.
+
+        What it prints is lost. NumPy's random state is restored afterwards.
+        """
+        self.changed = dict(changed or {})
+        arguments = [copy.deepcopy(one) for one in self.arguments]
+        state = np.random.get_state()
+        try:
+            self._globals.append({})
+            for function in list(self._codes):
+                self._enter(function)
+            with (
+                contextlib.redirect_stdout(io.StringIO()),
+                warnings.catch_warnings(),
+                np.errstate(all="ignore"),
+            ):
+                warnings.simplefilter("ignore")
+                return self.function(*arguments)
+        finally:
+            self._leave()
+            np.random.set_state(state)
+
+    def record(self, changed: Mapping[int, Replacement] | None = None) -> tuple[Any, list[Event]]:
+        """Run the function with changes; return its result, and what its statements computed."""
+        self.events, self.is_recording = [], True
+        try:
+            return self.run(changed), self.events
+        finally:
+            self.is_recording = False
+
+    def look(
+        self,
+        number: int,
+        changed: Mapping[int, Replacement],
+        probe: Callable[[Statement, Mapping[str, Any]], None],
+    ) -> None:
+        """Run the function, and call `probe` with the variables where a statement first runs."""
+        self.probe, self.probed = probe, number
+        try:
+            self.run({number: Replacement(), **changed})
+        except _Looked:
+            pass
+        finally:
+            self.probe, self.probed = None, -1
+
+    def _enter(self, function: FunctionType) -> None:
+        function.__code__ = self._codes[function][1]
+        variables = function.__globals__
+        if FOLLOW not in variables:
+            variables[FOLLOW] = self
+            self._globals.append(variables)
+
+    def _leave(self) -> None:
+        for function, (original, _) in self._codes.items():
+            function.__code__ = original
+        for variables in self._globals:
+            variables.pop(FOLLOW, None)
+        self._globals.clear()
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.copy() if value.size <= _LARGEST else None
+    if isinstance(value, tuple | list) and len(value) <= 100:
+        return type(value)(map(_kept, value)) if type(value) in (tuple, list) else None
+    if isinstance(value, dict) and len(value) <= 100:
+        return {key: _kept(one) for key, one in value.items()}
+    return value if isinstance(value, int | float | complex | np.generic | str) else None

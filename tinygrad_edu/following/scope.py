@@ -1,0 +1,123 @@
+"""What a statement can refer to: its variables, entries of dictionaries, attributes.
+
+Values are those of the moment at which the statement runs. Reading them changes nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from .instrumenting import Statement
+
+__all__ = ["Reference", "Scope", "is_reference", "names_in"]
+
+_MOST = 60
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """Something with a name and a numeric value.
+
+    Attributes
+    ----------
+    text : str
+        Such as ``A1``, ``cache['A1']`` or ``self.A1``.
+    value : object
+        An array or a number.
+    """
+
+    text: str
+    value: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.shape(self.value)
+
+
+class Scope:
+    """The variables of a statement, at a moment.
+
+    Parameters
+    ----------
+    statement : Statement
+    variables : mapping
+        Global and local ones.
+    mentioned : iterable of str
+        The names that occur in the learner's code; others are not offered.
+    """
+
+    def __init__(
+        self, statement: Statement, variables: Mapping[str, Any], mentioned: Iterable[str]
+    ) -> None:
+        self.statement, self.variables = statement, variables
+        names = [name for name in dict.fromkeys(mentioned) if name in variables]
+        self.references = list(_references(names, variables))[:_MOST]
+        self.arrays = [one for one in self.references if one.shape and np.size(one.value) > 1]
+        self.numbers = [one for one in self.references if np.size(one.value) == 1]
+        self.functions = [name for name in names if isinstance(variables[name], FunctionType)]
+        numpy = [name for name in names if variables[name] is np]
+        self.numpy = numpy[0] if numpy else ""
+        self._known: dict[ast.AST, Any] = {}
+
+    def value(self, node: ast.expr) -> Any:
+        """Compute a part of the statement; None if that fails."""
+        if node not in self._known:
+            text = self.statement.function.listing.text(node)
+            try:
+                code = compile(f"({text})", "<part>", "eval")
+                self._known[node] = eval(code, dict(self.variables))
+            except Exception:
+                self._known[node] = None
+        return self._known[node]
+
+    def shape(self, node: ast.expr) -> tuple[int, ...] | None:
+        """Return the shape of a part of the statement; None if it is no array or number."""
+        value = self.value(node)
+        is_numeric = isinstance(value, np.ndarray | np.generic | int | float)
+        return np.shape(value) if is_numeric else None
+
+
+def _references(names: Iterable[str], variables: Mapping[str, Any]) -> Iterator[Reference]:
+    for name in names:
+        value = variables[name]
+        if _is_numeric(value):
+            yield Reference(name, value)
+        elif isinstance(value, dict):
+            entries = [(key, one) for key, one in value.items() if isinstance(key, str | int)]
+            for key, one in entries[:20]:
+                if _is_numeric(one):
+                    yield Reference(f"{name}[{key!r}]", one)
+        elif not isinstance(value, ModuleType | type | FunctionType) and hasattr(value, "__dict__"):
+            for key, one in list(vars(value).items())[:20]:
+                if _is_numeric(one):
+                    yield Reference(f"{name}.{key}", one)
+
+
+def _is_numeric(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "fiub" and value.size > 0
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def is_reference(node: ast.expr) -> bool:
+    """Whether an expression is a name, an attribute, or an element with a constant key."""
+    match node:
+        case ast.Name():
+            return True
+        case ast.Attribute(value=value):
+            return is_reference(value)
+        case ast.Subscript(value=value, slice=ast.Constant()):
+            return is_reference(value)
+    return False
+
+
+def names_in(nodes: Iterable[ast.AST]) -> list[str]:
+    """List the names in pieces of code, in their order."""
+    found = (part for node in nodes for part in ast.walk(node))
+    return list(dict.fromkeys(part.id for part in found if isinstance(part, ast.Name)))
