@@ -68,6 +68,7 @@ _COMPARISONS = {
 }
 _EXPONENTS = ("2", "3", "1", "0.5", "-0.5", "-1", "-1.5", "-2", "1.5", "-3")
 _PRODUCTS = ("dot", "matmul", "inner", "outer", "multiply")
+_OF_FACTORS = ("multiply", "einsum", "at", "append", "outer", "where", "maximum", "minimum")
 _REDUCTIONS = ("sum", "mean", "max", "min", "prod", "std", "var")
 
 
@@ -213,9 +214,10 @@ def _names(at: _Place) -> Iterator[Found]:
                 len(shape) == 2 and other.shape == shape[::-1] and shape[0] != shape[1]
             )
             same_kind = isinstance(other.value, np.ndarray) == isinstance(value, np.ndarray)
-            if is_alike and same_kind:
+            is_near = len(shape) == len(other.shape) > 0 and np.size(other.value) > 1
+            if (is_alike or is_near) and same_kind:
                 cost = 1.0 + 0.3 * _distance(text, other.text)
-                cost += 0.2 * (other.shape != shape)
+                cost += 0.2 * (other.shape != shape) + 0.3 * (not is_alike)
                 yield [Edited(node, other.text)], "name", cost, text, other.text
 
 
@@ -393,6 +395,8 @@ def _numbers(at: _Place) -> Iterator[Found]:
                 if other != number:
                     new = f"{other}" if other >= 0 else f"({other})"
                     yield [Edited(node, new)], "constant", 1.25, text, str(other)
+            for one in at.scope.numbers:
+                yield [Edited(node, one.text)], "constant", 1.5, text, one.text
     for index in _indices(at.root):
         text = at.text(index)
         for after in (f"{text} - 1", f"{text} + 1"):
@@ -509,11 +513,13 @@ def _points(at: _Place) -> list[ast.expr]:
             name = node.func.attr
             if name in _REDUCTIONS and at.scope.shape(node.func.value) is not None:
                 found.append(node.func.value)
-            elif name in (*_REDUCTIONS, "multiply", "einsum", "at", "append", "outer"):
+            elif name in (*_REDUCTIONS, *_OF_FACTORS):
                 found += [one for one in node.args if not isinstance(one, ast.Constant)]
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
             found += [node.left, node.right]
     unique = {id(one): one for one in found if not isinstance(one, ast.Constant | ast.Starred)}
+    if isinstance(at.root, ast.Constant) and at.statement.kind == "augment":
+        return [at.root]
     return list(unique.values())
 
 

@@ -35,7 +35,8 @@ class Statement:
     value : ast.expr
         The expression that computes its value.
     kind : str
-        ``"assign"``, ``"augment"``, ``"return"``, ``"call"``, ``"loop"`` or ``"test"``.
+        ``"assign"``, ``"augment"``, ``"return"``, ``"call"``, ``"loop"`` or ``"test"``; or
+        ``"index"`` for a part of the index of what it assigns to.
     targets : tuple of ast.expr
         What it assigns to.
     in_loop : bool
@@ -125,7 +126,45 @@ class _Body:
             statement.body = original.body
         self.found.append(statement)
         setattr(node, field, _reported(number, _Calls().visit(getattr(node, field))))
+        if kind in ("assign", "augment"):
+            for copied, before in zip(_targets(node), _targets(original), strict=True):
+                self._indices(copied, before, original, in_loop)
         return _after(statement)
+
+    def _indices(
+        self, node: ast.expr, original: ast.expr, whole: ast.stmt, in_loop: bool
+    ) -> None:
+        """Instrument the index of an element that is assigned to."""
+        if not isinstance(node, ast.Subscript) or not isinstance(original, ast.Subscript):
+            return
+        if isinstance(node.slice, ast.Tuple) and isinstance(original.slice, ast.Tuple):
+            pairs = list(zip(node.slice.elts, original.slice.elts, strict=True))
+            for place, (copied, before) in enumerate(pairs):
+                node.slice.elts[place] = self._index(copied, before, whole, in_loop)
+        else:
+            node.slice = self._index(node.slice, original.slice, whole, in_loop)
+
+    def _index(
+        self, node: ast.expr, original: ast.expr, whole: ast.stmt, in_loop: bool
+    ) -> ast.expr:
+        if isinstance(node, ast.Slice) and isinstance(original, ast.Slice):
+            for name in ("lower", "upper"):
+                bound, before = getattr(node, name), getattr(original, name)
+                if bound is not None:
+                    setattr(node, name, self._index(bound, before, whole, in_loop))
+            return node
+        if isinstance(node, ast.Constant | ast.JoinedStr | ast.Starred):
+            return node
+        number = self.first + len(self.found)
+        self.found.append(Statement(number, self.function, whole, original, "index", (), in_loop))
+        return _reported(number, _Calls().visit(node))
+
+
+def _targets(node: ast.stmt) -> list[ast.expr]:
+    """Return what a statement assigns to."""
+    if isinstance(node, ast.Assign):
+        return node.targets
+    return [node.target] if isinstance(node, ast.AugAssign | ast.AnnAssign) else []
 
 
 def _parts(node: ast.stmt) -> tuple[str, str, tuple[ast.expr, ...]]:

@@ -26,7 +26,7 @@ __all__ = ["Finding", "Repair"]
 Array: TypeAlias = NDArray[Any]
 
 _MOST_MISTAKES = 6
-_MOST_TRIALS = 150  # of one statement
+_MOST_TRIALS = 250  # of one statement
 _SUBSTITUTED = 4.0  # the cost of a true value in the place of a statement's
 
 
@@ -155,6 +155,7 @@ class Repair:
         by the size of the batch in the last step.
         """
         self.suspicion: dict[int, float] = {}
+        self.scales = {1.0}
         known: dict[str, float] = {}  # of each variable: its factor, or 0 for an unknown value
         claimed: dict[Any, tuple[str, ...]] = {}
         for event in events:
@@ -189,6 +190,7 @@ class Repair:
                 if claimed.setdefault(one.quantity, names) != names:
                     return 0.9, one.factor  # it passes on unchanged what is a gradient already
                 scales = [factor for factor in read if factor != 1.0] or read
+                self.scales.add(one.factor)
                 is_kept = not scales or any(abs(one.factor - c) < 1e-8 * abs(c) for c in scales)
                 return (0.0 if is_kept else 0.7), one.factor
         gradients = [one for one in matches if one.quantity.kind == "gradient"]
@@ -252,7 +254,8 @@ class Repair:
         scope, trials = self._trials(statement)
         if scope is None:
             return
-        for trial in trials[:_MOST_TRIALS]:
+        edits = [one for one in trials if one.edit][:_MOST_TRIALS]
+        for trial in [*edits, *(one for one in trials if not one.edit)]:
             if self._is_late():
                 return
             now = self._right({**self.applied, statement.number: trial.replacement})
@@ -299,8 +302,30 @@ class Repair:
         self.follower.look(statement.number, self.applied, probe)
         if not scopes:
             return None, []
-        trials.sort(key=lambda one: (one.match is None, one.edit.cost if one.edit else 9))
+        trials += self._true_values(statement)
+        trials.sort(
+            key=lambda one: (
+                one.edit is None,
+                one.match is None,
+                one.edit.cost if one.edit else 0,
+            )
+        )
         return scopes[0], trials
+
+    def _true_values(self, statement: Statement) -> Iterator[_Trial]:
+        """Yield the gradients that the statement may be meant to compute."""
+        value = self.values.get(statement.number)
+        if statement.kind not in ("assign", "return") or self.times[statement.number] != 1:
+            return
+        if not isinstance(value, np.ndarray) or value.size < 2:
+            return
+        for quantity in self.quantities.like(value.shape):
+            is_leaf = quantity.tensor is not None and quantity.tensor.node is None
+            is_turned = quantity.array.shape != value.shape
+            array = quantity.array.T if is_turned else quantity.array
+            for factor in [1.0] if is_leaf else sorted(self.scales):
+                match = Match(quantity, factor, "transposed" if is_turned else "")
+                yield _Trial(None, Replacement(value=factor * array), factor * array, match)
 
     def _matched(self, value: Any) -> Match | None:
         """Return which gradient a value is, in its place."""

@@ -105,15 +105,29 @@ def _is_numeric(value: Any) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
+_OF_ARRAYS = ("T", "mT", "shape", "size", "ndim")
+
+
 def is_reference(node: ast.expr) -> bool:
-    """Whether an expression is a name, an attribute, or an element with a constant key."""
+    """Whether an expression is a name, an attribute, or an element with a plain index."""
     match node:
         case ast.Name():
             return True
-        case ast.Attribute(value=value):
-            return is_reference(value)
-        case ast.Subscript(value=value, slice=ast.Constant()):
-            return is_reference(value)
+        case ast.Attribute(value=value, attr=name):
+            return name not in _OF_ARRAYS and is_reference(value)
+        case ast.Subscript(value=value, slice=index):
+            return is_reference(value) and _is_plain(index)
+    return False
+
+
+def _is_plain(index: ast.expr) -> bool:
+    match index:
+        case ast.Constant() | ast.Name():
+            return True
+        case ast.UnaryOp(operand=ast.Constant()):
+            return True
+        case ast.BinOp(left=ast.Name() | ast.Constant(), right=ast.Name() | ast.Constant()):
+            return True
     return False
 
 
