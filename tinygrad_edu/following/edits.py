@@ -72,13 +72,17 @@ _OF_FACTORS = ("multiply", "einsum", "at", "append", "outer", "where", "maximum"
 _REDUCTIONS = ("sum", "mean", "max", "min", "prod", "std", "var")
 
 
+_INSTEAD = {"sum": ("mean",), "mean": ("sum",), "max": ("sum", "min"), "min": ("max",)}
+
+
 def edits_of(statement: Statement, scope: Scope) -> Iterator[Edit]:
     """Yield the corrections of a statement, with the variables that it has."""
     value = statement.value
     for root in _roots(value):
+        is_name = statement.kind == "return" and is_reference(root)  # computed elsewhere
         for family in _FAMILIES:
             for edits, what, cost, before, after in family(_Place(root, statement, scope)):
-                yield _edit(statement, edits, what, cost, before, after)
+                yield _edit(statement, edits, what, cost + 0.6 * is_name, before, after)
     yield from _of_the_statement(statement)
 
 
@@ -207,6 +211,12 @@ def _names(at: _Place) -> Iterator[Found]:
         shape = at.scope.shape(node)
         if shape is None:
             continue
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            for name in at.scope.containers:
+                if name != node.value.id:
+                    after = name + text[len(node.value.id) :]
+                    cost = 1.0 + 0.3 * _distance(node.value.id, name)
+                    yield [Edited(node, after)], "name", cost, text, after
         for other in at.scope.references:
             if other.text.replace('"', "'") == text.replace('"', "'"):
                 continue
@@ -276,7 +286,8 @@ def _transposes(at: _Place) -> Iterator[Found]:
             if shape is not None and len(shape) > 2:
                 after = f"{at.within(node)}.swapaxes(-1, -2)"
                 yield [Edited(node, after)], "transpose", cost + 0.3, text, after
-                flipped = f"{at.within(node)}[..., ::-1, ::-1]"
+            for index in ("::-1, ::-1", "..., ::-1, ::-1", "::-1") if shape else ():
+                flipped = f"{at.within(node)}[{index}]"
                 yield [Edited(node, flipped)], "flip", 1.6, text, flipped
         is_moved = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         if is_moved and node.func.attr in ("transpose", "swapaxes"):  # type: ignore[attr-defined]
@@ -468,7 +479,7 @@ def _reductions(at: _Place) -> Iterator[Found]:
             return f"{start}{name}({', '.join(inner)})"
 
         keep = words.get("keepdims", arguments[place + 2] if len(arguments) > place + 2 else "")
-        for other in {"sum": ("mean",), "mean": ("sum",), "max": ("sum",)}.get(name, ()):
+        for other in _INSTEAD.get(name, ()):
             after = call(other, axis, keep)
             yield [Edited(node, after)], "reduction", 1.0, text, after
         shape = at.scope.shape(base)
@@ -509,9 +520,11 @@ def _points(at: _Place) -> list[ast.expr]:
         pair = _factors_of(node)
         if pair is not None:
             found += pair
+        elif isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
+            found.append(node.value)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             name = node.func.attr
-            if name in _REDUCTIONS and at.scope.shape(node.func.value) is not None:
+            if at.scope.shape(node.func.value) is not None:
                 found.append(node.func.value)
             elif name in (*_REDUCTIONS, *_OF_FACTORS):
                 found += [one for one in node.args if not isinstance(one, ast.Constant)]
@@ -525,10 +538,13 @@ def _points(at: _Place) -> list[ast.expr]:
 
 def _factors_added(at: _Place) -> Iterator[Found]:
     """Yield a factor that is missing: a derivative, a mask, a scale."""
+    whole = at.scope.shape(at.root)
     for point in _points(at):
         shape = at.scope.shape(point)
         if shape is None and at.scope.value(point) is not None:
             continue
+        if shape and whole and isinstance(at.root, ast.BinOp) and _fits(shape, whole):
+            shape = whole
         text, deeper = at.within(point), 0.1 * (point is not at.root)
         for factor, cost in _factor_texts(at.scope, shape):
             after = f"{text} * {factor}"
@@ -565,7 +581,10 @@ def _factor_texts(scope: Scope, shape: tuple[int, ...] | None) -> Iterator[tuple
         for number in scope.numbers:
             yield f"{name} / {number.text}", 2.6
             yield f"{name} * {number.text}", 2.7
-    for one in scope.numbers:
+    for one in scope.factors:
+        if _fits(one.shape, shape):
+            yield f"({one.text})", 1.95
+    for one in (*scope.numbers, *scope.sizes):
         yield one.text, 2.2
     for number, cost in (("2", 2.3), ("0.5", 2.4)):
         yield number, cost
@@ -591,20 +610,18 @@ def _divisors(scope: Scope, shape: tuple[int, ...] | None) -> Iterator[tuple[str
     for one in scope.arrays:
         if _fits(one.shape, shape):
             yield one.text, 2.2
-    sizes: dict[str, int] = {}
-    for one in scope.numbers:
+    for one in (*scope.numbers, *scope.sizes):
         yield one.text, 2.1
         if scope.numpy:
             yield f"{scope.numpy}.sqrt({one.text})", 2.3
-    known = {float(np.asarray(one.value).reshape(-1)[0]) for one in scope.numbers}
+    known = {float(np.asarray(one.value).reshape(-1)[0]) for one in (*scope.numbers, *scope.sizes)}
     for one in scope.arrays:
         for axis, size in enumerate(one.shape):
-            if size > 2 and size not in sizes.values() and size not in known:
-                sizes[f"{one.text}.shape[{axis}]"] = size
-    for text in sizes:
-        yield text, 2.4
-        if scope.numpy:
-            yield f"{scope.numpy}.sqrt({text})", 2.5
+            if size > 2 and size not in known:
+                known.add(size)
+                yield f"{one.text}.shape[{axis}]", 2.4
+                if scope.numpy:
+                    yield f"{scope.numpy}.sqrt({one.text}.shape[{axis}])", 2.5
 
 
 def _terms_added(at: _Place) -> Iterator[Found]:
@@ -614,7 +631,7 @@ def _terms_added(at: _Place) -> Iterator[Found]:
         return
     text = at.text(at.root)
     for one in at.scope.arrays:
-        if one.shape != shape or one.text == text:
+        if not _fits(one.shape, shape) or one.text == text:
             continue
         for term, cost in ((one.text, 2.2), *_scaled(at.scope, one)):
             yield [Edited(at.root, f"{text} + {term}")], "add term", cost, "", term
@@ -699,14 +716,27 @@ def _of_the_statement(statement: Statement) -> Iterator[Edit]:
             line = f"{target} += {text}"
             yield Edit(f"{target} + ({text})", line, "accumulate", 1.0, "=", "+=")
             yield Edit(target, "", "drop statement", 1.5, statement.text, "")
+    target_node = statement.targets[0]
+    if isinstance(target_node, ast.Subscript) and statement.operator in ("=", "+="):
+        base, index = (statement.function.listing.text(one) for one in
+                       (target_node.value, target_node.slice))  # fmt: skip
+        added = "(lambda S: (S.__class__, __import__('numpy').add.at(S, "
+        added += f"({index}), {text}), S[{index}])[-1])(0 * {base})"
+        if statement.operator == "=":
+            added = f"{target} + {added}"
+        line = f"np.add.at({base}, {index}, {text})"
+        yield Edit(added, line, "scatter", 1.4, statement.operator, "np.add.at")
+    if statement.kind == "assign":
         return
     operator = statement.node.op  # type: ignore[union-attr]
-    nothing = "0" if isinstance(operator, ast.Add | ast.Sub) else "1"
-    yield Edit(nothing, "", "drop statement", 1.3, statement.text, "")
-    if isinstance(operator, ast.Add | ast.Sub):
-        sign = "" if isinstance(operator, ast.Add) else "-"
+    is_sum = isinstance(operator, ast.Add | ast.Sub)
+    yield Edit("0" if is_sum else "1", "", "drop statement", 1.3, statement.text, "")
+    if is_sum:
         only = f"({text}) - {target}" if isinstance(operator, ast.Add) else f"{target} - ({text})"
         yield Edit(only, f"{target} = {text}", "overwrite", 1.1, "+=", "=")
-        other = "-=" if isinstance(operator, ast.Add) else "+="
-        line = re.sub(r"[-+]=", other, statement.text, count=1)
-        yield Edit(f"-({text})", line, "sign", 1.0, f"{sign}", other)
+    other = {"+=": "-=", "-=": "+=", "*=": "/=", "/=": "*="}.get(statement.operator)
+    if other:
+        opposite = f"-({text})" if is_sum else f"1 / ({text})"
+        what = "sign" if is_sum else "operator"
+        line = f"{target} {other} {text}"
+        yield Edit(opposite, line, what, 1.0, statement.operator, other)

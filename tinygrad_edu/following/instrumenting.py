@@ -21,6 +21,9 @@ _AS_THEY_ARE = frozenset(
 )
 
 
+_OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@"}
+
+
 @dataclass(slots=True, eq=False)
 class Statement:
     """One statement of the learner's code.
@@ -63,6 +66,13 @@ class Statement:
             text = listing.text(self.node).split("\n", 1)[0]
             return text.strip() if text.rstrip().endswith(":") else listing.text(self.value)
         return " ".join(listing.text(self.node).split())
+
+    @property
+    def operator(self) -> str:
+        """``"="``, or such as ``"+="``; empty if nothing is assigned to."""
+        if isinstance(self.node, ast.AugAssign):
+            return f"{_OPERATORS.get(type(self.node.op), '?')}="
+        return "=" if self.kind == "assign" else ""
 
     @property
     def names(self) -> list[str]:

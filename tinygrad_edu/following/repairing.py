@@ -19,7 +19,7 @@ from .edits import Edit, edits_of
 from .instrumenting import Statement
 from .quantities import Match, Quantities
 from .running import Event, Follower, Replacement
-from .scope import Scope, names_in
+from .scope import Scope, code_in, names_in
 
 __all__ = ["Finding", "Repair"]
 
@@ -27,6 +27,8 @@ Array: TypeAlias = NDArray[Any]
 
 _MOST_MISTAKES = 6
 _MOST_TRIALS = 250  # of one statement
+# How suspicious a statement is whose value is that of the forward pass, or a gradient.
+_TRUE_VALUE, _TRUE_GRADIENT = -1.5, -0.8
 _SUBSTITUTED = 4.0  # the cost of a true value in the place of a statement's
 
 
@@ -100,6 +102,7 @@ class Repair:
         self.runs = 0
         self.timed_out = False
         self.mentioned: list[str] = []
+        self.code: dict[str, list[str]] = {}
 
     def findings(self) -> list[Finding]:
         """List the mistakes, in the order in which the code runs."""
@@ -144,8 +147,9 @@ class Repair:
             if not event.written:
                 self.times[event.number] = self.times.get(event.number, 0) + 1
             self.values[event.number] = event.value
-        nodes = {one.function.node for one in self.follower.statements}
+        nodes = dict.fromkeys(one.function.node for one in self.follower.statements)
         self.mentioned = names_in(nodes)
+        self.code = code_in(nodes)
         self._judge(events)
 
     def _judge(self, events: list[Event]) -> None:
@@ -165,7 +169,7 @@ class Repair:
             for target in statement.names:
                 known[target] = factor
             if statement.in_loop and not event.written:
-                found = min(found, 0.8)
+                found = min(found, 0.8)  # the value of one pass
             self.suspicion[event.number] = found
 
     def _of_value(
@@ -179,20 +183,11 @@ class Repair:
         matches = self.quantities.matches(event.value)
         values = [one for one in matches if one.quantity.kind == "value"]
         if any(abs(one.factor - 1) < 1e-8 for one in values):
-            return 0.0, 1.0
+            return _TRUE_VALUE, 1.0
         from_wrong = not all(_is_natural(factor) for factor in read)
         for one in matches:
             if one.quantity.kind == "gradient" and _is_natural(one.factor):
-                is_leaf = one.quantity.tensor is not None and one.quantity.tensor.node is None
-                if is_leaf:
-                    return (0.0 if abs(one.factor - 1) < 1e-8 else 2.0), one.factor
-                names = tuple(statement.names)
-                if claimed.setdefault(one.quantity, names) != names:
-                    return 0.9, one.factor  # it passes on unchanged what is a gradient already
-                scales = [factor for factor in read if factor != 1.0] or read
-                self.scales.add(one.factor)
-                is_kept = not scales or any(abs(one.factor - c) < 1e-8 * abs(c) for c in scales)
-                return (0.0 if is_kept else 0.7), one.factor
+                return self._of_gradient(statement, one, read, claimed), one.factor
         gradients = [one for one in matches if one.quantity.kind == "gradient"]
         if gradients:
             factor = gradients[0].factor
@@ -202,6 +197,29 @@ class Repair:
         if not is_array:
             return (1.0 if statement.kind in ("loop", "return") else 0.5), 1.0
         return (0.6 if from_wrong else 1.2), 0.0
+
+    def _of_gradient(
+        self,
+        statement: Statement,
+        match: Match,
+        read: list[float],
+        claimed: dict[Any, tuple[str, ...]],
+    ) -> float:
+        """Return how suspicious a gradient is, by its scale, its place and its name."""
+        if _is_leaf(match):
+            if abs(match.factor - 1) < 1e-8:
+                return _TRUE_GRADIENT if match.arrangement in ("", "reshaped") else 1.2
+            return 2.0
+        names = tuple(statement.names)
+        if claimed.setdefault(match.quantity, names) != names:
+            return 0.9  # it passes on unchanged what is a gradient already
+        scales = [factor for factor in read if factor != 1.0] or read
+        self.scales.add(match.factor)
+        if any(abs(match.factor - c) < 1e-8 * abs(c) for c in scales):
+            return _TRUE_GRADIENT
+        if scales:
+            return 0.7
+        return _TRUE_GRADIENT if match.factor > 0 else 0.4
 
     def _statements(self) -> list[Statement]:
         """List the statements that ran, the most suspicious first, then in their order."""
@@ -215,22 +233,22 @@ class Repair:
     ) -> tuple[Finding, Replacement] | None:
         found: list[tuple[tuple[float, ...], Finding, Replacement]] = []
         missing = len(self.wanted - right)
-        doubted = [one for one in self._statements() if one.number not in done]
-        for statement in doubted:
-            if self._is_late():
-                break
+        for statement in self._statements():
+            suspicion = self.suspicion[statement.number]
             is_full = any(len(one.repaired) == missing for _, one, _ in found)
-            if is_full and not self.suspicion[statement.number]:
+            if self._is_late() or (is_full and suspicion < 0):
                 break
+            if statement.number in done:
+                continue
             for finding, replacement in self._tried(statement, right):
-                key = (
-                    -len(finding.repaired),
-                    finding.cost - 0.3 * min(self.suspicion[statement.number], 1.0)
-                    - 0.5 * self._becomes_right(finding),
-                    self.first_run[statement.number],
-                )
+                if finding.edit is None and len(finding.repaired) < missing:
+                    continue  # several places would be as good
+                becomes_right = self._becomes_right(finding)
+                cost = finding.cost - 0.5 * becomes_right - min(suspicion, 0.3)
+                key = (-len(finding.repaired), cost, self.first_run[statement.number])
                 found.append((key, finding, replacement))
-                if len(finding.repaired) == missing and key[1] < 0.75:
+                is_sure = becomes_right and suspicion >= 0.6 and finding.edit is not None
+                if len(finding.repaired) == missing and is_sure:
                     return finding, replacement
         if not found:
             return None
@@ -240,12 +258,12 @@ class Repair:
     def _becomes_right(self, finding: Finding) -> bool:
         """Whether a doubtful value becomes the gradient of something, in a natural scale."""
         match = finding.match
-        if match is None or not self.suspicion[finding.statement.number]:
+        if match is None or self.suspicion[finding.statement.number] <= 0:
             return False
         tensor = match.quantity.tensor
         if tensor is not None and tensor.node is None:
-            return abs(match.factor - 1) < 1e-8
-        return _is_natural(match.factor)
+            return abs(match.factor - 1) < 1e-8 and match.arrangement == ""
+        return any(abs(match.factor - c) < 1e-8 * abs(c) for c in self.scales)
 
     def _tried(
         self, statement: Statement, right: frozenset[str]
@@ -280,7 +298,7 @@ class Repair:
         once = self.times.get(statement.number) == 1
 
         def probe(statement: Statement, variables: Mapping[str, Any]) -> None:
-            scope = Scope(statement, variables, self.mentioned)
+            scope = Scope(statement, variables, self.mentioned, self.code)
             scopes.append(scope)
             seen: set[Any] = set()
             original = scope.value(statement.value)
@@ -337,10 +355,14 @@ class Repair:
 
 def _is_natural(factor: float) -> bool:
     """Whether a factor is a whole number or one over one, as sizes of batches are."""
-    if not factor or factor < 0:
+    if not factor:
         return False
-    whole = factor if factor >= 1 else 1 / factor
+    whole = abs(factor) if abs(factor) >= 1 else 1 / abs(factor)
     return abs(whole - round(whole)) < 1e-7
+
+
+def _is_leaf(match: Match) -> bool:
+    return match.quantity.tensor is not None and match.quantity.tensor.node is None
 
 
 def _key(value: Any) -> Any:

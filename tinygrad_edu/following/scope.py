@@ -6,7 +6,7 @@ Values are those of the moment at which the statement runs. Reading them changes
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
@@ -50,10 +50,16 @@ class Scope:
         Global and local ones.
     mentioned : iterable of str
         The names that occur in the learner's code; others are not offered.
+    code : mapping, optional
+        Pieces of the learner's code, from `code_in`.
     """
 
     def __init__(
-        self, statement: Statement, variables: Mapping[str, Any], mentioned: Iterable[str]
+        self,
+        statement: Statement,
+        variables: Mapping[str, Any],
+        mentioned: Iterable[str],
+        code: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.statement, self.variables = statement, variables
         names = [name for name in dict.fromkeys(mentioned) if name in variables]
@@ -61,9 +67,22 @@ class Scope:
         self.arrays = [one for one in self.references if one.shape and np.size(one.value) > 1]
         self.numbers = [one for one in self.references if np.size(one.value) == 1]
         self.functions = [name for name in names if isinstance(variables[name], FunctionType)]
+        self.containers = [name for name in names if isinstance(variables[name], list | dict)]
         numpy = [name for name in names if variables[name] is np]
         self.numpy = numpy[0] if numpy else ""
         self._known: dict[ast.AST, Any] = {}
+        code = code or {}
+        self.factors = [*self._pieces(code.get("factors", ()))]
+        self.sizes = [one for one in self._pieces(code.get("sizes", ())) if np.ndim(one.value) == 0]
+
+    def _pieces(self, texts: Sequence[str]) -> Iterator[Reference]:
+        for text in texts[:30]:
+            try:
+                value = eval(text, dict(self.variables))
+            except Exception:
+                continue
+            if _is_numeric(value) or isinstance(value, np.ndarray):
+                yield Reference(text, value)
 
     def value(self, node: ast.expr) -> Any:
         """Compute a part of the statement; None if that fails."""
@@ -134,4 +153,38 @@ def _is_plain(index: ast.expr) -> bool:
 def names_in(nodes: Iterable[ast.AST]) -> list[str]:
     """List the names in pieces of code, in their order."""
     found = (part for node in nodes for part in ast.walk(node))
-    return list(dict.fromkeys(part.id for part in found if isinstance(part, ast.Name)))
+    names = [part.id if isinstance(part, ast.Name) else part.arg for part in found
+             if isinstance(part, ast.Name | ast.arg)]  # fmt: skip
+    return list(dict.fromkeys(names))
+
+
+def code_in(nodes: Iterable[ast.AST]) -> dict[str, list[str]]:
+    """List pieces of code that may be missing elsewhere: factors, and sizes.
+
+    Examples
+    --------
+    >>> code_in([ast.parse("dz = da * f(z) / len(x)")])
+    {'factors': ['f(z)'], 'sizes': ['len(x)']}
+    """
+    factors, sizes = [], []
+    for part in (part for node in nodes for part in ast.walk(node)):
+        match part:
+            case ast.BinOp(op=ast.Mult(), left=left, right=right):
+                factors += [ast.unparse(one) for one in (left, right) if _is_derivative(one)]
+            case ast.Call(func=ast.Name(id="len")) | ast.Attribute(attr="size"):
+                sizes.append(ast.unparse(part))
+            case ast.Subscript(value=ast.Attribute(attr="shape")):
+                sizes.append(ast.unparse(part))
+    return {"factors": list(dict.fromkeys(factors)), "sizes": list(dict.fromkeys(sizes))}
+
+
+def _is_derivative(node: ast.expr) -> bool:
+    """Whether a factor is more than a variable or a number: a call, or a formula."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="dot" | "sum" | "mean")):
+            return False
+        case ast.Call() | ast.Compare():
+            return True
+        case ast.BinOp(op=ast.Sub() | ast.Pow()):
+            return True
+    return False
