@@ -58,9 +58,15 @@ class CodeReader:
         if not follower.follows:
             return []
 
+        floors = {name: search.floor(search.leaves[name]) for name in names}
+
         def right(result: Any) -> frozenset[str]:
             given = self.named(result)
-            return frozenset(name for name in names if _is_right(name, given, search))
+            return frozenset(
+                name
+                for name in names
+                if _is_right(given.get(name), search.automatic[name], floors[name])
+            )
 
         try:
             follower.record()
@@ -74,17 +80,17 @@ class CodeReader:
         return _merged([_Told(one, search) for one in found])
 
 
-def _is_right(name: str, given: Mapping[str, Any], search: Search) -> bool:
-    if given.get(name) is None:
+def _is_right(given: Any, expected: Array, floor: float) -> bool:
+    if given is None:
         return False
-    array, expected = np.asarray(given[name]), search.automatic[name]
+    array = np.asarray(given)
     if array.shape not in (expected.shape, (1, *expected.shape)):
         if (1, *array.shape) != expected.shape:
             return False
-    found = array.astype(np.float64).reshape(expected.shape)
-    return agrees(found, expected, _BELIEVED) or bool(
-        np.abs(found - expected).max(initial=0.0) <= search.floor(search.leaves[name])
-    )
+    size = max(float(np.abs(expected).max(initial=0.0)), 1e-300)
+    with np.errstate(all="ignore"):
+        difference = np.abs(array.reshape(expected.shape) - expected).max(initial=0.0)
+    return bool(difference <= max(_BELIEVED * size, floor))
 
 
 class _Told:

@@ -7,6 +7,7 @@ gradient of something. Several mistakes are found one after the other.
 
 from __future__ import annotations
 
+import ast
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from .edits import Edit, edits_of
 from .instrumenting import Statement
 from .quantities import Match, Quantities
 from .running import Event, Follower, Replacement
-from .scope import Scope, code_in, names_in
+from .scope import Scope, code_in, is_reference, names_in
 
 __all__ = ["Finding", "Repair"]
 
@@ -195,7 +196,7 @@ class Repair:
             return (0.3 if passed_on else 2.0), factor
         is_array = isinstance(event.value, np.ndarray) and event.value.size > 1
         if not is_array:
-            return (1.0 if statement.kind in ("loop", "return") else 0.5), 1.0
+            return _of_kind(statement), 1.0
         return (0.6 if from_wrong else 1.2), 0.0
 
     def _of_gradient(
@@ -359,6 +360,17 @@ def _is_natural(factor: float) -> bool:
         return False
     whole = abs(factor) if abs(factor) >= 1 else 1 / abs(factor)
     return abs(whole - round(whole)) < 1e-7
+
+
+def _of_kind(statement: Statement) -> float:
+    """Return how suspicious a statement is that computes no single array."""
+    if statement.kind == "return":
+        parts = statement.value.elts if isinstance(statement.value, ast.Tuple | ast.List) else []
+        if isinstance(statement.value, ast.Dict):
+            parts = statement.value.values
+        is_list = bool(parts) and all(map(is_reference, parts))
+        return 0.3 if is_list else 1.0
+    return {"loop": 0.6, "test": 0.2, "index": 0.6}.get(statement.kind, 0.5)
 
 
 def _is_leaf(match: Match) -> bool:

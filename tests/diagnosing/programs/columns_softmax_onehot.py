@@ -65,4 +65,10 @@ SLIPS = [
     ("dZ2 = A2 - Y", "dZ2 = 2 * (A2 - Y)", "factor", "as for a squared error"),
     ("dW2 = 1 / m * dZ2.dot(A1.T)", "dW2 = 1 / m * dZ2.dot(Z1.T)", "wrong operand", "Z1 for A1"),
     ("dW1 = 1 / m * dZ1.dot(X.T)", "dW1 = dZ1.dot(X.T)", "factor", "not averaged"),
+    (
+        "dZ1 = W2.T.dot(dZ2)",
+        "dZ1 = (W2 - 0.5 * dW2).T.dot(dZ2)",
+        "updated too early",
+        "the new weights",
+    ),
 ]

@@ -74,4 +74,10 @@ SLIPS = [
     ),
     ("/ out.size", "/ N", "factor", "averaged over rows only"),
     ("- dbeta - hhat", "+ dbeta - hhat", "sign", "the sign of the mean's term"),
+    (
+        "da = dout.dot(W2.T)",
+        "da = dout.dot((W2 - 0.01 * dW2).T)",
+        "updated too early",
+        "the new weights carry the gradient",
+    ),
 ]

@@ -50,4 +50,10 @@ SLIPS = [
     ("dW2 = h.T @ dscores", "dW2 = z.T @ dscores", "wrong operand", "z in place of h"),
     ("db2 = dscores.sum(axis=0)", "db2 = dscores.mean(axis=0)", "averaged", "db2 is averaged"),
     ("(z > 0)", "(dh > 0)", "wrong derivative", "the mask is taken of the gradient"),
+    (
+        "    dh = dscores @ W2.T\n",
+        "    W2 = W2 - 0.1 * dW2\n    dh = dscores @ W2.T\n",
+        "updated too early",
+        "W2 is updated before its delta goes back",
+    ),
 ]
