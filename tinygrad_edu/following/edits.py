@@ -234,10 +234,13 @@ def _names(at: _Place) -> Iterator[Found]:
 def _subscripts(at: _Place) -> Iterator[Found]:
     """Yield arrays without an index that was put on them, and rows kept as an axis."""
     for node in at.parts():
-        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant):
+        if isinstance(node, ast.Subscript):
             base, text = at.text(node.value), at.text(node)
             if at.scope.shape(node) is not None or at.scope.shape(node.value) is None:
                 yield [Edited(node, base)], "drop index", 1.2, text, base
+            if isinstance(node.slice, ast.Constant | ast.UnaryOp):
+                after = f"{base}.sum(axis=0)"
+                yield [Edited(node, after)], "not summed", 1.4, text, after
 
 
 def _variables(at: _Place) -> Iterator[Found]:
@@ -584,6 +587,15 @@ def _factor_texts(scope: Scope, shape: tuple[int, ...] | None) -> Iterator[tuple
     for one in scope.factors:
         if _fits(one.shape, shape):
             yield f"({one.text})", 1.95
+    for one in scope.elements:
+        if _fits(one.shape, shape):
+            yield one.text, 2.15
+            if one.shape and one.shape == shape:
+                yield f"({one.text} > 0)", 2.2
+                yield f"(1 - {one.text}**2)", 2.2
+                yield f"{one.text} * (1 - {one.text})", 2.25
+                for function in scope.functions:
+                    yield f"{function}({one.text})", 2.2
     for one in (*scope.numbers, *scope.sizes):
         yield one.text, 2.2
     for number, cost in (("2", 2.3), ("0.5", 2.4)):
@@ -612,6 +624,7 @@ def _divisors(scope: Scope, shape: tuple[int, ...] | None) -> Iterator[tuple[str
             yield one.text, 2.2
     for one in (*scope.numbers, *scope.sizes):
         yield one.text, 2.1
+        yield f"({one.text} * {one.text})", 2.5
         if scope.numpy:
             yield f"{scope.numpy}.sqrt({one.text})", 2.3
     known = {float(np.asarray(one.value).reshape(-1)[0]) for one in (*scope.numbers, *scope.sizes)}
@@ -674,6 +687,55 @@ def _functions(at: _Place) -> Iterator[Found]:
                 yield [Edited(rule, repr(after))], "einsum", 1.5, at.text(rule), repr(after)
 
 
+def _derivatives(at: _Place) -> Iterator[Found]:
+    """Yield the derivative of another activation, in terms of its output."""
+    for node in at.parts():
+        if not isinstance(node, ast.BinOp):
+            continue
+        text = at.text(node)
+        match node:
+            case ast.BinOp(left=ast.Constant(value=1), op=ast.Sub(), right=inner):
+                of = _base(inner)
+                if of is not None:
+                    name = at.text(of)
+                    after = f"{name} * (1 - {name})"
+                    yield [Edited(node, f"({after})")], "derivative", 1.7, text, after
+                    yield [Edited(node, f"({name} > 0)")], "derivative", 1.7, text, f"{name} > 0"
+            case ast.BinOp(op=ast.Mult(), left=left, right=right):
+                yield from _of_sigmoid(at, node, left, right)
+
+
+def _base(node: ast.expr) -> ast.expr | None:
+    """Return x of ``x**2``, ``np.power(x, 2)``, ``x * x`` or ``x``."""
+    match node:
+        case ast.BinOp(left=one, op=ast.Pow()) | ast.Call(args=[one, ast.Constant()]):
+            return one if is_reference(one) else None
+        case ast.BinOp(left=one, op=ast.Mult()):
+            return one if is_reference(one) else None
+    return node if is_reference(node) else None
+
+
+def _of_sigmoid(
+    at: _Place, node: ast.BinOp, left: ast.expr, right: ast.expr
+) -> Iterator[Found]:
+    """Yield the derivatives that ``... * a * (1 - a)`` may be meant to be."""
+    match right:
+        case ast.BinOp(left=ast.Constant(value=1), op=ast.Sub(), right=one) if is_reference(one):
+            name = at.text(one)
+            rest = at.text(left)
+            for text in (f"{name} * ", f"* {name}"):
+                if text in rest:
+                    rest = rest.replace(text, "", 1).strip()
+                    break
+            else:
+                if rest != name:
+                    return
+                rest = ""
+            for formula in (f"(1 - {name}**2)", f"({name} > 0)"):
+                after = f"{rest} * {formula}" if rest else formula
+                yield at.replace(node, after), "derivative", 1.6, at.text(node), after
+
+
 def _einsums(rule: str) -> Iterator[str]:
     """Yield an einsum with two letters of one operand exchanged."""
     if "->" not in rule or "." in rule:
@@ -702,6 +764,7 @@ _FAMILIES: tuple[Callable[[_Place], Iterator[Found]], ...] = (
     _factors_added,
     _terms_added,
     _functions,
+    _derivatives,
     _softmaxes,
 )
 

@@ -161,7 +161,9 @@ class Repair:
         """
         self.suspicion: dict[int, float] = {}
         self.scales = {1.0}
-        known: dict[str, float] = {}  # of each variable: its factor, or 0 for an unknown value
+        # Of each variable: its factor; 0 if it comes from gradients and is unknown, and NaN if it
+        # is unknown and comes from values alone.
+        known: dict[str, float] = {}
         claimed: dict[Any, tuple[str, ...]] = {}
         for event in events:
             statement = self.follower.statements[event.number]
@@ -171,7 +173,7 @@ class Repair:
                 known[target] = factor
             if statement.in_loop and not event.written:
                 found = min(found, 0.8)  # the value of one pass
-            self.suspicion[event.number] = found
+            self.suspicion[event.number] = max(found, self.suspicion.get(event.number, found))
 
     def _of_value(
         self,
@@ -185,19 +187,24 @@ class Repair:
         values = [one for one in matches if one.quantity.kind == "value"]
         if any(abs(one.factor - 1) < 1e-8 for one in values):
             return _TRUE_VALUE, 1.0
-        from_wrong = not all(_is_natural(factor) for factor in read)
+        from_wrong = not all(np.isnan(factor) or _is_natural(factor) for factor in read)
+        from_values = all(np.isnan(factor) or factor == 1.0 for factor in read)
         for one in matches:
             if one.quantity.kind == "gradient" and _is_natural(one.factor):
-                return self._of_gradient(statement, one, read, claimed), one.factor
+                found = self._of_gradient(statement, one, read, claimed)
+                return (min(found, 0.8) if from_wrong else found), one.factor
         gradients = [one for one in matches if one.quantity.kind == "gradient"]
         if gradients:
             factor = gradients[0].factor
-            passed_on = any(abs(factor / c) - 1 < 1e-8 for c in read if c and not _is_natural(c))
+            passed_on = any(abs(factor / c) - 1 < 1e-8 for c in read
+                            if c and not np.isnan(c) and not _is_natural(c))  # fmt: skip
             return (0.3 if passed_on else 2.0), factor
         is_array = isinstance(event.value, np.ndarray) and event.value.size > 1
         if not is_array:
             return _of_kind(statement), 1.0
-        return (0.6 if from_wrong else 1.2), 0.0
+        if from_wrong:
+            return 0.6, 0.0
+        return (1.1, np.nan) if from_values else (1.2, 0.0)
 
     def _of_gradient(
         self,
@@ -212,8 +219,10 @@ class Repair:
                 return _TRUE_GRADIENT if match.arrangement in ("", "reshaped") else 1.2
             return 2.0
         names = tuple(statement.names)
-        if claimed.setdefault(match.quantity, names) != names:
-            return 0.9  # it passes on unchanged what is a gradient already
+        is_copy = statement.kind == "assign" and is_reference(statement.value)
+        if claimed.setdefault(match.quantity, names) != names or is_copy:
+            return 1.25  # it passes on unchanged what is a gradient already
+        read = [factor for factor in read if factor and not np.isnan(factor)]
         scales = [factor for factor in read if factor != 1.0] or read
         self.scales.add(match.factor)
         if any(abs(match.factor - c) < 1e-8 * abs(c) for c in scales):

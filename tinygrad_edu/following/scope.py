@@ -73,16 +73,22 @@ class Scope:
         self._known: dict[ast.AST, Any] = {}
         code = code or {}
         self.factors = [*self._pieces(code.get("factors", ()))]
+        self.elements = self._elements(code.get("indices", ())) if statement.in_loop else []
         self.sizes = [one for one in self._pieces(code.get("sizes", ())) if np.ndim(one.value) == 0]
 
     def _pieces(self, texts: Sequence[str]) -> Iterator[Reference]:
-        for text in texts[:30]:
+        for text in texts[:80]:
             try:
                 value = eval(text, dict(self.variables))
             except Exception:
                 continue
             if _is_numeric(value) or isinstance(value, np.ndarray):
                 yield Reference(text, value)
+
+    def _elements(self, indices: Sequence[str]) -> list[Reference]:
+        texts = [f"{name}[{index}]" for index in indices[:8]
+                 for name in (*(one.text for one in self.arrays), *self.containers)]  # fmt: skip
+        return [one for one in self._pieces(texts[:80]) if np.ndim(one.value) <= 3]
 
     def value(self, node: ast.expr) -> Any:
         """Compute a part of the statement; None if that fails."""
@@ -143,10 +149,10 @@ def _is_plain(index: ast.expr) -> bool:
     match index:
         case ast.Constant() | ast.Name():
             return True
-        case ast.UnaryOp(operand=ast.Constant()):
-            return True
-        case ast.BinOp(left=ast.Name() | ast.Constant(), right=ast.Name() | ast.Constant()):
-            return True
+        case ast.UnaryOp(operand=operand):
+            return _is_plain(operand)
+        case ast.BinOp(left=left, right=right):
+            return _is_plain(left) and _is_plain(right)
     return False
 
 
@@ -164,9 +170,9 @@ def code_in(nodes: Iterable[ast.AST]) -> dict[str, list[str]]:
     Examples
     --------
     >>> code_in([ast.parse("dz = da * f(z) / len(x)")])
-    {'factors': ['f(z)'], 'sizes': ['len(x)']}
+    {'factors': ['f(z)'], 'sizes': ['len(x)'], 'indices': []}
     """
-    factors, sizes = [], []
+    factors, sizes, indices = [], [], []
     for part in (part for node in nodes for part in ast.walk(node)):
         match part:
             case ast.BinOp(op=ast.Mult(), left=left, right=right):
@@ -175,7 +181,10 @@ def code_in(nodes: Iterable[ast.AST]) -> dict[str, list[str]]:
                 sizes.append(ast.unparse(part))
             case ast.Subscript(value=ast.Attribute(attr="shape")):
                 sizes.append(ast.unparse(part))
-    return {"factors": list(dict.fromkeys(factors)), "sizes": list(dict.fromkeys(sizes))}
+            case ast.Subscript(value=ast.Name(), slice=index) if not isinstance(index, ast.Constant):
+                indices.append(ast.unparse(index))
+    found = {"factors": factors, "sizes": sizes, "indices": indices}
+    return {kind: list(dict.fromkeys(texts)) for kind, texts in found.items()}
 
 
 def _is_derivative(node: ast.expr) -> bool:
