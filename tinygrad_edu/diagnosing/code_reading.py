@@ -16,8 +16,6 @@ from ..following.quantities import Match, Quantities
 from ..following.repairing import Finding, Repair
 from ..following.running import Follower
 from ..source_lines import SourceLine
-from ..tensor import Tensor
-from ..tracing import node_of
 from .correction_words import Words, words_of
 from .mistakes import slips_at
 from .results import Diagnosis

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..following.edits import Edit
 from ..following.repairing import Finding
 from ..following.scope import Reference
-from ..tensor import Tensor
 from .search import Search, agrees
 
 __all__ = ["Words", "words_of"]

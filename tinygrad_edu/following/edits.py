@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import itertools
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -225,7 +224,8 @@ def _names(at: _Place) -> Iterator[Found]:
             )
             same_kind = isinstance(other.value, np.ndarray) == isinstance(value, np.ndarray)
             is_near = len(shape) == len(other.shape) > 0 and np.size(other.value) > 1
-            if (is_alike or is_near) and same_kind:
+            is_near = is_near or (at.statement.kind == "return" and node is at.root)
+            if (is_alike or is_near) and (same_kind or node is at.root):
                 cost = 1.0 + 0.3 * _distance(text, other.text)
                 cost += 0.2 * (other.shape != shape) + 0.3 * (not is_alike)
                 yield [Edited(node, other.text)], "name", cost, text, other.text
@@ -350,6 +350,10 @@ def _operators(at: _Place) -> Iterator[Found]:
                 after = f"{left} {sign} {right}"
                 cost = 1.1 if "=" not in sign else 1.5
                 yield at.replace(node, after), "comparison", cost, text, after
+        elif isinstance(node, ast.Call) and len(node.args) == 1 and at.scope.shape(node.args[0]):
+            argument = node.args[0]
+            after = f"-{at.within(argument)}"
+            yield [Edited(argument, after)], "sign", 1.2, at.text(argument), after
     root = at.text(at.root)
     after = f"-{root}" if isinstance(at.root, ast.BinOp | ast.Name | ast.Call) else f"-({root})"
     if isinstance(at.root, ast.BinOp) and isinstance(at.root.op, ast.Add | ast.Sub):
@@ -638,17 +642,24 @@ def _divisors(scope: Scope, shape: tuple[int, ...] | None) -> Iterator[tuple[str
 
 
 def _terms_added(at: _Place) -> Iterator[Found]:
-    """Yield a term that is missing."""
-    shape = at.scope.shape(at.root)
-    if shape is None or not shape:
-        return
-    text = at.text(at.root)
-    for one in at.scope.arrays:
-        if not _fits(one.shape, shape) or one.text == text:
+    """Yield a term that is missing: of the whole, or of an argument."""
+    arguments = [one for node in at.parts() if isinstance(node, ast.Call) for one in node.args]
+    for point in (at.root, *arguments):
+        shape = at.scope.shape(point)
+        if shape is None or isinstance(point, ast.Constant):
             continue
-        for term, cost in ((one.text, 2.2), *_scaled(at.scope, one)):
-            yield [Edited(at.root, f"{text} + {term}")], "add term", cost, "", term
-            yield [Edited(at.root, f"{text} - {term}")], "add term", cost + 0.1, "", f"-{term}"
+        text, more = at.text(point), 0.1 * (point is not at.root)
+        for one in at.scope.arrays if shape else ():
+            if not _fits(one.shape, shape) or one.text == text:
+                continue
+            scaled = _scaled(at.scope, one) if one.shape == shape and not more else ()
+            for term, cost in ((one.text, 2.2), *scaled):
+                for sign in "+-":
+                    after = f"{text} {sign} {term}"
+                    yield [Edited(point, after)], "add term", cost + more, "", f"{sign} {term}"
+        for number, cost in ((("1", 2.3), *((one.text, 2.4) for one in at.scope.numbers))):
+            for after in (f"{text} + {number}", f"{text} - {number}", f"{number} - {at.within(point)}"):
+                yield [Edited(point, after)], "add term", cost + more, "", after
 
 
 def _scaled(scope: Scope, one: Reference) -> Iterator[tuple[str, float]]:

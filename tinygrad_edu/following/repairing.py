@@ -1,17 +1,17 @@
 """Finds the statements of hand-written code that are wrong, and what is right instead.
 
-A correction of a statement is believed if running the code with it makes gradients right that
-were wrong, and none wrong that was right; or if it turns a value that matches nothing into the
-gradient of something. Several mistakes are found one after the other.
+First a true value takes the place of what each doubtful statement computes. Where that makes
+gradients right, the statement is wrong, and its correction is the edit that computes that value.
+What cannot be found so, because the function computes it in another way, is found by running the
+code with each edit. Several mistakes are found one after the other.
 """
 
 from __future__ import annotations
 
-import ast
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from .edits import Edit, edits_of
 from .instrumenting import Statement
 from .quantities import Match, Quantities
-from .running import Event, Follower, Replacement
-from .scope import Scope, code_in, is_reference, names_in
+from .running import Follower, Replacement
+from .scope import Scope, code_in, names_in
+from .suspecting import Suspicion, is_leaf
 
 __all__ = ["Finding", "Repair"]
 
@@ -28,9 +29,7 @@ Array: TypeAlias = NDArray[Any]
 
 _MOST_MISTAKES = 6
 _MOST_TRIALS = 250  # of one statement
-# How suspicious a statement is whose value is that of the forward pass, or a gradient.
-_TRUE_VALUE, _TRUE_GRADIENT = -1.5, -0.8
-_SUBSTITUTED = 4.0  # the cost of a true value in the place of a statement's
+_CLOSE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,17 +59,18 @@ class Finding:
     match: Match | None
     scope: Scope
 
-    @property
-    def cost(self) -> float:
-        return self.edit.cost if self.edit else _SUBSTITUTED
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Trial:
-    edit: Edit | None
+class _Trial(NamedTuple):
+    edit: Edit
     replacement: Replacement
     value: Any
-    match: Match | None
+
+
+class _Located(NamedTuple):
+    statement: Statement
+    value: Any
+    match: Match
+    repaired: frozenset[str]
 
 
 class Repair:
@@ -86,6 +86,11 @@ class Repair:
     quantities : Quantities
     seconds : float
         How long to search.
+
+    Attributes
+    ----------
+    left : frozenset of str
+        The gradients that are still wrong with all corrections.
     """
 
     def __init__(
@@ -97,35 +102,33 @@ class Repair:
         seconds: float = 3.0,
     ) -> None:
         self.follower, self.right, self.quantities = follower, right, quantities
-        self.wanted = frozenset(wanted)
+        self.wanted = self.left = frozenset(wanted)
         self.applied: dict[int, Replacement] = {}
         self.deadline = time.perf_counter() + seconds
         self.runs = 0
-        self.timed_out = False
         self.mentioned: list[str] = []
         self.code: dict[str, list[str]] = {}
 
     def findings(self) -> list[Finding]:
         """List the mistakes, in the order in which the code runs."""
         found: list[Finding] = []
-        right = self._right(self.applied)
+        self.now = self._right(self.applied)
         for _ in range(_MOST_MISTAKES):
-            if right >= self.wanted or self._is_late():
+            if self.now >= self.wanted or self._is_late():
                 break
             self._look_again()
-            best = self._best(right, {one.statement.number for one in found})
+            best = self._best({one.statement.number for one in found})
             if best is None:
                 break
             finding, replacement = best
             found.append(finding)
             self.applied[finding.statement.number] = replacement
-            right = self._right(self.applied)
-        self.left = self.wanted - right
-        return sorted(found, key=lambda one: self.first_run[one.statement.number])
+            self.now = self._right(self.applied)
+        self.left = self.wanted - self.now
+        return sorted(found, key=lambda one: self.seen.first_run[one.statement.number])
 
     def _is_late(self) -> bool:
-        self.timed_out = self.timed_out or time.perf_counter() > self.deadline
-        return self.timed_out
+        return time.perf_counter() > self.deadline
 
     def _right(self, changed: Mapping[int, Replacement]) -> frozenset[str]:
         """Run with changes, and say which gradients are right; none if it fails."""
@@ -135,130 +138,121 @@ class Repair:
         except Exception:
             return frozenset()
 
-    # Where to look ------------------------------------------------------------------------------
+    def _with(self, statement: Statement, replacement: Replacement) -> frozenset[str]:
+        """Say which gradients become right with another value; none if a right one does not."""
+        now = self._right({**self.applied, statement.number: replacement})
+        return now - self.now if now >= self.now else frozenset()
 
     def _look_again(self) -> None:
         """Run with the corrections so far, and note what each statement computes."""
         _, events = self.follower.record(self.applied)
-        self.values: dict[int, Any] = {}
-        self.times: dict[int, int] = {}
-        self.first_run: dict[int, int] = {}
-        for place, event in enumerate(events):
-            self.first_run.setdefault(event.number, place)
-            if not event.written:
-                self.times[event.number] = self.times.get(event.number, 0) + 1
-            self.values[event.number] = event.value
         nodes = dict.fromkeys(one.function.node for one in self.follower.statements)
         self.mentioned = names_in(nodes)
         self.code = code_in(nodes)
-        self._judge(events)
+        self.seen = Suspicion(self.follower.statements, self.quantities, events)
 
-    def _judge(self, events: list[Event]) -> None:
-        """Say how suspicious each statement is: 0 if its value, or its scale, follows rightly.
-
-        A gradient may be a natural number of times too large, as in the convention that divides
-        by the size of the batch in the last step.
-        """
-        self.suspicion: dict[int, float] = {}
-        self.scales = {1.0}
-        # Of each variable: its factor; 0 if it comes from gradients and is unknown, and NaN if it
-        # is unknown and comes from values alone.
-        known: dict[str, float] = {}
-        claimed: dict[Any, tuple[str, ...]] = {}
-        for event in events:
-            statement = self.follower.statements[event.number]
-            read = [known[name] for name in names_in([statement.value]) if name in known]
-            found, factor = self._of_value(statement, event, read, claimed)
-            for target in statement.names:
-                known[target] = factor
-            if statement.in_loop and not event.written:
-                found = min(found, 0.8)  # the value of one pass
-            self.suspicion[event.number] = max(found, self.suspicion.get(event.number, found))
-
-    def _of_value(
-        self,
-        statement: Statement,
-        event: Event,
-        read: list[float],
-        claimed: dict[Any, tuple[str, ...]],
-    ) -> tuple[float, float]:
-        """Return how suspicious a value is, and the factor of the gradient it is; 0 if none."""
-        matches = self.quantities.matches(event.value)
-        values = [one for one in matches if one.quantity.kind == "value"]
-        if any(abs(one.factor - 1) < 1e-8 for one in values):
-            return _TRUE_VALUE, 1.0
-        from_wrong = not all(np.isnan(factor) or _is_natural(factor) for factor in read)
-        from_values = all(np.isnan(factor) or factor == 1.0 for factor in read)
-        for one in matches:
-            if one.quantity.kind == "gradient" and _is_natural(one.factor):
-                found = self._of_gradient(statement, one, read, claimed)
-                return (min(found, 0.8) if from_wrong else found), one.factor
-        gradients = [one for one in matches if one.quantity.kind == "gradient"]
-        if gradients:
-            factor = gradients[0].factor
-            passed_on = any(abs(factor / c) - 1 < 1e-8 for c in read
-                            if c and not np.isnan(c) and not _is_natural(c))  # fmt: skip
-            return (0.3 if passed_on else 2.0), factor
-        is_array = isinstance(event.value, np.ndarray) and event.value.size > 1
-        if not is_array:
-            return _of_kind(statement), 1.0
-        if from_wrong:
-            return 0.6, 0.0
-        return (1.1, np.nan) if from_values else (1.2, 0.0)
-
-    def _of_gradient(
-        self,
-        statement: Statement,
-        match: Match,
-        read: list[float],
-        claimed: dict[Any, tuple[str, ...]],
-    ) -> float:
-        """Return how suspicious a gradient is, by its scale, its place and its name."""
-        if _is_leaf(match):
-            if abs(match.factor - 1) < 1e-8:
-                return _TRUE_GRADIENT if match.arrangement in ("", "reshaped") else 1.2
-            return 2.0
-        names = tuple(statement.names)
-        is_copy = statement.kind == "assign" and is_reference(statement.value)
-        if claimed.setdefault(match.quantity, names) != names or is_copy:
-            return 1.25  # it passes on unchanged what is a gradient already
-        read = [factor for factor in read if factor and not np.isnan(factor)]
-        scales = [factor for factor in read if factor != 1.0] or read
-        self.scales.add(match.factor)
-        if any(abs(match.factor - c) < 1e-8 * abs(c) for c in scales):
-            return _TRUE_GRADIENT
-        if scales:
-            return 0.7
-        return _TRUE_GRADIENT if match.factor > 0 else 0.4
-
-    def _statements(self) -> list[Statement]:
+    def _statements(self, done: set[int]) -> list[Statement]:
         """List the statements that ran, the most suspicious first, then in their order."""
-        numbers = sorted(self.first_run, key=lambda n: (-self.suspicion[n], self.first_run[n]))
-        return [self.follower.statements[number] for number in numbers]
+        numbers = sorted(
+            self.seen.first_run, key=lambda n: (-self.seen.of[n], self.seen.first_run[n])
+        )
+        return [self.follower.statements[number] for number in numbers if number not in done]
 
-    # Trying -------------------------------------------------------------------------------------
+    def _best(self, done: set[int]) -> tuple[Finding, Replacement] | None:
+        missing = len(self.wanted - self.now)
+        located = self._located(done)
+        for one in located:
+            found = self._corrected(one)
+            if found is not None:
+                return found
+        found = self._searched(done)
+        if found is not None and (len(found[0].repaired) == missing or not located):
+            return found
+        whole = [one for one in located if len(one.repaired) == missing]
+        return self._place_alone(whole[0]) if whole else found
 
-    def _best(
-        self, right: frozenset[str], done: set[int]
-    ) -> tuple[Finding, Replacement] | None:
+    # By true values -----------------------------------------------------------------------------
+
+    def _located(self, done: set[int]) -> list[_Located]:
+        """List the statements where a true value makes gradients right, the most of them first."""
+        found: dict[int, _Located] = {}
+        order = sorted(self._statements(done), key=lambda one: self.seen.first_run[one.number])
+        for statement in order:
+            if self.seen.of[statement.number] <= 0 or self._is_late():
+                continue
+            for match in self._candidates(statement):
+                value = match.factor * match.quantity.array
+                value = value.T if match.arrangement == "transposed" else value
+                repaired = self._with(statement, Replacement(value=value))
+                best = found.get(statement.number)
+                if len(repaired) > (len(best.repaired) if best else 0):
+                    found[statement.number] = _Located(statement, value, match, repaired)
+        return sorted(found.values(), key=lambda one: -len(one.repaired))
+
+    def _candidates(self, statement: Statement) -> Iterator[Match]:
+        """Yield what a statement may be meant to compute."""
+        value = self.seen.values.get(statement.number)
+        is_once = self.seen.times.get(statement.number) == 1
+        if statement.kind not in ("assign", "return") or not is_once:
+            return
+        if isinstance(value, int | float | np.generic):
+            value = np.asarray(value)
+        if not isinstance(value, np.ndarray):
+            return
+        for quantity in self.quantities.all:
+            shape = quantity.array.shape
+            match = Match(quantity, 1.0, "")
+            if is_leaf(match) and quantity.kind == "gradient":
+                if value.ndim <= 2 and quantity.array.ndim <= 2:
+                    yield match
+            elif shape == value.shape or (value.ndim == 2 and shape == value.shape[::-1]):
+                turned = "" if shape == value.shape else "transposed"
+                scales = self.seen.scales if quantity.kind == "gradient" else (1.0,)
+                for factor in sorted(scales):
+                    yield Match(quantity, factor, turned)
+
+    def _corrected(self, located: _Located) -> tuple[Finding, Replacement] | None:
+        """Find the edit that computes the true value of a statement."""
+        scope, trials = self._trials(located.statement)
+        for trial in trials:
+            if _is_close(trial.value, located.value):
+                repaired = self._with(located.statement, trial.replacement)
+                if repaired >= located.repaired and scope is not None:
+                    finding = self._finding(located.statement, scope, trial, repaired)
+                    return finding, trial.replacement
+        return None
+
+    def _place_alone(self, located: _Located) -> tuple[Finding, Replacement] | None:
+        """Say where it goes wrong, without a correction."""
+        number = self.seen.sources.get(located.statement.number, located.statement.number)
+        statement = self.follower.statements[number]
+        scope, _ = self._trials(statement)
+        if scope is None:
+            return None
+        is_there = statement is located.statement
+        before = self.seen.values.get(number)
+        after, match = (located.value, located.match) if is_there else (None, None)
+        finding = Finding(statement, None, located.repaired, before, after, match, scope)
+        return finding, Replacement(value=located.value)
+
+    # By running each edit -----------------------------------------------------------------------
+
+    def _searched(self, done: set[int]) -> tuple[Finding, Replacement] | None:
+        """Run the code with each edit of each statement."""
         found: list[tuple[tuple[float, ...], Finding, Replacement]] = []
-        missing = len(self.wanted - right)
-        for statement in self._statements():
-            suspicion = self.suspicion[statement.number]
+        missing = len(self.wanted - self.now)
+        for statement in self._statements(done):
+            suspicion = self.seen.of[statement.number]
             is_full = any(len(one.repaired) == missing for _, one, _ in found)
             if self._is_late() or (is_full and suspicion < 0):
                 break
-            if statement.number in done:
-                continue
-            for finding, replacement in self._tried(statement, right):
-                if finding.edit is None and len(finding.repaired) < missing:
-                    continue  # several places would be as good
+            for finding, replacement in self._tried(statement):
                 becomes_right = self._becomes_right(finding)
-                cost = finding.cost - 0.5 * becomes_right - min(suspicion, 0.3)
-                key = (-len(finding.repaired), cost, self.first_run[statement.number])
+                cost = finding.edit.cost if finding.edit else 0.0
+                cost -= 0.5 * becomes_right + min(suspicion, 0.3)
+                key = (-len(finding.repaired), cost, self.seen.first_run[statement.number])
                 found.append((key, finding, replacement))
-                is_sure = becomes_right and suspicion >= 0.6 and finding.edit is not None
-                if len(finding.repaired) == missing and is_sure:
+                if len(finding.repaired) == missing and becomes_right and suspicion >= 0.6:
                     return finding, replacement
         if not found:
             return None
@@ -268,44 +262,38 @@ class Repair:
     def _becomes_right(self, finding: Finding) -> bool:
         """Whether a doubtful value becomes the gradient of something, in a natural scale."""
         match = finding.match
-        if match is None or self.suspicion[finding.statement.number] <= 0:
+        if match is None or self.seen.of[finding.statement.number] <= 0:
             return False
-        tensor = match.quantity.tensor
-        if tensor is not None and tensor.node is None:
-            return abs(match.factor - 1) < 1e-8 and match.arrangement == ""
-        return any(abs(match.factor - c) < 1e-8 * abs(c) for c in self.scales)
+        if is_leaf(match):
+            return abs(match.factor - 1) < _CLOSE and match.arrangement == ""
+        return any(abs(match.factor - c) < _CLOSE * abs(c) for c in self.seen.scales)
 
-    def _tried(
-        self, statement: Statement, right: frozenset[str]
-    ) -> Iterator[tuple[Finding, Replacement]]:
+    def _tried(self, statement: Statement) -> Iterator[tuple[Finding, Replacement]]:
         """Yield the corrections of one statement that make more gradients right."""
         scope, trials = self._trials(statement)
         if scope is None:
             return
-        edits = [one for one in trials if one.edit][:_MOST_TRIALS]
-        for trial in [*edits, *(one for one in trials if not one.edit)]:
+        trials = sorted(trials[:_MOST_TRIALS], key=lambda one: self._matched(one.value) is None)
+        for trial in trials:
             if self._is_late():
                 return
-            now = self._right({**self.applied, statement.number: trial.replacement})
-            if now > right:
-                finding = Finding(
-                    statement,
-                    trial.edit,
-                    now - right,
-                    self.values.get(statement.number),
-                    trial.value,
-                    trial.match,
-                    scope,
-                )
-                yield finding, trial.replacement
-                if trial.edit is not None and now >= self.wanted:
+            repaired = self._with(statement, trial.replacement)
+            if repaired:
+                yield self._finding(statement, scope, trial, repaired), trial.replacement
+                if repaired | self.now >= self.wanted:
                     return  # the others of this statement cost more
 
+    def _finding(
+        self, statement: Statement, scope: Scope, trial: _Trial, repaired: frozenset[str]
+    ) -> Finding:
+        before, match = self.seen.values.get(statement.number), self._matched(trial.value)
+        return Finding(statement, trial.edit, repaired, before, trial.value, match, scope)
+
     def _trials(self, statement: Statement) -> tuple[Scope | None, list[_Trial]]:
-        """Compute what each correction gives where the statement first runs; drop equal ones."""
+        """Compute what each edit gives where the statement first runs; drop equal ones."""
         trials: list[_Trial] = []
         scopes: list[Scope] = []
-        once = self.times.get(statement.number) == 1
+        once = self.seen.times.get(statement.number) == 1
 
         def probe(statement: Statement, variables: Mapping[str, Any]) -> None:
             scope = Scope(statement, variables, self.mentioned, self.code)
@@ -325,35 +313,10 @@ class Repair:
                 key = _key(value) if once and value is not None else edit.text
                 if key not in seen:
                     seen.add(key)
-                    trials.append(_Trial(edit, Replacement(code), value, self._matched(value)))
+                    trials.append(_Trial(edit, Replacement(code), value))
 
         self.follower.look(statement.number, self.applied, probe)
-        if not scopes:
-            return None, []
-        trials += self._true_values(statement)
-        trials.sort(
-            key=lambda one: (
-                one.edit is None,
-                one.match is None,
-                one.edit.cost if one.edit else 0,
-            )
-        )
-        return scopes[0], trials
-
-    def _true_values(self, statement: Statement) -> Iterator[_Trial]:
-        """Yield the gradients that the statement may be meant to compute."""
-        value = self.values.get(statement.number)
-        if statement.kind not in ("assign", "return") or self.times[statement.number] != 1:
-            return
-        if not isinstance(value, np.ndarray) or value.size < 2:
-            return
-        for quantity in self.quantities.like(value.shape):
-            is_leaf = quantity.tensor is not None and quantity.tensor.node is None
-            is_turned = quantity.array.shape != value.shape
-            array = quantity.array.T if is_turned else quantity.array
-            for factor in [1.0] if is_leaf else sorted(self.scales):
-                match = Match(quantity, factor, "transposed" if is_turned else "")
-                yield _Trial(None, Replacement(value=factor * array), factor * array, match)
+        return (scopes[0] if scopes else None), trials
 
     def _matched(self, value: Any) -> Match | None:
         """Return which gradient a value is, in its place."""
@@ -363,27 +326,13 @@ class Repair:
         return None
 
 
-def _is_natural(factor: float) -> bool:
-    """Whether a factor is a whole number or one over one, as sizes of batches are."""
-    if not factor:
+def _is_close(value: Any, expected: Any) -> bool:
+    """Whether an edit computes a value, in its shape."""
+    if np.shape(value) != np.shape(expected) or np.asarray(value).dtype.kind not in "fiub":
         return False
-    whole = abs(factor) if abs(factor) >= 1 else 1 / abs(factor)
-    return abs(whole - round(whole)) < 1e-7
-
-
-def _of_kind(statement: Statement) -> float:
-    """Return how suspicious a statement is that computes no single array."""
-    if statement.kind == "return":
-        parts = statement.value.elts if isinstance(statement.value, ast.Tuple | ast.List) else []
-        if isinstance(statement.value, ast.Dict):
-            parts = statement.value.values
-        is_list = bool(parts) and all(map(is_reference, parts))
-        return 0.3 if is_list else 1.0
-    return {"loop": 0.6, "test": 0.2, "index": 0.6}.get(statement.kind, 0.5)
-
-
-def _is_leaf(match: Match) -> bool:
-    return match.quantity.tensor is not None and match.quantity.tensor.node is None
+    with np.errstate(all="ignore"):
+        difference = np.abs(np.asarray(value, np.float64) - expected).max(initial=0.0)
+        return bool(difference <= _CLOSE * np.abs(expected).max(initial=1e-300))
 
 
 def _key(value: Any) -> Any:

@@ -1,0 +1,177 @@
+"""Says how suspicious each statement of a run is, by matching what it computes with what is true.
+
+A value of the forward pass, or the gradient of something in a scale that follows from what the
+statement reads, is right. A value that matches nothing, though all it reads is right, is not.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .instrumenting import Statement
+from .quantities import Match, Quantities
+from .running import Event
+from .scope import is_reference, names_in
+
+__all__ = ["Suspicion", "is_leaf", "is_natural"]
+
+# Of a value of the forward pass, and of a gradient in the scale of what it is computed from.
+TRUE_VALUE, TRUE_GRADIENT = -1.5, -0.8
+_CLOSE = 1e-8
+_UNKNOWN = 0.0  # the factor of a value that comes from gradients and matches nothing
+_OTHER = float("nan")  # and of one that comes from values alone
+
+
+class Suspicion:
+    """What is known of the statements of one run.
+
+    Attributes
+    ----------
+    of : dict of int to float
+        How suspicious a statement is; 0 or less if its value is known to be right.
+    values : dict of int to object
+        What it computed last, or the array that it wrote into.
+    times : dict of int to int
+        How often it ran.
+    first_run : dict of int to int
+        When it ran first.
+    scales : set of float
+        The factors by which gradients are too large without being wrong: those of a convention
+        that divides by the size of the batch in the last step.
+    sources : dict of int to int
+        For a statement that reads unknown values, the first statement that computed one.
+    """
+
+    def __init__(
+        self, statements: Sequence[Statement], quantities: Quantities, events: Sequence[Event]
+    ) -> None:
+        self.quantities = quantities
+        self.of: dict[int, float] = {}
+        self.values: dict[int, Any] = {}
+        self.times: dict[int, int] = {}
+        self.first_run: dict[int, int] = {}
+        self.sources: dict[int, int] = {}
+        self.scales = {1.0}
+        self._known: dict[str, float] = {}
+        self._writer: dict[str, int] = {}
+        self._claimed: dict[Any, tuple[str, ...]] = {}
+        returned: Any = None
+        for place, event in enumerate(events):
+            statement = statements[event.number]
+            self.first_run.setdefault(event.number, place)
+            if not event.written:
+                self.times[event.number] = self.times.get(event.number, 0) + 1
+            self.values[event.number] = event.value
+            is_passed_on = _is_same(returned, event.value) and isinstance(statement.value, ast.Call)
+            self._judge(statement, event, is_passed_on)
+            returned = event.value if statement.kind == "return" else None
+
+    def _judge(self, statement: Statement, event: Event, is_passed_on: bool) -> None:
+        number = event.number
+        names = [name for name in names_in([statement.value]) if name in self._known]
+        read = [self._known[name] for name in names]
+        found, factor = self._of_value(statement, event, read)
+        if is_passed_on:  # the statement that returned it is to be looked at
+            found = min(found, TRUE_GRADIENT)
+        for name in map(_root, statement.targets):
+            self._known[name] = factor
+            self._writer[name] = number
+        if factor == _UNKNOWN:
+            unknown = [self._writer[name] for name in names if self._known[name] == _UNKNOWN]
+            first = [self.sources.get(one, one) for one in unknown if one != number]
+            if first:
+                self.sources[number] = min(first, key=lambda one: self.first_run[one])
+        if statement.in_loop and not event.written:
+            found = min(found, 0.8)  # the value of one pass
+        self.of[number] = max(found, self.of.get(number, found))
+
+    def _of_value(
+        self, statement: Statement, event: Event, read: list[float]
+    ) -> tuple[float, float]:
+        """Return how suspicious a value is, and the factor of the gradient it is."""
+        matches = self.quantities.matches(event.value)
+        if any(one.quantity.kind == "value" and abs(one.factor - 1) < _CLOSE for one in matches):
+            return TRUE_VALUE, 1.0
+        from_wrong = not all(np.isnan(factor) or is_natural(factor) for factor in read)
+        gradients = [one for one in matches if one.quantity.kind == "gradient"]
+        for one in gradients:
+            if is_natural(one.factor):
+                found = self._of_gradient(statement, one, read)
+                return (min(found, 0.8) if from_wrong else found), one.factor
+        if gradients:
+            factor = gradients[0].factor
+            odd = [c for c in read if c and not np.isnan(c) and not is_natural(c)]
+            passed_on = any(abs(factor / c) - 1 < _CLOSE for c in odd)
+            return (0.3 if passed_on else 2.0), factor
+        if not (isinstance(event.value, np.ndarray) and event.value.size > 1):
+            return _of_kind(statement), 1.0
+        if from_wrong:
+            return 0.6, _UNKNOWN
+        from_values = all(np.isnan(factor) or factor == 1.0 for factor in read)
+        return (1.1, _OTHER) if from_values else (1.2, _UNKNOWN)
+
+    def _of_gradient(self, statement: Statement, match: Match, read: list[float]) -> float:
+        """Return how suspicious a gradient is, by its scale, its place and its name."""
+        if is_leaf(match):
+            if abs(match.factor - 1) < _CLOSE:
+                return TRUE_GRADIENT if match.arrangement in ("", "reshaped") else 1.2
+            return 2.0
+        names = tuple(statement.names)
+        is_copy = statement.kind == "assign" and is_reference(statement.value)
+        if self._claimed.setdefault(match.quantity, names) != names or is_copy:
+            return 1.25  # it passes on unchanged what is a gradient already
+        read = [factor for factor in read if factor and not np.isnan(factor)]
+        scales = [factor for factor in read if factor != 1.0] or read
+        self.scales.add(match.factor)
+        if any(abs(match.factor - c) < _CLOSE * abs(c) for c in scales):
+            return TRUE_GRADIENT
+        if scales and any(c != 1.0 for c in scales):
+            return 0.7
+        return TRUE_GRADIENT if match.factor == 1.0 else 0.4
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)):
+        return False
+    return one.shape == other.shape and bool(np.array_equal(one, other))
+
+
+def _root(target: ast.expr) -> str:
+    """Return the variable that an assignment writes into."""
+    while isinstance(target, ast.Subscript | ast.Attribute | ast.Starred):
+        target = target.value
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def is_natural(factor: float) -> bool:
+    """Whether a factor is a whole number or one over one, as sizes of batches are.
+
+    Examples
+    --------
+    >>> is_natural(7.0), is_natural(1 / 7), is_natural(0.3)
+    (True, True, False)
+    """
+    if not factor:
+        return False
+    whole = abs(factor) if abs(factor) >= 1 else 1 / abs(factor)
+    return abs(whole - round(whole)) < 1e-7
+
+
+def is_leaf(match: Match) -> bool:
+    """Whether a match is the gradient of an input of the function."""
+    return match.quantity.tensor is not None and match.quantity.tensor.node is None
+
+
+def _of_kind(statement: Statement) -> float:
+    """Return how suspicious a statement is that computes no single array."""
+    if statement.kind == "return":
+        parts = statement.value.elts if isinstance(statement.value, ast.Tuple | ast.List) else []
+        if isinstance(statement.value, ast.Dict):
+            parts = statement.value.values
+        is_list = bool(parts) and all(map(is_reference, parts))
+        return 0.3 if is_list else 1.0
+    return {"loop": 0.6, "test": 0.2, "index": 0.6}.get(statement.kind, 0.5)
