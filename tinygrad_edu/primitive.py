@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol, TypeAlias, cast
 import numpy as np
 
 from .arrays import checked_array
-from .facts import Mistake, Pitfall
+from .facts import Mistake, Pitfall, Recognition
 from .metadata import Signature
 from .scope import BLOCKS, USUAL, ModuleCall, get_call, is_recording
 from .shape_errors import explain_shape_error
@@ -100,6 +100,9 @@ class Primitive:
         The activation that it applies to its first input, which must therefore be logits.
     mistakes : tuple of Mistake
         Common mistakes in its gradient.
+    recognition : Recognition or None
+        How tools recognise it if it is written out in other operations; for an elementwise
+        function of one array, ``activation=True`` is enough.
     """
 
     name: str
@@ -123,6 +126,7 @@ class Primitive:
     averages: bool = False
     applies: str = ""
     mistakes: tuple[Mistake, ...] = ()
+    recognition: Recognition | None = None
 
     def rules_for(self, count: int) -> Sequence[Rule | None]:
         """Return the rules for a call with `count` inputs."""
