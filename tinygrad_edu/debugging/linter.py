@@ -15,8 +15,9 @@ from ..capturing.recorder import Tracer
 from ..errors import CaptureError
 from ..tensor import Tensor
 from .findings import LintFinding, LintReport
-from .gradients import check_gradients_to_step, check_reached
-from .rules import RULES, Graph
+from .gradients import check_gradients_to_step, check_optimizer, check_reached
+from .graph import Graph
+from .rules import RULES
 
 __all__ = ["LintFinding", "LintReport", "lint"]
 
@@ -86,6 +87,7 @@ def lint(loss: Tensor, parameters: Any = None, optimizer: Any = None) -> LintRep
         found += rule(graph)
     found += check_reached(graph, named)
     if optimizer is not None:
+        found += check_optimizer(graph, named, optimizer)
         found += check_gradients_to_step(graph, named)
     return LintReport(tuple(found))
 

@@ -124,10 +124,11 @@ def _confirmed(
     variant: Mapping[str, Any],
 ) -> dict[str, Any] | None:
     """Return the parameters of an elementwise function if all elements agree."""
-    params, inner = dict(variant), np.abs(x)
+    params, distance = dict(variant), np.abs(x)
     # Elsewhere the functions that are curved are all a line, a constant or an exponential.
-    inner = inner[(inner > (0.1 if tolerance < 1e-6 else 0.2)) & (inner < 15)]
-    if not is_varied(inner) and not _is_homogeneous(forward):
+    inner = (distance > (0.1 if tolerance < 1e-6 else 0.2)) & (distance < 15)
+    is_curved = not _is_homogeneous(forward)
+    if is_curved and not is_varied(x[inner]):
         return None
     if declared.scales_negative:
         neutral = values_of_call(forward(x, **_neutral(forward, declared)))
@@ -140,6 +141,8 @@ def _confirmed(
         expected = np.where(x < 0, neutral * factor, neutral)
     else:
         expected = values_of_call(forward(x, **variant))
+    if is_curved and not close(seen[inner], expected[inner], tolerance):
+        return None
     return params if close(seen, expected, tolerance) else None
 
 

@@ -10,7 +10,7 @@ from ..metadata import COMPOSED
 from ..primitive import PRIMITIVES
 from ..tensor import Tensor
 
-__all__ = ["Found", "Function", "known", "values_of_call"]
+__all__ = ["Found", "Function", "function_of", "is_activation", "known", "values_of_call"]
 
 Found: TypeAlias = tuple[str, Tensor, Tensor, Mapping[str, Any]]
 """The name of a function, its source, its result, and its parameters."""
@@ -41,3 +41,14 @@ def known() -> list[Function]:
 def values_of_call(out: Any) -> Any:
     """Return the result of a forward pass without its residual."""
     return out[0] if isinstance(out, tuple) else out
+
+
+def is_activation(name: str) -> bool:
+    """Whether a name is that of an elementwise function."""
+    return any(one.name == name and one.declared.kind == "elementwise" for one in known())
+
+
+def function_of(name: str) -> Callable[..., Any]:
+    """Return a function by its name, for arrays."""
+    forward = next(one.forward for one in known() if one.name == name)
+    return lambda x: values_of_call(forward(x))

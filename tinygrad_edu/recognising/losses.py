@@ -18,7 +18,7 @@ from ..tensor import Tensor
 from .ancestry import FEWEST_DIFFERENT, Ancestry, close, is_varied, tolerance_of
 from .functions import Found, Function, values_of_call
 
-__all__ = ["losses"]
+__all__ = ["divisor_of", "labels_of", "losses"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -39,7 +39,7 @@ def losses(graph: Ancestry, functions: Sequence[Function]) -> Iterator[Found]:
                 continue
             constants = _each_once(graph.constants(source, result))
             for name, total, params in sums.of(source, constants):
-                count = _divisor(total, value, params.pop("sizes"), tolerance_of(source, result))
+                count = divisor_of(total, value, params.pop("sizes"), tolerance_of(source, result))
                 if count:
                     yield name, source, result, {**params, "count": count}
 
@@ -48,7 +48,7 @@ def _each_once(arrays: list[Any]) -> list[Any]:
     return list({id(array): array for array in arrays}.values())
 
 
-def _divisor(total: float, value: float, sizes: tuple[int, ...], tolerance: float) -> int:
+def divisor_of(total: float, value: float, sizes: tuple[int, ...], tolerance: float) -> int:
     """Return by what a sum was divided: a product of sizes, or twice that; 0 for anything else."""
     if not np.isfinite(total):
         return 0
@@ -115,7 +115,7 @@ class _Sums:
             return
         for axis in (1, 0):
             count, classes = source.shape[1 - axis], source.shape[axis]
-            labels = _labels(constant, count, classes, axis)
+            labels = labels_of(constant, count, classes, axis)
             if labels is None:
                 continue
             for of, logits in self._readings(wanted, source, axis):
@@ -167,7 +167,7 @@ class _Sums:
             yield "", x
 
 
-def _labels(constant: Any, count: int, classes: int, axis: int) -> Array | None:
+def labels_of(constant: Any, count: int, classes: int, axis: int) -> Array | None:
     """Read a constant as the number of the right class of each sample; None if it is not that."""
     if isinstance(constant, tuple):  # an index of rows and labels
         if len(constant) != 2:
