@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from .calls import leave_name
 from .facts import Composed, Recognition
 from .tensor import Tensor
 from .vocabulary import suggestion
@@ -154,7 +155,9 @@ constant is meant
                 if not params.keys() <= keywords.keys():
                     raise unexpected(name, parameters.values(), params)
                 params = {key: read(value, key) for key, value in params.items()}
-            return function(*inputs, **params)
+            out = function(*inputs, **params)
+            leave_name(name, out, (*inputs, *params.values()) if params else inputs)
+            return out
 
         COMPOSED[name] = Composed(name, operation, recognition)
         return cast("Function", operation)

@@ -193,6 +193,8 @@ class Node:
         The call of a network module that this call was part of.
     caller : tuple
         The user's code that made the call, if lines are recorded; see `source_lines`.
+    called : tuple
+        The composed function that this is the last call of, if it is; see `calls`.
     """
 
     primitive: Primitive
@@ -203,6 +205,7 @@ class Node:
     sequence: int
     module_call: ModuleCall | None
     caller: tuple[CodeType, int] = field(init=False)
+    called: tuple[str, int] = field(init=False)
 
     def __repr__(self) -> str:
         return f"Node({self.primitive.name}, sequence={self.sequence})"

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from ..autodiff import graph_order
+from ..calls import Call, called_in
 from ..drawing.module_tree import ModuleTree
 from ..recognising import Recognised, recognised
 from ..recognising.ancestry import Ancestry
@@ -60,6 +61,11 @@ class Graph:
         self._by_id = {call.id: call for call in self._modules.calls}
 
     @cached_property
+    def calls(self) -> dict[Tensor, Call]:
+        """The composed functions that computed its tensors."""
+        return called_in(self.order)
+
+    @cached_property
     def recognised(self) -> list[Recognised]:
         """The functions in the graph, in every spelling."""
         return recognised(self.order)
@@ -97,8 +103,9 @@ class Graph:
         call = self._by_id.get(self._modules.id_of(node.module_call) or "")
         module = (call.path or call.kind) if call else ""
         line = made_at(tensor)
+        called = self.calls.get(tensor)
         parts = [
-            node.primitive.name,
+            called.name if called else node.primitive.name,
             f"in {module}" if module else "",
             f"at {line}" if line else "",
         ]
