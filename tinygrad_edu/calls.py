@@ -100,7 +100,7 @@ def called_in(order: Sequence[Tensor]) -> dict[Tensor, Call]:
     return found
 
 
-def call_in_progress(frame: FrameType | None, end: CodeType | None) -> str:
+def call_in_progress(frame: FrameType | None, end: CodeType | None, wrapper: CodeType) -> str:
     """Name the outermost composed function that is running; empty if there is none.
 
     Parameters
@@ -109,11 +109,9 @@ def call_in_progress(frame: FrameType | None, end: CodeType | None) -> str:
         Where to start.
     end : code
         The user's code, where to stop.
+    wrapper : code
+        The code that `composed` puts around each of these functions, with its name beside it.
     """
-    from .metadata import COMPOSED  # it imports this module
-
-    # `composed` puts the same code around each of these functions, and its name beside it.
-    wrapper = next(iter(COMPOSED.values())).forward.__code__
     found = ""
     while frame is not None and frame.f_code is not end:
         if frame.f_code is wrapper:

@@ -17,6 +17,7 @@ import numpy as np
 from ..calls import call_in_progress, called_in
 from ..capturing.recorder import Tracer
 from ..errors import CaptureError, GradientError
+from ..metadata import COMPOSED
 from ..primitive import Node
 from ..scope import BLOCKS
 from ..source_lines import SourceLine, SourceLineRecording, made_at
@@ -265,7 +266,9 @@ def _found_backward(
 def _function(case: Case) -> str:
     """Name the composed function that a call is a part of, if one is running or has returned."""
     code = getattr(case.node, "caller", (None,))[0]
-    running = call_in_progress(sys._getframe(1), code)
+    # The code of `composed` is the same around each function.
+    wrapper = next(iter(COMPOSED.values())).forward.__code__
+    running = call_in_progress(sys._getframe(1), code, wrapper)
     call = called_in(case.order).get(case.out)
     name = running or (call.name if call else "")
     return "" if name == case.node.primitive.name else name

@@ -120,21 +120,10 @@ def check_optimizer(
     Of leaves without a module only those count that a layer uses together with a value that was
     computed: another leaf could be data.
     """
-    updated = {id(tensor) for tensor in optimizer.params}
     names = {id(tensor): name for name, tensor in named}
-    factors = [node_of(tensor).inputs[:2] for tensor in graph.order]
-    data = {id(v) for pair in factors if not updated.isdisjoint(map(id, pair)) for v in pair}
-    missing = [
-        leaf
-        for leaf in graph.leaves()
-        if leaf._requires_grad
-        and id(leaf) not in updated
-        and (id(leaf) in names or graph.parameter_path(leaf) or id(leaf) not in data)
-    ]
-    reached = {id(leaf) for leaf in graph.leaves()}
-    if not missing or not updated & reached:
-        return []
-    others = _updated_elsewhere(optimizer)
+    trained = [leaf for leaf in graph.leaves() if leaf._requires_grad]
+    missing = _not_updated(graph, trained, names, {id(tensor) for tensor in optimizer.params})
+    others = _updated_elsewhere(optimizer) if missing else set()
     listed = [
         graph.parameter_path(leaf) or names.get(id(leaf)) or leaf.name or f"shape {leaf.shape}"
         for leaf in missing
@@ -142,16 +131,31 @@ def check_optimizer(
     ]
     if not listed:
         return []
-    count = sum(leaf._requires_grad for leaf in graph.leaves())
     return [
         LintFinding(
             "parameter not in the optimizer",
-            f"the optimizer does not update {len(listed)} of the {count} parameters that the loss "
-            f"depends on: {', '.join(listed)}",
+            f"the optimizer does not update {len(listed)} of the {len(trained)} parameters "
+            f"that the loss depends on: {', '.join(listed)}",
             "",
             "they keep the values from which they started",
             "pass all parameters to the optimizer, or freeze them: requires_grad = False",
         )
+    ]
+
+
+def _not_updated(
+    graph: Graph, trained: list[Tensor], names: dict[int, str], updated: set[int]
+) -> list[Tensor]:
+    """List the leaves that an optimizer does not update, where it updates others."""
+    if updated.isdisjoint(map(id, trained)):
+        return []
+    factors = [node_of(tensor).inputs[:2] for tensor in graph.order]
+    data = {id(v) for pair in factors if not updated.isdisjoint(map(id, pair)) for v in pair}
+    return [
+        leaf
+        for leaf in trained
+        if id(leaf) not in updated
+        and (id(leaf) in names or graph.parameter_path(leaf) or id(leaf) not in data)
     ]
 
 
