@@ -1,16 +1,17 @@
-"""Facts that an operation declares besides its rules: where it fails, and common mistakes.
+"""Facts that an operation declares besides its rules: where it fails, common mistakes, and how it
+is recognised in a graph.
 
-They are plain descriptions, passed to `primitive`. Tools such as `detect_anomaly` and
-`check_manual` use them; nothing is computed here.
+They are plain descriptions, passed to `primitive` or `composed`. Tools such as `detect_anomaly`,
+`check_manual` and `lint` use them; nothing is computed here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["Mistake", "Pitfall"]
+__all__ = ["Composed", "Mistake", "Pitfall", "Recognition"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,3 +61,50 @@ class Mistake:
     words: str
     rule: Callable[..., Any]
     position: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recognition:
+    """How a function is recognised by the numbers of its source and its result.
+
+    Attributes
+    ----------
+    kind : str
+        ``"elementwise"``: each element of the result depends on one element of the source.
+        ``"axis"``: a function of one array and an ``axis``, with ``axis=0`` for one row.
+        ``"normalised"``: the source along an axis, shifted and scaled to mean 0 and variance 1.
+        ``"mask"``: the source times a constant of zeros and one other number.
+        ``"labels"``: a loss of rows of scores and the number of the right class in each row.
+        ``"elements"``: a loss of predictions and targets of one shape.
+    bounds : (float, float)
+        The smallest and largest possible result.
+    variants : tuple of dict
+        Keyword arguments to try besides none at all.
+    scales_negative : bool
+        Whether the second argument multiplies the result where the source is negative.
+    inverse : callable or None
+        ``inverse(out)`` returns a source that leads to this result; for activations before a loss.
+    """
+
+    kind: Literal["elementwise", "axis", "normalised", "mask", "labels", "elements"]
+    bounds: tuple[float, float] = (-float("inf"), float("inf"))
+    variants: tuple[Mapping[str, Any], ...] = ()
+    scales_negative: bool = False
+    inverse: Callable[..., Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Composed:
+    """A function that is composed of operations, as `composed` declared it.
+
+    Attributes
+    ----------
+    name : str
+    forward : callable
+        The function. On arrays alone it returns an array.
+    recognition : Recognition or None
+    """
+
+    name: str
+    forward: Callable[..., Any]
+    recognition: Recognition | None = None

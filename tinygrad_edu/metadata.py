@@ -14,12 +14,17 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from .calls import leave_name
+from .facts import Composed, Recognition
 from .tensor import Tensor
 from .vocabulary import suggestion
 
-__all__ = ["Signature", "checked", "composed"]
+__all__ = ["COMPOSED", "Signature", "checked", "composed"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+COMPOSED: dict[str, Composed] = {}
+"""The functions that are composed of operations, by name."""
 
 # By far the most common types; they contain no tensor and are immutable.
 _HARMLESS = {int, float, bool, str, type(None), type(Ellipsis)}
@@ -96,7 +101,9 @@ def _refuse_containers(value: Any, name: str, key: str) -> None:
         raise TypeError(f"{name}: {key} is a {kind} of tensors; stack([...]) them") from None
 
 
-def composed(*arrays: str, instead: str = _CONSTANT) -> Callable[[Function], Function]:
+def composed(
+    *arrays: str, instead: str = _CONSTANT, recognition: Recognition | None = None
+) -> Callable[[Function], Function]:
     """Declare a function that is composed of operations: decorate it with the names of its arrays.
 
     Gradients flow only to these parameters. All others are metadata, which `checked` checks.
@@ -107,6 +114,8 @@ def composed(*arrays: str, instead: str = _CONSTANT) -> Callable[[Function], Fun
         The parameters that gradients flow to.
     instead : str
         What to write instead of a tensor, for the message.
+    recognition : Recognition, optional
+        How tools recognise the function if it is written out.
 
     Examples
     --------
@@ -146,8 +155,11 @@ constant is meant
                 if not params.keys() <= keywords.keys():
                     raise unexpected(name, parameters.values(), params)
                 params = {key: read(value, key) for key, value in params.items()}
-            return function(*inputs, **params)
+            out = function(*inputs, **params)
+            leave_name(name, out, (*inputs, *params.values()) if params else inputs)
+            return out
 
+        COMPOSED[name] = Composed(name, operation, recognition)
         return cast("Function", operation)
 
     return declare

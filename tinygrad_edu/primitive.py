@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol, TypeAlias, cast
 import numpy as np
 
 from .arrays import checked_array
-from .facts import Mistake, Pitfall
+from .facts import Mistake, Pitfall, Recognition
 from .metadata import Signature
 from .scope import BLOCKS, USUAL, ModuleCall, get_call, is_recording
 from .shape_errors import explain_shape_error
@@ -100,6 +100,9 @@ class Primitive:
         The activation that it applies to its first input, which must therefore be logits.
     mistakes : tuple of Mistake
         Common mistakes in its gradient.
+    recognition : Recognition or None
+        How tools recognise it if it is written out in other operations; for an elementwise
+        function of one array, ``activation=True`` is enough.
     """
 
     name: str
@@ -123,6 +126,7 @@ class Primitive:
     averages: bool = False
     applies: str = ""
     mistakes: tuple[Mistake, ...] = ()
+    recognition: Recognition | None = None
 
     def rules_for(self, count: int) -> Sequence[Rule | None]:
         """Return the rules for a call with `count` inputs."""
@@ -189,6 +193,8 @@ class Node:
         The call of a network module that this call was part of.
     caller : tuple
         The user's code that made the call, if lines are recorded; see `source_lines`.
+    called : tuple
+        The composed function that this is the last call of, if it is; see `calls`.
     """
 
     primitive: Primitive
@@ -199,6 +205,7 @@ class Node:
     sequence: int
     module_call: ModuleCall | None
     caller: tuple[CodeType, int] = field(init=False)
+    called: tuple[str, int] = field(init=False)
 
     def __repr__(self) -> str:
         return f"Node({self.primitive.name}, sequence={self.sequence})"

@@ -163,7 +163,15 @@ def test_facts_fit_together():
 
 # No names in tools ----------------------------------------------------------------------------
 
-TOOLS = ("debugging", "diagnosing", "documents", "drawing", "explaining", "stepping")
+TOOLS = (
+    "debugging",
+    "diagnosing",
+    "documents",
+    "drawing",
+    "explaining",
+    "recognising",
+    "stepping",
+)
 FILES = ("probing.py", "slopes.py", "kinks.py", "checking.py")
 # Words that do not mean an operation there.
 WORDS = {

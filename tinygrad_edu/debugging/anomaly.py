@@ -6,6 +6,7 @@ likely cause is looked up in `causes.py`, after something was found.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..calls import call_in_progress, called_in
 from ..capturing.recorder import Tracer
 from ..errors import CaptureError, GradientError
+from ..metadata import COMPOSED
 from ..primitive import Node
 from ..scope import BLOCKS
 from ..source_lines import SourceLine, SourceLineRecording, made_at
@@ -43,6 +46,9 @@ class Anomaly:
     phase : {"forward", "backward"}
     operation : str
         The primitive that gave it, or whose rule did.
+    function : str
+        The composed function that you called, such as ``conv2d``, and that the operation is a part
+        of; empty where you called the operation itself.
     line : SourceLine or None
         The line of the user's code that called the operation; None where there is none.
     module : str
@@ -60,6 +66,7 @@ class Anomaly:
 
     phase: str
     operation: str
+    function: str
     line: SourceLine | None
     module: str
     tensor: str
@@ -76,7 +83,8 @@ class Anomaly:
         module = f" in {self.module}" if self.module else ""
         line = f", {self.line}" if self.line else ""
         numbers = ", ".join(f"{name} = {text}" for name, text in self.numbers)
-        parts = [f"{self.phase} pass: {self.operation}{module} {did}{place}{line}"]
+        name = f"{self.function} (its {self.operation})" if self.function else self.operation
+        parts = [f"{self.phase} pass: {name}{module} {did}{place}{line}"]
         parts += [f"there {numbers}"] * bool(numbers)
         parts += [f"likely cause: {self.cause}"] * bool(self.cause)
         return "; ".join([*parts, *[self.advice] * bool(self.advice)])
@@ -255,6 +263,17 @@ def _found_backward(
     return _error(case, "backward", target, index, array, there, *backward_cause(case, is_sum))
 
 
+def _function(case: Case) -> str:
+    """Name the composed function that a call is a part of, if one is running or has returned."""
+    code = getattr(case.node, "caller", (None,))[0]
+    # The code of `composed` is the same around each function.
+    wrapper = next(iter(COMPOSED.values())).forward.__code__
+    running = call_in_progress(sys._getframe(1), code, wrapper)
+    call = called_in(case.order).get(case.out)
+    name = running or (call.name if call else "")
+    return "" if name == case.node.primitive.name else name
+
+
 def _error(
     case: Case,
     phase: str,
@@ -269,6 +288,7 @@ def _error(
         Anomaly(
             phase,
             case.node.primitive.name,
+            _function(case),
             made_at(case.out),
             module_of(case.node),
             tensor,

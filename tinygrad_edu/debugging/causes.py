@@ -17,6 +17,7 @@ from ..primitive import Node, Primitive
 from ..tensor import Tensor
 from ..texts import number_text
 from ..tracing import node_of, sent_alone
+from .masked import masked_rows, passes_mask_on
 from .patterns import is_written, matched, unmoved, users_of
 from .places import first_bad, number_at, operand_label
 
@@ -132,6 +133,8 @@ def _overflow(dtype: np.dtype[Any]) -> Cause:
 
 def forward_cause(case: Case) -> Cause:
     """Explain a result that is not finite."""
+    if masked := masked_rows(case.node):
+        return masked
     found = _pitfall(case, None)
     if origin := _origin(case):
         return (f"{found[0]}; {origin[0]}" if found else origin[0]), origin[1]
@@ -176,11 +179,26 @@ def _bad_operand(case: Case) -> int | None:
 
 
 def carries(node: Node, allow_inf: bool) -> bool:
-    """Whether a call only passes on numbers that are not finite, or adds a mask of -inf."""
+    """Whether a call only passes on numbers that are not finite, or adds a mask of -inf.
+
+    The maximum may be subtracted from what was masked, as a softmax does.
+    """
     position = _first_bad_operand(node, allow_inf)
     if position is None:
         return False
-    return node.primitive.carries or _adds_mask(node, position)
+    if node.primitive.carries or _adds_mask(node, position):
+        return True
+    return _is_masked(node, allow_inf) and passes_mask_on(node)
+
+
+def _is_masked(node: Node, allow_inf: bool) -> bool:
+    """Whether the first operand was computed, and is only -inf where a constant put it in."""
+    if getattr(node.inputs[0], "node", None) is None:
+        return False
+    before, position = _carried_from(node, 0, allow_inf)
+    values = np.asarray(before.values[position])
+    is_constant = not getattr(before.inputs[position], "_requires_grad", False)
+    return is_constant and bool(np.all(values[~np.isfinite(values)] == -np.inf))
 
 
 def _adds_mask(node: Node, position: int) -> bool:

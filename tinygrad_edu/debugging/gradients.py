@@ -11,23 +11,35 @@ from ..autodiff import apply_chain_rule
 from ..errors import GradientError
 from ..hooks import hooked
 from ..tensor import Tensor
+from ..tracing import node_of
 from .findings import LintFinding
-from .rules import Graph, rests_on
+from .graph import Graph, rests_on
 
-__all__ = ["check_gradients_to_step", "check_reached"]
+__all__ = ["check_gradients_to_step", "check_optimizer", "check_reached"]
 
 
 def check_reached(graph: Graph, named: list[tuple[str, Tensor]]) -> list[LintFinding]:
     """Find parameters that the loss does not depend on, and where they were cut off."""
     reached = {id(leaf) for leaf in graph.leaves()}
+    found = [
+        LintFinding(
+            "computed parameter",
+            f"{_name(graph, name, tensor, position)} is computed ({tensor._label()}), not a leaf",
+            Graph([tensor], tensor).place(tensor),
+            "gradients arrive at the leaves that it was computed from, and an optimizer cannot "
+            "update it",
+            "create it from an array, Tensor(0.01 * array, requires_grad=True), and train that",
+        )
+        for position, (name, tensor) in enumerate(named)
+        if tensor.node is not None
+    ]
     missing = {
         id(tensor): (_name(graph, name, tensor, position), tensor)
         for position, (name, tensor) in enumerate(named)
-        if tensor._requires_grad and id(tensor) not in reached
+        if tensor._requires_grad and tensor.node is None and id(tensor) not in reached
     }
     if not missing:
-        return []
-    found = []
+        return found
     for constant, source, through in _detached(graph, set(missing)):
         names = ", ".join(missing.pop(one)[0] for one in list(missing) if one in through)
         if not names:
@@ -97,6 +109,66 @@ def _equal(one: Tensor, other: Tensor) -> bool:
     return bool(np.ptp(numbers) > 0) and np.array_equal(numbers, other._data)
 
 
+# What an optimizer updates --------------------------------------------------------------------
+
+
+def check_optimizer(
+    graph: Graph, named: list[tuple[str, Tensor]], optimizer: Any
+) -> list[LintFinding]:
+    """Find weights of the loss that neither this optimizer updates nor another one.
+
+    Of leaves without a module only those count that a layer uses together with a value that was
+    computed: another leaf could be data.
+    """
+    names = {id(tensor): name for name, tensor in named}
+    trained = [leaf for leaf in graph.leaves() if leaf._requires_grad]
+    missing = _not_updated(graph, trained, names, {id(tensor) for tensor in optimizer.params})
+    others = _updated_elsewhere(optimizer) if missing else set()
+    listed = [
+        graph.parameter_path(leaf) or names.get(id(leaf)) or leaf.name or f"shape {leaf.shape}"
+        for leaf in missing
+        if id(leaf) not in others
+    ]
+    if not listed:
+        return []
+    return [
+        LintFinding(
+            "parameter not in the optimizer",
+            f"the optimizer does not update {len(listed)} of the {len(trained)} parameters "
+            f"that the loss depends on: {', '.join(listed)}",
+            "",
+            "they keep the values from which they started",
+            "pass all parameters to the optimizer, or freeze them: requires_grad = False",
+        )
+    ]
+
+
+def _not_updated(
+    graph: Graph, trained: list[Tensor], names: dict[int, str], updated: set[int]
+) -> list[Tensor]:
+    """List the leaves that an optimizer does not update, where it updates others."""
+    if updated.isdisjoint(map(id, trained)):
+        return []
+    factors = [node_of(tensor).inputs[:2] for tensor in graph.order]
+    data = {id(v) for pair in factors if not updated.isdisjoint(map(id, pair)) for v in pair}
+    return [
+        leaf
+        for leaf in trained
+        if id(leaf) not in updated
+        and (id(leaf) in names or graph.parameter_path(leaf) or id(leaf) not in data)
+    ]
+
+
+def _updated_elsewhere(optimizer: Any) -> set[int]:
+    """Return the ids of the tensors that other living optimizers update."""
+    found: set[int] = set()
+    for other in gc.get_objects():
+        if other is not optimizer and hasattr(type(other), "step"):
+            params = getattr(other, "__dict__", {}).get("params")
+            found.update(map(id, params if isinstance(params, list | tuple) else ()))
+    return found
+
+
 # Gradients left over --------------------------------------------------------------------------
 
 
@@ -112,6 +184,16 @@ def check_gradients_to_step(graph: Graph, named: list[tuple[str, Tensor]]) -> li
             fresh = apply_chain_rule(graph.order, loss, loss._grad)
     except GradientError:  # step() was called already
         return []
+    if _are_cleared(named, fresh):
+        return [
+            LintFinding(
+                "cleared gradient",
+                "backward() ran, but no parameter has a gradient any more",
+                "",
+                "step() has nothing to follow: no parameter changes",
+                "call zero_grad() before backward(), or after step(), but not between them",
+            )
+        ]
     present = [(n, t, fresh.get(t), p) for p, (n, t) in enumerate(named) if t._grad is not None]
     names = [_name(graph, n, t, p) for n, t, g, p in present if not _could_be(t._grad, g)]
     if not names:
@@ -131,6 +213,18 @@ def check_gradients_to_step(graph: Graph, named: list[tuple[str, Tensor]]) -> li
             "purpose, leave the optimizer out of lint()",
         )
     ]
+
+
+def _are_cleared(named: list[tuple[str, Tensor]], fresh: dict[Tensor, Any]) -> bool:
+    """Whether all gradients that this loss sends, of some size, are missing or zero."""
+    reached = [
+        tensor
+        for _, tensor in named
+        if tensor.node is None and tensor._requires_grad and np.any(fresh.get(tensor, 0.0))
+    ]
+    return bool(reached) and not any(
+        tensor._grad is not None and np.any(tensor._grad) for tensor in reached
+    )
 
 
 def _could_be(gradient: Any, fresh: Any) -> bool:

@@ -15,8 +15,9 @@ from ..capturing.recorder import Tracer
 from ..errors import CaptureError
 from ..tensor import Tensor
 from .findings import LintFinding, LintReport
-from .gradients import check_gradients_to_step, check_reached
-from .rules import RULES, Graph
+from .gradients import check_gradients_to_step, check_optimizer, check_reached
+from .graph import Graph
+from .rules import RULES
 
 __all__ = ["LintFinding", "LintReport", "lint"]
 
@@ -52,11 +53,17 @@ def lint(loss: Tensor, parameters: Any = None, optimizer: Any = None) -> LintRep
 
     Notes
     -----
-    These are reported: a softmax or sigmoid before a loss that has its own; a loss of shapes
-    (N, 1) and (N,), which compares all with all; relu layers that give 0 for all of at least
-    four samples; sigmoid and tanh layers inside a network of which nine tenths have less than a
-    thousandth of their steepest slope; parameters that the loss does not reach, and the detached
-    value on the way to it where that still exists; and gradients left from another pass.
+    Functions are recognised in any spelling. These are reported:
+
+    * losses: a softmax or sigmoid before a loss that has its own; logits that cannot be negative;
+      a softmax along the samples, or over one class; labels of one class only; shapes (N, 1) and
+      (N,), which compare all with all;
+    * layers: relu units that are 0 for all samples, a whole layer or most of it; sigmoid and tanh
+      layers of which nine tenths have less than a thousandth of their steepest slope; inputs that
+      were not scaled; hidden layers whose weights are equal; gradients that vanish;
+    * parameters: those that the loss does not reach, and the detached value on the way to it where
+      that still exists; those that are computed, and not leaves; those that no optimizer updates;
+      and gradients that were cleared, or left from another pass.
 
     Examples
     --------
@@ -86,6 +93,7 @@ def lint(loss: Tensor, parameters: Any = None, optimizer: Any = None) -> LintRep
         found += rule(graph)
     found += check_reached(graph, named)
     if optimizer is not None:
+        found += check_optimizer(graph, named, optimizer)
         found += check_gradients_to_step(graph, named)
     return LintReport(tuple(found))
 

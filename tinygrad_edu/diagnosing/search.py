@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..autodiff import apply_chain_rule, graph_order
+from ..calls import called_in
 from ..drawing.module_tree import ModuleTree
 from ..errors import GradientError
 from ..hooks import hooked
@@ -54,6 +55,7 @@ class Search:
         self.order = graph_order(output)
         self.numbers = {tensor: number for number, tensor in enumerate(self.order)}
         self.modules = ModuleTree(map(node_of, self.order[::-1]), {})
+        self.calls = called_in(self.order)
         self.paths = {call.id: call.path or call.kind for call in self.modules.calls}
         self.sent: list[Contribution] = trace_gradients(self.order, output, cotangent)
         self.gave_up = False
@@ -317,13 +319,19 @@ class Search:
             return self.paths[call]
         names = {leaf: name for name, leaf in self.leaves.items()}
         used = [names[v] for v in node.inputs if isinstance(v, Tensor) and v in names]
+        called = self.calls.get(tensor)
+        if called is not None:  # a part of a function is named by the function
+            given = called.leaves()
+            used = [name for leaf, name in names.items() if leaf in given]
+            tensor, node = called.result, node_of(called.result)
+        made = node.primitive.name if called is None else called.name
         if used:
-            return f"{node.primitive.name} of {', '.join(dict.fromkeys(used))}"
+            return f"{made} of {', '.join(dict.fromkeys(used))}"
         # An operation without named inputs is named by the operation before it.
         below = self._nearest(tensor, names)
         number = len(self.order) - self.numbers[tensor]
         where = f" after {below}" if below else f", operation {number} of {len(self.order)}"
-        return node.primitive.name + where
+        return made + where
 
     def _nearest(self, tensor: Tensor, names: Mapping[Tensor, str]) -> str:
         for value in node_of(tensor).inputs:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import as_floating
-from ..facts import Pitfall
+from ..facts import Pitfall, Recognition
 from ..leaving import values_of
 from ..primitive import primitive
 from ..tensor import Tensor
@@ -126,6 +126,7 @@ def total(x: Any, axis: Axis) -> Any:
         ),
     ),
     averages=True,
+    recognition=Recognition("axis"),
 )
 def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Average over all elements, or along the given axes; nan for no elements.
@@ -336,6 +337,7 @@ def _finite_largest(x: Any, axis: Axis) -> Any:
     _logsumexp_rule,
     formula="log(sum(exp(x), axis=axis))",
     derivatives=("g * exp(x - out)",),
+    recognition=Recognition("axis"),
 )
 @single
 def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import as_floating, floating_dtype
-from ..facts import Pitfall
+from ..facts import Pitfall, Recognition
 from ..metadata import composed
 from ..primitive import primitive
 
@@ -173,6 +173,7 @@ def hypot(x: Any, y: Any, /) -> Any:
     derivatives=("g * out * (1 - out)",),
     elementwise=True,
     activation=True,
+    recognition=Recognition("elementwise", inverse=lambda out: np.log(out) - np.log1p(-out)),
 )
 def sigmoid(x: Any, /) -> Any:
     """Logistic function ``1 / (1 + exp(-x))``, elementwise, without overflow.

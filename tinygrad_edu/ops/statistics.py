@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import real_dtype_of
+from ..facts import Recognition
 from ..metadata import composed
 from ..primitive import as_operand
 from .arithmetic import divide, multiply, square, subtract
@@ -34,7 +35,7 @@ def _spread(name: str, x: Any, axis: Axis, ddof: float) -> tuple[Any, float]:
     return subtract(x, mean(x, axis=axis, keepdims=True)), count - ddof
 
 
-@composed("x")
+@composed("x", recognition=Recognition("axis", bounds=(0, np.inf), variants=({"ddof": 1},)))
 @single
 def var(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     """Variance over all elements, or along the given axes.

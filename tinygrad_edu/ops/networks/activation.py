@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import as_floating, zeros_beside
+from ...facts import Recognition
 from ...metadata import composed
 from ...primitive import primitive
 from ...tensor import Tensor
@@ -35,6 +36,8 @@ __all__ = [
     "softmax",
     "softplus",
 ]
+
+_ELEMENTWISE = Recognition("elementwise")
 
 
 @primitive(
@@ -71,6 +74,7 @@ def _largest(x: Any, axis: int) -> Any:
     formula="exp(x) / sum(exp(x), axis=axis, keepdims=True)",
     derivatives=("out * (g - sum(g * out, axis=axis, keepdims=True))",),
     mistakes=OF_SOFTMAX,
+    recognition=Recognition("axis", bounds=(0, 1), inverse=np.log),
 )
 @single
 def softmax(x: Any, /, axis: int = -1) -> Any:
@@ -104,6 +108,7 @@ def softmax(x: Any, /, axis: int = -1) -> Any:
     formula="x - log(sum(exp(x), axis=axis, keepdims=True))",
     derivatives=("g - exp(out) * sum(g, axis=axis, keepdims=True)",),
     applies="softmax",
+    recognition=Recognition("axis", bounds=(-np.inf, 0), inverse=lambda out: out),
 )
 @single
 def log_softmax(x: Any, /, axis: int = -1) -> Any:
@@ -120,7 +125,7 @@ def log_softmax(x: Any, /, axis: int = -1) -> Any:
     return shifted - np.log(added_up(np.exp(shifted), axis, True)) if x.size else shifted
 
 
-@composed("x", "negative_slope")
+@composed("x", "negative_slope", recognition=Recognition("elementwise", scales_negative=True))
 def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Any:
     """The value where it is positive, and `negative_slope` times the value elsewhere.
 
@@ -141,7 +146,7 @@ def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Any:
     return where(np.greater(x, 0), x, multiply(x, negative_slope))
 
 
-@composed("x", "alpha")
+@composed("x", "alpha", recognition=Recognition("elementwise", scales_negative=True))
 def elu(x: Any, alpha: Any = 1.0) -> Any:
     """The value where it is positive, and ``alpha * (exp(x) - 1)`` elsewhere.
 
@@ -159,7 +164,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
     return where(is_positive, x, multiply(expm1(where(is_positive, 0, x)), alpha))
 
 
-@composed("x")
+@composed("x", recognition=_ELEMENTWISE)
 def selu(x: Any) -> Any:
     """Scaled `elu`, which keeps activations near mean 0 and variance 1.
 
@@ -174,7 +179,7 @@ def selu(x: Any) -> Any:
     return multiply(elu(x, alpha=1.6732632423543772), 1.0507009873554805)
 
 
-@composed("x")
+@composed("x", recognition=_ELEMENTWISE)
 def silu(x: Any) -> Any:
     """The value times its `sigmoid`, also called swish.
 
@@ -192,7 +197,7 @@ def silu(x: Any) -> Any:
     return multiply(x, sigmoid(x))
 
 
-@composed("x")
+@composed("x", recognition=Recognition("elementwise", variants=({"approximate": "tanh"},)))
 def gelu(x: Any, approximate: str = "none") -> Any:
     """The value times the probability that a standard normal number is smaller.
 
@@ -226,7 +231,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     return multiply(multiply(x, 0.5), add(1, tanh(multiply(cubic, (2 / np.pi) ** 0.5))))
 
 
-@composed("x", "beta")
+@composed("x", "beta", recognition=_ELEMENTWISE)
 def softplus(x: Any, beta: Any = 1.0) -> Any:
     """Smooth variant of `relu`, ``log(1 + exp(beta * x)) / beta``, without overflow.
 
@@ -247,7 +252,7 @@ def softplus(x: Any, beta: Any = 1.0) -> Any:
     return divide(logaddexp(multiply(x, beta), 0), beta)
 
 
-@composed("x")
+@composed("x", recognition=_ELEMENTWISE)
 def log_sigmoid(x: Any) -> Any:
     """Logarithm of `sigmoid`, without its underflow.
 
@@ -260,7 +265,7 @@ def log_sigmoid(x: Any) -> Any:
     return negative(softplus(multiply(x, -1.0)))
 
 
-@composed("x", "min_val", "max_val")
+@composed("x", "min_val", "max_val", recognition=_ELEMENTWISE)
 def hardtanh(x: Any, min_val: Any = -1.0, max_val: Any = 1.0) -> Any:
     """Values limited to an interval, as by `clip`; the derivative at its ends is 1.
 

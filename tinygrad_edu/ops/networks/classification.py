@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...arrays import as_floating, counting, ones
+from ...facts import Recognition
 from ...leaving import values_of
 from ...metadata import composed
 from ...primitive import primitive
@@ -78,6 +79,7 @@ def _softmax_cross_entropy_rule(
     averages=True,
     applies="softmax",
     mistakes=OF_CROSS_ENTROPY,
+    recognition=Recognition("labels"),
 )
 def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     """Average of ``-log(softmax(logits)[label])`` over the rows of a batch.

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...arrays import as_floating, checked_array, floating_dtype
+from ...facts import Recognition
 from ...leaving import values_of
 from ...metadata import composed
 from ...primitive import as_operands, primitive
@@ -35,6 +36,8 @@ __all__ = [
     "l1_loss",
     "mse_loss",
 ]
+
+_OF_ELEMENTS = Recognition("elements")
 
 
 # What losses have in common -------------------------------------------------------------------
@@ -96,7 +99,7 @@ def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
 # Distances ------------------------------------------------------------------------------------
 
 
-@composed("predictions", "targets")
+@composed("predictions", "targets", recognition=_OF_ELEMENTS)
 @single
 def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """Squared difference of predictions and targets.
@@ -127,7 +130,7 @@ def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     return _reduced("mse_loss", square(subtract(predictions, targets)), reduction)
 
 
-@composed("predictions", "targets")
+@composed("predictions", "targets", recognition=_OF_ELEMENTS)
 @single
 def l1_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """Absolute difference of predictions and targets; where it is 0, so is its derivative.
@@ -305,6 +308,7 @@ def _check_probabilities(targets: Any, most: float) -> None:
     averages=True,
     applies="sigmoid",
     mistakes=OF_BINARY_CROSS_ENTROPY,
+    recognition=_OF_ELEMENTS,
 )
 def _binary_cross_entropy_with_logits(logits: Any, targets: Any, /) -> Any:
     if logits.shape != targets.shape:

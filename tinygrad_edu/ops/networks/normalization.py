@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import DTypeLike, NDArray
 
+from ...facts import Recognition
 from ...metadata import composed
 from ..arithmetic import add, divide, multiply, square, subtract
 from ..choosing import where
@@ -123,7 +124,7 @@ def _fitted(name: str, what: str, values: Any, expected: Any, shape: Any, of: An
     return values if shape == expected else reshape(values, shape)
 
 
-@composed("x", "weight", "bias")
+@composed("x", "weight", "bias", recognition=Recognition("normalised"))
 @single
 def layer_norm(
     x: Any,
@@ -176,7 +177,7 @@ def layer_norm(
     return _normalised(x, axes, (None, None), weight, bias, eps)
 
 
-@composed("x")
+@composed("x", recognition=Recognition("mask"))
 def dropout(
     x: Any,
     p: float = 0.5,
