@@ -576,7 +576,7 @@ def _factor_texts(scope: Scope, shape: tuple[int, ...] | None) -> Iterator[tuple
         if not _fits(one.shape, shape):
             continue
         name = one.text
-        yield name, 2.0
+        yield name, 1.8 if one.shape == shape else 2.0
         if one.shape == shape or shape is None:
             if np.asarray(one.value).dtype.kind != "b":
                 yield f"({name} > 0)", 2.0
@@ -653,11 +653,11 @@ def _terms_added(at: _Place) -> Iterator[Found]:
             if not _fits(one.shape, shape) or one.text == text:
                 continue
             scaled = _scaled(at.scope, one) if one.shape == shape and not more else ()
-            for term, cost in ((one.text, 2.2), *scaled):
+            for term, cost in ((one.text, 1.8 if one.shape == shape else 2.2), *scaled):
                 for sign in "+-":
                     after = f"{text} {sign} {term}"
                     yield [Edited(point, after)], "add term", cost + more, "", f"{sign} {term}"
-        for number, cost in ((("1", 2.3), *((one.text, 2.4) for one in at.scope.numbers))):
+        for number, cost in ((("1", 2.5), *((one.text, 2.8) for one in at.scope.numbers))):
             for after in (f"{text} + {number}", f"{text} - {number}", f"{number} - {at.within(point)}"):
                 yield [Edited(point, after)], "add term", cost + more, "", after
 

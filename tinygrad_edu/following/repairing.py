@@ -21,14 +21,14 @@ from .instrumenting import Statement
 from .quantities import Match, Quantities
 from .running import Follower, Replacement
 from .scope import Scope, code_in, names_in
-from .suspecting import Suspicion, is_leaf
+from .suspecting import TRUE_VALUE, Suspicion, is_leaf
 
 __all__ = ["Finding", "Repair"]
 
 Array: TypeAlias = NDArray[Any]
 
 _MOST_MISTAKES = 6
-_MOST_TRIALS = 250  # of one statement
+_MOST_TRIALS = 300  # of one statement
 _CLOSE = 1e-9
 
 
@@ -68,8 +68,8 @@ class _Trial(NamedTuple):
 
 class _Located(NamedTuple):
     statement: Statement
-    value: Any
-    match: Match
+    replacement: Replacement
+    match: Match | None
     repaired: frozenset[str]
 
 
@@ -99,13 +99,14 @@ class Repair:
         right: Callable[[Any], frozenset[str]],
         wanted: Sequence[str],
         quantities: Quantities,
-        seconds: float = 3.0,
+        seconds: float = 2.0,
     ) -> None:
         self.follower, self.right, self.quantities = follower, right, quantities
         self.wanted = self.left = frozenset(wanted)
         self.applied: dict[int, Replacement] = {}
         self.deadline = time.perf_counter() + seconds
         self.runs = 0
+        self.instead: dict[int, int] = {}  # where the true value is put, if it is not there
         self.mentioned: list[str] = []
         self.code: dict[str, list[str]] = {}
 
@@ -122,7 +123,8 @@ class Repair:
                 break
             finding, replacement = best
             found.append(finding)
-            self.applied[finding.statement.number] = replacement
+            number = finding.statement.number
+            self.applied[self.instead.get(number, number)] = replacement
             self.now = self._right(self.applied)
         self.left = self.wanted - self.now
         return sorted(found, key=lambda one: self.seen.first_run[one.statement.number])
@@ -159,51 +161,87 @@ class Repair:
         return [self.follower.statements[number] for number in numbers if number not in done]
 
     def _best(self, done: set[int]) -> tuple[Finding, Replacement] | None:
+        """Find the correction that makes the most gradients right."""
         missing = len(self.wanted - self.now)
         located = self._located(done)
+        corrected = None
         for one in located:
-            found = self._corrected(one)
-            if found is not None:
-                return found
+            corrected = self._corrected(one, done)
+            if corrected is not None:
+                break
+        if corrected is not None and len(corrected[0].repaired) == missing:
+            return corrected
+        most = len(corrected[0].repaired) if corrected else 0
         found = self._searched(done)
-        if found is not None and (len(found[0].repaired) == missing or not located):
+        if found is not None and len(found[0].repaired) > most:
             return found
         whole = [one for one in located if len(one.repaired) == missing]
-        return self._place_alone(whole[0]) if whole else found
+        if corrected is None and whole:
+            return self._place_alone(whole[0])
+        return corrected or found
 
     # By true values -----------------------------------------------------------------------------
 
     def _located(self, done: set[int]) -> list[_Located]:
         """List the statements where a true value makes gradients right, the most of them first."""
         found: dict[int, _Located] = {}
-        order = sorted(self._statements(done), key=lambda one: self.seen.first_run[one.number])
-        for statement in order:
-            if self.seen.of[statement.number] <= 0 or self._is_late():
-                continue
-            for match in self._candidates(statement):
-                value = match.factor * match.quantity.array
-                value = value.T if match.arrangement == "transposed" else value
-                repaired = self._with(statement, Replacement(value=value))
+        ratios = self._ratios()
+        for statement in self._statements(done):
+            for match, replacement in self._candidates(statement, ratios):
+                if self._is_late():
+                    break
+                repaired = self._with(statement, replacement)
                 best = found.get(statement.number)
                 if len(repaired) > (len(best.repaired) if best else 0):
-                    found[statement.number] = _Located(statement, value, match, repaired)
-        return sorted(found.values(), key=lambda one: -len(one.repaired))
+                    found[statement.number] = _Located(statement, replacement, match, repaired)
+        of, first = self.seen.of, self.seen.first_run
+        return sorted(
+            found.values(),
+            key=lambda one: (
+                -len(one.repaired),
+                -(of[one.statement.number] >= 1) - (of[one.statement.number] > 0),
+                first[one.statement.number],
+            ),
+        )
 
-    def _candidates(self, statement: Statement) -> Iterator[Match]:
+    def _ratios(self) -> list[float]:
+        """List the factors by which wrong gradients are too large."""
+        ratios = []
+        for value in self.seen.values.values():
+            for match in self.quantities.matches(value):
+                if is_leaf(match) and match.quantity.kind == "gradient":
+                    if abs(match.factor - 1) > _CLOSE:
+                        ratios.append(float(f"{match.factor:.10g}"))
+        return list(dict.fromkeys(ratios))[:3]
+
+    def _candidates(
+        self, statement: Statement, ratios: Sequence[float]
+    ) -> Iterator[tuple[Match | None, Replacement]]:
         """Yield what a statement may be meant to compute."""
-        value = self.seen.values.get(statement.number)
-        is_once = self.seen.times.get(statement.number) == 1
-        if statement.kind not in ("assign", "return") or not is_once:
+        number = statement.number
+        value = self.seen.values.get(number)
+        if statement.kind not in ("assign", "return", "augment"):
+            return
+        if self.seen.times.get(number) != 1 or self.seen.of[number] <= TRUE_VALUE:
             return
         if isinstance(value, int | float | np.generic):
             value = np.asarray(value)
-        if not isinstance(value, np.ndarray):
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
             return
+        for ratio in ratios:
+            yield None, _true_value(statement, value / ratio)
+        for match in self._meant(value) if self.seen.of[number] > 0 else ():
+            true = match.factor * match.quantity.array
+            turned = match.arrangement == "transposed"
+            yield match, _true_value(statement, true.T if turned else true)
+
+    def _meant(self, value: Array) -> Iterator[Match]:
+        """Yield the quantities that a value may be meant to be."""
         for quantity in self.quantities.all:
             shape = quantity.array.shape
             match = Match(quantity, 1.0, "")
             if is_leaf(match) and quantity.kind == "gradient":
-                if value.ndim <= 2 and quantity.array.ndim <= 2:
+                if value.ndim <= 2 and quantity.array.ndim <= 2 or shape == value.shape:
                     yield match
             elif shape == value.shape or (value.ndim == 2 and shape == value.shape[::-1]):
                 turned = "" if shape == value.shape else "transposed"
@@ -211,29 +249,56 @@ class Repair:
                 for factor in sorted(scales):
                     yield Match(quantity, factor, turned)
 
-    def _corrected(self, located: _Located) -> tuple[Finding, Replacement] | None:
-        """Find the edit that computes the true value of a statement."""
-        scope, trials = self._trials(located.statement)
-        for trial in trials:
-            if _is_close(trial.value, located.value):
-                repaired = self._with(located.statement, trial.replacement)
-                if repaired >= located.repaired and scope is not None:
-                    finding = self._finding(located.statement, scope, trial, repaired)
-                    return finding, trial.replacement
-        return None
+    def _corrected(
+        self, located: _Located, done: set[int]
+    ) -> tuple[Finding, Replacement] | None:
+        """Find the edit that computes the true value of a statement.
+
+        Where a value that it reads is not known to be right, the edits of that statement are
+        tried too, and the cheapest one is taken.
+        """
+        found: list[tuple[float, int, Finding, Replacement]] = []
+        for statement in self._read_by(located.statement, done):
+            scope, trials = self._trials(statement)
+            for trial in trials[:_MOST_TRIALS]:
+                if scope is None or self._is_late():
+                    break
+                if statement is located.statement:
+                    expected = located.replacement.of(scope.variables)
+                    if not _is_close(trial.value, expected):
+                        continue
+                repaired = self._with(statement, trial.replacement)
+                if repaired >= located.repaired:
+                    finding = self._finding(statement, scope, trial, repaired)
+                    order = self.seen.first_run[statement.number]
+                    found.append((trial.edit.cost, order, finding, trial.replacement))
+                    break
+        if not found:
+            return None
+        _, _, finding, replacement = min(found, key=lambda one: one[:2])
+        return finding, replacement
+
+    def _read_by(self, statement: Statement, done: set[int]) -> list[Statement]:
+        """List the statements whose unknown values a statement reads, and the statement itself."""
+        numbers = [one for one in self.seen.unknown.get(statement.number, ()) if one not in done]
+        return [*(self.follower.statements[one] for one in numbers[-4:]), statement]
 
     def _place_alone(self, located: _Located) -> tuple[Finding, Replacement] | None:
         """Say where it goes wrong, without a correction."""
-        number = self.seen.sources.get(located.statement.number, located.statement.number)
+        unknown = self.seen.unknown.get(located.statement.number, ())
+        unknown = tuple(one for one in unknown if self.seen.from_gradients[one])
+        number = unknown[0] if unknown else located.statement.number
         statement = self.follower.statements[number]
         scope, _ = self._trials(statement)
         if scope is None:
             return None
         is_there = statement is located.statement
         before = self.seen.values.get(number)
-        after, match = (located.value, located.match) if is_there else (None, None)
+        match = located.match if is_there else None
+        after = located.replacement.value if is_there else None
         finding = Finding(statement, None, located.repaired, before, after, match, scope)
-        return finding, Replacement(value=located.value)
+        self.instead[number] = located.statement.number
+        return finding, located.replacement
 
     # By running each edit -----------------------------------------------------------------------
 
@@ -324,6 +389,22 @@ class Repair:
             if one.quantity.kind == "gradient" and one.arrangement in ("", "transposed"):
                 return one
         return None
+
+
+_INVERSE = {
+    "+=": "true_value - ({})",
+    "-=": "({}) - true_value",
+    "*=": "true_value / ({})",
+    "/=": "({}) / true_value",
+}
+
+
+def _true_value(statement: Statement, value: Any) -> Replacement:
+    """Return what a statement computes so that its result is a true value."""
+    if statement.kind != "augment":
+        return Replacement(value=value)
+    text = _INVERSE.get(statement.operator, "true_value").format(statement.names[0])
+    return Replacement(compile(text, "<true>", "eval"), value)
 
 
 def _is_close(value: Any, expected: Any) -> bool:

@@ -57,7 +57,7 @@ class Replacement:
     Attributes
     ----------
     code : CodeType or None
-        An expression, evaluated with the variables of the statement.
+        An expression, evaluated with the variables of the statement, and `value` as ``true_value``.
     value : object
         The value, where there is no code.
     """
@@ -70,7 +70,7 @@ class Replacement:
         if self.code is None:
             return copy.copy(self.value)
         # One mapping: what is inside of a comprehension sees only global variables.
-        return eval(self.code, dict(variables))
+        return eval(self.code, {**variables, "true_value": self.value})
 
 
 class TooLong(Exception):

@@ -23,7 +23,8 @@ __all__ = ["Suspicion", "is_leaf", "is_natural"]
 TRUE_VALUE, TRUE_GRADIENT = -1.5, -0.8
 _CLOSE = 1e-8
 _UNKNOWN = 0.0  # the factor of a value that comes from gradients and matches nothing
-_OTHER = float("nan")  # and of one that comes from values alone
+_OTHER = float("nan")  # of one that comes from values alone
+_VALUE = float("inf")  # of a value of the forward pass
 
 
 class Suspicion:
@@ -42,8 +43,10 @@ class Suspicion:
     scales : set of float
         The factors by which gradients are too large without being wrong: those of a convention
         that divides by the size of the batch in the last step.
-    sources : dict of int to int
-        For a statement that reads unknown values, the first statement that computed one.
+    unknown : dict of int to tuple of int
+        The statements that computed the unknown values which a statement is computed from.
+    from_gradients : dict of int to bool
+        Whether a statement computes something unknown from gradients.
     """
 
     def __init__(
@@ -54,7 +57,8 @@ class Suspicion:
         self.values: dict[int, Any] = {}
         self.times: dict[int, int] = {}
         self.first_run: dict[int, int] = {}
-        self.sources: dict[int, int] = {}
+        self.unknown: dict[int, tuple[int, ...]] = {}
+        self.from_gradients: dict[int, bool] = {}
         self.scales = {1.0}
         self._known: dict[str, float] = {}
         self._writer: dict[str, int] = {}
@@ -77,17 +81,24 @@ class Suspicion:
         found, factor = self._of_value(statement, event, read)
         if is_passed_on:  # the statement that returned it is to be looked at
             found = min(found, TRUE_GRADIENT)
+        self._note_unknown(number, names)
+        self.from_gradients[number] = factor == _UNKNOWN
         for name in map(_root, statement.targets):
             self._known[name] = factor
             self._writer[name] = number
-        if factor == _UNKNOWN:
-            unknown = [self._writer[name] for name in names if self._known[name] == _UNKNOWN]
-            first = [self.sources.get(one, one) for one in unknown if one != number]
-            if first:
-                self.sources[number] = min(first, key=lambda one: self.first_run[one])
         if statement.in_loop and not event.written:
             found = min(found, 0.8)  # the value of one pass
         self.of[number] = max(found, self.of.get(number, found))
+
+    def _note_unknown(self, number: int, names: list[str]) -> None:
+        """Note which unknown values a statement is computed from."""
+        found: dict[int, None] = {}
+        for name in names:
+            writer = self._writer[name]
+            if self._known[name] == _UNKNOWN or np.isnan(self._known[name]):
+                found |= dict.fromkeys((*self.unknown.get(writer, ()), writer))
+        found.pop(number, None)
+        self.unknown[number] = tuple(sorted(found, key=lambda one: self.first_run[one]))
 
     def _of_value(
         self, statement: Statement, event: Event, read: list[float]
@@ -95,8 +106,8 @@ class Suspicion:
         """Return how suspicious a value is, and the factor of the gradient it is."""
         matches = self.quantities.matches(event.value)
         if any(one.quantity.kind == "value" and abs(one.factor - 1) < _CLOSE for one in matches):
-            return TRUE_VALUE, 1.0
-        from_wrong = not all(np.isnan(factor) or is_natural(factor) for factor in read)
+            return TRUE_VALUE, _VALUE
+        from_wrong = any(factor == _UNKNOWN or _is_odd(factor) for factor in read)
         gradients = [one for one in matches if one.quantity.kind == "gradient"]
         for one in gradients:
             if is_natural(one.factor):
@@ -104,14 +115,14 @@ class Suspicion:
                 return (min(found, 0.8) if from_wrong else found), one.factor
         if gradients:
             factor = gradients[0].factor
-            odd = [c for c in read if c and not np.isnan(c) and not is_natural(c)]
+            odd = [c for c in read if _is_odd(c)]
             passed_on = any(abs(factor / c) - 1 < _CLOSE for c in odd)
             return (0.3 if passed_on else 2.0), factor
         if not (isinstance(event.value, np.ndarray) and event.value.size > 1):
-            return _of_kind(statement), 1.0
+            return _of_kind(statement), _OTHER if isinstance(event.value, list) else _VALUE
         if from_wrong:
             return 0.6, _UNKNOWN
-        from_values = all(np.isnan(factor) or factor == 1.0 for factor in read)
+        from_values = not any(np.isfinite(factor) for factor in read)
         return (1.1, _OTHER) if from_values else (1.2, _UNKNOWN)
 
     def _of_gradient(self, statement: Statement, match: Match, read: list[float]) -> float:
@@ -124,7 +135,7 @@ class Suspicion:
         is_copy = statement.kind == "assign" and is_reference(statement.value)
         if self._claimed.setdefault(match.quantity, names) != names or is_copy:
             return 1.25  # it passes on unchanged what is a gradient already
-        read = [factor for factor in read if factor and not np.isnan(factor)]
+        read = [factor for factor in read if factor and np.isfinite(factor)]
         scales = [factor for factor in read if factor != 1.0] or read
         self.scales.add(match.factor)
         if any(abs(match.factor - c) < _CLOSE * abs(c) for c in scales):
@@ -132,6 +143,10 @@ class Suspicion:
         if scales and any(c != 1.0 for c in scales):
             return 0.7
         return TRUE_GRADIENT if match.factor == 1.0 else 0.4
+
+
+def _is_odd(factor: float) -> bool:
+    return bool(np.isfinite(factor)) and factor != _UNKNOWN and not is_natural(factor)
 
 
 def _is_same(one: Any, other: Any) -> bool:
