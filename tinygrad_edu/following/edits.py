@@ -82,7 +82,7 @@ def edits_of(statement: Statement, scope: Scope) -> Iterator[Edit]:
         for family in _FAMILIES:
             for edits, what, cost, before, after in family(_Place(root, statement, scope)):
                 yield _edit(statement, edits, what, cost + 0.6 * is_name, before, after)
-    yield from _of_the_statement(statement)
+    yield from _of_the_statement(statement, scope)
 
 
 class _Place:
@@ -415,6 +415,8 @@ def _numbers(at: _Place) -> Iterator[Found]:
                     yield [Edited(node, new)], "constant", 1.25, text, str(other)
             for one in at.scope.numbers:
                 yield [Edited(node, one.text)], "constant", 1.5, text, one.text
+            for one in at.scope.arrays if number in (0, 1) else ():
+                yield [Edited(node, one.text)], "constant", 2.0, text, one.text
     for index in _indices(at.root):
         text = at.text(index)
         for after in (f"{text} - 1", f"{text} + 1"):
@@ -644,6 +646,9 @@ def _divisors(scope: Scope, shape: tuple[int, ...] | None) -> Iterator[tuple[str
 def _terms_added(at: _Place) -> Iterator[Found]:
     """Yield a term that is missing: of the whole, or of an argument."""
     arguments = [one for node in at.parts() if isinstance(node, ast.Call) for one in node.args]
+    for node in at.parts():
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.MatMult):
+            arguments += [node.left, node.right]
     for point in (at.root, *arguments):
         shape = at.scope.shape(point)
         if shape is None or isinstance(point, ast.Constant):
@@ -656,7 +661,7 @@ def _terms_added(at: _Place) -> Iterator[Found]:
             for term, cost in ((one.text, 1.8 if one.shape == shape else 2.2), *scaled):
                 for sign in "+-":
                     after = f"{text} {sign} {term}"
-                    yield [Edited(point, after)], "add term", cost + more, "", f"{sign} {term}"
+                    yield at.replace(point, after), "add term", cost + more, "", f"{sign} {term}"
         for number, cost in ((("1", 2.5), *((one.text, 2.8) for one in at.scope.numbers))):
             for after in (f"{text} + {number}", f"{text} - {number}", f"{number} - {at.within(point)}"):
                 yield [Edited(point, after)], "add term", cost + more, "", after
@@ -780,7 +785,7 @@ _FAMILIES: tuple[Callable[[_Place], Iterator[Found]], ...] = (
 )
 
 
-def _of_the_statement(statement: Statement) -> Iterator[Edit]:
+def _of_the_statement(statement: Statement, scope: Scope) -> Iterator[Edit]:
     """Yield the statement left out, and = for += or the reverse."""
     if statement.kind not in ("assign", "augment") or len(statement.targets) != 1:
         return
@@ -814,3 +819,17 @@ def _of_the_statement(statement: Statement) -> Iterator[Edit]:
         what = "sign" if is_sum else "operator"
         line = f"{target} {other} {text}"
         yield Edit(opposite, line, what, 1.0, statement.operator, other)
+    if statement.operator in ("*=", "/=") and scope.shape(target_node):
+        for one in scope.arrays:
+            if one.shape == scope.shape(target_node) and one.text != target:
+                for term, cost in ((one.text, 2.2), *_scaled(scope, one)):
+                    yield _then_added(statement, target, text, term, cost)
+
+
+def _then_added(statement: Statement, target: str, text: str, term: str, cost: float) -> Edit:
+    """Return the correction that adds a term after the statement."""
+    sign = statement.operator[0]
+    whole = f"({target} {sign} ({text}) + {term})"
+    value = f"{whole} / ({target})" if sign == "*" else f"({target}) / {whole}"
+    line = f"{statement.text}; {target} += {term}"
+    return Edit(value, line, "add term", cost, "", f"+ {term}")

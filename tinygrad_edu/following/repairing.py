@@ -149,7 +149,9 @@ class Repair:
         """Run with the corrections so far, and note what each statement computes."""
         _, events = self.follower.record(self.applied)
         nodes = dict.fromkeys(one.function.node for one in self.follower.statements)
-        self.mentioned = names_in(nodes)
+        listings = dict.fromkeys(one.function.listing for one in self.follower.statements)
+        others = [name for listing in listings for name in listing.names]
+        self.mentioned = list(dict.fromkeys([*names_in(nodes), *others]))
         self.code = code_in(nodes)
         self.seen = Suspicion(self.follower.statements, self.quantities, events)
 

@@ -104,6 +104,13 @@ class Listing:
         """Return the code of all functions, as compiled from this text."""
         return self._codes
 
+    @functools.cached_property
+    def names(self) -> list[str]:
+        """The names that the functions of the file read."""
+        bodies = (node for node, _ in self.definitions())
+        found = (part for body in bodies for part in ast.walk(body))
+        return list(dict.fromkeys(part.id for part in found if isinstance(part, ast.Name)))
+
     def definitions(self) -> Iterator[tuple[Definition, tuple[ast.ClassDef, ...]]]:
         """Yield all functions of the file, with the classes right around them."""
         yield from _definitions(self.tree, ())

@@ -62,6 +62,7 @@ class Suspicion:
         self.scales = {1.0}
         self._known: dict[str, float] = {}
         self._writer: dict[str, int] = {}
+        self._turned = 0  # how many more values are transposed than not
         self._claimed: dict[Any, tuple[str, ...]] = {}
         returned: Any = None
         for place, event in enumerate(events):
@@ -131,6 +132,12 @@ class Suspicion:
             if abs(match.factor - 1) < _CLOSE:
                 return TRUE_GRADIENT if match.arrangement in ("", "reshaped") else 1.2
             return 2.0
+        if match.quantity.array.ndim == 2 and match.arrangement in ("", "transposed"):
+            is_turned = match.arrangement == "transposed"
+            rows, columns = match.quantity.array.shape
+            if rows == columns and is_turned != (self._turned > 0):
+                return 1.2
+            self._turned += 1 if is_turned else -1
         names = tuple(statement.names)
         is_copy = statement.kind == "assign" and is_reference(statement.value)
         if self._claimed.setdefault(match.quantity, names) != names or is_copy:
