@@ -104,7 +104,7 @@ class Repair:
         self.follower, self.right, self.quantities = follower, right, quantities
         self.wanted = self.left = frozenset(wanted)
         self.applied: dict[int, Replacement] = {}
-        self.deadline = time.perf_counter() + seconds
+        self.seconds, self.deadline = seconds, float("inf")
         self.runs = 0
         self.instead: dict[int, int] = {}  # where the true value is put, if it is not there
         self.mentioned: list[str] = []
@@ -112,13 +112,32 @@ class Repair:
 
     def findings(self) -> list[Finding]:
         """List the mistakes, in the order in which the code runs."""
+        self.deadline = time.perf_counter() + self.seconds
+        found = self._in_turn(by_lines=True)
+        if self.left and self.went_by_lines:
+            before, left, applied = found, self.left, self.applied
+            found = self._in_turn(by_lines=False)
+            if (len(self.left), len(found)) >= (len(left), len(before)):
+                found, self.left, self.applied = before, left, applied
+        order = self.seen.first_run if found else {}
+        return sorted(found, key=lambda one: order.get(one.statement.number, 0))
+
+    def _in_turn(self, by_lines: bool) -> list[Finding]:
+        """Find one mistake after the other.
+
+        Parameters
+        ----------
+        by_lines : bool
+            Whether a line that becomes right is enough, if no gradient becomes right yet.
+        """
         found: list[Finding] = []
-        self.now = self._right(self.applied)
+        self.applied, self.instead = {}, {}
+        self.now = self.start = self._right({})
         for _ in range(_MOST_MISTAKES):
             if self.now >= self.wanted or self._is_late():
                 break
             self._look_again()
-            best = self._best({one.statement.number for one in found})
+            best = self._best({one.statement.number for one in found}, by_lines)
             if best is None:
                 break
             finding, replacement = best
@@ -127,7 +146,14 @@ class Repair:
             self.applied[self.instead.get(number, number)] = replacement
             self.now = self._right(self.applied)
         self.left = self.wanted - self.now
-        return sorted(found, key=lambda one: self.seen.first_run[one.statement.number])
+        self.went_by_lines = any(not one.repaired for one in found)
+        return [one for one in found if one.repaired or self._is_needed(one)]
+
+    def _is_needed(self, finding: Finding) -> bool:
+        """Whether a correction that made no gradient right at once does so with the others."""
+        number = finding.statement.number
+        others = {one: what for one, what in self.applied.items() if one != number}
+        return self._right(others) < self.now
 
     def _is_late(self) -> bool:
         return time.perf_counter() > self.deadline
@@ -162,7 +188,7 @@ class Repair:
         )
         return [self.follower.statements[number] for number in numbers if number not in done]
 
-    def _best(self, done: set[int]) -> tuple[Finding, Replacement] | None:
+    def _best(self, done: set[int], by_lines: bool) -> tuple[Finding, Replacement] | None:
         """Find the correction that makes the most gradients right."""
         missing = len(self.wanted - self.now)
         located = self._located(done)
@@ -173,6 +199,9 @@ class Repair:
                 break
         if corrected is not None and len(corrected[0].repaired) == missing:
             return corrected
+        of_line = self._of_a_line(done) if by_lines else None
+        if of_line is not None:
+            return of_line
         most = len(corrected[0].repaired) if corrected else 0
         found = self._searched(done)
         if found is not None and len(found[0].repaired) > most:
@@ -181,6 +210,32 @@ class Repair:
         if corrected is None and whole:
             return self._place_alone(whole[0])
         return corrected or found
+
+    def _of_a_line(self, done: set[int]) -> tuple[Finding, Replacement] | None:
+        """Correct the first line that is wrong though all it reads is right.
+
+        No gradient needs to become right: another mistake may follow.
+        """
+        numbers = sorted(self.seen.first_run, key=lambda one: self.seen.first_run[one])
+        for number in numbers:
+            statement = self.follower.statements[number]
+            is_once = self.seen.times.get(number) == 1
+            if number in done or self.seen.of[number] < 1 or not is_once or self._is_late():
+                continue
+            scope, trials = self._trials(statement)
+            if scope is None:
+                continue
+            meant = self.seen.meant(statement)
+            for trial in trials[:_MOST_TRIALS]:
+                match = self.seen.right_match(statement, trial.value)
+                is_other = meant is not None and match is not None
+                if match is None or (is_other and match.quantity is not meant):
+                    continue
+                now = self._right({**self.applied, number: trial.replacement})
+                if now >= self.now:
+                    finding = self._finding(statement, scope, trial, now - self.now)
+                    return finding, trial.replacement
+        return None
 
     # By true values -----------------------------------------------------------------------------
 

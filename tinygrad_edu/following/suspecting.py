@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..tensor import Tensor
 from .instrumenting import Statement
-from .quantities import Match, Quantities
+from .quantities import Match, Quantities, Quantity
 from .running import Event
 from .scope import is_reference, names_in
 
@@ -21,6 +22,7 @@ __all__ = ["Suspicion", "is_leaf", "is_natural"]
 
 # Of a value of the forward pass, and of a gradient in the scale of what it is computed from.
 TRUE_VALUE, TRUE_GRADIENT = -1.5, -0.8
+_CLEARED = -0.5
 _CLOSE = 1e-8
 _UNKNOWN = 0.0  # the factor of a value that comes from gradients and matches nothing
 _OTHER = float("nan")  # of one that comes from values alone
@@ -62,8 +64,10 @@ class Suspicion:
         self.scales = {1.0}
         self._known: dict[str, float] = {}
         self._writer: dict[str, int] = {}
+        self._named: dict[str, Tensor | None] = {}
         self._turned = 0  # how many more values are transposed than not
         self._claimed: dict[Any, tuple[str, ...]] = {}
+        self._cleared: set[int] = set()
         returned: Any = None
         for place, event in enumerate(events):
             statement = statements[event.number]
@@ -74,6 +78,9 @@ class Suspicion:
             is_passed_on = _is_same(returned, event.value) and isinstance(statement.value, ast.Call)
             self._judge(statement, event, is_passed_on)
             returned = event.value if statement.kind == "return" else None
+        for number in self._cleared:  # a right value was computed from it
+            if 0 < self.of[number] < 2:
+                self.of[number] = _CLEARED
 
     def _judge(self, statement: Statement, event: Event, is_passed_on: bool) -> None:
         number = event.number
@@ -83,6 +90,7 @@ class Suspicion:
         if is_passed_on:  # the statement that returned it is to be looked at
             found = min(found, TRUE_GRADIENT)
         self._note_unknown(number, names)
+        self._writer_before = {name: self._writer[name] for name in names}
         self.from_gradients[number] = factor == _UNKNOWN
         for name in map(_root, statement.targets):
             self._known[name] = factor
@@ -90,6 +98,33 @@ class Suspicion:
         if statement.in_loop and not event.written:
             found = min(found, 0.8)  # the value of one pass
         self.of[number] = max(found, self.of.get(number, found))
+        if found <= 0:
+            self._cleared |= {self._writer_before[name] for name in names}
+
+    def meant(self, statement: Statement) -> Quantity | None:
+        """Return the gradient that the name of a variable announces, where that is known."""
+        names = [_plain(name) for name in statement.names[:1]]
+        tensor = self._named.get(names[0]) if names and names[0] else None
+        found = [one for one in self.quantities.all
+                 if one.kind == "gradient" and tensor is not None and one.tensor is tensor]  # fmt: skip
+        return found[0] if found else None
+
+    def right_match(self, statement: Statement, value: Any) -> Match | None:
+        """Return what a value is, if it is a right one for a statement."""
+        for match in self.quantities.matches(value):
+            is_turned = match.arrangement == "transposed"
+            if match.arrangement not in ("", "transposed"):
+                continue
+            if match.quantity.kind == "value":
+                if abs(match.factor - 1) < _CLOSE and match.quantity.array.size > 2:
+                    return match
+            elif is_leaf(match):
+                if abs(match.factor - 1) < _CLOSE and not is_turned:
+                    return match
+            elif match.quantity not in self._claimed and is_turned == (self._turned > 0):
+                if any(abs(match.factor - c) < _CLOSE * abs(c) for c in self.scales):
+                    return match
+        return None
 
     def _note_unknown(self, number: int, names: list[str]) -> None:
         """Note which unknown values a statement is computed from."""
@@ -106,7 +141,12 @@ class Suspicion:
     ) -> tuple[float, float]:
         """Return how suspicious a value is, and the factor of the gradient it is."""
         matches = self.quantities.matches(event.value)
-        if any(one.quantity.kind == "value" and abs(one.factor - 1) < _CLOSE for one in matches):
+        values = [one for one in matches if one.quantity.kind == "value"]
+        values = [one for one in values if abs(one.factor - 1) < _CLOSE]
+        if values:
+            for name in statement.names[:1]:
+                tensor = values[-1].quantity.tensor  # the last of equal ones, as in z + 0
+                self._named.setdefault(name.lower().replace("_", ""), tensor)
             return TRUE_VALUE, _VALUE
         from_wrong = any(factor == _UNKNOWN or _is_odd(factor) for factor in read)
         gradients = [one for one in matches if one.quantity.kind == "gradient"]
@@ -150,6 +190,16 @@ class Suspicion:
         if scales and any(c != 1.0 for c in scales):
             return 0.7
         return TRUE_GRADIENT if match.factor == 1.0 else 0.4
+
+
+def _plain(name: str) -> str:
+    """Return the variable whose gradient a name announces: ``z1`` for ``dZ1``, ``d_z1``."""
+    name = name.rsplit("'", 2)[-2] if "'" in name else name
+    name = name.lower().replace('"', "")
+    for start in ("grad_", "gradient_", "delta_", "d_", "g_", "delta", "grad", "d", "g"):
+        if name.startswith(start) and len(name) > len(start):
+            return name[len(start) :].replace("_", "")
+    return ""
 
 
 def _is_odd(factor: float) -> bool:
