@@ -1,7 +1,7 @@
 """Reads the code of gradients by hand: the lines that are wrong, in the words of a diagnosis.
 
-`following` finds the lines and their corrections. Here a mistake gets its name: by the values of
-the line before and after, where they are those of a known slip; else by the correction.
+`following` finds the lines and their corrections, and `correction_words` names the mistakes. Here
+they become diagnoses: one a mistake, with the line that is wrong and the line that is right.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..following.quantities import Match, Quantities
+from ..following.quantities import Quantities
 from ..following.repairing import Finding, Repair
 from ..following.running import Follower
 from ..source_lines import SourceLine
+from .activations import activations_of
 from .correction_words import Words, words_of
-from .mistakes import slips_at
 from .results import Diagnosis
-from .search import Search, agrees
+from .search import Search
 
 __all__ = ["CodeReader"]
 
@@ -38,6 +38,11 @@ class CodeReader:
         What it is called with.
     named : callable
         Turns what the function returns into gradients by name.
+
+    Attributes
+    ----------
+    left : frozenset of str
+        The wrong gradients that no line explains.
     """
 
     def __init__(
@@ -55,7 +60,6 @@ class CodeReader:
         follower = Follower(self.function, self.arguments)
         if not follower.follows:
             return []
-
         floors = {name: search.floor(search.leaves[name]) for name in names}
 
         def right(result: Any) -> frozenset[str]:
@@ -75,7 +79,8 @@ class CodeReader:
         repair = Repair(follower, right, names, Quantities(values, totals.items()))
         found = repair.findings()
         self.left = repair.left
-        return _merged([_Told(one, search) for one in found])
+        activations = activations_of(search)
+        return _merged([_Line(one, words_of(one, search, activations), repair) for one in found])
 
 
 def _is_right(given: Any, expected: Array, floor: float) -> bool:
@@ -91,86 +96,36 @@ def _is_right(given: Any, expected: Array, floor: float) -> bool:
     return bool(difference <= max(_BELIEVED * size, floor))
 
 
-class _Told:
-    """A finding with its words."""
+class _Line:
+    """A wrong line, in words."""
 
-    def __init__(self, finding: Finding, search: Search) -> None:
-        self.finding, self.search = finding, search
-        self.words = _slip(finding, search) or words_of(finding, search)
-
-    @property
-    def line(self) -> SourceLine:
-        statement = self.finding.statement
+    def __init__(self, finding: Finding, words: Words, repair: Repair) -> None:
+        self.finding, self.words = finding, words
+        statement, edit = finding.statement, finding.edit
         file = statement.function.listing.file.replace("\\", "/").split("/")[-1]
         name = statement.function.code.co_qualname
-        return SourceLine(file, statement.line, name, statement.text)
-
-    @property
-    def should(self) -> str:
-        """What the line should compute, where that is known."""
-        match = self.finding.match
-        if match is None or match.quantity.tensor is None:
-            return ""
-        return ""
-
-    @property
-    def right(self) -> str:
-        edit = self.finding.edit
-        return edit.line if edit else ""
+        self.source = SourceLine(file, statement.line, name, statement.text)
+        earlier = repair.earlier_line(finding)
+        self.right = earlier or (edit.line if edit else "")
+        self.same = (words.kind, edit.what, edit.before, edit.after) if edit else self
 
 
-def _merged(told: Sequence[_Told]) -> list[Diagnosis]:
+def _merged(lines: Sequence[_Line]) -> list[Diagnosis]:
     """Write a diagnosis for each mistake; the same mistake on several lines is one."""
-    groups: dict[Any, list[_Told]] = {}
-    for one in told:
-        edit = one.finding.edit
-        same = (one.words.kind, edit.what, edit.before, edit.after) if edit else (one,)
-        groups.setdefault(same, []).append(one)
+    groups: dict[Any, list[_Line]] = {}
+    for one in lines:
+        groups.setdefault(one.same, []).append(one)
     return [_diagnosis(group) for group in groups.values()]
 
 
-def _diagnosis(group: Sequence[_Told]) -> Diagnosis:
+def _diagnosis(group: Sequence[_Line]) -> Diagnosis:
     first = group[0]
     names = dict.fromkeys(name for one in group for name in sorted(one.finding.repaired))
-    numbers = list(dict.fromkeys(str(one.line.line) for one in group))
+    numbers = list(dict.fromkeys(str(one.source.line) for one in group))
     where = f"line {numbers[0]}" if len(numbers) == 1 else f"lines {', '.join(numbers)}"
-    code = "; ".join(dict.fromkeys(one.line.code for one in group))
-    sentence = f"{where}: {code} - looks like this: {first.words.told}"
+    code = "; ".join(dict.fromkeys(one.source.code for one in group))
     right = "; ".join(dict.fromkeys(filter(None, (one.right for one in group))))
+    sentence = f"{where}: {code} - looks like this: {first.words.told}"
     if right:
         sentence += f"; right: {right}"
-    return Diagnosis(first.words.kind, sentence, where, tuple(names), first.line, right)
-
-
-def _slip(finding: Finding, search: Search) -> Words | None:
-    """Name a mistake by its value: that of a known slip where the right value would be."""
-    match, before = finding.match, finding.before
-    if match is None or match.quantity.tensor is None or match.quantity.kind != "gradient":
-        return None
-    if not isinstance(before, np.ndarray):
-        return None
-    tensor = match.quantity.tensor
-    value = _arranged(before, match)
-    sites = [site for site in search.sites if site.source is tensor]
-    if value is None or len(sites) != 1 or agrees(value, match.factor * match.quantity.array, 1e-9):
-        return None
-    (site,) = sites
-    sent = search.by_edge[site.tensor, site.position]
-    for slip in slips_at(site):
-        try:
-            with np.errstate(all="ignore"):
-                wrong = slip.rule(sent.upstream, site.tensor.data, *site.node.values,
-                                  **site.node.params)  # fmt: skip
-        except (ValueError, TypeError, IndexError):
-            continue
-        wrong = match.factor * np.asarray(wrong)
-        if slip.is_usual and wrong.shape == value.shape and agrees(wrong, value, _BELIEVED):
-            return Words(slip.kind, slip.words)
-    return None
-
-
-def _arranged(array: Array, match: Match) -> Array | None:
-    shape = match.quantity.array.shape
-    if match.arrangement == "transposed":
-        array = array.T
-    return array if array.shape == shape else None
+    return Diagnosis(first.words.kind, sentence, where, tuple(names), first.source, right)

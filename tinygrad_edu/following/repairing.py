@@ -211,6 +211,17 @@ class Repair:
             return self._place_alone(whole[0])
         return corrected or found
 
+    def earlier_line(self, finding: Finding) -> str:
+        """Return the earlier line that had computed the right value, if a line spoils one."""
+        after, names = finding.after, finding.statement.names
+        for number, value in self.seen.values.items():
+            statement = self.follower.statements[number]
+            is_earlier = self.seen.first_run[number] < self.seen.first_run[finding.statement.number]
+            if statement.kind == "assign" and statement.names == names and is_earlier:
+                if isinstance(after, np.ndarray) and _is_close(value, after):
+                    return statement.text
+        return ""
+
     def _of_a_line(self, done: set[int]) -> tuple[Finding, Replacement] | None:
         """Correct the first line that is wrong though all it reads is right.
 
