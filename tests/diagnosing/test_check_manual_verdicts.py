@@ -105,7 +105,7 @@ def test_the_advice_where_only_the_last_gradient_differs():
         return -x.T @ g, g.sum(0)
 
     found = check_manual(lambda w, b: x @ w + b, mine, w, b)
-    assert found.first.endswith("all others agree, so look at its own formula")
+    assert found.first.endswith("all others agree, so look at its own formula and what enters it")
     assert found.diagnoses[0].place == "matmul of w"
 
 

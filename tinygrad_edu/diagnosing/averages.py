@@ -29,13 +29,15 @@ def _counts(tensor: Tensor) -> Iterable[int]:
 
 
 def divisor(tensor: Tensor) -> int:
-    """Return the whole number that an operation divides by, as in ``x / 8``; 0 if there is none.
+    """Return the whole number that an operation divides by, as in ``x / 8`` and ``1 / 8 * x``.
+
+    It is 0 if there is none.
 
     Examples
     --------
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
-    >>> divisor(x / 8), divisor(x * 8), divisor(8 / x)
-    (8, 0, 0)
+    >>> divisor(x / 8), divisor(1 / 8 * x), divisor(x * 8), divisor(8 / x)
+    (8, 8, 0, 0)
     """
     node = node_of(tensor)
     if len(node.values) != 2 or not node.primitive.elementwise:
@@ -45,6 +47,10 @@ def divisor(tensor: Tensor) -> int:
         is_count = number > 2 and number.is_integer() and np.any(other)
         if is_count and np.array_equal(tensor.data, np.divide(other, number)):
             return int(number)
+        inverse = abs(1 / number) if number else 0.0
+        is_share = inverse > 2 and abs(inverse - round(inverse)) < 1e-9 and np.any(other)
+        if is_share and np.array_equal(tensor.data, np.multiply(other, number)):
+            return round(inverse)
     return 0
 
 

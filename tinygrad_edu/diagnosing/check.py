@@ -7,7 +7,7 @@ shows it. Gradients agree only if the numerical ones confirm them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +37,7 @@ from .observations import (
     exchanged,
     first_place,
     merged,
+    observed,
     other_term,
     round_off,
     stale,
@@ -59,6 +60,7 @@ def check_manual(
     previous: Any = None,
     samples: int = 20,
     seed: int = 0,
+    hints: Literal["none", "where", "what"] = "what",
 ) -> ManualCheck:
     """Check gradients that you have derived by hand.
 
@@ -85,6 +87,10 @@ def check_manual(
         Seed of that choice, and of g. Their random stream also depends on the inputs, and no
         seed of NumPy reproduces it; no element of g equals an input, a constant or an output of
         `f`, and g is not a multiple of one.
+
+    hints : {"what", "where", "none"}
+        How much to say about a mistake: what is right instead, only where it is, or nothing but
+        which gradients differ.
 
     Returns
     -------
@@ -123,6 +129,8 @@ def check_manual(
     for what, value in (("samples", samples), ("seed", seed)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise ValueError(f"{what} must be a whole number, 0 or more, got {value!r}")
+    if hints not in ("none", "where", "what"):
+        raise ValueError(f"hints must be 'none', 'where' or 'what', got {hints!r}")
     if not inputs:
         raise ValueError("no inputs were given; pass them after the gradients: (f, [dW], W)")
     values = [values_of(value) for value in inputs]
@@ -172,7 +180,7 @@ def check_manual(
             again = compute(arrays, True)[0]
             return float((again.data * cotangent).sum()), sides_of(again)
 
-    return examine(
+    check = examine(
         out,
         leaves,
         manual,
@@ -183,6 +191,7 @@ def check_manual(
         seed=seed,
         reader=reader,
     )
+    return check.with_hints(hints)
 
 
 def examine(
@@ -307,15 +316,42 @@ def _concluded(
         sure = [row.name for row in rows if not row.agree and row.measured.finding != "differs"]
         first = first_place(search, rows, sure, advises=False) if sure else ""
         return ManualCheck(tuple(rows), False, first, (), tuple(notes), doubts)
-    diagnoses = distinct(_diagnosed(search, differing, given, fits, previous))
-    if reader is not None:
-        diagnoses = reader.diagnoses(search, list(given)) or diagnoses
+    diagnoses = _explained(search, differing, given, fits, previous, reader)
+    if not diagnoses:
+        notes.append("no known mistake explains the difference, nor any correction of a line")
     if search.gave_up:
         notes.append("the graph is large: not all mistakes were tried; check a part of it")
     # Where old gradients or single precision are the reason, what arrives is right.
     advises = not any(one.kind in ("stale gradient", "float32") for one in diagnoses)
     first = first_place(search, rows, differing, advises)
     return ManualCheck(tuple(rows), False, first, tuple(diagnoses), tuple(notes), doubts)
+
+
+def _explained(
+    search: Search,
+    differing: list[str],
+    given: Mapping[str, Array],
+    fits: Mapping[str, Fit],
+    previous: Mapping[str, Any] | None,
+    reader: CodeReader | None,
+) -> list[Diagnosis]:
+    """Explain the differences: by lines of the code, else by mistakes, else by what is seen."""
+    by_mistakes = distinct(_diagnosed(search, differing, given, fits, previous))
+    if reader is None or any(one.kind in _NOT_IN_THE_CODE for one in by_mistakes):
+        found = by_mistakes
+    else:
+        found = reader.diagnoses(search, list(given)) or by_mistakes
+    known = {name for one in found for name in one.explains}
+    fitted = {
+        name: fit.array.astype(np.float64)
+        for name, fit in fits.items()
+        if fit.array is not None and name in differing and name not in known
+    }
+    return found + observed(search, fitted, list(fitted))
+
+
+# What is not a mistake in a line.
+_NOT_IN_THE_CODE = ("stale gradient", "float32")
 
 
 def _diagnosed(

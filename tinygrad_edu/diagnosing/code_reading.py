@@ -17,7 +17,7 @@ from ..following.repairing import Finding, Repair
 from ..following.running import Follower
 from ..source_lines import SourceLine
 from .activations import activations_of
-from .correction_words import Words, words_of
+from .correction_words import Words, difference, words_of
 from .results import Diagnosis
 from .search import Search
 
@@ -107,6 +107,8 @@ class _Line:
         self.source = SourceLine(file, statement.line, name, statement.text)
         earlier = repair.earlier_line(finding)
         self.right = earlier or (edit.line if edit else "")
+        if earlier and words.kind == "extra statement":
+            self.words = difference(statement.text, earlier, statement.names)
         self.same = (words.kind, edit.what, edit.before, edit.after) if edit else self
 
 

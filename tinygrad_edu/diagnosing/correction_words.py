@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tokenize
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -165,6 +167,32 @@ def _of_a_ratio(ratio: float, search: Search) -> str:
     if abs(ratio - 0.5) < 1e-9:
         return "half of what it should be"
     return f"every element is {ratio:.4g} times what it should be"
+
+
+def difference(line: str, right: str, names: Sequence[str]) -> Words:
+    """Name a mistake by the difference of a line to the right one, which an earlier line has."""
+    one, other = _tokens(line), _tokens(right)
+    start = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+    if start is None:
+        start = min(len(one), len(other))
+    end = 0
+    while end < min(len(one), len(other)) - start and one[-1 - end] == other[-1 - end]:
+        end += 1
+    wrong, missing = ("".join(tokens[start : len(tokens) - end]) for tokens in (one, other))
+    if not wrong:
+        return Words("contribution missing" if missing[:1] in "+-" else "formula",
+                     f"{missing} is missing")  # fmt: skip
+    if not missing:
+        return Words("extra factor", f"{wrong} does not belong here")
+    if start + end > 2:
+        return Words("formula", f"{wrong} should be {missing}")
+    what = f"{names[0]} is right before this line" if names else "the value before it is right"
+    return Words("extra statement", f"{what}, which does not belong here")
+
+
+def _tokens(text: str) -> list[str]:
+    found = tokenize.generate_tokens(io.StringIO(text).readline)
+    return [token.string for token in found if token.string.strip()]
 
 
 # By corrections -------------------------------------------------------------------------------

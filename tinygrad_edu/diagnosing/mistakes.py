@@ -78,7 +78,7 @@ def _factors(site: Site) -> Iterator[Slip]:
         twice = f"the mean over {n} was taken twice: it is 1/{n} of what it should be"
         if n not in site.means:
             forgotten = f"it is {n} times too large"
-            twice = f"it is 1/{n} of what it should be; nothing is averaged over {n}"
+            twice = f"it is 1/{n} of what it should be"
         yield Slip("factor", forgotten, _scaled(site, float(n)), averages)
         yield Slip("factor", twice, _scaled(site, 1.0 / n), averages)
     half = "half of what it should be"
@@ -122,7 +122,7 @@ def _of_a_sum(site: Site) -> Iterator[Slip]:
         words = "the regularization term was forgotten, a multiple of the weights"
     else:
         kind = "contribution missing"
-        words = "a value is used several times and one contribution was forgotten: = instead of +="
+        words = "a value is used several times, and one of its contributions was forgotten"
     shape = site.source.shape
     yield Slip(kind, words, lambda g, out, *inputs, **params: np.zeros(shape))
 

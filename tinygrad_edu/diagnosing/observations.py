@@ -23,6 +23,7 @@ __all__ = [
     "exchanged",
     "first_place",
     "merged",
+    "observed",
     "other_term",
     "round_off",
     "stale",
@@ -64,12 +65,14 @@ def first_place(
         if rest and all(n in differing for n in rest):
             return f"{right}{here}: all that follow differ too, so look at what arrives there"
         if len(differing) == 1 and len(order) > 1:
-            return f"{right}{here}: all others agree, so look at its own formula"
+            return f"{right}{here}: all others agree, so look at its own formula and what enters it"
     return right + here
 
 
 # Kinds that also fit whenever the first fits, and say less.
 _LESS = {
+    "sign": ("upstream missing",),
+    "factor": ("upstream missing",),
     "bias averaged": ("factor",),
     "no activation derivative": ("derivative of another activation",),
     "regularisation missing": ("contribution missing",),
@@ -175,6 +178,59 @@ def _is_single(found: Array, expected: Array) -> bool:
         return True
     both = bool((off > 0).any() and (off < 0).any())
     return 2 * off.size >= found.size and (both or off.size < 4) and found.size > 1
+
+
+def observed(
+    search: Search, fitted: Mapping[str, Array], differing: Sequence[str]
+) -> list[Diagnosis]:
+    """Say what is true of gradients that no mistake explains: all zero, a constant ratio, ..."""
+    found = [(name, _observation(search, fitted[name], name)) for name in differing]
+    groups: dict[str, list[str]] = {}
+    for name, words in found:
+        if words:
+            groups.setdefault(words, []).append(name)
+    return [
+        Diagnosis("observation", f"{_listed(names)}: {words}", "", tuple(names))
+        for words, names in groups.items()
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _observation(search: Search, array: Array, name: str) -> str:
+    right, value = search.automatic[name], search.leaves[name].data
+    if not np.isfinite(array).all():
+        return "not all elements are finite"
+    if not array.any():
+        return "every element is 0"
+    ratio = _ratio(array, right)
+    if ratio:
+        return f"every element is {ratio:.4g} times the right one"
+    for other, gradient in search.automatic.items():
+        if other != name and gradient.shape == array.shape and agrees(array, gradient, BELIEVED):
+            return f"this is the gradient of {other}"
+    step = _ratio(value - array, right)
+    if step > 0 and array.size > 1:
+        return f"this is the updated value, {name} - {step:.4g} times its gradient"
+    if array.shape == value.shape and agrees(array, value, BELIEVED):
+        return f"this is {name} itself, not its gradient"
+    if array.ndim == 2 and array.shape == array.T.shape and agrees(array.T, right, BELIEVED):
+        return "it is transposed"
+    if array.size > 3 and array.shape == right.shape:
+        if agrees(np.sort(array, axis=None), np.sort(right, axis=None), BELIEVED):
+            return "the numbers are right, but in another order"
+    return ""
+
+
+def _ratio(array: Array, right: Array) -> float:
+    """Return the factor by which an array is a multiple of another one; 0 if it is not."""
+    square = float((right * right).sum())
+    if array.shape != right.shape or not square:
+        return 0.0
+    ratio = float((array * right).sum()) / square
+    return ratio if agrees(array, ratio * right, BELIEVED) else 0.0
 
 
 def doubt(row: GradientRow) -> str:

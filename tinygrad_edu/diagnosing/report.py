@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..documents import Figure, Line, Section, Shown, Table, code, name, page
@@ -111,6 +111,7 @@ class ManualCheck(Shown):
         if whole and any(not row.verdict.agree for row in self.rows):
             maps = Figure(lambda: error_maps(self.rows), _maps_in_words(self.rows))
             content.append(Section("Where it differs", (maps,)))
+        content += [_both_lines(one) for one in self.diagnoses[:_DIAGNOSES] if one.right]
         content += self._equations(whole)
         content += [Section("Notes", self.notes)] * bool(self.notes)
         return Section(self._headline(), tuple(content), kind="match" if self.agree else "differ")
@@ -149,11 +150,30 @@ class ManualCheck(Shown):
 
     def conclusion(self) -> list[str]:
         """Return where they differ first, and what that looks like; nothing if all agree."""
+        lines = sum(one.line is not None for one in self.diagnoses)
+        several = [f"{lines} mistakes: {_listed(self.diagnoses)}"] if lines > 1 else []
         return [
             *filter(None, [self.first]),
+            *several,
             *(diagnosis.sentence for diagnosis in self.diagnoses[:_DIAGNOSES]),
             *self.doubts[:_DIAGNOSES],
         ]
+
+    def with_hints(self, hints: str) -> ManualCheck:
+        """Return the same result with fewer hints about mistakes.
+
+        Parameters
+        ----------
+        hints : {"what", "where", "none"}
+            See `check_manual`.
+        """
+        if hints == "what":
+            return self
+        if hints == "none":
+            return replace(self, first="", diagnoses=())
+        places = dict.fromkeys(one.place for one in self.diagnoses if one.place)
+        found = [next(one for one in self.diagnoses if one.place == place) for place in places]
+        return replace(self, diagnoses=tuple(map(_where, found)))
 
     def figure(self) -> matplotlib.figure.Figure:
         """Draw where each gradient by hand differs, as a matplotlib figure."""
@@ -200,6 +220,26 @@ class ManualCheck(Shown):
         if not self.agree:
             found = [self.first, *(diagnosis.sentence for diagnosis in self.diagnoses[:1])]
             raise GradientError("; ".join(filter(None, [*found, *self.doubts[:3]])))
+
+
+def _listed(diagnoses: Sequence[Diagnosis]) -> str:
+    """List the lines of diagnoses: ``lines 14 and 17``."""
+    places = [one.place.removeprefix("lines ").removeprefix("line ")
+              for one in diagnoses if one.line is not None]  # fmt: skip
+    return f"lines {', '.join(places[:-1])} and {places[-1]}"
+
+
+def _both_lines(one: Diagnosis) -> Section:
+    """Put the learner's line and the right one below each other."""
+    assert one.line is not None
+    lines = (("yours  ", code(one.line.code)), ("right  ", code(one.right)))
+    return Section(f"{one.line.file}, {one.place}", lines)
+
+
+def _where(one: Diagnosis) -> Diagnosis:
+    """Return a diagnosis that names the place alone."""
+    words = f"{one.place}: {one.line.code}" if one.line else f"look at {one.place}"
+    return Diagnosis("where", words, one.place, one.explains, one.line)
 
 
 def _names(rows: Sequence[GradientRow]) -> str:

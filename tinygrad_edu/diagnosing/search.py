@@ -26,7 +26,7 @@ from ..tracing import Contribution, node_of, sent_alone, trace_gradients
 from .averages import averaged_over, batch_sizes
 from .mistakes import ORDER, slips_at
 from .results import Diagnosis
-from .site import Site, Slip
+from .site import Site, Slip, passes_linearly
 
 __all__ = ["Search"]
 
@@ -62,6 +62,7 @@ class Search:
         self.by_edge = {(one.tensor, one.position): one for one in self.sent}
         self.orders: dict[Tensor, list[Tensor]] = {}
         self.weights = {tensor: 1 + _flops(tensor) / _FLOATING_OPERATIONS for tensor in self.order}
+        self._added: dict[Tensor, bool] = {}
         self.automatic = self._gathered()
         self.sites = self._sites()
         self.site_at = {(site.tensor, site.position): site for site in self.sites}
@@ -104,9 +105,21 @@ class Search:
                     weights,
                     tuple(later),
                     means,
+                    self._is_added(one.tensor, users),
                 )
             )
         return sites
+
+    def _is_added(self, tensor: Tensor, users: Mapping[Tensor, list[Tensor]]) -> bool:
+        """Whether the output depends on a tensor by sums and constant factors alone."""
+        if tensor not in self._added:
+            after = users.get(tensor, [])
+            self._added[tensor] = tensor is self.output or (
+                len(after) == 1
+                and passes_linearly(after[0], tensor)
+                and self._is_added(after[0], users)
+            )
+        return self._added[tensor]
 
     def pull(self, leaf: Tensor) -> float:
         """Return how strongly regularization pulls a leaf, as a multiple of its values."""

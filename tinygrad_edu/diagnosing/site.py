@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..primitive import Node, Primitive
 from ..tensor import Tensor
 
-__all__ = ["Site", "Slip", "WrongRule"]
+__all__ = ["Site", "Slip", "WrongRule", "passes_linearly"]
 
 Array: TypeAlias = NDArray[Any]
 WrongRule: TypeAlias = Callable[..., Any]
@@ -38,6 +38,8 @@ class Site:
         The next values that are computed from the result.
     means : tuple of int
         Those of `batches` that something is averaged over in the graph.
+    is_added : bool
+        Whether the output depends on the result by sums and constant factors alone.
     """
 
     tensor: Tensor
@@ -47,6 +49,7 @@ class Site:
     weights: tuple[Tensor, ...]
     later: tuple[Array, ...] = ()
     means: tuple[int, ...] = ()
+    is_added: bool = False
 
     @property
     def node(self) -> Node:
@@ -77,8 +80,11 @@ class Site:
     def is_pull(self) -> bool:
         """Whether it is a regularization term, which pulls a leaf towards zero.
 
-        Its contribution is a multiple of the values, and the leaf is used elsewhere too.
+        Its contribution is a multiple of the values and is added to the output, and the leaf is
+        used elsewhere too. So the norm in ``x / norm(x)`` is none.
         """
+        if not self.is_added:
+            return False
         source, uses = self.source, sum(value is self.source for value in self.node.inputs)
         if source.node is not None or source.size < 2 or self.contributions <= uses:
             return False
@@ -143,6 +149,32 @@ class Slip:
     words: str
     rule: WrongRule
     is_usual: bool = True
+
+
+def passes_linearly(tensor: Tensor, source: Tensor) -> bool:
+    """Whether an operation adds one of its inputs to others, or multiplies it by a constant.
+
+    Examples
+    --------
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> passes_linearly(0.5 * x, x), passes_linearly(x.sum(), x), passes_linearly(x**2, x)
+    (True, True, False)
+    """
+    site = Site(tensor, 0, 1, (), ())
+    values = site.node.values
+    places = [place for place, one in enumerate(site.node.inputs) if one is source]
+
+    def at(factor: float) -> Array:
+        moved = [factor * value if n in places else value for n, value in enumerate(values)]
+        return np.asarray(site.forward(*moved))
+
+    with np.errstate(all="ignore"):
+        try:
+            once, twice, thrice = at(1.0), at(2.0), at(3.0)
+        except (ValueError, TypeError, IndexError):
+            return False
+        size = float(np.abs(thrice).max(initial=0.0))
+        return bool(np.abs(thrice - 2 * twice + once).max(initial=0.0) <= 1e-12 * size)
 
 
 def _is_multiple(array: Array, of: Array) -> bool:

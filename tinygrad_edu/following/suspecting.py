@@ -163,6 +163,8 @@ class Suspicion:
             return _of_kind(statement), _OTHER if isinstance(event.value, list) else _VALUE
         if from_wrong:
             return 0.6, _UNKNOWN
+        if not event.value.any():
+            return 0.3, _VALUE  # where a sum starts
         from_values = not any(np.isfinite(factor) for factor in read)
         return (1.1, _OTHER) if from_values else (1.2, _UNKNOWN)
 
@@ -172,6 +174,8 @@ class Suspicion:
             if abs(match.factor - 1) < _CLOSE:
                 return TRUE_GRADIENT if match.arrangement in ("", "reshaped") else 1.2
             return 2.0
+        if match.arrangement == "permuted":
+            return 1.2
         if match.quantity.array.ndim == 2 and match.arrangement in ("", "transposed"):
             is_turned = match.arrangement == "transposed"
             rows, columns = match.quantity.array.shape
