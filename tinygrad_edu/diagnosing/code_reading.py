@@ -121,13 +121,14 @@ def _merged(lines: Sequence[_Line]) -> list[Diagnosis]:
 
 
 def _diagnosis(group: Sequence[_Line]) -> Diagnosis:
-    first = group[0]
+    first, *others = group
     names = dict.fromkeys(name for one in group for name in sorted(one.finding.repaired))
     numbers = list(dict.fromkeys(str(one.source.line) for one in group))
     where = f"line {numbers[0]}" if len(numbers) == 1 else f"lines {', '.join(numbers)}"
-    code = "; ".join(dict.fromkeys(one.source.code for one in group))
-    right = "; ".join(dict.fromkeys(filter(None, (one.right for one in group))))
-    sentence = f"{where}: {code} - looks like this: {first.words.told}"
-    if right:
-        sentence += f"; right: {right}"
-    return Diagnosis(first.words.kind, sentence, where, tuple(names), first.source, right)
+    sentence = f"{where}: {first.source.code} - looks like this: {first.words.told}"
+    if first.right:
+        sentence += f"; right: {first.right}"
+    more = tuple((one.source, one.right) for one in others)
+    return Diagnosis(
+        first.words.kind, sentence, where, tuple(names), first.source, first.right, more
+    )

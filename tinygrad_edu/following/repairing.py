@@ -197,10 +197,10 @@ class Repair:
             corrected = self._corrected(one, done)
             if corrected is not None:
                 break
-        if corrected is not None and len(corrected[0].repaired) == missing:
+        if corrected is not None and len(corrected[0].repaired) >= min(missing, 2):
             return corrected
         of_line = self._of_a_line(done) if by_lines else None
-        if of_line is not None:
+        if of_line is not None and (corrected is None or self._is_earlier(of_line, corrected)):
             return of_line
         most = len(corrected[0].repaired) if corrected else 0
         found = self._searched(done)
@@ -247,6 +247,12 @@ class Repair:
                     finding = self._finding(statement, scope, trial, now - self.now)
                     return finding, trial.replacement
         return None
+
+    def _is_earlier(
+        self, one: tuple[Finding, Replacement], other: tuple[Finding, Replacement]
+    ) -> bool:
+        first = self.seen.first_run
+        return first[one[0].statement.number] <= first[other[0].statement.number]
 
     # By true values -----------------------------------------------------------------------------
 
