@@ -87,9 +87,9 @@ def _is_right(given: Any, expected: Array, floor: float) -> bool:
     if given is None:
         return False
     array = np.asarray(given)
-    if array.shape not in (expected.shape, (1, *expected.shape)):
-        if (1, *array.shape) != expected.shape:
-            return False
+    has_row = array.shape == (1, *expected.shape) or (1, *array.shape) == expected.shape
+    if array.shape != expected.shape and not has_row:
+        return False
     size = max(float(np.abs(expected).max(initial=0.0)), 1e-300)
     with np.errstate(all="ignore"):
         difference = np.abs(array.reshape(expected.shape) - expected).max(initial=0.0)

@@ -232,11 +232,11 @@ def _listed(diagnoses: Sequence[Diagnosis]) -> str:
 def _both_lines(one: Diagnosis) -> Section:
     """Put each line of the learner and the right one below each other."""
     assert one.line is not None
-    lines: list[Line] = []
+    rows: list[tuple[str, str]] = []
     for line, right in ((one.line, one.right), *one.more):
-        lines += [(f"yours {line.line}  ", code(line.code)), ("right  ", code(right))]
-    width = max(len(line[0]) for line in lines)
-    aligned = tuple((line[0].ljust(width), line[1]) for line in lines)
+        rows += [(f"yours {line.line}  ", line.code), ("right  ", right)]
+    width = max(len(label) for label, _ in rows)
+    aligned = tuple((label.ljust(width), code(text)) for label, text in rows)
     return Section(f"{one.line.file}, {one.place}", aligned)
 
 

@@ -113,9 +113,10 @@ class Suspicion:
         """Return the gradient that the name of a variable announces, where that is known."""
         names = [_plain(name) for name in statement.names[:1]]
         tensor = self._named.get(names[0]) if names and names[0] else None
-        found = [one for one in self.quantities.all
-                 if one.kind == "gradient" and tensor is not None and one.tensor is tensor]  # fmt: skip
-        return found[0] if found else None
+        if tensor is None:
+            return None
+        gradients = (one for one in self.quantities.all if one.kind == "gradient")
+        return next((one for one in gradients if one.tensor is tensor), None)
 
     def right_match(self, statement: Statement, value: Any) -> Match | None:
         """Return what a value is, if it is a right one for a statement."""
@@ -129,9 +130,10 @@ class Suspicion:
             elif is_leaf(match):
                 if abs(match.factor - 1) < _CLOSE and not is_turned:
                     return match
-            elif match.quantity not in self._claimed and is_turned == (self._turned > 0):
-                if any(abs(match.factor - c) < _CLOSE * abs(c) for c in self.scales):
-                    return match
+            elif match.quantity in self._claimed or is_turned != (self._turned > 0):
+                continue
+            elif any(abs(match.factor - c) < _CLOSE * abs(c) for c in self.scales):
+                return match
         return None
 
     def _note_unknown(self, number: int, names: list[str]) -> None:
