@@ -27,7 +27,7 @@ from ..tensor import Tensor
 from ..texts import shape_text
 from ..tracing import Contribution, node_of
 from .arguments import array_of, by_name, called, names_of
-from .code_reading import CodeReader
+from .code_reading import CodeReader, in_the_code
 from .numerical import Probe
 from .observations import (
     BELIEVED,
@@ -340,7 +340,7 @@ def _explained(
     if reader is None or any(one.kind in _NOT_IN_THE_CODE for one in by_mistakes):
         found = by_mistakes
     else:
-        found = reader.diagnoses(search, list(given)) or by_mistakes
+        found = in_the_code(by_mistakes, reader.diagnoses(search, list(given)))
     known = {name for one in found for name in one.explains}
     fitted = {
         name: fit.array.astype(np.float64)

@@ -184,7 +184,8 @@ def observed(
     search: Search, fitted: Mapping[str, Array], differing: Sequence[str]
 ) -> list[Diagnosis]:
     """Say what is true of gradients that no mistake explains: all zero, a constant ratio, ..."""
-    found = [(name, _observation(search, fitted[name], name)) for name in differing]
+    with np.errstate(all="ignore"):
+        found = [(name, _observation(search, fitted[name], name)) for name in differing]
     groups: dict[str, list[str]] = {}
     for name, words in found:
         if words:
