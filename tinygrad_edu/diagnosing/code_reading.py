@@ -145,9 +145,29 @@ def in_the_code(mistakes: Sequence[Diagnosis], lines: Sequence[Diagnosis]) -> li
         return list(lines or mistakes)
     first, line = mistakes[0], lines[0]
     assert line.line is not None
+    if first.kind in _GENERAL and line.kind not in _GENERAL:
+        return [replace(line, explains=first.explains)]
     words = first.sentence.removesuffix(f" (at {first.place})")
     sentence = f"{line.place}: {line.line.code} - {words}"
     if line.right:
         sentence += f"; right: {line.right}"
-    there = replace(line, kind=first.kind, sentence=sentence, explains=first.explains)
-    return [there, *mistakes[1:]]
+    place = first.place or line.place
+    return [replace(line, kind=first.kind, sentence=sentence, explains=first.explains, place=place)]
+
+
+# Kinds that say less than others.
+_GENERAL = (
+    "contribution missing",
+    "extra factor",
+    "extra statement",
+    "extra term",
+    "factor",
+    "formula",
+    "index",
+    "missing factor",
+    "other operand",
+    "reduction",
+    "upstream missing",
+    "wrong axis",
+    "wrong variable",
+)
