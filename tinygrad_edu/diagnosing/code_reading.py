@@ -87,9 +87,9 @@ def _is_right(given: Any, expected: Array, floor: float) -> bool:
     if given is None:
         return False
     array = np.asarray(given)
-    if array.shape not in (expected.shape, (1, *expected.shape)):
-        if (1, *array.shape) != expected.shape:
-            return False
+    has_row = array.shape == (1, *expected.shape) or (1, *array.shape) == expected.shape
+    if array.shape != expected.shape and not has_row:
+        return False
     size = max(float(np.abs(expected).max(initial=0.0)), 1e-300)
     with np.errstate(all="ignore"):
         difference = np.abs(array.reshape(expected.shape) - expected).max(initial=0.0)
@@ -121,13 +121,14 @@ def _merged(lines: Sequence[_Line]) -> list[Diagnosis]:
 
 
 def _diagnosis(group: Sequence[_Line]) -> Diagnosis:
-    first = group[0]
+    first, *others = group
     names = dict.fromkeys(name for one in group for name in sorted(one.finding.repaired))
     numbers = list(dict.fromkeys(str(one.source.line) for one in group))
     where = f"line {numbers[0]}" if len(numbers) == 1 else f"lines {', '.join(numbers)}"
-    code = "; ".join(dict.fromkeys(one.source.code for one in group))
-    right = "; ".join(dict.fromkeys(filter(None, (one.right for one in group))))
-    sentence = f"{where}: {code} - looks like this: {first.words.told}"
-    if right:
-        sentence += f"; right: {right}"
-    return Diagnosis(first.words.kind, sentence, where, tuple(names), first.source, right)
+    sentence = f"{where}: {first.source.code} - looks like this: {first.words.told}"
+    if first.right:
+        sentence += f"; right: {first.right}"
+    more = tuple((one.source, one.right) for one in others)
+    return Diagnosis(
+        first.words.kind, sentence, where, tuple(names), first.source, first.right, more
+    )

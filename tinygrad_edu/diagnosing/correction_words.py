@@ -71,7 +71,8 @@ def words_of(finding: Finding, search: Search, activations: Sequence[Activation]
         if multiple is not None:
             return multiple
     if what in _BY_CORRECTION:
-        return _BY_CORRECTION[what](case)
+        found: Words = _BY_CORRECTION[what](case)
+        return found
     if not case.before or not case.after:
         return Words("formula", f"{case.before or case.after} is wrong")
     return Words("formula", f"{case.before} should be {case.after}")
@@ -249,8 +250,6 @@ def _of_a_name(case: _Case) -> Words:
             return Words("pre-activation", f"{told}: the values before {one.name}, not after it")
         if _equal(after.value, one.source.data) and _equal(before.value, one.result.data):
             return Words("post-activation", f"{told}: the values after {one.name}, not before it")
-    if any(_equal(before.value, -1 * np.asarray(after.value)) for _ in "-"):
-        return Words("sign", told)
     return Words("wrong variable", told)
 
 
@@ -283,10 +282,10 @@ def _of_a_missing_term(case: _Case) -> Words:
     leaves = [leaf.data for leaf in case.search.leaves.values()]
     for one in case.finding.scope.arrays:
         names = case.after.replace("*", " ").replace("(", " ").replace(")", " ").split()
-        if one.text in names and any(_equal(one.value, leaf) for leaf in leaves):
-            if case.finding.match is not None:
-                told = f"the regularization term was forgotten: {case.after}"
-                return Words("regularisation missing", told)
+        is_leaf = one.text in names and any(_equal(one.value, leaf) for leaf in leaves)
+        if is_leaf and case.finding.match is not None:
+            told = f"the regularization term was forgotten: {case.after}"
+            return Words("regularisation missing", told)
     return Words("contribution missing", f"the term {case.after} is missing")
 
 

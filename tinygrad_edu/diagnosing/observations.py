@@ -218,9 +218,9 @@ def _observation(search: Search, array: Array, name: str) -> str:
         return f"this is {name} itself, not its gradient"
     if array.ndim == 2 and array.shape == array.T.shape and agrees(array.T, right, BELIEVED):
         return "it is transposed"
-    if array.size > 3 and array.shape == right.shape:
-        if agrees(np.sort(array, axis=None), np.sort(right, axis=None), BELIEVED):
-            return "the numbers are right, but in another order"
+    is_alike = array.size > 3 and array.shape == right.shape
+    if is_alike and agrees(np.sort(array, axis=None), np.sort(right, axis=None), BELIEVED):
+        return "the numbers are right, but in another order"
     return ""
 
 

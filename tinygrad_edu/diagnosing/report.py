@@ -155,7 +155,7 @@ class ManualCheck(Shown):
         return [
             *filter(None, [self.first]),
             *several,
-            *(diagnosis.sentence for diagnosis in self.diagnoses[:_DIAGNOSES]),
+            *(_without_right(diagnosis) for diagnosis in self.diagnoses[:_DIAGNOSES]),
             *self.doubts[:_DIAGNOSES],
         ]
 
@@ -230,10 +230,19 @@ def _listed(diagnoses: Sequence[Diagnosis]) -> str:
 
 
 def _both_lines(one: Diagnosis) -> Section:
-    """Put the learner's line and the right one below each other."""
+    """Put each line of the learner and the right one below each other."""
     assert one.line is not None
-    lines = (("yours  ", code(one.line.code)), ("right  ", code(one.right)))
-    return Section(f"{one.line.file}, {one.place}", lines)
+    rows: list[tuple[str, str]] = []
+    for line, right in ((one.line, one.right), *one.more):
+        rows += [(f"yours {line.line}  ", line.code), ("right  ", right)]
+    width = max(len(label) for label, _ in rows)
+    aligned = tuple((label.ljust(width), code(text)) for label, text in rows)
+    return Section(f"{one.line.file}, {one.place}", aligned)
+
+
+def _without_right(one: Diagnosis) -> str:
+    """Return the sentence of a diagnosis without the right line, which is shown apart."""
+    return one.sentence.removesuffix(f"; right: {one.right}") if one.right else one.sentence
 
 
 def _where(one: Diagnosis) -> Diagnosis:

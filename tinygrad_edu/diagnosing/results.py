@@ -39,6 +39,8 @@ class Diagnosis:
         The line of your code that is wrong, where the code could be followed.
     right : str
         What is right instead of that line; empty where it is not known.
+    more : tuple of (SourceLine, str)
+        Other lines with the same mistake, and what is right instead of each.
 
     Examples
     --------
@@ -52,6 +54,7 @@ class Diagnosis:
     explains: tuple[str, ...]
     line: SourceLine | None = None
     right: str = ""
+    more: tuple[tuple[SourceLine, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

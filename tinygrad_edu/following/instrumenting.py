@@ -17,7 +17,22 @@ __all__ = ["FOLLOW", "Statement", "instrumented"]
 FOLLOW = "__following__"
 # Calls of these look at the caller's variables, or are the loops' own.
 _AS_THEY_ARE = frozenset(
-    "super locals globals vars eval exec range len zip enumerate reversed print float int".split()
+    [
+        "super",
+        "locals",
+        "globals",
+        "vars",
+        "eval",
+        "exec",
+        "range",
+        "len",
+        "zip",
+        "enumerate",
+        "reversed",
+        "print",
+        "float",
+        "int",
+    ]
 )
 
 
@@ -88,7 +103,8 @@ def instrumented(function: Function, first: int) -> tuple[Definition, list[State
         found.append(Statement(first, function, original.body, original.body, "return"))
         node.body = _reported(first, _Calls().visit(node.body))
         return node, found
-    assert not isinstance(node, ast.Lambda) and not isinstance(original, ast.Lambda)
+    assert not isinstance(node, ast.Lambda)
+    assert not isinstance(original, ast.Lambda)
     _Body(function, first, found).block(node.body, original.body, False)
     return node, found
 
@@ -141,9 +157,7 @@ class _Body:
                 self._indices(copied, before, original, in_loop)
         return _after(statement)
 
-    def _indices(
-        self, node: ast.expr, original: ast.expr, whole: ast.stmt, in_loop: bool
-    ) -> None:
+    def _indices(self, node: ast.expr, original: ast.expr, whole: ast.stmt, in_loop: bool) -> None:
         """Instrument the index of an element that is assigned to."""
         if not isinstance(node, ast.Subscript) or not isinstance(original, ast.Subscript):
             return

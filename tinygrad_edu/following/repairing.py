@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .edits import Edit, edits_of
+from .edits import edits_of
+from .findings import Finding, Located, Trial, is_close, key_of, true_value
 from .instrumenting import Statement
 from .quantities import Match, Quantities
 from .running import Follower, Replacement
@@ -30,47 +30,6 @@ Array: TypeAlias = NDArray[Any]
 _MOST_MISTAKES = 6
 _MOST_TRIALS = 300  # of one statement
 _CLOSE = 1e-9
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Finding:
-    """A statement that is wrong.
-
-    Attributes
-    ----------
-    statement : Statement
-    edit : Edit or None
-        The correction; None if the place alone is known.
-    repaired : frozenset of str
-        The gradients that the correction makes right.
-    before, after : object
-        What the statement computed, and what it computes with the correction.
-    match : Match or None
-        What the corrected value is.
-    scope : Scope
-        The variables where it ran first.
-    """
-
-    statement: Statement
-    edit: Edit | None
-    repaired: frozenset[str]
-    before: Any
-    after: Any
-    match: Match | None
-    scope: Scope
-
-
-class _Trial(NamedTuple):
-    edit: Edit
-    replacement: Replacement
-    value: Any
-
-
-class _Located(NamedTuple):
-    statement: Statement
-    replacement: Replacement
-    match: Match | None
-    repaired: frozenset[str]
 
 
 class Repair:
@@ -197,10 +156,10 @@ class Repair:
             corrected = self._corrected(one, done)
             if corrected is not None:
                 break
-        if corrected is not None and len(corrected[0].repaired) == missing:
+        if corrected is not None and len(corrected[0].repaired) >= min(missing, 2):
             return corrected
         of_line = self._of_a_line(done) if by_lines else None
-        if of_line is not None:
+        if of_line is not None and (corrected is None or self._is_earlier(of_line, corrected)):
             return of_line
         most = len(corrected[0].repaired) if corrected else 0
         found = self._searched(done)
@@ -217,9 +176,9 @@ class Repair:
         for number, value in self.seen.values.items():
             statement = self.follower.statements[number]
             is_earlier = self.seen.first_run[number] < self.seen.first_run[finding.statement.number]
-            if statement.kind == "assign" and statement.names == names and is_earlier:
-                if isinstance(after, np.ndarray) and _is_close(value, after):
-                    return statement.text
+            is_alike = statement.kind == "assign" and statement.names == names and is_earlier
+            if is_alike and isinstance(after, np.ndarray) and is_close(value, after):
+                return statement.text
         return ""
 
     def _of_a_line(self, done: set[int]) -> tuple[Finding, Replacement] | None:
@@ -248,11 +207,17 @@ class Repair:
                     return finding, trial.replacement
         return None
 
+    def _is_earlier(
+        self, one: tuple[Finding, Replacement], other: tuple[Finding, Replacement]
+    ) -> bool:
+        first = self.seen.first_run
+        return first[one[0].statement.number] <= first[other[0].statement.number]
+
     # By true values -----------------------------------------------------------------------------
 
-    def _located(self, done: set[int]) -> list[_Located]:
+    def _located(self, done: set[int]) -> list[Located]:
         """List the statements where a true value makes gradients right, the most of them first."""
-        found: dict[int, _Located] = {}
+        found: dict[int, Located] = {}
         ratios = self._ratios()
         for statement in self._statements(done):
             for match, replacement in self._candidates(statement, ratios):
@@ -261,7 +226,7 @@ class Repair:
                 repaired = self._with(statement, replacement)
                 best = found.get(statement.number)
                 if len(repaired) > (len(best.repaired) if best else 0):
-                    found[statement.number] = _Located(statement, replacement, match, repaired)
+                    found[statement.number] = Located(statement, replacement, match, repaired)
         of, first = self.seen.of, self.seen.first_run
         return sorted(
             found.values(),
@@ -277,9 +242,9 @@ class Repair:
         ratios = []
         for value in self.seen.values.values():
             for match in self.quantities.matches(value):
-                if is_leaf(match) and match.quantity.kind == "gradient":
-                    if abs(match.factor - 1) > _CLOSE:
-                        ratios.append(float(f"{match.factor:.10g}"))
+                is_gradient = is_leaf(match) and match.quantity.kind == "gradient"
+                if is_gradient and abs(match.factor - 1) > _CLOSE:
+                    ratios.append(float(f"{match.factor:.10g}"))
         return list(dict.fromkeys(ratios))[:3]
 
     def _candidates(
@@ -297,11 +262,11 @@ class Repair:
         if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
             return
         for ratio in ratios:
-            yield None, _true_value(statement, value / ratio)
+            yield None, true_value(statement, value / ratio)
         for match in self._meant(value) if self.seen.of[number] > 0 else ():
             true = match.factor * match.quantity.array
             turned = match.arrangement == "transposed"
-            yield match, _true_value(statement, true.T if turned else true)
+            yield match, true_value(statement, true.T if turned else true)
 
     def _meant(self, value: Array) -> Iterator[Match]:
         """Yield the quantities that a value may be meant to be."""
@@ -309,7 +274,7 @@ class Repair:
             shape = quantity.array.shape
             match = Match(quantity, 1.0, "")
             if is_leaf(match) and quantity.kind == "gradient":
-                if value.ndim <= 2 and quantity.array.ndim <= 2 or shape == value.shape:
+                if (value.ndim <= 2 and quantity.array.ndim <= 2) or shape == value.shape:
                     yield match
             elif shape == value.shape or (value.ndim == 2 and shape == value.shape[::-1]):
                 turned = "" if shape == value.shape else "transposed"
@@ -317,9 +282,7 @@ class Repair:
                 for factor in sorted(scales):
                     yield Match(quantity, factor, turned)
 
-    def _corrected(
-        self, located: _Located, done: set[int]
-    ) -> tuple[Finding, Replacement] | None:
+    def _corrected(self, located: Located, done: set[int]) -> tuple[Finding, Replacement] | None:
         """Find the edit that computes the true value of a statement.
 
         Where a value that it reads is not known to be right, the edits of that statement are
@@ -333,7 +296,7 @@ class Repair:
                     break
                 if statement is located.statement:
                     expected = located.replacement.of(scope.variables)
-                    if not _is_close(trial.value, expected):
+                    if not is_close(trial.value, expected):
                         continue
                 repaired = self._with(statement, trial.replacement)
                 if repaired >= located.repaired:
@@ -351,7 +314,7 @@ class Repair:
         numbers = [one for one in self.seen.unknown.get(statement.number, ()) if one not in done]
         return [*(self.follower.statements[one] for one in numbers[-4:]), statement]
 
-    def _place_alone(self, located: _Located) -> tuple[Finding, Replacement] | None:
+    def _place_alone(self, located: Located) -> tuple[Finding, Replacement] | None:
         """Say where it goes wrong, without a correction."""
         unknown = self.seen.unknown.get(located.statement.number, ())
         unknown = tuple(one for one in unknown if self.seen.from_gradients[one])
@@ -417,14 +380,14 @@ class Repair:
                     return  # the others of this statement cost more
 
     def _finding(
-        self, statement: Statement, scope: Scope, trial: _Trial, repaired: frozenset[str]
+        self, statement: Statement, scope: Scope, trial: Trial, repaired: frozenset[str]
     ) -> Finding:
         before, match = self.seen.values.get(statement.number), self._matched(trial.value)
         return Finding(statement, trial.edit, repaired, before, trial.value, match, scope)
 
-    def _trials(self, statement: Statement) -> tuple[Scope | None, list[_Trial]]:
+    def _trials(self, statement: Statement) -> tuple[Scope | None, list[Trial]]:
         """Compute what each edit gives where the statement first runs; drop equal ones."""
-        trials: list[_Trial] = []
+        trials: list[Trial] = []
         scopes: list[Scope] = []
         once = self.seen.times.get(statement.number) == 1
 
@@ -434,7 +397,7 @@ class Repair:
             seen: set[Any] = set()
             original = scope.value(statement.value)
             if once and statement.kind != "call":
-                seen.add(_key(original))
+                seen.add(key_of(original))
             for edit in sorted(edits_of(statement, scope), key=lambda one: one.cost):
                 try:
                     code = compile(f"({edit.text})", "<corrected>", "eval")
@@ -443,10 +406,10 @@ class Repair:
                         value = eval(code, dict(variables))
                 except Exception:
                     continue
-                key = _key(value) if once and value is not None else edit.text
+                key = key_of(value) if once and value is not None else edit.text
                 if key not in seen:
                     seen.add(key)
-                    trials.append(_Trial(edit, Replacement(code), value))
+                    trials.append(Trial(edit, Replacement(code), value))
 
         self.follower.look(statement.number, self.applied, probe)
         return (scopes[0] if scopes else None), trials
@@ -457,44 +420,3 @@ class Repair:
             if one.quantity.kind == "gradient" and one.arrangement in ("", "transposed"):
                 return one
         return None
-
-
-_INVERSE = {
-    "+=": "true_value - ({})",
-    "-=": "({}) - true_value",
-    "*=": "true_value / ({})",
-    "/=": "({}) / true_value",
-}
-
-
-def _true_value(statement: Statement, value: Any) -> Replacement:
-    """Return what a statement computes so that its result is a true value."""
-    if statement.kind != "augment":
-        return Replacement(value=value)
-    text = _INVERSE.get(statement.operator, "true_value").format(statement.names[0])
-    return Replacement(compile(text, "<true>", "eval"), value)
-
-
-def _is_close(value: Any, expected: Any) -> bool:
-    """Whether an edit computes a value, in its shape."""
-    if np.shape(value) != np.shape(expected) or np.asarray(value).dtype.kind not in "fiub":
-        return False
-    with np.errstate(all="ignore"):
-        difference = np.abs(np.asarray(value, np.float64) - expected).max(initial=0.0)
-        return bool(difference <= _CLOSE * np.abs(expected).max(initial=1e-300))
-
-
-def _key(value: Any) -> Any:
-    """Return something that is equal for equal values."""
-    if isinstance(value, tuple | list):
-        return tuple(map(_key, value))
-    if isinstance(value, np.ndarray | np.generic | int | float | bool):
-        array = np.asarray(value)
-        if array.dtype.kind in "fiub":
-            rounded = array.astype(np.float64)
-            with np.errstate(all="ignore"):
-                size = np.abs(rounded).max(initial=0.0)
-                if size and np.isfinite(size):
-                    rounded = np.round(rounded / size, 11) + 0.0
-            return array.shape, float(f"{size:.11g}"), rounded.tobytes()
-    return id(value)

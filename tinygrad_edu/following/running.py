@@ -138,7 +138,7 @@ class Follower:
         elif isinstance(plain, type):
             plain = plain.__dict__.get("__init__")
         elif not isinstance(plain, FunctionType):
-            plain = getattr(type(plain), "__call__", None)
+            plain = vars(type(plain)).get("__call__")
         if isinstance(plain, FunctionType) and plain not in self._seen:
             self._seen.add(plain)
             self._follow(plain)
@@ -172,7 +172,7 @@ class Follower:
         """
         self.changed = dict(changed or {})
         arguments = [copy.deepcopy(one) for one in self.arguments]
-        state = np.random.get_state()
+        state = np.random.get_state()  # noqa: NPY002, the learner's code may use it
         try:
             self._globals.append({})
             for function in list(self._codes):
@@ -186,7 +186,7 @@ class Follower:
                 return self.function(*arguments)
         finally:
             self._leave()
-            np.random.set_state(state)
+            np.random.set_state(state)  # noqa: NPY002
 
     def record(self, changed: Mapping[int, Replacement] | None = None) -> tuple[Any, list[Event]]:
         """Run the function with changes; return its result, and what its statements computed."""

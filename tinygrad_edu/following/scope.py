@@ -181,7 +181,9 @@ def code_in(nodes: Iterable[ast.AST]) -> dict[str, list[str]]:
                 sizes.append(ast.unparse(part))
             case ast.Subscript(value=ast.Attribute(attr="shape")):
                 sizes.append(ast.unparse(part))
-            case ast.Subscript(value=ast.Name(), slice=index) if not isinstance(index, ast.Constant):
+            case ast.Subscript(value=ast.Name(), slice=index) if not isinstance(
+                index, ast.Constant
+            ):
                 indices.append(ast.unparse(index))
     found = {"factors": factors, "sizes": sizes, "indices": indices}
     return {kind: list(dict.fromkeys(texts)) for kind, texts in found.items()}

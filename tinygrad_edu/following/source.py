@@ -72,11 +72,11 @@ class Listing:
         self.tree = ast.parse("".join(lines))
 
     def text(self, node: ast.expr | ast.stmt, edits: Sequence[Edited] = ()) -> str:
-        """Return the text of a piece of the tree, with some pieces inside of it replaced.
+        r"""Return the text of a piece of the tree, with some pieces inside of it replaced.
 
         Examples
         --------
-        >>> listing = Listing("", ["y = a * b\\n"])
+        >>> listing = Listing("", ["y = a * b\n"])
         >>> product = listing.tree.body[0].value
         >>> listing.text(product, [Edited(product.right, "c")])
         'a * c'

@@ -68,6 +68,7 @@ class Suspicion:
         self._turned = 0  # how many more values are transposed than not
         self._claimed: dict[Any, tuple[str, ...]] = {}
         self._cleared: set[int] = set()
+        self._read: set[int] = set()
         returned: Any = None
         for place, event in enumerate(events):
             statement = statements[event.number]
@@ -78,6 +79,10 @@ class Suspicion:
             is_passed_on = _is_same(returned, event.value) and isinstance(statement.value, ast.Call)
             self._judge(statement, event, is_passed_on)
             returned = event.value if statement.kind == "return" else None
+        for number, found in list(self.of.items()):
+            # It is the gradient of something, but nothing right was computed from it.
+            if found == TRUE_GRADIENT and number in self._read - self._cleared:
+                self.of[number] = 0.5
         for number in self._cleared:  # a right value was computed from it
             if 0 < self.of[number] < 2:
                 self.of[number] = _CLEARED
@@ -98,16 +103,20 @@ class Suspicion:
         if statement.in_loop and not event.written:
             found = min(found, 0.8)  # the value of one pass
         self.of[number] = max(found, self.of.get(number, found))
+        writers = {self._writer_before[name] for name in names}
+        if statement.kind != "return":
+            self._read |= writers - {number}
         if found <= 0:
-            self._cleared |= {self._writer_before[name] for name in names}
+            self._cleared |= writers
 
     def meant(self, statement: Statement) -> Quantity | None:
         """Return the gradient that the name of a variable announces, where that is known."""
         names = [_plain(name) for name in statement.names[:1]]
         tensor = self._named.get(names[0]) if names and names[0] else None
-        found = [one for one in self.quantities.all
-                 if one.kind == "gradient" and tensor is not None and one.tensor is tensor]  # fmt: skip
-        return found[0] if found else None
+        if tensor is None:
+            return None
+        gradients = (one for one in self.quantities.all if one.kind == "gradient")
+        return next((one for one in gradients if one.tensor is tensor), None)
 
     def right_match(self, statement: Statement, value: Any) -> Match | None:
         """Return what a value is, if it is a right one for a statement."""
@@ -121,9 +130,10 @@ class Suspicion:
             elif is_leaf(match):
                 if abs(match.factor - 1) < _CLOSE and not is_turned:
                     return match
-            elif match.quantity not in self._claimed and is_turned == (self._turned > 0):
-                if any(abs(match.factor - c) < _CLOSE * abs(c) for c in self.scales):
-                    return match
+            elif match.quantity in self._claimed or is_turned != (self._turned > 0):
+                continue
+            elif any(abs(match.factor - c) < _CLOSE * abs(c) for c in self.scales):
+                return match
         return None
 
     def _note_unknown(self, number: int, names: list[str]) -> None:

@@ -1,0 +1,173 @@
+"""Corrections that add what is missing: a factor, a divisor, a term."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..scope import Reference, Scope
+from ..source import Edited
+from .place import REDUCTIONS, Found, Place, factors_of
+
+__all__ = ["factors_added", "scaled", "softmaxes", "terms_added"]
+
+_OF_FACTORS = ("multiply", "einsum", "at", "append", "outer", "where", "maximum", "minimum")
+
+
+def _points(at: Place) -> list[ast.expr]:
+    """List where a factor may be missing: the whole, factors of products, what is summed."""
+    found = [at.root]
+    for node in at.parts():
+        pair = factors_of(node)
+        if pair is not None:
+            found += pair
+        elif isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
+            found.append(node.value)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            name = node.func.attr
+            if at.scope.shape(node.func.value) is not None:
+                found.append(node.func.value)
+            elif name in (*REDUCTIONS, *_OF_FACTORS):
+                found += [one for one in node.args if not isinstance(one, ast.Constant)]
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+            found += [node.left, node.right]
+    unique = {id(one): one for one in found if not isinstance(one, ast.Constant | ast.Starred)}
+    if isinstance(at.root, ast.Constant) and at.statement.kind == "augment":
+        return [at.root]
+    return list(unique.values())
+
+
+def factors_added(at: Place) -> Iterator[Found]:
+    """Yield a factor that is missing: a derivative, a mask, a scale."""
+    whole = at.scope.shape(at.root)
+    for point in _points(at):
+        shape = at.scope.shape(point)
+        if shape is None and at.scope.value(point) is not None:
+            continue
+        if shape and whole and isinstance(at.root, ast.BinOp) and _fits(shape, whole):
+            shape = whole
+        text, deeper = at.within(point), 0.1 * (point is not at.root)
+        for factor, cost in _factor_texts(at.scope, shape):
+            after = f"{text} * {factor}"
+            yield at.replace(point, after), "add factor", cost + deeper, "", factor
+        for divisor, cost in _divisors(at.scope, shape):
+            after = f"{text} / {divisor}"
+            yield at.replace(point, after), "add factor", cost + deeper, "", f"1 / {divisor}"
+
+
+def _fits(one: tuple[int, ...], shape: tuple[int, ...] | None) -> bool:
+    """Whether an array of one shape can be multiplied to another without growing it."""
+    if shape is None:
+        return True
+    try:
+        return np.broadcast_shapes(one, shape) == shape
+    except ValueError:
+        return False
+
+
+def _factor_texts(scope: Scope, shape: tuple[int, ...] | None) -> Iterator[tuple[str, float]]:
+    for one in scope.arrays:
+        if not _fits(one.shape, shape):
+            continue
+        name = one.text
+        yield name, 1.8 if one.shape == shape else 2.0
+        if one.shape == shape or shape is None:
+            if np.asarray(one.value).dtype.kind != "b":
+                yield f"({name} > 0)", 2.0
+                yield f"(1 - {name}**2)", 2.0
+                yield f"{name} * (1 - {name})", 2.05
+                yield f"(1 - {name})", 2.1
+            for function in scope.functions:
+                yield f"{function}({name})", 2.05
+        for number in scope.numbers:
+            yield f"{name} / {number.text}", 2.6
+            yield f"{name} * {number.text}", 2.7
+    for one in scope.factors:
+        if _fits(one.shape, shape):
+            yield f"({one.text})", 1.95
+    for one in scope.elements:
+        if _fits(one.shape, shape):
+            yield one.text, 2.15
+            if one.shape and one.shape == shape:
+                yield f"({one.text} > 0)", 2.2
+                yield f"(1 - {one.text}**2)", 2.2
+                yield f"{one.text} * (1 - {one.text})", 2.25
+                for function in scope.functions:
+                    yield f"{function}({one.text})", 2.2
+    for one in (*scope.numbers, *scope.sizes):
+        yield one.text, 2.2
+    yield from (("2", 2.3), ("0.5", 2.4))
+
+
+def softmaxes(at: Place) -> Iterator[Found]:
+    """Yield the gradient through a softmax: p * (g - (g * p).sum())."""
+    shape = at.scope.shape(at.root)
+    for one in at.scope.arrays if shape else []:
+        values = np.asarray(one.value)
+        if one.shape != shape or values.dtype.kind != "f" or not (values >= 0).all():
+            continue
+        for axis in range(values.ndim):
+            if np.allclose(values.sum(axis=axis), 1):
+                for other in at.scope.arrays:
+                    if other.shape == shape and other is not one:
+                        p, g = one.text, other.text
+                        after = f"{p} * ({g} - ({g} * {p}).sum(axis={axis}, keepdims=True))"
+                        yield [Edited(at.root, after)], "softmax", 2.5, at.text(at.root), after
+
+
+def _divisors(scope: Scope, shape: tuple[int, ...] | None) -> Iterator[tuple[str, float]]:
+    for one in scope.arrays:
+        if _fits(one.shape, shape):
+            yield one.text, 2.2
+    for one in (*scope.numbers, *scope.sizes):
+        yield one.text, 2.1
+        yield f"({one.text} * {one.text})", 2.5
+        if scope.numpy:
+            yield f"{scope.numpy}.sqrt({one.text})", 2.3
+    known = {float(np.asarray(one.value).reshape(-1)[0]) for one in (*scope.numbers, *scope.sizes)}
+    for one in scope.arrays:
+        for axis, size in enumerate(one.shape):
+            if size > 2 and size not in known:
+                known.add(size)
+                yield f"{one.text}.shape[{axis}]", 2.4
+                if scope.numpy:
+                    yield f"{scope.numpy}.sqrt({one.text}.shape[{axis}])", 2.5
+
+
+def terms_added(at: Place) -> Iterator[Found]:
+    """Yield a term that is missing: of the whole, or of an argument."""
+    arguments = [one for node in at.parts() if isinstance(node, ast.Call) for one in node.args]
+    for node in at.parts():
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.MatMult):
+            arguments += [node.left, node.right]
+    for point in (at.root, *arguments):
+        shape = at.scope.shape(point)
+        if shape is None or isinstance(point, ast.Constant):
+            continue
+        text, more = at.text(point), 0.1 * (point is not at.root)
+        for one in at.scope.arrays if shape else ():
+            if not _fits(one.shape, shape) or one.text == text:
+                continue
+            multiples = scaled(at.scope, one) if one.shape == shape and not more else ()
+            for term, cost in ((one.text, 1.8 if one.shape == shape else 2.2), *multiples):
+                for sign in "+-":
+                    after = f"{text} {sign} {term}"
+                    yield at.replace(point, after), "add term", cost + more, "", f"{sign} {term}"
+        for number, cost in (("1", 2.5), *((one.text, 2.8) for one in at.scope.numbers)):
+            for after in (
+                f"{text} + {number}",
+                f"{text} - {number}",
+                f"{number} - {at.within(point)}",
+            ):
+                yield [Edited(point, after)], "add term", cost + more, "", after
+
+
+def scaled(scope: Scope, one: Reference) -> Iterator[tuple[str, float]]:
+    for number in scope.numbers:
+        yield f"{number.text} * {one.text}", 2.4
+        yield f"2 * {number.text} * {one.text}", 2.6
+        for other in scope.numbers:
+            if other is not number:
+                yield f"{number.text} / {other.text} * {one.text}", 2.7

@@ -1,0 +1,105 @@
+"""Corrections of the functions that are called, of derivatives, and of einsum."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..scope import is_reference
+from ..source import Edited
+from .place import Found, Place
+
+__all__ = ["derivatives", "functions"]
+
+
+def functions(at: Place) -> Iterator[Found]:
+    """Yield calls dropped, other functions called, and functions of a variable."""
+    scope = at.scope
+    for node in at.parts():
+        text = at.text(node)
+        if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
+            argument = at.text(node.args[0])
+            is_range = isinstance(node.func, ast.Name) and node.func.id in ("range", "len")
+            if not is_range and at.scope.shape(node) is not None:
+                yield at.replace(node, argument), "drop call", 1.6, text, argument
+                for function in scope.functions:
+                    if function != at.text(node.func):
+                        after = f"{function}({argument})"
+                        yield [Edited(node, after)], "function", 1.4, text, after
+        if is_reference(node) and int(np.prod(scope.shape(node) or (0,))) > 1:
+            square = f"{text}**2"
+            yield at.replace(node, square), "exponent", 1.8, text, square
+            yield at.replace(node, f"1 - {text}"), "complement", 1.8, text, f"1 - {text}"
+            for function in scope.functions:
+                after = f"{function}({text})"
+                yield [Edited(node, after)], "add call", 1.9, text, after
+    match at.root:
+        case ast.Call(
+            func=ast.Attribute(attr="einsum"), args=[ast.Constant(value=str()) as rule, *_]
+        ):
+            for after in _einsums(str(rule.value)):
+                yield [Edited(rule, repr(after))], "einsum", 1.5, at.text(rule), repr(after)
+
+
+def derivatives(at: Place) -> Iterator[Found]:
+    """Yield the derivative of another activation, in terms of its output."""
+    for node in at.parts():
+        if not isinstance(node, ast.BinOp):
+            continue
+        text = at.text(node)
+        match node:
+            case ast.BinOp(left=ast.Constant(value=1), op=ast.Sub(), right=inner):
+                of = _base(inner)
+                if of is not None:
+                    name = at.text(of)
+                    after = f"{name} * (1 - {name})"
+                    yield [Edited(node, f"({after})")], "derivative", 1.7, text, after
+                    yield [Edited(node, f"({name} > 0)")], "derivative", 1.7, text, f"{name} > 0"
+            case ast.BinOp(op=ast.Mult(), left=left, right=right):
+                yield from _of_sigmoid(at, node, left, right)
+
+
+def _base(node: ast.expr) -> ast.expr | None:
+    """Return x of ``x**2``, ``np.power(x, 2)``, ``x * x`` or ``x``."""
+    match node:
+        case ast.BinOp(left=one, op=ast.Pow()) | ast.Call(args=[one, ast.Constant()]):
+            return one if is_reference(one) else None
+        case ast.BinOp(left=one, op=ast.Mult()):
+            return one if is_reference(one) else None
+    return node if is_reference(node) else None
+
+
+def _of_sigmoid(at: Place, node: ast.BinOp, left: ast.expr, right: ast.expr) -> Iterator[Found]:
+    """Yield the derivatives that ``... * a * (1 - a)`` may be meant to be."""
+    match right:
+        case ast.BinOp(left=ast.Constant(value=1), op=ast.Sub(), right=one) if is_reference(one):
+            name = at.text(one)
+            rest = at.text(left)
+            for text in (f"{name} * ", f"* {name}"):
+                if text in rest:
+                    rest = rest.replace(text, "", 1).strip()
+                    break
+            else:
+                if rest != name:
+                    return
+                rest = ""
+            for formula in (f"(1 - {name}**2)", f"({name} > 0)"):
+                after = f"{rest} * {formula}" if rest else formula
+                yield at.replace(node, after), "derivative", 1.6, at.text(node), after
+
+
+def _einsums(rule: str) -> Iterator[str]:
+    """Yield an einsum with two letters of one operand exchanged."""
+    if "->" not in rule or "." in rule:
+        return
+    inputs, out = rule.split("->")
+    pieces = [*inputs.split(","), out]
+    for place, piece in enumerate(pieces):
+        for a, b in itertools.combinations(range(len(piece)), 2):
+            letters = list(piece)
+            letters[a], letters[b] = letters[b], letters[a]
+            changed = [*pieces[:place], "".join(letters), *pieces[place + 1 :]]
+            yield f"{','.join(changed[:-1])}->{changed[-1]}"

@@ -1,0 +1,238 @@
+"""Corrections of operators, constants, indices, ranges and reductions."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterator
+from typing import TypeGuard
+
+from ..source import Edited
+from .place import REDUCTIONS, SIGNS, Found, Place, parts_of
+
+__all__ = ["numbers", "operators", "ranges", "reductions", "sums_added"]
+
+_OPERATORS = {
+    ast.Add: ("-",),
+    ast.Sub: ("+",),
+    ast.Mult: ("/", "@"),
+    ast.Div: ("*",),
+    ast.MatMult: ("*",),
+}
+_COMPARISONS = {
+    ast.Gt: ("<", ">=", "<="),
+    ast.Lt: (">", "<=", ">="),
+    ast.GtE: (">", "<"),
+    ast.LtE: ("<", ">"),
+    ast.Eq: ("!=",),
+    ast.NotEq: ("==",),
+}
+_EXPONENTS = ("2", "3", "1", "0.5", "-0.5", "-1", "-1.5", "-2", "1.5", "-3")
+_INSTEAD = {"sum": ("mean",), "mean": ("sum",), "max": ("sum", "min"), "min": ("max",)}
+
+
+def operators(at: Place) -> Iterator[Found]:
+    """Yield another operator, the operands swapped, and one operand alone."""
+    for node in at.parts():
+        text = at.text(node)
+        if isinstance(node, ast.BinOp):
+            yield from _of_operator(at, node, text)
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Invert | ast.Not):
+            yield at.replace(node, at.within(node.operand), True), "sign", 1.0, text, ""
+        elif isinstance(node, ast.Compare) and len(node.ops) == 1:
+            left, right = at.text(node.left), at.text(node.comparators[0])
+            if any(isinstance(one, ast.Constant) and isinstance(one.value, str)
+                   for one in (node.left, *node.comparators)):  # fmt: skip
+                continue
+            for sign in _COMPARISONS.get(type(node.ops[0]), ()):
+                after = f"{left} {sign} {right}"
+                cost = 1.1 if "=" not in sign else 1.5
+                yield at.replace(node, after), "comparison", cost, text, after
+        elif isinstance(node, ast.Call) and len(node.args) == 1 and at.scope.shape(node.args[0]):
+            argument = node.args[0]
+            after = f"-{at.within(argument)}"
+            yield [Edited(argument, after)], "sign", 1.2, at.text(argument), after
+    root = at.text(at.root)
+    after = f"-{root}" if isinstance(at.root, ast.BinOp | ast.Name | ast.Call) else f"-({root})"
+    if isinstance(at.root, ast.BinOp) and isinstance(at.root.op, ast.Add | ast.Sub):
+        after = f"-({root})"
+    yield [Edited(at.root, after)], "sign", 1.05, root, after
+
+
+def _of_operator(at: Place, node: ast.BinOp, text: str) -> Iterator[Found]:
+    left, right = at.within(node.left), at.within(node.right)
+    for sign in _OPERATORS.get(type(node.op), ()):
+        after = f"{left} {sign} {right}"
+        yield at.replace(node, after), "operator", 1.1, text, after
+    if isinstance(node.op, ast.Pow):
+        yield at.replace(node, left, True), "exponent", 1.2, text, left
+        for exponent in _EXPONENTS:
+            if exponent != at.text(node.right):
+                after = f"{left}**{exponent}"
+                yield at.replace(node, after), "exponent", 1.2, text, after
+        return
+    if isinstance(node.op, ast.MatMult):
+        return
+    kind = "term" if isinstance(node.op, ast.Add | ast.Sub) else "factor"
+    dropped = f"{SIGNS.get(type(node.op), '')} {right}"
+    yield at.replace(node, at.text(node.left)), f"drop {kind}", 1.2, dropped, ""
+    alone = {ast.Sub: f"-{right}", ast.Div: f"1 / {right}"}.get(type(node.op), at.text(node.right))
+    yield at.replace(node, alone), f"drop {kind}", 1.25, at.text(node.left), ""
+    if isinstance(node.op, ast.Sub | ast.Div):
+        after = f"{right} {SIGNS[type(node.op)]} {left}"
+        yield at.replace(node, after), "swap", 1.0, text, after
+
+
+def numbers(at: Place) -> Iterator[Found]:
+    """Yield other constants, and indices off by one."""
+    axes = {
+        id(part)
+        for node in at.parts()
+        if isinstance(node, ast.Call)
+        for word in node.keywords
+        if word.arg in ("axis", "keepdims")
+        for part in ast.walk(word.value)
+    }
+    exponents = {
+        id(node.right)
+        for node in at.parts()
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
+    }
+    for node in at.parts():
+        if id(node) in axes or id(node) in exponents:
+            continue
+        is_number = isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+        if is_number and not isinstance(node.value, bool):  # type: ignore[attr-defined]
+            text, number = at.text(node), node.value  # type: ignore[attr-defined]
+            others = [number + 1, number - 1, 2 * number, number / 2, 1, 2, 0]
+            others = [int(one) if isinstance(number, int) and one == int(one) else one
+                      for one in others]  # fmt: skip
+            for other in dict.fromkeys(others):
+                if other != number:
+                    new = f"{other}" if other >= 0 else f"({other})"
+                    yield [Edited(node, new)], "constant", 1.25, text, str(other)
+            for one in at.scope.numbers:
+                yield [Edited(node, one.text)], "constant", 1.5, text, one.text
+            for one in at.scope.arrays if number in (0, 1) else ():
+                yield [Edited(node, one.text)], "constant", 2.0, text, one.text
+    for index in _indices(at.root):
+        text = at.text(index)
+        for after in (f"{text} - 1", f"{text} + 1"):
+            yield [Edited(index, after)], "index", 1.3, text, after
+
+
+def _indices(root: ast.expr) -> Iterator[ast.expr]:
+    """Yield variables that are used as an index, or as the bound of a range or a slice."""
+    for node in parts_of(root):
+        candidates: list[ast.expr | None] = []
+        if isinstance(node, ast.Subscript):
+            one = node.slice
+            candidates = [*one.elts] if isinstance(one, ast.Tuple) else [one]
+            for part in [part for part in candidates if isinstance(part, ast.Slice)]:
+                candidates += [part.lower, part.upper]
+        elif _is_call_of(node, "range"):
+            candidates = [*node.args]
+        for candidate in candidates:
+            if isinstance(candidate, ast.Name | ast.BinOp | ast.Call):
+                yield candidate
+
+
+def _is_call_of(node: ast.expr, name: str) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+
+
+def ranges(at: Place) -> Iterator[Found]:
+    """Yield other ranges of a loop."""
+    is_loop = at.statement.kind == "loop"
+    for node in at.parts():
+        text = at.text(node)
+        if _is_call_of(node, "range"):
+            bounds = [at.text(one) for one in node.args]
+            found = {
+                1: [f"range(1, {bounds[0]})", f"range(1, {bounds[0]} + 1)"],
+                2: [f"range({bounds[-1]})"],
+            }.get(len(bounds), [])
+            found += [f"reversed({text})"] if is_loop and node is at.root else []
+            for after in found:
+                yield [Edited(node, after)], "range", 1.3, text, after
+        elif _is_call_of(node, "reversed") and len(node.args) == 1:
+            after = at.text(node.args[0])
+            yield [Edited(node, after)], "range", 1.4, text, after
+        elif is_loop and isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+            yield [Edited(node, at.text(node.value))], "range", 1.4, text, at.text(node.value)
+
+
+class _Reduction:
+    """A call such as ``np.sum(x, axis=0)`` or ``x.sum(0)``, taken apart.
+
+    Attributes
+    ----------
+    base : ast.expr or None
+        What is summed.
+    axis, keep : str
+        The texts of its arguments; empty where they are not given.
+    """
+
+    def __init__(self, at: Place, node: ast.Call, function: ast.Attribute) -> None:
+        self.name, self.start = function.attr, at.text(function)[: -len(function.attr)]
+        arguments = [at.text(one) for one in node.args]
+        words = {word.arg: at.text(word.value) for word in node.keywords if word.arg}
+        is_method = at.scope.shape(function.value) is not None
+        given = node.args[0] if node.args else None
+        self.base = function.value if is_method else given
+        self.first = [] if is_method else arguments[:1]
+        rest = arguments if is_method else arguments[1:]
+        self.axis = rest[0] if rest else words.get("axis", "")
+        self.keep = rest[2] if len(rest) > 2 else words.get("keepdims", "")
+
+    def call(self, name: str, axis: str, keep: str) -> str:
+        """Write the call with other arguments."""
+        inner = [*self.first]
+        inner += [f"axis={axis}"] if axis else []
+        inner += [f"keepdims={keep}"] if keep else []
+        return f"{self.start}{name}({', '.join(inner)})"
+
+
+def reductions(at: Place) -> Iterator[Found]:
+    """Yield sums along other axes, means for sums, and sums that are added or dropped."""
+    for node in at.parts():
+        match node:
+            case ast.Call(func=ast.Attribute(attr=name) as function) if name in REDUCTIONS:
+                yield from _of_reduction(at, node, _Reduction(at, node, function))
+
+
+def _of_reduction(at: Place, node: ast.Call, one: _Reduction) -> Iterator[Found]:
+    if one.base is None:
+        return
+    text, name, axis, keep = at.text(node), one.name, one.axis, one.keep
+    for other in _INSTEAD.get(name, ()):
+        after = one.call(other, axis, keep)
+        yield [Edited(node, after)], "reduction", 1.0, text, after
+    shape = at.scope.shape(one.base)
+    for other in _axes(len(shape) if shape is not None else 2):
+        if other.replace(" ", "") != axis.replace(" ", ""):
+            for kept in dict.fromkeys((keep, "True", "")):
+                after = one.call(name, other, kept)
+                yield [Edited(node, after)], "axis", 1.1 + 0.1 * (kept != keep), text, after
+    after = one.call(name, axis, "" if keep == "True" else "True")
+    yield [Edited(node, after)], "keepdims", 1.1, text, after
+    yield [Edited(node, at.within(one.base))], "drop reduction", 1.3, text, at.text(one.base)
+
+
+def _axes(dimensions: int) -> list[str]:
+    numbers = [str(axis) for axis in range(dimensions)]
+    pairs = [f"({', '.join(some)})" for count in (2, 3)
+             for some in itertools.combinations(numbers, count) if count < dimensions]  # fmt: skip
+    return [*numbers, *pairs, ""] + (["-1"] if dimensions > 1 else [])
+
+
+def sums_added(at: Place) -> Iterator[Found]:
+    """Yield a sum along axes where there is none."""
+    shape, text = at.scope.shape(at.root), at.within(at.root)
+    if shape == () or (shape is None and at.scope.value(at.root) is not None):
+        return
+    for axis in _axes(2 if shape is None else len(shape))[:10]:
+        inner = f"axis={axis}" if axis else ""
+        for keep in ("", ", keepdims=True" if inner else "keepdims=True"):
+            after = f"{text}.sum({inner}{keep})"
+            yield [Edited(at.root, after)], "not summed", 1.5, at.text(at.root), after
