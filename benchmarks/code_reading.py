@@ -119,9 +119,9 @@ def _answer(case: Case, folder: Path) -> Answer | None:
     start = time.perf_counter()
     try:
         check = _checked(case.text, case.name, folder)
-    except (TypeError, ValueError):
-        return None
     except Exception as error:
+        if _is_refused(error):
+            return None
         words = f"{type(error).__name__}: {error}"
         return Answer(case, "crash", time.perf_counter() - start, (words,), False, False)
     seconds = time.perf_counter() - start
@@ -137,6 +137,14 @@ def _answer(case: Case, folder: Path) -> Answer | None:
     if score == "wrong line" and is_also_right:
         score = "also right"
     return Answer(case, score, seconds, diagnoses, is_wrong, is_also_right)
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether what the edited code returns are no gradients, and the check says so."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and Path(trace.tb_frame.f_code.co_filename).name == "arguments.py"
 
 
 def _is_also_right(case: Case, diagnoses: Iterable[Any], folder: Path) -> bool:
