@@ -168,7 +168,10 @@ class Function:
             body = ast.ClassDef(around.name, [], [], [body], [])
         names = [name for name in self.code.co_freevars if name != "__class__"]
         arguments = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
-        outer = ast.FunctionDef("_", arguments, [body], [])
+        statements = [body]
+        if not isinstance(body, ast.Expr) and body.name not in names:  # it may call itself
+            statements.insert(0, ast.Global([body.name]))
+        outer = ast.FunctionDef("_", arguments, statements, [])
         module = ast.fix_missing_locations(ast.Module([outer], []))
         code = compile(module, self.listing.file, "exec", dont_inherit=True, optimize=0)
         for _ in range(2 + len(self.classes)):
