@@ -65,7 +65,7 @@ class Repair:
         self.wanted = self.left = frozenset(wanted)
         self.applied: dict[int, Replacement] = {}
         self.seconds, self.deadline = seconds, float("inf")
-        self.runs = 0
+        self.runs, self.failed = 0, False
         self.instead: dict[int, int] = {}  # where the true value is put, if it is not there
         self.mentioned: list[str] = []
         self.code: dict[str, list[str]] = {}
@@ -121,9 +121,11 @@ class Repair:
     def _right(self, changed: Mapping[int, Replacement]) -> frozenset[str]:
         """Run with changes, and say which gradients are right; none if it fails."""
         self.runs += 1
+        self.failed = False
         try:
             return self.right(self.follower.run(changed))
         except Exception:
+            self.failed = True
             return frozenset()
 
     def _with(self, statement: Statement, replacement: Replacement) -> frozenset[str]:
@@ -199,7 +201,7 @@ class Repair:
                 if match is None or (is_other and match.quantity is not meant):
                     continue
                 now = self._right({**self.applied, number: trial.replacement})
-                if now >= self.now:
+                if now >= self.now and not self.failed:
                     finding = self._finding(statement, scope, trial, now - self.now)
                     return finding, trial.replacement
         return None

@@ -5,6 +5,7 @@ UTF-8, so the text is kept as bytes. Nothing is executed here.
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import functools
@@ -168,11 +169,17 @@ class Function:
             body = ast.ClassDef(around.name, [], [], [body], [])
         names = [name for name in self.code.co_freevars if name != "__class__"]
         arguments = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
-        outer = ast.FunctionDef("_", arguments, [body], [])
+        statements = [body]
+        own = getattr(body, "name", "")
+        if own and own not in names:  # it may call itself
+            statements.insert(0, ast.Global([own]))
+        outer = ast.FunctionDef("_", arguments, statements, [])
         module = ast.fix_missing_locations(ast.Module([outer], []))
-        code = compile(module, self.listing.file, "exec", dont_inherit=True, optimize=0)
-        for _ in range(2 + len(self.classes)):
-            code = next(one for one in code.co_consts if isinstance(one, CodeType))
+        flags = self.code.co_flags & __future__.annotations.compiler_flag
+        code = compile(module, self.listing.file, "exec", flags, dont_inherit=True, optimize=0)
+        for name in ("_", *(around.name for around in self.classes), _name(node)):
+            inner = (one for one in code.co_consts if isinstance(one, CodeType))
+            (*_, code) = (one for one in inner if one.co_name == name)  # defaults come first
         return code
 
 

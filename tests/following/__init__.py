@@ -1,0 +1,1 @@
+"""Tests of the room that follows hand-written code while it runs."""
