@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from difflib import SequenceMatcher
 
+ALTERNATIVES = 2
 Function = ast.FunctionDef | ast.Assign
 
 

@@ -22,7 +22,6 @@ PRODUCTS = {"dot", "matmul", "outer"}
 REDUCTIONS = {"sum", "mean", "max", "min", "prod", "var", "std"}
 DERIVATIVE = re.compile(r"prime|deriv|backward|back$|slope|grad|(^|_)d(_|[a-z]*$)", re.IGNORECASE)
 # How many names of a scope may take the place of a variable.
-ALTERNATIVES = 2
 
 Function = ast.FunctionDef | ast.Assign
 # From, to (in bytes), the text in between, and the rule.
