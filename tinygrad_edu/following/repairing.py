@@ -21,7 +21,7 @@ from .instrumenting import Statement
 from .quantities import Match, Quantities
 from .running import Follower, Replacement
 from .scope import Scope, code_in, names_in
-from .suspecting import TRUE_VALUE, Suspicion, is_leaf
+from .suspecting import TRUE_VALUE, UNSUPPORTED, Suspicion, is_leaf
 
 __all__ = ["Finding", "Repair"]
 
@@ -156,7 +156,11 @@ class Repair:
         located = self._located(done)
         corrected = self._cheapest(located, done)
         if corrected is not None and len(corrected[0].repaired) >= min(missing, 2):
-            return corrected
+            if len(corrected[0].repaired) == missing:
+                return corrected
+            common = self._searched(done, before=corrected[0].statement)
+            is_more = common and len(common[0].repaired) > len(corrected[0].repaired)
+            return common if is_more else corrected
         of_line = self._of_a_line(done) if by_lines else None
         if of_line is not None and (corrected is None or self._is_earlier(of_line, corrected)):
             return of_line
@@ -239,7 +243,9 @@ class Repair:
     def _ratios(self) -> list[float]:
         """List the factors by which wrong gradients are too large."""
         ratios = []
-        for value in self.seen.values.values():
+        values = [part for value in self.seen.values.values()
+                  for part in (value if isinstance(value, tuple | list) else (value,))]  # fmt: skip
+        for value in values:
             for match in self.quantities.matches(value):
                 is_gradient = is_leaf(match) and match.quantity.kind == "gradient"
                 if is_gradient and abs(match.factor - 1) > _CLOSE:
@@ -322,8 +328,13 @@ class Repair:
             found = [self._corrected(one, done) for one in alike[:_MOST_ALIKE]]
             known = [one for one in found if one is not None and one[0].edit is not None]
             if known:
-                return min(known, key=lambda one: one[0].edit.cost)  # type: ignore[union-attr]
+                return min(known, key=lambda one: self._cost(one[0]))
         return None
+
+    def _cost(self, finding: Finding) -> float:
+        """Return how unlikely a correction is."""
+        is_gradient = self.seen.of[finding.statement.number] == UNSUPPORTED
+        return (finding.edit.cost if finding.edit else 9.0) + 0.5 * is_gradient
 
     def _place_alone(self, located: Located) -> tuple[Finding, Replacement] | None:
         """Say where it goes wrong, without a correction."""
@@ -344,12 +355,19 @@ class Repair:
 
     # By running each edit -----------------------------------------------------------------------
 
-    def _searched(self, done: set[int]) -> tuple[Finding, Replacement] | None:
-        """Run the code with each edit of each statement."""
+    def _searched(
+        self, done: set[int], before: Statement | None = None
+    ) -> tuple[Finding, Replacement] | None:
+        """Run the code with each edit of each statement, or of those before one."""
+        first = self.seen.first_run
         found: list[tuple[tuple[float, ...], Finding, Replacement]] = []
         missing = len(self.wanted - self.now)
         for statement in self._statements(done):
             suspicion = self.seen.of[statement.number]
+            if before is not None:
+                is_earlier = first[statement.number] < first[before.number]
+                if not is_earlier or suspicion <= 0:
+                    continue
             is_full = any(len(one.repaired) == missing for _, one, _ in found)
             if self._is_late() or (is_full and suspicion < 0):
                 break
