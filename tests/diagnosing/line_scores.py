@@ -203,20 +203,19 @@ def _place(program: Program, line: int, correction: str) -> ast.AST | None:
         return statement.iter
     if isinstance(statement, ast.If | ast.While):
         return statement.test
-    if statement is not None and not _is_statement(correction, statement):
-        bodies = [node.body for node in ast.walk(statement) if isinstance(node, ast.Lambda)]
-        return bodies[0] if len(bodies) == 1 else None
-    return statement
+    if statement is None:
+        return None
+    bodies = [node.body for node in ast.walk(statement) if isinstance(node, ast.Lambda)]
+    return bodies[0] if len(bodies) == 1 and _is_expression(correction) else statement
 
 
-def _is_statement(correction: str, statement: ast.stmt) -> bool:
-    """Whether a correction is a whole statement, not the body of a function in one line."""
+def _is_expression(correction: str) -> bool:
+    """Whether a correction is that of the body of a function in one line."""
     try:
-        parsed = ast.parse(correction).body
-    except SyntaxError:
-        return True
-    is_expression = len(parsed) == 1 and isinstance(parsed[0], ast.Expr)
-    return not is_expression or isinstance(statement, ast.Expr)
+        compile(correction, "<correction>", "eval")
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def _span(node: Any, starts: Sequence[int]) -> tuple[int, int]:
