@@ -98,9 +98,7 @@ class Drawing:
                 del rules[rule]
             if self.changed(name, mutant.source) is not None:
                 words = f"{mutant.before!r} -> {mutant.after!r}"
-                yield Case(
-                    name, self.texts[name], mutant.source, (mutant.source,), (rule,), words
-                )
+                yield Case(name, self.texts[name], mutant.source, (mutant.source,), (rule,), words)
 
     def two(self) -> Iterator[Case]:
         """Yield programs with two edits of different statements, neither without an effect."""

@@ -10,7 +10,8 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+
+from .mutant_names import module_arrays, own_attributes, scope, similar
 
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@"}
 OPPOSITE = {"+": "-", "-": "+", "*": "/", "/": "*"}
@@ -21,7 +22,6 @@ PRODUCTS = {"dot", "matmul", "outer"}
 REDUCTIONS = {"sum", "mean", "max", "min", "prod", "var", "std"}
 DERIVATIVE = re.compile(r"prime|deriv|backward|back$|slope|grad|(^|_)d(_|[a-z]*$)", re.IGNORECASE)
 # How many names of a scope may take the place of a variable.
-ALTERNATIVES = 2
 
 Function = ast.FunctionDef | ast.Assign
 # From, to (in bytes), the text in between, and the rule.
@@ -164,9 +164,9 @@ class _Edits(ast.NodeVisitor):
         function = definitions[name]
         owner = name.partition(".")[0] if "." in name else ""
         siblings = [node for key, node in definitions.items() if owner and key.startswith(owner)]
-        self.attributes = _own_attributes(siblings)
-        self.arrays, self.numbers = _scope(function)
-        for name, line in _module_arrays(ast.parse(text), function).items():
+        self.attributes = own_attributes(siblings)
+        self.arrays, self.numbers = scope(function)
+        for name, line in module_arrays(ast.parse(text), function).items():
             self.arrays.setdefault(name, line)
         body = function.body if isinstance(function, ast.FunctionDef) else [function.value]
         for statement in body:
@@ -355,7 +355,7 @@ class _Edits(ast.NodeVisitor):
         if node.attr == "T":
             self.edit(node, self.of(node.value), "remove .T")
         elif isinstance(node.value, ast.Name) and node.value.id == "self":
-            for other in _similar(node.attr, self.attributes):
+            for other in similar(node.attr, self.attributes):
                 self.edit(node, f"self.{other}", "replace variable")
         self.visit(node.value)
 
@@ -373,7 +373,7 @@ class _Edits(ast.NodeVisitor):
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load) and node.id in self.arrays:
             known = {name for name, line in self.arrays.items() if line < node.lineno}
-            for other in _similar(node.id, known):
+            for other in similar(node.id, known):
                 self.edit(node, other, "replace variable")
 
     def visit_Constant(self, node: ast.Constant) -> None:
@@ -388,85 +388,3 @@ class _Edits(ast.NodeVisitor):
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         """Leave keys alone."""
-
-
-def _similar(name: str, names: set[str]) -> list[str]:
-    """Return the names that could be taken for `name`, the most similar first."""
-
-    def likeness(other: str) -> float:
-        plain, other_plain = name.strip("0123456789"), other.strip("0123456789")
-        same = plain.lower() == other_plain.lower()
-        same_layer = name[-1].isdigit() and name[len(plain) :] == other[len(other_plain) :]
-        gradient = f"d{plain}" == other_plain or plain == f"d{other_plain}"
-        ratio = SequenceMatcher(None, name.lower(), other.lower(), autojunk=False).ratio()
-        return ratio + same + 0.5 * same_layer + gradient
-
-    rated = sorted((-likeness(other), other) for other in names - {name})
-    return [other for rating, other in rated if rating <= -0.4][:ALTERNATIVES]
-
-
-def _own_attributes(functions: list[Function]) -> set[str]:
-    """Return the attributes that a class gives to `self`."""
-    return {
-        node.attr
-        for function in functions
-        for node in ast.walk(function)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.ctx, ast.Store)
-        and isinstance(node.value, ast.Name)
-    }
-
-
-def _scope(function: Function) -> tuple[dict[str, int], set[str]]:
-    """Return the arrays of a function with the line that first gives them a value, and indices."""
-    arrays, numbers, others = dict[str, int](), set[str](), set[str]()
-    for node in ast.walk(function):
-        if isinstance(node, ast.arg) and node.arg != "self":
-            arrays.setdefault(node.arg, 0)
-        elif isinstance(node, ast.For | ast.comprehension):
-            if "range(" in ast.unparse(node.iter):
-                numbers |= _names(node.target)
-            elif isinstance(node, ast.For):
-                arrays |= dict.fromkeys(_names(node.target), node.lineno)
-        elif isinstance(node, ast.Assign) and node is not function:
-            for name in {name for target in node.targets for name in _names(target)}:
-                arrays[name] = min(arrays.get(name, node.lineno), node.lineno)
-                if not _is_array(node.value):
-                    others.add(name)
-    return {name: arrays[name] for name in arrays.keys() - numbers - others}, numbers
-
-
-def _module_arrays(tree: ast.Module, function: Function) -> dict[str, int]:
-    """Return the arrays of the file that the function uses."""
-    used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
-    return {
-        target.id: 0
-        for node in tree.body
-        if isinstance(node, ast.Assign) and _is_array(node.value)
-        for target in node.targets
-        if isinstance(target, ast.Name) and target.id in used
-    }
-
-
-def _names(target: ast.expr) -> set[str]:
-    """Return the names that an assignment to `target` gives a value."""
-    return {
-        node.id
-        for node in ast.walk(target)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-
-
-def _is_array(value: ast.expr) -> bool:
-    """Tell whether an expression may be an array, as far as its text says."""
-    text = ast.unparse(value)
-    plain = isinstance(
-        value, ast.Constant | ast.List | ast.Dict | ast.ListComp | ast.DictComp | ast.Lambda
-    )
-    whole = all(
-        isinstance(node, ast.Constant | ast.UnaryOp | ast.BinOp | ast.operator | ast.unaryop)
-        for node in ast.walk(value)
-    )
-    return not (
-        plain or whole or text.startswith(("len(", "dict", "np.random.")) or ".shape" in text
-    )

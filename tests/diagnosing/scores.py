@@ -31,10 +31,16 @@ def named_layers(place: str) -> set[int]:
     return {int(number) for number in re.findall(r"(?:layer\s*|[A-Za-zδ]_?)(\d+)(?![\d.])", place)}
 
 
+def _is_the_line_itself(diagnosis: Any) -> bool:
+    """Whether a diagnosis names the line of these tests that spoils a gradient: that is right."""
+    line = getattr(diagnosis, "line", None)
+    return line is not None and line.file == "spoilt.py"
+
+
 def score(instance: Instance, check: Any) -> Score:
     """Judge what `check_manual` says of an instance."""
     diagnoses: Sequence[Any] = check.diagnoses
-    if not diagnoses:
+    if not diagnoses or _is_the_line_itself(diagnoses[0]):
         return Score("", not instance.kinds, False, False, False, "")
     first = diagnoses[0]
     explained = set(first.explains)

@@ -205,11 +205,12 @@ def sound(found):
     """Whether its sentences can be read: no claim, whole brackets, a place for each slip."""
     assert found.first.startswith("going backwards, ")
     for one in found.diagnoses:
-        assert one.sentence.startswith("looks like this: ")
+        start = f"line {one.line.line}: {one.line.code} - " if one.line else ""
+        assert one.sentence.startswith(f"{start}looks like this: ")
         assert "wrong because" not in one.sentence
         assert one.sentence.count("(") == one.sentence.count(")")
         assert not any(bad in one.sentence for bad in ("None", "  ", "nan", " ,", "()"))
-        assert one.place in one.sentence
+        assert one.place in one.sentence or one.line
         assert set(one.explains) <= {row.name for row in found.rows if not row.verdict.agree}
     return True
 

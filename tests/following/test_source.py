@@ -230,7 +230,9 @@ def test_files_that_changed_on_disk(module):
     found = module("def f(x):\n    return x + 1\n\ndef g(x):\n    return 2 * x\n")
     assert find_source(found.f) is not None
     with open(found.__file__, "w") as file:
-        file.write("# a new first line\ndef f(x):\n    return x + 10\n\ndef g(x):\n    return 2 * x\n")
+        file.write(
+            "# a new first line\ndef f(x):\n    return x + 10\n\ndef g(x):\n    return 2 * x\n"
+        )
     os.utime(found.__file__, (1, 1))
     assert find_source(found.f) is None
     assert find_source(found.g) is None  # its text is the same, its line is not

@@ -27,7 +27,7 @@ from ..tensor import Tensor
 from ..texts import shape_text
 from ..tracing import Contribution, node_of
 from .arguments import array_of, by_name, called, names_of
-from .code_reading import CodeReader
+from .code_reading import CodeReader, in_the_code
 from .numerical import Probe
 from .observations import (
     BELIEVED,
@@ -317,6 +317,9 @@ def _concluded(
         first = first_place(search, rows, sure, advises=False) if sure else ""
         return ManualCheck(tuple(rows), False, first, (), tuple(notes), doubts)
     diagnoses = _explained(search, differing, given, fits, previous, reader)
+    known = {name for one in diagnoses for name in one.explains}
+    left = [name for name in differing if name not in known and fits[name].array is not None]
+    seen = observed(search, {name: np.asarray(fits[name].array) for name in left}, left)
     if not diagnoses:
         notes.append("no known mistake explains the difference, nor any correction of a line")
     if search.gave_up:
@@ -324,7 +327,9 @@ def _concluded(
     # Where old gradients or single precision are the reason, what arrives is right.
     advises = not any(one.kind in ("stale gradient", "float32") for one in diagnoses)
     first = first_place(search, rows, differing, advises)
-    return ManualCheck(tuple(rows), False, first, tuple(diagnoses), tuple(notes), doubts)
+    return ManualCheck(
+        tuple(rows), False, first, tuple(diagnoses), tuple(notes), doubts, tuple(seen)
+    )
 
 
 def _explained(
@@ -338,16 +343,8 @@ def _explained(
     """Explain the differences: by lines of the code, else by mistakes, else by what is seen."""
     by_mistakes = distinct(_diagnosed(search, differing, given, fits, previous))
     if reader is None or any(one.kind in _NOT_IN_THE_CODE for one in by_mistakes):
-        found = by_mistakes
-    else:
-        found = reader.diagnoses(search, list(given)) or by_mistakes
-    known = {name for one in found for name in one.explains}
-    fitted = {
-        name: fit.array.astype(np.float64)
-        for name, fit in fits.items()
-        if fit.array is not None and name in differing and name not in known
-    }
-    return found + observed(search, fitted, list(fitted))
+        return by_mistakes
+    return in_the_code(by_mistakes, reader.diagnoses(search, list(given)))
 
 
 # What is not a mistake in a line.

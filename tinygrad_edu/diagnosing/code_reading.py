@@ -7,6 +7,7 @@ they become diagnoses: one a mistake, with the line that is wrong and the line t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from .correction_words import Words, difference, words_of
 from .results import Diagnosis
 from .search import Search
 
-__all__ = ["CodeReader"]
+__all__ = ["CodeReader", "in_the_code"]
 
 Array = NDArray[Any]
 
@@ -132,3 +133,41 @@ def _diagnosis(group: Sequence[_Line]) -> Diagnosis:
     return Diagnosis(
         first.words.kind, sentence, where, tuple(names), first.source, first.right, more
     )
+
+
+def in_the_code(mistakes: Sequence[Diagnosis], lines: Sequence[Diagnosis]) -> list[Diagnosis]:
+    """Combine what explains the gradients with the lines where it is.
+
+    A mistake that reproduces all gradients names best what was done. If one line is to be
+    corrected, it is there. Several lines are several mistakes, which none explains together.
+    """
+    if not mistakes or len(lines) != 1 or lines[0].line is None:
+        return list(lines or mistakes)
+    first, line = mistakes[0], lines[0]
+    assert line.line is not None
+    if first.kind in _GENERAL and line.kind not in _GENERAL:
+        return [replace(line, explains=first.explains)]
+    words = first.sentence.removesuffix(f" (at {first.place})")
+    sentence = f"{line.place}: {line.line.code} - {words}"
+    if line.right:
+        sentence += f"; right: {line.right}"
+    place = first.place or line.place
+    return [replace(line, kind=first.kind, sentence=sentence, explains=first.explains, place=place)]
+
+
+# Kinds that say less than others.
+_GENERAL = (
+    "contribution missing",
+    "extra factor",
+    "extra statement",
+    "extra term",
+    "factor",
+    "formula",
+    "index",
+    "missing factor",
+    "other operand",
+    "reduction",
+    "upstream missing",
+    "wrong axis",
+    "wrong variable",
+)

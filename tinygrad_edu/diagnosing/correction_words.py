@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..following.quantities import Match
 from ..following.repairing import Finding
 from ..following.scope import Reference
+from ..tensor import Tensor
 from .activations import Activation
 from .mistakes import slips_at
 from .search import Search, agrees
@@ -48,6 +49,15 @@ class _Case(NamedTuple):
         """Return the variable of a name."""
         plain = text.replace('"', "'")
         return next((one for one in self.finding.scope.references if one.text == plain), None)
+
+    def weights(self) -> list[Tensor]:
+        """List the inputs of the function that are factors of matrix products."""
+        sites = [site for site in self.search.sites if site.primitive.matrix_product]
+        inputs = {id(value) for site in sites for value in site.node.inputs}
+        moved = [site.node.inputs[0] for site in self.search.sites
+                 if site.primitive.carries and id(site.tensor) in inputs]  # fmt: skip
+        found = inputs | set(map(id, moved))
+        return [leaf for leaf in self.search.leaves.values() if id(leaf) in found]
 
     def value(self, text: str) -> Any:
         """Compute an expression where the line runs; None if that fails."""
@@ -238,7 +248,7 @@ def _of_a_name(case: _Case) -> Words:
     told = f"{case.before} is used instead of {case.after}"
     if before is None or after is None:
         return Words("wrong variable", told)
-    leaves = [leaf.data for leaf in case.search.leaves.values()]
+    leaves = [leaf.data for leaf in case.weights()]
     if any(_equal(after.value, leaf) for leaf in leaves):
         if any(_equal(before.value, leaf) for leaf in leaves):
             return Words("another weight", f"{told}: the weights of another layer")

@@ -180,19 +180,15 @@ def _is_single(found: Array, expected: Array) -> bool:
     return 2 * off.size >= found.size and (both or off.size < 4) and found.size > 1
 
 
-def observed(
-    search: Search, fitted: Mapping[str, Array], differing: Sequence[str]
-) -> list[Diagnosis]:
+def observed(search: Search, fitted: Mapping[str, Array], differing: Sequence[str]) -> list[str]:
     """Say what is true of gradients that no mistake explains: all zero, a constant ratio, ..."""
-    found = [(name, _observation(search, fitted[name], name)) for name in differing]
+    with np.errstate(all="ignore"):
+        found = [(name, _observation(search, fitted[name], name)) for name in differing]
     groups: dict[str, list[str]] = {}
     for name, words in found:
         if words:
             groups.setdefault(words, []).append(name)
-    return [
-        Diagnosis("observation", f"{_listed(names)}: {words}", "", tuple(names))
-        for words, names in groups.items()
-    ]
+    return [f"{_listed(names)}: {words}" for words, names in groups.items()]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -206,7 +202,7 @@ def _observation(search: Search, array: Array, name: str) -> str:
     if not array.any():
         return "every element is 0"
     ratio = _ratio(array, right)
-    if ratio:
+    if ratio and array.size > 1:
         return f"every element is {ratio:.4g} times the right one"
     for other, gradient in search.automatic.items():
         if other != name and gradient.shape == array.shape and agrees(array, gradient, BELIEVED):

@@ -74,6 +74,8 @@ class ManualCheck(Shown):
         What else is worth knowing.
     doubts : tuple of str
         Why automatic gradients cannot be trusted: numerical ones differ, or are undecided.
+    observations : tuple of str
+        What is true of gradients that no diagnosis explains, such as a constant ratio.
 
     Examples
     --------
@@ -88,6 +90,7 @@ class ManualCheck(Shown):
     diagnoses: tuple[Diagnosis, ...]
     notes: tuple[str, ...]
     doubts: tuple[str, ...] = ()
+    observations: tuple[str, ...] = ()
 
     def document(self, *, whole: bool = False) -> Section:
         """Return what was found: the conclusion, the table, and equations with their code.
@@ -156,6 +159,7 @@ class ManualCheck(Shown):
             *filter(None, [self.first]),
             *several,
             *(_without_right(diagnosis) for diagnosis in self.diagnoses[:_DIAGNOSES]),
+            *self.observations[:_DIAGNOSES],
             *self.doubts[:_DIAGNOSES],
         ]
 
@@ -170,10 +174,10 @@ class ManualCheck(Shown):
         if hints == "what":
             return self
         if hints == "none":
-            return replace(self, first="", diagnoses=())
-        places = dict.fromkeys(one.place for one in self.diagnoses if one.place)
-        found = [next(one for one in self.diagnoses if one.place == place) for place in places]
-        return replace(self, diagnoses=tuple(map(_where, found)))
+            return replace(self, first="", diagnoses=(), observations=())
+        places = {where(one): one for one in reversed(self.diagnoses)}
+        found = [one for one in self.diagnoses if one.place and places[where(one)] is one]
+        return replace(self, diagnoses=tuple(map(_where, found)), observations=())
 
     def figure(self) -> matplotlib.figure.Figure:
         """Draw where each gradient by hand differs, as a matplotlib figure."""
@@ -222,10 +226,17 @@ class ManualCheck(Shown):
             raise GradientError("; ".join(filter(None, [*found, *self.doubts[:3]])))
 
 
+def where(one: Diagnosis) -> str:
+    """Return the lines of a diagnosis, or its place: ``line 14``, ``lines 14, 17``."""
+    if one.line is None:
+        return one.place
+    numbers = dict.fromkeys(line.line for line in (one.line, *(line for line, _ in one.more)))
+    return f"line{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+
+
 def _listed(diagnoses: Sequence[Diagnosis]) -> str:
     """List the lines of diagnoses: ``lines 14 and 17``."""
-    places = [one.place.removeprefix("lines ").removeprefix("line ")
-              for one in diagnoses if one.line is not None]  # fmt: skip
+    places = [where(one).split(" ", 1)[1] for one in diagnoses if one.line is not None]
     return f"lines {', '.join(places[:-1])} and {places[-1]}"
 
 
@@ -237,7 +248,7 @@ def _both_lines(one: Diagnosis) -> Section:
         rows += [(f"yours {line.line}  ", line.code), ("right  ", right)]
     width = max(len(label) for label, _ in rows)
     aligned = tuple((label.ljust(width), code(text)) for label, text in rows)
-    return Section(f"{one.line.file}, {one.place}", aligned)
+    return Section(f"{one.line.file}, {where(one)}", aligned)
 
 
 def _without_right(one: Diagnosis) -> str:
@@ -247,7 +258,7 @@ def _without_right(one: Diagnosis) -> str:
 
 def _where(one: Diagnosis) -> Diagnosis:
     """Return a diagnosis that names the place alone."""
-    words = f"{one.place}: {one.line.code}" if one.line else f"look at {one.place}"
+    words = f"{where(one)}: {one.line.code}" if one.line else f"look at {one.place}"
     return Diagnosis("where", words, one.place, one.explains, one.line)
 
 

@@ -77,6 +77,8 @@ def true_value(statement: Statement, value: Any) -> Replacement:
 
 def is_close(value: Any, expected: Any) -> bool:
     """Whether an edit computes a value, in its shape."""
+    if not isinstance(value, np.ndarray | np.generic | int | float):
+        return False
     if np.shape(value) != np.shape(expected) or np.asarray(value).dtype.kind not in "fiub":
         return False
     with np.errstate(all="ignore"):

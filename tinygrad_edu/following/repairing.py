@@ -28,6 +28,7 @@ __all__ = ["Finding", "Repair"]
 Array: TypeAlias = NDArray[Any]
 
 _MOST_MISTAKES = 6
+_MOST_ALIKE = 4  # places that are as good as each other
 _MOST_TRIALS = 300  # of one statement
 _CLOSE = 1e-9
 
@@ -153,11 +154,7 @@ class Repair:
         """Find the correction that makes the most gradients right."""
         missing = len(self.wanted - self.now)
         located = self._located(done)
-        corrected = None
-        for one in located:
-            corrected = self._corrected(one, done)
-            if corrected is not None:
-                break
+        corrected = self._cheapest(located, done)
         if corrected is not None and len(corrected[0].repaired) >= min(missing, 2):
             return corrected
         of_line = self._of_a_line(done) if by_lines else None
@@ -316,6 +313,18 @@ class Repair:
         numbers = [one for one in self.seen.unknown.get(statement.number, ()) if one not in done]
         return [*(self.follower.statements[one] for one in numbers[-4:]), statement]
 
+    def _cheapest(
+        self, located: Sequence[Located], done: set[int]
+    ) -> tuple[Finding, Replacement] | None:
+        """Correct one of the statements that make the most gradients right."""
+        for most in sorted({len(one.repaired) for one in located}, reverse=True):
+            alike = [one for one in located if len(one.repaired) == most]
+            found = [self._corrected(one, done) for one in alike[:_MOST_ALIKE]]
+            known = [one for one in found if one is not None and one[0].edit is not None]
+            if known:
+                return min(known, key=lambda one: one[0].edit.cost)  # type: ignore[union-attr]
+        return None
+
     def _place_alone(self, located: Located) -> tuple[Finding, Replacement] | None:
         """Say where it goes wrong, without a correction."""
         unknown = self.seen.unknown.get(located.statement.number, ())
@@ -323,7 +332,7 @@ class Repair:
         number = unknown[0] if unknown else located.statement.number
         statement = self.follower.statements[number]
         scope, _ = self._trials(statement)
-        if scope is None:
+        if scope is None or len(self.seen.first_run) < 2:  # of one line, it says nothing
             return None
         is_there = statement is located.statement
         before = self.seen.values.get(number)

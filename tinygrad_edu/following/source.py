@@ -181,7 +181,8 @@ class Function:
         )
         for name in ("_", *(around.name for around in self.classes), _name(node)):
             inner = (one for one in code.co_consts if isinstance(one, CodeType))
-            (*_, code) = (one for one in inner if one.co_name == name)  # defaults come first
+            found = [one for one in inner if one.co_name == name]
+            code = found[-1]  # the code of defaults comes first
         return code
 
 

@@ -160,23 +160,15 @@ class Suspicion:
             return TRUE_VALUE, _VALUE
         from_wrong = any(factor == _UNKNOWN or _is_odd(factor) for factor in read)
         gradients = [one for one in matches if one.quantity.kind == "gradient"]
-        for one in gradients:
-            if is_natural(one.factor):
-                found = self._of_gradient(statement, one, read)
-                return (min(found, 0.8) if from_wrong else found), one.factor
         if gradients:
+            natural = [one for one in gradients if is_natural(one.factor)]
+            if natural:
+                found = self._of_gradient(statement, natural[0], read)
+                return (min(found, 0.8) if from_wrong else found), natural[0].factor
             factor = gradients[0].factor
-            odd = [c for c in read if _is_odd(c)]
-            passed_on = any(abs(factor / c) - 1 < _CLOSE for c in odd)
+            passed_on = any(abs(factor / c) - 1 < _CLOSE for c in read if _is_odd(c))
             return (0.3 if passed_on else 2.0), factor
-        if not (isinstance(event.value, np.ndarray) and event.value.size > 1):
-            return _of_kind(statement), _OTHER if isinstance(event.value, list) else _VALUE
-        if from_wrong:
-            return 0.6, _UNKNOWN
-        if not event.value.any():
-            return 0.3, _VALUE  # where a sum starts
-        from_values = not any(np.isfinite(factor) for factor in read)
-        return (1.1, _OTHER) if from_values else (1.2, _UNKNOWN)
+        return _of_no_match(statement, event.value, read, from_wrong)
 
     def _of_gradient(self, statement: Statement, match: Match, read: list[float]) -> float:
         """Return how suspicious a gradient is, by its scale, its place and its name."""
@@ -184,26 +176,49 @@ class Suspicion:
             if abs(match.factor - 1) < _CLOSE:
                 return TRUE_GRADIENT if match.arrangement in ("", "reshaped") else 1.2
             return 2.0
-        if match.arrangement == "permuted":
+        if self._is_turned_wrongly(match):
             return 1.2
-        if match.quantity.array.ndim == 2 and match.arrangement in ("", "transposed"):
-            is_turned = match.arrangement == "transposed"
-            rows, columns = match.quantity.array.shape
-            if rows == columns and is_turned != (self._turned > 0):
-                return 1.2
-            self._turned += 1 if is_turned else -1
         names = tuple(statement.names)
         is_copy = statement.kind == "assign" and is_reference(statement.value)
         if self._claimed.setdefault(match.quantity, names) != names or is_copy:
             return 1.25  # it passes on unchanged what is a gradient already
-        read = [factor for factor in read if factor and np.isfinite(factor)]
-        scales = [factor for factor in read if factor != 1.0] or read
-        self.scales.add(match.factor)
-        if any(abs(match.factor - c) < _CLOSE * abs(c) for c in scales):
+        return self._of_scale(match.factor, read)
+
+    def _is_turned_wrongly(self, match: Match) -> bool:
+        """Whether the elements are in another order than those of the other gradients."""
+        if match.arrangement == "permuted":
+            return True
+        if match.quantity.array.ndim == 2 and match.arrangement in ("", "transposed"):
+            is_turned = match.arrangement == "transposed"
+            rows, columns = match.quantity.array.shape
+            if rows == columns and is_turned != (self._turned > 0):
+                return True
+            self._turned += 1 if is_turned else -1
+        return False
+
+    def _of_scale(self, factor: float, read: list[float]) -> float:
+        read = [one for one in read if one and np.isfinite(one)]
+        scales = [one for one in read if one != 1.0] or read
+        self.scales.add(factor)
+        if any(abs(factor - one) < _CLOSE * abs(one) for one in scales):
             return TRUE_GRADIENT
-        if scales and any(c != 1.0 for c in scales):
+        if any(one != 1.0 for one in scales):
             return 0.7
-        return TRUE_GRADIENT if match.factor == 1.0 else 0.4
+        return TRUE_GRADIENT if factor == 1.0 else 0.4
+
+
+def _of_no_match(
+    statement: Statement, value: Any, read: list[float], from_wrong: bool
+) -> tuple[float, float]:
+    """Return how suspicious a value is that matches nothing, and its factor."""
+    if not (isinstance(value, np.ndarray) and value.size > 1):
+        return _of_kind(statement), _OTHER if isinstance(value, list) else _VALUE
+    if from_wrong:
+        return 0.6, _UNKNOWN
+    if not value.any():
+        return 0.3, _VALUE  # where a sum starts
+    from_values = not any(np.isfinite(factor) for factor in read)
+    return (1.1, _OTHER) if from_values else (1.2, _UNKNOWN)
 
 
 def _plain(name: str) -> str:

@@ -137,31 +137,37 @@ def _divisors(scope: Scope, shape: tuple[int, ...] | None) -> Iterator[tuple[str
 
 
 def terms_added(at: Place) -> Iterator[Found]:
-    """Yield a term that is missing: of the whole, or of an argument."""
-    arguments = [one for node in at.parts() if isinstance(node, ast.Call) for one in node.args]
+    """Yield a term that is missing: of the whole, of an argument, or of a factor."""
+    points = [at.root]
     for node in at.parts():
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.MatMult):
-            arguments += [node.left, node.right]
-    for point in (at.root, *arguments):
+        if isinstance(node, ast.Call):
+            points += node.args
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.MatMult):
+            points += [node.left, node.right]
+    for point in points:
         shape = at.scope.shape(point)
         if shape is None or isinstance(point, ast.Constant):
             continue
         text, more = at.text(point), 0.1 * (point is not at.root)
-        for one in at.scope.arrays if shape else ():
-            if not _fits(one.shape, shape) or one.text == text:
-                continue
-            multiples = scaled(at.scope, one) if one.shape == shape and not more else ()
-            for term, cost in ((one.text, 1.8 if one.shape == shape else 2.2), *multiples):
-                for sign in "+-":
-                    after = f"{text} {sign} {term}"
-                    yield at.replace(point, after), "add term", cost + more, "", f"{sign} {term}"
+        for term, cost in _array_terms(at, shape, text) if shape else ():
+            for sign in "+-":
+                after = f"{text} {sign} {term}"
+                yield at.replace(point, after), "add term", cost + more, "", f"{sign} {term}"
         for number, cost in (("1", 2.5), *((one.text, 2.8) for one in at.scope.numbers)):
-            for after in (
-                f"{text} + {number}",
-                f"{text} - {number}",
-                f"{number} - {at.within(point)}",
-            ):
+            for after in (f"{text} + {number}", f"{text} - {number}"):
                 yield [Edited(point, after)], "add term", cost + more, "", after
+            after = f"{number} - {at.within(point)}"
+            yield [Edited(point, after)], "add term", cost + more, "", after
+
+
+def _array_terms(at: Place, shape: tuple[int, ...], text: str) -> Iterator[tuple[str, float]]:
+    """Yield the arrays that may be added to a piece, and multiples of them."""
+    is_whole = text == at.text(at.root)
+    for one in at.scope.arrays:
+        if _fits(one.shape, shape) and one.text != text:
+            yield one.text, 1.8 if one.shape == shape else 2.2
+            if one.shape == shape and is_whole:
+                yield from scaled(at.scope, one)
 
 
 def scaled(scope: Scope, one: Reference) -> Iterator[tuple[str, float]]:

@@ -85,40 +85,41 @@ def _of_operator(at: Place, node: ast.BinOp, text: str) -> Iterator[Found]:
 
 def numbers(at: Place) -> Iterator[Found]:
     """Yield other constants, and indices off by one."""
-    axes = {
-        id(part)
-        for node in at.parts()
-        if isinstance(node, ast.Call)
-        for word in node.keywords
-        if word.arg in ("axis", "keepdims")
-        for part in ast.walk(word.value)
-    }
-    exponents = {
-        id(node.right)
-        for node in at.parts()
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
-    }
+    elsewhere = set(_corrected_elsewhere(at))
     for node in at.parts():
-        if id(node) in axes or id(node) in exponents:
-            continue
-        is_number = isinstance(node, ast.Constant) and isinstance(node.value, int | float)
-        if is_number and not isinstance(node.value, bool):  # type: ignore[attr-defined]
-            text, number = at.text(node), node.value  # type: ignore[attr-defined]
-            others = [number + 1, number - 1, 2 * number, number / 2, 1, 2, 0]
-            others = [int(one) if isinstance(number, int) and one == int(one) else one
-                      for one in others]  # fmt: skip
-            for other in dict.fromkeys(others):
-                if other != number:
-                    new = f"{other}" if other >= 0 else f"({other})"
-                    yield [Edited(node, new)], "constant", 1.25, text, str(other)
-            for one in at.scope.numbers:
-                yield [Edited(node, one.text)], "constant", 1.5, text, one.text
-            for one in at.scope.arrays if number in (0, 1) else ():
-                yield [Edited(node, one.text)], "constant", 2.0, text, one.text
+        match node:
+            case ast.Constant(value=int() | float() as number) if id(node) not in elsewhere:
+                if not isinstance(number, bool):
+                    yield from _other_numbers(at, node, number)
     for index in _indices(at.root):
         text = at.text(index)
         for after in (f"{text} - 1", f"{text} + 1"):
             yield [Edited(index, after)], "index", 1.3, text, after
+
+
+def _corrected_elsewhere(at: Place) -> Iterator[int]:
+    """Yield the constants that are axes or exponents, which have corrections of their own."""
+    for node in at.parts():
+        if isinstance(node, ast.Call):
+            for word in node.keywords:
+                if word.arg in ("axis", "keepdims"):
+                    yield from map(id, ast.walk(word.value))
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+            yield id(node.right)
+
+
+def _other_numbers(at: Place, node: ast.Constant, number: float) -> Iterator[Found]:
+    text = at.text(node)
+    for other in dict.fromkeys((number + 1, number - 1, 2 * number, number / 2, 1, 2, 0)):
+        is_whole = isinstance(number, int) and other == int(other)
+        written = str(int(other)) if is_whole else str(other)
+        if other != number:
+            new = written if other >= 0 else f"({written})"
+            yield [Edited(node, new)], "constant", 1.25, text, written
+    for one in at.scope.numbers:
+        yield [Edited(node, one.text)], "constant", 1.5, text, one.text
+    for one in at.scope.arrays if number in (0, 1) else ():
+        yield [Edited(node, one.text)], "constant", 2.0, text, one.text
 
 
 def _indices(root: ast.expr) -> Iterator[ast.expr]:

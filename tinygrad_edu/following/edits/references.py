@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..scope import is_reference
+from ..scope import Reference, is_reference
 from ..source import Edited
 from .place import Found, Place, factors_of, parts_of
 
@@ -18,31 +18,39 @@ def names(at: Place) -> Iterator[Found]:
     """Yield another variable in the place of one."""
     inside = {id(part) for node in at.parts() if is_reference(node) for part in _inner(node)}
     for node in at.parts():
-        if not is_reference(node) or id(node) in inside:
-            continue
-        value, text = at.scope.value(node), at.text(node)
-        shape = at.scope.shape(node)
-        if shape is None:
-            continue
-        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
-            for name in at.scope.containers:
-                if name != node.value.id:
-                    after = name + text[len(node.value.id) :]
-                    cost = 1.0 + 0.3 * _distance(node.value.id, name)
-                    yield [Edited(node, after)], "name", cost, text, after
-        for other in at.scope.references:
-            if other.text.replace('"', "'") == text.replace('"', "'"):
-                continue
-            is_alike = other.shape == shape or (
-                len(shape) == 2 and other.shape == shape[::-1] and shape[0] != shape[1]
-            )
-            same_kind = isinstance(other.value, np.ndarray) == isinstance(value, np.ndarray)
-            is_near = len(shape) == len(other.shape) > 0 and np.size(other.value) > 1
-            is_near = is_near or (at.statement.kind == "return" and node is at.root)
-            if (is_alike or is_near) and (same_kind or node is at.root):
-                cost = 1.0 + 0.3 * _distance(text, other.text)
-                cost += 0.2 * (other.shape != shape) + 0.3 * (not is_alike)
-                yield [Edited(node, other.text)], "name", cost, text, other.text
+        if is_reference(node) and id(node) not in inside and at.scope.shape(node) is not None:
+            yield from _of_another_container(at, node)
+            for other in at.scope.references:
+                cost = _cost_of_exchange(at, node, other)
+                if cost:
+                    yield [Edited(node, other.text)], "name", cost, at.text(node), other.text
+
+
+def _of_another_container(at: Place, node: ast.expr) -> Iterator[Found]:
+    """Yield an element of another list or dictionary, at the same index."""
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+        text, here = at.text(node), node.value.id
+        for name in at.scope.containers:
+            if name != here:
+                after = name + text[len(here) :]
+                yield [Edited(node, after)], "name", 1.0 + 0.3 * _distance(here, name), text, after
+
+
+def _cost_of_exchange(at: Place, node: ast.expr, other: Reference) -> float:
+    """Return the cost of a variable in the place of another one; 0 if it cannot be meant."""
+    text, shape, value = at.text(node), at.scope.shape(node), at.scope.value(node)
+    if shape is None or other.text.replace('"', "'") == text.replace('"', "'"):
+        return 0.0
+    is_turned = len(shape) == 2 and other.shape == shape[::-1]
+    is_alike = other.shape == shape or is_turned
+    is_near = len(shape) == len(other.shape) > 0 and np.size(other.value) > 1
+    is_whole = node is at.root
+    is_returned = is_whole and at.statement.kind == "return"
+    same_kind = isinstance(other.value, np.ndarray) == isinstance(value, np.ndarray)
+    if not (is_alike or is_near or is_returned) or not (same_kind or is_whole):
+        return 0.0
+    cost = 1.0 + 0.3 * _distance(text, other.text)
+    return cost + 0.2 * (other.shape != shape) + 0.3 * (not is_alike)
 
 
 def subscripts(at: Place) -> Iterator[Found]:
@@ -87,30 +95,29 @@ def transposes(at: Place) -> Iterator[Found]:
     """Yield matrices transposed, or not transposed."""
     for node in at.parts():
         text = at.text(node)
-        if isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
-            yield [Edited(node, at.within(node.value))], "transpose", 1.0, text, at.text(node.value)
-            continue
-        shape = at.scope.shape(node)
-        is_product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult)
-        is_likely = is_reference(node) or is_product or isinstance(node, ast.Call)
-        if is_likely and (shape is None or len(shape) >= 2) and not isinstance(node, ast.Constant):
-            cost = 1.0 if is_reference(node) else 1.2
-            if shape is None:
-                cost += 0.5
-            elif len(shape) == 2:
-                after = f"{at.within(node)}.T"
-                yield [Edited(node, after)], "transpose", cost, text, after
-            if shape is not None and len(shape) > 2:
-                after = f"{at.within(node)}.swapaxes(-1, -2)"
-                yield [Edited(node, after)], "transpose", cost + 0.3, text, after
-            for index in ("::-1, ::-1", "..., ::-1, ::-1", "::-1") if shape else ():
-                flipped = f"{at.within(node)}[{index}]"
-                yield [Edited(node, flipped)], "flip", 1.6, text, flipped
-        is_moved = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        if is_moved and node.func.attr in ("transpose", "swapaxes"):  # type: ignore[attr-defined]
-            base = node.func.value  # type: ignore[attr-defined]
-            if at.scope.shape(base) is not None:
-                yield [Edited(node, at.text(base))], "transpose", 1.0, text, at.text(base)
+        match node:
+            case ast.Attribute(value=base, attr="T" | "mT"):
+                yield [Edited(node, at.within(base))], "transpose", 1.0, text, at.text(base)
+            case ast.Call(func=ast.Attribute(value=base, attr="transpose" | "swapaxes")):
+                yield from _turned_or_flipped(at, node)
+                if at.scope.shape(base) is not None:
+                    yield [Edited(node, at.text(base))], "transpose", 1.0, text, at.text(base)
+            case ast.BinOp(op=ast.MatMult()) | ast.Call():
+                yield from _turned_or_flipped(at, node)
+            case _ if is_reference(node):
+                yield from _turned_or_flipped(at, node)
+
+
+def _turned_or_flipped(at: Place, node: ast.expr) -> Iterator[Found]:
+    shape, text, whole = at.scope.shape(node), at.text(node), at.within(node)
+    if not shape or len(shape) < 2:
+        return
+    cost = 1.0 if is_reference(node) else 1.2
+    turned = f"{whole}.T" if len(shape) == 2 else f"{whole}.swapaxes(-1, -2)"
+    yield [Edited(node, turned)], "transpose", cost + 0.3 * (len(shape) > 2), text, turned
+    for index in ("::-1, ::-1", "..., ::-1, ::-1", "::-1"):
+        flipped = f"{whole}[{index}]"
+        yield [Edited(node, flipped)], "flip", 1.6, text, flipped
 
 
 def products(at: Place) -> Iterator[Found]:
