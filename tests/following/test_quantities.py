@@ -80,7 +80,8 @@ def test_permuted():
 def test_the_factor_one_comes_first():
     array = draw((4, 3), 11)
     both = Quantities([(None, 2 * array), (None, array), (None, array * 5)], [])
-    assert [round(one.factor, 9) for one in both.matches(array)][0] == 1
+    first, *_ = both.matches(array)
+    assert round(first.factor, 9) == 1
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, bool])
