@@ -12,7 +12,7 @@ from tinygrad_edu.following.repairing import Repair
 from tinygrad_edu.following.running import Follower
 
 TEXTS = texts_of_programs()
-OTHERS = 3
+OTHERS = 2
 
 
 def checked(module):
