@@ -176,7 +176,9 @@ class Function:
         outer = ast.FunctionDef("_", arguments, statements, [])
         module = ast.fix_missing_locations(ast.Module([outer], []))
         flags = self.code.co_flags & __future__.annotations.compiler_flag
-        code = compile(module, self.listing.file, "exec", flags, dont_inherit=True, optimize=0)
+        code: CodeType = compile(
+            module, self.listing.file, "exec", flags, dont_inherit=True, optimize=0
+        )
         for name in ("_", *(around.name for around in self.classes), _name(node)):
             inner = (one for one in code.co_consts if isinstance(one, CodeType))
             code = [one for one in inner if one.co_name == name][-1]  # defaults come first
