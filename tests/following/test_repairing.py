@@ -217,7 +217,6 @@ def test_what_is_proposed_is_right(kind, tmp_path):
     assert checked(corrected, tmp_path).agree
 
 
-@pytest.mark.xfail(strict=False, reason="it names the line that calls the wrong function")
 def test_derivative_in_a_function(tmp_path):
     wrong_text = edited(NETWORK, ("return 1 - a**2", "return a**2"))
     check = checked(wrong_text, tmp_path)

@@ -70,17 +70,7 @@ def of(module, shown):
     return eval(shown, {**vars(module), "copy": copy, "globals": lambda: vars(module)})
 
 
-# Not put back so far: a run with a correction that is only tried may leave anything there.
-LOST = ("a deque", "an attribute of a class", "an attribute of a function", "a new global")
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        pytest.param(place, marks=[pytest.mark.xfail(reason="not put back")] * (place in LOST))
-        for place in PLACES
-    ],
-)
+@pytest.mark.parametrize("place", PLACES)
 def test_state_is_that_of_one_call(place, tmp_path):
     start, change, shown = PLACES[place]
     text = PROGRAM.replace("START", start).replace("CHANGE", change)

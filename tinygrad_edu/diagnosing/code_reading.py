@@ -147,8 +147,7 @@ def in_the_code(mistakes: Sequence[Diagnosis], lines: Sequence[Diagnosis]) -> li
     assert line.line is not None
     if first.kind in _GENERAL and line.kind not in _GENERAL:
         return [replace(line, explains=first.explains)]
-    words = first.sentence.removesuffix(f" (at {first.place})")
-    sentence = f"{line.place}: {line.line.code} - {words}"
+    sentence = f"{line.place}: {line.line.code} - {first.sentence}"
     if line.right:
         sentence += f"; right: {line.right}"
     place = first.place or line.place

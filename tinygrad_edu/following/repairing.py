@@ -79,8 +79,7 @@ class Repair:
             found = self._in_turn(by_lines=False)
             if (len(self.left), len(found)) >= (len(left), len(before)):
                 found, self.left, self.applied = before, left, applied
-        order = self.seen.first_run if found else {}
-        return sorted(found, key=lambda one: order.get(one.statement.number, 0))
+        return sorted(found, key=lambda one: self.seen.first_run.get(one.statement.number, 0))
 
     def _in_turn(self, by_lines: bool) -> list[Finding]:
         """Find one mistake after the other.

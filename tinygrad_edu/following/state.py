@@ -6,13 +6,17 @@ functions around them, the object of a method, and generators of random numbers.
 
 from __future__ import annotations
 
+import collections
 import copy
 import random
+import sys
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
+
+from .source import is_learners
 
 __all__ = ["State"]
 
@@ -50,13 +54,12 @@ class State:
             return
         self._seen[id(function)] = function
         variables = function.__globals__
+        if id(variables) not in self._seen:
+            self._seen[id(variables)] = variables
+            self._undo.append(_renaming(variables, dict(variables)))
         for name in dict.fromkeys(_names(function.__code__)):
-            if name in variables:
-                value = variables[name]
-                self._undo.append(_assigning(variables, name, value))
-                self._look_at(value)
-            else:
-                self._undo.append(_removing(variables, name))
+            self._look_at(variables.get(name))
+        self._undo.append(_refilling(vars(function), dict(vars(function))))
         for cell in function.__closure__ or ():
             try:
                 value = cell.cell_contents
@@ -79,7 +82,10 @@ class State:
         waiting = [value]
         while waiting and len(self._seen) < _MOST:
             one = waiting.pop()
-            if id(one) in self._seen or isinstance(one, ModuleType | type | str | bytes):
+            if id(one) in self._seen or isinstance(one, ModuleType | str | bytes):
+                continue
+            if isinstance(one, type):
+                self._look_at_class(one)
                 continue
             if isinstance(one, FunctionType):
                 self.note(one)
@@ -90,26 +96,52 @@ class State:
                 self._undo.append(undo)
                 waiting += inner
 
+    def _look_at_class(self, one: type) -> None:
+        """Note the attributes of a class of the learner's."""
+        if not _is_of_the_learner(one) or one.__module__ == "types":
+            return
+        self._seen[id(one)] = one
+        before = dict(vars(one))
+        self._undo.append(_attributes_of(one, before))
+        for value in before.values():
+            self._look_at(
+                value.__func__ if isinstance(value, staticmethod | classmethod) else value
+            )
 
-def _names(code: CodeType) -> Iterator[str]:
-    """Yield the global names of a function, and of the functions inside of it."""
-    yield from code.co_names
-    for one in code.co_consts:
-        if isinstance(one, CodeType):
-            yield from _names(one)
 
-
-def _assigning(variables: dict[str, Any], name: str, value: Any) -> Callable[[], None]:
+def _attributes_of(one: type, before: dict[str, Any]) -> Callable[[], None]:
     def undo() -> None:
-        if variables.get(name) is not value:
-            variables[name] = value
+        for name in vars(one).keys() - before.keys():
+            delattr(one, name)
+        for name, value in before.items():
+            if vars(one).get(name, before) is not value:
+                setattr(one, name, value)
 
     return undo
 
 
-def _removing(variables: dict[str, Any], name: str) -> Callable[[], None]:
+def _names(code: CodeType) -> Iterator[str]:
+    """Yield the global names of a function and of those inside of it, and its texts.
+
+    A text may be a name too, as in ``globals()["count"]``.
+    """
+    yield from code.co_names
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            yield from _names(one)
+        elif isinstance(one, str):
+            yield one
+
+
+def _renaming(variables: dict[str, Any], before: dict[str, Any]) -> Callable[[], None]:
+    """Put global variables back; their values are put back apart."""
+
     def undo() -> None:
-        variables.pop(name, None)
+        for name in variables.keys() - before.keys():
+            del variables[name]
+        for name, value in before.items():
+            if variables.get(name, before) is not value:
+                variables[name] = value
 
     return undo
 
@@ -131,6 +163,9 @@ def _contents(one: Any) -> tuple[Callable[[], None] | None, list[Any]]:
     if isinstance(one, dict):
         entries = dict(one)
         return _refilling(one, entries), list(entries.values())
+    if isinstance(one, collections.deque):
+        queue = list(one)
+        return lambda: (one.clear(), one.extend(queue))[1], queue  # type: ignore[func-returns-value]
     if isinstance(one, set):
         members = set(one)
         return _refilling(one, members), []
@@ -140,6 +175,8 @@ def _contents(one: Any) -> tuple[Callable[[], None] | None, list[Any]]:
     if isinstance(one, tuple):
         return lambda: None, list(one)
     attributes = getattr(one, "__dict__", None)
+    if not _is_of_the_learner(type(one)):
+        return None, []
     if isinstance(attributes, dict):
         before = dict(attributes)
         return _refilling(attributes, before), list(before.values())
@@ -152,6 +189,14 @@ def _refilling(one: Any, before: Any) -> Callable[[], None]:
         one.update(before)
 
     return undo
+
+
+def _is_of_the_learner(kind: type) -> bool:
+    """Whether a class is in the learner's code, or is a plain holder of names."""
+    if kind.__module__ not in sys.modules or kind.__module__ in ("__main__", "types"):
+        return True
+    file = getattr(sys.modules[kind.__module__], "__file__", None)
+    return file is not None and is_learners(file)
 
 
 def _of_array(one: np.ndarray[Any, Any]) -> Callable[[], None]:
