@@ -177,6 +177,14 @@ FILES = ("probing.py", "slopes.py", "kinks.py", "checking.py")
 WORDS = {
     ("diagnosing/microscope_view.py", "log"): "a scale of the axes",
     ("diagnosing/mistakes.py", "sign"): "a kind of mistake",
+    ("diagnosing/check.py", "where"): "how much a hint says",
+    ("diagnosing/correction_words.py", "mean"): "a function in the learner's code",
+    ("diagnosing/correction_words.py", "sign"): "a kind of mistake",
+    ("diagnosing/correction_words.py", "softmax"): "a kind of correction",
+    ("diagnosing/correction_words.py", "sum"): "a function in the learner's code",
+    ("diagnosing/correction_words.py", "transpose"): "a kind of correction",
+    ("diagnosing/observations.py", "sign"): "a kind of mistake",
+    ("diagnosing/report.py", "where"): "how much a hint says",
     ("drawing/picture.py", "sum"): "a word about axes that is replaced",
     ("explaining/contribution.py", "sum"): "a word about axes that is replaced",
 }
