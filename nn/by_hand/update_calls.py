@@ -76,10 +76,9 @@ def forms_of(signature: Signature) -> Iterator[Form]:
     has_dictionary = bool(signature.of("dictionary"))
     for layout in layouts:
         for start in ("empty", "filled", "by name") if has_dictionary else ("",):
-            if signature.of("t"):
-                firsts = (1, 0)
-            else:
-                firsts = (0, 1) if start in ("filled", "by name") else (0,)
+            # A caller counts from 1; a state counts the steps that were made.
+            firsts = [1, 0] if signature.of("t") else [0, 1]
+            firsts = firsts if signature.of("t") or start in ("filled", "by name") else [0]
             yield from (Form(layout, start, first) for first in firsts)
     if signature.of("state"):
         yield from (Form(layout, "empty", 1, True) for layout in layouts)
@@ -87,6 +86,13 @@ def forms_of(signature: Signature) -> Iterator[Form]:
 
 def run(step: Callable[..., Any], signature: Signature, form: Form, task: Task) -> Course:
     """Make all steps, and return what the parameters and the state are after each.
+
+    Parameters
+    ----------
+    step : callable
+    signature : Signature
+    form : Form
+    task : Task
 
     Raises
     ------
@@ -172,8 +178,9 @@ def _first_state(one: Argument, form: Form, task: Task, names: Sequence[str]) ->
     if one.name.lower() in ("config", "cfg"):
         given = task.settings
         settings = {**given, "learning_rate": given["lr"]}
-        settings |= {long: given[short] for long, short in
-                     (("epsilon", "eps"), ("decay_rate", "beta2"), ("rho", "beta2")) if short in given}  # fmt: skip
+        for long, short in (("epsilon", "eps"), ("decay_rate", "beta2"), ("rho", "beta2")):
+            if short in given:
+                settings[long] = given[short]
     if form.start == "empty":
         return settings
     if form.start == "by name":
@@ -194,7 +201,7 @@ def _next(one: Argument, now: Any, number: int, form: Form) -> Any:
 def _understood(
     returned: Any, values: Any, state: list[Any], signature: Signature, form: Form
 ) -> tuple[Any, list[Any]]:
-    """Sort what a step returned into parameters and state; what it left out was changed in place."""
+    """Sort what a step returned into parameters and state; the rest was changed in place."""
     if returned is None:
         return values, state
     if form.returns_state:
@@ -305,7 +312,7 @@ def _part(value: Any, name: str, place: int, form: Form) -> Any:
 
 # What a step remembers by itself ----------------------------------------------------------------
 
-_REMEMBERED = dict | list | np.ndarray | int | float
+_REMEMBERED = (dict, list, np.ndarray, int, float)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from tinygrad_edu.following.running import Follower
 from tinygrad_edu.source_lines import SourceLine
 
 from .update_calls import Course, Task
-from .update_slips import EQUATIONS, Slip, equation_of, slips_of, step_of
+from .update_slips import Slip, equation_of, slips_of, step_of
 
 __all__ = ["computed", "diagnosed", "is_equal", "is_same_course"]
 
@@ -62,8 +62,17 @@ def scale_of(right: Array, start: Array) -> float:
     return float(moved[np.isfinite(moved)].max(initial=0.0))
 
 
-def is_same_course(yours: Course, right: Iterator[dict[tuple[str, str], Array]], task: Task) -> bool:
-    """Whether the parameters are the same after every step."""
+def is_same_course(
+    yours: Course, right: Iterator[dict[tuple[str, str], Array]], task: Task
+) -> bool:
+    """Whether the parameters are the same after every step.
+
+    Parameters
+    ----------
+    yours, right : iterable of dict
+        Arrays by variable and parameter, after each step.
+    task : Task
+    """
     for mine, step in zip(yours, right, strict=True):
         for name, start in task.params.items():
             one = step["w", name]
@@ -93,7 +102,7 @@ def computed(
     }
     decay = task.settings.get("weight_decay", 0.0)
     for t, gradients in enumerate(task.gradients, 1):
-        step = {}
+        step: dict[tuple[str, str], Any] = {}
         for name, before in state.items():
             is_decayed = decays_biases or not task.is_bias[name]
             values = {**task.settings, **before, "g": gradients[name], "t": t, "decay_all": decay}
@@ -114,9 +123,9 @@ def _slips(rule: str, course: Course, task: Task) -> list[Slip]:
     for count in (1, 2):
         for slips in itertools.combinations(known, count):
             names = [name for slip in slips for name in slip.changes]
-            if len(names) == len(set(names)):
-                if is_same_course(course, computed(plain, task, slips), task):
-                    return list(slips)
+            is_possible = len(names) == len(set(names))
+            if is_possible and is_same_course(course, computed(plain, task, slips), task):
+                return list(slips)
     return []
 
 
@@ -147,7 +156,9 @@ def _findings(
         names = {f"{variable} of {name}": (variable, name) for variable, name in wanted}
 
         def known(course: Course, names: dict[str, tuple[str, str]] = names) -> frozenset[str]:
-            return frozenset(text for text, key in names.items() if _holds(key, course, right, task))
+            return frozenset(
+                text for text, key in names.items() if _holds(key, course, right, task)
+            )
 
         repair = Repair(follower, known, list(names), quantities, _SECONDS)
         found = repair.findings()
@@ -161,7 +172,7 @@ def _place(follower: Follower, rule: str, slip: Slip, task: Task) -> SourceLine 
     wrong, right = list(computed(rule, task, [slip])), list(computed(rule, task))
     # A value that is right but used for another one shows only in what follows from it.
     order = [name for name, text in slip.changes.items() if not text.isidentifier()]
-    order = [name.removeprefix("+") for name in order] or ["d", "w"]
+    order = [*(name.removeprefix("+") for name in order), *(["w"] if order else ["d", "w"])]
     _, events = follower.record()
     for name in order:
         changed = [
@@ -299,8 +310,9 @@ def diagnosed(
         lines = [line] if line else []
         found.append(_with_lines(slip.kind, words, names, lines, equation if line else ""))
     if not slips:
-        for one in findings:
-            found.append(_with_lines("line", _words(one), names, [_line(one)], _right(one)))
+        found = [
+            _with_lines("line", _words(one), names, [_line(one)], _right(one)) for one in findings
+        ]
     return found
 
 

@@ -171,7 +171,9 @@ class UpdateCheck(Shown):
 
         ending = os.path.splitext(path)[1].lower()
         if ending not in (".html", ".txt"):
-            raise ValueError(f"cannot tell the format of {os.fspath(path)!r}; known are .html, .txt")
+            raise ValueError(
+                f"cannot tell the format of {os.fspath(path)!r}; known are .html, .txt"
+            )
         text = f"{as_text(self.document(whole=True))}\n" if ending == ".txt" else self.html()
         return write_atomically(path, text)
 

@@ -16,16 +16,21 @@ import numpy as np
 
 __all__ = ["Argument", "Signature", "aliases_of", "function_of", "numbers_in", "read_signature"]
 
-_GRADIENTS = frozenset("g gw grad grads gradient gradients dw db dx dp dtheta dparams d_w dl".split())
-_PARAMETERS = frozenset("w weight x theta p param params parameters weights b ws".split())
-_MANY = frozenset("params parameters weights ws theta_list grads gradients dparams".split())
-_TIMES = frozenset("t step i k n it iter iteration timestep time_step n_step step_count num".split())
-_DICTIONARIES = frozenset(
-    "state states cache config cfg opt opt_state memory mem store buffers optimizer_state".split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_GRADIENTS = _words("g gw grad grads gradient gradients dw db dx dp dtheta dparams d_w dl")
+_PARAMETERS = _words("w weight x theta p param params parameters weights b ws")
+_MANY = _words("params parameters weights ws theta_list grads gradients dparams")
+_TIMES = _words("t step i k n it iter iteration timestep time_step n_step step_count num")
+_DICTIONARIES = _words(
+    "state states cache config cfg opt opt_state memory mem store buffers optimizer_state"
 )
-_STATES = frozenset(
+_STATES = _words(
     "v m s h r u vel velocity vw mw sw momentum_buffer buf acc accumulator cache1 v_prev m_prev "
-    "vt mt st moment1 moment2 m1 m2 first second sq sq_avg avg exp_avg exp_avg_sq g2 gsq".split()
+    "vt mt st moment1 moment2 m1 m2 first second sq sq_avg avg exp_avg exp_avg_sq g2 gsq"
 )
 _SETTINGS = {
     "lr": "lr learning_rate eta alpha rate step_size learningrate",
@@ -103,7 +108,7 @@ def function_of(step: Any) -> FunctionType | None:
     """Return the plain function behind a step; None if there is none."""
     plain = getattr(step, "__func__", step)
     if not isinstance(plain, FunctionType):
-        plain = getattr(type(step), "__call__", None)
+        plain = vars(type(step)).get("__call__")
     return plain if isinstance(plain, FunctionType) else None
 
 
@@ -115,7 +120,9 @@ def read_signature(step: Callable[..., Any], settings: Sequence[str]) -> Signatu
     TypeError
         If it is not a function, or takes fewer than two arguments.
     """
-    expected = "expected step(w, g), step(w, g, v), step(w, g, m, v, t) or step(params, grads, state)"
+    expected = (
+        "expected step(w, g), step(w, g, v), step(w, g, m, v, t) or step(params, grads, state)"
+    )
     if not callable(step):
         raise TypeError(f"step must be a function, got a {type(step).__name__}; {expected}")
     try:
@@ -128,7 +135,9 @@ def read_signature(step: Callable[..., Any], settings: Sequence[str]) -> Signatu
     arguments = list(_arguments(named, aliases))
     found = [one.name for one in arguments]
     if [one.role for one in arguments if one.role in ("w", "g")] not in (["w", "g"], ["g", "w"]):
-        raise TypeError(f"step must take a parameter and its gradient, got ({', '.join(found)}); {expected}")
+        raise TypeError(
+            f"step must take a parameter and its gradient, got ({', '.join(found)}); {expected}"
+        )
     is_of_many = any(one.name.lower() in _MANY for one in arguments if one.role in ("w", "g"))
     return Signature(tuple(arguments), is_of_many)
 

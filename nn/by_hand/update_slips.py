@@ -151,8 +151,8 @@ def _of_decay(rule: str) -> Iterator[Slip]:
     d = _direction(rule)
     for kind, words, text in (
         ("decay missing", "weight decay is missing", "g"),
-        ("decay twice", "weight decay is counted twice: the penalty is weight_decay / 2 * w**2, "
-         "and its derivative weight_decay * w", "g + 2 * weight_decay * w"),
+        ("decay twice", ("weight decay is counted twice: the penalty is weight_decay / 2 * w**2, "
+         "and its derivative weight_decay * w"), "g + 2 * weight_decay * w"),
         ("bias decayed", "the biases are decayed too; only weights are", "g + decay_all * w"),
         ("decay sign", "weight decay has the wrong sign: the weights grow", "g - weight_decay * w"),
         ("decay halved", "weight decay is halved", "g + weight_decay * w / 2"),
@@ -192,7 +192,8 @@ def _of_decoupled_decay() -> Iterator[Slip]:
     yield Slip("decay twice", "weight decay is applied twice: in the gradient and to the parameter",
                moments)  # fmt: skip
     yield Slip("decay after", "the weights are decayed after the update: the decay takes the new "
-               "weights", {"decay": "0", "w": "(w - lr * d) * (1 - lr * weight_decay)"})  # fmt: skip
+               "weights",
+               {"decay": "0", "w": "(w - lr * d) * (1 - lr * weight_decay)"})  # fmt: skip
 
 
 _VELOCITY = [
@@ -342,7 +343,8 @@ _OF_THE_RULE: dict[str, Sequence[Slip]] = {
 _ROOT = Slip("convention", "eps is inside the square root, as in some textbooks; PyTorch adds it "
              "outside", {"d": "g / sqrt(s + eps)"})  # fmt: skip
 _HAT = Slip("convention", "eps is added to the square root of the uncorrected v, as in the second "
-            "form of the paper", {"d": "m_hat / (sqrt(v_hat) + eps / sqrt(1 - beta2**t))"})  # fmt: skip
+            "form of the paper",
+            {"d": "m_hat / (sqrt(v_hat) + eps / sqrt(1 - beta2**t))"})  # fmt: skip
 _PAPER = Slip("convention", "weight decay is not multiplied by lr, as in the paper; PyTorch "
               "multiplies", {"decay": "weight_decay * w"})  # fmt: skip
 

@@ -1,7 +1,10 @@
 """Tests `check_update`: right rules in many spellings, wrong ones, how it is called, errors."""
 
+import importlib
 import inspect
 import re
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from nn.by_hand.check_update import _PASSED, _RULES
 from nn.by_hand.update_slips import Slip, slips_of, step_of
 from tinygrad_edu import GradientError
 
-from . import update_steps as steps
+from . import right_updates, wrong_updates
 
 
 def name_of(value):
@@ -20,7 +23,7 @@ def name_of(value):
 
 
 @pytest.mark.parametrize("seed", [0, 3])
-@pytest.mark.parametrize(("rule", "settings", "step"), steps.RIGHT, ids=name_of)
+@pytest.mark.parametrize(("rule", "settings", "step"), right_updates.RIGHT, ids=name_of)
 def test_right_rules_agree(rule, settings, step, seed):
     check = check_update(step, rule, seed=seed, **settings)
     assert check.agree, str(check)
@@ -31,7 +34,7 @@ def test_right_rules_agree(rule, settings, step, seed):
 
 
 @pytest.mark.parametrize(
-    ("rule", "settings", "words", "corrected", "step"), steps.WRONG, ids=name_of
+    ("rule", "settings", "words", "corrected", "step"), wrong_updates.WRONG, ids=name_of
 )
 def test_wrong_rules_are_named(rule, settings, words, corrected, step):
     check = check_update(step, rule, **settings)
@@ -49,8 +52,8 @@ def test_wrong_rules_are_named(rule, settings, words, corrected, step):
 
 
 def test_there_are_enough_cases():
-    assert len(steps.RIGHT) >= 12
-    assert len(steps.WRONG) >= 25
+    assert len(right_updates.RIGHT) >= 12
+    assert len(wrong_updates.WRONG) >= 25
 
 
 def of_equations(rule, slip):
@@ -113,7 +116,7 @@ def test_it_is_silent_where_nothing_explains_it(rule):
     generator = np.random.default_rng()
 
     def step(w, g, lr):
-        return w - lr * generator.normal(size=w.shape)
+        return generator.normal(size=w.shape)
 
     check = check_update(step, rule)
     assert not check.agree
@@ -175,7 +178,7 @@ def test_a_step_starts_afresh_and_leaves_no_trace():
             velocity[k] = 0.9 * velocity.get(k, 0) + grads[k]
             params[k] -= lr * velocity[k]
 
-    optimizer = steps.AdamOfAClass()
+    optimizer = right_updates.AdamOfAClass()
     for _ in range(2):
         assert check_update(step, "momentum").agree
         assert check_update(optimizer.update, "adam").agree
@@ -185,17 +188,14 @@ def test_a_step_starts_afresh_and_leaves_no_trace():
 def test_parameters_are_those_given_and_stay_as_they_are():
     given = {"W": np.arange(6.0).reshape(2, 3), "bias": np.ones((2, 1))}
     before = {name: array.copy() for name, array in given.items()}
-    seen = []
 
     def step(params, grads, lr):
-        seen.append({name: array.shape for name, array in params.items()})
         for k in params:
             params[k] -= lr * grads[k]
 
     check = check_update(step, "sgd", params=given, steps=2)
     assert check.agree
-    assert {row.variable for row in check.rows} == {"W", "bias"}
-    assert seen[0] == {"W": (2, 3), "bias": (2, 1)}
+    assert {row.variable: row.yours.shape for row in check.rows} == {"W": (2, 3), "bias": (2, 1)}
     np.testing.assert_equal(given, before)
 
 
@@ -245,7 +245,7 @@ def test_a_velocity_that_contains_the_rate_matches():
 
 
 def test_the_report_shows_both_lines_and_is_saved(tmp_path):
-    check = check_update(steps.averages, "momentum")
+    check = check_update(wrong_updates.averages, "momentum")
     assert "yours  v = mu * v + (1 - mu) * g\n" in str(check)
     assert "right  v = mu * v + g\n" in str(check)
     assert "8 rows of later steps" in str(check)
@@ -258,6 +258,24 @@ def test_the_report_shows_both_lines_and_is_saved(tmp_path):
     with pytest.raises(ValueError, match=r"known are \.html, \.txt"):
         check.save(tmp_path / "update.pdf")
     assert "<table" in check._repr_html_()
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "checking.md"
+
+
+def test_the_page_shows_what_a_file_prints(tmp_path, monkeypatch, capsys):
+    if not PAGE.is_file():
+        pytest.skip("the documents are in the clone only")
+    found = re.search(
+        r"^```python\n(from nn import check_update\n.*?)^```\n.*?^```text\n(.*?)^```",
+        PAGE.read_text("utf-8"),
+        re.S | re.M,
+    )
+    (tmp_path / "my_rules.py").write_text(f"import numpy as np\n{found[1]}", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("my_rules")
+    assert capsys.readouterr().out == found[2]
+    del sys.modules["my_rules"]
 
 
 # Errors -----------------------------------------------------------------------------------------
