@@ -139,7 +139,7 @@ def check_update(
             step, lambda: run(step, signature, form, task), course, right, rule, task
         )
     rows = _rows(course, right, task, agree)
-    notes = [*said, *_on_the_form(signature, form), *filter(None, [note])]
+    notes = [*said, *_on_the_form(signature, form, rule), *filter(None, [note])]
     first = _first(rows, advises=not diagnoses)
     return UpdateCheck(rule, tuple(rows), agree, first, tuple(diagnoses), tuple(notes))
 
@@ -312,7 +312,7 @@ def _accepted(
     return None
 
 
-def _on_the_form(signature: Signature, form: Form) -> list[str]:
+def _on_the_form(signature: Signature, form: Form, rule: str) -> list[str]:
     """Say how the step was called, where that is not what its names say."""
     told = {
         "array": "one parameter after the other",
@@ -320,7 +320,7 @@ def _on_the_form(signature: Signature, form: Form) -> list[str]:
         "prefixed": "with dictionaries of all parameters, gradients under keys such as dW1",
         "list": "with lists of all parameters",
     }[form.layout]
-    if signature.of("t") or form.start in ("filled", "by name"):
+    if signature.of("t") or (rule in ("adam", "adamw") and form.start not in ("", "empty")):
         told += f"; t = {form.first} at first"
     return [f"called as {signature.text}, {told}"]
 

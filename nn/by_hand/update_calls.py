@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .update_signature import Argument, Signature, cells_of, function_of, names_of
+from .update_signature import TIMES, Argument, Signature, cells_of, function_of, names_of
 
 __all__ = ["Course", "Form", "Task", "forms_of", "run"]
 
@@ -55,7 +55,8 @@ class Form(NamedTuple):
         ``"array"``, one parameter at a time; ``"dictionary"``; ``"prefixed"``, where the keys of
         gradients begin with d; or ``"list"``.
     start : str
-        What a dictionary for the state contains at first: ``"empty"``, ``"filled"``, ``"by name"``.
+        What a dictionary for the state contains at first: ``"empty"``, ``"filled"``, ``"by name"``;
+        or ``"plain"``, if it is an array, or a tuple of arrays.
     first : int
         The number of the first step.
     returns_state : bool
@@ -75,10 +76,10 @@ def forms_of(signature: Signature) -> Iterator[Form]:
         layouts = ["dictionary", "prefixed", "list", "array"]
     has_dictionary = bool(signature.of("dictionary"))
     for layout in layouts:
-        for start in ("empty", "filled", "by name") if has_dictionary else ("",):
+        for start in ("empty", "filled", "by name", "plain") if has_dictionary else ("",):
             # A caller counts from 1; a state counts the steps that were made.
             firsts = [1, 0] if signature.of("t") else [0, 1]
-            firsts = firsts if signature.of("t") or start in ("filled", "by name") else [0]
+            firsts = firsts if signature.of("t") or start not in ("", "empty") else [0]
             yield from (Form(layout, start, first) for first in firsts)
     if signature.of("state"):
         yield from (Form(layout, "empty", 1, True) for layout in layouts)
@@ -183,6 +184,9 @@ def _first_state(one: Argument, form: Form, task: Task, names: Sequence[str]) ->
                 settings[long] = given[short]
     if form.start == "empty":
         return settings
+    if form.start == "plain":
+        arrays = tuple(zeros() for _ in task.state)
+        return arrays[0] if len(arrays) == 1 else (*arrays, form.first)
     if form.start == "by name":
         each = {
             name: {kind: np.zeros_like(task.params[name]) for kind in task.state} for name in names
@@ -190,7 +194,26 @@ def _first_state(one: Argument, form: Form, task: Task, names: Sequence[str]) ->
         for entry in each.values():
             entry["t"] = form.first  # type: ignore[assignment]
         return {**settings, **each}
-    return {**settings, **{kind: zeros() for kind in task.state}, "t": form.first}
+    filled = {**settings, **{kind: zeros() for kind in task.state}, "t": form.first}
+    return _Filled(filled, zeros(), form.first)
+
+
+class _Filled(dict[Any, Any]):
+    """A state in which every variable starts at 0, whatever it is called."""
+
+    def __init__(self, entries: Mapping[Any, Any], zeros: Any, first: int) -> None:
+        super().__init__(entries)
+        self.zeros, self.first = zeros, first
+
+    def __missing__(self, key: Any) -> Any:
+        self[key] = self.first if str(key).lower() in TIMES else copy.deepcopy(self._of(str(key)))
+        return self[key]
+
+    def _of(self, key: str) -> Any:
+        """Return zeros for one parameter, if a key such as ``v_W1`` contains its name."""
+        names = self.zeros if isinstance(self.zeros, dict) else ()
+        found = [name for name in names if key.endswith(name)]
+        return self.zeros[max(found, key=len)] if found else self.zeros
 
 
 def _next(one: Argument, now: Any, number: int, form: Form) -> Any:
@@ -211,7 +234,8 @@ def _understood(
     ):
         return _fitting(returned, values), state
     first, *others = returned
-    if len(others) == 1 and isinstance(others[0], tuple | list) and form.layout != "list":
+    is_together = not signature.of("dictionary") and form.layout != "list"
+    if len(others) == 1 and isinstance(others[0], tuple | list) and is_together:
         others = list(others[0])
     kept = _kept(signature)
     places = [place for place, one in enumerate(kept) if one.role != "t"]
@@ -273,7 +297,7 @@ def _note(
     """Note copies of all arrays by name."""
     entries: list[tuple[str, Any]] = [("w", _fitting(values, values))]
     for one, value in zip(_kept(signature), state, strict=True):
-        if one.role == "state":
+        if one.role == "state" or isinstance(value, np.ndarray):
             entries.append((one.name, value))
         elif isinstance(value, dict):
             entries += _leaves(value, names, form)
@@ -312,15 +336,15 @@ def _part(value: Any, name: str, place: int, form: Form) -> Any:
 
 # What a step remembers by itself ----------------------------------------------------------------
 
-_REMEMBERED = (dict, list, np.ndarray, int, float)
+_REMEMBERED = (dict, list, np.ndarray, int, float, type(None))
 
 
 @contextlib.contextmanager
 def own_memory(step: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     """Provide a step that starts as if it had never been called; restore everything at the end.
 
-    A step may remember its velocity in its object, in an enclosing function, or in a global
-    variable.
+    A step may remember its velocity in its object, in an enclosing function, in a global variable,
+    or in an attribute of the function.
 
     Examples
     --------
@@ -348,16 +372,22 @@ def own_memory(step: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     variables = {} if function is None else function.__globals__
     used = [] if function is None else [
         (name, variables[name]) for name in set(names_of(function.__code__))
-        if isinstance(variables.get(name), _REMEMBERED)
+        if name in variables and isinstance(variables[name], _REMEMBERED)
     ]  # fmt: skip
+    attributes = {} if function is None else dict(function.__dict__)
     try:
         for cell, value in cells:
             cell.cell_contents = copy.deepcopy(value)
         for name, value in used:
             variables[name] = copy.deepcopy(value)
+        if function is not None:
+            function.__dict__.update(copy.deepcopy(attributes))
         yield fresh
     finally:
         for cell, value in cells:
             cell.cell_contents = value
         for name, value in used:
             variables[name] = value
+        if function is not None:
+            function.__dict__.clear()
+            function.__dict__.update(attributes)

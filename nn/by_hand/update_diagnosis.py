@@ -22,7 +22,7 @@ from tinygrad_edu.following.running import Follower
 from tinygrad_edu.source_lines import SourceLine
 
 from .update_calls import Course, Task
-from .update_slips import Slip, equation_of, slips_of, step_of
+from .update_slips import Slip, conventions_of, equation_of, slips_of, step_of
 
 __all__ = ["computed", "diagnosed", "is_equal", "is_same_course"]
 
@@ -116,17 +116,31 @@ def computed(
 # Slips ------------------------------------------------------------------------------------------
 
 
-def _slips(rule: str, course: Course, task: Task) -> list[Slip]:
-    """List the slips that produce the same parameters: one, or else two together."""
-    plain = _plain(rule)
-    known = slips_of(plain, task.settings)
-    for count in (1, 2):
-        for slips in itertools.combinations(known, count):
-            names = [name for slip in slips for name in slip.changes]
-            is_possible = len(names) == len(set(names))
-            if is_possible and is_same_course(course, computed(plain, task, slips), task):
-                return list(slips)
-    return []
+def _slips(rule: str, course: Course, task: Task) -> tuple[list[tuple[Slip, ...]], list[Slip]]:
+    """List the slips that produce the same parameters: one, or else two together.
+
+    Each is followed by the other form of the rule in which it was made, if any. The second list
+    contains other slips that produce the same with these settings.
+    """
+    known = slips_of(rule, task.settings)
+    others = conventions_of(rule, task.settings)  # they are right, and are not mentioned
+
+    def explains(slips: tuple[Slip, ...]) -> bool:
+        names = [name for slip in slips for name in slip.changes]
+        is_possible = len(names) == len(set(names))
+        return is_possible and is_same_course(course, computed(rule, task, slips), task)
+
+    single = [
+        together
+        for slip in known
+        for together in ((slip,), *((slip, other) for other in others))
+        if explains(together)
+    ]
+    if single:
+        first = single[0][0]
+        return single[:1], [slip for slip, *_ in single[1:] if slip.kind != first.kind]
+    pair = next(filter(explains, itertools.combinations(known, 2)), ())
+    return [(slip,) for slip in pair], []
 
 
 # Lines ------------------------------------------------------------------------------------------
@@ -167,9 +181,10 @@ def _findings(
     return []
 
 
-def _place(follower: Follower, rule: str, slip: Slip, task: Task) -> SourceLine | None:
-    """Find the line that computes what a slip changes."""
-    wrong, right = list(computed(rule, task, [slip])), list(computed(rule, task))
+def _place(follower: Follower, rule: str, slips: Sequence[Slip], task: Task) -> SourceLine | None:
+    """Find the line that computes what the first of these slips changes."""
+    slip = slips[0]
+    wrong, right = list(computed(rule, task, slips)), list(computed(rule, task))
     # A value that is right but used for another one shows only in what follows from it.
     order = [name for name, text in slip.changes.items() if not text.isidentifier()]
     order = [*(name.removeprefix("+") for name in order), *(["w"] if order else ["d", "w"])]
@@ -191,7 +206,9 @@ def _place(follower: Follower, rule: str, slip: Slip, task: Task) -> SourceLine 
 
 def _values(value: Any) -> Sequence[Any]:
     """Return what a statement computed: several values, if it returns them together."""
-    return value if isinstance(value, tuple) else (value,)
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, tuple | list) else (value,)
 
 
 def _is_one(value: Any, quantities: Quantities, is_scaled: bool) -> bool:
@@ -295,18 +312,22 @@ def diagnosed(
     rule : str
     task : Task
     """
-    slips = _slips(rule, course, task)
+    slips, same = _slips(_plain(rule), course, task)
+    also = "".join(f"; or, with these settings the same: {one.words}" for one in same[:1])
     follower = _follower(step, attempt)
     findings = [] if follower is None else _findings(follower, right, rule, task, len(slips) == 1)
     names = tuple(name for name in task.params if not _holds(("w", name), course, right, task))
     if len(slips) == 1 and findings:
+        ((slip, *_),) = slips
         lines, corrected = list(map(_line, findings)), "\n".join(map(_right, findings))
-        return [_with_lines(slips[0].kind, slips[0].words, names, lines, corrected)]
+        return [_with_lines(slip.kind, slip.words + also, names, lines, corrected)]
     found = []
-    for slip in slips:
-        line = None if follower is None else _place(follower, _plain(rule), slip, task)
+    for slip, *form in slips:
+        line = None
+        if follower is not None:
+            line = _place(follower, _plain(rule), [slip, *form], task)
         equation = _textbook(rule, slip)
-        words = slip.words + (f"; the textbook has {equation}" if equation else "")
+        words = slip.words + (f"; the textbook has {equation}" if equation else "") + also
         lines = [line] if line else []
         found.append(_with_lines(slip.kind, words, names, lines, equation if line else ""))
     if not slips:

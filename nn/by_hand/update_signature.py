@@ -14,7 +14,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Argument", "Signature", "aliases_of", "function_of", "numbers_in", "read_signature"]
+__all__ = [
+    "TIMES",
+    "Argument",
+    "Signature",
+    "aliases_of",
+    "function_of",
+    "numbers_in",
+    "read_signature",
+]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -24,7 +32,7 @@ def _words(text: str) -> frozenset[str]:
 _GRADIENTS = _words("g gw grad grads gradient gradients dw db dx dp dtheta dparams d_w dl")
 _PARAMETERS = _words("w weight x theta p param params parameters weights b ws")
 _MANY = _words("params parameters weights ws theta_list grads gradients dparams")
-_TIMES = _words("t step i k n it iter iteration timestep time_step n_step step_count num")
+TIMES = _words("t step i k n it iter iteration timestep time_step n_step step_count num")
 _DICTIONARIES = _words(
     "state states cache config cfg opt opt_state memory mem store buffers optimizer_state"
 )
@@ -138,6 +146,12 @@ def read_signature(step: Callable[..., Any], settings: Sequence[str]) -> Signatu
         raise TypeError(
             f"step must take a parameter and its gradient, got ({', '.join(found)}); {expected}"
         )
+    given = [one.name for one in arguments if one.name.lower() in _GRADIENTS]
+    if len(given) > 1:
+        raise TypeError(
+            f"step takes several gradients, {', '.join(given)}; pass a step for one parameter, "
+            "step(w, g), or with dictionaries, step(params, grads)"
+        )
     is_of_many = any(one.name.lower() in _MANY for one in arguments if one.role in ("w", "g"))
     return Signature(tuple(arguments), is_of_many)
 
@@ -168,7 +182,7 @@ def _role(one: inspect.Parameter, settings: Mapping[str, str]) -> str:
     if name in settings:
         return settings[name]
     is_state = name in _STATES or one.default is one.empty
-    if name in _TIMES:
+    if name in TIMES:
         return "t"
     if name in _DICTIONARIES:
         return "dictionary"

@@ -321,6 +321,8 @@ _ADAM = [
          {"v": "(1 - beta2) * v + beta2 * g**2"}),
     Slip("corrected twice", "the corrected moments are kept as the state, and are corrected again",
          {"+m": "m_hat", "+v": "v_hat"}),
+    Slip("state exchanged", "m and v are returned in the wrong order",
+         {"+first": "m", "+m": "v", "+v": "first"}),
     Slip("correction multiplies", "the bias correction multiplies instead of dividing",
          {"m_hat": "m * (1 - beta1**t)", "v_hat": "v * (1 - beta2**t)"}),
     Slip("square root missing", "the square root of 1 - beta2**t is missing in the learning rate",
@@ -344,7 +346,7 @@ _ROOT = Slip("convention", "eps is inside the square root, as in some textbooks;
              "outside", {"d": "g / sqrt(s + eps)"})  # fmt: skip
 _HAT = Slip("convention", "eps is added to the square root of the uncorrected v, as in the second "
             "form of the paper",
-            {"d": "m_hat / (sqrt(v_hat) + eps / sqrt(1 - beta2**t))"})  # fmt: skip
+            {"d": "m_hat / (sqrt(v_hat) + eps * sqrt(v_hat / v))"})  # fmt: skip
 _PAPER = Slip("convention", "weight decay is not multiplied by lr, as in the paper; PyTorch "
               "multiplies", {"decay": "weight_decay * w"})  # fmt: skip
 

@@ -206,3 +206,48 @@ def returns_the_velocity_alone(w, g, v, lr, mu):
     v = mu * v + g
     w -= lr * v
     return v
+
+
+@right("adam")
+def with_a_tuple_for_the_state(w, g, state, lr=0.01, beta1=0.9, beta2=0.99, eps=1e-8):
+    m, v, t = state
+    t += 1
+    m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+    w = w - lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
+    return w, (m, v, t)
+
+
+@right("adam")
+def with_names_of_its_own(params, grads, state, lr, beta1, beta2, eps):
+    state["step"] += 1
+    for k in params:
+        state["exp_avg"][k] = beta1 * state["exp_avg"][k] + (1 - beta1) * grads[k]
+        state["exp_avg_sq"][k] = beta2 * state["exp_avg_sq"][k] + (1 - beta2) * grads[k] ** 2
+        m_hat = state["exp_avg"][k] / (1 - beta1 ** state["step"])
+        v_hat = state["exp_avg_sq"][k] / (1 - beta2 ** state["step"])
+        params[k] -= lr * m_hat / (np.sqrt(v_hat) + eps)
+
+
+VELOCITY = None
+
+
+@right("momentum")
+def with_a_global_velocity(w, g, lr=0.1, mu=0.9):
+    global VELOCITY  # noqa: PLW0603 - as people write it
+    if VELOCITY is None:
+        VELOCITY = np.zeros_like(w)
+    VELOCITY = mu * VELOCITY + g
+    return w - lr * VELOCITY
+
+
+@right("momentum")
+def with_an_attribute(w, g, lr=0.1, mu=0.9):
+    if not hasattr(with_an_attribute, "v"):
+        with_an_attribute.v = 0
+    with_an_attribute.v = mu * with_an_attribute.v + g
+    return w - lr * with_an_attribute.v
+
+
+@right("sgd")
+def takes_the_gradient_first(grad, w, lr):
+    return w - lr * grad

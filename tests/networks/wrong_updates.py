@@ -6,7 +6,10 @@ WRONG = []
 
 
 def wrong(rule, words, corrected="", **settings):
-    """Mark a step that is wrong: what must be said, and the corrected line, where it is found."""
+    """Mark a step that is wrong: what must be said, and the corrected line, where it is found.
+
+    None means that no line is named.
+    """
 
     def mark(step):
         WRONG.append((rule, settings, words, corrected, step))
@@ -259,6 +262,31 @@ def decouples_the_decay(w, g, m, v, t, lr, beta1, beta2, eps, wd):
     v = beta2 * v + (1 - beta2) * g**2
     m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
     return w - lr * m_hat / (np.sqrt(v_hat) + eps) - lr * wd * w, m, v
+
+
+@wrong("momentum", "velocity is not kept")
+def throws_the_velocity_away(params, grads, v, lr, mu):
+    for k in params:
+        velocity = mu * v[k] + grads[k]
+        params[k] -= lr * velocity
+
+
+@wrong("adam", "t stays at 1")
+def counts_nothing(w, g, m, v, lr=0.01, beta1=0.9, beta2=0.97, eps=1e-8):
+    t = 1
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g**2
+    rate = lr * np.sqrt(1 - beta2**t) / (1 - beta1**t)
+    w = w - rate * m / (np.sqrt(v) + eps)
+    return w, m, v
+
+
+@wrong("adam", "returned in the wrong order", None)
+def returns_the_moments_exchanged(w, g, m, v, t, lr, beta1, beta2, eps):
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g**2
+    w = w - lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
+    return w, v, m
 
 
 # Known to no table: the line alone.
