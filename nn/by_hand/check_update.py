@@ -7,11 +7,13 @@ shown in `update_report`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_edu.diagnosing.results import Diagnosis
 from tinygrad_edu.probing import draw_apart, own_generator
 
 from ..checks import check_count, check_number, check_seed
@@ -129,16 +131,15 @@ def check_update(
     settings, said = _settings(step, rule, signature, settings)
     start, biases = _parameters(params)
     gradients = _gradients(start, steps, seed, settings.get("eps", 1.0) if "eps" in names else 1.0)
-    task = Task(start, gradients, settings, state, {name: name in biases for name in start})
-    right = _textbook(rule, task, decay_biases)
-    form, course, note = _tried(step, signature, rule, task, right, decay_biases)
+    is_bias = {name: name in biases and not decay_biases for name in start}
+    task = Task(start, gradients, settings, state, is_bias)
+    right = _textbook(rule, task)
+    form, course, note = _tried(step, signature, rule, task, right)
     agree = note is not None
-    diagnoses = []
+    diagnoses: list[Diagnosis] = []
     if not agree:
-        diagnoses = diagnosed(
-            step, lambda: run(step, signature, form, task), course, right, rule, task
-        )
-    rows = _rows(course, right, task, agree)
+        diagnoses, task = _diagnosed(step, signature, form, course, rule, task)
+    rows = _rows(course, _textbook(rule, task), task, agree)
     notes = [*said, *_on_the_form(signature, form, rule), *filter(None, [note])]
     first = _first(rows, advises=not diagnoses)
     return UpdateCheck(rule, tuple(rows), agree, first, tuple(diagnoses), tuple(notes))
@@ -232,14 +233,14 @@ def _gradients(
     ]
 
 
-def _textbook(rule: str, task: Task, decay_biases: bool) -> Course:
+def _textbook(rule: str, task: Task) -> Course:
     """Make the steps of the textbook."""
     function, names, kept = _RULES[rule]
     course: Course = [{} for _ in task.gradients]
     for name, w in task.params.items():
         state = [np.zeros_like(w) for _ in kept]
         settings = {one: task.settings[one] for one in names}
-        if task.is_bias[name] and not decay_biases:
+        if task.is_bias[name]:
             settings["weight_decay"] = 0.0
         for number, gradients in enumerate(task.gradients):
             time = [number + 1] if rule in ("adam", "adamw") else []
@@ -256,7 +257,6 @@ def _tried(
     rule: str,
     task: Task,
     right: Course,
-    decay_biases: bool,
 ) -> tuple[Form, Course, str | None]:
     """Call the step in the forms that it may have; return the first that agrees, or that runs.
 
@@ -275,7 +275,7 @@ def _tried(
             continue
         if form.start == "empty":
             begun.add(form.layout)
-        note = _accepted(course, signature, form, rule, task, right, decay_biases)
+        note = _accepted(course, signature, form, rule, task, right)
         if note is not None:
             return form, course, note
         ran = ran or (form, course)
@@ -292,37 +292,64 @@ def _accepted(
     rule: str,
     task: Task,
     right: Course,
-    decay_biases: bool,
 ) -> str | None:
     """Return a note if a course is that of the rule, in any form that is right; else None."""
     if is_same_course(course, iter(right), task):
         return ""
-    decays = [decay_biases]
-    # A step that sees one array cannot know whether it is a bias: its caller does.
-    if form.layout == "array" and task.settings["weight_decay"]:
-        decays += [True] if not signature.of("weight_decay") else []
-    for decays_biases in dict.fromkeys(decays):
+    for decays_biases in (False, True) if _decays_all(signature, form, task) else (False,):
         for convention in (None, *conventions_of(rule, task.settings)):
             slips = [convention] if convention else []
             if is_same_course(course, computed(rule, task, slips, decays_biases), task):
                 said = [convention.words] if convention else []
-                if decays_biases and not decay_biases:
+                if decays_biases:
                     said.append("every array that it gets is decayed; textbooks decay no biases")
                 return "; ".join(said)
     return None
 
 
+def _decays_all(signature: Signature, form: Form, task: Task) -> bool:
+    """Whether a step may decay all that it gets.
+
+    If it sees one array, it cannot know whether that is a bias: its caller does.
+    """
+    is_known = bool(signature.of("weight_decay"))
+    return form.layout == "array" and bool(task.settings["weight_decay"]) and not is_known
+
+
+def _diagnosed(
+    step: Callable[..., Any],
+    signature: Signature,
+    form: Form,
+    course: Course,
+    rule: str,
+    task: Task,
+) -> tuple[list[Diagnosis], Task]:
+    """Say what makes a step differ, and from which task: with biases decayed, or without."""
+
+    def of(task: Task) -> list[Diagnosis]:
+        right = _textbook(rule, task)
+        return diagnosed(step, lambda: run(step, signature, form, task), course, right, rule, task)
+
+    found = of(task)
+    is_about_biases = not found or any(one.kind == "bias decayed" for one in found)
+    if is_about_biases and _decays_all(signature, form, task):
+        plain = replace(task, is_bias=dict.fromkeys(task.is_bias, False))
+        if again := of(plain):
+            return again, plain
+    return found, task
+
+
 def _on_the_form(signature: Signature, form: Form, rule: str) -> list[str]:
     """Say how the step was called, where that is not what its names say."""
-    told = {
+    said = {
         "array": "one parameter after the other",
         "dictionary": "with dictionaries of all parameters",
         "prefixed": "with dictionaries of all parameters, gradients under keys such as dW1",
         "list": "with lists of all parameters",
     }[form.layout]
     if signature.of("t") or (rule in ("adam", "adamw") and form.start not in ("", "empty")):
-        told += f"; t = {form.first} at first"
-    return [f"called as {signature.text}, {told}"]
+        said += f"; t = {form.first} at first"
+    return [f"called as {signature.text}, {said}"]
 
 
 def _rows(course: Course, right: Course, task: Task, agree: bool) -> list[UpdateRow]:

@@ -87,7 +87,7 @@ PLAIN = [rule for rule in _RULES if rule != "classic_momentum"]
 
 
 @pytest.mark.parametrize("rule", PLAIN)
-def test_every_slip_of_the_table_is_told_from_the_others(rule, monkeypatch):
+def test_every_slip_of_the_table_is_distinguished(rule, monkeypatch):
     """The table has no slip that is right, and none that looks like an earlier one."""
     monkeypatch.setattr(update_diagnosis, "_follower", lambda *_: None)
     assert check_update(of_equations(rule, Slip("", "", {})), rule).agree
@@ -110,7 +110,7 @@ def test_two_slips_are_both_named():
     assert [one.kind for one in check.diagnoses] == ["gradient added", "no bias correction"]
 
 
-def test_slips_that_look_the_same_are_both_said():
+def test_slips_that_look_the_same_are_both_named():
     """Here sqrt(1 - beta2) / (1 - beta1) is 1, so a correction by the first step does nothing."""
 
     def step(w, g, m, v, lr=0.01, beta1=0.9, beta2=0.99, eps=1e-8):
@@ -221,6 +221,23 @@ def test_biases_are_decayed_as_in_pytorch_on_request():
 
     assert not check_update(step, "sgd").agree
     assert check_update(step, "sgd", decay_biases=True).agree
+
+
+def test_slips_are_found_where_all_arrays_are_decayed():
+    def step(w, g, v):
+        v = g + 0.02 * w - 0.8 * v
+        return w - 0.1 * v, v
+
+    (diagnosis,) = check_update(step, "momentum", lr=0.1, momentum=0.8, weight_decay=0.02).diagnoses
+    assert diagnosis.kind == "momentum sign"
+    assert diagnosis.right == "v = g + 0.02 * w + 0.8 * v"
+
+    def uphill(params, grads, lr, wd):
+        for k in params:
+            params[k] += lr * (grads[k] + wd * params[k])
+
+    (diagnosis,) = check_update(uphill, "sgd", decay_biases=True).diagnoses
+    assert diagnosis.kind == "gradient added"
 
 
 def test_settings_come_from_defaults_and_variables():
