@@ -2,8 +2,8 @@
 
 `check_manual` compares them with automatic and numerical ones, and tries the slips that people
 make until one explains the difference; where none does, it is silent. `check_backprop` does so for
-a function that computes a cost and its gradients; `assert_gradients` is for tests. `microscope` shows the error
-of numerical derivatives over the size of their step.
+a function that computes a cost and its gradients; `assert_gradients` is for tests. `microscope`
+shows the error of numerical derivatives over the size of their step.
 """
 
 from __future__ import annotations

@@ -264,10 +264,11 @@ class _Step:
         size = max(abs(self.cost), 1e-300)
         if found is None or not abs(float(found.data.reshape(())) - self.cost) <= _AGREES * size:
             raise TypeError(f"train_step does not run on tensors: {problem}; {_SPLIT}")
-        self.notes.append(
-            f"the part written by hand does not run on tensors ({problem}), so the value of "
-            f"{costs.text} before that line was differentiated"
-        )
+        if costs.returned is None:  # else only the number that it returns left the graph
+            self.notes.append(
+                f"the part written by hand does not run on tensors ({problem}), so the value of "
+                f"{costs.text} before that line was differentiated"
+            )
         return found
 
 

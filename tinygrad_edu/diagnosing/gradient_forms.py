@@ -23,7 +23,10 @@ __all__ = ["Forms", "Given", "Slot", "is_structure", "leaves_of"]
 Array: TypeAlias = NDArray[Any]
 
 # How people name the gradient of W.
-_SPELLINGS = ["d{}", "d_{}", "{}_grad", "grad_{}", "{}_gradient", "gradient_{}", "{}grad", "grad{}", "g_{}", "∂{}"]
+_SPELLINGS = (
+    *("d{}", "d_{}", "{}_grad", "grad_{}", "{}_gradient", "gradient_{}", "{}grad", "grad{}"),
+    *("g_{}", "∂{}"),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +155,7 @@ class Forms:
         found, unknown, others = self._matched(list(leaves_of(given)))
         if unknown and not (others and len(found) == len(self.slots)):
             by_name(dict.fromkeys(map(_text, unknown), 0.0), self.names, what, self.f)
-        notes = ()
+        notes: tuple[str, ...] = ()
         if unknown:
             notes = (
                 f"not used, because no input has these names: {', '.join(map(_text, unknown))}",
@@ -223,9 +226,9 @@ class Forms:
             for start in range(len(given) - count + 1):
                 part = given[start : start + count]
                 others = numbered[:start] + numbered[start + count :]
-                if others and all(_is_aside(value) for _, value in others):
-                    if not any(map(is_structure, part)):
-                        yield from self._candidate(list(part), others, what, has_to_fit)
+                is_aside = all(_is_aside(value) for _, value in others)
+                if others and is_aside and not any(map(is_structure, part)):
+                    yield from self._candidate(list(part), others, what, has_to_fit)
 
     def _candidate(
         self, one: Any, others: Sequence[tuple[int, Any]], what: str, has_to_fit: bool
@@ -251,8 +254,8 @@ class Forms:
         used = [one for place, one in enumerate(given) if place not in left]
         if len(used) != 1 or not isinstance(used[0], Mapping):
             return False
-        return not any(path[-1:] == slot.place[-1:] for path, _ in leaves_of(used[0])
-                       for slot in self.slots)  # fmt: skip
+        own = {key for slot in self.slots for path in slot.paths() for key in path[-1:]}
+        return not any(path[-1] in own for path, _ in leaves_of(used[0]))
 
 
 def is_structure(value: Any) -> bool:

@@ -199,8 +199,9 @@ def _of_call(call: ast.Call, variables: Mapping[str, Any]) -> tuple[str, str] | 
     if function in ("float", "int"):
         return "takes a number out of a tensor, so no gradient flows through it", f"{first} itself"
     if isinstance(call.func, ast.Attribute):
-        base = ast.unparse(call.func.value)
-        if isinstance(_evaluated(call.func.value, variables), np.ndarray):
+        base, value = ast.unparse(call.func.value), _evaluated(call.func.value, variables)
+        is_result = value is None and not isinstance(call.func.value, ast.Name)
+        if isinstance(value, np.ndarray) or (is_result and hasattr(np.ndarray, name)):
             plain = f"np.{name}({', '.join([base, *arguments])})"
             if getattr(ops, name, None) is ops.dot:
                 plain = f"{base} @ {first}, or {plain}"
@@ -210,7 +211,7 @@ def _of_call(call: ast.Call, variables: Mapping[str, Any]) -> tuple[str, str] | 
 
 def _of_unknown(function: str, name: str, first: str) -> tuple[str, str]:
     """Advise on a function that knows only arrays and numbers."""
-    operation = _OTHER_NAMES.get(name) or getattr(ops, name, None)
+    operation: Any = _OTHER_NAMES.get(name) or getattr(ops, name, None)
     found = "has no derivative rule: it would compute with the numbers of the tensor alone"
     if operation is None:
         return found, "it with operators and functions of NumPy, such as 1 / (1 + np.exp(-x))"
