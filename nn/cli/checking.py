@@ -276,12 +276,15 @@ class _Script:
             return
         if not has_to_fit and not _is_several(mine.result) and len(floats) > 1:
             return  # any array would do
+        found: list[tuple[str, ...]] = []
         for count in range(min(len(floats), _MOST_INPUTS), 0, -1):
-            combined = itertools.combinations(floats, count)
-            fitting = [one for one in combined if self._fits(loss, one, mine, has_to_fit)]
-            yield from fitting
-            if fitting and not has_to_fit:
-                return
+            for one in itertools.combinations(floats, count):
+                is_part = any(set(one) < set(more) for more in found)
+                if not is_part and self._fits(loss, one, mine, has_to_fit):
+                    found.append(one)
+            if found and not has_to_fit:
+                break
+        yield from found
 
     def _fits(
         self, loss: _Candidate, names: Sequence[str], mine: _Candidate, has_to_fit: bool

@@ -29,7 +29,7 @@ from ..texts import clean
 from .arguments import called, check_options, names_of
 from .check import check_manual, checked
 from .gradient_forms import Given
-from .lost_graphs import Observed, line_of
+from .lost_graphs import Observed, explained, line_of
 from .report import ManualCheck
 from .ways_in import Inputs
 
@@ -37,8 +37,8 @@ __all__ = ["assert_gradients", "check_backprop"]
 
 _AGREES = 1e-6  # of the cost: the same computation, in another order at most
 _SPLIT = (
-    "split it in two functions, one that returns the cost and one that returns the gradients, and "
-    "call check_manual(cost, gradients, params)"
+    "or split it in two functions, one that returns the cost and one that returns the gradients, "
+    "and call check_manual(cost, gradients, params)"
 )
 
 
@@ -264,9 +264,10 @@ class _Step:
         size = max(abs(self.cost), 1e-300)
         if found is None or not abs(float(found.data.reshape(())) - self.cost) <= _AGREES * size:
             raise TypeError(f"train_step does not run on tensors: {problem}; {_SPLIT}")
+        shown = problem.partition("; write")[0]
         if costs.returned is None:  # else only the number that it returns left the graph
             self.notes.append(
-                f"the part written by hand does not run on tensors ({problem}), so the value of "
+                f"the part written by hand does not run on tensors ({shown}), so the value of "
                 f"{costs.text} before that line was differentiated"
             )
         return found
@@ -286,7 +287,10 @@ def _fresh_one(value: Any) -> Any:
 
 
 def _cause(error: BaseException) -> str:
-    """Write an error with its line, shortly."""
+    """Write an error with its line, and what to write instead where that is known."""
+    told = explained(error)
+    if told is not None:
+        return told
     place, traceback = "", error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code

@@ -22,11 +22,12 @@ from ..following.instrumenting import Statement
 from ..following.running import Follower
 from ..following.scope import names_in
 from ..following.source import is_learners
+from ..hints import Missing
 from ..scope import enable_grad
 from ..tensor import Tensor
 from ..texts import clean
 
-__all__ = ["Observed", "cost_in", "line_of", "lost_in", "output_of"]
+__all__ = ["Observed", "cost_in", "explained", "line_of", "lost_in", "output_of"]
 
 # An error that these raise is about a tensor whose numbers would leave its graph.
 _GUARDS: frozenset[CodeType] = frozenset(
@@ -36,6 +37,8 @@ _GUARDS: frozenset[CodeType] = frozenset(
         leaving.warn_of_cut,
         numpy_protocol.call_ufunc,
         numpy_protocol.call_function,
+        Missing.__get__,
+        Tensor.__iadd__,  # one function serves all operators in place
         Tensor.__setitem__,
         Tensor._single,
     )
@@ -57,8 +60,8 @@ def output_of(f: Callable[..., Any], arguments: Sequence[Any]) -> Tensor:
         warnings.simplefilter("always")
         try:
             result = f(*arguments)
-        except (GradientError, TypeError, GraphCutWarning) as error:
-            told = _explained(error)
+        except (GradientError, TypeError, AttributeError, GraphCutWarning) as error:
+            told = explained(error)
             if told is None:
                 raise
             kind = GradientError if isinstance(error, GraphCutWarning) else type(error)
@@ -102,7 +105,7 @@ def cost_in(result: Any) -> int | None:
 # The line of an error -----------------------------------------------------------------------------
 
 
-def _explained(error: BaseException) -> str | None:
+def explained(error: BaseException) -> str | None:
     """Say which operation of the learner's code loses a graph; None if the error is another."""
     steps = list(_steps(error.__traceback__))
     if not steps or steps[-1].tb_frame.f_code not in _GUARDS:
@@ -153,7 +156,7 @@ def _advice(segment: str, variables: Mapping[str, Any]) -> tuple[str, str] | Non
         return None
     match node:
         case ast.Expr(value=ast.Call() as call):
-            return _of_call(call, variables)
+            return _of_call(call, segment, variables)
         case (
             ast.Expr(value=ast.Subscript(value=base, slice=index))
             | ast.Assign(targets=[ast.Subscript(value=base, slice=index)])
@@ -164,7 +167,10 @@ def _advice(segment: str, variables: Mapping[str, Any]) -> tuple[str, str] | Non
         case ast.AugAssign(target=target, op=op, value=value):
             name = ast.unparse(target)
             whole = ast.unparse(ast.BinOp(ast.Name(name), op, value))
-            return "writes a tensor into a plain array and loses its graph", f"{name} = {whole}"
+            found = "writes a tensor into a plain array and loses its graph"
+            if isinstance(_evaluated(target, variables), Tensor):
+                found = "would change a tensor in place"
+            return found, f"{name} = {whole}"
     return None
 
 
@@ -182,29 +188,33 @@ def _of_element(base: str, index: str, variables: Mapping[str, Any]) -> tuple[st
     )
 
 
-def _of_call(call: ast.Call, variables: Mapping[str, Any]) -> tuple[str, str] | None:
-    function, arguments = ast.unparse(call.func), list(map(ast.unparse, call.args))
+def _of_call(call: ast.Call, segment: str, variables: Mapping[str, Any]) -> tuple[str, str] | None:
+    def text(node: ast.expr) -> str:
+        return ast.get_source_segment(segment, node) or ast.unparse(node)
+
+    function, arguments = text(call.func), list(map(text, call.args))
     first = arguments[0] if arguments else ""
     if any(keyword.arg == "out" for keyword in call.keywords):
         return None  # the engine's own error says what to do
     name = function.rpartition(".")[2]
     is_made = name in ("array", "asarray", "asanyarray")
-    if is_made and isinstance(call.args[0], ast.List | ast.ListComp | ast.GeneratorExp):
+    if is_made and first and isinstance(call.args[0], ast.List | ast.ListComp | ast.GeneratorExp):
         return (
             "makes a plain array of tensors, which keeps only their numbers",
             f"np.stack({first})",
         )
-    if is_made:
+    if is_made and first:
         return "makes a plain array of a tensor, which keeps only its numbers", f"{first} itself"
     if function in ("float", "int"):
         return "takes a number out of a tensor, so no gradient flows through it", f"{first} itself"
     if isinstance(call.func, ast.Attribute):
-        base, value = ast.unparse(call.func.value), _evaluated(call.func.value, variables)
+        base, value = text(call.func.value), _evaluated(call.func.value, variables)
         is_result = value is None and not isinstance(call.func.value, ast.Name)
         if isinstance(value, np.ndarray) or (is_result and hasattr(np.ndarray, name)):
             plain = f"np.{name}({', '.join([base, *arguments])})"
             if getattr(ops, name, None) is ops.dot:
-                plain = f"{base} @ {first}, or {plain}"
+                product = ast.unparse(ast.BinOp(call.func.value, ast.MatMult(), call.args[0]))
+                plain = f"{product}, or {plain}"
             return f"is a method of the array {base}, which reads the tensor as an array", plain
     return _of_unknown(function, name, first)
 
