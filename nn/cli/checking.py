@@ -66,7 +66,7 @@ def _check(options: argparse.Namespace) -> int:
         way = _Script(module, path).way(options.loss, options.gradients, options.params)
         with contextlib.redirect_stdout(io.StringIO()):  # what the functions print
             check = way.run(module)
-    say(f"{path.name}: {way.told}")
+    say(f"{path.name}: {way.summary}")
     print()
     print(check)
     return 0 if check.agree else 1
@@ -164,7 +164,7 @@ class _Way:
         return self.loss.function is self.gradients.function
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         of = f"the gradients of {self.gradients.name}" if not self.is_one else "its gradients"
         return f"{self.loss.name} and {of}, for {', '.join(self.params)}"
 

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from tinygrad_edu import GradientError, check_manual
+from tinygrad_edu import GradientError, GraphCutWarning, check_manual
 
 generator = np.random.default_rng(21)
 X, W2 = generator.normal(size=(5, 4)), generator.normal(size=(6, 3))
@@ -46,7 +46,7 @@ def without_rule(W):
     return np.frompyfunc(math.sin, 1, 1)(X @ W).sum()  # here
 
 
-class special:  # noqa: N801, as scipy.special has it
+class special:
     expit = np.frompyfunc(lambda x: 1 / (1 + math.exp(-x)), 1, 1)
 
 
@@ -107,7 +107,7 @@ def twice(W):
         (of_a_sum, r"write \(X \+ 1\) @ \(W \* 2\), or np\.dot\(X \+ 1, W \* 2\)"),
         (leaf_in_place, r"W \*= 2 would change a tensor in place; write W = W \* 2"),
         (method_in_place, "'Tensor' object has no attribute 'fill'"),
-        (from_math, r"got a float; .*write np\.exp for math\.exp"),
+        (from_math, r"math\.exp\(squares\) .*write np\.exp\(squares\)"),
         (data_alone, r"got a float64; .*without \.data"),
         (items, r"got a float; .*without item\(\)"),
         (twice, r"np\.asarray\(x\).*write x itself"),
@@ -116,10 +116,21 @@ def twice(W):
 def test_the_line_that_loses_the_graph_is_named(f, told):
     lines, first = inspect.getsourcelines(expit if f is twice else f)
     line = first + next(n for n, text in enumerate(lines) if "# here" in text)
-    with pytest.raises((GradientError, TypeError, AttributeError), match=told) as caught:
+    kinds = (GradientError, TypeError, AttributeError, GraphCutWarning)
+    with pytest.raises(kinds, match=told) as caught:
         check_manual(f, [np.ones((4, 3))], W2[:4])
     assert f"test_lost_graphs.py:{line}: " in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_number_is_an_error_where_warnings_are_not():
+    told = r"got a float; test_lost_graphs\.py:\d+: return math.exp.*write np\.exp for math\.exp"
+    with (
+        pytest.raises(TypeError, match=told),
+        pytest.warns(GraphCutWarning, match="float.. of the result of mean"),
+    ):
+        check_manual(from_math, [np.ones((4, 3))], W2[:4])
 
 
 def test_a_part_that_is_lost_is_noted_with_its_line():
@@ -138,13 +149,15 @@ def test_a_part_that_is_lost_is_noted_with_its_line():
     assert check_manual(sizes, [np.outer(X.sum(0), np.ones(3)) * 6], W2[:4]).notes == ()
 
 
-def test_warnings_of_a_function_still_arrive():
+def test_warnings_of_a_function_arrive_as_often_as_they_would():
     def f(W):
         warnings.warn("look here", UserWarning, stacklevel=1)
         return W.sum()
 
-    with pytest.warns(UserWarning, match="look here"):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
         check_manual(f, [np.ones(3)], [1.0, 2.0, 3.0])
+    assert [str(one.message) for one in caught] == ["look here"]
 
 
 def test_other_errors_of_a_function_are_left_alone():

@@ -204,6 +204,11 @@ def test_a_cost_comes_with_a_cache_and_gradients_with_a_cost():
         assert differing(check) == ["b1"]
 
 
+def test_a_list_of_rows_is_one_gradient():
+    check = check_manual(lambda x: (x**2).sum(), lambda x: [[2 * row for row in x]], X)
+    assert check.agree
+
+
 def test_an_output_may_come_with_a_cache():
     check = check_manual(lambda x: (x**3, {"x": x}), lambda g, x: g * 3 * x**2, X)
     assert check.agree

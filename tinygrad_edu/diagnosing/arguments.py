@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,11 @@ from ..leaving import values_of
 from ..tensor import Tensor
 from ..texts import clean
 
-__all__ = ["array_of", "by_name", "called", "check_options", "names_of"]
+__all__ = ["Hints", "array_of", "by_name", "called", "check_options", "names_of"]
 
 Array = NDArray[Any]
+
+Hints: TypeAlias = Literal["none", "where", "what"]
 
 
 def check_options(f: Any, samples: Any, seed: Any, hints: Any, call: str) -> None:
@@ -26,7 +28,7 @@ def check_options(f: Any, samples: Any, seed: Any, hints: Any, call: str) -> Non
     for what, value in (("samples", samples), ("seed", seed)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise ValueError(f"{what} must be a whole number, 0 or more, got {value!r}")
-    if hints not in ("none", "where", "what"):
+    if hints not in get_args(Hints):
         raise ValueError(f"hints must be 'none', 'where' or 'what', got {hints!r}")
 
 

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import FrameType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from ..following.source import is_learners
 from ..leaving import values_of
 from ..tensor import Tensor
 from ..texts import clean
-from .arguments import called, check_options, names_of
+from .arguments import Hints, called, check_options, names_of
 from .check import check_manual, checked
 from .gradient_forms import Given
 from .lost_graphs import Observed, explained, line_of
@@ -50,7 +50,7 @@ def check_backprop(
     previous: Any = None,
     samples: int = 20,
     seed: int = 0,
-    hints: Literal["none", "where", "what"] = "what",
+    hints: Hints = "what",
 ) -> ManualCheck:
     """Check a function that computes a cost and, by hand, its gradients.
 
@@ -77,7 +77,7 @@ def check_backprop(
     Raises
     ------
     TypeError
-        If the cost cannot be told from the gradients, or cannot be computed with tensors. The
+        If the cost cannot be message from the gradients, or cannot be computed with tensors. The
         message says how to split the function.
 
     Notes
@@ -288,9 +288,9 @@ def _fresh_one(value: Any) -> Any:
 
 def _cause(error: BaseException) -> str:
     """Write an error with its line, and what to write instead where that is known."""
-    told = explained(error)
-    if told is not None:
-        return told
+    message = explained(error)
+    if message is not None:
+        return message
     place, traceback = "", error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from ..slopes import term_sizes
 from ..tensor import Tensor
 from ..texts import shape_text
 from ..tracing import Contribution, node_of
-from .arguments import array_of, called, check_options
+from .arguments import Hints, array_of, called, check_options
 from .code_reading import CodeReader, in_the_code
 from .gradient_forms import Given
 from .lost_graphs import lost_in, output_of
@@ -63,7 +63,7 @@ def check_manual(
     previous: Any = None,
     samples: int = 20,
     seed: int = 0,
-    hints: Literal["none", "where", "what"] = "what",
+    hints: Hints = "what",
     shapes: Mapping[str, Any] | Sequence[Any] | None = None,
 ) -> ManualCheck:
     """Check gradients that you have derived by hand.
@@ -157,7 +157,7 @@ def checked(
     *,
     samples: int = 20,
     seed: int = 0,
-    hints: Literal["none", "where", "what"] = "what",
+    hints: Hints = "what",
     read: Callable[[Any], Given] | None = None,
     arguments: Sequence[Any] | None = None,
 ) -> ManualCheck:

@@ -130,8 +130,9 @@ class Forms:
         if self.has_structures and isinstance(given, tuple | list):
             return self._of_sequence(given, what)
         found = by_name(given, self.names, what, self.f)
+        sizes = {slot.name: slot.array.size for slot in self.slots}
         for name, one in found.items():
-            if is_structure(one):
+            if is_structure(one) and _size(one) != sizes[name]:  # a list of rows is an array
                 raise TypeError(
                     f"{what}: the gradient of {name} must be an array, got a {type(one).__name__}"
                 )
@@ -288,6 +289,14 @@ def leaves_of(value: Any, whole: bool = False) -> Iterator[tuple[tuple[Any, ...]
     for key, part in parts:
         for path, leaf in leaves_of(part):
             yield (key, *path), leaf
+
+
+def _size(value: Any) -> int | None:
+    """Return how many elements an array of a value has; None if it is not an array."""
+    try:
+        return None if isinstance(value, Mapping) else int(np.size(values_of(value)))
+    except (TypeError, ValueError):
+        return None
 
 
 def _is_equal(one: Any, other: Any) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import linecache
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType, TracebackType
 from typing import Any
@@ -38,7 +37,7 @@ _GUARDS: frozenset[CodeType] = frozenset(
         numpy_protocol.call_ufunc,
         numpy_protocol.call_function,
         Missing.__get__,
-        Tensor.__iadd__,  # one function serves all operators in place
+        Tensor.__iadd__,  # type: ignore[attr-defined]  # one function serves all operators in place
         Tensor.__setitem__,
         Tensor._single,
     )
@@ -56,20 +55,14 @@ def output_of(f: Callable[..., Any], arguments: Sequence[Any]) -> Tensor:
     TypeError, GradientError
         If it does not return one, or loses its graph; the message has the line.
     """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            result = f(*arguments)
-        except (GradientError, TypeError, AttributeError, GraphCutWarning) as error:
-            told = explained(error)
-            if told is None:
-                raise
-            kind = GradientError if isinstance(error, GraphCutWarning) else type(error)
-            raise kind(told) from error
-    found = _tensor_in(result, f, arguments)  # its error says more than the warnings
-    for one in caught:
-        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-    return found
+    try:
+        result = f(*arguments)
+    except (GradientError, TypeError, AttributeError, GraphCutWarning) as error:
+        message = explained(error)
+        if message is None:
+            raise
+        raise type(error)(message) from error
+    return _tensor_in(result, f, arguments)
 
 
 def _tensor_in(result: Any, f: Callable[..., Any], arguments: Sequence[Any]) -> Tensor:
@@ -89,9 +82,9 @@ def _tensor_in(result: Any, f: Callable[..., Any], arguments: Sequence[Any]) -> 
                 f"f returned {len(tensors)} tensors, none of one element; return the cost first, "
                 "or one tensor alone"
             )
-    told = f"f must return a Tensor, got a {type(result).__name__}"
+    message = f"f must return a Tensor, got a {type(result).__name__}"
     where = lost_in(f, arguments)
-    raise TypeError(f"{told}; {where}" if where else told)
+    raise TypeError(f"{message}; {where}" if where else message)
 
 
 def cost_in(result: Any) -> int | None:
@@ -306,12 +299,12 @@ def lost_in(f: Callable[..., Any], arguments: Sequence[Any]) -> str:
         if statement.kind != "return" and not (written & needed) and not is_called:
             continue
         if observed.ran[number]:
-            return _told(statement)
+            return _message(statement)
         needed |= set(names_in([statement.value]))
     return ""
 
 
-def _told(statement: Statement) -> str:
+def _message(statement: Statement) -> str:
     place = line_of(statement.function.listing.file, statement.line)
     taken = _taken(statement.value)
     instead = f"it with the tensors themselves, without {taken or 'converting them'}"
