@@ -281,6 +281,8 @@ def leaves_of(value: Any, whole: bool = False) -> Iterator[tuple[tuple[Any, ...]
     """Yield what is in a structure, with its keys; with `whole`, a list is always a structure."""
     if isinstance(value, Mapping):
         parts: Any = value.items()
+    elif is_structure(value) and hasattr(value, "_fields"):
+        parts = zip(value._fields, value, strict=True)
     elif is_structure(value) or (whole and isinstance(value, list | tuple)):
         parts = enumerate(value)
     else:

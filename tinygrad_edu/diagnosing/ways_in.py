@@ -208,7 +208,10 @@ def _rebuilt(
         return values[place] if place in values else other(value)
     if isinstance(value, Mapping):
         return {key: _rebuilt(one, (*place, key), values, other) for key, one in value.items()}
-    parts = [_rebuilt(one, (*place, n), values, other) for n, one in enumerate(value)]
+    keys = getattr(value, "_fields", range(len(value)))
+    parts = [
+        _rebuilt(one, (*place, key), values, other) for key, one in zip(keys, value, strict=True)
+    ]
     if isinstance(value, list):
         return parts
     return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
