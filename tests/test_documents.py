@@ -234,3 +234,12 @@ def has_dot():
     from shutil import which
 
     return which("dot") is not None
+
+
+def test_transcripts_are_what_the_programs_print():
+    """If this fails: python -m docs.transcripts writes the page anew."""
+    if not (ROOT / "docs").exists():
+        pytest.skip("the pages are in the clone alone")
+    from docs.transcripts.__main__ import PAGE, page
+
+    assert PAGE.read_text("utf-8") == page()

@@ -7,6 +7,7 @@ edit counts if the code still runs, and if it changes a gradient.
 from __future__ import annotations
 
 import ast
+import functools
 import random
 import warnings
 from collections.abc import Iterator, Mapping
@@ -53,12 +54,10 @@ class Case:
             found.append({one for line in lines if (one := program.at(line)) is not None})
         return found
 
-    @property
+    @functools.cached_property
     def program(self) -> Program:
         """The edited program; statements are equal only if they come from the same one."""
-        if "_program" not in self.__dict__:
-            object.__setattr__(self, "_program", Program(self.text))
-        return self.__dict__["_program"]
+        return Program(self.text)
 
 
 def slips(texts: Mapping[str, str], folder: Path) -> Iterator[Case]:
@@ -86,7 +85,7 @@ class Drawing:
         for found in self.by_rule.values():
             self.random.shuffle(found)
         self.right = {name: gradients(load(text, name, folder)) for name, text in texts.items()}
-        self._changed: dict[str, Any] = {}
+        self._changed: dict[str, list[Any] | None] = {}
 
     def one(self) -> Iterator[Case]:
         """Yield programs with one edit that changes a gradient."""
@@ -129,8 +128,9 @@ class Drawing:
         program = Program(self.texts[name])
         if program.at(first.line) is program.at(second.line):
             return None
-        alone = [self.changed(name, one.source) for one in (first, second)]
-        if alone[0] is None or alone[1] is None:
+        found = [self.changed(name, one.source) for one in (first, second)]
+        alone = [one for one in found if one is not None]
+        if len(alone) < 2:
             return None
         try:
             text = combined(self.texts[name], first, second)
@@ -179,6 +179,7 @@ def are_equal(one: list[Any], other: list[Any]) -> bool:
     if len(one) != len(other):
         return False
     for left, right in zip(one, other, strict=True):
+        left, right = left.squeeze(), right.squeeze()  # the check compares such shapes as one
         if left.shape != right.shape:
             return False
         size = max(float(np.abs(right).max(initial=0.0)), 1e-300)

@@ -7,13 +7,11 @@ counts as all of it, and the head of a loop does not count as its body.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 __all__ = ["FITTING", "Program", "applied", "edited_lines", "fits", "named_lines", "one", "two"]
 
-_LINES = re.compile(r"lines? (\d+(?:, \d+)*)")
 _COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try, ast.FunctionDef, ast.ClassDef)
 
 # The kinds of diagnoses that are right for a family of slips. "formula" says which piece of the
@@ -61,11 +59,16 @@ def fits(family: str, kind: str) -> bool:
 
 def named_lines(diagnosis: Any) -> set[int]:
     """Return the lines that a diagnosis names."""
+    return set(_corrections(diagnosis))
+
+
+def _corrections(diagnosis: Any) -> dict[int, str | None]:
+    """Return what is right instead of each line that is named; None where it does not say."""
     if diagnosis.line is None:
-        return set()
-    found = _LINES.match(diagnosis.sentence)
-    lines = {int(number) for number in found[1].split(", ")} if found else set()
-    return lines | {diagnosis.line.line}
+        return {}
+    found = [(diagnosis.line, diagnosis.right), *diagnosis.more]
+    instead_of_none = "pass" if diagnosis.kind == "extra statement" else None
+    return {line.line: right or instead_of_none for line, right in found}
 
 
 def edited_lines(before: str, after: str) -> tuple[range, bool]:
@@ -165,13 +168,12 @@ def applied(text: str, diagnoses: Sequence[Any]) -> str | None:
     program = Program(text)
     pieces: list[tuple[ast.AST, str]] = []
     for diagnosis in diagnoses:
-        lines = sorted(named_lines(diagnosis))
-        corrections = _corrections(diagnosis, len(lines))
-        if corrections is None or not lines:
+        corrections = _corrections(diagnosis)
+        if not corrections:
             return None
-        for line, correction in zip(lines, corrections, strict=True):
-            place = _place(program, line, correction)
-            if place is None:
+        for line, correction in corrections.items():
+            place = None if correction is None else _place(program, line, correction)
+            if place is None or correction is None:
                 return None
             pieces.append((place, correction))
     changed = text.encode()
@@ -184,18 +186,6 @@ def applied(text: str, diagnoses: Sequence[Any]) -> str | None:
     return changed.decode()
 
 
-def _corrections(diagnosis: Any, count: int) -> list[str] | None:
-    right = diagnosis.right
-    if not right:
-        return ["pass"] * count if diagnosis.kind == "extra statement" else None
-    parts = right.split("; ")
-    if count == 1:
-        return [right]
-    if len(parts) == count:
-        return parts
-    return parts * count if len(parts) == 1 else None
-
-
 def _place(program: Program, line: int, correction: str) -> ast.AST | None:
     """Return what a correction replaces: a statement, or the expression in the head of one."""
     statement = program.at(line)
@@ -203,20 +193,19 @@ def _place(program: Program, line: int, correction: str) -> ast.AST | None:
         return statement.iter
     if isinstance(statement, ast.If | ast.While):
         return statement.test
-    if statement is not None and not _is_statement(correction, statement):
-        bodies = [node.body for node in ast.walk(statement) if isinstance(node, ast.Lambda)]
-        return bodies[0] if len(bodies) == 1 else None
-    return statement
+    if statement is None:
+        return None
+    bodies = [node.body for node in ast.walk(statement) if isinstance(node, ast.Lambda)]
+    return bodies[0] if len(bodies) == 1 and _is_expression(correction) else statement
 
 
-def _is_statement(correction: str, statement: ast.stmt) -> bool:
-    """Whether a correction is a whole statement, not the body of a function in one line."""
+def _is_expression(correction: str) -> bool:
+    """Whether a correction is that of the body of a function in one line."""
     try:
-        parsed = ast.parse(correction).body
-    except SyntaxError:
-        return True
-    is_expression = len(parsed) == 1 and isinstance(parsed[0], ast.Expr)
-    return not is_expression or isinstance(statement, ast.Expr)
+        compile(correction, "<correction>", "eval")
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def _span(node: Any, starts: Sequence[int]) -> tuple[int, int]:

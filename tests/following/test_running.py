@@ -273,23 +273,17 @@ def test_data_of_the_module_stay(stateful):
     np.testing.assert_array_equal(stateful.DATA, data)
 
 
-CHANGED = "a check runs the code many times, and its state is not restored afterwards"
-
-
-@pytest.mark.xfail(reason=CHANGED)
 def test_globals_are_those_of_one_call(stateful):
     check(stateful, stateful.with_global)
     assert (stateful.COUNT, stateful.CALLS) == (1, [1])
 
 
-@pytest.mark.xfail(reason=CHANGED)
 def test_closures_are_those_of_one_call(stateful):
     function, history = stateful.made()
     check(stateful, function)
     assert history == [0]
 
 
-@pytest.mark.xfail(reason=CHANGED)
 def test_state_of_self_is_that_of_one_call(stateful):
     net = stateful.Net()
     check(stateful, net.backward)
@@ -297,14 +291,12 @@ def test_state_of_self_is_that_of_one_call(stateful):
     np.testing.assert_array_equal(net.velocity, np.ones((2, 2)))
 
 
-@pytest.mark.xfail(reason="what the code keeps of a followed run refers to the follower")
 def test_functions_that_are_kept_can_be_called_later(stateful):
     net = stateful.Net()
     check(stateful, net.backward)
     assert net.slope(0.0) == 1.0
 
 
-@pytest.mark.xfail(reason="only NumPy's random state is restored, not that of `random`")
 def test_state_of_the_random_module_stays(tmp_path):
     module = load(SPEAKING, "speaking", tmp_path)
     random.seed(3)

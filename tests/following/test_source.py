@@ -61,17 +61,29 @@ def test_closures_that_change_their_variable(module):
     assert step(2) == 7
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "def f(x):\n    return 1 if x < 1 else x * f(x - 1)\n",
-        "def made():\n    def f(x):\n        return 1 if x < 1 else x * f(x - 1)\n"
-        "    return f\nf = made()\n",
-        "class C:\n    @staticmethod\n    def f(x):\n        return 1 if x < 1 else x * C.f(x - 1)\n"
-        "f = C.f\n",
-    ],
-    ids=["of a module", "in a function", "of a class"],
-)
+RECURSIVE = {
+    "of a module": """
+def f(x):
+    return 1 if x < 1 else x * f(x - 1)
+""",
+    "in a function": """
+def made():
+    def f(x):
+        return 1 if x < 1 else x * f(x - 1)
+    return f
+f = made()
+""",
+    "of a class": """
+class C:
+    @staticmethod
+    def f(x):
+        return 1 if x < 1 else x * C.f(x - 1)
+f = C.f
+""",
+}
+
+
+@pytest.mark.parametrize("text", RECURSIVE.values(), ids=RECURSIVE)
 def test_functions_that_call_themselves(text, module):
     function = module(text).f
     assert compiled_again(function)(5) == 120
@@ -202,7 +214,7 @@ def test_two_functions_of_one_name(module):
     assert (compiled_again(found.g)(2), compiled_again(found.f)(2)) == (2, -2)
 
 
-# Where there is none -------------------------------------------------------------------------------
+# Where there is none ------------------------------------------------------------------------------
 
 
 def test_functions_without_source():
@@ -271,7 +283,7 @@ def test_installed_code_is_not_followed():
     assert not Follower(functools.reduce, (max, [1])).follows
 
 
-# Texts ---------------------------------------------------------------------------------------------
+# Texts --------------------------------------------------------------------------------------------
 
 
 def test_columns_count_bytes(module):

@@ -28,8 +28,7 @@ def loops(a):
             continue
         for j in range(len(row)):
             total[j] += row[j] * i
-        else:
-            total *= 1.5
+        total *= 1.5
     return total
 
 
@@ -150,7 +149,7 @@ def nonlocal_name(a):
 
 
 def global_name(a):
-    global TOTAL
+    global TOTAL  # noqa: PLW0603
     TOTAL = 0.0
     TOTAL += float(a.sum())
     return TOTAL
@@ -161,7 +160,7 @@ def recursion(a):
 
 
 def lambdas(a):
-    double, add = lambda x: 2 * x, lambda x, y=3: x + y  # noqa: E731
+    double, add = lambda x: 2 * x, lambda x, y=3: x + y
     return list(map(double, a)), add(a), functools.reduce(lambda x, y: x - y, a)
 
 
@@ -178,7 +177,6 @@ def deletes(a):
     del store["b"]
     from math import tau
 
-    pass
     return store, tau, a if len(store) == 1 else None, f"{a[0, 0]:.3f} {len(a)!r:>3}"
 
 
@@ -226,7 +224,7 @@ class Child(Layer):
 
     def __call__(self, x):
         before = super().__call__(x)
-        return before + self.shift + super(Child, self).scale
+        return before + self.shift + super().scale
 
 
 def classes(a, b):
@@ -279,7 +277,7 @@ def local_class(a):
 
 
 def unicode_names(a):
-    δ, σ = a * 2, "ünïcödé"  # noqa: PLC2401
+    δ, σ = a * 2, "ünïcödé"
     return δ + len(σ) * δ, σ
 
 
@@ -296,7 +294,7 @@ def early(a):
     return None
 
 
-def defaults(a, k=len(A), *, axis=0):
+def defaults(a, k=len(A), *, axis=0):  # noqa: B008
     return a.sum(axis=axis) * k
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..following.edits import Edit
 from ..following.quantities import Quantities
 from ..following.repairing import Finding, Repair
 from ..following.running import Follower
@@ -107,10 +108,17 @@ class _Line:
         name = statement.function.code.co_qualname
         self.source = SourceLine(file, statement.line, name, statement.text)
         earlier = repair.earlier_line(finding)
-        self.right = earlier or (edit.line if edit else "")
+        self.right = earlier or (_line_of(edit) if edit else "")
         if earlier and words.kind == "extra statement":
             self.words = difference(statement.text, earlier, statement.names)
         self.same = (words.kind, edit.what, edit.before, edit.after) if edit else self
+
+
+def _line_of(edit: Edit) -> str:
+    """Return the corrected line; one that does nothing any more is left out."""
+    target, _, value = edit.line.partition("=")
+    is_nothing = not edit.line or target.strip() == value.strip()
+    return "(without this line)" if is_nothing else edit.line
 
 
 def _merged(lines: Sequence[_Line]) -> list[Diagnosis]:
@@ -147,8 +155,7 @@ def in_the_code(mistakes: Sequence[Diagnosis], lines: Sequence[Diagnosis]) -> li
     assert line.line is not None
     if first.kind in _GENERAL and line.kind not in _GENERAL:
         return [replace(line, explains=first.explains)]
-    words = first.sentence.removesuffix(f" (at {first.place})")
-    sentence = f"{line.place}: {line.line.code} - {words}"
+    sentence = f"{line.place}: {line.line.code} - {first.sentence}"
     if line.right:
         sentence += f"; right: {line.right}"
     place = first.place or line.place

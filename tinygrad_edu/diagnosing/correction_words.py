@@ -91,7 +91,7 @@ def words_of(finding: Finding, search: Search, activations: Sequence[Activation]
 def _what_it_should_be(case: _Case) -> str:
     names = " or ".join(case.finding.statement.names)
     subject = f"{names} is" if names else "the result is"
-    return f"{subject} wrong here, and all that the line reads is right"
+    return f"{subject} wrong; no correction of one line was found that makes it right"
 
 
 # By values ------------------------------------------------------------------------------------

@@ -256,14 +256,12 @@ class Observed(Follower):
     """
 
     def __init__(self, function: Callable[..., Any], given: Sequence[Any]) -> None:
-        self.given = given
-        super().__init__(self._start, [])
-        self.learners = function
-        self.call(function)
+        def run() -> Any:  # not a method: what is noted here must not be put back
+            with enable_grad():
+                return function(*given)
 
-    def _start(self) -> Any:
-        with enable_grad():
-            return self.learners(*self.given)
+        super().__init__(run, [])
+        self.call(function)
 
 
 class _Losses(Observed):

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .edits import edits_of
-from .findings import Finding, Located, Trial, is_close, key_of, true_value
+from .findings import Finding, Located, Trial, is_close, key_of
 from .instrumenting import Statement
+from .meant import candidates, ratios_of
 from .quantities import Match, Quantities
 from .running import Follower, Replacement
 from .scope import Scope, code_in, names_in
-from .suspecting import TRUE_VALUE, Suspicion, is_leaf
+from .suspecting import UNSUPPORTED, Suspicion, is_leaf
 
 __all__ = ["Finding", "Repair"]
 
@@ -79,8 +80,7 @@ class Repair:
             found = self._in_turn(by_lines=False)
             if (len(self.left), len(found)) >= (len(left), len(before)):
                 found, self.left, self.applied = before, left, applied
-        order = self.seen.first_run if found else {}
-        return sorted(found, key=lambda one: order.get(one.statement.number, 0))
+        return sorted(found, key=lambda one: self.seen.first_run.get(one.statement.number, 0))
 
     def _in_turn(self, by_lines: bool) -> list[Finding]:
         """Find one mistake after the other.
@@ -134,7 +134,7 @@ class Repair:
         return now - self.now if now >= self.now else frozenset()
 
     def _look_again(self) -> None:
-        """Run with the corrections so far, and note what each statement computes."""
+        """Note what each statement computes with the corrections so far."""
         _, events = self.follower.record(self.applied)
         nodes = dict.fromkeys(one.function.node for one in self.follower.statements)
         listings = dict.fromkeys(one.function.listing for one in self.follower.statements)
@@ -156,7 +156,11 @@ class Repair:
         located = self._located(done)
         corrected = self._cheapest(located, done)
         if corrected is not None and len(corrected[0].repaired) >= min(missing, 2):
-            return corrected
+            if len(corrected[0].repaired) == missing:
+                return corrected
+            common = self._searched(done, before=corrected[0].statement)
+            is_more = common and len(common[0].repaired) > len(corrected[0].repaired)
+            return common if is_more else corrected
         of_line = self._of_a_line(done) if by_lines else None
         if of_line is not None and (corrected is None or self._is_earlier(of_line, corrected)):
             return of_line
@@ -217,9 +221,9 @@ class Repair:
     def _located(self, done: set[int]) -> list[Located]:
         """List the statements where a true value makes gradients right, the most of them first."""
         found: dict[int, Located] = {}
-        ratios = self._ratios()
+        ratios = ratios_of(self.seen)
         for statement in self._statements(done):
-            for match, replacement in self._candidates(statement, ratios):
+            for match, replacement in candidates(self.seen, statement, ratios):
                 if self._is_late():
                     break
                 repaired = self._with(statement, replacement)
@@ -236,51 +240,6 @@ class Repair:
             ),
         )
 
-    def _ratios(self) -> list[float]:
-        """List the factors by which wrong gradients are too large."""
-        ratios = []
-        for value in self.seen.values.values():
-            for match in self.quantities.matches(value):
-                is_gradient = is_leaf(match) and match.quantity.kind == "gradient"
-                if is_gradient and abs(match.factor - 1) > _CLOSE:
-                    ratios.append(float(f"{match.factor:.10g}"))
-        return list(dict.fromkeys(ratios))[:3]
-
-    def _candidates(
-        self, statement: Statement, ratios: Sequence[float]
-    ) -> Iterator[tuple[Match | None, Replacement]]:
-        """Yield what a statement may be meant to compute."""
-        number = statement.number
-        value = self.seen.values.get(number)
-        if statement.kind not in ("assign", "return", "augment"):
-            return
-        if self.seen.times.get(number) != 1 or self.seen.of[number] <= TRUE_VALUE:
-            return
-        if isinstance(value, int | float | np.generic):
-            value = np.asarray(value)
-        if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
-            return
-        for ratio in ratios:
-            yield None, true_value(statement, value / ratio)
-        for match in self._meant(value) if self.seen.of[number] > 0 else ():
-            true = match.factor * match.quantity.array
-            turned = match.arrangement == "transposed"
-            yield match, true_value(statement, true.T if turned else true)
-
-    def _meant(self, value: Array) -> Iterator[Match]:
-        """Yield the quantities that a value may be meant to be."""
-        for quantity in self.quantities.all:
-            shape = quantity.array.shape
-            match = Match(quantity, 1.0, "")
-            if is_leaf(match) and quantity.kind == "gradient":
-                if (value.ndim <= 2 and quantity.array.ndim <= 2) or shape == value.shape:
-                    yield match
-            elif shape == value.shape or (value.ndim == 2 and shape == value.shape[::-1]):
-                turned = "" if shape == value.shape else "transposed"
-                scales = self.seen.scales if quantity.kind == "gradient" else (1.0,)
-                for factor in sorted(scales):
-                    yield Match(quantity, factor, turned)
-
     def _corrected(self, located: Located, done: set[int]) -> tuple[Finding, Replacement] | None:
         """Find the edit that computes the true value of a statement.
 
@@ -290,10 +249,11 @@ class Repair:
         found: list[tuple[float, int, Finding, Replacement]] = []
         for statement in self._read_by(located.statement, done):
             scope, trials = self._trials(statement)
-            for trial in trials[:_MOST_TRIALS]:
+            is_there = statement is located.statement
+            for trial in trials if is_there else trials[:_MOST_TRIALS]:
                 if scope is None or self._is_late():
                     break
-                if statement is located.statement:
+                if is_there:
                     expected = located.replacement.of(scope.variables)
                     if not is_close(trial.value, expected):
                         continue
@@ -322,8 +282,24 @@ class Repair:
             found = [self._corrected(one, done) for one in alike[:_MOST_ALIKE]]
             known = [one for one in found if one is not None and one[0].edit is not None]
             if known:
-                return min(known, key=lambda one: one[0].edit.cost)  # type: ignore[union-attr]
+                return min(
+                    known, key=lambda one: (self._cost(one[0]), self._order(one[0].statement))
+                )
         return None
+
+    def _order(self, statement: Statement) -> int:
+        """Return which of equally good places comes first: the earliest one.
+
+        Of gradients that are right, and after which nothing is, it is the last.
+        """
+        place = self.seen.first_run[statement.number]
+        return -place if self.seen.of[statement.number] == UNSUPPORTED else place
+
+    def _cost(self, finding: Finding) -> float:
+        """Return how unlikely a correction is."""
+        suspicion = self.seen.of[finding.statement.number]
+        more = 1.0 if suspicion < 0 else 0.5 * (suspicion == UNSUPPORTED)
+        return (finding.edit.cost if finding.edit else 9.0) + more
 
     def _place_alone(self, located: Located) -> tuple[Finding, Replacement] | None:
         """Say where it goes wrong, without a correction."""
@@ -344,20 +320,28 @@ class Repair:
 
     # By running each edit -----------------------------------------------------------------------
 
-    def _searched(self, done: set[int]) -> tuple[Finding, Replacement] | None:
-        """Run the code with each edit of each statement."""
+    def _searched(
+        self, done: set[int], before: Statement | None = None
+    ) -> tuple[Finding, Replacement] | None:
+        """Run the code with each edit of each statement, or of those before one."""
+        first = self.seen.first_run
         found: list[tuple[tuple[float, ...], Finding, Replacement]] = []
         missing = len(self.wanted - self.now)
         for statement in self._statements(done):
             suspicion = self.seen.of[statement.number]
+            if before is not None:
+                is_earlier = first[statement.number] < first[before.number]
+                if not is_earlier or suspicion <= 0:
+                    continue
             is_full = any(len(one.repaired) == missing for _, one, _ in found)
             if self._is_late() or (is_full and suspicion < 0):
                 break
             for finding, replacement in self._tried(statement):
                 becomes_right = self._becomes_right(finding)
                 cost = finding.edit.cost if finding.edit else 0.0
+                cost += 0.8 * (suspicion == UNSUPPORTED)
                 cost -= 0.5 * becomes_right + min(suspicion, 0.3)
-                key = (-len(finding.repaired), cost, self.seen.first_run[statement.number])
+                key = (-len(finding.repaired), cost, self._order(statement))
                 found.append((key, finding, replacement))
                 if len(finding.repaired) == missing and becomes_right and suspicion >= 0.6:
                     return finding, replacement

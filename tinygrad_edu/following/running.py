@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from .instrumenting import FOLLOW, Statement, instrumented
 from .source import find_source, is_learners
+from .state import State
 
 __all__ = ["Event", "Follower", "Replacement"]
 
@@ -103,6 +104,8 @@ class Follower:
         self._codes: dict[FunctionType, tuple[CodeType, CodeType]] = {}
         self._seen: set[Any] = set()
         self._globals: list[dict[str, Any]] = []
+        self._state = State()
+        self._state.note(function)
         self.call(function)
 
     # Called by the instrumented code -----------------------------------------------------------
@@ -145,6 +148,8 @@ class Follower:
         return function
 
     def _follow(self, function: FunctionType) -> None:
+        if "<locals>" not in function.__qualname__:  # else it was made in this run, or is noted
+            self._state.note(function)
         if not is_learners(function.__code__.co_filename) or function.__code__.co_flags & 0x2A0:
             return  # generators and coroutines are not followed
         source = find_source(function)
@@ -168,11 +173,10 @@ class Follower:
     def run(self, changed: Mapping[int, Replacement] | None = None) -> Any:
         """Run the function with changes; whatever it raises is raised.
 
-        What it prints is lost. NumPy's random state is restored afterwards.
+        What it prints is lost, and what it changes outside of it is put back.
         """
         self.changed = dict(changed or {})
         arguments = [copy.deepcopy(one) for one in self.arguments]
-        state = np.random.get_state()  # noqa: NPY002, the learner's code may use it
         try:
             self._globals.append({})
             for function in list(self._codes):
@@ -186,7 +190,7 @@ class Follower:
                 return self.function(*arguments)
         finally:
             self._leave()
-            np.random.set_state(state)  # noqa: NPY002
+            self._state.restore()
 
     def record(self, changed: Mapping[int, Replacement] | None = None) -> tuple[Any, list[Event]]:
         """Run the function with changes; return its result, and what its statements computed."""

@@ -176,11 +176,13 @@ class Function:
         outer = ast.FunctionDef("_", arguments, statements, [])
         module = ast.fix_missing_locations(ast.Module([outer], []))
         flags = self.code.co_flags & __future__.annotations.compiler_flag
-        code = compile(module, self.listing.file, "exec", flags, dont_inherit=True, optimize=0)
+        code: CodeType = compile(
+            module, self.listing.file, "exec", flags, dont_inherit=True, optimize=0
+        )
         for name in ("_", *(around.name for around in self.classes), _name(node)):
             inner = (one for one in code.co_consts if isinstance(one, CodeType))
-            found = [one for one in inner if one.co_name == name]
-            code = found[-1]  # the code of defaults comes first
+            code = [one for one in inner if one.co_name == name][-1]  # defaults come first
+        assert isinstance(code, CodeType)
         return code
 
 

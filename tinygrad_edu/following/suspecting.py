@@ -18,11 +18,12 @@ from .quantities import Match, Quantities, Quantity
 from .running import Event
 from .scope import is_reference, names_in
 
-__all__ = ["Suspicion", "is_leaf", "is_natural"]
+__all__ = ["TRUE_VALUE", "UNSUPPORTED", "Suspicion", "is_leaf", "is_natural"]
 
 # Of a value of the forward pass, and of a gradient in the scale of what it is computed from.
 TRUE_VALUE, TRUE_GRADIENT = -1.5, -0.8
 _CLEARED = -0.5
+UNSUPPORTED = 0.5  # of a gradient from which nothing right was computed
 _CLOSE = 1e-8
 _UNKNOWN = 0.0  # the factor of a value that comes from gradients and matches nothing
 _OTHER = float("nan")  # of one that comes from values alone
@@ -64,6 +65,7 @@ class Suspicion:
         self.scales = {1.0}
         self._known: dict[str, float] = {}
         self._writer: dict[str, int] = {}
+        self._results: dict[str, Statement] = {}
         self._named: dict[str, Tensor | None] = {}
         self._turned = 0  # how many more values are transposed than not
         self._claimed: dict[Any, tuple[str, ...]] = {}
@@ -82,7 +84,7 @@ class Suspicion:
         for number, found in list(self.of.items()):
             # It is the gradient of something, but nothing right was computed from it.
             if found == TRUE_GRADIENT and number in self._read - self._cleared:
-                self.of[number] = 0.5
+                self.of[number] = UNSUPPORTED
         for number in self._cleared:  # a right value was computed from it
             if 0 < self.of[number] < 2:
                 self.of[number] = _CLEARED
@@ -90,10 +92,15 @@ class Suspicion:
     def _judge(self, statement: Statement, event: Event, is_passed_on: bool) -> None:
         number = event.number
         names = [name for name in names_in([statement.value]) if name in self._known]
+        names += self._returned(statement)
         read = [self._known[name] for name in names]
         found, factor = self._of_value(statement, event, read)
         if is_passed_on:  # the statement that returned it is to be looked at
             found = min(found, TRUE_GRADIENT)
+        if statement.kind == "return":
+            result = f"{statement.function.code.co_name}()"
+            self._known[result], self._writer[result] = factor, number
+            self._results[result] = statement
         self._note_unknown(number, names)
         self._writer_before = {name: self._writer[name] for name in names}
         self.from_gradients[number] = factor == _UNKNOWN
@@ -135,6 +142,15 @@ class Suspicion:
             elif any(abs(match.factor - c) < _CLOSE * abs(c) for c in self.scales):
                 return match
         return None
+
+    def _returned(self, statement: Statement) -> list[str]:
+        """List the results of functions that were called since the statement before."""
+        found = [
+            name for name, of in self._results.items() if of.function is not statement.function
+        ]
+        for name in found:
+            del self._results[name]
+        return found
 
     def _note_unknown(self, number: int, names: list[str]) -> None:
         """Note which unknown values a statement is computed from."""
