@@ -96,8 +96,13 @@ def test_readme_shell_commands_run(tmp_path, monkeypatch):
     found = re.findall(r"^```sh\n(.*?)^```", README.read_text("utf-8"), re.S | re.M)
     (block,) = [block for block in found if "tinygrad-edu" in block]
     commands = block.replace("\\\n", " ").splitlines()
-    assert len(commands) == 8
+    assert len(commands) == 9
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_backprop.py").write_text(
+        "import numpy as np\n\nW = np.ones(3)\n\n\ndef loss(W):\n    return (W**2).sum()\n\n\n"
+        "def gradient(W):\n    return 2 * W\n",
+        "utf-8",
+    )
     from nn.cli import main
 
     for command in commands:

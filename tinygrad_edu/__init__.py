@@ -48,7 +48,14 @@ from .source_lines import SourceLine, made_at, record_source_lines
 if TYPE_CHECKING:
     from .capturing import CapturedStep, capture
     from .debugging import AnomalyError, LintReport, detect_anomaly, lint
-    from .diagnosing import ManualCheck, Microscope, check_manual, microscope
+    from .diagnosing import (
+        ManualCheck,
+        Microscope,
+        assert_gradients,
+        check_backprop,
+        check_manual,
+        microscope,
+    )
     from .drawing import Drawing, DrawOptions, GraphTooLargeError, RendererNotFoundError, draw
     from .explaining import Explanation, explain
     from .stepping import Stepper, stepper
@@ -73,7 +80,9 @@ __all__ = [
     "SourceLine",
     "Stepper",
     "Tensor",
+    "assert_gradients",
     "capture",
+    "check_backprop",
     "check_gradients",
     "check_manual",
     "checkpoint",
@@ -109,7 +118,9 @@ _LATER = {
     "Microscope": "diagnosing",
     "RendererNotFoundError": "drawing",
     "Stepper": "stepping",
+    "assert_gradients": "diagnosing",
     "capture": "capturing",
+    "check_backprop": "diagnosing",
     "check_manual": "diagnosing",
     "detect_anomaly": "debugging",
     "draw": "drawing",

@@ -12,7 +12,7 @@ from typing import NoReturn
 from tinygrad_edu import __version__
 from tinygrad_edu.errors import printable
 
-from . import demo, pictures, training
+from . import checking, demo, pictures, training
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,6 +40,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 _COMMANDS = {
     **training.COMMANDS,
+    **checking.COMMANDS,
     **pictures.COMMANDS,
     **demo.COMMANDS,
     "doctor": (lambda parser: None, _doctor),

@@ -19,7 +19,7 @@ import pytest
 from nn import Classifier, cli, compare_gradients, model
 from nn.by_hand import delta_rule
 
-COMMANDS = ["train", "predict", "compare", "graph", "stepper", "demo", "doctor"]
+COMMANDS = ["train", "predict", "check", "compare", "graph", "stepper", "demo", "doctor"]
 FILES = ["confusion.png", "curves.png", "model.pkl", "model.safetensors"]
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,22 @@ from ..leaving import values_of
 from ..tensor import Tensor
 from ..texts import clean
 
-__all__ = ["array_of", "by_name", "called", "names_of"]
+__all__ = ["Hints", "array_of", "by_name", "called", "check_options", "names_of"]
 
 Array = NDArray[Any]
+
+Hints: TypeAlias = Literal["none", "where", "what"]
+
+
+def check_options(f: Any, samples: Any, seed: Any, hints: Any, call: str) -> None:
+    """Raise an error for wrong options of a check."""
+    if not callable(f) or isinstance(f, Tensor):
+        raise TypeError(f"{call}; got a {type(f).__name__}")
+    for what, value in (("samples", samples), ("seed", seed)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise ValueError(f"{what} must be a whole number, 0 or more, got {value!r}")
+    if hints not in get_args(Hints):
+        raise ValueError(f"hints must be 'none', 'where' or 'what', got {hints!r}")
 
 
 def names_of(f: Callable[..., Any], names: Sequence[str] | None, count: int) -> list[str]:
@@ -46,18 +60,22 @@ def array_of(name: str, gradient: Any) -> Array:
     return array
 
 
-def called(mine: Callable[..., Any], arguments: list[Any], names: list[str]) -> Any:
+def called(
+    mine: Callable[..., Any],
+    arguments: Sequence[Any],
+    names: Sequence[str],
+    what: str = "my_gradients",
+) -> Any:
     """Call a function with copies of the arguments; raise a clear error if they do not fit."""
     try:
         inspect.signature(mine).bind(*arguments)
     except TypeError as error:
-        raise TypeError(
-            f"my_gradients is called with ({', '.join(names)}), but {error}; g is the upstream "
-            "gradient, passed if f returns more than one number"
-        ) from None
+        hint = "; g is the upstream gradient, passed if f returns more than one number"
+        hint = hint if what == "my_gradients" else ""
+        raise TypeError(f"{what} is called with ({', '.join(names)}), but {error}{hint}") from None
     except ValueError:  # it has no signature
         pass
-    return mine(*(np.copy(argument) for argument in arguments))
+    return mine(*map(copy.deepcopy, arguments))
 
 
 def by_name(
@@ -71,8 +89,8 @@ def by_name(
             hint = ""
             if hasattr(f, "named_parameters"):
                 hint = "; for the parameters of a network: nn.compare_gradients(..., manual=...)"
-            told = f"{what}: found {unknown[0]!r}, expected some of {', '.join(names)}{hint}"
-            raise ValueError(told)
+            found = f"{what}: found {unknown[0]!r}, expected some of {', '.join(names)}{hint}"
+            raise ValueError(found)
         return given
     if gradients is None:
         raise TypeError(

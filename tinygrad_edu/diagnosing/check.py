@@ -7,10 +7,11 @@ shows it. Gradients agree only if the numerical ones confirm them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..autodiff import graph_order
 from ..checking import numbers_of
@@ -19,15 +20,16 @@ from ..errors import GradientError
 from ..explaining.call import Call
 from ..explaining.contribution import rule_text, summed_text
 from ..kinks import Sides, sides_of
-from ..leaving import values_of
 from ..probing import draw_apart, own_generator
 from ..scope import enable_grad
 from ..slopes import term_sizes
 from ..tensor import Tensor
 from ..texts import shape_text
 from ..tracing import Contribution, node_of
-from .arguments import array_of, by_name, called, names_of
+from .arguments import Hints, array_of, called, check_options
 from .code_reading import CodeReader, in_the_code
+from .gradient_forms import Given
+from .lost_graphs import lost_in, output_of
 from .numerical import Probe
 from .observations import (
     BELIEVED,
@@ -46,8 +48,9 @@ from .report import ManualCheck
 from .results import Diagnosis, GradientRow
 from .search import Search, agrees
 from .shapes import Fit, fitted_shape
+from .ways_in import Inputs
 
-__all__ = ["check_manual", "examine"]
+__all__ = ["check_manual", "checked", "examine"]
 
 Array = NDArray[Any]
 
@@ -55,29 +58,34 @@ Array = NDArray[Any]
 def check_manual(
     f: Callable[..., Tensor],
     my_gradients: Any,
-    *inputs: Tensor | ArrayLike,
+    *inputs: Any,
     names: Sequence[str] | None = None,
     previous: Any = None,
     samples: int = 20,
     seed: int = 0,
-    hints: Literal["none", "where", "what"] = "what",
+    hints: Hints = "what",
+    shapes: Mapping[str, Any] | Sequence[Any] | None = None,
 ) -> ManualCheck:
     """Check gradients that you have derived by hand.
 
     Parameters
     ----------
     f : callable
-        ``f(*tensors) -> Tensor``: an operation, a layer, or the loss of a whole network.
+        ``f(*tensors) -> Tensor``: an operation, a layer, or the loss of a whole network. It may
+        also return ``(cost, cache)``: the first tensor of one element is the cost.
     my_gradients : sequence, mapping or callable
-        One array for each floating input, None to omit one; or a mapping by name; or a function
-        that returns either. It is called with the arrays if `f` returns a single number, else
-        with ``(g, *arrays)``, where g is the upstream gradient of the output. Arrays for an `f`
-        with several outputs are gradients of their sum.
-    *inputs : Tensor or array_like
+        One array for each floating input, None to omit one; or a mapping by name, also with keys
+        such as ``"dW1"``; or the structure of the inputs; or a function that returns one of these,
+        alone or in ``(cost, grads)``. It is called with the arrays if `f` returns a single
+        number, else with ``(g, *arrays)``, where g is the upstream gradient of the output. Arrays
+        for an `f` with several outputs are gradients of their sum.
+    *inputs : Tensor, array_like or structure
         Where to check. Floating ones are copied as float64 and differentiated; others, such as
-        labels, are passed on unchanged.
+        labels, are passed on unchanged. Whole numbers are differentiated if nothing else is. A
+        dictionary, or a list or tuple that contains arrays, is a structure: `f` gets the same
+        structure with tensors, and each array is a row.
     names : sequence of str, optional
-        Names of the inputs; by default those of the parameters of `f`.
+        Names of the inputs, or of the rows; by default those of the parameters of `f`, and keys.
     previous : sequence or mapping, optional
         The gradients of the previous step, to recognize gradients that were not reset.
     samples : int
@@ -87,10 +95,12 @@ def check_manual(
         Seed of that choice, and of g. Their random stream also depends on the inputs, and no
         seed of NumPy reproduces it; no element of g equals an input, a constant or an output of
         `f`, and g is not a multiple of one.
-
     hints : {"what", "where", "none"}
         How much to say about a mistake: what is right instead, only where it is, or nothing but
         which gradients differ.
+    shapes : mapping of str to tuple, or sequence of tuple, optional
+        The parts of a single one-dimensional input that holds all parameters, in order: each is a
+        row. `f` and `my_gradients` still get and return the whole.
 
     Returns
     -------
@@ -120,60 +130,77 @@ def check_manual(
     False
     >>> check.diagnoses[0].sentence
     'looks like this: half of what it should be, without the 2 of the square (at power of x)'
+    >>> layer = {"W": np.ones((3, 2)), "b": np.zeros(2)}
+    >>> mine = {"dW": np.outer(x, [1.0, 1.0]), "db": np.ones(2)}
+    >>> check_manual(lambda p: (x @ p["W"] + p["b"]).sum(), mine, layer).agree
+    True
     """
-    if not callable(f) or isinstance(f, Tensor):
-        raise TypeError(
-            f"check_manual takes the function first, then its gradients: check_manual(lambda W: "
-            f"..., [dW], W); got a {type(f).__name__}"
-        )
-    for what, value in (("samples", samples), ("seed", seed)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise ValueError(f"{what} must be a whole number, 0 or more, got {value!r}")
-    if hints not in ("none", "where", "what"):
-        raise ValueError(f"hints must be 'none', 'where' or 'what', got {hints!r}")
+    check_options(
+        f,
+        samples,
+        seed,
+        hints,
+        "check_manual takes the function first, then its gradients: check_manual(lambda W: ..., "
+        "[dW], W)",
+    )
     if not inputs:
         raise ValueError("no inputs were given; pass them after the gradients: (f, [dW], W)")
-    values = [values_of(value) for value in inputs]
-    places = [number for number, value in enumerate(values) if value.dtype.kind == "f"]
-    if not places:
-        kinds = ", ".join(value.dtype.name for value in values)
-        raise ValueError(f"no input of a floating dtype, found {kinds}; write 3.0 for 3")
-    shown = names_of(f, names, len(inputs))
-    point = {shown[place]: values[place].astype(np.float64) for place in places}
+    found = Inputs(f, inputs, names, shapes)
+    return checked(f, my_gradients, found, previous, samples=samples, seed=seed, hints=hints)
+
+
+def checked(
+    f: Callable[..., Any],
+    my_gradients: Any,
+    inputs: Inputs,
+    previous: Any = None,
+    *,
+    samples: int = 20,
+    seed: int = 0,
+    hints: Hints = "what",
+    read: Callable[[Any], Given] | None = None,
+    arguments: Sequence[Any] | None = None,
+) -> ManualCheck:
+    """Do the work of `check_manual` with inputs that were read.
+
+    Parameters
+    ----------
+    f, my_gradients, previous, samples, seed, hints
+        See `check_manual`.
+    inputs : Inputs
+    read : callable, optional
+        Reads what `my_gradients` returns; by default as `check_manual` does.
+    arguments : sequence, optional
+        What `my_gradients` is called with; by default the inputs.
+    """
+    read = read or inputs.read
 
     def compute(arrays: Mapping[str, Array], track: bool) -> tuple[Tensor, dict[str, Tensor]]:
         leaves = {name: Tensor(array, track, name=name) for name, array in arrays.items()}
-        given: list[Any] = list(inputs)
-        for place in places:
-            given[place] = leaves[shown[place]]
-        out = f(*given)
-        if not isinstance(out, Tensor):
-            raise TypeError(f"f must return a Tensor, got a {type(out).__name__}")
-        return out, leaves
+        return output_of(f, inputs.tensors(leaves)), leaves
 
     with enable_grad():
-        out, leaves = compute(point, True)
-    if not out.requires_grad:
-        raise GradientError(
-            "the output of f does not depend on any of the inputs, or its graph was lost; look in "
-            f"f for {LOSSES}"
-        )
+        out, leaves = compute(inputs.point, True)
+        if not out.requires_grad:
+            where = lost_in(f, inputs.tensors(leaves)) or f"look in f for {LOSSES}"
+            raise GradientError(
+                "the output of f does not depend on any of the inputs, or its graph was lost; "
+                f"{where}"
+            )
     cotangent = np.ones(out.shape)
     reader = None
     if callable(my_gradients):
-        arguments = [point.get(name, values[n]) for n, name in enumerate(shown)]
+        arguments = list(inputs.arrays() if arguments is None else arguments)
         if out.size != 1:
-            known = [*point.values(), *numbers_of(out)]
-            generator = own_generator(seed, point.values())
+            known = [*inputs.point.values(), *numbers_of(out)]
+            generator = own_generator(seed, inputs.point.values())
             cotangent = draw_apart(generator, out.shape, known)
             arguments.insert(0, cotangent.copy())
-        names_of_arguments = ["g"] * (out.size != 1) + shown
+        names_of_arguments = ["g"] * (out.size != 1) + inputs.roots
         written = my_gradients
         my_gradients = called(written, arguments, names_of_arguments)
-        reader = CodeReader(
-            written, arguments, lambda result: by_name(result, list(point), "my_gradients", f)
-        )
-    manual = by_name(my_gradients, list(point), "my_gradients", f)
+        reader = CodeReader(written, arguments, lambda result: read(result).found)
+    given = read(my_gradients)
 
     def evaluate(arrays: Mapping[str, Array]) -> tuple[float, Sides]:
         with enable_grad(), np.errstate(all="ignore"):
@@ -183,15 +210,29 @@ def check_manual(
     check = examine(
         out,
         leaves,
-        manual,
+        given.found,
         cotangent=cotangent,
         evaluate=evaluate,
-        previous=None if previous is None else by_name(previous, list(point), "previous"),
+        previous=None if previous is None else inputs.gradients(previous, "previous"),
         samples=samples,
         seed=seed,
         reader=reader,
     )
-    return check.with_hints(hints)
+    return completed(check, f, inputs, given.notes).with_hints(hints)
+
+
+def completed(
+    check: ManualCheck, f: Callable[..., Any], inputs: Inputs, more: Sequence[str]
+) -> ManualCheck:
+    """Add what was done to inputs and gradients, and where f loses its graph."""
+    notes = [*inputs.notes, *more]
+    if any(row.measured.finding == "differs" for row in check.rows):
+        leaves = {name: Tensor(array, True, name=name) for name, array in inputs.point.items()}
+        with enable_grad():
+            notes += filter(None, [lost_in(f, inputs.tensors(leaves))])
+    # The parts of theta are joined before anything else: their gradients arrive at once.
+    first = "" if inputs.parts else check.first
+    return replace(check, notes=(*notes, *check.notes), first=first)
 
 
 def examine(
