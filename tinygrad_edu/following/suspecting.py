@@ -85,8 +85,8 @@ class Suspicion:
             # It is the gradient of something, but nothing right was computed from it.
             if found == TRUE_GRADIENT and number in self._read - self._cleared:
                 self.of[number] = UNSUPPORTED
-        for number in self._cleared:  # a right value was computed from it
-            if 0 < self.of[number] < 2:
+        for number in self._cleared:  # a right value was computed from it, in its only run
+            if 0 < self.of[number] < 2 and self.times.get(number) == 1:
                 self.of[number] = _CLEARED
 
     def _judge(self, statement: Statement, event: Event, is_passed_on: bool) -> None:
