@@ -175,6 +175,7 @@ TOOLS = (
 FILES = ("probing.py", "slopes.py", "kinks.py", "checking.py")
 # Words that do not mean an operation there.
 WORDS = {
+    ("diagnosing/arguments.py", "where"): "how much hints say",
     ("diagnosing/microscope_view.py", "log"): "a scale of the axes",
     ("diagnosing/mistakes.py", "sign"): "a kind of mistake",
     ("drawing/picture.py", "sum"): "a word about axes that is replaced",
