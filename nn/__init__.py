@@ -27,6 +27,7 @@ with program_starts():
     from .training.classifier import Classifier, Prediction
 
 if TYPE_CHECKING:
+    from .by_hand.check_update import check_update
     from .by_hand.compare import compare_gradients, manual_gradients
     from .by_hand.worksheet import worksheet
 
@@ -51,6 +52,7 @@ __all__ = [
     "TrainingWarning",
     "UnsafeModelFileError",
     "binary_cross_entropy_with_logits",
+    "check_update",
     "compare_gradients",
     "manual_gradients",
     "model",
@@ -60,6 +62,7 @@ __all__ = [
 
 # Imported when they are first used, because most programs do not compare gradients.
 _LATER = {
+    "check_update": "check_update",
     "compare_gradients": "compare",
     "manual_gradients": "compare",
     "worksheet": "worksheet",

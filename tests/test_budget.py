@@ -140,10 +140,11 @@ def test_engine_never_imports_networks():
             assert "nn" not in top_level(name), name
 
 
-def test_delta_rule_imports_numpy_alone():
+@pytest.mark.parametrize("name", ["delta_rule", "update_rules"])
+def test_rules_of_the_textbook_import_numpy_alone(name):
     own = set(sys.stdlib_module_names) | {"numpy"}
-    assert top_level("nn.by_hand.delta_rule") <= own
-    assert "numpy" in top_level("nn.by_hand.delta_rule")
+    assert top_level(f"nn.by_hand.{name}") <= own
+    assert "numpy" in top_level(f"nn.by_hand.{name}")
 
 
 # Each room of nn with the rooms below it; the modules at the front are the lowest room.

@@ -26,7 +26,7 @@ START = """# Ten transcripts
 
 Programs as students write them, with the mistakes that students make, and what `check_manual` prints. The engine's
 part of each report, which shows the worst element of each gradient, is left out here. `python -m docs.transcripts`
-makes this page again; the programs are in [docs/transcripts](transcripts).
+makes this page again; the programs are in [docs/transcripts](transcripts/).
 """  # noqa: E501, lines of Markdown
 
 
