@@ -175,10 +175,9 @@ TOOLS = (
 FILES = ("probing.py", "slopes.py", "kinks.py", "checking.py")
 # Words that do not mean an operation there.
 WORDS = {
-    ("diagnosing/arguments.py", "where"): "how much hints say",
+    ("diagnosing/arguments.py", "where"): "how much a hint says",
     ("diagnosing/microscope_view.py", "log"): "a scale of the axes",
     ("diagnosing/mistakes.py", "sign"): "a kind of mistake",
-    ("diagnosing/check.py", "where"): "how much a hint says",
     ("diagnosing/correction_words.py", "mean"): "a function in the learner's code",
     ("diagnosing/correction_words.py", "sign"): "a kind of mistake",
     ("diagnosing/correction_words.py", "softmax"): "a kind of correction",
