@@ -111,10 +111,10 @@ class ManualCheck(Shown):
         )
         conclusion = Section("", tuple(self.conclusion()), kind="found")
         content: list[Section | Table] = [conclusion, table]
+        content += [_both_lines(one) for one in self.diagnoses[:_DIAGNOSES] if one.right]
         if whole and any(not row.verdict.agree for row in self.rows):
             maps = Figure(lambda: error_maps(self.rows), _maps_in_words(self.rows))
             content.append(Section("Where it differs", (maps,)))
-        content += [_both_lines(one) for one in self.diagnoses[:_DIAGNOSES] if one.right]
         content += self._equations(whole)
         content += [Section("Notes", self.notes)] * bool(self.notes)
         return Section(self._headline(), tuple(content), kind="match" if self.agree else "differ")
