@@ -8,6 +8,7 @@ code with each edit. Several mistakes are found one after the other.
 
 from __future__ import annotations
 
+import ast
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -161,7 +162,9 @@ class Repair:
             common = self._searched(done, before=corrected[0].statement)
             is_more = common and len(common[0].repaired) > len(corrected[0].repaired)
             return common if is_more else corrected
-        of_line = self._of_a_line(done) if by_lines else None
+        of_line = None
+        if by_lines:
+            of_line = self._of_a_line(done) or self._of_what_is_returned(done)
         if of_line is not None and (corrected is None or self._is_earlier(of_line, corrected)):
             return of_line
         most = len(corrected[0].repaired) if corrected else 0
@@ -208,6 +211,31 @@ class Repair:
                 if now >= self.now and not self.failed:
                     finding = self._finding(statement, scope, trial, now - self.now)
                     return finding, trial.replacement
+        return None
+
+    def _of_what_is_returned(self, done: set[int]) -> tuple[Finding, Replacement] | None:
+        """Correct a return of something that was not computed, or of the same thing twice."""
+        for number in self.seen.first_run:
+            statement = self.follower.statements[number]
+            if number in done or not isinstance(statement.value, ast.Tuple | ast.List):
+                continue
+            texts = list(map(statement.function.listing.text, statement.value.elts))
+            is_wrong = {
+                one for one in texts if texts.count(one) > 1 or one not in self.seen.written
+            }
+            if statement.kind != "return" or not is_wrong:
+                continue
+            scope, trials = self._trials(statement)
+            for trial in trials:
+                edit = trial.edit
+                is_meant = edit.after in self.seen.written and edit.after not in texts
+                if scope is None or edit.what != "name" or edit.before not in is_wrong:
+                    continue
+                if (
+                    is_meant
+                    and self._right({**self.applied, number: trial.replacement}) >= self.now
+                ):
+                    return self._finding(statement, scope, trial, frozenset()), trial.replacement
         return None
 
     def _is_earlier(

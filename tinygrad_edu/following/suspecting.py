@@ -116,6 +116,11 @@ class Suspicion:
         if found <= 0:
             self._cleared |= writers
 
+    @property
+    def written(self) -> set[str]:
+        """The names of the variables that were assigned to."""
+        return set(self._writer)
+
     def meant(self, statement: Statement) -> Quantity | None:
         """Return the gradient that the name of a variable announces, where that is known."""
         names = [_plain(name) for name in statement.names[:1]]
