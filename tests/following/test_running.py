@@ -10,7 +10,7 @@ import pytest
 from tests.diagnosing.program_files import load, texts_of_programs
 from tinygrad_edu import check_manual
 from tinygrad_edu.following.instrumenting import FOLLOW
-from tinygrad_edu.following.running import Follower, Replacement
+from tinygrad_edu.following.running import Follower, Replacement, TooLong
 
 from . import zoo
 
@@ -312,3 +312,29 @@ def test_a_check_leaves_one_call_behind_if_gradients_are_right(stateful):
     found = check_manual(stateful.f, stateful.with_global, W)
     assert found.agree
     assert (stateful.COUNT, stateful.CALLS) == (1, [1])
+
+
+ENDLESS = """
+import numpy as np
+
+
+def total(x):
+    i, found = 0, 0.0
+    while i < len(x):
+        found += x[i]
+        try:
+            i += 1
+        except Exception:
+            pass
+    return found
+"""
+
+
+def test_a_change_that_makes_a_loop_endless_ends(tmp_path):
+    """The code may catch every Exception, but not this one."""
+    follower = Follower(load(ENDLESS, "endless", tmp_path).total, (np.arange(3.0),))
+    assert follower.run() == 3.0
+    (step,) = [one.number for one in follower.statements if one.text == "i += 1"]
+    with pytest.raises(TooLong):
+        follower.run({step: Replacement(value=0)})
+    assert follower.run() == 3.0

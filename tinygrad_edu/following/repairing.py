@@ -21,7 +21,7 @@ from .findings import Finding, Located, Trial, is_close, key_of
 from .instrumenting import Statement
 from .meant import candidates, ratios_of
 from .quantities import Match, Quantities
-from .running import Follower, Replacement
+from .running import Follower, Replacement, TooLong
 from .scope import Scope, code_in, names_in
 from .suspecting import UNSUPPORTED, Suspicion, is_leaf
 
@@ -93,11 +93,12 @@ class Repair:
         """
         found: list[Finding] = []
         self.applied, self.instead = {}, {}
-        self.now = self.start = self._right({})
+        self.now = self._right({})
         for _ in range(_MOST_MISTAKES):
             if self.now >= self.wanted or self._is_late():
                 break
-            self._look_again()
+            if not self._look_again():
+                break
             best = self._best({one.statement.number for one in found}, by_lines)
             if best is None:
                 break
@@ -125,7 +126,7 @@ class Repair:
         self.failed = False
         try:
             return self.right(self.follower.run(changed))
-        except Exception:
+        except (Exception, TooLong):
             self.failed = True
             return frozenset()
 
@@ -134,15 +135,19 @@ class Repair:
         now = self._right({**self.applied, statement.number: replacement})
         return now - self.now if now >= self.now else frozenset()
 
-    def _look_again(self) -> None:
-        """Note what each statement computes with the corrections so far."""
-        _, events = self.follower.record(self.applied)
+    def _look_again(self) -> bool:
+        """Note what each statement computes with the corrections so far; say whether it ran."""
+        try:
+            _, events = self.follower.record(self.applied)
+        except (Exception, TooLong):
+            return False
         nodes = dict.fromkeys(one.function.node for one in self.follower.statements)
         listings = dict.fromkeys(one.function.listing for one in self.follower.statements)
         others = [name for listing in listings for name in listing.names]
         self.mentioned = list(dict.fromkeys([*names_in(nodes), *others]))
         self.code = code_in(nodes)
         self.seen = Suspicion(self.follower.statements, self.quantities, events)
+        return True
 
     def _statements(self, done: set[int]) -> list[Statement]:
         """List the statements that ran, the most suspicious first, then in their order."""
@@ -215,26 +220,28 @@ class Repair:
 
     def _of_what_is_returned(self, done: set[int]) -> tuple[Finding, Replacement] | None:
         """Correct a return of something that was not computed, or of the same thing twice."""
+        written = self.seen.written
         for number in self.seen.first_run:
             statement = self.follower.statements[number]
-            if number in done or not isinstance(statement.value, ast.Tuple | ast.List):
+            value = statement.value
+            is_list = statement.kind == "return" and isinstance(value, ast.Tuple | ast.List)
+            if number in done or not is_list:
                 continue
-            texts = list(map(statement.function.listing.text, statement.value.elts))
-            is_wrong = {
-                one for one in texts if texts.count(one) > 1 or one not in self.seen.written
-            }
-            if statement.kind != "return" or not is_wrong:
-                continue
-            scope, trials = self._trials(statement)
+            texts = list(map(statement.function.listing.text, value.elts))  # type: ignore[attr-defined]
+            wrong = {one for one in texts if texts.count(one) > 1 or one not in written}
+            meant = written - set(texts)
+            scope, trials = self._trials(statement) if wrong and meant else (None, [])
             for trial in trials:
                 edit = trial.edit
-                is_meant = edit.after in self.seen.written and edit.after not in texts
-                if scope is None or edit.what != "name" or edit.before not in is_wrong:
-                    continue
                 if (
-                    is_meant
-                    and self._right({**self.applied, number: trial.replacement}) >= self.now
+                    scope is None
+                    or edit.what != "name"
+                    or edit.before not in wrong
+                    or edit.after not in meant
                 ):
+                    continue
+                now = self._right({**self.applied, number: trial.replacement})
+                if now >= self.now and not self.failed:
                     return self._finding(statement, scope, trial, frozenset()), trial.replacement
         return None
 

@@ -24,11 +24,12 @@ from .instrumenting import FOLLOW, Statement, instrumented
 from .source import find_source, is_learners
 from .state import State
 
-__all__ = ["Event", "Follower", "Replacement"]
+__all__ = ["Event", "Follower", "Replacement", "TooLong"]
 
 Array: TypeAlias = NDArray[Any]
 
 _MOST_EVENTS = 20_000
+_SHORTEST_LIMIT, _TIMES_AS_LONG = 0.2, 20  # of a run with changes; the limit is in seconds
 _LARGEST = 1_000_000  # elements of an array that is kept
 
 
@@ -74,8 +75,11 @@ class Replacement:
         return eval(self.code, {**variables, "true_value": self.value})
 
 
-class TooLong(Exception):
-    """A run with changes takes too long."""
+class TooLong(BaseException):
+    """A run with changes takes too long, as where a loop no longer ends.
+
+    It is no Exception, so that the learner's code does not catch it.
+    """
 
 
 class _Looked(BaseException):
@@ -100,7 +104,7 @@ class Follower:
         self.is_recording = False
         self.probe: Callable[[Statement, Mapping[str, Any]], None] | None = None
         self.probed = -1
-        self.deadline = float("inf")
+        self.longest = float("inf")  # seconds of a run; known after the first one
         self._codes: dict[FunctionType, tuple[CodeType, CodeType]] = {}
         self._seen: set[Any] = set()
         self._globals: list[dict[str, Any]] = []
@@ -114,7 +118,7 @@ class Follower:
         """Observe the value of a statement."""
         if self.is_recording and len(self.events) < _MOST_EVENTS:
             self.events.append(Event(number, _kept(value)))
-        elif time.perf_counter() > self.deadline:
+        if time.perf_counter() - self._start > self.longest:
             raise TooLong
         return value
 
@@ -171,11 +175,12 @@ class Follower:
         return bool(self.statements)
 
     def run(self, changed: Mapping[int, Replacement] | None = None) -> Any:
-        """Run the function with changes; whatever it raises is raised.
+        """Run the function with changes; whatever it raises is raised, and `TooLong`.
 
         What it prints is lost, and what it changes outside of it is put back.
         """
         self.changed = dict(changed or {})
+        self._start = time.perf_counter()
         arguments = [copy.deepcopy(one) for one in self.arguments]
         try:
             self._globals.append({})
@@ -187,7 +192,11 @@ class Follower:
                 np.errstate(all="ignore"),
             ):
                 warnings.simplefilter("ignore")
-                return self.function(*arguments)
+                result = self.function(*arguments)
+            if self.longest == float("inf"):
+                taken = time.perf_counter() - self._start
+                self.longest = max(_SHORTEST_LIMIT, _TIMES_AS_LONG * taken)
+            return result
         finally:
             self._leave()
             self._state.restore()
@@ -210,7 +219,7 @@ class Follower:
         self.probe, self.probed = probe, number
         try:
             self.run({number: Replacement(), **changed})
-        except _Looked:
+        except (_Looked, TooLong):
             pass
         finally:
             self.probe, self.probed = None, -1

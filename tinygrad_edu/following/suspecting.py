@@ -187,7 +187,7 @@ class Suspicion:
                 found = self._of_gradient(statement, natural[0], read)
                 return (min(found, 0.8) if from_wrong else found), natural[0].factor
             factor = gradients[0].factor
-            passed_on = any(abs(factor / c) - 1 < _CLOSE for c in read if _is_odd(c))
+            passed_on = any(abs(factor / c - 1) < _CLOSE for c in read if _is_odd(c))
             return (0.3 if passed_on else 2.0), factor
         return _of_no_match(statement, event.value, read, from_wrong)
 
