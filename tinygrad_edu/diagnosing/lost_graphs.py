@@ -277,6 +277,7 @@ class _Losses(Observed):
         if statement.kind in ("assign", "augment", "return", "call"):
             loses = _is_plain(value) and _reads_tensors(statement, frame.f_locals)
             loses = loses or (statement.kind == "call" and _takes_out(statement.value))
+            loses = loses or _is_assigned_into_an_array(statement, value, frame.f_locals)
             self.ran[number] = self.ran.get(number, False) or loses
         return super().__call__(number, value)
 
@@ -304,6 +305,9 @@ def lost_in(f: Callable[..., Any], arguments: Sequence[Any]) -> str:
 
 def _message(statement: Statement) -> str:
     place = line_of(statement.function.listing.file, statement.line)
+    if any(isinstance(target, ast.Subscript) for target in statement.targets):
+        found, instead = _of_element(_root(statement.targets[0]), "", {})
+        return f"{place}: {clean(statement.text, 80)} {found}; write {instead}"
     taken = _taken(statement.value)
     instead = f"it with the tensors themselves, without {taken or 'converting them'}"
     if taken.startswith("math."):
@@ -337,6 +341,16 @@ def _is_plain(value: Any) -> bool:
         return all(map(_is_plain, value))
     return isinstance(value, float | np.floating) or (
         isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    )
+
+
+def _is_assigned_into_an_array(
+    statement: Statement, value: Any, variables: Mapping[str, Any]
+) -> bool:
+    """Whether a statement puts a tensor into an array, which keeps its numbers alone."""
+    return _is_tracked(value) and any(
+        isinstance(target, ast.Subscript) and isinstance(variables.get(_root(target)), np.ndarray)
+        for target in statement.targets
     )
 
 
