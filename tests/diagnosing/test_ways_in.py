@@ -446,17 +446,3 @@ def test_assertions_have_the_conclusion_and_the_table():
     (frame,) = [one.frame for one in inspect.getinnerframes(caught.tb)
                 if one.function == "assert_gradients"]  # fmt: skip
     assert frame.f_locals["__tracebackhide__"] is True
-
-
-@pytest.mark.filterwarnings("ignore::tinygrad_edu.GraphCutWarning")
-def test_an_assignment_into_an_array_is_named_where_the_warning_is_not_an_error():
-    x = np.arange(6.0).reshape(3, 2)
-
-    def f(w):
-        z = np.zeros(3)
-        for i in range(3):
-            z[i] = x[i] @ w
-        return (z**2).mean()
-
-    with pytest.raises(TypeError, match=r"z\[i\] = x\[i\] @ w is assigned a tensor.*np\.stack"):
-        check_manual(f, [np.zeros(2)], np.ones(2))
