@@ -67,7 +67,7 @@ class Repair:
         self.wanted = self.left = frozenset(wanted)
         self.applied: dict[int, Replacement] = {}
         self.seconds, self.deadline = seconds, float("inf")
-        self.runs, self.failed = 0, False
+        self.failed = False
         self.instead: dict[int, int] = {}  # where the true value is put, if it is not there
         self.mentioned: list[str] = []
         self.code: dict[str, list[str]] = {}
@@ -77,10 +77,10 @@ class Repair:
         self.deadline = time.perf_counter() + self.seconds
         found = self._in_turn(by_lines=True)
         if self.left and self.went_by_lines:
-            before, left, applied = found, self.left, self.applied
+            before, left = found, self.left
             found = self._in_turn(by_lines=False)
             if (len(self.left), len(found)) >= (len(left), len(before)):
-                found, self.left, self.applied = before, left, applied
+                found, self.left = before, left
         return sorted(found, key=lambda one: self.seen.first_run.get(one.statement.number, 0))
 
     def _in_turn(self, by_lines: bool) -> list[Finding]:
@@ -92,7 +92,8 @@ class Repair:
             Whether a line that becomes right is enough, if no gradient becomes right yet.
         """
         found: list[Finding] = []
-        self.applied, self.instead = {}, {}
+        self.applied.clear()
+        self.instead.clear()
         self.now = self._right({})
         for _ in range(_MOST_MISTAKES):
             if self.now >= self.wanted or self._is_late():
@@ -122,7 +123,6 @@ class Repair:
 
     def _right(self, changed: Mapping[int, Replacement]) -> frozenset[str]:
         """Run with changes, and say which gradients are right; none if it fails."""
-        self.runs += 1
         self.failed = False
         try:
             return self.right(self.follower.run(changed))
@@ -170,7 +170,11 @@ class Repair:
         of_line = None
         if by_lines:
             of_line = self._of_a_line(done) or self._of_what_is_returned(done)
-        if of_line is not None and (corrected is None or self._is_earlier(of_line, corrected)):
+        first = self.seen.first_run
+        if of_line is not None and (
+            corrected is None
+            or first[of_line[0].statement.number] <= first[corrected[0].statement.number]
+        ):
             return of_line
         most = len(corrected[0].repaired) if corrected else 0
         found = self._searched(done)
@@ -244,12 +248,6 @@ class Repair:
                 if now >= self.now and not self.failed:
                     return self._finding(statement, scope, trial, frozenset()), trial.replacement
         return None
-
-    def _is_earlier(
-        self, one: tuple[Finding, Replacement], other: tuple[Finding, Replacement]
-    ) -> bool:
-        first = self.seen.first_run
-        return first[one[0].statement.number] <= first[other[0].statement.number]
 
     # By true values -----------------------------------------------------------------------------
 
