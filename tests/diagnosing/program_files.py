@@ -13,7 +13,7 @@ from types import ModuleType
 PROGRAMS = Path(__file__).parent / "programs"
 
 _NUMBERS = itertools.count()
-_SEED = re.compile(r"default_rng\((\d+)\)")
+_SEED = re.compile(r"(default_rng|seed|RandomState)\((\d+)\)")
 
 
 def texts_of_programs(folder: Path = PROGRAMS) -> dict[str, str]:
@@ -41,7 +41,9 @@ def load(text: str, name: str, folder: Path) -> ModuleType:
 
 def with_other_seed(text: str, number: int) -> str:
     """Return the program with other data and parameters, drawn with another seed."""
-    changed, count = _SEED.subn(lambda found: f"default_rng({int(found[1]) + 1000 * number})", text)
+    changed, count = _SEED.subn(lambda found: f"{found[1]}({int(found[2]) + 1000 * number})", text)
     if not count:
-        raise ValueError("the program draws nothing: default_rng(NUMBER) does not occur in it")
+        raise ValueError(
+            "the program draws nothing: no default_rng(NUMBER), seed(NUMBER) or RandomState(NUMBER)"
+        )
     return changed
