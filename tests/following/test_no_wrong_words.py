@@ -8,6 +8,7 @@ import pytest
 from tests.diagnosing.program_files import load, texts_of_programs, with_other_seed
 from tinygrad_edu import check_manual
 from tinygrad_edu.diagnosing.code_reading import CodeReader
+from tinygrad_edu.following.quantities import Quantities
 from tinygrad_edu.following.repairing import Repair
 from tinygrad_edu.following.running import Follower
 
@@ -76,10 +77,14 @@ def test_the_search_finds_nothing_to_repair_in_right_programs(name, tmp_path):
     expected = module.BY_HAND(*point)
     keys = list(expected) if isinstance(expected, dict) else range(len(expected))
 
-    def right(result):
-        return frozenset(str(key) for key in keys if np.array_equal(result[key], expected[key]))
+    def read(result):
+        return {str(key): result[key] for key in keys}
 
-    repair = Repair(Follower(module.BY_HAND, point), right, [*map(str, keys)], None)
+    def right(given):
+        return frozenset(str(key) for key in keys if np.array_equal(given[str(key)], expected[key]))
+
+    quantities = Quantities([], [])
+    repair = Repair(Follower(module.BY_HAND, point), read, right, [*map(str, keys)], quantities)
     assert repair.findings() == []
     assert repair.left == frozenset()
 

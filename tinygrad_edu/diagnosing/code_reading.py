@@ -64,8 +64,7 @@ class CodeReader:
             return []
         floors = {name: search.floor(search.leaves[name]) for name in names}
 
-        def right(result: Any) -> frozenset[str]:
-            given = self.named(result)
+        def right(given: Mapping[str, Any]) -> frozenset[str]:
             return frozenset(
                 name
                 for name in names
@@ -78,7 +77,8 @@ class CodeReader:
             return []
         values = [(tensor, tensor.data) for tensor in (*search.order, *search.leaves.values())]
         totals = {one.source: one.total for one in search.sent}
-        repair = Repair(follower, right, names, Quantities(values, totals.items()))
+        quantities = Quantities(values, totals.items())
+        repair = Repair(follower, self.named, right, names, quantities)
         found = repair.findings()
         self.left = repair.left
         activations = activations_of(search)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .findings import true_value
 from .instrumenting import Statement
-from .quantities import Match
+from .quantities import Match, Quantity
 from .running import Replacement
 from .suspecting import TRUE_VALUE, Suspicion, is_leaf
 
@@ -19,6 +19,9 @@ __all__ = ["candidates", "ratios_of"]
 Array: TypeAlias = NDArray[Any]
 
 _CLOSE = 1e-9
+_MOST_RUNS = 60
+_LONGEST_STEP = 24  # gradients of one shape in a step of a recurrent network
+_MOST_STEPS = 4
 
 
 def ratios_of(seen: Suspicion) -> list[float]:
@@ -39,21 +42,23 @@ def candidates(
 ) -> Iterator[tuple[Match | None, Replacement]]:
     """Yield what a statement may be meant to compute."""
     number = statement.number
-    value = seen.values.get(number)
-    if statement.kind not in ("assign", "return", "augment"):
+    if statement.kind not in ("assign", "return", "augment") or seen.of[number] <= TRUE_VALUE:
         return
-    if seen.times.get(number) != 1 or seen.of[number] <= TRUE_VALUE:
+    runs = [np.asarray(one) if isinstance(one, int | float | np.generic) else one
+            for one in seen.runs.get(number, ())]  # fmt: skip
+    if not all(isinstance(one, np.ndarray) and one.dtype.kind in "fiub" for one in runs):
         return
-    if isinstance(value, int | float | np.generic):
-        value = np.asarray(value)
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
+    if len(runs) > 1:
+        if statement.kind != "augment" and len(runs) <= _MOST_RUNS and seen.of[number] > 0:
+            yield from _each_time(seen, runs)
         return
-    for ratio in ratios:
-        yield None, true_value(statement, value / ratio)
-    for match in _meant(seen, value) if seen.of[number] > 0 else ():
-        true = match.factor * match.quantity.array
-        turned = match.arrangement == "transposed"
-        yield match, true_value(statement, true.T if turned else true)
+    for value in runs:
+        for ratio in ratios:
+            yield None, true_value(statement, value / ratio)
+        for match in _meant(seen, value) if seen.of[number] > 0 else ():
+            true = match.factor * match.quantity.array
+            turned = match.arrangement == "transposed"
+            yield match, true_value(statement, true.T if turned else true)
 
 
 def _meant(seen: Suspicion, value: Array) -> Iterator[Match]:
@@ -69,3 +74,74 @@ def _meant(seen: Suspicion, value: Array) -> Iterator[Match]:
             scales = seen.scales if quantity.kind == "gradient" else (1.0,)
             for factor in sorted(scales):
                 yield Match(quantity, factor, turned)
+
+
+def _each_time(seen: Suspicion, runs: Sequence[Array]) -> Iterator[tuple[None, Replacement]]:
+    """Yield the true values of a statement that runs several times."""
+    for scale in sorted(seen.scales):
+        for true in (_alike(seen, runs, scale), *_in_steps(seen, runs, scale)):
+            if any(one is not value for one, value in zip(true, runs, strict=False)):
+                yield None, Replacement(values=true)
+
+
+def _alike(seen: Suspicion, runs: Sequence[Array], scale: float) -> list[Array]:
+    """List what is most alike each time, and never the same twice; as for layers of a network."""
+    true: list[Array] = []
+    taken: set[Quantity] = set()
+    for value in runs:
+        found = _most_alike(seen, value, scale, taken)
+        if found is None:
+            return []
+        true.append(found)
+    return true
+
+
+def _in_steps(seen: Suspicion, runs: Sequence[Array], scale: float) -> Iterator[list[Array]]:
+    """Yield what lies equally far apart in the graph; as for the steps of a recurrent network."""
+    shape, count = runs[0].shape, len(runs)
+    if any(one.shape != shape for one in runs):
+        return
+    inner = [one for one in seen.quantities.like(shape)
+             if one.array.shape == shape and not is_leaf(Match(one, 1.0, ""))]  # fmt: skip
+    if len(inner) < count - 1:
+        return
+    alike = np.abs(_units(runs) @ _units([one.array for one in inner]).T)
+    starts, places = np.arange(len(inner)), np.arange(count)
+    found: list[tuple[float, int, int]] = []
+    for step in (one for one in range(-_LONGEST_STEP, _LONGEST_STEP + 1) if one):
+        at = starts[:, None] + step * places
+        inside = (at >= 0) & (at < len(inner))
+        much = np.where(inside, alike[places, at.clip(0, len(inner) - 1)], 0.0).sum(axis=1)
+        often = inside.sum(axis=1)
+        for start in np.flatnonzero(often >= max(2, count - 1)):
+            found.append((float(much[start] / often[start]), int(start), step))
+    for _, start, step in sorted(found, reverse=True)[:_MOST_STEPS]:
+        chosen = start + step * places
+        yield [scale * inner[at].array if 0 <= at < len(inner) else value
+               for at, value in zip(chosen, runs, strict=True)]  # fmt: skip
+
+
+def _most_alike(seen: Suspicion, value: Array, scale: float, taken: set[Quantity]) -> Array | None:
+    """Return a value itself if it is true, or the gradient that is most like it."""
+    for match in seen.quantities.matches(value):
+        is_gradient = match.quantity.kind == "gradient"
+        if match.arrangement == "" and abs(match.factor - (scale if is_gradient else 1)) < _CLOSE:
+            taken.add(match.quantity)
+            return value
+    alike = [one for one in seen.quantities.like(value.shape)
+             if one.array.shape == value.shape and one not in taken]  # fmt: skip
+    if not alike:
+        return None
+    units = _units([value, *(one.array for one in alike)])
+    best = alike[int(np.abs(units[1:] @ units[0]).argmax())]
+    taken.add(best)
+    is_of_input = is_leaf(Match(best, 1.0, ""))
+    return best.array * (1.0 if is_of_input else scale)
+
+
+def _units(arrays: Sequence[Array]) -> Array:
+    """Return arrays of one shape as rows of length 1."""
+    rows = np.array([one.reshape(-1) for one in arrays], np.float64)
+    with np.errstate(all="ignore"):
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.nan_to_num(rows / np.where(lengths > 0, lengths, 1.0))

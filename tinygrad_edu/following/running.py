@@ -62,15 +62,18 @@ class Replacement:
         An expression, evaluated with the variables of the statement, and `value` as ``true_value``.
     value : object
         The value, where there is no code.
+    values : sequence
+        One value for each time that the statement runs, instead of `value`.
     """
 
     code: CodeType | None = None
     value: Any = None
+    values: Sequence[Any] = ()
 
-    def of(self, variables: Mapping[str, Any]) -> Any:
-        """Compute the value from variables."""
+    def of(self, variables: Mapping[str, Any], time: int = 0) -> Any:
+        """Compute the value from variables, for one of the times that the statement runs."""
         if self.code is None:
-            return copy.copy(self.value)
+            return copy.copy(self.values[time] if self.values else self.value)
         # One mapping: what is inside of a comprehension sees only global variables.
         return eval(self.code, {**variables, "true_value": self.value})
 
@@ -104,10 +107,12 @@ class Follower:
         self.is_recording = False
         self.probe: Callable[[Statement, Mapping[str, Any]], None] | None = None
         self.probed = -1
+        self.disturbed = -1  # the statement whose value is changed a little
         self.longest = float("inf")  # seconds of a run; known after the first one
         self._codes: dict[FunctionType, tuple[CodeType, CodeType]] = {}
         self._seen: set[Any] = set()
         self._globals: list[dict[str, Any]] = []
+        self._times: dict[int, int] = {}  # how often each replaced statement ran in this run
         self._state = State()
         self._state.note(function)
         self.call(function)
@@ -120,7 +125,7 @@ class Follower:
             self.events.append(Event(number, _kept(value)))
         if time.perf_counter() - self._start > self.longest:
             raise TooLong
-        return value
+        return _disturbed(value) if number == self.disturbed else value
 
     def wrote(self, number: int, array: Any) -> None:
         """Observe the array that a statement wrote into."""
@@ -135,7 +140,8 @@ class Follower:
             probe, self.probe = self.probe, None
             probe(self.statements[number], variables)
             raise _Looked  # computing parts of a statement may have changed something
-        return self.changed[number].of(variables)
+        time = self._times[number] = self._times.get(number, -1) + 1
+        return self.changed[number].of(variables, time)
 
     def call(self, function: Any) -> Any:
         """Follow a function that is about to be called; return it."""
@@ -180,6 +186,7 @@ class Follower:
         What it prints is lost, and what it changes outside of it is put back.
         """
         self.changed = dict(changed or {})
+        self._times = {}
         self._start = time.perf_counter()
         arguments = [copy.deepcopy(one) for one in self.arguments]
         try:
@@ -209,6 +216,14 @@ class Follower:
         finally:
             self.is_recording = False
 
+    def disturb(self, number: int, changed: Mapping[int, Replacement]) -> Any:
+        """Run the function with the value of a statement a little larger; return its result."""
+        self.disturbed = number
+        try:
+            return self.run(changed)
+        finally:
+            self.disturbed = -1
+
     def look(
         self,
         number: int,
@@ -237,6 +252,20 @@ class Follower:
         for variables in self._globals:
             variables.pop(FOLLOW, None)
         self._globals.clear()
+
+
+def _disturbed(value: Any) -> Any:
+    """Return a value with every number in it changed, each in another way."""
+    if isinstance(value, tuple | list) and type(value) in (tuple, list):
+        return type(value)(map(_disturbed, value))
+    if isinstance(value, dict):
+        return {key: _disturbed(one) for key, one in value.items()}
+    if isinstance(value, float | np.floating):
+        return value * 1.01 + 1e-3
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        steps = np.linspace(1e-3, 2e-3, max(value.size, 1)).reshape(value.shape)
+        return value * (1 + 10 * steps) + steps
+    return value
 
 
 def _kept(value: Any) -> Any:

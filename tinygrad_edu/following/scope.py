@@ -74,6 +74,7 @@ class Scope:
         code = code or {}
         self.factors = [*self._pieces(code.get("factors", ()))]
         self.elements = self._elements(code.get("indices", ())) if statement.in_loop else []
+        self.products = list(code.get("products", ()))[:40]
         self.sizes = [one for one in self._pieces(code.get("sizes", ())) if np.ndim(one.value) == 0]
 
     def _pieces(self, texts: Sequence[str]) -> Iterator[Reference]:
@@ -170,13 +171,17 @@ def code_in(nodes: Iterable[ast.AST]) -> dict[str, list[str]]:
     Examples
     --------
     >>> code_in([ast.parse("dz = da * f(z) / len(x)")])
-    {'factors': ['f(z)'], 'sizes': ['len(x)'], 'indices': []}
+    {'factors': ['f(z)'], 'sizes': ['len(x)'], 'indices': [], 'products': []}
     """
-    factors, sizes, indices = [], [], []
+    factors, sizes, indices, products = [], [], [], []
     for part in (part for node in nodes for part in ast.walk(node)):
         match part:
             case ast.BinOp(op=ast.Mult(), left=left, right=right):
                 factors += [ast.unparse(one) for one in (left, right) if _is_derivative(one)]
+            case ast.BinOp(op=ast.MatMult()) | ast.Call(
+                func=ast.Attribute(attr="dot" | "matmul" | "outer")
+            ):
+                products.append(ast.unparse(part))
             case ast.Call(func=ast.Name(id="len")) | ast.Attribute(attr="size"):
                 sizes.append(ast.unparse(part))
             case ast.Subscript(value=ast.Attribute(attr="shape")):
@@ -185,7 +190,7 @@ def code_in(nodes: Iterable[ast.AST]) -> dict[str, list[str]]:
                 index, ast.Constant
             ):
                 indices.append(ast.unparse(index))
-    found = {"factors": factors, "sizes": sizes, "indices": indices}
+    found = {"factors": factors, "sizes": sizes, "indices": indices, "products": products}
     return {kind: list(dict.fromkeys(texts)) for kind, texts in found.items()}
 
 

@@ -39,8 +39,8 @@ class Suspicion:
         How suspicious a statement is; 0 or less if its value is known to be right.
     values : dict of int to object
         What it computed last, or the array that it wrote into.
-    times : dict of int to int
-        How often it ran.
+    runs : dict of int to list
+        What it computed each time.
     first_run : dict of int to int
         When it ran first.
     scales : set of float
@@ -58,7 +58,7 @@ class Suspicion:
         self.quantities = quantities
         self.of: dict[int, float] = {}
         self.values: dict[int, Any] = {}
-        self.times: dict[int, int] = {}
+        self.runs: dict[int, list[Any]] = {}
         self.first_run: dict[int, int] = {}
         self.unknown: dict[int, tuple[int, ...]] = {}
         self.from_gradients: dict[int, bool] = {}
@@ -76,7 +76,7 @@ class Suspicion:
             statement = statements[event.number]
             self.first_run.setdefault(event.number, place)
             if not event.written:
-                self.times[event.number] = self.times.get(event.number, 0) + 1
+                self.runs.setdefault(event.number, []).append(event.value)
             self.values[event.number] = event.value
             is_passed_on = _is_same(returned, event.value) and isinstance(statement.value, ast.Call)
             self._judge(statement, event, is_passed_on)
@@ -86,7 +86,7 @@ class Suspicion:
             if found == TRUE_GRADIENT and number in self._read - self._cleared:
                 self.of[number] = UNSUPPORTED
         for number in self._cleared:  # a right value was computed from it, in its only run
-            if 0 < self.of[number] < 2 and self.times.get(number) == 1:
+            if 0 < self.of[number] < 2 and self.is_once(number):
                 self.of[number] = _CLEARED
 
     def _judge(self, statement: Statement, event: Event, is_passed_on: bool) -> None:
@@ -115,6 +115,10 @@ class Suspicion:
             self._read |= writers - {number}
         if found <= 0:
             self._cleared |= writers
+
+    def is_once(self, number: int) -> bool:
+        """Whether a statement ran a single time."""
+        return len(self.runs.get(number, ())) == 1
 
     @property
     def written(self) -> set[str]:

@@ -20,36 +20,52 @@ from .statements import of_the_statement
 
 __all__ = ["Edit", "edits_of"]
 
-_FAMILIES: tuple[Callable[[Place], Iterator[Found]], ...] = (
-    names,
-    subscripts,
-    variables,
-    transposes,
-    products,
-    operators,
-    numbers,
-    ranges,
-    reductions,
-    sums_added,
-    factors_added,
-    terms_added,
-    functions,
-    derivatives,
-    softmaxes,
+# With the least cost of what each yields.
+_FAMILIES: tuple[tuple[float, Callable[[Place], Iterator[Found]]], ...] = (
+    (1.0, names),
+    (1.2, subscripts),
+    (1.9, variables),
+    (1.0, transposes),
+    (1.1, products),
+    (1.0, operators),
+    (1.25, numbers),
+    (1.3, ranges),
+    (1.0, reductions),
+    (1.5, sums_added),
+    (1.8, factors_added),
+    (1.8, terms_added),
+    (1.4, functions),
+    (1.6, derivatives),
+    (2.5, softmaxes),
 )
 
 
-def edits_of(statement: Statement, scope: Scope) -> Iterator[Edit]:
-    """Yield the corrections of a statement, with the variables that it has."""
+def edits_of(
+    statement: Statement, scope: Scope, low: float = 0.0, high: float = float("inf")
+) -> Iterator[Edit]:
+    """Yield the corrections of a statement, with the variables that it has.
+
+    Parameters
+    ----------
+    statement : Statement
+    scope : Scope
+    low, high : float
+        The least cost of a correction, and the one below which it has to be.
+    """
     value = statement.value
     if statement.kind == "test" and _has_text(value):
         return  # a choice by name is not what is computed
     for root in roots(value):
-        is_name = statement.kind == "return" and is_reference(root)  # computed elsewhere
-        for family in _FAMILIES:
-            for edits, what, cost, before, after in family(Place(root, statement, scope)):
-                yield _edit(statement, edits, what, cost + 0.6 * is_name, before, after)
-    yield from of_the_statement(statement, scope)
+        place = Place(root, statement, scope)
+        # What is returned by name was computed elsewhere.
+        more = 0.6 if statement.kind == "return" and is_reference(root) else 0.0
+        for least, family in _FAMILIES:
+            for edits, what, cost, before, after in family(place) if least + more < high else ():
+                if low <= cost + more < high:
+                    yield _edit(statement, edits, what, cost + more, before, after)
+    for edit in of_the_statement(statement, scope):
+        if low <= edit.cost < high:
+            yield edit
 
 
 def _has_text(node: ast.expr) -> bool:
@@ -60,10 +76,13 @@ def _has_text(node: ast.expr) -> bool:
 def _edit(
     statement: Statement, edits: list[Edited], what: str, cost: float, before: str, after: str
 ) -> Edit:
-    listing = statement.function.listing
-    text = listing.text(statement.value, edits)
-    line = text if statement.kind in ("loop", "test") else listing.text(statement.node, edits)
-    line = _tidy(" ".join(line.split()))
+    text = statement.function.listing.text(statement.value, edits)
+
+    def line() -> str:
+        is_head = statement.kind in ("loop", "test")
+        whole = text if is_head else statement.function.listing.text(statement.node, edits)
+        return _tidy(" ".join(whole.split()))
+
     return Edit(text, line, what, cost, " ".join(before.split()), " ".join(after.split()))
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
 
 from ..scope import Reference, Scope
 from ..source import Edited
-from .place import REDUCTIONS, Found, Place, factors_of
+from .place import REDUCTIONS, Found, Place, distance, factors_of
 
 __all__ = ["factors_added", "scaled", "softmaxes", "terms_added"]
 
+_NEAR = 0.5  # how different names are that are used alike
 _OF_FACTORS = ("multiply", "einsum", "at", "append", "outer", "where", "maximum", "minimum")
 
 
@@ -160,9 +162,41 @@ def terms_added(at: Place) -> Iterator[Found]:
             yield [Edited(point, after)], "add term", cost + more, "", after
 
 
+def _product_terms(at: Place) -> Iterator[str]:
+    """Yield the products of the code with other variables, as ``Ur.T @ dr`` like ``Uz.T @ dz``."""
+    scope = at.scope
+    shapes = {one.text: one.shape for one in scope.arrays}
+    for product in scope.products:
+        tree = ast.parse(product, mode="eval")
+        names = list(dict.fromkeys(one.id for one in ast.walk(tree) if isinstance(one, ast.Name)))
+        names = [name for name in names if name in shapes]
+        if len(names) != 2:
+            continue
+        alike = [[other for other in shapes if shapes[other] == shapes[name]
+                  and len(other) == len(name) and distance(name, other) <= _NEAR]
+                 for name in names]  # fmt: skip
+        for one, other in itertools.product(*alike):
+            new = {names[0]: one, names[1]: other}
+            if new.keys() != set(new.values()) and one != other:
+                yield ast.unparse(_Renamed(new).visit(ast.parse(product, mode="eval")))
+
+
+class _Renamed(ast.NodeTransformer):
+    def __init__(self, names: dict[str, str]) -> None:
+        self.names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.Name(self.names.get(node.id, node.id), node.ctx)
+
+
 def _array_terms(at: Place, shape: tuple[int, ...], text: str) -> Iterator[tuple[str, float]]:
     """Yield the arrays that may be added to a piece, and multiples of them."""
     is_whole = text == at.text(at.root)
+    if is_whole:
+        known = set(at.scope.products)
+        for term in dict.fromkeys(_product_terms(at)):
+            if term not in known:
+                yield term, 2.1
     for one in at.scope.arrays:
         if _fits(one.shape, shape) and one.text != text:
             yield one.text, 1.8 if one.shape == shape else 2.2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,7 +11,7 @@ from ..instrumenting import Statement
 from ..scope import Scope
 from ..source import Edited
 
-__all__ = ["REDUCTIONS", "SIGNS", "Edit", "Found", "Place", "factors_of", "parts_of", "roots"]
+__all__ = ["REDUCTIONS", "SIGNS", "Edit", "Found", "Place", "distance", "factors_of", "parts_of", "roots"]
 
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@"}
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "std", "var")
@@ -25,8 +25,8 @@ class Edit:
     ----------
     text : str
         The expression to compute instead.
-    line : str
-        The corrected statement, on one line.
+    write : callable
+        Writes the corrected statement, on one line.
     what : str
         The kind of correction, such as ``"transpose"``.
     cost : float
@@ -36,11 +36,16 @@ class Edit:
     """
 
     text: str
-    line: str
+    write: Callable[[], str]
     what: str
     cost: float
     before: str = ""
     after: str = ""
+
+    @property
+    def line(self) -> str:
+        """The corrected statement, on one line; only that of the correction that fits is asked."""
+        return self.write()
 
 
 Found: TypeAlias = tuple[list[Edited], str, float, str, str]
@@ -137,3 +142,11 @@ def factors_of(node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
         case ast.Call(func=ast.Attribute(attr="dot" | "matmul" | "outer"), args=[left, right]):
             return left, right
     return None
+
+
+def distance(one: str, other: str) -> float:
+    """Measure how different two names are: 0.2 for a single letter, 1 for all."""
+    if one.lower() == other.lower():
+        return 0.1
+    same = sum(a == b for a, b in zip(one, other, strict=False))
+    return 1 - same / max(len(one), len(other))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..scope import Reference, is_reference
 from ..source import Edited
-from .place import Found, Place, factors_of, parts_of
+from .place import Found, Place, distance, factors_of, parts_of
 
 __all__ = ["names", "products", "subscripts", "transposes", "variables"]
 
@@ -33,7 +33,7 @@ def _of_another_container(at: Place, node: ast.expr) -> Iterator[Found]:
         for name in at.scope.containers:
             if name != here:
                 after = name + text[len(here) :]
-                yield [Edited(node, after)], "name", 1.0 + 0.3 * _distance(here, name), text, after
+                yield [Edited(node, after)], "name", 1.0 + 0.3 * distance(here, name), text, after
 
 
 def _cost_of_exchange(at: Place, node: ast.expr, other: Reference) -> float:
@@ -49,7 +49,7 @@ def _cost_of_exchange(at: Place, node: ast.expr, other: Reference) -> float:
     same_kind = isinstance(other.value, np.ndarray) == isinstance(value, np.ndarray)
     if not (is_alike or is_near or is_returned) or not (same_kind or is_whole):
         return 0.0
-    cost = 1.0 + 0.3 * _distance(text, other.text)
+    cost = 1.0 + 0.3 * distance(text, other.text)
     return cost + 0.2 * (other.shape != shape) + 0.3 * (not is_alike)
 
 
@@ -81,14 +81,6 @@ def _inner(node: ast.expr) -> Iterator[ast.expr]:
     parts = iter(parts_of(node))
     next(parts)
     yield from parts
-
-
-def _distance(one: str, other: str) -> float:
-    """Measure how different two names are: 0.2 for a single letter, 1 for all."""
-    if one.lower() == other.lower():
-        return 0.1
-    same = sum(a == b for a, b in zip(one, other, strict=False))
-    return 1 - same / max(len(one), len(other))
 
 
 def transposes(at: Place) -> Iterator[Found]:

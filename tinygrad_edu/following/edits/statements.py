@@ -27,8 +27,8 @@ def of_the_statement(statement: Statement, scope: Scope) -> Iterator[Edit]:
             yield from _terms_after(statement, scope, text, target)
     elif isinstance(node, ast.Name | ast.Subscript | ast.Attribute):
         line = f"{target} += {text}"
-        yield Edit(f"{target} + ({text})", line, "accumulate", 1.0, "=", "+=")
-        yield Edit(target, "", "drop statement", 1.5, statement.text, "")
+        yield Edit(f"{target} + ({text})", lambda: line, "accumulate", 1.0, "=", "+=")
+        yield Edit(target, str, "drop statement", 1.5, statement.text, "")
 
 
 def _scattered(statement: Statement, node: ast.Subscript, text: str, target: str) -> Edit:
@@ -40,7 +40,7 @@ def _scattered(statement: Statement, node: ast.Subscript, text: str, target: str
     if statement.operator == "=":
         added = f"{target} + {added}"
     line = f"np.add.at({base}, {index}, {text})"
-    return Edit(added, line, "scatter", 1.4, statement.operator, "np.add.at")
+    return Edit(added, lambda: line, "scatter", 1.4, statement.operator, "np.add.at")
 
 
 _OPPOSITE = {"+=": "-=", "-=": "+=", "*=": "/=", "/=": "*="}
@@ -49,15 +49,15 @@ _OPPOSITE = {"+=": "-=", "-=": "+=", "*=": "/=", "/=": "*="}
 def _of_augmented(statement: Statement, text: str, target: str) -> Iterator[Edit]:
     operator = statement.operator
     is_sum = operator in ("+=", "-=")
-    yield Edit("0" if is_sum else "1", "", "drop statement", 1.3, statement.text, "")
+    yield Edit("0" if is_sum else "1", str, "drop statement", 1.3, statement.text, "")
     if is_sum:
         only = f"({text}) - {target}" if operator == "+=" else f"{target} - ({text})"
-        yield Edit(only, f"{target} = {text}", "overwrite", 1.1, "+=", "=")
+        yield Edit(only, lambda: f"{target} = {text}", "overwrite", 1.1, "+=", "=")
     other = _OPPOSITE.get(operator)
     if other:
         opposite = f"-({text})" if is_sum else f"1 / ({text})"
         line = f"{target} {other} {text}"
-        yield Edit(opposite, line, "sign" if is_sum else "operator", 1.0, operator, other)
+        yield Edit(opposite, lambda: line, "sign" if is_sum else "operator", 1.0, operator, other)
 
 
 def _terms_after(statement: Statement, scope: Scope, text: str, target: str) -> Iterator[Edit]:
@@ -74,4 +74,4 @@ def _then_added(statement: Statement, target: str, text: str, term: str, cost: f
     whole = f"({target} {sign} ({text}) + {term})"
     value = f"{whole} / ({target})" if sign == "*" else f"({target}) / {whole}"
     line = f"{statement.text}; {target} += {term}"
-    return Edit(value, line, "add term", cost, "", f"+ {term}")
+    return Edit(value, lambda: line, "add term", cost, "", f"+ {term}")

@@ -1,0 +1,68 @@
+"""Which gradients depend on what a statement computes: those that change when its value does.
+
+A statement on which no wrong gradient depends is not the mistake. One on which a right gradient
+depends would make that one wrong if it computed something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .running import Follower, Replacement, TooLong
+
+__all__ = ["Influence"]
+
+Gradients: TypeAlias = Mapping[str, Any]
+
+
+class Influence:
+    """Finds the gradients that depend on a statement, by running the code.
+
+    Parameters
+    ----------
+    follower : Follower
+    read : callable
+        Turns what the function returns into gradients by name.
+    changed : mapping of int to Replacement
+        The corrections so far.
+    result : object
+        What the function returns with them.
+    """
+
+    def __init__(
+        self,
+        follower: Follower,
+        read: Callable[[Any], Gradients],
+        changed: Mapping[int, Replacement],
+        result: Any,
+    ) -> None:
+        self.follower, self.read, self.changed = follower, read, dict(changed)
+        self._before = read(result)
+        self._known: dict[int, frozenset[str] | None] = {}
+
+    def of(self, number: int) -> frozenset[str] | None:
+        """Return the gradients that depend on a statement; None if that is not known.
+
+        It is not known of a whole number, of what is true or false, and of an index: they cannot
+        be changed a little.
+        """
+        if number not in self._known:
+            self._known[number] = self._measured(number)
+        return self._known[number]
+
+    def _measured(self, number: int) -> frozenset[str] | None:
+        if self.follower.statements[number].kind not in ("assign", "augment", "return"):
+            return None
+        try:
+            after = self.read(self.follower.disturb(number, self.changed))
+        except (Exception, TooLong):
+            return None
+        changed = {name for name, one in after.items() if not _is_same(one, self._before.get(name))}
+        return frozenset(changed) or None
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return np.array_equal(np.asarray(one), np.asarray(other), equal_nan=True)

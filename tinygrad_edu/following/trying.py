@@ -1,0 +1,217 @@
+"""Runs the learner's code with corrections, and says which gradients become right with each.
+
+Some corrections are applied already; what each statement computes with them is known from one
+recorded run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .edits import Edit, edits_of
+from .findings import Finding, Trial, key_of
+from .influence import Influence
+from .instrumenting import Statement
+from .quantities import Match, Quantities
+from .running import Follower, Replacement, TooLong
+from .scope import Scope, code_in, names_in
+from .suspecting import UNSUPPORTED, Suspicion, is_leaf
+
+__all__ = ["ROUNDS", "Attempts"]
+
+_CLOSE = 1e-9
+# The costs below which edits are tried, round by round: the cheap ones of all statements first.
+ROUNDS = (1.35, 1.85, 2.25, float("inf"))
+
+
+class Attempts:
+    """The code with some corrections, and what becomes of it with one more.
+
+    Parameters
+    ----------
+    follower : Follower
+    read : callable
+        Turns what the function returns into gradients by name.
+    right : callable
+        ``right(gradients) -> set of str``: which of them are right.
+    quantities : Quantities
+
+    Attributes
+    ----------
+    applied : dict of int to Replacement
+        The corrections so far, by statement.
+    now : frozenset of str
+        The gradients that are right with them.
+    seen : Suspicion
+        What each statement computes with them.
+    failed : bool
+        Whether the last run failed.
+    """
+
+    seen: Suspicion
+    influence: Influence
+
+    def __init__(
+        self,
+        follower: Follower,
+        read: Callable[[Any], Mapping[str, Any]],
+        right: Callable[[Mapping[str, Any]], frozenset[str]],
+        quantities: Quantities,
+    ) -> None:
+        self.follower, self.read, self.right, self.quantities = follower, read, right, quantities
+        self.deadline = float("inf")
+        self.applied: dict[int, Replacement] = {}
+        self.failed = False
+        self._trials: dict[tuple[int, int], list[Trial]] = {}
+        self._scopes: dict[int, Scope] = {}
+        self._values: dict[int, set[Any]] = {}  # what the edits of a statement gave so far
+        self._mentioned: list[str] = []
+        self._code: dict[str, list[str]] = {}
+
+    def is_late(self) -> bool:
+        return time.perf_counter() > self.deadline
+
+    def apply(self, corrections: Mapping[int, Replacement]) -> bool:
+        """Note what each statement computes with corrections; say whether the code ran."""
+        self.applied = dict(corrections)
+        for known in (self._trials, self._scopes, self._values):
+            known.clear()  # type: ignore[attr-defined]
+        try:
+            result, events = self.follower.record(self.applied)
+            self.now = self.right(self.read(result))
+        except (Exception, TooLong):
+            self.now = frozenset()
+            return False
+        self.influence = Influence(self.follower, self.read, self.applied, result)
+        if not self._mentioned:
+            nodes = dict.fromkeys(one.function.node for one in self.follower.statements)
+            listings = dict.fromkeys(one.function.listing for one in self.follower.statements)
+            others = [name for listing in listings for name in listing.names]
+            self._mentioned = list(dict.fromkeys([*names_in(nodes), *others]))
+            self._code = code_in(nodes)
+        self.seen = Suspicion(self.follower.statements, self.quantities, events)
+        return True
+
+    def run(self, changed: Mapping[int, Replacement]) -> frozenset[str]:
+        """Run with changes, and say which gradients are right; none if it fails."""
+        self.failed = False
+        try:
+            return self.right(self.read(self.follower.run(changed)))
+        except (Exception, TooLong):
+            self.failed = True
+            return frozenset()
+
+    def repaired(self, number: int, replacement: Replacement) -> frozenset[str]:
+        """Say which gradients become right with another value; none if a right one does not."""
+        now = self.run({**self.applied, number: replacement})
+        return now - self.now if now >= self.now else frozenset()
+
+    def scope(self, statement: Statement) -> Scope | None:
+        """Return the variables where a statement runs first."""
+        self.round(statement, 0)
+        return self._scopes.get(statement.number)
+
+    def trials(self, statement: Statement) -> Iterator[Trial]:
+        """Yield what each edit of a statement gives where it runs first, the cheapest first."""
+        for place in range(len(ROUNDS)):
+            yield from self.round(statement, place)
+
+    def round(self, statement: Statement, place: int) -> list[Trial]:
+        """List the edits of a range of costs, with what they give; equal ones once."""
+        key = statement.number, place
+        if key not in self._trials:
+            self._trials[key] = []
+            low, high = (0.0, *ROUNDS)[place : place + 2]
+            self._trials[key] = self._computed(statement, low, high)
+        return self._trials[key]
+
+    def _computed(self, statement: Statement, low: float, high: float) -> list[Trial]:
+        trials: list[Trial] = []
+        once = self.seen.is_once(statement.number)
+        known = self._values.setdefault(statement.number, set())
+
+        def probe(statement: Statement, variables: Mapping[str, Any]) -> None:
+            scope = Scope(statement, variables, self._mentioned, self._code)
+            self._scopes.setdefault(statement.number, scope)
+            if once and statement.kind != "call":
+                known.add(key_of(scope.value(statement.value)))
+            edits = sorted(edits_of(statement, scope, low, high), key=lambda one: one.cost)
+            for edit in edits:
+                trial = _tried(edit, statement, variables)
+                if trial is None:
+                    continue
+                key = key_of(trial.value) if once and trial.value is not None else edit.text
+                if key not in known:
+                    known.add(key)
+                    trials.append(trial)
+
+        self.follower.look(statement.number, self.applied, probe)
+        return trials
+
+    # What a correction is worth -----------------------------------------------------------------
+
+    def matched(self, value: Any) -> Match | None:
+        """Return which gradient a value is, in its place."""
+        for one in self.quantities.matches(value):
+            if one.quantity.kind == "gradient" and one.arrangement in ("", "transposed"):
+                return one
+        return None
+
+    def fits(self, statement: Statement, value: Any) -> bool:
+        """Whether a value is the gradient of something, in a natural scale, for a doubtful one."""
+        match = self.matched(value) if self.seen.of[statement.number] > 0 else None
+        if match is None:
+            return False
+        if is_leaf(match):
+            return abs(match.factor - 1) < _CLOSE and match.arrangement == ""
+        return any(abs(match.factor - c) < _CLOSE * abs(c) for c in self.seen.scales)
+
+    def finding(
+        self, statement: Statement, edit: Edit | None, value: Any, repaired: frozenset[str]
+    ) -> Finding:
+        scope = self.scope(statement)
+        assert scope is not None
+        before = self.seen.values.get(statement.number)
+        return Finding(statement, edit, repaired, before, value, self.matched(value), scope)
+
+    def doubt(self, statement: Statement) -> float:
+        """Return how unlikely it is that a statement is wrong; added to the cost of its edits."""
+        suspicion = self.seen.of[statement.number]
+        found = 0.6 if suspicion == UNSUPPORTED else -min(suspicion, 0.3)
+        of = self.influence.of(statement.number)
+        return found + (1.5 if of is not None and of & self.now else 0.0)
+
+    def cost(self, finding: Finding) -> float:
+        """Return how unlikely a correction is: a cheap edit of a doubtful statement is likely."""
+        edit = finding.edit.cost if finding.edit else 9.0
+        return edit + self.doubt(finding.statement) - 0.5 * self.fits(finding.statement, finding.after)
+
+    def candidates(self, done: set[int], wanted: frozenset[str]) -> list[Statement]:
+        """List the statements on which a wrong gradient depends, the most suspicious first."""
+        missing, first = wanted - self.now, self.seen.first_run
+        found: Sequence[int] = [number for number in first if number not in done]
+        known = {number: self.influence.of(number) for number in found}
+        found = [number for number in found if known[number] is None or known[number] & missing]  # type: ignore[operator]
+
+        def order(number: int) -> tuple[float, int]:
+            of = known[number]
+            breaks = of is not None and bool(of & self.now)
+            return 3.0 * breaks - self.seen.of[number], first[number]
+
+        return [self.follower.statements[number] for number in sorted(found, key=order)]
+
+
+def _tried(edit: Edit, statement: Statement, variables: Mapping[str, Any]) -> Trial | None:
+    """Compute an edit; None if it cannot be computed."""
+    try:
+        code = compile(f"({edit.text})", "<corrected>", "eval")
+        value = None
+        if statement.kind not in ("call", "loop"):
+            value = eval(code, dict(variables))
+    except Exception:
+        return None
+    return Trial(edit, Replacement(code), value)
