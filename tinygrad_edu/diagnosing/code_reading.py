@@ -6,7 +6,7 @@ they become diagnoses: one a mistake, with the line that is wrong and the line t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,8 @@ from ..following.quantities import Quantities
 from ..following.repairing import Finding, Repair
 from ..following.running import Follower
 from ..source_lines import SourceLine
-from .activations import activations_of
+from ..tensor import Tensor
+from .activations import Activation, activations_of
 from .correction_words import Words, difference, words_of
 from .results import Diagnosis
 from .search import Search
@@ -75,14 +76,27 @@ class CodeReader:
             follower.record()
         except Exception:  # it ran before, so it depends on more than its arguments
             return []
-        values = [(tensor, tensor.data) for tensor in (*search.order, *search.leaves.values())]
+        values: list[tuple[Tensor | None, Any]] = [(tensor, tensor.data) for tensor in (*search.order, *search.leaves.values())]
         totals = {one.source: one.total for one in search.sent}
+        activations = activations_of(search)
+        values += [(None, one) for one in _derivatives(activations, totals)]
         quantities = Quantities(values, totals.items())
         repair = Repair(follower, self.named, right, names, quantities)
         found = repair.findings()
         self.left = repair.left
-        activations = activations_of(search)
         return _merged([_Line(one, words_of(one, search, activations), repair) for one in found])
+
+
+def _derivatives(
+    activations: Sequence[Activation], totals: Mapping[Tensor, Array]
+) -> Iterator[Array]:
+    """Yield the derivatives of activations, where nothing else is computed from their inputs."""
+    for one in activations:
+        if one.source in totals and one.result in totals:
+            with np.errstate(all="ignore"):
+                found = np.asarray(totals[one.source]) / np.asarray(totals[one.result])
+            if np.isfinite(found).all():
+                yield found
 
 
 def _is_right(given: Any, expected: Array, floor: float) -> bool:

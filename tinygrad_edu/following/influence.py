@@ -30,6 +30,8 @@ class Influence:
         The corrections so far.
     result : object
         What the function returns with them.
+    values : mapping of int to object
+        What the statements compute.
     """
 
     def __init__(
@@ -38,31 +40,43 @@ class Influence:
         read: Callable[[Any], Gradients],
         changed: Mapping[int, Replacement],
         result: Any,
+        values: Mapping[int, Any],
     ) -> None:
         self.follower, self.read, self.changed = follower, read, dict(changed)
         self._before = read(result)
+        self._values = dict(values)
         self._known: dict[int, frozenset[str] | None] = {}
 
     def of(self, number: int) -> frozenset[str] | None:
         """Return the gradients that depend on a statement; None if that is not known.
 
-        It is not known of a whole number, of what is true or false, and of an index: they cannot
-        be changed a little.
+        It is not known of a whole number, of what is true or false, of an index, and of objects:
+        they cannot be changed a little.
         """
         if number not in self._known:
             self._known[number] = self._measured(number)
         return self._known[number]
 
     def _measured(self, number: int) -> frozenset[str] | None:
-        if self.follower.statements[number].kind not in ("assign", "augment", "return"):
+        kind = self.follower.statements[number].kind
+        if kind not in ("assign", "augment", "return") or not _is_real(self._values.get(number)):
             return None
         try:
             after = self.read(self.follower.disturb(number, self.changed))
         except (Exception, TooLong):
             return None
         changed = {name for name, one in after.items() if not _is_same(one, self._before.get(name))}
-        return frozenset(changed) or None
+        return frozenset(changed)
 
 
 def _is_same(one: Any, other: Any) -> bool:
     return np.array_equal(np.asarray(one), np.asarray(other), equal_nan=True)
+
+
+def _is_real(value: Any) -> bool:
+    """Whether all of a value are numbers that can be changed a little."""
+    if isinstance(value, tuple | list):
+        return bool(value) and all(map(_is_real, value))
+    if isinstance(value, dict):
+        return bool(value) and all(map(_is_real, value.values()))
+    return np.asarray(value).dtype.kind == "f"

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..tensor import Tensor
 from .findings import true_value
 from .instrumenting import Statement
 from .quantities import Match, Quantity
@@ -21,7 +22,7 @@ Array: TypeAlias = NDArray[Any]
 _CLOSE = 1e-9
 _MOST_RUNS = 60
 _LONGEST_STEP = 24  # gradients of one shape in a step of a recurrent network
-_MOST_STEPS = 4
+_MOST_STEPS = 8
 
 
 def ratios_of(seen: Suspicion) -> list[float]:
@@ -44,13 +45,15 @@ def candidates(
     number = statement.number
     if statement.kind not in ("assign", "return", "augment") or seen.of[number] <= TRUE_VALUE:
         return
-    runs = [np.asarray(one) if isinstance(one, int | float | np.generic) else one
-            for one in seen.runs.get(number, ())]  # fmt: skip
+    runs = seen.runs.get(number, [])
+    if statement.kind == "augment":  # the array that it wrote into
+        runs = [seen.values.get(number)] * len(runs)
+    runs = [np.asarray(one) if isinstance(one, int | float | np.generic) else one for one in runs]
     if not all(isinstance(one, np.ndarray) and one.dtype.kind in "fiub" for one in runs):
         return
     if len(runs) > 1:
         if statement.kind != "augment" and len(runs) <= _MOST_RUNS and seen.of[number] > 0:
-            yield from _each_time(seen, runs)
+            yield from _each_time(seen, number, runs)
         return
     for value in runs:
         for ratio in ratios:
@@ -76,10 +79,13 @@ def _meant(seen: Suspicion, value: Array) -> Iterator[Match]:
                 yield Match(quantity, factor, turned)
 
 
-def _each_time(seen: Suspicion, runs: Sequence[Array]) -> Iterator[tuple[None, Replacement]]:
+def _each_time(
+    seen: Suspicion, number: int, runs: Sequence[Array]
+) -> Iterator[tuple[None, Replacement]]:
     """Yield the true values of a statement that runs several times."""
+    near = seen.near[number]
     for scale in sorted(seen.scales):
-        for true in (_alike(seen, runs, scale), *_in_steps(seen, runs, scale)):
+        for true in (_alike(seen, runs, scale), *_in_steps(seen, runs, scale, near)):
             if any(one is not value for one, value in zip(true, runs, strict=False)):
                 yield None, Replacement(values=true)
 
@@ -96,7 +102,9 @@ def _alike(seen: Suspicion, runs: Sequence[Array], scale: float) -> list[Array]:
     return true
 
 
-def _in_steps(seen: Suspicion, runs: Sequence[Array], scale: float) -> Iterator[list[Array]]:
+def _in_steps(
+    seen: Suspicion, runs: Sequence[Array], scale: float, near: set[Tensor]
+) -> Iterator[list[Array]]:
     """Yield what lies equally far apart in the graph; as for the steps of a recurrent network."""
     shape, count = runs[0].shape, len(runs)
     if any(one.shape != shape for one in runs):
@@ -115,7 +123,11 @@ def _in_steps(seen: Suspicion, runs: Sequence[Array], scale: float) -> Iterator[
         often = inside.sum(axis=1)
         for start in np.flatnonzero(often >= max(2, count - 1)):
             found.append((float(much[start] / often[start]), int(start), step))
-    for _, start, step in sorted(found, reverse=True)[:_MOST_STEPS]:
+    # What is a gradient already the first time is right, or is one that is passed on unchanged.
+    found.sort(key=lambda one: (inner[one[1]].tensor not in near, -one[0]))
+    same = [one for one in found if alike[0, one[1]] > 1 - _CLOSE][: _MOST_STEPS // 4]
+    others = [one for one in found if alike[0, one[1]] <= 1 - _CLOSE]
+    for _, start, step in [*same, *others][:_MOST_STEPS]:
         chosen = start + step * places
         yield [scale * inner[at].array if 0 <= at < len(inner) else value
                for at, value in zip(chosen, runs, strict=True)]  # fmt: skip

@@ -9,6 +9,7 @@ code with each edit, the likely ones first. Several mistakes are found one after
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ __all__ = ["Finding", "Repair"]
 
 _MOST_MISTAKES = 6
 _MOST_ALIKE = 4  # places that are as good as each other
-_LIKELY = 1.5  # the cost of a correction that needs no comparison with others
+_LIKELY = 0.6  # the cost of a correction that needs no comparison with others
 _MOST_RUN = 250  # edits of one statement, in a round
 
 Correction = tuple[Finding, Replacement]
@@ -229,7 +230,7 @@ class Repair:
             alike = [one for one in located if len(one.repaired) == most]
             found = [one for place in alike[:_MOST_ALIKE] for one in self._corrected(place, done)]
             if found:
-                return min(found, key=self._key)
+                return min(found, key=functools.partial(self._key, fits=True))
         return None
 
     def _corrected(self, located: Located, done: set[int]) -> Iterator[Correction]:
@@ -261,7 +262,7 @@ class Repair:
         numbers = [one for one in unknown if one not in done]
         return [*(self.follower.statements[one] for one in numbers[-4:]), statement]
 
-    def _key(self, correction: Correction) -> tuple[float, ...]:
+    def _key(self, correction: Correction, fits: bool = False) -> tuple[float, ...]:
         """Return the order of corrections: the most gradients, then the likeliest, then by place.
 
         Of equally good places it is the earliest. Of gradients that are right, and after which
@@ -271,7 +272,7 @@ class Repair:
         number = finding.statement.number
         place = self.at.seen.first_run[number]
         is_last = self.at.seen.of[number] == UNSUPPORTED
-        return -len(finding.repaired), self.at.cost(finding), -place if is_last else place
+        return -len(finding.repaired), self.at.cost(finding, fits), -place if is_last else place
 
     def _place_alone(self, located: Located) -> Correction | None:
         """Say where it goes wrong, without a correction."""
@@ -300,6 +301,8 @@ class Repair:
         """
         statements = self.at.candidates(done, self.wanted)
         missing = len(self.wanted - self.at.now)
+        if best is not None and len(best[0].repaired) == missing:
+            statements = self._doubtful_before(best[0].statement, statements)
         for place, low in enumerate((0.0, *ROUNDS[:-1])):
             for statement in statements:
                 if self.at.is_late():
@@ -313,6 +316,14 @@ class Repair:
                     if len(one[0].repaired) == missing:
                         break  # the others of this statement cost more
         return best
+
+    def _doubtful_before(
+        self, statement: Statement, others: Sequence[Statement]
+    ) -> list[Statement]:
+        """List the statements that may be the reason why one that ran later is wrong."""
+        of, first = self.at.seen.of, self.at.seen.first_run
+        here = first[statement.number]
+        return [one for one in others if of[one.number] > 0 and first[one.number] < here]
 
     def _tried(self, statement: Statement, place: int) -> Iterator[Correction]:
         """Yield the corrections of one statement, of a range of costs, that make gradients right."""

@@ -18,13 +18,14 @@ from .quantities import Match, Quantities, Quantity
 from .running import Event
 from .scope import is_reference, names_in
 
-__all__ = ["TRUE_VALUE", "UNSUPPORTED", "Suspicion", "is_leaf", "is_natural"]
+__all__ = ["TRUE_GRADIENT", "TRUE_VALUE", "UNSUPPORTED", "Suspicion", "is_leaf", "is_natural"]
 
 # Of a value of the forward pass, and of a gradient in the scale of what it is computed from.
 TRUE_VALUE, TRUE_GRADIENT = -1.5, -0.8
 _CLEARED = -0.5
 UNSUPPORTED = 0.5  # of a gradient from which nothing right was computed
 _CLOSE = 1e-8
+_MOST_BACK = 8  # operations, as an activation that is written out has
 _UNKNOWN = 0.0  # the factor of a value that comes from gradients and matches nothing
 _OTHER = float("nan")  # of one that comes from values alone
 _VALUE = float("inf")  # of a value of the forward pass
@@ -37,6 +38,8 @@ class Suspicion:
     ----------
     of : dict of int to float
         How suspicious a statement is; 0 or less if its value is known to be right.
+    least : dict of int to float
+        How suspicious it is where it is the least so, if it ran several times.
     values : dict of int to object
         What it computed last, or the array that it wrote into.
     runs : dict of int to list
@@ -46,6 +49,9 @@ class Suspicion:
     scales : set of float
         The factors by which gradients are too large without being wrong: those of a convention
         that divides by the size of the batch in the last step.
+    near : dict of int to set of Tensor
+        The tensors that lead to those whose gradients a statement reads, the first time: its
+        value may be meant to be the gradient of one of them.
     unknown : dict of int to tuple of int
         The statements that computed the unknown values which a statement is computed from.
     from_gradients : dict of int to bool
@@ -57,13 +63,16 @@ class Suspicion:
     ) -> None:
         self.quantities = quantities
         self.of: dict[int, float] = {}
+        self.least: dict[int, float] = {}
         self.values: dict[int, Any] = {}
         self.runs: dict[int, list[Any]] = {}
         self.first_run: dict[int, int] = {}
         self.unknown: dict[int, tuple[int, ...]] = {}
         self.from_gradients: dict[int, bool] = {}
+        self.near: dict[int, set[Tensor]] = {}
         self.scales = {1.0}
         self._known: dict[str, float] = {}
+        self._gradient_of: dict[str, Tensor | None] = {}
         self._writer: dict[str, int] = {}
         self._results: dict[str, Statement] = {}
         self._named: dict[str, Tensor | None] = {}
@@ -93,7 +102,12 @@ class Suspicion:
         number = event.number
         names = [name for name in names_in([statement.value]) if name in self._known]
         names += self._returned(statement)
+        if statement.kind == "augment":
+            names += [one for one in map(_root, statement.targets) if one in self._known]
         read = [self._known[name] for name in names]
+        if number not in self.near:
+            self.near[number] = _before([self._gradient_of.get(name) for name in names])
+        self._tensor: Tensor | None = None
         found, factor = self._of_value(statement, event, read)
         if is_passed_on:  # the statement that returned it is to be looked at
             found = min(found, TRUE_GRADIENT)
@@ -105,15 +119,17 @@ class Suspicion:
         self._writer_before = {name: self._writer[name] for name in names}
         self.from_gradients[number] = factor == _UNKNOWN
         for name in map(_root, statement.targets):
+            self._gradient_of[name] = self._tensor
             self._known[name] = factor
             self._writer[name] = number
         if statement.in_loop and not event.written:
             found = min(found, 0.8)  # the value of one pass
         self.of[number] = max(found, self.of.get(number, found))
+        self.least[number] = min(found, self.least.get(number, found))
         writers = {self._writer_before[name] for name in names}
         if statement.kind != "return":
             self._read |= writers - {number}
-        if found <= 0:
+        if found <= 0 and not is_passed_on:
             self._cleared |= writers
 
     def is_once(self, number: int) -> bool:
@@ -188,6 +204,7 @@ class Suspicion:
         if gradients:
             natural = [one for one in gradients if is_natural(one.factor)]
             if natural:
+                self._tensor = natural[0].quantity.tensor
                 found = self._of_gradient(statement, natural[0], read)
                 return (min(found, 0.8) if from_wrong else found), natural[0].factor
             factor = gradients[0].factor
@@ -244,6 +261,17 @@ def _of_no_match(
         return 0.3, _VALUE  # where a sum starts
     from_values = not any(np.isfinite(factor) for factor in read)
     return (1.1, _OTHER) if from_values else (1.2, _UNKNOWN)
+
+
+def _before(tensors: Sequence[Tensor | None]) -> set[Tensor]:
+    """Return the tensors that tensors were computed from, a few operations back."""
+    found: set[Tensor] = set()
+    now = [one for one in tensors if one is not None]
+    for _ in range(_MOST_BACK):
+        now = [one for tensor in now if tensor.node is not None for one in tensor.node.inputs
+               if isinstance(one, Tensor) and one not in found]  # fmt: skip
+        found.update(now[: _MOST_BACK**2])
+    return found
 
 
 def _plain(name: str) -> str:

@@ -18,8 +18,8 @@ from .influence import Influence
 from .instrumenting import Statement
 from .quantities import Match, Quantities
 from .running import Follower, Replacement, TooLong
-from .scope import Scope, code_in, names_in
-from .suspecting import UNSUPPORTED, Suspicion, is_leaf
+from .scope import Scope, code_in, is_reference, names_in
+from .suspecting import TRUE_GRADIENT, UNSUPPORTED, Suspicion, is_leaf
 
 __all__ = ["ROUNDS", "Attempts"]
 
@@ -86,7 +86,6 @@ class Attempts:
         except (Exception, TooLong):
             self.now = frozenset()
             return False
-        self.influence = Influence(self.follower, self.read, self.applied, result)
         if not self._mentioned:
             nodes = dict.fromkeys(one.function.node for one in self.follower.statements)
             listings = dict.fromkeys(one.function.listing for one in self.follower.statements)
@@ -94,6 +93,8 @@ class Attempts:
             self._mentioned = list(dict.fromkeys([*names_in(nodes), *others]))
             self._code = code_in(nodes)
         self.seen = Suspicion(self.follower.statements, self.quantities, events)
+        values = self.seen.values
+        self.influence = Influence(self.follower, self.read, self.applied, result, values)
         return True
 
     def run(self, changed: Mapping[int, Replacement]) -> frozenset[str]:
@@ -180,29 +181,51 @@ class Attempts:
 
     def doubt(self, statement: Statement) -> float:
         """Return how unlikely it is that a statement is wrong; added to the cost of its edits."""
-        suspicion = self.seen.of[statement.number]
+        number = statement.number
+        suspicion = self.seen.of[number]
         found = 0.6 if suspicion == UNSUPPORTED else -min(suspicion, 0.3)
-        of = self.influence.of(statement.number)
-        return found + (1.5 if of is not None and of & self.now else 0.0)
+        found -= 0.2 * (statement.kind == "assign" and is_reference(statement.value))
+        found += 0.5 * _is_of_sizes(self.seen.values.get(number))
+        if suspicion > 0 and self.seen.least[number] <= TRUE_GRADIENT:
+            found += 0.8  # it was right once
+        return found + 1.5 * self._breaks(number)
 
-    def cost(self, finding: Finding) -> float:
-        """Return how unlikely a correction is: a cheap edit of a doubtful statement is likely."""
+    def cost(self, finding: Finding, fits: bool = False) -> float:
+        """Return how unlikely a correction is: a cheap edit of a doubtful statement is likely.
+
+        Parameters
+        ----------
+        finding : Finding
+        fits : bool
+            Whether something true is computed with it; else the value of the statement decides.
+        """
         edit = finding.edit.cost if finding.edit else 9.0
-        return edit + self.doubt(finding.statement) - 0.5 * self.fits(finding.statement, finding.after)
+        fits = fits or self.fits(finding.statement, finding.after)
+        return edit + self.doubt(finding.statement) - 0.5 * fits
+
+    def _breaks(self, number: int) -> bool:
+        """Whether another value of a statement makes a right gradient wrong."""
+        of = self.influence.of(number)
+        is_one = not isinstance(self.seen.values.get(number), tuple | list | dict)
+        return is_one and of is not None and bool(of & self.now)
 
     def candidates(self, done: set[int], wanted: frozenset[str]) -> list[Statement]:
         """List the statements on which a wrong gradient depends, the most suspicious first."""
         missing, first = wanted - self.now, self.seen.first_run
-        found: Sequence[int] = [number for number in first if number not in done]
-        known = {number: self.influence.of(number) for number in found}
-        found = [number for number in found if known[number] is None or known[number] & missing]  # type: ignore[operator]
+        found = []
+        for number in first:
+            of = self.influence.of(number) if number not in done else frozenset()
+            if of is None or of & missing:
+                found.append(number)
+        found.sort(key=lambda one: (3.0 * self._breaks(one) - self.seen.of[one], first[one]))
+        return [self.follower.statements[number] for number in found]
 
-        def order(number: int) -> tuple[float, int]:
-            of = known[number]
-            breaks = of is not None and bool(of & self.now)
-            return 3.0 * breaks - self.seen.of[number], first[number]
 
-        return [self.follower.statements[number] for number in sorted(found, key=order)]
+def _is_of_sizes(value: Any) -> bool:
+    """Whether a value is whole numbers, such as ``n, d = X.shape``."""
+    if isinstance(value, tuple | list):
+        return bool(value) and all(map(_is_of_sizes, value))
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _tried(edit: Edit, statement: Statement, variables: Mapping[str, Any]) -> Trial | None:

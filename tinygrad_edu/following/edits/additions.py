@@ -197,9 +197,11 @@ def _array_terms(at: Place, shape: tuple[int, ...], text: str) -> Iterator[tuple
         for term in dict.fromkeys(_product_terms(at)):
             if term not in known:
                 yield term, 2.1
+    own = at.statement.names[0] if at.statement.kind == "augment" else ""
     for one in at.scope.arrays:
         if _fits(one.shape, shape) and one.text != text:
-            yield one.text, 1.8 if one.shape == shape else 2.2
+            cost = 1.8 if one.shape == shape else 2.2
+            yield one.text, cost + 1.2 * (one.text == own)
             if one.shape == shape and is_whole:
                 yield from scaled(at.scope, one)
 
