@@ -31,7 +31,7 @@ class Influence:
     result : object
         What the function returns with them.
     values : mapping of int to object
-        What the statements compute.
+        What the statements compute, or the arrays that they write into.
     """
 
     def __init__(
@@ -58,8 +58,9 @@ class Influence:
         return self._known[number]
 
     def _measured(self, number: int) -> frozenset[str] | None:
-        kind = self.follower.statements[number].kind
-        if kind not in ("assign", "augment", "return") or not _is_real(self._values.get(number)):
+        kinds = ("assign", "augment", "return", "call")
+        is_one = self.follower.statements[number].kind in kinds
+        if not is_one or not _is_real(self._values.get(number)):
             return None
         try:
             after = self.read(self.follower.disturb(number, self.changed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -85,17 +86,29 @@ def _each_time(
     """Yield the true values of a statement that runs several times."""
     near = seen.near[number]
     for scale in sorted(seen.scales):
-        for true in (_alike(seen, runs, scale), *_in_steps(seen, runs, scale, near)):
+        of_layers = (_alike(seen, runs, scale, near), _alike(seen, runs, scale))
+        for true in (*of_layers, *_in_steps(seen, runs, scale, near[0])):
             if any(one is not value for one, value in zip(true, runs, strict=False)):
                 yield None, Replacement(values=true)
 
 
-def _alike(seen: Suspicion, runs: Sequence[Array], scale: float) -> list[Array]:
-    """List what is most alike each time, and never the same twice; as for layers of a network."""
+def _alike(
+    seen: Suspicion, runs: Sequence[Array], scale: float, near: Sequence[set[Tensor]] = ()
+) -> list[Array]:
+    """List what is most alike each time, and never the same twice; as for layers of a network.
+
+    Parameters
+    ----------
+    seen : Suspicion
+    runs : sequence of array
+    scale : float
+    near : sequence of set of Tensor
+        Where the gradients of these alone are looked at, each time.
+    """
     true: list[Array] = []
-    taken: set[Quantity] = set()
-    for value in runs:
-        found = _most_alike(seen, value, scale, taken)
+    taken: dict[Quantity, None] = {}
+    for value, some in itertools.zip_longest(runs, near):
+        found = _most_alike(seen, value, scale, taken, some)
         if found is None:
             return []
         true.append(found)
@@ -133,22 +146,38 @@ def _in_steps(
                for at, value in zip(chosen, runs, strict=True)]  # fmt: skip
 
 
-def _most_alike(seen: Suspicion, value: Array, scale: float, taken: set[Quantity]) -> Array | None:
+def _most_alike(
+    seen: Suspicion,
+    value: Array,
+    scale: float,
+    taken: dict[Quantity, None],
+    near: set[Tensor] | None,
+) -> Array | None:
     """Return a value itself if it is true, or the gradient that is most like it."""
-    for match in seen.quantities.matches(value):
+    for match in seen.quantities.matches(value) if near is None else ():
         is_gradient = match.quantity.kind == "gradient"
         if match.arrangement == "" and abs(match.factor - (scale if is_gradient else 1)) < _CLOSE:
-            taken.add(match.quantity)
+            taken[match.quantity] = None
             return value
     alike = [one for one in seen.quantities.like(value.shape)
              if one.array.shape == value.shape and one not in taken]  # fmt: skip
+    if near:
+        alike = [one for one in alike if one.tensor in near]
+    if near is not None:  # of the same operation as before
+        names = [_operation(one) for one in taken]
+        alike = [one for one in alike if _operation(one) in names[-1:]] or alike
     if not alike:
-        return None
+        return None if near is None else value
     units = _units([value, *(one.array for one in alike)])
     best = alike[int(np.abs(units[1:] @ units[0]).argmax())]
-    taken.add(best)
+    taken[best] = None
     is_of_input = is_leaf(Match(best, 1.0, ""))
     return best.array * (1.0 if is_of_input else scale)
+
+
+def _operation(quantity: Quantity) -> str:
+    node = quantity.tensor.node if quantity.tensor is not None else None
+    return node.primitive.name if node is not None else ""
 
 
 def _units(arrays: Sequence[Array]) -> Array:

@@ -9,7 +9,6 @@ code with each edit, the likely ones first. Several mistakes are found one after
 from __future__ import annotations
 
 import ast
-import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -70,6 +69,8 @@ class Repair:
         self.at = Attempts(follower, read, right, quantities)
         self.wanted = self.left = frozenset(wanted)
         self.seconds = seconds
+        # The statements where a true value makes all right, and what these are computed from.
+        self.before_located: set[int] = set()
         self.instead: dict[int, int] = {}  # where the true value is put, if it is not there
 
     def findings(self) -> list[Finding]:
@@ -118,7 +119,13 @@ class Repair:
         """Find the correction that makes the most gradients right."""
         missing = len(self.wanted - self.at.now)
         located = self._located(done)
-        best = self._by_value(located, done)
+        self.before_located = {
+            number
+            for one in located
+            if len(one.repaired) == missing
+            for number in (one.statement.number, *self.at.seen.unknown.get(one.statement.number, ()))
+        }
+        best = self._by_value(located)
         if best is not None and len(best[0].repaired) == missing and self.at.cost(best[0]) < _LIKELY:
             return best
         best = self._searched(done, best)
@@ -224,45 +231,28 @@ class Repair:
             ),
         )
 
-    def _by_value(self, located: Sequence[Located], done: set[int]) -> Correction | None:
+    def _by_value(self, located: Sequence[Located]) -> Correction | None:
         """Correct one of the statements that make the most gradients right."""
         for most in sorted({len(one.repaired) for one in located}, reverse=True):
             alike = [one for one in located if len(one.repaired) == most]
-            found = [one for place in alike[:_MOST_ALIKE] for one in self._corrected(place, done)]
+            found = [one for place in alike[:_MOST_ALIKE] for one in self._corrected(place)]
             if found:
-                return min(found, key=functools.partial(self._key, fits=True))
+                return min(found, key=self._key)
         return None
 
-    def _corrected(self, located: Located, done: set[int]) -> Iterator[Correction]:
-        """Yield the edits that compute the true value of a statement.
-
-        Where everything becomes right, and a value that it reads is not known to be right, the
-        edits of the statement that computed it are tried too.
-        """
-        is_whole = located.repaired | self.at.now >= self.wanted
-        for statement in self._read_by(located.statement, done) if is_whole else [located.statement]:
-            scope = self.at.scope(statement)
-            is_there = statement is located.statement
-            most = None if is_there else _MOST_RUN
-            for trial in itertools.islice(self.at.trials(statement), most):
-                if scope is None or self.at.is_late():
-                    break
-                if is_there:
-                    expected = located.replacement.of(scope.variables)
-                    if not is_close(trial.value, expected):
-                        continue
+    def _corrected(self, located: Located) -> Iterator[Correction]:
+        """Yield the cheapest edit that computes the true value of a statement."""
+        statement, scope = located.statement, self.at.scope(located.statement)
+        for trial in self.at.trials(statement) if scope is not None else ():
+            if self.at.is_late():
+                return
+            if is_close(trial.value, located.replacement.of(scope.variables)):
                 repaired = self.at.repaired(statement.number, trial.replacement)
                 if repaired >= located.repaired:
                     yield self._correction(statement, trial, repaired)
-                    break
+                    return
 
-    def _read_by(self, statement: Statement, done: set[int]) -> list[Statement]:
-        """List the statements whose unknown values a statement reads, and the statement itself."""
-        unknown = self.at.seen.unknown.get(statement.number, ())
-        numbers = [one for one in unknown if one not in done]
-        return [*(self.follower.statements[one] for one in numbers[-4:]), statement]
-
-    def _key(self, correction: Correction, fits: bool = False) -> tuple[float, ...]:
+    def _key(self, correction: Correction) -> tuple[float, ...]:
         """Return the order of corrections: the most gradients, then the likeliest, then by place.
 
         Of equally good places it is the earliest. Of gradients that are right, and after which
@@ -272,13 +262,13 @@ class Repair:
         number = finding.statement.number
         place = self.at.seen.first_run[number]
         is_last = self.at.seen.of[number] == UNSUPPORTED
-        return -len(finding.repaired), self.at.cost(finding, fits), -place if is_last else place
+        return -len(finding.repaired), self.at.cost(finding, number in self.before_located), -place if is_last else place
 
     def _place_alone(self, located: Located) -> Correction | None:
         """Say where it goes wrong, without a correction."""
         seen = self.at.seen
         unknown = seen.unknown.get(located.statement.number, ())
-        unknown = tuple(one for one in unknown if seen.from_gradients[one])
+        unknown = tuple(one for one in unknown if seen.from_gradients[one] and seen.of[one] > 0)
         number = unknown[0] if unknown else located.statement.number
         statement = self.follower.statements[number]
         scope = self.at.scope(statement)
@@ -309,7 +299,7 @@ class Repair:
                     return best
                 if best is not None and len(best[0].repaired) == missing:
                     least = low + self.at.doubt(statement) - 0.5
-                    if self.at.cost(best[0]) <= least:
+                    if self._key(best)[1] <= least:
                         continue
                 for one in self._tried(statement, place):
                     best = min(best or one, one, key=self._key)

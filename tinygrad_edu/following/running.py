@@ -131,6 +131,8 @@ class Follower:
         """Observe the array that a statement wrote into."""
         if self.is_recording and len(self.events) < _MOST_EVENTS:
             self.events.append(Event(number, _kept(array), True))
+        if number == self.disturbed and isinstance(array, np.ndarray) and array.dtype.kind == "f":
+            array[...] = _disturbed(array)
 
     def instead(self, number: int) -> Any:
         """Compute the value that replaces that of a statement."""

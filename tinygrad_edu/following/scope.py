@@ -63,6 +63,7 @@ class Scope:
     ) -> None:
         self.statement, self.variables = statement, variables
         names = [name for name in dict.fromkeys(mentioned) if name in variables]
+        self._names = names
         self.references = list(_references(names, variables))[:_MOST]
         self.arrays = [one for one in self.references if one.shape and np.size(one.value) > 1]
         self.numbers = [one for one in self.references if np.size(one.value) == 1]
@@ -76,6 +77,18 @@ class Scope:
         self.elements = self._elements(code.get("indices", ())) if statement.in_loop else []
         self.products = list(code.get("products", ()))[:40]
         self.sizes = [one for one in self._pieces(code.get("sizes", ())) if np.ndim(one.value) == 0]
+
+    def objects(self, method: str) -> list[str]:
+        """List the learner's objects that have a method, and such attributes of them."""
+        found = []
+        for name in self._names:
+            value = self.variables[name]
+            if not _is_object(value):
+                continue
+            parts = {name: value, **{f"{name}.{key}": one for key, one in vars(value).items()}}
+            found += [text for text, one in parts.items()
+                      if _is_object(one) and callable(getattr(type(one), method, None))]  # fmt: skip
+        return found[:12]
 
     def _pieces(self, texts: Sequence[str]) -> Iterator[Reference]:
         for text in texts[:80]:
@@ -119,10 +132,15 @@ def _references(names: Iterable[str], variables: Mapping[str, Any]) -> Iterator[
             for key, one in entries[:20]:
                 if _is_numeric(one):
                     yield Reference(f"{name}[{key!r}]", one)
-        elif not isinstance(value, ModuleType | type | FunctionType) and hasattr(value, "__dict__"):
+        elif _is_object(value):
             for key, one in list(vars(value).items())[:20]:
                 if _is_numeric(one):
                     yield Reference(f"{name}.{key}", one)
+
+
+def _is_object(value: Any) -> bool:
+    """Whether a value is an object of the learner's, with attributes."""
+    return not isinstance(value, ModuleType | type | FunctionType) and hasattr(value, "__dict__")
 
 
 def _is_numeric(value: Any) -> bool:

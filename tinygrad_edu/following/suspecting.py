@@ -49,9 +49,9 @@ class Suspicion:
     scales : set of float
         The factors by which gradients are too large without being wrong: those of a convention
         that divides by the size of the batch in the last step.
-    near : dict of int to set of Tensor
-        The tensors that lead to those whose gradients a statement reads, the first time: its
-        value may be meant to be the gradient of one of them.
+    near : dict of int to list of set of Tensor
+        The tensors that lead to those whose gradients a statement reads, each time: its value may
+        be meant to be the gradient of one of them.
     unknown : dict of int to tuple of int
         The statements that computed the unknown values which a statement is computed from.
     from_gradients : dict of int to bool
@@ -69,7 +69,7 @@ class Suspicion:
         self.first_run: dict[int, int] = {}
         self.unknown: dict[int, tuple[int, ...]] = {}
         self.from_gradients: dict[int, bool] = {}
-        self.near: dict[int, set[Tensor]] = {}
+        self.near: dict[int, list[set[Tensor]]] = {}
         self.scales = {1.0}
         self._known: dict[str, float] = {}
         self._gradient_of: dict[str, Tensor | None] = {}
@@ -105,10 +105,11 @@ class Suspicion:
         if statement.kind == "augment":
             names += [one for one in map(_root, statement.targets) if one in self._known]
         read = [self._known[name] for name in names]
-        if number not in self.near:
-            self.near[number] = _before([self._gradient_of.get(name) for name in names])
         self._tensor: Tensor | None = None
         found, factor = self._of_value(statement, event, read)
+        if not event.written:
+            read_of = [self._gradient_of.get(name) for name in names]
+            self.near.setdefault(number, []).append(_before([*read_of, self._tensor]))
         if is_passed_on:  # the statement that returned it is to be looked at
             found = min(found, TRUE_GRADIENT)
         if statement.kind == "return":

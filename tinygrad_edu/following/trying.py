@@ -185,7 +185,8 @@ class Attempts:
         suspicion = self.seen.of[number]
         found = 0.6 if suspicion == UNSUPPORTED else -min(suspicion, 0.3)
         found -= 0.2 * (statement.kind == "assign" and is_reference(statement.value))
-        found += 0.5 * _is_of_sizes(self.seen.values.get(number))
+        value = self.seen.values.get(number)
+        found += 0.5 * _is_of_sizes(value) + 1.0 * _is_a_start(value)
         if suspicion > 0 and self.seen.least[number] <= TRUE_GRADIENT:
             found += 0.8  # it was right once
         return found + 1.5 * self._breaks(number)
@@ -219,6 +220,13 @@ class Attempts:
                 found.append(number)
         found.sort(key=lambda one: (3.0 * self._breaks(one) - self.seen.of[one], first[one]))
         return [self.follower.statements[number] for number in found]
+
+
+def _is_a_start(value: Any) -> bool:
+    """Whether a value is zeros, where a sum starts."""
+    if isinstance(value, tuple | list):
+        return bool(value) and all(map(_is_a_start, value))
+    return isinstance(value, np.ndarray) and value.size > 1 and not value.any()
 
 
 def _is_of_sizes(value: Any) -> bool:

@@ -33,7 +33,7 @@ _FAMILIES: tuple[tuple[float, Callable[[Place], Iterator[Found]]], ...] = (
     (1.0, reductions),
     (1.5, sums_added),
     (1.8, factors_added),
-    (1.8, terms_added),
+    (1.5, terms_added),
     (1.4, functions),
     (1.6, derivatives),
     (2.5, softmaxes),

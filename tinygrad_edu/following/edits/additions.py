@@ -155,7 +155,8 @@ def terms_added(at: Place) -> Iterator[Found]:
             for sign in "+-":
                 after = f"{text} {sign} {term}"
                 yield at.replace(point, after), "add term", cost + more, "", f"{sign} {term}"
-        for number, cost in (("1", 2.5), *((one.text, 2.8) for one in at.scope.numbers)):
+        is_number = shape == () and point is at.root
+        for number, cost in (("1", 1.5 if is_number else 2.5), *((one.text, 2.8) for one in at.scope.numbers)):
             for after in (f"{text} + {number}", f"{text} - {number}"):
                 yield [Edited(point, after)], "add term", cost + more, "", after
             after = f"{number} - {at.within(point)}"

@@ -18,8 +18,10 @@ __all__ = ["derivatives", "functions"]
 def functions(at: Place) -> Iterator[Found]:
     """Yield calls dropped, other functions called, and functions of a variable."""
     scope = at.scope
+    yield from _same_calls_dropped(at)
     for node in at.parts():
         text = at.text(node)
+        yield from _through_another_object(at, node)
         if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
             argument = at.text(node.args[0])
             is_range = isinstance(node.func, ast.Name) and node.func.id in ("range", "len")
@@ -42,6 +44,31 @@ def functions(at: Place) -> Iterator[Found]:
         ):
             for after in _einsums(str(rule.value)):
                 yield [Edited(rule, repr(after))], "einsum", 1.5, at.text(rule), repr(after)
+
+
+def _same_calls_dropped(at: Place) -> Iterator[Found]:
+    """Yield all calls of the same function on the same thing dropped, as in s(x) * (1 - s(x))."""
+    alike: dict[str, list[ast.Call]] = {}
+    for node in at.parts():
+        if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
+            alike.setdefault(at.text(node), []).append(node)
+    for text, nodes in alike.items():
+        if len(nodes) > 1 and at.scope.shape(nodes[0]) is not None:
+            argument = at.text(nodes[0].args[0])
+            edits = [at.replace(node, argument)[0] for node in nodes]
+            yield edits, "drop call", 1.6, text, argument
+
+
+def _through_another_object(at: Place, node: ast.expr) -> Iterator[Found]:
+    """Yield a method of another object: ``net.relu.backward(...)`` was left out, or is meant."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=base, attr=name) as method, args=[argument]):
+            here, inner = at.text(base), at.text(argument)
+            for other in at.scope.objects(name):
+                if other != here:
+                    passed = f"{other}.{name}({inner})"
+                    yield [Edited(argument, passed)], "add call", 1.7, inner, passed
+                    yield [Edited(method, f"{other}.{name}")], "function", 1.5, here, other
 
 
 def derivatives(at: Place) -> Iterator[Found]:

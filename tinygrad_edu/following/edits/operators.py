@@ -91,10 +91,37 @@ def numbers(at: Place) -> Iterator[Found]:
             case ast.Constant(value=int() | float() as number) if id(node) not in elsewhere:
                 if not isinstance(number, bool):
                     yield from _other_numbers(at, node, number)
+            case ast.Call(func=ast.Attribute(attr="where"), args=[_, one, other]):
+                yield from _other_branches(at, one, other)
+    yield from _other_slices(at)
     for index in _indices(at.root):
         text = at.text(index)
         for after in (f"{text} - 1", f"{text} + 1"):
             yield [Edited(index, after)], "index", 1.3, text, after
+
+
+def _other_branches(at: Place, one: ast.expr, other: ast.expr) -> Iterator[Found]:
+    """Yield a multiple of one branch of ``np.where`` in the place of a constant."""
+    for constant, branch in ((one, other), (other, one)):
+        if isinstance(constant, ast.Constant) and not isinstance(branch, ast.Constant):
+            for number in at.scope.numbers:
+                after = f"{number.text} * {at.within(branch)}"
+                yield [Edited(constant, after)], "constant", 1.7, at.text(constant), after
+
+
+def _other_slices(at: Place) -> Iterator[Found]:
+    """Yield a slice at the other end: ``W[:, 1:]`` for ``W[:, :-1]``, and of all."""
+    for node in at.parts():
+        if not isinstance(node, ast.Subscript):
+            continue
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        for part in parts:
+            if isinstance(part, ast.Slice) and part.step is None:
+                text = at.text(part)
+                bound = at.text(part.upper or part.lower or part).lstrip("-")
+                for after in dict.fromkeys((":", f"{bound}:", f":{bound}", f":-{bound}", f"-{bound}:")):
+                    if after != text and bound != ":":
+                        yield [Edited(part, after)], "slice", 1.3, text, after
 
 
 def _corrected_elsewhere(at: Place) -> Iterator[int]:
@@ -115,11 +142,12 @@ def _other_numbers(at: Place, node: ast.Constant, number: float) -> Iterator[Fou
         written = str(int(other)) if is_whole else str(other)
         if other != number:
             new = written if other >= 0 else f"({written})"
-            yield [Edited(node, new)], "constant", 1.25, text, written
+            cost = 1.25 if other >= 0 or number < 0 else 1.6
+            yield [Edited(node, new)], "constant", cost, text, written
     for one in at.scope.numbers:
         yield [Edited(node, one.text)], "constant", 1.5, text, one.text
     for one in at.scope.arrays if number in (0, 1) else ():
-        yield [Edited(node, one.text)], "constant", 2.0, text, one.text
+        yield [Edited(node, one.text)], "constant", 2.6, text, one.text
 
 
 def _indices(root: ast.expr) -> Iterator[ast.expr]:

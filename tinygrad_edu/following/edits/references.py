@@ -17,13 +17,19 @@ __all__ = ["names", "products", "subscripts", "transposes", "variables"]
 def names(at: Place) -> Iterator[Found]:
     """Yield another variable in the place of one."""
     inside = {id(part) for node in at.parts() if is_reference(node) for part in _inner(node)}
+    alike: dict[str, list[ast.expr]] = {}
     for node in at.parts():
         if is_reference(node) and id(node) not in inside and at.scope.shape(node) is not None:
+            alike.setdefault(at.text(node), []).append(node)
+    for text, nodes in alike.items():
+        # The same wrong one may be written more than once, as in a * (1 - a).
+        places = [[node] for node in nodes] + ([nodes] if len(nodes) > 1 else [])
+        for node in nodes:
             yield from _of_another_container(at, node)
-            for other in at.scope.references:
-                cost = _cost_of_exchange(at, node, other)
-                if cost:
-                    yield [Edited(node, other.text)], "name", cost, at.text(node), other.text
+        for other in (*at.scope.references, *at.scope.elements):
+            cost = _cost_of_exchange(at, nodes[0], other)
+            for some in places if cost else ():
+                yield [Edited(node, other.text) for node in some], "name", cost, text, other.text
 
 
 def _of_another_container(at: Place, node: ast.expr) -> Iterator[Found]:
