@@ -204,6 +204,7 @@ class Suspicion:
         gradients = [one for one in matches if one.quantity.kind == "gradient"]
         if gradients:
             natural = [one for one in gradients if is_natural(one.factor)]
+            natural.sort(key=lambda one: (one.factor not in read, one.factor < 0))
             if natural:
                 self._tensor = natural[0].quantity.tensor
                 found = self._of_gradient(statement, natural[0], read)
@@ -329,4 +330,4 @@ def _of_kind(statement: Statement) -> float:
             parts = statement.value.values
         is_list = bool(parts) and all(map(is_reference, parts))
         return 0.3 if is_list else 1.0
-    return {"loop": 0.6, "test": 0.2, "index": 0.6}.get(statement.kind, 0.5)
+    return {"loop": 0.6, "test": 0.2, "index": 0.6}.get(statement.kind, 0.45)
