@@ -29,6 +29,7 @@ __all__ = ["Finding", "Repair"]
 _MOST_MISTAKES = 6
 _MOST_ALIKE = 4  # places that are as good as each other
 _LIKELY = 0.6  # the cost of a correction that needs no comparison with others
+_PLAIN = 1.1  # the cost of a plain slip: a sign, an operator, a name that is nearly the same
 _MOST_RUN = 250  # edits of one statement, in a round
 
 Correction = tuple[Finding, Replacement]
@@ -131,18 +132,21 @@ class Repair:
         best = self._searched(done, best)
         if best is not None and len(best[0].repaired) == missing:
             return best
-        first = self.at.seen.first_run
-        of_line = None
-        if by_lines:
+        if by_lines and (best is None or best[0].edit is None or best[0].edit.cost > _PLAIN):
             of_line = self._of_a_line(done) or self._of_what_is_returned(done)
-        if of_line is not None and (
-            best is None or first[of_line[0].statement.number] <= first[best[0].statement.number]
-        ):
-            return of_line
+            if of_line is not None and (best is None or self._is_rather(of_line, best)):
+                return of_line
         whole = [one for one in located if len(one.repaired) == missing]
         if best is None and whole:
             return self._place_alone(whole[0])
         return best
+
+    def _is_rather(self, one: Correction, other: Correction) -> bool:
+        """Whether a correction is of an earlier line than another, and a simpler one."""
+        first = self.at.seen.first_run
+        is_earlier = first[one[0].statement.number] <= first[other[0].statement.number]
+        costs = [found.edit.cost if found.edit else 9.0 for found, _ in (one, other)]
+        return is_earlier and costs[0] < costs[1]
 
     def earlier_line(self, finding: Finding) -> str:
         """Return the earlier line that had computed the right value, if a line spoils one."""
@@ -174,6 +178,8 @@ class Repair:
                 match = seen.right_match(statement, trial.value)
                 is_other = meant is not None and match is not None
                 if match is None or (is_other and match.quantity is not meant):
+                    continue
+                if trial.edit.text.isidentifier():  # it only passes on what is known already
                     continue
                 now = self.at.run({**self.at.applied, number: trial.replacement})
                 if now >= self.at.now and not self.at.failed:

@@ -230,9 +230,9 @@ def _is_a_start(value: Any) -> bool:
 
 
 def _is_of_sizes(value: Any) -> bool:
-    """Whether a value is whole numbers, such as ``n, d = X.shape``."""
+    """Whether a value is a whole number, or has one among others, such as ``n, d = X.shape``."""
     if isinstance(value, tuple | list):
-        return bool(value) and all(map(_is_of_sizes, value))
+        return any(map(_is_of_sizes, value))
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
