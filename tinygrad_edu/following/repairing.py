@@ -19,9 +19,9 @@ import numpy as np
 from .findings import Finding, Located, Trial, is_close
 from .instrumenting import Statement
 from .meant import candidates, ratios_of
-from .quantities import Quantities
+from .quantities import Match, Quantities
 from .running import Follower, Replacement
-from .suspecting import UNSUPPORTED
+from .suspecting import UNSUPPORTED, is_leaf
 from .trying import ROUNDS, Attempts
 
 __all__ = ["Finding", "Repair"]
@@ -30,6 +30,8 @@ _MOST_MISTAKES = 6
 _MOST_ALIKE = 4  # places that are as good as each other
 _LIKELY = 0.6  # the cost of a correction that needs no comparison with others
 _PLAIN = 1.1  # the cost of a plain slip: a sign, an operator, a name that is nearly the same
+_ROUNDS_OF_A_LINE = 1  # the simple edits of a line that are tried first
+_ROUNDS_OF_TWO = 3
 _MOST_RUN = 250  # edits of one statement, in a round
 
 Correction = tuple[Finding, Replacement]
@@ -129,14 +131,19 @@ class Repair:
         best = self._by_value(located)
         if best is not None and len(best[0].repaired) == missing and self.at.cost(best[0]) < _LIKELY:
             return best
+        whole = [one for one in located if len(one.repaired) == missing]
+        if by_lines and not whole:
+            of_line = self._of_a_line(done, _ROUNDS_OF_A_LINE)
+            if of_line is not None and (best is None or self._is_rather(of_line, best)):
+                return of_line
         best = self._searched(done, best)
         if best is not None and len(best[0].repaired) == missing:
             return best
-        if by_lines and (best is None or best[0].edit is None or best[0].edit.cost > _PLAIN):
-            of_line = self._of_a_line(done) or self._of_what_is_returned(done)
+        if by_lines:
+            of_line = self._in_two(whole, done) or self._of_what_is_returned(done)
+            of_line = of_line or self._of_a_line(done)
             if of_line is not None and (best is None or self._is_rather(of_line, best)):
                 return of_line
-        whole = [one for one in located if len(one.repaired) == missing]
         if best is None and whole:
             return self._place_alone(whole[0])
         return best
@@ -161,8 +168,8 @@ class Repair:
 
     # Of a line, though no gradient becomes right ------------------------------------------------
 
-    def _of_a_line(self, done: set[int]) -> Correction | None:
-        """Correct the first line that is wrong though all it reads is right.
+    def _of_a_line(self, done: set[int], rounds: int = len(ROUNDS)) -> Correction | None:
+        """Correct the first line that becomes true, and with it something computed from it.
 
         No gradient needs to become right: another mistake may follow.
         """
@@ -171,10 +178,11 @@ class Repair:
             statement = self.follower.statements[number]
             if self.at.is_late():
                 break
-            if number in done or seen.of[number] < 1 or not seen.is_once(number):
+            if number in done or seen.of[number] < 1:
                 continue
             meant = seen.meant(statement)
-            for trial in itertools.islice(self.at.trials(statement), _MOST_RUN):
+            trials = (one for place in range(rounds) for one in self.at.round(statement, place))
+            for trial in itertools.islice(trials, _MOST_RUN):
                 match = seen.right_match(statement, trial.value)
                 is_other = meant is not None and match is not None
                 if match is None or (is_other and match.quantity is not meant):
@@ -182,13 +190,15 @@ class Repair:
                 if trial.edit.text.isidentifier():  # it only passes on what is known already
                     continue
                 now = self.at.run({**self.at.applied, number: trial.replacement})
-                if now >= self.at.now and not self.at.failed:
+                is_kept = now >= self.at.now and not self.at.failed
+                if is_kept and self.at.makes_more_true(number, trial.replacement):
                     return self._correction(statement, trial, now - self.at.now)
         return None
 
     def _of_what_is_returned(self, done: set[int]) -> Correction | None:
-        """Correct a return of something that was not computed, or of the same thing twice."""
-        written = self.at.seen.written
+        """Correct a return of what is no gradient, where one was computed and never used."""
+        written, unused = self.at.seen.written, self.at.seen.unused
+        shapes = {one.array.shape for one in self.at.quantities.all if is_leaf(Match(one, 1.0, ""))}
         for number in self.at.seen.first_run:
             statement = self.follower.statements[number]
             value = statement.value
@@ -197,15 +207,86 @@ class Repair:
                 continue
             texts = list(map(statement.function.listing.text, value.elts))  # type: ignore[attr-defined]
             wrong = {one for one in texts if texts.count(one) > 1 or one not in written}
-            meant = written - set(texts)
-            for trial in self.at.trials(statement) if wrong and meant else ():
+            meant = (unused if not wrong else written) - set(texts)
+            for trial in self.at.trials(statement) if meant else ():
                 edit = trial.edit
-                if edit.what != "name" or edit.before not in wrong or edit.after not in meant:
+                if edit.what != "name" or edit.after not in meant:
+                    continue
+                is_unused = edit.after in unused
+                shape = np.shape(self.at.scope(statement).variables.get(edit.after, 0))  # type: ignore[union-attr]
+                if (edit.before not in wrong and not is_unused) or shape not in shapes:
                     continue
                 now = self.at.run({**self.at.applied, number: trial.replacement})
                 if now >= self.at.now and not self.at.failed:
                     return self._correction(statement, trial, frozenset())
         return None
+
+    def _in_two(self, whole: Sequence[Located], done: set[int]) -> Correction | None:
+        """Correct a line such that a later one, corrected too, computes its true value.
+
+        The first of two mistakes on one path: none of the two corrections makes anything right
+        alone.
+        """
+        first = self.at.seen.first_run
+        for place in [one for one in whole if self.at.seen.is_once(one.statement.number)][:2]:
+            later = place.statement
+            edits = list(itertools.islice(self.at.trials(later), _MOST_RUN))
+            earlier = [one for one in self.at.candidates(done, self.wanted)
+                       if first[one.number] < first[later.number]]  # fmt: skip
+            for cost in range(_ROUNDS_OF_TWO):
+                for statement in earlier:
+                    for trial in self.at.round(statement, cost):
+                        if self.at.is_late():
+                            return None
+                        if self._makes_true(statement, trial, place, edits):
+                            return self._correction(statement, trial, frozenset())
+            found = self._both_before(place, done)
+            if found is not None:
+                return found
+        return None
+
+    def _both_before(self, place: Located, done: set[int]) -> Correction | None:
+        """Correct two lines that a line is computed from, such that all becomes right."""
+        numbers = [one for one in self.at.seen.unknown.get(place.statement.number, ())
+                   if one not in done]  # fmt: skip
+        for pair in itertools.combinations(numbers[-4:], 2):
+            one, other = (self.follower.statements[number] for number in pair)
+            edits = [[*self.at.round(statement, 0), *self.at.round(statement, 1)]
+                     for statement in (one, other)]  # fmt: skip
+            for first, second in itertools.product(*edits):
+                if self.at.is_late():
+                    return None
+                changed = {one.number: first.replacement, other.number: second.replacement}
+                if self.at.run({**self.at.applied, **changed}) >= self.wanted:
+                    return self._correction(one, first, frozenset())
+        return None
+
+    def _makes_true(
+        self, statement: Statement, trial: Trial, place: Located, edits: Sequence[Trial]
+    ) -> bool:
+        """Whether an edit of a later statement computes its true value with an earlier one."""
+        found: list[Trial] = []
+        number = place.statement.number
+
+        def probe(_: Statement, variables: Mapping[str, Any]) -> None:
+            expected = place.replacement.of(variables)
+            for one in edits:
+                try:
+                    value = one.replacement.of(variables)
+                except Exception:
+                    continue
+                if is_close(value, expected):
+                    found.append(one)
+                    return
+
+        changed = {**self.at.applied, statement.number: trial.replacement}
+        try:
+            self.follower.look(number, changed, probe)
+        except Exception:
+            return False
+        if not found:
+            return False
+        return self.at.run({**changed, number: found[0].replacement}) >= self.wanted
 
     def _correction(
         self, statement: Statement, trial: Trial, repaired: frozenset[str]

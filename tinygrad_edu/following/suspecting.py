@@ -71,6 +71,7 @@ class Suspicion:
         self.from_gradients: dict[int, bool] = {}
         self.near: dict[int, list[set[Tensor]]] = {}
         self.scales = {1.0}
+        self._all_true: dict[int, bool] = {}
         self._known: dict[str, float] = {}
         self._gradient_of: dict[str, Tensor | None] = {}
         self._writer: dict[str, int] = {}
@@ -80,6 +81,7 @@ class Suspicion:
         self._claimed: dict[Any, tuple[str, ...]] = {}
         self._cleared: set[int] = set()
         self._read: set[int] = set()
+        self._returned_by: set[int] = set()
         returned: Any = None
         for place, event in enumerate(events):
             statement = statements[event.number]
@@ -125,11 +127,15 @@ class Suspicion:
             self._writer[name] = number
         if statement.in_loop and not event.written:
             found = min(found, 0.8)  # the value of one pass
+        is_true = found <= TRUE_GRADIENT and not is_passed_on
+        self._all_true[number] = self._all_true.get(number, True) and is_true
         self.of[number] = max(found, self.of.get(number, found))
         self.least[number] = min(found, self.least.get(number, found))
         writers = {self._writer_before[name] for name in names}
         if statement.kind != "return":
             self._read |= writers - {number}
+        else:
+            self._returned_by |= writers
         if found <= 0 and not is_passed_on:
             self._cleared |= writers
 
@@ -138,9 +144,20 @@ class Suspicion:
         return len(self.runs.get(number, ())) == 1
 
     @property
+    def true(self) -> set[int]:
+        """The statements that computed something true each time."""
+        return {number for number, is_true in self._all_true.items() if is_true}
+
+    @property
     def written(self) -> set[str]:
         """The names of the variables that were assigned to."""
         return set(self._writer)
+
+    @property
+    def unused(self) -> set[str]:
+        """The names of the variables that were assigned to, and not read after that."""
+        read = self._read | self._returned_by
+        return {name for name, writer in self._writer.items() if writer not in read}
 
     def meant(self, statement: Statement) -> Quantity | None:
         """Return the gradient that the name of a variable announces, where that is known."""

@@ -116,6 +116,16 @@ class Attempts:
         self.round(statement, 0)
         return self._scopes.get(statement.number)
 
+    def makes_more_true(self, number: int, replacement: Replacement) -> bool:
+        """Whether something that is computed from a statement becomes true with another value."""
+        changed = {**self.applied, number: replacement}
+        try:
+            _, events = self.follower.record(changed)
+        except (Exception, TooLong):
+            return False
+        after = Suspicion(self.follower.statements, self.quantities, events).true
+        return after >= self.seen.true and bool(after - self.seen.true - {number})
+
     def trials(self, statement: Statement) -> Iterator[Trial]:
         """Yield what each edit of a statement gives where it runs first, the cheapest first."""
         for place in range(len(ROUNDS)):

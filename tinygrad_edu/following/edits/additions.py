@@ -54,6 +54,9 @@ def factors_added(at: Place) -> Iterator[Found]:
         for factor, cost in _factor_texts(at.scope, shape):
             after = f"{text} * {factor}"
             yield at.replace(point, after), "add factor", cost + deeper, "", factor
+        for product in _product_terms(at) if point is at.root else ():
+            after = f"({product}) * {text}"
+            yield at.replace(point, after), "add factor", 2.2, "", f"({product})"
         for divisor, cost in _divisors(at.scope, shape):
             after = f"{text} / {divisor}"
             yield at.replace(point, after), "add factor", cost + deeper, "", f"1 / {divisor}"
@@ -200,7 +203,7 @@ def _array_terms(at: Place, shape: tuple[int, ...], text: str) -> Iterator[tuple
                 yield term, 2.1
     own = at.statement.names[0] if at.statement.kind == "augment" else ""
     for one in at.scope.arrays:
-        if _fits(one.shape, shape) and one.text != text:
+        if one.text != text and (_fits(one.shape, shape) or _fits(shape, one.shape)):
             cost = 1.8 if one.shape == shape else 2.2
             yield one.text, cost + 1.2 * (one.text == own)
             if one.shape == shape and is_whole:

@@ -53,10 +53,18 @@ def _cost_of_exchange(at: Place, node: ast.expr, other: Reference) -> float:
     is_whole = node is at.root
     is_returned = is_whole and at.statement.kind == "return"
     same_kind = isinstance(other.value, np.ndarray) == isinstance(value, np.ndarray)
-    if not (is_alike or is_near or is_returned) or not (same_kind or is_whole):
+    is_possible = is_alike or is_near or is_returned or _is_factor(at, node, other)
+    if not is_possible or not (same_kind or is_whole):
         return 0.0
     cost = 1.0 + 0.3 * distance(text, other.text)
     return cost + 0.2 * (other.shape != shape) + 0.3 * (not is_alike)
+
+
+def _is_factor(at: Place, node: ast.expr, other: Reference) -> bool:
+    """Whether a variable can be meant as a factor of a matrix product, of any shape."""
+    pairs = (factors_of(one) for one in at.parts())
+    is_one = any(pair is not None and node in pair for pair in pairs)
+    return is_one and np.size(other.value) > 1
 
 
 def subscripts(at: Place) -> Iterator[Found]:
