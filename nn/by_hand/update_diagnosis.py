@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_edu.diagnosing.check_result import lines_in_words
 from tinygrad_edu.diagnosing.results import Diagnosis
 from tinygrad_edu.following.instrumenting import Statement
 from tinygrad_edu.following.quantities import Quantities
@@ -344,8 +345,7 @@ def _with_lines(
     sentence = f"looks like this: {words}"
     if not lines:
         return Diagnosis(kind, sentence, "", names)
-    numbers = list(dict.fromkeys(str(one.line) for one in lines))
-    where = f"line {numbers[0]}" if len(numbers) == 1 else f"lines {', '.join(numbers)}"
+    where = lines_in_words(one.line for one in lines)
     code = "\n".join(one.code for one in lines)
     line = SourceLine(lines[0].file, lines[0].line, lines[0].function, code)
     return Diagnosis(kind, f"{where}: {sentence}", where, names, line, right)
