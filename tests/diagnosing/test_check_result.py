@@ -47,7 +47,7 @@ def test_only_what_can_be_drawn_is_saved_as_a_picture(tmp_path, ending, first):
 
 def test_only_what_differs_is_an_error():
     Found(True).assert_agree()
-    with pytest.raises(GradientError, match="^this differs; look there$"):
+    with pytest.raises(GradientError, match=r"^this differs; look there$"):
         Found(False).assert_agree()
 
 
