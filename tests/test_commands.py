@@ -52,13 +52,13 @@ def subcommands():
 
 def strings(source):
     """List the texts of a program: docstrings, errors, reasons; pieces of one text are joined."""
-    tree = ast.parse(source)
-    joined = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    nodes = list(ast.walk(ast.parse(source)))
+    joined = [node for node in nodes if isinstance(node, ast.JoinedStr)]
     parts = {id(part) for node in joined for part in node.values}
     for node in joined:
         pieces = (part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
         yield "".join(map(str, pieces))
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
             yield node.value
 

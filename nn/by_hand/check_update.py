@@ -6,6 +6,7 @@ shown in `update_report`.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -28,21 +29,35 @@ __all__ = ["check_update"]
 
 Array: TypeAlias = NDArray[Any]
 
-# The function of each rule, its settings, and what it keeps between steps.
-_RULES: dict[str, tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = {
-    "sgd": (update_rules.sgd, ("lr", "weight_decay"), ()),
-    "momentum": (update_rules.momentum_step, ("lr", "momentum", "weight_decay"), ("v",)),
-    "classic_momentum": (
-        update_rules.classic_momentum,
-        ("lr", "momentum", "weight_decay"),
-        ("v",),
-    ),
-    "nesterov": (update_rules.nesterov, ("lr", "momentum", "weight_decay"), ("v",)),
-    "adagrad": (update_rules.adagrad, ("lr", "eps", "weight_decay"), ("s",)),
-    "rmsprop": (update_rules.rmsprop, ("lr", "beta2", "eps", "weight_decay"), ("s",)),
-    "adam": (update_rules.adam, ("lr", "beta1", "beta2", "eps", "weight_decay"), ("m", "v")),
-    "adamw": (update_rules.adamw, ("lr", "beta1", "beta2", "eps", "weight_decay"), ("m", "v")),
+
+def _facts(
+    function: Callable[..., Any],
+) -> tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]:
+    """Return the function of a rule, its settings, and what it keeps between steps."""
+    parameters = inspect.signature(function).parameters.values()
+    settings = tuple(one.name for one in parameters if one.kind is one.KEYWORD_ONLY)
+    given = ("w", "g", "t", *settings)
+    return function, settings, tuple(one.name for one in parameters if one.name not in given)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "sgd": update_rules.sgd,
+    "momentum": update_rules.momentum_step,
+    "classic_momentum": update_rules.classic_momentum,
+    "nesterov": update_rules.nesterov,
+    "adagrad": update_rules.adagrad,
+    "rmsprop": update_rules.rmsprop,
+    "adam": update_rules.adam,
+    "adamw": update_rules.adamw,
 }
+_RULES = {name: _facts(function) for name, function in _FUNCTIONS.items()}
+
+
+def _counts(rule: str) -> bool:
+    """Whether a rule needs the number of the step."""
+    return "t" in inspect.signature(_RULES[rule][0]).parameters
+
+
 # Odd numbers, so that no two mistakes produce the same result; passed where a step takes a setting.
 _PASSED = {
     "lr": 0.0371, "momentum": 0.83, "beta1": 0.87, "beta2": 0.962, "eps": 1e-6,
@@ -243,7 +258,7 @@ def _textbook(rule: str, task: Task) -> Course:
         if task.is_bias[name]:
             settings["weight_decay"] = 0.0
         for number, gradients in enumerate(task.gradients):
-            time = [number + 1] if rule in ("adam", "adamw") else []
+            time = [number + 1] if _counts(rule) else []
             result = function(w, gradients[name], *state, *time, **settings)
             w, *state = result if kept else (result,)
             for variable, array in zip(("w", *kept), (w, *state), strict=True):
@@ -347,7 +362,7 @@ def _on_the_form(signature: Signature, form: Form, rule: str) -> list[str]:
         "prefixed": "with dictionaries of all parameters, gradients under keys such as dW1",
         "list": "with lists of all parameters",
     }[form.layout]
-    if signature.of("t") or (rule in ("adam", "adamw") and form.start not in ("", "empty")):
+    if signature.of("t") or (_counts(rule) and form.start not in ("", "empty")):
         said += f"; t = {form.first} at first"
     return [f"called as {signature.text}, {said}"]
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .update_signature import TIMES, Argument, Signature, cells_of, function_of, names_of
+from .update_signature import TIMES, Argument, Signature, cells_of, function_of, globals_of
 
 __all__ = ["Course", "Form", "Task", "forms_of", "run"]
 
@@ -371,8 +371,8 @@ def own_memory(step: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     ]  # fmt: skip
     variables = {} if function is None else function.__globals__
     used = [] if function is None else [
-        (name, variables[name]) for name in set(names_of(function.__code__))
-        if name in variables and isinstance(variables[name], _REMEMBERED)
+        (name, value) for name, value in globals_of(function).items()
+        if isinstance(value, _REMEMBERED)
     ]  # fmt: skip
     attributes = {} if function is None else dict(function.__dict__)
     try:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_edu.diagnosing.check_result import lines_in_words
 from tinygrad_edu.diagnosing.results import Diagnosis
 from tinygrad_edu.following.instrumenting import Statement
 from tinygrad_edu.following.quantities import Quantities
@@ -254,10 +255,6 @@ def _words(finding: Finding) -> str:
     return f"{edit.before} should be {edit.after}" if edit.before else f"{edit.after} is missing"
 
 
-def _line(finding: Finding) -> SourceLine:
-    return _line_of(finding.statement)
-
-
 def _line_of(statement: Statement) -> SourceLine:
     file = statement.function.listing.file.replace("\\", "/").split("/")[-1]
     name = statement.function.code.co_qualname.split("<locals>.")[-1]
@@ -319,7 +316,8 @@ def diagnosed(
     names = tuple(name for name in task.params if not _holds(("w", name), course, right, task))
     if len(slips) == 1 and findings:
         ((slip, *_),) = slips
-        lines, corrected = list(map(_line, findings)), "\n".join(map(_right, findings))
+        lines = [_line_of(one.statement) for one in findings]
+        corrected = "\n".join(map(_right, findings))
         return [_with_lines(slip.kind, slip.words + also, names, lines, corrected)]
     found = []
     for slip, *form in slips:
@@ -332,7 +330,8 @@ def diagnosed(
         found.append(_with_lines(slip.kind, words, names, lines, equation if line else ""))
     if not slips:
         found = [
-            _with_lines("line", _words(one), names, [_line(one)], _right(one)) for one in findings
+            _with_lines("line", _words(one), names, [_line_of(one.statement)], _right(one))
+            for one in findings
         ]
     return found
 
@@ -344,8 +343,7 @@ def _with_lines(
     sentence = f"looks like this: {words}"
     if not lines:
         return Diagnosis(kind, sentence, "", names)
-    numbers = list(dict.fromkeys(str(one.line) for one in lines))
-    where = f"line {numbers[0]}" if len(numbers) == 1 else f"lines {', '.join(numbers)}"
+    where = lines_in_words(one.line for one in lines)
     code = "\n".join(one.code for one in lines)
     line = SourceLine(lines[0].file, lines[0].line, lines[0].function, code)
     return Diagnosis(kind, f"{where}: {sentence}", where, names, line, right)

@@ -5,20 +5,16 @@ It lists the parameters and the state after each step. Nothing is computed here.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_edu import GradientError
+from tinygrad_edu.diagnosing.check_result import CheckResult, yours_and_right
 from tinygrad_edu.diagnosing.results import Diagnosis
-from tinygrad_edu.documents import Line, Section, Shown, Table, code, name, page
+from tinygrad_edu.documents import Line, Section, Table, name
 from tinygrad_edu.texts import clean, number_text
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["UpdateCheck", "UpdateRow"]
 
@@ -73,7 +69,7 @@ class UpdateRow:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class UpdateCheck(Shown):
+class UpdateCheck(CheckResult):
     """What `check_update` has found.
 
     Attributes
@@ -147,46 +143,9 @@ class UpdateCheck(Shown):
         sentences = [diagnosis.sentence for diagnosis in self.diagnoses[:_DIAGNOSES]]
         return [*filter(None, [self.first]), *sentences]
 
-    def html(self) -> str:
-        """Return a page that needs nothing else, with all steps."""
-        return page(self.document(whole=True))
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it into a file; the file name decides the format.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Ends in ``.html`` or ``.txt``.
-
-        Raises
-        ------
-        ValueError
-            For any other ending.
-        OSError
-            If the file cannot be written; an existing file stays as it was.
-        """
-        from tinygrad_edu.atomic_file import write_atomically
-        from tinygrad_edu.documents import as_text
-
-        ending = os.path.splitext(path)[1].lower()
-        if ending not in (".html", ".txt"):
-            raise ValueError(
-                f"cannot tell the format of {os.fspath(path)!r}; known are .html, .txt"
-            )
-        text = f"{as_text(self.document(whole=True))}\n" if ending == ".txt" else self.html()
-        return write_atomically(path, text)
-
-    def assert_agree(self) -> None:
-        """Raise an error that says what differs, if something does.
-
-        Raises
-        ------
-        GradientError
-            With the first step that differs, and what that looks like.
-        """
-        if not self.agree:
-            raise GradientError("; ".join([self._headline()[2:], *self.conclusion()[:2]]))
+    def _reasons(self) -> list[str]:
+        """Return what an error says: how many steps differ, the first, and what that looks like."""
+        return [self._headline()[2:], *self.conclusion()[:2]]
 
 
 def _cells(row: UpdateRow) -> list[Line]:
@@ -207,6 +166,6 @@ def _lines(diagnosis: Diagnosis) -> Section:
     """Put the learner's line and the right one below each other."""
     assert diagnosis.line is not None
     yours, right = diagnosis.line.code.split("\n"), diagnosis.right.split("\n")
-    lines: list[Line] = [["yours  ", code(clean(line, 200))] for line in yours]
-    lines += [["right  ", code(clean(line, 200))] for line in right if line]
-    return Section(f"{clean(diagnosis.line.function)}, {diagnosis.place}", tuple(lines))
+    rows = [("yours", line) for line in yours] + [("right", line) for line in right if line]
+    title = f"{clean(diagnosis.line.function)}, {diagnosis.place}"
+    return yours_and_right(title, [(label, clean(line, 200)) for label, line in rows])

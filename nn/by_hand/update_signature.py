@@ -5,7 +5,6 @@ Which argument is the gradient, which one a learning rate. Nothing is called her
 
 from __future__ import annotations
 
-import builtins
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -209,9 +208,7 @@ def numbers_in(step: Callable[..., Any], aliases: Mapping[str, str]) -> dict[str
     sources: list[tuple[str, Any]] = list(getattr(owner, "__dict__", {}).items())
     if function is not None:
         sources += [(name, cell.cell_contents) for name, cell in cells_of(function)]
-        used = set(names_of(function.__code__))
-        sources += [(name, function.__globals__[name]) for name in sorted(used)
-                    if name in function.__globals__ and not hasattr(builtins, name)]  # fmt: skip
+        sources += globals_of(function).items()
     for name, value in sources:
         setting = aliases.get(name.lower().lstrip("_"))
         is_number = isinstance(value, int | float | np.floating) and not isinstance(value, bool)
@@ -226,6 +223,13 @@ def cells_of(function: FunctionType) -> list[tuple[str, Any]]:
     return [(name, cell) for name, cell in pairs if _has_value(cell)]
 
 
+def globals_of(function: FunctionType) -> dict[str, Any]:
+    """Return the global variables that a function uses, in the order of their names."""
+    variables = function.__globals__
+    used = sorted(set(_names_of(function.__code__)))
+    return {name: variables[name] for name in used if name in variables}
+
+
 def _has_value(cell: Any) -> bool:
     try:
         cell.cell_contents  # noqa: B018
@@ -234,9 +238,9 @@ def _has_value(cell: Any) -> bool:
     return True
 
 
-def names_of(code: CodeType) -> Iterator[str]:
+def _names_of(code: CodeType) -> Iterator[str]:
     """Yield the global names and attributes that code uses, also in functions inside of it."""
     yield from code.co_names
     for one in code.co_consts:
         if isinstance(one, CodeType):
-            yield from names_of(one)
+            yield from _names_of(one)

@@ -129,7 +129,7 @@ def slips_of(rule: str, settings: Mapping[str, float]) -> list[Slip]:
     """
     found = [*_of_the_rate(rule), *_OF_THE_RULE[rule]]
     if settings.get("weight_decay"):
-        found += _of_decoupled_decay() if rule == "adamw" else _of_decay(rule)
+        found += _of_decay(rule)
     return found
 
 
@@ -148,52 +148,51 @@ def _of_the_rate(rule: str) -> Iterator[Slip]:
 
 
 def _of_decay(rule: str) -> Iterator[Slip]:
-    d = _direction(rule)
-    for kind, words, text in (
-        ("decay missing", "weight decay is missing", "g"),
-        ("decay twice", ("weight decay is counted twice: the penalty is weight_decay / 2 * w**2, "
-         "and its derivative weight_decay * w"), "g + 2 * weight_decay * w"),
-        ("bias decayed", "the biases are decayed too; only weights are", "g + decay_all * w"),
-        ("decay sign", "weight decay has the wrong sign: the weights grow", "g - weight_decay * w"),
-        ("decay halved", "weight decay is halved", "g + weight_decay * w / 2"),
-        ("decay of the sign", "weight decay of L1, weight_decay * sign(w), instead of L2",
-         "g + weight_decay * sign(w)"),
-        ("decay of the square", "the penalty itself is added, not its derivative",
-         "g + weight_decay * w**2"),
-    ):  # fmt: skip
-        yield Slip(kind, words, {"g": text})
-    yield Slip("decay without lr", "weight decay is not multiplied by the learning rate",
-               {"g": "g", "w": f"w - lr * {d} - weight_decay * w"})  # fmt: skip
+    """Yield slips of weight decay, which belongs to the gradient or, in AdamW, to the parameter."""
+    d, is_decoupled = _direction(rule), rule == "adamw"
+    where, without = ("decay", "0") if is_decoupled else ("g", "g")
+    twice = "weight decay is counted twice: the penalty is weight_decay / 2 * w**2, and its "
+    twice += "derivative weight_decay * w"
+    amounts = [
+        ("decay twice", "weight decay is applied twice" if is_decoupled else twice,
+         "2 * weight_decay * w"),
+        ("bias decayed", "the biases are decayed too; only weights are", "decay_all * w"),
+        ("decay sign", "weight decay has the wrong sign: the weights grow", "-weight_decay * w"),
+    ]  # fmt: skip
+    yield Slip("decay missing", "weight decay is missing", {where: without})
+    for kind, words, amount in amounts:
+        yield Slip(kind, words, {where: f"lr * {amount}" if is_decoupled else f"g + {amount}"})
+    yield from _of_decoupled_decay() if is_decoupled else _of_coupled_decay(d)
     yield Slip("decay after", "the weights are decayed after the update: the decay takes the new "
-               "weights", {"g": "g", "w": f"(w - lr * {d}) * (1 - lr * weight_decay)"})  # fmt: skip
-    if rule != "sgd":
+               "weights",
+               {where: without, "w": f"(w - lr * {d}) * (1 - lr * weight_decay)"})  # fmt: skip
+    if rule not in ("sgd", "adamw"):
         yield Slip("decay decoupled", "weight decay is applied to the parameter directly, as in "
                    "AdamW; here it belongs to the gradient",
                    {"g": "g", "w": f"w - lr * {d} - lr * weight_decay * w"})  # fmt: skip
 
 
+def _of_coupled_decay(d: str) -> Iterator[Slip]:
+    yield Slip("decay halved", "weight decay is halved", {"g": "g + weight_decay * w / 2"})
+    yield Slip("decay of the sign", "weight decay of L1, weight_decay * sign(w), instead of L2",
+               {"g": "g + weight_decay * sign(w)"})  # fmt: skip
+    yield Slip("decay of the square", "the penalty itself is added, not its derivative",
+               {"g": "g + weight_decay * w**2"})  # fmt: skip
+    yield Slip("decay without lr", "weight decay is not multiplied by the learning rate",
+               {"g": "g", "w": f"w - lr * {d} - weight_decay * w"})  # fmt: skip
+
+
 def _of_decoupled_decay() -> Iterator[Slip]:
-    for kind, words, text in (
-        ("decay missing", "weight decay is missing", "0"),
-        ("decay twice", "weight decay is applied twice", "2 * lr * weight_decay * w"),
-        ("bias decayed", "the biases are decayed too; only weights are", "lr * decay_all * w"),
-        ("decay sign", "weight decay has the wrong sign: the weights grow",
-         "-lr * weight_decay * w"),
-        ("decay lr squared", "weight decay is multiplied by the learning rate twice",
-         "lr**2 * weight_decay * w"),
-    ):  # fmt: skip
-        yield Slip(kind, words, {"decay": text})
     moments = {
         "m": "beta1 * m + (1 - beta1) * (g + weight_decay * w)",
         "v": "beta2 * v + (1 - beta2) * (g + weight_decay * w)**2",
     }
+    yield Slip("decay lr squared", "weight decay is multiplied by the learning rate twice",
+               {"decay": "lr**2 * weight_decay * w"})  # fmt: skip
     yield Slip("decay coupled", "weight decay is added to the gradient, as in Adam with L2; AdamW "
                "applies it to the parameter directly", {"decay": "0", **moments})  # fmt: skip
     yield Slip("decay twice", "weight decay is applied twice: in the gradient and to the parameter",
                moments)  # fmt: skip
-    yield Slip("decay after", "the weights are decayed after the update: the decay takes the new "
-               "weights",
-               {"decay": "0", "w": "(w - lr * d) * (1 - lr * weight_decay)"})  # fmt: skip
 
 
 _VELOCITY = [

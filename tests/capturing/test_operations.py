@@ -10,6 +10,8 @@ import pytest
 
 from tests.operations.cases import CASES
 from tinygrad_edu import Tensor, capture, erf, record_source_lines
+from tinygrad_edu.autodiff import graph_order
+from tinygrad_edu.primitive import PRIMITIVES
 
 from .test_twins import outcome
 
@@ -65,13 +67,35 @@ def became(case, dtype=np.float64):
     )
 
 
+def some_of(operation):
+    """Return two cases of an operation, and each that records other primitives."""
+    chosen, seen = [], set()
+    for case in (case for case in CASES if case.operation == operation):
+        recorded = recorded_by(case)
+        if len(chosen) < 2 or recorded not in seen:
+            chosen.append(case)
+        seen.add(recorded)
+    return chosen
+
+
+def recorded_by(case):
+    """Return what a case records: the primitives, each with the number of its inputs."""
+    out = case.f(*case.inputs())
+    nodes = [tensor.node for tensor in graph_order(out)] if isinstance(out, Tensor) else []
+    return tuple((node.primitive.name, len(node.inputs)) for node in nodes)
+
+
+def test_every_primitive_is_captured():
+    reached = {
+        name for family in FAMILIES for case in some_of(family) for name, _ in recorded_by(case)
+    }
+    assert reached == set(PRIMITIVES)
+
+
 @pytest.mark.parametrize("operation", FAMILIES)
 def test_operation(operation):
-    cases = [case for case in CASES if case.operation == operation]
     found = {}
-    if len(cases) > 4:  # of many, some of each kind
-        cases = [*cases[:3], *cases[3::5]]
-    for case in cases:
+    for case in some_of(operation):
         try:
             found[case.name] = became(case)
         except AssertionError as error:

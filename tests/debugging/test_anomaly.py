@@ -28,6 +28,7 @@ from tinygrad_edu.leaving import values_of
 
 from ..cycles import no_cycles
 from ..operations.cases import CASES
+from ..operations.cases.one_by_one import every
 
 
 def leaf(*values, **keywords):
@@ -297,7 +298,7 @@ def test_gradients_there_stay_as_they_are():
 SOUND = [case for case in CASES if "nanmean constant gaps" not in case.name]
 
 
-@pytest.mark.parametrize("case", SOUND, ids=lambda case: case.name)
+@every(SOUND)
 def test_every_operation_is_sound_where_it_is_tested(case):
     """No case is stopped, and values and gradients are the same to the last bit."""
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import tinygrad_edu as tg
 from tinygrad_edu.diagnosing import check_manual
@@ -25,7 +26,8 @@ from .scores import named_layers, score
 from .spoilt import PERTURBATIONS, draw_any_perturbation, draw_perturbed
 
 NAMES = [f"{operation}: {name}" if operation else name for operation, name in EVERY_SLIP]
-RANDOM = range(200)
+# As many as examples of a property: `make test-thorough` draws a thousand.
+RANDOM = range(settings.default.max_examples)
 
 
 # What is measured with ------------------------------------------------------------------------
@@ -109,11 +111,13 @@ def test_right_gradients_of_an_operation_agree(name):
 # One mistake ----------------------------------------------------------------------------------
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("which", EVERY_SLIP, ids=NAMES)
 def test_mistake_is_named(which):
-    for seed in range(2 if which[0] == "" else 1):
+    is_thorough = len(RANDOM) >= 1000
+    for seed in range(2 if is_thorough and which[0] == "" else 1):
         instance = draw_mistake(np.random.default_rng(100 + seed), which)
-        found = instance.check()
+        found = instance.check(samples=2)
         judged = score(instance, found)
         assert not found.agree
         assert judged.kind in instance.kinds, judged.sentence
@@ -206,6 +210,7 @@ def test_stale_gradient_is_not_guessed_without_the_step_before():
 # Many -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.hypothesis
 def test_random_mistakes():
     judged = []
     for seed in RANDOM:
@@ -220,6 +225,7 @@ def test_random_mistakes():
     assert len(badly_placed) <= 0.05 * len(judged), badly_placed
 
 
+@pytest.mark.hypothesis
 def test_random_perturbations():
     false = []
     for seed in RANDOM:

@@ -48,8 +48,9 @@ def test_200_random_graphs(block):
             ]
             assert ahead == sorted(ahead)
             assert len(set(ahead)) == len(ahead)
-        again = lay_out(dict(sizes), list(edges), groups)
-        assert (again.centers, again.routes) == (layout.centers, layout.routes)
+        if seed % 4 == 0:
+            again = lay_out(dict(sizes), list(edges), groups)
+            assert (again.centers, again.routes) == (layout.centers, layout.routes)
 
 
 def test_the_test_of_overlaps_notices_one():

@@ -37,7 +37,7 @@ def test_right_rules_agree(rule, settings, step, seed):
     ("rule", "settings", "words", "corrected", "step"), wrong_updates.WRONG, ids=name_of
 )
 def test_wrong_rules_are_named(rule, settings, words, corrected, step):
-    check = check_update(step, rule, **settings)
+    check = check_update(step, rule, steps=2, **settings)  # as few as there may be
     assert not check.agree
     (diagnosis,) = check.diagnoses
     assert words in diagnosis.sentence

@@ -229,7 +229,7 @@ _TRAIN = """
 import hashlib, sys
 from nn import model
 net = model([4, 8, 3], sys.argv[2], seed=int(sys.argv[3]), verbose=False)
-net.fit(sys.argv[1], epoch=3, alpha=0.1, batch_size=8)
+net.fit(sys.argv[1], epoch=3, alpha=0.1, batch_size=8, figures=[])
 state = b"".join(values.tobytes() for values in net.network.state_dict().values())
 print(hashlib.sha256(state).hexdigest())
 """

@@ -74,7 +74,7 @@ def level(number, loss, accuracy, *, test=True):
 def test_nothing_of_the_curves_is_cut_or_hidden(epochs, loss, accuracy, test):
     figure = training_curves(level(epochs, loss, accuracy, test=test))
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    figure.draw_without_rendering()
     renderer = canvas.get_renderer()
     boxes = []
     for axes in figure.axes:

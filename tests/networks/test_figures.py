@@ -30,9 +30,9 @@ def texts(axes):
 
 
 def check_whole(figure):
-    """Draw it, and check that all of it lies within the page."""
+    """Lay it out, and check that all of it lies within the page."""
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    figure.draw_without_rendering()
     page = figure.bbox
     renderer = canvas.get_renderer()
     inside = [text.get_window_extent(renderer) for axes in figure.axes for text in axes.texts]
@@ -85,7 +85,7 @@ def test_numbers_of_a_confusion_matrix_stay_within_their_cells():
         matrix[0] = count
         figure = confusion_figure(matrix)
         canvas = FigureCanvasAgg(figure)
-        canvas.draw()
+        figure.draw_without_rendering()  # lays it out
         axes = figure.axes[0]
         cell = axes.get_window_extent().width / classes
         for text in axes.texts[:3]:

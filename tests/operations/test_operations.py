@@ -19,8 +19,9 @@ from tinygrad_edu.ops import plain
 from tinygrad_edu.primitive import PRIMITIVES
 
 from .cases import CASES, Case
+from .cases.one_by_one import every
 
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+every_case = every(CASES)
 FLOATING = [case for case in CASES if any(a.size for a in case.arrays if a.dtype.kind == "f")]
 
 
@@ -72,7 +73,7 @@ def test_forward_is_what_numpy_computes(case):
         np.testing.assert_array_equal(values_of(given_), copy, strict=True)
 
 
-@pytest.mark.parametrize("case", FLOATING, ids=lambda case: case.name)
+@every(FLOATING)
 def test_gradients_to_second_order(case):
     check = check_gradients(case.f, *case.inputs(), order=2)
     nodes = [tensor.node for tensor in graph_order(case.f(*case.inputs()))]
@@ -164,23 +165,23 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
 @every_case
-def test_layout_of_the_memory_does_not_matter(case, layout):
+def test_layout_of_the_memory_does_not_matter(case):
     plain = case.inputs()
-    # Shared, so that the layout arrives; and locked by that, so that writing would be an error.
-    others = [
-        Tensor(LAYOUTS[layout](a.data), True, copy=False) if isinstance(a, Tensor) else a
-        for a in plain
-    ]
-    expected, out = case.f(*plain), case.f(*others)
-    np.testing.assert_allclose(out.data, expected.data, rtol=1e-13, atol=1e-15)
-    cotangent = random_like(out.data)
-    for order in "CF":
-        g = np.array(cotangent, order=order)
-        found = gradients_of(out, others, g)
-        for a, b in zip(found, gradients_of(expected, plain, cotangent), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+    expected = case.f(*plain)
+    cotangent = random_like(expected.data)
+    wanted = gradients_of(expected, plain, cotangent)
+    for layout, change in LAYOUTS.items():
+        # Shared, so that the layout arrives; and locked by that, so that writing would be an error.
+        others = [
+            Tensor(change(a.data), True, copy=False) if isinstance(a, Tensor) else a for a in plain
+        ]
+        out = case.f(*others)
+        np.testing.assert_allclose(out.data, expected.data, 1e-13, 1e-15, err_msg=layout)
+        for order in "CF":
+            found = gradients_of(out, others, np.array(cotangent, order=order))
+            for a, b in zip(found, wanted, strict=True):
+                np.testing.assert_allclose(a, b, 1e-12, 1e-14, err_msg=f"{layout}, g in {order}")
 
 
 @every_case
@@ -221,9 +222,13 @@ KEEPS_DTYPE = [
 ]
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-@pytest.mark.parametrize("case", KEEPS_DTYPE, ids=lambda case: case.name)
-def test_dtype_is_kept(case, dtype):
+@every(KEEPS_DTYPE)
+def test_dtype_is_kept(case):
+    for dtype in ("float16", "float32", "float64"):
+        check_dtype(case, dtype)
+
+
+def check_dtype(case, dtype):
     arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in case.arrays]
     wider = case.operation == "power" and "whole exponents" in case.label
     wider |= case.operation == "clip" and case.label in ("arrays", "to a larger shape")
@@ -234,7 +239,7 @@ def test_dtype_is_kept(case, dtype):
     assert np.asarray(out.data).dtype == expected
     tolerance = {"float16": 2e-2, "float32": 1e-5, "float64": 1e-12}[dtype]
     exact = case.expected(*[a.astype(float) if a.dtype.kind == "f" else a for a in arrays])
-    np.testing.assert_allclose(out.data, exact, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(out.data, exact, tolerance, tolerance, err_msg=dtype)
     out.backward(random_like(out.data).astype(expected))
     for leaf in inputs:
         if isinstance(leaf, Tensor) and leaf.grad is not None:
@@ -262,7 +267,7 @@ def test_gradients_pass_conversions_in_the_dtype_of_each_tensor():
 IN_NUMPY = [case for case in CASES if case.numpy_has_it and case.operation != "astype"]
 
 
-@pytest.mark.parametrize("case", IN_NUMPY, ids=lambda case: case.name)
+@every(IN_NUMPY)
 def test_numpy_functions_record(case):
     ours, theirs = case.inputs(), case.inputs()
     expected, out = case.f(*ours), case.call(np, *theirs)

@@ -6,14 +6,13 @@ computed here.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..documents import Figure, Line, Section, Shown, Table, code, name, page
-from ..errors import GradientError
+from ..documents import Figure, Line, Section, Table, code, name
 from ..texts import clean, shape_text
+from .check_result import CheckResult, lines_in_words, yours_and_right
 from .report_figure import error_maps
 from .results import Diagnosis, GradientRow
 from .row_text import (
@@ -27,8 +26,6 @@ from .row_text import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import matplotlib.figure
 
 __all__ = ["ManualCheck"]
@@ -56,7 +53,7 @@ _NOTE = (
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ManualCheck(Shown):
+class ManualCheck(CheckResult):
     """What `check_manual` has found.
 
     Attributes
@@ -183,55 +180,25 @@ class ManualCheck(Shown):
         """Draw where each gradient by hand differs, as a matplotlib figure."""
         return error_maps(self.rows, [self._headline(), *self.conclusion()])
 
-    def html(self) -> str:
-        """Return a page that needs nothing else: the table, the error maps, the equations."""
-        return page(self.document(whole=True))
+    def _picture(self) -> matplotlib.figure.Figure:
+        """Return the error maps, which a file with an ending such as ``.png`` shows."""
+        return self.figure()
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it into a file; the file name decides the format.
+    def _text(self) -> str:
+        """Return the content of a text file: what is printed."""
+        return f"{self}\n"
 
-        Parameters
-        ----------
-        path : str or path-like
-            Ends in ``.html``, ``.txt``, or for the error maps in ``.png``, ``.svg`` or ``.pdf``.
-
-        Raises
-        ------
-        ValueError
-            For any other ending.
-        OSError
-            If the file cannot be written; an existing file stays as it was.
-        """
-        from ..atomic_file import write_atomically
-        from ..figure_files import figure_bytes
-
-        ending = os.path.splitext(path)[1].lower().removeprefix(".")
-        if ending in ("html", "txt"):
-            return write_atomically(path, self.html() if ending == "html" else f"{self}\n")
-        if ending not in ("png", "svg", "pdf"):
-            known = ".html, .txt, .png, .svg, .pdf"
-            raise ValueError(f"cannot tell the format of {os.fspath(path)!r}; known are {known}")
-        return write_atomically(path, figure_bytes(self.figure(), ending))
-
-    def assert_agree(self) -> None:
-        """Raise an error that says what differs, if something does.
-
-        Raises
-        ------
-        GradientError
-            Also if numerical gradients differ from the automatic ones, or cannot confirm them.
-        """
-        if not self.agree:
-            found = [self.first, *(diagnosis.sentence for diagnosis in self.diagnoses[:1])]
-            raise GradientError("; ".join(filter(None, [*found, *self.doubts[:3]])))
+    def _reasons(self) -> list[str]:
+        """Return what an error says: what differs first, what that looks like, and doubts."""
+        found = [self.first, *(diagnosis.sentence for diagnosis in self.diagnoses[:1])]
+        return list(filter(None, [*found, *self.doubts[:3]]))
 
 
 def where(one: Diagnosis) -> str:
     """Return the lines of a diagnosis, or its place: ``line 14``, ``lines 14, 17``."""
     if one.line is None:
         return one.place
-    numbers = dict.fromkeys(line.line for line in (one.line, *(line for line, _ in one.more)))
-    return f"line{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+    return lines_in_words(line.line for line in (one.line, *(line for line, _ in one.more)))
 
 
 def _listed(diagnoses: Sequence[Diagnosis]) -> str:
@@ -245,10 +212,8 @@ def _both_lines(one: Diagnosis) -> Section:
     assert one.line is not None
     rows: list[tuple[str, str]] = []
     for line, right in ((one.line, one.right), *one.more):
-        rows += [(f"yours {line.line}  ", line.code), ("right  ", right)]
-    width = max(len(label) for label, _ in rows)
-    aligned = tuple((label.ljust(width), code(text)) for label, text in rows)
-    return Section(f"{one.line.file}, {where(one)}", aligned)
+        rows += [(f"yours {line.line}", line.code), ("right", right)]
+    return yours_and_right(f"{one.line.file}, {where(one)}", rows)
 
 
 def _without_right(one: Diagnosis) -> str:
