@@ -40,7 +40,7 @@ def test_right_programs_agree(name, tmp_path):
 SPELLINGS = {
     "mean forgotten, rows": Slip(
         R, "    dscores /= N\n", "", "mean over 7|7 times", "dscores"),
-    "mean forgotten, columns": Slip(C, "db2 = 1.0 / m *", "db2 = 1.0 *", "mean over 7|7 times|m"),
+    "mean forgotten, columns": Slip(C, "db2 = 1.0 / m *", "db2 = 1.0 *", "mean over 7|7 times"),
     "mean taken twice, rows": Slip(
         R, "dh = dscores @ W2.T", "dh = dscores @ W2.T / N", "twice|1/7|/ N does not belong"),
     "mean taken twice, columns": Slip(
@@ -56,7 +56,8 @@ SPELLINGS = {
         RL, "back = delta @ Ws[l + 1].T", "back = delta @ Ws[l].T", r"layer|l should be l \+ 1"),
     "another layer's W, columns": Slip(
         CL, "dA = W[l + 1].T @ dZ", "dA = W[l].T @ dZ", r"layer|l should be l \+ 1"),
-    "z for a, rows": Slip(R, "dW2 = h.T @ dscores", "dW2 = z.T @ dscores", "before|z .*instead of h"),
+    "z for a, rows": Slip(
+        R, "dW2 = h.T @ dscores", "dW2 = z.T @ dscores", "before|z .*instead of h"),
     "z for a, columns": Slip(
         C, "np.dot(dZ2, A1.T)", "np.dot(dZ2, Z1.T)", "before|Z1 .*instead of A1",
         "dW2 = 1.0 / m * np.dot(dZ2, Z1.T)"),
@@ -90,7 +91,8 @@ SPELLINGS = {
     "another activation's derivative, rows": Slip(
         RN, "dz2 = da * (1 - a**2)", "dz2 = da * a * (1 - a)", "sigmoid .*for .*tanh"),
     "another activation's derivative, columns": Slip(
-        C, "dZ1 = dA1 * A1 * (1 - A1)", "dZ1 = dA1 * (1 - A1**2)", r"tanh .*for .*sigmoid|should be A1 \* \(1 - A1\)"),
+        C, "dZ1 = dA1 * A1 * (1 - A1)", "dZ1 = dA1 * (1 - A1**2)",
+        r"tanh .*for .*sigmoid|should be A1 \* \(1 - A1\)"),
     "labels of the wrong class, rows": Slip(
         R, "dscores[range(N), y] -= 1", "dscores[range(N), y - 1] -= 1",
         "class|- 1 does not belong"),
@@ -109,12 +111,13 @@ EARLY = {
     "updated before the delta, rows": Slip(
         R, "dh = dscores @ W2.T", "dh = dscores @ (W2 - 0.1 * dW2).T", "changed|not belong"),
     "updated before the delta, in place, rows": Slip(
-        R, "dh = dscores", "W2 = W2 - 0.3 * dW2\n    dh = dscores", "changed|not belong"),
+        R, "dh = dscores", "W2 = W2 - 0.3 * dW2\n    dh = dscores", "changed"),
     "updated before the delta, columns": Slip(
         C, "dA1 = np.dot(W2.T, dZ2)", "W2 -= 0.5 * dW2\n    dA1 = np.dot(W2.T, dZ2)",
-        "changed|not belong"),
+        "changed|this line does not belong"),
     "dW for W, rows": Slip(
-        RL, "back = delta @ Ws[l + 1].T", "back = delta @ grads[l + 1].T", "gradient of the weights|instead of Ws"),
+        RL, "back = delta @ Ws[l + 1].T", "back = delta @ grads[l + 1].T",
+        "gradient of the weights|instead of Ws"),
     "dW for W, columns": Slip(
         C, "dA1 = np.dot(W2.T, dZ2)", "dA1 = np.dot(dW2.T, dZ2)", "gradient of the weights"),
 }  # fmt: skip
@@ -140,17 +143,18 @@ RATIOS = {
     "zeros of another formula, columns": Slip(
         C, "dZ1 = dA1 * A1 * (1 - A1)", "dZ1 = dA1 * (A1 < 0)", "every element is 0|derivative"),
     "not finite, rows": Slip(
-        "rows_dropout", "da = dh * U", "da = dh / U", r"/|\*|finite|operator"),
+        "rows_dropout", "da = dh * U", "da = dh / U", r"should be dh \* U|finite"),
     "not finite, columns": Slip(
         "columns_dropout", "dR1 = dA1 * D1 / keep_prob", "dR1 = dA1 / D1 / keep_prob",
-        r"/|\*|finite|operator"),
+        r"should be dA1 \* D1|finite"),
     "-lr g, rows": Slip(R, "dW1 = X.T @ dz", "dW1 = -0.1 * X.T @ dz", "-0.1|0.1 .*not belong"),
     "-lr g, columns": Slip(
         C, "db2 = 1.0 / m *", "db2 = -0.01 / m *", "-0.01"),
     "W - lr g, rows": Slip(
-        R, "dW2 = h.T @ dscores", "dW2 = W2 - 0.1 * h.T @ dscores", "W2|updated|changed"),
+        R, "dW2 = h.T @ dscores", "dW2 = W2 - 0.1 * h.T @ dscores", "updated|W2 does not belong"),
     "W - lr g, columns": Slip(
-        CN, "dW1 = (1 / m) * dZ1 @ X.T", "dW1 = W1 - 0.5 / m * dZ1 @ X.T", "W1|updated|changed"),
+        CN, "dW1 = (1 / m) * dZ1 @ X.T", "dW1 = W1 - 0.5 / m * dZ1 @ X.T",
+        "updated|W1 does not belong"),
 }  # fmt: skip
 
 # 5. = for +=, and other mistakes in loops -----------------------------------------------------
@@ -186,9 +190,11 @@ LOOPS = {
         "columns_rnn", "dWax += np.dot", "if t == 1:\n            break\n        dWax += np.dot",
         r"break|1 should be -|1 should be T_x", "if t == 1:"),
     "an index off by one, rows": Slip(
-        "rows_samples", "dW1 += np.outer(X[i], dz)", "dW1 += np.outer(X[i - 1], dz)", "- 1 does not belong|i - 1 should"),
+        "rows_samples", "dW1 += np.outer(X[i], dz)", "dW1 += np.outer(X[i - 1], dz)",
+        "- 1 does not belong|i - 1 should"),
     "an index off by one, columns": Slip(
-        "columns_rnn", "dWaa += np.dot(dz, a[t].T)", "dWaa += np.dot(dz, a[t + 1].T)", r"\+ 1 does not belong|t \+ 1 should"),
+        "columns_rnn", "dWaa += np.dot(dz, a[t].T)", "dWaa += np.dot(dz, a[t + 1].T)",
+        r"\+ 1 does not belong|t \+ 1 should"),
     "a range too short, rows": Slip(
         "rows_samples", "range(len(X))", "range(len(X) - 1)", "range|- 1",
         "for i in range(len(X) - 1):"),
@@ -202,10 +208,10 @@ LOOPS = {
 # 6. A factor or a mask left out on the way back -----------------------------------------------
 
 LEFT_OUT = {
-    "dropout mask, rows": Slip("rows_dropout", "da = dh * U", "da = dh", "U"),
+    "dropout mask, rows": Slip("rows_dropout", "da = dh * U", "da = dh", "U is missing"),
     "dropout mask, columns": Slip(
         "columns_dropout", "dR1 = dA1 * D1 /", "dR1 = dA1 /", "D1|mask", "dR1"),
-    "1 / keep, rows": Slip("rows_dropout", "da = dh * U", "da = dh * (U > 0)", "0.6|keep|U"),
+    "1 / keep, rows": Slip("rows_dropout", "da = dh * U", "da = dh * (U > 0)", "0.6 times|keep"),
     "1 / keep, columns": Slip(
         "columns_dropout", "dR1 = dA1 * D1 / keep_prob", "dR1 = dA1 * D1", "keep_prob|0.7"),
     "1 / sqrt(d), rows": Slip(
@@ -218,25 +224,29 @@ LEFT_OUT = {
     "mask of the sequence, columns": Slip(
         "columns_dropout", "dZ2 = 2 * mask * (Z2", "dZ2 = 2 * (Z2", "mask"),
     "mask drawn again, rows": Slip(
-        "rows_dropout", "da = dh * U", "U2 = (np.random.default_rng(1).random((B, H)) < keep) / keep"
-        "\n    da = dh * U2", "U", "U2"),
+        "rows_dropout", "da = dh * U",
+        "U2 = (np.random.default_rng(1).random((B, H)) < keep) / keep\n"
+        "    da = dh * U2", "instead of U", "U2"),
     "mask drawn again, columns": Slip(
         "columns_dropout", "dR1 = dA1 * D1",
-        "D1b = np.random.default_rng(2).random((5, m)) < keep_prob\n    dR1 = dA1 * D1b", "D1",
+        "D1b = np.random.default_rng(2).random((5, m)) < keep_prob\n    dR1 = dA1 * D1b",
+        "instead of D1",
         "D1b"),
 }  # fmt: skip
 
 # 7. Derivatives of activations, mistyped ------------------------------------------------------
 
 ACTIVATIONS = {
-    "a alone, columns": Slip(C, "dA1 * A1 * (1 - A1)", "dA1 * A1", r"1 - A1", "dZ1 = dA1 * A1"),
+    "a alone, columns": Slip(C, "dA1 * A1 * (1 - A1)", "dA1 * A1", "1 - A1", "dZ1 = dA1 * A1"),
     "1 - a alone, columns": Slip(
-        C, "dA1 * A1 * (1 - A1)", "dA1 * (1 - A1)", "A1", "dZ1 = dA1 * (1 - A1)"),
+        C, "dA1 * A1 * (1 - A1)", "dA1 * (1 - A1)", r"should be A1 \*|A1 is missing",
+        "dZ1 = dA1 * (1 - A1)"),
     "a alone, rows": Slip(
         "rows_squared", "(p - T) * p * (1 - p)", "(p - T) * p", "1 - p",
         "dz = 2 / N * (p - T) * p"),
     "1 - a alone, rows": Slip(
-        "rows_squared", "(p - T) * p * (1 - p)", "(p - T) * (1 - p)", "p",
+        "rows_squared", "(p - T) * p * (1 - p)", "(p - T) * (1 - p)",
+        r"should be p \*|p is missing",
         "dz = 2 / N * (p - T) * (1 - p)"),
     "relu(z) for its slope, rows": Slip(
         R, "dz = dh * (z > 0)", "dz = dh * np.maximum(0, z)", "maximum|> 0|derivative"),
@@ -254,11 +264,11 @@ ACTIVATIONS = {
     "tanh not squared, rows": Slip(
         RN, "dz2 = da * (1 - a**2)", "dz2 = da * (1 - a)", r"a\*\*2|square|a \* a|missing"),
     "tanh not squared, columns": Slip(
-        CN, "dZ2 = dA2 * (1 - np.power(A2, 2))", "dZ2 = dA2 * (1 - A2)", r"\*\*|square|power|A2"),
+        CN, "dZ2 = dA2 * (1 - np.power(A2, 2))", "dZ2 = dA2 * (1 - A2)", r"A2\*\*2|square|power"),
     "divided by 1 - h**2, rows": Slip(
-        RN, "dz2 = da * (1 - a**2)", "dz2 = da / (1 - a**2)", r"\*|/"),
+        RN, "dz2 = da * (1 - a**2)", "dz2 = da / (1 - a**2)", r"should be da \* \(1"),
     "divided by 1 - h**2, columns": Slip(
-        "columns_squared", "* (1 - A1**2)", "/ (1 - A1**2)", r"\*|/",
+        "columns_squared", "* (1 - A1**2)", "/ (1 - A1**2)", r"should be .* \* \(1",
         "dZ1 = (W2.T @ dZ2) / (1 - A1**2)"),
     "slope ignored, rows": Slip(
         "rows_leaky", "np.where(z > 0, 1, alpha)", "np.where(z > 0, 1, 0)",
