@@ -9,9 +9,19 @@ import numpy as np
 from tinygrad_edu import check_manual
 from tinygrad_edu.diagnosing.report import ManualCheck
 
-from .program_files import load, texts_of_programs
+from .line_scores import applied
+from .program_files import load, texts_of_programs, with_other_seed
 
-__all__ = ["TEXTS", "Slip", "assert_named", "checked", "edited", "named", "said"]
+__all__ = [
+    "TEXTS",
+    "Slip",
+    "assert_corrected",
+    "assert_named",
+    "checked",
+    "edited",
+    "named",
+    "said",
+]
 
 TEXTS = texts_of_programs(Path(__file__).parent / "slip_programs")
 
@@ -69,3 +79,10 @@ def assert_named(check: ManualCheck, slips: list[Slip]) -> None:
         assert any(line in code for code in named(check)), f"not named: {line}\n{told}"
         assert any(re.search(slip.words, text) for text in said(check)), f"{slip.words!r}:\n{told}"
     assert len(check.diagnoses) <= len(slips), told
+
+
+def assert_corrected(text: str, check: ManualCheck, name: str, folder: Path) -> None:
+    """Check that what is proposed is right, also with other data and parameters."""
+    corrected = applied(text, check.diagnoses)
+    if corrected is not None:
+        assert checked(with_other_seed(corrected, 1), name, folder).agree, corrected

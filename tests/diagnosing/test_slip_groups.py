@@ -12,7 +12,7 @@ import pytest
 from tinygrad_edu.diagnosing import code_reading
 from tinygrad_edu.following.repairing import Repair
 
-from .slip_checks import TEXTS, Slip, assert_named, checked, edited
+from .slip_checks import TEXTS, Slip, assert_corrected, assert_named, checked, edited
 
 R, C = "rows_softmax", "columns_softmax"
 RN, CN = "rows_net", "columns_net"
@@ -311,7 +311,9 @@ ALL = {f"{group}: {kind}": slip for group, found in GROUPS.items() for kind, sli
 def test_a_slip_is_named(kind, tmp_path):
     slip = ALL[kind]
     text = edited(TEXTS[slip.program], slip.before, slip.after)
-    assert_named(checked(text, slip.program, tmp_path), [slip])
+    check = checked(text, slip.program, tmp_path)
+    assert_named(check, [slip])
+    assert_corrected(text, check, slip.program, tmp_path)
 
 
 # 2. Several independent slips -----------------------------------------------------------------
@@ -354,4 +356,5 @@ def test_several_slips_are_each_named(kind, tmp_path):
         text = edited(text, slip.before, slip.after)
     check = checked(text, slips[0].program, tmp_path)
     assert_named(check, slips)
+    assert_corrected(text, check, slips[0].program, tmp_path)
     assert str(check).count(f"{len(slips)} mistakes") == 1

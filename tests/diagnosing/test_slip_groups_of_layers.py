@@ -11,11 +11,12 @@ import pytest
 from tinygrad_edu.diagnosing import code_reading
 from tinygrad_edu.following.repairing import Repair
 
-from .slip_checks import TEXTS, Slip, assert_named, checked, edited
+from .slip_checks import TEXTS, Slip, assert_corrected, assert_named, checked, edited
 
 RB, CB = "rows_batchnorm", "columns_batchnorm"
 RL, CL = "rows_layernorm", "columns_layernorm"
 RA, CA = "rows_attention", "columns_attention"
+PENALTY = "regulari[sz]ation|L2|penalty|weight decay"
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +54,14 @@ NORMS = {
     "gamma late, layer, columns": Slip(
         CL, "dvar = np.sum(dAhat * centred, axis=0)", "dvar = np.sum(dout * centred, axis=0)",
         "gamma|dout .*instead of dAhat"),
+    "gamma late, batch, rows": Slip(
+        RB, "dmu = -np.sum(dxhat, axis=0) / std", "dmu = -np.sum(g, axis=0) / std",
+        "gamma|g .*instead of dxhat"),
+    "gamma late, batch, columns": Slip(
+        CB, "mean2 = np.mean(dZhat * Zhat", "mean2 = np.mean(dY * Zhat",
+        "gamma|dY .*instead of dZhat"),
+    "x for x hat, layer, rows": Slip(
+        RL, "dgamma = np.sum(dout * xhat", "dgamma = np.sum(dout * x", "x .*instead of xhat"),
     "x for x hat, batch, rows": Slip(
         RB, "dgamma = np.sum(g * xhat", "dgamma = np.sum(g * x", "x .*instead of xhat"),
     "x for x hat, batch, columns": Slip(
@@ -66,6 +75,9 @@ NORMS = {
         CB, "mean1 = np.mean(dZhat, axis=1", "mean1 = np.mean(dZhat, axis=0", "axis"),
     "wrong axis, layer, rows": Slip(
         RL, "total = np.sum(dxhat, axis=-1", "total = np.sum(dxhat, axis=0", "axis"),
+    "wrong axis, layer, columns": Slip(
+        CL, "dgamma = np.sum(dout * Ahat, axis=1, keepdims=True)",
+        "dgamma = np.sum(dout * Ahat, axis=0)[:n, None]", "axis"),
     "N - 1, batch, rows": Slip(
         RB, "dvar * 2 * xmu / N", "dvar * 2 * xmu / (N - 1)", "1 does not belong|N - 1",
         "dx = dxhat / std + dvar * 2 * xmu / (N - 1)"),
@@ -252,6 +264,9 @@ NETWORKS = {
     "p[:, y] -= 1, rows": Slip(
         "rows_softmax", "dscores[range(N), y] -= 1", "dscores[:, y] -= 1",
         r"range\(N\)|index|: should be"),
+    "A - y, columns": Slip(
+        "columns_softmax", "dZ2 = A2 - Y", "dZ2 = A2 - np.argmax(Y, axis=0)",
+        "label|one-hot|argmax|should be Y"),
     "A[y, :] -= 1, columns": Slip(
         "columns_svm", "dS[y, cols] -= counts", "dS[y, :] -= counts", r"cols|index|: should be"),
     "layer loop off by one, a, rows": Slip(
@@ -284,6 +299,11 @@ NETWORKS = {
         "rows_squared", "dz = 2 / N * (p - T)", "dz = (p - T)", r"3.5 times|2 / N"),
     "2 and 1 / m forgotten together, columns": Slip(
         "columns_squared", "dZ2 = 2 * (A2 - Y) / m", "dZ2 = A2 - Y", "3.5 times|2 / m"),
+    "L2 without 1 / m named as L2, rows": Slip(
+        "rows_regularized", "lam / m * W1", "lam * W1", PENALTY, "dW1 = X.T @ dz + lam * W1"),
+    "L2 without 1 / m named as L2, columns": Slip(
+        "columns_regularized", "lambd / m * W2", "lambd * W2", PENALTY,
+        "dW2 = 1.0 / m * np.dot(dZ2, A1.T) + lambd * W2"),
     "the inner derivative of cos(x**2)": Slip(
         "inner_square", "dcos = -np.sin(u) * 2 * x", "dcos = -np.sin(u)", r"2 \* x|x is missing"),
     "the 2 of the inner derivative": Slip(
@@ -325,4 +345,6 @@ ALL = {f"{group}: {kind}": slip for group, found in GROUPS.items() for kind, sli
 def test_a_slip_is_named(kind, tmp_path):
     slip = ALL[kind]
     text = edited(TEXTS[slip.program], slip.before, slip.after)
-    assert_named(checked(text, slip.program, tmp_path), [slip])
+    check = checked(text, slip.program, tmp_path)
+    assert_named(check, [slip])
+    assert_corrected(text, check, slip.program, tmp_path)
