@@ -6,6 +6,7 @@ slips in one gradient alone. `test_slip_groups_of_layers` has the groups that be
 """
 
 import functools
+from dataclasses import replace
 
 import pytest
 
@@ -33,6 +34,29 @@ def test_right_programs_agree(name, tmp_path):
     check = checked(TEXTS[name], name, tmp_path)
     assert check.agree, str(check)
     assert check.diagnoses == ()
+
+
+def test_what_is_not_named_is_seen(tmp_path):
+    """The test of a slip fails if the line, the words or the number of mistakes is another."""
+    slip = Slip(R, "db1 = np.sum(dz, axis=0)", "db1 = np.mean(dz, axis=0)", "mean")
+    text = edited(TEXTS[R], slip.before, slip.after)
+    check = checked(text, R, tmp_path)
+    assert_named(check, [slip])
+    assert_corrected(text, check, R, tmp_path)
+    for other in (
+        slip._replace(line="db2 = np.sum"),
+        slip._replace(words="the sign is flipped"),
+    ):
+        with pytest.raises(AssertionError):
+            assert_named(check, [other])
+    with pytest.raises(AssertionError):
+        assert_named(replace(check, diagnoses=check.diagnoses * 2), [slip])
+    with pytest.raises(AssertionError):
+        assert_named(checked(TEXTS[R], R, tmp_path), [slip])
+    (one,) = check.diagnoses
+    wrong = replace(check, diagnoses=(replace(one, right="db1 = dz[0]"),))
+    with pytest.raises(AssertionError):
+        assert_corrected(text, wrong, R, tmp_path)
 
 
 # 1. Known slips in NumPy's spelling -----------------------------------------------------------

@@ -59,7 +59,7 @@ NORMS = {
         "gamma|g .*instead of dxhat"),
     "gamma late, batch, columns": Slip(
         CB, "mean2 = np.mean(dZhat * Zhat", "mean2 = np.mean(dY * Zhat",
-        "gamma|dY .*instead of dZhat"),
+        "gamma|dY .*instead of dZhat", "mean2"),
     "x for x hat, layer, rows": Slip(
         RL, "dgamma = np.sum(dout * xhat", "dgamma = np.sum(dout * x", "x .*instead of xhat"),
     "x for x hat, batch, rows": Slip(
