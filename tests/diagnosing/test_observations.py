@@ -75,7 +75,7 @@ OBSERVATIONS = {
 }  # fmt: skip
 
 
-def told(check):
+def stated(check):
     return "\n".join([*check.observations, *(one.sentence for one in check.diagnoses)])
 
 
@@ -87,10 +87,10 @@ def test_what_the_numbers_show_is_said(kind, seed):
     assert not check.agree
     assert {row.name for row in check.rows if not row.agree} == names
     assert all(one.line is None for one in check.diagnoses), "there is no source"
-    assert re.search(words, told(check)), told(check)
+    assert re.search(words, stated(check)), stated(check)
     assert re.search(words, str(check)), "it is printed too"
     for name in names:
-        assert name in told(check)
+        assert name in stated(check)
 
 
 def test_right_gradients_agree_without_a_source():
@@ -101,7 +101,7 @@ def test_right_gradients_agree_without_a_source():
 
 def test_each_kind_is_said_of_its_gradients():
     found = observed("dW1, dW2, dW3 = 3.7 * dW1, 0 * dW2, dW3.T")
-    by_name = {name: [one for one in told(found).splitlines() if name in one] for name in NAMES}
+    by_name = {name: [one for one in stated(found).splitlines() if name in one] for name in NAMES}
     assert re.search("3.7 times", "".join(by_name["W1"]))
     assert re.search("every element is 0", "".join(by_name["W2"]))
     assert re.search("transposed", "".join(by_name["W3"]))
@@ -123,4 +123,4 @@ NEARLY = {
 def test_what_is_not_quite_true_is_not_said(kind):
     check = observed(NEARLY[kind])
     assert not check.agree
-    assert told(check) == ""
+    assert stated(check) == ""

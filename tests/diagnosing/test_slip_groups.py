@@ -129,7 +129,7 @@ SPELLINGS = {
         "axis"),
 }  # fmt: skip
 
-# 3. Updated too early, and dW in the place of W -----------------------------------------------
+# 3. Updated too early, and dW used instead of W ------------------------------------------------
 
 EARLY = {
     "updated before the delta, rows": Slip(

@@ -170,9 +170,9 @@ ONE_LINE = {
 def test_the_report_counts_one_mistake(kind, tmp_path):
     slip = ONE_LINE[kind]
     check = checked(edited(TEXTS[slip.program], *slip[1:3]), slip.program, tmp_path)
-    (told,) = said(check)
-    assert re.search(slip.words, told)
+    (sentence,) = said(check)
+    assert re.search(slip.words, sentence)
     report = str(check)
     assert "mistakes:" not in report
     assert report.count("looks like this") == 1
-    assert "upstream" not in told
+    assert "upstream" not in sentence

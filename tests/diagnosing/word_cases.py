@@ -112,7 +112,7 @@ def cosine(g, a, b):
     return da, db
 
 
-# A term of a product rule is not `=` in the place of `+=` --------------------------------------
+# A term of a product rule is not `=` instead of `+=` -------------------------------------------
 
 OVERWRITTEN = r"= instead of \+=|only the last"
 
