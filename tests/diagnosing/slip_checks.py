@@ -72,14 +72,14 @@ def said(check: ManualCheck) -> list[str]:
 
 def assert_named(check: ManualCheck, slips: list[Slip]) -> None:
     """Check that each slip is named with its line and in the right words, and nothing else is."""
-    report = "\n".join(one.sentence for one in check.diagnoses)
+    found = "\n".join(one.sentence for one in check.diagnoses)
     assert not check.agree
     assert check.diagnoses, f"silent; {check.observations}"
     for slip in slips:
         line = (slip.line or slip.after).strip().partition("\n")[0]
-        assert any(line in code for code in named(check)), f"not named: {line}\n{report}"
-        assert any(re.search(slip.words, text) for text in said(check)), f"{slip.words!r}:\n{report}"
-    assert len(check.diagnoses) <= len(slips), report
+        assert any(line in code for code in named(check)), f"not named: {line}\n{found}"
+        assert any(re.search(slip.words, text) for text in said(check)), f"{slip.words!r}:\n{found}"
+    assert len(check.diagnoses) <= len(slips), found
 
 
 def assert_corrected(text: str, check: ManualCheck, name: str, folder: Path) -> None:
