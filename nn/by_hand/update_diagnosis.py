@@ -28,6 +28,7 @@ from .update_slips import Slip, conventions_of, equation_of, slips_of, step_of
 __all__ = ["computed", "diagnosed", "is_equal", "is_same_course"]
 
 Array: TypeAlias = NDArray[Any]
+_Names: TypeAlias = Mapping[str, tuple[str, str]]
 
 _BELIEVED = 1e-9
 _ROUND_OFF = 64  # units in the last place of the largest element
@@ -170,12 +171,14 @@ def _findings(
     for wanted in [parameters] if has_slip else [parameters, [*parameters, *states]]:
         names = {f"{variable} of {name}": (variable, name) for variable, name in wanted}
 
-        def known(course: Course, names: dict[str, tuple[str, str]] = names) -> frozenset[str]:
-            return frozenset(
-                text for text, key in names.items() if _holds(key, course, right, task)
-            )
+        def read(course: Course, names: _Names = names) -> dict[str, list[Any]]:
+            return {text: [step.get(key) for step in course] for text, key in names.items()}
 
-        repair = Repair(follower, known, list(names), quantities, _SECONDS)
+        def known(given: Mapping[str, list[Any]], names: _Names = names) -> frozenset[str]:
+            return frozenset(text for text, one in given.items()
+                             if _holds(names[text], one, right, task))  # fmt: skip
+
+        repair = Repair(follower, read, known, list(names), quantities, _SECONDS)
         found = repair.findings()
         if found and not any(text.startswith("w of ") for text in repair.left):
             return found if all(one.edit for one in found) else []
@@ -227,10 +230,10 @@ def _differs(one: Any, other: Any) -> bool:
     return not _is_one(one, Quantities([(None, other)], ()), is_scaled=True)
 
 
-def _holds(key: tuple[str, str], course: Course, right: Course, task: Task) -> bool:
+def _holds(key: tuple[str, str], values: Sequence[Any], right: Course, task: Task) -> bool:
     """Whether a variable is right after every step."""
-    for mine, step in zip(course, right, strict=True):
-        yours, textbook = mine.get(key), step[key]
+    for yours, step in zip(values, right, strict=True):
+        textbook = step[key]
         if yours is None or yours.dtype.kind not in "fi":
             return False
         start = task.params[key[1]] if key[0] == "w" else np.zeros_like(textbook)
@@ -313,7 +316,11 @@ def diagnosed(
     also = "".join(f"; or, with these settings the same: {one.words}" for one in same[:1])
     follower = _follower(step, attempt)
     findings = [] if follower is None else _findings(follower, right, rule, task, len(slips) == 1)
-    names = tuple(name for name in task.params if not _holds(("w", name), course, right, task))
+    names = tuple(
+        name
+        for name in task.params
+        if not _holds(("w", name), [step.get(("w", name)) for step in course], right, task)
+    )
     if len(slips) == 1 and findings:
         ((slip, *_),) = slips
         lines = [_line_of(one.statement) for one in findings]

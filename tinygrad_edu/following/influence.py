@@ -71,7 +71,11 @@ class Influence:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    return np.array_equal(np.asarray(one), np.asarray(other), equal_nan=True)
+    if isinstance(one, tuple | list) and isinstance(other, tuple | list):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    arrays = np.asarray(one), np.asarray(other)
+    are_real = all(array.dtype.kind == "f" for array in arrays)
+    return np.array_equal(*arrays, equal_nan=are_real)
 
 
 def _is_real(value: Any) -> bool:
