@@ -21,7 +21,7 @@ from .instrumenting import Statement
 from .meant import candidates, ratios_of
 from .quantities import Match, Quantities
 from .running import Follower, Replacement
-from .suspecting import UNSUPPORTED, is_leaf
+from .suspecting import UNSUPPORTED, is_leaf, root_of
 from .trying import ROUNDS, Attempts
 
 __all__ = ["Finding", "Repair"]
@@ -212,12 +212,13 @@ class Repair:
                 edit = trial.edit
                 if edit.what != "name" or edit.after not in meant:
                     continue
-                is_unused = edit.after in unused
-                shape = np.shape(self.at.scope(statement).variables.get(edit.after, 0))  # type: ignore[union-attr]
-                if (edit.before not in wrong and not is_unused) or shape not in shapes:
+                variables = self.at.scope(statement).variables  # type: ignore[union-attr]
+                now, then = (np.shape(variables.get(one, 0)) for one in (edit.before, edit.after))
+                is_wrong = edit.before in wrong or (edit.after in unused and now not in shapes)
+                if not is_wrong or then not in shapes:
                     continue
-                now = self.at.run({**self.at.applied, number: trial.replacement})
-                if now >= self.at.now and not self.at.failed:
+                right = self.at.run({**self.at.applied, number: trial.replacement})
+                if right >= self.at.now and not self.at.failed:
                     return self._correction(statement, trial, frozenset())
         return None
 
@@ -354,9 +355,7 @@ class Repair:
     def _place_alone(self, located: Located) -> Correction | None:
         """Say where it goes wrong, without a correction."""
         seen = self.at.seen
-        unknown = seen.unknown.get(located.statement.number, ())
-        unknown = tuple(one for one in unknown if seen.from_gradients[one] and seen.of[one] > 0)
-        number = unknown[0] if unknown else located.statement.number
+        number = self._origin(located.statement)
         statement = self.follower.statements[number]
         scope = self.at.scope(statement)
         if scope is None or len(seen.first_run) < 2:  # of one line, it says nothing
@@ -368,6 +367,20 @@ class Repair:
         finding = Finding(statement, None, located.repaired, before, after, match, scope)
         self.instead[number] = located.statement.number
         return finding, located.replacement
+
+    def _origin(self, statement: Statement) -> int:
+        """Return the first statement that made a value wrong, where it is known.
+
+        It is what computed something unknown from gradients, or wrote into the same variable; else
+        the last that computed something unknown, as a mask.
+        """
+        seen, roots = self.at.seen, set(map(root_of, statement.targets))
+        unknown = [one for one in seen.unknown.get(statement.number, ()) if seen.of[one] > 0]
+        for one in unknown:
+            targets = set(map(root_of, self.follower.statements[one].targets))
+            if seen.from_gradients[one] or (targets & roots):
+                return one
+        return unknown[-1] if unknown and seen.of[unknown[-1]] > 1 else statement.number
 
     # By running each edit -----------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from .quantities import Match, Quantities, Quantity
 from .running import Event
 from .scope import is_reference, names_in
 
-__all__ = ["TRUE_GRADIENT", "TRUE_VALUE", "UNSUPPORTED", "Suspicion", "is_leaf", "is_natural"]
+__all__ = ["TRUE_GRADIENT", "TRUE_VALUE", "UNSUPPORTED", "Suspicion", "is_leaf", "is_natural", "root_of"]
 
 # Of a value of the forward pass, and of a gradient in the scale of what it is computed from.
 TRUE_VALUE, TRUE_GRADIENT = -1.5, -0.8
@@ -92,6 +92,8 @@ class Suspicion:
             is_passed_on = _is_same(returned, event.value) and isinstance(statement.value, ast.Call)
             self._judge(statement, event, is_passed_on)
             returned = event.value if statement.kind == "return" else None
+        if events:
+            self._judge_results(statements[events[-1].number])
         for number, found in list(self.of.items()):
             # It is the gradient of something, but nothing right was computed from it.
             if found == TRUE_GRADIENT and number in self._read - self._cleared:
@@ -105,7 +107,7 @@ class Suspicion:
         names = [name for name in names_in([statement.value]) if name in self._known]
         names += self._returned(statement)
         if statement.kind == "augment":
-            names += [one for one in map(_root, statement.targets) if one in self._known]
+            names += [one for one in map(root_of, statement.targets) if one in self._known]
         read = [self._known[name] for name in names]
         self._tensor: Tensor | None = None
         found, factor = self._of_value(statement, event, read)
@@ -121,7 +123,9 @@ class Suspicion:
         self._note_unknown(number, names)
         self._writer_before = {name: self._writer[name] for name in names}
         self.from_gradients[number] = factor == _UNKNOWN
-        for name in map(_root, statement.targets):
+        # What is added to something is not yet what results; that is reported next.
+        is_part = statement.kind == "augment" and not event.written
+        for name in () if is_part else map(root_of, statement.targets):
             self._gradient_of[name] = self._tensor
             self._known[name] = factor
             self._writer[name] = number
@@ -138,6 +142,20 @@ class Suspicion:
             self._returned_by |= writers
         if found <= 0 and not is_passed_on:
             self._cleared |= writers
+
+    def _judge_results(self, last: Statement) -> None:
+        """Doubt what is returned for the gradient of an input and is that of something else."""
+        shapes = {one.array.shape for one in self.quantities.all if is_leaf(Match(one, 1.0, ""))}
+        parts = last.value.elts if isinstance(last.value, ast.Tuple | ast.List) else []
+        for part in parts if last.kind == "return" else []:
+            number = self._writer.get(part.id) if isinstance(part, ast.Name) else None
+            value = self.values.get(number) if number is not None else None
+            if number is None or not isinstance(value, np.ndarray) or value.shape not in shapes:
+                continue
+            matches = self.quantities.matches(value)
+            is_its = any(is_leaf(one) and abs(one.factor - 1) < _CLOSE for one in matches)
+            if not is_its and self.of[number] == TRUE_GRADIENT:
+                self.of[number] = 1.25
 
     def is_once(self, number: int) -> bool:
         """Whether a statement ran a single time."""
@@ -313,7 +331,7 @@ def _is_same(one: Any, other: Any) -> bool:
     return one.shape == other.shape and bool(np.array_equal(one, other))
 
 
-def _root(target: ast.expr) -> str:
+def root_of(target: ast.expr) -> str:
     """Return the variable that an assignment writes into."""
     while isinstance(target, ast.Subscript | ast.Attribute | ast.Starred):
         target = target.value

@@ -197,8 +197,9 @@ class Attempts:
         found -= 0.2 * (statement.kind == "assign" and is_reference(statement.value))
         value = self.seen.values.get(number)
         found += 0.5 * _is_of_sizes(value) + 1.0 * _is_a_start(value)
-        if suspicion > 0 and self.seen.least[number] <= TRUE_GRADIENT:
-            found += 0.8  # it was right once
+        was_right = suspicion > 0 and self.seen.least[number] <= TRUE_GRADIENT
+        if was_right and not self.seen.is_once(number):
+            found += 0.8
         return found + 1.5 * self._breaks(number)
 
     def cost(self, finding: Finding, fits: bool = False) -> float:

@@ -13,7 +13,7 @@ from ..scope import Scope, is_reference
 from ..source import Edited
 from .additions import factors_added, softmaxes, terms_added
 from .functions import derivatives, functions
-from .operators import numbers, operators, ranges, reductions, sums_added
+from .operators import longer, numbers, operators, ranges, reductions, sums_added
 from .place import Edit, Found, Place, roots
 from .references import names, products, subscripts, transposes, variables
 from .statements import of_the_statement
@@ -30,6 +30,7 @@ _FAMILIES: tuple[tuple[float, Callable[[Place], Iterator[Found]]], ...] = (
     (1.0, operators),
     (1.25, numbers),
     (1.3, ranges),
+    (1.3, longer),
     (1.0, reductions),
     (1.5, sums_added),
     (1.8, factors_added),

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..scope import Reference, Scope
 from ..source import Edited
-from .place import REDUCTIONS, Found, Place, distance, factors_of
+from .place import REDUCTIONS, Found, Place, distance, factors_of, is_of_both_signs
 
 __all__ = ["factors_added", "scaled", "softmaxes", "terms_added"]
 
@@ -80,12 +80,15 @@ def _factor_texts(scope: Scope, shape: tuple[int, ...] | None) -> Iterator[tuple
         yield name, 1.8 if one.shape == shape else 2.0
         if one.shape == shape or shape is None:
             if np.asarray(one.value).dtype.kind != "b":
-                yield f"({name} > 0)", 2.0
+                if is_of_both_signs(one.value):
+                    yield f"({name} > 0)", 2.0
                 yield f"(1 - {name}**2)", 2.0
                 yield f"{name} * (1 - {name})", 2.05
                 yield f"(1 - {name})", 2.1
             for function in scope.functions:
                 yield f"{function}({name})", 2.05
+        if one.shape == shape:
+            yield f"2 * {name}", 2.5
         for number in scope.numbers:
             yield f"{name} / {number.text}", 2.6
             yield f"{name} * {number.text}", 2.7
@@ -96,7 +99,8 @@ def _factor_texts(scope: Scope, shape: tuple[int, ...] | None) -> Iterator[tuple
         if _fits(one.shape, shape):
             yield one.text, 2.15
             if one.shape and one.shape == shape:
-                yield f"({one.text} > 0)", 2.2
+                if is_of_both_signs(one.value):
+                    yield f"({one.text} > 0)", 2.2
                 yield f"(1 - {one.text}**2)", 2.2
                 yield f"{one.text} * (1 - {one.text})", 2.25
                 for function in scope.functions:

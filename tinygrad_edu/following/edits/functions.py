@@ -10,7 +10,7 @@ import numpy as np
 
 from ..scope import is_reference
 from ..source import Edited
-from .place import Found, Place
+from .place import Found, Place, is_of_both_signs
 
 __all__ = ["derivatives", "functions"]
 
@@ -84,7 +84,9 @@ def derivatives(at: Place) -> Iterator[Found]:
                     name = at.text(of)
                     after = f"{name} * (1 - {name})"
                     yield [Edited(node, f"({after})")], "derivative", 1.7, text, after
-                    yield [Edited(node, f"({name} > 0)")], "derivative", 1.7, text, f"{name} > 0"
+                    if is_of_both_signs(at.scope.value(of)):
+                        after = f"{name} > 0"
+                        yield [Edited(node, f"({after})")], "derivative", 1.7, text, after
             case ast.BinOp(op=ast.Mult(), left=left, right=right):
                 yield from _of_sigmoid(at, node, left, right)
 
@@ -113,7 +115,10 @@ def _of_sigmoid(at: Place, node: ast.BinOp, left: ast.expr, right: ast.expr) -> 
                 if rest != name:
                     return
                 rest = ""
-            for formula in (f"(1 - {name}**2)", f"({name} > 0)"):
+            slope = f"{name} * (1 - {name})"
+            yield at.replace(node, rest or "1"), "drop factor", 1.5, slope, ""
+            masks = [f"({name} > 0)"] if is_of_both_signs(at.scope.value(one)) else []
+            for formula in (f"(1 - {name}**2)", *masks):
                 after = f"{rest} * {formula}" if rest else formula
                 yield at.replace(node, after), "derivative", 1.6, at.text(node), after
 

@@ -10,7 +10,7 @@ from typing import TypeGuard
 from ..source import Edited
 from .place import REDUCTIONS, SIGNS, Found, Place, parts_of
 
-__all__ = ["numbers", "operators", "ranges", "reductions", "sums_added"]
+__all__ = ["numbers", "operators", "longer", "ranges", "reductions", "sums_added"]
 
 _OPERATORS = {
     ast.Add: ("-",),
@@ -98,6 +98,9 @@ def numbers(at: Place) -> Iterator[Found]:
         text = at.text(index)
         for after in (f"{text} - 1", f"{text} + 1"):
             yield [Edited(index, after)], "index", 1.3, text, after
+        for one in at.scope.numbers:
+            if isinstance(one.value, int) and one.text.isidentifier() and one.text != text:
+                yield [Edited(index, one.text)], "index", 1.4, text, one.text
 
 
 def _other_branches(at: Place, one: ast.expr, other: ast.expr) -> Iterator[Found]:
@@ -116,7 +119,9 @@ def _other_slices(at: Place) -> Iterator[Found]:
             continue
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         for part in parts:
-            if isinstance(part, ast.Slice) and part.step is None:
+            if at.text(part) == "::-1" and len(parts) == 1:
+                yield [Edited(part, "::-1, ::-1")], "flip", 1.3, at.text(part), "::-1, ::-1"
+            elif isinstance(part, ast.Slice) and part.step is None:
                 text = at.text(part)
                 bound = at.text(part.upper or part.lower or part).lstrip("-")
                 for after in dict.fromkeys((":", f"{bound}:", f":{bound}", f":-{bound}", f"-{bound}:")):
@@ -189,6 +194,20 @@ def ranges(at: Place) -> Iterator[Found]:
             yield [Edited(node, after)], "range", 1.4, text, after
         elif is_loop and isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
             yield [Edited(node, at.text(node.value))], "range", 1.4, text, at.text(node.value)
+
+
+def longer(at: Place) -> Iterator[Found]:
+    """Yield a loop over numbers that were written out, with one more at an end."""
+    node = at.statement.value
+    if at.statement.kind != "loop" or not isinstance(node, ast.Tuple | ast.List):
+        return
+    numbers = [at.scope.value(one) for one in node.elts]
+    if at.root is not node.elts[0] or not all(type(one) is int for one in numbers):
+        return
+    step = numbers[1] - numbers[0] if len(numbers) > 1 else -1
+    for more in ([*numbers, numbers[-1] + step], [numbers[0] - step, *numbers]):
+        after = f"({', '.join(map(str, more))})"
+        yield [Edited(node, after)], "range", 1.3, at.text(node), after
 
 
 class _Reduction:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from ..instrumenting import Statement
 from ..scope import Scope
 from ..source import Edited
 
-__all__ = ["REDUCTIONS", "SIGNS", "Edit", "Found", "Place", "distance", "factors_of", "parts_of", "roots"]
+__all__ = ["REDUCTIONS", "SIGNS", "Edit", "Found", "Place", "distance", "factors_of", "is_of_both_signs", "parts_of", "roots"]
 
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@"}
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "std", "var")
@@ -150,3 +152,9 @@ def distance(one: str, other: str) -> float:
         return 0.1
     same = sum(a == b for a, b in zip(one, other, strict=False))
     return 1 - same / max(len(one), len(other))
+
+
+def is_of_both_signs(value: Any) -> bool:
+    """Whether a mask of what is positive is more than all or nothing."""
+    array = np.asarray(value)
+    return array.dtype.kind in "fi" and bool((array > 0).any() and (array <= 0).any())

@@ -104,6 +104,8 @@ def transposes(at: Place) -> Iterator[Found]:
         match node:
             case ast.Attribute(value=base, attr="T" | "mT"):
                 yield [Edited(node, at.within(base))], "transpose", 1.0, text, at.text(base)
+                flipped = f"{at.within(base)}[::-1, ::-1]"
+                yield [Edited(node, flipped)], "flip", 1.6, text, flipped
             case ast.Call(func=ast.Attribute(value=base, attr="transpose" | "swapaxes")):
                 yield from _turned_or_flipped(at, node)
                 if at.scope.shape(base) is not None:
