@@ -334,7 +334,11 @@ class Repair:
         for trial in self.at.trials(statement) if scope is not None else ():
             if self.at.is_late():
                 return
-            if is_close(trial.value, located.replacement.of(scope.variables)):
+            expected = located.replacement.of(scope.variables)
+            value = trial.value
+            if statement.kind == "augment" and np.ndim(value) == 0 and value is not None:
+                value = np.broadcast_to(value, np.shape(expected))
+            if is_close(value, expected):
                 repaired = self.at.repaired(statement.number, trial.replacement)
                 if repaired >= located.repaired:
                     yield self._correction(statement, trial, repaired)

@@ -91,6 +91,11 @@ def numbers(at: Place) -> Iterator[Found]:
             case ast.Constant(value=int() | float() as number) if id(node) not in elsewhere:
                 if not isinstance(number, bool):
                     yield from _other_numbers(at, node, number)
+            case ast.Attribute(attr="size") | ast.Subscript(value=ast.Attribute(attr="shape")):
+                text = at.text(node)
+                for size in at.scope.numbers:
+                    if isinstance(size.value, int) and size.text != text:
+                        yield [Edited(node, size.text)], "constant", 1.4, text, size.text
             case ast.Call(func=ast.Attribute(attr="where"), args=[_, one, other]):
                 yield from _other_branches(at, one, other)
     yield from _other_slices(at)
@@ -101,6 +106,11 @@ def numbers(at: Place) -> Iterator[Found]:
         for one in at.scope.numbers:
             if isinstance(one.value, int) and one.text.isidentifier() and one.text != text:
                 yield [Edited(index, one.text)], "index", 1.4, text, one.text
+
+
+def _is_alike(one: float, other: float) -> bool:
+    """Whether two numbers are whole, or none of them."""
+    return (one == int(one)) >= (other == int(other))
 
 
 def _other_branches(at: Place, one: ast.expr, other: ast.expr) -> Iterator[Found]:
@@ -147,7 +157,9 @@ def _other_numbers(at: Place, node: ast.Constant, number: float) -> Iterator[Fou
         written = str(int(other)) if is_whole else str(other)
         if other != number:
             new = written if other >= 0 else f"({written})"
-            cost = 1.25 if other >= 0 or number < 0 else 1.6
+            is_near = abs(other - number) in (0, 1) and is_whole
+            is_odd = other < 0 <= number or (other == 0 and not is_near) or not _is_alike(other, number)
+            cost = 1.6 if is_odd else 1.25
             yield [Edited(node, new)], "constant", cost, text, written
     for one in at.scope.numbers:
         yield [Edited(node, one.text)], "constant", 1.5, text, one.text

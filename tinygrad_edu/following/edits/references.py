@@ -28,8 +28,17 @@ def names(at: Place) -> Iterator[Found]:
             yield from _of_another_container(at, node)
         for other in (*at.scope.references, *at.scope.elements):
             cost = _cost_of_exchange(at, nodes[0], other)
+            what, before, after = _exchanged(text, other.text)
             for some in places if cost else ():
-                yield [Edited(node, other.text) for node in some], "name", cost, text, other.text
+                yield [Edited(node, other.text) for node in some], what, cost, before, after
+
+
+def _exchanged(text: str, other: str) -> tuple[str, str, str]:
+    """Return the kind of an exchange, and what is exchanged: an index alone, or a variable."""
+    (base, _, index), (other_base, _, other_index) = text.partition("["), other.partition("[")
+    if index and other_index and base == other_base and "'" not in index:
+        return "index", index[:-1], other_index[:-1]
+    return "name", text, other
 
 
 def _of_another_container(at: Place, node: ast.expr) -> Iterator[Found]:
@@ -99,7 +108,11 @@ def _inner(node: ast.expr) -> Iterator[ast.expr]:
 
 def transposes(at: Place) -> Iterator[Found]:
     """Yield matrices transposed, or not transposed."""
+    measured = {id(one.value) for one in at.parts()
+                if isinstance(one, ast.Attribute) and one.attr in ("shape", "size")}  # fmt: skip
     for node in at.parts():
+        if id(node) in measured:
+            continue
         text = at.text(node)
         match node:
             case ast.Attribute(value=base, attr="T" | "mT"):

@@ -15,6 +15,9 @@ __all__ = ["of_the_statement"]
 
 def of_the_statement(statement: Statement, scope: Scope) -> Iterator[Edit]:
     """Yield the statement left out, = for += or the reverse, and another operator."""
+    is_break = [type(one) for one in statement.body] in ([ast.Break], [ast.Continue])
+    if statement.kind == "test" and is_break:
+        yield Edit("False", str, "drop statement", 1.2, statement.text, "")
     if statement.kind not in ("assign", "augment") or len(statement.targets) != 1:
         return
     text, target = statement.function.listing.text(statement.value), statement.names[0]
