@@ -76,7 +76,9 @@ class CodeReader:
             follower.record()
         except Exception:  # it ran before, so it depends on more than its arguments
             return []
-        values: list[tuple[Tensor | None, Any]] = [(tensor, tensor.data) for tensor in (*search.order, *search.leaves.values())]
+        values: list[tuple[Tensor | None, Any]] = [
+            (tensor, tensor.data) for tensor in (*search.order, *search.leaves.values())
+        ]
         totals = {one.source: one.total for one in search.sent}
         activations = activations_of(search)
         values += [(None, one) for one in _derivatives(activations, totals)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from .quantities import Match
 from .running import Replacement
 from .scope import Scope
 
-__all__ = ["Finding", "Located", "Trial", "is_close", "key_of", "true_value"]
+__all__ = ["Correction", "Finding", "Located", "Trial", "is_close", "key_of", "true_value"]
 
 _CLOSE = 1e-9
 
@@ -44,6 +44,9 @@ class Finding:
     after: Any
     match: Match | None
     scope: Scope
+
+
+Correction: TypeAlias = tuple[Finding, Replacement]
 
 
 class Trial(NamedTuple):

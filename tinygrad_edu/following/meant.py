@@ -134,14 +134,14 @@ def _in_steps(
         inside = (at >= 0) & (at < len(inner))
         much = np.where(inside, alike[places, at.clip(0, len(inner) - 1)], 0.0).sum(axis=1)
         often = inside.sum(axis=1)
-        for start in np.flatnonzero(often >= max(2, count - 1)):
-            found.append((float(much[start] / often[start]), int(start), step))
+        enough = np.flatnonzero(often >= max(2, count - 1)).tolist()
+        found += [(float(much[start] / often[start]), start, step) for start in enough]
     # What is a gradient already the first time is right, or is one that is passed on unchanged.
     found.sort(key=lambda one: (inner[one[1]].tensor not in near, -one[0]))
     same = [one for one in found if alike[0, one[1]] > 1 - _CLOSE][: _MOST_STEPS // 4]
     others = [one for one in found if alike[0, one[1]] <= 1 - _CLOSE]
-    for _, start, step in [*same, *others][:_MOST_STEPS]:
-        chosen = start + step * places
+    for _, first, step in [*same, *others][:_MOST_STEPS]:
+        chosen = first + step * places
         yield [scale * inner[at].array if 0 <= at < len(inner) else value
                for at, value in zip(chosen, runs, strict=True)]  # fmt: skip
 

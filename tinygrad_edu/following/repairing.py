@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from .findings import Finding, Located, Trial, is_close
+from .findings import Correction, Finding, Located, is_close
 from .instrumenting import Statement
 from .meant import candidates, ratios_of
+from .pairs import Pairs
 from .quantities import Match, Quantities
 from .running import Follower, Replacement
-from .suspecting import UNSUPPORTED, is_leaf, root_of
+from .suspecting import UNSUPPORTED, is_leaf, parts_of_result, root_of
 from .trying import ROUNDS, Attempts
 
 __all__ = ["Finding", "Repair"]
@@ -31,10 +32,7 @@ _MOST_ALIKE = 4  # places that are as good as each other
 _LIKELY = 0.6  # the cost of a correction that needs no comparison with others
 _PLAIN = 1.1  # the cost of a plain slip: a sign, an operator, a name that is nearly the same
 _ROUNDS_OF_A_LINE = 1  # the simple edits of a line that are tried first
-_ROUNDS_OF_TWO = 3
 _MOST_RUN = 250  # edits of one statement, in a round
-
-Correction = tuple[Finding, Replacement]
 
 
 class Repair:
@@ -72,6 +70,7 @@ class Repair:
         self.at = Attempts(follower, read, right, quantities)
         self.wanted = self.left = frozenset(wanted)
         self.seconds = seconds
+        self._pairs = Pairs(self.at, self.wanted)
         # The statements where a true value makes all right, and what these are computed from.
         self.before_located: set[int] = set()
         self.instead: dict[int, int] = {}  # where the true value is put, if it is not there
@@ -79,13 +78,16 @@ class Repair:
     def findings(self) -> list[Finding]:
         """List the mistakes, in the order in which the code runs."""
         self.at.deadline = time.perf_counter() + self.seconds
+        if not self.at.apply({}):
+            return []
+        self.seen = self.at.seen
         found = self._in_turn(by_lines=True)
         if self.left and self.went_by_lines:
             before, left = found, self.left
             found = self._in_turn(by_lines=False)
             if (len(self.left), len(found)) >= (len(left), len(before)):
                 found, self.left = before, left
-        return sorted(found, key=lambda one: self.at.seen.first_run.get(one.statement.number, 0))
+        return sorted(found, key=lambda one: self.seen.first_run.get(one.statement.number, 0))
 
     def _in_turn(self, by_lines: bool) -> list[Finding]:
         """Find one mistake after the other.
@@ -126,10 +128,17 @@ class Repair:
             number
             for one in located
             if len(one.repaired) == missing
-            for number in (one.statement.number, *self.at.seen.unknown.get(one.statement.number, ()))
+            for number in (
+                one.statement.number,
+                *self.at.seen.unknown.get(one.statement.number, ()),
+            )
         }
         best = self._by_value(located)
-        if best is not None and len(best[0].repaired) == missing and self.at.cost(best[0]) < _LIKELY:
+        if (
+            best is not None
+            and len(best[0].repaired) == missing
+            and self.at.cost(best[0]) < _LIKELY
+        ):
             return best
         whole = [one for one in located if len(one.repaired) == missing]
         if by_lines and not whole:
@@ -140,8 +149,10 @@ class Repair:
         if best is not None and len(best[0].repaired) == missing:
             return best
         if by_lines:
-            of_line = self._in_two(whole, done) or self._of_what_is_returned(done)
+            of_line = self._of_what_is_returned(done) or self._pairs.before(whole, done)
             of_line = of_line or self._of_a_line(done)
+            if of_line is None and best is None and not whole:
+                of_line = self._pairs.anywhere(done)
             if of_line is not None and (best is None or self._is_rather(of_line, best)):
                 return of_line
         if best is None and whole:
@@ -157,10 +168,11 @@ class Repair:
 
     def earlier_line(self, finding: Finding) -> str:
         """Return the earlier line that had computed the right value, if a line spoils one."""
-        after, names, seen = finding.after, finding.statement.names, self.at.seen
+        after, names, seen = finding.after, finding.statement.names, self.seen
         for number, value in seen.values.items():
             statement = self.follower.statements[number]
-            is_earlier = seen.first_run[number] < seen.first_run[finding.statement.number]
+            here = seen.first_run.get(finding.statement.number, 0)
+            is_earlier = seen.first_run[number] < here
             is_alike = statement.kind == "assign" and statement.names == names and is_earlier
             if is_alike and isinstance(after, np.ndarray) and is_close(value, after):
                 return statement.text
@@ -192,7 +204,7 @@ class Repair:
                 now = self.at.run({**self.at.applied, number: trial.replacement})
                 is_kept = now >= self.at.now and not self.at.failed
                 if is_kept and self.at.makes_more_true(number, trial.replacement):
-                    return self._correction(statement, trial, now - self.at.now)
+                    return self.at.correction(statement, trial, now - self.at.now)
         return None
 
     def _of_what_is_returned(self, done: set[int]) -> Correction | None:
@@ -201,11 +213,10 @@ class Repair:
         shapes = {one.array.shape for one in self.at.quantities.all if is_leaf(Match(one, 1.0, ""))}
         for number in self.at.seen.first_run:
             statement = self.follower.statements[number]
-            value = statement.value
-            is_list = statement.kind == "return" and isinstance(value, ast.Tuple | ast.List)
-            if number in done or not is_list:
+            parts = parts_of_result(statement)
+            if number in done or not parts:
                 continue
-            texts = list(map(statement.function.listing.text, value.elts))  # type: ignore[attr-defined]
+            texts = list(map(statement.function.listing.text, parts))
             wrong = {one for one in texts if texts.count(one) > 1 or one not in written}
             meant = (unused if not wrong else written) - set(texts)
             for trial in self.at.trials(statement) if meant else ():
@@ -219,81 +230,8 @@ class Repair:
                     continue
                 right = self.at.run({**self.at.applied, number: trial.replacement})
                 if right >= self.at.now and not self.at.failed:
-                    return self._correction(statement, trial, frozenset())
+                    return self.at.correction(statement, trial, frozenset())
         return None
-
-    def _in_two(self, whole: Sequence[Located], done: set[int]) -> Correction | None:
-        """Correct a line such that a later one, corrected too, computes its true value.
-
-        The first of two mistakes on one path: none of the two corrections makes anything right
-        alone.
-        """
-        first = self.at.seen.first_run
-        for place in [one for one in whole if self.at.seen.is_once(one.statement.number)][:2]:
-            later = place.statement
-            edits = list(itertools.islice(self.at.trials(later), _MOST_RUN))
-            earlier = [one for one in self.at.candidates(done, self.wanted)
-                       if first[one.number] < first[later.number]]  # fmt: skip
-            for cost in range(_ROUNDS_OF_TWO):
-                for statement in earlier:
-                    for trial in self.at.round(statement, cost):
-                        if self.at.is_late():
-                            return None
-                        if self._makes_true(statement, trial, place, edits):
-                            return self._correction(statement, trial, frozenset())
-            found = self._both_before(place, done)
-            if found is not None:
-                return found
-        return None
-
-    def _both_before(self, place: Located, done: set[int]) -> Correction | None:
-        """Correct two lines that a line is computed from, such that all becomes right."""
-        numbers = [one for one in self.at.seen.unknown.get(place.statement.number, ())
-                   if one not in done]  # fmt: skip
-        for pair in itertools.combinations(numbers[-4:], 2):
-            one, other = (self.follower.statements[number] for number in pair)
-            edits = [[*self.at.round(statement, 0), *self.at.round(statement, 1)]
-                     for statement in (one, other)]  # fmt: skip
-            for first, second in itertools.product(*edits):
-                if self.at.is_late():
-                    return None
-                changed = {one.number: first.replacement, other.number: second.replacement}
-                if self.at.run({**self.at.applied, **changed}) >= self.wanted:
-                    return self._correction(one, first, frozenset())
-        return None
-
-    def _makes_true(
-        self, statement: Statement, trial: Trial, place: Located, edits: Sequence[Trial]
-    ) -> bool:
-        """Whether an edit of a later statement computes its true value with an earlier one."""
-        found: list[Trial] = []
-        number = place.statement.number
-
-        def probe(_: Statement, variables: Mapping[str, Any]) -> None:
-            expected = place.replacement.of(variables)
-            for one in edits:
-                try:
-                    value = one.replacement.of(variables)
-                except Exception:
-                    continue
-                if is_close(value, expected):
-                    found.append(one)
-                    return
-
-        changed = {**self.at.applied, statement.number: trial.replacement}
-        try:
-            self.follower.look(number, changed, probe)
-        except Exception:
-            return False
-        if not found:
-            return False
-        return self.at.run({**changed, number: found[0].replacement}) >= self.wanted
-
-    def _correction(
-        self, statement: Statement, trial: Trial, repaired: frozenset[str]
-    ) -> Correction:
-        found = self.at.finding(statement, trial.edit, trial.value, repaired)
-        return found, trial.replacement
 
     # By true values -----------------------------------------------------------------------------
 
@@ -331,8 +269,8 @@ class Repair:
     def _corrected(self, located: Located) -> Iterator[Correction]:
         """Yield the cheapest edit that computes the true value of a statement."""
         statement, scope = located.statement, self.at.scope(located.statement)
-        for trial in self.at.trials(statement) if scope is not None else ():
-            if self.at.is_late():
+        for trial in self.at.trials(statement):
+            if scope is None or self.at.is_late():
                 return
             expected = located.replacement.of(scope.variables)
             value = trial.value
@@ -341,7 +279,7 @@ class Repair:
             if is_close(value, expected):
                 repaired = self.at.repaired(statement.number, trial.replacement)
                 if repaired >= located.repaired:
-                    yield self._correction(statement, trial, repaired)
+                    yield self.at.correction(statement, trial, repaired)
                     return
 
     def _key(self, correction: Correction) -> tuple[float, ...]:
@@ -354,7 +292,11 @@ class Repair:
         number = finding.statement.number
         place = self.at.seen.first_run[number]
         is_last = self.at.seen.of[number] == UNSUPPORTED
-        return -len(finding.repaired), self.at.cost(finding, number in self.before_located), -place if is_last else place
+        return (
+            -len(finding.repaired),
+            self.at.cost(finding, number in self.before_located),
+            -place if is_last else place,
+        )
 
     def _place_alone(self, located: Located) -> Correction | None:
         """Say where it goes wrong, without a correction."""
@@ -373,18 +315,24 @@ class Repair:
         return finding, located.replacement
 
     def _origin(self, statement: Statement) -> int:
-        """Return the first statement that made a value wrong, where it is known.
+        """Return the statement that probably made a value wrong.
 
-        It is what computed something unknown from gradients, or wrote into the same variable; else
-        the last that computed something unknown, as a mask.
+        Of those that computed something unknown from gradients, or wrote into the same variable,
+        it is the one that computes the most; else the last that computed something unknown.
         """
         seen, roots = self.at.seen, set(map(root_of, statement.targets))
         unknown = [one for one in seen.unknown.get(statement.number, ()) if seen.of[one] > 0]
+        found = [statement.number]
         for one in unknown:
             targets = set(map(root_of, self.follower.statements[one].targets))
             if seen.from_gradients[one] or (targets & roots):
-                return one
-        return unknown[-1] if unknown and seen.of[unknown[-1]] > 1 else statement.number
+                found.append(one)
+        if len(found) == 1:
+            return unknown[-1] if unknown and seen.of[unknown[-1]] > 1 else statement.number
+        return max(found, key=lambda one: (self._size(one), seen.first_run[one]))
+
+    def _size(self, number: int) -> int:
+        return sum(1 for _ in ast.walk(self.follower.statements[number].value))
 
     # By running each edit -----------------------------------------------------------------------
 
@@ -420,11 +368,11 @@ class Repair:
         return [one for one in others if of[one.number] > 0 and first[one.number] < here]
 
     def _tried(self, statement: Statement, place: int) -> Iterator[Correction]:
-        """Yield the corrections of one statement, of a range of costs, that make gradients right."""
+        """Yield the corrections of a statement, of a range of costs, that make gradients right."""
         trials = self.at.round(statement, place)[:_MOST_RUN]
         for trial in sorted(trials, key=lambda one: not self.at.fits(statement, one.value)):
             if self.at.is_late():
                 return
             repaired = self.at.repaired(statement.number, trial.replacement)
             if repaired:
-                yield self._correction(statement, trial, repaired)
+                yield self.at.correction(statement, trial, repaired)

@@ -86,8 +86,8 @@ class Scope:
             if not _is_object(value):
                 continue
             parts = {name: value, **{f"{name}.{key}": one for key, one in vars(value).items()}}
-            found += [text for text, one in parts.items()
-                      if _is_object(one) and callable(getattr(type(one), method, None))]  # fmt: skip
+            objects = {text: one for text, one in parts.items() if _is_object(one)}
+            found += [one for one in objects if callable(getattr(type(objects[one]), method, None))]
         return found[:12]
 
     def _pieces(self, texts: Sequence[str]) -> Iterator[Reference]:
@@ -196,8 +196,9 @@ def code_in(nodes: Iterable[ast.AST]) -> dict[str, list[str]]:
         match part:
             case ast.BinOp(op=ast.Mult(), left=left, right=right):
                 factors += [ast.unparse(one) for one in (left, right) if _is_derivative(one)]
-            case ast.BinOp(op=ast.MatMult()) | ast.Call(
-                func=ast.Attribute(attr="dot" | "matmul" | "outer")
+            case (
+                ast.BinOp(op=ast.MatMult())
+                | ast.Call(func=ast.Attribute(attr="dot" | "matmul" | "outer"))
             ):
                 products.append(ast.unparse(part))
             case ast.Call(func=ast.Name(id="len")) | ast.Attribute(attr="size"):

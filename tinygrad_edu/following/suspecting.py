@@ -18,7 +18,16 @@ from .quantities import Match, Quantities, Quantity
 from .running import Event
 from .scope import is_reference, names_in
 
-__all__ = ["TRUE_GRADIENT", "TRUE_VALUE", "UNSUPPORTED", "Suspicion", "is_leaf", "is_natural", "root_of"]
+__all__ = [
+    "TRUE_GRADIENT",
+    "TRUE_VALUE",
+    "UNSUPPORTED",
+    "Suspicion",
+    "is_leaf",
+    "is_natural",
+    "parts_of_result",
+    "root_of",
+]
 
 # Of a value of the forward pass, and of a gradient in the scale of what it is computed from.
 TRUE_VALUE, TRUE_GRADIENT = -1.5, -0.8
@@ -146,8 +155,7 @@ class Suspicion:
     def _judge_results(self, last: Statement) -> None:
         """Doubt what is returned for the gradient of an input and is that of something else."""
         shapes = {one.array.shape for one in self.quantities.all if is_leaf(Match(one, 1.0, ""))}
-        parts = last.value.elts if isinstance(last.value, ast.Tuple | ast.List) else []
-        for part in parts if last.kind == "return" else []:
+        for part in parts_of_result(last):
             number = self._writer.get(part.id) if isinstance(part, ast.Name) else None
             value = self.values.get(number) if number is not None else None
             if number is None or not isinstance(value, np.ndarray) or value.shape not in shapes:
@@ -331,6 +339,14 @@ def _is_same(one: Any, other: Any) -> bool:
     return one.shape == other.shape and bool(np.array_equal(one, other))
 
 
+def parts_of_result(statement: Statement) -> list[ast.expr]:
+    """Return the expressions of a returned tuple, list or dictionary."""
+    match statement.value if statement.kind == "return" else None:
+        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Dict(values=parts):
+            return parts
+    return []
+
+
 def root_of(target: ast.expr) -> str:
     """Return the variable that an assignment writes into."""
     while isinstance(target, ast.Subscript | ast.Attribute | ast.Starred):
@@ -360,9 +376,7 @@ def is_leaf(match: Match) -> bool:
 def _of_kind(statement: Statement) -> float:
     """Return how suspicious a statement is that computes no single array."""
     if statement.kind == "return":
-        parts = statement.value.elts if isinstance(statement.value, ast.Tuple | ast.List) else []
-        if isinstance(statement.value, ast.Dict):
-            parts = statement.value.values
+        parts = parts_of_result(statement)
         is_list = bool(parts) and all(map(is_reference, parts))
         return 0.3 if is_list else 1.0
     return {"loop": 0.6, "test": 0.2, "index": 0.6}.get(statement.kind, 0.45)

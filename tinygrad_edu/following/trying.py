@@ -7,13 +7,13 @@ recorded run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from .edits import Edit, edits_of
-from .findings import Finding, Trial, key_of
+from .findings import Correction, Finding, Trial, key_of
 from .influence import Influence
 from .instrumenting import Statement
 from .quantities import Match, Quantities
@@ -79,7 +79,7 @@ class Attempts:
         """Note what each statement computes with corrections; say whether the code ran."""
         self.applied = dict(corrections)
         for known in (self._trials, self._scopes, self._values):
-            known.clear()  # type: ignore[attr-defined]
+            known.clear()
         try:
             result, events = self.follower.record(self.applied)
             self.now = self.right(self.read(result))
@@ -188,6 +188,12 @@ class Attempts:
         assert scope is not None
         before = self.seen.values.get(statement.number)
         return Finding(statement, edit, repaired, before, value, self.matched(value), scope)
+
+    def correction(
+        self, statement: Statement, trial: Trial, repaired: frozenset[str]
+    ) -> Correction:
+        found = self.finding(statement, trial.edit, trial.value, repaired)
+        return found, trial.replacement
 
     def doubt(self, statement: Statement) -> float:
         """Return how unlikely it is that a statement is wrong; added to the cost of its edits."""

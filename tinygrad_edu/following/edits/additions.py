@@ -155,7 +155,7 @@ def terms_added(at: Place) -> Iterator[Found]:
             points += [node.left, node.right]
     for point in points:
         shape = at.scope.shape(point)
-        if shape is None or isinstance(point, ast.Constant):
+        if shape is None or isinstance(point, ast.Constant | ast.Compare | ast.BoolOp):
             continue
         text, more = at.text(point), 0.1 * (point is not at.root)
         for term, cost in _array_terms(at, shape, text) if shape else ():
@@ -163,7 +163,10 @@ def terms_added(at: Place) -> Iterator[Found]:
                 after = f"{text} {sign} {term}"
                 yield at.replace(point, after), "add term", cost + more, "", f"{sign} {term}"
         is_number = shape == () and point is at.root
-        for number, cost in (("1", 1.5 if is_number else 2.5), *((one.text, 2.8) for one in at.scope.numbers)):
+        for number, cost in (
+            ("1", 1.5 if is_number else 2.5),
+            *((one.text, 2.8) for one in at.scope.numbers),
+        ):
             for after in (f"{text} + {number}", f"{text} - {number}"):
                 yield [Edited(point, after)], "add term", cost + more, "", after
             after = f"{number} - {at.within(point)}"

@@ -10,7 +10,7 @@ from typing import TypeGuard
 from ..source import Edited
 from .place import REDUCTIONS, SIGNS, Found, Place, parts_of
 
-__all__ = ["numbers", "operators", "longer", "ranges", "reductions", "sums_added"]
+__all__ = ["longer", "numbers", "operators", "ranges", "reductions", "sums_added"]
 
 _OPERATORS = {
     ast.Add: ("-",),
@@ -84,7 +84,7 @@ def _of_operator(at: Place, node: ast.BinOp, text: str) -> Iterator[Found]:
 
 
 def numbers(at: Place) -> Iterator[Found]:
-    """Yield other constants, and indices off by one."""
+    """Yield other constants, sizes, branches and slices, and indices off by one."""
     elsewhere = set(_corrected_elsewhere(at))
     for node in at.parts():
         match node:
@@ -92,13 +92,21 @@ def numbers(at: Place) -> Iterator[Found]:
                 if not isinstance(number, bool):
                     yield from _other_numbers(at, node, number)
             case ast.Attribute(attr="size") | ast.Subscript(value=ast.Attribute(attr="shape")):
-                text = at.text(node)
-                for size in at.scope.numbers:
-                    if isinstance(size.value, int) and size.text != text:
-                        yield [Edited(node, size.text)], "constant", 1.4, text, size.text
+                yield from _other_sizes(at, node)
             case ast.Call(func=ast.Attribute(attr="where"), args=[_, one, other]):
                 yield from _other_branches(at, one, other)
     yield from _other_slices(at)
+    yield from _other_indices(at)
+
+
+def _other_sizes(at: Place, node: ast.expr) -> Iterator[Found]:
+    text = at.text(node)
+    for one in at.scope.numbers:
+        if isinstance(one.value, int) and one.text != text:
+            yield [Edited(node, one.text)], "constant", 1.4, text, one.text
+
+
+def _other_indices(at: Place) -> Iterator[Found]:
     for index in _indices(at.root):
         text = at.text(index)
         for after in (f"{text} - 1", f"{text} + 1"):
@@ -134,7 +142,9 @@ def _other_slices(at: Place) -> Iterator[Found]:
             elif isinstance(part, ast.Slice) and part.step is None:
                 text = at.text(part)
                 bound = at.text(part.upper or part.lower or part).lstrip("-")
-                for after in dict.fromkeys((":", f"{bound}:", f":{bound}", f":-{bound}", f"-{bound}:")):
+                for after in dict.fromkeys(
+                    (":", f"{bound}:", f":{bound}", f":-{bound}", f"-{bound}:")
+                ):
                     if after != text and bound != ":":
                         yield [Edited(part, after)], "slice", 1.3, text, after
 
@@ -158,7 +168,9 @@ def _other_numbers(at: Place, node: ast.Constant, number: float) -> Iterator[Fou
         if other != number:
             new = written if other >= 0 else f"({written})"
             is_near = abs(other - number) in (0, 1) and is_whole
-            is_odd = other < 0 <= number or (other == 0 and not is_near) or not _is_alike(other, number)
+            is_odd = (
+                other < 0 <= number or (other == 0 and not is_near) or not _is_alike(other, number)
+            )
             cost = 1.6 if is_odd else 1.25
             yield [Edited(node, new)], "constant", cost, text, written
     for one in at.scope.numbers:

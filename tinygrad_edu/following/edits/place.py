@@ -13,7 +13,18 @@ from ..instrumenting import Statement
 from ..scope import Scope
 from ..source import Edited
 
-__all__ = ["REDUCTIONS", "SIGNS", "Edit", "Found", "Place", "distance", "factors_of", "is_of_both_signs", "parts_of", "roots"]
+__all__ = [
+    "REDUCTIONS",
+    "SIGNS",
+    "Edit",
+    "Found",
+    "Place",
+    "distance",
+    "factors_of",
+    "is_of_both_signs",
+    "parts_of",
+    "roots",
+]
 
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@"}
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "std", "var")
