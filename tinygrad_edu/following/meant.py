@@ -159,13 +159,7 @@ def _most_alike(
         if match.arrangement == "" and abs(match.factor - (scale if is_gradient else 1)) < _CLOSE:
             taken[match.quantity] = None
             return value
-    alike = [one for one in seen.quantities.like(value.shape)
-             if one.array.shape == value.shape and one not in taken]  # fmt: skip
-    if near:
-        alike = [one for one in alike if one.tensor in near]
-    if near is not None:  # of the same operation as before
-        names = [_operation(one) for one in taken]
-        alike = [one for one in alike if _operation(one) in names[-1:]] or alike
+    alike = _possible(seen, value.shape, taken, near)
     if not alike:
         return None if near is None else value
     units = _units([value, *(one.array for one in alike)])
@@ -173,6 +167,22 @@ def _most_alike(
     taken[best] = None
     is_of_input = is_leaf(Match(best, 1.0, ""))
     return best.array * (1.0 if is_of_input else scale)
+
+
+def _possible(
+    seen: Suspicion,
+    shape: tuple[int, ...],
+    taken: dict[Quantity, None],
+    near: set[Tensor] | None,
+) -> list[Quantity]:
+    """List the gradients of a shape; of some tensors, and of the same operation as before."""
+    alike = [one for one in seen.quantities.like(shape)
+             if one.array.shape == shape and one not in taken]  # fmt: skip
+    if near is None:
+        return alike
+    alike = [one for one in alike if not near or one.tensor in near]
+    names = [_operation(one) for one in taken][-1:]
+    return [one for one in alike if _operation(one) in names] or alike
 
 
 def _operation(quantity: Quantity) -> str:

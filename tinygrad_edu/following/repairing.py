@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .findings import Correction, Finding, Located, is_close
+from .findings import Correction, Finding, Located, Trial, is_close
 from .instrumenting import Statement
 from .meant import candidates, ratios_of
 from .pairs import Pairs
@@ -49,7 +49,8 @@ class Repair:
         The gradients that are to become right.
     quantities : Quantities
     seconds : float
-        How long to search.
+        How long to search, of this thread's own time: what is found does not depend on what else
+        the machine does.
 
     Attributes
     ----------
@@ -77,7 +78,7 @@ class Repair:
 
     def findings(self) -> list[Finding]:
         """List the mistakes, in the order in which the code runs."""
-        self.at.deadline = time.perf_counter() + self.seconds
+        self.at.deadline = time.thread_time() + self.seconds
         if not self.at.apply({}):
             return []
         self.seen = self.at.seen
@@ -122,45 +123,48 @@ class Repair:
 
     def _best(self, done: set[int], by_lines: bool) -> Correction | None:
         """Find the correction that makes the most gradients right."""
-        missing = len(self.wanted - self.at.now)
         located = self._located(done)
-        self.before_located = {
-            number
-            for one in located
-            if len(one.repaired) == missing
-            for number in (
-                one.statement.number,
-                *self.at.seen.unknown.get(one.statement.number, ()),
-            )
-        }
+        whole = [one for one in located if self._is_whole(one.repaired)]
+        unknown = self.at.seen.unknown
+        self.before_located = {number for one in whole
+                               for number in (one.statement.number,
+                                              *unknown.get(one.statement.number, ()))}  # fmt: skip
         best = self._by_value(located)
         if (
             best is not None
-            and len(best[0].repaired) == missing
+            and self._is_whole(best[0].repaired)
             and self.at.cost(best[0]) < _LIKELY
         ):
             return best
-        whole = [one for one in located if len(one.repaired) == missing]
-        if by_lines and not whole:
-            of_line = self._of_a_line(done, _ROUNDS_OF_A_LINE)
-            if of_line is not None and (best is None or self._is_rather(of_line, best)):
-                return of_line
+        of_line = self._of_a_line(done, _ROUNDS_OF_A_LINE) if by_lines and not whole else None
+        if self._is_rather(of_line, best):
+            return of_line
         best = self._searched(done, best)
-        if best is not None and len(best[0].repaired) == missing:
+        if best is not None and self._is_whole(best[0].repaired):
             return best
-        if by_lines:
-            of_line = self._of_what_is_returned(done) or self._pairs.before(whole, done)
-            of_line = of_line or self._of_a_line(done)
-            if of_line is None and best is None and not whole:
-                of_line = self._pairs.anywhere(done)
-            if of_line is not None and (best is None or self._is_rather(of_line, best)):
-                return of_line
-        if best is None and whole:
-            return self._place_alone(whole[0])
-        return best
+        of_line = self._first_of_two(whole, done, best) if by_lines else None
+        if self._is_rather(of_line, best):
+            return of_line
+        return self._place_alone(whole[0]) if best is None and whole else best
 
-    def _is_rather(self, one: Correction, other: Correction) -> bool:
+    def _is_whole(self, repaired: frozenset[str]) -> bool:
+        """Whether everything becomes right."""
+        return repaired | self.at.now >= self.wanted
+
+    def _first_of_two(
+        self, whole: Sequence[Located], done: set[int], best: Correction | None
+    ) -> Correction | None:
+        """Find a correction that makes no gradient right before another one is made."""
+        found = self._of_what_is_returned(done) or self._pairs.before(whole, done)
+        found = found or self._of_a_line(done)
+        if found is None and best is None and not whole:
+            found = self._pairs.anywhere(done)
+        return found
+
+    def _is_rather(self, one: Correction | None, other: Correction | None) -> bool:
         """Whether a correction is of an earlier line than another, and a simpler one."""
+        if one is None or other is None:
+            return one is not None
         first = self.at.seen.first_run
         is_earlier = first[one[0].statement.number] <= first[other[0].statement.number]
         costs = [found.edit.cost if found.edit else 9.0 for found, _ in (one, other)]
@@ -209,29 +213,32 @@ class Repair:
 
     def _of_what_is_returned(self, done: set[int]) -> Correction | None:
         """Correct a return of what is no gradient, where one was computed and never used."""
-        written, unused = self.at.seen.written, self.at.seen.unused
-        shapes = {one.array.shape for one in self.at.quantities.all if is_leaf(Match(one, 1.0, ""))}
         for number in self.at.seen.first_run:
             statement = self.follower.statements[number]
             parts = parts_of_result(statement)
             if number in done or not parts:
                 continue
             texts = list(map(statement.function.listing.text, parts))
-            wrong = {one for one in texts if texts.count(one) > 1 or one not in written}
-            meant = (unused if not wrong else written) - set(texts)
-            for trial in self.at.trials(statement) if meant else ():
-                edit = trial.edit
-                if edit.what != "name" or edit.after not in meant:
-                    continue
-                variables = self.at.scope(statement).variables  # type: ignore[union-attr]
-                now, then = (np.shape(variables.get(one, 0)) for one in (edit.before, edit.after))
-                is_wrong = edit.before in wrong or (edit.after in unused and now not in shapes)
-                if not is_wrong or then not in shapes:
-                    continue
+            for trial in self._of_other_names(statement, texts):
                 right = self.at.run({**self.at.applied, number: trial.replacement})
                 if right >= self.at.now and not self.at.failed:
                     return self.at.correction(statement, trial, frozenset())
         return None
+
+    def _of_other_names(self, statement: Statement, texts: Sequence[str]) -> Iterator[Trial]:
+        """Yield the edits of a return that put a gradient where none, or the same one, is."""
+        written, unused, scope = self.at.seen.written, self.at.seen.unused, self.at.scope(statement)
+        shapes = {one.array.shape for one in self.at.quantities.all if is_leaf(Match(one, 1.0, ""))}
+        wrong = {one for one in texts if texts.count(one) > 1 or one not in written}
+        meant = (written if wrong else unused) - set(texts)
+        for trial in self.at.trials(statement) if meant and scope is not None else ():
+            edit = trial.edit
+            if scope is None or edit.what != "name" or edit.after not in meant:
+                continue
+            now, then = (np.shape(scope.variables.get(one, 0)) for one in (edit.before, edit.after))
+            is_wrong = edit.before in wrong or (edit.after in unused and now not in shapes)
+            if is_wrong and then in shapes:
+                yield trial
 
     # By true values -----------------------------------------------------------------------------
 
@@ -343,7 +350,7 @@ class Repair:
         """
         statements = self.at.candidates(done, self.wanted)
         missing = len(self.wanted - self.at.now)
-        if best is not None and len(best[0].repaired) == missing:
+        if best is not None and self._is_whole(best[0].repaired):
             statements = self._doubtful_before(best[0].statement, statements)
         for place, low in enumerate((0.0, *ROUNDS[:-1])):
             for statement in statements:

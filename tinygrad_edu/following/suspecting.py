@@ -34,6 +34,7 @@ TRUE_VALUE, TRUE_GRADIENT = -1.5, -0.8
 _CLEARED = -0.5
 UNSUPPORTED = 0.5  # of a gradient from which nothing right was computed
 _CLOSE = 1e-8
+_MOST_PASSED_ON = 3  # functions that return what another one returned
 _MOST_BACK = 8  # operations, as an activation that is written out has
 _UNKNOWN = 0.0  # the factor of a value that comes from gradients and matches nothing
 _OTHER = float("nan")  # of one that comes from values alone
@@ -88,7 +89,7 @@ class Suspicion:
         self._named: dict[str, Tensor | None] = {}
         self._turned = 0  # how many more values are transposed than not
         self._claimed: dict[Any, tuple[str, ...]] = {}
-        self._cleared: set[int] = set()
+        self._cleared_by: dict[int, set[int]] = {}
         self._read: set[int] = set()
         self._returned_by: set[int] = set()
         returned: Any = None
@@ -101,22 +102,21 @@ class Suspicion:
             is_passed_on = _is_same(returned, event.value) and isinstance(statement.value, ast.Call)
             self._judge(statement, event, is_passed_on)
             returned = event.value if statement.kind == "return" else None
-        if events:
-            self._judge_results(statements[events[-1].number])
+        returns = [statements[event.number] for event in events[-_MOST_PASSED_ON:]]
+        for statement in [one for one in returns if parts_of_result(one)][-1:]:
+            self._judge_results(statement)
+        cleared = {number for number, by in self._cleared_by.items() if by}
         for number, found in list(self.of.items()):
             # It is the gradient of something, but nothing right was computed from it.
-            if found == TRUE_GRADIENT and number in self._read - self._cleared:
+            if found == TRUE_GRADIENT and number in self._read - cleared:
                 self.of[number] = UNSUPPORTED
-        for number in self._cleared:  # a right value was computed from it, in its only run
+        for number in cleared:  # a right value was computed from it, in its only run
             if 0 < self.of[number] < 2 and self.is_once(number):
                 self.of[number] = _CLEARED
 
     def _judge(self, statement: Statement, event: Event, is_passed_on: bool) -> None:
         number = event.number
-        names = [name for name in names_in([statement.value]) if name in self._known]
-        names += self._returned(statement)
-        if statement.kind == "augment":
-            names += [one for one in map(root_of, statement.targets) if one in self._known]
+        names = self._names_read(statement, event)
         read = [self._known[name] for name in names]
         self._tensor: Tensor | None = None
         found, factor = self._of_value(statement, event, read)
@@ -125,32 +125,45 @@ class Suspicion:
             self.near.setdefault(number, []).append(_before([*read_of, self._tensor]))
         if is_passed_on:  # the statement that returned it is to be looked at
             found = min(found, TRUE_GRADIENT)
-        if statement.kind == "return":
-            result = f"{statement.function.code.co_name}()"
-            self._known[result], self._writer[result] = factor, number
-            self._results[result] = statement
         self._note_unknown(number, names)
-        self._writer_before = {name: self._writer[name] for name in names}
-        self.from_gradients[number] = factor == _UNKNOWN
-        # What is added to something is not yet what results; that is reported next.
-        is_part = statement.kind == "augment" and not event.written
-        for name in () if is_part else map(root_of, statement.targets):
-            self._gradient_of[name] = self._tensor
-            self._known[name] = factor
-            self._writer[name] = number
+        writers = {self._writer[name] for name in names}
+        self._note_result(statement, event, factor)
         if statement.in_loop and not event.written:
             found = min(found, 0.8)  # the value of one pass
         is_true = found <= TRUE_GRADIENT and not is_passed_on
         self._all_true[number] = self._all_true.get(number, True) and is_true
         self.of[number] = max(found, self.of.get(number, found))
         self.least[number] = min(found, self.least.get(number, found))
-        writers = {self._writer_before[name] for name in names}
         if statement.kind != "return":
             self._read |= writers - {number}
         else:
             self._returned_by |= writers
         if found <= 0 and not is_passed_on:
-            self._cleared |= writers
+            for one in writers:
+                self._cleared_by.setdefault(one, set()).add(number)
+
+    def _names_read(self, statement: Statement, event: Event) -> list[str]:
+        """List the variables and results that a value is computed from."""
+        names = [name for name in names_in([statement.value]) if name in self._known]
+        names += self._returned(statement)
+        if statement.kind == "augment" and event.written:
+            names += [one for one in map(root_of, statement.targets) if one in self._known]
+        return names
+
+    def _note_result(self, statement: Statement, event: Event, factor: float) -> None:
+        """Note what the variables hold now that a statement assigns to, or what it returns."""
+        number = event.number
+        self.from_gradients[number] = factor == _UNKNOWN
+        if statement.kind == "return":
+            result = f"{statement.function.code.co_name}()"
+            self._known[result], self._writer[result] = factor, number
+            self._results[result] = statement
+        # What is added to something is not yet what results; that is reported next.
+        is_part = statement.kind == "augment" and not event.written
+        for name in () if is_part else map(root_of, statement.targets):
+            self._gradient_of[name] = self._tensor
+            self._known[name] = factor
+            self._writer[name] = number
 
     def _judge_results(self, last: Statement) -> None:
         """Doubt what is returned for the gradient of an input and is that of something else."""
@@ -162,8 +175,10 @@ class Suspicion:
                 continue
             matches = self.quantities.matches(value)
             is_its = any(is_leaf(one) and abs(one.factor - 1) < _CLOSE for one in matches)
-            if not is_its and self.of[number] == TRUE_GRADIENT:
-                self.of[number] = 1.25
+            if not is_its and matches:
+                self.of[number] = max(self.of[number], 1.25)
+                for by in self._cleared_by.values():
+                    by.discard(number)
 
     def is_once(self, number: int) -> bool:
         """Whether a statement ran a single time."""
