@@ -28,6 +28,7 @@ from .trying import ROUNDS, Attempts
 __all__ = ["Finding", "Repair"]
 
 _MOST_MISTAKES = 6
+_MOST_TIMES = 3  # the longest search, where there are several mistakes, in units of a single one
 _MOST_ALIKE = 4  # places that are as good as each other
 _LIKELY = 0.6  # the cost of a correction that needs no comparison with others
 _PLAIN = 1.1  # the cost of a plain slip: a sign, an operator, a name that is nearly the same
@@ -49,7 +50,7 @@ class Repair:
         The gradients that are to become right.
     quantities : Quantities
     seconds : float
-        How long to search, of this thread's own time: what is found does not depend on what else
+        How long to search for one mistake, of this thread's own time: what is found does not depend on what else
         the machine does.
 
     Attributes
@@ -78,7 +79,8 @@ class Repair:
 
     def findings(self) -> list[Finding]:
         """List the mistakes, in the order in which the code runs."""
-        self.at.deadline = time.thread_time() + self.seconds
+        self._start = time.thread_time()
+        self._allow(self.seconds)
         if not self.at.apply({}):
             return []
         self.seen = self.at.seen
@@ -109,11 +111,17 @@ class Repair:
                 break
             finding, replacement = best
             found.append(finding)
+            self._allow(self.seconds)  # for the next one
             number = finding.statement.number
             applied[self.instead.get(number, number)] = replacement
         self.left = self.wanted - self.at.now
         self.went_by_lines = any(not one.repaired for one in found)
         return [one for one in found if one.repaired or self._is_needed(one)]
+
+    def _allow(self, seconds: float) -> None:
+        """Set how long to search from now on."""
+        latest = self._start + _MOST_TIMES * self.seconds
+        self.at.deadline = min(time.thread_time() + seconds, latest)
 
     def _is_needed(self, finding: Finding) -> bool:
         """Whether a correction that made no gradient right at once does so with the others."""
@@ -139,13 +147,21 @@ class Repair:
         of_line = self._of_a_line(done, _ROUNDS_OF_A_LINE) if by_lines and not whole else None
         if self._is_rather(of_line, best):
             return of_line
-        best = self._searched(done, best)
+        best = self._searched_at_first(done, best) if by_lines else self._searched(done, best)
         if best is not None and self._is_whole(best[0].repaired):
             return best
         of_line = self._first_of_two(whole, done, best) if by_lines else None
         if self._is_rather(of_line, best):
             return of_line
         return self._place_alone(whole[0]) if best is None and whole else best
+
+    def _searched_at_first(self, done: set[int], best: Correction | None) -> Correction | None:
+        """Search for half of the time, as there may be two mistakes on one path."""
+        latest = self.at.deadline
+        self._allow((latest - time.thread_time()) / 2)
+        found = self._searched(done, best)
+        self.at.deadline = latest
+        return found
 
     def _is_whole(self, repaired: frozenset[str]) -> bool:
         """Whether everything becomes right."""
