@@ -253,7 +253,7 @@ class Repair:
                 continue
             now, then = (np.shape(scope.variables.get(one, 0)) for one in (edit.before, edit.after))
             is_wrong = edit.before in wrong or (edit.after in unused and now not in shapes)
-            if is_wrong and then in shapes:
+            if is_wrong and (then in shapes or edit.after in unused):
                 yield trial
 
     # By true values -----------------------------------------------------------------------------

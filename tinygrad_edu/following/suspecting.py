@@ -91,7 +91,7 @@ class Suspicion:
         self._claimed: dict[Any, tuple[str, ...]] = {}
         self._cleared_by: dict[int, set[int]] = {}
         self._read: set[int] = set()
-        self._returned_by: set[int] = set()
+        self._used: set[str] = set()
         returned: Any = None
         for place, event in enumerate(events):
             statement = statements[event.number]
@@ -136,8 +136,7 @@ class Suspicion:
         self.least[number] = min(found, self.least.get(number, found))
         if statement.kind != "return":
             self._read |= writers - {number}
-        else:
-            self._returned_by |= writers
+        self._used.update(names)
         if found <= 0 and not is_passed_on:
             for one in writers:
                 self._cleared_by.setdefault(one, set()).add(number)
@@ -196,9 +195,8 @@ class Suspicion:
 
     @property
     def unused(self) -> set[str]:
-        """The names of the variables that were assigned to, and not read after that."""
-        read = self._read | self._returned_by
-        return {name for name, writer in self._writer.items() if writer not in read}
+        """The names of the variables that were assigned to, and never read."""
+        return {name for name in self._writer if name not in self._used and name.isidentifier()}
 
     def meant(self, statement: Statement) -> Quantity | None:
         """Return the gradient that the name of a variable announces, where that is known."""

@@ -71,9 +71,15 @@ def _cost_of_exchange(at: Place, node: ast.expr, other: Reference) -> float:
 
 def _is_factor(at: Place, node: ast.expr, other: Reference) -> bool:
     """Whether a variable can be meant as a factor of a matrix product, of any shape."""
-    pairs = (factors_of(one) for one in at.parts())
-    is_one = any(pair is not None and node in pair for pair in pairs)
-    return is_one and np.size(other.value) > 1
+    for one in at.parts():
+        match one:
+            case ast.Call(func=ast.Attribute(value=left, attr="dot"), args=[right]):
+                factors: tuple[ast.expr, ...] = (left, right)
+            case _:
+                factors = factors_of(one) or ()
+        if any(node is factor for factor in factors):
+            return np.size(other.value) > 1
+    return False
 
 
 def subscripts(at: Place) -> Iterator[Found]:
