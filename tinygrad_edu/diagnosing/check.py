@@ -368,8 +368,9 @@ def _concluded(
     # Where old gradients or single precision are the reason, what arrives is right.
     advises = not any(one.kind in ("stale gradient", "float32") for one in diagnoses)
     first = first_place(search, rows, differing, advises)
+    steps = reader.steps if reader is not None else ()
     return ManualCheck(
-        tuple(rows), False, first, tuple(diagnoses), tuple(notes), doubts, tuple(seen)
+        tuple(rows), False, first, tuple(diagnoses), tuple(notes), doubts, tuple(seen), steps
     )
 
 

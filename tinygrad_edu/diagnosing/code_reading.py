@@ -17,9 +17,11 @@ from ..following.edits import Edit
 from ..following.quantities import Quantities
 from ..following.repairing import Finding, Repair
 from ..following.running import Follower
+from ..following.steps import Step, meant_by, right_lines, steps_of
 from ..source_lines import SourceLine
 from ..tensor import Tensor
 from .activations import Activation, activations_of
+from .check_result import lines_in_words
 from .correction_words import Words, difference, words_of
 from .results import Diagnosis
 from .search import Search
@@ -46,6 +48,8 @@ class CodeReader:
     ----------
     left : frozenset of str
         The wrong gradients that no line explains.
+    steps : tuple of Step
+        What each line computes, where a line is wrong.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class CodeReader:
     ) -> None:
         self.function, self.arguments, self.named = function, arguments, named
         self.left: frozenset[str] = frozenset()
+        self.steps: tuple[Step, ...] = ()
 
     def diagnoses(self, search: Search, names: Sequence[str]) -> list[Diagnosis]:
         """List the mistakes that explain wrong gradients, in the order of the lines."""
@@ -86,7 +91,13 @@ class CodeReader:
         repair = Repair(follower, self.named, right, names, quantities)
         found = repair.findings()
         self.left = repair.left
-        return _merged([_Line(one, words_of(one, search, activations), repair) for one in found])
+        lines = [_Line(one, words_of(one, search, activations), repair, search) for one in found]
+        wrong = {one.finding.statement.number: one.meant for one in lines}
+        inputs = {tensor: name for name, tensor in search.leaves.items()}
+        self.steps = (
+            tuple(steps_of(follower.statements, repair.seen, inputs, wrong)) if lines else ()
+        )
+        return _merged(lines)
 
 
 def _derivatives(
@@ -117,9 +128,23 @@ def _is_right(given: Any, expected: Array, floor: float) -> bool:
 class _Line:
     """A wrong line, in words."""
 
-    def __init__(self, finding: Finding, words: Words, repair: Repair) -> None:
+    def __init__(self, finding: Finding, words: Words, repair: Repair, search: Search) -> None:
         self.finding, self.words = finding, words
         statement, edit = finding.statement, finding.edit
+        inputs = {tensor: name for name, tensor in search.leaves.items()}
+        self.meant = meant_by(finding.after, repair.seen, inputs)
+        before = right_lines(statement, repair.follower.statements, repair.seen)
+        found = (
+            [f"{statement.names[0]} should be {self.meant}"]
+            if self.meant and statement.names
+            else []
+        )
+        found += (
+            [f"{lines_in_words(before)} {'are' if len(before) > 1 else 'is'} right"]
+            if before
+            else []
+        )
+        self.note = "; ".join(found)
         file = statement.function.listing.file.replace("\\", "/").split("/")[-1]
         name = statement.function.code.co_qualname
         self.source = SourceLine(file, statement.line, name, statement.text)
@@ -148,14 +173,14 @@ def _merged(lines: Sequence[_Line]) -> list[Diagnosis]:
 def _diagnosis(group: Sequence[_Line]) -> Diagnosis:
     first, *others = group
     names = dict.fromkeys(name for one in group for name in sorted(one.finding.repaired))
-    numbers = list(dict.fromkeys(str(one.source.line) for one in group))
-    where = f"line {numbers[0]}" if len(numbers) == 1 else f"lines {', '.join(numbers)}"
+    numbers = [one.source.line for one in group]
+    where = lines_in_words(numbers)
     sentence = f"{where}: {first.source.code} - looks like this: {first.words.told}"
     if first.right:
         sentence += f"; right: {first.right}"
     more = tuple((one.source, one.right) for one in others)
     return Diagnosis(
-        first.words.kind, sentence, where, tuple(names), first.source, first.right, more
+        first.words.kind, sentence, where, tuple(names), first.source, first.right, more, first.note
     )
 
 

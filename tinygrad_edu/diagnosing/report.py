@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..documents import Figure, Line, Section, Table, code, name
+from ..following.steps import VALUE, Step
 from ..texts import clean, shape_text
 from .check_result import CheckResult, lines_in_words, yours_and_right
 from .report_figure import error_maps
@@ -33,6 +34,7 @@ __all__ = ["ManualCheck"]
 _NAME = 24
 _MOST_DIFFERING, _MOST_AGREEING = 4, 2  # as many gradients have equations where room is short
 _DIAGNOSES = 3
+_MOST_STEPS = 24  # lines that are described where room is short
 _HEADS = (
     "gradient of",
     "shape",
@@ -73,6 +75,8 @@ class ManualCheck(CheckResult):
         Why automatic gradients cannot be trusted: numerical ones differ, or are undecided.
     observations : tuple of str
         What is true of gradients that no diagnosis explains, such as a constant ratio.
+    steps : tuple of Step
+        What each line of the code by hand computes, where one of them is wrong.
 
     Examples
     --------
@@ -88,6 +92,7 @@ class ManualCheck(CheckResult):
     notes: tuple[str, ...]
     doubts: tuple[str, ...] = ()
     observations: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     def document(self, *, whole: bool = False) -> Section:
         """Return what was found: the conclusion, the table, and equations with their code.
@@ -109,6 +114,7 @@ class ManualCheck(CheckResult):
         conclusion = Section("", tuple(self.conclusion()), kind="found")
         content: list[Section | Table] = [conclusion, table]
         content += [_both_lines(one) for one in self.diagnoses[:_DIAGNOSES] if one.right]
+        content += _line_by_line(self.steps, whole)
         if whole and any(not row.verdict.agree for row in self.rows):
             maps = Figure(lambda: error_maps(self.rows), _maps_in_words(self.rows))
             content.append(Section("Where it differs", (maps,)))
@@ -171,10 +177,10 @@ class ManualCheck(CheckResult):
         if hints == "what":
             return self
         if hints == "none":
-            return replace(self, first="", diagnoses=(), observations=())
+            return replace(self, first="", diagnoses=(), observations=(), steps=())
         places = {where(one): one for one in reversed(self.diagnoses)}
         found = [one for one in self.diagnoses if one.place and places[where(one)] is one]
-        return replace(self, diagnoses=tuple(map(_where, found)), observations=())
+        return replace(self, diagnoses=tuple(map(_where, found)), observations=(), steps=())
 
     def figure(self) -> matplotlib.figure.Figure:
         """Draw where each gradient by hand differs, as a matplotlib figure."""
@@ -213,7 +219,22 @@ def _both_lines(one: Diagnosis) -> Section:
     rows: list[tuple[str, str]] = []
     for line, right in ((one.line, one.right), *one.more):
         rows += [(f"yours {line.line}", line.code), ("right", right)]
-    return yours_and_right(f"{one.line.file}, {where(one)}", rows)
+    title = f"{one.line.file}, {where(one)}"
+    return yours_and_right(f"{title}: {one.note}" if one.note else title, rows)
+
+
+def _line_by_line(steps: Sequence[Step], whole: bool) -> list[Section]:
+    """Show what the variables of the learner are: values, gradients, and what is wrong."""
+    shown = [one for one in steps if whole or one.what not in ("", VALUE)]
+    if not shown:
+        return []
+    shown = shown if whole else shown[:_MOST_STEPS]
+    signs = {True: "✓", False: "✗", None: ""}
+    rows = [[str(one.line), clean(one.variable, _NAME), one.what, signs[one.is_right]]
+            for one in shown]  # fmt: skip
+    wrong = [place for place, one in enumerate(shown) if one.is_right is False]
+    return [Section("What your lines compute",
+                    (Table(("line", "variable", "is", ""), rows, strong=wrong),))]  # fmt: skip
 
 
 def _without_right(one: Diagnosis) -> str:

@@ -41,6 +41,8 @@ class Diagnosis:
         What is right instead of that line; empty where it is not known.
     more : tuple of (SourceLine, str)
         Other lines with the same mistake, and what is right instead of each.
+    note : str
+        What the line should compute, and which lines before it are right, where that is known.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class Diagnosis:
     line: SourceLine | None = None
     right: str = ""
     more: tuple[tuple[SourceLine, str], ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

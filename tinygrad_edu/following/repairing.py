@@ -50,8 +50,8 @@ class Repair:
         The gradients that are to become right.
     quantities : Quantities
     seconds : float
-        How long to search for one mistake, of this thread's own time: what is found does not depend on what else
-        the machine does.
+        How long to search for one mistake, of this thread's own time: what is found does not
+        depend on what else the machine does.
 
     Attributes
     ----------

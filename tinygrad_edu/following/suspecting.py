@@ -19,6 +19,7 @@ from .running import Event
 from .scope import is_reference, names_in
 
 __all__ = [
+    "CLEARED",
     "TRUE_GRADIENT",
     "TRUE_VALUE",
     "UNSUPPORTED",
@@ -31,7 +32,7 @@ __all__ = [
 
 # Of a value of the forward pass, and of a gradient in the scale of what it is computed from.
 TRUE_VALUE, TRUE_GRADIENT = -1.5, -0.8
-_CLEARED = -0.5
+CLEARED = -0.5
 UNSUPPORTED = 0.5  # of a gradient from which nothing right was computed
 _CLOSE = 1e-8
 _MOST_PASSED_ON = 3  # functions that return what another one returned
@@ -87,6 +88,7 @@ class Suspicion:
         self._writer: dict[str, int] = {}
         self._results: dict[str, Statement] = {}
         self._named: dict[str, Tensor | None] = {}
+        self._variables: dict[Tensor | None, str] = {}
         self._turned = 0  # how many more values are transposed than not
         self._claimed: dict[Any, tuple[str, ...]] = {}
         self._cleared_by: dict[int, set[int]] = {}
@@ -112,7 +114,7 @@ class Suspicion:
                 self.of[number] = UNSUPPORTED
         for number in cleared:  # a right value was computed from it, in its only run
             if 0 < self.of[number] < 2 and self.is_once(number):
-                self.of[number] = _CLEARED
+                self.of[number] = CLEARED
 
     def _judge(self, statement: Statement, event: Event, is_passed_on: bool) -> None:
         number = event.number
@@ -198,6 +200,10 @@ class Suspicion:
         """The names of the variables that were assigned to, and never read."""
         return {name for name in self._writer if name not in self._used and name.isidentifier()}
 
+    def variable_of(self, tensor: Tensor) -> str:
+        """Return the learner's variable that holds a value of the function; empty if none does."""
+        return self._variables.get(tensor, "")
+
     def meant(self, statement: Statement) -> Quantity | None:
         """Return the gradient that the name of a variable announces, where that is known."""
         names = [_plain(name) for name in statement.names[:1]]
@@ -252,9 +258,7 @@ class Suspicion:
         values = [one for one in matches if one.quantity.kind == "value"]
         values = [one for one in values if abs(one.factor - 1) < _CLOSE]
         if values:
-            for name in statement.names[:1]:
-                tensor = values[-1].quantity.tensor  # the last of equal ones, as in z + 0
-                self._named.setdefault(name.lower().replace("_", ""), tensor)
+            self._name(statement, values)
             return TRUE_VALUE, _VALUE
         from_wrong = any(factor == _UNKNOWN or _is_odd(factor) for factor in read)
         gradients = [one for one in matches if one.quantity.kind == "gradient"]
@@ -269,6 +273,14 @@ class Suspicion:
             passed_on = any(abs(factor / c - 1) < _CLOSE for c in read if _is_odd(c))
             return (0.3 if passed_on else 2.0), factor
         return _of_no_match(statement, event.value, read, from_wrong)
+
+    def _name(self, statement: Statement, values: Sequence[Match]) -> None:
+        """Note which variable of the learner holds a value of the function."""
+        for name in statement.names[:1]:
+            tensor = values[-1].quantity.tensor  # the last of equal ones, as in z + 0
+            self._named.setdefault(name.lower().replace("_", ""), tensor)
+            for one in values if name.isidentifier() else ():
+                self._variables.setdefault(one.quantity.tensor, name)
 
     def _of_gradient(self, statement: Statement, match: Match, read: list[float]) -> float:
         """Return how suspicious a gradient is, by its scale, its place and its name."""
