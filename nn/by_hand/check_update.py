@@ -276,9 +276,9 @@ def _tried(
 ) -> tuple[Form, Course, str | None]:
     """Call the step in the forms that it may have; return the first that agrees.
 
-    The note is None where none agrees; then it is the first that changes the most parameters.
+    The note is None where none agrees; then it is the first that changes anything, or that runs.
     """
-    ran: list[tuple[int, Form, Course]] = []
+    ran: list[tuple[bool, Form, Course]] = []
     error: Exception | None = None
     begun = set()  # a dictionary that may be empty at first is not filled
     for form in forms_of(signature):
@@ -294,7 +294,7 @@ def _tried(
         note = _accepted(course, signature, form, rule, task, right)
         if note is not None:
             return form, course, note
-        ran.append((len(unchanged(course, task)), form, course))
+        ran.append((len(unchanged(course, task)) == len(task.params), form, course))
     if not ran:
         found = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         raise ValueError(f"{signature.text} could not be called: {found}") from error

@@ -5,7 +5,7 @@ The rules are those of the textbook, also with slips. What a difference means is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -13,10 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .update_calls import Course, Task
-from .update_slips import Slip, step_of
+from .update_slips import Equations, Slip, step_of
 
-__all__ = ["Loop", "computed", "holds", "is_equal", "is_same_course", "scale_of", "state_meant",
-    "unchanged"]
+__all__ = [
+    "Loop",
+    "computed",
+    "holds",
+    "is_equal",
+    "is_same_course",
+    "scale_of",
+    "state_meant",
+    "unchanged",
+]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -86,12 +94,15 @@ class Loop:
         The parameters in the order of the loop; empty for that of the task.
     gradient_of : mapping of str to str
         The parameters that get the gradient of another one.
+    stores : bool
+        Whether new parameters are stored; else each step begins with the same.
     """
 
     shared: tuple[str, ...] = ()
     reduced: str = ""
     order: tuple[str, ...] = ()
     gradient_of: Mapping[str, str] = field(default_factory=dict, hash=False)
+    stores: bool = True
 
     def gradient(self, name: str, gradients: Mapping[str, Array]) -> Any:
         """Return what a parameter gets as its gradient."""
@@ -119,16 +130,9 @@ def computed(
         How it goes through the parameters.
     """
     loop = loop or Loop()
-    changes = {name: text for slip in slips for name, text in slip.changes.items()}
-    equations = Slip("", "", changes).equations(rule)
-    if loop.reduced:  # adding a decay of 0 would make an array of the number
-        equations = tuple((name, text) for name, text in equations if name != "g")
+    equations = _equations(rule, slips, loop)
     names = loop.order or tuple(task.params)
-    state: dict[str, dict[str, Any]] = {
-        name: {"w": task.params[name], **{one: np.zeros_like(task.params[name])
-                                          for one in task.state}}
-        for name in names
-    }  # fmt: skip
+    state = {name: _first_state(name, task) for name in names}
     shared: dict[str, Any] = {one: 0.0 for one in loop.shared if one != "t"}
     decay, count = task.settings.get("weight_decay", 0.0), 0
     for t, gradients in enumerate(task.gradients, 1):
@@ -141,10 +145,28 @@ def computed(
             values["g"] = loop.gradient(name, gradients)
             values["weight_decay"] = decay if is_decayed else 0.0
             after = step_of(equations, values)
-            state[name] = {one: after[one] for one in state[name]}
-            shared = {one: after[one] for one in shared}
+            kept = after if loop.stores else {**after, "w": task.params[name]}
+            state[name] = _chosen(kept, state[name])
+            shared = _chosen(after, shared)
             step |= {(one, name): after[one] for one in (*before, *dict(equations))}
         yield step
+
+
+def _equations(rule: str, slips: Sequence[Slip], loop: Loop) -> Equations:
+    changes = {name: text for slip in slips for name, text in slip.changes.items()}
+    found = Slip("", "", changes).equations(rule)
+    if loop.reduced:  # adding a decay of 0 would make an array of the number
+        return tuple((name, text) for name, text in found if name != "g")
+    return found
+
+
+def _first_state(name: str, task: Task) -> dict[str, Any]:
+    start = task.params[name]
+    return {"w": start, **{one: np.zeros_like(start) for one in task.state}}
+
+
+def _chosen(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: values[name] for name in names}
 
 
 def holds(

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from tinygrad_edu.diagnosing.results import Diagnosis
+from tinygrad_edu.following.repairing import Finding
 from tinygrad_edu.following.running import Follower
 
 from .update_calls import Course, Task
@@ -25,7 +26,7 @@ from .update_lines import (
     with_lines,
     words_of,
 )
-from .update_loops import loop_in_words, loop_of, of_unchanged
+from .update_loops import loop_in_words, loop_of, of_unchanged, words_of_loop
 from .update_slips import Slip, conventions_of, equation_of, slips_of
 
 __all__ = ["diagnosed"]
@@ -100,6 +101,10 @@ def _of_changed(
     )
     loop = loop_of(rule, course, task)
     if loop is not None:
+        if loop.gradient_of and follower is not None:
+            findings = findings_of(follower, course, right, rule, task, True)
+            if findings:
+                return [_of_lines(*words_of_loop(loop), names, findings)]
         return [loop_in_words(loop, follower, course, right, rule, task, names)]
     slips, same = _slips(_plain(rule), course, task)
     also = "".join(f"; or, with these settings the same: {one.words}" for one in same[:1])
@@ -107,17 +112,20 @@ def _of_changed(
     findings = []
     if follower is not None:
         findings = findings_of(follower, course, right, rule, task, has_slip)
-    lines = [line_of(one.statement) for one in findings]
     if has_slip and findings:
         ((slip, *_),) = slips
-        corrected = "\n".join(map(corrected_line, findings))
-        return [with_lines(slip.kind, slip.words + also, names, lines, corrected)]
+        return [_of_lines(slip.kind, slip.words + also, names, findings)]
     if not slips:
-        return [
-            with_lines("line", words_of(one), names, [line], corrected_line(one))
-            for one, line in zip(findings, lines, strict=True)
-        ]
+        return [_of_lines("line", words_of(one), names, [one]) for one in findings]
     return [_of_slip(follower, slip, form, also, rule, task, names) for slip, *form in slips]
+
+
+def _of_lines(
+    kind: str, words: str, names: tuple[str, ...], findings: Sequence[Finding]
+) -> Diagnosis:
+    """Describe a mistake with all lines that are to be corrected."""
+    lines = [line_of(one.statement) for one in findings]
+    return with_lines(kind, words, names, lines, "\n".join(map(corrected_line, findings)))
 
 
 def _of_slip(

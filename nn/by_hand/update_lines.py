@@ -26,6 +26,7 @@ from .update_slips import Slip
 
 __all__ = [
     "corrected_line",
+    "events_of",
     "findings_of",
     "follower_of",
     "line_of",
@@ -41,8 +42,8 @@ _Variables: TypeAlias = Mapping[str, tuple[tuple[str, str], tuple[str, str], flo
 """By name: which variable of which parameter, which one of the textbook, and times what."""
 
 _BELIEVED = 1e-9
-_SECONDS = 5.0
-_HEADS = ("loop", "test", "index")  # they compute nothing new
+_SECONDS = 6.0  # of both searches together
+_HEADS = ("loop", "test", "index")
 
 
 def follower_of(step: Callable[..., Any], attempt: Callable[[], Course]) -> Follower | None:
@@ -50,6 +51,12 @@ def follower_of(step: Callable[..., Any], attempt: Callable[[], Course]) -> Foll
     follower = Follower(attempt, ())
     follower.call(step)
     return follower if follower.follows else None
+
+
+def events_of(follower: Follower) -> list[Event]:
+    """Run all steps, and return what each statement computed; heads of loops compute nothing."""
+    _, events = follower.record()
+    return [one for one in events if follower.statements[one.number].kind not in _HEADS]
 
 
 def _quantities(steps: Sequence[Mapping[tuple[str, str], Any]]) -> Quantities:
@@ -75,10 +82,11 @@ def findings_of(
                 if holds(wanted[text][1], one, right, task, wanted[text][2])
             )
 
-        repair = Repair(follower, read, known, list(wanted), quantities, _SECONDS)
+        # A slip is one mistake, so its correction leaves nothing wrong.
+        must = list(wanted) if has_slip else [one for one in wanted if one.startswith("w of ")]
+        repair = Repair(follower, read, known, list(wanted), quantities, _SECONDS / 2)
         found = repair.findings()
-        is_needed = "w of " if not has_slip or len(wanted) == len(task.params) else ""
-        if found and not any(text.startswith(is_needed) for text in repair.left):
+        if found and repair.left.isdisjoint(must):
             return found if all(one.edit for one in found) else []
     return []
 
@@ -93,7 +101,7 @@ def _wanted(course: Course, right: Course, task: Task, has_slip: bool) -> Iterat
                                 for one in task.state for name in task.params}}  # fmt: skip
         return
     # A state that is right in the first steps is to stay so; another may have another form.
-    state = {}
+    state: dict[str, tuple[tuple[str, str], tuple[str, str], float]] = {}
     for variable in dict.fromkeys(variable for variable, _ in course[0] if variable != "w"):
         kind, factor = state_meant(variable, course, right, task)
         if kind:
@@ -111,8 +119,7 @@ def place_of(follower: Follower, rule: str, slips: Sequence[Slip], task: Task) -
     # A value that is right but used for another one shows only in what follows from it.
     order = [name for name, text in slip.changes.items() if not text.isidentifier()]
     order = [*(name.removeprefix("+") for name in order), *(["w"] if order else ["d", "w"])]
-    _, events = follower.record()
-    events = [one for one in events if follower.statements[one.number].kind not in _HEADS]
+    events = events_of(follower)
     for name in order:
         changed = [
             {key: array}
@@ -175,12 +182,14 @@ def line_of(statement: Statement) -> SourceLine:
 def statements_with(
     follower: Follower, events: Sequence[Event], values: Sequence[Any]
 ) -> list[Statement]:
-    """List the statements that compute one of some arrays, in the order in which they run."""
-    found = [event.number for event in events
-             for one in values_in(event.value) for value in values
-             if isinstance(one, np.ndarray) and one.shape == value.shape and one.dtype.kind in "fi"
-             and is_equal(one, value, 0.0)]  # fmt: skip
-    return [follower.statements[number] for number in dict.fromkeys(found)]
+    """List the statements that compute all of some arrays, in the order in which they run."""
+    found: dict[int, set[int]] = {}
+    for event in events:
+        seen = found.setdefault(event.number, set())
+        for one in values_in(event.value):
+            seen |= {place for place, value in enumerate(values) if _is_array(one, value)}
+    return [follower.statements[number] for number, seen in found.items()
+            if len(seen) == len(values)]  # fmt: skip
 
 
 def writer_of(
@@ -191,19 +200,18 @@ def writer_of(
     for event in events:
         runs.setdefault((event.number, event.written), []).append(event.value)
     for (number, _), found in runs.items():
-        is_one = len(found) == len(values) and all(map(_is_number, found, values))
+        is_one = len(found) == len(values) and all(map(_is_array, found, values))
         if is_one:
             return follower.statements[number]
     return None
 
 
-def _is_number(value: Any, expected: Any) -> bool:
-    """Whether a value is a number or an array that is equal to another."""
+def _is_array(value: Any, expected: Any) -> bool:
+    """Whether a value is an array that is equal to another, or a number."""
     if not isinstance(value, np.ndarray | np.generic | int | float):
         return False
-    return np.shape(value) == np.shape(expected) and is_equal(
-        np.asarray(value), np.asarray(expected), 0.0
-    )
+    one, other = np.asarray(value), np.asarray(expected)
+    return one.shape == other.shape and one.dtype.kind in "fi" and is_equal(one, other, 0.0)
 
 
 class _WithoutOnes(ast.NodeTransformer):
@@ -221,6 +229,10 @@ class _WithoutOnes(ast.NodeTransformer):
 def corrected_line(finding: Finding) -> str:
     """Return the corrected line; as Python writes it if that is shorter to read."""
     text = finding.edit.line if finding.edit else ""
+    statement = finding.statement
+    head, iterated = statement.text, statement.function.listing.text(statement.value)
+    if statement.kind in ("loop", "test") and head.endswith(":") and not text.endswith(":"):
+        return head.replace(iterated, text)
     try:
         plain = ast.unparse(_WithoutOnes().visit(ast.parse(text)))
     except SyntaxError:  # the head of a loop alone
@@ -242,5 +254,3 @@ def with_lines(
     code = "\n".join(one.code for one in lines)
     line = SourceLine(lines[0].file, lines[0].line, lines[0].function, code)
     return Diagnosis(kind, f"{where}: {sentence}", where, names, line, right)
-
-

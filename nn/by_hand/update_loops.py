@@ -20,10 +20,10 @@ from tinygrad_edu.following.running import Event, Follower, Replacement, TooLong
 
 from .update_calls import Course, Task
 from .update_courses import Loop, computed, is_same_course
-from .update_lines import line_of, statements_with, with_lines, writer_of
+from .update_lines import events_of, line_of, statements_with, with_lines, writer_of
 from .update_slips import slips_of
 
-__all__ = ["loop_in_words", "loop_of", "of_unchanged"]
+__all__ = ["loop_in_words", "loop_of", "of_unchanged", "words_of_loop"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -113,10 +113,10 @@ def loop_in_words(
     names : tuple of str
         The parameters that are wrong.
     """
-    kind, words = _words(loop)
+    kind, words = words_of_loop(loop)
     line = None
     if follower is not None:
-        _, events = follower.record()
+        events = events_of(follower)
         if loop.gradient_of:
             values = [course[0]["w", name] for name in loop.gradient_of]
             line = next(iter(statements_with(follower, events, values)), None)
@@ -127,11 +127,21 @@ def loop_in_words(
     return with_lines(kind, words, names, [line_of(line)] if line else [], "")
 
 
-def _words(loop: Loop) -> tuple[str, str]:
-    """Return the kind of mistake, and what was done."""
+def words_of_loop(loop: Loop) -> tuple[str, str]:
+    """Return the kind of mistake, and what was done.
+
+    Examples
+    --------
+    >>> words_of_loop(Loop(gradient_of={"W2": "W1", "W3": "W1"}))
+    ('another gradient', 'W2 and W3 get the gradient of W1')
+    """
     if loop.gradient_of:
-        pairs = [f"{name} gets the gradient of {one}" for name, one in loop.gradient_of.items()]
-        return "another gradient", _listed(pairs)
+        said = []
+        for one in dict.fromkeys(loop.gradient_of.values()):
+            names = [name for name, other in loop.gradient_of.items() if other == one]
+            verb = "gets" if len(names) == 1 else "get"
+            said.append(f"{_listed(names)} {verb} the gradient of {one}")
+        return "another gradient", _listed(said)
     said = []
     if state := [one for one in loop.shared if one != "t"]:
         verb = "is" if len(state) == 1 else "are"
@@ -170,7 +180,7 @@ def of_unchanged(
     names, words = tuple(still), _which(still, task)
     if follower is None:
         return [with_lines("unchanged", words, names, [], "")]
-    _, events = follower.record()
+    events = events_of(follower)
     new = [right[0]["w", name] for name in still]
     computing = _first_of(statements_with(follower, events, new))
     changed = [name for name in task.params if name not in still]
@@ -183,8 +193,8 @@ def of_unchanged(
         assert ending is not None
         return [with_lines("unchanged", words + why, names, [line_of(ending)], corrected)]
     if computing is not None:
-        words += ": what it is to become is computed here, but not stored" if len(still) == 1 else (
-            ": what they are to become is computed here, but not stored")  # fmt: skip
+        it = "it is" if len(still) == 1 else "they are"
+        words += f": what {it} to become is computed here, but not stored"
         return [with_lines("unchanged", words, names, [line_of(computing)], corrected)]
     return _with_a_slip(follower, events, words, rule, task, names)
 
@@ -250,17 +260,20 @@ def _with_a_slip(
     names: tuple[str, ...],
 ) -> list[Diagnosis]:
     """Describe that parameters never change, and the slip in what is computed, if there is one."""
-    known = [] if rule == "classic_momentum" else slips_of(rule, task.settings)
-    for slip in known:
-        step = next(computed(rule, task, [slip]))
-        values = [step["w", name] for name in names if np.isfinite(step["w", name]).all()]
-        line = _first_of(statements_with(follower, events, values))
-        if line is not None:
-            there = [line_of(line)]
-            words += ": a new value is computed here, but not stored"
-            return [with_lines("unchanged", words, names, there, ""),
-                    with_lines(slip.kind, slip.words, names, there, "")]  # fmt: skip
-    return [with_lines("unchanged", words, names, [], "")]
+    plain = "momentum" if rule == "classic_momentum" else rule
+    found = []
+    for slip in slips_of(plain, task.settings):
+        steps = list(computed(plain, task, [slip], loop=Loop(stores=False)))
+        values = [step["w", name] for step in steps for name in names]
+        if all(np.isfinite(one).all() for one in values):
+            line = _first_of(statements_with(follower, events, values))
+            found += [(slip, line)] if line is not None else []
+    if len(found) != 1:
+        return [with_lines("unchanged", words, names, [], "")]
+    ((slip, line),) = found
+    there, words = [line_of(line)], f"{words}: what is computed here is not stored"
+    return [with_lines("unchanged", words, names, there, ""),
+            with_lines(slip.kind, slip.words, names, there, "")]  # fmt: skip
 
 
 # Storing what is computed -----------------------------------------------------------------------

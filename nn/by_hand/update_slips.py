@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EQUATIONS", "Slip", "conventions_of", "equation_of", "slips_of", "step_of"]
+__all__ = ["EQUATIONS", "Equations", "Slip", "conventions_of", "equation_of", "slips_of", "step_of"]
 
 Array: TypeAlias = NDArray[Any]
 Equations: TypeAlias = tuple[tuple[str, str], ...]
