@@ -20,7 +20,8 @@ from tinygrad_edu.probing import draw_apart, own_generator
 from ..checks import check_count, check_number, check_seed
 from . import update_rules
 from .update_calls import Course, Form, Task, forms_of, run
-from .update_diagnosis import computed, diagnosed, is_equal, is_same_course, scale_of
+from .update_courses import computed, is_equal, is_same_course, scale_of, state_meant, unchanged
+from .update_diagnosis import diagnosed
 from .update_report import UpdateCheck, UpdateRow
 from .update_signature import Signature, aliases_of, numbers_in, read_signature
 from .update_slips import conventions_of
@@ -273,11 +274,11 @@ def _tried(
     task: Task,
     right: Course,
 ) -> tuple[Form, Course, str | None]:
-    """Call the step in the forms that it may have; return the first that agrees, or that runs.
+    """Call the step in the forms that it may have; return the first that agrees.
 
-    The note is None where none agrees.
+    The note is None where none agrees; then it is the first that changes anything, or that runs.
     """
-    ran: tuple[Form, Course] | None = None
+    ran: list[tuple[bool, Form, Course]] = []
     error: Exception | None = None
     begun = set()  # a dictionary that may be empty at first is not filled
     for form in forms_of(signature):
@@ -293,11 +294,13 @@ def _tried(
         note = _accepted(course, signature, form, rule, task, right)
         if note is not None:
             return form, course, note
-        ran = ran or (form, course)
-    if ran is None:
+        ran.append((len(unchanged(course, task)) == len(task.params), form, course))
+    if not ran:
         found = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         raise ValueError(f"{signature.text} could not be called: {found}") from error
-    return *ran, None
+    # A step that is called in another form than its own may run, and change nothing.
+    _, form, course = min(ran, key=lambda one: one[0])
+    return form, course, None
 
 
 def _accepted(
@@ -390,25 +393,12 @@ def _rows(course: Course, right: Course, task: Task, agree: bool) -> list[Update
 def _meant(
     place: int, variable: str, course: Course, right: Course, task: Task
 ) -> tuple[str, float]:
-    """Return which state of the textbook a state is meant to be, and in which scale."""
+    """Return which state of the textbook a state is compared with, and in which scale."""
     if not task.state:
         return "", 1.0
-    lr = task.settings["lr"]
-    best, longest = ("", 1.0), 0
-    for kind in task.state:
-        for factor in (1.0, -lr, lr):
-            count = 0
-            for mine, step in zip(course, right, strict=True):
-                pairs = [(mine.get((variable, name)), factor * step[kind, name])
-                         for name in task.params]  # fmt: skip
-                if not all(one is not None and is_equal(one, two, float(np.abs(two).max()))
-                           for one, two in pairs):  # fmt: skip
-                    break
-                count += 1
-            if count > longest:
-                best, longest = (kind, factor), count
-    if longest:
-        return best
+    kind, factor = state_meant(variable, course, right, task)
+    if kind:
+        return kind, factor
     alike = [kind for kind in task.state if variable.lower().startswith(kind)]
     return (alike or [task.state[min(place, len(task.state) - 1)]])[0], 1.0
 

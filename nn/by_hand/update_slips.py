@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EQUATIONS", "Slip", "conventions_of", "equation_of", "slips_of", "step_of"]
+__all__ = ["EQUATIONS", "Equations", "Slip", "conventions_of", "equation_of", "slips_of", "step_of"]
 
 Array: TypeAlias = NDArray[Any]
 Equations: TypeAlias = tuple[tuple[str, str], ...]
@@ -145,6 +145,23 @@ def _of_the_rate(rule: str) -> Iterator[Slip]:
                {"w": f"w{decay} - {d} / lr"})  # fmt: skip
     yield Slip("wrong order", "the difference is the wrong way round: lr * step - w",
                {"w": f"lr * {d} - w{decay}"})  # fmt: skip
+    for sign in ("", "-"):
+        yield Slip("step alone", "the new parameter is the step alone: w is missing",
+                   {"w": f"{sign}lr * {d}"})  # fmt: skip
+    yield Slip("parameter and gradient exchanged", "parameter and gradient are exchanged",
+               _exchanged(rule, d))  # fmt: skip
+
+
+def _exchanged(rule: str, d: str) -> dict[str, str]:
+    """Return the equations in which the parameter is used as the gradient, and the reverse."""
+    if rule != "adamw":
+        return {"w": f"g0 - lr * {d}", "g": "w0 + weight_decay * g0"}
+    return {
+        "w": f"g0 - decay - lr * {d}",
+        "decay": "lr * weight_decay * g0",
+        "m": "beta1 * m + (1 - beta1) * w0",
+        "v": "beta2 * v + (1 - beta2) * w0**2",
+    }
 
 
 def _of_decay(rule: str) -> Iterator[Slip]:

@@ -89,7 +89,7 @@ PLAIN = [rule for rule in _RULES if rule != "classic_momentum"]
 @pytest.mark.parametrize("rule", PLAIN)
 def test_every_slip_of_the_table_is_distinguished(rule, monkeypatch):
     """The table has no slip that is right, and none that looks like an earlier one."""
-    monkeypatch.setattr(update_diagnosis, "_follower", lambda *_: None)
+    monkeypatch.setattr(update_diagnosis, "follower_of", lambda *_: None)
     assert check_update(of_equations(rule, Slip("", "", {})), rule).agree
     found = slips_of(rule, _PASSED)
     assert len(found) >= 10

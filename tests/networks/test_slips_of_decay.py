@@ -41,7 +41,7 @@ def adamw(amount):
 @pytest.mark.parametrize("kind", AMOUNTS)
 @pytest.mark.parametrize(("rule", "step"), [("sgd", l2), ("adamw", adamw)])
 def test_a_wrong_amount_is_named(rule, step, kind, monkeypatch):
-    monkeypatch.setattr(update_diagnosis, "_follower", lambda *_: None)
+    monkeypatch.setattr(update_diagnosis, "follower_of", lambda *_: None)
     check = check_update(step(AMOUNTS[kind]), rule)
     assert not check.agree
     assert [one.kind for one in check.diagnoses] == [kind]

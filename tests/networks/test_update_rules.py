@@ -9,7 +9,7 @@ from nn import SGD
 from nn.by_hand import update_rules
 from nn.by_hand.check_update import _RULES
 from nn.by_hand.update_calls import Task
-from nn.by_hand.update_diagnosis import computed
+from nn.by_hand.update_courses import computed
 from nn.by_hand.update_slips import EQUATIONS
 from tinygrad_edu import Tensor
 
