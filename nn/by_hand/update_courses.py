@@ -176,7 +176,18 @@ def holds(
     task: Task,
     factor: float = 1.0,
 ) -> bool:
-    """Whether a variable is that of the textbook after every step, times a factor."""
+    """Whether a variable is that of the textbook after every step, times a factor.
+
+    Parameters
+    ----------
+    key : (str, str)
+        The variable and the parameter that it belongs to.
+    values : sequence
+        After each step.
+    right : Course
+    task : Task
+    factor : float
+    """
     for yours, step in zip(values, right, strict=True):
         textbook = step[key]
         if yours is None or yours.dtype.kind not in "fi":
@@ -191,6 +202,13 @@ def state_meant(variable: str, course: Course, right: Course, task: Task) -> tup
     """Return which state of the textbook a state is, and times what; empty if not even at first.
 
     A velocity may contain the learning rate. What is right for the most steps decides.
+
+    Parameters
+    ----------
+    variable : str
+    course, right : Course
+        Of the learner, and of the textbook.
+    task : Task
     """
     best, longest = ("", 1.0), 0
     for kind in task.state:

@@ -67,7 +67,18 @@ def _quantities(steps: Sequence[Mapping[tuple[str, str], Any]]) -> Quantities:
 def findings_of(
     follower: Follower, course: Course, right: Course, rule: str, task: Task, has_slip: bool
 ) -> list[Finding]:
-    """Find the lines that make all parameters right when they are corrected."""
+    """Find the lines that make all parameters right when they are corrected.
+
+    Parameters
+    ----------
+    follower : Follower
+    course, right : Course
+        Of the learner, and of the textbook.
+    rule : str
+    task : Task
+    has_slip : bool
+        Whether one known slip explains the course.
+    """
     quantities = _quantities(list(computed(rule, task)))
     for wanted in _wanted(course, right, task, has_slip):
 
@@ -113,7 +124,15 @@ def _wanted(course: Course, right: Course, task: Task, has_slip: bool) -> Iterat
 
 
 def place_of(follower: Follower, rule: str, slips: Sequence[Slip], task: Task) -> SourceLine | None:
-    """Find the line that computes what the first of these slips changes."""
+    """Find the line that computes what the first of these slips changes.
+
+    Parameters
+    ----------
+    follower : Follower
+    rule : str
+    slips : sequence of Slip
+    task : Task
+    """
     slip = slips[0]
     wrong, right = list(computed(rule, task, slips)), list(computed(rule, task))
     # A value that is right but used for another one shows only in what follows from it.
@@ -182,7 +201,14 @@ def line_of(statement: Statement) -> SourceLine:
 def statements_with(
     follower: Follower, events: Sequence[Event], values: Sequence[Any]
 ) -> list[Statement]:
-    """List the statements that compute all of some arrays, in the order in which they run."""
+    """List the statements that compute all of some arrays, in the order in which they run.
+
+    Parameters
+    ----------
+    follower : Follower
+    events : sequence of Event
+    values : sequence of array
+    """
     found: dict[int, set[int]] = {}
     for event in events:
         seen = found.setdefault(event.number, set())
@@ -195,7 +221,14 @@ def statements_with(
 def writer_of(
     follower: Follower, events: Sequence[Event], values: Sequence[Any]
 ) -> Statement | None:
-    """Return the statement that computes, or writes, these values one after the other."""
+    """Return the statement that computes, or writes, these values one after the other.
+
+    Parameters
+    ----------
+    follower : Follower
+    events : sequence of Event
+    values : sequence of array
+    """
     runs: dict[tuple[int, bool], list[Any]] = {}
     for event in events:
         runs.setdefault((event.number, event.written), []).append(event.value)
@@ -246,7 +279,17 @@ def corrected_line(finding: Finding) -> str:
 def with_lines(
     kind: str, words: str, names: tuple[str, ...], lines: Sequence[SourceLine], right: str
 ) -> Diagnosis:
-    """Write a diagnosis with the lines where it is."""
+    """Write a diagnosis with the lines where it is.
+
+    Parameters
+    ----------
+    kind, words : str
+    names : tuple of str
+        The parameters that it explains.
+    lines : sequence of SourceLine
+    right : str
+        The corrected lines.
+    """
     sentence = f"looks like this: {words}"
     if not lines:
         return Diagnosis(kind, sentence, "", names)

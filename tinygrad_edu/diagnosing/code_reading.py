@@ -93,11 +93,23 @@ class CodeReader:
         self.left = repair.left
         lines = [_Line(one, words_of(one, search, activations), repair, search) for one in found]
         wrong = {one.finding.statement.number: one.meant for one in lines}
-        inputs = {tensor: name for name, tensor in search.leaves.items()}
         self.steps = (
-            tuple(steps_of(follower.statements, repair.seen, inputs, wrong)) if lines else ()
+            tuple(steps_of(follower.statements, repair.seen, _written(search, repair), wrong))
+            if lines
+            else ()
         )
         return _merged(lines)
+
+
+def _written(search: Search, repair: Repair) -> Callable[[Tensor], str]:
+    """Return what writes the gradient of a tensor: in the learner's names, else by its place."""
+    inputs = {tensor: name for name, tensor in search.leaves.items()}
+
+    def written(tensor: Tensor) -> str:
+        name = inputs.get(tensor) or repair.seen.variable_of(tensor)
+        return f"∂J/∂{name}" if name else f"the gradient at {search.place_of(tensor)}"
+
+    return written
 
 
 def _derivatives(
@@ -131,8 +143,7 @@ class _Line:
     def __init__(self, finding: Finding, words: Words, repair: Repair, search: Search) -> None:
         self.finding, self.words = finding, words
         statement, edit = finding.statement, finding.edit
-        inputs = {tensor: name for name, tensor in search.leaves.items()}
-        self.meant = meant_by(finding.after, repair.seen, inputs)
+        self.meant = meant_by(finding.after, repair.seen, _written(search, repair))
         before = right_lines(statement, repair.follower.statements, repair.seen)
         found = (
             [f"{statement.names[0]} should be {self.meant}"]

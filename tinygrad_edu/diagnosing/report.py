@@ -219,8 +219,8 @@ def _both_lines(one: Diagnosis) -> Section:
     rows: list[tuple[str, str]] = []
     for line, right in ((one.line, one.right), *one.more):
         rows += [(f"yours {line.line}", line.code), ("right", right)]
-    title = f"{one.line.file}, {where(one)}"
-    return yours_and_right(f"{title}: {one.note}" if one.note else title, rows)
+    found = yours_and_right(f"{one.line.file}, {where(one)}", rows)
+    return replace(found, content=(*found.content, one.note)) if one.note else found
 
 
 def _line_by_line(steps: Sequence[Step], whole: bool) -> list[Section]:

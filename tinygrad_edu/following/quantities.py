@@ -20,6 +20,7 @@ __all__ = ["Match", "Quantities", "Quantity"]
 Array: TypeAlias = NDArray[Any]
 
 _BELIEVED = 1e-8  # how close a match must be, relative to the largest element
+_ROUND_OFF = 1e-10
 _FEWEST = 2  # a single number is a multiple of any other
 _LARGEST = 500_000
 
@@ -160,4 +161,7 @@ def _factor(array: Array, of: Array) -> float:
     square = float((of * of).sum())
     factor = float((array * of).sum()) / square if square else 0.0
     difference = float(np.abs(array - factor * of).max())
-    return factor if difference <= _BELIEVED * float(np.abs(array).max()) else 0.0
+    if difference > _BELIEVED * float(np.abs(array).max()):
+        return 0.0
+    whole = round(factor)  # up to round-off
+    return float(whole) if whole and abs(factor - whole) <= _ROUND_OFF * abs(whole) else factor

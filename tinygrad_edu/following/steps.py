@@ -5,9 +5,9 @@ Each statement is described from one run, by what its value is matched with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..tensor import Tensor
 from .instrumenting import Statement
@@ -15,6 +15,8 @@ from .quantities import Match
 from .suspecting import Suspicion, is_natural
 
 __all__ = ["VALUE", "Step", "meant_by", "right_lines", "steps_of"]
+
+Written: TypeAlias = Callable[[Tensor], str]
 
 VALUE = "a value of f"
 _CLOSE = 1e-8
@@ -41,20 +43,17 @@ class Step:
     is_right: bool | None
 
 
-def gradient_of(match: Match, names: Mapping[Tensor, str], seen: Suspicion) -> str:
-    """Write a gradient in the variables of the learner.
+def gradient_of(match: Match, written: Written) -> str:
+    """Write a gradient with its factor, in the variables of the learner.
 
     Parameters
     ----------
     match : Match
-    names : mapping of Tensor to str
-        The inputs of the function.
-    seen : Suspicion
+    written : callable
+        Writes the gradient of a tensor.
     """
     tensor = match.quantity.tensor
-    name = names.get(tensor, "") if tensor is not None else ""
-    name = name or (seen.variable_of(tensor) if tensor is not None else "")
-    text = f"∂J/∂{name}" if name else "the gradient of a value of f"
+    text = written(tensor) if tensor is not None else "the gradient of a value of f"
     if match.arrangement == "transposed":
         text = f"{text}, transposed"
     return text + _times(match.factor)
@@ -72,7 +71,7 @@ def _times(factor: float) -> str:
 def steps_of(
     statements: Sequence[Statement],
     seen: Suspicion,
-    names: Mapping[Tensor, str],
+    written: Written,
     wrong: Mapping[int, str],
 ) -> list[Step]:
     """Describe what each line assigns, in the order in which they ran first.
@@ -82,8 +81,8 @@ def steps_of(
     statements : sequence of Statement
     seen : Suspicion
         What they compute.
-    names : mapping of Tensor to str
-        The inputs of the function.
+    written : callable
+        Writes the gradient of a tensor.
     wrong : mapping of int to str
         The statements that are wrong, and what each should compute; empty where it is not known.
     """
@@ -93,7 +92,7 @@ def steps_of(
         if statement.kind not in ("assign", "augment") or len(statement.targets) != 1:
             continue
         variable = statement.names[0]
-        what, is_right = _described(seen, number, names)
+        what, is_right = _described(seen, number, written)
         if number in wrong:
             should = wrong[number]
             what, is_right = (f"should be {should}" if should else "wrong"), False
@@ -101,14 +100,12 @@ def steps_of(
     return list(found.values())
 
 
-def _described(
-    seen: Suspicion, number: int, names: Mapping[Tensor, str]
-) -> tuple[str, bool | None]:
+def _described(seen: Suspicion, number: int, written: Written) -> tuple[str, bool | None]:
     runs = seen.runs.get(number, [])
     if len(runs) < 2:
-        what = _text(seen.values.get(number), seen, names)
+        what = _text(seen.values.get(number), seen, written)
         return what, True if what and number in seen.true else None
-    texts = [_text(value, seen, names) for value in runs]
+    texts = [_text(value, seen, written) for value in runs]
     known = [place for place, text in enumerate(texts, 1) if text]
     if not known:
         return "", None
@@ -120,7 +117,7 @@ def _described(
     return f"{what}, in {_passes(known)} of {len(runs)}", None
 
 
-def _text(value: Any, seen: Suspicion, names: Mapping[Tensor, str]) -> str:
+def _text(value: Any, seen: Suspicion, written: Written) -> str:
     """Return what a value is; empty if that is not known."""
     matches = seen.quantities.matches(value)
     values = [one for one in matches if one.quantity.kind == "value"]
@@ -128,7 +125,7 @@ def _text(value: Any, seen: Suspicion, names: Mapping[Tensor, str]) -> str:
         return VALUE
     gradients = [one for one in matches if one.quantity.kind == "gradient"]
     natural = [one for one in gradients if is_natural(one.factor) and one.factor > 0]
-    return next((gradient_of(one, names, seen) for one in natural or gradients), "")
+    return next((gradient_of(one, written) for one in natural or gradients), "")
 
 
 def _passes(numbers: Sequence[int]) -> str:
@@ -156,15 +153,19 @@ def right_lines(
     for number in seen.true:
         one = statements[number]
         is_before = one.function is statement.function and seen.first_run[number] < here
-        is_gradient = _text(seen.values.get(number), seen, {}) not in ("", VALUE)
+        is_gradient = _text(seen.values.get(number), seen, lambda tensor: str(id(tensor))) not in (
+            "",
+            VALUE,
+        )
         if is_before and is_gradient and one.kind in ("assign", "augment"):
             found[one.line] = None
     return sorted(found)
 
 
-def meant_by(value: Any, seen: Suspicion, names: Mapping[Tensor, str]) -> str:
+def meant_by(value: Any, seen: Suspicion, written: Written) -> str:
     """Return what a corrected value is; empty if that is not known."""
-    for one in seen.quantities.matches(value):
-        if one.quantity.kind == "gradient" and one.arrangement in ("", "transposed"):
-            return gradient_of(one, names, seen) if is_natural(one.factor) else ""
-    return ""
+    found = [one for one in seen.quantities.matches(value)
+             if one.quantity.kind == "gradient" and one.arrangement in ("", "transposed")
+             and is_natural(one.factor)]  # fmt: skip
+    found.sort(key=lambda one: one.factor < 0)
+    return gradient_of(found[0], written) if found else ""
