@@ -6,7 +6,7 @@ they become diagnoses: one a mistake, with the line that is wrong and the line t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +19,12 @@ from ..following.repairing import Finding, Repair
 from ..following.running import Follower
 from ..source_lines import SourceLine
 from ..tensor import Tensor
-from .activations import Activation, activations_of
-from .correction_words import Words, difference, words_of
+from .activations import activations_of, known_functions
+from .correction_words import difference, words_of
+from .observations import SAYS_LITTLE
 from .results import Diagnosis
 from .search import Search
+from .value_words import Words
 
 __all__ = ["CodeReader", "in_the_code"]
 
@@ -77,26 +79,14 @@ class CodeReader:
         except Exception:  # it ran before, so it depends on more than its arguments
             return []
         values: list[tuple[Tensor | None, Any]] = [(tensor, tensor.data) for tensor in (*search.order, *search.leaves.values())]
+        functions = known_functions(search)
+        values += [(None, one.slope) for one in activations_of(functions)]
         totals = {one.source: one.total for one in search.sent}
-        activations = activations_of(search)
-        values += [(None, one) for one in _derivatives(activations, totals)]
         quantities = Quantities(values, totals.items())
         repair = Repair(follower, self.named, right, names, quantities)
         found = repair.findings()
         self.left = repair.left
-        return _merged([_Line(one, words_of(one, search, activations), repair) for one in found])
-
-
-def _derivatives(
-    activations: Sequence[Activation], totals: Mapping[Tensor, Array]
-) -> Iterator[Array]:
-    """Yield the derivatives of activations, where nothing else is computed from their inputs."""
-    for one in activations:
-        if one.source in totals and one.result in totals:
-            with np.errstate(all="ignore"):
-                found = np.asarray(totals[one.source]) / np.asarray(totals[one.result])
-            if np.isfinite(found).all():
-                yield found
+        return _merged([_Line(one, words_of(one, search, functions), repair) for one in found])
 
 
 def _is_right(given: Any, expected: Array, floor: float) -> bool:
@@ -167,7 +157,9 @@ def in_the_code(mistakes: Sequence[Diagnosis], lines: Sequence[Diagnosis]) -> li
         return list(lines or mistakes)
     first, line = mistakes[0], lines[0]
     assert line.line is not None
-    if first.kind in _GENERAL and line.kind not in _GENERAL:
+    # Where a line is corrected, the correction shows what was done.
+    is_shown = first.kind in SAYS_LITTLE and bool(line.right)
+    if is_shown or (first.kind in _GENERAL and line.kind not in _GENERAL):
         return [replace(line, explains=first.explains)]
     sentence = f"{line.place}: {line.line.code} - {first.sentence}"
     if line.right:

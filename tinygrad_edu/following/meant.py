@@ -49,6 +49,9 @@ def candidates(
     runs = seen.runs.get(number, [])
     if statement.kind == "augment":  # the array that it wrote into
         runs = [seen.values.get(number)] * len(runs)
+    if statement.kind == "return" and len(runs) == 1 and _is_list_of_one(runs[0]):
+        yield from _of_one(seen, runs[0])
+        return
     runs = [np.asarray(one) if isinstance(one, int | float | np.generic) else one for one in runs]
     if not all(isinstance(one, np.ndarray) and one.dtype.kind in "fiub" for one in runs):
         return
@@ -63,6 +66,18 @@ def candidates(
             true = match.factor * match.quantity.array
             turned = match.arrangement == "transposed"
             yield match, true_value(statement, true.T if turned else true)
+
+
+def _is_list_of_one(value: Any) -> bool:
+    return isinstance(value, tuple | list) and len(value) == 1 and isinstance(value[0], np.ndarray)
+
+
+def _of_one(seen: Suspicion, value: Any) -> Iterator[tuple[Match, Replacement]]:
+    """Yield what a returned list of one gradient may be meant to be."""
+    for quantity in seen.quantities.all:
+        match = Match(quantity, 1.0, "")
+        if quantity.kind == "gradient" and is_leaf(match) and quantity.array.shape == value[0].shape:
+            yield match, Replacement(value=type(value)([quantity.array]))
 
 
 def _meant(seen: Suspicion, value: Array) -> Iterator[Match]:

@@ -85,12 +85,12 @@ def _of_operator(at: Place, node: ast.BinOp, text: str) -> Iterator[Found]:
 
 def numbers(at: Place) -> Iterator[Found]:
     """Yield other constants, and indices off by one."""
-    elsewhere = set(_corrected_elsewhere(at))
+    elsewhere, factors = set(_corrected_elsewhere(at)), set(_factors(at))
     for node in at.parts():
         match node:
             case ast.Constant(value=int() | float() as number) if id(node) not in elsewhere:
                 if not isinstance(number, bool):
-                    yield from _other_numbers(at, node, number)
+                    yield from _other_numbers(at, node, number, id(node) in factors)
             case ast.Call(func=ast.Attribute(attr="where"), args=[_, one, other]):
                 yield from _other_branches(at, one, other)
     yield from _other_slices(at)
@@ -135,12 +135,22 @@ def _corrected_elsewhere(at: Place) -> Iterator[int]:
             yield id(node.right)
 
 
-def _other_numbers(at: Place, node: ast.Constant, number: float) -> Iterator[Found]:
+def _factors(at: Place) -> Iterator[int]:
+    """Yield the operands of products, which are never meant to be 0."""
+    for node in at.parts():
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+            yield from (id(node.left), id(node.right))
+
+
+def _other_numbers(
+    at: Place, node: ast.Constant, number: float, is_factor: bool
+) -> Iterator[Found]:
     text = at.text(node)
+    counts = isinstance(number, int) and at.statement.kind in ("test", "loop")
     for other in dict.fromkeys((number + 1, number - 1, 2 * number, number / 2, 1, 2, 0)):
         is_whole = isinstance(number, int) and other == int(other)
         written = str(int(other)) if is_whole else str(other)
-        if other != number:
+        if other != number and not (counts and not is_whole) and (other or not is_factor):
             new = written if other >= 0 else f"({written})"
             cost = 1.25 if other >= 0 or number < 0 else 1.6
             yield [Edited(node, new)], "constant", cost, text, written

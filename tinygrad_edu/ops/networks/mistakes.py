@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...facts import Mistake
 
-__all__ = ["OF_BINARY_CROSS_ENTROPY", "OF_CROSS_ENTROPY", "OF_SOFTMAX"]
+__all__ = ["OF_BINARY_CROSS_ENTROPY", "OF_CROSS_ENTROPY", "OF_LOG_SOFTMAX", "OF_SOFTMAX"]
 
 Array = NDArray[Any]
 
@@ -24,6 +24,21 @@ OF_SOFTMAX = (
         "softmax was treated as a function of each element alone, p (1 - p); every output "
         "depends on every input",
         lambda g, out, x, **params: g * out * (1 - out),
+    ),
+)
+
+OF_LOG_SOFTMAX = (
+    Mistake(
+        "softmax elementwise",
+        "log-softmax was treated as a function of each element alone, g - p * g; its gradient is "
+        "g - p * sum(g), with the sum over the classes",
+        lambda g, out, x, **params: g - np.exp(out) * g,
+    ),
+    Mistake(
+        "softmax elementwise",
+        "the sum of the upstream gradient over the classes was left out, g - p; the gradient of "
+        "log-softmax is g - p * sum(g)",
+        lambda g, out, x, **params: g - np.exp(out),
     ),
 )
 
@@ -113,7 +128,7 @@ OF_CROSS_ENTROPY = (
     ),
     Mistake(
         "softmax elementwise",
-        "p (1 - p) was multiplied in once more; p - y has the derivative of softmax already",
+        "p (1 - p) was multiplied in twice; p - y has the derivative of softmax already",
         _softmax_twice,
     ),
 )
@@ -151,7 +166,7 @@ def _with_targets(words: str, change: Callable[[Array], Array]) -> Mistake:
 OF_BINARY_CROSS_ENTROPY = (
     Mistake(
         "softmax elementwise",
-        "the derivative of the sigmoid, p (1 - p), was multiplied in once more; p - y has it",
+        "the derivative of the sigmoid, p (1 - p), was multiplied in twice; p - y has it already",
         _sigmoid_twice,
     ),
     Mistake(
