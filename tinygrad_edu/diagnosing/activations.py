@@ -85,9 +85,12 @@ class Activation(KnownFunction):
     ----------
     slope : ndarray
         Its derivative.
+    gate : ndarray or None
+        What the input is multiplied by, as in ``x * sigmoid(x)``.
     """
 
     slope: Array
+    gate: Array | None
 
     def slopes(self) -> Iterator[tuple[str, str, Array]]:
         """Yield the slips, each with the derivative that was taken."""
@@ -151,8 +154,11 @@ def _activation(one: Recognised, arriving: Array, total: Array) -> Activation | 
         forward = functools.partial(function, **one.params)
         wrong += [(slip.kind, slip.words, slip.rule)
                   for slip in of_its_values(one.name, forward, x, slope)]  # fmt: skip
+    is_gated = any(kind == "contribution missing" for kind, _, _ in wrong)
+    gate = out / x if is_gated else None
+    sent = arriving * slope
     return Activation(
-        one.name, one.source, one.result, arriving, total, arriving * slope, wrong, slope
+        one.name, one.source, one.result, arriving, total, sent, wrong, slope, gate
     )
 
 

@@ -20,6 +20,7 @@ from ..following.running import Follower
 from ..source_lines import SourceLine
 from ..tensor import Tensor
 from .activations import activations_of, known_functions
+from .check_result import lines_in_words
 from .correction_words import difference, words_of
 from .observations import SAYS_LITTLE
 from .results import Diagnosis
@@ -80,7 +81,8 @@ class CodeReader:
             return []
         values: list[tuple[Tensor | None, Any]] = [(tensor, tensor.data) for tensor in (*search.order, *search.leaves.values())]
         functions = known_functions(search)
-        values += [(None, one.slope) for one in activations_of(functions)]
+        for one in activations_of(functions):
+            values += [(None, array) for array in (one.slope, one.gate) if array is not None]
         totals = {one.source: one.total for one in search.sent}
         quantities = Quantities(values, totals.items())
         repair = Repair(follower, self.named, right, names, quantities)
@@ -153,12 +155,15 @@ def in_the_code(mistakes: Sequence[Diagnosis], lines: Sequence[Diagnosis]) -> li
     A mistake that reproduces all gradients names best what was done. If one line is to be
     corrected, it is there. Several lines are several mistakes, which none explains together.
     """
+    if mistakes and len(lines) > 1 and {one.kind for one in (mistakes[0], *lines)} == {"factor"}:
+        lines = [_joined(lines)]  # what all of them are computed from was not divided
     if not mistakes or len(lines) != 1 or lines[0].line is None:
         return list(lines or mistakes)
     first, line = mistakes[0], lines[0]
     assert line.line is not None
     # Where a line is corrected, the correction shows what was done.
     is_shown = first.kind in SAYS_LITTLE and bool(line.right)
+    is_shown |= first.kind == "value for the derivative" and line.kind == "missing factor"
     if is_shown or (first.kind in _GENERAL and line.kind not in _GENERAL):
         return [replace(line, explains=first.explains)]
     sentence = f"{line.place}: {line.line.code} - {first.sentence}"
@@ -166,6 +171,19 @@ def in_the_code(mistakes: Sequence[Diagnosis], lines: Sequence[Diagnosis]) -> li
         sentence += f"; right: {line.right}"
     place = first.place or line.place
     return [replace(line, kind=first.kind, sentence=sentence, explains=first.explains, place=place)]
+
+
+def _joined(lines: Sequence[Diagnosis]) -> Diagnosis:
+    """Join the diagnoses of several lines with the same mistake."""
+    first, *others = lines
+    more = [*first.more]
+    for one in others:
+        more += [(one.line, one.right)] if one.line is not None else []
+        more += one.more
+    names = dict.fromkeys(name for one in lines for name in one.explains)
+    numbers = [first.line, *(line for line, _ in more)]
+    place = lines_in_words(line.line for line in numbers if line is not None)
+    return replace(first, place=place, explains=tuple(names), more=tuple(more))
 
 
 # Kinds that say less than others.

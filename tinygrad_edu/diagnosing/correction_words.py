@@ -17,6 +17,7 @@ from ..following.repairing import Finding
 from ..tensor import Tensor
 from .activations import Activation, KnownFunction, activations_of
 from .mistakes import slips_at
+from .observations import SAYS_LITTLE
 from .search import Search, agrees
 from .value_words import Words, multiple, ratio_of, seen_in
 
@@ -102,6 +103,8 @@ def _ends_a_loop(node: ast.AST) -> bool:
 
 def _says_more(case: _Case, by_value: Words) -> bool:
     """Whether the correction says more than the slip: ``(1 - a) is missing``."""
+    if by_value.kind in SAYS_LITTLE:
+        return case.what in _BY_CORRECTION
     is_factor = case.what == "add factor" and not case.new.startswith("1 /")
     return is_factor and by_value.kind == "value for the derivative"
 

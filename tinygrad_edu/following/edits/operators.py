@@ -75,7 +75,9 @@ def _of_operator(at: Place, node: ast.BinOp, text: str) -> Iterator[Found]:
         return
     kind = "term" if isinstance(node.op, ast.Add | ast.Sub) else "factor"
     dropped = f"{SIGNS.get(type(node.op), '')} {right}"
-    yield at.replace(node, at.text(node.left)), f"drop {kind}", 1.2, dropped, ""
+    # A number alone is hardly meant where there is an array.
+    more = 0.4 * (isinstance(node.left, ast.Constant) and bool(at.scope.shape(node)))
+    yield at.replace(node, at.text(node.left)), f"drop {kind}", 1.2 + more, dropped, ""
     alone = {ast.Sub: f"-{right}", ast.Div: f"1 / {right}"}.get(type(node.op), at.text(node.right))
     yield at.replace(node, alone), f"drop {kind}", 1.25, at.text(node.left), ""
     if isinstance(node.op, ast.Sub | ast.Div):
