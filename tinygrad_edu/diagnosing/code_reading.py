@@ -161,9 +161,9 @@ def in_the_code(mistakes: Sequence[Diagnosis], lines: Sequence[Diagnosis]) -> li
         return list(lines or mistakes)
     first, line = mistakes[0], lines[0]
     assert line.line is not None
-    # Where a line is corrected, the correction shows what was done.
-    is_shown = first.kind in SAYS_LITTLE and bool(line.right)
-    is_shown |= first.kind == "value for the derivative" and line.kind == "missing factor"
+    # The factor that is missing shows what was done.
+    little = (*SAYS_LITTLE, "value for the derivative")
+    is_shown = first.kind in little and line.kind == "missing factor"
     if is_shown or (first.kind in _GENERAL and line.kind not in _GENERAL):
         return [replace(line, explains=first.explains)]
     sentence = f"{line.place}: {line.line.code} - {first.sentence}"
