@@ -158,7 +158,8 @@ RATIOS = {
     "m times, rows": Slip(R, "db1 = np.sum(dz", "db1 = N * np.sum(dz", "7 times|N .*not belong"),
     "m times, columns": Slip(C, "dW1 = 1.0 / m *", "dW1 =", "7 times|mean|m is missing"),
     "elements for rows, rows": Slip(
-        R, "dscores /= N", "dscores /= p.size", "0.3333|1/3|p.size should be N|mean was taken over all elements"),
+        R, "dscores /= N", "dscores /= p.size",
+        "0.3333|1/3|p.size should be N|mean was taken over all elements"),
     "elements for rows, columns": Slip(
         CN, "dZ3 = A3 - Y", "dZ3 = (A3 - Y) / Y.shape[0]", "0.3333|1/3|not belong"),
     "zeros, rows": Slip(R, "dz = dh * (z > 0)", "dz = dh * (h < 0)", "<|every element is 0"),

@@ -157,9 +157,7 @@ def _activation(one: Recognised, arriving: Array, total: Array) -> Activation | 
     is_gated = any(kind == "contribution missing" for kind, _, _ in wrong)
     gate = out / x if is_gated else None
     sent = arriving * slope
-    return Activation(
-        one.name, one.source, one.result, arriving, total, sent, wrong, slope, gate
-    )
+    return Activation(one.name, one.source, one.result, arriving, total, sent, wrong, slope, gate)
 
 
 def slope_of(function: Callable[..., Any], x: Array) -> Array:
@@ -253,8 +251,9 @@ def _loss(
     right = primitive.rules_for(2)[0]
     if right is None:
         return None
-    wrong = [(mistake.kind, _in_columns(mistake.words) if in_columns else mistake.words,
-              of(mistake.rule)) for mistake in primitive.mistakes if not mistake.position]  # fmt: skip
+    said = _in_columns if in_columns else str
+    wrong = [(mistake.kind, said(mistake.words), of(mistake.rule))
+             for mistake in primitive.mistakes if not mistake.position]  # fmt: skip
     sent = of(right)(arriving)
     return KnownFunction(one.name, one.source, one.result, arriving, total, sent, wrong)
 

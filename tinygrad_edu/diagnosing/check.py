@@ -428,7 +428,8 @@ def _by_slips(
 ) -> list[Diagnosis]:
     """List the slips that explain gradients; a specific one of a function, before a general one."""
     found = search.explain(fitted, differing, BELIEVED)
-    if found and found[0].kind not in SAYS_LITTLE:
+    # The 0.1 of a leaky relu can be taken for a mean.
+    if found and found[0].kind not in (*SAYS_LITTLE, "factor"):
         return found
     at_functions = at_known_functions(search, fitted, differing, BELIEVED)
     return at_functions[:1] or found

@@ -79,7 +79,8 @@ class CodeReader:
             follower.record()
         except Exception:  # it ran before, so it depends on more than its arguments
             return []
-        values: list[tuple[Tensor | None, Any]] = [(tensor, tensor.data) for tensor in (*search.order, *search.leaves.values())]
+        tensors = (*search.order, *search.leaves.values())
+        values: list[tuple[Tensor | None, Any]] = [(one, one.data) for one in tensors]
         functions = known_functions(search)
         for one in activations_of(functions):
             values += [(None, array) for array in (one.slope, one.gate) if array is not None]

@@ -81,7 +81,7 @@ def words_of(finding: Finding, search: Search, functions: Sequence[KnownFunction
         return by_value
     if not case.what:
         return _of_a_place(case)
-    if case.what not in _BY_CORRECTION or case.what in ("sign", "operator", "constant", "drop factor"):
+    if case.what not in _BY_CORRECTION or case.what in _OF_FACTORS:
         found = _multiple(case)
         if found is not None:
             return found
@@ -94,6 +94,10 @@ def words_of(finding: Finding, search: Search, functions: Sequence[KnownFunction
     if not case.old or not case.new:
         return Words("formula", f"{case.old or case.new} is wrong")
     return Words("formula", f"{case.old} should be {case.new}")
+
+
+# Corrections that may be of a factor, whose size says more.
+_OF_FACTORS = ("sign", "operator", "constant", "drop factor")
 
 
 def _ends_a_loop(node: ast.AST) -> bool:

@@ -140,9 +140,10 @@ def _sign_alone(before: Array, right: Array) -> Words | None:
     is_of_signs = sizes.size > 3 and bool(np.ptp(sizes) <= _BELIEVED * sizes.max())
     if not is_of_signs or not (np.all(signs[right != 0] > 0) or np.all(signs[right != 0] < 0)):
         return None
-    varies = float(np.ptp(np.abs(before))) > _BELIEVED * float(np.abs(before).max())
+    if float(np.ptp(np.abs(before))) <= _BELIEVED * float(np.abs(before).max()):
+        return None
     told = "the sign alone is right, because the derivative of an absolute value is the sign"
-    return Words("formula", f"{told}; these values have the sign, but another size") if varies else None
+    return Words("formula", f"{told}; these values have the sign, but another size")
 
 
 def _shifted(before: Array, right: Array) -> Words | None:

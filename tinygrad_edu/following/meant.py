@@ -75,8 +75,8 @@ def _is_list_of_one(value: Any) -> bool:
 def _of_one(seen: Suspicion, value: Any) -> Iterator[tuple[Match, Replacement]]:
     """Yield what a returned list of one gradient may be meant to be."""
     for quantity in seen.quantities.all:
-        match = Match(quantity, 1.0, "")
-        if quantity.kind == "gradient" and is_leaf(match) and quantity.array.shape == value[0].shape:
+        match, is_alike = Match(quantity, 1.0, ""), quantity.array.shape == value[0].shape
+        if quantity.kind == "gradient" and is_leaf(match) and is_alike:
             yield match, Replacement(value=type(value)([quantity.array]))
 
 

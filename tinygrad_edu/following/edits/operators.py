@@ -121,7 +121,9 @@ def _other_slices(at: Place) -> Iterator[Found]:
             if isinstance(part, ast.Slice) and part.step is None:
                 text = at.text(part)
                 bound = at.text(part.upper or part.lower or part).lstrip("-")
-                for after in dict.fromkeys((":", f"{bound}:", f":{bound}", f":-{bound}", f"-{bound}:")):
+                for after in dict.fromkeys(
+                    (":", f"{bound}:", f":{bound}", f":-{bound}", f"-{bound}:")
+                ):
                     if after != text and bound != ":":
                         yield [Edited(part, after)], "slice", 1.3, text, after
 

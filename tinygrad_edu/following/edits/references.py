@@ -114,8 +114,8 @@ def _inner(node: ast.expr) -> Iterator[ast.expr]:
 def transposes(at: Place) -> Iterator[Found]:
     """Yield matrices transposed, or not transposed."""
     # The shape of a transpose is another size of the shape, which has a correction of its own.
-    measured = [id(node.value) for node in at.parts()
-                if isinstance(node, ast.Attribute) and node.attr in ("shape", "size", "ndim")]  # fmt: skip
+    attributes = (node for node in at.parts() if isinstance(node, ast.Attribute))
+    measured = [id(node.value) for node in attributes if node.attr in ("shape", "size", "ndim")]
     for node in at.parts():
         if id(node) in measured:
             continue
