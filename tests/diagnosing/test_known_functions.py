@@ -90,7 +90,9 @@ def test_slopes_are_those_of_differences():
         step = 1e-6
         with tg.no_grad():
             expected = (function(x + step) - function(x - step)) / (2 * step)
-        np.testing.assert_allclose(slope_of(function, x), np.asarray(expected), rtol=1e-5, atol=1e-8)
+        np.testing.assert_allclose(
+            slope_of(function, x), np.asarray(expected), rtol=1e-5, atol=1e-8
+        )
 
 
 def test_another_use_of_the_input_stays_right():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
@@ -14,6 +15,7 @@ from .findings import true_value
 from .instrumenting import Statement
 from .quantities import Match, Quantity
 from .running import Replacement
+from .scope import is_reference
 from .suspecting import TRUE_VALUE, Suspicion, is_leaf
 
 __all__ = ["candidates", "ratios_of"]
@@ -49,9 +51,7 @@ def candidates(
     runs = seen.runs.get(number, [])
     if statement.kind == "augment":  # the array that it wrote into
         runs = [seen.values.get(number)] * len(runs)
-    if statement.kind == "return" and len(runs) == 1 and _is_list_of_one(runs[0]):
-        yield from _of_one(seen, runs[0])
-        return
+    yield from _of_one(seen, statement, runs)
     runs = [np.asarray(one) if isinstance(one, int | float | np.generic) else one for one in runs]
     if not all(isinstance(one, np.ndarray) and one.dtype.kind in "fiub" for one in runs):
         return
@@ -68,12 +68,18 @@ def candidates(
             yield match, true_value(statement, true.T if turned else true)
 
 
-def _is_list_of_one(value: Any) -> bool:
-    return isinstance(value, tuple | list) and len(value) == 1 and isinstance(value[0], np.ndarray)
-
-
-def _of_one(seen: Suspicion, value: Any) -> Iterator[tuple[Match, Replacement]]:
-    """Yield what a returned list of one gradient may be meant to be."""
+def _of_one(
+    seen: Suspicion, statement: Statement, runs: Sequence[Any]
+) -> Iterator[tuple[Match, Replacement]]:
+    """Yield what a returned list of one formula may be meant to be, such as ``[g * s]``."""
+    match statement.value:
+        case ast.Tuple(elts=[part]) | ast.List(elts=[part]) if not is_reference(part):
+            is_one = statement.kind == "return" and len(runs) == 1
+        case _:
+            return
+    value = runs[0]
+    if not is_one or not isinstance(value[0], np.ndarray):
+        return
     for quantity in seen.quantities.all:
         match, is_alike = Match(quantity, 1.0, ""), quantity.array.shape == value[0].shape
         if quantity.kind == "gradient" and is_leaf(match) and is_alike:
