@@ -263,16 +263,16 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
+def tanh_written_out(z):
+    return (tg.exp(z) - tg.exp(-z)) / (tg.exp(z) + tg.exp(-z))
+
+
 @pytest.mark.parametrize(
     ("act", "forward", "slope"),
     [
         (lambda z: 1 / (1 + tg.exp(-z)), sigmoid, lambda z: sigmoid(z) * sigmoid(-z)),
         (lambda z: tg.exp(z) / (tg.exp(z) + 1), sigmoid, lambda z: sigmoid(z) * sigmoid(-z)),
-        (
-            lambda z: (tg.exp(z) - tg.exp(-z)) / (tg.exp(z) + tg.exp(-z)),
-            np.tanh,
-            lambda z: 1 - np.tanh(z) ** 2,
-        ),
+        (tanh_written_out, np.tanh, lambda z: 1 - np.tanh(z) ** 2),
         (lambda z: tg.maximum(z, 0.0), lambda z: np.maximum(z, 0), lambda z: 1.0 * (z > 0)),
         (lambda z: tg.log(1 + tg.exp(z)), lambda z: np.log1p(np.exp(z)), sigmoid),
     ],
@@ -283,19 +283,19 @@ def test_an_activation_written_out_is_diagnosed_rightly_or_not_at_all(act, forwa
     def f(w, b, v):
         return ((act(affine(w, b)) @ v - TARGET[:, :1]) ** 2).sum() / (2 * N)
 
-    z = INPUT @ W + B
-    h = forward(z)
+    h = forward(z := INPUT @ W + B)
     top = (h @ v - TARGET[:, :1]) / N
 
     def mine(slopes):
         return *backwards(top @ v.T * slopes), h.T @ top
 
     assert check_manual(f, mine(slope(z)), W, B, v).agree
-    for slopes in (1.0, slope(h) + 0.1, z, z * (1 - z)):
+    kinds = ("no activation derivative", "", "", "derivative at the input" * (forward is sigmoid))
+    for slopes, kind in zip((1.0, slope(h) + 0.1, z, z * (1 - z)), kinds, strict=True):
         found = check_manual(f, mine(slopes), W, B, v, samples=2)
         assert not found.agree
         assert found.first.startswith("going backwards, v agrees; the first that differs is b")
-        assert found.diagnoses == ()
+        assert [one.kind for one in found.diagnoses] == [kind] * bool(kind)
     turned = check_manual(f, mine(-slope(z)), W, B, v, samples=2)
     assert turned.diagnoses[0].kind == "sign"
     assert sound(turned)

@@ -121,7 +121,8 @@ SPELLINGS = {
         R, "dscores[range(N), y] -= 1", "dscores[range(N), y - 1] -= 1",
         "class|- 1 does not belong"),
     "labels of the next sample, columns": Slip(
-        C, "dZ2 = A2 - Y", "dZ2 = A2 - np.roll(Y, 1, axis=1)", "sample|1 should be 0"),
+        C, "dZ2 = A2 - Y", "dZ2 = A2 - np.roll(Y, 1, axis=1)",
+        "sample|1 should be 0|labels are off by a column"),
     "softmax over the wrong axis, rows": Slip(
         R, "p = e / np.sum(e, axis=1, keepdims=True)", "p = e / np.sum(e, axis=0)", "axis"),
     "softmax over the wrong axis, columns": Slip(
@@ -157,7 +158,8 @@ RATIOS = {
     "m times, rows": Slip(R, "db1 = np.sum(dz", "db1 = N * np.sum(dz", "7 times|N .*not belong"),
     "m times, columns": Slip(C, "dW1 = 1.0 / m *", "dW1 =", "7 times|mean|m is missing"),
     "elements for rows, rows": Slip(
-        R, "dscores /= N", "dscores /= p.size", "0.3333|1/3|p.size should be N"),
+        R, "dscores /= N", "dscores /= p.size",
+        "0.3333|1/3|p.size should be N|mean was taken over all elements"),
     "elements for rows, columns": Slip(
         CN, "dZ3 = A3 - Y", "dZ3 = (A3 - Y) / Y.shape[0]", "0.3333|1/3|not belong"),
     "zeros, rows": Slip(R, "dz = dh * (z > 0)", "dz = dh * (h < 0)", "<|every element is 0"),

@@ -26,6 +26,7 @@ from ..slopes import term_sizes
 from ..tensor import Tensor
 from ..texts import shape_text
 from ..tracing import Contribution, node_of
+from .activations import at_known_functions
 from .arguments import Hints, array_of, called, check_options
 from .code_reading import CodeReader, in_the_code
 from .gradient_forms import Given
@@ -34,6 +35,7 @@ from .numerical import Probe
 from .observations import (
     BELIEVED,
     LOSSES,
+    SAYS_LITTLE,
     distinct,
     doubt,
     exchanged,
@@ -418,8 +420,20 @@ def _diagnosed(
         return found
     found += stale(search, fitted, in_values, previous) or round_off(search, fitted, in_values)
     if not found or of_shapes:
-        found = merged(search, [*found, *search.explain(fitted, in_values, BELIEVED)])
+        found = merged(search, [*found, *_by_slips(search, fitted, in_values)])
     return found or other_term(search, fitted, in_values) or swapped
+
+
+def _by_slips(
+    search: Search, fitted: Mapping[str, Array], differing: Sequence[str]
+) -> list[Diagnosis]:
+    """List the slips that explain gradients; a specific one of a function, before a general one."""
+    found = search.explain(fitted, differing, BELIEVED)
+    # The 0.1 of a leaky relu can be taken for a mean.
+    if found and found[0].kind not in (*SAYS_LITTLE, "factor"):
+        return found
+    at_functions = at_known_functions(search, fitted, differing, BELIEVED)
+    return at_functions[:1] or found
 
 
 def _origin(search: Search, sent: Contribution | None) -> tuple[str, str, str, int]:

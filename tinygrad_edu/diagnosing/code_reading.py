@@ -6,7 +6,7 @@ they become diagnoses: one a mistake, with the line that is wrong and the line t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,11 +20,13 @@ from ..following.running import Follower
 from ..following.steps import Step, meant_by, right_lines, steps_of
 from ..source_lines import SourceLine
 from ..tensor import Tensor
-from .activations import Activation, activations_of
+from .activations import activations_of, known_functions
 from .check_result import lines_in_words
-from .correction_words import Words, difference, words_of
+from .correction_words import difference, words_of
+from .observations import SAYS_LITTLE
 from .results import Diagnosis
 from .search import Search
+from .value_words import Words
 
 __all__ = ["CodeReader", "in_the_code"]
 
@@ -81,23 +83,21 @@ class CodeReader:
             follower.record()
         except Exception:  # it ran before, so it depends on more than its arguments
             return []
-        values: list[tuple[Tensor | None, Any]] = [
-            (tensor, tensor.data) for tensor in (*search.order, *search.leaves.values())
-        ]
+        tensors = (*search.order, *search.leaves.values())
+        values: list[tuple[Tensor | None, Any]] = [(one, one.data) for one in tensors]
+        functions = known_functions(search)
+        for one in activations_of(functions):
+            values += [(None, array) for array in (one.slope, one.gate) if array is not None]
         totals = {one.source: one.total for one in search.sent}
-        activations = activations_of(search)
-        values += [(None, one) for one in _derivatives(activations, totals)]
         quantities = Quantities(values, totals.items())
         repair = Repair(follower, self.named, right, names, quantities)
         found = repair.findings()
         self.left = repair.left
-        lines = [_Line(one, words_of(one, search, activations), repair, search) for one in found]
+        lines = [_Line(one, words_of(one, search, functions), repair, search) for one in found]
         wrong = {one.finding.statement.number: one.meant for one in lines}
-        self.steps = (
-            tuple(steps_of(follower.statements, repair.seen, _written(search, repair), wrong))
-            if lines
-            else ()
-        )
+        written = _written(search, repair)
+        steps = steps_of(follower.statements, repair.seen, written, wrong) if lines else ()
+        self.steps = tuple(steps)
         return _merged(lines)
 
 
@@ -110,18 +110,6 @@ def _written(search: Search, repair: Repair) -> Callable[[Tensor], str]:
         return f"∂J/∂{name}" if name else f"the gradient at {search.place_of(tensor)}"
 
     return written
-
-
-def _derivatives(
-    activations: Sequence[Activation], totals: Mapping[Tensor, Array]
-) -> Iterator[Array]:
-    """Yield the derivatives of activations, where nothing else is computed from their inputs."""
-    for one in activations:
-        if one.source in totals and one.result in totals:
-            with np.errstate(all="ignore"):
-                found = np.asarray(totals[one.source]) / np.asarray(totals[one.result])
-            if np.isfinite(found).all():
-                yield found
 
 
 def _is_right(given: Any, expected: Array, floor: float) -> bool:
@@ -201,17 +189,35 @@ def in_the_code(mistakes: Sequence[Diagnosis], lines: Sequence[Diagnosis]) -> li
     A mistake that reproduces all gradients names best what was done. If one line is to be
     corrected, it is there. Several lines are several mistakes, which none explains together.
     """
+    if mistakes and len(lines) > 1 and {one.kind for one in (mistakes[0], *lines)} == {"factor"}:
+        lines = [_joined(lines)]  # what all of them are computed from was not divided
     if not mistakes or len(lines) != 1 or lines[0].line is None:
         return list(lines or mistakes)
     first, line = mistakes[0], lines[0]
     assert line.line is not None
-    if first.kind in _GENERAL and line.kind not in _GENERAL:
+    # The factor that is missing shows what was done.
+    little = (*SAYS_LITTLE, "value for the derivative")
+    is_shown = first.kind in little and line.kind == "missing factor"
+    if is_shown or (first.kind in _GENERAL and line.kind not in _GENERAL):
         return [replace(line, explains=first.explains)]
     sentence = f"{line.place}: {line.line.code} - {first.sentence}"
     if line.right:
         sentence += f"; right: {line.right}"
     place = first.place or line.place
     return [replace(line, kind=first.kind, sentence=sentence, explains=first.explains, place=place)]
+
+
+def _joined(lines: Sequence[Diagnosis]) -> Diagnosis:
+    """Join the diagnoses of several lines with the same mistake."""
+    first, *others = lines
+    more = [*first.more]
+    for one in others:
+        more += [(one.line, one.right)] if one.line is not None else []
+        more += one.more
+    names = dict.fromkeys(name for one in lines for name in one.explains)
+    numbers = [first.line, *(line for line, _ in more)]
+    place = lines_in_words(line.line for line in numbers if line is not None)
+    return replace(first, place=place, explains=tuple(names), more=tuple(more))
 
 
 # Kinds that say less than others.

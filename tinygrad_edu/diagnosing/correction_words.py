@@ -2,53 +2,59 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import tokenize
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..following.quantities import Match
 from ..following.repairing import Finding
-from ..following.scope import Reference
 from ..tensor import Tensor
-from .activations import Activation
+from .activations import Activation, KnownFunction, activations_of
 from .mistakes import slips_at
+from .observations import SAYS_LITTLE
 from .search import Search, agrees
+from .value_words import Words, multiple, ratio_of, seen_in
 
 __all__ = ["Words", "words_of"]
 
 _BELIEVED = 1e-9
 
 
-class Words(NamedTuple):
-    """The kind of a mistake, and what was done."""
-
-    kind: str
-    told: str
-
-
-class _Case(NamedTuple):
+class _Case:
     """A mistake with all that is known of the function."""
 
-    finding: Finding
-    search: Search
-    activations: Sequence[Activation]
+    def __init__(
+        self, finding: Finding, search: Search, functions: Sequence[KnownFunction]
+    ) -> None:
+        self.finding, self.search, self.functions = finding, search, functions
+        self.activations: list[Activation] = activations_of(functions)
+        self.what = finding.edit.what if finding.edit else ""
+        # What is replaced, and by what.
+        self.old = finding.edit.before if finding.edit else ""
+        self.new = finding.edit.after if finding.edit else ""
 
-    @property
-    def before(self) -> str:
-        return self.finding.edit.before if self.finding.edit else ""
+    @cached_property
+    def right(self) -> Any:
+        """What is right instead of the value."""
+        match, after = self.finding.match, self.finding.after
+        if isinstance(after, tuple | list) and len(after) == 1:
+            after = after[0]
+        if isinstance(after, np.ndarray) or match is None:
+            return after
+        right = match.factor * match.quantity.array
+        return right.T if match.arrangement == "transposed" else right
 
-    @property
-    def after(self) -> str:
-        return self.finding.edit.after if self.finding.edit else ""
-
-    def reference(self, text: str) -> Reference | None:
-        """Return the variable of a name."""
-        plain = text.replace('"', "'")
-        return next((one for one in self.finding.scope.references if one.text == plain), None)
+    @cached_property
+    def value(self) -> Any:
+        """What was computed; the array alone where a list of one is returned."""
+        value = self.finding.before
+        return value[0] if isinstance(value, tuple | list) and len(value) == 1 else value
 
     def weights(self) -> list[Tensor]:
         """List the inputs of the function that are factors of matrix products."""
@@ -59,7 +65,7 @@ class _Case(NamedTuple):
         found = inputs | set(map(id, moved))
         return [leaf for leaf in self.search.leaves.values() if id(leaf) in found]
 
-    def value(self, text: str) -> Any:
+    def computed(self, text: str) -> Any:
         """Compute an expression where the line runs; None if that fails."""
         try:
             return eval(text, dict(self.finding.scope.variables))
@@ -67,25 +73,51 @@ class _Case(NamedTuple):
             return None
 
 
-def words_of(finding: Finding, search: Search, activations: Sequence[Activation]) -> Words:
+def words_of(finding: Finding, search: Search, functions: Sequence[KnownFunction]) -> Words:
     """Name a mistake."""
-    case = _Case(finding, search, activations)
-    what = finding.edit.what if finding.edit else ""
+    case = _Case(finding, search, functions)
     by_value = _slip(case)
-    if by_value is not None:
+    if by_value is not None and not _says_more(case, by_value):
         return by_value
-    if not what:
-        return Words("formula", _what_it_should_be(case))
-    if what not in _BY_CORRECTION or what in ("sign", "operator", "constant", "drop factor"):
-        multiple = _multiple(case)
-        if multiple is not None:
-            return multiple
-    if what in _BY_CORRECTION:
-        found: Words = _BY_CORRECTION[what](case)
-        return found
-    if not case.before or not case.after:
-        return Words("formula", f"{case.before or case.after} is wrong")
-    return Words("formula", f"{case.before} should be {case.after}")
+    if not case.what:
+        return _of_a_place(case)
+    if case.what not in _BY_CORRECTION or case.what in _OF_FACTORS:
+        found = _multiple(case)
+        if found is not None:
+            return found
+    if case.finding.statement.kind == "test" and _ends_a_loop(case.finding.statement.node):
+        told = f"the loop ends too early: {case.old} should be {case.new}, or no break at all"
+        return Words("index", told)
+    if case.what in _BY_CORRECTION:
+        words: Words = _BY_CORRECTION[case.what](case)
+        return words
+    if not case.old or not case.new:
+        return Words("formula", f"{case.old or case.new} is wrong")
+    return Words("formula", f"{case.old} should be {case.new}")
+
+
+# Corrections that may be of a factor, whose size says more.
+_OF_FACTORS = ("sign", "operator", "constant", "drop factor")
+
+
+def _ends_a_loop(node: ast.AST) -> bool:
+    """Whether a condition has a break alone."""
+    return isinstance(node, ast.If) and any(isinstance(one, ast.Break) for one in node.body)
+
+
+def _says_more(case: _Case, by_value: Words) -> bool:
+    """Whether the correction says more than the slip: ``(1 - a) is missing``."""
+    if by_value.kind in SAYS_LITTLE:
+        return case.what in _BY_CORRECTION
+    is_factor = case.what == "add factor" and not case.new.startswith("1 /")
+    return is_factor and by_value.kind == "value for the derivative"
+
+
+def _of_a_place(case: _Case) -> Words:
+    """Say what the value shows where no correction is known."""
+    inputs = {name: leaf.data for name, leaf in case.search.leaves.items()}
+    seen = _multiple(case) or seen_in(case.value, case.right, inputs)
+    return seen or Words("formula", _what_it_should_be(case))
 
 
 def _what_it_should_be(case: _Case) -> str:
@@ -99,10 +131,8 @@ def _what_it_should_be(case: _Case) -> str:
 
 def _slip(case: _Case) -> Words | None:
     """Name a mistake by its value: that of a known slip where the right value would be."""
-    match, before = case.finding.match, case.finding.before
-    if match is None or match.quantity.tensor is None or match.quantity.kind != "gradient":
-        return None
-    if not isinstance(before, np.ndarray):
+    match, before = case.finding.match, case.value
+    if match is None or not isinstance(before, np.ndarray) or before.dtype.kind not in "fiub":
         return None
     value = _arranged(before, match)
     right = match.factor * match.quantity.array
@@ -116,12 +146,16 @@ def _slip(case: _Case) -> Words | None:
 
 
 def _wrong_values(case: _Case, match: Match) -> Iterator[tuple[str, str, NDArray[Any]]]:
-    """Yield what known slips make of a gradient."""
+    """Yield what known slips make of a gradient, or of the derivative of an activation."""
     tensor, search = match.quantity.tensor, case.search
-    for activation in case.activations:
-        if activation.source is tensor:
-            for slip, wrong in activation.slips():
-                yield slip.kind, slip.words, wrong
+    if match.quantity.kind != "gradient":
+        for activation in case.activations if tensor is None else ():
+            if agrees(activation.slope, match.quantity.array, _BELIEVED):
+                yield from activation.slopes()
+        return
+    for function in case.functions:
+        if function.source is tensor:
+            yield from function.slips()
     sites = [site for site in search.sites if site.source is tensor]
     if len(sites) != 1:
         return
@@ -149,35 +183,16 @@ def _arranged(array: NDArray[Any], match: Match) -> NDArray[Any] | None:
 
 def _multiple(case: _Case) -> Words | None:
     """Name a mistake whose result is a multiple of the right one."""
-    before, after = case.finding.before, case.finding.after
+    before, after = case.value, case.right
     if not (isinstance(before, np.ndarray) and isinstance(after, np.ndarray)):
         return None
-    if before.shape != after.shape or before.dtype.kind not in "fi" or after.dtype.kind not in "fi":
+    if before.dtype.kind not in "fi" or after.dtype.kind not in "fi" or before.size < 2:
         return None
-    if before.size < 2:
+    ratio = ratio_of(before, after)
+    if not ratio or abs(ratio - 1) < _BELIEVED:
         return None
-    if agrees(before, -after, _BELIEVED):
-        return Words("sign", "the sign is flipped")
-    square = float((after * after).sum())
-    ratio = float((before * after).sum()) / square if square else 0.0
-    if not ratio or not agrees(before, ratio * after, _BELIEVED):
-        return None
-    return Words("factor", _of_a_ratio(ratio, case.search))
-
-
-def _of_a_ratio(ratio: float, search: Search) -> str:
-    sizes = {n for site in search.sites[:1] for n in site.batches}
-    whole = abs(ratio) if abs(ratio) >= 1 else 1 / abs(ratio)
-    n = round(whole) if abs(whole - round(whole)) < 1e-8 else 0
-    if n in sizes and ratio > 1:
-        return f"the mean over {n} was forgotten: it is {n} times too large"
-    if n in sizes and 0 < ratio < 1:
-        return f"the mean over {n} was taken twice: it is 1/{n} of what it should be"
-    if abs(ratio - 2) < 1e-9:
-        return "an extra factor of 2"
-    if abs(ratio - 0.5) < 1e-9:
-        return "half of what it should be"
-    return f"every element is {ratio:.4g} times what it should be"
+    sites = case.search.sites[:1]
+    return multiple(ratio, {n: n in site.means for site in sites for n in site.batches})
 
 
 def difference(line: str, right: str, names: Sequence[str]) -> Words:
@@ -210,7 +225,7 @@ def _tokens(text: str) -> list[str]:
 
 
 def _should_be(kind: str) -> Any:
-    return lambda case: Words(kind, f"{case.before} should be {case.after}")
+    return lambda case: Words(kind, f"{case.old} should be {case.new}")
 
 
 def _always(kind: str, told: str) -> Any:
@@ -218,17 +233,17 @@ def _always(kind: str, told: str) -> Any:
 
 
 def _of_a_swap(case: _Case) -> Words:
-    if "-" in case.before:
+    if "-" in case.old:
         return Words("sign", "the difference is the wrong way round")
-    return Words("formula", f"{case.before} should be {case.after}")
+    return Words("formula", f"{case.old} should be {case.new}")
 
 
 def _of_a_reduction(case: _Case) -> Words:
-    if "mean" in case.before and "sum" in case.after:
+    if "mean" in case.old and "sum" in case.new:
         return Words("bias averaged", "the mean was taken instead of the sum")
-    if "sum" in case.before and "mean" in case.after:
+    if "sum" in case.old and "mean" in case.new:
         return Words("factor", "the sum was taken instead of the mean")
-    return Words("formula", f"{case.before} should be {case.after}")
+    return Words("formula", f"{case.old} should be {case.new}")
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -244,67 +259,91 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _of_a_name(case: _Case) -> Words:
-    before, after = case.reference(case.before), case.reference(case.after)
-    told = f"{case.before} is used instead of {case.after}"
-    if before is None or after is None:
-        return Words("wrong variable", told)
+    before, after = case.computed(case.old), case.computed(case.new)
+    told = f"{case.old} is used instead of {case.new}"
+    if not isinstance(before, np.ndarray) or not isinstance(after, np.ndarray):
+        return _of_an_index(case) or Words("wrong variable", told)
     leaves = [leaf.data for leaf in case.weights()]
-    if any(_equal(after.value, leaf) for leaf in leaves):
-        if any(_equal(before.value, leaf) for leaf in leaves):
+    if any(_equal(after, leaf) for leaf in leaves):
+        if any(_equal(before, leaf) for leaf in leaves):
             return Words("another weight", f"{told}: the weights of another layer")
-        if any(_equal(before.value, array) for array in case.search.automatic.values()):
+        if any(_equal(before, array) for array in case.search.automatic.values()):
             return Words("another weight", f"{told}: the gradient of the weights, not the weights")
         return Words("another weight", told)
-    for one in case.activations:
-        if _equal(before.value, one.source.data) and _equal(after.value, one.result.data):
+    of_index = _of_an_index(case)
+    for one in case.activations if of_index is None else ():
+        if _equal(before, one.source.data) and _equal(after, one.result.data):
             return Words("pre-activation", f"{told}: the values before {one.name}, not after it")
-        if _equal(after.value, one.source.data) and _equal(before.value, one.result.data):
+        if _equal(after, one.source.data) and _equal(before, one.result.data):
             return Words("post-activation", f"{told}: the values after {one.name}, not before it")
-    return Words("wrong variable", told)
+    return of_index or Words("wrong variable", told)
+
+
+def _of_an_index(case: _Case) -> Words | None:
+    """Name another element of the same list or array."""
+    try:
+        nodes = [ast.parse(text, mode="eval").body for text in (case.old, case.new)]
+    except SyntaxError:
+        return None
+    match nodes:
+        case [ast.Subscript(value=one, slice=here), ast.Subscript(value=other, slice=there)]:
+            if ast.unparse(one) == ast.unparse(other):
+                told = f"{ast.unparse(here)} should be {ast.unparse(there)}"
+                return Words("index", f"{told}: {case.old} is used instead of {case.new}")
+    return None
 
 
 def _of_a_missing_factor(case: _Case) -> Words:
-    values = case.value(case.after)
+    values = case.computed(case.new)
     if isinstance(values, np.ndarray) and values.size > 1:
         for one in case.activations:
-            if _equal(1.0 * values, one.site.local()):
-                told = f"the derivative of {one.name} was forgotten: {case.after} is missing"
+            if _equal(1.0 * values, one.slope):
+                told = f"the derivative of {one.name} was forgotten: {case.new} is missing"
                 return Words("no activation derivative", told)
         if _equal(values, case.search.cotangent):
-            return Words("upstream missing", f"the upstream gradient {case.after} is missing")
-    return _multiple(case) or Words("missing factor", f"the factor {case.after} is missing")
+            return Words("upstream missing", f"the upstream gradient {case.new} is missing")
+    return _multiple(case) or Words("missing factor", f"the factor {case.new} is missing")
 
 
 def _of_an_extra_factor(case: _Case) -> Words:
-    text = case.before
+    text = case.old
     for sign in "*/":
         text = text.removeprefix(sign).strip()
-    values = case.value(text)
+    values = case.computed(text)
     if isinstance(values, np.ndarray) and values.size > 1:
         for one in case.activations:
-            if _equal(1.0 * values, one.site.local()):
+            if _equal(1.0 * values, one.slope):
                 told = f"the derivative of {one.name}, {text}, does not belong here"
                 return Words("extra factor", told)
-    return Words("extra factor", f"{case.before} does not belong here")
+    return Words("extra factor", f"{case.old} does not belong here")
 
 
 def _of_a_missing_term(case: _Case) -> Words:
     leaves = [leaf.data for leaf in case.search.leaves.values()]
     for one in case.finding.scope.arrays:
-        names = case.after.replace("*", " ").replace("(", " ").replace(")", " ").split()
+        names = case.new.replace("*", " ").replace("(", " ").replace(")", " ").split()
         is_leaf = one.text in names and any(_equal(one.value, leaf) for leaf in leaves)
         if is_leaf and case.finding.match is not None:
-            told = f"the regularization term was forgotten: {case.after}"
+            told = f"the regularization term was forgotten: {case.new}"
             return Words("regularisation missing", told)
-    return Words("contribution missing", f"the term {case.after} is missing")
+    return Words("contribution missing", f"the term {case.new} is missing")
 
 
 def _of_an_extra_term(case: _Case) -> Words:
     leaves = [leaf.data for leaf in case.search.leaves.values()]
-    if any(_equal(case.finding.after, leaf) for leaf in leaves):
-        told = f"the weights were changed before they are used here: {case.before}"
+    if any(_equal(case.right, leaf) for leaf in leaves):
+        told = f"the weights were changed before they are used here: {case.old}"
         return Words("updated too early", told)
-    return Words("extra term", f"{case.before} does not belong here")
+    return Words("extra term", f"{case.old} does not belong here")
+
+
+def _of_an_extra_statement(case: _Case) -> Words:
+    leaves = [leaf.data for leaf in case.search.leaves.values()]
+    for name in case.finding.statement.names:
+        if any(_equal(case.computed(name), leaf) for leaf in leaves):
+            told = f"{name} is changed before it is used again: this line does not belong here"
+            return Words("extra statement", told)
+    return Words("extra statement", "this line does not belong here")
 
 
 _BY_CORRECTION = {
@@ -338,6 +377,6 @@ _BY_CORRECTION = {
     "index": _should_be("index"),
     "range": _should_be("index"),
     "drop index": _should_be("index"),
-    "comparison": _should_be("formula"),
-    "drop statement": _always("extra statement", "this line does not belong here"),
+    "comparison": _should_be("comparison"),
+    "drop statement": _of_an_extra_statement,
 }

@@ -30,6 +30,7 @@ ORDER = (
     "derivative at the output",
     "derivative at the input",
     "derivative of another activation",
+    "value for the derivative",
     "transposed",
     "not moved back",
     "another weight",
@@ -76,7 +77,10 @@ def _factors(site: Site) -> Iterator[Slip]:
     for n in site.batches:
         forgotten = f"the mean over {n} was forgotten: it is {n} times too large"
         twice = f"the mean over {n} was taken twice: it is 1/{n} of what it should be"
-        if n not in site.means:
+        if site.is_pull:
+            forgotten = f"the regularization term is {n} times too large"
+            twice = f"the regularization term is 1/{n} of what it should be"
+        elif n not in site.means:
             forgotten = f"it is {n} times too large"
             twice = f"it is 1/{n} of what it should be"
         yield Slip("factor", forgotten, _scaled(site, float(n)), averages)
@@ -90,26 +94,35 @@ def _factors(site: Site) -> Iterator[Slip]:
 def _of_a_bias(site: Site) -> Iterator[Slip]:
     """Yield slips at a sum over the batch, such as the gradient of a bias."""
     out, source = site.tensor, site.source
-    rows = out.shape[0] if out.ndim == 2 else 0
-    if rows < 2 or source.shape not in ((out.shape[1],), (1, out.shape[1])):
+    if out.ndim != 2:
         return
-    shape = source.shape
+    rows, columns = out.shape
+    if rows > 1 and source.shape in ((columns,), (1, columns)):
+        yield from _of_a_sum_over(site, 0, "row")
+    elif columns > 1 and source.shape == (rows, 1) and source.node is None:
+        yield from _of_a_sum_over(site, 1, "column")
+
+
+def _of_a_sum_over(site: Site, axis: int, what: str) -> Iterator[Slip]:
+    """Yield slips at a sum over an axis, the batch."""
+    out, shape = site.tensor, site.source.shape
+    count, others = out.shape[axis], out.shape[1 - axis]
     yield Slip(
         "bias averaged",
-        f"the mean over the {rows} rows was taken instead of their sum",
-        _scaled(site, 1.0 / rows),
+        f"the mean over the {count} {what}s was taken instead of their sum",
+        _scaled(site, 1.0 / count),
     )
-    if rows == out.shape[1]:
+    if count == others:
         yield Slip(
             "bias not summed",
-            "the sum was taken over axis 1, not over axis 0, the batch",
-            lambda g, out, *inputs, **params: g.sum(axis=1).reshape(shape),
+            f"the sum was taken over axis {1 - axis}, not over axis {axis}, the batch",
+            lambda g, out, *inputs, **params: g.sum(axis=1 - axis).reshape(shape),
         )
-    for row, which in ((0, "first"), (-1, "last")):
+    for place, which in ((0, "first"), (-1, "last")):
         yield Slip(
             "bias not summed",
-            f"only the {which} row was taken instead of the sum of all {rows}",
-            lambda g, out, *inputs, row=row, **params: g[row].reshape(shape),
+            f"only the {which} {what} was taken instead of the sum of all {count}",
+            lambda g, out, *inputs, place=place, **params: g.take(place, axis).reshape(shape),
         )
 
 

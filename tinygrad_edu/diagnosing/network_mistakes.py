@@ -11,7 +11,7 @@ from ..primitive import PRIMITIVES
 from ..tensor import Tensor
 from .site import Array, Site, Slip, WrongRule
 
-__all__ = ["at_a_kink", "of_a_product", "of_an_activation"]
+__all__ = ["at_a_kink", "of_a_product", "of_an_activation", "of_its_values"]
 
 
 def of_an_activation(site: Site) -> Iterator[Slip]:
@@ -42,6 +42,8 @@ def of_an_activation(site: Site) -> Iterator[Slip]:
         for wrong in _taken_for(rule, other.forward):
             words = f"the derivative of {other.name} was taken for that of {name}"
             yield Slip("derivative of another activation", words, wrong)
+    if site.primitive.activation:
+        yield from of_its_values(name, forward, np.asarray(site.node.values[0]), local)
 
 
 def _taken_for(rule: WrongRule, forward: WrongRule) -> Iterator[WrongRule]:
@@ -54,6 +56,37 @@ def _taken_for(rule: WrongRule, forward: WrongRule) -> Iterator[WrongRule]:
 def _plain(forward: WrongRule, x: Array) -> Array:
     out = forward(x)
     return np.asarray(out[0] if isinstance(out, tuple) else out)
+
+
+def of_its_values(name: str, forward: WrongRule, x: Array, slope: Array) -> Iterator[Slip]:
+    """Yield slips at an activation where something was made of its values, not of its derivative.
+
+    Parameters
+    ----------
+    name : str
+    forward : callable
+        The activation, on arrays.
+    x, slope : ndarray
+        Its input and its derivative.
+    """
+    with np.errstate(all="ignore"):
+        out, ends = _plain(forward, x), _plain(forward, np.array([-1e3, 1e3]))
+        factor = out / x
+    if not np.array_equal(out, slope):  # as of exp
+        yield Slip(
+            "value for the derivative",
+            f"{name} itself was taken instead of its derivative",
+            lambda g, *others: g * out,
+        )
+    # x times a gate from 0 to 1, such as x * sigmoid(x) and gelu; relu has no second term.
+    is_gated = np.allclose(ends, [0.0, 1e3], 1e-9, 1e-9) and bool(np.isfinite(factor).all())
+    if is_gated and not np.allclose(factor, slope, 1e-6, 1e-9):
+        yield Slip(
+            "contribution missing",
+            f"a term of the derivative of {name} is missing: {name} is a product of x and a "
+            "function of x, so its derivative has two terms",
+            lambda g, *others: g * factor,
+        )
 
 
 def at_a_kink(site: Site) -> Iterator[Slip]:

@@ -18,6 +18,7 @@ from .search import Search, agrees
 __all__ = [
     "BELIEVED",
     "LOSSES",
+    "SAYS_LITTLE",
     "distinct",
     "doubt",
     "exchanged",
@@ -78,6 +79,9 @@ _LESS = {
     "regularisation missing": ("contribution missing",),
 }
 
+# Kinds that are also true of a slip that has a name, and do not say what was done.
+SAYS_LITTLE = ("contribution missing", "other operand", "upstream missing")
+
 
 def distinct(diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
     """Drop diagnoses that another one says better."""
@@ -88,15 +92,28 @@ def distinct(diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
 def exchanged(
     search: Search, given: Mapping[str, Array], differing: Sequence[str]
 ) -> list[Diagnosis]:
-    """Recognize two gradients that were swapped."""
+    """Recognize two gradients that were swapped, or all of them in reverse order."""
+    names = [*given]
+    if len(names) > 2 and _are_those_of(search, given, names, names[::-1]):
+        told = "looks like this: the gradients are in reverse order, as if collected from the back"
+        sentence = f"{told}; {', '.join(names[::-1])} were returned as {', '.join(names)}"
+        return [Diagnosis("exchanged", sentence, "", tuple(differing))]
     for number, one in enumerate(differing):
         for other in differing[number + 1 :]:
-            if agrees(given[one], search.automatic[other], BELIEVED) and agrees(
-                given[other], search.automatic[one], BELIEVED
-            ):
+            if _are_those_of(search, given, (one, other), (other, one)):
                 told = f"looks like this: the gradients of {one} and {other} are swapped"
                 return [Diagnosis("exchanged", told, "", (one, other))]
     return []
+
+
+def _are_those_of(
+    search: Search, given: Mapping[str, Array], names: Sequence[str], others: Sequence[str]
+) -> bool:
+    """Whether the gradients of some names are those of others."""
+    return all(
+        agrees(given[one], search.automatic[other], BELIEVED)
+        for one, other in zip(names, others, strict=True)
+    )
 
 
 def merged(search: Search, diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
@@ -212,8 +229,10 @@ def _observation(search: Search, array: Array, name: str) -> str:
         return f"this is the updated value, {name} - {step:.4g} times its gradient"
     if array.shape == value.shape and agrees(array, value, BELIEVED):
         return f"this is {name} itself, not its gradient"
-    if array.ndim == 2 and array.shape == array.T.shape and agrees(array.T, right, BELIEVED):
-        return "it is transposed"
+    turned = _ratio(array.T, right) if array.ndim == 2 and array.size > 1 else 0.0
+    if turned:
+        is_scaled = abs(turned - 1) > BELIEVED
+        return "it is transposed" + is_scaled * f", and {turned:.4g} times the right one"
     is_alike = array.size > 3 and array.shape == right.shape
     if is_alike and agrees(np.sort(array, axis=None), np.sort(right, axis=None), BELIEVED):
         return "the numbers are right, but in another order"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
@@ -14,6 +15,7 @@ from .findings import true_value
 from .instrumenting import Statement
 from .quantities import Match, Quantity
 from .running import Replacement
+from .scope import is_reference
 from .suspecting import TRUE_VALUE, Suspicion, is_leaf
 
 __all__ = ["candidates", "ratios_of"]
@@ -49,6 +51,7 @@ def candidates(
     runs = seen.runs.get(number, [])
     if statement.kind == "augment":  # the array that it wrote into
         runs = [seen.values.get(number)] * len(runs)
+    yield from _of_one(seen, statement, runs)
     runs = [np.asarray(one) if isinstance(one, int | float | np.generic) else one for one in runs]
     if not all(isinstance(one, np.ndarray) and one.dtype.kind in "fiub" for one in runs):
         return
@@ -63,6 +66,24 @@ def candidates(
             true = match.factor * match.quantity.array
             turned = match.arrangement == "transposed"
             yield match, true_value(statement, true.T if turned else true)
+
+
+def _of_one(
+    seen: Suspicion, statement: Statement, runs: Sequence[Any]
+) -> Iterator[tuple[Match, Replacement]]:
+    """Yield what a returned list of one formula may be meant to be, such as ``[g * s]``."""
+    match statement.value:
+        case ast.Tuple(elts=[part]) | ast.List(elts=[part]) if not is_reference(part):
+            is_one = statement.kind == "return" and len(runs) == 1
+        case _:
+            return
+    value = runs[0] if is_one else None
+    if not isinstance(value, tuple | list) or not isinstance(value[0], np.ndarray):
+        return
+    for quantity in seen.quantities.all:
+        match, is_alike = Match(quantity, 1.0, ""), quantity.array.shape == value[0].shape
+        if quantity.kind == "gradient" and is_leaf(match) and is_alike:
+            yield match, Replacement(value=type(value)([quantity.array]))
 
 
 def _meant(seen: Suspicion, value: Array) -> Iterator[Match]:

@@ -15,7 +15,7 @@ from .additions import factors_added, softmaxes, terms_added
 from .functions import derivatives, functions
 from .operators import longer, numbers, operators, ranges, reductions, sums_added
 from .place import Edit, Found, Place, roots
-from .references import names, products, subscripts, transposes, variables
+from .references import names, products, sizes, subscripts, transposes, variables
 from .statements import of_the_statement
 
 __all__ = ["Edit", "edits_of"]
@@ -24,6 +24,7 @@ __all__ = ["Edit", "edits_of"]
 _FAMILIES: tuple[tuple[float, Callable[[Place], Iterator[Found]]], ...] = (
     (1.0, names),
     (1.2, subscripts),
+    (1.4, sizes),
     (1.9, variables),
     (1.0, transposes),
     (1.1, products),

@@ -74,9 +74,9 @@ def _through_another_object(at: Place, node: ast.expr) -> Iterator[Found]:
 def derivatives(at: Place) -> Iterator[Found]:
     """Yield the derivative of another activation, in terms of its output."""
     for node in at.parts():
-        if not isinstance(node, ast.BinOp):
-            continue
         text = at.text(node)
+        if _is_rectified(at, node):
+            yield at.replace(node, f"{text} > 0"), "derivative", 1.7, text, f"{text} > 0"
         match node:
             case ast.BinOp(left=ast.Constant(value=1), op=ast.Sub(), right=inner):
                 of = _base(inner)
@@ -89,6 +89,17 @@ def derivatives(at: Place) -> Iterator[Found]:
                         yield [Edited(node, f"({after})")], "derivative", 1.7, text, after
             case ast.BinOp(op=ast.Mult(), left=left, right=right):
                 yield from _of_sigmoid(at, node, left, right)
+
+
+def _is_rectified(at: Place, node: ast.expr) -> bool:
+    """Whether a piece is what relu returns: numbers above 0, and zeros."""
+    if not isinstance(node, ast.Call) and not is_reference(node):
+        return False
+    value = at.scope.value(node)
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or value.size < 2:
+        return False
+    positive = value[value > 0]
+    return bool((value >= 0).all()) and 0 < positive.size < value.size and np.ptp(positive) > 0
 
 
 def _base(node: ast.expr) -> ast.expr | None:
@@ -106,7 +117,7 @@ def _of_sigmoid(at: Place, node: ast.BinOp, left: ast.expr, right: ast.expr) -> 
     match right:
         case ast.BinOp(left=ast.Constant(value=1), op=ast.Sub(), right=one) if is_reference(one):
             name = at.text(one)
-            rest = at.text(left)
+            rest, formula = at.text(left), f"{name} * (1 - {name})"
             for text in (f"{name} * ", f"* {name}"):
                 if text in rest:
                     rest = rest.replace(text, "", 1).strip()
@@ -115,8 +126,8 @@ def _of_sigmoid(at: Place, node: ast.BinOp, left: ast.expr, right: ast.expr) -> 
                 if rest != name:
                     return
                 rest = ""
-            slope = f"{name} * (1 - {name})"
-            yield at.replace(node, rest or "1"), "drop factor", 1.5, slope, ""
+            if rest:
+                yield [Edited(node, rest)], "drop factor", 1.4, f"* {formula}", ""
             masks = [f"({name} > 0)"] if is_of_both_signs(at.scope.value(one)) else []
             for formula in (f"(1 - {name}**2)", *masks):
                 after = f"{rest} * {formula}" if rest else formula

@@ -75,7 +75,9 @@ def _of_operator(at: Place, node: ast.BinOp, text: str) -> Iterator[Found]:
         return
     kind = "term" if isinstance(node.op, ast.Add | ast.Sub) else "factor"
     dropped = f"{SIGNS.get(type(node.op), '')} {right}"
-    yield at.replace(node, at.text(node.left)), f"drop {kind}", 1.2, dropped, ""
+    # A number alone is hardly meant where there is an array.
+    more = 0.4 * (isinstance(node.left, ast.Constant) and bool(at.scope.shape(node)))
+    yield at.replace(node, at.text(node.left)), f"drop {kind}", 1.2 + more, dropped, ""
     alone = {ast.Sub: f"-{right}", ast.Div: f"1 / {right}"}.get(type(node.op), at.text(node.right))
     yield at.replace(node, alone), f"drop {kind}", 1.25, at.text(node.left), ""
     if isinstance(node.op, ast.Sub | ast.Div):
@@ -85,12 +87,12 @@ def _of_operator(at: Place, node: ast.BinOp, text: str) -> Iterator[Found]:
 
 def numbers(at: Place) -> Iterator[Found]:
     """Yield other constants, sizes, branches and slices, and indices off by one."""
-    elsewhere = set(_corrected_elsewhere(at))
+    elsewhere, factors = set(_corrected_elsewhere(at)), set(_factors(at))
     for node in at.parts():
         match node:
             case ast.Constant(value=int() | float() as number) if id(node) not in elsewhere:
                 if not isinstance(number, bool):
-                    yield from _other_numbers(at, node, number)
+                    yield from _other_numbers(at, node, number, id(node) in factors)
             case ast.Attribute(attr="size") | ast.Subscript(value=ast.Attribute(attr="shape")):
                 yield from _other_sizes(at, node)
             case ast.Call(func=ast.Attribute(attr="where"), args=[_, one, other]):
@@ -160,12 +162,22 @@ def _corrected_elsewhere(at: Place) -> Iterator[int]:
             yield id(node.right)
 
 
-def _other_numbers(at: Place, node: ast.Constant, number: float) -> Iterator[Found]:
+def _factors(at: Place) -> Iterator[int]:
+    """Yield the operands of products, which are never meant to be 0."""
+    for node in at.parts():
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+            yield from (id(node.left), id(node.right))
+
+
+def _other_numbers(
+    at: Place, node: ast.Constant, number: float, is_factor: bool
+) -> Iterator[Found]:
     text = at.text(node)
+    counts = isinstance(number, int) and at.statement.kind in ("test", "loop")
     for other in dict.fromkeys((number + 1, number - 1, 2 * number, number / 2, 1, 2, 0)):
         is_whole = isinstance(number, int) and other == int(other)
         written = str(int(other)) if is_whole else str(other)
-        if other != number:
+        if other != number and not (counts and not is_whole) and (other or not is_factor):
             new = written if other >= 0 else f"({written})"
             is_near = abs(other - number) in (0, 1) and is_whole
             is_odd = (

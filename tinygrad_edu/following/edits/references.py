@@ -11,7 +11,7 @@ from ..scope import Reference, is_reference
 from ..source import Edited
 from .place import Found, Place, distance, factors_of, parts_of
 
-__all__ = ["names", "products", "subscripts", "transposes", "variables"]
+__all__ = ["names", "products", "sizes", "subscripts", "transposes", "variables"]
 
 
 def names(at: Place) -> Iterator[Found]:
@@ -106,6 +106,20 @@ def variables(at: Place) -> Iterator[Found]:
                     yield [Edited(node, one.text)], "variable", 1.9, at.text(node), one.text
 
 
+def sizes(at: Place) -> Iterator[Found]:
+    """Yield a number or another size in the place of a size, such as N for ``p.size``."""
+    for node in at.parts():
+        match node:
+            case (
+                ast.Call(func=ast.Name(id="len"))
+                | ast.Attribute(attr="size")
+                | ast.Subscript(value=ast.Attribute(attr="shape"))
+            ):
+                for one in (*at.scope.numbers, *at.scope.sizes):
+                    if one.text != at.text(node):
+                        yield [Edited(node, one.text)], "size", 1.4, at.text(node), one.text
+
+
 def _inner(node: ast.expr) -> Iterator[ast.expr]:
     parts = iter(parts_of(node))
     next(parts)
@@ -114,8 +128,9 @@ def _inner(node: ast.expr) -> Iterator[ast.expr]:
 
 def transposes(at: Place) -> Iterator[Found]:
     """Yield matrices transposed, or not transposed."""
-    measured = {id(one.value) for one in at.parts()
-                if isinstance(one, ast.Attribute) and one.attr in ("shape", "size")}  # fmt: skip
+    # The shape of a transpose is another size of the shape, which has a correction of its own.
+    attributes = (node for node in at.parts() if isinstance(node, ast.Attribute))
+    measured = [id(node.value) for node in attributes if node.attr in ("shape", "size", "ndim")]
     for node in at.parts():
         if id(node) in measured:
             continue

@@ -21,7 +21,7 @@ from ..reduction import total
 from ..special import erf, logaddexp, sigmoid
 from ..summing import added_up, single
 from ..trigonometric import tanh
-from .mistakes import OF_SOFTMAX
+from .mistakes import OF_LOG_SOFTMAX, OF_SOFTMAX
 
 __all__ = [
     "elu",
@@ -108,6 +108,7 @@ def softmax(x: Any, /, axis: int = -1) -> Any:
     formula="x - log(sum(exp(x), axis=axis, keepdims=True))",
     derivatives=("g - exp(out) * sum(g, axis=axis, keepdims=True)",),
     applies="softmax",
+    mistakes=OF_LOG_SOFTMAX,
     recognition=Recognition("axis", bounds=(-np.inf, 0), inverse=lambda out: out),
 )
 @single

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...facts import Mistake
 
-__all__ = ["OF_BINARY_CROSS_ENTROPY", "OF_CROSS_ENTROPY", "OF_SOFTMAX"]
+__all__ = ["OF_BINARY_CROSS_ENTROPY", "OF_CROSS_ENTROPY", "OF_LOG_SOFTMAX", "OF_SOFTMAX"]
 
 Array = NDArray[Any]
 
@@ -27,13 +27,31 @@ OF_SOFTMAX = (
     ),
 )
 
+OF_LOG_SOFTMAX = (
+    Mistake(
+        "softmax elementwise",
+        "log-softmax was treated as a function of each element alone, g - p * g; its gradient is "
+        "g - p * sum(g), with the sum over the classes",
+        lambda g, out, x, **params: g - np.exp(out) * g,
+    ),
+    Mistake(
+        "softmax elementwise",
+        "the sum of the upstream gradient over the classes was left out, g - p; the gradient of "
+        "log-softmax is g - p * sum(g)",
+        lambda g, out, x, **params: g - np.exp(out),
+    ),
+)
+
 
 # Softmax cross-entropy ------------------------------------------------------------------------
 
 
-def _probabilities(z: Array, axis: int | None = 1) -> Array:
-    """Compute softmax, with its sum over the right axis or over a wrong one."""
-    e = np.exp(z - z.max(axis=1, keepdims=True))
+def _probabilities(z: Array, axis: int | None = 1, of_rows: bool = True) -> Array:
+    """Compute softmax, with its sum over the right axis or over a wrong one.
+
+    Over a wrong one, the result depends on whether the maximum of each row was subtracted.
+    """
+    e = np.exp(z - z.max(axis=1 if of_rows else None, keepdims=True))
     return np.asarray(e / e.sum(axis=axis, keepdims=True))
 
 
@@ -41,8 +59,8 @@ def _one_hot(z: Array, labels: Any) -> Array:
     return np.asarray(np.eye(z.shape[1])[np.asarray(labels, dtype=int)])
 
 
-def _delta(g: Any, z: Array, labels: Any, axis: int | None = 1) -> Array:
-    return np.asarray((_probabilities(z, axis) - _one_hot(z, labels)) * g / len(z))
+def _delta(g: Any, z: Array, labels: Any, axis: int | None = 1, of_rows: bool = True) -> Array:
+    return np.asarray((_probabilities(z, axis, of_rows) - _one_hot(z, labels)) * g / len(z))
 
 
 def _off_by_a_row(step: int, which: str) -> Mistake:
@@ -61,11 +79,11 @@ def _off_by_a_class(step: int) -> Mistake:
     )
 
 
-def _over_the_wrong_axis(axis: int | None, which: str) -> Mistake:
+def _over_the_wrong_axis(axis: int | None, which: str, of_rows: bool = True) -> Mistake:
     return Mistake(
         "softmax over the wrong axis",
         f"the sum in softmax was taken {which}, not over axis 1, the classes",
-        lambda g, out, z, labels, **_: _delta(g, z, labels, axis),
+        lambda g, out, z, labels, **_: _delta(g, z, labels, axis, of_rows),
     )
 
 
@@ -93,7 +111,9 @@ OF_CROSS_ENTROPY = (
         lambda g, out, z, labels, **_: _probabilities(z) * g / len(z),
     ),
     _over_the_wrong_axis(0, "over axis 0, the batch"),
+    _over_the_wrong_axis(0, "over axis 0, the batch", False),
     _over_the_wrong_axis(None, "over all elements"),
+    _over_the_wrong_axis(None, "over all elements", False),
     Mistake(
         "factor",
         "the mean was taken over all elements, not over the rows: 1/K too small for K classes",
@@ -113,7 +133,7 @@ OF_CROSS_ENTROPY = (
     ),
     Mistake(
         "softmax elementwise",
-        "p (1 - p) was multiplied in once more; p - y has the derivative of softmax already",
+        "p (1 - p) was multiplied in twice; p - y has the derivative of softmax already",
         _softmax_twice,
     ),
 )
@@ -151,7 +171,7 @@ def _with_targets(words: str, change: Callable[[Array], Array]) -> Mistake:
 OF_BINARY_CROSS_ENTROPY = (
     Mistake(
         "softmax elementwise",
-        "the derivative of the sigmoid, p (1 - p), was multiplied in once more; p - y has it",
+        "the derivative of the sigmoid, p (1 - p), was multiplied in twice; p - y has it already",
         _sigmoid_twice,
     ),
     Mistake(
