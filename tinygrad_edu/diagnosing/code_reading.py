@@ -6,6 +6,7 @@ they become diagnoses: one a mistake, with the line that is wrong and the line t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -129,20 +130,15 @@ class _Line:
     """A wrong line, in words."""
 
     def __init__(self, finding: Finding, words: Words, repair: Repair, search: Search) -> None:
-        self.finding, self.words = finding, words
+        self.finding = finding
         statement, edit = finding.statement, finding.edit
-        self.meant = meant_by(finding.after, repair.seen, _written(search, repair))
+        written = _written(search, repair)
+        self.meant = meant_by(finding.after, repair.seen, written)
+        self.words = self._of_another(meant_by(finding.before, repair.seen, written)) or words
         before = right_lines(statement, repair.follower.statements, repair.seen)
-        found = (
-            [f"{statement.names[0]} should be {self.meant}"]
-            if self.meant and statement.names
-            else []
-        )
-        found += (
-            [f"{lines_in_words(before)} {'are' if len(before) > 1 else 'is'} right"]
-            if before
-            else []
-        )
+        found = [f"{name} should be {self.meant}" for name in statement.names[:1] if self.meant]
+        are = "are" if len(before) > 1 else "is"
+        found += [f"{lines_in_words(before)} {are} right"] * bool(before)
         self.note = "; ".join(found)
         file = statement.function.listing.file.replace("\\", "/").split("/")[-1]
         name = statement.function.code.co_qualname
@@ -152,6 +148,22 @@ class _Line:
         if earlier and words.kind == "extra statement":
             self.words = difference(statement.text, earlier, statement.names)
         self.same = (words.kind, edit.what, edit.before, edit.after) if edit else self
+
+    def _of_another(self, what: str) -> Words | None:
+        """Say that a line without a correction computes the gradient of something else."""
+        names = self.finding.statement.names
+        if self.finding.edit is not None or not self.meant or what in ("", self.meant) or not names:
+            return None
+        told = (
+            f"{names[0]} is {what}, not yet {self.meant}: the terms of the other ways are missing"
+        )
+        return Words("contribution missing", told) if _is_of_other(what, self.meant) else None
+
+
+def _is_of_other(what: str, meant: str) -> bool:
+    """Whether two gradients are those of two values, not of one in two sizes."""
+    gradients = [re.split(", transposed| · | / ", one)[0] for one in (what, meant)]
+    return gradients[0] != gradients[1]
 
 
 def _line_of(edit: Edit) -> str:

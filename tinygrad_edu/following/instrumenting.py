@@ -77,9 +77,12 @@ class Statement:
     def text(self) -> str:
         """The statement on one line; the head alone of a loop or condition."""
         listing = self.function.listing
-        if self.kind in ("loop", "test"):
-            text = listing.text(self.node).split("\n", 1)[0]
-            return text.strip() if text.rstrip().endswith(":") else listing.text(self.value)
+        match self.node:
+            case ast.For(target=target):
+                return f"for {listing.text(target)} in {listing.text(self.value)}:"
+            case ast.If() | ast.While():
+                word = "if" if isinstance(self.node, ast.If) else "while"
+                return f"{word} {' '.join(listing.text(self.value).split())}:"
         return " ".join(listing.text(self.node).split())
 
     @property

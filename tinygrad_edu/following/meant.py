@@ -16,7 +16,7 @@ from .instrumenting import Statement
 from .quantities import Match, Quantity
 from .running import Replacement
 from .scope import is_reference
-from .suspecting import TRUE_VALUE, Suspicion, is_leaf
+from .suspecting import Suspicion, is_leaf
 
 __all__ = ["candidates", "ratios_of"]
 
@@ -46,7 +46,7 @@ def candidates(
 ) -> Iterator[tuple[Match | None, Replacement]]:
     """Yield what a statement may be meant to compute."""
     number = statement.number
-    if statement.kind not in ("assign", "return", "augment") or seen.of[number] <= TRUE_VALUE:
+    if statement.kind not in ("assign", "return", "augment"):
         return
     runs = seen.runs.get(number, [])
     if statement.kind == "augment":  # the array that it wrote into
@@ -56,7 +56,8 @@ def candidates(
     if not all(isinstance(one, np.ndarray) and one.dtype.kind in "fiub" for one in runs):
         return
     if len(runs) > 1:
-        if statement.kind != "augment" and len(runs) <= _MOST_RUNS and seen.of[number] > 0:
+        is_few = len(runs) <= _MOST_RUNS
+        if statement.kind != "augment" and is_few and seen.of[number] > 0:
             yield from _each_time(seen, number, runs)
         return
     for value in runs:

@@ -341,7 +341,7 @@ class Repair:
         """Return the statement that probably made a value wrong.
 
         Of those that computed something unknown from gradients, or wrote into the same variable,
-        it is the one that computes the most; else the last that computed something unknown.
+        it is the one that computes the most; else the last that wrote into a part of an array.
         """
         seen, roots = self.at.seen, set(map(root_of, statement.targets))
         unknown = [one for one in seen.unknown.get(statement.number, ()) if seen.of[one] > 0]
@@ -350,12 +350,13 @@ class Repair:
             targets = set(map(root_of, self.follower.statements[one].targets))
             if seen.from_gradients[one] or (targets & roots):
                 found.append(one)
-        if len(found) == 1:
-            return unknown[-1] if unknown and seen.of[unknown[-1]] > 1 else statement.number
+        if len(found) == 1 and unknown and seen.of[unknown[-1]] > 1:
+            (target, *_) = self.follower.statements[unknown[-1]].targets or (None,)
+            return unknown[-1] if isinstance(target, ast.Subscript) else statement.number
         return max(found, key=lambda one: (self._size(one), seen.first_run[one]))
 
     def _size(self, number: int) -> int:
-        return sum(1 for _ in ast.walk(self.follower.statements[number].value))
+        return sum(1 for _ in ast.walk(self.follower.statements[number].node))
 
     # By running each edit -----------------------------------------------------------------------
 

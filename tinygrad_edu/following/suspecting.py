@@ -121,6 +121,7 @@ class Suspicion:
         names = self._names_read(statement, event)
         read = [self._known[name] for name in names]
         self._tensor: Tensor | None = None
+        self._is_negative = False
         found, factor = self._of_value(statement, event, read)
         if not event.written:
             read_of = [self._gradient_of.get(name) for name in names]
@@ -139,7 +140,8 @@ class Suspicion:
         if statement.kind != "return":
             self._read |= writers - {number}
         self._used.update(names)
-        if found <= 0 and not is_passed_on:
+        # Signs that are turned by convention are turned back in the end: till then it is open.
+        if found <= 0 and not is_passed_on and not self._is_negative:
             for one in writers:
                 self._cleared_by.setdefault(one, set()).add(number)
 
@@ -267,6 +269,7 @@ class Suspicion:
             natural.sort(key=lambda one: (one.factor not in read, one.factor < 0))
             if natural:
                 self._tensor = natural[0].quantity.tensor
+                self._is_negative = natural[0].factor < 0
                 found = self._of_gradient(statement, natural[0], read)
                 return (min(found, 0.8) if from_wrong else found), natural[0].factor
             factor = gradients[0].factor

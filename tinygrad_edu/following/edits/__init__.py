@@ -12,7 +12,7 @@ from ..instrumenting import Statement
 from ..scope import Scope, is_reference
 from ..source import Edited
 from .additions import factors_added, softmaxes, terms_added
-from .functions import derivatives, functions
+from .functions import derivatives, functions, one_hot
 from .operators import longer, numbers, operators, ranges, reductions, sums_added
 from .place import Edit, Found, Place, roots
 from .references import names, products, sizes, subscripts, transposes, variables
@@ -34,6 +34,7 @@ _FAMILIES: tuple[tuple[float, Callable[[Place], Iterator[Found]]], ...] = (
     (1.3, longer),
     (1.0, reductions),
     (1.5, sums_added),
+    (1.5, one_hot),
     (1.8, factors_added),
     (1.5, terms_added),
     (1.4, functions),

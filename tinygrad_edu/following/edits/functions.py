@@ -12,7 +12,7 @@ from ..scope import is_reference
 from ..source import Edited
 from .place import Found, Place, is_of_both_signs
 
-__all__ = ["derivatives", "functions"]
+__all__ = ["derivatives", "functions", "one_hot"]
 
 
 def functions(at: Place) -> Iterator[Found]:
@@ -69,6 +69,24 @@ def _through_another_object(at: Place, node: ast.expr) -> Iterator[Found]:
                     passed = f"{other}.{name}({inner})"
                     yield [Edited(argument, passed)], "add call", 1.7, inner, passed
                     yield [Edited(method, f"{other}.{name}")], "function", 1.5, here, other
+
+
+def one_hot(at: Place) -> Iterator[Found]:
+    """Yield one-hot rows or columns in the place of labels that are numbers of classes."""
+    for node in at.parts():
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Sub | ast.Add):
+            continue
+        shape = at.scope.shape(node.left)
+        labels = np.asarray(at.scope.value(node.right))
+        if labels.dtype.kind not in "iu" or not shape or len(shape) != 2 or labels.size < 2:
+            continue
+        for classes, turned in ((shape[1], ""), (shape[0], ".T")):
+            if labels.size * classes == int(np.prod(shape)) and labels.max() < classes:
+                text = at.text(node.right)
+                base = node.right.value if isinstance(node.right, ast.Subscript) else node.right
+                name = at.text(base) if np.ndim(at.scope.value(base)) == 1 else f"{text}.ravel()"
+                after = f"{at.scope.numpy or 'np'}.eye({classes})[{name}]{turned}"
+                yield [Edited(node.right, after)], "one-hot", 1.5, text, after
 
 
 def derivatives(at: Place) -> Iterator[Found]:

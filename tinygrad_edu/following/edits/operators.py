@@ -7,6 +7,8 @@ import itertools
 from collections.abc import Iterator
 from typing import TypeGuard
 
+import numpy as np
+
 from ..source import Edited
 from .place import REDUCTIONS, SIGNS, Found, Place, parts_of
 
@@ -118,9 +120,13 @@ def _other_indices(at: Place) -> Iterator[Found]:
                 yield [Edited(index, one.text)], "index", 1.4, text, one.text
 
 
-def _is_alike(one: float, other: float) -> bool:
-    """Whether two numbers are whole, or none of them."""
-    return (one == int(one)) >= (other == int(other))
+def _counts(at: Place, node: ast.Constant, text: str) -> Iterator[Found]:
+    """Yield the sums of the rows or columns of an array, in the place of a number."""
+    for one in at.scope.arrays:
+        if len(one.shape) == 2:
+            for axis in (0, 1):
+                after = f"{one.text}.sum(axis={axis})"
+                yield [Edited(node, after)], "count", 2.7, text, after
 
 
 def _other_branches(at: Place, one: ast.expr, other: ast.expr) -> Iterator[Found]:
@@ -173,22 +179,36 @@ def _other_numbers(
     at: Place, node: ast.Constant, number: float, is_factor: bool
 ) -> Iterator[Found]:
     text = at.text(node)
-    counts = isinstance(number, int) and at.statement.kind in ("test", "loop")
-    for other in dict.fromkeys((number + 1, number - 1, 2 * number, number / 2, 1, 2, 0)):
-        is_whole = isinstance(number, int) and other == int(other)
-        written = str(int(other)) if is_whole else str(other)
-        if other != number and not (counts and not is_whole) and (other or not is_factor):
-            new = written if other >= 0 else f"({written})"
-            is_near = abs(other - number) in (0, 1) and is_whole
-            is_odd = (
-                other < 0 <= number or (other == 0 and not is_near) or not _is_alike(other, number)
-            )
-            cost = 1.6 if is_odd else 1.25
+    for written, cost in _numbers_near(number, at.statement.kind in ("test", "loop")):
+        if written != "0" or not is_factor:
+            new = f"({written})" if written.startswith("-") else written
             yield [Edited(node, new)], "constant", cost, text, written
     for one in at.scope.numbers:
         yield [Edited(node, one.text)], "constant", 1.5, text, one.text
+    targets = at.statement.targets
+    if targets and isinstance(targets[0], ast.Subscript):
+        yield from _counts(at, node, text)
     for one in at.scope.arrays if number in (0, 1) else ():
         yield [Edited(node, one.text)], "constant", 2.6, text, one.text
+
+
+def _numbers_near(number: float, counts: bool) -> Iterator[tuple[str, float]]:
+    """Yield the numbers that may be meant, with their costs.
+
+    Parameters
+    ----------
+    number : float
+    counts : bool
+        Whether it is compared, or bounds a loop: then it is whole.
+    """
+    for other in dict.fromkeys((number + 1, number - 1, 2 * number, number / 2, 1, 2, 0)):
+        is_whole = isinstance(number, int) and other == int(other)
+        if other == number or (counts and isinstance(number, int) and not is_whole):
+            continue
+        is_near = abs(other - number) == 1 and is_whole
+        is_odd = other < 0 <= number or (other == 0 and not is_near)
+        is_odd = is_odd or (number == int(number)) > (other == int(other))
+        yield str(int(other)) if is_whole else str(other), 1.6 if is_odd else 1.25
 
 
 def _indices(root: ast.expr) -> Iterator[ast.expr]:
@@ -283,6 +303,26 @@ def reductions(at: Place) -> Iterator[Found]:
         match node:
             case ast.Call(func=ast.Attribute(attr=name) as function) if name in REDUCTIONS:
                 yield from _of_reduction(at, node, _Reduction(at, node, function))
+            case ast.BinOp(op=ast.Mult()):
+                yield from _factor_inside(at, node)
+
+
+def _factor_inside(at: Place, node: ast.BinOp) -> Iterator[Found]:
+    """Yield ``np.sum(a * x, ...)`` for ``a * np.sum(x, ...)``."""
+    text = at.text(node)
+    for call, factor in ((node.left, node.right), (node.right, node.left)):
+        match call:
+            case ast.Call(func=ast.Attribute(attr=name) as function) if name in REDUCTIONS:
+                one = _Reduction(at, call, function)
+            case _:
+                continue
+        if one.base is not None and np.size(at.scope.value(factor)) > 1:
+            product = f"{at.within(factor)} * {at.within(one.base)}"
+            written = at.text(call)
+            base = at.text(one.base)
+            before, inside = (f"({base}", f"({product}") if one.first else (base, f"({product})")
+            after = written.replace(before, inside, 1)
+            yield at.replace(node, after), "factor inside", 1.5, text, after
 
 
 def _of_reduction(at: Place, node: ast.Call, one: _Reduction) -> Iterator[Found]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import numpy as np
+
 from ..instrumenting import Statement
 from ..scope import Scope
 from .additions import scaled
@@ -17,11 +19,13 @@ def of_the_statement(statement: Statement, scope: Scope) -> Iterator[Edit]:
     """Yield the statement left out, = for += or the reverse, and another operator."""
     is_break = [type(one) for one in statement.body] in ([ast.Break], [ast.Continue])
     if statement.kind == "test" and is_break:
-        yield Edit("False", str, "drop statement", 1.2, statement.text, "")
+        yield Edit("False", str, "early break", 1.2, statement.text, "")
     if statement.kind not in ("assign", "augment") or len(statement.targets) != 1:
         return
     text, target = statement.function.listing.text(statement.value), statement.names[0]
     (node,) = statement.targets
+    if isinstance(node, ast.Subscript) and statement.kind == "augment":
+        yield from _of_each_sample(statement, scope, node, text)
     if isinstance(node, ast.Subscript) and statement.operator in ("=", "+="):
         yield _scattered(statement, node, text, target)
     if statement.kind == "augment":
@@ -44,6 +48,26 @@ def _scattered(statement: Statement, node: ast.Subscript, text: str, target: str
         added = f"{target} + {added}"
     line = f"np.add.at({base}, {index}, {text})"
     return Edit(added, lambda: line, "scatter", 1.4, statement.operator, "np.add.at")
+
+
+def _of_each_sample(
+    statement: Statement, scope: Scope, node: ast.Subscript, text: str
+) -> Iterator[Edit]:
+    """Yield ``p[np.arange(len(y)), y] -= 1`` for ``p[:, y] -= 1``, which changes whole columns."""
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
+    listing = statement.function.listing
+    texts = list(map(listing.text, parts))
+    if len(parts) != 2 or texts.count(":") != 1:
+        return
+    labels = texts[1 - texts.index(":")]
+    value = scope.value(parts[1 - texts.index(":")])
+    if not isinstance(value, np.ndarray) or value.ndim != 1 or value.dtype.kind not in "iu":
+        return
+    samples = f"{scope.numpy or 'np'}.arange(len({labels}))"
+    meant = ", ".join(samples if one == ":" else one for one in texts)
+    line = f"{listing.text(node.value)}[{meant}] {statement.operator} {text}"
+    same = f"__import__('numpy').equal.outer({labels}, {labels})"
+    yield Edit(f"({text}) * {same}", lambda: line, "index", 1.3, ":", samples)
 
 
 _OPPOSITE = {"+=": "-=", "-=": "+=", "*=": "/=", "/=": "*="}
