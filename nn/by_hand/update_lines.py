@@ -42,7 +42,7 @@ _Variables: TypeAlias = Mapping[str, tuple[tuple[str, str], tuple[str, str], flo
 """By name: which variable of which parameter, which one of the textbook, and times what."""
 
 _BELIEVED = 1e-9
-_SECONDS = 6.0  # of both searches together
+_SECONDS = 2.0  # of both searches together
 _HEADS = ("loop", "test", "index")
 
 

@@ -185,6 +185,7 @@ WORDS = {
     ("diagnosing/correction_words.py", "transpose"): "a kind of correction",
     ("diagnosing/observations.py", "sign"): "a kind of mistake",
     ("diagnosing/report.py", "where"): "how much a hint says",
+    ("diagnosing/value_words.py", "sign"): "a kind of mistake",
     ("drawing/picture.py", "sum"): "a word about axes that is replaced",
     ("explaining/contribution.py", "sum"): "a word about axes that is replaced",
 }
