@@ -86,7 +86,8 @@ def is_close(value: Any, expected: Any) -> bool:
         return False
     with np.errstate(all="ignore"):
         difference = np.abs(np.asarray(value, np.float64) - expected).max(initial=0.0)
-        return bool(difference <= _CLOSE * np.abs(expected).max(initial=1e-300))
+        largest = float(np.abs(expected).max(initial=1e-300))
+        return np.isfinite(largest) and bool(difference <= _CLOSE * largest)
 
 
 def key_of(value: Any) -> Any:

@@ -66,8 +66,12 @@ class Influence:
             after = self.read(self.follower.disturb(number, self.changed))
         except (Exception, TooLong):
             return None
-        changed = {name for name, one in after.items() if not _is_same(one, self._before.get(name))}
-        return frozenset(changed)
+        return frozenset(name for name, one in after.items() if self._changes(name, one))
+
+    def _changes(self, name: str, after: Any) -> bool:
+        """Whether a gradient changes; where it is not finite, it always may."""
+        before = self._before.get(name)
+        return not _is_finite(before) or not _is_same(after, before)
 
 
 def _is_same(one: Any, other: Any) -> bool:
@@ -85,3 +89,10 @@ def _is_real(value: Any) -> bool:
     if isinstance(value, dict):
         return bool(value) and all(map(_is_real, value.values()))
     return np.asarray(value).dtype.kind == "f"
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return all(map(_is_finite, value))
+    array = np.asarray(value)
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())

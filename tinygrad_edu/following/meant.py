@@ -42,9 +42,19 @@ def ratios_of(seen: Suspicion) -> list[float]:
 
 
 def candidates(
-    seen: Suspicion, statement: Statement, ratios: Sequence[float]
+    seen: Suspicion, statement: Statement, ratios: Sequence[float], by_values: bool = False
 ) -> Iterator[tuple[Match | None, Replacement]]:
-    """Yield what a statement may be meant to compute."""
+    """Yield what a statement may be meant to compute.
+
+    Parameters
+    ----------
+    seen : Suspicion
+    statement : Statement
+    ratios : sequence of float
+        The factors by which wrong gradients are too large.
+    by_values : bool
+        Whether what is returned may be wrong although it is a value of the function.
+    """
     number = statement.number
     if statement.kind not in ("assign", "return", "augment"):
         return
@@ -63,7 +73,9 @@ def candidates(
     for value in runs:
         for ratio in ratios:
             yield None, true_value(statement, value / ratio)
-        for match in _meant(seen, value) if seen.of[number] > 0 else ():
+        # A value of the forward pass may be returned where its gradient is meant.
+        is_doubtful = seen.of[number] > 0 or (statement.kind == "return" and by_values)
+        for match in _meant(seen, value) if is_doubtful else ():
             true = match.factor * match.quantity.array
             turned = match.arrangement == "transposed"
             yield match, true_value(statement, true.T if turned else true)

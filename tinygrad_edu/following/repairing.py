@@ -23,7 +23,7 @@ from .pairs import Pairs
 from .quantities import Match, Quantities
 from .running import Follower, Replacement
 from .suspecting import UNSUPPORTED, is_leaf, parts_of_result, root_of
-from .trying import ROUNDS, Attempts
+from .trying import ROUNDS, Attempts, is_a_start
 
 __all__ = ["Finding", "Repair"]
 
@@ -90,7 +90,24 @@ class Repair:
             found = self._in_turn(by_lines=False)
             if (len(self.left), len(found)) >= (len(left), len(before)):
                 found, self.left = before, left
+        if not found and self.at.apply({}):
+            found = self._only_one_left()
         return sorted(found, key=lambda one: self.seen.first_run.get(one.statement.number, 0))
+
+    def _only_one_left(self) -> list[Finding]:
+        """Find the statement on which all wrong gradients depend, and no right one, if it is one.
+
+        It is wrong, since what it is computed from is right in the others.
+        """
+        missing, seen = self.wanted - self.at.now, self.at.seen
+        starts = (one for one in self.at.candidates(set(), self.wanted)
+                  if self.at.influence.of(one.number) == missing)  # fmt: skip
+        found = [one for one in starts if not is_a_start(seen.values.get(one.number))]
+        scope = self.at.scope(found[0]) if len(found) == 1 else None
+        if scope is None or not self.at.now:
+            return []
+        before = seen.values.get(found[0].number)
+        return [Finding(found[0], None, missing, before, None, None, scope)]
 
     def _in_turn(self, by_lines: bool) -> list[Finding]:
         """Find one mistake after the other.
@@ -132,6 +149,8 @@ class Repair:
     def _best(self, done: set[int], by_lines: bool) -> Correction | None:
         """Find the correction that makes the most gradients right."""
         located = self._located(done)
+        if not any(self._is_whole(one.repaired) for one in located):
+            located = self._located(done, by_values=True)
         whole = [one for one in located if self._is_whole(one.repaired)]
         unknown = self.at.seen.unknown
         self.before_located = {number for one in whole
@@ -258,12 +277,12 @@ class Repair:
 
     # By true values -----------------------------------------------------------------------------
 
-    def _located(self, done: set[int]) -> list[Located]:
+    def _located(self, done: set[int], by_values: bool = False) -> list[Located]:
         """List the statements where a true value makes gradients right, the most of them first."""
         found: dict[int, Located] = {}
         ratios = ratios_of(self.at.seen)
         for statement in self.at.candidates(done, self.wanted):
-            for match, replacement in candidates(self.at.seen, statement, ratios):
+            for match, replacement in candidates(self.at.seen, statement, ratios, by_values):
                 if self.at.is_late():
                     break
                 repaired = self.at.repaired(statement.number, replacement)

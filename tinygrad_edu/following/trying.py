@@ -21,7 +21,7 @@ from .running import Follower, Replacement, TooLong
 from .scope import Scope, code_in, is_reference, names_in
 from .suspecting import TRUE_GRADIENT, UNSUPPORTED, Suspicion, is_leaf
 
-__all__ = ["ROUNDS", "Attempts"]
+__all__ = ["ROUNDS", "Attempts", "is_a_start"]
 
 _CLOSE = 1e-9
 # The costs below which edits are tried, round by round: the cheap ones of all statements first.
@@ -202,7 +202,7 @@ class Attempts:
         found = 0.6 if suspicion == UNSUPPORTED else -min(suspicion, 0.3)
         found -= 0.2 * (statement.kind == "assign" and is_reference(statement.value))
         value = self.seen.values.get(number)
-        found += 0.5 * _is_of_sizes(value) + 1.0 * _is_a_start(value)
+        found += 0.5 * _is_of_sizes(value) + 1.0 * is_a_start(value)
         was_right = suspicion > 0 and self.seen.least[number] <= TRUE_GRADIENT
         if was_right and not self.seen.is_once(number):
             found += 0.8
@@ -239,10 +239,10 @@ class Attempts:
         return [self.follower.statements[number] for number in found]
 
 
-def _is_a_start(value: Any) -> bool:
+def is_a_start(value: Any) -> bool:
     """Whether a value is zeros, where a sum starts."""
     if isinstance(value, tuple | list):
-        return bool(value) and all(map(_is_a_start, value))
+        return bool(value) and all(map(is_a_start, value))
     return isinstance(value, np.ndarray) and value.size > 1 and not value.any()
 
 

@@ -44,8 +44,12 @@ def _points(at: Place) -> list[ast.expr]:
 def factors_added(at: Place) -> Iterator[Found]:
     """Yield a factor that is missing: a derivative, a mask, a scale."""
     whole = at.scope.shape(at.root)
+    if at.statement.kind == "augment":  # what is added to an array may be smaller than it
+        whole = at.scope.shape(at.statement.targets[0]) or whole
     for point in _points(at):
         shape = at.scope.shape(point)
+        if point is at.root and whole and shape is not None and _fits(shape, whole):
+            shape = whole
         if shape is None and at.scope.value(point) is not None:
             continue
         if shape and whole and isinstance(at.root, ast.BinOp) and _fits(shape, whole):

@@ -77,8 +77,10 @@ def one_hot(at: Place) -> Iterator[Found]:
         if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Sub | ast.Add):
             continue
         shape = at.scope.shape(node.left)
-        labels = np.asarray(at.scope.value(node.right))
-        if labels.dtype.kind not in "iu" or not shape or len(shape) != 2 or labels.size < 2:
+        labels = at.scope.value(node.right)
+        if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu" or labels.size < 2:
+            continue
+        if not shape or len(shape) != 2:
             continue
         for classes, turned in ((shape[1], ""), (shape[0], ".T")):
             if labels.size * classes == int(np.prod(shape)) and labels.max() < classes:

@@ -188,8 +188,10 @@ def _other_numbers(
     targets = at.statement.targets
     if targets and isinstance(targets[0], ast.Subscript):
         yield from _counts(at, node, text)
+    is_added = node is at.root and at.statement.kind == "augment"
     for one in at.scope.arrays if number in (0, 1) else ():
-        yield [Edited(node, one.text)], "constant", 2.6, text, one.text
+        cost = 1.7 if is_added and one.shape == at.scope.shape(targets[0]) else 2.6
+        yield [Edited(node, one.text)], "constant", cost, text, one.text
 
 
 def _numbers_near(number: float, counts: bool) -> Iterator[tuple[str, float]]:

@@ -62,7 +62,10 @@ def _cost_of_exchange(at: Place, node: ast.expr, other: Reference) -> float:
     is_whole = node is at.root
     is_returned = is_whole and at.statement.kind == "return"
     same_kind = isinstance(other.value, np.ndarray) == isinstance(value, np.ndarray)
-    is_possible = is_alike or is_near or is_returned or _is_factor(at, node, other)
+    is_target = at.statement.kind == "augment" and np.shape(other.value) == at.scope.shape(
+        at.statement.targets[0]
+    )
+    is_possible = is_alike or is_near or is_returned or is_target or _is_factor(at, node, other)
     if not is_possible or not (same_kind or is_whole):
         return 0.0
     cost = 1.0 + 0.3 * distance(text, other.text)
