@@ -22,7 +22,7 @@ from .meant import candidates, ratios_of
 from .pairs import Pairs
 from .quantities import Match, Quantities
 from .running import Follower, Replacement
-from .suspecting import UNSUPPORTED, is_leaf, parts_of_result, root_of
+from .suspecting import TRUE_VALUE, UNSUPPORTED, is_leaf, parts_of_result, root_of
 from .trying import ROUNDS, Attempts, is_a_start
 
 __all__ = ["Finding", "Repair"]
@@ -327,13 +327,14 @@ class Repair:
     def _key(self, correction: Correction) -> tuple[float, ...]:
         """Return the order of corrections: the most gradients, then the likeliest, then by place.
 
-        Of equally good places it is the earliest. Of gradients that are right, and after which
-        nothing is, it is the last.
+        Of equally good places it is the earliest. Of those that compute something true, after
+        which nothing is, it is the last.
         """
         finding = correction[0]
         number = finding.statement.number
         place = self.at.seen.first_run[number]
-        is_last = self.at.seen.of[number] == UNSUPPORTED
+        suspicion = self.at.seen.of[number]
+        is_last = suspicion == UNSUPPORTED or suspicion <= TRUE_VALUE
         return (
             -len(finding.repaired),
             self.at.cost(finding, number in self.before_located),

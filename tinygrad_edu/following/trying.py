@@ -6,6 +6,7 @@ recorded run.
 
 from __future__ import annotations
 
+import ast
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -200,7 +201,9 @@ class Attempts:
         number = statement.number
         suspicion = self.seen.of[number]
         found = 0.6 if suspicion == UNSUPPORTED else -min(suspicion, 0.3)
-        found -= 0.2 * (statement.kind == "assign" and is_reference(statement.value))
+        if statement.kind == "assign" and is_reference(statement.value):
+            # A value passed on may be where something was forgotten; one that is stored is not.
+            found += -0.2 if isinstance(statement.targets[0], ast.Name) else 0.4
         value = self.seen.values.get(number)
         found += 0.5 * _is_of_sizes(value) + 1.0 * is_a_start(value)
         was_right = suspicion > 0 and self.seen.least[number] <= TRUE_GRADIENT

@@ -213,12 +213,24 @@ def _array_terms(at: Place, shape: tuple[int, ...], text: str) -> Iterator[tuple
             if term not in known:
                 yield term, 2.1
     own = at.statement.names[0] if at.statement.kind == "augment" else ""
+    known_terms = set(map(at.text, _terms_of(at.root))) if is_whole else set()
     for one in at.scope.arrays:
         if one.text != text and (_fits(one.shape, shape) or _fits(shape, one.shape)):
             cost = 1.8 if one.shape == shape else 2.2
-            yield one.text, cost + 1.2 * (one.text == own)
+            is_there = one.text == own or one.text in known_terms
+            yield one.text, cost + 1.2 * is_there
             if one.shape == shape and is_whole:
                 yield from scaled(at.scope, one)
+
+
+def _terms_of(node: ast.expr) -> Iterator[ast.expr]:
+    """Yield the terms of a sum."""
+    match node:
+        case ast.BinOp(op=ast.Add() | ast.Sub(), left=left, right=right):
+            yield from _terms_of(left)
+            yield from _terms_of(right)
+        case _:
+            yield node
 
 
 def scaled(scope: Scope, one: Reference) -> Iterator[tuple[str, float]]:
