@@ -18,7 +18,7 @@ _SEED = re.compile(r"(default_rng|seed|RandomState)\((\d+)\)")
 
 def texts_of_programs(folder: Path = PROGRAMS) -> dict[str, str]:
     """Return the text of each program by its name."""
-    files = sorted(Path(folder).glob("*.py"))
+    files = sorted([*Path(folder).glob("*.py"), *Path(folder).glob("*.txt")])
     return {file.stem: file.read_text("utf-8") for file in files if file.stem[0] != "_"}
 
 

@@ -212,6 +212,8 @@ def in_the_code(mistakes: Sequence[Diagnosis], lines: Sequence[Diagnosis]) -> li
     is_shown = first.kind in little and line.kind == "missing factor"
     if is_shown or (first.kind in _GENERAL and line.kind not in _GENERAL):
         return [replace(line, explains=first.explains)]
+    if set(line.explains) > set(first.explains):  # the line explains more than the mistake
+        return [line]
     sentence = f"{line.place}: {line.line.code} - {first.sentence}"
     if line.right:
         sentence += f"; right: {line.right}"
