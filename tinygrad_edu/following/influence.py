@@ -62,8 +62,12 @@ class Influence:
         is_one = self.follower.statements[number].kind in kinds
         if not is_one or not _is_real(self._values.get(number)):
             return None
+        # What is only compared with something shows when its sign is turned.
+        return self._changed(number, False) or self._changed(number, True)
+
+    def _changed(self, number: int, turns: bool) -> frozenset[str] | None:
         try:
-            after = self.read(self.follower.disturb(number, self.changed))
+            after = self.read(self.follower.disturb(number, self.changed, turns))
         except (Exception, TooLong):
             return None
         return frozenset(name for name, one in after.items() if self._changes(name, one))

@@ -107,7 +107,8 @@ class Follower:
         self.is_recording = False
         self.probe: Callable[[Statement, Mapping[str, Any]], None] | None = None
         self.probed = -1
-        self.disturbed = -1  # the statement whose value is changed a little
+        self.disturbed = -1  # the statement whose value is changed
+        self.turns = False  # whether its sign is changed
         self.longest = float("inf")  # seconds of a run; known after the first one
         self._codes: dict[FunctionType, tuple[CodeType, CodeType]] = {}
         self._seen: set[Any] = set()
@@ -125,14 +126,14 @@ class Follower:
             self.events.append(Event(number, _kept(value)))
         if time.perf_counter() - self._start > self.longest:
             raise TooLong
-        return _disturbed(value) if number == self.disturbed else value
+        return _disturbed(value, self.turns) if number == self.disturbed else value
 
     def wrote(self, number: int, array: Any) -> None:
         """Observe the array that a statement wrote into."""
         if self.is_recording and len(self.events) < _MOST_EVENTS:
             self.events.append(Event(number, _kept(array), True))
         if number == self.disturbed and isinstance(array, np.ndarray) and array.dtype.kind == "f":
-            array[...] = _disturbed(array)
+            array[...] = _disturbed(array, self.turns)
 
     def instead(self, number: int) -> Any:
         """Compute the value that replaces that of a statement."""
@@ -218,9 +219,17 @@ class Follower:
         finally:
             self.is_recording = False
 
-    def disturb(self, number: int, changed: Mapping[int, Replacement]) -> Any:
-        """Run the function with the value of a statement a little larger; return its result."""
-        self.disturbed = number
+    def disturb(self, number: int, changed: Mapping[int, Replacement], turns: bool = False) -> Any:
+        """Run the function with another value of a statement; return its result.
+
+        Parameters
+        ----------
+        number : int
+        changed : mapping of int to Replacement
+        turns : bool
+            Whether it has another sign; otherwise it is a little larger.
+        """
+        self.disturbed, self.turns = number, turns
         try:
             return self.run(changed)
         finally:
@@ -256,17 +265,18 @@ class Follower:
         self._globals.clear()
 
 
-def _disturbed(value: Any) -> Any:
+def _disturbed(value: Any, turns: bool) -> Any:
     """Return a value with every number in it changed, each in another way."""
+    sign = -1 if turns else 1
     if isinstance(value, tuple | list) and type(value) in (tuple, list):
-        return type(value)(map(_disturbed, value))
+        return type(value)(_disturbed(one, turns) for one in value)
     if isinstance(value, dict):
-        return {key: _disturbed(one) for key, one in value.items()}
+        return {key: _disturbed(one, turns) for key, one in value.items()}
     if isinstance(value, float | np.floating):
-        return value * 1.01 + 1e-3
+        return sign * (value * 1.01 + 1e-3)
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
         steps = np.linspace(1e-3, 2e-3, max(value.size, 1)).reshape(value.shape)
-        return value * (1 + 10 * steps) + steps
+        return sign * (value * (1 + 10 * steps) + steps)
     return value
 
 

@@ -256,6 +256,8 @@ class Suspicion:
         self, statement: Statement, event: Event, read: list[float]
     ) -> tuple[float, float]:
         """Return how suspicious a value is, and the factor of the gradient it is."""
+        if statement.kind == "index":  # what is right as a factor may be wrong as an index
+            return _of_kind(statement), _VALUE
         matches = self.quantities.matches(event.value)
         values = [one for one in matches if one.quantity.kind == "value"]
         values = [one for one in values if abs(one.factor - 1) < _CLOSE]

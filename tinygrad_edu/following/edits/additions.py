@@ -166,7 +166,7 @@ def terms_added(at: Place) -> Iterator[Found]:
             for sign in "+-":
                 after = f"{text} {sign} {term}"
                 yield at.replace(point, after), "add term", cost + more, "", f"{sign} {term}"
-        is_number = shape == () and point is at.root
+        is_number = shape == () and point is at.root and isinstance(point, ast.BinOp)
         for number, cost in (
             ("1", 1.5 if is_number else 2.5),
             *((one.text, 2.8) for one in at.scope.numbers),
