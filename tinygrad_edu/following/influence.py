@@ -81,6 +81,8 @@ class Influence:
 def _is_same(one: Any, other: Any) -> bool:
     if isinstance(one, tuple | list) and isinstance(other, tuple | list):
         return len(one) == len(other) and all(map(_is_same, one, other))
+    if isinstance(one, tuple | list) or isinstance(other, tuple | list):
+        return False
     arrays = np.asarray(one), np.asarray(other)
     are_real = all(array.dtype.kind == "f" for array in arrays)
     return np.array_equal(*arrays, equal_nan=are_real)

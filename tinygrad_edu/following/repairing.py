@@ -270,7 +270,7 @@ class Repair:
             edit = trial.edit
             if scope is None or edit.what != "name" or edit.after not in meant:
                 continue
-            now, then = (np.shape(scope.variables.get(one, 0)) for one in (edit.before, edit.after))
+            now, then = (_shape(scope.variables.get(one)) for one in (edit.before, edit.after))
             is_wrong = edit.before in wrong or (edit.after in unused and now not in shapes)
             if is_wrong and (then in shapes or edit.after in unused):
                 yield trial
@@ -316,7 +316,7 @@ class Repair:
                 return
             expected = located.replacement.of(scope.variables)
             value = trial.value
-            if statement.kind == "augment" and np.ndim(value) == 0 and value is not None:
+            if statement.kind == "augment" and isinstance(value, int | float | np.number):
                 value = np.broadcast_to(value, np.shape(expected))
             if is_close(value, expected):
                 repaired = self.at.repaired(statement.number, trial.replacement)
@@ -420,3 +420,7 @@ class Repair:
             repaired = self.at.repaired(statement.number, trial.replacement)
             if repaired:
                 yield self.at.correction(statement, trial, repaired)
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    return value.shape if isinstance(value, np.ndarray | np.generic) else None

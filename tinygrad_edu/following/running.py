@@ -282,7 +282,8 @@ def _disturbed(value: Any, turns: bool) -> Any:
 
 def _kept(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return value.copy() if value.size <= _LARGEST else None
+        is_kept = value.dtype.kind in "fiubc" and value.size <= _LARGEST
+        return value.copy() if is_kept else None
     if isinstance(value, tuple | list) and len(value) <= 100:
         return type(value)(map(_kept, value)) if type(value) in (tuple, list) else None
     if isinstance(value, dict) and len(value) <= 100:

@@ -18,6 +18,7 @@ from .instrumenting import Statement
 __all__ = ["Reference", "Scope", "is_reference", "names_in"]
 
 _MOST = 60
+_LARGEST = 2**63
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,6 +147,8 @@ def _is_object(value: Any) -> bool:
 def _is_numeric(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "fiub" and value.size > 0
+    if isinstance(value, int) and abs(value) > _LARGEST:  # no float can hold it
+        return False
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 

@@ -86,7 +86,9 @@ def one_hot(at: Place) -> Iterator[Found]:
             if labels.size * classes == int(np.prod(shape)) and labels.max() < classes:
                 text = at.text(node.right)
                 base = node.right.value if isinstance(node.right, ast.Subscript) else node.right
-                name = at.text(base) if np.ndim(at.scope.value(base)) == 1 else f"{text}.ravel()"
+                numbers = at.scope.value(base)
+                is_row = isinstance(numbers, np.ndarray) and numbers.ndim == 1
+                name = at.text(base) if is_row else f"{text}.ravel()"
                 after = f"{at.scope.numpy or 'np'}.eye({classes})[{name}]{turned}"
                 yield [Edited(node.right, after)], "one-hot", 1.5, text, after
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 import itertools
+import math
 from collections.abc import Iterator
 from typing import TypeGuard
-
-import numpy as np
 
 from ..source import Edited
 from .place import REDUCTIONS, SIGNS, Found, Place, parts_of
@@ -318,7 +317,8 @@ def _factor_inside(at: Place, node: ast.BinOp) -> Iterator[Found]:
                 one = _Reduction(at, call, function)
             case _:
                 continue
-        if one.base is not None and np.size(at.scope.value(factor)) > 1:
+        shape = at.scope.shape(factor)
+        if one.base is not None and shape and math.prod(shape) > 1:
             product = f"{at.within(factor)} * {at.within(one.base)}"
             written = at.text(call)
             base = at.text(one.base)

@@ -167,5 +167,6 @@ def distance(one: str, other: str) -> float:
 
 def is_of_both_signs(value: Any) -> bool:
     """Whether a mask of what is positive is more than all or nothing."""
-    array = np.asarray(value)
-    return array.dtype.kind in "fi" and bool((array > 0).any() and (array <= 0).any())
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fi":
+        return False
+    return bool((value > 0).any() and (value <= 0).any())
