@@ -34,6 +34,9 @@ __all__ = ["ManualCheck"]
 _NAME = 24
 _MOST_DIFFERING, _MOST_AGREEING = 4, 2  # as many gradients have equations where room is short
 _DIAGNOSES = 3
+_OF_LINES = (
+    "Nothing is said of a line if f computes it in another way, or if it follows from a wrong one."
+)
 _MOST_STEPS = 24  # lines that are described where room is short
 _HEADS = (
     "gradient of",
@@ -230,11 +233,11 @@ def _line_by_line(steps: Sequence[Step], whole: bool) -> list[Section]:
         return []
     shown = shown if whole else shown[:_MOST_STEPS]
     signs = {True: "✓", False: "✗", None: ""}
-    rows = [[str(one.line), clean(one.variable, _NAME), one.what, signs[one.is_right]]
+    rows = [[str(one.line), signs[one.is_right], clean(one.variable, _NAME), one.what]
             for one in shown]  # fmt: skip
     wrong = [place for place, one in enumerate(shown) if one.is_right is False]
-    return [Section("What your lines compute",
-                    (Table(("line", "variable", "is", ""), rows, strong=wrong),))]  # fmt: skip
+    table = Table(("line", "", "variable", "is"), rows, strong=wrong, note=_OF_LINES * whole)
+    return [Section("What your lines compute", (table,))]
 
 
 def _without_right(one: Diagnosis) -> str:
