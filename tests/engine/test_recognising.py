@@ -359,3 +359,49 @@ def test_it_is_quick(layers, nodes, most):
         recognised(order)
         times.append(time.perf_counter() - start)
     assert min(times) < most
+
+
+# Attention --------------------------------------------------------------------------------------
+
+QUERIES, KEYS, INPUT = (GENERATOR.normal(size=(5, 4)) for _ in range(3))
+MASK = np.triu(np.ones((5, 5)), 1).astype(bool)
+
+
+def rows(q, k, v):
+    return softmax(q @ k.mT / np.sqrt(4), 1) @ v
+
+
+def rows_masked(q, k, v):
+    scores = np.where(MASK, -1e9, q @ k.mT * 0.5)
+    return softmax(scores, 1) @ v
+
+
+def columns(q, k, v):
+    return v.mT @ softmax(k @ q.mT / np.sqrt(4), 0)
+
+
+def einsum(q, k, v):
+    scores = np.einsum("id,jd->ij", q, k) / np.sqrt(4)
+    return np.einsum("ij,jd->id", softmax(scores, 1), v)
+
+
+def library(q, k, v):
+    return tg.softmax(q @ k.mT / 2.0, axis=1) @ v
+
+
+@pytest.mark.parametrize("spelled", [rows, rows_masked, columns, einsum, library])
+def test_attention_is_recognised(spelled):
+    q, k, v = (leaf(one) for one in (QUERIES, KEYS, INPUT))
+    out = spelled(q, k, v)
+    (one,) = [one for one in recognised(graph_order(out)) if one.name == "attention"]
+    assert one.result is out
+    assert one.params["scale"] == pytest.approx(0.5)
+    expected = (QUERIES @ KEYS.T).reshape(-1)
+    np.testing.assert_allclose(np.sort(one.source.data.reshape(-1)), np.sort(expected))
+    np.testing.assert_allclose(one.params["weights"].data.sum(axis=one.params["axis"]), 1)
+
+
+def test_a_classifier_is_no_attention():
+    x, W, V = leaf(), leaf(GENERATOR.normal(size=(4, 3))), leaf(GENERATOR.normal(size=(3, 2)))
+    for out in (softmax(x @ W), tg.softmax(x @ W, axis=1).sum(axis=0), (x @ W) @ V):
+        assert "attention" not in {one.name for one in recognised(graph_order(out))}

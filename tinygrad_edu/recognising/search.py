@@ -10,6 +10,7 @@ import numpy as np
 
 from ..tensor import Tensor
 from .ancestry import Ancestry
+from .attention import attention
 from .axes import along_an_axis
 from .elementwise import elementwise
 from .functions import known
@@ -33,7 +34,8 @@ class Recognised:
         What else the function was given, such as ``axis``. For a loss: ``targets``, the constant
         that the source is compared with; ``count``, the number that the sum of the losses was
         divided by; ``of``, the activation that the source is a result of, empty for logits;
-        and ``axis``, where the classes are, for a loss that has classes.
+        and ``axis``, where the classes are, for a loss that has classes. For attention, whose
+        source is the scores before they are scaled: ``scale``, ``weights`` and their ``axis``.
     """
 
     name: str
@@ -43,7 +45,7 @@ class Recognised:
 
 
 def recognised(order: Sequence[Tensor]) -> list[Recognised]:
-    """List the functions in a graph: activations, softmax, averages, normalisations and losses.
+    """List the functions in a graph: activations, softmax, averages, losses, attention and more.
 
     Parameters
     ----------
@@ -71,8 +73,9 @@ def recognised(order: Sequence[Tensor]) -> list[Recognised]:
     with np.errstate(all="ignore"):
         functions = known()
         finders = (elementwise, along_an_axis, masks, losses)
-        found = [Recognised(*one) for find in finders for one in find(graph, functions)]
-        found = _without_targets(found)
+        parts = [one for find in finders for one in find(graph, functions)]
+        parts += attention(order, parts)
+        found = _without_targets([Recognised(*one) for one in parts])
     places = {id(tensor): place for place, tensor in enumerate(order)}
     last = len(places)
     found.sort(key=lambda one: (places[id(one.result)], places.get(id(one.source), last), one.name))
