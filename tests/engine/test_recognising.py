@@ -405,3 +405,10 @@ def test_a_classifier_is_no_attention():
     x, W, V = leaf(), leaf(GENERATOR.normal(size=(4, 3))), leaf(GENERATOR.normal(size=(3, 2)))
     for out in (softmax(x @ W), tg.softmax(x @ W, axis=1).sum(axis=0), (x @ W) @ V):
         assert "attention" not in {one.name for one in recognised(graph_order(out))}
+
+
+def test_averages_along_the_last_axis_are_no_weights():
+    """Their result has no such axis any more; neither do they when nothing is in an array."""
+    x, V = leaf(GENERATOR.normal(size=(3, 4, 5))), leaf(GENERATOR.normal(size=(4, 2)))
+    for out in (x.mean(axis=2) @ V, np.var(x, axis=2) @ V, leaf(np.zeros((0, 4))).mean(axis=1)):
+        assert "attention" not in {one.name for one in recognised(graph_order(out))}

@@ -46,7 +46,9 @@ def attention(order: Sequence[Tensor], found: Sequence[Found]) -> Iterator[Found
 
 def _are_weights(tensor: Tensor, axis: int) -> bool:
     data = tensor._data
-    if data.ndim < 2 or data.shape[axis] < 2 or data.min() < 0:
+    if data.ndim < 2 or not -data.ndim <= axis < data.ndim:  # a mean has lost its axis
+        return False
+    if data.shape[axis] < 2 or not data.min() >= 0:
         return False
     return close(data.sum(axis=axis), np.ones(1), 10 * tolerance_of(tensor))
 
