@@ -18,6 +18,7 @@ from tinygrad_edu.following.instrumenting import Statement
 from tinygrad_edu.following.quantities import Quantities
 from tinygrad_edu.following.repairing import Finding, Repair
 from tinygrad_edu.following.running import Event, Follower
+from tinygrad_edu.following.trying import Attempts
 from tinygrad_edu.source_lines import SourceLine
 
 from .update_calls import Course, Task
@@ -95,7 +96,8 @@ def findings_of(
 
         # A slip is one mistake, so its correction leaves nothing wrong.
         must = list(wanted) if has_slip else [one for one in wanted if one.startswith("w of ")]
-        repair = Repair(follower, read, known, list(wanted), quantities, _SECONDS / 2)
+        at = Attempts(follower, read, known, quantities)
+        repair = Repair(at, list(wanted), _SECONDS / 2)
         found = repair.findings()
         if found and repair.left.isdisjoint(must):
             return found if all(one.edit for one in found) else []

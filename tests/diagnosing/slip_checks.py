@@ -1,6 +1,7 @@
 """Checks of the programs in `slip_programs`: a slip is an edit of a line of a right program."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -95,3 +96,15 @@ def assert_corrected(text: str, check: ManualCheck, name: str, folder: Path) -> 
     corrected = applied(text, proposed)
     if corrected is not None:
         assert checked(with_other_seed(corrected, 1), name, folder).agree, corrected
+
+
+def assert_all_named(slips: Sequence[Slip], folder: Path) -> ManualCheck:
+    """Check a program with slips: each is named, and what is proposed is right."""
+    name = slips[0].program
+    text = TEXTS[name]
+    for slip in slips:
+        text = edited(text, slip.before, slip.after)
+    check = checked(text, name, folder)
+    assert_named(check, slips)
+    assert_corrected(text, check, name, folder)
+    return check

@@ -13,7 +13,15 @@ import pytest
 from tinygrad_edu.diagnosing import code_reading
 from tinygrad_edu.following.repairing import Repair
 
-from .slip_checks import TEXTS, Slip, assert_corrected, assert_named, checked, edited
+from .slip_checks import (
+    TEXTS,
+    Slip,
+    assert_all_named,
+    assert_corrected,
+    assert_named,
+    checked,
+    edited,
+)
 
 R, C = "rows_softmax", "columns_softmax"
 RN, CN = "rows_net", "columns_net"
@@ -335,11 +343,7 @@ ALL = {f"{group}: {kind}": slip for group, found in GROUPS.items() for kind, sli
 
 @pytest.mark.parametrize("kind", ALL)
 def test_a_slip_is_named(kind, tmp_path):
-    slip = ALL[kind]
-    text = edited(TEXTS[slip.program], slip.before, slip.after)
-    check = checked(text, slip.program, tmp_path)
-    assert_named(check, [slip])
-    assert_corrected(text, check, slip.program, tmp_path)
+    assert_all_named([ALL[kind]], tmp_path)
 
 
 # 2. Several independent slips -----------------------------------------------------------------
@@ -377,10 +381,5 @@ SEVERAL = {
 @pytest.mark.parametrize("kind", SEVERAL)
 def test_several_slips_are_each_named(kind, tmp_path):
     slips = SEVERAL[kind]
-    text = TEXTS[slips[0].program]
-    for slip in slips:
-        text = edited(text, slip.before, slip.after)
-    check = checked(text, slips[0].program, tmp_path)
-    assert_named(check, slips)
-    assert_corrected(text, check, slips[0].program, tmp_path)
+    check = assert_all_named(slips, tmp_path)
     assert str(check).count(f"{len(slips)} mistakes") == 1

@@ -11,7 +11,10 @@ import pytest
 from tinygrad_edu.diagnosing import code_reading
 from tinygrad_edu.following.repairing import Repair
 
-from .slip_checks import TEXTS, Slip, assert_corrected, assert_named, checked, edited
+from .slip_checks import (
+    Slip,
+    assert_all_named,
+)
 
 RB, CB = "rows_batchnorm", "columns_batchnorm"
 RL, CL = "rows_layernorm", "columns_layernorm"
@@ -343,8 +346,4 @@ ALL = {f"{group}: {kind}": slip for group, found in GROUPS.items() for kind, sli
 
 @pytest.mark.parametrize("kind", ALL)
 def test_a_slip_is_named(kind, tmp_path):
-    slip = ALL[kind]
-    text = edited(TEXTS[slip.program], slip.before, slip.after)
-    check = checked(text, slip.program, tmp_path)
-    assert_named(check, [slip])
-    assert_corrected(text, check, slip.program, tmp_path)
+    assert_all_named([ALL[kind]], tmp_path)

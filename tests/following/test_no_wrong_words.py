@@ -11,6 +11,7 @@ from tinygrad_edu.diagnosing.code_reading import CodeReader
 from tinygrad_edu.following.quantities import Quantities
 from tinygrad_edu.following.repairing import Repair
 from tinygrad_edu.following.running import Follower
+from tinygrad_edu.following.trying import Attempts
 
 TEXTS = texts_of_programs()
 OTHERS = 2
@@ -83,8 +84,8 @@ def test_the_search_finds_nothing_to_repair_in_right_programs(name, tmp_path):
     def right(given):
         return frozenset(str(key) for key in keys if np.array_equal(given[str(key)], expected[key]))
 
-    quantities = Quantities([], [])
-    repair = Repair(Follower(module.BY_HAND, point), read, right, [*map(str, keys)], quantities)
+    at = Attempts(Follower(module.BY_HAND, point), read, right, Quantities([], []))
+    repair = Repair(at, [*map(str, keys)])
     assert repair.findings() == []
     assert repair.left == frozenset()
 

@@ -6,7 +6,6 @@ they become diagnoses: one a mistake, with the line that is wrong and the line t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,7 +17,8 @@ from ..following.edits import Edit
 from ..following.quantities import Quantities
 from ..following.repairing import Finding, Repair
 from ..following.running import Follower
-from ..following.steps import Step, meant_by, right_lines, steps_of
+from ..following.steps import Step, gradient_in, gradient_of, right_lines, steps_of
+from ..following.trying import Attempts
 from ..source_lines import SourceLine
 from ..tensor import Tensor
 from .activations import activations_of, known_functions
@@ -80,10 +80,6 @@ class CodeReader:
                 if _is_right(given.get(name), search.automatic[name], floors[name])
             )
 
-        try:
-            follower.record()
-        except Exception:  # it ran before, so it depends on more than its arguments
-            return []
         tensors = (*search.order, *search.leaves.values())
         values: list[tuple[Tensor | None, Any]] = [(one, one.data) for one in tensors]
         functions = known_functions(search)
@@ -91,7 +87,7 @@ class CodeReader:
             values += [(None, array) for array in (one.slope, one.gate) if array is not None]
         totals = {one.source: one.total for one in search.sent}
         quantities = Quantities(values, totals.items())
-        repair = Repair(follower, self.named, right, names, quantities)
+        repair = Repair(Attempts(follower, self.named, right, quantities), names)
         found = repair.findings()
         self.left = repair.left
         lines = [_Line(one, words_of(one, search, functions), repair, search) for one in found]
@@ -133,8 +129,15 @@ class _Line:
         self.finding = finding
         statement, edit = finding.statement, finding.edit
         written = _written(search, repair)
-        self.meant = meant_by(finding.after, repair.seen, written)
-        self.words = self._of_another(meant_by(finding.before, repair.seen, written)) or words
+        meant = gradient_in(finding.after, repair.seen)
+        self.meant = gradient_of(meant, written) if meant is not None else ""
+        self.words = words
+        has_name = edit is None and bool(statement.names)
+        other = gradient_in(finding.before, repair.seen) if has_name else None
+        if meant is not None and other is not None and other.quantity is not meant.quantity:
+            what = f"{statement.names[0]} is {gradient_of(other, written)}, not yet {self.meant}"
+            told = f"{what}: the terms of the other ways are missing"
+            self.words = Words("contribution missing", told)
         before = right_lines(statement, repair.follower.statements, repair.seen)
         found = [f"{name} should be {self.meant}" for name in statement.names[:1] if self.meant]
         are = "are" if len(before) > 1 else "is"
@@ -148,22 +151,6 @@ class _Line:
         if earlier and words.kind == "extra statement":
             self.words = difference(statement.text, earlier, statement.names)
         self.same = (words.kind, edit.what, edit.before, edit.after) if edit else self
-
-    def _of_another(self, what: str) -> Words | None:
-        """Say that a line without a correction computes the gradient of something else."""
-        names = self.finding.statement.names
-        if self.finding.edit is not None or not self.meant or what in ("", self.meant) or not names:
-            return None
-        told = (
-            f"{names[0]} is {what}, not yet {self.meant}: the terms of the other ways are missing"
-        )
-        return Words("contribution missing", told) if _is_of_other(what, self.meant) else None
-
-
-def _is_of_other(what: str, meant: str) -> bool:
-    """Whether two gradients are those of two values, not of one in two sizes."""
-    gradients = [re.split(", transposed| · | / ", one)[0] for one in (what, meant)]
-    return gradients[0] != gradients[1]
 
 
 def _line_of(edit: Edit) -> str:

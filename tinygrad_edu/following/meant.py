@@ -16,9 +16,9 @@ from .instrumenting import Statement
 from .quantities import Match, Quantity
 from .running import Replacement
 from .scope import is_reference
-from .suspecting import Suspicion, is_leaf
+from .suspecting import Suspicion
 
-__all__ = ["candidates", "ratios_of"]
+__all__ = ["candidates", "ratios_of", "returned_instead"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -35,26 +35,16 @@ def ratios_of(seen: Suspicion) -> list[float]:
               for part in (value if isinstance(value, tuple | list) else (value,))]  # fmt: skip
     for value in values:
         for match in seen.quantities.matches(value):
-            is_gradient = is_leaf(match) and match.quantity.kind == "gradient"
+            is_gradient = match.quantity.is_of_input and match.quantity.kind == "gradient"
             if is_gradient and abs(match.factor - 1) > _CLOSE:
                 ratios.append(float(f"{match.factor:.10g}"))
     return list(dict.fromkeys(ratios))[:3]
 
 
 def candidates(
-    seen: Suspicion, statement: Statement, ratios: Sequence[float], by_values: bool = False
+    seen: Suspicion, statement: Statement, ratios: Sequence[float]
 ) -> Iterator[tuple[Match | None, Replacement]]:
-    """Yield what a statement may be meant to compute.
-
-    Parameters
-    ----------
-    seen : Suspicion
-    statement : Statement
-    ratios : sequence of float
-        The factors by which wrong gradients are too large.
-    by_values : bool
-        Whether what is returned may be wrong although it is a value of the function.
-    """
+    """Yield what a statement may be meant to compute."""
     number = statement.number
     if statement.kind not in ("assign", "return", "augment"):
         return
@@ -73,12 +63,27 @@ def candidates(
     for value in runs:
         for ratio in ratios:
             yield None, true_value(statement, value / ratio)
-        # A value of the forward pass may be returned where its gradient is meant.
-        is_doubtful = seen.of[number] > 0 or (statement.kind == "return" and by_values)
-        for match in _meant(seen, value) if is_doubtful else ():
-            true = match.factor * match.quantity.array
-            turned = match.arrangement == "transposed"
-            yield match, true_value(statement, true.T if turned else true)
+        if seen.of[number] > 0:
+            yield from _all_meant(seen, statement, value)
+
+
+def returned_instead(
+    seen: Suspicion, statement: Statement
+) -> Iterator[tuple[Match | None, Replacement]]:
+    """Yield the gradients that may be meant where a value of the function is returned."""
+    value = seen.values.get(statement.number)
+    is_true = statement.kind == "return" and seen.of[statement.number] <= 0
+    if is_true and seen.is_once(statement.number) and isinstance(value, np.ndarray):
+        yield from _all_meant(seen, statement, value)
+
+
+def _all_meant(
+    seen: Suspicion, statement: Statement, value: Array
+) -> Iterator[tuple[Match, Replacement]]:
+    for match in _meant(seen, value):
+        true = match.factor * match.quantity.array
+        turned = match.arrangement == "transposed"
+        yield match, true_value(statement, true.T if turned else true)
 
 
 def _of_one(
@@ -94,19 +99,18 @@ def _of_one(
     if not isinstance(value, tuple | list) or not isinstance(value[0], np.ndarray):
         return
     for quantity in seen.quantities.all:
-        match, is_alike = Match(quantity, 1.0, ""), quantity.array.shape == value[0].shape
-        if quantity.kind == "gradient" and is_leaf(match) and is_alike:
-            yield match, Replacement(value=type(value)([quantity.array]))
+        is_alike = quantity.array.shape == value[0].shape
+        if quantity.kind == "gradient" and quantity.is_of_input and is_alike:
+            yield Match(quantity, 1.0, ""), Replacement(value=type(value)([quantity.array]))
 
 
 def _meant(seen: Suspicion, value: Array) -> Iterator[Match]:
     """Yield the quantities that a value may be meant to be."""
     for quantity in seen.quantities.all:
         shape = quantity.array.shape
-        match = Match(quantity, 1.0, "")
-        if is_leaf(match) and quantity.kind == "gradient":
+        if quantity.is_of_input and quantity.kind == "gradient":
             if (value.ndim <= 2 and quantity.array.ndim <= 2) or shape == value.shape:
-                yield match
+                yield Match(quantity, 1.0, "")
         elif shape == value.shape or (value.ndim == 2 and shape == value.shape[::-1]):
             turned = "" if shape == value.shape else "transposed"
             scales = seen.scales if quantity.kind == "gradient" else (1.0,)
@@ -157,7 +161,7 @@ def _in_steps(
     if any(one.shape != shape for one in runs):
         return
     inner = [one for one in seen.quantities.like(shape)
-             if one.array.shape == shape and not is_leaf(Match(one, 1.0, ""))]  # fmt: skip
+             if one.array.shape == shape and not one.is_of_input]  # fmt: skip
     if len(inner) < count - 1:
         return
     alike = np.abs(_units(runs) @ _units([one.array for one in inner]).T)
@@ -199,8 +203,7 @@ def _most_alike(
     units = _units([value, *(one.array for one in alike)])
     best = alike[int(np.abs(units[1:] @ units[0]).argmax())]
     taken[best] = None
-    is_of_input = is_leaf(Match(best, 1.0, ""))
-    return best.array * (1.0 if is_of_input else scale)
+    return best.array * (1.0 if best.is_of_input else scale)
 
 
 def _possible(

@@ -42,6 +42,11 @@ class Quantity:
     kind: Literal["value", "gradient"]
     array: Array
 
+    @property
+    def is_of_input(self) -> bool:
+        """Whether it belongs to an input of the function."""
+        return self.tensor is not None and self.tensor.node is None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Match:

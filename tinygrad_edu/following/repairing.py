@@ -11,18 +11,18 @@ from __future__ import annotations
 import ast
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from .findings import Correction, Finding, Located, Trial, is_close
 from .instrumenting import Statement
-from .meant import candidates, ratios_of
+from .meant import candidates, ratios_of, returned_instead
 from .pairs import Pairs
-from .quantities import Match, Quantities
-from .running import Follower, Replacement
-from .suspecting import TRUE_VALUE, UNSUPPORTED, is_leaf, parts_of_result, root_of
+from .quantities import Match
+from .running import Replacement
+from .suspecting import TRUE_VALUE, UNSUPPORTED, Suspicion, parts_of_result, root_of
 from .trying import ROUNDS, Attempts, is_a_start
 
 __all__ = ["Finding", "Repair"]
@@ -41,14 +41,10 @@ class Repair:
 
     Parameters
     ----------
-    follower : Follower
-    read : callable
-        Turns what the function returns into gradients by name.
-    right : callable
-        ``right(gradients) -> set of str``: which of them are right.
+    at : Attempts
+        The code, and which gradients are right with corrections.
     wanted : collection of str
         The gradients that are to become right.
-    quantities : Quantities
     seconds : float
         How long to search for one mistake, of this thread's own time: what is found does not
         depend on what else the machine does.
@@ -57,19 +53,14 @@ class Repair:
     ----------
     left : frozenset of str
         The gradients that are still wrong with all corrections.
+    seen : Suspicion
+        What each statement computes without corrections, if there is something to find.
     """
 
-    def __init__(
-        self,
-        follower: Follower,
-        read: Callable[[Any], Mapping[str, Any]],
-        right: Callable[[Mapping[str, Any]], frozenset[str]],
-        wanted: Sequence[str],
-        quantities: Quantities,
-        seconds: float = 2.0,
-    ) -> None:
-        self.follower = follower
-        self.at = Attempts(follower, read, right, quantities)
+    seen: Suspicion
+
+    def __init__(self, at: Attempts, wanted: Sequence[str], seconds: float = 2.0) -> None:
+        self.at, self.follower = at, at.follower
         self.wanted = self.left = frozenset(wanted)
         self.seconds = seconds
         self._pairs = Pairs(self.at, self.wanted)
@@ -81,9 +72,6 @@ class Repair:
         """List the mistakes, in the order in which the code runs."""
         self._start = time.thread_time()
         self._allow(self.seconds)
-        if not self.at.apply({}):
-            return []
-        self.seen = self.at.seen
         found = self._in_turn(by_lines=True)
         if self.left and self.went_by_lines:
             before, left = found, self.left
@@ -121,6 +109,8 @@ class Repair:
         applied: dict[int, Replacement] = {}
         self.instead.clear()
         while self.at.apply(applied) and not self.at.now >= self.wanted:
+            if not found:
+                self.seen = self.at.seen
             if len(found) == _MOST_MISTAKES or self.at.is_late():
                 break
             best = self._best({one.statement.number for one in found}, by_lines)
@@ -149,13 +139,10 @@ class Repair:
     def _best(self, done: set[int], by_lines: bool) -> Correction | None:
         """Find the correction that makes the most gradients right."""
         located = self._located(done)
-        if not any(self._is_whole(one.repaired) for one in located):
-            located = self._located(done, by_values=True)
         whole = [one for one in located if self._is_whole(one.repaired)]
-        unknown = self.at.seen.unknown
-        self.before_located = {number for one in whole
-                               for number in (one.statement.number,
-                                              *unknown.get(one.statement.number, ()))}  # fmt: skip
+        self.before_located = {one.statement.number for one in whole}
+        for one in whole:
+            self.before_located.update(self.at.seen.unknown.get(one.statement.number, ()))
         best = self._by_value(located)
         if (
             best is not None
@@ -263,7 +250,7 @@ class Repair:
     def _of_other_names(self, statement: Statement, texts: Sequence[str]) -> Iterator[Trial]:
         """Yield the edits of a return that put a gradient where none, or the same one, is."""
         written, unused, scope = self.at.seen.written, self.at.seen.unused, self.at.scope(statement)
-        shapes = {one.array.shape for one in self.at.quantities.all if is_leaf(Match(one, 1.0, ""))}
+        shapes = {one.array.shape for one in self.at.quantities.all if one.is_of_input}
         wrong = {one for one in texts if texts.count(one) > 1 or one not in written}
         meant = (written if wrong else unused) - set(texts)
         for trial in self.at.trials(statement) if meant and scope is not None else ():
@@ -277,19 +264,17 @@ class Repair:
 
     # By true values -----------------------------------------------------------------------------
 
-    def _located(self, done: set[int], by_values: bool = False) -> list[Located]:
+    def _located(self, done: set[int]) -> list[Located]:
         """List the statements where a true value makes gradients right, the most of them first."""
         found: dict[int, Located] = {}
-        ratios = ratios_of(self.at.seen)
-        for statement in self.at.candidates(done, self.wanted):
-            for match, replacement in candidates(self.at.seen, statement, ratios, by_values):
-                if self.at.is_late():
-                    break
-                repaired = self.at.repaired(statement.number, replacement)
-                best = found.get(statement.number)
-                if len(repaired) > (len(best.repaired) if best else 0):
-                    found[statement.number] = Located(statement, replacement, match, repaired)
-        of, first = self.at.seen.of, self.at.seen.first_run
+        statements, seen = self.at.candidates(done, self.wanted), self.at.seen
+        ratios = ratios_of(seen)
+        for statement in statements:
+            self._locate(found, statement, candidates(seen, statement, ratios))
+        if not any(self._is_whole(one.repaired) for one in found.values()):
+            for statement in statements:
+                self._locate(found, statement, returned_instead(seen, statement))
+        of, first = seen.of, seen.first_run
         return sorted(
             found.values(),
             key=lambda one: (
@@ -298,6 +283,21 @@ class Repair:
                 first[one.statement.number],
             ),
         )
+
+    def _locate(
+        self,
+        found: dict[int, Located],
+        statement: Statement,
+        values: Iterable[tuple[Match | None, Replacement]],
+    ) -> None:
+        """Note the value of a statement that makes the most gradients right."""
+        for match, replacement in values:
+            if self.at.is_late():
+                break
+            repaired = self.at.repaired(statement.number, replacement)
+            best = found.get(statement.number)
+            if len(repaired) > (len(best.repaired) if best else 0):
+                found[statement.number] = Located(statement, replacement, match, repaired)
 
     def _by_value(self, located: Sequence[Located]) -> Correction | None:
         """Correct one of the statements that make the most gradients right."""

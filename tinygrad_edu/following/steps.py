@@ -14,7 +14,7 @@ from .instrumenting import Statement
 from .quantities import Match
 from .suspecting import Suspicion, is_natural
 
-__all__ = ["VALUE", "Step", "meant_by", "right_lines", "steps_of"]
+__all__ = ["VALUE", "Step", "gradient_in", "gradient_of", "right_lines", "steps_of"]
 
 Written: TypeAlias = Callable[[Tensor], str]
 
@@ -117,15 +117,23 @@ def _described(seen: Suspicion, number: int, written: Written) -> tuple[str, boo
     return f"{what}, in {_passes(known)} of {len(runs)}", None
 
 
-def _text(value: Any, seen: Suspicion, written: Written) -> str:
-    """Return what a value is; empty if that is not known."""
+def _match(value: Any, seen: Suspicion) -> Match | None:
+    """Return what a value is; of gradients one that is not negative, and in a natural scale."""
     matches = seen.quantities.matches(value)
-    values = [one for one in matches if one.quantity.kind == "value"]
-    if any(abs(one.factor - 1) < _CLOSE for one in values):
-        return VALUE
+    for one in matches:
+        if one.quantity.kind == "value" and abs(one.factor - 1) < _CLOSE:
+            return one
     gradients = [one for one in matches if one.quantity.kind == "gradient"]
     natural = [one for one in gradients if is_natural(one.factor) and one.factor > 0]
-    return next((gradient_of(one, written) for one in natural or gradients), "")
+    return next(iter(natural or gradients), None)
+
+
+def _text(value: Any, seen: Suspicion, written: Written) -> str:
+    """Write what a value is; empty if that is not known."""
+    match = _match(value, seen)
+    if match is None:
+        return ""
+    return VALUE if match.quantity.kind == "value" else gradient_of(match, written)
 
 
 def _passes(numbers: Sequence[int]) -> str:
@@ -151,21 +159,17 @@ def right_lines(
     here = seen.first_run.get(statement.number, 0)
     found: dict[int, None] = {}
     for number in seen.true:
-        one = statements[number]
+        one, match = statements[number], _match(seen.values.get(number), seen)
         is_before = one.function is statement.function and seen.first_run[number] < here
-        is_gradient = _text(seen.values.get(number), seen, lambda tensor: str(id(tensor))) not in (
-            "",
-            VALUE,
-        )
+        is_gradient = match is not None and match.quantity.kind == "gradient"
         if is_before and is_gradient and one.kind in ("assign", "augment"):
             found[one.line] = None
     return sorted(found)
 
 
-def meant_by(value: Any, seen: Suspicion, written: Written) -> str:
-    """Return what a corrected value is; empty if that is not known."""
+def gradient_in(value: Any, seen: Suspicion) -> Match | None:
+    """Return which gradient a value is, in a natural scale; None if that is not known."""
     found = [one for one in seen.quantities.matches(value)
              if one.quantity.kind == "gradient" and one.arrangement in ("", "transposed")
              and is_natural(one.factor)]  # fmt: skip
-    found.sort(key=lambda one: one.factor < 0)
-    return gradient_of(found[0], written) if found else ""
+    return min(found, key=lambda one: one.factor < 0) if found else None

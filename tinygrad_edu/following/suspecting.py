@@ -24,7 +24,6 @@ __all__ = [
     "TRUE_VALUE",
     "UNSUPPORTED",
     "Suspicion",
-    "is_leaf",
     "is_natural",
     "parts_of_result",
     "root_of",
@@ -170,14 +169,16 @@ class Suspicion:
 
     def _judge_results(self, last: Statement) -> None:
         """Doubt what is returned for the gradient of an input and is that of something else."""
-        shapes = {one.array.shape for one in self.quantities.all if is_leaf(Match(one, 1.0, ""))}
+        shapes = {one.array.shape for one in self.quantities.all if one.is_of_input}
         for part in parts_of_result(last):
             number = self._writer.get(part.id) if isinstance(part, ast.Name) else None
             value = self.values.get(number) if number is not None else None
             if number is None or not isinstance(value, np.ndarray) or value.shape not in shapes:
                 continue
             matches = self.quantities.matches(value)
-            is_its = any(is_leaf(one) and abs(one.factor - 1) < _CLOSE for one in matches)
+            is_its = any(
+                one.quantity.is_of_input and abs(one.factor - 1) < _CLOSE for one in matches
+            )
             if not is_its and matches:
                 self.of[number] = max(self.of[number], 1.25)
                 for by in self._cleared_by.values():
@@ -224,7 +225,7 @@ class Suspicion:
             if match.quantity.kind == "value":
                 if abs(match.factor - 1) < _CLOSE and match.quantity.array.size > 2:
                     return match
-            elif is_leaf(match):
+            elif match.quantity.is_of_input:
                 if abs(match.factor - 1) < _CLOSE and not is_turned:
                     return match
             elif match.quantity in self._claimed or is_turned != (self._turned > 0):
@@ -289,7 +290,7 @@ class Suspicion:
 
     def _of_gradient(self, statement: Statement, match: Match, read: list[float]) -> float:
         """Return how suspicious a gradient is, by its scale, its place and its name."""
-        if is_leaf(match):
+        if match.quantity.is_of_input:
             if abs(match.factor - 1) < _CLOSE:
                 return TRUE_GRADIENT if match.arrangement in ("", "reshaped") else 1.2
             return 2.0
@@ -396,11 +397,6 @@ def is_natural(factor: float) -> bool:
         return False
     whole = abs(factor) if abs(factor) >= 1 else 1 / abs(factor)
     return abs(whole - round(whole)) < 1e-7
-
-
-def is_leaf(match: Match) -> bool:
-    """Whether a match is the gradient of an input of the function."""
-    return match.quantity.tensor is not None and match.quantity.tensor.node is None
 
 
 def _of_kind(statement: Statement) -> float:

@@ -20,7 +20,7 @@ from .instrumenting import Statement
 from .quantities import Match, Quantities
 from .running import Follower, Replacement, TooLong
 from .scope import Scope, code_in, is_reference, names_in
-from .suspecting import TRUE_GRADIENT, UNSUPPORTED, Suspicion, is_leaf
+from .suspecting import TRUE_GRADIENT, UNSUPPORTED, Suspicion
 
 __all__ = ["ROUNDS", "Attempts", "is_a_start"]
 
@@ -178,7 +178,7 @@ class Attempts:
         match = self.matched(value) if self.seen.of[statement.number] > 0 else None
         if match is None:
             return False
-        if is_leaf(match):
+        if match.quantity.is_of_input:
             return abs(match.factor - 1) < _CLOSE and match.arrangement == ""
         return any(abs(match.factor - c) < _CLOSE * abs(c) for c in self.seen.scales)
 
