@@ -205,7 +205,8 @@ class _Script:
     """The functions of a script that can be called with its variables."""
 
     def __init__(self, module: ModuleType, path: Path) -> None:
-        self.variables, self.name = vars(module), path.name
+        self.variables, self.name, self.path = vars(module), path.name, path
+        self.failed: dict[str, str] = {}  # what functions raised when they were tried
         file = str(path.resolve())
         self.own = {
             name: value
@@ -334,9 +335,10 @@ class _Script:
             ):
                 warnings.simplefilter("ignore")
                 return _Candidate(name, function, parameters, function(*arguments))
-        except Exception:
+        except Exception as error:
             if is_named:
                 raise
+            self.failed[name] = f"{_place(error, self.path)}{type(error).__name__}: {error}"
             return None
 
     def _nothing(self, loss: str | None, gradients: str | None) -> str:
@@ -353,6 +355,9 @@ class _Script:
                 missing := [one for one in _parameters(function) or () if one not in self.variables]
             )
         )
+        failed = "; ".join(f"{name} failed: {why}" for name, why in self.failed.items())
+        if failed:
+            return f"{self.name}: found {found}{chosen}, but {failed}"
         return (
             f"{self.name}: found {found}{chosen}, but no function that returns a number and one "
             "that returns a gradient for each of its inputs; define variables with the names of "

@@ -271,6 +271,10 @@ LEFT_OUT = {
 # 7. Derivatives of activations, mistyped ------------------------------------------------------
 
 ACTIVATIONS = {
+    "the square of the whole, rows": Slip(
+        RN, "(1 - a**2)", "(1 - a) ** 2", r"should be 1 - a\*\*2"),
+    "the square of the whole, columns": Slip(
+        "columns_squared", "(1 - A1**2)", "(1 - A1) ** 2", r"should be 1 - A1\*\*2"),
     "a alone, columns": Slip(C, "dA1 * A1 * (1 - A1)", "dA1 * A1", "1 - A1", "dZ1 = dA1 * A1"),
     "1 - a alone, columns": Slip(
         C, "dA1 * A1 * (1 - A1)", "dA1 * (1 - A1)", r"should be A1 \*|A1 is missing",

@@ -130,6 +130,11 @@ def test_options_decide_which_inputs_are_differentiated(run, script):
         ("def loss(W, k):\n    return W.sum()\n", "", "(loss needs k)"),
         ("def loss(W, k):\n    return W.sum()\n", "--loss loss", "mine.py: loss takes k; define"),
         (FUNCTIONS, "--loss lost", "--loss lost: mine.py has no such function; it has forward, lo"),
+        (
+            FUNCTIONS.replace("x.T @ delta", "x @ delta"),
+            "",
+            "but backward failed: mine.py:21: ValueError: matmul",
+        ),
         (FUNCTIONS, "--params W,c", "no variable 'c' of floating numbers"),
         (
             FUNCTIONS.replace("x @ W + b)", "x.dot(W) + b)"),

@@ -67,6 +67,7 @@ def _of_operator(at: Place, node: ast.BinOp, text: str) -> Iterator[Found]:
         yield at.replace(node, after), "operator", 1.1, text, after
     if isinstance(node.op, ast.Pow):
         yield at.replace(node, left, True), "exponent", 1.2, text, left
+        yield from _power_of_a_term(at, node)
         for exponent in _EXPONENTS:
             if exponent != at.text(node.right):
                 after = f"{left}**{exponent}"
@@ -84,6 +85,15 @@ def _of_operator(at: Place, node: ast.BinOp, text: str) -> Iterator[Found]:
     if isinstance(node.op, ast.Sub | ast.Div):
         after = f"{right} {SIGNS[type(node.op)]} {left}"
         yield at.replace(node, after), "swap", 1.0, text, after
+
+
+def _power_of_a_term(at: Place, node: ast.BinOp) -> Iterator[Found]:
+    """Yield ``1 - a**2`` for ``(1 - a)**2``: the parenthesis was closed too early."""
+    match node.left:
+        case ast.BinOp(left=first, op=ast.Add() | ast.Sub() as sign, right=second):
+            last = f"{at.within(second)}**{at.text(node.right)}"
+            after = f"{at.within(first)} {SIGNS[type(sign)]} {last}"
+            yield at.replace(node, after), "exponent", 1.25, at.text(node), after
 
 
 def numbers(at: Place) -> Iterator[Found]:
