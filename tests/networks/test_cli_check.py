@@ -133,7 +133,7 @@ def test_options_decide_which_inputs_are_differentiated(run, script):
         (
             FUNCTIONS.replace("x.T @ delta", "x @ delta"),
             "",
-            "but backward failed: mine.py:21: ValueError: matmul",
+            "but backward failed: mine.py:20: ValueError: matmul",
         ),
         (FUNCTIONS, "--params W,c", "no variable 'c' of floating numbers"),
         (

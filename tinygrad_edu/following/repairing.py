@@ -159,7 +159,7 @@ class Repair:
         of_line = self._first_of_two(whole, done, best) if by_lines else None
         if self._is_rather(of_line, best):
             return of_line
-        return self._place_alone(located[0]) if best is None and located else best
+        return self._place_alone(whole[0]) if best is None and whole else best
 
     def _searched_at_first(self, done: set[int], best: Correction | None) -> Correction | None:
         """Search for half of the time, as there may be two mistakes on one path."""
