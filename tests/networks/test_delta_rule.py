@@ -285,7 +285,7 @@ def test_a_planted_mistake_differs_in_exactly_its_rows(monkeypatch, mistake):
 def test_a_mistake_of_the_engine_is_found_too(monkeypatch, hidden):
     """The value of the activation is right, its gradient is twice what it should be."""
     f = getattr(tg, hidden)
-    monkeypatch.setattr(f"nn.layers.{hidden}", lambda z: f(z) * 2 - f(z).detach())
+    monkeypatch.setattr(f"nn.layers.activations.{hidden}", lambda z: f(z) * 2 - f(z).detach())
     table = compare_gradients(*network_and_batch(hidden))
     assert differing(table) == ALL - {"linear3.weight", "linear3.bias"}
     wrong = table[table["verdict"] == "DIFFERS"]
