@@ -33,11 +33,14 @@ from .ops.networks.convolution import *
 from .ops.networks.loss import *
 from .ops.networks.normalization import *
 from .ops.networks.windows import *
+from .ops.padding import *
 from .ops.plain import *
+from .ops.quantiles import *
 from .ops.rearranging import *
 from .ops.reduction import *
 from .ops.scan import *
 from .ops.shape import *
+from .ops.skipping import *
 from .ops.sorting import *
 from .ops.special import *
 from .ops.statistics import *

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .numpy_spelling import answer, reduce
+from .numpy_spelling import answer
 from .ops.plain import on_arrays
+from .ufunc_methods import call_method
 
 __all__ = ["call_function", "call_ufunc"]
 
@@ -25,9 +26,6 @@ DIFFERENTIABLE: dict[Any, Callable[..., Any]] = {
     if name not in ops.plain.__all__ and callable(getattr(module, name, None))
 }
 """The operation for each of NumPy's functions."""
-
-REDUCTIONS = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min"}
-"""The operation for ``ufunc.reduce``."""
 
 # They describe an array or write it to a file; none has a derivative.
 _ABOUT_ARRAYS = (
@@ -41,6 +39,9 @@ PLAIN: dict[Any, Callable[..., Any]] = {
 }
 PLAIN |= {getattr(ops, name).__wrapped__: getattr(ops, name) for name in ops.plain.__all__}
 """NumPy's functions with a zero or undefined derivative: they return plain arrays."""
+
+
+LOGICAL = (np.logical_and, np.logical_or, np.logical_xor)
 
 
 def call_ufunc(
@@ -58,16 +59,16 @@ def call_ufunc(
             f"np.{ufunc.__name__} would write a Tensor into a plain array and lose its graph; "
             "write `a = a + t` for `a += t`, and omit out="
         )
-    if method == "__call__":
-        if ufunc in DIFFERENTIABLE:
-            return answer(ufunc, DIFFERENTIABLE[ufunc], inputs, kwargs)
-        if ufunc in PLAIN:
-            return PLAIN[ufunc](*inputs, **kwargs)
-    if method == "reduce" and ufunc in REDUCTIONS:
-        # The defaults differ: np.add.reduce reduces the first axis, np.sum all axes.
-        return answer(reduce, getattr(ops, REDUCTIONS[ufunc]), inputs, {"axis": 0, **kwargs})
-    call = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-    raise _no_rule(call)
+    if ufunc in DIFFERENTIABLE:
+        operation = DIFFERENTIABLE[ufunc]
+        if method == "__call__":
+            return answer(ufunc, operation, inputs, kwargs)
+        return call_method(ufunc, operation, method, inputs, kwargs)
+    if ufunc in PLAIN and method == "__call__":
+        return PLAIN[ufunc](*inputs, **kwargs)
+    if ufunc in PLAIN and (method == "outer" or ufunc in LOGICAL):
+        return on_arrays(getattr(ufunc, method), "A fact")(*inputs, **kwargs)
+    raise _no_rule(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}")
 
 
 def call_function(

@@ -21,6 +21,7 @@ import numpy as np
 from .arrays import checked_array
 from .facts import Mistake, Pitfall, Recognition
 from .metadata import Signature
+from .numpy_spelling import as_numpy
 from .scope import BLOCKS, USUAL, ModuleCall, get_call, is_recording
 from .shape_errors import explain_shape_error
 from .tensor import Tensor, _computed, holds_tensor
@@ -266,6 +267,8 @@ def primitive(
         @functools.wraps(forward)
         def operation(*inputs: Any, **params: Any) -> Any:
             if params or len(inputs) > most:
+                if not signature.fits(len(inputs), params, most):
+                    return as_numpy(name, operation, inputs, params)
                 inputs, params = signature.bound(inputs, params, most)
             inputs, values, has_tensor, needs_grad = read(name, inputs)
             if not has_tensor:  # only the forward pass

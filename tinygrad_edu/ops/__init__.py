@@ -9,7 +9,9 @@ from . import (
     elementwise,
     indexing,
     joining,
+    padding,
     plain,
+    quantiles,
     rearranging,
     reduction,
     scan,
@@ -36,11 +38,14 @@ from .networks.convolution import *
 from .networks.loss import *
 from .networks.normalization import *
 from .networks.windows import *
+from .padding import *
 from .plain import *
+from .quantiles import *
 from .rearranging import *
 from .reduction import *
 from .scan import *
 from .shape import *
+from .skipping import *
 from .sorting import *
 from .special import *
 from .statistics import *
@@ -71,3 +76,6 @@ __all__ += convolution.__all__
 __all__ += loss.__all__
 __all__ += normalization.__all__
 __all__ += windows.__all__
+__all__ += quantiles.__all__
+__all__ += skipping.__all__
+__all__ += padding.__all__
