@@ -17,7 +17,11 @@ from .checkpointing import checkpoint
 from .creation import *
 from .errors import CaptureError, GradientError, GraphCutWarning
 from .functional import *
+from .joiners import c_, r_
 from .ops.arithmetic import *
+from .ops.assembling import *
+from .ops.branches import *
+from .ops.calculus import *
 from .ops.choosing import *
 from .ops.elementwise import *
 from .ops.indexing import *
@@ -26,6 +30,7 @@ from .ops.linear_algebra import linalg
 from .ops.linear_algebra.matrices import *
 from .ops.linear_algebra.norms import *
 from .ops.linear_algebra.products import *
+from .ops.linear_algebra.rows import *
 from .ops.linear_algebra.triangles import *
 from .ops.networks.activation import *
 from .ops.networks.classification import *
@@ -84,6 +89,7 @@ __all__ = [
     "Stepper",
     "Tensor",
     "assert_gradients",
+    "c_",
     "capture",
     "check_backprop",
     "check_gradients",
@@ -98,13 +104,14 @@ __all__ = [
     "made_at",
     "microscope",
     "no_grad",
+    "r_",
     "record_source_lines",
     "stepper",
 ]
 __all__ += creation.__all__
 __all__ += functional.__all__
 __all__ += ops.__all__
-for _name in ("abs", "all", "any", "max", "min", "pow", "round", "sum"):
+for _name in ("abs", "all", "any", "divmod", "max", "min", "pow", "round", "sum"):
     __all__.remove(_name)  # `import *` must not replace Python's own functions
 
 

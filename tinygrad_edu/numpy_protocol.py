@@ -15,6 +15,7 @@ import numpy as np
 from . import ops
 from .numpy_spelling import answer
 from .ops.plain import on_arrays
+from .spacing import geomspace, linspace, logspace
 from .ufunc_methods import call_method
 
 __all__ = ["call_function", "call_ufunc"]
@@ -25,18 +26,10 @@ DIFFERENTIABLE: dict[Any, Callable[..., Any]] = {
     for name in family.__all__
     if name not in ops.plain.__all__ and callable(getattr(module, name, None))
 }
+DIFFERENTIABLE |= {getattr(np, f.__name__): f for f in (linspace, logspace, geomspace)}
 """The operation for each of NumPy's functions."""
 
-# They describe an array or write it to a file; none has a derivative.
-_ABOUT_ARRAYS = (
-    "around array2string array_repr array_str can_cast empty_like iscomplexobj isrealobj "
-    "isscalar may_share_memory min_scalar_type ndim ones_like result_type save savetxt shape "
-    "shares_memory size spacing zeros_like"
-)
-
-PLAIN: dict[Any, Callable[..., Any]] = {
-    getattr(np, name): on_arrays(getattr(np, name), "A fact") for name in _ABOUT_ARRAYS.split()
-}
+PLAIN: dict[Any, Callable[..., Any]] = dict(ops.plain.FACTS)
 PLAIN |= {getattr(ops, name).__wrapped__: getattr(ops, name) for name in ops.plain.__all__}
 """NumPy's functions with a zero or undefined derivative: they return plain arrays."""
 

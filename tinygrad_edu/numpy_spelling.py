@@ -105,19 +105,21 @@ def function_of_numpy(name: str) -> Callable[..., Any] | None:
     return found if callable(found) and not isinstance(found, type) else None
 
 
+def _signature(function: Any, ours: inspect.Signature) -> inspect.Signature:
+    """Return the signature of NumPy's function; without one, that of the operation, relaxed."""
+    if isinstance(function, np.ufunc):
+        return inspect.signature(_gufunc if function.signature else _ufunc)
+    if function is not None:
+        return inspect.signature(_SIGNATURES.get(function, function))
+    either = inspect.Parameter.POSITIONAL_OR_KEYWORD  # arrays may be passed by name
+    relaxed = [p.replace(kind=either) if p.kind < either else p for p in ours.parameters.values()]
+    return ours.replace(parameters=relaxed)
+
+
 @functools.cache
 def _spelling(function: Callable[..., Any] | None, operation: Callable[..., Any]) -> _Spelling:
     signature = inspect.signature(operation)
-    ours = signature.parameters
-    if function is None:
-        # Then arrays may still be passed by name.
-        either = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        relaxed = [p.replace(kind=either) if p.kind < either else p for p in ours.values()]
-        theirs = signature.replace(parameters=relaxed)
-    elif isinstance(function, np.ufunc):
-        theirs = inspect.signature(_gufunc if function.signature else _ufunc)
-    else:
-        theirs = inspect.signature(_SIGNATURES.get(function, function))
+    theirs, ours = _signature(function, signature), signature.parameters
     by_position = [name for name, p in ours.items() if p.kind in _POSITIONAL]
     names = {name: name for name in theirs.parameters if name in ours}
     names |= {key: our for key, our in _OTHER_NAMES.items() if our in ours and key not in ours}
@@ -126,11 +128,10 @@ def _spelling(function: Callable[..., Any] | None, operation: Callable[..., Any]
         if p.kind is p.VAR_POSITIONAL:
             positions = 2**31
         elif place < len(by_position) and p.kind in _POSITIONAL:
-            # The arrays are first, but have other names.
-            if by_position[place] not in names.values():
-                names.setdefault(name, by_position[place])
-            if positions == place and names.get(name) == by_position[place]:
-                positions = place + 1
+            our = by_position[place]
+            if our not in names.values():  # the arrays are first, but have other names
+                names.setdefault(name, our)
+            positions += positions == place and names.get(name) == our
     keywords = frozenset(
         name for name, our in names.items() if name == our and ours[our].kind in _BY_NAME
     )
@@ -195,44 +196,60 @@ def _translated(
 ) -> Any:
     spelling = _spelling(function, operation)
     known, params = _sorted(label, spelling, kwargs)
-    try:
-        bound = spelling.theirs.bind(*args, **known).arguments
-    except TypeError as error:
-        raise TypeError(f"{label}: {error} for a Tensor") from None
+    bound = _bound(label, spelling.theirs, args, known).arguments
     inputs: list[Any] = []
-    dtype, where = None, True
-    # There, the order is that of the result in memory.
-    in_memory = isinstance(function, np.ufunc) or function in (np.copy, np.einsum, np.clip, outer)
+    others: dict[str, Any] = {}
     for key, value in bound.items():
-        parameter = spelling.theirs.parameters[key]
-        if parameter.kind is parameter.VAR_POSITIONAL:
+        if spelling.theirs.parameters[key].kind is inspect.Parameter.VAR_POSITIONAL:
             inputs.extend(value)
-        elif key in spelling.names:
-            if value is not np._NoValue:
-                params.setdefault(spelling.names[key], value)
-        elif key == "dtype":
-            dtype = value
-        elif key == "where" and isinstance(function, np.ufunc):
-            where = value
-        elif not _changes_nothing(key, value, parameter.default, in_memory):
-            hint = advice(key, [], [])
-            raise TypeError(f"{label}: {key}= is not available for a Tensor; {hint}")
-    arrays = [p.name for p in spelling.ours.parameters.values() if p.kind is p.POSITIONAL_ONLY]
-    for name in arrays[len(inputs) :]:
-        if name not in params:
-            break
-        inputs.append(params.pop(name))
-    try:
-        given = spelling.ours.bind(*inputs, **params)
-    except TypeError as error:
-        raise TypeError(f"{label}: {error} for a Tensor") from None
+        elif key not in spelling.names:
+            others[key] = value
+        elif value is not np._NoValue:
+            params.setdefault(spelling.names[key], value)
+    dtype = others.pop("dtype", None)
+    is_elementwise = isinstance(function, np.ufunc) and function.nout == 1
+    where = others.pop("where", True) if is_elementwise else True
+    _refuse(label, function, spelling, others)
+    given = _in_our_order(label, spelling, inputs, params)
     if dtype is not None and dtype is not np._NoValue:
+        arrays = [p.name for p in spelling.ours.parameters.values() if p.kind < _BY_NAME[0]]
         for name in getattr(operation, "arrays", arrays) or spelling.ours.parameters:
             if name in given.arguments:
                 given.arguments[name] = _converted(label, given.arguments[name], dtype)
     if where is True:
         return operation(*given.args, **given.kwargs)
     return _selected(operation, given.args, given.kwargs, where)
+
+
+def _bound(
+    label: str, signature: inspect.Signature, args: Iterable[Any], kwargs: Mapping[str, Any]
+) -> inspect.BoundArguments:
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{label}: {error} for a Tensor") from None
+
+
+def _in_our_order(
+    label: str, spelling: _Spelling, inputs: list[Any], params: dict[str, Any]
+) -> inspect.BoundArguments:
+    """Bind arguments by the operation's names to its signature."""
+    arrays = [p.name for p in spelling.ours.parameters.values() if p.kind is p.POSITIONAL_ONLY]
+    for name in arrays[len(inputs) :]:
+        if name not in params:
+            break
+        inputs.append(params.pop(name))
+    return _bound(label, spelling.ours, inputs, params)
+
+
+def _refuse(label: str, function: Any, spelling: _Spelling, others: Mapping[str, Any]) -> None:
+    """Raise an error for an argument that changes the result and that the operation lacks."""
+    # There, the order is that of the result in memory.
+    in_memory = isinstance(function, np.ufunc) or function in (np.copy, np.einsum, np.clip, outer)
+    for key, value in others.items():
+        if not _changes_nothing(key, value, spelling.theirs.parameters[key].default, in_memory):
+            hint = advice(key, [], [])
+            raise TypeError(f"{label}: {key}= is not available for a Tensor; {hint}")
 
 
 def _sorted(

@@ -263,6 +263,7 @@ def primitive(
         declared = Primitive(name, forward, rules, each, residual, **facts)
         PRIMITIVES[name] = declared
         most = sys.maxsize if each else signature.arity
+        alone = (lambda *values, **params: forward(*values, **params)[0]) if residual else forward
 
         @functools.wraps(forward)
         def operation(*inputs: Any, **params: Any) -> Any:
@@ -272,8 +273,7 @@ def primitive(
                 inputs, params = signature.bound(inputs, params, most)
             inputs, values, has_tensor, needs_grad = read(name, inputs)
             if not has_tensor:  # only the forward pass
-                out = forward(*values, **params)
-                return out[0] if residual else out
+                return alone(*values, **params)
             watcher = None
             if blocks_here()[-1].value is not USUAL:
                 watcher, needs_grad = watcher_of_calls(), needs_grad and is_recording()

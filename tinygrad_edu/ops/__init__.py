@@ -5,6 +5,9 @@ Adding one takes one statement in the file of its family; see CONTRIBUTING.md.
 
 from . import (
     arithmetic,
+    assembling,
+    branches,
+    calculus,
     choosing,
     elementwise,
     indexing,
@@ -16,20 +19,25 @@ from . import (
     reduction,
     scan,
     shape,
+    skipping,
     sorting,
     special,
     statistics,
     trigonometric,
 )
 from .arithmetic import *
+from .assembling import *
+from .branches import *
+from .calculus import *
 from .choosing import *
 from .elementwise import *
 from .indexing import *
 from .joining import *
-from .linear_algebra import linalg, matrices, norms, products, triangles
+from .linear_algebra import linalg, matrices, norms, products, rows, triangles
 from .linear_algebra.matrices import *
 from .linear_algebra.norms import *
 from .linear_algebra.products import *
+from .linear_algebra.rows import *
 from .linear_algebra.triangles import *
 from .networks import activation, classification, convolution, loss, normalization, windows
 from .networks.activation import *
@@ -79,3 +87,7 @@ __all__ += windows.__all__
 __all__ += quantiles.__all__
 __all__ += skipping.__all__
 __all__ += padding.__all__
+__all__ += assembling.__all__
+__all__ += branches.__all__
+__all__ += calculus.__all__
+__all__ += rows.__all__

@@ -109,17 +109,9 @@ def pad(
     >>> x.grad
     array([2., 3.])
     """
-    if not isinstance(mode, str) or mode not in _MODES:
-        raise ValueError(f"pad: mode {mode!r}; expected {', '.join(_MODES)}")
     given = {"constant_values": constant_values, "end_values": end_values,
              "reflect_type": reflect_type, "stat_length": stat_length}  # fmt: skip
-    defaults = {"constant_values": 0, "end_values": 0, "reflect_type": "even", "stat_length": None}
-    for key, value in given.items():
-        if key not in _KEYWORDS.get(mode, {}) and value is not defaults[key]:
-            raise ValueError(f"pad: mode {mode!r} does not use {key}; leave it out")
-    for key in ("constant_values", "end_values"):
-        if np.iscomplexobj(given[key]):
-            raise TypeError(f"pad: {key} are complex; expected real numbers")
+    _check(mode, given)
     shape = shape_of(x)
     if not shape:  # without an axis there is no border
         return getitem(x, ())
@@ -141,6 +133,18 @@ def pad(
         return padded
     ends = [slice(-a if a < 0 else None, b if b < 0 else None) for a, b in widths]
     return getitem(padded, tuple(ends))
+
+
+def _check(mode: str, given: dict[str, Any]) -> None:
+    """Check the mode, and that it has the keywords."""
+    if not isinstance(mode, str) or mode not in _MODES:
+        raise ValueError(f"pad: mode {mode!r}; expected {', '.join(_MODES)}")
+    defaults = {"constant_values": 0, "end_values": 0, "reflect_type": "even", "stat_length": None}
+    for key, value in given.items():
+        if key not in _KEYWORDS.get(mode, {}) and value is not defaults[key]:
+            raise ValueError(f"pad: mode {mode!r} does not use {key}; leave it out")
+        if np.iscomplexobj(value):
+            raise TypeError(f"pad: {key} are complex; expected real numbers")
 
 
 def _with_constants(x: Any, widths: list[tuple[int, int]], constants: Any) -> Any:

@@ -382,3 +382,15 @@ trunc = on_arrays(
     "trunc(Tensor([1.7, -1.7]))",
     "array([ 1., -1.])",
 )
+
+# They describe an array or write it to a file; none has a derivative.
+_ABOUT_ARRAYS = (
+    "angle around array2string array_repr array_str can_cast empty_like imag iscomplex "
+    "iscomplexobj isreal isrealobj isscalar may_share_memory min_scalar_type ndim ones_like "
+    "result_type save savetxt shape shares_memory size spacing zeros_like"
+)
+FACTS = {
+    getattr(np, name): on_arrays(getattr(np, name), "A fact") for name in _ABOUT_ARRAYS.split()
+}
+FACTS[np.linalg.matrix_rank] = on_arrays(np.linalg.matrix_rank, "A fact")
+"""NumPy's functions that are not in this package, but take tensors."""

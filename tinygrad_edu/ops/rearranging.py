@@ -14,19 +14,22 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..arrays import dtype_of
 from ..metadata import composed
+from ..primitive import as_operand
 from .indexing import getitem, take
 from .joining import concatenate
 from .plain import as_arrays, shape_of
-from .shape import broadcast_to, reshape, swapaxes
+from .shape import broadcast_to, reshape, swapaxes, transpose
 from .summing import axes_of
 
 __all__ = [
     "array_split",
+    "broadcast_arrays",
     "flip",
     "fliplr",
     "flipud",
     "repeat",
     "roll",
+    "rollaxis",
     "rot90",
     "split",
     "tile",
@@ -83,6 +86,29 @@ def fliplr(x: Any) -> Any:
             [4., 3.]])
     """
     return flip(x, 1)
+
+
+@composed("x")
+def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
+    """Move an axis backwards until it is before the axis `start`; `moveaxis` is clearer.
+
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    axis, start : int
+        The axis to move, and the axis to put it before.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import rollaxis, zeros
+    >>> rollaxis(zeros((2, 3, 4)), 2).shape
+    (4, 2, 3)
+    """
+    # NumPy moves the axes of an array that takes no memory, each of a size of its own.
+    ndim = np.ndim(x)
+    numbered = np.broadcast_to(0, tuple(range(2, 2 + ndim)))
+    return transpose(x, [size - 2 for size in np.rollaxis(numbered, axis, start).shape])
 
 
 @composed("x")
@@ -203,6 +229,22 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
     spread = reshape(x, [size for _, n in pairs for size in (1, n)])
     repeated = broadcast_to(spread, tuple(size for pair in pairs for size in pair))
     return reshape(repeated, [count * n for count, n in pairs])
+
+
+@composed("arrays")
+def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
+    """Tuple of arrays, each repeated to the shape that all of them broadcast to.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, broadcast_arrays
+    >>> x, y = broadcast_arrays(Tensor([1.0, 2.0]), [[0.0], [0.0], [0.0]])
+    >>> x.shape
+    (3, 2)
+    """
+    operands = [as_operand("broadcast_arrays", array) for array in arrays]
+    shape = np.broadcast_shapes(*(np.shape(x) for x in operands))
+    return tuple(broadcast_to(x, shape) for x in operands)
 
 
 @composed("x")

@@ -28,6 +28,15 @@ def sort(x: Any, axis: int | None = -1, *, descending: bool = False) -> Any:
     The method of this name returns a sorted copy too, unlike the method of arrays, which sorts in
     place.
 
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    axis : int, optional
+        The axis; None flattens first.
+    descending : bool
+        Whether the largest is first.
+
     Examples
     --------
     >>> from tinygrad_edu import Tensor, sort

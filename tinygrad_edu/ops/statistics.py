@@ -268,6 +268,19 @@ def _frequencies(fweights: Any, count: int) -> Any:
     return given
 
 
+def _weights(fweights: Any, aweights: Any, count: int) -> Any:
+    """Return how much each observation counts; None if all count once."""
+    weights = None if fweights is None else _frequencies(fweights, count)
+    if aweights is None:
+        return weights
+    if shape_of(aweights) != (count,):
+        raise ValueError(
+            f"cov: aweights of shape {shape_of(aweights)}; expected one for each of the {count} "
+            "observations"
+        )
+    return multiply(aweights, 1 if weights is None else weights)
+
+
 @composed("x", "y", "aweights")
 def cov(
     x: Any,
@@ -326,14 +339,7 @@ def cov(
     ]
     table = concatenate(rows, axis=0) if len(rows) > 1 else as_operand("cov", rows[0])
     count = shape_of(table)[1]
-    weights: Any = None if fweights is None else _frequencies(fweights, count)
-    if aweights is not None:
-        if shape_of(aweights) != (count,):
-            raise ValueError(
-                f"cov: aweights of shape {shape_of(aweights)}; expected one for each of the "
-                f"{count} observations"
-            )
-        weights = multiply(aweights, 1 if weights is None else weights)
+    weights = _weights(fweights, aweights, count)
     ddof = (0 if bias else 1) if ddof is None else ddof
     if weights is None:
         center, denominator = mean(table, axis=1, keepdims=True), count - ddof
