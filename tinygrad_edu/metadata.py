@@ -92,7 +92,7 @@ _ARRAYS = {Tensor, np.ndarray, float, int}
 _CONTAINERS = {list, tuple, dict, slice}
 
 # Parameters that take a list of arrays.
-_SEVERAL = {"arrays", "choicelist", "funclist", "operands", "spacing"}
+_SEVERAL = {"args", "arrays", "choicelist", "funclist", "operands"}
 
 
 def _refuse_containers(value: Any, name: str, key: str) -> None:

@@ -267,7 +267,7 @@ def _sorted(
             by_name = [t for t in theirs if spelling.theirs.parameters[t].kind in _BY_NAME]
             (known if by_name else own)[by_name[0] if by_name else key] = value
         else:
-            raise unexpected(label, ours.values(), kwargs.keys() - spelling.theirs.parameters)
+            raise unexpected(label, ours.values(), [key])
     return known, own
 
 

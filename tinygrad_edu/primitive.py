@@ -263,7 +263,9 @@ def primitive(
         declared = Primitive(name, forward, rules, each, residual, **facts)
         PRIMITIVES[name] = declared
         most = sys.maxsize if each else signature.arity
-        alone = (lambda *values, **params: forward(*values, **params)[0]) if residual else forward
+        alone: Rule = (
+            (lambda *values, **params: forward(*values, **params)[0]) if residual else forward
+        )
 
         @functools.wraps(forward)
         def operation(*inputs: Any, **params: Any) -> Any:

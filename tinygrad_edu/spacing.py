@@ -144,8 +144,9 @@ def logspace(
     Tensor([  1.,  10., 100.])
     """
     if not any(map(records, (start, stop, base))):
-        values = map(values_of, (start, stop))
-        numbers = np.logspace(*values, num, endpoint, values_of(base), dtype=dtype, axis=axis)
+        ends = values_of(start), values_of(stop)
+        options: Any = {"base": values_of(base), "dtype": dtype, "axis": axis}
+        numbers = np.logspace(*ends, num, endpoint, **options)
         return as_leaf(numbers, requires_grad, name)
     shares = _shares(num, endpoint, start, stop, base)
     exponents = ops.add(ops.multiply(start, np.subtract(1.0, shares)), ops.multiply(stop, shares))
@@ -214,7 +215,7 @@ def converted(value: Any, dtype: Any) -> Any:
     return value if dtype is None else ops.astype(value, dtype)
 
 
-def named(result: Any, name: str | None) -> Any:
+def named(result: Tensor, name: str | None) -> Tensor:
     if name is not None:
         result.name = name
     return result

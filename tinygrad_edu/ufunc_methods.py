@@ -18,6 +18,7 @@ from .metadata import composed
 from .ops.options import selected
 from .ops.plain import shape_of
 from .ops.reduction import _as_rows, _stretched_shape
+from .ops.scan import cumprod, cumsum
 from .ops.summing import axes_of
 from .primitive import as_operand
 
@@ -26,7 +27,7 @@ __all__ = ["call_method"]
 Operation = Callable[..., Any]
 
 # The operations that reduce, and those that accumulate.
-_WHOLE: dict[str, dict[Any, Operation]] = {
+_WHOLE: dict[str, dict[Any, Any]] = {
     "reduce": {
         np.add: ops.sum,
         np.multiply: ops.prod,
@@ -34,7 +35,7 @@ _WHOLE: dict[str, dict[Any, Operation]] = {
         np.minimum: ops.min,
         np.logaddexp: ops.logsumexp,
     },
-    "accumulate": {np.add: ops.cumsum, np.multiply: ops.cumprod},
+    "accumulate": {np.add: cumsum, np.multiply: cumprod},
 }
 _INSTEAD = {"at": "write index_add(x, index, value), which returns a new result"}
 

@@ -220,7 +220,7 @@ def extract(condition: Any, x: Any) -> Any:
     return take(reshape(x, (-1,)), np.flatnonzero(condition), 0)
 
 
-def _split_along(name: str, x: Any, parts: Any, axis: int, least: int) -> Any:
+def _split_along(name: str, x: Any, parts: Any, axis: int, least: int) -> list[Any]:
     if len(shape_of(x)) < least:
         raise ValueError(f"{name}: x of shape {shape_of(x)}; expected at least {least} axes")
     return split(x, parts, axis) if np.ndim(parts) == 0 else array_split(x, parts, axis)

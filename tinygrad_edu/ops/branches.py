@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import real_dtype_of
+from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import as_operand, primitive
 from .arithmetic import remainder, subtract
@@ -93,9 +95,9 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return result
 
 
-@composed("x", "funclist")
+@composed("x", "funclist", "args")
 def piecewise(
-    x: Any, condlist: Any, funclist: Sequence[Callable[..., Any] | Any], *args: Any, **kw: Any
+    x: Any, condlist: Any, funclist: Sequence[Callable[..., Any] | Any], *args: Any
 ) -> Any:
     """Function in pieces: each is evaluated where its condition holds, and only there.
 
@@ -108,7 +110,7 @@ def piecewise(
     funclist : list of callable or number
         A function or value for each condition, and optionally one more for all other places, where
         it is 0 otherwise.
-    *args, **kw
+    *args
         Further arguments of the functions.
 
     Raises
@@ -135,11 +137,11 @@ def piecewise(
             f"piecewise: {len(funclist)} functions for {len(conditions)} conditions; expected one "
             "each, or one more for all other places"
         )
-    result: Any = np.zeros(shape_of(x), x.dtype)
+    result: Any = np.zeros(shape_of(x), real_dtype_of(x))
     for condition, function in zip(conditions, funclist, strict=True):
         mask = np.broadcast_to(condition, shape_of(x))
         if mask.any():
-            value = function(x[mask], *args, **kw) if callable(function) else function
+            value = function(x[mask], *args) if callable(function) else function
             result = index_update(result, mask, value)
     return result
 
@@ -170,7 +172,7 @@ def modf(x: Any) -> tuple[Any, Any]:
     (array([ 0.25, -0.25]), array([ 1., -1.]))
     """
     x = as_operand("modf", x)
-    whole = trunc(x)
+    whole = trunc(np.real(values_of(x)))
     # Infinity has no part behind the point.
     return where(np.isinf(x), np.copysign(np.zeros_like(whole), whole), subtract(x, whole)), whole
 

@@ -16,7 +16,7 @@ from ..arrays import real_dtype_of
 from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import as_operand
-from .arithmetic import add, divide, multiply, remainder, subtract
+from .arithmetic import add, divide, multiply, subtract
 from .choosing import where
 from .indexing import getitem
 from .joining import concatenate
@@ -80,16 +80,16 @@ def gradient(x: Any, *spacing: Any, axis: Axis = None, edge_order: int = 1) -> A
                 f"gradient: {x.shape[place]} samples along axis {place}; expected at least "
                 f"{edge_order + 1}"
             )
-        rows = moveaxis(x if x.dtype.kind == "f" else multiply(x, 1.0), place, -1)
+        rows = moveaxis(x if x.dtype.kind in "fc" else multiply(x, 1.0), place, -1)
         slopes.append(moveaxis(_slopes(rows, _steps(step, x.shape[place]), edge_order), -1, place))
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
 
 
 def _steps(step: Any, count: int) -> Any:
     """Return the distance between samples: a number, or one for each pair of neighbours."""
-    step = as_operand("gradient", step)
     if not shape_of(step):
         return step
+    step = as_operand("gradient", step)
     if shape_of(step) != (count,):
         raise ValueError(
             f"gradient: spacing of shape {shape_of(step)}; expected a number, or {count} places"
@@ -197,8 +197,8 @@ def interp(
     if period is not None:
         if period == 0:
             raise ValueError("interp: period is 0; expected another number")
-        length = np.abs(period)
-        x, xp = remainder(x, length), remainder(xp, length)
+        length = float(np.abs(period))
+        x, xp = _wrapped(x, length), _wrapped(xp, length)
         order = np.argsort(values_of(xp))
         xp, fp = xp[order], fp[order]
         xp = concatenate([subtract(xp[-1:], length), xp, add(xp[:1], length)])
@@ -208,11 +208,20 @@ def interp(
     first = np.clip(np.searchsorted(points, places, "right") - 1, 0, max(len(points) - 2, 0))
     second = np.minimum(first + 1, len(points) - 1)
     x0, y0 = getitem(xp, first), getitem(fp, first)
-    run = subtract(getitem(xp, second), x0) if len(points) > 1 else np.ones_like(points[first])
+    run = (
+        subtract(getitem(xp, second), x0)
+        if len(points) > 1
+        else np.ones(first.shape, real_dtype_of(xp))
+    )
     slope = divide(subtract(getitem(fp, second), y0), run)
     inside = add(y0, multiply(slope, subtract(x, x0)))
     inside = where(places < points[0], fp[0] if left is None else left, inside)
     return where(places > points[-1], fp[-1] if right is None else right, inside)
+
+
+def _wrapped(x: Any, period: float) -> Any:
+    """Shift places by whole periods to the first one."""
+    return subtract(x, period * np.floor_divide(np.real(values_of(x)), period))
 
 
 @composed("a", "v")

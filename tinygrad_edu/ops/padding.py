@@ -31,7 +31,7 @@ _STATISTICS: dict[str, Callable[..., Any]] = {
     "maximum": max, "mean": mean, "median": median, "minimum": min,
 }  # fmt: skip
 # The keywords that a mode takes, with their defaults.
-_KEYWORDS = {
+_KEYWORDS: dict[str, dict[str, Any]] = {
     "constant": {"constant_values": 0},
     "linear_ramp": {"end_values": 0},
     "reflect": {"reflect_type": "even"},
@@ -117,7 +117,7 @@ def pad(
         return getitem(x, ())
     widths = _widths(pad_width, len(shape))
     added = [(before * (before > 0), after * (after > 0)) for before, after in widths]
-    if mode not in ("constant", *_BY_INDEX) and dtype_of(x).kind != "f":
+    if mode not in ("constant", *_BY_INDEX) and dtype_of(x).kind not in "fc":
         # Whole numbers have no gradient, and NumPy rounds statistics of them.
         options = {key: given[key] for key in _KEYWORDS.get(mode, {})}
         padded: Any = Tensor(np.pad(np.asarray(x), added, mode=mode, **options))  # type: ignore[call-overload]
@@ -177,21 +177,23 @@ def _padded(x: Any, axis: int, width: tuple[int, int], mode: str, given: dict[st
             places = np.pad(np.arange(size), width, mode=mode)  # type: ignore[call-overload]
             return take(x, places, axis)
         # Twice the edge minus an element: linear, so NumPy's own result for each unit vector.
-        unit = np.pad(np.eye(size, dtype=x.dtype), (width, (0, 0)), mode=mode, reflect_type="odd")  # type: ignore[call-overload]
+        unit: Any = np.eye(size, dtype=real_dtype_of(x))
+        options: Any = {"mode": mode, "reflect_type": "odd"}
+        unit = np.pad(unit, (width, (0, 0)), **options)
         return moveaxis(tensordot(unit, x, ([1], [axis])), 0, axis)
     if size == 0:
         raise ValueError(f"pad: axis {axis} has no element; mode {mode!r} needs at least one")
     along = (slice(None),) * axis
     column = (-1,) + (1,) * (x.ndim - 1 - axis)
     if mode == "linear_ramp":
-        first, last = x[(*along, slice(1))], x[(*along, slice(-1, None))]
-        ends = _pair(given["end_values"], x, axis, "end_values")
-        shares = [np.arange(n, dtype=x.dtype).reshape(column) / (n or 1) for n in width]
+        edges = x[(*along, slice(1))], x[(*along, slice(-1, None))]
+        given_ends = _pair(given["end_values"], x, axis, "end_values")
+        ends = [end.astype(real_dtype_of(x)) for end in given_ends]
+        shares = [np.arange(n, dtype=real_dtype_of(x)) / (n or 1) for n in width]
+        shares[1] = shares[1][::-1]
         ramps = [
-            add(multiply(subtract(edge, end.astype(x.dtype)), share), end.astype(x.dtype))
-            for edge, end, share in zip(
-                (first, last), ends, (shares[0], np.flip(shares[1], 0)), strict=True
-            )
+            add(multiply(subtract(edge, end), share.reshape(column)), end)
+            for edge, end, share in zip(edges, ends, shares, strict=True)
         ]
         return concatenate([ramps[0], x, ramps[1]], axis=axis)
     lengths = _pair(given["stat_length"], x, axis, "stat_length")

@@ -27,13 +27,13 @@ __all__ = ["nanmedian", "nanpercentile", "nanquantile", "percentile", "quantile"
 def _positions(q: Any, counts: Any, method: str) -> Any:
     """Return where in a sorted row each quantile lies, one column for each row."""
     kinds, places = np.unique(counts, return_inverse=True)
-    columns = [np.ravel(np.quantile(np.arange(max(n, 1.0)), q, method=method)) for n in kinds]
+    position: Any = np.quantile
+    columns = [np.ravel(position(np.arange(n or 1.0), q, method=method)) for n in kinds]
     return np.stack(columns, axis=-1)[:, places.reshape(-1)]
 
 
-@single
 def _quantile(
-    name: str, x: Any, q: Any, axis: Axis, method: str, keepdims: bool, weights: Any, skip: bool
+    name: str, x: Any, axis: Axis, method: str, keepdims: bool, weights: Any, skip: bool, *, q: Any
 ) -> Any:
     if weights is not None:
         raise TypeError(
@@ -45,7 +45,7 @@ def _quantile(
         raise ValueError(f"{name}: q={q}; expected numbers from 0 to 1 (100 for percentiles)")
     if not (count := _count(x, axis)):
         raise ValueError(f"{name}: no elements (shape {x.shape}); expected at least one")
-    x = x if x.dtype.kind == "f" else multiply(x, 1.0)
+    x = x if x.dtype.kind in "fc" else multiply(x, 1.0)
     rows = _as_rows(x, axis)
     kept = rows.shape[:-1]
     rows = sort(reshape(rows, (-1, count)), axis=-1)
@@ -66,6 +66,9 @@ def _quantile(
     shape = _stretched_shape(x.shape, axis) if keepdims else kept
     result = moveaxis(reshape(found, (*kept, q.size)), -1, 0)
     return reshape(result, (*q.shape, *shape))
+
+
+_in_single = single(_quantile, constants=("q",))
 
 
 @composed("x")
@@ -109,7 +112,7 @@ def quantile(
     >>> y.item(), x.grad
     (2.0, array([0. , 0.5, 0.5]))
     """
-    return _quantile("quantile", x, q, axis, method, keepdims, weights, skip=False)
+    return _in_single("quantile", x, axis, method, keepdims, weights, False, q=q)
 
 
 @composed("x")
@@ -141,7 +144,7 @@ def percentile(
     Tensor([1., 3.])
     """
     q = divide(q, 100)
-    return _quantile("percentile", x, q, axis, method, keepdims, weights, skip=False)
+    return _in_single("percentile", x, axis, method, keepdims, weights, False, q=q)
 
 
 @composed("x")
@@ -173,7 +176,7 @@ def nanquantile(
     >>> nanquantile(Tensor([4.0, np.nan, 3.0]), 0.5).item()
     3.5
     """
-    return _quantile("nanquantile", x, q, axis, method, keepdims, weights, skip=True)
+    return _in_single("nanquantile", x, axis, method, keepdims, weights, True, q=q)
 
 
 @composed("x")
@@ -206,7 +209,7 @@ def nanpercentile(
     3.5
     """
     q = divide(q, 100)
-    return _quantile("nanpercentile", x, q, axis, method, keepdims, weights, skip=True)
+    return _in_single("nanpercentile", x, axis, method, keepdims, weights, True, q=q)
 
 
 @composed("x")
@@ -230,4 +233,4 @@ def nanmedian(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     >>> nanmedian(Tensor([4.0, np.nan, 3.0, 9.0])).item()
     4.0
     """
-    return _quantile("nanmedian", x, 0.5, axis, "linear", keepdims, None, skip=True)
+    return _in_single("nanmedian", x, axis, "linear", keepdims, None, True, q=0.5)

@@ -118,7 +118,7 @@ def _cumulative(scan: Any, x: Any, axis: int | None, include_initial: bool, firs
     if not include_initial:
         return sums
     shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
-    return concatenate([np.full(shape, first, sums.dtype), sums], axis=axis)
+    return concatenate([np.full(shape, first, real_dtype_of(sums)), sums], axis=axis)
 
 
 @composed("x")

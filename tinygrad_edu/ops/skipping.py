@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import dtype_of, real_dtype_of
+from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import as_operand
 from .arithmetic import divide, multiply
@@ -130,7 +131,7 @@ def _extreme(
     if options or not gaps.any():
         return result
     alone = np.all(gaps, axis=axes_of(gaps.ndim, axis), keepdims=keepdims)
-    return choose(alone, np.asarray(np.nan, dtype_of(result)), result)
+    return choose(alone, np.asarray(np.nan, real_dtype_of(result)), result)
 
 
 @composed("x", "initial")
@@ -326,11 +327,12 @@ def nan_to_num(
             "nan_to_num: copy=False would change a tensor in place; use the result of copy=True"
         )
     x = as_operand("nan_to_num", x)
-    if dtype_of(x).kind != "f":
+    if dtype_of(x).kind not in "fc":
         return multiply(x, 1)
-    limits = np.finfo(dtype_of(x))
+    limits = np.finfo(real_dtype_of(x))
     above = limits.max if posinf is None else posinf
     below = limits.min if neginf is None else neginf
+    values = np.real(values_of(x))
     for found, value in ((np.isnan, nan), (np.isposinf, above), (np.isneginf, below)):
-        x = choose(found(x), np.asarray(value, dtype_of(x)), x)
+        x = choose(found(values), np.asarray(value, real_dtype_of(x)), x)
     return x

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import real_dtype_of
+from ..arrays import floating_dtype, real_dtype_of
 from ..facts import Recognition
 from ..metadata import composed
 from ..primitive import as_operand
@@ -268,9 +268,9 @@ def _frequencies(fweights: Any, count: int) -> Any:
     return given
 
 
-def _weights(fweights: Any, aweights: Any, count: int) -> Any:
+def _weights(fweights: Any, aweights: Any, count: int, dtype: Any) -> Any:
     """Return how much each observation counts; None if all count once."""
-    weights = None if fweights is None else _frequencies(fweights, count)
+    weights = None if fweights is None else _frequencies(fweights, count).astype(dtype)
     if aweights is None:
         return weights
     if shape_of(aweights) != (count,):
@@ -282,6 +282,7 @@ def _weights(fweights: Any, aweights: Any, count: int) -> Any:
 
 
 @composed("x", "y", "aweights")
+@single
 def cov(
     x: Any,
     y: Any = None,
@@ -339,7 +340,7 @@ def cov(
     ]
     table = concatenate(rows, axis=0) if len(rows) > 1 else as_operand("cov", rows[0])
     count = shape_of(table)[1]
-    weights = _weights(fweights, aweights, count)
+    weights = _weights(fweights, aweights, count, floating_dtype(table))
     ddof = (0 if bias else 1) if ddof is None else ddof
     if weights is None:
         center, denominator = mean(table, axis=1, keepdims=True), count - ddof
@@ -361,6 +362,7 @@ def cov(
 
 
 @composed("x", "y")
+@single
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
     """Matrix of correlation coefficients: covariances over products of standard deviations.
 

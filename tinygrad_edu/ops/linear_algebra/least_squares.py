@@ -39,6 +39,7 @@ def _qr_rule(g: Any, out: Any, x: Any) -> Any:
     return np.linalg.solve(r, (gq + q @ symmetric).mT).mT
 
 
+@lapack(square=False)
 @primitive(
     _qr_rule,
     analytic=False,
@@ -120,7 +121,6 @@ def qr(x: Any, mode: str = "reduced") -> Any:
 
 
 @composed("a", "b")
-@lapack(square=False)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least-squares solution ``x`` of ``a @ x = b``: of all that come closest, the shortest.
 
@@ -171,7 +171,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     cutoff = precision if cutoff == -1 else cutoff
     values = values_of(s)
     rank = int(np.sum(values > cutoff * np.max(values, initial=0)))
-    x = matmul(pinv(a, cutoff), b)
+    x = matmul(pinv(a, float(cutoff)), b)
     rest = sum(square(subtract(b, matmul(a, x))), axis=0)
     rest = reshape(rest, (-1,)) if rank == columns < rows else np.zeros(0, rest.dtype)
     return x, rest, rank, s
