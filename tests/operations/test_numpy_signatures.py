@@ -430,25 +430,3 @@ def test_a_list_of_axes_is_refused_as_in_numpy():
     for call in (lambda m: m.sum(Tensor(X, True), axis=[0, 1]), lambda m: m.sum(X, axis=[0, 1])):
         with pytest.raises(TypeError):
             call(np)
-
-
-@pytest.mark.parametrize("order", ["ascending", "descending"])
-def test_sorting_in_both_orders(order):
-    array = np.array([[3.0, 1.0, 3.0], [np.nan, 2.0, 0.0]])
-    x, down = Tensor(array, requires_grad=True), order == "descending"
-    found = tg.sort(x, descending=down)
-    rows = [sorted(row, key=lambda v: (np.isnan(v), v), reverse=down) for row in array]
-    np.testing.assert_array_equal(found.data, rows)
-    places = tg.argsort(x, axis=1, descending=down)
-    np.testing.assert_array_equal(np.take_along_axis(array, places, 1), rows)
-    assert places[0].tolist() == ([0, 2, 1] if down else [1, 0, 2])  # equal ones keep their order
-    np.testing.assert_array_equal(
-        x.sort(None, descending=down).data, tg.sort(x.ravel(), descending=down).data
-    )
-    np.testing.assert_array_equal(
-        tg.argsort(x, axis=None, descending=down), tg.argsort(x.ravel(), descending=down)
-    )
-    g = np.arange(6.0).reshape(2, 3)
-    wanted = np.zeros((2, 3))
-    np.put_along_axis(wanted, places, g, 1)
-    np.testing.assert_array_equal(grad(found, x, g), wanted)
