@@ -26,9 +26,9 @@ PAGE = Path(__file__).with_suffix(".md")
 
 # The order of the families; a family that is missing here comes last.
 ORDER = """
-    arithmetic choosing elementwise trigonometric special reduction statistics scan shape joining
-    rearranging indexing sorting triangles matrices products linalg activation windows convolution
-    normalization loss classification
+    arithmetic choosing branches elementwise trigonometric special reduction statistics quantiles
+    skipping scan calculus shape joining assembling rearranging padding indexing sorting triangles
+    matrices products rows linalg activation windows convolution normalization loss classification
 """
 
 # The first sentence of a function without a derivative ends like this.
@@ -154,7 +154,10 @@ def families() -> list[Family]:
         aliases = set(known_as) - {function.__name__.lstrip("_")}
         known_as.sort(key=lambda name, aliases=aliases: (name in aliases, name))  # type: ignore[misc]
     for name in ops.linalg.__all__:
-        names.setdefault(getattr(ops.linalg, name), []).insert(0, f"linalg.{name}")
+        function = getattr(ops.linalg, name)
+        known_as = names.setdefault(function, [])
+        has_section = known_as and function.__module__.rpartition(".")[2] in ORDER.split()
+        known_as.insert(len(known_as) if has_section else 0, f"linalg.{name}")
     gathered = []
     for name in order:
         module = importlib.import_module(found[name])

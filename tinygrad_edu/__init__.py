@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 # The families are repeated from `ops`: type checkers follow a star only to its file.
 from .tensor import Tensor  # isort: skip  (first: it closes the circle with the operations)
-from . import creation, functional, ops
+from . import creation, fft, functional, ops
 from .autodiff import grad
 from .checking import GradientCheck, check_gradients
 from .checkpointing import checkpoint
@@ -99,6 +99,7 @@ __all__ = [
     "draw",
     "enable_grad",
     "explain",
+    "fft",
     "grad",
     "lint",
     "made_at",

@@ -100,9 +100,9 @@ _OTHER_NAMES = {"correction": "ddof", "a_min": "min", "a_max": "max"}
 
 @functools.cache
 def function_of_numpy(name: str) -> Callable[..., Any] | None:
-    """Return NumPy's function of a name, also one of ``np.linalg``; None if there is none."""
-    found = getattr(np, name, getattr(np.linalg, name, None))
-    return found if callable(found) and not isinstance(found, type) else None
+    """Return NumPy's function of a name, also of ``np.linalg`` and ``np.fft``, or None."""
+    found = [getattr(module, name, None) for module in (np, np.linalg, np.fft)]
+    return next((f for f in found if callable(f) and not isinstance(f, type)), None)
 
 
 def _signature(function: Any, ours: inspect.Signature) -> inspect.Signature:
