@@ -41,8 +41,13 @@ OPENING = """\
 
 {differentiable} differentiable operations under {names} names, built on {primitives} primitives;
 {plain} more functions have no derivative and return plain arrays. Call each as `tinygrad_edu.f(x)`.
-Those that NumPy has under the same name can also be called as `np.f(tensor)`. These are also
-methods: {methods}.
+Those that NumPy has under the same name can also be called as `np.f(tensor)`, and both take
+NumPy's spellings: arrays by NumPy's names (`sum(a=x)`), `a_min=` and `correction=`, `dtype=` (the
+arrays are converted first), `where=` of elementwise functions (elements that are not selected are
+0, which NumPy leaves undefined). `out=` is refused, because an operation makes a new result.
+Methods of ufuncs, such as `np.add.reduce` and `np.multiply.outer`, differentiate too. `r_[x, 1]`
+and `c_[x, y]` of the package join as `np.r_` and `np.c_` do, and its module `fft` has transforms of
+real numbers. These are also methods: {methods}.
 
 ## How to read it
 
