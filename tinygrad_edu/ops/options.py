@@ -71,8 +71,7 @@ def selected(name: str, where: Any, x: Any) -> Any:
     ValueError
         If the condition does not broadcast to that shape.
     """
-    mask = as_array(checked(where, name, "where"))
-    mask = mask if mask.dtype == bool else mask.astype(bool)
+    mask = as_array(checked(where, name, "where")).astype(bool)
     try:
         return np.broadcast_to(mask, shape_of(x))
     except ValueError:
