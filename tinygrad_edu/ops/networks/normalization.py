@@ -15,13 +15,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from ...arrays import as_floating, ones
 from ...facts import Recognition
+from ...leaving import values_of
 from ...metadata import composed
 from ...primitive import primitive
 from ...tensor import Tensor
 from ..arithmetic import add, divide, multiply, subtract
 from ..choosing import where
 from ..elementwise import sqrt
-from ..indexing import getitem
+from ..indexing import put_at
 from ..plain import shape_of
 from ..reduction import mean as average
 from ..shape import reshape, sum_to
@@ -318,8 +319,15 @@ def dropout(
     return multiply(where(kept, x, 0.0), 1 / (1 - p) if p < 1 else 0.0)
 
 
-@composed("weight")
-def embedding(indices: Any, weight: Any) -> Any:
+@primitive(
+    None,
+    lambda g, out, indices, weight: put_at(g, index=values_of(indices), shape=weight.shape),
+    formula="weight[indices]",
+    derivatives=("", "put_at(g, indices, weight.shape)"),
+    carries=True,
+    operands=("indices", "weight"),
+)
+def embedding(indices: Any, weight: Any, /) -> Any:
     """Rows of a table, by their numbers; a row that is taken several times receives all gradients.
 
     Parameters
@@ -355,12 +363,16 @@ def embedding(indices: Any, weight: Any) -> Any:
            [0., 0.],
            [2., 2.]])
     """
-    if len(shape_of(weight)) != 2:
-        raise ValueError(
-            f"embedding: weight of shape {shape_of(weight)}; expected (rows, features)"
-        )
-    places = _whole_numbers("embedding", "index", indices, shape_of(weight)[0])
-    return getitem(weight, places)
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: weight of shape {weight.shape}; expected (rows, features)")
+    if getattr(indices, "dtype", np.dtype(bool)).kind not in "iu":  # a number, or floats, or []
+        indices = _whole_numbers("embedding", "index", indices, len(weight))
+    try:
+        places = np.ravel_multi_index((indices.astype(np.int64, copy=False),), weight.shape[:1])
+    except ValueError:
+        _whole_numbers("embedding", "index", indices, len(weight))
+        raise
+    return weight.take(places, axis=0)
 
 
 def _whole_numbers(name: str, what: str, numbers: Any, count: int | None) -> NDArray[Any]:
