@@ -81,6 +81,10 @@ class Primitive:
     carries : bool
         Whether the result consists of elements of the operands, and zeros: they are moved,
         repeated or selected, but not computed.
+    piece : callable or None
+        ``piece(**params)`` returns an index if the result consists of the elements of the only
+        operand at this index, each taken once; else None. The engine puts the cotangents of all
+        pieces of a tensor into one array, instead of an array with zeros for each.
     commutes : bool
         Whether the operands can be exchanged.
     kink : callable or None
@@ -118,6 +122,7 @@ class Primitive:
     operands: tuple[str, ...] = ()
     elementwise: bool = False
     carries: bool = False
+    piece: Callable[..., Any] | None = None
     commutes: bool = False
     kink: Callable[..., Any] | None = None
     domain: tuple[Pitfall, ...] | None = None
