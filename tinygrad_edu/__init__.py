@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     )
     from .drawing import Drawing, DrawOptions, GraphTooLargeError, RendererNotFoundError, draw
     from .explaining import Explanation, explain
+    from .memory import keep_memory
     from .stepping import Stepper, stepper
 
 __version__ = "0.1.0"
@@ -91,6 +92,7 @@ __all__ = [
     "enable_grad",
     "explain",
     "grad",
+    "keep_memory",
     "lint",
     "made_at",
     "microscope",
@@ -125,6 +127,7 @@ _LATER = {
     "detect_anomaly": "debugging",
     "draw": "drawing",
     "explain": "explaining",
+    "keep_memory": "memory",
     "microscope": "diagnosing",
     "lint": "debugging",
     "stepper": "stepping",
