@@ -12,6 +12,7 @@ from .training.signals import program_starts
 with program_starts():
     from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
 
+    from . import layers
     from .errors import (
         DataError,
         DataWarning,
@@ -20,7 +21,7 @@ with program_starts():
         TrainingWarning,
         UnsafeModelFileError,
     )
-    from .layers import Linear, ReLU, Sequential, Sigmoid, Tanh
+    from .layers import *  # noqa: F403 (a layer is listed once, in its family)
     from .mlp import MLP
     from .module import Module
     from .optim import SGD
@@ -40,15 +41,10 @@ __all__ = [
     "Classifier",
     "DataError",
     "DataWarning",
-    "Linear",
     "ModelFileError",
     "Module",
     "NotFittedError",
     "Prediction",
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "Tanh",
     "TrainingWarning",
     "UnsafeModelFileError",
     "binary_cross_entropy_with_logits",
@@ -59,6 +55,7 @@ __all__ = [
     "softmax_cross_entropy",
     "worksheet",
 ]
+__all__ += layers.__all__
 
 # Imported when they are first used, because most programs do not compare gradients.
 _LATER = {
