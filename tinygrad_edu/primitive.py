@@ -59,6 +59,9 @@ class Primitive:
         input; None for an input that has no gradient, such as labels.
     each : callable or None
         One rule for any number of inputs: ``each(position, g, out, *arrays, **params)``.
+    together : callable or None
+        One rule for all inputs, which returns a tuple of their cotangents: for an operation whose
+        cotangents share most of their computation. It runs once in each visit to a node.
     residual : bool
         Whether `forward` returns ``(out, residual)``. The residual is passed to the rules as a
         keyword, so that the backward pass does not compute it again. It is None if the rules
@@ -110,6 +113,7 @@ class Primitive:
     rules: tuple[Rule | None, ...]
     each: Rule | None = None
     residual: bool = False
+    together: Rule | None = None
     broadcasts: bool | Literal["stacks"] = False
     analytic: bool = True
     symbol: str = ""
@@ -130,6 +134,10 @@ class Primitive:
 
     def rules_for(self, count: int) -> Sequence[Rule | None]:
         """Return the rules for a call with `count` inputs."""
+        if self.together is not None:
+            shared: list[Any] = []
+            rule = functools.partial(_one_of, self.together, shared=shared)
+            return [functools.partial(rule, position) for position in range(count)]
         if self.each is None:
             return self.rules
         return [functools.partial(self.each, position) for position in range(count)]
@@ -159,6 +167,25 @@ class Primitive:
             shapes = list(map(np.shape, values))
             raise explain_shape_error(self.name, labels, shapes, error) from error
         return out if self.residual else (out, None)
+
+
+def _one_of(
+    together: Rule,
+    position: int,
+    g: Any,
+    *others: Any,
+    shared: list[Any] | None = None,
+    **params: Any,
+) -> Any:
+    """Return the cotangent of one input; `shared` keeps those of all inputs for the next calls.
+
+    It is also correct without `shared`, which a recording of the whole call leaves out.
+    """
+    shared = [] if shared is None else shared
+    given = (g, *others, *params.values())
+    if not shared or any(one is not two for one, two in zip(shared[0], given, strict=True)):
+        shared[:] = given, together(g, *others, **params)
+    return shared[1][position]
 
 
 class Operation(Protocol):
@@ -231,7 +258,7 @@ def primitive(
     *rules : callable or None
         One for each array, ``rule(g, out, *arrays, **params)``.
     each, residual, **facts
-        Attributes of `Primitive`.
+        Attributes of `Primitive`; `together` replaces the rules.
 
     Returns
     -------
@@ -257,7 +284,7 @@ def primitive(
     def declare(forward: Callable[..., Any]) -> Operation:
         name = forward.__name__.lstrip("_")
         signature = Signature(name, forward)
-        if each is None and len(rules) != signature.arity:
+        if each is None and "together" not in facts and len(rules) != signature.arity:
             raise TypeError(f"{name}: {signature.arity} arrays before '/', but {len(rules)} rules")
         declared = Primitive(name, forward, rules, each, residual, **facts)
         PRIMITIVES[name] = declared
