@@ -96,8 +96,10 @@ def added_up(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     is_flat = len(axes) == x.ndim and x.flags.forc
     if is_flat or math.prod(x.shape[i] for i in axes) <= BLOCK:
         return _reduce(x, axis=axis, keepdims=keepdims)
-    if axes == (0,) and x.ndim == 2 and x.flags.c_contiguous:
-        return added_rows(x)[None] if keepdims else added_rows(x)
+    if axes == tuple(range(len(axes))) and len(axes) < x.ndim and x.flags.c_contiguous:
+        rest = x.shape[len(axes) :]
+        total = added_rows(x.reshape(-1, math.prod(rest)))
+        return total.reshape((1,) * len(axes) * keepdims + rest)
     for place in axes:
         x = _added_in_blocks(x, place)
     return x if keepdims else np.squeeze(x, axes)

@@ -5,6 +5,7 @@ Products over other axes are in `products.py`.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def _matmul_left(g: Any, out: Any, x: Any, y: Any) -> Any:
         return g[..., None] * y
     if x.ndim == 1:  # x against each column of y
         return (y @ g[..., None])[..., 0]
-    return g @ y.mT
+    return matmul(g, y.mT)
 
 
 def _matmul_right(g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -31,6 +32,8 @@ def _matmul_right(g: Any, out: Any, x: Any, y: Any) -> Any:
         return g * x if y.ndim == 1 else x[:, None] * g[..., None, :]
     if y.ndim == 1:
         return (x.mT @ g[..., None])[..., 0]
+    if x.ndim > 2 and y.ndim == 2:  # one product adds up what the matrices of the stack contribute
+        return _rows(x).mT @ _rows(g)
     return x.mT @ g
 
 
@@ -66,6 +69,8 @@ def matmul(x: Any, y: Any, /) -> Any:
            [2.]])
     """
     try:
+        if x.ndim > 2 and y.ndim == 2:  # one product is much quicker than one for each matrix
+            return np.matmul(_rows(x), y).reshape(*x.shape[:-1], y.shape[-1])
         return np.matmul(x, y)
     except ValueError:
         raise ValueError(shape_errors.matrix_product(np.shape(x), np.shape(y))) from None
@@ -73,7 +78,7 @@ def matmul(x: Any, y: Any, /) -> Any:
 
 def _rows(x: Any) -> Any:
     """Reshape stacked batches, or a single sample, to one batch."""
-    return x.reshape(-1, x.shape[-1])
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def _sum_of_rows(g: Any) -> Any:
