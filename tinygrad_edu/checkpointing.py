@@ -7,7 +7,6 @@ is not in the registry of operations, because its derivative is that of its func
 
 from __future__ import annotations
 
-import functools
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,7 +18,7 @@ from .autodiff import apply_chain_rule, graph_order, modified
 from .errors import GradientError
 from .leaving import values_of
 from .ops.shape import reshape
-from .primitive import Node, Primitive, Rule, tick
+from .primitive import Node, Primitive, tick
 from .scope import BLOCKS, enter_call, get_call, is_recording, leave_call, switched_on
 from .tensor import Tensor, _computed
 

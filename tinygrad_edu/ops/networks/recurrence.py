@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...arrays import as_floating, locked_view
 from ...primitive import primitive
+from ..reduction import total
 from ..summing import single
 
 __all__ = ["gru_sequence", "lstm_sequence", "rnn_sequence"]
@@ -69,6 +70,11 @@ def _products(before: Any, g: Any) -> Any:
     return before.reshape(-1, before.shape[-1]).T @ g.reshape(-1, g.shape[-1])
 
 
+def _blocks(steps: int) -> list[slice]:
+    """Split a sequence, the last part first: parts of this length stay in the processor's cache."""
+    return [slice(start, start + 32) for start in range(0, steps, 32)][::-1]
+
+
 # The simple network ---------------------------------------------------------------------------
 
 
@@ -92,7 +98,7 @@ def _rnn_rule(
     formula="rnn_sequence(gates, weight, h0)",
     derivatives=(
         "vjp(rnn_sequence, (gates, weight, h0), g)[1][0]",
-        "sum(concatenate([h0[None], out[:-1]]).mT @ vjp(rnn_sequence, (gates, weight, h0), g)[1][0], axis=0)",
+        "vjp(rnn_sequence, (gates, weight, h0), g)[1][1]",
         "vjp(rnn_sequence, (gates, weight, h0), g)[1][0][0] @ weight.T",
     ),
 )
@@ -146,24 +152,33 @@ def _lstm_rule(
     before, cells_before = _before(h0, hidden), _before(c0, cells)
     if residual is None:  # no loop is needed where the states are known
         residual = _activated(gates + before @ weight, "ssts", size)
-    i, f, n, o = (residual[:, :, k] for k in range(4))
-    tanh = np.tanh(cells)
-    # What a change of a cell, and of a hidden state, changes in each gate and in the cell.
-    factors = np.stack(
-        [n * i * (1 - i), cells_before * f * (1 - f), i * (1 - n * n), tanh * o * (1 - o)], axis=2
-    )
-    slope = o * (1 - tanh * tanh)
     back = weight.T.copy()  # a product with rows that are close in memory is quicker
     (dh, dc), found = (g[0][-1], g[1][-1]), []
-    for t in range(len(hidden) - 1, -1, -1):
-        dc = dc + dh * slope[t]
-        dgates = (np.stack([dc, dc, dc, dh], axis=1) * factors[t]).reshape(-1, 4 * size)
-        found.append(dgates)
-        dh, dc = dgates @ back, dc * f[t]
-        if t:
-            dh, dc = dh + g[0][t - 1], dc + g[1][t - 1]
+    for block in _blocks(len(hidden)):
+        into_gates, into_cell, kept = _lstm_slopes(
+            residual[block], cells_before[block], cells[block]
+        )
+        for t in range(len(kept) - 1, -1, -1):
+            dc = dc + dh * into_cell[t]
+            dgates = (np.stack([dc, dc, dc, dh], axis=1) * into_gates[t]).reshape(-1, 4 * size)
+            found.append(dgates)
+            dh, dc = dgates @ back, dc * kept[t]
+            if (step := block.start + t) > 0:
+                dh, dc = dh + g[0][step - 1], dc + g[1][step - 1]
     dgates = np.stack(found[::-1])
     return dgates, _products(before, dgates), dh, dc
+
+
+def _lstm_slopes(activations: Any, cells_before: Any, cells: Any) -> tuple[Any, ...]:
+    """Compute what does not depend on later steps.
+
+    The results are factors: from cell (and for the last gate hidden state) to the four gates, from
+    hidden state to cell, and from cell to the cell before.
+    """
+    i, f, n, o = (activations[:, :, k] for k in range(4))
+    tanh = np.tanh(cells)
+    into_gates = [n * i * (1 - i), cells_before * f * (1 - f), i * (1 - n * n), tanh * o * (1 - o)]
+    return np.stack(into_gates, axis=2), o * (1 - tanh * tanh), f
 
 
 @single
@@ -174,7 +189,7 @@ def _lstm_rule(
     formula="lstm_sequence(gates, weight, h0, c0)",
     derivatives=(
         "vjp(lstm_sequence, (gates, weight, h0, c0), g)[1][0]",
-        "sum(concatenate([h0[None], out[0, :-1]]).mT @ vjp(lstm_sequence, (gates, weight, h0, c0), g)[1][0], axis=0)",
+        "vjp(lstm_sequence, (gates, weight, h0, c0), g)[1][1]",
         "vjp(lstm_sequence, (gates, weight, h0, c0), g)[1][0][0] @ weight.T",
         "vjp(lstm_sequence, (gates, weight, h0, c0), g)[1][3]",
     ),
@@ -274,7 +289,7 @@ def _gru_rule(
     each = np.stack(found[::-1])[:, :, None]
     dgates = (each * np.stack([*factors, written], axis=2)).reshape(*out.shape[:2], 3 * size)
     dshown = (each * inner).reshape(*out.shape[:2], 3 * size)
-    return dgates, _products(before, dshown), dshown.sum(axis=(0, 1)), dh
+    return dgates, _products(before, dshown), total(dshown, (0, 1)).reshape(-1), dh
 
 
 @single
