@@ -91,7 +91,7 @@ class Tensor(Notation):
     # It is never written into: new values are a new array, so views and graphs keep the old ones.
     _data: Any
     _grad: Array | None
-    _requires_grad: bool
+    _requires_grad: bool | None  # None once it is switched off: a frozen parameter
     # The time on the clock of `primitive.tick` at which the values were set.
     _version: int
     name: str | None
@@ -176,7 +176,7 @@ class Tensor(Notation):
     @property
     def requires_grad(self) -> bool:
         """Whether `backward` and `grad` compute gradients with respect to this tensor."""
-        return self._requires_grad
+        return bool(self._requires_grad)
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
@@ -192,7 +192,7 @@ class Tensor(Notation):
             )
         if wanted and not self._requires_grad:
             self._version = primitive.tick()  # graphs in which it was a constant raise an error
-        self._requires_grad = bool(wanted)
+        self._requires_grad = bool(wanted) or (self._requires_grad and None)
 
     @property
     def shape(self) -> tuple[int, ...]:
