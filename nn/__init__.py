@@ -20,7 +20,21 @@ with program_starts():
         TrainingWarning,
         UnsafeModelFileError,
     )
-    from .layers import Linear, ReLU, Sequential, Sigmoid, Tanh
+    from .layers import (
+        GRU,
+        LSTM,
+        RNN,
+        GRUCell,
+        Linear,
+        LSTMCell,
+        MultiheadAttention,
+        ReLU,
+        RNNCell,
+        Sequential,
+        Sigmoid,
+        Tanh,
+        sinusoidal_positions,
+    )
     from .mlp import MLP
     from .module import Module
     from .optim import SGD
@@ -35,16 +49,23 @@ model = Classifier
 """The original name of `Classifier`: ``model(structure=..., base_address=...)``."""
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "MLP",
+    "RNN",
     "SGD",
     "Classifier",
     "DataError",
     "DataWarning",
+    "GRUCell",
+    "LSTMCell",
     "Linear",
     "ModelFileError",
     "Module",
+    "MultiheadAttention",
     "NotFittedError",
     "Prediction",
+    "RNNCell",
     "ReLU",
     "Sequential",
     "Sigmoid",
@@ -56,6 +77,7 @@ __all__ = [
     "compare_gradients",
     "manual_gradients",
     "model",
+    "sinusoidal_positions",
     "softmax_cross_entropy",
     "worksheet",
 ]

@@ -5,7 +5,26 @@ finds its parameters is in `module`.
 """
 
 from .activations import ACTIVATIONS, ReLU, Sigmoid, Tanh
+from .attention import MultiheadAttention, sinusoidal_positions
+from .cells import GRUCell, LSTMCell, RNNCell
 from .containers import Sequential
 from .linear import Initializer, Linear
+from .recurrent import GRU, LSTM, RNN
 
-__all__ = ["ACTIVATIONS", "Initializer", "Linear", "ReLU", "Sequential", "Sigmoid", "Tanh"]
+__all__ = [
+    "ACTIVATIONS",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "GRUCell",
+    "Initializer",
+    "LSTMCell",
+    "Linear",
+    "MultiheadAttention",
+    "RNNCell",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Tanh",
+    "sinusoidal_positions",
+]

@@ -222,7 +222,7 @@ class LSTMCell(_Cell):
         super().__init__(input_size, hidden_size, bias, generator, dtype)
 
     def forward(self, x: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
-        """Compute the next hidden state and cell, ``(h, c)``, from the input and ``hx = (h, c)``."""
+        """Compute the next hidden state and cell, ``(h, c)``; `hx` is such a pair."""
         h, c = pair_of_states("LSTMCell", hx)
         h, c = self._state(x, h, "h"), self._state(x, c, "c")
         i, f, g, o = split(add(*self._products(x, h)), 4, axis=-1)

@@ -102,8 +102,8 @@ class _Recurrent(Module):
             raise ValueError(f"dropout must be a probability, 0..1, got {dropout}")
         if dropout and num_layers == 1:
             warnings.warn(
-                f"{type(self).__name__}: dropout={dropout} has no effect: it acts between layers, and "
-                "num_layers is 1; add a dropout after the layer, or leave it out",
+                f"{type(self).__name__}: dropout={dropout} acts between layers, and num_layers is "
+                "1, so it has no effect; add a dropout after the layer, or leave it out",
                 stacklevel=3,
             )
         generator = np.random.default_rng() if generator is None else generator

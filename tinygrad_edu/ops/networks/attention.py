@@ -140,7 +140,7 @@ def _mask(mask: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:
             f"attn_mask of shape {shape_of(mask)} does not broadcast to the scores of shape {shape}"
         )
     kind = mask.dtype.kind
-    if kind not in "bf":
+    if kind not in "bfc":  # complex numbers come from a complex step
         raise TypeError(
             f"attn_mask of dtype {mask.dtype}; expected booleans, True where a query may see a key "
             "(.astype(bool)), or floating numbers to add to the scores"
