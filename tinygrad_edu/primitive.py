@@ -23,6 +23,7 @@ from .facts import Mistake, Pitfall, Recognition
 from .metadata import Signature
 from .scope import BLOCKS, USUAL, ModuleCall, get_call, is_recording
 from .shape_errors import explain_shape_error
+from .sharing import shared_rules
 from .tensor import Tensor, _computed, holds_tensor
 from .watching import Watcher, watcher_of_calls
 
@@ -135,9 +136,7 @@ class Primitive:
     def rules_for(self, count: int) -> Sequence[Rule | None]:
         """Return the rules for a call with `count` inputs."""
         if self.together is not None:
-            shared: list[Any] = []
-            rule = functools.partial(_one_of, self.together, shared=shared)
-            return [functools.partial(rule, position) for position in range(count)]
+            return shared_rules(self.together, count)
         if self.each is None:
             return self.rules
         return [functools.partial(self.each, position) for position in range(count)]
@@ -167,25 +166,6 @@ class Primitive:
             shapes = list(map(np.shape, values))
             raise explain_shape_error(self.name, labels, shapes, error) from error
         return out if self.residual else (out, None)
-
-
-def _one_of(
-    together: Rule,
-    position: int,
-    g: Any,
-    *others: Any,
-    shared: list[Any] | None = None,
-    **params: Any,
-) -> Any:
-    """Return the cotangent of one input; `shared` keeps those of all inputs for the next calls.
-
-    It is also correct without `shared`, which a recording of the whole call leaves out.
-    """
-    shared = [] if shared is None else shared
-    given = (g, *others, *params.values())
-    if not shared or any(one is not two for one, two in zip(shared[0], given, strict=True)):
-        shared[:] = given, together(g, *others, **params)
-    return shared[1][position]
 
 
 class Operation(Protocol):

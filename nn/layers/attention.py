@@ -275,7 +275,7 @@ class MultiheadAttention(Module):
     def _projected(self, query: Any, key: Any, value: Any) -> list[Any]:
         """Compute queries, keys and values; of one sequence in a single product."""
         if query is key is value and self.in_proj_weight is not None:
-            return split(product(query, self.in_proj_weight, self.in_proj_bias), 3, axis=-1)  # type: ignore[no-any-return]
+            return split(product(query, self.in_proj_weight, self.in_proj_bias), 3, axis=-1)
         size, found = self.out_proj.weight.shape[0], []
         for position, (x, weight) in enumerate(
             zip((query, key, value), self._weights(), strict=True)
@@ -298,7 +298,14 @@ class MultiheadAttention(Module):
 
 
 def drawn_evenly(generator: Generator, inputs: int, outputs: int) -> NDArray[np.float64]:
-    """Draw weights uniformly from ``±1 / sqrt(inputs)``, as PyTorch does for its linear layers."""
+    """Draw weights uniformly from ``±1 / sqrt(inputs)``, as PyTorch does for its linear layers.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+    inputs, outputs : int
+        Number of input and of output features.
+    """
     limit = 1 / np.sqrt(inputs)
     return generator.uniform(-limit, limit, (inputs, outputs))
 

@@ -63,13 +63,30 @@ def add_parameters(
 
 
 def check_state(what: str, state: Any, expected: tuple[int, ...]) -> None:
-    """Check the shape of a state that the caller passed."""
+    """Check the shape of a state that the caller passed.
+
+    Parameters
+    ----------
+    what : str
+        Its name, for the message.
+    state : array_like
+    expected : tuple of int
+        The shape.
+    """
     if np.shape(state) != expected:
         raise ValueError(f"{what} has shape {np.shape(state)}; expected {expected}")
 
 
 def product(x: Any, weight: Any, bias: Any) -> Any:
-    """Multiply by a weight, and add the bias if there is one."""
+    """Multiply by a weight, and add the bias if there is one.
+
+    Parameters
+    ----------
+    x, weight : array_like
+        Shapes (..., inputs) and (inputs, outputs).
+    bias : array_like or None
+        Shape (outputs,).
+    """
     return matmul(x, weight) if bias is None else linear(x, weight, bias)
 
 
@@ -174,7 +191,7 @@ class RNNCell(_Cell):
         """Compute the next hidden state, of shape (batch, hidden_size), from input and state."""
         of_input, of_state = self._products(x, self._state(x, hx, "hx"))
         activation = tanh if self.nonlinearity == "tanh" else relu
-        return activation(add(of_input, of_state))  # type: ignore[no-any-return, operator]
+        return activation(add(of_input, of_state))  # type: ignore[no-any-return]
 
 
 class LSTMCell(_Cell):

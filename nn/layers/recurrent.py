@@ -77,6 +77,7 @@ class _Recurrent(Module):
 
     gates = 1
     states: tuple[str, ...] = ("h0",)
+    weight_hh_l0: Tensor
 
     def __init__(
         self,
@@ -429,7 +430,13 @@ class GRU(_Recurrent):
     gates = 3
 
     def forward(self, x: Any, hx: Any = None, *, lengths: Any = None) -> tuple[Tensor, Tensor]:
-        """Run over a batch of sequences, or over one sequence; all arguments as for `RNN`."""
+        """Run over a batch of sequences, or over one sequence.
+
+        Parameters
+        ----------
+        x, hx, lengths
+            As for `RNN.forward`, and so are the results.
+        """
         output, (h,) = self._run(x, (hx,), lengths)
         return output, h
 

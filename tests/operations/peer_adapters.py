@@ -297,9 +297,8 @@ def dropout(x: Any, p: float = 0.5, **settings: Any) -> Any:
 
 def rnn_sequence(gates: Any, weight: Any, h0: Any, nonlinearity: str = "tanh") -> Any:
     cell = torch.rnn_tanh_cell if nonlinearity == "tanh" else torch.rnn_relu_cell
-    h, eye, states = h0, torch.eye(len(weight)).to(gates), []
-    for gate in gates:
-        states.append(h := cell(gate, h, eye, weight.T))
+    h, eye = h0, torch.eye(len(weight)).to(gates)
+    states = [h := cell(gate, h, eye, weight.T) for gate in gates]
     return torch.stack(states)
 
 
@@ -312,9 +311,8 @@ def lstm_sequence(gates: Any, weight: Any, h0: Any, c0: Any) -> Any:
 
 
 def gru_sequence(gates: Any, weight: Any, bias: Any, h0: Any) -> Any:
-    h, eye, states = h0, torch.eye(3 * len(weight)).to(gates), []
-    for gate in gates:
-        states.append(h := torch.gru_cell(gate, h, eye, weight.T, 0 * bias, bias))
+    h, eye = h0, torch.eye(3 * len(weight)).to(gates)
+    states = [h := torch.gru_cell(gate, h, eye, weight.T, 0 * bias, bias) for gate in gates]
     return torch.stack(states)
 
 

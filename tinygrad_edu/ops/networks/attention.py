@@ -100,7 +100,7 @@ def scaled_dot_product_attention(
     """
     all_three = query, key, value
     query, key, value = as_operands("attention", all_three, holds_tensor(all_three))[0]
-    _check_shapes(*map(shape_of, (query, key, value)), enable_gqa)
+    _check_shapes(shape_of(query), shape_of(key), shape_of(value), enable_gqa)
     if enable_gqa:
         shared = shape_of(query)[-3] // shape_of(key)[-3]
         key, value = repeat(key, shared, axis=-3), repeat(value, shared, axis=-3)
@@ -116,7 +116,7 @@ def scaled_dot_product_attention(
 def _weights(scores: Any, mask: Any, is_causal: bool) -> Any:
     """Apply the masks and the softmax; a row without any key becomes zeros."""
     lowest = np.finfo(floating_dtype(scores)).min  # its exponential is 0 next to any other score
-    causal = np.tri(*shape_of(scores)[-2:], dtype=bool) if is_causal else None
+    causal = np.tri(*shape_of(scores)[-2:], dtype=np.bool) if is_causal else None
     if mask is None:
         return softmax(scores if causal is None else where(causal, scores, lowest))
     seen, added = _mask(mask, shape_of(scores))
