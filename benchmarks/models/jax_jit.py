@@ -1,4 +1,4 @@
-"""The models in JAX, the whole step compiled; the recurrence is `lax.scan`, as its users write it."""
+"""The models in JAX, the whole step compiled; the recurrence is `lax.scan`, as users write it."""
 
 from __future__ import annotations
 

@@ -298,7 +298,7 @@ OBJECTS[0] = ONE
         (lambda: LEAF.sum(dtype=float), "astype"),
         (lambda: tg.relu(LEAF, inplace=True), "leave it out"),
         (lambda: tg.gelu(LEAF, aproximate="tanh"), "did you mean approximate="),
-        (lambda: tg.gelu(LEAF, strange=1), "keywords are x, approximate"),
+        (lambda: tg.softplus(LEAF, strange=1), "keywords are x, beta"),
         (lambda: tg.sum(a=LEAF), "sum: unexpected argument 'a'; pass arrays by position"),
         (lambda: tg.exp(x=LEAF), "pass arrays by position, without a name$"),
         (lambda: np.clip(LEAF, 0, ONE, dtype=float), "clip.*dtype"),

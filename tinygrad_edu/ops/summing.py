@@ -164,6 +164,8 @@ def _widened(value: Any) -> Any:
 
 
 def _rounded(out: Any) -> Any:
+    if type(out) is tuple:  # a result and its residual, which no one else sees
+        return _rounded(out[0]), out[1]
     if isinstance(out, tuple):  # a named one, of several results
         return type(out)(*map(_rounded, out))
     return out.astype(np.float16)
