@@ -149,15 +149,14 @@ def _lstm_rule(
     g: Any, out: Any, gates: Any, weight: Any, h0: Any, c0: Any, residual: Any = None
 ) -> tuple[Any, ...]:
     (hidden, cells), size = out, np.shape(weight)[0]
-    before, cells_before = _before(h0, hidden), _before(c0, cells)
+    before = _before(h0, hidden)
     if residual is None:  # no loop is needed where the states are known
         residual = _activated(gates + before @ weight, "ssts", size)
     back = weight.T.copy()  # a product with rows that are close in memory is quicker
     (dh, dc), found = (g[0][-1], g[1][-1]), []
     for block in _blocks(len(hidden)):
-        into_gates, into_cell, kept = _lstm_slopes(
-            residual[block], cells_before[block], cells[block]
-        )
+        first = cells[block.start - 1] if block.start else c0
+        into_gates, into_cell, kept = _lstm_slopes(residual[block], first, cells[block])
         for t in range(len(kept) - 1, -1, -1):
             dc = dc + dh * into_cell[t]
             dgates = (np.stack([dc, dc, dc, dh], axis=1) * into_gates[t]).reshape(-1, 4 * size)
@@ -169,15 +168,15 @@ def _lstm_rule(
     return dgates, _products(before, dgates), dh, dc
 
 
-def _lstm_slopes(activations: Any, cells_before: Any, cells: Any) -> tuple[Any, ...]:
+def _lstm_slopes(activations: Any, first: Any, cells: Any) -> tuple[Any, ...]:
     """Compute what does not depend on later steps.
 
-    The results are factors: from cell (and for the last gate hidden state) to the four gates, from
-    hidden state to cell, and from cell to the cell before.
+    The results are factors: from cell (for the last gate, from hidden state) to the four gates,
+    from hidden state to cell, and from cell to the cell before, which is `first` at the start.
     """
     i, f, n, o = (activations[:, :, k] for k in range(4))
-    tanh = np.tanh(cells)
-    into_gates = [n * i * (1 - i), cells_before * f * (1 - f), i * (1 - n * n), tanh * o * (1 - o)]
+    before, tanh = _before(first, cells), np.tanh(cells)
+    into_gates = [n * i * (1 - i), before * f * (1 - f), i * (1 - n * n), tanh * o * (1 - o)]
     return np.stack(into_gates, axis=2), o * (1 - tanh * tanh), f
 
 
@@ -245,11 +244,12 @@ def lstm_sequence(gates: Any, weight: Any, h0: Any, c0: Any, /) -> Any:
     (steps, batch, _), size = gates.shape, weight.shape[0]
     dtype = np.result_type(gates, weight, h, c)
     factor, shift = _activation("ssts", size, dtype)
-    activations, weight = gates * factor, weight * factor
-    out = np.empty_like(activations, shape=(2, steps, batch, size), order="C")
+    activations = np.empty_like(gates, dtype=dtype, order="C")
+    out = np.empty_like(activations, shape=(2, steps, batch, size))
     for t in range(steps):
         z = activations[t]
-        z += h @ weight
+        np.add(gates[t], h @ weight, out=z)
+        z *= factor
         np.tanh(z, out=z)
         z *= factor
         z += shift
