@@ -12,6 +12,7 @@ from .training.signals import program_starts
 with program_starts():
     from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
 
+    from . import layers
     from .errors import (
         DataError,
         DataWarning,
@@ -20,21 +21,7 @@ with program_starts():
         TrainingWarning,
         UnsafeModelFileError,
     )
-    from .layers import (
-        GRU,
-        LSTM,
-        RNN,
-        GRUCell,
-        Linear,
-        LSTMCell,
-        MultiheadAttention,
-        ReLU,
-        RNNCell,
-        Sequential,
-        Sigmoid,
-        Tanh,
-        sinusoidal_positions,
-    )
+    from .layers import *  # noqa: F403 (a layer is listed once, in its family)
     from .mlp import MLP
     from .module import Module
     from .optim import SGD
@@ -49,27 +36,15 @@ model = Classifier
 """The original name of `Classifier`: ``model(structure=..., base_address=...)``."""
 
 __all__ = [
-    "GRU",
-    "LSTM",
     "MLP",
-    "RNN",
     "SGD",
     "Classifier",
     "DataError",
     "DataWarning",
-    "GRUCell",
-    "LSTMCell",
-    "Linear",
     "ModelFileError",
     "Module",
-    "MultiheadAttention",
     "NotFittedError",
     "Prediction",
-    "RNNCell",
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "Tanh",
     "TrainingWarning",
     "UnsafeModelFileError",
     "binary_cross_entropy_with_logits",
@@ -77,10 +52,10 @@ __all__ = [
     "compare_gradients",
     "manual_gradients",
     "model",
-    "sinusoidal_positions",
     "softmax_cross_entropy",
     "worksheet",
 ]
+__all__ += layers.__all__
 
 # Imported when they are first used, because most programs do not compare gradients.
 _LATER = {

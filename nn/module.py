@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from numpy.typing import DTypeLike, NDArray
 
@@ -59,7 +59,7 @@ class Module(Parts):
 
     training: bool = True
 
-    transposed: tuple[str, ...] = ()
+    transposed: ClassVar[tuple[str, ...]] = ()
     """The parameters of this layer that PyTorch stores transposed; see `nn.bridges.pytorch`."""
 
     # A module without hooks needs no attribute for them, and no call of __init__.

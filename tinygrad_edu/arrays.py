@@ -116,8 +116,10 @@ def counting(count: int, step: int = 1) -> NDArray[Any]:
 
 
 def as_array(values: Any) -> Any:
-    """Return values as an array."""
-    return values if is_disguised(values) else np.asarray(values)
+    """Return values as an array, also a scalar that a tracer stands for: then it has views."""
+    if is_disguised(values):
+        return np.atleast_1d(values).reshape(()) if isinstance(values, np.generic) else values
+    return np.asarray(values)
 
 
 def dtype_of(value: Any) -> np.dtype[Any]:

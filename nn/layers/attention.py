@@ -28,6 +28,7 @@ from tinygrad_edu.leaving import values_of
 from ..checks import check_count, check_number
 from ..module import Module
 from .cells import product
+from .inputs import new_parameter
 from .linear import Linear
 
 __all__ = ["MultiheadAttention", "sinusoidal_positions"]
@@ -170,7 +171,7 @@ class MultiheadAttention(Module):
             limit = np.sqrt(6 / (inputs + outputs))  # Glorot's, of the matrix as it is stored
             values = generator.uniform(-limit, limit, (inputs, outputs))
             self.transposed = (*self.transposed, name)
-            return Tensor(values, True, dtype=dtype, name=name)
+            return new_parameter(values, name, dtype)
 
         if kdim == vdim == embed_dim:
             self.in_proj_weight = drawn("in_proj_weight", embed_dim, 3 * embed_dim)
@@ -179,7 +180,7 @@ class MultiheadAttention(Module):
             self.k_proj_weight = drawn("k_proj_weight", kdim, embed_dim)
             self.v_proj_weight = drawn("v_proj_weight", vdim, embed_dim)
         zeros = np.zeros(3 * embed_dim)
-        self.in_proj_bias = Tensor(zeros, True, dtype=dtype, name="in_proj_bias") if bias else None
+        self.in_proj_bias = new_parameter(zeros, "in_proj_bias", dtype) if bias else None
         self.out_proj = Linear(
             embed_dim, embed_dim, generator=generator, initializer=drawn_evenly, bias=bias,
             dtype=dtype,

@@ -16,6 +16,7 @@ from tinygrad_edu import Tensor, add, linear, matmul, relu, sigmoid, split, tanh
 
 from ..checks import check_count
 from ..module import Module
+from .inputs import new_parameter
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 
@@ -54,10 +55,9 @@ def add_parameters(
         "bias_hh": (gates * size,),
     }
     for name, shape in shapes.items():
-        parameter = None
-        if bias or name.startswith("weight"):
-            values = generator.uniform(-limit, limit, shape)
-            parameter = Tensor(values, True, dtype=dtype, name=name + suffix)
+        is_there = bias or name.startswith("weight")
+        values = generator.uniform(-limit, limit, shape) if is_there else None
+        parameter = None if values is None else new_parameter(values, name + suffix, dtype)
         setattr(module, name + suffix, parameter)
     module.transposed = (*module.transposed, "weight_ih" + suffix, "weight_hh" + suffix)
 
