@@ -6,7 +6,7 @@ transformer repeats is in `transformer`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -25,7 +25,7 @@ from tinygrad_edu import (
 )
 from tinygrad_edu.leaving import values_of
 
-from ..checks import check_count, check_number
+from ..checks import check_count, check_number, check_probability
 from ..module import Module
 from .cells import product
 from .inputs import new_parameter
@@ -137,6 +137,13 @@ class MultiheadAttention(Module):
             [0.33, 0.33, 0.33]]])
     """
 
+    transposed: ClassVar[tuple[str, ...]] = (
+        "in_proj_weight",
+        "q_proj_weight",
+        "k_proj_weight",
+        "v_proj_weight",
+    )
+
     def __init__(
         self,
         embed_dim: int,
@@ -170,7 +177,6 @@ class MultiheadAttention(Module):
         def drawn(name: str, inputs: int, outputs: int) -> Tensor:
             limit = np.sqrt(6 / (inputs + outputs))  # Glorot's, of the matrix as it is stored
             values = generator.uniform(-limit, limit, (inputs, outputs))
-            self.transposed = (*self.transposed, name)
             return new_parameter(values, name, dtype)
 
         if kdim == vdim == embed_dim:
@@ -309,13 +315,6 @@ def drawn_evenly(generator: Generator, inputs: int, outputs: int) -> NDArray[np.
     """
     limit = 1 / np.sqrt(inputs)
     return generator.uniform(-limit, limit, (inputs, outputs))
-
-
-def check_probability(name: str, value: Any) -> None:
-    """Check that a setting is a number in 0..1."""
-    check_number(name, value, least=0.0)
-    if value > 1:
-        raise ValueError(f"{name} must be a probability, 0..1, got {value}")
 
 
 def _padding_shapes(q: Any, k: Any, is_single: bool) -> list[tuple[int, ...]]:

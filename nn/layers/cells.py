@@ -6,7 +6,7 @@ Pictures and explanations show each gate. The layers that run over whole sequenc
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -59,7 +59,6 @@ def add_parameters(
         values = generator.uniform(-limit, limit, shape) if is_there else None
         parameter = None if values is None else new_parameter(values, name + suffix, dtype)
         setattr(module, name + suffix, parameter)
-    module.transposed = (*module.transposed, "weight_ih" + suffix, "weight_hh" + suffix)
 
 
 def check_state(what: str, state: Any, expected: tuple[int, ...]) -> None:
@@ -92,6 +91,8 @@ def product(x: Any, weight: Any, bias: Any) -> Any:
 
 class _Cell(Module):
     """What the three cells share: parameters, checks, and a state of zeros."""
+
+    transposed: ClassVar[tuple[str, ...]] = ("weight_ih", "weight_hh")
 
     gates = 1
     weight_ih: Tensor

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from tinygrad_edu import (
     Tensor,
@@ -26,50 +26,13 @@ from tinygrad_edu import (
     rnn_sequence,
     stack,
     swapaxes,
-    where,
 )
-from tinygrad_edu.arrays import is_disguised
-
-from ..checks import check_count, check_number
+from ..checks import check_count, check_probability
 from ..module import Module
 from .cells import add_parameters, check_nonlinearity, check_state, pair_of_states, product
+from .lengths import Lengths
 
 __all__ = ["GRU", "LSTM", "RNN"]
-
-
-class _Lengths:
-    """The lengths of the sequences of a batch, and what follows from them."""
-
-    def __init__(self, lengths: Any, steps: int, batch: int) -> None:
-        lengths = lengths.data if isinstance(lengths, Tensor) else lengths
-        lengths = lengths if is_disguised(lengths) else np.array(lengths)
-        if lengths.shape != (batch,) or lengths.dtype.kind not in "iu":
-            raise ValueError(
-                f"lengths of shape {lengths.shape} and dtype {lengths.dtype}; expected {batch} "
-                "integers, one for each sequence of the batch"
-            )
-        if not is_disguised(lengths) and (wrong := (lengths < 1) | (lengths > steps)).any():
-            place = int(np.argmax(wrong))
-            raise ValueError(f"lengths[{place}] is {lengths[place]}; expected 1..{steps}")
-        step, which = np.arange(steps)[:, None], np.arange(batch)
-        inside = np.less(step, lengths)
-        self.inside: NDArray[np.bool] = inside[:, :, None]
-        # NumPy refuses a step that does not exist, also where a captured step is replayed.
-        self._last = np.ravel_multi_index((lengths - 1, which), (steps, batch))
-        reverse = np.where(inside, lengths - 1 - step, step)
-        self._reverse = np.reshape(reverse * batch + which, (-1,))
-
-    def cut(self, x: Any) -> Any:
-        """Set everything after the end of each sequence to zero."""
-        return where(self.inside, x, 0.0)
-
-    def turned(self, x: Any) -> Any:
-        """Reverse each sequence within its length."""
-        return reshape(reshape(x, (-1, np.shape(x)[-1]))[self._reverse], np.shape(x))
-
-    def last(self, states: Any) -> Any:
-        """Return the state at the last step of each sequence."""
-        return reshape(states, (-1, np.shape(states)[-1]))[self._last]
 
 
 class _Recurrent(Module):
@@ -98,9 +61,7 @@ class _Recurrent(Module):
             ("num_layers", num_layers),
         ]:
             check_count(label, count)
-        check_number("dropout", dropout, least=0.0)
-        if dropout > 1:
-            raise ValueError(f"dropout must be a probability, 0..1, got {dropout}")
+        check_probability("dropout", dropout)
         if dropout and num_layers == 1:
             warnings.warn(
                 f"{type(self).__name__}: dropout={dropout} acts between layers, and num_layers is "
@@ -120,6 +81,11 @@ class _Recurrent(Module):
                 )
         if dropout and num_layers > 1:
             self.generator = generator
+
+    @property
+    def transposed(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The weights, whose names depend on the number of layers."""
+        return tuple(name for name in vars(self) if name.startswith("weight_"))
 
     def _suffixes(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"][: 2 if self.bidirectional else 1]
@@ -160,13 +126,13 @@ class _Recurrent(Module):
                 check_state(f"{name}: {label}", state, expected)
                 state = reshape(state, (count, batch, self.hidden_size))
             started.append(state)
-        given = None if lengths is None else _Lengths(lengths, steps, batch)
+        given = None if lengths is None else Lengths(lengths, steps, batch)
         out, finals = self._layers(x, started, given)
         if is_single:
             return out[:, 0], [final[:, 0] for final in finals]
         return (swapaxes(out, 0, 1) if self.batch_first else out), finals
 
-    def _layers(self, x: Any, started: list[Any], lengths: _Lengths | None) -> Any:
+    def _layers(self, x: Any, started: list[Any], lengths: Lengths | None) -> Any:
         """Run all layers and directions on inputs of shape (steps, batch, features)."""
         turned: Callable[[Any], Any] = (lambda x: flip(x, 0)) if lengths is None else lengths.turned
         finals: list[tuple[Any, ...]] = []

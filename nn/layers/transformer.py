@@ -14,9 +14,9 @@ from numpy.typing import DTypeLike
 
 from tinygrad_edu import Tensor, add, gelu, relu, silu
 
-from ..checks import check_count
+from ..checks import check_count, check_probability
 from ..module import Module
-from .attention import MultiheadAttention, check_probability, drawn_evenly
+from .attention import MultiheadAttention, drawn_evenly
 from .inputs import as_tensor
 from .linear import Linear
 from .normalization import LayerNorm
@@ -170,7 +170,7 @@ class TransformerBlock(Module):
             x = add(x, self._attend(self.norm1(x), is_causal, **masks))
             return add(x, self._feed(self.norm2(x)))  # type: ignore[no-any-return]
         x = self.norm1(add(x, self._attend(x, is_causal, **masks)))
-        return self.norm2(add(x, self._feed(x)))
+        return self.norm2(add(x, self._feed(x)))  # type: ignore[no-any-return]
 
     def _attend(self, x: Any, is_causal: bool, **masks: Any) -> Tensor:
         output, _ = self.self_attn(x, is_causal=is_causal, need_weights=False, **masks)
