@@ -206,8 +206,8 @@ _LARGEST = 16
 def _by_products(x: Any, y: Any) -> Any:
     """Raise to a whole or half exponent by products and a square root."""
     whole, half = divmod(abs(y), 1)
-    whole, result = int(whole), np.sqrt(x + 0.0) if half else None  # without the sign of -0.0
-    factor = x
+    result: Any = np.sqrt(x + 0.0) if half else None  # without the sign of -0.0
+    whole, factor = int(whole), x
     while whole:
         if whole % 2:
             result = factor if result is None else result * factor

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..arrays import ones
+from .constants import ones
 
 __all__ = [
     "BLOCK",

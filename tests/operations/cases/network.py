@@ -127,6 +127,7 @@ def _embedding() -> Iterator[Case]:
             named("embedding"),
             [indices, normal(4, 3)],
             lambda indices, weight: np.eye(4)[indices] @ weight,
+            text=indices.shape == (4,),
         )
 
 

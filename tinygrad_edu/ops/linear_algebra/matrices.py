@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ... import shape_errors
-from ...arrays import ones
 from ...primitive import primitive
 from ...tensor import Tensor
+from ..constants import ones
 from ..summing import BLOCK, added_rows, is_half
 
 __all__ = ["linear", "matmul"]

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import as_floating, counting, zeros_beside
+from ...arrays import as_floating
 from ...facts import Recognition
 from ...metadata import composed
 from ...primitive import primitive
 from ...tensor import Tensor
 from ..arithmetic import divide, multiply, negative
 from ..choosing import clip, where
+from ..constants import counting, zeros_beside
 from ..elementwise import expm1
 from ..reduction import total
 from ..special import erf, logaddexp, sigmoid
@@ -62,7 +63,7 @@ def relu(x: Any, /) -> Any:
     >>> x.grad
     array([0., 0., 1.])
     """
-    return np.maximum(x, zeros_beside(x.shape, x.dtype))
+    return np.maximum(x, zeros_beside(x.shape, x.dtype, x.strides))
 
 
 def _largest(x: Any, axis: int) -> Any:

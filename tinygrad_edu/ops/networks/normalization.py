@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import DTypeLike, NDArray
 
-from ...arrays import as_floating, ones
+from ...arrays import as_array, as_floating
 from ...facts import Recognition
 from ...leaving import values_of
 from ...metadata import composed
@@ -21,6 +21,7 @@ from ...primitive import primitive
 from ...tensor import Tensor
 from ..arithmetic import add, divide, multiply, subtract
 from ..choosing import where
+from ..constants import ones
 from ..elementwise import sqrt
 from ..indexing import put_at
 from ..plain import shape_of
@@ -321,7 +322,9 @@ def dropout(
 
 @primitive(
     None,
-    lambda g, out, indices, weight: put_at(g, index=values_of(indices), shape=weight.shape),
+    lambda g, out, indices, weight: put_at(
+        g, index=values_of(indices).astype(np.int64), shape=weight.shape
+    ),
     formula="weight[indices]",
     derivatives=("", "put_at(g, indices, weight.shape)"),
     carries=True,
@@ -365,8 +368,14 @@ def embedding(indices: Any, weight: Any, /) -> Any:
     """
     if weight.ndim != 2:
         raise ValueError(f"embedding: weight of shape {weight.shape}; expected (rows, features)")
-    if getattr(indices, "dtype", np.dtype(bool)).kind not in "iu":  # a number, or floats, or []
-        indices = _whole_numbers("embedding", "index", indices, len(weight))
+    indices = as_array(indices)
+    if indices.dtype.kind not in "iu":
+        if indices.size:
+            raise TypeError(
+                f"embedding: no gradient flows to indices of dtype {indices.dtype}; expected "
+                "integers, use .astype(int)"
+            )
+        indices = indices.astype(np.int64)  # [] has no dtype
     try:
         places = np.ravel_multi_index((indices.astype(np.int64, copy=False),), weight.shape[:1])
     except ValueError:
