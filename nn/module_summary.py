@@ -69,14 +69,15 @@ class Summary(Shown):
     parameter_bytes, buffer_bytes : int
         The memory that these take.
     activation_bytes : int
-        The memory of the outputs of all layers without submodules, which training keeps.
+        The memory of the outputs of all layers without submodules, which training keeps; what is
+        computed between layers is not counted.
     """
 
     def __init__(
         self, module: Module, rows: list[Row], activation_bytes: int, called: bool
     ) -> None:
         parameters, buffers = module.parameters(), module.buffers()
-        self.title = _title(module)
+        self.title = _title(module).removesuffix("()")
         self.rows = rows
         self.parameters = module.num_parameters()
         self.trainable = module.num_parameters(trainable_only=True)
@@ -87,6 +88,10 @@ class Summary(Shown):
         self.activation_bytes = activation_bytes
         self._is_called = called
 
+    def _has_parts(self, row: Row) -> bool:
+        """Whether submodules of a row are listed: then it may be a mere container."""
+        return any(other.path.startswith(f"{row.path}.") for other in self.rows)
+
     def document(self) -> Section:
         """Return the table."""
         heads = ["path", "layer", "output shape", "parameters", "output memory"]
@@ -94,7 +99,7 @@ class Summary(Shown):
             [
                 name(row.path or "(network)"),
                 name(row.layer),
-                _shape_column(row, self._is_called),
+                _shape_column(row, self._is_called and not self._has_parts(row)),
                 f"{row.parameters:,}" if row.parameters else "",
                 size_text(row.bytes) if row.bytes else "",
             ]
@@ -106,7 +111,7 @@ class Summary(Shown):
             parts += f"; {self.buffers:,} numbers in buffers"
             memory.append(f"buffers {size_text(self.buffer_bytes)}")
         if self._is_called:
-            memory.append(f"activations {size_text(self.activation_bytes)}")
+            memory.append(f"layer outputs {size_text(self.activation_bytes)}")
         else:
             heads, rows = [heads[0], heads[1], heads[3]], [[*row[:2], row[3]] for row in rows]
         table = Table(heads, rows, numbers=range(len(heads) - (2 if self._is_called else 1), 5))

@@ -38,6 +38,18 @@ def torch_default(generator: Generator, *shape: int) -> Any:
     return kaiming_uniform(generator, *shape, nonlinearity="leaky_relu", a=math.sqrt(5))
 
 
+def short(sizes: Any) -> str:
+    """Write sizes as they may be given: one number if they are equal.
+
+    Examples
+    --------
+    >>> short((3, 3)), short((3, 2)), short("same")
+    ('3', '(3, 2)', "'same'")
+    """
+    is_one = isinstance(sizes, tuple) and len(set(sizes)) == 1
+    return repr(sizes[0] if is_one else sizes)
+
+
 class _Convolution(Module):
     """What the convolutions share: arguments, kernel and bias."""
 
@@ -140,11 +152,11 @@ class _Convolution(Module):
 
     def describe(self) -> str:
         """Return the channels, the kernel, and what is not the default."""
-        text = f"{self.in_channels} -> {self.out_channels}, kernel_size={self.kernel_size}"
+        text = f"{self.in_channels} -> {self.out_channels}, kernel_size={short(self.kernel_size)}"
         usual = {"stride": 1, "padding": 0, "dilation": 1}
         for name, value in usual.items():
             if getattr(self, name) != (value,) * self._axes:
-                text += f", {name}={getattr(self, name)!r}"
+                text += f", {name}={short(getattr(self, name))}"
         text += f", groups={self.groups}" if self.groups != 1 else ""
         text += ", bias=False" if self.bias is None else ""
         return text + (f", padding_mode={self.padding_mode}" * (self.padding_mode != "zeros"))
@@ -215,7 +227,7 @@ class Conv2d(_Convolution):
     >>> from nn import Conv2d
     >>> layer = Conv2d(1, 16, kernel_size=3, padding=1)
     >>> layer, layer(np.ones((4, 1, 28, 28), np.float32)).shape
-    (Conv2d(1 -> 16, kernel_size=(3, 3), padding=(1, 1)), (4, 16, 28, 28))
+    (Conv2d(1 -> 16, kernel_size=3, padding=1), (4, 16, 28, 28))
     """
     )
 

@@ -8,7 +8,7 @@ from tinygrad_edu import Tensor, avg_pool2d, max_pool2d
 from tinygrad_edu.ops.networks.windows import for_each_axis
 
 from ..module import Module
-from .convolution import Sizes
+from .convolution import Sizes, short
 from .inputs import in_batch
 
 __all__ = ["AvgPool2d", "MaxPool2d"]
@@ -35,9 +35,9 @@ class _Pooling(Module):
 
     def describe(self) -> str:
         """Return the windows."""
-        text = f"kernel_size={self.kernel_size}"
-        text += f", stride={self.stride}" if self.stride != self.kernel_size else ""
-        return text + (f", padding={self.padding}" if any(self.padding) else "")
+        text = f"kernel_size={short(self.kernel_size)}"
+        text += f", stride={short(self.stride)}" if self.stride != self.kernel_size else ""
+        return text + (f", padding={short(self.padding)}" if any(self.padding) else "")
 
 
 class MaxPool2d(_Pooling):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nn import Module, ReLU, Sequential, Tanh
+from nn import Module, ModuleList, ReLU, Sequential, Tanh
 from tinygrad_edu import capture
 
 from .test_modules import Counting, Mixed, X, linear
@@ -94,3 +94,16 @@ def test_table_of_parameters_shows_frozen_ones_and_buffers():
     html = net._repr_html_()
     assert ">frozen<" in html
     assert ">buffer<" in html
+
+
+def test_a_list_of_modules_is_not_said_to_be_uncalled():
+    class Listed(Module):
+        def __init__(self):
+            self.parts = ModuleList([Tanh(), ReLU()])
+
+        def forward(self, x):
+            return self.parts[0](x)
+
+    lines = str(Listed().summary(X)).splitlines()
+    found = [line.split()[0] for line in lines if "not called" in line]
+    assert found == ["parts.1"]
