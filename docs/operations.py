@@ -28,7 +28,7 @@ PAGE = Path(__file__).with_suffix(".md")
 ORDER = """
     arithmetic choosing elementwise trigonometric special reduction statistics scan shape joining
     rearranging indexing sorting triangles matrices products linalg activation windows convolution
-    normalization loss classification
+    normalization recurrence attention loss classification
 """
 
 # The first sentence of a function without a derivative ends like this.

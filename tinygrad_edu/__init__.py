@@ -28,10 +28,12 @@ from .ops.linear_algebra.norms import *
 from .ops.linear_algebra.products import *
 from .ops.linear_algebra.triangles import *
 from .ops.networks.activation import *
+from .ops.networks.attention import *
 from .ops.networks.classification import *
 from .ops.networks.convolution import *
 from .ops.networks.loss import *
 from .ops.networks.normalization import *
+from .ops.networks.recurrence import *
 from .ops.networks.windows import *
 from .ops.plain import *
 from .ops.rearranging import *

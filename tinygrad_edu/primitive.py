@@ -23,6 +23,7 @@ from .facts import Mistake, Pitfall, Recognition
 from .metadata import Signature
 from .scope import BLOCKS, USUAL, ModuleCall, get_call, is_recording
 from .shape_errors import explain_shape_error
+from .sharing import shared_rules
 from .tensor import Tensor, _computed, holds_tensor
 from .watching import Watcher, watcher_of_calls
 
@@ -59,6 +60,9 @@ class Primitive:
         input; None for an input that has no gradient, such as labels.
     each : callable or None
         One rule for any number of inputs: ``each(position, g, out, *arrays, **params)``.
+    together : callable or None
+        One rule for all inputs, which returns a tuple of their cotangents: for an operation whose
+        cotangents share most of their computation. It runs once in each visit to a node.
     residual : bool
         Whether `forward` returns ``(out, residual)``. The residual is passed to the rules as a
         keyword, so that the backward pass does not compute it again. It is None if the rules
@@ -114,6 +118,7 @@ class Primitive:
     rules: tuple[Rule | None, ...]
     each: Rule | None = None
     residual: bool = False
+    together: Rule | None = None
     broadcasts: bool | Literal["stacks"] = False
     analytic: bool = True
     symbol: str = ""
@@ -135,6 +140,8 @@ class Primitive:
 
     def rules_for(self, count: int) -> Sequence[Rule | None]:
         """Return the rules for a call with `count` inputs."""
+        if self.together is not None:
+            return shared_rules(self.together, count)
         if self.each is None:
             return self.rules
         return [functools.partial(self.each, position) for position in range(count)]
@@ -236,7 +243,7 @@ def primitive(
     *rules : callable or None
         One for each array, ``rule(g, out, *arrays, **params)``.
     each, residual, **facts
-        Attributes of `Primitive`.
+        Attributes of `Primitive`; `together` replaces the rules.
 
     Returns
     -------
@@ -262,7 +269,7 @@ def primitive(
     def declare(forward: Callable[..., Any]) -> Operation:
         name = forward.__name__.lstrip("_")
         signature = Signature(name, forward)
-        if each is None and len(rules) != signature.arity:
+        if each is None and "together" not in facts and len(rules) != signature.arity:
             raise TypeError(f"{name}: {signature.arity} arrays before '/', but {len(rules)} rules")
         declared = Primitive(name, forward, rules, each, residual, **facts)
         PRIMITIVES[name] = declared

@@ -61,6 +61,8 @@ VALUES = {
     "subscripts": "ij->ji",
     "order": 0,
 }
+SEQUENCE = np.stack([MATRIX, -MATRIX]) / 9
+GATES = {count: np.tile(SEQUENCE, count) for count in (3, 4)}
 OWN = {
     "expand_dims": {"axis": 0},
     "take_along_axis": {"indices": np.zeros((3, 3), int)},
@@ -110,6 +112,18 @@ OWN = {
     "hardtanh": {"min_val": 0.1, "max_val": 3.0},
     "linalg.svd": {"full_matrices": False},
     "huber_loss": {"delta": 0.5},
+    "rnn_sequence": {"gates": SEQUENCE, "h0": MATRIX},
+    "lstm_sequence": {"gates": GATES[4], "weight": GATES[4][0], "h0": MATRIX, "c0": MATRIX},
+    "gru_sequence": {"gates": GATES[3], "weight": GATES[3][0], "bias": np.ones(9), "h0": MATRIX},
+    "scaled_dot_product_attention": {
+        "query": MATRIX,
+        "key": MATRIX / 9,
+        "value": MATRIX,
+        "attn_mask": MATRIX,
+        "dropout_p": 0.5,
+        "scale": 0.5,
+        "generator": 0,
+    },
 }
 
 

@@ -180,9 +180,9 @@ class Plan:
                     and _is_alike(original, copy)
                     and (copy.storage not in seen or is_new)
                 ):
-                    self._join(new, copy, original)
-                    if copy.storage in seen:
+                    if copy.storage in seen:  # asked first, because joining changes it
                         seen.add(original.storage)
+                    self._join(new, copy, original)
                     continue
             kept.append(call)
         self.calls = kept

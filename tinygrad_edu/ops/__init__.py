@@ -29,12 +29,23 @@ from .linear_algebra.matrices import *
 from .linear_algebra.norms import *
 from .linear_algebra.products import *
 from .linear_algebra.triangles import *
-from .networks import activation, classification, convolution, loss, normalization, windows
+from .networks import (
+    activation,
+    attention,
+    classification,
+    convolution,
+    loss,
+    normalization,
+    recurrence,
+    windows,
+)
 from .networks.activation import *
+from .networks.attention import *
 from .networks.classification import *
 from .networks.convolution import *
 from .networks.loss import *
 from .networks.normalization import *
+from .networks.recurrence import *
 from .networks.windows import *
 from .plain import *
 from .rearranging import *
@@ -66,8 +77,10 @@ __all__ += norms.__all__
 __all__ += products.__all__
 __all__ += triangles.__all__
 __all__ += activation.__all__
+__all__ += attention.__all__
 __all__ += classification.__all__
 __all__ += convolution.__all__
 __all__ += loss.__all__
 __all__ += normalization.__all__
+__all__ += recurrence.__all__
 __all__ += windows.__all__

@@ -15,6 +15,7 @@ from . import (
     loss,
     network,
     reduction,
+    sequences,
     shape,
 )
 from .case import Case, restart
@@ -31,6 +32,7 @@ _FILES = (
     loss,
     network,
     reduction,
+    sequences,
     shape,
 )
 
