@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 # The families are repeated from `ops`: type checkers follow a star only to its file.
 from .tensor import Tensor  # isort: skip  (first: it closes the circle with the operations)
-from . import creation, functional, ops
-from .autodiff import grad
+from . import batching, creation, functional, ops, transforms
+from .batching import *
 from .checking import GradientCheck, check_gradients
 from .checkpointing import checkpoint
 from .creation import *
@@ -44,6 +44,7 @@ from .ops.statistics import *
 from .ops.trigonometric import *
 from .scope import enable_grad, no_grad
 from .source_lines import SourceLine, made_at, record_source_lines
+from .transforms import *
 
 if TYPE_CHECKING:
     from .capturing import CapturedStep, capture
@@ -90,7 +91,6 @@ __all__ = [
     "draw",
     "enable_grad",
     "explain",
-    "grad",
     "lint",
     "made_at",
     "microscope",
@@ -98,9 +98,11 @@ __all__ = [
     "record_source_lines",
     "stepper",
 ]
+__all__ += batching.__all__
 __all__ += creation.__all__
 __all__ += functional.__all__
 __all__ += ops.__all__
+__all__ += transforms.__all__
 for _name in ("abs", "all", "any", "max", "min", "pow", "round", "sum"):
     __all__.remove(_name)  # `import *` must not replace Python's own functions
 
