@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -18,7 +16,7 @@ import numpy as np
 
 from .autodiff import graph_order
 from .ops.shape import reshape
-from .scope import is_recording
+from .scope import differentiating, is_nested, is_recording
 from .structures import described, entries, labelled, rebuilt
 from .tensor import Tensor
 
@@ -26,34 +24,14 @@ __all__ = [
     "Function",
     "Point",
     "check_function",
-    "differentiating",
     "has_graph",
     "is_function",
-    "is_nested",
     "requested_graph",
     "tensors_of",
     "transformed",
 ]
 
 Function: TypeAlias = Callable[..., Any]
-
-_is_inside: ContextVar[bool] = ContextVar("is_differentiating", default=False)
-
-
-@contextmanager
-def differentiating() -> Iterator[None]:
-    """Mark that a function runs because it is being differentiated."""
-    token = _is_inside.set(True)
-    try:
-        yield
-    finally:
-        _is_inside.reset(token)
-
-
-def is_nested() -> bool:
-    """Whether an outer derivative may need the graph of what is computed here."""
-    return _is_inside.get() and is_recording()
-
 
 def requested_graph(create_graph: bool | None, *, transform: bool = False) -> bool | None:
     """Decide, before the function is called, whether results have a graph.
@@ -252,7 +230,8 @@ def _check_argnums(argnums: Any) -> None:
     for number in argnums if isinstance(argnums, tuple | list) else (argnums,):
         if isinstance(number, bool) or not isinstance(number, int | np.integer):
             raise TypeError(
-                f"argnums must be a position such as 0, or a tuple of them, got {number!r}"
+                "argnums must be a position such as 0, or a tuple of them, got "
+                f"{described(number)}; write grad(f)(x) for the gradient of f at x"
             )
 
 

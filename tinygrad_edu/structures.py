@@ -82,4 +82,5 @@ def described(value: Any) -> str:
         return f"a dictionary with the keys {', '.join(map(repr, value)) or '(none)'}"
     if isinstance(value, list | tuple):
         return f"a {type(value).__name__} of {len(value)}"
-    return "None" if value is None else f"a {type(value).__name__}"
+    kind = type(value).__name__
+    return "None" if value is None else f"{'an' if kind[0] in 'aeinou' else 'a'} {kind}"
