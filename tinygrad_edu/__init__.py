@@ -6,6 +6,7 @@ explaining are imported lazily, because few programs need them.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 # The families are repeated from `ops`: type checkers follow a star only to its file.
@@ -42,6 +43,7 @@ from .ops.sorting import *
 from .ops.special import *
 from .ops.statistics import *
 from .ops.trigonometric import *
+from .primitive import primitive
 from .scope import enable_grad, no_grad
 from .source_lines import SourceLine, made_at, record_source_lines
 from .transforms import *
@@ -95,6 +97,7 @@ __all__ = [
     "made_at",
     "microscope",
     "no_grad",
+    "primitive",
     "record_source_lines",
     "stepper",
 ]
@@ -105,6 +108,13 @@ __all__ += ops.__all__
 __all__ += transforms.__all__
 for _name in ("abs", "all", "any", "max", "min", "pow", "round", "sum"):
     __all__.remove(_name)  # `import *` must not replace Python's own functions
+
+
+# `primitive` is the function here, and a module only in `from tinygrad_edu.primitive import ...`.
+# The names of the module can be read from the function too, as in `primitive.PRIMITIVES`.
+_module = sys.modules[f"{__name__}.primitive"]
+for _name in _module.__all__:
+    setattr(primitive, _name, getattr(_module, _name))
 
 
 # The module of each name that is imported on first use, so that the package loads fast.

@@ -33,6 +33,7 @@ __all__ = [
 
 Function: TypeAlias = Callable[..., Any]
 
+
 def requested_graph(create_graph: bool | None, *, transform: bool = False) -> bool | None:
     """Decide, before the function is called, whether results have a graph.
 
