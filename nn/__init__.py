@@ -12,6 +12,7 @@ from .training.signals import program_starts
 with program_starts():
     from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
 
+    from .calling import functional_call
     from .errors import (
         DataError,
         DataWarning,
@@ -54,6 +55,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "check_update",
     "compare_gradients",
+    "functional_call",
     "manual_gradients",
     "model",
     "softmax_cross_entropy",

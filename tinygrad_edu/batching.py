@@ -63,7 +63,7 @@ def vmap(f: Function, in_axes: Any = 0, out_axes: Any = 0) -> Function:
     array([[ -2.,  -0.],
            [ -0., -12.]])
     """
-    check_function("vmap", f)
+    check_function(f)
 
     @functools.wraps(f, updated=())
     def batched(*args: Any, **keywords: Any) -> Any:

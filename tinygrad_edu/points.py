@@ -7,7 +7,6 @@ them, what a function may return, and whether results need a graph. It computes 
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -64,15 +63,11 @@ def has_graph(requested: bool | None, outputs: Sequence[Tensor], leaves: Sequenc
     """
     if requested is not None:
         return requested
-    own = set(leaves)
-    further = (
-        value
-        for tensor in graph_order(*outputs)
-        for value in tensor.node.inputs  # type: ignore[union-attr]
-        if isinstance(value, Tensor) and value.requires_grad and value.node is None
-    )
-    direct = (output for output in outputs if output.requires_grad and output.node is None)
-    return any(leaf not in own for leaf in itertools.chain(direct, further))
+    # Tensors that the function created itself, or an inner derivative made, are newer.
+    start = min((leaf._version for leaf in leaves), default=0)
+    used = (value for tensor in graph_order(*outputs) for value in tensor.node.inputs)  # type: ignore[union-attr]
+    tensors = (value for value in (*outputs, *used) if isinstance(value, Tensor))
+    return any(t.requires_grad and t.node is None and t._version < start for t in tensors)
 
 
 def is_function(value: Any) -> bool:
@@ -104,6 +99,7 @@ class Point:
     @classmethod
     def at(cls, f: Function, inputs: Any) -> Point:
         """Read ``(f, inputs)``: a plain tuple of inputs is several arguments."""
+        check_function(f)
         if type(inputs) is not tuple:
             return cls(f, inputs, ("the input",), False)
         names = tuple(f"input {position}" for position in range(len(inputs)))
@@ -193,7 +189,7 @@ def transformed(
     derive : callable
         ``derive(point, requested)`` computes the derivative.
     """
-    check_function(name, f)
+    check_function(f)
     _check_argnums(argnums)
 
     def derivative(*args: Any, **keywords: Any) -> Any:
@@ -236,12 +232,12 @@ def _check_argnums(argnums: Any) -> None:
             )
 
 
-def check_function(name: str, f: Any) -> None:
+def check_function(f: Any) -> None:
     """Raise an error for a first argument that is not a function."""
     if not is_function(f):
         raise TypeError(
-            f"{name} takes a function, got {described(f)}; write {name}(f)(x) with a function f "
-            "that computes from x"
+            f"expected a function first, got {described(f)}; pass the function that computes from "
+            "the inputs, such as lambda x: ..., or write grad(output, inputs) for a computed Tensor"
         )
 
 

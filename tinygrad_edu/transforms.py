@@ -19,7 +19,7 @@ from .tensor import Tensor
 
 __all__ = ["elementwise_grad", "grad", "value_and_grad"]
 
-_FORMS = "grad(output, inputs) takes a computed Tensor, and grad(f) a function"
+_FORMS = "write grad(output, inputs) for a computed Tensor, or grad(f) for a function f"
 
 
 def grad(
@@ -105,13 +105,16 @@ def grad(
     if is_function(output):
         if gradient is not None or allow_unused:
             raise TypeError("gradient= and allow_unused= belong to grad(output, inputs)")
-        argnums = _read_argnums("grad", argnums if inputs is None else inputs, unknown)
+        chosen = argnums if inputs is None else inputs
+        argnums = _read_argnums("grad", chosen, unknown, "has_aux")
         derive = _Gradient("grad", has_aux, with_value=False)
         return transformed("grad", output, argnums, create_graph, derive)
-    if has_aux or argnums != 0 or unknown.keys() & {"argnum"}:
-        raise TypeError(f"argnums= and has_aux= belong to grad(f), got {described(output)} for f")
+    if has_aux or argnums != 0 or "argnum" in unknown:
+        raise TypeError(
+            f"argnums= and has_aux= are for functions, got {described(output)}: {_FORMS}"
+        )
     if inputs is None:
-        raise TypeError(f"grad needs the inputs to differentiate with respect to: {_FORMS}")
+        raise TypeError(f"grad got {described(output)} and no inputs: {_FORMS}")
     options = {"create_graph": bool(create_graph), "allow_unused": allow_unused, **unknown}
     if isinstance(inputs, Tensor) or not _is_nested(inputs):
         return autodiff.grad(output, inputs, gradient, **options)
@@ -154,7 +157,7 @@ def value_and_grad(
     >>> value_and_grad(lambda w, x: ((w * x) ** 2).sum())(np.array([1.0, 2.0]), 3.0)
     (array(45.), array([18., 36.]))
     """
-    argnums = _read_argnums("value_and_grad", argnums, unknown)
+    argnums = _read_argnums("value_and_grad", argnums, unknown, "has_aux")
     derive = _Gradient("value_and_grad", has_aux, with_value=True)
     return transformed("value_and_grad", f, argnums, create_graph, derive)
 
@@ -206,10 +209,10 @@ def elementwise_grad(
     return transformed("elementwise_grad", f, argnums, create_graph, _elementwise)
 
 
-def _read_argnums(name: str, argnums: Any, unknown: dict[str, Any]) -> Any:
+def _read_argnums(name: str, argnums: Any, unknown: dict[str, Any], *more: str) -> Any:
     """Return argnums, also where a user of HIPS autograd writes ``argnum=``; refuse others."""
     argnums = unknown.pop("argnum", argnums)
-    hints.refuse_arguments(name, unknown, ("argnums", "has_aux", "create_graph"))
+    hints.refuse_arguments(name, unknown, ("argnums", "create_graph", *more))
     return argnums
 
 
