@@ -82,7 +82,7 @@ HIGHER = """
 ## Higher orders
 
 `grad(..., create_graph=True)` returns gradients that can be differentiated again. These functions
-take a function; [functions.md](functions.md) explains them:
+take a function; `docs/functions.md` explains them:
 
 | function | returns |
 | --- | --- |

@@ -120,7 +120,7 @@ def test_tools_need_no_facts(text):
     assert "from grown" in str(explain(x, loss))
     assert "the result of grown" in str(explain(y, loss))
     assert lint(loss).ok
-    assert "grown" in stepper(loss).table()
+    assert "grown" in stepper(loss).to_json()
     assert "grown" not in str(microscope(lambda x: grown(x).sum(), [0.5])), "it has no kink"
     with pytest.raises(AnomalyError, match="grown gave NaN at index"), detect_anomaly():
         grown(leaf(np.array([1.0, np.nan])))
