@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import as_array
 from .ops.joining import stack
 from .points import Function, check_function
 from .structures import described, entries, is_structure, labelled, parts, rebuilt
@@ -149,7 +150,7 @@ def _row(args: tuple[Any, ...], axes: Sequence[Any], index: int) -> Any:
 
 
 def _example(value: Any, axis: int, index: int) -> Any:
-    array = value if isinstance(value, Tensor) else np.asarray(value)
+    array = value if isinstance(value, Tensor) else as_array(value)
     axis = axis % array.ndim
     return array[(slice(None),) * axis + (index,)]
 
@@ -176,4 +177,4 @@ def _stacked(rows: list[Any], out_axes: Any) -> Any:
 def _joined(column: Sequence[Any], axis: int) -> Any:
     if any(isinstance(value, Tensor) for value in column):
         return stack(list(column), axis=axis)
-    return np.stack([np.asarray(value) for value in column], axis=axis)
+    return np.stack([as_array(value) for value in column], axis=axis)

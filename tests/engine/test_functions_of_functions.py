@@ -353,6 +353,17 @@ def test_captured_steps_replay_them():
     assert "1 program" in repr(captured)
 
 
+def test_a_captured_step_cannot_be_differentiated_but_used():
+    step = tg.capture(lambda x: x**2)
+    for derivative in (grad(step), jacobian(step), lambda x: tg.check_gradients(step, x)):
+        with pytest.raises(tg.CaptureError, match=r"cannot be differentiated; .*capture\(grad"):
+            derivative(np.array(3.0))
+    same(grad(lambda x: x * step(np.array(3.0)))(2.0), 9)
+    per_example = tg.capture(vmap(grad(lambda x: (x**3).sum())))
+    for _ in range(3):
+        same(per_example(A), 3 * A**2)
+
+
 # The function that is returned; PyTorch ----------------------------------------------------------
 
 
