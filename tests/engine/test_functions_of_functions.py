@@ -133,6 +133,12 @@ def test_every_derivative_can_be_inside_of_another(inner, slope):
     assert tg.check_manual(inner, [slope], V).agree
 
 
+def test_the_microscope_looks_at_derivatives():
+    found = tg.microscope(lambda x: grad(lambda y: (y**3).sum())(x).sum(), V)
+    slope = 6 * V[abs(V).argmax()]  # of the largest gradient
+    assert f"automatic in float64: {slope:.6g}" in str(found)
+
+
 def test_jacobians_and_hessians_of_functions():
     same(jacobian(grad(lambda x: (x**3).sum()))(V), np.diag(6 * V))
     same(hessian(lambda x: (x**3).sum())(V), np.diag(6 * V))

@@ -74,6 +74,8 @@ def test_gradients_flow_through_a_batch():
     out.sum().backward()
     same(x.grad, 2 * (X @ W)[:, None] * W)
     tg.check_gradients(vmap(lambda row: np.tanh(row) * W, out_axes=1), X)
+    columns = vmap(lambda row: np.tanh(row) * W, out_axes=1)(x)
+    np.testing.assert_allclose(columns.data, (np.tanh(X) * W).T, rtol=1e-12)
     # Tensors in some calls only.
     mixed = vmap(lambda x: x.sum() if x[0].item() > 0 else 0.0)(x)
     same(mixed.numpy(), np.where(X[:, 0] > 0, X.sum(axis=1), 0))
