@@ -13,6 +13,7 @@ with program_starts():
     from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
 
     from . import layers
+    from .calling import functional_call
     from .errors import (
         DataError,
         DataWarning,
@@ -50,6 +51,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "check_update",
     "compare_gradients",
+    "functional_call",
     "manual_gradients",
     "model",
     "softmax_cross_entropy",

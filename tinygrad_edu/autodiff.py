@@ -285,6 +285,7 @@ def _summed_back(contribution: Any, source: Tensor, node: Node) -> Any:
     raise GradientError(
         f"the rule of {node.primitive.name} returned a cotangent of shape {contribution.shape} for "
         f"an input of shape {source.shape}; a cotangent has the shape of its input"
+        + ("" if node.primitive.broadcasts else " (broadcasts=True undoes broadcasting)")
     )
 
 
