@@ -18,7 +18,11 @@ from .checkpointing import checkpoint
 from .creation import *
 from .errors import CaptureError, GradientError, GraphCutWarning
 from .functional import *
+from .joiners import c_, r_
 from .ops.arithmetic import *
+from .ops.assembling import *
+from .ops.branches import *
+from .ops.calculus import *
 from .ops.choosing import *
 from .ops.elementwise import *
 from .ops.indexing import *
@@ -27,6 +31,7 @@ from .ops.linear_algebra import linalg
 from .ops.linear_algebra.matrices import *
 from .ops.linear_algebra.norms import *
 from .ops.linear_algebra.products import *
+from .ops.linear_algebra.rows import *
 from .ops.linear_algebra.triangles import *
 from .ops.networks.activation import *
 from .ops.networks.attention import *
@@ -36,11 +41,14 @@ from .ops.networks.loss import *
 from .ops.networks.normalization import *
 from .ops.networks.recurrence import *
 from .ops.networks.windows import *
+from .ops.padding import *
 from .ops.plain import *
+from .ops.quantiles import *
 from .ops.rearranging import *
 from .ops.reduction import *
 from .ops.scan import *
 from .ops.shape import *
+from .ops.skipping import *
 from .ops.sorting import *
 from .ops.special import *
 from .ops.statistics import *
@@ -87,6 +95,7 @@ __all__ = [
     "Stepper",
     "Tensor",
     "assert_gradients",
+    "c_",
     "capture",
     "check_backprop",
     "check_gradients",
@@ -102,6 +111,7 @@ __all__ = [
     "microscope",
     "no_grad",
     "primitive",
+    "r_",
     "record_source_lines",
     "stepper",
 ]
@@ -110,7 +120,7 @@ __all__ += creation.__all__
 __all__ += functional.__all__
 __all__ += ops.__all__
 __all__ += transforms.__all__
-for _name in ("abs", "all", "any", "max", "min", "pow", "round", "sum"):
+for _name in ("abs", "all", "any", "divmod", "max", "min", "pow", "round", "sum"):
     __all__.remove(_name)  # `import *` must not replace Python's own functions
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from .arrays import checked_array
 from .facts import Mistake, Pitfall, Recognition
 from .metadata import Signature
+from .numpy_spelling import as_numpy
 from .own_operations import examined, name_of
 from .scope import BLOCKS, USUAL, ModuleCall, get_call, is_recording
 from .shape_errors import explain_shape_error
@@ -282,15 +283,19 @@ def primitive(
         declared = Primitive(name, forward, laws, general, residual, **facts)
         PRIMITIVES[name] = declared
         most = sys.maxsize if each else signature.arity
+        alone: Rule = (
+            (lambda *values, **params: forward(*values, **params)[0]) if residual else forward
+        )
 
         @functools.wraps(forward)
         def operation(*inputs: Any, **params: Any) -> Any:
             if params or len(inputs) > most:
+                if not signature.fits(len(inputs), params, most):
+                    return as_numpy(name, operation, inputs, params)
                 inputs, params = signature.bound(inputs, params, most)
             inputs, values, has_tensor, needs_grad = read(name, inputs)
             if not has_tensor:  # only the forward pass
-                out = forward(*values, **params)
-                return out[0] if residual else out
+                return alone(*values, **params)
             watcher = None
             if blocks_here()[-1].value is not USUAL:
                 watcher, needs_grad = watcher_of_calls(), needs_grad and is_recording()

@@ -340,7 +340,10 @@ REFUSED = [
     (lambda: made("LSTM", INPUTS, SIZE)(X[:0]), "at least one step"),
     (lambda: made("GRU", INPUTS, SIZE, batch_first=True)(X[:, :0]), r"\(batch, steps, 2\)"),
     (lambda: made("LSTM", INPUTS, SIZE)(X, GOOD), "hx is the pair"),
-    (lambda: made("LSTM", INPUTS, SIZE)(X, (GOOD, GOOD[0])), r"c0 has shape \(3, 4\); expected \(1"),
+    (
+        lambda: made("LSTM", INPUTS, SIZE)(X, (GOOD, GOOD[0])),
+        r"c0 has shape \(3, 4\); expected \(1",
+    ),
     (lambda: made("GRU", INPUTS, SIZE)(X, PAIR), r"h0 has shape \(2, 1, 3, 4\); expected"),
     (lambda: made("GRU", INPUTS, SIZE)(X[:, 0], GOOD), r"expected \(1, 4\)"),
     (lambda: made("GRU", INPUTS, SIZE)(X, lengths=[1, 2]), "expected 3 integers, one for each"),
