@@ -23,7 +23,7 @@ with program_starts():
     from .layers import Linear, ReLU, Sequential, Sigmoid, Tanh
     from .mlp import MLP
     from .module import Module
-    from .optim import SGD
+    from .optim import SGD, Optimizer
     from .training.classifier import Classifier, Prediction
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ __all__ = [
     "ModelFileError",
     "Module",
     "NotFittedError",
+    "Optimizer",
     "Prediction",
     "ReLU",
     "Sequential",
