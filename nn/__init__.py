@@ -25,7 +25,7 @@ with program_starts():
     from .layers import *  # noqa: F403 (a layer is listed once, in its family)
     from .mlp import MLP
     from .module import Module
-    from .optim import SGD
+    from .optim import SGD, Optimizer
     from .training.classifier import Classifier, Prediction
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ __all__ = [
     "ModelFileError",
     "Module",
     "NotFittedError",
+    "Optimizer",
     "Prediction",
     "TrainingWarning",
     "UnsafeModelFileError",
