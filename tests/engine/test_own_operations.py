@@ -151,6 +151,25 @@ def test_steps_with_own_operations_are_captured():
         assert step(X + number).item() == captured(X + number).item()
 
 
+def test_a_replay_sees_what_rules_use():
+    used = {"factor": 2.0}
+
+    @primitive(lambda g, out, x: used["factor"] * g)
+    def scaled_back(x, /):
+        return np.copy(x)
+
+    @primitive(each=lambda position, g, out, *arrays: used["factor"] * g)
+    def added(*arrays):
+        return sum(arrays)
+
+    for f in (scaled_back, lambda x: added(x, x)):
+        used["factor"] = 2.0
+        captured = tg.capture(grad(lambda x, f=f: f(x).sum()))
+        before = [captured(X)[0] for _ in range(3)]
+        used["factor"] = 5.0
+        assert captured(X)[0] == before[-1] * 2.5
+
+
 def test_gradients_on_purpose():
     @primitive(lambda g, out, x: g, kink=lambda x: x % 1 - 0.5)
     def round_straight(x, /):
