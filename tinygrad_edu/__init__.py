@@ -127,7 +127,7 @@ for _name in ("abs", "all", "any", "divmod", "max", "min", "pow", "round", "sum"
 # `primitive` is the function here, and a module only in `from tinygrad_edu.primitive import ...`.
 # The names of the module can be read from the function too, as in `primitive.PRIMITIVES`.
 _module = sys.modules[f"{__name__}.primitive"]
-for _name in _module.__all__:
+for _name in (*_module.__all__, "Operation", "Rule", "tick"):
     setattr(primitive, _name, getattr(_module, _name))
 
 

@@ -46,8 +46,8 @@ def jacobian(
         ``f(*inputs)`` returns a Tensor, or a tuple, list or dictionary of Tensors.
     inputs : Tensor or array_like, or a tuple of them, optional
         Where to differentiate; floating dtypes. A tuple contains several arguments. Each may be a
-        structure of tensors, such as the parameters of a network by name. Without inputs,
-        ``jacobian(f)`` returns the function ``x -> jacobian(f, x)``.
+        structure of tensors, such as the parameters of a network by name; a list of numbers is an
+        array. Without inputs, ``jacobian(f)`` returns the function ``x -> jacobian(f, x)``.
     argnums : int or tuple of int
         For ``jacobian(f)``: which arguments to differentiate with respect to, as for `grad`.
     create_graph : bool, optional

@@ -65,7 +65,7 @@ def test_the_function_and_the_module_have_one_name():
     module = importlib.import_module("tinygrad_edu.primitive")
     assert tg.primitive is primitive is module.primitive
     assert inspect_is_function(tg.primitive)
-    for name in module.__all__:
+    for name in (*module.__all__, "tick"):
         assert getattr(tg.primitive, name) is getattr(module, name)
     names = {}
     exec("from tinygrad_edu import *\nfrom tinygrad_edu.primitive import PRIMITIVES, tick", names)
@@ -149,6 +149,25 @@ def test_steps_with_own_operations_are_captured():
     step, captured = training(), tg.capture(training())
     for number in range(5):
         assert step(X + number).item() == captured(X + number).item()
+
+
+def test_a_replay_sees_what_rules_use():
+    used = {"factor": 2.0}
+
+    @primitive(lambda g, out, x: used["factor"] * g)
+    def scaled_back(x, /):
+        return np.copy(x)
+
+    @primitive(each=lambda position, g, out, *arrays: used["factor"] * g)
+    def added(*arrays):
+        return sum(arrays)
+
+    for f in (scaled_back, lambda x: added(x, x)):
+        used["factor"] = 2.0
+        captured = tg.capture(grad(lambda x, f=f: f(x).sum()))
+        before = [captured(X)[0] for _ in range(3)]
+        used["factor"] = 5.0
+        assert captured(X)[0] == before[-1] * 2.5
 
 
 def test_gradients_on_purpose():
