@@ -340,7 +340,10 @@ REFUSED = [
     (lambda: made("LSTM", INPUTS, SIZE)(X[:0]), "at least one step"),
     (lambda: made("GRU", INPUTS, SIZE, batch_first=True)(X[:, :0]), r"\(batch, steps, 2\)"),
     (lambda: made("LSTM", INPUTS, SIZE)(X, GOOD), "hx is the pair"),
-    (lambda: made("LSTM", INPUTS, SIZE)(X, (GOOD, GOOD[0])), r"c0 has shape \(3, 4\); expected \(1"),
+    (
+        lambda: made("LSTM", INPUTS, SIZE)(X, (GOOD, GOOD[0])),
+        r"c0 has shape \(3, 4\); expected \(1",
+    ),
     (lambda: made("GRU", INPUTS, SIZE)(X, PAIR), r"h0 has shape \(2, 1, 3, 4\); expected"),
     (lambda: made("GRU", INPUTS, SIZE)(X[:, 0], GOOD), r"expected \(1, 4\)"),
     (lambda: made("GRU", INPUTS, SIZE)(X, lengths=[1, 2]), "expected 3 integers, one for each"),
@@ -390,8 +393,8 @@ def test_layer_is_that_of_pytorch(kind, options, lengths):
     leaves = [x, *states, *ours.parameters()]
     cotangents = [torch.from_numpy(drawn(*t.shape, seed=20 + i)) for i, t in enumerate(expected)]
     wanted = torch.autograd.grad(expected, [*inputs, *theirs.parameters()], cotangents)
-    turned = [g.T if name in ours.transposed else g
-              for (name, _), g in zip(ours.named_parameters(), wanted[len(inputs):], strict=True)]  # fmt: skip
+    parameters = zip(ours.named_parameters(), wanted[len(inputs) :], strict=True)
+    turned = [g.T if name in ours.transposed else g for (name, _), g in parameters]
     assert_close(gradients(found, leaves), numbers([*wanted[: len(inputs)], *turned]))
 
 
