@@ -69,9 +69,9 @@ def sinusoidal_positions(
     --------
     >>> from nn import sinusoidal_positions
     >>> sinusoidal_positions(3, 4).round(2)
-    array([[0.  , 1.  , 0.  , 1.  ],
-           [0.84, 0.54, 0.01, 1.  ],
-           [0.91, -0.42, 0.02, 1.  ]], dtype=float32)
+    array([[ 0.  ,  1.  ,  0.  ,  1.  ],
+           [ 0.84,  0.54,  0.01,  1.  ],
+           [ 0.91, -0.42,  0.02,  1.  ]], dtype=float32)
     """
     check_count("length", length)
     check_count("width", width)

@@ -27,6 +27,7 @@ from tinygrad_edu import (
     stack,
     swapaxes,
 )
+
 from ..checks import check_count, check_probability
 from ..module import Module
 from .cells import add_parameters, check_nonlinearity, check_state, pair_of_states, product
