@@ -69,9 +69,9 @@ def sinusoidal_positions(
     --------
     >>> from nn import sinusoidal_positions
     >>> sinusoidal_positions(3, 4).round(2)
-    array([[0.  , 1.  , 0.  , 1.  ],
-           [0.84, 0.54, 0.01, 1.  ],
-           [0.91, -0.42, 0.02, 1.  ]], dtype=float32)
+    array([[ 0.  ,  1.  ,  0.  ,  1.  ],
+           [ 0.84,  0.54,  0.01,  1.  ],
+           [ 0.91, -0.42,  0.02,  1.  ]], dtype=float32)
     """
     check_count("length", length)
     check_count("width", width)
@@ -243,13 +243,14 @@ class MultiheadAttention(Module):
             ]
             if mask is not None
         ]
-        heads, weights = scaled_dot_product_attention(
+        heads = scaled_dot_product_attention(
             q, k, v, _joined(masks), self.dropout if self.training else 0.0, is_causal,
-            generator=getattr(self, "generator", None), need_weights=True,
+            generator=getattr(self, "generator", None), need_weights=need_weights,
         )  # fmt: skip
+        heads, weights = heads if need_weights else (heads, None)
         output = self.out_proj(reshape(swapaxes(heads, 1, 2), (q.shape[0], q.shape[2], -1)))
         output = output[0] if is_single else output if self.batch_first else swapaxes(output, 0, 1)
-        if not need_weights:
+        if weights is None:
             return output, None
         weights = mean(weights, axis=1) if average_attn_weights else weights
         return output, (weights[0] if is_single else weights)

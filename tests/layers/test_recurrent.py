@@ -393,8 +393,8 @@ def test_layer_is_that_of_pytorch(kind, options, lengths):
     leaves = [x, *states, *ours.parameters()]
     cotangents = [torch.from_numpy(drawn(*t.shape, seed=20 + i)) for i, t in enumerate(expected)]
     wanted = torch.autograd.grad(expected, [*inputs, *theirs.parameters()], cotangents)
-    turned = [g.T if name in ours.transposed else g
-              for (name, _), g in zip(ours.named_parameters(), wanted[len(inputs):], strict=True)]  # fmt: skip
+    parameters = zip(ours.named_parameters(), wanted[len(inputs) :], strict=True)
+    turned = [g.T if name in ours.transposed else g for (name, _), g in parameters]
     assert_close(gradients(found, leaves), numbers([*wanted[: len(inputs)], *turned]))
 
 

@@ -130,7 +130,7 @@ def rnn_sequence(gates: Any, weight: Any, h0: Any, /, nonlinearity: str = "tanh"
     --------
     >>> from tinygrad_edu import Tensor, rnn_sequence
     >>> rnn_sequence(Tensor([[[1.0]], [[0.0]]]), [[2.0]], [[0.0]]).data.round(4).ravel()
-    array([0.7616, 0.909 ])
+    array([0.7616, 0.9093])
     """
     gates, weight, h = _operands(gates, weight, 1, h0=h0)
     if nonlinearity not in ("tanh", "relu"):
