@@ -207,7 +207,7 @@ def _translated(
         elif value is not np._NoValue:
             params.setdefault(spelling.names[key], value)
     dtype = others.pop("dtype", None)
-    is_elementwise = isinstance(function, np.ufunc) and function.nout == 1
+    is_elementwise = getattr(function, "nout", 0) == 1 or function is np.clip
     where = others.pop("where", True) if is_elementwise else True
     _refuse(label, function, spelling, others)
     given = _in_our_order(label, spelling, inputs, params)
@@ -295,6 +295,8 @@ def unexpected(
 def _changes_nothing(key: str, value: Any, default: Any, in_memory: bool) -> bool:
     """Whether an argument that the operation does not have leaves the result unchanged."""
     if key in _WITHOUT_EFFECT or (key == "order" and value in ("C", "F", "A", "K") and in_memory):
+        return True
+    if key == "device" and value == "cpu":
         return True
     return value is default or (type(value) in (str, bool, np.bool) and bool(value == default))
 

@@ -337,6 +337,7 @@ FROM_NUMPY: dict[str, Callable[..., Any]] = {
     "dsplit": torch.dsplit,
     "broadcast_arrays": torch.broadcast_tensors,
     "diagflat": torch.diagflat,
+    "positive": torch.positive,
     "real": torch.clone,
     "conjugate": torch.conj,
     "divmod": lambda x, y: (torch.floor_divide(x, y), torch.remainder(x, y)),

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..arrays import dtype_of, real_dtype_of
+from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import as_operand
 from ..tensor import Tensor
@@ -119,9 +120,9 @@ def pad(
     added = [(before * (before > 0), after * (after > 0)) for before, after in widths]
     if mode not in ("constant", *_BY_INDEX) and dtype_of(x).kind not in "fc":
         # Whole numbers have no gradient, and NumPy rounds statistics of them.
-        options = {key: given[key] for key in _KEYWORDS.get(mode, {})}
-        padded: Any = Tensor(np.pad(np.asarray(x), added, mode=mode, **options))  # type: ignore[call-overload]
-        padded = padded if isinstance(x, Tensor) else padded.data
+        options: Any = {key: given[key] for key in _KEYWORDS.get(mode, {})}
+        padded: Any = np.pad(values_of(x), added, mode=mode, **options)  # type: ignore[call-overload]
+        padded = Tensor(padded) if isinstance(x, Tensor) else padded
     elif mode in ("constant", "empty"):
         padded = _with_constants(x, added, constant_values)
     else:
@@ -129,6 +130,8 @@ def pad(
         for axis, width in enumerate(added):
             if width != (0, 0):
                 padded = _padded(padded, axis, width, mode, given)
+    if padded is x:  # no border at all
+        return getitem(x, ...)
     if added == widths:
         return padded
     ends = [slice(-a if a < 0 else None, b if b < 0 else None) for a, b in widths]

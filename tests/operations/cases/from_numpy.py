@@ -27,6 +27,7 @@ def _assembled() -> Iterator[Case]:
         ("diagflat", (2,), (-1,)),
         ("real", (2, 3), ()),
         ("conjugate", (2, 3), ()),
+        ("positive", (2, 3), ()),
         ("nan_to_num", (2, 3), ()),
         ("cumulative_sum", (4,), ()),
         ("cumulative_prod", (4,), ()),
