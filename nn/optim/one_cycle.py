@@ -133,7 +133,7 @@ class OneCycleLR(Schedule):
         while t > self._ends[number] and number < len(self._ends) - 1:
             begin, number = self._ends[number], number + 1
         length = self._ends[number] - begin
-        share = (t - begin) / length if length else 1.0
+        share = min((t - begin) / length, 1.0) if length else 1.0
         return self._curve(values[number], values[number + 1], share)
 
 

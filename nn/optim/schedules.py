@@ -178,7 +178,7 @@ class LinearLR(Schedule):
 
     def rate(self, t: Any, start: float) -> float:
         """Return the rate after `t` steps."""
-        share = min(t / self.total_iters, 1.0)
+        share = min(float(t) / self.total_iters, 1.0)
         return start * (self.start_factor + (self.end_factor - self.start_factor) * share)
 
 
