@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from . import ops
-from .arrays import checked_array
+from .arrays import checked_array, random_generator
 from .metadata import composed
 from .spacing import arange, as_leaf, converted, geomspace, linspace, logspace, named, records
 from .tensor import Operand, Tensor
@@ -262,7 +262,7 @@ def randn(
     >>> randn(2, 3, generator=0).shape
     (2, 3)
     """
-    numbers: Any = np.random.default_rng(generator).standard_normal
+    numbers: Any = random_generator(generator).standard_normal
     return as_leaf(numbers(_shape(size), dtype), requires_grad, name)
 
 
@@ -288,7 +288,7 @@ def rand(
     >>> 0 <= x.min().item() < x.max().item() < 1
     True
     """
-    numbers: Any = np.random.default_rng(generator).random
+    numbers: Any = random_generator(generator).random
     return as_leaf(numbers(_shape(size), dtype), requires_grad, name)
 
 

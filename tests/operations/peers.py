@@ -147,6 +147,11 @@ PEERS: dict[str, Callable[..., Any]] = {
     "dropout": adapters.dropout,
     "embedding": lambda indices, weight: functional.embedding(indices.long(), weight),
     "layer_norm": adapters.layer_norm,
+    # Sequences
+    "gru_sequence": adapters.gru_sequence,
+    "lstm_sequence": adapters.lstm_sequence,
+    "rnn_sequence": adapters.rnn_sequence,
+    "scaled_dot_product_attention": adapters.attention,
     # Losses
     "binary_cross_entropy_with_logits": loss(functional.binary_cross_entropy_with_logits),
     "cross_entropy": loss(functional.cross_entropy, torch.long),

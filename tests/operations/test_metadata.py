@@ -74,6 +74,8 @@ VALUES = {
     "spacing": 0.5,
     "args": (),
 }
+SEQUENCE = np.stack([MATRIX, -MATRIX]) / 9
+GATES = {count: np.tile(SEQUENCE, count) for count in (3, 4)}
 OWN = {
     "expand_dims": {"axis": 0},
     "take_along_axis": {"indices": np.zeros((3, 3), int)},
@@ -123,6 +125,18 @@ OWN = {
     "hardtanh": {"min_val": 0.1, "max_val": 3.0},
     "linalg.svd": {"full_matrices": False},
     "huber_loss": {"delta": 0.5},
+    "rnn_sequence": {"gates": SEQUENCE, "h0": MATRIX},
+    "lstm_sequence": {"gates": GATES[4], "weight": GATES[4][0], "h0": MATRIX, "c0": MATRIX},
+    "gru_sequence": {"gates": GATES[3], "weight": GATES[3][0], "bias": np.ones(9), "h0": MATRIX},
+    "scaled_dot_product_attention": {
+        "query": MATRIX,
+        "key": MATRIX / 9,
+        "value": MATRIX,
+        "attn_mask": MATRIX,
+        "dropout_p": 0.5,
+        "scale": 0.5,
+        "generator": 0,
+    },
     **{name: {"initial": 0.5} for name in ("sum", "prod", "max", "min", "amax", "amin")},
     **{name: {"initial": 0.5} for name in ("nansum", "nanprod", "nanmax", "nanmin")},
     "var": {"mean": 0.5},
@@ -321,7 +335,7 @@ OBJECTS[0] = ONE
         (lambda: LEAF.sum(dtype=int), "sum: dtype=int64 has no derivative; expected a floating"),
         (lambda: tg.relu(LEAF, inplace=True), "leave it out"),
         (lambda: tg.gelu(LEAF, aproximate="tanh"), "did you mean approximate="),
-        (lambda: tg.gelu(LEAF, strange=1), "keywords are x, approximate"),
+        (lambda: tg.softplus(LEAF, strange=1), "keywords are x, beta"),
         (lambda: tg.sum(b=LEAF), "sum: unexpected argument 'b'; pass arrays by position"),
         (lambda: tg.exp(y=LEAF), "exp: unexpected argument 'y'; pass arrays by position"),
         (lambda: np.clip(LEAF, 0, ONE, dtype=int), "clip: dtype=int64 has no derivative"),

@@ -39,12 +39,23 @@ from .linear_algebra.norms import *
 from .linear_algebra.products import *
 from .linear_algebra.rows import *
 from .linear_algebra.triangles import *
-from .networks import activation, classification, convolution, loss, normalization, windows
+from .networks import (
+    activation,
+    attention,
+    classification,
+    convolution,
+    loss,
+    normalization,
+    recurrence,
+    windows,
+)
 from .networks.activation import *
+from .networks.attention import *
 from .networks.classification import *
 from .networks.convolution import *
 from .networks.loss import *
 from .networks.normalization import *
+from .networks.recurrence import *
 from .networks.windows import *
 from .padding import *
 from .plain import *
@@ -79,10 +90,12 @@ __all__ += norms.__all__
 __all__ += products.__all__
 __all__ += triangles.__all__
 __all__ += activation.__all__
+__all__ += attention.__all__
 __all__ += classification.__all__
 __all__ += convolution.__all__
 __all__ += loss.__all__
 __all__ += normalization.__all__
+__all__ += recurrence.__all__
 __all__ += windows.__all__
 __all__ += quantiles.__all__
 __all__ += skipping.__all__

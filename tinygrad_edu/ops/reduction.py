@@ -249,13 +249,12 @@ def _euclidean_norm(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> 
 
 
 def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    chosen = np.equal(x, _stretch(out, x, axis)) | np.isnan(
-        x
-    )  # nan is the largest, and the smallest
-    # Counted as integers: a float16 count would overflow at 65504 ties.
-    ties = np.sum(chosen, axis=axes_of(x.ndim, axis), keepdims=True)
-    share = np.reciprocal(ties, dtype=np.float64).astype(np.finfo(x.dtype).dtype)
-    return _stretch(g, x, axis) * (chosen * share)
+    # Not a number is the largest, and the smallest.
+    chosen = np.equal(x, _stretch(out, x, axis)) | np.isnan(x)
+    # A float16 count would overflow at 65504 ties.
+    count = np.int8 if _count(x, axis) < 128 else np.int64
+    ties = np.sum(chosen, axis=axes_of(x.ndim, axis), keepdims=True, dtype=count)
+    return _stretch(g, x, axis) / ties * chosen
 
 
 def _margins(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:

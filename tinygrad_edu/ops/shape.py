@@ -6,6 +6,7 @@ are added up on the way back. The engine undoes every broadcast with this pair.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -358,8 +359,12 @@ def sum_to(x: Any, /, shape: tuple[int, ...]) -> Any:
     added = x.ndim - len(shape)
     kept = x.shape[added:] if added >= 0 else ()
     if kept == shape:
-        is_matrix = x.ndim == 2 and x.dtype.char in "fd" and x.flags.c_contiguous
-        return added_rows(x) if is_matrix and added == 1 else added_up(x, tuple(range(added)))
+        are_rows = added and shape and x.dtype.char in "fd" and x.flags.c_contiguous
+        if not are_rows:
+            return added_up(x, tuple(range(added)))
+        if x.ndim == 2:
+            return added_rows(x)
+        return added_rows(x.reshape(math.prod(x.shape[:added]), math.prod(shape))).reshape(shape)
     if added < 0 or any(n not in (1, m) for n, m in zip(shape, kept, strict=True)):
         raise ValueError(f"sum_to: shape {shape} does not broadcast to {x.shape}")
     axes = [i + added for i, (n, m) in enumerate(zip(shape, kept, strict=True)) if n != m]

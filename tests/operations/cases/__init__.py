@@ -17,6 +17,7 @@ from . import (
     loss,
     network,
     reduction,
+    sequences,
     shape,
 )
 from .case import Case, restart
@@ -35,6 +36,7 @@ _FILES = (
     loss,
     network,
     reduction,
+    sequences,
     shape,
 )
 
