@@ -76,6 +76,7 @@ X = drawn((2, 3))
             "add.at writes into an array; write index_add",
         ),
         (lambda x: np.matmul.outer(x, x), (TypeError, RuntimeError), "signature|combine"),
+        (lambda x: np.divmod.outer(x, x), TypeError, "divmod.outer: divmod does not combine"),
         (lambda x: np.subtract.reduce(x, axis=None), ValueError, "not reorderable"),
         (lambda x: np.subtract.reduce(x[:0]), ValueError, "subtract.reduce: no elements"),
         (lambda x: np.add.reduceat(x, [5]), IndexError, r"reduceat: indices \[5\]"),

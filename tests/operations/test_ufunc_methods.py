@@ -100,6 +100,23 @@ def test_divmod_of_either_side():
         assert type(found[0]) is np.ndarray
 
 
+def test_selecting_repeats_a_number():
+    x = Tensor(0.5, requires_grad=True)
+    found = np.exp(x, where=np.array([True, False, True]))
+    np.testing.assert_allclose(found.data, [np.exp(0.5), 0, np.exp(0.5)])
+    assert grad(found, x, np.array([1.0, 5.0, 2.0])) == 3 * np.exp(0.5)
+
+
+def test_one_condition_and_values_of_another_dtype():
+    above = V > 1
+    agrees(lambda x: np.piecewise(x, above, [lambda x: x * x, 2.0]), V)
+    x = Tensor([1.0, 2.0], requires_grad=True, dtype="float32")
+    values = Tensor([3.5], requires_grad=True)
+    found = np.insert(x, 1, values)
+    assert (found.dtype, found.tolist()) == (np.float32, [1, 3.5, 2])
+    assert grad(found, values, np.float32([1, 2, 4])) == 2
+
+
 def test_order_in_memory():
     rows = random.normal(size=(2, 3, 4))
     for array in (rows, np.asfortranarray(rows), rows.transpose(1, 0, 2), np.flip(rows, 1)):
