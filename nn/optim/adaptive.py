@@ -333,7 +333,7 @@ class Adadelta(Optimizer):
         """
         g = directed(p, g, weight_decay, maximize)
         s = state["square_avg"] = rho * state.get("square_avg", 0.0) + (1 - rho) * (g * g)
-        u = state.get("acc_delta", 0.0)
+        u = state.get("acc_delta", np.zeros_like(g))
         d = np.sqrt(u + eps) / np.sqrt(s + eps) * g
         state["acc_delta"] = rho * u + (1 - rho) * (d * d)
         return p - lr * d
