@@ -14,9 +14,10 @@ from typing import Any
 
 from benchmarks import chains, csv_reading, fitting, imports, memory, pictures, steps
 from benchmarks.goals import Goals
+from benchmarks.models import measure as models
 from benchmarks.processes import Worker, settle
 
-PARTS = ("steps", "chains", "imports", "csv", "fit", "memory", "pictures")
+PARTS = ("steps", "models", "chains", "imports", "csv", "fit", "memory", "pictures")
 
 
 def main() -> None:
@@ -29,6 +30,7 @@ def main() -> None:
     rounds, seconds = (3, 0.01) if options.quick else (21, 0.05)
     measures = {
         "steps": lambda: steps.measure(goals, rounds, seconds),
+        "models": lambda: models.measure(goals, options.threads, rounds, seconds * 4),
         "chains": lambda: chains.measure(goals, rounds, seconds),
         "imports": lambda: imports.measure(goals, 3 if options.quick else 15),
         "csv": lambda: csv_reading.measure(goals, 1 if options.quick else 5),

@@ -3,7 +3,7 @@
 Functions are named and not imported, so that a process loads only the library that it measures.
 """
 
-__all__ = ["CHAINS", "FIRST_NETWORK_ONLY", "NETWORKS", "PEERS", "STEPS"]
+__all__ = ["CHAINS", "FIRST_NETWORK_ONLY", "MODELS", "NETWORKS", "PEERS", "STEPS"]
 
 NETWORKS = (
     {"structure": [784, 128, 64, 24], "rows": 64},
@@ -36,4 +36,12 @@ CHAINS = {
     "PyTorch eager": "benchmarks.scalars:pytorch",
     "MyGrad": "benchmarks.scalars:mygrad",
     "HIPS autograd": "benchmarks.scalars:hips_autograd",
+}
+
+MODELS = {
+    "eager": "benchmarks.models.ours:eager",
+    "captured": "benchmarks.models.ours:captured",
+    "PyTorch eager": "benchmarks.models.pytorch:eager",
+    "PyTorch, loop": "benchmarks.models.pytorch:loop",
+    "JAX jit": "benchmarks.models.jax_jit:jitted",
 }

@@ -20,6 +20,18 @@ STEP_RATIOS = {
     ("replayed", "floor"): (1.25, None, 1.05),
 }
 
+# For one thread and for two; None where no goal is set.
+MODEL_RATIOS = {
+    ("CNN", "captured / PyTorch eager"): (1.0, 1.1),
+    ("GPT", "captured / PyTorch eager"): (0.9, 1.0),
+    ("CNN", "captured / JAX jit"): (1.0, None),
+    ("GPT", "captured / JAX jit"): (1.1, None),
+    ("LSTM, length 32", "captured / PyTorch eager"): (2.0, None),
+    ("CNN", "eager / captured"): (1.25, None),
+    ("GPT", "eager / captured"): (1.25, None),
+    ("LSTM, length 32", "eager / captured"): (1.25, None),
+}
+
 OTHERS: dict[str, tuple[str, float, str]] = {
     "one scalar operation, forward and backward": ("<=", 2.5, "us"),
     "one operation in a chain of 1,000,000": ("<=", 3.0, "us"),
@@ -31,6 +43,7 @@ OTHERS: dict[str, tuple[str, float, str]] = {
     "loop over samples / fit, training alone": (">=", 30.0, ""),
     "loop over samples / fit, from start to saved model": (">=", 6.0, ""),
     "growth over 10,000 steps": ("<=", 1.0, "MiB"),
+    "LSTM, length 256 / length 32": ("<=", 9.0, ""),
     "objects left over": ("<=", 0.0, ""),
 }
 
@@ -81,6 +94,12 @@ class Goals:
     def peer(self, name: str, ratio: float) -> None:
         """Judge the replayed step against another library: it must be faster."""
         self._add(f"replayed / {name}", ratio, "<", 1.0)
+
+    def model(self, model: str, threads: int, what: str, ratio: float) -> None:
+        """Judge a ratio of training steps of a model, if there is a goal for it."""
+        bound = MODEL_RATIOS.get((model, what), (None, None))[min(threads, 2) - 1]
+        if bound is not None:
+            self._add(f"{model}: {what}", ratio, "<=", bound)
 
     def other(self, what: str, measured: float) -> None:
         """Judge one of `OTHERS`."""

@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.candidates import CHAINS, STEPS
+from benchmarks.candidates import CHAINS, MODELS, STEPS
 
 WARM_SECONDS = 0.005
 
@@ -27,7 +27,7 @@ class Measurement:
 
     def __init__(self, part: str, name: str) -> None:
         self.part = part
-        self.target = (STEPS if part == "steps" else CHAINS)[name]
+        self.target = {"steps": STEPS, "chains": CHAINS, "models": MODELS}[part][name]
         self.call: Callable[[], Any] = lambda: None
         self.calls = 0
         self.count = 1  # steps in one call
@@ -40,6 +40,11 @@ class Measurement:
         if self.part == "chains":
             self.call, about = make(**case)
             return {"about": about}
+        if self.part == "models":
+            from benchmarks.models.problems import ModelProblem, first_step
+
+            self.call, answer = first_step(make, ModelProblem.make(**case))
+            return answer
         from benchmarks.problem import Problem, check
 
         problem = Problem.make(**case)

@@ -12,6 +12,8 @@ from .training.signals import program_starts
 with program_starts():
     from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
 
+    from . import layers, optim
+    from .calling import functional_call
     from .errors import (
         DataError,
         DataWarning,
@@ -20,35 +22,10 @@ with program_starts():
         TrainingWarning,
         UnsafeModelFileError,
     )
-    from .layers import Linear, ReLU, Sequential, Sigmoid, Tanh
+    from .layers import *  # noqa: F403 (a layer is listed once, in its family)
     from .mlp import MLP
     from .module import Module
-    from .optim import (
-        LBFGS,
-        SGD,
-        Adadelta,
-        Adagrad,
-        Adam,
-        AdamW,
-        CosineAnnealingLR,
-        CosineAnnealingWarmRestarts,
-        ExponentialLR,
-        ExponentialMovingAverage,
-        LambdaLR,
-        LinearLR,
-        Lion,
-        MultiStepLR,
-        NAdam,
-        OneCycleLR,
-        Optimizer,
-        ReduceLROnPlateau,
-        RMSprop,
-        Schedule,
-        SequentialLR,
-        StepLR,
-        clip_grad_norm,
-        clip_grad_value,
-    )
+    from .optim import *  # noqa: F403
     from .training.classifier import Classifier, Prediction
 
 if TYPE_CHECKING:
@@ -60,53 +37,27 @@ model = Classifier
 """The original name of `Classifier`: ``model(structure=..., base_address=...)``."""
 
 __all__ = [
-    "LBFGS",
     "MLP",
-    "SGD",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
     "Classifier",
-    "CosineAnnealingLR",
-    "CosineAnnealingWarmRestarts",
     "DataError",
     "DataWarning",
-    "ExponentialLR",
-    "ExponentialMovingAverage",
-    "LambdaLR",
-    "Linear",
-    "LinearLR",
-    "Lion",
     "ModelFileError",
     "Module",
-    "MultiStepLR",
-    "NAdam",
     "NotFittedError",
-    "OneCycleLR",
-    "Optimizer",
     "Prediction",
-    "RMSprop",
-    "ReLU",
-    "ReduceLROnPlateau",
-    "Schedule",
-    "Sequential",
-    "SequentialLR",
-    "Sigmoid",
-    "StepLR",
-    "Tanh",
     "TrainingWarning",
     "UnsafeModelFileError",
     "binary_cross_entropy_with_logits",
     "check_update",
-    "clip_grad_norm",
-    "clip_grad_value",
     "compare_gradients",
+    "functional_call",
     "manual_gradients",
     "model",
     "softmax_cross_entropy",
     "worksheet",
 ]
+__all__ += layers.__all__
+__all__ += optim.__all__
 
 # Imported when they are first used, because most programs do not compare gradients.
 _LATER = {

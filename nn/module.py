@@ -1,35 +1,39 @@
-"""The base class of layers and networks: finds the parameters, names them, saves and restores them.
+"""The base class of layers and networks: it is called, trained, saved, restored and shown.
 
 A module's parts are its attributes, and the entries of lists and dicts among them: a leaf tensor
-that requires gradients is a parameter, a module is a child. They are searched in the order of
-assignment, so nothing has to be registered. Losses and optimisers are in `loss` and `optim`.
+that requires gradients, or did before it was frozen, is a parameter; a module is a child. They are
+searched in the order of assignment, so nothing has to be registered, except buffers: tensors that
+are saved, but not trained (`module_parts.py`). Losses and optimisers are in `loss` and `optim`.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
-import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_edu import Tensor
-from tinygrad_edu.leaving import values_of
+from tinygrad_edu.hooks import HookHandle
+from tinygrad_edu.primitive import tick
 from tinygrad_edu.scope import ModuleCall, enter_call, get_call, leave_call
 
+from . import module_state
+from .module_parts import Parts
+from .module_state import LoadedState
+
 if TYPE_CHECKING:
-    from tinygrad_edu.documents import Section
+    from .module_summary import Summary
 
 __all__ = ["Module"]
 
 Self = TypeVar("Self", bound="Module")
+Hook: TypeAlias = Callable[[Any, tuple[Any, ...], Any], Any]
 
-_values = attrgetter("_data")
 
-
-class Module:
+class Module(Parts):
     """A function of tensors with parameters: a layer, or a whole network.
 
     Write a subclass that assigns its parts in ``__init__`` and computes in ``forward``.
@@ -55,6 +59,12 @@ class Module:
 
     training: bool = True
 
+    transposed: ClassVar[tuple[str, ...]] = ()
+    """The parameters of this layer that PyTorch stores transposed; see `nn.bridges.pytorch`."""
+
+    # A module without hooks needs no attribute for them, and no call of __init__.
+    _hooks: Mapping[int, Hook] = MappingProxyType({})  # by the number of their handle
+
     def forward(self, *inputs: Any, **keywords: Any) -> Any:
         """Compute the outputs; every subclass defines this."""
         raise NotImplementedError(f"{type(self).__name__} has no forward method; write one")
@@ -63,60 +73,12 @@ class Module:
         """Compute the outputs, and record in the graph which module computed them."""
         token = enter_call(ModuleCall(self, get_call()))
         try:
-            return self.forward(*inputs, **keywords) if keywords else self.forward(*inputs)
+            output = self.forward(*inputs, **keywords) if keywords else self.forward(*inputs)
+            return self._run_hooks(inputs, output) if self._hooks else output
         finally:
             leave_call(token)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Assign a part; a parameter must not be replaced by a computed tensor."""
-        computed = isinstance(value, Tensor) and value.node is not None
-        if computed and _is_parameter(vars(self).get(name)):
-            raise TypeError(
-                f"{name} is a parameter, and the new tensor was computed; write "
-                f"module.{name}.data = ... to change its values"
-            )
-        super().__setattr__(name, value)
-
-    # Its parts -----------------------------------------------------------------------------
-
-    def _parts(self) -> Iterator[tuple[str, Any]]:
-        """Yield the attributes in order of assignment; lists and dicts entry by entry."""
-        for name, value in vars(self).items():
-            yield from _entries(name, value)
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Yield the direct submodules, each once, with its first name."""
-        seen: set[Module] = set()
-        for name, part in self._parts():
-            if isinstance(part, Module) and part not in seen:
-                seen.add(part)
-                yield name, part
-
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Yield this module and all submodules with their paths; the path of this one is ''."""
-        yield prefix, self
-        for name, child in self.named_children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
-
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """Yield the parameters with their paths, in the order of declaration.
-
-        A parameter with two paths is yielded once, under the first.
-        """
-        seen: set[Tensor] = set()
-        for name, part in self._parts():
-            path = f"{prefix}.{name}" if prefix else name
-            found = [(path, part)]
-            if isinstance(part, Module):
-                found = list(part.named_parameters(path))
-            for own_path, tensor in found:
-                if _is_parameter(tensor) and tensor not in seen:
-                    seen.add(tensor)
-                    yield own_path, tensor
-
-    def parameters(self) -> list[Tensor]:
-        """List the parameters in the order of declaration."""
-        return [parameter for _, parameter in self.named_parameters()]
+    # Changing all of it --------------------------------------------------------------------
 
     def zero_grad(self) -> None:
         """Set the gradients of all parameters to None."""
@@ -125,7 +87,7 @@ class Module:
 
     def train(self: Self, mode: bool = True) -> Self:
         """Set this module and all submodules to training mode."""
-        for _, module in self.named_modules():
+        for module in self.modules():
             module.training = mode
         return self
 
@@ -133,26 +95,115 @@ class Module:
         """Set this module and all submodules to evaluation mode."""
         return self.train(False)
 
+    def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
+        """Freeze all parameters with False, or train them again with True; return the module.
+
+        A frozen parameter remains in `named_parameters` and `state_dict`. For a single one, set
+        ``module.weight.requires_grad = False``.
+
+        Examples
+        --------
+        >>> from nn import Linear, Sequential
+        >>> network = Sequential(Linear(2, 3), Linear(3, 1))
+        >>> layer = network[0].requires_grad_(False)
+        >>> network.num_parameters(), network.num_parameters(trainable_only=True)
+        (13, 4)
+        """
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def apply(self: Self, function: Callable[[Module], Any]) -> Self:
+        """Call a function with each submodule, then with this module; return the module.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from nn import Linear, Sequential, Tanh
+        >>> def start_at_zero(module):
+        ...     if isinstance(module, Linear):
+        ...         module.weight.data = np.zeros(module.weight.shape)
+        >>> network = Sequential(Linear(2, 3), Tanh(), Linear(3, 1)).apply(start_at_zero)
+        >>> network([[1.0, 2.0]]).tolist()
+        [[0.0]]
+        """
+        if not callable(function):
+            raise TypeError(f"apply takes a function of a module, got {function!r}")
+        for module in reversed(list(self.modules())):  # parts before the whole
+            function(module)
+        return self
+
+    def register_forward_hook(self, hook: Hook) -> HookHandle:
+        """Register a function that is called after each call of this module.
+
+        It is called as ``hook(module, inputs, output)``, with the tuple of positional inputs. A
+        result other than None replaces the output. Several hooks run in the order of registration.
+        A captured step treats hooks like other code of the step: it records what they compute, and
+        refuses what it cannot replay, such as a list that grows.
+
+        Returns
+        -------
+        HookHandle
+            Its `remove()` removes the hook; so does the end of a ``with`` block over it.
+
+        Raises
+        ------
+        TypeError
+            If `hook` is not a function.
+
+        Examples
+        --------
+        >>> from nn import ReLU
+        >>> relu, shapes = ReLU(), []
+        >>> with relu.register_forward_hook(lambda module, inputs, out: shapes.append(out.shape)):
+        ...     y = relu([-1.0, 2.0])
+        >>> shapes
+        [(2,)]
+        """
+        if not callable(hook):
+            raise TypeError(
+                f"a forward hook must be a function (module, inputs, output), got a "
+                f"{type(hook).__name__}"
+            )
+        number = tick()
+        vars(self).setdefault("_hooks", {})[number] = hook
+        return HookHandle(self, number)
+
+    def _run_hooks(self, inputs: tuple[Any, ...], output: Any) -> Any:
+        for hook in list(self._hooks.values()):
+            replaced = hook(self, inputs, output)
+            output = output if replaced is None else replaced
+        return output
+
     # Saving and restoring ------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """Copy the values of all parameters into a dictionary, by path.
+        """Copy the values of all parameters and buffers into a dictionary, by path.
+
+        The state of a random generator that a module holds is in it too, encoded as an array, so
+        that training resumes exactly. A shared parameter is in it once, under its first path.
 
         A captured step that another thread replays comes before or after the copy: the copy never
         mixes the weights of two steps, unless Python runs without its global lock.
         """
-        parameters = dict(self.named_parameters())
-        # One call of C code: no other thread runs in between.
-        arrays = list(map(_values, parameters.values()))
-        return {name: np.copy(array) for name, array in zip(parameters, arrays, strict=True)}
+        return module_state.save(self)
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Set the values of all parameters.
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> LoadedState:
+        """Set the values of all parameters and buffers, and the states of generators.
 
         Parameters
         ----------
         state : mapping of str to array_like
-            As `state_dict` returns it.
+            As `state_dict` returns it. A shared parameter may have any of its names, or several
+            with equal values.
+        strict : bool
+            Whether all names must match. Otherwise what is missing keeps its values, and unknown
+            names are ignored.
+
+        Returns
+        -------
+        LoadedState
+            The lists `missing_keys` and `unexpected_keys`.
 
         Raises
         ------
@@ -160,23 +211,20 @@ class Module:
             If names or shapes do not match, or values are not numbers. The error lists every
             mismatch, and nothing is changed.
         """
-        parameters = dict(self.named_parameters())
-        arrays = {name: values_of(values) for name, values in state.items()}
-        if problems := _mismatches(parameters, arrays):
-            raise ValueError(
-                f"the state does not fit {type(self).__name__}, nothing was loaded: "
-                + "; ".join(problems)
-            )
-        for name, parameter in parameters.items():
-            parameter.data = arrays[name].astype(parameter.dtype)
+        return module_state.load(self, state, strict)
 
     def astype(self: Self, dtype: DTypeLike) -> Self:
-        """Return a copy with the parameters in another dtype, without gradients."""
-        # A deep copy keeps shared parts shared; its memo holds the converted parameters.
-        memory: dict[int, Any] = {
-            id(parameter): Tensor(parameter._data, True, dtype=dtype, name=parameter.name)
-            for parameter in self.parameters()
-        }
+        """Return a copy with parameters and buffers in another dtype, without gradients.
+
+        Buffers of integers, such as counts, keep their dtype.
+        """
+        # A deep copy keeps shared parts shared; its memo holds the converted tensors.
+        memory: dict[int, Any] = {}
+        for tensor in (*self.parameters(), *self.buffers()):
+            kept = dtype if tensor.dtype.kind == "f" else tensor.dtype
+            twin = Tensor(tensor._data, tensor.requires_grad, dtype=kept, name=tensor.name)
+            twin._requires_grad = tensor._requires_grad  # a frozen one stays frozen
+            memory[id(tensor)] = twin
         return copy.deepcopy(self, memory)
 
     # Showing itself ------------------------------------------------------------------------
@@ -184,6 +232,37 @@ class Module:
     def describe(self) -> str:
         """Return the arguments that its repr shows, such as ``784 -> 128``."""
         return ""
+
+    def summary(self, *inputs: Any, depth: int | None = None) -> Summary:
+        """Return a table of the layers: output shapes, parameters, memory.
+
+        The network is called once on the inputs, in evaluation mode and without a graph. Buffers,
+        gradients, generators and modes stay unchanged.
+
+        Parameters
+        ----------
+        *inputs : array_like
+            As for a call of the network. Without inputs, the table has no output shapes.
+        depth : int, optional
+            How many levels of submodules to list; by default all.
+
+        Returns
+        -------
+        Summary
+            Shows the table as text or in a notebook; see `nn.module_summary.Summary`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from nn import Linear, ReLU, Sequential
+        >>> network = Sequential(Linear(4, 8), ReLU(), Linear(8, 2))
+        >>> summary = network.summary(np.ones((5, 4), np.float32))
+        >>> summary.parameters
+        58
+        """
+        from .module_summary import summarize
+
+        return summarize(self, inputs, depth)
 
     def __repr__(self) -> str:
         children = list(self.named_children())
@@ -196,81 +275,6 @@ class Module:
     def _repr_html_(self) -> str | None:
         from tinygrad_edu.documents import fragment, or_none
 
-        return or_none(lambda: fragment(_parameter_table(self)))
+        from .module_summary import parameter_table
 
-
-def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the entries of nested lists and dicts; any other value is an entry itself."""
-    if isinstance(value, dict):
-        pairs = list(value.items())
-    elif isinstance(value, list | tuple):
-        pairs = list(enumerate(value))
-    else:
-        yield name, value
-        return
-    for key, entry in pairs:
-        yield from _entries(f"{name}.{key}", entry)
-
-
-def _is_parameter(part: Any) -> bool:
-    """Whether a part is a parameter, and not a result that a module keeps."""
-    return isinstance(part, Tensor) and part.requires_grad and part.node is None
-
-
-def _mismatches(parameters: dict[str, Tensor], arrays: dict[str, NDArray[Any]]) -> list[str]:
-    """List what does not fit between the parameters of a module and the arrays of a state."""
-    problems = [f"{name} is missing" for name in parameters if name not in arrays]
-    problems += [f"{name} is not a parameter" for name in arrays if name not in parameters]
-    for name in filter(arrays.__contains__, parameters):  # in the order of the parameters
-        parameter, found = parameters[name], arrays[name]
-        if found.shape != parameter.shape:
-            problems.append(f"{name} has shape {found.shape}, expected {parameter.shape}")
-        elif found.dtype.kind not in "fiu":
-            problems.append(f"{name} has dtype {found.dtype}, expected {parameter.dtype}")
-    return problems
-
-
-def _parameter_table(module: Module) -> Section:
-    """List the parameters of a module, layer by layer, with their number and gradients."""
-    from tinygrad_edu.documents import Line, Section, Table, name
-    from tinygrad_edu.texts import gradient_text, shape_text
-
-    modules = dict(module.named_modules())
-    belonging: dict[str, list[tuple[str, Tensor]]] = {path: [] for path in modules}
-    parameters = dict(module.named_parameters())
-    for path, parameter in parameters.items():
-        owner = path.rpartition(".")[0]
-        while owner not in modules:  # an entry of a list is not a module
-            owner = owner.rpartition(".")[0]
-        belonging[owner].append((path, parameter))
-    title: Line = ["Module ", name(_title(module))]
-    if not parameters:
-        return Section(title, ("no parameters",))
-
-    has_gradients = any(parameter.grad is not None for parameter in parameters.values())
-    rows: list[list[Line]] = []
-    for owner, part in modules.items():
-        layer = name(_title(part))
-        for path, parameter in belonging[owner]:
-            row: list[Line] = [
-                name(path),
-                layer,
-                shape_text(parameter.shape),
-                f"{parameter.size:,}",
-            ]
-            if has_gradients:
-                text, norm, warning = gradient_text(parameter.grad, True)
-                text = text if norm in ("", "0") else norm
-                row.append(f"{text} ({warning})" if warning else text)
-            rows.append(row)
-        if not part.parameters() and not any(part.named_children()):  # such as an activation
-            rows.append([name(owner), layer, "none", "0", *[""] * has_gradients])
-    count = sum(parameter.size for parameter in parameters.values())
-    rows.append(["total", "", "", f"{count:,}", *[""] * has_gradients])
-    heads = ["path", "layer", "shape", "count", *["gradient norm"] * has_gradients]
-    listed = Table(heads, rows, numbers=(3, 4), strong=[len(rows) - 1])
-    return Section(title, (listed, *["gradients: not computed"] * (not has_gradients)))
-
-
-def _title(module: Module) -> str:
-    return f"{type(module).__name__}({module.describe()})"
+        return or_none(lambda: fragment(parameter_table(self)))

@@ -6,8 +6,6 @@ NumPy alone and does not know the Tensor.
 
 from __future__ import annotations
 
-import functools
-import math
 from typing import Any, cast
 
 import numpy as np
@@ -17,14 +15,12 @@ __all__ = [
     "as_array",
     "as_floating",
     "checked_array",
-    "counting",
     "dtype_of",
     "floating_dtype",
     "is_disguised",
     "locked_view",
-    "ones",
+    "random_generator",
     "real_dtype_of",
-    "zeros_beside",
 ]
 
 
@@ -86,38 +82,17 @@ def is_disguised(value: Any) -> bool:
     return value.__class__ is not type(value) and isinstance(value, np.ndarray | np.generic)
 
 
-@functools.lru_cache(maxsize=64)
-def ones(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return a vector of ones: a product with it adds up rows, much faster than NumPy's sum."""
-    return locked_view(np.ones(count, dtype))
-
-
-_MOST_ZEROS = 1 << 18
-_flat_zeros = functools.lru_cache(maxsize=8)(functools.partial(np.zeros, _MOST_ZEROS))
-
-
-@functools.lru_cache(maxsize=64)
-def zeros_beside(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return zeros for ``np.maximum(array, zeros)`` and comparisons with an array of a shape.
-
-    A Python 0 would be converted at every call. NumPy's maximum is three times as fast with an
-    array of the same size as with a number; comparisons are not. All sizes share one piece of
-    memory; for large arrays a single zero is returned.
-    """
-    size = math.prod(shape)
-    zeros = _flat_zeros(dtype)[:size].reshape(shape) if size <= _MOST_ZEROS else np.zeros((), dtype)
-    return locked_view(zeros)
-
-
-@functools.lru_cache(maxsize=64)
-def counting(count: int, step: int = 1) -> NDArray[Any]:
-    """Return `count` multiples of a step, from 0: for row lengths, where each row starts."""
-    return locked_view(np.arange(0, count * step, step))
+def random_generator(generator: Any) -> np.random.Generator:
+    """Return a generator unchanged, also while a step is recorded; otherwise a new one."""
+    is_ready = isinstance(generator, np.random.Generator)
+    return generator if is_ready else np.random.default_rng(generator)
 
 
 def as_array(values: Any) -> Any:
-    """Return values as an array."""
-    return values if is_disguised(values) else np.asarray(values)
+    """Return values as an array, also a scalar that a tracer stands for: then it has views."""
+    if is_disguised(values):
+        return np.atleast_1d(values).reshape(()) if isinstance(values, np.generic) else values
+    return np.asarray(values)
 
 
 def dtype_of(value: Any) -> np.dtype[Any]:

@@ -45,7 +45,7 @@ def leave_name(name: str, out: Any, arguments: Iterable[Any]) -> None:
 
     The outermost function is the last one to do so, and its name stays.
     """
-    node = getattr(out, "node", None)
+    node = out.node if isinstance(out, Tensor) else None
     if node is not None:
         since = _newest(arguments)
         if since < node.sequence:  # else it returned an argument unchanged
@@ -74,12 +74,12 @@ def called_in(order: Sequence[Tensor]) -> dict[Tensor, Call]:
 
     Examples
     --------
-    >>> from tinygrad_edu import Tensor, silu
+    >>> from tinygrad_edu import Tensor, square
     >>> from tinygrad_edu.autodiff import graph_order
-    >>> y = silu(Tensor([1.0, 2.0], requires_grad=True)) * 2.0
+    >>> y = square(Tensor([1.0, 2.0], requires_grad=True)) * 2.0
     >>> order, calls = graph_order(y), called_in(graph_order(y))
     >>> [(one.node.primitive.name, one in calls and calls[one].name) for one in order]
-    [('multiply', False), ('multiply', 'silu'), ('sigmoid', 'silu')]
+    [('multiply', False), ('power', 'square')]
     """
     found: dict[Tensor, Call] = {}
     for result in order:  # the newest first, so that outer calls come before inner ones

@@ -31,7 +31,7 @@ def added_state(tensor: Tensor) -> Any:
 
 def rebuild(
     data: NDArray[Any],
-    requires_grad: bool,
+    requires_grad: bool | None,
     name: str | None,
     grad: NDArray[Any] | None,
     kind: type[Tensor] = Tensor,
@@ -42,7 +42,9 @@ def rebuild(
     ----------
     data : numpy.ndarray
         The values.
-    requires_grad, name
+    requires_grad : bool or None
+        As for `Tensor`; None for a parameter that is frozen.
+    name : str or None
         As for `Tensor`.
     grad : numpy.ndarray or None
         The gradient.
@@ -50,6 +52,7 @@ def rebuild(
         `Tensor`, or a subclass of it.
     """
     tensor = object.__new__(kind)
-    Tensor.__init__(tensor, data, requires_grad, name=name, copy=False)
+    Tensor.__init__(tensor, data, bool(requires_grad), name=name, copy=False)
+    tensor._requires_grad = requires_grad
     tensor.grad = grad
     return tensor

@@ -29,20 +29,20 @@ alive forever.
 
 
 class HookHandle:
-    """Returned by `Tensor.register_hook`; removes the hook again.
+    """Returned when a hook is registered, of a tensor or a network module; removes it again.
 
     In a ``with`` statement, it removes the hook at the end of the block. It keeps neither the
-    tensor nor the hook alive.
+    owner nor the hook alive.
     """
 
-    def __init__(self, tensor: Tensor, number: int) -> None:
-        self._tensor, self._number = weakref.ref(tensor), number
+    def __init__(self, owner: Any, number: int) -> None:
+        self._owner, self._number = weakref.ref(owner), number
 
     def remove(self) -> None:
         """Remove the hook; a second call does nothing."""
-        tensor = self._tensor()
-        if tensor is not None:
-            tensor._hooks.pop(self._number, None)
+        owner = self._owner()
+        if owner is not None:
+            owner._hooks.pop(self._number, None)
 
     def __enter__(self) -> HookHandle:
         return self

@@ -1,11 +1,52 @@
 """The layers that networks consist of, one file for each family; this file lists their names.
 
 Batches come first, and matrices are ``(in, out)``: a layer computes ``x @ W + b``. How a module
-finds its parameters is in `module`.
+finds its parameters is in `module`. A layer in ``__all__`` is a public name of `nn`.
 """
 
-from .activations import ACTIVATIONS, ReLU, Sigmoid, Tanh
-from .containers import Sequential
-from .linear import Initializer, Linear
+# ruff: noqa: F403 (each family lists its names)
+from . import (
+    activations,
+    attention,
+    cells,
+    containers,
+    convolution,
+    embedding,
+    linear,
+    losses,
+    normalization,
+    pooling,
+    random,
+    recurrent,
+    transformer,
+)
+from .activations import *
+from .activations import ACTIVATIONS as ACTIVATIONS
+from .attention import *
+from .cells import *
+from .containers import *
+from .convolution import *
+from .embedding import *
+from .linear import *
+from .linear import Initializer as Initializer
+from .losses import *
+from .normalization import *
+from .pooling import *
+from .random import *
+from .recurrent import *
+from .transformer import *
 
-__all__ = ["ACTIVATIONS", "Initializer", "Linear", "ReLU", "Sequential", "Sigmoid", "Tanh"]
+__all__: list[str] = []
+__all__ += activations.__all__
+__all__ += attention.__all__
+__all__ += cells.__all__
+__all__ += containers.__all__
+__all__ += convolution.__all__
+__all__ += embedding.__all__
+__all__ += linear.__all__
+__all__ += losses.__all__
+__all__ += normalization.__all__
+__all__ += pooling.__all__
+__all__ += random.__all__
+__all__ += recurrent.__all__
+__all__ += transformer.__all__

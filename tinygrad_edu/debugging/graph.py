@@ -122,7 +122,7 @@ class Graph:
 
 
 def _is_weight(value: Any) -> bool:
-    is_leaf = isinstance(value, Tensor) and value.node is None and value._requires_grad
+    is_leaf = isinstance(value, Tensor) and value.node is None and value.requires_grad
     return is_leaf and value.ndim == 2
 
 

@@ -147,7 +147,7 @@ def _activation(one: Recognised, arriving: Array, total: Array) -> Activation | 
         return None
     slope = slope_of(lambda values: function(values, **one.params), x)
     primitive = call.node.primitive
-    if primitive.name == one.name and not call.node.params:
+    if primitive.name == one.name and primitive.activation and not call.node.params:
         wrong = list(_at_a_site(Site(call, 0, 1, (), ()), out, x))
     else:
         wrong = list(_of_a_formula(one, function, x, out))

@@ -197,9 +197,28 @@ def negative(x: Any, /) -> Any:
     return -x
 
 
+# NumPy's power takes 30 times as long as a product, except for these exponents. With larger ones
+# than the limit, products would add rounding errors.
+_QUICK = (-1, 0, 0.5, 1, 2)
+_LARGEST = 16
+
+
+def _by_products(x: Any, y: Any) -> Any:
+    """Raise to a whole or half exponent by products and a square root."""
+    whole, half = divmod(abs(y), 1)
+    result: Any = np.sqrt(x + 0.0) if half else None  # without the sign of -0.0
+    whole, factor = int(whole), x
+    while whole:
+        if whole % 2:
+            result = factor if result is None else result * factor
+        whole //= 2
+        factor = factor * factor if whole else factor
+    return result if y > 0 else 1 / result
+
+
 def _power_base(g: Any, out: Any, x: Any, y: Any) -> Any:
     if type(y) in (int, float):
-        return g * (y * x ** (y - 1)) if y else g * 0.0
+        return g * (y * power(x, y - 1)) if y else g * 0.0
     # x**0 is constant, also where x is nan, or so small that y * x**(y - 1) would be 0 times
     # infinity. Elsewhere that is 0 anyway, and keeps its derivative with respect to y.
     regular = np.abs(values_of(x)) >= np.finfo(out.dtype).tiny
@@ -246,6 +265,9 @@ def power(x: Any, y: Any, /) -> Any:
     >>> x.grad
     array([ 3., 12., 27.])
     """
+    is_number = type(y) in (int, float) and getattr(x, "dtype", np.dtype(int)).char in "fdFD"
+    if is_number and y * 2 % 1 == 0 and abs(y) <= _LARGEST and y not in _QUICK:
+        return _by_products(x, y)
     return x**y
 
 

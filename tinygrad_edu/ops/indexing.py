@@ -56,6 +56,7 @@ def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
     formula="x[index]",
     derivatives=("put_at(g, index, x.shape)",),
     carries=True,
+    piece=lambda index: index if _is_basic(index) else None,
 )
 def _getitem(x: Any, /, index: Any) -> Any:
     return x[index]
@@ -121,8 +122,20 @@ def put_at(x: Any, /, index: Any, shape: tuple[int, ...]) -> Any:
     if is_basic:
         out[index] = x
         return out
-    np.add.at(out, index, x if wide is None else x.astype(wide))
+    if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and x.size:
+        _add_rows(out, index.reshape(-1), x.reshape(-1, *shape[1:]))
+    else:
+        np.add.at(out, index, x if wide is None else x.astype(wide))
     return out if wide is None else out.astype(x.dtype)
+
+
+def _add_rows(out: Any, numbers: Any, rows: Any) -> None:
+    """Add rows to those with the numbers, in order; much quicker than ``np.add.at``."""
+    numbers = np.where(numbers < 0, numbers + len(out), numbers) if numbers.min() < 0 else numbers
+    order = np.argsort(numbers, kind="stable")
+    numbers = numbers[order]
+    starts = np.flatnonzero(np.concatenate([[True], numbers[1:] != numbers[:-1]]))
+    out[numbers[starts]] = np.add.reduceat(rows[order], starts, axis=0, dtype=out.dtype)
 
 
 @composed("x")

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..arrays import ones
+from .constants import ones
 
 __all__ = [
     "BLOCK",
@@ -96,8 +96,10 @@ def added_up(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     is_flat = len(axes) == x.ndim and x.flags.forc
     if is_flat or math.prod(x.shape[i] for i in axes) <= BLOCK:
         return _reduce(x, axis=axis, keepdims=keepdims)
-    if axes == (0,) and x.ndim == 2 and x.flags.c_contiguous:
-        return added_rows(x)[None] if keepdims else added_rows(x)
+    if axes == tuple(range(len(axes))) and len(axes) < x.ndim and x.flags.c_contiguous:
+        rest = x.shape[len(axes) :]
+        total = added_rows(x.reshape(-1, math.prod(rest)))
+        return total.reshape((1,) * len(axes) * keepdims + rest)
     for place in axes:
         x = _added_in_blocks(x, place)
     return x if keepdims else np.squeeze(x, axes)
@@ -162,6 +164,8 @@ def _widened(value: Any) -> Any:
 
 
 def _rounded(out: Any) -> Any:
+    if type(out) is tuple:  # a result and its residual, which no one else sees
+        return _rounded(out[0]), out[1]
     if isinstance(out, tuple):  # a named one, of several results
         return type(out)(*map(_rounded, out))
     return out.astype(np.float16)

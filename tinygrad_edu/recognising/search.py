@@ -77,9 +77,17 @@ def recognised(order: Sequence[Tensor]) -> list[Recognised]:
         parts += attention(order, parts)
         found = _without_targets([Recognised(*one) for one in parts])
     places = {id(tensor): place for place, tensor in enumerate(order)}
-    last = len(places)
-    found.sort(key=lambda one: (places[id(one.result)], places.get(id(one.source), last), one.name))
-    return found
+    last, ranks = len(places), {one.name: rank for rank, one in enumerate(functions)}
+
+    def rank(one: Recognised) -> tuple[int, ...]:
+        # Large numbers alone do not tell relu from gelu: what was called comes first, and then the
+        # functions in the order of their declarations, simple ones before others.
+        node = one.result.node
+        made = () if node is None else (node.primitive.name, *getattr(node, "called", ())[:1])
+        place, source = places[id(one.result)], places.get(id(one.source), last)
+        return place, source, one.name not in made, ranks.get(one.name, len(ranks))
+
+    return sorted(found, key=rank)
 
 
 def _without_targets(found: list[Recognised]) -> list[Recognised]:

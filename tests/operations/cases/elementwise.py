@@ -79,7 +79,7 @@ OWN = {
     "gelu": lambda x: x * (1 + _erf(x / math.sqrt(2))) / 2,
 }
 ALSO_NUMPY = ("reciprocal", "fabs", "positive", "square", "deg2rad", "rad2deg", "copy", "sinc")
-PRIMITIVE = {*NUMPY_HAS, "copy", "relu", "sigmoid", "erf", "sinc"}
+PRIMITIVE = {*NUMPY_HAS, "copy", "relu", "sigmoid", "erf", "sinc", "silu", "gelu"}
 
 
 def _unary() -> Iterator[Case]:

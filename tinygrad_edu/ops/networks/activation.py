@@ -5,22 +5,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ...arrays import as_floating, zeros_beside
+from ...arrays import as_floating
 from ...facts import Recognition
 from ...metadata import composed
 from ...primitive import primitive
 from ...tensor import Tensor
-from ..arithmetic import add, divide, multiply, negative, power
+from ..arithmetic import divide, multiply, negative
 from ..choosing import clip, where
+from ..constants import counting, zeros_beside
 from ..elementwise import expm1
 from ..reduction import total
 from ..special import erf, logaddexp, sigmoid
 from ..summing import added_up, single
-from ..trigonometric import tanh
 from .mistakes import OF_LOG_SOFTMAX, OF_SOFTMAX
 
 __all__ = [
@@ -62,11 +63,17 @@ def relu(x: Any, /) -> Any:
     >>> x.grad
     array([0., 0., 1.])
     """
-    return np.maximum(x, zeros_beside(x.shape, x.dtype))
+    return np.maximum(x, zeros_beside(x.shape, x.dtype, x.strides))
 
 
 def _largest(x: Any, axis: int) -> Any:
-    return np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+    rows = x.shape[-1] if x.ndim else 0
+    if axis not in (-1, x.ndim - 1) or not x.size or not x.flags.c_contiguous:
+        return np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+    # NumPy finds the place of the largest of a short row much quicker than its value.
+    table = x.reshape(-1, rows)
+    found = table.take(counting(len(table), rows) + table.argmax(axis=1))
+    return found.reshape(*x.shape[:-1], 1)
 
 
 @primitive(
@@ -180,8 +187,22 @@ def selu(x: Any) -> Any:
     return multiply(elu(x, alpha=1.6732632423543772), 1.0507009873554805)
 
 
-@composed("x", recognition=_ELEMENTWISE)
-def silu(x: Any) -> Any:
+def _silu_rule(g: Any, out: Any, x: Any, residual: Any = None) -> Any:
+    share = sigmoid(x) if residual is None else residual
+    return g * (share + out * (1 - share))
+
+
+@primitive(
+    single(_silu_rule),
+    residual=True,
+    formula="x * sigmoid(x)",
+    derivatives=("g * (sigmoid(x) + out * (1 - sigmoid(x)))",),
+    elementwise=True,
+    domain=(),
+    recognition=_ELEMENTWISE,
+)
+@single
+def silu(x: Any, /) -> Any:
     """The value times its `sigmoid`, also called swish.
 
     Examples
@@ -195,11 +216,48 @@ def silu(x: Any) -> Any:
     >>> x.grad.round(4)
     array([0.0723, 0.5   , 0.9277])
     """
-    return multiply(x, sigmoid(x))
+    share = sigmoid(x)
+    return x * share, share
 
 
-@composed("x", recognition=Recognition("elementwise", variants=({"approximate": "tanh"},)))
-def gelu(x: Any, approximate: str = "none") -> Any:
+# Beyond this, tanh is ±1 and the bell curve is 0, and squares and cubes of larger numbers overflow.
+_FAR = 100.0
+_CUBIC, _STEEPNESS = 0.044715, (2 / math.pi) ** 0.5
+
+
+def _share_below(x: Any, approximate: str) -> Any:
+    """Return the probability that a standard normal number is smaller, for each element."""
+    if approximate == "none":
+        share = erf(x * 0.5**0.5)
+    else:
+        near = np.clip(x, -_FAR, _FAR)
+        share = np.tanh(near * (_STEEPNESS + _STEEPNESS * _CUBIC * near * near))
+    return share * 0.5 + 0.5
+
+
+def _gelu_rule(g: Any, out: Any, x: Any, approximate: str = "none", residual: Any = None) -> Any:
+    share = _share_below(x, approximate) if residual is None else residual
+    near = np.clip(x, -_FAR, _FAR)
+    square = near * near
+    if approximate == "none":
+        slope = np.exp(square * -0.5) * (2 * math.pi) ** -0.5
+    else:  # the derivative of tanh, in terms of (1 + tanh) / 2
+        slope = share * (1 - share) * (2 * _STEEPNESS + 6 * _STEEPNESS * _CUBIC * square)
+    return g * (share + near * slope)
+
+
+@primitive(
+    single(_gelu_rule),
+    residual=True,
+    analytic=False,
+    formula="x * (1 + erf(x / sqrt(2))) / 2",
+    derivatives=("g * ((1 + erf(x / sqrt(2))) / 2 + x * exp(-(x**2) / 2) / sqrt(2 * pi))",),
+    elementwise=True,
+    domain=(),
+    recognition=Recognition("elementwise", variants=({"approximate": "tanh"},)),
+)
+@single
+def gelu(x: Any, /, approximate: str = "none") -> Any:
     """The value times the probability that a standard normal number is smaller.
 
     Parameters
@@ -208,7 +266,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
         The values.
     approximate : {"none", "tanh"}
         Exact, with `erf`, or the quicker approximation of Hendrycks and Gimpel, "Gaussian Error
-        Linear Units", 2016.
+        Linear Units", 2016: ``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))``.
 
     Raises
     ------
@@ -223,13 +281,10 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     >>> gelu(Tensor([-1.0, 0.0, 1.0]), approximate="tanh").data.round(4)
     array([-0.1588,  0.    ,  0.8412])
     """
-    if approximate == "none":
-        return multiply(multiply(x, 0.5), add(1, erf(multiply(x, 0.5**0.5))))
-    if approximate != "tanh":
+    if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    near = clip(x, -100, 100)  # tanh is ±1 beyond, and the cube of a large number overflows
-    cubic = add(near, multiply(power(near, 3.0), 0.044715))
-    return multiply(multiply(x, 0.5), add(1, tanh(multiply(cubic, (2 / np.pi) ** 0.5))))
+    share = _share_below(x, approximate)
+    return x * share, share
 
 
 @composed("x", "beta", recognition=_ELEMENTWISE)

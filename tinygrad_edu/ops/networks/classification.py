@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...arrays import as_floating, counting, ones
+from ...arrays import as_floating
 from ...facts import Recognition
 from ...leaving import values_of
 from ...metadata import composed
 from ...primitive import primitive
 from ..arithmetic import add, multiply, negative
 from ..choosing import where
+from ..constants import counting, ones
 from ..indexing import getitem
 from ..plain import shape_of
 from ..reduction import mean, sum

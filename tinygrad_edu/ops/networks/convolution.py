@@ -17,9 +17,9 @@ from ...primitive import as_operands
 from ...tensor import Tensor, holds_tensor
 from ..arithmetic import add, multiply
 from ..linear_algebra.matrices import matmul
-from ..rearranging import pad
+from ..padding import pad
 from ..reduction import max, mean
-from ..shape import reshape, transpose
+from ..shape import moveaxis, reshape
 from ..summing import single
 from .windows import Sizes, check_fits, for_each_axis, sliding_windows, spans_of
 
@@ -37,6 +37,21 @@ def _framed(x: Any, border: Border) -> Any:
 
 def _padded_sizes(sizes: Any, border: Border) -> tuple[int, ...]:
     return tuple(n + before + after for n, (before, after) in zip(sizes, border, strict=True))
+
+
+def _windows(x: Any, border: Border, kernel: Any, stride: Any, dilation: Any) -> Any:
+    """Return the windows of framed images, with the first axis of the images moved to the end.
+
+    The axes are ``(..., *inside, *places, N)``. With the images last, also in memory, windows are
+    copied, reduced and added up in long runs. Results keep this layout from layer to layer, because
+    elementwise operations do.
+    """
+    axes = len(border)
+    if x.ndim == axes:
+        return sliding_windows(_framed(x, border), kernel, stride, dilation)
+    framed = _framed(moveaxis(x, 0, -1), [*border, (0, 0)])
+    windows = sliding_windows(moveaxis(framed, -1, -1 - axes), kernel, stride, dilation)
+    return moveaxis(windows, -1 - 2 * axes, -1)
 
 
 # Convolution ----------------------------------------------------------------------------------
@@ -57,20 +72,17 @@ def _convolution(
     images, (outputs, _, *kernel) = x.shape[0], weight.shape
     border = _border(padding, kernel, stride, dilation)
     check_fits(x.shape[2:], _padded_sizes(x.shape[2:], border), kernel, dilation)
-    # The images follow the channels and the places within a window, so that all of them are
-    # columns of one matrix, and the whole batch is one product (for each group).
-    order = (1, 0, *range(2, 2 + axes))
-    windows = sliding_windows(
-        _framed(transpose(x, order), border), kernel=tuple(kernel), stride=stride, dilation=dilation
-    )
-    places = windows.shape[2 + axes :]
-    inside = range(2, 2 + axes)
-    windows = transpose(windows, (0, *inside, 1, *range(2 + axes, 2 + 2 * axes)))
+    # All windows of all images are columns of one matrix, and the whole batch is one product (for
+    # each group).
+    windows = _windows(x, border, tuple(kernel), stride, dilation)
+    places = windows.shape[1 + axes : -1]
     terms = math.prod(weight.shape[1:])
-    columns = reshape(windows, (groups, terms, images * math.prod(places)))
+    columns = reshape(windows, (groups, terms, math.prod(places) * images))
     rows = reshape(weight, (groups, outputs // groups, terms))
-    out = transpose(reshape(matmul(rows, columns), (outputs, images, *places)), order)
-    return out if bias is None else add(out, reshape(bias, (outputs, *(1,) * axes)))
+    out = reshape(matmul(rows, columns), (outputs, *places, images))
+    if bias is not None:
+        out = add(out, reshape(bias, (outputs, *(1,) * (axes + 1))))
+    return moveaxis(out, -1, 0)
 
 
 def _check_channels(shape: Any, weight_shape: Any, bias_shape: Any, axes: int, groups: int) -> None:
@@ -218,12 +230,9 @@ def conv2d(
 
 
 def _pool(
-    x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, outside: float = 0.0
+    reduce: Any, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, outside: float = 0.0
 ) -> tuple[Any, Any]:
-    """Return the windows of images, and whether each of their elements is inside the image.
-
-    The positions within a window are the third to last axis.
-    """
+    """Reduce the windows of images; also return the share of each that is inside the image."""
     (x,) = as_operands("pooling", (x,), isinstance(x, Tensor))[0]
     kernel = for_each_axis("kernel_size", kernel, 2, 1)
     stride = kernel if stride is None else for_each_axis("stride", stride, 2, 1)
@@ -239,14 +248,14 @@ def _pool(
         )
     border: Border = [(p, p) for p in padding]
     check_fits(x.shape[-2:], _padded_sizes(x.shape[-2:], border), kernel, dilation)
-    x, inside = _framed(x, border), _framed(np.ones(x.shape[-2:], bool), border)
+    inside = _windows(np.ones(x.shape[-2:], bool), border, kernel, stride, dilation)
+    windows = _windows(x, border, kernel, stride, dilation)
+    is_batch = x.ndim > 2
     if outside and not inside.all():
-        x = add(x, np.where(inside, 0, outside).astype(floating_dtype(x)))
-    # One axis for the places within a window, and a copy: quicker to reduce than a view is.
-    return tuple(
-        reshape(windows, (*windows.shape[:-4], math.prod(kernel), *windows.shape[-2:]))
-        for windows in (sliding_windows(seen, kernel, stride, dilation) for seen in (x, inside))
-    )
+        beyond = np.where(inside, 0, outside).astype(floating_dtype(x))
+        windows = add(windows, beyond[..., None] if is_batch else beyond)
+    reduced = reduce(windows, axis=(-5, -4) if is_batch else (-4, -3))
+    return moveaxis(reduced, -1, 0) if is_batch else reduced, np.mean(inside, axis=(0, 1))
 
 
 @composed("x")
@@ -291,8 +300,7 @@ def max_pool2d(
     array([[0., 0., 0., 0.],
            [0., 1., 0., 1.]])
     """
-    windows, _ = _pool(x, kernel_size, stride, padding, dilation, outside=-np.inf)
-    return max(windows, axis=-3)
+    return _pool(max, x, kernel_size, stride, padding, dilation, outside=-np.inf)[0]
 
 
 @composed("x")
@@ -329,9 +337,7 @@ def avg_pool2d(
     >>> avg_pool2d(Tensor([[1.0, 2.0, 5.0, 0.0], [3.0, 4.0, 6.0, 7.0]]), 2)
     Tensor([[2.5, 4.5]])
     """
-    windows, inside = _pool(x, kernel_size, stride, padding, dilation=1)
-    averages = mean(windows, axis=-3)
-    if count_include_pad or inside.all():
+    averages, shares = _pool(mean, x, kernel_size, stride, padding, dilation=1)
+    if count_include_pad or (shares == 1).all():
         return averages
-    shares = 1 / np.mean(inside, axis=-3)
-    return multiply(averages, shares.astype(floating_dtype(averages)))
+    return multiply(averages, (1 / shares).astype(floating_dtype(averages)))

@@ -1,7 +1,7 @@
 """What layers of networks compute apart from affine maps: normalisation, dropout, embedding.
 
-Everything is composed. Nothing here has a state: the caller keeps averages from batch to batch, and
-knows whether the network is being trained.
+Nothing here has a state: the caller keeps averages from batch to batch, and knows whether the
+network is being trained.
 """
 
 from __future__ import annotations
@@ -13,36 +13,114 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import DTypeLike, NDArray
 
+from ...arrays import as_array, as_floating, random_generator
 from ...facts import Recognition
+from ...leaving import values_of
 from ...metadata import composed
-from ..arithmetic import add, divide, multiply, square, subtract
+from ...primitive import primitive
+from ...tensor import Tensor
+from ..arithmetic import add, divide, multiply, subtract
 from ..choosing import where
+from ..constants import ones
 from ..elementwise import sqrt
-from ..indexing import getitem
+from ..indexing import put_at
 from ..plain import shape_of
 from ..reduction import mean as average
-from ..shape import reshape
+from ..shape import reshape, sum_to
 from ..summing import single
 
 __all__ = ["batch_norm", "dropout", "embedding", "layer_norm", "one_hot"]
 
 
-def _normalised(
-    x: Any, axes: tuple[int, ...], given: Any, weight: Any, bias: Any, eps: float
-) -> Any:
-    """Shift and scale by the mean and variance along some axes, or by given ones."""
+def _check_eps(eps: float) -> None:
     if not eps > 0:
         raise ValueError(f"eps is {eps}; expected a small positive number")
-    mean, variance = given
-    if mean is None:
-        deviation = subtract(x, average(x, axis=axes, keepdims=True))
-        variance = average(square(deviation), axis=axes, keepdims=True)
-    else:
-        deviation = subtract(x, mean)
-    result = divide(deviation, sqrt(add(variance, eps)))
-    if weight is not None:
-        result = multiply(result, weight)
-    return result if bias is None else add(result, bias)
+
+
+def _averages(x: Any, axes: tuple[int, ...]) -> Any:
+    """Average along axes, and keep them with size 1; a product with ones adds up the last ones."""
+    last = tuple(range(axes[0], x.ndim))
+    if axes != last or not axes[0] or isinstance(x, Tensor) or not x.flags.c_contiguous:
+        return average(x, axis=axes, keepdims=True)
+    count = math.prod(x.shape[axes[0] :])
+    rows = x.reshape(-1, count).dot(ones(count, x.dtype)) / count
+    return rows.reshape(*x.shape[: axes[0]], *(1,) * len(axes))
+
+
+def _standardised(x: Any, axes: tuple[int, ...], eps: float) -> tuple[Any, Any]:
+    """Shift and scale to mean 0 and variance 1 along axes; also return the scale."""
+    deviation = x - _averages(x, axes)
+    scale = 1 / np.sqrt(_averages(deviation * deviation, axes) + eps)
+    return deviation * scale, scale
+
+
+def _is_number(weight: Any) -> bool:
+    """Whether this is the 1 or the 0 that replaces a weight or a bias which was not given."""
+    return type(weight) is float
+
+
+def _norm(
+    x: Any, weight: Any, bias: Any, /, axes: tuple[int, ...], eps: float
+) -> tuple[Any, tuple[Any, Any]]:
+    x = as_floating(x)
+    residual = _standardised(x, axes, eps)
+    out = residual[0]
+    out = out if _is_number(weight) else out * weight
+    return out if _is_number(bias) else out + bias, residual
+
+
+def _norm_input(
+    g: Any, out: Any, x: Any, weight: Any, bias: Any, axes: Any, eps: float, residual: Any = None
+) -> Any:
+    normal, scale = _standardised(x, axes, eps) if residual is None else residual
+    g = g if _is_number(weight) else g * weight
+    # What shifts all elements of a sample, or stretches all their deviations, is normalised away.
+    return (g - _averages(g, axes) - normal * _averages(g * normal, axes)) * scale
+
+
+def _norm_weight(
+    g: Any, out: Any, x: Any, weight: Any, bias: Any, axes: Any, eps: float, residual: Any = None
+) -> Any:
+    normal = (_standardised(x, axes, eps) if residual is None else residual)[0]
+    return sum_to(g * normal, shape=shape_of(weight))
+
+
+def _norm_bias(
+    g: Any, out: Any, x: Any, weight: Any, bias: Any, axes: Any, eps: float, residual: Any = None
+) -> Any:
+    return sum_to(g, shape=shape_of(bias))
+
+
+# Batch and layer normalisation differ in the axes alone.
+_ALONG = "axis=axes, keepdims=True"
+_NORM: dict[str, Any] = {
+    "residual": True,
+    "symbol": "norm",
+    "domain": (),
+    "operands": ("input", "weight", "bias"),
+    "formula": f"(x - mean(x, {_ALONG})) / sqrt(var(x, {_ALONG}) + eps) * weight + bias",
+    "derivatives": (
+        (
+            f"(g * weight - mean(g * weight, {_ALONG}) - (out - bias) / weight * "
+            f"mean(g * (out - bias), {_ALONG})) / sqrt(var(x, {_ALONG}) + eps)"
+        ),
+        "sum_to(g * (out - bias) / weight, weight.shape)",
+        "sum_to(g, bias.shape)",
+    ),
+}
+_RULES = single(_norm_input), single(_norm_weight), single(_norm_bias)
+
+
+@primitive(*_RULES, **_NORM)
+@single
+def _batch_norm(x: Any, weight: Any, bias: Any, /, axes: tuple[int, ...], eps: float) -> Any:
+    return _norm(x, weight, bias, axes, eps)
+
+
+@primitive(*_RULES, **_NORM)
+@single
+def _layer_norm(x: Any, weight: Any, bias: Any, /, axes: tuple[int, ...], eps: float) -> Any:
+    return _norm(x, weight, bias, axes, eps)
 
 
 @composed("x", "weight", "bias", "mean", "variance")
@@ -109,14 +187,21 @@ def batch_norm(
         }.items()
     }  # fmt: skip
     axes = tuple(axis for axis in range(len(shape)) if axis != 1)
-    given = (fitted["mean"], fitted["variance"])
-    return _normalised(x, axes, given, fitted["weight"], fitted["bias"], eps)
+    _check_eps(eps)
+    weight, bias = fitted["weight"], fitted["bias"]
+    if mean is None:
+        return _batch_norm(
+            x, 1.0 if weight is None else weight, 0.0 if bias is None else bias, axes=axes, eps=eps
+        )
+    result = divide(subtract(x, fitted["mean"]), sqrt(add(fitted["variance"], eps)))
+    result = result if weight is None else multiply(result, weight)
+    return result if bias is None else add(result, bias)
 
 
 def _fitted(name: str, what: str, values: Any, expected: Any, shape: Any, of: Any) -> Any:
     """Check the shape of a shift or scale, and make it broadcast against x."""
-    if values is None:
-        return None
+    if values is None or _is_number(values):
+        return values
     if shape_of(values) != expected:
         raise ValueError(
             f"{name}: {what} of shape {shape_of(values)} for x of shape {of}; expected {expected}"
@@ -172,9 +257,12 @@ def layer_norm(
     stretched = tuple(
         n if i in axes else 1 for i, n in enumerate(shape) if i >= min(axes, default=0)
     )
+    _check_eps(eps)
+    weight = 1.0 if weight is None else weight
+    bias = 0.0 if bias is None else bias
     weight = _fitted("layer_norm", "weight", weight, sizes, stretched, shape)
     bias = _fitted("layer_norm", "bias", bias, sizes, stretched, shape)
-    return _normalised(x, axes, (None, None), weight, bias, eps)
+    return _layer_norm(x, weight, bias, axes=axes, eps=eps)
 
 
 @composed("x", recognition=Recognition("mask"))
@@ -228,12 +316,21 @@ def dropout(
         )
     if not training:
         return x
-    kept = np.random.default_rng(generator).random(shape_of(x), dtype=np.float32) >= p
+    kept = random_generator(generator).random(shape_of(x), dtype=np.float32) >= p
     return multiply(where(kept, x, 0.0), 1 / (1 - p) if p < 1 else 0.0)
 
 
-@composed("weight")
-def embedding(indices: Any, weight: Any) -> Any:
+@primitive(
+    None,
+    lambda g, out, indices, weight: put_at(
+        g, index=values_of(indices).astype(np.int64), shape=weight.shape
+    ),
+    formula="weight[indices]",
+    derivatives=("", "put_at(g, indices, weight.shape)"),
+    carries=True,
+    operands=("indices", "weight"),
+)
+def embedding(indices: Any, weight: Any, /) -> Any:
     """Rows of a table, by their numbers; a row that is taken several times receives all gradients.
 
     Parameters
@@ -269,12 +366,22 @@ def embedding(indices: Any, weight: Any) -> Any:
            [0., 0.],
            [2., 2.]])
     """
-    if len(shape_of(weight)) != 2:
-        raise ValueError(
-            f"embedding: weight of shape {shape_of(weight)}; expected (rows, features)"
-        )
-    places = _whole_numbers("embedding", "index", indices, shape_of(weight)[0])
-    return getitem(weight, places)
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: weight of shape {weight.shape}; expected (rows, features)")
+    indices = as_array(indices)
+    if indices.dtype.kind not in "iu":
+        if indices.size:
+            raise TypeError(
+                f"embedding: no gradient flows to indices of dtype {indices.dtype}; expected "
+                "integers, use .astype(int)"
+            )
+        indices = indices.astype(np.int64)  # [] has no dtype
+    try:
+        places = np.ravel_multi_index((indices.astype(np.int64, copy=False),), weight.shape[:1])
+    except ValueError:
+        _whole_numbers("embedding", "index", indices, len(weight))
+        raise
+    return weight.take(places, axis=0)
 
 
 def _whole_numbers(name: str, what: str, numbers: Any, count: int | None) -> NDArray[Any]:

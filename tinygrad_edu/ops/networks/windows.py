@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ...primitive import primitive
+from ..constants import ordered_zeros
 from ..summing import is_half
 
 __all__ = ["overlap_add", "sliding_windows"]
@@ -169,7 +170,8 @@ def overlap_add(x: Any, /, shape: tuple[int, ...], stride: Sizes = 1, dilation: 
             f"windows of shape {x.shape} do not slide over {shape} with stride {stride} and "
             f"dilation {dilation}: expected {(*shape[:before], *kernel, *expected)}"
         )
-    out = np.zeros(shape, np.float32 if is_half(x) else x.dtype)
+    strides = (*x.strides[:before], *x.strides[before + axes :])
+    out = ordered_zeros(shape, np.float32 if is_half(x) else x.dtype, strides)
     # Places and kernel play the same part, so that the loop can run over the fewer of the two.
     whole = (slice(None),) * axes
     few_places = math.prod(places) < math.prod(kernel)

@@ -1,0 +1,1 @@
+"""Bridges to other libraries, one file each; none is imported before it is used."""

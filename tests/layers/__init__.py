@@ -1,0 +1,1 @@
+"""Tests of the layers, from one table of cases."""
