@@ -146,7 +146,9 @@ class ParameterGroup(MutableMapping[str, Any]):
             for kept in (self._arrays[name], *(options[name] for _, options in self._by_dtype)):
                 _write(kept, value)
             return
-        value = plain_number(value)
+        value, old = plain_number(value), self._plain[name]
+        if type(value) is type(old) and repr(value) == repr(old):
+            return  # an equal tuple that is another object would be a new setting for `capture`
         self._plain[name] = value
         for _, options in self._by_dtype:
             options[name] = value

@@ -166,8 +166,8 @@ class LBFGS(Optimizer):
                 "zero_grad() and backward(), and returns the loss"
             )
         evaluate = _Evaluation(closure, self.params)
-        options, state = self.param_groups[0].plain(), self.param_groups[0].states[0]
         loss, gradient = evaluate()
+        options, state = self.param_groups[0].plain(), self.param_groups[0].states[0]
         if not np.isfinite(loss):
             raise GradientError(
                 f"the loss is {loss}, and LBFGS cannot decrease it; find the cause with "
