@@ -186,6 +186,8 @@ def test_numbers_in_a_state_are_arrays():
 
 
 class Own(Optimizer):
+    """Calls a function that a test passes."""
+
     def __init__(self, params, update):
         super().__init__(params, lr=0.5)
         self.written = update
@@ -220,7 +222,7 @@ def in_place(p, g, state):
     ("update", "error", "words"),
     [
         (lambda p, g, s: None, TypeError, "returned a NoneType; return the new values"),
-        (lambda p, g, s: Tensor(p), TypeError, "returned a Tensor"),
+        (lambda p, g, s: Tensor(p + g), TypeError, "returned a Tensor"),
         (lambda p, g, s: p.sum(), ValueError, r"of shape \(\) for a leaf tensor of shape \(2,\)"),
         (in_place, ValueError, "read-only"),
     ],
@@ -281,7 +283,7 @@ P = parameter(1.0)
         (lambda: Adam([P]).param_groups[0]["momentum"], KeyError, "there is no option 'momentum'"),
         (lambda: setattr(Adam([P]), "lr", -1.0), ValueError, "lr must be >= 0"),
         (lambda: setattr(Adam([P]), "eps", -1.0), ValueError, "eps must be >= 0"),
-        (lambda: Adam([P]).param_groups[0].popitem(), TypeError, "cannot be removed"),
+        (Adam([P]).param_groups[0].popitem, TypeError, "cannot be removed"),
     ],
 )
 def test_mistakes_are_named(make, error, words):

@@ -63,7 +63,7 @@ def test_norms_that_are_not_finite():
     x, y = with_gradients()[:2]
     x.grad = np.full(x.shape, np.nan)
     before = y.grad
-    with pytest.raises(GradientError, match="the norm of the gradients is nan.*detect_anomaly"):
+    with pytest.raises(GradientError, match=r"the norm of the gradients is nan.*detect_anomaly"):
         clip_grad_norm([x, y], 1.0, error_if_nonfinite=True)
     assert y.grad is before
     assert np.isnan(clip_grad_norm([x, y], 1.0))

@@ -216,12 +216,12 @@ def test_fractions_of_epochs():
 def test_two_schedules_at_once_are_refused():
     optimizer = optimizer_of(1.0)
     first, second = ExponentialLR(optimizer, 0.5), LinearLR(optimizer)
-    words = "ExponentialLR set lr to 1, and now it is 0.333333: something else changed it.*Sequen"
+    words = r"ExponentialLR set lr to 1, and now it is 0.333333: something else changed it.*Sequen"
     with pytest.raises(ValueError, match=words):
         first.step()
     second.step()
     optimizer.lr = 0.25
-    with pytest.raises(ValueError, match="now it is 0.25"):
+    with pytest.raises(ValueError, match=r"now it is 0\.25"):
         second.step()
     assert optimizer.lr == 0.25
     third = ExponentialLR(optimizer, 0.5)  # starts from the rate that the user has set
@@ -241,7 +241,7 @@ def test_two_schedules_at_once_are_refused():
         (lambda o: CosineAnnealingWarmRestarts(o, 2, 0), ValueError, "T_mult must be >= 1"),
         (lambda o: LambdaLR(o, [len, len]), ValueError, "a list of 1 functions"),
         (lambda o: LambdaLR(o, lambda t: -t - 1), ValueError, "lr must be >= 0, got -1"),
-        (lambda o: Schedule(o), NotImplementedError, "has no method rate; write rate"),
+        (Schedule, NotImplementedError, "has no method rate; write rate"),
         (lambda o: SequentialLR(o, [StepLR(o, 1)], [3]), ValueError, "1 schedules need one mil"),
         (
             lambda o: SequentialLR(o, [StepLR(o, 1), StepLR(o, 2), StepLR(o, 3)], [3, 3]),
@@ -285,6 +285,6 @@ def test_states_that_do_not_fit():
         with pytest.raises(ValueError, match=words):
             schedule.load_state_dict(state)
     schedule.optimizer.add_param_group({"params": [Tensor(1.0, requires_grad=True)]})
-    with pytest.raises(ValueError, match="something else changed it|rates for 1 groups"):
+    with pytest.raises(ValueError, match="something else changed it"):
         schedule.step()
     assert repr(schedule) == "StepLR(after 0 steps, lr=1)"
