@@ -98,7 +98,14 @@ class RMSprop(Optimizer):
         )
 
     def check(self, alpha: float, momentum: float, **others: Any) -> None:
-        """Check the options."""
+        """Check the options.
+
+        Parameters
+        ----------
+        alpha, momentum : float
+        **others : object
+            Options that are checked elsewhere, or may have any value.
+        """
         check_number("alpha", alpha, least=0.0, below=1.0)
         check_number("momentum", momentum, least=0.0, below=1.0)
         check_small(**others)
@@ -207,7 +214,14 @@ class Adagrad(Optimizer):
         )
 
     def check(self, lr_decay: float, initial_accumulator_value: float, **others: Any) -> None:
-        """Check the options."""
+        """Check the options.
+
+        Parameters
+        ----------
+        lr_decay, initial_accumulator_value : float
+        **others : object
+            Options that are checked elsewhere, or may have any value.
+        """
         check_number("lr_decay", lr_decay, least=0.0)
         check_number("initial_accumulator_value", initial_accumulator_value, least=0.0)
         check_small(**others)
@@ -305,7 +319,14 @@ class Adadelta(Optimizer):
         )
 
     def check(self, rho: float, **others: Any) -> None:
-        """Check the options."""
+        """Check the options.
+
+        Parameters
+        ----------
+        rho : float
+        **others : object
+            Options that are checked elsewhere, or may have any value.
+        """
         check_number("rho", rho, least=0.0, below=1.0)
         check_small(**others)
 
