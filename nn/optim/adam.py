@@ -90,7 +90,8 @@ class Adam(Optimizer):
             maximize=maximize,
         )
 
-    def check(self, betas: Any, **others: Any) -> None:
+    @classmethod
+    def check(cls, betas: Any, **others: Any) -> None:
         """Check the options.
 
         Parameters
@@ -292,7 +293,8 @@ class NAdam(Optimizer):
             maximize=maximize,
         )
 
-    def check(self, betas: Any, momentum_decay: float, **others: Any) -> None:
+    @classmethod
+    def check(cls, betas: Any, momentum_decay: float, **others: Any) -> None:
         """Check the options.
 
         Parameters

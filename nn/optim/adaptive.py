@@ -97,7 +97,8 @@ class RMSprop(Optimizer):
             maximize=maximize,
         )
 
-    def check(self, alpha: float, momentum: float, **others: Any) -> None:
+    @classmethod
+    def check(cls, alpha: float, momentum: float, **others: Any) -> None:
         """Check the options.
 
         Parameters
@@ -213,7 +214,8 @@ class Adagrad(Optimizer):
             maximize=maximize,
         )
 
-    def check(self, lr_decay: float, initial_accumulator_value: float, **others: Any) -> None:
+    @classmethod
+    def check(cls, lr_decay: float, initial_accumulator_value: float, **others: Any) -> None:
         """Check the options.
 
         Parameters
@@ -318,7 +320,8 @@ class Adadelta(Optimizer):
             params, lr=lr, rho=rho, eps=eps, weight_decay=weight_decay, maximize=maximize
         )
 
-    def check(self, rho: float, **others: Any) -> None:
+    @classmethod
+    def check(cls, rho: float, **others: Any) -> None:
         """Check the options.
 
         Parameters

@@ -60,11 +60,8 @@ class ParameterGroup(MutableMapping[str, Any]):
 
     Attributes
     ----------
-    params : list of Tensor
-    states : list of State
-        One for each parameter.
-    options : list of dict
-        For each parameter, the options as `Optimizer.update` receives them.
+    members : list of (Tensor, State, dict)
+        Each parameter with its state, and the options as `Optimizer.update` receives them.
     initial_lr : float or None
         The learning rate from which a schedule started.
     """
@@ -73,19 +70,22 @@ class ParameterGroup(MutableMapping[str, Any]):
         self,
         params: list[Tensor],
         options: dict[str, Any],
-        check: Callable[[Mapping[str, Any]], None],
+        check: Callable[..., None],
     ) -> None:
-        self.params = params
-        self.states = [State(parameter.dtype) for parameter in params]
         self.initial_lr: float | None = None
         self._check = check
         self._plain = dict(options)
         self._arrays: dict[str, Any] = {}  # the same option in float64, if it is kept in arrays
         by_dtype = {parameter.dtype: dict(options) for parameter in params}
-        self.options = [by_dtype[parameter.dtype] for parameter in params]
+        self.members = [(p, State(p.dtype), by_dtype[p.dtype]) for p in params]
         self._by_dtype = list(by_dtype.items())
         if "lr" in options:
             self.keep_in_arrays("lr")
+
+    @property
+    def params(self) -> list[Tensor]:
+        """The parameters."""
+        return [parameter for parameter, _, _ in self.members]
 
     def keep_in_arrays(self, name: str) -> None:
         """Keep a number, or each of several numbers, in an array from now on."""
@@ -139,7 +139,7 @@ class ParameterGroup(MutableMapping[str, Any]):
             raise KeyError(self._unknown(name))
         if name == "lr":
             check_number("lr", value, least=0.0)
-        self._check({**self.plain(), name: value})
+        self._check(**{**self.plain(), name: value})
         if name == "lr":
             self.initial_lr = None
         if name in self._arrays:

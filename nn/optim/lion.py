@@ -74,7 +74,8 @@ class Lion(Optimizer):
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, weight_decay=weight_decay, maximize=maximize)
 
-    def check(self, betas: Any, weight_decay: float, **others: Any) -> None:
+    @classmethod
+    def check(cls, betas: Any, weight_decay: float, **others: Any) -> None:
         """Check the options.
 
         Parameters

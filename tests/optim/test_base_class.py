@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -161,6 +162,7 @@ def test_states_that_do_not_fit_change_nothing():
     wrong = optimizer.state_dict()
     wrong["param_groups"][0] |= {"lr": 0.5, "betas": (2.0, 0.9)}
     cases = [
+        ({"state": 1, "param_groups": 2}, "expected a dictionary with 'state'"),
         ([], "expected a dictionary with 'state' and 'param_groups'"),
         (Adam([parameter(1.0)]).state_dict(), r"shapes \[\(1,\)\], expected \[\(2,\)\]"),
         (other, "group 0 has the options alpha, centered, .*, expected amsgrad, betas"),
@@ -298,3 +300,13 @@ def test_a_refused_option_changes_nothing():
     with pytest.raises(KeyError, match="no option 'params'"):
         optimizer.param_groups[0]["params"] = []
     assert (optimizer.betas, optimizer.params) == ((0.9, 0.999), [P])
+
+
+@pytest.mark.parametrize(("name", "options"), SETTINGS[::4], ids=names_of)
+def test_an_optimizer_is_freed_at_once(name, options):
+    """It is in no reference cycle, so its arrays do not wait for the garbage collector."""
+    optimizer, step = optimizer_of(name, options)
+    step()
+    found = weakref.ref(optimizer)
+    del optimizer, step
+    assert found() is None

@@ -92,6 +92,7 @@ def test_a_shared_parameter_is_scaled_once():
         (lambda x: clip_grad_value([x], "1"), TypeError, "clip_value must be a number"),
         (lambda x: clip_grad_norm([x], 1.0), GradientError, "clip_grad_norm found no gradients"),
         (lambda x: clip_grad_norm([x, 1.0], 1.0), TypeError, "parameter 1 of clip_grad_norm is a"),
+        (lambda x: clip_grad_norm(1.0, 1.0), TypeError, "takes tensors, got a float; pass a list"),
         (
             lambda x: clip_grad_norm(MLP([2, 2], seed=0), 1.0),
             TypeError,

@@ -236,6 +236,7 @@ def test_two_schedules_at_once_are_refused():
         (lambda o: StepLR(o, 0), ValueError, "step_size must be >= 1"),
         (lambda o: ExponentialLR(o, -1.0), ValueError, "gamma must be >= 0"),
         (lambda o: MultiStepLR(o, [-1]), ValueError, "milestones must be >= 0"),
+        (lambda o: MultiStepLR(o, 5), TypeError, "milestones must be a list of step numbers"),
         (lambda o: LinearLR(o, -0.5), ValueError, "start_factor must be >= 0"),
         (lambda o: CosineAnnealingLR(o, 2.5), TypeError, "T_max must be an int"),
         (lambda o: CosineAnnealingWarmRestarts(o, 2, 0), ValueError, "T_mult must be >= 1"),
