@@ -326,6 +326,15 @@ def test_describe():
     assert repr(nn.GRUCell(2, 3, bias=False)) == "GRUCell(2, 3, bias=False)"
 
 
+def test_weights_are_turned_for_pytorch():
+    for kind, gates in [("RNN", 1), ("LSTM", 4), ("GRU", 3)]:
+        layer = made(kind, INPUTS, SIZE, 2, bidirectional=True)
+        state = to_pytorch(layer)
+        assert state["weight_ih_l0_reverse"].shape == (gates * SIZE, INPUTS)
+        np.testing.assert_array_equal(state["weight_hh_l1"], layer.weight_hh_l1.data.T)
+        np.testing.assert_array_equal(state["bias_hh_l1"], layer.bias_hh_l1.data)
+
+
 X = np.zeros((STEPS, BATCH, INPUTS))
 GOOD, PAIR = np.zeros((1, BATCH, SIZE)), np.zeros((2, 1, BATCH, SIZE))
 REFUSED = [
