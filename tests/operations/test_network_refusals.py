@@ -138,6 +138,8 @@ WRONG_TYPES = {
     "weight": (lambda: tg.nll_loss(Z, [0, 1], weight=leaf([1, 2, 3])), "no gradient flows to w"),
     "list of tensors": (lambda: tg.mse_loss([Z[0], Z[1]], np.ones((2, 3))), "stack"),
     "list of images": (lambda: tg.max_pool2d([X[0], X[1]], 2), "stack"),
+    "mask, a number": (
+        lambda: tg.scaled_dot_product_attention(H, H, H, True), "attn_mask is True.*is_causal"),
     "mask of integers": (
         lambda: tg.scaled_dot_product_attention(H, H, H, np.ones((2, 2), int)), "int64.*bool"),
     "list of kernels": (lambda: tg.conv2d(X, [W[0], W[1]]), "stack"),
