@@ -19,7 +19,15 @@ from .errors import GradientError
 from .leaving import values_of
 from .ops.shape import reshape
 from .primitive import Node, Primitive, tick
-from .scope import BLOCKS, enter_call, get_call, is_recording, leave_call, switched_on
+from .scope import (
+    BLOCKS,
+    differentiating,
+    enter_call,
+    get_call,
+    is_recording,
+    leave_call,
+    switched_on,
+)
 from .tensor import Tensor, _computed
 
 __all__ = ["checkpoint"]
@@ -154,7 +162,8 @@ class Recomputation:
         arguments = list(self.arguments)
         for place, tensor in zip(self.places, tensors):  # noqa: B905 (other tensors may follow)
             arguments[place] = tensor
-        return self.f(*arguments)
+        with differentiating():
+            return self.f(*arguments)
 
     def pull_back(self, g: Any, out: Any) -> list[Any]:
         """Compute the output again, and pull its cotangent back to all inputs.

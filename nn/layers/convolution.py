@@ -181,7 +181,7 @@ _PARAMETERS = """
         Divides the channels into groups that are convolved separately.
     bias : bool
         Whether to add a bias.
-    padding_mode : {{"zeros", "reflect", "replicate", "circular"}}
+    padding_mode : {"zeros", "reflect", "replicate", "circular"}
         What to add.
     generator : numpy.random.Generator, optional
         Draws the kernel, then the bias; by default a new one with a random seed.
@@ -195,17 +195,17 @@ _PARAMETERS = """
     ----------
     weight : Tensor, shape (out_channels, in_channels / groups, *kernel_size)
     bias : Tensor, shape (out_channels,), or None
-"""
+
+    Examples
+    --------
+    """
 
 
 class Conv1d(_Convolution):
     __doc__ = (
         """A convolution along one axis: of sequences (N, channels, length)."""
-        + _PARAMETERS.format()
-        + """
-    Examples
-    --------
-    >>> import numpy as np
+        + _PARAMETERS
+        + """>>> import numpy as np
     >>> from nn import Conv1d
     >>> Conv1d(3, 8, 5, padding=2)(np.ones((4, 3, 20), np.float32)).shape
     (4, 8, 20)
@@ -219,11 +219,8 @@ class Conv1d(_Convolution):
 class Conv2d(_Convolution):
     __doc__ = (
         """A convolution along two axes: of images (N, channels, height, width)."""
-        + _PARAMETERS.format()
-        + """
-    Examples
-    --------
-    >>> import numpy as np
+        + _PARAMETERS
+        + """>>> import numpy as np
     >>> from nn import Conv2d
     >>> layer = Conv2d(1, 16, kernel_size=3, padding=1)
     >>> layer, layer(np.ones((4, 1, 28, 28), np.float32)).shape
