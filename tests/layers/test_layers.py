@@ -12,7 +12,7 @@ import nn
 from nn import SGD, Embedding, ModuleDict, ModuleList, Residual, Sequential
 from nn.layers.activations import Activation
 from tests.networks.test_networks import refused
-from tinygrad_edu import Tensor, capture, check_gradients
+from tinygrad_edu import CaptureError, Tensor, capture, check_gradients
 
 from .layer_cases import LAYERS, LOSSES, floats, input_of, randomise
 
@@ -115,6 +115,23 @@ def test_gradients_of_losses_agree_with_numbers(case):
     names = [name for name, _ in loss.named_buffers()]
     assert set(names) <= {"weight", "pos_weight"}
     assert list(loss.state_dict()) == names
+
+
+@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
+def test_captured_losses_are_bit_identical_or_refused(case):
+    """Some check labels and weights by their values, which a replay would not do again."""
+    loss, layer = case.make(nn, np.asarray), nn.Tanh()
+    step = capture(lambda x: loss(layer(x), case.targets))
+    for scale in (1.0, 0.5, 0.25, 0.1):
+        x = case.predictions * scale
+        expected = loss(layer(x), case.targets)
+        try:
+            found = step(x)
+        except CaptureError as refusal:
+            assert "reads values" in str(refusal)
+            return
+        np.testing.assert_array_equal(found.data, expected.data)
+    assert step.recordings == 2
 
 
 # What they compute ----------------------------------------------------------------------------
@@ -280,6 +297,7 @@ REFUSED = [
     (lambda: nn.Linear(3, 2, in_features=3), TypeError, ["inputs", "in_features"]),
     (lambda: nn.Linear(in_features=0, out_features=2), ValueError, ["in_features", ">= 1"]),
     (lambda: nn.Linear(3, 2, np.random.default_rng(0)), TypeError, ["bias"]),
+    (lambda: nn.Conv2d(1, 2, 3, bias="same"), TypeError, ["bias", "'same'"]),
     (lambda: nn.Conv2d(0, 2, 3), ValueError, ["in_channels", "0"]),
     (lambda: nn.Conv2d(3, 2, 3, groups=2), ValueError, ["in_channels=3", "groups=2"]),
     (lambda: nn.Conv2d(2, 3, 3, groups=2), ValueError, ["out_channels=3", "groups=2"]),
