@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from tinygrad_edu import checkpointing, functional, ops
+from tinygrad_edu import batching, checkpointing, functional, ops, transforms
 from tinygrad_edu.notation import Notation
 from tinygrad_edu.primitive import PRIMITIVES, Primitive
 
@@ -28,7 +28,7 @@ PAGE = Path(__file__).with_suffix(".md")
 ORDER = """
     arithmetic choosing elementwise trigonometric special reduction statistics scan shape joining
     rearranging indexing sorting triangles matrices products linalg activation windows convolution
-    normalization loss classification
+    normalization recurrence attention loss classification
 """
 
 # The first sentence of a function without a derivative ends like this.
@@ -82,7 +82,7 @@ HIGHER = """
 ## Higher orders
 
 `grad(..., create_graph=True)` returns gradients that can be differentiated again. These functions
-take a function:
+take a function; `docs/functions.md` explains them:
 
 | function | returns |
 | --- | --- |
@@ -184,7 +184,9 @@ def page() -> str:
         methods=", ".join(map(code, sorted(Notation.__annotations__))),
     )
     text += "\nFamilies: " + ", ".join(family.link for family in gathered) + ".\n"
-    text += HIGHER + "".join(simple_rows(functional)) + "".join(simple_rows(checkpointing))
+    text += HIGHER
+    for module in (transforms, functional, batching, checkpointing):
+        text += "".join(simple_rows(module))
     for family in gathered:
         text += FAMILY.format(
             title=family.title,
@@ -262,7 +264,8 @@ def code(text: str) -> str:
 def signature(function: Callable[..., Any]) -> str:
     """Write the parameters of a function, without types and the mark of positional ones."""
     parameters = inspect.signature(function).parameters.values()
-    bare = [p.replace(annotation=p.empty) for p in parameters]
+    # **unknown is there to refuse names.
+    bare = [p.replace(annotation=p.empty) for p in parameters if p.name != "unknown"]
     named = [
         p.replace(kind=p.POSITIONAL_OR_KEYWORD) if p.kind is p.POSITIONAL_ONLY else p for p in bare
     ]

@@ -13,6 +13,7 @@ with program_starts():
     from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
 
     from . import layers
+    from .calling import functional_call
     from .errors import (
         DataError,
         DataWarning,
@@ -24,7 +25,7 @@ with program_starts():
     from .layers import *  # noqa: F403 (a layer is listed once, in its family)
     from .mlp import MLP
     from .module import Module
-    from .optim import SGD
+    from .optim import SGD, Optimizer
     from .training.classifier import Classifier, Prediction
 
 if TYPE_CHECKING:
@@ -44,12 +45,14 @@ __all__ = [
     "ModelFileError",
     "Module",
     "NotFittedError",
+    "Optimizer",
     "Prediction",
     "TrainingWarning",
     "UnsafeModelFileError",
     "binary_cross_entropy_with_logits",
     "check_update",
     "compare_gradients",
+    "functional_call",
     "manual_gradients",
     "model",
     "softmax_cross_entropy",

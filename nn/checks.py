@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_count", "check_flag", "check_number", "check_positive_number", "check_seed"]
+__all__ = [
+    "check_count",
+    "check_flag",
+    "check_number",
+    "check_positive_number",
+    "check_probability",
+    "check_seed",
+]
 
 
 def check_count(name: str, value: Any) -> None:
@@ -69,6 +76,13 @@ def check_number(
 def check_positive_number(name: str, value: Any) -> None:
     """Check that a setting is a finite number above 0."""
     check_number(name, value, above=0.0)
+
+
+def check_probability(name: str, value: Any) -> None:
+    """Check that a setting is a number in 0..1."""
+    check_number(name, value, least=0.0)
+    if value > 1:
+        raise ValueError(f"{name} must be a probability, 0..1, got {value}")
 
 
 def check_seed(seed: Any) -> int | None:

@@ -1,5 +1,5 @@
 """Settings of all tests: how many examples Hypothesis draws, and which, and what tests do without:
-waiting for the disk, and looking for garbage among the tests themselves.
+waiting for the disk, looking for garbage among the tests themselves, and operations of other tests.
 
 Tests carry no settings of their own, because those would override the profile: the budget is
 here. `make test-thorough` asks for the profile of that name.
@@ -26,6 +26,18 @@ def no_waiting_for_the_disk():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield
+
+
+@pytest.fixture(autouse=True)
+def operations_of_this_test():
+    """Remove the operations that a test, a docstring or a page declared."""
+    from tinygrad_edu.primitive import PRIMITIVES
+
+    before = dict(PRIMITIVES)
+    yield
+    if before != PRIMITIVES:
+        PRIMITIVES.clear()
+        PRIMITIVES.update(before)
 
 
 def pytest_collection(session):

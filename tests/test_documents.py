@@ -134,6 +134,8 @@ def test_pictures_and_links_lead_somewhere():
         ("checking.md", {"step.html", "step-key.html"}, "the derivative of tanh was forgotten"),
         ("capturing.md", set(), "exchanged with network.linear1.weight"),
         ("inside.md", set(), "6.0 6.0"),
+        ("functions.md", set(), "(2, 3, 3, 1)"),
+        ("own-operations.md", set(), "choose another name, such as my_exp"),
         (
             "nn.md",
             {"or.csv", "bad.csv", "unsafe.pkl", "model.pkl", "model.safetensors", "curves.png"},

@@ -19,6 +19,7 @@ __all__ = [
     "floating_dtype",
     "is_disguised",
     "locked_view",
+    "random_generator",
     "real_dtype_of",
 ]
 
@@ -79,6 +80,12 @@ def is_disguised(value: Any) -> bool:
     It supports NumPy's functions and methods, but cannot be converted to a plain array.
     """
     return value.__class__ is not type(value) and isinstance(value, np.ndarray | np.generic)
+
+
+def random_generator(generator: Any) -> np.random.Generator:
+    """Return a generator unchanged, also while a step is recorded; otherwise a new one."""
+    is_ready = isinstance(generator, np.random.Generator)
+    return generator if is_ready else np.random.default_rng(generator)
 
 
 def as_array(values: Any) -> Any:

@@ -21,6 +21,7 @@ from . import hints, watching
 from .arrays import as_array
 from .errors import GradientError
 from .ops.shape import sum_to
+from .pieces import Piece
 from .primitive import Node, Rule
 from .scope import enable_grad
 from .tensor import Tensor, _computed
@@ -136,7 +137,7 @@ def apply_chain_rule(
     """
     pending: dict[Tensor, Any] = {output: cotangent}
     leading = None if wanted is None else _leading_to(order, wanted)
-    steps = _Steps(wanted, leading, create_graph, pending, {}, {})
+    steps = _Steps(wanted, leading, create_graph, pending, {}, {}, set())
     watcher = watching.watcher()
     contributions = steps.contributions
     if watcher is not None:
@@ -145,8 +146,8 @@ def apply_chain_rule(
     for tensor in order:
         if tensor in pending:
             for source, contribution in contributions(tensor, take(tensor)):
-                if source in pending:
-                    contribution = steps.added(pending[source], contribution, source)
+                if source in pending or type(contribution) is Piece:
+                    contribution = steps.added(contribution, source)
                 pending[source] = contribution
     return steps.asked_for()
 
@@ -169,6 +170,8 @@ class _Steps:
         The cotangents of wanted tensors that are not leaves.
     wide : dict of Tensor to array
         The float32 sums of float16 contributions.
+    own : set of Tensor
+        The tensors whose pending array nothing else refers to, so that it may be written into.
     """
 
     wanted: Collection[Tensor] | None
@@ -177,6 +180,7 @@ class _Steps:
     pending: dict[Tensor, Any]
     kept: dict[Tensor, Any]
     wide: dict[Tensor, Any]
+    own: set[Tensor]
 
     def take(self, tensor: Tensor) -> Any:
         """Remove and return the complete cotangent of a tensor; keep it if it is wanted."""
@@ -188,6 +192,8 @@ class _Steps:
     def contributions(self, tensor: Tensor, g: Any, rules: Rules = ()) -> Pairs:
         """Apply the rules of the call that computed a tensor; list each input's contribution."""
         node: Node = tensor.node  # type: ignore[assignment]
+        if node.primitive.piece and (piece := self.piece_of(node, g)) is not None:
+            return piece
         params = node.params
         out, values, residual = tensor._data, node.values, node.residual
         if self.create_graph:  # a residual is a constant, so the rules compute it again
@@ -197,16 +203,24 @@ class _Steps:
         rules = rules or node.primitive.rules or node.primitive.rules_for(len(node.inputs))
         found = []
         for source, rule in zip(node.inputs, rules):  # noqa: B905 (strict= takes time here)
-            if not isinstance(source, Tensor):
-                continue
-            if source._version > node.sequence:
-                raise modified(source, node.primitive.name)
-            if rule is None or not source._requires_grad:
-                continue
-            if self.leading is None or source in self.leading:
+            if isinstance(source, Tensor) and self.is_due(source, node) and rule is not None:
                 contribution = rule(g, out, *values, **params)
                 found.append((source, self.fitted(contribution, source, node)))
         return found
+
+    def piece_of(self, node: Node, g: Any) -> Pairs | None:
+        """Return the contribution of a call that took a piece of its input; else None."""
+        index = node.primitive.piece(**node.params)  # type: ignore[misc]
+        if index is None or self.create_graph or g.dtype == np.float16:
+            return None
+        source = node.inputs[0]
+        return [(source, Piece(g, index, source.shape))] if self.is_due(source, node) else []
+
+    def is_due(self, source: Tensor, node: Node) -> bool:
+        """Whether a contribution to an input is needed; the input must not have been changed."""
+        if source._version > node.sequence:
+            raise modified(source, node.primitive.name)
+        return source._requires_grad and (self.leading is None or source in self.leading)
 
     def fitted(self, contribution: Any, source: Tensor, node: Node) -> Any:
         """Convert a contribution to the shape and dtype of its input; undo broadcasting."""
@@ -225,13 +239,22 @@ class _Steps:
             return contribution
         return contribution.astype(data.dtype)
 
-    def added(self, total: Any, contribution: Any, source: Tensor) -> Any:
-        """Add a contribution to a total; totals of float16 are kept in float32.
+    def added(self, contribution: Any, source: Tensor) -> Any:
+        """Add a contribution to those that have arrived; totals of float16 are kept in float32.
 
         A float16 total would stop growing at 2048, where adding 1 changes nothing.
         """
+        total, is_own = self.pending.get(source), source in self.own
+        self.own.add(source)
+        if type(contribution) is Piece:
+            if is_own:
+                return contribution.added_to(total)
+            contribution = contribution.whole()
+        if total is None:
+            return contribution
         if contribution.dtype != np.float16:
-            return total + contribution
+            is_own = is_own and total.ndim and not self.create_graph
+            return np.add(total, contribution, out=total) if is_own else total + contribution
         before = self.wide[source] if source in self.wide else total.astype(np.float32)
         self.wide[source] = before + contribution.astype(np.float32)
         return self.wide[source].astype(np.float16)
@@ -262,6 +285,7 @@ def _summed_back(contribution: Any, source: Tensor, node: Node) -> Any:
     raise GradientError(
         f"the rule of {node.primitive.name} returned a cotangent of shape {contribution.shape} for "
         f"an input of shape {source.shape}; a cotangent has the shape of its input"
+        + ("" if node.primitive.broadcasts else " (broadcasts=True undoes broadcasting)")
     )
 
 

@@ -45,7 +45,7 @@ def leave_name(name: str, out: Any, arguments: Iterable[Any]) -> None:
 
     The outermost function is the last one to do so, and its name stays.
     """
-    node = getattr(out, "node", None)
+    node = out.node if isinstance(out, Tensor) else None
     if node is not None:
         since = _newest(arguments)
         if since < node.sequence:  # else it returned an argument unchanged

@@ -22,7 +22,7 @@ from .errors import GradientError
 from .kinks import Sides, crossed, sides_of
 from .leaving import values_of
 from .probing import draw_apart, own_generator
-from .scope import enable_grad
+from .scope import differentiating, enable_grad
 from .slopes import CONFIRMED, DIFFERENCE_STEP, Finding, Slope, finding, measured_slope, term_sizes
 from .tensor import Array, Tensor, _computed
 
@@ -131,7 +131,8 @@ def check_gradients(
         arguments: list[Any] = list(inputs)
         for place, tensor in zip(places, tensors, strict=True):
             arguments[place] = tensor
-        out = f(*arguments)
+        with differentiating():
+            out = f(*arguments)
         if not isinstance(out, Tensor):
             raise ValueError(f"f must return a Tensor, got a {type(out).__name__}")
         last[:] = [out]

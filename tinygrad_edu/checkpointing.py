@@ -7,7 +7,6 @@ is not in the registry of operations, because its derivative is that of its func
 
 from __future__ import annotations
 
-import functools
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,8 +18,16 @@ from .autodiff import apply_chain_rule, graph_order, modified
 from .errors import GradientError
 from .leaving import values_of
 from .ops.shape import reshape
-from .primitive import Node, Primitive, Rule, tick
-from .scope import BLOCKS, enter_call, get_call, is_recording, leave_call, switched_on
+from .primitive import Node, Primitive, tick
+from .scope import (
+    BLOCKS,
+    differentiating,
+    enter_call,
+    get_call,
+    is_recording,
+    leave_call,
+    switched_on,
+)
 from .tensor import Tensor, _computed
 
 __all__ = ["checkpoint"]
@@ -155,7 +162,8 @@ class Recomputation:
         arguments = list(self.arguments)
         for place, tensor in zip(self.places, tensors):  # noqa: B905 (other tensors may follow)
             arguments[place] = tensor
-        return self.f(*arguments)
+        with differentiating():
+            return self.f(*arguments)
 
     def pull_back(self, g: Any, out: Any) -> list[Any]:
         """Compute the output again, and pull its cotangent back to all inputs.
@@ -211,41 +219,24 @@ class Recomputation:
         )
 
 
-class _Checkpoint(Primitive):
-    """The operation of a checkpoint: its rules run one after the other on one recomputation."""
-
-    __slots__ = ()
-
-    def rules_for(self, count: int) -> Sequence[Rule]:
-        """Return the rules for one visit to a node; the recomputation is freed with them."""
-        shared: dict[str, Any] = {}
-        rule = functools.partial(_rule, shared=shared)
-        return [functools.partial(rule, position) for position in range(count)]
+def _rules(g: Any, out: Any, *values: Any, f: Recomputation) -> list[Any]:
+    return f.pull_back(g, out)
 
 
-def _rule(
-    position: int,
-    g: Any,
-    out: Any,
-    *values: Any,
-    f: Recomputation,
-    shared: dict[str, Any] | None = None,
-) -> Any:
-    shared = {} if shared is None else shared
-    if shared.get("g") is not g:
-        shared.update(g=g, cotangents=f.pull_back(g, out))
-    return shared["cotangents"][position]
+def _rule(position: int, *given: Any, f: Recomputation) -> Any:
+    return _rules(*given, f=f)[position]
 
 
 def _forward(*arrays: Any, f: Callable[..., Any]) -> Any:
     return f(*arrays)
 
 
-_CHECKPOINT = _Checkpoint(
+_CHECKPOINT = Primitive(
     "checkpoint",
     _forward,
     rules=(),
     each=_rule,
+    together=_rules,  # one recomputation serves all inputs, and is freed after them
     broadcasts=False,
     residual=False,
     analytic=False,  # f is opaque

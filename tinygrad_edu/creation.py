@@ -1,4 +1,4 @@
-"""Creating tensors: filled, counted, or drawn at random.
+"""Creating tensors: filled, or drawn at random; counted ones are in `spacing.py`.
 
 The names and arguments are NumPy's; `requires_grad` and `name` are those of `Tensor`. NumPy's own
 ``np.zeros_like(tensor)`` and its like return plain arrays, also for a Tensor: rules of operations
@@ -12,8 +12,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .arrays import checked_array
+from . import ops
+from .arrays import checked_array, random_generator
 from .metadata import composed
+from .spacing import arange, as_leaf, converted, geomspace, linspace, logspace, named, records
 from .tensor import Operand, Tensor
 
 __all__ = [
@@ -21,7 +23,9 @@ __all__ = [
     "eye",
     "full",
     "full_like",
+    "geomspace",
     "linspace",
+    "logspace",
     "ones",
     "ones_like",
     "rand",
@@ -80,7 +84,7 @@ def ones(
     return full(shape, 1.0, dtype, requires_grad=requires_grad, name=name)
 
 
-@composed(instead="use broadcast_to(value, shape) for a tensor")
+@composed("fill_value")
 def full(
     shape: Shape,
     fill_value: ArrayLike,
@@ -96,16 +100,11 @@ def full(
     shape : int or tuple of int
         The size along each axis.
     fill_value : array_like
-        The value.
+        The value; gradients flow to a tensor.
     dtype : dtype, optional
         By default that of the value: 1 makes integers, 1.0 floating numbers.
     requires_grad, name
-        As for `Tensor`.
-
-    Raises
-    ------
-    TypeError
-        If the value is a Tensor that requires gradients, which would be lost.
+        As for `Tensor`, for a value that does not require gradients.
 
     Examples
     --------
@@ -116,91 +115,10 @@ def full(
     Tensor([[1, 2],
             [1, 2]], dtype=int64)
     """
+    if records(fill_value):
+        return named(ops.broadcast_to(converted(fill_value, dtype), shape), name)
     value = checked_array(fill_value, dtype, True)
-    return _tensor(np.full(shape, value), requires_grad, name)
-
-
-@composed(instead="write start + step * arange(n) for tensors")
-def arange(
-    start: Any,
-    stop: Any = None,
-    step: Any = 1,
-    dtype: DTypeLike | None = None,
-    *,
-    requires_grad: bool = False,
-    name: str | None = None,
-) -> Tensor:
-    """Numbers from `start` up to, but without, `stop`; with one number, from 0 up to that.
-
-    Parameters
-    ----------
-    start, stop, step : number
-        Whole numbers make integers, which cannot require gradients: write ``arange(3.0)``.
-    dtype : dtype, optional
-        Convert to this dtype.
-    requires_grad, name
-        As for `Tensor`.
-
-    Raises
-    ------
-    TypeError
-        If one of the numbers is a Tensor that requires gradients, which would be lost.
-
-    Examples
-    --------
-    >>> from tinygrad_edu import arange
-    >>> arange(3.0)
-    Tensor([0., 1., 2.])
-    >>> arange(1, 2, 0.25)
-    Tensor([1.  , 1.25, 1.5 , 1.75])
-    """
-    if stop is None:
-        start, stop = 0, start
-    return _tensor(np.arange(start, stop, step, dtype=dtype), requires_grad, name)
-
-
-@composed(instead="write start + (stop - start) * linspace(0, 1, num) for tensors")
-def linspace(
-    start: Any,
-    stop: Any,
-    num: int = 50,
-    endpoint: bool = True,
-    *,
-    dtype: Any = None,
-    axis: int = 0,
-    requires_grad: bool = False,
-    name: str | None = None,
-) -> Tensor:
-    """Numbers at equal distances from `start` to `stop`, both included unless `endpoint` is false.
-
-    Parameters
-    ----------
-    start, stop : array_like
-        The ends.
-    num : int
-        How many numbers.
-    endpoint : bool
-        Whether `stop` is the last number.
-    dtype : dtype, optional
-        Convert to this dtype.
-    axis : int
-        The axis along which the numbers are, if the ends are arrays.
-    requires_grad, name
-        As for `Tensor`.
-
-    Raises
-    ------
-    TypeError
-        If one of the ends is a Tensor that requires gradients, which would be lost.
-
-    Examples
-    --------
-    >>> from tinygrad_edu import linspace
-    >>> linspace(0, 1, 5)
-    Tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
-    """
-    numbers = np.linspace(start, stop, num, endpoint, dtype=dtype, axis=axis)
-    return _tensor(numbers, requires_grad, name)
+    return as_leaf(np.full(shape, value), requires_grad, name)
 
 
 @composed()
@@ -233,7 +151,7 @@ def eye(
     Tensor([[1., 0., 0.],
             [0., 1., 0.]])
     """
-    return _tensor(np.eye(N, M, k, dtype), requires_grad, name)
+    return as_leaf(np.eye(N, M, k, dtype), requires_grad, name)
 
 
 @composed("x")
@@ -288,7 +206,7 @@ def ones_like(
     return full_like(x, 1, dtype, requires_grad=requires_grad, name=name)
 
 
-@composed("x", instead="use broadcast_to(value, x.shape) for a tensor")
+@composed("x", "fill_value")
 def full_like(
     x: Operand,
     fill_value: ArrayLike,
@@ -304,12 +222,7 @@ def full_like(
     x, dtype, requires_grad, name
         As for `zeros_like`.
     fill_value : array_like
-        The value.
-
-    Raises
-    ------
-    TypeError
-        If the value is a Tensor that requires gradients, which would be lost.
+        The value; gradients flow to a tensor.
 
     Examples
     --------
@@ -349,8 +262,8 @@ def randn(
     >>> randn(2, 3, generator=0).shape
     (2, 3)
     """
-    numbers: Any = np.random.default_rng(generator).standard_normal
-    return _tensor(numbers(_shape(size), dtype), requires_grad, name)
+    numbers: Any = random_generator(generator).standard_normal
+    return as_leaf(numbers(_shape(size), dtype), requires_grad, name)
 
 
 @composed()
@@ -375,15 +288,10 @@ def rand(
     >>> 0 <= x.min().item() < x.max().item() < 1
     True
     """
-    numbers: Any = np.random.default_rng(generator).random
-    return _tensor(numbers(_shape(size), dtype), requires_grad, name)
+    numbers: Any = random_generator(generator).random
+    return as_leaf(numbers(_shape(size), dtype), requires_grad, name)
 
 
 def _shape(size: tuple[Any, ...]) -> Any:
     """Read ``(2, 3)`` and ``((2, 3),)`` as the same shape."""
     return size[0] if len(size) == 1 else size
-
-
-def _tensor(array: Any, requires_grad: bool, name: str | None) -> Tensor:
-    """Wrap an unshared array as a leaf."""
-    return Tensor(array, requires_grad, name=name, copy=False)

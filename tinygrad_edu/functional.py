@@ -5,33 +5,36 @@ no graph is walked here. They are pure: they make new leaves from the inputs, an
 the `.grad` nor the graph of a tensor of the caller.
 
 Inputs are one tensor or array, or a tuple of them for a function of several arguments; an argument
-may also be a dictionary, a tuple or a list of tensors. A function returns a Tensor, or a structure
-of them. Each result has the structure of its inputs or outputs. The derivative with respect to an
-input that the output does not depend on is zero.
+may also be a dictionary, a list, a named tuple or a nested tuple of tensors. A function returns a
+Tensor, or a structure of them. Each result has the structure of its inputs or outputs, with None
+where these have None. The derivative with respect to an input that the output does not depend on
+is zero. `transforms.py` contains the gradients of functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from .arrays import as_array
-from .autodiff import grad
 from .ops.joining import stack
-from .ops.shape import reshape
+from .points import Function, Point, has_graph, requested_graph, tensors_of, transformed
+from .products import fitting, products, results, zeros_for
 from .scope import enable_grad
-from .structures import entries, is_structure, rebuilt
+from .structures import entries, rebuilt
 from .tensor import Array, Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vjp"]
 
-Function: TypeAlias = Callable[..., Any]
 
-
-@enable_grad()
-def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
+def jacobian(
+    f: Function,
+    inputs: Any = None,
+    *,
+    argnums: int | tuple[int, ...] = 0,
+    create_graph: bool | None = None,
+) -> Any:
     """All derivatives of all elements of a function's output.
 
     It takes one backward pass per element of the output. For a product with the Jacobian, `vjp`
@@ -41,16 +44,20 @@ def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
     ----------
     f : callable
         ``f(*inputs)`` returns a Tensor, or a tuple, list or dictionary of Tensors.
-    inputs : Tensor or array_like, or a tuple of them
-        Where to differentiate; floating dtypes. Each argument may be a structure of tensors, such
-        as the parameters of a network by name.
-    create_graph : bool
+    inputs : Tensor or array_like, or a tuple of them, optional
+        Where to differentiate; floating dtypes. A tuple contains several arguments. Each may be a
+        structure of tensors, such as the parameters of a network by name; a list of numbers is an
+        array. Without inputs, ``jacobian(f)`` returns the function ``x -> jacobian(f, x)``.
+    argnums : int or tuple of int
+        For ``jacobian(f)``: which arguments to differentiate with respect to, as for `grad`.
+    create_graph : bool, optional
         Whether to return tensors with a graph, so that the derivatives can be differentiated again,
-        also with respect to the inputs.
+        also with respect to the inputs. By default they have one inside a function that is being
+        differentiated; those of ``jacobian(f)`` also in the other cases that `grad` lists.
 
     Returns
     -------
-    numpy.ndarray, or Tensor with ``create_graph=True``
+    numpy.ndarray, or Tensor with a graph
         Of shape ``output.shape + input.shape``: ``J[i, j]`` is the derivative of element i of
         the output with respect to element j of the input. For several outputs: the structure of
         the outputs, each entry with the structure of the inputs.
@@ -68,38 +75,55 @@ def jacobian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
            [0., 4.]])
     >>> jacobian(lambda x, y: (x * y).sum(), ([1.0, 2.0], 3.0))
     (array([3., 3.]), array(3.))
+    >>> jacobian(lambda x: {"sum": x.sum(), "halves": [x[:1], x[1:]]})([1.0, 2.0])
+    {'sum': array([1., 1.]), 'halves': [array([[1., 0.]]), array([[0., 1.]])]}
     """
-    leaves = _leaves(inputs, create_graph)
-    outputs = f(*_arguments(inputs, leaves))
+    if inputs is None:
+        return transformed("jacobian", f, argnums, create_graph, _jacobian)
+    return _jacobian(Point.at(f, inputs), requested_graph(create_graph))
+
+
+@enable_grad()
+def _jacobian(point: Point, requested: bool | None) -> Any:
+    """Compute a Jacobian; see `jacobian`."""
+    leaves = point.leaves(requested)
+    outputs = point.call(leaves)
+    create_graph = has_graph(requested, tensors_of(outputs), leaves)
     join = stack if create_graph else np.stack
     found = []
-    for output in _tensors(outputs):
+    for output in tensors_of(outputs):
         # One row for each element of the output, with the derivatives for each input.
-        rows = [_products([output], [unit], leaves, create_graph) for unit in _units(output)]
+        rows = [products([output], [unit], leaves, create_graph) for unit in _units(output)]
         columns = zip(*rows, strict=True) if rows else [[]] * len(leaves)
         blocks = [
             join(column).reshape(output.shape + leaf.shape)
             if len(column)
-            else _zeros(output.shape + leaf.shape, leaf, create_graph)
+            else zeros_for(output.shape + leaf.shape, leaf, create_graph)
             for column, leaf in zip(columns, leaves, strict=True)
         ]
-        found.append(_like_inputs(inputs, blocks))
+        found.append(point.like_inputs(blocks))
     return rebuilt(outputs, iter(found))
 
 
-def hessian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
+def hessian(
+    f: Function,
+    inputs: Any = None,
+    *,
+    argnums: int | tuple[int, ...] = 0,
+    create_graph: bool | None = None,
+) -> Any:
     """All second derivatives of a function that returns one number.
 
     Parameters
     ----------
     f : callable
         ``f(*inputs)`` returns a Tensor of one element.
-    inputs, create_graph
-        As for `jacobian`.
+    inputs, argnums, create_graph
+        As for `jacobian`; ``hessian(f)`` returns a function.
 
     Returns
     -------
-    numpy.ndarray, or Tensor with ``create_graph=True``
+    numpy.ndarray, or Tensor with a graph
         Of shape ``input.shape + input.shape``. For several inputs, nested in the structure of the
         inputs: ``H[i][j]`` differentiates with respect to input i, then input j.
 
@@ -117,15 +141,24 @@ def hessian(f: Function, inputs: Any, *, create_graph: bool = False) -> Any:
     array([[ 6.,  0.],
            [ 0., 12.]])
     """
-    return jacobian(
-        lambda *arguments: _like_inputs(inputs, _gradient(f, arguments)[1]),
-        inputs,
-        create_graph=create_graph,
-    )
+    if inputs is None:
+        return transformed("hessian", f, argnums, create_graph, _hessian)
+    return _hessian(Point.at(f, inputs), requested_graph(create_graph))
 
 
-@enable_grad()
-def vjp(f: Function, inputs: Any, cotangent: Any = None, *, create_graph: bool = False) -> Any:
+def _hessian(point: Point, requested: bool | None) -> Any:
+    """Compute the Jacobian of the gradient; see `hessian`."""
+
+    def gradient(values: Any) -> Any:
+        leaves = entries(values)
+        return point.like_inputs(_gradient(point, leaves)[1])
+
+    return _jacobian(Point(gradient, point.inputs, point.names, point.several), requested)
+
+
+def vjp(
+    f: Function, inputs: Any, cotangent: Any = None, *, create_graph: bool | None = None
+) -> Any:
     """Vector times Jacobian: the output of a function, and its cotangent carried back to inputs.
 
     Parameters
@@ -139,8 +172,8 @@ def vjp(f: Function, inputs: Any, cotangent: Any = None, *, create_graph: bool =
     Returns
     -------
     tuple
-        ``(outputs, product)``: arrays, or Tensors with ``create_graph=True``. The product has
-        the structure of the inputs.
+        ``(outputs, product)``: arrays, or Tensors with a graph. The product has the structure
+        of the inputs.
 
     Raises
     ------
@@ -155,15 +188,17 @@ def vjp(f: Function, inputs: Any, cotangent: Any = None, *, create_graph: bool =
     >>> vjp(lambda x: x * x, [1.0, 2.0], [1.0, 10.0])
     (array([1., 4.]), array([ 2., 40.]))
     """
-    leaves = _leaves(inputs, create_graph)
-    outputs = f(*_arguments(inputs, leaves))
-    weights = _fitting(cotangent, outputs, "cotangent", "output")
-    product = _products(_tensors(outputs), weights, leaves, create_graph)
-    return _results(outputs, create_graph), _like_inputs(inputs, product)
+    create_graph = bool(requested_graph(create_graph))
+    point = Point.at(f, inputs)
+    with enable_grad():
+        leaves = point.leaves(create_graph)
+        outputs = point.call(leaves)
+        weights = fitting(cotangent, outputs, "cotangent", "output")
+        product = products(tensors_of(outputs), weights, leaves, create_graph)
+        return results(outputs, create_graph), point.like_inputs(product)
 
 
-@enable_grad()
-def jvp(f: Function, inputs: Any, tangents: Any, *, create_graph: bool = False) -> Any:
+def jvp(f: Function, inputs: Any, tangents: Any, *, create_graph: bool | None = None) -> Any:
     """Jacobian times vector: the output of a function, and how it changes along a direction.
 
     `vjp` is linear in the cotangent, and its Jacobian with respect to the cotangent is the
@@ -179,8 +214,8 @@ def jvp(f: Function, inputs: Any, tangents: Any, *, create_graph: bool = False) 
     Returns
     -------
     tuple
-        ``(outputs, product)``: arrays, or Tensors with ``create_graph=True``. The product has
-        the structure of the outputs.
+        ``(outputs, product)``: arrays, or Tensors with a graph. The product has the structure
+        of the outputs.
 
     Raises
     ------
@@ -195,18 +230,21 @@ def jvp(f: Function, inputs: Any, tangents: Any, *, create_graph: bool = False) 
     >>> jvp(lambda x: x * x, [1.0, 2.0], [1.0, 10.0])
     (array([1., 4.]), array([ 2., 40.]))
     """
-    leaves = _leaves(inputs, create_graph)
-    directions = _fitting(tangents, _like_inputs(inputs, leaves), "tangent", "input")
-    outputs = f(*_arguments(inputs, leaves))
-    # Any cotangent will do, except zeros, which turn an infinite derivative into nan.
-    cotangents = [Tensor(np.ones(t.shape, t.dtype), t.requires_grad) for t in _tensors(outputs)]
-    pulled = _products(_tensors(outputs), cotangents, leaves, True)
-    product = _products(pulled, directions, cotangents, create_graph)
-    return _results(outputs, create_graph), rebuilt(outputs, iter(product))
+    create_graph = bool(requested_graph(create_graph))
+    point = Point.at(f, inputs)
+    with enable_grad():
+        leaves = point.leaves(create_graph)
+        directions = fitting(tangents, point.like_inputs(leaves), "tangent", "input")
+        outputs = point.call(leaves)
+        found = tensors_of(outputs)
+        # Any cotangent will do, except zeros, which turn an infinite derivative into nan.
+        cotangents = [Tensor(np.ones(t.shape, t.dtype), t.requires_grad) for t in found]
+        pulled = products(found, cotangents, leaves, True)
+        product = products(pulled, directions, cotangents, create_graph)
+        return results(outputs, create_graph), rebuilt(outputs, iter(product))
 
 
-@enable_grad()
-def hvp(f: Function, inputs: Any, vector: Any, *, create_graph: bool = False) -> Any:
+def hvp(f: Function, inputs: Any, vector: Any, *, create_graph: bool | None = None) -> Any:
     """Hessian times vector, without the Hessian: how the gradient changes along a direction.
 
     Parameters
@@ -221,8 +259,8 @@ def hvp(f: Function, inputs: Any, vector: Any, *, create_graph: bool = False) ->
     Returns
     -------
     tuple
-        ``(output, product)``: arrays, or Tensors with ``create_graph=True``. The product has the
-        structure of the inputs.
+        ``(output, product)``: arrays, or Tensors with a graph. The product has the structure
+        of the inputs.
 
     Raises
     ------
@@ -237,112 +275,26 @@ def hvp(f: Function, inputs: Any, vector: Any, *, create_graph: bool = False) ->
     >>> hvp(lambda x: (x**3).sum(), [1.0, 2.0], [1.0, 10.0])
     (array(9.), array([  6., 120.]))
     """
-    leaves = _leaves(inputs, create_graph)
-    vectors = _fitting(vector, _like_inputs(inputs, leaves), "vector", "input")
-    output, gradients = _gradient(f, _arguments(inputs, leaves))
-    product = _products(gradients, vectors, leaves, create_graph)
-    return _results(output, create_graph), _like_inputs(inputs, product)
+    create_graph = bool(requested_graph(create_graph))
+    point = Point.at(f, inputs)
+    with enable_grad():
+        leaves = point.leaves(create_graph)
+        vectors = fitting(vector, point.like_inputs(leaves), "vector", "input")
+        output, gradients = _gradient(point, leaves)
+        product = products(gradients, vectors, leaves, create_graph)
+        return results(output, create_graph), point.like_inputs(product)
 
 
-def _products(
-    outputs: Iterable[Tensor],
-    cotangents: Iterable[Any],
-    inputs: Sequence[Tensor],
-    create_graph: bool,
-) -> list[Any]:
-    """Pull the cotangents of outputs back to inputs, and add up the results."""
-    totals: list[Any] = [None] * len(inputs)
-    for output, cotangent in zip(outputs, cotangents, strict=True):
-        if output.requires_grad:
-            if not create_graph and isinstance(cotangent, Tensor):
-                cotangent = cotangent.data
-            found = grad(output, inputs, cotangent, create_graph=create_graph, allow_unused=True)
-            for place, product in enumerate(found):
-                if product is not None:
-                    total = totals[place]
-                    totals[place] = product if total is None else total + product
-    found = zip(totals, inputs, strict=True)
-    totals = [_zeros(x.shape, x, create_graph) if g is None else g for g, x in found]
-    # The sum of two numbers is not an array in NumPy.
-    return totals if create_graph else list(map(as_array, totals))
-
-
-def _gradient(f: Function, arguments: Sequence[Any]) -> tuple[Tensor, list[Tensor]]:
+def _gradient(point: Point, leaves: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
     """Return the number that a function computes from leaves, and its gradients with a graph."""
-    leaves = entries(tuple(arguments))
-    outputs = _tensors(f(*arguments))
+    outputs = tensors_of(point.call(leaves))
     shapes = " and ".join(str(output.shape) for output in outputs)
     if len(outputs) != 1 or outputs[0].size != 1:
         raise ValueError(
             f"second derivatives need one number, but f returns shape {shapes}; reduce it, "
             "for example with .sum()"
         )
-    return outputs[0], _products(outputs, [None], leaves, True)
-
-
-def _leaves(inputs: Any, create_graph: bool) -> list[Tensor]:
-    """Make fresh leaf tensors of the inputs."""
-    leaves = []
-    for value in entries(inputs, lists=False):
-        if create_graph and isinstance(value, Tensor) and value.requires_grad:
-            # A new tensor that still depends on the given one.
-            leaf = reshape(value, value.shape)
-        else:
-            leaf = value.detach() if isinstance(value, Tensor) else Tensor(value)
-            leaf.requires_grad = True
-        leaves.append(leaf)
-    return leaves
-
-
-def _arguments(inputs: Any, leaves: Sequence[Tensor]) -> tuple[Any, ...]:
-    """Arrange leaves as the arguments of a function."""
-    found = _like_inputs(inputs, leaves)
-    return found if isinstance(inputs, tuple) else (found,)
-
-
-def _tensors(outputs: Any) -> list[Tensor]:
-    """List the tensors that a function returns; raise an error for other results."""
-    tensors = entries(outputs)
-    for tensor in tensors:
-        if not isinstance(tensor, Tensor):
-            raise TypeError(
-                "f must return a Tensor, or a tuple, list or dictionary of Tensors, got a "
-                f"{type(tensor).__name__}; compute it with operations that record"
-            )
-    return tensors
-
-
-def _matched(values: Any, targets: Any) -> list[Any]:
-    """List the values in the order of a structure of targets."""
-    if not is_structure(targets):
-        return list(values) if isinstance(values, tuple) else [values]
-    if isinstance(targets, dict):
-        values = [values.get(key) for key in targets] if isinstance(values, dict) else (values,)
-        targets = list(targets.values())
-    if not isinstance(values, tuple | list) or len(values) != len(targets):
-        return list(values) if isinstance(values, tuple | list) else [values]
-    return [v for value, part in zip(values, targets, strict=True) for v in _matched(value, part)]
-
-
-def _fitting(values: Any, targets: Any, word: str, target: str) -> list[Any]:
-    """Check that there is a value for each target, of its shape; None means 1."""
-    given = _matched(values, targets)
-    wanted = _tensors(targets)
-    if len(given) != len(wanted):
-        raise ValueError(
-            f"{len(given)} {word}(s) for {len(wanted)} {target}(s); pass one for each, in a tuple"
-        )
-    found = []
-    for number, (value, tensor) in enumerate(zip(given, wanted, strict=True)):
-        if value is None and tensor.size == 1:
-            value = np.ones(tensor.shape, tensor.dtype)
-        if np.shape(value) != tensor.shape:
-            raise ValueError(
-                f"{word} {number} has shape {np.shape(value)}, but {target} {number} has shape "
-                f"{tensor.shape}; they must be the same"
-            )
-        found.append(value)
-    return found
+    return outputs[0], products(outputs, [None], leaves, True)
 
 
 def _units(output: Tensor) -> Iterator[Array]:
@@ -351,21 +303,3 @@ def _units(output: Tensor) -> Iterator[Array]:
         unit = np.zeros(output.shape, output.dtype)
         unit[index] = 1
         yield unit
-
-
-def _zeros(shape: tuple[int, ...], like: Tensor, as_tensor: bool) -> Any:
-    """Return a zero derivative."""
-    zeros = np.zeros(shape, like.dtype)
-    return Tensor(zeros, copy=False) if as_tensor else zeros
-
-
-def _results(outputs: Any, as_tensors: bool) -> Any:
-    """Return the outputs of the function, as tensors or as arrays."""
-    if as_tensors:
-        return outputs
-    return rebuilt(outputs, (output.numpy() for output in _tensors(outputs)))
-
-
-def _like_inputs(inputs: Any, values: Sequence[Any]) -> Any:
-    """Put values into the structure of the inputs, where a list of numbers is an array."""
-    return rebuilt(inputs, iter(values), lists=False)

@@ -139,6 +139,12 @@ def check_leaving(tensor: Tensor, what: str) -> None:
         If the tensor requires gradients and recording is on.
     """
     if tensor._requires_grad and get_scope() is not OFF:
+        frame = sys._getframe(2)  # the caller of the conversion
+        if "_index_tricks" in frame.f_code.co_filename:
+            raise GradientError(
+                f"{what.format(tensor._label())}, which would cut its graph; write tinygrad_edu.r_ "
+                "or c_ for np.r_ and np.c_"
+            )
         raise GradientError(
             f"{what.format(tensor._label())}, which would cut its graph; use the tensor itself "
             "with operations that record, or write .data for its values, .numpy() for a copy, "

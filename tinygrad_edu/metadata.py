@@ -1,7 +1,8 @@
 """Checks metadata: the arguments of an operation that are not arrays, such as axes and shapes.
 
-A tensor that requires gradients is an error there, because no gradient flows to metadata; so is an
-unknown keyword. `arrays.py` decides what counts as an array; this file computes nothing.
+A tensor that requires gradients is an error there, because no gradient flows to metadata. Arguments
+that an operation does not have are left to `numpy_spelling.py`, and `arrays.py` decides what counts
+as an array; this file computes nothing.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from .calls import leave_name
 from .facts import Composed, Recognition
+from .numpy_spelling import as_numpy
 from .tensor import Tensor
-from .vocabulary import suggestion
 
 __all__ = ["COMPOSED", "Signature", "checked", "composed"]
 
@@ -90,7 +92,7 @@ _ARRAYS = {Tensor, np.ndarray, float, int}
 _CONTAINERS = {list, tuple, dict, slice}
 
 # Parameters that take a list of arrays.
-_SEVERAL = {"arrays", "operands"}
+_SEVERAL = {"args", "arrays", "choicelist", "funclist", "operands"}
 
 
 def _refuse_containers(value: Any, name: str, key: str) -> None:
@@ -137,6 +139,8 @@ constant is meant
             p.name for p in parameters.values() if p.kind < inspect.Parameter.KEYWORD_ONLY
         ]
         keywords = keyword_names(parameters.values())
+        several = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+        most = sys.maxsize if several else len(by_position)
         first = next((i for i, p in enumerate(by_position) if p not in arrays), len(by_position))
 
         def read(value: Any, key: str) -> Any:
@@ -148,24 +152,25 @@ constant is meant
 
         @functools.wraps(function)
         def operation(*inputs: Any, **params: Any) -> Any:
+            if len(inputs) > most or not params.keys() <= keywords.keys():
+                return as_numpy(name, operation, inputs, params)
             if len(inputs) > first or not _ARRAYS.issuperset(map(type, inputs)):
                 labels = itertools.chain(by_position, itertools.repeat(by_position[-1]))
                 inputs = tuple(map(read, inputs, labels))
             if params:
-                if not params.keys() <= keywords.keys():
-                    raise unexpected(name, parameters.values(), params)
                 params = {key: read(value, key) for key, value in params.items()}
             out = function(*inputs, **params)
             leave_name(name, out, (*inputs, *params.values()) if params else inputs)
             return out
 
         COMPOSED[name] = Composed(name, operation, recognition)
+        operation.arrays = arrays  # type: ignore[attr-defined]
         return cast("Function", operation)
 
     return declare
 
 
-# Unknown keywords -----------------------------------------------------------------------------
+# Signatures -----------------------------------------------------------------------------
 
 
 def keyword_names(parameters: Iterable[inspect.Parameter]) -> dict[str, None]:
@@ -198,6 +203,20 @@ class Signature:
         self.by_position = [p.name for p in self.parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
         self.takes_all = inspect.Parameter.VAR_KEYWORD in kinds
 
+    def fits(self, count: int, params: dict[str, Any], most: int) -> bool:
+        """Whether a call with `count` positional arguments has only arguments of this signature.
+
+        Parameters
+        ----------
+        count, params : int, dict
+            The number of positional arguments, and the others by name.
+        most : int
+            The largest number of arrays.
+        """
+        if not self.takes_all and not params.keys() <= self.keywords.keys():
+            return False
+        return count <= most + len(self.by_position)
+
     def bound(
         self, inputs: tuple[Any, ...], params: dict[str, Any], most: int
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -213,57 +232,12 @@ class Signature:
         Raises
         ------
         TypeError
-            For unknown arguments, and for metadata that are tensors and require gradients.
+            For metadata that are tensors and require gradients, or that are passed twice.
         """
         if len(inputs) > most:
             others = inputs[most:]
             named = dict(zip(self.by_position, others, strict=False))
-            if len(others) > len(self.by_position) or named.keys() & params:
+            if named.keys() & params:
                 self.forward(*inputs, **params)  # raises Python's own TypeError
             inputs, params = inputs[:most], params | named
-        if not self.takes_all and not params.keys() <= self.keywords.keys():
-            raise unexpected(self.name, self.parameters, params)
         return inputs, {key: owned(value, self.name, key) for key, value in params.items()}
-
-
-def unexpected(
-    name: str, parameters: Iterable[inspect.Parameter], given: Mapping[str, Any]
-) -> TypeError:
-    """Make the error for an unknown keyword of an operation; it names what to write instead.
-
-    Parameters
-    ----------
-    name : str
-        The operation.
-    parameters : iterable of inspect.Parameter
-        Its parameters.
-    given : mapping
-        The given keywords.
-    """
-    parameters = list(parameters)
-    keywords = keyword_names(parameters)
-    key = next(key for key in given if key not in keywords)
-    hint = advice(key, [*keywords], [p.name for p in parameters])
-    return TypeError(f"{name}: unexpected argument {key!r}; {hint}")
-
-
-def advice(key: str, keywords: list[str], names: list[str]) -> str:
-    """Return what to write instead of an unknown keyword.
-
-    Parameters
-    ----------
-    key : str
-        The given keyword.
-    keywords : list of str
-        The keywords that the operation takes.
-    names : list of str
-        All its parameters.
-    """
-    text, is_guess = suggestion(key, keywords)
-    if text:
-        return f"did you mean {text}=?" if is_guess else text
-    arrays = [label for label in names if label not in keywords]
-    if arrays:
-        listed = f"; keywords are {', '.join(keywords)}" if keywords else ""
-        return f"pass arrays by position, without a name{listed}"
-    return f"keywords are {', '.join(keywords)}" if keywords else "leave it out"

@@ -29,6 +29,7 @@ OPERATORS = {
     "matmul": "matmul",
     "mod": "remainder",
     "floordiv": "floor_divide",
+    "divmod": "divmod",
 }
 """Binary operators and their operations; the tensor may be on either side."""
 
@@ -42,6 +43,7 @@ class Notation:
         __abs__: Operation
         __add__: Operation
         __contains__: Callable[..., bool]
+        __divmod__: Plain
         __floordiv__: Plain
         __ge__: Plain
         __getitem__: Operation
@@ -55,6 +57,7 @@ class Notation:
         __pos__: Operation
         __pow__: Operation
         __radd__: Operation
+        __rdivmod__: Plain
         __rfloordiv__: Plain
         __rmatmul__: Operation
         __rmod__: Operation

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .numpy_spelling import answer, reduce
+from .numpy_spelling import answer
 from .ops.plain import on_arrays
+from .spacing import geomspace, linspace, logspace
+from .ufunc_methods import call_method
 
 __all__ = ["call_function", "call_ufunc"]
 
@@ -24,23 +26,15 @@ DIFFERENTIABLE: dict[Any, Callable[..., Any]] = {
     for name in family.__all__
     if name not in ops.plain.__all__ and callable(getattr(module, name, None))
 }
+DIFFERENTIABLE |= {getattr(np, f.__name__): f for f in (linspace, logspace, geomspace)}
 """The operation for each of NumPy's functions."""
 
-REDUCTIONS = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min"}
-"""The operation for ``ufunc.reduce``."""
-
-# They describe an array or write it to a file; none has a derivative.
-_ABOUT_ARRAYS = (
-    "around array2string array_repr array_str can_cast empty_like iscomplexobj isrealobj "
-    "isscalar may_share_memory min_scalar_type ndim ones_like result_type save savetxt shape "
-    "shares_memory size spacing zeros_like"
-)
-
-PLAIN: dict[Any, Callable[..., Any]] = {
-    getattr(np, name): on_arrays(getattr(np, name), "A fact") for name in _ABOUT_ARRAYS.split()
-}
+PLAIN: dict[Any, Callable[..., Any]] = dict(ops.plain.FACTS)
 PLAIN |= {getattr(ops, name).__wrapped__: getattr(ops, name) for name in ops.plain.__all__}
 """NumPy's functions with a zero or undefined derivative: they return plain arrays."""
+
+
+LOGICAL = (np.logical_and, np.logical_or, np.logical_xor)
 
 
 def call_ufunc(
@@ -58,16 +52,16 @@ def call_ufunc(
             f"np.{ufunc.__name__} would write a Tensor into a plain array and lose its graph; "
             "write `a = a + t` for `a += t`, and omit out="
         )
-    if method == "__call__":
-        if ufunc in DIFFERENTIABLE:
-            return answer(ufunc, DIFFERENTIABLE[ufunc], inputs, kwargs)
-        if ufunc in PLAIN:
-            return PLAIN[ufunc](*inputs, **kwargs)
-    if method == "reduce" and ufunc in REDUCTIONS:
-        # The defaults differ: np.add.reduce reduces the first axis, np.sum all axes.
-        return answer(reduce, getattr(ops, REDUCTIONS[ufunc]), inputs, {"axis": 0, **kwargs})
-    call = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-    raise _no_rule(call)
+    if ufunc in DIFFERENTIABLE:
+        operation = DIFFERENTIABLE[ufunc]
+        if method == "__call__":
+            return answer(ufunc, operation, inputs, kwargs)
+        return call_method(ufunc, operation, method, inputs, kwargs)
+    if ufunc in PLAIN and method == "__call__":
+        return PLAIN[ufunc](*inputs, **kwargs)
+    if ufunc in PLAIN and (method == "outer" or ufunc in LOGICAL):
+        return on_arrays(getattr(ufunc, method), "A fact")(*inputs, **kwargs)
+    raise _no_rule(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}")
 
 
 def call_function(

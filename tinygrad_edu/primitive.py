@@ -21,8 +21,11 @@ import numpy as np
 from .arrays import checked_array
 from .facts import Mistake, Pitfall, Recognition
 from .metadata import Signature
+from .numpy_spelling import as_numpy
+from .own_operations import examined, name_of
 from .scope import BLOCKS, USUAL, ModuleCall, get_call, is_recording
 from .shape_errors import explain_shape_error
+from .sharing import shared_rules
 from .tensor import Tensor, _computed, holds_tensor
 from .watching import Watcher, watcher_of_calls
 
@@ -59,6 +62,9 @@ class Primitive:
         input; None for an input that has no gradient, such as labels.
     each : callable or None
         One rule for any number of inputs: ``each(position, g, out, *arrays, **params)``.
+    together : callable or None
+        One rule for all inputs, which returns a tuple of their cotangents: for an operation whose
+        cotangents share most of their computation. It runs once in each visit to a node.
     residual : bool
         Whether `forward` returns ``(out, residual)``. The residual is passed to the rules as a
         keyword, so that the backward pass does not compute it again. It is None if the rules
@@ -81,6 +87,10 @@ class Primitive:
     carries : bool
         Whether the result consists of elements of the operands, and zeros: they are moved,
         repeated or selected, but not computed.
+    piece : callable or None
+        ``piece(**params)`` returns an index if the result consists of the elements of the only
+        operand at this index, each taken once; else None. The engine puts the cotangents of all
+        pieces of a tensor into one array, instead of an array with zeros for each.
     commutes : bool
         Whether the operands can be exchanged.
     kink : callable or None
@@ -110,6 +120,7 @@ class Primitive:
     rules: tuple[Rule | None, ...]
     each: Rule | None = None
     residual: bool = False
+    together: Rule | None = None
     broadcasts: bool | Literal["stacks"] = False
     analytic: bool = True
     symbol: str = ""
@@ -118,6 +129,7 @@ class Primitive:
     operands: tuple[str, ...] = ()
     elementwise: bool = False
     carries: bool = False
+    piece: Callable[..., Any] | None = None
     commutes: bool = False
     kink: Callable[..., Any] | None = None
     domain: tuple[Pitfall, ...] | None = None
@@ -130,6 +142,8 @@ class Primitive:
 
     def rules_for(self, count: int) -> Sequence[Rule | None]:
         """Return the rules for a call with `count` inputs."""
+        if self.together is not None:
+            return shared_rules(self.together, count)
         if self.each is None:
             return self.rules
         return [functools.partial(self.each, position) for position in range(count)]
@@ -224,14 +238,14 @@ def primitive(
     In the signature of the forward pass, the parameters before the ``/`` are arrays and the others
     are metadata. Rules are pure. They use only operators, methods and functions that arrays and
     tensors share, because they run on arrays in an ordinary backward pass, and on tensors with
-    ``create_graph=True``.
+    ``create_graph=True``. Declaring the same name again replaces the operation.
 
     Parameters
     ----------
     *rules : callable or None
         One for each array, ``rule(g, out, *arrays, **params)``.
     each, residual, **facts
-        Attributes of `Primitive`.
+        Attributes of `Primitive`; `together` replaces the rules.
 
     Returns
     -------
@@ -239,11 +253,18 @@ def primitive(
         The operation. On tensors it records the call and returns a tensor. On arrays alone it
         only runs the forward pass, so rules can use it.
 
+    Raises
+    ------
+    TypeError
+        At the declaration, if rules are missing, take other arguments, or a fact is unknown; at a
+        call, if the forward pass or a rule writes into its arrays or returns no numbers.
+    ValueError
+        If an operation of the package has this name.
+
     Examples
     --------
     >>> import numpy as np
-    >>> from tinygrad_edu import Tensor
-    >>> from tinygrad_edu.primitive import PRIMITIVES, primitive
+    >>> from tinygrad_edu import Tensor, check_gradients, primitive
     >>> @primitive(lambda g, out, x: 3 * g * x**2, formula="x**3")
     ... def cube(x, /):
     ...     return x * x * x
@@ -251,26 +272,30 @@ def primitive(
     >>> cube(x).backward()
     >>> x.grad
     array(12.)
-    >>> del PRIMITIVES["cube"]
+    >>> check_gradients(cube, np.array([1.0, 2.0])).method
+    'complex step'
     """
 
     def declare(forward: Callable[..., Any]) -> Operation:
-        name = forward.__name__.lstrip("_")
+        name = name_of(forward)
         signature = Signature(name, forward)
-        if each is None and len(rules) != signature.arity:
-            raise TypeError(f"{name}: {signature.arity} arrays before '/', but {len(rules)} rules")
-        declared = Primitive(name, forward, rules, each, residual, **facts)
+        forward, laws, general = examined(signature, rules, each, residual, PRIMITIVES, facts)
+        declared = Primitive(name, forward, laws, general, residual, **facts)
         PRIMITIVES[name] = declared
         most = sys.maxsize if each else signature.arity
+        alone: Rule = (
+            (lambda *values, **params: forward(*values, **params)[0]) if residual else forward
+        )
 
         @functools.wraps(forward)
         def operation(*inputs: Any, **params: Any) -> Any:
             if params or len(inputs) > most:
+                if not signature.fits(len(inputs), params, most):
+                    return as_numpy(name, operation, inputs, params)
                 inputs, params = signature.bound(inputs, params, most)
             inputs, values, has_tensor, needs_grad = read(name, inputs)
             if not has_tensor:  # only the forward pass
-                out = forward(*values, **params)
-                return out[0] if residual else out
+                return alone(*values, **params)
             watcher = None
             if blocks_here()[-1].value is not USUAL:
                 watcher, needs_grad = watcher_of_calls(), needs_grad and is_recording()

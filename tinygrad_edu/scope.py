@@ -1,4 +1,4 @@
-"""Switches recording on and off, and keeps track of the module that is being called.
+"""Switches recording on and off; knows the module that is being called, and what is differentiated.
 
 Users write `no_grad` and `enable_grad`; `primitive` checks the switch before it records a call.
 Nothing is recorded here.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast, overload
@@ -22,10 +23,12 @@ __all__ = [
     "USUAL",
     "ModuleCall",
     "Recording",
+    "differentiating",
     "enable_grad",
     "enter_call",
     "get_call",
     "get_scope",
+    "is_nested",
     "is_recording",
     "leave_call",
     "no_grad",
@@ -61,6 +64,24 @@ BLOCKS: Blocks[Any] = Blocks("tinygrad_edu", USUAL)
 _call: ContextVar[ModuleCall | None] = ContextVar("module_call", default=None)
 # Calls of modules end in order, and there are many: a context variable is enough.
 get_call, enter_call, leave_call = _call.get, _call.set, _call.reset
+
+
+_is_differentiated: ContextVar[bool] = ContextVar("is_differentiated", default=False)
+
+
+@contextmanager
+def differentiating() -> Iterator[None]:
+    """Mark that a function of the user runs here because it is being differentiated."""
+    token = _is_differentiated.set(True)
+    try:
+        yield
+    finally:
+        _is_differentiated.reset(token)
+
+
+def is_nested() -> bool:
+    """Whether an outer derivative may need the graph of what is computed here."""
+    return _is_differentiated.get() and is_recording()
 
 
 def is_recording() -> bool:

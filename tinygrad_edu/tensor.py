@@ -147,7 +147,7 @@ class Tensor(Notation):
                 f"{self.shape}; make a new Tensor for another shape"
             )
         self._data = new.astype(self.dtype, casting="same_kind", copy=True)
-        self._version = primitive.tick()
+        self._version = tick()
 
     @property
     def grad(self) -> Array | None:
@@ -191,7 +191,7 @@ class Tensor(Notation):
                 "can; write 3.0 for 3, or pass dtype=float"
             )
         if wanted and not self._requires_grad:
-            self._version = primitive.tick()  # graphs in which it was a constant raise an error
+            self._version = tick()  # graphs in which it was a constant raise an error
         self._requires_grad = bool(wanted) or (self._requires_grad and None)
 
     @property
@@ -440,9 +440,9 @@ def holds_tensor(data: Any, depth: int = 0) -> bool:
     return any(isinstance(entry, Tensor) or holds_tensor(entry, depth + 1) for entry in data)
 
 
-# The one import cycle of the project: the operators of a Tensor are operations, and operations
-# create Tensors. The imports come after the class, so that both sides find the other complete.
-from . import autodiff, comparing, copying, hints, hooks, numpy_protocol, ops, primitive  # noqa: E402
+# The one import cycle: operators are operations, which create Tensors; so it follows the class.
+from . import autodiff, comparing, copying, hints, hooks, numpy_protocol, ops  # noqa: E402
+from .primitive import tick  # noqa: E402
 
 attach(Tensor, ops)
 comparing.attach(Tensor)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["ATTRIBUTES", "IN_PLACE", "IN_PLACE_METHODS", "suggestion"]
+__all__ = ["ATTRIBUTES", "IN_PLACE", "IN_PLACE_METHODS", "advice", "suggestion"]
 
 # Attributes of tensors -------------------------------------------------------------------------
 
@@ -163,3 +163,25 @@ def suggestion(key: str, keywords: Iterable[str]) -> tuple[str, bool]:
         return _ADVICE[key], False
     close = difflib.get_close_matches(key, keywords, 1)
     return (close[0], True) if close else ("", False)
+
+
+def advice(key: str, keywords: list[str], names: list[str]) -> str:
+    """Return what to write instead of an unknown keyword.
+
+    Parameters
+    ----------
+    key : str
+        The given keyword.
+    keywords : list of str
+        The keywords that the operation takes.
+    names : list of str
+        All its parameters.
+    """
+    text, is_guess = suggestion(key, keywords)
+    if text:
+        return f"did you mean {text}=?" if is_guess else text
+    arrays = [label for label in names if label not in keywords]
+    if arrays:
+        listed = f"; keywords are {', '.join(keywords)}" if keywords else ""
+        return f"pass arrays by position, without a name{listed}"
+    return f"keywords are {', '.join(keywords)}" if keywords else "leave it out"

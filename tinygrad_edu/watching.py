@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from .blocks import Block
 from .scope import BLOCKS, USUAL
 
@@ -186,6 +188,8 @@ def watched(
     order : list of Tensor
         The graph.
     """
+    every = watcher.watchers if isinstance(watcher, _Several) else [watcher]
+    is_awaited = any(type(one).sent is not Watcher.sent for one in every)
 
     def contributions(tensor: Tensor, g: Any) -> Iterator[tuple[Tensor, Any]]:
         g = watcher.arrived(tensor, g)
@@ -202,9 +206,17 @@ def watched(
         rules = enumerate(node.primitive.rules or node.primitive.rules_for(len(node.inputs)))
         rules_seen = [rule and functools.partial(evaluate, i, rule) for i, rule in rules]
         found = steps.contributions(tensor, g, rules_seen)
+        if not returned:  # a piece of its input, which needs no rule
+            returned += [(0, contribution) for _, contribution in found]
         for (source, contribution), (position, given) in zip(found, returned, strict=True):
             yield source, contribution
+            if not is_awaited:
+                continue
+            if hasattr(type(contribution), "whole"):
+                given = contribution = contribution.whole()
             total = steps.pending[source]  # the caller has added the contribution by now
+            if source in steps.own:  # later contributions may be added into the same array
+                total = np.copy(total)
             watcher.sent(Contribution(tensor, position, g, given, contribution, total), order)
 
     return contributions

@@ -16,6 +16,7 @@ from tinygrad_edu import (
     conv2d,
     embedding,
     gelu,
+    keep_memory,
     layer_norm,
     max_pool2d,
     relu,
@@ -96,6 +97,7 @@ def captured(problem: ModelProblem) -> Candidate:
 
 
 def _candidate(problem: ModelProblem, wrap: Callable[[Any], Any]) -> Candidate:
+    keep_memory()
     parameters = {
         name: Tensor(values, requires_grad=True) for name, values in problem.parameters.items()
     }

@@ -34,10 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         129 after SIGHUP.
     """
     try:
+        from tinygrad_edu.memory import keep_memory
+
         from ..training.signals import Terminated, unwinding
 
         _prepare_streams()
         options = _parser().parse_args(arguments)
+        keep_memory()
         try:
             with unwinding(), _warnings_in_one_line():
                 return int(options.run(options))

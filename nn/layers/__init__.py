@@ -7,6 +7,8 @@ finds its parameters is in `module`. A layer in ``__all__`` is a public name of 
 # ruff: noqa: F403 (each family lists its names)
 from . import (
     activations,
+    attention,
+    cells,
     containers,
     convolution,
     embedding,
@@ -15,9 +17,13 @@ from . import (
     normalization,
     pooling,
     random,
+    recurrent,
+    transformer,
 )
 from .activations import *
 from .activations import ACTIVATIONS as ACTIVATIONS
+from .attention import *
+from .cells import *
 from .containers import *
 from .convolution import *
 from .embedding import *
@@ -27,9 +33,13 @@ from .losses import *
 from .normalization import *
 from .pooling import *
 from .random import *
+from .recurrent import *
+from .transformer import *
 
 __all__: list[str] = []
 __all__ += activations.__all__
+__all__ += attention.__all__
+__all__ += cells.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__
 __all__ += embedding.__all__
@@ -38,3 +48,5 @@ __all__ += losses.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
 __all__ += random.__all__
+__all__ += recurrent.__all__
+__all__ += transformer.__all__

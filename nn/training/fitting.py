@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinygrad_edu.memory import keep_memory
+
 from ..data.known_inputs import KnownInputs
 from .figures.saving import Pictures, check_figures
 from .history import History
@@ -34,6 +36,7 @@ def fit(net: Classifier, plan: Plan) -> History:
         with folder.locked():
             session = _prepared(net, plan, folder, wanted)
             net.history, net.saved_in = session.history, None
+            keep_memory()
             try:
                 session.run(net.verbose)
             finally:

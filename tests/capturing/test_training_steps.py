@@ -260,3 +260,29 @@ def test_derivatives_of_derivatives_and_checkpoints():
     for body in (penalty, checkpointed, product):
         assert compared(body, require=outcome) in ("replayed", "refused")
     compared(jacobian)
+
+
+def test_gradients_of_two_parameters_stay_two_arrays():
+    """Both get the same gradient, which a replay computes once."""
+    first, second, weight = Tensor(np.ones(3), True), Tensor(np.ones(3), True), Tensor(np.eye(3))
+
+    @tg.capture
+    def step(x):
+        first.grad = second.grad = None
+        loss = (tg.linear(x, weight, first + second) ** 2).sum()
+        loss.backward()
+        return loss
+
+    for _ in range(6):
+        step(np.ones((4, 3)))
+        assert not np.shares_memory(first.grad, second.grad)
+        np.testing.assert_array_equal(first.grad, second.grad)
+    assert step.recordings < 6
+
+
+def test_composed_functions_of_plain_arrays():
+    step = tg.capture(lambda x: tg.swapaxes(x, 0, 1) + tg.flip(x))
+    for i in range(4):
+        x = i + np.arange(9.0).reshape(3, 3)
+        np.testing.assert_array_equal(step(x), x.T + x[::-1, ::-1])
+    assert step.recordings < 4

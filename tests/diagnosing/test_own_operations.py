@@ -16,20 +16,12 @@ from tinygrad_edu import (
     explain,
     lint,
     microscope,
+    primitive,
 )
 from tinygrad_edu.facts import Mistake, Pitfall
-from tinygrad_edu.primitive import PRIMITIVES, primitive
 
 X = np.random.default_rng(0).normal(size=(4, 4))
 G = np.random.default_rng(1).normal(size=(4, 4))
-
-
-@pytest.fixture(autouse=True)
-def registry():
-    before = dict(PRIMITIVES)
-    yield
-    PRIMITIVES.clear()
-    PRIMITIVES.update(before)
 
 
 def leaf(*values, name=None):
@@ -46,41 +38,41 @@ def sentence(f, mine, *inputs):
 # One that is elementwise, and an activation -----------------------------------------------------
 
 
-def softsign(**facts):
+def gentle(**facts):
     @primitive(
         lambda g, out, x: g / (1 + np.abs(x)) ** 2,
         formula="x / (1 + abs(x))",
         derivatives=("g / (1 + abs(x))**2",),
         **facts,
     )
-    def softsign(x, /):
+    def gentle(x, /):
         return x / (1 + np.abs(x))
 
-    return softsign
+    return gentle
 
 
 def test_an_elementwise_operation_is_diagnosed_like_an_activation():
-    f = softsign(elementwise=True, activation=True)
+    f = gentle(elementwise=True, activation=True)
     assert check_manual(f, lambda g, x: g / (1 + np.abs(x)) ** 2, X).agree
     forgotten = sentence(f, lambda g, x: g, X)
     assert forgotten.kind == "no activation derivative"
-    assert "the derivative of softsign was forgotten" in forgotten.sentence
+    assert "the derivative of gentle was forgotten" in forgotten.sentence
     other = sentence(f, lambda g, x: g * (1 - np.tanh(x) ** 2), X)
-    assert "the derivative of tanh was taken for that of softsign" in other.sentence
-    plain = check_manual(softsign(), lambda g, x: g, X)
+    assert "the derivative of tanh was taken for that of gentle" in other.sentence
+    plain = check_manual(gentle(), lambda g, x: g, X)
     assert plain.diagnoses == (), "without the declaration nothing is known"
 
 
 def test_an_activation_is_linted():
-    f = softsign(elementwise=True, activation=True)
+    f = gentle(elementwise=True, activation=True)
     far, w = leaf(*np.full((8, 8), 1e4)), leaf(*np.ones((8, 2)))
     (finding,) = lint((f(far) @ w).sum())
-    assert finding.kind == "saturated softsign"
+    assert finding.kind == "saturated gentle"
     assert lint((f(leaf(*np.ones((8, 8)))) @ w).sum()).ok
-    assert lint((softsign()(far) @ w).sum()).ok
+    assert lint((gentle()(far) @ w).sum()).ok
     written_out = far / (1 + abs(far))
     assert lint((written_out @ w).sum()).ok, "it is no activation now"
-    softsign(elementwise=True, activation=True)
+    gentle(elementwise=True, activation=True)
     assert not lint((written_out @ w).sum()).ok
 
 
@@ -158,7 +150,7 @@ def test_ties_of_every_kind_are_kept_away_from():
 # One with a domain ------------------------------------------------------------------------------
 
 
-def rsqrt(**facts):
+def inv_root(**facts):
     @primitive(
         lambda g, out, x: -g * out / (2 * x),
         elementwise=True,
@@ -166,10 +158,10 @@ def rsqrt(**facts):
         derivatives=("-g * out / (2 * x)",),
         **facts,
     )
-    def rsqrt(x, /):
+    def inv_root(x, /):
         return 1 / np.sqrt(x)
 
-    return rsqrt
+    return inv_root
 
 
 DOMAIN = (
@@ -190,18 +182,21 @@ def anomaly(compute):
 
 
 def test_the_cause_and_the_advice_of_a_domain_are_printed():
-    f = rsqrt(domain=DOMAIN)
+    f = inv_root(domain=DOMAIN)
     found = anomaly(lambda: f(leaf(1.0, -2.0)))
     assert (found.index, found.numbers) == ((1,), (("x", "-2"),))
-    assert (found.cause, found.advice) == ("rsqrt of a negative number, -2", "keep x positive")
-    assert anomaly(lambda: f(leaf(0.0))).cause == "rsqrt at 0"
+    assert (found.cause, found.advice) == (
+        "inv_root of a negative number, -2",
+        "keep x positive",
+    )
+    assert anomaly(lambda: f(leaf(0.0))).cause == "inv_root at 0"
     logits = leaf(0.0, 800.0)
     assert anomaly(lambda: f(tg.softmax(logits))).advice == "stay with logits"
     e = tg.exp(leaf(-800.0, 1.0))
     assert anomaly(lambda: f(e / e.sum())).cause == "softmax underflowed to 0"
     # The domain is known, so what is not finite elsewhere is an overflow.
     assert anomaly(lambda: f(leaf(1e-300)).sum().backward()).cause.startswith("an overflow of")
-    assert anomaly(lambda: rsqrt()(leaf(0.0))).cause == "", "without a domain nothing is said"
+    assert anomaly(lambda: inv_root()(leaf(0.0))).cause == "", "without a domain nothing is said"
 
 
 # One that carries -------------------------------------------------------------------------------

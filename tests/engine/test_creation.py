@@ -72,20 +72,52 @@ def test_integers_cannot_require_gradients():
             make(requires_grad=True)
 
 
+@pytest.mark.parametrize("make", [tg.arange, lambda t: tg.arange(0.0, 3.0, t)])
+def test_no_graph_is_lost(make):
+    with pytest.raises(TypeError, match="arange"):
+        make(Tensor(1.0, requires_grad=True))
+
+
+ENDS = np.array([1.5, 2.5, 0.75])
+
+
 @pytest.mark.parametrize(
-    "make",
+    ("make", "reference"),
     [
-        lambda t: tg.full(2, t),
-        lambda t: tg.full_like(X, t),
-        tg.arange,
-        lambda t: tg.arange(0.0, 3.0, t),
-        lambda t: tg.linspace(t, 3.0),
-        lambda t: tg.linspace(0.0, t),
+        (lambda t: tg.full((2, 3), t), lambda a: np.broadcast_to(a, (2, 3))),
+        (lambda t: tg.full((2, 3), t, "float32"), lambda a: np.broadcast_to(a, (2, 3))),
+        (lambda t: tg.full_like(np.ones((2, 3)), t), lambda a: np.broadcast_to(a, (2, 3))),
+        (lambda t: tg.linspace(t, 3.0, 4), lambda a: np.linspace(a, 3.0, 4)),
+        (
+            lambda t: tg.linspace(0, t, 4, False, axis=1),
+            lambda a: np.linspace(0, a, 4, False, axis=1),
+        ),
+        (lambda t: tg.linspace(t, 2 * t, 3, retstep=True)[1], lambda a: a / 2),
+        (lambda t: tg.geomspace(1.0, t, 4), lambda a: np.geomspace(1.0, a, 4)),
+        (lambda t: tg.geomspace(-t, -2 * t, 4), lambda a: np.geomspace(-a, -2 * a, 4)),
+        (lambda t: tg.logspace(0.0, t, 4), lambda a: np.logspace(0.0, a, 4)),
+        (lambda t: tg.logspace(0, 1, 4, base=t[0]), lambda a: np.logspace(0, 1, 4, base=a[0])),
     ],
 )
-def test_no_graph_is_lost(make):
-    with pytest.raises(TypeError, match=r"broadcast_to|arange|linspace"):
-        make(Tensor(1.0, requires_grad=True))
+def test_ends_and_values_may_be_tensors(make, reference):
+    t = Tensor(ENDS, requires_grad=True)
+    found, expected = make(t), reference(ENDS)
+    narrow = found.dtype == np.float32
+    np.testing.assert_allclose(found.data, expected, rtol=1e-6 if narrow else 1e-13)
+    random = np.random.default_rng(2)
+    g, direction = random.normal(size=expected.shape), random.normal(size=3)
+    moved = [reference(ENDS + sign * 1e-6 * direction) for sign in (1, -1)]
+    slope = np.sum(g * (moved[0] - moved[1])) / 2e-6
+    np.testing.assert_allclose(np.sum(tg.grad(found, t, g) * direction), slope, rtol=1e-6)
+
+
+def test_numbers_in_a_row_without_tensors():
+    assert tg.logspace(0, 2, 3).tolist() == [1, 10, 100]
+    assert tg.geomspace(1, 4, 3, requires_grad=True).requires_grad
+    numbers, step = tg.linspace(0, 1, 3, retstep=True)
+    assert (numbers.tolist(), step) == ([0, 0.5, 1], 0.5)
+    end = Tensor(1.0, requires_grad=True)
+    assert tg.linspace(0, end, 3, name="row").name == "row"
 
 
 def test_numpy_still_returns_plain_arrays():

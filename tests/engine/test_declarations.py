@@ -21,18 +21,9 @@ M = Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
 VECTOR = np.array([1.5, -0.5, 2.0])
 
 
-@pytest.fixture
-def declared():
-    """Declare operations, and remove them from the registry afterwards."""
-    before = set(PRIMITIVES)
-    yield primitive
-    for name in set(PRIMITIVES) - before:
-        del PRIMITIVES[name]
-
-
 @pytest.mark.parametrize("wider", ["float16", "float64"])
-def test_gradient_has_the_dtype_of_its_tensor_whatever_the_rule_returns(declared, wider):
-    @declared(lambda g, out, x: g.astype(wider), formula="x")
+def test_gradient_has_the_dtype_of_its_tensor_whatever_the_rule_returns(wider):
+    @primitive(lambda g, out, x: g.astype(wider), formula="x")
     def passed(x, /):
         return x + 0
 
@@ -41,12 +32,12 @@ def test_gradient_has_the_dtype_of_its_tensor_whatever_the_rule_returns(declared
     assert x.grad.dtype == np.float32
 
 
-def test_rule_may_return_a_number_or_a_list(declared):
-    @declared(lambda g, out, x: [3.0, 4.0], formula="x")
+def test_rule_may_return_a_number_or_a_list():
+    @primitive(lambda g, out, x: [3.0, 4.0], formula="x")
     def listed(x, /):
         return x + 0
 
-    @declared(lambda g, out, x: 3.0, formula="x")
+    @primitive(lambda g, out, x: 3.0, formula="x")
     def numbered(x, /):
         return x + 0
 
@@ -57,17 +48,17 @@ def test_rule_may_return_a_number_or_a_list(declared):
     np.testing.assert_array_equal(y.grad, 3, strict=False)
 
 
-def test_declaration_with_too_few_or_too_many_rules(declared):
+def test_declaration_with_too_few_or_too_many_rules():
     for rules in ((), (None,), (None, None, None)):
         with pytest.raises(TypeError, match=f"two: 2 arrays.*{len(rules)} rules"):
 
-            @declared(*rules)
+            @primitive(*rules)
             def two(x, y, /):
                 return x + y
 
     assert "two" not in PRIMITIVES
 
-    @declared(each=lambda position, g, out, *arrays: g)
+    @primitive(each=lambda position, g, out, *arrays: g)
     def many(*arrays):
         return sum(arrays)
 

@@ -8,17 +8,9 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import GradientError, check_gradients, slopes
 from tinygrad_edu.autodiff import graph_order
-from tinygrad_edu.primitive import PRIMITIVES, primitive
+from tinygrad_edu.primitive import primitive
 from tinygrad_edu.probing import draw_apart, own_generator
 from tinygrad_edu.slopes import finding, measured_slope
-
-
-@pytest.fixture(autouse=True)
-def _registry():
-    before = dict(PRIMITIVES)
-    yield
-    PRIMITIVES.clear()
-    PRIMITIVES.update(before)
 
 
 def streams(seed, shape):

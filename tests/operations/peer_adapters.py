@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import linalg
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import tinygrad_edu as tg
 
@@ -292,6 +293,39 @@ def layer_norm(
 def dropout(x: Any, p: float = 0.5, **settings: Any) -> Any:
     """Take the mask from here: PyTorch draws others."""
     return x * tensor(tg.dropout(np.ones(x.shape), p, **settings))
+
+
+def rnn_sequence(gates: Any, weight: Any, h0: Any, nonlinearity: str = "tanh") -> Any:
+    cell = torch.rnn_tanh_cell if nonlinearity == "tanh" else torch.rnn_relu_cell
+    h, eye = h0, torch.eye(len(weight)).to(gates)
+    states = [h := cell(gate, h, eye, weight.T) for gate in gates]
+    return torch.stack(states)
+
+
+def lstm_sequence(gates: Any, weight: Any, h0: Any, c0: Any) -> Any:
+    state, eye, states = (h0, c0), torch.eye(4 * len(weight)).to(gates), []
+    for gate in gates:
+        state = torch.lstm_cell(gate, state, eye, weight.T)
+        states.append(torch.stack(state))
+    return torch.stack(states, 1)
+
+
+def gru_sequence(gates: Any, weight: Any, bias: Any, h0: Any) -> Any:
+    h, eye = h0, torch.eye(3 * len(weight)).to(gates)
+    states = [h := torch.gru_cell(gate, h, eye, weight.T, 0 * bias, bias) for gate in gates]
+    return torch.stack(states)
+
+
+def attention(
+    query: Any, key: Any, value: Any, attn_mask: Any = None, *, is_causal: bool = False, **kw: Any
+) -> Any:
+    """Join both masks; only one of its implementations can be differentiated twice."""
+    if attn_mask is not None and is_causal:
+        attn_mask, is_causal = attn_mask & torch.ones_like(attn_mask).tril(), False
+    with sdpa_kernel(SDPBackend.MATH):
+        return functional.scaled_dot_product_attention(
+            query, key, value, attn_mask, is_causal=is_causal, **kw
+        )
 
 
 def loss(function: Callable[..., Any], labels: Any = torch.double) -> Callable[..., Any]:

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from . import peer_adapters as adapters
 from .peer_adapters import convolution, elementwise, line, loss, many, pooling, reducing, tensor
+from .peers_from_numpy import FROM_NUMPY
 
 SAME = """
     absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh copysign cos cosh deg2rad
@@ -36,14 +37,7 @@ RENAMED = {
     "sigmoid": torch.special.expit,
 }
 REDUCTIONS = {
-    "sum": adapters.sum,
-    "mean": adapters.mean,
-    "prod": reducing(lambda x: x.prod(-1)),
-    "max": reducing(lambda x: x.amax(-1)),
-    "min": reducing(lambda x: x.amin(-1)),
     "ptp": reducing(lambda x: x.amax(-1) - x.amin(-1)),
-    "var": reducing(lambda x, ddof=0: x.var(-1, correction=ddof)),
-    "std": reducing(lambda x, ddof=0: x.std(-1, correction=ddof)),
     "nansum": reducing(lambda x: x.nansum(-1)),
     "nanmean": reducing(lambda x: x.nanmean(-1)),
     "median": reducing(lambda x: x.quantile(0.5, -1)),  # its own median is the lower one of two
@@ -77,10 +71,9 @@ PEERS: dict[str, Callable[..., Any]] = {
     "atleast_3d": torch.atleast_3d,
     "broadcast_to": lambda x, shape: torch.broadcast_to(x, many(shape)),
     "expand_dims": adapters.expand_dims,
-    "matrix_transpose": lambda x: x.mT,
+    "linalg.matrix_transpose": lambda x: x.mT,
     "moveaxis": torch.moveaxis,
     "ravel": lambda x, order="C": (x if order == "C" else adapters.transpose(x)).flatten(),
-    "reshape": lambda x, shape: torch.reshape(x, many(shape)),
     "squeeze": lambda x, axis=None: x.squeeze() if axis is None else x.squeeze(axis),
     "sum_to": lambda x, shape: x.sum_to_size(shape),
     "swapaxes": torch.swapaxes,
@@ -93,7 +86,6 @@ PEERS: dict[str, Callable[..., Any]] = {
     "fliplr": torch.fliplr,
     "flipud": torch.flipud,
     "hstack": lambda arrays: torch.hstack(list(map(tensor, arrays))),
-    "pad": adapters.pad,
     "repeat": lambda x, repeats, axis=None: torch.repeat_interleave(x, tensor(repeats), axis),
     "roll": adapters.roll,
     "rot90": torch.rot90,
@@ -115,15 +107,15 @@ PEERS: dict[str, Callable[..., Any]] = {
     "tril": lambda x, k=0: torch.tril(x, k),
     "triu": lambda x, k=0: torch.triu(x, k),
     # Products
-    "cross": adapters.cross,
+    "linalg.cross": adapters.cross,
     "dot": adapters.dot,
     "einsum": torch.einsum,
     "inner": torch.inner,
     "kron": torch.kron,
     "linear": lambda x, weight, bias: functional.linear(x, weight.mT, bias),
-    "matmul": torch.matmul,
-    "outer": lambda x, y: torch.outer(x.flatten(), y.flatten()),
-    "tensordot": lambda x, y, axes=2: torch.tensordot(
+    "linalg.matmul": torch.matmul,
+    "linalg.outer": lambda x, y: torch.outer(x.flatten(), y.flatten()),
+    "linalg.tensordot": lambda x, y, axes=2: torch.tensordot(
         x, y, axes if isinstance(axes, int) else tuple(map(many, axes))
     ),
     "vdot": lambda x, y: torch.vdot(x.flatten(), y.flatten()),
@@ -155,6 +147,11 @@ PEERS: dict[str, Callable[..., Any]] = {
     "dropout": adapters.dropout,
     "embedding": lambda indices, weight: functional.embedding(indices.long(), weight),
     "layer_norm": adapters.layer_norm,
+    # Sequences
+    "gru_sequence": adapters.gru_sequence,
+    "lstm_sequence": adapters.lstm_sequence,
+    "rnn_sequence": adapters.rnn_sequence,
+    "scaled_dot_product_attention": adapters.attention,
     # Losses
     "binary_cross_entropy_with_logits": loss(functional.binary_cross_entropy_with_logits),
     "cross_entropy": loss(functional.cross_entropy, torch.long),
@@ -164,6 +161,7 @@ PEERS: dict[str, Callable[..., Any]] = {
     "mse_loss": loss(functional.mse_loss),
     "nll_loss": loss(functional.nll_loss, torch.long),
     "softmax_cross_entropy": loss(functional.cross_entropy, torch.long),
+    **FROM_NUMPY,
 }
 """Our operations, and what PyTorch does for them; a name with a dot is one of `linalg`."""
 

@@ -16,6 +16,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import CaptureError, ReplayError
+from ..scope import is_nested
+from ..structures import entries
+from ..tensor import Tensor
 from .comparison import difference
 from .program import MISS, Program
 from .recording import Recording, detached, is_recording, record
@@ -127,6 +130,8 @@ class CapturedStep:
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Replay the step, or run it if no program fits."""
+        if is_nested():
+            _refuse_to_cut(arguments, keywords)
         with self._lock:
             try:
                 result = self._replay(*arguments, **keywords)
@@ -277,3 +282,15 @@ def _advice(is_full: bool) -> str:
         "settings were different each time, and most such calls now run without replay, which is "
         "slower; pass arrays of fewer shapes, and keep changing values in arrays"
     )
+
+
+def _refuse_to_cut(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+    """Raise an error for tensors that an outer function differentiates by: results have no graph.
+
+    A derivative would otherwise be zero.
+    """
+    if any(isinstance(x, Tensor) and x.requires_grad for x in entries((arguments, keywords))):
+        raise CaptureError(
+            "a captured step returns tensors without a graph, so it cannot be differentiated; "
+            "capture the derivative instead, as in capture(grad(f))"
+        )

@@ -17,6 +17,7 @@ __all__ = [
     "COPIES",
     "PRODUCTS",
     "entries_of",
+    "generator_of",
     "has_known_shape",
     "inputs_of",
     "is_reduction",
@@ -81,6 +82,12 @@ def has_known_shape(call: Call) -> bool:
         return False
     owner = getattr(function, "__self__", function)
     return isinstance(owner, np.ufunc | operator.attrgetter) or function in _KNOWN
+
+
+def generator_of(call: Call) -> np.random.Generator | None:
+    """Return the generator that a call draws random numbers from; None for other calls."""
+    owner = getattr(call.function, "__self__", None)
+    return owner if isinstance(owner, np.random.Generator) else None
 
 
 def may_reveal_values(call: Call) -> bool:

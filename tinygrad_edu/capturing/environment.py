@@ -12,7 +12,7 @@ import gc
 import random
 import types
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,10 +132,16 @@ class Environment:
         others += [name for x, names in self.absent for name in names & x.keys()]
         return found, others
 
-    def drawn(self) -> list[str]:
-        """Return the names of the random generators that have been used since."""
+    def drawn(self, recorded: Collection[Any] = ()) -> list[str]:
+        """Return the names of the random generators that were used since, without recorded ones."""
         pairs = zip(self._states, self._random_states(), strict=True)
-        return [f"the random numbers of {one[0]}" for one, other in pairs if one[1] != other[1]]
+        known = {id(generator) for generator in recorded}
+        names = [
+            (path, generator)
+            for (path, generator), (one, other) in zip(self.generators, pairs, strict=True)
+            if one != other and id(generator) not in known
+        ]
+        return [f"the random numbers of {path}" for path, _ in names]
 
     @property
     def key(self) -> tuple[Any, ...]:

@@ -16,6 +16,7 @@ from .calls import (
     COPIES,
     PRODUCTS,
     entries_of,
+    generator_of,
     inputs_of,
     is_reduction,
     is_ufunc_call,
@@ -180,9 +181,9 @@ class Plan:
                     and _is_alike(original, copy)
                     and (copy.storage not in seen or is_new)
                 ):
-                    self._join(new, copy, original)
-                    if copy.storage in seen:
+                    if copy.storage in seen:  # asked first, because joining changes it
                         seen.add(original.storage)
+                    self._join(new, copy, original)
                     continue
             kept.append(call)
         self.calls = kept
@@ -198,7 +199,8 @@ class Plan:
             call = self._substitute(new, call)
             result = call.result
             storages = {value.storage for value in inputs_of(call)}
-            if call.written is None and isinstance(result, Tracer) and not storages & written:
+            is_alone = call.written is None and generator_of(call) is None
+            if is_alone and isinstance(result, Tracer) and not storages & written:
                 parts: list[Any] = [call.function]
                 entries = entries_of(call.inputs)
                 entries += [e for pair in call.keywords.items() for e in entries_of(pair)]
@@ -218,6 +220,7 @@ class Plan:
         kept = []
         for call in reversed(self.calls):
             is_end = call is self.calls[-1]
+            is_end = is_end or generator_of(call) is not None  # the next draw depends on it
             is_written_for = call.written is not None and call.written.storage in storages
             # The step may have read a shape that depends on values, and a call that can raise an
             # error has to raise it.

@@ -187,16 +187,26 @@ class _Writer:
         reading, olds = self._contents()
         written, keep, kept = self._backups()
         lines = [line for call in self._plan.calls[:-1] for line in self._call(call)]
+        drawing, again, self._drawn = self._generators()
         tries = [f"{self._busy} = True", "_state.has_ended = False", *self._spare_arrays()]
         tries += [*lines, *self._ends(olds, written, kept)]
         own = [self._busy, self._left, *([self._spares] if self._new else []), *self._mine]
-        body = [f"nonlocal {', '.join(own)}", *head, *reading, *keep, "try:", *_indented(tries)]
+        body = [
+            f"nonlocal {', '.join(own)}",
+            *head,
+            *reading,
+            *keep,
+            *drawing,
+            "try:",
+            *_indented(tries),
+        ]
         # Without `finally`, because an interruption could hit its instructions.
         body += ["except BaseException as error:", f"    {self._busy} = False"]
         body += ["    if not _state.has_ended:"]
         restore = [self._setting(*entry) for entry in olds.values()]
         restore += [("_write", text, "...", old) for text, old in zip(written, kept, strict=True)]
         body += [f"        {self._exchanged(restore)}"] if restore else []
+        body += [f"        {line}" for line in again]
         body += ["        if _is_refusal(error):", "            return _MISS", "    raise"]
         outer = [f"{self._busy}, {self._left} = False, 2"]  # first compare at the fourth call
         none = "None, " * len(self._new)
@@ -274,6 +284,17 @@ class _Writer:
             lines += [f"if not {text}.flags.writeable:", "    return _MISS"]
             lines.append(f"{name} = {text}.copy()")
         return [*texts], lines, kept
+
+    def _generators(self) -> tuple[list[str], list[str], str]:
+        """Write how states of random generators are read and restored, and their names."""
+        reading, restoring, pairs = [], [], []
+        for generator in self._recording.drawings.drawn:
+            bits = self.source.name(generator.bit_generator, "bit_generator")
+            state = self.source.name(None, "random_state")
+            reading.append(f"{state} = {bits}.state")
+            restoring.append(f"{bits}.state = {state}")
+            pairs.append(_tuple([bits, state]))
+        return reading, restoring, _tuple(pairs)
 
     def _spare_arrays(self) -> list[str]:
         """Take memory for new values: the arrays exchanged last, unless other code holds them."""
@@ -365,7 +386,7 @@ class _Writer:
         by_name = [p.name for p in self._recording.parameters if p.kind is p.KEYWORD_ONLY]
         by_place = [p.name for p in self._recording.parameters if p.name not in by_name]
         arguments = f"{_tuple(by_place)}, {{{', '.join(f'{n!r}: {n}' for n in by_name)}}}"
-        values = f"{result}, {_tuple(news)}, {_tuple(written)}, {_tuple(kept)}"
+        values = f"{result}, {_tuple(news)}, {_tuple(written)}, {_tuple(kept)}, {self._drawn}"
         lines += [f"{self._left} -= 1", f"if {self._left} <= 0:"]
         lines.append(f"    {self._left} = _verify({arguments}, {values})")
         entries = [self._setting(slot, text) for (slot, _), text in zip(outputs, news)]  # noqa: B905

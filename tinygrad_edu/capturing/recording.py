@@ -17,6 +17,7 @@ from ..errors import CaptureError
 from ..tensor import Tensor, _computed
 from ..watching import Watching
 from .environment import Environment, Slot, is_plain
+from .generators import Drawings
 from .recorder import Tape, Tracer, mapped
 from .search import environment_of
 
@@ -73,6 +74,8 @@ class Recording:
         The result of the step, without tracers.
     number : int
         The number of the call, counting only calls that were not replayed.
+    drawings : Drawings
+        The random generators.
     """
 
     tape: Tape
@@ -87,6 +90,7 @@ class Recording:
     changes: dict[str, str] = field(default_factory=dict)
     result_of_call: Any = None
     number: int = 0
+    drawings: Drawings = field(init=False)
 
     @property
     def form(self) -> tuple[Any, ...]:
@@ -109,6 +113,7 @@ class Recording:
         self.environment.restore()
         for slot, value in self.inputs:
             slot.put(value.array)
+        self.drawings.undo()
 
 
 def detached(result: Any) -> Any:
@@ -147,6 +152,7 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
     before = environment_of(function, others)
     recording = Recording(tape, before, [*bound.signature.parameters.values()])
     recording.arguments = dict(bound.arguments)
+    recording.drawings = Drawings(before, tape)
     tracers: dict[int, Tracer] = {}
     for slot in before.arrays:
         array = slot.get()
@@ -161,7 +167,7 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
     try:
         for slot, tracer in recording.inputs:
             slot.put(tracer)
-        with _Whole():
+        with _Whole(), recording.drawings:
             result = plainly(function, *bound.args, **bound.kwargs)
         for name, (tensor, values) in tensors.items():
             if name not in others and tensor._data is not values:
@@ -217,7 +223,7 @@ def _find_changes(recording: Recording, after: Environment) -> None:
     """Replace the tracers in slots by their arrays, and store all other changes."""
     old = {slot.identity: (slot, value) for slot, value in recording.inputs}
     changed, others = recording.environment.changed()
-    others += recording.environment.drawn()
+    others += recording.environment.drawn(recording.drawings.drawn)
     settings = {slot.identity: (slot, value) for slot, value in changed}
     gone = dict(old)
     for slot in after.arrays:

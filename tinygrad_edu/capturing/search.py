@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CaptureError
+from ..primitive import Primitive
 from ..tensor import Tensor
 from .environment import GONE, Environment, Slot
 from .names import Names, names_of
@@ -269,6 +270,8 @@ class _Search:
             # A library's decorator may hold an object of the user.
             held = [cell.cell_contents for cell in function.__closure__ or () if _is_full(cell)]
             held += [*function.__dict__.values(), *(function.__defaults__ or ())]
+            declared = function.__dict__.get("primitive")  # its rules may be the user's
+            held += [*declared.rules, declared.each] if isinstance(declared, Primitive) else []
             self._wait_for(filter(_may_be_own, held), path)
             if function in (os.getenv, os.getenvb):
                 self._waiting.append((os.environ, "os.environ"))

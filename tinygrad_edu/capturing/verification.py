@@ -38,6 +38,7 @@ class Verifier:
         values: tuple[Any, ...],
         written: tuple[Any, ...],
         kept: tuple[Any, ...],
+        drawn: tuple[tuple[Any, Any], ...],
     ) -> int:
         """Call the step, and compare.
 
@@ -51,6 +52,8 @@ class Verifier:
             The values that the replay is about to put into the output slots.
         written, kept : tuple of numpy.ndarray
             The arrays that the replay has written into, and copies of their old values.
+        drawn : tuple of (bit generator, dict)
+            The sources of random numbers that the replay has drawn from, and their old states.
 
         Returns
         -------
@@ -67,12 +70,18 @@ class Verifier:
         for array, old in zip(written, kept, strict=True):
             array[...] = old
         before = [(slot, slot.get()) for slot in self._environment.arrays]
+        states = [repr(bits.state) for bits, _ in drawn]
         try:
+            for bits, state in drawn:
+                bits.state = state
+            self._environment.note_random_states()
             found = plainly(self._function, *arguments, **keywords)
             what = _difference(found, result, "its result")
             what = what or self._left_behind(before, values)
             for array, new in zip(written, expected, strict=True):
                 what = what or _difference(array, new, "an array that it writes into")
+            if states != [repr(bits.state) for bits, _ in drawn]:
+                what = what or "the random numbers that it draws"
             if what is not None:
                 raise ReplayError(
                     f"call {self._calls} of the step: the replay differs from the step itself in "

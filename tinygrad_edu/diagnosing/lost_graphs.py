@@ -22,7 +22,7 @@ from ..following.running import Follower
 from ..following.scope import names_in
 from ..following.source import is_learners
 from ..hints import Missing
-from ..scope import enable_grad
+from ..scope import differentiating, enable_grad
 from ..tensor import Tensor
 from ..texts import clean
 
@@ -56,7 +56,8 @@ def output_of(f: Callable[..., Any], arguments: Sequence[Any]) -> Tensor:
         If it does not return one, or loses its graph; the message has the line.
     """
     try:
-        result = f(*arguments)
+        with differentiating():
+            result = f(*arguments)
     except (GradientError, TypeError, AttributeError, GraphCutWarning) as error:
         message = explained(error)
         if message is None:

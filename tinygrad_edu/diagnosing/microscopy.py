@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..checking import _is_analytic, _leaves
 from ..leaving import values_of
-from ..scope import enable_grad
+from ..scope import differentiating, enable_grad
 from ..slopes import CONFIRMED, DIFFERENCE_STEP, finding, measured_slope
 from ..tensor import Tensor
 from .microscope_view import Microscope
@@ -101,7 +101,8 @@ def microscope(
         arguments: list[Any] = list(inputs)
         for place, tensor in zip(places, tensors, strict=True):
             arguments[place] = tensor
-        return f(*arguments)
+        with differentiating():
+            return f(*arguments)
 
     with enable_grad(), np.errstate(all="ignore"), warnings.catch_warnings():
         # Far away from the point, or in float32, functions may overflow.

@@ -129,7 +129,7 @@ def engine_rule(row: GradientRow) -> EngineRule:
     primitive = PRIMITIVES.get(row.operation)
     if primitive is None:
         return EngineRule(row.rule, "")
-    rule: Rule | None = primitive.each
+    rule: Rule | None = primitive.together or primitive.each
     if rule is None:
         rule = primitive.rules[row.position]
     return EngineRule(row.rule, _source(rule))

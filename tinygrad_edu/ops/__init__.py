@@ -5,42 +5,66 @@ Adding one takes one statement in the file of its family; see CONTRIBUTING.md.
 
 from . import (
     arithmetic,
+    assembling,
+    branches,
+    calculus,
     choosing,
     elementwise,
     indexing,
     joining,
+    padding,
     plain,
+    quantiles,
     rearranging,
     reduction,
     scan,
     shape,
+    skipping,
     sorting,
     special,
     statistics,
     trigonometric,
 )
 from .arithmetic import *
+from .assembling import *
+from .branches import *
+from .calculus import *
 from .choosing import *
 from .elementwise import *
 from .indexing import *
 from .joining import *
-from .linear_algebra import linalg, matrices, norms, products, triangles
+from .linear_algebra import linalg, matrices, norms, products, rows, triangles
 from .linear_algebra.matrices import *
 from .linear_algebra.norms import *
 from .linear_algebra.products import *
+from .linear_algebra.rows import *
 from .linear_algebra.triangles import *
-from .networks import activation, classification, convolution, loss, normalization, windows
+from .networks import (
+    activation,
+    attention,
+    classification,
+    convolution,
+    loss,
+    normalization,
+    recurrence,
+    windows,
+)
 from .networks.activation import *
+from .networks.attention import *
 from .networks.classification import *
 from .networks.convolution import *
 from .networks.loss import *
 from .networks.normalization import *
+from .networks.recurrence import *
 from .networks.windows import *
+from .padding import *
 from .plain import *
+from .quantiles import *
 from .rearranging import *
 from .reduction import *
 from .scan import *
 from .shape import *
+from .skipping import *
 from .sorting import *
 from .special import *
 from .statistics import *
@@ -66,8 +90,17 @@ __all__ += norms.__all__
 __all__ += products.__all__
 __all__ += triangles.__all__
 __all__ += activation.__all__
+__all__ += attention.__all__
 __all__ += classification.__all__
 __all__ += convolution.__all__
 __all__ += loss.__all__
 __all__ += normalization.__all__
+__all__ += recurrence.__all__
 __all__ += windows.__all__
+__all__ += quantiles.__all__
+__all__ += skipping.__all__
+__all__ += padding.__all__
+__all__ += assembling.__all__
+__all__ += branches.__all__
+__all__ += calculus.__all__
+__all__ += rows.__all__

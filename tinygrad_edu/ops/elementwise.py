@@ -288,4 +288,14 @@ def copy(x: Any, /) -> Any:
     return np.copy(x)
 
 
-positive = copy
+@composed("x")
+def positive(x: Any) -> Any:
+    """The operand itself, elementwise, as ``+x``: a copy, through which gradients flow.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, positive
+    >>> positive(Tensor([1.0, -2.0]))
+    Tensor([ 1., -2.])
+    """
+    return copy(x)

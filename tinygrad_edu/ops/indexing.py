@@ -56,6 +56,7 @@ def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
     formula="x[index]",
     derivatives=("put_at(g, index, x.shape)",),
     carries=True,
+    piece=lambda index: index if _is_basic(index) else None,
 )
 def _getitem(x: Any, /, index: Any) -> Any:
     return x[index]

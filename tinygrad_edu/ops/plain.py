@@ -138,6 +138,16 @@ def on_arrays(
     return cast("Plain", on_values)
 
 
+def _argsort(x: Any, axis: int | None = -1, *, descending: bool = False, **options: Any) -> Any:
+    """Add ``descending=``, which keeps the order of equal elements too."""
+    if not descending:
+        return np.argsort(x, axis=axis, **options)
+    x = np.reshape(x, -1) if axis is None else np.asarray(x)
+    axis = -1 if axis is None else axis
+    order = np.argsort(np.flip(x, axis), axis=axis, stable=True)
+    return x.shape[axis] - 1 - np.flip(order, axis)
+
+
 all = on_arrays(
     np.all,
     "Whether all elements are true",
@@ -177,8 +187,9 @@ argpartition = on_arrays(
 argsort = on_arrays(
     np.argsort,
     "Indices that would sort an array",
-    "argsort(Tensor([3.0, 1.0, 2.0]))",
-    "array([1, 2, 0])",
+    "argsort(Tensor([3.0, 1.0, 2.0]), descending=True)",
+    "array([0, 2, 1])",
+    by=_argsort,
 )
 argwhere = on_arrays(
     np.argwhere,
@@ -371,3 +382,15 @@ trunc = on_arrays(
     "trunc(Tensor([1.7, -1.7]))",
     "array([ 1., -1.])",
 )
+
+# They describe an array or write it to a file; none has a derivative.
+_ABOUT_ARRAYS = (
+    "angle around array2string array_repr array_str can_cast empty_like imag iscomplex "
+    "iscomplexobj isreal isrealobj isscalar may_share_memory min_scalar_type ndim ones_like "
+    "result_type save savetxt shape shares_memory size spacing zeros_like"
+)
+FACTS = {
+    getattr(np, name): on_arrays(getattr(np, name), "A fact") for name in _ABOUT_ARRAYS.split()
+}
+FACTS[np.linalg.matrix_rank] = on_arrays(np.linalg.matrix_rank, "A fact")
+"""NumPy's functions that are not in this package, but take tensors."""

@@ -1,6 +1,6 @@
-"""Same elements elsewhere: flipped, shifted, repeated, padded, or split.
+"""Same elements elsewhere: flipped, shifted, repeated, or split.
 
-Changes of shape alone are in `shape.py`.
+Changes of shape alone are in `shape.py`, and borders in `padding.py`.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..arrays import dtype_of, real_dtype_of
+from ..arrays import dtype_of
 from ..metadata import composed
-from .arithmetic import add
-from .indexing import getitem, put_at, take
+from ..primitive import as_operand
+from .indexing import getitem, take
 from .joining import concatenate
 from .plain import as_arrays, shape_of
-from .shape import broadcast_to, reshape, swapaxes
+from .shape import broadcast_to, reshape, swapaxes, transpose
 from .summing import axes_of
 
 __all__ = [
     "array_split",
+    "broadcast_arrays",
     "flip",
     "fliplr",
     "flipud",
-    "pad",
     "repeat",
     "roll",
+    "rollaxis",
     "rot90",
     "split",
     "tile",
@@ -36,8 +37,6 @@ __all__ = [
 ]
 
 Axis: TypeAlias = int | tuple[int, ...] | None
-
-_PADDED_BY_INDEX = ("edge", "reflect", "symmetric", "wrap")
 
 
 def _along(axis: int, part: Any) -> tuple[Any, ...]:
@@ -87,6 +86,29 @@ def fliplr(x: Any) -> Any:
             [4., 3.]])
     """
     return flip(x, 1)
+
+
+@composed("x")
+def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
+    """Move an axis backwards until it is before the axis `start`; `moveaxis` is clearer.
+
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    axis, start : int
+        The axis to move, and the axis to put it before.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import rollaxis, zeros
+    >>> rollaxis(zeros((2, 3, 4)), 2).shape
+    (4, 2, 3)
+    """
+    # NumPy moves the axes of an array that takes no memory, each of a size of its own.
+    ndim = np.ndim(x)
+    numbered = np.broadcast_to(0, tuple(range(2, 2 + ndim)))
+    return transpose(x, [size - 2 for size in np.rollaxis(numbered, axis, start).shape])
 
 
 @composed("x")
@@ -209,79 +231,20 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
     return reshape(repeated, [count * n for count, n in pairs])
 
 
-def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
-    """Return the width of the border before and after, along each axis."""
-    if isinstance(pad_width, dict):  # widths by axis
-        pairs = [(0, 0)] * ndim
-        for axis, width in pad_width.items():
-            pairs[normalize_axis_index(axis, ndim)] = _widths(width, 1)[0]
-        return pairs
-    given = np.asarray(pad_width)
-    if given.dtype.kind not in "iu":
-        raise TypeError(f"pad: pad_width of dtype {given.dtype}; expected whole numbers")
-    try:
-        pairs = np.broadcast_to(given, (ndim, 2)).tolist()
-    except ValueError:
-        raise ValueError(
-            f"pad: pad_width of shape {given.shape}; expected a number, a pair, or {ndim} pairs, "
-            "one for each axis"
-        ) from None
-    if (given < 0).any():
-        raise ValueError(f"pad: pad_width {pad_width} is negative; take a slice to cut off")
-    return [(before, after) for before, after in pairs]
-
-
-@composed("x")
-def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
-    """Put a border of elements around an array.
-
-    Parameters
-    ----------
-    x : array_like
-        The array.
-    pad_width : int, pair, or a pair for each axis
-        How many places before and after; or a dictionary of these by axis.
-    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
-        What to put in the border: a constant, or elements of `x`, which receive its gradients.
-    constant_values : number, pair, or a pair for each axis
-        The constants.
-
-    Raises
-    ------
-    ValueError
-        If the mode is another one, or widths are negative or of a wrong shape.
-    TypeError
-        If widths are not whole numbers, or constants are complex.
+@composed("arrays")
+def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
+    """Tuple of arrays, each repeated to the shape that all of them broadcast to.
 
     Examples
     --------
-    >>> from tinygrad_edu import Tensor, pad
-    >>> pad(Tensor([1.0, 2.0]), (1, 2))
-    Tensor([0., 1., 2., 0., 0.])
-    >>> x = Tensor([1.0, 2.0], requires_grad=True)
-    >>> pad(x, (1, 2), mode="edge").sum().backward()
-    >>> x.grad
-    array([2., 3.])
+    >>> from tinygrad_edu import Tensor, broadcast_arrays
+    >>> x, y = broadcast_arrays(Tensor([1.0, 2.0]), [[0.0], [0.0], [0.0]])
+    >>> x.shape
+    (3, 2)
     """
-    if np.iscomplexobj(constant_values):
-        raise TypeError("pad: constant_values are complex; expected real numbers")
-    shape = shape_of(x)
-    if not shape:  # without an axis there is no border
-        return getitem(x, ())
-    widths = _widths(pad_width, len(shape))
-    if mode in _PADDED_BY_INDEX:
-        for axis, (n, width) in enumerate(zip(shape, widths, strict=True)):
-            x = take(x, np.pad(np.arange(n), width, mode=mode), axis)  # type: ignore[call-overload]
-        return x
-    if mode != "constant":
-        raise ValueError(f"pad: mode {mode!r}; expected constant, {', '.join(_PADDED_BY_INDEX)}")
-    inside = tuple(slice(a, a + n) for n, (a, _) in zip(shape, widths, strict=True))
-    framed = put_at(x, inside, tuple(a + n + b for n, (a, b) in zip(shape, widths, strict=True)))
-    if not np.any(constant_values):
-        return framed
-    # NumPy decides which constant is in the corners.
-    zeros = np.zeros(shape, real_dtype_of(x))
-    return add(framed, np.pad(zeros, widths, constant_values=constant_values))
+    operands = [as_operand("broadcast_arrays", array) for array in arrays]
+    shape = np.broadcast_shapes(*(np.shape(x) for x in operands))
+    return tuple(broadcast_to(x, shape) for x in operands)
 
 
 @composed("x")

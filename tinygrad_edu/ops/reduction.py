@@ -1,6 +1,7 @@
 """Reductions: operations that turn many elements into few, such as sums, products and extremes.
 
-Each takes `axis` (None for all axes, a number, or several) and `keepdims`, as in NumPy. Variance
+Each takes `axis` (None for all axes, a number, or several) and `keepdims`, as in NumPy; most take
+the keywords of `options.py`. Variance
 and other statistics are in `statistics.py`.
 """
 
@@ -10,11 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import as_floating
+from ..arrays import as_floating, floating_dtype
 from ..facts import Pitfall, Recognition
 from ..leaving import values_of
-from ..primitive import primitive
+from ..primitive import as_operand, primitive
 from ..tensor import Tensor
+from .arithmetic import add, divide, multiply
+from .choosing import maximum, minimum
+from .choosing import where as choose
+from .options import count_of, selected, started, with_options
 from .plain import shape_of
 from .summing import Axis, added_up, axes_of, divided, is_half, single
 
@@ -28,6 +33,14 @@ __all__ = [
     "prod",
     "sum",
 ]
+
+
+def _lowest(dtype: np.dtype[Any]) -> Any:
+    return -np.inf if dtype.kind in "fc" else np.iinfo(dtype).min if dtype.kind in "iu" else False
+
+
+def _highest(dtype: np.dtype[Any]) -> Any:
+    return np.inf if dtype.kind in "fc" else np.iinfo(dtype).max if dtype.kind in "iu" else True
 
 
 def _count(x: Any, axis: Axis) -> int:
@@ -67,6 +80,7 @@ def _from_rows(rows: Any, x: Any, axis: Axis) -> Any:
     return np.transpose(moved, np.argsort(order).tolist())
 
 
+@with_options(started(add, lambda dtype: 0, True))
 @primitive(
     lambda g, out, x, axis=None, keepdims=False: np.broadcast_to(_stretch(g, x, axis), x.shape),
     symbol="Σ",
@@ -85,6 +99,10 @@ def sum(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
         The axes to sum along; None sums over all of them.
     keepdims : bool
         Whether to keep the summed axes, with size 1.
+    initial : number, optional
+        Added to each sum; gradients flow to it.
+    where : array_like of bool
+        The elements to sum; it broadcasts to the shape of `x`.
 
     Raises
     ------
@@ -113,6 +131,19 @@ def total(x: Any, axis: Axis) -> Any:
     return added_up(x, axis, True)
 
 
+def _average_of_selected(
+    operation: Any, x: Any, axis: Axis = None, *, keepdims: bool = False, where: Any = True
+) -> Any:
+    """Compose ``where=`` of `mean`: the sum of the selected elements over their number."""
+    if where is True:
+        return operation(x, axis, keepdims=keepdims)
+    x = as_operand(operation.__name__, x)
+    mask = selected(operation.__name__, where, x)
+    counts = count_of(mask, axis, keepdims).astype(floating_dtype(x))
+    return divide(sum(choose(mask, x, 0), axis, keepdims=keepdims), counts)
+
+
+@with_options(_average_of_selected)
 @primitive(
     lambda g, out, x, axis=None, keepdims=False: np.broadcast_to(
         _stretch(divided(g, _count(x, axis) or 1), x, axis), x.shape
@@ -133,7 +164,7 @@ def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
 
     Parameters
     ----------
-    x, axis, keepdims
+    x, axis, keepdims, where
         As for `sum`.
 
     Examples
@@ -165,6 +196,7 @@ def _prod_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = Fal
     return _stretch(g, x, axis) * _from_rows(others, x, axis)
 
 
+@with_options(started(multiply, lambda dtype: 1, True))
 @primitive(
     _prod_rule,
     symbol="Π",
@@ -181,7 +213,7 @@ def prod(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
 
     Parameters
     ----------
-    x, axis, keepdims
+    x, axis, keepdims, initial, where
         As for `sum`.
 
     Examples
@@ -241,6 +273,7 @@ def _refuse_empty(name: str, x: Any, axis: Axis) -> None:
         )
 
 
+@with_options(started(maximum, _lowest, False))
 @primitive(
     _extreme_rule,
     symbol="max",
@@ -254,13 +287,13 @@ def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
 
     Parameters
     ----------
-    x, axis, keepdims
+    x, axis, keepdims, initial, where
         As for `sum`.
 
     Raises
     ------
     ValueError
-        If there is no element.
+        If there is no element and no `initial`, or `where` without `initial`.
 
     Examples
     --------
@@ -278,6 +311,7 @@ def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
+@with_options(started(minimum, _highest, False))
 @primitive(
     _extreme_rule,
     symbol="min",
@@ -291,13 +325,13 @@ def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
 
     Parameters
     ----------
-    x, axis, keepdims
+    x, axis, keepdims, initial, where
         As for `sum`.
 
     Raises
     ------
     ValueError
-        If there is no element.
+        If there is no element and no `initial`, or `where` without `initial`.
 
     Examples
     --------

@@ -20,7 +20,7 @@ from .plain import shape_of
 from .shape import broadcast_to
 from .summing import single, wider
 
-__all__ = ["cumprod", "cumsum", "diff"]
+__all__ = ["cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "diff"]
 
 
 def _cumsum_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
@@ -106,6 +106,73 @@ def cumprod(x: Any, /, axis: int | None = None) -> Any:
     array([1., 8., 0.])
     """
     return np.cumprod(x, axis=axis)
+
+
+def _cumulative(scan: Any, x: Any, axis: int | None, include_initial: bool, first: int) -> Any:
+    name = f"cumulative_{scan.__name__[3:]}"
+    x = as_operand(name, x)
+    if axis is None and x.ndim != 1:
+        raise ValueError(f"{name}: x has {x.ndim} axes; expected axis=, which of them")
+    axis = normalize_axis_index(0 if axis is None else axis, x.ndim)
+    sums = scan(x, axis)
+    if not include_initial:
+        return sums
+    shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    return concatenate([np.full(shape, first, real_dtype_of(sums)), sums], axis=axis)
+
+
+@composed("x")
+def cumulative_sum(x: Any, *, axis: int | None = None, include_initial: bool = False) -> Any:
+    """Running sums along an axis, as `cumsum` computes them.
+
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    axis : int, optional
+        The axis; only an array of one axis does not need it.
+    include_initial : bool
+        Whether the result begins with 0, and so has one more element along the axis.
+
+    Raises
+    ------
+    ValueError
+        If `x` has several axes and `axis` is missing.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, cumulative_sum
+    >>> cumulative_sum(Tensor([1.0, 2.0, 3.0]), include_initial=True)
+    Tensor([0., 1., 3., 6.])
+    """
+    return _cumulative(cumsum, x, axis, include_initial, 0)
+
+
+@composed("x")
+def cumulative_prod(x: Any, *, axis: int | None = None, include_initial: bool = False) -> Any:
+    """Running products along an axis, as `cumprod` computes them.
+
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    axis : int, optional
+        The axis; only an array of one axis does not need it.
+    include_initial : bool
+        Whether the result begins with 1, and so has one more element along the axis.
+
+    Raises
+    ------
+    ValueError
+        If `x` has several axes and `axis` is missing.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, cumulative_prod
+    >>> cumulative_prod(Tensor([1.0, 2.0, 3.0]), include_initial=True)
+    Tensor([1., 1., 2., 6.])
+    """
+    return _cumulative(cumprod, x, axis, include_initial, 1)
 
 
 @composed("x", "prepend", "append")

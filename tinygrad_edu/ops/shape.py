@@ -14,8 +14,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .. import shape_errors
-from ..metadata import composed
-from ..primitive import primitive
+from ..leaving import values_of
+from ..metadata import checked, composed
+from ..primitive import as_operand, primitive
+from .options import with_options
 from .summing import added_rows, added_up
 
 __all__ = [
@@ -41,6 +43,35 @@ def _tuple(shape: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(np.ravel(shape).tolist())
 
 
+def _by_memory(name: str, x: Any, order: str) -> list[int]:
+    """Return the axes in an order in which ``order="C"`` reads the elements as `order` does."""
+    ndim = len(np.shape(x))
+    if order == "C":
+        return list(range(ndim))
+    if order == "F":
+        return list(range(ndim))[::-1]
+    array = values_of(x)
+    if order == "A":
+        return _by_memory(name, x, "F" if array.flags.fnc else "C")
+    if order == "K" and name == "ravel":
+        return sorted(range(ndim), key=lambda axis: -abs(array.strides[axis]))
+    orders = "'C', 'F', 'A' or 'K'" if name == "ravel" else "'C', 'F' or 'A'"
+    raise ValueError(f"{name}: order {order!r}; expected {orders}")
+
+
+def _reshape_in_order(operation: Any, x: Any, shape: Any, *, order: str = "C") -> Any:
+    """Compose ``order=`` of `reshape`."""
+    if (order := checked(order, "reshape", "order")) == "C":
+        return operation(x, shape)
+    x = as_operand("reshape", x)
+    axes = _by_memory("reshape", x, order)
+    if axes == list(range(x.ndim)):
+        return operation(x, shape)
+    new = _tuple(checked(shape, "reshape", "shape"))
+    return transpose(operation(transpose(x, axes), new[::-1]))
+
+
+@with_options(_reshape_in_order)
 @primitive(
     lambda g, out, x, shape: g.reshape(x.shape),
     formula="reshape(x, shape)",
@@ -56,6 +87,9 @@ def reshape(x: Any, /, shape: int | Sequence[int]) -> Any:
         The elements.
     shape : int or sequence of int
         The new shape; one size may be -1, and is then computed.
+    order : {"C", "F", "A"}
+        Whether the last axis changes fastest, as by default, or the first one; "A" takes the first
+        one if the array is in memory like that.
 
     Raises
     ------
@@ -188,6 +222,19 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
 def ravel(x: Any, order: str = "C") -> Any:
     """Elements in one row; with ``order="F"`` the first axis changes fastest.
 
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    order : {"C", "F", "A", "K"}
+        "A" and "K" depend on the array that a tensor holds: with "A" the first axis changes fastest
+        if the array is in memory like that, "K" keeps the order in memory.
+
+    Raises
+    ------
+    ValueError
+        If the order is another one.
+
     Examples
     --------
     >>> from tinygrad_edu import Tensor, ravel
@@ -197,9 +244,9 @@ def ravel(x: Any, order: str = "C") -> Any:
     >>> ravel(x, order="F")
     Tensor([1., 3., 2., 4.])
     """
-    if order not in ("C", "F"):
-        raise ValueError(f"ravel: order must be 'C' or 'F', got {order!r}")
-    return reshape(x if order == "C" else transpose(x), (-1,))
+    if order == "C":
+        return reshape(x, (-1,))
+    return reshape(transpose(x, _by_memory("ravel", x, order)), (-1,))
 
 
 flatten = ravel

@@ -13,17 +13,29 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..metadata import composed
 from .indexing import take_along_axis
+from .plain import argsort
 from .shape import reshape
 
 __all__ = ["partition", "sort"]
 
 
 @composed("x")
-def sort(x: Any, axis: int | None = -1) -> Any:
+def sort(x: Any, axis: int | None = -1, *, descending: bool = False) -> Any:
     """Elements in ascending order along an axis, nan last; None flattens first.
+
+    With ``descending=True`` the order is reversed, so nan is first.
 
     The method of this name returns a sorted copy too, unlike the method of arrays, which sorts in
     place.
+
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    axis : int, optional
+        The axis; None flattens first.
+    descending : bool
+        Whether the largest is first.
 
     Examples
     --------
@@ -34,9 +46,10 @@ def sort(x: Any, axis: int | None = -1) -> Any:
     array([0., 1., 0.])
     """
     if axis is None:
-        return sort(reshape(x, (-1,)))
+        return sort(reshape(x, (-1,)), descending=descending)
     axis = normalize_axis_index(axis, np.ndim(x))
-    return take_along_axis(x, np.argsort(x, axis=axis, stable=True), axis=axis)
+    order = argsort(x, axis=axis, stable=True, descending=descending)
+    return take_along_axis(x, order, axis=axis)
 
 
 @composed("x")

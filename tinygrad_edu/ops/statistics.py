@@ -1,6 +1,7 @@
-"""Statistics of many elements: variance, average, median, range, and sums that skip nan.
+"""Statistics of many elements: variance, average, median, range, covariance.
 
-They are composed of the reductions in `reduction.py`.
+They are composed of the reductions in `reduction.py`. Quantiles are in `quantiles.py`, and
+reductions that skip nan in `skipping.py`.
 """
 
 from __future__ import annotations
@@ -9,35 +10,61 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import real_dtype_of
+from ..arrays import floating_dtype, real_dtype_of
 from ..facts import Recognition
 from ..metadata import composed
 from ..primitive import as_operand
 from .arithmetic import divide, multiply, square, subtract
-from .choosing import where
+from .choosing import clip
+from .choosing import where as choose
+from .elementwise import sqrt
+from .joining import concatenate
+from .linear_algebra.matrices import matmul
+from .linear_algebra.triangles import diagonal
+from .options import count_of, selected
 from .plain import shape_of
 from .reduction import _as_rows, _count, _euclidean_norm, _stretched_shape, max, mean, min, sum
-from .shape import broadcast_to, reshape, transpose
+from .shape import atleast_2d, broadcast_to, expand_dims, reshape, transpose
 from .sorting import sort
 from .summing import Axis, axes_of, single
 
-__all__ = ["average", "median", "nanmean", "nansum", "ptp", "std", "var"]
+__all__ = ["average", "corrcoef", "cov", "median", "ptp", "std", "var"]
 
 
-def _spread(name: str, x: Any, axis: Axis, ddof: float) -> tuple[Any, float]:
-    """Return the deviations from the average, and the divisor of the sum of their squares."""
-    count = _count(x, axis)
-    if count - ddof <= 0:
+def _spread(
+    name: str, x: Any, axis: Axis, ddof: float, where: Any, center: Any
+) -> tuple[Any, Any, Any]:
+    """Return the deviations from the average, and the divisor with the axes kept and without."""
+    counts, mask = _count(x, axis), None
+    if where is not True:
+        mask = selected(name, where, x)
+        kept = count_of(mask, axis, True)
+        counts = int(np.min(kept, initial=counts))
+    if counts - ddof <= 0:
         raise ValueError(
-            f"{name} over {count} elements with ddof={ddof} would divide by {count - ddof}; "
+            f"{name} over {counts} elements with ddof={ddof} would divide by {counts - ddof}; "
             "expected more elements than ddof"
         )
-    return subtract(x, mean(x, axis=axis, keepdims=True)), count - ddof
+    if center is None:
+        center = mean(x, axis=axis, keepdims=True, **({} if mask is None else {"where": mask}))
+    deviation = subtract(x, center)
+    if mask is None:
+        return deviation, counts - ddof, counts - ddof
+    divisor = (kept - ddof).astype(real_dtype_of(deviation))
+    return choose(mask, deviation, 0), divisor, np.squeeze(divisor, axes_of(mask.ndim, axis))
 
 
-@composed("x", recognition=Recognition("axis", bounds=(0, np.inf), variants=({"ddof": 1},)))
+@composed("x", "mean", recognition=Recognition("axis", bounds=(0, np.inf), variants=({"ddof": 1},)))
 @single
-def var(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+def var(
+    x: Any,
+    axis: Axis = None,
+    *,
+    ddof: float = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    mean: Any = None,
+) -> Any:
     """Variance over all elements, or along the given axes.
 
     Parameters
@@ -51,6 +78,10 @@ def var(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -
         estimate.
     keepdims : bool
         Whether to keep the reduced axes, with size 1.
+    where : array_like of bool
+        The elements to take; it broadcasts to the shape of `x`.
+    mean : array_like, optional
+        The average, with the reduced axes kept, if it is known already. Gradients flow to it.
 
     Raises
     ------
@@ -66,20 +97,29 @@ def var(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -
     >>> y.item(), x.grad
     (3.5, array([-1. , -0.5,  0. ,  1.5]))
     """
-    deviation, denominator = _spread("var", x, axis, ddof)
-    return divide(sum(square(deviation), axis=axis, keepdims=keepdims), denominator)
+    deviation, kept, dropped = _spread("var", x, axis, ddof, where, mean)
+    total = sum(square(deviation), axis=axis, keepdims=keepdims)
+    return divide(total, kept if keepdims else dropped)
 
 
-@composed("x")
+@composed("x", "mean")
 @single
-def std(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+def std(
+    x: Any,
+    axis: Axis = None,
+    *,
+    ddof: float = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    mean: Any = None,
+) -> Any:
     """Standard deviation over all elements, or along the given axes.
 
     Where all elements are equal, its derivative is defined as 0.
 
     Parameters
     ----------
-    x, axis, ddof, keepdims
+    x, axis, ddof, keepdims, where, mean
         As for `var`.
 
     Raises
@@ -96,8 +136,9 @@ def std(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -
     >>> y.item(), x.grad
     (1.0, array([-0.5,  0.5]))
     """
-    deviation, denominator = _spread("std", x, axis, ddof)
-    return divide(_euclidean_norm(deviation, axis=axis, keepdims=keepdims), denominator**0.5)
+    deviation, kept, dropped = _spread("std", x, axis, ddof, where, mean)
+    length = _euclidean_norm(deviation, axis=axis, keepdims=keepdims)
+    return divide(length, (kept if keepdims else dropped) ** 0.5)
 
 
 @composed("x")
@@ -119,53 +160,6 @@ def ptp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     (4.0, array([-1.,  1.,  0.]))
     """
     return subtract(max(x, axis=axis, keepdims=keepdims), min(x, axis=axis, keepdims=keepdims))
-
-
-@composed("x")
-def nansum(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Sum of the elements that are not nan; those that are receive the gradient 0.
-
-    Parameters
-    ----------
-    x, axis, keepdims
-        As for `sum`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from tinygrad_edu import Tensor, nansum
-    >>> x = Tensor([1.0, np.nan, 2.0], requires_grad=True)
-    >>> y = nansum(x)
-    >>> y.backward()
-    >>> y.item(), x.grad
-    (3.0, array([1., 0., 1.]))
-    """
-    return sum(where(np.isnan(x), 0, x), axis=axis, keepdims=keepdims)
-
-
-@composed("x")
-@single
-def nanmean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Average of the elements that are not nan; those that are receive the gradient 0.
-
-    Parameters
-    ----------
-    x, axis, keepdims
-        As for `sum`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from tinygrad_edu import Tensor, nanmean
-    >>> x = Tensor([1.0, np.nan, 2.0], requires_grad=True)
-    >>> y = nanmean(x)
-    >>> y.backward()
-    >>> y.item(), x.grad
-    (1.5, array([0.5, 0. , 0.5]))
-    """
-    total = nansum(multiply(x, 1.0), axis=axis, keepdims=keepdims)
-    count = np.sum(~np.isnan(x), axis=axis, keepdims=keepdims)
-    return divide(total, count.astype(real_dtype_of(total)))
 
 
 @composed("x")
@@ -195,13 +189,20 @@ def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     rows = sort(_as_rows(x, axis), axis=-1)
     result = mean(rows[..., (count - 1) // 2 : count // 2 + 1], axis=-1)
     if np.isnan(rows[..., -1:]).any():  # nan is sorted last
-        result = where(np.isnan(rows[..., -1]), np.nan, result)
+        result = choose(np.isnan(rows[..., -1]), np.nan, result)
     return reshape(result, _stretched_shape(x.shape, axis)) if keepdims else result
 
 
 @composed("x", "weights")
 @single
-def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = False) -> Any:
+def average(
+    x: Any,
+    axis: Axis = None,
+    weights: Any = None,
+    returned: bool = False,
+    *,
+    keepdims: bool = False,
+) -> Any:
     """Average, weighted if weights are given; gradients flow to the weights as well.
 
     Parameters
@@ -212,6 +213,8 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
         The axes; None takes all of them.
     weights : array_like, optional
         Of the shape of `x`, or of the shape that `x` has along `axis`.
+    returned : bool
+        Whether to return a pair: the average, and the sum of the weights.
     keepdims : bool
         Whether to keep the reduced axes, with size 1.
 
@@ -233,7 +236,9 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
     """
     axes = axes_of(len(shape_of(x)), axis)
     if weights is None:
-        return mean(x, axis=axes, keepdims=keepdims)
+        result = mean(x, axis=axes, keepdims=keepdims)
+        count = np.full(result.shape, _count(x, axes), real_dtype_of(result))
+        return (result, count) if returned else result
     shape, given = shape_of(x), shape_of(weights)
     if given != shape:
         if axis is None or given != tuple(shape[i] for i in axes):
@@ -248,4 +253,138 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
     total = sum(weights, axis=axes, keepdims=keepdims)
     if np.any(np.equal(total, 0)):
         raise ZeroDivisionError("average: weights add up to 0; expected another sum")
-    return divide(sum(multiply(x, weights), axis=axes, keepdims=keepdims), total)
+    result = divide(sum(multiply(x, weights), axis=axes, keepdims=keepdims), total)
+    return (result, total) if returned else result
+
+
+def _frequencies(fweights: Any, count: int) -> Any:
+    """Check the numbers of observations."""
+    given = np.asarray(fweights)
+    if given.shape != (count,) or given.dtype.kind not in "iu" or (given < 0).any():
+        raise ValueError(
+            f"cov: fweights of shape {given.shape} and dtype {given.dtype}; expected {count} whole "
+            "numbers of 0 or more, one for each observation"
+        )
+    return given
+
+
+def _weights(fweights: Any, aweights: Any, count: int, dtype: Any) -> Any:
+    """Return how much each observation counts; None if all count once."""
+    weights = None if fweights is None else _frequencies(fweights, count).astype(dtype)
+    if aweights is None:
+        return weights
+    if shape_of(aweights) != (count,):
+        raise ValueError(
+            f"cov: aweights of shape {shape_of(aweights)}; expected one for each of the {count} "
+            "observations"
+        )
+    return multiply(aweights, 1 if weights is None else weights)
+
+
+@composed("x", "y", "aweights")
+@single
+def cov(
+    x: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: Any = None,
+) -> Any:
+    """Covariance matrix of variables, each of which was observed several times.
+
+    Parameters
+    ----------
+    x : array_like, shape (variables, observations) or (observations,)
+        The observations.
+    y : array_like, optional
+        Further variables, in the same form.
+    rowvar : bool
+        Whether a row is a variable; if not, a column is.
+    bias : bool
+        Whether to divide by the number of observations instead of that number minus 1.
+    ddof : int, optional
+        What to subtract from that number; overrides `bias`.
+    fweights : array_like of int, optional
+        How often each observation was made.
+    aweights : array_like, optional
+        How much each observation counts; gradients flow to it.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or the denominator is not positive.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, cov
+    >>> x = Tensor([[1.0, 2.0, 6.0], [0.0, 1.0, 2.0]], requires_grad=True)
+    >>> y = cov(x)
+    >>> y.data
+    array([[7. , 2.5],
+           [2.5, 1. ]])
+    >>> y[0, 1].backward()
+    >>> x.grad
+    array([[-0.5,  0. ,  0.5],
+           [-1. , -0.5,  1.5]])
+    """
+    if len(shape_of(x)) > 2 or (y is not None and len(shape_of(y)) > 2):
+        raise ValueError(
+            f"cov: x has shape {shape_of(x)}; expected at most two axes, variables and observations"
+        )
+    rows = [
+        atleast_2d(part) if rowvar or len(shape_of(part)) < 2 else transpose(part)
+        for part in (x, y)
+        if part is not None
+    ]
+    table = concatenate(rows, axis=0) if len(rows) > 1 else as_operand("cov", rows[0])
+    count = shape_of(table)[1]
+    weights = _weights(fweights, aweights, count, floating_dtype(table))
+    ddof = (0 if bias else 1) if ddof is None else ddof
+    if weights is None:
+        center, denominator = mean(table, axis=1, keepdims=True), count - ddof
+    else:
+        whole = sum(weights)
+        center = divide(sum(multiply(table, weights), axis=1, keepdims=True), whole)
+        shares = weights if aweights is None else multiply(weights, aweights)
+        lost = ddof if aweights is None else multiply(divide(sum(shares), whole), ddof)
+        denominator = subtract(whole, lost)
+    if np.less_equal(denominator, 0):
+        raise ValueError(
+            f"cov of {count} observations with ddof={ddof} would divide by "
+            f"{np.round(denominator, 6)}; expected more observations than ddof"
+        )
+    deviation = subtract(table, center)
+    weighted = deviation if weights is None else multiply(deviation, weights)
+    matrix = divide(matmul(weighted, transpose(deviation)), denominator)
+    return reshape(matrix, ()) if shape_of(matrix) == (1, 1) else matrix
+
+
+@composed("x", "y")
+@single
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
+    """Matrix of correlation coefficients: covariances over products of standard deviations.
+
+    Parameters
+    ----------
+    x, y, rowvar
+        As for `cov`.
+
+    Raises
+    ------
+    ValueError
+        As for `cov`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, corrcoef
+    >>> corrcoef(Tensor([[1.0, 2.0, 6.0], [0.0, 1.0, 2.0]])).data.round(4)
+    array([[1.    , 0.9449],
+           [0.9449, 1.    ]])
+    """
+    matrix = cov(x, y, rowvar)
+    if not shape_of(matrix):
+        return divide(matrix, matrix)
+    spread = sqrt(diagonal(matrix))
+    return clip(divide(divide(matrix, expand_dims(spread, 1)), spread), -1, 1)

@@ -9,12 +9,14 @@ from . import (
     arithmetic,
     convolution,
     elementwise,
+    from_numpy,
     indexing,
     linalg,
     linear_algebra,
     loss,
     network,
     reduction,
+    sequences,
     shape,
 )
 from .case import Case, restart
@@ -25,12 +27,14 @@ _FILES = (
     arithmetic,
     convolution,
     elementwise,
+    from_numpy,
     indexing,
     linalg,
     linear_algebra,
     loss,
     network,
     reduction,
+    sequences,
     shape,
 )
 

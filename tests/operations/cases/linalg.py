@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu import Tensor
-from tinygrad_edu.ops.linear_algebra import decompositions, linalg
+from tinygrad_edu.ops.linear_algebra import decompositions, least_squares, linalg
 
 from .case import Case, distinct, named, normal
 
@@ -177,4 +177,36 @@ def _norms() -> Iterator[Case]:
     yield Case("linalg.norm", "of nothing", named("linalg.norm", axis=1), [np.zeros((2, 0))])
 
 
-FAMILIES = (_inverses, _products, _symmetric, _singular_values, _norms)
+def _least_squares() -> Iterator[Case]:
+    def packed(m: Any, x: Any) -> Any:
+        if isinstance(x, Tensor):
+            return least_squares._qr(x)
+        return m.concatenate(list(m.linalg.qr(x)), axis=-2)
+
+    yield Case("linalg.qr", "both as they are", packed, [spread(4, 3)], text=True)
+    for shape in [(3, 3), (4, 2), (2, 4), (2, 3, 2)]:
+        for part in (0, 1):
+            call = lambda m, x, part=part: m.linalg.qr(x)[part]  # noqa: E731
+            label = f"{'QR'[part]} {shape} as they are"
+            yield Case("linalg.qr", label, call, [spread(*shape)])
+    yield Case("linalg.qr", "r as they are", named("linalg.qr", "r"), [spread(3, 2)])
+    for a, b in [((4, 2), (4,)), ((4, 2), (4, 3)), ((2, 3), (2,)), ((3, 3), (3, 1))]:
+        for part in (0, 1) if a == (4, 2) else (0,):
+            call = lambda m, x, y, part=part: m.linalg.lstsq(x, y)[part]  # noqa: E731
+            yield Case("linalg.lstsq", f"{a} {b} {part}", call, [spread(*a), normal(*b)])
+    call = lambda m, x: m.linalg.lstsq(x, np.arange(4))[3]  # noqa: E731
+    yield Case("linalg.lstsq", "constant right-hand side", call, [spread(4, 2)])
+    x = distinct(2, 3, 4)
+    for keywords in ({}, {"axis": (0, 2)}, {"axis": 1, "ord": 3, "keepdims": True}, {"ord": 1}):
+        call = named("linalg.vector_norm", **keywords)
+        yield Case("linalg.vector_norm", f"{keywords}", call, [x])
+    for keywords in ({}, {"ord": 2}, {"ord": "nuc", "keepdims": True}):
+        call = named("linalg.matrix_norm", **keywords)
+        yield Case("linalg.matrix_norm", f"{keywords}", call, [x])
+    for p in (None, -2, "fro"):
+        yield Case("linalg.cond", f"{p}", named("linalg.cond", p), [spread(3, 3)])
+    yield Case("linalg.diagonal", "", named("linalg.diagonal", offset=1), [x])
+    yield Case("linalg.trace", "", named("linalg.trace", offset=-1), [x])
+
+
+FAMILIES = (_inverses, _products, _symmetric, _singular_values, _norms, _least_squares)

@@ -17,6 +17,7 @@ import numpy as np
 from ...errors import GradientError
 from ...leaving import values_of
 from ...metadata import composed
+from ...numpy_spelling import as_numpy
 from ...primitive import as_operand, primitive
 from ..shape import swapaxes
 from ..summing import single
@@ -42,6 +43,8 @@ def lapack(square: bool = True) -> Callable[..., Callable[..., Any]]:
 
         @functools.wraps(function)
         def checked(*others: Any, **keywords: Any) -> Any:
+            if not others and first not in keywords:
+                return as_numpy(name, checked, (), keywords)
             x, *others = others or (keywords.pop(first),)  # type: ignore[assignment]
             x = as_operand(name, x)
             shape = x.shape

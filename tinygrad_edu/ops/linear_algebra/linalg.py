@@ -1,8 +1,8 @@
 """Linear algebra beyond products, under the names of `numpy.linalg`.
 
-Inverses, determinants, linear equations and products of many matrices are in this file, the rest in
-`decompositions.py` and `norms.py`. A matrix is the last two axes; the axes before them are a stack
-of matrices.
+Determinants, linear equations and products of many matrices are in this file, the rest in
+`inverses.py`, `decompositions.py`, `least_squares.py` and `norms.py`. A matrix is the last two
+axes; the axes before them are a stack of matrices.
 
 Examples
 --------
@@ -28,25 +28,42 @@ from ...metadata import composed
 from ...primitive import primitive
 from ..choosing import where
 from ..reduction import sum
-from ..shape import expand_dims
+from ..shape import expand_dims, matrix_transpose
 from .decompositions import cholesky, eigh, eigvalsh, lapack, svd, svdvals
+from .inverses import inv, pinv
+from .least_squares import cond, diagonal, lstsq, matrix_norm, qr, trace, vector_norm
 from .matrices import matmul
 from .norms import norm
+from .products import cross, outer, tensordot
+from .rows import vecdot
 
 __all__ = [
     "cholesky",
+    "cond",
+    "cross",
     "det",
+    "diagonal",
     "eigh",
     "eigvalsh",
     "inv",
+    "lstsq",
+    "matmul",
+    "matrix_norm",
     "matrix_power",
+    "matrix_transpose",
     "multi_dot",
     "norm",
+    "outer",
     "pinv",
+    "qr",
     "slogdet",
     "solve",
     "svd",
     "svdvals",
+    "tensordot",
+    "trace",
+    "vecdot",
+    "vector_norm",
 ]
 
 
@@ -54,34 +71,7 @@ __all__ = [
 SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
 
 
-# Inverses and determinants --------------------------------------------------------------------
-
-
-@lapack()
-@primitive(
-    lambda g, out, x: -(out.mT @ g @ out.mT),
-    symbol="⁻¹",
-    formula="linalg.inv(x)",
-    derivatives=("-out.mT @ g @ out.mT",),
-)
-def inv(x: Any, /) -> Any:
-    """Inverse of square matrices.
-
-    Raises
-    ------
-    ValueError
-        If the matrices are not square.
-    numpy.linalg.LinAlgError
-        If one is singular.
-
-    Examples
-    --------
-    >>> from tinygrad_edu import Tensor, linalg
-    >>> linalg.inv(Tensor([[2.0, 0.0], [0.0, 4.0]]))
-    Tensor([[0.5 , 0.  ],
-            [0.  , 0.25]])
-    """
-    return np.linalg.inv(x)
+# Determinants and equations --------------------------------------------------------------------
 
 
 def _cofactor_rule(g: Any, out: Any, x: Any) -> Any:
@@ -225,54 +215,6 @@ def solve(a: Any, b: Any) -> Any:
     if stacks and len(shape) > 1:
         raise ValueError(f"solve: {stacks}")
     return _solve(a, b) if len(shape) > 1 else _solve(a, expand_dims(b, -1))[..., 0]
-
-
-def _pinv_rule(g: Any, out: Any, x: Any, **cutoff: Any) -> Any:
-    left = (g.mT - x @ out @ g.mT) @ out @ out.mT  # these two are 0 where x is invertible
-    right = out.mT @ out @ (g.mT - g.mT @ out @ x)
-    return left + right - out.mT @ g @ out.mT
-
-
-@lapack(square=False)
-@primitive(
-    _pinv_rule,
-    analytic=False,
-    symbol="⁺",
-    formula="linalg.pinv(x)",
-    derivatives=(
-        (
-            "(g.mT - x @ out @ g.mT) @ out @ out.mT"
-            " + out.mT @ out @ (g.mT - g.mT @ out @ x) - out.mT @ g @ out.mT"
-        ),
-    ),
-)
-def pinv(x: Any, /, rcond: Any = None, *, rtol: Any = np._NoValue) -> Any:
-    """Pseudo-inverse, after Moore and Penrose, of matrices of any shape.
-
-    It jumps where the rank changes. The gradient is the one along changes that keep the rank; for
-    matrices of full rank that is the whole gradient.
-
-    Parameters
-    ----------
-    x : array_like, shape (..., m, n)
-        The matrices.
-    rcond, rtol : float or array, optional
-        Singular values up to this multiple of the largest are treated as 0; see
-        `numpy.linalg.pinv`.
-
-    References
-    ----------
-    Golub and Pereyra, "The Differentiation of Pseudo-Inverses and Nonlinear Least Squares Problems
-    Whose Variables Separate", 1973.
-
-    Examples
-    --------
-    >>> from tinygrad_edu import Tensor, linalg
-    >>> linalg.pinv(Tensor([[2.0, 0.0], [0.0, 4.0], [0.0, 0.0]])).data.round(4)
-    array([[0.5 , 0.  , 0.  ],
-           [0.  , 0.25, 0.  ]])
-    """
-    return np.linalg.pinv(x, rcond, rtol=rtol)
 
 
 # Products of many -----------------------------------------------------------------------------

@@ -81,6 +81,11 @@ def _rows(x: Any) -> Any:
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
+def _product(x: Any, weight: Any) -> Any:
+    """Multiply rows by a matrix; for a stack of matrices, `dot` is a hundred times slower."""
+    return x.dot(weight) if x.ndim <= 2 else matmul(x, weight)
+
+
 def _sum_of_rows(g: Any) -> Any:
     if len(g) <= BLOCK:
         return g.T.dot(ones(len(g), g.dtype))
@@ -90,7 +95,7 @@ def _sum_of_rows(g: Any) -> Any:
 
 
 @primitive(
-    lambda g, out, x, weight, bias: g.dot(weight.T),
+    lambda g, out, x, weight, bias: _product(g, weight.T),
     lambda g, out, x, weight, bias: x.T.dot(g) if x.ndim == 2 else _rows(x).T.dot(_rows(g)),
     lambda g, out, x, weight, bias: _sum_of_rows(g if x.ndim == 2 else _rows(g)),
     symbol="@ +",
@@ -138,7 +143,7 @@ def linear(x: Any, weight: Any, bias: Any, /) -> Any:
             f"got {np.shape(x)}, {np.shape(weight)} and {np.shape(bias)}"
         )
     try:
-        product = x.dot(weight)  # the same as a matrix product here, and quicker to call
+        product = _product(x, weight)
     except ValueError:
         raise ValueError(
             f"x of shape {x.shape} has {x.shape[-1]} features, but the weight of shape "

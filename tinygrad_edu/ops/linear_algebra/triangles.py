@@ -11,9 +11,9 @@ from ...metadata import composed
 from ..choosing import where
 from ..indexing import getitem, put_at
 from ..reduction import sum
-from ..shape import moveaxis
+from ..shape import moveaxis, reshape
 
-__all__ = ["diag", "diagonal", "trace", "tril", "triu"]
+__all__ = ["diag", "diagflat", "diagonal", "trace", "tril", "triu"]
 
 
 @composed("x")
@@ -90,6 +90,20 @@ def diag(x: Any, k: int = 0) -> Any:
     size = np.shape(x)[0] + abs(k)
     places = np.arange(np.shape(x)[0])
     return put_at(x, (places - min(k, 0), places + max(k, 0)), (size, size))
+
+
+@composed("x")
+def diagflat(x: Any, k: int = 0) -> Any:
+    """Matrix with all elements of an array on a diagonal, and zeros elsewhere.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, diagflat
+    >>> diagflat(Tensor([[1.0, 2.0]])).data
+    array([[1., 0.],
+           [0., 2.]])
+    """
+    return diag(reshape(x, (-1,)), k)
 
 
 def _lower(name: str, x: Any, k: int) -> tuple[Any, Any]:

@@ -17,7 +17,7 @@ from ...primitive import as_operands
 from ...tensor import Tensor, holds_tensor
 from ..arithmetic import add, multiply
 from ..linear_algebra.matrices import matmul
-from ..rearranging import pad
+from ..padding import pad
 from ..reduction import max, mean
 from ..shape import moveaxis, reshape
 from ..summing import single

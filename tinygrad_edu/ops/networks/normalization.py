@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import DTypeLike, NDArray
 
-from ...arrays import as_array, as_floating
+from ...arrays import as_array, as_floating, random_generator
 from ...facts import Recognition
 from ...leaving import values_of
 from ...metadata import composed
@@ -316,7 +316,7 @@ def dropout(
         )
     if not training:
         return x
-    kept = np.random.default_rng(generator).random(shape_of(x), dtype=np.float32) >= p
+    kept = random_generator(generator).random(shape_of(x), dtype=np.float32) >= p
     return multiply(where(kept, x, 0.0), 1 / (1 - p) if p < 1 else 0.0)
 
 
