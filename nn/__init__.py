@@ -12,7 +12,7 @@ from .training.signals import program_starts
 with program_starts():
     from tinygrad_edu import binary_cross_entropy_with_logits, softmax_cross_entropy
 
-    from . import layers
+    from . import layers, optim
     from .calling import functional_call
     from .errors import (
         DataError,
@@ -25,7 +25,7 @@ with program_starts():
     from .layers import *  # noqa: F403 (a layer is listed once, in its family)
     from .mlp import MLP
     from .module import Module
-    from .optim import SGD, Optimizer
+    from .optim import *  # noqa: F403
     from .training.classifier import Classifier, Prediction
 
 if TYPE_CHECKING:
@@ -38,14 +38,12 @@ model = Classifier
 
 __all__ = [
     "MLP",
-    "SGD",
     "Classifier",
     "DataError",
     "DataWarning",
     "ModelFileError",
     "Module",
     "NotFittedError",
-    "Optimizer",
     "Prediction",
     "TrainingWarning",
     "UnsafeModelFileError",
@@ -59,6 +57,7 @@ __all__ = [
     "worksheet",
 ]
 __all__ += layers.__all__
+__all__ += optim.__all__
 
 # Imported when they are first used, because most programs do not compare gradients.
 _LATER = {

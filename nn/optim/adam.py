@@ -181,7 +181,16 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 
     def update(
-        self, p: Array, g: Array, state: State, lr: Any, weight_decay: float, **others: Any
+        self,
+        p: Array,
+        g: Array,
+        state: State,
+        lr: Any,
+        betas: Any,
+        eps: float,
+        weight_decay: float,
+        amsgrad: bool,
+        maximize: bool,
     ) -> Any:
         """Return the new values of a parameter.
 
@@ -191,14 +200,12 @@ class AdamW(Adam):
             A parameter and its gradient.
         state : State
             As of `Adam`.
-        lr, weight_decay : object
-            Two of the options.
-        **others : object
-            The other options of `Adam`.
+        lr, betas, eps, weight_decay, amsgrad, maximize : object
+            The options.
         """
         if weight_decay:
             p = p * (1 - lr * weight_decay)
-        return super().update(p, g, state, lr, weight_decay=0.0, **others)
+        return super().update(p, g, state, lr, betas, eps, 0.0, amsgrad, maximize)
 
 
 class NAdam(Optimizer):
@@ -250,7 +257,7 @@ class NAdam(Optimizer):
     >>> (x * x).backward()
     >>> optimizer.step()
     >>> round(x.item(), 4)
-    2.8942
+    2.8944
     """
 
     leaves_arrays_alone = True

@@ -1,4 +1,4 @@
-"""What an optimizer keeps: groups of parameters with their options, and the state of each parameter.
+"""What an optimizer keeps: groups of parameters with options, and a state for each parameter.
 
 Numbers that change between steps are kept in arrays, because a captured step sees new values in
 arrays only. How parameters are updated is in `optimizer.py`.
@@ -101,6 +101,28 @@ class ParameterGroup(MutableMapping[str, Any]):
         initial = self.initial_lr
         self[name] = value
         self.initial_lr = initial
+
+    def keep_momentum_in_arrays(self) -> None:
+        """Prepare for a schedule that changes the momentum, or the first of two betas.
+
+        Raises
+        ------
+        ValueError
+            If there is neither.
+        """
+        if "momentum" not in self and "betas" not in self:
+            raise ValueError(
+                "cycle_momentum=True needs an optimizer with momentum or betas; pass "
+                "cycle_momentum=False"
+            )
+        self.keep_in_arrays("betas" if "betas" in self else "momentum")
+
+    def set_momentum(self, value: float) -> None:
+        """Set the momentum, or the first of two betas."""
+        if "betas" in self:
+            self["betas"] = (value, *self["betas"][1:])
+        else:
+            self["momentum"] = value
 
     def __getitem__(self, name: str) -> Any:
         if name == "params":

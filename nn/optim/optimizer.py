@@ -82,19 +82,17 @@ class Optimizer:
     """Whether `update` is known not to write into or return what it is given: then the arrays are
     passed as they are, which is faster."""
 
-    def __init__(
-        self, params: Iterable[Tensor] | Iterable[dict[str, Any]], **options: Any
-    ) -> None:
+    def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], **options: Any) -> None:
         self.param_groups: list[ParameterGroup] = []
         self._defaults = options
         for group in self._groups_of(params):
             self.add_param_group(group)
 
-    def _groups_of(self, params: Any) -> list[dict[str, Any]]:
+    def _groups_of(self, params: Any) -> list[Any]:
         if isinstance(params, Iterable) and not isinstance(params, Tensor | Mapping):
             params = list(params)
             if params and all(isinstance(entry, Mapping) for entry in params):
-                return params
+                return list(params)
         return [{"params": params}]
 
     # What a subclass defines -----------------------------------------------------------------

@@ -74,7 +74,8 @@ def test_weights_that_are_replaced():
         first._data = np.asfortranarray(first._data)
 
     def shared(network, optimizer):
-        network.linear2.bias._data = optimizer._velocity[3] = drawn(1, 3, dtype=np.float32)
+        state = optimizer.state[network.linear2.bias]
+        network.linear2.bias._data = state["momentum_buffer"] = drawn(1, 3, dtype=np.float32)
 
     def other_gradient(network, optimizer):
         optimizer.params[0].grad = np.ones_like(optimizer.params[0].data)
@@ -206,7 +207,8 @@ def test_an_error_of_the_step_itself_leaves_arrays_unchanged(kind):
         captured(*batch(0))
     assert all(np.array_equal(weights[k], v) for k, v in network.state_dict().items())
     assert all(p.grad is None or type(p.grad) is np.ndarray for p in network.parameters())
-    assert all(v is None or type(v) is np.ndarray for v in optimizer._velocity)
+    states = optimizer.state.values()
+    assert all(type(v) is np.ndarray for state in states for v in state.values())
     assert not hasattr(box, "fresh") or isinstance(box.fresh, np.ndarray | np.generic)
     box.fail = False
     optimizer.zero_grad()

@@ -43,7 +43,7 @@ def training():
 
     def state():
         arrays = [parameter._data for parameter in network.parameters()]
-        arrays += [v for v in optimizer._velocity if v is not None]
+        arrays += [v for state in optimizer.state.values() for v in state.values()]
         arrays += [*box.averages, box.total, box.count, box.kept["a"]]
         assert all(type(array) in (np.ndarray, np.float64) for array in arrays)
         assert all(parameter.grad is None for parameter in network.parameters())

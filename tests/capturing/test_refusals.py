@@ -207,7 +207,7 @@ def test_a_refusal_restores_everything():
         assert {k: v for k, v in arrays_of((state, x)).items() if k in before} == before
         assert "a tracer" not in arrays_of(state).values()
     step(x)
-    assert all(type(velocity) is np.ndarray for velocity in optimizer._velocity)
+    assert all(type(s["momentum_buffer"]) is np.ndarray for s in optimizer.state.values())
 
 
 def test_a_second_recording_that_differs_restores_everything():

@@ -203,7 +203,10 @@ class CapturedStep:
                 self._changes.clear()
             self._changes[form] = recording.changes
             if again := [name for name in recording.changes if name in before]:
-                advice = recording.changes[again[0]]
+                kinds: dict[str, str] = {}  # advice of one kind is given once
+                for name in again[:3]:
+                    kinds.setdefault(recording.changes[name].partition(":")[0], name)
+                advice = "; ".join(recording.changes[name] for name in kinds.values())
                 raise CaptureError(
                     f"the step changes {', '.join(again[:3])} at each call, and a replay would "
                     f"not; {advice}"

@@ -257,6 +257,9 @@ def _advice(slot: Slot, old: Any) -> str:
     """Return what a step can do instead of changing a setting at each call."""
     new = slot.get()
     if type(new) is type(old):
+        if type(new) in (int, float):
+            where = f"{slot.path} = np.zeros(()) outside of the step, and {slot.path} += 1 in it"
+            return f"keep it in an array: {where}"
         for kind, advice in _ADVICE:
             if isinstance(new, kind):
                 return advice.format(slot.path)
