@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from ..arrays import dtype_of
+from ..arrays import as_array, dtype_of
 from ..metadata import checked
 from ..numpy_spelling import as_numpy
 from ..primitive import as_operand
@@ -70,7 +70,7 @@ def selected(name: str, where: Any, x: Any) -> Any:
     ValueError
         If the condition does not broadcast to that shape.
     """
-    mask = np.asarray(checked(where, name, "where"), dtype=bool)
+    mask = as_array(checked(where, name, "where")).astype(bool)
     try:
         return np.broadcast_to(mask, shape_of(x))
     except ValueError:
