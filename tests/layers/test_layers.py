@@ -218,6 +218,41 @@ def test_captured_dropout_draws_as_the_step_would():
         np.testing.assert_array_equal(other[name], values, err_msg=name)
 
 
+def test_captured_training_resumes_where_it_was_saved():
+    def make():
+        seeds = map(np.random.default_rng, range(2))
+        net = Sequential(
+            nn.Conv2d(4, 3, 3, generator=next(seeds)),
+            nn.BatchNorm2d(3, momentum=None),
+            nn.Dropout(0.3, generator=next(seeds)),
+        )
+        optimizer = SGD(net.parameters(), lr=0.1)
+
+        @capture
+        def step(x):
+            loss = (net(x) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            return loss
+
+        return net, step
+
+    whole, step = make()
+    expected = [step(IMAGES).item() for _ in range(8)]
+    first, step = make()
+    found = [step(IMAGES).item() for _ in range(4)]
+    second, step = make()
+    for _ in range(3):
+        step(IMAGES)  # is captured, and elsewhere, before the state is loaded
+    second.load_state_dict(first.state_dict())
+    found += [step(IMAGES).item() for _ in range(4)]
+    assert found == expected
+    state = second.state_dict()
+    for name, values in whole.state_dict().items():
+        np.testing.assert_array_equal(state[name], values, err_msg=name)
+
+
 def test_padding_row_has_no_gradient():
     table = Embedding(5, 3, padding_idx=1)
     assert not table.weight.data[1].any()
