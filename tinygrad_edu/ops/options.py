@@ -46,10 +46,11 @@ def with_options(compose: Callable[..., Any]) -> Callable[[Function], Function]:
         options = {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in own}
         known = {*own, *options}
         most = len([p for p in own.values() if p.kind is not p.KEYWORD_ONLY])
+        has_none = frozenset(options).isdisjoint
 
         @functools.wraps(operation)
         def reduction(*inputs: Any, **params: Any) -> Any:
-            if len(inputs) <= most and options.keys().isdisjoint(params):
+            if len(inputs) <= most and (not params or has_none(params)):
                 return simple(*inputs, **params)
             if not 0 < len(inputs) <= most or not known.issuperset(params):
                 return as_numpy(name, reduction, inputs, params)
