@@ -26,9 +26,10 @@ PAGE = Path(__file__).with_suffix(".md")
 
 # The order of the families; a family that is missing here comes last.
 ORDER = """
-    arithmetic choosing elementwise trigonometric special reduction statistics scan shape joining
-    rearranging indexing sorting triangles matrices products linalg activation windows convolution
-    normalization recurrence attention loss classification
+    arithmetic choosing branches elementwise trigonometric special reduction statistics quantiles
+    skipping scan calculus shape joining assembling rearranging padding indexing sorting triangles
+    matrices products rows linalg activation windows convolution normalization
+    recurrence attention loss classification
 """
 
 # The first sentence of a function without a derivative ends like this.
@@ -41,8 +42,13 @@ OPENING = """\
 
 {differentiable} differentiable operations under {names} names, built on {primitives} primitives;
 {plain} more functions have no derivative and return plain arrays. Call each as `tinygrad_edu.f(x)`.
-Those that NumPy has under the same name can also be called as `np.f(tensor)`. These are also
-methods: {methods}.
+Those that NumPy has under the same name can also be called as `np.f(tensor)`, and both take
+NumPy's spellings: arrays by NumPy's names (`sum(a=x)`), `a_min=` and `correction=`, `dtype=` (the
+arrays are converted first), `where=` of elementwise functions (elements that are not selected are
+0, which NumPy leaves undefined). `out=` is refused, because an operation makes a new result.
+Methods of ufuncs, such as `np.add.reduce` and `np.multiply.outer`, differentiate too. `r_[x, 1]`
+and `c_[x, y]` of the package join as `np.r_` and `np.c_` do, and its module `fft` has transforms of
+real numbers. These are also methods: {methods}.
 
 ## How to read it
 
@@ -154,7 +160,10 @@ def families() -> list[Family]:
         aliases = set(known_as) - {function.__name__.lstrip("_")}
         known_as.sort(key=lambda name, aliases=aliases: (name in aliases, name))  # type: ignore[misc]
     for name in ops.linalg.__all__:
-        names.setdefault(getattr(ops.linalg, name), []).insert(0, f"linalg.{name}")
+        function = getattr(ops.linalg, name)
+        known_as = names.setdefault(function, [])
+        has_section = known_as and function.__module__.rpartition(".")[2] in ORDER.split()
+        known_as.insert(len(known_as) if has_section else 0, f"linalg.{name}")
     gathered = []
     for name in order:
         module = importlib.import_module(found[name])

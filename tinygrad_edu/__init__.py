@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 # The families are repeated from `ops`: type checkers follow a star only to its file.
 from .tensor import Tensor  # isort: skip  (first: it closes the circle with the operations)
-from . import batching, creation, functional, ops, transforms
+from . import batching, creation, fft, functional, ops, transforms
 from .batching import *
 from .checking import GradientCheck, check_gradients
 from .checkpointing import checkpoint
@@ -105,6 +105,7 @@ __all__ = [
     "draw",
     "enable_grad",
     "explain",
+    "fft",
     "keep_memory",
     "lint",
     "made_at",

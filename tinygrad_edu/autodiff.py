@@ -220,7 +220,8 @@ class _Steps:
         """Whether a contribution to an input is needed; the input must not have been changed."""
         if source._version > node.sequence:
             raise modified(source, node.primitive.name)
-        return source._requires_grad and (self.leading is None or source in self.leading)
+        is_needed = self.leading is None or source in self.leading
+        return bool(source._requires_grad) and is_needed
 
     def fitted(self, contribution: Any, source: Tensor, node: Node) -> Any:
         """Convert a contribution to the shape and dtype of its input; undo broadcasting."""

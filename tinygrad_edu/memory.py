@@ -51,4 +51,4 @@ def keep_memory() -> bool:
         (_TRIM_THRESHOLD, _KEPT),
         (_TOP_PAD, _MORE_AT_ONCE),
     )
-    return min(set_option(option, value) for option, value in options) == 1
+    return bool(min(set_option(option, value) for option, value in options) == 1)

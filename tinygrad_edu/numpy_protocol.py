@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import ops
+from . import fft, ops
 from .numpy_spelling import answer
 from .ops.plain import on_arrays
 from .spacing import geomspace, linspace, logspace
@@ -27,6 +27,7 @@ DIFFERENTIABLE: dict[Any, Callable[..., Any]] = {
     if name not in ops.plain.__all__ and callable(getattr(module, name, None))
 }
 DIFFERENTIABLE |= {getattr(np, f.__name__): f for f in (linspace, logspace, geomspace)}
+DIFFERENTIABLE |= {getattr(np.fft, n): getattr(fft, n) for n in ("fft", "irfft", "rfft")}
 """The operation for each of NumPy's functions."""
 
 PLAIN: dict[Any, Callable[..., Any]] = dict(ops.plain.FACTS)

@@ -100,9 +100,9 @@ _OTHER_NAMES = {"correction": "ddof", "a_min": "min", "a_max": "max"}
 
 @functools.cache
 def function_of_numpy(name: str) -> Callable[..., Any] | None:
-    """Return NumPy's function of a name, also one of ``np.linalg``; None if there is none."""
-    found = getattr(np, name, getattr(np.linalg, name, None))
-    return found if callable(found) and not isinstance(found, type) else None
+    """Return NumPy's function of a name, also of ``np.linalg`` and ``np.fft``, or None."""
+    found = [getattr(module, name, None) for module in (np, np.linalg, np.fft)]
+    return next((f for f in found if callable(f) and not isinstance(f, type)), None)
 
 
 def _signature(function: Any, ours: inspect.Signature) -> inspect.Signature:
@@ -212,6 +212,7 @@ def _translated(
     _refuse(label, function, spelling, others)
     given = _in_our_order(label, spelling, inputs, params)
     if dtype is not None and dtype is not np._NoValue:
+        dtype = _dtype(label, dtype)
         arrays = [p.name for p in spelling.ours.parameters.values() if p.kind < _BY_NAME[0]]
         for name in getattr(operation, "arrays", arrays) or spelling.ours.parameters:
             if name in given.arguments:
@@ -301,15 +302,26 @@ def _changes_nothing(key: str, value: Any, default: Any, in_memory: bool) -> boo
     return value is default or (type(value) in (str, bool, np.bool) and bool(value == default))
 
 
+def _dtype(label: str, given: Any) -> Any:
+    """Read a dtype; a flag may have been passed in its place."""
+    try:
+        return np.dtype(given)
+    except TypeError:
+        raise TypeError(
+            f"{label}: dtype={given!r} is not a dtype, which NumPy has in this place; pass other "
+            "arguments by name"
+        ) from None
+
+
 def _converted(label: str, value: Any, dtype: Any) -> Any:
     """Convert an array, or each of several, before an operation."""
     if isinstance(value, list | tuple):
         return type(value)(_converted(label, entry, dtype) for entry in value)
     if value is None or isinstance(value, str):  # the subscripts of einsum
         return value
-    if getattr(value, "requires_grad", False) and np.dtype(dtype).kind != "f":
+    if getattr(value, "requires_grad", False) and dtype.kind != "f":
         raise TypeError(
-            f"{label}: dtype={np.dtype(dtype)} has no derivative; expected a floating dtype, or "
+            f"{label}: dtype={dtype} has no derivative; expected a floating dtype, or "
             "detach() the tensor where a constant is meant"
         )
     return value.astype(dtype) if hasattr(value, "astype") else np.asarray(value, dtype)

@@ -14,7 +14,7 @@ import pytest
 
 from nn import MLP, SGD, Module, softmax_cross_entropy
 from tinygrad_edu import Tensor, capture
-from tinygrad_edu.capturing import program
+from tinygrad_edu.capturing import runtime
 
 from .test_twins import Box, drawn, replayed
 
@@ -79,7 +79,7 @@ class Trial:
 
 def interrupting(at, error, events):
     """Make a function for `sys.settrace` that raises at an instruction of a replay."""
-    files = (program._FILE, sys.modules["tinygrad_edu.capturing"].__file__)
+    files = (runtime.FILE, sys.modules["tinygrad_edu.capturing"].__file__)
     count = 0
 
     def look(frame, event, argument):
@@ -288,7 +288,7 @@ def test_references_are_counted_as_those_of_an_unshared_array():
     for extra in (0, 1):
         spares, like = [np.empty(1), np.zeros(3), None], [np.zeros(3), np.zeros(4)]
         others = [spares[1]] * extra
-        renewed = program._renewed(spares, like)
+        renewed = runtime.renewed(spares, like)
         assert renewed[0] is spares[0]
         assert (renewed[1] is spares[1]) == (not others)
         assert renewed[2].shape == (4,)

@@ -281,8 +281,8 @@ ALLOWED = {
         lambda a: np.concatenate([a, V]); lambda a: np.where(a > 2, V, a); lambda a: np.diag(V)
         lambda a: np.take(V, [1]); lambda a: np.stack((a, V), -1); lambda a: np.split(V, 2)[1]"""),
     "146, refused": (refused, """
-        lambda a: np.heaviside(V, a); lambda a: divmod(a, V); lambda a: operator.iadd(a, V)
-        lambda a: a << V; lambda a: a & V; lambda a: np.interp(1.5, a, V); lambda a: np.unique(V)
+        lambda a: np.nextafter(V, a); lambda a: operator.iadd(a, V)
+        lambda a: a << V; lambda a: a & V; lambda a: np.unique(V)
         lambda a: np.put(a, 0, V); lambda a: np.copyto(a, V); lambda a: np.add(V, 1, out=a)"""),
     148: (warned_once, "tg.log; tg.sqrt; tg.log2; tg.log10; np.log; np.sqrt"),
     149: (deep, """

@@ -64,12 +64,12 @@ BAD = {
     "labels shape": (lambda: entropy(M, [0]), ValueError, r"\(2, 3\).*\(1,\)"),
     "no rows": (lambda: entropy(M[:0], np.zeros(0, int)), ValueError, "no rows"),
     "target": (lambda: binary(leaf(1.0, 2.0), [1.0, 1.5]), ValueError, r"1\.5 at \(1,\)"),
-    "no rule": (lambda: np.heaviside(M, 1.0), TypeError, "heaviside"),
-    "no rule for a function": (lambda: np.linalg.qr(M), TypeError, r"linalg\.qr"),
-    "no rule for accumulate": (lambda: np.add.accumulate(M), TypeError, r"add\.accumulate"),
+    "no rule": (lambda: np.nextafter(M, 1.0), TypeError, "nextafter"),
+    "no rule for a function": (lambda: np.linalg.eigvals(M), TypeError, r"linalg\.eigvals"),
+    "no rule for accumulate": (lambda: np.less.accumulate(M), TypeError, r"less\.accumulate"),
     "out=": (lambda: np.add(M, 1.0, out=np.zeros((2, 3))), TypeError, "out="),
     "in place": (lambda: np.ones((2, 3)).__iadd__(M), TypeError, "lose its graph"),
-    "unknown keyword": (lambda: np.sum(M, dtype="f4"), TypeError, "dtype"),
+    "unknown keyword": (lambda: np.sum(M, dtype="i4"), TypeError, "dtype=int32 has no deriv"),
     "assignment": (lambda: M.__setitem__(0, 1.0), (TypeError, AttributeError), "setitem|assign"),
 }
 
@@ -161,7 +161,7 @@ REFUSED = {
     "a way of padding that is unknown": (
         lambda f, x: f.pad(x, 1, mode="mirror"),
         ValueError,
-        r"pad: mode 'mirror'; expected constant, edge, reflect, symmetric, wrap",
+        r"pad: mode 'mirror'; expected constant, empty, linear_ramp, edge, reflect",
     ),
     "parts that do not come out even": (
         lambda f, x: f.split(x, 2, axis=1),
@@ -191,7 +191,7 @@ REFUSED = {
     "an order of memory that is unknown": (
         lambda f, x: f.ravel(x, order="X"),
         ValueError,
-        r"ravel: order must be 'C' or 'F', got 'X'",
+        r"ravel: order 'X'; expected 'C', 'F', 'A' or 'K'",
     ),
     "an axis twice": (
         lambda f, x: f.sum(x, 0, axis=1),
@@ -201,7 +201,7 @@ REFUSED = {
     "too many arguments": (
         lambda f, x: f.cumsum(x, 0, None, None, None),
         TypeError,
-        r"cumsum\(\) takes from 1 to \d positional arguments but 5 were given",
+        r"cumsum: too many positional|cumsum\(\) takes from 1 to 4 positional",
     ),
 }
 

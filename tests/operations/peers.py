@@ -163,12 +163,15 @@ PEERS: dict[str, Callable[..., Any]] = {
     "softmax_cross_entropy": loss(functional.cross_entropy, torch.long),
     **FROM_NUMPY,
 }
-"""Our operations, and what PyTorch does for them; a name with a dot is one of `linalg`."""
+"""Our operations, and what PyTorch does for them; a name with a dot is one of `linalg` or `fft`."""
 
 PEER = SimpleNamespace(
     **{name: function for name, function in PEERS.items() if "." not in name},
-    linalg=SimpleNamespace(
-        **{n.partition(".")[2]: function for n, function in PEERS.items() if "." in n}
-    ),
+    **{
+        module: SimpleNamespace(
+            **{n.partition(".")[2]: f for n, f in PEERS.items() if n.startswith(f"{module}.")}
+        )
+        for module in ("fft", "linalg")
+    },
 )
 """What a case is handed in the place of a library."""

@@ -94,6 +94,8 @@ CALLS = {
         drawn((2, 3)),
         lambda f, x, /, **k: f(x, np.array([[1], [0]]), **{"axis": 1} | k),
     ),
+    "fft.fft": (drawn((5,)), lambda f, x, /, **k: abs(f(x, **k))),
+    "fft.rfft": (drawn((5,)), lambda f, x, /, **k: abs(f(x, **k))),
     "tensordot": (drawn((2, 3)), lambda f, x, /, **k: f(x, DOWN, **{"axes": 1} | k)),
     "tile": (drawn((2, 3)), lambda f, x, /, **k: f(x, 2, **k)),
     "vdot": (drawn((3,)), lambda f, x, /, **k: f(x, ROW, **k)),
@@ -198,12 +200,14 @@ VALUES = {
     "reflect_type": "odd",
     "p": "fro",
     "device": "cpu",
+    "norm": "ortho",
 }
 OWN = {
     ("expand_dims", "axis"): 2,
     ("clip", "where"): True,
     ("flip", "axis"): 1,
     ("linalg.qr", "mode"): "r",
+    **{(f"fft.{name}", "axis"): 0 for name in ("fft", "rfft", "irfft")},
     ("take", "mode"): "wrap",
     ("pad", "mode"): "edge",
     ("rot90", "axes"): (1, 0),
@@ -239,7 +243,7 @@ REFUSED = {
 """What no operation has, and a part of the reason in the error; everything else is taken."""
 
 NAMES = {
-    f"{'linalg.' * (f.__module__ == 'numpy.linalg')}{f.__name__}": f
+    f"{f.__module__.removeprefix('numpy')}.{f.__name__}".lstrip("."): f
     for f in numpy_protocol.DIFFERENTIABLE
     if not isinstance(f, np.ufunc)
 }

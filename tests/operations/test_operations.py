@@ -28,6 +28,7 @@ FLOATING = [case for case in CASES if any(a.size for a in case.arrays if a.dtype
 NOT_RECORDED = {"linalg", "one_hot", *plain.__all__}
 # What every operation is reached by; the functions of `linalg` by way of that.
 DIFFERENTIABLE = {name: getattr(tg, name) for name in ops.__all__ if name not in NOT_RECORDED}
+DIFFERENTIABLE |= {f"fft.{name}": getattr(tg.fft, name) for name in ("fft", "rfft", "irfft")}
 DIFFERENTIABLE |= {f"linalg.{name}": getattr(ops.linalg, name) for name in ops.linalg.__all__}
 
 

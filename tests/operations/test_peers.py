@@ -8,6 +8,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
+import tinygrad_edu as tg
 from tinygrad_edu import Tensor, grad, ops
 
 from .cases import CASES, Case
@@ -53,6 +54,7 @@ NAMES = {name: getattr(ops, name) for name in ops.__all__ if name not in CONSTAN
 # Of several names of one function, such as `abs`, the one that it has itself is mapped.
 OWN = {function: function.__name__.lstrip("_") for function in NAMES.values()}
 OWN |= {getattr(ops.linalg, name): f"linalg.{name}" for name in ops.linalg.__all__}
+OWN |= {getattr(tg.fft, name): f"fft.{name}" for name in ("fft", "rfft", "irfft")}
 vars(PEER).update({name: PEERS[OWN[f]] for name, f in NAMES.items() if OWN[f] in PEERS})
 
 

@@ -217,6 +217,7 @@ RECENT = [
     "convolve", "corrcoef", "correlate", "cov",
     "cumulative_prod", "cumulative_sum", "delete", "diagflat",
     "dsplit", "dstack", "extract", "geomspace",
+    "fft.fft", "fft.irfft", "fft.rfft",
     "gradient", "hsplit", "insert", "interp",
     "linalg.cond", "linalg.cross", "linalg.diagonal", "linalg.lstsq",
     "linalg.matmul", "linalg.matrix_norm", "linalg.matrix_transpose", "linalg.outer",

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CaptureError
 from ..hooks import hooked
 from ..primitive import _sequence
 from ..scope import BLOCKS, OFF, USUAL, get_scope
@@ -23,10 +22,10 @@ from ..tensor import Tensor, _computed
 from .calls import has_known_shape, inputs_of, results_of
 from .environment import GONE, Slot, same
 from .guards import differs, guards
-from .ownership import LIBRARY, owner_of_namespace
 from .plan import Plan
 from .recorder import Call, Tracer, mapped
 from .recording import Leaf, Recording
+from .runtime import FILE, State, changed_shape, is_refusal, renewed
 from .source import Source, Text
 from .verification import Verifier
 
@@ -36,48 +35,6 @@ MISS: Any = object()
 """The result of a program that does not fit the arguments or the settings."""
 
 _ALIGNMENT = 64  # bytes, a line of the processor's cache
-_FILE = "<replay>"
-
-
-class _State:
-    """Whether all updates of a replay have taken effect; set in the same C call."""
-
-    __slots__ = ("has_ended",)
-
-    def __init__(self) -> None:
-        self.has_ended = False
-
-
-def _renewed(spares: list[Any], like: list[Any]) -> list[Any]:
-    """Replace the arrays that are missing or that other code holds.
-
-    A single C call counts their references, and those of the first array, which only the list
-    holds. An array with the same count is unshared, however an interpreter counts.
-    """
-    alone, *counts = map(getrefcount, spares)
-    arrays = [
-        array if count == alone else np.empty_like(model)
-        for array, count, model in zip(spares[1:], counts, like, strict=True)
-    ]
-    return [spares[0], *arrays]
-
-
-def _changed(result: Any, shape: tuple[int, ...]) -> CaptureError:
-    return CaptureError(
-        f"a result has shape {np.shape(result)}, expected {shape} as in the recording; shapes must "
-        "not depend on values"
-    )
-
-
-def _is_refusal(error: BaseException) -> bool:
-    """Whether NumPy raised an error, and not a signal handler or another function."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None or not isinstance(error, Exception):
-        return False
-    code, space = trace.tb_frame.f_code, trace.tb_frame.f_globals
-    return code.co_filename == _FILE or owner_of_namespace(space) == LIBRARY
 
 
 def _indented(lines: list[str]) -> list[str]:
@@ -106,7 +63,7 @@ class Program:
         self.source = writer.write()
         self.table = writer.table()
         scope = writer.source.scope
-        exec(compile(self.source, _FILE, "exec"), scope)
+        exec(compile(self.source, FILE, "exec"), scope)
         self.replay: Callable[..., Any] = scope.pop("_make")()
 
 
@@ -115,7 +72,7 @@ class _Writer:
 
     def __init__(self, recording: Recording, plan: Plan, verify: Verifier) -> None:
         self._recording, self._plan = recording, plan
-        self._state = _State()
+        self._state = State()
         likes = [np.empty_like(value.array) for _, value in plan.spares]
         self.source = Source(
             {
@@ -125,16 +82,16 @@ class _Writer:
                 "_chain": chain.from_iterable,
                 "_USUAL": USUAL,
                 "_blocks": BLOCKS.here,
-                "_changed": _changed,
+                "_changed": changed_shape,
                 "_computed": _computed,
                 "_empty": np.empty,
                 "_errstate": np.errstate,
                 "_exchange": deque(maxlen=0).extend,  # runs through an iterator in C
                 "_hooked": hooked,
-                "_is_refusal": _is_refusal,
+                "_is_refusal": is_refusal,
                 "_likes": likes,
                 "_references": getrefcount,
-                "_renewed": _renewed,
+                "_renewed": renewed,
                 "_same": same,
                 "_scope": get_scope,
                 "_state": self._state,

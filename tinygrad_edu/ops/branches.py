@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import real_dtype_of
+from ..arrays import as_array, real_dtype_of
 from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import as_operand, primitive
@@ -83,7 +83,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
             f"select: {len(condlist)} conditions and {len(choicelist)} choices; expected equally "
             "many, at least one"
         )
-    conditions = list(map(np.asarray, condlist))
+    conditions = list(map(as_array, condlist))
     for place, condition in enumerate(conditions):
         if condition.dtype != bool:
             raise TypeError(

@@ -62,7 +62,7 @@ def gradient(x: Any, *spacing: Any, axis: Axis = None, edge_order: int = 1) -> A
     array([1. , 1.5, 2.5, 3. ])
     >>> y.sum().backward()
     >>> x.grad
-    array([-1.5, -0.5,  0.5,  1.5])
+    array([-1.5,  0.5, -0.5,  1.5])
     """
     x = as_operand("gradient", x)
     axes = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)

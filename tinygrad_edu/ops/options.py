@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from ..arrays import dtype_of
+from ..arrays import as_array, dtype_of
 from ..metadata import checked
 from ..numpy_spelling import as_numpy
 from ..primitive import as_operand
@@ -46,10 +46,11 @@ def with_options(compose: Callable[..., Any]) -> Callable[[Function], Function]:
         options = {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in own}
         known = {*own, *options}
         most = len([p for p in own.values() if p.kind is not p.KEYWORD_ONLY])
+        has_none = frozenset(options).isdisjoint
 
         @functools.wraps(operation)
         def reduction(*inputs: Any, **params: Any) -> Any:
-            if len(inputs) <= most and options.keys().isdisjoint(params):
+            if len(inputs) <= most and (not params or has_none(params)):
                 return simple(*inputs, **params)
             if not 0 < len(inputs) <= most or not known.issuperset(params):
                 return as_numpy(name, reduction, inputs, params)
@@ -70,7 +71,7 @@ def selected(name: str, where: Any, x: Any) -> Any:
     ValueError
         If the condition does not broadcast to that shape.
     """
-    mask = np.asarray(checked(where, name, "where"), dtype=bool)
+    mask = as_array(checked(where, name, "where")).astype(bool)
     try:
         return np.broadcast_to(mask, shape_of(x))
     except ValueError:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from .. import shape_errors
-from ..arrays import locked_view
+from ..arrays import as_array, locked_view
 from ..tensor import Tensor
 
 __all__ = [
@@ -142,7 +142,7 @@ def _argsort(x: Any, axis: int | None = -1, *, descending: bool = False, **optio
     """Add ``descending=``, which keeps the order of equal elements too."""
     if not descending:
         return np.argsort(x, axis=axis, **options)
-    x = np.reshape(x, -1) if axis is None else np.asarray(x)
+    x = np.reshape(x, -1) if axis is None else as_array(x)
     axis = -1 if axis is None else axis
     order = np.argsort(np.flip(x, axis), axis=axis, stable=True)
     return x.shape[axis] - 1 - np.flip(order, axis)

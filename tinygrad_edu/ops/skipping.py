@@ -40,7 +40,7 @@ def _filled(name: str, x: Any, value: Any) -> tuple[Any, Any]:
     """Return an array with another value instead of nan, and where it was nan."""
     x = as_operand(name, x)
     gaps = np.isnan(x)
-    return (choose(gaps, value, x) if gaps.any() else x), gaps
+    return choose(gaps, value, x), gaps
 
 
 def _options(initial: Any, where: Any) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _extreme(
     x, gaps = _filled(name, x, -np.inf if largest else np.inf)
     options = _options(initial, where)
     result = (max if largest else min)(x, axis, keepdims=keepdims, **options)
-    if options or not gaps.any():
+    if options:
         return result
     alone = np.all(gaps, axis=axes_of(gaps.ndim, axis), keepdims=keepdims)
     return choose(alone, np.asarray(np.nan, real_dtype_of(result)), result)
@@ -259,8 +259,7 @@ def _of_present(
     spread: Any, x: Any, axis: Axis, ddof: float, keepdims: bool, where: Any, mean: Any
 ) -> Any:
     x, gaps = _filled(f"nan{spread.__name__}", x, 0)
-    if gaps.any():
-        where = ~gaps if where is True else ~gaps & selected(spread.__name__, where, x)
+    where = ~gaps if where is True else ~gaps & selected(spread.__name__, where, x)
     return spread(x, axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
 
 
