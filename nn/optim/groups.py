@@ -38,7 +38,7 @@ class State(dict[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         if type(value) in (int, float):
             value = np.array(value, self.dtype)
-        super().__setitem__(name, value)
+        dict.__setitem__(self, name, value)  # faster than super()
 
     def setdefault(self, name: str, default: Any = None) -> Any:
         """Return an entry; store the default if there is none."""
@@ -179,7 +179,7 @@ class ParameterGroup(MutableMapping[str, Any]):
 
 def is_used(number: Any) -> bool:
     """Whether an option has an effect: it is not the number 0, or it is kept in an array."""
-    return isinstance(number, np.ndarray) or number != 0
+    return number != 0 if type(number) in (float, int) else True
 
 
 def plain_number(value: Any) -> Any:
