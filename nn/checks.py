@@ -11,6 +11,7 @@ import numpy as np
 
 __all__ = [
     "check_count",
+    "check_flag",
     "check_number",
     "check_positive_number",
     "check_probability",
@@ -24,6 +25,12 @@ def check_count(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be an int, got {value!r} ({type(value).__name__})")
     if value < 1:
         raise ValueError(f"{name} must be >= 1, got {value}")
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Check that a setting is True or False."""
+    if not isinstance(value, bool | np.bool):
+        raise TypeError(f"{name} must be True or False, got {value!r} ({type(value).__name__})")
 
 
 def check_number(

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
-import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
@@ -31,12 +30,12 @@ class Parts:
     _buffers: Mapping[str, bool] = MappingProxyType({})  # whether each is saved
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Assign a part; a parameter or buffer must not be replaced by a computed value."""
-        is_computed = isinstance(value, np.ndarray | np.generic) or (
-            isinstance(value, Tensor) and value.node is not None
-        )
-        if is_computed and (kind := self._kind_of(name)):
-            what = "the new tensor was computed" if isinstance(value, Tensor) else "got an array"
+        """Assign a part; only a leaf tensor or None can replace a parameter or a buffer."""
+        is_leaf = isinstance(value, Tensor) and value.node is None
+        if not is_leaf and value is not None and (kind := self._kind_of(name)):
+            what = "the new tensor was computed"
+            if not isinstance(value, Tensor):
+                what = f"a {type(value).__name__} cannot replace it"
             raise TypeError(
                 f"{name} is a {kind}, and {what}; write module.{name}.data = ... to change its "
                 "values"

@@ -126,7 +126,9 @@ def _problem(path: str, entry: Entry, found: NDArray[Any], first: NDArray[Any]) 
     if isinstance(part, Generator):
         return _generator_problem(path, part, found)
     if found.shape != part.shape:
-        return f"{path} has shape {found.shape}, expected {part.shape}"
+        is_turned = found.ndim == 2 and found.shape == part.shape[::-1]
+        advice = ", (in, out): nn.bridges.pytorch.from_pytorch converts states of PyTorch"
+        return f"{path} has shape {found.shape}, expected {part.shape}{advice * is_turned}"
     if found.dtype.kind not in _ACCEPTED[part.dtype.kind]:
         return f"{path} has dtype {found.dtype}, expected {part.dtype}"
     return ""

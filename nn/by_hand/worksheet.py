@@ -161,7 +161,7 @@ def _checked_sample(x: ArrayLike, label: Any, mlp: MLP) -> Array:
 
 def _rounded(mlp: MLP, digits: int) -> MLP:
     """Copy a network, with its parameters in float64 and rounded."""
-    twin = mlp.astype(np.float64)
+    twin = mlp.astype(np.float64).requires_grad_(True)  # gradients of frozen parameters too
     rounded = {name: value.round(digits) + 0.0 for name, value in twin.state_dict().items()}
     for name, value in rounded.items():
         if not np.isfinite(value).all():

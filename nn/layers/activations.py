@@ -106,6 +106,9 @@ class Activation(Module):
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in self._names.values())
 
 
+# Networks call these three most, so their forward passes are written out: without settings to pass.
+
+
 class ReLU(Activation, function=relu):
     """The rectifier: negative values become 0.
 
@@ -115,6 +118,10 @@ class ReLU(Activation, function=relu):
     >>> ReLU()([-1.0, 2.0]).tolist()
     [0.0, 2.0]
     """
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply the function elementwise."""
+        return relu(as_tensor(x))  # type: ignore[no-any-return]
 
 
 class Sigmoid(Activation, function=sigmoid):
@@ -127,6 +134,10 @@ class Sigmoid(Activation, function=sigmoid):
     [0.5]
     """
 
+    def forward(self, x: Any) -> Tensor:
+        """Apply the function elementwise."""
+        return sigmoid(as_tensor(x))  # type: ignore[no-any-return]
+
 
 class Tanh(Activation, function=tanh):
     """The hyperbolic tangent: values between -1 and 1.
@@ -137,6 +148,10 @@ class Tanh(Activation, function=tanh):
     >>> Tanh()([0.0]).tolist()
     [0.0]
     """
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply the function elementwise."""
+        return tanh(as_tensor(x))  # type: ignore[no-any-return]
 
 
 class GELU(Activation, function=gelu):

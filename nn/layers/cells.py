@@ -313,6 +313,8 @@ def pair_of_states(name: str, hx: Any) -> tuple[Any, Any]:
     """Read the state of an LSTM, which is a pair."""
     if hx is None:
         return None, None
-    if not isinstance(hx, tuple | list) or len(hx) != 2:
-        raise TypeError(f"{name}: hx is the pair (h, c), got a {type(hx).__name__}")
+    if not isinstance(hx, tuple | list):
+        raise TypeError(f"{name}: hx is a {type(hx).__name__}; expected the pair (h, c)")
+    if len(hx) != 2:
+        raise TypeError(f"{name}: hx has {len(hx)} entries; expected the pair (h, c)")
     return hx[0], hx[1]

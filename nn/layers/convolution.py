@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike
 from tinygrad_edu import Tensor, conv1d, conv2d, pad
 from tinygrad_edu.ops.networks.windows import for_each_axis
 
-from ..checks import check_count
+from ..checks import check_count, check_flag
 from ..initializers import kaiming_uniform
 from ..module import Module
 from .inputs import in_batch, new_parameter
@@ -78,6 +78,7 @@ class _Convolution(Module):
             ("groups", groups),
         ):
             check_count(name, count)
+        check_flag("bias", bias)
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
             if channels % groups:
                 raise ValueError(

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_edu import Tensor, linear, matmul
 
-from ..checks import check_count
+from ..checks import check_count, check_flag
 from ..initializers import he_normal
 from ..module import Module
 
@@ -73,9 +73,8 @@ class Linear(Module):
     ) -> None:
         inputs = _one_of("inputs", inputs, "in_features", in_features)
         outputs = _one_of("outputs", outputs, "out_features", out_features)
-        if not isinstance(bias, bool | np.bool):
-            raise TypeError(f"bias must be a bool, got {bias!r}")
-        generator = np.random.default_rng() if generator is None else generator
+        check_flag("bias", bias)
+        generator = np.random.default_rng(generator)
         weight = initializer(generator, inputs, outputs)
         self.weight = Tensor(weight, True, dtype=dtype, name="weight")
         self.bias = Tensor(np.zeros(outputs), True, dtype=dtype, name="bias") if bias else None

@@ -13,6 +13,7 @@ from numpy.random import Generator
 
 from tinygrad_edu import Tensor, dropout, multiply
 
+from ..checks import check_probability
 from ..module import Module
 from .inputs import as_tensor
 
@@ -48,10 +49,7 @@ class Dropout(Module):
     def __init__(
         self, p: float = 0.5, inplace: bool = False, *, generator: Generator | None = None
     ) -> None:
-        if isinstance(p, bool) or not isinstance(p, int | float | np.number):
-            raise TypeError(f"p must be a number, got {p!r}")
-        if not 0 <= p <= 1:
-            raise ValueError(f"p is {p}; expected a probability, 0..1")
+        check_probability("p", p)
         self.p = float(p)
         self.generator = np.random.default_rng(generator)
 

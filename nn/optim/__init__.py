@@ -3,11 +3,12 @@
 They do not compute gradients; `loss.backward()` does.
 """
 
-from .adam import Adam, AdamW, Lion, NAdam
+from .adam import Adam, AdamW, NAdam
 from .adaptive import Adadelta, Adagrad, RMSprop
 from .averaging import ExponentialMovingAverage
 from .clipping import clip_grad_norm, clip_grad_norm_, clip_grad_value, clip_grad_value_
 from .lbfgs import LBFGS
+from .lion import Lion
 from .optimizer import Optimizer
 from .schedules import (
     CosineAnnealingLR,

@@ -97,8 +97,16 @@ class RMSprop(Optimizer):
             maximize=maximize,
         )
 
-    def check(self, alpha: float, momentum: float, **others: Any) -> None:
-        """Check the options."""
+    @classmethod
+    def check(cls, alpha: float, momentum: float, **others: Any) -> None:
+        """Check the options.
+
+        Parameters
+        ----------
+        alpha, momentum : float
+        **others : object
+            Options that are checked elsewhere, or may have any value.
+        """
         check_number("alpha", alpha, least=0.0, below=1.0)
         check_number("momentum", momentum, least=0.0, below=1.0)
         check_small(**others)
@@ -206,8 +214,16 @@ class Adagrad(Optimizer):
             maximize=maximize,
         )
 
-    def check(self, lr_decay: float, initial_accumulator_value: float, **others: Any) -> None:
-        """Check the options."""
+    @classmethod
+    def check(cls, lr_decay: float, initial_accumulator_value: float, **others: Any) -> None:
+        """Check the options.
+
+        Parameters
+        ----------
+        lr_decay, initial_accumulator_value : float
+        **others : object
+            Options that are checked elsewhere, or may have any value.
+        """
         check_number("lr_decay", lr_decay, least=0.0)
         check_number("initial_accumulator_value", initial_accumulator_value, least=0.0)
         check_small(**others)
@@ -304,8 +320,16 @@ class Adadelta(Optimizer):
             params, lr=lr, rho=rho, eps=eps, weight_decay=weight_decay, maximize=maximize
         )
 
-    def check(self, rho: float, **others: Any) -> None:
-        """Check the options."""
+    @classmethod
+    def check(cls, rho: float, **others: Any) -> None:
+        """Check the options.
+
+        Parameters
+        ----------
+        rho : float
+        **others : object
+            Options that are checked elsewhere, or may have any value.
+        """
         check_number("rho", rho, least=0.0, below=1.0)
         check_small(**others)
 
@@ -333,7 +357,7 @@ class Adadelta(Optimizer):
         """
         g = directed(p, g, weight_decay, maximize)
         s = state["square_avg"] = rho * state.get("square_avg", 0.0) + (1 - rho) * (g * g)
-        u = state.get("acc_delta", 0.0)
+        u = state.get("acc_delta", np.zeros_like(g))
         d = np.sqrt(u + eps) / np.sqrt(s + eps) * g
         state["acc_delta"] = rho * u + (1 - rho) * (d * d)
         return p - lr * d

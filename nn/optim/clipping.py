@@ -126,6 +126,8 @@ def _with_gradients(parameters: Any, name: str) -> list[Any]:
     if hasattr(parameters, "parameters"):
         kind = type(parameters).__name__
         raise TypeError(f"{name} takes tensors, got a {kind}; pass its .parameters()")
+    if not isinstance(parameters, Iterable):
+        raise TypeError(f"{name} takes tensors, got a {type(parameters).__name__}; pass a list")
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     for position, tensor in enumerate(tensors):
         if not isinstance(tensor, Tensor):

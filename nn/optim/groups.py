@@ -38,7 +38,7 @@ class State(dict[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         if type(value) in (int, float):
             value = np.array(value, self.dtype)
-        super().__setitem__(name, value)
+        dict.__setitem__(self, name, value)  # faster than super()
 
     def setdefault(self, name: str, default: Any = None) -> Any:
         """Return an entry; store the default if there is none."""
@@ -60,11 +60,8 @@ class ParameterGroup(MutableMapping[str, Any]):
 
     Attributes
     ----------
-    params : list of Tensor
-    states : list of State
-        One for each parameter.
-    options : list of dict
-        For each parameter, the options as `Optimizer.update` receives them.
+    members : list of (Tensor, State, dict)
+        Each parameter with its state, and the options as `Optimizer.update` receives them.
     initial_lr : float or None
         The learning rate from which a schedule started.
     """
@@ -73,19 +70,22 @@ class ParameterGroup(MutableMapping[str, Any]):
         self,
         params: list[Tensor],
         options: dict[str, Any],
-        check: Callable[[Mapping[str, Any]], None],
+        check: Callable[..., None],
     ) -> None:
-        self.params = params
-        self.states = [State(parameter.dtype) for parameter in params]
         self.initial_lr: float | None = None
         self._check = check
         self._plain = dict(options)
         self._arrays: dict[str, Any] = {}  # the same option in float64, if it is kept in arrays
         by_dtype = {parameter.dtype: dict(options) for parameter in params}
-        self.options = [by_dtype[parameter.dtype] for parameter in params]
+        self.members = [(p, State(p.dtype), by_dtype[p.dtype]) for p in params]
         self._by_dtype = list(by_dtype.items())
         if "lr" in options:
             self.keep_in_arrays("lr")
+
+    @property
+    def params(self) -> list[Tensor]:
+        """The parameters."""
+        return [parameter for parameter, _, _ in self.members]
 
     def keep_in_arrays(self, name: str) -> None:
         """Keep a number, or each of several numbers, in an array from now on."""
@@ -139,14 +139,16 @@ class ParameterGroup(MutableMapping[str, Any]):
             raise KeyError(self._unknown(name))
         if name == "lr":
             check_number("lr", value, least=0.0)
-        self._check({**self.plain(), name: value})
+        self._check(**{**self.plain(), name: value})
         if name == "lr":
             self.initial_lr = None
         if name in self._arrays:
             for kept in (self._arrays[name], *(options[name] for _, options in self._by_dtype)):
                 _write(kept, value)
             return
-        value = plain_number(value)
+        value, old = plain_number(value), self._plain[name]
+        if type(value) is type(old) and repr(value) == repr(old):
+            return  # an equal tuple that is another object would be a new setting for `capture`
         self._plain[name] = value
         for _, options in self._by_dtype:
             options[name] = value
@@ -177,7 +179,7 @@ class ParameterGroup(MutableMapping[str, Any]):
 
 def is_used(number: Any) -> bool:
     """Whether an option has an effect: it is not the number 0, or it is kept in an array."""
-    return isinstance(number, np.ndarray) or number != 0
+    return number != 0 if type(number) in (float, int) else True
 
 
 def plain_number(value: Any) -> Any:

@@ -112,8 +112,9 @@ class LBFGS(Optimizer):
             raise ValueError("LBFGS has one group of parameters, because all move together")
         super().add_param_group(group)
 
+    @classmethod
     def check(
-        self,
+        cls,
         max_iter: int,
         max_eval: int,
         tolerance_grad: float,
@@ -166,8 +167,8 @@ class LBFGS(Optimizer):
                 "zero_grad() and backward(), and returns the loss"
             )
         evaluate = _Evaluation(closure, self.params)
-        options, state = self.param_groups[0].plain(), self.param_groups[0].states[0]
         loss, gradient = evaluate()
+        options, state = self.param_groups[0].plain(), self.state[self.params[0]]
         if not np.isfinite(loss):
             raise GradientError(
                 f"the loss is {loss}, and LBFGS cannot decrease it; find the cause with "

@@ -107,16 +107,7 @@ def _zoom(
     low, high = sorted(bracket, key=lambda point: point.loss)  # stable: the first if equal
     was_close = False
     while rounds < most and abs(high.t - low.t) >= shortest:
-        left, right = sorted((low.t, high.t))
-        t = _lowest(low, high, (left, right))
-        margin = 0.1 * (right - left)
-        if min(right - t, t - left) >= margin:
-            was_close = False
-        elif was_close or t >= right or t <= left:
-            t = right - margin if abs(t - right) < abs(t - left) else left + margin
-            was_close = False
-        else:
-            was_close = True
+        t, was_close = _inside(low, high, was_close)
         new = evaluate(t)
         rounds += 1
         if _is_high(new, start) or new.loss >= low.loss:
@@ -129,6 +120,21 @@ def _zoom(
             high = low
         low = new
     return low, rounds + 1
+
+
+def _inside(low: Point, high: Point, was_close: bool) -> tuple[float, bool]:
+    """Return the next distance to try, and whether it is close to an end of the bracket.
+
+    The second time in a row, it is moved away from the end, so that the bracket becomes smaller.
+    """
+    left, right = sorted((low.t, high.t))
+    t = _lowest(low, high, (left, right))
+    margin = 0.1 * (right - left)
+    if min(right - t, t - left) >= margin:
+        return t, False
+    if was_close or t >= right or t <= left:
+        return (right - margin if abs(t - right) < abs(t - left) else left + margin), False
+    return t, True
 
 
 def _lowest(one: Point, other: Point, limits: tuple[float, float]) -> float:

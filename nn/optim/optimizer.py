@@ -43,6 +43,8 @@ class Optimizer:
 
     Attributes
     ----------
+    params : list of Tensor
+        The parameters of all groups.
     param_groups : list of ParameterGroup
         The groups: ``optimizer.param_groups[0]["lr"] = 0.05`` sets an option of one group.
 
@@ -83,6 +85,7 @@ class Optimizer:
     passed as they are, which is faster."""
 
     def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], **options: Any) -> None:
+        self.params: list[Tensor] = []
         self.param_groups: list[ParameterGroup] = []
         self._defaults = options
         for group in self._groups_of(params):
@@ -104,7 +107,9 @@ class Optimizer:
             "with the names of the options, that returns the new values of p"
         )
 
-    def check(self, *arguments: Any, **options: Any) -> None:
+    # A class method: groups keep it, and an optimizer in a reference cycle would live on.
+    @classmethod
+    def check(cls, *arguments: Any, **options: Any) -> None:
         """Raise an error if options are out of range; a subclass may define this."""
 
     # Groups and options ----------------------------------------------------------------------
@@ -130,26 +135,18 @@ class Optimizer:
         options = {key: plain_number(value) for key, value in {**self._defaults, **own}.items()}
         if "lr" in options:
             check_number("lr", options["lr"], above=0.0)
-        self._check(options)
+        self.check(**options)
         if not set(parameters).isdisjoint(self.params):
             raise ValueError("a parameter is listed twice; it would be updated twice a step")
-        self.param_groups.append(ParameterGroup(parameters, options, self._check))
+        self.param_groups.append(ParameterGroup(parameters, options, self.check))
+        self.params += parameters
         for key in options:  # an attribute of the same name would hide the option
             vars(self).pop(key, None)
-
-    def _check(self, options: Mapping[str, Any]) -> None:
-        self.check(**options)
-
-    @property
-    def params(self) -> list[Tensor]:
-        """The parameters of all groups."""
-        return [parameter for group in self.param_groups for parameter in group.params]
 
     @property
     def state(self) -> dict[Tensor, State]:
         """The state of each parameter."""
-        states = [state for group in self.param_groups for state in group.states]
-        return dict(zip(self.params, states, strict=True))
+        return {p: state for group in self.param_groups for p, state, _ in group.members}
 
     def __getattr__(self, name: str) -> Any:
         groups = vars(self).get("param_groups", ())
@@ -186,7 +183,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Set the gradients to None, so that the next `backward` does not add to them."""
         for group in self.param_groups:
-            for parameter in group.params:
+            for parameter, _, _ in group.members:
                 parameter._grad = None
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -210,9 +207,7 @@ class Optimizer:
         loss = None if closure is None else closure()
         found, now, update, is_safe = False, tick(), self.update, self.leaves_arrays_alone
         for group in self.param_groups:
-            for parameter, state, options in zip(
-                group.params, group.states, group.options, strict=True
-            ):
+            for parameter, state, options in group.members:
                 gradient = parameter._grad
                 if gradient is None or not parameter._requires_grad:
                     continue
@@ -223,8 +218,8 @@ class Optimizer:
                 else:
                     new = update(read_only(values), read_only(gradient), state, **options)
                     new = self._own(new, parameter, state)
-                if new.dtype != values.dtype:
-                    new = new.astype(values.dtype)
+                if new.dtype is not values.dtype:
+                    new = new.astype(values.dtype, copy=False)
                 # A new array: views and graphs keep the old values.
                 parameter._data = new
                 parameter._version = now  # graphs that used the old values notice the change
@@ -293,22 +288,20 @@ class Optimizer:
                 f"the state does not fit {type(self).__name__}, nothing was loaded: {problem}"
             )
         for group, saved in zip(self.param_groups, state["param_groups"], strict=True):
-            self._check({name: saved[name] for name in group.plain()})
+            self.check(**{name: saved[name] for name in group.plain()})
         for group, saved in zip(self.param_groups, state["param_groups"], strict=True):
             for name in group.plain():
                 group[name] = saved[name]
-            for parameter, own, number in zip(
-                group.params, group.states, saved["params"], strict=True
-            ):
+            for (parameter, own, _), number in zip(group.members, saved["params"], strict=True):
                 own.clear()
                 for name, value in state["state"].get(number, {}).items():
                     own[name] = _loaded(value, parameter)
 
     def _misfit(self, state: Mapping[str, Any]) -> str | None:
         """Describe why a state does not fit; None if it does."""
-        if not isinstance(state, Mapping) or not {"state", "param_groups"} <= state.keys():
+        saved = state.get("param_groups") if isinstance(state, Mapping) else None
+        if not isinstance(saved, list) or not isinstance(state.get("state"), Mapping):
             return "expected a dictionary with 'state' and 'param_groups', as state_dict() returns"
-        saved = state["param_groups"]
         if len(saved) != len(self.param_groups):
             return f"it has {len(saved)} groups of parameters, expected {len(self.param_groups)}"
         for number, (group, other) in enumerate(zip(self.param_groups, saved, strict=True)):

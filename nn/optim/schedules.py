@@ -94,6 +94,8 @@ class MultiStepLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1) -> None:
         check_number("gamma", gamma, least=0.0)
+        if not isinstance(milestones, Iterable):
+            raise TypeError(f"milestones must be a list of step numbers, got {milestones!r}")
         self.milestones, self.gamma = sorted(milestones), gamma
         for number in self.milestones:
             check_number("milestones", number, least=0)

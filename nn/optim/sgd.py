@@ -85,8 +85,9 @@ class SGD(Optimizer):
             maximize=maximize,
         )
 
+    @classmethod
     def check(
-        self,
+        cls,
         momentum: float,
         nesterov: bool,
         weight_decay: float,

@@ -8,7 +8,7 @@ import pytest
 from nn import MLP, SGD, softmax_cross_entropy
 from tinygrad_edu import Tensor, capture
 
-from .test_twins import drawn, replayed
+from .test_twins import Box, drawn, replayed, twins
 
 X, LABELS = np.array([-1.0, 2.0, 3.0]), np.arange(6) % 3
 
@@ -146,3 +146,25 @@ def test_a_number_that_becomes_an_array_once():
         return step, box
 
     assert replayed(make, lambda number: (drawn(number, 3),)).recordings == 3
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_powers_of_scalars_that_count(dtype):
+    """Python's ** of two scalars of NumPy and np.power differ in the last bit for many of these."""
+
+    def make():
+        box = Box(t=np.zeros((), dtype), up=np.ones((), dtype))
+
+        def step(x):
+            t = box.t = box.t + 1
+            box.up = box.up * x[0]
+            box.up **= 0.9
+            return x * (1 - 0.9**t), t**0.3, (t / 50) ** t, t**3, x[0] ** (t / 50)
+
+        return step, box
+
+    step, refusal = twins(make, lambda number: (drawn(number, 3, dtype=dtype) ** 2,), calls=40)
+    assert refusal is None
+    assert step._programs
+    scalars = [np.dtype(dtype).type(t) for t in range(1, 41)]
+    assert any(0.9**t != np.power(0.9, t) for t in scalars), "no difference to be found"

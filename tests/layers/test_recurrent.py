@@ -326,6 +326,15 @@ def test_describe():
     assert repr(nn.GRUCell(2, 3, bias=False)) == "GRUCell(2, 3, bias=False)"
 
 
+def test_weights_are_turned_for_pytorch():
+    for kind, gates in [("RNN", 1), ("LSTM", 4), ("GRU", 3)]:
+        layer = made(kind, INPUTS, SIZE, 2, bidirectional=True)
+        state = to_pytorch(layer)
+        assert state["weight_ih_l0_reverse"].shape == (gates * SIZE, INPUTS)
+        np.testing.assert_array_equal(state["weight_hh_l1"], layer.weight_hh_l1.data.T)
+        np.testing.assert_array_equal(state["bias_hh_l1"], layer.bias_hh_l1.data)
+
+
 X = np.zeros((STEPS, BATCH, INPUTS))
 GOOD, PAIR = np.zeros((1, BATCH, SIZE)), np.zeros((2, 1, BATCH, SIZE))
 REFUSED = [
@@ -339,7 +348,7 @@ REFUSED = [
     (lambda: made("LSTM", INPUTS, SIZE)(X[0, 0]), r"x has shape \(2,\); expected"),
     (lambda: made("LSTM", INPUTS, SIZE)(X[:0]), "at least one step"),
     (lambda: made("GRU", INPUTS, SIZE, batch_first=True)(X[:, :0]), r"\(batch, steps, 2\)"),
-    (lambda: made("LSTM", INPUTS, SIZE)(X, GOOD), "hx is the pair"),
+    (lambda: made("LSTM", INPUTS, SIZE)(X, GOOD), "hx is a ndarray; expected the pair"),
     (
         lambda: made("LSTM", INPUTS, SIZE)(X, (GOOD, GOOD[0])),
         r"c0 has shape \(3, 4\); expected \(1",
@@ -351,7 +360,11 @@ REFUSED = [
     (lambda: made("GRU", INPUTS, SIZE)(X, lengths=[1, 0, 3]), r"lengths\[1\] is 0; expected 1..5"),
     (lambda: made("GRU", INPUTS, SIZE)(X, lengths=[1, 2, 6]), r"lengths\[2\] is 6; expected 1..5"),
     (lambda: made("GRUCell", INPUTS, SIZE)(X), "a cell computes one step"),
-    (lambda: made("LSTMCell", INPUTS, SIZE)(X[0], [1, 2, 3]), "hx is the pair"),
+    (
+        lambda: made("LSTMCell", INPUTS, SIZE)(X[0], [1, 2, 3]),
+        "hx has 3 entries; expected the pair",
+    ),
+    (lambda: made("LSTMCell", INPUTS, SIZE)(X[0], 0.0), "hx is a float; expected the pair"),
     (lambda: made("GRUCell", INPUTS, SIZE)(X[0], GOOD), "GRUCell: hx has shape"),
 ]
 

@@ -119,6 +119,21 @@ def test_a_captured_block_is_bit_identical():
         np.testing.assert_array_equal(values, replayed[name], err_msg=name)
 
 
+def test_dropout_of_a_captured_step_draws_as_the_step_would():
+    def losses(wrap):
+        generator = np.random.default_rng(0)
+        block = nn.TransformerBlock(WIDTH, 2, HIDDEN, 0.3, generator=generator)
+        lstm = nn.LSTM(WIDTH, 3, 2, dropout=0.4, generator=generator, batch_first=True)
+        step = wrap(lambda x: (lstm(block(x))[0] ** 2).mean())
+        found = [step(drawn(N, L, WIDTH)).item() for _ in range(6)]
+        return found, generator.random(), step
+
+    *expected, _ = losses(lambda step: step)
+    *found, step = losses(capture)
+    assert found == expected
+    assert step.recordings < 6
+
+
 def test_an_own_activation():
     block = nn.TransformerBlock(WIDTH, 2, HIDDEN, activation=np.tanh)
     assert block.activation is np.tanh

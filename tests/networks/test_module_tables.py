@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nn import Module, ModuleList, ReLU, Sequential, Tanh
+from nn import MLP, Module, ModuleList, ReLU, Sequential, Tanh, compare_gradients
 from tinygrad_edu import capture
 
 from .test_modules import Counting, Mixed, X, linear
@@ -107,3 +107,10 @@ def test_a_list_of_modules_is_not_said_to_be_uncalled():
     lines = str(Listed().summary(X)).splitlines()
     found = [line.split()[0] for line in lines if "not called" in line]
     assert found == ["parts.1"]
+
+
+def test_gradients_of_frozen_parameters_are_compared_too():
+    mlp, x = MLP([3, 4, 2], seed=0), X.astype(np.float64)
+    mlp.layers[0].requires_grad_(False)
+    assert compare_gradients(mlp, x, [0, 1, 1, 0]).agree
+    assert not mlp.layers[0].weight.requires_grad, "the network stays as it is"

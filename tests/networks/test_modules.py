@@ -98,6 +98,8 @@ COMPUTED = Tensor([1.0], requires_grad=True) * 2
         (lambda net: setattr(net, "mean", np.zeros(3)), TypeError, ["buffer", "mean.data ="]),
         (lambda net: setattr(net, "mean", COMPUTED), TypeError, ["buffer", "mean.data ="]),
         (lambda net: setattr(net.encoder, "weight", np.eye(3)), TypeError, ["weight.data ="]),
+        (lambda net: setattr(net.encoder, "weight", [1.0]), TypeError, ["list", "weight.data ="]),
+        (lambda net: setattr(net.encoder, "bias", 0), TypeError, ["int", "bias.data ="]),
         (lambda net: setattr(net.encoder, "weight", COMPUTED), TypeError, ["weight.data ="]),
         (lambda net: net.get_submodule("encode"), AttributeError, ["'encode'", "encoder, decoder"]),
         (lambda net: Module().get_submodule("x"), AttributeError, ["'x'", "none"]),

@@ -72,6 +72,13 @@ def test_names_that_do_not_match_are_reported_by_loading():
     refused(lambda: net.load_state_dict(from_pytorch(net, state)), ValueError, ["(2,)", "(3, 2)"])
 
 
+def test_a_state_that_was_not_converted_is_explained():
+    layer = Linear(3, 2)
+    state = {"weight": np.ones((2, 3)), "bias": np.ones(2)}
+    words = ["(2, 3), expected (3, 2), (in, out)", "from_pytorch"]
+    refused(lambda: layer.load_state_dict(state), ValueError, words)
+
+
 def test_what_is_not_a_state_is_refused():
     refused(lambda: from_pytorch(network(), network()), TypeError, ["Sequential", ".state_dict()"])
     refused(lambda: from_pytorch(network(), 3), TypeError, ["int"])

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
-from nn import SGD
+import nn
 from nn.by_hand import update_rules
 from nn.by_hand.check_update import _RULES
 from nn.by_hand.update_calls import Task
@@ -48,16 +48,20 @@ def test_every_rule_is_listed():
 
 @pytest.mark.parametrize("decay", [0.0, 0.2])
 @pytest.mark.parametrize(
-    ("rule", "options"),
+    ("rule", "name", "options"),
     [
-        ("sgd", {}),
-        ("momentum", {"momentum": 0.7}),
-        ("nesterov", {"momentum": 0.7, "nesterov": True}),
+        ("sgd", "SGD", {}),
+        ("momentum", "SGD", {"momentum": 0.7}),
+        ("nesterov", "SGD", {"momentum": 0.7, "nesterov": True}),
+        ("adagrad", "Adagrad", {"eps": 1e-3}),
+        ("rmsprop", "RMSprop", {"alpha": 0.95, "eps": 1e-3}),
+        ("adam", "Adam", {"betas": (0.8, 0.95), "eps": 1e-3}),
+        ("adamw", "AdamW", {"betas": (0.8, 0.95), "eps": 1e-3}),
     ],
 )
-def test_the_optimizer_makes_the_same_steps(rule, options, decay, start, gradients):
+def test_the_optimizer_makes_the_same_steps(rule, name, options, decay, start, gradients):
     parameter = Tensor(start, requires_grad=True)
-    optimizer = SGD([parameter], lr=0.03, weight_decay=decay, **options)
+    optimizer = getattr(nn, name)([parameter], lr=0.03, weight_decay=decay, **options)
     for g, expected in zip(
         gradients, course(rule, start, gradients, weight_decay=decay), strict=True
     ):

@@ -18,6 +18,7 @@ def drawn(*shape):
 
 
 X, W, Z = leaf(drawn(2, 4, 5, 5)), leaf(drawn(6, 4, 3, 3)), leaf(drawn(2, 3))
+G, H = leaf(drawn(4, 2, 12)), leaf(drawn(2, 3))
 BINARY = tg.binary_cross_entropy_with_logits
 
 BAD = {
@@ -93,6 +94,30 @@ BAD = {
         lambda: BINARY(Z, np.ones((2, 3)), weight=[1, 2]), r"weight of shape \(2,\).*\(2, 3\)"),
     "larger weight": (
         lambda: BINARY(Z[0], np.ones(3), pos_weight=np.ones((2, 3))), r"pos_weight.*\(2, 3\)"),
+    "recurrent weight": (
+        lambda: tg.lstm_sequence(G, G[0], H, H), r"lstm_sequence: weight.*\(2, 12\).*4 \* size"),
+    "recurrent weight, square": (
+        lambda: tg.rnn_sequence(H[None], H, H), r"rnn_sequence: weight.*\(2, 3\).*\(size, size\)"),
+    "recurrent weight, axes": (lambda: tg.rnn_sequence(G, G, H), r"weight of shape \(4, 2, 12\)"),
+    "gates": (lambda: tg.gru_sequence(G, drawn(3, 9), np.ones(9), H), r"gates.*3 \* size.*size 3"),
+    "no steps": (lambda: tg.lstm_sequence(G[:0], drawn(3, 12), H, H), "at least one step"),
+    "one step": (lambda: tg.lstm_sequence(G[0], drawn(3, 12), H, H), r"\(steps, batch, 4"),
+    "state": (
+        lambda: tg.lstm_sequence(G, drawn(3, 12), H, H[0]), r"c0 of shape \(3,\); .*\(2, 3\)"),
+    "recurrent bias": (
+        lambda: tg.gru_sequence(G[..., :9], drawn(3, 9), np.ones(3), H), r"bias.*\(9,\)"),
+    "nonlinearity": (
+        lambda: tg.rnn_sequence(G[..., :3], drawn(3, 3), H, nonlinearity="sin"), "'tanh' or 're"),
+    "no query": (lambda: tg.scaled_dot_product_attention(H[0], H, H), r"\(..., length, features\)"),
+    "features": (lambda: tg.scaled_dot_product_attention(H, H[:, :2], H), "3 features and key 2"),
+    "values": (lambda: tg.scaled_dot_product_attention(H, H, H[:1]), "2 keys, but 1 values"),
+    "mask": (
+        lambda: tg.scaled_dot_product_attention(H, H, H, H > 0), r"\(2, 3\) does not broadcast"),
+    "heads": (
+        lambda: tg.scaled_dot_product_attention(X[:, :3], X[:, :2], X[:, :2], enable_gqa=True),
+        "must be a multiple"),
+    "no heads": (
+        lambda: tg.scaled_dot_product_attention(H, H, H, enable_gqa=True), r"\(..., heads, length"),
 }  # fmt: skip
 
 
@@ -113,8 +138,12 @@ WRONG_TYPES = {
     "weight": (lambda: tg.nll_loss(Z, [0, 1], weight=leaf([1, 2, 3])), "no gradient flows to w"),
     "list of tensors": (lambda: tg.mse_loss([Z[0], Z[1]], np.ones((2, 3))), "stack"),
     "list of images": (lambda: tg.max_pool2d([X[0], X[1]], 2), "stack"),
+    "mask, a number": (
+        lambda: tg.scaled_dot_product_attention(H, H, H, True), "attn_mask is True.*is_causal"),
+    "mask of integers": (
+        lambda: tg.scaled_dot_product_attention(H, H, H, np.ones((2, 2), int)), "int64.*bool"),
     "list of kernels": (lambda: tg.conv2d(X, [W[0], W[1]]), "stack"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WRONG_TYPES)

@@ -306,6 +306,18 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
     def __setitem__(self, index: Any, value: Any) -> None:
         self.tape.call(operator.setitem, self, index, value)
 
+    # The power of two scalars of NumPy can differ from np.power in the last bit.
+
+    def __pow__(self, other: Any) -> Any:
+        if _are_scalars(self, other):
+            return self.tape.call(operator.pow, self, other)
+        return super().__pow__(other)
+
+    def __rpow__(self, other: Any) -> Any:
+        if _are_scalars(self, other):
+            return self.tape.call(operator.pow, other, self)
+        return super().__rpow__(other)
+
     def __len__(self) -> int:
         return len(self.array)
 
@@ -329,7 +341,8 @@ def _add_in_place_operators() -> None:
     """Let ``x += y`` write into an array, or return a new value if `x` is a NumPy number."""
     mixin = np.lib.mixins.NDArrayOperatorsMixin
     for operator_name in ["add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow"]:
-        in_place, binary = (getattr(mixin, f"__{i}{operator_name}__") for i in ("i", ""))
+        in_place = getattr(mixin, f"__i{operator_name}__")
+        binary = getattr(Tracer, f"__{operator_name}__")
 
         def operate(
             self: Tracer, other: Any, in_place: Any = in_place, binary: Any = binary
@@ -348,6 +361,10 @@ def _values_are_read(how: str) -> CaptureError:
         f"the step reads values while it is recorded, by {how}: a replay would not read them "
         "again; return the tensor and read it outside, or use where(...)"
     )
+
+
+def _are_scalars(*values: Any) -> bool:
+    return all(isinstance(value, int | float | complex | np.generic) for value in values)
 
 
 def _is_mask(entry: Any) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import functools
 import importlib.util
+import inspect
 import operator
 import os
 import random
@@ -49,6 +50,7 @@ _CONSTANTS: tuple[type, ...] = (
     type(NotImplemented),
     np.dtype,
     np.generic,
+    inspect.Signature,
 )
 _CONSTANTS += (
     np.ufunc,

@@ -13,8 +13,8 @@ import numpy as np
 
 from ...arrays import floating_dtype
 from ...metadata import composed
-from ...primitive import as_operands
-from ...tensor import Tensor, holds_tensor
+from ...primitive import as_operand, as_operands
+from ...tensor import holds_tensor
 from ..arithmetic import add, multiply
 from ..choosing import where
 from ..linear_algebra.matrices import matmul
@@ -81,7 +81,7 @@ def scaled_dot_product_attention(
     ValueError
         If shapes do not fit, or `dropout_p` is not a probability.
     TypeError
-        If `attn_mask` holds integers, which could mean either kind of mask.
+        If `attn_mask` is a single number, or holds integers, which could mean either kind of mask.
 
     Notes
     -----
@@ -130,7 +130,12 @@ def _weights(scores: Any, mask: Any, is_causal: bool) -> Any:
 
 def _mask(mask: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:
     """Separate a mask into the places that are seen, and the numbers to add there."""
-    (mask,) = as_operands("attention", (mask,), isinstance(mask, Tensor))[0]
+    mask = as_operand("attention", mask)
+    if not shape_of(mask):
+        raise TypeError(
+            f"attn_mask is {mask}; expected an array that broadcasts to the scores of shape "
+            f"{shape}; write is_causal=True for a causal mask"
+        )
     try:
         fits = np.broadcast_shapes(shape_of(mask), shape) == shape
     except ValueError:

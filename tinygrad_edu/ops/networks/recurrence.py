@@ -72,7 +72,7 @@ def _products(before: Any, g: Any) -> Any:
 
 def _blocks(steps: int) -> list[slice]:
     """Split a sequence, the last part first: parts of this length stay in the processor's cache."""
-    return [slice(start, start + 32) for start in range(0, steps, 32)][::-1]
+    return [slice(start, start + 16) for start in range(0, steps, 16)][::-1]
 
 
 # The simple network ---------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Optimizers, schedules, clipping of gradients, and averages of weights."""
