@@ -176,7 +176,10 @@ class CapturedStep:
             self._without_replay = 0
             self._replay = self._programs[0].replay
             recording.tape.forget()
-        return recording.result_of_call
+        else:
+            recording.tape.release()
+        result, recording.result_of_call = recording.result_of_call, None
+        return result
 
     def _skips_recording(self) -> bool:
         """Count a call that has no program; return whether to skip recording it.
