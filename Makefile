@@ -2,7 +2,7 @@
 #
 #   make demo           train on the built-in digits, compare the gradients, draw the graph
 #   make test           run the tests
-#   make test-peers     install PyTorch and compare every operation with it
+#   make test-peers     install PyTorch and compare every operation, layer and optimiser with it
 #   make test-thorough  run the property tests with a thousand examples each, and a thousand mistakes
 #   make coverage       run the tests and list the lines of tinygrad_edu that no test reaches
 #   make lint           check style and types
@@ -32,8 +32,8 @@ test: $(VENV)/tests graphviz chromium
 	$(PYTEST)
 
 test-peers: $(VENV)/peers
-	$(PYTEST) tests/operations/test_peers.py tests/networks/test_networks.py \
-	  tests/networks/test_update_rules.py -k "test_peers or pytorch"
+	$(PYTEST) tests/operations/test_peers.py tests/networks tests/layers tests/optim \
+	  tests/engine/test_functions_of_functions.py -k "test_peers or pytorch"
 
 test-thorough: $(VENV)/tests
 	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m hypothesis

@@ -41,6 +41,7 @@ CHAINS = {
 MODELS = {
     "eager": "benchmarks.models.ours:eager",
     "captured": "benchmarks.models.ours:captured",
+    "captured layer": "benchmarks.models.ours:lstm_layer",
     "PyTorch eager": "benchmarks.models.pytorch:eager",
     "PyTorch, loop": "benchmarks.models.pytorch:loop",
     "JAX jit": "benchmarks.models.jax_jit:jitted",

@@ -27,6 +27,7 @@ MODEL_RATIOS = {
     ("CNN", "captured / JAX jit"): (1.0, None),
     ("GPT", "captured / JAX jit"): (1.1, None),
     ("LSTM, length 32", "captured / PyTorch eager"): (2.0, None),
+    ("LSTM, length 32", "captured layer / PyTorch eager"): (1.3, None),
     ("CNN", "eager / captured"): (1.25, None),
     ("GPT", "eager / captured"): (1.25, None),
     ("LSTM, length 32", "eager / captured"): (1.25, None),

@@ -16,6 +16,7 @@ from benchmarks.tables import not_measured, number, table
 
 __all__ = ["measure"]
 
+ONLY_RECURRENT = ("captured layer", "PyTorch, loop")
 MOST_WRONG_LOSS = 1e-5
 MOST_WRONG = 2e-3  # of a float32 gradient, relative to its norm
 
@@ -27,7 +28,7 @@ def measure(goals: Goals, threads: int, rounds: int, seconds: float) -> dict[str
         workers = [
             Worker("models", name)
             for name in CANDIDATES
-            if not (name == "PyTorch, loop" and case["model"] != "lstm")
+            if case["model"] == "lstm" or name not in ONLY_RECURRENT
         ]
         try:
             results[title] = _model(title, case, workers, goals, threads, rounds, seconds)
@@ -59,7 +60,8 @@ def _model(
             ready.append(worker)
     _compare({worker.name: results[worker.name] for worker in ready})
     times = take_turns(ready, rounds, seconds)
-    others = [name for name in times if name not in ("eager", "captured")]
+    ours = ("eager", "captured", "captured layer")
+    others = [name for name in times if name not in ours]
     for name, own in times.items():
         results[name] |= {"us": median(own) * 1e6, "rounds_us": [time * 1e6 for time in own]}
         results[name]["spread"] = spread(own)
@@ -67,9 +69,10 @@ def _model(
     if {"eager", "captured"} <= times.keys():
         goals.model(title, threads, "eager / captured", ratio(times["eager"], times["captured"]))
         for other in others:
-            goals.model(
-                title, threads, f"captured / {other}", ratio(times["captured"], times[other])
-            )
+            for name in ours[1:]:
+                if name in times:
+                    ratio_to = ratio(times[name], times[other])
+                    goals.model(title, threads, f"{name} / {other}", ratio_to)
     _print(title, results, others)
     goals.print()
     return results
@@ -93,7 +96,7 @@ def _compare(results: dict[str, dict[str, Any]]) -> None:
 def _print(title: str, results: dict[str, dict[str, Any]], others: list[str]) -> None:
     rows = []
     for name, result in results.items():
-        text = {"eager": "ours, eager", "captured": "ours, captured"}.get(name, name)
+        text = f"ours, {name}" if name not in others else name
         text = f"{text} {result.get('about', {}).get('version', '')}".strip()
         if "us" in result:
             ratios = [number(result["over"][other]) for other in others]

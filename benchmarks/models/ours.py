@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.models.problems import BLOCKS, HEADS, UNITS, ModelProblem
 from benchmarks.problem import LEARNING_RATE, Candidate
-from nn import SGD
+from nn import LSTM, SGD
 from tinygrad_edu import (
     Tensor,
     capture,
@@ -29,7 +29,7 @@ from tinygrad_edu import (
     where,
 )
 
-__all__ = ["captured", "eager"]
+__all__ = ["captured", "eager", "lstm_layer"]
 
 Parameters = dict[str, Tensor]
 
@@ -83,6 +83,26 @@ def lstm(p: Parameters, x: Any, labels: Any) -> Tensor:
     return softmax_cross_entropy(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1))
 
 
+def lstm_layer(problem: ModelProblem) -> Candidate:
+    """Run the recurrence as the layer `nn.LSTM`, captured."""
+    layer = LSTM(problem.inputs.shape[2], UNITS, batch_first=True)
+    layer.bias_hh_l0.data = np.zeros(4 * UNITS)
+    layer.bias_hh_l0.requires_grad = False
+    stored = {
+        "input.weight": layer.weight_ih_l0,
+        "hidden.weight": layer.weight_hh_l0,
+        "gates.bias": layer.bias_ih_l0,
+    }
+
+    def loss_of(p: Parameters, x: Any, labels: Any) -> Tensor:
+        logits = layer(x)[0] @ p["head.weight"] + p["head.bias"]
+        return softmax_cross_entropy(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1))
+
+    for name, parameter in stored.items():
+        parameter.data = problem.parameters[name]
+    return _candidate(problem, capture, loss_of, stored)
+
+
 LOSSES: dict[str, Callable[[Parameters, Any, Any], Tensor]] = {"cnn": cnn, "gpt": gpt, "lstm": lstm}
 
 
@@ -96,12 +116,18 @@ def captured(problem: ModelProblem) -> Candidate:
     return _candidate(problem, capture)
 
 
-def _candidate(problem: ModelProblem, wrap: Callable[[Any], Any]) -> Candidate:
+def _candidate(
+    problem: ModelProblem,
+    wrap: Callable[[Any], Any],
+    loss_of: Callable[[Parameters, Any, Any], Tensor] | None = None,
+    stored: Parameters | None = None,
+) -> Candidate:
     keep_memory()
     parameters = {
         name: Tensor(values, requires_grad=True) for name, values in problem.parameters.items()
     }
-    loss_of = LOSSES[problem.model]
+    parameters |= stored or {}
+    loss_of = loss_of or LOSSES[problem.model]
     optimizer = SGD(parameters.values(), lr=LEARNING_RATE)
 
     def train_step(inputs: np.ndarray, labels: np.ndarray) -> Tensor:

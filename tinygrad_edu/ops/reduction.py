@@ -21,7 +21,7 @@ from .choosing import maximum, minimum
 from .choosing import where as choose
 from .options import count_of, selected, started, with_options
 from .plain import shape_of
-from .summing import Axis, added_up, axes_of, divided, is_half, single
+from .summing import Axis, added_up, axes_of, divided, folded, is_half, single
 
 __all__ = [
     "amax",
@@ -252,8 +252,10 @@ def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = 
     # Not a number is the largest, and the smallest.
     chosen = np.equal(x, _stretch(out, x, axis)) | np.isnan(x)
     # A float16 count would overflow at 65504 ties.
-    count = np.int8 if _count(x, axis) < 128 else np.int64
-    ties = np.sum(chosen, axis=axes_of(x.ndim, axis), keepdims=True, dtype=count)
+    if _count(x, axis) < 128:
+        ties = folded(np.add, chosen.view(np.int8), axis, True)
+    else:
+        ties = np.sum(chosen, axis=axes_of(x.ndim, axis), keepdims=True)
     return _stretch(g, x, axis) / ties * chosen
 
 
@@ -308,7 +310,7 @@ def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
            [0.5, 0.5]])
     """
     _refuse_empty("max", x, axis)
-    return np.max(x, axis=axis, keepdims=keepdims)
+    return folded(np.maximum, x, axis, keepdims)
 
 
 @with_options(started(minimum, _highest, False))
@@ -342,7 +344,7 @@ def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     array([0. , 0.5, 0.5])
     """
     _refuse_empty("min", x, axis)
-    return np.min(x, axis=axis, keepdims=keepdims)
+    return folded(np.minimum, x, axis, keepdims)
 
 
 @single

@@ -25,6 +25,7 @@ __all__ = [
     "added_up",
     "axes_of",
     "divided",
+    "folded",
     "is_half",
     "single",
     "wider",
@@ -117,6 +118,34 @@ def _added_in_blocks(x: Any, axis: int) -> Any:
     if not rest:
         return total
     return total + np.add.reduce(x[(*before, slice(-rest, None))], axis=axis, keepdims=True)
+
+
+# So many places are combined one by one, if each is a large part of an array.
+_FEW, _LARGE = 16, 1 << 12
+
+
+def folded(ufunc: Any, x: Any, axis: Axis, keepdims: bool = False) -> Any:
+    """Reduce along axes, as ``ufunc.reduce`` does.
+
+    NumPy reduces the places of a small window, on axes outside of the innermost one, several times
+    as slowly as it combines them one by one.
+    """
+    axes = axes_of(x.ndim, axis)
+    sizes = [x.shape[i] for i in axes]
+    count = math.prod(sizes)
+    is_window = 1 < count <= _FEW and x.size >= _LARGE * count
+    if not is_window or int(np.argmin(np.abs(x.strides))) in axes:
+        return ufunc.reduce(x, axis=axes, keepdims=keepdims)
+    index: list[Any] = [slice(None)] * x.ndim
+    parts = []
+    for places in np.ndindex(*sizes):
+        for i, place in zip(axes, places, strict=True):
+            index[i] = slice(place, place + 1)
+        parts.append(x[tuple(index)])
+    total = ufunc(parts[0], parts[1])
+    for part in parts[2:]:
+        total = ufunc(total, part, out=total)
+    return total if keepdims else np.squeeze(total, axes)
 
 
 def wider(x: Any) -> Any:

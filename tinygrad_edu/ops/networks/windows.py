@@ -172,6 +172,8 @@ def overlap_add(x: Any, /, shape: tuple[int, ...], stride: Sizes = 1, dilation: 
         )
     strides = (*x.strides[:before], *x.strides[before + axes :])
     out = ordered_zeros(shape, np.float32 if is_half(x) else x.dtype, strides)
+    spans = spans_of(kernel, dilation)
+    is_disjoint = all(s >= n for s, n in zip(stride, spans, strict=True))
     # Places and kernel play the same part, so that the loop can run over the fewer of the two.
     whole = (slice(None),) * axes
     few_places = math.prod(places) < math.prod(kernel)
@@ -182,5 +184,10 @@ def overlap_add(x: Any, /, shape: tuple[int, ...], stride: Sizes = 1, dilation: 
             slice(i * d, i * d + (n - 1) * s + 1, s)
             for i, d, n, s in zip(index, dilation, places, stride, strict=True)
         ]
-        out[(..., *seen)] += x[(..., *whole, *index)] if few_places else x[(..., *index, *whole)]
+        part = x[(..., *whole, *index)] if few_places else x[(..., *index, *whole)]
+        if is_disjoint:
+            out[(..., *seen)] = part
+        else:
+            place = out[(..., *seen)]
+            np.add(place, part, out=place)
     return out.astype(x.dtype, copy=False)
