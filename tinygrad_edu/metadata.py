@@ -54,7 +54,7 @@ def checked(value: Any, name: str, key: str, instead: str = _CONSTANT) -> Any:
         If a tensor that requires gradients is found; the message names the parameter.
     """
     kind = type(value)
-    if kind in _HARMLESS:
+    if kind in _HARMLESS or _is_plain(value):
         return value
     if isinstance(value, Tensor):
         if value._requires_grad:
@@ -74,9 +74,21 @@ def checked(value: Any, name: str, key: str, instead: str = _CONSTANT) -> Any:
     return value
 
 
+def _is_plain(value: Any) -> bool:
+    """Whether a value is an axis, a shape or an index that contains nothing to check or to copy."""
+    kind = type(value)
+    if kind is tuple:
+        return _HARMLESS.issuperset(map(type, value)) or all(map(_is_plain, value))
+    if kind is slice:
+        parts = (type(value.start), type(value.stop), type(value.step))
+        return _HARMLESS.issuperset(parts)
+    return kind in _HARMLESS
+
+
 def owned(value: Any, name: str, key: str) -> Any:
     """Check metadata as `checked` does, and copy its arrays, so that a node can keep it."""
-    return value if type(value) in _HARMLESS else _copied(checked(value, name, key))
+    is_plain = type(value) in _HARMLESS or _is_plain(value)
+    return value if is_plain else _copied(checked(value, name, key))
 
 
 def _copied(value: Any) -> Any:

@@ -32,13 +32,15 @@ __all__ = [
 ]
 
 
+_BASIC = (slice, int, np.integer, type(None), type(Ellipsis))
+
+
 def _is_basic(index: Any) -> bool:
     """Whether an index can only take each element once: slices and whole numbers."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        part is None or part is Ellipsis or isinstance(part, slice | int | np.integer)
-        for part in parts
-    )
+    for part in index if isinstance(index, tuple) else (index,):
+        if not isinstance(part, _BASIC):
+            return False
+    return True
 
 
 def _array(part: Any) -> Any:
