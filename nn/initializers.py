@@ -12,7 +12,10 @@ shape is ``(inputs, outputs)`` for matrices and ``(outputs, inputs, *kernel)`` f
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.random import Generator
@@ -37,6 +40,21 @@ __all__ = [
     "xavier_uniform",
     "zeros",
 ]
+
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _of_a_shape(function: _Function) -> _Function:
+    """Decorate an initializer so that it also takes the shape as a tuple."""
+
+    @functools.wraps(function)
+    def initializer(generator: Generator, *shape: Any, **options: Any) -> Any:
+        if len(shape) == 1 and isinstance(shape[0], tuple | list):
+            shape = tuple(shape[0])
+        return function(generator, *shape, **options)
+
+    return cast("_Function", initializer)
 
 
 def he_normal(generator: Generator, inputs: int, outputs: int) -> NDArray[np.float64]:
@@ -190,6 +208,7 @@ def _kaiming_deviation(shape: tuple[int, ...], mode: str, nonlinearity: str, a: 
     return gain_of(nonlinearity, a) / math.sqrt(max(fan, 1))
 
 
+@_of_a_shape
 def kaiming_normal(
     generator: Generator,
     *shape: int,
@@ -224,6 +243,7 @@ def kaiming_normal(
     return generator.normal(0.0, _kaiming_deviation(shape, mode, nonlinearity, a), shape)
 
 
+@_of_a_shape
 def kaiming_uniform(
     generator: Generator,
     *shape: int,
@@ -242,6 +262,7 @@ def kaiming_uniform(
     return generator.uniform(-limit, limit, shape)
 
 
+@_of_a_shape
 def xavier_normal(generator: Generator, *shape: int, gain: float = 1.0) -> NDArray[np.float64]:
     """Draw weights from a normal distribution of variance ``gain² * 2 / (fan_in + fan_out)``.
 
@@ -259,6 +280,7 @@ def xavier_normal(generator: Generator, *shape: int, gain: float = 1.0) -> NDArr
     return generator.normal(0.0, gain * math.sqrt(2 / max(sum(fans(shape)), 1)), shape)
 
 
+@_of_a_shape
 def xavier_uniform(generator: Generator, *shape: int, gain: float = 1.0) -> NDArray[np.float64]:
     """Draw weights uniformly, with the variance of `xavier_normal`.
 
@@ -271,6 +293,7 @@ def xavier_uniform(generator: Generator, *shape: int, gain: float = 1.0) -> NDAr
     return generator.uniform(-limit, limit, shape)
 
 
+@_of_a_shape
 def orthogonal(generator: Generator, *shape: int, gain: float = 1.0) -> NDArray[np.float64]:
     """Draw a random matrix whose rows or columns, whichever are fewer, are orthonormal.
 
@@ -299,6 +322,7 @@ def orthogonal(generator: Generator, *shape: int, gain: float = 1.0) -> NDArray[
     return gain * np.reshape(q.T if rows < columns else q, shape)
 
 
+@_of_a_shape
 def truncated_normal(
     generator: Generator,
     *shape: int,
@@ -344,6 +368,7 @@ def _below(x: float) -> float:
     return math.erf(x / math.sqrt(2))
 
 
+@_of_a_shape
 def normal(
     generator: Generator, *shape: int, mean: float = 0.0, std: float = 1.0
 ) -> NDArray[np.float64]:
@@ -361,6 +386,7 @@ def normal(
     return generator.normal(mean, std, shape)
 
 
+@_of_a_shape
 def uniform(
     generator: Generator, *shape: int, low: float = 0.0, high: float = 1.0
 ) -> NDArray[np.float64]:
@@ -378,6 +404,7 @@ def uniform(
     return generator.uniform(low, high, shape)
 
 
+@_of_a_shape
 def constant(generator: Generator, *shape: int, value: float = 0.0) -> NDArray[np.float64]:
     """Return weights that are all equal; nothing is drawn.
 
@@ -393,11 +420,13 @@ def constant(generator: Generator, *shape: int, value: float = 0.0) -> NDArray[n
     return np.full(shape, float(value))
 
 
+@_of_a_shape
 def zeros(generator: Generator, *shape: int) -> NDArray[np.float64]:
     """Return weights that are all 0; nothing is drawn."""
     return constant(generator, *shape)
 
 
+@_of_a_shape
 def ones(generator: Generator, *shape: int) -> NDArray[np.float64]:
     """Return weights that are all 1; nothing is drawn."""
     return constant(generator, *shape, value=1.0)

@@ -106,3 +106,12 @@ def test_layers_take_initialisers():
 )
 def test_initialisers_refuse(make, words):
     refused(make, ValueError, words)
+
+
+def test_a_shape_may_be_a_tuple():
+    for name in ("kaiming_normal", "xavier_uniform", "orthogonal", "truncated_normal", "zeros"):
+        initializer = getattr(initializers, name)
+        one, other = (
+            initializer(np.random.default_rng(0), *shape) for shape in ((4, 3), ((4, 3),))
+        )
+        np.testing.assert_array_equal(one, other)
