@@ -42,7 +42,8 @@ _ELEMENTWISE = Recognition("elementwise")
 
 
 @primitive(
-    lambda g, out, x: g * np.greater(x, zeros_beside((), x.dtype)),
+    # The result is positive where x is; so a replay can write it over x.
+    lambda g, out, x: g * np.greater(out, zeros_beside((), out.dtype)),
     formula="maximum(x, 0)",
     derivatives=("g * (x > 0)",),
     elementwise=True,
