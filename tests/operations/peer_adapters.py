@@ -219,24 +219,6 @@ def overlap_add(x: Any, shape: Any, stride: Any = 1, dilation: Any = 1) -> Any:
     return functional.fold(columns, *sizes, **steps).reshape(shape)
 
 
-def convolution(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a convolution take arrays beside tensors."""
-    return lambda x, weight, *bias, **metadata: function(
-        x.to(weight.dtype), weight, *bias, **metadata
-    )
-
-
-def pooling(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a pooling take a matrix: PyTorch's wants channels."""
-
-    def pool(x: Any, *arguments: Any, **metadata: Any) -> Any:
-        images = x.reshape(math.prod(x.shape[:-2]), 1, *x.shape[-2:])
-        out = function(images, *arguments, **metadata)
-        return out.reshape(*x.shape[:-2], *out.shape[-2:])
-
-    return pool
-
-
 # Products ---------------------------------------------------------------------------------------
 
 

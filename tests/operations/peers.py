@@ -17,8 +17,9 @@ from torch import linalg
 from torch.nn import functional
 
 from . import peer_adapters as adapters
-from .peer_adapters import convolution, elementwise, line, loss, many, pooling, reducing, tensor
+from .peer_adapters import elementwise, line, loss, many, reducing, tensor
 from .peers_from_numpy import FROM_NUMPY
+from .peers_from_pytorch import FROM_PYTORCH
 
 SAME = """
     absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh copysign cos cosh deg2rad
@@ -120,10 +121,6 @@ PEERS: dict[str, Callable[..., Any]] = {
     ),
     "vdot": lambda x, y: torch.vdot(x.flatten(), y.flatten()),
     # Windows
-    "avg_pool2d": pooling(functional.avg_pool2d),
-    "conv1d": convolution(functional.conv1d),
-    "conv2d": convolution(functional.conv2d),
-    "max_pool2d": pooling(functional.max_pool2d),
     "overlap_add": adapters.overlap_add,
     "sliding_windows": adapters.sliding_windows,
     # Linear algebra
@@ -162,6 +159,7 @@ PEERS: dict[str, Callable[..., Any]] = {
     "nll_loss": loss(functional.nll_loss, torch.long),
     "softmax_cross_entropy": loss(functional.cross_entropy, torch.long),
     **FROM_NUMPY,
+    **FROM_PYTORCH,
 }
 """Our operations, and what PyTorch does for them; a name with a dot is one of `linalg` or `fft`."""
 

@@ -74,6 +74,15 @@ VALUES = {
     "spacing": 0.5,
     "args": (),
 }
+VALUES |= {
+    "alpha": 0.5,
+    "lambd": 0.5,
+    "num_groups": 3,
+    "output_size": 2,
+    "threshold": 0.3,
+    "upscale_factor": 1,
+    "downscale_factor": 3,
+}
 SEQUENCE = np.stack([MATRIX, -MATRIX]) / 9
 GATES = {count: np.tile(SEQUENCE, count) for count in (3, 4)}
 OWN = {
@@ -158,6 +167,21 @@ OWN = {
     "cumulative_sum": {"axis": 0},
     "cumulative_prod": {"axis": 0},
     "matvec": {"y": np.ones(3)},
+    "conv3d": {"x": IMAGES[None], "weight": IMAGES[None]},
+    "conv_transpose1d": {"x": IMAGES[0], "weight": IMAGES[0], "bias": np.ones(3)},
+    "conv_transpose2d": {"x": IMAGES, "weight": IMAGES[0][:, None], "bias": np.ones(1)},
+    "conv_transpose3d": {"x": IMAGES[None], "weight": IMAGES[None], "bias": np.ones(1)},
+    "glu": {"x": MATRIX[:, :2]},
+    "group_norm": {"weight": np.ones(3), "bias": np.ones(3)},
+    "instance_norm": {"x": IMAGES, "weight": np.ones(3), "bias": np.ones(3)},
+    "interpolate": {"x": IMAGES, "size": 2},
+    "pixel_shuffle": {"x": IMAGES},
+    "pixel_unshuffle": {"x": IMAGES},
+    "prelu": {"weight": 0.3},
+    "rms_norm": {"weight": np.ones(3)},
+    "max_unpool2d": {"indices": np.arange(9).reshape(3, 3), "kernel_size": 1},
+    **{f"adaptive_{kind}_pool3d": {"x": IMAGES} for kind in ("avg", "max")},
+    **{f"{kind}_pool3d": {"x": IMAGES} for kind in ("avg", "max")},
     "vecmat": {"x": np.ones(3)},
 }
 

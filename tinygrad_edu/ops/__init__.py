@@ -41,21 +41,35 @@ from .linear_algebra.rows import *
 from .linear_algebra.triangles import *
 from .networks import (
     activation,
+    adaptive_pooling,
     attention,
     classification,
     convolution,
+    gating,
+    group_normalization,
+    interpolation,
     loss,
     normalization,
+    pooling,
+    rectifiers,
     recurrence,
+    transposed_convolution,
     windows,
 )
 from .networks.activation import *
+from .networks.adaptive_pooling import *
 from .networks.attention import *
 from .networks.classification import *
 from .networks.convolution import *
+from .networks.gating import *
+from .networks.group_normalization import *
+from .networks.interpolation import *
 from .networks.loss import *
 from .networks.normalization import *
+from .networks.pooling import *
+from .networks.rectifiers import *
 from .networks.recurrence import *
+from .networks.transposed_convolution import *
 from .networks.windows import *
 from .padding import *
 from .plain import *
@@ -90,12 +104,19 @@ __all__ += norms.__all__
 __all__ += products.__all__
 __all__ += triangles.__all__
 __all__ += activation.__all__
+__all__ += adaptive_pooling.__all__
 __all__ += attention.__all__
 __all__ += classification.__all__
 __all__ += convolution.__all__
+__all__ += gating.__all__
+__all__ += group_normalization.__all__
+__all__ += interpolation.__all__
 __all__ += loss.__all__
 __all__ += normalization.__all__
+__all__ += rectifiers.__all__
+__all__ += pooling.__all__
 __all__ += recurrence.__all__
+__all__ += transposed_convolution.__all__
 __all__ += windows.__all__
 __all__ += quantiles.__all__
 __all__ += skipping.__all__

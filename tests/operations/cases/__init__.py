@@ -6,11 +6,13 @@ The tests of `test_operations.py` are made from it, and they fail if an operatio
 from collections.abc import Iterator
 
 from . import (
+    activations,
     arithmetic,
     convolution,
     elementwise,
     fourier,
     from_numpy,
+    images,
     indexing,
     linalg,
     linear_algebra,
@@ -25,11 +27,13 @@ from .case import Case, restart
 __all__ = ["CASES", "Case"]
 
 _FILES = (
+    activations,
     arithmetic,
     convolution,
     elementwise,
     fourier,
     from_numpy,
+    images,
     indexing,
     linalg,
     linear_algebra,
