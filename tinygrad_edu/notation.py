@@ -19,6 +19,7 @@ __all__ = ["Notation", "attach"]
 
 Operation: TypeAlias = "Callable[..., Tensor]"
 Plain: TypeAlias = "Callable[..., Any]"  # returns arrays
+Several: TypeAlias = "Callable[..., tuple[Any, ...]]"
 
 OPERATORS = {
     "add": "add",
@@ -32,6 +33,10 @@ OPERATORS = {
     "divmod": "divmod",
 }
 """Binary operators and their operations; the tensor may be on either side."""
+
+
+RENAMED = {"unfold": "unfold_axis"}
+"""Methods that PyTorch has under the name of another function, and their operations."""
 
 
 class Notation:
@@ -77,15 +82,26 @@ class Notation:
     argpartition: Plain
     argsort: Plain
     astype: Operation
+    chunk: Several
     clip: Operation
     copy: Operation
+    cummax: Several
+    cummin: Several
     cumprod: Operation
     cumsum: Operation
     diagonal: Operation
+    div: Operation
     dot: Operation
     exp: Operation
     flatten: Operation
+    fmod: Operation
+    gather: Operation
+    index_select: Operation
+    lerp: Operation
     log: Operation
+    logcumsumexp: Operation
+    masked_fill: Operation
+    masked_select: Operation
     max: Operation
     mean: Operation
     min: Operation
@@ -97,6 +113,10 @@ class Notation:
     repeat: Operation
     reshape: Operation
     round: Plain
+    rsqrt: Operation
+    scatter: Operation
+    scatter_add: Operation
+    scatter_reduce: Operation
     searchsorted: Plain
     sigmoid: Operation
     sort: Operation
@@ -108,8 +128,10 @@ class Notation:
     swapaxes: Operation
     take: Operation
     tanh: Operation
+    topk: Several
     trace: Operation
     transpose: Operation
+    unfold: Operation
     var: Operation
 
     @property
@@ -146,7 +168,7 @@ def attach(tensor: type[Notation], ops: ModuleType) -> None:
         setattr(tensor, f"__r{operator}__", _reflected(operation))
         setattr(tensor, f"__i{operator}__", _in_place(operation))
     for name in Notation.__annotations__:
-        setattr(tensor, name, getattr(ops, name))
+        setattr(tensor, name, getattr(ops, RENAMED.get(name, name)))
     for operator, operation in {
         "neg": ops.negative,
         "pos": ops.positive,

@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import GradientError, Tensor, creation, grad, ops
-from tinygrad_edu.metadata import _SEVERAL, composed
+from tinygrad_edu.metadata import _SEVERAL, COMPOSED, composed
 from tinygrad_edu.ops import plain
 from tinygrad_edu.primitive import PRIMITIVES, primitive
 
@@ -80,6 +80,15 @@ VALUES |= {
     "num_groups": 3,
     "output_size": 2,
     "threshold": 0.3,
+    "arrays": [MATRIX],
+    "axis": 0,
+    "chunks": 2,
+    "end": MATRIX + 1,
+    "k": 2,
+    "mask": MATRIX > 1,
+    "reduce": "sum",
+    "segment_ids": [0, 1, 0],
+    "src": MATRIX,
     "upscale_factor": 1,
     "downscale_factor": 3,
 }
@@ -180,6 +189,14 @@ OWN = {
     "prelu": {"weight": 0.3},
     "rms_norm": {"weight": np.ones(3)},
     "max_unpool2d": {"indices": np.arange(9).reshape(3, 3), "kernel_size": 1},
+    "fold": {"x": IMAGES[0], "output_size": (1, 3), "kernel_size": 1},
+    "gather": {"index": [[0, 1, 2]]},
+    "index_select": {"index": [0, 2]},
+    "lerp": {"start": MATRIX, "weight": 0.3},
+    "meshgrid": {"arrays": [np.ones(3)]},
+    **{f"scatter{kind}": {"index": [[0, 1, 2]]} for kind in ("", "_add", "_reduce")},
+    "rsqrt": {"x": MATRIX**2 + 2},
+    "unfold": {"x": IMAGES},
     **{f"adaptive_{kind}_pool3d": {"x": IMAGES} for kind in ("avg", "max")},
     **{f"{kind}_pool3d": {"x": IMAGES} for kind in ("avg", "max")},
     "vecmat": {"x": np.ones(3)},
@@ -417,3 +434,4 @@ def test_composed_functions_keep_what_they_are():
         halved(ONE, 1, 2)
     with pytest.raises(TypeError, match="missing"):
         halved()
+    del COMPOSED["halved"]  # the name is free again

@@ -71,6 +71,7 @@ CALLS = {
     "kron": (drawn((2, 3)), lambda f, x, /, **k: f(x, ROW, **k)),
     "linspace": (drawn((3,)), lambda f, x, /, **k: f(x, 2 * x, **{"num": 4} | k)),
     "logspace": (drawn((3,)), lambda f, x, /, **k: f(x, 2 * x, **{"num": 4} | k)),
+    "meshgrid": (drawn((2, 3)), lambda f, x, /, **k: f(x, ROW, **k)),
     "moveaxis": (drawn((2, 3)), lambda f, x, /, **k: f(x, 0, 1, **k)),
     "nanpercentile": (drawn((2, 3)), lambda f, x, /, **k: f(x, 40, **k)),
     "nanquantile": (drawn((2, 3)), lambda f, x, /, **k: f(x, 0.4, **k)),
@@ -234,6 +235,8 @@ OWN = {
     ("reshape", "order"): "F",
     ("ravel", "order"): "F",
     ("reshape", "copy"): None,
+    ("meshgrid", "sparse"): True,
+    ("meshgrid", "indexing"): "ij",
 }
 
 REFUSED = {

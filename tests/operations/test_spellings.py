@@ -222,7 +222,7 @@ RECENT = [
     "linalg.cond", "linalg.cross", "linalg.diagonal", "linalg.lstsq",
     "linalg.matmul", "linalg.matrix_norm", "linalg.matrix_transpose", "linalg.outer",
     "linalg.qr", "linalg.tensordot", "linalg.trace", "linalg.vecdot",
-    "linalg.vector_norm", "linspace", "logspace", "nan_to_num",
+    "linalg.vector_norm", "linspace", "logspace", "meshgrid", "nan_to_num",
     "nancumprod", "nancumsum", "nanmax", "nanmedian",
     "nanmin", "nanpercentile", "nanprod", "nanquantile",
     "nanstd", "nanvar", "percentile", "piecewise",

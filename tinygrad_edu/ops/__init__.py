@@ -12,12 +12,15 @@ from . import (
     elementwise,
     indexing,
     joining,
+    moments,
     padding,
     plain,
     quantiles,
     rearranging,
     reduction,
     scan,
+    scattering,
+    segments,
     shape,
     skipping,
     sorting,
@@ -33,18 +36,21 @@ from .choosing import *
 from .elementwise import *
 from .indexing import *
 from .joining import *
-from .linear_algebra import linalg, matrices, norms, products, rows, triangles
+from .linear_algebra import distances, linalg, matrices, norms, products, rows, triangles
+from .linear_algebra.distances import *
 from .linear_algebra.matrices import *
 from .linear_algebra.norms import *
 from .linear_algebra.products import *
 from .linear_algebra.rows import *
 from .linear_algebra.triangles import *
+from .moments import *
 from .networks import (
     activation,
     adaptive_pooling,
     attention,
     classification,
     convolution,
+    folding,
     gating,
     group_normalization,
     interpolation,
@@ -61,6 +67,7 @@ from .networks.adaptive_pooling import *
 from .networks.attention import *
 from .networks.classification import *
 from .networks.convolution import *
+from .networks.folding import *
 from .networks.gating import *
 from .networks.group_normalization import *
 from .networks.interpolation import *
@@ -77,6 +84,8 @@ from .quantiles import *
 from .rearranging import *
 from .reduction import *
 from .scan import *
+from .scattering import *
+from .segments import *
 from .shape import *
 from .skipping import *
 from .sorting import *
@@ -90,15 +99,19 @@ __all__ += choosing.__all__
 __all__ += elementwise.__all__
 __all__ += indexing.__all__
 __all__ += joining.__all__
+__all__ += moments.__all__
 __all__ += plain.__all__
 __all__ += rearranging.__all__
 __all__ += reduction.__all__
 __all__ += scan.__all__
+__all__ += scattering.__all__
+__all__ += segments.__all__
 __all__ += shape.__all__
 __all__ += sorting.__all__
 __all__ += special.__all__
 __all__ += statistics.__all__
 __all__ += trigonometric.__all__
+__all__ += distances.__all__
 __all__ += matrices.__all__
 __all__ += norms.__all__
 __all__ += products.__all__
@@ -108,6 +121,7 @@ __all__ += adaptive_pooling.__all__
 __all__ += attention.__all__
 __all__ += classification.__all__
 __all__ += convolution.__all__
+__all__ += folding.__all__
 __all__ += gating.__all__
 __all__ += group_normalization.__all__
 __all__ += interpolation.__all__

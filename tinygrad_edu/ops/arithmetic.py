@@ -14,11 +14,15 @@ from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import primitive
 from .domains import DIFFERENCE, POWER, PRODUCT, QUOTIENT, SUM
+from .plain import floor_divide, trunc
 
 __all__ = [
     "add",
+    "div",
     "divide",
     "float_power",
+    "fmod",
+    "lerp",
     "mod",
     "multiply",
     "negative",
@@ -133,6 +137,60 @@ def divide(x: Any, y: Any, /) -> Any:
 true_divide = divide
 
 
+@composed("x", "y")
+def div(x: Any, y: Any, *, rounding_mode: str | None = None) -> Any:
+    """Quotient of two operands, elementwise; a rounded one is a plain array.
+
+    Parameters
+    ----------
+    x, y : array_like
+        The operands; they broadcast.
+    rounding_mode : {None, "floor", "trunc"}
+        None for `divide`. The derivative of a rounded quotient is 0 wherever it exists, so
+        `floor_divide`, or the quotient rounded towards 0, returns an array without a graph.
+
+    Raises
+    ------
+    ValueError
+        If `rounding_mode` is another word.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, div
+    >>> div(Tensor([7.0, -7.0]), 2.0, rounding_mode="trunc")
+    array([ 3., -3.])
+    """
+    if rounding_mode is None:
+        return divide(x, y)
+    if rounding_mode == "floor":
+        return floor_divide(x, y)
+    if rounding_mode != "trunc":
+        raise ValueError(
+            f"div: rounding_mode is {rounding_mode!r}; expected None, 'floor' or 'trunc'"
+        )
+    return trunc(np.divide(values_of(x), values_of(y)))
+
+
+@composed("start", "end", "weight")
+def lerp(start: Any, end: Any, weight: Any) -> Any:
+    """Linear interpolation: ``start + weight * (end - start)``, elementwise.
+
+    Parameters
+    ----------
+    start, end : array_like
+        The values for the weights 0 and 1.
+    weight : array_like
+        The weights, also beyond 0..1. All three broadcast, and gradients flow to them.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, lerp
+    >>> lerp(Tensor([0.0, 10.0]), Tensor([1.0, 20.0]), 0.5)
+    Tensor([ 0.5, 15. ])
+    """
+    return add(start, multiply(weight, subtract(end, start)))
+
+
 @composed("x")
 def reciprocal(x: Any) -> Any:
     """One divided by the operand, elementwise.
@@ -176,6 +234,34 @@ def remainder(x: Any, y: Any, /) -> Any:
 
 
 mod = remainder
+
+
+@primitive(
+    lambda g, out, x, y: g,
+    lambda g, out, x, y: -g * np.rint((x - out) / y),
+    broadcasts=True,
+    analytic=False,
+    symbol="mod",
+    formula="fmod(x, y)",
+    derivatives=("g", "-g * trunc(x / y)"),
+    elementwise=True,
+    kink=lambda x, y: np.sin(np.pi / y * x),
+)
+def fmod(x: Any, y: Any, /) -> Any:
+    """Remainder of a division, with the sign of the dividend: ``x - y * trunc(x / y)``.
+
+    Where it jumps, the derivative is the one on either side.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, fmod
+    >>> x, y = Tensor(-7.0, requires_grad=True), Tensor(3.0, requires_grad=True)
+    >>> out = fmod(x, y)
+    >>> out.backward()
+    >>> out.item(), x.grad, y.grad
+    (-1.0, array(1.), array(2.))
+    """
+    return np.fmod(x, y)
 
 
 @primitive(

@@ -16,6 +16,7 @@ from ..facts import Pitfall
 from ..metadata import composed
 from ..primitive import primitive
 from ..tensor import Tensor
+from .arithmetic import divide
 from .domains import EXPONENTIAL, EXPONENTIAL_2, LOGARITHM, ROOT, STEEP
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "log2",
     "log10",
     "positive",
+    "rsqrt",
     "sqrt",
 ]
 
@@ -203,6 +205,19 @@ def sqrt(x: Any, /) -> Any:
     (array([1., 2.]), array([0.5 , 0.25]))
     """
     return np.sqrt(x)
+
+
+@composed("x")
+def rsqrt(x: Any) -> Any:
+    """One divided by the square root, elementwise; at 0 it is infinite.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, rsqrt
+    >>> rsqrt(Tensor([1.0, 4.0]))
+    Tensor([1. , 0.5])
+    """
+    return divide(1.0, sqrt(x))
 
 
 @primitive(

@@ -24,6 +24,7 @@ from .summing import axes_of
 __all__ = [
     "array_split",
     "broadcast_arrays",
+    "chunk",
     "flip",
     "fliplr",
     "flipud",
@@ -280,6 +281,43 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     parts = np.array_split(np.arange(shape_of(x)[axis]), indices_or_sections)
     ends = [(int(part[0]), int(part[-1]) + 1) if part.size else (0, 0) for part in parts]
     return [getitem(x, _along(axis, slice(*pair))) for pair in ends]
+
+
+@composed("x")
+def chunk(x: Any, chunks: int, axis: int = 0) -> tuple[Any, ...]:
+    """Tuple of parts along an axis: all of one size, except for a smaller last one.
+
+    There may be fewer parts than were asked for: 5 elements make 3 chunks of 2, 2 and 1, and 6
+    elements make 3 chunks if 4 are asked for. `array_split` makes as many as were asked for.
+
+    Parameters
+    ----------
+    x : array_like
+        The array to cut.
+    chunks : int
+        The largest number of parts.
+    axis : int
+        The axis to cut along.
+
+    Raises
+    ------
+    ValueError
+        If the number of parts is not a whole number of at least 1.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, chunk
+    >>> chunk(Tensor([1.0, 2.0, 3.0]), 2)
+    (Tensor([1., 2.]), Tensor([3.]))
+    """
+    if not isinstance(chunks, int | np.integer) or chunks < 1:
+        raise ValueError(f"chunk: chunks is {chunks}; expected a whole number >= 1")
+    axis = normalize_axis_index(axis, len(shape_of(x)))
+    n = shape_of(x)[axis]
+    size = -(-n // chunks)
+    if not n:
+        return tuple(getitem(x, _along(axis, slice(0, 0))) for _ in range(chunks))
+    return tuple(getitem(x, _along(axis, slice(i, i + size))) for i in range(0, n, size))
 
 
 @composed("x")

@@ -19,6 +19,7 @@ from . import (
     loss,
     network,
     reduction,
+    scattering,
     sequences,
     shape,
 )
@@ -40,6 +41,7 @@ _FILES = (
     loss,
     network,
     reduction,
+    scattering,
     sequences,
     shape,
 )
