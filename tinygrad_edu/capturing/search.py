@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import functools
 import importlib.util
+import inspect
 import operator
 import os
 import random
@@ -51,6 +52,7 @@ _CONSTANTS: tuple[type, ...] = (
     np.generic,
 )
 _CONSTANTS += (
+    inspect.Signature,
     np.ufunc,
     type(np.dot),
     Tracer,
