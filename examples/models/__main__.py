@@ -55,9 +55,8 @@ def main():
         given = ["--out", str(Path(options.out, name))] + ["--quick"] * options.quick
         if name == DATA:
             if not options.mnist:
-                rows.append(
-                    (name, "skipped: pass the folder of its data, --mnist FOLDER", "", "", "")
-                )
+                reason = "skipped: pass the folder of its data, --mnist FOLDER"
+                rows.append((name, reason, "", "", ""))
                 continue
             given += ["--data", options.mnist]
         ran, row = run(name, given)

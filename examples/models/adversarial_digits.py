@@ -1,8 +1,8 @@
 """Adversarial examples: small changes of an image that mislead a network.
 
 The gradient of the loss with respect to the *image* says how to change each pixel so that the
-network errs. One step of the same size for every pixel, in the direction of its sign, is enough: the
-fast gradient sign method, FGSM (Goodfellow et al., 2015). Noise of the same size does little. A
+network errs. One step of the same size for every pixel, in the direction of its sign, is enough:
+the fast gradient sign method, FGSM (Goodfellow et al., 2015). Noise of the same size does little. A
 network that is trained on such images, made anew in each step, withstands them much better.
 """
 

@@ -3,8 +3,8 @@
 An LSTM (Hochreiter and Schmidhuber, 1997) reads one character after another and carries a state:
 what it has to remember of the text so far. At each character it predicts the next. To write, it
 reads what it has written itself. The text is the beginning of "Alice's Adventures in Wonderland".
-The loss is that of a part that it was not trained on, in nats per character; the baseline knows
-how often each character follows each other one.
+The loss is that of a part that it was not trained on, in nats per character; the baseline knows how
+often each character follows each other one.
 """
 
 import numpy as np

@@ -1,9 +1,10 @@
 """A convolutional network on MNIST, read from CSV files.
 
-The data are not part of the project. Pass a folder with the files mnist_train.csv and mnist_test.csv,
-plain or as .csv.gz: a header `label,pixel1,...,pixel784`, and one image of 28 x 28 pixels from 0 to
-255 in each row. A few thousand images are enough, because in training each image is moved by up to two
-pixels. The architecture is that of LeNet (LeCun et al., 1998), with today's parts.
+The data are not part of the project. Pass a folder with the files mnist_train.csv and
+mnist_test.csv, plain or as .csv.gz: a header `label,pixel1,...,pixel784`, and one image of 28 x 28
+pixels from 0 to 255 in each row. A few thousand images are enough, because in training each image
+is moved by up to two pixels. The architecture is that of LeNet (LeCun et al., 1998), with today's
+parts.
 """
 
 from pathlib import Path

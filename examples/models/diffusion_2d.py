@@ -1,10 +1,10 @@
 """Diffusion: points are made out of noise, by a network that removes a little of it at a time.
 
-Points of a spiral are mixed with noise, in 100 steps, until nothing of the spiral is left. A network
-learns to predict the noise in a point, and so to go one step back (Ho et al., 2020). Started with
-nothing but noise, a hundred steps back make new points of the spiral. Their energy distance to fresh
-points of the spiral is compared with that of a normal distribution of the same mean and covariance,
-and with that of other fresh points, which differs from 0 only by chance.
+Points of a spiral are mixed with noise, in 100 steps, until nothing of the spiral is left. A
+network learns to predict the noise in a point, and so to go one step back (Ho et al., 2020).
+Started with nothing but noise, a hundred steps back make new points of the spiral. Their energy
+distance to fresh points of the spiral is compared with that of a normal distribution of the same
+mean and covariance, and with that of other fresh points, which differs from 0 only by chance.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ def spiral(generator, count):
 
 
 def waves(steps):
-    """Return sines and cosines of the number of a step, which are easier to learn from than the number."""
+    """Return sines and cosines of the number of a step: easier to learn from than its number."""
     angles = np.asarray(steps)[:, None] / STEPS * np.pi * 2.0 ** np.arange(5) / 2
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
 

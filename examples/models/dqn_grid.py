@@ -2,9 +2,9 @@
 
 The agent sees where it is, moves, and pays 1 for every step until it reaches the goal. The network
 predicts, for each move, the reward of all that follows: Q. Two ideas make that stable (Mnih et al.,
-2015): it learns from steps drawn at random from a memory, and its targets come from an older copy of
-the network. The result is checked from every free cell: a breadth-first search, which knows the map,
-counts the steps of the shortest way.
+2015): it learns from steps drawn at random from a memory, and its targets come from an older copy
+of the network. The result is checked from every free cell: a breadth-first search, which knows the
+map, counts the steps of the shortest way.
 """
 
 from collections import deque

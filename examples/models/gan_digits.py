@@ -1,10 +1,11 @@
 """A generative adversarial network: two networks that play against each other.
 
-The generator turns noise into images; the discriminator separates them from true digits (Goodfellow et
-al., 2014). Each is trained to defeat the other, so no formula says what a good digit looks like. How
-good the images are is measured independently, by the energy distance between them and digits that
-were held out, which is 0 only for equal distributions. It is compared with that of the training
-images, which cannot be beaten, and of images with the right mean and variance of every pixel.
+The generator turns noise into images; the discriminator separates them from true digits (Goodfellow
+et al., 2014). Each is trained to defeat the other, so no formula says what a good digit looks like.
+How good the images are is measured independently, by the energy distance between them and digits
+that were held out, which is 0 only for equal distributions. It is compared with that of the
+training images, which cannot be beaten, and of images with the right mean and variance of every
+pixel.
 """
 
 import numpy as np

@@ -1,9 +1,9 @@
 """A graph network: it finds the communities of a network of people from a few known members.
 
-The graph is drawn at random: people know many in their own community and few in others. Each has some
-noisy features, and of four in each community we know where they belong. A graph convolution averages
-the features of all neighbours, then applies a linear layer (Kipf and Welling, 2017). So what is known
-of a few spreads over the edges. The baseline is the same network without edges.
+The graph is drawn at random: people know many in their own community and few in others. Each has
+some noisy features, and of four in each community we know where they belong. A graph convolution
+averages the features of all neighbours, then applies a linear layer (Kipf and Welling, 2017). So
+what is known of a few spreads over the edges. The baseline is the same network without edges.
 """
 
 import numpy as np

@@ -41,7 +41,7 @@ class Perceptron:
 
 
 class MLP(nn.Module):
-    """Four hidden units with tanh: four lines, and a weighing of their answers."""
+    """Four hidden units with tanh: four lines, and a weighted sum of their answers."""
 
     def __init__(self, generator):
         self.hidden = nn.Linear(2, 4, generator=generator)

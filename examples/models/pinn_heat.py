@@ -1,8 +1,8 @@
 """A differential equation, solved by a network that never sees a solution.
 
-The heat equation u_t = a * u_xx describes how a rod cools whose ends are held at 0. The network is a
-function u(x, t), and its loss is how far it is from fulfilling the equation at random points (Lagaris
-et al., 1998; Raissi et al., 2019). The derivatives by x and t are computed by automatic
+The heat equation u_t = a * u_xx describes how a rod cools whose ends are held at 0. The network is
+a function u(x, t), and its loss is how far it is from fulfilling the equation at random points
+(Lagaris et al., 1998; Raissi et al., 2019). The derivatives by x and t are computed by automatic
 differentiation; with create_graph=True, they can be differentiated again: by x, and by the weights.
 The start and the ends are built in, so that they hold exactly. The exact solution is only used to
 measure the error.

@@ -135,7 +135,8 @@ def windows(numbers, starts, length):
 def start(main, **options):
     """Call `main` with the options of the command line; `options` are the texts of its own."""
     parser = argparse.ArgumentParser(
-        description=sys.modules[main.__module__].__doc__.splitlines()[0]
+        description=sys.modules[main.__module__].__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--quick", action="store_true", help="train for a few seconds only")
     parser.add_argument("--out", metavar="FOLDER", help="for the pictures; default runs/NAME")

@@ -1,9 +1,9 @@
 """A small residual network, and the same network without its shortcuts.
 
-Each block of a residual network computes what to *add* to its input (He et al., 2015). The
-shortcut carries the gradient past the block unchanged, so the first layers of a deep network learn
-as fast as the last. Both networks here have 20 layers and train for the same time on the digits;
-the figure shows how far the one without shortcuts stays behind.
+Each block of a residual network computes what to *add* to its input (He et al., 2015). The shortcut
+carries the gradient past the block unchanged, so the first layers of a deep network learn as fast
+as the last. Both networks here have 20 layers and are trained for as many epochs on the digits; the
+figure shows how far the one without shortcuts stays behind.
 """
 
 import numpy as np
