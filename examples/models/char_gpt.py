@@ -106,7 +106,7 @@ def main(quick=False, out=None):
     generator = np.random.default_rng(SEED)
     text, validation, characters = load_text()
     network = GPT(len(characters), generator, blocks=1 if quick else 3)
-    history = train(network, text, validation, 160 if quick else 1600, generator)
+    history = train(network, text, validation, 200 if quick else 1600, generator)
     baseline = bigram_loss(text, validation, len(characters))
     print(write(network, characters, "Alice ", 60 if quick else 400, generator))
 
@@ -119,7 +119,7 @@ def main(quick=False, out=None):
     ax.set(xlabel="step", ylabel="loss (nats per character)")
     ax.legend()
     run.save(figure, "losses")
-    run.draw(loss_of(network, *windows(text, [0], LENGTH)), network, "A character GPT")
+    run.draw(loss_of(network, *windows(text, [0], LENGTH)), network, "A character GPT", depth=2)
     return run.finish(validation_loss=validations[-1], baseline=baseline)
 
 

@@ -139,7 +139,8 @@ def main(quick=False, out=None):
     for number, (row, column) in enumerate(grid.free):
         letters[row][column] = "G" if number == grid.goal else ARROWS[best[number]]
     print("\n".join(" ".join(row) for row in letters))
-    run.draw(network(grid.one_hot[:8]).max(axis=1), network, "A network that values moves")
+    loss = huber_loss(network(grid.one_hot[:8]).max(axis=1), np.full(8, -1, np.float32))
+    run.draw(loss, network, "A network that values moves")
     return run.finish(optimal_starts=float(np.mean(optimal)), longest_way=max(shortest))
 
 

@@ -92,7 +92,7 @@ def main(quick=False, out=None):
     images, _, test_images, _ = load_digits()
     x, test = images.reshape(-1, 64), test_images.reshape(-1, 64)
     maker, judge = Generator(generator), Discriminator(generator)
-    history = train(maker, judge, x, 60 if quick else 300, generator)
+    history = train(maker, judge, x, 40 if quick else 300, generator)
 
     with no_grad():
         made = maker(draw_noise(generator, 1000)).data

@@ -7,6 +7,7 @@ what is known of a few spreads over the edges. The baseline is the same network 
 """
 
 import numpy as np
+from matplotlib.collections import LineCollection
 from program import Run, start
 
 import nn
@@ -83,8 +84,8 @@ def picture(run, adjacency, found, labels, known):
     figure = run.figure(6, 5)
     ax = figure.subplots()
     places = positions(adjacency)
-    for i, j in zip(*np.nonzero(np.triu(adjacency)), strict=True):
-        ax.plot(*places[[i, j]].T, color="0.85", linewidth=0.4, zorder=1)
+    edges = places[np.argwhere(np.triu(adjacency))]
+    ax.add_collection(LineCollection(edges, color="0.85", linewidth=0.4, zorder=1))
     colours = np.array(["#0072B2", "#D55E00", "#009E73", "#CC79A7"])[found]
     ax.scatter(*places.T, c=colours, s=18, zorder=2)
     wrong = found != labels

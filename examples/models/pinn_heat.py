@@ -118,7 +118,7 @@ def main(quick=False, out=None):
     error = np.abs(found - exact(x, t))
     picture(run, side, found, error, losses)
     u = network(Tensor([[0.5]], name="x"), Tensor([[0.5]], name="t"))
-    run.draw(u, network, "The temperature as a network")
+    run.draw(u, network, "The temperature at one point")
     return run.finish(max_error=float(error.max()), largest_temperature=float(exact(x, t).max()))
 
 

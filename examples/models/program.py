@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import nn
-from tinygrad_edu import draw, keep_memory
+from tinygrad_edu import DrawOptions, draw, keep_memory
 
 matplotlib.rcParams["svg.hashsalt"] = "tinygrad_edu"  # the same picture is the same file
 
@@ -29,9 +29,15 @@ class Run:
         self.start = time.perf_counter()
         keep_memory()
 
-    def draw(self, output, network, title, **options):
-        """Save the graph behind a tensor, in the view of layers, as graph.svg."""
-        drawing = draw(output, model=network, view="layers", title=title, **options)
+    def draw(self, loss, network, title, depth=None):
+        """Save the graph of a loss and its gradients as graph.svg, with layers as boxes.
+
+        With `depth`, modules at this depth are boxes, such as the blocks of a network.
+        """
+        network.zero_grad()
+        loss.backward()
+        options = {"direction": "TB", "options": DrawOptions(depth=depth)}
+        drawing = draw(loss, model=network, view="layers", title=title, **options)
         drawing.save(self.folder / "graph.svg")
 
     def figure(self, width=7.0, height=3.0):

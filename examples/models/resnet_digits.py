@@ -109,7 +109,7 @@ def main(quick=False, out=None):
         ax.plot(range(1, epochs + 1), history, line, label=f"{name}, {2 * 3 * blocks + 2} layers")
         if shortcut:
             output = nn.softmax_cross_entropy(network(images[:8]), labels[:8])
-            run.draw(output, network, "A small residual network")
+            run.draw(output, network, "A small residual network", depth=2)
     ax.set(xlabel="epoch", ylabel="loss", yscale="log")
     ax.legend()
     run.save(figure, "losses")
