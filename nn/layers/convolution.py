@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import DTypeLike
 
-from tinygrad_edu import Tensor, conv1d, conv2d, pad
+from tinygrad_edu import Tensor, conv1d, conv2d, conv3d, pad
 from tinygrad_edu.ops.networks.windows import for_each_axis
 
 from ..checks import check_count, check_flag
@@ -26,6 +26,7 @@ from .linear import Initializer
 __all__ = [
     "Conv1d",
     "Conv2d",
+    "Conv3d",
 ]
 
 Sizes: TypeAlias = int | tuple[int, ...]
@@ -123,12 +124,15 @@ class _Convolution(Module):
         """Convolve a batch (N, in_channels, ...), or a single (in_channels, ...)."""
         return in_batch(type(self).__name__, x, self._axes, self._convolve)  # type: ignore[no-any-return]
 
-    def _convolve(self, x: Any) -> Any:
+    def _check_channels(self, x: Any) -> None:
         if x.shape[1] != self.in_channels:
             raise ValueError(
                 f"{type(self).__name__}: x of shape {x.shape} has {x.shape[1]} channels, expected "
                 f"in_channels={self.in_channels}; axes are (N, channels, ...)"
             )
+
+    def _convolve(self, x: Any) -> Any:
+        self._check_channels(x)
         padding = self.padding
         if self.padding_mode != "zeros" and padding != "valid":
             widths = [(0, 0), (0, 0), *self._pad_widths()]
@@ -231,3 +235,18 @@ class Conv2d(_Convolution):
 
     _axes = 2
     _function = staticmethod(conv2d)
+
+
+class Conv3d(_Convolution):
+    __doc__ = (
+        """A convolution along three axes: of volumes (N, channels, depth, height, width)."""
+        + _PARAMETERS
+        + """>>> import numpy as np
+    >>> from nn import Conv3d
+    >>> Conv3d(1, 4, 3, padding=1)(np.ones((2, 1, 4, 5, 6), np.float32)).shape
+    (2, 4, 4, 5, 6)
+    """
+    )
+
+    _axes = 3
+    _function = staticmethod(conv3d)

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-from tinygrad_edu import Tensor, avg_pool2d, max_pool2d
+from tinygrad_edu import (
+    Tensor,
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    max_pool1d,
+    max_pool2d,
+)
 from tinygrad_edu.ops.networks.windows import for_each_axis
 
+from ..checks import check_count
 from ..module import Module
 from .convolution import Sizes, short
 from .inputs import in_batch
 
-__all__ = ["AvgPool2d", "MaxPool2d"]
+__all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "MaxPool1d",
+    "MaxPool2d",
+]
 
 
 class _Pooling(Module):
@@ -40,7 +59,42 @@ class _Pooling(Module):
         return text + (f", padding={short(self.padding)}" if any(self.padding) else "")
 
 
-class MaxPool2d(_Pooling):
+class _MaxPool(_Pooling):
+    _function: ClassVar[Callable[..., Any]]
+
+    def __init__(
+        self,
+        kernel_size: Sizes,
+        stride: Sizes | None = None,
+        padding: Sizes = 0,
+        dilation: Sizes = 1,
+    ) -> None:
+        self._take_windows(kernel_size, stride, padding)
+        self.dilation = for_each_axis("dilation", dilation, self._axes, 1)
+
+    def _pool(self, x: Any) -> Any:
+        return self._function(x, self.kernel_size, self.stride, self.padding, self.dilation)
+
+
+class _AvgPool(_Pooling):
+    _function: ClassVar[Callable[..., Any]]
+
+    def __init__(
+        self,
+        kernel_size: Sizes,
+        stride: Sizes | None = None,
+        padding: Sizes = 0,
+        count_include_pad: bool = True,
+    ) -> None:
+        self._take_windows(kernel_size, stride, padding)
+        self.count_include_pad = count_include_pad
+
+    def _pool(self, x: Any) -> Any:
+        windows = (self.kernel_size, self.stride, self.padding)
+        return self._function(x, *windows, count_include_pad=self.count_include_pad)
+
+
+class MaxPool2d(_MaxPool):
     """The maximum of each window of images (N, channels, height, width).
 
     Parameters
@@ -63,22 +117,10 @@ class MaxPool2d(_Pooling):
     """
 
     _axes = 2
-
-    def __init__(
-        self,
-        kernel_size: Sizes,
-        stride: Sizes | None = None,
-        padding: Sizes = 0,
-        dilation: Sizes = 1,
-    ) -> None:
-        self._take_windows(kernel_size, stride, padding)
-        self.dilation = for_each_axis("dilation", dilation, self._axes, 1)
-
-    def _pool(self, x: Any) -> Any:
-        return max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation)
+    _function = staticmethod(max_pool2d)
 
 
-class AvgPool2d(_Pooling):
+class AvgPool2d(_AvgPool):
     """The average of each window of images (N, channels, height, width).
 
     Parameters
@@ -101,17 +143,126 @@ class AvgPool2d(_Pooling):
     """
 
     _axes = 2
+    _function = staticmethod(avg_pool2d)
 
-    def __init__(
-        self,
-        kernel_size: Sizes,
-        stride: Sizes | None = None,
-        padding: Sizes = 0,
-        count_include_pad: bool = True,
-    ) -> None:
-        self._take_windows(kernel_size, stride, padding)
-        self.count_include_pad = count_include_pad
+
+class MaxPool1d(_MaxPool):
+    """The maximum of each window of sequences (N, channels, length).
+
+    Parameters
+    ----------
+    kernel_size, stride, padding, dilation
+        As for `MaxPool2d`.
+
+    Examples
+    --------
+    >>> from nn import MaxPool1d
+    >>> MaxPool1d(2)([[[1.0, 3.0, 2.0, 0.0]]]).tolist()
+    [[[3.0, 2.0]]]
+    """
+
+    _axes = 1
+    _function = staticmethod(max_pool1d)
+
+
+class AvgPool1d(_AvgPool):
+    """The average of each window of sequences (N, channels, length).
+
+    Parameters
+    ----------
+    kernel_size, stride, padding, count_include_pad
+        As for `AvgPool2d`.
+
+    Examples
+    --------
+    >>> from nn import AvgPool1d
+    >>> AvgPool1d(2)([[[1.0, 3.0, 2.0, 0.0]]]).tolist()
+    [[[2.0, 1.0]]]
+    """
+
+    _axes = 1
+    _function = staticmethod(avg_pool1d)
+
+
+class _AdaptivePool(Module):
+    """Pools to a given size of the output."""
+
+    _axes: ClassVar[int]
+    _function: ClassVar[Callable[..., Any]]
+
+    def __init__(self, output_size: Any) -> None:
+        given = output_size if isinstance(output_size, tuple | list) else (output_size,)
+        for size in given:
+            if size is not None:
+                check_count("output_size", size)
+        if len(given) not in (1, self._axes):
+            raise ValueError(f"output_size is {output_size}, expected one for each axis")
+        self.output_size = tuple(given) * (self._axes if len(given) == 1 else 1)
+
+    def forward(self, x: Any) -> Tensor:
+        """Pool a batch (N, channels, ...), or a single (channels, ...)."""
+        return in_batch(type(self).__name__, x, self._axes, self._pool)  # type: ignore[no-any-return]
 
     def _pool(self, x: Any) -> Any:
-        windows = (self.kernel_size, self.stride, self.padding)
-        return avg_pool2d(x, *windows, count_include_pad=self.count_include_pad)
+        sizes = zip(self.output_size, x.shape[2:], strict=True)
+        return self._function(x, tuple(own if size is None else size for size, own in sizes))
+
+    def describe(self) -> str:
+        """Return the size of the output."""
+        return f"output_size={short(self.output_size)}"
+
+
+_ADAPTIVE = """ for any size of the input.
+
+    Parameters
+    ----------
+    output_size : int, None, or tuple of these
+        The size of the output; None keeps that of the input.
+
+    Examples
+    --------
+    """
+
+
+class AdaptiveAvgPool1d(_AdaptivePool):
+    __doc__ = (
+        """The average of as many windows of sequences as asked,"""
+        + _ADAPTIVE
+        + """>>> from nn import AdaptiveAvgPool1d
+    >>> AdaptiveAvgPool1d(2)([[[1.0, 3.0, 2.0]]]).tolist()
+    [[[2.0, 2.5]]]
+    """
+    )
+
+    _axes = 1
+    _function = staticmethod(adaptive_avg_pool1d)
+
+
+class AdaptiveAvgPool2d(_AdaptivePool):
+    __doc__ = (
+        """The average of as many windows of images as asked,"""
+        + _ADAPTIVE
+        + """>>> import numpy as np
+    >>> from nn import AdaptiveAvgPool2d
+    >>> AdaptiveAvgPool2d((1, 1))(np.ones((2, 3, 5, 4))).shape
+    (2, 3, 1, 1)
+    """
+    )
+
+    _axes = 2
+    _function = staticmethod(adaptive_avg_pool2d)
+
+
+class AdaptiveMaxPool2d(_AdaptivePool):
+    __doc__ = (
+        """The maximum of as many windows of images as asked,"""
+        + _ADAPTIVE
+        + """>>> import numpy as np
+    >>> from nn import AdaptiveMaxPool2d
+    >>> AdaptiveMaxPool2d(2)(np.ones((2, 3, 5, 4))).shape
+    (2, 3, 2, 2)
+    """
+    )
+
+    _axes = 2
+    _function = staticmethod(adaptive_max_pool2d)

@@ -41,21 +41,35 @@ from .linear_algebra.rows import *
 from .linear_algebra.triangles import *
 from .networks import (
     activation,
+    adaptive_pooling,
     attention,
     classification,
     convolution,
+    group_normalization,
+    interpolation,
     loss,
     normalization,
+    piecewise,
+    pooling,
     recurrence,
+    smooth,
+    transposed_convolution,
     windows,
 )
 from .networks.activation import *
+from .networks.adaptive_pooling import *
 from .networks.attention import *
 from .networks.classification import *
 from .networks.convolution import *
+from .networks.group_normalization import *
+from .networks.interpolation import *
 from .networks.loss import *
 from .networks.normalization import *
+from .networks.piecewise import *
+from .networks.pooling import *
 from .networks.recurrence import *
+from .networks.smooth import *
+from .networks.transposed_convolution import *
 from .networks.windows import *
 from .padding import *
 from .plain import *
@@ -97,6 +111,13 @@ __all__ += loss.__all__
 __all__ += normalization.__all__
 __all__ += recurrence.__all__
 __all__ += windows.__all__
+__all__ += pooling.__all__
+__all__ += adaptive_pooling.__all__
+__all__ += transposed_convolution.__all__
+__all__ += interpolation.__all__
+__all__ += group_normalization.__all__
+__all__ += piecewise.__all__
+__all__ += smooth.__all__
 __all__ += quantiles.__all__
 __all__ += skipping.__all__
 __all__ += padding.__all__

@@ -1,7 +1,7 @@
-"""Convolution and pooling of images and sequences, which come in batches, channels second.
+"""Convolution of sequences, images and volumes, which come in batches, channels second.
 
-Everything here is composed of sliding windows: a convolution is a matrix product with them, a
-pooling their largest element or their average.
+It is composed of sliding windows: a convolution is a matrix product with them. Its adjoint is in
+`transposed_convolution.py`, and pooling, which shares the windows and the borders, in `pooling.py`.
 """
 
 from __future__ import annotations
@@ -11,35 +11,38 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ...arrays import floating_dtype
 from ...metadata import composed
 from ...primitive import as_operands
-from ...tensor import Tensor, holds_tensor
-from ..arithmetic import add, multiply
+from ...tensor import holds_tensor
+from ..arithmetic import add
 from ..linear_algebra.matrices import matmul
 from ..padding import pad
-from ..reduction import max, mean
 from ..shape import moveaxis, reshape
-from ..summing import single
 from .windows import Sizes, check_fits, for_each_axis, sliding_windows, spans_of
 
-__all__ = ["avg_pool2d", "conv1d", "conv2d", "max_pool2d"]
+__all__ = ["conv1d", "conv2d", "conv3d"]
 
 Border: TypeAlias = list[tuple[int, int]]
 """The number of places before and after, for each axis that the windows slide along."""
 
+Padding: TypeAlias = Sizes | tuple[tuple[int, int], ...] | str
+"""How the caller writes a border: numbers, pairs, or a word; see `conv2d`."""
 
-def _framed(x: Any, border: Border) -> Any:
+
+SIZES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+
+def framed(x: Any, border: Border) -> Any:
     """Put zeros around an array, along its last axes."""
     widths = [(0, 0)] * (x.ndim - len(border)) + border
     return pad(x, widths) if any(map(any, border)) else x
 
 
-def _padded_sizes(sizes: Any, border: Border) -> tuple[int, ...]:
+def padded_sizes(sizes: Any, border: Border) -> tuple[int, ...]:
     return tuple(n + before + after for n, (before, after) in zip(sizes, border, strict=True))
 
 
-def _windows(x: Any, border: Border, kernel: Any, stride: Any, dilation: Any) -> Any:
+def windows_of(x: Any, border: Border, kernel: Any, stride: Any, dilation: Any) -> Any:
     """Return the windows of framed images, with the first axis of the images moved to the end.
 
     The axes are ``(..., *inside, *places, N)``. With the images last, also in memory, windows are
@@ -48,9 +51,9 @@ def _windows(x: Any, border: Border, kernel: Any, stride: Any, dilation: Any) ->
     """
     axes = len(border)
     if x.ndim == axes:
-        return sliding_windows(_framed(x, border), kernel, stride, dilation)
-    framed = _framed(moveaxis(x, 0, -1), [*border, (0, 0)])
-    windows = sliding_windows(moveaxis(framed, -1, -1 - axes), kernel, stride, dilation)
+        return sliding_windows(framed(x, border), kernel, stride, dilation)
+    moved = framed(moveaxis(x, 0, -1), [*border, (0, 0)])
+    windows = sliding_windows(moveaxis(moved, -1, -1 - axes), kernel, stride, dilation)
     return moveaxis(windows, -1 - 2 * axes, -1)
 
 
@@ -60,7 +63,7 @@ def _windows(x: Any, border: Border, kernel: Any, stride: Any, dilation: Any) ->
 def _convolution(
     x: Any, weight: Any, bias: Any, axes: int, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Any:
-    """Compute `conv1d` and `conv2d`."""
+    """Compute convolutions along any number of axes."""
     both = x, weight
     x, weight = as_operands("convolution", both, holds_tensor(both))[0]
     stride = for_each_axis("stride", stride, axes, 1)
@@ -70,11 +73,11 @@ def _convolution(
         np.shape(x), np.shape(weight), None if bias is None else np.shape(bias), axes, groups
     )
     images, (outputs, _, *kernel) = x.shape[0], weight.shape
-    border = _border(padding, kernel, stride, dilation)
-    check_fits(x.shape[2:], _padded_sizes(x.shape[2:], border), kernel, dilation)
+    border = border_of(padding, kernel, stride, dilation)
+    check_fits(x.shape[2:], padded_sizes(x.shape[2:], border), kernel, dilation)
     # All windows of all images are columns of one matrix, and the whole batch is one product (for
     # each group).
-    windows = _windows(x, border, tuple(kernel), stride, dilation)
+    windows = windows_of(x, border, tuple(kernel), stride, dilation)
     places = windows.shape[1 + axes : -1]
     terms = math.prod(weight.shape[1:])
     columns = reshape(windows, (groups, terms, math.prod(places) * images))
@@ -86,7 +89,7 @@ def _convolution(
 
 
 def _check_channels(shape: Any, weight_shape: Any, bias_shape: Any, axes: int, groups: int) -> None:
-    sizes = ("length",) if axes == 1 else ("height", "width")
+    sizes = SIZES[axes]
     given = f"conv{axes}d: x of shape {shape} and weight of shape {weight_shape}"
     if len(shape) != axes + 2 or len(weight_shape) != axes + 2:
         raise ValueError(
@@ -114,9 +117,11 @@ def _check_channels(shape: Any, weight_shape: Any, bias_shape: Any, axes: int, g
         )
 
 
-def _border(padding: Any, kernel: Any, stride: Any, dilation: Any) -> Border:
+def border_of(padding: Any, kernel: Any, stride: Any, dilation: Any) -> Border:
     """Convert `padding` to the number of places before and after, along each axis."""
     if not isinstance(padding, str):
+        if isinstance(padding, tuple | list) and any(map(_is_list, padding)):
+            return _pairs(padding, len(kernel))
         return [(p, p) for p in for_each_axis("padding", padding, len(kernel), 0)]
     if padding == "valid":
         return [(0, 0)] * len(kernel)
@@ -128,6 +133,22 @@ def _border(padding: Any, kernel: Any, stride: Any, dilation: Any) -> Border:
     return [(total // 2, total - total // 2) for total in totals]
 
 
+def _is_list(value: Any) -> bool:
+    return isinstance(value, tuple | list)
+
+
+def _pairs(padding: Any, axes: int) -> Border:
+    """Check pairs of different numbers before and after."""
+    pairs = [tuple(pair) if _is_list(pair) else () for pair in padding]
+    whole = [isinstance(n, int | np.integer) and n >= 0 for pair in pairs for n in pair]
+    if len(pairs) != axes or any(len(pair) != 2 for pair in pairs) or not all(whole):
+        raise ValueError(
+            f"padding is {padding}; expected a pair of whole numbers >= 0 for each of {axes} axes "
+            "that the windows slide along: how many places before and after"
+        )
+    return [(int(pair[0]), int(pair[1])) for pair in pairs]
+
+
 @composed("x", "weight", "bias")
 def conv1d(
     x: Any,
@@ -135,7 +156,7 @@ def conv1d(
     bias: Any = None,
     *,
     stride: Sizes = 1,
-    padding: Sizes | str = 0,
+    padding: Padding = 0,
     dilation: Sizes = 1,
     groups: int = 1,
 ) -> Any:
@@ -168,7 +189,7 @@ def conv2d(
     bias: Any = None,
     *,
     stride: Sizes = 1,
-    padding: Sizes | str = 0,
+    padding: Padding = 0,
     dilation: Sizes = 1,
     groups: int = 1,
 ) -> Any:
@@ -188,10 +209,11 @@ def conv2d(
         Added to each output.
     stride : int or pair of int
         The distance from one window to the next.
-    padding : int, pair of int, "valid" or "same"
-        How many zeros to put around the images, at either end; none if "valid". With "same", which
-        needs stride 1, the output is as large as the input; if the number of zeros is odd, the
-        larger part is at the end.
+    padding : int, pair of int, pair of pairs, "valid" or "same"
+        How many zeros to put around the images, at either end; none if "valid". Pairs name the
+        number before and after for each axis: ``((top, bottom), (left, right))``. With "same",
+        which needs stride 1, the output is as large as the input; if the number of zeros is odd,
+        the larger part is at the end.
     dilation : int or pair of int
         The distance from one element of the kernel to the next.
     groups : int
@@ -226,118 +248,35 @@ def conv2d(
     return _convolution(x, weight, bias, 2, stride, padding, dilation, groups)
 
 
-# Pooling --------------------------------------------------------------------------------------
-
-
-def _pool(
-    reduce: Any, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, outside: float = 0.0
-) -> tuple[Any, Any]:
-    """Reduce the windows of images; also return the share of each that is inside the image."""
-    (x,) = as_operands("pooling", (x,), isinstance(x, Tensor))[0]
-    kernel = for_each_axis("kernel_size", kernel, 2, 1)
-    stride = kernel if stride is None else for_each_axis("stride", stride, 2, 1)
-    padding = for_each_axis("padding", padding, 2, 0)
-    dilation = for_each_axis("dilation", dilation, 2, 1)
-    if np.ndim(x) < 2:
-        raise ValueError(f"x of shape {np.shape(x)}; expected images, (N, channels, height, width)")
-    spans = spans_of(kernel, dilation)
-    if any(2 * p > span for p, span in zip(padding, spans, strict=True)):
-        raise ValueError(
-            f"padding of {padding} for windows that reach over {spans}; expected at most half of "
-            "that, or windows could miss the image"
-        )
-    border: Border = [(p, p) for p in padding]
-    check_fits(x.shape[-2:], _padded_sizes(x.shape[-2:], border), kernel, dilation)
-    inside = _windows(np.ones(x.shape[-2:], bool), border, kernel, stride, dilation)
-    windows = _windows(x, border, kernel, stride, dilation)
-    is_batch = x.ndim > 2
-    if outside and not inside.all():
-        beyond = np.where(inside, 0, outside).astype(floating_dtype(x))
-        windows = add(windows, beyond[..., None] if is_batch else beyond)
-    reduced = reduce(windows, axis=(-5, -4) if is_batch else (-4, -3))
-    return moveaxis(reduced, -1, 0) if is_batch else reduced, np.mean(inside, axis=(0, 1))
-
-
-@composed("x")
-def max_pool2d(
+@composed("x", "weight", "bias")
+def conv3d(
     x: Any,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: Sizes = 1,
+    padding: Padding = 0,
     dilation: Sizes = 1,
+    groups: int = 1,
 ) -> Any:
-    """Largest element of each window of an image; several equal ones share the gradient.
+    """Convolution of volumes with channels; see `conv2d`, which has one axis less.
 
     Parameters
     ----------
-    x : array_like, shape (..., height, width)
-        Images; usually (N, channels, height, width).
-    kernel_size : int or pair of int
-        The size of a window.
-    stride : int or pair of int, optional
-        The distance from one window to the next; by default the size of a window, so that windows
-        do not overlap.
-    padding : int or pair of int
-        How many places to put around the images, at either end. They count as minus infinity and
-        receive no gradient.
-    dilation : int or pair of int
-        The distance from one element of a window to the next.
-
-    Raises
-    ------
-    ValueError
-        If a window is larger than the padded image, or more than half of it can be padding.
+    x : array_like, shape (N, channels, depth, height, width)
+        A batch of volumes.
+    weight : array_like, shape (outputs, channels / groups, *kernel)
+        One kernel for each output and input channel.
+    bias : array_like, shape (outputs,), optional
+        Added to each output.
+    stride, padding, dilation, groups
+        As in `conv2d`.
 
     Examples
     --------
-    >>> from tinygrad_edu import Tensor, max_pool2d
-    >>> x = Tensor([[1.0, 2.0, 5.0, 0.0], [3.0, 4.0, 6.0, 7.0]], requires_grad=True)
-    >>> y = max_pool2d(x, 2)
-    >>> y.data
-    array([[4., 7.]])
-    >>> y.sum().backward()
-    >>> x.grad
-    array([[0., 0., 0., 0.],
-           [0., 1., 0., 1.]])
+    >>> import numpy as np
+    >>> from tinygrad_edu import Tensor, conv3d
+    >>> conv3d(np.ones((1, 1, 2, 2, 3)), Tensor(np.ones((1, 1, 2, 2, 2))))
+    Tensor([[[[[8., 8.]]]]])
     """
-    return _pool(max, x, kernel_size, stride, padding, dilation, outside=-np.inf)[0]
-
-
-@composed("x")
-@single
-def avg_pool2d(
-    x: Any,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
-    count_include_pad: bool = True,
-) -> Any:
-    """Average of each window of an image.
-
-    Parameters
-    ----------
-    x : array_like, shape (..., height, width)
-        Images; usually (N, channels, height, width).
-    kernel_size, stride
-        As in `max_pool2d`.
-    padding : int or pair of int
-        How many zeros to put around the images, at either end.
-    count_include_pad : bool
-        Whether to count these zeros as elements of a window; if False, the divisor is the number of
-        the others.
-
-    Raises
-    ------
-    ValueError
-        If a window is larger than the padded image, or more than half of it can be padding.
-
-    Examples
-    --------
-    >>> from tinygrad_edu import Tensor, avg_pool2d
-    >>> avg_pool2d(Tensor([[1.0, 2.0, 5.0, 0.0], [3.0, 4.0, 6.0, 7.0]]), 2)
-    Tensor([[2.5, 4.5]])
-    """
-    averages, shares = _pool(mean, x, kernel_size, stride, padding, dilation=1)
-    if count_include_pad or (shares == 1).all():
-        return averages
-    return multiply(averages, (1 / shares).astype(floating_dtype(averages)))
+    return _convolution(x, weight, bias, 3, stride, padding, dilation, groups)

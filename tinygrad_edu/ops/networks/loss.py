@@ -35,6 +35,7 @@ __all__ = [
     "kl_div",
     "l1_loss",
     "mse_loss",
+    "smooth_l1_loss",
 ]
 
 _OF_ELEMENTS = Recognition("elements")
@@ -194,6 +195,42 @@ def huber_loss(predictions: Any, targets: Any, *, delta: Any = 1.0, reduction: s
     near = clip(difference, -delta, delta)  # only this is squared, so nothing overflows
     losses = multiply(near, subtract(difference, divide(near, 2)))
     return _reduced("huber_loss", losses, reduction)
+
+
+@composed("predictions", "targets", "beta")
+@single
+def smooth_l1_loss(
+    predictions: Any, targets: Any, *, beta: Any = 1.0, reduction: str = "mean"
+) -> Any:
+    """`huber_loss` divided by the difference where it becomes straight: its slope there is 1.
+
+    Parameters
+    ----------
+    predictions, targets, reduction
+        As for `mse_loss`.
+    beta : number or tensor
+        The difference from which on the loss is straight; gradients flow to a tensor. 0 means
+        `l1_loss`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or `beta` is negative.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, smooth_l1_loss
+    >>> smooth_l1_loss(Tensor([1.0, 10.0]), [0.0, 0.0], beta=2.0, reduction="none")
+    Tensor([0.25, 9.  ])
+    """
+    if not isinstance(beta, Tensor | np.ndarray) and beta == 0:
+        return l1_loss(predictions, targets, reduction=reduction)
+    if not np.all(np.greater(beta, 0)):
+        raise ValueError(f"smooth_l1_loss: beta is {beta}; expected a number >= 0")
+    check_reduction("smooth_l1_loss", reduction)
+    # Averaged at the end, because beta may differ from element to element.
+    losses = huber_loss(predictions, targets, delta=beta, reduction="none")
+    return _reduced("smooth_l1_loss", divide(losses, beta), reduction)
 
 
 @composed("logits", "targets")
