@@ -42,10 +42,10 @@ from .ops.networks.group_normalization import *
 from .ops.networks.interpolation import *
 from .ops.networks.loss import *
 from .ops.networks.normalization import *
-from .ops.networks.piecewise import *
 from .ops.networks.pooling import *
 from .ops.networks.recurrence import *
 from .ops.networks.smooth import *
+from .ops.networks.straight import *
 from .ops.networks.transposed_convolution import *
 from .ops.networks.windows import *
 from .ops.padding import *

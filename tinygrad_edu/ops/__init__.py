@@ -49,10 +49,10 @@ from .networks import (
     interpolation,
     loss,
     normalization,
-    piecewise,
     pooling,
     recurrence,
     smooth,
+    straight,
     transposed_convolution,
     windows,
 )
@@ -65,10 +65,10 @@ from .networks.group_normalization import *
 from .networks.interpolation import *
 from .networks.loss import *
 from .networks.normalization import *
-from .networks.piecewise import *
 from .networks.pooling import *
 from .networks.recurrence import *
 from .networks.smooth import *
+from .networks.straight import *
 from .networks.transposed_convolution import *
 from .networks.windows import *
 from .padding import *
@@ -116,7 +116,7 @@ __all__ += adaptive_pooling.__all__
 __all__ += transposed_convolution.__all__
 __all__ += interpolation.__all__
 __all__ += group_normalization.__all__
-__all__ += piecewise.__all__
+__all__ += straight.__all__
 __all__ += smooth.__all__
 __all__ += quantiles.__all__
 __all__ += skipping.__all__
