@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from .tensor import Tensor  # isort: skip  (first: it closes the circle with the operations)
 from . import batching, creation, fft, functional, ops, transforms
 from .batching import *
-from .checking import GradientCheck, check_gradients
 from .checkpointing import checkpoint
 from .creation import *
 from .errors import CaptureError, GradientError, GraphCutWarning
@@ -67,6 +66,7 @@ from .transforms import *
 
 if TYPE_CHECKING:
     from .capturing import CapturedStep, capture
+    from .checking import GradientCheck, check_gradients
     from .debugging import AnomalyError, LintReport, detect_anomaly, lint
     from .diagnosing import (
         ManualCheck,
@@ -146,6 +146,7 @@ _LATER = {
     "DrawOptions": "drawing",
     "Drawing": "drawing",
     "Explanation": "explaining",
+    "GradientCheck": "checking",
     "GraphTooLargeError": "drawing",
     "LintReport": "debugging",
     "ManualCheck": "diagnosing",
@@ -155,6 +156,7 @@ _LATER = {
     "assert_gradients": "diagnosing",
     "capture": "capturing",
     "check_backprop": "diagnosing",
+    "check_gradients": "checking",
     "check_manual": "diagnosing",
     "detect_anomaly": "debugging",
     "draw": "drawing",
