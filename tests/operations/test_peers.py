@@ -37,9 +37,15 @@ NOT_IN_TORCH = {
 DIFFERS = {
     "batch_norm (2, 0)": "it refuses a batch without channels",
     "batch_norm by given averages": "it passes no gradient on to averages that are given",
+    "instance_norm (0, 2, 2)": "it refuses a batch without samples",
     "linalg.cond fro": "it changes in place what its second derivative needs",
     "logaddexp far apart": "its second derivative is nan, where an exponential overflows",
+    "max_unpool2d (1, 2) {'kernel_size': (2, 1), 'output_size': (2, 2)}": (
+        "it passes a gradient on to values that another one has replaced"
+    ),
     "median (0, 3) {'axis': 1}": "its quantile refuses an array without elements",
+    "pixel_shuffle (0, 4, 1, 1) 2": "it has no gradient for a batch without images",
+    "pixel_unshuffle (0, 1, 2, 2) 2": "it gets the shape of a batch without images wrong",
     "remainder of a number": "`7 % tensor` has no derivative there",
     "sinc near 0": "its derivative is 0 below 1e-8, where two terms cancel",
 }

@@ -155,9 +155,7 @@ def _target(sizes: Any, size: Any, scale_factor: Any) -> tuple[tuple[int, ...], 
     return new, given
 
 
-def _weights(
-    old: int, new: int, ratio: float, mode: str, align_corners: bool
-) -> tuple[Any, Any]:
+def _weights(old: int, new: int, ratio: float, mode: str, align_corners: bool) -> tuple[Any, Any]:
     """Return the places that each result is made of, one a column, and their weights."""
     numbers = np.arange(new)
     if align_corners:

@@ -53,14 +53,14 @@ def _transposed(
     widths = [(-before, n - after) for (before, after), n in zip(border, added, strict=True)]
     wanted = tuple(n + sum(pair) for n, pair in zip(full, widths, strict=True))
     if 0 in sizes or any(n < 1 for n in wanted):
-        raise ValueError(f"{name}: x of shape {shapes[0]} leads to an output of {wanted}; too small")
+        raise ValueError(
+            f"{name}: x of shape {shapes[0]} leads to an output of {wanted}; too small"
+        )
     # As in a convolution, all images are columns of one matrix, with the images last.
     images, (channels, outputs) = x.shape[0], weight.shape[:2]
     terms = outputs * math.prod(kernel)
     rows = swapaxes(reshape(weight, (groups, channels // groups, terms)), 1, 2)
-    columns = reshape(
-        moveaxis(x, 0, -1), (groups, channels // groups, math.prod(sizes) * images)
-    )
+    columns = reshape(moveaxis(x, 0, -1), (groups, channels // groups, math.prod(sizes) * images))
     products = reshape(matmul(rows, columns), (groups * outputs, *kernel, *sizes, images))
     shape = (images, groups * outputs, *full)
     out = overlap_add(moveaxis(products, -1, 0), shape=shape, stride=stride, dilation=dilation)
