@@ -27,8 +27,9 @@ PAGE = Path(__file__).with_suffix(".md")
 # The order of the families; a family that is missing here comes last.
 ORDER = """
     arithmetic choosing elementwise trigonometric special reduction statistics scan shape joining
-    rearranging indexing sorting triangles matrices products linalg activation windows convolution
-    normalization recurrence attention loss classification
+    rearranging indexing sorting triangles matrices products linalg activation hard_activation
+    smooth_activation windows convolution transposed_convolution pooling adaptive_pooling
+    interpolation normalization group_normalization recurrence attention loss classification
 """
 
 # The first sentence of a function without a derivative ends like this.

@@ -193,4 +193,6 @@ def prelu(x: Any, weight: Any) -> Any:
         )
     else:
         weight = reshape(weight, (*slopes, *(1,) * (len(shape) - 2)))
-    return where(np.greater(x, 0), x, multiply(x, weight))
+    is_positive = np.greater(x, 0)
+    # No product where it is not used: an infinite value would send 0 times infinity to the weight.
+    return where(is_positive, x, multiply(where(is_positive, 0, x), weight))

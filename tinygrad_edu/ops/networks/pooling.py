@@ -79,7 +79,7 @@ def _read(
     dilation = for_each_axis("dilation", dilation, axes, 1)
     border = border_of(padding, kernel, stride, dilation)
     if np.ndim(x) < axes:
-        what = "sequences images volumes".split()[axes - 1]
+        what = ["sequences", "images", "volumes"][axes - 1]
         raise ValueError(
             f"x of shape {np.shape(x)}; expected {what}, (N, channels, {', '.join(SIZES[axes])})"
         )
