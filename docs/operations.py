@@ -28,7 +28,8 @@ PAGE = Path(__file__).with_suffix(".md")
 ORDER = """
     arithmetic choosing branches elementwise trigonometric special reduction statistics quantiles
     skipping scan calculus shape joining assembling rearranging padding indexing sorting triangles
-    matrices products rows linalg activation windows convolution normalization
+    matrices products rows linalg activation hard_activation smooth_activation windows convolution
+    transposed_convolution pooling adaptive_pooling interpolation normalization group_normalization
     recurrence attention loss classification
 """
 

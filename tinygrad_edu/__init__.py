@@ -38,13 +38,13 @@ from .ops.networks.attention import *
 from .ops.networks.classification import *
 from .ops.networks.convolution import *
 from .ops.networks.group_normalization import *
+from .ops.networks.hard_activation import *
 from .ops.networks.interpolation import *
 from .ops.networks.loss import *
 from .ops.networks.normalization import *
 from .ops.networks.pooling import *
 from .ops.networks.recurrence import *
-from .ops.networks.smooth import *
-from .ops.networks.straight import *
+from .ops.networks.smooth_activation import *
 from .ops.networks.transposed_convolution import *
 from .ops.networks.windows import *
 from .ops.padding import *

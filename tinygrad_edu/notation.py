@@ -82,6 +82,7 @@ class Notation:
     cumprod: Operation
     cumsum: Operation
     diagonal: Operation
+    div: Operation
     dot: Operation
     exp: Operation
     flatten: Operation

@@ -189,54 +189,6 @@ def take_along_axis(x: Any, indices: Any, axis: Any = -1) -> Any:
     return torch.take_along_dim(x, tensor(*parts_of(indices)).long() % x.shape[axis], axis)
 
 
-# Windows ----------------------------------------------------------------------------------------
-
-
-def both(numbers: Any, axes: int) -> list[int]:
-    """Read numbers for one axis or two as numbers for two: PyTorch knows images only."""
-    return [1] * (2 - axes) + np.broadcast_to(numbers, axes).tolist()
-
-
-def sliding_windows(x: Any, kernel: Any, stride: Any = 1, dilation: Any = 1) -> Any:
-    kernel = many(kernel)
-    axes = len(kernel)
-    before, sizes = x.shape[: x.ndim - axes], x.shape[x.ndim - axes :]
-    images = x.reshape(math.prod(before), 1, *both(sizes, axes))
-    steps = {"stride": both(stride, axes), "dilation": both(dilation, axes)}
-    windows = functional.unfold(images, both(kernel, axes), **steps)
-    each = zip(sizes, kernel, *(n[-axes:] for n in steps.values()), strict=True)
-    places = [(n - (k - 1) * d - 1) // s + 1 for n, k, s, d in each]
-    return windows.reshape(*before, *kernel, *places)
-
-
-def overlap_add(x: Any, shape: Any, stride: Any = 1, dilation: Any = 1) -> Any:
-    axes = x.ndim - len(shape)
-    before = len(shape) - axes
-    kernel, places = x.shape[before : before + axes], x.shape[before + axes :]
-    columns = x.reshape(*map(math.prod, (shape[:before], kernel, places)))
-    steps = {"stride": both(stride, axes), "dilation": both(dilation, axes)}
-    sizes = both(shape[before:], axes), both(kernel, axes)
-    return functional.fold(columns, *sizes, **steps).reshape(shape)
-
-
-def convolution(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a convolution take arrays beside tensors."""
-    return lambda x, weight, *bias, **metadata: function(
-        x.to(weight.dtype), weight, *bias, **metadata
-    )
-
-
-def pooling(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a pooling take a matrix: PyTorch's wants channels."""
-
-    def pool(x: Any, *arguments: Any, **metadata: Any) -> Any:
-        images = x.reshape(math.prod(x.shape[:-2]), 1, *x.shape[-2:])
-        out = function(images, *arguments, **metadata)
-        return out.reshape(*x.shape[:-2], *out.shape[-2:])
-
-    return pool
-
-
 # Products ---------------------------------------------------------------------------------------
 
 
@@ -288,6 +240,13 @@ def layer_norm(
     sizes = [x.shape[i] for i in axes]
     out = functional.layer_norm(x.movedim(axes, ends), sizes, weight, bias, eps)
     return out.movedim(ends, axes)
+
+
+def rms_norm(x: Any, weight: Any = None, *, axis: Any = -1, eps: Any = None) -> Any:
+    axes = sorted(axes_of(x, axis))
+    ends = list(range(-len(axes), 0))
+    sizes = [x.shape[i] for i in axes]
+    return functional.rms_norm(x.movedim(axes, ends), sizes, weight, eps).movedim(ends, axes)
 
 
 def dropout(x: Any, p: float = 0.5, **settings: Any) -> Any:

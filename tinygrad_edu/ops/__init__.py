@@ -46,13 +46,13 @@ from .networks import (
     classification,
     convolution,
     group_normalization,
+    hard_activation,
     interpolation,
     loss,
     normalization,
     pooling,
     recurrence,
-    smooth,
-    straight,
+    smooth_activation,
     transposed_convolution,
     windows,
 )
@@ -62,13 +62,13 @@ from .networks.attention import *
 from .networks.classification import *
 from .networks.convolution import *
 from .networks.group_normalization import *
+from .networks.hard_activation import *
 from .networks.interpolation import *
 from .networks.loss import *
 from .networks.normalization import *
 from .networks.pooling import *
 from .networks.recurrence import *
-from .networks.smooth import *
-from .networks.straight import *
+from .networks.smooth_activation import *
 from .networks.transposed_convolution import *
 from .networks.windows import *
 from .padding import *
@@ -116,8 +116,8 @@ __all__ += adaptive_pooling.__all__
 __all__ += transposed_convolution.__all__
 __all__ += interpolation.__all__
 __all__ += group_normalization.__all__
-__all__ += straight.__all__
-__all__ += smooth.__all__
+__all__ += hard_activation.__all__
+__all__ += smooth_activation.__all__
 __all__ += quantiles.__all__
 __all__ += skipping.__all__
 __all__ += padding.__all__

@@ -6,6 +6,7 @@ The tests of `test_operations.py` are made from it, and they fail if an operatio
 from collections.abc import Iterator
 
 from . import (
+    activation,
     arithmetic,
     convolution,
     elementwise,
@@ -17,6 +18,7 @@ from . import (
     loss,
     network,
     reduction,
+    resampling,
     sequences,
     shape,
 )
@@ -25,6 +27,7 @@ from .case import Case, restart
 __all__ = ["CASES", "Case"]
 
 _FILES = (
+    activation,
     arithmetic,
     convolution,
     elementwise,
@@ -36,6 +39,7 @@ _FILES = (
     loss,
     network,
     reduction,
+    resampling,
     sequences,
     shape,
 )

@@ -178,6 +178,9 @@ def _distances() -> Iterator[Case]:
         ("l1_loss", {}, np.abs),
         ("huber_loss", {}, huber),
         ("huber_loss", {"delta": 0.45}, lambda d: huber(d, 0.45)),
+        ("smooth_l1_loss", {}, huber),
+        ("smooth_l1_loss", {"beta": 0.45}, lambda d: huber(d, 0.45) / 0.45),
+        ("smooth_l1_loss", {"beta": 0}, np.abs),
     ]:
         for reduction, shape in [
             ("mean", (2, 3)), ("sum", (4,)), ("none", (2, 1, 2)), ("mean", ()), ("none", (0, 2)),

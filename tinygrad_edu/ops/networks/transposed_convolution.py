@@ -54,7 +54,8 @@ def _transposed(
     wanted = tuple(n + sum(pair) for n, pair in zip(full, widths, strict=True))
     if 0 in sizes or any(n < 1 for n in wanted):
         raise ValueError(
-            f"{name}: x of shape {shapes[0]} leads to an output of {wanted}; too small"
+            f"{name}: x of shape {shapes[0]} leads to an output of size {wanted}; expected at "
+            "least 1 along each axis, use less padding"
         )
     # As in a convolution, all images are columns of one matrix, with the images last.
     images, (channels, outputs) = x.shape[0], weight.shape[:2]

@@ -102,7 +102,7 @@ def hardshrink(x: Any, lambd: float = 0.5) -> Any:
     Tensor([-2.,  0.,  1.])
     """
     _check_width("hardshrink", lambd)
-    return where(np.less_equal(x, lambd) & np.greater_equal(x, np.negative(lambd)), 0.0, x)
+    return where(np.less_equal(x, lambd) & np.greater_equal(x, -lambd), 0.0, x)
 
 
 @composed("x")
@@ -128,7 +128,7 @@ def softshrink(x: Any, lambd: float = 0.5) -> Any:
     Tensor([-1.5,  0. ,  0.5])
     """
     _check_width("softshrink", lambd)
-    return subtract(x, clip(x, np.negative(lambd), lambd))
+    return subtract(x, clip(x, -lambd, lambd))
 
 
 @composed("x", "value")
@@ -193,4 +193,6 @@ def prelu(x: Any, weight: Any) -> Any:
         )
     else:
         weight = reshape(weight, (*slopes, *(1,) * (len(shape) - 2)))
-    return where(np.greater(x, 0), x, multiply(x, weight))
+    is_positive = np.greater(x, 0)
+    # No product where it is not used: an infinite value would send 0 times infinity to the weight.
+    return where(is_positive, x, multiply(where(is_positive, 0, x), weight))
