@@ -295,7 +295,7 @@ def cross_entropy(
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}; expected 0..1")
-    is_number = dtype_of(labels).kind != "f"
+    is_number = dtype_of(labels).kind not in "fc"
     if not is_number and np.size(labels) and np.ndim(labels) == np.ndim(logits):
         return _of_probabilities(logits, labels, weight, label_smoothing, reduction)
     labels = values_of(labels)
@@ -329,7 +329,7 @@ def _of_probabilities(
             f"{shape_of(targets)}; expected the same, (N, K, ...), or whole numbers of classes of "
             "shape (N, ...), use labels.astype(int)"
         )
-    values = values_of(targets)
+    values = np.real(values_of(targets))
     wrong = ~((values >= 0) & (values <= 1))
 
     def error() -> ValueError:
