@@ -335,13 +335,12 @@ def test_matmul_takes_arrays_on_either_side():
 METHODS = {
     "absolute": (), "all": (1,), "any": (), "argmax": (1,), "argmin": (), "argpartition": (1,),
     "argsort": (0,), "astype": ("float32",), "clip": (-0.5, 0.5), "copy": (), "cumprod": (1,),
-    "cumsum": (), "diagonal": (1,), "div": (2.5,), "dot": (np.ones((3, 2)),), "exp": (), "flatten": (),
-    "log": (),
-    "max": (1,), "mean": (0,), "min": (-1,), "nonzero": (), "partition": (1, 0), "prod": (0,),
-    "ravel": ("F",), "relu": (), "repeat": (2, 1), "reshape": ((3, 2),), "round": (1,),
-    "searchsorted": (0.7,), "sigmoid": (), "sort": (0,), "sqrt": (), "square": (), "squeeze": (),
-    "std": (1,), "sum": ((0, 1),), "swapaxes": (0, 1), "take": ([2, 2], 1), "tanh": (),
-    "trace": (), "transpose": (), "var": (1,),
+    "cumsum": (), "diagonal": (1,), "div": (2.5,), "dot": (np.ones((3, 2)),), "exp": (),
+    "flatten": (), "log": (), "max": (1,), "mean": (0,), "min": (-1,), "nonzero": (),
+    "partition": (1, 0), "prod": (0,), "ravel": ("F",), "relu": (), "repeat": (2, 1),
+    "reshape": ((3, 2),), "round": (1,), "searchsorted": (0.7,), "sigmoid": (), "sort": (0,),
+    "sqrt": (), "square": (), "squeeze": (), "std": (1,), "sum": ((0, 1),), "swapaxes": (0, 1),
+    "take": ([2, 2], 1), "tanh": (), "trace": (), "transpose": (), "var": (1,),
 }  # fmt: skip
 
 
