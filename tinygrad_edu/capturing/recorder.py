@@ -96,10 +96,11 @@ class Tape:
 
     def storage(self, array: Any) -> int:
         """Return the number of an array's memory; a view has the number of its base."""
-        root = array
+        root: Any = array
         while isinstance(root, np.ndarray) and root.base is not None:
             # The windows of `sliding_window_view` refer to their array by another object.
-            base = root.base if isinstance(root.base, np.ndarray) else getattr(root.base, "base", 0)
+            base: Any = root.base
+            base = base if isinstance(base, np.ndarray) else getattr(base, "base", None)
             if not isinstance(base, np.ndarray):
                 break
             root = base
