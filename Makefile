@@ -4,6 +4,7 @@
 #   make test           run the tests
 #   make test-peers     install PyTorch and compare every operation, layer and optimiser with it
 #   make test-thorough  run the property tests with a thousand examples each, and a thousand mistakes
+#   make models         train the models of examples/models (MNIST=folder for MNIST too)
 #   make coverage       run the tests and list the lines of tinygrad_edu that no test reaches
 #   make lint           check style and types
 #   make docs           regenerate docs/operations.md
@@ -18,7 +19,7 @@ BIN    := $(VENV)/bin
 # One thread each: the tests run in parallel, and their matrices are small.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo test test-peers test-thorough coverage lint docs bench bench-peers wheel clean graphviz \
+.PHONY: demo models test test-peers test-thorough coverage lint docs bench bench-peers wheel clean graphviz \
         chromium
 .DEFAULT_GOAL := help
 
@@ -27,6 +28,9 @@ help:
 
 demo: $(VENV)/project graphviz
 	$(BIN)/tinygrad-edu demo --out runs/digits
+
+models: $(VENV)/project graphviz
+	$(BIN)/python -m examples.models $(if $(MNIST),--mnist $(MNIST))
 
 test: $(VENV)/tests graphviz chromium
 	$(PYTEST)

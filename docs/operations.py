@@ -29,8 +29,9 @@ ORDER = """
     arithmetic choosing branches elementwise trigonometric special reduction statistics moments
     quantiles skipping scan calculus shape joining assembling rearranging padding indexing
     scattering segments sorting triangles matrices products rows distances linalg activation
-    rectifiers gating windows convolution transposed_convolution folding pooling adaptive_pooling
-    interpolation normalization group_normalization recurrence attention loss classification
+    hard_activation smooth_activation windows folding convolution transposed_convolution pooling
+    adaptive_pooling interpolation normalization group_normalization recurrence attention loss
+    classification
 """
 
 # The first sentence of a function without a derivative ends like this.

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from .tensor import Tensor  # isort: skip  (first: it closes the circle with the operations)
 from . import batching, creation, fft, functional, ops, transforms
 from .batching import *
-from .checking import GradientCheck, check_gradients
 from .checkpointing import checkpoint
 from .creation import *
 from .errors import CaptureError, GradientError, GraphCutWarning
@@ -41,14 +40,14 @@ from .ops.networks.attention import *
 from .ops.networks.classification import *
 from .ops.networks.convolution import *
 from .ops.networks.folding import *
-from .ops.networks.gating import *
 from .ops.networks.group_normalization import *
+from .ops.networks.hard_activation import *
 from .ops.networks.interpolation import *
 from .ops.networks.loss import *
 from .ops.networks.normalization import *
 from .ops.networks.pooling import *
-from .ops.networks.rectifiers import *
 from .ops.networks.recurrence import *
+from .ops.networks.smooth_activation import *
 from .ops.networks.transposed_convolution import *
 from .ops.networks.windows import *
 from .ops.padding import *
@@ -72,6 +71,7 @@ from .transforms import *
 
 if TYPE_CHECKING:
     from .capturing import CapturedStep, capture
+    from .checking import GradientCheck, check_gradients
     from .debugging import AnomalyError, LintReport, detect_anomaly, lint
     from .diagnosing import (
         ManualCheck,
@@ -151,6 +151,7 @@ _LATER = {
     "DrawOptions": "drawing",
     "Drawing": "drawing",
     "Explanation": "explaining",
+    "GradientCheck": "checking",
     "GraphTooLargeError": "drawing",
     "LintReport": "debugging",
     "ManualCheck": "diagnosing",
@@ -160,6 +161,7 @@ _LATER = {
     "assert_gradients": "diagnosing",
     "capture": "capturing",
     "check_backprop": "diagnosing",
+    "check_gradients": "checking",
     "check_manual": "diagnosing",
     "detect_anomaly": "debugging",
     "draw": "drawing",

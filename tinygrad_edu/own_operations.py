@@ -112,7 +112,8 @@ def _check_declaration(
         If a rule does not take the arguments of a rule.
     """
     name = signature.name
-    if name in COMPOSED or (name in declared and _is_ours(declared[name].forward)):
+    known = [of[name].forward for of in (COMPOSED, declared) if name in of]
+    if any(map(_is_ours, known)):
         raise ValueError(
             f"{name} is an operation of {_PACKAGE}, which its tools know by this name; choose "
             f"another name, such as my_{name}"

@@ -12,7 +12,7 @@ from benchmarks.models.peak import peak_since, reset_peak
 
 __all__ = ["BLOCKS", "HEADS", "MODELS", "UNITS", "ModelProblem", "first_step"]
 
-STEPS_BEFORE = 5
+STEPS_BEFORE = 20
 """Steps before the first timing: recordings and compilations happen in the first ones."""
 
 BLOCKS, HEADS, WIDTH, LENGTH, VOCABULARY = 2, 4, 64, 64, 65

@@ -12,13 +12,17 @@ from . import (
     containers,
     convolution,
     embedding,
+    group_normalization,
     linear,
     losses,
     normalization,
+    piecewise,
     pooling,
     random,
     recurrent,
+    resampling,
     transformer,
+    transposed_convolution,
 )
 from .activations import *
 from .activations import ACTIVATIONS as ACTIVATIONS
@@ -27,14 +31,18 @@ from .cells import *
 from .containers import *
 from .convolution import *
 from .embedding import *
+from .group_normalization import *
 from .linear import *
 from .linear import Initializer as Initializer
 from .losses import *
 from .normalization import *
+from .piecewise import *
 from .pooling import *
 from .random import *
 from .recurrent import *
+from .resampling import *
 from .transformer import *
+from .transposed_convolution import *
 
 __all__: list[str] = []
 __all__ += activations.__all__
@@ -43,10 +51,14 @@ __all__ += cells.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__
 __all__ += embedding.__all__
+__all__ += group_normalization.__all__
 __all__ += linear.__all__
 __all__ += losses.__all__
 __all__ += normalization.__all__
+__all__ += piecewise.__all__
 __all__ += pooling.__all__
 __all__ += random.__all__
 __all__ += recurrent.__all__
+__all__ += resampling.__all__
 __all__ += transformer.__all__
+__all__ += transposed_convolution.__all__

@@ -10,40 +10,54 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import DTypeLike
+
 from tinygrad_edu import (
     Tensor,
+    celu,
     elu,
     gelu,
-    hardtanh,
+    glu,
     leaky_relu,
     log_sigmoid,
     log_softmax,
+    mish,
+    prelu,
     relu,
     selu,
     sigmoid,
     silu,
     softmax,
     softplus,
+    softsign,
     tanh,
+    tanhshrink,
 )
 
+from ..checks import check_count
 from ..module import Module
-from .inputs import as_tensor
+from .inputs import as_tensor, new_parameter
 
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
+    "GLU",
     "SELU",
-    "Hardtanh",
     "LeakyReLU",
     "LogSigmoid",
     "LogSoftmax",
+    "Mish",
+    "PReLU",
     "ReLU",
     "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "Softsign",
     "Tanh",
+    "Tanhshrink",
 ]
 
 _EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -251,24 +265,6 @@ class LogSigmoid(Activation, function=log_sigmoid):
     """
 
 
-class Hardtanh(Activation, function=hardtanh):
-    """Values clipped to a range.
-
-    Parameters
-    ----------
-    min_val, max_val : float
-        The range.
-    inplace : bool
-        Accepted and ignored.
-
-    Examples
-    --------
-    >>> from nn import Hardtanh
-    >>> Hardtanh(-2.0, 2.0)([-3.0, 1.0]).tolist()
-    [-2.0, 1.0]
-    """
-
-
 class Softmax(Activation, function=softmax):
     """Exponentials divided by their sum along an axis: probabilities.
 
@@ -301,6 +297,110 @@ class LogSoftmax(Activation, function=log_softmax):
     >>> LogSoftmax()([0.0, 0.0]).numpy().round(4).tolist()
     [-0.6931, -0.6931]
     """
+
+
+class CELU(Activation, function=celu):
+    """An ELU with continuous slope: ``max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))``.
+
+    Parameters
+    ----------
+    alpha : float
+        Minus the limit for very negative values.
+
+    Examples
+    --------
+    >>> from nn import CELU
+    >>> CELU()([-1.0, 2.0]).numpy().round(4).tolist()
+    [-0.6321, 2.0]
+    """
+
+
+class Softsign(Activation, function=softsign):
+    """``x / (1 + |x|)``: values between -1 and 1.
+
+    Examples
+    --------
+    >>> from nn import Softsign
+    >>> Softsign()([-1.0, 3.0]).tolist()
+    [-0.5, 0.75]
+    """
+
+
+class Mish(Activation, function=mish):
+    """``x * tanh(softplus(x))``.
+
+    Examples
+    --------
+    >>> from nn import Mish
+    >>> Mish()([-1.0, 0.0, 1.0]).numpy().round(4).tolist()
+    [-0.3034, 0.0, 0.8651]
+    """
+
+
+class Tanhshrink(Activation, function=tanhshrink):
+    """``x - tanh(x)``.
+
+    Examples
+    --------
+    >>> from nn import Tanhshrink
+    >>> Tanhshrink()([0.0, 1.0]).numpy().round(4).tolist()
+    [0.0, 0.2384]
+    """
+
+
+class GLU(Activation, function=glu):
+    """A gated linear unit: the first half times the sigmoid of the second half.
+
+    Parameters
+    ----------
+    dim : int
+        The axis that is divided; by default the last one.
+
+    Examples
+    --------
+    >>> from nn import GLU
+    >>> GLU()([3.0, 0.0]).tolist()
+    [1.5]
+    """
+
+
+class PReLU(Module):
+    """The rectifier with a trained slope for negative values.
+
+    Parameters
+    ----------
+    num_parameters : int
+        1 for one slope, or the number of channels.
+    init : float
+        The first slope.
+    dtype : dtype
+        Dtype of the slopes.
+
+    Attributes
+    ----------
+    weight : Tensor, shape (num_parameters,)
+
+    Examples
+    --------
+    >>> from nn import PReLU
+    >>> PReLU()([-2.0, 2.0]).tolist()
+    [-0.5, 2.0]
+    """
+
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, *, dtype: DTypeLike = "float32"
+    ) -> None:
+        check_count("num_parameters", num_parameters)
+        self.weight = new_parameter(np.full(num_parameters, init), "weight", dtype)
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply the function; channels are axis 1."""
+        result: Tensor = prelu(as_tensor(x), self.weight)
+        return result
+
+    def describe(self) -> str:
+        """Return the number of slopes."""
+        return f"num_parameters={self.weight.size}"
 
 
 ACTIVATIONS: dict[str, type[Module]] = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}

@@ -19,6 +19,7 @@ from tinygrad_edu import (
     l1_loss,
     mse_loss,
     nll_loss,
+    smooth_l1_loss,
 )
 
 from ..module import Module
@@ -31,6 +32,7 @@ __all__ = [
     "L1Loss",
     "MSELoss",
     "NLLLoss",
+    "SmoothL1Loss",
 ]
 
 _ARRAYS = ("weight", "pos_weight")
@@ -209,6 +211,24 @@ class HuberLoss(Loss, function=huber_loss):
     --------
     >>> from nn import HuberLoss
     >>> HuberLoss()([0.0, 3.0], [0.0, 0.0]).item()
+    1.25
+    """
+
+
+class SmoothL1Loss(Loss, function=smooth_l1_loss):
+    """`HuberLoss` divided by its bend: the absolute error far from 0.
+
+    Parameters
+    ----------
+    beta : float
+        Where the squared error ends and the absolute one begins.
+    reduction : {"mean", "sum", "none"}
+        How the errors of the elements are combined.
+
+    Examples
+    --------
+    >>> from nn import SmoothL1Loss
+    >>> SmoothL1Loss()([0.0, 3.0], [0.0, 0.0]).item()
     1.25
     """
 

@@ -11,13 +11,19 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_edu import Tensor, batch_norm, layer_norm
+from tinygrad_edu import Tensor, batch_norm, layer_norm, rms_norm
 
 from ..checks import check_count, check_number
 from ..module import Module
 from .inputs import as_tensor, new_parameter
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm"]
+__all__ = [
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "LayerNorm",
+    "RMSNorm",
+]
 
 
 class _BatchNorm(Module):
@@ -262,3 +268,51 @@ class LayerNorm(_OverLastAxes):
         """Normalise over the last axes."""
         x, axes = self._checked(x)
         return layer_norm(x, self.weight, self.bias, axis=axes, eps=self.eps)  # type: ignore[no-any-return]
+
+
+class RMSNorm(_OverLastAxes):
+    """Each example divided by the root of its mean square over its last axes.
+
+    Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.
+
+    Parameters
+    ----------
+    normalized_shape : int or tuple of int
+        The sizes of the last axes.
+    eps : float, optional
+        Added to the mean square; by default the smallest step of the dtype, as in PyTorch.
+    elementwise_affine : bool
+        Whether to train a scale.
+    dtype : dtype
+        Dtype of the parameters.
+
+    Attributes
+    ----------
+    weight : Tensor, shape normalized_shape, or None
+
+    Examples
+    --------
+    >>> from nn import RMSNorm
+    >>> RMSNorm(2)([[3.0, 4.0]]).numpy().round(4).tolist()
+    [[0.8485, 1.1314]]
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | tuple[int, ...],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        *,
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        self._take_shape(normalized_shape)
+        if eps is not None:
+            check_number("eps", eps, least=0.0)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        values = np.ones(self.normalized_shape)
+        self.weight = new_parameter(values, "weight", dtype) if elementwise_affine else None
+
+    def forward(self, x: Any) -> Tensor:
+        """Normalise over the last axes."""
+        x, axes = self._checked(x)
+        return rms_norm(x, self.weight, axis=axes, eps=self.eps)  # type: ignore[no-any-return]

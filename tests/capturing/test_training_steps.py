@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from nn import SGD
+from nn import SGD, HuberLoss, LeakyReLU
 from nn.loss import classification_loss
 from tinygrad_edu import Tensor, checkpoint, grad
 
@@ -286,3 +286,21 @@ def test_composed_functions_of_plain_arrays():
         x = i + np.arange(9.0).reshape(3, 3)
         np.testing.assert_array_equal(step(x), x.T + x[::-1, ::-1])
     assert step.recordings < 4
+
+
+def test_a_layer_with_settings_that_the_step_makes():
+    """Such a class has a signature, which the search reaches when user code names the class."""
+
+    def make():
+        network, optimizer = trained()
+
+        def step(x, y):
+            loss = HuberLoss()(LeakyReLU(0.2)(network(x)), y)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            return loss
+
+        return step, (network, optimizer)
+
+    replayed(make, lambda number: (drawn(number, 5, 4), drawn(number + 100, 5, 3)), calls=6)

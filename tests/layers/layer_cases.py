@@ -28,12 +28,15 @@ class LayerCase:
         Of the input.
     below : int
         For layers of integers: the input holds numbers below this one.
+    close : float
+        The relative difference from PyTorch that is allowed.
     """
 
     name: str
     make: Callable[[Any], Any]
     shape: tuple[int, ...]
     below: int = 0
+    close: float = 1e-9
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,24 @@ LAYERS: list[LayerCase] = [
         LogSigmoid()
         Hardtanh()
         Hardtanh(-0.7, 1.3)
+        CELU()
+        CELU(0.5)
+        Softsign()
+        Mish()
+        ReLU6()
+        Hardswish()
+        Hardshrink()
+        Hardshrink(0.7)
+        Softshrink()
+        Tanhshrink()
+        Threshold(0.3, -2.0)
+        GLU()
+        GLU(dim=1)
+        PReLU()
+        PReLU(4, init=0.1)
+        RMSNorm(4)
+        RMSNorm(4, 1e-3, False)
+        GroupNorm(2, 4)
         Softmax(dim=1)
         Softmax(0)
         LogSoftmax(dim=-1)
@@ -128,6 +149,18 @@ LAYERS: list[LayerCase] = [
         Conv1d(4, 6, 4, padding="same")
         Conv1d(4, 2, 4, padding="same", padding_mode="circular")
         BatchNorm1d(4)
+        ConvTranspose1d(4, 6, 3, 2, 1, 1, 2)
+        MaxPool1d(2)
+        MaxPool1d(3, 2, 1)
+        MaxPool1d(2, ceil_mode=True)
+        AvgPool1d(2)
+        AvgPool1d(3, 1, padding=1)
+        AdaptiveAvgPool1d(4)
+        InstanceNorm1d(4)
+        RMSNorm([4, 9])
+        GroupNorm(4, 4, affine=False)
+        PReLU(4)
+        Upsample(scale_factor=2)
         LayerNorm((4, 9))
         Dropout1d(0.0)
         Flatten(0, 1)
@@ -150,6 +183,26 @@ LAYERS: list[LayerCase] = [
         AvgPool2d(2)
         AvgPool2d(3, 2, 1)
         AvgPool2d(3, 2, padding=1, count_include_pad=False)
+        AvgPool2d(2, 2, 0, True)
+        AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False)
+        MaxPool2d(2, ceil_mode=True)
+        MaxPool2d(3, 2, 1, 1, False, True)
+        ConvTranspose2d(4, 6, 3)
+        ConvTranspose2d(4, 6, 4, stride=2, padding=1)
+        ConvTranspose2d(4, 6, (3, 2), (2, 3), 1, (1, 2), 2, False, (2, 1))
+        AdaptiveAvgPool2d(1)
+        AdaptiveAvgPool2d((3, 4))
+        AdaptiveAvgPool2d((None, 2))
+        AdaptiveMaxPool2d((2, 3))
+        InstanceNorm2d(4)
+        InstanceNorm2d(4, 1e-3, affine=True)
+        GroupNorm(2, 4)
+        PReLU(4)
+        Upsample(scale_factor=2)
+        Upsample((9, 5))
+        Upsample(scale_factor=2, mode="bilinear")
+        Upsample(size=(5, 9), mode="bilinear", align_corners=True)
+        PixelShuffle(2)
         BatchNorm2d(4)
         BatchNorm2d(4, momentum=None, affine=False)
         LayerNorm([7, 6])
@@ -161,9 +214,15 @@ LAYERS: list[LayerCase] = [
         """,
         IMAGE,
     ),
-    *_rows("BatchNorm3d(2)", (2, 2, 3, 2, 2)),
+    *_rows("BatchNorm3d(2)\nConv3d(2, 4, (2, 1, 2), padding=1, groups=2)", (2, 2, 3, 2, 2)),
+    *_rows("MaxPool3d((1, 2, 2))\nAvgPool3d(2, 1)", (2, 2, 3, 4, 2)),
+    *_rows("ConvTranspose3d(2, 3, (1, 2, 2), (2, 1, 1), padding=(0, 1, 0))", (2, 2, 2, 3, 2)),
+    *_rows("PixelUnshuffle(2)", (2, 3, 4, 6)),
+    *_rows("ConvTranspose2d(4, 2, 3)\nAdaptiveAvgPool2d(2)\nInstanceNorm2d(4)", IMAGE[1:]),
     *_rows("Conv1d(4, 2, 3)", SEQUENCE[1:]),
     *_rows("Conv2d(4, 2, 3)\nMaxPool2d(2)\nAvgPool2d(2)", IMAGE[1:]),
+    # PyTorch's 1/6 is a float32.
+    LayerCase("Hardsigmoid()", lambda L: L.Hardsigmoid(), ROWS, close=1e-7),
     LayerCase("Embedding(7, 3)", lambda L: L.Embedding(7, 3), (2, 5), 7),
     LayerCase("Embedding(7, 3, 2)", lambda L: L.Embedding(7, 3, 2), (2, 5), 7),
     LayerCase("Embedding(padding_idx=-1)", lambda L: L.Embedding(7, 3, padding_idx=-1), (9,), 7),
@@ -196,6 +255,8 @@ LOSSES: list[LossCase] = [
     LossCase("l1", lambda L, A: L.L1Loss(), X, P),
     LossCase("huber", lambda L, A: L.HuberLoss(), X, P),
     LossCase("huber, delta", lambda L, A: L.HuberLoss(reduction="none", delta=0.3), X, P),
+    LossCase("smooth l1", lambda L, A: L.SmoothL1Loss(), X, P),
+    LossCase("smooth l1, beta", lambda L, A: L.SmoothL1Loss(reduction="none", beta=0.3), X, P),
     LossCase("kl", lambda L, A: L.KLDivLoss(reduction="batchmean"), LOG_P, P),
     LossCase("kl, log", lambda L, A: L.KLDivLoss(log_target=True, reduction="sum"), LOG_P, LOG_P),
 ]

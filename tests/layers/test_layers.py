@@ -13,7 +13,7 @@ import nn
 from nn import SGD, Embedding, ModuleDict, ModuleList, Residual, Sequential, functional_call
 from nn.layers.activations import Activation
 from tests.networks.test_networks import refused
-from tinygrad_edu import CaptureError, Tensor, capture, check_gradients
+from tinygrad_edu import CaptureError, Tensor, capture, check_gradients, conv2d
 
 from .layer_cases import LAYERS, LOSSES, floats, input_of, randomise
 
@@ -280,6 +280,33 @@ def test_layers_know_their_sizes():
     assert (table.num_embeddings, table.embedding_dim) == (5, 3)
 
 
+def test_transposed_convolution_is_the_adjoint_and_takes_a_size():
+    options = {"stride": 2, "padding": 1, "bias": False, "dtype": "float64"}
+    down, up = nn.Conv2d(3, 4, 3, **options), nn.ConvTranspose2d(4, 3, 3, **options)
+    up.weight.data = down.weight.data
+    x, y = floats(2, 3, 8, 7), floats(2, 4, 4, 4)
+    enlarged = up(y, output_size=(8, 7))
+    assert enlarged.shape == x.shape
+    assert (enlarged.data * x).sum() == pytest.approx((down(x).data * y).sum())
+    assert up(y, output_size=(2, 3, 8, 8)).shape == up(y, 8).shape == (2, 3, 8, 8)
+
+
+def test_different_borders_at_both_ends():
+    x, pairs = floats(2, 3, 5, 6), ((0, 1), (2, 0))
+    widths = [(0, 0), (0, 0), *pairs]
+    for mode, name in {"zeros": "constant", "replicate": "edge"}.items():
+        layer = nn.Conv2d(3, 4, 2, padding=pairs, padding_mode=mode, dtype="float64")
+        expected = conv2d(np.pad(x, widths, name), layer.weight, layer.bias)
+        np.testing.assert_allclose(layer(x).data, expected.data)
+    assert "padding=((0, 1), (2, 0))" in repr(layer)
+    assert "padding=((1, 0), (1, 0))" in repr(nn.MaxPool2d(2, 2, ((1, 0), (1, 0))))
+    assert nn.AvgPool2d(2, 1, "same")(x).shape == x.shape
+    largest, places = nn.MaxPool2d(2, return_indices=True)(x)
+    alone = nn.MaxPool2d(2, return_indices=True)(x[1])
+    np.testing.assert_array_equal(alone[0].data, largest.data[1])
+    np.testing.assert_array_equal(alone[1], places[1])
+
+
 # Containers -----------------------------------------------------------------------------------
 
 
@@ -343,6 +370,8 @@ def test_residual_adds_its_input():
     assert nn.Lambda(np.sum).describe() == "sum"
 
 
+DOUBLING = nn.ConvTranspose2d(4, 2, 3, stride=2, padding=1)
+
 REFUSED = [
     (lambda: nn.Linear(3), TypeError, ["outputs", "Linear(inputs, outputs)"]),
     (lambda: nn.Linear(3, 2, in_features=3), TypeError, ["inputs", "in_features"]),
@@ -359,6 +388,21 @@ REFUSED = [
     (lambda: nn.Conv2d(3, 2, 3)(IMAGES), ValueError, ["(2, 4, 7, 6)", "in_channels=3"]),
     (lambda: nn.Conv2d(4, 2, 3)(IMAGES[0, 0]), ValueError, ["(7, 6)", "(N, channels"]),
     (lambda: nn.Conv1d(4, 2, 3)(IMAGES), ValueError, ["(2, 4, 7, 6)", "length"]),
+    (lambda: nn.ConvTranspose2d(4, 2, 3, padding="same"), ValueError, ["padding", "same"]),
+    (lambda: nn.ConvTranspose2d(3, 2, 3)(IMAGES), ValueError, ["(2, 4, 7, 6)", "in_channels=3"]),
+    (lambda: DOUBLING(IMAGES, 20), ValueError, ["(20, 20)", "(13, 11)", "(14, 12)"]),
+    (lambda: nn.AdaptiveAvgPool2d(0), ValueError, ["output_size", "0"]),
+    (lambda: nn.AdaptiveAvgPool2d((1, 2, 3)), ValueError, ["(1, 2, 3)", "each axis"]),
+    (nn.Upsample, ValueError, ["size", "scale_factor"]),
+    (lambda: nn.Upsample(2, 2), ValueError, ["size", "not both"]),
+    (lambda: nn.PixelShuffle(0), ValueError, ["upscale_factor", "0"]),
+    (lambda: nn.GroupNorm(3, 4), ValueError, ["num_channels=4", "num_groups=3"]),
+    (lambda: nn.GroupNorm(3, 3)(IMAGES), ValueError, ["(2, 4, 7, 6)", "3 channels"]),
+    (lambda: nn.InstanceNorm2d(3)(IMAGES), ValueError, ["(2, 4, 7, 6)", "3 channels"]),
+    (lambda: nn.InstanceNorm2d(3, track_running_stats=True), ValueError, ["BatchNorm"]),
+    (lambda: nn.RMSNorm(3)(IMAGES), ValueError, ["(2, 4, 7, 6)", "(3,)"]),
+    (lambda: nn.PReLU(0), ValueError, ["num_parameters", "0"]),
+    (lambda: nn.Threshold(1.0), TypeError, ["value"]),
     (lambda: nn.MaxPool2d(0), ValueError, ["kernel_size", "0"]),
     (lambda: nn.AvgPool2d(2)(IMAGES[0, 0]), ValueError, ["(7, 6)"]),
     (lambda: nn.BatchNorm2d(0), ValueError, ["num_features", "0"]),

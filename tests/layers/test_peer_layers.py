@@ -29,13 +29,14 @@ def turned(name, values, ours):
     return values.T if name.rpartition(".")[2] in owner.transposed else values
 
 
-def run(ours, theirs, x, cotangent_of, torch):
+def run(ours, theirs, x, cotangent_of, torch, close):
     """Run both forward and backward; compare outputs and all gradients."""
+    tolerance = {"rtol": close, "atol": 1e-11}
     is_float = x.dtype.kind == "f"
     one = Tensor(x, requires_grad=is_float)
     other = torch.tensor(x, requires_grad=is_float)
     out, expected = ours(one), theirs(other)
-    np.testing.assert_allclose(out.data, expected.detach().numpy(), **CLOSE)
+    np.testing.assert_allclose(out.data, expected.detach().numpy(), **tolerance)
     if not out.requires_grad:
         assert not expected.requires_grad
         return
@@ -45,12 +46,12 @@ def run(ours, theirs, x, cotangent_of, torch):
     out.backward(cotangent)
     expected.backward(torch.tensor(cotangent))
     if is_float:
-        np.testing.assert_allclose(one.grad, other.grad.numpy(), **CLOSE)
+        np.testing.assert_allclose(one.grad, other.grad.numpy(), **tolerance)
     gradients = {name: parameter.grad.numpy() for name, parameter in theirs.named_parameters()}
     assert list(gradients) == [name for name, _ in ours.named_parameters()]
     for name, parameter in ours.named_parameters():
         found = turned(name, parameter.grad, ours)
-        np.testing.assert_allclose(found, gradients[name], err_msg=name, **CLOSE)
+        np.testing.assert_allclose(found, gradients[name], err_msg=name, **tolerance)
 
 
 def compare(case, make=None):
@@ -64,7 +65,8 @@ def compare(case, make=None):
         ours.train(training)
         theirs.train(training)
         for step in range(STEPS if training else 1):
-            run(ours, theirs, input_of(case, step), lambda s: generator.normal(size=s), torch)
+            x, cotangent = input_of(case, step), lambda s: generator.normal(size=s)
+            run(ours, theirs, x, cotangent, torch, case.close)
     new = (make or case.make)(nn).astype("float64")
     assert new.load_state_dict(from_pytorch(new, theirs.state_dict())) == ([], [])
     found, expected = new.state_dict(), ours.state_dict()

@@ -189,36 +189,6 @@ def take_along_axis(x: Any, indices: Any, axis: Any = -1) -> Any:
     return torch.take_along_dim(x, tensor(*parts_of(indices)).long() % x.shape[axis], axis)
 
 
-# Windows ----------------------------------------------------------------------------------------
-
-
-def both(numbers: Any, axes: int) -> list[int]:
-    """Read numbers for one axis or two as numbers for two: PyTorch knows images only."""
-    return [1] * (2 - axes) + np.broadcast_to(numbers, axes).tolist()
-
-
-def sliding_windows(x: Any, kernel: Any, stride: Any = 1, dilation: Any = 1) -> Any:
-    kernel = many(kernel)
-    axes = len(kernel)
-    before, sizes = x.shape[: x.ndim - axes], x.shape[x.ndim - axes :]
-    images = x.reshape(math.prod(before), 1, *both(sizes, axes))
-    steps = {"stride": both(stride, axes), "dilation": both(dilation, axes)}
-    windows = functional.unfold(images, both(kernel, axes), **steps)
-    each = zip(sizes, kernel, *(n[-axes:] for n in steps.values()), strict=True)
-    places = [(n - (k - 1) * d - 1) // s + 1 for n, k, s, d in each]
-    return windows.reshape(*before, *kernel, *places)
-
-
-def overlap_add(x: Any, shape: Any, stride: Any = 1, dilation: Any = 1) -> Any:
-    axes = x.ndim - len(shape)
-    before = len(shape) - axes
-    kernel, places = x.shape[before : before + axes], x.shape[before + axes :]
-    columns = x.reshape(*map(math.prod, (shape[:before], kernel, places)))
-    steps = {"stride": both(stride, axes), "dilation": both(dilation, axes)}
-    sizes = both(shape[before:], axes), both(kernel, axes)
-    return functional.fold(columns, *sizes, **steps).reshape(shape)
-
-
 # Products ---------------------------------------------------------------------------------------
 
 
@@ -272,6 +242,13 @@ def layer_norm(
     return out.movedim(ends, axes)
 
 
+def rms_norm(x: Any, weight: Any = None, *, axis: Any = -1, eps: Any = None) -> Any:
+    axes = sorted(axes_of(x, axis))
+    ends = list(range(-len(axes), 0))
+    sizes = [x.shape[i] for i in axes]
+    return functional.rms_norm(x.movedim(axes, ends), sizes, weight, eps).movedim(ends, axes)
+
+
 def dropout(x: Any, p: float = 0.5, **settings: Any) -> Any:
     """Take the mask from here: PyTorch draws others."""
     return x * tensor(tg.dropout(np.ones(x.shape), p, **settings))
@@ -311,11 +288,16 @@ def attention(
 
 
 def loss(function: Callable[..., Any], labels: Any = torch.double) -> Callable[..., Any]:
-    """Let a loss take numbers and arrays, and weights as lists; `labels` is the dtype it wants."""
+    """Let a loss take numbers and arrays, and weights as lists.
+
+    `labels` is the dtype that it wants for labels; probabilities of classes stay as they are.
+    """
 
     def between(x: Any, y: Any, **settings: Any) -> Any:
         for name in {"weight", "pos_weight"} & settings.keys():
             settings[name] = tensor(settings[name]).double()
-        return function(x, tensor(y).to(labels), **settings)
+        targets = tensor(y)
+        is_label = not (targets.is_floating_point() and targets.numel())
+        return function(x, targets.to(labels) if is_label else targets.double(), **settings)
 
     return between

@@ -17,7 +17,9 @@ from torch import linalg
 from torch.nn import functional
 
 from . import peer_adapters as adapters
+from . import peer_windows as windows
 from .peer_adapters import elementwise, line, loss, many, reducing, tensor
+from .peer_windows import convolution, pooling, transposed
 from .peers_from_numpy import FROM_NUMPY
 from .peers_from_pytorch import FROM_PYTORCH
 
@@ -27,6 +29,8 @@ SAME = """
     maximum minimum multiply negative rad2deg reciprocal sign sin sinc sinh sqrt
     square subtract tan tanh where
     nn.functional.relu nn.functional.selu nn.functional.silu special.erf special.xlogy
+    nn.functional.hardswish nn.functional.mish nn.functional.relu6 nn.functional.softsign
+    nn.functional.tanhshrink
 """
 RENAMED = {
     "cbrt": lambda x: torch.copysign(torch.abs(x) ** (1 / 3), x),
@@ -53,10 +57,20 @@ PEERS: dict[str, Callable[..., Any]] = {
     # Elementwise, with metadata
     "astype": lambda x, dtype: x.to(getattr(torch, np.dtype(dtype).name)),
     "clip": adapters.clip,
+    "celu": functional.celu,
+    "div": torch.div,
     "elu": functional.elu,
     "gelu": functional.gelu,
+    "glu": functional.glu,
+    "hardshrink": functional.hardshrink,
+    # Its own function divides by 6 in float32, and has no second derivative.
+    "hardsigmoid": lambda x: functional.relu6(x + 3) / 6,
     "hardtanh": functional.hardtanh,
     "leaky_relu": functional.leaky_relu,
+    "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),
+    "prelu": functional.prelu,
+    "softshrink": functional.softshrink,
+    "threshold": functional.threshold,
     # Beyond its threshold PyTorch takes the value itself for softplus: 2e-9 away from it.
     "softplus": lambda x, beta=1.0: functional.softplus(x, beta, threshold=500),
     "softmax": lambda x, axis=-1: torch.softmax(x, axis),
@@ -121,8 +135,23 @@ PEERS: dict[str, Callable[..., Any]] = {
     ),
     "vdot": lambda x, y: torch.vdot(x.flatten(), y.flatten()),
     # Windows
-    "overlap_add": adapters.overlap_add,
-    "sliding_windows": adapters.sliding_windows,
+    **{f"avg_pool{n}d": pooling(getattr(functional, f"avg_pool{n}d"), n) for n in (1, 2, 3)},
+    **{f"max_pool{n}d": pooling(getattr(functional, f"max_pool{n}d"), n) for n in (1, 2, 3)},
+    **{f"conv{n}d": convolution(getattr(functional, f"conv{n}d")) for n in (1, 2, 3)},
+    **{
+        f"conv_transpose{n}d": transposed(getattr(functional, f"conv_transpose{n}d"))
+        for n in (1, 2, 3)
+    },
+    **{
+        f"adaptive_{kind}_pool{n}d": pooling(getattr(functional, f"adaptive_{kind}_pool{n}d"), n)
+        for kind, n in [("avg", 1), ("avg", 2), ("avg", 3), ("max", 1), ("max", 2)]
+    },
+    "interpolate": windows.interpolate,
+    "max_unpool2d": windows.max_unpool2d,
+    "pixel_shuffle": functional.pixel_shuffle,
+    "pixel_unshuffle": functional.pixel_unshuffle,
+    "overlap_add": windows.overlap_add,
+    "sliding_windows": windows.sliding_windows,
     # Linear algebra
     "linalg.cholesky": linalg.cholesky,
     "linalg.det": linalg.det,
@@ -143,7 +172,12 @@ PEERS: dict[str, Callable[..., Any]] = {
     "batch_norm": adapters.batch_norm,
     "dropout": adapters.dropout,
     "embedding": lambda indices, weight: functional.embedding(indices.long(), weight),
+    "group_norm": functional.group_norm,
+    "instance_norm": lambda x, weight=None, bias=None, **eps: functional.instance_norm(
+        x, None, None, weight, bias, **eps
+    ),
     "layer_norm": adapters.layer_norm,
+    "rms_norm": adapters.rms_norm,
     # Sequences
     "gru_sequence": adapters.gru_sequence,
     "lstm_sequence": adapters.lstm_sequence,
@@ -156,6 +190,7 @@ PEERS: dict[str, Callable[..., Any]] = {
     "kl_div": loss(functional.kl_div),
     "l1_loss": loss(functional.l1_loss),
     "mse_loss": loss(functional.mse_loss),
+    "smooth_l1_loss": loss(functional.smooth_l1_loss),
     "nll_loss": loss(functional.nll_loss, torch.long),
     "softmax_cross_entropy": loss(functional.cross_entropy, torch.long),
     **FROM_NUMPY,

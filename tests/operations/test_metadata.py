@@ -73,24 +73,22 @@ VALUES = {
     "funclist": [lambda x: x * x, 2.0],
     "spacing": 0.5,
     "args": (),
+    "upscale_factor": 1,
+    "downscale_factor": 1,
+    "output_size": 2,
+    "num_groups": 3,
+    "threshold": 0.3,
 }
 VALUES |= {
-    "alpha": 0.5,
-    "lambd": 0.5,
-    "num_groups": 3,
-    "output_size": 2,
-    "threshold": 0.3,
-    "arrays": [MATRIX],
     "axis": 0,
     "chunks": 2,
     "end": MATRIX + 1,
     "k": 2,
+    "lambd": 0.5,
     "mask": MATRIX > 1,
     "reduce": "sum",
     "segment_ids": [0, 1, 0],
     "src": MATRIX,
-    "upscale_factor": 1,
-    "downscale_factor": 3,
 }
 SEQUENCE = np.stack([MATRIX, -MATRIX]) / 9
 GATES = {count: np.tile(SEQUENCE, count) for count in (3, 4)}
@@ -99,6 +97,24 @@ OWN = {
     "take_along_axis": {"indices": np.zeros((3, 3), int)},
     "conv1d": {"x": IMAGES[0], "weight": IMAGES[0]},
     "conv2d": {"x": IMAGES, "weight": IMAGES},
+    "conv3d": {"x": IMAGES[None], "weight": IMAGES[None]},
+    "conv_transpose1d": {"x": IMAGES[0], "weight": IMAGES[0]},
+    "conv_transpose2d": {"x": IMAGES, "weight": np.moveaxis(IMAGES, 0, 1), "bias": np.ones(1)},
+    "conv_transpose3d": {"x": IMAGES[None], "weight": IMAGES[None], "bias": np.ones(1)},
+    "group_norm": {"x": MATRIX.repeat(2, 1), "weight": np.ones(6), "bias": np.ones(6)},
+    "instance_norm": {"x": IMAGES, "weight": np.ones(3)},
+    "rms_norm": {"weight": np.ones(3)},
+    "prelu": {"weight": np.full(3, 0.5)},
+    "celu": {"alpha": 0.5},
+    "glu": {"x": MATRIX[:, :2]},
+    "smooth_l1_loss": {"beta": 0.5},
+    "interpolate": {"x": IMAGES, "size": 2},
+    "pixel_shuffle": {"x": IMAGES},
+    "pixel_unshuffle": {"x": IMAGES},
+    "avg_pool3d": {"x": IMAGES},
+    "max_pool3d": {"x": IMAGES},
+    "adaptive_avg_pool3d": {"x": IMAGES},
+    "max_unpool2d": {"indices": np.arange(9).reshape(3, 3)},
     "batch_norm": {"weight": np.ones(3), "mean": np.zeros(3), "variance": np.ones(3)},
     "layer_norm": {"weight": np.ones(3)},
     "embedding": {"indices": [0, 2]},
@@ -176,19 +192,6 @@ OWN = {
     "cumulative_sum": {"axis": 0},
     "cumulative_prod": {"axis": 0},
     "matvec": {"y": np.ones(3)},
-    "conv3d": {"x": IMAGES[None], "weight": IMAGES[None]},
-    "conv_transpose1d": {"x": IMAGES[0], "weight": IMAGES[0], "bias": np.ones(3)},
-    "conv_transpose2d": {"x": IMAGES, "weight": IMAGES[0][:, None], "bias": np.ones(1)},
-    "conv_transpose3d": {"x": IMAGES[None], "weight": IMAGES[None], "bias": np.ones(1)},
-    "glu": {"x": MATRIX[:, :2]},
-    "group_norm": {"weight": np.ones(3), "bias": np.ones(3)},
-    "instance_norm": {"x": IMAGES, "weight": np.ones(3), "bias": np.ones(3)},
-    "interpolate": {"x": IMAGES, "size": 2},
-    "pixel_shuffle": {"x": IMAGES},
-    "pixel_unshuffle": {"x": IMAGES},
-    "prelu": {"weight": 0.3},
-    "rms_norm": {"weight": np.ones(3)},
-    "max_unpool2d": {"indices": np.arange(9).reshape(3, 3), "kernel_size": 1},
     "fold": {"x": IMAGES[0], "output_size": (1, 3), "kernel_size": 1},
     "gather": {"index": [[0, 1, 2]]},
     "index_select": {"index": [0, 2]},
@@ -197,8 +200,6 @@ OWN = {
     **{f"scatter{kind}": {"index": [[0, 1, 2]]} for kind in ("", "_add", "_reduce")},
     "rsqrt": {"x": MATRIX**2 + 2},
     "unfold": {"x": IMAGES},
-    **{f"adaptive_{kind}_pool3d": {"x": IMAGES} for kind in ("avg", "max")},
-    **{f"{kind}_pool3d": {"x": IMAGES} for kind in ("avg", "max")},
     "vecmat": {"x": np.ones(3)},
 }
 
@@ -323,6 +324,7 @@ def test_every_parameter_differentiates_or_refuses(wrap):
     if wrap == "tensor":
         numbers = {("clip", "min"), ("clip", "max"), ("softplus", "beta"), ("elu", "alpha")}
         numbers |= {("leaky_relu", "negative_slope"), ("hardtanh", "min_val"), ("norm", "ord")}
+        numbers |= {("celu", "alpha"), ("threshold", "value"), ("smooth_l1_loss", "beta")}
         assert numbers | {("huber_loss", "delta"), ("average", "weights")} <= differentiated
 
 

@@ -53,6 +53,7 @@ _CONSTANTS: tuple[type, ...] = (
     inspect.Signature,
 )
 _CONSTANTS += (
+    inspect.Signature,
     np.ufunc,
     type(np.dot),
     Tracer,

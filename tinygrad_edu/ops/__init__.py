@@ -51,14 +51,14 @@ from .networks import (
     classification,
     convolution,
     folding,
-    gating,
     group_normalization,
+    hard_activation,
     interpolation,
     loss,
     normalization,
     pooling,
-    rectifiers,
     recurrence,
+    smooth_activation,
     transposed_convolution,
     windows,
 )
@@ -68,14 +68,14 @@ from .networks.attention import *
 from .networks.classification import *
 from .networks.convolution import *
 from .networks.folding import *
-from .networks.gating import *
 from .networks.group_normalization import *
+from .networks.hard_activation import *
 from .networks.interpolation import *
 from .networks.loss import *
 from .networks.normalization import *
 from .networks.pooling import *
-from .networks.rectifiers import *
 from .networks.recurrence import *
+from .networks.smooth_activation import *
 from .networks.transposed_convolution import *
 from .networks.windows import *
 from .padding import *
@@ -117,21 +117,21 @@ __all__ += norms.__all__
 __all__ += products.__all__
 __all__ += triangles.__all__
 __all__ += activation.__all__
-__all__ += adaptive_pooling.__all__
 __all__ += attention.__all__
 __all__ += classification.__all__
 __all__ += convolution.__all__
 __all__ += folding.__all__
-__all__ += gating.__all__
-__all__ += group_normalization.__all__
-__all__ += interpolation.__all__
 __all__ += loss.__all__
 __all__ += normalization.__all__
-__all__ += rectifiers.__all__
-__all__ += pooling.__all__
 __all__ += recurrence.__all__
-__all__ += transposed_convolution.__all__
 __all__ += windows.__all__
+__all__ += pooling.__all__
+__all__ += adaptive_pooling.__all__
+__all__ += transposed_convolution.__all__
+__all__ += interpolation.__all__
+__all__ += group_normalization.__all__
+__all__ += hard_activation.__all__
+__all__ += smooth_activation.__all__
 __all__ += quantiles.__all__
 __all__ += skipping.__all__
 __all__ += padding.__all__

@@ -14,11 +14,9 @@ from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import primitive
 from .domains import DIFFERENCE, POWER, PRODUCT, QUOTIENT, SUM
-from .plain import floor_divide, trunc
 
 __all__ = [
     "add",
-    "div",
     "divide",
     "float_power",
     "fmod",
@@ -135,40 +133,6 @@ def divide(x: Any, y: Any, /) -> Any:
 
 
 true_divide = divide
-
-
-@composed("x", "y")
-def div(x: Any, y: Any, *, rounding_mode: str | None = None) -> Any:
-    """Quotient of two operands, elementwise; a rounded one is a plain array.
-
-    Parameters
-    ----------
-    x, y : array_like
-        The operands; they broadcast.
-    rounding_mode : {None, "floor", "trunc"}
-        None for `divide`. The derivative of a rounded quotient is 0 wherever it exists, so
-        `floor_divide`, or the quotient rounded towards 0, returns an array without a graph.
-
-    Raises
-    ------
-    ValueError
-        If `rounding_mode` is another word.
-
-    Examples
-    --------
-    >>> from tinygrad_edu import Tensor, div
-    >>> div(Tensor([7.0, -7.0]), 2.0, rounding_mode="trunc")
-    array([ 3., -3.])
-    """
-    if rounding_mode is None:
-        return divide(x, y)
-    if rounding_mode == "floor":
-        return floor_divide(x, y)
-    if rounding_mode != "trunc":
-        raise ValueError(
-            f"div: rounding_mode is {rounding_mode!r}; expected None, 'floor' or 'trunc'"
-        )
-    return trunc(np.divide(values_of(x), values_of(y)))
 
 
 @composed("start", "end", "weight")

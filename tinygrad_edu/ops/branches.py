@@ -14,13 +14,13 @@ from ..arrays import as_array, real_dtype_of
 from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import as_operand, primitive
-from .arithmetic import remainder, subtract
+from .arithmetic import divide, remainder, subtract
 from .choosing import where
 from .elementwise import copy
 from .indexing import index_update
 from .plain import floor_divide, shape_of, trunc
 
-__all__ = ["conj", "conjugate", "divmod", "heaviside", "modf", "piecewise", "real", "select"]
+__all__ = ["conj", "conjugate", "div", "divmod", "heaviside", "modf", "piecewise", "real", "select"]
 
 
 @primitive(
@@ -144,6 +144,40 @@ def piecewise(
             value = function(x[mask], *args) if callable(function) else function
             result = index_update(result, mask, value)
     return result
+
+
+@composed("x", "y")
+def div(x: Any, y: Any, *, rounding_mode: str | None = None) -> Any:
+    """Quotient of two operands, elementwise, as `divide`, or rounded.
+
+    Parameters
+    ----------
+    x, y : array_like
+        The operands.
+    rounding_mode : {"trunc", "floor"}, optional
+        Round towards 0, or down. A rounded quotient is a plain array, because it has no
+        derivative.
+
+    Raises
+    ------
+    ValueError
+        If `rounding_mode` is another word.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, div
+    >>> div(Tensor([7.0, -7.0]), 4.0), div(Tensor([7.0, -7.0]), 4.0, rounding_mode="floor")
+    (Tensor([ 1.75, -1.75]), array([ 1., -2.]))
+    """
+    if rounding_mode is None:
+        return divide(x, y)
+    if rounding_mode == "floor":
+        return floor_divide(x, y)
+    if rounding_mode != "trunc":
+        raise ValueError(
+            f"div: rounding_mode is {rounding_mode!r}; expected 'trunc', 'floor' or None"
+        )
+    return trunc(np.divide(values_of(x), values_of(y)))
 
 
 @composed("x", "y")

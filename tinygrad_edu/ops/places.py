@@ -1,6 +1,6 @@
 """Checks numbers of places: rows to take, places to put elements at, segments to add up.
 
-It uses one of NumPy's functions, so that a captured step checks the numbers of every replay.
+A captured step repeats the check at every replay.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import as_array
+from ..arrays import as_array, undisguised
 from ..leaving import values_of
+from .networks.value_checks import first_place, refuse
 
 __all__ = ["as_places"]
 
@@ -42,10 +43,13 @@ def as_places(name: str, what: str, numbers: Any, count: int) -> Any:
             f"{name}: {what} of dtype {places.dtype}; expected integers, use .astype(int)"
         )
     places = places.astype(np.intp, copy=False)
-    try:
-        return as_array(np.ravel_multi_index((places,), (count,)))
-    except ValueError:
-        first = tuple(int(i) for i in np.argwhere((places < 0) | (places >= count))[0])
-        raise ValueError(
-            f"{name}: {what} {places[first]} at {first}; expected 0..{count - 1}"
-        ) from None
+    wrong = (places < 0) | (places >= count)
+
+    def out_of_range() -> ValueError:
+        first = first_place(wrong)
+        return ValueError(
+            f"{name}: {what} {undisguised(places)[first]} at {first}; expected 0..{count - 1}"
+        )
+
+    refuse(wrong, out_of_range)
+    return places

@@ -6,19 +6,19 @@ The tests of `test_operations.py` are made from it, and they fail if an operatio
 from collections.abc import Iterator
 
 from . import (
-    activations,
+    activation,
     arithmetic,
     convolution,
     elementwise,
     fourier,
     from_numpy,
-    images,
     indexing,
     linalg,
     linear_algebra,
     loss,
     network,
     reduction,
+    resampling,
     scattering,
     sequences,
     shape,
@@ -28,19 +28,19 @@ from .case import Case, restart
 __all__ = ["CASES", "Case"]
 
 _FILES = (
-    activations,
+    activation,
     arithmetic,
     convolution,
     elementwise,
     fourier,
     from_numpy,
-    images,
     indexing,
     linalg,
     linear_algebra,
     loss,
     network,
     reduction,
+    resampling,
     scattering,
     sequences,
     shape,

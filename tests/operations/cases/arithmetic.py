@@ -52,6 +52,7 @@ def _more_binary() -> Iterator[Case]:
             text = operation in ("remainder", "copysign") and (left, right) == PAIRS[0]
             yield Case(operation, f"{left} {right}", named(operation), [x, y], text=text)
         yield Case(operation, "number", named(operation, 2), [positive(2, 3) + 2.3])
+    yield Case("div", "rows", named("div"), [signed(2, 3), signed(3)], np.divide)
     yield Case("remainder", "operator", lambda m, x: x % 0.75, [signed(4) + 0.01])
     yield Case("remainder", "of a number", lambda m, x: 7 % x, [positive(4) + 2.1])
     x, y = np.array([1.0, np.nan, 2.0, 0.0]), np.array([np.nan, 2.0, 1.0, 3.0])

@@ -107,6 +107,14 @@ def _convolutions() -> Iterator[Case]:
         ),
         ("one place", (3, 2, 2, 1), (2, 2, 2, 1), False, {}, _correlation(none, (1, 1), (1, 1), 1)),
         ("1 x 1", (2, 3, 2, 2), (2, 3, 1, 1), False, {}, _correlation(none, (1, 1), (1, 1), 1)),
+        (
+            "different borders",
+            (1, 2, 3, 2),
+            (2, 2, 2, 2),
+            False,
+            {"padding": ((0, 2), [1, 0]), "stride": (2, 1)},
+            _correlation([(0, 2), (1, 0)], (2, 1), (1, 1), 1),
+        ),
         ("no images", (0, 2, 3, 3), (1, 2, 2, 2), True, {}, _correlation(none, (1, 1), (1, 1), 1)),
     ]:
         arrays = [normal(*x), normal(*weight)] + [normal(weight[0])] * bias
@@ -127,21 +135,39 @@ def _convolutions() -> Iterator[Case]:
         ),
         ("same", (1, 1, 4), (1, 1, 2), False, {"padding": "same"},
          _correlation([(0, 1)], (1,), (1,), 1)),
+        ("different borders", (1, 2, 4), (1, 2, 3), False, {"padding": ((2, 1),)},
+         _correlation([(2, 1)], (1,), (1,), 1)),
     ]:  # fmt: skip
         arrays = [normal(*x), normal(*weight)] + [normal(weight[0])] * bias
         yield Case("conv1d", label, named("conv1d", **keywords), arrays, own)
+    for label, x, weight, bias, keywords, own in [
+        ("plain", (2, 2, 2, 3, 2), (2, 2, 2, 2, 1), True, {},
+         _correlation([(0, 0)] * 3, (1,) * 3, (1,) * 3, 1)),
+        ("options", (1, 2, 3, 2, 4), (2, 1, 2, 1, 2), False,
+         {"stride": (2, 1, 1), "padding": (1, 0, 1), "dilation": (1, 1, 3), "groups": 2},
+         _correlation([(1, 1), (0, 0), (1, 1)], (2, 1, 1), (1, 1, 3), 2)),
+    ]:  # fmt: skip
+        arrays = [normal(*x), normal(*weight)] + [normal(weight[0])] * bias
+        yield Case("conv3d", label, named("conv3d", **keywords), arrays, own)
+
+
+def _pooled(
+    x: np.ndarray, reduce: Any, outside: float, kernel: Any, stride: Any, padding: Any,
+    dilation: Any = None, border: float | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Reduce each window; `padding` has pairs, and a third number for what `ceil_mode` adds."""
+    axes = len(kernel)
+    pairs = [(p, p, 0) if isinstance(p, int) else (*p, 0)[:3] for p in padding]
+    frames = [(0, 0)] * (x.ndim - axes)
+    border = outside if border is None else border
+    x = np.pad(x, frames + [pair[:2] for pair in pairs], constant_values=border)
+    x = np.pad(x, frames + [(0, pair[2]) for pair in pairs], constant_values=outside)
+    sizes = x.shape[x.ndim - axes :]
+    windows = x[(..., *_grid(sizes, kernel, stride, dilation or (1,) * axes))]
+    return np.asarray(reduce(windows, axis=tuple(range(-2 * axes, -axes))))
 
 
 def _pooling() -> Iterator[Case]:
-    def pooled(
-        x: np.ndarray, reduce: Any, outside: float, kernel: Any, stride: Any, padding: Any,
-        dilation: Any,
-    ) -> np.ndarray:  # fmt: skip
-        border = [(0, 0)] * (x.ndim - 2) + [(p, p) for p in padding]
-        x = np.pad(x, border, constant_values=outside)
-        windows = x[(..., *_grid(x.shape[-2:], kernel, stride, dilation))]
-        return np.asarray(reduce(windows, axis=(-4, -3)))
-
     one = (1, 1)
     for label, shape, arguments, full in [
         ("side by side", (2, 2, 4, 5), (2,), ((2, 2), (2, 2), (0, 0), one)),
@@ -150,39 +176,80 @@ def _pooling() -> Iterator[Case]:
         ("whole image", (3, 2, 2, 3), ((2, 3),), ((2, 3), (2, 3), (0, 0), one)),
         ("matrix", (3, 3), (1, 2), (one, (2, 2), (0, 0), one)),
         ("no images", (0, 1, 2, 2), (2,), ((2, 2), (2, 2), (0, 0), one)),
-    ]:
+        ("different borders", (1, 2, 3, 4), (2, 1, ((1, 0), (0, 1))),
+         ((2, 2), one, ((1, 0), (0, 1)))),
+        ("same", (1, 2, 3, 3), ((2, 3), 1, "same"), ((2, 3), one, ((0, 1), 1))),
+        ("sequences", (2, 3, 7), (3, 2, 1), ((3,), (2,), (1,))),
+        ("one sequence", (4,), (2,), ((2,), (2,), (0,))),
+        ("volumes", (1, 2, 2, 3, 4), (2, 1, (0, 1, 0)), ((2,) * 3, (1,) * 3, (0, 1, 0))),
+        ("one volume", (2, 2, 3), ((1, 2, 3),), ((1, 2, 3), (1, 2, 3), (0, 0, 0))),
+    ]:  # fmt: skip
+        axes = len(full[0])
         yield Case(
-            "max_pool2d",
+            f"max_pool{axes}d",
             label,
-            named("max_pool2d", *arguments),
+            named(f"max_pool{axes}d", *arguments),
             [distinct(*shape)],
-            lambda x, full=full: pooled(x, np.max, -np.inf, *full),
+            lambda x, full=full: _pooled(x, np.max, -np.inf, *full),
         )
         yield Case(
-            "avg_pool2d",
+            f"avg_pool{axes}d",
             label,
-            named("avg_pool2d", *arguments),
+            named(f"avg_pool{axes}d", *arguments),
             [normal(*shape)],
-            lambda x, full=full: pooled(x, np.mean, 0.0, *full),
+            lambda x, full=full: _pooled(x, np.mean, 0.0, *full),
         )
     yield Case(
         "max_pool2d",
         "dilated",
         named("max_pool2d", 2, 1, 1, (1, 2)),
         [distinct(1, 1, 3, 4)],
-        lambda x: pooled(x, np.max, -np.inf, (2, 2), one, one, (1, 2)),
+        lambda x: _pooled(x, np.max, -np.inf, (2, 2), one, one, (1, 2)),
     )
     yield Case(
         "avg_pool2d",
         "padding not counted",
         named("avg_pool2d", (3, 2), (1, 2), (1, 1), count_include_pad=False),
         [normal(2, 1, 3, 3)],
-        lambda x: pooled(x, np.nanmean, np.nan, (3, 2), (1, 2), one, one),
+        lambda x: _pooled(x, np.nanmean, np.nan, (3, 2), (1, 2), one),
+    )
+    yield Case(
+        "avg_pool2d",
+        "divisor",
+        named("avg_pool2d", 2, divisor_override=3),
+        [normal(1, 1, 4, 3)],
+        lambda x: _pooled(x, np.sum, 0.0, (2, 2), (2, 2), (0, 0)) / 3,
     )
 
 
-FAMILIES = (
-    _windows,
-    _convolutions,
-    _pooling,
-)
+def _ends() -> Iterator[Case]:
+    """Pool with windows that reach beyond the end: `ceil_mode`."""
+    for label, shape, arguments, full in [
+        ("one more", (1, 2, 5, 4), (2,), ((2, 2), (2, 2), ((0, 0, 1), 0))),
+        ("padded", (1, 1, 5, 6), (3, 2, 1), ((3, 3), (2, 2), (1, (1, 1, 1)))),
+        ("none in the border", (1, 1, 4, 2), (2, 3, 1), ((2, 2), (3, 3), ((1, 1), (1, 1, 0)))),
+        ("fits", (2, 4, 4), (2,), ((2, 2), (2, 2), (0, 0))),
+        ("sequences", (2, 6), (3, 2), ((3,), (2,), ((0, 0, 1),))),
+        ("volumes", (1, 2, 3, 2), (2,), ((2,) * 3, (2,) * 3, (0, (0, 0, 1), 0))),
+    ]:
+        axes = len(full[0])
+        yield Case(
+            f"max_pool{axes}d",
+            f"beyond the end, {label}",
+            named(f"max_pool{axes}d", *arguments, ceil_mode=True),
+            [distinct(*shape)],
+            lambda x, full=full: _pooled(x, np.max, -np.inf, *full),
+        )
+        for counted in (True, False):
+            yield Case(
+                f"avg_pool{axes}d",
+                f"beyond the end, {label}, {counted}",
+                named(f"avg_pool{axes}d", *arguments, ceil_mode=True, count_include_pad=counted),
+                [normal(*shape)],
+                lambda x, full=full, counted=counted: _pooled(
+                    x, np.nanmean, np.nan, *full, border=0.0 if counted else np.nan
+                ),
+            )
+
+
+FAMILIES = (_windows, _convolutions, _pooling, _ends)

@@ -103,6 +103,63 @@ def _layer_norm() -> Iterator[Case]:
                lambda x: _normalised(x, -1, 1e-5))  # fmt: skip
 
 
+def _group_norm() -> Iterator[Case]:
+    def group(
+        x: np.ndarray, weight: Any = None, bias: Any = None, groups: int = 1, eps: float = 1e-5
+    ) -> np.ndarray:
+        parts = np.split(x, groups, axis=1)
+        axes = tuple(range(1, x.ndim))
+        scaled = np.concatenate([_normalised(part, axes, eps) for part in parts], axis=1)
+        column = (-1, *(1,) * (x.ndim - 2))
+        if weight is None:
+            return scaled
+        return scaled * weight.reshape(column) + bias.reshape(column)
+
+    for shape, groups in [((2, 6), 2), ((2, 4, 3), 1), ((1, 6, 2, 2), 3), ((2, 3, 4), 3),
+                          ((0, 2, 2), 1)]:  # fmt: skip
+        arrays = [normal(*shape), positive(shape[1]), normal(shape[1])]
+        yield Case(
+            "group_norm",
+            f"{shape} {groups}",
+            lambda m, *arrays, groups=groups: m.group_norm(arrays[0], groups, *arrays[1:]),
+            arrays,
+            lambda *arrays, groups=groups: group(*arrays, groups=groups),
+        )
+        if len(shape) > 2:
+            yield Case(
+                "instance_norm",
+                f"{shape}",
+                named("instance_norm", eps=0.25),
+                arrays,
+                lambda *arrays: group(*arrays, groups=arrays[0].shape[1], eps=0.25),
+            )
+    yield Case("group_norm", "alone", named("group_norm", 2, eps=0.5), [normal(2, 4, 2)],
+               lambda x: group(x, groups=2, eps=0.5))  # fmt: skip
+    yield Case("instance_norm", "alone", named("instance_norm"), [normal(2, 2, 4)],
+               lambda x: group(x, groups=2))  # fmt: skip
+
+
+def _rms_norm() -> Iterator[Case]:
+    def rms(x: np.ndarray, weight: Any, axes: Any, eps: float) -> np.ndarray:
+        scaled = x * (np.mean(x**2, axis=axes, keepdims=True) + eps) ** -0.5
+        sizes = [n if i in axes else 1 for i, n in enumerate(x.shape)]
+        return np.asarray(scaled * weight.reshape(sizes))
+
+    for shape, axis, eps in [((2, 4), -1, None), ((2, 3, 4), (-1, 1), 0.5), ((3, 2), 0, 1e-3),
+                             ((4,), 0, None), ((0, 3), 1, 1e-5)]:  # fmt: skip
+        axes = tuple(i % len(shape) for i in np.atleast_1d(axis))
+        affine = tuple(n for i, n in enumerate(shape) if i in axes)
+        yield Case(
+            "rms_norm",
+            f"{shape} {axis}",
+            named("rms_norm", axis=axis, eps=eps),
+            [normal(*shape), positive(*affine)],
+            lambda x, weight, axes=axes, eps=eps: rms(x, weight, axes, eps or 2**-52),
+        )
+    yield Case("rms_norm", "alone", named("rms_norm"), [normal(2, 3)],
+               lambda x: rms(x, np.ones(3), (1,), 2**-52))  # fmt: skip
+
+
 def _dropout() -> Iterator[Case]:
     for p, shape in [(0.5, (3, 4)), (0.1, (4,)), (0, (3,)), (1, (2, 2)), (0.3, ()), (0.5, (0, 2))]:
 
@@ -131,4 +188,12 @@ def _embedding() -> Iterator[Case]:
         )
 
 
-FAMILIES = (_softmax, _batch_norm, _layer_norm, _dropout, _embedding)
+FAMILIES = (
+    _softmax,
+    _batch_norm,
+    _layer_norm,
+    _group_norm,
+    _rms_norm,
+    _dropout,
+    _embedding,
+)

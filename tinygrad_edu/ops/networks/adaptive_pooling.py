@@ -1,26 +1,27 @@
-"""Adaptive pooling: averages and largest elements over a given number of windows.
+"""Pooling to a given size, whatever the size of the input is.
 
-Averages over windows of unequal size are computed as a product with a small matrix for each axis,
-whose rows hold the weights of the old places in each new one; `interpolate` uses this too.
+Window number ``i`` of ``n`` goes from ``floor(i * size / n)`` up to ``ceil((i + 1) * size / n)``,
+so windows overlap if sizes do not divide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+import math
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...arrays import floating_dtype
+from ...leaving import values_of
 from ...metadata import composed
-from ...primitive import as_operand
-from ..choosing import where
-from ..indexing import getitem
-from ..linear_algebra.matrices import matmul
-from ..reduction import max, mean
-from ..shape import moveaxis, reshape, swapaxes
+from ...primitive import as_operands
+from ...tensor import Tensor
+from ..arithmetic import add, multiply
+from ..indexing import take
+from ..reduction import max, mean, sum
+from ..shape import reshape
 from ..summing import single
+from .convolution import SIZES
 from .windows import for_each_axis
 
 __all__ = [
@@ -31,204 +32,189 @@ __all__ = [
     "adaptive_max_pool2d",
 ]
 
-OutputSizes: TypeAlias = int | Sequence[int | None] | None
-Matrix: TypeAlias = NDArray[np.float64]
+
+def weighted_take(x: Any, axis: int, places: Any, weights: Any) -> Any:
+    """Sum weighted elements along an axis; column ``i`` of both matrices is for result ``i``."""
+    taken = take(x, places, axis)
+    column = weights.reshape(*weights.shape, *(1,) * (x.ndim - axis - 1))
+    return sum(multiply(taken, column.astype(floating_dtype(x))), axis=axis)
 
 
-def mapped(x: Any, matrices: Sequence[Matrix]) -> Any:
-    """Multiply the last axes by a matrix each; an axis whose size does not change is left alone."""
-    for place, matrix in enumerate(reversed(matrices)):
-        if np.array_equal(matrix, np.eye(len(matrix))):
-            continue
-        weights = matrix.T.astype(floating_dtype(x))
-        x = swapaxes(matmul(swapaxes(x, -1, -1 - place), weights), -1, -1 - place)
+def _read(axes: int, x: Any, output_size: Any) -> tuple[Any, tuple[int, ...]]:
+    """Check the arguments; return the images and the size of the output."""
+    name = "adaptive pooling"
+    (x,) = as_operands(name, (x,), isinstance(x, Tensor))[0]
+    shape = np.shape(x)
+    if len(shape) < axes or 0 in shape[len(shape) - axes :]:
+        raise ValueError(
+            f"{name}: x of shape {shape}; expected (N, channels, {', '.join(SIZES[axes])}), none "
+            "of 0"
+        )
+    wanted = output_size if isinstance(output_size, tuple | list) else (output_size,) * axes
+    if len(wanted) == axes:
+        own = shape[len(shape) - axes :]
+        wanted = tuple(n if size is None else size for size, n in zip(wanted, own, strict=True))
+    return x, for_each_axis("output_size", wanted, axes, 1)
+
+
+def _windows(size: int, count: int) -> tuple[Any, Any]:
+    """Return the places of each window, one a column, and which of them are part of it."""
+    numbers = np.arange(count)
+    first, end = numbers * size // count, -(-(numbers + 1) * size // count)
+    longest = np.arange(int((end - first).max()))[:, None]
+    places = first + longest
+    return np.minimum(places, size - 1), places < end
+
+
+def _avg_pool(axes: int, x: Any, output_size: Any) -> Any:
+    x, wanted = _read(axes, x, output_size)
+    ahead, sizes = x.shape[: x.ndim - axes], x.shape[x.ndim - axes :]
+    if all(n % count == 0 for n, count in zip(sizes, wanted, strict=True)):
+        split = [part for n, k in zip(sizes, wanted, strict=True) for part in (k, n // k)]
+        inner = tuple(len(ahead) + 1 + 2 * i for i in range(axes))
+        return mean(reshape(x, (*ahead, *split)), axis=inner)
+    for i, (size, count) in enumerate(zip(sizes, wanted, strict=True)):
+        if size != count:
+            places, inside = _windows(size, count)
+            x = weighted_take(x, len(ahead) + i, places, inside / inside.sum(axis=0))
     return x
 
 
-def _ends(n: int, m: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return where each of `m` windows starts, and where it ends; they may overlap by one."""
-    numbers = np.arange(m)
-    return numbers * n // m, -(-(numbers + 1) * n // m)
-
-
-def averaged(x: Any, new: tuple[int, ...]) -> Any:
-    """Average over windows of almost equal size, along the last axes."""
-    sizes = x.shape[x.ndim - len(new) :]
-    if all(n % m == 0 for n, m in zip(sizes, new, strict=True)):
-        return mean(_divided(x, new), axis=tuple(range(-len(new), 0)))
-    matrices = []
-    for n, m in zip(sizes, new, strict=True):
-        first, end = (places[:, None] for places in _ends(n, m))
-        inside = (np.arange(n) >= first) & (np.arange(n) < end)
-        matrices.append(inside / (end - first))
-    return mapped(x, matrices)
-
-
-def _divided(x: Any, new: tuple[int, ...]) -> Any:
-    """Cut the last axes into equal windows; the places within them become the last axes."""
-    axes = len(new)
-    before = x.shape[: x.ndim - axes]
-    sizes = x.shape[x.ndim - axes :]
-    pairs = [size for n, m in zip(sizes, new, strict=True) for size in (m, n // m)]
-    x = reshape(x, (*before, *pairs))
-    inside = [len(before) + 2 * axis + 1 for axis in range(axes)]
-    return moveaxis(x, inside, list(range(-axes, 0)))
-
-
-def _windows(x: Any, new: tuple[int, ...]) -> tuple[Any, Any]:
-    """Take windows of almost equal size; return them, and which of their elements count.
-
-    The places within a window are the last axes.
-    """
-    axes = len(new)
-    index: list[Any] = []
-    counted: Any = True
-    for axis, (n, m) in enumerate(zip(x.shape[x.ndim - axes :], new, strict=True)):
-        first, end = _ends(n, m)
-        places = first[:, None] + np.arange((end - first).max(initial=0))
-        shape = [1] * (2 * axes)
-        shape[axis], shape[axis + axes] = places.shape
-        index.append(np.minimum(places, n - 1).reshape(shape))
-        counted = counted & (places < end[:, None]).reshape(shape)
-    return getitem(x, (..., *index)), counted
-
-
-def _largest(x: Any, new: tuple[int, ...]) -> Any:
-    axes, sizes = len(new), x.shape[x.ndim - len(new) :]
-    if all(n % m == 0 for n, m in zip(sizes, new, strict=True)):
-        windows = _divided(x, new)
-    else:
-        windows, counted = _windows(x, new)
-        windows = where(counted, windows, -np.inf)
-    return max(windows, axis=tuple(range(-axes, 0)))
-
-
-def _adaptive(name: str, x: Any, output_size: OutputSizes, axes: int) -> tuple[Any, Any]:
-    """Check the arguments; return x, and the new sizes."""
-    x = as_operand(name, x)
-    if x.ndim < axes or 0 in x.shape[x.ndim - axes :]:
-        raise ValueError(
-            f"{name}: x of shape {x.shape}; expected at least {axes} axes, with elements"
-        )
-    sizes = x.shape[x.ndim - axes :]
-    given = output_size if isinstance(output_size, tuple | list) else (output_size,) * axes
-    if len(given) == axes:
-        given = [n if m is None else m for n, m in zip(sizes, given, strict=True)]
-    return x, for_each_axis("output_size", tuple(given), axes, 1)
+def _max_pool(axes: int, x: Any, output_size: Any, return_indices: bool) -> Any:
+    x, wanted = _read(axes, x, output_size)
+    ahead, sizes = x.shape[: x.ndim - axes], x.shape[x.ndim - axes :]
+    numbers = np.arange(math.prod(sizes)).reshape(sizes)
+    windows, inside = x, np.ones((), bool)
+    # Axis after axis turns from (size,) into (places of a window, windows).
+    for i, (size, count) in enumerate(zip(sizes, wanted, strict=True)):
+        places, marked = _windows(size, count)
+        windows = take(windows, places, len(ahead) + 2 * i)
+        numbers = take(numbers, places, 2 * i)
+        inside = np.multiply.outer(inside, marked)
+    if not inside.all():
+        windows = add(windows, np.where(inside, 0, -np.inf).astype(floating_dtype(x)))
+    along = tuple(len(ahead) + 2 * i for i in range(axes))
+    largest = max(windows, axis=along)
+    if not return_indices:
+        return largest
+    # The number of the first largest element: of the others, no number counts.
+    found = np.equal(values_of(windows), np.expand_dims(values_of(largest), along))
+    found = found | np.isnan(values_of(windows))
+    return largest, np.where(found, numbers, numbers.size).min(axis=along)
 
 
 @composed("x")
 @single
-def adaptive_avg_pool1d(x: Any, output_size: OutputSizes) -> Any:
-    """Averages of sequences over a given number of windows; see `adaptive_avg_pool2d`.
+def adaptive_avg_pool1d(x: Any, output_size: Any) -> Any:
+    """Averages of as many windows of a sequence as asked for; see `adaptive_avg_pool2d`.
 
     Parameters
     ----------
     x : array_like, shape (..., length)
-        Sequences.
+        Sequences; usually (N, channels, length).
     output_size : int
         The number of windows.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor, adaptive_avg_pool1d
-    >>> adaptive_avg_pool1d(Tensor([1.0, 2.0, 6.0]), 2)
-    Tensor([1.5, 4. ])
+    >>> adaptive_avg_pool1d(Tensor([1.0, 3.0, 2.0]), 2)
+    Tensor([2. , 2.5])
     """
-    return averaged(*_adaptive("adaptive_avg_pool1d", x, output_size, 1))
+    return _avg_pool(1, x, output_size)
 
 
 @composed("x")
 @single
-def adaptive_avg_pool2d(x: Any, output_size: OutputSizes) -> Any:
-    """Averages of images over a given number of windows.
-
-    The windows cover the image and are almost equal in size: window `i` of `m` along an axis of `n`
-    places starts at ``i * n // m``, and ends where the next one starts or one place later.
+def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
+    """Averages of as many windows of an image as asked for; 1 averages whole images.
 
     Parameters
     ----------
     x : array_like, shape (..., height, width)
-        Images.
-    output_size : int, None or a pair
-        The number of windows along each axis; None keeps the size.
+        Images; usually (N, channels, height, width).
+    output_size : int, None, or pair of these
+        The size of the output; None keeps that of the input.
 
     Raises
     ------
     ValueError
-        If there is nothing to average, or the number of windows is not positive.
+        If there is not one size for each axis, or the images are empty.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor, adaptive_avg_pool2d
-    >>> adaptive_avg_pool2d(Tensor([[1.0, 2.0, 3.0], [5.0, 6.0, 7.0]]), (1, 2))
-    Tensor([[3.5, 4.5]])
+    >>> adaptive_avg_pool2d(Tensor([[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]), (1, 2))
+    Tensor([[2.5, 3.5]])
     """
-    return averaged(*_adaptive("adaptive_avg_pool2d", x, output_size, 2))
+    return _avg_pool(2, x, output_size)
 
 
 @composed("x")
 @single
-def adaptive_avg_pool3d(x: Any, output_size: OutputSizes) -> Any:
-    """Averages of volumes over a given number of windows; see `adaptive_avg_pool2d`.
+def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
+    """Averages of as many windows of a volume as asked for; see `adaptive_avg_pool2d`.
 
     Parameters
     ----------
     x : array_like, shape (..., depth, height, width)
-        Volumes.
-    output_size : int, None or three of these
-        The number of windows along each axis; None keeps the size.
+        Volumes; usually (N, channels, depth, height, width).
+    output_size : int, None, or triple of these
+        The size of the output; None keeps that of the input.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from tinygrad_edu import adaptive_avg_pool3d
-    >>> adaptive_avg_pool3d(np.arange(8.0).reshape(2, 2, 2), 1)
-    array([[[3.5]]])
+    >>> from tinygrad_edu import Tensor, adaptive_avg_pool3d
+    >>> adaptive_avg_pool3d(Tensor([[[1.0, 2.0], [3.0, 4.0]]]), 1)
+    Tensor([[[2.5]]])
     """
-    return averaged(*_adaptive("adaptive_avg_pool3d", x, output_size, 3))
+    return _avg_pool(3, x, output_size)
 
 
 @composed("x")
-def adaptive_max_pool1d(x: Any, output_size: OutputSizes) -> Any:
-    """Largest elements of sequences over a given number of windows; see `adaptive_avg_pool2d`.
+def adaptive_max_pool1d(x: Any, output_size: Any, return_indices: bool = False) -> Any:
+    """Largest elements of as many windows of a sequence as asked for; see `adaptive_max_pool2d`.
 
     Parameters
     ----------
     x : array_like, shape (..., length)
-        Sequences.
+        Sequences; usually (N, channels, length).
     output_size : int
         The number of windows.
+    return_indices : bool
+        As in `adaptive_max_pool2d`.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor, adaptive_max_pool1d
-    >>> adaptive_max_pool1d(Tensor([1.0, 2.0, 6.0]), 2)
-    Tensor([2., 6.])
+    >>> adaptive_max_pool1d(Tensor([1.0, 3.0, 2.0]), 2)
+    Tensor([3., 3.])
     """
-    return _largest(*_adaptive("adaptive_max_pool1d", x, output_size, 1))
+    return _max_pool(1, x, output_size, return_indices)
 
 
 @composed("x")
-def adaptive_max_pool2d(x: Any, output_size: OutputSizes) -> Any:
-    """Largest elements of images over a given number of windows; see `adaptive_avg_pool2d`.
+def adaptive_max_pool2d(x: Any, output_size: Any, return_indices: bool = False) -> Any:
+    """Largest elements of as many windows of an image as asked for; equal ones share the gradient.
 
     Parameters
     ----------
     x : array_like, shape (..., height, width)
-        Images.
-    output_size : int, None or a pair
-        The number of windows along each axis; None keeps the size.
+        Images; usually (N, channels, height, width).
+    output_size : int, None, or pair of these
+        The size of the output; None keeps that of the input.
+    return_indices : bool
+        Whether to return the places too, as `max_pool2d` does.
 
     Raises
     ------
     ValueError
-        If there is no element, or the number of windows is not positive.
+        If there is not one size for each axis, or the images are empty.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor, adaptive_max_pool2d
-    >>> adaptive_max_pool2d(Tensor([[1.0, 2.0, 3.0], [5.0, 6.0, 7.0]]), (1, 2))
-    Tensor([[6., 7.]])
+    >>> adaptive_max_pool2d(Tensor([[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]), (1, 2))
+    Tensor([[4., 5.]])
     """
-    return _largest(*_adaptive("adaptive_max_pool2d", x, output_size, 2))
+    return _max_pool(2, x, output_size, return_indices)

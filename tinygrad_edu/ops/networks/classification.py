@@ -7,13 +7,14 @@ raise an error before anything is computed, and it names the first wrong row.
 from __future__ import annotations
 
 import contextlib
+import math
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...arrays import as_floating
+from ...arrays import as_floating, dtype_of, floating_dtype, undisguised
 from ...facts import Recognition
 from ...leaving import values_of
 from ...metadata import composed
@@ -28,6 +29,7 @@ from ..summing import divided, single
 from .activation import log_softmax, softmax
 from .loss import check_reduction, constant_weights
 from .mistakes import OF_CROSS_ENTROPY
+from .value_checks import all_true, first_place, refuse
 
 __all__ = ["cross_entropy", "nll_loss", "softmax_cross_entropy"]
 
@@ -128,7 +130,7 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
 
 def _class_numbers(
     name: str, scores: Any, labels: Any, weight: Any, ignore_index: int, reduction: str
-) -> tuple[Any, Any, Any, float]:
+) -> tuple[Any, Any, Any, Any]:
     """Check labels and weights.
 
     Returns the labels, with 0 for those that are ignored; which of them count; the weights of the
@@ -149,24 +151,33 @@ def _class_numbers(
         )
     counted = labels != ignore_index
     wrong = counted & ((labels < 0) | (labels >= shape[1]))
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+    given = labels
+
+    def error() -> ValueError:
+        place = first_place(wrong)
         where_it_is = f"in row {place[0]}" if len(place) == 1 else f"at {place}"
-        raise ValueError(
-            f"{name}: label {labels[place]} {where_it_is}; with {shape[1]} classes labels are "
-            f"0..{shape[1] - 1}, or ignore_index={ignore_index}"
+        return ValueError(
+            f"{name}: label {undisguised(given)[place]} {where_it_is}; with {shape[1]} classes "
+            f"labels are 0..{shape[1] - 1}, or ignore_index={ignore_index}"
         )
+
+    refuse(wrong, error)
     labels = np.where(counted, labels, 0).astype(np.intp)
     weights = constant_weights(name, "weight", weight, scores)
     if weights is not None and weights.shape != shape[1:2]:
         raise ValueError(
             f"{name}: weight of shape {weights.shape}; expected {shape[1:2]}, one for each class"
         )
-    total = float(counted.sum() if weights is None else weights[labels[counted]].sum(dtype=float))
-    if reduction == "mean" and not total:
-        reason = "no labels" if not labels.size else "only labels that are ignored"
-        reason = "only labels of weight 0" if counted.any() else reason
-        raise ValueError(f"{name}: {reason}, and so no average loss; reduction='sum' returns 0")
+    shares = counted if weights is None else np.where(counted, np.take(weights, labels), 0)
+    total = np.sum(shares, dtype=float)
+
+    def no_average() -> ValueError:
+        reason = "no labels" if not counted.size else "only labels that are ignored"
+        reason = "only labels of weight 0" if undisguised(counted).any() else reason
+        return ValueError(f"{name}: {reason}, and so no average loss; reduction='sum' returns 0")
+
+    if reduction == "mean":
+        refuse(total <= 0, no_average)
     return labels, counted, weights, total
 
 
@@ -175,18 +186,20 @@ def _losses(log_probabilities: Any, labels: Any, counted: Any, weights: Any) -> 
     places = list(np.indices(labels.shape, sparse=True))
     places.insert(1, labels)
     losses = multiply(getitem(log_probabilities, tuple(places)), -1.0)  # whole numbers would wrap
-    if not counted.all():
+    if not all_true(counted):
         losses = where(counted, losses, 0.0)
-    return losses if weights is None else multiply(losses, weights[labels])
+    return losses if weights is None else multiply(losses, np.take(weights, labels))
 
 
-def _reduced(losses: Any, total: float, reduction: str) -> Any:
+def _reduced(losses: Any, total: Any, reduction: str) -> Any:
     if reduction == "none":
         return losses
     if reduction == "sum":
         return sum(losses)
     average = mean(losses)  # which does not overflow in float16, as a sum would
-    return average if total == losses.size else multiply(average, losses.size / total)
+    if all_true(total == losses.size):
+        return average
+    return multiply(average, (losses.size / total).astype(floating_dtype(losses)))
 
 
 @composed("log_probabilities")
@@ -228,7 +241,7 @@ def nll_loss(
     return _reduced(_losses(log_probabilities, labels, counted, weights), total, reduction)
 
 
-@composed("logits")
+@composed("logits", "labels")
 @partial(single, constants=("weight",))
 def cross_entropy(
     logits: Any,
@@ -239,9 +252,10 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> Any:
-    """Cross-entropy of logits and the numbers of the right classes, with weights and other options.
+    """Cross-entropy of logits and the right classes, with weights and other options.
 
-    For a batch of rows, without any of the options, it is `softmax_cross_entropy`.
+    For a batch of rows and numbers of classes, without any of the options, it is
+    `softmax_cross_entropy`.
 
     Parameters
     ----------
@@ -249,7 +263,9 @@ def cross_entropy(
         The classes are along axis 1. Further axes are, for example, the pixels of an image; each
         has a label.
     labels : array_like of int, shape (N, ...)
-        The number of the right class, 0..K-1, or `ignore_index`.
+        The number of the right class, 0..K-1, or `ignore_index`. Floating numbers of the shape of
+        the logits are probabilities of the classes; gradients flow to them, and the average is
+        that over the samples.
     weight : array_like, shape (K,), optional
         The weight of each class; constants, 0 or more.
     ignore_index : int
@@ -277,9 +293,12 @@ def cross_entropy(
     >>> round(cross_entropy(logits, [0, 1, -100]).item(), 4)
     1.1269
     """
-    labels = values_of(labels)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}; expected 0..1")
+    is_number = dtype_of(labels).kind not in "fc"
+    if not is_number and np.size(labels) and np.ndim(labels) == np.ndim(logits):
+        return _of_probabilities(logits, labels, weight, label_smoothing, reduction)
+    labels = values_of(labels)
     plain = weight is None and not label_smoothing and reduction == "mean"
     if plain and len(shape_of(logits)) == 2 and not 0 <= ignore_index < shape_of(logits)[1]:
         with contextlib.suppress(ValueError):  # a label may be one that is ignored
@@ -296,3 +315,43 @@ def cross_entropy(
         even = where(counted, negative(mean(log_probabilities, axis=1)), 0.0)
         losses = add(multiply(losses, 1 - label_smoothing), multiply(even, label_smoothing))
     return _reduced(losses, total, reduction)
+
+
+def _of_probabilities(
+    logits: Any, targets: Any, weight: Any, label_smoothing: float, reduction: str
+) -> Any:
+    """Compute `cross_entropy` against the probabilities of the classes."""
+    check_reduction("cross_entropy", reduction)
+    shape = shape_of(logits)
+    if len(shape) < 2 or shape_of(targets) != shape:
+        raise ValueError(
+            f"cross_entropy: logits of shape {shape} and probabilities of shape "
+            f"{shape_of(targets)}; expected the same, (N, K, ...), or whole numbers of classes of "
+            "shape (N, ...), use labels.astype(int)"
+        )
+    values = np.real(values_of(targets))
+    wrong = ~((values >= 0) & (values <= 1))
+
+    def error() -> ValueError:
+        place = first_place(wrong)
+        number = undisguised(values)[place]
+        return ValueError(f"cross_entropy: target {number} at {place}; expected probabilities 0..1")
+
+    refuse(wrong, error)
+    if label_smoothing:
+        targets = add(multiply(targets, 1 - label_smoothing), label_smoothing / shape[1])
+    terms = multiply(targets, log_softmax(logits, axis=1))
+    weights = constant_weights("cross_entropy", "weight", weight, logits)
+    if weights is not None:
+        if weights.shape != shape[1:2]:
+            raise ValueError(
+                f"cross_entropy: weight of shape {weights.shape}; expected {shape[1:2]}, one for "
+                "each class"
+            )
+        terms = multiply(terms, weights.reshape(-1, *(1,) * (len(shape) - 2)))
+    losses = negative(sum(terms, axis=1))
+    if reduction == "mean" and 0 in shape:
+        raise ValueError(
+            "cross_entropy: no rows, and so no average loss; reduction='sum' returns 0"
+        )
+    return _reduced(losses, np.float64(math.prod(shape_of(losses))), reduction)

@@ -1,7 +1,7 @@
-"""Convolution of images, sequences and volumes, which come in batches, channels second.
+"""Convolution of sequences, images and volumes, which come in batches, channels second.
 
-A convolution is a matrix product with sliding windows. Pooling is in `pooling.py`, transposed
-convolution in `transposed_convolution.py`.
+It is composed of sliding windows: a convolution is a matrix product with them. Its adjoint is in
+`transposed_convolution.py`, and pooling, which shares the windows and the borders, in `pooling.py`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,17 @@ from .windows import Sizes, check_fits, for_each_axis, sliding_windows, spans_of
 
 __all__ = ["conv1d", "conv2d", "conv3d"]
 
-Padding: TypeAlias = Sizes | tuple[tuple[int, int], ...] | str
 Border: TypeAlias = list[tuple[int, int]]
 """The number of places before and after, for each axis that the windows slide along."""
 
+Padding: TypeAlias = Sizes | tuple[tuple[int, int], ...] | str
+"""How the caller writes a border: numbers, pairs, or a word; see `conv2d`."""
 
-def _framed(x: Any, border: Border) -> Any:
+
+SIZES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+
+def framed(x: Any, border: Border) -> Any:
     """Put zeros around an array, along its last axes."""
     widths = [(0, 0)] * (x.ndim - len(border)) + border
     return pad(x, widths) if any(map(any, border)) else x
@@ -46,9 +51,9 @@ def windows_of(x: Any, border: Border, kernel: Any, stride: Any, dilation: Any) 
     """
     axes = len(border)
     if x.ndim == axes:
-        return sliding_windows(_framed(x, border), kernel, stride, dilation)
-    framed = _framed(moveaxis(x, 0, -1), [*border, (0, 0)])
-    windows = sliding_windows(moveaxis(framed, -1, -1 - axes), kernel, stride, dilation)
+        return sliding_windows(framed(x, border), kernel, stride, dilation)
+    moved = framed(moveaxis(x, 0, -1), [*border, (0, 0)])
+    windows = sliding_windows(moveaxis(moved, -1, -1 - axes), kernel, stride, dilation)
     return moveaxis(windows, -1 - 2 * axes, -1)
 
 
@@ -58,7 +63,7 @@ def windows_of(x: Any, border: Border, kernel: Any, stride: Any, dilation: Any) 
 def _convolution(
     x: Any, weight: Any, bias: Any, axes: int, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Any:
-    """Compute `conv1d` and the others."""
+    """Compute convolutions along any number of axes."""
     both = x, weight
     x, weight = as_operands("convolution", both, holds_tensor(both))[0]
     stride = for_each_axis("stride", stride, axes, 1)
@@ -84,7 +89,7 @@ def _convolution(
 
 
 def _check_channels(shape: Any, weight_shape: Any, bias_shape: Any, axes: int, groups: int) -> None:
-    sizes = ("length",) if axes == 1 else ("depth", "height", "width")[-axes:]
+    sizes = SIZES[axes]
     given = f"conv{axes}d: x of shape {shape} and weight of shape {weight_shape}"
     if len(shape) != axes + 2 or len(weight_shape) != axes + 2:
         raise ValueError(
@@ -114,26 +119,34 @@ def _check_channels(shape: Any, weight_shape: Any, bias_shape: Any, axes: int, g
 
 def border_of(padding: Any, kernel: Any, stride: Any, dilation: Any) -> Border:
     """Convert `padding` to the number of places before and after, along each axis."""
-    axes = len(kernel)
     if not isinstance(padding, str):
-        given = padding if isinstance(padding, tuple | list) else ()
-        if not any(isinstance(pair, tuple | list) for pair in given):
-            return [(p, p) for p in for_each_axis("padding", padding, axes, 0)]
-        if len(given) != axes or not all(isinstance(pair, tuple | list) for pair in given):
-            raise ValueError(
-                f"padding is {padding}; expected {axes} pairs, the places before and after along "
-                "each axis"
-            )
-        pairs = [for_each_axis("padding", pair, 2, 0) for pair in given]
-        return [(before, after) for before, after in pairs]
+        if isinstance(padding, tuple | list) and any(map(_is_list, padding)):
+            return _pairs(padding, len(kernel))
+        return [(p, p) for p in for_each_axis("padding", padding, len(kernel), 0)]
     if padding == "valid":
-        return [(0, 0)] * axes
+        return [(0, 0)] * len(kernel)
     if padding != "same":
         raise ValueError(f"padding is {padding!r}; expected numbers, 'same' or 'valid'")
     if any(step != 1 for step in stride):
         raise ValueError(f"padding='same' needs stride 1, but stride is {stride}; pass numbers")
     totals = [span - 1 for span in spans_of(kernel, dilation)]
     return [(total // 2, total - total // 2) for total in totals]
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, tuple | list)
+
+
+def _pairs(padding: Any, axes: int) -> Border:
+    """Check pairs of different numbers before and after."""
+    pairs = [tuple(pair) if _is_list(pair) else () for pair in padding]
+    whole = [isinstance(n, int | np.integer) and n >= 0 for pair in pairs for n in pair]
+    if len(pairs) != axes or any(len(pair) != 2 for pair in pairs) or not all(whole):
+        raise ValueError(
+            f"padding is {padding}; expected a pair of whole numbers >= 0 for each of {axes} axes "
+            "that the windows slide along: how many places before and after"
+        )
+    return [(int(pair[0]), int(pair[1])) for pair in pairs]
 
 
 @composed("x", "weight", "bias")
@@ -197,8 +210,8 @@ def conv2d(
     stride : int or pair of int
         The distance from one window to the next.
     padding : int, pair of int, pair of pairs, "valid" or "same"
-        How many zeros to put around the images, at either end: one number for all axes, or one for
-        each; ``((top, bottom), (left, right))`` if the ends differ; none if "valid". With "same",
+        How many zeros to put around the images, at either end; none if "valid". Pairs name the
+        number before and after for each axis: ``((top, bottom), (left, right))``. With "same",
         which needs stride 1, the output is as large as the input; if the number of zeros is odd,
         the larger part is at the end.
     dilation : int or pair of int
@@ -262,8 +275,8 @@ def conv3d(
     Examples
     --------
     >>> import numpy as np
-    >>> from tinygrad_edu import conv3d
-    >>> conv3d(np.ones((1, 2, 4, 4, 4)), np.ones((3, 2, 3, 3, 3)), padding=1).shape
-    (1, 3, 4, 4, 4)
+    >>> from tinygrad_edu import Tensor, conv3d
+    >>> conv3d(np.ones((1, 1, 2, 2, 3)), Tensor(np.ones((1, 1, 2, 2, 2))))
+    Tensor([[[[[8., 8.]]]]])
     """
     return _convolution(x, weight, bias, 3, stride, padding, dilation, groups)

@@ -1,6 +1,7 @@
-"""Normalisation over groups of channels, over each channel of an image, and by the size alone.
+"""Normalisation of groups of channels, of single channels, and by the root mean square.
 
-`batch_norm` and `layer_norm`, which they are composed of where possible, are in `normalization.py`.
+None of them depends on the rest of the batch. `batch_norm` and `layer_norm` are in
+`normalization.py`; groups use the same operation, on a reshaped array.
 """
 
 from __future__ import annotations
@@ -13,37 +14,40 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ...arrays import floating_dtype
 from ...metadata import composed
-from ..arithmetic import add, divide, multiply, square
+from ...primitive import as_operand
+from ..arithmetic import add, divide, multiply
 from ..elementwise import sqrt
 from ..plain import shape_of
 from ..reduction import mean
 from ..shape import reshape
 from ..summing import single
-from .normalization import layer_norm
+from .normalization import _check_eps, _fitted, _layer_norm
 
 __all__ = ["group_norm", "instance_norm", "rms_norm"]
 
 
-def _by_channel(name: str, x: Any, of: tuple[int, ...], weight: Any, bias: Any) -> Any:
-    """Multiply each channel by a weight, and add a bias."""
-    column = (of[1], *(1,) * (len(of) - 2))
-    for what, values in (("weight", weight), ("bias", bias)):
-        if values is not None and shape_of(values) != of[1:2]:
-            raise ValueError(
-                f"{name}: {what} of shape {shape_of(values)} for x of shape {of}; expected "
-                f"{of[1:2]}, one number for each channel"
-            )
-    if weight is not None:
-        x = multiply(x, reshape(weight, column))
-    return x if bias is None else add(x, reshape(bias, column))
+def _of_groups(name: str, x: Any, groups: int, weight: Any, bias: Any, eps: float) -> Any:
+    """Normalise groups of channels, and scale each channel."""
+    shape = shape_of(x)
+    channels, rest = shape[1], shape[2:]
+    _check_eps(eps)
+    size = channels // groups
+    column = (groups, size, *(1,) * len(rest))
+    weight = 1.0 if weight is None else weight
+    bias = 0.0 if bias is None else bias
+    weight = _fitted(name, "weight", weight, (channels,), column, shape)
+    bias = _fitted(name, "bias", bias, (channels,), column, shape)
+    grouped = reshape(x, (shape[0], groups, size, *rest))
+    axes = tuple(range(2, len(shape) + 1))
+    return reshape(_layer_norm(grouped, weight, bias, axes=axes, eps=eps), shape)
 
 
 @composed("x", "weight", "bias")
 @single
 def group_norm(
-    x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
+    x: Any, num_groups: int, weight: Any = None, bias: Any = None, *, eps: float = 1e-5
 ) -> Any:
-    """Each sample shifted and scaled to mean 0 and variance 1 over groups of its channels.
+    """Each group of channels of each sample shifted and scaled to mean 0 and variance 1.
 
     Parameters
     ----------
@@ -59,7 +63,7 @@ def group_norm(
     Raises
     ------
     ValueError
-        If shapes do not fit, or a group has no elements.
+        If shapes do not fit, or a group has no values.
 
     Notes
     -----
@@ -71,21 +75,16 @@ def group_norm(
     >>> group_norm(Tensor([[1.0, 3.0, 10.0, 30.0]]), 2, eps=1e-12)
     Tensor([[-1.,  1., -1.,  1.]])
     """
-    shape = shape_of(x)
-    if len(shape) < 2:
-        raise ValueError(f"group_norm: x of shape {shape}; expected (N, channels, ...)")
-    if not isinstance(num_groups, int | np.integer) or num_groups < 1 or shape[1] % num_groups:
+    x, shape = as_operand("group_norm", x), shape_of(x)
+    if len(shape) < 2 or 0 in shape[1:]:
+        raise ValueError(f"group_norm: x of shape {shape}; expected (N, channels, ...), none of 0")
+    is_count = isinstance(num_groups, int | np.integer) and num_groups > 0
+    if not is_count or shape[1] % num_groups:
         raise ValueError(
-            f"group_norm: num_groups is {num_groups} for x of shape {shape}; expected a number "
-            f"that divides the {shape[1]} channels"
+            f"group_norm: num_groups is {num_groups}; expected a whole number that divides the "
+            f"{shape[1]} channels of x of shape {shape}"
         )
-    size = math.prod(shape[1:]) // int(num_groups)
-    if not size:
-        raise ValueError(f"group_norm: x of shape {shape} has nothing to average in a group")
-    groups = reshape(x, (shape[0], int(num_groups), size))
-    return _by_channel(
-        "group_norm", reshape(layer_norm(groups, eps=eps), shape), shape, weight, bias
-    )
+    return _of_groups("group_norm", x, int(num_groups), weight, bias, eps)
 
 
 @composed("x", "weight", "bias")
@@ -96,7 +95,7 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, *, eps: float = 
     Parameters
     ----------
     x : array_like, shape (N, channels, ...)
-        A batch of sequences, images or volumes.
+        A batch of sequences or images.
     weight, bias : array_like, shape (channels,), optional
         Multiplied with, and then added to, the normalised channels.
     eps : float
@@ -109,7 +108,8 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, *, eps: float = 
 
     Notes
     -----
-    Ulyanov, Vedaldi and Lempitsky, "Instance Normalization", 2016.
+    Ulyanov, Vedaldi and Lempitsky, "Instance Normalization: The Missing Ingredient for Fast
+    Stylization", 2016.
 
     Examples
     --------
@@ -118,40 +118,33 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, *, eps: float = 
     Tensor([[[-1.,  1.],
              [-1.,  1.]]])
     """
-    shape = shape_of(x)
-    if len(shape) < 3 or math.prod(shape[2:]) < 2:
+    x, shape = as_operand("instance_norm", x), shape_of(x)
+    if len(shape) < 3 or not shape[1] or math.prod(shape[2:]) < 2:
         raise ValueError(
             f"instance_norm: x of shape {shape}; expected (N, channels, ...) with at least two "
-            "values in each channel"
+            "values in each channel of a sample"
         )
-    normalised = layer_norm(reshape(x, (*shape[:2], math.prod(shape[2:]))), eps=eps)
-    return _by_channel("instance_norm", reshape(normalised, shape), shape, weight, bias)
+    return _of_groups("instance_norm", x, shape[1], weight, bias, eps)
 
 
 @composed("x", "weight")
 @single
 def rms_norm(
-    x: Any,
-    weight: Any = None,
-    *,
-    axis: int | tuple[int, ...] = -1,
-    eps: float | None = None,
+    x: Any, weight: Any = None, *, axis: int | tuple[int, ...] = -1, eps: float | None = None
 ) -> Any:
-    """Each sample divided by its root mean square along some axes, the last by default.
-
-    Unlike `layer_norm` it does not subtract the mean.
+    """Each sample divided by the root of its mean square along some axes, the last by default.
 
     Parameters
     ----------
     x : array_like
         The samples.
     weight : array_like, optional
-        Multiplied with the result; of the shape that `x` has along `axis`.
+        Multiplied with the normalised values; of the shape that `x` has along `axis`.
     axis : int or tuple of int
         The axes to average along.
     eps : float, optional
         Added to the mean square, so that a sample of zeros is not divided by 0; by default the
-        rounding error of 1 in the dtype of `x`, as in PyTorch.
+        distance from 1 to the next number of the dtype, of float32 for float16.
 
     Raises
     ------
@@ -165,25 +158,18 @@ def rms_norm(
     Examples
     --------
     >>> from tinygrad_edu import Tensor, rms_norm
-    >>> rms_norm(Tensor([[1.0, 7.0], [10.0, 70.0]])).data.round(4)
-    array([[0.2, 1.4],
-           [0.2, 1.4]])
+    >>> rms_norm(Tensor([3.0, 4.0])).data.round(4)
+    array([0.8485, 1.1314])
     """
-    shape = shape_of(x)
+    x, shape = as_operand("rms_norm", x), shape_of(x)
     axes = tuple(sorted(normalize_axis_tuple(axis, len(shape))))
     sizes = tuple(shape[i] for i in axes)
-    if 0 in sizes:
+    if 0 in sizes or not sizes:
         raise ValueError(f"rms_norm: x of shape {shape} has nothing to average along {axis}")
-    if eps is None:
-        eps = float(np.finfo(floating_dtype(x)).eps)
-    if not eps > 0:
-        raise ValueError(f"eps is {eps}; expected a small positive number")
-    result = divide(x, sqrt(add(mean(square(x), axis=axes, keepdims=True), eps)))
+    eps = float(np.finfo(floating_dtype(x)).eps) if eps is None else eps
+    _check_eps(eps)
+    out = divide(x, sqrt(add(mean(multiply(x, x), axis=axes, keepdims=True), eps)))
     if weight is None:
-        return result
-    if shape_of(weight) != sizes:
-        raise ValueError(
-            f"rms_norm: weight of shape {shape_of(weight)} for x of shape {shape}; expected {sizes}"
-        )
-    stretched = [n if i in axes else 1 for i, n in enumerate(shape)]
-    return multiply(result, reshape(weight, stretched))
+        return out
+    stretched = tuple(n if i in axes else 1 for i, n in enumerate(shape) if i >= axes[0])
+    return multiply(out, _fitted("rms_norm", "weight", weight, sizes, stretched, shape))

@@ -1,202 +1,219 @@
-"""Images and sequences in another size: interpolation, and pixels shuffled with channels.
+"""Images, sequences and volumes in another size, by interpolation, and channels turned into pixels.
 
-What is linear is computed as a product with a small matrix for each axis.
+Each axis is treated alone: a result is a weighted sum of a few elements along it.
 """
 
 from __future__ import annotations
 
-import functools
+import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...metadata import composed
-from ...primitive import as_operand
-from ..indexing import getitem
-from ..shape import broadcast_to, reshape, transpose
+from ...primitive import as_operand, as_operands
+from ...tensor import Tensor
+from ..indexing import take
+from ..plain import shape_of
+from ..shape import reshape, transpose
 from ..summing import single
-from .adaptive_pooling import Matrix, averaged, mapped
-from .windows import Sizes, for_each_axis
+from .adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    weighted_take,
+)
 
 __all__ = ["interpolate", "pixel_shuffle", "pixel_unshuffle"]
 
-_LINEAR = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
-"""Modes that are smooth, and the number of axes they are for."""
-_MODES = ("nearest", "nearest-exact", "area", *_LINEAR)
+# The number of axes that a mode is for; the others are for 1 to 3.
+_AXES = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
+_MODES = ("nearest", "nearest-exact", "area", *_AXES)
+_AREA = {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}
 
-
-def _nearest(n: int, m: int, scale: float, is_exact: bool) -> NDArray[np.intp]:
-    """Number the old place of each new one, in float32 as PyTorch does: it decides at ties."""
-    places = np.arange(m, dtype=np.float32) + np.float32(0.5 if is_exact else 0.0)
-    return np.minimum((places * np.float32(scale)).astype(np.intp), n - 1)
-
-
-def _positions(n: int, m: int, scale: float, align_corners: bool) -> NDArray[np.float64]:
-    """Return where new places are among the old ones."""
-    places = np.arange(m, dtype=np.float64)
-    if align_corners:
-        return places * ((n - 1) / (m - 1) if m > 1 else 0.0)
-    return (places + 0.5) * scale - 0.5
-
-
-def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weight an element by its distance, with Keys's kernel and ``a = -0.75`` as in PyTorch."""
-    d, a = np.abs(distance), -0.75
-    near = ((a + 2) * d - (a + 3)) * d * d + 1
-    far = ((d - 5) * d + 8) * d * a - 4 * a
-    return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
-
-
-@functools.lru_cache(maxsize=64)
-def _weights(n: int, m: int, scale: float, is_cubic: bool, align_corners: bool) -> Matrix:
-    """Return the matrix that maps an axis of `n` places to one of `m`."""
-    positions = _positions(n, m, scale, align_corners)
-    if not is_cubic:
-        positions = np.maximum(positions, 0.0)
-    first = np.floor(positions).astype(int)
-    matrix = np.zeros((m, n))
-    for step in range(-1, 3) if is_cubic else range(2):
-        distance = positions - (first + step)
-        weight = _cubic(distance) if is_cubic else 1 - np.abs(distance)
-        # Places beyond the border are those at the border.
-        np.add.at(matrix, (np.arange(m), np.clip(first + step, 0, n - 1)), weight)
-    return matrix
-
-
-def _target(sizes: Any, size: Any, scale_factor: Any) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Return the new sizes, and how many old places there are for each new one."""
-    axes = len(sizes)
-    if (size is None) == (scale_factor is None):
-        raise ValueError("interpolate: expected either size= or scale_factor=")
-    if size is not None:
-        new = for_each_axis("size", size, axes, 1)
-        return new, tuple(n / m for n, m in zip(sizes, new, strict=True))
-    factors = tuple(np.broadcast_to(np.asarray(scale_factor, float), axes).tolist())
-    new = tuple(int(n * factor) for n, factor in zip(sizes, factors, strict=True))
-    if min(new, default=0) < 1:
-        raise ValueError(
-            f"interpolate: scale_factor {scale_factor} leaves a size of {new} of {tuple(sizes)}; "
-            "expected at least one place along each axis"
-        )
-    return new, tuple(1 / factor for factor in factors)
-
-
-def _check_mode(shape: Any, mode: str, align_corners: bool | None) -> None:
-    if mode not in _MODES:
-        raise ValueError(f"interpolate: mode is {mode!r}; expected one of {_MODES}")
-    axes = len(shape) - 2
-    if axes < 1 or axes > 3 or axes != _LINEAR.get(mode, axes):
-        expected = _LINEAR.get(mode, "one to three")
-        raise ValueError(
-            f"interpolate: x of shape {shape} with mode {mode!r}; expected (N, channels, ...) and "
-            f"{expected} more axes"
-        )
-    if 0 in shape[2:]:
-        raise ValueError(f"interpolate: x of shape {shape} has no elements to interpolate")
-    if align_corners is not None and mode not in _LINEAR:
-        raise ValueError(
-            f"interpolate: align_corners={align_corners} has no meaning for mode {mode!r}; leave "
-            "it out"
-        )
+# The constant of the cubic convolution of Keys, 1981, that PyTorch and OpenCV use.
+_CUBIC = -0.75
 
 
 @composed("x")
 @single
 def interpolate(
     x: Any,
-    size: Sizes | None = None,
-    scale_factor: float | tuple[float, ...] | None = None,
+    size: Any = None,
+    scale_factor: Any = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
 ) -> Any:
-    """Images, sequences or volumes in another size.
+    """Sequences, images or volumes in another size.
 
     Parameters
     ----------
     x : array_like, shape (N, channels, ...)
         A batch, with one to three more axes.
     size : int or tuple of int, optional
-        The new size along these axes.
+        The new size; one number for all axes.
     scale_factor : float or tuple of float, optional
-        By how much to enlarge them instead; sizes are rounded down.
+        The factor instead of the size; a new size is rounded down.
     mode : str
-        "nearest" takes the element whose place is the new one, scaled and rounded down;
-        "nearest-exact" takes the element whose centre is nearest. "linear" (one axis), "bilinear"
-        (two) and "trilinear" (three) are weighted averages of two neighbours along each axis,
-        "bicubic" (two axes) of four. "area" is `adaptive_avg_pool2d`.
+        "nearest" and "nearest-exact" take the nearest element, by its lower end or by its centre;
+        "linear", "bilinear" and "trilinear", of one, two and three axes, weigh the two nearest
+        along each axis, and "bicubic", of two, the four nearest; "area" averages, as
+        `adaptive_avg_pool2d`.
     align_corners : bool, optional
-        For the weighted averages: whether the centres of the first and of the last elements stay
-        where they are; if not, the outer edges of these elements do.
+        Whether the centres of the first and last elements stay at the ends of an axis, instead of
+        the ends of these elements; for the linear and cubic modes.
+    recompute_scale_factor : bool, optional
+        Whether to use the exact ratio of the sizes instead of `scale_factor`, where these differ by
+        rounding.
+    antialias : bool
+        Only False: this function does not smooth images that become smaller.
 
     Raises
     ------
     ValueError
-        If the mode does not fit the number of axes, or nothing would be left.
+        If a size is missing or does not fit, or an option is not for the mode.
+
+    Notes
+    -----
+    Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981, with a = -0.75.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor, interpolate
-    >>> x = Tensor([[[1.0, 3.0]]], requires_grad=True)
-    >>> interpolate(x, scale_factor=2).data
-    array([[[1., 1., 3., 3.]]])
-    >>> y = interpolate(x, size=4, mode="linear")
-    >>> y.data
-    array([[[1. , 1.5, 2.5, 3. ]]])
-    >>> y.sum().backward()
-    >>> x.grad
-    array([[[2., 2.]]])
+    >>> interpolate(Tensor([[[1.0, 2.0]]]), scale_factor=2)
+    Tensor([[[1., 1., 2., 2.]]])
+    >>> interpolate(Tensor([[[1.0, 2.0]]]), 3, mode="linear", align_corners=True)
+    Tensor([[[1. , 1.5, 2. ]]])
     """
-    x = as_operand("interpolate", x)
-    _check_mode(x.shape, mode, align_corners)
-    sizes = x.shape[2:]
-    new, scales = _target(sizes, size, scale_factor)
+    (x,) = as_operands("interpolate", (x,), isinstance(x, Tensor))[0]
+    sizes = np.shape(x)[2:]
+    _check(np.shape(x), mode, align_corners, antialias)
+    wanted, factors = _target(sizes, size, scale_factor)
     if mode == "area":
-        return averaged(x, new)
-    each = list(zip(sizes, new, scales, strict=True))
-    if mode in _LINEAR:
-        is_cubic, aligned = mode == "bicubic", bool(align_corners)
-        return mapped(x, [_weights(n, m, scale, is_cubic, aligned) for n, m, scale in each])
-    for axis, (n, m, scale) in enumerate(each, start=2):
-        x = _taken(x, axis, _nearest(n, m, scale, mode == "nearest-exact"))
+        return _AREA[len(sizes)](x, wanted)
+    for axis, (old, new, factor) in enumerate(zip(sizes, wanted, factors, strict=True), start=2):
+        ratio = old / new if factor is None or recompute_scale_factor else 1 / factor
+        if mode.startswith("nearest"):
+            shift = 0.5 if mode == "nearest-exact" else 0.0
+            places = np.floor((np.arange(new) + shift) * ratio + _TINY).astype(int)
+            x = take(x, np.minimum(places, old - 1), axis)
+        elif old != new or ratio != 1:
+            x = weighted_take(x, axis, *_weights(old, new, ratio, mode, bool(align_corners)))
     return x
 
 
-def _taken(x: Any, axis: int, places: NDArray[np.intp]) -> Any:
-    """Take elements along an axis."""
-    n, m = x.shape[axis], len(places)
-    if np.array_equal(places, np.arange(m) * n // m) and m % n == 0:
-        # Each element is repeated: its gradient is a sum over an axis, quicker than one by index.
-        before, after = x.shape[:axis], x.shape[axis + 1 :]
-        repeated = broadcast_to(reshape(x, (*before, n, 1, *after)), (*before, n, m // n, *after))
-        return reshape(repeated, (*before, m, *after))
-    return getitem(x, (*(slice(None),) * axis, places))
+# Rounding must not move a place that is a whole number to the element before it.
+_TINY = 1e-9
 
 
-# Shuffled pixels ------------------------------------------------------------------------------
+def _check(shape: tuple[int, ...], mode: str, align_corners: Any, antialias: Any) -> None:
+    """Check that there is such a mode, and that it is for this shape and these options."""
+    if mode not in _MODES:
+        raise ValueError(f"interpolate: mode is {mode!r}; expected one of {_MODES}")
+    axes = len(shape) - 2
+    if not 1 <= axes <= 3 or 0 in shape[2:]:
+        raise ValueError(
+            f"interpolate: x of shape {shape}; expected (N, channels, ...) with one to three more "
+            "axes, none of 0"
+        )
+    if _AXES.get(mode, axes) != axes:
+        fits = [name for name in _MODES if _AXES.get(name, axes) == axes]
+        raise ValueError(
+            f"interpolate: mode {mode!r} is for {_AXES[mode]} axes after the channels, but x has "
+            f"shape {shape}; expected one of {tuple(fits)}"
+        )
+    if align_corners is not None and mode not in _AXES:
+        raise ValueError(f"interpolate: mode {mode!r} does not use align_corners; leave it out")
+    if antialias:
+        raise ValueError(
+            "interpolate: antialias=True is not available; use mode='area' to make images smaller"
+        )
+
+
+def _target(sizes: Any, size: Any, scale_factor: Any) -> tuple[tuple[int, ...], tuple[Any, ...]]:
+    """Return the new size and the factors, which are None if the size was given."""
+    if (size is None) == (scale_factor is None):
+        raise ValueError("interpolate needs either size or scale_factor, and not both")
+    value, name = (scale_factor, "scale_factor") if size is None else (size, "size")
+    given = tuple(value) if isinstance(value, tuple | list) else (value,) * len(sizes)
+    kinds: Any = int | np.integer if name == "size" else int | float | np.number
+    if len(given) != len(sizes) or any(not isinstance(n, kinds) or not n > 0 for n in given):
+        raise ValueError(
+            f"interpolate: {name} is {value}; expected a positive number, or {len(sizes)} of them, "
+            f"one for each axis of {sizes}" + " (whole numbers)" * (name == "size")
+        )
+    if name == "size":
+        return given, (None,) * len(sizes)
+    new = tuple(math.floor(n * factor) for n, factor in zip(sizes, given, strict=True))
+    if 0 in new:
+        raise ValueError(
+            f"interpolate: scale_factor {value} leads from the size {sizes} to {new}; expected at "
+            "least 1 element"
+        )
+    return new, given
+
+
+def _weights(old: int, new: int, ratio: float, mode: str, align_corners: bool) -> tuple[Any, Any]:
+    """Return the places that each result is made of, one a column, and their weights."""
+    numbers = np.arange(new)
+    if align_corners:
+        where = numbers * ((old - 1) / (new - 1) if new > 1 else 0.0)
+    else:
+        where = (numbers + 0.5) * ratio - 0.5
+    if mode != "bicubic":
+        where = np.maximum(where, 0)
+    first = np.floor(where).astype(int)
+    rest = where - first
+    if mode != "bicubic":
+        places = np.stack([first, first + 1])
+        weights = np.stack([1 - rest, rest])
+    else:
+        places = first + np.arange(-1, 3)[:, None]
+        weights = np.stack([_far(rest + 1), _near(rest), _near(1 - rest), _far(2 - rest)])
+    return np.clip(places, 0, old - 1), weights
+
+
+def _near(distance: Any) -> Any:
+    """Weigh an element that is at most 1 away."""
+    return ((_CUBIC + 2) * distance - (_CUBIC + 3)) * distance**2 + 1
+
+
+def _far(distance: Any) -> Any:
+    """Weigh an element that is 1 to 2 away."""
+    return _CUBIC * (((distance - 5) * distance + 8) * distance - 4)
+
+
+# Channels and pixels --------------------------------------------------------------------------
+
+
+def _factor(name: str, what: str, factor: Any) -> int:
+    if not isinstance(factor, int | np.integer) or factor < 1:
+        raise ValueError(f"{name}: {what} is {factor}; expected a whole number >= 1")
+    return int(factor)
 
 
 @composed("x")
 def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
-    """Channels rearranged into pixels: ``r * r`` of them make an image `r` times as large.
-
-    Shi et al., "Real-Time Single Image and Video Super-Resolution", 2016.
+    """Turn channels into pixels: (..., C r², H, W) becomes (..., C, H r, W r).
 
     Parameters
     ----------
-    x : array_like, shape (..., channels * r * r, height, width)
+    x : array_like, shape (..., channels, height, width)
         Images.
     upscale_factor : int
         The factor r.
 
-    Returns
-    -------
-    Tensor or numpy.ndarray, shape (..., channels, height * r, width * r)
-
     Raises
     ------
     ValueError
-        If the channels are not divisible by the square of the factor.
+        If the number of channels is not divisible by r².
+
+    Notes
+    -----
+    Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel
+    Convolutional Neural Network", 2016.
 
     Examples
     --------
@@ -206,38 +223,36 @@ def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
     array([[[0., 1.],
             [2., 3.]]])
     """
-    x, r = as_operand("pixel_shuffle", x), _factor("upscale_factor", upscale_factor)
-    if x.ndim < 3 or x.shape[-3] % (r * r):
+    r = _factor("pixel_shuffle", "upscale_factor", upscale_factor)
+    x, shape = as_operand("pixel_shuffle", x), shape_of(x)
+    if len(shape) < 3 or shape[-3] % r**2:
         raise ValueError(
-            f"pixel_shuffle: x of shape {x.shape}; expected (..., channels, height, width) with "
-            f"channels divisible by {r * r}"
+            f"pixel_shuffle: x of shape {shape}; expected (..., channels, height, width) with a "
+            f"number of channels that is divisible by {r}² = {r**2}"
         )
-    *before, channels, height, width = x.shape
-    kept = len(before)
-    x = reshape(x, (*before, channels // (r * r), r, r, height, width))
-    x = transpose(x, (*range(kept), *(kept + i for i in (0, 3, 1, 4, 2))))
-    return reshape(x, (*before, channels // (r * r), height * r, width * r))
+    *ahead, channels, height, width = shape
+    parts = reshape(x, (*ahead, channels // r**2, r, r, height, width))
+    first = len(ahead)
+    order = (*range(first), first, first + 3, first + 1, first + 4, first + 2)
+    moved = transpose(parts, order)
+    return reshape(moved, (*ahead, channels // r**2, height * r, width * r))
 
 
 @composed("x")
 def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
-    """Pixels rearranged into channels: the inverse of `pixel_shuffle`.
+    """Turn pixels into channels: (..., C, H r, W r) becomes (..., C r², H, W).
 
     Parameters
     ----------
-    x : array_like, shape (..., channels, height * r, width * r)
+    x : array_like, shape (..., channels, height, width)
         Images.
     downscale_factor : int
         The factor r.
 
-    Returns
-    -------
-    Tensor or numpy.ndarray, shape (..., channels * r * r, height, width)
-
     Raises
     ------
     ValueError
-        If height or width are not divisible by the factor.
+        If height or width is not divisible by r.
 
     Examples
     --------
@@ -246,18 +261,16 @@ def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
     >>> pixel_unshuffle(np.arange(4.0).reshape(1, 2, 2), 2).ravel()
     array([0., 1., 2., 3.])
     """
-    x, r = as_operand("pixel_unshuffle", x), _factor("downscale_factor", downscale_factor)
-    if x.ndim < 3 or x.shape[-2] % r or x.shape[-1] % r:
+    r = _factor("pixel_unshuffle", "downscale_factor", downscale_factor)
+    x, shape = as_operand("pixel_unshuffle", x), shape_of(x)
+    if len(shape) < 3 or shape[-2] % r or shape[-1] % r:
         raise ValueError(
-            f"pixel_unshuffle: x of shape {x.shape}; expected (..., channels, height, width) with "
+            f"pixel_unshuffle: x of shape {shape}; expected (..., channels, height, width) with "
             f"height and width divisible by {r}"
         )
-    *before, channels, height, width = x.shape
-    kept = len(before)
-    x = reshape(x, (*before, channels, height // r, r, width // r, r))
-    x = transpose(x, (*range(kept), *(kept + i for i in (0, 2, 4, 1, 3))))
-    return reshape(x, (*before, channels * r * r, height // r, width // r))
-
-
-def _factor(what: str, factor: Any) -> int:
-    return for_each_axis(what, factor, 1, 1)[0]
+    *ahead, channels, height, width = shape
+    parts = reshape(x, (*ahead, channels, height // r, r, width // r, r))
+    first = len(ahead)
+    order = (*range(first), first, first + 2, first + 4, first + 1, first + 3)
+    moved = transpose(parts, order)
+    return reshape(moved, (*ahead, channels * r**2, height // r, width // r))

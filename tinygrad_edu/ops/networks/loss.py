@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...arrays import as_floating, checked_array, floating_dtype
+from ...arrays import as_floating, checked_array, floating_dtype, undisguised
 from ...facts import Recognition
 from ...leaving import values_of
 from ...metadata import composed
@@ -27,6 +27,7 @@ from ..special import sigmoid, xlogy
 from ..summing import divided, is_half, single
 from .activation import relu, softplus
 from .mistakes import OF_BINARY_CROSS_ENTROPY
+from .value_checks import first_place, refuse
 
 __all__ = [
     "binary_cross_entropy_with_logits",
@@ -35,6 +36,7 @@ __all__ = [
     "kl_div",
     "l1_loss",
     "mse_loss",
+    "smooth_l1_loss",
 ]
 
 _OF_ELEMENTS = Recognition("elements")
@@ -55,9 +57,14 @@ def constant_weights(name: str, what: str, weights: Any, like: Any) -> Any:
     if weights is None:
         return None
     array = checked_array(weights, None, True).astype(floating_dtype(like))
-    if not (array >= 0).all():
-        place = tuple(int(i) for i in np.argwhere(~(array >= 0))[0])
-        raise ValueError(f"{name}: {what} is {array[place]} at {place}; expected 0 or more")
+    wrong = ~(array >= 0)
+
+    def error() -> ValueError:
+        place = first_place(wrong)
+        number = undisguised(array)[place]
+        return ValueError(f"{name}: {what} is {number} at {place}; expected 0 or more")
+
+    refuse(wrong, error)
     return array
 
 
@@ -196,6 +203,42 @@ def huber_loss(predictions: Any, targets: Any, *, delta: Any = 1.0, reduction: s
     return _reduced("huber_loss", losses, reduction)
 
 
+@composed("predictions", "targets", "beta")
+@single
+def smooth_l1_loss(
+    predictions: Any, targets: Any, *, beta: Any = 1.0, reduction: str = "mean"
+) -> Any:
+    """`huber_loss` divided by the difference where it becomes straight: its slope there is 1.
+
+    Parameters
+    ----------
+    predictions, targets, reduction
+        As for `mse_loss`.
+    beta : number or tensor
+        The difference from which on the loss is straight; gradients flow to a tensor. 0 means
+        `l1_loss`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or `beta` is negative.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, smooth_l1_loss
+    >>> smooth_l1_loss(Tensor([1.0, 10.0]), [0.0, 0.0], beta=2.0, reduction="none")
+    Tensor([0.25, 9.  ])
+    """
+    if not isinstance(beta, Tensor | np.ndarray) and beta == 0:
+        return l1_loss(predictions, targets, reduction=reduction)
+    if not np.all(np.greater(beta, 0)):
+        raise ValueError(f"smooth_l1_loss: beta is {beta}; expected a number >= 0")
+    check_reduction("smooth_l1_loss", reduction)
+    # Averaged at the end, because beta may differ from element to element.
+    losses = huber_loss(predictions, targets, delta=beta, reduction="none")
+    return _reduced("smooth_l1_loss", divide(losses, beta), reduction)
+
+
 @composed("logits", "targets")
 @single
 def hinge_loss(logits: Any, targets: Any, *, reduction: str = "mean") -> Any:
@@ -225,12 +268,15 @@ def hinge_loss(logits: Any, targets: Any, *, reduction: str = "mean") -> Any:
     logits, targets = _pair("hinge_loss", logits, targets)
     values = values_of(targets)
     wrong = ~np.isin(np.real(values), (-1, 1))
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise ValueError(
-            f"hinge_loss: target {values[place]} at {place}; targets are -1 or 1, "
+
+    def error() -> ValueError:
+        place = first_place(wrong)
+        return ValueError(
+            f"hinge_loss: target {undisguised(values)[place]} at {place}; targets are -1 or 1, "
             "use 2 * targets - 1 for 0 and 1"
         )
+
+    refuse(wrong, error)
     return _reduced("hinge_loss", relu(subtract(1, multiply(targets, logits))), reduction)
 
 
@@ -294,9 +340,13 @@ def kl_div(
 def _check_probabilities(targets: Any, most: float) -> None:
     real = np.real(targets)
     wrong = ~((real >= 0) & (real <= most))
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise ValueError(f"target {targets[place]} at {place}; targets are probabilities, 0..1")
+
+    def error() -> ValueError:
+        place = first_place(wrong)
+        number = undisguised(targets)[place]
+        return ValueError(f"target {number} at {place}; targets are probabilities, 0..1")
+
+    refuse(wrong, error)
 
 
 @primitive(
@@ -330,14 +380,14 @@ def _binary_cross_entropy_with_logits(logits: Any, targets: Any, /) -> Any:
     return loss.astype(np.float16) if dtype.char == "e" else loss
 
 
-@composed("logits", "targets")
+@composed("logits", "targets", "pos_weight")
 @partial(single, constants=("weight", "pos_weight"))
 def binary_cross_entropy_with_logits(
     logits: Any,
     targets: Any,
     *,
     weight: ArrayLike | None = None,
-    pos_weight: ArrayLike | None = None,
+    pos_weight: Any = None,
     reduction: str = "mean",
 ) -> Any:
     """Average of ``-t log(p) - (1 - t) log(1 - p)`` with ``p = sigmoid(logits)``.
@@ -352,7 +402,8 @@ def binary_cross_entropy_with_logits(
         The weight of each element, of a shape that broadcasts to that of the logits; constants, 0
         or more. The average divides by the number of elements, not by the sum of the weights.
     pos_weight : array_like, optional
-        The weight of the first term, which counts for targets of 1; as for `weight`.
+        The weight of the first term, which counts for targets of 1; as for `weight`, but gradients
+        flow to it.
     reduction : {"mean", "sum", "none"}
         Return the average, the sum, or the losses one by one.
 
@@ -386,7 +437,7 @@ def binary_cross_entropy_with_logits(
 
 
 def _each_weight(name: str, what: str, weights: Any, logits: Any) -> Any:
-    array = constant_weights(name, what, weights, logits)
+    array = constant_weights(name, what, values_of(weights), logits)
     shape = shape_of(logits)
     try:
         fits = np.broadcast_shapes(shape_of(array), shape) == shape
@@ -397,4 +448,4 @@ def _each_weight(name: str, what: str, weights: Any, logits: Any) -> Any:
             f"{name}: {what} of shape {shape_of(array)} does not broadcast to the logits of shape "
             f"{shape}"
         )
-    return array
+    return astype(weights, array.dtype) if isinstance(weights, Tensor) else array

@@ -7,13 +7,13 @@ network is being trained.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import DTypeLike, NDArray
 
-from ...arrays import as_array, as_floating, random_generator
+from ...arrays import as_array, as_floating, random_generator, undisguised
 from ...facts import Recognition
 from ...leaving import values_of
 from ...metadata import composed
@@ -28,6 +28,7 @@ from ..plain import shape_of
 from ..reduction import mean as average
 from ..shape import reshape, sum_to
 from ..summing import single
+from .value_checks import first_place, refuse
 
 __all__ = ["batch_norm", "dropout", "embedding", "layer_norm", "one_hot"]
 
@@ -386,19 +387,25 @@ def embedding(indices: Any, weight: Any, /) -> Any:
 
 def _whole_numbers(name: str, what: str, numbers: Any, count: int | None) -> NDArray[Any]:
     """Check that numbers are whole and within 0..count-1, and name the first that is not."""
-    array = np.array(numbers, dtype=None if np.size(numbers) else np.intp)  # [] has no dtype
+    array: Any = as_array(numbers)
+    if not array.size:  # [] has no dtype
+        array = array.astype(np.intp)
     if array.dtype.kind not in "iu":
         raise TypeError(
             f"{name}: {what} of dtype {array.dtype}; expected integers, use .astype(int)"
         )
     wrong = array < 0
     if count is not None:
-        wrong |= array >= count
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        end = "" if count is None else count - 1
-        raise ValueError(f"{name}: {what} {array[place]} at {place}; expected 0..{end}")
-    return array
+        wrong = wrong | (array >= count)
+
+    def error() -> ValueError:
+        place, end = first_place(wrong), "" if count is None else count - 1
+        return ValueError(
+            f"{name}: {what} {undisguised(array)[place]} at {place}; expected 0..{end}"
+        )
+
+    refuse(wrong, error)
+    return cast("NDArray[Any]", array)
 
 
 @composed()

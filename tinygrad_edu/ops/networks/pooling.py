@@ -1,6 +1,7 @@
-"""Pooling: the largest element or the average of each window of sequences, images or volumes.
+"""Pooling: the largest element or the average of each window of sequences, images and volumes.
 
-Windows of a given number, instead of a given size, are in `adaptive_pooling.py`.
+Windows and borders are those of `convolution.py`. Pooling to a given size is in
+`adaptive_pooling.py`.
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...arrays import floating_dtype, real_dtype_of
 from ...leaving import values_of
 from ...metadata import composed
-from ...primitive import as_operand
+from ...primitive import as_operands
+from ...tensor import Tensor
 from ..arithmetic import add, multiply
 from ..indexing import index_update
 from ..reduction import max, mean
 from ..shape import moveaxis, reshape
 from ..summing import single
-from .convolution import Border, Padding, border_of, padded_sizes, windows_of
-from .windows import Sizes, check_fits, for_each_axis, spans_of
+from .convolution import SIZES, Border, Padding, border_of, padded_sizes, windows_of
+from .windows import Sizes, check_fits, for_each_axis, sliding_windows, spans_of
 
 __all__ = [
     "avg_pool1d",
@@ -33,138 +34,116 @@ __all__ = [
     "max_unpool2d",
 ]
 
-_SHAPES = (
-    "sequences, (N, channels, length)",
-    "images, (N, channels, height, width)",
-    "volumes, (N, channels, depth, height, width)",
-)
 
+class _Grid(NamedTuple):
+    """Where windows are: the sizes of the images, what is around them, and the steps.
 
-class _Windows(NamedTuple):
-    """The windows that a pooling looks at; the axes of `windows_of` are explained there."""
-
-    windows: Any
-    # The axes of the places within a window.
-    within: tuple[int, ...]
-    # Whether the images come in a batch, which is the last axis of the windows.
-    is_batch: bool
-    # How many places around the images are padding, and how many more ceil_mode added at the end.
-    border: Border
-    beyond: tuple[int, ...]
-    # Both together.
-    whole: Border
-    # How windows of another array of the size of the images are taken.
-    metadata: dict[str, Any]
-
-    def inside(self, sizes: Any, around: bool) -> Any:
-        """Take windows of booleans: whether an element is in the image, or also around it."""
-        sizes = padded_sizes(sizes, self.border) if around else sizes
-        border = [(0, more) for more in self.beyond] if around else self.whole
-        return windows_of(np.full(sizes, True), border, **self.metadata)
-
-
-def _beyond(
-    sizes: Any, border: Border, spans: Any, stride: Any, ceil_mode: bool
-) -> tuple[int, ...]:
-    """Return how many places more the last window of each axis needs, if it may be incomplete.
-
-    As in PyTorch, a window that would start in the padding at the end is left out.
+    `border` is what the caller asked for, `beyond` what ``ceil_mode=True`` adds at the ends.
     """
-    if not ceil_mode:
-        return (0,) * len(border)
-    beyond = []
-    for n, (before, after), span, step in zip(sizes, border, spans, stride, strict=True):
-        last = -(-(n + before + after - span) // step)
-        last -= last * step >= n + before
-        more = last * step + span - (n + before + after)
-        beyond.append(more if more > 0 else 0)
-    return tuple(beyond)
+
+    sizes: tuple[int, ...]
+    border: Border
+    beyond: Border
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+    def windows(self, x: Any) -> Any:
+        """Return the windows of images, with the first axis of a batch last."""
+        ends = zip(self.border, self.beyond, strict=True)
+        frame = [(before, after + more) for (before, after), (_, more) in ends]
+        return windows_of(x, frame, self.kernel, self.stride, self.dilation)
+
+    def inside(self, border_too: bool = False) -> Any:
+        """Return windows that mark what is part of the image, or of the image with its border."""
+        mark = np.pad(np.ones(self.sizes, bool), self.border, constant_values=border_too)
+        framed = np.pad(mark, self.beyond)
+        return sliding_windows(framed, self.kernel, self.stride, self.dilation)
+
+    def over(self, reduce: Any, windows: Any) -> Any:
+        """Reduce each window to one number, and move the first axis of a batch back."""
+        axes = len(self.sizes)
+        is_batch = windows.ndim > 2 * axes
+        first = -2 * axes - is_batch
+        reduced = reduce(windows, axis=tuple(range(first, first + axes)))
+        return moveaxis(reduced, -1, 0) if is_batch else reduced
 
 
-def _windowed(
-    name: str, x: Any, axes: int, kernel: Any, stride: Any, padding: Any, dilation: Any,
-    ceil_mode: bool,
-) -> tuple[Any, _Windows]:  # fmt: skip
-    """Check the arguments of a pooling; return x, and its windows."""
-    x = as_operand(name, x)
+def _read(
+    axes: int, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> tuple[Any, _Grid]:
+    """Check the arguments of a pooling; return the images and where their windows are."""
+    (x,) = as_operands("pooling", (x,), isinstance(x, Tensor))[0]
     kernel = for_each_axis("kernel_size", kernel, axes, 1)
     stride = kernel if stride is None else for_each_axis("stride", stride, axes, 1)
     dilation = for_each_axis("dilation", dilation, axes, 1)
-    if np.ndim(x) < axes:
-        raise ValueError(f"{name}: x of shape {np.shape(x)}; expected {_SHAPES[axes - 1]}")
-    spans = spans_of(kernel, dilation)
     border = border_of(padding, kernel, stride, dilation)
-    if any(2 * p > span for pair, span in zip(border, spans, strict=True) for p in pair):
+    if np.ndim(x) < axes:
+        what = ["sequences", "images", "volumes"][axes - 1]
         raise ValueError(
-            f"padding of {padding} for windows that reach over {spans}; expected at most half of "
+            f"x of shape {np.shape(x)}; expected {what}, (N, channels, {', '.join(SIZES[axes])})"
+        )
+    spans = spans_of(kernel, dilation)
+    if any(2 * n > span for pair, span in zip(border, spans, strict=True) for n in pair):
+        shown = tuple(before if before == after else (before, after) for before, after in border)
+        raise ValueError(
+            f"padding of {shown} for windows that reach over {spans}; expected at most half of "
             "that, or windows could miss the image"
         )
     sizes = x.shape[x.ndim - axes :]
-    beyond = _beyond(sizes, border, spans, stride, ceil_mode)
-    whole = [(a, b + more) for (a, b), more in zip(border, beyond, strict=True)]
-    check_fits(sizes, padded_sizes(sizes, whole), kernel, dilation)
-    metadata = {"kernel": kernel, "stride": stride, "dilation": dilation}
-    windows = windows_of(x, whole, **metadata)
-    is_batch = x.ndim > axes
-    first = -2 * axes - is_batch
-    within = tuple(range(first, first + axes))
-    return x, _Windows(windows, within, is_batch, border, beyond, whole, metadata)
+    padded = padded_sizes(sizes, border)
+    check_fits(sizes, padded, kernel, dilation)
+    beyond = [(0, 0)] * axes
+    if ceil_mode:
+        each = zip(sizes, border, padded, spans, stride, strict=True)
+        beyond = [(0, _places_beyond(*one)) for one in each]
+    return x, _Grid(sizes, border, beyond, kernel, stride, dilation)
 
 
-def _largest(
-    name: str, x: Any, axes: int, kernel: Any, stride: Any, padding: Any, dilation: Any,
-    ceil_mode: bool, return_indices: bool,
+def _places_beyond(size: int, pair: tuple[int, int], padded: int, span: int, stride: int) -> int:
+    """Return how far the last window reaches beyond the border, if a part of a window counts.
+
+    A window counts if it starts in the image or before it.
+    """
+    windows = math.ceil((padded - span) / stride) + 1
+    if (windows - 1) * stride >= size + pair[0]:
+        windows -= 1
+    return int(np.maximum(0, (windows - 1) * stride + span - padded))
+
+
+# The largest element --------------------------------------------------------------------------
+
+
+def _max_pool(
+    axes: int, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
+    return_indices: bool,
 ) -> Any:  # fmt: skip
-    """Compute `max_pool2d` and the others."""
-    x, seen = _windowed(name, x, axes, kernel, stride, padding, dilation, ceil_mode)
-    sizes, windows = x.shape[x.ndim - axes :], seen.windows
-    inside = seen.inside(sizes, around=False)
+    x, grid = _read(axes, x, kernel, stride, padding, dilation, ceil_mode)
+    windows, inside = grid.windows(x), grid.inside()
     if not inside.all():
         outside = np.where(inside, 0, -np.inf).astype(floating_dtype(x))
-        windows = add(windows, outside[..., None] if seen.is_batch else outside)
-    out = _batch_first(max(windows, axis=seen.within), seen.is_batch)
-    return (out, _numbers(windows, seen, sizes)) if return_indices else out
+        windows = add(windows, outside[..., None] if x.ndim > axes else outside)
+    largest = grid.over(max, windows)
+    if not return_indices:
+        return largest
+    numbers = np.arange(math.prod(grid.sizes)).reshape(grid.sizes)
+    return largest, grid.over(_first_largest(grid.windows(numbers)), values_of(windows))
 
 
-def _batch_first(x: Any, is_batch: bool) -> Any:
-    return moveaxis(x, -1, 0) if is_batch else x
+def _first_largest(numbers: Any) -> Any:
+    """Make a reduction that returns the number of the first largest element of each window."""
 
+    def reduce(windows: Any, axis: tuple[int, ...]) -> Any:
+        axes = len(axis)
+        lead = windows.ndim + axis[0]
+        ahead, places = windows.shape[:lead], windows.shape[lead + axes :]
+        rows = windows.reshape(*ahead, math.prod(windows.shape[lead : lead + axes]), *places)
+        table = numbers.reshape(-1, math.prod(numbers.shape[axes:]))
+        column = np.arange(table.shape[1])
+        column = column.reshape(*numbers.shape[axes:], *(1,) * (len(places) - axes))
+        return table[rows.argmax(axis=lead), column]
 
-def _numbers(windows: Any, seen: _Windows, sizes: Any) -> NDArray[np.intp]:
-    """Number the largest element of each window among all elements of its image."""
-    axes = len(sizes)
-    values = values_of(windows)
-    many = math.prod(values.shape[i] for i in seen.within)
-    kept = values.shape[: values.ndim + seen.within[0]]
-    after = values.shape[values.ndim + seen.within[-1] + 1 :]
-    place = np.argmax(values.reshape(*kept, many, *after), axis=len(kept))
-    image = np.arange(math.prod(sizes)).reshape(sizes)
-    numbers = windows_of(image, seen.whole, **seen.metadata)
-    table = numbers.reshape(many, *numbers.shape[axes:])
-    table = table[..., None] if seen.is_batch else table
-    table = np.broadcast_to(table, (*(1,) * len(kept), *table.shape))
-    found = np.take_along_axis(table, np.expand_dims(place, len(kept)), axis=len(kept))
-    indices: NDArray[np.intp] = _batch_first(np.squeeze(found, axis=len(kept)), seen.is_batch)
-    return indices
-
-
-def _averaged(
-    name: str, x: Any, axes: int, kernel: Any, stride: Any, padding: Any, ceil_mode: bool,
-    count_include_pad: bool, divisor_override: int | None,
-) -> Any:  # fmt: skip
-    """Compute `avg_pool2d` and the others."""
-    x, seen = _windowed(name, x, axes, kernel, stride, padding, 1, ceil_mode)
-    averages = _batch_first(mean(seen.windows, axis=seen.within), seen.is_batch)
-    if divisor_override is not None:
-        (divisor,) = for_each_axis("divisor_override", divisor_override, 1, 1)
-        return multiply(averages, math.prod(seen.metadata["kernel"]) / divisor)
-    if count_include_pad and not any(seen.beyond):
-        return averages
-    inside = seen.inside(x.shape[x.ndim - axes :], around=count_include_pad)
-    shares = np.mean(inside, axis=tuple(range(axes)))
-    if (shares == 1).all():
-        return averages
-    return multiply(averages, (1 / shares).astype(floating_dtype(averages)))
+    return reduce
 
 
 @composed("x")
@@ -182,7 +161,7 @@ def max_pool1d(
     Parameters
     ----------
     x : array_like, shape (..., length)
-        Sequences.
+        Sequences; usually (N, channels, length).
     kernel_size, stride, padding, dilation, ceil_mode, return_indices
         As in `max_pool2d`.
 
@@ -192,8 +171,7 @@ def max_pool1d(
     >>> max_pool1d(Tensor([1.0, 3.0, 2.0, 0.0]), 2)
     Tensor([3., 2.])
     """
-    windows = (kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-    return _largest("max_pool1d", x, 1, *windows)
+    return _max_pool(1, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 @composed("x")
@@ -217,17 +195,16 @@ def max_pool2d(
     stride : int or pair of int, optional
         The distance from one window to the next; by default the size of a window, so that windows
         do not overlap.
-    padding : int, pair of int, or pair of pairs
-        How many places to put around the images, at either end, as for `conv2d`. They count as
-        minus infinity and receive no gradient.
+    padding : int, pair of int, pair of pairs, "valid" or "same"
+        How many places to put around the images, as in `conv2d`. They count as minus infinity and
+        receive no gradient.
     dilation : int or pair of int
         The distance from one element of a window to the next.
     ceil_mode : bool
-        Whether the last window along an axis may be incomplete; it still starts in the image, or in
-        the padding before it.
+        Whether a window counts that starts in the image and reaches beyond its end.
     return_indices : bool
-        Whether to return, as a second result, the number of each largest element among all elements
-        of its image: a plain array, for `max_unpool2d`. It is the first of several equal ones.
+        Whether to return the places too: the number of the first largest element of each window,
+        counted row by row in the image, as a plain array. See `max_unpool2d`.
 
     Raises
     ------
@@ -238,16 +215,15 @@ def max_pool2d(
     --------
     >>> from tinygrad_edu import Tensor, max_pool2d
     >>> x = Tensor([[1.0, 2.0, 5.0, 0.0], [3.0, 4.0, 6.0, 7.0]], requires_grad=True)
-    >>> y, places = max_pool2d(x, 2, return_indices=True)
-    >>> y.data, places
-    (array([[4., 7.]]), array([[5, 7]]))
+    >>> y = max_pool2d(x, 2)
+    >>> y.data
+    array([[4., 7.]])
     >>> y.sum().backward()
     >>> x.grad
     array([[0., 0., 0., 0.],
            [0., 1., 0., 1.]])
     """
-    windows = (kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-    return _largest("max_pool2d", x, 2, *windows)
+    return _max_pool(2, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 @composed("x")
@@ -265,19 +241,101 @@ def max_pool3d(
     Parameters
     ----------
     x : array_like, shape (..., depth, height, width)
-        Volumes.
+        Volumes; usually (N, channels, depth, height, width).
     kernel_size, stride, padding, dilation, ceil_mode, return_indices
         As in `max_pool2d`.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from tinygrad_edu import max_pool3d
-    >>> max_pool3d(np.arange(16.0).reshape(2, 2, 4), 2)
-    array([[[13., 15.]]])
+    >>> from tinygrad_edu import Tensor, max_pool3d
+    >>> max_pool3d(Tensor([[[1.0, 3.0], [2.0, 0.0]]]), (1, 2, 2))
+    Tensor([[[3.]]])
     """
-    windows = (kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-    return _largest("max_pool3d", x, 3, *windows)
+    return _max_pool(3, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+@composed("x")
+def max_unpool2d(
+    x: Any,
+    indices: Any,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    output_size: Any = None,
+) -> Any:
+    """Put the results of `max_pool2d` back where they came from, among zeros.
+
+    Parameters
+    ----------
+    x : array_like, shape (..., height, width)
+        Results of a pooling. If several are for one place, the last stays and has the gradient.
+    indices : array_like of int
+        The places that ``max_pool2d(..., return_indices=True)`` returned.
+    kernel_size, stride, padding
+        As they were in that call.
+    output_size : tuple of int, optional
+        The size of the images, if it is not the smallest that the pooling fits; the last two
+        numbers count.
+
+    Raises
+    ------
+    ValueError
+        If indices are of another shape than `x`, or out of range.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, max_pool2d, max_unpool2d
+    >>> largest, places = max_pool2d(Tensor([[1.0, 2.0], [3.0, 0.0]]), 2, return_indices=True)
+    >>> max_unpool2d(largest, places, 2)
+    Tensor([[0., 0.],
+            [3., 0.]])
+    """
+    (x,) = as_operands("max_unpool2d", (x,), isinstance(x, Tensor))[0]
+    kernel = for_each_axis("kernel_size", kernel_size, 2, 1)
+    stride = kernel if stride is None else for_each_axis("stride", stride, 2, 1)
+    padding = for_each_axis("padding", padding, 2, 0)
+    places = np.asarray(indices)
+    if np.ndim(x) < 2 or places.shape != x.shape or places.dtype.kind not in "iu":
+        raise ValueError(
+            f"max_unpool2d: x of shape {np.shape(x)} and indices of shape {places.shape} and dtype "
+            f"{places.dtype}; expected images and an integer for each element, as returned by "
+            "max_pool2d(..., return_indices=True)"
+        )
+    ahead, sizes = x.shape[:-2], x.shape[-2:]
+    if output_size is None:
+        each = zip(sizes, stride, padding, kernel, strict=True)
+        output_size = tuple((n - 1) * s - 2 * p + k for n, s, p, k in each)
+    height, width = for_each_axis("output_size", tuple(output_size)[-2:], 2, 0)
+    if places.size and (places.min() < 0 or places.max() >= height * width):
+        raise ValueError(
+            f"max_unpool2d: indices {places.min()}..{places.max()} for images of {height} x "
+            f"{width}; expected 0..{height * width - 1}, or pass a larger output_size="
+        )
+    rows, count = math.prod(ahead), math.prod(sizes)
+    zeros: Any = np.zeros((rows, height * width), real_dtype_of(x))
+    index = np.arange(rows)[:, None], places.reshape(rows, count)
+    filled = index_update(zeros, index, reshape(x, (rows, count)))
+    return reshape(filled, (*ahead, height, width))
+
+
+# The average ----------------------------------------------------------------------------------
+
+
+def _avg_pool(
+    axes: int, x: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool,
+    count_include_pad: bool, divisor_override: Any,
+) -> Any:  # fmt: skip
+    x, grid = _read(axes, x, kernel, stride, padding, 1, ceil_mode)
+    averages = grid.over(mean, grid.windows(x))
+    terms = math.prod(grid.kernel)
+    if divisor_override is not None:
+        if not divisor_override:
+            raise ValueError("divisor_override is 0; expected another number, or None")
+        return multiply(averages, terms / divisor_override)
+    counted = np.sum(grid.inside(count_include_pad), axis=tuple(range(axes)))
+    if (counted == terms).all():
+        return averages
+    return multiply(averages, (terms / counted).astype(floating_dtype(averages)))
 
 
 @composed("x")
@@ -296,7 +354,7 @@ def avg_pool1d(
     Parameters
     ----------
     x : array_like, shape (..., length)
-        Sequences.
+        Sequences; usually (N, channels, length).
     kernel_size, stride, padding, ceil_mode, count_include_pad
         As in `avg_pool2d`.
 
@@ -306,8 +364,7 @@ def avg_pool1d(
     >>> avg_pool1d(Tensor([1.0, 3.0, 2.0, 0.0]), 2)
     Tensor([2., 1.])
     """
-    windows = (kernel_size, stride, padding, ceil_mode, count_include_pad, None)
-    return _averaged("avg_pool1d", x, 1, *windows)
+    return _avg_pool(1, x, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
 @composed("x")
@@ -320,7 +377,7 @@ def avg_pool2d(
     *,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
-    divisor_override: int | None = None,
+    divisor_override: float | None = None,
 ) -> Any:
     """Average of each window of an image.
 
@@ -330,13 +387,13 @@ def avg_pool2d(
         Images; usually (N, channels, height, width).
     kernel_size, stride, ceil_mode
         As in `max_pool2d`.
-    padding : int, pair of int, or pair of pairs
-        How many zeros to put around the images, at either end, as for `conv2d`.
+    padding : int, pair of int, pair of pairs, "valid" or "same"
+        How many zeros to put around the images, as in `conv2d`.
     count_include_pad : bool
         Whether to count these zeros as elements of a window; if False, the divisor is the number of
-        the others. What `ceil_mode` adds is never counted.
-    divisor_override : int, optional
-        Divide the sum of each window by this instead.
+        the others. What ``ceil_mode=True`` adds never counts.
+    divisor_override : number, optional
+        Divide the sums by this instead.
 
     Raises
     ------
@@ -349,8 +406,9 @@ def avg_pool2d(
     >>> avg_pool2d(Tensor([[1.0, 2.0, 5.0, 0.0], [3.0, 4.0, 6.0, 7.0]]), 2)
     Tensor([[2.5, 4.5]])
     """
-    windows = (kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-    return _averaged("avg_pool2d", x, 2, *windows)
+    return _avg_pool(
+        2, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
 @composed("x")
@@ -363,88 +421,23 @@ def avg_pool3d(
     *,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
-    divisor_override: int | None = None,
+    divisor_override: float | None = None,
 ) -> Any:
     """Average of each window of a volume; see `avg_pool2d`, which has one axis less.
 
     Parameters
     ----------
     x : array_like, shape (..., depth, height, width)
-        Volumes.
+        Volumes; usually (N, channels, depth, height, width).
     kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
         As in `avg_pool2d`.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from tinygrad_edu import avg_pool3d
-    >>> avg_pool3d(np.arange(16.0).reshape(2, 2, 4), 2)
-    array([[[6.5, 8.5]]])
+    >>> from tinygrad_edu import Tensor, avg_pool3d
+    >>> avg_pool3d(Tensor([[[1.0, 3.0], [2.0, 0.0]]]), (1, 2, 2))
+    Tensor([[[1.5]]])
     """
-    windows = (kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-    return _averaged("avg_pool3d", x, 3, *windows)
-
-
-@composed("x")
-def max_unpool2d(
-    x: Any,
-    indices: Any,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
-    output_size: tuple[int, ...] | None = None,
-) -> Any:
-    """Images of zeros, with elements put where `max_pool2d` took them from.
-
-    Parameters
-    ----------
-    x : array_like, shape (..., height, width)
-        The elements.
-    indices : array_like of int
-        Their places, as ``max_pool2d(..., return_indices=True)`` returns them; of the shape of `x`.
-        If several elements have the same place, the last one stays.
-    kernel_size, stride, padding
-        As they were passed to `max_pool2d`; these make the size of the result.
-    output_size : tuple of int, optional
-        The height and width of the result instead, since images of several sizes are pooled to one;
-        the axes before them may be part of it.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, or a place is outside the images.
-
-    Examples
-    --------
-    >>> from tinygrad_edu import Tensor, max_unpool2d
-    >>> max_unpool2d(Tensor([[4.0, 7.0]]), [[5, 7]], 2)
-    Tensor([[0., 0., 0., 0.],
-            [0., 4., 0., 7.]])
-    """
-    x, places = as_operand("max_unpool2d", x), np.asarray(indices)
-    kernel = for_each_axis("kernel_size", kernel_size, 2, 1)
-    stride = kernel if stride is None else for_each_axis("stride", stride, 2, 1)
-    padding = for_each_axis("padding", padding, 2, 0)
-    if x.ndim < 2 or places.shape != x.shape or places.dtype.kind not in "iu":
-        raise ValueError(
-            f"max_unpool2d: x of shape {x.shape} and indices of shape {places.shape} and dtype "
-            f"{places.dtype}; expected images, and whole numbers of the same shape"
-        )
-    *before, height, width = x.shape
-    each = zip((height, width), kernel, stride, padding, strict=True)
-    sizes = tuple((n - 1) * s + k - 2 * p for n, k, s, p in each)
-    if output_size is not None:
-        sizes = for_each_axis("output_size", tuple(output_size)[-2:], 2, 1)
-    count = math.prod(sizes)
-    wrong = (places < 0) | (places >= count)
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise ValueError(
-            f"max_unpool2d: index {places[place]} at {place}; expected 0..{count - 1} for images "
-            f"of {sizes}"
-        )
-    images, many = math.prod(before), height * width
-    rows = np.arange(images)[:, None]
-    zeros = np.zeros((images, count), real_dtype_of(x))
-    filled = index_update(zeros, (rows, places.reshape(images, many)), reshape(x, (images, many)))
-    return reshape(filled, (*before, *sizes))
+    return _avg_pool(
+        3, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )

@@ -1,7 +1,7 @@
-"""Transposed convolution: the adjoint of a convolution, as an operation that enlarges images.
+"""Transposed convolution: the adjoint of convolution, which enlarges sequences, images and volumes.
 
-Each element of the input adds its multiple of the kernel to the output. Convolutions are in
-`convolution.py`.
+Each element of the input puts a multiple of the kernel into the output; kernels that overlap add
+up.
 """
 
 from __future__ import annotations
@@ -15,90 +15,87 @@ from ...metadata import composed
 from ...primitive import as_operands
 from ...tensor import holds_tensor
 from ..arithmetic import add
-from ..indexing import getitem
 from ..linear_algebra.matrices import matmul
 from ..padding import pad
-from ..shape import matrix_transpose, moveaxis, reshape
+from ..shape import moveaxis, reshape, swapaxes
+from .convolution import SIZES, Padding, border_of
 from .windows import Sizes, for_each_axis, overlap_add, spans_of
 
 __all__ = ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
-_SIZES = ("depth", "height", "width")
+
+def _transposed(
+    axes: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any,
+    groups: Any, dilation: Any,
+) -> Any:  # fmt: skip
+    """Compute transposed convolutions along any number of axes."""
+    name = f"conv_transpose{axes}d"
+    both = x, weight
+    x, weight = as_operands(name, both, holds_tensor(both))[0]
+    stride = for_each_axis("stride", stride, axes, 1)
+    dilation = for_each_axis("dilation", dilation, axes, 1)
+    added = for_each_axis("output_padding", output_padding, axes, 0)
+    (groups,) = for_each_axis("groups", groups, 1, 1)
+    shapes = np.shape(x), np.shape(weight), None if bias is None else np.shape(bias)
+    _check_shapes(name, axes, *shapes, groups)
+    if isinstance(padding, str):
+        raise ValueError(f"{name}: padding is {padding!r}; expected numbers")
+    kernel, sizes = weight.shape[2:], x.shape[2:]
+    border = border_of(padding, kernel, stride, dilation)
+    steps = zip(added, stride, dilation, strict=True)
+    if any(n and n >= np.maximum(s, d) for n, s, d in steps):
+        raise ValueError(
+            f"{name}: output_padding is {added}; expected numbers below the stride {stride} or the "
+            f"dilation {dilation}"
+        )
+    spans = spans_of(kernel, dilation)
+    full = tuple((n - 1) * s + m for n, s, m in zip(sizes, stride, spans, strict=True))
+    widths = [(-before, n - after) for (before, after), n in zip(border, added, strict=True)]
+    wanted = tuple(n + sum(pair) for n, pair in zip(full, widths, strict=True))
+    if 0 in sizes or any(n < 1 for n in wanted):
+        raise ValueError(
+            f"{name}: x of shape {shapes[0]} leads to an output of size {wanted}; expected at "
+            "least 1 along each axis, use less padding"
+        )
+    # As in a convolution, all images are columns of one matrix, with the images last.
+    images, (channels, outputs) = x.shape[0], weight.shape[:2]
+    terms = outputs * math.prod(kernel)
+    rows = swapaxes(reshape(weight, (groups, channels // groups, terms)), 1, 2)
+    columns = reshape(moveaxis(x, 0, -1), (groups, channels // groups, math.prod(sizes) * images))
+    products = reshape(matmul(rows, columns), (groups * outputs, *kernel, *sizes, images))
+    shape = (images, groups * outputs, *full)
+    out = overlap_add(moveaxis(products, -1, 0), shape=shape, stride=stride, dilation=dilation)
+    if any(map(any, widths)):
+        out = pad(out, [(0, 0), (0, 0), *widths])
+    return out if bias is None else add(out, reshape(bias, (-1, *(1,) * axes)))
 
 
-def _check_shapes(shape: Any, weight_shape: Any, bias_shape: Any, axes: int, groups: int) -> None:
-    sizes = ("length",) if axes == 1 else _SIZES[-axes:]
-    given = f"conv_transpose{axes}d: x of shape {shape} and weight of shape {weight_shape}"
+def _check_shapes(
+    name: str, axes: int, shape: Any, weight_shape: Any, bias_shape: Any, groups: int
+) -> None:
+    given = f"{name}: x of shape {shape} and weight of shape {weight_shape}"
     if len(shape) != axes + 2 or len(weight_shape) != axes + 2:
         raise ValueError(
-            f"{given}; expected (N, channels, {', '.join(sizes)}) and (channels, outputs / groups, "
-            f"{', '.join('kernel ' + size for size in sizes)})"
+            f"{given}; expected (N, channels, {', '.join(SIZES[axes])}) and (channels, outputs / "
+            f"groups, {', '.join('kernel ' + size for size in SIZES[axes])}); x[None] makes a "
+            "batch of one"
         )
-    if weight_shape[0] != shape[1] or shape[1] % groups:
+    channels = shape[1]
+    if weight_shape[0] != channels:
         raise ValueError(
-            f"{given}; expected a weight for each of the {shape[1]} channels along its first axis, "
-            f"and groups={groups} to divide that number"
+            f"{given}; there are {channels} channels, but the weight takes {weight_shape[0]}; "
+            f"expected a weight of shape {(channels, *weight_shape[1:])}"
         )
+    if channels % groups:
+        raise ValueError(f"{given}; groups={groups} must divide the {channels} channels")
     outputs = weight_shape[1] * groups
     if bias_shape not in (None, (outputs,)):
         raise ValueError(
             f"{given}; expected a bias of shape ({outputs},), one number for each output, got "
             f"{bias_shape}"
         )
-
-
-def _cropped(x: Any, padding: Any, output_padding: Any) -> Any:
-    """Cut `padding` places off at either end of the last axes, and add places at their end."""
-    axes = len(padding)
-    if any(output_padding):
-        x = pad(x, [(0, 0)] * (x.ndim - axes) + [(0, more) for more in output_padding])
-    sizes = x.shape[x.ndim - axes :]
-    if not any(padding):
-        return x
-    return getitem(x, (..., *(slice(p, n - p) for p, n in zip(padding, sizes, strict=True))))
-
-
-def _transposed(
-    x: Any, weight: Any, bias: Any, axes: int, stride: Any, padding: Any, output_padding: Any,
-    groups: int, dilation: Any,
-) -> Any:  # fmt: skip
-    """Compute `conv_transpose1d` and the others."""
-    both = x, weight
-    x, weight = as_operands(f"conv_transpose{axes}d", both, holds_tensor(both))[0]
-    stride = for_each_axis("stride", stride, axes, 1)
-    padding = for_each_axis("padding", padding, axes, 0)
-    output_padding = for_each_axis("output_padding", output_padding, axes, 0)
-    dilation = for_each_axis("dilation", dilation, axes, 1)
-    (groups,) = for_each_axis("groups", groups, 1, 1)
-    _check_shapes(
-        np.shape(x), np.shape(weight), None if bias is None else np.shape(bias), axes, groups
-    )
-    for more, step, gap in zip(output_padding, stride, dilation, strict=True):
-        if more >= max(step, gap):
-            raise ValueError(
-                f"output_padding is {output_padding}; expected less than the stride {stride} or "
-                f"the dilation {dilation}, because a convolution leaves out no more places"
-            )
-    images, channels, *places = x.shape
-    outputs, *kernel = weight.shape[1:]
-    spans = spans_of(kernel, dilation)
-    sizes = [(n - 1) * s + span for n, s, span in zip(places, stride, spans, strict=True)]
-    final = [n - 2 * p + o for n, p, o in zip(sizes, padding, output_padding, strict=True)]
-    if min(final) < 1:
-        raise ValueError(
-            f"padding {padding} leaves an output of {tuple(final)}; expected at least one place "
-            "along each axis"
-        )
-    # The images follow the channels, so that the whole batch is one product (for each group).
-    columns = reshape(moveaxis(x, 0, 1), (groups, channels // groups, images * math.prod(places)))
-    rows = reshape(weight, (groups, channels // groups, outputs * math.prod(kernel)))
-    windows = matmul(matrix_transpose(rows), columns)
-    windows = moveaxis(reshape(windows, (groups * outputs, *kernel, images, *places)), 1 + axes, 1)
-    whole = overlap_add(
-        windows, shape=(groups * outputs, images, *sizes), stride=stride, dilation=dilation
-    )
-    out = moveaxis(_cropped(whole, padding, output_padding), 1, 0)
-    return out if bias is None else add(out, reshape(bias, (groups * outputs, *(1,) * axes)))
+    if 0 in weight_shape[2:]:
+        raise ValueError(f"{given}; expected a kernel of at least one element")
 
 
 @composed("x", "weight", "bias")
@@ -106,8 +103,9 @@ def conv_transpose1d(
     x: Any,
     weight: Any,
     bias: Any = None,
+    *,
     stride: Sizes = 1,
-    padding: Sizes = 0,
+    padding: Padding = 0,
     output_padding: Sizes = 0,
     groups: int = 1,
     dilation: Sizes = 1,
@@ -128,10 +126,10 @@ def conv_transpose1d(
     Examples
     --------
     >>> from tinygrad_edu import Tensor, conv_transpose1d
-    >>> conv_transpose1d(Tensor([[[1.0, 2.0]]]), [[[1.0, 10.0]]], stride=2)
+    >>> conv_transpose1d([[[1.0, 2.0]]], Tensor([[[1.0, 10.0]]]), stride=2)
     Tensor([[[ 1., 10.,  2., 20.]]])
     """
-    return _transposed(x, weight, bias, 1, stride, padding, output_padding, groups, dilation)
+    return _transposed(1, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 @composed("x", "weight", "bias")
@@ -139,16 +137,18 @@ def conv_transpose2d(
     x: Any,
     weight: Any,
     bias: Any = None,
+    *,
     stride: Sizes = 1,
-    padding: Sizes = 0,
+    padding: Padding = 0,
     output_padding: Sizes = 0,
     groups: int = 1,
     dilation: Sizes = 1,
 ) -> Any:
-    """Transposed convolution of images: each element adds its multiple of the kernel.
+    """Transposed convolution of images: what the gradient of `conv2d` computes for its input.
 
-    It is the gradient of `conv2d` with respect to its images, as an operation: with the same
-    kernel, stride and padding it maps outputs of `conv2d` back to the size of its images.
+    With ``y = conv2d(x, weight, ...)``, ``conv_transpose2d(g, weight, ...)`` with the same options
+    is the gradient of ``sum(g * y)`` with respect to `x`. It is sometimes called deconvolution, but
+    it does not undo a convolution.
 
     Parameters
     ----------
@@ -159,12 +159,13 @@ def conv_transpose2d(
     bias : array_like, shape (outputs,), optional
         Added to each output.
     stride : int or pair of int
-        The distance in the output from one kernel to the next.
-    padding : int or pair of int
-        How many places to cut off the output, at either end.
+        The distance between the kernels of neighbouring elements: how much the image is enlarged.
+    padding : int, pair of int, or pair of pairs
+        How many places to remove from the output, at either end; pairs name the number before and
+        after for each axis.
     output_padding : int or pair of int
-        How many places to add to the output, at the end: `conv2d` with a stride maps several sizes
-        to one, and this chooses among them.
+        How many places to add at the end of each axis. Images of several sizes lead to an output of
+        one size if a convolution has a stride; this chooses among them.
     groups : int
         Split channels and outputs into this many independent groups.
     dilation : int or pair of int
@@ -185,16 +186,17 @@ def conv_transpose2d(
     --------
     >>> import numpy as np
     >>> from tinygrad_edu import Tensor, conv_transpose2d
-    >>> x = Tensor([[[[1.0, 2.0]]]], requires_grad=True)
-    >>> y = conv_transpose2d(x, np.ones((1, 1, 2, 2)))
+    >>> weight = Tensor(np.ones((1, 1, 2, 2)), requires_grad=True)
+    >>> y = conv_transpose2d([[[[1.0, 2.0]]]], weight)
     >>> y.data
     array([[[[1., 3., 2.],
              [1., 3., 2.]]]])
     >>> y.sum().backward()
-    >>> x.grad
-    array([[[[4., 4.]]]])
+    >>> weight.grad
+    array([[[[3., 3.],
+             [3., 3.]]]])
     """
-    return _transposed(x, weight, bias, 2, stride, padding, output_padding, groups, dilation)
+    return _transposed(2, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 @composed("x", "weight", "bias")
@@ -202,8 +204,9 @@ def conv_transpose3d(
     x: Any,
     weight: Any,
     bias: Any = None,
+    *,
     stride: Sizes = 1,
-    padding: Sizes = 0,
+    padding: Padding = 0,
     output_padding: Sizes = 0,
     groups: int = 1,
     dilation: Sizes = 1,
@@ -225,7 +228,7 @@ def conv_transpose3d(
     --------
     >>> import numpy as np
     >>> from tinygrad_edu import conv_transpose3d
-    >>> conv_transpose3d(np.ones((1, 2, 1, 2, 2)), np.ones((2, 3, 1, 2, 2)), stride=2).shape
-    (1, 3, 1, 4, 4)
+    >>> conv_transpose3d(np.ones((1, 1, 2, 2, 2)), np.ones((1, 3, 2, 2, 2)), stride=2).shape
+    (1, 3, 4, 4, 4)
     """
-    return _transposed(x, weight, bias, 3, stride, padding, output_padding, groups, dilation)
+    return _transposed(3, x, weight, bias, stride, padding, output_padding, groups, dilation)

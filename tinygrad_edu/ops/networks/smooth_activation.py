@@ -1,7 +1,6 @@
-"""Smooth activation functions and gates, composed of a few operations.
+"""Smooth activations besides the usual ones, and gates.
 
-The common ones, such as `gelu` and `silu`, are in `activation.py`; those of straight pieces are in
-`rectifiers.py`.
+`gelu`, `silu`, `elu`, `softplus` and their like are in `activation.py`.
 """
 
 from __future__ import annotations
@@ -9,37 +8,30 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
-from ...facts import Recognition
 from ...metadata import composed
+from ...primitive import as_operand
 from ..arithmetic import add, divide, multiply, subtract
 from ..choosing import absolute, where
 from ..elementwise import expm1
 from ..plain import shape_of
 from ..rearranging import split
 from ..special import sigmoid
+from ..summing import axes_of, single
 from ..trigonometric import tanh
 from .activation import softplus
 
 __all__ = ["celu", "glu", "mish", "quick_gelu", "softsign", "tanhshrink"]
 
-_ELEMENTWISE = Recognition("elementwise")
-
 
 @composed("x", "alpha")
+@single
 def celu(x: Any, alpha: Any = 1.0) -> Any:
     """The value where it is positive, and ``alpha * (exp(x / alpha) - 1)`` elsewhere.
 
-    Unlike that of `elu`, its derivative is continuous for every `alpha`. Barron, "Continuously
-    Differentiable Exponential Linear Units", 2017.
-
-    Parameters
-    ----------
-    x : array_like
-        The values.
-    alpha : number or tensor
-        The size of the limit for large negative values; gradients flow to a tensor.
+    Unlike that of `elu`, its derivative is continuous at 0, where it is 1, for every `alpha`. If
+    that is a tensor, gradients flow to it. Barron, "Continuously Differentiable Exponential Linear
+    Units", 2017.
 
     Raises
     ------
@@ -49,19 +41,20 @@ def celu(x: Any, alpha: Any = 1.0) -> Any:
     Examples
     --------
     >>> from tinygrad_edu import Tensor, celu
-    >>> celu(Tensor([-1.0, 0.0, 2.0]), 0.5).data.round(4)
+    >>> celu(Tensor([-1.0, 0.0, 2.0]), alpha=0.5).data.round(4)
     array([-0.4323,  0.    ,  2.    ])
     """
     if np.any(np.equal(alpha, 0)):
-        raise ValueError(f"celu: alpha is {alpha}; expected a number other than 0")
+        raise ValueError("celu: alpha is 0; expected another number, such as 1.0")
     is_positive = np.greater(x, 0)
     # The exponential is computed only where it is used, because it could overflow elsewhere.
-    return where(is_positive, x, multiply(expm1(divide(where(is_positive, 0, x), alpha)), alpha))
+    power = divide(where(is_positive, 0, x), alpha)
+    return where(is_positive, x, multiply(expm1(power), alpha))
 
 
-@composed("x", recognition=_ELEMENTWISE)
+@composed("x")
 def softsign(x: Any) -> Any:
-    """The value divided by 1 plus its size: between -1 and 1, as for `tanh`, but approached slowly.
+    """The value divided by one more than its absolute value: a slower `tanh`.
 
     Examples
     --------
@@ -69,14 +62,15 @@ def softsign(x: Any) -> Any:
     >>> softsign(Tensor([-1.0, 0.0, 3.0]))
     Tensor([-0.5 ,  0.  ,  0.75])
     """
-    return divide(x, add(absolute(x), 1.0))
+    return divide(x, add(absolute(x), 1))
 
 
-@composed("x", recognition=_ELEMENTWISE)
+@composed("x")
+@single
 def mish(x: Any) -> Any:
-    """The value times `tanh` of its `softplus`.
+    """The value times the `tanh` of its `softplus`.
 
-    Misra, "Mish: A Self Regularized Non-Monotonic Activation Function", 2019.
+    Misra, "Mish: A Self Regularized Non-Monotonic Activation Function", 2020.
 
     Examples
     --------
@@ -87,9 +81,10 @@ def mish(x: Any) -> Any:
     return multiply(x, tanh(softplus(x)))
 
 
-@composed("x", recognition=_ELEMENTWISE)
+@composed("x")
+@single
 def quick_gelu(x: Any) -> Any:
-    """Approximation of `gelu` by a sigmoid: ``x * sigmoid(1.702 * x)``.
+    """The value times ``sigmoid(1.702 * x)``, a rough and quick `gelu`.
 
     Examples
     --------
@@ -101,6 +96,7 @@ def quick_gelu(x: Any) -> Any:
 
 
 @composed("x")
+@single
 def tanhshrink(x: Any) -> Any:
     """The value minus its `tanh`.
 
@@ -115,34 +111,33 @@ def tanhshrink(x: Any) -> Any:
 
 @composed("x")
 def glu(x: Any, axis: int = -1) -> Any:
-    """Gated linear unit: the first half along an axis, times the `sigmoid` of the second half.
+    """First half of the values times the `sigmoid` of the second half: a gated linear unit.
 
     Dauphin et al., "Language Modeling with Gated Convolutional Networks", 2017.
 
     Parameters
     ----------
     x : array_like
-        The values, and the gates behind them.
+        The values, an even number of them along `axis`.
     axis : int
-        The axis, of even size.
+        The axis that is halved.
 
     Raises
     ------
     ValueError
-        If the size of the axis is odd.
+        If there is no axis, or the number of values is odd.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor, glu
-    >>> glu(Tensor([2.0, 4.0, 0.0, 0.0]))
-    Tensor([1., 2.])
+    >>> glu(Tensor([4.0, 6.0, 0.0, 0.0]))
+    Tensor([2., 3.])
     """
+    x = as_operand("glu", x)
     shape = shape_of(x)
-    size = shape[normalize_axis_index(axis, len(shape))]
-    if size % 2:
+    if not shape or shape[axes_of(len(shape), axis)[0]] % 2:
         raise ValueError(
-            f"glu: x of shape {shape} has {size} elements along axis {axis}; expected an even "
-            "number, half of them gates"
+            f"glu: x of shape {shape}; expected an even number of values along axis {axis}"
         )
     values, gates = split(x, 2, axis)
     return multiply(values, sigmoid(gates))
