@@ -97,8 +97,12 @@ class Tape:
     def storage(self, array: Any) -> int:
         """Return the number of an array's memory; a view has the number of its base."""
         root = array
-        while isinstance(root, np.ndarray) and isinstance(root.base, np.ndarray):
-            root = root.base
+        while isinstance(root, np.ndarray):
+            # `as_strided` puts an object without memory between a view and its base.
+            base = root.base if isinstance(root.base, np.ndarray) else getattr(root.base, "base", 0)
+            if not isinstance(base, np.ndarray):
+                break
+            root = base
         self._kept.append(root)
         return self._storages.setdefault(id(root), len(self._storages))
 
