@@ -5,24 +5,22 @@ Each axis is treated alone: a result is a weighted sum of a few elements along i
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
+from ...arrays import floating_dtype
 from ...metadata import composed
 from ...primitive import as_operand, as_operands
 from ...tensor import Tensor
+from ..arithmetic import add, multiply
 from ..indexing import take
 from ..plain import shape_of
 from ..shape import reshape, transpose
 from ..summing import single
-from .adaptive_pooling import (
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    adaptive_avg_pool3d,
-    weighted_take,
-)
+from .adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 __all__ = ["interpolate", "pixel_shuffle", "pixel_unshuffle"]
 
@@ -100,7 +98,7 @@ def interpolate(
             places = np.floor((np.arange(new) + shift) * ratio + _TINY).astype(int)
             x = take(x, np.minimum(places, old - 1), axis)
         elif old != new or ratio != 1:
-            x = weighted_take(x, axis, *_weights(old, new, ratio, mode, bool(align_corners)))
+            x = _mixed(x, axis, *_weights(old, new, ratio, mode, bool(align_corners)))
     return x
 
 
@@ -155,8 +153,18 @@ def _target(sizes: Any, size: Any, scale_factor: Any) -> tuple[tuple[int, ...], 
     return new, given
 
 
+def _mixed(x: Any, axis: int, places: Any, weights: Any) -> Any:
+    """Sum weighted elements along an axis; each row of both matrices has one for each result."""
+    column = (-1, *(1,) * (x.ndim - axis - 1))
+    terms = [
+        multiply(take(x, row, axis), weight.reshape(column).astype(floating_dtype(x)))
+        for row, weight in zip(places, weights, strict=True)
+    ]
+    return functools.reduce(add, terms)
+
+
 def _weights(old: int, new: int, ratio: float, mode: str, align_corners: bool) -> tuple[Any, Any]:
-    """Return the places that each result is made of, one a column, and their weights."""
+    """Return the places that results are made of, one row for each term, and their weights."""
     numbers = np.arange(new)
     if align_corners:
         where = numbers * ((old - 1) / (new - 1) if new > 1 else 0.0)
