@@ -50,6 +50,8 @@ def _read(axes: int, x: Any, output_size: Any) -> tuple[Any, tuple[int, ...]]:
             f"{name}: x of shape {shape}; expected (N, channels, {', '.join(SIZES[axes])}), none "
             "of 0"
         )
+    if isinstance(output_size, np.ndarray):
+        output_size = output_size.tolist()
     wanted = output_size if isinstance(output_size, tuple | list) else (output_size,) * axes
     if len(wanted) == axes:
         own = shape[len(shape) - axes :]

@@ -18,7 +18,7 @@ from ...tensor import Tensor
 from ..arithmetic import add, multiply
 from ..indexing import take
 from ..plain import shape_of
-from ..shape import reshape, transpose
+from ..shape import broadcast_to, reshape, transpose
 from ..summing import single
 from .adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
@@ -91,15 +91,38 @@ def interpolate(
     wanted, factors = _target(sizes, size, scale_factor)
     if mode == "area":
         return _AREA[len(sizes)](x, wanted)
-    for axis, (old, new, factor) in enumerate(zip(sizes, wanted, factors, strict=True), start=2):
-        ratio = old / new if factor is None or recompute_scale_factor else 1 / factor
-        if mode.startswith("nearest"):
+    is_nearest = mode.startswith("nearest")
+
+    def is_exact(old: int, new: int) -> bool:
+        # As in PyTorch, the nearest elements of the same or twice the size do not depend on how a
+        # factor was rounded.
+        return bool(recompute_scale_factor) or (is_nearest and new in (old, 2 * old))
+
+    ratios = [
+        old / new if factor is None or is_exact(old, new) else 1 / factor
+        for old, new, factor in zip(sizes, wanted, factors, strict=True)
+    ]
+    each = list(zip(sizes, wanted, ratios, strict=True))
+    is_multiple = all(new % old == 0 and ratio == old / new for old, new, ratio in each)
+    if is_nearest and is_multiple:
+        return _repeated(x, wanted)
+    for axis, (old, new, ratio) in enumerate(each, start=2):
+        if is_nearest:
             shift = 0.5 if mode == "nearest-exact" else 0.0
             places = np.floor((np.arange(new) + shift) * ratio + _TINY).astype(int)
             x = take(x, np.minimum(places, old - 1), axis)
         elif old != new or ratio != 1:
             x = _mixed(x, axis, *_weights(old, new, ratio, mode, bool(align_corners)))
     return x
+
+
+def _repeated(x: Any, wanted: tuple[int, ...]) -> Any:
+    """Repeat elements along all axes at once, for sizes that are multiples of the old ones."""
+    ahead, sizes = x.shape[:2], x.shape[2:]
+    pairs = [(n, new // n) for n, new in zip(sizes, wanted, strict=True)]
+    spread = reshape(x, (*ahead, *(part for n, _ in pairs for part in (n, 1))))
+    repeated = broadcast_to(spread, (*ahead, *(part for pair in pairs for part in pair)))
+    return reshape(repeated, (*ahead, *wanted))
 
 
 # Rounding must not move a place that is a whole number to the element before it.
@@ -135,6 +158,7 @@ def _target(sizes: Any, size: Any, scale_factor: Any) -> tuple[tuple[int, ...], 
     if (size is None) == (scale_factor is None):
         raise ValueError("interpolate needs either size or scale_factor, and not both")
     value, name = (scale_factor, "scale_factor") if size is None else (size, "size")
+    value = value.tolist() if isinstance(value, np.ndarray) else value
     given = tuple(value) if isinstance(value, tuple | list) else (value,) * len(sizes)
     kinds: Any = int | np.integer if name == "size" else int | float | np.number
     if len(given) != len(sizes) or any(not isinstance(n, kinds) or not n > 0 for n in given):
