@@ -108,6 +108,10 @@ class Primitive:
         Whether the result is an average over its first input.
     applies : str
         The activation that it applies to its first input, which must therefore be logits.
+    activates : callable or None
+        For an operation over many steps, along the first axis of its first input:
+        ``activates(residual, out, **params)`` returns the activations inside, each with its name
+        and results.
     mistakes : tuple of Mistake
         Common mistakes in its gradient.
     recognition : Recognition or None
@@ -137,6 +141,7 @@ class Primitive:
     matrix_product: bool = False
     averages: bool = False
     applies: str = ""
+    activates: Callable[..., Any] | None = None
     mistakes: tuple[Mistake, ...] = ()
     recognition: Recognition | None = None
 
