@@ -122,7 +122,7 @@ def _interpolation() -> Iterator[Case]:
         ("nearest", (1, 2, 3, 4), {"size": (5, 3)}, (5, 3), None),
         ("nearest", (1, 1, 5, 4), {"scale_factor": (0.7, 1.6)}, (3, 6), (1 / 0.7, 1 / 1.6)),
         ("nearest", (1, 1, 2, 3, 2), {"size": 4}, (4, 4, 4), None),
-        ("nearest", (1, 2, 2), {"scale_factor": 2.04}, (4,), (1 / 2.04,)),
+        ("nearest", (2, 3, 5), {"scale_factor": 2.05}, (10,), (1 / 2.05,)),
         ("nearest", (0, 1, 2, 3), {"scale_factor": 3}, (6, 9), None),
         ("nearest-exact", (2, 1, 4), {"size": 3}, (3,), None),
         ("nearest-exact", (1, 2, 3, 2), {"scale_factor": 2.0}, (6, 4), None),
