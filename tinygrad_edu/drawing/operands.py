@@ -17,6 +17,7 @@ from ..texts import clean, number_text
 
 __all__ = [
     "declared",
+    "derivative_texts",
     "operand_letter",
     "operand_name",
     "param_texts",
@@ -60,6 +61,15 @@ def operand_name(primitive: Primitive, position: int, count: int) -> str:
         return primitive.operands[position]
     # A letter could be the name of another tensor.
     return parameter_word(primitive, position) or str(position + 1)
+
+
+def derivative_texts(node: Node) -> tuple[str, ...]:
+    """Return the rules of a call as text, one for each input; none if there can be many inputs."""
+    made = node.primitive
+    if made.each is not None:
+        return ()
+    is_stack = bool(made.stacked) and np.ndim(node.values[0]) > 2
+    return made.stacked if is_stack else made.derivatives
 
 
 def param_texts(node: Node) -> tuple[tuple[str, str], ...]:
