@@ -92,7 +92,7 @@ def _param_text(value: Any) -> str:
     if isinstance(value, slice):
         parts = [value.start, value.stop] + ([] if value.step is None else [value.step])
         return ":".join("" if part is None else str(part) for part in parts)
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         inner = ", ".join(map(_param_text, value))
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if value is Ellipsis:
