@@ -79,6 +79,8 @@ class Primitive:
         formula if it is written out in other operations.
     derivatives : tuple of str
         The rules as text, in the vocabulary of NumPy and this package.
+    stacked : tuple of str
+        The rules as text where the first input has more than two axes, if they differ there.
     operands : tuple of str
         The names of the operands in a picture, if they differ from those of the parameters.
     elementwise : bool
@@ -130,6 +132,7 @@ class Primitive:
     symbol: str = ""
     formula: str = ""
     derivatives: tuple[str, ...] = ()
+    stacked: tuple[str, ...] = ()
     operands: tuple[str, ...] = ()
     elementwise: bool = False
     carries: bool = False

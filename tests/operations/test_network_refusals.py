@@ -40,7 +40,7 @@ BAD = {
     "padding word": (lambda: tg.conv2d(X, W, padding="full"), "'full'; expected numbers, 'same'"),
     "same": (lambda: tg.conv2d(X, W, padding="same", stride=2), "'same' needs stride 1"),
     "pool": (lambda: tg.max_pool2d(X, 6), r"kernel of \(6, 6\).*\(5, 5\)"),
-    "pool padding": (lambda: tg.avg_pool2d(X, 3, padding=2), r"padding of 2.*\(3, 3\)"),
+    "pool padding": (lambda: tg.avg_pool2d(X, 3, padding=2), r"padding of \(2, 2\).*\(3, 3\)"),
     "pool axes": (lambda: tg.max_pool2d(leaf([1.0]), 1), r"\(1,\).*expected images"),
     "pool number": (lambda: tg.max_pool2d(1.0, 1), r"\(\).*expected images"),
     "windows": (lambda: tg.sliding_windows(leaf([1.0]), (1, 1)), r"needs 2 axes.*\(1,\)"),

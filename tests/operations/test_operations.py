@@ -28,6 +28,7 @@ FLOATING = [case for case in CASES if any(a.size for a in case.arrays if a.dtype
 NOT_RECORDED = {"linalg", "one_hot", *plain.__all__}
 # What every operation is reached by; the functions of `linalg` by way of that.
 DIFFERENTIABLE = {name: getattr(tg, name) for name in ops.__all__ if name not in NOT_RECORDED}
+DIFFERENTIABLE |= {f"fft.{name}": getattr(tg.fft, name) for name in ("fft", "rfft", "irfft")}
 DIFFERENTIABLE |= {f"linalg.{name}": getattr(ops.linalg, name) for name in ops.linalg.__all__}
 
 
@@ -335,12 +336,18 @@ def test_matmul_takes_arrays_on_either_side():
 METHODS = {
     "absolute": (), "all": (1,), "any": (), "argmax": (1,), "argmin": (), "argpartition": (1,),
     "argsort": (0,), "astype": ("float32",), "clip": (-0.5, 0.5), "copy": (), "cumprod": (1,),
-    "cumsum": (), "diagonal": (1,), "div": (2.5,), "dot": (np.ones((3, 2)),), "exp": (),
-    "flatten": (), "log": (), "max": (1,), "mean": (0,), "min": (-1,), "nonzero": (),
-    "partition": (1, 0), "prod": (0,), "ravel": ("F",), "relu": (), "repeat": (2, 1),
-    "reshape": ((3, 2),), "round": (1,), "searchsorted": (0.7,), "sigmoid": (), "sort": (0,),
-    "sqrt": (), "square": (), "squeeze": (), "std": (1,), "sum": ((0, 1),), "swapaxes": (0, 1),
-    "take": ([2, 2], 1), "tanh": (), "trace": (), "transpose": (), "var": (1,),
+    "cumsum": (), "diagonal": (1,), "dot": (np.ones((3, 2)),), "exp": (), "flatten": (), "log": (),
+    "max": (1,), "mean": (0,), "min": (-1,), "nonzero": (), "partition": (1, 0), "prod": (0,),
+    "ravel": ("F",), "relu": (), "repeat": (2, 1), "reshape": ((3, 2),), "round": (1,),
+    "searchsorted": (0.7,), "sigmoid": (), "sort": (0,), "sqrt": (), "square": (), "squeeze": (),
+    "std": (1,), "sum": ((0, 1),), "swapaxes": (0, 1), "take": ([2, 2], 1), "tanh": (),
+    "trace": (), "transpose": (), "var": (1,),
+    "chunk": (2, 1), "cummax": (1,), "cummin": (0,), "div": (2.0,), "fmod": (0.3,),
+    "gather": (1, [[0], [2]]), "index_select": (1, [2, 0]), "lerp": (3.0, 0.5),
+    "logcumsumexp": (1,), "masked_fill": ([True, False, True], 7.0),
+    "masked_select": ([True, False, True],), "rsqrt": (), "scatter": (1, [[0], [2]], 5.0),
+    "scatter_add": (1, [[0], [2]], 5.0), "scatter_reduce": (1, [[0], [2]], 5.0, "amax"),
+    "topk": (2,), "unfold": (1, 2, 1),
 }  # fmt: skip
 
 

@@ -33,7 +33,7 @@ from .formulas import filled
 from .graph import Edge, Graph, OpNode, TensorNode
 from .module_tree import CallNode, ModuleTree
 from .names import free, names_by_identity
-from .operands import operand_name, param_texts, parameter_word, summed_axes
+from .operands import derivative_texts, operand_name, param_texts, parameter_word, summed_axes
 from .verdicts import by_tensor, judge
 
 __all__ = ["GraphTooLargeError", "SnapshotBuilder"]
@@ -329,7 +329,7 @@ class SnapshotBuilder:
         primitive = node.primitive
         names = [shown[operand] for operand in self._operand_ids(tensor)]
         others = {"out": shown[self.ids[tensor]], "g": upstream}
-        texts = primitive.derivatives if primitive.each is None else ()
+        texts = derivative_texts(node)
         wanted = [
             position
             for position, (value, rule) in enumerate(self._operands(node))

@@ -92,14 +92,8 @@ def interpolate(
     if mode == "area":
         return _AREA[len(sizes)](x, wanted)
     is_nearest = mode.startswith("nearest")
-
-    def is_exact(old: int, new: int) -> bool:
-        # As in PyTorch, the nearest elements of the same or twice the size do not depend on how a
-        # factor was rounded.
-        return bool(recompute_scale_factor) or (is_nearest and new in (old, 2 * old))
-
     ratios = [
-        old / new if factor is None or is_exact(old, new) else 1 / factor
+        old / new if factor is None or recompute_scale_factor else 1 / factor
         for old, new, factor in zip(sizes, wanted, factors, strict=True)
     ]
     each = list(zip(sizes, wanted, ratios, strict=True))
@@ -111,7 +105,7 @@ def interpolate(
             shift = 0.5 if mode == "nearest-exact" else 0.0
             places = np.floor((np.arange(new) + shift) * ratio + _TINY).astype(int)
             x = take(x, np.minimum(places, old - 1), axis)
-        elif old != new or ratio != 1:
+        elif old != new or (mode == "bicubic" and ratio != 1):
             x = _mixed(x, axis, *_weights(old, new, ratio, mode, bool(align_corners)))
     return x
 

@@ -392,8 +392,7 @@ def binary_cross_entropy_with_logits(
         The weight of each element, of a shape that broadcasts to that of the logits; constants, 0
         or more. The average divides by the number of elements, not by the sum of the weights.
     pos_weight : array_like, optional
-        The weight of the first term, which counts for targets of 1; as for `weight`, but gradients
-        flow to it.
+        As `weight`, of the first term, for targets of 1; gradients flow to it.
     reduction : {"mean", "sum", "none"}
         Return the average, the sum, or the losses one by one.
 

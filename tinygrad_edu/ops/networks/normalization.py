@@ -400,9 +400,8 @@ def _whole_numbers(name: str, what: str, numbers: Any, count: int | None) -> NDA
 
     def error() -> ValueError:
         place, end = first_place(wrong), "" if count is None else count - 1
-        return ValueError(
-            f"{name}: {what} {undisguised(array)[place]} at {place}; expected 0..{end}"
-        )
+        found = undisguised(array)[place]
+        return ValueError(f"{name}: {what} {found} at {place}; expected 0..{end}")
 
     refuse(wrong, error)
     return cast("NDArray[Any]", array)

@@ -91,7 +91,8 @@ def _read(
             "that, or windows could miss the image"
         )
     sizes = x.shape[x.ndim - axes :]
-    padded, beyond = padded_sizes(sizes, border), [(0, 0)] * axes
+    padded = padded_sizes(sizes, border)
+    beyond = [(0, 0)] * axes
     if ceil_mode:
         each = zip(sizes, border, padded, spans, stride, strict=True)
         beyond = [(0, _places_beyond(*one)) for one in each]
