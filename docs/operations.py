@@ -31,7 +31,7 @@ ORDER = """
     scattering segments sorting triangles matrices products rows distances linalg activation
     hard_activation smooth_activation windows folding convolution transposed_convolution pooling
     adaptive_pooling interpolation normalization group_normalization recurrence attention loss
-    classification
+    margin_loss likelihood_loss classification
 """
 
 # The first sentence of a function without a derivative ends like this.

@@ -43,7 +43,9 @@ from .ops.networks.folding import *
 from .ops.networks.group_normalization import *
 from .ops.networks.hard_activation import *
 from .ops.networks.interpolation import *
+from .ops.networks.likelihood_loss import *
 from .ops.networks.loss import *
+from .ops.networks.margin_loss import *
 from .ops.networks.normalization import *
 from .ops.networks.pooling import *
 from .ops.networks.recurrence import *

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from .peer_adapters import elementwise, tensor
+from .peer_adapters import elementwise, loss, tensor
 
 
 def numbers(values: Any) -> torch.Tensor:
@@ -142,6 +142,15 @@ FROM_PYTORCH: dict[str, Callable[..., Any]] = {
     "pairwise_distance": lambda x, y, p=2.0, eps=1e-6, keepdims=False: functional.pairwise_distance(
         x, y, p, eps, keepdims
     ),
+    # Losses
+    **{
+        name: loss(getattr(functional, name))
+        for name in ("hinge_embedding_loss", "poisson_nll_loss", "soft_margin_loss")
+    },
+    "cosine_embedding_loss": functional.cosine_embedding_loss,
+    "gaussian_nll_loss": functional.gaussian_nll_loss,
+    "margin_ranking_loss": functional.margin_ranking_loss,
+    "triplet_margin_loss": functional.triplet_margin_loss,
     # Windows as columns
     "fold": functional.fold,
     "unfold": functional.unfold,

@@ -54,7 +54,9 @@ from .networks import (
     group_normalization,
     hard_activation,
     interpolation,
+    likelihood_loss,
     loss,
+    margin_loss,
     normalization,
     pooling,
     recurrence,
@@ -71,7 +73,9 @@ from .networks.folding import *
 from .networks.group_normalization import *
 from .networks.hard_activation import *
 from .networks.interpolation import *
+from .networks.likelihood_loss import *
 from .networks.loss import *
+from .networks.margin_loss import *
 from .networks.normalization import *
 from .networks.pooling import *
 from .networks.recurrence import *
@@ -121,7 +125,9 @@ __all__ += attention.__all__
 __all__ += classification.__all__
 __all__ += convolution.__all__
 __all__ += folding.__all__
+__all__ += likelihood_loss.__all__
 __all__ += loss.__all__
+__all__ += margin_loss.__all__
 __all__ += normalization.__all__
 __all__ += recurrence.__all__
 __all__ += windows.__all__

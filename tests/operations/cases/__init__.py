@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from . import (
     activation,
     arithmetic,
+    comparing,
     convolution,
     elementwise,
     fourier,
@@ -30,6 +31,7 @@ __all__ = ["CASES", "Case"]
 _FILES = (
     activation,
     arithmetic,
+    comparing,
     convolution,
     elementwise,
     fourier,

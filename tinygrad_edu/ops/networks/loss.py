@@ -27,7 +27,7 @@ from ..special import sigmoid, xlogy
 from ..summing import divided, is_half, single
 from .activation import relu, softplus
 from .mistakes import OF_BINARY_CROSS_ENTROPY
-from .value_checks import first_place, refuse
+from .value_checks import check_signs, first_place, refuse
 
 __all__ = [
     "binary_cross_entropy_with_logits",
@@ -266,17 +266,7 @@ def hinge_loss(logits: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """
     check_reduction("hinge_loss", reduction)
     logits, targets = _pair("hinge_loss", logits, targets)
-    values = values_of(targets)
-    wrong = ~np.isin(np.real(values), (-1, 1))
-
-    def error() -> ValueError:
-        place = first_place(wrong)
-        return ValueError(
-            f"hinge_loss: target {undisguised(values)[place]} at {place}; targets are -1 or 1, "
-            "use 2 * targets - 1 for 0 and 1"
-        )
-
-    refuse(wrong, error)
+    check_signs("hinge_loss", targets)
     return _reduced("hinge_loss", relu(subtract(1, multiply(targets, logits))), reduction)
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ...arrays import undisguised
+from ...leaving import values_of
 
-__all__ = ["all_true", "first_place", "refuse"]
+__all__ = ["all_true", "check_signs", "first_place", "refuse"]
 
 
 def refuse(wrong: Any, error: Callable[[], Exception]) -> None:
@@ -42,3 +43,18 @@ def all_true(condition: Any) -> bool:
     What is left out then must be without effect, such as a factor of 1.
     """
     return undisguised(condition) is condition and bool(np.all(condition))
+
+
+def check_signs(name: str, targets: Any) -> None:
+    """Raise an error if a target is another number than -1 or 1; the message names the first."""
+    values = values_of(targets)
+    wrong = ~np.isin(np.real(values), (-1, 1))
+
+    def error() -> ValueError:
+        place = first_place(wrong)
+        return ValueError(
+            f"{name}: target {undisguised(values)[place]} at {place}; targets are -1 or 1, "
+            "use 2 * targets - 1 for 0 and 1"
+        )
+
+    refuse(wrong, error)
