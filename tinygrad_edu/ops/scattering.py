@@ -354,7 +354,7 @@ def scatter_reduce(
         As for `scatter`.
     reduce : {"sum", "prod", "mean", "amax", "amin"}
         How to combine all elements for one place. At "amax" and "amin" several equal ones share
-        the gradient.
+        the gradient. A "mean" of integers is floating.
     include_self : bool
         Whether the element of `x` is one of them; if not, it only stays where no other element is
         put.
@@ -379,8 +379,11 @@ def scatter_reduce(
         )
     x, src, grid = _sources("scatter_reduce", x, axis, index, src)
     shape, size, dtype = x.shape, math.prod(x.shape), real_dtype_of(x)
-    if dtype.kind != "f":
-        x, dtype = multiply(x, 1.0), np.dtype(np.float64)
+    if dtype.kind != "f" and reduce not in ("sum", "prod"):
+        floating = scatter_reduce(
+            multiply(x, 1.0), axis, index, src, reduce, include_self=include_self
+        )
+        return floating if reduce == "mean" else astype(floating, dtype)
     if not size:
         return copy(x)
     targets = np.ravel_multi_index(grid, shape).reshape(-1)
@@ -388,7 +391,7 @@ def scatter_reduce(
     src, x = reshape(src, (-1,)), reshape(x, (-1,))
     count = np.bincount(targets, minlength=size)
     if not include_self:
-        x = where(count > 0, _NEUTRAL[reduce], x)
+        x = where(count > 0, np.asarray(_NEUTRAL[reduce], dtype), x)
     if reduce in ("sum", "mean"):
         total = add(x, put_at(src, targets, (size,)))
         if reduce == "mean":
