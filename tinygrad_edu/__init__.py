@@ -40,7 +40,9 @@ from .ops.networks.convolution import *
 from .ops.networks.group_normalization import *
 from .ops.networks.hard_activation import *
 from .ops.networks.interpolation import *
+from .ops.networks.likelihood import *
 from .ops.networks.loss import *
+from .ops.networks.margins import *
 from .ops.networks.normalization import *
 from .ops.networks.pooling import *
 from .ops.networks.recurrence import *

@@ -48,7 +48,9 @@ from .networks import (
     group_normalization,
     hard_activation,
     interpolation,
+    likelihood,
     loss,
+    margins,
     normalization,
     pooling,
     recurrence,
@@ -64,7 +66,9 @@ from .networks.convolution import *
 from .networks.group_normalization import *
 from .networks.hard_activation import *
 from .networks.interpolation import *
+from .networks.likelihood import *
 from .networks.loss import *
+from .networks.margins import *
 from .networks.normalization import *
 from .networks.pooling import *
 from .networks.recurrence import *
@@ -107,7 +111,9 @@ __all__ += activation.__all__
 __all__ += attention.__all__
 __all__ += classification.__all__
 __all__ += convolution.__all__
+__all__ += likelihood.__all__
 __all__ += loss.__all__
+__all__ += margins.__all__
 __all__ += normalization.__all__
 __all__ += recurrence.__all__
 __all__ += windows.__all__

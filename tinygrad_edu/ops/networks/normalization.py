@@ -23,6 +23,7 @@ from ..arithmetic import add, divide, multiply, subtract
 from ..choosing import where
 from ..constants import ones
 from ..elementwise import sqrt
+from ..examining import numbers_within
 from ..indexing import put_at
 from ..plain import shape_of
 from ..reduction import mean as average
@@ -379,26 +380,9 @@ def embedding(indices: Any, weight: Any, /) -> Any:
     try:
         places = np.ravel_multi_index((indices.astype(np.int64, copy=False),), weight.shape[:1])
     except ValueError:
-        _whole_numbers("embedding", "index", indices, len(weight))
+        numbers_within("embedding", "index", indices, len(weight))
         raise
     return weight.take(places, axis=0)
-
-
-def _whole_numbers(name: str, what: str, numbers: Any, count: int | None) -> NDArray[Any]:
-    """Check that numbers are whole and within 0..count-1, and name the first that is not."""
-    array = np.array(numbers, dtype=None if np.size(numbers) else np.intp)  # [] has no dtype
-    if array.dtype.kind not in "iu":
-        raise TypeError(
-            f"{name}: {what} of dtype {array.dtype}; expected integers, use .astype(int)"
-        )
-    wrong = array < 0
-    if count is not None:
-        wrong |= array >= count
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        end = "" if count is None else count - 1
-        raise ValueError(f"{name}: {what} {array[place]} at {place}; expected 0..{end}")
-    return array
 
 
 @composed()
@@ -435,7 +419,7 @@ def one_hot(
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    classes = _whole_numbers("one_hot", "label", labels, num_classes)
+    classes = numbers_within("one_hot", "label", as_array(labels), num_classes)
     if num_classes is None:
         if not classes.size:
             raise ValueError("one_hot: there are no labels to count the classes; pass num_classes=")
