@@ -23,6 +23,7 @@ from .ops.assembling import *
 from .ops.branches import *
 from .ops.calculus import *
 from .ops.choosing import *
+from .ops.distances import *
 from .ops.elementwise import *
 from .ops.indexing import *
 from .ops.joining import *
@@ -36,6 +37,7 @@ from .ops.networks.activation import *
 from .ops.networks.adaptive_pooling import *
 from .ops.networks.attention import *
 from .ops.networks.classification import *
+from .ops.networks.columns import *
 from .ops.networks.convolution import *
 from .ops.networks.group_normalization import *
 from .ops.networks.hard_activation import *
@@ -55,6 +57,9 @@ from .ops.quantiles import *
 from .ops.rearranging import *
 from .ops.reduction import *
 from .ops.scan import *
+from .ops.scattering import *
+from .ops.segments import *
+from .ops.selecting import *
 from .ops.shape import *
 from .ops.skipping import *
 from .ops.sorting import *

@@ -19,6 +19,7 @@ __all__ = ["Notation", "attach"]
 
 Operation: TypeAlias = "Callable[..., Tensor]"
 Plain: TypeAlias = "Callable[..., Any]"  # returns arrays
+Several: TypeAlias = "Callable[..., Any]"  # returns a list or a tuple
 
 OPERATORS = {
     "add": "add",
@@ -77,8 +78,11 @@ class Notation:
     argpartition: Plain
     argsort: Plain
     astype: Operation
+    chunk: Several
     clip: Operation
     copy: Operation
+    cummax: Several
+    cummin: Several
     cumprod: Operation
     cumsum: Operation
     diagonal: Operation
@@ -86,7 +90,14 @@ class Notation:
     dot: Operation
     exp: Operation
     flatten: Operation
+    fmod: Operation
+    gather: Operation
+    index_select: Operation
+    lerp: Operation
     log: Operation
+    logcumsumexp: Operation
+    masked_fill: Operation
+    masked_select: Operation
     max: Operation
     mean: Operation
     min: Operation
@@ -98,6 +109,10 @@ class Notation:
     repeat: Operation
     reshape: Operation
     round: Plain
+    rsqrt: Operation
+    scatter: Operation
+    scatter_add: Operation
+    scatter_reduce: Operation
     searchsorted: Plain
     sigmoid: Operation
     sort: Operation
@@ -109,9 +124,14 @@ class Notation:
     swapaxes: Operation
     take: Operation
     tanh: Operation
+    topk: Several
     trace: Operation
     transpose: Operation
     var: Operation
+
+    # The only one whose name means another operation.
+    if TYPE_CHECKING:
+        unfold: Operation
 
     @property
     def T(self) -> Tensor:
@@ -155,6 +175,7 @@ def attach(tensor: type[Notation], ops: ModuleType) -> None:
         "getitem": ops.getitem,
     }.items():
         setattr(tensor, f"__{operator}__", operation)
+    tensor.unfold = ops.unfold_axis  # the function `unfold` of PyTorch is another one
     for name in ("reshape", "transpose"):
         setattr(tensor, name, _spread(getattr(ops, name)))
 

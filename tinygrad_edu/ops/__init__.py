@@ -9,6 +9,7 @@ from . import (
     branches,
     calculus,
     choosing,
+    distances,
     elementwise,
     indexing,
     joining,
@@ -18,6 +19,9 @@ from . import (
     rearranging,
     reduction,
     scan,
+    scattering,
+    segments,
+    selecting,
     shape,
     skipping,
     sorting,
@@ -30,6 +34,7 @@ from .assembling import *
 from .branches import *
 from .calculus import *
 from .choosing import *
+from .distances import *
 from .elementwise import *
 from .indexing import *
 from .joining import *
@@ -44,6 +49,7 @@ from .networks import (
     adaptive_pooling,
     attention,
     classification,
+    columns,
     convolution,
     group_normalization,
     hard_activation,
@@ -62,6 +68,7 @@ from .networks.activation import *
 from .networks.adaptive_pooling import *
 from .networks.attention import *
 from .networks.classification import *
+from .networks.columns import *
 from .networks.convolution import *
 from .networks.group_normalization import *
 from .networks.hard_activation import *
@@ -81,6 +88,9 @@ from .quantiles import *
 from .rearranging import *
 from .reduction import *
 from .scan import *
+from .scattering import *
+from .segments import *
+from .selecting import *
 from .shape import *
 from .skipping import *
 from .sorting import *
@@ -91,6 +101,7 @@ from .trigonometric import *
 __all__: list[str] = ["linalg"]
 __all__ += arithmetic.__all__
 __all__ += choosing.__all__
+__all__ += distances.__all__
 __all__ += elementwise.__all__
 __all__ += indexing.__all__
 __all__ += joining.__all__
@@ -98,6 +109,9 @@ __all__ += plain.__all__
 __all__ += rearranging.__all__
 __all__ += reduction.__all__
 __all__ += scan.__all__
+__all__ += scattering.__all__
+__all__ += segments.__all__
+__all__ += selecting.__all__
 __all__ += shape.__all__
 __all__ += sorting.__all__
 __all__ += special.__all__
@@ -110,6 +124,7 @@ __all__ += triangles.__all__
 __all__ += activation.__all__
 __all__ += attention.__all__
 __all__ += classification.__all__
+__all__ += columns.__all__
 __all__ += convolution.__all__
 __all__ += likelihood.__all__
 __all__ += loss.__all__

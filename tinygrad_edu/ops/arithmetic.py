@@ -19,6 +19,8 @@ __all__ = [
     "add",
     "divide",
     "float_power",
+    "fmod",
+    "lerp",
     "mod",
     "multiply",
     "negative",
@@ -179,6 +181,34 @@ mod = remainder
 
 
 @primitive(
+    lambda g, out, x, y: g,
+    lambda g, out, x, y: -g * np.trunc(np.divide(x, y)),
+    broadcasts=True,
+    analytic=False,
+    symbol="fmod",
+    formula="fmod(x, y)",
+    derivatives=("g", "-g * trunc(x / y)"),
+    elementwise=True,
+    kink=lambda x, y: np.where(np.abs(x) < np.abs(y), 1, np.sin(np.pi / y * x)),
+)
+def fmod(x: Any, y: Any, /) -> Any:
+    """Remainder of a division, with the sign of the dividend: ``x - y * trunc(x / y)``.
+
+    Where it jumps, the derivative is the one on either side.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, fmod
+    >>> x, y = Tensor(-7.0, requires_grad=True), Tensor(3.0, requires_grad=True)
+    >>> z = fmod(x, y)
+    >>> z.backward()
+    >>> z.item(), x.grad, y.grad
+    (-1.0, array(1.), array(2.))
+    """
+    return np.fmod(x, y)
+
+
+@primitive(
     lambda g, out, x: -g,
     symbol="−",
     formula="-x",
@@ -300,3 +330,23 @@ def square(x: Any) -> Any:
     array([ 2., -6.])
     """
     return power(x, 2)
+
+
+@composed("x", "end", "weight")
+def lerp(x: Any, end: Any, weight: Any) -> Any:
+    """Point on the way from `x` to another: ``x + weight * (end - x)``, elementwise.
+
+    Parameters
+    ----------
+    x, end : array_like
+        Where the weight is 0, and where it is 1.
+    weight : array_like
+        How far to go. All three broadcast, and gradients flow to them.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, lerp
+    >>> lerp(Tensor([0.0, 10.0]), [4.0, 20.0], 0.25)
+    Tensor([ 1. , 12.5])
+    """
+    return add(x, multiply(weight, subtract(end, x)))

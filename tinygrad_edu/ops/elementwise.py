@@ -16,6 +16,7 @@ from ..facts import Pitfall
 from ..metadata import composed
 from ..primitive import primitive
 from ..tensor import Tensor
+from .arithmetic import reciprocal
 from .domains import EXPONENTIAL, EXPONENTIAL_2, LOGARITHM, ROOT, STEEP
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "log2",
     "log10",
     "positive",
+    "rsqrt",
     "sqrt",
 ]
 
@@ -299,3 +301,19 @@ def positive(x: Any) -> Any:
     Tensor([ 1., -2.])
     """
     return copy(x)
+
+
+@composed("x")
+def rsqrt(x: Any) -> Any:
+    """Reciprocal of the square root, elementwise; infinite at 0.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, rsqrt
+    >>> x = Tensor([1.0, 4.0], requires_grad=True)
+    >>> y = rsqrt(x)
+    >>> y.sum().backward()
+    >>> y.data, x.grad
+    (array([1. , 0.5]), array([-0.5   , -0.0625]))
+    """
+    return reciprocal(sqrt(x))

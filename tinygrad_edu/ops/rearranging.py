@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
@@ -27,6 +27,7 @@ __all__ = [
     "flip",
     "fliplr",
     "flipud",
+    "meshgrid",
     "repeat",
     "roll",
     "rollaxis",
@@ -245,6 +246,44 @@ def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
     operands = [as_operand("broadcast_arrays", array) for array in arrays]
     shape = np.broadcast_shapes(*(np.shape(x) for x in operands))
     return tuple(broadcast_to(x, shape) for x in operands)
+
+
+@composed("arrays")
+def meshgrid(
+    *arrays: Any, indexing: Literal["xy", "ij"] = "xy", sparse: bool = False
+) -> tuple[Any, ...]:
+    """Tuple of the coordinates of a grid, one array for each axis, from those along the axes.
+
+    Parameters
+    ----------
+    *arrays : array_like
+        The coordinates along each axis; they are flattened.
+    indexing : {"xy", "ij"}
+        Whether the first two axes are exchanged, as NumPy does, or not, as PyTorch does.
+    sparse : bool
+        Whether to leave the arrays so short that they only broadcast to the grid.
+
+    Raises
+    ------
+    ValueError
+        If `indexing` is another word.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, meshgrid
+    >>> x, y = meshgrid(Tensor([1.0, 2.0]), Tensor([3.0, 4.0, 5.0]), indexing="ij")
+    >>> y
+    Tensor([[3., 4., 5.],
+            [3., 4., 5.]])
+    """
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: indexing is {indexing!r}; expected 'xy' or 'ij'")
+    lines = []
+    for axis, array in enumerate(arrays):
+        place = 1 - axis if indexing == "xy" and axis < 2 <= len(arrays) else axis
+        shape = [-1 if i == place else 1 for i in range(len(arrays))]
+        lines.append(reshape(as_operand("meshgrid", array), shape))
+    return tuple(lines) if sparse else broadcast_arrays(*lines)
 
 
 @composed("x")

@@ -17,9 +17,9 @@ from ...facts import Recognition
 from ...leaving import values_of
 from ...metadata import composed
 from ...primitive import as_operand, primitive
-from ..arithmetic import add, multiply, negative, subtract
+from ..arithmetic import add, divide, multiply, negative, square, subtract
 from ..choosing import where
-from ..elementwise import astype, exp
+from ..elementwise import astype, exp, log
 from ..examining import within
 from ..plain import shape_of
 from ..special import sigmoid, xlogy
@@ -28,7 +28,12 @@ from .activation import softplus
 from .loss import as_pair, check_reduction, not_negative, reduced
 from .mistakes import OF_BINARY_CROSS_ENTROPY
 
-__all__ = ["binary_cross_entropy_with_logits", "kl_div"]
+__all__ = [
+    "binary_cross_entropy_with_logits",
+    "gaussian_nll_loss",
+    "kl_div",
+    "poisson_nll_loss",
+]
 
 
 def check_probabilities(name: str, targets: Any, largest: float = 1) -> None:
@@ -189,7 +194,119 @@ def _each_weight(name: str, what: str, weights: Any, logits: Any) -> Any:
         fits = False
     if not fits:
         raise ValueError(
-            f"{name}: {what} of shape {shape_of(weights)} does not broadcast to the logits of "
-            f"shape {shape}"
+            f"{name}: {what} of shape {shape_of(weights)} does not broadcast to the predictions "
+            f"of shape {shape}"
         )
     return weights
+
+
+@composed("predictions", "targets")
+@single
+def poisson_nll_loss(
+    predictions: Any,
+    targets: Any,
+    *,
+    log_input: bool = True,
+    full: bool = False,
+    eps: float = 1e-8,
+    reduction: str = "mean",
+) -> Any:
+    """Negative logarithm of the probability of counts, by Poisson's distribution.
+
+    It is ``exp(predictions) - targets * predictions``, without a term that does not depend on the
+    predictions.
+
+    Parameters
+    ----------
+    predictions : array_like
+        Logarithms of the expected counts.
+    targets : array_like
+        The counts, of the same shape.
+    log_input : bool
+        False if the predictions are the expected counts themselves, 0 or more.
+    full : bool
+        Whether to add Stirling's approximation of that term, ``log(targets!)``, where the count is
+        greater than 1.
+    eps : float
+        Added to expected counts before their logarithm is taken.
+    reduction : {"mean", "sum", "none"}
+        Return the average, the sum, or the losses one by one.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, poisson_nll_loss
+    >>> poisson_nll_loss(Tensor([0.0, 0.0]), [1.0, 3.0], reduction="none")
+    Tensor([1., 1.])
+    """
+    name = "poisson_nll_loss"
+    check_reduction(name, reduction)
+    predictions, targets = as_pair(name, predictions, targets)
+    if log_input:
+        losses = subtract(exp(predictions), multiply(targets, predictions))
+    else:
+        losses = subtract(predictions, multiply(targets, log(add(predictions, eps))))
+    if full:
+        is_many = np.real(values_of(targets)) > 1
+        many = where(is_many, targets, 1.0)
+        scale = multiply(log(multiply(many, 2 * np.pi)), 0.5)
+        stirling = add(subtract(multiply(many, log(many)), many), scale)
+        losses = add(losses, where(is_many, stirling, 0.0))
+    return reduced(name, losses, reduction)
+
+
+@composed("predictions", "targets", "variances")
+@single
+def gaussian_nll_loss(
+    predictions: Any,
+    targets: Any,
+    variances: Any,
+    *,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> Any:
+    """Negative logarithm of the density of targets, by normal distributions.
+
+    It is ``(log(variances) + (predictions - targets)**2 / variances) / 2``.
+
+    Parameters
+    ----------
+    predictions : array_like
+        The expected values.
+    targets : array_like
+        What was observed, of the same shape.
+    variances : array_like
+        The variances, 0 or more; they broadcast to that shape.
+    full : bool
+        Whether to add the constant, ``log(2 * pi) / 2``.
+    eps : float
+        The smallest variance that is used.
+    reduction : {"mean", "sum", "none"}
+        Return the average, the sum, or the losses one by one.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or a variance is negative; the message names the first of them.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, gaussian_nll_loss
+    >>> gaussian_nll_loss(Tensor([0.0, 2.0]), [0.0, 0.0], [1.0, 4.0], reduction="none").data.round(4)
+    array([0.    , 1.1931])
+    """
+    name = "gaussian_nll_loss"
+    check_reduction(name, reduction)
+    predictions, targets = as_pair(name, predictions, targets)
+    variances = _each_weight(name, "variances", variances, predictions)
+    # As in PyTorch, a variance that is too small is treated as a constant, and keeps its gradient.
+    lift = np.maximum(eps - np.real(values_of(variances)), 0)
+    variances = add(variances, lift)
+    losses = add(log(variances), divide(square(subtract(predictions, targets)), variances))
+    losses = multiply(losses, 0.5)
+    return reduced(name, add(losses, 0.5 * np.log(2 * np.pi)) if full else losses, reduction)
