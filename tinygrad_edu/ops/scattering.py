@@ -104,6 +104,20 @@ def gather(x: Any, axis: int, index: Any) -> Any:
 def index_select(x: Any, axis: int, index: Any) -> Any:
     """Rows, columns or other slices by number along an axis: `take` in PyTorch's order.
 
+    Parameters
+    ----------
+    x : array_like
+        The array to take from.
+    axis : int
+        The axis that the numbers count along.
+    index : array_like of int
+        The numbers, 0 or more, along one axis.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+
     Examples
     --------
     >>> from tinygrad_edu import Tensor, index_select
@@ -278,7 +292,7 @@ def scatter(
     array([[2., 4.]])
     """
     if reduce is not None:
-        names = {"add": "sum", "multiply": "prod"}
+        names: dict[str, Any] = {"add": "sum", "multiply": "prod"}
         if reduce not in names:
             raise ValueError(f"scatter: reduce is {reduce!r}; expected one of {(*names,)}, or None")
         return scatter_reduce(x, axis, index, src, names[reduce])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import dtype_of, real_dtype_of
+from ..arrays import real_dtype_of
 from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import as_operand, primitive
@@ -229,7 +229,7 @@ def segment_prod(x: Any, segment_ids: Any, num_segments: int | None = None) -> A
     """
     x = as_operand("segment_prod", x)
     numbers, count = _groups("segment_prod", x, segment_ids, num_segments)
-    padded = concatenate([x, np.ones((1, *x.shape[1:]), dtype_of(x))])
+    padded = concatenate([x, np.ones((1, *x.shape[1:]), real_dtype_of(x))])
     return prod(getitem(padded, _members(numbers, count=count)), axis=1)
 
 

@@ -16,9 +16,11 @@ from . import (
     linalg,
     linear_algebra,
     loss,
+    margins,
     network,
     reduction,
     resampling,
+    selection,
     sequences,
     shape,
 )
@@ -37,9 +39,11 @@ _FILES = (
     linalg,
     linear_algebra,
     loss,
+    margins,
     network,
     reduction,
     resampling,
+    selection,
     sequences,
     shape,
 )

@@ -347,7 +347,7 @@ def cross_entropy(
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}; expected 0..1")
     labels = as_operand("cross_entropy", labels)
     shape = shape_of(logits)
-    if dtype_of(labels).kind == "f" and shape_of(labels) == shape and len(shape) > 1:
+    if dtype_of(labels).kind in "fc" and shape_of(labels) == shape and len(shape) > 1:
         return _of_probabilities(logits, labels, weight, ignore_index, label_smoothing, reduction)
     labels = checked(labels, "cross_entropy", "labels", _NUMBERS)
     if weight is None and not label_smoothing and reduction == "mean" and len(shape) == 2:

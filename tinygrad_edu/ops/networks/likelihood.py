@@ -297,8 +297,8 @@ def gaussian_nll_loss(
     Examples
     --------
     >>> from tinygrad_edu import Tensor, gaussian_nll_loss
-    >>> gaussian_nll_loss(Tensor([0.0, 2.0]), [0.0, 0.0], [1.0, 4.0], reduction="none").data.round(4)
-    array([0.    , 1.1931])
+    >>> gaussian_nll_loss(Tensor([0.0, 3.0]), [0.0, 0.0], [1.0, 1.0], reduction="none")
+    Tensor([0. , 4.5])
     """
     name = "gaussian_nll_loss"
     check_reduction(name, reduction)
@@ -309,4 +309,4 @@ def gaussian_nll_loss(
     variances = add(variances, lift)
     losses = add(log(variances), divide(square(subtract(predictions, targets)), variances))
     losses = multiply(losses, 0.5)
-    return reduced(name, add(losses, 0.5 * np.log(2 * np.pi)) if full else losses, reduction)
+    return reduced(name, add(losses, float(0.5 * np.log(2 * np.pi))) if full else losses, reduction)
