@@ -18,6 +18,7 @@ PARAMS = {
     "getitem": {"index": (slice(None), [2, 0])},
     "put_at": {"index": (slice(2),), "shape": (4, 3)},
     "reshape": {"shape": (6,)},
+    "segment_max": {"segment_ids": np.array([0, 0]), "num_segments": 2},
     "sinc": {"order": 0},
     "sliding_windows": {"kernel": 2},
     "softmax": {"axis": 0},
@@ -94,6 +95,7 @@ KINKS = {
     "arctan2": ([0.0, -1.0], 0),
     "clip": ([1.3], 0),
     "copysign": ([0.0, 1.0], 0),
+    "fmod": ([3.0, 1.5], 0),
     "heaviside": ([0.0, 0.3], 0),
     "hypot": ([0.0, 0.0], 0),
     "max": ([[1.0, 1.0]], 0),
@@ -102,6 +104,7 @@ KINKS = {
     "minimum": ([1.5, 1.5], 0),
     "relu": ([0.0], 0),
     "remainder": ([3.0, 1.5], 0),
+    "segment_max": ([[1.0, 1.0]], 0),
     "sign": ([0.0], 0),
 }
 

@@ -62,6 +62,17 @@ VALUES = {
     "order": 0,
     "obj": 1,
     "values": np.ones(2),
+    "end": MATRIX + 1,
+    "segment_ids": [1, 0, 1],
+    "chunks": 2,
+    "k": 2,
+    "src": MATRIX + 1,
+    "reduce": "mean",
+    "mask": MATRIX > 1,
+    "anchor": MATRIX,
+    "positive": MATRIX / 2,
+    "negative": MATRIX * 0.9,
+    "variances": np.full((3, 3), 0.7),
     "fweights": None,
     "q": 0.4,
     "xp": np.arange(3.0),
@@ -182,6 +193,19 @@ OWN = {
     "cumulative_prod": {"axis": 0},
     "matvec": {"y": np.ones(3)},
     "vecmat": {"x": np.ones(3)},
+    **{name: {"axis": 0} for name in ("cummax", "cummin", "logcumsumexp")},
+    **{
+        name: {"axis": 1, "index": np.array([[0, 2, 1], [1, 1, 0], [2, 0, 0]])}
+        for name in ("gather", "scatter", "scatter_add", "scatter_reduce")
+    },
+    "index_select": {"axis": 1, "index": [0, 2]},
+    "fold": {"x": np.ones((1, 4, 4)), "output_size": 3, "kernel_size": 2},
+    "unfold": {"x": IMAGES},
+    "unfold_axis": {"axis": 0, "size": 2, "step": 1},
+    "lerp": {"weight": MATRIX},
+    "rsqrt": {"x": MATRIX**2 + 2},
+    "margin_ranking_loss": {"targets": np.ones((3, 3))},
+    "cosine_embedding_loss": {"targets": np.ones(3)},
 }
 
 

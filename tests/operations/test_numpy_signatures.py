@@ -41,6 +41,7 @@ DEFAULT = (drawn((2, 3)), lambda f, x, /, **k: f(x, **k))
 CALLS = {
     "append": (drawn((2, 3)), lambda f, x, /, **k: f(x, 2 * x, **k)),
     "array_split": (drawn((2, 3)), lambda f, x, /, **k: f(x, 2, **k)),
+    "meshgrid": (drawn((2, 3)), lambda f, x, /, **k: f(x, ROW, **k)),
     "broadcast_arrays": (drawn((2, 3)), lambda f, x, /, **k: f(x, ROW, **k)),
     "broadcast_to": (drawn((2, 3)), lambda f, x, /, **k: f(x, (2, 2, 3), **k)),
     "astype": (drawn((2, 3)), lambda f, x, /, **k: f(x, float, **k)),
@@ -138,6 +139,8 @@ VALUES = {
     "casting": "same_kind",
     "subok": True,
     "copy": True,
+    "indexing": "ij",
+    "sparse": True,
     "order": "C",
     "kind": "stable",
     "stable": True,

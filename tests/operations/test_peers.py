@@ -38,6 +38,7 @@ NOT_IN_TORCH = {
 DIFFERS = {
     "batch_norm (2, 0)": "it refuses a batch without channels",
     "batch_norm by given averages": "it passes no gradient on to averages that are given",
+    "binary_cross_entropy_with_logits weights are tensors": "no gradient flows to its weights",
     "instance_norm (0, 2, 2)": "it refuses a batch without samples",
     "linalg.cond fro": "it changes in place what its second derivative needs",
     "logaddexp far apart": "its second derivative is nan, where an exponential overflows",

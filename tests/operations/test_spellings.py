@@ -218,7 +218,7 @@ RECENT = [
     "cumulative_prod", "cumulative_sum", "delete", "diagflat",
     "dsplit", "dstack", "extract", "geomspace",
     "fft.fft", "fft.irfft", "fft.rfft",
-    "gradient", "hsplit", "insert", "interp",
+    "gradient", "hsplit", "insert", "interp", "meshgrid",
     "linalg.cond", "linalg.cross", "linalg.diagonal", "linalg.lstsq",
     "linalg.matmul", "linalg.matrix_norm", "linalg.matrix_transpose", "linalg.outer",
     "linalg.qr", "linalg.tensordot", "linalg.trace", "linalg.vecdot",
