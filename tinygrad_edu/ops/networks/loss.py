@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import as_floating, checked_array, floating_dtype
+from ...arrays import as_floating, checked_array, floating_dtype, is_disguised
 from ...facts import Recognition
 from ...leaving import values_of
 from ...metadata import composed
@@ -226,7 +226,7 @@ def smooth_l1_loss(
     >>> smooth_l1_loss(Tensor([1.0, 10.0]), [0.0, 0.0], beta=2.0, reduction="none")
     Tensor([0.25, 9.  ])
     """
-    if not isinstance(beta, Tensor | np.ndarray) and beta == 0:
+    if isinstance(beta, int | float) and not is_disguised(beta) and beta == 0:
         return l1_loss(predictions, targets, reduction=reduction)
     check_positive("smooth_l1_loss", "beta", beta, "a number >= 0")
     check_reduction("smooth_l1_loss", reduction)
