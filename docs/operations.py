@@ -26,11 +26,12 @@ PAGE = Path(__file__).with_suffix(".md")
 
 # The order of the families; a family that is missing here comes last.
 ORDER = """
-    arithmetic choosing branches elementwise trigonometric special reduction statistics quantiles
-    skipping scan calculus shape joining assembling rearranging padding indexing sorting triangles
-    matrices products rows linalg activation hard_activation smooth_activation windows convolution
-    transposed_convolution pooling adaptive_pooling interpolation normalization group_normalization
-    recurrence attention loss classification
+    arithmetic choosing branches elementwise trigonometric special reduction statistics moments
+    quantiles skipping scan calculus shape joining assembling rearranging padding indexing
+    scattering segments sorting triangles matrices products rows distances linalg activation
+    hard_activation smooth_activation windows folding convolution transposed_convolution pooling
+    adaptive_pooling interpolation normalization group_normalization recurrence attention loss
+    margin_loss likelihood_loss classification
 """
 
 # The first sentence of a function without a derivative ends like this.

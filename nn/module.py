@@ -71,7 +71,8 @@ class Module(Parts):
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         """Compute the outputs, and record in the graph which module computed them."""
-        token = enter_call(ModuleCall(self, get_call()))
+        given = (*inputs, *keywords.values()) if keywords else inputs
+        token = enter_call(ModuleCall(self, get_call(), given))
         try:
             output = self.forward(*inputs, **keywords) if keywords else self.forward(*inputs)
             return self._run_hooks(inputs, output) if self._hooks else output

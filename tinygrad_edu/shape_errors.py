@@ -105,12 +105,10 @@ def explain_shape_error(
         NumPy's error.
     """
     text = str(error)
-    if text.startswith(f"{name}: "):  # it was written here, and is complete
-        return ValueError(text)
     if "axis" in text and ("duplicate" in text or "repeated" in text):
         return np.exceptions.AxisError(f"{name}: an axis is repeated (shapes {shapes})")
     if text.startswith("operands could not be broadcast"):
         text = broadcasting(labels, shapes) or text
     if "shape" not in text:
         text += f" (shapes {str(list(shapes))[1:-1]})"
-    return ValueError(f"{name}: {text}")
+    return ValueError(text if text.startswith(name) else f"{name}: {text}")

@@ -33,7 +33,6 @@ ATTRIBUTES = {
     "cuda": _ON_CPU,
     "device": _ON_CPU,
     "dim": "write x.ndim",
-    "div": "write x / y",
     "double": _AS_DTYPE,
     "expand": "write tinygrad_edu.broadcast_to(x, shape)",
     "expand_as": "write tinygrad_edu.broadcast_to(x, y.shape)",

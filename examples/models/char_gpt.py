@@ -10,7 +10,8 @@ trained on, in nats per character.
 from functools import partial
 
 import numpy as np
-from program import Run, bigram_loss, load_text, start, windows
+from alice import bigram_loss, load_text, windows
+from program import Run, start
 
 import nn
 from nn.initializers import normal

@@ -8,7 +8,8 @@ often each character follows each other one.
 """
 
 import numpy as np
-from program import Run, bigram_loss, load_text, start, windows
+from alice import bigram_loss, load_text, windows
+from program import Run, start
 
 import nn
 from tinygrad_edu import capture, no_grad

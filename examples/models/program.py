@@ -95,49 +95,6 @@ def batches(generator, count, size):
         yield order[start : start + size]
 
 
-def energy_distance(x, y):
-    """Return the energy distance of two samples; 0 means that the distributions are equal.
-
-    ``2 E|x - y| - E|x - x'| - E|y - y'|``, with each expectation as a mean over all pairs of
-    different points (Székely and Rizzo, 2013). By chance it may be a little below 0.
-    """
-
-    def mean(a, b, pairs):
-        squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
-        return np.sqrt(np.maximum(squares, 0)).sum() / pairs
-
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    n, m = len(x), len(y)
-    return float(2 * mean(x, y, n * m) - mean(x, x, n * (n - 1)) - mean(y, y, m * (m - 1)))
-
-
-def load_text():
-    """Return alice.txt as numbers for training, numbers for validation, and its characters.
-
-    It is the first five chapters of Lewis Carroll's "Alice's Adventures in Wonderland" (1865). The
-    last tenth is for validation.
-    """
-    text = Path(__file__).with_name("alice.txt").read_text("ascii")
-    characters = sorted(set(text))
-    numbers = np.array([characters.index(character) for character in text])
-    cut = len(numbers) * 9 // 10
-    return numbers[:cut], numbers[cut:], characters
-
-
-def bigram_loss(train, validation, size):
-    """Return the loss per character of the best guess from the previous character alone."""
-    counts = np.full((size, size), 0.1)  # so that no pair is impossible
-    np.add.at(counts, (train[:-1], train[1:]), 1)
-    chances = counts / counts.sum(axis=1, keepdims=True)
-    return float(-np.log(chances[validation[:-1], validation[1:]]).mean())
-
-
-def windows(numbers, starts, length):
-    """Return pieces of a text, and the same pieces one character later, as targets."""
-    places = np.asarray(starts)[:, None] + np.arange(length)
-    return numbers[places], numbers[places + 1]
-
-
 def start(main, **options):
     """Call `main` with the options of the command line; `options` are the texts of its own."""
     parser = argparse.ArgumentParser(

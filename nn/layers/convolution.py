@@ -15,6 +15,7 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from tinygrad_edu import Tensor, conv1d, conv2d, conv3d, pad
+from tinygrad_edu.ops.networks.convolution import border_of
 from tinygrad_edu.ops.networks.windows import for_each_axis
 
 from ..checks import check_count, check_flag
@@ -47,8 +48,25 @@ def short(sizes: Any) -> str:
     >>> short((3, 3)), short((3, 2)), short("same")
     ('3', '(3, 2)', "'same'")
     """
-    is_one = isinstance(sizes, tuple) and len(set(sizes)) == 1
+    is_one = isinstance(sizes, tuple) and len(set(sizes)) == 1 and not isinstance(sizes[0], tuple)
     return repr(sizes[0] if is_one else sizes)
+
+
+def checked_padding(padding: Any, kernel: Any, stride: Any, dilation: Any) -> Any:
+    """Return a padding as layers keep it: a word, numbers, or pairs if the ends differ.
+
+    Parameters
+    ----------
+    padding
+        As the caller wrote it.
+    kernel, stride, dilation : tuple of int
+        The windows.
+    """
+    border = border_of(padding, kernel, stride, dilation)
+    if isinstance(padding, str):
+        return padding
+    is_even = all(before == after for before, after in border)
+    return tuple(before for before, _ in border) if is_even else tuple(border)
 
 
 class _Convolution(Module):
@@ -114,8 +132,7 @@ class _Convolution(Module):
                     f'padding="same" with stride={self.stride}: the output cannot have the size '
                     "of the input; use stride 1, or numbers"
                 )
-            return padding
-        return for_each_axis("padding", padding, self._axes, 0)
+        return checked_padding(padding, self.kernel_size, self.stride, self.dilation)
 
     def _kernel_shape(self) -> tuple[int, ...]:
         return (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
@@ -151,7 +168,7 @@ class _Convolution(Module):
     def _pad_widths(self) -> list[tuple[int, int]]:
         """Return how many elements to add before and after each axis."""
         if self.padding != "same":
-            return [(width, width) for width in self.padding]
+            return [width if isinstance(width, tuple) else (width, width) for width in self.padding]
         spans = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
         return [(span // 2, span - span // 2) for span in spans]
 
@@ -177,9 +194,9 @@ _PARAMETERS = """
         The size of the kernel; one number for all axes.
     stride : int or tuple of int
         The step from one window to the next.
-    padding : int, tuple of int, "same" or "valid"
-        How many elements to add at both ends of each axis; "same" keeps the size, "valid" adds
-        none.
+    padding : int, tuple of int, tuple of pairs, "same" or "valid"
+        How many elements to add at both ends of each axis, or a pair for its start and its end;
+        "same" keeps the size, "valid" adds none.
     dilation : int or tuple of int
         The step from one element of a window to the next.
     groups : int

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_edu import Tensor, group_norm
+from tinygrad_edu import Tensor, group_norm, instance_norm
 
 from ..checks import check_count, check_number
 from ..module import Module
@@ -118,7 +118,7 @@ class _InstanceNorm(_BatchNorm):
                 f"{type(self).__name__}({self.num_features}): x of shape {x.shape}; expected "
                 f"{self.num_features} channels"
             )
-        return group_norm(x, self.num_features, self.weight, self.bias, eps=self.eps)
+        return instance_norm(x, self.weight, self.bias, eps=self.eps)
 
 
 class InstanceNorm1d(_InstanceNorm):

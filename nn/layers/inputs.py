@@ -42,6 +42,8 @@ def in_batch(name: str, x: Any, axes: int, function: Callable[[Any], Any]) -> An
         return function(x)
     if x.ndim == axes + 1:
         out = function(reshape(x, (1, *x.shape)))
+        if isinstance(out, tuple):  # results and where they come from
+            return tuple(part.reshape(part.shape[1:]) for part in out)
         return reshape(out, out.shape[1:])
     sizes = ["length", "height, width", "depth, height, width"][axes - 1]
     raise ValueError(

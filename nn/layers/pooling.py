@@ -12,14 +12,16 @@ from tinygrad_edu import (
     adaptive_max_pool2d,
     avg_pool1d,
     avg_pool2d,
+    avg_pool3d,
     max_pool1d,
     max_pool2d,
+    max_pool3d,
 )
 from tinygrad_edu.ops.networks.windows import for_each_axis
 
-from ..checks import check_count
+from ..checks import check_count, check_flag
 from ..module import Module
-from .convolution import Sizes, short
+from .convolution import Sizes, checked_padding, short
 from .inputs import in_batch
 
 __all__ = [
@@ -28,8 +30,10 @@ __all__ = [
     "AdaptiveMaxPool2d",
     "AvgPool1d",
     "AvgPool2d",
+    "AvgPool3d",
     "MaxPool1d",
     "MaxPool2d",
+    "MaxPool3d",
 ]
 
 
@@ -38,12 +42,15 @@ class _Pooling(Module):
 
     _axes: ClassVar[int]
 
-    def _take_windows(self, kernel_size: Sizes, stride: Sizes | None, padding: Sizes) -> None:
+    def _take_windows(
+        self, kernel_size: Sizes, stride: Sizes | None, padding: Any, dilation: Sizes = 1
+    ) -> None:
         axes = self._axes
         self.kernel_size = for_each_axis("kernel_size", kernel_size, axes, 1)
         stride = self.kernel_size if stride is None else stride
         self.stride = for_each_axis("stride", stride, axes, 1)
-        self.padding = for_each_axis("padding", padding, axes, 0)
+        self.dilation = for_each_axis("dilation", dilation, axes, 1)
+        self.padding = checked_padding(padding, self.kernel_size, self.stride, self.dilation)
 
     def forward(self, x: Any) -> Tensor:
         """Pool a batch (N, channels, ...), or a single (channels, ...)."""
@@ -66,14 +73,19 @@ class _MaxPool(_Pooling):
         self,
         kernel_size: Sizes,
         stride: Sizes | None = None,
-        padding: Sizes = 0,
+        padding: Any = 0,
         dilation: Sizes = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
     ) -> None:
-        self._take_windows(kernel_size, stride, padding)
-        self.dilation = for_each_axis("dilation", dilation, self._axes, 1)
+        check_flag("return_indices", return_indices)
+        check_flag("ceil_mode", ceil_mode)
+        self._take_windows(kernel_size, stride, padding, dilation)
+        self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
     def _pool(self, x: Any) -> Any:
-        return self._function(x, self.kernel_size, self.stride, self.padding, self.dilation)
+        windows = (self.kernel_size, self.stride, self.padding, self.dilation)
+        return self._function(x, *windows, self.ceil_mode, self.return_indices)
 
 
 class _AvgPool(_Pooling):
@@ -83,15 +95,24 @@ class _AvgPool(_Pooling):
         self,
         kernel_size: Sizes,
         stride: Sizes | None = None,
-        padding: Sizes = 0,
+        padding: Any = 0,
+        ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
+        check_flag("ceil_mode", ceil_mode)
+        check_flag("count_include_pad", count_include_pad)
         self._take_windows(kernel_size, stride, padding)
-        self.count_include_pad = count_include_pad
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
     def _pool(self, x: Any) -> Any:
-        windows = (self.kernel_size, self.stride, self.padding)
-        return self._function(x, *windows, count_include_pad=self.count_include_pad)
+        return self._function(
+            x,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            ceil_mode=self.ceil_mode,
+            count_include_pad=self.count_include_pad,
+        )
 
 
 class MaxPool2d(_MaxPool):
@@ -103,10 +124,15 @@ class MaxPool2d(_MaxPool):
         The size of the windows.
     stride : int or tuple of int, optional
         The step from one window to the next; by default windows do not overlap.
-    padding : int or tuple of int
-        How many elements to add at both ends of each axis; they are never the maximum.
+    padding : int, tuple of int, or tuple of pairs
+        How many elements to add at both ends of each axis, or a pair for its start and its end;
+        they are never the maximum.
     dilation : int or tuple of int
         The step from one element of a window to the next.
+    return_indices : bool
+        Whether to return where the maxima are too; see `tinygrad_edu.max_pool2d`.
+    ceil_mode : bool
+        Whether a window counts that starts in the image and reaches beyond its end.
 
     Examples
     --------
@@ -129,8 +155,10 @@ class AvgPool2d(_AvgPool):
         The size of the windows.
     stride : int or tuple of int, optional
         The step from one window to the next; by default windows do not overlap.
-    padding : int or tuple of int
-        How many zeros to add at both ends of each axis.
+    padding : int, tuple of int, or tuple of pairs
+        How many zeros to add at both ends of each axis, or a pair for its start and its end.
+    ceil_mode : bool
+        Whether a window counts that starts in the image and reaches beyond its end.
     count_include_pad : bool
         Whether the zeros count as elements of a window.
 
@@ -151,7 +179,7 @@ class MaxPool1d(_MaxPool):
 
     Parameters
     ----------
-    kernel_size, stride, padding, dilation
+    kernel_size, stride, padding, dilation, return_indices, ceil_mode
         As for `MaxPool2d`.
 
     Examples
@@ -170,7 +198,7 @@ class AvgPool1d(_AvgPool):
 
     Parameters
     ----------
-    kernel_size, stride, padding, count_include_pad
+    kernel_size, stride, padding, ceil_mode, count_include_pad
         As for `AvgPool2d`.
 
     Examples
@@ -182,6 +210,46 @@ class AvgPool1d(_AvgPool):
 
     _axes = 1
     _function = staticmethod(avg_pool1d)
+
+
+class MaxPool3d(_MaxPool):
+    """The maximum of each window of volumes (N, channels, depth, height, width).
+
+    Parameters
+    ----------
+    kernel_size, stride, padding, dilation, return_indices, ceil_mode
+        As for `MaxPool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nn import MaxPool3d
+    >>> MaxPool3d(2)(np.arange(8.0).reshape(1, 1, 2, 2, 2)).tolist()
+    [[[[[7.0]]]]]
+    """
+
+    _axes = 3
+    _function = staticmethod(max_pool3d)
+
+
+class AvgPool3d(_AvgPool):
+    """The average of each window of volumes (N, channels, depth, height, width).
+
+    Parameters
+    ----------
+    kernel_size, stride, padding, ceil_mode, count_include_pad
+        As for `AvgPool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nn import AvgPool3d
+    >>> AvgPool3d(2)(np.arange(8.0).reshape(1, 1, 2, 2, 2)).tolist()
+    [[[[[3.5]]]]]
+    """
+
+    _axes = 3
+    _function = staticmethod(avg_pool3d)
 
 
 class _AdaptivePool(Module):

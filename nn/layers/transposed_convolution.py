@@ -10,14 +10,14 @@ from typing import Any
 from numpy.random import Generator
 from numpy.typing import DTypeLike
 
-from tinygrad_edu import Tensor, conv_transpose1d, conv_transpose2d
+from tinygrad_edu import Tensor, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from tinygrad_edu.ops.networks.windows import for_each_axis
 
 from .convolution import Sizes, _Convolution, short, torch_default
 from .inputs import in_batch
 from .linear import Initializer
 
-__all__ = ["ConvTranspose1d", "ConvTranspose2d"]
+__all__ = ["ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 
 
 class _Transposed(_Convolution):
@@ -174,3 +174,18 @@ class ConvTranspose2d(_Transposed):
 
     _axes = 2
     _function = staticmethod(conv_transpose2d)
+
+
+class ConvTranspose3d(_Transposed):
+    __doc__ = (
+        """A transposed convolution of volumes (N, channels, depth, height, width)."""
+        + _PARAMETERS
+        + """>>> import numpy as np
+    >>> from nn import ConvTranspose3d
+    >>> ConvTranspose3d(2, 1, 2, stride=2)(np.ones((1, 2, 2, 3, 3), np.float32)).shape
+    (1, 1, 4, 6, 6)
+    """
+    )
+
+    _axes = 3
+    _function = staticmethod(conv_transpose3d)

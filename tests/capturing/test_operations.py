@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.operations.cases import CASES
-from tinygrad_edu import Tensor, capture, erf, record_source_lines
+from tinygrad_edu import Tensor, capture, erf, record_source_lines, sliding_windows
 from tinygrad_edu.autodiff import graph_order
 from tinygrad_edu.primitive import PRIMITIVES
 
@@ -134,3 +134,16 @@ def test_watchers_inside_of_a_step_do_not_hide_it_from_capturing():
         np.testing.assert_allclose(gradient, 2 * slope * x)
         x = x + 0.1
     assert "erf" in captured.source, "it is replayed"
+
+
+def test_windows_keep_the_memory_of_the_array_that_they_show():
+    def step(x):
+        windows = sliding_windows(x * 2.0, 2, 2)
+        between = np.exp(x + 1.0)
+        return windows.sum(axis=0), between * between
+
+    captured = capture(step)
+    for number in range(4):
+        x = np.random.default_rng(number).normal(size=8)
+        for found, expected in zip(captured(x), step(x), strict=True):
+            np.testing.assert_array_equal(found, expected)

@@ -201,6 +201,22 @@ def batches(number):
     return drawn(number, 6, 4, dtype=np.float32), np.arange(6) * (number + 1) % 3
 
 
+def test_the_memory_of_windows_is_not_taken_while_they_are_read():
+    """The base of their view is not an array."""
+
+    def step(x):
+        y = x * 2.0
+        windows = np.lib.stride_tricks.sliding_window_view(y, 2)
+        z = x + 1.0  # of the size of y, which nothing else reads
+        return windows * 3.0, z * z
+
+    replayed = capture(step)
+    for number in range(6):
+        x = np.arange(4.0) + number
+        for one, other in zip(step(x), replayed(x), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_the_plan_of_a_network_passes():
     replayed(classify, batches)
 

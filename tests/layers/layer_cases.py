@@ -152,6 +152,7 @@ LAYERS: list[LayerCase] = [
         ConvTranspose1d(4, 6, 3, 2, 1, 1, 2)
         MaxPool1d(2)
         MaxPool1d(3, 2, 1)
+        MaxPool1d(2, ceil_mode=True)
         AvgPool1d(2)
         AvgPool1d(3, 1, padding=1)
         AdaptiveAvgPool1d(4)
@@ -182,6 +183,10 @@ LAYERS: list[LayerCase] = [
         AvgPool2d(2)
         AvgPool2d(3, 2, 1)
         AvgPool2d(3, 2, padding=1, count_include_pad=False)
+        AvgPool2d(2, 2, 0, True)
+        AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False)
+        MaxPool2d(2, ceil_mode=True)
+        MaxPool2d(3, 2, 1, 1, False, True)
         ConvTranspose2d(4, 6, 3)
         ConvTranspose2d(4, 6, 4, stride=2, padding=1)
         ConvTranspose2d(4, 6, (3, 2), (2, 3), 1, (1, 2), 2, False, (2, 1))
@@ -210,6 +215,8 @@ LAYERS: list[LayerCase] = [
         IMAGE,
     ),
     *_rows("BatchNorm3d(2)\nConv3d(2, 4, (2, 1, 2), padding=1, groups=2)", (2, 2, 3, 2, 2)),
+    *_rows("MaxPool3d((1, 2, 2))\nAvgPool3d(2, 1)", (2, 2, 3, 4, 2)),
+    *_rows("ConvTranspose3d(2, 3, (1, 2, 2), (2, 1, 1), padding=(0, 1, 0))", (2, 2, 2, 3, 2)),
     *_rows("PixelUnshuffle(2)", (2, 3, 4, 6)),
     *_rows("ConvTranspose2d(4, 2, 3)\nAdaptiveAvgPool2d(2)\nInstanceNorm2d(4)", IMAGE[1:]),
     *_rows("Conv1d(4, 2, 3)", SEQUENCE[1:]),

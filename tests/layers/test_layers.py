@@ -13,7 +13,7 @@ import nn
 from nn import SGD, Embedding, ModuleDict, ModuleList, Residual, Sequential, functional_call
 from nn.layers.activations import Activation
 from tests.networks.test_networks import refused
-from tinygrad_edu import CaptureError, Tensor, capture, check_gradients
+from tinygrad_edu import CaptureError, Tensor, capture, check_gradients, conv2d
 
 from .layer_cases import LAYERS, LOSSES, floats, input_of, randomise
 
@@ -289,6 +289,22 @@ def test_transposed_convolution_is_the_adjoint_and_takes_a_size():
     assert enlarged.shape == x.shape
     assert (enlarged.data * x).sum() == pytest.approx((down(x).data * y).sum())
     assert up(y, output_size=(2, 3, 8, 8)).shape == up(y, 8).shape == (2, 3, 8, 8)
+
+
+def test_different_borders_at_both_ends():
+    x, pairs = floats(2, 3, 5, 6), ((0, 1), (2, 0))
+    widths = [(0, 0), (0, 0), *pairs]
+    for mode, name in {"zeros": "constant", "replicate": "edge"}.items():
+        layer = nn.Conv2d(3, 4, 2, padding=pairs, padding_mode=mode, dtype="float64")
+        expected = conv2d(np.pad(x, widths, name), layer.weight, layer.bias)
+        np.testing.assert_allclose(layer(x).data, expected.data)
+    assert "padding=((0, 1), (2, 0))" in repr(layer)
+    assert "padding=((1, 0), (1, 0))" in repr(nn.MaxPool2d(2, 2, ((1, 0), (1, 0))))
+    assert nn.AvgPool2d(2, 1, "same")(x).shape == x.shape
+    largest, places = nn.MaxPool2d(2, return_indices=True)(x)
+    alone = nn.MaxPool2d(2, return_indices=True)(x[1])
+    np.testing.assert_array_equal(alone[0].data, largest.data[1])
+    np.testing.assert_array_equal(alone[1], places[1])
 
 
 # Containers -----------------------------------------------------------------------------------

@@ -288,11 +288,16 @@ def attention(
 
 
 def loss(function: Callable[..., Any], labels: Any = torch.double) -> Callable[..., Any]:
-    """Let a loss take numbers and arrays, and weights as lists; `labels` is the dtype it wants."""
+    """Let a loss take numbers and arrays, and weights as lists.
+
+    `labels` is the dtype that it wants for labels; probabilities of classes stay as they are.
+    """
 
     def between(x: Any, y: Any, **settings: Any) -> Any:
         for name in {"weight", "pos_weight"} & settings.keys():
             settings[name] = tensor(settings[name]).double()
-        return function(x, tensor(y).to(labels), **settings)
+        targets = tensor(y)
+        is_label = not (targets.is_floating_point() and targets.numel())
+        return function(x, targets.to(labels) if is_label else targets.double(), **settings)
 
     return between

@@ -20,8 +20,8 @@ from . import peer_adapters as adapters
 from . import peer_windows as windows
 from .peer_adapters import elementwise, line, loss, many, reducing, tensor
 from .peer_windows import convolution, pooling, transposed
-from .peers_by_name import BY_NAME
 from .peers_from_numpy import FROM_NUMPY
+from .peers_from_pytorch import FROM_PYTORCH
 
 SAME = """
     absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh copysign cos cosh deg2rad
@@ -185,9 +185,7 @@ PEERS: dict[str, Callable[..., Any]] = {
     "scaled_dot_product_attention": adapters.attention,
     # Losses
     "binary_cross_entropy_with_logits": loss(functional.binary_cross_entropy_with_logits),
-    "cross_entropy": lambda x, y, **settings: loss(
-        functional.cross_entropy, torch.double if y.dtype.is_floating_point else torch.long
-    )(x, y, **settings),
+    "cross_entropy": loss(functional.cross_entropy, torch.long),
     "huber_loss": loss(functional.huber_loss),
     "kl_div": loss(functional.kl_div),
     "l1_loss": loss(functional.l1_loss),
@@ -195,8 +193,8 @@ PEERS: dict[str, Callable[..., Any]] = {
     "smooth_l1_loss": loss(functional.smooth_l1_loss),
     "nll_loss": loss(functional.nll_loss, torch.long),
     "softmax_cross_entropy": loss(functional.cross_entropy, torch.long),
-    **BY_NAME,
     **FROM_NUMPY,
+    **FROM_PYTORCH,
 }
 """Our operations, and what PyTorch does for them; a name with a dot is one of `linalg` or `fft`."""
 

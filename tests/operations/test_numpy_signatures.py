@@ -41,7 +41,6 @@ DEFAULT = (drawn((2, 3)), lambda f, x, /, **k: f(x, **k))
 CALLS = {
     "append": (drawn((2, 3)), lambda f, x, /, **k: f(x, 2 * x, **k)),
     "array_split": (drawn((2, 3)), lambda f, x, /, **k: f(x, 2, **k)),
-    "meshgrid": (drawn((2, 3)), lambda f, x, /, **k: f(x, ROW, **k)),
     "broadcast_arrays": (drawn((2, 3)), lambda f, x, /, **k: f(x, ROW, **k)),
     "broadcast_to": (drawn((2, 3)), lambda f, x, /, **k: f(x, (2, 2, 3), **k)),
     "astype": (drawn((2, 3)), lambda f, x, /, **k: f(x, float, **k)),
@@ -72,6 +71,7 @@ CALLS = {
     "kron": (drawn((2, 3)), lambda f, x, /, **k: f(x, ROW, **k)),
     "linspace": (drawn((3,)), lambda f, x, /, **k: f(x, 2 * x, **{"num": 4} | k)),
     "logspace": (drawn((3,)), lambda f, x, /, **k: f(x, 2 * x, **{"num": 4} | k)),
+    "meshgrid": (drawn((2, 3)), lambda f, x, /, **k: f(x, ROW, **k)),
     "moveaxis": (drawn((2, 3)), lambda f, x, /, **k: f(x, 0, 1, **k)),
     "nanpercentile": (drawn((2, 3)), lambda f, x, /, **k: f(x, 40, **k)),
     "nanquantile": (drawn((2, 3)), lambda f, x, /, **k: f(x, 0.4, **k)),
@@ -139,8 +139,6 @@ VALUES = {
     "casting": "same_kind",
     "subok": True,
     "copy": True,
-    "indexing": "ij",
-    "sparse": True,
     "order": "C",
     "kind": "stable",
     "stable": True,
@@ -237,6 +235,8 @@ OWN = {
     ("reshape", "order"): "F",
     ("ravel", "order"): "F",
     ("reshape", "copy"): None,
+    ("meshgrid", "sparse"): True,
+    ("meshgrid", "indexing"): "ij",
 }
 
 REFUSED = {

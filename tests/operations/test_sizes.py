@@ -175,6 +175,13 @@ def test_nearest_is_exact_at_whole_numbers():
         np.testing.assert_array_equal(back, x)
 
 
+def test_sizes_may_be_arrays():
+    sizes = np.array([3, 4])
+    assert tg.interpolate(X, sizes).shape == tg.interpolate(X, Tensor(sizes)).shape == (2, 4, 3, 4)
+    assert tg.adaptive_avg_pool2d(X, sizes).shape == (2, 4, 3, 4)
+    assert tg.max_pool2d(X, sizes, padding=np.array([[1, 0], [2, 1]])).shape == (2, 4, 2, 2)
+
+
 def test_pixels_go_there_and_back():
     x = drawn(2, 8, 3, 5)
     np.testing.assert_array_equal(tg.pixel_unshuffle(tg.pixel_shuffle(x, 2), 2), x)

@@ -96,9 +96,14 @@ class Tape:
 
     def storage(self, array: Any) -> int:
         """Return the number of an array's memory; a view has the number of its base."""
-        root = array
-        while isinstance(root, np.ndarray) and isinstance(root.base, np.ndarray):
-            root = root.base
+        root: Any = array
+        while isinstance(root, np.ndarray) and root.base is not None:
+            # The windows of `sliding_window_view` refer to their array by another object.
+            base: Any = root.base
+            base = base if isinstance(base, np.ndarray) else getattr(base, "base", None)
+            if not isinstance(base, np.ndarray):
+                break
+            root = base
         self._kept.append(root)
         return self._storages.setdefault(id(root), len(self._storages))
 

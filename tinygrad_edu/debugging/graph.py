@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..autodiff import graph_order
 from ..calls import Call, called_in
 from ..drawing.module_tree import ModuleTree
@@ -90,6 +93,23 @@ class Graph:
                     found.append(Layer(tensor, values, leaf, rows))
                     break
         return found
+
+    @cached_property
+    def users(self) -> dict[int, list[Tensor]]:
+        """The results that were computed from each tensor, by its id."""
+        found: dict[int, list[Tensor]] = {}
+        for tensor in self.order:
+            for value in {id(value): value for value in node_of(tensor).inputs}:
+                found.setdefault(value, []).append(tensor)
+        return found
+
+    @cached_property
+    def integers(self) -> list[NDArray[Any]]:
+        """The arrays of integers that are operands or metadata, such as tokens."""
+        nodes = [node_of(tensor) for tensor in self.order]
+        values = [value for node in nodes for value in (*node.values, *node.params.values())]
+        flat = [part for v in values for part in (v if isinstance(v, tuple) else (v,))]
+        return [one for one in flat if isinstance(one, np.ndarray) and one.dtype.kind in "iu"]
 
     def leaves(self) -> list[Tensor]:
         """List the leaves and constants, each once."""

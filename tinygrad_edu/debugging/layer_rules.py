@@ -70,6 +70,8 @@ def dead_activation(graph: Graph) -> list[LintFinding]:
                 fact = f"{dead} of {count} units of a {name} layer are 0"
                 why = "no gradient flows through these units: their weights learn nothing"
             samples_of = len(tensor) if unit_axis else rows
+            if unit_axis == 1:
+                fact = fact.replace(" units of", " channels of")
             found.append(
                 LintFinding(
                     f"dead {name}",
@@ -110,6 +112,7 @@ def saturated_activation(graph: Graph) -> list[LintFinding]:
 def _hidden(graph: Graph) -> Iterator[tuple[Tensor, int]]:
     """Yield the inputs of the next layer that have enough numbers to judge, and their unit axis.
 
+    Images (N, channels, height, width) are judged wherever they are used.
     A relu at the end of a hinge loss is left out: it should return 0.
     """
     in_columns = {id(layer.values) for layer in graph.layers if not layer.rows}
@@ -118,6 +121,8 @@ def _hidden(graph: Graph) -> Iterator[tuple[Tensor, int]]:
             continue
         if id(tensor) in in_columns and tensor.shape[1] >= _FEWEST_SAMPLES:
             yield tensor, 0
+        elif tensor.ndim == 4 and len(tensor) >= _FEWEST_SAMPLES:
+            yield tensor, 1
         elif len(tensor) >= _FEWEST_SAMPLES and any(
             node_of(user).primitive.matrix_product and position == 0
             for user, position in users_of(tensor, graph.order)

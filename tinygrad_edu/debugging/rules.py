@@ -21,6 +21,14 @@ from .loss_rules import (
     softmax_axis,
     squashed_logits,
 )
+from .network_rules import (
+    answers_seen,
+    attention_axis,
+    dropout_in_evaluation,
+    exploding_recurrence,
+    saturated_gates,
+    unscaled_attention,
+)
 
 __all__ = ["RULES"]
 
@@ -36,4 +44,10 @@ RULES: tuple[Callable[[Graph], list[LintFinding]], ...] = (
     raw_inputs,
     equal_weights,
     vanishing_gradient,
+    saturated_gates,
+    exploding_recurrence,
+    unscaled_attention,
+    attention_axis,
+    answers_seen,
+    dropout_in_evaluation,
 )

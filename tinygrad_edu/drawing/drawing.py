@@ -173,7 +173,9 @@ class Drawing:
         return table(f"{self.picture.title}: {counted}", self._rows())
 
     def _by_layers(self) -> bool:
-        return any(card.role == "module" for card in self.picture.cards)
+        picture = self.picture
+        is_folded = bool(picture.card_of and picture.frames)
+        return is_folded or any(card.role == "module" for card in picture.cards)
 
     def _rows(self) -> list[tuple[str, ...]]:
         return card_rows(self.picture) if self._by_layers() else tensor_rows(self.graph)

@@ -81,6 +81,8 @@ class OpNode:
         The id of its result.
     call : str or None
         The id of its module call.
+    carries : bool
+        Whether it only moves numbers, as a transpose does.
     """
 
     id: str
@@ -91,6 +93,7 @@ class OpNode:
     params: tuple[tuple[str, str], ...]
     output: str
     call: str | None
+    carries: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,9 @@ class Graph:
         How many tensors and operations were left out.
     cut : tuple of str
         The computed tensors whose operation was left out.
+    given : tuple of TensorNode
+        Inputs of modules that no operation reads as they are, such as images of which a convolution
+        reads windows.
     """
 
     title: str
@@ -148,3 +154,4 @@ class Graph:
     has_gradients: bool
     hidden: int = 0
     cut: tuple[str, ...] = ()
+    given: tuple[TensorNode, ...] = ()

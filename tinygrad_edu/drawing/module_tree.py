@@ -6,14 +6,17 @@ module of a `ModuleCall`. The package that defines modules is not imported here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from ..primitive import Node
 from ..scope import ModuleCall
 from ..tensor import Tensor
-from ..texts import clean
+from ..texts import clean, shape_text
 
 __all__ = ["CallNode", "ModuleTree"]
 
@@ -38,6 +41,10 @@ class CallNode:
         1 for the first call of a module, 2 for its second.
     title : str
         Name, number and kind in one line.
+    shapes : tuple of str
+        The shapes of the arrays that it was given.
+    given : tuple of str
+        The ids of those inputs that no operation in the graph reads; see `Graph.given`.
     """
 
     id: str
@@ -47,6 +54,8 @@ class CallNode:
     kind: str
     number: int
     title: str
+    shapes: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
 
 
 class ModuleTree:
@@ -64,6 +73,7 @@ class ModuleTree:
         self._ids = {call: f"m{number}" for number, call in enumerate(_calls_behind(nodes))}
         self._roots = _root_names(self._ids, given_names)
         self._parameter_paths: dict[int, dict[int, str]] = {}
+        self.copied: set[int] = set()
         self._nodes: dict[ModuleCall, CallNode] = {}
         counts: dict[int, int] = {}
         for call in self._ids:
@@ -81,18 +91,55 @@ class ModuleTree:
         return None if call is None else self._ids[call]
 
     def parameter_name(self, tensor: Tensor, call: ModuleCall) -> str | None:
-        """Return the path of a parameter used in a call; None if no module there owns it."""
+        """Return the path of a parameter or buffer used in a call; None if no module owns it."""
         root = call
         while root.parent is not None:
             root = root.parent
         if not hasattr(root.module, "named_parameters"):
+            if not tensor.requires_grad:
+                return None
             return ".".join(filter(None, (self._nodes[call].path, clean(tensor.name or ""))))
         paths = self._parameter_paths.get(id(root.module))
         if paths is None:
-            paths = {id(parameter): path for path, parameter in root.module.named_parameters()}
+            named_buffers = getattr(root.module, "named_buffers", dict)
+            parts = [*root.module.named_parameters(), *named_buffers()]
+            paths = {id(part): path for path, part in parts}
             self._parameter_paths[id(root.module)] = paths
         path = paths.get(id(tensor))
         return None if path is None else ".".join(filter(None, (self._nodes[root].path, path)))
+
+    def made_in(self, tensor: Tensor, call: ModuleCall | None) -> ModuleCall | None:
+        """Return the call that a leaf was made in, such as a mask; None if it came from outside.
+
+        Parameters
+        ----------
+        tensor : Tensor
+            The leaf.
+        call : ModuleCall or None
+            The call that it was used in.
+        """
+        while call is not None and self._was_given(call, tensor):
+            call = call.parent
+        return call
+
+    def _was_given(self, call: ModuleCall, tensor: Tensor) -> bool:
+        """Whether a leaf is an input of a call, or the copy of an array that is one."""
+        for value in arrays_in(call.inputs):
+            if value is tensor:
+                return True
+            if not isinstance(value, Tensor) and np.shape(value) == tensor.shape:
+                self.copied.add(id(value))
+                return True
+        return False
+
+    def inputs(self) -> Iterator[tuple[CallNode, str, Any]]:
+        """Yield the arrays that each call was given, with their names in `forward`."""
+        for call, node in self._nodes.items():
+            names = _parameters_of(call.module)
+            for number, value in enumerate(call.inputs):
+                name = names[number] if number < len(names) else ""
+                for array in arrays_in((value,)):
+                    yield node, name, array
 
     def _describe(self, call: ModuleCall, number: int) -> CallNode:
         if call.parent is None:
@@ -104,10 +151,45 @@ class ModuleTree:
             path = ".".join(filter(None, (parent_path, name or type(call.module).__name__)))
         kind = _kind(call.module)
         again = f"(call {number})" if number > 1 else ""
+        given = {id(value): value for value in arrays_in(call.inputs)}  # each counts once
         title = "  ".join(filter(None, (" ".join(filter(None, (name, again))), kind)))
         return CallNode(
-            self._ids[call], self.id_of(call.parent), clean(name), path, kind, number, title
+            self._ids[call],
+            self.id_of(call.parent),
+            clean(name),
+            path,
+            kind,
+            number,
+            title,
+            tuple(shape_text(np.shape(value)) for value in given.values()),
         )
+
+
+def arrays_in(values: Iterable[Any]) -> Iterator[Any]:
+    """Yield the tensors, arrays and lists of numbers among the inputs of a call."""
+    for value in values:
+        if isinstance(value, Tensor | np.ndarray):
+            yield value
+        elif isinstance(value, list | tuple) and value:
+            if isinstance(value[0], int | float) or _is_rectangular(value):
+                yield value
+            else:
+                yield from arrays_in(value)
+
+
+def _is_rectangular(value: Any) -> bool:
+    """Whether nested lists hold numbers only, row by row."""
+    if not isinstance(value, list | tuple):
+        return isinstance(value, int | float)
+    return bool(value) and all(map(_is_rectangular, value)) and len({*map(np.shape, value)}) == 1
+
+
+def _parameters_of(module: Any) -> list[str]:
+    """List the names of the positional inputs of a module."""
+    try:
+        return list(inspect.signature(module.forward).parameters)
+    except (AttributeError, TypeError, ValueError):  # not a function of Python
+        return []
 
 
 def _calls_behind(nodes: Iterable[Node]) -> dict[ModuleCall, None]:

@@ -17,6 +17,7 @@ from ..texts import clean, number_text
 
 __all__ = [
     "declared",
+    "derivative_texts",
     "operand_letter",
     "operand_name",
     "param_texts",
@@ -62,6 +63,15 @@ def operand_name(primitive: Primitive, position: int, count: int) -> str:
     return parameter_word(primitive, position) or str(position + 1)
 
 
+def derivative_texts(node: Node) -> tuple[str, ...]:
+    """Return the rules of a call as text, one for each input; none if there can be many inputs."""
+    made = node.primitive
+    if made.each is not None:
+        return ()
+    is_stack = bool(made.stacked) and np.ndim(node.values[0]) > 2
+    return made.stacked if is_stack else made.derivatives
+
+
 def param_texts(node: Node) -> tuple[tuple[str, str], ...]:
     """Write the metadata of a call that is not default."""
     if not node.params:
@@ -82,7 +92,7 @@ def _param_text(value: Any) -> str:
     if isinstance(value, slice):
         parts = [value.start, value.stop] + ([] if value.step is None else [value.step])
         return ":".join("" if part is None else str(part) for part in parts)
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         inner = ", ".join(map(_param_text, value))
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if value is Ellipsis:

@@ -35,6 +35,10 @@ class DrawOptions:
         Paths of modules that are not drawn as boxes: ``{"encoder.block1"}``.
     collapse : callable, optional
         Called with the path of each module; where it returns True, the module is a box.
+    fold : bool
+        Whether the view of layers draws once what repeats, as ``TransformerBlock × 12``: modules
+        and operations that do the same, with the same shapes, one repetition after the other.
+        `depth` opens all repetitions together, and `expand` single ones.
     values : {"auto", "full", "stats", "shape", "none"}
         How much to show of each value: up to 9 numbers, else statistics; up to 64 numbers;
         statistics only; the shape only; nothing.
@@ -76,6 +80,7 @@ class DrawOptions:
     depth: int | None = None
     expand: Collection[str] = ()
     collapse: Callable[[str], bool] | None = None
+    fold: bool = True
     values: str = "auto"
     backward: bool | None = None
     rules: bool = False

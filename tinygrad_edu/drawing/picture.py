@@ -79,6 +79,8 @@ class Card:
     rows : tuple of Row
     frame : str or None
         The module call that it is drawn in.
+    kind : str
+        At a module: its class, and how many there are.
     """
 
     id: str
@@ -89,6 +91,7 @@ class Card:
     tag: str = ""
     rows: tuple[Row, ...] = ()
     frame: str | None = None
+    kind: str = ""
 
     @property
     def heading(self) -> list[tuple[str, int, bool]]:

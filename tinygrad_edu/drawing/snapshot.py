@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -33,7 +33,7 @@ from .formulas import filled
 from .graph import Edge, Graph, OpNode, TensorNode
 from .module_tree import CallNode, ModuleTree
 from .names import free, names_by_identity
-from .operands import operand_name, param_texts, parameter_word, summed_axes
+from .operands import derivative_texts, operand_name, param_texts, parameter_word, summed_axes
 from .verdicts import by_tensor, judge
 
 __all__ = ["GraphTooLargeError", "SnapshotBuilder"]
@@ -194,15 +194,51 @@ class SnapshotBuilder:
         shown = {tensor.id: tensor.name for tensor in tensors}
         upstream = free("g", set(shown.values()))
         operations = tuple(self._operation(tensor, shown, upstream) for tensor in self.computed)
+        given = self._given()  # after the tensors, among which are copies of arrays
         return Graph(
             clean(title, limit=120),
             tensors,
             operations,
             tuple(edge for tensor in self.computed for edge in self._edges(tensor)),
-            _calls_of((*tensors, *operations), self.modules.calls),
+            _calls_of((*tensors, *operations), self.modules.calls, given),
             any(tensor.grad is not None for tensor in self.ids),
             self.count - len(self.entries) - len(self.computed),
             self._cut(),
+            tuple(node for node, _ in given.values()),
+        )
+
+    def _given(self) -> dict[int, tuple[TensorNode, set[str]]]:
+        """Describe the inputs of modules that no operation reads, with the calls they went to."""
+        found: dict[int, tuple[TensorNode, set[str]]] = {}
+        for call, word, value in self.modules.inputs():
+            if isinstance(value, Tensor):
+                is_read = value in self.ids or value.node is not None
+            else:
+                is_read = id(value) in self.modules.copied
+            if is_read:
+                continue
+            if id(value) not in found:
+                found[id(value)] = self._input_node(f"i{len(found)}", word, value), set()
+            found[id(value)][1].add(call.id)
+        return found
+
+    def _input_node(self, label: str, word: str, value: Any) -> TensorNode:
+        own = clean(value.name or "") if isinstance(value, Tensor) else ""
+        values = value.data if isinstance(value, Tensor) else np.asarray(value)
+        name = self.names.get(id(value)) or own or word
+        rows, warning = value_rows(values, self.values)
+        grad = gradient_text(None, False)[0]
+        return TensorNode(
+            label,
+            "input",
+            name or label,
+            has_name=bool(name),
+            tag="input",
+            shape=values.shape,
+            dtype=dtype_text(values.dtype),
+            rows=rows,
+            warning=warning,
+            grad=grad,
         )
 
     def _cut(self) -> tuple[str, ...]:
@@ -278,19 +314,22 @@ class SnapshotBuilder:
             return name, self.modules.id_of(tensor.node.module_call)
         if user is None:
             return name, None
-        if tensor.requires_grad and user.module_call is not None:
-            path = self.modules.parameter_name(tensor, user.module_call)
+        call = user.module_call
+        if call is not None:
+            path = self.modules.parameter_name(tensor, call)
             if path is not None:
-                return clean(path), self.modules.id_of(user.module_call)
+                return clean(path), self.modules.id_of(call)
         word = parameter_word(user.primitive, entry.position)
-        return name or ("" if word in self._given_names else word), None
+        made_in = None if name or tensor.requires_grad else self.modules.made_in(tensor, call)
+        name = name or ("" if word in self._given_names else word)
+        return name, self.modules.id_of(made_in)
 
     def _operation(self, tensor: Tensor, shown: Mapping[str, str], upstream: str) -> OpNode:
         node = node_of(tensor)
         primitive = node.primitive
         names = [shown[operand] for operand in self._operand_ids(tensor)]
         others = {"out": shown[self.ids[tensor]], "g": upstream}
-        texts = primitive.derivatives if primitive.each is None else ()
+        texts = derivative_texts(node)
         wanted = [
             position
             for position, (value, rule) in enumerate(self._operands(node))
@@ -312,6 +351,7 @@ class SnapshotBuilder:
             param_texts(node),
             self.ids[tensor],
             self.modules.id_of(node.module_call),
+            primitive.carries,
         )
 
     def _operands(self, node: Node) -> Iterable[tuple[Any, Any]]:
@@ -348,11 +388,17 @@ class SnapshotBuilder:
 
 
 def _calls_of(
-    nodes: Iterable[TensorNode | OpNode], calls: tuple[CallNode, ...]
+    nodes: Iterable[TensorNode | OpNode],
+    calls: tuple[CallNode, ...],
+    given: Mapping[int, tuple[TensorNode, set[str]]],
 ) -> tuple[CallNode, ...]:
     """Keep the module calls that contain some of the nodes, and those around them."""
     kept = {node.call for node in nodes}
     for call in reversed(calls):  # parents come before their children
         if call.id in kept:
             kept.add(call.parent)
-    return tuple(call for call in calls if call.id in kept)
+    return tuple(
+        replace(call, given=tuple(node.id for node, users in given.values() if call.id in users))
+        for call in calls
+        if call.id in kept
+    )

@@ -99,7 +99,8 @@ def card_rows(picture: Picture) -> list[tuple[str, ...]]:
         values = found.get("in → out", found.get("shape", found.get("data", "")))
         gradient = next((one_line(row.text) for row in card.rows if row.kind == "gradient"), "")
         numbers, manual = found.get("parameters", ""), found.get("manual", "")
-        rows.append((card.name, card.role, values, numbers, gradient, manual))
+        what = card.kind if card.role == "module" else card.role
+        rows.append((card.name, what, values, numbers, gradient, manual))
     return _without_empty_end(rows)
 
 

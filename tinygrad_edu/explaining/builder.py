@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from ..autodiff import graph_order
+from ..calls import Call as Composition
 from ..documents import Inline, Line, Section, code, name
 from ..documents.model import parts_of
 from ..drawing.module_tree import ModuleTree
@@ -71,6 +72,7 @@ class ExplanationBuilder:
         self.node = tensor.node
         self.users: list[tuple[Tensor, int]] = []
         self.arrived: dict[Tensor, list[Contribution]] = {}
+        self.calls: dict[Tensor, Composition] = {}
         if output is None:
             self.modules = ModuleTree([] if self.node is None else [self.node], names)
             return
@@ -81,7 +83,7 @@ class ExplanationBuilder:
             )
         trace = trace or Trace(output, names)
         self.users = trace.users.get(tensor, [])
-        self.arrived, self.modules = trace.arrived, trace.modules
+        self.arrived, self.modules, self.calls = trace.arrived, trace.modules, trace.calls
 
     def title(self) -> list[Inline | str]:
         """Return a line that says what the tensor is."""
@@ -154,8 +156,11 @@ class ExplanationBuilder:
 
     def _result(self, user: Tensor) -> list[Inline | str]:
         known = self._name(user)
-        operation = name(node_of(user).primitive.name)
-        return [operation, " (which gives ", code(known), ")"] if known else [operation]
+        made, call = node_of(user).primitive, self.calls.get(user)
+        operation: list[Inline | str] = [name(made.name)]
+        if call is not None and len(call.parts) > 1:
+            operation += [" in ", name(call.name)]
+        return [*operation, " (which gives ", code(known), ")"] if known else operation
 
     # Forward ----------------------------------------------------------------------------------
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import _starting_cotangent, graph_order
+from ..calls import Call, called_in
 from ..documents import Inline, Line, code
 from ..drawing.module_tree import ModuleTree
-from ..drawing.operands import summed_axes
+from ..drawing.operands import derivative_texts, summed_axes
 from ..drawing.words import axes_text
 from ..errors import GradientError
 from ..primitive import Node
@@ -62,6 +63,8 @@ class Trace:
     users : dict of Tensor to list of (Tensor, int)
         Which results a tensor was used for, and as which input.
     modules : ModuleTree
+    calls : dict of Tensor to Call
+        The composed functions that computed its results.
 
     Raises
     ------
@@ -93,13 +96,14 @@ class Trace:
             for position, value in enumerate(node_of(user).inputs):
                 if isinstance(value, Tensor):
                     self.users.setdefault(value, []).append((user, position))
+        self.calls: dict[Tensor, Call] = called_in(self.order)
         self.modules = ModuleTree([node_of(tensor) for tensor in reversed(self.order)], names)
 
 
 def rule_text(node: Node, position: int) -> str:
     """Return the rule of an input as text; empty for operations on any number of inputs."""
-    texts = node.primitive.derivatives
-    return texts[position] if position < len(texts) and node.primitive.each is None else ""
+    texts = derivative_texts(node)
+    return texts[position] if position < len(texts) else ""
 
 
 def local_derivative(rule: str) -> str:

@@ -9,10 +9,10 @@ from . import (
     branches,
     calculus,
     choosing,
-    distances,
     elementwise,
     indexing,
     joining,
+    moments,
     padding,
     plain,
     quantiles,
@@ -21,7 +21,6 @@ from . import (
     scan,
     scattering,
     segments,
-    selecting,
     shape,
     skipping,
     sorting,
@@ -34,29 +33,30 @@ from .assembling import *
 from .branches import *
 from .calculus import *
 from .choosing import *
-from .distances import *
 from .elementwise import *
 from .indexing import *
 from .joining import *
-from .linear_algebra import linalg, matrices, norms, products, rows, triangles
+from .linear_algebra import distances, linalg, matrices, norms, products, rows, triangles
+from .linear_algebra.distances import *
 from .linear_algebra.matrices import *
 from .linear_algebra.norms import *
 from .linear_algebra.products import *
 from .linear_algebra.rows import *
 from .linear_algebra.triangles import *
+from .moments import *
 from .networks import (
     activation,
     adaptive_pooling,
     attention,
     classification,
-    columns,
     convolution,
+    folding,
     group_normalization,
     hard_activation,
     interpolation,
-    likelihood,
+    likelihood_loss,
     loss,
-    margins,
+    margin_loss,
     normalization,
     pooling,
     recurrence,
@@ -68,14 +68,14 @@ from .networks.activation import *
 from .networks.adaptive_pooling import *
 from .networks.attention import *
 from .networks.classification import *
-from .networks.columns import *
 from .networks.convolution import *
+from .networks.folding import *
 from .networks.group_normalization import *
 from .networks.hard_activation import *
 from .networks.interpolation import *
-from .networks.likelihood import *
+from .networks.likelihood_loss import *
 from .networks.loss import *
-from .networks.margins import *
+from .networks.margin_loss import *
 from .networks.normalization import *
 from .networks.pooling import *
 from .networks.recurrence import *
@@ -90,7 +90,6 @@ from .reduction import *
 from .scan import *
 from .scattering import *
 from .segments import *
-from .selecting import *
 from .shape import *
 from .skipping import *
 from .sorting import *
@@ -101,22 +100,22 @@ from .trigonometric import *
 __all__: list[str] = ["linalg"]
 __all__ += arithmetic.__all__
 __all__ += choosing.__all__
-__all__ += distances.__all__
 __all__ += elementwise.__all__
 __all__ += indexing.__all__
 __all__ += joining.__all__
+__all__ += moments.__all__
 __all__ += plain.__all__
 __all__ += rearranging.__all__
 __all__ += reduction.__all__
 __all__ += scan.__all__
 __all__ += scattering.__all__
 __all__ += segments.__all__
-__all__ += selecting.__all__
 __all__ += shape.__all__
 __all__ += sorting.__all__
 __all__ += special.__all__
 __all__ += statistics.__all__
 __all__ += trigonometric.__all__
+__all__ += distances.__all__
 __all__ += matrices.__all__
 __all__ += norms.__all__
 __all__ += products.__all__
@@ -124,11 +123,11 @@ __all__ += triangles.__all__
 __all__ += activation.__all__
 __all__ += attention.__all__
 __all__ += classification.__all__
-__all__ += columns.__all__
 __all__ += convolution.__all__
-__all__ += likelihood.__all__
+__all__ += folding.__all__
+__all__ += likelihood_loss.__all__
 __all__ += loss.__all__
-__all__ += margins.__all__
+__all__ += margin_loss.__all__
 __all__ += normalization.__all__
 __all__ += recurrence.__all__
 __all__ += windows.__all__

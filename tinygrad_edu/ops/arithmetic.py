@@ -135,6 +135,26 @@ def divide(x: Any, y: Any, /) -> Any:
 true_divide = divide
 
 
+@composed("start", "end", "weight")
+def lerp(start: Any, end: Any, weight: Any) -> Any:
+    """Linear interpolation: ``start + weight * (end - start)``, elementwise.
+
+    Parameters
+    ----------
+    start, end : array_like
+        The values for the weights 0 and 1.
+    weight : array_like
+        The weights, also beyond 0..1. All three broadcast, and gradients flow to them.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, lerp
+    >>> lerp(Tensor([0.0, 10.0]), Tensor([1.0, 20.0]), 0.5)
+    Tensor([ 0.5, 15. ])
+    """
+    return add(start, multiply(weight, subtract(end, start)))
+
+
 @composed("x")
 def reciprocal(x: Any) -> Any:
     """One divided by the operand, elementwise.
@@ -182,14 +202,14 @@ mod = remainder
 
 @primitive(
     lambda g, out, x, y: g,
-    lambda g, out, x, y: -g * np.trunc(np.divide(x, y)),
+    lambda g, out, x, y: -g * np.rint((x - out) / y),
     broadcasts=True,
     analytic=False,
-    symbol="fmod",
+    symbol="mod",
     formula="fmod(x, y)",
     derivatives=("g", "-g * trunc(x / y)"),
     elementwise=True,
-    kink=lambda x, y: np.where(np.abs(x) < np.abs(y), 1, np.sin(np.pi / y * x)),
+    kink=lambda x, y: np.sin(np.pi / y * x),
 )
 def fmod(x: Any, y: Any, /) -> Any:
     """Remainder of a division, with the sign of the dividend: ``x - y * trunc(x / y)``.
@@ -200,9 +220,9 @@ def fmod(x: Any, y: Any, /) -> Any:
     --------
     >>> from tinygrad_edu import Tensor, fmod
     >>> x, y = Tensor(-7.0, requires_grad=True), Tensor(3.0, requires_grad=True)
-    >>> z = fmod(x, y)
-    >>> z.backward()
-    >>> z.item(), x.grad, y.grad
+    >>> out = fmod(x, y)
+    >>> out.backward()
+    >>> out.item(), x.grad, y.grad
     (-1.0, array(1.), array(2.))
     """
     return np.fmod(x, y)
@@ -330,23 +350,3 @@ def square(x: Any) -> Any:
     array([ 2., -6.])
     """
     return power(x, 2)
-
-
-@composed("x", "end", "weight")
-def lerp(x: Any, end: Any, weight: Any) -> Any:
-    """Point on the way from `x` to another: ``x + weight * (end - x)``, elementwise.
-
-    Parameters
-    ----------
-    x, end : array_like
-        Where the weight is 0, and where it is 1.
-    weight : array_like
-        How far to go. All three broadcast, and gradients flow to them.
-
-    Examples
-    --------
-    >>> from tinygrad_edu import Tensor, lerp
-    >>> lerp(Tensor([0.0, 10.0]), [4.0, 20.0], 0.25)
-    Tensor([ 1. , 12.5])
-    """
-    return add(x, multiply(weight, subtract(end, x)))

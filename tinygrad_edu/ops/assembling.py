@@ -6,6 +6,7 @@ indexing of all elements. Joining along one axis is in `joining.py`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from .indexing import getitem, take
 from .joining import concatenate
 from .plain import shape_of
 from .rearranging import array_split, split
-from .shape import atleast_3d, reshape
+from .shape import atleast_3d, broadcast_to, reshape
 
 __all__ = [
     "append",
@@ -32,6 +33,7 @@ __all__ = [
     "extract",
     "hsplit",
     "insert",
+    "meshgrid",
     "vsplit",
 ]
 
@@ -279,3 +281,50 @@ def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
     [Tensor([[[1.]]]), Tensor([[[2.]]])]
     """
     return _split_along("dsplit", x, indices_or_sections, 2, 3)
+
+
+@composed("arrays")
+def meshgrid(
+    *arrays: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
+) -> tuple[Any, ...]:
+    """Coordinates of a grid: each vector spread over an axis, one array for each.
+
+    Parameters
+    ----------
+    *arrays : array_like
+        Vectors; other arrays are flattened.
+    copy : bool
+        Results are new in any case; NumPy's parameter is accepted.
+    sparse : bool
+        Whether to leave the other axes at size 1, which broadcasts to the same.
+    indexing : {"xy", "ij"}
+        Which axis the first vector runs along: "ij" for the first axis, as PyTorch's default, and
+        "xy" for the second, and the second vector for the first, as in an image.
+
+    Raises
+    ------
+    ValueError
+        If `indexing` is another word.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, meshgrid
+    >>> x, y = meshgrid(Tensor([1.0, 2.0]), [10.0, 20.0, 30.0], indexing="ij")
+    >>> y
+    array([[10., 20., 30.],
+           [10., 20., 30.]])
+    >>> x.shape
+    (2, 3)
+    """
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: indexing is {indexing!r}; expected 'xy' or 'ij'")
+    vectors = [as_operand("meshgrid", array) for array in arrays]
+    order = list(range(len(vectors)))
+    if indexing == "xy":
+        order[:2] = order[:2][::-1]
+    sizes = [math.prod(shape_of(vectors[i])) for i in order]
+    grid = []
+    for vector, axis in zip(vectors, order, strict=True):
+        alone = reshape(vector, [n if i == axis else 1 for i, n in enumerate(sizes)])
+        grid.append(alone if sparse else broadcast_to(alone, tuple(sizes)))
+    return tuple(grid)

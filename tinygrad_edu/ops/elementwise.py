@@ -16,7 +16,7 @@ from ..facts import Pitfall
 from ..metadata import composed
 from ..primitive import primitive
 from ..tensor import Tensor
-from .arithmetic import reciprocal
+from .arithmetic import divide
 from .domains import EXPONENTIAL, EXPONENTIAL_2, LOGARITHM, ROOT, STEEP
 
 __all__ = [
@@ -207,6 +207,19 @@ def sqrt(x: Any, /) -> Any:
     return np.sqrt(x)
 
 
+@composed("x")
+def rsqrt(x: Any) -> Any:
+    """One divided by the square root, elementwise; at 0 it is infinite.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, rsqrt
+    >>> rsqrt(Tensor([1.0, 4.0]))
+    Tensor([1. , 0.5])
+    """
+    return divide(1.0, sqrt(x))
+
+
 @primitive(
     lambda g, out, x: g / (3 * out * out),
     analytic=False,
@@ -301,19 +314,3 @@ def positive(x: Any) -> Any:
     Tensor([ 1., -2.])
     """
     return copy(x)
-
-
-@composed("x")
-def rsqrt(x: Any) -> Any:
-    """Reciprocal of the square root, elementwise; infinite at 0.
-
-    Examples
-    --------
-    >>> from tinygrad_edu import Tensor, rsqrt
-    >>> x = Tensor([1.0, 4.0], requires_grad=True)
-    >>> y = rsqrt(x)
-    >>> y.sum().backward()
-    >>> y.data, x.grad
-    (array([1. , 0.5]), array([-0.5   , -0.0625]))
-    """
-    return reciprocal(sqrt(x))

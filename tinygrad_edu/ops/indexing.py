@@ -61,6 +61,11 @@ def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
     piece=lambda index: index if _is_basic(index) else None,
 )
 def _getitem(x: Any, /, index: Any) -> Any:
+    if isinstance(index, tuple) and len(index) > 1 and isinstance(index[-1], np.ndarray):
+        axis = _only_axis(index)
+        if axis is not None and x.flags.c_contiguous and x.shape[axis]:
+            # The same elements, but in the order of the axes; an index puts that axis first.
+            return x.take(index[-1], axis=axis)
     return x[index]
 
 
@@ -124,20 +129,37 @@ def put_at(x: Any, /, index: Any, shape: tuple[int, ...]) -> Any:
     if is_basic:
         out[index] = x
         return out
-    if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and x.size:
-        _add_rows(out, index.reshape(-1), x.reshape(-1, *shape[1:]))
+    axis = _only_axis(index) if x.size else None
+    if axis is not None:
+        numbers = index[axis] if isinstance(index, tuple) else index
+        _add_slices(
+            out, numbers.reshape(-1), x.reshape(*shape[:axis], -1, *shape[axis + 1 :]), axis
+        )
     else:
         np.add.at(out, index, x if wide is None else x.astype(wide))
     return out if wide is None else out.astype(x.dtype)
 
 
-def _add_rows(out: Any, numbers: Any, rows: Any) -> None:
-    """Add rows to those with the numbers, in order; much quicker than ``np.add.at``."""
-    numbers = np.where(numbers < 0, numbers + len(out), numbers) if numbers.min() < 0 else numbers
-    order = np.argsort(numbers, kind="stable")
-    numbers = numbers[order]
+def _only_axis(index: Any) -> int | None:
+    """Return the axis of the only array of numbers in an index; None for any other index."""
+    *ahead, last = index if isinstance(index, tuple) else (index,)
+    is_numbers = isinstance(last, np.ndarray) and last.dtype.kind in "iu"
+    is_alone = all(isinstance(part, slice) and part == slice(None) for part in ahead)
+    return len(ahead) if is_numbers and is_alone else None
+
+
+def _add_slices(out: Any, numbers: Any, slices: Any, axis: int) -> None:
+    """Add slices along an axis to those with the numbers, in order; much quicker than `add.at`."""
+    count = out.shape[axis]
+    numbers = np.where(numbers < 0, numbers + count, numbers) if numbers.min() < 0 else numbers
+    along = (slice(None),) * axis
+    if (numbers[1:] < numbers[:-1]).any():
+        order = np.argsort(numbers, kind="stable")
+        numbers, slices = numbers[order], slices.take(order, axis=axis)
     starts = np.flatnonzero(np.concatenate([[True], numbers[1:] != numbers[:-1]]))
-    out[numbers[starts]] = np.add.reduceat(rows[order], starts, axis=0, dtype=out.dtype)
+    if len(starts) < len(numbers):
+        slices = np.add.reduceat(slices, starts, axis=axis, dtype=out.dtype)
+    out[(*along, numbers[starts])] = slices
 
 
 @composed("x")

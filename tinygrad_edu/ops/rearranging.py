@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
@@ -24,10 +24,10 @@ from .summing import axes_of
 __all__ = [
     "array_split",
     "broadcast_arrays",
+    "chunk",
     "flip",
     "fliplr",
     "flipud",
-    "meshgrid",
     "repeat",
     "roll",
     "rollaxis",
@@ -248,44 +248,6 @@ def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
     return tuple(broadcast_to(x, shape) for x in operands)
 
 
-@composed("arrays")
-def meshgrid(
-    *arrays: Any, indexing: Literal["xy", "ij"] = "xy", sparse: bool = False
-) -> tuple[Any, ...]:
-    """Tuple of the coordinates of a grid, one array for each axis, from those along the axes.
-
-    Parameters
-    ----------
-    *arrays : array_like
-        The coordinates along each axis; they are flattened.
-    indexing : {"xy", "ij"}
-        Whether the first two axes are exchanged, as NumPy does, or not, as PyTorch does.
-    sparse : bool
-        Whether to leave the arrays so short that they only broadcast to the grid.
-
-    Raises
-    ------
-    ValueError
-        If `indexing` is another word.
-
-    Examples
-    --------
-    >>> from tinygrad_edu import Tensor, meshgrid
-    >>> x, y = meshgrid(Tensor([1.0, 2.0]), Tensor([3.0, 4.0, 5.0]), indexing="ij")
-    >>> y
-    Tensor([[3., 4., 5.],
-            [3., 4., 5.]])
-    """
-    if indexing not in ("xy", "ij"):
-        raise ValueError(f"meshgrid: indexing is {indexing!r}; expected 'xy' or 'ij'")
-    lines = []
-    for axis, array in enumerate(arrays):
-        place = 1 - axis if indexing == "xy" and axis < 2 <= len(arrays) else axis
-        shape = [-1 if i == place else 1 for i in range(len(arrays))]
-        lines.append(reshape(as_operand("meshgrid", array), shape))
-    return tuple(lines) if sparse else broadcast_arrays(*lines)
-
-
 @composed("x")
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """List of parts along an axis, as equal in size as possible, or cut before given positions.
@@ -319,6 +281,43 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     parts = np.array_split(np.arange(shape_of(x)[axis]), indices_or_sections)
     ends = [(int(part[0]), int(part[-1]) + 1) if part.size else (0, 0) for part in parts]
     return [getitem(x, _along(axis, slice(*pair))) for pair in ends]
+
+
+@composed("x")
+def chunk(x: Any, chunks: int, axis: int = 0) -> tuple[Any, ...]:
+    """Tuple of parts along an axis: all of one size, except for a smaller last one.
+
+    There may be fewer parts than were asked for: 5 elements make 3 chunks of 2, 2 and 1, and 6
+    elements make 3 chunks if 4 are asked for. `array_split` makes as many as were asked for.
+
+    Parameters
+    ----------
+    x : array_like
+        The array to cut.
+    chunks : int
+        The largest number of parts.
+    axis : int
+        The axis to cut along.
+
+    Raises
+    ------
+    ValueError
+        If the number of parts is not a whole number of at least 1.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, chunk
+    >>> chunk(Tensor([1.0, 2.0, 3.0]), 2)
+    (Tensor([1., 2.]), Tensor([3.]))
+    """
+    if not isinstance(chunks, int | np.integer) or chunks < 1:
+        raise ValueError(f"chunk: chunks is {chunks}; expected a whole number >= 1")
+    axis = normalize_axis_index(axis, len(shape_of(x)))
+    n = shape_of(x)[axis]
+    size = -(-n // chunks)
+    if not n:
+        return tuple(getitem(x, _along(axis, slice(0, 0))) for _ in range(chunks))
+    return tuple(getitem(x, _along(axis, slice(i, i + size))) for i in range(0, n, size))
 
 
 @composed("x")

@@ -1,4 +1,4 @@
-"""Running sums, running products and differences along an axis.
+"""Running sums, products, extremes and differences along an axis.
 
 With ``axis=None`` they run over the flattened array, as in NumPy.
 """
@@ -11,16 +11,29 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..arrays import real_dtype_of
+from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import as_operand, primitive
 from .arithmetic import multiply, subtract
 from .elementwise import copy
+from .indexing import take_along_axis
 from .joining import concatenate
 from .plain import shape_of
 from .shape import broadcast_to
+from .sorting import ValuesAndIndices
+from .special import logaddexp
 from .summing import single, wider
 
-__all__ = ["cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "diff"]
+__all__ = [
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumsum",
+    "cumulative_prod",
+    "cumulative_sum",
+    "diff",
+    "logcumsumexp",
+]
 
 
 def _cumsum_rule(g: Any, out: Any, x: Any, axis: int | None = None) -> Any:
@@ -173,6 +186,100 @@ def cumulative_prod(x: Any, *, axis: int | None = None, include_initial: bool = 
     Tensor([1., 1., 2., 6.])
     """
     return _cumulative(cumprod, x, axis, include_initial, 1)
+
+
+def _running_extreme(name: str, extreme: np.ufunc, x: Any, axis: int) -> ValuesAndIndices:
+    """Find, for each place, the last of the most extreme elements up to there."""
+    x = as_operand(name, x)
+    axis = normalize_axis_index(axis, x.ndim)
+    values = values_of(x)
+    reached = (values == extreme.accumulate(values, axis=axis)) | np.isnan(values)
+    count = values.shape[axis]
+    numbers = np.arange(count).reshape(-1, *(1,) * (x.ndim - axis - 1))
+    indices = np.maximum.accumulate(np.where(reached, numbers, 0), axis=axis)
+    return ValuesAndIndices(take_along_axis(x, indices, axis=axis), indices)
+
+
+@composed("x")
+def cummax(x: Any, axis: int) -> ValuesAndIndices:
+    """Largest element so far along an axis, and where it is.
+
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    axis : int
+        The axis.
+
+    Returns
+    -------
+    values : Tensor or numpy.ndarray, shape of x
+        The largest elements.
+    indices : numpy.ndarray
+        Their numbers along the axis: of several equal ones the last, which receives the gradient.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, cummax
+    >>> x = Tensor([1.0, 3.0, 2.0], requires_grad=True)
+    >>> values, indices = cummax(x, 0)
+    >>> values.data, indices
+    (array([1., 3., 3.]), array([0, 1, 1]))
+    >>> values.sum().backward()
+    >>> x.grad
+    array([1., 2., 0.])
+    """
+    return _running_extreme("cummax", np.maximum, x, axis)
+
+
+@composed("x")
+def cummin(x: Any, axis: int) -> ValuesAndIndices:
+    """Smallest element so far along an axis, and where it is; see `cummax`.
+
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    axis : int
+        The axis.
+
+    Returns
+    -------
+    values : Tensor or numpy.ndarray, shape of x
+        The smallest elements.
+    indices : numpy.ndarray
+        Their numbers along the axis: of several equal ones the last, which receives the gradient.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, cummin
+    >>> cummin(Tensor([2.0, 3.0, 1.0]), 0).values
+    Tensor([2., 2., 1.])
+    """
+    return _running_extreme("cummin", np.minimum, x, axis)
+
+
+@composed("x")
+@single
+def logcumsumexp(x: Any, axis: int) -> Any:
+    """Logarithm of the running sum of exponentials along an axis, without overflow.
+
+    Each of about ``log2(n)`` rounds doubles how many elements a result has seen.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, logcumsumexp
+    >>> logcumsumexp(Tensor([1000.0, 1000.0, -1000.0]), 0).data.round(4)
+    array([1000.    , 1000.6931, 1000.6931])
+    """
+    x = as_operand("logcumsumexp", x)
+    axis = normalize_axis_index(axis, x.ndim)
+    before, count, places = (slice(None),) * axis, x.shape[axis], 1
+    while places < count:
+        head, tail = x[(*before, slice(places))], x[(*before, slice(places, None))]
+        x = concatenate([head, logaddexp(tail, x[(*before, slice(-places))])], axis=axis)
+        places *= 2
+    return x
 
 
 @composed("x", "prepend", "append")

@@ -1,32 +1,33 @@
-"""Taking elements by number and by mask, and putting them back, under PyTorch's names.
+"""Taking elements by number and putting elements at numbered places, under PyTorch's names.
 
-An index array has the number of axes of the array; along one axis its entries are positions, and
-along the others each entry keeps its place. Results are new; nothing is written into. NumPy's
-forms of indexing are in `indexing.py`.
+Tensors are never written into: all of these return new results. NumPy's way to write an index is in
+`indexing.py`. Numbers are 0 or more, as in PyTorch.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..arrays import dtype_of
+from ..arrays import as_array, real_dtype_of
 from ..leaving import values_of
 from ..metadata import composed
-from ..primitive import as_operand
-from ..tensor import Tensor
-from .arithmetic import add
+from ..primitive import as_operand, as_operands, primitive
+from ..tensor import holds_tensor
+from .arithmetic import add, divide, multiply
 from .choosing import where
-from .elementwise import astype
-from .examining import examination, numbers_within
+from .elementwise import astype, copy
 from .indexing import getitem, put_at, take
 from .joining import concatenate
+from .places import as_places
 from .plain import shape_of
-from .segments import segment_max, segment_mean, segment_min, segment_prod, segment_sum
+from .reduction import prod
+from .segments import segment_max, segment_min
 from .shape import broadcast_to, reshape
+from .summing import single
 
 __all__ = [
     "gather",
@@ -39,84 +40,80 @@ __all__ = [
 ]
 
 
-def _flat_places(name: str, x: Any, axis: int, index: Any) -> Any:
-    """Return where the entries of an index are in the flattened array; check them."""
+def _grid(name: str, x: Any, axis: int, index: Any) -> tuple[Any, ...]:
+    """Return the index that takes, or puts, one element of `x` for each number."""
     shape = shape_of(x)
     axis = normalize_axis_index(axis, len(shape))
-    index = values_of(index)
-    fits = index.ndim == len(shape) and all(
-        i == axis or n <= m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True))
-    )
-    if not fits:
+    numbers = as_places(name, "index", index, shape[axis])
+    fits = [m <= n or i == axis for i, (m, n) in enumerate(zip(numbers.shape, shape, strict=False))]
+    if numbers.ndim != len(shape) or not all(fits):
         raise ValueError(
-            f"{name}: index of shape {index.shape} and x of shape {shape}; expected as many axes, "
-            f"none longer than in x except axis {axis}"
+            f"{name}: x of shape {shape} and index of shape {numbers.shape}; expected as many "
+            f"axes, and at most the sizes of x except along axis {axis}"
         )
-    places = numbers_within(name, "index", index, shape[axis]) * math.prod(shape[axis + 1 :])
-    for i, n in enumerate(index.shape):
-        if i != axis:
-            step = math.prod(shape[i + 1 :])
-            places = places + step * np.arange(n).reshape(-1, *(1,) * (len(shape) - 1 - i))
-    return places
+    grid = list(np.indices(numbers.shape, sparse=True))
+    grid[axis] = numbers
+    return tuple(grid)
 
 
 @composed("x")
 def gather(x: Any, axis: int, index: Any) -> Any:
-    """Elements by number along an axis, with separate numbers for each row; as in PyTorch.
+    """Elements by number along an axis, with separate numbers for each row.
 
-    `take_along_axis` is NumPy's: there the index broadcasts. Here it may be shorter than the array.
+    As `take_along_axis`, except that along the other axes `index` may be smaller than `x`.
 
     Parameters
     ----------
     x : array_like
         The array to take from.
     axis : int
-        The axis that the numbers count along.
+        The axis.
     index : array_like of int
-        The numbers, 0 or more; its shape is that of the result. It has the axes of `x`, and along
-        the others than `axis` it is not longer.
+        The numbers, in an array of as many axes as `x`.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, or a number is out of range.
+        If shapes do not fit, or a number is out of range; the message names the first of them.
+    TypeError
+        If numbers are not integers.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor, gather
-    >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
-    >>> y = gather(x, 1, [[0, 0, 1], [1, 0, 0]])
+    >>> x = Tensor([[3.0, 1.0], [2.0, 4.0]], requires_grad=True)
+    >>> y = gather(x, 1, [[1], [0]])
     >>> y.data
-    array([[1., 1., 2.],
-           [4., 3., 3.]])
+    array([[1.],
+           [2.]])
     >>> y.sum().backward()
     >>> x.grad
-    array([[2., 1.],
-           [2., 1.]])
+    array([[0., 1.],
+           [1., 0.]])
     """
     x = as_operand("gather", x)
-    if not x.ndim:
-        return reshape(gather(reshape(x, (1,)), axis, np.reshape(index, (-1,))), shape_of(index))
-    return getitem(reshape(x, (-1,)), _flat_places("gather", x, axis, index))
+    return getitem(x, _grid("gather", x, axis, index))
 
 
 @composed("x")
 def index_select(x: Any, axis: int, index: Any) -> Any:
-    """Rows, columns or other slices by number along an axis: `take` in PyTorch's order.
+    """Rows or columns by number along an axis, as `take` with a list of numbers.
 
     Parameters
     ----------
     x : array_like
         The array to take from.
     axis : int
-        The axis that the numbers count along.
-    index : array_like of int
-        The numbers, 0 or more, along one axis.
+        The axis.
+    index : array_like of int, shape (n,)
+        The numbers.
 
     Raises
     ------
     ValueError
-        If a number is out of range.
+        If `index` has several axes, or a number is out of range.
+    TypeError
+        If numbers are not integers.
 
     Examples
     --------
@@ -125,258 +122,292 @@ def index_select(x: Any, axis: int, index: Any) -> Any:
     Tensor([[2., 2.],
             [4., 4.]])
     """
-    x = as_operand("index_select", x)
-    index = values_of(index)
-    if index.ndim > 1:
-        raise ValueError(f"index_select: index of shape {index.shape}; expected one axis")
-    count = shape_of(x)[normalize_axis_index(axis, x.ndim)]
-    return take(x, numbers_within("index_select", "index", index.reshape(-1), count), axis)
+    shape = shape_of(x)
+    count = shape[normalize_axis_index(axis, len(shape))]
+    numbers = as_places("index_select", "index", index, count)
+    if numbers.ndim != 1:
+        raise ValueError(
+            f"index_select: index of shape {numbers.shape}; expected one axis, use take for more"
+        )
+    return take(x, numbers, axis)
 
 
 # Masks ----------------------------------------------------------------------------------------
 
 
-def _checked_mask(name: str, mask: Any) -> Any:
-    mask = values_of(mask)
-    if mask.dtype.kind != "b":
-        raise TypeError(
-            f"{name}: mask of dtype {mask.dtype}; expected booleans, use mask.astype(bool)"
-        )
-    return mask
+def _mask(name: str, mask: Any) -> Any:
+    array = as_array(values_of(mask))
+    if array.dtype.kind != "b":
+        raise TypeError(f"{name}: mask of dtype {array.dtype}; expected booleans, such as x > 0")
+    return array
 
 
 @composed("x", "value")
 def masked_fill(x: Any, mask: Any, value: Any) -> Any:
-    """Elements of `x`, with a number in the places where a mask is true.
+    """Elements of `x`, and a value instead of those where a mask holds.
 
     Parameters
     ----------
     x : array_like
         The elements.
     mask : array_like of bool
-        Where to put the number; it broadcasts against `x`.
-    value : number or tensor of one
-        The number; gradients flow to a tensor. The result has the dtype of a floating `x`.
+        Where to put the value; it broadcasts to the shape of `x`.
+    value : number or tensor
+        One number; it gets the dtype of `x`. Gradients flow to a tensor.
 
     Raises
     ------
-    TypeError
-        If the mask is not boolean.
     ValueError
-        If `value` is not a single number.
+        If the mask does not broadcast to `x`, or the value is not one number.
+    TypeError
+        If the mask is not one of booleans.
 
     Examples
     --------
+    >>> import numpy as np
     >>> from tinygrad_edu import Tensor, masked_fill
-    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
-    >>> y = masked_fill(x, [False, True, False], -1.0)
-    >>> y.sum().backward()
-    >>> y.data, x.grad
-    (array([ 1., -1.,  3.]), array([1., 0., 1.]))
+    >>> scores = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = masked_fill(scores, [False, True], -np.inf)
+    >>> y.data
+    array([  1., -inf])
+    >>> y.backward([1.0, 1.0])
+    >>> scores.grad
+    array([1., 0.])
     """
-    mask = _checked_mask("masked_fill", mask)
-    if math.prod(shape_of(value)) != 1 or len(shape_of(value)) > 0:
+    x, mask = as_operand("masked_fill", x), _mask("masked_fill", mask)
+    try:
+        np.broadcast_to(mask, x.shape)
+    except ValueError:
+        raise ValueError(
+            f"masked_fill: mask of shape {mask.shape} does not broadcast to x of shape {x.shape}"
+        ) from None
+    if shape_of(value):
         raise ValueError(f"masked_fill: value of shape {shape_of(value)}; expected one number")
-    x = as_operand("masked_fill", x)
-    if x.dtype.kind == "f" and isinstance(value, Tensor | np.ndarray | np.generic):
-        value = astype(value, x.dtype)
+    value = as_operand("masked_fill", value)
+    if real_dtype_of(value) != real_dtype_of(x):
+        value = astype(value, real_dtype_of(x))
     return where(mask, value, x)
 
 
 @composed("x")
 def masked_select(x: Any, mask: Any) -> Any:
-    """Elements where a mask is true, in a row.
+    """Elements where a mask holds, in one axis, row by row.
 
     Parameters
     ----------
     x : array_like
         The elements.
     mask : array_like of bool
-        It and `x` broadcast against each other.
+        Which of them to take; `x` and the mask broadcast.
 
     Raises
     ------
     TypeError
-        If the mask is not boolean.
+        If the mask is not one of booleans.
 
     Examples
     --------
     >>> from tinygrad_edu import Tensor, masked_select
-    >>> masked_select(Tensor([[1.0, 2.0], [3.0, 4.0]]), [True, False])
+    >>> x = Tensor([1.0, -2.0, 3.0])
+    >>> masked_select(x, x > 0)
     Tensor([1., 3.])
     """
-    mask = _checked_mask("masked_select", mask)
-    shape = np.broadcast_shapes(shape_of(x), mask.shape)
+    x, mask = as_operand("masked_select", x), _mask("masked_select", mask)
+    shape = np.broadcast_shapes(x.shape, mask.shape)
     return getitem(broadcast_to(x, shape), np.broadcast_to(mask, shape))
 
 
-# Scattering -----------------------------------------------------------------------------------
+# Putting --------------------------------------------------------------------------------------
 
 
-def _as_source(name: str, src: Any, x: Any, index: Any) -> Any:
-    """Return the elements to scatter, one for each entry of the index, in the dtype of `x`."""
-    shape = shape_of(index)
-    src = as_operand(name, src)
-    if x.dtype.kind == "f" and dtype_of(src) != x.dtype:
-        src = astype(src, x.dtype)
-    if not shape_of(src):
-        return broadcast_to(src, shape)
-    sizes = shape_of(src)
-    if len(sizes) != len(shape) or any(n > m for n, m in zip(shape, sizes, strict=True)):
-        raise ValueError(
-            f"{name}: src of shape {sizes} and index of shape {shape}; expected an element for "
-            "each entry of the index"
-        )
-    return src if sizes == shape else getitem(src, tuple(map(slice, shape)))
-
-
-def _read(name: str, x: Any, axis: int, index: Any, src: Any) -> tuple[Any, Any, Any]:
-    """Return the array, the places of the index in its flattened form, and the flat source."""
+def _sources(
+    name: str, x: Any, axis: int, index: Any, src: Any
+) -> tuple[Any, Any, tuple[Any, ...]]:
+    """Return x, the elements in the shape of the index, and the index to put them at."""
+    both = x, src
+    x, src = as_operands(name, both, holds_tensor(both))[0]
     x = as_operand(name, x)
-    index = values_of(index)
-    places = _flat_places(name, x, axis, index).reshape(-1)
-    return x, places, reshape(_as_source(name, src, x, index), (-1,))
+    grid = _grid(name, x, axis, index)
+    shape, given = np.broadcast_shapes(*(places.shape for places in grid)), shape_of(src)
+    if not given:
+        return x, broadcast_to(src, shape), grid
+    if len(given) != len(shape) or any(m < n for m, n in zip(given, shape, strict=True)):
+        raise ValueError(
+            f"{name}: src of shape {given} and index of shape {shape}; expected as many axes, and "
+            "at least the sizes of the index, or one number"
+        )
+    return x, src if given == shape else getitem(src, tuple(map(slice, shape))), grid
 
 
-@examination
-def _winners(places: Any, *, size: int) -> Any:
-    """Number the elements of an array, then the scattered ones; return which goes where."""
-    source = np.arange(size)
-    source[places] = size + np.arange(places.size)  # the last one stays
-    return source
+def _scatter_rule_x(g: Any, out: Any, x: Any, src: Any, axis: int, index: Any) -> Any:
+    free = np.ones(x.shape, bool)
+    free[_grid("scatter", x, axis, index)] = False
+    return g * free
+
+
+def _scatter_rule_src(g: Any, out: Any, x: Any, src: Any, axis: int, index: Any) -> Any:
+    grid = _grid("scatter", x, axis, index)
+    numbers, last = np.arange(index.size).reshape(index.shape), np.zeros(x.shape, int)
+    last[grid] = numbers
+    return g[grid] * (last[grid] == numbers)
+
+
+@primitive(
+    _scatter_rule_x,
+    _scatter_rule_src,
+    symbol="[ ]=",
+    formula="scatter(x, axis, index, src)",
+    derivatives=(
+        "g * (scatter(zeros_like(x), axis, index, 1.0) == 0)",
+        "gather(g, axis, index)",
+    ),
+    carries=True,
+)
+def _scatter(x: Any, src: Any, /, axis: int, index: Any) -> Any:
+    out = np.array(x, np.result_type(x, src))
+    out[_grid("scatter", x, axis, index)] = src
+    return out
 
 
 @composed("x", "src")
-def scatter(
-    x: Any,
-    axis: int,
-    index: Any,
-    src: Any,
-    *,
-    reduce: Literal["add", "multiply"] | None = None,
-) -> Any:
-    """Return `x` with elements put by number along an axis: the counterpart of `gather`.
+def scatter(x: Any, axis: int, index: Any, src: Any, *, reduce: str | None = None) -> Any:
+    """Return `x` with elements put at numbered places along an axis: the opposite of `gather`.
 
-    For an array of two axes and ``axis=1`` it is ``x[i, index[i, j]] = src[i, j]``. If several
-    elements go to one place, the last one stays and receives the gradient.
+    If several elements are for one place, the last one stays and receives the gradient.
 
     Parameters
     ----------
     x : array_like
         The array to start from; it is not changed.
     axis : int
-        The axis that the numbers count along.
+        The axis.
     index : array_like of int
-        The numbers, 0 or more. It has the axes of `x`, and along the others than `axis` it is not
-        longer.
+        The number along `axis` of the place of each element, in an array of as many axes as `x`.
     src : array_like
-        The elements, at least one for each entry of the index; or one number for all.
-    reduce : {"add", "multiply"}, optional
-        Add to the elements that are there, or multiply them, instead of replacing them.
+        The elements: at least as many along each axis as numbers, or one number for all places.
+    reduce : {None, "add", "multiply"}
+        Add the elements to those of `x`, or multiply with them, instead of replacing them.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, or a number is out of range.
+        If shapes do not fit, or a number is out of range; the message names the first of them.
+    TypeError
+        If numbers are not integers.
 
     Examples
     --------
-    >>> from tinygrad_edu import Tensor, scatter, zeros
+    >>> import numpy as np
+    >>> from tinygrad_edu import Tensor, scatter
     >>> src = Tensor([[1.0, 2.0]], requires_grad=True)
-    >>> y = scatter(zeros((2, 3)), 1, [[2, 0]], src)
+    >>> y = scatter(np.zeros((1, 3)), 1, [[2, 0]], src)
     >>> y.data
-    array([[2., 0., 1.],
-           [0., 0., 0.]])
-    >>> (y * y).sum().backward()
+    array([[2., 0., 1.]])
+    >>> y.backward([[1.0, 10.0, 100.0]])
     >>> src.grad
-    array([[2., 4.]])
+    array([[100.,   1.]])
     """
     if reduce is not None:
-        names: dict[str, Any] = {"add": "sum", "multiply": "prod"}
-        if reduce not in names:
-            raise ValueError(f"scatter: reduce is {reduce!r}; expected one of {(*names,)}, or None")
-        return scatter_reduce(x, axis, index, src, names[reduce])
-    x, places, src = _read("scatter", x, axis, index, src)
-    everything = concatenate([reshape(x, (-1,)), src])
-    return reshape(getitem(everything, _winners(places, size=x.size)), x.shape)
+        known = {"add": "sum", "multiply": "prod"}
+        if reduce not in known:
+            raise ValueError(f"scatter: reduce is {reduce!r}; expected None, 'add' or 'multiply'")
+        return scatter_reduce(x, axis, index, src, known[reduce])
+    x, src, grid = _sources("scatter", x, axis, index, src)
+    if real_dtype_of(src) != real_dtype_of(x):
+        src = astype(src, real_dtype_of(x))
+    return _scatter(x, src, axis=axis, index=grid[axis])
 
 
 @composed("x", "src")
 def scatter_add(x: Any, axis: int, index: Any, src: Any) -> Any:
-    """Return `x` with elements added by number along an axis; several for one place all count.
+    """Return `x` with elements added at numbered places along an axis.
 
     Parameters
     ----------
     x, axis, index, src
-        As for `scatter`.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit, or a number is out of range.
+        As for `scatter`. All elements for one place are added.
 
     Examples
     --------
-    >>> from tinygrad_edu import Tensor, scatter_add
-    >>> scatter_add(Tensor([1.0, 1.0, 1.0]), 0, [0, 0, 2], Tensor([1.0, 2.0, 3.0]))
-    Tensor([4., 1., 4.])
+    >>> import numpy as np
+    >>> from tinygrad_edu import scatter_add
+    >>> scatter_add(np.zeros(3), 0, [2, 0, 2], [1.0, 2.0, 4.0])
+    array([2., 0., 5.])
     """
-    x, places, src = _read("scatter_add", x, axis, index, src)
-    return add(x, reshape(put_at(src, places, (x.size,)), x.shape))
+    return scatter_reduce(x, axis, index, src, "sum")
 
 
-_REDUCTIONS = {
-    "sum": segment_sum,
-    "prod": segment_prod,
-    "mean": segment_mean,
-    "amax": segment_max,
-    "amin": segment_min,
-}
+_NEUTRAL = {"sum": 0.0, "prod": 1.0, "mean": 0.0, "amax": -np.inf, "amin": np.inf}
+"""The reductions, and what an element of `x` that does not count is replaced by."""
 
 
 @composed("x", "src")
+@single
 def scatter_reduce(
-    x: Any,
-    axis: int,
-    index: Any,
-    src: Any,
-    reduce: Literal["sum", "prod", "mean", "amax", "amin"],
-    *,
-    include_self: bool = True,
+    x: Any, axis: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
 ) -> Any:
-    """Return `x` with elements combined by number along an axis.
+    """Return `x` with elements combined at numbered places along an axis.
 
     Parameters
     ----------
     x, axis, index, src
         As for `scatter`.
     reduce : {"sum", "prod", "mean", "amax", "amin"}
-        How to combine the elements that go to one place. Equal extremes share the gradient.
+        How to combine all elements for one place. At "amax" and "amin" several equal ones share
+        the gradient.
     include_self : bool
-        Whether the element of `x` in that place is one of them. Where no element goes, it stays.
+        Whether the element of `x` is one of them; if not, it only stays where no other element is
+        put.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, or a number is out of range.
+        If shapes do not fit, a number is out of range, or `reduce` is another word.
+    TypeError
+        If numbers are not integers.
 
     Examples
     --------
-    >>> from tinygrad_edu import Tensor, scatter_reduce
-    >>> x, src = Tensor([5.0, 5.0, 5.0]), Tensor([1.0, 3.0, 7.0])
-    >>> scatter_reduce(x, 0, [0, 0, 2], src, "mean")
-    Tensor([3., 5., 6.])
-    >>> scatter_reduce(x, 0, [0, 0, 2], src, "mean", include_self=False)
-    Tensor([2., 5., 7.])
+    >>> import numpy as np
+    >>> from tinygrad_edu import scatter_reduce
+    >>> scatter_reduce(np.full(3, 9.0), 0, [2, 0, 2], [1.0, 2.0, 4.0], "mean", include_self=False)
+    array([2. , 9. , 2.5])
     """
-    if reduce not in _REDUCTIONS:
-        raise ValueError(f"scatter_reduce: reduce is {reduce!r}; expected one of {(*_REDUCTIONS,)}")
-    x, places, src = _read("scatter_reduce", x, axis, index, src)
-    flat, operation = reshape(x, (-1,)), _REDUCTIONS[reduce]
-    if include_self:
-        own = np.arange(x.size)
-        flat = operation(concatenate([flat, src]), np.concatenate([own, places]), x.size)
-    else:
-        is_met = np.isin(np.arange(x.size), places)
-        flat = where(is_met, operation(src, places, x.size), flat)
-    return reshape(flat, x.shape)
+    if reduce not in _NEUTRAL:
+        raise ValueError(
+            f"scatter_reduce: reduce is {reduce!r}; expected one of {', '.join(_NEUTRAL)}"
+        )
+    x, src, grid = _sources("scatter_reduce", x, axis, index, src)
+    shape, size, dtype = x.shape, math.prod(x.shape), real_dtype_of(x)
+    if dtype.kind != "f":
+        x, dtype = multiply(x, 1.0), np.dtype(np.float64)
+    if not size:
+        return copy(x)
+    targets = np.ravel_multi_index(grid, shape).reshape(-1)
+    src = astype(src, dtype) if real_dtype_of(src) != dtype else src
+    src, x = reshape(src, (-1,)), reshape(x, (-1,))
+    count = np.bincount(targets, minlength=size)
+    if not include_self:
+        x = where(count > 0, _NEUTRAL[reduce], x)
+    if reduce in ("sum", "mean"):
+        total = add(x, put_at(src, targets, (size,)))
+        if reduce == "mean":
+            total = divide(total, (count + (include_self | (count == 0))).astype(dtype))
+        return reshape(total, shape)
+    values, places = concatenate([x, src]), np.concatenate([np.arange(size), targets])
+    if reduce != "prod":
+        extreme = segment_max if reduce == "amax" else segment_min
+        return reshape(extreme(values, places, size), shape)
+    return reshape(_products(values, places, size), shape)
+
+
+def _products(values: Any, places: Any, size: int) -> Any:
+    """Multiply the values for each place; `prod` does not divide by those that may be 0."""
+    order = np.argsort(places, stable=True)
+    counts = np.bincount(places, minlength=size)
+    columns = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+    # A row for each place, filled up with ones.
+    table = np.full((size, counts.max(initial=0)), len(places))
+    table[places[order], columns] = order
+    one = np.ones(1, real_dtype_of(values))
+    return prod(getitem(concatenate([values, one]), table), axis=1)

@@ -1,4 +1,4 @@
-"""Sorting and partitioning: the gradient of an element goes back to where the element came from.
+"""Sorting, partitioning, ranking: the gradient of an element goes back to where it came from.
 
 Equal elements keep their order, so it is defined where each gradient goes. Indices that would sort
 an array are in `plain.py`.
@@ -6,17 +6,25 @@ an array are in `plain.py`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
+from numpy.typing import NDArray
 
 from ..metadata import composed
 from .indexing import take_along_axis
 from .plain import argsort
 from .shape import reshape
 
-__all__ = ["partition", "sort"]
+__all__ = ["partition", "sort", "topk"]
+
+
+class ValuesAndIndices(NamedTuple):
+    """Elements, and a plain array of where they are: the results of `topk` and others."""
+
+    values: Any
+    indices: NDArray[np.intp]
 
 
 @composed("x")
@@ -77,3 +85,56 @@ def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
         return partition(reshape(x, (-1,)), kth)
     np.argpartition(x, kth, axis=axis)  # raises NumPy's errors for wrong arguments
     return sort(x, axis=axis)
+
+
+@composed("x")
+def topk(
+    x: Any, k: int, axis: int = -1, largest: bool = True, sorted: bool = True
+) -> ValuesAndIndices:
+    """Largest elements along an axis, and where they are.
+
+    Parameters
+    ----------
+    x : array_like
+        The elements.
+    k : int
+        How many; at most the size of the axis.
+    axis : int
+        The axis.
+    largest : bool
+        Whether to take the largest elements; otherwise the smallest ones. Nan counts as largest.
+    sorted : bool
+        The results are sorted in any case; PyTorch's parameter is accepted.
+
+    Returns
+    -------
+    values : Tensor or numpy.ndarray
+        The elements, the largest (or smallest) first; of equal ones the first is first.
+    indices : numpy.ndarray
+        Their numbers along the axis.
+
+    Raises
+    ------
+    ValueError
+        If there are not that many elements.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import Tensor, topk
+    >>> x = Tensor([3.0, 1.0, 4.0], requires_grad=True)
+    >>> values, indices = topk(x, 2)
+    >>> values.data, indices
+    (array([4., 3.]), array([2, 0]))
+    >>> values[0].backward()
+    >>> x.grad
+    array([0., 0., 1.])
+    """
+    axis = normalize_axis_index(axis, np.ndim(x))
+    size = np.shape(x)[axis]
+    if not isinstance(k, int | np.integer) or not 0 <= k <= size:
+        raise ValueError(
+            f"topk: k is {k} for {size} elements along axis {axis}; expected 0..{size}"
+        )
+    order = argsort(x, axis=axis, stable=True, descending=largest)
+    indices = order[(slice(None),) * axis + (slice(k),)]
+    return ValuesAndIndices(take_along_axis(x, indices, axis=axis), indices)

@@ -28,7 +28,7 @@ from .shape import atleast_2d, broadcast_to, expand_dims, reshape, transpose
 from .sorting import sort
 from .summing import Axis, axes_of, single
 
-__all__ = ["average", "corrcoef", "cov", "median", "ptp", "std", "std_mean", "var", "var_mean"]
+__all__ = ["average", "corrcoef", "cov", "median", "ptp", "std", "var"]
 
 
 def _spread(
@@ -139,55 +139,6 @@ def std(
     deviation, kept, dropped = _spread("std", x, axis, ddof, where, mean)
     length = _euclidean_norm(deviation, axis=axis, keepdims=keepdims)
     return divide(length, (kept if keepdims else dropped) ** 0.5)
-
-
-def _with_mean(spread: Any, x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
-    x = as_operand(spread.__name__, x)
-    center = mean(x, axis=axis, keepdims=True)
-    width = spread(x, axis, ddof=correction, keepdims=keepdims, mean=center)
-    return width, center if keepdims else reshape(center, shape_of(width))
-
-
-@composed("x")
-def var_mean(
-    x: Any, axis: Axis = None, *, correction: float = 1, keepdims: bool = False
-) -> tuple[Any, Any]:
-    """Variance and average. As in PyTorch, and unlike `var`, the variance is the unbiased one.
-
-    Parameters
-    ----------
-    x, axis, keepdims
-        As for `var`.
-    correction : number
-        What to subtract from the number of elements in the denominator of the variance.
-
-    Examples
-    --------
-    >>> from tinygrad_edu import Tensor, var_mean
-    >>> var_mean(Tensor([1.0, 3.0]))
-    (Tensor(2.), Tensor(2.))
-    """
-    return _with_mean(var, x, axis, correction, keepdims)  # type: ignore[no-any-return]
-
-
-@composed("x")
-def std_mean(
-    x: Any, axis: Axis = None, *, correction: float = 1, keepdims: bool = False
-) -> tuple[Any, Any]:
-    """Standard deviation and average, of the unbiased variance; as in PyTorch, and unlike `std`.
-
-    Parameters
-    ----------
-    x, axis, correction, keepdims
-        As for `var_mean`.
-
-    Examples
-    --------
-    >>> from tinygrad_edu import Tensor, std_mean
-    >>> std_mean(Tensor([1.0, 1.0]))
-    (Tensor(0.), Tensor(1.))
-    """
-    return _with_mean(std, x, axis, correction, keepdims)  # type: ignore[no-any-return]
 
 
 @composed("x")

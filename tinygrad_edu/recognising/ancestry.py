@@ -39,7 +39,7 @@ def tolerance_of(*tensors: Tensor) -> float:
 def close(found: Any, expected: Any, tolerance: float) -> bool:
     """Compare relative to the largest number; numbers that are not finite agree with nothing."""
     size = np.abs(expected).max(initial=0.0)
-    return bool(np.abs(found - expected).max(initial=0.0) <= tolerance * size)
+    return bool(np.abs(found - expected).max(initial=0.0) <= tolerance * size < np.inf)
 
 
 def is_varied(array: Array) -> bool:

@@ -31,7 +31,7 @@ def stepper(
     compare: Any = None,
     names: Mapping[str, object] | None = None,
     title: str | None = None,
-    max_nodes: int = 120,
+    max_nodes: int = 250,
 ) -> Stepper:
     """Make a page that steps through the computation of a loss and of its gradients.
 

@@ -43,7 +43,7 @@ def figure(story: Story, view: str) -> Element | None:
     if view == "layers":
         if not story.graph.calls:
             return None
-        picture = layers_picture(story.graph, DrawOptions(), backward=True)
+        picture = layers_picture(story.graph, DrawOptions(fold=False), backward=True)
         known = gradient_known(story, picture)
         story = in_layers(story, picture)
     else:

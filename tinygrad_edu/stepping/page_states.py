@@ -94,7 +94,8 @@ def first_lit(story: Story) -> dict[str, int]:
 
 def result_versions(story: Story, name: str, kind: str) -> tuple[Version, ...]:
     """Return what is known of the value or the gradient of a tensor, from step to step."""
-    tensor = next(tensor for tensor in story.graph.tensors if tensor.id == name)
+    graph = story.graph
+    tensor = next(one for one in (*graph.tensors, *graph.given) if one.id == name)
     if kind == "value":
         stages = [(story.values.get(name, 0), value_text(tensor), "")]
     else:

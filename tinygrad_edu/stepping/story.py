@@ -38,7 +38,7 @@ def build_story(
     optimizer: Any = None,
     compare: Mapping[Any, Any] | None = None,
     title: str = "",
-    max_nodes: int = 120,
+    max_nodes: int = 250,
 ) -> Story:
     """Describe how a number was computed, and how its gradients are computed.
 

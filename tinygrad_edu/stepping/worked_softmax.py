@@ -27,12 +27,12 @@ _MOST_CLASSES = 12
 def forward_row(loss: Tensor) -> list[Section]:
     """Work out the loss of the first row of the batch."""
     logits, labels = node_of(loss).values
-    if logits.shape[1] > _MOST_CLASSES or not _counts(loss):
+    if logits.shape[1] > _MOST_CLASSES:
         return []
     label, softmax = int(labels[0]), _softmax(logits)[-1]
     with np.errstate(all="ignore"):
         row_loss = -np.log(softmax[label])
-    last = f"the loss is the average over the {_count(loss)} rows: "
+    last = f"the loss is the average over the {len(labels)} rows: "
     return _worked(
         logits,
         labels,
@@ -44,14 +44,12 @@ def forward_row(loss: Tensor) -> list[Section]:
 def backward_row(sent: Contribution) -> list[Section]:
     """Work out the gradient of the first row of the logits."""
     logits, labels = node_of(sent.tensor).values
-    classes = logits.shape[1]
-    if not _counts(sent.tensor):
-        return [section("One row in numbers", ["the label of row 0 is ignored: its gradient is 0"])]
+    rows, classes = logits.shape
     if classes > _MOST_CLASSES:
         text = f"a row has {classes} numbers; rows of up to {_MOST_CLASSES} are worked out here"
         return [section("One row in numbers", [text])]
     softmax, one_hot = _softmax(logits)[-1], _one_hot(labels, classes)
-    last = f"× g / N = × {number_text(_upstream(sent))} / {_count(sent.tensor)}"
+    last = f"× g / N = × {number_text(_upstream(sent))} / {rows}"
     return _worked(
         logits,
         labels,
@@ -65,24 +63,7 @@ def row_gradient(sent: Contribution) -> Any:
     """Compute ``(softmax(z) - onehot(y)) * g / N`` for the first row, from its logits alone."""
     logits, labels = node_of(sent.tensor).values
     softmax = _softmax(logits)[-1]
-    if not _counts(sent.tensor):
-        return np.zeros_like(softmax)
-    share = _upstream(sent) / _count(sent.tensor)
-    return (softmax - _one_hot(labels, len(softmax))) * share
-
-
-def _counted(loss: Tensor) -> Any:
-    """Return which rows count: those whose label is not ignored."""
-    labels = node_of(loss).values[1]
-    return np.asarray(labels) != node_of(loss).params.get("ignore_index")
-
-
-def _counts(loss: Tensor) -> bool:
-    return bool(_counted(loss)[0])
-
-
-def _count(loss: Tensor) -> int:
-    return int(_counted(loss).sum())
+    return (softmax - _one_hot(labels, len(softmax))) * (_upstream(sent) / len(labels))
 
 
 def _worked(logits: Any, labels: Any, *more: Line) -> list[Section]:

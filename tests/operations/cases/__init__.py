@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from . import (
     activation,
     arithmetic,
+    comparing,
     convolution,
     elementwise,
     fourier,
@@ -16,11 +17,10 @@ from . import (
     linalg,
     linear_algebra,
     loss,
-    margins,
     network,
     reduction,
     resampling,
-    selection,
+    scattering,
     sequences,
     shape,
 )
@@ -31,6 +31,7 @@ __all__ = ["CASES", "Case"]
 _FILES = (
     activation,
     arithmetic,
+    comparing,
     convolution,
     elementwise,
     fourier,
@@ -39,11 +40,10 @@ _FILES = (
     linalg,
     linear_algebra,
     loss,
-    margins,
     network,
     reduction,
     resampling,
-    selection,
+    scattering,
     sequences,
     shape,
 )

@@ -108,6 +108,36 @@ def _class_numbers() -> Iterator[Case]:
     yield Case("nll_loss", "plain", named("nll_loss"), [normal(4, 3), rows], _label_by_label)
 
 
+def _probabilities() -> Iterator[Case]:
+    def by_classes(
+        x: np.ndarray, t: np.ndarray, weight: Any = 1.0, smoothing: float = 0.0
+    ) -> np.ndarray:
+        shape = (1, -1, *(1,) * (x.ndim - 2))
+        t = t * (1 - smoothing) + smoothing / x.shape[1]
+        weights = np.reshape(np.broadcast_to(weight, x.shape[1]), shape)
+        return np.asarray(-(weights * t * _log_softmax(x)).sum(axis=1))
+
+    for shape in ((4, 3), (2, 3, 2)):
+        targets = np.exp(normal(*shape))
+        targets = targets / targets.sum(axis=1, keepdims=True)
+        for label, options, own in (
+            ("mean", {}, lambda x, t: by_classes(x, t).mean()),
+            (
+                "weight, smoothed, none",
+                {"weight": [0.5, 2.0, 1.0], "label_smoothing": 0.1, "reduction": "none"},
+                lambda x, t: by_classes(x, t, [0.5, 2.0, 1.0], 0.1),
+            ),
+        ):
+            call = named("cross_entropy", **options)
+            yield Case(
+                "cross_entropy",
+                f"probabilities {shape} {label}",
+                call,
+                [normal(*shape), targets],
+                own,
+            )
+
+
 def _binary() -> Iterator[Case]:
     def binary(logits: np.ndarray, targets: np.ndarray, weight: Any = 1.0) -> np.ndarray:
         p, t = 1 / (1 + np.exp(-logits)), targets.astype(float)
@@ -248,6 +278,7 @@ def _divergence() -> Iterator[Case]:
 
 FAMILIES = (
     _softmax_cross_entropy,
+    _probabilities,
     _class_numbers,
     _binary,
     _distances,

@@ -101,6 +101,11 @@ def _sum_of_rows(g: Any) -> Any:
     symbol="@ +",
     formula="x @ weight + bias",
     derivatives=("g @ weight.T", "x.T @ g", "sum(g, axis=0)"),
+    stacked=(
+        "g @ weight.T",
+        "reshape(x, (-1, x.shape[-1])).T @ reshape(g, (-1, g.shape[-1]))",
+        "sum(reshape(g, (-1, g.shape[-1])), axis=0)",
+    ),
     domain=(),
     matrix_product=True,
     operands=("input", "weight", "bias"),

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-def weighted_take(x: Any, axis: int, places: Any, weights: Any) -> Any:
+def _weighted(x: Any, axis: int, places: Any, weights: Any) -> Any:
     """Sum weighted elements along an axis; column ``i`` of both matrices is for result ``i``."""
     taken = take(x, places, axis)
     column = weights.reshape(*weights.shape, *(1,) * (x.ndim - axis - 1))
@@ -50,6 +50,8 @@ def _read(axes: int, x: Any, output_size: Any) -> tuple[Any, tuple[int, ...]]:
             f"{name}: x of shape {shape}; expected (N, channels, {', '.join(SIZES[axes])}), none "
             "of 0"
         )
+    if isinstance(output_size, np.ndarray):
+        output_size = output_size.tolist()
     wanted = output_size if isinstance(output_size, tuple | list) else (output_size,) * axes
     if len(wanted) == axes:
         own = shape[len(shape) - axes :]
@@ -76,7 +78,7 @@ def _avg_pool(axes: int, x: Any, output_size: Any) -> Any:
     for i, (size, count) in enumerate(zip(sizes, wanted, strict=True)):
         if size != count:
             places, inside = _windows(size, count)
-            x = weighted_take(x, len(ahead) + i, places, inside / inside.sum(axis=0))
+            x = _weighted(x, len(ahead) + i, places, inside / inside.sum(axis=0))
     return x
 
 

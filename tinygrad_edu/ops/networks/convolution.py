@@ -120,7 +120,8 @@ def _check_channels(shape: Any, weight_shape: Any, bias_shape: Any, axes: int, g
 def border_of(padding: Any, kernel: Any, stride: Any, dilation: Any) -> Border:
     """Convert `padding` to the number of places before and after, along each axis."""
     if not isinstance(padding, str):
-        if isinstance(padding, tuple | list) and any(map(_is_list, padding)):
+        padding = padding.tolist() if isinstance(padding, np.ndarray) else padding
+        if _is_list(padding) and any(map(_is_list, padding)):
             return _pairs(padding, len(kernel))
         return [(p, p) for p in for_each_axis("padding", padding, len(kernel), 0)]
     if padding == "valid":

@@ -5,24 +5,22 @@ Each axis is treated alone: a result is a weighted sum of a few elements along i
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
+from ...arrays import floating_dtype
 from ...metadata import composed
 from ...primitive import as_operand, as_operands
 from ...tensor import Tensor
+from ..arithmetic import add, multiply
 from ..indexing import take
 from ..plain import shape_of
-from ..shape import reshape, transpose
+from ..shape import broadcast_to, reshape, transpose
 from ..summing import single
-from .adaptive_pooling import (
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    adaptive_avg_pool3d,
-    weighted_take,
-)
+from .adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 __all__ = ["interpolate", "pixel_shuffle", "pixel_unshuffle"]
 
@@ -93,15 +91,32 @@ def interpolate(
     wanted, factors = _target(sizes, size, scale_factor)
     if mode == "area":
         return _AREA[len(sizes)](x, wanted)
-    for axis, (old, new, factor) in enumerate(zip(sizes, wanted, factors, strict=True), start=2):
-        ratio = old / new if factor is None or recompute_scale_factor else 1 / factor
-        if mode.startswith("nearest"):
+    is_nearest = mode.startswith("nearest")
+    ratios = [
+        old / new if factor is None or recompute_scale_factor else 1 / factor
+        for old, new, factor in zip(sizes, wanted, factors, strict=True)
+    ]
+    each = list(zip(sizes, wanted, ratios, strict=True))
+    is_multiple = all(new % old == 0 and ratio == old / new for old, new, ratio in each)
+    if is_nearest and is_multiple:
+        return _repeated(x, wanted)
+    for axis, (old, new, ratio) in enumerate(each, start=2):
+        if is_nearest:
             shift = 0.5 if mode == "nearest-exact" else 0.0
             places = np.floor((np.arange(new) + shift) * ratio + _TINY).astype(int)
             x = take(x, np.minimum(places, old - 1), axis)
-        elif old != new or ratio != 1:
-            x = weighted_take(x, axis, *_weights(old, new, ratio, mode, bool(align_corners)))
+        elif old != new or (mode == "bicubic" and ratio != 1):
+            x = _mixed(x, axis, *_weights(old, new, ratio, mode, bool(align_corners)))
     return x
+
+
+def _repeated(x: Any, wanted: tuple[int, ...]) -> Any:
+    """Repeat elements along all axes at once, for sizes that are multiples of the old ones."""
+    ahead, sizes = x.shape[:2], x.shape[2:]
+    pairs = [(n, new // n) for n, new in zip(sizes, wanted, strict=True)]
+    spread = reshape(x, (*ahead, *(part for n, _ in pairs for part in (n, 1))))
+    repeated = broadcast_to(spread, (*ahead, *(part for pair in pairs for part in pair)))
+    return reshape(repeated, (*ahead, *wanted))
 
 
 # Rounding must not move a place that is a whole number to the element before it.
@@ -137,6 +152,7 @@ def _target(sizes: Any, size: Any, scale_factor: Any) -> tuple[tuple[int, ...], 
     if (size is None) == (scale_factor is None):
         raise ValueError("interpolate needs either size or scale_factor, and not both")
     value, name = (scale_factor, "scale_factor") if size is None else (size, "size")
+    value = value.tolist() if isinstance(value, np.ndarray) else value
     given = tuple(value) if isinstance(value, tuple | list) else (value,) * len(sizes)
     kinds: Any = int | np.integer if name == "size" else int | float | np.number
     if len(given) != len(sizes) or any(not isinstance(n, kinds) or not n > 0 for n in given):
@@ -155,8 +171,18 @@ def _target(sizes: Any, size: Any, scale_factor: Any) -> tuple[tuple[int, ...], 
     return new, given
 
 
+def _mixed(x: Any, axis: int, places: Any, weights: Any) -> Any:
+    """Sum weighted elements along an axis; each row of both matrices has one for each result."""
+    column = (-1, *(1,) * (x.ndim - axis - 1))
+    terms = [
+        multiply(take(x, row, axis), weight.reshape(column).astype(floating_dtype(x)))
+        for row, weight in zip(places, weights, strict=True)
+    ]
+    return functools.reduce(add, terms)
+
+
 def _weights(old: int, new: int, ratio: float, mode: str, align_corners: bool) -> tuple[Any, Any]:
-    """Return the places that each result is made of, one a column, and their weights."""
+    """Return the places that results are made of, one row for each term, and their weights."""
     numbers = np.arange(new)
     if align_corners:
         where = numbers * ((old - 1) / (new - 1) if new > 1 else 0.0)

@@ -92,11 +92,11 @@ def _read(
         )
     sizes = x.shape[x.ndim - axes :]
     padded = padded_sizes(sizes, border)
-    check_fits(sizes, padded, kernel, dilation)
     beyond = [(0, 0)] * axes
     if ceil_mode:
         each = zip(sizes, border, padded, spans, stride, strict=True)
         beyond = [(0, _places_beyond(*one)) for one in each]
+    check_fits(sizes, padded_sizes(padded, beyond), kernel, dilation)
     return x, _Grid(sizes, border, beyond, kernel, stride, dilation)
 
 

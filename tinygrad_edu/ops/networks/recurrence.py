@@ -60,6 +60,11 @@ def _activated(gates: Any, kinds: str, size: int) -> Any:
     return activations.reshape(*gates.shape[:2], len(kinds), size)
 
 
+def _named(gates: Any, names: list[str]) -> list[tuple[str, Any]]:
+    """Pair the activations of all gates with their names."""
+    return [(name, gates[:, :, number]) for number, name in enumerate(names)]
+
+
 def _before(first: Any, states: Any) -> Any:
     """Return the states that each step starts from."""
     return np.concatenate([first[None], states[:-1]])
@@ -94,6 +99,7 @@ def _rnn_rule(
 @single
 @primitive(
     together=_rnn_rule,
+    activates=lambda residual, out, nonlinearity="tanh": [(nonlinearity, out)],
     symbol="↻",
     formula="rnn_sequence(gates, weight, h0)",
     derivatives=(
@@ -184,6 +190,7 @@ def _lstm_slopes(activations: Any, first: Any, cells: Any) -> tuple[Any, ...]:
 @primitive(
     together=_lstm_rule,
     residual=True,
+    activates=lambda gates, out: _named(gates, ["sigmoid", "sigmoid", "tanh", "sigmoid"]),
     symbol="↻",
     formula="lstm_sequence(gates, weight, h0, c0)",
     derivatives=(
@@ -296,6 +303,7 @@ def _gru_rule(
 @primitive(
     together=_gru_rule,
     residual=True,
+    activates=lambda gates, out: _named(gates, ["sigmoid", "sigmoid", "tanh"]),
     symbol="↻",
     formula="gru_sequence(gates, weight, bias, h0)",
     derivatives=tuple(

@@ -24,6 +24,7 @@ Sizes: TypeAlias = int | tuple[int, ...]
 
 def for_each_axis(what: str, sizes: Any, axes: int, least: int) -> tuple[int, ...]:
     """Return one number for each axis, from such a list or from one number for all axes."""
+    sizes = sizes.tolist() if isinstance(sizes, np.ndarray) else sizes
     given = tuple(sizes) if isinstance(sizes, tuple | list) else (sizes,) * axes
     whole = all(isinstance(size, int | np.integer) for size in given)
     if not whole or len(given) != axes or any(size < least for size in given):
