@@ -19,7 +19,7 @@ from .elementwise import copy
 from .indexing import take_along_axis
 from .joining import concatenate
 from .plain import shape_of
-from .shape import broadcast_to
+from .shape import broadcast_to, reshape
 from .sorting import ValuesAndIndices
 from .special import logaddexp
 from .summing import single, wider
@@ -191,6 +191,9 @@ def cumulative_prod(x: Any, *, axis: int | None = None, include_initial: bool = 
 def _running_extreme(name: str, extreme: np.ufunc, x: Any, axis: int) -> ValuesAndIndices:
     """Find, for each place, the last of the most extreme elements up to there."""
     x = as_operand(name, x)
+    if not x.ndim:  # as in PyTorch, a number is treated as one axis
+        found = _running_extreme(name, extreme, reshape(x, (1,)), axis)
+        return ValuesAndIndices(reshape(found.values, ()), found.indices.reshape(()))
     axis = normalize_axis_index(axis, x.ndim)
     values = values_of(x)
     reached = (values == extreme.accumulate(values, axis=axis)) | np.isnan(values)
@@ -273,6 +276,8 @@ def logcumsumexp(x: Any, axis: int) -> Any:
     array([1000.    , 1000.6931, 1000.6931])
     """
     x = as_operand("logcumsumexp", x)
+    if not x.ndim:
+        return reshape(logcumsumexp(reshape(x, (1,)), axis), ())
     axis = normalize_axis_index(axis, x.ndim)
     before, count, places = (slice(None),) * axis, x.shape[axis], 1
     while places < count:

@@ -92,6 +92,9 @@ def gather(x: Any, axis: int, index: Any) -> Any:
            [1., 0.]])
     """
     x = as_operand("gather", x)
+    if not x.ndim:  # as in PyTorch, a number is treated as one axis
+        numbers = as_array(values_of(index))
+        return reshape(gather(reshape(x, (1,)), axis, numbers.reshape(-1)), numbers.shape)
     return getitem(x, _grid("gather", x, axis, index))
 
 

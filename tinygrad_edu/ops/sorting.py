@@ -129,6 +129,10 @@ def topk(
     >>> x.grad
     array([0., 0., 1.])
     """
+    if not np.ndim(x):  # as in PyTorch, a number is treated as one axis
+        values, indices = topk(reshape(x, (1,)), k, axis, largest)
+        shape = indices.shape if k != 1 else ()
+        return ValuesAndIndices(reshape(values, shape), indices.reshape(shape))
     axis = normalize_axis_index(axis, np.ndim(x))
     size = np.shape(x)[axis]
     if not isinstance(k, int | np.integer) or not 0 <= k <= size:

@@ -154,7 +154,7 @@ def wider(x: Any) -> Any:
     return np.float32 if kind == "e" else np.float64 if kind == "f" and x.size > _MANY else None
 
 
-def divided(g: Any, count: int) -> Any:
+def divided(g: Any, count: Any) -> Any:
     """Divide a cotangent by a count, which may be larger than float16 can hold.
 
     The engine rounds what is returned to the dtype of the input.

@@ -27,12 +27,12 @@ _MOST_CLASSES = 12
 def forward_row(loss: Tensor) -> list[Section]:
     """Work out the loss of the first row of the batch."""
     logits, labels = node_of(loss).values
-    if logits.shape[1] > _MOST_CLASSES:
+    if logits.shape[1] > _MOST_CLASSES or not _counted(loss)[0]:
         return []
     label, softmax = int(labels[0]), _softmax(logits)[-1]
     with np.errstate(all="ignore"):
         row_loss = -np.log(softmax[label])
-    last = f"the loss is the average over the {len(labels)} rows: "
+    last = f"the loss is the average over the {_count(loss)} rows: "
     return _worked(
         logits,
         labels,
@@ -44,12 +44,14 @@ def forward_row(loss: Tensor) -> list[Section]:
 def backward_row(sent: Contribution) -> list[Section]:
     """Work out the gradient of the first row of the logits."""
     logits, labels = node_of(sent.tensor).values
-    rows, classes = logits.shape
+    classes = logits.shape[1]
+    if not _counted(sent.tensor)[0]:
+        return [section("One row in numbers", ["the label of row 0 is ignored: its gradient is 0"])]
     if classes > _MOST_CLASSES:
         text = f"a row has {classes} numbers; rows of up to {_MOST_CLASSES} are worked out here"
         return [section("One row in numbers", [text])]
     softmax, one_hot = _softmax(logits)[-1], _one_hot(labels, classes)
-    last = f"× g / N = × {number_text(_upstream(sent))} / {rows}"
+    last = f"× g / N = × {number_text(_upstream(sent))} / {_count(sent.tensor)}"
     return _worked(
         logits,
         labels,
@@ -63,7 +65,20 @@ def row_gradient(sent: Contribution) -> Any:
     """Compute ``(softmax(z) - onehot(y)) * g / N`` for the first row, from its logits alone."""
     logits, labels = node_of(sent.tensor).values
     softmax = _softmax(logits)[-1]
-    return (softmax - _one_hot(labels, len(softmax))) * (_upstream(sent) / len(labels))
+    if not _counted(sent.tensor)[0]:
+        return np.zeros_like(softmax)
+    share = _upstream(sent) / _count(sent.tensor)
+    return (softmax - _one_hot(labels, len(softmax))) * share
+
+
+def _counted(loss: Tensor) -> Any:
+    """Return which rows have a label that is not ignored."""
+    node = node_of(loss)
+    return np.asarray(node.values[1]) != node.params.get("ignore_index")
+
+
+def _count(loss: Tensor) -> int:
+    return int(_counted(loss).sum())
 
 
 def _worked(logits: Any, labels: Any, *more: Line) -> list[Section]:

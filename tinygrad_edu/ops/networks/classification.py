@@ -6,7 +6,6 @@ raise an error before anything is computed, and it names the first wrong row.
 
 from __future__ import annotations
 
-import contextlib
 import math
 from functools import partial
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...arrays import as_floating, dtype_of, floating_dtype, undisguised
+from ...arrays import as_floating, dtype_of, floating_dtype, real_dtype_of, undisguised
 from ...facts import Recognition
 from ...leaving import values_of
 from ...metadata import composed
@@ -25,7 +24,7 @@ from ..constants import counting, ones
 from ..indexing import getitem
 from ..plain import shape_of
 from ..reduction import mean, sum
-from ..summing import divided, single
+from ..summing import divided, is_half, single
 from .activation import log_softmax, softmax
 from .loss import check_reduction, constant_weights
 from .mistakes import OF_CROSS_ENTROPY
@@ -34,8 +33,16 @@ from .value_checks import all_true, first_place, refuse
 __all__ = ["cross_entropy", "nll_loss", "softmax_cross_entropy"]
 
 
-def _places(logits: Any, labels: Any) -> Any:
-    """Return where each row's label is in the flattened logits; check that labels fit."""
+def _counted(labels: Any, ignore_index: int | None) -> Any:
+    """Return which labels are not ignored; None if all count."""
+    return None if ignore_index is None else np.not_equal(labels, ignore_index)
+
+
+def _places(logits: Any, labels: Any, counted: Any) -> Any:
+    """Return where each row's label is in the flattened logits; check that labels fit.
+
+    Rows that do not count have the first place.
+    """
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
             f"logits of shape {logits.shape} and labels of shape "
@@ -51,13 +58,26 @@ def _places(logits: Any, labels: Any) -> Any:
     if not rows:
         raise ValueError("a batch of no rows has no average loss")
     signed = labels.astype(np.int64, copy=False)
+    if counted is not None:
+        signed = np.where(counted, signed, 0)
     try:
         return np.ravel_multi_index((counting(rows), signed), logits.shape)
     except ValueError:
-        row = int(np.argmax((labels < 0) | (labels >= classes)))
+        row = int(np.argmax((signed < 0) | (signed >= classes)))
         raise ValueError(
             f"label {labels[row]} in row {row}; with {classes} logits labels are 0..{classes - 1}"
         ) from None
+
+
+def _count(counted: Any, dtype: Any) -> Any:
+    """Count the rows whose label is not ignored, in the dtype that the losses have."""
+    total = np.add.reduce(counted)
+
+    def error() -> ValueError:
+        return ValueError("only labels that are ignored, and so no average loss")
+
+    refuse(total <= 0, error)
+    return total.astype(dtype)
 
 
 def _one_hot(labels: Any, classes: int) -> Any:
@@ -65,11 +85,22 @@ def _one_hot(labels: Any, classes: int) -> Any:
 
 
 def _softmax_cross_entropy_rule(
-    g: Any, out: Any, logits: Any, labels: Any, residual: Any = None
+    g: Any,
+    out: Any,
+    logits: Any,
+    labels: Any,
+    *,
+    ignore_index: int | None = None,
+    residual: Any = None,
 ) -> Any:
+    counted = _counted(values_of(labels), ignore_index)
     if residual is None:
         residual = softmax(logits, axis=1) - _one_hot(labels, logits.shape[1])
-    return residual * divided(g, len(labels))
+        if counted is not None:
+            residual = where(counted[:, None], residual, 0.0)
+    if counted is None:
+        return residual * divided(g, len(labels))
+    return residual * divided(g, _count(counted, np.float32 if is_half(g) else real_dtype_of(g)))
 
 
 @primitive(
@@ -84,7 +115,7 @@ def _softmax_cross_entropy_rule(
     mistakes=OF_CROSS_ENTROPY,
     recognition=Recognition("labels"),
 )
-def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
+def softmax_cross_entropy(logits: Any, labels: Any, /, *, ignore_index: int | None = None) -> Any:
     """Average of ``-log(softmax(logits)[label])`` over the rows of a batch.
 
     The gradient of a row is ``softmax(logits)``, minus 1 at the label, divided by N.
@@ -95,11 +126,14 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
         One row for each sample, one column for each class.
     labels : array_like of int, shape (N,)
         The number of the right class, 0..K-1.
+    ignore_index : int, optional
+        The label of rows that do not count, neither in the loss nor in the average.
 
     Raises
     ------
     ValueError
-        If shapes do not fit or labels are out of range; the message names the first wrong row.
+        If shapes do not fit or labels are out of range; the message names the first wrong row. Also
+        if no row counts.
     TypeError
         If labels are not integers.
 
@@ -112,7 +146,8 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     >>> round(loss.item(), 4), logits.grad
     (0.6931, array([[ 0.5, -0.5]]))
     """
-    chosen, kind = _places(logits, labels), logits.dtype.char
+    counted = _counted(labels, ignore_index)
+    chosen, kind = _places(logits, labels, counted), logits.dtype.char
     if kind not in "fd":  # float16 is computed in float32, and rounded once
         logits = logits.astype(np.float32) if kind == "e" else as_floating(logits)
     rows, classes = logits.shape
@@ -124,7 +159,11 @@ def softmax_cross_entropy(logits: Any, labels: Any, /) -> Any:
     losses = np.log(total) - shifted.take(chosen)
     delta /= total[:, None]
     delta.reshape(-1)[chosen] -= 1
-    loss = np.add.reduce(losses) / rows
+    count: Any = rows
+    if counted is not None:
+        losses, delta = np.where(counted, losses, 0), np.where(counted[:, None], delta, 0)
+        count = _count(counted, losses.dtype)
+    loss = np.add.reduce(losses) / count
     return loss.astype(np.float16) if kind == "e" else loss, delta
 
 
@@ -299,10 +338,9 @@ def cross_entropy(
     if not is_number and np.size(labels) and np.ndim(labels) == np.ndim(logits):
         return _of_probabilities(logits, labels, weight, label_smoothing, reduction)
     labels = values_of(labels)
-    plain = weight is None and not label_smoothing and reduction == "mean"
-    if plain and len(shape_of(logits)) == 2 and not 0 <= ignore_index < shape_of(logits)[1]:
-        with contextlib.suppress(ValueError):  # a label may be one that is ignored
-            return softmax_cross_entropy(logits, labels)
+    # Which way to go must not depend on labels: a captured step goes the same way in each replay.
+    if weight is None and not label_smoothing and reduction == "mean" and np.ndim(logits) == 2:
+        return softmax_cross_entropy(logits, labels, ignore_index=ignore_index)
     labels, counted, weights, total = _class_numbers(
         "cross_entropy", logits, labels, weight, ignore_index, reduction
     )
@@ -340,7 +378,10 @@ def _of_probabilities(
     refuse(wrong, error)
     if label_smoothing:
         targets = add(multiply(targets, 1 - label_smoothing), label_smoothing / shape[1])
-    terms = multiply(targets, log_softmax(logits, axis=1))
+    log_probabilities = log_softmax(logits, axis=1)
+    # 0 times an infinite logarithm would be nan, also in the backward pass.
+    never = np.equal(values, 0) & np.isinf(values_of(log_probabilities))
+    terms = multiply(targets, where(never, 0.0, log_probabilities))
     weights = constant_weights("cross_entropy", "weight", weight, logits)
     if weights is not None:
         if weights.shape != shape[1:2]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...arrays import as_floating, checked_array, floating_dtype, undisguised
+from ...arrays import as_floating, checked_array, floating_dtype, is_disguised, undisguised
 from ...facts import Recognition
 from ...leaving import values_of
 from ...metadata import composed
@@ -27,7 +27,7 @@ from ..special import sigmoid, xlogy
 from ..summing import divided, is_half, single
 from .activation import relu, softplus
 from .mistakes import OF_BINARY_CROSS_ENTROPY
-from .value_checks import check_signs, first_place, refuse
+from .value_checks import check_positive, check_signs, first_place, refuse
 
 __all__ = [
     "binary_cross_entropy_with_logits",
@@ -194,8 +194,7 @@ def huber_loss(predictions: Any, targets: Any, *, delta: Any = 1.0, reduction: s
     Tensor([0.5, 9.5])
     """
     check_reduction("huber_loss", reduction)
-    if not np.all(np.greater(delta, 0)):
-        raise ValueError(f"huber_loss: delta is {delta}; expected a positive number")
+    check_positive("huber_loss", "delta", delta, "a positive number")
     predictions, targets = _pair("huber_loss", predictions, targets)
     difference = subtract(predictions, targets)
     near = clip(difference, -delta, delta)  # only this is squared, so nothing overflows
@@ -229,10 +228,9 @@ def smooth_l1_loss(
     >>> smooth_l1_loss(Tensor([1.0, 10.0]), [0.0, 0.0], beta=2.0, reduction="none")
     Tensor([0.25, 9.  ])
     """
-    if not isinstance(beta, Tensor | np.ndarray) and beta == 0:
+    if isinstance(beta, int | float) and not is_disguised(beta) and beta == 0:
         return l1_loss(predictions, targets, reduction=reduction)
-    if not np.all(np.greater(beta, 0)):
-        raise ValueError(f"smooth_l1_loss: beta is {beta}; expected a number >= 0")
+    check_positive("smooth_l1_loss", "beta", beta, "a number >= 0")
     check_reduction("smooth_l1_loss", reduction)
     # Averaged at the end, because beta may differ from element to element.
     losses = huber_loss(predictions, targets, delta=beta, reduction="none")

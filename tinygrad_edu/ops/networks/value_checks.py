@@ -14,7 +14,7 @@ import numpy as np
 from ...arrays import undisguised
 from ...leaving import values_of
 
-__all__ = ["all_true", "check_signs", "first_place", "refuse"]
+__all__ = ["all_true", "check_positive", "check_signs", "first_place", "refuse"]
 
 
 def refuse(wrong: Any, error: Callable[[], Exception]) -> None:
@@ -43,6 +43,18 @@ def all_true(condition: Any) -> bool:
     What is left out then must be without effect, such as a factor of 1.
     """
     return undisguised(condition) is condition and bool(np.all(condition))
+
+
+def check_positive(name: str, what: str, numbers: Any, expected: str) -> None:
+    """Raise an error if a number, or one of an array or a tensor, is not greater than 0."""
+    values = values_of(numbers)
+    wrong = ~(np.real(values) > 0)
+
+    def error() -> ValueError:
+        number = undisguised(values)[first_place(wrong)]
+        return ValueError(f"{name}: {what} is {number}; expected {expected}")
+
+    refuse(wrong, error)
 
 
 def check_signs(name: str, targets: Any) -> None:
