@@ -77,7 +77,8 @@ LOSSES = {
         zero,
         "target 0",
     ),
-    "soft_margin_loss": (REDUCTIONS, lambda g: g.choice([-1, 1], (ROWS, CLASSES)), zero, "target 0"),
+    "soft_margin_loss": (
+        REDUCTIONS, lambda g: g.choice([-1, 1], (ROWS, CLASSES)), zero, "target 0"),
     "triplet_margin_loss": ([*REDUCTIONS, {"swap": True}], numbers, None, ""),
 }  # fmt: skip
 
