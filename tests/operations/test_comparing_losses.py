@@ -37,6 +37,23 @@ def test_equal_vectors_have_finite_gradients():
     assert np.isfinite(grad(tg.cosine_embedding_loss(zeros, np.ones((2, 3)), [1, -1]), zeros)).all()
 
 
+def test_classes_that_are_masked_have_no_probability_and_no_gradient():
+    """Their logarithm is infinite, and 0 times that is nan, forward and back."""
+    z = leaf([[0.0, -np.inf, 0.0], [1.0, 1.0, -np.inf]])
+    loss = tg.cross_entropy(z, [[0.25, 0.0, 0.75], [1.0, 0.0, 0.0]], reduction="none")
+    np.testing.assert_allclose(loss.data, np.log([2, 2]))
+    np.testing.assert_allclose(grad(loss, z, [1.0, 1.0]), [[0.25, 0, -0.25], [-0.5, 0.5, 0]])
+
+
+def test_a_difference_of_0_where_the_loss_becomes_straight_may_be_a_number_of_numpy():
+    x = leaf([1.0, -2.0])
+    for beta in (0, 0.0, np.float64(0)):
+        assert tg.smooth_l1_loss(x, [0.0, 0.0], beta=beta).item() == 1.5
+    for beta in (-1.0, np.array([1.0, -1.0]), leaf([0.0, 1.0])):
+        with pytest.raises(ValueError, match=r"smooth_l1_loss: beta is .*; expected a number >= 0"):
+            tg.smooth_l1_loss(x, [0.0, 0.0], beta=beta)
+
+
 def test_large_logits_and_small_variances_stay_finite():
     z = leaf([1e300, -1e300])
     loss = tg.soft_margin_loss(z, [-1, 1], reduction="sum")

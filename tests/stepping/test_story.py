@@ -244,6 +244,18 @@ def test_contributions_are_counted_before_the_producer_fires():
     assert "contribution 2 of 2: complete" in text_of(arrays[0])
 
 
+def test_rows_that_are_ignored_do_not_count():
+    logits = tg.Tensor([[1.0, 3.0], [2.0, 0.5], [0.0, 1.0]], requires_grad=True)
+    for labels, is_first in [([-1, 0, 1], False), ([0, -1, 1], True)]:
+        loss = tg.cross_entropy(logits, labels, ignore_index=-1)
+        trace = Trace(loss, {})
+        sent = trace.sent[0]
+        np.testing.assert_allclose(row_gradient(sent), sent.contribution[0], atol=1e-15)
+        pages = " ".join(text_of(step) for step in build_story(loss).steps)
+        assert ("average over the 2 rows" in pages) == ("× g / N = × 1 / 2" in pages) == is_first
+        assert ("the label of row 0 is ignored" in pages) != is_first
+
+
 def test_a_row_of_softmax_cross_entropy():
     mlp, loss, _ = network()
     story = build_story(loss, model=mlp)

@@ -105,6 +105,15 @@ def _class_numbers() -> Iterator[Case]:
                 return _label_by_label(scores, y, **keywords)
 
             yield Case(operation, label, named(operation, **keywords), [scores, labels], own)
+    for ignored in (1, -100):
+        labels = np.array([2, 1, 0, 1]) if ignored == 1 else np.array([2, -100, 0, -100])
+        yield Case(
+            "softmax_cross_entropy",
+            f"ignored {ignored}",
+            named("softmax_cross_entropy", ignore_index=ignored),
+            [normal(4, 3), labels],
+            lambda x, y, i=ignored: _label_by_label(_log_softmax(x), y, ignore_index=i),
+        )
     yield Case("nll_loss", "plain", named("nll_loss"), [normal(4, 3), rows], _label_by_label)
 
 

@@ -38,6 +38,15 @@ def _gathering() -> Iterator[Case]:
         yield Case("gather", f"{axis}", named("gather", axis, index), [normal(4, 3)], gathered)
     call = named("gather", 0, [])
     yield Case("gather", "nothing", call, [normal(3)], lambda x: x[:0])
+    for index in ([0, 0], 0):  # a number counts as one axis
+        shape = np.shape(index)
+        yield Case(
+            "gather",
+            f"0-d {index}",
+            named("gather", -1, index),
+            [normal()],
+            lambda x, shape=shape: np.broadcast_to(x, shape),
+        )
     for axis, numbers in [(0, [3, 0, 3]), (1, [2]), (-1, []), (0, np.array([1], np.uint8))]:
         yield Case(
             "index_select",
@@ -204,6 +213,12 @@ def _ranking() -> Iterator[Case]:
 
         call = first("topk", k, axis, largest)
         yield Case("topk", f"{shape} {k} {axis} {largest}", call, [distinct(*shape)], ranked)
+    for k in (0, 1):
+        own = lambda x, k=k: x if k else np.zeros(0)  # noqa: E731
+        yield Case("topk", f"0-d {k}", first("topk", k), [distinct()], own)
+    for operation in ("cummax", "cummin"):
+        yield Case(operation, "0-d", first(operation, 0), [distinct()], lambda x: x)
+    yield Case("logcumsumexp", "0-d", named("logcumsumexp", -1), [normal()], lambda x: x)
     for shape, axis in [
         ((5,), 0),
         ((3, 4), 1),
