@@ -78,7 +78,8 @@ LOSSES = {
         "target 0",
     ),
     "soft_margin_loss": (
-        REDUCTIONS, lambda g: g.choice([-1, 1], (ROWS, CLASSES)), zero, "target 0"),
+        REDUCTIONS, lambda g: g.choice([-1, 1], (ROWS, CLASSES)), zero, "target 0",
+    ),
     "triplet_margin_loss": ([*REDUCTIONS, {"swap": True}], numbers, None, ""),
 }  # fmt: skip
 

@@ -276,6 +276,17 @@ def test_wrong_types(name):
         call()
 
 
+@pytest.mark.parametrize("include_self", [True, False])
+def test_whole_numbers_stay_whole(include_self):
+    x, src = np.array([7, 5, 1]), np.array([2, 3, 4])
+    for reduce, combine in [("sum", np.sum), ("prod", np.prod), ("amax", max), ("amin", min)]:
+        found = tg.scatter_reduce(x, 0, [0, 0, 2], src, reduce, include_self=include_self)
+        assert found.dtype == x.dtype
+        expected = [combine([7] * include_self + [2, 3]), 5, combine([1] * include_self + [4])]
+        assert found.tolist() == expected, reduce
+    assert tg.scatter_reduce(x, 0, [0], [2], "mean").tolist() == [4.5, 5, 1]
+
+
 def test_nothing_is_put_and_nothing_is_taken():
     x = leaf(drawn(3))
     nothing = np.zeros(0)
@@ -283,4 +294,6 @@ def test_nothing_is_put_and_nothing_is_taken():
     assert tg.segment_max(nothing, []).shape == tg.segment_sum(nothing, []).shape == (0,)
     for reduce in ("sum", "prod", "mean", "amax", "amin"):
         np.testing.assert_allclose(tg.scatter_reduce(x, 0, [], nothing, reduce).data, x.data)
+    empty = leaf(np.zeros((0, 2)))
+    assert tg.scatter_add(empty, 1, np.zeros((0, 3), int), np.zeros((0, 3))).shape == (0, 2)
     assert [part.shape for part in tg.chunk(Tensor(nothing), 2)] == [(0,), (0,)]

@@ -145,7 +145,7 @@ def _recurrences(graph: Graph) -> Iterator[tuple[int, Tensor, Tensor]]:
             yield len(products), products[-1], products[0]
     for tensor in graph.order:
         first = node_of(tensor).inputs[0]
-        has_steps = isinstance(first, Tensor) and first.node and len(first) >= _FEWEST_USES
+        has_steps = isinstance(first, Tensor) and first.node and first.shape[:1] >= (_FEWEST_USES,)
         if node_of(tensor).primitive.activates is not None and has_steps:
             yield len(first), tensor, first
 

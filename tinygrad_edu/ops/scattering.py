@@ -340,8 +340,7 @@ def scatter_add(x: Any, axis: int, index: Any, src: Any) -> Any:
     return scatter_reduce(x, axis, index, src, "sum")
 
 
-_NEUTRAL = {"sum": 0.0, "prod": 1.0, "mean": 0.0, "amax": -np.inf, "amin": np.inf}
-"""The reductions, and what an element of `x` that does not count is replaced by."""
+_REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
 
 
 @composed("x", "src")
@@ -357,7 +356,7 @@ def scatter_reduce(
         As for `scatter`.
     reduce : {"sum", "prod", "mean", "amax", "amin"}
         How to combine all elements for one place. At "amax" and "amin" several equal ones share
-        the gradient.
+        the gradient. A "mean" of integers is floating.
     include_self : bool
         Whether the element of `x` is one of them; if not, it only stays where no other element is
         put.
@@ -376,28 +375,32 @@ def scatter_reduce(
     >>> scatter_reduce(np.full(3, 9.0), 0, [2, 0, 2], [1.0, 2.0, 4.0], "mean", include_self=False)
     array([2. , 9. , 2.5])
     """
-    if reduce not in _NEUTRAL:
+    if reduce not in _REDUCTIONS:
         raise ValueError(
-            f"scatter_reduce: reduce is {reduce!r}; expected one of {', '.join(_NEUTRAL)}"
+            f"scatter_reduce: reduce is {reduce!r}; expected one of {', '.join(_REDUCTIONS)}"
         )
     x, src, grid = _sources("scatter_reduce", x, axis, index, src)
     shape, size, dtype = x.shape, math.prod(x.shape), real_dtype_of(x)
-    if dtype.kind != "f":
-        x, dtype = multiply(x, 1.0), np.dtype(np.float64)
+    if dtype.kind != "f" and reduce not in ("sum", "prod"):
+        floating = scatter_reduce(
+            multiply(x, 1.0), axis, index, src, reduce, include_self=include_self
+        )
+        return floating if reduce == "mean" else astype(floating, dtype)
     if not size:
         return copy(x)
     targets = np.ravel_multi_index(grid, shape).reshape(-1)
     src = astype(src, dtype) if real_dtype_of(src) != dtype else src
     src, x = reshape(src, (-1,)), reshape(x, (-1,))
     count = np.bincount(targets, minlength=size)
-    if not include_self:
-        x = where(count > 0, _NEUTRAL[reduce], x)
     if reduce in ("sum", "mean"):
+        if not include_self:
+            x = where(count > 0, np.zeros((), dtype), x)
         total = add(x, put_at(src, targets, (size,)))
         if reduce == "mean":
             total = divide(total, (count + (include_self | (count == 0))).astype(dtype))
         return reshape(total, shape)
-    values, places = concatenate([x, src]), np.concatenate([np.arange(size), targets])
+    kept = np.arange(size) if include_self else np.flatnonzero(count == 0)
+    values, places = concatenate([getitem(x, kept), src]), np.concatenate([kept, targets])
     if reduce != "prod":
         extreme = segment_max if reduce == "amax" else segment_min
         return reshape(extreme(values, places, size), shape)
