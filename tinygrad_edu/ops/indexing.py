@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..arrays import as_array, checked_array, real_dtype_of
+from ..arrays import as_array, checked_array, is_disguised, real_dtype_of
 from ..leaving import values_of
 from ..metadata import composed
 from ..primitive import primitive
@@ -200,7 +200,12 @@ def take(
     if axis is None or axes_of(len(shape_of(x)), axis) == ():
         return take(reshape(x, (-1,)), indices, 0, mode=mode)
     axis = normalize_axis_index(axis, len(shape_of(x)))
-    places = np.take(np.arange(shape_of(x)[axis]), _array(indices), mode=mode)
+    places, count = _array(indices), shape_of(x)[axis]
+    if not is_disguised(places):
+        every = np.arange(count).reshape((1,) * axis + (count,))  # so that errors name the axis
+        places = np.take(every, places, axis, mode=mode)[(0,) * axis]
+    elif mode != "raise":  # recorded by a call that a replay can repeat; getitem raises by itself
+        places = np.ravel_multi_index((places,), (count,), mode=mode)
     return getitem(x, (slice(None),) * axis + (places,))
 
 

@@ -20,7 +20,7 @@ from ..tensor import holds_tensor
 from .arithmetic import add, divide, multiply
 from .choosing import where
 from .elementwise import astype, copy
-from .indexing import getitem, put_at, take
+from .indexing import getitem, put_at
 from .joining import concatenate
 from .places import as_places
 from .plain import shape_of
@@ -132,7 +132,7 @@ def index_select(x: Any, axis: int, index: Any) -> Any:
         raise ValueError(
             f"index_select: index of shape {numbers.shape}; expected one axis, use take for more"
         )
-    return take(x, numbers, axis)
+    return getitem(x, (*(slice(None),) * normalize_axis_index(axis, len(shape)), numbers))
 
 
 # Masks ----------------------------------------------------------------------------------------

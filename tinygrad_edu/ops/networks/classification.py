@@ -293,8 +293,8 @@ def cross_entropy(
 ) -> Any:
     """Cross-entropy of logits and the right classes, with weights and other options.
 
-    For a batch of rows and numbers of classes, without any of the options, it is
-    `softmax_cross_entropy`.
+    For a batch of rows and numbers of classes, without weights, smoothing and another reduction, it
+    is `softmax_cross_entropy`.
 
     Parameters
     ----------
