@@ -78,7 +78,7 @@ def _graphs() -> None:
     )
 
 
-class _GPT(Module):
+class GPT(Module):
     """A GPT of 12 blocks, of width 64."""
 
     def __init__(self) -> None:
@@ -105,11 +105,11 @@ def _large() -> None:
     """Draw a GPT of 12 blocks by layers, folded, and with the blocks opened together."""
     text = np.random.default_rng(1).integers(0, 65, (8, 33))
     tokens = Tensor(text[:, :-1], name="tokens")
-    loss = softmax_cross_entropy(_GPT()(tokens).reshape(-1, 65), text[:, 1:].reshape(-1))
+    loss = softmax_cross_entropy(GPT()(tokens).reshape(-1, 65), text[:, 1:].reshape(-1))
     loss.name = "loss"
     loss.backward()
     for name, depth in (("gpt", None), ("gpt-open", 4)):
-        options = DrawOptions(engine="dot", depth=depth)
+        options = DrawOptions(engine="dot", depth=depth, backward=depth is None)
         drawing = draw(loss, view="layers", direction="TB", title="A GPT", options=options)
         drawing.save(IMAGES / f"{name}.svg")
 

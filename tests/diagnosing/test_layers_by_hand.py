@@ -155,6 +155,6 @@ def test_a_training_step_of_a_convolution():
 
     params = {"weight": KERNELS, "bias": BIASES}
     assert check_backprop(step, params, IMAGES, labels).agree
-    wrong = check_backprop(lambda p, x, y: step(p, x, y, 2.0), params, IMAGES, labels)
+    wrong = check_backprop(step, params, IMAGES, labels, 2.0)
     assert not wrong.agree
     assert "differs: weight" in str(wrong)
