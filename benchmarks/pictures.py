@@ -12,13 +12,25 @@ import numpy as np
 
 from benchmarks.processes import note
 from benchmarks.tables import number, table
-from nn import MLP, SGD, manual_gradients, softmax_cross_entropy
+from nn import (
+    MLP,
+    SGD,
+    Embedding,
+    LayerNorm,
+    Linear,
+    Module,
+    Sequential,
+    TransformerBlock,
+    manual_gradients,
+    softmax_cross_entropy,
+)
 from tinygrad_edu import DrawOptions, Tensor, draw, stepper
 
 __all__ = ["measure"]
 
 NODES = (20, 250, 2_000)
 PAGES = {"2-3-2, batch 4": ([2, 3, 2], 4), "64-128-64-10, batch 8": ([64, 128, 64, 10], 8)}
+BLOCKS = (2, 12)
 LIMIT = 60.0  # seconds that Graphviz may take
 
 
@@ -43,6 +55,16 @@ def measure(rounds: int) -> dict[str, Any]:
         rows.append((f"{exact:,} nodes", cells))
     heads = ["snapshot", "built-in", "Graphviz"]
     table("pictures of random graphs, as svg, in ms", heads, rows)
+    results["layers"], rows = {}, []
+    for blocks in BLOCKS:
+        note(f"pictures of a GPT of {blocks} blocks, by layers")
+        loss = _gpt(blocks)
+        seconds = _seconds(lambda loss=loss: draw(loss, view="layers").svg(), rounds)
+        nodes = len(draw(loss, view="layers").picture.cards)
+        results["layers"][blocks] = {"seconds": seconds, "boxes": nodes}
+        rows.append((f"{blocks} blocks", [str(nodes), number((seconds or 0) * 1e3, 0)]))
+        note("")
+    table("pictures of a training step of a GPT, by layers, as svg", ["boxes", "ms"], rows)
     rows = []
     for name, (structure, batch) in PAGES.items():
         page = _page(structure, batch)
@@ -63,6 +85,32 @@ def _graph(nodes: int) -> tuple[Tensor, int]:
     tensors[-1].backward()
     graph = draw(tensors[-1], max_nodes=10_000).graph
     return tensors[-1], len(graph.tensors) + len(graph.operations)
+
+
+class _GPT(Module):
+    """A GPT of width 64 with 4 heads, for texts of length 64."""
+
+    def __init__(self, blocks: int) -> None:
+        options: dict[str, Any] = {"generator": np.random.default_rng(0)}
+        self.tokens = Embedding(65, 64, **options)
+        self.positions = Embedding(64, 64, **options)
+        block = (64, 4, 256, 0.0, "gelu")
+        layers = [TransformerBlock(*block, norm_first=True, causal=True) for _ in range(blocks)]
+        self.blocks = Sequential(*layers)
+        self.norm, self.head = LayerNorm(64), Linear(64, 65, **options)
+
+    def forward(self, tokens: np.ndarray) -> Tensor:
+        x = self.tokens(tokens) + self.positions(np.arange(tokens.shape[1]))
+        return self.head(self.norm(self.blocks(x)))  # type: ignore[no-any-return]
+
+
+def _gpt(blocks: int) -> Tensor:
+    """Return the loss of a GPT on 16 texts, with its gradients."""
+    tokens = np.random.default_rng(0).integers(0, 65, (16, 65))
+    logits = _GPT(blocks)(tokens[:, :-1])
+    loss = softmax_cross_entropy(logits.reshape(-1, 65), tokens[:, 1:].reshape(-1))
+    loss.backward()
+    return loss
 
 
 def _draw(loss: Tensor, engine: str) -> str:

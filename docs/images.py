@@ -11,7 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from nn import MLP, SGD, Classifier, manual_gradients, softmax_cross_entropy
+from nn import (
+    MLP,
+    SGD,
+    Classifier,
+    Embedding,
+    LayerNorm,
+    Linear,
+    Module,
+    Sequential,
+    TransformerBlock,
+    manual_gradients,
+    softmax_cross_entropy,
+)
 from nn.data.digits import write_digits
 from nn.training.figures.saving import save_figure
 from tinygrad_edu import DrawOptions, Stepper, Tensor, check_manual, draw, microscope, stepper, tanh
@@ -26,6 +38,7 @@ def main() -> None:
     """Make all of them."""
     IMAGES.mkdir(exist_ok=True)
     _graphs()
+    _large()
     _training()
     _checks()
     _steps()
@@ -63,6 +76,42 @@ def _graphs() -> None:
     draw(loss, compare=mistaken, title="A mistake by hand", options=DrawOptions(engine="dot")).save(
         IMAGES / "compared.svg"
     )
+
+
+class GPT(Module):
+    """A GPT of 12 blocks, of width 64."""
+
+    def __init__(self) -> None:
+        generator = np.random.default_rng(0)
+        self.tokens = Embedding(65, 64, generator=generator)
+        self.positions = Embedding(32, 64, generator=generator)
+        self.blocks = Sequential(
+            *(
+                TransformerBlock(
+                    64, 4, 256, 0.0, "gelu", norm_first=True, causal=True, generator=generator
+                )
+                for _ in range(12)
+            )
+        )
+        self.norm = LayerNorm(64)
+        self.head = Linear(64, 65, generator=generator)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.tokens(tokens) + self.positions(np.arange(tokens.shape[1]))
+        return self.head(self.norm(self.blocks(x)))  # type: ignore[no-any-return]
+
+
+def _large() -> None:
+    """Draw a GPT of 12 blocks by layers, folded, and with the blocks opened together."""
+    text = np.random.default_rng(1).integers(0, 65, (8, 33))
+    tokens = Tensor(text[:, :-1], name="tokens")
+    loss = softmax_cross_entropy(GPT()(tokens).reshape(-1, 65), text[:, 1:].reshape(-1))
+    loss.name = "loss"
+    loss.backward()
+    for name, depth in (("gpt", None), ("gpt-open", 4)):
+        options = DrawOptions(engine="dot", depth=depth, backward=depth is None)
+        drawing = draw(loss, view="layers", direction="TB", title="A GPT", options=options)
+        drawing.save(IMAGES / f"{name}.svg")
 
 
 def _training() -> None:

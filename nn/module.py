@@ -21,7 +21,7 @@ from tinygrad_edu.primitive import tick
 from tinygrad_edu.scope import ModuleCall, enter_call, get_call, leave_call
 
 from . import module_state
-from .module_parts import Parts
+from .module_parts import Parts, repeated
 from .module_state import LoadedState
 
 if TYPE_CHECKING:
@@ -266,11 +266,11 @@ class Module(Parts):
         return summarize(self, inputs, depth)
 
     def __repr__(self) -> str:
-        children = list(self.named_children())
+        children = repeated([(name, repr(child)) for name, child in self.named_children()])
         head = f"{type(self).__name__}({self.describe()}"
         if not children:
             return head + ")"
-        lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children]
+        lines = [f"  {name}: {child}".replace("\n", "\n  ") for name, child in children]
         return "\n".join([head, *lines, ")"])
 
     def _repr_html_(self) -> str | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
@@ -17,7 +18,7 @@ from tinygrad_edu import Tensor
 if TYPE_CHECKING:
     from .module import Module
 
-__all__ = ["Parts"]
+__all__ = ["Parts", "is_numbered", "repeated"]
 
 # Attributes that hold no parts.
 _BOOKKEEPING = {"_buffers", "_hooks"}
@@ -212,6 +213,33 @@ class Parts:
     def buffers(self) -> list[Tensor]:
         """List the buffers in the order of declaration."""
         return [buffer for _, buffer in self.named_buffers()]
+
+
+def repeated(parts: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Write equal parts of a list, one after the other, as one.
+
+    Examples
+    --------
+    >>> repeated([("0", "ReLU()"), ("1", "ReLU()"), ("last", "ReLU()")])
+    [('0 … 1', '2 × ReLU()'), ('last', 'ReLU()')]
+    """
+
+    def key(part: tuple[str, str]) -> tuple[str, str]:
+        return part[1], "" if is_numbered(part[0]) else part[0]
+
+    found = []
+    for (text, _), group in itertools.groupby(parts, key):
+        names = [name for name, _ in group]
+        if len(names) > 1:
+            found.append((f"{names[0]} … {names[-1]}", f"{len(names)} × {text}"))
+        else:
+            found.append((names[0], text))
+    return found
+
+
+def is_numbered(path: str) -> bool:
+    """Whether a part is an entry of a list or a sequence, such as ``blocks.3``."""
+    return path.rpartition(".")[2].isdigit()
 
 
 def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -19,11 +19,14 @@ from tinygrad_edu.documents import Line, Section, Shown, Table, name
 from tinygrad_edu.texts import gradient_text, shape_text
 
 from .checks import check_count
+from .module_parts import is_numbered
 
 if TYPE_CHECKING:
     from .module import Module
 
 __all__ = ["Row", "Summary", "parameter_table", "summarize"]
+
+_WIDEST = 48  # letters of a layer
 
 
 @dataclass(slots=True)
@@ -98,12 +101,12 @@ class Summary(Shown):
         rows: list[list[Line]] = [
             [
                 name(row.path or "(network)"),
-                name(row.layer),
+                name(_shortened(row.layer)),
                 _shape_column(row, self._is_called and not self._has_parts(row)),
                 f"{row.parameters:,}" if row.parameters else "",
                 size_text(row.bytes) if row.bytes else "",
             ]
-            for row in self.rows
+            for row in folded(self.rows)
         ]
         parts = f"{self.trainable:,} trainable, {self.frozen:,} frozen"
         memory = [f"parameters {size_text(self.parameter_bytes)}"]
@@ -123,6 +126,72 @@ class Summary(Shown):
                 f"memory  {', '.join(memory)}",
             ),
         )
+
+
+def folded(rows: list[Row]) -> list[Row]:
+    """Write equal parts of a network once, and a row with the sums of those that follow.
+
+    Parameters
+    ----------
+    rows : list of Row
+        In the order of declaration, each before its submodules.
+    """
+    found: list[Row] = []
+    start = 0
+    while start < len(rows):
+        parts = _equal_parts(rows, start)
+        count, size = len(parts), len(parts[0])
+        if count < 3 and (count < 2 or size < 3):
+            found.append(rows[start])
+            start += 1
+            continue
+        others = [part[0].path for part in parts[1:]]
+        paths = " … ".join(dict.fromkeys((others[0], others[-1])))
+        same = Row(paths, f"{count - 1} × the same as {rows[start].path}")
+        same.parameters = sum(row.parameters for part in parts[1:] for row in part)
+        same.bytes = sum(part[0].bytes for part in parts[1:])
+        same.shapes = rows[start].shapes
+        found += [*folded(parts[0]), same]
+        start += count * size
+    return found
+
+
+def _equal_parts(rows: list[Row], start: int) -> list[list[Row]]:
+    """Return a row with its submodules, and the equal ones that follow it in the same list."""
+    first = _with_submodules(rows, start)
+    parts, end = [first], start + len(first)
+    while end < len(rows) and is_numbered(first[0].path):
+        part = _with_submodules(rows, end)
+        same_list = _parent(part[0]) == _parent(first[0]) and is_numbered(part[0].path)
+        if not same_list or _looks(part) != _looks(first):
+            break
+        parts.append(part)
+        end += len(part)
+    return parts
+
+
+def _with_submodules(rows: list[Row], start: int) -> list[Row]:
+    end = start + 1
+    while end < len(rows) and rows[end].path.startswith(f"{rows[start].path}."):
+        end += 1
+    return rows[start:end]
+
+
+def _shortened(layer: str) -> str:
+    """Leave out the last arguments of a long description."""
+    if len(layer) <= _WIDEST:
+        return layer
+    kept = layer[: _WIDEST - 4].rpartition(", ")[0]
+    return f"{kept}, …)" if kept else layer
+
+
+def _parent(row: Row) -> str:
+    return row.path.rpartition(".")[0]
+
+
+def _looks(part: list[Row]) -> list[object]:
+    start = len(part[0].path)
+    return [(r.path[start:], r.layer, r.shapes, r.bytes, r.parameters) for r in part]
 
 
 def summarize(module: Module, inputs: tuple[Any, ...], depth: int | None) -> Summary:

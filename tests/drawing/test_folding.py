@@ -14,6 +14,7 @@ import tinygrad_edu as tg
 from nn import Linear, Module, Sequential
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import DrawOptions, draw
+from tinygrad_edu.scope import ModuleCall
 
 from .test_layers import boxes, frames, layers, links, norm, row
 
@@ -240,6 +241,37 @@ def test_weights_of_each_step_are_one_card():
     assert (card.name, card.tag) == ("*.w", "parameter × 6")
     assert row(drawing, "*.w", "grad") == norm(weights)
     assert row(drawing, "*.w", "shape") == "(3, 3)"
+
+
+def test_names_of_different_depth():
+    weights = [Tensor(np.eye(3), True, name=name) for name in ("a.w", "b", "c.w", "d", "e", "f")]
+    h = Tensor(np.ones((2, 3)), name="x")
+    for weight in weights:
+        h = tg.tanh(h @ weight + h)
+    (card,) = [c for c in layers(h.sum()).picture.cards if c.role == "parameter"]
+    assert card.name == "a.w … f"
+
+
+def test_metadata_are_shown_without_addresses():
+    @tg.primitive(lambda g, out, x, how=None, over=None: g)
+    def kept(x, /, how=None, over=None):
+        return x * 1.0
+
+    x = Tensor([1.0], True, name="x")
+    (operation,) = draw(kept(x, how=object(), over=[1, (2,)])).graph.operations
+    assert operation.params == (("how", "object"), ("over", "(1, (2,))"))
+
+
+def test_any_object_may_be_the_module_of_a_call():
+    class Plain:
+        def describe(self):
+            return ""
+
+    y = Tensor([1.0], True, name="x") * Tensor([2.0])
+    y.node.module_call = ModuleCall(Plain(), None, (np.array([1.0]),))
+    drawing = layers(y.sum())
+    assert kinds(drawing) == ["Plain"]
+    assert len(cards_of_inputs(drawing)) == 1  # the constant may be a copy of the array
 
 
 def test_heads_side_by_side():

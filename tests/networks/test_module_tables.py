@@ -1,8 +1,11 @@
 """Tests the tables of a module: the summary of its layers, and its parameters in a notebook."""
 
+import re
+
 import numpy as np
 import pytest
 
+import nn
 from nn import MLP, Module, ModuleList, ReLU, Sequential, Tanh, compare_gradients
 from tinygrad_edu import capture
 
@@ -114,3 +117,56 @@ def test_gradients_of_frozen_parameters_are_compared_too():
     mlp.layers[0].requires_grad_(False)
     assert compare_gradients(mlp, x, [0, 1, 1, 0]).agree
     assert not mlp.layers[0].weight.requires_grad, "the network stays as it is"
+
+
+# What repeats ---------------------------------------------------------------------------------
+
+
+def test_equal_entries_of_a_list_are_written_once():
+    def block(size=3):
+        return nn.Sequential(nn.Linear(2, size), nn.ReLU(), nn.Linear(size, 2))
+
+    network = nn.Sequential(block(), block(), block(), block(4), nn.ReLU(), nn.ReLU(), nn.Tanh())
+    lines = repr(network).splitlines()
+    assert lines[1] == "  0 … 2: 3 × Sequential("
+    assert [line for line in lines if line.startswith("  ") and line[2] != " "][2:] == [
+        "  3: Sequential(",
+        "  )",
+        "  4 … 5: 2 × ReLU()",
+        "  6: Tanh()",
+    ]
+    summary = network.summary(np.ones((5, 2), np.float32))
+    assert len(summary.rows) == 1 + 4 * 4 + 3  # all of them
+    cells = [re.split("  +", line.strip()) for line in str(summary).splitlines()[4:]]
+    paths = [line[0] for line in cells if line[0]][:-2]
+    own = ["0", "0.0", "0.1", "0.2"]
+    assert paths == ["(network)", *own, "1 … 2", "3", "3.0", "3.1", "3.2", "4", "5", "6"]
+    (row,) = [line for line in cells if line[0] == "1 … 2"]
+    each = network[0].num_parameters()
+    assert row == ["1 … 2", "2 × the same as 0", "(5, 2)", str(2 * each), f"{2 * 5 * 2 * 4} B"]
+    numbers = [int(line[3]) for line in cells if len(line) > 3 and line[3].isdigit()]
+    assert sum(numbers) == network.num_parameters()
+
+
+def test_long_descriptions_lose_their_last_arguments():
+    block = nn.TransformerBlock(4, 2, 8, norm_first=True, causal=True)
+    text = str(nn.Sequential(block).summary())
+    assert "TransformerBlock(4, nhead=2, …)" in text
+    block.describe = lambda: "x" * 60
+    assert f"TransformerBlock({'x' * 60})" in str(nn.Sequential(block).summary())
+
+
+def test_names_that_are_not_numbers_are_not_folded():
+    class Pair(nn.Module):
+        def __init__(self):
+            self.left, self.right = nn.Linear(2, 2), nn.Linear(2, 2)
+            self.heads = [nn.Linear(2, 2) for _ in range(3)]
+
+    lines = repr(Pair()).splitlines()
+    assert lines[1:-1] == [
+        "  left: Linear(2 -> 2)",
+        "  right: Linear(2 -> 2)",
+        "  heads.0 … heads.2: 3 × Linear(2 -> 2)",
+    ]
+    assert "heads.1 … heads.2" in str(Pair().summary())
+    assert "left … right" not in str(Pair().summary())

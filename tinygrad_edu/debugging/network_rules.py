@@ -202,10 +202,8 @@ def attention_axis(graph: Graph) -> list[LintFinding]:
     for one, weights in _attentions(graph):
         node, last = node_of(one.result), weights.ndim - 1
         axis = one.params["axis"] % weights.ndim
-        if not node.primitive.matrix_product or node.inputs[0] is not weights or axis == last:
-            continue
-        sums = weights._data.sum(axis=-1)
-        if np.allclose(sums, 1, atol=1e-3):
+        is_averaged = axis == last or np.allclose(weights._data.sum(axis=-1), 1, atol=1e-3)
+        if not node.primitive.matrix_product or node.inputs[0] is not weights or is_averaged:
             continue
         return [
             LintFinding(

@@ -49,11 +49,6 @@ class Run:
         """Whether a repetition is one unit."""
         return len(self.repetitions[0]) == 1
 
-    def members(self, unit: str) -> list[str]:
-        """List what repeats a unit of the first repetition, itself first."""
-        place = self.repetitions[0].index(unit)
-        return [repetition[place] for repetition in self.repetitions]
-
 
 @dataclass
 class Folding:
