@@ -399,12 +399,16 @@ def scatter_reduce(
         if reduce == "mean":
             total = divide(total, (count + (include_self | (count == 0))).astype(dtype))
         return reshape(total, shape)
-    kept = np.arange(size) if include_self else np.flatnonzero(count == 0)
-    values, places = concatenate([getitem(x, kept), src]), np.concatenate([kept, targets])
-    if reduce != "prod":
-        extreme = segment_max if reduce == "amax" else segment_min
-        return reshape(extreme(values, places, size), shape)
-    return reshape(_products(values, places, size), shape)
+    if reduce == "prod":
+        kept = np.arange(size) if include_self else np.flatnonzero(count == 0)
+        values, places = concatenate([getitem(x, kept), src]), np.concatenate([kept, targets])
+        return reshape(_products(values, places, size), shape)
+    # What is replaced goes to a place behind the others: then no shape depends on the numbers.
+    own = np.arange(size) if include_self else np.where(count == 0, np.arange(size), size)
+    behind = int(not include_self and src.size > 0)
+    extreme = segment_max if reduce == "amax" else segment_min
+    found = extreme(concatenate([x, src]), np.concatenate([own, targets]), size + behind)
+    return reshape(found[:size] if behind else found, shape)
 
 
 def _products(values: Any, places: Any, size: int) -> Any:

@@ -93,14 +93,15 @@ def _softmax_cross_entropy_rule(
     ignore_index: int | None = None,
     residual: Any = None,
 ) -> Any:
+    if residual is not None:
+        delta, count = residual
+        return delta * divided(g, count)
+    delta, count = softmax(logits, axis=1) - _one_hot(labels, logits.shape[1]), len(labels)
     counted = _counted(values_of(labels), ignore_index)
-    if residual is None:
-        residual = softmax(logits, axis=1) - _one_hot(labels, logits.shape[1])
-        if counted is not None:
-            residual = where(counted[:, None], residual, 0.0)
-    if counted is None:
-        return residual * divided(g, len(labels))
-    return residual * divided(g, _count(counted, np.float32 if is_half(g) else real_dtype_of(g)))
+    if counted is not None:
+        delta = where(counted[:, None], delta, 0.0)
+        count = _count(counted, np.float32 if is_half(g) else real_dtype_of(g))
+    return delta * divided(g, count)
 
 
 @primitive(
@@ -164,7 +165,7 @@ def softmax_cross_entropy(logits: Any, labels: Any, /, *, ignore_index: int | No
         losses, delta = np.where(counted, losses, 0), np.where(counted[:, None], delta, 0)
         count = _count(counted, losses.dtype)
     loss = np.add.reduce(losses) / count
-    return loss.astype(np.float16) if kind == "e" else loss, delta
+    return loss.astype(np.float16) if kind == "e" else loss, (delta, count)
 
 
 def _class_numbers(
