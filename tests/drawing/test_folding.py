@@ -160,6 +160,18 @@ def test_a_number_in_a_formula_makes_a_difference():
     assert "×" not in "".join(kinds(other))
 
 
+def test_frozen_parameters_are_counted():
+    net = GPT(*(block() for _ in range(3)))
+    net.blocks.requires_grad_(False)
+    net.head.bias.requires_grad = False
+    drawing = layers(loss_of(net))
+    name = "blocks.0 … blocks.2"
+    assert row(drawing, name, "frozen") == str(net.blocks.num_parameters())
+    assert row(drawing, name, "parameters") is None
+    assert f"{net.blocks.num_parameters()} frozen" in drawing.table()
+    assert (row(drawing, "head", "frozen"), row(drawing, "head", "parameters")) == ("7", "28")
+
+
 def test_pairs_fold_if_that_saves_much():
     assert "TransformerBlock × 2" in kinds(layers(loss_of(GPT(block(), block()))))
     assert "×" not in "".join(kinds(layers(loss_of(GPT(Linear(4, 4), Linear(4, 4))))))
@@ -379,6 +391,10 @@ def test_what_a_module_makes_for_itself_is_not_an_input():
     lstm = nn.LSTM(3, 2, generator=DRAWN(0))
     x = Tensor(np.ones((4, 1, 3), np.float32), name="x")
     assert cards_of_inputs(layers(lstm(x)[0].sum())) == ["x"]  # and not the states of zeros
+    # An array is one input, and its copy in reverse is made inside.
+    both = nn.LSTM(3, 2, bidirectional=True, generator=DRAWN(0))
+    drawn = layers(both(DRAWN(0).normal(size=(4, 1, 3)).astype(np.float32))[0].sum())
+    assert len(cards_of_inputs(drawn)) == 1
     h = Tensor(np.zeros((1, 1, 2), np.float32), name="h")
     assert cards_of_inputs(layers(lstm(x, (h, h))[0].sum())) == ["x", "h"]
     norm_ = nn.BatchNorm1d(3).eval()

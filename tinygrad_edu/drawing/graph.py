@@ -63,6 +63,11 @@ class TensorNode:
     uses: int = 1
     call: str | None = None
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether it is a parameter that is not trained."""
+        return self.tag.startswith("frozen")
+
 
 @dataclass(frozen=True, slots=True)
 class OpNode:

@@ -154,15 +154,19 @@ def _kind_lines(call: CallNode, run: Run | None) -> list[str]:
 
 def _parameter_rows(groups: Sequence[list[TensorNode]]) -> list[Row]:
     """Count the parameters of several calls, and measure their gradients."""
+    frozen = sum(_size_of([one for one in group if one.is_frozen]) for group in groups)
+    rows = [Row("frozen", f"{frozen:,}")] if frozen else []
+    groups = [[one for one in group if not one.is_frozen] for group in groups]
     groups = [group for group in groups if group]
     parameters = [tensor for group in groups for tensor in group]
     if not parameters:
-        return []
+        return rows
     sizes = [*map(_size_of, groups)]
     count = f"{sum(sizes):,}"
     if len(sizes) > 1 and len({*sizes}) == 1:
         count = f"{len(sizes)} × {sizes[0]:,} = {count}"
-    rows = [Row("parameters", count), Row("‖∂L/∂θ‖", _norm_of(parameters), "gradient")]
+    rows = [Row("parameters", count), *rows]
+    rows.append(Row("‖∂L/∂θ‖", _norm_of(parameters), "gradient"))
     if len(groups) > 1 and all(tensor.norm for tensor in parameters):
         ends = f"{_norm_of(groups[0])} … {_norm_of(groups[-1])}"
         rows.append(Row("first … last", ends, "gradient"))

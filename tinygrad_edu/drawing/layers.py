@@ -144,7 +144,7 @@ class _Layers:
             self.same.setdefault(self.folding.shown(call.id), []).append(call)
         self.owned: dict[str | None, list[TensorNode]] = {}
         for tensor in self.graph.tensors:
-            if tensor.role == "parameter":
+            if tensor.role == "parameter" or tensor.is_frozen:
                 self.owned.setdefault(self.box_of(tensor.call), []).append(tensor)
 
     def unit(self, call: str | None, operation: str) -> str:

@@ -127,7 +127,9 @@ class ModuleTree:
         for value in arrays_in(call.inputs):
             if value is tensor:
                 return True
-            if not isinstance(value, Tensor) and np.shape(value) == tensor.shape:
+            if isinstance(value, Tensor) or np.shape(value) != tensor.shape:
+                continue
+            if np.array_equal(np.asarray(value).astype(tensor.dtype), tensor._data):
                 self.copied.add(id(value))
                 return True
         return False

@@ -254,6 +254,8 @@ class SnapshotBuilder:
         name, call = self._name_and_call(entry)
         uses = self.uses.get(tensor, 0)
         tags = [] if role == "computed" else [role]
+        if role == "input" and tensor._requires_grad is not False:
+            tags = ["frozen"]  # a parameter that is not trained
         tags += [f"used {uses}×"] if uses > 1 else []
         values = tensor.data
         if entry.user is not None and tensor._version > entry.user.sequence:

@@ -98,7 +98,9 @@ def card_rows(picture: Picture) -> list[tuple[str, ...]]:
         found = {row.label: one_line(row.text) for row in card.rows}
         values = found.get("in → out", found.get("shape", found.get("data", "")))
         gradient = next((one_line(row.text) for row in card.rows if row.kind == "gradient"), "")
-        numbers, manual = found.get("parameters", ""), found.get("manual", "")
+        frozen = f"{found['frozen']} frozen" if "frozen" in found else ""
+        numbers = ", ".join(filter(None, (found.get("parameters", ""), frozen)))
+        manual = found.get("manual", "")
         what = card.kind if card.role == "module" else card.role
         rows.append((card.name, what, values, numbers, gradient, manual))
     return _without_empty_end(rows)
