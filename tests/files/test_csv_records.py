@@ -158,3 +158,12 @@ def test_skipped_columns_make_no_difference_between_quick_and_slow(body: str, he
 )
 def test_plain_rows(text: bytes, plain: bytes | None) -> None:
     assert plain_rows(text, np.array([False, True])) == plain
+
+
+def test_a_number_behind_empty_quotes_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text('a,b\n1," " 2\n3,4\n')
+    with pytest.raises(DataError, match=r"2: column 2 .'b'.: found"):
+        read_csv(path, label="optional")
+    path.write_text('a,b\n1,"2" \n3,"4"\n')
+    assert read_csv(path, label="optional").features.tolist() == [[1.0, 2.0], [3.0, 4.0]]

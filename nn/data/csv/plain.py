@@ -16,7 +16,8 @@ QUOTE = ord('"')
 # A longer text is a single row; here, each of its quotes and commas takes 20 bytes.
 MOST_BYTES = 1 << 20
 BEFORE_OPENING = np.frombuffer(b',\n"', np.uint8)
-AFTER_CLOSING = np.frombuffer(b",\n \t", np.uint8)
+AFTER_CLOSING = np.frombuffer(b",\n", np.uint8)
+BLANKS = np.frombuffer(b" \t", np.uint8)
 
 # Blanks after a comma have no meaning, in quotes or not.
 _drop_blanks = re.compile(rb"(?:\A|(?<=[,\n]))[ \t]+").sub
@@ -82,10 +83,11 @@ def _are_around_cells(text: bytes) -> bool:
 def _cells_with_more(characters: np.ndarray, ends: np.ndarray, quotes: np.ndarray) -> np.ndarray:
     """Return the columns of cells with text after their quotes, or with quotes inside.
 
-    Without its quotes, such a cell could look like a number: "5"6, or "1""2".
+    Without its quotes, such a cell could look like a number: "5"6, or "1""2", or "" 1.
     """
     closing = quotes[1::2]
-    after = characters[closing + 1]  # exists, because the text ends with a line feed
+    written = np.flatnonzero(~np.isin(characters, BLANKS))  # the last one is a line feed
+    after = characters[written[np.searchsorted(written, closing + 1)]]
     odd = closing[~np.isin(after, AFTER_CLOSING)]
     columns: np.ndarray = np.searchsorted(ends.ravel(), odd) % ends.shape[1]
     return columns
