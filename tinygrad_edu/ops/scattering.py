@@ -22,12 +22,12 @@ from .choosing import where
 from .elementwise import astype, copy
 from .indexing import getitem, put_at
 from .joining import concatenate
-from .places import as_places
 from .plain import shape_of
 from .reduction import prod
 from .segments import segment_max, segment_min
 from .shape import broadcast_to, reshape
 from .summing import single
+from .value_checks import as_places
 
 __all__ = [
     "gather",

@@ -17,9 +17,9 @@ from ..primitive import as_operand, primitive
 from .arithmetic import divide, multiply, negative, subtract
 from .elementwise import exp
 from .indexing import getitem, put_at
-from .places import as_places
 from .plain import shape_of
 from .summing import single
+from .value_checks import as_places
 
 __all__ = ["segment_max", "segment_mean", "segment_min", "segment_softmax", "segment_sum"]
 

@@ -25,10 +25,10 @@ from ..indexing import getitem
 from ..plain import shape_of
 from ..reduction import mean, sum
 from ..summing import divided, is_half, single
+from ..value_checks import all_true, first_place, refuse
 from .activation import log_softmax, softmax
 from .loss import check_reduction, constant_weights
 from .mistakes import OF_CROSS_ENTROPY
-from .value_checks import all_true, first_place, refuse
 
 __all__ = ["cross_entropy", "nll_loss", "softmax_cross_entropy"]
 

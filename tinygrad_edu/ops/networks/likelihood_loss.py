@@ -21,8 +21,8 @@ from ..plain import shape_of
 from ..shape import expand_dims
 from ..special import xlogy
 from ..summing import single
+from ..value_checks import first_place, refuse
 from .loss import _pair, _reduced, check_reduction
-from .value_checks import first_place, refuse
 
 __all__ = ["gaussian_nll_loss", "poisson_nll_loss"]
 

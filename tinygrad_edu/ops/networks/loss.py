@@ -25,9 +25,9 @@ from ..plain import shape_of
 from ..reduction import mean, sum
 from ..special import sigmoid, xlogy
 from ..summing import divided, is_half, single
+from ..value_checks import check_positive, check_signs, first_place, refuse
 from .activation import relu, softplus
 from .mistakes import OF_BINARY_CROSS_ENTROPY
-from .value_checks import check_positive, check_signs, first_place, refuse
 
 __all__ = [
     "binary_cross_entropy_with_logits",

@@ -16,9 +16,9 @@ from ..choosing import minimum, where
 from ..linear_algebra.distances import cosine_similarity, pairwise_distance
 from ..plain import shape_of
 from ..summing import single
+from ..value_checks import check_signs
 from .activation import relu, softplus
 from .loss import _pair, _reduced, check_reduction
-from .value_checks import check_signs
 
 __all__ = [
     "cosine_embedding_loss",

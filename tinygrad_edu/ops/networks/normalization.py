@@ -7,13 +7,13 @@ network is being trained.
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import DTypeLike, NDArray
 
-from ...arrays import as_array, as_floating, random_generator, undisguised
+from ...arrays import as_array, as_floating, random_generator
 from ...facts import Recognition
 from ...leaving import values_of
 from ...metadata import composed
@@ -28,7 +28,7 @@ from ..plain import shape_of
 from ..reduction import mean as average
 from ..shape import reshape, sum_to
 from ..summing import single
-from .value_checks import first_place, refuse
+from ..value_checks import as_places
 
 __all__ = ["batch_norm", "dropout", "embedding", "layer_norm", "one_hot"]
 
@@ -369,42 +369,13 @@ def embedding(indices: Any, weight: Any, /) -> Any:
     """
     if weight.ndim != 2:
         raise ValueError(f"embedding: weight of shape {weight.shape}; expected (rows, features)")
-    indices = as_array(indices)
-    if indices.dtype.kind not in "iu":
-        if indices.size:
-            raise TypeError(
-                f"embedding: no gradient flows to indices of dtype {indices.dtype}; expected "
-                "integers, use .astype(int)"
-            )
-        indices = indices.astype(np.int64)  # [] has no dtype
-    try:
-        places = np.ravel_multi_index((indices.astype(np.int64, copy=False),), weight.shape[:1])
-    except ValueError:
-        _whole_numbers("embedding", "index", indices, len(weight))
-        raise
-    return weight.take(places, axis=0)
-
-
-def _whole_numbers(name: str, what: str, numbers: Any, count: int | None) -> NDArray[Any]:
-    """Check that numbers are whole and within 0..count-1, and name the first that is not."""
-    array: Any = as_array(numbers)
-    if not array.size:  # [] has no dtype
-        array = array.astype(np.intp)
-    if array.dtype.kind not in "iu":
+    numbers = as_array(indices)
+    if numbers.size and numbers.dtype.kind == "f":
         raise TypeError(
-            f"{name}: {what} of dtype {array.dtype}; expected integers, use .astype(int)"
+            f"embedding: no gradient flows to indices of dtype {numbers.dtype}; expected integers, "
+            "use .astype(int)"
         )
-    wrong = array < 0
-    if count is not None:
-        wrong = wrong | (array >= count)
-
-    def error() -> ValueError:
-        place, end = first_place(wrong), "" if count is None else count - 1
-        found = undisguised(array)[place]
-        return ValueError(f"{name}: {what} {found} at {place}; expected 0..{end}")
-
-    refuse(wrong, error)
-    return cast("NDArray[Any]", array)
+    return weight.take(as_places("embedding", "index", numbers, len(weight)), axis=0)
 
 
 @composed()
@@ -441,7 +412,7 @@ def one_hot(
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    classes = _whole_numbers("one_hot", "label", labels, num_classes)
+    classes = as_places("one_hot", "label", labels, num_classes)
     if num_classes is None:
         if not classes.size:
             raise ValueError("one_hot: there are no labels to count the classes; pass num_classes=")

@@ -1,4 +1,4 @@
-"""Checks of values, such as labels, that a captured step repeats at every replay.
+"""Checks of values, such as labels and numbers of rows, that a captured step repeats in a replay.
 
 A Python condition would be evaluated once, while the step is recorded. These checks are calls of
 NumPy that raise by themselves; the message is written only then.
@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import undisguised
-from ...leaving import values_of
+from ..arrays import as_array, undisguised
+from ..leaving import values_of
 
-__all__ = ["all_true", "check_positive", "check_signs", "first_place", "refuse"]
+__all__ = ["all_true", "as_places", "check_positive", "check_signs", "first_place", "refuse"]
 
 
 def refuse(wrong: Any, error: Callable[[], Exception]) -> None:
@@ -70,3 +70,43 @@ def check_signs(name: str, targets: Any) -> None:
         )
 
     refuse(wrong, error)
+
+
+def as_places(name: str, what: str, numbers: Any, count: int | None) -> Any:
+    """Return numbers of rows, places or classes as an array of integers within 0..count-1.
+
+    Parameters
+    ----------
+    name, what : str
+        The operation and what is numbered, for the message.
+    numbers : array_like of int
+        The numbers.
+    count : int or None
+        How many places there are; None for any number.
+
+    Raises
+    ------
+    TypeError
+        If they are not integers.
+    ValueError
+        If one is out of range; the message names the first of them.
+    """
+    places = as_array(values_of(numbers))
+    if not places.size:  # an empty list has no integers
+        return places.astype(np.intp)
+    if places.dtype.kind not in "iu":
+        raise TypeError(
+            f"{name}: {what} of dtype {places.dtype}; expected integers, use .astype(int)"
+        )
+    places = places.astype(np.intp, copy=False)
+    wrong = places < 0
+    if count is not None:
+        wrong = wrong | (places >= count)
+
+    def out_of_range() -> ValueError:
+        first, end = first_place(wrong), "" if count is None else count - 1
+        found = undisguised(places)[first]
+        return ValueError(f"{name}: {what} {found} at {first}; expected 0..{end}")
+
+    refuse(wrong, out_of_range)
+    return places
