@@ -68,10 +68,20 @@ _LATER = {
 }
 
 
+# What PyTorch has under these names.
+_ELSEWHERE = {
+    "Parameter": "write Tensor(values, requires_grad=True)",
+    "functional": "functions are in tinygrad_edu, such as tinygrad_edu.relu",
+    "init": "initial values are in nn.initializers",
+    "utils": "write nn.clip_grad_norm",
+}
+
+
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(importlib.import_module(f".by_hand.{_LATER[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    hint = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_edu import Tensor
+from tinygrad_edu.hints import attach_hints
 from tinygrad_edu.hooks import HookHandle
 from tinygrad_edu.primitive import tick
 from tinygrad_edu.scope import ModuleCall, enter_call, get_call, leave_call
@@ -279,3 +280,20 @@ class Module(Parts):
         from .module_summary import parameter_table
 
         return or_none(lambda: fragment(parameter_table(self)))
+
+
+_DTYPE = "parameters are NumPy arrays in memory; write net.astype({}) for a copy in another dtype"
+_ASSIGN = "assign it: self.name = ..."
+attach_hints(
+    Module,
+    dict.fromkeys(("cuda", "cpu", "to", "type"), _DTYPE.format("dtype"))
+    | {
+        "half": _DTYPE.format('"float16"'),
+        "float": _DTYPE.format('"float32"'),
+        "double": _DTYPE.format('"float64"'),
+        "register_parameter": f"{_ASSIGN[:-3]}Tensor(values, requires_grad=True)",
+        "register_module": _ASSIGN,
+        "add_module": _ASSIGN,
+        "register_full_backward_hook": "write tensor.register_hook(f) for the gradient of a tensor",
+    },
+)

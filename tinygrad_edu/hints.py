@@ -5,7 +5,7 @@ The names that other libraries use are in `vocabulary.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from . import ops
 from .vocabulary import ATTRIBUTES, IN_PLACE, IN_PLACE_METHODS, suggestion
 
-__all__ = ["Missing", "Size", "attach", "refuse_arguments"]
+__all__ = ["Missing", "Size", "attach", "attach_hints", "refuse_arguments"]
 
 
 class Size(int):
@@ -29,7 +29,7 @@ class Size(int):
 
 
 class Missing:
-    """An attribute that a Tensor does not have; the error names what to write instead.
+    """An attribute that a class does not have; the error names what to write instead.
 
     A ``__getattr__`` would do the same, but would slow down every attribute.
     """
@@ -39,9 +39,9 @@ class Missing:
     def __init__(self, name: str, hint: str) -> None:
         self.name, self.hint = name, hint
 
-    def __get__(self, tensor: Any, kind: type) -> NoReturn:
+    def __get__(self, instance: Any, kind: type) -> NoReturn:
         text = f"{kind.__name__!r} object has no attribute {self.name!r}; {self.hint}"
-        raise AttributeError(text, name=self.name, obj=tensor)
+        raise AttributeError(text, name=self.name, obj=instance)
 
 
 def attach(tensor: type) -> None:
@@ -49,16 +49,20 @@ def attach(tensor: type) -> None:
     found = {name: f"for that of the array write x.data.{name}" for name in dir(np.ndarray)}
     found |= {name: f"write tinygrad_edu.linalg.{name}(x)" for name in ops.linalg.__all__}
     found |= {name: f"write tinygrad_edu.{name}(x)" for name in ops.__all__}
-    found |= dict.fromkeys(IN_PLACE_METHODS.split(), IN_PLACE) | ATTRIBUTES
-    missing = [name for name in found if not (name.startswith("_") or hasattr(tensor, name))]
+    attach_hints(tensor, found | dict.fromkeys(IN_PLACE_METHODS.split(), IN_PLACE) | ATTRIBUTES)
+
+
+def attach_hints(kind: type, found: Mapping[str, str]) -> None:
+    """Define attributes that a class does not have; `dir` does not list them."""
+    missing = [name for name in found if not (name.startswith("_") or hasattr(kind, name))]
     for name in missing:
-        setattr(tensor, name, Missing(name, found[name]))
+        setattr(kind, name, Missing(name, found[name]))
     hidden = frozenset(missing)
 
     def listed(self: Any) -> list[str]:
         return [name for name in object.__dir__(self) if name not in hidden]
 
-    tensor.__dir__ = listed  # type: ignore[method-assign, assignment]
+    kind.__dir__ = listed  # type: ignore[method-assign, assignment]
 
 
 def refuse_arguments(function: str, unknown: Iterable[str], known: Iterable[str]) -> None:

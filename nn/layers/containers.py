@@ -40,6 +40,13 @@ class _Named(Module):
 
     _entries: tuple[str, ...] = ()
 
+    def forward(self, *inputs: Any, **keywords: Any) -> Any:
+        """Raise an error: only a chain says in which order its modules are called."""
+        raise NotImplementedError(
+            f"a {type(self).__name__} cannot be called; call its modules one by one, for example "
+            "in a loop, or use Sequential"
+        )
+
     def _put(self, name: str, module: Module) -> None:
         _check_module(type(self).__name__, name, module)
         if name not in self._entries:

@@ -143,9 +143,10 @@ class _Convolution(Module):
 
     def _check_channels(self, x: Any) -> None:
         if x.shape[1] != self.in_channels:
+            hint = "; x[:, None] adds an axis of one channel" if self.in_channels == 1 else ""
             raise ValueError(
                 f"{type(self).__name__}: x of shape {x.shape} has {x.shape[1]} channels, expected "
-                f"in_channels={self.in_channels}; axes are (N, channels, ...)"
+                f"in_channels={self.in_channels}; axes are (N, channels, ...){hint}"
             )
 
     def _convolve(self, x: Any) -> Any:

@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+import nn
 from nn import SGD, Linear, Module, ReLU, Sequential, Tanh
 from nn.module_state import decode_generator, encode_generator
 from tests.files.in_memory import native_bytes, read_native
@@ -363,3 +364,31 @@ def test_walking():
     called = []
     assert net.apply(called.append) is net
     assert called == [net.decoder, net.encoder, net]
+
+
+@pytest.mark.parametrize(
+    ("write", "kind", "advice"),
+    [
+        (lambda net: net.cuda(), AttributeError, "NumPy arrays in memory; write net.astype"),
+        (lambda net: net.double(), AttributeError, r'write net.astype\("float64"\)'),
+        (lambda net: net.add_module("a", net), AttributeError, "assign it: self.name"),
+        (lambda net: net.unknown, AttributeError, "has no attribute 'unknown'$"),
+        (lambda net: nn.ModuleList([net])(X), NotImplementedError, "ModuleList cannot be called"),
+        (lambda net: nn.ModuleDict({"a": net})(X), NotImplementedError, "or use Sequential"),
+        (lambda net: nn.Parameter(X), AttributeError, "requires_grad=True"),
+        (lambda net: nn.functional, AttributeError, r"tinygrad_edu\.relu"),
+        (lambda net: nn.missing, AttributeError, "no attribute 'missing'$"),
+        (lambda net: nn.Conv2d(1, 2, 3)(np.ones((4, 5, 5))), ValueError, r"x\[:, None\] adds"),
+    ],
+)
+def test_names_of_pytorch_are_explained(write, kind, advice):
+    with pytest.raises(kind, match=advice):
+        write(nn.Linear(3, 2))
+
+
+def test_explained_names_are_not_listed_and_stay_free():
+    network = nn.Linear(3, 2)
+    assert "cuda" not in dir(network)
+    assert not hasattr(network, "half")
+    network.half = 0.5
+    assert network.half == 0.5
