@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +18,9 @@ import numpy as np
 
 from ..errors import ModelFileError
 from . import legacy_pickle, native
+from .folding import folded
 from .saved_network import SavedNetwork
+from .saved_parts import MOST_HISTORY_NUMBERS
 
 COPY_OF = "copy_of"
 """The key in a pickle for the digest of the native file with the same network."""
@@ -24,7 +28,17 @@ COPY_OF = "copy_of"
 _CHECKSUM = "sha256"
 """The key in a pickle for the checksum of its content."""
 
-_LONG = ("feature_names", "feature_ranges", "class_names")
+_FOLDED = "folded_digest"
+"""The key in a pickle for its own digest, if its network is not literally that of the file."""
+
+_NUMBERS = ("feature_means", "feature_fills", "input_means", "input_deviations")
+_WORDS = ("activation", "task", "missing")
+_SINGLE = ("faintest_row", "target_mean", "target_deviation", "dropout")
+_LONG = (
+    *("feature_names", "feature_ranges", "feature_values", "feature_value_counts"),
+    *_NUMBERS,
+    *("class_names", "label_name", "history", "history_columns"),
+)
 _BETWEEN = ",\n"  # JSON writes a line feed inside a text as two characters
 
 
@@ -45,20 +59,56 @@ def describe_network(network: SavedNetwork) -> dict[str, str]:
     if network.feature_ranges is not None:
         pairs = network.feature_ranges.tolist()
         texts["feature_ranges"] = _joined(f"[{low!r}, {high!r}]" for low, high in pairs)
+    if network.feature_values is not None:
+        values = [json.dumps(value) for column in network.feature_values for value in column]
+        texts["feature_values"] = _joined(iter(values))
+        texts["feature_value_counts"] = _joined(str(len(c)) for c in network.feature_values)
+    for key in _NUMBERS:
+        numbers = getattr(network, key)
+        if numbers is not None:
+            texts[key] = _joined(map(_written, numbers.tolist()))
     if not network.learned:
         texts["learned"] = "no"
     if network.faintest_row is not None:
         texts["faintest_row"] = repr(network.faintest_row)
     if network.classes is not None:
         texts["class_names"] = _joined(map(json.dumps, network.classes))
+    return texts | _describe_training(network)
+
+
+def _describe_training(network: SavedNetwork) -> dict[str, str]:
+    """Return the texts about the target and the training; what has its default has no text."""
+    texts = {}
+    if network.task != "classification":
+        texts["task"] = network.task
+        texts["target_mean"] = repr(network.target_mean)
+        texts["target_deviation"] = repr(network.target_deviation)
+    if network.label_name is not None:
+        texts["label_name"] = json.dumps(network.label_name)
+    if network.missing is not None:
+        texts["missing"] = network.missing
+    if network.dropout:
+        texts["dropout"] = repr(network.dropout)
+    if network.history is not None and network.history_columns is not None:
+        texts["history_columns"] = _joined(map(json.dumps, network.history_columns))
+        rows = (", ".join(map(_written, row)) for row in network.history)
+        texts["history"] = _joined(f"[{row}]" for row in rows)
     return texts
+
+
+def _written(number: float | None) -> str:
+    """Write a number as JSON, which has no NaN: neither has a file, except for what is missing."""
+    if number is None or number != number:
+        return "null"
+    return repr(number)
 
 
 def native_layout(network: SavedNetwork) -> native.Layout:
     """Lay out a native file; its digest identifies the network in both layouts."""
     arrays = {f"weights.{i}": array for i, array in enumerate(network.weights)}
     arrays |= {f"biases.{i}": array for i, array in enumerate(network.biases)}
-    return native.lay_out(arrays, describe_network(network), long=_LONG)
+    version = 2 if network.needs_version_2 else 1
+    return native.lay_out(arrays, describe_network(network), long=_LONG, version=version)
 
 
 def legacy_bytes(network: SavedNetwork, layout: native.Layout) -> bytes:
@@ -69,19 +119,14 @@ def legacy_bytes(network: SavedNetwork, layout: native.Layout) -> bytes:
     ValueError
         If the legacy layout cannot store the network.
     """
-    if network.activation != "relu":
-        raise ValueError(
-            f"the legacy layout has no place for the activation {network.activation!r}, it is "
-            "always 'relu' there; save this network with write_native"
-        )
-    texts = {
-        **layout.metadata,
-        COPY_OF: layout.digest,
-        "format": native.FORMAT,
-        "format_version": str(native.FORMAT_VERSION),
-    }
-    texts[_CHECKSUM] = _checksum(network, texts)
-    data = legacy_pickle.dumps(network.weights, network.biases, texts)
+    plain = folded(network)
+    texts = {**layout.metadata, COPY_OF: layout.digest}
+    if plain is not network:
+        own = native_layout(plain)
+        texts = {**own.metadata, COPY_OF: layout.digest, _FOLDED: own.digest}
+    texts |= {"format": native.FORMAT, "format_version": "1"}
+    texts[_CHECKSUM] = _checksum(plain, texts)
+    data = legacy_pickle.dumps(plain.weights, plain.biases, texts)
     try:  # cheap: the numbers are skipped
         legacy_pickle.read(io.BytesIO(data), len(data))
     except ModelFileError as problem:
@@ -107,6 +152,11 @@ def check_copy(network: SavedNetwork, texts: dict[str, str]) -> None:
             f"another program changed it; if that was meant, delete its key "
             f"{legacy_pickle.OWN_KEY!r} there"
         )
+
+
+def copied_digests(texts: dict[str, str]) -> set[str]:
+    """Return the digests by which native files of the network in a pickle are recognised."""
+    return {texts[key] for key in (COPY_OF, _FOLDED) if key in texts}
 
 
 def _checksum(network: SavedNetwork, texts: dict[str, str]) -> str:
@@ -139,9 +189,26 @@ def read_description(texts: dict[str, str], features: int, outputs: int) -> dict
     """
     found: dict[str, Any] = {"scale": _number(texts.get("scale", "1"), "scale")}
     found["learned"] = texts.get("learned") != "no"
-    if "faintest_row" in texts:
-        found["faintest_row"] = _number(texts["faintest_row"], "faintest_row")
-    found["activation"] = texts.get("activation", "relu")
+    found |= {key: texts[key] for key in _WORDS if key in texts}
+    found |= {key: _number(texts[key], key) for key in _SINGLE if key in texts}
+    found |= _read_columns(texts, features)
+    for key in _NUMBERS:
+        if key in texts:
+            numbers = (_number_or_none(line, key) for line in _lines(texts, key, features))
+            found[key] = np.fromiter((np.nan if n is None else n for n in numbers), np.float64)
+    if "class_names" in texts:
+        lines = _lines(texts, "class_names", max(outputs, 2))
+        found["classes"] = tuple(_text(line, "class_names") for line in lines)
+    if "label_name" in texts:
+        found["label_name"] = _text(texts["label_name"], "label_name")
+    if "history" in texts:
+        found |= _read_history(texts)
+    return found
+
+
+def _read_columns(texts: dict[str, str], features: int) -> dict[str, Any]:
+    """Read names, ranges and values of the columns, at most one of each for an input."""
+    found: dict[str, Any] = {}
     if "feature_names" in texts:
         lines = _lines(texts, "feature_names", features)
         found["feature_names"] = tuple(_text(line, "feature_names") for line in lines)
@@ -150,10 +217,31 @@ def read_description(texts: dict[str, str], features: int, outputs: int) -> dict
         found["feature_ranges"] = np.fromiter(
             (number for line in lines for number in _pair(line)), np.float64
         ).reshape(-1, 2)
-    if "class_names" in texts:
-        lines = _lines(texts, "class_names", max(outputs, 2))
-        found["classes"] = tuple(_text(line, "class_names") for line in lines)
+    if "feature_values" in texts:
+        lines = _lines(texts, "feature_values", features)
+        values = (_text(line, "feature_values") for line in lines)
+        counts = [_count(line) for line in _lines(texts, "feature_value_counts", features)]
+        columns = tuple(tuple(itertools.islice(values, count)) for count in counts)
+        if next(values, None) is not None or sum(map(len, columns)) != sum(counts):
+            raise ModelFileError("feature_values has more or fewer entries than their counts say")
+        found["feature_values"] = columns
     return found
+
+
+def _read_history(texts: dict[str, str]) -> dict[str, Any]:
+    """Read the history; its limit is one of memory, for it has nothing to do with the network."""
+    lines = _lines(texts, "history_columns", MOST_HISTORY_NUMBERS)
+    columns = tuple(_text(line, "history_columns") for line in lines)
+    most = max(MOST_HISTORY_NUMBERS // max(len(columns), 1), 2)
+    rows = []
+    for line in _lines(texts, "history", most):
+        if line.count(",") >= max(len(columns), 1):
+            raise ModelFileError(f"history holds {line[:40]!r}, expected {len(columns)} numbers")
+        if not (line.startswith("[") and line.endswith("]")):
+            raise ModelFileError(f"history holds {line[:40]!r}, expected numbers in brackets")
+        entries = line[1:-1].split(",")
+        rows.append(tuple(_number_or_none(entry.strip(), "history") for entry in entries))
+    return {"history_columns": columns, "history": tuple(rows)}
 
 
 def _joined(entries: Iterator[str]) -> str:
@@ -162,7 +250,9 @@ def _joined(entries: Iterator[str]) -> str:
 
 def _lines(texts: dict[str, str], key: str, most: int) -> Iterator[str]:
     """Yield the entries of a list; more than `most` are an error."""
-    text = texts[key]
+    text = texts.get(key, "")
+    if text == "[]":
+        return
     if not (text.startswith("[") and text.endswith("]") and text.isascii()):
         raise ModelFileError(f"{key} is {text[:40]!r}, expected a list with one entry a line")
     count = text.count(_BETWEEN) + 1
@@ -181,6 +271,16 @@ def _number(text: str, key: str) -> float:
         return float(text)
     except ValueError:
         raise ModelFileError(f"{key} is {text[:40]!r}, expected a number") from None
+
+
+def _number_or_none(text: str, key: str) -> float | None:
+    return None if text == "null" else _number(text, key)
+
+
+def _count(line: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", line):
+        raise ModelFileError(f"feature_value_counts holds {line[:40]!r}, expected a whole number")
+    return int(line)
 
 
 def _text(line: str, key: str) -> str:

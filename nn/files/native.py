@@ -26,7 +26,8 @@ from .header import parse_header
 from .spans import has_only_zeros
 
 FORMAT = "tinygrad_edu"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The newest version. A file has the oldest one whose readers understand it, mostly 1."""
 
 _HEADER_LIMIT = 1024 * 1024
 _TEXT_PREFIX = "text."
@@ -54,7 +55,11 @@ class Layout:
 
 
 def lay_out(
-    arrays: dict[str, NDArray[Any]], metadata: dict[str, str], *, long: Collection[str] = ()
+    arrays: dict[str, NDArray[Any]],
+    metadata: dict[str, str],
+    *,
+    long: Collection[str] = (),
+    version: int = 1,
 ) -> Layout:
     """Lay out a file: decide where everything goes, and compute the checksums.
 
@@ -71,6 +76,8 @@ def lay_out(
     long : collection of str
         Names of texts in ASCII: if they take more than half of the header, they are stored behind
         the numbers.
+    version : int
+        The oldest version of this format that can read the file.
 
     Returns
     -------
@@ -109,7 +116,7 @@ def lay_out(
     header["__metadata__"] = {
         **texts,
         "format": FORMAT,
-        "format_version": str(FORMAT_VERSION),
+        "format_version": str(version),
         "sha256": hashlib.sha256(numbers).hexdigest(),
     }
     digest = _header_digest(header)

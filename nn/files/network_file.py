@@ -23,8 +23,8 @@ from tinygrad_edu.errors import printable
 from ..errors import DataWarning, ModelFileError, UnsafeModelFileError
 from . import legacy_pickle, native
 from .description import (
-    COPY_OF,
     check_copy,
+    copied_digests,
     legacy_bytes,
     native_layout,
     read_description,
@@ -278,7 +278,7 @@ def _read_native(
             DataWarning,
             stacklevel=4,
         )
-    return network, Contents(True, digest)
+    return network, Contents(True, set() if digest is None else {digest})
 
 
 def _assumed(texts: dict[str, str]) -> str:
@@ -308,7 +308,7 @@ def _read_pickle(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
         model.texts,
     )
     check_copy(network, model.texts)
-    return network, Contents(False, model.texts.get(COPY_OF))
+    return network, Contents(False, copied_digests(model.texts))
 
 
 def _network(

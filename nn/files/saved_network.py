@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataWarning
+from .saved_parts import (
+    checked_choice,
+    checked_history,
+    checked_names,
+    checked_number,
+    checked_numbers,
+    checked_ranges,
+    checked_values,
+)
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
+TASKS = ("classification", "regression")
+MISSING = ("drop", "mean", "median")
 
 # float32 holds all of their values exactly.
 _SMALL = ("bool", "int8", "uint8", "int16", "uint16", "float16")
-
-# The limit on names: a file with more could not be written, see `native`.
-_MOST_CHARACTERS = 32 * 1024**2
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +52,8 @@ class SavedNetwork:
     scale : float, optional
         Features are divided by it before the first layer.
     feature_names : sequence of str, optional
-        Names of the columns, in the order of the rows of ``weights[0]``; all different. None if
-        unknown, as in files of version 0.1.0.
+        Names of the columns, all different, in the order of the rows of ``weights[0]``; a column
+        of text has several rows. None if unknown, as in files of version 0.1.0.
     feature_ranges : array_like, shape (features, 2), optional
         Smallest and largest value of each feature in the training file, before scaling.
     faintest_row : float, optional
@@ -58,6 +65,32 @@ class SavedNetwork:
     classes : sequence of str, optional
         Names of the classes, all different: at most one for each output, and at most two for a
         single output.
+    task : {"classification", "regression"}, optional
+        What the outputs mean.
+    feature_values : sequence of sequences of str, optional
+        For each column, the values of a column of text in the order of their inputs: an input is 1
+        for its value and 0 for the others. Empty for a column of numbers, which is a single input.
+        None if all columns are numbers.
+    feature_fills : array_like, shape (features,), optional
+        What replaces a missing cell: a number, for a column of text the index of a value. NaN: a
+        missing cell is an error.
+    feature_means : array_like, shape (features,), optional
+        Mean of each column of the training file, 0 for a column of text.
+    missing : {"drop", "mean", "median"}, optional
+        What the training did about missing cells.
+    input_means, input_deviations : array_like, shape (inputs,), optional
+        The first layer receives ``(input - mean) / deviation``. Only with ``scale=1``.
+    target_mean, target_deviation : float, optional
+        The prediction of a regression is ``output * target_deviation + target_mean``.
+    label_name : str, optional
+        Name of the column that is predicted.
+    dropout : float, optional
+        Probability with which the training dropped a hidden unit. It plays no part in predictions.
+    history : sequence of sequences of float or None, optional
+        The numbers of each epoch of the training; None where one was not measured. A history of
+        more than 250,000 numbers is thinned to every second, third ... epoch and the last one.
+    history_columns : sequence of str, optional
+        Names of these numbers.
 
     Raises
     ------
@@ -84,50 +117,153 @@ class SavedNetwork:
     classes: tuple[str, ...] | None = None
     faintest_row: float | None = None
     learned: bool = True
+    task: str = "classification"
+    feature_values: tuple[tuple[str, ...], ...] | None = None
+    feature_fills: NDArray[np.float64] | None = None
+    feature_means: NDArray[np.float64] | None = None
+    missing: str | None = None
+    input_means: NDArray[np.float64] | None = None
+    input_deviations: NDArray[np.float64] | None = None
+    target_mean: float = 0.0
+    target_deviation: float = 1.0
+    label_name: str | None = None
+    dropout: float = 0.0
+    history: tuple[tuple[float | None, ...], ...] | None = None
+    history_columns: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Check the parts, and convert them to one form."""
         weights, biases = _checked_layers(self.weights, self.biases)
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation is {str(self.activation)[:40]!r}, expected one of {list(ACTIVATIONS)}"
-            )
+        self._keep(weights=weights, biases=biases)
+        checked_choice("activation", self.activation, ACTIVATIONS)
         scale = float(self.scale)
         if not (math.isfinite(scale) and scale > 0):
             raise ValueError(f"scale is {scale}, expected a positive number such as 255")
-        # The dataclass is frozen for its users; we are still constructing it.
-        object.__setattr__(self, "weights", weights)
-        object.__setattr__(self, "biases", biases)
-        object.__setattr__(self, "scale", scale)
-        features, outputs = self.structure[0], self.structure[-1]
+        self._keep(scale=scale)
+        self._check_columns()
+        self._check_preparation()
+        self._check_outputs()
+        self._check_training()
+
+    def _keep(self, **parts: Any) -> None:
+        """Set checked parts: the dataclass is frozen for its users, not while it is made."""
+        for name, part in parts.items():
+            object.__setattr__(self, name, part)
+
+    def _check_columns(self) -> None:
+        """Check what is known about the columns of the data."""
+        if self.feature_values is not None:
+            values = checked_values("feature_values", self.feature_values)
+            count = sum(len(column) or 1 for column in values)
+            if count != self.structure[0]:
+                raise ValueError(
+                    f"feature_values makes {count} inputs, the network takes {self.structure[0]}: "
+                    "one for each column of numbers, one for each value of a column of text"
+                )
+            self._keep(feature_values=values if any(values) else None)
+        features = self.feature_count
         if self.feature_names is not None:
-            names = _checked_names("feature_names", self.feature_names)
+            names = checked_names("feature_names", self.feature_names)
             if len(names) != features:
                 raise ValueError(
                     f"feature_names has {len(names)} names, the network takes {features} features"
                 )
-            object.__setattr__(self, "feature_names", names)
+            self._keep(feature_names=names)
         if self.feature_ranges is not None:
-            ranges = _checked_ranges(self.feature_ranges, features)
-            object.__setattr__(self, "feature_ranges", ranges)
+            self._keep(feature_ranges=checked_ranges(self.feature_ranges, features))
+        if self.feature_means is not None:
+            means = checked_numbers("feature_means", self.feature_means, features)
+            self._keep(feature_means=means)
         if self.faintest_row is not None:
             size = float(self.faintest_row)
             if not 0 <= size <= 1:
                 raise ValueError(f"faintest_row is {size}, expected a number from 0 to 1")
-            object.__setattr__(self, "faintest_row", size)
+            self._keep(faintest_row=size)
+        if self.label_name is not None and not isinstance(self.label_name, str):
+            raise TypeError(f"label_name is a {type(self.label_name).__name__}, expected a str")
+
+    def _check_preparation(self) -> None:
+        """Check how columns become inputs."""
+        if self.missing is not None:
+            checked_choice("missing", self.missing, MISSING)
+        if self.feature_fills is not None:
+            fills = checked_numbers(
+                "feature_fills", self.feature_fills, self.feature_count, nan=True
+            )
+            for index, column in enumerate(self.feature_values or ()):
+                if column and not np.isnan(fills[index]) and fills[index] not in range(len(column)):
+                    raise ValueError(
+                        f"feature_fills[{index}] is {fills[index]}, expected the code of one of "
+                        f"{len(column)} values, or NaN"
+                    )
+            self._keep(feature_fills=None if np.isnan(fills).all() else fills)
+        if (self.input_means is None) != (self.input_deviations is None):
+            raise ValueError("only one of input_means and input_deviations is given; pass both")
+        if self.input_means is not None:
+            if self.scale != 1:
+                raise ValueError(f"scale is {self.scale}, expected 1 for standardised inputs")
+            inputs = self.structure[0]
+            self._keep(
+                input_means=checked_numbers("input_means", self.input_means, inputs),
+                input_deviations=checked_numbers(
+                    "input_deviations", self.input_deviations, inputs, positive=True
+                ),
+            )
+
+    def _check_outputs(self) -> None:
+        """Check what the outputs mean."""
+        checked_choice("task", self.task, TASKS)
+        outputs = self.structure[-1]
+        mean, deviation = float(self.target_mean), float(self.target_deviation)
+        if not math.isfinite(mean):
+            raise ValueError(f"target_mean is {mean}, expected a finite number")
+        if not (math.isfinite(deviation) and deviation > 0):
+            raise ValueError(f"target_deviation is {deviation}, expected a positive number")
+        self._keep(target_mean=mean, target_deviation=deviation)
+        if self.task == "classification" and (mean, deviation) != (0, 1):
+            raise ValueError(
+                f"target_mean is {mean} and target_deviation {deviation}, expected 0 and 1: only "
+                "a regression predicts numbers"
+            )
         if self.classes is not None:
-            classes = _checked_names("classes", self.classes)
+            if self.task == "regression":
+                raise ValueError("classes has names, expected None: a regression has no classes")
+            classes = checked_names("classes", self.classes)
             if not 1 <= len(classes) <= max(outputs, 2):
                 raise ValueError(
                     f"classes has {len(classes)} names, a network of {outputs} outputs has 1 to "
                     f"{max(outputs, 2)} classes"
                 )
-            object.__setattr__(self, "classes", classes)
+            self._keep(classes=classes)
+
+    def _check_training(self) -> None:
+        """Check what is kept about the training."""
+        dropout = checked_number("dropout", self.dropout, "0 or more, below 1", 0, 1)
+        self._keep(dropout=dropout)
+        if (self.history is None) != (self.history_columns is None):
+            raise ValueError("only one of history and history_columns is given; pass both")
+        if self.history_columns is not None:
+            columns = checked_names("history_columns", self.history_columns)
+            self._keep(history_columns=columns, history=checked_history(self.history, columns))
 
     @property
     def structure(self) -> tuple[int, ...]:
         """The number of features, of units in each hidden layer, and of outputs."""
         return (self.weights[0].shape[0], *(weight.shape[1] for weight in self.weights))
+
+    @property
+    def feature_count(self) -> int:
+        """The number of columns of the data: a column of text becomes several inputs."""
+        return self.structure[0] if self.feature_values is None else len(self.feature_values)
+
+    @property
+    def needs_version_2(self) -> bool:
+        """Whether a program of format version 1, which skips unknown texts, would predict wrong."""
+        return (
+            self.task != "classification"
+            or self.feature_values is not None
+            or self.input_means is not None
+        )
 
 
 def floating_dtype(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
@@ -211,48 +347,3 @@ def _floating(array: Any, name: str) -> NDArray[Any]:
     """Return an array as float32 or float64, which the native layout can store."""
     found = np.asarray(array)
     return np.asarray(found, dtype=floating_dtype(found.dtype, name), order="C")
-
-
-def _checked_names(argument: str, names: Any) -> tuple[str, ...]:
-    """Check that names are of type str and all different."""
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise TypeError(f"{argument} is {str(names)[:40]!r}; expected a list of names")
-    checked = tuple(names)
-    for index, name in enumerate(checked):
-        if not isinstance(name, str):
-            raise TypeError(f"{argument}[{index}] is a {type(name).__name__}, expected a str")
-    if len(set(checked)) < len(checked):
-        twice = Counter(checked).most_common(1)[0][0]
-        raise ValueError(f"{argument} holds {twice[:40]!r} twice; names must differ")
-    length = sum(map(len, checked))
-    if length > _MOST_CHARACTERS:
-        raise ValueError(
-            f"{argument} has {length} characters in all, the limit is {_MOST_CHARACTERS}; "
-            "shorten the names"
-        )
-    return checked
-
-
-def _checked_ranges(ranges: Any, features: int) -> NDArray[np.float64]:
-    """Check that there is one pair for each feature, the smaller number first."""
-    try:
-        checked = np.array(ranges, dtype=np.float64, order="C")
-    except (TypeError, ValueError):
-        raise ValueError(
-            "feature_ranges cannot be converted to numbers; expected a smallest and a largest "
-            "value for each feature"
-        ) from None
-    if checked.shape != (features, 2):
-        raise ValueError(
-            f"feature_ranges has shape {checked.shape}, expected {(features, 2)}: smallest and "
-            "largest value of each feature"
-        )
-    # NaN compares false with everything.
-    wrong = ~(np.isfinite(checked).all(axis=1) & (checked[:, 0] <= checked[:, 1]))
-    if wrong.any():
-        index = int(wrong.argmax())
-        raise ValueError(
-            f"feature_ranges[{index}] is {checked[index].tolist()}, expected two finite numbers, "
-            "the smaller one first"
-        )
-    return checked

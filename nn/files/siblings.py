@@ -19,7 +19,7 @@ from tinygrad_edu.errors import printable
 
 from ..errors import DataWarning, ModelFileError
 from . import legacy_pickle, native
-from .description import COPY_OF
+from .description import COPY_OF, copied_digests
 from .opening import opened
 from .saved_network import SavedNetwork
 
@@ -33,12 +33,13 @@ class Contents(NamedTuple):
     ----------
     is_native : bool
         Whether it is the native file or the pickle.
-    digest : str or None
-        The digest of the network; None in pickles of 0.1.0 and in files of other programs.
+    digests : set of str
+        The digests of the network, two in a pickle of a folded one; none in pickles of 0.1.0 and in
+        files of other programs.
     """
 
     is_native: bool
-    digest: str | None
+    digests: set[str]
 
 
 def warn_of_other_model(
@@ -64,9 +65,9 @@ def warn_of_other_model(
     try:
         with opened(sibling) as (stream, size):
             if contents.is_native:
-                is_same = _pickle_is_same(stream, size, contents.digest, network)
+                is_same = _pickle_is_same(stream, size, contents.digests, network)
             else:
-                is_same = _native_is_same(stream, size, sibling, contents.digest, network)
+                is_same = _native_is_same(stream, size, sibling, contents.digests, network)
             if is_same:
                 return
         times = {path.name: path.stat().st_mtime_ns for path in (file, sibling)}
@@ -95,12 +96,10 @@ def is_own_pickle(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def _pickle_is_same(
-    stream: IO[bytes], size: int, digest: str | None, network: SavedNetwork
-) -> bool:
+def _pickle_is_same(stream: IO[bytes], size: int, digests: set[str], network: SavedNetwork) -> bool:
     model = legacy_pickle.read(stream, size)
-    if digest is not None and COPY_OF in model.texts:
-        return model.texts[COPY_OF] == digest
+    if digests and COPY_OF in model.texts:
+        return not digests.isdisjoint(copied_digests(model.texts))
     found = (legacy_pickle.to_array(item, "bias") for item in model.biases)
     shapes = [item.shape for item in model.biases]
     expected = network.biases
@@ -110,11 +109,11 @@ def _pickle_is_same(
 
 
 def _native_is_same(
-    stream: IO[bytes], size: int, path: Path, digest: str | None, network: SavedNetwork
+    stream: IO[bytes], size: int, path: Path, digests: set[str], network: SavedNetwork
 ) -> bool:
     header = native.read_header(stream, size)
-    if digest is not None and "header_sha256" in header.metadata:
-        return header.metadata["header_sha256"] == digest
+    if digests and "header_sha256" in header.metadata:
+        return header.metadata["header_sha256"] in digests
     for index, bias in enumerate(network.biases):
         name = f"biases.{index}"
         if header.entries.get(name, {}).get("shape") != list(bias.shape):

@@ -9,9 +9,9 @@ from nn.files.legacy_pickle import Limits
 __all__ = ["native_bytes", "read_legacy", "read_native"]
 
 
-def native_bytes(arrays, metadata):
+def native_bytes(arrays, metadata, **options):
     """Lay out a native file."""
-    return b"".join(native.lay_out(arrays, metadata).pieces)
+    return b"".join(native.lay_out(arrays, metadata, **options).pieces)
 
 
 def read_native(data):

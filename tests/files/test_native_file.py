@@ -107,7 +107,7 @@ BAD = {
     "118 dtype I64": (packed({"a": tensor(0, 8, [1], "I64")}, bytes(8)), ["'I64'", "F32", "F64"]),
     "118 dtype unknown": (packed({"a": tensor(0, 8, [1], "Z99")}, bytes(8)), ["'Z99'"]),
     "118 dtype list": (packed({"a": tensor(0, 8, [1], ["F32"])}, bytes(8)), ["dtype list"]),
-    "119 newer": (with_metadata(format_version="2"), ["format_version 2", "upgrade"]),
+    "119 newer": (with_metadata(format_version="3"), ["format_version 3", "upgrade"]),
     "119 far newer": (with_metadata(format_version="999999999"), ["999999999", "upgrade"]),
     "119 no number": (with_metadata(format_version="1.0"), ["'1.0'", "number"]),
     "shape and bytes": (packed({"a": tensor(0, 8, [3])}, bytes(8)), ["12", "8"]),

@@ -185,9 +185,9 @@ def test_damaged_or_changed_copy_is_noticed(tmp_path):
 def test_copy_of_a_newer_version_is_refused(tmp_path):
     path = write_legacy(tmp_path / "a", network())
     content = pickle.loads(path.read_bytes())
-    content["tinygrad_edu"]["format_version"] = "2"
+    content["tinygrad_edu"]["format_version"] = "3"
     path.write_bytes(pickle.dumps(content))
-    with pytest.raises(ModelFileError, match=r"format_version 2 is newer.*upgrade"):
+    with pytest.raises(ModelFileError, match=r"format_version 3 is newer.*upgrade"):
         read_network(path)
 
 
