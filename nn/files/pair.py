@@ -33,7 +33,8 @@ class WrittenPair(NamedTuple):
     legacy : pathlib.Path or None
         Its copy, if the legacy layout can store the network.
     note : str or None
-        One line about an old copy that was removed, or that another program wrote and is kept.
+        One line about a copy that is not written, and about an old one: it was removed, or another
+        program wrote it and it is kept.
     """
 
     native: Path
@@ -45,8 +46,9 @@ def write_pair(folder: str | os.PathLike[str], network: SavedNetwork) -> Written
     """Write ``model.safetensors`` and its copy ``model.pkl`` into a folder.
 
     Both are prepared before anything is written. A network that the legacy layout cannot store,
-    such as one with tanh, is written only as the native file; then the old copy is removed, unless
-    another program wrote it.
+    such as one with tanh or for a regression, is written only as the native file; then the old copy
+    is removed, unless another program wrote it. In the copy of a standardised network the
+    standardising is a part of the first layer, in float64.
 
     Parameters
     ----------
@@ -96,10 +98,10 @@ def write_pair(folder: str | os.PathLike[str], network: SavedNetwork) -> Written
         return WrittenPair(native, None, _without_copy(legacy, reason))
 
 
-def _without_copy(legacy: Path, reason: str) -> str | None:
-    """Remove the copy of another network, or explain why it is kept."""
+def _without_copy(legacy: Path, reason: str) -> str:
+    """Remove the copy of another network, unless another program wrote it; explain why."""
     if not os.path.lexists(legacy):
-        return None
+        return f"{legacy.name}, for the original project, is not written: {reason}"
     if not is_own_pickle(legacy):
         return (
             f"{legacy.name} holds another model, of another program, and stays as it is: {reason}"

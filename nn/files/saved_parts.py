@@ -33,14 +33,34 @@ MOST_HISTORY_NUMBERS = 250_000
 
 
 def checked_choice(argument: str, choice: Any, choices: tuple[str, ...]) -> str:
-    """Check that a text is one of the known ones."""
+    """Check that a text is one of the known ones.
+
+    Parameters
+    ----------
+    argument : str
+        Its name in the error.
+    choice : str
+        The text.
+    choices : tuple of str
+        The known ones.
+    """
     if choice not in choices:
         raise ValueError(f"{argument} is {str(choice)[:40]!r}, expected one of {list(choices)}")
     return str(choice)
 
 
 def checked_number(argument: str, number: Any, what: str, least: float, below: float) -> float:
-    """Check that a number is in a range that includes `least` and excludes `below`."""
+    """Check that a number is in a range.
+
+    Parameters
+    ----------
+    argument, number
+        Its name in the error, and the number.
+    what : str
+        The range in words.
+    least, below : float
+        The range, which includes `least` and excludes `below`.
+    """
     found = float(number)
     if not least <= found < below:  # NaN compares false with everything
         raise ValueError(f"{argument} is {found}, expected {what}")
@@ -84,7 +104,19 @@ def _require_short(argument: str, length: int) -> None:
 def checked_numbers(
     argument: str, numbers: Any, count: int, *, positive: bool = False, nan: bool = False
 ) -> NDArray[np.float64]:
-    """Check that there are so many finite numbers; NaN only if it has a meaning there."""
+    """Check that there are as many finite numbers as expected.
+
+    Parameters
+    ----------
+    argument, numbers
+        Their name in the error, and the numbers.
+    count : int
+        How many are expected.
+    positive : bool
+        Whether all must be above 0.
+    nan : bool
+        Whether NaN has a meaning there.
+    """
     try:
         checked = np.array(numbers, dtype=np.float64, order="C")
     except (TypeError, ValueError):

@@ -135,7 +135,10 @@ def test_copy_of_another_network_is_removed_where_there_can_be_none(tmp_path, op
     assert "model.pkl held another model and was removed: the legacy layout" in str(written.note)
     assert os.listdir(tmp_path) == [NATIVE_FILE]
     assert messages(tmp_path / NATIVE_FILE) == (1, [])
-    assert write_pair(tmp_path, network(2, activation="tanh")).note is None
+    assert write_pair(tmp_path, network(2, activation="tanh")).note == (
+        "model.pkl, for the original project, is not written: the legacy layout has no place for "
+        "the activation 'tanh', it is always 'relu' there"
+    )
 
 
 def test_copy_of_another_program_stays_and_is_named(tmp_path):

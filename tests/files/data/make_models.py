@@ -1,7 +1,7 @@
 """Makes the models in the folder `models`: a pair of files, written by a version of this program.
 
-Run `python make_models.py NAME` once with each version whose files must stay readable, and with that
-version on PYTHONPATH. The tests use `parts` to know what must come out.
+Run it once with each version whose files must stay readable, with that version on PYTHONPATH:
+`python make_models.py NAME`. The tests use `parts` to know what must come out.
 """
 
 import dataclasses
