@@ -13,7 +13,7 @@ import numpy as np
 
 from ..loss import classes_of
 from ..mlp import MLP
-from .history import Epoch
+from .epoch import ACCURACY, Epoch
 from .options import Plan
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Progress:
         Number of epochs, and of batches in each.
     verbose : bool
         False reports nothing.
+    measure : str
+        `History.measure`: what the fields of epochs named ``accuracy`` hold.
 
     Notes
     -----
@@ -39,10 +41,13 @@ class Progress:
     so that files and notebooks are not flooded.
     """
 
-    def __init__(self, epochs: int, batches: int, verbose: bool = True) -> None:
+    def __init__(
+        self, epochs: int, batches: int, verbose: bool = True, measure: str = ACCURACY
+    ) -> None:
         self.epochs = epochs
         self.batches = batches
         self.verbose = verbose
+        self.measure = measure
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
@@ -66,7 +71,8 @@ class Progress:
         """Report an epoch."""
         if not self.verbose:
             return
-        line = f"epoch {epoch.number:>{len(str(self.epochs))}}/{self.epochs}   {epoch}"
+        number = f"{epoch.number:>{len(str(self.epochs))}}/{self.epochs}"
+        line = f"epoch {number}   {epoch.describe(self.measure)}"
         if self._bar is not None:
             self._bar.write(line, file=sys.stdout)
         else:

@@ -138,45 +138,60 @@ def test_part_of_a_comparison_is_an_ordinary_table(comparison):
 # Histories ------------------------------------------------------------------------------------
 
 
-def epochs(count, best=None):
-    """Give epochs of which one is the best by test accuracy."""
+def epochs(count, kept=None):
+    """Give epochs; those with `kept` are validated, and its validation loss is the lowest."""
     return [
-        Epoch(n, 1.0 / n, 0.5, 1.5 / n, 0.9 if n == best else 0.6, 0.25 * n)
+        Epoch(n, 1 / n, 0.5, 1.5 / n, 0.6, 0.25 * n, kept and abs(n - kept) + 0.5, kept and 0.75)
         for n in range(1, count + 1)
     ]
 
 
 def test_history():
-    history = History(epochs(3, best=2))
+    history = History(epochs(3))
     bundle = history._repr_mimebundle_(include=None, exclude=None)
     assert bundle["text/plain"] == str(history)
     reader = Reader(bundle["text/html"])
     assert reader.rows == [
         ["epoch", "train loss", "train accuracy", "test loss", "test accuracy", "time"],
         ["1", "1.0000", "50.00%", "1.5000", "60.00%", "250 ms"],
-        ["★ best 2", "0.5000", "50.00%", "0.7500", "90.00%", "500 ms"],
-        ["3", "0.3333", "50.00%", "0.5000", "60.00%", "750 ms"],
+        ["2", "0.5000", "50.00%", "0.7500", "60.00%", "500 ms"],
+        ["★ kept 3", "0.3333", "50.00%", "0.5000", "60.00%", "750 ms"],
     ]
-    assert "3 epochs, ★ marks the best by test accuracy" in reader.typeset
+    assert "3 epochs, ★ kept: epoch 3, the last" in reader.typeset
+    assert history.note in reader.typeset
     bold = [row for row in bundle["text/html"].split("<tr>") if "font-weight: bold" in row]
-    assert ["★ best 2" in row for row in bold] == [True]
+    assert ["★ kept 3" in row for row in bold] == [True]
     picture = bundle["text/html"].partition("data:image/png;base64,")[2].partition('"')[0]
     assert base64.b64decode(picture, validate=True).startswith(b"\x89PNG")
 
 
+def test_history_with_validation_rates_and_r2():
+    rows = [
+        Epoch(1, 0.9, 0.1, None, None, 0.25, 0.5, -0.5, 0.1),
+        Epoch(2, 0.5, 0.8, None, None, 0.25, 0.75, 0.25, 0.05),
+    ]
+    reader = Reader(History(rows, measure="R²")._repr_mimebundle_()["text/html"])
+    heads = ["train loss", "train R²", "validation loss", "validation R²", "learning rate"]
+    assert reader.rows == [
+        ["epoch", *heads, "time"],
+        ["★ kept 1", "0.9000", "0.1000", "0.5000", "-0.5000", "0.1", "250 ms"],
+        ["2", "0.5000", "0.8000", "0.7500", "0.2500", "0.05", "250 ms"],
+    ]
+
+
 @pytest.mark.parametrize(
-    ("count", "best", "found"),
+    ("count", "kept", "found"),
     [
-        (20, 9, [*"12345678", "★ best 9", *map(str, range(10, 21))]),
-        (30, 9, [*"12345", "… 3 more", "★ best 9", "… 16 more", *map(str, range(26, 31))]),
-        (30, 6, [*"12345", "★ best 6", "… 19 more", *map(str, range(26, 31))]),
-        (1000, 999, [*"12345", "… 990 more", "996", "997", "998", "★ best 999", "1000"]),
+        (20, 9, [*"12345678", "★ kept 9", *map(str, range(10, 21))]),
+        (30, 9, [*"12345", "… 3 more", "★ kept 9", "… 16 more", *map(str, range(26, 31))]),
+        (30, 6, [*"12345", "★ kept 6", "… 19 more", *map(str, range(26, 31))]),
+        (1000, 999, [*"12345", "… 990 more", "996", "997", "998", "★ kept 999", "1000"]),
     ],
 )
-def test_long_history(monkeypatch, count, best, found):
-    curves = importlib.import_module("nn.training.figures.curves")
-    monkeypatch.setattr(curves, "training_curves", lambda history: None)  # the table alone
-    page = History(epochs(count, best))._repr_mimebundle_()["text/html"]
+def test_long_history(monkeypatch, count, kept, found):
+    table = importlib.import_module("nn.training.history_table")
+    monkeypatch.setattr(table, "training_curves", lambda history: None)  # the table alone
+    page = History(epochs(count, kept))._repr_mimebundle_()["text/html"]
     assert [row[0] for row in Reader(page).rows[1:]] == found
     assert "<img" not in page  # and a picture that fails is left out
 
@@ -188,12 +203,12 @@ def test_empty_short_and_broken_histories():
 
     page = History([Epoch(1, np.nan, np.nan, None, None, 2.0)])._repr_mimebundle_()["text/html"]
     reader = Reader(page)
-    assert reader.rows[1] == ["★ best 1", "NaN", "NaN", "2.00 s"]
-    assert "1 epoch, ★ marks the best by train accuracy" in reader.typeset
+    assert reader.rows[1] == ["★ kept 1", "NaN", "NaN", "2.00 s"]
+    assert "1 epoch, ★ kept: epoch 1, the last" in reader.typeset
 
     extreme = [Epoch(1, 1e308, 0.5, None, None, 1.0), Epoch(2, 1.7e308, 0.5, None, None, 1.0)]
     page = History(extreme)._repr_mimebundle_()["text/html"]  # more than an axis can hold
-    assert len(Reader(page).rows) == 3
+    assert [row[1] for row in Reader(page).rows[1:]] == ["1.00e+308", "1.70e+308"]
     assert "<img" not in page
 
     mixed = History([*epochs(1), Epoch(2, 0.1, 0.2, None, None, 1.0)])

@@ -1,4 +1,4 @@
-"""Tests the parts of training: the history, the measuring, the order of the batches, what is
+"""Tests the parts of training: the measuring, the order of the batches, what is
 kept when training ends early, and how well the digits are learned.
 """
 
@@ -12,67 +12,9 @@ from nn import MLP, SGD, Linear, Module, NotFittedError, model
 from nn.by_hand import delta_rule
 from nn.data.digits import write_digits
 from nn.training import loop, metrics
-from nn.training.history import Epoch, History
+from nn.training.history import History
 from nn.training.progress import Progress
 from tinygrad_edu import GradientError
-
-TESTED = History(
-    [
-        Epoch(1, 0.9, 0.60, 0.80, 0.70, 0.0021),
-        Epoch(2, 0.5, 0.85, 0.60, 0.90, 0.25),
-        Epoch(3, 0.4, 0.95, 0.65, 0.90, 75.0),
-    ]
-)
-UNTESTED = History([Epoch(1, 0.9, 0.6, None, None, 0.1), Epoch(2, 0.5, 0.8, None, None, 0.1)])
-
-
-# History -----------------------------------------------------------------------------------
-
-
-def test_best_epoch_is_the_first_of_the_highest_accuracy():
-    assert TESTED.best is TESTED[1], "by the test data, and not the later one of two equals"
-    assert UNTESTED.best is UNTESTED[1]
-    with pytest.raises(ValueError, match="no epochs"):
-        _ = History().best
-
-
-def test_history_is_a_sequence_of_epochs():
-    assert len(TESTED) == 3
-    assert [epoch.number for epoch in TESTED] == [1, 2, 3]
-    assert TESTED[-1].train_loss == 0.4
-    assert len(History()) == 0
-
-
-def test_history_as_a_frame():
-    frame = TESTED.to_frame()
-    assert frame.index.tolist() == [1, 2, 3]
-    assert frame.index.name == "number"
-    assert list(frame.columns) == [
-        *("train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds")
-    ]
-    assert frame.loc[2].tolist() == [0.5, 0.85, 0.60, 0.90, 0.25]
-    assert UNTESTED.to_frame()["test_loss"].isna().all()
-
-
-def test_history_without_epochs_is_a_frame_without_rows():
-    """As after Ctrl-C in the first epoch."""
-    frame = History().to_frame()
-    assert len(frame) == 0
-    assert list(frame.columns) == list(TESTED.to_frame().columns)
-
-
-def test_history_as_text():
-    lines = str(TESTED).splitlines()
-    assert lines[0] == (
-        "epoch   1   train loss 0.9000  accuracy 60.00%   test loss 0.8000  accuracy 70.00%   2 ms"
-    )
-    assert lines[1].endswith("250 ms")
-    assert lines[2].endswith("75.00 s")
-    assert str(UNTESTED).splitlines()[1] == (
-        "epoch   2   train loss 0.5000  accuracy 80.00%   100 ms"
-    )
-    assert len({line.index("train loss") for line in lines}) == 1, "in columns"
-
 
 # Measuring ---------------------------------------------------------------------------------
 

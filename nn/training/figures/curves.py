@@ -1,4 +1,4 @@
-"""Draws loss and accuracy over the epochs, and marks the best epoch.
+"""Draws loss and accuracy over the epochs, and marks the epoch whose weights are kept.
 
 The numbers come from a `History`; nothing is measured here.
 """
@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..epoch import ACCURACY, Epoch, measure_text
 from .style import MUTED, draw_line, panels_over_epochs, part_look
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ..history import History
@@ -18,10 +20,10 @@ __all__ = ["training_curves"]
 
 
 def training_curves(history: History) -> Figure:
-    """Draw loss and accuracy over the epochs, on training and test data.
+    """Draw loss and accuracy over the epochs, on train, validation and test data.
 
-    A star and a dotted line mark the epoch of the highest accuracy, on the test data if there are
-    any.
+    A star and a dotted line mark the epoch whose weights are kept: `History.best`. A test that was
+    measured once, after the training, is a single point at that epoch.
 
     Parameters
     ----------
@@ -44,49 +46,97 @@ def training_curves(history: History) -> Figure:
     >>> [axes.get_title() for axes in figure.axes]
     ['loss', 'accuracy']
     """
+    best, measure = history.best, history.measure
+    figure, (loss_axes, measure_axes) = panels_over_epochs("loss", measure, height=4.2)
+    starred = _starred_part(history, best)
+    for place, axes in enumerate((loss_axes, measure_axes)):
+        quantity = measure if place else "loss"
+        for part in history.parts():
+            pairs = [(epoch.number, epoch.of(part)[place]) for epoch in history]
+            measured = [(number, value) for number, value in pairs if value is not None]
+            if len(measured) == 1 < len(history):
+                _draw_point(axes, *measured[0], part, quantity)
+            elif measured:
+                numbers, values = zip(*measured, strict=True)
+                draw_line(axes, numbers, values, part, part_look(part))
+        _draw_star(axes, best.number, best.of(starred)[place], starred, quantity)
+        _draw_legend(axes)
+    loss_axes.set_ylim(bottom=0)
+    if measure == ACCURACY:
+        loss_axes.set_ylabel("mean cross-entropy per sample")
+        _show_shares(measure_axes)
+    else:
+        loss_axes.set_ylabel("mean squared error")
+        measure_axes.set_ylabel("R² (1: exact, 0: as good as the mean)")
+    figure.supxlabel(f"★ {history.kept}\n{history.note}", fontsize=9, color=MUTED)
+    return figure
+
+
+def _starred_part(history: History, best: Epoch) -> str:
+    """Return on whose curve the star is: validation, which decides, else test, else train."""
+    for part in ("validation", "test"):
+        measured = [epoch for epoch in history if epoch.of(part)[0] is not None]
+        # A star on a single point would hide it.
+        if best in measured and (len(measured) > 1 or len(history) == 1):
+            return part
+    return "train"
+
+
+def _draw_point(axes: Axes, epoch: int, value: float, part: str, quantity: str) -> None:
+    """Draw a value that was measured once; it is open, so that it hides no star."""
+    look = part_look(part)
+    axes.plot(
+        [epoch],
+        [value],
+        color=look["color"],
+        marker=look["marker"],
+        markersize=10,
+        markerfacecolor="none",
+        markeredgewidth=1.8,
+        linestyle="none",
+        clip_on=False,
+        zorder=5,
+        label=f"{part}, once: {measure_text(value, quantity)}",
+    )
+
+
+def _draw_star(axes: Axes, epoch: int, value: float | None, part: str, quantity: str) -> None:
+    """Mark the kept epoch, on the curve of a part."""
+    axes.axvline(epoch, color=MUTED, linewidth=1.0, linestyle=":")
+    axes.plot(
+        [epoch],
+        [float("nan") if value is None else value],
+        color=part_look(part)["color"],
+        marker="*",
+        markersize=14,
+        markeredgecolor="white",
+        linestyle="none",
+        clip_on=False,
+        zorder=4,
+        label=f"epoch {epoch}: {measure_text(value, quantity)}",
+    )
+
+
+def _draw_legend(axes: Axes) -> None:
+    """Name the lines below the plot, because a curve may pass through any place inside."""
+    names = axes.get_legend_handles_labels()[1]
+    axes.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.17),
+        ncols=3 if len(names) == 3 else 2,
+        frameon=False,
+        fontsize=9,
+        columnspacing=1.2,
+        handlelength=2.4,
+    )
+
+
+def _show_shares(axes: Axes) -> None:
+    """Label the axis in percent, and keep it between 0 and 100 %."""
     from matplotlib.ticker import PercentFormatter
 
-    best = history.best
-    figure, (loss_axes, accuracy_axes) = panels_over_epochs("loss", "accuracy", height=3.9)
-    numbers = [epoch.number for epoch in history]
-    marked = "train" if best.test_accuracy is None else "test"
-    for axes, quantity, label in (
-        (loss_axes, "loss", "{part} loss in epoch {epoch}: {value:.4g}"),
-        (accuracy_axes, "accuracy", "best on {part}: {value:.2%}, epoch {epoch}"),
-    ):
-        for part in ("train", "test"):
-            values = [getattr(epoch, f"{part}_{quantity}") for epoch in history]
-            if values[0] is not None:
-                draw_line(axes, numbers, values, part, part_look(part))
-        value = getattr(best, f"{marked}_{quantity}")
-        axes.axvline(best.number, color=MUTED, linewidth=1.0, linestyle=":")
-        axes.plot(
-            [best.number],
-            [value],
-            color=part_look(marked)["color"],
-            marker="*",
-            markersize=14,
-            markeredgecolor="white",
-            linestyle="none",
-            clip_on=False,
-            zorder=4,
-            label=label.format(part=marked, epoch=best.number, value=value),
-        )
-        # Below the plot: a curve may pass through any place inside.
-        axes.legend(
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.17),
-            ncols=3,
-            frameon=False,
-            fontsize=9,
-            columnspacing=1.2,
-            handlelength=2.4,
-        )
-    loss_axes.set_ylim(bottom=0)
-    loss_axes.set_ylabel("mean cross-entropy per sample")
-    low, high = accuracy_axes.get_ylim()  # shares are between 0 and 1
+    low, high = axes.get_ylim()
     low = max(low, 0.0)
-    accuracy_axes.set_ylim(low, min(high, 1 + 0.05 * (1 - low)))
-    accuracy_axes.set_ylabel("share of right predictions")
-    accuracy_axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
-    return figure
+    axes.set_ylim(low, min(high, 1 + 0.05 * (1 - low)))
+    axes.set_ylabel("share of right predictions")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))

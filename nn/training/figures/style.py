@@ -59,8 +59,8 @@ _MOST_MARKERS = 20
 
 
 def part_look(part: str) -> dict[str, str]:
-    """Return colour, marker and dashes of a line about ``"train"`` or ``"test"`` data."""
-    number, colour = {"train": (0, BLUE), "test": (1, ORANGE)}[part]
+    """Return colour, marker and dashes of a line about train, validation or test data."""
+    number, colour = {"train": (0, BLUE), "test": (1, ORANGE), "validation": (2, CLASSES[2])}[part]
     return {"color": colour, "marker": MARKERS[number], "linestyle": _DASHES[number]}
 
 
