@@ -14,9 +14,9 @@ from numpy.typing import DTypeLike
 
 from tinygrad_edu import Tensor
 
-from .checks import check_seed
+from .checks import check_number, check_seed
 from .initializers import glorot_uniform, he_normal
-from .layers import ACTIVATIONS, Initializer, Linear
+from .layers import ACTIVATIONS, Dropout, Initializer, Linear
 from .module import Module
 
 __all__ = ["MLP", "check_structure"]
@@ -84,6 +84,8 @@ class MLP(Module):
     initializer : callable, optional
         ``initializer(generator, inputs, outputs)`` returns the weights of a layer, instead of
         He's or Glorot's; see `nn.initializers`.
+    dropout : float
+        The probability that a hidden unit is dropped in training, at least 0 and below 1.
 
     Raises
     ------
@@ -110,6 +112,7 @@ class MLP(Module):
         *,
         generator: Generator | None = None,
         initializer: Initializer | None = None,
+        dropout: float = 0.0,
     ) -> None:
         self.structure = check_structure(structure)
         if not isinstance(activation, str):
@@ -120,7 +123,8 @@ class MLP(Module):
             raise ValueError(
                 f"unknown activation {activation!r}; known are {', '.join(sorted(ACTIVATIONS))}"
             )
-        self.activation = activation
+        check_number("dropout", dropout, least=0.0, below=1.0)
+        self.activation, self.dropout = activation, float(dropout)
         if generator is None:
             generator = np.random.default_rng(check_seed(seed))
         if initializer is None:
@@ -134,6 +138,9 @@ class MLP(Module):
             setattr(self, f"linear{number}", layer)
             if number < depth:
                 setattr(self, f"{activation}{number}", ACTIVATIONS[activation]())
+                if dropout:  # a generator of its own: the weights are those without dropout
+                    own = generator.spawn(1)[0]
+                    setattr(self, f"dropout{number}", Dropout(dropout, generator=own))
         self._chain = [name for name, _ in self.named_children()]
 
     def forward(self, x: Any) -> Tensor:
@@ -151,7 +158,8 @@ class MLP(Module):
         """Return the structure, the activation, and the number and dtype of the parameters."""
         parameters = self.parameters()
         count = sum(parameter.size for parameter in parameters)
+        dropout = f"dropout={self.dropout:g}, " if self.dropout else ""
         return (
-            f"{' -> '.join(map(str, self.structure))}, activation={self.activation}, "
+            f"{' -> '.join(map(str, self.structure))}, activation={self.activation}, {dropout}"
             f"{count:,} parameters, {parameters[0].dtype}"
         )

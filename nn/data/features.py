@@ -23,7 +23,9 @@ def check_scale(scale: Any, dtype: np.dtype[Any]) -> float:
     return float(scale)
 
 
-def check_features(x: Any, features: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+def check_features(
+    x: Any, features: int, dtype: np.dtype[Any], *, allow_missing: bool = False
+) -> NDArray[Any]:
     """Check the samples for a prediction, and convert them.
 
     Parameters
@@ -34,6 +36,8 @@ def check_features(x: Any, features: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         The number of features of the network.
     dtype : dtype
         The dtype of the result.
+    allow_missing : bool
+        Whether NaN is accepted, for a missing value that the model fills in.
 
     Raises
     ------
@@ -53,6 +57,8 @@ def check_features(x: Any, features: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     with np.errstate(over="ignore"):
         converted = array.astype(dtype)
     wrong = ~np.isfinite(converted)
+    if allow_missing:
+        wrong &= ~np.isnan(converted)
     if wrong.any():
         row, column = (int(i) for i in np.argwhere(wrong)[0])
         found = array[row, column]

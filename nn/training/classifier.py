@@ -1,4 +1,4 @@
-"""The short way: a classifier that is trained on a CSV file and saved, in three lines.
+"""The short way: a model that is trained on a CSV file and saved, in three lines.
 
 It checks its arguments, and uses the other files of this folder, `nn.data` and `nn.files`, which do
 the work.
@@ -6,28 +6,29 @@ the work.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from tinygrad_edu.errors import printable
 
-from ..checks import check_count, check_positive_number, check_seed
-from ..data.features import check_features, check_scale
+from ..checks import check_number, check_seed
+from ..data.features import check_scale
 from ..data.known_inputs import KnownInputs
 from ..errors import DataWarning, NotFittedError
 from ..layers import Initializer
-from ..loss import predicted_labels, probabilities
-from ..mlp import MLP
-from .options import LIMITS, PYTHON, SYNONYMS, Plan, refuse_unknown_arguments
+from ..mlp import MLP, check_structure
+from .asking import AsksModel
+from .knowledge import Knowledge
+from .objectives import TASKS
+from .options import PYTHON, SYNONYMS, check_options, refuse_unknown_arguments
+from .planning import planned
 from .prediction import Prediction
 
 if TYPE_CHECKING:
@@ -36,22 +37,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Classifier", "Prediction"]
 
-_FROM_FILE: ContextVar[Initializer | None] = ContextVar("weights from a file", default=None)
-"""While a model is loaded: returns its weights, so that none are drawn."""
 
+class Classifier(AsksModel):
+    r"""A multilayer perceptron that learns from a table: a CSV file, a data frame or arrays.
 
-class Classifier:
-    r"""A multilayer perceptron that learns from a CSV file.
-
-    ReLU in the hidden layers; softmax over the outputs, or the sigmoid for a single one.
+    ReLU in the hidden layers; softmax over the outputs, or the sigmoid for a single one. With
+    ``task="regression"`` it learns numbers.
 
     Parameters
     ----------
-    structure : sequence of int
-        Widths of the layers, from the features to the outputs, such as ``[784, 128, 64, 10]``.
-    base_address : str or path-like
+    structure : sequence of int, optional
+        Widths of the layers, from the features to the outputs, such as ``[784, 128, 64, 10]``. By
+        default `fit` makes a network for its data, with one hidden layer of 100 units.
+    base_address : str or path-like, optional
         An existing folder for the model and the training curves, with or without a slash at the
-        end.
+        end. Without it nothing is saved.
     seed : int or None
         Fixes the initial weights and the order of the samples. On one machine, the same seed
         always leads to the same weights, bit for bit.
@@ -62,6 +62,10 @@ class Classifier:
         Dtype of parameters and features.
     verbose : bool
         Whether `fit` prints a line for each epoch, and what it saved.
+    task : {"classification", "regression"}
+        Whether it learns classes or numbers.
+    dropout : float
+        The probability that a hidden unit is dropped in training, at least 0 and below 1.
 
     Attributes
     ----------
@@ -71,8 +75,8 @@ class Classifier:
         The epochs of the last `fit`, even if it was interrupted.
     scale : float
         The features are divided by it; see `fit`.
-    inputs : KnownInputs
-        Names, ranges and scale of the training features; other data are compared with them.
+    knowledge : Knowledge
+        The columns of the training, their preparation, and the names of the classes.
     saved_in : Path or None
         The folder in which the last `fit` saved its model; None if it did not save one.
 
@@ -92,94 +96,213 @@ class Classifier:
 
     def __init__(
         self,
-        structure: Sequence[int],
-        base_address: str | os.PathLike[str],
+        structure: Sequence[int] | None = None,
+        base_address: str | os.PathLike[str] | None = None,
         *,
         seed: int | None = 0,
         activation: str = "relu",
         dtype: DTypeLike = "float32",
         verbose: bool = True,
+        task: str = "classification",
+        dropout: float = 0.0,
     ) -> None:
-        if not isinstance(base_address, str | os.PathLike):
+        if base_address is not None and not isinstance(base_address, str | os.PathLike):
             raise TypeError(
                 f"base_address must be the path of a folder, got a {type(base_address).__name__}"
             )
-        self.base_address = Path(base_address)
-        self._generator = np.random.default_rng(check_seed(seed))
-        self.network = MLP(
-            structure, activation, dtype, generator=self._generator, initializer=_FROM_FILE.get()
-        )
-        self.verbose = verbose
-        self.inputs = KnownInputs()
+        if task not in TASKS:
+            raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
+        check_number("dropout", dropout, least=0.0, below=1.0)
+        self.base_address = None if base_address is None else Path(base_address).expanduser()
+        self.seed = check_seed(seed)
+        self._generator = np.random.default_rng(self.seed)
+        self._settings = {"activation": activation, "dtype": np.dtype(dtype), "dropout": dropout}
+        MLP([1, 1], **self._settings)  # its errors come now, not at the first use of the network
+        self._structure = None if structure is None else check_structure(structure)
+        self._network: MLP | None = None
+        self.task, self.verbose = task, verbose
+        self.knowledge = Knowledge(task=task)
         self.history: History | None = None
         self.saved_in: Path | None = None
         self._fitted = False
         self._options: Mapping[str, str] = PYTHON
 
     @property
+    def structure(self) -> tuple[int, ...] | None:
+        """The widths of the layers; None before `fit` chooses them for its data."""
+        return self._structure
+
+    @property
+    def network(self) -> MLP:
+        """The network. Its weights are drawn when it is used for the first time."""
+        if self._network is None:
+            if self._structure is None:
+                raise NotFittedError(
+                    "there is no network yet: fit makes one for its data, or pass structure="
+                )
+            self._make_network(self._structure)
+        assert self._network is not None  # it was just made
+        return self._network
+
+    @network.setter
+    def network(self, network: MLP) -> None:
+        self._network, self._structure = network, network.structure
+
+    def _make_network(
+        self, structure: Sequence[int], initializer: Initializer | None = None
+    ) -> None:
+        settings: Any = self._settings
+        self.network = MLP(
+            structure, **settings, generator=self._generator, initializer=initializer
+        )
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the parameters."""
+        if self._network is not None:
+            return self._network.layers[0].weight.dtype
+        return np.dtype(self._settings["dtype"])  # type: ignore[arg-type]
+
+    @property
+    def inputs(self) -> KnownInputs:
+        """Names and ranges of the training features; other data are compared with them."""
+        return self.knowledge.inputs
+
+    @property
     def scale(self) -> float:
         """The features are divided by it before the first layer."""
-        return self.inputs.scale
+        return self.knowledge.prepare.scale
 
     @scale.setter
     def scale(self, value: float) -> None:
-        self.inputs = replace(self.inputs, scale=value)
+        prepare = replace(self.knowledge.prepare, scale=value)
+        self.knowledge = replace(self.knowledge, prepare=prepare)
 
     # Training ------------------------------------------------------------------------------
 
     def fit(
         self,
-        train_data: str | os.PathLike[str],
-        test_data: str | os.PathLike[str] | None = None,
-        epoch: int = 10,
-        alpha: float = 0.01,
-        batch_size: int = 64,
+        train_data: Any,
+        test_data: Any = None,
+        epoch: int | None = None,
+        alpha: float | None = None,
+        batch_size: int | None = None,
         *,
-        scale: float | None = None,
-        figures: Sequence[str] | None = None,
-        overwrite: bool = False,
-        by_position: bool = False,
-        check_ranges: bool = True,
+        epochs: int | None = None,
+        learning_rate: float | None = None,
+        label: str | int | None = None,
+        id: str | None = None,
+        drop: Sequence[str] | None = None,
+        encode: str | Sequence[str] | None = None,
+        missing: str | None = None,
+        unknown: str | None = None,
+        sep: str | None = None,
+        decimal: str | None = None,
+        header: bool | None = None,
+        by_position: bool | None = None,
+        check_ranges: bool | None = None,
+        stream: bool | None = None,
         max_bytes: int | None = None,
         max_classes: int | None = None,
         max_columns: int | None = None,
         max_line_bytes: int | None = None,
-        **unknown: Any,
+        scale: float | None = None,
+        standardize: bool | None = None,
+        optimizer: str | Mapping[str, Any] | None = None,
+        schedule: str | Mapping[str, Any] | None = None,
+        weight_decay: float | None = None,
+        clip: float | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
+        sample_weight: str | ArrayLike | None = None,
+        validation: Any = None,
+        patience: int | None = None,
+        callbacks: Sequence[Any] | None = None,
+        figures: Sequence[str] | None = None,
+        overwrite: bool | None = None,
+        checkpoint_every: int | None = None,
+        resume: bool | None = None,
+        **others: Any,
     ) -> History:
-        """Train on a CSV file, and save the model and pictures of the training.
-
-        The first column of the file is ``label``, the others are features. Training is mini-batch
-        gradient descent on the mean cross-entropy, with the samples shuffled for each epoch.
+        """Train on a table, and save the model and pictures of the training.
 
         Parameters
         ----------
-        train_data, test_data : str or path-like
-            The files, ``.csv`` or ``.csv.gz``. Without test data only training is measured.
-        epoch : int
+        train_data : path, data frame, or array_like of shape (rows, features)
+            What to learn: a file ``.csv`` or ``.csv.gz``, several files in a list or a folder, a
+            pandas DataFrame, or an array of features, with the labels as the second argument:
+            ``fit(X, y)``.
+        test_data : path, data frame, tuple (X, y), or the labels of an array
+            Measured after each epoch; with validation data only once, at the end.
+        epoch, epochs : int
             Number of passes over the training data.
-        alpha : float
+        alpha, learning_rate : float
             The learning rate.
         batch_size : int
-            Number of samples in a step.
-        scale : float, optional
-            Features are divided by it: 255 for pixels. The saved model does that too, so `predict`
-            and `run` always take features as they are in the file. By default 1, or the scale of
-            an earlier training.
-        figures : sequence of str, optional
-            The pictures to save, such as ``["curves", "gradients"]``; see
-            `nn.training.figures.saving.FIGURES`. By default ``curves`` and ``confusion``, with
-            ``mistakes`` and ``weights`` for square images (from 5x5), and ``regions`` for two
-            features. They show the test data, or the training data without test data.
-        overwrite : bool
-            Replace an earlier model in the folder even if this training learned nothing. By
-            default, the result is then saved in the subfolder ``learned-nothing``.
+            Number of samples in a step; 64 by default.
+        label : str or int
+            The column of the classes or numbers to learn, by name or position (0 is the first, -1
+            the last). By default ``label``, or the only column that can be it.
+        id : str
+            A column that names the rows; it is not a feature, and is copied to predictions.
+        drop : list of str
+            Columns that are not used.
+        encode : "onehot" or list of str
+            Turn columns of text, or these columns, into one input for each of their values.
+        missing : {"drop", "mean", "median"}
+            What is done about missing cells: drop the row, or fill in the mean or median of the
+            training rows; in columns of text the most frequent value. By default an error.
+        unknown : "ignore"
+            Accept a text that the training did not have; none of its inputs is 1 then.
+        sep, decimal, header
+            Separator and decimal mark of the files, by default recognised; ``header=False`` if the
+            first line holds data.
         by_position : bool
             Take the columns of the test data by position, and also those of the training data if
             the network is trained already. By default they are matched by name, in any order.
         check_ranges : bool
-            Refuse test data whose features are scaled differently from those of the training.
-        max_bytes, max_classes, max_columns, max_line_bytes : int, optional
+            Refuse data whose features are scaled differently from those of the training; True by
+            default.
+        stream : bool
+            Read rows from disk while training, through a cache. By default for files that would
+            take more than half of the free memory.
+        max_bytes, max_classes, max_columns, max_line_bytes : int
             Limits on the files; see `nn.data.csv.read_csv`.
+        scale : float
+            Features are divided by it: 255 for pixels. The saved model does that too, so `predict`
+            and `run` always take features as they are in the file.
+        standardize : bool
+            Bring each feature to mean 0 and deviation 1 on the training rows. Stored in the model.
+        optimizer, schedule : str or dict
+            Of `nn.optim`, by name: ``"adam"``, ``"cosine"``; a dict has ``"name"`` and options of
+            the class. See `nn.training.choices`.
+        weight_decay, clip : float
+            Passed to the optimizer; the largest norm of all gradients together.
+        class_weight : "balanced" or dict
+            Weights of the classes in the loss; ``"balanced"`` lets all classes count the same.
+        sample_weight : str or array_like of shape (rows,)
+            A weight for each row, or the column with it: weight 2 counts like the row twice.
+        validation : float, path, data frame or tuple (X, y)
+            Rows to choose the best epoch by: a share of the training rows, drawn at random with
+            the same share of each class, or other data. The weights of that epoch are kept.
+        patience : int
+            Stop after so many epochs in which the validation loss (without validation data the
+            training loss) has not fallen by 0.0001.
+        callbacks : list of Callback or callable
+            Called during the training; see `nn.Callback`.
+        figures : list of str
+            The pictures to save, such as ``["curves", "gradients"]``; see
+            `nn.training.figures.saving.FIGURES`. By default those that apply.
+        overwrite : bool
+            Replace an earlier model in the folder even if this training learned nothing. By
+            default, the result is then saved in the subfolder ``learned-nothing``.
+        checkpoint_every : int
+            Number of epochs between two checkpoints, from which ``resume=True`` continues. By
+            default one is written twice a minute, and when the training is stopped.
+        resume : bool
+            Continue from the checkpoint in the folder: the result is bit for bit that of a
+            training without interruption.
+        **others : object
+            Raise an error, with a hint at the right name.
 
         Returns
         -------
@@ -189,7 +312,7 @@ class Classifier:
         Raises
         ------
         TypeError, ValueError
-            For invalid arguments.
+            For invalid arguments, and a checkpoint of another training.
         ImportError
             If a package is missing; the message explains how to install it.
         OSError
@@ -197,7 +320,8 @@ class Classifier:
         DataError
             If the data cannot be used; the error names file, line and column.
         GradientError
-            If the loss is not finite any more; the last good weights are kept.
+            If the loss is not finite any more, or grows for 50 steps; the last good weights are
+            kept.
 
         Warns
         -----
@@ -206,6 +330,11 @@ class Classifier:
 
         Notes
         -----
+        What is not passed is chosen, and printed. Without a learning rate and an optimizer: Adam
+        with its usual rate, at most 200 epochs, until the loss does not fall for 10 epochs;
+        features are standardised, or divided by the largest value for square images. With a
+        learning rate: gradient descent, 10 epochs, features as they are.
+
         All errors except the last are raised before anything is computed or written. The model is
         saved twice a minute, and also if Ctrl-C, SIGTERM or SIGHUP ends the training: with the
         weights, files and history of the last finished epoch. A second Ctrl-C does not interrupt
@@ -216,34 +345,23 @@ class Classifier:
         """
         from .fitting import fit
 
-        refuse_unknown_arguments(unknown, self.fit, type(self), SYNONYMS)
-        check_count("epoch", epoch)
-        check_positive_number("alpha", alpha)
-        check_count("batch_size", batch_size)
-        given = (max_bytes, max_classes, max_columns, max_line_bytes)
-        limits = {name: n for name, n in zip(LIMITS, given, strict=True) if n is not None}
-        for name, limit in limits.items():
-            check_count(name, limit)
-        plan = Plan(
-            train_data,
-            test_data,
-            int(epoch),
-            alpha,
-            int(batch_size),
-            self._checked_scale(scale),
-            figures,
-            overwrite,
-            by_position,
-            check_ranges,
-            limits,
-            self._options,
-        )
-        return fit(self, plan)
+        passed = {name: value for name, value in locals().items() if value is not None}
+        for name in ("self", "train_data", "test_data", "fit", "others"):
+            passed.pop(name, None)
+        refuse_unknown_arguments(others, self.fit, type(self), SYNONYMS)
+        names = {}
+        for former, name in (("epoch", "epochs"), ("alpha", "learning_rate")):
+            if former in passed:
+                if name in passed:
+                    raise TypeError(f"give {name} or {former}, not both: they are the same option")
+                passed[name], names[name] = passed.pop(former), former
+        check_options(passed, names)
+        if "scale" in passed:
+            passed["scale"] = self._checked_scale(passed["scale"])
+        return fit(self, planned(train_data, test_data, passed, self))
 
-    def _checked_scale(self, scale: float | None) -> float:
-        if scale is None:
-            return self.scale
-        checked = check_scale(scale, self.network.layers[0].weight.dtype)
+    def _checked_scale(self, scale: float) -> float:
+        checked = check_scale(scale, self.dtype)
         if self._fitted and checked != self.scale:
             raise ValueError(
                 f"scale is {scale}, but the weights were trained with {self.scale:g}; omit it to "
@@ -251,102 +369,13 @@ class Classifier:
             )
         return checked
 
-    def _remember(self, inputs: KnownInputs) -> None:
-        """Mark the network as trained on these inputs."""
-        self._fitted, self.inputs = True, inputs
+    def _remember(self, knowledge: Knowledge) -> None:
+        """Mark the network as trained with this knowledge."""
+        self._fitted, self.knowledge = True, knowledge
 
     def _say(self, text: str) -> None:
         if self.verbose:
             print("\n".join(map(printable, text.split("\n"))), flush=True)
-
-    # Using ---------------------------------------------------------------------------------
-
-    def predict_proba(self, x: ArrayLike, *, check_ranges: bool = True) -> NDArray[Any]:
-        """Return the probability of each class for each row of features.
-
-        Parameters
-        ----------
-        x : array_like or data frame, shape (N, features)
-            Features as they are in the CSV file, not scaled. The columns of a data frame are
-            matched by their names, in any order; those of an array by their position.
-        check_ranges : bool
-            Refuse features far outside the ranges of the training, or in a small part of them, as
-            if they were scaled twice or not at all.
-
-        Returns
-        -------
-        numpy.ndarray, shape (N, classes)
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit` or `load`.
-        TypeError, ValueError
-            For features that do not match, are not finite numbers, or are scaled differently from
-            those of the training.
-        """
-        return probabilities(self._logits(x, check_ranges))
-
-    def predict(self, x: ArrayLike, *, check_ranges: bool = True) -> NDArray[np.int64]:
-        """Return the most probable class for each row of features; see `predict_proba`."""
-        return predicted_labels(self._logits(x, check_ranges))
-
-    def _logits(self, x: ArrayLike, check_ranges: bool, what: str = "X") -> NDArray[Any]:
-        from .metrics import logits_of
-
-        if not self._fitted:
-            raise NotFittedError("this network was never trained; call fit or load first")
-        dtype = self.network.layers[0].weight.dtype
-        features = check_features(self.inputs.matched(x), self.network.structure[0], dtype)
-        if check_ranges:
-            self.inputs.check_ranges(features, what, self._options["check_ranges"])
-        return logits_of(self.network, features / dtype.type(self.scale))
-
-    def run(
-        self, path: str | os.PathLike[str], x: ArrayLike, *, check_ranges: bool = True
-    ) -> Prediction:
-        """Load a saved model, predict one sample, print the prediction and return it.
-
-        Parameters
-        ----------
-        path : str or path-like
-            A ``model.pkl`` or a native file. The network of this object does not change.
-        x : array_like
-            The features of one sample, as they are in a CSV file: in a row, or as an image with
-            as many pixels as the model has features. A row of a data frame is matched by name.
-        check_ranges : bool
-            As in `predict_proba`.
-
-        Returns
-        -------
-        Prediction
-            With ``label``, ``confidence`` and ``probabilities``.
-
-        Raises
-        ------
-        ModelFileError
-            If the file is not a valid model.
-        TypeError, ValueError
-            If `x` does not match the model.
-        """
-        if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"path must be that of a model file, got a {type(path).__name__}")
-        loaded = type(self).load(path)
-        features = loaded.network.structure[0]
-        if hasattr(x, "to_frame") and hasattr(x, "index"):  # a row of a data frame
-            x = x.to_frame().T
-        sample = np.asarray(loaded.inputs.matched(x))
-        if sample.size != features:
-            raise ValueError(
-                f"x has {sample.size} features (shape {sample.shape}), expected {features}: "
-                "run predicts one sample; use load(path).predict(rows) for several"
-            )
-        row: ArrayLike = sample.reshape(1, -1)
-        p = probabilities(loaded._logits(row, check_ranges, "x"))[0]
-        label = int(p.argmax())
-        prediction = Prediction(label, float(p[label]), p)
-        self._say(str(prediction))
-        return prediction
 
     # Files ---------------------------------------------------------------------------------
 
@@ -354,7 +383,7 @@ class Classifier:
         """Return the content of a model file, for `nn.files`."""
         from .saved import saved_network
 
-        return saved_network(self.network, self.inputs)
+        return saved_network(self.network, self.knowledge, history=self.history)
 
     @classmethod
     def load(
@@ -381,7 +410,7 @@ class Classifier:
         Warns
         -----
         DataWarning
-            If the file has no names of features, as files of version 0.1.0.
+            If the file has no names and ranges of features, as files of version 0.1.0.
         """
         return cls._load(path, PYTHON, allow_nonfinite, max_bytes)
 
@@ -395,41 +424,31 @@ class Classifier:
     ) -> Classifier:
         """Load a model; its messages write options as in the table `options`."""
         from ..files import read_network
-        from .saved import known_inputs, set_biases
+        from .saved import set_biases
 
+        path = Path(path).expanduser()
         limit = {} if max_bytes is None else {"max_bytes": max_bytes}
         saved = read_network(
             path, allow_nonfinite=allow_nonfinite, names_options=options is PYTHON, **limit
         )
-        if saved.feature_names is None:
+        if saved.feature_names is None and saved.feature_ranges is None:
             message = (
                 f"{printable(path)}: this model knows no names and ranges of its features; columns "
                 "are taken by their position, and features must be scaled as in its training"
             )
             warnings.warn(message, DataWarning, stacklevel=3)
-        folder = Path(path).parent
         dtype = np.result_type(*saved.weights)
         weights = iter(saved.weights)
-        with _weights_from(lambda generator, inputs, outputs: next(weights)):
-            loaded = cls(saved.structure, folder, activation=saved.activation, dtype=dtype)
+        # Subclasses may have other arguments, so only those of the original are passed.
+        loaded = cls(saved.structure, path.parent, activation=saved.activation, dtype=dtype)
+        loaded.task, loaded._settings["dropout"] = saved.task, saved.dropout
+        loaded._make_network(saved.structure, lambda generator, inputs, outputs: next(weights))
         set_biases(loaded.network, saved)
-        loaded.inputs = known_inputs(saved)
+        loaded.knowledge = Knowledge.of(saved)
         loaded._fitted, loaded._options = True, options
         return loaded
 
     def __repr__(self) -> str:
         state = "trained" if self._fitted else "not trained yet"
-        return f"{type(self).__name__}({list(self.network.structure)}, {state})"
-
-
-@contextlib.contextmanager
-def _weights_from(initializer: Initializer) -> Iterator[None]:
-    """Create networks in the block with weights from a function.
-
-    This cannot be an argument, because subclasses of `Classifier` have their own arguments.
-    """
-    token = _FROM_FILE.set(initializer)
-    try:
-        yield
-    finally:
-        _FROM_FILE.reset(token)
+        structure = None if self._structure is None else list(self._structure)
+        return f"{type(self).__name__}({structure}, {state})"

@@ -5,18 +5,24 @@ Missing packages, a full disk and wrong data raise their errors here, before the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tinygrad_edu.memory import keep_memory
 
-from ..data.known_inputs import KnownInputs
+from ..files import SavedNetwork
+from .announcing import announcement
+from .checkpoint import Checkpoints, fingerprint, settings_of
+from .choices import check_schedule
+from .dataset.learning_data import LearningData, read_learning_data
 from .figures.saving import Pictures, check_figures
 from .history import History
-from .inputs import read_samples, scaled
-from .model_folder import ModelFolder
+from .model_folder import ModelFolder, Nowhere
+from .objectives import objective_of
 from .options import Plan
-from .progress import announcement
 from .requirements import check_packages
+from .saved import saved_network
 from .session import Session, end_by_signal
 from .signals import Terminated
 
@@ -25,16 +31,25 @@ if TYPE_CHECKING:
 
 __all__ = ["fit"]
 
+_HIDDEN = 100
+"""Units of the hidden layer of a network that is made for the data, as in scikit-learn."""
+
 
 def fit(net: Classifier, plan: Plan) -> History:
     """Train a classifier; see `Classifier.fit`."""
-    wanted = check_figures(plan.figures, net.network.structure[0])
-    check_packages(wanted, plan.options, has_bar=net.verbose)
-    folder = ModelFolder(net.base_address)
-    folder.check_room(net.network, len(wanted))
+    figures = plan.get("figures")
+    folder = Nowhere() if net.base_address is None else ModelFolder(net.base_address)
+    if net.base_address is None:
+        if plan.get("resume") or plan.get("checkpoint_every"):
+            raise ValueError("a checkpoint needs a folder; make the model with base_address=")
+        figures = []
+    check_packages(("curves",) if figures is None else figures, plan.options, has_bar=net.verbose)
+    if net.structure is not None:
+        folder.check_room(net.network, len(check_figures(figures, net.network.structure[0])))
     try:
         with folder.locked():
-            session = _prepared(net, plan, folder, wanted)
+            session = _prepared(net, plan, folder, figures)
+            knowledge = session.knowledge
             net.history, net.saved_in = session.history, None
             keep_memory()
             try:
@@ -42,32 +57,78 @@ def fit(net: Classifier, plan: Plan) -> History:
             finally:
                 net.saved_in = session.saved_in
                 if len(session.history):  # also after Ctrl-C
-                    net._remember(session.inputs)
+                    net._remember(knowledge)
     except Terminated as terminated:  # after the folder is unlocked
         end_by_signal(terminated, net._say)
     return session.history
 
 
-def _prepared(net: Classifier, plan: Plan, folder: ModelFolder, wanted: tuple[str, ...]) -> Session:
+def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figures: Any) -> Session:
     """Read the data, and print what will be trained."""
-    train, test = read_samples(net.network, net.inputs, plan)
-    inputs = KnownInputs.of(train, plan.scale)
+    known = net.knowledge if net._fitted else None
+    structure = net.structure
+    # A stream of its own, so that weights and order are the same with and without validation.
+    splitting = np.random.default_rng(None if net.seed is None else [net.seed, 1])
+    data = read_learning_data(plan, known, structure, net.dtype, splitting, net.task)
+    if structure is None:
+        net._make_network(_structure_for(data))
+        folder.check_room(net.network, len(check_figures(figures, net.network.structure[0])))
+    network, knowledge, train = net.network, data.knowledge, data.train
+    wanted = check_figures(figures, network.structure[0])
     if net.verbose:
-        net._say(announcement(net.network, train, test, inputs, plan))
+        net._say(announcement(network, data, plan))
     if net._fitted:
         net._say("note: training continues with the current weights")
-        inputs = net.inputs.together(inputs)
-    samples = scaled(train, plan.scale)
-    test_samples = None if test is None else scaled(test, plan.scale)
-    name = "training data" if test_samples is None else "test data"
-    return Session(
-        net.network,
-        inputs,
+
+    def content(learned: bool, history: History) -> SavedNetwork:
+        return saved_network(network, knowledge, learned, history)
+
+    dtype = network.layers[0].weight.dtype
+    test, validation = data.test_samples(dtype), data.validation_samples(dtype)
+    samples = data.samples(dtype)
+    checkpoints = _checkpoints(net, plan, folder, (*samples, *(validation or ()), train.columns))
+    shown = test or validation or samples[:2]
+    named = "test data" if test else "validation data" if validation else "training data"
+    session = Session(
+        network,
         samples,
-        test_samples,
+        test,
+        validation,
         plan=plan,
+        objective=objective_of(net.task, samples[1], network.structure[-1]),
+        knowledge=knowledge,
+        content=content,
         folder=folder,
-        pictures=Pictures(wanted, test_samples or samples, name, plan.scale, train.columns),
+        checkpoints=checkpoints,
+        pictures=Pictures(wanted, shown, named, knowledge.prepare.scale, train.columns),
         generator=net._generator,
         say=net._say,
     )
+    if plan.get("resume"):
+        if session.resume():
+            net._say(f"resumed after epoch {len(session.history)}")
+        else:
+            net._say("note: there is no checkpoint to resume from; the training starts anew")
+    return session
+
+
+def _checkpoints(
+    net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, data: tuple[Any, ...]
+) -> Checkpoints:
+    schedule = plan.get("schedule")
+    return Checkpoints(
+        folder.checkpoint,
+        settings_of(plan, f"{net.network.describe()}, {net.task}", net.seed),
+        lambda: fingerprint(*data),
+        plan.get("checkpoint_every"),
+        None if schedule is None else check_schedule(schedule)[0],
+    )
+
+
+def _structure_for(data: LearningData) -> tuple[int, int, int]:
+    """Return the widths of a network for these data, with one hidden layer."""
+    inputs = data.knowledge.prepare.inputs(data.train.features.shape[1])
+    if data.knowledge.is_regression:
+        return inputs, _HIDDEN, 1
+    assert data.train.labels is not None  # training needs them
+    return inputs, _HIDDEN, int(data.train.labels.max()) + 1

@@ -1,14 +1,15 @@
 """Mini-batch training: shuffle, step through the batches, measure, report.
 
 After each batch and each epoch it calls functions of the caller. It does not read, write or print
-anything.
+anything; `Loop.state_dict` is all that a checkpoint needs.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,43 +19,45 @@ from numpy.typing import NDArray
 from tinygrad_edu import CaptureError, GradientError, Tensor, capture
 from tinygrad_edu.errors import ReplayError
 
-from ..loss import classification_loss, predicted_labels
 from ..module import Module
-from ..optim import SGD
+from ..optim import LBFGS, Optimizer, clip_grad_norm
+from .choices import ScheduleRun
 from .history import Epoch, History
-from .metrics import evaluate
+from .metrics import measure
+from .objectives import Classification, Objective
+from .stopping import BestEpoch, Divergence
 
-__all__ = ["train"]
+__all__ = ["Loop", "Samples", "train"]
 
-Samples = tuple[NDArray[Any], NDArray[Any]]
+Samples = tuple[Any, ...]
+"""Inputs and targets, and for training perhaps a weight for each row."""
 
 
-# Overflows appear in the loss and in the weights, which are checked.
-@np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def train(
-    network: Module,
-    optimizer: SGD,
-    samples: Samples,
-    test: Samples | None = None,
-    *,
-    epochs: int,
-    batch_size: int,
-    generator: Generator,
-    history: History | None = None,
-    on_batch: Callable[[], None] = lambda: None,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-    measure_end: Callable[[], float] | None = None,
-) -> History:
-    """Train a classifier.
+@dataclass
+class _Position:
+    """A place within an epoch, and the sums up to there."""
+
+    order: NDArray[Any] | None = None
+    start: int = 0
+    loss: float = 0.0
+    right: float = 0.0
+    weight: float = 0.0
+    seconds: float = 0.0
+
+
+class Loop:
+    """A training, from the current weights to the last epoch.
 
     Parameters
     ----------
     network : Module
-        Returns logits of shape (N, outputs).
-    optimizer : SGD
+        Returns outputs of shape (N, outputs).
+    optimizer : Optimizer
         Updates its parameters.
-    samples, test : tuple of (features, labels)
-        Arrays of shape (N, features) and (N,).
+    samples : tuple of (inputs, targets) or (inputs, targets, weights)
+        Arrays of shape (N, features), (N,) and (N,).
+    test, validation : tuple of (inputs, targets), optional
+        Measured after each epoch.
     epochs, batch_size : int
         Number of passes over the samples, and samples in a step; the last batch of an epoch may
         be smaller.
@@ -62,61 +65,232 @@ def train(
         Shuffles the samples before each epoch.
     history : History, optional
         Receives the epochs, and keeps them if the training is interrupted.
+    objective : Objective, optional
+        What is minimised; by default the cross-entropy.
+    schedule : ScheduleRun, optional
+        Changes the learning rate.
+    clip : float, optional
+        The largest norm of all gradients together.
+    best : BestEpoch, optional
+        Chooses the best epoch, and decides when to stop.
+    divergence : Divergence, optional
+        Decides when the loss has grown for too long.
     on_batch, on_epoch : callable
         Called after each batch, and with each finished `Epoch`.
     measure_end : callable, optional
-        Returns the loss after the last step, which is not the loss of a batch. It is called
-        before the last epoch counts.
+        Returns the loss after the last step, which is not the loss of a batch. It is called before
+        the last epoch counts.
 
-    Returns
-    -------
-    History
-
-    Raises
-    ------
-    GradientError
-        If the loss is not finite. The network then has the weights after the last good epoch.
+    Attributes
+    ----------
+    stopped : str or None
+        Why the training ended before its last epoch, if it was not interrupted.
 
     Notes
     -----
     An epoch counts as soon as it is in `history`. After any interruption, the network has the
     weights after exactly the epochs in the history.
     """
-    history = History() if history is None else history
-    before, rows = len(history), len(samples[0])
-    step = _Step(network, optimizer)
-    optimizer.zero_grad()
-    # The weights after the last epoch that counts and, shortly before the next one counts, also
-    # those after that one; by the number of finished epochs.
-    weights = {0: network.state_dict()}
-    try:
-        for number in range(1, epochs + 1):
-            start = time.perf_counter()
-            order = generator.permutation(rows)
-            network.train()
-            loss, accuracy = _one_epoch(step, samples, order, batch_size, number, on_batch)
-            test_loss, test_accuracy = (None, None) if test is None else evaluate(network, *test)
-            last = measure_end() if number == epochs and measure_end is not None else None
-            _check_end(network, test_loss, last, number, -(-rows // batch_size))
-            seconds = time.perf_counter() - start
-            epoch = Epoch(number, loss, accuracy, test_loss, test_accuracy, seconds)
-            weights[number] = network.state_dict()
-            history.epochs.append(epoch)
-            del weights[number - 1]
-            on_epoch(epoch)
-    except BaseException:  # including Ctrl-C
-        network.load_state_dict(weights[len(history) - before])
-        raise
-    return history
+
+    def __init__(
+        self,
+        network: Module,
+        optimizer: Optimizer,
+        samples: Samples,
+        test: Samples | None = None,
+        *,
+        epochs: int,
+        batch_size: int,
+        generator: Generator,
+        validation: Samples | None = None,
+        history: History | None = None,
+        objective: Objective | None = None,
+        schedule: ScheduleRun | None = None,
+        clip: float | None = None,
+        best: BestEpoch | None = None,
+        divergence: Divergence | None = None,
+        on_batch: Callable[[], None] = lambda: None,
+        on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+        measure_end: Callable[[], float] | None = None,
+    ) -> None:
+        self.network, self.optimizer, self.samples = network, optimizer, samples
+        self.test, self.validation = test, validation
+        self.epochs, self.batch_size, self.generator = epochs, batch_size, generator
+        self.history = History() if history is None else history
+        self.objective = objective or Classification()
+        self.schedule = schedule or ScheduleRun(None, False)
+        self.best = best or BestEpoch(None, validation is not None)
+        self.divergence = divergence or Divergence(math.inf)
+        self.on_batch, self.on_epoch, self.measure_end = on_batch, on_epoch, measure_end
+        self.stopped: str | None = None
+        self._step = _Step(network, optimizer, self.objective, clip)
+        self._position = _Position()
+        self._finished: dict[str, Any] | None = None
+
+    # Overflows appear in the loss and in the weights, which are checked.
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    def run(self) -> History:
+        """Train until the last epoch; continue where `load_state_dict` left off.
+
+        Raises
+        ------
+        GradientError
+            If the loss is not finite, or grows for too long. The network then has the weights
+            after the last good epoch.
+        """
+        history, network = self.history, self.network
+        self.optimizer.zero_grad()
+        # The weights after the last epoch that counts and, shortly before the next one counts, also
+        # those after that one; by the number of finished epochs.
+        before = len(history)
+        weights = {before: self._finished or network.state_dict()}
+        try:
+            while len(history) < self.epochs and self.stopped is None:
+                epoch = self._next_epoch(len(history) + 1)
+                self._finished = weights[epoch.number] = network.state_dict()
+                history.epochs.append(epoch)
+                del weights[epoch.number - 1]
+                self._position = _Position()
+                self.on_epoch(epoch)
+        except BaseException:  # including Ctrl-C
+            network.load_state_dict(weights[len(history)])
+            raise
+        return history
+
+    def stop(self, reason: str) -> None:
+        """End the training after the current epoch, as if it were the last one."""
+        self.stopped = reason
+
+    def _next_epoch(self, number: int) -> Epoch:
+        place, network = self._position, self.network
+        start = time.perf_counter() - place.seconds
+        if place.order is None:
+            place.order = self.generator.permutation(len(self.samples[0]))
+        rate = float(self.optimizer.param_groups[0]["lr"])
+        network.train()
+        self._batches(number, place, place.order, start)
+        train_loss = place.loss / place.weight
+        share = place.right / len(place.order)
+        test = self._measured(self.test)
+        validation = self._measured(self.validation)
+        chosen = train_loss if validation[0] is None else validation[0]
+        self.best.note(number, chosen, network)
+        is_last = number == self.epochs or self.best.is_over
+        last = self.measure_end() if is_last and self.measure_end is not None else None
+        losses = {"on the test data": test[0], "on the validation data": validation[0]}
+        batches = -(-len(place.order) // self.batch_size)
+        _check_end(network, {**losses, "after the last step": last}, number, batches)
+        self.schedule.after_epoch(chosen)
+        if self.best.is_over and number < self.epochs:
+            self.stopped = _patience_over(self.best, validation[0] is not None)
+        return Epoch(
+            number,
+            train_loss,
+            self.objective.score(train_loss, share),
+            *test,
+            time.perf_counter() - start,
+            *validation,
+            rate,
+        )
+
+    def _batches(self, number: int, place: _Position, order: NDArray[Any], start: float) -> None:
+        """Train on the batches of an epoch that are left."""
+        size = self.batch_size
+        while place.start < len(order):
+            rows = order[place.start : place.start + size]
+            batch = [part[rows] for part in self.samples]
+            loss, outputs = self._step(*batch)
+            batch_number = place.start // size + 1
+            if not math.isfinite(loss):
+                raise _diverged(f"the loss became {loss}", number, batch_number)
+            if self.divergence.note(loss):
+                raise _diverged(
+                    f"the loss grew to {loss:.4g} and stayed above {self.divergence.limit:.4g} for "
+                    f"{self.divergence.steps} steps,",
+                    number,
+                    batch_number,
+                )
+            weight = float(batch[2].sum(dtype=np.float64)) if len(batch) > 2 else len(rows)
+            place.loss += loss * weight
+            place.weight += weight
+            place.right += self.objective.right(outputs, batch[1])
+            place.start += size
+            place.seconds = time.perf_counter() - start
+            self.schedule.after_batch()
+            self.on_batch()
+
+    def _measured(self, samples: Samples | None) -> tuple[float | None, float | None]:
+        if samples is None:
+            return None, None
+        measured = measure(self.network, samples[0], samples[1], self.objective)
+        return measured.loss, measured.accuracy
+
+    # Saving and restoring --------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that changes during a training, between two batches.
+
+        Returns
+        -------
+        dict
+            Nested dictionaries of arrays, numbers, texts and lists.
+        """
+        finished = self._finished
+        return {
+            "network": self.network.state_dict(),
+            "finished": finished,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "best": self.best.state_dict(),
+            "generator": self.generator.bit_generator.state,
+            "position": vars(self._position).copy(),
+            "growing": self.divergence.count,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state; the history is the caller's.
+
+        Parameters
+        ----------
+        state : mapping
+            As `state_dict` returns it.
+        """
+        self.network.load_state_dict(state["network"])
+        self._finished = state["finished"]
+        self.schedule.load_state_dict(state["schedule"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best.load_state_dict(state["best"])
+        self.generator.bit_generator.state = state["generator"]
+        self._position = _Position(**state["position"])
+        self.divergence.count = state["growing"]
+
+
+def train(
+    network: Module,
+    optimizer: Optimizer,
+    samples: Samples,
+    test: Samples | None = None,
+    **settings: Any,
+) -> History:
+    """Train a network, and return its history.
+
+    Parameters
+    ----------
+    network, optimizer, samples, test
+        As for `Loop`.
+    **settings : object
+        The other parameters of `Loop`.
+    """
+    return Loop(network, optimizer, samples, test, **settings).run()
 
 
 def _check_end(
-    network: Module, test_loss: float | None, last_loss: float | None, epoch: int, batches: int
+    network: Module, losses: Mapping[str, float | None], epoch: int, batches: int
 ) -> None:
     """Check the result of the last step of an epoch, which is not in the losses of its batches."""
     if not all(np.isfinite(parameter.data).all() for parameter in network.parameters()):
         raise _diverged("the weights became infinite or NaN", epoch, batches)
-    for loss, where in ((test_loss, "on the test data"), (last_loss, "after the last step")):
+    for where, loss in losses.items():
         if loss is not None and not math.isfinite(loss):
             raise _diverged(f"the loss {where} became {loss}", epoch, batches)
 
@@ -129,54 +303,60 @@ def _diverged(what: str, epoch: int, batch: int) -> GradientError:
     )
 
 
+def _patience_over(best: BestEpoch, has_validation: bool) -> str:
+    what = "validation" if has_validation else "training"
+    return f"the {what} loss has not fallen for {best.waited} epochs"
+
+
 class _Step:
     """One step of training; it is captured and replayed if possible."""
 
-    def __init__(self, network: Module, optimizer: SGD) -> None:
-        def step(features: NDArray[Any], labels: NDArray[Any]) -> tuple[Tensor, Tensor]:
-            logits = network(Tensor(features, copy=False))
-            loss = classification_loss(logits, Tensor(labels, copy=False))
+    def __init__(
+        self, network: Module, optimizer: Optimizer, objective: Objective, clip: float | None
+    ) -> None:
+        parameters: Sequence[Tensor] = network.parameters()
+
+        def forward(inputs: Any, targets: Any, weights: Any) -> tuple[Tensor, Tensor]:
+            outputs = network(Tensor(inputs, copy=False))
+            targets = Tensor(targets, copy=False)
+            return objective.loss(outputs, targets, weights), outputs
+
+        def step(inputs: Any, targets: Any, weights: Any = None) -> tuple[Tensor, Tensor]:
+            loss, outputs = forward(inputs, targets, weights)
             loss.backward(keep_interior=False)
+            if clip is not None:
+                clip_grad_norm(parameters, clip)
             optimizer.step()
             optimizer.zero_grad()
-            return loss, logits
+            return loss, outputs
+
+        def search(inputs: Any, targets: Any, weights: Any = None) -> tuple[Tensor, Tensor]:
+            """Take a step that evaluates the loss several times."""
+            found: list[tuple[Tensor, Tensor]] = []
+
+            def closure() -> Tensor:
+                optimizer.zero_grad()
+                found.append(forward(inputs, targets, weights))
+                found[-1][0].backward(keep_interior=False)
+                return found[-1][0]
+
+            optimizer.step(closure)
+            optimizer.zero_grad()
+            return found[0]
 
         self.optimizer = optimizer
-        self._eager = step
-        self._step: Callable[..., tuple[Tensor, Tensor]] = capture(step)
+        self._eager = search if isinstance(optimizer, LBFGS) else step
+        self._step: Callable[..., tuple[Tensor, Tensor]] = self._eager
+        if self._eager is step:
+            self._step = capture(step)
 
-    def __call__(
-        self, features: NDArray[Any], labels: NDArray[Any]
-    ) -> tuple[float, NDArray[np.int64]]:
-        """Return the loss, and the labels that were predicted before the step."""
+    def __call__(self, *batch: NDArray[Any]) -> tuple[float, NDArray[Any]]:
+        """Return the loss, and the outputs from before the step."""
         try:
-            loss, logits = self._step(features, labels)
+            loss, outputs = self._step(*batch)
         except ReplayError:  # earlier steps may be wrong
             raise
-        except CaptureError:  # a custom network, for example with dropout
+        except CaptureError:  # a custom network
             self._step = self._eager
-            loss, logits = self._step(features, labels)
-        return loss.item(), predicted_labels(logits._data)
-
-
-def _one_epoch(
-    step: _Step,
-    samples: Samples,
-    order: NDArray[Any],
-    batch_size: int,
-    number: int,
-    on_batch: Callable[[], None],
-) -> tuple[float, float]:
-    """Train on all batches; return mean loss per sample and share of correct predictions."""
-    features, labels = samples
-    total, right = 0.0, 0
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        answers = labels[rows]
-        value, predicted = step(features[rows], answers)
-        if not math.isfinite(value):
-            raise _diverged(f"the loss became {value}", number, start // batch_size + 1)
-        total += value * len(rows)
-        right += int(np.count_nonzero(predicted == answers))
-        on_batch()
-    return total / len(order), right / len(order)
+            loss, outputs = self._step(*batch)
+        return loss.item(), outputs._data

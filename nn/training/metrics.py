@@ -1,45 +1,35 @@
-"""Measures a network on data: logits, loss and accuracy.
+"""Measures a network on data: outputs, loss and accuracy.
 
 The network does not change.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_edu import Tensor, no_grad
 
-from ..loss import classification_loss, predicted_labels
 from ..module import Module
+from .objectives import Classification, Measured, Objective
 
 __all__ = ["Measured", "evaluate", "logits_of", "measure"]
 
 _ROWS = 4096  # per batch, to limit the memory for hidden layers
 
 
-class Measured(NamedTuple):
-    """The performance of a network on some data.
+def logits_of(network: Module, features: Any) -> NDArray[Any]:
+    """Compute the outputs for all rows in evaluation mode, without a graph.
 
-    Attributes
+    Parameters
     ----------
-    loss : float
-        Mean loss per sample.
-    accuracy : float
-        Share of correct predictions, 0..1.
-    predicted : tuple of int
-        The classes that are predicted for at least one row.
+    network : Module
+        The network.
+    features : ndarray or LazyInputs, shape (N, inputs)
+        The rows.
     """
-
-    loss: float
-    accuracy: float
-    predicted: tuple[int, ...]
-
-
-def logits_of(network: Module, features: NDArray[Any]) -> NDArray[Any]:
-    """Compute the logits of all rows in evaluation mode, without a graph."""
     mode = network.training
     network.eval()
     try:
@@ -53,14 +43,14 @@ def logits_of(network: Module, features: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate(parts)
 
 
-def evaluate(network: Module, features: NDArray[Any], labels: NDArray[Any]) -> tuple[float, float]:
+def evaluate(network: Module, features: Any, labels: NDArray[Any]) -> tuple[float, float]:
     """Measure mean loss per sample and share of correct predictions.
 
     Parameters
     ----------
     network : Module
         Returns logits of shape (N, outputs).
-    features : ndarray, shape (N, features)
+    features : ndarray or LazyInputs, shape (N, features)
         The samples.
     labels : ndarray of int, shape (N,)
         The right classes.
@@ -74,16 +64,16 @@ def evaluate(network: Module, features: NDArray[Any], labels: NDArray[Any]) -> t
     return measured.loss, measured.accuracy
 
 
-def measure(network: Module, features: NDArray[Any], labels: NDArray[Any]) -> Measured:
+def measure(
+    network: Module, features: Any, labels: NDArray[Any], objective: Objective | None = None
+) -> Measured:
     """Measure loss, accuracy and the predicted classes.
 
     Parameters
     ----------
     network, features, labels
-        As in `evaluate`.
+        As in `evaluate`; targets instead of labels in a regression.
+    objective : Objective, optional
+        What is measured; by default cross-entropy and accuracy.
     """
-    logits = logits_of(network, features)
-    loss = classification_loss(Tensor(logits, copy=False), labels).item()
-    predictions = predicted_labels(logits)
-    found = tuple(int(label) for label in np.unique(predictions))
-    return Measured(loss, float(np.mean(predictions == labels)), found)
+    return (objective or Classification()).measured(logits_of(network, features), labels)

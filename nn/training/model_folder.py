@@ -16,7 +16,12 @@ from ..files import LEGACY_FILE, NATIVE_FILE, SavedNetwork, folder_lock, write_p
 from ..mlp import MLP
 from .figures.saving import FIGURES
 
-__all__ = ["ModelFolder"]
+__all__ = ["CHECKPOINT", "HISTORY", "ModelFolder", "Nowhere"]
+
+CHECKPOINT = "checkpoint.safetensors"
+"""The file from which a training continues."""
+HISTORY = "history.csv"
+"""The file with the numbers of each epoch."""
 
 _REJECTED = "learned-nothing"
 _UNFINISHED = "unfinished"
@@ -43,6 +48,11 @@ class ModelFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.before, self.written = _model_in(path)
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The file from which a training continues."""
+        return self.path / CHECKPOINT
 
     def check_room(self, network: MLP, pictures: int) -> None:
         """Check before the training that there is room for the model and the pictures.
@@ -75,12 +85,17 @@ class ModelFolder:
         self._remove(self.path / _UNFINISHED, (NATIVE_FILE, LEGACY_FILE))
         return folder, note
 
+    def remove_checkpoint(self) -> None:
+        """Remove the checkpoint of a training that is finished."""
+        self._remove(self.path, (CHECKPOINT,))
+
     def remove_stale(self, folder: Path, drawn: Iterable[str]) -> list[str]:
         """Remove the files of an earlier training next to a new model, and return their names."""
         pictures = {f"{name}.png" for name in FIGURES}
         removed = self._remove(folder, pictures - set(drawn))
         if folder == self.path:  # an earlier attempt that failed
-            found = self._remove(self.path / _REJECTED, {NATIVE_FILE, LEGACY_FILE, *pictures})
+            ours = {NATIVE_FILE, LEGACY_FILE, HISTORY, *pictures}
+            found = self._remove(self.path / _REJECTED, ours)
             removed += [f"{_REJECTED}/{name}" for name in found]
         return removed
 
@@ -101,6 +116,35 @@ class ModelFolder:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         return removed
+
+
+class Nowhere:
+    """The place for the results of a training that saves nothing."""
+
+    path = before = checkpoint = None
+    written = ""
+
+    def check_room(self, network: MLP, pictures: int) -> None:
+        """Check nothing."""
+
+    def locked(self) -> contextlib.AbstractContextManager[None]:
+        """Lock nothing."""
+        return contextlib.nullcontext()
+
+    def save_unfinished(self, saved: SavedNetwork) -> Path | None:
+        """Save nothing."""
+        return None
+
+    def save(self, saved: SavedNetwork, *, replace: bool) -> tuple[Path | None, str | None]:
+        """Save nothing."""
+        return None, None
+
+    def remove_checkpoint(self) -> None:
+        """Remove nothing."""
+
+    def remove_stale(self, folder: Path, drawn: Iterable[str]) -> list[str]:
+        """Remove nothing."""
+        return []
 
 
 def _model_in(folder: Path) -> tuple[Path | None, str]:

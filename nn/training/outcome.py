@@ -6,6 +6,7 @@ It is compared with two baselines without a network: always the largest class, a
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import read_network
-from ..loss import classes_of
 from ..module import Module
-from .metrics import Measured, measure
+from .metrics import measure
+from .objectives import Classification, Measured, Objective
 
 __all__ = ["Start", "is_worth_keeping", "learned_nothing"]
 
@@ -29,30 +30,39 @@ class Start:
     ----------
     network : Module
         The network before its first step.
-    features, labels : ndarray
+    samples : tuple of (inputs, targets)
         The training data; at most a few thousand evenly spaced rows are measured.
+    objective : Objective
+        What is measured.
 
     Attributes
     ----------
     loss : float
         The loss before the training.
-    labels : ndarray
-        The classes of the measured rows.
+    targets : ndarray
+        The classes or numbers of the measured rows.
     """
 
-    def __init__(self, network: Module, features: NDArray[Any], labels: NDArray[Any]) -> None:
-        step = -(-len(labels) // _ROWS)
-        self._network, self._features, self.labels = network, features[::step], labels[::step]
+    def __init__(self, network: Module, samples: tuple[Any, ...], objective: Objective) -> None:
+        inputs, targets = samples[:2]
+        step = -(-len(targets) // _ROWS)
+        self._network, self._objective = network, objective
+        self._inputs, self.targets = inputs[::step], targets[::step]
         self.loss = self.measure_now().loss
 
     def measure_now(self) -> Measured:
         """Measure the network on the same rows, with its current weights."""
         with np.errstate(all="ignore"):  # of weights that diverge
-            return measure(self._network, self._features, self.labels)
+            return measure(self._network, self._inputs, self.targets, self._objective)
 
 
 def learned_nothing(
-    now: Measured, labels: NDArray[Any], outputs: int, start: float, end: float
+    now: Measured,
+    targets: NDArray[Any],
+    objective: Objective,
+    start: float,
+    end: float,
+    names: Sequence[str] | None = None,
 ) -> str | None:
     """Return why a network learned nothing, or None if it learned something.
 
@@ -60,12 +70,14 @@ def learned_nothing(
     ----------
     now : Measured
         Its performance on the training data.
-    labels : ndarray of int
-        The classes of the training data.
-    outputs : int
-        Number of its outputs.
+    targets : ndarray
+        The classes of the training data, or the numbers of a regression.
+    objective : Objective
+        What was minimised.
     start, end : float
         Its loss before and after the training, on the same rows.
+    names : sequence of str, optional
+        Names of the classes.
 
     Returns
     -------
@@ -73,27 +85,37 @@ def learned_nothing(
 
     Examples
     --------
-    >>> labels = np.array([0] * 99 + [1])
-    >>> learned_nothing(Measured(0.06, 0.99, (0,)), labels, 2, start=0.7, end=0.06)
+    >>> labels, objective = np.array([0] * 99 + [1]), Classification(2)
+    >>> learned_nothing(Measured(0.06, 0.99, (0,)), labels, objective, start=0.7, end=0.06)
     'it predicts class 0 for every row, and 99.00% of the rows are of class 0'
-    >>> learned_nothing(Measured(0.02, 1.0, (0, 1)), labels, 2, start=0.7, end=0.02)
+    >>> learned_nothing(Measured(0.02, 1.0, (0, 1)), labels, objective, start=0.7, end=0.02)
     """
-    counts = np.bincount(labels)
-    largest, share = int(counts.argmax()), counts.max() / len(labels)
-    often = f"{share:.2%} of the rows are of class {largest}"
     if not math.isfinite(now.loss):
         return f"its loss is {now.loss}"
-    if len(now.predicted) == 1:
-        return f"it predicts class {now.predicted[0]} for every row, and {often}"
-    if now.accuracy <= share:
-        return f"its train accuracy is {now.accuracy:.2%}, and {often}"
-    classes = classes_of(outputs)
-    guessing = math.log(classes)
+    guessing = objective.baseline
+    if isinstance(objective, Classification):
+        counts = np.bincount(targets)
+        largest, share = int(counts.argmax()), counts.max() / len(targets)
+
+        def named(code: int) -> str:
+            return str(code) if names is None else names[code]
+
+        often = f"{share:.2%} of the rows are of class {named(largest)}"
+        if len(now.predicted) == 1:
+            return f"it predicts class {named(now.predicted[0])} for every row, and {often}"
+        if now.accuracy <= share:
+            return f"its train accuracy is {now.accuracy:.2%}, and {often}"
+    elif now.accuracy <= 0:
+        return f"its train R² is {now.accuracy:.4f}, and always predicting the mean has 0"
     # A network that is trained again may have nothing left to learn: its loss varies a little.
     if end > start + 0.01 * guessing:
         return f"its loss went up, from {start:.4g} to {end:.4g}"
     if now.loss >= guessing:
-        return f"its loss is {now.loss:.4g}, and guessing has ln {classes} = {guessing:.4g}"
+        if isinstance(objective, Classification):
+            what = f"guessing has ln {round(math.exp(guessing))} ="
+        else:
+            what = "predicting the mean has"
+        return f"its loss is {now.loss:.4g}, and {what} {guessing:.4g}"
     return None
 
 

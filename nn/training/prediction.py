@@ -1,4 +1,4 @@
-"""The prediction for one sample: its label, its probability, and those of all classes.
+"""The prediction for one sample: its class and the probabilities, or the number of a regression.
 
 It is computed in `classifier`.
 """
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-__all__ = ["Prediction"]
+__all__ = ["Estimate", "Prediction"]
 
 
 class Prediction(NamedTuple):
@@ -17,8 +17,8 @@ class Prediction(NamedTuple):
 
     Attributes
     ----------
-    label : int
-        The most probable class.
+    label : int or str
+        The most probable class, as it is in the training data.
     confidence : float
         The probability of that class, 0..1.
     probabilities : numpy.ndarray
@@ -35,9 +35,29 @@ class Prediction(NamedTuple):
     1
     """
 
-    label: int
+    label: int | str
     confidence: float
     probabilities: NDArray[Any]
 
     def __str__(self) -> str:
         return f"prediction = {self.label} with {self.confidence:.1%} confidence"
+
+
+class Estimate(NamedTuple):
+    """The number that a regression predicts for one sample.
+
+    Attributes
+    ----------
+    value : float
+        The predicted number.
+
+    Examples
+    --------
+    >>> print(Estimate(22.5))
+    prediction = 22.5
+    """
+
+    value: float
+
+    def __str__(self) -> str:
+        return f"prediction = {self.value:.6g}"

@@ -1,55 +1,61 @@
-"""Converts a network and its known inputs to the content of a model file, and back.
+"""Converts a network and what is known about its data to the content of a model file, and back.
 
 Files are read and written in `nn.files`.
 """
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from ..data.known_inputs import KnownInputs
 from ..files import SavedNetwork
 from ..mlp import MLP
+from .knowledge import Knowledge
 
-__all__ = ["known_inputs", "saved_network", "set_biases"]
+if TYPE_CHECKING:
+    from .history import History
+
+__all__ = ["saved_network", "set_biases"]
 
 
-def saved_network(network: MLP, inputs: KnownInputs, learned: bool = True) -> SavedNetwork:
+def saved_network(
+    network: MLP, knowledge: Knowledge, learned: bool = True, history: History | None = None
+) -> SavedNetwork:
     """Return the content of a model file, with copies of the weights.
 
     Parameters
     ----------
     network : MLP
         The network.
-    inputs : KnownInputs
-        What it knows about its inputs.
+    knowledge : Knowledge
+        What it knows about its data.
     learned : bool
         Whether the training made it better than guessing.
+    history : History, optional
+        The epochs of its training.
     """
     layers = network.layers
-    classes = None if inputs.classes is None else tuple(map(str, range(inputs.classes)))
+    table = {} if history is None or not len(history) else _history(history)
     return SavedNetwork(
         weights=tuple(layer.weight.numpy() for layer in layers),
         biases=tuple(np.array(layer.bias.data) for layer in layers if layer.bias is not None),
         activation=network.activation,
-        scale=inputs.scale,
-        feature_names=inputs.names,
-        feature_ranges=inputs.ranges,
-        classes=classes,
-        faintest_row=None if inputs.ranges is None else inputs.faintest,
         learned=learned,
+        dropout=network.dropout,
+        **knowledge.fields(),
+        **table,
     )
 
 
-def known_inputs(saved: SavedNetwork) -> KnownInputs:
-    """Return what a model from a file knows about its inputs."""
-    return KnownInputs(
-        saved.scale,
-        saved.feature_names,
-        saved.feature_ranges,
-        KnownInputs.faintest if saved.faintest_row is None else saved.faintest_row,
-        None if saved.classes is None else len(saved.classes),
-    )
+def _history(history: History) -> dict[str, object]:
+    """Return the numbers of the epochs, without the times, which differ in each run."""
+    from .history import Epoch
+
+    names = tuple(one.name for one in fields(Epoch) if one.name != "seconds")
+    rows = tuple(tuple(getattr(epoch, name) for name in names) for epoch in history)
+    return {"history_columns": names, "history": rows}
 
 
 def set_biases(network: MLP, saved: SavedNetwork) -> None:

@@ -1,7 +1,7 @@
 """One training from its first batch to its last line: train, save, evaluate, draw and report.
 
-It connects the loop, the signals, the folder and the pictures. Arguments and data files are checked
-before, in `Classifier.fit` and `inputs`.
+It connects the loop, the signals, the folder, the checkpoints and the pictures. Arguments and data
+are checked before, in `Classifier.fit` and `inputs`.
 """
 
 from __future__ import annotations
@@ -13,31 +13,36 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
-from ..data.known_inputs import KnownInputs
+from tinygrad_edu import GradientError
+
 from ..errors import TrainingWarning
+from ..files import SavedNetwork
 from ..mlp import MLP
-from ..optim import SGD
+from .callbacks import Callbacks, Run
+from .checkpoint import Checkpoints
+from .choices import make_optimizer, make_schedule
+from .epoch import measure_text
 from .figures.saving import Pictures
 from .figures.weights import LayerWatch
 from .history import Epoch, History
-from .loop import train
+from .knowledge import Knowledge
+from .loop import Loop, Samples
 from .metrics import Measured, measure
-from .model_folder import ModelFolder
+from .model_folder import HISTORY, ModelFolder, Nowhere
+from .objectives import Objective
 from .options import Plan
 from .outcome import Start, is_worth_keeping, learned_nothing
 from .progress import Progress
-from .saved import saved_network
+from .remedy import smaller_rate
 from .signals import StopSignals, Terminated
+from .stopping import BestEpoch, Divergence
 
 __all__ = ["Session", "end_by_signal"]
-
-Samples = tuple[NDArray[Any], NDArray[Any]]
 
 INTERVAL = 30.0
 """Seconds between two savings of the model during its training."""
@@ -50,14 +55,22 @@ class Session:
     ----------
     network : MLP
         The network to train.
-    inputs : KnownInputs
-        What it will know about its inputs.
-    samples, test : tuple of (features, labels)
-        The data, scaled.
+    samples : tuple of (inputs, targets) or (inputs, targets, weights)
+        What it learns.
+    test, validation : tuple of (inputs, targets), or None
+        What it is measured on.
     plan : Plan
         The arguments of `fit`.
-    folder : ModelFolder
+    objective : Objective
+        What is minimised and measured.
+    knowledge : Knowledge
+        What the model will know about its data.
+    content : callable
+        ``content(learned, history)`` returns the content of the model file.
+    folder : ModelFolder or Nowhere
         The folder for the results.
+    checkpoints : Checkpoints
+        Where the training can be continued from.
     pictures : Pictures
         The pictures to draw.
     generator : numpy.random.Generator
@@ -78,27 +91,76 @@ class Session:
     def __init__(
         self,
         network: MLP,
-        inputs: KnownInputs,
         samples: Samples,
         test: Samples | None,
+        validation: Samples | None,
         *,
         plan: Plan,
-        folder: ModelFolder,
+        objective: Objective,
+        knowledge: Knowledge,
+        content: Callable[[bool, History], SavedNetwork],
+        folder: ModelFolder | Nowhere,
+        checkpoints: Checkpoints,
         pictures: Pictures,
         generator: Generator,
         say: Callable[[str], None],
     ) -> None:
-        self.network, self.inputs = network, inputs
-        self.samples, self.test = samples, test
-        self.plan, self.folder = plan, folder
-        self.pictures, self.generator = pictures, generator
+        self.network, self.samples, self.test, self.validation = network, samples, test, validation
+        self.plan, self.objective = plan, objective
+        self.knowledge, self.content = knowledge, content
+        self.folder, self.checkpoints, self.pictures = folder, checkpoints, pictures
         self.say = say
-        self.history = History()
+        self.history = History(measure=objective.measure)
         self.saved_in: Path | None = None
         self.rejected: str | None = None
+        self._start = Start(network, samples, objective)
         self._final: Measured | None = None
         self._note: str | None = None
         self._unfinished: tuple[Path, float] | None = None
+        self._loop = self._made_loop(generator)
+
+    def _made_loop(self, generator: Generator) -> Loop:
+        plan, network, samples = self.plan, self.network, self.samples
+        optimizer = make_optimizer(
+            plan.optimizer, network.parameters(), plan.alpha, plan.get("weight_decay", 0.0)
+        )
+        batches = -(-len(samples[0]) // plan.batch_size)
+        usual = max(self._start.loss, self.objective.baseline)
+        return Loop(
+            network,
+            optimizer,
+            samples,
+            # With validation data, the test data are read once, at the end.
+            self.test if self.validation is None else None,
+            epochs=plan.epochs,
+            batch_size=plan.batch_size,
+            generator=generator,
+            validation=self.validation,
+            history=self.history,
+            objective=self.objective,
+            schedule=make_schedule(
+                plan.get("schedule"), optimizer, plan.epochs, batches, plan.alpha
+            ),
+            clip=plan.get("clip"),
+            best=BestEpoch(plan.patience, self.validation is not None),
+            divergence=Divergence(usual),
+        )
+
+    def resume(self) -> bool:
+        """Continue from the checkpoint, if there is one; return whether there is."""
+        state = self.checkpoints.load()
+        if state is None:
+            return False
+        self.history.epochs[:] = History.from_dict(state["history"]).epochs
+        self._start.loss = state["start_loss"]
+        self._loop.divergence.limit = state["limit"]
+        self._loop.load_state_dict(state["loop"])
+        return True
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is nothing left to train."""
+        return len(self.history) >= self.plan.epochs or self._loop.best.is_over
 
     def run(self, verbose: bool) -> None:
         """Train, save, draw and report.
@@ -106,20 +168,21 @@ class Session:
         Raises
         ------
         GradientError
-            If the loss is not finite any more; the finished epochs are saved.
+            If the loss is not finite any more, or grows; the finished epochs are saved.
         KeyboardInterrupt, Terminated
             If a signal ended the training; the message names what is saved.
         """
         stopped: BaseException | None = None
-        start = Start(self.network, *self.samples)
         with StopSignals() as signals:
             try:
                 self._learn(verbose, signals)
+            except GradientError as error:
+                stopped = self._with_remedy(error)
             except BaseException as error:
                 stopped = error
             signals.hold()
             if len(self.history):
-                self._save(start, is_complete=len(self.history) == self.plan.epochs)
+                self._save(is_complete=stopped is None)
         # A signal may also arrive during the last step or the saving, or SIGTERM after Ctrl-C.
         if signals.received is not None and isinstance(stopped, KeyboardInterrupt | None):
             if signals.received != signal.SIGINT:
@@ -137,45 +200,50 @@ class Session:
     # Learning ------------------------------------------------------------------------------
 
     def _learn(self, verbose: bool, signals: StopSignals) -> None:
-        network, samples, history, plan = self.network, self.samples, self.history, self.plan
+        loop, samples, plan = self._loop, self.samples, self.plan
         watch = None
         if "gradients" in self.pictures.wanted:
-            watch = LayerWatch(network, *samples, plan.alpha)
+            watch = LayerWatch(self.network, samples[0], samples[1], plan.alpha)
+        callbacks, run = Callbacks(plan.get("callbacks", ())), Run(loop)
         due = time.monotonic() + INTERVAL
-        with Progress(plan.epochs, -(-len(samples[0]) // plan.batch_size), verbose) as progress:
+        batches = -(-len(samples[0]) // plan.batch_size)
+        with Progress(plan.epochs, batches, verbose, self.objective.measure) as progress:
 
             def after_batch() -> None:
                 nonlocal due
                 progress.batch()
+                callbacks.batch(run)
+                if signals.received is not None:
+                    self._save_checkpoint()
                 signals.check()
                 if time.monotonic() >= due:
                     self._save_unfinished()
+                    self._save_checkpoint()
                     due = time.monotonic() + INTERVAL
 
             def after_epoch(epoch: Epoch) -> None:
                 progress.epoch(epoch)
                 if watch is not None:
                     watch(epoch)
-                    history.layers = watch.record
+                    self.history.layers = watch.record
+                callbacks.epoch(run, epoch)
+                if epoch.number % self.checkpoints.every == 0 or signals.received is not None:
+                    self._save_checkpoint()
                 signals.check()
 
             def measure_end() -> float:
-                self._final = measure(network, *samples)
+                self._final = measure(self.network, samples[0], samples[1], self.objective)
                 return self._final.loss
 
-            train(
-                network,
-                SGD(network.parameters(), lr=plan.alpha),
-                samples,
-                self.test,
-                epochs=plan.epochs,
-                batch_size=plan.batch_size,
-                generator=self.generator,
-                history=history,
-                on_batch=after_batch,
-                on_epoch=after_epoch,
-                measure_end=measure_end,
-            )
+            loop.on_batch, loop.on_epoch, loop.measure_end = after_batch, after_epoch, measure_end
+            callbacks.start(run)
+            loop.run()
+            callbacks.end(run)
+
+    def _with_remedy(self, error: GradientError) -> GradientError:
+        """Return the error with a smaller learning rate that works, if there is one."""
+        found = smaller_rate(self.network, self.samples, self.plan, self.objective)
+        return error if found is None else type(error)(f"{error}. {found}")
 
     # Saving --------------------------------------------------------------------------------
 
@@ -184,46 +252,99 @@ class Session:
         if not all(np.isfinite(p.data).all() for p in self.network.parameters()):
             return  # the loop stops at the next loss
         try:
-            path = self.folder.save_unfinished(saved_network(self.network, self.inputs))
+            path = self.folder.save_unfinished(self.content(True, self.history))
         except OSError as error:  # the disk may have space again at the end
             self.say(f"note: the model could not be saved during the training: {error}")
         else:
-            self._unfinished = path, time.monotonic()
+            if path is not None:
+                self._unfinished = path, time.monotonic()
 
-    def _save(self, start: Start, is_complete: bool) -> None:
+    def _save_checkpoint(self) -> None:
+        """Save everything that is needed to continue from here."""
+        try:
+            self.checkpoints.save(
+                {
+                    "loop": self._loop.state_dict(),
+                    "history": self.history.to_dict(),
+                    "start_loss": self._start.loss,
+                    "limit": self._loop.divergence.limit,
+                }
+            )
+        except OSError as error:
+            self.say(f"note: the checkpoint could not be saved: {error}")
+
+    def _save(self, is_complete: bool) -> None:
         """Evaluate what the network learned, and save it in the right folder."""
-        now = start.measure_now()
+        if self._loop.best.restore(self.network):
+            self._final = None  # measured on the last weights
+        if self.test is not None and self.validation is not None:
+            self._measure_test()
+        now = self._start.measure_now()
         if not is_complete:  # the last measurement belongs to an epoch that does not count
             self._final = None
-        judged, labels = (self._final, self.samples[1]) if self._final else (now, start.labels)
-        outputs = self.network.structure[-1]
-        self.rejected = learned_nothing(judged, labels, outputs, start.loss, now.loss)
+        judged, targets = self._final or now, self._start.targets
+        if self._final is not None:
+            targets = self.samples[1]
+        names = self.knowledge.class_names(self.network.structure[-1] + 1)
+        self.rejected = learned_nothing(
+            judged, targets, self.objective, self._start.loss, now.loss, names
+        )
         learned, before = self.rejected is None, self.folder.before
-        saved = saved_network(self.network, self.inputs, learned)
-        replace = learned or self.plan.overwrite or before is None or not is_worth_keeping(before)
-        self.saved_in, self._note = self.folder.save(saved, replace=replace)
+        saved = self.content(learned, self.history)
+        replaces = (
+            learned
+            or self.plan.get("overwrite", False)
+            or before is None
+            or not is_worth_keeping(before)
+        )
+        self.saved_in, self._note = self.folder.save(saved, replace=replaces)
+        if self.saved_in is not None:
+            self.history.to_csv(self.saved_in / HISTORY)
+        if is_complete and not self.checkpoints.was_asked_for:
+            self.folder.remove_checkpoint()
+
+    def _measure_test(self) -> None:
+        """Measure the chosen weights on the test data, and note it at their epoch."""
+        assert self.test is not None  # the caller checks it
+        measured = measure(self.network, self.test[0], self.test[1], self.objective)
+        self.history.record_test(measured.loss, measured.accuracy)
 
     # Reporting -----------------------------------------------------------------------------
 
     def _what_is_left(self, stopped: KeyboardInterrupt | Terminated) -> str:
-        """Return where the training was stopped, and what is saved in which file."""
+        """Return where the training was stopped, what is saved, and how to go on."""
         count = len(self.history)
         how = f"stopped by {stopped.name}" if isinstance(stopped, Terminated) else "stopped"
+        go_on = ""
+        if self.checkpoints.is_saved:
+            go_on = f"; go on with {self.plan.options['resume']}"
         if count == self.plan.epochs:
             return f"{how} after the last epoch; the model is saved in {self.saved_in}"
         if count:
             how += f" in epoch {count + 1}"
-            return f"{how}; the model of epoch {count} is saved in {self.saved_in}"
+            where = f"is saved in {self.saved_in}" if self.saved_in else "is kept in this object"
+            return f"{how}; the model of epoch {self.history.best.number} {where}{go_on}"
         if self._unfinished is None:
-            return f"{how} in epoch 1; nothing was saved"
+            return (
+                f"{how} in epoch 1; nothing was saved" if not go_on else f"{how} in epoch 1{go_on}"
+            )
         path, saved_at = self._unfinished
         seconds = time.monotonic() - saved_at
-        return f"{how} in epoch 1; {path} holds the weights of {seconds:.0f} seconds ago"
+        return f"{how} in epoch 1; {path} holds the weights of {seconds:.0f} seconds ago{go_on}"
 
     def _report(self, stopped: BaseException | None, verbose: bool) -> None:
         """Report the result, draw the pictures, and remove old ones."""
-        assert self.saved_in is not None
+        if self._loop.stopped is not None:
+            self.say(f"stopped after epoch {len(self.history)}: {self._loop.stopped}")
+        if self.validation is not None:
+            best = self.history.best
+            self.say(
+                f"the validation loss was lowest after epoch {best.number}: its weights are kept"
+            )
         self._report_model(verbose)
+        if self.saved_in is None:
+            self.say(f"{self._accuracy()}; nothing is saved, because there is no base_address")
+            return
         files: list[str] = []
         problem: Exception | None = None
         try:
@@ -267,12 +388,14 @@ class Session:
 
     def _accuracy(self) -> str:
         """Return the accuracy of the saved weights, as text."""
-        last = self.history[-1]
-        if last.test_accuracy is not None:
-            return f"test accuracy {last.test_accuracy:.2%}"
+        name, saved = self.objective.measure, self.history.best
+        if saved.test_accuracy is not None:
+            return f"test {name} {measure_text(saved.test_accuracy, name)}"
+        if saved.validation_accuracy is not None:
+            return f"validation {name} {measure_text(saved.validation_accuracy, name)}"
         if self._final is None:
-            self._final = measure(self.network, *self.samples)
-        return f"train accuracy {self._final.accuracy:.2%}"
+            self._final = measure(self.network, self.samples[0], self.samples[1], self.objective)
+        return f"train {name} {measure_text(self._final.accuracy, name)}"
 
 
 def end_by_signal(terminated: Terminated, say: Callable[[str], None]) -> NoReturn:

@@ -76,6 +76,11 @@ class CsvData:
     ignored: tuple[str, ...] = ()
     label_column: int = 1
     has_line_per_row: bool = True
+    values: tuple[tuple[str, ...], ...] = ()
+    label_name: str = "label"
+    classes: tuple[str, ...] | None = None
+    ids: tuple[str, ...] | None = None
+    id_name: str | None = None
 
     @property
     def has_header(self) -> bool:

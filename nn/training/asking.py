@@ -1,0 +1,269 @@
+"""What a trained model can be asked: predictions, and how good they are.
+
+It is the part of `Classifier` that does not change anything. Data are read in `inputs`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..data.features import check_features
+from ..data.tables import is_frame, is_path
+from ..errors import DataError, NotFittedError
+from ..loss import classes_of, predicted_labels, probabilities
+from ..mlp import MLP
+from .knowledge import Knowledge
+from .prediction import Estimate, Prediction
+
+if TYPE_CHECKING:
+    from ..data.csv import CsvData
+    from .report import ClassificationReport, RegressionReport
+
+__all__ = ["AsksModel"]
+
+
+class AsksModel:
+    """The questions of a `Classifier`."""
+
+    network: MLP
+    knowledge: Knowledge
+    _fitted: bool
+    _options: Mapping[str, str]
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the classes, in the order of the probabilities; None in a regression."""
+        if self.knowledge.is_regression:
+            return None
+        return self.knowledge.class_names(classes_of(self.network.structure[-1]))
+
+    def predict_proba(self, x: Any, *, check_ranges: bool = True, **reading: Any) -> NDArray[Any]:
+        """Return the probability of each class for each row.
+
+        Parameters
+        ----------
+        x : array_like, data frame or path
+            Features as they are in the training file, not scaled. The columns of a file or a data
+            frame are matched by their names, in any order; those of an array by their position. A
+            label may be there or not.
+        check_ranges : bool
+            Refuse features far outside the ranges of the training, or in a small part of them, as
+            if they were scaled twice or not at all.
+        **reading : object
+            Options of `fit` for reading a file, such as ``sep=";"``.
+
+        Returns
+        -------
+        numpy.ndarray, shape (N, classes)
+            In the order of `class_names`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit` or `load`.
+        TypeError, ValueError
+            For features that do not match, are not finite numbers, or are scaled differently from
+            those of the training.
+        """
+        if self.knowledge.is_regression:
+            raise TypeError("a regression has no classes, so no probabilities; call predict")
+        return probabilities(self._outputs(x, check_ranges, **reading))
+
+    def predict(self, x: Any, *, check_ranges: bool = True, **reading: Any) -> NDArray[Any]:
+        """Return the most probable class for each row, or the number of a regression.
+
+        Parameters
+        ----------
+        x, check_ranges, **reading
+            As for `predict_proba`.
+
+        Returns
+        -------
+        numpy.ndarray, shape (N,)
+            Classes as they are in the training data: numbers or texts.
+        """
+        outputs = self._outputs(x, check_ranges, **reading)
+        if self.knowledge.is_regression:
+            return self.knowledge.predictions(outputs)
+        return self.knowledge.named(predicted_labels(outputs))
+
+    def score(
+        self, data: Any, y: Any = None, *, check_ranges: bool = True, **reading: Any
+    ) -> float:
+        """Return the share of correct predictions, or R² in a regression.
+
+        Parameters
+        ----------
+        data : path, data frame or array_like
+            Rows with their labels.
+        y : array_like, optional
+            The labels of an array.
+        check_ranges, **reading
+            As for `predict_proba`.
+        """
+        report = self.report(data, y, check_ranges=check_ranges, **reading)
+        return float(getattr(report, "r2", None) or getattr(report, "accuracy", 0.0))
+
+    def report(
+        self, data: Any, y: Any = None, *, check_ranges: bool = True, **reading: Any
+    ) -> ClassificationReport | RegressionReport:
+        """Measure the model: for each class, which classes it confuses, and how sure it is.
+
+        Parameters
+        ----------
+        data, y, check_ranges, **reading
+            As for `score`.
+
+        Returns
+        -------
+        ClassificationReport or RegressionReport
+            Prints as a table; see `nn.training.report`.
+        """
+        from .report import classification_report, regression_report
+
+        rows = self._read(data, y, required=True, **reading)
+        outputs = self._checked_outputs(rows.features, rows.path, check_ranges)
+        assert rows.labels is not None  # they are required
+        if self.knowledge.is_regression:
+            return regression_report(rows.labels, self.knowledge.predictions(outputs))
+        return classification_report(rows.labels, probabilities(outputs), self.class_names)
+
+    def run(
+        self, path: str | os.PathLike[str], x: ArrayLike, *, check_ranges: bool = True
+    ) -> Prediction | Estimate:
+        """Load a saved model, predict one sample, print the prediction and return it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A ``model.pkl`` or a native file. The network of this object does not change.
+        x : array_like
+            The features of one sample, as they are in a CSV file: in a row, or as an image with
+            as many pixels as the model has features. A row of a data frame is matched by name.
+        check_ranges : bool
+            As in `predict_proba`.
+
+        Returns
+        -------
+        Prediction or Estimate
+            With ``label``, ``confidence`` and ``probabilities``; a regression has a ``value``.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is not a valid model.
+        TypeError, ValueError
+            If `x` does not match the model.
+        """
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"path must be that of a model file, got a {type(path).__name__}")
+        loaded: Any = type(self).load(path)  # type: ignore[attr-defined]
+        prediction: Prediction | Estimate = loaded._predict_one(x, check_ranges)
+        self._say(str(prediction))  # type: ignore[attr-defined]
+        return prediction
+
+    def _predict_one(self, x: Any, check_ranges: bool) -> Prediction | Estimate:
+        features = self._columns()
+        if hasattr(x, "to_frame") and hasattr(x, "index"):  # a row of a data frame
+            x = x.to_frame().T.infer_objects()
+        if not is_frame(x):
+            sample = np.asarray(x)
+            if sample.size != features:
+                raise ValueError(
+                    f"x has {sample.size} features (shape {sample.shape}), expected {features}: "
+                    "run predicts one sample; use load(path).predict(rows) for several"
+                )
+            x = sample.reshape(1, -1)
+        elif len(x) != 1:
+            raise ValueError(
+                f"x has {len(x)} rows: run predicts one sample; use load(path).predict(rows) for "
+                "several"
+            )
+        outputs = self._outputs(x, check_ranges, "x")
+        if self.knowledge.is_regression:
+            return Estimate(float(self.knowledge.predictions(outputs)[0]))
+        p = probabilities(outputs)[0]
+        code = int(p.argmax())
+        label = self.knowledge.named(np.array([code]))[0]
+        return Prediction(label.item(), float(p[code]), p)
+
+    # Data ----------------------------------------------------------------------------------
+
+    def _columns(self) -> int:
+        """Return the number of columns that a row has."""
+        values = self.knowledge.prepare.values
+        return len(values) if values else self.network.structure[0]
+
+    def _outputs(self, x: Any, check_ranges: bool, what: str = "X", **reading: Any) -> NDArray[Any]:
+        """Return the outputs of the network for rows of any form."""
+        self._check_fitted()
+        knowledge = self.knowledge
+        if is_path(x) or (is_frame(x) and not _has_only_numbers(x, knowledge)):
+            rows = self._read(x, None, required=False, argument=what, **reading)
+            return self._checked_outputs(rows.features, rows.path, check_ranges)
+        dtype = np.dtype(np.float64) if knowledge.prepare.means is not None else self._dtype()
+        features = check_features(
+            knowledge.inputs.matched(x),
+            self._columns(),
+            dtype,
+            allow_missing=knowledge.prepare.fills is not None,
+        )
+        return self._checked_outputs(features, what, check_ranges)
+
+    def _checked_outputs(
+        self, features: NDArray[Any], what: str, check_ranges: bool
+    ) -> NDArray[Any]:
+        from .metrics import logits_of
+
+        if check_ranges:
+            self.knowledge.check_ranges(features, what, self._options["check_ranges"])
+        lacking = np.isnan(features)
+        if self.knowledge.prepare.fills is None and lacking.any():
+            row = int(lacking.any(axis=1).argmax())
+            raise DataError(
+                f"{what}: row {row} (counted from 0) has a missing cell, and this model was "
+                "trained on complete rows; fill it in, or train with missing='mean'",
+                path=what,
+                line=row,
+            )
+        return logits_of(self.network, self.knowledge.prepare(features, self._dtype()))
+
+    def _dtype(self) -> np.dtype[Any]:
+        return self.network.layers[0].weight.dtype
+
+    def _check_fitted(self) -> None:
+        if not self._fitted:
+            raise NotFittedError("this network was never trained; call fit or load first")
+
+    def _read(
+        self, source: Any, y: Any, *, required: bool, argument: str = "data", **reading: Any
+    ) -> CsvData:
+        """Read rows by the columns and classes of the model."""
+        from .dataset.reading import read_for_model
+        from .options import check_options
+
+        self._check_fitted()
+        check_options(reading)
+        return read_for_model(
+            source,
+            y,
+            argument,
+            self.knowledge,
+            self.network,
+            required=required,
+            reading=reading,
+            options=self._options,
+        )
+
+
+def _has_only_numbers(frame: Any, knowledge: Knowledge) -> bool:
+    """Return whether the columns of a data frame can be taken as they are."""
+    if knowledge.prepare.values or knowledge.inputs.names is None:
+        return not knowledge.prepare.values
+    kinds = {str(name).strip(): dtype.kind for name, dtype in frame.dtypes.items()}
+    return all(kinds.get(name, "f") in "fiub" for name in knowledge.inputs.names)

@@ -1,0 +1,191 @@
+"""Checkpoints: everything that a training needs to continue as if it had not been interrupted.
+
+A checkpoint also holds the options of the training and a fingerprint of its data; a training that
+differs from them does not continue. The file is written in `nn.files`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu import __version__
+
+from ..errors import DataWarning
+from .options import Plan
+
+__all__ = ["Checkpoints", "fingerprint", "settings_of"]
+
+_NOT_SETTINGS = {
+    *("callbacks", "figures", "overwrite", "checkpoint_every", "resume", "stream", "check_ranges"),
+    *("max_bytes", "max_classes", "max_columns", "max_line_bytes"),
+}
+"""Options that do not change what a training computes."""
+_FREE_EPOCHS = (None, "constant", "exponential", "plateau")
+"""Schedules that do not depend on the number of epochs."""
+
+
+def settings_of(plan: Plan, network: str, seed: Any) -> dict[str, str]:
+    """Return everything that decides what a training computes, besides the data, as texts.
+
+    Parameters
+    ----------
+    plan : Plan
+        The arguments of `fit`.
+    network : str
+        A description of the network.
+    seed : object
+        Its seed.
+    """
+    settings = {name: repr(value) for name, value in plan.given.items()}
+    for name in ("sample_weight", "validation"):  # data, which are in the fingerprint
+        if name in settings and not isinstance(plan.given[name], str | int | float):
+            settings[name] = "data"
+    settings |= {
+        "network": network,
+        "seed": repr(seed),
+        "epochs": repr(plan.epochs),
+        "learning_rate": repr(plan.alpha),
+        "batch_size": repr(plan.batch_size),
+        "optimizer": repr(plan.optimizer),
+        "patience": repr(plan.patience),
+    }
+    return {name: text for name, text in sorted(settings.items()) if name not in _NOT_SETTINGS}
+
+
+def fingerprint(*parts: Any) -> str:
+    """Return a digest of arrays and texts: equal for equal data."""
+    digest = hashlib.sha256()
+    for part in parts:
+        part = getattr(part, "features", part)  # of inputs that are read from disk
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype.str}{part.shape}".encode())
+            for start in range(0, len(part), 4096):
+                digest.update(np.ascontiguousarray(part[start : start + 4096]).data)
+        else:
+            digest.update(repr(part).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+class Checkpoints:
+    """The checkpoint file of one training.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file; None saves nothing.
+    settings : mapping of str to str
+        From `settings_of`.
+    data : callable
+        Returns the fingerprint of the data; called at the first checkpoint.
+    every : int or None
+        Epochs between two checkpoints; None saves only twice a minute and at a stop.
+    schedule : str or None
+        The name of the schedule: with some, the number of epochs may change.
+
+    Attributes
+    ----------
+    is_saved : bool
+        Whether this training has written a checkpoint.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        settings: Mapping[str, str],
+        data: Any,
+        every: int | None,
+        schedule: str | None,
+    ) -> None:
+        self.path, self.settings, self._data = path, dict(settings), cache(data)
+        self.was_asked_for = every is not None
+        self.every = every or 10**12
+        self.is_saved = False
+        self._schedule = schedule
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Write a checkpoint atomically.
+
+        Parameters
+        ----------
+        state : mapping
+            Nested dictionaries of arrays, numbers, texts and lists.
+        """
+        if self.path is None:
+            return
+        from ..files import save_state
+
+        content = {
+            "state": state,
+            "settings": self.settings,
+            "data": self._data(),
+            "versions": _versions(),
+        }
+        save_state(self.path, content, {"kind": "checkpoint"})
+        self.is_saved = True
+
+    def load(self) -> Mapping[str, Any] | None:
+        """Return the state of the checkpoint; None if there is no file.
+
+        Raises
+        ------
+        ValueError
+            If the options or the data are not those of the checkpoint; each difference is named.
+        ModelFileError
+            If the file is damaged.
+
+        Warns
+        -----
+        DataWarning
+            If it was written with other versions of packages, which may round differently.
+        """
+        if self.path is None or not self.path.exists():
+            return None
+        from ..files import load_state
+
+        content = load_state(self.path)
+        differences = self._differences(content)
+        if differences:
+            raise ValueError(
+                f"{self.path}: this training differs from the interrupted one: "
+                f"{'; '.join(differences)}. Repeat its options, or remove the file to start anew"
+            )
+        versions = _versions()
+        changed = [
+            f"{name} {content['versions'].get(name)} then, {version} now"
+            for name, version in versions.items()
+            if content["versions"].get(name) != version
+        ]
+        if changed:
+            warnings.warn(
+                f"{self.path}: written with {', '.join(changed)}; the training continues, but not "
+                "bit for bit as it would have",
+                DataWarning,
+                stacklevel=5,
+            )
+        self.is_saved = True
+        state: Mapping[str, Any] = content["state"]
+        return state
+
+    def _differences(self, content: Mapping[str, Any]) -> list[str]:
+        before, now = content["settings"], self.settings
+        found = []
+        for name in sorted({*before, *now}):
+            if name == "epochs" and self._schedule in _FREE_EPOCHS:
+                continue
+            then, this = before.get(name, "not given"), now.get(name, "not given")
+            if then != this:
+                found.append(f"{name} was {then}, and is {this}")
+        if content["data"] != self._data():
+            found.append("the data have changed")
+        return found
+
+
+def _versions() -> dict[str, str]:
+    return {"tinygrad_edu": __version__, "numpy": np.__version__}

@@ -1,0 +1,117 @@
+"""Weights of rows and classes, and rows that lack a value.
+
+The weighted loss is in `objectives`; what fills a missing cell, in `nn.data.preparation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data.csv import CsvData
+from ...errors import DataError
+from ..options import Plan
+from .labels import shortened
+
+__all__ = ["all_weights", "without_missing"]
+
+
+def all_weights(
+    train: CsvData, found: NDArray[np.float64] | None, names: tuple[str, ...] | None, plan: Plan
+) -> NDArray[np.float64] | None:
+    """Return the product of the weights of rows and of their classes; None without both.
+
+    Parameters
+    ----------
+    train : CsvData
+        The training data, with labels 0..K-1.
+    found : ndarray or None
+        The column of weights.
+    names : tuple of str or None
+        Names of the classes.
+    plan : Plan
+        The options ``sample_weight`` and ``class_weight``.
+    """
+    rows = len(train.features)
+    weights = found
+    given = plan.get("sample_weight")
+    if given is not None and not isinstance(given, str):
+        weights = np.asarray(given, np.float64)
+        if weights.shape != (rows,):
+            raise ValueError(
+                f"sample_weight has shape {weights.shape}, expected ({rows},): one for each row"
+            )
+    if weights is not None and not (np.isfinite(weights) & (weights >= 0)).all():
+        row = int(np.argmin(np.isfinite(weights) & (weights >= 0)))
+        raise ValueError(f"sample_weight is {weights[row]} in row {row}, expected 0 or more")
+    if weights is not None and not weights.any():
+        raise ValueError("sample_weight is 0 in every row; there is nothing to learn from")
+    choice = plan.get("class_weight")
+    if choice is None:
+        return weights
+    of_class = _class_weights(train.labels, names, choice)
+    by_row = of_class[train.labels]
+    return by_row if weights is None else weights * by_row
+
+
+def _class_weights(labels: Any, names: tuple[str, ...] | None, choice: Any) -> NDArray[np.float64]:
+    if labels.dtype.kind == "f":
+        raise ValueError("class_weight is for classes; a regression has none")
+    counts = np.bincount(labels)
+    if not isinstance(choice, Mapping):  # "balanced"
+        present = np.count_nonzero(counts)
+        return np.asarray(len(labels) / (present * np.maximum(counts, 1)))
+    known = names or tuple(map(str, range(len(counts))))
+    weights = np.ones(len(known))
+    for key, weight in choice.items():
+        if str(key) not in known:
+            raise ValueError(
+                f"class_weight has {key!r}, expected one of the classes {shortened(known)}"
+            )
+        weights[known.index(str(key))] = weight
+    return weights
+
+
+def without_missing(
+    data: CsvData,
+    weights: NDArray[np.float64] | None,
+    choice: str | None,
+    notes: list[str],
+) -> tuple[CsvData, NDArray[np.float64] | None]:
+    """Return the data and weights without rows that lack a value, if that was chosen.
+
+    Parameters
+    ----------
+    data : CsvData
+        The data; NaN is a missing cell.
+    weights : ndarray or None
+        A weight for each row.
+    choice : {"drop", "mean", "median"} or None
+        What is done about missing cells.
+    notes : list of str
+        Receives a sentence about it.
+    """
+    lacking = np.isnan(data.features)
+    if choice is None or not lacking.any():
+        return data, weights
+    rows = lacking.any(axis=1)
+    count = int(np.count_nonzero(rows))
+    if choice != "drop":
+        cells = int(np.count_nonzero(lacking))
+        notes.append(
+            f"{data.path}: {cells} missing cell{'s' * (cells != 1)} in {count} rows, filled with "
+            f"the {choice} of the training rows (text: the most frequent value)"
+        )
+        return data, weights
+    notes.append(f"{data.path}: {count} of {len(rows)} rows have missing cells and are dropped")
+    if count == len(rows):
+        raise DataError(f"{data.path}: every row has a missing cell", path=data.path)
+    keep = ~rows
+    assert data.labels is not None  # rows to predict are never dropped
+    ids = None if data.ids is None else tuple(np.array(data.ids)[keep].tolist())
+    kept = replace(data, features=data.features[keep], labels=data.labels[keep], ids=ids)
+    return kept, None if weights is None else weights[keep]

@@ -1,0 +1,87 @@
+"""Completes the options of a training: what the caller did not pass is chosen here.
+
+With a learning rate or an optimizer, everything else is as in the original: gradient descent, ten
+epochs, features as they are. Without both, the choices suit tables of a few columns and images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data.tables import is_labels, is_path
+from .choices import usual_rate
+from .options import Plan
+
+if TYPE_CHECKING:
+    from .classifier import Classifier
+
+__all__ = ["planned"]
+
+_EPOCHS, _BATCH = 10, 64
+_MOST_EPOCHS, _PATIENCE = 200, 10
+
+
+def planned(train_data: Any, test_data: Any, given: Mapping[str, Any], net: Classifier) -> Plan:
+    """Return the plan of a training.
+
+    Parameters
+    ----------
+    train_data, test_data : object
+        As `Classifier.fit` takes them; labels may be passed as `test_data`.
+    given : mapping of str to object
+        The options that the caller passed.
+    net : Classifier
+        What is trained.
+
+    Raises
+    ------
+    TypeError
+        If labels are missing, or are passed with a file.
+    """
+    train_data, test_data, labels = _data(train_data, test_data)
+    optimizer, rate = given.get("optimizer"), given.get("learning_rate")
+    chosen = optimizer is None and rate is None
+    if optimizer is None:
+        optimizer = "adam" if chosen else "sgd"
+    if rate is None:
+        rate = usual_rate(optimizer)
+    epochs, patience = given.get("epochs"), given.get("patience")
+    if epochs is None:
+        epochs = _MOST_EPOCHS if chosen or patience is not None else _EPOCHS
+        if chosen and patience is None:
+            patience = _PATIENCE
+    return Plan(
+        train_data,
+        test_data,
+        labels,
+        dict(given),
+        net._options,
+        int(epochs),
+        int(given.get("batch_size", _BATCH)),
+        float(rate),
+        optimizer,
+        patience,
+        chosen,
+    )
+
+
+def _data(train_data: Any, test_data: Any) -> tuple[Any, Any, Any]:
+    """Separate training data, test data and labels."""
+    if train_data is None or (np.isscalar(train_data) and not isinstance(train_data, str)):
+        raise TypeError(
+            "train_data must be a path, a data frame, or an array with its labels, got "
+            f"{train_data!r} ({type(train_data).__name__})"
+        )
+    if isinstance(train_data, tuple) and len(train_data) == 2 and not is_path(train_data):
+        return train_data[0], test_data, train_data[1]  # (X, y), as for test data
+    if is_labels(test_data):
+        if is_path(train_data):
+            raise TypeError(
+                "labels are passed as the second argument, but train_data is a path; the label of "
+                "a file is one of its columns: label="
+            )
+        return train_data, None, test_data
+    return train_data, test_data, None
