@@ -83,10 +83,7 @@ def read_network(
     >>> folder.cleanup()
     """
     with opened_model(path, max_bytes, names_options) as (stream, size, layout):
-        if layout == "native":
-            network, contents = _read_native(stream, size, path)
-        else:
-            network, contents = _read_pickle(stream, size)
+        network, contents = read_contents(stream, size, path, layout)
         if not allow_nonfinite:
             _require_finite(
                 network,
@@ -96,6 +93,23 @@ def read_network(
             )
     warn_of_other_model(path, contents, network)
     return network
+
+
+def read_contents(
+    stream: IO[bytes], size: int, path: str | os.PathLike[str], layout: str
+) -> tuple[SavedNetwork, Contents]:
+    """Read a network from an open file, and what else the file says about it.
+
+    Parameters
+    ----------
+    stream, size, layout
+        From `opened_model`.
+    path : str or path-like
+        The name of the file.
+    """
+    if layout == "native":
+        return _read_native(stream, size, path)
+    return _read_pickle(stream, size)
 
 
 def write_native(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
@@ -216,7 +230,7 @@ def _read_native(
         raise ModelFileError(
             f"found the tensors {found}, expected weights.0, biases.0, weights.1, biases.1 ..."
         )
-    digest = texts.get("header_sha256")
+    digest, all_texts = texts.get("header_sha256"), texts
     if texts.get("format") != native.FORMAT:  # other programs may use our names for other things
         texts = {key: texts[key] for key in _ASSUMED if key in texts}
     network = _network(
@@ -230,7 +244,7 @@ def _read_native(
             DataWarning,
             stacklevel=4,
         )
-    return network, Contents(True, set() if digest is None else {digest})
+    return network, Contents(True, set() if digest is None else {digest}, all_texts)
 
 
 def _assumed(texts: dict[str, str]) -> str:
@@ -260,7 +274,7 @@ def _read_pickle(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
         model.texts,
     )
     check_copy(network, model.texts)
-    return network, Contents(False, copied_digests(model.texts))
+    return network, Contents(False, copied_digests(model.texts), model.texts)
 
 
 def _network(

@@ -10,9 +10,10 @@ import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinygrad_edu.atomic_file import write_atomically
 from tinygrad_edu.errors import printable
@@ -27,7 +28,7 @@ __all__ = ["load_metadata", "load_state", "save_state"]
 
 _STATE = "state"
 # Texts of ours in the header; what else is there came from the user.
-_OURS = {"created_by", CONTENT, "numpy", _STATE, *native.OWN_KEYS}
+OURS = {"created_by", CONTENT, "numpy", _STATE, *native.OWN_KEYS}
 
 
 def save_state(
@@ -81,7 +82,7 @@ def save_state(
     """
     notes = dict(metadata or {})
     for key in notes:
-        if key in _OURS:
+        if key in OURS:
             raise ValueError(f"metadata has the name {key!r}, which the file uses; choose another")
     arrays, text = pack_state(state)
     texts = {
@@ -132,14 +133,14 @@ def load_state(path: str | os.PathLike[str], *, max_bytes: int = MOST_BYTES) -> 
     ...     load_state(path)
     {'epoch': 3, 'moments': [array([1., 1.])]}
     """
-    state, texts = _read(path, max_bytes)
-    if "sha256" not in texts:
+    parts = _read(path, max_bytes)
+    if "sha256" not in parts.texts:
         warnings.warn(
             f"{printable(path)}: the file has no checksums, so nothing was verified",
             DataWarning,
             stacklevel=2,
         )
-    return state
+    return parts.state
 
 
 def load_metadata(path: str | os.PathLike[str], *, max_bytes: int = MOST_BYTES) -> dict[str, str]:
@@ -166,22 +167,50 @@ def load_metadata(path: str | os.PathLike[str], *, max_bytes: int = MOST_BYTES) 
     ...     load_metadata(save_state(folder + "/a", {}, metadata={"author": "Ada"}))
     {'author': 'Ada'}
     """
-    texts = _read(path, max_bytes)[1]
-    return {key: text for key, text in texts.items() if key not in _OURS}
+    texts = _read(path, max_bytes).texts
+    return {key: text for key, text in texts.items() if key not in OURS}
 
 
-def _read(path: str | os.PathLike[str], max_bytes: int) -> tuple[Any, dict[str, str]]:
-    """Return the state and all texts of a file."""
+class StateParts(NamedTuple):
+    """Everything in a file of a state.
+
+    Attributes
+    ----------
+    state : dict, list, tuple, array, number, str, bool or None
+        As it was saved.
+    arrays : dict of str to numpy.ndarray
+        The arrays in it, by their names in the file.
+    texts : dict of str to str
+        The texts in the file.
+    """
+
+    state: Any
+    arrays: dict[str, NDArray[Any]]
+    texts: dict[str, str]
+
+
+def _read(path: str | os.PathLike[str], max_bytes: int) -> StateParts:
     with opened_model(path, max_bytes) as (stream, size, layout):
         if layout == "pickle":
-            raise ModelFileError(
-                "a pickle; expected the state of a module, as nn.save_state writes it"
-            )
-        arrays, texts = native.read(stream, size, path, dtypes=native.ALL_DTYPES)
-        if texts.get("format") != native.FORMAT:
-            return arrays, texts
-        if texts.get(CONTENT) != "state" or _STATE not in texts:
-            raise ModelFileError(
-                "a trained network, not the state of a module; load it with nn.Classifier.load"
-            )
-        return unpack_state(arrays, texts[_STATE]), texts
+            raise ModelFileError("a pickle; expected the state of a module, of nn.save_state")
+        return read_parts(stream, size, path)
+
+
+def read_parts(stream: IO[bytes], size: int, path: str | os.PathLike[str]) -> StateParts:
+    """Read the state from an open native file.
+
+    Parameters
+    ----------
+    stream, size
+        From `opened_model`.
+    path : str or path-like
+        The name of the file.
+    """
+    arrays, texts = native.read(stream, size, path, dtypes=native.ALL_DTYPES)
+    if texts.get("format") != native.FORMAT:
+        return StateParts(arrays, arrays, texts)
+    if texts.get(CONTENT) != "state" or _STATE not in texts:
+        raise ModelFileError(
+            "a trained network, not the state of a module; load it with nn.Classifier.load"
+        )
+    return StateParts(unpack_state(arrays, texts[_STATE]), arrays, texts)
