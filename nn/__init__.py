@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .by_hand.check_update import check_update
     from .by_hand.compare import compare_gradients, manual_gradients
     from .by_hand.worksheet import worksheet
+    from .files.state_file import load_state, save_state
 
 model = Classifier
 """The original name of `Classifier`: ``model(structure=..., base_address=...)``."""
@@ -51,20 +52,24 @@ __all__ = [
     "check_update",
     "compare_gradients",
     "functional_call",
+    "load_state",
     "manual_gradients",
     "model",
+    "save_state",
     "softmax_cross_entropy",
     "worksheet",
 ]
 __all__ += layers.__all__
 __all__ += optim.__all__
 
-# Imported when they are first used, because most programs do not compare gradients.
+# Imported when they are first used, because few programs need them.
 _LATER = {
-    "check_update": "check_update",
-    "compare_gradients": "compare",
-    "manual_gradients": "compare",
-    "worksheet": "worksheet",
+    "check_update": "by_hand.check_update",
+    "compare_gradients": "by_hand.compare",
+    "load_state": "files.state_file",
+    "manual_gradients": "by_hand.compare",
+    "save_state": "files.state_file",
+    "worksheet": "by_hand.worksheet",
 }
 
 
@@ -74,12 +79,14 @@ _ELSEWHERE = {
     "functional": "functions are in tinygrad_edu, such as tinygrad_edu.relu",
     "init": "initial values are in nn.initializers",
     "utils": "write nn.clip_grad_norm",
+    "save": "write nn.save_state(path, module.state_dict())",
+    "load": "write module.load_state_dict(nn.load_state(path))",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
-        return getattr(importlib.import_module(f".by_hand.{_LATER[name]}", __name__), name)
+        return getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
     hint = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
 

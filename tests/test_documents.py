@@ -138,7 +138,8 @@ def test_pictures_and_links_lead_somewhere():
         ("own-operations.md", set(), "choose another name, such as my_exp"),
         (
             "nn.md",
-            {"or.csv", "bad.csv", "unsafe.pkl", "model.pkl", "model.safetensors", "curves.png"},
+            {"or.csv", "bad.csv", "unsafe.pkl", "curves.png", "cnn.safetensors"}
+            | {"model.pkl", "model.safetensors"},
             "28 blanks",
         ),
     ],

@@ -12,7 +12,7 @@ from typing import NoReturn
 from tinygrad_edu import __version__
 from tinygrad_edu.errors import printable
 
-from . import checking, demo, pictures, training
+from . import checking, demo, files, pictures, training
 
 
 class _Parser(argparse.ArgumentParser):
@@ -42,6 +42,7 @@ _COMMANDS = {
     **training.COMMANDS,
     **checking.COMMANDS,
     **pictures.COMMANDS,
+    **files.COMMANDS,
     **demo.COMMANDS,
     "doctor": (lambda parser: None, _doctor),
 }

@@ -159,6 +159,11 @@ def copied_digests(texts: dict[str, str]) -> set[str]:
     return {texts[key] for key in (COPY_OF, _FOLDED) if key in texts}
 
 
+def is_folded(texts: dict[str, str]) -> bool:
+    """Return whether a pickle holds the network with its preparation in the first layer."""
+    return _FOLDED in texts
+
+
 def _checksum(network: SavedNetwork, texts: dict[str, str]) -> str:
     """Return the digest of everything in a pickle except the digest itself."""
     arrays = (*network.weights, *network.biases)

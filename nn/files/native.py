@@ -31,8 +31,14 @@ FORMAT_VERSION = 2
 
 _HEADER_LIMIT = 1024 * 1024
 _TEXT_PREFIX = "text."
-_ITEM_SIZES = {"F32": 4, "F64": 8, "U8": 1}
-_OWN_KEYS = {"format", "format_version", "sha256", "header_sha256"}
+_ITEM_SIZES = {
+    "BOOL": 1,
+    **{f"F{8 * size}": size for size in (2, 4, 8)},
+    **{f"{kind}{8 * size}": size for kind in "IU" for size in (1, 2, 4, 8)},
+}
+FLOATS = ("F32", "F64")
+ALL_DTYPES = tuple(_ITEM_SIZES)
+OWN_KEYS = {"format", "format_version", "sha256", "header_sha256"}
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ def lay_out(
     *,
     long: Collection[str] = (),
     version: int = 1,
+    dtypes: Collection[str] = FLOATS,
 ) -> Layout:
     """Lay out a file: decide where everything goes, and compute the checksums.
 
@@ -70,7 +77,7 @@ def lay_out(
     Parameters
     ----------
     arrays : dict of str to numpy.ndarray
-        float32 or float64, any shape, any memory order.
+        float32 or float64, or one of `dtypes`; any shape, any memory order.
     metadata : dict of str to str
         Whatever should be kept with the numbers.
     long : collection of str
@@ -78,6 +85,8 @@ def lay_out(
         the numbers.
     version : int
         The oldest version of this format that can read the file.
+    dtypes : collection of str
+        The dtypes that arrays may have, as the format names them.
 
     Returns
     -------
@@ -86,20 +95,20 @@ def lay_out(
     Raises
     ------
     TypeError
-        If an array is neither float32 nor float64, or a text is not a `str`.
+        If an array has another dtype, or a text is not a `str`.
     ValueError
         If the metadata are so long that the header would pass 1 MiB, or are not valid text.
     ImportError
         If the package safetensors is missing or broken.
     """
     require("safetensors", "to save a model")
-    plain = {name: _plain(name, array) for name, array in arrays.items()}
+    plain = {name: _plain(name, array, dtypes) for name, array in arrays.items()}
     texts = {}
     for key, text in metadata.items():
         if not isinstance(key, str) or not isinstance(text, str):
             raise TypeError(f"metadata {key!r}: {type(text).__name__}; both must be str")
         (key + text).encode("utf-8")  # refuses half of a surrogate pair now
-        if key not in _OWN_KEYS:
+        if key not in OWN_KEYS:
             texts[key] = text
     movable = texts.keys() & set(long)
     if sum(len(json.dumps(texts[key])) for key in movable) > _HEADER_LIMIT // 2:
@@ -131,12 +140,13 @@ def lay_out(
     return Layout([len(content).to_bytes(8, "little") + content, numbers], digest, metadata)
 
 
-def _plain(name: str, array: NDArray[Any]) -> NDArray[Any]:
+def _plain(name: str, array: NDArray[Any], dtypes: Collection[str]) -> NDArray[Any]:
     """Return an array in little-endian C order; it is copied only if necessary."""
     if name == "__metadata__" or name.startswith(_TEXT_PREFIX):
         raise ValueError(f"{name!r} is a name for the texts of the file, not for an array")
     dtype = array.dtype.newbyteorder("=")
-    if dtype not in (np.float32, np.float64):
+    kind = dtype.kind.upper()
+    if ("BOOL" if kind == "B" else f"{kind}{8 * dtype.itemsize}") not in dtypes:
         raise TypeError(
             f"array {name!r} is of dtype {array.dtype}; convert it to float32 or float64"
         )
@@ -165,7 +175,11 @@ class Header:
 
 
 def read(
-    stream: IO[bytes], size: int, path: str | os.PathLike[str]
+    stream: IO[bytes],
+    size: int,
+    path: str | os.PathLike[str],
+    *,
+    dtypes: Collection[str] = FLOATS,
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Read named arrays and metadata, and verify the checksums.
 
@@ -180,11 +194,13 @@ def read(
         Its size in bytes.
     path : str or path-like
         Its name, for systems that can open an open file again only by its name.
+    dtypes : collection of str
+        The dtypes that arrays may have, as the format names them.
 
     Returns
     -------
     arrays : dict of str to numpy.ndarray
-        float32 or float64, writable.
+        float32 or float64, or one of `dtypes`; writable.
     metadata : dict of str to str
         All texts of the file, including the checksums.
 
@@ -195,7 +211,7 @@ def read(
     ImportError
         If the package safetensors is missing or broken.
     """
-    header = read_header(stream, size)
+    header = read_header(stream, size, dtypes)
     with _opened_by_the_library(stream, path) as file:
         tensors = {name: file.get_tensor(name) for name in header.entries}
     return _checked(header, tensors)
@@ -247,11 +263,15 @@ def _checked(
     arrays, metadata = {}, dict(header.metadata)
     for name in header.entries:
         tensor = tensors.pop(name)
-        if name.startswith(_TEXT_PREFIX):
+        if _is_text(name, header.entries[name]["dtype"]):
             metadata[name.removeprefix(_TEXT_PREFIX)] = _long_text(name, tensor)
         else:
             arrays[name] = tensor
     return arrays, metadata
+
+
+def _is_text(name: str, dtype: str) -> bool:
+    return name.startswith(_TEXT_PREFIX) and dtype == "U8"
 
 
 def _long_text(name: str, numbers: NDArray[np.uint8]) -> str:
@@ -261,8 +281,14 @@ def _long_text(name: str, numbers: NDArray[np.uint8]) -> str:
         raise ModelFileError(f"tensor {name[:40]!r} is not ASCII; the file is damaged") from None
 
 
-def read_header(stream: IO[bytes], size: int) -> Header:
-    """Read and check the header; `read` verifies the checksums."""
+def read_header(stream: IO[bytes], size: int, dtypes: Collection[str] = FLOATS) -> Header:
+    """Read and check the header; `read` verifies the checksums.
+
+    Parameters
+    ----------
+    stream, size, dtypes
+        As for `read`.
+    """
     stream.seek(0)
     if size == 0:
         raise ModelFileError("the file is empty; expected a native model file")
@@ -287,7 +313,7 @@ def read_header(stream: IO[bytes], size: int) -> Header:
     except UnicodeDecodeError as problem:
         raise ModelFileError(f"the header is not UTF-8 at offset {8 + problem.start}") from None
     check_version(metadata)
-    covered = _check_tensors(entries, size - 8 - length)
+    covered = _check_tensors(entries, size - 8 - length, dtypes)
     if 8 + length + covered != size:
         raise _trailing(entries, covered, size - 8 - length, stream)
     return Header(entries, metadata, 8 + length, size)
@@ -307,9 +333,9 @@ def check_version(metadata: dict[str, str]) -> None:
         )
 
 
-def _check_tensors(entries: dict[str, Any], byte_count: int) -> int:
+def _check_tensors(entries: dict[str, Any], byte_count: int, dtypes: Collection[str]) -> int:
     """Check that arrays have no gaps and no overlaps; return how many bytes they cover."""
-    spans = sorted((*_span(name, entry), name) for name, entry in entries.items())
+    spans = sorted((*_span(name, entry, dtypes), name) for name, entry in entries.items())
     covered = 0
     for begin, end, name in spans:
         if begin != covered:
@@ -341,14 +367,13 @@ def _trailing(
     )
 
 
-def _span(name: str, entry: Any) -> tuple[int, int]:
+def _span(name: str, entry: Any, dtypes: Collection[str]) -> tuple[int, int]:
     """Check dtype, shape and size of an array; return where its bytes begin and end."""
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    expected_dtypes = ["U8"] if name.startswith(_TEXT_PREFIX) else ["F32", "F64"]
-    if type(dtype) is not str or dtype not in expected_dtypes:
+    if type(dtype) is not str or not (dtype in dtypes or _is_text(name, dtype)):
         found = repr(dtype[:40]) if type(dtype) is str else type(dtype).__name__
         raise ModelFileError(
-            f"tensor {name[:40]!r} has dtype {found}, expected one of {expected_dtypes}"
+            f"tensor {name[:40]!r} has dtype {found}, expected one of {list(dtypes)}"
         )
     if not _are_sizes(shape) or len(shape) > 32:
         raise ModelFileError(f"tensor {name[:40]!r}: the shape is not a list of at most 32 sizes")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_edu.atomic_file import write_atomically
-from tinygrad_edu.errors import printable
 
-from ..errors import DataWarning, ModelFileError, UnsafeModelFileError
+from ..errors import DataWarning, ModelFileError
 from . import legacy_pickle, native
 from .description import (
     check_copy,
@@ -29,31 +27,14 @@ from .description import (
     native_layout,
     read_description,
 )
-from .opening import MOST_BYTES, opened
+from .opening import MOST_BYTES
+from .recognising import CONTENT, opened_model
 from .saved_network import SavedNetwork, check_pairs, floating_dtype
 from .siblings import Contents, warn_of_other_model
 
 _PIECE = 256 * 1024
 _ROOM = 14 * 1024**2  # bytes of arrays that a small file may take beyond twice its size
-_FEWEST_ZEROS = 8
 _ASSUMED = {"activation": "'relu'", "scale": "1"}
-
-# Files that people pass by mistake.
-_OTHER_FORMATS = {
-    b"PK\x03\x04": "a zip archive, as torch.save, numpy.savez and Keras write it",
-    b"\x89HDF": "an HDF5 file, as Keras wrote it",
-    b"\x93NUMPY": "a single array of numpy.save",
-    b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46": "a file of torch.save before version 1.6",
-    b"\x1f\x8b": "a gzip file",
-    b"x\x9c": "a compressed file, as joblib writes it",
-    b"\x89PNG": "a PNG picture",
-}
-
-# Protocol 2 and later have a first byte of their own. Before, a dict starts with its opcodes; the
-# pattern is exact, so that text is not taken for a pickle.
-_PICKLE_START = re.compile(
-    rb"\x80|\(dp[0-9]|\(d[V(]|[}\]][q(]|\(S'|\(?[ci][\w.]+\n[\w.]+\n([(q]|p[0-9])"
-)
 
 
 def read_network(
@@ -101,15 +82,8 @@ def read_network(
     255.0
     >>> folder.cleanup()
     """
-    try:
-        with opened(path, max_bytes, names_options) as (stream, size):
-            try:
-                network, contents = _read(stream, size, path)
-            except UnsafeModelFileError:
-                raise
-            except ModelFileError as problem:
-                zeros = "" if "zero bytes" in str(problem) else _zeros_at_the_end(stream, size)
-                raise ModelFileError(f"{problem}{zeros}") from None
+    with opened_model(path, max_bytes, names_options) as (stream, size, layout):
+        network, contents = read_contents(stream, size, path, layout)
         if not allow_nonfinite:
             _require_finite(
                 network,
@@ -117,12 +91,25 @@ def read_network(
                 if names_options
                 else "such a network predicts nothing; train again",
             )
-    except ModelFileError as problem:
-        raise type(problem)(f"{printable(path)}: {problem}") from None
-    except ValueError as problem:  # the arrays are intact, but do not form a network
-        raise ModelFileError(f"{printable(path)}: {problem}") from None
     warn_of_other_model(path, contents, network)
     return network
+
+
+def read_contents(
+    stream: IO[bytes], size: int, path: str | os.PathLike[str], layout: str
+) -> tuple[SavedNetwork, Contents]:
+    """Read a network from an open file, and what else the file says about it.
+
+    Parameters
+    ----------
+    stream, size, layout
+        From `opened_model`.
+    path : str or path-like
+        The name of the file.
+    """
+    if layout == "native":
+        return _read_native(stream, size, path)
+    return _read_pickle(stream, size)
 
 
 def write_native(path: str | os.PathLike[str], network: SavedNetwork) -> Path:
@@ -228,35 +215,14 @@ def _require_finite(network: SavedNetwork, advice: str) -> None:
                 )
 
 
-def _read(
-    stream: IO[bytes], size: int, path: str | os.PathLike[str]
-) -> tuple[SavedNetwork, Contents]:
-    """Recognise the layout and read it."""
-    start = stream.read(min(512, size))
-    if not start:
-        raise ModelFileError("the file is empty; expected a model file")
-    if not start.strip(b"\0"):
-        raise ModelFileError("the first bytes are zero: damaged, or not a model file")
-    if start[8:9] == b"{":  # every native file has this byte there, and no pickle
-        return _read_native(stream, size, path)
-    for magic, what in _OTHER_FORMATS.items():
-        if start.startswith(magic):
-            raise ModelFileError(f"{what}, not a model file; load it there and save plain arrays")
-    if _PICKLE_START.match(start):
-        return _read_pickle(stream, size)
-    if size < 9:
-        raise ModelFileError(
-            f"{start!r} is all there is: truncated at offset {size}, or not a model file"
-        )
-    raise ModelFileError(
-        f"the first bytes are {start[:12]!r}: not a model file, neither native nor a pickle"
-    )
-
-
 def _read_native(
     stream: IO[bytes], size: int, path: str | os.PathLike[str]
 ) -> tuple[SavedNetwork, Contents]:
     arrays, texts = native.read(stream, size, path)
+    if texts.get("format") == native.FORMAT and CONTENT in texts:
+        raise ModelFileError(
+            "the state of a module, not a trained network; read it with nn.load_state"
+        )
     count = len(arrays) // 2
     expected = [f"{kind}.{i}" for kind in ("weights", "biases") for i in range(count)]
     if not arrays or set(arrays) != set(expected):
@@ -264,7 +230,7 @@ def _read_native(
         raise ModelFileError(
             f"found the tensors {found}, expected weights.0, biases.0, weights.1, biases.1 ..."
         )
-    digest = texts.get("header_sha256")
+    digest, all_texts = texts.get("header_sha256"), texts
     if texts.get("format") != native.FORMAT:  # other programs may use our names for other things
         texts = {key: texts[key] for key in _ASSUMED if key in texts}
     network = _network(
@@ -278,7 +244,7 @@ def _read_native(
             DataWarning,
             stacklevel=4,
         )
-    return network, Contents(True, set() if digest is None else {digest})
+    return network, Contents(True, set() if digest is None else {digest}, all_texts)
 
 
 def _assumed(texts: dict[str, str]) -> str:
@@ -308,7 +274,7 @@ def _read_pickle(stream: IO[bytes], size: int) -> tuple[SavedNetwork, Contents]:
         model.texts,
     )
     check_copy(network, model.texts)
-    return network, Contents(False, copied_digests(model.texts))
+    return network, Contents(False, copied_digests(model.texts), model.texts)
 
 
 def _network(
@@ -318,17 +284,3 @@ def _network(
     network = SavedNetwork(tuple(weights), tuple(biases))
     structure = network.structure
     return replace(network, **read_description(texts, structure[0], structure[-1]))
-
-
-def _zeros_at_the_end(stream: IO[bytes], size: int) -> str:
-    """Report zero bytes at the end, which a full disk or a power cut leaves."""
-    count = 0
-    while count < size:
-        start = max(0, size - count - _PIECE)
-        stream.seek(start)
-        piece = stream.read(size - count - start)
-        rest = piece.rstrip(b"\0")
-        count += len(piece) - len(rest)
-        if rest or not piece:
-            break
-    return f"; the file ends with {count} zero bytes" if count >= _FEWEST_ZEROS else ""

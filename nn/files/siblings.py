@@ -36,10 +36,13 @@ class Contents(NamedTuple):
     digests : set of str
         The digests of the network, two in a pickle of a folded one; none in pickles of 0.1.0 and in
         files of other programs.
+    texts : dict of str to str
+        Everything in the file that is not a number; empty in pickles of other programs.
     """
 
     is_native: bool
     digests: set[str]
+    texts: dict[str, str]
 
 
 def warn_of_other_model(

@@ -81,7 +81,7 @@ def after_the_header(monkeypatch):
     def arrange(action):
         check = native.read_header
 
-        def checked(stream, size):
+        def checked(stream, size, *options):
             header = check(stream, size)
             action()
             return header

@@ -207,7 +207,8 @@ def test_what_the_pickle_cannot_store_has_only_the_native_file(network, words, t
         write_legacy(tmp_path / "a", network)
     note = write_pair(tmp_path, network).note
     assert note is not None
-    assert f"is not written: the legacy layout has no place for {words}"[:60] in note
+    assert "is not written: the legacy layout has no place for " in note
+    assert words in note
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
     write_pair(tmp_path, standardised())
     assert "held another model and was removed" in str(write_pair(tmp_path, network).note)

@@ -19,7 +19,18 @@ import pytest
 from nn import Classifier, cli, compare_gradients, model
 from nn.by_hand import delta_rule
 
-COMMANDS = ["train", "predict", "check", "compare", "graph", "stepper", "demo", "doctor"]
+COMMANDS = [
+    "train",
+    "predict",
+    "check",
+    "compare",
+    "graph",
+    "stepper",
+    "demo",
+    "doctor",
+    "inspect",
+    "convert",
+]
 FILES = ["confusion.png", "curves.png", "model.pkl", "model.safetensors"]
 
 

@@ -1,0 +1,55 @@
+"""The commands `inspect` and `convert`, for model files.
+
+What a file holds is read and described in `nn.files`.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from ..files.converting import convert
+from ..files.inspecting import inspect_model
+from .arguments import say
+
+
+def _add_inspect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="model file: native, a pickle, or of save_state")
+
+
+def _add_convert(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", help="model file, native or model.pkl")
+    parser.add_argument("target", help="new file, which ends with .safetensors or .pkl")
+    parser.add_argument("--overwrite", action="store_true", help="replace a target that exists")
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    """See what a model file holds, without running it.
+
+    example:
+      tinygrad-edu inspect runs/mnist/model.safetensors
+      Prints layers, dtypes, parameters, the preparation of the inputs, names and ranges of the
+      features, classes, the history of the training, and checksums. It reads model.pkl and files
+      of nn.save_state, too. Nothing in a file is executed.
+    """
+    print(inspect_model(options.model))
+    return 0
+
+
+def _convert(options: argparse.Namespace) -> int:
+    """Convert a model file to the other layout.
+
+    example:
+      tinygrad-edu convert downloads/model.pkl model.safetensors
+      The end of the target's name says which layout it gets: .safetensors for the native one, with
+      checksums, or .pkl for the original project. What the pickle cannot store is refused.
+    """
+    target = convert(options.source, options.target, overwrite=options.overwrite)
+    say(f"{options.source} was converted to {target}")
+    return 0
+
+
+COMMANDS = {
+    "inspect": (_add_inspect, _inspect),
+    "convert": (_add_convert, _convert),
+}
+"""Each command: what declares its arguments, and the function, whose docstring is the help."""
