@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .style import MUTED, draw_line, panels_over_epochs, part_look
+from ...figure_style import MUTED, draw_line, panels_over_epochs, part_look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
