@@ -17,9 +17,9 @@ from tinygrad_edu import Tensor, grad
 from tinygrad_edu.texts import clean, number_text
 
 from ..checks import check_count
+from .modes import evaluating
 from .pictures import bars_figure, heat_maps_figure
 from .result import Result
-from .trained import evaluating
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,9 +20,9 @@ from tinygrad_edu.leaving import values_of
 from ..checks import check_count
 from ..layers.linear import Linear
 from ..module import Module
+from .modes import evaluating
 from .pictures import bars_figure, images_figure
 from .result import Result, share_text
-from .trained import evaluating
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,7 @@ changes neither weights nor modes of the network.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,6 +20,7 @@ from tinygrad_edu.texts import clean, number_text
 from ..figure_style import image_side
 from ..loss import classes_of, predicted_labels, probabilities
 from ..module import Module
+from .modes import evaluating
 from .result import share_text
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .mislabelled import Mislabelled, Refit
     from .mistakes import Mistakes
 
-__all__ = ["Array", "Trained", "evaluating"]
+__all__ = ["Array", "Trained"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -40,18 +40,6 @@ _SMALLEST_SIDE = 5  # below that, features are probably not the pixels of an ima
 
 def _as_they_are(features: Array) -> Array:
     return features
-
-
-@contextmanager
-def evaluating(network: Module) -> Iterator[None]:
-    """Use a network in evaluation mode, and restore the mode of each of its modules."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 @dataclass(frozen=True, eq=False)
