@@ -128,7 +128,7 @@ class Explanation(Result):
         shown = self.order[:_SHOWN]
         rows = [
             [
-                clean(self.names[i]),
+                clean(self.names[i], 32),
                 self.value_texts[i],
                 "-" if np.isnan(self.gradients[i]) else number_text(self.gradients[i]),
                 _signed(self.contributions[i]),
@@ -400,7 +400,7 @@ def _slopes(trained: Trained, raw: Array, widths: list[int]) -> NDArray[np.float
     """
     known = np.ma.masked_invalid(trained.features.astype(np.float64))
     steps = known.std(axis=0).filled(0.0)
-    steps[steps == 0] = 1.0
+    steps = np.exp2(np.round(np.log2(steps, out=np.zeros_like(steps), where=steps > 0)))
     if trained.feature_values:  # codes of texts have no neighbours
         steps[[bool(values) for values in trained.feature_values]] = 0.0
     ends = [trained.inputs(raw + sign * steps).reshape(-1).astype(np.float64) for sign in (1, -1)]

@@ -103,7 +103,7 @@ class Importance(Result):
         shown = self.order[:_SHOWN]
         means, spreads = self.means, self.spreads
         rows = [
-            [clean(self.names[i]), self._text(means[i]), f"± {self._text(spreads[i], '')}"]
+            [clean(self.names[i], 48), self._text(means[i]), f"± {self._text(spreads[i], '')}"]
             for i in shown
         ]
         used = (

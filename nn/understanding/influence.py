@@ -93,7 +93,7 @@ class Influence(Result):
         """Return all rows, from the strongest pull upwards to the strongest downwards."""
         import pandas as pd
 
-        labels = [self.trained.class_name(self.trained.labels[i]) for i in self.order]
+        labels = [self.trained.class_name(self.trained.labels[i], 1000) for i in self.order]
         columns = {"row": self.order, "label": labels, "pull": self.pulls[self.order]}
         return pd.DataFrame(columns)
 

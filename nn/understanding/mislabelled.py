@@ -77,8 +77,8 @@ class Mislabelled(Result):
         name = self.trained.class_name
         columns = {
             "row": self.order,
-            "label": [name(self.trained.labels[i]) for i in self.order],
-            "suggested": [name(self.suggested[i]) for i in self.order],
+            "label": [name(self.trained.labels[i], 1000) for i in self.order],
+            "suggested": [name(self.suggested[i], 1000) for i in self.order],
             "score": self.scores[self.order],
             "suspected": self.suspected[self.order],
         }

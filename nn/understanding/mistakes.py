@@ -94,8 +94,8 @@ class Mistakes(Result):
         rows = [
             {
                 "row": one.row,
-                "label": one.label_name,
-                "predicted": one.predicted_name,
+                "label": self.trained.class_name(one.label, 1000),
+                "predicted": self.trained.class_name(one.predicted, 1000),
                 self._sure: one.confidence,
                 "reasons": "; ".join(one.reasons),
             }

@@ -221,11 +221,11 @@ class Trained:
         """The side of the images; None for a table."""
         return image_side(self.features.shape[1]) if self.is_image else None
 
-    def class_name(self, label: Any) -> str:
-        """Return the name of a class, or for regression the number."""
+    def class_name(self, label: Any, limit: int = 22) -> str:
+        """Return the name of a class, at most `limit` characters, or for regression the number."""
         if self.is_regression:
             return number_text(label)
-        return clean(self.class_names[int(label)]) if self.class_names else str(int(label))
+        return clean(self.class_names[int(label)], limit) if self.class_names else str(int(label))
 
     def value_text(self, column: int, value: float) -> str:
         """Write the cell of a raw column as a reader knows it."""
