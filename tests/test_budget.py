@@ -153,8 +153,9 @@ ROOMS = {
     "data": ("front",),
     "files": ("front",),
     "by_hand": ("front", "data"),
-    "training": ("front", "data", "files"),
-    "cli": ("front", "data", "files", "by_hand", "training"),
+    "understanding": ("front",),
+    "training": ("front", "data", "files", "understanding"),
+    "cli": ("front", "data", "files", "by_hand", "understanding", "training"),
 }
 # They gather names from all rooms.
 DOORS = {"nn", "nn.__main__", "nn.csv_data", "nn.datasets", "nn.delta_rule"}

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinygrad_edu import __version__
 
 from ..errors import DataWarning
+from .epoch import Epoch
 from .options import Plan
 
-__all__ = ["Checkpoints", "fingerprint", "settings_of"]
+__all__ = ["Checkpoints", "epochs_as_arrays", "epochs_from", "fingerprint", "settings_of"]
 
 _NOT_SETTINGS = {
     *("callbacks", "figures", "overwrite", "checkpoint_every", "resume", "stream", "check_ranges"),
@@ -127,7 +130,7 @@ class Checkpoints:
             "data": self._data(),
             "versions": _versions(),
         }
-        save_state(self.path, content, {"kind": "checkpoint"})
+        save_state(self.path, content, metadata={"kind": "checkpoint"})
         self.is_saved = True
 
     def load(self) -> Mapping[str, Any] | None:
@@ -185,6 +188,23 @@ class Checkpoints:
         if content["data"] != self._data():
             found.append("the data have changed")
         return found
+
+
+def epochs_as_arrays(epochs: Sequence[Epoch]) -> dict[str, NDArray[Any]]:
+    """Return the epochs as two arrays: their numbers, and which of these were measured."""
+    rows = [[getattr(epoch, one.name) for one in fields(Epoch)] for epoch in epochs]
+    table = np.array(rows, dtype=object).reshape(len(rows), len(fields(Epoch)))
+    measured = np.not_equal(table, None).astype(bool)
+    return {"numbers": np.where(measured, table, 0.0).astype(np.float64), "measured": measured}
+
+
+def epochs_from(arrays: Mapping[str, NDArray[Any]]) -> list[Epoch]:
+    """Return the epochs that `epochs_as_arrays` stored."""
+    epochs = []
+    for numbers, measured in zip(arrays["numbers"].tolist(), arrays["measured"], strict=True):
+        values = [n if known else None for n, known in zip(numbers, measured, strict=True)]
+        epochs.append(Epoch(int(numbers[0]), *values[1:]))
+    return epochs
 
 
 def _versions() -> dict[str, str]:

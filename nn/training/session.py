@@ -24,7 +24,7 @@ from ..errors import TrainingWarning
 from ..files import SavedNetwork
 from ..mlp import MLP
 from .callbacks import Callbacks, Run
-from .checkpoint import Checkpoints
+from .checkpoint import Checkpoints, epochs_as_arrays, epochs_from
 from .choices import make_optimizer, make_schedule
 from .epoch import measure_text
 from .figures.saving import Pictures
@@ -151,7 +151,7 @@ class Session:
         state = self.checkpoints.load()
         if state is None:
             return False
-        self.history.epochs[:] = History.from_dict(state["history"]).epochs
+        self.history.epochs[:] = epochs_from(state["history"])
         self._start.loss = state["start_loss"]
         self._loop.divergence.limit = state["limit"]
         self._loop.load_state_dict(state["loop"])
@@ -265,7 +265,7 @@ class Session:
             self.checkpoints.save(
                 {
                     "loop": self._loop.state_dict(),
-                    "history": self.history.to_dict(),
+                    "history": epochs_as_arrays(self.history.epochs),
                     "start_loss": self._start.loss,
                     "limit": self._loop.divergence.limit,
                 }

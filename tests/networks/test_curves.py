@@ -12,9 +12,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from nn.figure_style import MARKERS, part_look, series_look
 from nn.training.figures.curves import training_curves
 from nn.training.figures.saving import save_figure
-from nn.training.figures.style import MARKERS, part_look, series_look
 from nn.training.history import Epoch, History
 
 TESTED = History(

@@ -15,10 +15,10 @@ from matplotlib.transforms import TransformedBbox
 
 from nn import MLP, model
 from nn.by_hand import delta_rule
+from nn.figure_style import CLASSES, MARKERS, balanced_columns, image_side, ink_on
 from nn.training.figures.mistakes import confusion_figure, confusion_matrix, mistakes_figure
 from nn.training.figures.regions import regions_figure
 from nn.training.figures.saving import FIGURES, check_figures
-from nn.training.figures.style import CLASSES, MARKERS, balanced_columns, image_side, ink_on
 from nn.training.figures.weights import LayerWatch, layers_figure, weights_figure
 from nn.training.history import LayerRecord
 

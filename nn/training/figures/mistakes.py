@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import style
+from ... import figure_style as style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

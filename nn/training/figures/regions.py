@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .style import CLASSES, LINE, MARKERS, WARNING, blank_axes, heading, rgb
+from ...figure_style import CLASSES, LINE, MARKERS, WARNING, blank_axes, heading, rgb
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

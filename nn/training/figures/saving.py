@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tinygrad_edu.atomic_file import write_atomically
 from tinygrad_edu.figure_files import figure_bytes
 
+from ...figure_style import image_side
 from ...loss import classes_of, predicted_labels, probabilities
 from ...mlp import MLP
 from ..history import History
@@ -23,7 +24,6 @@ from ..metrics import logits_of
 from .curves import training_curves
 from .mistakes import confusion_figure, confusion_matrix, mistakes_figure
 from .regions import regions_figure
-from .style import image_side
 from .weights import layers_figure, weights_figure
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_edu import Tensor, grad
 from tinygrad_edu.leaving import values_of
 
+from ... import figure_style as style
 from ...loss import classification_loss
 from ...module import Module
 from ..history import Epoch, LayerRecord
-from . import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

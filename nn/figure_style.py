@@ -1,4 +1,4 @@
-"""Shared by the figures of a training: colours, line styles, empty figures, mosaics of images.
+"""Shared by the figures of `nn`: colours, line styles, empty figures, mosaics of images.
 
 Blue means correct and training data, orange means wrong and test data. Position, marker, line style
 or text always repeat what a colour means.
