@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         nothing did not replace the model; 2 for an error; 130 after Ctrl-C, 143 after SIGTERM and
         129 after SIGHUP.
     """
+    is_debugging = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     try:
         from tinygrad_edu.memory import keep_memory
 
@@ -56,9 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except MemoryError as error:
         message = f"not enough memory: {error}"
+        _show_traceback(is_debugging)
     except OSError as error:
+        _show_traceback(is_debugging)
         message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     except (ValueError, TypeError, ImportError, RuntimeError) as error:
+        _show_traceback(is_debugging)
         message = str(error)
     _complain(f"tinygrad-edu: error: {message}")
     return 2
@@ -68,6 +72,14 @@ def _parser() -> argparse.ArgumentParser:
     from .program import make_parser
 
     return make_parser()
+
+
+def _show_traceback(is_debugging: bool) -> None:
+    """Print where the current error was raised, if that was asked for."""
+    if is_debugging and sys.stderr is not None:
+        import traceback
+
+        traceback.print_exc()
 
 
 def _complain(text: str) -> None:

@@ -16,7 +16,8 @@ from ..loss import classification_loss
 from ..mlp import MLP
 from ..optim import SGD
 from ..training.figures.saving import save_figure
-from .arguments import add_network, network_and_batch, number, say, whole
+from .arguments import number, say, whole
+from .batches import add_network, network_and_batch
 
 if TYPE_CHECKING:
     from tinygrad_edu import Stepper, Tensor

@@ -12,7 +12,7 @@ from typing import NoReturn
 from tinygrad_edu import __version__
 from tinygrad_edu.errors import printable
 
-from . import checking, demo, files, pictures, training
+from . import asking, checking, demo, files, pictures, training
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,12 +40,22 @@ def _doctor(options: argparse.Namespace) -> int:
 
 _COMMANDS = {
     **training.COMMANDS,
+    **asking.COMMANDS,
     **checking.COMMANDS,
     **pictures.COMMANDS,
     **files.COMMANDS,
     **demo.COMMANDS,
     "doctor": (lambda parser: None, _doctor),
 }
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    """Add what every command has."""
+    parser.add_argument("--quiet", action="store_true", help="print results and errors only")
+    parser.add_argument(
+        "--json", action="store_true", help="print the result as JSON"
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -68,6 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         add_arguments(command)
+        _add_common(command)
         command.set_defaults(run=run)
         examples.append(example.removeprefix("example:\n"))
     parser.epilog = "examples:\n" + "\n\n".join(examples)

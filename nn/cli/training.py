@@ -1,4 +1,4 @@
-"""The commands `train` and `predict`.
+"""The commands `train` and `resume`, and `find-lr`, which looks for a learning rate.
 
 Training itself is in `nn.training`.
 """
@@ -6,146 +6,189 @@ Training itself is in `nn.training`.
 from __future__ import annotations
 
 import argparse
-import sys
-import warnings
+import json
+from pathlib import Path
+from typing import Any
 
-import numpy as np
+from tinygrad_edu.atomic_file import write_atomically
 
 from ..checks import check_count, check_positive_number
-from ..data.csv import CsvData, list_some
-from ..errors import DataWarning
-from ..loss import classes_of
+from ..files import NATIVE_FILE
+from ..training.callbacks import Callback, Run
 from ..training.classifier import Classifier
 from ..training.options import COMMAND
-from .arguments import (
-    add_data_options,
-    add_seed,
-    folder_for,
-    limits_of,
-    number,
-    read_for,
-    structure,
-    whole,
-)
+from .arguments import folder_for, number, say
+from .options import add_options, given_options, read_run_file, run_file_text
+
+RUN_FILE = "run.toml"
+_MODEL_OPTIONS = ("activation", "dtype", "task", "dropout", "seed")
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("train", help="CSV file to learn from")
-    parser.add_argument("--test", help="CSV file to measure on after each epoch")
+    parser.add_argument("train", nargs="*", help="CSV files to learn from, or a folder; - is stdin")
     parser.add_argument(
-        "--structure", type=structure, required=True, help="widths of the layers: 784,128,64,10"
+        "--test", default=argparse.SUPPRESS, help="CSV file to measure the result on"
     )
-    parser.add_argument("--epochs", type=whole, default=10, help="passes over the data (10)")
-    parser.add_argument("--learning-rate", type=number, default=0.01, help="step size (0.01)")
-    parser.add_argument("--batch-size", type=whole, default=64, help="samples a step looks at (64)")
-    parser.add_argument("--scale", type=number, help="divide features by this (1)")
-    parser.add_argument("--activation", default="relu", help="relu, tanh or sigmoid (relu)")
     parser.add_argument(
-        "--figures",
-        type=lambda text: [] if text == "none" else text.split(","),
-        help="which pictures to save, with commas between them, or none (those that apply)",
+        "--out", default=argparse.SUPPRESS, help="folder for the results (runs/model)"
     )
-    parser.add_argument("--out", default="runs/model", help="folder for the results (runs/model)")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace a model even if nothing was learned"
-    )
-    parser.add_argument("--dtype", default="float32", help="float32 or float64 (float32)")
-    add_data_options(parser)
-    add_seed(parser)
+    parser.add_argument("--config", metavar="FILE", help="run file with options; words here win")
+    add_options(parser)
 
 
-def _add_predict(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="model file, native or model.pkl")
-    parser.add_argument("data", help="CSV file; a column 'label' is optional")
-    add_data_options(parser)
+def _add_resume(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", help="folder of an interrupted training")
+
+
+def _add_find_lr(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("train", nargs="+", help="CSV files to learn from")
+    parser.add_argument("--smallest", type=number, default=1e-6, help="first rate (1e-6)")
+    parser.add_argument("--largest", type=number, default=10.0, help="last rate (10)")
+    parser.add_argument("--steps", type=int, default=100, help="number of steps (100)")
+    parser.add_argument("--plot", metavar="FILE", help="draw the curve: .png, .svg or .pdf")
+    add_options(parser)
 
 
 def _train(options: argparse.Namespace) -> int:
     r"""Train a network on a CSV file.
 
     example:
+      tinygrad-edu train iris.csv --out runs/iris
+      The label is found (or named by --label), the network, the optimizer and the preparation of
+      the features are chosen and printed. Everything can be given instead:
       tinygrad-edu train train.csv --test test.csv --structure 784,128,64,10 --epochs 10 \
           --learning-rate 0.1 --batch-size 64 --scale 255 --out runs/mnist
-      The first column of the CSV file is 'label', the others are features. The folder gets
-      model.safetensors, model.pkl and pictures of the training; it is created if necessary. An
-      existing model is replaced, unless this training learned nothing and that one did.
-      Pictures are curves, confusion (of classes), mistakes and weights (for square images), regions
-      (for two features), and gradients only on request: --figures curves,gradients
+      tinygrad-edu train titanic.csv --label Survived --id PassengerId --drop Name,Ticket,Cabin \
+          --encode onehot --missing median --validation 0.2 --out runs/titanic
+      The folder gets model.safetensors, model.pkl, history.csv, run.toml and pictures; it is
+      created if necessary. An existing model is replaced, unless this training learned nothing.
+      Pictures are chosen by --figures curves,confusion (or none). A training that was stopped goes
+      on with --resume, or with: tinygrad-edu resume runs/titanic
     """
+    values = {**(read_run_file(options.config) if options.config else {})}
+    values |= {name: value for name, value in vars(options).items() if value not in (None, [])}
+    return _run(values, is_quiet=options.quiet, as_json=options.json)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    """Continue a training that was stopped.
+
+    example:
+      tinygrad-edu resume runs/mnist
+      Reads the options from run.toml in the folder, and continues from its checkpoint. The result
+      is bit for bit that of a training without interruption. Options or data that have changed are
+      an error that names each difference.
+    """
+    path = Path(options.folder, RUN_FILE)
+    values = {**read_run_file(str(path)), "resume": True, "out": options.folder}
+    return _run(values, is_quiet=options.quiet, as_json=options.json)
+
+
+def _run(values: dict[str, Any], *, is_quiet: bool, as_json: bool) -> int:
+    """Train with these options."""
+    train = values.get("train")
+    if not train:
+        raise ValueError("name a CSV file to learn from: tinygrad-edu train train.csv")
+    if isinstance(train, list) and len(train) == 1:
+        train = train[0]
+    out = values.setdefault("out", "runs/model")
     for name in ("epochs", "batch_size"):
-        check_count("--" + name.replace("_", "-"), getattr(options, name))
-    check_positive_number("--learning-rate", options.learning_rate)
-    if options.dtype not in ("float32", "float64"):
-        raise ValueError(f"--dtype {options.dtype}: expected float32 or float64")
+        if name in values:
+            check_count("--" + name.replace("_", "-"), values[name])
+    if "learning_rate" in values:
+        check_positive_number("--learning-rate", values["learning_rate"])
     # The network first: its errors come before the folder is created.
-    net = Classifier(
-        options.structure,
-        options.out,
-        seed=options.seed,
-        activation=options.activation,
-        dtype=options.dtype,
-    )
-    net._options = COMMAND
-    limits = limits_of(options)
-    with folder_for(options.out):
-        net.fit(
-            options.train,
-            options.test,
-            epoch=options.epochs,
-            alpha=options.learning_rate,
-            batch_size=options.batch_size,
-            scale=options.scale,
-            figures=options.figures,
-            overwrite=options.overwrite,
-            by_position=options.by_position,
-            check_ranges=not options.any_range,
-            **limits,
-        )
+    net = _model(values, out)
+    net.verbose = not is_quiet and not as_json
+    given = given_options(values)
+    run_text = run_file_text({**values, "train": train})
+    writer = _WriteRunFile(Path(out) / RUN_FILE, run_text)
+    with folder_for(out):
+        net.fit(train, values.get("test"), callbacks=[writer], **given)
+    if as_json:
+        print(json.dumps(_result(net), ensure_ascii=False))
+    elif net.verbose:
+        _say_what_is_next(net, values.get("test"))
     return 0 if net.saved_in == net.base_address else 1
 
 
-def _predict(options: argparse.Namespace) -> int:
-    """Predict the rows of a CSV file with a saved model.
+def _model(values: dict[str, Any], out: str | None) -> Classifier:
+    settings = {name: values[name] for name in _MODEL_OPTIONS if name in values}
+    if settings.get("dtype", "float32") not in ("float32", "float64"):
+        raise ValueError(f"--dtype {settings['dtype']}: expected float32 or float64")
+    net = Classifier(values.get("structure"), out, **settings)
+    net._options = COMMAND
+    return net
+
+
+class _WriteRunFile(Callback):
+    """Writes the run file when the training starts, so that it can be repeated and resumed."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._path, self._text = path, text
+
+    def on_start(self, run: Run) -> None:
+        """Write the file."""
+        write_atomically(self._path, self._text)
+
+
+def _result(net: Classifier) -> dict[str, Any]:
+    """Return the result of a training for programs."""
+    assert net.history is not None  # it was trained
+    best = net.history.best
+    return {
+        "saved_in": None if net.saved_in is None else str(net.saved_in),
+        "epochs": len(net.history),
+        "kept_epoch": best.number,
+        "measure": net.history.measure,
+        **{
+            name: getattr(best, name)
+            for part in ("train", "validation", "test")
+            for name in (f"{part}_loss", f"{part}_accuracy")
+        },
+    }
+
+
+def _say_what_is_next(net: Classifier, test: str | None) -> None:
+    if net.saved_in is None:
+        return
+    model = net.saved_in / NATIVE_FILE
+    data = test or "DATA.csv"
+    say("")
+    say("next:")
+    say(f"  tinygrad-edu evaluate {model} {data}    # per class, calibration")
+    say(f"  tinygrad-edu explain {model} {data}     # which features matter, where it errs")
+    say(f"  tinygrad-edu predict {model} {data}     # a CSV of predictions")
+
+
+def _find_lr(options: argparse.Namespace) -> int:
+    """Look for a learning rate: train with growing rates until the loss explodes.
 
     example:
-      tinygrad-edu predict runs/mnist/model.safetensors test.csv > predictions.csv
-      Prints one line for each row: its number (from 1), the prediction, the confidence. If the
-      file has a column 'label', the accuracy is reported, too. Columns are matched by name, in
-      any order; others are reported and not used.
+      tinygrad-edu find-lr train.csv --optimizer sgd --plot rates.png
+      Prints the losses and a suggestion; takes the options of `train` for data and network. Nothing
+      is saved except the picture.
     """
-    net = Classifier._load(options.model, COMMAND)
-    data = read_for(net, options)
-    p = net.predict_proba(data.features, check_ranges=False)  # checked when the file was read
-    labels = p.argmax(axis=1)
-    print("row,prediction,confidence")
-    for row, (label, confidence) in enumerate(zip(labels, p.max(axis=1), strict=True), start=1):
-        print(f"{row},{label},{confidence:.4f}")
-    if data.labels is not None:
-        _warn_of_unknown_classes(net, data)
-        right = int(np.count_nonzero(labels == data.labels))
-        text = f"accuracy {right / len(labels):.2%} ({right} of {len(labels)})"
-        if sys.stderr is not None:
-            print(text, file=sys.stderr)
+    values = vars(options)
+    net = _model(values, None)
+    net.verbose = False
+    train = options.train[0] if len(options.train) == 1 else options.train
+    found = net.find_learning_rate(
+        train,
+        smallest=options.smallest,
+        largest=options.largest,
+        steps=options.steps,
+        **given_options(values),
+    )
+    print(json.dumps(found.to_dict()) if options.json else found)
+    if options.plot is not None:
+        say(f"drawn: {found.save(options.plot)}")
     return 0
-
-
-def _warn_of_unknown_classes(net: Classifier, data: CsvData) -> None:
-    """Warn about labels that the model cannot predict, because it was not trained on them."""
-    assert data.labels is not None
-    known = net.inputs.classes or classes_of(net.network.structure[-1])
-    unknown = data.labels >= known
-    if unknown.any():
-        names = list_some(np.unique(data.labels[unknown]))
-        count = int(np.count_nonzero(unknown))
-        message = (
-            f"{data.path}: the model has no class {names}, only 0 to {known - 1}; "
-            f"{count} row{'s' * (count != 1)} with such a label count as wrong"
-        )
-        warnings.warn(message, DataWarning, stacklevel=2)
 
 
 COMMANDS = {
     "train": (_add_train, _train),
-    "predict": (_add_predict, _predict),
+    "resume": (_add_resume, _resume),
+    "find-lr": (_add_find_lr, _find_lr),
 }
 """Each command: what declares its arguments, and the function, whose docstring is the help."""

@@ -22,6 +22,7 @@ from .prediction import Estimate, Prediction
 
 if TYPE_CHECKING:
     from ..data.csv import CsvData
+    from ..understanding.trained import Trained
     from .report import ClassificationReport, RegressionReport
 
 __all__ = ["AsksModel"]
@@ -132,6 +133,56 @@ class AsksModel:
         if self.knowledge.is_regression:
             return regression_report(rows.labels, self.knowledge.predictions(outputs))
         return classification_report(rows.labels, probabilities(outputs), self.class_names)
+
+    def understand(
+        self, data: Any, y: Any = None, *, check_ranges: bool = True, **reading: Any
+    ) -> Trained:
+        """Ask what the model looks at, where it errs, and which rows taught it that.
+
+        Parameters
+        ----------
+        data, y, check_ranges, **reading
+            As for `score`: rows with labels.
+
+        Returns
+        -------
+        nn.understanding.trained.Trained
+            Its methods answer: ``important_features()``, ``explain(row)``, ``mistakes()``,
+            ``influential_rows(row)`` and ``mislabelled()``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from nn import model
+        >>> X = np.random.default_rng(0).normal(size=(80, 2))
+        >>> net = model(verbose=False)
+        >>> history = net.fit(X, (X[:, 0] > 0).astype(int), epochs=20)
+        >>> answer = net.understand(X, (X[:, 0] > 0).astype(int)).important_features()
+        >>> int(answer.order[0])  # the first column decides
+        0
+        """
+        from ..understanding.trained import Trained
+
+        rows = self._read(data, y, required=True, **reading)
+        knowledge, dtype = self.knowledge, self._dtype()
+        if check_ranges:
+            knowledge.check_ranges(rows.features, rows.path, self._options["check_ranges"])
+        labels = rows.labels
+        if labels is None:
+            raise DataError(f"{rows.path}: no labels; pass rows with their labels", path=rows.path)
+        return Trained(
+            self.network,
+            knowledge.prepare.filled(rows.features),
+            labels,
+            rows.columns,
+            self.class_names or (),
+            lambda raw: knowledge.prepare(raw, dtype),
+            knowledge.task,
+            knowledge.prepare.values or None,
+            knowledge.target_mean,
+            knowledge.target_deviation,
+            rows.path,
+        )
 
     def run(
         self, path: str | os.PathLike[str], x: ArrayLike, *, check_ranges: bool = True
