@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..epoch import ACCURACY, Epoch, measure_text
+from ..epoch import Epoch
+from ..texts import ACCURACY, measure_text
 from .style import MUTED, draw_line, panels_over_epochs, part_look
 
 if TYPE_CHECKING:
