@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_edu.palette import LIGHT
+from tinygrad_edu.texts import clean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,9 +40,11 @@ __all__ = [
     "paint",
     "panels_over_epochs",
     "part_look",
+    "plain",
     "required_side",
     "rgb",
     "series_look",
+    "stacked_axes",
 ]
 
 # The same as in pictures of graphs.
@@ -90,6 +93,15 @@ def blank_axes(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
+def stacked_axes(
+    width: float, height: float, heights: Sequence[float]
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of this size in inches with plots below each other, of relative heights."""
+    figure = _page(width, height)
+    rows = figure.subplots(len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights})
+    return figure, list(rows)
+
+
 def panels_over_epochs(*titles: str, height: float) -> tuple[Figure, list[Axes]]:
     """Return a figure with a plot over the epochs for each title, side by side."""
     from matplotlib.ticker import MaxNLocator
@@ -103,6 +115,17 @@ def panels_over_epochs(*titles: str, height: float) -> tuple[Figure, list[Axes]]
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure, panels
+
+
+def plain(name: str, limit: int = 40) -> str:
+    r"""Return a name in one line, at most this long, without the $ that would start a formula.
+
+    Examples
+    --------
+    >>> print(plain("price in $ and tax in $", 12))
+    price… in \$
+    """
+    return clean(name, limit).replace("$", r"\$")
 
 
 def heading(data: str, title: str) -> str:

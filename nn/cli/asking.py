@@ -51,9 +51,7 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="model file, native or model.pkl")
     parser.add_argument("data", help="CSV file with labels")
     parser.add_argument("--row", type=whole, help="explain the prediction for this row, from 1")
-    parser.add_argument(
-        "--train", metavar="FILE", help="which of these pulled it (with --row)"
-    )
+    parser.add_argument("--train", metavar="FILE", help="which of these pulled it (with --row)")
     parser.add_argument(
         "--question",
         choices=_QUESTIONS,

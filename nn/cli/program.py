@@ -52,9 +52,7 @@ _COMMANDS = {
 def _add_common(parser: argparse.ArgumentParser) -> None:
     """Add what every command has."""
     parser.add_argument("--quiet", action="store_true", help="print results and errors only")
-    parser.add_argument(
-        "--json", action="store_true", help="print the result as JSON"
-    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ACCURACY", "PARTS", "R2", "Epoch", "loss_text", "measure_text"]
+from .texts import ACCURACY, loss_text, measure_text
 
-ACCURACY, R2 = "accuracy", "R²"
-"""What the fields named ``accuracy`` hold: shares of correct predictions, or R² of a regression."""
+__all__ = ["PARTS", "Epoch"]
 
 PARTS = ("train", "validation", "test")
 
@@ -94,29 +93,3 @@ class Epoch:
 
     def __str__(self) -> str:
         return self.describe()
-
-
-def loss_text(value: float | None) -> str:
-    """Return a loss as text: four decimals, or an exponent where these would not do.
-
-    Examples
-    --------
-    >>> loss_text(0.5), loss_text(2e-7), loss_text(3e9), loss_text(float("nan")), loss_text(None)
-    ('0.5000', '2.00e-07', '3.00e+09', 'NaN', '-')
-    """
-    if value is None or value != value:
-        return "-" if value is None else "NaN"
-    return f"{value:.4f}" if value == 0 or 1e-4 <= abs(value) < 1e6 else f"{value:.2e}"
-
-
-def measure_text(value: float | None, measure: str) -> str:
-    """Return an accuracy in percent, or R² with four decimals.
-
-    Examples
-    --------
-    >>> measure_text(0.944, "accuracy"), measure_text(0.944, "R²"), measure_text(None, "R²")
-    ('94.40%', '0.9440', '-')
-    """
-    if measure != ACCURACY or value is None or value != value:
-        return loss_text(value)
-    return f"{value:.2%}"

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from tinygrad_edu.atomic_file import write_atomically
 
-from .epoch import ACCURACY, PARTS, R2, Epoch
+from .epoch import PARTS, Epoch
+from .texts import ACCURACY, R2
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from tinygrad_edu.documents import Figure, Section, Table
 
-from .epoch import Epoch, loss_text, measure_text
+from .epoch import Epoch
 from .figures.curves import training_curves
+from .texts import loss_text, measure_text
 
 if TYPE_CHECKING:
     from .history import History

@@ -13,8 +13,9 @@ import numpy as np
 
 from ..loss import classes_of
 from ..mlp import MLP
-from .epoch import ACCURACY, Epoch
+from .epoch import Epoch
 from .options import Plan
+from .texts import ACCURACY
 
 if TYPE_CHECKING:
     from ..data.csv import CsvData

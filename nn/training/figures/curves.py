@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...figure_style import MUTED, draw_line, panels_over_epochs, part_look
-from ..epoch import ACCURACY, Epoch, measure_text
+from ..epoch import Epoch
+from ..texts import ACCURACY, measure_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,12 +5,14 @@ It works on labels and predictions; no network is called here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import figure_style as style
+from ..texts import count_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,9 +24,19 @@ _MOST_CLASSES_WITH_NUMBERS = 32
 _MOST_CLASSES_WITH_SHARES = 12
 _WIDTH_OF_A_DIGIT = 0.64  # of the size of the font
 _COLUMNS = 6
+_MOST_NAMES = 60
+_LONGEST_LEVEL_NAME = 3
+_LONGEST_NAME_IN_A_LINE = 4
+_WIDTH_OF_A_LETTER = 0.075  # in inches, of the names at the axes
 
 
-def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
+def confusion_matrix(
+    labels: ArrayLike,
+    predicted: ArrayLike,
+    classes: int,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> NDArray[Any]:
     """Count how often samples of each class were predicted as each class.
 
     Parameters
@@ -33,16 +45,20 @@ def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> N
         The correct and the predicted classes, from 0 to ``classes - 1``.
     classes : int
         Number of classes.
+    sample_weight : array_like, shape (N,), optional
+        How often each sample counts; once each by default.
 
     Returns
     -------
     numpy.ndarray of int, shape (classes, classes)
-        A row for each correct class, a column for each predicted one.
+        A row for each correct class, a column for each predicted one; floats if there are weights.
 
     Raises
     ------
     ValueError
         For arrays of different lengths, and classes out of range.
+    TypeError
+        For classes that are not integers.
 
     Examples
     --------
@@ -57,17 +73,25 @@ def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> N
             "for both, one for each sample"
         )
     for name, values in (("label", right), ("prediction", said)):
+        if values.dtype.kind not in "iub" and len(values):
+            raise TypeError(
+                f"{name}s of dtype {values.dtype}; expected integers, the numbers of the classes"
+            )
         wrong = values[(values < 0) | (values >= classes)]
         if len(wrong):
             raise ValueError(
                 f"{name} {wrong[0]} is out of range; {classes} classes are numbered "
                 f"0..{classes - 1}"
             )
-    cells = np.bincount(right.astype(np.int64) * classes + said, minlength=classes**2)
+    places = right.astype(np.int64) * classes + said.astype(np.int64)
+    weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    cells = np.bincount(places, weights=weights, minlength=classes**2)
     return cells.reshape(classes, classes)
 
 
-def confusion_figure(matrix: ArrayLike, *, data: str = "") -> Figure:
+def confusion_figure(
+    matrix: ArrayLike, *, data: str = "", class_names: Sequence[str] | None = None
+) -> Figure:
     """Draw a confusion matrix: counts, and shares of the correct class.
 
     Correct predictions are blue on the diagonal, mistakes are orange; larger shares have a stronger
@@ -80,6 +104,8 @@ def confusion_figure(matrix: ArrayLike, *, data: str = "") -> Figure:
         From `confusion_matrix`.
     data : str
         The name of the data, for the title.
+    class_names : sequence of str, optional
+        The names of the classes; by default their numbers. Long names lose their middle.
 
     Returns
     -------
@@ -95,7 +121,10 @@ def confusion_figure(matrix: ArrayLike, *, data: str = "") -> Figure:
     classes = len(counts)
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
-    figure, axes, fontsize = _blank_matrix(classes, len(str(counts.max(initial=0))))
+    digits = max((len(_cell(count)) for count in np.unique(counts)), default=1)
+    names = None if class_names is None else [style.plain(each, 24) for each in class_names]
+    longest = 0 if names is None else max(map(len, names), default=0)
+    figure, axes, fontsize = _blank_matrix(classes, digits, longest)
     strength = np.sqrt(shares)[..., np.newaxis]  # a share of 1 % is visible already
     full = np.where(
         np.eye(classes, dtype=bool)[..., np.newaxis], style.rgb(style.BLUE), style.rgb(style.ORANGE)
@@ -105,7 +134,7 @@ def confusion_figure(matrix: ArrayLike, *, data: str = "") -> Figure:
     if classes <= _MOST_CLASSES_WITH_NUMBERS:
         # Most of the time is spent on texts; a second line takes as long as the first.
         for row, column in np.argwhere(counts):
-            text = f"{counts[row, column]}"
+            text = _cell(counts[row, column])
             if row == column or classes <= _MOST_CLASSES_WITH_SHARES:
                 text += f"\n{_share(shares[row, column])}"
             axes.text(
@@ -119,31 +148,54 @@ def confusion_figure(matrix: ArrayLike, *, data: str = "") -> Figure:
                 linespacing=1.1,
                 in_layout=False,  # it is inside the plot, so the layout can skip it
             )
-    step = 1 if classes <= _MOST_CLASSES_WITH_NUMBERS else 5 * -(-classes // 100)
-    axes.set_xticks(range(0, classes, step))
-    axes.set_yticks(range(0, classes, step))
+    step = _name_classes(axes, classes, names)
     edges = np.arange(step, classes, step) - 0.5
     for lines in (axes.vlines, axes.hlines):
         lines(edges, -0.5, classes - 0.5, colors=style.GRID, linewidth=0.6)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("right class (shares are of its samples)")
-    right, all_samples = int(np.trace(counts)), int(totals.sum())
-    title = f"right: {right:,} of {all_samples:,} ({right / max(all_samples, 1):.2%})"
+    right, all_samples = np.trace(counts).item(), totals.sum().item()
+    share = right / (all_samples or 1)
+    title = f"right: {count_text(right)} of {count_text(all_samples)} ({share:.2%})"
     axes.set_title(style.heading(data, title), fontsize=10)
     meaning = "blue: right, orange: wrong; the stronger, the larger the share"
     figure.supxlabel(meaning, fontsize=8, color=style.MUTED)
     return figure
 
 
-def _blank_matrix(classes: int, digits: int) -> tuple[Figure, Axes, float]:
-    """Return a figure whose cells have room for this many digits, and their font size."""
+def _cell(count: Any) -> str:
+    """Return a count, or a sum of weights, as text for a cell."""
+    return f"{count:.0f}" if count == int(count) else f"{count:.3g}"
+
+
+def _name_classes(axes: Axes, classes: int, names: list[str] | None) -> int:
+    """Name the classes at both axes, and return the distance of the lines between them."""
+    if names is None:
+        step = 1 if classes <= _MOST_CLASSES_WITH_NUMBERS else 5 * -(-classes // 100)
+        axes.set_xticks(range(0, classes, step))
+        axes.set_yticks(range(0, classes, step))
+        return step
+    step = -(-classes // _MOST_NAMES)
+    shown, size = range(0, classes, step), 8 if classes <= _MOST_CLASSES_WITH_NUMBERS else 6.5
+    turned = 90 if max(map(len, names)) > _LONGEST_LEVEL_NAME else 0
+    axes.set_xticks(shown, [names[i] for i in shown], fontsize=size, rotation=turned)
+    axes.set_yticks(shown, [names[i] for i in shown], fontsize=size)
+    return step
+
+
+def _blank_matrix(classes: int, digits: int, longest: int) -> tuple[Figure, Axes, float]:
+    """Return a figure whose cells have room for this many digits, and their font size.
+
+    Next to the cells there is room for names of at most `longest` letters.
+    """
     if classes > _MOST_CLASSES_WITH_NUMBERS:
         size, fontsize = 10.0, 8.0
     else:
         fontsize = 11.0 if classes <= 4 else 8.5
         smallest = 0.52 if classes <= _MOST_CLASSES_WITH_SHARES else 0.44
         size = classes * max(smallest, digits * _WIDTH_OF_A_DIGIT * fontsize / 72 + 0.09)
-    figure, axes = style.blank_axes(max(size + 1.3, 4.6), max(size + 1.4, 4.2))
+    room = longest * _WIDTH_OF_A_LETTER
+    figure, axes = style.blank_axes(max(size + 1.3 + room, 4.6), max(size + 1.4 + room, 4.2))
     return figure, axes, fontsize
 
 
@@ -161,6 +213,7 @@ def mistakes_figure(
     *,
     most: int = 24,
     data: str = "",
+    class_names: Sequence[str] | None = None,
 ) -> Figure:
     r"""Show the samples that a network predicts wrongly, in order of confidence.
 
@@ -178,6 +231,8 @@ def mistakes_figure(
         The largest number of images.
     data : str
         The name of the data, for the title.
+    class_names : sequence of str, optional
+        The names of the classes; by default their numbers.
 
     Returns
     -------
@@ -208,15 +263,21 @@ def mistakes_figure(
         title = f"no mistakes in {len(right):,} samples; these were the closest"
     columns = style.balanced_columns(len(shown), _COLUMNS)
     rows = -(-len(shown) // columns)
-    figure, axes = style.blank_axes(1.45 * max(columns, 3) + 0.2, 1.6 * rows + 0.8)
+    called = [str(n) for n in range(p.shape[1])] if class_names is None else class_names
+    called = [style.plain(name, 16) for name in called]
+    # Two names next to each other may be wider than an image.
+    is_wide = max(map(len, called)) > _LONGEST_NAME_IN_A_LINE
+    apart, gap, height = ("\n", 0.56, 1.75) if is_wide else (", ", 0.42, 1.6)
+    figure, axes = style.blank_axes(1.45 * max(columns, 3) + 0.2, height * rows + 0.8)
     pixels = images[shown].reshape(-1, side, side)
     limits = float(pixels.min()), float(pixels.max())  # one scale for all images
     names = [
-        f"is {right[sample]}, said {said[sample]}\n{_share(confidence[sample])}, row {sample + 1}"
+        f"is {called[right[sample]]}{apart}said {called[said[sample]]}\n"
+        f"{_share(confidence[sample])}, row {sample + 1}"
         for sample in shown
     ]
     style.mosaic(
-        axes, pixels, names, columns, (0.28, 0.42), colours="gray", limits=limits, fontsize=7.5
+        axes, pixels, names, columns, (0.28, gap), colours="gray", limits=limits, fontsize=7.5
     )
     figure.suptitle(style.heading(data, title), fontsize=10)
     figure.supxlabel(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...figure_style import CLASSES, LINE, MARKERS, WARNING, blank_axes, heading, rgb
+from ...figure_style import CLASSES, LINE, MARKERS, WARNING, blank_axes, heading, plain, rgb
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +30,7 @@ def regions_figure(
     *,
     names: Sequence[str] = ("feature 1", "feature 2"),
     data: str = "",
+    class_names: Sequence[str] | None = None,
 ) -> Figure:
     """Draw the regions of the classes and the samples.
 
@@ -48,6 +49,9 @@ def regions_figure(
         Names of the two features.
     data : str
         The name of the samples, for the title.
+    class_names : sequence of str, optional
+        The names of the classes; by default ``class 0`` and so on. Above eight classes a name comes
+        with the number that is in the region.
 
     Returns
     -------
@@ -79,14 +83,19 @@ def regions_figure(
     # A fixed random choice, because every n-th sample could miss whole classes.
     shown = np.random.default_rng(0).permutation(len(right))[:_MOST_SAMPLES]
     said = judge(samples).argmax(axis=1)
-    _draw_samples(axes, samples[shown], right[shown], said[shown] != right[shown])
+    called = [f"class {number}" for number in range(classes)]
+    if class_names is not None:
+        called = [plain(name, 24) for name in class_names]
+        if classes > len(CLASSES):
+            called = [f"{number}: {name}" for number, name in enumerate(called)]
+    _draw_samples(axes, samples[shown], right[shown], said[shown] != right[shown], called)
     # Numbers are only needed above eight classes, where colours repeat.
     for number in range(classes if classes > len(CLASSES) else 0):
         _name_region(axes, grid, p.argmax(axis=-1) == number, str(number))
     axes.set_xlim(grid[0, 0, 0], grid[-1, -1, 0])
     axes.set_ylim(grid[0, 0, 1], grid[-1, -1, 1])
-    axes.set_xlabel(_plain(names[0]))
-    axes.set_ylabel(_plain(names[1]))
+    axes.set_xlabel(plain(names[0]))
+    axes.set_ylabel(plain(names[1]))
     inside = int(np.count_nonzero(said == right))
     title = f"{inside:,} of {len(right):,} samples are in the region of their class"
     if len(shown) < len(right):
@@ -122,13 +131,17 @@ def _draw_regions(axes: Axes, grid: NDArray[Any], p: NDArray[Any]) -> None:
 
 
 def _draw_samples(
-    axes: Axes, samples: NDArray[Any], right: NDArray[Any], wrong: NDArray[np.bool]
+    axes: Axes,
+    samples: NDArray[Any],
+    right: NDArray[Any],
+    wrong: NDArray[np.bool],
+    called: Sequence[str],
 ) -> None:
     """Draw the samples of each class, and a ring around those that are predicted wrongly."""
     for number in np.unique(right):
         look: dict[str, Any] = {"color": CLASSES[number % len(CLASSES)], "marker": _marker(number)}
         x, y = samples[right == number].T
-        label = f"class {number}"
+        label = called[number]
         axes.scatter(x, y, s=18, edgecolors="white", linewidths=0.5, label=label, **look)
     if wrong.any():
         x, y = samples[wrong].T
@@ -148,8 +161,3 @@ def _name_region(axes: Axes, grid: NDArray[Any], here: NDArray[Any], name: str) 
 
 def _marker(number: int) -> str:
     return MARKERS[(number % len(CLASSES) + number // len(CLASSES)) % len(MARKERS)]
-
-
-def _plain(name: str) -> str:
-    """Shorten the name of a column, and escape $, which would start a formula."""
-    return (name if len(name) <= 40 else name[:39] + "…").replace("$", r"\$")

@@ -6,7 +6,7 @@ They are made without pyplot, which would keep figures in memory and choose a ba
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,14 @@ from tinygrad_edu.figure_files import figure_bytes
 from ...figure_style import image_side
 from ...loss import classes_of, predicted_labels, probabilities
 from ...mlp import MLP
+from ..calibration import reliability
 from ..history import History
 from ..metrics import logits_of
+from ..regression_report import regression_report
+from .calibration import calibration_figure
 from .curves import training_curves
 from .mistakes import confusion_figure, confusion_matrix, mistakes_figure
+from .predicted import predicted_figure
 from .regions import regions_figure
 from .weights import layers_figure, weights_figure
 
@@ -34,6 +38,8 @@ __all__ = ["FIGURES", "Pictures", "check_figures", "save_figure"]
 FIGURES = {
     "curves": "loss and accuracy over the epochs",
     "confusion": "how often each class was taken for each other",
+    "calibration": "whether it is right as often as its confidence says",
+    "predicted": "predicted over true values, for a regression",
     "mistakes": "the samples it is wrong about and most sure of",
     "weights": "what each unit of the first layer looks for",
     "regions": "which class it sees where, for two features",
@@ -46,21 +52,28 @@ _SMALLEST_SIDE = 5
 """Below that, features are probably not the pixels of an image."""
 
 
-def check_figures(figures: Sequence[str] | None, features: int) -> tuple[str, ...]:
+_OF_CLASSES = ("confusion", "calibration", "mistakes", "regions")
+
+
+def check_figures(
+    figures: Sequence[str] | None, features: int, task: str = "classification"
+) -> tuple[str, ...]:
     """Check which figures to draw.
 
     Parameters
     ----------
     figures : sequence of str or None
-        Names from `FIGURES`; None for all that apply, except ``gradients``, which is measured
-        during the training.
+        Names from `FIGURES`; None for all that apply, except ``calibration`` and ``gradients``;
+        the latter is measured during the training.
     features : int
         Number of features of the network.
+    task : {"classification", "regression"}
+        What the network learns.
 
     Raises
     ------
     TypeError, ValueError
-        For names that do not exist, and figures that need images or two features.
+        For names that do not exist, and figures that need images, two features or another task.
 
     Examples
     --------
@@ -70,12 +83,17 @@ def check_figures(figures: Sequence[str] | None, features: int) -> tuple[str, ..
     side = image_side(features)
     if figures is None:
         images = ("mistakes", "weights") if side is not None and side >= _SMALLEST_SIDE else ()
+        if task == "regression":
+            return ("curves", "predicted", *images[1:])
         return ("curves", "confusion", *images, *(("regions",) if features == 2 else ()))
     if isinstance(figures, str) or not isinstance(figures, Sequence):
         raise TypeError(f"figures must be a list of names such as ['curves'], got {figures!r}")
     for name in figures:
         if name not in FIGURES:
             raise ValueError(f"unknown figure {name!r}; known are {', '.join(FIGURES)}")
+        if name in (_OF_CLASSES if task == "regression" else ("predicted",)):
+            other = "classification" if task == "regression" else "regression"
+            raise ValueError(f"figure {name!r} needs a {other}, but this is a {task}")
         needs = ""
         if name in ("mistakes", "weights") and side is None:
             needs = "a square image"
@@ -95,20 +113,35 @@ class Pictures:
     wanted : tuple of str
         From `check_figures`.
     samples : tuple of (features, labels)
-        The samples for the evaluation, with scaled features.
+        The samples for the evaluation, with scaled features; in a regression, with the targets that
+        the network is trained on.
     data : str
         The name of these samples: ``"test data"``.
-    scale : float
-        The features were divided by it.
+    scale : float or ndarray
+        The features were divided by it, all or each.
     columns : sequence of str
         Names of the features.
+    shift : float or ndarray
+        What was subtracted from the features before: their means, if they are standardised.
+    class_names : sequence of str or None
+        The names of the classes; None for their numbers.
+    task : {"classification", "regression"}
+        What the network learns.
+    target_mean, target_deviation : float
+        In a regression, a target is what the network is trained on, times the deviation, plus the
+        mean.
     """
 
     wanted: tuple[str, ...]
     samples: tuple[NDArray[Any], NDArray[Any]]
     data: str
-    scale: float
+    scale: float | NDArray[Any]
     columns: Sequence[str]
+    shift: float | NDArray[Any] = field(default=0.0, kw_only=True)
+    class_names: Sequence[str] | None = field(default=None, kw_only=True)
+    task: str = field(default="classification", kw_only=True)
+    target_mean: float = field(default=0.0, kw_only=True)
+    target_deviation: float = field(default=1.0, kw_only=True)
 
     def save(self, folder: Path, network: MLP, history: History) -> list[str]:
         """Write each figure to a file.
@@ -147,29 +180,43 @@ class Pictures:
     def draw(self, network: MLP, history: History) -> Iterator[tuple[str, Figure]]:
         """Yield the figures one by one, so that only one is in memory."""
         (features, labels), wanted, data = self.samples, self.wanted, self.data
+        named: dict[str, Any] = {"data": data, "class_names": self.class_names}
         if "curves" in wanted:
             yield "curves", training_curves(history)
-        if "confusion" in wanted or "mistakes" in wanted:
+        if {"confusion", "calibration", "mistakes", "predicted"}.intersection(wanted):
             logits = self._logits(network)
         if "confusion" in wanted:
             classes = classes_of(network.structure[-1])
             matrix = confusion_matrix(labels, predicted_labels(logits), classes)
-            yield "confusion", confusion_figure(matrix, data=data)
+            yield "confusion", confusion_figure(matrix, **named)
+        if "calibration" in wanted:
+            correct = predicted_labels(logits) == labels
+            bins = reliability(probabilities(logits).max(axis=1), correct)
+            yield "calibration", calibration_figure(bins, data=data)
+        if "predicted" in wanted:
+            yield "predicted", self._draw_predicted(logits)
         if "mistakes" in wanted:
-            yield "mistakes", mistakes_figure(features, labels, probabilities(logits), data=data)
+            yield "mistakes", mistakes_figure(features, labels, probabilities(logits), **named)
         if "weights" in wanted:
             yield "weights", weights_figure(network.layers[0].weight)
         if "regions" in wanted:
 
             def judge(points: NDArray[Any]) -> NDArray[Any]:
-                return probabilities(
-                    logits_of(network, (points / self.scale).astype(features.dtype))
-                )
+                inputs = ((points - self.shift) / self.scale).astype(features.dtype)
+                return probabilities(logits_of(network, inputs))
 
-            plane = features * self.scale
-            yield "regions", regions_figure(judge, plane, labels, names=self.columns, data=data)
+            plane = features * self.scale + self.shift
+            yield "regions", regions_figure(judge, plane, labels, names=self.columns, **named)
         if "gradients" in wanted:
             yield "gradients", layers_figure(history.layers)
+
+    def _draw_predicted(self, outputs: NDArray[Any]) -> Figure:
+        """Draw predictions over targets, both in the unit of the data."""
+        targets, predictions = (
+            np.asarray(values, dtype=np.float64) * self.target_deviation + self.target_mean
+            for values in (self.samples[1], outputs)
+        )
+        return predicted_figure(regression_report(targets, predictions), data=self.data)
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
