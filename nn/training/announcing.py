@@ -54,6 +54,8 @@ def announcement(network: MLP, data: LearningData, plan: Plan) -> str:
     if data.test is not None:
         when = ", read once, at the end" if data.has_validation else ""
         lines.append(f"{data.test.path}: {len(data.test.features):,} rows{when}")
+    if plan.chosen:
+        lines.append(_chosen(data, plan))
     notes = [*data.notes, *_notes_on_scale(data, plan.options)]
     if not knowledge.is_regression:
         notes += _notes_on_classes(network, data, plan)
@@ -61,6 +63,19 @@ def announcement(network: MLP, data: LearningData, plan: Plan) -> str:
         notes.append(f"batch_size {plan.batch_size} is more than {rows} rows; one batch an epoch")
     lines += [f"note: {note}" for note in notes]
     return "\n".join(lines)
+
+
+def _chosen(data: LearningData, plan: Plan) -> str:
+    """Return what was chosen for the user, who can choose otherwise."""
+    prepare = data.knowledge.prepare
+    features = "features standardised"
+    if prepare.means is None:
+        features = f"features divided by {prepare.scale:g}"
+    waits = "" if plan.patience is None else ", until the loss stops falling"
+    return (
+        f"chosen: {plan.optimizer} with learning rate {plan.alpha:g}, {features}, "
+        f"at most {plan.epochs} epochs{waits}"
+    )
 
 
 def _counted(knowledge: object, counts: np.ndarray, present: np.ndarray) -> str:

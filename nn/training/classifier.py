@@ -7,7 +7,6 @@ the work.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from tinygrad_edu.errors import printable
 from ..checks import check_number, check_seed
 from ..data.features import check_scale
 from ..data.known_inputs import KnownInputs
-from ..errors import DataWarning, NotFittedError
+from ..errors import NotFittedError
 from ..layers import Initializer
 from ..mlp import MLP, check_structure
 from .asking import AsksModel
@@ -30,15 +29,16 @@ from .objectives import TASKS
 from .options import PYTHON, SYNONYMS, check_options, refuse_unknown_arguments
 from .planning import planned
 from .prediction import Prediction
+from .storing import StoresModel
 
 if TYPE_CHECKING:
-    from ..files import SavedNetwork
     from .history import History
+    from .learning_rate import RateSearch
 
 __all__ = ["Classifier", "Prediction"]
 
 
-class Classifier(AsksModel):
+class Classifier(AsksModel, StoresModel):
     r"""A multilayer perceptron that learns from a table: a CSV file, a data frame or arrays.
 
     ReLU in the hidden layers; softmax over the outputs, or the sigmoid for a single one. With
@@ -155,6 +155,14 @@ class Classifier(AsksModel):
         self.network = MLP(
             structure, **settings, generator=self._generator, initializer=initializer
         )
+
+    def _copy_of_network(self, structure: Sequence[int]) -> MLP:
+        """Return a network with the same weights, or with new ones if there are none yet."""
+        settings: Any = self._settings
+        copy = MLP(structure, **settings, seed=self.seed)
+        if self._network is not None:
+            copy.load_state_dict(self._network.state_dict())
+        return copy
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -377,76 +385,43 @@ class Classifier(AsksModel):
         if self.verbose:
             print("\n".join(map(printable, text.split("\n"))), flush=True)
 
-    # Files ---------------------------------------------------------------------------------
-
-    def saved(self) -> SavedNetwork:
-        """Return the content of a model file, for `nn.files`."""
-        from .saved import saved_network
-
-        return saved_network(self.network, self.knowledge, history=self.history)
-
-    @classmethod
-    def load(
-        cls,
-        path: str | os.PathLike[str],
+    def find_learning_rate(
+        self,
+        train_data: Any,
+        y: ArrayLike | None = None,
         *,
-        allow_nonfinite: bool = False,
-        max_bytes: int | None = None,
-    ) -> Classifier:
-        """Load a saved model, native or legacy; the content decides, not the name.
+        smallest: float = 1e-6,
+        largest: float = 10.0,
+        steps: int = 100,
+        **options: Any,
+    ) -> RateSearch:
+        """Train with a learning rate that grows in each step, and suggest one.
+
+        Nothing is changed or saved: the search trains a copy of the network.
 
         Parameters
         ----------
-        path : str or path-like
-            The file. `fit` saves into its folder.
-        allow_nonfinite, max_bytes
-            As in `nn.files.read_network`.
+        train_data, y
+            As for `fit`.
+        smallest, largest : float
+            The first and the last rate.
+        steps : int
+            The number of steps.
+        **options : object
+            Options of `fit`, such as ``optimizer="adam"``.
 
-        Raises
-        ------
-        ModelFileError
-            If the file is not a valid model.
-
-        Warns
-        -----
-        DataWarning
-            If the file has no names and ranges of features, as files of version 0.1.0.
+        Returns
+        -------
+        RateSearch
+            Prints the suggestion; ``save("rates.png")`` draws the curve.
         """
-        return cls._load(path, PYTHON, allow_nonfinite, max_bytes)
+        from .rate_finder import find_rate
 
-    @classmethod
-    def _load(
-        cls,
-        path: str | os.PathLike[str],
-        options: Mapping[str, str],
-        allow_nonfinite: bool = False,
-        max_bytes: int | None = None,
-    ) -> Classifier:
-        """Load a model; its messages write options as in the table `options`."""
-        from ..files import read_network
-        from .saved import set_biases
-
-        path = Path(path).expanduser()
-        limit = {} if max_bytes is None else {"max_bytes": max_bytes}
-        saved = read_network(
-            path, allow_nonfinite=allow_nonfinite, names_options=options is PYTHON, **limit
-        )
-        if saved.feature_names is None and saved.feature_ranges is None:
-            message = (
-                f"{printable(path)}: this model knows no names and ranges of its features; columns "
-                "are taken by their position, and features must be scaled as in its training"
-            )
-            warnings.warn(message, DataWarning, stacklevel=3)
-        dtype = np.result_type(*saved.weights)
-        weights = iter(saved.weights)
-        # Subclasses may have other arguments, so only those of the original are passed.
-        loaded = cls(saved.structure, path.parent, activation=saved.activation, dtype=dtype)
-        loaded.task, loaded._settings["dropout"] = saved.task, saved.dropout
-        loaded._make_network(saved.structure, lambda generator, inputs, outputs: next(weights))
-        set_biases(loaded.network, saved)
-        loaded.knowledge = Knowledge.of(saved)
-        loaded._fitted, loaded._options = True, options
-        return loaded
+        unknown = {name: value for name, value in options.items() if name not in PYTHON}
+        refuse_unknown_arguments(unknown, self.fit, type(self), SYNONYMS)
+        check_options(options)
+        plan = planned(train_data, y, options, self)
+        return find_rate(self, plan, smallest, largest, steps)
 
     def __repr__(self) -> str:
         state = "trained" if self._fitted else "not trained yet"

@@ -29,7 +29,7 @@ from .signals import Terminated
 if TYPE_CHECKING:
     from .classifier import Classifier
 
-__all__ = ["fit"]
+__all__ = ["fit", "structure_for"]
 
 _HIDDEN = 100
 """Units of the hidden layer of a network that is made for the data, as in scikit-learn."""
@@ -45,7 +45,9 @@ def fit(net: Classifier, plan: Plan) -> History:
         figures = []
     check_packages(("curves",) if figures is None else figures, plan.options, has_bar=net.verbose)
     if net.structure is not None:
-        folder.check_room(net.network, len(check_figures(figures, net.network.structure[0])))
+        folder.check_room(
+            net.network, len(check_figures(figures, net.network.structure[0], net.task))
+        )
     try:
         with folder.locked():
             session = _prepared(net, plan, folder, figures)
@@ -71,10 +73,13 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figure
     splitting = np.random.default_rng(None if net.seed is None else [net.seed, 1])
     data = read_learning_data(plan, known, structure, net.dtype, splitting, net.task)
     if structure is None:
-        net._make_network(_structure_for(data))
-        folder.check_room(net.network, len(check_figures(figures, net.network.structure[0])))
+        net._make_network(structure_for(data))
+        folder.check_room(
+            net.network, len(check_figures(figures, net.network.structure[0], net.task))
+        )
     network, knowledge, train = net.network, data.knowledge, data.train
-    wanted = check_figures(figures, network.structure[0])
+    prepare = knowledge.prepare
+    wanted = check_figures(figures, network.structure[0], net.task)
     if net.verbose:
         net._say(announcement(network, data, plan))
     if net._fitted:
@@ -100,7 +105,18 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figure
         content=content,
         folder=folder,
         checkpoints=checkpoints,
-        pictures=Pictures(wanted, shown, named, knowledge.prepare.scale, train.columns),
+        pictures=Pictures(
+            wanted,
+            shown,
+            named,
+            prepare.scale if prepare.deviations is None else prepare.deviations,
+            prepare.input_names(train.columns),
+            shift=0.0 if prepare.means is None else prepare.means,
+            class_names=knowledge.classes,
+            task=net.task,
+            target_mean=knowledge.target_mean,
+            target_deviation=knowledge.target_deviation,
+        ),
         generator=net._generator,
         say=net._say,
     )
@@ -125,7 +141,7 @@ def _checkpoints(
     )
 
 
-def _structure_for(data: LearningData) -> tuple[int, int, int]:
+def structure_for(data: LearningData) -> tuple[int, int, int]:
     """Return the widths of a network for these data, with one hidden layer."""
     inputs = data.knowledge.prepare.inputs(data.train.features.shape[1])
     if data.knowledge.is_regression:

@@ -27,7 +27,7 @@ from .metrics import measure
 from .objectives import Classification, Objective
 from .stopping import BestEpoch, Divergence
 
-__all__ = ["Loop", "Samples", "train"]
+__all__ = ["Loop", "Samples", "Step", "train"]
 
 Samples = tuple[Any, ...]
 """Inputs and targets, and for training perhaps a weight for each row."""
@@ -123,7 +123,7 @@ class Loop:
         self.divergence = divergence or Divergence(math.inf)
         self.on_batch, self.on_epoch, self.measure_end = on_batch, on_epoch, measure_end
         self.stopped: str | None = None
-        self._step = _Step(network, optimizer, self.objective, clip)
+        self._step = Step(network, optimizer, self.objective, clip)
         self._position = _Position()
         self._finished: dict[str, Any] | None = None
 
@@ -308,8 +308,20 @@ def _patience_over(best: BestEpoch, has_validation: bool) -> str:
     return f"the {what} loss has not fallen for {best.waited} epochs"
 
 
-class _Step:
-    """One step of training; it is captured and replayed if possible."""
+class Step:
+    """One step of training; it is captured and replayed if possible.
+
+    Parameters
+    ----------
+    network : Module
+        The network.
+    optimizer : Optimizer
+        Updates its parameters.
+    objective : Objective
+        What is minimised.
+    clip : float or None
+        The largest norm of all gradients together.
+    """
 
     def __init__(
         self, network: Module, optimizer: Optimizer, objective: Objective, clip: float | None
