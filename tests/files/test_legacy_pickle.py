@@ -2,7 +2,6 @@
 
 import pickle
 import pickletools
-import random
 import runpy
 from pathlib import Path
 
@@ -106,37 +105,3 @@ def test_even_a_mistake_of_the_reader_is_a_model_file_error(monkeypatch):
 def test_every_opcode_of_python_is_known_by_its_name():
     standard = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
     assert {code: name for code, (name, _) in OPCODES.items()} == standard
-
-
-def mutated(data, source):
-    """One to four random edits: a byte set, taken out, put in, or a piece copied over."""
-    data = bytearray(data)
-    for _ in range(source.choice([1, 1, 2, 4])):
-        place, kind = source.randrange(len(data)), source.randrange(4)
-        if kind == 0:
-            data[place] = source.randrange(256)
-        elif kind == 1 and len(data) > 10:
-            del data[place : place + source.randrange(1, 4)]
-        elif kind == 2:
-            data[place:place] = source.randbytes(source.randrange(1, 4))
-        else:
-            start = source.randrange(len(data))
-            data[place : place + 8] = data[start : start + 8]
-        if not data:
-            data = bytearray(b"N")
-    return bytes(data)
-
-
-def test_20000_mutations_raise_one_kind_of_error_or_load():
-    source = random.Random(20_000)
-    content = {"weights": [np.arange(6.0).reshape(2, 3)], "bias": [np.zeros((1, 3))]}
-    files = [pickle.dumps(content, protocol=protocol) for protocol in range(6)]
-    loaded, causes = 0, set()
-    for _ in range(20_000):
-        try:
-            read_legacy(mutated(source.choice(files), source))
-            loaded += 1
-        except ModelFileError as problem:
-            causes.add(problem.__cause__)
-    assert causes == {None}, "only the net of the reader caught one of these"
-    assert 0 < loaded < 10_000

@@ -240,7 +240,7 @@ print(json.dumps([found, os.listdir(folder)]))
 @needs_posix
 @pytest.mark.hypothesis  # `make test-thorough` runs it
 def test_after_each_kill_the_reader_reports_which_file_is_newer(tmp_path):
-    kills = 200 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 60
+    kills = 1_000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 60
     torn = 0
     for _ in range(5):  # on a busy machine, kills seldom fall between the two files
         torn += torn_pairs(tmp_path, kills)

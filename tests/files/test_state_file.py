@@ -16,6 +16,7 @@ import tinygrad_edu as tg
 from nn.errors import DataWarning, ModelFileError
 from nn.files import load_metadata, load_state, read_network, save_state, write_native
 from nn.files.nested import pack_state, unpack_state
+from tests.files.in_memory import native_bytes
 from tests.files.test_memory_of_reading import MEBIBYTE, peak_of
 
 
@@ -260,6 +261,13 @@ WRONG = {
     "tuple of a number": ({}, '{"$tuple": 5}', r"'\$tuple' with '5'"),
     "empty": ({}, "", "damaged"),
 }
+
+
+def hostile_file(case):
+    """A file with sound checksums and a state that is not sound."""
+    arrays, text, _ = WRONG[case]
+    texts = {"content": "state", "state": text}
+    return native_bytes(arrays, texts, long=["state"], version=2)
 
 
 @pytest.mark.parametrize("case", WRONG)
