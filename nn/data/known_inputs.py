@@ -7,6 +7,7 @@ here.
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataWarning
+from .orientation import inverted_rows, looks_transposed
 
 if TYPE_CHECKING:
     from .csv import CsvData
 
-__all__ = ["KnownInputs"]
+__all__ = ["KnownInputs", "doubts"]
 
 _FAR = 10.0
 """A value is far outside if it is more than this many times the largest of its feature."""
@@ -35,6 +37,9 @@ _MANY = 5
 _ROWS = 4096  # at a time, so that no second copy of a large data set is made
 _USUAL = (10.0, 16.0, 100.0, 255.0, 1000.0, 65535.0)
 """The usual divisors of features."""
+_LEAST_STEPS = 16  # of float32, between the smallest and the largest value of a column
+_TINY = 1e-3
+"""Below that, features have hardly any effect on a network with usual weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +59,8 @@ class KnownInputs:
         99 of 100 training rows were at least this bright.
     classes : int or None
         The number of classes in the training data; None if unknown.
+    means : ndarray, shape (features,), or None
+        Means of the features in the training data, before scaling; None if unknown.
     """
 
     scale: float = 1.0
@@ -61,6 +68,7 @@ class KnownInputs:
     ranges: NDArray[np.float64] | None = None
     faintest: float = _FAINT * _HUNDREDTH
     classes: int | None = None
+    means: NDArray[np.float64] | None = None
 
     @classmethod
     def of(cls, train: CsvData, scale: float) -> KnownInputs:
@@ -72,10 +80,14 @@ class KnownInputs:
         bright = bright[bright > 0]
         faintest = float(np.quantile(bright, 0.01, method="lower")) if len(bright) else 1.0
         classes = int(train.labels.max()) + 1
-        return cls(scale, tuple(train.columns), ranges, faintest, classes)
+        means = features.mean(axis=0, dtype=np.float64)
+        return cls(scale, tuple(train.columns), ranges, faintest, classes, means)
 
     def together(self, other: KnownInputs) -> KnownInputs:
-        """Combine what is known from this training with a second one that continued it."""
+        """Combine what is known from this training with a second one that continued it.
+
+        The means are those of the second one, which the model has seen last.
+        """
         if self.ranges is None or other.ranges is None:
             return other
         low = np.minimum(self.ranges[:, 0], other.ranges[:, 0])
@@ -86,6 +98,7 @@ class KnownInputs:
             np.stack([low, high], axis=1),
             min(self.faintest, other.faintest),
             max(self.classes or 0, other.classes or 0),
+            self.means if other.means is None else other.means,
         )
 
     # Columns -------------------------------------------------------------------------------
@@ -118,7 +131,7 @@ class KnownInputs:
     # Ranges --------------------------------------------------------------------------------
 
     def check_ranges(self, x: NDArray[Any], what: str, way_around: str) -> None:
-        """Check that features have the same scale as those of the training.
+        """Check that features have the same scale and orientation as those of the training.
 
         Parameters
         ----------
@@ -133,12 +146,13 @@ class KnownInputs:
         ------
         ValueError
             If at least half of the rows are far outside the ranges, or nearly all values are in
-            a hundredth of them. The message names the scale that would explain it.
+            a hundredth of them. The message names the scale that would explain it. Also if at
+            least half of the rows look inverted, such as ``255 - x``.
 
         Warns
         -----
         DataWarning
-            If fewer rows are far outside.
+            If fewer rows are far outside or inverted, and if images look transposed.
         """
         if self.ranges is None or not self.ranges.any():
             return
@@ -157,6 +171,7 @@ class KnownInputs:
             len(lit) >= _MANY and within <= _HUNDREDTH and middle <= self.faintest
         ):
             raise ValueError(self._refusal(x, what, self._faint(within), way_around))
+        self._check_orientation(x, what, way_around)
         if far.any():
             row = int(far.argmax())
             count = int(np.count_nonzero(far))
@@ -166,6 +181,33 @@ class KnownInputs:
                 f"0, which {_span(x[row])}"
             )
             warnings.warn(message, DataWarning, stacklevel=4)
+
+    def _check_orientation(self, x: NDArray[Any], what: str, way_around: str) -> None:
+        """Check that images are neither negatives of those of the training nor transposed."""
+        assert self.ranges is not None  # otherwise nothing is checked
+        inverted, mirror = inverted_rows(x, self.ranges, self.means)
+        count = int(np.count_nonzero(inverted))
+        if 2 * count >= len(x):
+            raise ValueError(
+                f"{what}: {count} of {len(x)} rows look inverted, light where the training data "
+                f"are dark. Pass {mirror:g} - X, or train on data like these; {way_around} skips "
+                "this check"
+            )
+        message = ""
+        if count:
+            message = (
+                f"{what}: {count} of {len(x)} rows look inverted, light where the training data "
+                f"are dark; the first is row {int(inverted.argmax())}, counted from 0"
+            )
+        elif self.means is not None and looks_transposed(x, self.means):
+            side = math.isqrt(x.shape[1])
+            message = (
+                f"{what}: the images look transposed, rows and columns exchanged, compared with "
+                f"the training data; if they are, pass X.reshape(-1, {side}, {side})"
+                f".swapaxes(1, 2).reshape(-1, {side * side})"
+            )
+        if message:
+            warnings.warn(message, DataWarning, stacklevel=5)
 
     def _refusal(self, x: NDArray[Any], what: str, found: str, way_around: str) -> str:
         assert self.ranges is not None  # otherwise nothing is refused
@@ -188,6 +230,60 @@ class KnownInputs:
             )
         factor = _usual(factor)
         return f"it looks divided by {factor:g}. Multiply it by {factor:g}"
+
+
+def doubts(features: NDArray[Any], scale: float = 1.0) -> list[str]:
+    """Say what makes it doubtful that a network can learn from these features.
+
+    Parameters
+    ----------
+    features : ndarray, shape (N, features)
+        Finite training data, before scaling.
+    scale : float
+        They will be divided by it.
+
+    Returns
+    -------
+    list of str
+        A sentence for each doubt: what was found, and what to do. Empty for usual data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> doubts(np.array([[1e-6, 2e-6], [3e-6, 1e-6]]))[0]
+    'all values are tiny, from 1e-06 to 3e-06, and hardly move a network; use standardize=True'
+    >>> doubts(np.array([[0.0, 1.0], [1.0, 0.0]]))
+    []
+    """
+    if not features.size:
+        return []
+    low, high = features.min(axis=0).astype(np.float64), features.max(axis=0).astype(np.float64)
+    count = len(low)
+    if (low == high).all():
+        what = "the only column is" if count == 1 else f"all {count:,} columns are"
+        rows = "" if len(features) > 1 else ", because there is one row"
+        advice = "so every row gets the same prediction; check that the file holds the features"
+        return [f"{what} constant{rows}, {advice}"]
+    size = np.maximum(np.abs(low), np.abs(high))
+    found = []
+    if size.max() / scale < _TINY:
+        found.append(
+            f"all values are tiny, {_span(features).removeprefix('goes ')}"
+            f"{f', before they are divided by {scale:g}' if scale != 1 else ''}, and hardly move a "
+            "network; use standardize=True"
+        )
+    # The dtype of a network: numbers that differ less are one number there.
+    spacing = np.spacing(size.astype(np.float32)).astype(np.float64)
+    lost = (low < high) & (high - low < _LEAST_STEPS * spacing)
+    if lost.any():
+        column = int(lost.argmax())
+        more = f" and {np.count_nonzero(lost) - 1} more" if np.count_nonzero(lost) > 1 else ""
+        found.append(
+            f"column {column}, counted from 0,{more} varies by {high[column] - low[column]:.3g} "
+            f"around {high[column]:.6g}, which float32 can hardly tell apart; subtract a constant "
+            "in the file"
+        )
+    return found
 
 
 def _check_columns(names: tuple[str, ...], columns: list[str]) -> None:

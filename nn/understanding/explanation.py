@@ -370,8 +370,8 @@ def _mean_gradient(
 
 def _baseline(trained: Trained, baseline: ArrayLike | None) -> tuple[Array, str]:
     if baseline is None:
-        inputs = trained.inputs()
-        return inputs.mean(axis=0, keepdims=True, dtype=np.float64), f"the mean of {trained.data}"
+        sums = [part.sum(axis=0, keepdims=True, dtype=np.float64) for _, part in trained.parts()]
+        return np.sum(sums, axis=0) / len(trained.features), f"the mean of {trained.data}"
     return trained.inputs(trained.one_row(baseline, "baseline")), "the given baseline"
 
 

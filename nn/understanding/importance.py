@@ -171,7 +171,7 @@ def important_features(
     trained: Trained,
     *,
     measure: str | None = None,
-    repeats: int = 10,
+    repeats: int | None = None,
     seed: int | None = 0,
     most_rows: int | None = 2000,
 ) -> Importance:
@@ -187,10 +187,12 @@ def important_features(
     trained : Trained
         The network and the rows.
     measure : {"accuracy", "loss", "r2"}, optional
-        What becomes worse; by default the accuracy, for regression R². The loss is the mean
-        cross-entropy in nats, or the mean squared error.
-    repeats : int
-        How often each column is shuffled.
+        What becomes worse; by default the accuracy, for regression R², and for images the loss,
+        because a single pixel hardly ever changes a prediction. The loss is the mean cross-entropy
+        in nats, or the mean squared error.
+    repeats : int, optional
+        How often each column is shuffled; by default 10 times, and 3 times for images, which have
+        many columns.
     seed : int or None
         Fixes the permutations.
     most_rows : int or None
@@ -219,7 +221,10 @@ def important_features(
     >>> found.score, found.means.round(1).tolist()
     (1.0, [0.5, 0.0])
     """
-    measure = measure or ("r2" if trained.is_regression else "accuracy")
+    if measure is None:
+        measure = "r2" if trained.is_regression else "loss" if trained.is_image else "accuracy"
+    if repeats is None:
+        repeats = 3 if trained.is_image else 10
     fitting = ("r2", "loss") if trained.is_regression else ("accuracy", "loss")
     if measure not in fitting:
         raise ValueError(

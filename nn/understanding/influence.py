@@ -222,11 +222,16 @@ def influential_rows(
     targets = trained.labels
     if trained.is_regression:
         targets = (targets - trained.target_mean) / trained.target_deviation
-    products = gradient_products(
-        trained.network, trained.inputs(), targets, inputs, wanted, cosine=similarity == "cosine"
-    )
+    products = [
+        gradient_products(
+            trained.network, part, targets[rows], inputs, wanted, cosine=similarity == "cosine"
+        )
+        for rows, part in trained.parts()
+    ]
     verdict = trained.verdict(raw)
-    return Influence(products, similarity, quantity, verdict, raw, number, most, trained)
+    return Influence(
+        np.concatenate(products), similarity, quantity, verdict, raw, number, most, trained
+    )
 
 
 def gradient_products(

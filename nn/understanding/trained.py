@@ -7,7 +7,7 @@ changes neither weights nor modes of the network.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -179,6 +179,12 @@ class Trained:
                 f"prepare returned {len(prepared)} rows of {len(raw)}; it must keep every row"
             )
         return prepared.astype(dtype, copy=False)
+
+    def parts(self) -> Iterator[tuple[slice, Array]]:
+        """Yield the inputs of all rows in parts, because prepared rows are a second copy."""
+        for start in range(0, len(self.features), _ROWS):
+            rows = slice(start, start + _ROWS)
+            yield rows, self.inputs(self.features[rows])
 
     def outputs(self, features: ArrayLike | None = None) -> Array:
         """Compute logits, or for regression predictions, of raw rows; by default of all."""

@@ -44,6 +44,17 @@ class Penalised(Module):
         return self.layer(x) * self.layer.weight.sum()
 
 
+class Gated(Module):
+    """A weight outside of the layer, without effect on the first rows."""
+
+    def __init__(self):
+        self.layer = Linear(4, 3, dtype="float64")
+        self.scale = Tensor(np.ones(3), requires_grad=True)
+
+    def forward(self, x):
+        return self.layer(x) + (x[:, :1] - 1.5).relu() * self.scale
+
+
 def perceptron(outputs, bias=True, frozen=False):
     generator = np.random.default_rng(3)
     layers = [Linear(4, 6, bias, generator=generator), Tanh(), Dropout(0.5)]
@@ -68,6 +79,7 @@ NETWORKS = {
     "tied": (Tied, False),
     "penalised": (Penalised, False),
     "mixing": (Mixing, False),
+    "gated": (Gated, False),
     "convolution": (convolutional, False),
 }
 
@@ -93,6 +105,8 @@ def test_products_are_those_of_gradients_of_single_rows(name, monkeypatch):
     network = make()
     generator = np.random.default_rng(0)
     X = generator.normal(size=(9, 1, 2, 2) if name == "convolution" else (9, 4))
+    if name == "gated":
+        X[:2, 0], X[2:, 0] = -1, 2
     y = generator.integers(0, 2 if name == "sigmoid" else 3, 9)
     one, label = X[4] * 0.7 + 0.1, 1
     reference = gradient_of_one(network, one, label)

@@ -56,15 +56,16 @@ def test_a_network_that_learned_wrong_labels_by_heart_finds_few_and_says_so():
 
 def test_the_rule_of_confident_learning_by_hand():
     network = linear(1, 1)
-    p = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.4, 0.6], [0.1, 0.9]])
+    p = np.array([[0.9, 0.1], [0.45, 0.55], [0.2, 0.8], [0.4, 0.6], [0.1, 0.9]])
     labels = np.array([0, 0, 0, 1, 1])
     trained = Trained(network, np.zeros((5, 1)), labels)
     found = find_mislabelled(trained, predictions=p)
-    # Usual for class 0: (0.9 + 0.7 + 0.2) / 3 = 0.6; for class 1: (0.6 + 0.9) / 2 = 0.75.
+    # Usual for class 0: (0.9 + 0.45 + 0.2) / 3 = 0.52; for class 1: (0.6 + 0.9) / 2 = 0.75. So
+    # row 1, predicted wrongly with 0.55, is a doubtful prediction and not a doubtful label.
     assert found.suspected.tolist() == [False, False, True, False, False]
-    assert found.scores == pytest.approx([0.8, 0.4, -0.6, 0.2, 0.8])
+    assert found.scores == pytest.approx([0.8, -0.1, -0.6, 0.2, 0.8])
     assert found.suggested.tolist() == [1, 1, 1, 0, 0]
-    assert found.order.tolist() == [2, 3, 1, 0, 4]
+    assert found.order.tolist() == [2, 1, 3, 0, 4]
     frame = found.to_frame()
     assert frame.iloc[0].to_dict() == {
         "row": 2, "label": "0", "suggested": "1", "score": pytest.approx(-0.6), "suspected": True
