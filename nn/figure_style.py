@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ __all__ = [
     "WARNING",
     "balanced_columns",
     "blank_axes",
+    "class_labels",
     "draw_line",
     "heading",
     "image_side",
@@ -118,14 +120,61 @@ def panels_over_epochs(*titles: str, height: float) -> tuple[Figure, list[Axes]]
 
 
 def plain(name: str, limit: int = 40) -> str:
-    r"""Return a name in one line, at most this long, without the $ that would start a formula.
+    r"""Return a name as matplotlib can draw it: one line, at most this long, and no formula.
+
+    Characters that the font lacks become question marks; otherwise matplotlib would warn at each
+    of them, and draw boxes.
 
     Examples
     --------
     >>> print(plain("price in $ and tax in $", 12))
     price… in \$
     """
-    return clean(name, limit).replace("$", r"\$")
+    return "".join(c if _can_draw(c) else "?" for c in clean(name, limit)).replace("$", r"\$")
+
+
+def class_labels(names: Sequence[str] | None, classes: int, limit: int) -> list[str]:
+    """Return the names of classes as matplotlib can draw them.
+
+    A class without a name has its number; so has one whose name is empty or not in the font.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        The names; None for numbers.
+    classes : int
+        The number of classes.
+    limit : int
+        The most letters of a name.
+
+    Examples
+    --------
+    >>> class_labels(["cat", "猫"], 2, 10)
+    ['cat', 'class 1']
+    """
+    if names is None:
+        return [str(number) for number in range(classes)]
+    shown = [clean(name, limit) for name in names]
+    return [
+        plain(name, limit) if name and all(map(_can_draw, name)) else f"class {number}"
+        for number, name in enumerate(shown)
+    ]
+
+
+def _can_draw(character: str) -> bool:
+    """Return whether one of the fonts that matplotlib is set to has this character."""
+    from matplotlib.font_manager import FontProperties
+
+    return ord(character) in _characters(tuple(FontProperties().get_family()))
+
+
+@cache
+def _characters(families: tuple[str, ...]) -> frozenset[int]:
+    """Return the characters that the fonts of these families have."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    fonts = [findfont(FontProperties(family=[family])) for family in families]
+    return frozenset().union(*(get_font(font).get_charmap() for font in fonts))
 
 
 def heading(data: str, title: str) -> str:

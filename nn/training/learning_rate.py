@@ -195,7 +195,8 @@ def search_rates(
         rates.append(rate)
         losses.append(loss)
         means.append(_running_means(losses)[-1])
-        if means[-1] > _FACTOR * min(means):
+        lowest = min(means)
+        if means[-1] - lowest > (_FACTOR - 1) * abs(lowest):  # a loss may be negative
             diverged = rate
             break
     if not rates:
@@ -246,7 +247,7 @@ def _steepest(rates: list[float], smoothed: list[float]) -> float | None:
     lowest = int(np.argmin(smoothed))
     start = smoothed[0]
     fall = start - smoothed[lowest]
-    if fall < _LEAST_FALL * abs(start):
+    if fall <= _LEAST_FALL * abs(start):
         return None
     share = (start - np.array(smoothed[: lowest + 1])) / fall
     last = int(np.argmax(share >= 0.9))

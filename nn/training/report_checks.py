@@ -49,7 +49,7 @@ def checked_probabilities(values: ArrayLike) -> NDArray[Any]:
             f"the probabilities of row {row + 1} add up to {sums[row]:.6g}; expected 1 (divide "
             "each row by its sum)"
         )
-    return np.clip(p, 0, 1)
+    return np.asarray(np.clip(p, 0, 1))
 
 
 def checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:

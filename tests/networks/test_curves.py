@@ -129,9 +129,9 @@ def level(number, loss, accuracy, *, parts="all"):
     return history
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 200])
+@pytest.mark.parametrize("epochs", [1, 200])
 @pytest.mark.parametrize(("loss", "accuracy"), [(2.3, 0.1), (0.0, 1.0), (1e12, 0.0)])
-@pytest.mark.parametrize("parts", ["train", "test", "once", "all"])
+@pytest.mark.parametrize("parts", ["train", "once", "all"])
 def test_nothing_of_the_curves_is_cut_or_hidden(epochs, loss, accuracy, parts):
     figure = training_curves(level(epochs, loss, accuracy, parts=parts))
     canvas = FigureCanvasAgg(figure)

@@ -122,7 +122,7 @@ def confusion_figure(
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
     digits = max((len(_cell(count)) for count in np.unique(counts)), default=1)
-    names = None if class_names is None else [style.plain(each, 24) for each in class_names]
+    names = None if class_names is None else style.class_labels(class_names, classes, 24)
     longest = 0 if names is None else max(map(len, names), default=0)
     figure, axes, fontsize = _blank_matrix(classes, digits, longest)
     strength = np.sqrt(shares)[..., np.newaxis]  # a share of 1 % is visible already
@@ -263,8 +263,7 @@ def mistakes_figure(
         title = f"no mistakes in {len(right):,} samples; these were the closest"
     columns = style.balanced_columns(len(shown), _COLUMNS)
     rows = -(-len(shown) // columns)
-    called = [str(n) for n in range(p.shape[1])] if class_names is None else class_names
-    called = [style.plain(name, 16) for name in called]
+    called = style.class_labels(class_names, p.shape[1], 14)
     # Two names next to each other may be wider than an image.
     is_wide = max(map(len, called)) > _LONGEST_NAME_IN_A_LINE
     apart, gap, height = ("\n", 0.56, 1.75) if is_wide else (", ", 0.42, 1.6)

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...figure_style import CLASSES, LINE, MARKERS, WARNING, blank_axes, heading, plain, rgb
+from ...figure_style import (
+    CLASSES,
+    LINE,
+    MARKERS,
+    WARNING,
+    blank_axes,
+    class_labels,
+    heading,
+    plain,
+    rgb,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,7 +95,7 @@ def regions_figure(
     said = judge(samples).argmax(axis=1)
     called = [f"class {number}" for number in range(classes)]
     if class_names is not None:
-        called = [plain(name, 24) for name in class_names]
+        called = class_labels(class_names, classes, 24)
         if classes > len(CLASSES):
             called = [f"{number}: {name}" for number, name in enumerate(called)]
     _draw_samples(axes, samples[shown], right[shown], said[shown] != right[shown], called)
