@@ -1,28 +1,41 @@
-"""Selects the label and the features among the columns of a file, by name or by position.
+"""Selects the label, the features and the other roles among the columns of a file.
 
-It works on names and does not read files. Whether the first line is a header is decided in
-`header`.
+It works on names, positions and what the columns hold; it does not read files. Whether the first
+line is a header is decided in `header`, and which column is the label in `labels`.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from .problems import Problem, advice, fail, list_names, shown
-from .source import Rules
+from .header import Header
+from .labels import Label, find_label, named_label
+from .problems import (
+    Problem,
+    Problems,
+    advice,
+    closest_name,
+    fail,
+    list_names,
+    shown,
+    similar_name,
+)
+from .rules import Rules
+from .survey import MOST_NAMES, Kinds, Survey
 
-LABEL = "label"
-# Comparing every missing name with every name of a wide file would take minutes.
+__all__ = ["FEW_VALUES", "MOST_VALUES", "Columns", "has_too_many_values", "select_columns"]
+
 MOST_HINTS = 3
-MOST_COMPARED = 2000
+MOST_VALUES = 100
+FEW_VALUES = 5
+"""A column of text may have so many different values, even if that is more than half of the rows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Columns:
     """The roles of the columns of a file.
 
@@ -35,13 +48,28 @@ class Columns:
     names : tuple of str
         Names of the features.
     ignored : tuple of str
-        Names of columns that are not used.
+        Names of columns that are not used, except those that the caller dropped.
+    id : int or None
+        Index of the column that names the rows.
+    index : int or None
+        Index of a column without a name, whose cells must all be different.
+    texts : frozenset of int
+        Indices of features that are text.
+    label_is_text : bool
+        Whether the labels are names of classes.
+    label_found : str or None
+        A sentence that says how the label was found, or why it is not used.
     """
 
     label: int | None
     features: np.ndarray
     names: tuple[str, ...]
     ignored: tuple[str, ...] = ()
+    id: int | None = None
+    index: int | None = None
+    texts: frozenset[int] = frozenset()
+    label_is_text: bool = False
+    label_found: str | None = None
 
     @cached_property
     def chosen(self) -> slice | np.ndarray:
@@ -51,60 +79,210 @@ class Columns:
             return slice(first, first + count)
         return self.features
 
+    @cached_property
+    def are_numbers(self) -> bool:
+        """Whether all used columns are numbers."""
+        return not self.texts and not self.label_is_text and self.id is self.index is None
 
-def select_columns(names: Sequence[str], rules: Rules) -> Columns:
-    """Select columns by the names of a header, which are all different."""
-    label = _label_column(names, rules)
+    def same_roles(self, other: Columns) -> bool:
+        """Whether the cells are read in the same way."""
+        return (
+            (self.label, self.id, self.index) == (other.label, other.id, other.index)
+            and np.array_equal(self.features, other.features)
+            and (self.texts, self.label_is_text) == (other.texts, other.label_is_text)
+        )
+
+
+def select_columns(header: Header, survey: Survey, rules: Rules) -> Columns:
+    """Select columns by the names of a header, and by what the columns hold."""
+    names = header.names
+    if not header.has_names and rules.features is not None:
+        return _with_texts(_without_header(header, rules.features, rules), header, survey, rules)
+    dropped = _indices(rules.drop, header, rules, "drop", may_lack=rules.features is not None)
+    identifier = next(iter(_indices([rules.id] if rules.id else [], header, rules, "id")), None)
+    index = 0 if names[0] == "" and rules.features is None and identifier != 0 else None
+    others = {*dropped, identifier, index} - {None}
+    expected = rules.features or ()
+    wanted = set(expected) if not rules.by_position else set()
+    able = others | {i for i, name in enumerate(names) if name in wanted}
+    label = _usable(find_label(names, able, survey, rules, header.line), names, survey, rules)
+    if label.column in others:
+        what = "dropped" if label.column in dropped else "the id"
+        sentence = "the column of the label cannot be " + what + "."
+        fail(rules.path, _at(header, label.column, "label misplaced", sentence))
+    free = [i for i in range(len(names)) if i not in others and i != _column(label, names, rules)]
+    ignored: tuple[str, ...] = ()
     if rules.features is None:
-        # Nothing to match: the label is column 1, and all others are features.
-        features = np.array([i for i in range(len(names)) if i != label], np.intp)
-        return Columns(label, features, tuple(names[i] for i in features.tolist()))
-    if rules.by_position:
-        return _in_given_order(names, label, rules.features, rules)
-    return _matched(names, label, rules.features, rules)
+        features, feature_names = free, tuple(names[i] for i in free)
+        ignored = () if index is None else ("",)
+    elif rules.by_position:
+        features, feature_names = _in_given_order(header, free, expected, rules), expected
+    else:
+        features, ignored = _matched(header, free, expected, rules)
+        feature_names = expected
+    if not features:
+        found = f"'{names[label.column]}'" if label.column is not None else list_names(names)
+        sentence = f"no feature columns: found only {found}, expected '{found[1:-1]},...'."
+        fail(rules.path, Problem("no feature columns", sentence, header.line))
+    columns = Columns(
+        label.column,
+        np.array(features, np.intp),
+        feature_names,
+        ignored,
+        identifier,
+        index,
+        label_found=label.found,
+    )
+    return _with_texts(columns, header, survey, rules)
 
 
-def columns_by_position(count: int, rules: Rules) -> Columns:
-    """Treat all of `count` unnamed columns as features."""
-    expected = rules.features
-    if expected is None:
-        expected = tuple(f"column {number}" for number in range(1, count + 1))
-    elif count != len(expected):
+def _column(label: Label, names: Sequence[str], rules: Rules) -> int | None:
+    """Return the label's column, even if its placeholders are not used."""
+    return named_label(names, rules) if label.column is None else label.column
+
+
+def _usable(label: Label, names: Sequence[str], survey: Survey, rules: Rules) -> Label:
+    """Return the label, or none if it is optional and has only placeholders."""
+    if label.column is None or rules.required:
+        return label
+    kinds = survey.of(label.column)
+    if not kinds.is_placeholder:
+        return label
+    name = shown(names[label.column])
+    sentence = f"the column {name} has no labels, only placeholders; it may be left out"
+    return Label(None, sentence)
+
+
+def _indices(
+    wanted: Sequence[str], header: Header, rules: Rules, option: str, *, may_lack: bool = False
+) -> set[int]:
+    """Return the indices of columns that the caller names."""
+    index = {name: i for i, name in enumerate(header.names)}
+    problems = Problems(rules.path)
+    for name in wanted:
+        if name not in index and not may_lack:
+            sentence = (
+                f"found no column {shown(name)}, which {option}= names; the columns are "
+                f"{list_names(header.names)}.{similar_name(name, header.names)}"
+            )
+            problem = Problem(f"unknown column in {option}", sentence, header.line, name=name)
+            problems.add(problem, group=name)
+    problems.raise_if_any()
+    return {index[name] for name in wanted if name in index}
+
+
+def _with_texts(columns: Columns, header: Header, survey: Survey, rules: Rules) -> Columns:
+    """Return the columns with those that are text; raise if these cannot be used."""
+    label_is_text = columns.label is not None and not rules.regression and _is_text_label(
+        survey.of(columns.label), rules
+    )
+    features = columns.features.tolist()
+    if rules.values is not None:
+        known = zip(features, rules.values, strict=False)
+        texts = frozenset(column for column, values in known if values)
+    elif rules.kinds_are_known:
+        texts = frozenset()
+    else:
+        texts = _found_texts(set(features), header, survey, rules)
+    return replace(columns, texts=texts, label_is_text=label_is_text)
+
+
+def _is_text_label(kinds: Kinds, rules: Rules) -> bool:
+    return kinds.is_text_label if rules.classes is None else bool(rules.classes)
+
+
+def _found_texts(
+    features: Collection[int], header: Header, survey: Survey, rules: Rules
+) -> frozenset[int]:
+    named = _indices(rules.named_encodings, header, rules, "encode")
+    if wrong := sorted(named - set(features)):
+        name = header.names[wrong[0]]
+        sentence = "the column is not a feature, so it cannot be encoded."
+        fail(rules.path, Problem("not a feature", sentence, header.line, wrong[0] + 1, name))
+    texts = [i for i in survey.texts() if i in features]
+    problems = Problems(rules.path)
+    for i in sorted({*texts, *named}):
+        problem = None
+        if has_too_many_values(len(survey.of(i).names), survey.rows):
+            problem = _too_many_values(i, header, survey, rules)
+        elif i not in named and rules.encode != "onehot":
+            problem = _text_column(i, header, survey.of(i), rules)
+        if problem is not None:
+            problems.add(problem)
+    problems.raise_if_any()
+    return frozenset({*texts, *named})
+
+
+def has_too_many_values(values: int, rows: int) -> bool:
+    """Whether a text column has so many different values that each would be learned by heart."""
+    return values > MOST_VALUES or (values > FEW_VALUES and 2 * values > rows)
+
+
+def _text_column(i: int, header: Header, kinds: Kinds, rules: Rules) -> Problem:
+    name = header.names[i]
+    encode = advice(rules.offers, "encode", " To use it, pass {}.")
+    if rules.encode is not None:
+        encode = " To use it, name it among the columns to encode."
+    drop = advice(rules.offers, "drop", " To leave it out, pass {}.", shown(name))
+    sentence = f"found text ({_examples(kinds)}), expected numbers.{encode}{drop}"
+    return Problem("text column", sentence, kinds.first_line, i + 1, name, kinds.first_text)
+
+
+def _too_many_values(i: int, header: Header, survey: Survey, rules: Rules) -> Problem:
+    name, kinds = header.names[i], survey.of(i)
+    drop = advice(rules.offers, "drop", " To leave it out, pass {}.", shown(name))
+    identify = "" if rules.id else advice(rules.offers, "id", " If it names the rows, pass {}.")
+    sentence = (
+        f"found text ({_examples(kinds)} in {survey.rows} rows), which is too many to encode."
+        f"{drop}{identify}"
+    )
+    return Problem(
+        "too many values", sentence, kinds.first_line, i + 1, name, kinds.first_text or None
+    )
+
+
+def _examples(kinds: Kinds) -> str:
+    names = list(kinds.names)
+    some = [name for name in names if name != kinds.first_text]
+    two = [kinds.first_text, *some][:2] if kinds.first_text else names[:2]
+    count = f"more than {MOST_NAMES}" if len(names) >= MOST_NAMES else str(len(names))
+    values = f"{count} different value{'s' * (len(names) != 1)}"
+    return f"{' and '.join(map(shown, two))}; {values}"
+
+
+def _at(header: Header, column: int, kind: str, sentence: str) -> Problem:
+    return Problem(kind, sentence, header.line, column + 1, header.names[column])
+
+
+def _without_header(header: Header, expected: tuple[str, ...], rules: Rules) -> Columns:
+    """Take the columns in the order of the file, where they have no names."""
+    count = len(header.names)
+    has_label = rules.label is not None and count == len(expected) + 1
+    label = named_label(header.names, rules) if has_label else None
+    features = [i for i in range(count) if i != label]
+    if len(features) != len(expected):
         sentence = (
             f"found {_counted(count)} and no header, expected the {len(expected)} features "
-            "in the order of the training. Add a header line with the names of the columns."
+            f"in the order of the training: {list_names(expected)}. "
+            "Add a header line with the names of the columns."
         )
-        fail(rules.path, Problem("other columns", sentence, 1))
-    return Columns(None, np.arange(count), expected)
-
-
-def _label_column(names: Sequence[str], rules: Rules) -> int | None:
-    first = names[0]
-    if LABEL in names and (rules.features is not None or first == LABEL):
-        if len(names) > 1:
-            return names.index(LABEL)
-        sentence = "no feature columns: found only 'label', expected 'label,...'."
-        fail(rules.path, Problem("no feature columns", sentence, 1))
-    if LABEL in names:
-        column = names.index(LABEL) + 1
-        sentence = f"column {column} is 'label'; it must be column 1."
-        fail(rules.path, Problem("label misplaced", sentence, 1, name=LABEL))
-    if rules.label == "required":
-        hint = " Column names are written in lower case." if first.lower() == LABEL else ""
-        sentence = f"found {shown(first)}, expected 'label' as the name of the first column.{hint}"
-        fail(rules.path, Problem("no label column", sentence, 1, 1, value=first))
-    return None
+        fail(rules.path, Problem("other columns", sentence, header.line))
+    return Columns(label, np.array(features, np.intp), expected)
 
 
 def _in_given_order(
-    names: Sequence[str], label: int | None, expected: tuple[str, ...], rules: Rules
-) -> Columns:
-    features = [i for i in range(len(names)) if i != label]
+    header: Header, features: list[int], expected: tuple[str, ...], rules: Rules
+) -> list[int]:
+    names = header.names
     if len(features) != len(expected):
-        sentence = f"found {_counted(len(features), 'feature column')}, expected {len(expected)}."
+        found = [names[i] for i in features]
+        sentence = (
+            f"found {_counted(len(features), 'feature column')}, expected {len(expected)}"
+            f"{differing_names(found, expected)}."
+        )
         if set(expected) <= set(names):
             sentence += advice(rules.offers, "by_position", " Omit {} to match the names.")
-        fail(rules.path, Problem("other columns", sentence, 1))
+        fail(rules.path, Problem("other columns", sentence, header.line))
     place = {name: number for number, name in enumerate(expected, start=1)}
     for number, i in enumerate(features, start=1):
         if place.get(names[i], number) != number:
@@ -113,24 +291,34 @@ def _in_given_order(
                 f"this is feature {number} by its position, but feature {place[names[i]]} by its "
                 f"name. {hint}ename the columns."
             )
-            fail(rules.path, Problem("other columns", sentence, 1, i + 1, names[i], names[i]))
-    return Columns(label, np.array(features, np.intp), expected)
+            problem = Problem("other columns", sentence, header.line, i + 1, names[i], names[i])
+            fail(rules.path, problem)
+    return features
+
+
+def differing_names(found: Sequence[str], expected: Sequence[str]) -> str:
+    """Return which names are additional and which are missing, or '' if none is."""
+    extra = [name for name in found if name not in set(expected)]
+    missing = [name for name in expected if name not in set(found)]
+    text = f"; not expected: {list_names(extra)}" if extra else ""
+    return text + (f"; missing: {list_names(missing)}" if missing else "")
 
 
 def _matched(
-    names: Sequence[str], label: int | None, expected: tuple[str, ...], rules: Rules
-) -> Columns:
-    index = {name: i for i, name in enumerate(names)}
+    header: Header, free: list[int], expected: tuple[str, ...], rules: Rules
+) -> tuple[list[int], tuple[str, ...]]:
+    index = {header.names[i]: i for i in free}
     missing = [name for name in expected if name not in index]
     wanted = set(expected)
-    others = [name for i, name in enumerate(names) if i != label and name not in wanted]
+    others = [header.names[i] for i in free if header.names[i] not in wanted]
     if missing:
-        fail(rules.path, _missing_columns(missing, others, len(expected), rules))
-    features = np.array([index[name] for name in expected], np.intp)
-    return Columns(label, features, expected, tuple(others))
+        fail(rules.path, _missing_columns(missing, others, len(expected), header, rules))
+    return [index[name] for name in expected], tuple(others)
 
 
-def _missing_columns(missing: list[str], others: list[str], expected: int, rules: Rules) -> Problem:
+def _missing_columns(
+    missing: list[str], others: list[str], expected: int, header: Header, rules: Rules
+) -> Problem:
     """Return the problem of a header without some of the expected names.
 
     `others` are the unexpected names in the header: only these are proposed as corrections.
@@ -145,18 +333,13 @@ def _missing_columns(missing: list[str], others: list[str], expected: int, rules
     if len(others) == len(missing):
         order = " If they are in the order of the training, pass {}."
         sentence += advice(rules.offers, "by_position", order)
-    return Problem("missing columns", sentence, 1, name=missing[0])
+    return Problem("missing columns", sentence, header.line, name=missing[0])
 
 
 def _did_you_mean(missing: list[str], others: list[str]) -> str:
-    lower = {name.lower(): name for name in reversed(others)}
     found = []
     for name in missing[:MOST_HINTS]:
-        close = lower.get(name.lower())
-        if close is None:
-            matches = difflib.get_close_matches(name[:100], others[:MOST_COMPARED], 1, 0.7)
-            close = matches[0] if matches else None
-        if close is not None:
+        if (close := closest_name(name, others)) is not None:
             found.append(f"{shown(name)} by {shown(close)}")
     return f" Did you mean {', '.join(found)}?" if found else ""
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .columns import Columns
 from .header import Header
 from .numbers import (
     COMMA,
@@ -25,7 +26,8 @@ from .numbers import (
     parse_numbers,
     put_numbers,
 )
-from .source import ByteStream, Rules, Source, Table
+from .rules import Rules
+from .source import ByteStream, Source, Table
 
 BLOCK_BYTES = 1 << 18
 TAIL_BYTES = 64
@@ -51,7 +53,7 @@ class Part(NamedTuple):
     rows: int
 
 
-def read_fast(source: Source, header: Header, rules: Rules) -> Table | None:
+def read_fast(source: Source, header: Header, columns: Columns, rules: Rules) -> Table | None:
     """Read all rows, or return None if anything is unusual.
 
     Parameters
@@ -60,6 +62,8 @@ def read_fast(source: Source, header: Header, rules: Rules) -> Table | None:
         The open file.
     header : Header
         Its columns, and where the rows start.
+    columns : Columns
+        Which of them are used; all are numbers.
     rules : Rules
         What the caller of `read_csv` passed.
     """
@@ -67,12 +71,18 @@ def read_fast(source: Source, header: Header, rules: Rules) -> Table | None:
     extent = _survey(source.stream(header.size), len(header.names), longest)
     if extent is None:
         return None
-    columns = header.columns
     features = np.empty((extent.rows, len(columns.features)), rules.dtype)
-    labels = np.empty(extent.rows, np.int64) if columns.label is not None else None
-    table = Table(features, labels)
+    table = Table(features, empty_labels(extent.rows, columns, rules))
     parts = _parts(source.stream(header.size, extent.size))
-    return table if _fill(table, parts, header, rules.max_classes) else None
+    fill = partial(_fill_part, table, len(header.names), columns, rules)
+    return table if _fill(fill, parts) else None
+
+
+def empty_labels(rows: int, columns: Columns, rules: Rules) -> np.ndarray | None:
+    """Return an array for the labels, or None if the file has no labels."""
+    if columns.label is None:
+        return None
+    return np.empty(rows, np.float64 if rules.regression else np.int64)
 
 
 def _survey(stream: ByteStream, columns: int, max_line_bytes: int) -> Extent | None:
@@ -114,11 +124,10 @@ def _parts(stream: ByteStream) -> Iterator[Part]:
     yield Part(b"".join(pieces), row, 1)
 
 
-def _fill(table: Table, parts: Iterator[Part], header: Header, max_classes: int) -> bool:
+def _fill(fill: partial[bool], parts: Iterator[Part]) -> bool:
     """Parse the parts into the table, several at a time; return whether all were usual."""
     threads = min(MOST_THREADS, _usable_cores())
     _let_freed_memory_be_used_again()
-    fill = partial(_fill_part, table, header, max_classes)
     with ThreadPoolExecutor(threads) as pool:
         # Only some parts at a time, because all of them are the whole text.
         while some := list(islice(parts, 4 * threads)):
@@ -159,8 +168,8 @@ def _let_freed_memory_be_used_again() -> None:
     np.empty(WORKING_BYTES, np.uint8)
 
 
-def _fill_part(table: Table, header: Header, max_classes: int, part: Part) -> bool:
-    numbers = parse_numbers(part.text, part.rows, len(header.names))
+def _fill_part(table: Table, width: int, columns: Columns, rules: Rules, part: Part) -> bool:
+    numbers = parse_numbers(part.text, part.rows, width)
     if numbers is None:
         return False
-    return put_numbers(numbers, table, part.first_row, header.columns, max_classes)
+    return put_numbers(numbers, table, part.first_row, columns, rules)

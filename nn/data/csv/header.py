@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .columns import LABEL, Columns, columns_by_position, select_columns
+from .cells import is_number, looks_like_value
+from .layout import Layout
 from .problems import (
     MOST_SHOWN,
     Problem,
     Problems,
     advice,
     fail,
-    is_number,
-    looks_like_value,
     shown,
 )
 from .records import (
@@ -34,8 +33,10 @@ from .records import (
     unify_line_ends,
     unquoted,
 )
-from .source import Rules, Source
+from .rules import Rules
+from .source import Source
 
+LABEL = "label"
 OTHER_SEPARATORS = (";", "\t", "|")
 # A row of data does not count 0, 1, 2, ... to fifteen; the names that pandas makes up do. A row
 # of 0, 1, 2, 3 is rare, but possible.
@@ -52,46 +53,60 @@ class Header:
     Attributes
     ----------
     names : tuple of str
-        Names of all columns.
-    columns : Columns
-        Which of them are used.
+        Names of all columns; without a header, "column 1" and so on.
+    line : int
+        The line on which the header starts.
     lines, size : int
-        Lines and bytes that the header takes; 0 without a header.
+        Lines and bytes before the first row; the lines include one of Excel.
+    has_names : bool
+        Whether the file has a header.
+    layout : Layout
+        The separator and the decimal mark.
     """
 
     names: tuple[str, ...]
-    columns: Columns
+    line: int
     lines: int
     size: int
+    has_names: bool
+    layout: Layout
 
 
 def read_header(source: Source, rules: Rules) -> Header:
     """Read the column names, or raise `DataError` if they cannot be column names."""
     problems = Problems(rules.path)
-    block = next(blocks(source.stream(), 1, rules, problems, most_cells=rules.max_columns), None)
+    line = source.lines_before + 1
+    block = next(blocks(source.stream(), line, rules, problems, most_cells=rules.max_columns), None)
     record = next(records((block or Block(b"", 1)).text), b"")
     text = unify_line_ends(record.rstrip(b"\r\n"))
     if not text.strip(BLANKS):
-        fail(rules.path, Problem("no header", "no header: the first line is blank.", 1))
+        fail(rules.path, Problem("no header", "no header: the first line is blank.", line))
     if (count := count_cells(text)) > rules.max_columns:
-        fail(rules.path, too_many_columns(count, 1, rules.max_columns, rules))
+        fail(rules.path, too_many_columns(count, line, rules.max_columns, rules))
+    unnamed = Header(numbered_names(count), line, line - 1, 0, False, source.layout)
+    if rules.header is False:
+        return unnamed
     if len(text) > MOST_BYTES_OF_A_NAME * count:
         sentence = f"found {count} column names of {len(text)} bytes in all. Is it the right file?"
-        fail(rules.path, Problem("names too long", sentence, 1))
+        fail(rules.path, Problem("names too long", sentence, line))
     cells, _ = split_cells(text, count)
-    names = _decoded(cells, rules)
-    if problem := _problem_of_first_line(names):
-        fail(rules.path, problem)
-    if problem := _problem_of_values(names, rules):
-        if not (rules.by_position and problem.kind == "no header" and rules.label == "optional"):
-            fail(rules.path, problem)
-        columns = columns_by_position(count, rules)
-        return Header(columns.names, columns, 0, 0)
-    for problem in _problems_of_names(names, cells, rules):
+    names = _decoded(cells, line, source.layout, rules)
+    if problem := _problem_of_first_line(names, rules):
+        fail(rules.path, replace(problem, line=line))
+    if rules.header is None and (problem := _problem_of_values(names, rules)):
+        if not (rules.by_position and problem.kind == "no header" and not rules.required):
+            fail(rules.path, replace(problem, line=line))
+        return unnamed
+    for problem in _problems_of_names(names, cells, line, rules):
         problems.add(problem)
     problems.raise_if_any()
-    columns = select_columns(names, rules)
-    return Header(tuple(names), columns, max(count_lines(record), 1), len(record))
+    lines = max(count_lines(record), 1)
+    return Header(tuple(names), line, line - 1 + lines, len(record), True, source.layout)
+
+
+def numbered_names(count: int) -> tuple[str, ...]:
+    """Return the names of `count` columns without a header."""
+    return tuple(f"column {number}" for number in range(1, count + 1))
 
 
 def problem_of_encoding(cell: bytes, error: UnicodeDecodeError, line: int, column: int) -> Problem:
@@ -112,9 +127,17 @@ def problem_of_encoding(cell: bytes, error: UnicodeDecodeError, line: int, colum
     return Problem("not UTF-8", sentence, place, column, value=byte)
 
 
-def _decoded(cells: list[bytes], rules: Rules) -> list[str]:
-    names, line = [], 1
+def blank_name(line: int, column: int) -> Problem:
+    """Return the problem of a column without a name."""
+    hint = " Was it written with the row numbers of pandas? Use index=False." * (column == 1)
+    sentence = f"the column name is blank; name the column, or remove it.{hint}"
+    return Problem("blank column name", sentence, line, column, value="")
+
+
+def _decoded(cells: list[bytes], line: int, layout: Layout, rules: Rules) -> list[str]:
+    names = []
     for column, cell in enumerate(cells, start=1):
+        cell = layout.original(cell)
         try:
             cell.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -124,14 +147,18 @@ def _decoded(cells: list[bytes], rules: Rules) -> list[str]:
     return names
 
 
-def _problem_of_first_line(names: list[str]) -> Problem | None:
+def _problem_of_first_line(names: list[str], rules: Rules) -> Problem | None:
     """Return why the first line is not a header of a CSV file, or None."""
     first = names[0]
     if first.startswith("#"):
         sentence = "found a comment line; the first line must be column names."
         return Problem("no header", sentence, 1, value=first)
     if len(names) == 1 and (found := [mark for mark in OTHER_SEPARATORS if mark in first]):
-        sentence = f"the separator looks like {found[0]!r}, expected ','. Save it with commas."
+        option = advice(rules.offers, "sep", ", or pass {}")
+        sentence = (
+            f"the separator looks like {found[0]!r}, expected ','; not all of the first lines "
+            f"have the same number of it. Complete these lines, save it with commas{option}."
+        )
         return Problem("separator", sentence, 1, value=found[0])
     return None
 
@@ -141,7 +168,7 @@ def _problem_of_values(names: list[str], rules: Rules) -> Problem | None:
 
     A line with the word `label`, or with all expected names, is a header.
     """
-    if LABEL in names:
+    if LABEL in names or rules.label in names:
         return _number_as_name(names, rules)
     if _are_expected(names, rules):
         return None
@@ -177,9 +204,8 @@ def _number_as_name(names: list[str], rules: Rules) -> Problem | None:
 
 
 def _looks_like_data(names: list[str], found: str, rules: Rules) -> Problem:
-    hint = ""
-    if rules.label == "optional":
-        hint = advice(rules.offers, "by_position", " If the file has no header, pass {}.")
+    option = "header" if rules.features is None or rules.required else "by_position"
+    hint = advice(rules.offers, option, " If the file has no header, pass {}.")
     sentence = (
         f"found {_first_names(names)}, which looks like data ({shown(found)}); "
         f"the first line must be column names, such as label,pixel1,pixel2.{hint}"
@@ -231,22 +257,20 @@ def _first_names(names: list[str]) -> str:
     return shown(",".join(name[:MOST_SHOWN] for name in names[:20]))
 
 
-def _problems_of_names(names: list[str], cells: list[bytes], rules: Rules) -> Iterator[Problem]:
+def _problems_of_names(
+    names: list[str], cells: list[bytes], line: int, rules: Rules
+) -> Iterator[Problem]:
     if len(set(names)) == len(names) and "" not in names and not any("\0" in n for n in names):
         return
-    # pandas writes row numbers without a name: they are skipped like other unknown columns.
+    # Unknown columns are skipped, with or without a name.
     skips_blank = rules.features is not None and not rules.by_position
     first_seen: dict[str, int] = {}
-    line = 1
     for column, (name, cell) in enumerate(zip(names, cells, strict=True), start=1):
-        if not name and skips_blank:
+        # pandas and R write row numbers or names without a name; these are skipped, too.
+        if not name and (skips_blank or (column == 1 and not rules.by_position)):
             pass
         elif not name:
-            hint = " Was it written with the row numbers of pandas? Use index=False." * (
-                column == 1
-            )
-            sentence = f"the column name is blank; name the column, or remove it.{hint}"
-            yield Problem("blank column name", sentence, line, column, value=name)
+            yield blank_name(line, column)
         elif "\0" in name:
             sentence = f"the column name {shown(name)} holds a NUL byte; the file is damaged."
             yield Problem("NUL byte", sentence, line, column, value=name)

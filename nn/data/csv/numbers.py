@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .columns import Columns
-from .source import Table
+from .rules import Rules
+
+if TYPE_CHECKING:  # `columns` looks at cells, which are split here
+    from .columns import Columns
+    from .source import Table
 
 # pandas also accepts "inf" and form feeds, and some versions stop at a NUL.
 ORDINARY_BYTES = b"0123456789+-.eE, \t\r\n"
@@ -77,35 +80,46 @@ def parse_numbers(text: bytes, rows: int, columns: int) -> np.ndarray | None:
 
 
 def put_numbers(
-    numbers: np.ndarray, table: Table, first_row: int, columns: Columns, max_classes: int
+    numbers: np.ndarray,
+    table: Table,
+    first_row: int,
+    columns: Columns,
+    rules: Rules,
 ) -> bool:
     """Write rows of numbers into the table, and return whether all of them can be used.
 
     Parameters
     ----------
     numbers : ndarray, shape (rows, columns)
-        All columns of the file.
+        The columns of the file; NaN where a value is missing.
     table : Table
         Where to write.
     first_row : int
         The row of the table at which to start.
     columns : Columns
-        Which columns are used.
-    max_classes : int
-        Labels must be below.
+        Which of the columns are used.
+    rules : Rules
+        What the caller of `read_csv` passed.
     """
     stop = first_row + len(numbers)
     features = table.features[first_row:stop]
     with np.errstate(over="ignore", under="ignore"):
         features[...] = numbers[:, columns.chosen]
-    if not np.isfinite(features).all():
+    if np.isinf(features).any() if rules.allows_missing else not np.isfinite(features).all():
         return False
     if table.labels is not None:
         labels = numbers[:, columns.label]
-        if not ((labels >= 0) & (labels < max_classes) & (labels == np.floor(labels))).all():
+        if not are_labels(labels, rules).all():
             return False
         table.labels[first_row:stop] = labels
     return True
+
+
+def are_labels(values: np.ndarray, rules: Rules) -> np.ndarray:
+    """Return which numbers can be labels: integers 0..K-1, or any finite number."""
+    if rules.regression:
+        return np.isfinite(values)
+    return (values >= 0) & (values < rules.max_classes) & (values == np.floor(values))
 
 
 def count_byte(block: bytes, byte: int) -> int:

@@ -1,12 +1,13 @@
-"""Removes quotes and unused columns from rows, so that `numbers` can parse them.
+"""Splits blocks of rows into cells, all at once with NumPy.
 
-It works on all bytes at once with NumPy, and only on text whose quotes are around whole cells. For
-any other text it returns None.
+It works only on text whose quotes are around whole cells and whose rows have the same width. For any
+other text `split_rows` returns None. What the cells are is the business of `cells` and `numbers`.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,45 +26,117 @@ _drop_blanks = re.compile(rb"(?:\A|(?<=[,\n]))[ \t]+").sub
 _each_quote = re.compile(rb'((?:\A|(?<=[,\n]))"[^"]*+(?:""[^"]*+){0,65536}+"(?!"))|"').sub
 
 
-def plain_rows(text: bytes, used: np.ndarray) -> bytes | None:
-    """Return the used cells of each row, without quotes; None if the quotes are unusual.
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The cells of some rows.
+
+    Attributes
+    ----------
+    text : bytes
+        The rows, each with a line feed at its end.
+    marked : bytes
+        The same, with an apostrophe for each quote that has no meaning.
+    starts, ends : ndarray of int, shape (rows, columns)
+        Where the cells are in both.
+    """
+
+    text: bytes
+    marked: bytes
+    starts: np.ndarray
+    ends: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def first_row(self) -> list[bytes]:
+        """Return the cells of the first row as they are written."""
+        starts, ends = self.starts[0].tolist(), self.ends[0].tolist()
+        return [self.text[start:end] for start, end in zip(starts, ends, strict=True)]
+
+    def cells(self, column: int) -> list[bytes]:
+        """Return the cells of a column as they are written."""
+        text = self.text
+        starts, ends = self.starts[:, column].tolist(), self.ends[:, column].tolist()
+        return [text[start:end] for start, end in zip(starts, ends, strict=True)]
+
+    def lines_before(self, row: int, column: int) -> int:
+        """Return the number of line ends before a cell."""
+        return self.text.count(b"\n", 0, int(self.starts[row, column]))
+
+    def plain(self, numeric: np.ndarray) -> bytes | None:
+        """Return the rows with some of the columns and without quotes.
+
+        Parameters
+        ----------
+        numeric : ndarray of bool, shape (columns,)
+            Which columns.
+
+        Returns
+        -------
+        bytes or None
+            None if one of these cells has text after its quotes, or quotes inside.
+        """
+        text = self.marked
+        has_quotes = b'"' in text
+        if has_quotes and numeric[_cells_with_more(text, self.ends)].any():
+            return None
+        if not numeric.all():
+            text = self._some_columns(numeric)
+        return text.replace(b'"', b"") if has_quotes else text
+
+    def _some_columns(self, numeric: np.ndarray) -> bytes:
+        """Return runs of adjacent columns with commas between them."""
+        text = self.marked
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], numeric.astype(np.int8), [0]))))
+        runs = [
+            [
+                text[start:end]
+                for start, end in zip(
+                    self.starts[:, first].tolist(), self.ends[:, stop - 1].tolist(), strict=True
+                )
+            ]
+            for first, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+        ]
+        rows = runs[0] if len(runs) == 1 else map(b",".join, zip(*runs, strict=True))
+        return b"\n".join(rows) + b"\n"
+
+
+def split_rows(text: bytes, columns: int) -> Grid | None:
+    """Return the cells of a text, or None if its quotes or rows are unusual.
 
     Parameters
     ----------
     text : bytes
         Whole records that end with LF.
-    used : numpy.ndarray of bool, shape (columns,)
-        Which cells of a row to keep.
+    columns : int
+        How many cells each has.
     """
-    text = _without_odd_quotes(text) if len(text) <= MOST_BYTES else b""
-    if not text:
+    if len(text) > MOST_BYTES:
         return None
-    characters = np.frombuffer(text, np.uint8)
+    if b' "' in text or b'\t"' in text:
+        text = _drop_blanks(b"", text)
+    marked = _without_odd_quotes(text)
+    if not marked:
+        return None
+    characters = np.frombuffer(marked, np.uint8)
     ends = np.flatnonzero((characters == COMMA) | (characters == LINE_FEED))
-    quotes = np.flatnonzero(characters == QUOTE)
-    if len(quotes):
+    if b'"' in marked:
+        quotes = np.flatnonzero(characters == QUOTE)
         ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
-    if len(ends) % len(used):
+    if len(ends) % columns:
         return None
-    rows: np.ndarray = ends.reshape(-1, len(used))
-    if (characters[rows[:, -1]] != LINE_FEED).any() or (characters[rows[:, :-1]] != COMMA).any():
+    starts = np.concatenate(([0], ends[:-1] + 1)).reshape(-1, columns)
+    ends = ends.reshape(-1, columns)
+    if (characters[ends[:, -1]] != LINE_FEED).any() or (characters[ends[:, :-1]] != COMMA).any():
         return None
-    if len(quotes) and used[_cells_with_more(characters, rows, quotes)].any():
-        return None
-    keep = characters != QUOTE
-    if not used.all():
-        keep &= _in_used(rows, used, len(text))
-    plain: bytes = characters[keep].tobytes()
-    return plain
+    return Grid(text, marked, starts, ends)
 
 
 def _without_odd_quotes(text: bytes) -> bytes:
     """Return the text with quotes only around cells; nothing if that is impossible."""
-    if b' "' in text or b'\t"' in text:
-        text = _drop_blanks(b"", text)
     if b'"' not in text or _are_around_cells(text):
         return text
-    # No number has an apostrophe, so a used cell with one is refused later.
+    # No number has an apostrophe, so such a cell of a column of numbers is refused later.
     text = _each_quote(lambda found: found[1] or b"'", text)
     return text if _are_around_cells(text) else b""
 
@@ -80,30 +153,15 @@ def _are_around_cells(text: bytes) -> bool:
     return len(quotes) % 2 == 0 and bool(np.isin(before, BEFORE_OPENING).all())
 
 
-def _cells_with_more(characters: np.ndarray, ends: np.ndarray, quotes: np.ndarray) -> np.ndarray:
+def _cells_with_more(text: bytes, ends: np.ndarray) -> np.ndarray:
     """Return the columns of cells with text after their quotes, or with quotes inside.
 
     Without its quotes, such a cell could look like a number: "5"6, or "1""2", or "" 1.
     """
-    closing = quotes[1::2]
+    characters = np.frombuffer(text, np.uint8)
+    closing = np.flatnonzero(characters == QUOTE)[1::2]
     written = np.flatnonzero(~np.isin(characters, BLANKS))  # the last one is a line feed
     after = characters[written[np.searchsorted(written, closing + 1)]]
     odd = closing[~np.isin(after, AFTER_CLOSING)]
     columns: np.ndarray = np.searchsorted(ends.ravel(), odd) % ends.shape[1]
     return columns
-
-
-def _in_used(ends: np.ndarray, used: np.ndarray, size: int) -> np.ndarray:
-    """Return which bytes belong to used cells, each with one of its commas."""
-    starts = np.concatenate(([0], ends.ravel()[:-1] + 1)).reshape(ends.shape)
-    last = int(np.flatnonzero(used)[-1])
-    edges = np.zeros(size + 1, np.int8)
-    # Unused cells are removed with the comma after them, the last ones with the comma before.
-    middle = np.flatnonzero(~used[:last])
-    np.add.at(edges, starts[:, middle], 1)
-    np.add.at(edges, ends[:, middle] + 1, -1)
-    if last + 1 < len(used):
-        np.add.at(edges, ends[:, last], 1)
-        np.add.at(edges, ends[:, -1], -1)
-    inside: np.ndarray = np.cumsum(edges[:-1], dtype=np.int8) == 0
-    return inside

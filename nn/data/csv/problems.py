@@ -5,10 +5,9 @@ It does not read files; the readers pass the line and the column of each problem
 
 from __future__ import annotations
 
-import re
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import NoReturn
 
 import numpy as np
@@ -21,44 +20,7 @@ MOST_SHOWN = 10
 MOST_NAMES = 5
 MOST_LINES = 3
 MOST_CHARACTERS = 40
-# Longer cells are not classified, because some patterns take memory for each character.
-MOST_EXPLAINED = 1000
-MOST_WRITTEN = 10**18
-
-# Only ASCII digits: float() also accepts "1_000", "nan" and the digits of other scripts.
-_NUMBER = r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
-_DECIMAL_COMMA = r"[+-]?[0-9]+,[0-9]+"
-_THOUSANDS = r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?"
-_INFINITE = r"[+-]?inf(?:inity)?"
-_MISSING = r"[+-]?nan|n/?a|#n/a|<na>|none|null|nil|missing|\?|--?|\."
-# A number and its unit: "5.1 cm", "5.1cm", "12 kg", "$5", but neither "1st floor" nor "3D".
-_MEASURED = (
-    r"[+-]?(?:[0-9]*\.[0-9]+ ?|[0-9]+ )[^\W\d_]{1,3}"
-    r"|[$€£] ?[0-9][0-9.,]*|[0-9][0-9.,]* ?[$€£°]\w?"
-)
-# The first matching pattern selects the hint.
-_HINTS = {
-    r"[+-]?[0-9]+(?:_[0-9]+)+": "Remove the underscores.",
-    r"[+-]?0x[0-9a-f]+": "Write it in decimal digits.",
-    r"true|false": "Write 1 for true and 0 for false.",
-    r"[0-9]+[-/.:][0-9]+[-/.:][0-9]+.*": "Turn dates and times into numbers.",
-    r"[+-]?[0-9.]+ ?%": "Write percentages without the sign.",
-    _MEASURED: "Remove the unit.",
-}
-
-is_number = re.compile(_NUMBER).fullmatch
-is_number_in_bytes = re.compile(_NUMBER.encode()).fullmatch
-_is_decimal_comma = re.compile(_DECIMAL_COMMA).fullmatch
-_has_thousands = re.compile(_THOUSANDS).fullmatch
-_is_infinite = re.compile(_INFINITE, re.IGNORECASE).fullmatch
-_is_missing = re.compile(f"|{_MISSING}", re.IGNORECASE).fullmatch
-_hints = [(re.compile(pattern, re.IGNORECASE), hint) for pattern, hint in _HINTS.items()]
-# Digits of any script and the characters between them, as in 12:30.
-_DIGITS = r"[\d.,:/+-]*\d[\d.,:/+-]*"
-_is_value = re.compile(
-    "|".join((_NUMBER, _DIGITS, _THOUSANDS, _INFINITE, _MISSING, *_HINTS)),
-    re.IGNORECASE,
-).fullmatch
+MOST_COMPARED = 2000
 
 
 @dataclass(frozen=True)
@@ -164,19 +126,23 @@ def fail(path: str, problem: Problem) -> NoReturn:
     raise AssertionError("a problem was added, so this line is never reached")
 
 
-def advice(offers: Mapping[str, str], option: str, sentence: str) -> str:
+def advice(offers: Mapping[str, str], option: str, sentence: str, value: str = "") -> str:
     """Return a recommendation of an option, or '' if the caller does not have that option.
 
     Parameters
     ----------
     offers : mapping of str to str
-        How the user writes each option.
+        How the user writes each option; with {} for a value.
     option : str
         The name of the option.
     sentence : str
         The text, with {} for the option.
+    value : str
+        The value of the option.
     """
-    return sentence.format(offers[option]) if option in offers else ""
+    if option not in offers:
+        return ""
+    return sentence.replace("{}", offers[option].replace("{}", value))
 
 
 def shown(value: object) -> str:
@@ -196,6 +162,22 @@ def list_names(names: Sequence[str]) -> str:
     return f"{text} and {more} more" if more > 0 else text
 
 
+def closest_name(name: str, names: Sequence[str]) -> str | None:
+    """Return the most similar of some names, or None if none is similar."""
+    lower = {other.lower(): other for other in reversed(names)}
+    if name.lower() in lower:
+        return lower[name.lower()]
+    # Comparing with every name of a wide file would take minutes.
+    matches = difflib.get_close_matches(name[:100], names[:MOST_COMPARED], 1, 0.7)
+    return matches[0] if matches else None
+
+
+def similar_name(name: str, names: Sequence[str]) -> str:
+    """Return the question whether another name is meant, or '' if none is similar."""
+    close = closest_name(name, names)
+    return "" if close is None else f" Did you mean {shown(close)}?"
+
+
 def list_some(values: np.ndarray) -> str:
     """Return the first of these integers, and the number of the others."""
     text = ", ".join(str(value) for value in values[:MOST_SHOWN].tolist())
@@ -203,122 +185,17 @@ def list_some(values: np.ndarray) -> str:
     return f"{text} and {more} more" if more > 0 else text
 
 
-@cache
-def largest_magnitude(dtype: np.dtype) -> float:
-    """Return the magnitude from which on numbers become infinite in `dtype`.
-
-    Numbers less than half a step above the largest finite one are rounded down to it.
-    """
-    if dtype == np.float64:
-        return float("inf")
-    largest = np.finfo(dtype).max
-    step = float(largest) - float(np.nextafter(largest, dtype.type(0)))
-    return float(largest) + step / 2
-
-
-def looks_like_value(text: str) -> bool:
-    """Return whether a text looks like a value, even a wrong one, and not like a column name."""
-    return 0 < len(text) <= MOST_EXPLAINED and _is_value(text) is not None
-
-
-def problem_of_feature(
-    text: str, dtype: np.dtype, offers: Mapping[str, str]
-) -> tuple[str, str] | None:
-    """Return the kind and the message of the problem of a feature, or None.
-
-    Parameters
-    ----------
-    text : str
-        The cell.
-    dtype : dtype
-        The dtype of the features.
-    offers : mapping of str to str
-        As in `advice`.
-    """
-    bare = text.strip(" \t")
-    if is_number(bare):
-        return _problem_of_size(bare, dtype, offers)
-    if _is_missing(bare):
-        return "missing value", (
-            f"missing value{_quoted(bare)}, expected a number. Fill it in or remove the row."
-        )
-    if _is_infinite(bare):
-        return "not finite", f"found {shown(bare)}, which is not finite; expected a finite number."
-    return _problem_of_text(bare, "a number", "")
-
-
-def problem_of_label(
-    text: str, max_classes: int, offers: Mapping[str, str]
-) -> tuple[str, str] | None:
-    """Return the kind and the message of the problem of a label, or None.
-
-    Parameters
-    ----------
-    text : str
-        The cell.
-    max_classes : int
-        The label must be below.
-    offers : mapping of str to str
-        As in `advice`.
-    """
-    bare = text.strip(" \t")
-    if _is_missing(bare):
-        return "missing label", (
-            f"missing label{_quoted(bare)}; labels are integers 0..K-1. "
-            "Fill it in or remove the row."
-        )
-    if not is_number(bare):
-        hint = "Encode the class names as integers, the first as 0."
-        return _problem_of_text(bare, "a label; labels are integers 0..K-1", hint)
-    value = float(bare)
-    if value < 0:
-        return "negative label", (
-            f"found the negative label {shown(bare)}; labels are integers 0..K-1."
-        )
-    if not value.is_integer():
-        return "label not an integer", f"found {shown(bare)}; labels are integers 0..K-1."
-    if value >= max_classes:
-        return "too many classes", too_many_classes(int(value), max_classes, offers)
-    return None
-
-
-def too_many_classes(label: int, max_classes: int, offers: Mapping[str, str]) -> str:
-    """Return the message for a label that is too large.
-
-    Parameters
-    ----------
-    label : int
-        The label.
-    max_classes : int
-        The limit.
-    offers : mapping of str to str
-        As in `advice`.
-    """
-    # A label may have 300 digits.
-    found, classes = (
-        (str(label), f"K = {label + 1} classes")
-        if label < MOST_WRITTEN
-        else (f"{float(label):g}", "that many classes")
-    )
-    option = advice(offers, "max_classes", "pass {} to allow more, or ")
-    return (
-        f"found label {found}, which makes {classes}; limit {max_classes}; "
-        f"{option}number the classes 0..K-1."
-    )
-
-
-def problem_of_long_cell(start: str, size: int) -> tuple[str, str]:
-    """Return the kind and the message of a cell that is too long to be classified."""
-    return "not a number", f"found {shown(start)} of {size} bytes, expected a number."
-
-
-def problem_of_width(found: int, expected: int, *, extra_is_blank: bool, cut_off: bool) -> Problem:
+def problem_of_width(
+    found: int, expected: int, separator: str, *, extra_is_blank: bool, cut_off: bool
+) -> Problem:
     """Return the problem of a row with the wrong number of fields, without its line.
 
     Parameters
     ----------
     found, expected : int
         Number of fields.
+    separator : str
+        What separates them.
     extra_is_blank : bool
         Whether the additional fields are blank.
     cut_off : bool
@@ -332,47 +209,11 @@ def problem_of_width(found: int, expected: int, *, extra_is_blank: bool, cut_off
             return Problem("file cut off", f"{sentence} {hint}")
         return Problem("row too short", f"{sentence} Complete the row, or remove it.")
     if extra_is_blank:
-        return Problem("row too long", f"{sentence} A trailing comma? Remove it from every row.")
+        what = "A trailing comma" if separator == "," else f"A trailing {separator!r}"
+        return Problem("row too long", f"{sentence} {what}? Remove it from every row.")
     if found == expected + 1:
-        hint = "A trailing comma? A decimal comma? Or is a name missing in the header?"
+        hint = "Is a name missing in the header?"
+        if separator == ",":
+            hint = "A trailing comma? A decimal comma? Or is a name missing in the header?"
         return Problem("row too long", f"{sentence} {hint}")
     return Problem("row too long", sentence)
-
-
-def _quoted(text: str) -> str:
-    return f" {shown(text)}" if text else ""
-
-
-def _problem_of_size(
-    text: str, dtype: np.dtype, offers: Mapping[str, str]
-) -> tuple[str, str] | None:
-    magnitude = abs(float(text))
-    if magnitude < largest_magnitude(dtype):
-        return None
-    option = ""
-    if magnitude < float("inf"):
-        option = advice(offers, "dtype", "use {}, or ")
-    return "too large", (
-        f"found {shown(text)}, too large for "
-        f"{dtype.name if magnitude < float('inf') else 'float64'}; "
-        f"{option}write the column in a larger unit."
-    )
-
-
-def _problem_of_text(text: str, expected: str, hint: str) -> tuple[str, str]:
-    found = f"found {shown(text)}"
-    if "\0" in text:
-        return "NUL byte", (
-            f"{found}, which holds a NUL byte; expected {expected}. The file is damaged or binary."
-        )
-    if _has_thousands(text):
-        return "thousands separator", (
-            f"{found}, expected {expected}. Remove the thousands separator."
-        )
-    if _is_decimal_comma(text):
-        return "decimal comma", f"{found}, expected {expected}. Use a decimal point."
-    if "\n" in text:
-        hint = "A quote opened here closes on a later line."
-    else:
-        hint = next((special for pattern, special in _hints if pattern.fullmatch(text)), hint)
-    return "not a number", f"{found}, expected {expected}. {hint}".rstrip()

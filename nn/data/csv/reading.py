@@ -1,142 +1,121 @@
-"""Reads CSV files as arrays: the first column is `label`, the others are features.
+"""`read_csv`: its arguments, checked, and the files that its path names.
 
-`read_csv` tries the fast reader, and where that gives up, the strict one. `check_classes` and
-`check_pair` check the data. Nothing here scales, shuffles, splits or writes.
+How a file is read is in `loading`. Nothing here scales, shuffles, splits, fills in or writes.
 """
 
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_edu.errors import printable
-
 from ...checks import check_count
-from ...errors import DataWarning
-from .columns import LABEL
-from .fast import read_fast
-from .header import read_header
-from .problems import Problem, Problems, fail, list_some, shown, too_many_classes
-from .source import Rules, open_source
-from .strict import read_strictly
+from .content import CsvData
+from .header import LABEL
+from .layout import SPACES
+from .loading import load
+from .options import MAX_CLASSES, MAX_COLUMNS, MAX_LINE_BYTES, OWN_OPTIONS, checked_offers
+from .rules import Rules
+from .source import open_source
 
-MAX_CLASSES = 100_000
-MAX_COLUMNS = 300_000
-MAX_LINE_BYTES = 64 * 2**20
-# The options that a message may recommend, as written in a call of `read_csv`.
-OWN_OPTIONS = MappingProxyType(
-    {
-        "by_position": "by_position=True",
-        "dtype": "dtype=float64",
-        "max_bytes": "max_bytes=",
-        "max_classes": "max_classes=",
-        "max_columns": "max_columns=",
-        "max_line_bytes": "max_line_bytes=",
-    }
-)
+__all__ = ["read_csv"]
 
-
-@dataclass(frozen=True, eq=False)
-class CsvData:
-    """The content of a CSV file.
-
-    Attributes
-    ----------
-    path : str
-        The path as it was passed.
-    columns : tuple of str
-        Names of the features, without the label's.
-    features : numpy.ndarray
-        Numbers of shape (rows, features), in C order.
-    labels : numpy.ndarray or None
-        Class numbers of shape (rows,), int64; None if the file has no label column.
-    header_lines : int
-        Lines before the first row: 0 without a header, otherwise 1, or more if a column name
-        contains a line break.
-    ignored : tuple of str
-        Names of columns that are not used, in the order of the file.
-    label_column : int
-        The number of the label's column, from 1.
-    has_line_per_row : bool
-        Whether each row is one line of the file. Text in skipped columns may contain line breaks.
-    """
-
-    path: str
-    columns: tuple[str, ...]
-    features: np.ndarray
-    labels: np.ndarray | None
-    header_lines: int = 1
-    ignored: tuple[str, ...] = ()
-    label_column: int = 1
-    has_line_per_row: bool = True
-    values: tuple[tuple[str, ...], ...] = ()
-    label_name: str = "label"
-    classes: tuple[str, ...] | None = None
-    ids: tuple[str, ...] | None = None
-    id_name: str | None = None
-
-    @property
-    def has_header(self) -> bool:
-        """Whether the file has a header."""
-        return self.header_lines > 0
-
-    def line_of(self, row: int) -> int | None:
-        """Return the line number of a row, from 1; None if unknown."""
-        return self.header_lines + 1 + row if self.has_line_per_row else None
+SEPARATOR_NAMES = {"tab": "\t", "\\t": "\t", "space": SPACES, "spaces": SPACES, r"\s+": SPACES}
+SEPARATORS = ",;|:~^!&" + "\t" + SPACES
 
 
 def read_csv(
     path: str | os.PathLike[str],
     *,
-    label: Literal["required", "optional"] = "required",
-    dtype: DTypeLike = "float32",
-    argument: str = "train_data",
+    label: str | int | None = None,
+    required: bool = True,
+    task: Literal["classification", "regression"] = "classification",
+    classes: Sequence[str] | None = None,
     features: Sequence[str] | None = None,
     by_position: bool = False,
+    drop: Sequence[str] = (),
+    id: str | None = None,
+    encode: Literal["onehot"] | Sequence[str] | None = None,
+    values: Sequence[Sequence[str]] | None = None,
+    unknown: Literal["error", "ignore"] = "error",
+    missing: Literal["drop", "mean", "median"] | None = None,
+    sep: str | None = None,
+    decimal: str | None = None,
+    header: bool | None = None,
+    dtype: DTypeLike = "float32",
+    argument: str = "train_data",
     max_bytes: int | None = None,
     max_classes: int = MAX_CLASSES,
     max_columns: int = MAX_COLUMNS,
     max_line_bytes: int = MAX_LINE_BYTES,
     offers: Mapping[str, str] = OWN_OPTIONS,
 ) -> CsvData:
-    r"""Read a CSV file of numbers, or raise an error that names every problem and its place.
+    r"""Read a CSV file, or raise an error that names every problem and its place.
 
     The file is UTF-8, plain or gzip, with any name. It may have a byte order mark, any kind of
-    line end, blanks around the commas, numbers in quotes, and blank lines at the end. Numbers are
-    rounded like Python's `float`, then to `dtype`.
+    line end, blanks around the separators, cells in quotes, and blank lines at the end. Numbers
+    are rounded like Python's `float`, then to `dtype`.
 
     Parameters
     ----------
     path : str or os.PathLike of str
-        The file.
-    label : {"required", "optional"}
-        Whether a column `label` must exist. With "optional", all columns of a file without it are
-        features.
+        The file. ``~`` is the home folder.
+    label : str or int, optional
+        The column of the labels, by name or by position (0 is the first, -1 the last). By default,
+        the column `label`; otherwise the only column of text, or the only one with a usual name
+        such as `class` or `target`. `CsvData.label_found` says which one was found.
+    required : bool
+        Whether there must be labels. If not, all columns of a file without labels are features,
+        and a label's column with only placeholders (-1, ``?``, blank) is not used.
+    task : {"classification", "regression"}
+        Labels of a classification are integers 0..K-1 or texts, those of a regression numbers.
+    classes : sequence of str, optional
+        The names of the classes of a model: labels become their positions here. Empty: the labels
+        are integers. By default, labels that are texts become positions among the sorted texts.
+    features : sequence of str, optional
+        Names of the features, such as those of a model's training. The columns of the file are
+        matched by name and may have any order; the result has the order of this argument. Other
+        columns are skipped and listed in `CsvData.ignored`.
+    by_position : bool
+        Take the columns in the order of the file, with any names or without a header. Their
+        number must match `features`.
+    drop : sequence of str
+        Names of columns that are not used.
+    id : str, optional
+        The name of a column that names the rows. It is not a feature; its cells are in
+        `CsvData.ids`.
+    encode : "onehot" or sequence of str, optional
+        Which features are text: all that are not numbers, or those named here, even if they are
+        numbers. Their texts become codes. By default, text is an error.
+    values : sequence of sequence of str, optional
+        For each of `features`, the texts that a model knows, in the order of their codes, or
+        nothing for a number. Empty: all features are numbers.
+    unknown : {"error", "ignore"}
+        Whether a text that is not among `values` is an error, or becomes the code -1.
+    missing : {"drop", "mean", "median"}, optional
+        How missing features are treated later. Here, each of these choices allows them, and they
+        become NaN. By default, they are errors.
+    sep : str, optional
+        The separator: a comma, a semicolon, a tab, ``|``, or a space for any number of blanks. By
+        default, it is recognised from the first lines.
+    decimal : {".", ","}, optional
+        The decimal mark. By default, it is recognised if the separator is not a comma.
+    header : bool, optional
+        Whether the first line has the names of the columns. Without, they are called "column 1"
+        and so on. By default, there must be a header.
     dtype : dtype
         "float32" or "float64", for the features.
     argument : str
         The name of `path` in messages.
-    features : sequence of str, optional
-        Names of the features, such as those of a model's training. The columns of the file are
-        matched by name and may have any order; the result has the order of this argument. Other
-        columns are skipped and listed in `CsvData.ignored`. A column `label` may be anywhere;
-        without `features` it must be column 1.
-    by_position : bool
-        Take the columns in the order of the file, with any names or without a header. Their
-        number must match `features`.
     max_bytes : int, optional
         Limit on the bytes of the unpacked text. By default, gzip data may unpack to 16 MiB, or
         to 100 times the size of the file if that is more, and plain text may have any size.
     max_classes, max_columns, max_line_bytes : int
-        Limits on the largest label plus one, on the number of columns, and on the length of a
-        line, so that the wrong file does not exhaust the memory.
+        Limits on the number of classes, on the number of columns, and on the length of a line, so
+        that the wrong file does not exhaust the memory.
     offers : mapping of str to str
         Which of these options an error may recommend, and how the user writes them: from the name
         of the parameter here to a text such as ``--max-bytes``. By default, the names here.
@@ -178,9 +157,20 @@ def read_csv(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "test.csv")
     ...     _ = path.write_text("id, pixel2, pixel1\nA7, 12, 0\n")
-    ...     data = read_csv(path, label="optional", features=("pixel1", "pixel2"))
+    ...     data = read_csv(path, required=False, features=("pixel1", "pixel2"))
     >>> data.features, data.ignored
     (array([[ 0., 12.]], dtype=float32), ('id',))
+
+    Names of classes in the last column, semicolons, decimal commas and a column of text:
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "flowers.csv")
+    ...     _ = path.write_text("colour;length;kind\nred;1,5;rose\nred;0,2;daisy\nblue;3;rose\n")
+    ...     data = read_csv(path, label="kind", encode="onehot")
+    >>> data.labels, data.classes
+    (array([1, 0, 1]), ('daisy', 'rose'))
+    >>> data.features.tolist(), data.values
+    ([[1.0, 1.5], [1.0, 0.20000000298023224], [0.0, 3.0]], (('blue', 'red'), ()))
     """
     for name, limit in (
         ("max_bytes", max_bytes),
@@ -190,181 +180,42 @@ def read_csv(
     ):
         if limit is not None:
             check_count(name, limit)
-    if label not in ("required", "optional"):
-        raise ValueError(f"label must be 'required' or 'optional', got {label!r}")
+    _check_choice("task", task, ("classification", "regression"))
+    _check_choice("unknown", unknown, ("error", "ignore"))
+    _check_choice("missing", missing, (None, "drop", "mean", "median"))
+    _check_choice("decimal", decimal, (None, ".", ","))
+    _check_choice("header", header, (None, True, False))
     rules = Rules(
         path=_path_text(path, argument),
-        label=label,
+        required=required,
         dtype=_float_dtype(dtype),
         max_classes=max_classes,
         max_columns=max_columns,
         max_line_bytes=max_line_bytes,
         max_bytes=max_bytes,
-        features=_feature_names(features),
+        features=_feature_names(features, label),
         by_position=by_position,
-        offers=_checked_offers(offers),
+        offers=checked_offers(offers),
+        label=_label(label),
+        regression=task == "regression",
+        classes=None if classes is None else _names("classes", classes),
+        drop=_names("drop", drop),
+        id=id if id is None else _names("id", [id])[0],
+        encode="onehot" if encode == "onehot" else _encoded(encode),
+        values=_values(values, features),
+        ignores_unknown=unknown == "ignore",
+        allows_missing=missing is not None,
+        sep=_separator(sep),
+        decimal=decimal,
+        header=header,
     )
+    _check_roles(rules)
     with open_source(rules) as source:
         try:
-            header = read_header(source, rules)
-            table = read_fast(source, header, rules) or read_strictly(source, header, rules)
+            return load(source, rules)
         finally:
             # Also after an error: an incomplete file explains most other problems.
             source.check_unchanged()
-    columns = header.columns
-    return CsvData(
-        rules.path,
-        columns.names,
-        table.features,
-        table.labels,
-        header_lines=header.lines,
-        ignored=columns.ignored,
-        label_column=1 if columns.label is None else columns.label + 1,
-        has_line_per_row=table.has_line_per_row,
-    )
-
-
-def check_classes(
-    train: CsvData,
-    *,
-    max_classes: int = MAX_CLASSES,
-    offers: Mapping[str, str] = OWN_OPTIONS,
-) -> int:
-    """Check that the labels can train a classifier, and count the classes.
-
-    Parameters
-    ----------
-    train : CsvData
-        Data with labels.
-    max_classes : int
-        Limit on the number of classes.
-    offers : mapping of str to str
-        The options that an error may recommend, as in `read_csv`.
-
-    Returns
-    -------
-    int
-        K, the largest label plus one.
-
-    Raises
-    ------
-    DataError
-        There are no labels, labels of only one class, or too many classes.
-
-    Warns
-    -----
-    DataWarning
-        Some of the classes 0..K-1 never occur.
-
-    Examples
-    --------
-    >>> rows = np.zeros((3, 1), np.float32)
-    >>> check_classes(CsvData("train.csv", ("pixel1",), rows, np.array([0, 1, 1])))
-    2
-    """
-    if train.labels is None:
-        fail(train.path, Problem("no label column", "no label column, which training needs."))
-    present = np.unique(train.labels)
-    largest = int(present[-1])
-    if largest >= max_classes:
-        line, name, value = _line_of(train, largest), "label", str(largest)
-        sentence = too_many_classes(largest, max_classes, _checked_offers(offers))
-        fail(
-            train.path, Problem("too many classes", sentence, line, train.label_column, name, value)
-        )
-    if len(present) == 1:
-        sentence = f"found only class {largest}, expected at least 2 classes."
-        fail(train.path, Problem("one class", sentence, value=str(largest)))
-    absent = np.setdiff1d(np.arange(largest + 1), present)
-    if len(absent):
-        message = (
-            f"{printable(train.path)}: labels go up to {largest}, but no row has class "
-            f"{list_some(absent)}. The network gets an output for each class 0..K-1; number the "
-            "classes from 0 without gaps."
-        )
-        warnings.warn(message, DataWarning, stacklevel=2)
-    return largest + 1
-
-
-def check_pair(train: CsvData, test: CsvData) -> None:
-    """Check that a test set matches the training set.
-
-    Parameters
-    ----------
-    train, test : CsvData
-        The two sets.
-
-    Raises
-    ------
-    DataError
-        The features differ in number, name or order, or the test set has a class that the
-        training set lacks.
-
-    Warns
-    -----
-    DataWarning
-        Both are the same file.
-
-    Examples
-    --------
-    >>> rows = np.zeros((2, 1), np.float32)
-    >>> train = CsvData("train.csv", ("pixel1",), rows, np.array([0, 1]))
-    >>> check_pair(train, CsvData("test.csv", ("pixel1",), rows, np.array([1, 1])))
-    >>> check_pair(train, CsvData("test.csv", ("pixel2",), rows, np.array([1, 1])))
-    Traceback (most recent call last):
-        ...
-    nn.errors.DataError: test.csv:1: column 2 ('pixel2'): expected 'pixel1' as in train.csv.
-    """
-    _check_same_columns(train, test)
-    if train.labels is not None and test.labels is not None:
-        _check_known_classes(train, test)
-    if _are_same_file(train.path, test.path):
-        message = (
-            f"{printable(test.path)}: train and test are the same file, so the test accuracy says "
-            "nothing about new data; keep some rows for the test alone."
-        )
-        warnings.warn(message, DataWarning, stacklevel=2)
-
-
-def _check_same_columns(train: CsvData, test: CsvData) -> None:
-    found, expected = len(test.columns), len(train.columns)
-    if found != expected:
-        sentence = (
-            f"found {found} feature columns, expected {expected} as in {printable(train.path)}."
-        )
-        fail(test.path, Problem("other columns", sentence, 1))
-    first = 1 if test.labels is None else 2
-    for column, (name, wanted) in enumerate(zip(test.columns, train.columns, strict=True), first):
-        if name != wanted:
-            sentence = f"expected {shown(wanted)} as in {printable(train.path)}."
-            fail(test.path, Problem("other columns", sentence, 1, column, name, name))
-
-
-def _check_known_classes(train: CsvData, test: CsvData) -> None:
-    assert train.labels is not None
-    assert test.labels is not None
-    known = np.unique(train.labels)
-    problems = Problems(test.path)
-    column = test.label_column
-    unknown = np.flatnonzero(~np.isin(test.labels, known))
-    for row, value in zip(unknown.tolist(), test.labels[unknown].tolist(), strict=True):
-        sentence = f"found class {value}, which {printable(train.path)} lacks; it has classes "
-        sentence += f"{list_some(known)}."
-        place = Problem("unknown class", sentence, test.line_of(row), column, "label", str(value))
-        problems.add(place, group=value)
-    problems.raise_if_any()
-
-
-def _line_of(data: CsvData, label: int) -> int | None:
-    assert data.labels is not None
-    return data.line_of(int(np.argmax(data.labels == label)))
-
-
-def _are_same_file(one: str, other: str) -> bool:
-    try:
-        return os.path.samefile(one, other)
-    except OSError:
-        return False
 
 
 def _path_text(path: object, argument: str) -> str:
@@ -372,7 +223,13 @@ def _path_text(path: object, argument: str) -> str:
     if not isinstance(text, str):
         message = f"{argument} must be a path (str or os.PathLike), got {type(path).__name__}"
         raise TypeError(message)
-    return text
+    return os.path.expanduser(text)
+
+
+def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    if not any(value is choice or (value == choice and value != 1) for choice in choices):
+        some = ", ".join(map(repr, choices[:-1]))
+        raise ValueError(f"{name} must be {some} or {choices[-1]!r}, got {value!r}")
 
 
 def _float_dtype(dtype: DTypeLike) -> np.dtype:
@@ -382,7 +239,19 @@ def _float_dtype(dtype: DTypeLike) -> np.dtype:
     return wanted
 
 
-def _feature_names(features: Sequence[str] | None) -> tuple[str, ...] | None:
+def _names(argument: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Return different names without blanks around them."""
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"{argument} must be a sequence of names")
+    stripped = tuple(name.strip() for name in names)
+    if len(set(stripped)) < len(stripped):
+        raise ValueError(f"{argument} must be different names, got one of them twice")
+    return stripped
+
+
+def _feature_names(
+    features: Sequence[str] | None, label: str | int | None
+) -> tuple[str, ...] | None:
     if features is None:
         return None
     if isinstance(features, str) or not all(isinstance(name, str) for name in features):
@@ -390,12 +259,61 @@ def _feature_names(features: Sequence[str] | None) -> tuple[str, ...] | None:
     names = tuple(name.strip() for name in features)
     if not names or len(set(names)) < len(names):
         raise ValueError("features must be one or more names, all of them different")
-    if LABEL in names:
-        raise ValueError(f"features must not hold {LABEL!r}, which is the column of the classes")
+    if (wanted := LABEL if label is None else label) in names:
+        raise ValueError(f"features must not hold {wanted!r}, which is the column of the labels")
     return names
 
 
-def _checked_offers(offers: Mapping[str, str]) -> Mapping[str, str]:
-    if unknown := sorted(set(offers) - set(OWN_OPTIONS)):
-        raise ValueError(f"offers must be of {', '.join(OWN_OPTIONS)}; got {', '.join(unknown)}")
-    return offers
+def _label(label: object) -> str | int | None:
+    if isinstance(label, str):
+        return label.strip()
+    if label is None or (isinstance(label, (int, np.integer)) and not isinstance(label, bool)):
+        return None if label is None else int(label)
+    raise TypeError(f"label must be the name or the position of a column, got {label!r}")
+
+
+def _encoded(encode: Sequence[str] | None) -> tuple[str, ...] | None:
+    if encode is None:
+        return None
+    if isinstance(encode, str):
+        raise ValueError(f"encode must be 'onehot' or a list of names of columns, got {encode!r}")
+    return _names("encode", encode)
+
+
+def _values(
+    values: Sequence[Sequence[str]] | None, features: Sequence[str] | None
+) -> tuple[tuple[str, ...], ...] | None:
+    if values is None:
+        return None
+    if features is None:
+        raise ValueError("values belong to features; pass features=, too")
+    if len(values) not in (0, len(features)):
+        message = f"values must have one entry for each of {len(features)} features"
+        raise ValueError(f"{message}, got {len(values)}")
+    return tuple(_names("values", texts) for texts in values)
+
+
+def _separator(sep: str | None) -> str | None:
+    if sep is None:
+        return None
+    mark = SEPARATOR_NAMES.get(sep, sep)
+    if not isinstance(mark, str) or len(mark) != 1 or mark not in SEPARATORS:
+        raise ValueError(
+            f"sep must be ',', ';', '|', ':', a tab, or a space for any number of blanks, "
+            f"got {sep!r}"
+        )
+    return mark
+
+
+def _check_roles(rules: Rules) -> None:
+    """Check that no column is named for two roles."""
+    roles = {"label": [rules.label], "id": [rules.id], "drop": rules.drop}
+    roles["encode"] = rules.named_encodings
+    seen: dict[object, str] = {}
+    for role, names in roles.items():
+        for name in names:
+            if name is not None and name in seen:
+                raise ValueError(f"{seen[name]} and {role} both name the column {name!r}")
+            seen[name] = role
+    if rules.id is not None and rules.id in (rules.features or ()):
+        raise ValueError(f"features must not hold {rules.id!r}, which is the column of the ids")

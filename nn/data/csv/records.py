@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .problems import Problem, Problems, advice, fail
-from .source import ByteStream, Rules
+from .rules import Rules
+from .source import ByteStream
 
 BLANKS = b" \t"
 BLOCK_BYTES = 1 << 18

@@ -9,19 +9,22 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import BinaryIO, Literal, NamedTuple, NoReturn
+from typing import BinaryIO, NamedTuple, NoReturn
 
 import numpy as np
 
+from .layout import SPACES, Layout
 from .problems import Problem, advice, fail
+from .rules import Rules
+from .sniffing import EXCEL_LINE, find_layout
 from .unpacking import DamagedGzipError, Gunzip
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP = b"\x1f\x8b"
 HEAD_BYTES = 4096
+MOST_SNIFFED = 1 << 18
 SKIP_BYTES = 1 << 18
 # Ordinary CSV text packs to a tenth; only tables of almost nothing but zeros to a hundredth.
 FREE_UNPACKED_BYTES = 16 * 2**20
@@ -48,71 +51,85 @@ FOREIGN_FORMATS = (
 HTML_STARTS = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<!--")
 
 
-@dataclass(frozen=True)
-class Rules:
-    """The arguments of `read_csv`, checked."""
-
-    path: str
-    label: Literal["required", "optional"]
-    dtype: np.dtype
-    max_classes: int
-    max_columns: int
-    max_line_bytes: int
-    max_bytes: int | None = None
-    features: tuple[str, ...] | None = None
-    by_position: bool = False
-    offers: Mapping[str, str] = field(default_factory=dict)
-
-
 class Table(NamedTuple):
-    """The numbers of a file: features (rows, features), and labels (rows,) or None."""
+    """The rows of a file: features (rows, features), labels (rows,) or None, cells of the ids."""
 
     features: np.ndarray
     labels: np.ndarray | None
     has_line_per_row: bool = True
+    ids: list[str] | None = None
 
 
 class ByteStream:
-    """A stream of the text.
+    """A stream of the text, with commas and decimal points as in `Layout.canonical`.
 
     Parameters
     ----------
     source : Source
-        The file; it has the limit.
+        The file; it has the limit and the layout.
     file : binary file or Gunzip
         Returns the bytes.
-    size : int, optional
-        How many bytes to read at most.
     """
 
-    def __init__(self, source: Source, file: BinaryIO | Gunzip, size: int | None = None) -> None:
+    def __init__(self, source: Source, file: BinaryIO | Gunzip) -> None:
         self._source = source
         self._file = file
-        self._left = size
+        self._left: int | None = None
         self._limit = source.limit
         self._count = 0
+        # Blanks at the ends of lines are removed line by line, so some text has to wait.
+        self._by_line = source.layout.separator == SPACES
+        self._ready = self._line = b""
 
-    def skip(self, size: int) -> None:
-        """Skip `size` bytes; only before anything was read."""
+    def skip(self, size: int, raw: int) -> None:
+        """Skip `raw` bytes of the file and `size` of the text; only before anything was read."""
         if isinstance(self._file, Gunzip):
-            while size > 0 and (block := self._file.read(min(SKIP_BYTES, size))):
-                size -= len(block)
+            while raw > 0 and (block := self._file.read(min(SKIP_BYTES, raw))):
+                raw -= len(block)
                 self._count += len(block)
         else:
-            self._file.seek(size)
-            self._count += size
+            self._file.seek(raw)
+            self._count += raw
+        while size > 0 and (block := self.read(min(SKIP_BYTES, size))):
+            size -= len(block)
+
+    def limit_to(self, size: int | None) -> None:
+        """Read at most so many bytes more; None: all."""
+        self._left = size
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes; none at the end."""
         if self._left is not None:
             size = min(size, self._left)
+        block = self._of_lines(size) if self._by_line else self._translated(size)
+        if self._left is not None:
+            self._left -= len(block)
+        return block
+
+    def _translated(self, size: int) -> bytes:
+        return self._source.layout.canonical(self._raw(size))
+
+    def _of_lines(self, size: int) -> bytes:
+        """Return text without the blanks around cells, which can be shorter than in the file."""
+        while size > 0 and not self._ready:
+            block = self._raw(max(size, len(self._line)))
+            text = self._line + block
+            # A line that exceeds the limit is passed on; the reader refuses it.
+            long = len(text) > self._source.max_line_bytes
+            end = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1 if block and not long else len(text)
+            self._line = text[end:]
+            self._ready = self._source.layout.canonical(text[:end])
+            if not block:
+                break
+        block, self._ready = self._ready[:size], self._ready[size:]
+        return block
+
+    def _raw(self, size: int) -> bytes:
         try:
             block = self._file.read(size)
         except DamagedGzipError as error:
             sentence = f"the gzip data is damaged or cut off ({error}); fetch the file again."
             fail(self._source.path, Problem("damaged gzip", sentence))
-        if self._left is not None:
-            self._left -= len(block)
         self._count += len(block)
         if self._limit is not None and self._count > self._limit:
             self._source.fail_on_size()
@@ -128,10 +145,17 @@ class Source:
         Its path.
     limit : int or None
         How many bytes the text may have.
+    max_line_bytes : int
+        How many bytes a line may have.
+    layout : Layout
+        Its separator and decimal mark.
+    lines_before : int
+        Lines before the table: 1 if the first line is Excel's ``sep=;``.
     """
 
     def __init__(self, file: BinaryIO, rules: Rules) -> None:
         self.path = rules.path
+        self.max_line_bytes = rules.max_line_bytes
         self._file = file
         self._offers = rules.offers
         self._state_before = _state(file)
@@ -139,18 +163,34 @@ class Source:
         self.limit = rules.max_bytes
         if self.limit is None and self._is_gzip:
             self.limit = max(FREE_UNPACKED_BYTES, MOST_UNPACKED_RATIO * self._state_before[0])
-        self._text_start = 0
+        self.layout = Layout()
+        self.lines_before = self._text_start = 0
         head = self.stream().read(HEAD_BYTES)
         _refuse_foreign(self.path, head)
         if head.startswith(BYTE_ORDER_MARK):
             self._text_start = len(BYTE_ORDER_MARK)
+        self._find_layout(head, rules)
+
+    def _find_layout(self, head: bytes, rules: Rules) -> None:
+        excel = EXCEL_LINE.match(head, self._text_start)
+        if excel is not None:
+            self.lines_before = 1
+            self._text_start = excel.end()
+        if rules.sep is not None and rules.decimal is not None:
+            self.layout = Layout(rules.sep, rules.decimal)
+            return
+        head = self.stream().read(MOST_SNIFFED)
+        mark = excel[1].decode("latin-1") if excel is not None else None
+        self.layout = find_layout(head, rules, mark, whole=len(head) < MOST_SNIFFED)
 
     def stream(self, start: int = 0, size: int | None = None) -> ByteStream:
         """Return a stream of `size` bytes from `start`; earlier streams become invalid."""
         self._file.seek(0)
         file = Gunzip(self._file) if self._is_gzip else self._file
-        stream = ByteStream(self, file, size)
-        stream.skip(self._text_start + start)
+        stream = ByteStream(self, file)
+        by_line = self.layout.separator == SPACES
+        stream.skip(start if by_line else 0, self._text_start + (0 if by_line else start))
+        stream.limit_to(size)
         return stream
 
     def fail_on_size(self) -> NoReturn:
