@@ -187,7 +187,10 @@ def _check_same_columns(train: CsvData, test: CsvData) -> None:
 
 def _check_same_values(train: CsvData, test: CsvData) -> None:
     for name, one, other in zip(
-        train.columns, train.values or [()] * len(train.columns), test.values or [()] * len(test.columns), strict=True
+        train.columns,
+        train.values or [()] * len(train.columns),
+        test.values or [()] * len(test.columns),
+        strict=True,
     ):
         if one != other:
             sentence = (

@@ -173,8 +173,10 @@ def _indices(
 
 def _with_texts(columns: Columns, header: Header, survey: Survey, rules: Rules) -> Columns:
     """Return the columns with those that are text; raise if these cannot be used."""
-    label_is_text = columns.label is not None and not rules.regression and _is_text_label(
-        survey.of(columns.label), rules
+    label_is_text = (
+        columns.label is not None
+        and not rules.regression
+        and _is_text_label(survey.of(columns.label), rules)
     )
     features = columns.features.tolist()
     if rules.values is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...data.csv import CsvData, list_names, read_csv
-from ...data.tables import is_frame, is_path, read_arrays, read_frame
+from ...data.tables import as_labels, is_frame, is_path, read_arrays, read_frame
 from ...errors import DataWarning
 from ...mlp import MLP
 from ..knowledge import Knowledge
@@ -80,20 +80,30 @@ def read_source(
         given.setdefault("label", label)
     if not is_first:
         given.pop("encode", None)
-        if any(values):
-            given["values"] = values
-        if classes is not None:
-            given["classes"] = classes
-    if task != "classification":
-        given["task"] = task
-    settings: dict[str, Any] = {"dtype": dtype, "offers": offers, **given, **plan.limits}
-    by_position = plan.get("by_position", False) and names is not None
-    settings |= {"features": names, "by_position": by_position}
+        given |= {"values": values or None, "classes": classes}
+    if names is not None:  # the columns of the model are known: nothing else is used anyway
+        given.pop("drop", None)
+    settings: dict[str, Any] = {
+        "dtype": dtype,
+        "offers": offers,
+        "features": names,
+        "by_position": plan.get("by_position", False) and names is not None,
+        "task": task,
+        "required": required,
+        **given,
+        **plan.limits,
+    }
     if is_frame(source):
-        data = read_frame(source, argument, **settings)
-    else:
-        data = read_csv(source, argument=argument, **settings)
-    return data
+        return _with_labels(read_frame(source, argument, **settings), labels, task, classes)
+    return read_csv(source, argument=argument, **settings)
+
+
+def _with_labels(data: CsvData, labels: Any, task: str, classes: tuple[str, ...] | None) -> CsvData:
+    """Return a data frame's features with labels that were passed apart."""
+    if labels is None:
+        return data
+    found, names = as_labels(labels, len(data.features), task, classes)
+    return replace(data, labels=found, classes=names, label_name="label")
 
 
 def _check_count(source: Any, names: tuple[str, ...], argument: str) -> None:
