@@ -90,6 +90,7 @@ def _predict(options: argparse.Namespace) -> int:
             write_atomically(Path(options.out).expanduser(), text.getvalue())
         else:
             sys.stdout.write(text.getvalue())
+            sys.stdout.flush()  # a closed pipe shows now, before the accuracy
     if rows.labels is not None and not options.quiet:
         _report_accuracy(net, rows, outputs)
     return 0

@@ -65,8 +65,11 @@ def _train(options: argparse.Namespace) -> int:
       Pictures are chosen by --figures curves,confusion (or none). A training that was stopped goes
       on with --resume, or with: tinygrad-edu resume runs/titanic
     """
-    values = {**(read_run_file(options.config) if options.config else {})}
-    values |= {name: value for name, value in vars(options).items() if value not in (None, [])}
+    values = read_run_file(options.config) if options.config else {}
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    if not options.train:  # then the run file names the data
+        del given["train"]
+    values |= given
     return _run(values, is_quiet=options.quiet, as_json=options.json)
 
 

@@ -156,6 +156,12 @@ class Preparation:
         ndarray, shape (rows, inputs)
         """
         dtype = np.dtype(dtype)
+        with np.errstate(over="ignore"):  # infinite numbers show in the loss
+            return self._prepared(features, dtype, in_place)
+
+    def _prepared(
+        self, features: NDArray[Any], dtype: np.dtype[Any], in_place: bool
+    ) -> NDArray[Any]:
         if self.is_plain:
             if features.dtype != dtype:
                 features, in_place = features.astype(dtype), True

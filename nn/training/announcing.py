@@ -70,7 +70,7 @@ def _chosen(data: LearningData, plan: Plan) -> str:
     prepare = data.knowledge.prepare
     features = "features standardised"
     if prepare.means is None:
-        features = f"features divided by {prepare.scale:g}"
+        features = "features as they are" if prepare.scale == 1 else f"features / {prepare.scale:g}"
     waits = "" if plan.patience is None else ", until the loss stops falling"
     return (
         f"chosen: {plan.optimizer} with learning rate {plan.alpha:g}, {features}, "

@@ -17,12 +17,12 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from tinygrad_edu.errors import printable
 
-from ..checks import check_number, check_seed
+from ..checks import check_seed
 from ..data.features import check_scale
 from ..data.known_inputs import KnownInputs
 from ..errors import NotFittedError
 from ..layers import Initializer
-from ..mlp import MLP, check_structure
+from ..mlp import MLP, check_mlp, check_structure
 from .asking import AsksModel
 from .knowledge import Knowledge
 from .objectives import TASKS
@@ -112,12 +112,11 @@ class Classifier(AsksModel, StoresModel):
             )
         if task not in TASKS:
             raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
-        check_number("dropout", dropout, least=0.0, below=1.0)
+        check_mlp(activation, dtype, dropout)
         self.base_address = None if base_address is None else Path(base_address).expanduser()
         self.seed = check_seed(seed)
         self._generator = np.random.default_rng(self.seed)
         self._settings = {"activation": activation, "dtype": np.dtype(dtype), "dropout": dropout}
-        MLP([1, 1], **self._settings)  # its errors come now, not at the first use of the network
         self._structure = None if structure is None else check_structure(structure)
         self._network: MLP | None = None
         self.task, self.verbose = task, verbose

@@ -387,9 +387,10 @@ def refuse_unknown_arguments(
     TypeError
         If there is an unknown argument.
     """
-    known = [name for name in inspect.signature(function).parameters if name != "unknown"]
+    parameters = inspect.signature(function).parameters.values()
+    known = [one.name for one in parameters if one.kind is not one.VAR_KEYWORD]
     for name in unknown:
-        close = difflib.get_close_matches(synonyms.get(name, name), known, 1, cutoff=0.8)
+        close = difflib.get_close_matches(synonyms.get(name, name), known, 1, cutoff=0.7)
         if close:
             hint = f"did you mean {close[0]!r}?"
         elif name in inspect.signature(maker).parameters:

@@ -86,7 +86,8 @@ def test_training_without_figures(folder):
     np.savetxt(folder / "t.csv", rows, fmt="%g", delimiter=",", header="label,a,b,c", comments="")
     words = "train t.csv --structure 3,2 --epochs 1 --figures none --out m"
     assert run(words) == 0
-    assert {path.name for path in (folder / "m").iterdir()} == {"model.pkl", "model.safetensors"}
+    made = sorted(path.name for path in (folder / "m").iterdir())
+    assert made == ["history.csv", "model.pkl", "model.safetensors", "run.toml"]
 
 
 def test_gradients_by_hand_come_by_name_and_in_shape():

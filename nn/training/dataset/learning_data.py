@@ -194,7 +194,9 @@ class _Reader:
         self.plan, self.known, self.task = plan, known, task
         # A table is read in full precision if it is standardised: a small deviation from a large
         # mean would be lost in float32.
-        exact = plan.chosen or plan.get("standardize") or plan.get("encode") is not None
+        is_given = plan.get("scale") is not None or plan.get("standardize") is not None
+        exact = plan.get("standardize") or plan.get("encode") is not None
+        exact = exact or (plan.chosen and not is_given)
         self.dtype = np.dtype(np.float64) if exact else dtype
         self.names = None if known is None else known.inputs.names
         self.values = () if known is None else known.prepare.values

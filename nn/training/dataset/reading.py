@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ...data.csv import CsvData, list_names, read_csv
+from ...data.csv import CsvData, list_names, list_some, read_csv
 from ...data.tables import as_labels, is_frame, is_path, read_arrays, read_frame
-from ...errors import DataWarning
+from ...errors import DataError, DataWarning
+from ...loss import classes_of
 from ...mlp import MLP
 from ..knowledge import Knowledge
 from ..options import Plan, reading_offers
@@ -167,7 +168,33 @@ def read_for_model(
         required=required,
     )
     warn_of_ignored(data)
-    return data if knowledge.is_regression else as_codes(data, knowledge.classes)
+    if knowledge.is_regression or data.labels is None:
+        return data
+    data = as_codes(data, knowledge.classes)
+    _check_known(data, knowledge, classes_of(network.structure[-1]), required)
+    return data
+
+
+def _check_known(data: CsvData, knowledge: Knowledge, outputs: int, required: bool) -> None:
+    """Refuse labels that the model cannot predict, or warn if only predictions are wanted."""
+    assert data.labels is not None  # the caller checks it
+    known = knowledge.inputs.classes or outputs
+    unknown = data.labels >= known
+    if not unknown.any():
+        return
+    names = list_some(np.unique(data.labels[unknown]))
+    count = int(np.count_nonzero(unknown))
+    text = f"{data.path}: the model has no class {names}, only 0 to {known - 1}; {count} row"
+    text += "s" * (count != 1)
+    if required:
+        row = int(unknown.argmax())
+        raise DataError(
+            f"{text} with such a label; remove them, or train with them",
+            path=data.path,
+            line=data.line_of(row),
+            kind="unknown class",
+        )
+    warnings.warn(f"{text} with such a label count as wrong", DataWarning, stacklevel=2)
 
 
 def warn_of_ignored(data: CsvData) -> None:
