@@ -84,13 +84,12 @@ def _predict(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(table_as_records(table), ensure_ascii=False))
     else:
-        text = io.StringIO()
+        text = io.StringIO() if options.out is not None else sys.stdout
         csv.writer(text, lineterminator="\n").writerows(table)
-        if options.out is not None:
+        if isinstance(text, io.StringIO):
             write_atomically(Path(options.out).expanduser(), text.getvalue())
         else:
-            sys.stdout.write(text.getvalue())
-            sys.stdout.flush()  # a closed pipe shows now, before the accuracy
+            text.flush()  # a closed pipe shows now, before the accuracy
     if rows.labels is not None and not options.quiet:
         _report_accuracy(net, rows, outputs)
     return 0

@@ -125,6 +125,7 @@ class Classifier(AsksModel, StoresModel):
         self.saved_in: Path | None = None
         self._fitted = False
         self._options: Mapping[str, str] = PYTHON
+        self._beside: Mapping[str, str] = {}  # texts of files that are saved with the model
 
     @property
     def structure(self) -> tuple[int, ...] | None:

@@ -118,6 +118,7 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figure
             target_deviation=knowledge.target_deviation,
         ),
         generator=net._generator,
+        beside=net._beside,
         say=net._say,
     )
     if plan.get("resume"):

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.random import Generator
 
 from tinygrad_edu import GradientError
+from tinygrad_edu.atomic_file import write_atomically
 
 from ..errors import TrainingWarning
 from ..files import SavedNetwork
@@ -75,6 +76,8 @@ class Session:
         The pictures to draw.
     generator : numpy.random.Generator
         Shuffles the samples.
+    beside : mapping of str to str
+        Names and texts of files that are saved with the model.
     say : callable
         Prints a line.
 
@@ -103,13 +106,14 @@ class Session:
         checkpoints: Checkpoints,
         pictures: Pictures,
         generator: Generator,
+        beside: Mapping[str, str],
         say: Callable[[str], None],
     ) -> None:
         self.network, self.samples, self.test, self.validation = network, samples, test, validation
         self.plan, self.objective = plan, objective
         self.knowledge, self.content = knowledge, content
         self.folder, self.checkpoints, self.pictures = folder, checkpoints, pictures
-        self.say = say
+        self.beside, self.say = beside, say
         self.history = History(measure=objective.measure)
         self.saved_in: Path | None = None
         self.rejected: str | None = None
@@ -261,7 +265,10 @@ class Session:
 
     def _save_checkpoint(self) -> None:
         """Save everything that is needed to continue from here."""
+        if self.folder.path is None:
+            return
         try:
+            self._save_beside(self.folder.path)
             self.checkpoints.save(
                 {
                     "loop": self._loop.state_dict(),
@@ -300,8 +307,13 @@ class Session:
         self.saved_in, self._note = self.folder.save(saved, replace=replaces)
         if self.saved_in is not None:
             self.history.to_csv(self.saved_in / HISTORY)
+            self._save_beside(self.saved_in)
         if is_complete and not self.checkpoints.was_asked_for:
             self.folder.remove_checkpoint()
+
+    def _save_beside(self, folder: Path) -> None:
+        for name, text in self.beside.items():
+            write_atomically(folder / name, text)
 
     def _measure_test(self) -> None:
         """Measure the chosen weights on the test data, and note it at their epoch."""

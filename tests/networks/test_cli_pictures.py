@@ -59,7 +59,7 @@ def test_compare_draws_the_differences_and_writes_a_page(folder, capsys):
     ("words", "told"),
     [
         ("stepper --structure 2,3,2 --out s.png", r"saved as \.html, got 's\.png'"),
-        ("stepper --structure 2,3,2 --learning-rate 0 --out s.html", "lr"),
+        ("stepper --structure 2,3,2 --learning-rate 0 --out s.html", "--learning-rate must be > 0"),
         ("stepper --structure 2,3,2 --rows 0 --out s.html", "rows"),
         ("compare --structure 2,3,2 --plot d.gif", r"--plot d\.gif: expected a name that ends in"),
         ("compare --structure 2,3,2 --html d.pdf", r"--html d\.pdf: expected"),
