@@ -68,7 +68,15 @@ class Knowledge:
         return np.array(self.classes, dtype=kind)[codes]
 
     def targets(self, labels: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return what the network learns: codes, or standardised numbers in a regression."""
+        """Return what the network learns: codes, or standardised numbers in a regression.
+
+        Parameters
+        ----------
+        labels : ndarray, shape (rows,)
+            Codes of classes, or numbers.
+        dtype : dtype
+            The dtype of the network.
+        """
         if not self.is_regression:
             return labels
         return ((labels - self.target_mean) / self.target_deviation).astype(dtype)
@@ -79,7 +87,13 @@ class Knowledge:
         return np.asarray(values * self.target_deviation + self.target_mean)
 
     def check_ranges(self, features: NDArray[Any], what: str, way_around: str) -> None:
-        """Compare the columns of numbers with those of the training; see `KnownInputs`."""
+        """Compare the columns of numbers with those of the training.
+
+        Parameters
+        ----------
+        features, what, way_around
+            As for `KnownInputs.check_ranges`.
+        """
         features = self.prepare.filled(features)
         if self.prepare.values:  # codes have no range
             is_number = self.prepare.is_number(features.shape[1])
@@ -97,6 +111,7 @@ class Knowledge:
             saved.feature_ranges,
             KnownInputs.faintest if saved.faintest_row is None else saved.faintest_row,
             None if saved.classes is None else len(saved.classes),
+            saved.feature_means,
         )
         prepare = Preparation(
             saved.feature_values or (),
@@ -134,6 +149,7 @@ class Knowledge:
             "task": self.task,
             "feature_values": prepare.values or None,
             "feature_fills": prepare.fills,
+            "feature_means": inputs.means,
             "missing": prepare.missing,
             "input_means": prepare.means,
             "input_deviations": prepare.deviations,

@@ -50,7 +50,17 @@ class BestEpoch:
         self._weights: dict[str, Any] | None = None
 
     def note(self, number: int, loss: float, network: Module) -> None:
-        """Look at an epoch that has just ended."""
+        """Look at an epoch that has just ended.
+
+        Parameters
+        ----------
+        number : int
+            Its number.
+        loss : float
+            The validation loss, or the training loss without validation data.
+        network : Module
+            The network, whose weights are copied if they are the best.
+        """
         if loss < self.loss:
             self.epoch, self.loss = number, loss
             if self.chooses:

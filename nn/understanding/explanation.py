@@ -278,7 +278,19 @@ def explain_rows(
     baseline: ArrayLike | None = None,
     steps: int = 1,
 ) -> list[Explanation]:
-    """Explain several rows, and prepare the baseline only once; see `explain_row`."""
+    """Explain several rows, and prepare the baseline only once.
+
+    Parameters
+    ----------
+    trained : Trained
+        The network and the rows.
+    raw : ndarray, shape (N, columns)
+        The rows to explain.
+    numbers, targets, against : list of int or None
+        For each of them its number, and the classes as for `explain_row`.
+    baseline, steps
+        As for `explain_row`.
+    """
     check_count("steps", steps)
     widths = _widths(trained)
     start, called = _baseline(trained, baseline)
