@@ -6,7 +6,7 @@ in exactly the same way. Files are not read here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,7 @@ class Preparation:
         missing: str | None = None,
         scale: float = 1.0,
         standardize: bool = False,
+        weights: NDArray[Any] | None = None,
     ) -> Preparation:
         """Measure training rows.
 
@@ -88,13 +89,15 @@ class Preparation:
             Divides columns of numbers.
         standardize : bool
             Bring each column of numbers to mean 0 and deviation 1.
+        weights : ndarray, shape (rows,), optional
+            Of the rows in these means and deviations: weight 2 counts like the row twice.
         """
         values = tuple(values) if any(values) else ()
         fills = _measured_fills(features, values, missing) if missing in MISSING[1:] else None
         plain = cls(values, fills, scale, missing=missing)
         if not standardize:
             return plain
-        means, deviations = _moments(features, plain)
+        means, deviations = _moments(features, plain, weights)
         texts = np.repeat(*plain._widths(features.shape[1]))
         means[texts], deviations[texts] = 0.0, 1.0  # they are 0 and 1 already
         deviations[deviations <= _NOISE * np.abs(means)] = 1.0
@@ -237,19 +240,20 @@ class LazyInputs:
         return self.prepare(taken, self.dtype, in_place=True)
 
 
-def _blocks(features: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    for start in range(0, len(features), _ROWS):
-        yield features[start : start + _ROWS]
-
-
 def _moments(
-    features: NDArray[Any], prepare: Preparation
+    features: NDArray[Any], prepare: Preparation, weights: NDArray[Any] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and deviation of each input, in two passes, which is the exact way."""
-    count = len(features)
-    means = sum(prepare._encoded(block).sum(axis=0) for block in _blocks(features)) / count
-    squares = sum(((prepare._encoded(b) - means) ** 2).sum(axis=0) for b in _blocks(features))
-    return np.asarray(means), np.sqrt(squares / count)
+    if weights is None:
+        weights = np.ones(len(features))
+    starts = range(0, len(features), _ROWS)
+    blocks = [slice(start, start + _ROWS) for start in starts]
+    total = weights.sum()
+    means = sum(weights[rows] @ prepare._encoded(features[rows]) for rows in blocks) / total
+    squares = sum(
+        weights[rows] @ (prepare._encoded(features[rows]) - means) ** 2 for rows in blocks
+    )
+    return np.asarray(means), np.sqrt(squares / total)
 
 
 def _measured_fills(

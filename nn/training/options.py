@@ -17,6 +17,7 @@ import numpy as np
 
 from ..checks import check_count, check_flag, check_number, check_positive_number
 from ..data.preparation import MISSING
+from .callbacks import Callbacks
 from .choices import check_optimizer, check_schedule
 
 __all__ = [
@@ -138,6 +139,7 @@ def _check_class_weight(name: str, value: Any) -> None:
 def _check_callbacks(name: str, value: Any) -> None:
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise TypeError(f"{name} must be a list of callbacks, got {value!r}")
+    Callbacks(value)
 
 
 def _any(name: str, value: Any) -> None:

@@ -17,6 +17,7 @@ __all__ = ["BestEpoch", "Divergence"]
 _LEAST = 1e-4
 """A loss that falls by less has not improved, as in scikit-learn."""
 _GROWN = 3.0
+_HOPELESS = 100.0
 _STEPS = 50
 
 
@@ -100,7 +101,8 @@ class BestEpoch:
 
 
 class Divergence:
-    """Notices a loss that grows: 50 steps in a row above three times a usual one.
+    """Notices a loss that grows: 50 steps in a row above three times a usual one, or an epoch
+    above a hundred times.
 
     Parameters
     ----------
@@ -113,6 +115,7 @@ class Divergence:
 
     def __init__(self, usual: float) -> None:
         self.limit = _GROWN * usual if usual > 0 else math.inf
+        self.epoch_limit = self.limit * _HOPELESS / _GROWN
         self.count = 0
 
     def note(self, loss: float) -> bool:

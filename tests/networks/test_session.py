@@ -244,7 +244,7 @@ def test_a_model_that_got_worse_does_not_replace_the_better_one(data, out):
     loaded = Classifier.load(out / "model.safetensors")
     loaded.verbose = False
     with pytest.warns(TrainingWarning, match="learned nothing"):
-        loaded.fit(data, epoch=1, alpha=1e6, batch_size=8, figures=[])
+        loaded.fit(data, epoch=1, alpha=20, batch_size=8, figures=[])
     assert (out / "model.safetensors").read_bytes() == before
 
 

@@ -148,7 +148,7 @@ def read_learning_data(
     reader = _Reader(plan, known, task, dtype)
     train = reader.read(plan.train_data, plan.labels, "train_data", required=True)
     train, weights = reader.without_weights(train)
-    notes: list[str] = []
+    notes = list(train.notes)
     if task == "regression":
         names = None
         check_numbers(train)
@@ -168,7 +168,8 @@ def read_learning_data(
     elif share is not None:
         validation = reader.read_other(share, "validation", train, notes)
     features, labels = _parts(train, rows)
-    knowledge = _measured(train, features, labels, names, known, plan, task)
+    own = None if weights is None else weights if rows is None else weights[rows]
+    knowledge = _measured(train, features, labels, own, names, known, plan, task)
     data = LearningData(
         train, test, knowledge, rows, validation_rows, validation, weights, tuple(notes)
     )
@@ -268,6 +269,7 @@ def _measured(
     train: CsvData,
     features: NDArray[Any],
     labels: NDArray[Any],
+    weights: NDArray[np.float64] | None,
     names: tuple[str, ...] | None,
     known: Knowledge | None,
     plan: Plan,
@@ -284,6 +286,7 @@ def _measured(
             missing=plan.get("missing"),
             scale=scale,
             standardize=standardize,
+            weights=weights,
         )
     filled = replace(train, features=prepare.filled(features), labels=labels)
     inputs = KnownInputs.of(filled, prepare.scale)
@@ -293,7 +296,8 @@ def _measured(
     if known is not None:
         mean, deviation = known.target_mean, known.target_deviation
     elif task == "regression":
-        mean, deviation = float(labels.mean()), float(labels.std()) or 1.0
+        mean = float(np.average(labels, weights=weights))
+        deviation = float(np.average((labels - mean) ** 2, weights=weights)) ** 0.5 or 1.0
     return Knowledge(inputs, prepare, names, task, train.label_name, mean, deviation)
 
 
