@@ -124,6 +124,8 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figure
     if plan.get("resume"):
         if session.resume():
             net._say(f"resumed after epoch {len(session.history)}")
+            if session.is_complete:
+                net._say("note: this training was finished already; nothing is left to train")
         else:
             net._say("note: there is no checkpoint to resume from; the training starts anew")
     return session

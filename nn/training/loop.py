@@ -43,6 +43,7 @@ class _Position:
     right: float = 0.0
     weight: float = 0.0
     seconds: float = 0.0
+    rate: float = 0.0
 
 
 class Loop:
@@ -166,7 +167,6 @@ class Loop:
         start = time.perf_counter() - place.seconds
         if place.order is None:
             place.order = self.generator.permutation(len(self.samples[0]))
-        rate = float(self.optimizer.param_groups[0]["lr"])
         network.train()
         self._batches(number, place, place.order, start)
         train_loss = place.loss / place.weight
@@ -192,7 +192,7 @@ class Loop:
             *test,
             time.perf_counter() - start,
             *validation,
-            rate,
+            place.rate,
         )
 
     def _batches(self, number: int, place: _Position, order: NDArray[Any], start: float) -> None:
@@ -217,6 +217,7 @@ class Loop:
             place.weight += weight
             place.right += self.objective.right(outputs, batch[1])
             place.start += size
+            place.rate = float(self.optimizer.param_groups[0]["lr"])
             place.seconds = time.perf_counter() - start
             self.schedule.after_batch()
             self.on_batch()
