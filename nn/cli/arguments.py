@@ -101,7 +101,7 @@ def structure(text: str) -> list[int]:
         ) from None
 
 
-def read_for(net: Classifier, options: argparse.Namespace, label: Any = "optional") -> CsvData:
+def read_for(net: Classifier, options: argparse.Namespace, *, required: bool = False) -> CsvData:
     """Read data for a trained model, and check names and ranges of their features.
 
     Parameters
@@ -110,14 +110,14 @@ def read_for(net: Classifier, options: argparse.Namespace, label: Any = "optiona
         The model.
     options : argparse.Namespace
         Has the path and the options for reading.
-    label : {"required", "optional"}
-        As in `read_csv`.
+    required : bool
+        Whether there must be labels.
     """
     from ..data.csv import read_csv
 
     data = read_csv(
         options.data,
-        label=label,
+        required=required,
         argument="data",
         dtype=net.network.layers[0].weight.dtype,
         features=net.inputs.names,
@@ -160,7 +160,7 @@ def network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
         net = Classifier._load(options.model, COMMAND)
         network = net.network
         if options.data is not None:
-            data = read_for(net, options, "required")
+            data = read_for(net, options, required=True)
             return network, data.features[: options.rows] / net.scale, _labels(data, options)
     elif options.structure is not None:
         # The batch is drawn from the same generator: with the same seed in two generators, weights

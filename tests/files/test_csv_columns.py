@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nn.data.csv import CsvData, check_classes, list_names, read_csv
-from nn.data.csv.reading import OWN_OPTIONS
+from nn.data.csv.options import OWN_OPTIONS
 from nn.errors import DataError
 
 NAMES = ("width", "height", "depth")
@@ -30,7 +30,7 @@ def _in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def read(text: str | bytes, **options: Any) -> CsvData:
     content = text if isinstance(text, bytes) else text.encode()
     Path("data.csv").write_bytes(content)
-    return read_csv("data.csv", **{"label": "optional"} | options)
+    return read_csv("data.csv", **{"required": False} | options)
 
 
 def error(text: str | bytes, **options: Any) -> str:
@@ -188,7 +188,7 @@ DATA += ["-inf,a", "12:30,a", "12 %,a", "$5,a", "1e5,a", "-,a", "１２,a", "red
 def test_a_row_of_data_is_not_taken_for_a_header(line: str) -> None:
     count = len(read("a,b,c\n1,2,3\n").columns) if line.count(",") == 2 else 2
     rows = ",".join("1" * count) + "\n"
-    for options in ({}, {"label": "required"}):
+    for options in ({}, {"required": True}):
         message = error(f"{line}\n{rows}", **options)
         assert "looks like data" in message
         assert "the first line must be column names" in message
@@ -225,7 +225,7 @@ def test_what_can_be_names_or_data_is_not_read_by_position() -> None:
 )
 def test_numbers_that_count_up_may_be_names_next_to_a_label(names: str) -> None:
     values = ",".join("5" * (names.count(",") + 1))
-    data = read(f"label,{names}\n1,{values}\n", label="required")
+    data = read(f"label,{names}\n1,{values}\n", required=True)
     assert data.columns == tuple(names.split(","))
     # Whoever learned from it can be asked about it, in any order, if there is a label.
     turned = ",".join(reversed(names.split(",")))
@@ -236,7 +236,7 @@ def test_numbers_that_count_up_may_be_names_next_to_a_label(names: str) -> None:
 @pytest.mark.parametrize("names", ["3.5,1.4,0.2", "5", "0,0,0", "3,5", "a,2019", "7,5,3", "1e5,a"])
 def test_other_numbers_next_to_a_label_are_refused(names: str) -> None:
     values = ",".join("5" * (names.count(",") + 1))
-    message = error(f"label,{names}\n1,{values}\n", label="required")
+    message = error(f"label,{names}\n1,{values}\n", required=True)
     assert "for a name, which looks like data" in message
 
 

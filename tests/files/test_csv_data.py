@@ -48,7 +48,7 @@ def read_both(content: bytes, dtype: str, part_bytes: int = 7) -> tuple[Table | 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "train.csv")
         path.write_bytes(content)
-        rules = Rules(str(path), "optional", np.dtype(dtype), 100_000, 1000, 1 << 20)
+        rules = Rules(str(path), False, np.dtype(dtype), 100_000, 1000, 1 << 20)
         # Small parts, so that even short files are read in several.
         with (
             open_source(rules) as source,
@@ -166,7 +166,7 @@ def test_readers_agree_on_whole_numbers_of_any_size(dtype: str) -> None:
         cells = ",".join(str(2**power + step) for step in (-1, 0, 1, 3))
         content = f"a,b,c,d\n{cells}\n".encode()
         assert_readers_agree(content, dtype)
-        numbers = read_bytes(content, label="optional", dtype=dtype).features
+        numbers = read_bytes(content, required=False, dtype=dtype).features
         expected = [float(2**power + step) for step in (-1, 0, 1, 3)]
         assert numbers.tolist() == [np.array(expected, np.float64).astype(dtype).tolist()]
 
@@ -313,13 +313,13 @@ def test_line_ends_split_between_blocks(block_bytes: int, monkeypatch: pytest.Mo
 
 
 def test_optional_labels() -> None:
-    data = read_bytes(b"a,b\n1,2\n3,4\n", label="optional")
+    data = read_bytes(b"a,b\n1,2\n3,4\n", required=False)
     assert (data.columns, data.labels) == (("a", "b"), None)
     assert data.features.tolist() == [[1, 2], [3, 4]]
-    data = read_bytes(b"label,b\n1,2\n3,4\n", label="optional")
+    data = read_bytes(b"label,b\n1,2\n3,4\n", required=False)
     assert data.labels is not None
     assert (data.columns, data.labels.tolist()) == (("b",), [1, 3])
-    data = read_bytes(b"only\n1\n2\n", label="optional", dtype=np.float64)
+    data = read_bytes(b"only\n1\n2\n", required=False, dtype=np.float64)
     assert data.features.dtype == np.float64
     assert data.features.tolist() == [[1], [2]]
 

@@ -76,7 +76,7 @@ BAD_FILES = [
         b"id,label,a\n1,0,2\n",
         ("column 2 is 'label'; it must be column 1",),
         1,
-        options={"label": "optional"},
+        options={"required": False},
     ),
     Bad("11", b"digit,a,b\n1,0,2\n", ("'digit'", "expected 'label'"), 1, 1),
     Bad("11 case", b"Label,a,b\n1,0,2\n", ("'Label'", "expected 'label'", "lower case"), 1, 1),
@@ -285,7 +285,7 @@ def row_50() -> None:
         check_pair(train, read_bytes(b"label,b,a\n0,5,6\n1,6,7\n", "test.csv"))
     assert (caught.value.path, caught.value.line, caught.value.column) == ("test.csv", 1, 2)
     with pytest.raises(DataError, match=r"column 1 \('b'\): expected 'a'"):
-        check_pair(train, read_bytes(b"b,a\n5,6\n", "test.csv", label="optional"))
+        check_pair(train, read_bytes(b"b,a\n5,6\n", "test.csv", required=False))
 
 
 def row_51() -> None:
@@ -313,7 +313,7 @@ def row_55() -> None:
         return header
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nn.data.csv.reading.read_header", write_meanwhile)
+        patch.setattr("nn.data.csv.loading.read_header", write_meanwhile)
         with pytest.raises(DataError, match="changed during reading"):
             read_csv("train.csv")
 

@@ -54,7 +54,7 @@ def cells_of(text: str, block_bytes: int) -> list[list[str]] | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "data.csv")
         path.write_bytes(b"first\n" + text.encode())
-        rules = Rules(str(path), "optional", np.dtype("float32"), 10, 10, 1 << 20)
+        rules = Rules(str(path), False, np.dtype("float32"), 10, 10, 1 << 20)
         found, line = [], 1
         with (
             open_source(rules) as source,
@@ -132,7 +132,7 @@ def test_skipped_columns_make_no_difference_between_quick_and_slow(body: str, he
 
         def outcome() -> object:
             try:
-                data = read_csv(path, label="optional", features=features)
+                data = read_csv(path, required=False, features=features)
             except DataError as error:
                 return str(error)
             return data.features.tolist(), data.ignored, data.line_of(0)
@@ -164,6 +164,6 @@ def test_a_number_behind_empty_quotes_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text('a,b\n1," " 2\n3,4\n')
     with pytest.raises(DataError, match=r"2: column 2 .'b'.: found"):
-        read_csv(path, label="optional")
+        read_csv(path, required=False)
     path.write_text('a,b\n1,"2" \n3,"4"\n')
-    assert read_csv(path, label="optional").features.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert read_csv(path, required=False).features.tolist() == [[1.0, 2.0], [3.0, 4.0]]

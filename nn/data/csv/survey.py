@@ -114,9 +114,10 @@ class Survey:
         """Return the columns of text."""
         return [column for column, kinds in sorted(self._kinds.items()) if kinds.is_text]
 
-    def has_enough(self) -> bool:
+    @property
+    def is_hopeless(self) -> bool:
         """Whether the file has so many wrong rows that it cannot be read anyway."""
-        return self._odd_rows >= ENOUGH_ODD_ROWS
+        return self._odd_rows >= ENOUGH_ODD_ROWS or self._odd_rows > self.rows
 
     def add(self, block: Block) -> None:
         """Look through the rows of a block."""
@@ -137,7 +138,7 @@ class Survey:
         self.rows += len(rows)
 
     def _not_numbers_at_first(self, rows: _SomeRows | Grid) -> list[int]:
-        """Return the other columns whose first cell is not a number: probably all that there are."""
+        """Return the other columns whose first cell is not a number: usually all of them."""
         row = rows.first_row()
         return [
             column
@@ -185,6 +186,8 @@ class Survey:
             kind = kind_of_cell(bare, self._layout)
             if kind == "missing":
                 kinds.missing += count
+                continue
+            if kind == "damaged":
                 continue
             if kind == "number":
                 kinds.numbers += count
@@ -253,7 +256,7 @@ def look_through(
             return survey
         survey.add(block)
         size += len(block.text)
-        if survey.has_enough():
+        if survey.is_hopeless:
             break
     survey.is_complete = True
     return survey
