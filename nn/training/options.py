@@ -18,6 +18,7 @@ __all__ = [
     "COMMAND",
     "LIMITS",
     "PYTHON",
+    "READING",
     "SYNONYMS",
     "Plan",
     "reading_offers",
@@ -25,15 +26,27 @@ __all__ = [
 ]
 
 LIMITS = ("max_bytes", "max_classes", "max_columns", "max_line_bytes")
+READING = tuple("decimal drop encode header id label missing sep task unknown".split())
+"""The options of `read_csv` for other forms of files."""
 
 PYTHON: Mapping[str, str] = MappingProxyType(
     {
         "by_position": "by_position=True",
         "check_ranges": "check_ranges=False",
+        "decimal": 'decimal=","',
+        "drop": "drop=[{}]",
         "dtype": "model(..., dtype='float64')",
+        "encode": 'encode="onehot"',
         "figures": "figures=[]",
+        "header": "header=False",
+        "id": "id=",
+        "label": "label=",
+        "missing": 'missing="drop", "mean" or "median"',
         "overwrite": "overwrite=True",
         "scale": "scale=",
+        "sep": "sep=",
+        "task": 'task="regression"',
+        "unknown": 'unknown="ignore"',
         **{name: f"{name}=" for name in LIMITS},
     }
 )
@@ -41,10 +54,20 @@ COMMAND: Mapping[str, str] = MappingProxyType(
     {
         "by_position": "--by-position",
         "check_ranges": "--any-range",
+        "decimal": "--decimal ,",
+        "drop": "--drop {}",
         "dtype": "--dtype float64",
+        "encode": "--encode onehot",
         "figures": "--figures none",
+        "header": "--no-header",
+        "id": "--id NAME",
+        "label": "--label NAME",
+        "missing": "--missing drop, mean or median",
         "overwrite": "--overwrite",
         "scale": "--scale ",
+        "sep": "--sep MARK",
+        "task": "--task regression",
+        "unknown": "--unknown ignore",
         **{name: "--" + name.replace("_", "-") for name in LIMITS},
     }
 )
@@ -93,12 +116,15 @@ class Plan:
     options: Mapping[str, str]
 
 
-def reading_offers(options: Mapping[str, str], *, has_dtype: bool) -> dict[str, str]:
+def reading_offers(
+    options: Mapping[str, str], *, has_dtype: bool, others: Sequence[str] = ()
+) -> dict[str, str]:
     """Return the options of `read_csv` that a message may recommend.
 
-    The dtype is among them only if the network is new; a trained one keeps its own.
+    The dtype is among them only if the network is new; a trained one keeps its own. `others` are
+    those of `READING` that the caller has.
     """
-    names = ("by_position", *LIMITS, *(("dtype",) if has_dtype else ()))
+    names = ("by_position", *LIMITS, *others, *(("dtype",) if has_dtype else ()))
     return {name: options[name] for name in names}
 
 

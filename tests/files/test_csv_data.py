@@ -23,11 +23,13 @@ from hypothesis import strategies as st
 from nn.data.csv import CsvData, read_csv
 from nn.data.csv import fast as csv_fast
 from nn.data.csv import numbers as csv_numbers
-from nn.data.csv import reading as csv_data
+from nn.data.csv import loading as csv_data
 from nn.data.csv import records as csv_records
+from nn.data.csv.columns import Columns
 from nn.data.csv.fast import read_fast
 from nn.data.csv.header import Header, read_header
-from nn.data.csv.source import Rules, Source, Table, open_source
+from nn.data.csv.rules import Rules
+from nn.data.csv.source import Source, Table, open_source
 from nn.data.csv.strict import _Body, read_strictly
 from nn.errors import DataError
 
@@ -55,19 +57,23 @@ def read_both(content: bytes, dtype: str, part_bytes: int = 7) -> tuple[Table | 
             mock.patch.object(csv_fast, "PART_BYTES", part_bytes),
         ):
             header = read_header(source, rules)
-            fast = read_fast(source, header, rules)
-            strict = strictly(source, header, rules)
+            # All columns are features, and none is text.
+            columns = Columns(None, np.arange(len(header.names)), header.names)
+            if header.names[0] == "label":
+                columns = Columns(0, np.arange(1, len(header.names)), header.names[1:])
+            fast = read_fast(source, header, columns, rules)
+            strict = strictly(source, header, columns, rules)
             with mock.patch.object(_Body, "_read_quickly", return_value=False):
-                by_cell = strictly(source, header, rules)
+                by_cell = strictly(source, header, columns, rules)
     assert (strict is None) == (by_cell is None)
     if strict is not None and by_cell is not None:
         assert_same_bits(strict, by_cell)
     return fast, by_cell
 
 
-def strictly(source: Source, header: Header, rules: Rules) -> Table | None:
+def strictly(source: Source, header: Header, columns: Columns, rules: Rules) -> Table | None:
     try:
-        return read_strictly(source, header, rules)
+        return read_strictly(source, header, columns, rules)[0]
     except DataError:
         return None
 

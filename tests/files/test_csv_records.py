@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from nn.data.csv import read_csv
 from nn.data.csv import records as csv_records
-from nn.data.csv.plain import plain_rows
+from nn.data.csv.plain import split_rows
 from nn.data.csv.problems import Problems
 from nn.data.csv.records import blocks, count_cells, count_lines, records, split_cells, unquoted
-from nn.data.csv.source import Rules, open_source
+from nn.data.csv.rules import Rules
+from nn.data.csv.source import open_source
 from nn.data.csv.strict import _Body
 from nn.errors import DataError
 
@@ -157,7 +158,9 @@ def test_skipped_columns_make_no_difference_between_quick_and_slow(body: str, he
     ],
 )
 def test_plain_rows(text: bytes, plain: bytes | None) -> None:
-    assert plain_rows(text, np.array([False, True])) == plain
+    grid = split_rows(text, 2)
+    found = None if grid is None else grid.plain(np.array([False, True]))
+    assert found == plain
 
 
 def test_a_number_behind_empty_quotes_is_not_read(tmp_path: Path) -> None:

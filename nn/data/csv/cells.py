@@ -95,7 +95,8 @@ Kind = Literal["number", "missing", "wrong", "text", "damaged"]
 def kind_of_cell(cell: bytes, layout: Layout) -> Kind:
     """Return what a cell is.
 
-    A "wrong" one is a number that is written in another way, and a "damaged" one is not text.
+    A "wrong" one is a number that is written in another way. A "damaged" one is not text, or has
+    a line end, where a quote was probably not closed.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def kind_of_cell(cell: bytes, layout: Layout) -> Kind:
         text = layout.original(cell).decode("utf-8").strip(" \t")
     except UnicodeDecodeError:
         return "damaged"
-    if "\0" in text:
+    if "\0" in text or "\n" in text:
         return "damaged"
     if _is_missing(text):
         return "missing"

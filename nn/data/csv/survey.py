@@ -121,6 +121,8 @@ class Survey:
 
     def add(self, block: Block) -> None:
         """Look through the rows of a block."""
+        if not block.text.strip(BLANKS + b"\r\n"):
+            return
         text = unify_line_ends(block.text)
         text = text if text.endswith(b"\n") else text + b"\n"
         rows: _SomeRows | Grid | None = split_rows(text, self._width)
