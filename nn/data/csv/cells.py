@@ -89,8 +89,14 @@ def looks_like_value(text: str) -> bool:
     return 0 < len(text) <= MOST_EXPLAINED and _is_value(text) is not None
 
 
-def kind_of_cell(cell: bytes, layout: Layout) -> Literal["number", "missing", "wrong", "text"]:
-    """Return what a cell is; "wrong" is a number that is written in another way.
+Kind = Literal["number", "missing", "wrong", "text", "damaged"]
+
+
+def kind_of_cell(cell: bytes, layout: Layout) -> Kind:
+    """Return what a cell is.
+
+    A "wrong" one is a number that is written in another way. A "damaged" one is not text, or has
+    a line end, where a quote was probably not closed.
 
     Parameters
     ----------
@@ -101,7 +107,12 @@ def kind_of_cell(cell: bytes, layout: Layout) -> Literal["number", "missing", "w
     """
     if is_number_in_bytes(cell):
         return "number"
-    text = written(cell, layout)
+    try:
+        text = layout.original(cell).decode("utf-8").strip(" \t")
+    except UnicodeDecodeError:
+        return "damaged"
+    if "\0" in text or "\n" in text:
+        return "damaged"
     if _is_missing(text):
         return "missing"
     return "wrong" if len(text) <= MOST_EXPLAINED and _is_written_otherwise(text) else "text"

@@ -32,7 +32,7 @@ __all__ = ["FEW_VALUES", "MOST_VALUES", "Columns", "has_too_many_values", "selec
 MOST_HINTS = 3
 MOST_VALUES = 100
 FEW_VALUES = 5
-"""A column of text may have so many different values, even if that is more than half of the rows."""
+"""A column of text may have so many different values, even if there are few rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +201,8 @@ def _found_texts(
         name = header.names[wrong[0]]
         sentence = "the column is not a feature, so it cannot be encoded."
         fail(rules.path, Problem("not a feature", sentence, header.line, wrong[0] + 1, name))
-    texts = [i for i in survey.texts() if i in features]
+    # Where most rows are damaged, only their problems are worth reading.
+    texts = [] if survey.is_hopeless else [i for i in survey.texts() if i in features]
     problems = Problems(rules.path)
     for i in sorted({*texts, *named}):
         problem = None
@@ -226,7 +227,8 @@ def _text_column(i: int, header: Header, kinds: Kinds, rules: Rules) -> Problem:
     if rules.encode is not None:
         encode = " To use it, name it among the columns to encode."
     drop = advice(rules.offers, "drop", " To leave it out, pass {}.", shown(name))
-    sentence = f"found text ({_examples(kinds)}), expected numbers.{encode}{drop}"
+    found = f"found {shown(kinds.first_text)}, expected a number."
+    sentence = f"{found} The column holds text: {_examples(kinds)}.{encode}{drop}"
     return Problem("text column", sentence, kinds.first_line, i + 1, name, kinds.first_text)
 
 
@@ -234,9 +236,10 @@ def _too_many_values(i: int, header: Header, survey: Survey, rules: Rules) -> Pr
     name, kinds = header.names[i], survey.of(i)
     drop = advice(rules.offers, "drop", " To leave it out, pass {}.", shown(name))
     identify = "" if rules.id else advice(rules.offers, "id", " If it names the rows, pass {}.")
+    first = kinds.first_text or next(iter(kinds.names), "")
     sentence = (
-        f"found text ({_examples(kinds)} in {survey.rows} rows), which is too many to encode."
-        f"{drop}{identify}"
+        f"found {shown(first)}, expected a number. The column holds text: {_examples(kinds)} in "
+        f"{survey.rows} rows, too many to encode.{drop}{identify}"
     )
     return Problem(
         "too many values", sentence, kinds.first_line, i + 1, name, kinds.first_text or None
@@ -248,8 +251,7 @@ def _examples(kinds: Kinds) -> str:
     some = [name for name in names if name != kinds.first_text]
     two = [kinds.first_text, *some][:2] if kinds.first_text else names[:2]
     count = f"more than {MOST_NAMES}" if len(names) >= MOST_NAMES else str(len(names))
-    values = f"{count} different value{'s' * (len(names) != 1)}"
-    return f"{' and '.join(map(shown, two))}; {values}"
+    return f"{' and '.join(map(shown, two))}, {count} different value{'s' * (len(names) != 1)}"
 
 
 def _at(header: Header, column: int, kind: str, sentence: str) -> Problem:
