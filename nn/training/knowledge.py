@@ -40,6 +40,10 @@ class Knowledge:
         The column that is predicted.
     target_mean, target_deviation : float
         The prediction of a regression is ``output * deviation + mean``.
+    id_name : str or None
+        The column that names the rows.
+    dropped : tuple of str
+        Columns of the training data that are not used.
     """
 
     inputs: KnownInputs = field(default_factory=KnownInputs)
@@ -49,6 +53,8 @@ class Knowledge:
     label_name: str | None = None
     target_mean: float = 0.0
     target_deviation: float = 1.0
+    id_name: str | None = None
+    dropped: tuple[str, ...] = ()
 
     @property
     def is_regression(self) -> bool:
@@ -132,6 +138,8 @@ class Knowledge:
             saved.label_name,
             saved.target_mean,
             saved.target_deviation,
+            saved.id_name,
+            saved.dropped_names or (),
         )
 
     def fields(self) -> dict[str, Any]:
@@ -156,6 +164,8 @@ class Knowledge:
             "target_mean": self.target_mean,
             "target_deviation": self.target_deviation,
             "label_name": self.label_name,
+            "id_name": self.id_name,
+            "dropped_names": self.dropped or None,
         }
 
 

@@ -148,9 +148,7 @@ def test_every_difference_is_named(out):
     with pytest.raises(ValueError, match="the data have changed"):
         new(out).fit(np.where(x == x.max(), 0, x), y, resume=True, **SETTINGS)
     with pytest.raises(ValueError, match="network was"):
-        model([5, 8, 2], out, verbose=False, dropout=0.2, seed=4).fit(
-            x, y, resume=True, **SETTINGS
-        )
+        model([5, 8, 2], out, verbose=False, dropout=0.2, seed=4).fit(x, y, resume=True, **SETTINGS)
     with pytest.raises(ValueError, match="seed was 4, and is 5"):
         model([5, 16, 2], out, verbose=False, dropout=0.2, seed=5).fit(
             x, y, resume=True, **SETTINGS

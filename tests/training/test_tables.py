@@ -85,7 +85,9 @@ def test_predictions_do_not_depend_on_the_form_of_the_rows(tmp_path, out):
 def test_messages_about_a_frame_name_its_rows():
     table = frame()
     settings = {**SETTINGS, "missing": None}
-    with pytest.raises(DataError, match=r"train_data, row 0: column 4 \('Age'\): missing") as caught:
+    with pytest.raises(
+        DataError, match=r"train_data, row 0: column 4 \('Age'\): missing"
+    ) as caught:
         model(verbose=False).fit(table, **settings)
     assert "Also in rows 7, 14, 21" in str(caught.value)
     assert "line" not in str(caught.value)

@@ -235,6 +235,10 @@ class _Reader:
         labels = None
         if isinstance(source, tuple) and len(source) == 2 and not is_path(source):
             source, labels = source
+        given = dict(self.plan.given)
+        if (name := given.pop("id", None)) is not None:  # these rows need no id
+            given["drop"] = (*given.get("drop", ()), name)
+        self.plan = replace(self.plan, given=given)
         data = self.read(source, labels, argument, required=True)
         data, _ = self.without_weights(data)
         if self.task == "classification":
@@ -293,12 +297,22 @@ def _measured(
     if not _has_names(train):
         inputs = replace(inputs, names=None)
     mean, deviation = 0.0, 1.0
-    if known is not None:
-        mean, deviation = known.target_mean, known.target_deviation
-    elif task == "regression":
+    if task == "regression":
         mean = float(np.average(labels, weights=weights))
         deviation = float(np.average((labels - mean) ** 2, weights=weights)) ** 0.5 or 1.0
-    return Knowledge(inputs, prepare, names, task, train.label_name, mean, deviation)
+    if known is not None:
+        return replace(known, inputs=inputs)
+    return Knowledge(
+        inputs,
+        prepare,
+        names,
+        task,
+        train.label_name,
+        mean,
+        deviation,
+        plan.get("id"),
+        tuple(plan.get("drop", ())),
+    )
 
 
 def _chosen_preparation(train: CsvData, features: NDArray[Any], plan: Plan) -> tuple[float, bool]:

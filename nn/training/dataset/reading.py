@@ -82,15 +82,13 @@ def read_source(
     if not is_first:
         given.pop("encode", None)
         given |= {"values": values or None, "classes": classes}
-    if names is not None:  # the columns of the model are known: nothing else is used anyway
-        given.pop("drop", None)
     settings: dict[str, Any] = {
         "dtype": dtype,
         "offers": offers,
         "features": names,
         "by_position": plan.get("by_position", False) and names is not None,
         "task": task,
-        "required": required,
+        "required": required and labels is None,
         **given,
         **plan.limits,
     }
@@ -146,27 +144,38 @@ def read_for_model(
     options : mapping of str to str
         How the user writes options.
     """
-    given = dict(reading)
+    given = {"drop": knowledge.dropped, **reading}
     if knowledge.prepare.missing is not None:
         given.setdefault("missing", knowledge.prepare.missing)
-    plan = Plan(source, None, labels, given, options, 1, 1, 1.0, "sgd", None, False)
     exact = knowledge.prepare.means is not None
     count = len(knowledge.prepare.values) or network.structure[0]
-    names = knowledge.inputs.names or tuple(f"column {i}" for i in range(1, count + 1))
-    data = read_source(
-        source,
-        labels,
-        argument,
-        plan=plan,
-        task=knowledge.task,
-        dtype=np.dtype(np.float64) if exact else network.layers[0].weight.dtype,
-        names=names,
-        values=knowledge.prepare.values,
-        classes=knowledge.classes,
-        label=knowledge.label_name,
-        is_first=False,
-        required=required,
-    )
+
+    def read(**more: Any) -> CsvData:
+        settings = {**given, **more}
+        return read_source(
+            source,
+            labels,
+            argument,
+            plan=Plan(source, None, labels, settings, options, 1, 1, 1.0, "sgd", None, False),
+            task=knowledge.task,
+            dtype=np.dtype(np.float64) if exact else network.layers[0].weight.dtype,
+            names=knowledge.inputs.names or tuple(f"column {i}" for i in range(1, count + 1)),
+            values=knowledge.prepare.values,
+            classes=knowledge.classes,
+            label=knowledge.label_name,
+            is_first=False,
+            required=required,
+        )
+
+    if knowledge.id_name is None or "id" in given:
+        data = read()
+    else:
+        try:
+            data = read(id=knowledge.id_name)
+        except DataError as error:  # rows to predict need no id
+            if error.kind != "unknown column in id":
+                raise
+            data = read()
     warn_of_ignored(data)
     if knowledge.is_regression or data.labels is None:
         return data
