@@ -143,7 +143,7 @@ def _predict_drawing(net: Classifier, options: argparse.Namespace) -> int:
     from ..data.drawing import read_drawing
 
     known = net.inputs
-    drawing = read_drawing(options.data, net._columns(), known.ranges, known.means)
+    drawing = read_drawing(options.data, net._columns(), ranges=known.ranges, means=known.means)
     for note in drawing.notes:
         if not options.quiet and sys.stderr is not None:
             print(f"note: {note}", file=sys.stderr)

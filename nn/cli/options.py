@@ -25,7 +25,7 @@ READING = (
 )
 """Options for reading data, which other commands than `train` have too."""
 
-_MODEL: Mapping[str, tuple[Callable[[str], Any] | None, str]] = {
+_MODEL: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "structure": (structure, "widths of the layers: 784,128,64,10 (one hidden layer of 100)"),
     "activation": (str, "relu, tanh or sigmoid (relu)"),
     "dtype": (str, "float32 or float64 (float32)"),

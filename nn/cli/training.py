@@ -169,7 +169,10 @@ def _find_lr(options: argparse.Namespace) -> int:
         steps=options.steps,
         **given_options(values),
     )
-    print(json.dumps(found.to_dict()) if options.json else found)
+    if options.json:
+        print(found.to_frame().to_json(orient="records"))
+    else:
+        print(found)
     if options.plot is not None:
         say(f"drawn: {found.save(options.plot)}")
     return 0

@@ -171,7 +171,8 @@ class Preparation:
             if self.scale == 1.0:
                 return features
             divisor = dtype.type(self.scale)
-            return np.divide(features, divisor, out=features if in_place else None)
+            scaled: NDArray[Any] = np.divide(features, divisor, out=features if in_place else None)
+            return scaled
         result = np.empty((len(features), self.inputs(features.shape[1])), dtype)
         for start in range(0, len(features), _ROWS):
             rows = slice(start, start + _ROWS)

@@ -107,7 +107,7 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figure
         checkpoints=checkpoints,
         pictures=Pictures(
             wanted,
-            shown,
+            (shown[0], shown[1]),
             named,
             prepare.scale if prepare.deviations is None else prepare.deviations,
             prepare.input_names(train.columns),

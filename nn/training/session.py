@@ -27,7 +27,6 @@ from ..mlp import MLP
 from .callbacks import Callbacks, Run
 from .checkpoint import Checkpoints, epochs_as_arrays, epochs_from
 from .choices import make_optimizer, make_schedule
-from .epoch import measure_text
 from .figures.saving import Pictures
 from .figures.weights import LayerWatch
 from .history import Epoch, History
@@ -42,6 +41,7 @@ from .progress import Progress
 from .remedy import smaller_rate
 from .signals import StopSignals, Terminated
 from .stopping import BestEpoch, Divergence
+from .texts import measure_text
 
 __all__ = ["Session", "end_by_signal"]
 
@@ -407,7 +407,9 @@ class Session:
             return f"validation {name} {measure_text(saved.validation_accuracy, name)}"
         if self._final is None:
             with np.errstate(all="ignore"):  # of weights that diverge
-                self._final = measure(self.network, *self.samples[:2], self.objective)
+                self._final = measure(
+                    self.network, self.samples[0], self.samples[1], self.objective
+                )
         return f"train {name} {measure_text(self._final.accuracy, name)}"
 
 

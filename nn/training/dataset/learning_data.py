@@ -164,7 +164,7 @@ def read_learning_data(
     if isinstance(share, int | float | np.number):
         assert train.labels is not None  # they are required
         stratify = task == "classification"
-        rows, validation_rows = split_rows(train.labels, share, generator, stratify=stratify)
+        rows, validation_rows = split_rows(train.labels, float(share), generator, stratify=stratify)
     elif share is not None:
         validation = reader.read_other(share, "validation", train, notes)
     features, labels = _parts(train, rows)
