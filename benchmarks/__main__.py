@@ -12,12 +12,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chains, csv_reading, fitting, imports, memory, pictures, steps
+from benchmarks import (
+    chains,
+    csv_reading,
+    fitting,
+    imports,
+    memory,
+    model_files,
+    pictures,
+    steps,
+)
 from benchmarks.goals import Goals
 from benchmarks.models import measure as models
 from benchmarks.processes import Worker, settle
 
-PARTS = ("steps", "models", "chains", "imports", "csv", "fit", "memory", "pictures")
+PARTS = ("steps", "models", "chains", "imports", "csv", "files", "fit", "memory", "pictures")
 
 
 def main() -> None:
@@ -34,6 +43,7 @@ def main() -> None:
         "chains": lambda: chains.measure(goals, rounds, seconds),
         "imports": lambda: imports.measure(goals, 3 if options.quick else 15),
         "csv": lambda: csv_reading.measure(goals, 1 if options.quick else 5),
+        "files": lambda: model_files.measure(goals, 3 if options.quick else 15),
         "fit": lambda: fitting.measure(goals, 1 if options.quick else 5),
         "memory": lambda: memory.measure(goals),
         "pictures": lambda: pictures.measure(1 if options.quick else 5),
