@@ -26,7 +26,18 @@ __all__ = [
 ]
 
 LIMITS = ("max_bytes", "max_classes", "max_columns", "max_line_bytes")
-READING = tuple("decimal drop encode header id label missing sep task unknown".split())
+READING = (
+    "decimal",
+    "drop",
+    "encode",
+    "header",
+    "id",
+    "label",
+    "missing",
+    "sep",
+    "task",
+    "unknown",
+)
 """The options of `read_csv` for other forms of files."""
 
 PYTHON: Mapping[str, str] = MappingProxyType(

@@ -358,7 +358,10 @@ def test_long_values_are_cut_to_forty_characters() -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"dtype": "int32"}, "float32 or float64"), ({"task": "maybe"}, "'classification' or 'regression'")],
+    [
+        ({"dtype": "int32"}, "float32 or float64"),
+        ({"task": "maybe"}, "'classification' or 'regression'"),
+    ],
 )
 def test_wrong_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

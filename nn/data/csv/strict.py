@@ -210,7 +210,8 @@ class _Body:
 
     def _as_rows(self, numbers: list[list[float]], extra: list[list[bytes]]) -> Rows:
         cells = dict(zip(self._extra, map(list, zip(*extra, strict=True)), strict=False))
-        ids, index = cells.get(self._columns.id, []), cells.get(self._columns.index, [])
+        ids = cells[self._columns.id] if self._columns.id in cells else []
+        index = cells[self._columns.index] if self._columns.index in cells else []
         return Rows(np.array(numbers), self.reader.ids_of(ids) or [], index)
 
     def _numbers(self, record: bytes, line: int) -> list[float] | None:
@@ -322,7 +323,7 @@ class _Rows:
             return False
         self._count += len(rows.numbers)
         self._ids += rows.ids
-        self._index.extend(map(hash, rows.index))
+        self._index.extend(map(hash, rows.differing))
         return True
 
     def index_is_unique(self) -> bool:
