@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from nn.data.csv import CsvData, read_csv
 from nn.data.csv import fast as csv_fast
-from nn.data.csv import numbers as csv_numbers
 from nn.data.csv import loading as csv_data
+from nn.data.csv import numbers as csv_numbers
 from nn.data.csv import records as csv_records
 from nn.data.csv.columns import Columns
 from nn.data.csv.fast import read_fast
@@ -241,6 +241,8 @@ BAD_CELLS += ['"1,000"', '"a ""b"" c"', '"1"2', "--", "e5", "#5", "1\v", "\f1"]
 def test_one_bad_cell_is_found_at_its_line_and_column(
     file: Written, bad_cell: str, data: st.DataObject
 ) -> None:
+    # In a column with as many texts as numbers, the numbers would be the mistake.
+    file.rows.extend([list(cells) for cells in [*file.rows, *file.rows]])
     row = data.draw(st.integers(0, len(file.rows) - 1))
     column = data.draw(st.integers(0, len(file.header) - 1))
     file.rows[row][column] = bad_cell
@@ -271,7 +273,7 @@ def test_rows_of_wrong_width_are_found_at_their_line(file: Written, data: st.Dat
 
 def test_a_cell_behind_a_line_break_in_quotes_has_the_later_line() -> None:
     with pytest.raises(DataError) as caught:
-        read_bytes(b'label,a,b\n0,"1\n2",x\n1,2,y\n')
+        read_bytes(b'label,a,b\n0,"1\n2",x\n1,2,y\n' + b"1,2,3\n" * 3)
     first, second = str(caught.value).splitlines()
     assert ":2: column 2 ('a'): found '1\\n2'" in first
     assert ":3: column 3 ('b'): found 'x', expected a number. Also on line 4." in second

@@ -361,6 +361,11 @@ def test_long_values_are_cut_to_forty_characters() -> None:
     [
         ({"dtype": "int32"}, "float32 or float64"),
         ({"task": "maybe"}, "'classification' or 'regression'"),
+        ({"sep": "ab"}, "sep must be ','"),
+        ({"header": 1}, "header must be None, True or False, got 1"),
+        ({"encode": "a"}, "encode must be 'onehot' or a list"),
+        ({"drop": ["a"], "id": "a"}, "id and drop both name the column 'a'"),
+        ({"values": []}, "values belong to features"),
     ],
 )
 def test_wrong_options(options: dict[str, Any], message: str) -> None:

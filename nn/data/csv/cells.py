@@ -58,8 +58,8 @@ _hints = [(re.compile(pattern, re.IGNORECASE), hint) for pattern, hint in _HINTS
 # Numbers written in another way. Dates and truth values can be texts with a meaning.
 _is_written_otherwise = re.compile(
     "|".join(
-        (_NUMBER, _DECIMAL_COMMA, _THOUSANDS, _OTHER_THOUSANDS, _INFINITE)
-        + tuple(pattern for pattern in _HINTS if pattern not in (_TRUTH, _DATE))
+        [_NUMBER, _DECIMAL_COMMA, _THOUSANDS, _OTHER_THOUSANDS, _INFINITE]
+        + [pattern for pattern in _HINTS if pattern not in (_TRUTH, _DATE)]
     ),
     re.IGNORECASE,
 ).fullmatch

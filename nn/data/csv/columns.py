@@ -97,29 +97,15 @@ def select_columns(header: Header, survey: Survey, rules: Rules) -> Columns:
     """Select columns by the names of a header, and by what the columns hold."""
     names = header.names
     if not header.has_names and rules.features is not None:
-        return _with_texts(_without_header(header, rules.features, rules), header, survey, rules)
-    dropped = _indices(rules.drop, header, rules, "drop", may_lack=rules.features is not None)
+        columns = _without_header(header, rules.features, rules)
+        return _with_texts(columns, header, survey, rules)
     identifier = next(iter(_indices([rules.id] if rules.id else [], header, rules, "id")), None)
     index = 0 if names[0] == "" and rules.features is None and identifier != 0 else None
-    others = {*dropped, identifier, index} - {None}
-    expected = rules.features or ()
-    wanted = set(expected) if not rules.by_position else set()
-    able = others | {i for i, name in enumerate(names) if name in wanted}
-    label = _usable(find_label(names, able, survey, rules, header.line), names, survey, rules)
-    if label.column in others:
-        what = "dropped" if label.column in dropped else "the id"
-        sentence = "the column of the label cannot be " + what + "."
-        fail(rules.path, _at(header, label.column, "label misplaced", sentence))
+    others = _indices(rules.drop, header, rules, "drop", may_lack=rules.features is not None)
+    others |= {i for i in (identifier, index) if i is not None}
+    label = _label(header, others, survey, rules)
     free = [i for i in range(len(names)) if i not in others and i != _column(label, names, rules)]
-    ignored: tuple[str, ...] = ()
-    if rules.features is None:
-        features, feature_names = free, tuple(names[i] for i in free)
-        ignored = () if index is None else ("",)
-    elif rules.by_position:
-        features, feature_names = _in_given_order(header, free, expected, rules), expected
-    else:
-        features, ignored = _matched(header, free, expected, rules)
-        feature_names = expected
+    features, feature_names, ignored = _features(header, free, rules)
     if not features:
         found = f"'{names[label.column]}'" if label.column is not None else list_names(names)
         sentence = f"no feature columns: found only {found}, expected '{found[1:-1]},...'."
@@ -128,12 +114,35 @@ def select_columns(header: Header, survey: Survey, rules: Rules) -> Columns:
         label.column,
         np.array(features, np.intp),
         feature_names,
-        ignored,
+        ignored if index is None else ("", *ignored),
         identifier,
         index,
         label_found=label.found,
     )
     return _with_texts(columns, header, survey, rules)
+
+
+def _label(header: Header, others: set[int], survey: Survey, rules: Rules) -> Label:
+    names = header.names
+    wanted = set(rules.features or ()) if not rules.by_position else set()
+    features = {i for i, name in enumerate(names) if name in wanted}
+    label = find_label(names, others | features, survey, rules, header.line)
+    if label.column is not None and label.column in others:
+        sentence = "the column of the label cannot be dropped, or be the id."
+        fail(rules.path, _at(header, label.column, "label misplaced", sentence))
+    return _usable(label, names, survey, rules)
+
+
+def _features(
+    header: Header, free: list[int], rules: Rules
+) -> tuple[list[int], tuple[str, ...], tuple[str, ...]]:
+    """Return the features among the free columns, their names, and the names that are not used."""
+    if rules.features is None:
+        return free, tuple(header.names[i] for i in free), ()
+    if rules.by_position:
+        return _in_given_order(header, free, rules.features, rules), rules.features, ()
+    features, ignored = _matched(header, free, rules.features, rules)
+    return features, rules.features, ignored
 
 
 def _column(label: Label, names: Sequence[str], rules: Rules) -> int | None:
@@ -341,10 +350,11 @@ def _missing_columns(
 
 
 def _did_you_mean(missing: list[str], others: list[str]) -> str:
-    found = []
-    for name in missing[:MOST_HINTS]:
-        if (close := closest_name(name, others)) is not None:
-            found.append(f"{shown(name)} by {shown(close)}")
+    found = [
+        f"{shown(name)} by {shown(close)}"
+        for name in missing[:MOST_HINTS]
+        if (close := closest_name(name, others)) is not None
+    ]
     return f" Did you mean {', '.join(found)}?" if found else ""
 
 

@@ -1,7 +1,7 @@
 """Recognises the separator of a CSV file and its decimal mark from the first lines.
 
-It chooses only what fits all of these lines, and nothing where two choices fit. A wrong cell further
-down is found by the readers.
+It chooses only what fits all of these lines, and nothing where two choices fit. A wrong cell
+further down is found by the readers.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _count(mark: str, line: bytes) -> int:
 
 
 def _separates_more(rival: str, chosen: str, lines: list[bytes]) -> bool:
-    """Return whether a second separator occurs inside cells, and not only as a blank around them."""
+    """Return whether a second separator occurs inside cells, not only as a blank around them."""
     cells = (cell.strip(b" \t") for line in lines for cell in line.split(chosen.encode()))
     return any(rival.encode() in cell for cell in cells)
 
