@@ -277,8 +277,9 @@ def doubts(
             f"network; use {advice}"
         )
     # The dtype of a network: numbers that differ less are one number there.
-    spacing = np.spacing(size.astype(np.float32)).astype(np.float64)
-    lost = (low < high) & (high - low < _LEAST_STEPS * spacing)
+    with np.errstate(over="ignore"):  # what is beyond float32 has an error of its own
+        spacing = np.spacing(size.astype(np.float32)).astype(np.float64)
+    lost = (low < high) & (high - low < _LEAST_STEPS * spacing) & np.isfinite(spacing)
     if lost.any():
         column = int(lost.argmax())
         more = f" and {np.count_nonzero(lost) - 1} more" if np.count_nonzero(lost) > 1 else ""

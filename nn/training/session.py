@@ -207,7 +207,7 @@ class Session:
         loop, samples, plan = self._loop, self.samples, self.plan
         watch = None
         if "gradients" in self.pictures.wanted:
-            watch = LayerWatch(self.network, samples[0], samples[1], plan.alpha)
+            watch = LayerWatch(self.network, samples[0], samples[1], self.objective)
         callbacks, run = Callbacks(plan.get("callbacks", ())), Run(loop)
         due = time.monotonic() + INTERVAL
         batches = -(-len(samples[0]) // plan.batch_size)
@@ -216,6 +216,8 @@ class Session:
             def after_batch() -> None:
                 nonlocal due
                 progress.batch()
+                if watch is not None:
+                    watch.step()
                 callbacks.batch(run)
                 if signals.received is not None:
                     self._save_checkpoint()

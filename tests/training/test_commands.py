@@ -154,9 +154,7 @@ def test_a_stopped_command_goes_on_with_resume(run, monkeypatch):
 
     right = Classifier.fit
     with monkeypatch.context() as patch:
-        patch.setattr(
-            Classifier, "fit", lambda *a, **k: right(*a, callbacks=[Interrupt()], **k)
-        )
+        patch.setattr(Classifier, "fit", lambda *a, **k: right(*a, callbacks=[Interrupt()], **k))
         code, _, err = run(words.format("part"))
     assert code == 130
     assert err.endswith("go on with --resume\n")
