@@ -17,6 +17,7 @@ from benchmarks import (
     csv_reading,
     fitting,
     imports,
+    learning,
     memory,
     model_files,
     pictures,
@@ -26,7 +27,7 @@ from benchmarks.goals import Goals
 from benchmarks.models import measure as models
 from benchmarks.processes import Worker, settle
 
-PARTS = ("steps", "models", "chains", "imports", "csv", "files", "fit", "memory", "pictures")
+PARTS = ("steps", "models", "chains", "imports", "csv", "files", "fit", "learning", "memory", "pictures")
 
 
 def main() -> None:
@@ -45,6 +46,7 @@ def main() -> None:
         "csv": lambda: csv_reading.measure(goals, 1 if options.quick else 5),
         "files": lambda: model_files.measure(goals, 3 if options.quick else 15),
         "fit": lambda: fitting.measure(goals, 1 if options.quick else 5),
+        "learning": lambda: learning.measure(2 if options.quick else 10),
         "memory": lambda: memory.measure(goals),
         "pictures": lambda: pictures.measure(1 if options.quick else 5),
     }
