@@ -180,3 +180,19 @@ def test_several_columns_of_different_ranges_are_learned():
     scaled = model([2, 100, 2], verbose=False)
     scaled.fit(x, y, learning_rate=0.001, optimizer="adam", epochs=200, scale=1e5)
     assert scaled.score(x, y) < 0.9, "a test that can fail"
+
+
+def test_a_column_without_any_value_is_an_error(tmp_path):
+    table = frame().assign(Empty="")
+    with pytest.raises(DataError, match=r"no row has a value in the column 'Empty'; .*drop=\['Em"):
+        model(verbose=False).fit(table, **SETTINGS)
+    model(verbose=False).fit(table, drop=["Empty"], **SETTINGS)
+
+
+def test_numbers_are_not_taken_for_classes():
+    table = pd.DataFrame({"a": np.arange(60.0), "target": np.arange(60) * 3})
+    with pytest.raises(DataError, match="60 different values in 60 rows, which look like numbers"):
+        model(verbose=False).fit(table)
+    model(verbose=False, task="regression").fit(table, epochs=1)
+    with pytest.warns(UserWarning, match="no row has class"):
+        model([1, 200], verbose=False).fit(table, epochs=1)

@@ -156,7 +156,7 @@ def read_learning_data(
         train, names = with_codes(train, known, structure, plan, notes)
     warn_of_ignored(train)
     weights = all_weights(train, weights, names, plan)
-    train, weights = without_missing(train, weights, plan.get("missing"), notes)
+    train, weights = without_missing(train, weights, plan, notes)
     reader.follow(train, names)
     test = reader.read_other(plan.test_data, "test_data", train, notes)
     validation, share = None, plan.get("validation")
@@ -245,7 +245,7 @@ class _Reader:
             data = as_codes(data, self.classes)
             check_pair(train, data)
         warn_of_ignored(data)
-        return without_missing(data, None, self.plan.get("missing"), notes)[0]
+        return without_missing(data, None, self.plan, notes)[0]
 
     def without_weights(self, data: CsvData) -> tuple[CsvData, NDArray[np.float64] | None]:
         """Separate the column of weights from the features, if there is one."""

@@ -208,6 +208,7 @@ def _check_known(data: CsvData, knowledge: Knowledge, outputs: int, required: bo
 
 def warn_of_ignored(data: CsvData) -> None:
     """Warn about the columns of a file that are not features of the model."""
-    if data.ignored:
+    names = [name for name in data.ignored if name]  # row numbers without a name have a note
+    if names:
         text = f"{data.path}: not used, because the model has no such features: "
-        warnings.warn(text + list_names(data.ignored), DataWarning, stacklevel=3)
+        warnings.warn(text + list_names(names), DataWarning, stacklevel=3)

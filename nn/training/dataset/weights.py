@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data.csv import CsvData
+from ...data.csv import CsvData, list_names
 from ...errors import DataError
 from ..options import Plan
 from .labels import shortened
@@ -79,7 +79,7 @@ def _class_weights(labels: Any, names: tuple[str, ...] | None, choice: Any) -> N
 def without_missing(
     data: CsvData,
     weights: NDArray[np.float64] | None,
-    choice: str | None,
+    plan: Plan,
     notes: list[str],
 ) -> tuple[CsvData, NDArray[np.float64] | None]:
     """Return the data and weights without rows that lack a value, if that was chosen.
@@ -90,14 +90,25 @@ def without_missing(
         The data; NaN is a missing cell.
     weights : ndarray or None
         A weight for each row.
-    choice : {"drop", "mean", "median"} or None
-        What is done about missing cells.
+    plan : Plan
+        The option ``missing``: what is done about missing cells.
     notes : list of str
         Receives a sentence about it.
     """
+    choice = plan.get("missing")
     lacking = np.isnan(data.features)
     if choice is None or not lacking.any():
         return data, weights
+    empty = lacking.all(axis=0)
+    if empty.any():
+        names = [name for name, is_empty in zip(data.columns, empty, strict=True) if is_empty]
+        raise DataError(
+            f"{data.path}: no row has a value in the column {list_names(names)}; leave it out "
+            f"with {plan.options['drop'].format(', '.join(map(repr, names[:5])))}",
+            path=data.path,
+            name=names[0],
+            kind="empty column",
+        )
     rows = lacking.any(axis=1)
     count = int(np.count_nonzero(rows))
     if choice != "drop":
