@@ -67,7 +67,7 @@ def corrupted(number: int) -> Table:
     columns = ["label", *(source.choice(["number", "number", "text"]) for _ in range(4)), "number"]
     source.shuffle(columns)
     names = [kind if kind == "label" else f"{kind}{i}" for i, kind in enumerate(columns)]
-    rows = source.randrange(12, 40)
+    rows = source.randrange(15, 40)
     wrong_row, wrong_column = source.randrange(rows), source.randrange(len(columns))
     lines = [separator.join(names)]
     if source.random() < 0.1 and separator in ",;|":
