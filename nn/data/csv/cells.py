@@ -22,7 +22,7 @@ MOST_WRITTEN = 10**18
 
 # Only ASCII digits: float() also accepts "1_000", "nan" and the digits of other scripts.
 _NUMBER = r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
-_DECIMAL_COMMA = r"[+-]?[0-9]+,[0-9]+"
+_DECIMAL_COMMA = r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?"
 _THOUSANDS = r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?"
 # As Excel writes them elsewhere: 1.234.567,8 and 1 234 and 1'234, with spaces of any width.
 _OTHER_THOUSANDS = (

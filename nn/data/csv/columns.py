@@ -244,7 +244,11 @@ def _text_column(i: int, header: Header, kinds: Kinds, rules: Rules) -> Problem:
 def _too_many_values(i: int, header: Header, survey: Survey, rules: Rules) -> Problem:
     name, kinds = header.names[i], survey.of(i)
     drop = advice(rules.offers, "drop", " To leave it out, pass {}.", shown(name))
-    identify = "" if rules.id else advice(rules.offers, "id", " If it names the rows, pass {}.")
+    identify = (
+        ""
+        if rules.id
+        else advice(rules.offers, "id", " If it names the rows, pass {}.", shown(name))
+    )
     first = kinds.first_text or next(iter(kinds.names), "")
     sentence = (
         f"found {shown(first)}, expected a number. The column holds text: {_examples(kinds)} in "

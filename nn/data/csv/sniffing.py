@@ -117,7 +117,7 @@ def _separates_more(rival: str, chosen: str, lines: list[bytes]) -> bool:
 
 
 def _decimal(head: bytes, separator: str) -> str:
-    """Return ',' if numbers are written with it, and none with a point."""
+    """Return ',' if most numbers with decimals have it; the others are wrong in either case."""
     if separator == "," or b"," not in head:
         return "."
     head = head.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -126,4 +126,5 @@ def _decimal(head: bytes, separator: str) -> str:
     # A number such as 1,234 alone may as well have a thousands separator.
     if all(map(_is_grouped, commas)):
         return "."
-    return "." if re.search(_DECIMAL % (marks, rb"\.", marks), head, re.MULTILINE) else ","
+    points = re.findall(_DECIMAL % (marks, rb"\.", marks), head, re.MULTILINE)
+    return "," if len(commas) > len(points) else "."
