@@ -6,19 +6,20 @@ in exactly the same way. Files are not read here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["MISSING", "LazyInputs", "Preparation"]
+from .blocks import blocks, changed_rows, is_stored, row_slices, rows_of
+
+__all__ = ["MISSING", "LazyInputs", "Preparation", "inputs_of", "rows_of_inputs"]
 
 MISSING = ("drop", "mean", "median")
 """What can be done about a missing cell."""
 
-_ROWS = 4096  # at a time, so that no second copy of a large table is made
 _NOISE = 10 * np.finfo(np.float64).eps
 """A column whose deviation is this small compared with its mean is constant, up to rounding."""
 
@@ -134,8 +135,9 @@ class Preparation:
         """Return the columns with missing cells replaced; the same array if none is missing."""
         if self.fills is None:
             return features
-        lacking = np.isnan(features)
-        return np.where(lacking, self.fills.astype(features.dtype), features)
+        fills = self.fills.astype(features.dtype)
+        filled: NDArray[Any] = changed_rows(features, lambda x: np.where(np.isnan(x), fills, x))
+        return filled
 
     def __call__(
         self, features: NDArray[Any], dtype: DTypeLike, *, in_place: bool = False
@@ -164,8 +166,7 @@ class Preparation:
             divisor = dtype.type(self.scale)
             return np.divide(features, divisor, out=features if in_place else None)
         result = np.empty((len(features), self.inputs(features.shape[1])), dtype)
-        for start in range(0, len(features), _ROWS):
-            rows = slice(start, start + _ROWS)
+        for rows in row_slices(features):
             result[rows] = self._standardized(self._encoded(features[rows]))
         return result
 
@@ -227,13 +228,39 @@ class LazyInputs:
         return len(self.features)
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
-        taken = np.array(self.features[rows])  # a copy in memory
+        taken = self.features[rows]
+        if not is_stored(self.features):
+            taken = np.array(taken)  # the table itself stays as it is
         return self.prepare(taken, self.dtype, in_place=True)
 
 
-def _blocks(features: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    for start in range(0, len(features), _ROWS):
-        yield features[start : start + _ROWS]
+def rows_of_inputs(inputs: Any, start: int, count: int) -> Any:
+    """Return some consecutive rows of inputs; those of `LazyInputs` are not read."""
+    if not isinstance(inputs, LazyInputs):
+        return inputs[start : start + count]
+    rows = rows_of(inputs.features, np.arange(start, start + count))
+    return LazyInputs(rows, inputs.prepare, inputs.dtype)
+
+
+def inputs_of(
+    prepare: Preparation, features: Any, dtype: DTypeLike, *, in_place: bool = False
+) -> NDArray[Any] | LazyInputs:
+    """Return the inputs for all rows of a table: an array, or `LazyInputs` of a stored one.
+
+    Parameters
+    ----------
+    prepare : Preparation
+        What turns rows into inputs.
+    features : ndarray or StoredTable, shape (rows, columns)
+        The table.
+    dtype : dtype
+        The dtype of the network.
+    in_place : bool
+        Whether an array may be overwritten.
+    """
+    if is_stored(features):
+        return LazyInputs(features, prepare, dtype)
+    return prepare(features, dtype, in_place=in_place)
 
 
 def _moments(
@@ -241,8 +268,8 @@ def _moments(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and deviation of each input, in two passes, which is the exact way."""
     count = len(features)
-    means = sum(prepare._encoded(block).sum(axis=0) for block in _blocks(features)) / count
-    squares = sum(((prepare._encoded(b) - means) ** 2).sum(axis=0) for b in _blocks(features))
+    means = sum(prepare._encoded(block).sum(axis=0) for block in blocks(features)) / count
+    squares = sum(((prepare._encoded(b) - means) ** 2).sum(axis=0) for b in blocks(features))
     return np.asarray(means), np.sqrt(squares / count)
 
 

@@ -173,8 +173,10 @@ def _indices(
 
 def _with_texts(columns: Columns, header: Header, survey: Survey, rules: Rules) -> Columns:
     """Return the columns with those that are text; raise if these cannot be used."""
-    label_is_text = columns.label is not None and not rules.regression and _is_text_label(
-        survey.of(columns.label), rules
+    label_is_text = (
+        columns.label is not None
+        and not rules.regression
+        and _is_text_label(survey.of(columns.label), rules)
     )
     features = columns.features.tolist()
     if rules.values is not None:
@@ -203,7 +205,7 @@ def _found_texts(
     problems = Problems(rules.path)
     for i in sorted({*texts, *named}):
         problem = None
-        if has_too_many_values(len(survey.of(i).names), survey.rows):
+        if not rules.is_part and has_too_many_values(len(survey.of(i).names), survey.rows):
             problem = _too_many_values(i, header, survey, rules)
         elif i not in named and rules.encode != "onehot":
             problem = _text_column(i, header, survey.of(i), rules)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ...data.csv import CsvData, list_names, read_csv
+from ...data.csv import CsvData, list_names
+from ...data.files import read_files
 from ...data.tables import is_frame, is_path, read_arrays, read_frame
 from ...errors import DataWarning
 from ...mlp import MLP
@@ -41,11 +42,11 @@ def read_source(
     is_first: bool = True,
     required: bool = True,
 ) -> CsvData:
-    """Read a file, a data frame or arrays.
+    """Read files, a data frame or arrays.
 
     Parameters
     ----------
-    source : path, data frame or array_like
+    source : path, list of paths, data frame or array_like
         The features, and for files and frames perhaps the label.
     labels : array_like or None
         The labels of arrays, or of a data frame without them.
@@ -92,7 +93,8 @@ def read_source(
     if is_frame(source):
         data = read_frame(source, argument, **settings)
     else:
-        data = read_csv(source, argument=argument, **settings)
+        stream, words = plan.get("stream"), plan.options["stream"]
+        data = read_files(source, argument, stream=stream, stream_words=words, **settings)
     return data
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.blocks import blocks, rows_of
 from ...data.csv import CsvData
 from ...errors import DataError
 from ..options import Plan
@@ -95,13 +96,15 @@ def without_missing(
     notes : list of str
         Receives a sentence about it.
     """
-    lacking = np.isnan(data.features)
-    if choice is None or not lacking.any():
+    if choice is None:
         return data, weights
-    rows = lacking.any(axis=1)
+    lacking = np.concatenate([np.isnan(b).sum(axis=1) for b in blocks(data.features)])
+    rows = lacking > 0
     count = int(np.count_nonzero(rows))
+    if not count:
+        return data, weights
     if choice != "drop":
-        cells = int(np.count_nonzero(lacking))
+        cells = int(lacking.sum())
         notes.append(
             f"{data.path}: {cells} missing cell{'s' * (cells != 1)} in {count} rows, filled with "
             f"the {choice} of the training rows (text: the most frequent value)"
@@ -113,5 +116,12 @@ def without_missing(
     keep = ~rows
     assert data.labels is not None  # rows to predict are never dropped
     ids = None if data.ids is None else tuple(np.array(data.ids)[keep].tolist())
-    kept = replace(data, features=data.features[keep], labels=data.labels[keep], ids=ids)
+    kept = replace(
+        data,
+        features=rows_of(data.features, keep),
+        labels=data.labels[keep],
+        ids=ids,
+        has_line_per_row=False,  # lines are not counted any more
+        parts=(),
+    )
     return kept, None if weights is None else weights[keep]
