@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataWarning
+from .blocks import column_means, column_ranges, row_slices
 from .orientation import inverted_rows, looks_transposed
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ _FAINT = 8.0
 _HUNDREDTH = 0.01
 _MANY = 5
 """From this many rows on, rows are also too faint if all are within a hundredth of the ranges."""
-_ROWS = 4096  # at a time, so that no second copy of a large data set is made
 _USUAL = (10.0, 16.0, 100.0, 255.0, 1000.0, 65535.0)
 """The usual divisors of features."""
 _LEAST_STEPS = 16  # of float32, between the smallest and the largest value of a column
@@ -75,12 +75,12 @@ class KnownInputs:
         """Measure training data as they are in the file, before scaling."""
         assert train.labels is not None  # they are required
         features = train.features
-        ranges = np.stack([features.min(axis=0), features.max(axis=0)], axis=1).astype(np.float64)
+        ranges = column_ranges(features)
         bright = _relative(features, _limits(ranges))[0]
         bright = bright[bright > 0]
         faintest = float(np.quantile(bright, 0.01, method="lower")) if len(bright) else 1.0
         classes = int(train.labels.max()) + 1
-        means = features.mean(axis=0, dtype=np.float64)
+        means = column_means(features)
         return cls(scale, tuple(train.columns), ranges, faintest, classes, means)
 
     def together(self, other: KnownInputs) -> KnownInputs:
@@ -326,13 +326,13 @@ def _relative(
         return bright, far
     is_small = x.dtype == np.float32 and limits.min() > 1e-30  # and fits float32 inverted
     inverted = (1 / limits).astype(np.float32 if is_small else np.float64)
-    for start in range(0, len(x), _ROWS):
-        rows = slice(start, start + _ROWS)
+    for rows in row_slices(x):
+        block = x[rows]
         with np.errstate(over="ignore"):  # inf is far outside, too
-            share = np.abs(x[rows]) * inverted
+            share = np.abs(block) * inverted
         bright[rows] = share.max(axis=1)
         if bright[rows].max() > _FAR:
-            far[rows] = _far_rows(x[rows], share, limits)
+            far[rows] = _far_rows(block, share, limits)
     return bright, far
 
 

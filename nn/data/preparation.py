@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["MISSING", "LazyInputs", "Preparation"]
+from .blocks import changed_rows, is_stored, row_slices, rows_of
+
+__all__ = ["MISSING", "LazyInputs", "Preparation", "inputs_of", "rows_of_inputs"]
 
 MISSING = ("drop", "mean", "median")
 """What can be done about a missing cell."""
 
-_ROWS = 4096  # at a time, so that no second copy of a large table is made
 _NOISE = 10 * np.finfo(np.float64).eps
 """A column whose deviation is this small compared with its mean is constant, up to rounding."""
 
@@ -137,8 +138,9 @@ class Preparation:
         """Return the columns with missing cells replaced; the same array if none is missing."""
         if self.fills is None:
             return features
-        lacking = np.isnan(features)
-        return np.where(lacking, self.fills.astype(features.dtype), features)
+        fills = self.fills.astype(features.dtype)
+        filled: NDArray[Any] = changed_rows(features, lambda x: np.where(np.isnan(x), fills, x))
+        return filled
 
     def __call__(
         self, features: NDArray[Any], dtype: DTypeLike, *, in_place: bool = False
@@ -174,8 +176,7 @@ class Preparation:
             scaled: NDArray[Any] = np.divide(features, divisor, out=features if in_place else None)
             return scaled
         result = np.empty((len(features), self.inputs(features.shape[1])), dtype)
-        for start in range(0, len(features), _ROWS):
-            rows = slice(start, start + _ROWS)
+        for rows in row_slices(features):
             result[rows] = self._standardized(self._encoded(features[rows]))
         return result
 
@@ -237,8 +238,39 @@ class LazyInputs:
         return len(self.features)
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
-        taken = np.array(self.features[rows])  # a copy in memory
+        taken = self.features[rows]
+        if not is_stored(self.features):
+            taken = np.array(taken)  # the table itself stays as it is
         return self.prepare(taken, self.dtype, in_place=True)
+
+
+def rows_of_inputs(inputs: Any, start: int, count: int) -> Any:
+    """Return some consecutive rows of inputs; those of `LazyInputs` are not read."""
+    if not isinstance(inputs, LazyInputs):
+        return inputs[start : start + count]
+    rows = rows_of(inputs.features, np.arange(start, start + count))
+    return LazyInputs(rows, inputs.prepare, inputs.dtype)
+
+
+def inputs_of(
+    prepare: Preparation, features: Any, dtype: DTypeLike, *, in_place: bool = False
+) -> NDArray[Any] | LazyInputs:
+    """Return the inputs for all rows of a table: an array, or `LazyInputs` of a stored one.
+
+    Parameters
+    ----------
+    prepare : Preparation
+        What turns rows into inputs.
+    features : ndarray or StoredTable, shape (rows, columns)
+        The table.
+    dtype : dtype
+        The dtype of the network.
+    in_place : bool
+        Whether an array may be overwritten.
+    """
+    if is_stored(features):
+        return LazyInputs(features, prepare, dtype)
+    return prepare(features, dtype, in_place=in_place)
 
 
 def _moments(
@@ -247,13 +279,10 @@ def _moments(
     """Return mean and deviation of each input, in two passes, which is the exact way."""
     if weights is None:
         weights = np.ones(len(features))
-    starts = range(0, len(features), _ROWS)
-    blocks = [slice(start, start + _ROWS) for start in starts]
     total = weights.sum()
-    means = sum(weights[rows] @ prepare._encoded(features[rows]) for rows in blocks) / total
-    squares = sum(
-        weights[rows] @ (prepare._encoded(features[rows]) - means) ** 2 for rows in blocks
-    )
+    parts = [(rows, weights[rows]) for rows in row_slices(features)]
+    means = sum(w @ prepare._encoded(features[rows]) for rows, w in parts) / total
+    squares = sum(w @ (prepare._encoded(features[rows]) - means) ** 2 for rows, w in parts)
     return np.asarray(means), np.sqrt(squares / total)
 
 

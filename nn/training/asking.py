@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..data.blocks import row_slices
 from ..data.features import check_features
+from ..data.preparation import inputs_of
 from ..data.tables import is_frame, is_path
 from ..errors import DataError, NotFittedError
 from ..loss import classes_of, predicted_labels, probabilities
@@ -274,16 +276,9 @@ class AsksModel:
 
         if check_ranges:
             self.knowledge.check_ranges(features, what, self._options["check_ranges"])
-        lacking = np.isnan(features)
-        if self.knowledge.prepare.fills is None and lacking.any():
-            row = int(lacking.any(axis=1).argmax())
-            raise DataError(
-                f"{what}: row {row} (counted from 0) has a missing cell, and this model was "
-                "trained on complete rows; fill it in, or train with missing='mean'",
-                path=what,
-                line=row,
-            )
-        return logits_of(self.network, self.knowledge.prepare(features, self._dtype()))
+        if self.knowledge.prepare.fills is None:
+            _check_complete(features, what)
+        return logits_of(self.network, inputs_of(self.knowledge.prepare, features, self._dtype()))
 
     def _dtype(self) -> np.dtype[Any]:
         return self.network.layers[0].weight.dtype
@@ -311,6 +306,20 @@ class AsksModel:
             reading=reading,
             options=self._options,
         )
+
+
+def _check_complete(features: Any, what: str) -> None:
+    """Check that no cell is missing."""
+    for rows in row_slices(features):
+        lacking = np.isnan(features[rows]).any(axis=1)
+        if lacking.any():
+            row = rows.start + int(lacking.argmax())
+            raise DataError(
+                f"{what}: row {row} (counted from 0) has a missing cell, and this model was "
+                "trained on complete rows; fill it in, or train with missing='mean'",
+                path=what,
+                line=row,
+            )
 
 
 def _has_only_numbers(frame: Any, knowledge: Knowledge) -> bool:

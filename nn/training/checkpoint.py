@@ -66,8 +66,7 @@ def fingerprint(*parts: Any) -> str:
     """Return a digest of arrays and texts: equal for equal data."""
     digest = hashlib.sha256()
     for part in parts:
-        part = getattr(part, "features", part)  # of inputs that are read from disk
-        if isinstance(part, np.ndarray):
+        if hasattr(part, "shape"):  # an array, or inputs that are read from disk
             digest.update(f"{part.dtype.str}{part.shape}".encode())
             for start in range(0, len(part), 4096):
                 digest.update(np.ascontiguousarray(part[start : start + 4096]).data)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["fit", "structure_for"]
 
+_MOST_SHOWN = 10_000
+"""So many rows of a stream are in the pictures."""
 _HIDDEN = 100
 """Units of the hidden layer of a network that is made for the data, as in scikit-learn."""
 
@@ -92,8 +94,8 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figure
     test, validation = data.test_samples(dtype), data.validation_samples(dtype)
     samples = data.samples(dtype)
     checkpoints = _checkpoints(net, plan, folder, (*samples, *(validation or ()), train.columns))
-    shown = test or validation or samples[:2]
     named = "test data" if test else "validation data" if validation else "training data"
+    shown, named = _shown(test or validation or samples[:2], named)
     session = Session(
         network,
         samples,
@@ -129,6 +131,16 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figure
         else:
             net._say("note: there is no checkpoint to resume from; the training starts anew")
     return session
+
+
+def _shown(samples: tuple[Any, ...], named: str) -> tuple[tuple[Any, ...], str]:
+    """Return the samples that the pictures show, and their name: of a stream the first ones."""
+    inputs, targets = samples
+    if isinstance(inputs, np.ndarray):
+        return samples, named
+    if len(inputs) > _MOST_SHOWN:
+        named = f"first {_MOST_SHOWN:,} rows of the {named}"
+    return (inputs[:_MOST_SHOWN], targets[:_MOST_SHOWN]), named
 
 
 def _checkpoints(

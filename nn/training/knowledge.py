@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.blocks import changed_rows
 from ..data.known_inputs import KnownInputs
 from ..data.preparation import Preparation
 from ..files import SavedNetwork
@@ -103,7 +104,8 @@ class Knowledge:
         features = self.prepare.filled(features)
         if self.prepare.values:  # codes have no range
             is_number = self.prepare.is_number(features.shape[1])
-            features = np.where(is_number, features, features.dtype.type(0))
+            zero = features.dtype.type(0)
+            features = changed_rows(features, lambda rows: np.where(is_number, rows, zero))
         self.inputs.check_ranges(features, what, way_around)
 
     # Files -----------------------------------------------------------------------------------

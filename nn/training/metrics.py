@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from tinygrad_edu import Tensor, no_grad
 
+from ..data.preparation import rows_of_inputs
 from ..module import Module
 from .objectives import Classification, Measured, Objective
 
 __all__ = ["Measured", "evaluate", "logits_of", "measure"]
 
 _ROWS = 4096  # per batch, to limit the memory for hidden layers
+_MEASURED = 1 << 16  # at a time, a multiple of it
 
 
 def logits_of(network: Module, features: Any) -> NDArray[Any]:
@@ -34,13 +36,17 @@ def logits_of(network: Module, features: Any) -> NDArray[Any]:
     network.eval()
     try:
         with no_grad():
-            parts = [
-                np.asarray(network(Tensor(features[start : start + _ROWS])))
-                for start in range(0, max(len(features), 1), _ROWS)
-            ]
+            first = np.asarray(network(Tensor(features[:_ROWS])))
+            if len(features) <= _ROWS:
+                return first
+            outputs = np.empty((len(features), *first.shape[1:]), first.dtype)
+            outputs[:_ROWS] = first
+            for start in range(_ROWS, len(features), _ROWS):
+                rows = slice(start, start + _ROWS)
+                outputs[rows] = np.asarray(network(Tensor(features[rows])))
     finally:
         network.train(mode)
-    return np.concatenate(parts)
+    return outputs
 
 
 def evaluate(network: Module, features: Any, labels: NDArray[Any]) -> tuple[float, float]:
@@ -76,4 +82,16 @@ def measure(
     objective : Objective, optional
         What is measured; by default cross-entropy and accuracy.
     """
-    return (objective or Classification()).measured(logits_of(network, features), labels)
+    objective = objective or Classification()
+    if not isinstance(objective, Classification) or len(labels) <= _MEASURED:
+        return objective.measured(logits_of(network, features), labels)
+    # The outputs for millions of rows and hundreds of classes would take gigabytes.
+    loss, right, predicted = 0.0, 0, set[int]()
+    for start in range(0, len(labels), _MEASURED):
+        some = labels[start : start + _MEASURED]
+        part = rows_of_inputs(features, start, len(some))
+        measured = objective.measured(logits_of(network, part), some)
+        loss += measured.loss * len(some)
+        right += round(measured.accuracy * len(some))
+        predicted.update(measured.predicted)
+    return Measured(loss / len(labels), right / len(labels), tuple(sorted(predicted)))

@@ -56,7 +56,8 @@ def test_a_signal_ends_the_command_with_a_saved_model(data, out, signals, code):
     found, printed, err = stopped(["-m", "nn", *words, *settings], *signals)
     by = "" if signals[0] == signal.SIGINT else f" by {signals[0].name}"
     told = re.fullmatch(
-        rf"stopped{by} in epoch (\d+); the model of epoch (\d+) is saved in {out}/a; go on with --resume\n",
+        rf"stopped{by} in epoch (\d+); the model of epoch (\d+) is saved in {out}/a; "
+        r"go on with --resume\n",
         err,
     )
     assert told, err

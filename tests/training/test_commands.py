@@ -75,7 +75,7 @@ def test_from_a_file_to_predictions(run, trained):
 
 def test_the_errors_of_a_new_user_say_what_to_pass_next(run):
     words = "train train.csv --out m --quiet --figures none --epochs 2"
-    for option in ("--label Survived", "--encode onehot", "--missing drop"):
+    for option in ("--encode onehot", "--missing drop"):
         code, out, err = run(words)
         assert (code, out) == (2, "")
         name, _, value = option.partition(" ")

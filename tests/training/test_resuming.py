@@ -178,7 +178,7 @@ def test_a_finished_training_is_not_repeated(out, capsys):
     whole = model([5, 4, 2], verbose=False)
     whole.fit(x, y, epochs=5, learning_rate=0.1)
     assert result(longer) == result(whole), "more epochs are not another training"
-    with pytest.raises(ValueError, match="epochs was 5, and is 6|schedule was"):
+    with pytest.raises(ValueError, match=r"epochs was 5, and is 6|schedule was"):
         model([5, 4, 2], out, verbose=False).fit(
             x, y, resume=True, schedule="cosine", **plain | {"epochs": 6}
         )

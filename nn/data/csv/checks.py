@@ -67,11 +67,10 @@ def check_classes(
     present = np.unique(train.labels)
     largest = int(present[-1])
     if largest >= max_classes:
-        line, name, value = _line_of(train, largest), train.label_name, str(largest)
+        path, line = train.place_of(int(np.argmax(train.labels == largest)))
+        name, value = train.label_name, str(largest)
         sentence = too_many_classes(largest, max_classes, checked_offers(offers))
-        fail(
-            train.path, Problem("too many classes", sentence, line, train.label_column, name, value)
-        )
+        fail(path, Problem("too many classes", sentence, line, train.label_column, name, value))
     if len(present) == 1:
         found = str(largest) if train.classes is None else shown(train.classes[largest])
         sentence = f"found only class {found}, expected at least 2 classes."
@@ -157,9 +156,11 @@ def check_pair(train: CsvData, test: CsvData) -> None:
     _check_same_columns(train, test)
     if train.labels is not None and test.labels is not None:
         _check_known_classes(train, test)
-    if _are_same_file(train.path, test.path):
+    if shared := _shared_files(train, test):
+        several = len(train.files) > 1 or len(test.files) > 1
+        found = f"both have {list_names(shared)}" if several else "are the same file"
         message = (
-            f"{printable(test.path)}: train and test are the same file, so the test accuracy says "
+            f"{printable(test.path)}: train and test {found}, so the test accuracy says "
             "nothing about new data; keep some rows for the test alone."
         )
         warnings.warn(message, DataWarning, stacklevel=2)
@@ -223,16 +224,20 @@ def _check_known_classes(train: CsvData, test: CsvData) -> None:
             classes = list_names([train.classes[code] for code in known.tolist()])
         sentence = f"found class {found}, which {printable(train.path)} lacks; it has classes "
         sentence += f"{classes}."
-        line, name = test.line_of(row), test.label_name
-        problems.add(
-            Problem("unknown class", sentence, line, column, name, str(value)), group=value
-        )
+        path, line = test.place_of(row)
+        if path != test.path:
+            sentence = f"{sentence} The first is in {printable(path)}" + (
+                "." if line is None else f", line {line}."
+            )
+            line = None
+        problem = Problem("unknown class", sentence, line, column, test.label_name, str(value))
+        problems.add(problem, group=value)
     problems.raise_if_any()
 
 
-def _line_of(data: CsvData, label: int) -> int | None:
-    assert data.labels is not None
-    return data.line_of(int(np.argmax(data.labels == label)))
+def _shared_files(train: CsvData, test: CsvData) -> list[str]:
+    """Return the files of the test set that are in the training set, too."""
+    return [one for one in test.files if any(_are_same_file(one, other) for other in train.files)]
 
 
 def _are_same_file(one: str, other: str) -> bool:

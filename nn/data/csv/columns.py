@@ -215,7 +215,7 @@ def _found_texts(
     problems = Problems(rules.path)
     for i in sorted({*texts, *named}):
         problem = None
-        if has_too_many_values(len(survey.of(i).names), survey.rows):
+        if not rules.is_part and has_too_many_values(len(survey.of(i).names), survey.rows):
             problem = _too_many_values(i, header, survey, rules)
         elif i not in named and rules.encode != "onehot":
             problem = _text_column(i, header, survey.of(i), rules)

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["CsvData"]
+__all__ = ["CsvData", "FilePart"]
+
+
+class FilePart(NamedTuple):
+    """The rows of one of several files: its path, their number, and where they begin."""
+
+    path: str
+    rows: int
+    header_lines: int
+    has_line_per_row: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +68,8 @@ class CsvData:
         How many cells of a feature had a text that the model does not know.
     notes : tuple of str
         Sentences for the user: what was found in the file, and what is not used.
+    parts : tuple of FilePart
+        The files, if there are several; `path` describes all of them then.
     """
 
     path: str
@@ -80,7 +92,23 @@ class CsvData:
     id_suspected: str | None = None
     unknown: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    parts: tuple[FilePart, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of all files."""
+        return tuple(part.path for part in self.parts) or (self.path,)
 
     def line_of(self, row: int) -> int | None:
-        """Return the line number of a row, from 1; None if unknown."""
-        return self.header_lines + 1 + row if self.has_line_per_row else None
+        """Return the line number of a row, from 1; None if unknown, and of several files."""
+        return None if self.parts else self.place_of(row)[1]
+
+    def place_of(self, row: int) -> tuple[str, int | None]:
+        """Return the file of a row, and its line number there; None if that is unknown."""
+        path, lines, is_known = self.path, self.header_lines, self.has_line_per_row
+        for part in self.parts:
+            path, lines, is_known = part.path, part.header_lines, part.has_line_per_row
+            if row < part.rows:
+                break
+            row -= part.rows
+        return path, lines + 1 + row if is_known else None

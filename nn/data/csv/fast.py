@@ -71,7 +71,7 @@ def read_fast(source: Source, header: Header, columns: Columns, rules: Rules) ->
     extent = _survey(source.stream(header.size), len(header.names), longest)
     if extent is None:
         return None
-    features = np.empty((extent.rows, len(columns.features)), rules.dtype)
+    features = rules.table(extent.rows, len(columns.features))
     table = Table(features, empty_labels(extent.rows, columns, rules))
     parts = _parts(source.stream(header.size, extent.size))
     fill = partial(_fill_part, table, len(header.names), columns, rules)

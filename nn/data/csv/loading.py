@@ -6,12 +6,14 @@ Where the first rows were misleading, the whole file is looked through first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ...errors import DataError
+from ..blocks import row_slices
 from .columns import Columns, has_too_many_values, select_columns
 from .content import CsvData
 from .fast import read_fast
@@ -24,7 +26,7 @@ from .strict import read_strictly
 from .survey import look_through
 from .texts import Texts
 
-__all__ = ["load"]
+__all__ = ["load", "note_on_id", "recode", "suspected_id"]
 
 SAMPLE_BYTES = 1
 # PassengerId, customer_id, UserID, but not Humid.
@@ -112,9 +114,9 @@ def _is_confirmed(found: Found, header: Header, rules: Rules) -> bool:
         if i == columns.label:
             if words + others <= numbers:
                 return False
-        elif has_too_many_values(len(texts.names), len(found.table.features)) or (
-            header.names[i] not in rules.named_encodings and words < numbers + others
-        ):
+        elif (
+            not rules.is_part and has_too_many_values(len(texts.names), len(found.table.features))
+        ) or (header.names[i] not in rules.named_encodings and words < numbers + others):
             return False
     return True
 
@@ -126,7 +128,7 @@ def _as_data(found: Found, header: Header, rules: Rules) -> CsvData:
     if labels is not None and columns.label in found.texts:
         classes, order = found.texts[columns.label].order()
         labels = order[labels].astype(np.int64)
-    suspected = _suspected(columns.names, table.features, values)
+    suspected = suspected_id(columns.names, table.features, values)
     label_column = 1 if columns.label is None else columns.label + 1
     data = CsvData(
         rules.path,
@@ -159,19 +161,39 @@ def _with_codes_in_order(found: Found, features: np.ndarray) -> tuple[tuple[str,
     if not found.columns.texts:
         return ()
     values: list[tuple[str, ...]] = []
+    codes: dict[int, np.ndarray] = {}
     for place, i in enumerate(found.columns.features.tolist()):
         if i not in found.columns.texts:
             values.append(())
             continue
-        names, order = found.texts[i].order()
+        names, codes[place] = found.texts[i].order()
         values.append(names)
-        column = features[:, place]
-        known = column >= 0
-        column[known] = order[column[known].astype(np.int64)]
+    recode(features, codes)
     return tuple(values)
 
 
-def _suspected(
+def recode(features: Any, codes: Mapping[int, np.ndarray]) -> None:
+    """Replace the codes of texts in a table.
+
+    Parameters
+    ----------
+    features : ndarray or TablePart
+        The table, which is changed.
+    codes : mapping of int to ndarray
+        For some of its columns: the new code for each old one.
+    """
+    if all(np.array_equal(order, np.arange(len(order))) for order in codes.values()):
+        return
+    for rows in row_slices(features):
+        block = features[rows]
+        for place, order in codes.items():
+            column = block[:, place]
+            known = column >= 0
+            column[known] = order[column[known].astype(np.int64)]
+        features[rows] = block
+
+
+def suspected_id(
     names: tuple[str, ...], features: np.ndarray, values: tuple[tuple[str, ...], ...]
 ) -> str | None:
     """Return the name of a feature that numbers the rows, or None."""
@@ -194,7 +216,12 @@ def _notes(data: CsvData, header: Header, columns: Columns) -> Iterable[str]:
     if columns.index is not None:
         yield "the first column has no name and all its cells differ, so it is not used"
     if data.id_suspected is not None:
-        yield (
-            f"the feature {shown(data.id_suspected)} has another whole number in each row, like a "
-            "number of the row; it can be left out"
-        )
+        yield note_on_id(data.id_suspected)
+
+
+def note_on_id(name: str) -> str:
+    """Return the sentence about a feature that numbers the rows."""
+    return (
+        f"the feature {shown(name)} has another whole number in each row, like a number of the "
+        "row; it can be left out"
+    )

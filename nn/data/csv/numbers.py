@@ -102,11 +102,11 @@ def put_numbers(
         What the caller of `read_csv` passed.
     """
     stop = first_row + len(numbers)
-    features = table.features[first_row:stop]
     with np.errstate(over="ignore", under="ignore"):
-        features[...] = numbers[:, columns.chosen]
+        features = numbers[:, columns.chosen].astype(rules.dtype)
     if np.isinf(features).any() if rules.allows_missing else not np.isfinite(features).all():
         return False
+    table.features[first_row:stop] = features
     if table.labels is not None:
         labels = numbers[:, columns.label]
         if not are_labels(labels, rules).all():

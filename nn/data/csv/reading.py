@@ -6,8 +6,8 @@ How a file is read is in `loading`. Nothing here scales, shuffles, splits, fills
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -52,6 +52,8 @@ def read_csv(
     max_columns: int = MAX_COLUMNS,
     max_line_bytes: int = MAX_LINE_BYTES,
     offers: Mapping[str, str] = OWN_OPTIONS,
+    new_table: Callable[[int, int], Any] | None = None,
+    is_part: bool = False,
 ) -> CsvData:
     r"""Read a CSV file, or raise an error that names every problem and its place.
 
@@ -119,6 +121,11 @@ def read_csv(
     offers : mapping of str to str
         Which of these options an error may recommend, and how the user writes them: from the name
         of the parameter here to a text such as ``--max-bytes``. By default, the names here.
+    new_table : callable, optional
+        Returns where a number of rows and columns of features is written, instead of an array; see
+        `nn.data.streaming.growing`.
+    is_part : bool
+        Whether the file is one of several, so that texts are counted in all of them.
 
     Returns
     -------
@@ -208,6 +215,8 @@ def read_csv(
         sep=_separator(sep),
         decimal=decimal,
         header=header,
+        new_table=new_table,
+        is_part=is_part,
     )
     _check_roles(rules)
     with open_source(rules) as source:

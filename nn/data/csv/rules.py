@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,7 +13,11 @@ __all__ = ["Rules"]
 
 @dataclass(frozen=True)
 class Rules:
-    """The arguments of `read_csv`; the label is `required` as there."""
+    """The arguments of `read_csv`; the label is `required` as there.
+
+    `new_table` returns where a number of rows and columns of features is written, and `is_part` is
+    whether the file is only a part of a table.
+    """
 
     path: str
     required: bool
@@ -37,6 +41,14 @@ class Rules:
     sep: str | None = None
     decimal: str | None = None
     header: bool | None = None
+    new_table: Callable[[int, int], Any] | None = None
+    is_part: bool = False
+
+    def table(self, rows: int, columns: int) -> Any:
+        """Return an array for the features, or another place that is filled like one."""
+        if self.new_table is not None:
+            return self.new_table(rows, columns)
+        return np.empty((rows, columns), self.dtype)
 
     @property
     def kinds_are_known(self) -> bool:

@@ -299,7 +299,7 @@ class _Rows:
         self._columns = columns
         self._rules = rules
         self._limit = largest_magnitude(rules.dtype)
-        self._features = np.empty((most_rows, len(columns.features)), rules.dtype)
+        self._features = rules.table(most_rows, len(columns.features))
         self._labels = empty_labels(most_rows, columns, rules)
         self._ids: list[str] = []
         self._index = array("q")

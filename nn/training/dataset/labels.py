@@ -85,8 +85,8 @@ def _check_few(train: CsvData, classes: int, plan: Plan) -> None:
     if classes > _MANY and rows < _FEW * classes:
         raise DataError(
             f"{train.path}: the label {train.label_name!r} has {classes} different values in "
-            f"{rows} rows, which look like numbers rather than classes; pass {plan.options['task']} to "
-            f"learn numbers, or a structure with {classes} outputs to learn classes",
+            f"{rows} rows, which look like numbers rather than classes; pass "
+            f"{plan.options['task']} to learn numbers, or a structure with {classes} outputs to learn classes",
             path=train.path,
             name=train.label_name,
             kind="many classes",
@@ -100,12 +100,11 @@ def as_codes(data: CsvData, classes: tuple[str, ...] | None) -> CsvData:
     place = {name: i for i, name in enumerate(classes)}
     unknown = [label for label in np.unique(data.labels).tolist() if str(label) not in place]
     if unknown:
-        row = int(np.argmax(data.labels == unknown[0]))
-        where = data.line_of(row)
+        path, where = data.place_of(int(np.argmax(data.labels == unknown[0])))
         raise DataError(
-            f"{data.path}{'' if where is None else f':{where}'}: found class {unknown[0]}, which "
+            f"{path}{'' if where is None else f':{where}'}: found class {unknown[0]}, which "
             f"the training lacks; it has classes {shortened(classes)}",
-            path=data.path,
+            path=path,
             line=where,
             value=str(unknown[0]),
             kind="unknown class",

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from ...data.blocks import blocks, column_ranges, is_stored, rows_of
 from ...data.csv import CsvData, check_pair, list_names
 from ...data.known_inputs import KnownInputs
-from ...data.preparation import Preparation
+from ...data.preparation import Preparation, inputs_of
 from ...data.tables import is_path
 from ...errors import DataError
 from ...loss import classes_of
@@ -67,18 +68,21 @@ class LearningData:
         """Whether there are rows to choose the best epoch by."""
         return self.validation is not None or self.validation_rows is not None
 
-    def samples(self, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...]:
-        """Return inputs, targets and perhaps weights of the rows to learn from."""
+    def samples(self, dtype: np.dtype[Any]) -> tuple[Any, ...]:
+        """Return inputs, targets and perhaps weights of the rows to learn from.
+
+        The inputs of a stream are `LazyInputs`, otherwise all of them are arrays.
+        """
         features, labels = _parts(self.train, self.rows)
         # The table is not used any more if all its rows are; then it may be overwritten.
-        inputs = self.knowledge.prepare(features, dtype, in_place=True)
+        inputs = inputs_of(self.knowledge.prepare, features, dtype, in_place=True)
         targets = self.knowledge.targets(labels, dtype)
         if self.weights is None:
             return inputs, targets
         weights = self.weights if self.rows is None else self.weights[self.rows]
         return inputs, targets, weights.astype(dtype)
 
-    def validation_samples(self, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...] | None:
+    def validation_samples(self, dtype: np.dtype[Any]) -> tuple[Any, ...] | None:
         """Return inputs and targets to choose the best epoch by; None without them."""
         if self.validation is not None:
             return self._prepared(self.validation, None, dtype)
@@ -86,22 +90,23 @@ class LearningData:
             return self._prepared(self.train, self.validation_rows, dtype)
         return None
 
-    def test_samples(self, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...] | None:
+    def test_samples(self, dtype: np.dtype[Any]) -> tuple[Any, ...] | None:
         """Return inputs and targets of the test data; None without them."""
         return None if self.test is None else self._prepared(self.test, None, dtype)
 
     def _prepared(
         self, data: CsvData, rows: NDArray[np.intp] | None, dtype: np.dtype[Any]
-    ) -> tuple[NDArray[Any], ...]:
+    ) -> tuple[Any, ...]:
         features, labels = _parts(data, rows)
-        return self.knowledge.prepare(features, dtype), self.knowledge.targets(labels, dtype)
+        inputs = inputs_of(self.knowledge.prepare, features, dtype)
+        return inputs, self.knowledge.targets(labels, dtype)
 
 
 def _parts(data: CsvData, rows: NDArray[np.intp] | None) -> tuple[NDArray[Any], NDArray[Any]]:
     assert data.labels is not None  # training needs them
     if rows is None:
         return data.features, data.labels
-    return data.features[rows], data.labels[rows]
+    return rows_of(data.features, rows), data.labels[rows]
 
 
 def read_learning_data(
@@ -259,10 +264,11 @@ class _Reader:
                 )
             return data, None
         at = data.columns.index(name)
-        weights = data.features[:, at].astype(np.float64)
+        table: Any = data.features
+        weights = table[:, at].astype(np.float64)
         columns = data.columns[:at] + data.columns[at + 1 :]
         values = data.values[:at] + data.values[at + 1 :] if data.values else ()
-        features = np.delete(data.features, at, axis=1)
+        features = table.without(at) if is_stored(table) else np.delete(table, at, axis=1)
         return replace(data, columns=columns, values=values, features=features), weights
 
 
@@ -326,16 +332,18 @@ def _chosen_preparation(train: CsvData, features: NDArray[Any], plan: Plan) -> t
         return scale or 1.0, bool(standardize)
     if any(train.values) or not _are_pixels(features):
         return 1.0, True
-    return float(features.max()), False
+    return float(column_ranges(features).max()), False
 
 
 def _are_pixels(features: NDArray[Any]) -> bool:
     side = math.isqrt(features.shape[1])
     is_square = side * side == features.shape[1] and side >= _SMALLEST_SIDE
-    if not is_square or not np.isfinite(features).all():
+    if not is_square:
         return False
-    whole = (features >= 0).all() and (features == np.floor(features)).all()
-    return bool(whole and 0 < features.max() <= 65535)
+    for block in blocks(features):
+        if not (np.isfinite(block) & (block >= 0) & (block == np.floor(block))).all():
+            return False
+    return bool(0 < column_ranges(features).max() <= 65535)
 
 
 def _has_names(data: CsvData) -> bool:

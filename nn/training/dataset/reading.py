@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ...data.csv import CsvData, list_names, list_some, read_csv
+from ...data.csv import CsvData, list_names, list_some
+from ...data.files import read_files
 from ...data.tables import as_labels, is_frame, is_path, read_arrays, read_frame
 from ...errors import DataError, DataWarning
 from ...loss import classes_of
@@ -42,11 +43,11 @@ def read_source(
     is_first: bool = True,
     required: bool = True,
 ) -> CsvData:
-    """Read a file, a data frame or arrays.
+    """Read files, a data frame or arrays.
 
     Parameters
     ----------
-    source : path, data frame or array_like
+    source : path, list of paths, data frame or array_like
         The features, and for files and frames perhaps the label.
     labels : array_like or None
         The labels of arrays, or of a data frame without them.
@@ -94,7 +95,8 @@ def read_source(
     }
     if is_frame(source):
         return _with_labels(read_frame(source, argument, **settings), labels, task, classes)
-    return read_csv(source, argument=argument, **settings)
+    stream, words = plan.get("stream"), plan.options["stream"]
+    return read_files(source, argument, stream=stream, stream_words=words, **settings)
 
 
 def _with_labels(data: CsvData, labels: Any, task: str, classes: tuple[str, ...] | None) -> CsvData:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.blocks import blocks, rows_of
 from ...data.csv import CsvData, list_names
 from ...errors import DataError
 from ..options import Plan
@@ -96,23 +97,16 @@ def without_missing(
         Receives a sentence about it.
     """
     choice = plan.get("missing")
-    lacking = np.isnan(data.features)
-    if choice is None or not lacking.any():
+    if choice is None:
         return data, weights
-    empty = lacking.all(axis=0)
-    if empty.any():
-        names = [name for name, is_empty in zip(data.columns, empty, strict=True) if is_empty]
-        raise DataError(
-            f"{data.path}: no row has a value in the column {list_names(names)}; leave it out "
-            f"with {plan.options['drop'].format(', '.join(map(repr, names[:5])))}",
-            path=data.path,
-            name=names[0],
-            kind="empty column",
-        )
-    rows = lacking.any(axis=1)
+    lacking = np.concatenate([np.isnan(b).sum(axis=1) for b in blocks(data.features)])
+    rows = lacking > 0
     count = int(np.count_nonzero(rows))
+    if not count:
+        return data, weights
+    _check_columns(data, plan)
     if choice != "drop":
-        cells = int(np.count_nonzero(lacking))
+        cells = int(lacking.sum())
         notes.append(
             f"{data.path}: {cells} missing cell{'s' * (cells != 1)} in {count} rows, filled with "
             f"the {choice} of the training rows (text: the most frequent value)"
@@ -124,5 +118,26 @@ def without_missing(
     keep = ~rows
     assert data.labels is not None  # rows to predict are never dropped
     ids = None if data.ids is None else tuple(np.array(data.ids)[keep].tolist())
-    kept = replace(data, features=data.features[keep], labels=data.labels[keep], ids=ids)
+    kept = replace(
+        data,
+        features=rows_of(data.features, keep),
+        labels=data.labels[keep],
+        ids=ids,
+        has_line_per_row=False,  # lines are not counted any more
+        parts=(),
+    )
     return kept, None if weights is None else weights[keep]
+
+
+def _check_columns(data: CsvData, plan: Plan) -> None:
+    """Check that each column has a value in some row."""
+    empty = np.logical_and.reduce([np.isnan(b).all(axis=0) for b in blocks(data.features)])
+    if empty.any():
+        names = [name for name, is_empty in zip(data.columns, empty, strict=True) if is_empty]
+        raise DataError(
+            f"{data.path}: no row has a value in the column {list_names(names)}; leave it out "
+            f"with {plan.options['drop'].format(', '.join(map(repr, names[:5])))}",
+            path=data.path,
+            name=names[0],
+            kind="empty column",
+        )
