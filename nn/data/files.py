@@ -71,7 +71,7 @@ def read_files(
         first one lacks.
     """
     paths, name = listed_files(source, argument)
-    settings = {"argument": argument, **settings}
+    settings = {"argument": argument, "dtype": "float32", **settings}
     size = sum(estimated_bytes(path, np.dtype(settings["dtype"]).itemsize) for path in paths)
     free = free_memory()
     wanted = stream

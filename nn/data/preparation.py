@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .blocks import changed_rows, is_stored, row_slices, rows_of
+from .streaming.stored import ReadAhead
 
 __all__ = ["MISSING", "LazyInputs", "Preparation", "inputs_of", "rows_of_inputs"]
 
@@ -227,6 +228,11 @@ class LazyInputs:
 
     def __init__(self, features: NDArray[Any], prepare: Preparation, dtype: DTypeLike) -> None:
         self.features, self.prepare, self.dtype = features, prepare, np.dtype(dtype)
+        self._ahead: ReadAhead | None = None
+
+    def expect(self, order: NDArray[Any]) -> None:
+        """Prepare for rows that will be taken in this order; others can be taken, too."""
+        self._ahead = ReadAhead(self.features, order) if is_stored(self.features) else None  # type: ignore[arg-type]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -238,6 +244,8 @@ class LazyInputs:
         return len(self.features)
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
+        if self._ahead is not None and (taken := self._ahead.take(rows)) is not None:
+            return self.prepare(taken, self.dtype, in_place=True)
         taken = self.features[rows]
         if not is_stored(self.features):
             taken = np.array(taken)  # the table itself stays as it is

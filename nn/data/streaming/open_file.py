@@ -12,6 +12,7 @@ import secrets
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,7 @@ class OpenFile:
             size, start = size - len(piece), start + len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def read_into(self, array: NDArray[np.generic], start: int) -> None:
+    def read_into(self, array: NDArray[Any], start: int) -> None:
         """Fill a contiguous array with the bytes from a position.
 
         Raises
@@ -108,13 +109,15 @@ class OpenFile:
                 raise OSError("the cache of the table was cut off while it was read")
             rest, start = rest[count:], start + count
 
-    def read_rows(self, array: NDArray[np.generic], rows: NDArray[np.intp]) -> None:
-        """Fill the rows of a contiguous array with rows of the file, which begins with them."""
+    def read_rows(
+        self, array: NDArray[Any], places: NDArray[np.intp], rows: NDArray[np.intp]
+    ) -> None:
+        """Fill some rows of a contiguous array with rows of the file, which begins with them."""
         size = array.strides[0]
         view = memoryview(array).cast("B")
         descriptor, read = self.descriptor, os.preadv  # as few look-ups as possible in the loop
         short = 0
-        for place, row in zip(range(0, len(view), size), rows.tolist(), strict=True):
+        for place, row in zip((places * size).tolist(), rows.tolist(), strict=True):
             short += read(descriptor, (view[place : place + size],), row * size) != size
         if short:
             raise OSError("the cache of the table was cut off while it was read")
