@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from nn.data.csv import read_csv
 from nn.data.csv import records as csv_records
+from nn.data.csv.opening import open_source
 from nn.data.csv.plain import split_rows
 from nn.data.csv.problems import Problems
 from nn.data.csv.records import blocks, count_cells, count_lines, records, split_cells, unquoted
 from nn.data.csv.rules import Rules
-from nn.data.csv.source import open_source
 from nn.data.csv.strict import _Body
 from nn.errors import DataError
 

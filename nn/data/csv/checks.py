@@ -213,9 +213,9 @@ def _check_known_classes(train: CsvData, test: CsvData) -> None:
         column, name = test.label_column, test.label_name
         fail(test.path, Problem("other classes", sentence, _header_line(test), column, name))
     known = np.unique(train.labels)
-    problems = Problems(test.path)
     column = test.label_column
     unknown = np.flatnonzero(~np.isin(test.labels, known))
+    problems = Problems(test.place_of(int(unknown[0]))[0] if len(unknown) else test.path)
     for row, value in zip(unknown.tolist(), test.labels[unknown].tolist(), strict=True):
         found = str(value) if test.classes is None else shown(test.classes[value])
         classes = list_some(known)
@@ -223,10 +223,10 @@ def _check_known_classes(train: CsvData, test: CsvData) -> None:
             classes = list_names([train.classes[code] for code in known.tolist()])
         sentence = f"found class {found}, which {printable(train.path)} lacks; it has classes "
         sentence += f"{classes}."
-        line, name = test.line_of(row), test.label_name
-        problems.add(
-            Problem("unknown class", sentence, line, column, name, str(value)), group=value
-        )
+        path, line = test.place_of(row)
+        if path == problems.path:
+            problem = Problem("unknown class", sentence, line, column, test.label_name, str(value))
+            problems.add(problem, group=value)
     problems.raise_if_any()
 
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["CsvData"]
+__all__ = ["CsvData", "CsvFile"]
+
+
+class CsvFile(NamedTuple):
+    """One of several files of a data set, and the row of the data at which it starts."""
+
+    path: str
+    first_row: int
+    header_lines: int
+    has_line_per_row: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +68,9 @@ class CsvData:
         How many cells of a feature had a text that the model does not know.
     notes : tuple of str
         Sentences for the user: what was found in the file, and what is not used.
+    files : tuple of CsvFile
+        The files of a data set in several files; () for a single file. Of `header_lines` and
+        `label_column`, the data set has those of the first file.
     """
 
     path: str
@@ -80,7 +93,16 @@ class CsvData:
     id_suspected: str | None = None
     unknown: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    files: tuple[CsvFile, ...] = ()
 
     def line_of(self, row: int) -> int | None:
-        """Return the line number of a row, from 1; None if unknown."""
-        return self.header_lines + 1 + row if self.has_line_per_row else None
+        """Return the line number of a row in its file, from 1; None if unknown."""
+        return self.place_of(row)[1]
+
+    def place_of(self, row: int) -> tuple[str, int | None]:
+        """Return the path of the file that has a row, and its line there; None if unknown."""
+        file = CsvFile(self.path, 0, self.header_lines, self.has_line_per_row)
+        for part in self.files:
+            file = part if part.first_row <= row else file
+        line = file.header_lines + 1 + row - file.first_row
+        return file.path, line if file.has_line_per_row else None

@@ -24,7 +24,7 @@ from .strict import read_strictly
 from .survey import look_through
 from .texts import Texts
 
-__all__ = ["load"]
+__all__ = ["Found", "as_data", "load", "watched"]
 
 SAMPLE_BYTES = 1
 # PassengerId, customer_id, UserID, but not Humid.
@@ -51,12 +51,12 @@ def load(source: Source, rules: Rules) -> CsvData:
         What the caller of `read_csv` passed.
     """
     header = read_header(source, rules)
-    return _as_data(_read(source, header, rules), header, rules)
+    return as_data(_read(source, header, rules), header, rules)
 
 
 def _read(source: Source, header: Header, rules: Rules) -> Found:
-    watched = set(_watched(header, rules))
-    sample = look_through(source, header, rules, watched, SAMPLE_BYTES)
+    looked_at = set(watched(header, rules))
+    sample = look_through(source, header, rules, looked_at, SAMPLE_BYTES)
     columns = found = error = None
     try:
         columns = select_columns(header, sample, rules)
@@ -70,7 +70,7 @@ def _read(source: Source, header: Header, rules: Rules) -> Found:
         return found
     if found is not None and _is_confirmed(found, header, rules):
         return found
-    survey = look_through(source, header, rules, watched)
+    survey = look_through(source, header, rules, looked_at)
     corrected = select_columns(header, survey, rules)
     if columns is not None and corrected.same_roles(columns):
         if error is not None:
@@ -80,7 +80,7 @@ def _read(source: Source, header: Header, rules: Rules) -> Found:
     return _read_as(source, header, corrected, rules)
 
 
-def _watched(header: Header, rules: Rules) -> Iterable[int]:
+def watched(header: Header, rules: Rules) -> Iterable[int]:
     """Return the columns of which more has to be known than that all cells are numbers."""
     for i, name in enumerate(header.names):
         if name in rules.named_encodings:
@@ -119,7 +119,7 @@ def _is_confirmed(found: Found, header: Header, rules: Rules) -> bool:
     return True
 
 
-def _as_data(found: Found, header: Header, rules: Rules) -> CsvData:
+def as_data(found: Found, header: Header, rules: Rules) -> CsvData:
     columns, table = found.columns, found.table
     values = _with_codes_in_order(found, table.features)
     labels, classes = table.labels, None

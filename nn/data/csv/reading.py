@@ -17,9 +17,10 @@ from .content import CsvData
 from .header import LABEL
 from .layout import SPACES
 from .loading import load
+from .opening import STANDARD_INPUT, find_files, open_source
 from .options import MAX_CLASSES, MAX_COLUMNS, MAX_LINE_BYTES, OWN_OPTIONS, checked_offers
 from .rules import Rules
-from .source import open_source
+from .several import load_several
 
 __all__ = ["read_csv"]
 
@@ -28,7 +29,7 @@ SEPARATORS = ",;|:~^!&" + "\t" + SPACES
 
 
 def read_csv(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     label: str | int | None = None,
     required: bool = True,
@@ -61,8 +62,10 @@ def read_csv(
 
     Parameters
     ----------
-    path : str or os.PathLike of str
-        The file. ``~`` is the home folder.
+    path : str or os.PathLike of str, or a list of these
+        The file. ``~`` is the home folder, and ``-`` is standard input. A folder is all its files
+        ``*.csv`` and ``*.csv.gz``, sorted by name. Several files are one data set: they must have
+        the same columns, in any order, and the error of a file has its path.
     label : str or int, optional
         The column of the labels, by name or by position (0 is the first, -1 the last). By default,
         the column `label`; otherwise the only column of text, or the only one with a usual name
@@ -185,8 +188,9 @@ def read_csv(
     _check_choice("missing", missing, (None, "drop", "mean", "median"))
     _check_choice("decimal", decimal, (None, ".", ","))
     _check_choice("header", header, (None, True, False))
+    files = find_files(path, argument)
     rules = Rules(
-        path=_path_text(path, argument),
+        path="standard input" if files == [STANDARD_INPUT] else files[0],
         required=required,
         dtype=_float_dtype(dtype),
         max_classes=max_classes,
@@ -208,22 +212,14 @@ def read_csv(
         sep=_separator(sep),
         decimal=decimal,
         header=header,
+        from_standard_input=files == [STANDARD_INPUT],
     )
     _check_roles(rules)
+    if len(files) > 1:
+        folder = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+        return load_several(files, rules, folder)
     with open_source(rules) as source:
-        try:
-            return load(source, rules)
-        finally:
-            # Also after an error: an incomplete file explains most other problems.
-            source.check_unchanged()
-
-
-def _path_text(path: object, argument: str) -> str:
-    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
-    if not isinstance(text, str):
-        message = f"{argument} must be a path (str or os.PathLike), got {type(path).__name__}"
-        raise TypeError(message)
-    return os.path.expanduser(text)
+        return load(source, rules)
 
 
 def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:

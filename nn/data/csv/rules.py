@@ -37,6 +37,7 @@ class Rules:
     sep: str | None = None
     decimal: str | None = None
     header: bool | None = None
+    from_standard_input: bool = False
 
     @property
     def kinds_are_known(self) -> bool:
