@@ -3,7 +3,7 @@
 #   make demo           train on the built-in digits, compare the gradients, draw the graph
 #   make test           run the tests
 #   make test-peers     install PyTorch and compare every operation, layer and optimiser with it
-#   make test-thorough  run the property tests with a thousand examples each, and a thousand mistakes
+#   make test-thorough  run the property tests with a thousand examples each, a thousand kills, a fuzzer
 #   make models         train the models of examples/models (MNIST=folder for MNIST too)
 #   make coverage       run the tests and list the lines of tinygrad_edu that no test reaches
 #   make lint           check style and types
@@ -39,8 +39,9 @@ test-peers: $(VENV)/peers
 	$(PYTEST) tests/operations/test_peers.py tests/networks tests/layers tests/optim \
 	  tests/engine/test_functions_of_functions.py -k "test_peers or pytorch"
 
-test-thorough: $(VENV)/tests
+test-thorough: $(VENV)/thorough
 	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m hypothesis
+	$(BIN)/python -m tests.fuzzing --seconds 600
 
 coverage: $(VENV)/coverage graphviz chromium
 	$(PYTEST) --cov
@@ -84,6 +85,10 @@ $(VENV)/project: $(VENV)/ready pyproject.toml
 
 $(VENV)/tests: $(VENV)/project
 	$(BIN)/python -m pip install --quiet --group test
+	touch $@
+
+$(VENV)/thorough: $(VENV)/project
+	$(BIN)/python -m pip install --quiet --group thorough
 	touch $@
 
 $(VENV)/peers: $(VENV)/project

@@ -12,12 +12,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chains, csv_reading, fitting, imports, memory, pictures, steps, streaming
+from benchmarks import (
+    chains,
+    csv_reading,
+    fitting,
+    imports,
+    learning,
+    memory,
+    model_files,
+    pictures,
+    steps,
+    streaming,
+)
 from benchmarks.goals import Goals
 from benchmarks.models import measure as models
 from benchmarks.processes import Worker, settle
 
-PARTS = ("steps", "models", "chains", "imports", "csv", "fit", "streaming", "memory", "pictures")
+PARTS = (
+    *("steps", "models", "chains", "imports", "csv", "files", "fit", "learning", "streaming"),
+    *("memory", "pictures"),
+)
 
 
 def main() -> None:
@@ -34,7 +48,9 @@ def main() -> None:
         "chains": lambda: chains.measure(goals, rounds, seconds),
         "imports": lambda: imports.measure(goals, 3 if options.quick else 15),
         "csv": lambda: csv_reading.measure(goals, 1 if options.quick else 5),
+        "files": lambda: model_files.measure(goals, 3 if options.quick else 15),
         "fit": lambda: fitting.measure(goals, 1 if options.quick else 5),
+        "learning": lambda: learning.measure(2 if options.quick else 10),
         "streaming": lambda: streaming.measure(goals, 0.1 if options.quick else 2.0),
         "memory": lambda: memory.measure(goals),
         "pictures": lambda: pictures.measure(1 if options.quick else 5),

@@ -26,6 +26,7 @@ with program_starts():
     from .mlp import MLP
     from .module import Module
     from .optim import *  # noqa: F403
+    from .training.callbacks import Callback
     from .training.classifier import Classifier, Prediction
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ model = Classifier
 
 __all__ = [
     "MLP",
+    "Callback",
     "Classifier",
     "DataError",
     "DataWarning",

@@ -98,7 +98,15 @@ def blank_axes(width: float, height: float) -> tuple[Figure, Axes]:
 def stacked_axes(
     width: float, height: float, heights: Sequence[float]
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure of this size in inches with plots below each other, of relative heights."""
+    """Return a figure with plots below each other.
+
+    Parameters
+    ----------
+    width, height : float
+        The size of the figure in inches.
+    heights : sequence of float
+        The heights of the plots, relative to each other.
+    """
     figure = _page(width, height)
     rows = figure.subplots(len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights})
     return figure, list(rows)

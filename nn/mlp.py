@@ -19,7 +19,7 @@ from .initializers import glorot_uniform, he_normal
 from .layers import ACTIVATIONS, Dropout, Initializer, Linear
 from .module import Module
 
-__all__ = ["MLP", "check_structure"]
+__all__ = ["MLP", "check_mlp", "check_structure"]
 
 
 def check_structure(structure: Sequence[int]) -> tuple[int, ...]:
@@ -60,6 +60,30 @@ def check_structure(structure: Sequence[int]) -> tuple[int, ...]:
             "number of outputs at least"
         )
     return tuple(int(width) for width in structure)
+
+
+def check_mlp(activation: str, dtype: DTypeLike, dropout: float) -> None:
+    """Check the settings of a network besides its structure.
+
+    Parameters
+    ----------
+    activation, dtype, dropout
+        As `MLP` takes them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one cannot be used.
+    """
+    if not isinstance(activation, str):
+        raise TypeError(f"activation must be one name for all layers, got {activation!r}")
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"parameters are floating numbers; dtype {np.dtype(dtype)} is not")
+    if activation not in ACTIVATIONS:
+        raise ValueError(
+            f"unknown activation {activation!r}; known are {', '.join(sorted(ACTIVATIONS))}"
+        )
+    check_number("dropout", dropout, least=0.0, below=1.0)
 
 
 class MLP(Module):
@@ -115,15 +139,7 @@ class MLP(Module):
         dropout: float = 0.0,
     ) -> None:
         self.structure = check_structure(structure)
-        if not isinstance(activation, str):
-            raise TypeError(f"activation must be one name for all layers, got {activation!r}")
-        if np.dtype(dtype).kind != "f":
-            raise TypeError(f"parameters are floating numbers; dtype {np.dtype(dtype)} is not")
-        if activation not in ACTIVATIONS:
-            raise ValueError(
-                f"unknown activation {activation!r}; known are {', '.join(sorted(ACTIVATIONS))}"
-            )
-        check_number("dropout", dropout, least=0.0, below=1.0)
+        check_mlp(activation, dtype, dropout)
         self.activation, self.dropout = activation, float(dropout)
         if generator is None:
             generator = np.random.default_rng(check_seed(seed))

@@ -84,12 +84,12 @@ def _predict(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(table_as_records(table), ensure_ascii=False))
     else:
-        text = io.StringIO()
+        text = io.StringIO() if options.out is not None else sys.stdout
         csv.writer(text, lineterminator="\n").writerows(table)
-        if options.out is not None:
+        if isinstance(text, io.StringIO):
             write_atomically(Path(options.out).expanduser(), text.getvalue())
         else:
-            sys.stdout.write(text.getvalue())
+            text.flush()  # a closed pipe shows now, before the accuracy
     if rows.labels is not None and not options.quiet:
         _report_accuracy(net, rows, outputs)
     return 0
@@ -143,7 +143,7 @@ def _predict_drawing(net: Classifier, options: argparse.Namespace) -> int:
     from ..data.drawing import read_drawing
 
     known = net.inputs
-    drawing = read_drawing(options.data, net._columns(), known.ranges, known.means)
+    drawing = read_drawing(options.data, net._columns(), ranges=known.ranges, means=known.means)
     for note in drawing.notes:
         if not options.quiet and sys.stderr is not None:
             print(f"note: {note}", file=sys.stderr)

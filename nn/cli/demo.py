@@ -11,6 +11,7 @@ from pathlib import Path
 from ..by_hand.compare import compare_gradients
 from ..files import LEGACY_FILE, NATIVE_FILE
 from ..training.classifier import Classifier
+from ..training.model_folder import HISTORY
 from .arguments import add_seed, folder_for, say
 from .pictures import draw_loss, write_stepper
 
@@ -59,6 +60,7 @@ def _demonstrate(folder: Path, seed: int) -> int:
         ("train.csv", "the digits it has learned from; test.csv has those it was measured on"),
         (NATIVE_FILE, "the model, for this program and everything that reads safetensors"),
         (LEGACY_FILE, "the model in the layout of the original project"),
+        (HISTORY, "loss and accuracy of each epoch, as a table"),
         *((f"{name}.png", FIGURES[name]) for name in FIGURES if name in figures),
         (picture.name, "the computation graph, with values and gradients"),
         (page.name, "a page that goes through a training step; open it in a browser"),

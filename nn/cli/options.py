@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..training.options import OPTIONS, Option
+from ..training.options import OPTIONS, Option, check_options
 from .arguments import number, structure, whole
 
 __all__ = ["READING", "add_options", "given_options", "read_run_file", "run_file_text"]
@@ -25,7 +25,7 @@ READING = (
 )
 """Options for reading data, which other commands than `train` have too."""
 
-_MODEL: Mapping[str, tuple[Callable[[str], Any] | None, str]] = {
+_MODEL: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "structure": (structure, "widths of the layers: 784,128,64,10 (one hidden layer of 100)"),
     "activation": (str, "relu, tanh or sigmoid (relu)"),
     "dtype": (str, "float32 or float64 (float32)"),
@@ -110,6 +110,7 @@ def given_options(options: argparse.Namespace | Mapping[str, Any]) -> dict[str, 
         if not label.is_integer() or label == 0:
             raise ValueError(f"--label {label:g}: expected a name, or a column counted from 1")
         found["label"] = int(label) - 1 if label > 0 else int(label)
+    check_options(found, {option.name: option.command for option in OPTIONS})
     return found
 
 

@@ -10,17 +10,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tinygrad_edu.atomic_file import write_atomically
-
 from ..checks import check_count, check_positive_number
 from ..files import NATIVE_FILE
-from ..training.callbacks import Callback, Run
 from ..training.classifier import Classifier
+from ..training.model_folder import RUN_FILE
 from ..training.options import COMMAND
 from .arguments import folder_for, number, say
 from .options import add_options, given_options, read_run_file, run_file_text
 
-RUN_FILE = "run.toml"
 _MODEL_OPTIONS = ("activation", "dtype", "task", "dropout", "seed")
 
 
@@ -65,8 +62,11 @@ def _train(options: argparse.Namespace) -> int:
       Pictures are chosen by --figures curves,confusion (or none). A training that was stopped goes
       on with --resume, or with: tinygrad-edu resume runs/titanic
     """
-    values = {**(read_run_file(options.config) if options.config else {})}
-    values |= {name: value for name, value in vars(options).items() if value not in (None, [])}
+    values = read_run_file(options.config) if options.config else {}
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    if not options.train:  # then the run file names the data
+        del given["train"]
+    values |= given
     return _run(values, is_quiet=options.quiet, as_json=options.json)
 
 
@@ -102,9 +102,9 @@ def _run(values: dict[str, Any], *, is_quiet: bool, as_json: bool) -> int:
     net.verbose = not is_quiet and not as_json
     given = given_options(values)
     run_text = run_file_text({**values, "train": train})
-    writer = _WriteRunFile(Path(out) / RUN_FILE, run_text)
+    net._beside = {RUN_FILE: run_text}
     with folder_for(out):
-        net.fit(train, values.get("test"), callbacks=[writer], **given)
+        net.fit(train, values.get("test"), **given)
     if as_json:
         print(json.dumps(_result(net), ensure_ascii=False))
     elif net.verbose:
@@ -119,17 +119,6 @@ def _model(values: dict[str, Any], out: str | None) -> Classifier:
     net = Classifier(values.get("structure"), out, **settings)
     net._options = COMMAND
     return net
-
-
-class _WriteRunFile(Callback):
-    """Writes the run file when the training starts, so that it can be repeated and resumed."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self._path, self._text = path, text
-
-    def on_start(self, run: Run) -> None:
-        """Write the file."""
-        write_atomically(self._path, self._text)
 
 
 def _result(net: Classifier) -> dict[str, Any]:
@@ -180,7 +169,10 @@ def _find_lr(options: argparse.Namespace) -> int:
         steps=options.steps,
         **given_options(values),
     )
-    print(json.dumps(found.to_dict()) if options.json else found)
+    if options.json:
+        print(found.to_frame().to_json(orient="records"))
+    else:
+        print(found)
     if options.plot is not None:
         say(f"drawn: {found.save(options.plot)}")
     return 0

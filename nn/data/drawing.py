@@ -34,6 +34,7 @@ _WORKING_SIDE = 512  # more pixels only take time
 _LEAST_CONTRAST = 0.06  # of the range from black to white
 _UNEVEN = 0.02  # a ground that varies more is estimated at each place
 _DARKEST_PAPER = 0.1
+_THICKEST_FRAME, _WHOLE_LINE = 0.06, 0.95  # of the shorter side; of the pixels of a line
 _EDGE = 0.15  # of the strongest stroke: where a stroke ends
 _COARSE_SIDE, _SPECK = 64, 0.1  # a speck covers less than this share of a cell of this grid
 _FAINT = 0.9  # strokes that are fainter after scaling are brightened
@@ -241,6 +242,7 @@ def _reduced(values: Array, factor: int) -> Array:
 
 def _ink(grey: Array, path: str, notes: list[str]) -> Array:
     """Return how much ink is at each place, from 0 to 1, whatever its colour and ground."""
+    grey = _without_frame(grey, notes)
     if min(grey.shape) < 2:
         raise _no_drawing(path)
     ground = _ground(grey, notes)
@@ -266,6 +268,33 @@ def _ink(grey: Array, path: str, notes: list[str]) -> Array:
     return np.clip((ink - noise) / np.maximum(strongest - noise, _LEAST_CONTRAST), 0, 1)
 
 
+def _without_frame(grey: Array, notes: list[str]) -> Array:
+    """Cut off a frame of one shade around paper of another, such as the edge of a window."""
+    shade = float(np.median(_border(grey)))
+    inside = []
+    for lines in (grey, grey[::-1], grey.T, grey.T[::-1]):
+        differs = (np.abs(lines - shade) <= _UNEVEN).mean(axis=1) <= _WHOLE_LINE
+        inside.append(int(differs.argmax()) if differs.any() else 0)
+    thickest = _THICKEST_FRAME * min(grey.shape)
+    if not all(0 < lines <= max(thickest, 1) for lines in inside):
+        return grey
+    # The next lines mix both shades.
+    top, bottom, left, right = (lines + 1 + lines // 4 for lines in inside)
+    inner = grey[top : grey.shape[0] - bottom, left : grey.shape[1] - right]
+    if min(inner.shape) < 2:
+        return grey
+    border = _border(inner)
+    is_paper = np.median(np.abs(border - np.median(border))) <= _UNEVEN
+    if not is_paper or abs(float(np.median(border)) - shade) < _LEAST_CONTRAST:
+        return grey
+    notes.append("a frame around the drawing: cut off")
+    return inner
+
+
+def _border(grey: Array) -> Array:
+    return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+
+
 def _no_drawing(path: str) -> DataError:
     return _error(
         path,
@@ -276,7 +305,7 @@ def _no_drawing(path: str) -> DataError:
 
 def _ground(grey: Array, notes: list[str]) -> Array:
     """Estimate the shade of the paper at each place."""
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    border = _border(grey)
     middle = float(np.median(border))
     if float(np.median(np.abs(border - middle))) <= _UNEVEN:
         return np.full_like(grey, middle)
@@ -308,8 +337,7 @@ def _box(training: Array | None, side: int) -> int:
 
 
 def _has_light_ground(training: Array) -> bool:
-    border = np.concatenate([training[0], training[-1], training[:, 0], training[:, -1]])
-    return float(border.mean()) > float(training.mean())
+    return float(_border(training).mean()) > float(training.mean())
 
 
 def _placed(ink: Array, side: int, box: int, notes: list[str]) -> Array:

@@ -232,7 +232,9 @@ class KnownInputs:
         return f"it looks divided by {factor:g}. Multiply it by {factor:g}"
 
 
-def doubts(features: NDArray[Any], scale: float = 1.0) -> list[str]:
+def doubts(
+    features: NDArray[Any], scale: float = 1.0, advice: str = "standardize=True"
+) -> list[str]:
     """Say what makes it doubtful that a network can learn from these features.
 
     Parameters
@@ -241,6 +243,8 @@ def doubts(features: NDArray[Any], scale: float = 1.0) -> list[str]:
         Finite training data, before scaling.
     scale : float
         They will be divided by it.
+    advice : str
+        How the user asks for standardised features.
 
     Returns
     -------
@@ -262,26 +266,26 @@ def doubts(features: NDArray[Any], scale: float = 1.0) -> list[str]:
     if (low == high).all():
         what = "the only column is" if count == 1 else f"all {count:,} columns are"
         rows = "" if len(features) > 1 else ", because there is one row"
-        advice = "so every row gets the same prediction; check that the file holds the features"
-        return [f"{what} constant{rows}, {advice}"]
+        result = "so every row gets the same prediction; check that the file holds the features"
+        return [f"{what} constant{rows}, {result}"]
     size = np.maximum(np.abs(low), np.abs(high))
     found = []
     if size.max() / scale < _TINY:
         found.append(
             f"all values are tiny, {_span(features).removeprefix('goes ')}"
             f"{f', before they are divided by {scale:g}' if scale != 1 else ''}, and hardly move a "
-            "network; use standardize=True"
+            f"network; use {advice}"
         )
     # The dtype of a network: numbers that differ less are one number there.
-    spacing = np.spacing(size.astype(np.float32)).astype(np.float64)
-    lost = (low < high) & (high - low < _LEAST_STEPS * spacing)
+    with np.errstate(over="ignore"):  # what is beyond float32 has an error of its own
+        spacing = np.spacing(size.astype(np.float32)).astype(np.float64)
+    lost = (low < high) & (high - low < _LEAST_STEPS * spacing) & np.isfinite(spacing)
     if lost.any():
         column = int(lost.argmax())
         more = f" and {np.count_nonzero(lost) - 1} more" if np.count_nonzero(lost) > 1 else ""
         found.append(
             f"column {column}, counted from 0,{more} varies by {high[column] - low[column]:.3g} "
-            f"around {high[column]:.6g}, which float32 can hardly tell apart; subtract a constant "
-            "in the file"
+            f"around {high[column]:.6g}, which float32 can hardly tell apart; use {advice}"
         )
     return found
 

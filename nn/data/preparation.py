@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .blocks import blocks, changed_rows, is_stored, row_slices, rows_of
+from .blocks import changed_rows, is_stored, row_slices, rows_of
 from .streaming.stored import ReadAhead
 
 __all__ = ["MISSING", "LazyInputs", "Preparation", "inputs_of", "rows_of_inputs"]
@@ -75,6 +75,7 @@ class Preparation:
         missing: str | None = None,
         scale: float = 1.0,
         standardize: bool = False,
+        weights: NDArray[Any] | None = None,
     ) -> Preparation:
         """Measure training rows.
 
@@ -90,13 +91,15 @@ class Preparation:
             Divides columns of numbers.
         standardize : bool
             Bring each column of numbers to mean 0 and deviation 1.
+        weights : ndarray, shape (rows,), optional
+            Of the rows in these means and deviations: weight 2 counts like the row twice.
         """
         values = tuple(values) if any(values) else ()
         fills = _measured_fills(features, values, missing) if missing in MISSING[1:] else None
         plain = cls(values, fills, scale, missing=missing)
         if not standardize:
             return plain
-        means, deviations = _moments(features, plain)
+        means, deviations = _moments(features, plain, weights)
         texts = np.repeat(*plain._widths(features.shape[1]))
         means[texts], deviations[texts] = 0.0, 1.0  # they are 0 and 1 already
         deviations[deviations <= _NOISE * np.abs(means)] = 1.0
@@ -159,13 +162,20 @@ class Preparation:
         ndarray, shape (rows, inputs)
         """
         dtype = np.dtype(dtype)
+        with np.errstate(over="ignore"):  # infinite numbers show in the loss
+            return self._prepared(features, dtype, in_place)
+
+    def _prepared(
+        self, features: NDArray[Any], dtype: np.dtype[Any], in_place: bool
+    ) -> NDArray[Any]:
         if self.is_plain:
             if features.dtype != dtype:
                 features, in_place = features.astype(dtype), True
             if self.scale == 1.0:
                 return features
             divisor = dtype.type(self.scale)
-            return np.divide(features, divisor, out=features if in_place else None)
+            scaled: NDArray[Any] = np.divide(features, divisor, out=features if in_place else None)
+            return scaled
         result = np.empty((len(features), self.inputs(features.shape[1])), dtype)
         for rows in row_slices(features):
             result[rows] = self._standardized(self._encoded(features[rows]))
@@ -272,13 +282,16 @@ def inputs_of(
 
 
 def _moments(
-    features: NDArray[Any], prepare: Preparation
+    features: NDArray[Any], prepare: Preparation, weights: NDArray[Any] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and deviation of each input, in two passes, which is the exact way."""
-    count = len(features)
-    means = sum(prepare._encoded(block).sum(axis=0) for block in blocks(features)) / count
-    squares = sum(((prepare._encoded(b) - means) ** 2).sum(axis=0) for b in blocks(features))
-    return np.asarray(means), np.sqrt(squares / count)
+    if weights is None:
+        weights = np.ones(len(features))
+    total = weights.sum()
+    parts = [(rows, weights[rows]) for rows in row_slices(features)]
+    means = sum(w @ prepare._encoded(features[rows]) for rows, w in parts) / total
+    squares = sum(w @ (prepare._encoded(features[rows]) - means) ** 2 for rows, w in parts)
+    return np.asarray(means), np.sqrt(squares / total)
 
 
 def _measured_fills(

@@ -37,8 +37,9 @@ _SINGLE = ("faintest_row", "target_mean", "target_deviation", "dropout")
 _LONG = (
     *("feature_names", "feature_ranges", "feature_values", "feature_value_counts"),
     *_NUMBERS,
-    *("class_names", "label_name", "history", "history_columns"),
+    *("class_names", "label_name", "id_name", "dropped_names", "history", "history_columns"),
 )
+_MOST_DROPPED = 100_000
 _BETWEEN = ",\n"  # JSON writes a line feed inside a text as two characters
 
 
@@ -85,6 +86,10 @@ def _describe_training(network: SavedNetwork) -> dict[str, str]:
         texts["target_deviation"] = repr(network.target_deviation)
     if network.label_name is not None:
         texts["label_name"] = json.dumps(network.label_name)
+    if network.id_name is not None:
+        texts["id_name"] = json.dumps(network.id_name)
+    if network.dropped_names is not None:
+        texts["dropped_names"] = _joined(map(json.dumps, network.dropped_names))
     if network.missing is not None:
         texts["missing"] = network.missing
     if network.dropout:
@@ -204,8 +209,12 @@ def read_description(texts: dict[str, str], features: int, outputs: int) -> dict
     if "class_names" in texts:
         lines = _lines(texts, "class_names", max(outputs, 2))
         found["classes"] = tuple(_text(line, "class_names") for line in lines)
-    if "label_name" in texts:
-        found["label_name"] = _text(texts["label_name"], "label_name")
+    for key in ("label_name", "id_name"):
+        if key in texts:
+            found[key] = _text(texts[key], key)
+    if "dropped_names" in texts:
+        lines = _lines(texts, "dropped_names", _MOST_DROPPED)
+        found["dropped_names"] = tuple(_text(line, "dropped_names") for line in lines)
     if "history" in texts:
         found |= _read_history(texts)
     return found

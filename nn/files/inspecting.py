@@ -90,9 +90,8 @@ def inspect_model(path: str | os.PathLike[str], *, max_bytes: int = MOST_BYTES) 
     >>> from nn.files import SavedNetwork, write_native
     >>> network = SavedNetwork([np.ones((4, 3))], [np.zeros(3)], classes=["a", "b", "c"])
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     print(str(inspect_model(write_native(folder + "/a", network)))[:65])
+    ...     print(str(inspect_model(write_native(folder + "/a", network)))[:63])
     a: a trained network
-    <BLANKLINE>
     network     4 -> 3
     parameters  15, float64
     """

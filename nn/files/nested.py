@@ -161,6 +161,8 @@ class _Packer:
             return items if kind is list else {f"{_MARK}tuple": items}
         if isinstance(value, dict):
             return self.encode_dict(value, path)
+        if hasattr(value, "state_dict"):
+            raise TypeError(f"{_named(path)} is a {kind.__name__}; pass its state_dict()")
         raise TypeError(
             f"{_named(path)} is of type {kind.__name__}, expected arrays, numbers, texts, None, "
             "and lists, tuples and dictionaries of them"

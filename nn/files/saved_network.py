@@ -82,6 +82,10 @@ class SavedNetwork:
         The first layer receives ``(input - mean) / deviation``. Only with ``scale=1``.
     target_mean, target_deviation : float, optional
         The prediction of a regression is ``output * target_deviation + target_mean``.
+    id_name : str, optional
+        Name of the column that names the rows; it is not a feature.
+    dropped_names : sequence of str, optional
+        Names of columns of the data that are not used.
     label_name : str, optional
         Name of the column that is predicted.
     dropout : float, optional
@@ -130,6 +134,8 @@ class SavedNetwork:
     dropout: float = 0.0
     history: tuple[tuple[float | None, ...], ...] | None = None
     history_columns: tuple[str, ...] | None = None
+    id_name: str | None = None
+    dropped_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Check the parts, and convert them to one form."""
@@ -179,8 +185,12 @@ class SavedNetwork:
             if not 0 <= size <= 1:
                 raise ValueError(f"faintest_row is {size}, expected a number from 0 to 1")
             self._keep(faintest_row=size)
-        if self.label_name is not None and not isinstance(self.label_name, str):
-            raise TypeError(f"label_name is a {type(self.label_name).__name__}, expected a str")
+        for field in ("label_name", "id_name"):
+            name = getattr(self, field)
+            if name is not None and not isinstance(name, str):
+                raise TypeError(f"{field} is a {type(name).__name__}, expected a str")
+        if self.dropped_names is not None:
+            self._keep(dropped_names=checked_names("dropped_names", self.dropped_names) or None)
 
     def _check_preparation(self) -> None:
         """Check how columns become inputs."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..data.known_inputs import doubts
 from ..loss import classes_of
 from ..mlp import MLP
 from .dataset.learning_data import LearningData
@@ -16,7 +17,7 @@ from .options import Plan
 
 __all__ = ["announcement"]
 
-_LARGE, _TINY = 10.0, 0.05
+_LARGE = 10.0
 _UNEQUAL = 1000.0
 """Pixels of 8 bits differ less, even rarely lit ones."""
 _RARE = 20.0
@@ -70,7 +71,7 @@ def _chosen(data: LearningData, plan: Plan) -> str:
     prepare = data.knowledge.prepare
     features = "features standardised"
     if prepare.means is None:
-        features = f"features divided by {prepare.scale:g}"
+        features = "features as they are" if prepare.scale == 1 else f"features / {prepare.scale:g}"
     waits = "" if plan.patience is None else ", until the loss stops falling"
     return (
         f"chosen: {plan.optimizer} with learning rate {plan.alpha:g}, {features}, "
@@ -110,15 +111,16 @@ def _notes_on_scale(data: LearningData, options: Mapping[str, str]) -> list[str]
     ranges = inputs.ranges[is_number]
     if not len(ranges):
         return []
-    columns = np.array(data.train.columns)[is_number]
-    varies = ranges[:, 0] < ranges[:, 1]
-    if not varies.any() and not prepare.values:
-        return ["every feature is the same in all rows, so there is nothing to learn from"]
-    if prepare.means is not None:
+    varies = bool((ranges[:, 0] < ranges[:, 1]).any())
+    if varies and prepare.means is not None:
         return []
+    notes: list[str] = []
+    if varies or not prepare.values:
+        numbers = prepare.filled(data.train.features)[:, is_number]
+        notes = doubts(numbers, prepare.scale, options["standardize"])
+    columns = np.array(data.train.columns)[is_number]
     sizes = np.abs(ranges).max(axis=1)
     largest = float(sizes.max())
-    notes = []
     small = np.flatnonzero((sizes > 0) & (sizes < largest / _UNEQUAL))
     after = largest / prepare.scale
     divided = f"divided by the scale {prepare.scale:g}, " if prepare.scale != 1 else ""
@@ -130,7 +132,7 @@ def _notes_on_scale(data: LearningData, options: Mapping[str, str]) -> list[str]
             f"to {largest:g}; one scale for both hides the small ones: "
             f"{options['standardize']} brings each feature to a like size"
         )
-    elif after > _LARGE or after < _TINY:
+    elif after > _LARGE:
         notes.append(
             f"{divided}features go up to {after:g}; networks learn best from values around 1, so "
             f"{options['standardize']} may help, or for pixels {options['scale']}{largest:g}"

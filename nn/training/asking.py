@@ -109,8 +109,9 @@ class AsksModel:
         check_ranges, **reading
             As for `predict_proba`.
         """
-        report = self.report(data, y, check_ranges=check_ranges, **reading)
-        return float(getattr(report, "r2", None) or getattr(report, "accuracy", 0.0))
+        report: Any = self.report(data, y, check_ranges=check_ranges, **reading)
+        score = report.r2 if self.knowledge.is_regression else report.accuracy
+        return float("nan") if score is None else float(score)
 
     def report(
         self, data: Any, y: Any = None, *, check_ranges: bool = True, **reading: Any

@@ -193,7 +193,8 @@ def epochs_as_arrays(epochs: Sequence[Epoch]) -> dict[str, NDArray[Any]]:
     """Return the epochs as two arrays: their numbers, and which of these were measured."""
     rows = [[getattr(epoch, one.name) for one in fields(Epoch)] for epoch in epochs]
     table = np.array(rows, dtype=object).reshape(len(rows), len(fields(Epoch)))
-    measured = np.not_equal(table, None).astype(bool)
+    measured = np.array([[value is not None for value in row] for row in rows], bool)
+    measured = measured.reshape(table.shape)
     return {"numbers": np.where(measured, table, 0.0).astype(np.float64), "measured": measured}
 
 
@@ -201,7 +202,8 @@ def epochs_from(arrays: Mapping[str, NDArray[Any]]) -> list[Epoch]:
     """Return the epochs that `epochs_as_arrays` stored."""
     epochs = []
     for numbers, measured in zip(arrays["numbers"].tolist(), arrays["measured"], strict=True):
-        values = [n if known else None for n, known in zip(numbers, measured, strict=True)]
+        pairs = zip(numbers, measured, strict=True)
+        values: list[Any] = [number if known else None for number, known in pairs]
         epochs.append(Epoch(int(numbers[0]), *values[1:]))
     return epochs
 

@@ -96,9 +96,9 @@ def check_optimizer(choice: Any) -> tuple[str, dict[str, Any]]:
     """
     name, options = _named("optimizer", choice, OPTIMIZERS)
     taken = inspect.signature(OPTIMIZERS[name]).parameters
-    _check_options(f"optimizer {name!r}", options, set(taken) - {"params", "lr"})
     if "lr" in options:
         raise ValueError("optimizer has the option 'lr'; pass it as learning_rate= instead")
+    _check_options(f"optimizer {name!r}", options, set(taken) - {"params", "lr"})
     return name, options
 
 

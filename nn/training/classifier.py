@@ -17,12 +17,12 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from tinygrad_edu.errors import printable
 
-from ..checks import check_number, check_seed
+from ..checks import check_seed
 from ..data.features import check_scale
 from ..data.known_inputs import KnownInputs
 from ..errors import NotFittedError
 from ..layers import Initializer
-from ..mlp import MLP, check_structure
+from ..mlp import MLP, check_mlp, check_structure
 from .asking import AsksModel
 from .knowledge import Knowledge
 from .objectives import TASKS
@@ -112,12 +112,11 @@ class Classifier(AsksModel, StoresModel):
             )
         if task not in TASKS:
             raise ValueError(f"task must be one of {', '.join(TASKS)}, got {task!r}")
-        check_number("dropout", dropout, least=0.0, below=1.0)
+        check_mlp(activation, dtype, dropout)
         self.base_address = None if base_address is None else Path(base_address).expanduser()
         self.seed = check_seed(seed)
         self._generator = np.random.default_rng(self.seed)
         self._settings = {"activation": activation, "dtype": np.dtype(dtype), "dropout": dropout}
-        MLP([1, 1], **self._settings)  # its errors come now, not at the first use of the network
         self._structure = None if structure is None else check_structure(structure)
         self._network: MLP | None = None
         self.task, self.verbose = task, verbose
@@ -126,6 +125,7 @@ class Classifier(AsksModel, StoresModel):
         self.saved_in: Path | None = None
         self._fitted = False
         self._options: Mapping[str, str] = PYTHON
+        self._beside: Mapping[str, str] = {}  # texts of files that are saved with the model
 
     @property
     def structure(self) -> tuple[int, ...] | None:
@@ -191,11 +191,12 @@ class Classifier(AsksModel, StoresModel):
     def fit(
         self,
         train_data: Any,
-        test_data: Any = None,
+        y: Any = None,
         epoch: int | None = None,
         alpha: float | None = None,
         batch_size: int | None = None,
         *,
+        test_data: Any = None,
         epochs: int | None = None,
         learning_rate: float | None = None,
         label: str | int | None = None,
@@ -237,9 +238,11 @@ class Classifier(AsksModel, StoresModel):
         ----------
         train_data : path, data frame, or array_like of shape (rows, features)
             What to learn: a file ``.csv`` or ``.csv.gz``, several files in a list or a folder, a
-            pandas DataFrame, or an array of features, with the labels as the second argument:
-            ``fit(X, y)``.
-        test_data : path, data frame, tuple (X, y), or the labels of an array
+            pandas DataFrame, or an array of features.
+        y : array_like of shape (rows,)
+            The labels of an array or a data frame. Anything else here is taken as `test_data`, as
+            in the original: ``fit("train.csv", "test.csv")``.
+        test_data : path, data frame or tuple (X, y)
             Measured after each epoch; with validation data only once, at the end.
         epoch, epochs : int
             Number of passes over the training data.
@@ -354,7 +357,7 @@ class Classifier(AsksModel, StoresModel):
         from .fitting import fit
 
         passed = {name: value for name, value in locals().items() if value is not None}
-        for name in ("self", "train_data", "test_data", "fit", "others"):
+        for name in ("self", "train_data", "y", "test_data", "fit", "others"):
             passed.pop(name, None)
         refuse_unknown_arguments(others, self.fit, type(self), SYNONYMS)
         names = {}
@@ -366,7 +369,7 @@ class Classifier(AsksModel, StoresModel):
         check_options(passed, names)
         if "scale" in passed:
             passed["scale"] = self._checked_scale(passed["scale"])
-        return fit(self, planned(train_data, test_data, passed, self))
+        return fit(self, planned(train_data, y, test_data, passed, self))
 
     def _checked_scale(self, scale: float) -> float:
         checked = check_scale(scale, self.dtype)
@@ -420,7 +423,7 @@ class Classifier(AsksModel, StoresModel):
         unknown = {name: value for name, value in options.items() if name not in PYTHON}
         refuse_unknown_arguments(unknown, self.fit, type(self), SYNONYMS)
         check_options(options)
-        plan = planned(train_data, y, options, self)
+        plan = planned(train_data, y, None, options, self)
         return find_rate(self, plan, smallest, largest, steps)
 
     def __repr__(self) -> str:

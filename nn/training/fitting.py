@@ -109,7 +109,7 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figure
         checkpoints=checkpoints,
         pictures=Pictures(
             wanted,
-            shown,
+            (shown[0], shown[1]),
             named,
             prepare.scale if prepare.deviations is None else prepare.deviations,
             prepare.input_names(train.columns),
@@ -120,11 +120,14 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figure
             target_deviation=knowledge.target_deviation,
         ),
         generator=net._generator,
+        beside=net._beside,
         say=net._say,
     )
     if plan.get("resume"):
         if session.resume():
             net._say(f"resumed after epoch {len(session.history)}")
+            if session.is_complete:
+                net._say("note: this training was finished already; nothing is left to train")
         else:
             net._say("note: there is no checkpoint to resume from; the training starts anew")
     return session

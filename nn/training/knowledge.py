@@ -41,6 +41,10 @@ class Knowledge:
         The column that is predicted.
     target_mean, target_deviation : float
         The prediction of a regression is ``output * deviation + mean``.
+    id_name : str or None
+        The column that names the rows.
+    dropped : tuple of str
+        Columns of the training data that are not used.
     """
 
     inputs: KnownInputs = field(default_factory=KnownInputs)
@@ -50,6 +54,8 @@ class Knowledge:
     label_name: str | None = None
     target_mean: float = 0.0
     target_deviation: float = 1.0
+    id_name: str | None = None
+    dropped: tuple[str, ...] = ()
 
     @property
     def is_regression(self) -> bool:
@@ -69,7 +75,15 @@ class Knowledge:
         return np.array(self.classes, dtype=kind)[codes]
 
     def targets(self, labels: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return what the network learns: codes, or standardised numbers in a regression."""
+        """Return what the network learns: codes, or standardised numbers in a regression.
+
+        Parameters
+        ----------
+        labels : ndarray, shape (rows,)
+            Codes of classes, or numbers.
+        dtype : dtype
+            The dtype of the network.
+        """
         if not self.is_regression:
             return labels
         return ((labels - self.target_mean) / self.target_deviation).astype(dtype)
@@ -80,7 +94,13 @@ class Knowledge:
         return np.asarray(values * self.target_deviation + self.target_mean)
 
     def check_ranges(self, features: NDArray[Any], what: str, way_around: str) -> None:
-        """Compare the columns of numbers with those of the training; see `KnownInputs`."""
+        """Compare the columns of numbers with those of the training.
+
+        Parameters
+        ----------
+        features, what, way_around
+            As for `KnownInputs.check_ranges`.
+        """
         features = self.prepare.filled(features)
         if self.prepare.values:  # codes have no range
             is_number = self.prepare.is_number(features.shape[1])
@@ -99,6 +119,7 @@ class Knowledge:
             saved.feature_ranges,
             KnownInputs.faintest if saved.faintest_row is None else saved.faintest_row,
             None if saved.classes is None else len(saved.classes),
+            saved.feature_means,
         )
         prepare = Preparation(
             saved.feature_values or (),
@@ -119,6 +140,8 @@ class Knowledge:
             saved.label_name,
             saved.target_mean,
             saved.target_deviation,
+            saved.id_name,
+            saved.dropped_names or (),
         )
 
     def fields(self) -> dict[str, Any]:
@@ -136,12 +159,15 @@ class Knowledge:
             "task": self.task,
             "feature_values": prepare.values or None,
             "feature_fills": prepare.fills,
+            "feature_means": inputs.means,
             "missing": prepare.missing,
             "input_means": prepare.means,
             "input_deviations": prepare.deviations,
             "target_mean": self.target_mean,
             "target_deviation": self.target_deviation,
             "label_name": self.label_name,
+            "id_name": self.id_name,
+            "dropped_names": self.dropped or None,
         }
 
 

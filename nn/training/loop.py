@@ -43,6 +43,7 @@ class _Position:
     right: float = 0.0
     weight: float = 0.0
     seconds: float = 0.0
+    rate: float = 0.0
 
 
 class Loop:
@@ -166,10 +167,11 @@ class Loop:
         start = time.perf_counter() - place.seconds
         if place.order is None:
             place.order = self.generator.permutation(len(self.samples[0]))
-        rate = float(self.optimizer.param_groups[0]["lr"])
         network.train()
         self._batches(number, place, place.order, start)
         train_loss = place.loss / place.weight
+        if train_loss > self.divergence.epoch_limit:
+            raise _diverged(f"the loss grew to {train_loss:.4g}", number, self._count_batches())
         share = place.right / len(place.order)
         test = self._measured(self.test)
         validation = self._measured(self.validation)
@@ -178,7 +180,7 @@ class Loop:
         is_last = number == self.epochs or self.best.is_over
         last = self.measure_end() if is_last and self.measure_end is not None else None
         losses = {"on the test data": test[0], "on the validation data": validation[0]}
-        batches = -(-len(place.order) // self.batch_size)
+        batches = self._count_batches()
         _check_end(network, {**losses, "after the last step": last}, number, batches)
         self.schedule.after_epoch(chosen)
         if self.best.is_over and number < self.epochs:
@@ -190,7 +192,7 @@ class Loop:
             *test,
             time.perf_counter() - start,
             *validation,
-            rate,
+            place.rate,
         )
 
     def _batches(self, number: int, place: _Position, order: NDArray[Any], start: float) -> None:
@@ -217,9 +219,13 @@ class Loop:
             place.weight += weight
             place.right += self.objective.right(outputs, batch[1])
             place.start += size
+            place.rate = float(self.optimizer.param_groups[0]["lr"])
             place.seconds = time.perf_counter() - start
             self.schedule.after_batch()
             self.on_batch()
+
+    def _count_batches(self) -> int:
+        return -(-len(self.samples[0]) // self.batch_size)
 
     def _measured(self, samples: Samples | None) -> tuple[float | None, float | None]:
         if samples is None:

@@ -16,13 +16,15 @@ from ..files import LEGACY_FILE, NATIVE_FILE, SavedNetwork, folder_lock, write_p
 from ..mlp import MLP
 from .figures.saving import FIGURES
 
-__all__ = ["CHECKPOINT", "HISTORY", "ModelFolder", "Nowhere"]
+__all__ = ["CHECKPOINT", "HISTORY", "RUN_FILE", "ModelFolder", "Nowhere"]
 
 CHECKPOINT = "checkpoint.safetensors"
 """The file from which a training continues."""
 HISTORY = "history.csv"
 """The file with the numbers of each epoch."""
 
+RUN_FILE = "run.toml"
+"""The options of a training from the command line."""
 _REJECTED = "learned-nothing"
 _UNFINISHED = "unfinished"
 _PICTURE_BYTES = 300_000
@@ -94,7 +96,7 @@ class ModelFolder:
         pictures = {f"{name}.png" for name in FIGURES}
         removed = self._remove(folder, pictures - set(drawn))
         if folder == self.path:  # an earlier attempt that failed
-            ours = {NATIVE_FILE, LEGACY_FILE, HISTORY, *pictures}
+            ours = {NATIVE_FILE, LEGACY_FILE, HISTORY, RUN_FILE, *pictures}
             found = self._remove(self.path / _REJECTED, ours)
             removed += [f"{_REJECTED}/{name}" for name in found]
         return removed

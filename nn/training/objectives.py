@@ -47,7 +47,17 @@ class Objective(Protocol):
     """The loss without a network: guessing, or always the mean."""
 
     def loss(self, outputs: Tensor, targets: Any, weights: Any = None) -> Tensor:
-        """Return the mean loss of a batch, a scalar; `weights` has one number for each row."""
+        """Return the mean loss of a batch, a scalar.
+
+        Parameters
+        ----------
+        outputs : Tensor, shape (N, outputs)
+            What the network returned.
+        targets : array_like, shape (N,)
+            Classes, or numbers.
+        weights : array_like, shape (N,), optional
+            A weight for each row.
+        """
 
     def right(self, outputs: NDArray[Any], targets: NDArray[Any]) -> float:
         """Return how many predictions of a batch are correct."""
@@ -74,7 +84,13 @@ class Classification:
         self.baseline = math.log(classes)
 
     def loss(self, outputs: Tensor, targets: Any, weights: Any = None) -> Tensor:
-        """Return the mean cross-entropy; with weights ``sum(w * loss) / sum(w)``."""
+        """Return the mean cross-entropy; with weights ``sum(w * loss) / sum(w)``.
+
+        Parameters
+        ----------
+        outputs, targets, weights
+            As for `Objective.loss`.
+        """
         if weights is None:
             return classification_loss(outputs, targets)
         if outputs.shape[-1] > 1:
@@ -116,7 +132,13 @@ class Regression:
         self.variance = self.baseline = variance
 
     def loss(self, outputs: Tensor, targets: Any, weights: Any = None) -> Tensor:
-        """Return the mean squared error; with weights ``sum(w * error) / sum(w)``."""
+        """Return the mean squared error; with weights ``sum(w * error) / sum(w)``.
+
+        Parameters
+        ----------
+        outputs, targets, weights
+            As for `Objective.loss`.
+        """
         predictions = outputs.reshape(-1)
         if weights is None:
             return mse_loss(predictions, targets)  # type: ignore[no-any-return]
@@ -141,7 +163,17 @@ class Regression:
 
 
 def objective_of(task: str, targets: NDArray[Any], outputs: int) -> Objective:
-    """Return the objective of a task, for these training targets and this number of outputs."""
+    """Return the objective of a task.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}
+        What is learned.
+    targets : ndarray
+        The training targets.
+    outputs : int
+        The number of outputs of the network.
+    """
     if task == "regression":
         return Regression(float(np.var(targets.astype(np.float64))))
     return Classification(classes_of(outputs))

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..checks import check_count, check_flag, check_number, check_positive_number
 from ..data.preparation import MISSING
+from .callbacks import Callbacks
 from .choices import check_optimizer, check_schedule
 
 __all__ = [
@@ -138,6 +139,7 @@ def _check_class_weight(name: str, value: Any) -> None:
 def _check_callbacks(name: str, value: Any) -> None:
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise TypeError(f"{name} must be a list of callbacks, got {value!r}")
+    Callbacks(value)
 
 
 def _any(name: str, value: Any) -> None:
@@ -152,7 +154,7 @@ OPTIONS = (
     # The data.
     Option("label", "choice", "column with the classes or numbers to learn", _check_label),
     Option("id", "text", "column that names the rows; it is not a feature", _check_text),
-    Option("drop", "names", "columns that are not used", _check_names, "['NAME']"),
+    Option("drop", "names", "columns that are not used", _check_names, "[{}]"),
     Option(
         "encode",
         "names",
@@ -165,10 +167,10 @@ OPTIONS = (
         "text",
         "what to do about missing cells: drop the row, or fill in the mean or median",
         _check_one_of(*MISSING),
-        "'mean'",
+        "'drop', 'mean' or 'median'",
     ),
     Option("unknown", "text", "ignore: accept unknown texts", _check_one_of("ignore"), "'ignore'"),
-    Option("sep", "text", "separator between the cells (recognised)", _check_text, "';'"),
+    Option("sep", "text", "separator between the cells (recognised)", _check_text),
     Option("decimal", "text", "decimal mark, . or , (recognised)", _check_decimal, "','"),
     Option(
         "header", "off", "the first line holds data, not names", check_flag, "False", "--no-header"
@@ -237,7 +239,10 @@ OPTIONS = (
 )
 """All options of `Classifier.fit`, in the order in which the help lists them."""
 
-_MODEL_WORDS = {"dtype": ("model(..., dtype='float64')", "--dtype float64")}
+_MODEL_WORDS = {
+    "dtype": ("model(..., dtype='float64')", "--dtype float64"),
+    "task": ("model(..., task='regression')", "--task regression"),
+}
 _FIGURES_WORDS = "--figures none"
 
 PYTHON: Mapping[str, str] = MappingProxyType(
@@ -345,9 +350,18 @@ def check_options(
 def reading_offers(options: Mapping[str, str], *, has_dtype: bool) -> dict[str, str]:
     """Return the options of `read_csv` that a message may recommend.
 
-    The dtype is among them only if the network is new; a trained one keeps its own.
+    A trained network keeps its dtype and its preparation, so options for these are left out.
+
+    Parameters
+    ----------
+    options : mapping of str to str
+        How the user writes options: `PYTHON` or `COMMAND`.
+    has_dtype : bool
+        Whether the network is new.
     """
-    names = ("by_position", *LIMITS, *(("dtype",) if has_dtype else ()))
+    names = ["id", "label", "unknown", "sep", "decimal", "header", "by_position", *LIMITS]
+    if has_dtype:
+        names += ["dtype", "task", "drop", "encode", "missing"]
     return {name: options[name] for name in names}
 
 
@@ -375,9 +389,10 @@ def refuse_unknown_arguments(
     TypeError
         If there is an unknown argument.
     """
-    known = [name for name in inspect.signature(function).parameters if name != "unknown"]
+    parameters = inspect.signature(function).parameters.values()
+    known = [one.name for one in parameters if one.kind is not one.VAR_KEYWORD]
     for name in unknown:
-        close = difflib.get_close_matches(synonyms.get(name, name), known, 1, cutoff=0.8)
+        close = difflib.get_close_matches(synonyms.get(name, name), known, 1, cutoff=0.7)
         if close:
             hint = f"did you mean {close[0]!r}?"
         elif name in inspect.signature(maker).parameters:

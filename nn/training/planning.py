@@ -24,13 +24,15 @@ _EPOCHS, _BATCH = 10, 64
 _MOST_EPOCHS, _PATIENCE = 200, 10
 
 
-def planned(train_data: Any, test_data: Any, given: Mapping[str, Any], net: Classifier) -> Plan:
+def planned(
+    train_data: Any, y: Any, test_data: Any, given: Mapping[str, Any], net: Classifier
+) -> Plan:
     """Return the plan of a training.
 
     Parameters
     ----------
-    train_data, test_data : object
-        As `Classifier.fit` takes them; labels may be passed as `test_data`.
+    train_data, y, test_data : object
+        As `Classifier.fit` takes them.
     given : mapping of str to object
         The options that the caller passed.
     net : Classifier
@@ -41,7 +43,7 @@ def planned(train_data: Any, test_data: Any, given: Mapping[str, Any], net: Clas
     TypeError
         If labels are missing, or are passed with a file.
     """
-    train_data, test_data, labels = _data(train_data, test_data)
+    train_data, test_data, labels = _data(train_data, y, test_data)
     optimizer, rate = given.get("optimizer"), given.get("learning_rate")
     chosen = optimizer is None and rate is None
     if optimizer is None:
@@ -68,7 +70,7 @@ def planned(train_data: Any, test_data: Any, given: Mapping[str, Any], net: Clas
     )
 
 
-def _data(train_data: Any, test_data: Any) -> tuple[Any, Any, Any]:
+def _data(train_data: Any, y: Any, test_data: Any) -> tuple[Any, Any, Any]:
     """Separate training data, test data and labels."""
     if train_data is None or (np.isscalar(train_data) and not isinstance(train_data, str)):
         raise TypeError(
@@ -76,12 +78,16 @@ def _data(train_data: Any, test_data: Any) -> tuple[Any, Any, Any]:
             f"{train_data!r} ({type(train_data).__name__})"
         )
     if isinstance(train_data, tuple) and len(train_data) == 2 and not is_path(train_data):
-        return train_data[0], test_data, train_data[1]  # (X, y), as for test data
-    if is_labels(test_data):
-        if is_path(train_data):
+        if y is not None:
+            raise TypeError("labels are passed twice: in the tuple (X, y), and as y")
+        train_data, y = train_data  # as for test data
+    if y is None or is_labels(y):
+        if y is not None and is_path(train_data):
             raise TypeError(
-                "labels are passed as the second argument, but train_data is a path; the label of "
-                "a file is one of its columns: label="
+                "y has labels, but train_data is a path; the label of a file is one of its "
+                "columns: label="
             )
-        return train_data, None, test_data
-    return train_data, test_data, None
+        return train_data, test_data, y
+    if test_data is not None:
+        raise TypeError(f"y must be one label for each row, got a {type(y).__name__}")
+    return train_data, y, None

@@ -22,6 +22,7 @@ _ROWS = 4096
 _FACTORS = (10.0, 100.0, 1000.0)
 
 
+@np.errstate(all="ignore")  # of weights that diverge
 def smaller_rate(network: Module, samples: Samples, plan: Plan, objective: Objective) -> str | None:
     """Return a sentence with a learning rate that lowers the loss; None if none was found.
 
@@ -39,8 +40,8 @@ def smaller_rate(network: Module, samples: Samples, plan: Plan, objective: Objec
     step = -(-len(samples[0]) // _ROWS)
     some = tuple(part[::step] for part in samples)
     before = network.state_dict()
-    start = measure(network, some[0], some[1], objective).loss
     try:
+        start = measure(network, some[0], some[1], objective).loss
         for factor in _FACTORS:
             rate = float(f"{plan.alpha / factor:.3g}")
             end = _loss_after_an_epoch(network, some, plan, objective, rate)

@@ -83,7 +83,17 @@ def checked_weights(weights: ArrayLike | None, rows: int) -> NDArray[np.float64]
 
 
 def checked_numbers(name: str, values: ArrayLike, rows: int | None = None) -> NDArray[np.float64]:
-    """Return finite numbers as an array of float64, shape (N,); shape (N, 1) is taken, too."""
+    """Return finite numbers as an array of float64, shape (N,).
+
+    Parameters
+    ----------
+    name : str
+        Their name in messages.
+    values : array_like, shape (N,) or (N, 1)
+        The numbers.
+    rows : int, optional
+        How many there must be.
+    """
     found = np.asarray(values)
     if found.dtype.kind not in "fiub":
         raise TypeError(f"{name} of dtype {found.dtype}; expected numbers")

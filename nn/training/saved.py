@@ -6,7 +6,7 @@ Files are read and written in `nn.files`.
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def saved_network(
         The epochs of its training.
     """
     layers = network.layers
-    table = {} if history is None or not len(history) else _history(history)
+    table: dict[str, Any] = {} if history is None or not len(history) else _history(history)
     return SavedNetwork(
         weights=tuple(layer.weight.numpy() for layer in layers),
         biases=tuple(np.array(layer.bias.data) for layer in layers if layer.bias is not None),
@@ -49,7 +49,7 @@ def saved_network(
     )
 
 
-def _history(history: History) -> dict[str, object]:
+def _history(history: History) -> dict[str, Any]:
     """Return the numbers of the epochs, without the times, which differ in each run."""
     from .history import Epoch
 

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.random import Generator
 
 from tinygrad_edu import GradientError
+from tinygrad_edu.atomic_file import write_atomically
 
 from ..errors import TrainingWarning
 from ..files import SavedNetwork
@@ -26,7 +27,6 @@ from ..mlp import MLP
 from .callbacks import Callbacks, Run
 from .checkpoint import Checkpoints, epochs_as_arrays, epochs_from
 from .choices import make_optimizer, make_schedule
-from .epoch import measure_text
 from .figures.saving import Pictures
 from .figures.weights import LayerWatch
 from .history import Epoch, History
@@ -41,6 +41,7 @@ from .progress import Progress
 from .remedy import smaller_rate
 from .signals import StopSignals, Terminated
 from .stopping import BestEpoch, Divergence
+from .texts import measure_text
 
 __all__ = ["Session", "end_by_signal"]
 
@@ -75,6 +76,8 @@ class Session:
         The pictures to draw.
     generator : numpy.random.Generator
         Shuffles the samples.
+    beside : mapping of str to str
+        Names and texts of files that are saved with the model.
     say : callable
         Prints a line.
 
@@ -103,13 +106,14 @@ class Session:
         checkpoints: Checkpoints,
         pictures: Pictures,
         generator: Generator,
+        beside: Mapping[str, str],
         say: Callable[[str], None],
     ) -> None:
         self.network, self.samples, self.test, self.validation = network, samples, test, validation
         self.plan, self.objective = plan, objective
         self.knowledge, self.content = knowledge, content
         self.folder, self.checkpoints, self.pictures = folder, checkpoints, pictures
-        self.say = say
+        self.beside, self.say = beside, say
         self.history = History(measure=objective.measure)
         self.saved_in: Path | None = None
         self.rejected: str | None = None
@@ -203,7 +207,7 @@ class Session:
         loop, samples, plan = self._loop, self.samples, self.plan
         watch = None
         if "gradients" in self.pictures.wanted:
-            watch = LayerWatch(self.network, samples[0], samples[1], plan.alpha)
+            watch = LayerWatch(self.network, samples[0], samples[1], self.objective)
         callbacks, run = Callbacks(plan.get("callbacks", ())), Run(loop)
         due = time.monotonic() + INTERVAL
         batches = -(-len(samples[0]) // plan.batch_size)
@@ -212,6 +216,8 @@ class Session:
             def after_batch() -> None:
                 nonlocal due
                 progress.batch()
+                if watch is not None:
+                    watch.step()
                 callbacks.batch(run)
                 if signals.received is not None:
                     self._save_checkpoint()
@@ -261,7 +267,10 @@ class Session:
 
     def _save_checkpoint(self) -> None:
         """Save everything that is needed to continue from here."""
+        if self.folder.path is None:
+            return
         try:
+            self._save_beside(self.folder.path)
             self.checkpoints.save(
                 {
                     "loop": self._loop.state_dict(),
@@ -300,8 +309,13 @@ class Session:
         self.saved_in, self._note = self.folder.save(saved, replace=replaces)
         if self.saved_in is not None:
             self.history.to_csv(self.saved_in / HISTORY)
+            self._save_beside(self.saved_in)
         if is_complete and not self.checkpoints.was_asked_for:
             self.folder.remove_checkpoint()
+
+    def _save_beside(self, folder: Path) -> None:
+        for name, text in self.beside.items():
+            write_atomically(folder / name, text)
 
     def _measure_test(self) -> None:
         """Measure the chosen weights on the test data, and note it at their epoch."""
@@ -394,7 +408,10 @@ class Session:
         if saved.validation_accuracy is not None:
             return f"validation {name} {measure_text(saved.validation_accuracy, name)}"
         if self._final is None:
-            self._final = measure(self.network, self.samples[0], self.samples[1], self.objective)
+            with np.errstate(all="ignore"):  # of weights that diverge
+                self._final = measure(
+                    self.network, self.samples[0], self.samples[1], self.objective
+                )
         return f"train {name} {measure_text(self._final.accuracy, name)}"
 
 

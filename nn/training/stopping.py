@@ -17,6 +17,7 @@ __all__ = ["BestEpoch", "Divergence"]
 _LEAST = 1e-4
 """A loss that falls by less has not improved, as in scikit-learn."""
 _GROWN = 3.0
+_HOPELESS = 100.0
 _STEPS = 50
 
 
@@ -50,7 +51,17 @@ class BestEpoch:
         self._weights: dict[str, Any] | None = None
 
     def note(self, number: int, loss: float, network: Module) -> None:
-        """Look at an epoch that has just ended."""
+        """Look at an epoch that has just ended.
+
+        Parameters
+        ----------
+        number : int
+            Its number.
+        loss : float
+            The validation loss, or the training loss without validation data.
+        network : Module
+            The network, whose weights are copied if they are the best.
+        """
         if loss < self.loss:
             self.epoch, self.loss = number, loss
             if self.chooses:
@@ -90,7 +101,8 @@ class BestEpoch:
 
 
 class Divergence:
-    """Notices a loss that grows: 50 steps in a row above three times a usual one.
+    """Notices a loss that grows: 50 steps in a row above three times a usual one, or an epoch
+    above a hundred times.
 
     Parameters
     ----------
@@ -103,6 +115,7 @@ class Divergence:
 
     def __init__(self, usual: float) -> None:
         self.limit = _GROWN * usual if usual > 0 else math.inf
+        self.epoch_limit = self.limit * _HOPELESS / _GROWN
         self.count = 0
 
     def note(self, loss: float) -> bool:

@@ -95,7 +95,8 @@ class StoresModel:
         dtype = np.result_type(*saved.weights)
         weights = iter(saved.weights)
         # Subclasses may have other arguments, so only those of the original are passed.
-        loaded = cls(saved.structure, path.parent, activation=saved.activation, dtype=dtype)
+        make: Any = cls
+        loaded = make(saved.structure, path.parent, activation=saved.activation, dtype=dtype)
         loaded.task, loaded._settings["dropout"] = saved.task, saved.dropout
         loaded._make_network(saved.structure, lambda generator, inputs, outputs: next(weights))
         set_biases(loaded.network, saved)

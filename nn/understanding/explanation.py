@@ -7,6 +7,7 @@ Deep Networks", ICML 2017. The network is differentiated by the engine; nothing 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -204,8 +205,8 @@ def explain_row(
     trained: Trained,
     row: int | ArrayLike,
     *,
-    target: int | None = None,
-    against: int | None = None,
+    target: int | str | None = None,
+    against: int | str | None = None,
     baseline: ArrayLike | None = None,
     steps: int = 1,
 ) -> Explanation:
@@ -223,8 +224,9 @@ def explain_row(
         The network and the rows.
     row : int or array_like, shape (columns,)
         The number of a row of the data, from 0, or a raw row.
-    target, against : int, optional
-        The classes to compare; by default the most and the second most probable.
+    target, against : int or str, optional
+        The numbers or names of the classes to compare; by default the most and the second most
+        probable one.
     baseline : array_like, shape (columns,), optional
         A raw row to compare with; by default the mean of the inputs over the data.
     steps : int
@@ -253,7 +255,7 @@ def explain_row(
     >>> found.contributions.tolist(), found.value - found.baseline_value
     ([3.0, -2.0], 1.0)
     """
-    number = int(row) if isinstance(row, int | np.integer) else None
+    number = int(row) if isinstance(row, int | np.integer) and not isinstance(row, bool) else None
     raw = trained.one_row(row) if number is None else trained.row(number)
     return explain_rows(
         trained,
@@ -271,12 +273,24 @@ def explain_rows(
     raw: Array,
     *,
     numbers: list[int | None],
-    targets: list[int | None],
-    against: list[int | None],
+    targets: Sequence[int | str | None],
+    against: Sequence[int | str | None],
     baseline: ArrayLike | None = None,
     steps: int = 1,
 ) -> list[Explanation]:
-    """Explain several rows, and prepare the baseline only once; see `explain_row`."""
+    """Explain several rows, and prepare the baseline only once.
+
+    Parameters
+    ----------
+    trained : Trained
+        The network and the rows.
+    raw : ndarray, shape (N, columns)
+        The rows to explain.
+    numbers, targets, against : list of int or None
+        For each of them its number, and the classes as for `explain_row`.
+    baseline, steps
+        As for `explain_row`.
+    """
     check_count("steps", steps)
     widths = _widths(trained)
     start, called = _baseline(trained, baseline)
@@ -320,17 +334,16 @@ class _Quantity:
     name: str
 
     @classmethod
-    def of(cls, trained: Trained, raw: Array, target: int | None, other: int | None) -> _Quantity:
+    def of(
+        cls, trained: Trained, raw: Array, target: int | str | None, other: int | str | None
+    ) -> _Quantity:
+        given = [("target", target), ("against", other)]
+        target, other = (
+            None if label is None else trained.class_number(label, what) for what, label in given
+        )
         if trained.is_regression:
-            if target is not None or other is not None:
-                raise ValueError("target and against are classes; a regression has none")
             return cls(np.array([trained.target_deviation]), trained.target_mean, "prediction")
         p = trained.probabilities(raw)[0]
-        for what, label in (("target", target), ("against", other)):
-            if label is not None and not 0 <= label < len(p):
-                raise ValueError(
-                    f"{what} {label} is not a class; the network has {len(p)}, 0..{len(p) - 1}"
-                )
         first = int(p.argmax()) if target is None else target
         rest = np.where(np.arange(len(p)) == first, -np.inf, p)
         second = int(rest.argmax()) if other is None else other

@@ -154,7 +154,7 @@ def influential_rows(
     trained: Trained,
     row: int | ArrayLike,
     *,
-    target: int | None = None,
+    target: int | str | None = None,
     similarity: str = "cosine",
     most: int = 10,
 ) -> Influence:
@@ -171,8 +171,8 @@ def influential_rows(
         The network and its training rows.
     row : int or array_like, shape (columns,)
         The number of a row of the data, from 0, or a raw row.
-    target : int, optional
-        The class whose probability is pulled; by default the predicted one.
+    target : int or str, optional
+        The number or name of the class whose probability is pulled; by default the predicted one.
     similarity : {"cosine", "dot"}
         The cosine of the angle between the two gradients, in which every row counts alike; or
         their dot product, the effect of a step itself, in which a few rows that the network has
@@ -204,20 +204,15 @@ def influential_rows(
     if similarity not in ("dot", "cosine"):
         raise ValueError(f"similarity must be 'dot' or 'cosine', got {similarity!r}")
     check_count("most", most)
-    number = int(row) if isinstance(row, int | np.integer) else None
+    number = int(row) if isinstance(row, int | np.integer) and not isinstance(row, bool) else None
     raw = trained.one_row(row) if number is None else trained.row(number)
     inputs = trained.inputs(raw)
+    chosen = None if target is None else trained.class_number(target, "target")
     if trained.is_regression:
-        if target is not None:
-            raise ValueError("target is a class; a regression has none")
         wanted, quantity = None, "prediction"
     else:
         p = trained.probabilities(raw)[0]
-        label = int(p.argmax()) if target is None else target
-        if not 0 <= label < len(p):
-            raise ValueError(
-                f"target {label} is not a class; the network has {len(p)}, 0..{len(p) - 1}"
-            )
+        label = int(p.argmax()) if chosen is None else chosen
         wanted, quantity = np.array([label]), f"log-probability of {trained.class_name(label)!r}"
     targets = trained.labels
     if trained.is_regression:

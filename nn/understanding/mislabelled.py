@@ -206,6 +206,10 @@ def find_mislabelled(
     (np.int64(1), [False, True, False, False])
     """
     check_count("most", most)
+    if refit is not None and not callable(refit):
+        raise TypeError(
+            f"refit must be a function (features, labels), got a {type(refit).__name__}"
+        )
     if refit is not None and predictions is not None:
         raise ValueError("pass refit or predictions, not both")
     expected = (

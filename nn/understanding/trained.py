@@ -178,7 +178,14 @@ class Trained:
             raise ValueError(
                 f"prepare returned {len(prepared)} rows of {len(raw)}; it must keep every row"
             )
-        return prepared.astype(dtype, copy=False)
+        inputs = prepared.astype(dtype, copy=False)
+        if not np.isfinite(inputs).all():
+            row = int((~np.isfinite(inputs.reshape(len(inputs), -1))).any(axis=1).argmax())
+            raise ValueError(
+                f"the prepared row {row}, counted from 0, has NaN or inf; prepare must fill "
+                "missing cells"
+            )
+        return inputs
 
     def parts(self) -> Iterator[tuple[slice, Array]]:
         """Yield the inputs of all rows in parts, because prepared rows are a second copy."""
@@ -233,6 +240,20 @@ class Trained:
             return number_text(label)
         return clean(self.class_names[int(label)], limit) if self.class_names else str(int(label))
 
+    def class_number(self, label: Any, what: str) -> int:
+        """Return the number of a class that is given by its number or its name."""
+        if self.is_regression:
+            raise ValueError(f"{what} is a class; a regression has none")
+        if isinstance(label, str) and label in self.class_names:
+            return self.class_names.index(label)
+        count, is_number = self.classes, isinstance(label, int | np.integer)
+        if isinstance(label, bool) or not is_number or not 0 <= label < count:
+            names = f", or one of {', '.join(self.class_names[:5])}" if self.class_names else ""
+            raise ValueError(
+                f"{what} {label!r} is not a class; the network has {count}, 0..{count - 1}{names}"
+            )
+        return int(label)
+
     def value_text(self, column: int, value: float) -> str:
         """Write the cell of a raw column as a reader knows it."""
         texts = self.feature_values[column] if self.feature_values else ()
@@ -257,7 +278,7 @@ class Trained:
         """Return a given raw row as an array of shape (1, columns)."""
         raw = np.asarray(row)
         columns = self.features.shape[1]
-        if raw.size != columns or raw.dtype.kind not in "fiub":
+        if raw.size != columns or raw.dtype.kind not in "fiu":
             raise ValueError(
                 f"{what} has shape {raw.shape} and dtype {raw.dtype}, expected {columns} numbers"
             )

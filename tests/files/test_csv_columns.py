@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nn.data.csv import CsvData, check_classes, list_names, read_csv
-from nn.data.csv.reading import OWN_OPTIONS
+from nn.data.csv.options import OWN_OPTIONS
 from nn.errors import DataError
 
 NAMES = ("width", "height", "depth")
@@ -30,7 +30,7 @@ def _in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def read(text: str | bytes, **options: Any) -> CsvData:
     content = text if isinstance(text, bytes) else text.encode()
     Path("data.csv").write_bytes(content)
-    return read_csv("data.csv", **{"label": "optional"} | options)
+    return read_csv("data.csv", **{"required": False} | options)
 
 
 def error(text: str | bytes, **options: Any) -> str:
@@ -72,10 +72,10 @@ def test_columns_are_found_in_any_order(
     assert data.line_of(1) == (None if "\n" in unused else 3)
 
 
-def test_without_names_the_first_column_is_the_label_as_before() -> None:
-    assert "column 2 is 'label'; it must be column 1" in error("a,label\n1,2\n")
-    data = read("a,label\n5,1\n", features=("a",))
-    assert (data.columns, data.features.tolist(), data.label_column) == (("a",), [[5]], 2)
+def test_the_label_may_be_in_any_column() -> None:
+    for options in ({}, {"features": ("a",)}):
+        data = read("a,label\n5,1\n", **options)
+        assert (data.columns, data.features.tolist(), data.label_column) == (("a",), [[5]], 2)
 
 
 def test_missing_columns_are_named() -> None:
@@ -105,11 +105,15 @@ def test_row_numbers_without_a_name_are_skipped_where_columns_are_matched() -> N
     data = read(",depth,width,height,\n7,3,1,2,x\n", features=NAMES)
     assert (data.features.tolist(), data.ignored) == ([[1, 2, 3]], ("", ""))
     assert list_names(data.ignored[:1]) == "one without a name"
-    for features, by_position in ((None, False), (NAMES, True)):
-        message = error(
-            ",depth,width,height\n7,3,1,2\n", features=features, by_position=by_position
-        )
-        assert "column 1: the column name is blank" in message
+    data = read(",depth,width,height\n0,3,1,2\n1,4,5,6\n")
+    assert (data.columns, data.ignored) == (("depth", "width", "height"), ("",))
+    twice = ",depth,width,height\n7,3,1,2\n7,4,5,6\n"
+    for text, options in (
+        (twice, {}),  # no row numbers
+        ("depth,,height\n7,3,1\n", {}),
+        (",depth,width,height\n7,3,1,2\n", {"features": NAMES, "by_position": True}),
+    ):
+        assert "the column name is blank" in error(text, **options)
 
 
 def test_skipped_columns_still_count_for_the_width_of_a_row() -> None:
@@ -188,7 +192,7 @@ DATA += ["-inf,a", "12:30,a", "12 %,a", "$5,a", "1e5,a", "-,a", "１２,a", "red
 def test_a_row_of_data_is_not_taken_for_a_header(line: str) -> None:
     count = len(read("a,b,c\n1,2,3\n").columns) if line.count(",") == 2 else 2
     rows = ",".join("1" * count) + "\n"
-    for options in ({}, {"label": "required"}):
+    for options in ({}, {"required": True}):
         message = error(f"{line}\n{rows}", **options)
         assert "looks like data" in message
         assert "the first line must be column names" in message
@@ -225,7 +229,7 @@ def test_what_can_be_names_or_data_is_not_read_by_position() -> None:
 )
 def test_numbers_that_count_up_may_be_names_next_to_a_label(names: str) -> None:
     values = ",".join("5" * (names.count(",") + 1))
-    data = read(f"label,{names}\n1,{values}\n", label="required")
+    data = read(f"label,{names}\n1,{values}\n", required=True)
     assert data.columns == tuple(names.split(","))
     # Whoever learned from it can be asked about it, in any order, if there is a label.
     turned = ",".join(reversed(names.split(",")))
@@ -236,7 +240,7 @@ def test_numbers_that_count_up_may_be_names_next_to_a_label(names: str) -> None:
 @pytest.mark.parametrize("names", ["3.5,1.4,0.2", "5", "0,0,0", "3,5", "a,2019", "7,5,3", "1e5,a"])
 def test_other_numbers_next_to_a_label_are_refused(names: str) -> None:
     values = ",".join("5" * (names.count(",") + 1))
-    message = error(f"label,{names}\n1,{values}\n", label="required")
+    message = error(f"label,{names}\n1,{values}\n", required=True)
     assert "for a name, which looks like data" in message
 
 
@@ -246,6 +250,16 @@ WIDE = "label," + ",".join(f"p{i}" for i in range(9)) + "\n" + "1," + ",".join("
 # A file for each option that a message may name, the call that fails, and what the option is then.
 ADVISED: dict[str, tuple[str, dict[str, Any], Any]] = {
     "by_position": ("a,b,c\n1,2,3\n", {"features": NAMES}, True),
+    "decimal": ("label;a\n0;1,250\n1;2,500\n", {}, ","),
+    "drop": ("label,a,b\n0,1,x\n1,2,y\n", {}, ["b"]),
+    "encode": ("label,a,b\n0,1,x\n1,2,y\n", {}, "onehot"),
+    "header": ("5,6,7\n1,2,3\n", {}, False),
+    "id": ("label,a,b\n" + "".join(f"0,1,x{i}\n" for i in range(9)), {"encode": "onehot"}, "b"),
+    "label": ("digit,a\n0,1\n1,2\n", {"required": True}, "digit"),
+    "missing": ("label,a\n0,1\n1,?\n", {}, "mean"),
+    "sep": ("a;b,c;d\n1;2,3;4\n", {"encode": "onehot"}, ","),
+    "task": ("label,a\n0.5,1\n1,2\n", {}, "regression"),
+    "unknown": ("a\nx\ny\n", {"features": ("a",), "values": [("x",)]}, "ignore"),
     "dtype": ("label,a\n1,1e39\n0,1\n", {}, "float64"),
     "max_bytes": (WIDE, {"max_bytes": 20}, 1000),
     "max_classes": ("label,a\n200000,1\n0,1\n", {}, 200_001),
@@ -257,10 +271,11 @@ ADVISED: dict[str, tuple[str, dict[str, Any], Any]] = {
 @pytest.mark.parametrize("option", OWN_OPTIONS)
 def test_advice_names_the_option_of_the_caller_and_helps(option: str) -> None:
     text, options, value = ADVISED[option]
-    assert OWN_OPTIONS[option] in error(text, **options)
+    advised = OWN_OPTIONS[option].replace("{}", "'b'")
+    assert advised in error(text, **options)
     assert f"--{option}" in error(text, **options, offers={option: f"--{option}"})
     message = error(text, **options, offers={})
-    for words in (option, OWN_OPTIONS[option]):
+    for words in (advised, f"pass {option}", f"{option}="):
         assert words not in message
     assert len(read(text, **options | {option: value}).features)
 
@@ -277,9 +292,9 @@ def test_every_option_that_the_source_names_is_offered_by_the_caller() -> None:
     for file in folder.glob("*.py"):
         source = file.read_text("utf-8")
         asked |= set(re.findall(r"(?:offers, |offers\[)[\"'](\w+)[\"']", source))
-        if file.name != "reading.py":
+        if file.name not in ("reading.py", "options.py"):
             assert not re.findall(r"(?:max_\w+|dtype|by_position)=[ \w.]*[\"']", source), file
-    assert asked == set(OWN_OPTIONS)
+    assert asked | {"header"} == set(OWN_OPTIONS)
 
 
 def test_check_classes_advises_what_is_offered() -> None:

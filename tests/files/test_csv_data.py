@@ -22,12 +22,14 @@ from hypothesis import strategies as st
 
 from nn.data.csv import CsvData, read_csv
 from nn.data.csv import fast as csv_fast
+from nn.data.csv import loading as csv_data
 from nn.data.csv import numbers as csv_numbers
-from nn.data.csv import reading as csv_data
 from nn.data.csv import records as csv_records
+from nn.data.csv.columns import Columns
 from nn.data.csv.fast import read_fast
 from nn.data.csv.header import Header, read_header
-from nn.data.csv.source import Rules, Source, Table, open_source
+from nn.data.csv.rules import Rules
+from nn.data.csv.source import Source, Table, open_source
 from nn.data.csv.strict import _Body, read_strictly
 from nn.errors import DataError
 
@@ -48,26 +50,30 @@ def read_both(content: bytes, dtype: str, part_bytes: int = 7) -> tuple[Table | 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "train.csv")
         path.write_bytes(content)
-        rules = Rules(str(path), "optional", np.dtype(dtype), 100_000, 1000, 1 << 20)
+        rules = Rules(str(path), False, np.dtype(dtype), 100_000, 1000, 1 << 20)
         # Small parts, so that even short files are read in several.
         with (
             open_source(rules) as source,
             mock.patch.object(csv_fast, "PART_BYTES", part_bytes),
         ):
             header = read_header(source, rules)
-            fast = read_fast(source, header, rules)
-            strict = strictly(source, header, rules)
+            # All columns are features, and none is text.
+            columns = Columns(None, np.arange(len(header.names)), header.names)
+            if header.names[0] == "label":
+                columns = Columns(0, np.arange(1, len(header.names)), header.names[1:])
+            fast = read_fast(source, header, columns, rules)
+            strict = strictly(source, header, columns, rules)
             with mock.patch.object(_Body, "_read_quickly", return_value=False):
-                by_cell = strictly(source, header, rules)
+                by_cell = strictly(source, header, columns, rules)
     assert (strict is None) == (by_cell is None)
     if strict is not None and by_cell is not None:
         assert_same_bits(strict, by_cell)
     return fast, by_cell
 
 
-def strictly(source: Source, header: Header, rules: Rules) -> Table | None:
+def strictly(source: Source, header: Header, columns: Columns, rules: Rules) -> Table | None:
     try:
-        return read_strictly(source, header, rules)
+        return read_strictly(source, header, columns, rules)[0]
     except DataError:
         return None
 
@@ -166,7 +172,7 @@ def test_readers_agree_on_whole_numbers_of_any_size(dtype: str) -> None:
         cells = ",".join(str(2**power + step) for step in (-1, 0, 1, 3))
         content = f"a,b,c,d\n{cells}\n".encode()
         assert_readers_agree(content, dtype)
-        numbers = read_bytes(content, label="optional", dtype=dtype).features
+        numbers = read_bytes(content, required=False, dtype=dtype).features
         expected = [float(2**power + step) for step in (-1, 0, 1, 3)]
         assert numbers.tolist() == [np.array(expected, np.float64).astype(dtype).tolist()]
 
@@ -235,6 +241,8 @@ BAD_CELLS += ['"1,000"', '"a ""b"" c"', '"1"2', "--", "e5", "#5", "1\v", "\f1"]
 def test_one_bad_cell_is_found_at_its_line_and_column(
     file: Written, bad_cell: str, data: st.DataObject
 ) -> None:
+    # In a column with as many texts as numbers, the numbers would be the mistake.
+    file.rows.extend([list(cells) for cells in [*file.rows, *file.rows]])
     row = data.draw(st.integers(0, len(file.rows) - 1))
     column = data.draw(st.integers(0, len(file.header) - 1))
     file.rows[row][column] = bad_cell
@@ -265,7 +273,7 @@ def test_rows_of_wrong_width_are_found_at_their_line(file: Written, data: st.Dat
 
 def test_a_cell_behind_a_line_break_in_quotes_has_the_later_line() -> None:
     with pytest.raises(DataError) as caught:
-        read_bytes(b'label,a,b\n0,"1\n2",x\n1,2,y\n')
+        read_bytes(b'label,a,b\n0,"1\n2",x\n1,2,y\n' + b"1,2,3\n" * 3)
     first, second = str(caught.value).splitlines()
     assert ":2: column 2 ('a'): found '1\\n2'" in first
     assert ":3: column 3 ('b'): found 'x', expected a number. Also on line 4." in second
@@ -313,13 +321,13 @@ def test_line_ends_split_between_blocks(block_bytes: int, monkeypatch: pytest.Mo
 
 
 def test_optional_labels() -> None:
-    data = read_bytes(b"a,b\n1,2\n3,4\n", label="optional")
+    data = read_bytes(b"a,b\n1,2\n3,4\n", required=False)
     assert (data.columns, data.labels) == (("a", "b"), None)
     assert data.features.tolist() == [[1, 2], [3, 4]]
-    data = read_bytes(b"label,b\n1,2\n3,4\n", label="optional")
+    data = read_bytes(b"label,b\n1,2\n3,4\n", required=False)
     assert data.labels is not None
     assert (data.columns, data.labels.tolist()) == (("b",), [1, 3])
-    data = read_bytes(b"only\n1\n2\n", label="optional", dtype=np.float64)
+    data = read_bytes(b"only\n1\n2\n", required=False, dtype=np.float64)
     assert data.features.dtype == np.float64
     assert data.features.tolist() == [[1], [2]]
 

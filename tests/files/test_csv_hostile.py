@@ -118,17 +118,17 @@ def test_a_quoted_number_does_not_slow_down_the_other_rows(monkeypatch: pytest.M
             data = read(HEADER + rows)
             assert data.features.tolist() == [[2.5, 3]] * len(data.features)
     with pytest.raises(AssertionError, match="cell by cell"):
-        read(HEADER + b"1,x,3\n")
+        read(HEADER + GOOD + GOOD + b"1,x,3\n")
 
 
 def test_problems_are_counted_to_the_end_of_a_short_file_and_no_further() -> None:
     with pytest.raises(DataError) as caught:
-        read(HEADER + GOOD + b"1,x,3\n" * 60)
-    text = "data.csv:3: column 2 ('a'): found 'x', expected a number."
-    assert str(caught.value) == f"{text} Also on lines 4, 5, 6 and 56 more."
+        read(HEADER + GOOD * 61 + b"1,x,3\n" * 60)
+    text = "data.csv:63: column 2 ('a'): found 'x', expected a number."
+    assert str(caught.value) == f"{text} Also on lines 64, 65, 66 and 56 more."
     with pytest.raises(DataError) as caught:
-        read(HEADER + GOOD + b"1,x,3\n" * 6000)
-    assert str(caught.value) == f"{text} Also on lines 4, 5, 6 and at least 996 more."
+        read(HEADER + GOOD * 61 + b"1,x,3\n" * 6000, features=("a", "b"))
+    assert str(caught.value) == f"{text} Also on lines 64, 65, 66 and at least 996 more."
 
 
 def test_ten_kinds_of_problems_are_shown() -> None:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from nn.data.csv import read_csv
 from nn.data.csv import records as csv_records
-from nn.data.csv.plain import plain_rows
+from nn.data.csv.plain import split_rows
 from nn.data.csv.problems import Problems
 from nn.data.csv.records import blocks, count_cells, count_lines, records, split_cells, unquoted
-from nn.data.csv.source import Rules, open_source
+from nn.data.csv.rules import Rules
+from nn.data.csv.source import open_source
 from nn.data.csv.strict import _Body
 from nn.errors import DataError
 
@@ -54,7 +55,7 @@ def cells_of(text: str, block_bytes: int) -> list[list[str]] | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "data.csv")
         path.write_bytes(b"first\n" + text.encode())
-        rules = Rules(str(path), "optional", np.dtype("float32"), 10, 10, 1 << 20)
+        rules = Rules(str(path), False, np.dtype("float32"), 10, 10, 1 << 20)
         found, line = [], 1
         with (
             open_source(rules) as source,
@@ -132,7 +133,7 @@ def test_skipped_columns_make_no_difference_between_quick_and_slow(body: str, he
 
         def outcome() -> object:
             try:
-                data = read_csv(path, label="optional", features=features)
+                data = read_csv(path, required=False, features=features)
             except DataError as error:
                 return str(error)
             return data.features.tolist(), data.ignored, data.line_of(0)
@@ -157,13 +158,15 @@ def test_skipped_columns_make_no_difference_between_quick_and_slow(body: str, he
     ],
 )
 def test_plain_rows(text: bytes, plain: bytes | None) -> None:
-    assert plain_rows(text, np.array([False, True])) == plain
+    grid = split_rows(text, 2)
+    found = None if grid is None else grid.plain(np.array([False, True]))
+    assert found == plain
 
 
 def test_a_number_behind_empty_quotes_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text('a,b\n1," " 2\n3,4\n')
     with pytest.raises(DataError, match=r"2: column 2 .'b'.: found"):
-        read_csv(path, label="optional")
+        read_csv(path, required=False)
     path.write_text('a,b\n1,"2" \n3,"4"\n')
-    assert read_csv(path, label="optional").features.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert read_csv(path, required=False).features.tolist() == [[1.0, 2.0], [3.0, 4.0]]

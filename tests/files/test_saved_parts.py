@@ -30,6 +30,8 @@ def prepared(**changes):
         "input_means": source.normal(size=7),
         "input_deviations": source.uniform(0.5, 2, size=7),
         "label_name": 'a "label"\n',
+        "id_name": "Id, or\nso",
+        "dropped_names": ("Name", "Ticket, \u00e9"),
         "dropout": 0.25,
         "history_columns": ("epoch", "loss"),
         "history": ((1, 0.1), (2, None), (3, float("inf"))),

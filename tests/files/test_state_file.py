@@ -221,6 +221,7 @@ ITSELF.append(ITSELF)
         ({"a": np.array(["x"])}, TypeError, "dtype <U1"),
         ({"a": {(1, 2): 3}}, TypeError, "state 'a' has a key of type tuple"),
         (object(), TypeError, "the state is of type object"),
+        ({"a": nn.ReLU()}, TypeError, r"state 'a' is a ReLU; pass its state_dict\(\)"),
         ({"a": ITSELF}, ValueError, "nested too deep, or contains itself"),
         ({"a": 10**100}, ValueError, "integer of more than a hundred digits"),
         ([0.5] * 200_000, ValueError, "200000 values outside of arrays.*keep long lists"),

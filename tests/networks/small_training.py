@@ -6,9 +6,10 @@ import numpy as np
 
 from nn import model
 
-__all__ = ["GOOD", "PAIR", "files", "new", "write_csv"]
+__all__ = ["GOOD", "PAIR", "RESULTS", "files", "new", "write_csv"]
 
 PAIR = ["model.pkl", "model.safetensors"]
+RESULTS = ["history.csv", *PAIR]
 GOOD = {"epoch": 40, "alpha": 0.2, "batch_size": 8, "scale": 10}
 
 

@@ -145,7 +145,7 @@ def test_closed_streams_are_not_an_error(closed):
     )
     assert done.returncode == 0, done
     assert "Error" not in done.stderr
-    assert sorted(os.listdir("a")) == ["model.pkl", "model.safetensors"]
+    assert sorted(os.listdir("a")) == ["history.csv", "model.pkl", "model.safetensors", "run.toml"]
 
 
 def test_a_warning_has_no_path_of_the_installation():

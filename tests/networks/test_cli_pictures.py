@@ -59,7 +59,7 @@ def test_compare_draws_the_differences_and_writes_a_page(folder, capsys):
     ("words", "told"),
     [
         ("stepper --structure 2,3,2 --out s.png", r"saved as \.html, got 's\.png'"),
-        ("stepper --structure 2,3,2 --learning-rate 0 --out s.html", "lr"),
+        ("stepper --structure 2,3,2 --learning-rate 0 --out s.html", "--learning-rate must be > 0"),
         ("stepper --structure 2,3,2 --rows 0 --out s.html", "rows"),
         ("compare --structure 2,3,2 --plot d.gif", r"--plot d\.gif: expected a name that ends in"),
         ("compare --structure 2,3,2 --html d.pdf", r"--html d\.pdf: expected"),
@@ -86,7 +86,8 @@ def test_training_without_figures(folder):
     np.savetxt(folder / "t.csv", rows, fmt="%g", delimiter=",", header="label,a,b,c", comments="")
     words = "train t.csv --structure 3,2 --epochs 1 --figures none --out m"
     assert run(words) == 0
-    assert {path.name for path in (folder / "m").iterdir()} == {"model.pkl", "model.safetensors"}
+    made = sorted(path.name for path in (folder / "m").iterdir())
+    assert made == ["history.csv", "model.pkl", "model.safetensors", "run.toml"]
 
 
 def test_gradients_by_hand_come_by_name_and_in_shape():

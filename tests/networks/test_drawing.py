@@ -99,6 +99,27 @@ def test_specks_of_dust_do_not_move_the_drawing(reference, tmp_path):
     assert np.corrcoef(found.ravel(), reference.ravel())[0, 1] > 0.97
 
 
+@pytest.mark.parametrize("width", [1, 3, 12])
+@pytest.mark.parametrize("is_dark_paper", [False, True])
+def test_a_frame_is_not_the_ground(width, is_dark_paper, reference, tmp_path):
+    page = np.pad(255 - two(), 10, constant_values=255)
+    framed = np.pad(page, width, constant_values=40)
+    path = save(tmp_path / "framed.png", 255 - framed if is_dark_paper else framed)
+    found = read_drawing(path, 784)
+    assert "a frame around the drawing: cut off" in found.notes
+    assert np.corrcoef(found.row, reference.ravel())[0, 1] > 0.97
+
+
+def test_a_large_ring_is_not_a_frame(tmp_path):
+    image = Image.new("L", (300, 300), 255)
+    ImageDraw.Draw(image).ellipse((5, 5, 295, 295), outline=0, width=30)
+    image.save(tmp_path / "ring.png")
+    found = read_drawing(tmp_path / "ring.png", 784)
+    assert not any("frame" in note for note in found.notes)
+    assert found.row.reshape(28, 28)[14, 14] == 0
+    assert found.row.reshape(28, 28)[14, 4:7].max() > 200
+
+
 def test_other_formats_and_modes(reference, tmp_path):
     grey = Image.fromarray(255 - two())
     deep = np.uint16((255 - two().astype(np.uint16)) * 257)

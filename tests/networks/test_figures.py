@@ -13,7 +13,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.transforms import TransformedBbox
 
-from nn import MLP, model
+from nn import MLP, SGD, model, softmax_cross_entropy
 from nn.by_hand import delta_rule
 from nn.figure_style import CLASSES, MARKERS, balanced_columns, image_side, ink_on
 from nn.training.figures.mistakes import confusion_figure, confusion_matrix, mistakes_figure
@@ -245,18 +245,25 @@ def test_layers_are_measured_as_the_delta_rule_does():
     network = MLP([4, 5, 3], seed=0, dtype="float64")
     generator = np.random.default_rng(0)
     x, labels = generator.normal(size=(300, 4)), generator.integers(0, 3, 300)
+    optimizer = SGD(network.parameters(), lr=0.2)
+    watch = LayerWatch(network, x, labels)
+    start = [layer.weight.numpy() for layer in network.layers]
+    softmax_cross_entropy(network(x[:50]), labels[:50]).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    watch.step()
     before = network.state_dict()
-    watch = LayerWatch(network, x, labels, learning_rate=0.2)
     watch.measure(7)
     weights = [layer.weight.numpy() for layer in network.layers]
     biases = [layer.bias.numpy() for layer in network.layers]
     expected, _ = delta_rule.gradients(weights, biases, x[:256], labels[:256])
     norms = [np.sqrt((g**2).sum()) for g in expected]
-    sizes = [np.sqrt((w**2).sum()) for w in weights]
+    updates = [np.sqrt(((w - s) ** 2).sum()) for w, s in zip(weights, start, strict=True)]
+    sizes = [np.sqrt((s**2).sum()) for s in start]
     record = watch.record
     assert (record.names, record.epochs) == (["linear1", "linear2"], [7])
     np.testing.assert_allclose(record.gradient_norms, [norms])
-    np.testing.assert_allclose(record.ratios, [0.2 * np.divide(norms, sizes)])
+    np.testing.assert_allclose(record.ratios, [np.divide(updates, sizes)])
     assert all(parameter.grad is None for parameter in network.parameters())
     for name, values in network.state_dict().items():
         np.testing.assert_array_equal(values, before[name])

@@ -15,7 +15,7 @@ from nn.files import read_network
 from nn.training import loop
 from nn.training.signals import StopSignals, Terminated, unwinding
 
-from .small_training import GOOD, PAIR, files, new
+from .small_training import GOOD, RESULTS, files, new
 
 # Signals -----------------------------------------------------------------------------------
 
@@ -56,7 +56,9 @@ def test_a_signal_ends_the_command_with_a_saved_model(data, out, signals, code):
     found, printed, err = stopped(["-m", "nn", *words, *settings], *signals)
     by = "" if signals[0] == signal.SIGINT else f" by {signals[0].name}"
     told = re.fullmatch(
-        rf"stopped{by} in epoch (\d+); the model of epoch (\d+) is saved in {out}/a\n", err
+        rf"stopped{by} in epoch (\d+); the model of epoch (\d+) is saved in {out}/a; "
+        r"go on with --resume\n",
+        err,
     )
     assert told, err
     assert found == code
@@ -64,7 +66,8 @@ def test_a_signal_ends_the_command_with_a_saved_model(data, out, signals, code):
     assert int(told[1]) == epochs + 1
     assert f"epoch {epochs:>7}/" in printed
     assert f"epoch {epochs + 1:>7}/" not in printed
-    assert [name for name in files(out / "a") if not name.endswith(".png")] == PAIR
+    found_files = [name for name in files(out / "a") if not name.endswith(".png")]
+    assert found_files == ["checkpoint.safetensors", *RESULTS, "run.toml"]
     assert read_network(out / "a" / "model.safetensors").learned
 
 
@@ -74,7 +77,7 @@ def test_in_python_the_signal_then_does_what_it_always_does(data, out):
     assert re.search(
         r"\nstopped by SIGTERM in epoch \d+; the model of epoch \d+ is saved in", printed
     )
-    assert files(out) == PAIR
+    assert files(out) == ["checkpoint.safetensors", *RESULTS]
 
 
 def test_ctrl_c_while_it_is_loaded_prints_no_traceback():
@@ -98,7 +101,7 @@ def handlers():
 @pytest.mark.parametrize("ending", ["well", "error"])
 def test_handlers_are_there_during_the_training_alone(data, out, monkeypatch, ending):
     before, seen = handlers(), []
-    right = loop._Step.__call__
+    right = loop.Step.__call__
 
     def step(*arguments):
         seen.append(handlers())
@@ -106,7 +109,7 @@ def test_handlers_are_there_during_the_training_alone(data, out, monkeypatch, en
             raise RuntimeError("broken")
         return right(*arguments)
 
-    monkeypatch.setattr(loop._Step, "__call__", step)
+    monkeypatch.setattr(loop.Step, "__call__", step)
     if ending == "error":
         with pytest.raises(RuntimeError, match="broken"):
             new(out).fit(data, **GOOD)

@@ -108,6 +108,8 @@ def test_classes_and_baseline_can_be_chosen():
     one = explain_row(trained, 3, target=0, against=1)
     other = explain_row(trained, 3, target=1, against=0)
     assert one.contributions == pytest.approx(-other.contributions)
+    named = explain_row(trained, 3, target="iris", against="lily")
+    assert np.array_equal(named.contributions, one.contributions)
     at_itself = explain_row(trained, trained.features[3], baseline=trained.features[3])
     assert at_itself.row is None
     assert not at_itself.contributions.any()
@@ -149,6 +151,13 @@ def test_what_cannot_be_explained_is_refused():
             explain_row(trained, row)
     with pytest.raises(ValueError, match="expected 4 numbers"):
         explain_row(trained, [1.0, 2.0])
+    for row in (True, "3", 3.0, trained.features[:2]):
+        with pytest.raises((TypeError, ValueError), match=r"row .* expected 4 numbers"):
+            explain_row(trained, row)
+    with pytest.raises(ValueError, match=r"row 0, counted from 0, has NaN or inf; prepare must"):
+        explain_row(trained, [1.0, np.nan, 2.0, 3.0])
+    with pytest.raises(ValueError, match=r"target 'oak' is not a class; .* one of iris, lily"):
+        explain_row(trained, 0, target="oak")
     with pytest.raises(ValueError, match=r"target 3 is not a class; the network has 3, 0..2"):
         explain_row(trained, 0, target=3)
     with pytest.raises(ValueError, match="both class 1"):

@@ -112,6 +112,10 @@ def test_targets_that_look_wrong():
 def test_what_cannot_be_used_is_refused():
     trained = flower_model()
     p = trained.probabilities()
+    with pytest.raises(
+        TypeError, match=r"refit must be a function \(features, labels\), got a int"
+    ):
+        find_mislabelled(trained, 5)
     with pytest.raises(ValueError, match="not both"):
         find_mislabelled(trained, lambda X, y: None, predictions=p)
     with pytest.raises(ValueError, match=r"shape \(120, 2\), expected \(120, 3\)"):

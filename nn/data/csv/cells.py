@@ -22,7 +22,7 @@ MOST_WRITTEN = 10**18
 
 # Only ASCII digits: float() also accepts "1_000", "nan" and the digits of other scripts.
 _NUMBER = r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
-_DECIMAL_COMMA = r"[+-]?[0-9]+,[0-9]+"
+_DECIMAL_COMMA = r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?"
 _THOUSANDS = r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?"
 # As Excel writes them elsewhere: 1.234.567,8 and 1 234 and 1'234, with spaces of any width.
 _OTHER_THOUSANDS = (
@@ -58,8 +58,8 @@ _hints = [(re.compile(pattern, re.IGNORECASE), hint) for pattern, hint in _HINTS
 # Numbers written in another way. Dates and truth values can be texts with a meaning.
 _is_written_otherwise = re.compile(
     "|".join(
-        (_NUMBER, _DECIMAL_COMMA, _THOUSANDS, _OTHER_THOUSANDS, _INFINITE)
-        + tuple(pattern for pattern in _HINTS if pattern not in (_TRUTH, _DATE))
+        [_NUMBER, _DECIMAL_COMMA, _THOUSANDS, _OTHER_THOUSANDS, _INFINITE]
+        + [pattern for pattern in _HINTS if pattern not in (_TRUTH, _DATE)]
     ),
     re.IGNORECASE,
 ).fullmatch
@@ -89,8 +89,14 @@ def looks_like_value(text: str) -> bool:
     return 0 < len(text) <= MOST_EXPLAINED and _is_value(text) is not None
 
 
-def kind_of_cell(cell: bytes, layout: Layout) -> Literal["number", "missing", "wrong", "text"]:
-    """Return what a cell is; "wrong" is a number that is written in another way.
+Kind = Literal["number", "missing", "wrong", "text", "damaged"]
+
+
+def kind_of_cell(cell: bytes, layout: Layout) -> Kind:
+    """Return what a cell is.
+
+    A "wrong" one is a number that is written in another way. A "damaged" one is not text, or has
+    a line end, where a quote was probably not closed.
 
     Parameters
     ----------
@@ -101,7 +107,12 @@ def kind_of_cell(cell: bytes, layout: Layout) -> Literal["number", "missing", "w
     """
     if is_number_in_bytes(cell):
         return "number"
-    text = written(cell, layout)
+    try:
+        text = layout.original(cell).decode("utf-8").strip(" \t")
+    except UnicodeDecodeError:
+        return "damaged"
+    if "\0" in text or "\n" in text:
+        return "damaged"
     if _is_missing(text):
         return "missing"
     return "wrong" if len(text) <= MOST_EXPLAINED and _is_written_otherwise(text) else "text"

@@ -187,16 +187,13 @@ def _check_same_columns(train: CsvData, test: CsvData) -> None:
 
 
 def _check_same_values(train: CsvData, test: CsvData) -> None:
-    for name, one, other in zip(
-        train.columns,
-        train.values or [()] * len(train.columns),
-        test.values or [()] * len(test.columns),
-        strict=True,
-    ):
+    numbers: tuple[tuple[str, ...], ...] = ((),) * len(train.columns)
+    texts = zip(train.columns, train.values or numbers, test.values or numbers, strict=True)
+    for name, one, other in texts:
         if one != other:
             sentence = (
-                f"the texts of {shown(name)} have other codes than in {printable(train.path)}; read "
-                "it with the values of the training."
+                f"the texts of {shown(name)} have other codes than in {printable(train.path)}; "
+                "read it with the values of the training."
             )
             fail(test.path, Problem("other values", sentence, name=name))
 

@@ -32,7 +32,7 @@ __all__ = ["FEW_VALUES", "MOST_VALUES", "Columns", "has_too_many_values", "selec
 MOST_HINTS = 3
 MOST_VALUES = 100
 FEW_VALUES = 5
-"""A column of text may have so many different values, even if that is more than half of the rows."""
+"""A column of text may have so many different values, even if there are few rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,29 +97,15 @@ def select_columns(header: Header, survey: Survey, rules: Rules) -> Columns:
     """Select columns by the names of a header, and by what the columns hold."""
     names = header.names
     if not header.has_names and rules.features is not None:
-        return _with_texts(_without_header(header, rules.features, rules), header, survey, rules)
-    dropped = _indices(rules.drop, header, rules, "drop", may_lack=rules.features is not None)
+        columns = _without_header(header, rules.features, rules)
+        return _with_texts(columns, header, survey, rules)
     identifier = next(iter(_indices([rules.id] if rules.id else [], header, rules, "id")), None)
     index = 0 if names[0] == "" and rules.features is None and identifier != 0 else None
-    others = {*dropped, identifier, index} - {None}
-    expected = rules.features or ()
-    wanted = set(expected) if not rules.by_position else set()
-    able = others | {i for i, name in enumerate(names) if name in wanted}
-    label = _usable(find_label(names, able, survey, rules, header.line), names, survey, rules)
-    if label.column in others:
-        what = "dropped" if label.column in dropped else "the id"
-        sentence = "the column of the label cannot be " + what + "."
-        fail(rules.path, _at(header, label.column, "label misplaced", sentence))
+    others = _indices(rules.drop, header, rules, "drop", may_lack=rules.features is not None)
+    others |= {i for i in (identifier, index) if i is not None}
+    label = _label(header, others, survey, rules)
     free = [i for i in range(len(names)) if i not in others and i != _column(label, names, rules)]
-    ignored: tuple[str, ...] = ()
-    if rules.features is None:
-        features, feature_names = free, tuple(names[i] for i in free)
-        ignored = () if index is None else ("",)
-    elif rules.by_position:
-        features, feature_names = _in_given_order(header, free, expected, rules), expected
-    else:
-        features, ignored = _matched(header, free, expected, rules)
-        feature_names = expected
+    features, feature_names, ignored = _features(header, free, rules)
     if not features:
         found = f"'{names[label.column]}'" if label.column is not None else list_names(names)
         sentence = f"no feature columns: found only {found}, expected '{found[1:-1]},...'."
@@ -128,12 +114,35 @@ def select_columns(header: Header, survey: Survey, rules: Rules) -> Columns:
         label.column,
         np.array(features, np.intp),
         feature_names,
-        ignored,
+        ignored if index is None else ("", *ignored),
         identifier,
         index,
         label_found=label.found,
     )
     return _with_texts(columns, header, survey, rules)
+
+
+def _label(header: Header, others: set[int], survey: Survey, rules: Rules) -> Label:
+    names = header.names
+    wanted = set(rules.features or ()) if not rules.by_position else set()
+    features = {i for i, name in enumerate(names) if name in wanted}
+    label = find_label(names, others | features, survey, rules, header.line)
+    if label.column is not None and label.column in others:
+        sentence = "the column of the label cannot be dropped, or be the id."
+        fail(rules.path, _at(header, label.column, "label misplaced", sentence))
+    return _usable(label, names, survey, rules)
+
+
+def _features(
+    header: Header, free: list[int], rules: Rules
+) -> tuple[list[int], tuple[str, ...], tuple[str, ...]]:
+    """Return the features among the free columns, their names, and the names that are not used."""
+    if rules.features is None:
+        return free, tuple(header.names[i] for i in free), ()
+    if rules.by_position:
+        return _in_given_order(header, free, rules.features, rules), rules.features, ()
+    features, ignored = _matched(header, free, rules.features, rules)
+    return features, rules.features, ignored
 
 
 def _column(label: Label, names: Sequence[str], rules: Rules) -> int | None:
@@ -201,7 +210,8 @@ def _found_texts(
         name = header.names[wrong[0]]
         sentence = "the column is not a feature, so it cannot be encoded."
         fail(rules.path, Problem("not a feature", sentence, header.line, wrong[0] + 1, name))
-    texts = [i for i in survey.texts() if i in features]
+    # Where most rows are damaged, only their problems are worth reading.
+    texts = [] if survey.is_hopeless else [i for i in survey.texts() if i in features]
     problems = Problems(rules.path)
     for i in sorted({*texts, *named}):
         problem = None
@@ -226,17 +236,23 @@ def _text_column(i: int, header: Header, kinds: Kinds, rules: Rules) -> Problem:
     if rules.encode is not None:
         encode = " To use it, name it among the columns to encode."
     drop = advice(rules.offers, "drop", " To leave it out, pass {}.", shown(name))
-    sentence = f"found text ({_examples(kinds)}), expected numbers.{encode}{drop}"
+    found = f"found {shown(kinds.first_text)}, expected a number."
+    sentence = f"{found} The column holds text: {_examples(kinds)}.{encode}{drop}"
     return Problem("text column", sentence, kinds.first_line, i + 1, name, kinds.first_text)
 
 
 def _too_many_values(i: int, header: Header, survey: Survey, rules: Rules) -> Problem:
     name, kinds = header.names[i], survey.of(i)
     drop = advice(rules.offers, "drop", " To leave it out, pass {}.", shown(name))
-    identify = "" if rules.id else advice(rules.offers, "id", " If it names the rows, pass {}.")
+    identify = (
+        ""
+        if rules.id
+        else advice(rules.offers, "id", " If it names the rows, pass {}.", shown(name))
+    )
+    first = kinds.first_text or next(iter(kinds.names), "")
     sentence = (
-        f"found text ({_examples(kinds)} in {survey.rows} rows), which is too many to encode."
-        f"{drop}{identify}"
+        f"found {shown(first)}, expected a number. The column holds text: {_examples(kinds)} in "
+        f"{survey.rows} rows, too many to encode.{drop}{identify}"
     )
     return Problem(
         "too many values", sentence, kinds.first_line, i + 1, name, kinds.first_text or None
@@ -248,8 +264,7 @@ def _examples(kinds: Kinds) -> str:
     some = [name for name in names if name != kinds.first_text]
     two = [kinds.first_text, *some][:2] if kinds.first_text else names[:2]
     count = f"more than {MOST_NAMES}" if len(names) >= MOST_NAMES else str(len(names))
-    values = f"{count} different value{'s' * (len(names) != 1)}"
-    return f"{' and '.join(map(shown, two))}; {values}"
+    return f"{' and '.join(map(shown, two))}, {count} different value{'s' * (len(names) != 1)}"
 
 
 def _at(header: Header, column: int, kind: str, sentence: str) -> Problem:
@@ -339,10 +354,11 @@ def _missing_columns(
 
 
 def _did_you_mean(missing: list[str], others: list[str]) -> str:
-    found = []
-    for name in missing[:MOST_HINTS]:
-        if (close := closest_name(name, others)) is not None:
-            found.append(f"{shown(name)} by {shown(close)}")
+    found = [
+        f"{shown(name)} by {shown(close)}"
+        for name in missing[:MOST_HINTS]
+        if (close := closest_name(name, others)) is not None
+    ]
     return f" Did you mean {', '.join(found)}?" if found else ""
 
 

@@ -83,7 +83,7 @@ def read_header(source: Source, rules: Rules) -> Header:
         fail(rules.path, Problem("no header", "no header: the first line is blank.", line))
     if (count := count_cells(text)) > rules.max_columns:
         fail(rules.path, too_many_columns(count, line, rules.max_columns, rules))
-    unnamed = Header(numbered_names(count), line, line - 1, 0, False, source.layout)
+    unnamed = Header(_names_by_position(count, rules), line, line - 1, 0, False, source.layout)
     if rules.header is False:
         return unnamed
     if len(text) > MOST_BYTES_OF_A_NAME * count:
@@ -104,8 +104,10 @@ def read_header(source: Source, rules: Rules) -> Header:
     return Header(tuple(names), line, line - 1 + lines, len(record), True, source.layout)
 
 
-def numbered_names(count: int) -> tuple[str, ...]:
-    """Return the names of `count` columns without a header."""
+def _names_by_position(count: int, rules: Rules) -> tuple[str, ...]:
+    """Return the names of `count` columns without a header: the expected ones by position."""
+    if rules.by_position and rules.features is not None and len(rules.features) == count:
+        return rules.features
     return tuple(f"column {number}" for number in range(1, count + 1))
 
 

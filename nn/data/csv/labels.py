@@ -109,9 +109,10 @@ def find_label(
         for i, name in enumerate(names)
         if rules.required and i not in others and name.lower() in USUAL_NAMES
     ]
-    found = sorted({*texts, *usual})
+    # Of several texts none is the label by that alone, but one text next to a usual name may be.
+    found = sorted({*usual, *(texts if len(texts) == 1 or not usual else ())})
     if len(found) == 1:
-        only = "the only column of text" if texts else "by its name"
+        only = "the only column of text" if found == texts else "by its name"
         return Label(found[0], f"the label is {shown(names[found[0]])}, {only}")
     if rules.required:
         fail(rules.path, _not_one_label(names, found, rules, line))

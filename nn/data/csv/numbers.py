@@ -117,9 +117,12 @@ def put_numbers(
 
 def are_labels(values: np.ndarray, rules: Rules) -> np.ndarray:
     """Return which numbers can be labels: integers 0..K-1, or any finite number."""
+    able: np.ndarray
     if rules.regression:
-        return np.isfinite(values)
-    return (values >= 0) & (values < rules.max_classes) & (values == np.floor(values))
+        able = np.isfinite(values)
+    else:
+        able = (values >= 0) & (values < rules.max_classes) & (values == np.floor(values))
+    return able
 
 
 def count_byte(block: bytes, byte: int) -> int:

@@ -1,7 +1,7 @@
 """Splits blocks of rows into cells, all at once with NumPy.
 
-It works only on text whose quotes are around whole cells and whose rows have the same width. For any
-other text `split_rows` returns None. What the cells are is the business of `cells` and `numbers`.
+It works only on text whose quotes are around whole cells and whose rows have the same width. For
+any other text `split_rows` returns None. What the cells are is decided in `cells` and `numbers`.
 """
 
 from __future__ import annotations
@@ -125,11 +125,11 @@ def split_rows(text: bytes, columns: int) -> Grid | None:
         ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
     if len(ends) % columns:
         return None
-    starts = np.concatenate(([0], ends[:-1] + 1)).reshape(-1, columns)
-    ends = ends.reshape(-1, columns)
-    if (characters[ends[:, -1]] != LINE_FEED).any() or (characters[ends[:, :-1]] != COMMA).any():
+    starts: np.ndarray = np.concatenate(([0], ends[:-1] + 1)).reshape(-1, columns)
+    rows: np.ndarray = ends.reshape(-1, columns)
+    if (characters[rows[:, -1]] != LINE_FEED).any() or (characters[rows[:, :-1]] != COMMA).any():
         return None
-    return Grid(text, marked, starts, ends)
+    return Grid(text, marked, starts, rows)
 
 
 def _without_odd_quotes(text: bytes) -> bytes:

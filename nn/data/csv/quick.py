@@ -34,7 +34,7 @@ class Rows(NamedTuple):
 
     numbers: np.ndarray
     ids: list[str]
-    index: list[bytes]
+    differing: list[bytes]
 
 
 class QuickReader:

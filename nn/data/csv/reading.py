@@ -316,7 +316,11 @@ def _separator(sep: str | None) -> str | None:
 
 def _check_roles(rules: Rules) -> None:
     """Check that no column is named for two roles."""
-    roles = {"label": [rules.label], "id": [rules.id], "drop": rules.drop}
+    roles: dict[str, Sequence[object]] = {
+        "label": [rules.label],
+        "id": [rules.id],
+        "drop": rules.drop,
+    }
     roles["encode"] = rules.named_encodings
     seen: dict[object, str] = {}
     for role, names in roles.items():

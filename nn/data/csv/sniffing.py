@@ -1,7 +1,7 @@
 """Recognises the separator of a CSV file and its decimal mark from the first lines.
 
-It chooses only what fits all of these lines, and nothing where two choices fit. A wrong cell further
-down is found by the readers.
+It chooses only what fits all of these lines, and nothing where two choices fit. A wrong cell
+further down is found by the readers.
 """
 
 from __future__ import annotations
@@ -111,13 +111,13 @@ def _count(mark: str, line: bytes) -> int:
 
 
 def _separates_more(rival: str, chosen: str, lines: list[bytes]) -> bool:
-    """Return whether a second separator occurs inside cells, and not only as a blank around them."""
+    """Return whether a second separator occurs inside cells, not only as a blank around them."""
     cells = (cell.strip(b" \t") for line in lines for cell in line.split(chosen.encode()))
     return any(rival.encode() in cell for cell in cells)
 
 
 def _decimal(head: bytes, separator: str) -> str:
-    """Return ',' if numbers are written with it, and none with a point."""
+    """Return ',' if most numbers with decimals have it; the others are wrong in either case."""
     if separator == "," or b"," not in head:
         return "."
     head = head.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -126,4 +126,5 @@ def _decimal(head: bytes, separator: str) -> str:
     # A number such as 1,234 alone may as well have a thousands separator.
     if all(map(_is_grouped, commas)):
         return "."
-    return "." if re.search(_DECIMAL % (marks, rb"\.", marks), head, re.MULTILINE) else ","
+    points = re.findall(_DECIMAL % (marks, rb"\.", marks), head, re.MULTILINE)
+    return "," if len(commas) > len(points) else "."

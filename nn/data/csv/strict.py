@@ -209,9 +209,10 @@ class _Body:
             self._add(self._as_rows(found, extra))
 
     def _as_rows(self, numbers: list[list[float]], extra: list[list[bytes]]) -> Rows:
-        cells = dict(zip(self._extra, map(list, zip(*extra, strict=True)), strict=False))
-        ids, index = cells.get(self._columns.id, []), cells.get(self._columns.index, [])
-        return Rows(np.array(numbers), self.reader.ids_of(ids) or [], index)
+        columns = list(map(list, zip(*extra, strict=True)))
+        ids = columns.pop(0) if columns and self._columns.id is not None else []
+        differing = columns[0] if columns else []
+        return Rows(np.array(numbers), self.reader.ids_of(ids) or [], differing)
 
     def _numbers(self, record: bytes, line: int) -> list[float] | None:
         """Return the used cells of a row as numbers, or add its problems and return None."""
@@ -322,7 +323,7 @@ class _Rows:
             return False
         self._count += len(rows.numbers)
         self._ids += rows.ids
-        self._index.extend(map(hash, rows.index))
+        self._index.extend(map(hash, rows.differing))
         return True
 
     def index_is_unique(self) -> bool:

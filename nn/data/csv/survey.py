@@ -114,12 +114,15 @@ class Survey:
         """Return the columns of text."""
         return [column for column, kinds in sorted(self._kinds.items()) if kinds.is_text]
 
-    def has_enough(self) -> bool:
+    @property
+    def is_hopeless(self) -> bool:
         """Whether the file has so many wrong rows that it cannot be read anyway."""
-        return self._odd_rows >= ENOUGH_ODD_ROWS
+        return self._odd_rows >= ENOUGH_ODD_ROWS or self._odd_rows > self.rows
 
     def add(self, block: Block) -> None:
         """Look through the rows of a block."""
+        if not block.text.strip(BLANKS + b"\r\n"):
+            return
         text = unify_line_ends(block.text)
         text = text if text.endswith(b"\n") else text + b"\n"
         rows: _SomeRows | Grid | None = split_rows(text, self._width)
@@ -137,7 +140,7 @@ class Survey:
         self.rows += len(rows)
 
     def _not_numbers_at_first(self, rows: _SomeRows | Grid) -> list[int]:
-        """Return the other columns whose first cell is not a number: probably all that there are."""
+        """Return the other columns whose first cell is not a number: usually all of them."""
         row = rows.first_row()
         return [
             column
@@ -185,6 +188,8 @@ class Survey:
             kind = kind_of_cell(bare, self._layout)
             if kind == "missing":
                 kinds.missing += count
+                continue
+            if kind == "damaged":
                 continue
             if kind == "number":
                 kinds.numbers += count
@@ -253,7 +258,7 @@ def look_through(
             return survey
         survey.add(block)
         size += len(block.text)
-        if survey.has_enough():
+        if survey.is_hopeless:
             break
     survey.is_complete = True
     return survey

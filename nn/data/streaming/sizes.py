@@ -86,7 +86,7 @@ def _of_address_space() -> int | None:
 
 
 def _of_container() -> int | None:
-    """Return what is left of the limit of a container, which can take memory from its file cache."""
+    """Return what is left of the limit of a container, which may take its file cache."""
     folder = "/sys/fs/cgroup/"
     limit = next(iter(_lines(folder + "memory.max")), "max")
     used = next(iter(_lines(folder + "memory.current")), "")

@@ -17,6 +17,9 @@ from ..options import Plan, reading_offers
 
 __all__ = ["as_codes", "check_numbers", "shortened", "with_codes"]
 
+_MANY, _FEW = 20, 10
+"""More classes than the first, with fewer rows each than the second, are probably numbers."""
+
 
 def with_codes(
     train: CsvData,
@@ -58,6 +61,8 @@ def with_codes(
         return train, train.classes
     present = np.unique(train.labels)
     outputs = None if structure is None else classes_of(structure[-1])
+    if structure is None:
+        _check_few(train, len(present), plan)
     has_gaps = len(present) < int(present[-1]) + 1 or present[0] < 0
     if has_gaps and len(present) > 1 and (outputs is None or outputs < int(present[-1]) + 1):
         names = tuple(map(str, present.tolist()))
@@ -72,6 +77,21 @@ def with_codes(
         train, max_classes=most, offers=reading_offers(plan.options, has_dtype=known is None)
     )
     return train, None
+
+
+def _check_few(train: CsvData, classes: int, plan: Plan) -> None:
+    """Refuse labels that look like numbers to learn, if the user named no number of classes."""
+    rows = len(train.features)
+    if classes > _MANY and rows < _FEW * classes:
+        raise DataError(
+            f"{train.path}: the label {train.label_name!r} has {classes} different values in "
+            f"{rows} rows, which look like numbers rather than classes; pass "
+            f"{plan.options['task']} to learn numbers, or a structure with {classes} outputs to "
+            "learn classes",
+            path=train.path,
+            name=train.label_name,
+            kind="many classes",
+        )
 
 
 def as_codes(data: CsvData, classes: tuple[str, ...] | None) -> CsvData:

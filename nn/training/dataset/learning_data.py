@@ -161,7 +161,7 @@ def read_learning_data(
         train, names = with_codes(train, known, structure, plan, notes)
     warn_of_ignored(train)
     weights = all_weights(train, weights, names, plan)
-    train, weights = without_missing(train, weights, plan.get("missing"), notes)
+    train, weights = without_missing(train, weights, plan, notes)
     reader.follow(train, names)
     test = reader.read_other(plan.test_data, "test_data", train, notes)
     validation, share = None, plan.get("validation")
@@ -169,11 +169,12 @@ def read_learning_data(
     if isinstance(share, int | float | np.number):
         assert train.labels is not None  # they are required
         stratify = task == "classification"
-        rows, validation_rows = split_rows(train.labels, share, generator, stratify=stratify)
+        rows, validation_rows = split_rows(train.labels, float(share), generator, stratify=stratify)
     elif share is not None:
         validation = reader.read_other(share, "validation", train, notes)
     features, labels = _parts(train, rows)
-    knowledge = _measured(train, features, labels, names, known, plan, task)
+    own = None if weights is None else weights if rows is None else weights[rows]
+    knowledge = _measured(train, features, labels, own, names, known, plan, task)
     data = LearningData(
         train, test, knowledge, rows, validation_rows, validation, weights, tuple(notes)
     )
@@ -199,7 +200,9 @@ class _Reader:
         self.plan, self.known, self.task = plan, known, task
         # A table is read in full precision if it is standardised: a small deviation from a large
         # mean would be lost in float32.
-        exact = plan.chosen or plan.get("standardize") or plan.get("encode") is not None
+        is_given = plan.get("scale") is not None or plan.get("standardize") is not None
+        exact = plan.get("standardize") or plan.get("encode") is not None
+        exact = exact or (plan.chosen and not is_given)
         self.dtype = np.dtype(np.float64) if exact else dtype
         self.names = None if known is None else known.inputs.names
         self.values = () if known is None else known.prepare.values
@@ -237,13 +240,17 @@ class _Reader:
         labels = None
         if isinstance(source, tuple) and len(source) == 2 and not is_path(source):
             source, labels = source
+        given = dict(self.plan.given)
+        if (name := given.pop("id", None)) is not None:  # these rows need no id
+            given["drop"] = (*given.get("drop", ()), name)
+        self.plan = replace(self.plan, given=given)
         data = self.read(source, labels, argument, required=True)
         data, _ = self.without_weights(data)
         if self.task == "classification":
             data = as_codes(data, self.classes)
             check_pair(train, data)
         warn_of_ignored(data)
-        return without_missing(data, None, self.plan.get("missing"), notes)[0]
+        return without_missing(data, None, self.plan, notes)[0]
 
     def without_weights(self, data: CsvData) -> tuple[CsvData, NDArray[np.float64] | None]:
         """Separate the column of weights from the features, if there is one."""
@@ -272,6 +279,7 @@ def _measured(
     train: CsvData,
     features: NDArray[Any],
     labels: NDArray[Any],
+    weights: NDArray[np.float64] | None,
     names: tuple[str, ...] | None,
     known: Knowledge | None,
     plan: Plan,
@@ -288,17 +296,29 @@ def _measured(
             missing=plan.get("missing"),
             scale=scale,
             standardize=standardize,
+            weights=weights,
         )
     filled = replace(train, features=prepare.filled(features), labels=labels)
     inputs = KnownInputs.of(filled, prepare.scale)
     if not _has_names(train):
         inputs = replace(inputs, names=None)
     mean, deviation = 0.0, 1.0
+    if task == "regression":
+        mean = float(np.average(labels, weights=weights))
+        deviation = float(np.average((labels - mean) ** 2, weights=weights)) ** 0.5 or 1.0
     if known is not None:
-        mean, deviation = known.target_mean, known.target_deviation
-    elif task == "regression":
-        mean, deviation = float(labels.mean()), float(labels.std()) or 1.0
-    return Knowledge(inputs, prepare, names, task, train.label_name, mean, deviation)
+        return replace(known, inputs=inputs)
+    return Knowledge(
+        inputs,
+        prepare,
+        names,
+        task,
+        train.label_name,
+        mean,
+        deviation,
+        plan.get("id"),
+        tuple(plan.get("drop", ())),
+    )
 
 
 def _chosen_preparation(train: CsvData, features: NDArray[Any], plan: Plan) -> tuple[float, bool]:

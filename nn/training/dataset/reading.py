@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ...data.csv import CsvData, list_names
+from ...data.csv import CsvData, list_names, list_some
 from ...data.files import read_files
-from ...data.tables import is_frame, is_path, read_arrays, read_frame
-from ...errors import DataWarning
+from ...data.tables import as_labels, is_frame, is_path, read_arrays, read_frame
+from ...errors import DataError, DataWarning
+from ...loss import classes_of
 from ...mlp import MLP
 from ..knowledge import Knowledge
 from ..options import Plan, reading_offers
@@ -81,21 +82,29 @@ def read_source(
         given.setdefault("label", label)
     if not is_first:
         given.pop("encode", None)
-        if any(values):
-            given["values"] = values
-        if classes is not None:
-            given["classes"] = classes
-    if task != "classification":
-        given["task"] = task
-    settings: dict[str, Any] = {"dtype": dtype, "offers": offers, **given, **plan.limits}
-    by_position = plan.get("by_position", False) and names is not None
-    settings |= {"features": names, "by_position": by_position}
+        given |= {"values": values or None, "classes": classes}
+    settings: dict[str, Any] = {
+        "dtype": dtype,
+        "offers": offers,
+        "features": names,
+        "by_position": plan.get("by_position", False) and names is not None,
+        "task": task,
+        "required": required and labels is None,
+        **given,
+        **plan.limits,
+    }
     if is_frame(source):
-        data = read_frame(source, argument, **settings)
-    else:
-        stream, words = plan.get("stream"), plan.options["stream"]
-        data = read_files(source, argument, stream=stream, stream_words=words, **settings)
-    return data
+        return _with_labels(read_frame(source, argument, **settings), labels, task, classes)
+    stream, words = plan.get("stream"), plan.options["stream"]
+    return read_files(source, argument, stream=stream, stream_words=words, **settings)
+
+
+def _with_labels(data: CsvData, labels: Any, task: str, classes: tuple[str, ...] | None) -> CsvData:
+    """Return a data frame's features with labels that were passed apart."""
+    if labels is None:
+        return data
+    found, names = as_labels(labels, len(data.features), task, classes)
+    return replace(data, labels=found, classes=names, label_name="label")
 
 
 def _check_count(source: Any, names: tuple[str, ...], argument: str) -> None:
@@ -137,33 +146,71 @@ def read_for_model(
     options : mapping of str to str
         How the user writes options.
     """
-    given = dict(reading)
+    given = {"drop": knowledge.dropped, **reading}
     if knowledge.prepare.missing is not None:
         given.setdefault("missing", knowledge.prepare.missing)
-    plan = Plan(source, None, labels, given, options, 1, 1, 1.0, "sgd", None, False)
     exact = knowledge.prepare.means is not None
     count = len(knowledge.prepare.values) or network.structure[0]
-    names = knowledge.inputs.names or tuple(f"column {i}" for i in range(1, count + 1))
-    data = read_source(
-        source,
-        labels,
-        argument,
-        plan=plan,
-        task=knowledge.task,
-        dtype=np.dtype(np.float64) if exact else network.layers[0].weight.dtype,
-        names=names,
-        values=knowledge.prepare.values,
-        classes=knowledge.classes,
-        label=knowledge.label_name,
-        is_first=False,
-        required=required,
-    )
+
+    def read(**more: Any) -> CsvData:
+        settings = {**given, **more}
+        return read_source(
+            source,
+            labels,
+            argument,
+            plan=Plan(source, None, labels, settings, options, 1, 1, 1.0, "sgd", None, False),
+            task=knowledge.task,
+            dtype=np.dtype(np.float64) if exact else network.layers[0].weight.dtype,
+            names=knowledge.inputs.names or tuple(f"column {i}" for i in range(1, count + 1)),
+            values=knowledge.prepare.values,
+            classes=knowledge.classes,
+            label=knowledge.label_name,
+            is_first=False,
+            required=required,
+        )
+
+    if knowledge.id_name is None or "id" in given:
+        data = read()
+    else:
+        try:
+            data = read(id=knowledge.id_name)
+        except DataError as error:  # rows to predict need no id
+            if error.kind != "unknown column in id":
+                raise
+            data = read()
     warn_of_ignored(data)
-    return data if knowledge.is_regression else as_codes(data, knowledge.classes)
+    if knowledge.is_regression or data.labels is None:
+        return data
+    data = as_codes(data, knowledge.classes)
+    _check_known(data, knowledge, classes_of(network.structure[-1]), required)
+    return data
+
+
+def _check_known(data: CsvData, knowledge: Knowledge, outputs: int, required: bool) -> None:
+    """Refuse labels that the model cannot predict, or warn if only predictions are wanted."""
+    assert data.labels is not None  # the caller checks it
+    known = knowledge.inputs.classes or outputs
+    unknown = data.labels >= known
+    if not unknown.any():
+        return
+    names = list_some(np.unique(data.labels[unknown]))
+    count = int(np.count_nonzero(unknown))
+    text = f"{data.path}: the model has no class {names}, only 0 to {known - 1}; {count} row"
+    text += "s" * (count != 1)
+    if required:
+        row = int(unknown.argmax())
+        raise DataError(
+            f"{text} with such a label; remove them, or train with them",
+            path=data.path,
+            line=data.line_of(row),
+            kind="unknown class",
+        )
+    warnings.warn(f"{text} with such a label count as wrong", DataWarning, stacklevel=2)
 
 
 def warn_of_ignored(data: CsvData) -> None:
     """Warn about the columns of a file that are not features of the model."""
-    if data.ignored:
+    names = [name for name in data.ignored if name]  # row numbers without a name have a note
+    if names:
         text = f"{data.path}: not used, because the model has no such features: "
-        warnings.warn(text + list_names(data.ignored), DataWarning, stacklevel=3)
+        warnings.warn(text + list_names(names), DataWarning, stacklevel=3)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.blocks import blocks, rows_of
-from ...data.csv import CsvData
+from ...data.csv import CsvData, list_names
 from ...errors import DataError
 from ..options import Plan
 from .labels import shortened
@@ -80,7 +80,7 @@ def _class_weights(labels: Any, names: tuple[str, ...] | None, choice: Any) -> N
 def without_missing(
     data: CsvData,
     weights: NDArray[np.float64] | None,
-    choice: str | None,
+    plan: Plan,
     notes: list[str],
 ) -> tuple[CsvData, NDArray[np.float64] | None]:
     """Return the data and weights without rows that lack a value, if that was chosen.
@@ -91,11 +91,12 @@ def without_missing(
         The data; NaN is a missing cell.
     weights : ndarray or None
         A weight for each row.
-    choice : {"drop", "mean", "median"} or None
-        What is done about missing cells.
+    plan : Plan
+        The option ``missing``: what is done about missing cells.
     notes : list of str
         Receives a sentence about it.
     """
+    choice = plan.get("missing")
     if choice is None:
         return data, weights
     lacking = np.concatenate([np.isnan(b).sum(axis=1) for b in blocks(data.features)])
@@ -103,6 +104,7 @@ def without_missing(
     count = int(np.count_nonzero(rows))
     if not count:
         return data, weights
+    _check_columns(data, plan)
     if choice != "drop":
         cells = int(lacking.sum())
         notes.append(
@@ -125,3 +127,17 @@ def without_missing(
         parts=(),
     )
     return kept, None if weights is None else weights[keep]
+
+
+def _check_columns(data: CsvData, plan: Plan) -> None:
+    """Check that each column has a value in some row."""
+    empty = np.logical_and.reduce([np.isnan(b).all(axis=0) for b in blocks(data.features)])
+    if empty.any():
+        names = [name for name, is_empty in zip(data.columns, empty, strict=True) if is_empty]
+        raise DataError(
+            f"{data.path}: no row has a value in the column {list_names(names)}; leave it out "
+            f"with {plan.options['drop'].format(', '.join(map(repr, names[:5])))}",
+            path=data.path,
+            name=names[0],
+            kind="empty column",
+        )

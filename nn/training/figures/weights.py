@@ -14,9 +14,9 @@ from tinygrad_edu import Tensor, grad
 from tinygrad_edu.leaving import values_of
 
 from ... import figure_style as style
-from ...loss import classification_loss
 from ...module import Module
 from ..history import Epoch, LayerRecord
+from ..objectives import Classification, Objective
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,17 +91,18 @@ def weights_figure(weight: ArrayLike, *, most: int = 64) -> Figure:
 class LayerWatch:
     """Measures gradients and updates of each layer after an epoch.
 
-    It uses one batch, the first rows of the data, and changes neither weights, gradients nor random
-    numbers. Biases are not measured, because they start at zero.
+    Gradients are those of one batch, the first rows of the data, in evaluation mode; the update is
+    the last step of the epoch. Neither weights, gradients nor random numbers are changed. Biases
+    are not measured, because they start at zero.
 
     Parameters
     ----------
     network : Module
-        Returns logits of shape (N, outputs).
-    features, labels : ndarray
+        Returns outputs of shape (N, outputs).
+    inputs, targets : ndarray
         The data; at most 256 rows are used.
-    learning_rate : float
-        Of plain gradient descent: an update is this times the gradient.
+    objective : Objective, optional
+        Whose gradients are measured; by default the cross-entropy.
 
     Attributes
     ----------
@@ -112,25 +113,33 @@ class LayerWatch:
     --------
     >>> import numpy as np
     >>> from nn import MLP
-    >>> watch = LayerWatch(MLP([3, 4, 2], seed=0), np.ones((5, 3)), np.array([0, 1, 0, 1, 1]), 0.1)
+    >>> watch = LayerWatch(MLP([3, 4, 2], seed=0), np.ones((5, 3)), np.array([0, 1, 0, 1, 1]))
     >>> watch.measure(1)
     >>> watch.record.names, len(watch.record.ratios[0])
     (['linear1', 'linear2'], 2)
     """
 
     def __init__(
-        self, network: Module, features: NDArray[Any], labels: NDArray[Any], learning_rate: float
+        self, network: Module, inputs: Any, targets: Any, objective: Objective | None = None
     ) -> None:
-        self._network = network
+        self._network, self._objective = network, objective or Classification()
         self._weights = {
             name.removesuffix(".weight"): parameter
             for name, parameter in network.named_parameters()
             if parameter.ndim >= 2
         }
         dtype = next(iter(self._weights.values())).dtype
-        self._batch = features[:_MOST_ROWS].astype(dtype), labels[:_MOST_ROWS]
-        self._learning_rate = learning_rate
+        self._batch = inputs[:_MOST_ROWS].astype(dtype), targets[:_MOST_ROWS]
+        self._before = self._now = self._values()
         self.record = LayerRecord(names=list(self._weights))
+
+    def _values(self) -> list[NDArray[Any]]:
+        # Without copies: a step never writes into the arrays of the parameters.
+        return [weight.data for weight in self._weights.values()]
+
+    def step(self) -> None:
+        """Note that a step was taken; for ``on_batch=`` of `train`."""
+        self._before, self._now = self._now, self._values()
 
     def __call__(self, epoch: Epoch) -> None:
         """Measure at the end of an epoch; for ``on_epoch=`` of `train`."""
@@ -138,19 +147,26 @@ class LayerWatch:
 
     def measure(self, number: int) -> None:
         """Measure now, and record it as the epoch with this number."""
-        features, labels = self._batch
-        weights = list(self._weights.values())
-        gradients = grad(classification_loss(self._network(Tensor(features)), labels), weights)
-        norms = [float(np.linalg.norm(np.asarray(gradient))) for gradient in gradients]
-        sizes = [float(np.linalg.norm(weight.data)) for weight in weights]
+        inputs, targets = self._batch
+        mode = self._network.training
+        self._network.eval()
+        try:
+            loss = self._objective.loss(self._network(Tensor(inputs)), targets)
+            gradients = grad(loss, list(self._weights.values()))
+        finally:
+            self._network.train(mode)
         self.record.epochs.append(number)
-        self.record.gradient_norms.append(norms)
+        self.record.gradient_norms.append([_norm(gradient) for gradient in gradients])
         self.record.ratios.append(
             [
-                self._learning_rate * norm / (size or np.nan)
-                for norm, size in zip(norms, sizes, strict=True)
+                _norm(now - before) / (_norm(before) or np.nan)
+                for before, now in zip(self._before, self._now, strict=True)
             ]
         )
+
+
+def _norm(values: Any) -> float:
+    return float(np.linalg.norm(np.asarray(values)))
 
 
 def layers_figure(record: LayerRecord) -> Figure:
