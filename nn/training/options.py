@@ -132,8 +132,15 @@ def reading_offers(
 ) -> dict[str, str]:
     """Return the options of `read_csv` that a message may recommend.
 
-    The dtype is among them only if the network is new; a trained one keeps its own. `others` are
-    those of `READING` that the caller has.
+    Parameters
+    ----------
+    options : mapping of str to str
+        How the user writes options: `PYTHON` or `COMMAND`.
+    has_dtype : bool
+        Whether the dtype is among them: only if the network is new, because a trained one keeps
+        its own.
+    others : sequence of str
+        Those of `READING` that the caller has, too.
     """
     names = ("by_position", *LIMITS, *others, *(("dtype",) if has_dtype else ()))
     return {name: options[name] for name in names}

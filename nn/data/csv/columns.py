@@ -94,7 +94,22 @@ class Columns:
 
 
 def select_columns(header: Header, survey: Survey, rules: Rules) -> Columns:
-    """Select columns by the names of a header, and by what the columns hold."""
+    """Select columns by the names of a header, and by what the columns hold.
+
+    Parameters
+    ----------
+    header : Header
+        The names of all columns.
+    survey : Survey
+        What the columns hold, as far as it is known.
+    rules : Rules
+        What the caller of `read_csv` passed.
+
+    Raises
+    ------
+    DataError
+        Columns are missing, or the label cannot be found, or text is not to be encoded.
+    """
     names = header.names
     if not header.has_names and rules.features is not None:
         columns = _without_header(header, rules.features, rules)

@@ -120,6 +120,17 @@ def _is_confirmed(found: Found, header: Header, rules: Rules) -> bool:
 
 
 def as_data(found: Found, header: Header, rules: Rules) -> CsvData:
+    """Return the rows with the names that belong to them.
+
+    Parameters
+    ----------
+    found : Found
+        The rows, and the codes of texts.
+    header : Header
+        The names of all columns.
+    rules : Rules
+        What the caller of `read_csv` passed.
+    """
     columns, table = found.columns, found.table
     values = _with_codes_in_order(found, table.features)
     labels, classes = table.labels, None

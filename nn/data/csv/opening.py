@@ -57,7 +57,7 @@ def find_files(path: object, argument: str) -> list[str]:
 def _files_in(folder: str) -> list[str]:
     names = sorted(name for name in os.listdir(folder) if name.lower().endswith(ENDINGS))
     if not names:
-        sentence = "is a directory without CSV files (*.csv or *.csv.gz)"
+        sentence = "is a directory without CSV files (*.csv, *.csv.gz), expected a CSV file"
         raise IsADirectoryError(errno.EISDIR, sentence, folder)
     return [os.path.join(folder, name) for name in names]
 

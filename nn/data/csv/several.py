@@ -5,6 +5,7 @@ All files are looked through first, so that each column is read in the same way 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from .fast import read_fast
 from .header import Header, read_header
 from .loading import Found, as_data, watched
 from .opening import open_source
-from .problems import Problem, fail
+from .problems import Problem, fail, list_names
 from .rules import Rules
 from .source import Table
 from .strict import read_strictly
@@ -66,12 +67,18 @@ def load_several(paths: Sequence[str], rules: Rules, name: str | None) -> CsvDat
     for path, header, table in zip(paths, headers, tables, strict=True):
         files.append(CsvFile(path, first_row, header.lines, table.has_line_per_row))
         first_row += len(table.features)
+    several = f"{len(paths)} files are read as one data set: {list_names(_base_names(paths))}"
     return replace(
         data,
+        notes=(several, *data.notes),
         path=name or f"{paths[0]} and {len(paths) - 1} more",
         files=tuple(files),
         has_line_per_row=all(table.has_line_per_row for table in tables),
     )
+
+
+def _base_names(paths: Sequence[str]) -> list[str]:
+    return [os.path.basename(path) for path in paths]
 
 
 def _check_same_names(first: Header, header: Header, rules: Rules) -> None:
