@@ -82,7 +82,7 @@ def assert_same_bits(one, other):
         ({}, {"sample_weight": "c"}),
         ({}, {"drop": ["b"]}),
     ],
-    ids=lambda value: ",".join(value),
+    ids=",".join,
 )
 def test_the_same_bits_as_in_memory(tmp_path, data, options):
     path = write(tmp_path / "train.csv", **data)
@@ -190,7 +190,8 @@ resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 nn.training.fitting.keep_memory = lambda: False  # it takes 64 MiB of addresses in advance
 net = model([200, 4, 2], verbose=False)
 try:
-    history = net.fit(sys.argv[1], epochs=1, learning_rate=0.1, batch_size=1000, stream=json.loads(sys.argv[2]))
+    way = {"stream": json.loads(sys.argv[2]), "batch_size": 1000}
+    history = net.fit(sys.argv[1], epochs=1, learning_rate=0.1, **way)
 except ValueError as error:
     print(json.dumps({"refused": str(error)}))
 else:

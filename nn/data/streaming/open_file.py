@@ -61,6 +61,8 @@ class OpenFile:
         CacheError
             If that is impossible.
         """
+        if not hasattr(os, "preadv"):
+            raise CacheError("this system cannot read at positions of a file")
         flags = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         with _as_cache_error(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
