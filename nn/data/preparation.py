@@ -253,7 +253,15 @@ class LazyInputs:
 
 
 def rows_of_inputs(inputs: Any, start: int, count: int) -> Any:
-    """Return some consecutive rows of inputs; those of `LazyInputs` are not read."""
+    """Return some consecutive rows of inputs; those of `LazyInputs` are not read.
+
+    Parameters
+    ----------
+    inputs : ndarray or LazyInputs
+        The inputs.
+    start, count : int
+        The first row, and how many.
+    """
     if not isinstance(inputs, LazyInputs):
         return inputs[start : start + count]
     rows = rows_of(inputs.features, np.arange(start, start + count))

@@ -25,7 +25,7 @@ from .prediction import Estimate, Prediction
 if TYPE_CHECKING:
     from ..data.csv import CsvData
     from ..understanding.trained import Trained
-    from .report import ClassificationReport, RegressionReport
+    from .reports import ClassificationReport, RegressionReport
 
 __all__ = ["AsksModel"]
 
@@ -126,9 +126,9 @@ class AsksModel:
         Returns
         -------
         ClassificationReport or RegressionReport
-            Prints as a table; see `nn.training.report`.
+            Prints as a table; see `nn.training.reports`.
         """
-        from .report import classification_report, regression_report
+        from .reports import classification_report, regression_report
 
         rows = self._read(data, y, required=True, **reading)
         outputs = self._checked_outputs(rows.features, rows.path, check_ranges)

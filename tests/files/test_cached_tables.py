@@ -400,7 +400,7 @@ def test_a_large_table_stays_on_disk(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"about 0.0 MiB, but only 0.0 MiB.*use stream=True"):
         read_files(path, "data", stream=False)
     monkeypatch.setattr(OpenFile, "new", lambda folder: (_ for _ in ()).throw(CacheError("full")))
-    with pytest.warns(DataWarning, match="full"), pytest.raises(DataError, match="are free$"):
+    with pytest.warns(DataWarning, match="full"), pytest.raises(DataError, match=r"are free$"):
         read_files(path, "data", drop=["x2"])
 
 
