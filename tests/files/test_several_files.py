@@ -173,7 +173,7 @@ def test_what_is_not_a_list_of_files(folder):
         listed_files(["data/a.csv", 3], "train_data")
     with pytest.raises(ValueError, match="empty list"):
         listed_files([], "train_data")
-    with pytest.raises(FileNotFoundError, match="none.csv"):
+    with pytest.raises(FileNotFoundError, match=r"none\.csv"):
         read_files(["data/a.csv", "none.csv"], "train_data", **SETTINGS)
     empty = folder / "empty"
     empty.mkdir()

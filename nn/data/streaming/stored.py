@@ -125,7 +125,8 @@ class StoredTable:
 
     def _taken(self, rows: Any) -> NDArray[Any]:
         if isinstance(rows, int | np.integer):
-            return self._taken(np.array([rows]))[0]
+            row: NDArray[Any] = self._taken(np.array([rows]))[0]
+            return row
         if isinstance(rows, slice) and self.chosen is None:
             start, stop, step = rows.indices(self.rows)
             if step == 1:
@@ -147,7 +148,7 @@ class StoredTable:
         """Return rows of the file as rows of the table."""
         if self.columns is not None:
             stored = stored[:, self.columns]
-        rows = stored.astype(self.dtype, copy=False)
+        rows: NDArray[Any] = stored.astype(self.dtype, copy=False)
         return rows if self.change is None else self.change(rows)
 
     def _block(self, start: int, count: int) -> NDArray[Any]:
