@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .blocks import changed_rows, is_stored, row_slices, rows_of
+from .blocks import changed_rows, columns_of, is_stored, row_slices, rows_of
 from .streaming.stored import ReadAhead
 
 __all__ = ["MISSING", "LazyInputs", "Preparation", "inputs_of", "rows_of_inputs"]
@@ -307,8 +307,8 @@ def _measured_fills(
 ) -> NDArray[np.float64]:
     """Return what replaces a missing cell of each column."""
     fills = np.zeros(features.shape[1])
-    for i in range(features.shape[1]):
-        column = np.asarray(features[:, i], np.float64)
+    for i, found in columns_of(features):
+        column = np.asarray(found, np.float64)
         known = column[~np.isnan(column)]
         if not len(known):
             continue  # a column without any value: 0

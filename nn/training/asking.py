@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..data.blocks import row_slices
+from ..data.blocks import is_stored, row_slices
 from ..data.features import check_features
 from ..data.preparation import inputs_of
 from ..data.tables import is_frame, is_path
@@ -171,6 +171,13 @@ class AsksModel:
         if check_ranges:
             knowledge.check_ranges(rows.features, rows.path, self._options["check_ranges"])
         labels = rows.labels
+        if is_stored(rows.features):
+            raise DataError(
+                f"{rows.path}: {len(rows.features):,} rows are too many to explain in memory; pass "
+                "a file with some of them",
+                path=rows.path,
+                kind="too large for memory",
+            )
         if labels is None:
             raise DataError(f"{rows.path}: no labels; pass rows with their labels", path=rows.path)
         return Trained(

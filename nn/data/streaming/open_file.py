@@ -61,6 +61,8 @@ class OpenFile:
         CacheError
             If that is impossible.
         """
+        if not hasattr(os, "preadv"):
+            raise CacheError("this system cannot read at positions of a file")
         flags = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         with _as_cache_error(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -102,7 +104,7 @@ class OpenFile:
         OSError
             If the file is shorter.
         """
-        rest = memoryview(array).cast("B") if array.size else memoryview(b"")
+        rest = array.data.cast("B") if array.size else memoryview(b"")
         while len(rest):
             count = os.preadv(self.descriptor, [rest], start)
             if not count:
@@ -114,7 +116,7 @@ class OpenFile:
     ) -> None:
         """Fill some rows of a contiguous array with rows of the file, which begins with them."""
         size = array.strides[0]
-        view = memoryview(array).cast("B")
+        view = array.data.cast("B")
         descriptor, read = self.descriptor, os.preadv  # as few look-ups as possible in the loop
         short = 0
         for place, row in zip((places * size).tolist(), rows.tolist(), strict=True):

@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ..blocks import blocks, column_means, column_ranges
+from ..blocks import column_means, column_ranges, row_slices
 from .open_file import OpenFile
+from .sizes import free_memory
 
 __all__ = ["ReadAhead", "StoredTable"]
 
@@ -23,6 +24,7 @@ _BYTES_OF_A_CALL = 1 << 14
 """Reading so many bytes takes as long as a call that reads a few: about 2 microseconds."""
 _AHEAD_BYTES = 96 * 2**20
 """Rows of so many bytes are read ahead of their use. Fewer take more passes through the file."""
+_SHARE_OF_FREE = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,10 @@ class StoredTable:
             return self._taken(place)
         rows, columns = place
         if isinstance(rows, slice) and rows == slice(None):  # column by column, of all rows
-            return np.concatenate([block[:, columns] for block in blocks(self)])
+            result = np.empty((len(self), *np.empty(self.shape[1:])[columns].shape), self.dtype)
+            for some in row_slices(self):
+                result[some] = self._taken(some)[:, columns]
+            return result
         return self._taken(rows)[..., columns]
 
     # Other tables of the same rows ----------------------------------------------------------
@@ -120,7 +125,8 @@ class StoredTable:
 
     def _taken(self, rows: Any) -> NDArray[Any]:
         if isinstance(rows, int | np.integer):
-            return self._taken(np.array([rows]))[0]
+            row: NDArray[Any] = self._taken(np.array([rows]))[0]
+            return row
         if isinstance(rows, slice) and self.chosen is None:
             start, stop, step = rows.indices(self.rows)
             if step == 1:
@@ -142,7 +148,7 @@ class StoredTable:
         """Return rows of the file as rows of the table."""
         if self.columns is not None:
             stored = stored[:, self.columns]
-        rows = stored.astype(self.dtype, copy=False)
+        rows: NDArray[Any] = stored.astype(self.dtype, copy=False)
         return rows if self.change is None else self.change(rows)
 
     def _block(self, start: int, count: int) -> NDArray[Any]:
@@ -193,7 +199,6 @@ class ReadAhead:
 
     def __init__(self, table: StoredTable, order: NDArray[Any]) -> None:
         self._table, self._order = table, order
-        self._most = max(_AHEAD_BYTES // (table.width * table.kind.itemsize), 1)
         self._rows: NDArray[Any] | None = None
         self._first = self._next = 0
 
@@ -206,10 +211,16 @@ class ReadAhead:
             return None
         if self._rows is None or stop > self._first + len(self._rows):
             self._rows = None  # its memory is needed for the next ones
-            some = self._order[start : start + max(self._most, len(rows))]
+            some = self._order[start : start + max(self._most(), len(rows))]
             self._rows, self._first = self._table.stored_rows(some), start
         self._next = stop
         taken = self._rows[start - self._first : stop - self._first].copy()
         if stop == len(self._order):
             self._rows = None
         return self._table.finished(taken)
+
+    def _most(self) -> int:
+        """Return how many rows are read at a time."""
+        free = free_memory()
+        most = _AHEAD_BYTES if free is None else min(_AHEAD_BYTES, free // _SHARE_OF_FREE)
+        return most // (self._table.width * self._table.kind.itemsize)
