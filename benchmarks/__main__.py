@@ -22,12 +22,16 @@ from benchmarks import (
     model_files,
     pictures,
     steps,
+    streaming,
 )
 from benchmarks.goals import Goals
 from benchmarks.models import measure as models
 from benchmarks.processes import Worker, settle
 
-PARTS = ("steps", "models", "chains", "imports", "csv", "files", "fit", "learning", "memory", "pictures")
+PARTS = (
+    *("steps", "models", "chains", "imports", "csv", "files", "fit", "learning", "streaming"),
+    *("memory", "pictures"),
+)
 
 
 def main() -> None:
@@ -47,6 +51,7 @@ def main() -> None:
         "files": lambda: model_files.measure(goals, 3 if options.quick else 15),
         "fit": lambda: fitting.measure(goals, 1 if options.quick else 5),
         "learning": lambda: learning.measure(2 if options.quick else 10),
+        "streaming": lambda: streaming.measure(goals, 0.1 if options.quick else 2.0),
         "memory": lambda: memory.measure(goals),
         "pictures": lambda: pictures.measure(1 if options.quick else 5),
     }

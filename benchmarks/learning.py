@@ -1,7 +1,7 @@
 """How well the defaults learn: five public tables of scikit-learn, against its own network.
 
-Both get the same ten splits of each table, 75 % for training. Ours chooses everything itself; theirs
-is ``make_pipeline(StandardScaler(), MLPClassifier())``, or `MLPRegressor`.
+Both get the same ten splits of each table, 75 % for training. Ours chooses everything itself;
+theirs is ``make_pipeline(StandardScaler(), MLPClassifier())``, or `MLPRegressor`.
 """
 
 from __future__ import annotations

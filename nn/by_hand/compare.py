@@ -182,7 +182,9 @@ def _doubled(
         raise ValueError(
             f"x has shape {batch.shape}, expected (N, {mlp.structure[0]}): one row for each sample"
         )
-    twin = mlp.astype(np.float64).requires_grad_(True)  # gradients of frozen parameters too
+    # Gradients of frozen parameters too, and without dropout, which the delta rule does not know.
+    twin = mlp.astype(np.float64).requires_grad_(True)
+    twin.eval()
     return twin, batch, classes, classification_loss(twin(batch), classes)
 
 

@@ -40,6 +40,7 @@ def network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
     if options.model is not None:
         net = Classifier._load(options.model, COMMAND)
         network = net.network
+        network.eval()  # without dropout, as in predictions
         if net.knowledge.is_regression:
             raise ValueError(
                 f"{options.model} is a regression; the gradients by hand are those of a classifier"

@@ -18,6 +18,7 @@ __all__ = [
     "changed_rows",
     "column_means",
     "column_ranges",
+    "columns_of",
     "is_stored",
     "row_slices",
     "rows_of",
@@ -25,11 +26,30 @@ __all__ = [
 
 _ROWS = 4096
 _CELLS = 1 << 23
+_COLUMN_BYTES = 1 << 26
 
 
 def is_stored(table: Any) -> bool:
     """Return whether a table is in a file, a `StoredTable`, and not an array."""
     return not isinstance(table, np.ndarray)
+
+
+def columns_of(table: Any) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Return the index and the numbers of each column; a stored table is read a few times.
+
+    Examples
+    --------
+    >>> [(i, column.tolist()) for i, column in columns_of(np.array([[1, 2], [3, 4]]))]
+    [(0, [1, 3]), (1, [2, 4])]
+    """
+    count = table.shape[1]
+    if not is_stored(table):
+        yield from ((i, table[:, i]) for i in range(count))
+        return
+    step = max(_COLUMN_BYTES // max(len(table) * table.dtype.itemsize, 1), 1)
+    for first in range(0, count, step):
+        some = table[:, first : first + step]
+        yield from ((first + i, some[:, i]) for i in range(some.shape[1]))
 
 
 def rows_of(table: Any, rows: NDArray[Any]) -> Any:

@@ -71,13 +71,16 @@ def read_files(
         first one lacks.
     """
     paths, name = listed_files(source, argument)
-    settings = {"argument": argument, **settings}
+    settings = {"argument": argument, "dtype": "float32", **settings}
     size = sum(estimated_bytes(path, np.dtype(settings["dtype"]).itemsize) for path in paths)
     free = free_memory()
     wanted = stream
     if wanted is None:
         wanted = free is not None and size > free / 2
-    if wanted and _STANDARD_INPUT not in paths:
+    if stream and _STANDARD_INPUT in paths:
+        message = f"standard input is read into memory; save it to a file for {stream_words}"
+        warnings.warn(message, DataWarning, stacklevel=3)
+    elif wanted and _STANDARD_INPUT not in paths:
         data = _read_stream(paths, name, settings)
         if data is not None:
             if stream is None:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .blocks import changed_rows, is_stored, row_slices, rows_of
+from .blocks import changed_rows, columns_of, is_stored, row_slices, rows_of
+from .streaming.stored import ReadAhead
 
 __all__ = ["MISSING", "LazyInputs", "Preparation", "inputs_of", "rows_of_inputs"]
 
@@ -227,6 +228,11 @@ class LazyInputs:
 
     def __init__(self, features: NDArray[Any], prepare: Preparation, dtype: DTypeLike) -> None:
         self.features, self.prepare, self.dtype = features, prepare, np.dtype(dtype)
+        self._ahead: ReadAhead | None = None
+
+    def expect(self, order: NDArray[Any]) -> None:
+        """Prepare for rows that will be taken in this order; others can be taken, too."""
+        self._ahead = ReadAhead(self.features, order) if is_stored(self.features) else None  # type: ignore[arg-type]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -238,6 +244,8 @@ class LazyInputs:
         return len(self.features)
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
+        if self._ahead is not None and (taken := self._ahead.take(rows)) is not None:
+            return self.prepare(taken, self.dtype, in_place=True)
         taken = self.features[rows]
         if not is_stored(self.features):
             taken = np.array(taken)  # the table itself stays as it is
@@ -245,7 +253,15 @@ class LazyInputs:
 
 
 def rows_of_inputs(inputs: Any, start: int, count: int) -> Any:
-    """Return some consecutive rows of inputs; those of `LazyInputs` are not read."""
+    """Return some consecutive rows of inputs; those of `LazyInputs` are not read.
+
+    Parameters
+    ----------
+    inputs : ndarray or LazyInputs
+        The inputs.
+    start, count : int
+        The first row, and how many.
+    """
     if not isinstance(inputs, LazyInputs):
         return inputs[start : start + count]
     rows = rows_of(inputs.features, np.arange(start, start + count))
@@ -291,8 +307,8 @@ def _measured_fills(
 ) -> NDArray[np.float64]:
     """Return what replaces a missing cell of each column."""
     fills = np.zeros(features.shape[1])
-    for i in range(features.shape[1]):
-        column = np.asarray(features[:, i], np.float64)
+    for i, found in columns_of(features):
+        column = np.asarray(found, np.float64)
         known = column[~np.isnan(column)]
         if not len(known):
             continue  # a column without any value: 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..data.blocks import row_slices
+from ..data.blocks import is_stored, row_slices
 from ..data.features import check_features
 from ..data.preparation import inputs_of
 from ..data.tables import is_frame, is_path
@@ -25,7 +25,7 @@ from .prediction import Estimate, Prediction
 if TYPE_CHECKING:
     from ..data.csv import CsvData
     from ..understanding.trained import Trained
-    from .report import ClassificationReport, RegressionReport
+    from .reports import ClassificationReport, RegressionReport
 
 __all__ = ["AsksModel"]
 
@@ -126,9 +126,9 @@ class AsksModel:
         Returns
         -------
         ClassificationReport or RegressionReport
-            Prints as a table; see `nn.training.report`.
+            Prints as a table; see `nn.training.reports`.
         """
-        from .report import classification_report, regression_report
+        from .reports import classification_report, regression_report
 
         rows = self._read(data, y, required=True, **reading)
         outputs = self._checked_outputs(rows.features, rows.path, check_ranges)
@@ -171,6 +171,13 @@ class AsksModel:
         if check_ranges:
             knowledge.check_ranges(rows.features, rows.path, self._options["check_ranges"])
         labels = rows.labels
+        if is_stored(rows.features):
+            raise DataError(
+                f"{rows.path}: {len(rows.features):,} rows are too many to explain in memory; pass "
+                "a file with some of them",
+                path=rows.path,
+                kind="too large for memory",
+            )
         if labels is None:
             raise DataError(f"{rows.path}: no labels; pass rows with their labels", path=rows.path)
         return Trained(

@@ -198,6 +198,8 @@ class Loop:
     def _batches(self, number: int, place: _Position, order: NDArray[Any], start: float) -> None:
         """Train on the batches of an epoch that are left."""
         size = self.batch_size
+        if hasattr(self.samples[0], "expect"):  # inputs that are read from disk
+            self.samples[0].expect(order[place.start :])
         while place.start < len(order):
             rows = order[place.start : place.start + size]
             batch = [part[rows] for part in self.samples]

@@ -28,8 +28,9 @@ from nn.data.csv import records as csv_records
 from nn.data.csv.columns import Columns
 from nn.data.csv.fast import read_fast
 from nn.data.csv.header import Header, read_header
+from nn.data.csv.opening import open_source
 from nn.data.csv.rules import Rules
-from nn.data.csv.source import Source, Table, open_source
+from nn.data.csv.source import Source, Table
 from nn.data.csv.strict import _Body, read_strictly
 from nn.errors import DataError
 

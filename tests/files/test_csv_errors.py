@@ -21,7 +21,7 @@ import pytest
 
 from nn.data.csv import CsvData, check_classes, check_pair, read_csv
 from nn.data.csv import header as csv_header
-from nn.data.csv import source as csv_source
+from nn.data.csv import opening as csv_source
 from nn.data.csv import strict as csv_strict
 from nn.errors import DataError, DataWarning
 

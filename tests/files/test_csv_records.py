@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from nn.data.csv import read_csv
 from nn.data.csv import records as csv_records
+from nn.data.csv.opening import open_source
 from nn.data.csv.plain import split_rows
 from nn.data.csv.problems import Problems
 from nn.data.csv.records import blocks, count_cells, count_lines, records, split_cells, unquoted
 from nn.data.csv.rules import Rules
-from nn.data.csv.source import open_source
 from nn.data.csv.strict import _Body
 from nn.errors import DataError
 
@@ -170,3 +170,49 @@ def test_a_number_behind_empty_quotes_is_not_read(tmp_path: Path) -> None:
         read_csv(path, required=False)
     path.write_text('a,b\n1,"2" \n3,"4"\n')
     assert read_csv(path, required=False).features.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+OPTIONS: list[dict[str, object]] = [
+    {"encode": ["b"], "missing": "mean"},
+    {"encode": "onehot"},
+    {"missing": "drop", "id": "x"},
+    {"features": ["a", "b"], "values": [[], ["a", "1"]], "unknown": "ignore"},
+    {"encode": "onehot", "missing": "mean", "task": "regression", "label": "a"},
+    {"encode": "onehot", "missing": "mean", "label": "b", "decimal": ","},
+]
+
+
+@given(
+    st.text(alphabet='12,,,"" \t\n\na.?', max_size=60),
+    st.sampled_from(["x,a,b", "a,b", "label,x,a,b"]),
+    st.sampled_from([",", ";", "\t", " "]),
+    st.sampled_from(OPTIONS),
+)
+def test_texts_and_missing_values_make_no_difference_between_quick_and_slow(
+    body: str, header: str, mark: str, options: dict[str, object]
+) -> None:
+    if mark == "," and "decimal" in options:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "data.csv")
+        path.write_text(f"{header}\n{body}".replace(",", mark), newline="")
+
+        def outcome() -> object:
+            try:
+                data = read_csv(path, required=False, sep=mark, **options)  # type: ignore[arg-type]
+            except DataError as error:
+                return str(error)
+            labels = None if data.labels is None else data.labels.tolist()
+            return (
+                data.features.tobytes(),
+                labels,
+                data.values,
+                data.classes,
+                data.ids,
+                data.unknown,
+            )
+
+        quick = outcome()
+        with mock.patch.object(_Body, "_read_quickly", return_value=False):
+            slow = outcome()
+    assert quick == slow

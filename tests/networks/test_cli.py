@@ -272,7 +272,6 @@ def test_demo_shows_it_all(run, monkeypatch):
 MISTAKES = {
     "data missing": ("train nix.csv --structure 4,3", ["nix.csv", "no such file"]),
     "test data missing": ("train train.csv --test nix.csv --structure 4,3", ["nix.csv"]),
-    "folder for data": ("train . --structure 4,3", ["directory", "expected a CSV file"]),
     "picture for data": ("train curves.png --structure 4,3", ["curves.png", "expected CSV"]),
     "too few features": ("train train.csv --structure 3,3", ["4 features", "takes 3"]),
     "too few outputs": ("train train.csv --structure 4,2", ["3 classes", "2 outputs"]),

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from nn.training.report import regression_report
+from nn.training.reports.classification import regression_report
 
 
 def test_a_worked_regression():

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nn.training.calibration import calibration_error, gap_words, reliability
-from nn.training.report import classification_report
+from nn.training.reports.calibration import calibration_error, gap_words, reliability
+from nn.training.reports.classification import classification_report
 
 from ..engine.test_tensor_html import HOSTILE, Reader
 
@@ -321,7 +321,7 @@ def test_notebooks_show_tables_and_pictures():
 
 def test_hostile_names_stay_text(monkeypatch):
     for figure in ("confusion_figure", "calibration_figure"):
-        monkeypatch.setattr(f"nn.training.report.{figure}", lambda *_, **__: None)
+        monkeypatch.setattr(f"nn.training.reports.classification.{figure}", lambda *_, **__: None)
     for name in HOSTILE:
         report = classification_report(LABELS, sure_of(SAID), [name, "b", "c"])
         page = report._repr_html_()

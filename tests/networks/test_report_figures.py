@@ -11,7 +11,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from nn import MLP
 from nn.figure_style import BLUE, ORANGE
-from nn.training.calibration import reliability
 from nn.training.figures import saving
 from nn.training.figures.calibration import calibration_figure
 from nn.training.figures.mistakes import confusion_figure, confusion_matrix, mistakes_figure
@@ -21,7 +20,8 @@ from nn.training.figures.regions import regions_figure
 from nn.training.figures.saving import FIGURES, Pictures, check_figures
 from nn.training.history import Epoch, History
 from nn.training.learning_rate import search_rates
-from nn.training.report import regression_report
+from nn.training.reports.calibration import reliability
+from nn.training.reports.classification import regression_report
 
 from ..hostile_names import HOSTILE
 from .test_figures import check_whole, texts

@@ -1,12 +1,11 @@
 """Tests the options of `fit`: weights, validation, stopping, optimisers, callbacks, divergence."""
 
-import json
 import re
 
 import numpy as np
 import pytest
 
-from nn import Callback, Classifier, DataError, model
+from nn import MLP, Callback, Classifier, DataError, compare_gradients, model
 from nn.training import loop
 from nn.training.choices import OPTIMIZERS, SCHEDULES
 from nn.training.dataset.splitting import split_rows
@@ -428,19 +427,13 @@ def test_many_numbers_as_classes_get_the_right_advice():
         model([2, 4, 1], verbose=False).fit(x, np.arange(40))
 
 
-# The history ---------------------------------------------------------------------------------
-
-
-def test_the_history_is_written_and_stored(tmp_path):
-    x, y = blobs()
-    net = model(base_address=tmp_path, verbose=False)
-    history = net.fit(x, y, epochs=3, validation=0.2, figures=[])
-    table = (tmp_path / "history.csv").read_text().splitlines()
-    assert len(table) == 4
-    assert float(table[1].split(",")[1]) == history[0].train_loss
-    from nn.files import read_network
-
-    saved = read_network(tmp_path / "model.safetensors")
-    assert len(saved.history) == 3
-    assert saved.history[0][saved.history_columns.index("train_loss")] == history[0].train_loss
-    json.dumps(history.to_dict())
+def test_dropout_does_not_disturb_the_comparison_with_the_delta_rule():
+    generator = np.random.default_rng(0)
+    x, labels = generator.normal(size=(8, 4)), np.arange(8) % 3
+    network = MLP([4, 16, 3], dropout=0.5, seed=0)
+    assert not np.array_equal(network(x).data, network(x).data), "a test that can fail"
+    assert compare_gradients(network, x, labels).agree
+    assert network.training
+    without = MLP([4, 16, 3], seed=0)
+    for name, values in without.state_dict().items():
+        np.testing.assert_array_equal(network.state_dict()[name], values)

@@ -164,7 +164,17 @@ def problem_of_feature(cell: bytes, rules: Rules, layout: Layout) -> tuple[str, 
 
 
 def missing_value(text: str, expected: str, rules: Rules) -> tuple[str, str]:
-    """Return the kind and the message of a missing feature."""
+    """Return the kind and the message of a missing feature.
+
+    Parameters
+    ----------
+    text : str
+        The cell.
+    expected : str
+        What was expected, such as "a number".
+    rules : Rules
+        Has the options that the message may recommend.
+    """
     others = advice(rules.offers, "missing", ", or pass {}")
     hint = f"Fill it in, remove the row{others}." if others else "Fill it in or remove the row."
     return "missing value", f"missing value{_quoted(text)}, expected {expected}. {hint}"

@@ -214,9 +214,9 @@ def _check_known_classes(train: CsvData, test: CsvData) -> None:
         column, name = test.label_column, test.label_name
         fail(test.path, Problem("other classes", sentence, _header_line(test), column, name))
     known = np.unique(train.labels)
-    problems = Problems(test.path)
     column = test.label_column
     unknown = np.flatnonzero(~np.isin(test.labels, known))
+    problems = Problems(test.place_of(int(unknown[0]))[0] if len(unknown) else test.path)
     for row, value in zip(unknown.tolist(), test.labels[unknown].tolist(), strict=True):
         found = str(value) if test.classes is None else shown(test.classes[value])
         classes = list_some(known)

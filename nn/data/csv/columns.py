@@ -94,7 +94,17 @@ class Columns:
 
 
 def select_columns(header: Header, survey: Survey, rules: Rules) -> Columns:
-    """Select columns by the names of a header, and by what the columns hold."""
+    """Select columns by the names of a header, and by what the columns hold.
+
+    Parameters
+    ----------
+    header : Header
+        The names.
+    survey : Survey
+        What the columns hold.
+    rules : Rules
+        What the caller of `read_csv` passed.
+    """
     names = header.names
     if not header.has_names and rules.features is not None:
         columns = _without_header(header, rules.features, rules)

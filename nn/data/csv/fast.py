@@ -79,7 +79,17 @@ def read_fast(source: Source, header: Header, columns: Columns, rules: Rules) ->
 
 
 def empty_labels(rows: int, columns: Columns, rules: Rules) -> np.ndarray | None:
-    """Return an array for the labels, or None if the file has no labels."""
+    """Return an array for the labels, or None if the file has no labels.
+
+    Parameters
+    ----------
+    rows : int
+        Its length.
+    columns : Columns
+        Has the column of the label, if there is one.
+    rules : Rules
+        Says whether labels are numbers.
+    """
     if columns.label is None:
         return None
     return np.empty(rows, np.float64 if rules.regression else np.int64)

@@ -55,7 +55,17 @@ class Label(NamedTuple):
 
 
 def named_label(names: Sequence[str], rules: Rules, line: int = 1) -> int | None:
-    """Return the index of the column that the caller names, or that is called `label`, or None."""
+    """Return the index of the column that the caller names, or that is called `label`, or None.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names of all columns.
+    rules : Rules
+        What the caller of `read_csv` passed.
+    line : int
+        The line of the header.
+    """
     if isinstance(rules.label, int):
         return _at_position(names, rules.label, rules, line)
     wanted = LABEL if rules.label is None else rules.label

@@ -196,7 +196,15 @@ def recode(features: Any, codes: Mapping[int, np.ndarray]) -> None:
 def suspected_id(
     names: tuple[str, ...], features: np.ndarray, values: tuple[tuple[str, ...], ...]
 ) -> str | None:
-    """Return the name of a feature that numbers the rows, or None."""
+    """Return the name of a feature that numbers the rows, or None.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The names of the features.
+    features, values
+        As in `CsvData`.
+    """
     for place, name in enumerate(names):
         if not _names_rows(name) or len(features) < 2 or (values and values[place]):
             continue

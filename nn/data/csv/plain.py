@@ -20,8 +20,8 @@ BEFORE_OPENING = np.frombuffer(b',\n"', np.uint8)
 AFTER_CLOSING = np.frombuffer(b",\n", np.uint8)
 BLANKS = np.frombuffer(b" \t", np.uint8)
 
-# Blanks after a comma have no meaning, in quotes or not.
-_drop_blanks = re.compile(rb"(?:\A|(?<=[,\n]))[ \t]+").sub
+# Cells in quotes with the blanks before them; what looks like a cell in them is not one.
+_each_quoted = re.compile(rb'(?:\A|(?<=[,\n]))[ \t]*("[^"]*+(?:""[^"]*+){0,65536}+"(?!"))').sub
 # A cell in quotes, or a quote elsewhere, which has no meaning.
 _each_quote = re.compile(rb'((?:\A|(?<=[,\n]))"[^"]*+(?:""[^"]*+){0,65536}+"(?!"))|"').sub
 
@@ -114,7 +114,7 @@ def split_rows(text: bytes, columns: int) -> Grid | None:
     if len(text) > MOST_BYTES:
         return None
     if b' "' in text or b'\t"' in text:
-        text = _drop_blanks(b"", text)
+        text = _each_quoted(rb"\1", text)
     marked = _without_odd_quotes(text)
     if not marked:
         return None

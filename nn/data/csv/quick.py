@@ -135,7 +135,8 @@ class QuickReader:
     def _parsed(self, text: bytes, rows: int) -> np.ndarray | None:
         """Return the numbers of a text without quotes."""
         places = np.zeros(0, np.intp)
-        if self._allows_missing:
+        # In a single column, a blank line would look like a missing value.
+        if self._allows_missing and self._width > 1:
             text, places = _without_missing(text)
         if text.translate(None, ORDINARY_BYTES):
             return None

@@ -17,9 +17,9 @@ from .content import CsvData
 from .header import LABEL
 from .layout import SPACES
 from .loading import load
+from .opening import STANDARD_INPUT, open_source, path_text
 from .options import MAX_CLASSES, MAX_COLUMNS, MAX_LINE_BYTES, OWN_OPTIONS, checked_offers
 from .rules import Rules
-from .source import open_source
 
 __all__ = ["read_csv"]
 
@@ -64,7 +64,8 @@ def read_csv(
     Parameters
     ----------
     path : str or os.PathLike of str
-        The file. ``~`` is the home folder.
+        The file. ``~`` is the home folder, and ``-`` is standard input. Several files are read by
+        `nn.data.files.read_files`.
     label : str or int, optional
         The column of the labels, by name or by position (0 is the first, -1 the last). By default,
         the column `label`; otherwise the only column of text, or the only one with a usual name
@@ -192,8 +193,9 @@ def read_csv(
     _check_choice("missing", missing, (None, "drop", "mean", "median"))
     _check_choice("decimal", decimal, (None, ".", ","))
     _check_choice("header", header, (None, True, False))
+    text = path_text(path, argument)
     rules = Rules(
-        path=_path_text(path, argument),
+        path="standard input" if text == STANDARD_INPUT else text,
         required=required,
         dtype=_float_dtype(dtype),
         max_classes=max_classes,
@@ -217,22 +219,11 @@ def read_csv(
         header=header,
         new_table=new_table,
         is_part=is_part,
+        from_standard_input=text == STANDARD_INPUT,
     )
     _check_roles(rules)
     with open_source(rules) as source:
-        try:
-            return load(source, rules)
-        finally:
-            # Also after an error: an incomplete file explains most other problems.
-            source.check_unchanged()
-
-
-def _path_text(path: object, argument: str) -> str:
-    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
-    if not isinstance(text, str):
-        message = f"{argument} must be a path (str or os.PathLike), got {type(path).__name__}"
-        raise TypeError(message)
-    return os.path.expanduser(text)
+        return load(source, rules)
 
 
 def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:

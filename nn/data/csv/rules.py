@@ -43,6 +43,7 @@ class Rules:
     header: bool | None = None
     new_table: Callable[[int, int], Any] | None = None
     is_part: bool = False
+    from_standard_input: bool = False
 
     def table(self, rows: int, columns: int) -> Any:
         """Return an array for the features, or another place that is filled like one."""

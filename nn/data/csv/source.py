@@ -1,4 +1,4 @@
-"""Opens a CSV file, plain or gzip; anything but a regular file of text is refused.
+"""An open CSV file, plain or gzip; anything but text is refused.
 
 It returns the bytes of the text, unpacked and without a byte order mark. Lines, columns and numbers
 are the business of the readers.
@@ -6,11 +6,7 @@ are the business of the readers.
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple, NoReturn
 
 import numpy as np
@@ -206,27 +202,6 @@ class Source:
         if _state(self._file) != self._state_before:
             sentence = "the file changed during reading; read it again when it is complete."
             fail(self.path, Problem("file changed", sentence))
-
-
-@contextmanager
-def open_source(rules: Rules) -> Iterator[Source]:
-    """Open the file of the rules, which must be a regular file; close it at the end."""
-    _check_regular(rules.path)
-    with open(rules.path, "rb") as file:
-        yield Source(file, rules)
-
-
-def _check_regular(path: str) -> None:
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        sentence = f"no such file (working directory {os.getcwd()!r})"
-        raise FileNotFoundError(errno.ENOENT, sentence, path) from None
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, "is a directory, expected a CSV file", path)
-    # Opening a named pipe would wait for a writer, so check before opening.
-    if not stat.S_ISREG(mode):
-        fail(path, Problem("not a regular file", "not a regular file; save the data to a file."))
 
 
 def _state(file: BinaryIO) -> tuple[int, int]:

@@ -18,7 +18,7 @@ UNKNOWN = -1
 MISSING = -2
 WRONG = -3
 """Codes of cells that are not one of the known texts, that are missing, and that are damaged."""
-MOST_SPELLINGS = 1 << 16
+MOST_SPELLINGS = 1 << 12
 
 
 class Texts:

@@ -93,7 +93,7 @@ def find(key: Key) -> CsvData | None:
         return None
     try:
         data = _opened(file)
-    except (ArithmeticError, LookupError, OSError, TypeError, ValueError):
+    except (ArithmeticError, LookupError, OSError, struct.error, TypeError, ValueError):
         file.close()
         return None
     with contextlib.suppress(OSError):
@@ -153,8 +153,10 @@ def _opened(file: OpenFile) -> CsvData:
     size = file.size
     magic, length, digest = _END.unpack(file.read(_END.size, size - _END.size))
     start = size - _END.size - length
+    if magic != _MAGIC or start < 0:
+        raise ValueError("damaged end")
     text = file.read(length, start)
-    if magic != _MAGIC or start < 0 or hashlib.sha256(text).digest() != digest:
+    if hashlib.sha256(text).digest() != digest:
         raise ValueError("damaged header")
     header = json.loads(text)
     kind, rows, columns = np.dtype(header["kind"]), header["rows"], header["columns"]

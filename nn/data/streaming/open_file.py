@@ -12,6 +12,7 @@ import secrets
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,8 @@ class OpenFile:
         CacheError
             If that is impossible.
         """
+        if not hasattr(os, "preadv"):
+            raise CacheError("this system cannot read at positions of a file")
         flags = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         with _as_cache_error(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -93,7 +96,7 @@ class OpenFile:
             size, start = size - len(piece), start + len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def read_into(self, array: NDArray[np.generic], start: int) -> None:
+    def read_into(self, array: NDArray[Any], start: int) -> None:
         """Fill a contiguous array with the bytes from a position.
 
         Raises
@@ -101,20 +104,32 @@ class OpenFile:
         OSError
             If the file is shorter.
         """
-        rest = memoryview(array).cast("B") if array.size else memoryview(b"")
+        rest = array.data.cast("B") if array.size else memoryview(b"")
         while len(rest):
             count = os.preadv(self.descriptor, [rest], start)
             if not count:
                 raise OSError("the cache of the table was cut off while it was read")
             rest, start = rest[count:], start + count
 
-    def read_rows(self, array: NDArray[np.generic], rows: NDArray[np.intp]) -> None:
-        """Fill the rows of a contiguous array with rows of the file, which begins with them."""
+    def read_rows(
+        self, array: NDArray[Any], places: NDArray[np.intp], rows: NDArray[np.intp]
+    ) -> None:
+        """Fill some rows of a contiguous array with rows of the file, which begins with them.
+
+        Parameters
+        ----------
+        array : ndarray
+            Receives the rows.
+        places : ndarray of int
+            Which of its rows to fill.
+        rows : ndarray of int
+            Which rows of the file to take.
+        """
         size = array.strides[0]
-        view = memoryview(array).cast("B")
+        view = array.data.cast("B")
         descriptor, read = self.descriptor, os.preadv  # as few look-ups as possible in the loop
         short = 0
-        for place, row in zip(range(0, len(view), size), rows.tolist(), strict=True):
+        for place, row in zip((places * size).tolist(), rows.tolist(), strict=True):
             short += read(descriptor, (view[place : place + size],), row * size) != size
         if short:
             raise OSError("the cache of the table was cut off while it was read")

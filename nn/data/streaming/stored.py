@@ -13,13 +13,18 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ..blocks import blocks, column_means, column_ranges
+from ..blocks import column_means, column_ranges, row_slices
 from .open_file import OpenFile
+from .sizes import free_memory
 
-__all__ = ["StoredTable"]
+__all__ = ["ReadAhead", "StoredTable"]
 
-_DENSE = 2
-"""Rows are read together with those between them, if these are not more."""
+_WINDOW_BYTES = 1 << 22
+_BYTES_OF_A_CALL = 1 << 14
+"""Reading so many bytes takes as long as a call that reads a few: about 2 microseconds."""
+_AHEAD_BYTES = 96 * 2**20
+"""Rows of so many bytes are read ahead of their use. Fewer take more passes through the file."""
+_SHARE_OF_FREE = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +80,10 @@ class StoredTable:
             return self._taken(place)
         rows, columns = place
         if isinstance(rows, slice) and rows == slice(None):  # column by column, of all rows
-            return np.concatenate([block[:, columns] for block in blocks(self)])
+            result = np.empty((len(self), *np.empty(self.shape[1:])[columns].shape), self.dtype)
+            for some in row_slices(self):
+                result[some] = self._taken(some)[:, columns]
+            return result
         return self._taken(rows)[..., columns]
 
     # Other tables of the same rows ----------------------------------------------------------
@@ -110,31 +118,37 @@ class StoredTable:
         return column_means(self)
 
     def __array__(self, *arguments: Any, **settings: Any) -> NoReturn:
-        # An accident would fill the memory.
+        # By accident, it would fill the memory.
         raise TypeError("a table in a file is not an array; take some of its rows: table[0:100]")
 
     # Reading ---------------------------------------------------------------------------------
 
     def _taken(self, rows: Any) -> NDArray[Any]:
         if isinstance(rows, int | np.integer):
-            return self._taken(np.array([rows]))[0]
+            row: NDArray[Any] = self._taken(np.array([rows]))[0]
+            return row
         if isinstance(rows, slice) and self.chosen is None:
             start, stop, step = rows.indices(self.rows)
             if step == 1:
-                return self._finished(self._block(start, max(stop - start, 0)))
+                return self.finished(self._block(start, max(stop - start, 0)))
             rows = np.arange(start, stop, step)
         elif self.chosen is not None:
             rows = self.chosen[rows]
         rows = np.asarray(rows)
         if rows.dtype == bool:
             rows = np.flatnonzero(rows)
-        return self._finished(self._gathered(rows.astype(np.intp, copy=False)))
+        return self.finished(self._gathered(rows.astype(np.intp, copy=False)))
 
-    def _finished(self, stored: NDArray[Any]) -> NDArray[Any]:
+    def stored_rows(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return rows as they are in the file, in its dtype and with all columns."""
+        places = np.asarray(rows, np.intp)
+        return self._gathered(places if self.chosen is None else self.chosen[places])
+
+    def finished(self, stored: NDArray[Any]) -> NDArray[Any]:
         """Return rows of the file as rows of the table."""
         if self.columns is not None:
             stored = stored[:, self.columns]
-        rows = stored.astype(self.dtype, copy=False)
+        rows: NDArray[Any] = stored.astype(self.dtype, copy=False)
         return rows if self.change is None else self.change(rows)
 
     def _block(self, start: int, count: int) -> NDArray[Any]:
@@ -149,8 +163,64 @@ class StoredTable:
         first, last = int(rows.min()), int(rows.max())
         if first < 0 or last >= self.rows:
             raise IndexError(f"the table has {self.rows} rows, 0..{self.rows - 1}")
-        if last - first + 1 <= _DENSE * len(rows):
-            return self._block(first, last - first + 1)[rows - first]
+        row_bytes = self.width * self.kind.itemsize
         stored = np.empty((len(rows), self.width), self.kind)
-        self.file.read_rows(stored, rows)
+        # In the order of the file, window by window: either all of it, or row by row.
+        order = np.argsort(rows, kind="stable")
+        in_order = rows[order]
+        most = max(_WINDOW_BYTES // row_bytes, 1)
+        start = 0
+        while start < len(rows):
+            low = int(in_order[start])
+            stop = int(np.searchsorted(in_order, low + most))
+            places, some = order[start:stop], in_order[start:stop]
+            span = int(some[-1]) - low + 1
+            if span * row_bytes <= len(some) * (_BYTES_OF_A_CALL + row_bytes):
+                stored[places] = self._block(low, span)[some - low]
+            else:
+                self.file.read_rows(stored, places, some)
+            start = stop
         return stored
+
+
+class ReadAhead:
+    """Rows of a table that will be needed in a known order, read many at a time.
+
+    Shuffled rows are all over the file: reading each batch when it is needed would take a call of
+    the system, or an access to the disk, for each row.
+
+    Parameters
+    ----------
+    table : StoredTable
+        The table.
+    order : ndarray of int
+        The rows in the order in which they will be taken.
+    """
+
+    def __init__(self, table: StoredTable, order: NDArray[Any]) -> None:
+        self._table, self._order = table, order
+        self._rows: NDArray[Any] | None = None
+        self._first = self._next = 0
+
+    def take(self, rows: Any) -> NDArray[Any] | None:
+        """Return the next rows; None if these are other rows."""
+        if not isinstance(rows, np.ndarray):
+            return None
+        start, stop = self._next, self._next + len(rows)
+        if not np.array_equal(rows, self._order[start:stop]):
+            return None
+        if self._rows is None or stop > self._first + len(self._rows):
+            self._rows = None  # its memory is needed for the next ones
+            some = self._order[start : start + max(self._most(), len(rows))]
+            self._rows, self._first = self._table.stored_rows(some), start
+        self._next = stop
+        taken = self._rows[start - self._first : stop - self._first].copy()
+        if stop == len(self._order):
+            self._rows = None
+        return self._table.finished(taken)
+
+    def _most(self) -> int:
+        """Return how many rows are read at a time."""
+        free = free_memory()
+        most = _AHEAD_BYTES if free is None else min(_AHEAD_BYTES, free // _SHARE_OF_FREE)
+        return most // (self._table.width * self._table.kind.itemsize)

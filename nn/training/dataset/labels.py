@@ -86,7 +86,8 @@ def _check_few(train: CsvData, classes: int, plan: Plan) -> None:
         raise DataError(
             f"{train.path}: the label {train.label_name!r} has {classes} different values in "
             f"{rows} rows, which look like numbers rather than classes; pass "
-            f"{plan.options['task']} to learn numbers, or a structure with {classes} outputs to learn classes",
+            f"{plan.options['task']} to learn numbers, or a structure with {classes} outputs to "
+            "learn classes",
             path=train.path,
             name=train.label_name,
             kind="many classes",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ... import figure_style as style
-from ..calibration import CalibrationBin, calibration_error, gap_words
+from ..reports.calibration import CalibrationBin, calibration_error, gap_words
 from ..texts import count_text, percent_text
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def calibration_figure(bins: Sequence[CalibrationBin], *, data: str = "") -> Fig
     Examples
     --------
     >>> import numpy as np
-    >>> from nn.training.calibration import reliability
+    >>> from nn.training.reports.calibration import reliability
     >>> bins = reliability(np.array([0.95, 0.95, 0.6]), np.array([True, False, True]))
     >>> figure = calibration_figure(bins)
     >>> print(figure.get_suptitle())

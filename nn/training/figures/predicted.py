@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..regression_report import RegressionReport
+    from ..reports.regression import RegressionReport
 
 __all__ = ["predicted_figure"]
 
@@ -47,7 +47,7 @@ def predicted_figure(report: RegressionReport, *, data: str = "") -> Figure:
 
     Examples
     --------
-    >>> from nn.training.report import regression_report
+    >>> from nn.training.reports.classification import regression_report
     >>> figure = predicted_figure(regression_report([1.0, 2.0, 3.0], [1.5, 2.0, 2.5]))
     >>> figure.axes[0].get_title()
     'R² 0.75, RMSE 0.4082; the mean alone: RMSE 0.8165'

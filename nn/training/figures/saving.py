@@ -19,10 +19,10 @@ from tinygrad_edu.figure_files import figure_bytes
 from ...figure_style import image_side
 from ...loss import classes_of, predicted_labels, probabilities
 from ...mlp import MLP
-from ..calibration import reliability
 from ..history import History
 from ..metrics import logits_of
-from ..regression_report import regression_report
+from ..reports.calibration import reliability
+from ..reports.regression import regression_report
 from .calibration import calibration_figure
 from .curves import training_curves
 from .mistakes import confusion_figure, confusion_matrix, mistakes_figure

@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_edu.documents import Figure, Section, Shown, Table, as_text
 from tinygrad_edu.texts import number_text
 
-from .figures.predicted import predicted_figure
-from .report_checks import checked_numbers, checked_weights
-from .report_tables import WIDTH
-from .texts import count_text, percent_text
+from ..figures.predicted import predicted_figure
+from ..texts import count_text, percent_text
+from .checks import checked_numbers, checked_weights
+from .tables import WIDTH
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from tinygrad_edu.documents import Line, Section, Table, name
 from tinygrad_edu.texts import clean
 
+from ..texts import count_text, loss_text, percent_text
 from .calibration import CONVENTION, gap_words
-from .texts import count_text, loss_text, percent_text
 
 if TYPE_CHECKING:
-    from .report import ClassificationReport, ClassScores
+    from .classification import ClassificationReport, ClassScores
 
 __all__ = ["WIDTH", "classification_sections"]
 

@@ -16,13 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_edu.documents import Figure, Section, Shown, as_text
 
+from ..figures.calibration import calibration_figure
+from ..figures.mistakes import confusion_figure, confusion_matrix
+from ..texts import count_text
 from .calibration import CalibrationBin, calibration_error, reliability
-from .figures.calibration import calibration_figure
-from .figures.mistakes import confusion_figure, confusion_matrix
-from .regression_report import RegressionReport, regression_report
-from .report_checks import checked_names, checked_probabilities, checked_weights
-from .report_tables import WIDTH, classification_sections
-from .texts import count_text
+from .checks import checked_names, checked_probabilities, checked_weights
+from .regression import RegressionReport, regression_report
+from .tables import WIDTH, classification_sections
 
 if TYPE_CHECKING:
     import pandas as pd
