@@ -1,0 +1,93 @@
+"""Tests that commands lose no file, mean what they say, and print what programs can read."""
+
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nn.cli import main
+
+ROWS = 60
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    """A file with the label in the middle, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(generator.normal(size=(ROWS, 3)).round(3), columns=["a", "b", "c"])
+    frame.insert(1, "kind", (frame.a > frame.b).astype(int))
+    frame.to_csv("t.csv", index=False)
+    return frame
+
+
+TRAIN = ["--epochs", "8", "--learning-rate", "0.3", "--figures", "none", "--quiet"]
+
+
+def train(*words):
+    return main(["train", *words, *TRAIN])
+
+
+@pytest.fixture
+def model(table):
+    assert train("t.csv", "--label", "kind", "--out", "m") == 0
+    return "m/model.safetensors"
+
+
+@pytest.mark.parametrize("victim", ["m/model.safetensors", "t.csv", "./m/../t.csv"])
+def test_predictions_do_not_overwrite_what_they_are_made_from(model, victim, capsys):
+    content = Path(victim).read_bytes()
+    assert main(["predict", model, "t.csv", "--out", victim]) == 2
+    assert "that is read; name another file" in capsys.readouterr().err
+    assert Path(victim).read_bytes() == content
+
+
+@pytest.mark.parametrize("words", [[], ["--out", "p.json"]])
+def test_json_holds_numbers_and_goes_where_it_should(model, words, capsys):
+    assert main(["predict", model, "t.csv", "--json", "--probabilities", "--quiet", *words]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    text = Path("p.json").read_text() if words else printed.out
+    assert not words or printed.out == ""
+    rows = json.loads(text)
+    assert len(rows) == ROWS
+    assert rows[0]["confidence"] == max(rows[0]["p(0)"], rows[0]["p(1)"])
+
+
+def test_a_label_counts_columns_from_1_in_a_run_file_too(table, capsys):
+    assert train("t.csv", "--label", "2", "--out", "m") == 0
+    text = Path("m/run.toml").read_text()
+    assert "\nlabel = 2\n" in text
+    first = pd.read_csv("m/history.csv").train_loss
+    assert main(["train", "--config", "m/run.toml", "--quiet"]) == 0
+    assert (pd.read_csv("m/history.csv").train_loss == first).all()
+    # An editor of Windows writes a mark and its own line ends.
+    Path("w.toml").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert main(["train", "--config", "w.toml", "--out", "w", "--quiet"]) == 0
+    assert (pd.read_csv("w/history.csv").train_loss == first).all()
+
+
+def test_a_label_beyond_the_columns_names_them(table, capsys):
+    assert train("t.csv", "--label", "9", "--out", "m") == 2
+    assert "there are only 4: 'a', 'kind', 'b', 'c'. Name the column" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ["train = 3", "train = ['t.csv', 1]", "test = 4", "out = 5"])
+def test_paths_in_a_run_file_are_texts(table, line, capsys):
+    Path("r.toml").write_text(line)
+    assert main(["train", "--config", "r.toml"]) == 2
+    assert f"{line.split()[0]} must be a path in quotes" in capsys.readouterr().err
+
+
+def test_what_is_next_can_be_copied(table, capsys):
+    words = [word for word in TRAIN if word != "--quiet"]
+    assert main(["train", "t.csv", "--label", "kind", "--out", "my folder", *words]) == 0
+    lines = [one for one in capsys.readouterr().out.split("\n") if one.startswith("  tinygrad-edu")]
+    assert len(lines) == 3
+    for line in lines:
+        program, command, file, *_ = shlex.split(line, comments=True)
+        assert (program, file) == ("tinygrad-edu", "my folder/model.safetensors")
+        assert main([command, file, "t.csv"]) == 0
