@@ -216,6 +216,9 @@ def _explain(options: argparse.Namespace) -> int:
     trained = net.understand(options.data, **given)
     answers: dict[str, Any] = {}
     if options.row is not None:
+        rows = len(trained.features)
+        if not 1 <= options.row <= rows:
+            raise ValueError(f"--row {options.row}: {options.data} has the rows 1 to {rows}")
         row = options.row - 1
         answers["explanation"] = trained.explain(row)
         if options.train is not None:
@@ -229,13 +232,21 @@ def _explain(options: argparse.Namespace) -> int:
             answers["mistakes"] = trained.mistakes()
         if "mislabelled" in wanted:
             answers["mislabelled"] = trained.mislabelled()
+    if options.json:
+        tables = {name: answer.to_frame() for name, answer in answers.items()}
+        # pandas writes numbers that are not finite as null, as JSON demands.
+        records = {name: json.loads(one.to_json(orient="records")) for name, one in tables.items()}
+        print(json.dumps(records, ensure_ascii=False))
     for name, answer in answers.items():
-        print(answer)
-        print()
+        if not options.json:
+            print(answer)
+            print()
         if options.out is not None:
             folder = Path(options.out).expanduser()
             folder.mkdir(parents=True, exist_ok=True)
-            say(f"drawn: {answer.save(folder / f'{name}.png')}")
+            picture = answer.save(folder / f"{name}.png")
+            if not options.json:
+                say(f"drawn: {picture}")
     return 0
 
 

@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +93,40 @@ def test_what_is_next_can_be_copied(table, capsys):
         program, command, file, *_ = shlex.split(line, comments=True)
         assert (program, file) == ("tinygrad-edu", "my folder/model.safetensors")
         assert main([command, file, "t.csv"]) == 0
+
+
+@pytest.mark.parametrize("words", [[], ["--row", "2", "--train", "t.csv"], ["--out", "pictures"]])
+def test_explain_prints_json(model, words, capsys):
+    assert main(["explain", model, "t.csv", "--json", *words]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == (
+        {"explanation", "influence"}
+        if "--row" in words
+        else {"features", "mistakes", "mislabelled"}
+    )
+    assert len(next(iter(found.values()))) == 3  # one for each feature
+    assert not words or "--row" in words or Path("pictures", "features.png").exists()
+
+
+@pytest.mark.parametrize("row", ["0", "-1", "61"])
+def test_rows_are_counted_from_1(model, row, capsys):
+    assert main(["explain", model, "t.csv", "--row", row]) == 2
+    assert f"--row {row}: t.csv has the rows 1 to 60" in capsys.readouterr().err
+
+
+def test_a_picture_is_not_part_of_the_json(table, capsys):
+    words = ["--label", "kind", "--steps", "20", "--json", "--plot", "p.png"]
+    assert main(["find-lr", "t.csv", *words]) == 0
+    json.loads(capsys.readouterr().out)
+    assert Path("p.png").exists()
+
+
+def test_a_training_is_not_lost_because_nobody_reads_its_lines(table):
+    words = ["t.csv", "--label", "kind", "--out", "m", "--epochs", "200", "--figures", "none"]
+    command = [sys.executable, "-m", "nn", "train", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+    assert len(pd.read_csv("m/history.csv")) == 200
