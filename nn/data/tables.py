@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +20,16 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from .csv import CsvData, list_names, read_csv
 
-__all__ = ["as_frame", "is_frame", "is_labels", "is_path", "read_arrays", "read_frame"]
+__all__ = [
+    "as_frame",
+    "check_same_index",
+    "is_frame",
+    "is_labels",
+    "is_path",
+    "naming_rows",
+    "read_arrays",
+    "read_frame",
+]
 
 _TEXT_KINDS = "OUST"
 
@@ -117,19 +129,19 @@ def read_frame(frame: Any, labels: Any, argument: str, **settings: Any) -> CsvDa
             data = read_csv(path, argument=argument, **settings)
         except DataError as error:
             raise _about_rows(error, path, argument) from None
-    return CsvData(**{**vars(data), "path": argument})
+    return replace(data, path=argument, in_memory=True)
 
 
 def _is_boolean(column: Any) -> bool:
     """Return whether a column holds True and False, and perhaps missing values."""
     if column.dtype.kind == "b":
         return True
-    return column.dtype == object and column.map(type).isin([bool, np.bool, type(None)]).all()
+    return column.dtype == object and bool(column.map(type).isin([bool, np.bool, type(None)]).all())
 
 
 def _joined(frame: Any, labels: Any, name: Any, argument: str) -> tuple[Any, str]:
     """Return the frame with labels that were passed apart as a column, and its name."""
-    _check_same_index(frame, labels, argument)
+    check_same_index(frame, labels, argument)
     if is_frame(labels):
         labels = labels.iloc[:, 0]
     if not isinstance(name, str):
@@ -149,15 +161,30 @@ def _joined(frame: Any, labels: Any, name: Any, argument: str) -> tuple[Any, str
     return frame.assign(**{name: column}), name
 
 
-def _check_same_index(frame: Any, labels: Any, argument: str) -> None:
-    """Refuse labels whose index has the rows of the frame in another order."""
+def check_same_index(frame: Any, labels: Any, argument: str, name: str = "y") -> None:
+    """Refuse values whose index has the rows of a data frame in another order.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame or object
+        The table; anything else has no index.
+    labels : pandas.Series or object
+        A value for each row.
+    argument, name : str
+        Their names in messages.
+    """
     index: Any = getattr(labels, "index", None)
-    if not hasattr(index, "equals") or len(index) != len(frame) or index.equals(frame.index):
+    if (
+        not hasattr(index, "equals")
+        or not is_frame(frame)
+        or len(index) != len(frame)
+        or index.equals(frame.index)
+    ):
         return
     if index.is_unique and frame.index.is_unique and bool(index.isin(frame.index).all()):
         raise ValueError(
-            f"y has the index of {argument} in another order; pass y.loc[X.index] if the index "
-            "names the rows, or y.to_numpy() if the order is right"
+            f"{name} has the index of {argument} in another order; pass {name}.loc[X.index] if the "
+            f"index names the rows, or {name}.to_numpy() if the order is right"
         )
 
 
@@ -181,20 +208,37 @@ def _is_one_hot(array: NDArray[Any]) -> bool:
     return bool((array.sum(axis=1) == 1).all())
 
 
-def _about_rows(error: DataError, path: str, argument: str) -> DataError:
-    """Return an error about a file as one about a data frame, whose rows count from 0."""
+@contextmanager
+def naming_rows(data: CsvData) -> Iterator[None]:
+    """Let errors name the rows of a data frame or of arrays, which have no lines.
+
+    Parameters
+    ----------
+    data : CsvData
+        What the errors are about; those about a file do not change.
+    """
+    try:
+        yield
+    except DataError as error:
+        if not data.in_memory:
+            raise
+        raise _about_rows(error, data.path, data.path, data.header_lines + 1) from None
+
+
+def _about_rows(error: DataError, path: str, argument: str, first: int = 2) -> DataError:
+    """Return an error about a file as one about a table, whose rows count from 0."""
 
     def as_row(found: re.Match[str]) -> str:
         line = int(found[1])
-        return f"{argument}, row {line - 2}:" if line > 1 else f"{argument}, names of columns:"
+        return f"{argument}, {f'row {line - first}' if line >= first else 'names of columns'}:"
 
     def as_rows(found: re.Match[str]) -> str:
-        rows = [str(int(line) - 2) for line in found[1].split(", ")]
+        rows = [str(int(line) - first) for line in found[1].split(", ")]
         return f"Also in row{'s' * (len(rows) > 1)} {', '.join(rows)}"
 
     text = re.sub(rf"{re.escape(path)}:(\d+):", as_row, str(error))
     text = re.sub(r"Also on lines? (\d+(?:, \d+)*)", as_rows, text).replace(path, argument)
-    row = None if error.line is None else max(error.line - 2, 0)
+    row = None if error.line is None else max(error.line - first, 0)
     details = {key: getattr(error, key) for key in ("column", "name", "value", "kind")}
     return DataError(text, path=argument, line=row, **details)
 
@@ -252,11 +296,12 @@ def read_arrays(
         )
     names = tuple(f"column {number}" for number in range(1, features.shape[1] + 1))
     if y is None:
-        return CsvData(argument, names, features, None, header_lines=0, has_header=False)
+        return CsvData(
+            argument, names, features, None, header_lines=0, has_header=False, in_memory=True
+        )
     labels, found = _as_labels(y, len(features), task, classes)
-    return CsvData(
-        argument, names, features, labels, header_lines=0, has_header=False, classes=found
-    )
+    data = CsvData(argument, names, features, labels, classes=found)
+    return replace(data, header_lines=0, has_header=False, in_memory=True)
 
 
 def _as_labels(

@@ -203,8 +203,12 @@ class Loop:
         while place.start < len(order):
             rows = order[place.start : place.start + size]
             batch = [part[rows] for part in self.samples]
-            loss, outputs = self._step(*batch)
             batch_number = place.start // size + 1
+            try:
+                loss, outputs = self._step(*batch)
+            except GradientError as error:  # a search for the step found none
+                found = str(error).split(";")[0]
+                raise _diverged(found, number, batch_number) from error
             if not math.isfinite(loss):
                 raise _diverged(f"the loss became {loss}", number, batch_number)
             if self.divergence.note(loss):

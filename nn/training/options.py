@@ -124,7 +124,7 @@ def _check_decimal(name: str, value: Any) -> None:
 
 
 def _check_validation(name: str, value: Any) -> None:
-    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+    if isinstance(value, int | float | np.number | np.bool):
         check_number(name, value, above=0.0, below=1.0)
 
 

@@ -68,6 +68,8 @@ class CsvData:
         How many cells of a feature had a text that the model does not know.
     notes : tuple of str
         Sentences for the user: what was found in the file, and what is not used.
+    in_memory : bool
+        Whether it was a data frame or arrays, whose rows are counted from 0.
     parts : tuple of FilePart
         The files, if there are several; `path` describes all of them then.
     """
@@ -93,6 +95,7 @@ class CsvData:
     unknown: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     parts: tuple[FilePart, ...] = ()
+    in_memory: bool = False
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -17,15 +17,15 @@ from ...data.blocks import blocks, column_ranges, is_stored, rows_of
 from ...data.csv import CsvData, check_pair, list_names
 from ...data.known_inputs import KnownInputs
 from ...data.preparation import Preparation, inputs_of
-from ...data.tables import is_path
+from ...data.tables import is_path, naming_rows
 from ...errors import DataError
 from ...loss import classes_of
 from ..knowledge import Knowledge
 from ..options import Plan
 from .labels import as_codes, check_numbers, shortened, with_codes
-from .reading import read_source, warn_of_ignored
+from .reading import read_source, unknown_texts, warn_of_ignored
 from .splitting import split_rows
-from .weights import all_weights, without_missing
+from .weights import row_weights, with_class_weights, without_missing, without_weightless
 
 __all__ = ["LearningData", "read_learning_data"]
 
@@ -158,10 +158,13 @@ def read_learning_data(
         names = None
         check_numbers(train)
     else:
-        train, names = with_codes(train, known, structure, plan, notes)
+        with naming_rows(train):
+            train, names = with_codes(train, known, structure, plan, notes)
     warn_of_ignored(train)
-    weights = all_weights(train, weights, names, plan)
+    weights = row_weights(train, weights, plan)
+    train, weights = without_weightless(train, weights, notes)
     train, weights = without_missing(train, weights, plan, notes)
+    weights = with_class_weights(train, weights, names, plan)
     reader.follow(train, names)
     test = reader.read_other(plan.test_data, "test_data", train, notes)
     validation, share = None, plan.get("validation")
@@ -241,14 +244,21 @@ class _Reader:
         if isinstance(source, tuple) and len(source) == 2 and not is_path(source):
             source, labels = source
         given = dict(self.plan.given)
-        if (name := given.pop("id", None)) is not None:  # these rows need no id
-            given["drop"] = (*given.get("drop", ()), name)
+        unused = [*_not_features(self.plan), given.pop("id", None)]  # these rows need no id
+        given["drop"] = tuple(dict.fromkeys(name for name in unused if name is not None))
         self.plan = replace(self.plan, given=given)
         data = self.read(source, labels, argument, required=True)
+        if data.labels is None:
+            raise DataError(
+                f"{argument}: no labels; pass {argument}=(X, y), or a table with them",
+                path=data.path,
+            )
+        notes += [f"{data.path}: {note}" for note in unknown_texts(data)]
         data, _ = self.without_weights(data)
         if self.task == "classification":
-            data = as_codes(data, self.classes)
-            check_pair(train, data)
+            with naming_rows(data):
+                data = as_codes(data, self.classes)
+                check_pair(train, data)
         warn_of_ignored(data)
         return without_missing(data, None, self.plan, notes)[0]
 
@@ -326,7 +336,7 @@ def _measured(
         mean,
         deviation,
         plan.get("id"),
-        tuple(plan.get("drop", ())),
+        _not_features(plan),
     )
 
 
@@ -371,6 +381,12 @@ def _are_pixels(features: NDArray[Any]) -> bool:
         if not (np.isfinite(block) & (block >= 0) & (block == np.floor(block))).all():
             return False
     return bool(0 < column_ranges(features).max() <= 65535)
+
+
+def _not_features(plan: Plan) -> tuple[str, ...]:
+    """Return columns of the training data that later data may have, too."""
+    weight = plan.get("sample_weight")
+    return (*plan.get("drop", ()), *([weight] if isinstance(weight, str) else []))
 
 
 def _has_names(data: CsvData) -> bool:

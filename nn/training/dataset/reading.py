@@ -14,7 +14,7 @@ import numpy as np
 
 from ...data.csv import CsvData, list_names, list_some
 from ...data.files import read_files
-from ...data.tables import as_frame, is_frame, is_path, read_arrays, read_frame
+from ...data.tables import as_frame, is_frame, is_path, naming_rows, read_arrays, read_frame
 from ...errors import DataError, DataWarning
 from ...loss import classes_of
 from ...mlp import MLP
@@ -22,7 +22,7 @@ from ..knowledge import Knowledge
 from ..options import Plan, reading_offers
 from .labels import as_codes
 
-__all__ = ["read_for_model", "read_source", "warn_of_ignored"]
+__all__ = ["read_for_model", "read_source", "unknown_texts", "warn_of_ignored"]
 
 _READING = ("label", "id", "drop", "encode", "missing", "unknown", "sep", "decimal", "header")
 """Options that are passed on to the reader."""
@@ -177,9 +177,12 @@ def read_for_model(
                 raise
             data = read()
     warn_of_ignored(data)
+    for sentence in unknown_texts(data):
+        warnings.warn(f"{data.path}: {sentence}", DataWarning, stacklevel=2)
     if knowledge.is_regression or data.labels is None:
         return data
-    data = as_codes(data, knowledge.classes)
+    with naming_rows(data):
+        data = as_codes(data, knowledge.classes)
     _check_known(data, knowledge, classes_of(network.structure[-1]), required)
     return data
 
@@ -204,6 +207,16 @@ def _check_known(data: CsvData, knowledge: Knowledge, outputs: int, required: bo
             kind="unknown class",
         )
     warnings.warn(f"{text} with such a label count as wrong", DataWarning, stacklevel=2)
+
+
+def unknown_texts(data: CsvData) -> list[str]:
+    """Return a sentence for each column with texts that the training did not have."""
+    return [
+        f"{count} cell{'s' * (count != 1)} of {name!r} "
+        f"{'has a text' if count == 1 else 'have texts'} that the training lacks, and "
+        f"{'counts' if count == 1 else 'count'} as none of its values"
+        for name, count in data.unknown.items()
+    ]
 
 
 def warn_of_ignored(data: CsvData) -> None:

@@ -14,34 +14,38 @@ from numpy.typing import NDArray
 
 from ...data.blocks import blocks, rows_of
 from ...data.csv import CsvData, list_names
+from ...data.tables import check_same_index
 from ...errors import DataError
 from ..options import Plan
 from .labels import shortened
 
-__all__ = ["all_weights", "without_missing"]
+__all__ = ["row_weights", "with_class_weights", "without_missing", "without_weightless"]
 
 
-def all_weights(
-    train: CsvData, found: NDArray[np.float64] | None, names: tuple[str, ...] | None, plan: Plan
+_NUMBERS = (bool, float, np.bool, np.floating)
+"""A class that is a whole number may also be written as one of these."""
+
+
+def row_weights(
+    train: CsvData, found: NDArray[np.float64] | None, plan: Plan
 ) -> NDArray[np.float64] | None:
-    """Return the product of the weights of rows and of their classes; None without both.
+    """Return the weights of the rows, checked; None without them.
 
     Parameters
     ----------
     train : CsvData
-        The training data, with labels 0..K-1.
+        The training data.
     found : ndarray or None
         The column of weights.
-    names : tuple of str or None
-        Names of the classes.
     plan : Plan
-        The options ``sample_weight`` and ``class_weight``.
+        The option ``sample_weight``.
     """
     rows = len(train.features)
     weights = found
     given = plan.get("sample_weight")
     if given is not None and not isinstance(given, str):
-        weights = np.asarray(given, np.float64)
+        check_same_index(plan.train_data, given, "train_data", "sample_weight")
+        weights = _as_numbers(given)
         if weights.shape != (rows,):
             raise ValueError(
                 f"sample_weight has shape {weights.shape}, expected ({rows},): one for each row"
@@ -51,6 +55,59 @@ def all_weights(
         raise ValueError(f"sample_weight is {weights[row]} in row {row}, expected 0 or more")
     if weights is not None and not weights.any():
         raise ValueError("sample_weight is 0 in every row; there is nothing to learn from")
+    return weights
+
+
+def _as_numbers(weights: Any) -> NDArray[np.float64]:
+    try:
+        return np.asarray(weights, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"sample_weight must be numbers, or the name of a column, got {str(weights)[:80]!r}"
+        ) from None
+
+
+def without_weightless(
+    train: CsvData, weights: NDArray[np.float64] | None, notes: list[str]
+) -> tuple[CsvData, NDArray[np.float64] | None]:
+    """Return the data and weights without rows of weight 0, which count as if they were absent.
+
+    Parameters
+    ----------
+    train : CsvData
+        The training data.
+    weights : ndarray or None
+        A weight for each row.
+    notes : list of str
+        Receives a sentence about it.
+    """
+    if weights is None or weights.all():
+        return train, weights
+    keep = weights > 0
+    count = int(np.count_nonzero(~keep))
+    notes.append(f"{count} of {len(keep)} rows have the weight 0 and are not used")
+    return _only(train, keep), weights[keep]
+
+
+def with_class_weights(
+    train: CsvData,
+    weights: NDArray[np.float64] | None,
+    names: tuple[str, ...] | None,
+    plan: Plan,
+) -> NDArray[np.float64] | None:
+    """Return the weights of the rows times those of their classes; None without both.
+
+    Parameters
+    ----------
+    train : CsvData
+        The rows to learn from, with labels 0..K-1.
+    weights : ndarray or None
+        A weight for each row.
+    names : tuple of str or None
+        Names of the classes.
+    plan : Plan
+        The option ``class_weight``.
+    """
     choice = plan.get("class_weight")
     if choice is None:
         return weights
@@ -68,10 +125,12 @@ def _class_weights(labels: Any, names: tuple[str, ...] | None, choice: Any) -> N
         return np.asarray(len(labels) / (present * np.maximum(counts, 1)))
     known = names or tuple(map(str, range(len(counts))))
     weights = np.ones(len(known))
-    for key, weight in choice.items():
+    for given, weight in choice.items():
+        is_whole = isinstance(given, _NUMBERS) and float(given).is_integer()
+        key = int(given) if is_whole else given
         if str(key) not in known:
             raise ValueError(
-                f"class_weight has {key!r}, expected one of the classes {shortened(known)}"
+                f"class_weight has {given!r}, expected one of the classes {shortened(known)}"
             )
         weights[known.index(str(key))] = weight
     return weights
@@ -116,9 +175,14 @@ def without_missing(
     if count == len(rows):
         raise DataError(f"{data.path}: every row has a missing cell", path=data.path)
     keep = ~rows
-    assert data.labels is not None  # rows to predict are never dropped
+    return _only(data, keep), None if weights is None else weights[keep]
+
+
+def _only(data: CsvData, keep: NDArray[np.bool]) -> CsvData:
+    """Return some of the rows."""
+    assert data.labels is not None  # these rows are for training or measuring
     ids = None if data.ids is None else tuple(np.array(data.ids)[keep].tolist())
-    kept = replace(
+    return replace(
         data,
         features=rows_of(data.features, keep),
         labels=data.labels[keep],
@@ -126,7 +190,6 @@ def without_missing(
         has_line_per_row=False,  # lines are not counted any more
         parts=(),
     )
-    return kept, None if weights is None else weights[keep]
 
 
 def _check_columns(data: CsvData, plan: Plan) -> None:
