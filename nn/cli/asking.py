@@ -199,13 +199,21 @@ def _explain(options: argparse.Namespace) -> int:
             answers["mistakes"] = trained.mistakes()
         if "mislabelled" in wanted:
             answers["mislabelled"] = trained.mislabelled()
-    for name, answer in answers.items():
-        print(answer)
-        print()
-        if options.out is not None:
-            folder = Path(options.out).expanduser()
-            folder.mkdir(parents=True, exist_ok=True)
-            say(f"drawn: {answer.save(folder / f'{name}.png')}")
+    if options.json:
+        tables = {
+            name: json.loads(answer.to_frame().to_json(orient="records"))
+            for name, answer in answers.items()
+        }
+        print(json.dumps(tables, ensure_ascii=False))
+    else:
+        print(*answers.values(), sep="\n\n")
+    if options.out is not None:
+        folder = Path(options.out).expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, answer in answers.items():
+            path = answer.save(folder / f"{name}.png")
+            if not options.json and not options.quiet:
+                say(f"drawn: {path}")
     return 0
 
 
