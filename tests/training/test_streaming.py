@@ -113,6 +113,25 @@ def test_predictions_and_reports_of_files_on_disk(tmp_path):
     assert net.score(path, stream=True) > 0.9
 
 
+def test_rows_that_are_explained_must_fit_into_memory(tmp_path, monkeypatch):
+    path = write(tmp_path / "train.csv")
+    net, _ = trained(path, True)
+    assert len(net.understand(path, stream=True).features) == 150
+    monkeypatch.setattr("nn.data.files.free_memory", lambda: 3000)
+    with pytest.raises(ValueError, match="150 rows are too many to explain"):
+        net.understand(path)
+
+
+def test_a_rate_is_searched_on_disk(tmp_path):
+    path = write(tmp_path / "train.csv")
+    options = {"label": "kind", "steps": 12, "optimizer": "adam"}
+    one, other = (
+        model([3, 4, 3], verbose=False).find_learning_rate(path, stream=s, **options)
+        for s in (False, True)
+    )
+    assert one == other or repr(one) == repr(other)
+
+
 def test_a_missing_cell_is_named_on_disk_too(tmp_path):
     net, _ = trained(write(tmp_path / "train.csv"), True)
     path = write(tmp_path / "holes.csv", holes=True)
