@@ -232,7 +232,8 @@ class LazyInputs:
 
     def expect(self, order: NDArray[Any]) -> None:
         """Prepare for rows that will be taken in this order; others can be taken, too."""
-        self._ahead = ReadAhead(self.features, order) if is_stored(self.features) else None  # type: ignore[arg-type]
+        table: Any = self.features
+        self._ahead = ReadAhead(table, order, self._prepared) if is_stored(table) else None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -244,12 +245,15 @@ class LazyInputs:
         return len(self.features)
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
-        if self._ahead is not None and (taken := self._ahead.take(rows)) is not None:
-            return self.prepare(taken, self.dtype, in_place=True)
+        if self._ahead is not None and (inputs := self._ahead.take(rows)) is not None:
+            return inputs
         taken = self.features[rows]
         if not is_stored(self.features):
             taken = np.array(taken)  # the table itself stays as it is
-        return self.prepare(taken, self.dtype, in_place=True)
+        return self._prepared(taken)
+
+    def _prepared(self, rows: NDArray[Any]) -> NDArray[Any]:
+        return self.prepare(rows, self.dtype, in_place=True)
 
 
 def rows_of_inputs(inputs: Any, start: int, count: int) -> Any:

@@ -208,16 +208,20 @@ def test_rows_far_apart_and_close_together(pair, call_bytes, monkeypatch):
         np.testing.assert_array_equal(table[rows], array[rows])
 
 
-@pytest.mark.parametrize("most", [1, 60, 10**9])
-def test_rows_that_are_read_ahead(pair, most, monkeypatch):
+@pytest.mark.parametrize("most", [1, 60, 1000, 10**9])
+@pytest.mark.parametrize("cells", [1, 700, 10**9])
+def test_rows_that_are_read_ahead(pair, most, cells, monkeypatch):
     monkeypatch.setattr(stored, "_AHEAD_BYTES", most)
+    monkeypatch.setattr(stored, "_PREPARED_CELLS", cells)
     array, table = pair
     order = np.random.default_rng(1).permutation(500)
-    ahead = ReadAhead(table, order)
+    ahead = ReadAhead(table, order, lambda x: np.multiply(x, 2, out=x))
     for start in range(0, 500, 33):
         rows = order[start : start + 33]
         assert ahead.take(np.array([3, 4])) is None
-        np.testing.assert_array_equal(ahead.take(rows), array[rows])
+        taken = ahead.take(rows)
+        np.testing.assert_array_equal(taken, 2 * array[rows])
+        taken[:] = 0  # the caller may write into it
     assert ahead.take(order[:33]) is None
 
 

@@ -26,6 +26,7 @@ def small_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(metrics, "_MEASURED", 64)
     monkeypatch.setattr(stored, "_AHEAD_BYTES", 300)
     monkeypatch.setattr(stored, "_WINDOW_BYTES", 50)
+    monkeypatch.setattr(stored, "_PREPARED_CELLS", 100)
 
 
 def write(path, rows=150, seed=0, words=False, holes=False, whole=True):
