@@ -139,8 +139,17 @@ class Preparation:
         """Return the columns with missing cells replaced; the same array if none is missing."""
         if self.fills is None:
             return features
-        fills = self.fills.astype(features.dtype)
-        filled: NDArray[Any] = changed_rows(features, lambda x: np.where(np.isnan(x), fills, x))
+        filled: NDArray[Any] = changed_rows(features, self._filled_rows)
+        return filled
+
+    def _filled_rows(self, features: NDArray[Any]) -> NDArray[Any]:
+        assert self.fills is not None  # the caller checks it
+        fills, filled = self.fills.astype(features.dtype), features
+        for rows in row_slices(features):
+            lacking = np.nonzero(np.isnan(features[rows]))
+            if len(lacking[0]):
+                filled = features.copy() if filled is features else filled
+                filled[rows][lacking] = fills[lacking[1]]
         return filled
 
     def __call__(

@@ -25,7 +25,7 @@ _BYTES_OF_A_CALL = 1 << 14
 _AHEAD_BYTES = 96 * 2**20
 """Rows of so many bytes are read ahead of their use. Fewer take more passes through the file."""
 _SHARE_OF_FREE = 8
-_PREPARED_CELLS = 1 << 19
+_PREPARED_CELLS = 1 << 17
 """So many cells are prepared at a time: they stay in the cache of a processor."""
 
 
