@@ -32,6 +32,7 @@ MODULES = sorted(
 )
 
 
+TRAINING_FILES = {"rates.png", "importance.png", "train.csv", "new.csv", "runs"}
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -84,6 +85,7 @@ def test_readme_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     assert {p.name for p in (tmp_path / "runs" / "digits").iterdir()} == {
         "model.pkl",
         "model.safetensors",
+        "history.csv",
         "confusion.png",
         "curves.png",
         "mistakes.png",
@@ -96,7 +98,7 @@ def test_readme_shell_commands_run(tmp_path, monkeypatch):
     found = re.findall(r"^```sh\n(.*?)^```", README.read_text("utf-8"), re.S | re.M)
     (block,) = [block for block in found if "tinygrad-edu" in block]
     commands = block.replace("\\\n", " ").splitlines()
-    assert len(commands) == 9
+    assert len(commands) == 11
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_backprop.py").write_text(
         "import numpy as np\n\nW = np.ones(3)\n\n\ndef loss(W):\n    return (W**2).sum()\n\n\n"
@@ -136,10 +138,11 @@ def test_pictures_and_links_lead_somewhere():
         ("inside.md", set(), "6.0 6.0"),
         ("functions.md", set(), "(2, 3, 3, 1)"),
         ("own-operations.md", set(), "choose another name, such as my_exp"),
+        ("training.md", TRAINING_FILES, "go on with resume=True"),
         (
             "nn.md",
             {"or.csv", "bad.csv", "unsafe.pkl", "curves.png", "cnn.safetensors"}
-            | {"model.pkl", "model.safetensors"},
+            | {"model.pkl", "model.safetensors", "history.csv"},
             "28 blanks",
         ),
     ],

@@ -1,4 +1,4 @@
-"""The commands `train` and `resume`, and `find-lr`, which looks for a learning rate.
+"""The commands that train: from a file, from a checkpoint, and in search of a learning rate.
 
 Training itself is in `nn.training`.
 """
