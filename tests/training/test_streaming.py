@@ -26,6 +26,7 @@ def small_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(metrics, "_MEASURED", 64)
     monkeypatch.setattr(stored, "_AHEAD_BYTES", 300)
     monkeypatch.setattr(stored, "_WINDOW_BYTES", 50)
+    monkeypatch.setattr(stored, "_PREPARED_CELLS", 100)
 
 
 def write(path, rows=150, seed=0, words=False, holes=False, whole=True):
@@ -111,6 +112,25 @@ def test_predictions_and_reports_of_files_on_disk(tmp_path):
     memory, disk = net.report(path), net.report(path, stream=True)
     assert memory.to_dict() == disk.to_dict()
     assert net.score(path, stream=True) > 0.9
+
+
+def test_rows_that_are_explained_must_fit_into_memory(tmp_path, monkeypatch):
+    path = write(tmp_path / "train.csv")
+    net, _ = trained(path, True)
+    assert len(net.understand(path, stream=True).features) == 150
+    monkeypatch.setattr("nn.data.files.free_memory", lambda: 3000)
+    with pytest.raises(ValueError, match="150 rows are too many to explain"):
+        net.understand(path)
+
+
+def test_a_rate_is_searched_on_disk(tmp_path):
+    path = write(tmp_path / "train.csv")
+    options = {"label": "kind", "steps": 12, "optimizer": "adam"}
+    one, other = (
+        model([3, 4, 3], verbose=False).find_learning_rate(path, stream=s, **options)
+        for s in (False, True)
+    )
+    assert one == other or repr(one) == repr(other)
 
 
 def test_a_missing_cell_is_named_on_disk_too(tmp_path):
