@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -103,8 +104,15 @@ class KnownInputs:
 
     # Columns -------------------------------------------------------------------------------
 
-    def matched(self, x: Any) -> Any:
+    def matched(self, x: Any, others: Sequence[str | None] = ("label",)) -> Any:
         """Return the columns of a data frame in the model's order; other inputs unchanged.
+
+        Parameters
+        ----------
+        x : data frame or array_like
+            Rows to predict.
+        others : sequence of str
+            Columns that may be there, such as the label.
 
         Raises
         ------
@@ -114,15 +122,15 @@ class KnownInputs:
         Warns
         -----
         DataWarning
-            If the frame has other columns, except ``label``.
+            If the frame has other columns.
         """
         columns = _column_names(x)
         if self.names is None or columns is None:
             return x
         _check_columns(self.names, columns)
-        others = [name for name in columns if name not in self.names and name != "label"]
-        if others:
-            message = f"X: the model has no feature {_listed(others)}; ignored"
+        unknown = [name for name in columns if name not in self.names and name not in others]
+        if unknown:
+            message = f"X: the model has no feature {_listed(unknown)}; ignored"
             warnings.warn(message, DataWarning, stacklevel=4)
         positions = {name: position for position, name in enumerate(columns)}
         found = list(x.columns)
@@ -302,9 +310,9 @@ def _check_columns(names: tuple[str, ...], columns: list[str]) -> None:
 
 
 def _column_names(x: Any) -> list[str] | None:
-    """Return the names of the columns of a data frame; None for anything else."""
+    """Return the names of the columns of a data frame, as texts; None for anything else."""
     columns = list(getattr(x, "columns", ()))
-    if not columns or not all(isinstance(column, str) for column in columns):
+    if not columns:
         return None
     return [str(column).strip() for column in columns]
 

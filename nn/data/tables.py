@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .csv import CsvData, read_csv
+from .csv import CsvData, list_names, read_csv
 
-__all__ = ["as_labels", "is_frame", "is_labels", "is_path", "read_arrays", "read_frame"]
+__all__ = ["as_frame", "is_frame", "is_labels", "is_path", "read_arrays", "read_frame"]
 
 _TEXT_KINDS = "OUST"
 
@@ -35,38 +35,81 @@ def is_frame(source: Any) -> bool:
 
 
 def is_labels(source: Any) -> bool:
-    """Return whether a source is one value for each row, and not a table or a path."""
-    if source is None or is_path(source) or is_frame(source):
+    """Return whether a source is one value for each row, and not a table or a path.
+
+    A column, of shape (rows, 1), also holds labels: a table has a label and a feature at least.
+    """
+    if source is None or is_path(source):
         return False
+    if is_frame(source):
+        return len(source.columns) == 1
     if hasattr(source, "to_frame"):  # a column of a data frame
         return True
-    return np.ndim(_array(source)) == 1
+    shape = np.shape(_array(source))
+    return len(shape) == 1 or shape[1:] == (1,)
 
 
-def read_frame(frame: Any, argument: str, **settings: Any) -> CsvData:
+def as_frame(x: Any, names: tuple[str, ...], argument: str) -> Any:
+    """Return an array as a data frame, for a model that reads columns of text.
+
+    Parameters
+    ----------
+    x : array_like, shape (rows, columns)
+        Numbers and texts as they are in the training data.
+    names : tuple of str
+        Names of the columns.
+    argument : str
+        Its name in messages.
+    """
+    import pandas as pd
+
+    if hasattr(x, "toarray"):
+        raise TypeError(f"{argument} is a sparse {type(x).__name__}; pass {argument}.toarray()")
+    array = _array(x)
+    if array.ndim != 2 or array.shape[1] != len(names):
+        raise ValueError(
+            f"{argument} has shape {array.shape}, expected (rows, {len(names)}): the columns "
+            f"{list_names(names)}"
+        )
+    return pd.DataFrame(array, columns=list(names))
+
+
+def read_frame(frame: Any, labels: Any, argument: str, **settings: Any) -> CsvData:
     """Read a data frame as if it were a file; messages name rows instead of lines.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         The table. Its index is not used.
+    labels : array_like, shape (rows,), or None
+        The labels, if they are not a column of the frame.
     argument : str
         Its name in messages.
     **settings : object
-        As for `read_csv`.
+        As for `read_csv`. Those of the form of a file are not used.
 
     Raises
     ------
     DataError
         As for `read_csv`.
+    ValueError
+        For labels that do not belong to the rows.
     """
     if not len(frame.columns) or not len(frame):
         raise DataError(f"{argument}: the data frame has no rows or no columns", path=argument)
+    label = settings.get("label")
+    if not isinstance(label, str) and label in list(frame.columns):  # columns may be numbers
+        settings["label"] = str(label)
     frame = frame.copy(deep=False)
     frame.columns = [str(name) for name in frame.columns]
-    for position, dtype in enumerate(frame.dtypes):
-        if dtype == bool:  # noqa: E721 (a dtype, not a type)
-            frame.isetitem(position, frame.iloc[:, position].astype(int))
+    if labels is not None:
+        frame, settings["label"] = _joined(frame, labels, label, argument)
+        settings["required"] = True
+    for position in range(len(frame.columns)):
+        column = frame.iloc[:, position]
+        if _is_boolean(column):
+            frame.isetitem(position, column.astype("boolean").astype("Int64"))
+    settings |= {"sep": ",", "decimal": ".", "header": True}
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "frame.csv")
         frame.to_csv(path, index=False)
@@ -75,6 +118,67 @@ def read_frame(frame: Any, argument: str, **settings: Any) -> CsvData:
         except DataError as error:
             raise _about_rows(error, path, argument) from None
     return CsvData(**{**vars(data), "path": argument})
+
+
+def _is_boolean(column: Any) -> bool:
+    """Return whether a column holds True and False, and perhaps missing values."""
+    if column.dtype.kind == "b":
+        return True
+    return column.dtype == object and column.map(type).isin([bool, np.bool, type(None)]).all()
+
+
+def _joined(frame: Any, labels: Any, name: Any, argument: str) -> tuple[Any, str]:
+    """Return the frame with labels that were passed apart as a column, and its name."""
+    _check_same_index(frame, labels, argument)
+    if is_frame(labels):
+        labels = labels.iloc[:, 0]
+    if not isinstance(name, str):
+        own = getattr(labels, "name", None)
+        name = own if isinstance(own, str) and own else "label"
+    values = _one_for_each_row(_array(labels), len(frame))
+    if hasattr(labels, "array"):
+        values = labels.array  # with the dtype of pandas
+    column = type(frame)({name: values}, index=frame.index)[name]
+    if name in frame.columns:
+        if frame[name].astype(str).tolist() != column.astype(str).tolist():
+            raise ValueError(
+                f"{argument} has a column {name!r} with other values than y; drop the column, or "
+                "omit y"
+            )
+        frame = frame.drop(columns=name)
+    return frame.assign(**{name: column}), name
+
+
+def _check_same_index(frame: Any, labels: Any, argument: str) -> None:
+    """Refuse labels whose index has the rows of the frame in another order."""
+    index: Any = getattr(labels, "index", None)
+    if not hasattr(index, "equals") or len(index) != len(frame) or index.equals(frame.index):
+        return
+    if index.is_unique and frame.index.is_unique and bool(index.isin(frame.index).all()):
+        raise ValueError(
+            f"y has the index of {argument} in another order; pass y.loc[X.index] if the index "
+            "names the rows, or y.to_numpy() if the order is right"
+        )
+
+
+def _one_for_each_row(array: NDArray[Any], rows: int) -> NDArray[Any]:
+    """Return labels as an array of shape (rows,), or raise an error about their shape."""
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.shape == (rows,):
+        return array
+    hint = ""
+    if array.ndim == 2 and len(array) == rows and _is_one_hot(array):
+        hint = "; they are one-hot: pass y.argmax(axis=1)"
+    raise ValueError(
+        f"y has shape {array.shape}, expected ({rows},): one label for each row of X{hint}"
+    )
+
+
+def _is_one_hot(array: NDArray[Any]) -> bool:
+    if array.dtype.kind not in "fiub" or not ((array == 0) | (array == 1)).all():
+        return False
+    return bool((array.sum(axis=1) == 1).all())
 
 
 def _about_rows(error: DataError, path: str, argument: str) -> DataError:
@@ -117,7 +221,7 @@ def read_arrays(
     task : {"classification", "regression"}
         What the labels are.
     classes : tuple of str, optional
-        The names of the classes of a model; other labels are an error.
+        The names of the classes of a model; other labels are an error. Empty: integers.
     allow_missing : bool
         Whether `x` may hold NaN, for a missing value.
 
@@ -148,36 +252,21 @@ def read_arrays(
         )
     names = tuple(f"column {number}" for number in range(1, features.shape[1] + 1))
     if y is None:
-        return CsvData(argument, names, features, None, header_lines=0)
-    labels, found = as_labels(y, len(features), task, classes)
-    return CsvData(argument, names, features, labels, header_lines=0, classes=found)
+        return CsvData(argument, names, features, None, header_lines=0, has_header=False)
+    labels, found = _as_labels(y, len(features), task, classes)
+    return CsvData(
+        argument, names, features, labels, header_lines=0, has_header=False, classes=found
+    )
 
 
-def as_labels(
-    y: Any, rows: int, task: str, classes: tuple[str, ...] | None = None
+def _as_labels(
+    y: Any, rows: int, task: str, classes: tuple[str, ...] | None
 ) -> tuple[NDArray[Any], tuple[str, ...] | None]:
     """Return labels as integers and the names of their classes, or as numbers in a regression.
 
-    Parameters
-    ----------
-    y : array_like, shape (rows,)
-        The labels.
-    rows : int
-        How many there must be.
-    task, classes
-        As for `read_arrays`.
-
-    Returns
-    -------
-    labels : ndarray
-        Integers as they are, with None for the names; texts as their places among the names.
-    classes : tuple of str or None
+    Integers stay as they are, with None for the names; texts become places among the names.
     """
-    array = _array(y)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.shape != (rows,):
-        raise ValueError(f"y has shape {array.shape}, expected ({rows},): one for each row of X")
+    array = _one_for_each_row(_array(y), rows)
     if task == "regression":
         if array.dtype.kind not in "fiub":
             raise TypeError(f"y has dtype {array.dtype}; a regression learns numbers")
@@ -187,16 +276,27 @@ def as_labels(
         return numbers, None
     if array.dtype.kind in "fiub":
         return _whole(array), None
-    texts = np.array([str(one) for one in array.tolist()])
     if array.dtype.kind == "O" and any(one is None or one != one for one in array.tolist()):
         row = next(i for i, one in enumerate(array.tolist()) if one is None or one != one)
         raise ValueError(f"y has no label in row {row}; remove the row")
+    texts = np.array([str(one) for one in array.tolist()])
+    if classes == ():
+        return _numbers_in(texts), None
     names = tuple(np.unique(texts).tolist()) if classes is None else classes
     unknown = sorted(set(texts.tolist()) - set(names))
     if unknown:
         raise ValueError(f"y holds {unknown[0]!r}; the model knows {', '.join(names[:10])}")
     place = {name: i for i, name in enumerate(names)}
     return np.array([place[text] for text in texts.tolist()], np.int64), names
+
+
+def _numbers_in(texts: NDArray[np.str_]) -> NDArray[np.int64]:
+    """Return the integers that texts hold, for a model that was trained on integers."""
+    try:
+        return _whole(texts.astype(np.float64))
+    except ValueError:
+        wrong = next(text for text in texts.tolist() if not re.fullmatch(r"-?\d+(\.0*)?", text))
+        raise ValueError(f"y holds {wrong!r}; the model was trained on integers") from None
 
 
 def _whole(array: NDArray[Any]) -> NDArray[np.int64]:

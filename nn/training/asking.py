@@ -264,12 +264,15 @@ class AsksModel:
         """Return the outputs of the network for rows of any form."""
         self._check_fitted()
         knowledge = self.knowledge
-        if is_path(x) or (is_frame(x) and not _has_only_numbers(x, knowledge)):
+        has_texts = bool(knowledge.prepare.values)
+        if has_texts and not is_path(x) and not len(x):
+            return np.empty((0, self.network.structure[-1]), self._dtype())
+        if is_path(x) or has_texts or (is_frame(x) and not _has_only_numbers(x)):
             rows = self._read(x, None, required=False, argument=what, **reading)
             return self._checked_outputs(rows.features, rows.path, check_ranges)
         dtype = np.dtype(np.float64) if knowledge.prepare.means is not None else self._dtype()
         features = check_features(
-            knowledge.inputs.matched(x),
+            knowledge.inputs.matched(x, knowledge.other_columns),
             self._columns(),
             dtype,
             allow_missing=knowledge.prepare.fills is not None,
@@ -329,9 +332,6 @@ def _check_complete(features: Any, what: str) -> None:
             )
 
 
-def _has_only_numbers(frame: Any, knowledge: Knowledge) -> bool:
-    """Return whether the columns of a data frame can be taken as they are."""
-    if knowledge.prepare.values or knowledge.inputs.names is None:
-        return not knowledge.prepare.values
-    kinds = {str(name).strip(): dtype.kind for name, dtype in frame.dtypes.items()}
-    return all(kinds.get(name, "f") in "fiub" for name in knowledge.inputs.names)
+def _has_only_numbers(frame: Any) -> bool:
+    """Return whether all columns are numbers of NumPy; truth values and others are read as text."""
+    return all(isinstance(one, np.dtype) and one.kind in "fiu" for one in frame.dtypes)

@@ -62,6 +62,11 @@ class Knowledge:
         """Whether the model predicts numbers."""
         return self.task == "regression"
 
+    @property
+    def other_columns(self) -> tuple[str | None, ...]:
+        """Columns of the training data that are not features."""
+        return (self.label_name or "label", self.id_name, *self.dropped)
+
     def class_names(self, count: int) -> tuple[str, ...]:
         """Return the names of the classes of a network that distinguishes `count`."""
         names = self.classes or ()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.tables import is_labels, is_path
+from ..data.tables import is_frame, is_labels, is_path
 from .choices import usual_rate
 from .options import Plan
 
@@ -78,9 +78,11 @@ def _data(train_data: Any, y: Any, test_data: Any) -> tuple[Any, Any, Any]:
             f"{train_data!r} ({type(train_data).__name__})"
         )
     if isinstance(train_data, tuple) and len(train_data) == 2 and not is_path(train_data):
-        if y is not None:
+        if is_labels(y):
             raise TypeError("labels are passed twice: in the tuple (X, y), and as y")
-        train_data, y = train_data  # as for test data
+        if y is not None and test_data is None:
+            test_data = y  # as in fit("train.csv", "test.csv")
+        train_data, y = train_data
     if y is None or is_labels(y):
         if y is not None and is_path(train_data):
             raise TypeError(
@@ -88,6 +90,9 @@ def _data(train_data: Any, y: Any, test_data: Any) -> tuple[Any, Any, Any]:
                 "columns: label="
             )
         return train_data, test_data, y
+    is_array = not is_path(train_data) and not is_frame(train_data)
+    if is_array and not is_path(y) and not isinstance(y, tuple):
+        return train_data, test_data, y  # the reader says what is wrong with its shape
     if test_data is not None:
         raise TypeError(f"y must be one label for each row, got a {type(y).__name__}")
     return train_data, y, None

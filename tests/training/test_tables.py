@@ -71,15 +71,8 @@ def test_predictions_do_not_depend_on_the_form_of_the_rows(tmp_path, out):
     np.testing.assert_array_equal(again.predict_proba(path), net.predict_proba(table))
     row = again.run(out / "model.safetensors", table.iloc[4])
     assert row.label == expected[4]
-    codes = np.column_stack(
-        [
-            (table.Sex == "male").astype(float),
-            table.Age,
-            table.Alone,
-            table.Port.map({"C": 0.0, "Q": 1.0, "S": 2.0}),
-        ]
-    )
-    np.testing.assert_array_equal(again.predict(codes), expected)
+    in_order = table[["Sex", "Age", "Alone", "Port"]].to_numpy()  # an array of objects
+    np.testing.assert_array_equal(again.predict(in_order), expected)
 
 
 def test_messages_about_a_frame_name_its_rows():
@@ -140,7 +133,11 @@ def test_labels_of_a_frame_may_be_passed_apart():
 @pytest.mark.parametrize(
     ("x", "y", "words"),
     [
-        (np.zeros((3, 2)), [0, 1], r"y has shape \(2,\), expected \(3,\): one for each row of X"),
+        (
+            np.zeros((3, 2)),
+            [0, 1],
+            r"y has shape \(2,\), expected \(3,\): one label for each row of X",
+        ),
         (np.zeros(3), [0, 1, 1], r"shape \(3,\), expected \(rows, features\).*reshape\(-1, 1\)"),
         (np.array([[0, np.nan]] * 3), [0, 1, 1], r"row 0: column 1 holds nan.*missing="),
         (np.array([[0, np.inf]] * 3), [0, 1, 1], r"row 0: column 1 holds inf, expected a number$"),

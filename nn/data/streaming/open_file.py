@@ -114,7 +114,17 @@ class OpenFile:
     def read_rows(
         self, array: NDArray[Any], places: NDArray[np.intp], rows: NDArray[np.intp]
     ) -> None:
-        """Fill some rows of a contiguous array with rows of the file, which begins with them."""
+        """Fill some rows of a contiguous array with rows of the file, which begins with them.
+
+        Parameters
+        ----------
+        array : ndarray
+            Receives the rows.
+        places : ndarray of int
+            Which of its rows to fill.
+        rows : ndarray of int
+            Which rows of the file to take.
+        """
         size = array.strides[0]
         view = array.data.cast("B")
         descriptor, read = self.descriptor, os.preadv  # as few look-ups as possible in the loop

@@ -290,22 +290,31 @@ def _measured(
         prepare = known.prepare
     else:
         scale, standardize = _chosen_preparation(train, features, plan)
-        prepare = Preparation.measure(
-            features,
-            train.values,
-            missing=plan.get("missing"),
-            scale=scale,
-            standardize=standardize,
-            weights=weights,
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # checked below
+            prepare = Preparation.measure(
+                features,
+                train.values,
+                missing=plan.get("missing"),
+                scale=scale,
+                standardize=standardize,
+                weights=weights,
+            )
+        if prepare.deviations is not None and not np.isfinite(prepare.deviations).all():
+            column = int(np.argmin(np.isfinite(prepare.deviations)))
+            name = prepare.input_names(train.columns)[column]
+            raise DataError(
+                f"{train.path}: the numbers of the column {name!r} are too large to standardize; "
+                "divide them, or take their logarithm",
+                path=train.path,
+                name=name,
+            )
     filled = replace(train, features=prepare.filled(features), labels=labels)
     inputs = KnownInputs.of(filled, prepare.scale)
     if not _has_names(train):
         inputs = replace(inputs, names=None)
     mean, deviation = 0.0, 1.0
     if task == "regression":
-        mean = float(np.average(labels, weights=weights))
-        deviation = float(np.average((labels - mean) ** 2, weights=weights)) ** 0.5 or 1.0
+        mean, deviation = _moments(train, labels, weights)
     if known is not None:
         return replace(known, inputs=inputs)
     return Knowledge(
@@ -319,6 +328,24 @@ def _measured(
         plan.get("id"),
         tuple(plan.get("drop", ())),
     )
+
+
+def _moments(
+    train: CsvData, numbers: NDArray[Any], weights: NDArray[np.float64] | None
+) -> tuple[float, float]:
+    """Return mean and deviation of the numbers to learn."""
+    with np.errstate(over="ignore", invalid="ignore"):  # checked below
+        mean = float(np.average(numbers, weights=weights))
+        deviation = float(np.average((numbers - mean) ** 2, weights=weights)) ** 0.5
+    if not np.isfinite(deviation) or (deviation == 0 and np.ptp(numbers) > 0 and weights is None):
+        size = float(np.abs(numbers).max())
+        raise DataError(
+            f"{train.path}: the label {train.label_name!r} has numbers up to {size:.3g}, whose "
+            "squares are not numbers of 64 bits; divide them by a power of ten",
+            path=train.path,
+            name=train.label_name,
+        )
+    return mean, deviation or 1.0
 
 
 def _chosen_preparation(train: CsvData, features: NDArray[Any], plan: Plan) -> tuple[float, bool]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...data.csv import CsvData, list_names, list_some
 from ...data.files import read_files
-from ...data.tables import as_labels, is_frame, is_path, read_arrays, read_frame
+from ...data.tables import as_frame, is_frame, is_path, read_arrays, read_frame
 from ...errors import DataError, DataWarning
 from ...loss import classes_of
 from ...mlp import MLP
@@ -67,6 +67,10 @@ def read_source(
     required : bool
         Whether labels are needed.
     """
+    if not is_first and classes is None and task == "classification":
+        classes = ()  # the labels are integers, also where they are written as texts
+    if any(values) and names is not None and not is_path(source) and not is_frame(source):
+        source = as_frame(source, names, argument)
     if not is_path(source) and not is_frame(source):
         if names is not None and not all(name.startswith("column ") for name in names):
             _check_count(source, names, argument)
@@ -94,17 +98,9 @@ def read_source(
         **plan.limits,
     }
     if is_frame(source):
-        return _with_labels(read_frame(source, argument, **settings), labels, task, classes)
+        return read_frame(source, labels, argument, **settings)
     stream, words = plan.get("stream"), plan.options["stream"]
     return read_files(source, argument, stream=stream, stream_words=words, **settings)
-
-
-def _with_labels(data: CsvData, labels: Any, task: str, classes: tuple[str, ...] | None) -> CsvData:
-    """Return a data frame's features with labels that were passed apart."""
-    if labels is None:
-        return data
-    found, names = as_labels(labels, len(data.features), task, classes)
-    return replace(data, labels=found, classes=names, label_name="label")
 
 
 def _check_count(source: Any, names: tuple[str, ...], argument: str) -> None:
@@ -147,6 +143,8 @@ def read_for_model(
         How the user writes options.
     """
     given = {"drop": knowledge.dropped, **reading}
+    if knowledge.inputs.names is None:
+        given.setdefault("by_position", True)
     if knowledge.prepare.missing is not None:
         given.setdefault("missing", knowledge.prepare.missing)
     exact = knowledge.prepare.means is not None
