@@ -6,9 +6,11 @@ What a model answers is in `nn.training.asking` and `nn.understanding`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.atomic_file import write_atomically
+from tinygrad_edu.errors import printable
 
 from ..data.csv import CsvData
 from ..loss import probabilities
@@ -73,6 +76,8 @@ def _predict(options: argparse.Namespace) -> int:
       tinygrad-edu predict runs/mnist/model.safetensors three.png
       A drawing is scaled and centred as the images of MNIST are; what was done is reported.
     """
+    if options.out is not None:
+        _check_not_an_input(options.out, options.model, options.data)
     net = Classifier._load(options.model, COMMAND)
     if options.data.lower().endswith(_PICTURES):
         return _predict_drawing(net, options)
@@ -81,18 +86,32 @@ def _predict(options: argparse.Namespace) -> int:
     rows = net._read(options.data, None, required=False, **given)
     outputs = net._checked_outputs(rows.features, rows.path, check_ranges)
     table = _table(net, rows, outputs, options)
+    text = io.StringIO()
     if options.json:
-        print(json.dumps(table_as_records(table), ensure_ascii=False))
+        text.write(json.dumps(table_as_records(table), ensure_ascii=False) + "\n")
     else:
-        text = io.StringIO() if options.out is not None else sys.stdout
         csv.writer(text, lineterminator="\n").writerows(table)
-        if isinstance(text, io.StringIO):
-            write_atomically(Path(options.out).expanduser(), text.getvalue())
-        else:
-            text.flush()  # a closed pipe shows now, before the accuracy
+    _write(text.getvalue(), options.out)
     if rows.labels is not None and not options.quiet:
         _report_accuracy(net, rows, outputs)
     return 0
+
+
+def _write(text: str, out: str | None) -> None:
+    """Write a result to a file, or to standard output."""
+    if out is not None:
+        write_atomically(Path(out).expanduser(), text)
+    elif sys.stdout is not None:
+        sys.stdout.write(text)
+        sys.stdout.flush()  # a closed pipe shows now, before the accuracy
+
+
+def _check_not_an_input(out: str, *inputs: str) -> None:
+    """Refuse to write the result over a file that it is made from."""
+    for one in inputs:
+        with contextlib.suppress(OSError):
+            if os.path.samefile(os.path.expanduser(out), os.path.expanduser(one)):
+                raise ValueError(f"--out {out} is the file {one} that is read; name another file")
 
 
 def _table(
@@ -102,18 +121,23 @@ def _table(
     knowledge = net.knowledge
     ids: Any = rows.ids if rows.ids is not None else range(1, len(rows.features) + 1)
     first = rows.id_name or "row"
+
+    def shown(values: Any, form: str) -> list[Any]:
+        """Return rounded texts, or the numbers for programs."""
+        return values.tolist() if options.json else [f"{one:{form}}" for one in values.tolist()]
+
     if knowledge.is_regression:
-        columns = [[f"{value:.9g}" for value in knowledge.predictions(outputs).tolist()]]
+        columns = [shown(knowledge.predictions(outputs), ".9g")]
         heads = ["prediction"]
     else:
         p = probabilities(outputs)
         columns = [knowledge.named(p.argmax(axis=1)).tolist()]
-        columns += [[f"{value:.4f}" for value in p.max(axis=1).tolist()]]
+        columns += [shown(p.max(axis=1), ".4f")]
         heads = ["prediction", "confidence"]
         if options.probabilities:
             names = net.class_names or ()
             heads += [f"p({name})" for name in names]
-            columns += [[f"{value:.6g}" for value in p[:, i].tolist()] for i in range(len(names))]
+            columns += [shown(p[:, i], ".6g") for i in range(len(names))]
     if options.as_label:
         heads, columns = [knowledge.label_name or "label"], columns[:1]
     body = [list(cells) for cells in zip(ids, *columns, strict=True)]
@@ -148,11 +172,14 @@ def _predict_drawing(net: Classifier, options: argparse.Namespace) -> int:
         if not options.quiet and sys.stderr is not None:
             print(f"note: {note}", file=sys.stderr)
     prediction: Any = net._predict_one(drawing.row, True)
-    if options.json:
-        p = dict(zip(net.class_names or (), map(float, prediction.probabilities), strict=True))
-        print(json.dumps({"prediction": prediction.label, "probabilities": p}))
+    if not options.json:
+        _write(f"{printable(str(prediction))}\n", options.out)
+    elif net.knowledge.is_regression:
+        _write(json.dumps({"prediction": prediction.value}) + "\n", options.out)
     else:
-        say(str(prediction))
+        p = dict(zip(net.class_names or (), map(float, prediction.probabilities), strict=True))
+        result = {"prediction": prediction.label, "probabilities": p}
+        _write(json.dumps(result, ensure_ascii=False) + "\n", options.out)
     return 0
 
 

@@ -106,8 +106,8 @@ def given_options(options: argparse.Namespace | Mapping[str, Any]) -> dict[str, 
     values = options if isinstance(options, Mapping) else vars(options)
     found = {o.name: values[o.name] for o in OPTIONS if o.kind and o.name in values}
     label = found.get("label")
-    if isinstance(label, float):
-        if not label.is_integer() or label == 0:
+    if isinstance(label, int | float) and not isinstance(label, bool):
+        if not float(label).is_integer() or label == 0:
             raise ValueError(f"--label {label:g}: expected a name, or a column counted from 1")
         found["label"] = int(label) - 1 if label > 0 else int(label)
     check_options(found, {option.name: option.command for option in OPTIONS})
@@ -131,7 +131,7 @@ def read_run_file(path: str) -> dict[str, Any]:
         if os.fstat(file.fileno()).st_size > 1 << 20:
             raise ValueError(f"{path}: larger than 1 MiB; expected a run file")
         try:
-            found = tomllib.loads(file.read().decode("utf-8"))
+            found = tomllib.loads(file.read().decode("utf-8-sig"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError(f"{path}: not a TOML file: {error}") from None
     known = {*_PATHS, *_MODEL, *(option.name for option in OPTIONS if option.kind)}
@@ -140,6 +140,11 @@ def read_run_file(path: str) -> dict[str, Any]:
             f"{path}: unknown option {', '.join(unknown)}; a run file has "
             f"{', '.join(sorted(known))}"
         )
+    for name in _PATHS:
+        value = found.get(name, "")
+        texts = value if isinstance(value, list) and name == "train" else [value]
+        if not all(isinstance(one, str) for one in texts):
+            raise ValueError(f"{path}: {name} must be a path in quotes, got {value!r}")
     return found
 
 
@@ -157,6 +162,8 @@ def run_file_text(values: Mapping[str, Any]) -> str:
         value = values.get(name)
         if value is None:
             continue
+        if name == "label" and isinstance(value, float) and value.is_integer():
+            value = int(value)
         if name in _PATHS or (name == "validation" and isinstance(value, str)):
             value = _absolute(value)
         lines.append(f"{name} = {_toml(value)}")

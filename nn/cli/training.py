@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +142,8 @@ def _result(net: Classifier) -> dict[str, Any]:
 def _say_what_is_next(net: Classifier, test: str | None) -> None:
     if net.saved_in is None:
         return
-    model = net.saved_in / NATIVE_FILE
-    data = test or "DATA.csv"
+    model = shlex.quote(str(net.saved_in / NATIVE_FILE))
+    data = shlex.quote(test) if test else "DATA.csv"
     say("")
     say("next:")
     say(f"  tinygrad-edu evaluate {model} {data}    # per class, calibration")

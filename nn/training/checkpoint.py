@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tinygrad_edu import __version__
 
-from ..errors import DataWarning
+from ..errors import DataWarning, ModelFileError
 from .epoch import Epoch
 from .options import Plan
 
@@ -47,8 +47,9 @@ def settings_of(plan: Plan, network: str, seed: Any) -> dict[str, str]:
         Its seed.
     """
     settings = {name: repr(value) for name, value in plan.given.items()}
-    for name in ("sample_weight", "validation"):  # data, which are in the fingerprint
-        if name in settings and not isinstance(plan.given[name], str | int | float):
+    # Data are in the fingerprint; a file may have another name.
+    for name, kept in (("sample_weight", str), ("validation", int | float | np.number)):
+        if name in settings and not isinstance(plan.given[name], kept):
             settings[name] = "data"
     settings |= {
         "network": network,
@@ -85,7 +86,7 @@ class Checkpoints:
     settings : mapping of str to str
         From `settings_of`.
     data : callable
-        Returns the fingerprint of the data; called at the first checkpoint.
+        Returns fingerprints of the data by name; called at the first checkpoint.
     every : int or None
         Epochs between two checkpoints; None saves only twice a minute and at a stop.
     schedule : str or None
@@ -151,7 +152,10 @@ class Checkpoints:
             return None
         from ..files import load_state
 
-        content = load_state(self.path)
+        try:
+            content = load_state(self.path)
+        except ModelFileError as error:
+            raise type(error)(f"{error}. Remove the file to start anew") from None
         differences = self._differences(content)
         if differences:
             raise ValueError(
@@ -184,8 +188,9 @@ class Checkpoints:
             then, this = before.get(name, "not given"), now.get(name, "not given")
             if then != this:
                 found.append(f"{name} was {then}, and is {this}")
-        if content["data"] != self._data():
-            found.append("the data have changed")
+        for name, digest in self._data().items():
+            if content["data"].get(name) != digest:
+                found.append(f"the {name} have changed")
         return found
 
 

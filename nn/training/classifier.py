@@ -370,6 +370,7 @@ class Classifier(AsksModel, StoresModel):
         check_options(passed, names)
         if "scale" in passed:
             passed["scale"] = self._checked_scale(passed["scale"])
+        self._check_standardize(passed.get("standardize"))
         return fit(self, planned(train_data, y, test_data, passed, self))
 
     def _checked_scale(self, scale: float) -> float:
@@ -380,6 +381,15 @@ class Classifier(AsksModel, StoresModel):
                 "go on with them, or make a new model"
             )
         return checked
+
+    def _check_standardize(self, standardize: bool | None) -> None:
+        is_standardized = self.knowledge.prepare.means is not None
+        if self._fitted and standardize is not None and standardize != is_standardized:
+            raise ValueError(
+                f"standardize is {standardize}, but the weights were trained "
+                f"{'with' if is_standardized else 'without'} it; omit it to go on with them, or "
+                "make a new model"
+            )
 
     def _remember(self, knowledge: Knowledge) -> None:
         """Mark the network as trained with this knowledge."""

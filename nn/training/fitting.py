@@ -5,6 +5,7 @@ Missing packages, a full disk and wrong data raise their errors here, before the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,7 +94,19 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figure
     dtype = network.layers[0].weight.dtype
     test, validation = data.test_samples(dtype), data.validation_samples(dtype)
     samples = data.samples(dtype)
-    checkpoints = _checkpoints(net, plan, folder, (*samples, *(validation or ()), train.columns))
+    checkpoints = _checkpoints(
+        net,
+        plan,
+        folder,
+        {
+            "training data": (
+                *samples,
+                *(train.columns, knowledge.label_name, knowledge.classes, prepare.values),
+            ),
+            "validation data": validation or (),
+            "test data": test or (),
+        },
+    )
     named = "test data" if test else "validation data" if validation else "training data"
     shown, named = _shown(test or validation or samples[:2], named)
     session = Session(
@@ -144,13 +157,13 @@ def _shown(samples: tuple[Any, ...], named: str) -> tuple[tuple[Any, ...], str]:
 
 
 def _checkpoints(
-    net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, data: tuple[Any, ...]
+    net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, data: Mapping[str, tuple[Any, ...]]
 ) -> Checkpoints:
     schedule = plan.get("schedule")
     return Checkpoints(
         folder.checkpoint,
         settings_of(plan, f"{net.network.describe()}, {net.task}", net.seed),
-        lambda: fingerprint(*data),
+        lambda: {name: fingerprint(*parts) for name, parts in data.items()},
         plan.get("checkpoint_every"),
         None if schedule is None else check_schedule(schedule)[0],
     )

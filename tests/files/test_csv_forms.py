@@ -99,7 +99,7 @@ def test_a_label_is_found_where_only_one_column_can_be_it(
         ("class,y,a\n1,2,3\n", {}, "2 columns can be the label: 'class', 'y'"),
         ("sex,y,a\nm,2,3\nf,1,2\n", {}, "2 columns can be the label: 'sex', 'y'"),
         (IRIS, {"label": "spezies"}, "Did you mean 'species'?"),
-        (IRIS, {"label": 3}, "label 3 is not the position of a column; there are 3"),
+        (IRIS, {"label": 3}, "no column is at the position of the label, because there are only 3"),
         (IRIS, {"label": "optional"}, "pass required=False"),
         (IRIS, {"label": "species", "drop": [], "id": "width", "features": ["x"]}, "lacks all 1"),
     ],

@@ -145,7 +145,7 @@ def test_every_difference_is_named(out):
     for difference in ("learning_rate was 0.01, and is 0.02", "batch_size was 16, and is 8"):
         assert difference in text
     assert "clip was 1.0, and is not given" in text
-    with pytest.raises(ValueError, match="the data have changed"):
+    with pytest.raises(ValueError, match="the training data have changed"):
         new(out).fit(np.where(x == x.max(), 0, x), y, resume=True, **SETTINGS)
     with pytest.raises(ValueError, match="network was"):
         model([5, 8, 2], out, verbose=False, dropout=0.2, seed=4).fit(x, y, resume=True, **SETTINGS)

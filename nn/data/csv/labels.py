@@ -147,8 +147,8 @@ def _at_position(names: Sequence[str], position: int, rules: Rules, line: int) -
         if not rules.required:
             return None
         sentence = (
-            f"label {position} is not the position of a column; there are {count}, "
-            f"0 to {count - 1} or -{count} to -1: {list_names(names)}."
+            f"no column is at the position of the label, because there are only {count}: "
+            f"{list_names(names)}. Name the column."
         )
         fail(rules.path, Problem("no label column", sentence, line))
     column = position % count

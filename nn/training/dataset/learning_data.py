@@ -165,6 +165,7 @@ def read_learning_data(
     train, weights = without_weightless(train, weights, notes)
     train, weights = without_missing(train, weights, plan, notes)
     weights = with_class_weights(train, weights, names, plan)
+    _check_complete(train, known)
     reader.follow(train, names)
     test = reader.read_other(plan.test_data, "test_data", train, notes)
     validation, share = None, plan.get("validation")
@@ -260,7 +261,9 @@ class _Reader:
                 data = as_codes(data, self.classes)
                 check_pair(train, data)
         warn_of_ignored(data)
-        return without_missing(data, None, self.plan, notes)[0]
+        data = without_missing(data, None, self.plan, notes)[0]
+        _check_complete(data, self.known)
+        return data
 
     def without_weights(self, data: CsvData) -> tuple[CsvData, NDArray[np.float64] | None]:
         """Separate the column of weights from the features, if there is one."""
@@ -381,6 +384,18 @@ def _are_pixels(features: NDArray[Any]) -> bool:
         if not (np.isfinite(block) & (block >= 0) & (block == np.floor(block))).all():
             return False
     return bool(0 < column_ranges(features).max() <= 65535)
+
+
+def _check_complete(data: CsvData, known: Knowledge | None) -> None:
+    """Check that a network which was trained on complete rows gets such rows."""
+    if known is None or known.prepare.fills is not None:
+        return
+    if any(np.isnan(block).any() for block in blocks(data.features)):
+        raise DataError(
+            f"{data.path} has missing cells, but the weights were trained on complete rows; pass "
+            "missing='drop', or make a new model",
+            path=data.path,
+        )
 
 
 def _not_features(plan: Plan) -> tuple[str, ...]:
