@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="model file, native or model.pkl")
     parser.add_argument("data", help="CSV file with labels")
     parser.add_argument("--row", type=whole, help="explain the prediction for this row, from 1")
+    parser.add_argument("--steps", type=whole, default=1, help="follow a bend in so many steps (1)")
     parser.add_argument("--train", metavar="FILE", help="which of these pulled it (with --row)")
     parser.add_argument(
         "--question",
@@ -213,8 +215,10 @@ def _explain(options: argparse.Namespace) -> int:
     trained = net.understand(options.data, **given)
     answers: dict[str, Any] = {}
     if options.row is not None:
-        row = options.row - 1
-        answers["explanation"] = trained.explain(row)
+        row, count = options.row - 1, len(trained.features)
+        if not 0 <= row < count:
+            raise ValueError(f"--row {options.row}: the data have the rows 1 to {count}")
+        answers["explanation"] = trained.explain(row, steps=options.steps)
         if options.train is not None:
             learned = net.understand(options.train, **given)
             answers["influence"] = learned.influential_rows(trained.features[row])
@@ -233,7 +237,8 @@ def _explain(options: argparse.Namespace) -> int:
         }
         print(json.dumps(tables, ensure_ascii=False))
     else:
-        print(*answers.values(), sep="\n\n")
+        for answer in answers.values():
+            print(_counted_from_1(str(answer)), end="\n\n")
     if options.out is not None:
         folder = Path(options.out).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
@@ -242,6 +247,16 @@ def _explain(options: argparse.Namespace) -> int:
             if not options.json and not options.quiet:
                 say(f"drawn: {path}")
     return 0
+
+
+def _counted_from_1(text: str) -> str:
+    """Return an answer whose rows count from 1, as those of `predict` and ``--row`` do."""
+
+    def later(found: re.Match[str]) -> str:
+        return f"row {int(found[1]) + 1}"
+
+    text = re.sub(r"\brow (\d+) from 0", later, text)
+    return re.sub(r"\bsteps=(\d+)", r"--steps \1", text)
 
 
 COMMANDS = {

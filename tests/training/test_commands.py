@@ -200,7 +200,9 @@ def test_find_lr(run):
     assert code == 0
     assert "is suggested" in out
     assert Path("rates.png").stat().st_size > 1000
-    assert len(json.loads(run(f"{words} --json")[1])) > 5
+    found = json.loads(run(f"{words} --json")[1])
+    assert found["suggestion"] > 0
+    assert len(found["steps"]) > 5
 
 
 def test_train_as_json(run):
