@@ -6,6 +6,7 @@ import linecache
 import os
 import pkgutil
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -32,12 +33,16 @@ MODULES = sorted(
 )
 
 
-TRAINING_FILES = {"rates.png", "importance.png", "train.csv", "new.csv", "runs"}
+TRAINING_FILES = {
+    *("flowers.csv", "predictions.csv", "train.csv", "new.csv", "submission.csv", "measured.csv"),
+    *("rates.png", "importance.png", "history.csv", "history.json", "flowers.pkl", "runs"),
+}
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 
 
-# A block of Python, and the text block that follows it directly: that is what it prints.
-EXECUTED = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.S | re.M)
+# A block of Python, and the text block that follows it directly: that is what it prints. Or a
+# session in a terminal: commands after "$ ", each followed by what it prints.
+EXECUTED = re.compile(r"^```(python|console)\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.S | re.M)
 # Round-off depends on the machine, and line numbers change with every edit.
 UNSTABLE = re.compile(r"\d\.\de[-+]\d\d|(?<=\.py:)\d+")
 
@@ -45,18 +50,44 @@ UNSTABLE = re.compile(r"\d\.\de[-+]\d\d|(?<=\.py:)\d+")
 def run_page(text, name, capsys):
     """Execute a page from top to bottom; return its names and everything that it printed."""
     names, printed = {"__name__": Path(name).stem}, ""
-    checker = doctest.OutputChecker()
-    for number, (code, shown) in enumerate(EXECUTED.findall(text)):
+    for number, (kind, code, shown) in enumerate(EXECUTED.findall(text)):
+        if kind == "console":
+            printed += run_session(code, name, capsys)
+            continue
         file = f"my_code_{number}.py"  # with its source, which is read by the check of gradients
         linecache.cache[file] = len(code), None, code.splitlines(keepends=True), file
         exec(compile(code, file, "exec"), names)
         output = capsys.readouterr().out
         if shown:
-            wanted, got = (UNSTABLE.sub("#", part) for part in (shown, output))
-            flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-            assert checker.check_output(wanted, got, flags), f"{name} shows {shown}\nnot {output}"
+            check_shown(name, shown, output)
         printed += output
     return names, printed
+
+
+def check_shown(name, shown, output):
+    """Compare what a page shows with what was printed; ``...`` is anything."""
+    wanted, got = (UNSTABLE.sub("#", part) for part in (shown, output))
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    matches = doctest.OutputChecker().check_output(wanted, got, flags)
+    assert matches, f"{name} shows {shown}\nnot {output}"
+
+
+def run_session(session, name, capsys):
+    """Run the commands of a terminal, and compare what they print; return that."""
+    from nn.cli import main
+
+    printed = ""
+    for step in re.split(r"^\$ ", session, flags=re.M)[1:]:
+        command, shown = re.match(r"((?:.*\\\n)*.*\n)((?s:.*))", step).groups()
+        program, *words = shlex.split(command.replace("\\\n", " "), comments=True)
+        assert program == "tinygrad-edu", command
+        code = main(words)
+        output = "".join(capsys.readouterr())
+        assert (code == 2) == ("error:" in shown), f"{command} ended with {code}: {output}"
+        if shown:
+            check_shown(f"{name}: {command}", shown, output)
+        printed += output
+    return printed
 
 
 def test_a_page_that_shows_another_output_is_caught(capsys):
@@ -64,6 +95,16 @@ def test_a_page_that_shows_another_output_is_caught(capsys):
     run_page(page.format(2), "right.md", capsys)
     with pytest.raises(AssertionError, match="shows 4"):
         run_page(page.format(4), "wrong.md", capsys)
+
+
+def test_a_session_that_shows_another_output_is_caught(capsys):
+    page = "```console\n$ tinygrad-edu inspect \\\n    none.pkl\n{}```\n"
+    error = "tinygrad-edu: error: none.pkl: "
+    run_page(page.format(f"{error}no model file of this name...\n"), "right.md", capsys)
+    with pytest.raises(AssertionError, match="not tinygrad-edu: error: none"):
+        run_page(page.format("tinygrad-edu: error: gone\n"), "wrong.md", capsys)
+    with pytest.raises(AssertionError, match="ended with 2"):
+        run_page(page.format(""), "wrong.md", capsys)
 
 
 def test_readme_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):

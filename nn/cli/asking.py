@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,6 @@ from .arguments import say, whole
 from .options import READING, add_options, given_options
 
 _PICTURES = (".png", ".jpg", ".jpeg")
-_PIECE = 1 << 14
 _QUESTIONS = ("features", "mistakes", "mislabelled")
 
 
@@ -55,6 +55,7 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="model file, native or model.pkl")
     parser.add_argument("data", help="CSV file with labels")
     parser.add_argument("--row", type=whole, help="explain the prediction for this row, from 1")
+    parser.add_argument("--steps", type=whole, default=1, help="follow a bend in so many steps (1)")
     parser.add_argument("--train", metavar="FILE", help="which of these pulled it (with --row)")
     parser.add_argument(
         "--question",
@@ -103,10 +104,8 @@ def _write(text: str, out: str | None) -> None:
     if out is not None:
         write_atomically(Path(out).expanduser(), text)
     elif sys.stdout is not None:
-        # In pieces, and flushed: a closed pipe shows now, before the accuracy.
-        for start in range(0, len(text), _PIECE):
-            sys.stdout.write(text[start : start + _PIECE])
-        sys.stdout.flush()
+        sys.stdout.write(text)
+        sys.stdout.flush()  # a closed pipe shows now, before the accuracy
 
 
 def _check_not_an_input(out: str, *inputs: str) -> None:
@@ -216,11 +215,10 @@ def _explain(options: argparse.Namespace) -> int:
     trained = net.understand(options.data, **given)
     answers: dict[str, Any] = {}
     if options.row is not None:
-        rows = len(trained.features)
-        if not 1 <= options.row <= rows:
-            raise ValueError(f"--row {options.row}: {options.data} has the rows 1 to {rows}")
-        row = options.row - 1
-        answers["explanation"] = trained.explain(row)
+        row, count = options.row - 1, len(trained.features)
+        if not 0 <= row < count:
+            raise ValueError(f"--row {options.row}: the data have the rows 1 to {count}")
+        answers["explanation"] = trained.explain(row, steps=options.steps)
         if options.train is not None:
             learned = net.understand(options.train, **given)
             answers["influence"] = learned.influential_rows(trained.features[row])
@@ -233,21 +231,32 @@ def _explain(options: argparse.Namespace) -> int:
         if "mislabelled" in wanted:
             answers["mislabelled"] = trained.mislabelled()
     if options.json:
-        tables = {name: answer.to_frame() for name, answer in answers.items()}
-        # pandas writes numbers that are not finite as null, as JSON demands.
-        records = {name: json.loads(one.to_json(orient="records")) for name, one in tables.items()}
-        print(json.dumps(records, ensure_ascii=False))
-    for name, answer in answers.items():
-        if not options.json:
-            print(answer)
-            print()
-        if options.out is not None:
-            folder = Path(options.out).expanduser()
-            folder.mkdir(parents=True, exist_ok=True)
-            picture = answer.save(folder / f"{name}.png")
-            if not options.json:
-                say(f"drawn: {picture}")
+        tables = {
+            name: json.loads(answer.to_frame().to_json(orient="records"))
+            for name, answer in answers.items()
+        }
+        print(json.dumps(tables, ensure_ascii=False))
+    else:
+        for answer in answers.values():
+            print(_counted_from_1(str(answer)), end="\n\n")
+    if options.out is not None:
+        folder = Path(options.out).expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, answer in answers.items():
+            path = answer.save(folder / f"{name}.png")
+            if not options.json and not options.quiet:
+                say(f"drawn: {path}")
     return 0
+
+
+def _counted_from_1(text: str) -> str:
+    """Return an answer whose rows count from 1, as those of `predict` and ``--row`` do."""
+
+    def later(found: re.Match[str]) -> str:
+        return f"row {int(found[1]) + 1}"
+
+    text = re.sub(r"\brow (\d+) from 0", later, text)
+    return re.sub(r"\bsteps=(\d+)", r"--steps \1", text)
 
 
 COMMANDS = {

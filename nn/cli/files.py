@@ -6,7 +6,13 @@ What a file holds is read and described in `nn.files`.
 from __future__ import annotations
 
 import argparse
+import json
+from dataclasses import fields
+from typing import Any
 
+import numpy as np
+
+from ..files import SavedNetwork, read_network
 from ..files.converting import convert
 from ..files.inspecting import inspect_model
 from .arguments import say
@@ -31,8 +37,27 @@ def _inspect(options: argparse.Namespace) -> int:
       features, classes, the history of the training, and checksums. It reads model.pkl and files
       of nn.save_state, too. Nothing in a file is executed.
     """
-    print(inspect_model(options.model))
+    if options.json:
+        print(json.dumps(_as_dict(read_network(options.model)), ensure_ascii=False))
+    else:
+        print(inspect_model(options.model))
     return 0
+
+
+def _as_dict(network: SavedNetwork) -> dict[str, Any]:
+    """Return what a model file holds, without the numbers of its layers."""
+    found: dict[str, Any] = {"structure": network.structure}
+    for field in fields(network):
+        if field.name not in ("weights", "biases", "history", "history_columns"):
+            value = getattr(network, field.name)
+            found[field.name] = value.tolist() if isinstance(value, np.ndarray) else value
+    found["dtypes"] = [str(weight.dtype) for weight in network.weights]
+    columns = network.history_columns or ()
+    found["history"] = [dict(zip(columns, row, strict=True)) for row in network.history or ()]
+    fills = found["feature_fills"]
+    if fills is not None:  # JSON has no NaN
+        found["feature_fills"] = [None if fill != fill else fill for fill in fills]
+    return found
 
 
 def _convert(options: argparse.Namespace) -> int:

@@ -49,10 +49,13 @@ _COMMANDS = {
 }
 
 
+_WITH_JSON = ("train", "resume", "find-lr", "predict", "evaluate", "explain", "inspect")
+"""Commands whose result is also for programs."""
+
+
 def _add_common(parser: argparse.ArgumentParser) -> None:
     """Add what every command has."""
     parser.add_argument("--quiet", action="store_true", help="print results and errors only")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
@@ -77,6 +80,8 @@ def make_parser() -> argparse.ArgumentParser:
         )
         add_arguments(command)
         _add_common(command)
+        if name in _WITH_JSON:
+            command.add_argument("--json", action="store_true", help="print the result as JSON")
         command.set_defaults(run=run)
         examples.append(example.removeprefix("example:\n"))
     parser.epilog = "examples:\n" + "\n\n".join(examples)

@@ -14,7 +14,7 @@ from typing import Any
 from ..checks import check_count, check_positive_number
 from ..files import NATIVE_FILE
 from ..training.classifier import Classifier
-from ..training.model_folder import RUN_FILE
+from ..training.model_folder import CHECKPOINT, RUN_FILE
 from ..training.options import COMMAND
 from .arguments import folder_for, number, say
 from .options import add_options, given_options, read_run_file, run_file_text
@@ -80,7 +80,14 @@ def _resume(options: argparse.Namespace) -> int:
       is bit for bit that of a training without interruption. Options or data that have changed are
       an error that names each difference.
     """
-    path = Path(options.folder, RUN_FILE)
+    path, checkpoint = Path(options.folder, RUN_FILE), Path(options.folder, CHECKPOINT)
+    if not path.is_file():
+        raise ValueError(f"{options.folder} has no {RUN_FILE}; name the folder of a training")
+    if not checkpoint.is_file():
+        raise ValueError(
+            f"{options.folder} has no checkpoint, so its training is finished; to train anew: "
+            f"tinygrad-edu train --config {path}"
+        )
     values = {**read_run_file(str(path)), "resume": True, "out": options.folder}
     return _run(values, is_quiet=options.quiet, as_json=options.json)
 
@@ -146,9 +153,11 @@ def _say_what_is_next(net: Classifier, test: str | None) -> None:
     data = shlex.quote(test) if test else "DATA.csv"
     say("")
     say("next:")
-    say(f"  tinygrad-edu evaluate {model} {data}    # per class, calibration")
+    measures = "R² and the largest errors" if net.task == "regression" else "per class, calibration"
+    say(f"  tinygrad-edu evaluate {model} {data}    # {measures}")
     say(f"  tinygrad-edu explain {model} {data}     # which features matter, where it errs")
     say(f"  tinygrad-edu predict {model} {data}     # a CSV of predictions")
+    say("  docs/training.md explains what was trained, and how to do better")
 
 
 def _find_lr(options: argparse.Namespace) -> int:
@@ -171,7 +180,8 @@ def _find_lr(options: argparse.Namespace) -> int:
         **given_options(values),
     )
     if options.json:
-        print(found.to_frame().to_json(orient="records"))
+        steps = json.loads(found.to_frame().to_json(orient="records"))
+        print(json.dumps({"suggestion": found.suggestion, "steps": steps}))
     else:
         print(found)
     if options.plot is not None:

@@ -127,6 +127,8 @@ class KnownInputs:
         columns = _column_names(x)
         if self.names is None or columns is None:
             return x
+        if list(x.columns) == list(range(len(columns))) and not set(self.names) <= set(columns):
+            return x  # pandas numbers the columns of an array, which has no names
         _check_columns(self.names, columns)
         unknown = [name for name in columns if name not in self.names and name not in others]
         if unknown:

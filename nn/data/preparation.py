@@ -139,8 +139,17 @@ class Preparation:
         """Return the columns with missing cells replaced; the same array if none is missing."""
         if self.fills is None:
             return features
-        fills = self.fills.astype(features.dtype)
-        filled: NDArray[Any] = changed_rows(features, lambda x: np.where(np.isnan(x), fills, x))
+        filled: NDArray[Any] = changed_rows(features, self._filled_rows)
+        return filled
+
+    def _filled_rows(self, features: NDArray[Any]) -> NDArray[Any]:
+        assert self.fills is not None  # the caller checks it
+        fills, filled = self.fills.astype(features.dtype), features
+        for rows in row_slices(features):
+            lacking = np.nonzero(np.isnan(features[rows]))
+            if len(lacking[0]):
+                filled = features.copy() if filled is features else filled
+                filled[rows][lacking] = fills[lacking[1]]
         return filled
 
     def __call__(
@@ -232,7 +241,8 @@ class LazyInputs:
 
     def expect(self, order: NDArray[Any]) -> None:
         """Prepare for rows that will be taken in this order; others can be taken, too."""
-        self._ahead = ReadAhead(self.features, order) if is_stored(self.features) else None  # type: ignore[arg-type]
+        table: Any = self.features
+        self._ahead = ReadAhead(table, order, self._prepared) if is_stored(table) else None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -244,12 +254,15 @@ class LazyInputs:
         return len(self.features)
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
-        if self._ahead is not None and (taken := self._ahead.take(rows)) is not None:
-            return self.prepare(taken, self.dtype, in_place=True)
+        if self._ahead is not None and (inputs := self._ahead.take(rows)) is not None:
+            return inputs
         taken = self.features[rows]
         if not is_stored(self.features):
             taken = np.array(taken)  # the table itself stays as it is
-        return self.prepare(taken, self.dtype, in_place=True)
+        return self._prepared(taken)
+
+    def _prepared(self, rows: NDArray[Any]) -> NDArray[Any]:
+        return self.prepare(rows, self.dtype, in_place=True)
 
 
 def rows_of_inputs(inputs: Any, start: int, count: int) -> Any:

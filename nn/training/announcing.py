@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..data.blocks import column_ranges
 from ..data.known_inputs import doubts
 from ..loss import classes_of
 from ..mlp import MLP
@@ -116,8 +117,10 @@ def _notes_on_scale(data: LearningData, options: Mapping[str, str]) -> list[str]
         return []
     notes: list[str] = []
     if varies or not prepare.values:
-        numbers = prepare.filled(data.train.features)[:, is_number]
-        notes = doubts(numbers, prepare.scale, options["standardize"])
+        table = prepare.filled(data.train.features)
+        # The smallest and the largest values are enough, and a table on disk stays there.
+        extremes = column_ranges(table)[is_number].T[: len(table)]
+        notes = doubts(extremes, prepare.scale, options["standardize"])
     columns = np.array(data.train.columns)[is_number]
     sizes = np.abs(ranges).max(axis=1)
     largest = float(sizes.max())

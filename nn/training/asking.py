@@ -166,11 +166,8 @@ class AsksModel:
         """
         from ..understanding.trained import Trained
 
+        reading.pop("stream", None)  # explanations look at all rows at once
         rows = self._read(data, y, required=True, **reading)
-        knowledge, dtype = self.knowledge, self._dtype()
-        if check_ranges:
-            knowledge.check_ranges(rows.features, rows.path, self._options["check_ranges"])
-        labels = rows.labels
         if is_stored(rows.features):
             raise DataError(
                 f"{rows.path}: {len(rows.features):,} rows are too many to explain in memory; pass "
@@ -178,6 +175,10 @@ class AsksModel:
                 path=rows.path,
                 kind="too large for memory",
             )
+        knowledge, dtype = self.knowledge, self._dtype()
+        if check_ranges:
+            knowledge.check_ranges(rows.features, rows.path, self._options["check_ranges"])
+        labels = rows.labels
         if labels is None:
             raise DataError(f"{rows.path}: no labels; pass rows with their labels", path=rows.path)
         return Trained(

@@ -112,13 +112,15 @@ class Checkpoints:
         self.is_saved = False
         self._schedule = schedule
 
-    def save(self, state: Mapping[str, Any]) -> None:
+    def save(self, state: Mapping[str, Any], *, is_complete: bool = False) -> None:
         """Write a checkpoint atomically.
 
         Parameters
         ----------
         state : mapping
             Nested dictionaries of arrays, numbers, texts and lists.
+        is_complete : bool
+            Whether nothing is left to train.
         """
         if self.path is None:
             return
@@ -130,8 +132,27 @@ class Checkpoints:
             "data": self._data(),
             "versions": _versions(),
         }
-        save_state(self.path, content, metadata={"kind": "checkpoint"})
+        complete = "yes" if is_complete else "no"
+        save_state(self.path, content, metadata={"kind": "checkpoint", "complete": complete})
         self.is_saved = True
+
+    def keep_earlier(self) -> str | None:
+        """Keep the checkpoint of an earlier training that was interrupted; return a note on it."""
+        if self.path is None or not self.path.exists():
+            return None
+        from ..files import load_metadata
+
+        try:
+            if load_metadata(self.path).get("complete") == "yes":
+                return None
+        except (OSError, ValueError):
+            pass  # a damaged one is kept, too
+        kept = self.path.with_name(f"{self.path.stem}.earlier{self.path.suffix}")
+        self.path.replace(kept)
+        return (
+            f"{self.path.name} of an interrupted training is kept as {kept.name}; rename it to "
+            "continue from it"
+        )
 
     def load(self) -> Mapping[str, Any] | None:
         """Return the state of the checkpoint; None if there is no file.

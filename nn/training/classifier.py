@@ -275,8 +275,9 @@ class Classifier(AsksModel, StoresModel):
             Refuse data whose features are scaled differently from those of the training; True by
             default.
         stream : bool
-            Read rows from disk while training, through a cache. By default for files that would
-            take more than half of the free memory.
+            Read rows from disk while training, with the same result bit for bit. By default for
+            tables that would take more than half of the free memory. They are kept in
+            ``$XDG_CACHE_HOME/tinygrad_edu`` or ``~/.cache/tinygrad_edu``, at most 20 GiB of them.
         max_bytes, max_classes, max_columns, max_line_bytes : int
             Limits on the files; see `nn.data.csv.read_csv`.
         scale : float

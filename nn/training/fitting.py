@@ -136,7 +136,10 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figure
         beside=net._beside,
         say=net._say,
     )
-    if plan.get("resume"):
+    if not plan.get("resume"):
+        if (note := checkpoints.keep_earlier()) is not None:
+            net._say(f"note: {note}")
+    else:
         if session.resume():
             net._say(f"resumed after epoch {len(session.history)}")
             if session.is_complete:

@@ -127,6 +127,7 @@ class Loop:
         self._step = Step(network, optimizer, self.objective, clip)
         self._position = _Position()
         self._finished: dict[str, Any] | None = None
+        self._has_diverged_before = False
 
     # Overflows appear in the loss and in the weights, which are checked.
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -150,10 +151,16 @@ class Loop:
                 epoch = self._next_epoch(len(history) + 1)
                 self._finished = weights[epoch.number] = network.state_dict()
                 history.epochs.append(epoch)
-                del weights[epoch.number - 1]
+                weights.pop(epoch.number - 2, None)
                 self._position = _Position()
                 self.on_epoch(epoch)
-        except BaseException:  # including Ctrl-C
+        except BaseException as error:  # including Ctrl-C
+            if (
+                isinstance(error, GradientError)
+                and self._has_diverged_before
+                and len(history) > before
+            ):
+                history.epochs.pop()  # its weights were bad already
             network.load_state_dict(weights[len(history)])
             raise
         return history
@@ -209,6 +216,11 @@ class Loop:
             except GradientError as error:  # a search for the step found none
                 found = str(error).split(";")[0]
                 raise _diverged(found, number, batch_number) from error
+            if place.start == 0 and number > 1:  # the loss of the weights after the epoch before
+                self._has_diverged_before = not loss <= self.divergence.epoch_limit
+                if self._has_diverged_before:
+                    what = f"the loss grew to {loss:.4g}"
+                    raise _diverged(what, number - 1, self._count_batches())
             if not math.isfinite(loss):
                 raise _diverged(f"the loss became {loss}", number, batch_number)
             if self.divergence.note(loss):

@@ -153,7 +153,7 @@ def _check_not_negative(name: str, value: Any) -> None:
 OPTIONS = (
     # The data.
     Option("label", "choice", "column with the classes or numbers to learn", _check_label),
-    Option("id", "text", "column that names the rows; it is not a feature", _check_text),
+    Option("id", "text", "column that names the rows; it is not a feature", _check_text, "{}"),
     Option("drop", "names", "columns that are not used", _check_names, "[{}]"),
     Option(
         "encode",

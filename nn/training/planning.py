@@ -6,6 +6,7 @@ epochs, features as they are. Without both, the choices suit tables of a few col
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,12 @@ def planned(
     )
 
 
+def _are_texts_for(y: Any, train_data: Any) -> bool:
+    """Return whether a list of texts is one label for each row, and not a list of files."""
+    is_list = isinstance(y, list | tuple) and all(isinstance(one, str) for one in y)
+    return is_list and not is_path(train_data) and len(y) == len(train_data)
+
+
 def _data(train_data: Any, y: Any, test_data: Any) -> tuple[Any, Any, Any]:
     """Separate training data, test data and labels."""
     if train_data is None or (np.isscalar(train_data) and not isinstance(train_data, str)):
@@ -83,6 +90,10 @@ def _data(train_data: Any, y: Any, test_data: Any) -> tuple[Any, Any, Any]:
         if y is not None and test_data is None:
             test_data = y  # as in fit("train.csv", "test.csv")
         train_data, y = train_data
+    if isinstance(y, str) and not is_path(train_data) and not os.path.exists(y):
+        raise TypeError(f"y is {y!r}; pass the labels, or the name of their column: label={y!r}")
+    if _are_texts_for(y, train_data):
+        y = np.array(y)
     if y is None or is_labels(y):
         if y is not None and is_path(train_data):
             raise TypeError(

@@ -19,7 +19,7 @@ from .options import Plan
 __all__ = ["smaller_rate"]
 
 _ROWS = 4096
-_FACTORS = (10.0, 100.0, 1000.0)
+_FACTORS = (10.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e8)
 
 
 @np.errstate(all="ignore")  # of weights that diverge

@@ -5,6 +5,7 @@ The lines are counted while a table is written, independently of the reader.
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from nn.data.csv import read_csv
 from nn.data.csv import strict as csv_strict
 from nn.errors import DataError
 
-COUNT = 1000
+# `make test-thorough` tries ten times as many.
+COUNT = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 1000
 WORDS = ("red", "blue", "dark green", 'say "no"', "Grün")
 # What a cell of each column can be instead; each is written in quotes, so that it stays one cell.
 WRONG = {
@@ -115,6 +117,7 @@ def missed(count: int, path: Path) -> list[tuple[int, object, object]]:
     return found
 
 
+@pytest.mark.hypothesis  # `make test-thorough` runs it
 def test_each_wrong_cell_is_found_at_its_line_and_column(tmp_path: Path) -> None:
     assert missed(COUNT, tmp_path / "data.csv") == []
 

@@ -11,6 +11,7 @@ import pandas  # noqa: F401 (its import would count as memory for the first file
 import pytest
 
 from nn.data.csv import read_csv
+from nn.data.csv.survey import MOST_COLUMNS, Survey
 from nn.errors import DataError
 
 
@@ -57,3 +58,22 @@ def test_memory_is_in_proportion_to_the_file(kind: str) -> None:
     assert peak < 3 * size + 24 * 2**20
     more, larger = peak_of(55_000, kind)
     assert more - peak < 3 * (larger - size) + 2**20
+
+
+def test_thousands_of_columns_of_text_are_not_counted_to_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each cell would take 10 microseconds, and a file of 10 MB most of a minute."""
+    calls: list[int] = []
+    count = Survey._count
+
+    def counted(self: Survey, rows: Any, column: int, first_line: int) -> None:
+        calls.append(column)
+        count(self, rows, column, first_line)
+
+    monkeypatch.setattr(Survey, "_count", counted)
+    names = ",".join(f"a{i}" for i in range(20_000))
+    Path("data.csv").write_text(f"label,{names}\n" + f"1{',x' * 20_000}\n" * 30)
+    with pytest.raises(DataError, match="found 'x'"):
+        read_csv("data.csv")
+    assert len(calls) <= 4 * MOST_COLUMNS

@@ -60,7 +60,8 @@ def test_in_python(case):
     python, command = named(str(caught.value))
     assert option in python
     assert command == []
-    assert set(python) <= set(inspect.signature(net.fit).parameters)
+    known = {*inspect.signature(net.fit).parameters, *inspect.signature(model).parameters}
+    assert set(python) <= known
     net.fit(**arguments | wrong | {option: value})
 
 

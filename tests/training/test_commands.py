@@ -182,6 +182,17 @@ def test_evaluate_and_explain(run, trained, tmp_path):
     assert run(f"evaluate {trained} new.csv")[0] == 2, "it has no labels"
 
 
+def test_results_for_programs_are_one_json_value(run, trained):
+    found = json.loads(run(f"inspect {trained} --json")[1])
+    assert found["label_name"] == "Survived"
+    assert found["id_name"] == "Id"
+    assert len(found["history"]) == 20
+    answers = json.loads(run(f"explain {trained} test.csv --json")[1])
+    assert list(answers) == ["features", "mistakes", "mislabelled"]
+    with pytest.raises(SystemExit, match="2"):
+        run("graph --structure 2,2 --json")
+
+
 def test_find_lr(run):
     words = f"find-lr train.csv {WORDS} --steps 40 --optimizer adam"
     words = words.replace("--epochs 20 --learning-rate 0.1 --figures none", "")
@@ -189,7 +200,9 @@ def test_find_lr(run):
     assert code == 0
     assert "is suggested" in out
     assert Path("rates.png").stat().st_size > 1000
-    assert len(json.loads(run(f"{words} --json")[1])) > 5
+    found = json.loads(run(f"{words} --json")[1])
+    assert found["suggestion"] > 0
+    assert len(found["steps"]) > 5
 
 
 def test_train_as_json(run):

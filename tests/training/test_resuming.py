@@ -224,3 +224,25 @@ def test_epochs_survive_as_arrays():
     again = epochs_from(epochs_as_arrays(epochs))
     assert repr(again) == repr(epochs)
     assert epochs_from(epochs_as_arrays([])) == []
+
+
+_TWIN = """
+import hashlib, sys
+sys.path.insert(0, sys.argv[1])
+from tests.training.test_resuming import SETTINGS, data, new, result
+from nn import model
+net = model([5, 16, 2], verbose=False, dropout=0.2, seed=4)
+net.fit(*data(), **{k: v for k, v in SETTINGS.items() if k != "checkpoint_every"})
+print(hashlib.sha256(repr(result(net)).encode()).hexdigest())
+"""
+
+
+def test_the_same_seed_makes_the_same_model_in_every_process():
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    found = set()
+    for hash_seed in ("0", "1", "random"):
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+        command = [sys.executable, "-c", _TWIN, root]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        found.add(done.stdout)
+    assert len(found) == 1

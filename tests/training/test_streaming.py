@@ -26,6 +26,7 @@ def small_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(metrics, "_MEASURED", 64)
     monkeypatch.setattr(stored, "_AHEAD_BYTES", 300)
     monkeypatch.setattr(stored, "_WINDOW_BYTES", 50)
+    monkeypatch.setattr(stored, "_PREPARED_CELLS", 100)
 
 
 def write(path, rows=150, seed=0, words=False, holes=False, whole=True):
@@ -113,6 +114,25 @@ def test_predictions_and_reports_of_files_on_disk(tmp_path):
     assert net.score(path, stream=True) > 0.9
 
 
+def test_rows_that_are_explained_must_fit_into_memory(tmp_path, monkeypatch):
+    path = write(tmp_path / "train.csv")
+    net, _ = trained(path, True)
+    assert len(net.understand(path, stream=True).features) == 150
+    monkeypatch.setattr("nn.data.files.free_memory", lambda: 3000)
+    with pytest.raises(ValueError, match="150 rows are too many to explain"):
+        net.understand(path)
+
+
+def test_a_rate_is_searched_on_disk(tmp_path):
+    path = write(tmp_path / "train.csv")
+    options = {"label": "kind", "steps": 12, "optimizer": "adam"}
+    one, other = (
+        model([3, 4, 3], verbose=False).find_learning_rate(path, stream=s, **options)
+        for s in (False, True)
+    )
+    assert one == other or repr(one) == repr(other)
+
+
 def test_a_missing_cell_is_named_on_disk_too(tmp_path):
     net, _ = trained(write(tmp_path / "train.csv"), True)
     path = write(tmp_path / "holes.csv", holes=True)
@@ -188,7 +208,7 @@ with open("/proc/self/statm") as file:
 limit = used + int(sys.argv[3])
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 nn.training.fitting.keep_memory = lambda: False  # it takes 64 MiB of addresses in advance
-net = model([200, 4, 2], verbose=False)
+net = model([200, 4, 2])  # with all of its notes
 try:
     way = {"stream": json.loads(sys.argv[2]), "batch_size": 1000}
     history = net.fit(sys.argv[1], epochs=1, learning_rate=0.1, **way)
@@ -214,6 +234,6 @@ def test_a_file_several_times_as_large_as_the_memory(tmp_path):
         command = [sys.executable, "-c", PROGRAM, str(path), stream, str(memory)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        ways[stream] = json.loads(done.stdout)
+        ways[stream] = json.loads(done.stdout.splitlines()[-1])
     assert 0 < ways["null"]["loss"] < 1
     assert "stream=True" in ways["false"]["refused"]

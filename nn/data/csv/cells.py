@@ -279,9 +279,10 @@ def too_many_classes(label: int, max_classes: int, offers: Mapping[str, str]) ->
         else (f"{float(label):g}", "that many classes")
     )
     option = advice(offers, "max_classes", "pass {} to allow more, or ")
+    numbers = advice(offers, "task", " To predict numbers, pass {}.")
     return (
         f"found label {found}, which makes {classes}; limit {max_classes}; "
-        f"{option}number the classes 0..K-1."
+        f"{option}number the classes 0..K-1.{numbers}"
     )
 
 

@@ -155,6 +155,9 @@ def _problem_of_first_line(names: list[str], rules: Rules) -> Problem | None:
     if first.startswith("#"):
         sentence = "found a comment line; the first line must be column names."
         return Problem("no header", sentence, 1, value=first)
+    if len(names) == 1 and rules.sep is not None and "," in first:
+        sentence = f"the separator {rules.sep!r} does not occur in the first line, but ',' does."
+        return Problem("separator", sentence, 1, value=rules.sep)
     if len(names) == 1 and (found := [mark for mark in OTHER_SEPARATORS if mark in first]):
         option = advice(rules.offers, "sep", ", or pass {}")
         sentence = (

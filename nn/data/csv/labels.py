@@ -168,13 +168,13 @@ def _no_label(names: Sequence[str], rules: Rules, line: int) -> Problem:
 def _not_one_label(names: Sequence[str], found: list[int], rules: Rules, line: int) -> Problem:
     if found:
         several = list_names([names[i] for i in found])
-        option = advice(rules.offers, "label", " Pass {} with its name.")
+        option = advice(rules.offers, "label", " Pass {} with its name or position.")
         sentence = (
             f"{len(found)} columns can be the label: {several}.{option} "
             f"Otherwise, call it {LABEL!r}."
         )
         return Problem("no label column", sentence, line)
-    option = advice(rules.offers, "label", " Pass {} with the name of the label's column.")
+    option = advice(rules.offers, "label", " Pass {} with the name or position of its column.")
     sentence = (
         f"found {list_names(names)}, expected {LABEL!r} as the name of one column.{option}"
         f"{similar_name(LABEL, names)}"

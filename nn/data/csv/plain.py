@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -61,7 +62,11 @@ class Grid:
 
     def lines_before(self, row: int, column: int) -> int:
         """Return the number of line ends before a cell."""
-        return self.text.count(b"\n", 0, int(self.starts[row, column]))
+        return int(np.searchsorted(self._line_feeds, self.starts[row, column]))
+
+    @cached_property
+    def _line_feeds(self) -> np.ndarray:
+        return np.flatnonzero(np.frombuffer(self.text, np.uint8) == LINE_FEED)
 
     def plain(self, numeric: np.ndarray) -> bytes | None:
         """Return the rows with some of the columns and without quotes.

@@ -35,8 +35,9 @@ __all__ = ["MOST_NAMES", "Kinds", "Survey", "look_through"]
 
 MOST_NAMES = 1000
 """Of a column with more different texts, only so many are kept."""
-MOST_COLUMNS = 10_000
-"""Of so many columns it is known what they hold, except numbers."""
+MOST_COLUMNS = 3000
+"""So many columns may hold something else than numbers; with more, the file is not looked through
+to its end, because that would take minutes."""
 ENOUGH_ODD_ROWS = 1000
 
 
@@ -132,6 +133,11 @@ class Survey:
         """Whether the file has so many wrong rows that it cannot be read anyway."""
         return self._odd_rows >= ENOUGH_ODD_ROWS or self._odd_rows > self.rows
 
+    @property
+    def has_too_many_columns(self) -> bool:
+        """Whether more columns than `MOST_COLUMNS` are not only numbers."""
+        return len(self._kinds) >= MOST_COLUMNS
+
     def add(self, block: Block) -> None:
         """Look through the rows of a block."""
         if not block.text.strip(BLANKS + b"\r\n"):
@@ -149,6 +155,8 @@ class Survey:
             if not self._are_numbers(rows, columns):
                 columns = range(self._width)
         for column in columns:
+            if self.has_too_many_columns and column not in self._kinds:
+                continue
             self._count(rows, column, block.first_line)
         self.rows += len(rows)
 
@@ -228,7 +236,7 @@ class Survey:
             if len(kinds.names) < MOST_NAMES:
                 kinds.names[canonical_name(written(bare, self._layout))] = None
         all_numbers = kinds.numbers == self.rows + len(cells)
-        if is_new and not all_numbers and len(self._kinds) < MOST_COLUMNS:
+        if is_new and not all_numbers:
             self._kinds[column] = kinds
 
 
@@ -238,6 +246,7 @@ class _SomeRows:
 
     rows: list[list[bytes]]
     lines: list[int]
+    _found: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -249,7 +258,14 @@ class _SomeRows:
         return [row[column] for row in self.rows]
 
     def lines_before(self, row: int, column: int) -> int:
-        return self.lines[row] + b",".join(self.rows[row][:column]).count(b"\n")
+        return self.lines[row] + int(self._breaks(row)[column])
+
+    def _breaks(self, row: int) -> np.ndarray:
+        """Return the number of line ends before each cell of a row."""
+        if row not in self._found:
+            counts = [cell.count(b"\n") for cell in self.rows[row]]
+            self._found[row] = np.cumsum([0, *counts])
+        return self._found[row]
 
 
 def look_through(
@@ -281,7 +297,7 @@ def look_through(
             return survey
         survey.add(block)
         size += len(block.text)
-        if survey.is_hopeless:
+        if survey.is_hopeless or survey.has_too_many_columns:
             break
     survey.is_complete = True
     return survey

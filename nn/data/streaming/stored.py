@@ -25,6 +25,8 @@ _BYTES_OF_A_CALL = 1 << 14
 _AHEAD_BYTES = 96 * 2**20
 """Rows of so many bytes are read ahead of their use. Fewer take more passes through the file."""
 _SHARE_OF_FREE = 8
+_PREPARED_CELLS = 1 << 17
+"""So many cells are prepared at a time: they stay in the cache of a processor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,10 +186,11 @@ class StoredTable:
 
 
 class ReadAhead:
-    """Rows of a table that will be needed in a known order, read many at a time.
+    """Rows of a table that will be needed in a known order, read and prepared many at a time.
 
     Shuffled rows are all over the file: reading each batch when it is needed would take a call of
-    the system, or an access to the disk, for each row.
+    the system, or an access to the disk, for each row. Preparing each batch alone would take some
+    calls of NumPy more.
 
     Parameters
     ----------
@@ -195,12 +198,19 @@ class ReadAhead:
         The table.
     order : ndarray of int
         The rows in the order in which they will be taken.
+    prepare : callable
+        Turns rows of the table into what is taken.
     """
 
-    def __init__(self, table: StoredTable, order: NDArray[Any]) -> None:
-        self._table, self._order = table, order
-        self._rows: NDArray[Any] | None = None
-        self._first = self._next = 0
+    def __init__(
+        self,
+        table: StoredTable,
+        order: NDArray[Any],
+        prepare: Callable[[NDArray[Any]], NDArray[Any]],
+    ) -> None:
+        self._table, self._order, self._prepare = table, order, prepare
+        self._next = 0
+        self._read = self._prepared = (0, np.empty((0, 0)))  # their first place, and the rows
 
     def take(self, rows: Any) -> NDArray[Any] | None:
         """Return the next rows; None if these are other rows."""
@@ -209,15 +219,25 @@ class ReadAhead:
         start, stop = self._next, self._next + len(rows)
         if not np.array_equal(rows, self._order[start:stop]):
             return None
-        if self._rows is None or stop > self._first + len(self._rows):
-            self._rows = None  # its memory is needed for the next ones
-            some = self._order[start : start + max(self._most(), len(rows))]
-            self._rows, self._first = self._table.stored_rows(some), start
+        if stop > self._prepared[0] + len(self._prepared[1]):
+            some = max(_PREPARED_CELLS // self._table.width // len(rows), 1) * len(rows)
+            raw = self._raw(start, min(start + some, len(self._order)))
+            self._prepared = start, self._prepare(self._table.finished(raw.copy()))
         self._next = stop
-        taken = self._rows[start - self._first : stop - self._first].copy()
+        first, prepared = self._prepared
+        taken = prepared[start - first : stop - first].copy()
         if stop == len(self._order):
-            self._rows = None
-        return self._table.finished(taken)
+            self._read = self._prepared = (0, np.empty((0, 0)))
+        return taken
+
+    def _raw(self, start: int, stop: int) -> NDArray[Any]:
+        """Return the rows at some places of the order as they are in the file."""
+        if stop > self._read[0] + len(self._read[1]):
+            self._read = (0, np.empty((0, 0)))  # its memory is needed for the next ones
+            some = self._order[start : start + max(self._most(), stop - start)]
+            self._read = start, self._table.stored_rows(some)
+        first, rows = self._read
+        return rows[start - first : stop - first]
 
     def _most(self) -> int:
         """Return how many rows are read at a time."""

@@ -64,7 +64,8 @@ def with_codes(
     if structure is None:
         _check_few(train, len(present), plan)
     has_gaps = len(present) < int(present[-1]) + 1 or present[0] < 0
-    if has_gaps and len(present) > 1 and (outputs is None or outputs < int(present[-1]) + 1):
+    is_mapped = outputs is None or outputs < int(present[-1]) + 1 or present[0] < 0
+    if has_gaps and len(present) > 1 and is_mapped:
         names = tuple(map(str, present.tolist()))
         codes = np.searchsorted(present, train.labels)
         notes.append(
