@@ -57,6 +57,8 @@ def is_labels(source: Any) -> bool:
         return len(source.columns) == 1
     if hasattr(source, "to_frame"):  # a column of a data frame
         return True
+    if isinstance(source, tuple) and len(source) == 2 and np.ndim(source[1]) == 1:
+        return False  # (X, y)
     shape = np.shape(_array(source))
     return len(shape) == 1 or shape[1:] == (1,)
 
@@ -114,9 +116,13 @@ def read_frame(frame: Any, labels: Any, argument: str, **settings: Any) -> CsvDa
         settings["label"] = str(label)
     frame = frame.copy(deep=False)
     frame.columns = [str(name) for name in frame.columns]
+    found: Any = None
     if labels is not None:
+        task, classes = settings["task"], settings.get("classes")
         frame, settings["label"] = _joined(frame, labels, label, argument)
-        settings["required"] = True
+        found = _as_labels(labels, len(frame), task, classes)
+        # The reader sees a column of numbers: which labels are allowed is decided for arrays.
+        settings |= {"required": True, "task": "regression", "classes": None}
     for position in range(len(frame.columns)):
         column = frame.iloc[:, position]
         if _is_boolean(column):
@@ -129,7 +135,8 @@ def read_frame(frame: Any, labels: Any, argument: str, **settings: Any) -> CsvDa
             data = read_csv(path, argument=argument, **settings)
         except DataError as error:
             raise _about_rows(error, path, argument) from None
-    return replace(data, path=argument, in_memory=True)
+    data = replace(data, path=argument, in_memory=True)
+    return data if found is None else replace(data, labels=found[0], classes=found[1])
 
 
 def _is_boolean(column: Any) -> bool:
@@ -148,17 +155,14 @@ def _joined(frame: Any, labels: Any, name: Any, argument: str) -> tuple[Any, str
         own = getattr(labels, "name", None)
         name = own if isinstance(own, str) and own else "label"
     values = _one_for_each_row(_array(labels), len(frame))
-    if hasattr(labels, "array"):
-        values = labels.array  # with the dtype of pandas
-    column = type(frame)({name: values}, index=frame.index)[name]
     if name in frame.columns:
-        if frame[name].astype(str).tolist() != column.astype(str).tolist():
+        if frame[name].astype(str).tolist() != values.astype(str).tolist():
             raise ValueError(
                 f"{argument} has a column {name!r} with other values than y; drop the column, or "
                 "omit y"
             )
         frame = frame.drop(columns=name)
-    return frame.assign(**{name: column}), name
+    return frame.assign(**{name: 0}), name
 
 
 def check_same_index(frame: Any, labels: Any, argument: str, name: str = "y") -> None:

@@ -157,3 +157,28 @@ def test_nothing_is_written_into_the_arrays_and_frames_of_the_user():
 def test_options_that_name_columns_are_not_skipped_for_arrays(option):
     with pytest.raises(ValueError, match=r"= names a column, but train_data is an array"):
         trained(X, Y, **option)
+
+
+@pytest.mark.parametrize("low", [-1, 1, -5])
+def test_labels_passed_apart_may_be_any_integers(low):
+    y = np.where(Y, low + 2, low)
+    for x in (X, FRAME):
+        net = trained(x, y, structure=[2, 8, 2], epochs=60)
+        assert set(net.predict(x).tolist()) == {low, low + 2}
+        assert net.score(x, y) == (net.predict(x) == y).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    "y", [[f"row {i}" for i in range(ROWS)], pd.date_range("2026", periods=ROWS)]
+)
+def test_names_of_rows_are_not_classes(y):
+    for x in (X, FRAME):
+        with pytest.raises(DataError, match="look like names of rows rather than classes; pass la"):
+            trained(x, y)
+
+
+def test_two_tuples_are_training_and_test_data():
+    history = model(verbose=False).fit((X, Y), (X, Y), epochs=1)
+    assert history.best.test_loss is not None
+    with pytest.raises(TypeError, match="labels are passed twice"):
+        model(verbose=False).fit((X, Y), Y)

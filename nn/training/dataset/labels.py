@@ -58,6 +58,8 @@ def with_codes(
                 f"{train.path}: found only class {train.classes[0]!r}, expected at least 2 classes",
                 path=train.path,
             )
+        if structure is None:
+            _check_few(train, len(train.classes), plan)
         return train, train.classes
     present = np.unique(train.labels)
     outputs = None if structure is None else classes_of(structure[-1])
@@ -83,16 +85,19 @@ def with_codes(
 def _check_few(train: CsvData, classes: int, plan: Plan) -> None:
     """Refuse labels that look like numbers to learn, if the user named no number of classes."""
     rows = len(train.features)
-    if classes > _MANY and rows < _FEW * classes:
-        raise DataError(
-            f"{train.path}: the label {train.label_name!r} has {classes} different values in "
-            f"{rows} rows, which look like numbers rather than classes; pass "
-            f"{plan.options['task']} to learn numbers, or a structure with {classes} outputs to "
-            "learn classes",
-            path=train.path,
-            name=train.label_name,
-            kind="many classes",
-        )
+    if classes <= _MANY or rows >= _FEW * classes:
+        return
+    what, otherwise = "numbers", f"{plan.options['task']} to learn numbers"
+    if train.classes is not None:
+        what, otherwise = "names of rows", f"{plan.options['label']} with another column"
+    raise DataError(
+        f"{train.path}: the label {train.label_name!r} has {classes} different values in {rows} "
+        f"rows, which look like {what} rather than classes; pass {otherwise}, or a structure with "
+        f"{classes} outputs to learn classes",
+        path=train.path,
+        name=train.label_name,
+        kind="many classes",
+    )
 
 
 def as_codes(data: CsvData, classes: tuple[str, ...] | None) -> CsvData:
