@@ -185,7 +185,9 @@ def _find_lr(options: argparse.Namespace) -> int:
     else:
         print(found)
     if options.plot is not None:
-        say(f"drawn: {found.save(options.plot)}")
+        picture = found.save(options.plot)
+        if not options.json:
+            say(f"drawn: {picture}")
     return 0
 
 

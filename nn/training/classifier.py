@@ -29,6 +29,7 @@ from .objectives import TASKS
 from .options import PYTHON, SYNONYMS, check_options, refuse_unknown_arguments
 from .planning import planned
 from .prediction import Prediction
+from .progress import say
 from .storing import StoresModel
 
 if TYPE_CHECKING:
@@ -397,7 +398,7 @@ class Classifier(AsksModel, StoresModel):
 
     def _say(self, text: str) -> None:
         if self.verbose:
-            print("\n".join(map(printable, text.split("\n"))), flush=True)
+            say("\n".join(map(printable, text.split("\n"))))
 
     def find_learning_rate(
         self,
