@@ -221,7 +221,7 @@ def _explain(options: argparse.Namespace) -> int:
     if options.row is not None:
         row, count = options.row - 1, len(trained.features)
         if not 0 <= row < count:
-            raise ValueError(f"--row {options.row}: the data have the rows 1 to {count}")
+            raise ValueError(f"--row {options.row}: {options.data} has the rows 1 to {count}")
         answers["explanation"] = trained.explain(row, steps=options.steps)
         if options.train is not None:
             learned = net.understand(options.train, **given)

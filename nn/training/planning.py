@@ -90,20 +90,33 @@ def _data(train_data: Any, y: Any, test_data: Any) -> tuple[Any, Any, Any]:
         if y is not None and test_data is None:
             test_data = y  # as in fit("train.csv", "test.csv")
         train_data, y = train_data
-    if isinstance(y, str) and not is_path(train_data) and not os.path.exists(y):
-        raise TypeError(f"y is {y!r}; pass the labels, or the name of their column: label={y!r}")
     if _are_texts_for(y, train_data):
         y = np.array(y)
-    if y is None or is_labels(y):
-        if y is not None and is_path(train_data):
-            raise TypeError(
-                "y has labels, but train_data is a path; the label of a file is one of its "
-                "columns: label="
-            )
+    if is_labels(y):
+        _check_label_source(train_data)
+    if y is None or is_labels(y) or _is_wrong_shape(y, train_data):
         return train_data, test_data, y
+    _check_other_data(y, train_data, test_data)
+    return train_data, y, None
+
+
+def _check_label_source(train_data: Any) -> None:
+    if is_path(train_data):
+        raise TypeError(
+            "y has labels, but train_data is a path; the label of a file is one of its columns: "
+            "label="
+        )
+
+
+def _is_wrong_shape(y: Any, train_data: Any) -> bool:
+    """Return whether labels of an array have another shape; the reader says what is wrong."""
     is_array = not is_path(train_data) and not is_frame(train_data)
-    if is_array and not is_path(y) and not isinstance(y, tuple):
-        return train_data, test_data, y  # the reader says what is wrong with its shape
+    return is_array and not is_path(y) and not isinstance(y, tuple)
+
+
+def _check_other_data(y: Any, train_data: Any, test_data: Any) -> None:
+    """Check that the second argument can be test data."""
+    if isinstance(y, str) and not is_path(train_data) and not os.path.exists(y):
+        raise TypeError(f"y is {y!r}; pass the labels, or the name of their column: label={y!r}")
     if test_data is not None:
         raise TypeError(f"y must be one label for each row, got a {type(y).__name__}")
-    return train_data, y, None

@@ -72,14 +72,7 @@ def read_source(
     if any(values) and names is not None and not is_path(source) and not is_frame(source):
         source = as_frame(source, names, argument)
     if not is_path(source) and not is_frame(source):
-        if names is not None and not all(name.startswith("column ") for name in names):
-            _check_count(source, names, argument)
-        missing = plan.get("missing") is not None
-        data = read_arrays(
-            source, labels, argument, task=task, classes=classes, allow_missing=missing
-        )
-        features = data.features.astype(dtype, copy=False)
-        return replace(data, features=features, columns=names or data.columns, values=values)
+        return _read_arrays(source, labels, argument, plan, task, dtype, names, values, classes)
     offers = reading_offers(plan.options, has_dtype=is_first)
     given = {name: plan.given[name] for name in _READING if name in plan.given}
     if label is not None:
@@ -101,6 +94,26 @@ def read_source(
         return read_frame(source, labels, argument, **settings)
     stream, words = plan.get("stream"), plan.options["stream"]
     return read_files(source, argument, stream=stream, stream_words=words, **settings)
+
+
+def _read_arrays(
+    source: Any,
+    labels: Any,
+    argument: str,
+    plan: Plan,
+    task: str,
+    dtype: np.dtype[Any],
+    names: tuple[str, ...] | None,
+    values: tuple[tuple[str, ...], ...],
+    classes: tuple[str, ...] | None,
+) -> CsvData:
+    """Read arrays, whose columns are those of the model by position."""
+    if names is not None and not all(name.startswith("column ") for name in names):
+        _check_count(source, names, argument)
+    missing = plan.get("missing") is not None
+    data = read_arrays(source, labels, argument, task=task, classes=classes, allow_missing=missing)
+    features = data.features.astype(dtype, copy=False)
+    return replace(data, features=features, columns=names or data.columns, values=values)
 
 
 def _check_count(source: Any, names: tuple[str, ...], argument: str) -> None:
