@@ -29,7 +29,6 @@ from .arguments import say, whole
 from .options import READING, add_options, given_options
 
 _PICTURES = (".png", ".jpg", ".jpeg")
-_PIECE = 1 << 14
 _PIECE = 4096
 _QUESTIONS = ("features", "mistakes", "mislabelled")
 
@@ -106,10 +105,8 @@ def _write(text: str, out: str | None) -> None:
     if out is not None:
         write_atomically(Path(out).expanduser(), text)
     elif sys.stdout is not None:
-        # In pieces, and flushed: a closed pipe shows now, before the accuracy.
-        for start in range(0, len(text), _PIECE):
-            sys.stdout.write(text[start : start + _PIECE])
-        sys.stdout.flush()
+        sys.stdout.write(text)
+        sys.stdout.flush()  # a closed pipe shows now, before the accuracy
 
 
 def _check_not_an_input(out: str, *inputs: str) -> None:

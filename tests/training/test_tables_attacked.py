@@ -151,3 +151,9 @@ def test_nothing_is_written_into_the_arrays_and_frames_of_the_user():
     trained(table, validation=0.2).predict(table)
     pd.testing.assert_frame_equal(table, before[0])
     assert (array == before[1]).all()
+
+
+@pytest.mark.parametrize("option", [{"drop": ["a"]}, {"id": "a"}, {"encode": ["a"]}, {"label": 0}])
+def test_options_that_name_columns_are_not_skipped_for_arrays(option):
+    with pytest.raises(ValueError, match=r"= names a column, but train_data is an array"):
+        trained(X, Y, **option)

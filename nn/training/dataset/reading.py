@@ -26,6 +26,7 @@ __all__ = ["read_for_model", "read_source", "unknown_texts", "warn_of_ignored"]
 
 _READING = ("label", "id", "drop", "encode", "missing", "unknown", "sep", "decimal", "header")
 """Options that are passed on to the reader."""
+_BY_NAME = ("label", "id", "drop", "encode")
 
 
 def read_source(
@@ -69,11 +70,10 @@ def read_source(
     """
     if not is_first and classes is None and task == "classification":
         classes = ()  # the labels are integers, also where they are written as texts
-    if any(values) and names is not None and not is_path(source) and not is_frame(source):
-        source = as_frame(source, names, argument)
     if not is_path(source) and not is_frame(source):
-        return _read_arrays(source, labels, argument, plan, task, dtype, names, values, classes)
-    offers = reading_offers(plan.options, has_dtype=is_first)
+        if names is None or not any(values):
+            return _from_arrays(source, labels, argument, plan, task, dtype, names, classes)
+        source = as_frame(source, names, argument)
     given = {name: plan.given[name] for name in _READING if name in plan.given}
     if label is not None:
         given.setdefault("label", label)
@@ -82,7 +82,7 @@ def read_source(
         given |= {"values": values or None, "classes": classes}
     settings: dict[str, Any] = {
         "dtype": dtype,
-        "offers": offers,
+        "offers": reading_offers(plan.options, has_dtype=is_first),
         "features": names,
         "by_position": plan.get("by_position", False) and names is not None,
         "task": task,
@@ -96,7 +96,7 @@ def read_source(
     return read_files(source, argument, stream=stream, stream_words=words, **settings)
 
 
-def _read_arrays(
+def _from_arrays(
     source: Any,
     labels: Any,
     argument: str,
@@ -104,16 +104,24 @@ def _read_arrays(
     task: str,
     dtype: np.dtype[Any],
     names: tuple[str, ...] | None,
-    values: tuple[tuple[str, ...], ...],
     classes: tuple[str, ...] | None,
 ) -> CsvData:
-    """Read arrays, whose columns are those of the model by position."""
-    if names is not None and not all(name.startswith("column ") for name in names):
+    """Read arrays of numbers, whose columns have no names of their own."""
+    if names is None:
+        for option in _BY_NAME:
+            if plan.get(option) not in (None, "onehot"):
+                raise ValueError(
+                    f"{option}= names a column, but {argument} is an array, whose columns have no "
+                    "names; pass a pandas DataFrame"
+                )
+    elif not all(name.startswith("column ") for name in names):
         _check_count(source, names, argument)
-    missing = plan.get("missing") is not None
-    data = read_arrays(source, labels, argument, task=task, classes=classes, allow_missing=missing)
+    allow_missing = plan.get("missing") is not None
+    data = read_arrays(
+        source, labels, argument, task=task, classes=classes, allow_missing=allow_missing
+    )
     features = data.features.astype(dtype, copy=False)
-    return replace(data, features=features, columns=names or data.columns, values=values)
+    return replace(data, features=features, columns=names or data.columns)
 
 
 def _check_count(source: Any, names: tuple[str, ...], argument: str) -> None:
