@@ -29,6 +29,7 @@ from .arguments import say, whole
 from .options import READING, add_options, given_options
 
 _PICTURES = (".png", ".jpg", ".jpeg")
+_PIECE = 4096
 _QUESTIONS = ("features", "mistakes", "mislabelled")
 
 
@@ -104,8 +105,10 @@ def _write(text: str, out: str | None) -> None:
     if out is not None:
         write_atomically(Path(out).expanduser(), text)
     elif sys.stdout is not None:
-        sys.stdout.write(text)
-        sys.stdout.flush()  # a closed pipe shows now, before the accuracy
+        # In pieces, and flushed: a closed pipe shows now, before the accuracy.
+        for start in range(0, len(text), _PIECE):
+            sys.stdout.write(text[start : start + _PIECE])
+        sys.stdout.flush()
 
 
 def _check_not_an_input(out: str, *inputs: str) -> None:
@@ -217,7 +220,7 @@ def _explain(options: argparse.Namespace) -> int:
     if options.row is not None:
         row, count = options.row - 1, len(trained.features)
         if not 0 <= row < count:
-            raise ValueError(f"--row {options.row}: the data have the rows 1 to {count}")
+            raise ValueError(f"--row {options.row}: {options.data} has the rows 1 to {count}")
         answers["explanation"] = trained.explain(row, steps=options.steps)
         if options.train is not None:
             learned = net.understand(options.train, **given)

@@ -78,7 +78,7 @@ def _are_texts_for(y: Any, train_data: Any) -> bool:
 
 
 def _data(train_data: Any, y: Any, test_data: Any) -> tuple[Any, Any, Any]:
-    """Separate training data, test data and labels; `y` may be one or the other."""
+    """Separate training data, test data and labels."""
     if train_data is None or (np.isscalar(train_data) and not isinstance(train_data, str)):
         raise TypeError(
             "train_data must be a path, a data frame, or an array with its labels, got "
@@ -87,34 +87,36 @@ def _data(train_data: Any, y: Any, test_data: Any) -> tuple[Any, Any, Any]:
     if isinstance(train_data, tuple) and len(train_data) == 2 and not is_path(train_data):
         if is_labels(y):
             raise TypeError("labels are passed twice: in the tuple (X, y), and as y")
-        test_data, (train_data, y) = _one_test(y, test_data), train_data
-    if isinstance(y, str) and not is_path(train_data) and not os.path.exists(y):
-        raise TypeError(f"y is {y!r}; pass the labels, or the name of their column: label={y!r}")
+        if y is not None and test_data is None:
+            test_data = y  # as in fit("train.csv", "test.csv")
+        train_data, y = train_data
     if _are_texts_for(y, train_data):
         y = np.array(y)
-    if not _may_be_labels(y, train_data):
-        return train_data, _one_test(y, test_data), None
-    if is_labels(y) and is_path(train_data):
+    if is_labels(y):
+        _check_label_source(train_data)
+    if y is None or is_labels(y) or _is_wrong_shape(y, train_data):
+        return train_data, test_data, y
+    _check_other_data(y, train_data, test_data)
+    return train_data, y, None
+
+
+def _check_label_source(train_data: Any) -> None:
+    if is_path(train_data):
         raise TypeError(
-            "y has labels, but train_data is a path; the label of a file is one of its "
-            "columns: label="
+            "y has labels, but train_data is a path; the label of a file is one of its columns: "
+            "label="
         )
-    return train_data, test_data, y
 
 
-def _may_be_labels(y: Any, train_data: Any) -> bool:
-    """Return whether `y` is meant as labels, and not as test data."""
-    if y is None or is_labels(y):
-        return True
-    # For an array it can be nothing else; the reader says what is wrong with its shape.
+def _is_wrong_shape(y: Any, train_data: Any) -> bool:
+    """Return whether labels of an array have another shape; the reader says what is wrong."""
     is_array = not is_path(train_data) and not is_frame(train_data)
     return is_array and not is_path(y) and not isinstance(y, tuple)
 
 
-def _one_test(y: Any, test_data: Any) -> Any:
-    """Return the test data, which may be the second argument: ``fit("train.csv", "test.csv")``."""
-    if y is None:
-        return test_data
+def _check_other_data(y: Any, train_data: Any, test_data: Any) -> None:
+    """Check that the second argument can be test data."""
+    if isinstance(y, str) and not is_path(train_data) and not os.path.exists(y):
+        raise TypeError(f"y is {y!r}; pass the labels, or the name of their column: label={y!r}")
     if test_data is not None:
         raise TypeError(f"y must be one label for each row, got a {type(y).__name__}")
-    return y

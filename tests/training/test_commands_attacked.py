@@ -111,7 +111,7 @@ def test_explain_prints_json(model, words, capsys):
 @pytest.mark.parametrize("row", ["0", "-1", "61"])
 def test_rows_are_counted_from_1(model, row, capsys):
     assert main(["explain", model, "t.csv", "--row", row]) == 2
-    assert f"--row {row}: the data have the rows 1 to 60" in capsys.readouterr().err
+    assert f"--row {row}: t.csv has the rows 1 to 60" in capsys.readouterr().err
 
 
 def test_a_picture_is_not_part_of_the_json(table, capsys):

@@ -93,5 +93,5 @@ def test_a_damaged_checkpoint_can_be_removed(out):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ModelFileError, match=r"\. Remove the file to start anew"):
+    with pytest.raises(ModelFileError, match=r"Remove the file to start anew"):
         new(out).fit(X, Y, resume=True, **OPTIONS)
