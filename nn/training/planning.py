@@ -85,9 +85,9 @@ def _data(train_data: Any, y: Any, test_data: Any) -> tuple[Any, Any, Any]:
             f"{train_data!r} ({type(train_data).__name__})"
         )
     if isinstance(train_data, tuple) and len(train_data) == 2 and not is_path(train_data):
-        if is_labels(y):
+        if is_labels(y) or (y is not None and test_data is not None):
             raise TypeError("labels are passed twice: in the tuple (X, y), and as y")
-        if y is not None and test_data is None:
+        if y is not None:
             test_data = y  # as in fit("train.csv", "test.csv")
         train_data, y = train_data
     if _are_texts_for(y, train_data):
