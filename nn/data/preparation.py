@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .blocks import changed_rows, columns_of, is_stored, row_slices, rows_of
-from .streaming.stored import ReadAhead
+
+if TYPE_CHECKING:
+    from .streaming.stored import ReadAhead
 
 __all__ = ["MISSING", "LazyInputs", "Preparation", "inputs_of", "rows_of_inputs"]
 
@@ -242,7 +244,10 @@ class LazyInputs:
     def expect(self, order: NDArray[Any]) -> None:
         """Prepare for rows that will be taken in this order; others can be taken, too."""
         table: Any = self.features
-        self._ahead = ReadAhead(table, order, self._prepared) if is_stored(table) else None
+        if is_stored(table):
+            from .streaming.stored import ReadAhead  # few trainings need it
+
+            self._ahead = ReadAhead(table, order, self._prepared)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -19,48 +19,17 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .csv import CsvData, list_names, read_csv
+from .forms import as_array, is_frame
 
 __all__ = [
     "as_frame",
     "check_same_index",
-    "is_frame",
-    "is_labels",
-    "is_path",
     "naming_rows",
     "read_arrays",
     "read_frame",
 ]
 
 _TEXT_KINDS = "OUST"
-
-
-def is_path(source: Any) -> bool:
-    """Return whether a source is the path of a file, or a list of paths."""
-    if isinstance(source, list | tuple):
-        return bool(source) and all(isinstance(one, str | os.PathLike) for one in source)
-    return isinstance(source, str | os.PathLike)
-
-
-def is_frame(source: Any) -> bool:
-    """Return whether a source is a data frame; pandas is not imported for it."""
-    return hasattr(source, "columns") and hasattr(source, "to_csv")
-
-
-def is_labels(source: Any) -> bool:
-    """Return whether a source is one value for each row, and not a table or a path.
-
-    A column, of shape (rows, 1), also holds labels: a table has a label and a feature at least.
-    """
-    if source is None or is_path(source):
-        return False
-    if is_frame(source):
-        return len(source.columns) == 1
-    if hasattr(source, "to_frame"):  # a column of a data frame
-        return True
-    if isinstance(source, tuple) and len(source) == 2 and np.ndim(source[1]) == 1:
-        return False  # (X, y)
-    shape = np.shape(_array(source))
-    return len(shape) == 1 or shape[1:] == (1,)
 
 
 def as_frame(x: Any, names: tuple[str, ...], argument: str) -> Any:
@@ -79,7 +48,7 @@ def as_frame(x: Any, names: tuple[str, ...], argument: str) -> Any:
 
     if hasattr(x, "toarray"):
         raise TypeError(f"{argument} is a sparse {type(x).__name__}; pass {argument}.toarray()")
-    array = _array(x)
+    array = as_array(x)
     if array.ndim != 2 or array.shape[1] != len(names):
         raise ValueError(
             f"{argument} has shape {array.shape}, expected (rows, {len(names)}): the columns "
@@ -154,7 +123,7 @@ def _joined(frame: Any, labels: Any, name: Any, argument: str) -> tuple[Any, str
     if not isinstance(name, str):
         own = getattr(labels, "name", None)
         name = own if isinstance(own, str) and own else "label"
-    values = _one_for_each_row(_array(labels), len(frame))
+    values = _one_for_each_row(as_array(labels), len(frame))
     if name in frame.columns:
         if frame[name].astype(str).tolist() != values.astype(str).tolist():
             raise ValueError(
@@ -315,7 +284,7 @@ def _as_labels(
 
     Integers stay as they are, with None for the names; texts become places among the names.
     """
-    array = _one_for_each_row(_array(y), rows)
+    array = _one_for_each_row(as_array(y), rows)
     if task == "regression":
         if array.dtype.kind not in "fiub":
             raise TypeError(f"y has dtype {array.dtype}; a regression learns numbers")
@@ -358,17 +327,10 @@ def _whole(array: NDArray[Any]) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def _array(values: Any) -> NDArray[Any]:
-    try:
-        return np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"the values do not form an array: {error}") from None
-
-
 def _numbers(x: Any, argument: str) -> NDArray[Any]:
     if hasattr(x, "toarray"):
         raise TypeError(f"{argument} is a sparse {type(x).__name__}; pass {argument}.toarray()")
-    array = _array(x)
+    array = as_array(x)
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"{argument} has dtype {array.dtype}, expected numbers; pass a pandas DataFrame for "

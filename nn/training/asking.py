@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..data.blocks import is_stored, row_slices
 from ..data.features import check_features
+from ..data.forms import is_frame, is_path
 from ..data.preparation import inputs_of
-from ..data.tables import is_frame, is_path
 from ..errors import DataError, NotFittedError
 from ..loss import classes_of, predicted_labels, probabilities
 from ..mlp import MLP

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from ..data.blocks import changed_rows
 from ..data.known_inputs import KnownInputs
 from ..data.preparation import Preparation
-from ..files import SavedNetwork
+
+if TYPE_CHECKING:
+    from ..files import SavedNetwork
 
 __all__ = ["Knowledge", "are_numbers"]
 

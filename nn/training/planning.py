@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.tables import is_frame, is_labels, is_path
+from ..data.forms import is_frame, is_labels, is_path
 from .choices import usual_rate
 from .options import Plan
 

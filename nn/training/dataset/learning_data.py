@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from ...data.blocks import blocks, column_ranges, is_stored, rows_of
 from ...data.csv import CsvData, check_pair, list_names
+from ...data.forms import is_path
 from ...data.known_inputs import KnownInputs
 from ...data.preparation import Preparation, inputs_of
-from ...data.tables import is_path, naming_rows
+from ...data.tables import naming_rows
 from ...errors import DataError
 from ...loss import classes_of
 from ..knowledge import Knowledge

@@ -14,7 +14,8 @@ import numpy as np
 
 from ...data.csv import CsvData, list_names, list_some
 from ...data.files import read_files
-from ...data.tables import as_frame, is_frame, is_path, naming_rows, read_arrays, read_frame
+from ...data.forms import is_frame, is_path
+from ...data.tables import as_frame, naming_rows, read_arrays, read_frame
 from ...errors import DataError, DataWarning
 from ...loss import classes_of
 from ...mlp import MLP
