@@ -12,7 +12,7 @@ import pytest
 
 import nn
 import tinygrad_edu as tg
-from nn import MLP, SGD, Linear, ReLU, Sequential, Tanh
+from nn import MLP, SGD, Linear, Optimizer, ReLU, Sequential, Tanh
 from nn.training import loop
 from tinygrad_edu import autodiff, lint
 from tinygrad_edu.capturing.recorder import Tracer
@@ -36,7 +36,7 @@ def run_linted(path, monkeypatch, tmp_path):
     """Run a program, with the linter at its backward passes and steps; give what it found."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(loop, "capture", lambda step: step)
-    backward, chain_rule, step = autodiff.backward, autodiff.apply_chain_rule, SGD.step
+    backward, chain_rule, step = autodiff.backward, autodiff.apply_chain_rule, Optimizer.step
     seen, last = {"backward": 0, "step": 0, "reports": []}, []
 
     def look(kind, loss, **keywords):
@@ -62,7 +62,7 @@ def run_linted(path, monkeypatch, tmp_path):
 
     monkeypatch.setattr(autodiff, "backward", linted_backward)
     monkeypatch.setattr(autodiff, "apply_chain_rule", linted_chain_rule)
-    monkeypatch.setattr(SGD, "step", linted_step)
+    monkeypatch.setattr(Optimizer, "step", linted_step)
     runpy.run_path(str(path), run_name="__main__")
     return seen
 
