@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 CLONE = Path(__file__).resolve().parent.parent
-LARGEST = 1_200_000  # bytes; the data set is 58,000 of them
+LARGEST = 1_400_000  # bytes: the code is 1.2 million, the data set 58,000; more means a stray file
 
 
 def run(*command: object, cwd: Path) -> None:
