@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_edu.palette import LIGHT
 from tinygrad_edu.texts import clean
 
+from .data.orientation import image_side
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
@@ -36,7 +38,6 @@ __all__ = [
     "class_labels",
     "draw_line",
     "heading",
-    "image_side",
     "ink_on",
     "mosaic",
     "paint",
@@ -242,18 +243,6 @@ def ink_on(ground: NDArray[Any]) -> str:
     """
     linear = np.where(ground <= 0.04045, ground / 12.92, ((ground + 0.055) / 1.055) ** 2.4)
     return "black" if linear @ (0.2126, 0.7152, 0.0722) > 0.179 else "white"
-
-
-def image_side(features: int) -> int | None:
-    """Return the side of the square image with this many pixels, or None.
-
-    Examples
-    --------
-    >>> image_side(784), image_side(785)
-    (28, None)
-    """
-    side = math.isqrt(features)
-    return side if side * side == features else None
 
 
 def required_side(features: int, called: str) -> int:

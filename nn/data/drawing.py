@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
 from ..packages import require
+from .orientation import image_side
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -129,8 +130,8 @@ def read_drawing(
 def _side(features: int) -> int:
     if isinstance(features, bool) or not isinstance(features, int | np.integer) or features < 1:
         raise ValueError(f"features must be the number of pixels, at least 1, got {features!r}")
-    side = math.isqrt(features)
-    if side * side != features:
+    side = image_side(int(features))
+    if side is None:
         raise ValueError(
             f"{features} features are not a square image, so a drawing cannot be one of their "
             "rows; expected 64 for 8x8, 784 for 28x28"

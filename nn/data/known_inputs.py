@@ -7,7 +7,6 @@ here.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataWarning
 from .blocks import column_means, column_ranges, row_slices
-from .orientation import inverted_rows, looks_transposed
+from .orientation import image_side, inverted_rows, looks_transposed
 
 if TYPE_CHECKING:
     from .csv import CsvData
@@ -210,11 +209,11 @@ class KnownInputs:
                 f"are dark; the first is row {int(inverted.argmax())}, counted from 0"
             )
         elif self.means is not None and looks_transposed(x, self.means):
-            side = math.isqrt(x.shape[1])
+            side = image_side(x.shape[1])
             message = (
                 f"{what}: the images look transposed, rows and columns exchanged, compared with "
                 f"the training data; if they are, pass X.reshape(-1, {side}, {side})"
-                f".swapaxes(1, 2).reshape(-1, {side * side})"
+                f".swapaxes(1, 2).reshape(-1, {x.shape[1]})"
             )
         if message:
             warnings.warn(message, DataWarning, stacklevel=5)

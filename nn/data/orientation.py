@@ -1,4 +1,4 @@
-"""Recognises images that are inverted or transposed, compared with those of the training.
+"""Tells which rows are square images, and recognises inverted and transposed ones.
 
 Both change every prediction and no range, so a check of ranges does not see them. The functions
 only measure; `known_inputs` writes the messages.
@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["inverted_rows", "looks_transposed"]
+__all__ = ["SMALLEST_SIDE", "image_side", "inverted_rows", "looks_transposed"]
+
+SMALLEST_SIDE = 5
+"""Below that, features are probably not the pixels of an image."""
 
 _FEWEST = 3
 """Fewer features that are always dark, or always light, show nothing."""
@@ -21,12 +24,23 @@ _NEAR = 0.02
 _AT_THE_OTHER_END = 0.1
 _NEARLY_ALL = 0.8
 _FEWEST_ROWS = 20
-_SMALLEST_SIDE = 5
 _MUCH_BETTER = 1.5
 """Ratio of the misfits. It was below 1 for any class of MNIST and of the digits alone, and above
 1.7 for 200 of 200 samples of 20 transposed images."""
 _LIKENESS = 0.5
 _ROWS = 4096  # at a time, so that no second copy of a large data set is made
+
+
+def image_side(features: int) -> int | None:
+    """Return the side of the square image with this many pixels, or None.
+
+    Examples
+    --------
+    >>> image_side(784), image_side(785)
+    (28, None)
+    """
+    side = math.isqrt(features)
+    return side if side * side == features else None
 
 
 def inverted_rows(
@@ -93,8 +107,8 @@ def looks_transposed(x: NDArray[Any], means: NDArray[np.float64]) -> bool:
     >>> looks_transposed(np.tile(image.T.ravel(), (20, 1)), image.ravel())
     True
     """
-    side = math.isqrt(len(means))
-    if side * side != len(means) or side < _SMALLEST_SIDE or len(x) < _FEWEST_ROWS:
+    side = image_side(len(means))
+    if side is None or side < SMALLEST_SIDE or len(x) < _FEWEST_ROWS:
         return False
     mean = x.mean(axis=0, dtype=np.float64)
     turned = means.reshape(side, side).T.ravel()

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_edu import Tensor, no_grad
 from tinygrad_edu.texts import clean, number_text
 
-from ..figure_style import image_side
+from ..data.orientation import SMALLEST_SIDE, image_side
 from ..loss import classes_of, predicted_labels, probabilities
 from ..module import Module
 from .modes import evaluating
@@ -35,7 +35,6 @@ __all__ = ["Array", "Trained"]
 Array: TypeAlias = NDArray[Any]
 
 _ROWS = 4096  # per batch, to limit the memory for hidden layers
-_SMALLEST_SIDE = 5  # below that, features are probably not the pixels of an image
 
 
 def _as_they_are(features: Array) -> Array:
@@ -136,7 +135,7 @@ class Trained:
         side = image_side(len(names))
         stems = {re.sub(r"\d+", "", name) for name in names}
         has_texts = any(self.feature_values or ())
-        return side is not None and side >= _SMALLEST_SIDE and len(stems) == 1 and not has_texts
+        return side is not None and side >= SMALLEST_SIDE and len(stems) == 1 and not has_texts
 
     def _check_classes(self) -> None:
         if self.labels.dtype.kind not in "iub":

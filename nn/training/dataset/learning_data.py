@@ -5,7 +5,6 @@ How a file is read is in `nn.data.csv`; how columns become inputs, in `nn.data.p
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from ...data.blocks import blocks, column_ranges, is_stored, rows_of
 from ...data.csv import CsvData, check_pair, list_names
 from ...data.forms import is_path
 from ...data.known_inputs import KnownInputs
+from ...data.orientation import SMALLEST_SIDE, image_side
 from ...data.preparation import Preparation, inputs_of
 from ...data.tables import naming_rows
 from ...errors import DataError
@@ -29,10 +29,6 @@ from .splitting import split_rows
 from .weights import row_weights, with_class_weights, without_missing, without_weightless
 
 __all__ = ["LearningData", "read_learning_data"]
-
-
-_SMALLEST_SIDE = 5
-"""Below that, features are probably not the pixels of an image."""
 
 
 @dataclass
@@ -377,9 +373,8 @@ def _chosen_preparation(train: CsvData, features: NDArray[Any], plan: Plan) -> t
 
 
 def _are_pixels(features: NDArray[Any]) -> bool:
-    side = math.isqrt(features.shape[1])
-    is_square = side * side == features.shape[1] and side >= _SMALLEST_SIDE
-    if not is_square:
+    side = image_side(features.shape[1])
+    if side is None or side < SMALLEST_SIDE:
         return False
     for block in blocks(features):
         if not (np.isfinite(block) & (block >= 0) & (block == np.floor(block))).all():

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tinygrad_edu.atomic_file import write_atomically
 from tinygrad_edu.figure_files import figure_bytes
 
-from ...figure_style import image_side
+from ...data.orientation import SMALLEST_SIDE, image_side
 from ...loss import classes_of, predicted_labels, probabilities
 from ...mlp import MLP
 from ..history import History
@@ -48,8 +48,6 @@ FIGURES = {
 """The names of all figures and their content; the file has the name with ``.png``."""
 
 _ROWS = 512
-_SMALLEST_SIDE = 5
-"""Below that, features are probably not the pixels of an image."""
 
 
 _OF_CLASSES = ("confusion", "calibration", "mistakes", "regions")
@@ -82,7 +80,7 @@ def check_figures(
     """
     side = image_side(features)
     if figures is None:
-        images = ("mistakes", "weights") if side is not None and side >= _SMALLEST_SIDE else ()
+        images = ("mistakes", "weights") if side is not None and side >= SMALLEST_SIDE else ()
         if task == "regression":
             return ("curves", "predicted", *images[1:])
         return ("curves", "confusion", *images, *(("regions",) if features == 2 else ()))
