@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_edu.palette import LIGHT
 from tinygrad_edu.texts import clean
 
-from .data.orientation import image_side
+from .images import image_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
+from ..images import image_side
 from ..packages import require
-from .orientation import image_side
 
 if TYPE_CHECKING:
     from PIL.Image import Image

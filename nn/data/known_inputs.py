@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataWarning
+from ..images import image_side
 from .blocks import column_means, column_ranges, row_slices
-from .orientation import image_side, inverted_rows, looks_transposed
+from .orientation import inverted_rows, looks_transposed
 
 if TYPE_CHECKING:
     from .csv import CsvData

@@ -1,4 +1,4 @@
-"""Tells which rows are square images, and recognises inverted and transposed ones.
+"""Recognises images that are inverted or transposed, compared with those of the training.
 
 Both change every prediction and no range, so a check of ranges does not see them. The functions
 only measure; `known_inputs` writes the messages.
@@ -6,16 +6,14 @@ only measure; `known_inputs` writes the messages.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SMALLEST_SIDE", "image_side", "inverted_rows", "looks_transposed"]
+from ..images import SMALLEST_SIDE, image_side
 
-SMALLEST_SIDE = 5
-"""Below that, features are probably not the pixels of an image."""
+__all__ = ["inverted_rows", "looks_transposed"]
 
 _FEWEST = 3
 """Fewer features that are always dark, or always light, show nothing."""
@@ -29,18 +27,6 @@ _MUCH_BETTER = 1.5
 1.7 for 200 of 200 samples of 20 transposed images."""
 _LIKENESS = 0.5
 _ROWS = 4096  # at a time, so that no second copy of a large data set is made
-
-
-def image_side(features: int) -> int | None:
-    """Return the side of the square image with this many pixels, or None.
-
-    Examples
-    --------
-    >>> image_side(784), image_side(785)
-    (28, None)
-    """
-    side = math.isqrt(features)
-    return side if side * side == features else None
 
 
 def inverted_rows(

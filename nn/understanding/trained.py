@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_edu import Tensor, no_grad
 from tinygrad_edu.texts import clean, number_text
 
-from ..data.orientation import SMALLEST_SIDE, image_side
+from ..images import SMALLEST_SIDE, image_side
 from ..loss import classes_of, predicted_labels, probabilities
 from ..module import Module
 from .modes import evaluating

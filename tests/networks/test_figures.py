@@ -15,8 +15,8 @@ from matplotlib.transforms import TransformedBbox
 
 from nn import MLP, SGD, model, softmax_cross_entropy
 from nn.by_hand import delta_rule
-from nn.data.orientation import image_side
 from nn.figure_style import CLASSES, MARKERS, balanced_columns, ink_on
+from nn.images import image_side
 from nn.training.figures.mistakes import confusion_figure, confusion_matrix, mistakes_figure
 from nn.training.figures.regions import regions_figure
 from nn.training.figures.saving import FIGURES, check_figures

@@ -16,10 +16,10 @@ from ...data.blocks import blocks, column_ranges, is_stored, rows_of
 from ...data.csv import CsvData, check_pair, list_names
 from ...data.forms import is_path
 from ...data.known_inputs import KnownInputs
-from ...data.orientation import SMALLEST_SIDE, image_side
 from ...data.preparation import Preparation, inputs_of
 from ...data.tables import naming_rows
 from ...errors import DataError
+from ...images import SMALLEST_SIDE, image_side
 from ...loss import classes_of
 from ..knowledge import Knowledge
 from ..options import Plan

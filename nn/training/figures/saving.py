@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tinygrad_edu.atomic_file import write_atomically
 from tinygrad_edu.figure_files import figure_bytes
 
-from ...data.orientation import SMALLEST_SIDE, image_side
+from ...images import SMALLEST_SIDE, image_side
 from ...loss import classes_of, predicted_labels, probabilities
 from ...mlp import MLP
 from ..history import History
