@@ -243,7 +243,10 @@ class KnownInputs:
 
 
 def doubts(
-    features: NDArray[Any], scale: float = 1.0, advice: str = "standardize=True"
+    features: NDArray[Any],
+    scale: float = 1.0,
+    advice: str = "standardize=True",
+    names: Sequence[str] | None = None,
 ) -> list[str]:
     """Say what makes it doubtful that a network can learn from these features.
 
@@ -255,6 +258,8 @@ def doubts(
         They will be divided by it.
     advice : str
         How the user asks for standardised features.
+    names : sequence of str, optional
+        Names of the features. Without them, columns are counted from 0.
 
     Returns
     -------
@@ -293,8 +298,9 @@ def doubts(
     if lost.any():
         column = int(lost.argmax())
         more = f" and {np.count_nonzero(lost) - 1} more" if np.count_nonzero(lost) > 1 else ""
+        one = f"column {column}, counted from 0," if names is None else f"{names[column]!r}"
         found.append(
-            f"column {column}, counted from 0,{more} varies by {high[column] - low[column]:.3g} "
+            f"{one}{more} varies by {high[column] - low[column]:.3g} "
             f"around {high[column]:.6g}, which float32 can hardly tell apart; use {advice}"
         )
     return found

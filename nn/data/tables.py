@@ -95,7 +95,8 @@ def read_frame(frame: Any, labels: Any, argument: str, **settings: Any) -> CsvDa
     for position in range(len(frame.columns)):
         column = frame.iloc[:, position]
         if _is_boolean(column):
-            frame.isetitem(position, column.astype("boolean").astype("Int64"))
+            known = column.where(column.notna(), None)  # the next step knows no NaT
+            frame.isetitem(position, known.astype("boolean").astype("Int64"))
     settings |= {"sep": ",", "decimal": ".", "header": True}
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "frame.csv")
@@ -112,7 +113,10 @@ def _is_boolean(column: Any) -> bool:
     """Return whether a column holds True and False, and perhaps missing values."""
     if column.dtype.kind == "b":
         return True
-    return column.dtype == object and bool(column.map(type).isin([bool, np.bool, type(None)]).all())
+    if column.dtype != object:
+        return False
+    known = column.dropna()  # whatever stands for a missing value: None, NaN, NaT, NA
+    return bool(known.map(type).isin([bool, np.bool]).all())
 
 
 def _joined(frame: Any, labels: Any, name: Any, argument: str) -> tuple[Any, str]:

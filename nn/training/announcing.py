@@ -116,12 +116,12 @@ def _notes_on_scale(data: LearningData, options: Mapping[str, str]) -> list[str]
     if varies and prepare.means is not None:
         return []
     notes: list[str] = []
+    columns = np.array(data.train.columns)[is_number].tolist()
     if varies or not prepare.values:
         table = prepare.filled(data.train.features)
         # The smallest and the largest values are enough, and a table on disk stays there.
         extremes = column_ranges(table)[is_number].T[: len(table)]
-        notes = doubts(extremes, prepare.scale, options["standardize"])
-    columns = np.array(data.train.columns)[is_number]
+        notes = doubts(extremes, prepare.scale, options["standardize"], columns)
     sizes = np.abs(ranges).max(axis=1)
     largest = float(sizes.max())
     small = np.flatnonzero((sizes > 0) & (sizes < largest / _UNEQUAL))
