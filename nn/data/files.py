@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..errors import DataError, DataWarning
-from .csv import CsvData, read_csv
+from .csv import CsvData, list_names, read_csv
 from .streaming.sizes import estimated_bytes, free_memory, in_words
-from .uniting import check_same_kinds, united
+from .uniting import check_same_kinds, united, unused_columns
 
 __all__ = ["listed_files", "read_files"]
 
@@ -83,13 +83,24 @@ def read_files(
     elif wanted and _STANDARD_INPUT not in paths:
         data = _read_stream(paths, name, settings)
         if data is not None:
+            _warn_of_unused(data)
             if stream is None:
                 note = _taken(size, free, "the rows are read from disk while training")
                 data = replace(data, notes=(*data.notes, note))
             return data
     if free is not None and size > free:
         _refuse(name, size, free, "" if wanted else f"; use {stream_words}")
-    return _read_all(paths, name, settings)
+    data = _read_all(paths, name, settings)
+    _warn_of_unused(data)
+    return data
+
+
+def _warn_of_unused(data: CsvData) -> None:
+    """Warn of columns that the first file lacks, whether the rows were read now or cached."""
+    for part in data.parts:
+        if part.unused:
+            message = f"{part.path}: not used, because {data.parts[0].path} has no such columns: "
+            warnings.warn(message + list_names(part.unused), DataWarning, stacklevel=4)
 
 
 def listed_files(source: Any, argument: str) -> tuple[list[str], str]:
@@ -158,18 +169,20 @@ def _read_all(
         finish(len(data.features))
         return data
     parts: list[CsvData] = []
+    unused: list[tuple[str, ...]] = []
+    # A model defines the columns then, and its own warning names those that are not used.
+    is_model = settings.get("features") is not None
     for path in paths:
         own = settings if not parts else _settings_of_next(parts[0], settings)
         data = read_csv(path, new_table=new_table, is_part=True, **own)
         finish(len(data.features))
         if parts:
-            data = check_same_kinds(parts[0], data, is_model="features" in _given(settings))
+            check_same_kinds(parts[0], data)
+        unused.append(unused_columns(parts[0], data) if parts and not is_model else ())
+        if unused[-1]:
+            data = replace(data, ignored=parts[0].ignored)
         parts.append(data)
-    return united(parts, name, keep_tables=new_table is not None)
-
-
-def _given(settings: dict[str, Any]) -> set[str]:
-    return {name for name, value in settings.items() if value is not None}
+    return united(parts, name, unused, keep_tables=new_table is not None)
 
 
 def _settings_of_next(first: CsvData, settings: dict[str, Any]) -> dict[str, Any]:
@@ -202,7 +215,9 @@ def _read_stream(paths: Sequence[str], name: str, settings: dict[str, Any]) -> C
         return _read_all(paths, name, settings)  # which raises the error
     settings = _without_ids(settings)
     deciding = {k: v for k, v in settings.items() if k not in ("offers", "argument")}
-    key = key_of(paths, {k: str(v) for k, v in deciding.items()})
+    # As written: label=1 is the second column, and label="1" one of that name.
+    options = {name: repr(value) for name, value in deciding.items()}
+    key = key_of(paths, options)
     folder = cache_folder()
     # The same content may be read under another path: names are those of this call.
     if (data := find(key)) is not None:
@@ -226,7 +241,7 @@ def _read_stream(paths: Sequence[str], name: str, settings: dict[str, Any]) -> C
     try:
         data = _read_all(paths, name, settings, new_table, finish)
         assert table is not None  # the reader asked for it
-        if key_of(paths, {k: str(v) for k, v in deciding.items()}) != key:
+        if key_of(paths, options) != key:
             raise DataError(f"{name}: the data changed during reading", path=name)
         return save(key, table, data)
     except CacheError as error:

@@ -5,7 +5,6 @@ The tables are arrays, or parts of a table that is written to a file. Files are 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,35 +12,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, DataWarning
-from .csv import CsvData, list_names
+from ..errors import DataError
+from .csv import CsvData
 from .csv.cells import by_value
 from .csv.columns import has_too_many_values
 from .csv.content import FilePart
 from .csv.loading import note_on_id, recode, suspected_id
 
-__all__ = ["check_same_kinds", "united"]
+__all__ = ["check_same_kinds", "united", "unused_columns"]
 
 
-def check_same_kinds(first: CsvData, data: CsvData, *, is_model: bool) -> CsvData:
+def check_same_kinds(first: CsvData, data: CsvData) -> None:
     """Check that a file has the columns and the kind of labels of the first one.
 
     Parameters
     ----------
     first, data : CsvData
         The first file, and a later one that was read by its columns.
-    is_model : bool
-        Whether a model defines the columns; it reports those that are not used.
 
     Raises
     ------
     DataError
         If it has not.
-
-    Warns
-    -----
-    DataWarning
-        If it has more columns.
     """
     if first.has_header != data.has_header or first.columns != data.columns:
         found = f"{len(data.columns)} features{'' if data.has_header else ' and no header'}"
@@ -64,15 +56,20 @@ def check_same_kinds(first: CsvData, data: CsvData, *, is_model: bool) -> CsvDat
                 name=data.label_name,
                 kind="other classes",
             )
-    extra = [name for name in data.ignored if name not in first.ignored]
-    if extra and not is_model:
-        message = f"{data.path}: not used, because {first.path} has no such columns: "
-        warnings.warn(message + list_names(extra), DataWarning, stacklevel=7)
-        return replace(data, ignored=first.ignored)
-    return data
 
 
-def united(parts: Sequence[CsvData], name: str, *, keep_tables: bool) -> CsvData:
+def unused_columns(first: CsvData, data: CsvData) -> tuple[str, ...]:
+    """Return the columns of a later file that the first one lacks."""
+    return tuple(name for name in data.ignored if name not in first.ignored)
+
+
+def united(
+    parts: Sequence[CsvData],
+    name: str,
+    unused: Sequence[tuple[str, ...]],
+    *,
+    keep_tables: bool,
+) -> CsvData:
     """Return the rows of all parts as one table.
 
     Parameters
@@ -81,6 +78,8 @@ def united(parts: Sequence[CsvData], name: str, *, keep_tables: bool) -> CsvData
         The files, with the same columns. Their arrays are used up.
     name : str
         The path of the result.
+    unused : sequence of tuple of str
+        For each part the columns that the first one lacks.
     keep_tables : bool
         Whether the features are parts of one table already, so that they are not copied.
     """
@@ -89,8 +88,8 @@ def united(parts: Sequence[CsvData], name: str, *, keep_tables: bool) -> CsvData
     classes, labels = _united_labels(parts)
     rows = [len(part.features) for part in parts]
     places = tuple(
-        FilePart(part.path, count, part.header_lines, part.has_line_per_row)
-        for part, count in zip(parts, rows, strict=True)
+        FilePart(part.path, count, part.header_lines, part.has_line_per_row, names)
+        for part, count, names in zip(parts, rows, unused, strict=True)
     )
     table: Any = first.features
     features: Any = table.whole() if keep_tables else _joined(parts)

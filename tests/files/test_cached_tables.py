@@ -271,6 +271,16 @@ def test_other_options_are_another_table(tmp_path):
     assert (disk.columns, other.columns) == (("x1", "x2"), ("x2",))
 
 
+def test_a_position_is_not_a_name_that_looks_like_it(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("label,x,1\n0,1,5\n1,0,6\n0,1,7\n")
+    for label in ("1", 1, "1"):
+        memory, disk = both(path, label=label)
+        assert_same(memory, disk)
+    assert read_files(path, "data", stream=True, label=1).label_name == "x"
+    assert read_files(path, "data", stream=True, label="1").label_name == "1"
+
+
 @pytest.mark.parametrize("keep_time", [False, True])
 def test_a_changed_file_is_read_again(tmp_path, cache_home, keep_time):
     path = table_file(tmp_path, [[0, 1], [1, 2]])

@@ -1,6 +1,7 @@
 """Tests of several files and folders as one table: the oracle is one file with all their rows."""
 
 import gzip
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -208,3 +209,26 @@ def test_fit_takes_a_folder_and_lists(stream):
     np.testing.assert_array_equal(one, other)
     assert nets[1].predict("data").tolist() == nets[0].predict("whole.csv").tolist()
     assert nets[1].predict(["data/a.csv"]).tolist() == nets[0].predict("whole.csv")[:20].tolist()
+
+
+def test_columns_of_a_later_file_are_reported_once_at_each_reading(folder, stream):
+    write("data/b.csv", ["oak,1,red,5"], HEADER + ",height")
+    message = "data/b.csv: not used, because data/a.csv has no such columns: 'height'"
+    for place in ("data", "data", "moved"):  # the second and the third time from the cache
+        if place == "moved":
+            folder.rename("moved")
+            message = message.replace("data/", "moved/")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            data = read_files(place, "train_data", stream=stream, **SETTINGS)
+        assert [str(one.message) for one in caught] == [message]
+        assert data.columns == ("size", "colour")
+        assert data.ignored == ()
+
+
+def test_columns_that_a_model_lacks_are_reported_by_the_model_only():
+    write("data/b.csv", ["oak,1,red,5"], HEADER + ",height")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = read_files("data", "x", features=["size", "colour"], **SETTINGS)
+    assert data.ignored == ("height",)

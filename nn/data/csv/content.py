@@ -12,12 +12,17 @@ __all__ = ["CsvData", "FilePart"]
 
 
 class FilePart(NamedTuple):
-    """The rows of one of several files: its path, their number, and where they begin."""
+    """The rows of one of several files: its path, their number, and where they begin.
+
+    `unused` are its columns that the first file lacks. They are kept, and not only reported, so
+    that a table from the cache says the same.
+    """
 
     path: str
     rows: int
     header_lines: int
     has_line_per_row: bool
+    unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

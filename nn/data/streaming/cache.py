@@ -31,7 +31,7 @@ __all__ = ["MOST_BYTES", "Key", "cache_folder", "find", "key_of", "save"]
 
 MOST_BYTES = 20 * 2**30
 """The oldest tables are removed when all of them are larger; the newest one is always kept."""
-_FORMAT = 1
+_FORMAT = 2
 _END = struct.Struct("<8sQ32s")
 _MAGIC = b"tgtable1"
 _SUFFIX = ".table"
