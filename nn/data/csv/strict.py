@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -44,7 +44,6 @@ from .records import (
 )
 from .rules import Rules
 from .source import ByteStream, Source, Table
-from .texts import Texts
 
 # Checking each cell is slow, so first the block is searched for the odd row, in smaller pieces.
 BLOCK_BYTES = 1 << 18
@@ -56,11 +55,7 @@ MOST_EXPLAINED_BYTES = 1 << 18
 
 
 def read_strictly(
-    source: Source,
-    header: Header,
-    columns: Columns,
-    rules: Rules,
-    texts: Mapping[int, Texts] | None = None,
+    source: Source, header: Header, columns: Columns, rules: Rules
 ) -> tuple[Table, QuickReader]:
     """Read all rows, or raise one `DataError` for all their problems.
 
@@ -74,8 +69,6 @@ def read_strictly(
         Which of them are used, and how.
     rules : Rules
         What the caller of `read_csv` passed.
-    texts : mapping of int to Texts, optional
-        The texts of columns in an earlier file.
 
     Returns
     -------
@@ -87,7 +80,6 @@ def read_strictly(
     problems = Problems(rules.path)
     most_rows = _most_rows(source.stream(header.size), columns, rules)
     body = _Body(header, columns, rules, problems, most_rows)
-    body.reader.texts.update(texts or {})
     for block in blocks(source.stream(header.size), header.lines + 1, rules, problems):
         body.read(block)
         if body.has_enough_problems():

@@ -7,7 +7,7 @@ the wrong width are left out here; the strict reader reports them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -67,19 +67,6 @@ class Kinds:
     names: dict[str, None] = field(default_factory=dict)
     first_line: int | None = None
     first_text: str = ""
-
-    def together(self, other: Kinds) -> Kinds:
-        """Return what the cells of this column and of that in a later file are."""
-        return Kinds(
-            self.numbers + other.numbers,
-            self.missing + other.missing,
-            self.wrong + other.wrong,
-            self.texts + other.texts,
-            self.minus_ones + other.minus_ones,
-            dict.fromkeys([*self.names, *other.names][: 2 * MOST_NAMES]),
-            self.first_line,
-            self.first_text or other.first_text,
-        )
 
     @property
     def is_text(self) -> bool:
@@ -159,16 +146,6 @@ class Survey:
                 continue
             self._count(rows, column, block.first_line)
         self.rows += len(rows)
-
-    def merge(self, other: Survey, order: Sequence[int]) -> None:
-        """Add what was found in another file, whose column `order[i]` is the column i here."""
-        for column, theirs in enumerate(order):
-            if column not in self._kinds and theirs not in other._kinds:
-                continue
-            self._kinds[column] = self.of(column).together(other.of(theirs))
-        self.rows += other.rows
-        self._odd_rows += other._odd_rows
-        self.is_complete = True
 
     def _not_numbers_at_first(self, rows: _SomeRows | Grid) -> list[int]:
         """Return the other columns whose first cell is not a number: usually all of them."""
