@@ -14,14 +14,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .blocks import changed_rows, columns_of, is_stored, row_slices, rows_of
+from .missing import MISSING
 
 if TYPE_CHECKING:
     from .streaming.stored import ReadAhead
 
 __all__ = ["MISSING", "LazyInputs", "Preparation", "inputs_of", "rows_of_inputs"]
-
-MISSING = ("drop", "mean", "median")
-"""What can be done about a missing cell."""
 
 _NOISE = 10 * np.finfo(np.float64).eps
 """A column whose deviation is this small compared with its mean is constant, up to rounding."""

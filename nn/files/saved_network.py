@@ -27,7 +27,7 @@ from .saved_parts import (
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 TASKS = ("classification", "regression")
-MISSING = ("drop", "mean", "median")
+MISSING = ("drop", "mean", "median")  # as in nn.data.missing; files know nothing of data
 
 # float32 holds all of their values exactly.
 _SMALL = ("bool", "int8", "uint8", "int16", "uint16", "float16")

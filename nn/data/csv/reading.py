@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ...checks import check_count
+from ..missing import MISSING
 from .content import CsvData
 from .header import LABEL
 from .layout import SPACES
@@ -190,7 +191,7 @@ def read_csv(
             check_count(name, limit)
     _check_choice("task", task, ("classification", "regression"))
     _check_choice("unknown", unknown, ("error", "ignore"))
-    _check_choice("missing", missing, (None, "drop", "mean", "median"))
+    _check_choice("missing", missing, (None, *MISSING))
     _check_choice("decimal", decimal, (None, ".", ","))
     _check_choice("header", header, (None, True, False))
     text = path_text(path, argument)
