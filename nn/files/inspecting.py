@@ -185,7 +185,8 @@ def _task(network: SavedNetwork) -> str:
     of = "" if network.label_name is None else f" of {clean(network.label_name)!r}"
     if network.task == "regression":
         mean, deviation = network.target_mean, network.target_deviation
-        how = f": output x {number_text(deviation)} + {number_text(mean)}"
+        sign = "-" if mean < 0 else "+"
+        how = f": output x {number_text(deviation)} {sign} {number_text(abs(mean))}"
         return f"regression{of}{how * ((mean, deviation) != (0, 1))}"
     outputs = network.structure[-1]
     return f"classification{of}, {'sigmoid' if outputs == 1 else f'softmax over {outputs} outputs'}"

@@ -80,6 +80,8 @@ def test_long_lists_are_cut_with_a_count(tmp_path):
 def test_other_kinds_of_networks(tmp_path):
     found = lines(write_native(tmp_path / "a", regression(label_name="price")))
     assert "task        regression of 'price': output x 1e-09 + 0.3333" in found
+    found = lines(write_native(tmp_path / "c", regression(target_mean=-5.0)))
+    assert any(line.endswith("regression: output x 1e-09 - 5") for line in found)
     write_pair(tmp_path, standardised())
     found = lines(tmp_path / "model.pkl")
     assert "format      pickle of the original project, version 1" in found
