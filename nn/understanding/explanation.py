@@ -70,6 +70,8 @@ class Explanation(Result):
         What the rows are called.
     side : int or None
         The side of the image; None for a table.
+    first_row : int
+        The number of the first row in texts; `row` is counted from 0, whatever it is.
     """
 
     names: tuple[str, ...]
@@ -86,6 +88,7 @@ class Explanation(Result):
     verdict: str
     data: str
     side: int | None
+    first_row: int = 0
 
     @property
     def remainder(self) -> float:
@@ -165,7 +168,9 @@ class Explanation(Result):
         return self.quantity.partition(" of ")[0]
 
     def _where(self) -> str:
-        return "this row" if self.row is None else f"{self.data}, row {self.row} from 0"
+        if self.row is None:
+            return "this row"
+        return f"{self.data}, row {self.row + self.first_row} from {self.first_row}"
 
     def _remainder_text(self) -> str:
         spread = abs(self.value) + abs(self.baseline_value) + float(abs(self.contributions).sum())
@@ -295,13 +300,14 @@ def explain_rows(
     widths = _widths(trained)
     start, called = _baseline(trained, baseline)
     texts = trained.feature_values or ((),) * raw.shape[1]
+    distances = _distances(trained)
     found = []
     for one, number, target, other in zip(raw[:, None], numbers, targets, against, strict=True):
         quantity = _Quantity.of(trained, one, target, other)
         end = trained.inputs(one)
         gradient = _mean_gradient(trained, quantity, start, end, steps)
         shares = (gradient * (end - start)).reshape(-1).astype(np.float64)
-        slopes = gradient.reshape(-1) * _slopes(trained, one, widths)
+        slopes = gradient.reshape(-1) * _slopes(trained, one, distances, widths)
         is_number = np.array([not values for values in texts]) & ~np.isnan(one[0].astype(float))
         value, base = (float(quantity.measured(trained, x)) for x in (end, start))
         found.append(
@@ -320,6 +326,7 @@ def explain_rows(
                 trained.verdict(one),
                 trained.data,
                 trained.side,
+                trained.first_row,
             )
         )
     return found
@@ -406,16 +413,23 @@ def _by_column(values: Array, widths: list[int]) -> NDArray[np.float64]:
     return np.asarray(np.add.reduceat(values.astype(np.float64), starts))
 
 
-def _slopes(trained: Trained, raw: Array, widths: list[int]) -> NDArray[np.float64]:
-    """Measure how the inputs change with the raw numbers, all columns at once.
-
-    Numbers are prepared column by column, so a step in every column is a step in each.
-    """
+def _distances(trained: Trained) -> NDArray[np.float64]:
+    """Return for each raw column a step about as large as its deviation; 0 for texts."""
     known = np.ma.masked_invalid(trained.features.astype(np.float64))
     steps = known.std(axis=0).filled(0.0)
     steps = np.exp2(np.round(np.log2(steps, out=np.zeros_like(steps), where=steps > 0)))
     if trained.feature_values:  # codes of texts have no neighbours
         steps[[bool(values) for values in trained.feature_values]] = 0.0
+    return np.asarray(steps)
+
+
+def _slopes(
+    trained: Trained, raw: Array, steps: NDArray[np.float64], widths: list[int]
+) -> NDArray[np.float64]:
+    """Measure how the inputs change with the raw numbers, all columns at once.
+
+    Numbers are prepared column by column, so a step in every column is a step in each.
+    """
     ends = [trained.inputs(raw + sign * steps).reshape(-1).astype(np.float64) for sign in (1, -1)]
     per_input = np.repeat(np.where(steps > 0, steps, np.inf), widths)
     return np.asarray((ends[0] - ends[1]) / (2 * per_input))

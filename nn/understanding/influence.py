@@ -56,7 +56,7 @@ class Influence(Result):
     raw : ndarray, shape (1, columns)
         The row that was predicted.
     row : int or None
-        Its number, if it is one of the data.
+        Its number from 0, if it is one of the data.
     most : int
         How many rows are shown for each direction.
     trained : Trained
@@ -94,16 +94,24 @@ class Influence(Result):
         import pandas as pd
 
         labels = [self.trained.class_name(self.trained.labels[i], 1000) for i in self.order]
-        columns = {"row": self.order, "label": labels, "pull": self.pulls[self.order]}
+        columns = {
+            "row": self.order + self.trained.first_row,
+            "label": labels,
+            "pull": self.pulls[self.order],
+        }
         return pd.DataFrame(columns)
 
     def document(self) -> Section:
         """List the rows that pull most, in both directions."""
         from tinygrad_edu.documents import Figure, Section, Table
 
-        shown = [*self.supporting, *self.opposing[::-1]]
+        shown, first = [*self.supporting, *self.opposing[::-1]], self.trained.first_row
         rows = [
-            [str(i), self.trained.class_name(self.trained.labels[i]), f"{self.pulls[i]:+.4g}"]
+            [
+                str(i + first),
+                self.trained.class_name(self.trained.labels[i]),
+                f"{self.pulls[i]:+.4g}",
+            ]
             for i in shown
         ]
         what = {"dot": "gradient dot product", "cosine": "cosine of the gradients"}
@@ -125,11 +133,13 @@ class Influence(Result):
         return Section(title, (table, *lines, picture))
 
     def _where(self) -> str:
-        return "this row" if self.row is None else f"row {self.row} from 0"
+        if self.row is None:
+            return "this row"
+        return f"row {self.row + self.trained.first_row} from {self.trained.first_row}"
 
     def figure(self) -> Figure:
         """Draw the rows that pull most, as images or as bars."""
-        trained = self.trained
+        trained, first = self.trained, self.trained.first_row
         title = f"{self._where()}: {self.verdict}"
         shown = [*self.supporting[:8], *self.opposing[:7][::-1]]
         names = {i: trained.class_name(trained.labels[i]) for i in shown}
@@ -137,12 +147,15 @@ class Influence(Result):
             images = np.concatenate([self.raw, trained.features[shown]])
             return images_figure(
                 images.reshape(-1, trained.side, trained.side),
-                ["predicted", *(f"{names[i]}, row {i}\n{self.pulls[i]:+.3g}" for i in shown)],
+                [
+                    "predicted",
+                    *(f"{names[i]}, row {i + first}\n{self.pulls[i]:+.3g}" for i in shown),
+                ],
                 title=title,
                 note=f"label, row and pull; +: raises the {self.quantity}",
             )
         return bars_figure(
-            [f"row {i}: {names[i]}" for i in shown],
+            [f"row {i + first}: {names[i]}" for i in shown],
             self.pulls[shown],
             title=title,
             xlabel="pull" if self.similarity == "dot" else "cosine of the gradients",

@@ -76,7 +76,7 @@ class Mislabelled(Result):
 
         name = self.trained.class_name
         columns = {
-            "row": self.order,
+            "row": self.order + self.trained.first_row,
             "label": [name(self.trained.labels[i], 1000) for i in self.order],
             "suggested": [name(self.suggested[i], 1000) for i in self.order],
             "score": self.scores[self.order],
@@ -95,10 +95,10 @@ class Mislabelled(Result):
         from tinygrad_edu.documents import Figure, Section, Table
 
         shown = self.order[: self.most]
-        name = self.trained.class_name
+        name, first = self.trained.class_name, self.trained.first_row
         rows = [
             [
-                str(i),
+                str(i + first),
                 name(self.trained.labels[i]),
                 name(self.suggested[i]),
                 f"{self.scores[i]:+.4g}",
@@ -106,7 +106,7 @@ class Mislabelled(Result):
             ]
             for i in shown
         ]
-        lines = [f"Rows are counted from 0; predictions: {self.source}."]
+        lines = [f"Rows are counted from {first}; predictions: {self.source}."]
         if not self.is_honest:
             lines.append(
                 "A network that was trained on these rows may have learned wrong labels by heart, "
@@ -127,20 +127,21 @@ class Mislabelled(Result):
 
     def figure(self) -> Figure:
         """Draw the rows to check first, as images or as bars."""
-        trained = self.trained
+        trained, first = self.trained, self.trained.first_row
         shown = self.order[: min(self.most, 16)]
         labels = [trained.class_name(trained.labels[i]) for i in shown]
         suggested = [trained.class_name(self.suggested[i]) for i in shown]
         if trained.side is not None:
             images = trained.features[shown].reshape(-1, trained.side, trained.side)
             texts = [
-                f"is {label}, looks like {other}\n{self.scores[i]:+.3g}, row {i}"
+                f"is {label}, looks like {other}\n{self.scores[i]:+.3g}, row {i + first}"
                 for i, label, other in zip(shown, labels, suggested, strict=True)
             ]
-            return images_figure(images, texts, title=self._title(), note="rows are counted from 0")
+            note = f"rows are counted from {first}"
+            return images_figure(images, texts, title=self._title(), note=note)
         return bars_figure(
             [
-                f"row {i}: {label}\nlooks like {other}"
+                f"row {i + first}: {label}\nlooks like {other}"
                 for i, label, other in zip(shown, labels, suggested, strict=True)
             ],
             self.scores[shown],

@@ -93,7 +93,7 @@ class Mistakes(Result):
 
         rows = [
             {
-                "row": one.row,
+                "row": self._number(one),
                 "label": self.trained.class_name(one.label, 1000),
                 "predicted": self.trained.class_name(one.predicted, 1000),
                 self._sure: one.confidence,
@@ -102,6 +102,14 @@ class Mistakes(Result):
             for one in self.mistakes
         ]
         return pd.DataFrame(rows, columns=["row", "label", "predicted", self._sure, "reasons"])
+
+    def _number(self, one: Mistake) -> int:
+        """Return the number of a row as the reader counts."""
+        return one.row + self.trained.first_row
+
+    @property
+    def _counting(self) -> str:
+        return f"rows are counted from {self.trained.first_row}"
 
     @property
     def _sure(self) -> str:
@@ -130,17 +138,20 @@ class Mistakes(Result):
         if not self.mistakes:
             return Section(title[0].upper() + title[1:])
         rows = [
-            [str(one.row), one.label_name, one.predicted_name, self._sure_text(one)]
+            [str(self._number(one)), one.label_name, one.predicted_name, self._sure_text(one)]
             for one in self.mistakes
         ]
-        lines = ["Rows are counted from 0. The label in the data may be the mistake."]
+        lines = [f"{self._counting.capitalize()}. The label in the data may be the mistake."]
         if self.trained.side is None:
             lines.append("What spoke for the prediction most, by gradient x input:")
             for one in self.mistakes:
                 spoke = ", ".join(one.reasons) or "no single feature"
-                lines.append(f"row {one.row}, {one.predicted_name}:  {spoke}")
+                lines.append(f"row {self._number(one)}, {one.predicted_name}:  {spoke}")
         else:
-            lines.append("found[0].explanation.save('why.png') shows what spoke for the first one.")
+            lines.append(
+                "Element 0 of this result is the first one: its explanation.save('why.png') draws "
+                "what spoke for it."
+            )
         numbers = (0, 1, 2, 3) if self.trained.is_regression else (0, 3)
         table = Table(["row", "label", "predicted", self._sure], rows, numbers=numbers)
         picture = Figure(self.figure, "the mistakes; the table has the numbers")
@@ -154,13 +165,13 @@ class Mistakes(Result):
             images = self.trained.features[[one.row for one in shown]].reshape(-1, side, side)
             names = [
                 f"is {one.label_name}, said {one.predicted_name}\n"
-                f"{self._sure_text(one)}, row {one.row}"
+                f"{self._sure_text(one)}, row {self._number(one)}"
                 for one in shown
             ]
-            return images_figure(images, names, title=self._title(), note="rows are counted from 0")
+            return images_figure(images, names, title=self._title(), note=self._counting)
         return bars_figure(
             [
-                f"row {one.row}: {one.label_name}, said {one.predicted_name}\n"
+                f"row {self._number(one)}: {one.label_name}, said {one.predicted_name}\n"
                 + (one.reasons or ["no single feature"])[0]
                 for one in shown
             ],

@@ -72,6 +72,9 @@ class Trained:
     is_image : bool or None
         Whether a row is a square image. By default it is, if the names of its columns differ only
         in numbers, and there are 25 or another square number of them.
+    first_row : int
+        The number of the first row in texts, tables and pictures. The methods take rows counted
+        from 0, whatever it is, and arrays of row numbers hold such.
 
     Raises
     ------
@@ -100,6 +103,7 @@ class Trained:
     target_deviation: float = 1.0
     data: str = "the data"
     is_image: bool | None = None
+    first_row: int = 0
 
     def __post_init__(self) -> None:
         features, labels = np.asarray(self.features), np.asarray(self.labels)
@@ -114,6 +118,8 @@ class Trained:
             )
         if self.task not in ("classification", "regression"):
             raise ValueError(f"task must be 'classification' or 'regression', got {self.task!r}")
+        if labels.dtype.kind == "b" and self.task == "classification":
+            labels = labels.astype(np.int64)  # as an index, a boolean is a mask and not a class
         columns = features.shape[1]
         names = tuple(self.feature_names) or tuple(f"column {i}" for i in range(columns))
         for what, entries in (("feature_names", names), ("feature_values", self.feature_values)):
@@ -138,7 +144,7 @@ class Trained:
         return side is not None and side >= SMALLEST_SIDE and len(stems) == 1 and not has_texts
 
     def _check_classes(self) -> None:
-        if self.labels.dtype.kind not in "iub":
+        if self.labels.dtype.kind not in "iu":
             raise ValueError(
                 f"labels have dtype {self.labels.dtype}, expected integers; for numbers to predict "
                 "pass task='regression'"
@@ -168,8 +174,12 @@ class Trained:
         outputs = int(self.outputs(self.features[:1]).shape[-1])
         return outputs if self.is_regression else classes_of(outputs)
 
-    def inputs(self, features: ArrayLike | None = None) -> Array:
-        """Prepare raw rows, by default all, in the dtype of the network."""
+    def inputs(self, features: ArrayLike | None = None, first: int = 0) -> Array:
+        """Prepare raw rows, by default all, in the dtype of the network.
+
+        An error names a row by its place among them, to which `first` is added: the number of the
+        first of these rows, from 0, where they are a part of others.
+        """
         raw = self.features if features is None else np.asarray(features)
         dtype = next((p.dtype for p in self.network.parameters()), np.dtype(np.float64))
         prepared = np.asarray(self.prepare(raw))
@@ -181,8 +191,8 @@ class Trained:
         if not np.isfinite(inputs).all():
             row = int((~np.isfinite(inputs.reshape(len(inputs), -1))).any(axis=1).argmax())
             raise ValueError(
-                f"the prepared row {row}, counted from 0, has NaN or inf; prepare must fill "
-                "missing cells"
+                f"the prepared row {first + row + self.first_row}, counted from {self.first_row}, "
+                "has NaN or inf; prepare must fill missing cells"
             )
         return inputs
 
@@ -190,14 +200,14 @@ class Trained:
         """Yield the inputs of all rows in parts, because prepared rows are a second copy."""
         for start in range(0, len(self.features), _ROWS):
             rows = slice(start, start + _ROWS)
-            yield rows, self.inputs(self.features[rows])
+            yield rows, self.inputs(self.features[rows], start)
 
     def outputs(self, features: ArrayLike | None = None) -> Array:
         """Compute logits, or for regression predictions, of raw rows; by default of all."""
         raw = self.features if features is None else np.asarray(features)
         with evaluating(self.network), no_grad():
             parts = [
-                np.asarray(self.network(Tensor(self.inputs(raw[start : start + _ROWS]))))
+                np.asarray(self.network(Tensor(self.inputs(raw[start : start + _ROWS], start))))
                 for start in range(0, len(raw), _ROWS)
             ]
         outputs = np.concatenate(parts)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nn import Conv2d, Flatten, Linear, ReLU, Sequential
-from nn.understanding.explanation import explain_row
+from nn.understanding.explanation import explain_row, explain_rows
 from nn.understanding.trained import Trained
 
 from .models import amount_model, digit_model, flower_model, flowers, linear, mixed_model
@@ -142,6 +142,19 @@ def test_names_of_the_strongest_columns():
     found = explain_row(trained, 1)
     assert found.strongest() == ["a = 1"]
     assert found.strongest(sign=-1) == ["b = 1"]
+
+
+def test_the_data_are_measured_once_for_all_rows(monkeypatch):
+    trained, measured = flower_model(), []
+    masked = np.ma.masked_invalid
+    monkeypatch.setattr(np.ma, "masked_invalid", lambda x: measured.append(1) or masked(x))
+    nothing = [None] * 3
+    found = explain_rows(
+        trained, trained.features[:3], numbers=[0, 1, 2], targets=nothing, against=nothing
+    )
+    assert len(measured) == 1
+    for row, one in enumerate(found):
+        np.testing.assert_array_equal(one.gradients, explain_row(trained, row).gradients)
 
 
 def test_what_cannot_be_explained_is_refused():

@@ -70,3 +70,9 @@ def test_texts_are_shown_as_texts():
     found = find_mistakes(mixed_model(network))
     assert found[0].reasons == ["colour = amber"]
     assert found.to_frame()["reasons"][0] == "colour = amber"
+
+
+def test_the_text_names_no_variable_that_the_reader_may_lack():
+    text = " ".join(str(find_mistakes(digit_model())).split())
+    assert "found[" not in text
+    assert "Element 0 of this result is the first one: its explanation.save('why.png')" in text

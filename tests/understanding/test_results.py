@@ -1,5 +1,8 @@
 """Tests what all answers have in common: text, table, notebook form and picture."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -141,3 +144,58 @@ def test_what_does_not_fit_together_is_refused():
         arguments = {"network": network, "features": X, "labels": y} | change
         with pytest.raises(ValueError, match=message):
             Trained(**arguments).outputs()
+
+
+def figure_texts(figure):
+    """All that a picture says."""
+    texts = [figure.get_suptitle(), *(text.get_text() for text in figure.texts)]
+    for axes in figure.axes:
+        texts += [axes.get_title(), *(text.get_text() for text in axes.texts)]
+        texts += [label.get_text() for label in axes.get_yticklabels()]
+    return "\n".join(texts)
+
+
+@pytest.mark.parametrize("question", ["explanation", "mistakes", "influence", "mislabelled"])
+@pytest.mark.parametrize("model", ["flowers", "amounts", "digits"])
+def test_rows_are_counted_from_the_number_that_is_asked_for(model, question):
+    trained = MODELS[model]()
+    found, other = (QUESTIONS[question](replace(trained, first_row=n)) for n in (0, 1))
+
+    def rows_in(text):
+        return [int(number) for number in re.findall(r"\brow (\d+)", text)]
+
+    for show in (str, lambda one: figure_texts(one.figure())):
+        text, moved = show(found), show(other)
+        assert rows_in(moved) == [row + 1 for row in rows_in(text)]
+        assert "from 0" not in moved
+        assert ("from 1" in moved) == ("from 0" in text)
+    assert rows_in(figure_texts(found.figure()))
+    assert "from 0" in str(found)
+    tables = [one.to_frame() for one in (found, other)]
+    if "row" in tables[0]:
+        assert (tables[1]["row"] == tables[0]["row"] + 1).all()
+        listed = [re.findall(r"^ *(\d+)  ", str(one), re.MULTILINE) for one in (found, other)]
+        assert listed[0]
+        assert [int(row) + 1 for row in listed[0]] == [int(row) for row in listed[1]]
+    for name in ("row", "order", "supporting", "opposing"):
+        if hasattr(found, name):
+            np.testing.assert_array_equal(getattr(found, name), getattr(other, name))
+
+
+def test_a_row_that_cannot_be_prepared_has_its_number_among_all():
+    X = np.zeros((5000, 3))
+    X[4500, 1] = np.nan
+    trained = Trained(MLP([3, 2], seed=0), X, np.zeros(5000, np.int64))
+    for ask in (trained.outputs, lambda: list(trained.parts()), trained.inputs):
+        with pytest.raises(ValueError, match="the prepared row 4500, counted from 0, has NaN"):
+            ask()
+    with pytest.raises(ValueError, match="the prepared row 4501, counted from 1, has NaN"):
+        replace(trained, first_row=1).outputs()
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_true_and_false_are_the_classes_1_and_0(question):
+    X, y = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30) % 2
+    network = MLP([3, 2], dtype="float64", seed=0)
+    texts = [str(QUESTIONS[question](Trained(network, X, labels))) for labels in (y, y == 1)]
+    assert texts[0] == texts[1]
