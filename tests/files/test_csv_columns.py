@@ -307,3 +307,30 @@ def test_check_classes_advises_what_is_offered() -> None:
 def test_only_known_options_can_be_offered() -> None:
     with pytest.raises(ValueError, match="got max_rows"):
         read("a\n1\n", offers={"max_rows": "--max-rows"})
+
+
+# A column of numbers and texts ------------------------------------------------------------------
+
+
+def test_a_cell_of_text_among_numbers_can_be_encoded_or_left_out(tmp_path):
+    """Such columns are common: oats in cwt, families with a letter, bags 1 and 2."""
+    path = tmp_path / "mixed.csv"
+    path.write_text("bags,b,label\n1,1,0\n1 and 2,2,1\n3,3,0\n")
+    with pytest.raises(DataError) as caught:
+        read_csv(path, encode="onehot")
+    assert "name it among those to encode; to leave it out, pass drop=['bags']" in str(caught.value)
+    data = read_csv(path, encode=["bags"])
+    assert data.values == (("1", "3", "1 and 2"), ())
+    assert read_csv(path, drop=["bags"]).columns == ("b",)
+    with pytest.raises(DataError) as caught:  # a trained model knows what the column is
+        read_csv(path, features=["bags", "b"], values=[(), ()], offers={})
+    assert "encode" not in str(caught.value)
+
+
+def test_a_negative_label_says_what_to_write(tmp_path):
+    path = tmp_path / "signs.csv"
+    path.write_text("a,label\n1,-1\n2,1\n")
+    with pytest.raises(
+        DataError, match=r"'-1'; .* Number the classes from 0, or write their names"
+    ):
+        read_csv(path)

@@ -124,7 +124,10 @@ def test_a_quoted_number_does_not_slow_down_the_other_rows(monkeypatch: pytest.M
 def test_problems_are_counted_to_the_end_of_a_short_file_and_no_further() -> None:
     with pytest.raises(DataError) as caught:
         read(HEADER + GOOD * 61 + b"1,x,3\n" * 60)
-    text = "data.csv:63: column 2 ('a'): found 'x', expected a number."
+    text = (
+        "data.csv:63: column 2 ('a'): found 'x', expected a number. If the column is text, name it "
+        "among those to encode; to leave it out, pass drop=['a']."
+    )
     assert str(caught.value) == f"{text} Also on lines 64, 65, 66 and 56 more."
     with pytest.raises(DataError) as caught:
         read(HEADER + GOOD * 61 + b"1,x,3\n" * 6000, features=("a", "b"))

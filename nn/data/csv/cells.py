@@ -141,13 +141,17 @@ def by_value(name: str) -> tuple[bool, float, str]:
     return (False, float(name), "") if is_number(name) else (True, 0.0, name)
 
 
-def problem_of_feature(cell: bytes, rules: Rules, layout: Layout) -> tuple[str, str] | None:
+def problem_of_feature(
+    cell: bytes, name: str, rules: Rules, layout: Layout
+) -> tuple[str, str] | None:
     """Return the kind and the message of the problem of a feature that is a number, or None.
 
     Parameters
     ----------
     cell : bytes
         The cell without quotes, in the canonical text.
+    name : str
+        The name of the column.
     rules : Rules
         What the caller of `read_csv` passed.
     layout : Layout
@@ -160,7 +164,11 @@ def problem_of_feature(cell: bytes, rules: Rules, layout: Layout) -> tuple[str, 
         return None if rules.allows_missing else missing_value(text, "a number", rules)
     if _is_infinite(text):
         return "not finite", f"found {shown(text)}, which is not finite; expected a finite number."
-    return _problem_of_text(text, "a number", "", rules, layout)
+    kind, sentence = _problem_of_text(text, "a number", "", rules, layout)
+    if kind == "not a number" and "encode" in rules.offers:  # numbers and texts in one column
+        drop = advice(rules.offers, "drop", "; to leave it out, pass {}", shown(name))
+        sentence += f" If the column is text, name it among those to encode{drop}."
+    return kind, sentence
 
 
 def missing_value(text: str, expected: str, rules: Rules) -> tuple[str, str]:
@@ -199,13 +207,14 @@ def problem_of_label(cell: bytes, rules: Rules, layout: Layout) -> tuple[str, st
     if not is_number_in_bytes(cell):
         if rules.regression:
             return _problem_of_text(text, f"a label; {labels}", "", rules, layout)
-        hint = "Encode the class names as integers, the first as 0."
+        hint = "Encode all classes as integers, the first as 0, or write all as names."
         return _problem_of_text(text, f"a label; {labels}", hint, rules, layout)
     value = float(cell)
     if rules.regression:
         return None if np.isfinite(value) else _problem_of_size(value, text, rules)
     if value < 0:
-        return "negative label", f"found the negative label {shown(text)}; {labels}."
+        hint = "Number the classes from 0, or write their names."
+        return "negative label", f"found the negative label {shown(text)}; {labels}. {hint}"
     if not value.is_integer():
         option = advice(rules.offers, "task", " To predict numbers, pass {}.")
         return "label not an integer", f"found {shown(text)}; {labels}.{option}"

@@ -284,7 +284,7 @@ class _Body:
         elif is_label:
             found = problem_of_label(bare, rules, layout)
         else:
-            found = problem_of_feature(bare, rules, layout)
+            found = problem_of_feature(bare, name, rules, layout)
         return None if found is None else Problem(*found, line, i + 1, name, written(bare, layout))
 
 
