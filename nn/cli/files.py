@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..files import SavedNetwork, read_network
+from ..files import SavedNetwork
 from ..files.converting import convert
-from ..files.inspecting import inspect_model
+from ..files.inspecting import inspect_model, read_any
+from ..files.state_file import OURS, StateParts
 from .arguments import say
 
 
@@ -38,7 +39,9 @@ def _inspect(options: argparse.Namespace) -> int:
       of nn.save_state, too. Nothing in a file is executed.
     """
     if options.json:
-        print(json.dumps(_as_dict(read_network(options.model)), ensure_ascii=False))
+        found = read_any(options.model)
+        content = _as_dict(found) if isinstance(found, SavedNetwork) else _state_as_dict(found)
+        print(json.dumps(content, ensure_ascii=False))
     else:
         print(inspect_model(options.model))
     return 0
@@ -58,6 +61,16 @@ def _as_dict(network: SavedNetwork) -> dict[str, Any]:
     if fills is not None:  # JSON has no NaN
         found["feature_fills"] = [None if fill != fill else fill for fill in fills]
     return found
+
+
+def _state_as_dict(parts: StateParts) -> dict[str, Any]:
+    """Return what a file of `save_state` holds, without the numbers of its arrays."""
+    arrays = {
+        key: {"dtype": str(array.dtype), "shape": array.shape}
+        for key, array in sorted(parts.arrays.items())
+    }
+    notes = {key: text for key, text in parts.texts.items() if key not in OURS}
+    return {"arrays": arrays, "metadata": notes}
 
 
 def _convert(options: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ from .saved_network import SavedNetwork
 from .siblings import Contents
 from .state_file import OURS, StateParts, read_parts
 
-__all__ = ["ModelReport", "inspect_model"]
+__all__ = ["ModelReport", "inspect_model", "read_any"]
 
 _WIDTH = 80
 _MOST_ROWS = 20
@@ -97,12 +97,36 @@ def inspect_model(path: str | os.PathLike[str], *, max_bytes: int = MOST_BYTES) 
     """
     with opened_model(path, max_bytes) as (stream, size, layout):
         file = [_line("file size", f"{size:,} bytes"), _line("SHA-256", code(_digest(stream)))]
-        if layout == "native":
-            header = native.read_header(stream, size, native.ALL_DTYPES)
-            if _is_state(header):
-                return ModelReport(_state(Path(path), read_parts(stream, size, path), file))
-        network, contents = read_contents(stream, size, path, layout)
-    return ModelReport(_network(Path(path), network, contents, file))
+        found = _read(stream, size, path, layout)
+    if isinstance(found, StateParts):
+        return ModelReport(_state(Path(path), found, file))
+    return ModelReport(_network(Path(path), *found, file))
+
+
+def read_any(path: str | os.PathLike[str]) -> SavedNetwork | StateParts:
+    """Return what `inspect_model` describes: a trained network, or the parts of a state.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, with any name.
+
+    Raises
+    ------
+    ModelFileError, OSError, ImportError
+        As for `inspect_model`.
+    """
+    with opened_model(path, MOST_BYTES) as (stream, size, layout):
+        found = _read(stream, size, path, layout)
+    return found if isinstance(found, StateParts) else found[0]
+
+
+def _read(
+    stream: IO[bytes], size: int, path: str | os.PathLike[str], layout: str
+) -> StateParts | tuple[SavedNetwork, Contents]:
+    if layout == "native" and _is_state(native.read_header(stream, size, native.ALL_DTYPES)):
+        return read_parts(stream, size, path)
+    return read_contents(stream, size, path, layout)
 
 
 def _is_state(header: native.Header) -> bool:

@@ -1,11 +1,13 @@
 """Model files described for people, and converted to the other layout."""
 
+import json
 import pickle
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
+from nn.cli import main
 from nn.errors import DataWarning, ModelFileError
 from nn.files import SavedNetwork, convert, read_network, save_state, write_native, write_pair
 from nn.files.inspecting import inspect_model
@@ -223,3 +225,15 @@ def test_files_without_checksums_are_converted_with_a_warning(tmp_path):
     safetensors.numpy.save_file(arrays, tmp_path / "a")
     with pytest.warns(DataWarning, match="no checksums"):
         convert(tmp_path / "a", tmp_path / "a.pkl")
+
+
+def test_a_state_is_inspected_as_json_too(tmp_path, capsys):
+    state = {"weight": np.ones((2, 3)), "steps": np.arange(4)}
+    path = save_state(tmp_path / "a.safetensors", state, metadata={"author": "Ada"})
+    assert main(["inspect", str(path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["metadata"] == {"author": "Ada"}
+    assert found["arrays"] == {
+        "steps": {"dtype": "int64", "shape": [4]},
+        "weight": {"dtype": "float64", "shape": [2, 3]},
+    }
