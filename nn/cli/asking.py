@@ -24,9 +24,9 @@ from tinygrad_edu.errors import printable
 from ..data.csv import CsvData
 from ..loss import probabilities
 from ..training.classifier import Classifier
-from ..training.options import COMMAND
+from ..training.options import COMMAND, READING
 from .arguments import say, whole
-from .options import READING, add_options, given_options
+from .options import add_options, given_options
 
 _PICTURES = (".png", ".jpg", ".jpeg")
 _PIECE = 4096
@@ -56,8 +56,17 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="model file, native or model.pkl")
     parser.add_argument("data", help="CSV file with labels")
     parser.add_argument("--row", type=whole, help="explain the prediction for this row, from 1")
-    parser.add_argument("--steps", type=whole, default=1, help="follow a bend in so many steps (1)")
-    parser.add_argument("--train", metavar="FILE", help="which of these pulled it (with --row)")
+    parser.add_argument(
+        "--steps",
+        type=whole,
+        default=1,
+        help="points between the mean and the row at which gradients are taken (1)",
+    )
+    parser.add_argument(
+        "--train",
+        metavar="FILE",
+        help="training rows: which of them pulled the prediction of --row",
+    )
     parser.add_argument(
         "--question",
         choices=_QUESTIONS,
@@ -81,6 +90,8 @@ def _predict(options: argparse.Namespace) -> int:
     """
     if options.out is not None:
         _check_not_an_input(options.out, options.model, options.data)
+    if options.as_label and options.probabilities:
+        raise ValueError("give --as-label for two columns, or --probabilities, not both")
     net = Classifier._load(options.model, COMMAND)
     if options.data.lower().endswith(_PICTURES):
         return _predict_drawing(net, options)
@@ -91,7 +102,7 @@ def _predict(options: argparse.Namespace) -> int:
     table = _table(net, rows, outputs, options)
     text = io.StringIO()
     if options.json:
-        text.write(json.dumps(table_as_records(table), ensure_ascii=False) + "\n")
+        text.write(json.dumps(_as_records(table), ensure_ascii=False) + "\n")
     else:
         csv.writer(text, lineterminator="\n").writerows(table)
     _write(text.getvalue(), options.out)
@@ -149,7 +160,7 @@ def _table(
     return [[first, *heads], *body]
 
 
-def table_as_records(table: list[list[Any]]) -> list[dict[str, Any]]:
+def _as_records(table: list[list[Any]]) -> list[dict[str, Any]]:
     """Return rows with a header as a list of dictionaries."""
     heads, *body = table
     return [dict(zip(heads, cells, strict=True)) for cells in body]
@@ -213,6 +224,10 @@ def _explain(options: argparse.Namespace) -> int:
       tinygrad-edu explain runs/iris/model.safetensors test.csv --row 3 --train train.csv
       prints what each feature added to the prediction, and which training rows pulled it.
     """
+    if options.row is None and options.train is not None:
+        raise ValueError("--train needs --row: it shows which training rows pulled one prediction")
+    if options.row is not None and options.question is not None:
+        raise ValueError("give --row for one prediction, or --question about all rows, not both")
     net = Classifier._load(options.model, COMMAND)
     given = given_options(options)
     trained = net.understand(options.data, **given)
@@ -241,7 +256,8 @@ def _explain(options: argparse.Namespace) -> int:
         print(json.dumps(tables, ensure_ascii=False))
     else:
         for answer in answers.values():
-            print(_counted_from_1(str(answer)), end="\n\n")
+            # The same answer in Python names its argument.
+            print(re.sub(r"\bsteps=(\d+)", r"--steps \1", str(answer)), end="\n\n")
     if options.out is not None:
         folder = Path(options.out).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
@@ -250,16 +266,6 @@ def _explain(options: argparse.Namespace) -> int:
             if not options.json and not options.quiet:
                 say(f"drawn: {path}")
     return 0
-
-
-def _counted_from_1(text: str) -> str:
-    """Return an answer whose rows count from 1, as those of `predict` and ``--row`` do."""
-
-    def later(found: re.Match[str]) -> str:
-        return f"row {int(found[1]) + 1}"
-
-    text = re.sub(r"\brow (\d+) from 0", later, text)
-    return re.sub(r"\bsteps=(\d+)", r"--steps \1", text)
 
 
 COMMANDS = {

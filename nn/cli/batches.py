@@ -12,9 +12,9 @@ from ..data.csv import CsvData, list_names, read_csv
 from ..loss import classes_of
 from ..mlp import MLP
 from ..training.classifier import Classifier
-from ..training.options import COMMAND, LIMITS, reading_offers
+from ..training.options import COMMAND, READING, reading_offers
 from .arguments import add_seed, structure
-from .options import READING, add_options, given_options
+from .options import add_options, given_options
 
 __all__ = ["add_network", "network_and_batch"]
 
@@ -65,8 +65,9 @@ def network_and_batch(options: argparse.Namespace) -> tuple[MLP, Any, Any]:
         labels = generator.permutation(np.arange(options.rows) % classes_of(outputs))
         return network, x, labels
     offers = reading_offers(COMMAND, has_dtype=False)
-    limits = {name: given[name] for name in LIMITS if name in given}
-    data = read_csv(options.data, argument="data", offers=offers, **limits)
+    for name in ("check_ranges", "by_position"):  # a new network knows neither ranges nor names
+        given.pop(name, None)
+    data = read_csv(options.data, argument="data", offers=offers, **given)
     if data.features.shape[1] != features:
         raise ValueError(
             f"{data.path} has {data.features.shape[1]} features, but the network takes {features}: "

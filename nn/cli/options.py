@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,13 +18,7 @@ from typing import Any
 from ..training.options import OPTIONS, Option, check_options
 from .arguments import number, structure, whole
 
-__all__ = ["READING", "add_options", "given_options", "read_run_file", "run_file_text"]
-
-READING = (
-    *("label", "id", "drop", "missing", "unknown", "sep", "decimal", "header", "by_position"),
-    *("check_ranges", "max_bytes", "max_classes", "max_columns", "max_line_bytes"),
-)
-"""Options for reading data, which other commands than `train` have too."""
+__all__ = ["add_model_options", "add_options", "given_options", "read_run_file", "run_file_text"]
 
 _MODEL: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "structure": (structure, "widths of the layers: 784,128,64,10 (one hidden layer of 100)"),
@@ -45,16 +40,19 @@ def add_options(parser: argparse.ArgumentParser, names: Sequence[str] | None = N
     parser : argparse.ArgumentParser
         Receives them.
     names : sequence of str, optional
-        Which ones; by default all, and those of the model.
+        Which ones; by default all.
     """
     for option in OPTIONS:
         if option.kind and (names is None or option.name in names):
             parser.add_argument(option.command, **_declaration(option))
-    if names is None:
-        for name, (read, text) in _MODEL.items():
-            parser.add_argument(
-                f"--{name}", type=read, default=argparse.SUPPRESS, help=text, metavar=name.upper()
-            )
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a new model; those that are not given are absent from the result."""
+    for name, (read, text) in _MODEL.items():
+        parser.add_argument(
+            f"--{name}", type=read, default=argparse.SUPPRESS, help=text, metavar=name.upper()
+        )
 
 
 def _declaration(option: Option) -> dict[str, Any]:
@@ -89,7 +87,7 @@ def _choice(text: str) -> Any:
     if not colon or "=" not in rest:
         return text
     found: dict[str, Any] = {"name": name}
-    for pair in rest.split(","):
+    for pair in re.split(r",(?=\s*\w+\s*=)", rest):  # a comma may also be inside a list
         key, _, value = pair.partition("=")
         try:
             found[key.strip()] = json.loads(value)
@@ -166,7 +164,14 @@ def run_file_text(values: Mapping[str, Any]) -> str:
             value = int(value)
         if name in _PATHS or (name == "validation" and isinstance(value, str)):
             value = _absolute(value)
-        lines.append(f"{name} = {_toml(value)}")
+        line = f"{name} = {_toml(value)}"
+        try:
+            line.encode()
+        except UnicodeEncodeError:
+            raise ValueError(
+                f"{name} is {value!r}, which is not UTF-8, so a run file cannot name it; rename it"
+            ) from None
+        lines.append(line)
     return "\n".join(lines) + "\n"
 
 
@@ -184,4 +189,5 @@ def _toml(value: Any) -> str:
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, float):
         return repr(value)
-    return json.dumps(value, ensure_ascii=False)
+    # TOML, unlike JSON, does not allow the character DEL itself.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -11,13 +11,12 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from ..checks import check_count, check_positive_number
 from ..files import NATIVE_FILE
 from ..training.classifier import Classifier
 from ..training.model_folder import CHECKPOINT, RUN_FILE
-from ..training.options import COMMAND
-from .arguments import folder_for, number, say
-from .options import add_options, given_options, read_run_file, run_file_text
+from ..training.options import COMMAND, SEARCH
+from .arguments import folder_for, number, say, whole
+from .options import add_model_options, add_options, given_options, read_run_file, run_file_text
 
 _MODEL_OPTIONS = ("activation", "dtype", "task", "dropout", "seed")
 
@@ -32,6 +31,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--config", metavar="FILE", help="run file with options; words here win")
     add_options(parser)
+    add_model_options(parser)
 
 
 def _add_resume(parser: argparse.ArgumentParser) -> None:
@@ -42,9 +42,10 @@ def _add_find_lr(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("train", nargs="+", help="CSV files to learn from")
     parser.add_argument("--smallest", type=number, default=1e-6, help="first rate (1e-6)")
     parser.add_argument("--largest", type=number, default=10.0, help="last rate (10)")
-    parser.add_argument("--steps", type=int, default=100, help="number of steps (100)")
+    parser.add_argument("--steps", type=whole, default=100, help="number of steps (100)")
     parser.add_argument("--plot", metavar="FILE", help="draw the curve: .png, .svg or .pdf")
-    add_options(parser)
+    add_options(parser, SEARCH)
+    add_model_options(parser)
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -100,11 +101,6 @@ def _run(values: dict[str, Any], *, is_quiet: bool, as_json: bool) -> int:
     if isinstance(train, list) and len(train) == 1:
         train = train[0]
     out = values.setdefault("out", "runs/model")
-    for name in ("epochs", "batch_size"):
-        if name in values:
-            check_count("--" + name.replace("_", "-"), values[name])
-    if "learning_rate" in values:
-        check_positive_number("--learning-rate", values["learning_rate"])
     # The network first: its errors come before the folder is created.
     net = _model(values, out)
     net.verbose = not is_quiet and not as_json

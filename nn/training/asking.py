@@ -1,6 +1,6 @@
 """What a trained model can be asked: predictions, and how good they are.
 
-It is the part of `Classifier` that does not change anything. Data are read in `inputs`.
+It is the part of `Classifier` that does not change anything. Data are read in `dataset`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..errors import DataError, NotFittedError
 from ..loss import classes_of, predicted_labels, probabilities
 from ..mlp import MLP
 from .knowledge import Knowledge
+from .options import COMMAND, check_options, check_reading, first_row
 from .prediction import Estimate, Prediction
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class AsksModel:
         """
         if self.knowledge.is_regression:
             raise TypeError("a regression has no classes, so no probabilities; call predict")
+        check_reading(reading, self.predict_proba)
         return probabilities(self._outputs(x, check_ranges, **reading))
 
     def predict(self, x: Any, *, check_ranges: bool = True, **reading: Any) -> NDArray[Any]:
@@ -90,6 +92,7 @@ class AsksModel:
         numpy.ndarray, shape (N,)
             Classes as they are in the training data: numbers or texts.
         """
+        check_reading(reading, self.predict)
         outputs = self._outputs(x, check_ranges, **reading)
         if self.knowledge.is_regression:
             return self.knowledge.predictions(outputs)
@@ -109,6 +112,7 @@ class AsksModel:
         check_ranges, **reading
             As for `predict_proba`.
         """
+        check_reading(reading, self.score)
         report: Any = self.report(data, y, check_ranges=check_ranges, **reading)
         score = report.r2 if self.knowledge.is_regression else report.accuracy
         return float("nan") if score is None else float(score)
@@ -130,6 +134,7 @@ class AsksModel:
         """
         from .reports import classification_report, regression_report
 
+        check_reading(reading, self.report)
         rows = self._read(data, y, required=True, **reading)
         outputs = self._checked_outputs(rows.features, rows.path, check_ranges)
         assert rows.labels is not None  # they are required
@@ -166,6 +171,7 @@ class AsksModel:
         """
         from ..understanding.trained import Trained
 
+        check_reading(reading, self.understand)
         reading.pop("stream", None)  # explanations look at all rows at once
         rows = self._read(data, y, required=True, **reading)
         if is_stored(rows.features):
@@ -178,6 +184,7 @@ class AsksModel:
         knowledge, dtype = self.knowledge, self._dtype()
         if check_ranges:
             knowledge.check_ranges(rows.features, rows.path, self._options["check_ranges"])
+        self._check_complete(rows.features, rows.path)
         labels = rows.labels
         if labels is None:
             raise DataError(f"{rows.path}: no labels; pass rows with their labels", path=rows.path)
@@ -193,6 +200,7 @@ class AsksModel:
             knowledge.target_mean,
             knowledge.target_deviation,
             rows.path,
+            first_row=first_row(self._options),
         )
 
     def run(
@@ -287,8 +295,7 @@ class AsksModel:
 
         if check_ranges:
             self.knowledge.check_ranges(features, what, self._options["check_ranges"])
-        if self.knowledge.prepare.fills is None:
-            _check_complete(features, what)
+        self._check_complete(features, what)
         return logits_of(self.network, inputs_of(self.knowledge.prepare, features, self._dtype()))
 
     def _dtype(self) -> np.dtype[Any]:
@@ -303,7 +310,6 @@ class AsksModel:
     ) -> CsvData:
         """Read rows by the columns and classes of the model."""
         from .dataset.reading import read_for_model
-        from .options import check_options
 
         self._check_fitted()
         check_options(reading)
@@ -318,19 +324,22 @@ class AsksModel:
             options=self._options,
         )
 
-
-def _check_complete(features: Any, what: str) -> None:
-    """Check that no cell is missing."""
-    for rows in row_slices(features):
-        lacking = np.isnan(features[rows]).any(axis=1)
-        if lacking.any():
-            row = rows.start + int(lacking.argmax())
-            raise DataError(
-                f"{what}: row {row} (counted from 0) has a missing cell, and this model was "
-                "trained on complete rows; fill it in, or train with missing='mean'",
-                path=what,
-                line=row,
-            )
+    def _check_complete(self, features: Any, what: str) -> None:
+        """Check that no cell is missing, unless the model fills it in."""
+        if self.knowledge.prepare.fills is not None:
+            return
+        first = first_row(self._options)
+        for rows in row_slices(features):
+            lacking = np.isnan(features[rows]).any(axis=1)
+            if lacking.any():
+                row = rows.start + int(lacking.argmax())
+                raise DataError(
+                    f"{what}: row {row + first} (counted from {first}) has a missing cell, and "
+                    "this model was trained on complete rows; fill it in, or train with "
+                    + ("--missing mean" if self._options is COMMAND else "missing='mean'"),
+                    path=what,
+                    line=row,
+                )
 
 
 def _has_only_numbers(frame: Any) -> bool:

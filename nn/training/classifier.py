@@ -26,11 +26,12 @@ from ..mlp import MLP, check_mlp, check_structure
 from .asking import AsksModel
 from .knowledge import Knowledge
 from .objectives import TASKS
-from .options import PYTHON, SYNONYMS, check_options, refuse_unknown_arguments
+from .options import PYTHON, SEARCH, check_options
 from .planning import planned
 from .prediction import Prediction
 from .progress import say
 from .storing import StoresModel
+from .unknown_arguments import refuse_unknown_arguments
 
 if TYPE_CHECKING:
     from .history import History
@@ -358,21 +359,26 @@ class Classifier(AsksModel, StoresModel):
         """
         from .fitting import fit
 
-        passed = {name: value for name, value in locals().items() if value is not None}
+        passed = dict(locals())
         for name in ("self", "train_data", "y", "test_data", "fit", "others"):
             passed.pop(name, None)
-        refuse_unknown_arguments(others, self.fit, type(self), SYNONYMS)
+        refuse_unknown_arguments(others, self.fit, maker=type(self))
+        return fit(self, planned(train_data, y, test_data, self._checked_options(passed), self))
+
+    def _checked_options(self, passed: Mapping[str, Any]) -> dict[str, Any]:
+        """Return options of `fit` by their names, checked, without those that are None."""
+        given = {name: value for name, value in passed.items() if value is not None}
         names = {}
         for former, name in (("epoch", "epochs"), ("alpha", "learning_rate")):
-            if former in passed:
-                if name in passed:
+            if former in given:
+                if name in given:
                     raise TypeError(f"give {name} or {former}, not both: they are the same option")
-                passed[name], names[name] = passed.pop(former), former
-        check_options(passed, names)
-        if "scale" in passed:
-            passed["scale"] = self._checked_scale(passed["scale"])
-        self._check_standardize(passed.get("standardize"))
-        return fit(self, planned(train_data, y, test_data, passed, self))
+                given[name], names[name] = given.pop(former), former
+        check_options(given, names)
+        if "scale" in given:
+            given["scale"] = self._checked_scale(given["scale"])
+        self._check_standardize(given.get("standardize"))
+        return given
 
     def _checked_scale(self, scale: float) -> float:
         checked = check_scale(scale, self.dtype)
@@ -423,7 +429,8 @@ class Classifier(AsksModel, StoresModel):
         steps : int
             The number of steps.
         **options : object
-            Options of `fit`, such as ``optimizer="adam"``.
+            Options of `fit` for the data and for a step, such as ``optimizer="adam"``. The others,
+            such as ``epochs``, change nothing in a search and are refused.
 
         Returns
         -------
@@ -432,10 +439,9 @@ class Classifier(AsksModel, StoresModel):
         """
         from .rate_finder import find_rate
 
-        unknown = {name: value for name, value in options.items() if name not in PYTHON}
-        refuse_unknown_arguments(unknown, self.fit, type(self), SYNONYMS)
-        check_options(options)
-        plan = planned(train_data, y, None, options, self)
+        unknown = [name for name in options if name not in SEARCH]
+        refuse_unknown_arguments(unknown, self.find_learning_rate, SEARCH, type(self))
+        plan = planned(train_data, y, None, self._checked_options(options), self)
         return find_rate(self, plan, smallest, largest, steps)
 
     def __repr__(self) -> str:

@@ -48,9 +48,8 @@ def fit(net: Classifier, plan: Plan) -> History:
         figures = []
     check_packages(("curves",) if figures is None else figures, plan.options, has_bar=net.verbose)
     if net.structure is not None:
-        folder.check_room(
-            net.network, len(check_figures(figures, net.network.structure[0], net.task))
-        )
+        wanted = check_figures(figures, net.network.structure[0], net.task)
+        folder.check_room(net.network, len(wanted))
     try:
         with folder.locked():
             session = _prepared(net, plan, folder, figures)
@@ -77,12 +76,11 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figure
     data = read_learning_data(plan, known, structure, net.dtype, splitting, net.task)
     if structure is None:
         net._make_network(structure_for(data))
-        folder.check_room(
-            net.network, len(check_figures(figures, net.network.structure[0], net.task))
-        )
     network, knowledge, train = net.network, data.knowledge, data.train
     prepare = knowledge.prepare
     wanted = check_figures(figures, network.structure[0], net.task)
+    if structure is None:
+        folder.check_room(network, len(wanted))
     if net.verbose:
         net._say(announcement(network, data, plan))
     if net._fitted:

@@ -85,7 +85,7 @@ class RateSearch(Shown):
         if self.steepest is None:
             lines.append(
                 "The loss did not fall. Search larger rates, look for features that are not "
-                "standardised, and for labels that do not fit to the rows."
+                "standardised, and for labels that do not belong to their rows."
             )
         else:
             lines.append(f"The loss falls fastest at {self.steepest:.3g}.")

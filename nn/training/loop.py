@@ -27,7 +27,7 @@ from .metrics import measure
 from .objectives import Classification, Objective
 from .stopping import BestEpoch, Divergence
 
-__all__ = ["Loop", "Samples", "Step", "train"]
+__all__ = ["Loop", "Samples", "Step"]
 
 Samples = tuple[Any, ...]
 """Inputs and targets, and for training perhaps a weight for each row."""
@@ -287,25 +287,6 @@ class Loop:
         self.generator.bit_generator.state = state["generator"]
         self._position = _Position(**state["position"])
         self.divergence.count = state["growing"]
-
-
-def train(
-    network: Module,
-    optimizer: Optimizer,
-    samples: Samples,
-    test: Samples | None = None,
-    **settings: Any,
-) -> History:
-    """Train a network, and return its history.
-
-    Parameters
-    ----------
-    network, optimizer, samples, test
-        As for `Loop`.
-    **settings : object
-        The other parameters of `Loop`.
-    """
-    return Loop(network, optimizer, samples, test, **settings).run()
 
 
 def _check_end(

@@ -16,7 +16,7 @@ from ..data.preparation import rows_of_inputs
 from ..module import Module
 from .objectives import Classification, Measured, Objective
 
-__all__ = ["Measured", "evaluate", "logits_of", "measure"]
+__all__ = ["Measured", "logits_of", "measure"]
 
 _ROWS = 4096  # per batch, to limit the memory for hidden layers
 _MEASURED = 1 << 16  # at a time, a multiple of it
@@ -49,27 +49,6 @@ def logits_of(network: Module, features: Any) -> NDArray[Any]:
     return outputs
 
 
-def evaluate(network: Module, features: Any, labels: NDArray[Any]) -> tuple[float, float]:
-    """Measure mean loss per sample and share of correct predictions.
-
-    Parameters
-    ----------
-    network : Module
-        Returns logits of shape (N, outputs).
-    features : ndarray or LazyInputs, shape (N, features)
-        The samples.
-    labels : ndarray of int, shape (N,)
-        The right classes.
-
-    Returns
-    -------
-    loss, accuracy : float
-        The accuracy is from 0 to 1.
-    """
-    measured = measure(network, features, labels)
-    return measured.loss, measured.accuracy
-
-
 def measure(
     network: Module, features: Any, labels: NDArray[Any], objective: Objective | None = None
 ) -> Measured:
@@ -77,8 +56,12 @@ def measure(
 
     Parameters
     ----------
-    network, features, labels
-        As in `evaluate`; targets instead of labels in a regression.
+    network : Module
+        Returns logits of shape (N, outputs), or predictions of shape (N, 1).
+    features : ndarray or LazyInputs, shape (N, features)
+        The samples.
+    labels : ndarray, shape (N,)
+        The right classes as integers, or the targets of a regression.
     objective : Objective, optional
         What is measured; by default cross-entropy and accuracy.
     """

@@ -6,8 +6,6 @@ Parts that recommend an option in an error are passed one of the two spellings h
 
 from __future__ import annotations
 
-import difflib
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -19,21 +17,34 @@ from ..checks import check_count, check_flag, check_number, check_positive_numbe
 from ..data.preparation import MISSING
 from .callbacks import Callbacks
 from .choices import check_optimizer, check_schedule
+from .unknown_arguments import refuse_unknown_arguments
 
 __all__ = [
     "COMMAND",
     "LIMITS",
     "OPTIONS",
     "PYTHON",
-    "SYNONYMS",
+    "READING",
+    "SEARCH",
     "Option",
     "Plan",
     "check_options",
+    "check_reading",
+    "first_row",
     "reading_offers",
-    "refuse_unknown_arguments",
 ]
 
 LIMITS = ("max_bytes", "max_classes", "max_columns", "max_line_bytes")
+READING = (
+    *("label", "id", "drop", "unknown", "sep", "decimal", "header", "by_position", "check_ranges"),
+    *LIMITS,
+)
+"""Options for reading data with a trained model, whose preparation is fixed."""
+SEARCH = (
+    *(*READING, "stream", "encode", "missing", "scale", "standardize", "batch_size", "optimizer"),
+    *("weight_decay", "clip", "class_weight", "sample_weight", "validation"),
+)
+"""Options that the search for a learning rate takes; the others change nothing in it."""
 
 
 @dataclass(frozen=True)
@@ -254,28 +265,6 @@ COMMAND: Mapping[str, str] = MappingProxyType(
     | {"figures": _FIGURES_WORDS}
 )
 
-SYNONYMS: Mapping[str, str] = {
-    "batch": "batch_size",
-    "clip_norm": "clip",
-    "clipnorm": "clip",
-    "delimiter": "sep",
-    "early_stopping": "patience",
-    "eta": "learning_rate",
-    "lr": "learning_rate",
-    "max_iter": "epochs",
-    "n_epochs": "epochs",
-    "n_iter_no_change": "patience",
-    "num_epochs": "epochs",
-    "scheduler": "schedule",
-    "target": "label",
-    "test": "test_data",
-    "train": "train_data",
-    "validation_data": "validation",
-    "validation_fraction": "validation",
-    "validation_split": "validation",
-}
-"""Names of the arguments of `fit` in other libraries."""
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -344,7 +333,35 @@ def check_options(
         if option.name in given:
             option.check(names.get(option.name, option.name), given[option.name])
     if given.get("standardize") and "scale" in given:
-        raise ValueError("give scale= or standardize=True, not both: each sets the range of inputs")
+        scale, standardize = (names.get(name, name) for name in ("scale", "standardize"))
+        raise ValueError(
+            f"give {scale} or {standardize}, not both: each sets the range of the inputs"
+        )
+
+
+def check_reading(given: Iterable[str], function: Callable[..., Any]) -> None:
+    """Refuse options that a trained model does not take for reading, with a hint.
+
+    Parameters
+    ----------
+    given : iterable of str
+        Names of options.
+    function : callable
+        The method that was called.
+
+    Raises
+    ------
+    TypeError
+        If there is another option.
+    """
+    known = (*READING, "stream")
+    unknown = [name for name in given if name not in known]
+    refuse_unknown_arguments(unknown, function, known)
+
+
+def first_row(options: Mapping[str, str]) -> int:
+    """Return the number of the first row: 0 in Python, 1 on the command line."""
+    return int(options is COMMAND)
 
 
 def reading_offers(options: Mapping[str, str], *, has_dtype: bool) -> dict[str, str]:
@@ -363,45 +380,6 @@ def reading_offers(options: Mapping[str, str], *, has_dtype: bool) -> dict[str, 
     if has_dtype:
         names += ["dtype", "task", "drop", "encode", "missing"]
     return {name: options[name] for name in names}
-
-
-def refuse_unknown_arguments(
-    unknown: Mapping[str, Any],
-    function: Callable[..., Any],
-    maker: type,
-    synonyms: Mapping[str, str],
-) -> None:
-    """Raise an error for unknown keyword arguments, with a hint at a similar one.
-
-    Parameters
-    ----------
-    unknown : mapping of str to object
-        The unknown arguments.
-    function : callable
-        The function that was called.
-    maker : type
-        The class that may have such an argument.
-    synonyms : mapping of str to str
-        Names of the arguments in other libraries.
-
-    Raises
-    ------
-    TypeError
-        If there is an unknown argument.
-    """
-    parameters = inspect.signature(function).parameters.values()
-    known = [one.name for one in parameters if one.kind is not one.VAR_KEYWORD]
-    for name in unknown:
-        close = difflib.get_close_matches(synonyms.get(name, name), known, 1, cutoff=0.7)
-        if close:
-            hint = f"did you mean {close[0]!r}?"
-        elif name in inspect.signature(maker).parameters:
-            hint = f"pass it to {maker.__name__}(...)"
-        else:
-            hint = f"it takes {', '.join(known)}"
-        raise TypeError(
-            f"{function.__name__}() got an unexpected keyword argument {name!r}; {hint}"
-        )
 
 
 def _listed(texts: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """The prediction for one sample: its class and the probabilities, or the number of a regression.
 
-It is computed in `classifier`.
+It is computed in `asking`.
 """
 
 from __future__ import annotations

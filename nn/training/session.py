@@ -1,7 +1,7 @@
 """One training from its first batch to its last line: train, save, evaluate, draw and report.
 
 It connects the loop, the signals, the folder, the checkpoints and the pictures. Arguments and data
-are checked before, in `Classifier.fit` and `inputs`.
+are checked before, in `Classifier.fit` and `dataset`.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class Session:
             return False
         self.history.epochs[:] = epochs_from(state["history"])
         self._start.loss = state["start_loss"]
-        self._loop.divergence.limit = state["limit"]
+        self._loop.divergence.limit = state["limit"]  # of the loss before the first epoch
         self._loop.load_state_dict(state["loop"])
         return True
 
@@ -288,12 +288,16 @@ class Session:
             self._final = None  # measured on the last weights
         if self.test is not None and self.validation is not None:
             self._measure_test()
-        now = self._start.measure_now()
         if not is_complete:  # the last measurement belongs to an epoch that does not count
             self._final = None
-        judged, targets = self._final or now, self._start.targets
-        if self._final is not None:
-            targets = self.samples[1]
+        if self._final is None:
+            judged = now = self._start.measure_now()
+            targets = self._start.targets
+        else:
+            judged, targets = self._final, self.samples[1]
+            # The start was measured on the first rows. If these are all, so is the end already.
+            has_all = len(targets) == len(self._start.targets)
+            now = judged if has_all else self._start.measure_now()
         names = self.knowledge.class_names(self.network.structure[-1] + 1)
         self.rejected = learned_nothing(
             judged, targets, self.objective, self._start.loss, now.loss, names

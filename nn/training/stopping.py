@@ -115,8 +115,12 @@ class Divergence:
 
     def __init__(self, usual: float) -> None:
         self.limit = _GROWN * usual if usual > 0 else math.inf
-        self.epoch_limit = self.limit * _HOPELESS / _GROWN
         self.count = 0
+
+    @property
+    def epoch_limit(self) -> float:
+        """The mean loss of an epoch above which the training is hopeless."""
+        return self.limit * _HOPELESS / _GROWN
 
     def note(self, loss: float) -> bool:
         """Look at the loss of a step; return whether the training diverges."""

@@ -17,7 +17,7 @@ from nn import MLP, SGD, Classifier, TrainingWarning, cli
 from nn.files import folder_lock, read_network
 from nn.training import loop, session
 from nn.training.history import History
-from nn.training.metrics import Measured, evaluate
+from nn.training.metrics import Measured, measure
 from nn.training.objectives import Classification
 from nn.training.outcome import learned_nothing
 from tinygrad_edu import GradientError
@@ -50,14 +50,14 @@ def test_an_interrupt_at_any_line_leaves_weights_and_history_of_the_same_epoch(m
 
         sys.settrace(trace)
         try:
-            loop.train(
+            loop.Loop(
                 *(network, SGD(network.parameters(), lr=0.3), samples, samples),
                 epochs=3,
                 batch_size=3,
                 generator=np.random.default_rng(1),
                 history=history,
-                measure_end=lambda: evaluate(network, *samples)[0],
-            )
+                measure_end=lambda: measure(network, *samples).loss,
+            ).run()
         except KeyboardInterrupt:
             pass
         finally:
@@ -66,13 +66,13 @@ def test_an_interrupt_at_any_line_leaves_weights_and_history_of_the_same_epoch(m
 
     expected = [MLP([3, 4, 2], "tanh", "float64", seed=0).state_dict()]
     network = MLP([3, 4, 2], "tanh", "float64", seed=0)
-    loop.train(
+    loop.Loop(
         *(network, SGD(network.parameters(), lr=0.3), samples),
         epochs=3,
         batch_size=3,
         generator=np.random.default_rng(1),
         on_epoch=lambda epoch: expected.append(network.state_dict()),
-    )
+    ).run()
     _, _, lines = trained(0)
     lengths = set()
     for at in range(1, lines + 1):

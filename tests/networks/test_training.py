@@ -35,13 +35,14 @@ class Watched(Module):
 
 @pytest.mark.parametrize("rows", [7, 100])
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_evaluate_is_the_plain_average_however_it_is_split(monkeypatch, rows, outputs):
+def test_measure_is_the_plain_average_however_it_is_split(monkeypatch, rows, outputs):
     monkeypatch.setattr(metrics, "_ROWS", rows)
     generator = np.random.default_rng(1)
     x, y = generator.normal(size=(23, 4)), generator.integers(0, max(2, outputs), 23)
     network = Watched(4, outputs)
     before = network.state_dict()
-    loss, accuracy = metrics.evaluate(network, x, y)
+    measured = metrics.measure(network, x, y)
+    loss, accuracy = measured.loss, measured.accuracy
 
     assert [len(seen) for seen, _ in network.seen] == ([7, 7, 7, 2] if rows == 7 else [23])
     assert not any(requires_grad for _, requires_grad in network.seen), "without a graph"
@@ -68,7 +69,7 @@ def test_batches_come_in_the_order_of_the_generator():
     network = Watched(1, 2)
     x, y = np.arange(10.0)[:, None], np.arange(10) % 2
     history, finished, batches = History(), [], []
-    result = loop.train(
+    result = loop.Loop(
         *(network, SGD(network.parameters(), lr=0.01), (x, y)),
         epochs=3,
         batch_size=4,
@@ -76,7 +77,7 @@ def test_batches_come_in_the_order_of_the_generator():
         history=history,
         on_batch=lambda: batches.append(len(network.seen)),
         on_epoch=lambda epoch: finished.append((epoch, len(network.seen))),
-    )
+    ).run()
     generator, expected = np.random.default_rng(4), []
     for _ in range(3):
         order = generator.permutation(10).astype(float).tolist()

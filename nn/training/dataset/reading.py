@@ -22,6 +22,7 @@ from ...mlp import MLP
 from ..knowledge import Knowledge
 from ..options import Plan, reading_offers
 from .labels import as_codes
+from .weights import without_missing
 
 __all__ = ["read_for_model", "read_source", "unknown_texts", "warn_of_ignored"]
 
@@ -164,21 +165,21 @@ def read_for_model(
     options : mapping of str to str
         How the user writes options.
     """
-    given = {"drop": knowledge.dropped, **reading}
+    given = {"drop": knowledge.dropped, **reading, "missing": knowledge.prepare.missing}
     if knowledge.inputs.names is None:
         given.setdefault("by_position", True)
-    if knowledge.prepare.missing is not None:
-        given.setdefault("missing", knowledge.prepare.missing)
     exact = knowledge.prepare.means is not None
     count = len(knowledge.prepare.values) or network.structure[0]
 
+    def plan_of(settings: Mapping[str, Any]) -> Plan:
+        return Plan(source, None, labels, settings, options, 1, 1, 1.0, "sgd", None, False)
+
     def read(**more: Any) -> CsvData:
-        settings = {**given, **more}
         return read_source(
             source,
             labels,
             argument,
-            plan=Plan(source, None, labels, settings, options, 1, 1, 1.0, "sgd", None, False),
+            plan=plan_of({**given, **more}),
             task=knowledge.task,
             dtype=np.dtype(np.float64) if exact else network.layers[0].weight.dtype,
             names=knowledge.inputs.names or tuple(f"column {i}" for i in range(1, count + 1)),
@@ -199,6 +200,11 @@ def read_for_model(
                 raise
             data = read()
     warn_of_ignored(data)
+    notes: list[str] = []
+    if required and knowledge.prepare.missing == "drop":  # each row to predict needs an answer
+        data, _ = without_missing(data, None, plan_of(given), notes)
+    for note in notes:
+        warnings.warn(note, DataWarning, stacklevel=2)
     for sentence in unknown_texts(data):
         warnings.warn(f"{data.path}: {sentence}", DataWarning, stacklevel=2)
     if knowledge.is_regression or data.labels is None:
