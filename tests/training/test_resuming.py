@@ -13,6 +13,7 @@ from nn import Callback, model
 from nn.training import session
 from nn.training.checkpoint import epochs_as_arrays, epochs_from
 from nn.training.history import Epoch
+from nn.training.stopping import Divergence
 
 SETTINGS = {
     "optimizer": {"name": "adam", "amsgrad": False},
@@ -246,3 +247,10 @@ def test_the_same_seed_makes_the_same_model_in_every_process():
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
         found.add(done.stdout)
     assert len(found) == 1
+
+
+def test_both_limits_of_a_divergence_are_restored():
+    """They follow the loss before the first epoch; a resumed network starts at another one."""
+    first, resumed = Divergence(2.0), Divergence(7.0)
+    resumed.limit = first.limit
+    assert resumed.epoch_limit == first.epoch_limit == 200
