@@ -20,7 +20,7 @@ from tinygrad_edu.texts import clean, number_text
 from ..checks import check_count
 from .modes import evaluating
 from .pictures import bars_figure, heat_maps_figure
-from .result import Result
+from .result import Result, row_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,7 +170,7 @@ class Explanation(Result):
     def _where(self) -> str:
         if self.row is None:
             return "this row"
-        return f"{self.data}, row {self.row + self.first_row} from {self.first_row}"
+        return f"{self.data}, {row_text(self.row, self.first_row)}"
 
     def _remainder_text(self) -> str:
         spread = abs(self.value) + abs(self.baseline_value) + float(abs(self.contributions).sum())

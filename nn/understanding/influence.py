@@ -22,7 +22,7 @@ from ..layers.linear import Linear
 from ..module import Module
 from .modes import evaluating
 from .pictures import bars_figure, images_figure
-from .result import Result, share_text
+from .result import Result, row_text, share_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +135,7 @@ class Influence(Result):
     def _where(self) -> str:
         if self.row is None:
             return "this row"
-        return f"row {self.row + self.trained.first_row} from {self.trained.first_row}"
+        return row_text(self.row, self.trained.first_row)
 
     def figure(self) -> Figure:
         """Draw the rows that pull most, as images or as bars."""

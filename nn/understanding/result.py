@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["Result", "share_text"]
+__all__ = ["Result", "row_text", "share_text"]
 
 _WIDTH = 80
 _FORMATS = (".png", ".svg", ".pdf")
+
+
+def row_text(row: int, first: int) -> str:
+    """Write the number of a row, and from which number rows are counted."""
+    return f"row {row + first} (counted from {first})"
 
 
 class Result(Shown):
