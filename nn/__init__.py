@@ -30,7 +30,7 @@ with program_starts():
     from .training.classifier import Classifier, Prediction
 
 if TYPE_CHECKING:
-    from .by_hand.check_update import check_update
+    from .by_hand.updates.check_update import check_update
     from .by_hand.compare import compare_gradients, manual_gradients
     from .by_hand.worksheet import worksheet
     from .files.state_file import load_state, save_state
@@ -66,7 +66,7 @@ __all__ += optim.__all__
 
 # Imported when they are first used, because few programs need them.
 _LATER = {
-    "check_update": "by_hand.check_update",
+    "check_update": "by_hand.updates.check_update",
     "compare_gradients": "by_hand.compare",
     "load_state": "files.state_file",
     "manual_gradients": "by_hand.compare",

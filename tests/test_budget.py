@@ -140,7 +140,7 @@ def test_engine_never_imports_networks():
             assert "nn" not in top_level(name), name
 
 
-@pytest.mark.parametrize("name", ["delta_rule", "update_rules"])
+@pytest.mark.parametrize("name", ["delta_rule", "updates.rules"])
 def test_rules_of_the_textbook_import_numpy_alone(name):
     own = set(sys.stdlib_module_names) | {"numpy"}
     assert top_level(f"nn.by_hand.{name}") <= own

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from nn.by_hand.update_report import UpdateCheck
+from nn.by_hand.updates.report import UpdateCheck
 from tinygrad_edu import GradientError
 from tinygrad_edu.diagnosing import ManualCheck
 from tinygrad_edu.diagnosing.check_result import CheckResult, lines_in_words, yours_and_right

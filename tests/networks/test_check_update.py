@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from nn import check_update
-from nn.by_hand import update_diagnosis
-from nn.by_hand.check_update import _PASSED, _RULES
-from nn.by_hand.update_slips import Slip, slips_of, step_of
+from nn.by_hand.updates import diagnosis
+from nn.by_hand.updates.check_update import _PASSED, _RULES
+from nn.by_hand.updates.slips import Slip, slips_of, step_of
 from tinygrad_edu import GradientError
 
 from . import right_updates, wrong_updates
@@ -89,7 +89,7 @@ PLAIN = [rule for rule in _RULES if rule != "classic_momentum"]
 @pytest.mark.parametrize("rule", PLAIN)
 def test_every_slip_of_the_table_is_distinguished(rule, monkeypatch):
     """The table has no slip that is right, and none that looks like an earlier one."""
-    monkeypatch.setattr(update_diagnosis, "follower_of", lambda *_: None)
+    monkeypatch.setattr(diagnosis, "follower_of", lambda *_: None)
     assert check_update(of_equations(rule, Slip("", "", {})), rule).agree
     found = slips_of(rule, _PASSED)
     assert len(found) >= 10
@@ -292,7 +292,7 @@ def test_the_report_shows_both_lines_and_is_saved(tmp_path):
     assert "<table" in check._repr_html_()
 
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "checking.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "howto" / "checking.md"
 
 
 def test_the_page_shows_what_a_file_prints(tmp_path, monkeypatch, capsys):

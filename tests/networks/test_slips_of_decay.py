@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nn import check_update
-from nn.by_hand import update_diagnosis
+from nn.by_hand.updates import diagnosis
 
 # What a step decays by, given weights, the coefficient and whether it is a bias.
 AMOUNTS = {
@@ -41,7 +41,7 @@ def adamw(amount):
 @pytest.mark.parametrize("kind", AMOUNTS)
 @pytest.mark.parametrize(("rule", "step"), [("sgd", l2), ("adamw", adamw)])
 def test_a_wrong_amount_is_named(rule, step, kind, monkeypatch):
-    monkeypatch.setattr(update_diagnosis, "follower_of", lambda *_: None)
+    monkeypatch.setattr(diagnosis, "follower_of", lambda *_: None)
     check = check_update(step(AMOUNTS[kind]), rule)
     assert not check.agree
     assert [one.kind for one in check.diagnoses] == [kind]

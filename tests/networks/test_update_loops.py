@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from nn import check_update
-from nn.by_hand.check_update import _PASSED, _RULES
-from nn.by_hand.update_courses import Loop
+from nn.by_hand.updates.check_update import _PASSED, _RULES
+from nn.by_hand.updates.courses import Loop
 
 from .update_kinds import KINDS
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import nn
-from nn.by_hand import update_rules
-from nn.by_hand.check_update import _RULES
-from nn.by_hand.update_calls import Task
-from nn.by_hand.update_courses import computed
-from nn.by_hand.update_slips import EQUATIONS
+from nn.by_hand.updates import rules
+from nn.by_hand.updates.calls import Task
+from nn.by_hand.updates.check_update import _RULES
+from nn.by_hand.updates.courses import computed
+from nn.by_hand.updates.slips import EQUATIONS
 from tinygrad_edu import Tensor
 
 SETTINGS = {"lr": 0.03, "momentum": 0.7, "beta1": 0.8, "beta2": 0.95, "eps": 1e-3}
@@ -41,7 +41,7 @@ def course(rule, start, gradients, **settings):
 
 
 def test_every_rule_is_listed():
-    public = {getattr(update_rules, name) for name in update_rules.__all__}
+    public = {getattr(rules, name) for name in rules.__all__}
     assert public == {function for function, _, _ in _RULES.values()}
     assert EQUATIONS.keys() == _RULES.keys()
 

@@ -18,10 +18,10 @@ from tinygrad_edu.diagnosing.results import Diagnosis
 from tinygrad_edu.following.instrumenting import Statement
 from tinygrad_edu.following.running import Event, Follower, Replacement, TooLong
 
-from .update_calls import Course, Task
-from .update_courses import Loop, computed, is_same_course
-from .update_lines import events_of, line_of, statements_with, with_lines, writer_of
-from .update_slips import slips_of
+from .calls import Course, Task
+from .courses import Loop, computed, is_same_course
+from .lines import events_of, line_of, statements_with, with_lines, writer_of
+from .slips import slips_of
 
 __all__ = ["loop_in_words", "loop_of", "of_unchanged", "words_of_loop"]
 

@@ -21,9 +21,9 @@ from tinygrad_edu.following.running import Event, Follower
 from tinygrad_edu.following.trying import Attempts
 from tinygrad_edu.source_lines import SourceLine
 
-from .update_calls import Course, Task
-from .update_courses import computed, holds, is_equal, state_meant
-from .update_slips import Slip
+from .calls import Course, Task
+from .courses import computed, holds, is_equal, state_meant
+from .slips import Slip
 
 __all__ = [
     "corrected_line",

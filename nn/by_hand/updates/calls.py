@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .update_signature import TIMES, Argument, Signature, cells_of, function_of, globals_of
+from .signature import TIMES, Argument, Signature, cells_of, function_of, globals_of
 
 __all__ = ["Course", "Form", "Task", "forms_of", "run"]
 

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .update_calls import Course, Task
-from .update_slips import Equations, Slip, step_of
+from .calls import Course, Task
+from .slips import Equations, Slip, step_of
 
 __all__ = [
     "Loop",

@@ -15,9 +15,9 @@ from tinygrad_edu.diagnosing.results import Diagnosis
 from tinygrad_edu.following.repairing import Finding
 from tinygrad_edu.following.running import Follower
 
-from .update_calls import Course, Task
-from .update_courses import computed, holds, is_same_course, unchanged
-from .update_lines import (
+from .calls import Course, Task
+from .courses import computed, holds, is_same_course, unchanged
+from .lines import (
     corrected_line,
     findings_of,
     follower_of,
@@ -26,8 +26,8 @@ from .update_lines import (
     with_lines,
     words_of,
 )
-from .update_loops import loop_in_words, loop_of, of_unchanged, words_of_loop
-from .update_slips import Slip, conventions_of, equation_of, slips_of
+from .loops import loop_in_words, loop_of, of_unchanged, words_of_loop
+from .slips import Slip, conventions_of, equation_of, slips_of
 
 __all__ = ["diagnosed"]
 

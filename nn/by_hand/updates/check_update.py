@@ -1,7 +1,7 @@
 """Compares an update rule written by hand with that of the textbook.
 
-Several steps are made with drawn gradients. What differs is explained in `update_diagnosis`, and
-shown in `update_report`.
+Several steps are made with drawn gradients. What differs is explained in `diagnosis`, and
+shown in `report`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_edu.diagnosing.results import Diagnosis
 from tinygrad_edu.probing import draw_apart, own_generator
 
-from ..checks import check_count, check_number, check_seed
-from . import update_rules
-from .update_calls import Course, Form, Task, forms_of, run
-from .update_courses import computed, is_equal, is_same_course, scale_of, state_meant, unchanged
-from .update_diagnosis import diagnosed
-from .update_report import UpdateCheck, UpdateRow
-from .update_signature import Signature, aliases_of, numbers_in, read_signature
-from .update_slips import conventions_of
+from ...checks import check_count, check_number, check_seed
+from . import rules
+from .calls import Course, Form, Task, forms_of, run
+from .courses import computed, is_equal, is_same_course, scale_of, state_meant, unchanged
+from .diagnosis import diagnosed
+from .report import UpdateCheck, UpdateRow
+from .signature import Signature, aliases_of, numbers_in, read_signature
+from .slips import conventions_of
 
 __all__ = ["check_update"]
 
@@ -42,14 +42,14 @@ def _facts(
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "sgd": update_rules.sgd,
-    "momentum": update_rules.momentum_step,
-    "classic_momentum": update_rules.classic_momentum,
-    "nesterov": update_rules.nesterov,
-    "adagrad": update_rules.adagrad,
-    "rmsprop": update_rules.rmsprop,
-    "adam": update_rules.adam,
-    "adamw": update_rules.adamw,
+    "sgd": rules.sgd,
+    "momentum": rules.momentum_step,
+    "classic_momentum": rules.classic_momentum,
+    "nesterov": rules.nesterov,
+    "adagrad": rules.adagrad,
+    "rmsprop": rules.rmsprop,
+    "adam": rules.adam,
+    "adamw": rules.adamw,
 }
 _RULES = {name: _facts(function) for name, function in _FUNCTIONS.items()}
 
@@ -97,7 +97,7 @@ def check_update(
         Parameters called ``lr``, ``beta1`` and so on get the settings.
     rule : str
         ``"sgd"``, ``"momentum"``, ``"classic_momentum"``, ``"nesterov"``, ``"adagrad"``,
-        ``"rmsprop"``, ``"adam"`` or ``"adamw"``; the equations are in `nn.by_hand.update_rules`.
+        ``"rmsprop"``, ``"adam"`` or ``"adamw"``; the equations are in `nn.by_hand.updates.rules`.
     params : mapping of str to array_like, or array_like, optional
         Where to start; by default ``W1`` of shape (3, 4) and ``b1`` of shape (4,).
     steps : int

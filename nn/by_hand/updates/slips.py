@@ -1,7 +1,7 @@
 """Update rules as equations, and the slips that people make in them.
 
 A slip is a rule with other equations, so the numbers that it produces can be compared with those
-of a step written by hand. `update_rules` has the same rules as functions; nothing is compared here.
+of a step written by hand. `rules` has the same rules as functions; nothing is compared here.
 """
 
 from __future__ import annotations
