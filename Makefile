@@ -7,7 +7,7 @@
 #   make models         train the models of examples/models (MNIST=folder for MNIST too)
 #   make coverage       run the tests and list the lines of tinygrad_edu that no test reaches
 #   make lint           check style and types
-#   make docs           regenerate docs/operations.md
+#   make operations     regenerate docs/reference/operations.md
 #   make bench          measure speed (THREADS=2 for two threads, ONLY=steps,fit for some parts)
 #   make bench-peers    install PyTorch, JAX, MyGrad, autograd and scikit-learn, and measure them too
 #   make wheel          build the wheel and run the tests against it, outside the clone
@@ -19,8 +19,8 @@ BIN    := $(VENV)/bin
 # One thread each: the tests run in parallel, and their matrices are small.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo models test test-peers test-thorough coverage lint docs bench bench-peers wheel clean graphviz \
-        chromium
+.PHONY: demo models test test-peers test-thorough coverage lint docs operations bench bench-peers wheel clean \
+        graphviz chromium
 .DEFAULT_GOAL := help
 
 help:
@@ -51,7 +51,9 @@ lint: $(VENV)/lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: $(VENV)/project
+docs: operations
+
+operations: $(VENV)/project
 	$(BIN)/python -m docs.operations
 
 THREADS ?= 1

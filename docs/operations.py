@@ -1,8 +1,8 @@
-"""Writes ``docs/operations.md``, the page of all operations, from the operations themselves.
+"""Writes ``docs/reference/operations.md``, the page of all operations, from the code.
 
-Run it with ``make docs``. Only the opening of the page is written here. Signatures and prose come
-from the functions, formulas and derivatives from the registry of primitives; tests compare these
-with the computation.
+Run it with ``make operations``. Only the opening of the page is written here. Signatures and prose
+come from the functions, formulas and derivatives from the registry of primitives; tests compare
+these with the computation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tinygrad_edu import batching, checkpointing, functional, ops, transforms
 from tinygrad_edu.notation import Notation
 from tinygrad_edu.primitive import PRIMITIVES, Primitive
 
-PAGE = Path(__file__).with_suffix(".md")
+PAGE = Path(__file__).parent / "reference" / "operations.md"
 
 # The order of the families; a family that is missing here comes last.
 ORDER = """
@@ -40,7 +40,7 @@ PLAINLY = ": a plain array"
 OPENING = """\
 # Operations
 
-<!-- Written by `make docs` from the operations themselves: change those, not this page. -->
+<!-- Written by `make operations` from the operations themselves: change those, not this page. -->
 
 {differentiable} differentiable operations under {names} names, built on {primitives} primitives;
 {plain} more functions have no derivative and return plain arrays. Call each as `tinygrad_edu.f(x)`.
@@ -90,7 +90,7 @@ HIGHER = """
 ## Higher orders
 
 `grad(..., create_graph=True)` returns gradients that can be differentiated again. These functions
-take a function; `docs/functions.md` explains them:
+take a function; [derivatives of functions](../howto/functions.md) explains them:
 
 | function | returns |
 | --- | --- |
@@ -210,9 +210,9 @@ def page() -> str:
 
 
 def linked(module: str) -> str:
-    """Link to the file of a module, relative to `docs/`."""
+    """Link to the file of a module, relative to the page."""
     path = module.replace(".", "/") + ".py"
-    return f"[{path.removeprefix('tinygrad_edu/')}](../{path})"
+    return f"[{path.removeprefix('tinygrad_edu/')}](../../{path})"
 
 
 def rows(family: Family) -> Iterator[str]:

@@ -70,7 +70,7 @@ def texts():
 
 
 def read_texts():
-    for page in (ROOT / "Makefile", *sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))):
+    for page in (ROOT / "Makefile", *sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))):
         yield page, page.read_text("utf-8")
     for book in sorted(ROOT.glob("examples/*.ipynb")):
         for cell in json.loads(book.read_text("utf-8"))["cells"]:

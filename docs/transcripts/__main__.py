@@ -1,4 +1,4 @@
-"""Writes docs/checking-transcripts.md: each program of this folder, and what it prints.
+"""Writes docs/howto/checking-transcripts.md: each program of this folder, and what it prints.
 
 Run ``python -m docs.transcripts`` in the folder of the project. The programs are run as they are.
 """
@@ -9,7 +9,7 @@ import runpy
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PAGE = HERE.parent / "checking-transcripts.md"
+PAGE = HERE.parent / "howto" / "checking-transcripts.md"
 ORDER = (
     "planar",
     "two_layer_net",
@@ -26,7 +26,7 @@ START = """# Ten transcripts
 
 Programs as students write them, with the mistakes that students make, and what `check_manual` prints. The engine's
 part of each report, which shows the worst element of each gradient, is left out here. `python -m docs.transcripts`
-makes this page again; the programs are in [docs/transcripts](transcripts/).
+makes this page again; the programs are in [docs/transcripts](../transcripts/).
 """  # noqa: E501, lines of Markdown
 
 

@@ -153,7 +153,7 @@ def _say_what_is_next(net: Classifier, test: str | None) -> None:
     say(f"  tinygrad-edu evaluate {model} {data}    # {measures}")
     say(f"  tinygrad-edu explain {model} {data}     # which features matter, where it errs")
     say(f"  tinygrad-edu predict {model} {data}     # a CSV of predictions")
-    say("  docs/training.md explains what was trained, and how to do better")
+    say("  docs/howto/training.md explains what was trained, and how to do better")
 
 
 def _find_lr(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "debugging.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "howto" / "debugging.md"
 
 
 def test_the_page_runs_and_shows_what_is_printed(capsys):

@@ -10,7 +10,7 @@ import pytest
 import nn
 
 PACKAGE = Path(nn.__file__).parent
-PAGE = PACKAGE.parent / "docs" / "nn.md"
+PAGE = PACKAGE.parent / "docs" / "howto" / "networks.md"
 MANY = 3
 
 

@@ -1,4 +1,4 @@
-"""Tests that ``docs/operations.md`` is what the operations say of themselves, and all of it."""
+"""Tests that ``docs/reference/operations.md`` is what the operations say of themselves."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ PAGE = operations.page()
 
 def test_page_is_fresh():
     written = operations.PAGE.read_text("utf-8")
-    assert written == PAGE, "docs/operations.md is stale: run `make docs`"
+    assert written == PAGE, "docs/reference/operations.md is stale: run `make operations`"
 
 
 def test_every_operation_and_every_primitive_is_there():
@@ -45,7 +45,7 @@ def test_links_lead_somewhere():
         if target.startswith("#"):
             assert target[1:] in anchors
         else:
-            assert target.startswith("../tinygrad_edu/ops/")
+            assert (operations.PAGE.parent / target).exists()
 
 
 # The parts that write it, on what the operations may not show today ----------------------------
