@@ -153,6 +153,7 @@ ROOMS = {
     "data": ("front",),
     "files": ("front",),
     "by_hand": ("front", "data"),
+    "classroom": ("front", "by_hand"),
     "understanding": ("front",),
     "training": ("front", "data", "files", "understanding"),
     "cli": ("front", "data", "files", "by_hand", "understanding", "training"),

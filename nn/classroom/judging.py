@@ -1,0 +1,110 @@
+"""Compares a value with the right one, and says in one line how it differs.
+
+Only what the numbers show is said here: a shape, a constant factor, an element. Which mistake it
+looks like is the work of `diagnosing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.drawing.verdicts import judge
+from tinygrad_edu.texts import number_text, shape_text
+
+__all__ = ["difference"]
+
+_ROUND_OFF = 1e-12  # absolute, for values whose terms cancel
+_BELIEVED = 1e-9
+
+
+def difference(value: Any, right: Any, inputs: Mapping[str, Any] | None = None) -> str:
+    """Say how a value differs from the right one.
+
+    Parameters
+    ----------
+    value : object
+        What the learner computed.
+    right : array_like
+    inputs : mapping of str to array, optional
+        Their sizes are tried as factors.
+
+    Returns
+    -------
+    str
+        Empty if it is right, up to round-off.
+
+    Examples
+    --------
+    >>> difference([2.0, 4.0], [1.0, 2.0])
+    'every element is 2 times what it should be'
+    >>> difference(1.0, 1.0)
+    ''
+    """
+    right = np.asarray(right)
+    if value is None or value is ...:
+        return f"found {value!r}, expected numbers of shape {shape_text(right.shape)}"
+    try:
+        found = np.asarray(value)
+        if found.dtype.kind not in "biuf":
+            raise TypeError
+    except (TypeError, ValueError):
+        return (
+            f"found a {type(value).__name__}, expected numbers of shape {shape_text(right.shape)}"
+        )
+    if found.shape != right.shape:
+        words = f"found shape {shape_text(found.shape)}, expected {shape_text(right.shape)}"
+        if found.T.shape == right.shape and found.ndim > 1 and _same(found.T, right):
+            words += "; these are the right numbers, transposed"
+        elif found.size == right.size and _same(found.reshape(right.shape), right):
+            words += "; the numbers are right"
+        return words
+    verdict = judge(found, right, _ROUND_OFF)
+    return "" if verdict.agree else _in_words(found, right, verdict.index, inputs or {})
+
+
+def _same(found: Any, right: Any) -> bool:
+    return bool(judge(found, right, _ROUND_OFF).agree)
+
+
+def _in_words(found: Any, right: Any, index: tuple[int, ...], inputs: Mapping[str, Any]) -> str:
+    if not np.isfinite(found).all() and np.isfinite(right).all():
+        return "it contains numbers that are not finite"
+    if not found.any():
+        return "it is zero everywhere, and should not be"
+    square = found.ndim == 2 and found.shape[0] == found.shape[1] > 1
+    if square and _same(found.T, right):
+        return "these are the right numbers, transposed"
+    ratio = _ratio(found, right)
+    if ratio is not None:
+        return _factor_in_words(ratio, inputs)
+    place = f"at [{', '.join(map(str, index))}] " if index else ""
+    count = int((~np.isclose(found, right, rtol=_BELIEVED, atol=_ROUND_OFF)).sum())
+    share = f" ({count} of {right.size} elements differ)" if right.size > 1 else ""
+    return f"{place}found {number_text(found[index])}, expected {number_text(right[index])}{share}"
+
+
+def _ratio(found: Any, right: Any) -> float | None:
+    """Return the factor between two arrays, if it is one factor and not 1."""
+    largest = np.unravel_index(int(np.abs(right).argmax()), right.shape)
+    if not right[largest]:
+        return None
+    ratio = float(found[largest] / right[largest])
+    scale = np.abs(found).max()
+    return ratio if np.abs(found - ratio * right).max() <= _BELIEVED * scale else None
+
+
+def _factor_in_words(ratio: float, inputs: Mapping[str, Any]) -> str:
+    sign = "with its sign flipped, " if ratio < 0 else ""
+    size = abs(ratio)
+    if abs(size - 1) < _BELIEVED:
+        return "the sign is flipped"
+    for factor, words in ((size, "{} times"), (1 / size, "1/{} of")):
+        if abs(factor - round(factor)) < _BELIEVED * factor:
+            number = round(factor)
+            rows = {np.shape(value)[0] for value in inputs.values() if np.ndim(value) == 2}
+            hint = f" ({number} is the number of rows)" if number in rows else ""
+            return f"{sign}every element is {words.format(number)} what it should be{hint}"
+    return f"{sign}every element is {number_text(ratio)} times what it should be"
