@@ -156,7 +156,7 @@ ROOMS = {
     "classroom": ("front", "by_hand"),
     "understanding": ("front",),
     "training": ("front", "data", "files", "understanding"),
-    "cli": ("front", "data", "files", "by_hand", "understanding", "training"),
+    "cli": ("front", "data", "files", "by_hand", "classroom", "understanding", "training"),
 }
 # They gather names from all rooms.
 DOORS = {"nn", "nn.__main__", "nn.csv_data", "nn.datasets", "nn.delta_rule"}

@@ -171,7 +171,7 @@ class Learner:
         return found
 
     def _instrumented(self, given: set[str]) -> ast.Module:
-        tree = _Instrument(set(self.blanks), given).visit(copy.deepcopy(self.tree))
+        tree: ast.Module = _Instrument(set(self.blanks), given).visit(copy.deepcopy(self.tree))
         tree.body[0].decorator_list = []
         return ast.fix_missing_locations(tree)
 
@@ -189,10 +189,10 @@ class Learner:
                         f"{self.function.__name__} uses {name} of {module}: work it out with NumPy "
                         "alone"
                     )
-                if isinstance(value, FunctionType) and value not in known:
-                    if value.__globals__ is self.function.__globals__:
-                        known.add(value)
-                        waiting.append(value)
+                is_new = isinstance(value, FunctionType) and value not in known
+                if is_new and value.__globals__ is self.function.__globals__:
+                    known.add(value)
+                    waiting.append(value)
 
 
 def _names_in(code: CodeType) -> set[str]:
@@ -312,10 +312,10 @@ class _Instrument(ast.NodeTransformer):
 
     visit_For = visit_While = _loop
 
-    def visit_Continue(self, node: ast.Continue) -> Any:
+    def _leave(self, node: Any) -> Any:
         return [self._statement(f"{_PASS}(locals())", node), node]
 
-    visit_Break = visit_Continue
+    visit_Continue = visit_Break = _leave
 
     def visit_Return(self, node: ast.Return) -> Any:
         return [self._statement(f"{_END}(locals())", node), node]
