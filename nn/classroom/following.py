@@ -172,7 +172,6 @@ class Learner:
 
     def _instrumented(self, given: set[str]) -> ast.Module:
         tree: ast.Module = _Instrument(set(self.blanks), given).visit(copy.deepcopy(self.tree))
-        tree.body[0].decorator_list = []
         return ast.fix_missing_locations(tree)
 
     def _refuse_ours(self) -> None:
@@ -189,8 +188,9 @@ class Learner:
                         f"{self.function.__name__} uses {name} of {module}: work it out with NumPy "
                         "alone"
                     )
-                is_new = isinstance(value, FunctionType) and value not in known
-                if is_new and value.__globals__ is self.function.__globals__:
+                if not isinstance(value, FunctionType) or value in known:
+                    continue
+                if value.__globals__ is self.function.__globals__:
                     known.add(value)
                     waiting.append(value)
 
@@ -324,6 +324,7 @@ class _Instrument(ast.NodeTransformer):
         if getattr(self, "_inside", False):  # a function inside has variables of its own
             return node
         self._inside = True
+        node.decorator_list = []
         self.generic_visit(node)
         node.body.append(self._statement(f"{_END}(locals())", node.body[-1]))
         return node
