@@ -55,7 +55,7 @@ EXPECTED = {
     ),
 }
 # Another test of this file runs its programs.
-RUN_ELSEWHERE = {"howto/checking-transcripts.md"}
+RUN_ELSEWHERE = {"howto/checking-transcripts.md", "howto/five-minutes.md"}
 
 
 # A block of Python, and the text block that follows it directly: that is what it prints. Or a
@@ -127,35 +127,43 @@ def test_a_session_that_shows_another_output_is_caught(capsys):
 
 def test_readme_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    names, printed = run_page(README.read_text("utf-8"), "README.md", capsys)
+    _, printed = run_page(README.read_text("utf-8"), "README.md", capsys)
+    assert "dy/da = 7.0" in printed
+    assert re.search(r"prediction = \d with \d+\.\d% confidence", printed)
+    check_files_of_the_digits(tmp_path)
+
+
+def check_files_of_the_digits(folder):
+    assert {path.name for path in (folder / "runs" / "digits").iterdir()} == {
+        *("model.pkl", "model.safetensors", "history.csv"),
+        *("confusion.png", "curves.png", "mistakes.png", "weights.png"),
+    }
+
+
+def test_the_tour_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "howto" / "five-minutes.md").read_text("utf-8")
+    names, printed = run_page(page, "five-minutes.md", capsys)
     # tanh(0.5 - 2)² has the derivative 2 tanh(z) (1 - tanh²(z)) x, with z = -1.5.
     slope = 2 * np.tanh(-1.5) * (1 - np.tanh(-1.5) ** 2)
     first = np.array(
         re.search(r"\[\[([-.\d]+)\s*\]\s+\[([-.\d]+)\s*\]\]", printed).groups(), dtype=float
     )
     np.testing.assert_allclose(first, [slope, 2 * slope], rtol=1e-6)
-    told = re.search(r"# an ndarray: \[\[(\S+) *\] \[(\S+)\]\]", README.read_text()).groups()
-    np.testing.assert_allclose(np.array(told, dtype=float), first, rtol=1e-7)
+    shown = re.search(r"# an ndarray: \[\[(\S+) *\] \[(\S+)\]\]", page).groups()
+    np.testing.assert_allclose(np.array(shown, dtype=float), first, rtol=1e-7)
     assert (names["first"].item(), names["second"]) == (12.0, 12.0)
     assert "match" in printed
     assert printed.count("DIFFERS") == 1, "the mistake that it shows"
     assert "the derivative of tanh was taken at its output" in printed.replace("\n  ", " ")
     assert re.search(r"prediction = \d with \d+\.\d% confidence", printed)
-    assert {p.name for p in (tmp_path / "runs" / "digits").iterdir()} == {
-        "model.pkl",
-        "model.safetensors",
-        "history.csv",
-        "confusion.png",
-        "curves.png",
-        "mistakes.png",
-        "weights.png",
-    }
+    check_files_of_the_digits(tmp_path)
 
 
-def test_readme_shell_commands_run(tmp_path, monkeypatch):
-    """All commands of the command-line section, in their order, in an empty folder."""
-    found = re.findall(r"^```sh\n(.*?)^```", README.read_text("utf-8"), re.S | re.M)
-    (block,) = [block for block in found if "tinygrad-edu" in block]
+def test_shell_commands_run(tmp_path, monkeypatch):
+    """All commands of the page about the command line, in their order, in an empty folder."""
+    page = (DOCS / "howto" / "command-line.md").read_text("utf-8")
+    (block,) = re.findall(r"^```sh\n(.*?)^```", page, re.S | re.M)
     commands = block.replace("\\\n", " ").splitlines()
     assert len(commands) == 11
     monkeypatch.chdir(tmp_path)
@@ -217,12 +225,12 @@ PACKAGES = {
 
 
 def where_to_look():
-    """Read the section of the README that leads to the source."""
-    return README.read_text("utf-8").split("\n## Where to look")[1].split("\n## ")[0]
+    """Read the page that leads to the source."""
+    return (DOCS / "reference" / "where-to-look.md").read_text("utf-8")
 
 
 def test_each_place_to_look_at_contains_what_to_search_for():
-    rows = re.findall(r"^\| .*\]\((\S+?)/(\S+)\) \| `(.*?)` \|$", where_to_look(), re.M)
+    rows = re.findall(r"^\| .*\]\((?:\.\./)*(\S+?)/(\S+)\) \| `(.*?)` \|$", where_to_look(), re.M)
     assert len(rows) == 3
     for package, path, wanted in rows:
         assert wanted in (PACKAGES[package] / path).read_text("utf-8"), f"{path}: {wanted}"

@@ -6,6 +6,8 @@ It only combines what the other commands do.
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
 from pathlib import Path
 
 from ..by_hand.compare import compare_gradients
@@ -66,6 +68,14 @@ def _demonstrate(folder: Path, seed: int) -> int:
         (page.name, "a page that goes through a training step; open it in a browser"),
     ):
         say(f"  {folder / name!s:<{len(str(folder)) + 20}} {what}")
+
+    print("\n4. What next\n")
+    program = "tinygrad-edu" if shutil.which("tinygrad-edu") else sys.argv[0]
+    say(f"  open {page} in a browser and press the right arrow: one step, number by number")
+    say("  docs/learn/01-a-slope.md begins the story that explains all of it; make docs-serve")
+    say("  shows it as a site")
+    say(f"  {program} exercise slope writes its first exercise; {program} exercise lists all")
+    say(f"  {program} train data.csv trains on a table of your own")
     return 0 if table.agree else 1
 
 
