@@ -6,6 +6,7 @@ import ast
 import importlib
 import importlib.resources
 import io
+import re
 import subprocess
 import sys
 import tokenize
@@ -140,11 +141,29 @@ def test_engine_never_imports_networks():
             assert "nn" not in top_level(name), name
 
 
-@pytest.mark.parametrize("name", ["delta_rule", "updates.rules"])
+DERIVATIONS = (
+    *("affine", "losses", "penalty_and_momentum", "dropout", "batch_norm", "layer_norm"),
+    *("convolution", "pooling", "embedding", "rnn", "lstm", "attention", "transformer_block"),
+)
+MOST_LINES_OF_A_DERIVATION = 80  # all lines: one page to read
+
+
+@pytest.mark.parametrize("name", ["delta_rule", "updates.rules", *DERIVATIONS])
 def test_rules_of_the_textbook_import_numpy_alone(name):
+    """One derivation may be composed of others, which are tested too."""
     own = set(sys.stdlib_module_names) | {"numpy"}
-    assert top_level(f"nn.by_hand.{name}") <= own
-    assert "numpy" in top_level(f"nn.by_hand.{name}")
+    composed = {f"nn.by_hand.{other}" for other in DERIVATIONS}
+    found = set(imports(f"nn.by_hand.{name}")) - composed
+    assert {module.partition(".")[0] for module in found} <= own
+    assert "numpy" in found
+
+
+def test_derivations_are_short_and_known():
+    files = {file.stem: file.read_text("utf-8") for file in (BASE / "nn" / "by_hand").glob("*.py")}
+    marked = {name for name, text in files.items() if re.search(r"  # equation 1$", text, re.M)}
+    assert marked == {"delta_rule", *DERIVATIONS}
+    lengths = {name: len(files[name].splitlines()) for name in DERIVATIONS}
+    assert {n: count for n, count in lengths.items() if count > MOST_LINES_OF_A_DERIVATION} == {}
 
 
 # Each room of nn with the rooms below it; the modules at the front are the lowest room.

@@ -11,9 +11,7 @@ The largest, forward and backward, with g = ∂L/∂out:
     ∂L/∂x += s_k[w] · g[w]    at the pixel x_k[w]                                       (3)
 
 A small change of the winner changes the output by as much, and a change of another pixel changes
-nothing: the derivative is 1 or 0. At a tie there is no derivative; here winners share equally.
-
-The average:
+nothing: the derivative is 1 or 0. Winners of a tie share equally. The average:
 
     out[w] = 1/K Σ_k x_k[w]                                                             (4)
     ∂L/∂x += 1/K · g[w]       at the pixel x_k[w]                                       (5)
@@ -43,6 +41,8 @@ def _windows(x: Array, size: Pair, stride: Pair | None) -> tuple[Array, list[Any
     """Return x_k[w], (K, N, C, H', W'), and for each k where its pixels are in x."""
     taps, (s, t) = np.ndindex(*np.broadcast_to(size, 2)), np.broadcast_to(stride or size, 2)
     h, w = np.array(x.shape[2:]) - size + 1  # where windows can begin
+    if min(h, w) < 1:
+        raise ValueError(f"windows of {size} do not fit into images of shape {x.shape[2:]}")
     places = [np.s_[:, :, u : u + h : s, v : v + w : t] for u, v in taps]
     return np.stack([x[place] for place in places]), places
 
