@@ -7,6 +7,8 @@
 #   make models         train the models of examples/models (MNIST=folder for MNIST too)
 #   make coverage       run the tests and list the lines of tinygrad_edu that no test reaches
 #   make lint           check style and types
+#   make docs           build the site of the pages in docs/, into build/docs
+#   make docs-serve     the same, and serve it on this machine (PORT=8000)
 #   make operations     regenerate docs/reference/operations.md
 #   make bench          measure speed (THREADS=2 for two threads, ONLY=steps,fit for some parts)
 #   make bench-peers    install PyTorch, JAX, MyGrad, autograd and scikit-learn, and measure them too
@@ -19,8 +21,8 @@ BIN    := $(VENV)/bin
 # One thread each: the tests run in parallel, and their matrices are small.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo models test test-peers test-thorough coverage lint docs operations bench bench-peers wheel clean \
-        graphviz chromium
+.PHONY: demo models test test-peers test-thorough coverage lint docs docs-serve operations bench bench-peers \
+        wheel clean graphviz chromium
 .DEFAULT_GOAL := help
 
 help:
@@ -51,7 +53,13 @@ lint: $(VENV)/lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: operations
+PORT ?= 8000
+
+docs: $(VENV)/docs operations graphviz
+	$(BIN)/python -m docs.site
+
+docs-serve: $(VENV)/docs operations graphviz
+	$(BIN)/python -m docs.site --serve --port $(PORT)
 
 operations: $(VENV)/project
 	$(BIN)/python -m docs.operations
@@ -108,6 +116,10 @@ $(VENV)/bench: $(VENV)/project
 # Installs PyTorch first, in the version that the tests use.
 $(VENV)/bench-peers: $(VENV)/bench $(VENV)/peers
 	$(BIN)/python -m pip install --quiet --group bench-peers
+	touch $@
+
+$(VENV)/docs: $(VENV)/project
+	$(BIN)/python -m pip install --quiet --group docs
 	touch $@
 
 $(VENV)/lint: $(VENV)/project

@@ -1,0 +1,64 @@
+"""The settings of Sphinx for the site of the pages in `docs`; ``make docs`` builds it.
+
+What the site adds to Sphinx is in `docs/site`. The pages know nothing of it: they are CommonMark.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+os.environ["JUPYTER_PATH"] = str(ROOT / "docs" / "site" / "jupyter")
+
+from docs.site import extension  # noqa: E402, the path is set first
+
+project = "tinygrad_edu"
+author = copyright = "The tinygrad_edu authors"
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "docs.site.extension",
+]
+exclude_patterns = ["site", "transcripts", "images"]
+language = "en"
+
+# Pages: CommonMark with tables; headings have anchors, as on GitHub.
+myst_heading_anchors = 6
+nb_custom_formats = {".md": ("docs.site.pages.to_notebook", {}, False)}
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(extension.cache_folder())
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+nb_output_stderr = "warn"
+# Several classes have the same name; such a type is not a link.
+suppress_warnings = ["ref.python"]
+
+# The reference: signatures without types, which the docstrings explain.
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True}
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+default_role = "code"
+add_module_names = False
+toc_object_entries = False
+python_maximum_signature_line_length = 88
+
+html_theme = "furo"
+html_title = "tinygrad_edu"
+html_static_path = ["site/static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_show_sphinx = False
+html_theme_options = extension.THEME
+pygments_style = "friendly"
+pygments_dark_style = "monokai"
