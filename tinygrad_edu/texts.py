@@ -6,6 +6,7 @@ All functions return text. Escaping for a file format happens where the file is 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from itertools import zip_longest
 from typing import Any
@@ -14,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "aligned",
     "clean",
     "columns",
     "contribution_text",
     "dtype_text",
     "euclidean_norm",
+    "fits_a_box",
     "gradient_text",
     "number_text",
     "printable",
@@ -26,7 +29,9 @@ __all__ = [
     "value_rows",
 ]
 
-LITERAL_SIZE = 9  # a 3 by 3 matrix is still shown number by number
+LITERAL_SIZE = 24  # a batch of 8 rows of 3 numbers is still shown number by number
+_ALWAYS_LITERAL = 9
+_MOST_ROWS, _MOST_COLUMNS, _MOST_IN_A_ROW = 8, 6, 12  # or boxes would be too high or too wide
 FULL_SIZE = 64  # as much as fits into a readable box
 LARGEST_COUNTED = 10_000_000  # beyond this, statistics take longer than the picture
 _NUMBERS_IN_A_LINE = 5
@@ -39,6 +44,7 @@ _UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     r"\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
+_WHOLE_PART = re.compile(r"-?\d+")
 
 
 def clean(text: object, limit: int = 40) -> str:
@@ -115,8 +121,9 @@ def value_rows(
     ----------
     array : ndarray
     detail : {"auto", "full", "stats", "shape", "none"}
-        ``"auto"`` shows up to 9 numbers, and statistics of more; ``"full"`` shows up to 64
-        numbers, ``"stats"`` only single numbers, ``"shape"`` no values, ``"none"`` nothing.
+        ``"auto"`` shows up to 24 numbers where they fit into a box, and statistics of more;
+        ``"full"`` shows up to 64 numbers, ``"stats"`` only single numbers, ``"shape"`` no values,
+        ``"none"`` nothing.
 
     Returns
     -------
@@ -133,8 +140,8 @@ def value_rows(
     shape = ("shape", f"{shape_text(array.shape)} · {dtype_text(array.dtype)}")
     if detail in ("shape", "none"):
         return (shape,) if detail == "shape" else (), ""
-    most = {"auto": LITERAL_SIZE, "full": FULL_SIZE, "stats": 1}[detail]
-    if _is_short(array, most):
+    most = {"full": FULL_SIZE, "stats": 1}.get(detail)
+    if fits_a_box(array) if most is None else _is_short(array, most):
         return (("data", _literal(array)),), _not_finite(array)
     if array.size == 0:
         return (shape, ("data", "no elements")), ""
@@ -172,7 +179,7 @@ def gradient_text(array: NDArray[Any] | None, requires_grad: bool) -> tuple[str,
     if not array.any():
         return "0 (all zero)", "0", ""
     warning, norm = _not_finite(array), number_text(euclidean_norm(array))
-    if _is_short(array):
+    if fits_a_box(array):
         return _literal(array), norm, warning
     return f"‖g‖ {norm}, max {number_text(np.abs(array).max())}", norm, warning
 
@@ -194,19 +201,35 @@ def contribution_text(array: Any) -> str:
     return f"‖·‖ {number_text(euclidean_norm(array))}"
 
 
-def _is_short(array: NDArray[Any], most: int = LITERAL_SIZE) -> bool:
+def fits_a_box(array: NDArray[Any]) -> bool:
+    """Return whether an array is shown number by number where there is little room.
+
+    Examples
+    --------
+    >>> fits_a_box(np.zeros((4, 3))), fits_a_box(np.zeros((2, 12))), fits_a_box(np.zeros(12))
+    (True, False, True)
+    """
+    if _is_short(array, _ALWAYS_LITERAL):
+        return True
+    if array.ndim == 2:
+        fits = len(array) <= _MOST_ROWS and array.shape[1] <= _MOST_COLUMNS
+    else:
+        fits = array.size <= _MOST_IN_A_ROW
+    return fits and _is_short(array, LITERAL_SIZE)
+
+
+def _is_short(array: NDArray[Any], most: int) -> bool:
     return array.size == 1 or (0 < array.size <= most and array.ndim <= 2)
 
 
 def _literal(array: NDArray[Any]) -> str:
-    """Write all numbers in brackets, as NumPy does, in aligned columns."""
+    """Write all numbers in brackets, as NumPy does, in columns with one point below the other."""
     texts = [number_text(value) for value in array.reshape(-1)]
     if array.size == 1:
         return "[" * array.ndim + texts[0] + "]" * array.ndim
     columns = array.shape[-1]
-    width = max(map(len, texts)) if array.ndim == 2 and len(array) > 1 else 0
-    padded = [text.rjust(width) for text in texts]
-    lines = [_wrapped(padded[i : i + columns]) for i in range(0, len(padded), columns)]
+    rows = [texts[i : i + columns] for i in range(0, len(texts), columns)]
+    lines = [_wrapped(row) for row in aligned(rows)]
     if array.ndim == 1:
         return f"[{lines[0]}]"
     body = "]\n [".join(line.replace("\n ", "\n  ") for line in lines)
@@ -218,7 +241,42 @@ def _wrapped(texts: list[str]) -> str:
     if sum(map(len, texts)) + len(texts) <= _LONGEST_LINE:
         return " ".join(texts)
     step = _NUMBERS_IN_A_LINE
-    return "\n ".join(" ".join(texts[i : i + step]) for i in range(0, len(texts), step))
+    lines = aligned([texts[i : i + step] for i in range(0, len(texts), step)])
+    return "\n ".join(map(" ".join, lines))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Align numbers that are below each other at their decimal points.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        Numbers as text; the last rows may be shorter.
+
+    Examples
+    --------
+    >>> for row in aligned([["-2.5", "7"], ["10", "-0.25"]]):
+    ...     print(row)
+    ['-2.5', ' 7   ']
+    ['10  ', '-0.25']
+    """
+    split = [[_at_the_point(text) for text in row] for row in rows]
+    columns = [[part for part in column if part] for column in zip_longest(*split)]
+    widths = [[max(len(part[side]) for part in column) for side in (0, 1)] for column in columns]
+    return [
+        [
+            left.rjust(before) + right.ljust(after)
+            for (left, right), (before, after) in zip(row, widths, strict=False)
+        ]
+        for row in split
+    ]
+
+
+def _at_the_point(text: str) -> tuple[str, str]:
+    """Split a number before its decimal point, or before its exponent; other text has one part."""
+    found = _WHOLE_PART.match(text)
+    end = found.end() if found else len(text)
+    return text[:end], text[end:]
 
 
 def _not_finite(array: NDArray[Any]) -> str:
@@ -272,7 +330,7 @@ def columns(
     ['name  size', '----  ----', 'W     6']
     """
     lines = [line for row in (header, *rows) for line in zip_longest(*_cells(row), fillvalue="")]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     height = max(len(cell) for cell in _cells(header))
     lines.insert(height, tuple("-" * width for width in widths))
     joined = [gap.join(_aligned(line, widths, numbers)) for line in lines]
@@ -284,7 +342,13 @@ def _cells(row: Sequence[str]) -> list[list[str]]:
 
 
 def _aligned(line: Sequence[str], widths: Sequence[int], numbers: Collection[int]) -> list[str]:
+    gaps = [" " * (width - _width(text)) for text, width in zip(line, widths, strict=True)]
     return [
-        text.rjust(width) if column in numbers else text.ljust(width)
-        for column, (text, width) in enumerate(zip(line, widths, strict=True))
+        gap + text if column in numbers else text + gap
+        for column, (text, gap) in enumerate(zip(line, gaps, strict=True))
     ]
+
+
+def _width(text: str) -> int:
+    """Count the places of a line that a text takes: none for the hat of x̂."""
+    return len(text) if text.isascii() else sum(not unicodedata.combining(one) for one in text)

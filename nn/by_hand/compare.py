@@ -1,26 +1,24 @@
 """Compares three gradients of a network: by hand, automatic, and numerical.
 
-By hand means `delta_rule`, automatic means the engine, numerical means central differences of
-the loss. Everything runs in float64 on copies. How the table looks is in `comparison_table`.
+By hand means the textbook's derivations, automatic means the engine, numerical means central
+differences of the loss. Everything runs in float64 on copies. What is compared is in `compared`,
+how the table looks in `comparison_table`.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..checks import check_count, check_seed
-from ..loss import classification_loss, output_activation
-from ..mlp import MLP
-from . import delta_rule
-from .equations import equation_of
+from ..module import Module
+from .compared import Compared, compared
 
 if TYPE_CHECKING:
-    from tinygrad_edu import Tensor
     from tinygrad_edu.diagnosing import GradientRow, ManualCheck
 
     from .comparison_table import GradientComparison
@@ -31,10 +29,11 @@ Array: TypeAlias = NDArray[Any]
 
 
 def compare_gradients(
-    mlp: MLP,
+    network: Module,
     x: ArrayLike,
     labels: ArrayLike,
     *,
+    loss: str | None = None,
     manual: Any = None,
     previous: Mapping[str, Any] | None = None,
     samples: int = 20,
@@ -44,22 +43,33 @@ def compare_gradients(
 
     Parameters
     ----------
-    mlp : MLP
-        The network; neither its values nor its gradients change.
+    network : Module
+        An `MLP`, or any network of layers that have a derivation by hand: convolution, pooling,
+        normalization, embedding, `RNN`, `LSTM`, attention, `TransformerBlock`, linear layers and
+        activations, called in a `Sequential` or in a ``forward`` of your own. Neither its values
+        nor its gradients change. If it returns several values, the first is compared.
     x : array_like, shape (N, features)
-        A batch.
+        A batch; for other networks what they take, such as images, or integers for an embedding.
     labels : array_like of int, shape (N,)
-        The right classes.
+        The right classes; shape (N, T) for outputs (N, T, classes), and targets of the shape of
+        the outputs for other losses.
+    loss : str, optional
+        One of ``"softmax_cross_entropy"``, ``"sigmoid_cross_entropy"``, ``"squared_error"``,
+        ``"absolute_error"``, ``"huber"``, ``"hinge"``, averaged as in `nn.by_hand.losses`. By
+        default the cross-entropy: with softmax, or with the sigmoid if there is a single output.
     manual : mapping, pair or callable, optional
-        Gradients that you derived yourself, instead of those of the delta rule: by the names of
-        the parameters; or a pair, all weights' and all biases'; or a function that returns
-        either, called as ``manual(weights, biases, x, labels)`` with copies in float64.
+        Gradients that you derived yourself, instead of those of the package, by the names of the
+        parameters; then the network can be any module. Or a function that returns them, called as
+        ``manual(parameters, x, labels)`` with copies in float64, the parameters by name. For an
+        `MLP` it is called as ``manual(weights, biases, x, labels)``, and a pair, all weights' and
+        all biases' gradients, is accepted too.
     previous : mapping of str to array_like, optional
         The gradients of the previous step, to recognise gradients that were not reset.
     samples : int
         How many elements of a parameter are differentiated numerically: all, if it has no more;
         otherwise the one with the largest gradient, and others at random. Elements whose step
-        would cross a kink of ReLU are skipped; the last line of the table counts them.
+        would cross a kink, such as that of ReLU, are skipped; the last line of the table counts
+        them.
     seed : int
         Fixes that choice.
 
@@ -76,9 +86,17 @@ def compare_gradients(
     Raises
     ------
     TypeError
-        If the network is not an `MLP`.
+        If a layer or an operation has no derivation by hand, and `manual` is not given.
     ValueError
         If the batch or the gradients do not match the network.
+
+    Notes
+    -----
+    Dropout is off. Batch normalization is compared in the mode that its layer is in: with the
+    averages of the batch in training, the default, and with its running averages after `eval`.
+
+    For networks other than an `MLP`, one call of the network records which layer gets what; all
+    values by hand are then computed in NumPy, from the parameters and `x`.
 
     Examples
     --------
@@ -88,6 +106,21 @@ def compare_gradients(
     >>> table = compare_gradients(MLP([4, 3, 2], seed=0), x, [0, 1, 1, 0, 1])
     >>> table["equation"][0], table.agree
     ('∂L/∂W1 = xᵀ δ1', True)
+
+    A network of other layers:
+
+    >>> from nn import LSTM, Linear, Module
+    >>> class Classifier(Module):
+    ...     def __init__(self):
+    ...         self.lstm = LSTM(4, 3, batch_first=True)
+    ...         self.linear = Linear(3, 2)
+    ...
+    ...     def forward(self, x):
+    ...         outputs, states = self.lstm(x)
+    ...         return self.linear(outputs[:, -1])
+    >>> table = compare_gradients(Classifier(), np.ones((2, 6, 4)), [0, 1])
+    >>> table["parameter"][1], table["equation"][1], table.agree
+    ('lstm.weight_hh_l0', '∂L/∂W_hh = Σ_t h_t-1ᵀ dz_t', True)
     """
     from tinygrad_edu.diagnosing import examine
 
@@ -97,52 +130,44 @@ def compare_gradients(
     check_seed(seed)
     if previous is not None and not isinstance(previous, Mapping):
         raise TypeError(f"previous maps names to gradients, got a {type(previous).__name__}")
-    twin, batch, classes, loss = _doubled("compare_gradients", mlp, x, labels)
-    by_hand = (
-        _by_name(twin, batch, classes) if manual is None else _read(manual, twin, batch, labels)
-    )
-    output = output_activation(twin.structure[-1])
-
-    def evaluate(arrays: Mapping[str, Array]) -> tuple[float, list[tuple[str, bytes]]]:
-        values = list(arrays.values())
-        weights, biases = values[::2], values[1::2]
-        number = delta_rule.loss(weights, biases, batch, classes, output, twin.activation)
-        if twin.activation != "relu":
-            return number, []
-        hidden, _ = delta_rule.forward(weights, biases, batch, twin.activation)
-        return number, [("relu", (a > 0).tobytes()) for a in hidden[1:]]
-
+    subject = compared("compare_gradients", network, x, labels, loss)
+    by_hand = subject.by_hand() if manual is None else subject.read(manual)
     found = examine(
-        loss,
-        dict(twin.named_parameters()),
+        subject.output,
+        dict(subject.twin.named_parameters()),
         by_hand,
         cotangent=np.ones(()),
-        evaluate=evaluate,
+        evaluate=subject.evaluate,
         previous=previous,
         samples=samples,
         seed=seed,
-        equations=_equations(twin),
+        equations=subject.equations(),
     )
+    if subject.difference:
+        found = replace(found, agree=False)
     table = GradientComparison([_row(row) for row in found.rows])
     table.attrs["agree"] = found.agree
-    table.attrs["notes"] = _notes(twin, samples, found)
+    table.attrs["notes"] = _notes(subject, samples, found)
     table.keep(found)
     return table
 
 
-def manual_gradients(mlp: MLP, x: ArrayLike, labels: ArrayLike) -> dict[str, Array]:
-    """Compute the gradients of the loss on a batch by the delta rule, parameter by parameter.
+def manual_gradients(
+    network: Module, x: ArrayLike, labels: ArrayLike, *, loss: str | None = None
+) -> dict[str, Array]:
+    """Compute the gradients of the loss on a batch by hand, parameter by parameter.
 
-    Pass them to `draw` and `stepper` as ``compare=``, to see them next to the automatic ones.
+    For an `MLP` by the delta rule, otherwise by the derivations of the layers. Pass them to `draw`
+    and `stepper` as ``compare=``, to see them next to the automatic ones.
 
     Parameters
     ----------
-    mlp : MLP
+    network : Module
         The network, which does not change.
-    x : array_like, shape (N, features)
-        A batch.
-    labels : array_like of int, shape (N,)
-        The right classes.
+    x, labels : array_like
+        A batch and its labels.
+    loss : str, optional
+        The loss; all as for `compare_gradients`.
 
     Returns
     -------
@@ -152,7 +177,7 @@ def manual_gradients(mlp: MLP, x: ArrayLike, labels: ArrayLike) -> dict[str, Arr
     Raises
     ------
     TypeError
-        If the network is not an `MLP`.
+        If a layer or an operation has no derivation by hand.
     ValueError
         If the batch does not match the network.
 
@@ -164,89 +189,7 @@ def manual_gradients(mlp: MLP, x: ArrayLike, labels: ArrayLike) -> dict[str, Arr
     >>> {name: gradient.shape for name, gradient in gradients.items()}
     {'linear1.weight': (3, 2), 'linear1.bias': (2,)}
     """
-    twin, batch, classes, _ = _doubled("manual_gradients", mlp, x, labels)
-    return _by_name(twin, batch, classes)
-
-
-def _doubled(
-    function: str, mlp: MLP, x: ArrayLike, labels: ArrayLike
-) -> tuple[MLP, Array, Array, Tensor]:
-    """Copy a network and its batch in float64, and compute the loss."""
-    if not isinstance(mlp, MLP):
-        raise TypeError(
-            f"{function} knows the delta rule of an MLP, got a {type(mlp).__name__}; "
-            "use check_gradients for other functions"
-        )
-    batch, classes = np.asarray(x, dtype=np.float64), np.asarray(labels)
-    if batch.ndim != 2 or batch.shape[1] != mlp.structure[0]:
-        raise ValueError(
-            f"x has shape {batch.shape}, expected (N, {mlp.structure[0]}): one row for each sample"
-        )
-    # Gradients of frozen parameters too, and without dropout, which the delta rule does not know.
-    twin = mlp.astype(np.float64).requires_grad_(True)
-    twin.eval()
-    return twin, batch, classes, classification_loss(twin(batch), classes)
-
-
-def _by_name(twin: MLP, batch: Array, classes: Array) -> dict[str, Array]:
-    """Apply the delta rule; return the gradients by the names of the parameters."""
-    weights, biases = _weights_and_biases(twin)
-    output = output_activation(twin.structure[-1])
-    by_layer = delta_rule.gradients(weights, biases, batch, classes, output, twin.activation)
-    names = [name for name, _ in twin.named_parameters()]
-    pairs = [gradient for pair in zip(*by_layer, strict=True) for gradient in pair]
-    return dict(zip(names, pairs, strict=True))
-
-
-def _weights_and_biases(twin: MLP) -> tuple[list[Array], list[Array]]:
-    """Copy the parameters, as the delta rule takes them."""
-    values = [parameter.numpy() for parameter in twin.parameters()]
-    return values[::2], values[1::2]
-
-
-def _read(manual: Any, twin: MLP, batch: Array, labels: Any) -> dict[str, Array]:
-    """Read a learner's gradients: by name, as (weights, biases), or from a function of theirs."""
-    names = [name for name, _ in twin.named_parameters()]
-    if callable(manual):
-        manual = _called(manual, *_weights_and_biases(twin), batch.copy(), np.array(labels))
-    if isinstance(manual, Mapping):
-        unknown = [name for name in manual if name not in names]
-        if unknown:
-            raise ValueError(f"manual: found {unknown[0]!r}, expected some of {', '.join(names)}")
-        return {name: gradient for name, gradient in manual.items() if gradient is not None}
-    try:
-        weights, biases = manual
-        pairs = [g for pair in zip(weights, biases, strict=True) for g in pair]
-        return dict(zip(names, pairs, strict=True))
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"manual: expected gradients by name, or a pair (of all weights, of all biases) with "
-            f"{len(names) // 2} arrays each, for {', '.join(names)}"
-        ) from None
-
-
-def _called(manual: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a learner's function; if its parameters do not match, the error explains the call."""
-    try:
-        inspect.signature(manual).bind(*arguments)
-    except TypeError as error:
-        message = f"manual is called with (weights, biases, x, labels), but {error}"
-        raise TypeError(message) from None
-    return manual(*arguments)
-
-
-def _equations(twin: MLP) -> dict[str, tuple[str, str]]:
-    """Return the textbook's equations for each parameter and its delta, as text and as code."""
-    depth, output = len(twin.layers), output_activation(twin.structure[-1])
-    found = {}
-    for number, (name, _) in enumerate(twin.named_parameters()):
-        kind = "bias" if number % 2 else "weight"
-        parts = [
-            equation_of(number // 2 + 1, what, depth, twin.activation, output)
-            for what in (kind, "delta")
-        ]
-        found[name] = "\n".join(part.text for part in parts), "\n".join(p.code for p in parts)
-    return found
+    return compared("manual_gradients", network, x, labels, loss).by_hand()
 
 
 def _row(row: GradientRow) -> dict[str, Any]:
@@ -263,18 +206,23 @@ def _row(row: GradientRow) -> dict[str, Any]:
     }
 
 
-def _notes(twin: MLP, samples: int, found: ManualCheck) -> list[str]:
+def _cancels(row: GradientRow) -> bool:
+    """Whether gradients agree although they differ by as much as they are large."""
+    return not row.problem and row.verdict.relative > row.verdict.tolerance
+
+
+def _notes(subject: Compared, samples: int, found: ManualCheck) -> list[str]:
     """Explain the symbols, what was measured, and what a difference looks like."""
-    depth, hidden = len(twin.layers), twin.activation
-    lines = [f"δ{depth} = ({output_activation(twin.structure[-1])}(z{depth}) - y) / n"]
-    if depth > 1:
-        lines[0] += f",  δl = (δl+1 Wl+1ᵀ) ⊙ {hidden}′(zl)"
+    lines = subject.symbols()
     is_sampled = any(row.automatic.size > samples for row in found.rows)
     share = f"at most {samples} elements of each parameter" if is_sampled else "every element"
     kinks = sum(row.kinks for row in found.rows)
     if kinks:
-        share += f", less {kinks} at a kink of {hidden}"
+        share += f", less {kinks} at a kink{subject.kinked and f' of {subject.kinked}'}"
     lines.append(f"float64; numerical: central differences, {share}")
     lines += [note for note in found.notes if note.startswith("not checked")]
+    cancelled = [row.name for row in found.rows if row.agree and _cancels(row)]
+    if cancelled:
+        lines.append(f"0 apart from round-off, because terms cancel: {', '.join(cancelled)}")
     lines += [row.name + ": " + row.problem for row in found.rows if row.problem]
-    return lines + found.conclusion()
+    return lines + [subject.difference] * bool(subject.difference) + found.conclusion()

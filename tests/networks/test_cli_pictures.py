@@ -98,7 +98,7 @@ def test_gradients_by_hand_come_by_name_and_in_shape():
         assert found[name].shape == parameter.shape
         assert found[name].dtype == np.float64
         assert parameter.grad is None
-    with pytest.raises(TypeError, match="manual_gradients knows the delta rule of an MLP"):
-        manual_gradients(network.layers[0], x, labels)
+    with pytest.raises(TypeError, match="manual_gradients takes a network, got a list"):
+        manual_gradients(network.layers, x, labels)
     with pytest.raises(ValueError, match=r"expected \(N, 3\)"):
         manual_gradients(network, x[:, :2], labels)

@@ -364,7 +364,7 @@ def test_table_says_how_many_elements_were_differentiated(monkeypatch, samples, 
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"mlp": Linear(5, 3)}, TypeError, ["Linear", "check_gradients"]),
+        ({"network": Linear(5, 3).forward}, TypeError, ["method", "check_gradients"]),
         ({"x": np.ones((7, 4))}, ValueError, ["(7, 4)", "(N, 5)"]),
         ({"x": np.ones(5)}, ValueError, ["(5,)", "(N, 5)"]),
         ({"labels": [0, 1, 2]}, ValueError, ["(7, 3)", "(3,)"]),
@@ -377,5 +377,5 @@ def test_table_says_how_many_elements_were_differentiated(monkeypatch, samples, 
 def test_comparison_refuses_what_does_not_fit(change, error, words):
     mlp, x, labels = network_and_batch()
     with pytest.raises(error) as caught:
-        compare_gradients(**{"mlp": mlp, "x": x, "labels": labels} | change)
+        compare_gradients(**{"network": mlp, "x": x, "labels": labels} | change)
     assert all(word in str(caught.value) for word in words), caught.value

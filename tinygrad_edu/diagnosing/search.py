@@ -141,8 +141,12 @@ class Search:
         with differences of probabilities.
         """
         size, generator = 0.0, own_generator(0, [])
-        for one in self.sent:
-            if one.source is leaf:
+        # What an operation only moves, as the reshape of a bias, was added up before.
+        sources = [leaf]
+        for one in self.sent[::-1]:
+            if any(one.source is source for source in sources):
+                if node_of(one.tensor).primitive.carries:
+                    sources.append(one.tensor)
                 upstream = np.asarray(one.upstream)
                 changed = upstream * generator.uniform(0.5, 1.5, upstream.shape)
                 terms = [one.given, sent_alone(one.tensor, changed)[one.position].given]
