@@ -30,6 +30,7 @@ __all__ = [
 
 
 def linear(layer: Linear, x: Array) -> Ran:
+    """Run a linear layer."""
     W = values_of(layer.weight)
 
     def back(g: Array) -> Any:
@@ -64,6 +65,7 @@ def _as_batch(x: Array) -> Array:
 
 
 def conv2d(layer: Conv2d, x: Array) -> Ran:
+    """Run a convolution of images."""
     W, b = values_of(layer.weight), values_of(layer.bias, 0.0)
     b = np.broadcast_to(b, len(W))
     images, (stride, padding) = _as_batch(x), _windows(layer)
@@ -118,6 +120,7 @@ def pooled(forward: str, backward: str) -> Callable[..., Ran]:
 
 
 def normed_rows(layer: LayerNorm, x: Array) -> Ran:
+    """Normalize over the last axes, which become one."""
     axes = len(layer.normalized_shape)
     flat = (*x.shape[: x.ndim - axes], -1)
     gamma = np.broadcast_to(values_of(layer.weight, 1.0), layer.normalized_shape).ravel()

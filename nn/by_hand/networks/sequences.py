@@ -35,10 +35,11 @@ __all__ = [
 
 
 def embedded(layer: Embedding, indices: Any) -> Ran:
+    """Look up rows; a row for padding is not trained."""
     table, numbers = values_of(layer.weight), np.asarray(indices).astype(int)
 
     def back(g: Array) -> Any:
-        if layer.padding_idx is not None:  # this row is not trained
+        if layer.padding_idx is not None:
             g = np.where((numbers == layer.padding_idx)[..., None], 0.0, g)
         return (None,), {"weight": embedding.backward(g, numbers, len(table))}
 
@@ -127,10 +128,12 @@ def is_textbook(layer: TransformerBlock) -> bool:
 
 
 def refuses_attention(layer: MultiheadAttention) -> str:
+    """Name what is not derived."""
     return "kdim or vdim" if layer.in_proj_weight is None else ""
 
 
 def refuses_recurrent(layer: Any) -> str:
+    """Name what is not derived."""
     return "bidirectional=True" if layer.bidirectional else ""
 
 
@@ -185,6 +188,20 @@ def _named(layer: Any, suffix: str, gradients: Any) -> dict[str, Array]:
 
 
 def one_lstm(layer: LSTM, suffix: str, x: Array) -> Any:
+    """Run one layer of an LSTM from zero states.
+
+    Parameters
+    ----------
+    layer : Module
+    suffix : str
+        The end of the names of its parameters, such as ``"_l0"``.
+    x : ndarray, shape (N, T, features)
+
+    Returns
+    -------
+    hidden, finals, back
+        All hidden states, a tuple of the last states, and the way back.
+    """
     zeros = np.zeros((len(x), layer.hidden_size))
     hidden, c, kept = lstm.forward(*[x, *_weights(layer, suffix), zeros, zeros])
 
@@ -196,6 +213,20 @@ def one_lstm(layer: LSTM, suffix: str, x: Array) -> Any:
 
 
 def one_rnn(layer: RNN, suffix: str, x: Array) -> Any:
+    """Run one layer of a simple recurrent network from zero states.
+
+    Parameters
+    ----------
+    layer : Module
+    suffix : str
+        The end of the names of its parameters, such as ``"_l0"``.
+    x : ndarray, shape (N, T, features)
+
+    Returns
+    -------
+    hidden, finals, back
+        All hidden states, a tuple of the last states, and the way back.
+    """
     zeros = np.zeros((len(x), layer.hidden_size))
     hidden, kept = rnn.forward(*[x, *_weights(layer, suffix), zeros])
 
@@ -207,5 +238,6 @@ def one_rnn(layer: RNN, suffix: str, x: Array) -> Any:
 
 
 def refuses_rnn(layer: RNN) -> str:
+    """Name what is not derived."""
     relu = "nonlinearity='relu'" if layer.nonlinearity != "tanh" else ""
     return relu or refuses_recurrent(layer)
