@@ -1,0 +1,1 @@
+"""Tests of the gradients derived by hand: against the engine, and against finite differences."""
