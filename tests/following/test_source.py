@@ -274,6 +274,20 @@ def test_code_of_a_notebook_has_its_source_in_the_cache_of_lines():
         del linecache.cache[name]
 
 
+def test_a_cell_that_imports_what_its_function_uses_is_followed():
+    """A notebook compiles each statement alone: then NumPy is not known to be a module."""
+    name = "<another-cell-of-a-test>"
+    text = "import numpy as np\n\ndef f(x):\n    y = np.tanh(x)\n    return y\n"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    try:
+        variables = {}
+        for statement in ast.parse(text).body:
+            exec(compile(ast.Module([statement], []), name, "exec"), variables)
+        assert is_followed(variables["f"], 1.0)
+    finally:
+        del linecache.cache[name]
+
+
 def test_installed_code_is_not_followed():
     assert not is_learners(np.__file__)
     assert not is_learners(functools.__file__)

@@ -99,7 +99,10 @@ class Listing:
 
     @functools.cached_property
     def _codes(self) -> frozenset[CodeType]:
-        return frozenset(_inner(compile(self.tree, self.file, "exec", dont_inherit=True)))
+        # A notebook compiles each statement alone, which differs where a name is imported.
+        trees = [self.tree, *(ast.Module([statement], []) for statement in self.tree.body)]
+        compiled = (compile(tree, self.file, "exec", dont_inherit=True) for tree in trees)
+        return frozenset(code for one in compiled for code in _inner(one))
 
     def codes(self) -> frozenset[CodeType]:
         """Return the code of all functions, as compiled from this text."""
