@@ -1,4 +1,4 @@
-"""Batch normalization as in the textbook: forward, and its gradients derived by hand.
+"""Batch normalisation as in the textbook: forward, and its gradients derived by hand.
 
 Each channel of a batch x, (N, C) or (N, C, H, W), is shifted and scaled to mean 0 and variance 1
 over its M numbers in the batch (N, or N·H·W), then scaled by γ (C,) and shifted by β (C,), which

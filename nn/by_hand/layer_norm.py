@@ -1,4 +1,4 @@
-"""Layer normalization as in the textbook: forward, and its gradients derived by hand.
+"""Layer normalisation as in the textbook: forward, and its gradients derived by hand.
 
 Each row of x (..., D) is shifted and scaled to mean 0 and variance 1 over its D features, then
 scaled by γ (D,) and shifted by β (D,), which are learned. Rows do not see each other. This file

@@ -1,7 +1,7 @@
 """A block of a transformer as in the textbook: the gradients derived by hand, part by part.
 
 A sequence x (N, T, D) passes through attention, and each position through a small network; each of
-the two reads a normalized copy, and its result is added to the original. `p` maps names to the
+the two reads a normalised copy, and its result is added to the original. `p` maps names to the
 parameters, as in `nn.TransformerBlock(norm_first=True)`: norm1.weight, norm1.bias,
 self_attn.in_proj_weight, self_attn.in_proj_bias, self_attn.out_proj.weight, ... linear1.weight
 (D, F), linear1.bias, linear2.weight (F, D), linear2.bias, norm2.weight, norm2.bias. This file
