@@ -74,7 +74,8 @@ class GradientComparison(Shown, pd.DataFrame):
             return title
         counts = {"differ": verdicts.count("DIFFERS"), "undecided": verdicts.count("UNDECIDED")}
         found = [f"{count} of {len(verdicts)} {word}" for word, count in counts.items() if count]
-        return f"{title}: " + ("✓ all match" if self.agree else f"✗ {', '.join(found)}")
+        differ = ", ".join(found) or "the forward passes differ"
+        return f"{title}: " + ("✓ all match" if self.agree else f"✗ {differ}")
 
 
 _SIGNS = {"match": "✓", "UNDECIDED": "?"}  # and ✗ for all others; a colour would not be enough
