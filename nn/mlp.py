@@ -17,6 +17,7 @@ from tinygrad_edu import Tensor
 from .checks import check_number, check_seed
 from .initializers import glorot_uniform, he_normal
 from .layers import ACTIVATIONS, Dropout, Initializer, Linear
+from .layers.textbook import chain_names
 from .module import Module
 
 __all__ = ["MLP", "check_mlp", "check_structure"]
@@ -164,6 +165,21 @@ class MLP(Module):
         for name in self._chain:
             x = getattr(self, name)(x)
         return x  # type: ignore[no-any-return]
+
+    def textbook_names(self) -> dict[str, tuple[str, str]]:
+        """Return the textbook's names of parameters, of what modules compute, and of gradients.
+
+        Pictures and the page of steps ask for them. A subclass with a `forward` of its own has
+        none, because it may compute something else.
+
+        Examples
+        --------
+        >>> from nn import MLP
+        >>> MLP([2, 3, 2], seed=0).textbook_names()["linear2"]
+        ('z2', 'δ2')
+        """
+        plain = type(self).forward is MLP.forward
+        return chain_names((name, getattr(self, name)) for name in self._chain) if plain else {}
 
     @property
     def layers(self) -> list[Linear]:

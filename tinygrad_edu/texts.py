@@ -6,7 +6,6 @@ All functions return text. Escaping for a file format happens where the file is 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from itertools import zip_longest
 from typing import Any
@@ -351,4 +350,8 @@ def _aligned(line: Sequence[str], widths: Sequence[int], numbers: Collection[int
 
 def _width(text: str) -> int:
     """Count the places of a line that a text takes: none for the hat of x̂."""
-    return len(text) if text.isascii() else sum(not unicodedata.combining(one) for one in text)
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(not unicodedata.combining(one) for one in text)

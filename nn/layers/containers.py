@@ -10,6 +10,7 @@ from tinygrad_edu import Tensor, reshape
 
 from ..module import Module
 from .inputs import as_tensor
+from .textbook import chain_names
 
 __all__ = [
     "Flatten",
@@ -164,6 +165,11 @@ class Sequential(_Listed):
         for name in self._entries:
             x = getattr(self, name)(x)
         return x
+
+    def textbook_names(self) -> dict[str, tuple[str, str]]:
+        """Return the textbook's names for pictures; see `MLP.textbook_names`."""
+        plain = type(self).forward is Sequential.forward
+        return chain_names((name, getattr(self, name)) for name in self._entries) if plain else {}
 
 
 class ModuleList(_Listed):

@@ -90,9 +90,9 @@ def test_parts_are_described_in_sentences():
     }
     weight = next(t for t in drawing.graph.tensors if t.name == "linear1.weight")
     assert titles[weight.id] == (
-        f"parameter linear1.weight, shape 2 by 3, gradient norm {weight.grad_norm}"
+        f"parameter linear1.weight · W1, shape 2 by 3, gradient norm {weight.grad_norm}"
     )
-    assert titles["o0"] == "operation linear, x @ linear1.weight + linear1.bias"
+    assert titles["o0"] == "operation linear, x @ W1 + b1"
     assert titles["m1"] == "module linear1 Linear(2 -> 3)"
     assert titles["o0f0"] == "x goes into linear as input"
     assert titles["o0b2"] == "gradient goes from linear to linear1.bias, sum axis 0"

@@ -56,10 +56,7 @@ def test_all_is_there_and_said(direction):
     graph = drawing.graph
     nodes = groups(svg)
     assert set(nodes) == {node.id for node in (*graph.tensors, *graph.operations)}
-    assert (
-        nodes["o0"].find(SVG + "title").text
-        == "operation linear, x @ linear1.weight + linear1.bias"
-    )
+    assert nodes["o0"].find(SVG + "title").text == "operation linear, x @ W1 + b1"
     for tensor in graph.tensors:
         shown = " ".join(visible(nodes[tensor.id]))
         texts = [text for _, value in (*tensor.rows, ("", tensor.grad)) for text in value.split()]

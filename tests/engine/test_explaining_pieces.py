@@ -91,11 +91,14 @@ def test_zero_has_no_sign():
     assert number_text(-1e-9) == "-1e-09"
 
 
-def test_matrices_of_four_by_four():
+def test_matrices_of_up_to_24_numbers():
     four = np.arange(16.0).reshape(4, 4)
     assert values(four).text.endswith("[12 13 14 15]]")
     assert gradient(four - 3).text.count("\n") == 3
-    assert "mean" in values(np.ones((5, 4))).text
+    assert "mean" not in values(np.ones((8, 3))).text
+    assert "mean" in values(np.ones((5, 5))).text
+    assert "mean" in values(np.ones((2, 12))).text, "too wide for a box"
+    assert "mean" in values(np.ones((12, 2))).text, "too high for a box"
     assert gradient(np.ones((5, 5))).text == "shape (5, 5): ‖g‖ 5, max 1"
     assert gradient(np.full((5, 5), np.nan)).text.endswith("(25 NaN)")
 

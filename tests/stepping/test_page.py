@@ -20,6 +20,7 @@ from tinygrad_edu.documents import Section, code
 from tinygrad_edu.documents.html import formula_html
 from tinygrad_edu.drawing.layers import layers_picture
 from tinygrad_edu.drawing.options import DrawOptions
+from tinygrad_edu.drawing.words import full_name
 from tinygrad_edu.explaining.inline import formula
 from tinygrad_edu.stepping import Stepper
 from tinygrad_edu.stepping.page_figure import figure
@@ -178,7 +179,7 @@ def test_nodes_are_buttons_with_sentences(outline):
     nodes = [own for own, _ in outline.all("g", role="button")]
     assert len(nodes) > 20
     labels = {own["id"]: own["aria-label"] for own in nodes}
-    assert labels["t1"] == "parameter linear1.weight, shape 2 by 3"
+    assert labels["t1"] == "parameter linear1.weight · W1, shape 2 by 3"
     assert labels["o0"].startswith("operation linear")
     assert labels["L-m1"].startswith("module linear1")
     assert all(own["tabindex"] == "-1" for own in nodes)
@@ -193,7 +194,7 @@ def test_the_table_has_a_caption_and_scopes(outline):
     tensors = reference().story.graph.tensors
     assert outline.all("caption")[0][1]
     assert len(outline.all("th", scope="col")) == 5
-    assert [text for _, text in outline.all("th", scope="row")] == [t.name for t in tensors]
+    assert [text for _, text in outline.all("th", scope="row")] == [full_name(t) for t in tensors]
 
 
 def test_check_30_gradients_are_written_as_python_writes_them(outline, page):
@@ -220,7 +221,9 @@ def test_check_39_hostile_names_are_text():
         assert not outline.all("img")
         assert outline.elements[0][0] == "html"
         tensors = made.story.graph.tensors
-        assert [text for _, text in outline.all("th", scope="row")] == [t.name for t in tensors]
+        assert [text for _, text in outline.all("th", scope="row")] == [
+            full_name(t) for t in tensors
+        ]
         assert not re.search("[\x00-\x08\x0e-\x1f\u202e\ud800]", text)
         json.loads(made.to_json())
 

@@ -400,9 +400,9 @@ def test_what_a_screen_reader_finds(visit, saved):
         'group "Steps"',
         'button "Next"',
         'slider "Step"',
-        'button "parameter linear1.weight, shape 2 by 3"',
+        'button "parameter linear1.weight · W1, shape 2 by 3"',
         'region "Table of all tensors"',
         'columnheader "Gradient"',
-        'rowheader "linear1.weight"',
+        'rowheader "linear1.weight · W1"',
     ):
         assert part in tree, part

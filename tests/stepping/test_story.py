@@ -42,6 +42,11 @@ def text_of(step):
     return as_text(Section(step.sentence, step.sections))
 
 
+def squeezed(text):
+    """A text without the blanks that align numbers."""
+    return re.sub(r"(?<=\[) | (?=\])", "", re.sub(r"\s+", " ", text))
+
+
 def sentences(story, kind):
     return [step.sentence for step in story.steps if step.kind == kind]
 
@@ -252,7 +257,7 @@ def test_rows_that_are_ignored_do_not_count():
         sent = trace.sent[0]
         np.testing.assert_allclose(row_gradient(sent), sent.contribution[0], atol=1e-15)
         pages = " ".join(text_of(step) for step in build_story(loss).steps)
-        assert ("average over the 2 rows" in pages) == ("× g / N = × 1 / 2" in pages) == is_first
+        assert ("average over the 2 rows" in pages) == ("× g / n = × 1 / 2" in pages) == is_first
         assert ("the label of row 0 is ignored" in pages) != is_first
 
 
@@ -263,17 +268,19 @@ def test_a_row_of_softmax_cross_entropy():
     np.testing.assert_allclose(
         row_gradient(trace.sent[0]), trace.sent[0].contribution[0], atol=1e-15
     )
-    backward = text_of(next(step for step in story.steps if step.kind == "backward"))
+    backward = squeezed(text_of(next(step for step in story.steps if step.kind == "backward")))
     z = loss.node.values[0][0]
     softmax = np.exp(z) / np.exp(z).sum()
     for numbers in (z, softmax, softmax - [1, 0], (softmax - [1, 0]) / 4):
         assert f"[{' '.join(format(number, '.4g') for number in numbers)}]" in backward
-    assert "onehot(0)           [1 0]" in backward
-    assert "× g / N = × 1 / 4" in backward
-    forward = text_of(story.steps[4])
-    assert f"-log of entry 0     {-np.log(softmax[0]):.4g}" in forward
-    halved = text_of(build_story(loss * 0.5).steps[8])
-    assert "× g / N = × 0.5 / 4" in halved
+    assert "y = one_hot(0) [1 0]" in backward
+    assert "× g / n = × 1 / 4 [" in backward
+    forward = squeezed(text_of(story.steps[4]))
+    assert f"-log p[0] {-np.log(softmax[0]):.4g}" in forward
+    halved = build_story(loss * 0.5, model=mlp).steps[8]
+    assert "× g / n = × 0.5 / 4" in squeezed(text_of(halved))
+    assert halved.sentence.startswith("softmax_cross_entropy sends δ2 = g × (p - y) / n to z2: ")
+    assert sentences(story, "backward")[0].startswith("softmax_cross_entropy sends δ2 = (p - y) / ")
     wide = parameter(np.zeros((2, 20)))
     wide_story = build_story(tg.softmax_cross_entropy(wide, [3, 4]))
     assert "a row has 20 numbers" in text_of(wide_story.steps[-1])

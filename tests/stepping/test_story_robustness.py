@@ -195,8 +195,8 @@ def test_details_of_every_part():
     weight = as_text(Section("", story.details[named(story, "linear1.weight")]))
     assert "contribution 1 of 1: from linear" in weight
     operation = as_text(Section("", story.details["o0"]))
-    assert " @ linear1.weight + linear1.bias" in operation
-    assert re.search(r"linear1.weight: g becomes t\d+.T @ g", operation)
+    assert " @ W1 + b1" in operation
+    assert re.search(r"W1: g becomes t\d+.T @ g", operation)
     assert set(story.values) == {node.id for node in story.graph.tensors} == set(story.gradients)
 
 
@@ -210,7 +210,8 @@ def test_names_of_the_model_and_of_the_user():
         .steps[1]
         .sentence.startswith("t2 = s ×")
     )
-    assert "linear1.weight" in build_story(loss, names={"loss": loss, "mlp": mlp}).steps[1].sentence
+    forward = build_story(loss, names={"loss": loss, "mlp": mlp}).steps[1]
+    assert "linear1.weight · W1: shape" in text_of(forward)
     # The user's name for something else is not taken away by the model.
     other = parameter(5.0)
     clash = build_story(free * other, model=model, names={"scale": other})

@@ -28,6 +28,7 @@ __all__ = [
 
 SANS = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 _MONO = "Courier, 'Courier New', 'Liberation Mono', monospace"
+_BESIDE = 16.0  # between a matrix and its gradient
 # In ems, for a wide sans-serif font; other characters have the width of most letters.
 _WIDTHS = {
     **dict.fromkeys("ijl'|!.,:; []()ft/I\\", 0.36),
@@ -62,7 +63,7 @@ class Box:
     width: float
     height: float
     texts: list[BoxText]
-    bands: list[tuple[float, float]]  # backgrounds of gradients: from, to
+    bands: list[tuple[float, float, float]]  # backgrounds of gradients: left, top, bottom
 
 
 def card_box(card: Card, tag: str = "", operands: int = 0) -> Box:
@@ -97,17 +98,26 @@ def _table(card: Card, tag: str) -> Box:
     head = text_width(card.name, 11, bold=card.is_named)
     wide = [head + (16 + text_width(card.tag, 9) if card.tag else 0), text_width(tag, 9)]
     widths = [_row_width(row) for row in card.rows]
+    beside = _beside(card)
     for row, own in zip(card.rows, widths, strict=True):
         wide.append(own if row.kind in ("warning", "note") else labels + own)
+    gradient = 0.0  # the width of one that is written to the right of its matrix
+    if beside:
+        matrix, gradient = (
+            text_width(card.rows[place].label, 10) + 8 + widths[place]
+            for place in (beside - 1, beside)
+        )
+        wide[beside + 1 : beside + 3] = [matrix + _BESIDE + gradient]
     width = max(wide) + 18
     name = "text" if card.is_named else "muted"
     texts = [BoxText(9, 16, card.name, 11, name, card.is_named)]
     texts += [BoxText(width - 9, 16, card.tag, 9, "muted", anchor="end")] if card.tag else []
-    y, bands = 22.0, []
+    y = start = 22.0
+    bands = []
     if tag:
         texts.append(BoxText(9, y + 9, tag, 9, "muted"))
         y += 13
-    for row, own in zip(card.rows, widths, strict=True):
+    for place, (row, own) in enumerate(zip(card.rows, widths, strict=True)):
         if row.kind == "warning":
             texts.append(BoxText(9, y + 12, row.text, 11, "warning", bold=True))
             y += 16
@@ -115,12 +125,27 @@ def _table(card: Card, tag: str) -> Box:
             texts.append(BoxText(9, y + 11, row.text, 10, "muted"))
             y += 15
         else:
+            left, right = 9.0, width - 9
+            if beside and place == beside - 1:
+                right -= gradient + _BESIDE
+            elif beside and place == beside:
+                y, left = start, right - gradient
             start = y
             y += 12 * _row_lines(row) + 4
-            texts.append(BoxText(9, (start + y) / 2 + 3.5, row.label, 10, "muted"))
-            texts += _row_texts(row, width - 9 - own, start)
-            bands += [(start, y)] if row.kind == "gradient" else []
+            texts.append(BoxText(left, (start + y) / 2 + 3.5, row.label, 10, "muted"))
+            texts += _row_texts(row, right - own, start)
+            bands += [(left - 4, start, y)] if row.kind == "gradient" else []
     return Box(card, width, y + 6, texts, bands)
+
+
+def _beside(card: Card) -> int:
+    """Return the number of the gradient that fits to the right of a matrix; 0 if there is none."""
+    rows = card.rows
+    for place in range(1, len(rows)) if card.is_broad else ():
+        both = rows[place - 1 : place + 1]
+        if [row.kind for row in both] == ["value", "gradient"] and min(map(_row_lines, both)) > 1:
+            return place
+    return 0
 
 
 def _texts_of(row: Row) -> list[tuple[str, Version | None]]:
@@ -200,9 +225,9 @@ def paint_box(drawing: Element, theme: Theme, box: Box, left: float, top: float)
     if card.is_warned:
         look = Look(look.fill, theme.warning, look.style, 3.0, look.outlines)
     paint_outline(group, look, left, top, box.width, box.height, card.is_round)
-    for start, end in box.bands:
-        fill = theme.gradient_fill
-        _rectangle(group, left + 5, top + start, box.width - 10, end - start, fill, "none")
+    for aside, start, end in box.bands:
+        size = box.width - 5 - aside, end - start
+        _rectangle(group, left + aside, top + start, *size, theme.gradient_fill, "none")
     for text in box.texts:
         paint_text(group, theme, text, left, top)
 

@@ -27,6 +27,10 @@ class TensorNode:
     name : str
         Its name, or else its id.
     has_name : bool
+    symbol : str
+        A shorter name for formulas, such as ``W1``; empty if there is none.
+    grad_name : str
+        The name of its gradient, such as ``δ1``; empty if it has none.
     tag : str
         Shown next to the name: ``parameter, used 3×``.
     shape : tuple of int
@@ -62,6 +66,18 @@ class TensorNode:
     manual: str = ""
     uses: int = 1
     call: str | None = None
+    symbol: str = ""
+    grad_name: str = ""
+
+    @property
+    def short(self) -> str:
+        """Its name in formulas and sentences."""
+        return self.symbol or self.name
+
+    @property
+    def title(self) -> str:
+        """All its names: ``linear1.weight · W1``."""
+        return f"{self.name} · {self.symbol}" if self.symbol else self.name
 
     @property
     def is_frozen(self) -> bool:

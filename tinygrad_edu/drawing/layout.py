@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
-__all__ = ["Layout", "lay_out"]
+__all__ = ["DENSE", "WIDE", "Layout", "Spacing", "lay_out"]
 
 Point: TypeAlias = tuple[float, float]
 _Vertex: TypeAlias = Hashable
@@ -22,11 +22,36 @@ _Pull: TypeAlias = tuple[_Vertex, float, float]  # towards what, at which offset
 
 LANES = 18.0  # across, for one line and its gradient
 _BETWEEN_BOXES = 24.0
-_GROUP_START, _GROUP_END = 34.0, 14.0  # for a border, and for the title at its start
-_BEFORE_CURVE, _AFTER_CURVE = 10.0, 22.0  # room for arrowheads and the letters of operands
-_SMALLEST_GAP, _LARGEST_GAP = 30.0, 110.0
 _SWEEPS, _RELAXATIONS = 8, 14
 _MOST_BENDS = 20_000  # beyond this, long lines may run below boxes, or it takes too long
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """Lengths along the picture.
+
+    Attributes
+    ----------
+    group_start, group_end : float
+        For the border of a group, and for the title at its start.
+    before_curve, after_curve : float
+        Room for arrowheads and the letters of operands.
+    smallest_gap, largest_gap, slope : float
+        A line bends within `slope` times the distance that it goes across, in these limits.
+    """
+
+    group_start: float = 34.0
+    group_end: float = 14.0
+    before_curve: float = 10.0
+    after_curve: float = 22.0
+    smallest_gap: float = 30.0
+    largest_gap: float = 110.0
+    slope: float = 0.3
+
+
+WIDE = Spacing()
+DENSE = Spacing(27.0, 10.0, 4.0, 13.0, 10.0, 44.0, 0.12)
+"""For pictures that have to fit into a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +76,7 @@ def lay_out(
     edges: Sequence[tuple[str, str]],
     groups: Mapping[str, tuple[str, ...]] | None = None,
     labels: Mapping[int, float] | None = None,
+    spacing: Spacing = WIDE,
 ) -> Layout:
     """Place boxes in layers, so that every edge points forward and no two boxes overlap.
 
@@ -65,6 +91,8 @@ def lay_out(
         the layers of a group.
     labels : mapping of int to float, optional
         The length of straight line that an edge, by its number, needs for a label at its start.
+    spacing : Spacing
+        How far layers are apart.
 
     Returns
     -------
@@ -84,7 +112,7 @@ def lay_out(
     """
     groups = groups or {}
     ranks = _ranks(list(sizes), edges, groups)
-    picture = _Layering(sizes, edges, groups, ranks)
+    picture = _Layering(sizes, edges, groups, ranks, spacing)
     picture.order()
     picture.relax()
     return picture.finish(labels or {})
@@ -175,7 +203,9 @@ class _Layering:
         edges: Sequence[tuple[str, str]],
         groups: Mapping[str, tuple[str, ...]],
         ranks: dict[str, int],
+        spacing: Spacing,
     ) -> None:
+        self.spacing = spacing
         self.boxes = sizes
         self.rank: dict[_Vertex, int] = {name: ranks[name] for name in sizes}
         self.groups: dict[_Vertex, tuple[str, ...]] = {name: groups.get(name, ()) for name in sizes}
@@ -318,7 +348,8 @@ class _Layering:
         """Return the smallest distance between the middles of two neighbours."""
         above, below = self.groups[upper], self.groups[lower]
         shared = len(_shared(above, below))
-        borders = _GROUP_END * (len(above) - shared) + _GROUP_START * (len(below) - shared)
+        borders = WIDE.group_end * (len(above) - shared)
+        borders += WIDE.group_start * (len(below) - shared)
         gap = _BETWEEN_BOXES if isinstance(upper, str) or isinstance(lower, str) else 0.0
         return (self._size(upper) + self._size(lower)) / 2 + gap + borders
 
@@ -377,6 +408,7 @@ class _Layering:
 
     def finish(self, labels: Mapping[int, float]) -> Layout:
         """Place the layers along the picture."""
+        spacing = self.spacing
         leads, heights = [0.0] * len(self.layers), [0.0] * len(self.layers)
         for number, way in enumerate(self.ways):
             rank = self.rank[way[0]]
@@ -389,11 +421,13 @@ class _Layering:
         for rank, layer in enumerate(self.layers):
             width = max(self.boxes[name][0] for name in layer if isinstance(name, str))
             middles.append(position + width / 2)
-            leaves.append(position + width + leads[rank] + self._borders(rank, 1) + _BEFORE_CURVE)
-            arrives.append(position - self._borders(rank, -1) - _AFTER_CURVE)
-            gap = min(max(_SMALLEST_GAP, 0.3 * heights[rank]), _LARGEST_GAP)
+            end = position + width + leads[rank] + self._borders(rank, 1)
+            leaves.append(end + spacing.before_curve)
+            arrives.append(position - self._borders(rank, -1) - spacing.after_curve)
+            bend = max(spacing.smallest_gap, spacing.slope * heights[rank])
+            gap = min(bend, spacing.largest_gap)
             following = self._borders(rank + 1, -1) if rank + 1 < len(self.layers) else 0.0
-            position = leaves[-1] + gap + following + _AFTER_CURVE
+            position = leaves[-1] + gap + following + spacing.after_curve
         routes = []
         for number, way in enumerate(self.ways):
             route: list[Point] = []
@@ -416,4 +450,4 @@ class _Layering:
         neighbour = rank + step
         if 0 <= neighbour < len(self.layers):
             here -= {group for vertex in self.layers[neighbour] for group in self.groups[vertex]}
-        return len(here) * (_GROUP_END if step > 0 else _GROUP_START)
+        return len(here) * (self.spacing.group_end if step > 0 else self.spacing.group_start)

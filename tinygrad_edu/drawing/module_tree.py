@@ -86,6 +86,22 @@ class ModuleTree:
         """All calls."""
         return tuple(self._nodes.values())
 
+    def paths_in(self, model: Any) -> dict[ModuleCall, str]:
+        """Return the calls inside of a module that is outermost, with their paths in it."""
+        paths: dict[ModuleCall, str] = {}
+        for call, node in self._nodes.items():  # parents come before their children
+            if call.parent is None:
+                if call.module is model:
+                    paths[call] = ""
+            elif call.parent in paths:
+                paths[call] = ".".join(filter(None, (paths[call.parent], node.name)))
+        return paths
+
+    @property
+    def outermost(self) -> list[Any]:
+        """The modules that were called outside of any other."""
+        return list({id(c.module): c.module for c in self._ids if c.parent is None}.values())
+
     def id_of(self, call: ModuleCall | None) -> str | None:
         """Return the id of a call."""
         return None if call is None else self._ids[call]

@@ -40,7 +40,8 @@ class DrawOptions:
         and operations that do the same, with the same shapes, one repetition after the other.
         `depth` opens all repetitions together, and `expand` single ones.
     values : {"auto", "full", "stats", "shape", "none"}
-        How much to show of each value: up to 9 numbers, else statistics; up to 64 numbers;
+        How much to show of each value: up to 24 numbers where they fit into a box, else
+        statistics; up to 64 numbers;
         statistics only; the shape only; nothing.
     backward : bool, optional
         Whether to draw gradients, with what each operation sends back; by default if any gradient

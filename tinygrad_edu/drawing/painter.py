@@ -24,7 +24,7 @@ from .boxes import (
     paint_text,
     text_width,
 )
-from .layout import Layout, Point, lay_out
+from .layout import WIDE, Layout, Point, Spacing, lay_out
 from .line_labels import LANE, Label, line_labels
 from .module_tree import CallNode
 from .picture import Picture, Wire
@@ -64,6 +64,7 @@ def paint(
     legend: bool = True,
     direction: str = "LR",
     note: str = "",
+    spacing: Spacing = WIDE,
 ) -> Element:
     """Draw a picture as SVG.
 
@@ -79,6 +80,8 @@ def paint(
         From left to right, or from top to bottom.
     note : str
         The last line of the caption.
+    spacing : Spacing
+        How far layers are apart.
 
     Returns
     -------
@@ -94,11 +97,12 @@ def paint(
     >>> paint(operations_picture(graph, backward=False)).tag
     'svg'
     """
-    return _Painter(picture, theme, direction).paint(legend, note)
+    return _Painter(picture, theme, direction, spacing).paint(legend, note)
 
 
 class _Painter:
-    def __init__(self, picture: Picture, theme: Theme, direction: str) -> None:
+    def __init__(self, picture: Picture, theme: Theme, direction: str, spacing: Spacing) -> None:
+        self.spacing = spacing
         self.picture, self.theme = picture, theme
         self.down = direction == "TB"
         self.calls = {call.id: call for call in picture.frames}
@@ -119,11 +123,11 @@ class _Painter:
             self.boxes = self._measured(tagged)
             sizes = {name: self._turned(box.width, box.height) for name, box in self.boxes.items()}
             groups = {card.id: self._path(card.frame, tagged) for card in self.picture.cards}
-            layout = lay_out(sizes, ends, groups)
+            layout = lay_out(sizes, ends, groups, spacing=self.spacing)
             starts = [route[0] for route in layout.routes]
             self.labels, rooms = line_labels(wires, starts, self.down)
             if rooms:  # they only move layers apart
-                layout = lay_out(sizes, ends, groups, rooms)
+                layout = lay_out(sizes, ends, groups, rooms, self.spacing)
             refused = self._framed(layout, tagged)
             if not refused:
                 return layout

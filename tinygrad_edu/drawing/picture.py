@@ -81,6 +81,8 @@ class Card:
         The module call that it is drawn in.
     kind : str
         At a module: its class, and how many there are.
+    is_broad : bool
+        Whether the gradient of a matrix is drawn to the right of it, instead of below.
     """
 
     id: str
@@ -92,6 +94,7 @@ class Card:
     rows: tuple[Row, ...] = ()
     frame: str | None = None
     kind: str = ""
+    is_broad: bool = False
 
     @property
     def heading(self) -> list[tuple[str, int, bool]]:
@@ -250,14 +253,15 @@ def tensor_card(tensor: TensorNode) -> Card:
         return Card(tensor.id, "constant", tensor.name, frame=tensor.call)
     rows = [Row(label, text) for label, text in tensor.rows]
     rows += [Row("", f"⚠ {tensor.warning}", "warning")] if tensor.warning else []
-    rows.append(Row("grad", tensor.grad, "gradient"))
+    label = f"grad {tensor.grad_name}".rstrip()
+    rows.append(Row(label, tensor.grad, "gradient"))
     if tensor.manual:
         kind = {"✓": "match", "✗": "differ"}.get(tensor.manual[0], "value")
         rows.append(Row("manual", tensor.manual, kind))
     return Card(
         tensor.id,
         tensor.role,
-        tensor.name,
+        tensor.title,
         tensor.has_name,
         tag=tensor.tag,
         rows=tuple(rows),

@@ -34,6 +34,7 @@ from .graph import Edge, Graph, OpNode, TensorNode
 from .module_tree import CallNode, ModuleTree
 from .names import free, names_by_identity
 from .operands import derivative_texts, operand_name, param_texts, parameter_word, summed_axes
+from .textbook import Symbols, symbols_of
 from .verdicts import by_tensor, judge
 
 __all__ = ["GraphTooLargeError", "SnapshotBuilder"]
@@ -111,6 +112,7 @@ class SnapshotBuilder:
         self.outputs = dict.fromkeys(outputs)
         self.values, self.contributions = values, contributions
         self.names = names_by_identity(names, model)
+        self.own = names_by_identity(names)
         self.computed = graph_order(*outputs)[::-1]
         self.operation_ids = {tensor: f"o{number}" for number, tensor in enumerate(self.computed)}
         self.entries: list[_Entry] = []
@@ -121,8 +123,18 @@ class SnapshotBuilder:
         self.all_entries = tuple(self.entries)  # includes what `leave_out` removes
         self.count = len(self.entries) + len(self.computed)
         self.modules = ModuleTree(map(node_of, self.computed), self.names)
+        self.symbols = self._without_taken(symbols_of(model, self.modules, self.computed))
         self.compare = compare
         self.manual: dict[Tensor, NDArray[Any]] = {}
+
+    def _without_taken(self, symbols: Symbols) -> Symbols:
+        """Drop what the user has named, and the names that the user gave to something else."""
+        named = {id(tensor): "" for tensor in self.computed if tensor.name}
+        return {
+            key: both
+            for key, both in symbols.items()
+            if both[0] not in self._given_names and key not in self.own | named
+        }
 
     def leave_out(self, max_nodes: int) -> None:
         """Keep only `max_nodes` nodes, those next to the outputs; one node counts the others."""
@@ -191,9 +203,10 @@ class SnapshotBuilder:
             named = [(self._name_and_call(entry)[0] or entry.id, entry.value) for entry in entries]
             self.manual = by_tensor(self.compare, named)
         tensors = tuple(map(self._tensor_node, self.entries))
-        shown = {tensor.id: tensor.name for tensor in tensors}
-        upstream = free("g", set(shown.values()))
-        operations = tuple(self._operation(tensor, shown, upstream) for tensor in self.computed)
+        shown = {tensor.id: tensor.short for tensor in tensors}
+        upstream = free("g", {*shown.values(), *(tensor.name for tensor in tensors)})
+        arrives = {tensor.id: tensor.grad_name or upstream for tensor in tensors}
+        operations = tuple(self._operation(tensor, shown, arrives) for tensor in self.computed)
         given = self._given()  # after the tensors, among which are copies of arrays
         return Graph(
             clean(title, limit=120),
@@ -253,7 +266,12 @@ class SnapshotBuilder:
         role = self._role(tensor)
         name, call = self._name_and_call(entry)
         uses = self.uses.get(tensor, 0)
+        symbol, grad_name = self.symbols.get(id(tensor), ("", ""))
         tags = [] if role == "computed" else [role]
+        if tensor.node is None:
+            symbol = symbol or self.own.get(id(tensor), "")
+        elif symbol:
+            tags = [entry.id, *tags]
         if role == "input" and tensor._requires_grad is not False:
             tags = ["frozen"]  # a parameter that is not trained
         tags += [f"used {uses}×"] if uses > 1 else []
@@ -281,7 +299,14 @@ class SnapshotBuilder:
             manual=str(judge(self.manual[tensor], tensor.grad)) if tensor in self.manual else "",
             uses=uses,
             call=call,
+            symbol="" if tensor.node or symbol == name else symbol,
+            grad_name=grad_name if self._is_scalar else "",
         )
+
+    @cached_property
+    def _is_scalar(self) -> bool:
+        """Whether gradients are those of a single number, as a δ is."""
+        return all(output.size == 1 for output in self.outputs)
 
     def _constant(self, entry: _Entry) -> TensorNode:
         text = number_text(entry.value)
@@ -313,6 +338,7 @@ class SnapshotBuilder:
         tensor, user = entry.value, entry.user
         name = self.names.get(id(tensor)) or clean(tensor.name or "")
         if tensor.node is not None:
+            name = name or self.symbols.get(id(tensor), ("", ""))[0]
             return name, self.modules.id_of(tensor.node.module_call)
         if user is None:
             return name, None
@@ -326,11 +352,13 @@ class SnapshotBuilder:
         name = name or ("" if word in self._given_names else word)
         return name, self.modules.id_of(made_in)
 
-    def _operation(self, tensor: Tensor, shown: Mapping[str, str], upstream: str) -> OpNode:
+    def _operation(
+        self, tensor: Tensor, shown: Mapping[str, str], arrives: Mapping[str, str]
+    ) -> OpNode:
         node = node_of(tensor)
         primitive = node.primitive
         names = [shown[operand] for operand in self._operand_ids(tensor)]
-        others = {"out": shown[self.ids[tensor]], "g": upstream}
+        others = {"out": shown[self.ids[tensor]], "g": arrives[self.ids[tensor]]}
         texts = derivative_texts(node)
         wanted = [
             position

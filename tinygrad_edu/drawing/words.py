@@ -5,6 +5,7 @@ Screen readers speak the sentences; consoles show the table. No picture is made 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,10 @@ __all__ = [
     "axes_text",
     "card_rows",
     "counts",
+    "full_name",
+    "grad_text",
     "heading",
+    "numbers_in_a_line",
     "one_line",
     "plural",
     "sentences",
@@ -82,8 +86,8 @@ def tensor_rows(graph: Graph) -> list[tuple[str, ...]]:
     """
     rows: list[tuple[str, ...]] = [("name", "role", "shape", "value", "grad", "manual")]
     for one in graph.tensors:
-        texts = shape_text(one.shape), one_line(value_text(one)), one_line(one.grad), one.manual
-        rows.append((one.name, one.role, *texts))
+        shown = numbers_in_a_line(value_text(one)), numbers_in_a_line(grad_text(one))
+        rows.append((full_name(one), one.role, shape_text(one.shape), *shown, one.manual))
     return _without_empty_end(rows)
 
 
@@ -120,7 +124,7 @@ def _tensor_sentence(tensor: TensorNode) -> str:
         value = dict(tensor.rows).get("data")
         size = f"value {value}" if value else "a single number"
     role = "tensor" if tensor.role == "computed" else tensor.role
-    parts = [f"{role} {tensor.name}", size]
+    parts = [f"{role} {tensor.title}", size]
     parts += [tensor.warning] if tensor.warning else []
     if tensor.grad_norm and tensor.grad_norm != "0":
         parts.append(
@@ -153,6 +157,22 @@ def value_text(tensor: TensorNode) -> str:
     rows = [row for row in tensor.rows if row[0] != "shape"]
     text = rows[0][1] if len(rows) == 1 else ", ".join(map(" ".join, rows))
     return f"{text} ({tensor.warning})" if tensor.warning else text
+
+
+def full_name(tensor: TensorNode) -> str:
+    """Return all names of a tensor: ``linear1.weight · W1``, ``z1 · t3``."""
+    own = tensor.has_name and tensor.tag.partition(",")[0] == tensor.id
+    return f"{tensor.name} · {tensor.id}" if own else tensor.title
+
+
+def grad_text(tensor: TensorNode) -> str:
+    """Write the gradient of a tensor, with its name."""
+    return f"{tensor.grad_name} = {tensor.grad}" if tensor.grad_name else tensor.grad
+
+
+def numbers_in_a_line(text: str) -> str:
+    """Write an array in one line, without the blanks that align its columns."""
+    return re.sub(r"(?<=\[) | (?=\])", "", one_line(text))
 
 
 def one_line(text: str) -> str:

@@ -127,7 +127,7 @@ class ExplanationBuilder:
         path = None
         if tensor.node is None and user is not None and user.module_call is not None:
             path = self.modules.parameter_name(tensor, user.module_call)
-        return clean(path or self.names.get(id(tensor)) or tensor.name or "")
+        return clean(self.names.get(id(tensor)) or path or tensor.name or "")
 
     def _call(self, result: Tensor) -> Call:
         """Return the names of a call: those of its operands and of its result."""

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..documents import Inline, code
-from ..texts import clean, gradient_text, shape_text, value_rows
+from ..texts import clean, fits_a_box, gradient_text, shape_text, value_rows
 from .latex import symbol
 
 __all__ = ["formula", "gradient", "values"]
-
-_LARGEST_MATRIX = 4
 
 
 def formula(text: str, latex: str = "") -> Inline:
@@ -30,15 +28,13 @@ def formula(text: str, latex: str = "") -> Inline:
 def values(array: Any) -> Inline:
     """Write an array: a few numbers one by one, many as shape, mean and range.
 
-    Matrices of up to 4 by 4 count as few numbers here: there is more room than in a picture.
-
     Examples
     --------
     >>> values([1.0, 2.0]).text
     'shape (2,): [1 2]'
     """
     array = np.asarray(array)
-    rows, warning = value_rows(array, "full" if _is_small_matrix(array) else "auto")
+    rows, warning = value_rows(array)
     if len(rows) == 1 and rows[0][0] == "data":
         shape = f"shape {shape_text(array.shape)}: " if array.ndim else ""
         text = shape + rows[0][1].replace("\n", "\n" + " " * len(shape))
@@ -58,11 +54,7 @@ def gradient(array: Any) -> Inline:
     array = np.asarray(array)
     if array.size > 1:
         text, _, warning = gradient_text(array, True)
-        if not array.any() or (text.startswith("‖") and not _is_small_matrix(array)):
+        if not array.any() or not fits_a_box(array):
             text += f" ({warning})" if warning else ""
             return code(f"shape {shape_text(array.shape)}: {text}")
     return values(array)
-
-
-def _is_small_matrix(array: Any) -> bool:
-    return np.ndim(array) == 2 and max(np.shape(array)) <= _LARGEST_MATRIX

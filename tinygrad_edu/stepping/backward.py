@@ -28,7 +28,8 @@ from ..texts import euclidean_norm, gradient_text, number_text, shape_text
 from ..tracing import Contribution, node_of
 from .forward import NameTable
 from .steps import Stage, Step, section
-from .worked_softmax import OPERATION, backward_row
+from .worked_product import element_sections
+from .worked_softmax import OPERATION, backward_row, letters_of, mean_delta
 
 __all__ = ["Backward"]
 
@@ -122,14 +123,14 @@ class Backward:
         return steps
 
     def _arrived(self, tensor: Tensor) -> Section:
-        total, g = self.totals[tensor], self.names.upstream
+        total, g = self.totals[tensor], self.names.upstream(tensor)
         lines: list[Line] = [[f"{g} = ", gradient(total)]]
         if not _same(self.final[tensor], total):
             lines.append([f"a hook replaces it:  {g} = ", gradient(self.final[tensor])])
         count = len(self.trace.arrived.get(tensor, ()))
         if count > 1:
             lines.append([f"complete: all {count} contributions have arrived"])
-        return section(f"Upstream: gradient of {self.names.of(tensor)}", *lines)
+        return section(f"Upstream: gradient of {self.names.title(tensor)}", *lines)
 
     def _described(self, one: Contribution, numbers: dict[int, Any]) -> _Description:
         found = self.trace.arrived[one.source]
@@ -159,11 +160,19 @@ class _Sent:
     ) -> None:
         self.one, self.numbers, self.names, self.final = one, numbers, names, final
         self.node, self.source = node_of(one.tensor), names.of(one.source)
+        self.upstream, self.gradient = names.upstream(one.tensor), names.gradient(one.source)
         self.number = next(n for n, each in enumerate(arrived, 1) if each is one)
         self.count = len(arrived)
         self.before = arrived[self.number - 2].total if self.number > 1 else None
         self.is_last = self.number == self.count
         self.is_changed = self.is_last and not _same(final, one.total)  # by a hook
+        # What is sent is the gradient itself, which has a name.
+        self.is_whole = (
+            names.has_gradient_name(one.source)
+            and self.count == 1
+            and not self.is_changed
+            and np.shape(one.given) == np.shape(one.contribution)
+        )
         self.rule = rule_text(self.node, one.position)
         self.local = local_derivative(self.rule)
         self.factor = numbers.get(one.position)  # the local derivative, if it is known
@@ -172,7 +181,7 @@ class _Sent:
         """Write a rule, or its local derivative, with the names in the picture."""
         names, result = self.names, self.names.of(self.one.tensor)
         texts = names.texts(self.one.tensor)
-        return filled(text, self.node, texts, out=result, g=names.upstream)
+        return filled(text, self.node, texts, out=result, g=self.upstream)
 
 
 def _describe(sent: _Sent) -> _Description:
@@ -184,15 +193,18 @@ def _describe(sent: _Sent) -> _Description:
     if sent.is_changed:
         sentence += "; a hook changes it"
     lines = _local_lines(sent)
+    if sent.is_whole and sent.node.primitive is OPERATION:
+        letters = letters_of(one, *sent.names.texts(one.tensor))
+        lines.insert(0, [code(f"{sent.gradient} = {mean_delta(one)}"), f" with {letters}"])
     rule = sent.written(sent.rule) if sent.rule else ""
-    lines += contribution_lines(one, sent.numbers, rule, sent.names.upstream)
-    sections = [
-        section(f"Sent to {sent.source}", *lines, *(_sum_lines(sent) if sent.count == 1 else ()))
-    ]
+    lines += contribution_lines(one, sent.numbers, rule, sent.upstream)
+    title = sent.names.title(one.source)
+    sections = [section(f"Sent to {title}", *lines, *(_sum_lines(sent) if sent.count == 1 else ()))]
     if sent.node.primitive is OPERATION:
         sections += backward_row(one)
+    sections += element_sections(one, sent.gradient, sent.names.texts(one.tensor), sent.upstream)
     if sent.count > 1:
-        sections.append(section(f"Sum: gradient of {sent.source}", *_sum_lines(sent)))
+        sections.append(section(f"Sum: gradient of {title}", *_sum_lines(sent)))
     total = gradient_text(np.asarray(sent.final if sent.is_last else one.total), True)[0]
     place = f"{sent.number} of {sent.count}" if sent.count > 1 else ""
     return _Description(sentence, short, tuple(sections), (total, place))
@@ -213,10 +225,13 @@ def _local_lines(sent: _Sent) -> list[Line]:
 
 def _what(sent: _Sent) -> tuple[str, str]:
     """Describe in part of a sentence what goes where; for arrays, also how much."""
-    one, g = sent.one, sent.names.upstream
+    one, g = sent.one, sent.upstream
     written = sent.written(sent.rule) if sent.rule else f"what its rule makes of {g}"
     if sent.local in IN_WORDS:
         written = sent.local.replace("1", g)
+    if sent.is_whole:
+        short = mean_delta(one) if sent.node.primitive is OPERATION else ""
+        written = f"{sent.gradient} = {short or written}"
     if np.size(one.contribution) == np.size(one.upstream) == np.size(one.given) == 1:
         product = f"{_product(sent)} = " if sent.local not in ("", *IN_WORDS) else ""
         return f"{written} = {product}{_number(one.given)} to {sent.source}", ""
@@ -246,16 +261,16 @@ def _sum(sent: _Sent) -> str:
     """Write ``grad(a): 0.25 + (-1.5) = -1.25 (contribution 2 of 2)``."""
     total = _number(sent.one.total)
     if sent.count == 1:
-        return f"grad({sent.source}) = {total}"
+        return f"{sent.gradient} = {total}"
     counted = f"(contribution {sent.number} of {sent.count})"
     if sent.before is None:
-        return f"grad({sent.source}): {total} {counted}"
+        return f"{sent.gradient}: {total} {counted}"
     added = f"{_number(sent.before)} + {bracketed(_number(sent.one.contribution))}"
-    return f"grad({sent.source}): {added} = {total} {counted}"
+    return f"{sent.gradient}: {added} = {total} {counted}"
 
 
 def _sum_lines(sent: _Sent) -> list[Line]:
-    one, name = sent.one, sent.source
+    one, name = sent.one, sent.gradient
     is_number = np.size(one.total) == 1
     lines: list[Line] = []
     if is_number:
@@ -263,11 +278,11 @@ def _sum_lines(sent: _Sent) -> list[Line]:
     elif sent.before is not None:
         lines.append(["so far        ", gradient(sent.before)])
         lines.append(["+ this        ", gradient(one.contribution)])
-        lines.append([f"= grad({name})  ", gradient(one.total)])
+        lines.append([f"= {name}  ", gradient(one.total)])
     elif sent.count == 1:
-        lines.append([f"the only contribution: grad({name}) is complete"])
+        lines.append([f"the only contribution: {name} is complete"])
     else:
-        lines.append([f"grad({name}) = ", gradient(one.total)])
+        lines.append([f"{name} = ", gradient(one.total)])
     if not sent.is_last:
         return lines + [[text] for text in _waiting(sent)]
     if sent.count > 1 and not is_number:

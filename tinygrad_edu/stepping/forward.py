@@ -11,7 +11,7 @@ from ..documents import Inline, Line, code
 from ..drawing.formulas import call_text, filled, forward_formula, is_plain, settings_beside
 from ..drawing.graph import Graph, OpNode
 from ..drawing.names import free
-from ..drawing.words import one_line
+from ..drawing.words import full_name, one_line
 from ..explaining.builder import ExplanationBuilder
 from ..explaining.contribution import Trace
 from ..explaining.inline import values
@@ -33,11 +33,6 @@ class NameTable:
     ids : dict of Tensor to str
         From `SnapshotBuilder`.
     trace : Trace
-
-    Attributes
-    ----------
-    upstream : str
-        The name of the gradient that arrives at an operation: ``g``, unless a tensor has it.
     """
 
     def __init__(self, graph: Graph, ids: dict[Tensor, str], trace: Trace) -> None:
@@ -47,12 +42,29 @@ class NameTable:
         self._operands: dict[str, list[str]] = {}
         for edge in sorted(graph.edges, key=lambda edge: edge.position):
             self._operands.setdefault(edge.target, []).append(edge.source)
-        self.upstream = free("g", {node.name for node in graph.tensors})
-        self.by_identity = {id(tensor): self.nodes[name].name for tensor, name in ids.items()}
+        taken = {node.name for node in graph.tensors} | {node.short for node in graph.tensors}
+        self._upstream = free("g", taken)
+        self.by_identity = {id(tensor): self.nodes[name].short for tensor, name in ids.items()}
 
     def of(self, tensor: Tensor) -> str:
-        """Return the name of a tensor, or else its id."""
-        return self.nodes[self.ids[tensor]].name
+        """Return the short name of a tensor, or else its id."""
+        return self.nodes[self.ids[tensor]].short
+
+    def title(self, tensor: Tensor) -> str:
+        """Return all names of a tensor."""
+        return full_name(self.nodes[self.ids[tensor]])
+
+    def upstream(self, tensor: Tensor) -> str:
+        """Return the name of the gradient of a result: ``δ1``, or else ``g``."""
+        return self.nodes[self.ids[tensor]].grad_name or self._upstream
+
+    def has_gradient_name(self, tensor: Tensor) -> bool:
+        """Return whether the gradient of an operand has a name."""
+        return bool(self.nodes[self.ids[tensor]].grad_name)
+
+    def gradient(self, tensor: Tensor) -> str:
+        """Return the name of the gradient of an operand: ``dW1``, or else ``grad(W1)``."""
+        return self.nodes[self.ids[tensor]].grad_name or f"grad({self.of(tensor)})"
 
     def operation(self, tensor: Tensor) -> OpNode:
         """Return the operation that made a tensor."""
@@ -64,7 +76,7 @@ class NameTable:
 
     def texts(self, tensor: Tensor) -> list[str]:
         """Return the names of these operands."""
-        return [self.nodes[operand].name for operand in self.operands(tensor)]
+        return [self.nodes[operand].short for operand in self.operands(tensor)]
 
     def explanation(self, tensor: Tensor) -> ExplanationBuilder:
         """Return the builder of an explanation, with the gradients traced already."""
@@ -85,8 +97,8 @@ def forward_step(tensor: Tensor, names: NameTable) -> Step:
     for operand, value in zip(operands, node.values, strict=True):
         shown = names.nodes[operand]
         described = [", a number"] if shown.role == "constant" else [": ", values(value)]
-        inputs[operand] = [code(shown.name), *described]
-    result: list[Inline | str] = [code(names.of(tensor)), ": ", values(tensor.data)]
+        inputs[operand] = [code(full_name(shown)), *described]
+    result: list[Inline | str] = [code(names.title(tensor)), ": ", values(tensor.data)]
     sections = [
         section(operation.name, *lines),
         section("Inputs", *inputs.values()),

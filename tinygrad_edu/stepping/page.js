@@ -10,7 +10,7 @@
   // In the frame of a notebook, a link would load the notebook itself into the frame.
   const linkable = window.location.protocol !== "about:";
   const DELAY = 2600;
-  const LEAST = 0.95, MOST = 1.25, FACTOR = 1.2;
+  const LEAST = 0.4, MOST = 1.25, FAR = 0.75, FACTOR = 1.2;
 
   page.classList.add("js");
   all("[data-figure]:empty").forEach((box) => box.remove());
@@ -222,9 +222,11 @@
     say();
   }
 
+  // The whole picture, unless its names could not be read any more.
   function fitted() {
-    const width = figures[state.view].width;
-    return Math.max(LEAST, Math.min(MOST, (canvas.clientWidth - 4) / width));
+    const own = figures[state.view];
+    const whole = Math.min((canvas.clientWidth - 4) / own.width, (canvas.clientHeight - 4) / own.height);
+    return Math.max(LEAST, Math.min(MOST, whole));
   }
 
   function zoom(to) {
@@ -232,6 +234,7 @@
     const scale = state.zoom || fitted(), own = figures[state.view];
     own.svg.setAttribute("width", String(Math.round(own.width * scale)));
     own.svg.setAttribute("height", String(Math.round(own.height * scale)));
+    set(own.svg, "far", scale < FAR);
     get("percent").textContent = String(Math.round(scale * 100));
   }
 
@@ -321,7 +324,9 @@
 
   // Saves the picture alone: hidden parts are omitted, colours become attributes.
   function download() {
-    const own = figures[state.view].svg, copy = own.cloneNode(true);
+    const own = figures[state.view].svg, isFar = own.classList.contains("far");
+    set(own, "far", false);
+    const copy = own.cloneNode(true);
     const originals = [own].concat(all("*", own)), copies = [copy].concat(all("*", copy));
     originals.forEach((part, place) => {
       const look = window.getComputedStyle(part);
@@ -332,6 +337,7 @@
       });
       copies[place].removeAttribute("tabindex");
     });
+    set(own, "far", isFar);
     all(".off", copy).forEach((part) => part.remove());
     const text = new XMLSerializer().serializeToString(copy);
     const address = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
@@ -454,6 +460,12 @@
   const roles = { table: "table", tr: "row", td: "cell", "th[scope=col]": "columnheader",
     "th[scope=row]": "rowheader" };
   Object.keys(roles).forEach((part) => all(part).forEach((one) => one.setAttribute("role", roles[part])));
+
+  // On a narrow screen, what is rarely needed comes last.
+  const narrow = window.matchMedia("(max-width: 36rem)");
+  const settle = () => { (narrow.matches ? document.body : get("head")).append(get("extras")); };
+  narrow.addEventListener("change", settle);
+  settle();
 
   get("copy").hidden = !linkable;
   Object.keys(figures).forEach((name) => {

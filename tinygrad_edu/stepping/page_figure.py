@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from ..drawing.layers import layers_picture
+from ..drawing.layout import DENSE
 from ..drawing.options import DrawOptions
 from ..drawing.painter import paint
 from ..drawing.picture import Card, Picture, Row, Version, operations_picture
@@ -50,7 +51,7 @@ def figure(story: Story, view: str) -> Element | None:
         picture, known = operations_picture(story.graph, backward=True), {}
     cards = tuple(_in_time(card, story, known.get(card.id)) for card in picture.cards)
     picture = replace(picture, cards=cards)
-    root = paint(picture, _variable_theme(), direction="TB")
+    root = paint(picture, _variable_theme(), direction="TB", spacing=DENSE)
     prefix = "layers" if view == "layers" else "graph"
     describe_svg(root, prefix, picture.title, picture.description)
     root.attrib |= {"id": f"{prefix}-svg", "class": "figure", "role": "graphics-document document"}
@@ -73,7 +74,7 @@ def _in_time(card: Card, story: Story, known: int | None) -> Card:
         elif row.kind == "value" and row.label != "shape":
             versions = _from(story.values.get(card.id), row)
         rows.append(_with(row, versions))
-    return replace(card, rows=tuple(rows))
+    return replace(card, rows=tuple(rows), is_broad=True)
 
 
 def _from(step: int | None, row: Row) -> tuple[Version, ...]:
@@ -104,6 +105,10 @@ def _animate(root: Element, picture: Picture, story: Story, prefix: str) -> None
     never = len(story.steps)
     for text in root.iter("text"):
         _shorten(text)
+    for wire in root.iter("g"):
+        if "edge" in wire.get("class", ""):  # their colours are in the style sheet
+            for path in wire.iter("path"):
+                path.attrib = {"d": path.get("d", ""), **_dashes(path)}
     gradients = {wire.back_id for wire in picture.wires if wire.back_id}
     for part in root.iter("g"):
         identifier = part.get("id", "")
@@ -130,6 +135,11 @@ def _animate(root: Element, picture: Picture, story: Story, prefix: str) -> None
             )
             for name, others in neighbours.get(identifier, {}).items():
                 part.set(name, " ".join(prefix + other for other in others))
+
+
+def _dashes(path: Element) -> dict[str, str]:
+    dashes = path.get("stroke-dasharray")
+    return {} if dashes is None else {"stroke-dasharray": dashes}
 
 
 def _shorten(text: Element) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..documents.html import sections as section_html
 from ..drawing.picture import Version
+from ..drawing.words import full_name
 from ..texts import shape_text
 from .page_states import OFF, attributes_of, lights, result_versions, version_attributes
 
@@ -57,7 +58,7 @@ def _label(step: Step, names: dict[str, str]) -> str:
 
 def details(story: Story) -> str:
     """Write the details of each tensor and operation, shown when it is selected."""
-    said = {tensor.id: f"{_role(tensor)} {tensor.name}" for tensor in story.graph.tensors}
+    said = {one.id: f"{_role(one)} {full_name(one)}" for one in story.graph.tensors}
     said |= {one.id: f"operation {one.name}" for one in story.graph.operations}
     return "\n".join(
         f'<section class="detail {OFF}" data-node="{html.escape(name)}">'
@@ -91,11 +92,14 @@ def table_rows(story: Story) -> str:
         value, gradient = (
             _versions(result_versions(story, tensor.id, kind)) for kind in ("value", "gradient")
         )
+        name = html.escape(tensor.grad_name)
+        named = f"<small>{name}</small> " if name else ""
         rows.append(
             f'<tr data-row="{tensor.id}"{attributes}>'
-            f'<th scope="row">{html.escape(tensor.name)}</th><td>{html.escape(tensor.role)}</td>'
+            f'<th scope="row">{html.escape(full_name(tensor))}</th>'
+            f"<td>{html.escape(tensor.role)}</td>"
             f"<td><code>{html.escape(shape_text(tensor.shape))}</code></td>"
-            f'<td>{value}</td><td class="gradient">{gradient}</td></tr>'
+            f'<td>{value}</td><td class="gradient">{named}{gradient}</td></tr>'
         )
     return "\n".join(rows)
 

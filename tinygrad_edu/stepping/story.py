@@ -24,8 +24,15 @@ from ..texts import contribution_text, euclidean_norm, gradient_text, number_tex
 from .backward import Backward
 from .details import details_of
 from .forward import NameTable, forward_step
+from .forward_again import loss_after, loss_section, loss_text
 from .steps import Stage, Step, Story, section
-from .updates import check_optimizer, trial_step, update_sections, update_sentence
+from .updates import (
+    check_optimizer,
+    predicted_change,
+    trial_step,
+    update_sections,
+    update_sentence,
+)
 
 __all__ = ["Stage", "Step", "Story", "build_story"]
 
@@ -222,7 +229,7 @@ class _StoryBuilder:
     def _check(self, manual: dict[Tensor, Any], final: dict[Tensor, Any]) -> Step:
         sections, verdicts = [], {}
         for tensor, array in manual.items():
-            name, automatic = self.names.of(tensor), final.get(tensor)
+            name, automatic = self.names.nodes[self.ids[tensor]].name, final.get(tensor)
             verdict = verdicts[name] = judge(array, automatic)
             lines: list[Line] = [["manual     ", gradient(array)]]
             if automatic is None:
@@ -230,19 +237,29 @@ class _StoryBuilder:
             else:
                 lines.append(["automatic  ", gradient(automatic)])
                 lines += [[line] for line in _verdict_lines(verdict)]
-            sections.append(section(name, *lines))
+            sections.append(section(self.names.title(tensor), *lines))
         reads = tuple(self.ids[tensor] for tensor in manual)
         return Step("check", one_line(_check_sentence(verdicts)), tuple(sections), reads=reads)
 
     def _update(self, optimizer: Any, final: dict[Tensor, Any]) -> Step:
         leaves = [tensor for tensor in self.ids if tensor.node is None and tensor.requires_grad]
-        parameters = {tensor: self.names.of(tensor) for tensor in leaves}
+        parameters = {tensor: self.names.title(tensor) for tensor in leaves}
         updates = trial_step(optimizer, parameters, final)
-        moved = [t for t, one in zip(parameters, updates, strict=True) if not one.stays]
+        new = {t: one.new for t, one in zip(parameters, updates, strict=True) if not one.stays}
+        moved = list(new)
+        sentence, sections = (
+            update_sentence(optimizer, updates),
+            update_sections(optimizer, updates),
+        )
+        before, after = float(self.output.item()), loss_after(self.computed, new) if new else None
+        if after is not None:
+            name, predicted = self.names.of(self.output), predicted_change(optimizer, updates)
+            sentence += f"; {name} {loss_text(before, after)}"
+            sections.insert(1, loss_section(name, before, after, predicted))
         return Step(
             "update",
-            one_line(update_sentence(optimizer, updates)),
-            tuple(update_sections(optimizer, updates)),
+            one_line(sentence),
+            tuple(sections),
             reads=tuple(self.ids[tensor] for tensor in parameters),
             writes=tuple(self.ids[tensor] for tensor in moved),
         )

@@ -20,7 +20,14 @@ from ..explaining.inline import gradient, values
 from ..tensor import Tensor
 from ..texts import clean, euclidean_norm, number_text
 
-__all__ = ["ParameterUpdate", "check_optimizer", "trial_step", "update_sections", "update_sentence"]
+__all__ = [
+    "ParameterUpdate",
+    "check_optimizer",
+    "predicted_change",
+    "trial_step",
+    "update_sections",
+    "update_sentence",
+]
 
 _SETTINGS = ("lr", "momentum", "nesterov", "weight_decay")
 
@@ -121,6 +128,15 @@ def update_sentence(optimizer: Any, updates: list[ParameterUpdate]) -> str:
         product = f"{number_text(optimizer.lr)} × {bracketed(slope)}"
         return f"the optimiser updates {one.name}: {old} - {product} = {new}"
     return f"the optimiser updates {plural(len(moved), 'parameter')}: p <- p - {rule or 'step'}"
+
+
+def predicted_change(optimizer: Any, updates: list[ParameterUpdate]) -> float | None:
+    """Return by how much the slope alone would change the loss; None for another rule."""
+    if not _rule(optimizer, updates).endswith("× grad"):
+        return None
+    slopes = [one.gradient for one in updates if one.gradient is not None and not one.stays]
+    with np.errstate(all="ignore"):
+        return -float(optimizer.lr) * sum(float(np.sum(np.square(g, dtype=float))) for g in slopes)
 
 
 def update_sections(optimizer: Any, updates: list[ParameterUpdate]) -> list[Section]:

@@ -7,18 +7,20 @@ the story describes those instead.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..documents import Line, Section, code
+from ..drawing.words import plural
 from ..ops.networks.classification import softmax_cross_entropy
 from ..tensor import Tensor
-from ..texts import number_text
+from ..texts import aligned, number_text
 from ..tracing import Contribution, node_of
 from .steps import section
 
-__all__ = ["OPERATION", "backward_row", "forward_row", "row_gradient"]
+__all__ = ["OPERATION", "backward_row", "forward_row", "letters_of", "mean_delta", "row_gradient"]
 
 OPERATION = softmax_cross_entropy.primitive
 _MOST_CLASSES = 12
@@ -32,13 +34,9 @@ def forward_row(loss: Tensor) -> list[Section]:
     label, softmax = int(labels[0]), _softmax(logits)[-1]
     with np.errstate(all="ignore"):
         row_loss = -np.log(softmax[label])
-    last = f"the loss is the average over the {_count(loss)} rows: "
-    return _worked(
-        logits,
-        labels,
-        [f"-log of entry {label:<6}", code(number_text(row_loss))],
-        [last, code(number_text(loss.data))],
-    )
+    average = f"the loss is the average over the {_count(loss)} rows: "
+    last: Line = [average, code(number_text(loss.data))]
+    return _worked(logits, labels, [(f"-log p[{label}]", row_loss)], last)
 
 
 def backward_row(sent: Contribution) -> list[Section]:
@@ -51,14 +49,25 @@ def backward_row(sent: Contribution) -> list[Section]:
         text = f"a row has {classes} numbers; rows of up to {_MOST_CLASSES} are worked out here"
         return [section("One row in numbers", [text])]
     softmax, one_hot = _softmax(logits)[-1], _one_hot(labels, classes)
-    last = f"× g / N = × {number_text(_upstream(sent))} / {_count(sent.tensor)}"
-    return _worked(
-        logits,
-        labels,
-        [f"onehot({int(labels[0])})".ljust(20), code(_row(one_hot))],
-        ["softmax - onehot    ", code(_row(softmax - one_hot))],
-        [last.ljust(20), code(_row(row_gradient(sent)))],
-    )
+    count = _count(sent.tensor)
+    rows = [
+        (f"y = one_hot({int(labels[0])})", one_hot),
+        ("p - y", softmax - one_hot),
+        (f"× g / n = × {number_text(_upstream(sent))} / {count}", row_gradient(sent)),
+    ]
+    return _worked(logits, labels, rows, ["1 / n: the loss is an average over n rows"])
+
+
+def mean_delta(sent: Contribution) -> str:
+    """Write the whole gradient as textbooks do."""
+    upstream = "" if _upstream(sent) == 1 else "g × "
+    return f"{upstream}(p - y) / n"
+
+
+def letters_of(sent: Contribution, logits: str, labels: str) -> str:
+    """Say what the letters of `mean_delta` are."""
+    count = plural(_count(sent.tensor), "row")
+    return f"p = softmax({logits}), y = one_hot({labels}), n = {count}"
 
 
 def row_gradient(sent: Contribution) -> Any:
@@ -81,18 +90,18 @@ def _count(loss: Tensor) -> int:
     return int(_counted(loss).sum())
 
 
-def _worked(logits: Any, labels: Any, *more: Line) -> list[Section]:
+def _worked(logits: Any, labels: Any, more: Sequence[tuple[str, Any]], last: Line) -> list[Section]:
+    """Write rows of numbers below each other, with one decimal point below the other."""
     z, exponentials, total, softmax = _softmax(logits)
-    return [
-        section(
-            f"Row 0 of {len(labels)}, label {int(labels[0])}",
-            ["z                   ", code(_row(z))],
-            ["exp(z - max(z))     ", code(_row(exponentials))],
-            ["their sum           ", code(number_text(total))],
-            ["softmax(z)          ", code(_row(softmax))],
-            *more,
-        )
-    ]
+    rows = [("z", z), ("exp(z - max(z))", exponentials), ("their sum", total)]
+    rows += [("p = softmax(z)", softmax), *more]
+    texts = aligned([list(map(number_text, np.atleast_1d(numbers))) for _, numbers in rows])
+    lines: list[Line] = []
+    for (label, numbers), text in zip(rows, texts, strict=True):
+        shown = f"[{' '.join(text)}]" if np.ndim(numbers) else f" {text[0]}"
+        lines.append([label.ljust(20), code(shown)])
+    title = f"Row 0 of {len(labels)}, label {int(labels[0])}"
+    return [section(title, *lines, last)]
 
 
 def _softmax(logits: Any) -> tuple[Any, Any, Any, Any]:
@@ -109,7 +118,3 @@ def _one_hot(labels: Any, classes: int) -> Any:
 
 def _upstream(sent: Contribution) -> float:
     return float(np.asarray(sent.upstream).reshape(-1)[0])
-
-
-def _row(numbers: Any) -> str:
-    return f"[{' '.join(map(number_text, numbers))}]"
