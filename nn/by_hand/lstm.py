@@ -51,7 +51,7 @@ def forward(
     for x_t in x.swapaxes(0, 1):
         z = x_t @ W_ih + b_ih + h @ W_hh + b_hh  # equation 1
         z_i, z_f, z_n, z_o = np.split(z, 4, axis=1)
-        i, f, o = (np.exp(-np.logaddexp(0, -z)) for z in (z_i, z_f, z_o))  # equation 2, sigmoids
+        i, f, o = (np.exp(-np.logaddexp(0, -z)) for z in (z_i, z_f, z_o))  # equation 2
         n = np.tanh(z_n)  # equation 2
         steps.append((x_t, h, c, i, f, n, o))
         c = f * c + i * n  # equation 3
