@@ -1,6 +1,7 @@
-"""Worksheets: one step of training by hand: forward, backward and update, for one sample.
+"""Worksheets: one step of training by hand, for one sample: forward, backward, update, and forward
+once more, which shows what the step was good for.
 
-Every number between the input and the new weights is a blank; the key is the same page with the
+Every number between the input and the new loss is a blank; the key is the same page with the
 numbers filled in. The equations are those of `delta_rule`, for a batch of one.
 """
 
@@ -22,6 +23,7 @@ from ..data.features import check_features
 from ..loss import classes_of, output_activation
 from ..mlp import MLP
 from . import delta_rule
+from .paper import number_texts
 from .worksheet_page import Content, html_page, text_page
 
 __all__ = ["Marks", "Worksheet", "worksheet"]
@@ -29,6 +31,7 @@ __all__ = ["Marks", "Worksheet", "worksheet"]
 Array: TypeAlias = NDArray[Any]
 Numbers: TypeAlias = dict[str, Array]
 
+_NEW = "_new"  # at the end of the names of what is computed after the update
 _MOST_UNITS = 12  # as many columns as fit across a page
 _MOST_DIGITS = 6
 _NAME = re.compile(r"(\w+)(?:\[(\d+(?:,\d+)*)\])?")
@@ -113,7 +116,7 @@ def worksheet(
     >>> from nn.by_hand.worksheet import worksheet
     >>> sheet = worksheet(MLP([2, 2], seed=0), [1.0, 0.5], label=1)
     >>> sheet
-    Worksheet(2 -> 2, relu; 22 blanks)
+    Worksheet(2 -> 2, relu; 30 blanks)
     >>> print(sheet.check({"z1[0]": 0.45, "delta1[1]": 3.0}))
     z1[0]: right
     delta1[1]: wrong
@@ -205,9 +208,10 @@ class Worksheet:
             self._given |= {f"W{layer}": weight, f"b{layer}": bias}
         self._exact = self._work(lambda array: array)
         # Without the logarithm of a probability that is too small for float64.
-        self._exact["loss"] = np.asarray(
-            delta_rule.loss(weights, biases, x, [label], self._output, mlp.activation)
-        )
+        for suffix, w, b in (("", weights, biases), (_NEW, *self._updated(len(weights)))):
+            self._exact[f"loss{suffix}"] = np.asarray(
+                delta_rule.loss(w, b, x, [label], self._output, mlp.activation)
+            )
         # What follows when the rounded numbers on the page are used further.
         self._carried = self._work(lambda array: np.round(array, places))
 
@@ -226,6 +230,14 @@ class Worksheet:
 
     # Numbers ----------------------------------------------------------------------------------
 
+    def _updated(self, depth: int) -> tuple[list[Array], list[Array]]:
+        """Return the new weights and the new biases."""
+        weights, biases = (
+            [self._exact[f"{letter}{layer}{_NEW}"] for layer in range(1, depth + 1)]
+            for letter in "Wb"
+        )
+        return weights, biases
+
     def _work(self, keep: Callable[[Any], Any]) -> Numbers:
         """Compute the numbers of the page in order; what `keep` makes of one goes into the next."""
         depth, known = len(self.mlp.layers), dict(self._given)
@@ -235,22 +247,27 @@ class Worksheet:
             known[name] = np.asarray(keep(value))
             return known[name]
 
-        a = known["x"]
-        for layer in range(1, depth + 1):
-            z = write(f"z{layer}", a @ known[f"W{layer}"] + known[f"b{layer}"])
-            a = write(f"a{layer}", f(z)) if layer < depth else z
         y = known["y"]
-        with np.errstate(divide="ignore"):
-            if self._output == "softmax":
-                e = write("e", np.exp(z - z.max()))
-                p = write("p", e / write("sum", e.sum()))
-                write("loss", -np.log(p[self.label]))
-            else:
-                p = write("p", delta_rule.HIDDEN["sigmoid"][0](z))
-                write("loss", -np.log(np.where(y == 1, p, 1 - p)).sum())
+
+        def forward(suffix: str) -> None:
+            a = known["x"]
+            for layer in range(1, depth + 1):
+                weight, bias = known[f"W{layer}{suffix}"], known[f"b{layer}{suffix}"]
+                z = write(f"z{layer}{suffix}", a @ weight + bias)
+                a = write(f"a{layer}{suffix}", f(z)) if layer < depth else z
+            with np.errstate(divide="ignore"):
+                if self._output == "softmax":
+                    e = write(f"e{suffix}", np.exp(z - z.max()))
+                    p = write(f"p{suffix}", e / write(f"sum{suffix}", e.sum()))
+                    write(f"loss{suffix}", -np.log(p[self.label]))
+                else:
+                    p = write(f"p{suffix}", delta_rule.HIDDEN["sigmoid"][0](z))
+                    write(f"loss{suffix}", -np.log(np.where(y == 1, p, 1 - p)).sum())
+
+        forward("")
         for layer in range(depth, 0, -1):
             if layer == depth:
-                delta = write(f"delta{layer}", p - y)
+                delta = write(f"delta{layer}", known["p"] - y)
             else:
                 back = delta @ known[f"W{layer + 1}"].T
                 delta = write(f"delta{layer}", back * derivative(known[f"a{layer}"]))
@@ -259,7 +276,8 @@ class Worksheet:
             write(f"db{layer}", delta)
         for layer in range(1, depth + 1):
             for name in (f"W{layer}", f"b{layer}"):
-                write(f"{name}_new", known[name] - self._lr * known[f"d{name}"])
+                write(f"{name}{_NEW}", known[name] - self._lr * known[f"d{name}"])
+        forward(_NEW)
         return {name: array for name, array in known.items() if name not in self._given}
 
     def check_answer(self, name: str, value: float) -> bool:
@@ -331,9 +349,9 @@ class Worksheet:
 
     def content(self, key: bool = False) -> Content:
         """Return what is printed as plain data: the numbers as text, and None for every blank."""
-        cells = {name: _texts(array, self._digits) for name, array in self._given.items()}
-        cells["y"] = _texts(self._given["y"], 0)
-        answers = {name: _texts(array, self._places) for name, array in self._exact.items()}
+        cells = {name: number_texts(array, self._digits) for name, array in self._given.items()}
+        cells["y"] = number_texts(self._given["y"], 0)
+        answers = {name: number_texts(array, self._places) for name, array in self._exact.items()}
         width = max(len(text) for texts in answers.values() for text in texts.flat)
         if not key:
             answers = {name: np.full(texts.shape, None) for name, texts in answers.items()}
@@ -390,17 +408,3 @@ class Worksheet:
 def _target(label: int, outputs: int) -> Array:
     """What the outputs should be: one-hot, or the label itself for a single one."""
     return np.array([label]) if outputs == 1 else np.eye(outputs)[label]
-
-
-def _texts(array: Array, places: int) -> Array:
-    """Write the numbers of an array as the page shows them."""
-    texts = [_number(float(value), places) for value in array.flat]
-    return np.array(texts, object).reshape(array.shape)
-
-
-def _number(value: float, places: int) -> str:
-    """Write a number; only 0 is written as 0, because relu needs the sign of small numbers."""
-    text = f"{value:.{places}f}"
-    if float(text) != 0:
-        return text
-    return f"{value:.0e}" if abs(value) > 1e-12 else f"{0.0:.{places}f}"

@@ -11,7 +11,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tinygrad_edu.documents import Line, Section, Table, as_markdown, code, marked, page
+from tinygrad_edu.documents import Section, Table, as_markdown, marked, page
+
+from .paper import WHO, array_table, paper_style
 
 __all__ = ["Content", "html_page", "text_page"]
 
@@ -68,14 +70,8 @@ def text_page(content: Content) -> str:
 
 def html_page(content: Content) -> str:
     """Write it for printing on A4, black on white."""
-    # Letters as large as the widest table allows, which has 500 points across.
-    columns = max(content.structure) + 1
-    size = min(10.0, 500 / (columns * (0.62 * (content.width + 1))))
-    # Room for a pencil, where there is room.
-    width = f"max({content.width}ch,{min(18.0, 145 / columns):.1f}mm)"
-    style = _STYLE.replace("SIZE", f"{size:.2f}pt").replace("WIDTH", width)
-    who = Section("", ("Name", "Date"), kind="who")
-    return page(_document(content, "", who), style=style)
+    style = paper_style(max(content.structure), content.width)
+    return page(_document(content, "", WHO), style=style)
 
 
 def _document(content: Content, blank: str, *before: Section) -> Section:
@@ -100,7 +96,7 @@ _Step = tuple[str, list[str], list[str]]  # a title, equations, and the arrays t
 def _steps(content: Content) -> list[_Step]:
     forward, backward, update = _forward(content), _backward(content), _update(content)
     given: _Step = ("Given", [f"`lr = {content.lr:g}`"], list(content.given))
-    return [given, *forward, _loss(content), *backward, *update]
+    return [given, *forward, _loss(content), *backward, *update, _again(content)]
 
 
 def _forward(content: Content) -> list[_Step]:
@@ -157,20 +153,22 @@ def _update(content: Content) -> list[_Step]:
     return steps
 
 
+def _again(content: Content) -> _Step:
+    """Repeat the forward pass with the new parameters, in one step."""
+    names = [name for name in content.answers if name.endswith("_new") and name[0] not in "Wb"]
+    lines = [
+        "The forward pass once more, with the new parameters: the same equations, with `_new` at "
+        "every name but `x` and `y`.",
+        "The step went downhill if `loss_new` is smaller than `loss`.",
+    ]
+    return "The loss after the step", lines, names
+
+
 def _table(content: Content, name: str, blank: str) -> Table:
-    """Lay an array out, with its indices as headings; a number is as wide as a blank."""
+    """Lay an array out; a number is as wide as a blank."""
     is_given = name in content.given
     texts = content.given[name] if is_given else content.answers[name]
-    blank = "" if is_given else blank
-    heads: list[Line] = [code(name)]
-    before = "·, " if texts.ndim == 2 else ""
-    heads += [f"[{before}{j}]" for j in range(texts.shape[-1])] if texts.ndim else [""]
-    rows = []
-    for i, row in enumerate(texts.reshape(-1, len(heads) - 1)):
-        cells = [blank if text is None else text.rjust(len(blank)) for text in row]
-        rows.append([f"[{i}, ·]" if texts.ndim == 2 else "", *cells])
-    kind = "given" if is_given else "blank"
-    return Table(heads, rows, numbers=range(1, len(heads)), kind=kind)
+    return array_table(name, texts, "" if is_given else blank, is_given=is_given)
 
 
 def _introduction(content: Content) -> str:
@@ -179,31 +177,5 @@ def _introduction(content: Content) -> str:
     return (
         f"Network {layers}, {hidden}{content.output} at the end; one sample of class "
         f"{content.label}. Write {content.places} decimals. "
-        "Layers count from 1, their units from 0."
+        "Layers count from 1, their units from 0; `delta` is δ, the gradient of z."
     )
-
-
-_STYLE = """
-@page{size:A4;margin:14mm}
-body{margin:0 auto;max-width:182mm;padding:0 2mm;background:#fff;color:#000;
-font:10.5pt/1.35 Helvetica,Arial,sans-serif}
-h1{font-size:16pt;margin:0 0 3mm}
-h2{font-size:12pt;margin:5mm 0 1mm;border-top:0.5pt solid #000;padding-top:1.5mm}
-h2,.line{break-after:avoid}
-.line{margin:0 0 1mm}
-code,table{font-family:"DejaVu Sans Mono",Consolas,Menlo,monospace}
-code{font-size:9.5pt}
-.who{display:flex;gap:8mm;margin:0 0 4mm}
-.who .line{flex:1;border-bottom:0.5pt solid #000}
-.tables{display:flex;flex-wrap:wrap;align-items:flex-start;gap:3mm 7mm;margin-top:2mm}
-.wide{break-inside:avoid;overflow-x:auto;max-width:100%}
-table{border-collapse:collapse;font-size:SIZE}
-th{font-weight:normal;padding:0.4mm 1mm;text-align:center;white-space:nowrap}
-thead th:first-child{text-align:left}
-thead code{font-weight:bold;font-size:inherit}
-td{border:0.5pt solid #000;text-align:center;vertical-align:middle;white-space:nowrap;
-padding:0 0.5ch;line-height:1}
-.given td{height:5mm;border-color:#999}
-.blank td{height:7mm;width:WIDTH;min-width:WIDTH}
-@media print{body{padding:0}.wide{overflow:visible}}
-"""
