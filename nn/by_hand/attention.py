@@ -71,10 +71,10 @@ def multihead_forward(
 def multihead_backward(g: Array, cache: Any) -> tuple[Array, Array, Array, Array, Array]:
     """Return ∂L/∂x, ∂L/∂W_in, ∂L/∂b_in, ∂L/∂W_out and ∂L/∂b_out for g = ∂L/∂out."""
     x, y, W_in, W_out, inner = cache
-    dy = g @ W_out.T  # equation 11
-    dW_out, db_out = np.einsum("nti,ntj->ij", y, g), g.sum(axis=(0, 1))
+    dW_out, db_out = np.einsum("nti,ntj->ij", y, g), g.sum(axis=(0, 1))  # equation 11
+    dy = g @ W_out.T
     dy = dy.reshape(*x.shape[:2], inner[0].shape[1], -1).swapaxes(1, 2)
     delta = np.moveaxis(np.stack(backward(dy, inner)), (0, 2), (2, 3))  # equation 12
     delta = delta.reshape(*x.shape[:2], -1)
-    dW_in, db_in = np.einsum("nti,ntj->ij", x, delta), delta.sum(axis=(0, 1))
-    return delta @ W_in.T, dW_in, db_in, dW_out, db_out  # equation 13
+    dW_in, db_in = np.einsum("nti,ntj->ij", x, delta), delta.sum(axis=(0, 1))  # equation 13
+    return delta @ W_in.T, dW_in, db_in, dW_out, db_out

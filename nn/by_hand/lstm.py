@@ -72,9 +72,9 @@ def backward(g: Array, cache: Any, dc: Any = 0.0) -> tuple[Array, ...]:
         dz_i, dz_f = dc * n * i * (1 - i), dc * c_before * f * (1 - f)
         dz_n, dz_o = dc * i * (1 - n**2), dh * np.tanh(c) * o * (1 - o)
         dz = np.hstack([dz_i, dz_f, dz_n, dz_o])  # equation 7
-        dx.insert(0, dz @ W_ih.T)  # equation 8
+        dx.append(dz @ W_ih.T)  # equation 8
         dW_ih += x_t.T @ dz  # equation 9
         dW_hh += h_before.T @ dz  # equation 10
         db += dz.sum(axis=0)  # equation 11
         c, f_next = c_before, f
-    return np.stack(dx, axis=1), dW_ih, dW_hh, db, db, dz @ W_hh.T, dc * f_next  # equation 12
+    return np.stack(dx[::-1], axis=1), dW_ih, dW_hh, db, db, dz @ W_hh.T, dc * f  # equation 12
