@@ -1,0 +1,131 @@
+"""Makes the page of a class: what it misunderstood, blank by blank. It names no student.
+
+Everything on it that comes from hand-ins is shown as text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from tinygrad_edu.documents import Line, Section, Table, code, name, page
+from tinygrad_edu.documents.page import sheet
+
+from ..exercise import Exercise
+from ..report import BlankResult
+from .marking import Mark
+from .slips import deed
+
+__all__ = ["class_page"]
+
+_MOST_SLIPS = 6
+_BAR = 20
+_STYLE = """
+main{max-width:60em}
+.pair{grid-template-columns:8em minmax(0,1fr)}
+.slip{margin:.6em 0 .9em}
+.slip .line{margin:.1em 0}
+.slip code{overflow-wrap:anywhere}
+@media (max-width:600px){.overview td,.overview th{padding-right:.5em;font-size:.85em;
+white-space:pre-wrap}}
+"""
+
+
+def class_page(marks: Sequence[tuple[Exercise, Sequence[Mark]]]) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    marks : sequence of (Exercise, sequence of Mark)
+        For each exercise one mark for each student who handed it in.
+    """
+    parts = tuple(_of_exercise(exercise, found) for exercise, found in marks if found)
+    title = "What the class misunderstood"
+    content = parts or ("There are no hand-ins.",)
+    return page(Section(title, content), style=sheet() + _STYLE)
+
+
+def _of_exercise(exercise: Exercise, marks: Sequence[Mark]) -> Section:
+    judged = [mark for mark in marks if not mark.problem]
+    blanks = [
+        [mark.report.blanks[place] for mark in judged] for place in range(len(exercise.blanks))
+    ]
+    solved = sum(mark.score == mark.most for mark in judged)
+    summary = f"{_counted(len(marks), 'hand-in')}; {solved} with all blanks right."
+    if len(judged) < len(marks):
+        summary = (
+            f"{_counted(len(marks), 'hand-in')}, of which {len(judged)} could be judged; {solved} "
+            "with all blanks right. The shares below are of those that could be judged."
+        )
+    content: list[Line | Table | Section] = [summary]
+    if judged:
+        content.append(_overview(blanks))
+        content += [
+            _of_blank(results) for results in blanks if not all(r.is_right for r in results)
+        ]
+    problems = Counter(_general(mark.problem) for mark in marks if mark.problem)
+    if problems:
+        lines = [_share(count, len(marks), [words]) for words, count in problems.most_common()]
+        content.append(Section("Not judged", tuple(lines)))
+    return Section(f"{exercise.name}: {exercise.title}", tuple(content))
+
+
+def _overview(blanks: Sequence[Sequence[BlankResult]]) -> Table:
+    """Show how many solved each blank."""
+    rows: list[list[Line]] = []
+    for results in blanks:
+        right, count = sum(one.is_right for one in results), len(results)
+        full = round(_BAR * right / count)
+        bar = "█" * full + "░" * (_BAR - full)
+        blank = results[0].blank
+        rows.append([f"{blank.number}", code(blank.name), code(bar), f"{right} of {count}"])
+    heads = ("blank", "variable", "right", "")
+    return Table(heads, rows, numbers=(3,), kind="overview")
+
+
+def _of_blank(results: Sequence[BlankResult]) -> Section:
+    """Say what was done instead, the most frequent first, with a line as an example."""
+    blank, count = results[0].blank, len(results)
+    wrong = [one for one in results if not one.is_right]
+    deeds = Counter(deed(one) for one in wrong)
+    content = []
+    for words, times in deeds.most_common(_MOST_SLIPS):
+        lines: list[Line] = [_share(times, count, [words])]
+        example = _example([one for one in wrong if deed(one) == words])
+        if example:
+            lines.append(["   for example  ", name(example, 100)])
+        content.append(Section("", tuple(lines), kind="slip"))
+    others = sum(times for _, times in deeds.most_common()[_MOST_SLIPS:])
+    if others:
+        content.append(Section("", (_share(others, count, ["did something else"]),), kind="slip"))
+    title = ["Blank ", str(blank.number), ", ", code(blank.name), f": {blank.words}"]
+    return Section(title, tuple(content))
+
+
+def _share(times: int, count: int, words: list[str]) -> Line:
+    return [f"{100 * times / count:.0f} % ({times} of {count})  ", *words]
+
+
+def _example(results: Sequence[BlankResult]) -> str:
+    """Return the line that most of them wrote; comments, which may hold names, are left out."""
+    lines = Counter(re.sub(r"\s*#.*", "", one.code) for one in results if one.state == "wrong")
+    lines.pop("", None)
+    return lines.most_common(1)[0][0] if lines else ""
+
+
+def _general(problem: str) -> str:
+    """Leave out of a problem what only one hand-in has: numbers of lines and long texts."""
+    short = re.sub(r"^line \d+: ", "", problem)
+    kind = re.match(r"(\w*(?:Error|Exit|Exception|Interrupt)):", short)
+    if kind:
+        return f"raised {kind[1]}"
+    if "SyntaxError" in short:
+        return "has a syntax error"
+    if " calls " in short and " of " in short:
+        return "called the engine"
+    return re.sub(r"\d[\d.]* MiB; at", "too large; at", short)
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'s' * (count != 1)}"

@@ -1,0 +1,132 @@
+"""Makes the printed sheet of an exercise: its numbers in tables, and a cell for each answer.
+
+The key is the same page with the answers, which the engine computes. Answers have four decimals.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_edu.documents import Line, Section, Table, code, marked, name, page
+
+from ..by_hand.paper import WHO, array_table, number_texts, paper_style
+from .exercise import Exercise
+from .right_values import right_values
+
+__all__ = ["sheet_of"]
+
+Array: TypeAlias = NDArray[Any]
+
+_PLACES = 4
+_STYLE = """
+pre{margin:1mm 0 2mm;white-space:pre-wrap;font-size:9.5pt}
+.text{max-width:160mm}.text .line{margin:0 0 2mm;break-after:auto}
+code{white-space:pre-wrap}
+"""
+
+
+def sheet_of(exercise: Exercise, seed: int = 0, *, student: str = "", key: bool = False) -> str:
+    """Return the sheet of an exercise as a page for A4.
+
+    Parameters
+    ----------
+    exercise : Exercise
+    seed : int
+        That of the numbers.
+    student : str
+        The ID, which is printed at the top.
+    key : bool
+        Whether the answers are filled in.
+
+    Examples
+    --------
+    >>> from nn.classroom.exercise import load_exercise
+    >>> sheet = sheet_of(load_exercise("one_neuron"))
+    >>> "<h2>Blank 1: δ = ∂L/∂z, one number</h2>" in sheet
+    True
+    """
+    given, texts = [], []
+    for label, value in _given(exercise.draw(seed)):
+        if isinstance(value, str):
+            given.append(code(f"{label} = {value}"))
+        else:
+            texts.append(value)
+            given.append(array_table(label, value, is_given=True))
+    blanks = []
+    for blank in exercise.blanks:
+        tables = []
+        for at, value in right_values(exercise, seed)[blank.name]:
+            where = ", ".join(f"{index} = {number}" for index, number in at.items())
+            for label, array in _in_two_axes(blank.name, np.asarray(value)):
+                found = number_texts(array, _PLACES)
+                texts.append(found)
+                shown = found if key else np.full(found.shape, None, object)
+                label = f"{label}, {where}" if where else label
+                tables.append(array_table(label, shown, is_given=False))
+        title = [f"Blank {blank.number}: {blank.words}"]
+        blanks.append(Section(title, (Section("", tuple(tables), kind="tables"),)))
+    columns = max((found.shape[-1] if found.ndim else 1 for found in texts), default=1)
+    width = max((len(text) for found in texts for text in found.flat), default=1)
+    who = Section("", (["Name ", name(student, 40)], "Date"), kind="who") if student else WHO
+    numbers = Section("", tuple(one for one in given if isinstance(one, Table)), kind="tables")
+    other = tuple(one for one in given if not isinstance(one, Table))
+    content = (
+        who,
+        Section("", tuple(_text(exercise.text)), kind="text"),
+        Section("The forward pass", (code(_forward(exercise)),)),
+        Section("Given", (*other, numbers)),
+        f"Write {_PLACES} decimals. Rows and columns count from 0. The seed is {seed}.",
+        *blanks,
+    )
+    title = exercise.title + (": key" if key else "")
+    return page(Section(title, content), style=paper_style(columns, width) + _STYLE)
+
+
+def _forward(exercise: Exercise) -> str:
+    """Return the source of the forward pass."""
+    (function,) = [
+        node
+        for node in ast.parse(exercise.source).body
+        if isinstance(node, ast.FunctionDef) and node.name == "forward"
+    ]
+    return ast.get_source_segment(exercise.source, function) or ""
+
+
+def _text(text: str) -> Iterator[Line]:
+    """Return the paragraphs of a text; what is indented is an equation."""
+    for part in re.split(r"\n\s*\n", text):
+        lines = part.split("\n")
+        if all(line.startswith("    ") for line in lines):
+            yield code("\n".join(line[4:] for line in lines) + "\n")
+        else:
+            yield marked(" ".join(line.strip() for line in lines))
+
+
+def _given(inputs: dict[str, Any]) -> Iterator[tuple[str, Array | str]]:
+    """Return the inputs: arrays as text, and what is not an array as it is written."""
+    for label, value in inputs.items():
+        if isinstance(value, list) and all(isinstance(one, np.ndarray) for one in value):
+            for place, one in enumerate(value):
+                yield from _given({f"{label}[{place}]": one})
+            continue
+        array = np.asarray(value) if not isinstance(value, list | tuple | str | dict) else None
+        if array is None or array.dtype.kind not in "fiub":
+            yield label, repr(value)
+            continue
+        for place, one in _in_two_axes(label, array):
+            yield place, np.array([f"{n + 0:.10g}" for n in one.flat], object).reshape(one.shape)
+
+
+def _in_two_axes(label: str, array: Array) -> Iterator[tuple[str, Array]]:
+    """Split an array into tables of at most two axes."""
+    if array.ndim <= 2:
+        yield label, array
+        return
+    for index in np.ndindex(array.shape[:-2]):
+        yield f"{label}[{', '.join(map(str, index))}]", array[index]
