@@ -37,18 +37,16 @@ nb_execution_show_tb = True
 nb_execution_timeout = 300
 nb_merge_streams = True
 nb_output_stderr = "warn"
-# Several classes have the same name; such a type is not a link.
-suppress_warnings = ["ref.python"]
 
 # The reference: signatures without types, which the docstrings explain.
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
 napoleon_google_docstring = False
+napoleon_use_param = False  # or the word "shape" in a type would be a link to Tensor.shape
 napoleon_use_rtype = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]
 default_role = "code"
-add_module_names = False
 toc_object_entries = False
 python_maximum_signature_line_length = 88
 

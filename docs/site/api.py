@@ -25,7 +25,8 @@ from tinygrad_edu import ops
 __all__ = ["PAGES", "Section", "as_rst", "entries", "sections"]
 
 FOLDER = "reference/api"
-# The sections of each page, in order: the heading, and the start of the names of its modules.
+# The sections of each page, in order: the heading, and the start of the names of its modules. With
+# a star, each module has a heading of its own.
 LISTED = {
     "tensor": """
         Tensor = tinygrad_edu.tensor
@@ -41,7 +42,9 @@ LISTED = {
         Recorded steps = tinygrad_edu.capturing
     """,
     "operations": "",
-    "arrays": "",
+    "arrays": """
+        Fourier transforms = tinygrad_edu.fft
+    """,
     "network-operations": "",
     "seeing": """
         Graphs = tinygrad_edu.drawing
@@ -88,24 +91,28 @@ LISTED = {
     "by-hand": """
         Comparing = nn.by_hand.compare nn.by_hand.worksheet
         Update rules = nn.by_hand.updates
-        Gradients of a textbook = nn.by_hand
         Exercises = nn.classroom
+        * = nn.by_hand
     """,
 }
 # The operations are on three pages: the first family of each.
 FIRST = {"Arithmetic": "operations", "Shape": "arrays", "Activation": "network-operations"}
 PAGES = [f"{FOLDER}/{name}" for name in LISTED]
 # Modules with public names of their own, which neither package lists.
-OWN = ("nn.initializers", "nn.bridges", "nn.by_hand", "nn.classroom", "nn.understanding")
+OWN = (
+    *("tinygrad_edu.fft", "nn.initializers", "nn.bridges", "nn.by_hand", "nn.classroom"),
+    "nn.understanding",
+)
 # Parts of these that are not meant to be called.
 PARTS = re.compile(
-    r"nn\.by_hand\.(comparison_table|equations|worksheet_page|updates\.(?!rules).*)"
+    r"nn\.by_hand\.(compared|comparison_table|equations|worksheet_page|networks|networks\..*)"
+    r"|nn\.by_hand\.updates\.(?!rules).*"
     r"|nn\.understanding\.(modes|pictures|result|trained)"
-    r"|nn\.classroom\.(?!checking$).*"
+    r"|nn\.classroom\..*"
 )
 
 
-@dataclass
+@dataclass(eq=False)
 class Section:
     """Names that are listed under one heading.
 
@@ -115,10 +122,13 @@ class Section:
         The heading.
     names : dict of str to Any
         The objects, by the full names under which people write them.
+    introduction : str
+        A sentence about all of them, or nothing.
     """
 
     title: str
     names: dict[str, Any] = field(default_factory=dict)
+    introduction: str = ""
 
 
 @cache
@@ -131,6 +141,11 @@ def sections() -> dict[str, list[Section]]:
         If no section takes a module that has public names.
     """
     gathered: dict[str, list[Section]] = {page: [] for page in PAGES}
+    page = ""
+    for section in (operation_sections := families()):
+        page = FIRST.get(section.title, page)
+        gathered[f"{FOLDER}/{page}"].append(section)
+    listed = {name for section in operation_sections for name in section.names}
     starts: list[tuple[str, Section]] = []
     for page, text in LISTED.items():
         for row in re.split(r"\n(?= {8}\S)", text.rstrip())[1:]:
@@ -138,14 +153,20 @@ def sections() -> dict[str, list[Section]]:
             section = Section(title.strip())
             gathered[f"{FOLDER}/{page}"].append(section)
             starts += [(module, section) for module in modules.split()]
-    page = ""
-    for section in (operation_sections := families()):
-        page = FIRST.get(section.title, page)
-        gathered[f"{FOLDER}/{page}"].append(section)
-    listed = {name for section in operation_sections for name in section.names}
     for name, thing in public_names():
-        if name not in listed:
-            section_of(name, thing, starts).names[name] = thing
+        if name in listed:
+            continue
+        section = section_of(name, thing, starts)
+        if section.title == "*":
+            here = next(page for page in gathered.values() if section in page)
+            section = Section(module_of(name, thing))
+            about = importlib.import_module(section.title)
+            section.introduction = operations.prose(operations.first_sentence(about))
+            here.insert(-1, section)
+            starts.append((section.title, section))
+        section.names[name] = thing
+    for page in gathered.values():
+        page[:] = [section for section in page if section.names]
     return gathered
 
 
@@ -190,10 +211,22 @@ def public_names() -> Iterator[tuple[str, Any]]:
                 yield f"{package.__name__}.{name}", thing
     known = {id(getattr(nn, name)) for name in nn.__all__}
     for module in own_modules():
-        for name in module.__all__:
+        for name in names_of(module):
             thing = getattr(module, name)
             if id(thing) not in known and not isinstance(thing, ModuleType):
                 yield f"{module.__name__}.{name}", thing
+
+
+def names_of(module: ModuleType) -> list[str]:
+    """Return what a module lists as public, or else the functions that it defines."""
+    listed: list[str] | None = getattr(module, "__all__", None)
+    if listed is not None:
+        return listed
+    return [
+        name
+        for name, thing in vars(module).items()
+        if inspect.isfunction(thing) and thing.__module__ == module.__name__ and name[0] != "_"
+    ]
 
 
 def own_modules() -> Iterator[ModuleType]:
@@ -206,9 +239,7 @@ def own_modules() -> Iterator[ModuleType]:
             found += sorted(info.name for info in walked if "__main__" not in info.name)
         for name in found:
             if not PARTS.fullmatch(name):
-                part = importlib.import_module(name)
-                if hasattr(part, "__all__"):
-                    yield part
+                yield importlib.import_module(name)
 
 
 def module_of(name: str, thing: Any) -> str:
@@ -224,7 +255,7 @@ def entries(page: str) -> str:
     """Return the sections of a page, for Sphinx."""
     parts = []
     for section in sections()[page]:
-        parts.append(f"\n## {section.title}\n\n")
+        parts.append(f"\n## {section.title}\n\n{section.introduction}\n")
         first: dict[int, str] = {}
         lines = []
         for name, thing in section.names.items():
@@ -236,10 +267,9 @@ def entries(page: str) -> str:
 def entry(name: str, thing: Any, first: str) -> list[str]:
     """Return the lines that document a name; another name of the same object refers to it."""
     if first != name:
-        return [f".. py:function:: {name}", f"   The same as `{first}`.", ""]
+        kind = "class" if inspect.isclass(thing) else "function"
+        return [f".. py:{kind}:: {name}", "", f"   The same as `{first}`.", ""]
     if inspect.isclass(thing):
-        if thing.__name__ != name.rpartition(".")[2]:
-            return [f".. py:class:: {name}", f"   The same as `{thing.__name__}`.", ""]
         return [f".. autoclass:: {name}", ""]
     if inspect.isroutine(thing) or hasattr(thing, "__wrapped__"):
         return [f".. autofunction:: {name}", ""]

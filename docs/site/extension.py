@@ -31,7 +31,6 @@ THEME = {
         "color-brand-primary": LIGHT.roles["operation"][1],
         "color-brand-content": LIGHT.roles["operation"][1],
         "color-brand-visited": LIGHT.roles["operation"][1],
-        "page-of-pictures": LIGHT.page,
         "color-output-line": LIGHT.roles["parameter"][1],
         "color-output-background": LIGHT.roles["module"][0],
         "font-stack": "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif",
