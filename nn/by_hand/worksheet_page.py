@@ -87,7 +87,7 @@ def _document(content: Content, blank: str, *before: Section) -> Section:
         for number, (title, lines, names) in enumerate(_steps(content))
     ]
     title = "One step of gradient descent by hand" + (": key" if content.is_key else "")
-    return Section(title, (*before, _introduction(content), *steps))
+    return Section(title, (*before, marked(_introduction(content)), *steps))
 
 
 _Step = tuple[str, list[str], list[str]]  # a title, equations, and the arrays to write below them
@@ -157,8 +157,7 @@ def _again(content: Content) -> _Step:
     """Repeat the forward pass with the new parameters, in one step."""
     names = [name for name in content.answers if name.endswith("_new") and name[0] not in "Wb"]
     lines = [
-        "The forward pass once more, with the new parameters: the same equations, with `_new` at "
-        "every name but `x` and `y`.",
+        "The same equations as before, with the new parameters: `_new` at all names but x and y.",
         "The step went downhill if `loss_new` is smaller than `loss`.",
     ]
     return "The loss after the step", lines, names
