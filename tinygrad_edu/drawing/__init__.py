@@ -52,12 +52,15 @@ def draw(
     *outputs : Tensor
         The loss, or any other computed tensors.
     model : optional
-        A network; its parameters are named by their paths.
+        A network; its parameters are named by their paths. If it has a method `textbook_names`, as
+        `nn.MLP` has, its results and gradients get these names too: z1, a1, δ1. Without `model`,
+        the network whose calls are in the graph is asked.
     compare : mapping, optional
         Gradients derived by hand, by name in the picture or by tensor; the picture shows where
         they agree with the automatic ones.
     names : mapping of str to object, optional
-        Names for tensors and modules; ``locals()`` uses the names in your code.
+        Names for tensors and modules; ``locals()`` uses the names in your code. They come before
+        those of the network.
     title : str, optional
         The heading of the picture.
     view : {"auto", "ops", "layers"}

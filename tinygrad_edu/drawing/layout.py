@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
-__all__ = ["DENSE", "WIDE", "Layout", "Spacing", "lay_out"]
+from .layer_spacing import WIDE, Spacing
+
+__all__ = ["Layout", "lay_out"]
 
 Point: TypeAlias = tuple[float, float]
 _Vertex: TypeAlias = Hashable
@@ -24,34 +26,6 @@ LANES = 18.0  # across, for one line and its gradient
 _BETWEEN_BOXES = 24.0
 _SWEEPS, _RELAXATIONS = 8, 14
 _MOST_BENDS = 20_000  # beyond this, long lines may run below boxes, or it takes too long
-
-
-@dataclass(frozen=True, slots=True)
-class Spacing:
-    """Lengths along the picture.
-
-    Attributes
-    ----------
-    group_start, group_end : float
-        For the border of a group, and for the title at its start.
-    before_curve, after_curve : float
-        Room for arrowheads and the letters of operands.
-    smallest_gap, largest_gap, slope : float
-        A line bends within `slope` times the distance that it goes across, in these limits.
-    """
-
-    group_start: float = 34.0
-    group_end: float = 14.0
-    before_curve: float = 10.0
-    after_curve: float = 22.0
-    smallest_gap: float = 30.0
-    largest_gap: float = 110.0
-    slope: float = 0.3
-
-
-WIDE = Spacing()
-DENSE = Spacing(27.0, 10.0, 4.0, 13.0, 10.0, 44.0, 0.12)
-"""For pictures that have to fit into a window."""
 
 
 @dataclass(frozen=True, slots=True)

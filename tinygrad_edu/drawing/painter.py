@@ -24,7 +24,8 @@ from .boxes import (
     paint_text,
     text_width,
 )
-from .layout import WIDE, Layout, Point, Spacing, lay_out
+from .layer_spacing import WIDE, Spacing
+from .layout import Layout, Point, lay_out
 from .line_labels import LANE, Label, line_labels
 from .module_tree import CallNode
 from .picture import Picture, Wire

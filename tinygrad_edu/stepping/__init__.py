@@ -42,14 +42,17 @@ def stepper(
     loss : Tensor
         The single number that gradients start from.
     model : optional
-        An object with `named_parameters`, which names its parameters.
+        An object with `named_parameters`, which names its parameters. If it has a method
+        `textbook_names`, results and gradients get these names too; see `draw`.
     optimizer : optional
-        Its update is tried on copies; the last step shows old and new values.
+        Its update is tried on copies; the last step shows old and new values, and the loss before
+        and after. The loss after is left out if an operation draws random numbers.
     compare : mapping, optional
         Gradients derived by hand, by the name of the parameter or by the parameter itself; one
         step compares them with the automatic ones.
     names : mapping of str to object, optional
-        Names for tensors and modules; ``locals()`` uses the names in your code.
+        Names for tensors and modules; ``locals()`` uses the names in your code. They come before
+        those of the model.
     title : str, optional
         The heading of the page.
     max_nodes : int

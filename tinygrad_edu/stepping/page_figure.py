@@ -10,8 +10,8 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
+from ..drawing.layer_spacing import DENSE
 from ..drawing.layers import layers_picture
-from ..drawing.layout import DENSE
 from ..drawing.options import DrawOptions
 from ..drawing.painter import paint
 from ..drawing.picture import Card, Picture, Row, Version, operations_picture
