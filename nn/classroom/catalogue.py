@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["EXERCISES", "PAGES", "Page", "next_after", "page_of"]
+__all__ = ["EXERCISES", "HUNTS", "PAGES", "Page", "next_after", "page_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,19 @@ class Page:
     file : str
         Its file in ``docs/learn``, without the suffix.
     exercises : tuple of str
+    hunts : tuple of str
+        Programs with one mistake, to find and correct: they have no blanks.
     """
 
     number: int
     title: str
     file: str
     exercises: tuple[str, ...]
+    hunts: tuple[str, ...] = ()
 
+
+HUNTS = tuple(f"hunt_{number:02}" for number in range(1, 11))
+"""The names of all hunts, in order."""
 
 PAGES = (
     Page(1, "A slope", "01-a-slope", ("slope",)),
@@ -58,7 +64,7 @@ PAGES = (
         ("batch_and_mean", "penalty_and_momentum"),
     ),
     Page(8, "Digits from a CSV", "08-digits-from-a-csv", ("scaled_inputs",)),
-    Page(9, "When it goes wrong", "09-when-it-goes-wrong", ("dropout",)),
+    Page(9, "When it goes wrong", "09-when-it-goes-wrong", ("dropout",), HUNTS),
     Page(10, "Convolution", "10-convolution", ("convolution", "pooling", "batch_norm")),
     Page(11, "Recurrence", "11-recurrence", ("rnn", "lstm")),
     Page(12, "Attention", "12-attention", ("attention",)),

@@ -1,24 +1,28 @@
 """Checks an exercise blank by blank while it is filled in.
 
-Each blank is judged with the right values of the others, so a mistake counts once. An exercise is
-solved if all blanks are right on other inputs too, and the gradients agree with the engine's.
+Each blank is judged with the right values of the others, so a mistake counts once. A blank is right
+if it is so on other draws of the inputs too; an exercise is solved if the function also returns
+these values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..checks import check_seed
 from .exercise import Blank, Exercise, load_exercise
-from .following import Learner
+from .following import Learner, Run, Seen
 from .judging import difference
 from .report import BlankResult, ExerciseReport
-from .truth import Truth
+from .truth import Truth, truth_of
 
 __all__ = ["check", "results_of"]
 
 _OTHER_DRAWS = (1, 2, 3)
+_FOR_OTHERS = "right for these numbers only, but a formula must hold for any"
 
 
 def check(exercise: str, function: Callable[..., Any], *, seed: int = 0) -> ExerciseReport:
@@ -54,25 +58,13 @@ def check(exercise: str, function: Callable[..., Any], *, seed: int = 0) -> Exer
     known = load_exercise(exercise)
     learner = Learner(function, known.blanks)
     results = results_of(known, learner, seed)
-    if not all(one.is_right for one in results):
-        return ExerciseReport(known, results)
-    notes = []
-    for again in _OTHER_DRAWS:
-        inputs = known.draw(seed, again)
-        found = _judge(known, learner, Truth(known, inputs))
-        wrong = [one for one in found if not one.is_right]
-        if wrong:
-            notes.append(
-                "right for these numbers, wrong for others: blank "
-                f"{', '.join(str(one.blank.number) for one in wrong)}; a formula must hold for any "
-                f"inputs, and here it does not: {wrong[0].words}"
-            )
-            break
-    notes = notes or list(_of_result(known, learner, seed))
+    notes = _of_result(known, learner, seed) if all(one.is_right for one in results) else ()
     return ExerciseReport(known, results, tuple(notes))
 
 
-def results_of(exercise: Exercise, learner: Learner, seed: int = 0) -> tuple[BlankResult, ...]:
+def results_of(
+    exercise: Exercise, learner: Learner, seed: int = 0, *, diagnose: bool = True
+) -> tuple[BlankResult, ...]:
     """Judge the blanks for one seed, with words for those that are wrong.
 
     Parameters
@@ -81,71 +73,142 @@ def results_of(exercise: Exercise, learner: Learner, seed: int = 0) -> tuple[Bla
     learner : Learner
         The function with its blanks.
     seed : int
+    diagnose : bool
+        Whether to look for what the mistakes look like, which takes longer than to find them.
     """
-    truth = Truth(exercise, exercise.draw(seed))
-    results = _judge(exercise, learner, truth)
-    if any(one.state == "wrong" for one in results):
+    results = _judge(exercise, learner, seed)
+    for again in _OTHER_DRAWS:
+        if not any(one.is_right for one in results):
+            break
+        found = _judge(exercise, learner, seed, again)
+        results = tuple(
+            replace(one, state="wrong", words=f"{_FOR_OTHERS}; for other numbers, {other.words}")
+            if one.is_right and other.state == "wrong"
+            else one
+            for one, other in zip(results, found, strict=True)
+        )
+    if diagnose and any(one.state == "wrong" for one in results):
         from .diagnosing import with_diagnoses
 
-        results = with_diagnoses(exercise, learner, truth, results)
+        results = with_diagnoses(exercise, learner, truth_of(exercise, seed), results)
     return results
 
 
-def _judge(exercise: Exercise, learner: Learner, truth: Truth) -> tuple[BlankResult, ...]:
+def _judge(
+    exercise: Exercise, learner: Learner, seed: int, again: int = 0
+) -> tuple[BlankResult, ...]:
     """Judge each blank, with the right values of the open and of the wrong ones."""
-    by_name = {blank.name: blank for blank in exercise.blanks}
+    truth = truth_of(exercise, seed, again)
     wrong: dict[str, str] = {}
-
-    def right(name: str, variables: Mapping[str, Any]) -> Any:
-        return truth.of(by_name[name], variables)
-
     while True:
-        run = learner.run(truth.inputs, right, wrong)
-        # One at a time, in the order of the lines: the first mistake may be the reason of others.
-        for blank in sorted(exercise.blanks, key=lambda one: learner.lines.get(one.name, 0)):
-            words = _wrong_words(blank, run.seen.get(blank.name, ()), truth)
-            if words and blank.name not in wrong:
-                wrong[blank.name] = words
-                break
-        else:
+        run = learner.run(truth.inputs, _right_values(exercise, truth), wrong)
+        # One at a time, in the order of the run: the first mistake may be the reason of others.
+        first = _first_wrong(exercise, run, truth, wrong)
+        if first is None and run.error is None:
+            first = _wrong_in_passes(exercise, run, seed, again)
+        if first is None and run.error is not None:
+            first = _at_error(learner, run, wrong)
+            if first is not None and learner.blank_at(run.line) != first[0]:
+                wrong[first[0]] = first[1]
+                break  # its right value does not change that line
+        if first is None:
             break
-    at_error = next((name for name, line in learner.lines.items() if line == run.line), "")
+        wrong[first[0]] = first[1]
     results = []
     for blank in exercise.blanks:
-        name, line = blank.name, learner.lines.get(blank.name, 0)
-        if name in learner.is_open:
-            state, words = "open", ""
-        elif not line:
-            state, words = "missing", f"{name} is not assigned; the exercise asks for it"
-        elif name in wrong:
+        name = blank.name
+        if name in wrong:
             state, words = "wrong", wrong[name]
+        elif name in learner.is_open:
+            state, words = "open", ""
+        elif name not in learner.lines:
+            state, words = "missing", f"{name} is not assigned; the exercise asks for it"
         elif name in run.seen:
             state, words = "right", ""
         else:
-            state, words = "unreached", "its line was not reached"
-        if run.error is not None and (name == at_error or (state == "unreached" and not at_error)):
-            state, words = "wrong", f"line {run.line}: {type(run.error).__name__}: {run.error}"
+            state, words = "wrong", "its line was not reached"
+        line = learner.lines.get(name, 0)
         results.append(BlankResult(blank, state, line, learner.code_of(name), words))
     return tuple(results)
 
 
-def _wrong_words(blank: Blank, seen: Any, truth: Truth) -> str:
-    """Say what is wrong with the values of a blank; empty if they are right."""
-    for number, (value, variables) in enumerate(seen):
-        try:
-            expected = truth.of(blank, variables)
-        except (IndexError, KeyError, TypeError, NameError) as error:
-            return f"there is nothing to compare it with here: {error}"
-        words = difference(value, expected, truth.inputs)
-        if words:
-            return f"in pass {number + 1} of the loop, {words}" if blank.in_loop else words
-    return ""
+def _right_values(exercise: Exercise, truth: Truth) -> Callable[[str, Mapping[str, Any]], Any]:
+    by_name = {blank.name: blank for blank in exercise.blanks}
+
+    def right(name: str, variables: Mapping[str, Any]) -> Any:
+        return truth.of(by_name[name], variables)
+
+    return right
+
+
+def _first_wrong(
+    exercise: Exercise, run: Run, truth: Truth, known: Collection[str]
+) -> tuple[str, str] | None:
+    """Find the wrong value that was computed first: the name of its blank, and what is wrong."""
+    found = []
+    for blank in exercise.blanks:
+        if blank.at_end and run.error is not None:
+            continue  # the loop did not end
+        for number, one in enumerate(run.seen.get(blank.name, ())):
+            words = _wrong_words(blank, one, truth)
+            if words and blank.name not in known:
+                in_pass = f"in pass {number + 1} of the loop, " if blank.in_loop else ""
+                found.append((one.order, blank.name, in_pass + words))
+                break
+    return min(found)[1:] if found else None
+
+
+def _wrong_words(blank: Blank, seen: Seen, truth: Truth) -> str:
+    """Say what is wrong with a value of a blank; empty if it is right."""
+    try:
+        expected = truth.of(blank, seen.variables)
+    except (LookupError, TypeError, NameError) as error:
+        return f"there is nothing to compare it with here: {error}"
+    return difference(seen.value, expected, truth.inputs)
+
+
+def _wrong_in_passes(
+    exercise: Exercise, run: Run, seed: int, again: int
+) -> tuple[str, str] | None:
+    """Find a blank that is right in too few passes of its loop: the loop was changed."""
+    expected = _passes(exercise, seed, again)
+    for blank in exercise.blanks:
+        found = run.passes.get(blank.name, 0)
+        if blank.in_loop and blank.name in run.seen and found < expected[blank.name]:
+            words = f"the loop reaches it {found} times, expected {expected[blank.name]}"
+            return blank.name, words
+    return None
+
+
+@functools.lru_cache(maxsize=512)
+def _passes(exercise: Exercise, seed: int, again: int) -> dict[str, int]:
+    """Count in how many passes of a loop each blank is asked for."""
+    truth = truth_of(exercise, seed, again)
+    unsolved = Learner(exercise.unsolved, exercise.blanks)
+    return unsolved.run(truth.inputs, _right_values(exercise, truth)).passes
+
+
+def _at_error(learner: Learner, run: Run, known: Collection[str]) -> tuple[str, str] | None:
+    """Find the blank that an error is about: that of its line, or the next one behind it."""
+    words = f"line {run.line}: {type(run.error).__name__}: {run.error}"
+    name = learner.blank_at(run.line)
+    if name and name not in known:
+        return name, words
+    left = [
+        (line < run.line, abs(line - run.line), name)
+        for name, line in learner.lines.items()
+        if name not in known
+    ]
+    return (min(left)[-1], words) if left else None
 
 
 def _of_result(exercise: Exercise, learner: Learner, seed: int) -> list[str]:
     """Check what the function returns: the gradients of the inputs."""
-    truth = Truth(exercise, exercise.draw(seed))
-    result = learner.run(truth.inputs, lambda name, variables: None).result
+    truth = truth_of(exercise, seed)
+    run = learner.run(truth.inputs, _right_values(exercise, truth))
+    result = run.result
+    if run.error is not None:
+        return [f"line {run.line}: {type(run.error).__name__}: {run.error}"]
     if not isinstance(result, dict) or set(result) != set(exercise.returned):
         wanted = ", ".join(repr(name) for name in exercise.returned)
         return [

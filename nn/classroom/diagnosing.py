@@ -31,34 +31,38 @@ def with_diagnoses(
     truth : Truth
     results : tuple of BlankResult
     """
-    if not truth.gradients:
-        return results
+    if not exercise.returned.keys() <= truth.inputs.keys():
+        return results  # it returns no gradients
+    wrong = [one.blank.name for one in results if one.state == "wrong"]
+    return tuple(
+        _diagnosed(exercise, learner, truth, one, {name for name in wrong if name != one.blank.name})
+        if one.state == "wrong"
+        else one
+        for one in results
+    )
+
+
+def _diagnosed(
+    exercise: Exercise, learner: Learner, truth: Truth, result: BlankResult, others: set[str]
+) -> BlankResult:
+    """Add the diagnosis of one wrong blank; the others get their right values."""
     by_name = {blank.name: blank for blank in exercise.blanks}
 
     def right(name: str, variables: Mapping[str, Any]) -> Any:
         return truth.of(by_name[name], variables)
 
-    function = learner.completed(right)
+    function = learner.completed(right, others)
     try:
         found = check_manual(exercise.forward, function, *truth.inputs.values(), samples=0)
-    except (GradientError, TypeError, ValueError, ArithmeticError, LookupError):
-        return results  # its lines raise errors, which are reported already
-    looks = {
-        line.line: (one.kind, one.sentence.removesuffix(f"; right: {one.right}"))
-        for one in found.diagnoses
-        if one.line is not None
-        for line in (one.line, *(line for line, _ in one.more))
-    }
-    wrong = [one for one in results if one.state == "wrong"]
-    if not looks and len(wrong) == 1 and len(found.diagnoses) == 1:
-        (one,) = found.diagnoses
-        looks = {wrong[0].line: (one.kind, one.sentence)}
-    return tuple(
-        replace(one, kind=looks[one.line][0], looks_like=_short(looks[one.line][1]))
-        if one.state == "wrong" and one.line in looks
-        else one
-        for one in results
-    )
+    except (GradientError, TypeError, ValueError, ArithmeticError, LookupError, NameError):
+        return result  # its lines raise errors, which are reported already
+    for one in found.diagnoses:
+        lines = () if one.line is None else (one.line, *(line for line, _ in one.more))
+        at = [learner.blank_at(line.line) for line in lines]
+        if result.blank.name in at or (not lines and len(found.diagnoses) == 1):
+            words = _short(one.sentence.removesuffix(f"; right: {one.right}"))
+            return replace(result, kind=one.kind, looks_like=words)
+    return result
 
 
 def _short(sentence: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib.resources
+import linecache
 import re
 import zlib
 from collections.abc import Callable, Mapping
@@ -20,15 +21,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .catalogue import EXERCISES
+from .catalogue import EXERCISES, HUNTS
 
 __all__ = ["Blank", "Exercise", "load_exercise", "source_of"]
 
 Array: TypeAlias = NDArray[Any]
 
-_BLANK = re.compile(r"^ *(\w+) \+?= \.\.\.  # blank (\d+): (.+)$", re.M)
+_BLANK = re.compile(r"^ *(\w+)(?:\[[^=]*\])? \+?= \.\.\.  # blank (\d+): (.+)$", re.M)
 _NAME = r"[A-Za-z_]\w*(?:\[[^\]]*\])*"
-_GRADIENT = re.compile(rf"∂\w+/∂({_NAME})")
+_GRADIENT = re.compile(rf"∂({_NAME})/∂({_NAME})")
 _KEPT = "_kept_"  # receives what the forward pass returns, and its variables
 
 
@@ -46,21 +47,30 @@ class Blank:
         What it is, as the comment says.
     target : str
         An expression in the variables of the forward pass, such as ``"z[layer]"``.
-    is_gradient : bool
-        Whether the right value is the gradient with respect to the target, not its value.
+    of : str
+        What is differentiated with respect to the target: such an expression too; ``"L"`` is what
+        the forward pass returns. Empty if the value of the target is asked for.
     in_loop : bool
-        Whether it is checked in each pass of a loop, not when the function ends.
+        Whether it is checked in each pass of a loop.
+    at_end : bool
+        Whether a loop adds to it, so that it is checked when the function ends.
     """
 
     number: int
     name: str
     words: str
     target: str
-    is_gradient: bool
+    of: str
     in_loop: bool
+    at_end: bool
+
+    @property
+    def is_gradient(self) -> bool:
+        """Whether the right value is a gradient with respect to the target, not its value."""
+        return bool(self.of)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Exercise:
     """An exercise, as its file defines it.
 
@@ -135,6 +145,12 @@ class Exercise:
         return found[-1]
 
     @property
+    def unsolved(self) -> Callable[..., Any]:
+        """The function with its blanks, all of them open."""
+        function: Callable[..., Any] = self._names[self.function]
+        return function
+
+    @property
     def forward(self) -> Callable[..., Any]:
         """The forward pass, in tensors."""
         function: Callable[..., Any] = self._names["forward"]
@@ -147,19 +163,20 @@ class Exercise:
 
 @functools.cache
 def source_of(name: str) -> str:
-    """Return the file of an exercise.
+    """Return the file of an exercise, or of a hunt.
 
     Raises
     ------
     ValueError
         If there is no such exercise.
     """
-    if name not in EXERCISES:
+    if name not in EXERCISES + HUNTS:
         raise ValueError(
             f"there is no exercise {name!r}; `tinygrad-edu exercise` lists them: "
-            f"{', '.join(EXERCISES)}"
+            f"{', '.join(EXERCISES + HUNTS)}"
         )
-    file = importlib.resources.files(__package__) / "exercises" / f"{name}.py"
+    folder = "hunts" if name in HUNTS else "exercises"
+    file = importlib.resources.files(__package__) / folder / f"{name}.py"
     return file.read_text("utf-8")
 
 
@@ -183,7 +200,13 @@ def load_exercise(name: str) -> Exercise:
     >>> exercise.title, exercise.blanks[0].name, exercise.blanks[0].target
     ('One neuron, one sample', 'delta', 'z')
     """
-    return read_exercise(name, source_of(name))
+    source = source_of(name)
+    if name in HUNTS:
+        raise ValueError(
+            f"{name} is a hunt, which has no blanks: correct its one wrong line, and the file "
+            "itself prints ✓"
+        )
+    return read_exercise(name, source)
 
 
 def read_exercise(name: str, source: str) -> Exercise:
@@ -191,6 +214,9 @@ def read_exercise(name: str, source: str) -> Exercise:
     tree = ast.parse(source)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     found = {int(m[2]): (m, source.count("\n", 0, m.start()) + 1) for m in _BLANK.finditer(source)}
+    names = [m[1] for m, _ in found.values()]
+    if len(names) != len(set(names)):
+        raise ValueError(f"exercise {name}: each blank needs a variable of its own, found {names}")
     if sorted(found) != list(range(1, len(found) + 1)) or not found:
         raise ValueError(f"exercise {name}: blanks must be numbered from 1, found {sorted(found)}")
     lines = {line for _, line in found.values()}
@@ -204,16 +230,19 @@ def read_exercise(name: str, source: str) -> Exercise:
     for number in sorted(found):
         match, line = found[number]
         of_gradient = _GRADIENT.search(match[3])
-        target = of_gradient[1] if of_gradient else re.match(_NAME, match[3])
+        target = of_gradient[2] if of_gradient else re.match(_NAME, match[3])
         inside = any(loop.lineno < line <= (loop.end_lineno or 0) for loop in loops)
+        # A sum, or an array that is filled in element by element, is complete at the end.
+        at_end = inside and (f"{match[1]} = " not in match[0] or "at the end" in match[3])
         blanks.append(
             Blank(
                 number,
                 match[1],
                 match[3],
                 target if isinstance(target, str) else target[0] if target else match[1],
-                of_gradient is not None,
-                inside and "+= ..." not in match[0] and "at the end" not in match[3],
+                of_gradient[1] if of_gradient else "",
+                inside and not at_end,
+                at_end,
             )
         )
     title, _, text = (ast.get_docstring(tree) or "").partition("\n")
@@ -234,8 +263,11 @@ def _returned(function: ast.FunctionDef) -> dict[str, str]:
 @functools.cache
 def _executed(source: str, name: str) -> dict[str, Any]:
     """Execute the file of an exercise, without its check."""
-    names: dict[str, Any] = {"__name__": f"nn.classroom.exercises.{name}"}
-    exec(compile(source, f"{name}.py", "exec", dont_inherit=True), names)
+    names: dict[str, Any] = {"__name__": f"exercises.{name}"}
+    file = f"<exercise {name}>"
+    # `inspect` reads the source of the unsolved function from there.
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+    exec(compile(source, file, "exec", dont_inherit=True), names)
     return names
 
 

@@ -8,30 +8,47 @@ from __future__ import annotations
 
 import ast
 import copy
-import dis
 import inspect
 import linecache
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from types import CodeType, FrameType, FunctionType
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from tinygrad_edu.watching import Watching
-
 from .exercise import Blank
 
-__all__ = ["EngineUsed", "Learner", "Run"]
+__all__ = ["EngineUsed", "Learner", "Run", "Seen"]
 
-_NOTE, _RIGHT, _PASS, _END = "_note_", "_right_", "_pass_", "_end_"
+_HOOKS = _NOTE, _RIGHT, _PASS, _END = "_note_", "_right_", "_pass_", "_end_"
 _OURS = ("nn", "tinygrad_edu")
+
+Right: TypeAlias = Callable[[str, Mapping[str, Any]], Any]
 
 
 class EngineUsed(ValueError):
-    """The learner's function calls the engine instead of working it out."""
+    """The learner's function calls this project instead of working it out."""
+
+
+class Seen(NamedTuple):
+    """The value of a blank at one time of a run.
+
+    Attributes
+    ----------
+    value : object
+    variables : dict of str to object
+        Those of the function at that time.
+    order : int
+        How many assignments to blanks came before.
+    """
+
+    value: Any
+    variables: dict[str, Any]
+    order: int
 
 
 @dataclass(slots=True)
@@ -40,9 +57,11 @@ class Run:
 
     Attributes
     ----------
-    seen : dict of str to list of (value, variables)
-        The values of each blank in order, with the variables of the function at that time: one for
-        each pass of a loop, or one where it is not in a loop.
+    seen : dict of str to list of Seen
+        The values of each blank in order: one for each pass of a loop, or one where it is not in a
+        loop. A blank that got its right value is left out.
+    passes : dict of str to int
+        How often the line of each blank ran; in a loop, in how many passes.
     result : object
         What it returned; None if it did not end.
     error : Exception or None
@@ -51,7 +70,8 @@ class Run:
         The line that raised it.
     """
 
-    seen: dict[str, list[tuple[Any, dict[str, Any]]]] = field(default_factory=dict)
+    seen: dict[str, list[Seen]] = field(default_factory=dict)
+    passes: dict[str, int] = field(default_factory=dict)
     result: Any = None
     error: Exception | None = None
     line: int = 0
@@ -80,6 +100,8 @@ class Learner:
         self.file = function.__code__.co_filename
         self.lines: dict[str, int] = {}  # where each blank is filled in
         self.is_open: set[str] = set()
+        self._ends: dict[str, int] = {}
+        self._compiled: dict[frozenset[str], CodeType] = {}
         try:
             lines, first = inspect.getsourcelines(function)
         except (OSError, TypeError):
@@ -87,27 +109,36 @@ class Learner:
                 f"the source of {function.__name__} is not available; write it in a file or a cell "
                 "of a notebook"
             ) from None
-        tree = ast.parse(textwrap.dedent("".join(lines)))
-        self.tree = ast.increment_lineno(tree, first - 1)
-        definition = tree.body[0]
+        # The lines keep their numbers.
+        self._text = "\n" * (first - 1) + textwrap.dedent("".join(lines))
+        self.tree = ast.parse(self._text)
+        definition = self.tree.body[0]
         if not isinstance(definition, ast.FunctionDef):
             raise TypeError(f"expected a function written with def, got {lines[0].strip()!r}")
         for node in ast.walk(definition):
+            if isinstance(node, ast.Name) and node.id in _HOOKS:
+                raise ValueError(f"{node.id} is a name of the check; choose another one")
             for name in _assigned(node):
-                if name in self.blanks:
-                    self.lines[name] = node.lineno  # type: ignore[attr-defined]
-                    if _is_open(node):
-                        self.is_open.add(name)
+                # A variable may get a start before the loop that fills it in: the last line counts.
+                line: int = node.lineno  # type: ignore[attr-defined]
+                if name in self.blanks and line >= self.lines.get(name, 0):
+                    self.lines[name] = line
+                    self._ends[name] = node.end_lineno  # type: ignore[attr-defined]
+                    (self.is_open.add if _is_open(node) else self.is_open.discard)(name)
 
     def code_of(self, name: str) -> str:
-        """Return the line that fills a blank."""
-        return linecache.getline(self.file, self.lines.get(name, 0)).strip()
+        """Return the lines that fill a blank, without the comment that asks for it."""
+        first, end = self.lines.get(name, 0), self._ends.get(name, 0)
+        lines = (linecache.getline(self.file, number) for number in range(first, end + 1))
+        return " ".join(line.partition("# blank")[0].strip() for line in lines)
+
+    def blank_at(self, line: int) -> str:
+        """Return the name of the blank that is filled in at a line; empty if there is none."""
+        at = (name for name, first in self.lines.items() if first <= line <= self._ends[name])
+        return next(at, "")
 
     def run(
-        self,
-        arguments: Mapping[str, Any],
-        right: Callable[[str, Mapping[str, Any]], Any],
-        given: Collection[str] = (),
+        self, arguments: Mapping[str, Any], right: Right, given: Collection[str] = ()
     ) -> Run:
         """Run the function.
 
@@ -123,83 +154,108 @@ class Learner:
         Raises
         ------
         EngineUsed
-            If it calls the engine.
+            If it calls a function of this project.
         """
         run, hooks = Run(), _Hooks(self.blanks, right)
-        names = {**self.function.__globals__, **hooks.names}
-        exec(compile(self._instrumented({*given, *self.is_open}), self.file, "exec"), names)
-        function = names[self.function.__name__]
-        self._refuse_ours()
-        try:
-            with _NoEngine(), np.errstate(all="ignore"):
-                run.result = function(**copy.deepcopy(dict(arguments)))
-        except EngineUsed:
-            raise
-        except Exception as error:
-            run.error, run.line = error, _line_in(error, self.file)
-        run.seen = hooks.finished()
+        function = self._instrumented(frozenset({*given, *self.is_open}), hooks.names)
+        copies = copy.deepcopy(dict(arguments))
+        with _OursRefused(self.function.__name__) as refused, np.errstate(all="ignore"):
+            try:
+                run.result = function(**copies)
+            except Exception as error:
+                run.error, run.line = error, _line_in(error, self.file)
+                hooks.stopped()
+        if refused.words:
+            raise EngineUsed(refused.words)
+        run.seen, run.passes = hooks.finished(), hooks.passes
         return run
 
-    def completed(self, right: Callable[..., Any]) -> Callable[..., Any]:
+    def completed(self, right: Right, given: Collection[str] = ()) -> Callable[..., Any]:
         """Return the function with its open blanks filled in, with a source that can be read.
 
         The numbers of all lines stay. What is filled in here is not returned: that it is right says
         nothing about the lines of the learner.
+
+        Parameters
+        ----------
+        right : callable
+            As for `run`.
+        given : collection of str
+            Other blanks to fill in.
         """
         text = "".join(linecache.getlines(self.file, self.function.__globals__))
         lines = text.splitlines()
-        for name in self.is_open:
-            place = self.lines[name] - 1
-            before, _, _ = lines[place].partition("...")
-            lines[place] = f"{before}_right_({name!r}, locals())"
+        names = {*given, *self.is_open} & self.lines.keys()
+        for name in names:
+            first, end = self.lines[name] - 1, self._ends[name]
+            indent = lines[first][: -len(lines[first].lstrip())]
+            lines[first:end] = [""] * (end - first)
+            lines[first] = f"{indent}{name} = {_RIGHT}({name!r}, locals())"
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Return) and node.value is not None:
-                place = node.lineno - 1
-                for name in self.is_open:
-                    lines[place] = re.sub(rf"(: *){name}\b", r"\1None", lines[place])
+                for place in range(node.lineno - 1, node.end_lineno or 0):
+                    for name in names:
+                        lines[place] = re.sub(rf"(: *){name}\b", r"\1None", lines[place])
         shown = f"{self.file} (completed)"
         source = "\n".join(lines) + "\n"
         linecache.cache[shown] = len(source), None, source.splitlines(keepends=True), shown
         definition = next(
             node
-            for node in ast.parse(source).body
+            for node in ast.walk(ast.parse(source))
             if isinstance(node, ast.FunctionDef) and node.name == self.function.__name__
         )
-        names = {**self.function.__globals__, "_right_": right}
-        exec(compile(ast.Module([definition], []), shown, "exec"), names)
-        found: Callable[..., Any] = names[definition.name]
+        definition.decorator_list = []
+        values = {**self._globals(), _RIGHT: right}
+        exec(compile(ast.Module([definition], []), shown, "exec"), values)
+        found: Callable[..., Any] = values[definition.name]
         return found
 
-    def _instrumented(self, given: set[str]) -> ast.Module:
-        tree: ast.Module = _Instrument(set(self.blanks), given).visit(copy.deepcopy(self.tree))
-        return ast.fix_missing_locations(tree)
+    def _instrumented(self, given: frozenset[str], hooks: dict[str, Any]) -> Callable[..., Any]:
+        if given not in self._compiled:
+            tree = _Instrument(set(self.blanks), given).visit(ast.parse(self._text))
+            module = ast.fix_missing_locations(tree)
+            self._compiled[given] = compile(module, self.file, "exec", dont_inherit=True)
+        names = {**self._globals(), **hooks}
+        exec(self._compiled[given], names)
+        found: Callable[..., Any] = names[self.function.__name__]
+        return found
 
-    def _refuse_ours(self) -> None:
-        """Refuse a function that uses a part of this project, such as its gradients by hand."""
-        waiting, known = [self.function], {self.function}
-        while waiting:
-            one = waiting.pop()
-            for name in _names_in(one.__code__):
-                value = one.__globals__.get(name)
-                module = value.__name__ if isinstance(value, ModuleType) else None
-                module = module or str(getattr(value, "__module__", ""))
-                if module.partition(".")[0] in _OURS:
-                    raise EngineUsed(
-                        f"{self.function.__name__} uses {name} of {module}: work it out with NumPy "
-                        "alone"
-                    )
-                if not isinstance(value, FunctionType) or value in known:
-                    continue
-                if value.__globals__ is self.function.__globals__:
-                    known.add(value)
-                    waiting.append(value)
+    def _globals(self) -> dict[str, Any]:
+        """Return the names that the function sees, those of functions around it included."""
+        around = zip(
+            self.function.__code__.co_freevars, self.function.__closure__ or (), strict=True
+        )
+        return {**self.function.__globals__, **{name: cell.cell_contents for name, cell in around}}
 
 
-def _names_in(code: CodeType) -> set[str]:
-    """Return the global variables that a code reads."""
-    nested = [one for one in code.co_consts if isinstance(one, CodeType)]
-    own = {str(i.argval) for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
-    return own.union(*map(_names_in, nested))
+class _OursRefused:
+    """Notices when a function of a learner calls this project, and stops it."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.words = name, ""
+
+    def __enter__(self) -> _OursRefused:
+        self._before = sys.getprofile()
+        sys.setprofile(self._look)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(self._before)
+
+    def _look(self, frame: FrameType, event: str, _: Any) -> None:
+        if event != "call" or not _is_ours(frame) or frame.f_globals is globals():
+            return
+        if frame.f_back is not None and _is_ours(frame.f_back):
+            return  # a hook of ours asks for the right value
+        module, name = frame.f_globals["__name__"], frame.f_code.co_name
+        self.words = (
+            f"{self.name} calls {name} of {module}: work it out with NumPy alone"
+        )
+        raise EngineUsed(self.words)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] in _OURS
 
 
 def _line_in(error: BaseException, file: str) -> int:
@@ -212,51 +268,58 @@ def _line_in(error: BaseException, file: str) -> int:
     return line
 
 
-class _NoEngine(Watching):
-    """Refuses calls of the engine."""
-
-    def called(self, node: Any, result: Any) -> None:
-        raise EngineUsed(
-            f"your function calls the engine ({node.primitive.name} of a Tensor): work it out with "
-            "NumPy alone"
-        )
-
-
 class _Hooks:
     """Receives the values of blanks during a run."""
 
-    def __init__(self, blanks: Mapping[str, Blank], right: Callable[..., Any]) -> None:
+    def __init__(self, blanks: Mapping[str, Blank], right: Right) -> None:
         self.blanks, self._right = blanks, right
         self._given: set[str] = set()
         self._touched: set[str] = set()  # since the pass of the loop began
-        self._passes: dict[str, list[tuple[Any, dict[str, Any]]]] = {}
-        self._last: dict[str, tuple[Any, dict[str, Any]]] = {}
-        self.names = {_NOTE: self._note, _RIGHT: self._give, _PASS: self._pass, _END: self._end}
+        self._in_passes: dict[str, list[Seen]] = {}
+        self._last: dict[str, Seen] = {}
+        self._count = 0
+        self.passes: dict[str, int] = {}
+        self.names = dict(
+            zip(_HOOKS, (self._note, self._give, self._pass, self._end), strict=True)
+        )
 
     def _note(self, name: str, variables: dict[str, Any]) -> None:
         self._touched.add(name)
-        self._last[name] = _kept(variables[name]), dict(variables)
+        self._count += 1
+        self._last[name] = Seen(_kept(variables[name]), dict(variables), self._count)
+        if not self.blanks[name].in_loop:
+            self.passes[name] = self.passes.get(name, 0) + 1
 
     def _give(self, name: str, variables: dict[str, Any]) -> Any:
         self._given.add(name)
-        return self._right(name, variables)
+        value = self._right(name, variables)
+        self._note(name, {**variables, name: value})
+        return value
 
     def _pass(self, variables: dict[str, Any]) -> None:
         """Note the blanks of a loop at the end of a pass."""
         for name in self._touched:
             if self.blanks[name].in_loop:
-                kept = _kept(variables[name]), dict(variables)
-                self._passes.setdefault(name, []).append(kept)
+                kept = Seen(_kept(variables[name]), dict(variables), self._last[name].order)
+                self._in_passes.setdefault(name, []).append(kept)
+                self.passes[name] = self.passes.get(name, 0) + 1
         self._touched.clear()
 
     def _end(self, variables: dict[str, Any]) -> None:
         """Note the other blanks at the end of the run."""
         for name, blank in self.blanks.items():
             if not blank.in_loop and name in self._last and name in variables:
-                self._last[name] = _kept(variables[name]), dict(variables)
+                kept = Seen(_kept(variables[name]), dict(variables), self._last[name].order)
+                self._last[name] = kept
 
-    def finished(self) -> dict[str, list[tuple[Any, dict[str, Any]]]]:
-        found = {name: [last] for name, last in self._last.items()} | self._passes
+    def stopped(self) -> None:
+        """Note the blanks of a pass that an error ended."""
+        for name in self._touched:
+            if self.blanks[name].in_loop:
+                self._in_passes.setdefault(name, []).append(self._last[name])
+
+    def finished(self) -> dict[str, list[Seen]]:
+        found = {name: [last] for name, last in self._last.items()} | self._in_passes
         return {name: seen for name, seen in found.items() if name not in self._given}
 
 
@@ -285,14 +348,12 @@ def _is_open(node: ast.AST) -> bool:
 class _Instrument(ast.NodeTransformer):
     """Inserts the calls of hooks."""
 
-    def __init__(self, names: set[str], given: set[str]) -> None:
+    def __init__(self, names: set[str], given: Collection[str]) -> None:
         self.names, self.given = names, given
 
     def _statement(self, text: str, at: ast.AST) -> ast.stmt:
-        (found,) = ast.parse(text).body
-        for node in ast.walk(found):
-            ast.copy_location(node, at)
-        return found
+        module = ast.increment_lineno(ast.parse(text), getattr(at, "lineno", 1) - 1)
+        return module.body[0]
 
     def _assignment(self, node: Any) -> Any:
         names = [name for name in _assigned(node) if name in self.names]
@@ -300,7 +361,8 @@ class _Instrument(ast.NodeTransformer):
         texts = [f"{name} = {_RIGHT}({name!r}, locals())" for name in given]
         texts += [f"{_NOTE}({name!r}, locals())" for name in names if name not in given]
         # What is given needs no statement of the learner's, which may be `...` or raise an error.
-        kept = [] if len(names) == 1 and given else [node]
+        alone = not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Tuple)
+        kept = [] if alone and given else [node]
         return [*kept, *(self._statement(text, node) for text in texts)] if names else node
 
     visit_Assign = visit_AugAssign = visit_AnnAssign = _assignment

@@ -18,6 +18,7 @@ __all__ = ["difference"]
 
 _ROUND_OFF = 1e-12  # absolute, for values whose terms cancel
 _BELIEVED = 1e-9
+_LARGEST_FACTOR = 100  # larger whole factors are chance
 
 
 def difference(value: Any, right: Any, inputs: Mapping[str, Any] | None = None) -> str:
@@ -78,8 +79,8 @@ def _in_words(found: Any, right: Any, index: tuple[int, ...], inputs: Mapping[st
     if square and _same(found.T, right):
         return "these are the right numbers, transposed"
     ratio = _ratio(found, right)
-    if ratio is not None:
-        return _factor_in_words(ratio, inputs)
+    if ratio is not None and (words := _factor_in_words(ratio, inputs, right.size)):
+        return words
     place = f"at [{', '.join(map(str, index))}] " if index else ""
     count = int((~np.isclose(found, right, rtol=_BELIEVED, atol=_ROUND_OFF)).sum())
     share = f" ({count} of {right.size} elements differ)" if right.size > 1 else ""
@@ -96,15 +97,19 @@ def _ratio(found: Any, right: Any) -> float | None:
     return ratio if np.abs(found - ratio * right).max() <= _BELIEVED * scale else None
 
 
-def _factor_in_words(ratio: float, inputs: Mapping[str, Any]) -> str:
+def _factor_in_words(ratio: float, inputs: Mapping[str, Any], elements: int) -> str:
+    """Say that everything is multiplied by one number; empty if that says nothing."""
     sign = "with its sign flipped, " if ratio < 0 else ""
+    subject = "every element is" if elements > 1 else "it is"
     size = abs(ratio)
     if abs(size - 1) < _BELIEVED:
         return "the sign is flipped"
     for factor, words in ((size, "{} times"), (1 / size, "1/{} of")):
-        if abs(factor - round(factor)) < _BELIEVED * factor:
+        if abs(factor - round(factor)) < _BELIEVED * factor and round(factor) < _LARGEST_FACTOR:
             number = round(factor)
-            rows = {np.shape(value)[0] for value in inputs.values() if np.ndim(value) == 2}
+            rows = {len(one) for one in inputs.values() if getattr(one, "ndim", 0) > 1}
             hint = f" ({number} is the number of rows)" if number in rows else ""
-            return f"{sign}every element is {words.format(number)} what it should be{hint}"
-    return f"{sign}every element is {number_text(ratio)} times what it should be"
+            return f"{sign}{subject} {words.format(number)} what it should be{hint}"
+    if elements == 1:
+        return ""  # any two numbers have some factor between them
+    return f"{sign}{subject} {number_text(ratio)} times what it should be"

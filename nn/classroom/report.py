@@ -14,7 +14,7 @@ from .exercise import Blank, Exercise
 
 __all__ = ["BlankResult", "ExerciseReport"]
 
-_SIGNS = {"right": "✓", "open": "·", "unreached": "·"}
+_SIGNS = {"right": "✓", "open": "·"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,8 @@ class BlankResult:
     Attributes
     ----------
     blank : Blank
-    state : {"right", "wrong", "open", "missing", "unreached"}
-        ``"missing"`` if its variable is not assigned any more, ``"unreached"`` if an error or a
-        branch kept its line from running.
+    state : {"right", "wrong", "open", "missing"}
+        ``"missing"`` if its variable is not assigned any more.
     line : int
         Where it is filled in; 0 if it is missing.
     code : str
@@ -126,10 +125,11 @@ class ExerciseReport(Shown):
         if not following:
             return "That was the last exercise."
         page = page_of(following)
-        here = (
-            "" if page == page_of(self.exercise.name) else f" of page {page.number}, {page.title}"
+        if page == page_of(self.exercise.name):
+            return f"Next: tinygrad-edu exercise {following}"
+        return (
+            f"Next: page {page.number}, {page.title}; then tinygrad-edu exercise {following}"
         )
-        return f"Next: tinygrad-edu exercise {following}{here}"
 
 
 _WRONG = ("wrong", "missing")
@@ -138,7 +138,7 @@ _WRONG = ("wrong", "missing")
 def _shown(one: BlankResult) -> str:
     if one.state in ("open", "missing"):
         return one.blank.words
-    return one.code.partition("  # blank")[0]
+    return one.code
 
 
 def _wrong(one: BlankResult) -> Section:
@@ -149,5 +149,5 @@ def _wrong(one: BlankResult) -> Section:
     if one.looks_like:
         lines.append(f"looks like this: {one.looks_like}")
     if one.code:
-        lines.insert(0, code(one.code.partition("  # blank")[0]))
+        lines.insert(0, code(one.code))
     return Section(title, tuple(lines))  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ respect to every tensor that it made.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ from tinygrad_edu.scope import enable_grad
 
 from .exercise import Blank, Exercise
 
-__all__ = ["Truth"]
+__all__ = ["Truth", "truth_of"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -28,7 +29,7 @@ class Truth:
     Parameters
     ----------
     exercise : Exercise
-    inputs : mapping of str to array or number
+    inputs : mapping of str to array, number, or list of arrays
 
     Examples
     --------
@@ -44,14 +45,7 @@ class Truth:
         with enable_grad(), np.errstate(all="ignore"):
             tensors = {name: _leaf(name, value) for name, value in inputs.items()}
             self.result, self.variables = exercise.run_forward(tensors)
-            self.gradients: dict[Tensor, Array] = {}
-            if any(blank.is_gradient for blank in exercise.blanks):
-                every = list(dict.fromkeys(_tensors(self.variables)))
-                found = grad(self.result, every, allow_unused=True)
-                self.gradients = {
-                    tensor: np.zeros(tensor.shape) if g is None else g
-                    for tensor, g in zip(every, found, strict=True)
-                }
+        self._gradients: dict[Tensor, dict[Tensor, Array]] = {}
 
     def of(self, blank: Blank, variables: Mapping[str, Any]) -> Any:
         """Return the right value of a blank.
@@ -61,15 +55,53 @@ class Truth:
         blank : Blank
         variables : mapping of str to object
             Those of the learner's function: the index of a loop is looked up there.
+
+        Raises
+        ------
+        NameError, LookupError, TypeError
+            If the index is not one of the forward pass.
         """
-        target = eval(blank.target, {}, {**variables, **self.variables})
+        target = self._value(blank.target, variables)
         if blank.is_gradient:
-            return self.gradients[target]
-        return target.numpy() if isinstance(target, Tensor) else np.asarray(target)
+            known = _base(blank.of) in self.variables
+            result = self._value(blank.of, variables) if known else self.result
+            return self._gradients_of(result)[target].copy()
+        return np.array(target.numpy() if isinstance(target, Tensor) else target)
+
+    def _value(self, expression: str, variables: Mapping[str, Any]) -> Any:
+        """Look up a variable of the forward pass; its index may use those of the learner."""
+        # Not those of the forward pass: an index that a loop left over would be of another pass.
+        name = _base(expression)
+        return eval(expression, {}, {**variables, name: self.variables[name]})
+
+    def _gradients_of(self, result: Tensor) -> dict[Tensor, Array]:
+        """Return the gradients of one number of the forward pass, by all tensors."""
+        if result not in self._gradients:
+            every = list(dict.fromkeys(_tensors(self.variables)))
+            with np.errstate(all="ignore"):
+                found = grad(result, every, allow_unused=True)
+            self._gradients[result] = {
+                tensor: np.zeros(tensor.shape) if g is None else g
+                for tensor, g in zip(every, found, strict=True)
+            }
+        return self._gradients[result]
+
+
+def _base(expression: str) -> str:
+    """Return the variable in an expression such as ``z[t + 1]``."""
+    return expression.partition("[")[0]
+
+
+@functools.lru_cache(maxsize=512)
+def truth_of(exercise: Exercise, seed: int = 0, again: int = 0) -> Truth:
+    """Return the right values for a seed; see `Exercise.draw`."""
+    return Truth(exercise, exercise.draw(seed, again))
 
 
 def _leaf(name: str, value: Any) -> Any:
     """Make a tensor of floating numbers; others, such as labels, stay as they are."""
+    if isinstance(value, list):
+        return [_leaf(f"{name}[{place}]", one) for place, one in enumerate(value)]
     array = np.asarray(value)
     if array.dtype.kind != "f":
         return value

@@ -27,7 +27,7 @@ def _exercise(options: argparse.Namespace) -> int:
     """
     from tinygrad_edu.atomic_file import write_atomically
 
-    from ..classroom.catalogue import PAGES
+    from ..classroom.catalogue import HUNTS, PAGES
     from ..classroom.exercise import load_exercise, source_of
 
     if options.name is None:
@@ -35,14 +35,22 @@ def _exercise(options: argparse.Namespace) -> int:
             print(f"{page.number:2}  {page.title}")
             for name in page.exercises:
                 print(f"      {name:<24} {load_exercise(name).title}")
-        say("\nTo write one: tinygrad-edu exercise NAME")
+            for name in page.hunts:
+                title = source_of(name).partition('"""')[2].partition("\n")[0]
+                title = title.partition(": ")[2].removesuffix(".")
+                print(f"      {name:<24} {title[:1].upper()}{title[1:]}")
+        print()
+        say("To write one: tinygrad-edu exercise NAME")
         return 0
     source = source_of(options.name)
     path = Path(options.out or f"{options.name}.py")
     if path.exists():
         raise ValueError(f"{path}: exists already, with your answers; name another file with --out")
     write_atomically(path, source)
-    say(f"written: {path}; fill in a blank, then run: python {path}")
+    if options.name in HUNTS:
+        say(f"written: {path}; run it, and find its mistake: python -i {path}")
+    else:
+        say(f"written: {path}; fill in a blank, then run: python {path}")
     return 0
 
 
