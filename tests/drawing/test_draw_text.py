@@ -1,5 +1,7 @@
 """Tests the texts of a picture: values, gradients, printable names, and visible colours."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ import tinygrad_edu as tg
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import draw
 from tinygrad_edu.palette import DARK, LIGHT, MONO
-from tinygrad_edu.texts import clean, gradient_text, number_text, value_rows
+from tinygrad_edu.texts import clean, fits_a_box, gradient_text, number_text, value_rows
 
 
 def parameter(values, name=None):
@@ -47,11 +49,43 @@ def test_values_are_written_by_size():
         ([float("nan"), float("-inf")], "[NaN -inf]"),
         ([1 / 3] * 9, "[0.3333 0.3333 0.3333 0.3333 0.3333\n 0.3333 0.3333 0.3333 0.3333]"),
         (np.zeros((1, 1, 1)), "[[[0]]]"),
+        ([[-2.5, 7], [10, -0.25]], "[[-2.5  7   ]\n [10   -0.25]]"),
+        ([[np.nan, 1e-5], [1.5, 20.0]], "[[NaN    1e-05]\n [  1.5 20    ]]"),
         (1234567890, "1.235e+09"),
     ],
 )
 def test_short_arrays_are_written_in_full(values, text):
     assert value_rows(np.array(values))[0] == (("data", text),)
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_literal"),
+    [((4, 3), True), ((8, 3), True), ((4, 6), True), ((12,), True), ((9, 1), True), ((1, 9), True),
+     ((5, 5), False), ((2, 12), False), ((12, 2), False), ((13,), False), ((2, 2, 2), False)],
+)  # fmt: skip
+def test_what_fits_into_a_box(shape, is_literal):
+    values = np.random.default_rng(0).normal(size=shape)
+    assert (len(value_rows(values)[0]) == 1) == is_literal == fits_a_box(values)
+    assert gradient_text(values, True)[0].startswith("‖g‖") != is_literal
+
+
+def test_points_are_below_each_other():
+    values = np.random.default_rng(1).normal(scale=[1e-3, 10, 1000], size=(6, 3)).round(2)
+    lines = value_rows(values)[0][0][1].split("\n")
+    plain = {len(number_text(value)) for value in values[:, 2]}
+    assert len(plain) > 1, "they differ in length"
+    for column in range(3):
+        ends = set()
+        for line in lines:
+            spans = [found.span() for found in re.finditer(r"-?[\d.]+(e-?\d+)?", line)]
+            start, end = spans[column]
+            ends.add(start + len(line[start:end].partition(".")[0]))
+        assert len(ends) == 1
+
+
+def test_arrays_in_a_table_have_no_blanks_of_columns():
+    x = Tensor([[-2.5, 7.0], [10.0, -0.25]], name="x")
+    assert "[[-2.5 7] [10 -0.25]]" in draw(x).table()
 
 
 def test_numbers_that_are_not_finite_are_counted():

@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 
+from tinygrad_edu.drawing.layer_spacing import DENSE, WIDE
 from tinygrad_edu.drawing.layout import lay_out
 
 
@@ -37,7 +38,8 @@ def overlapping(layout, sizes):
 def test_200_random_graphs(block):
     for seed in range(20 * block, 20 * block + 20):
         sizes, edges, groups = random_graph(seed)
-        layout = lay_out(sizes, edges, groups)
+        spacing = DENSE if seed % 3 == 0 else WIDE
+        layout = lay_out(sizes, edges, groups, spacing=spacing)
         assert set(layout.centers) == set(sizes)
         assert not overlapping(layout, sizes)
         for (source, target), route in zip(edges, layout.routes, strict=True):
@@ -49,7 +51,7 @@ def test_200_random_graphs(block):
             assert ahead == sorted(ahead)
             assert len(set(ahead)) == len(ahead)
         if seed % 4 == 0:
-            again = lay_out(dict(sizes), list(edges), groups)
+            again = lay_out(dict(sizes), list(edges), groups, spacing=spacing)
             assert (again.centers, again.routes) == (layout.centers, layout.routes)
 
 

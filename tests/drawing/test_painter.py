@@ -8,6 +8,8 @@ import pytest
 from nn import Linear, Module
 from tinygrad_edu import Tensor
 from tinygrad_edu.drawing import DrawOptions, draw
+from tinygrad_edu.drawing.boxes import card_box, text_width
+from tinygrad_edu.drawing.picture import Card, Row
 from tinygrad_edu.palette import LIGHT
 from tinygrad_edu.scope import ModuleCall
 
@@ -195,3 +197,26 @@ def test_hostile_names_are_only_text(name):
     assert visible(nodes["t0"])[0] == drawing.graph.tensors[0].name
     for word in ("<script", "<image", "href"):
         assert word not in svg
+
+
+def test_a_gradient_fits_to_the_right_of_its_matrix():
+    matrix = "[[1 2]\n [3 4]]"
+    rows = (Row("data", matrix), Row("grad δ1", matrix, "gradient"))
+    below = card_box(Card("t0", "input", "x", rows=rows))
+    beside = card_box(Card("t0", "input", "x", rows=rows, is_broad=True))
+    assert beside.height < below.height
+    assert beside.width > below.width
+    data = [text for text in beside.texts if text.mono and text.ink == "text"]
+    grad = [text for text in beside.texts if text.mono and text.ink == "gradient"]
+    assert [text.y for text in data] == [text.y for text in grad]
+    ends = max(text.x + text_width(text.text, 10, mono=True) for text in data)
+    ((left, top, bottom),) = beside.bands
+    label = next(text.x for text in beside.texts if text.text == "grad δ1")
+    assert ends < left < label < min(text.x for text in grad)
+    assert top < min(text.y for text in grad)
+    assert max(text.y for text in grad) < bottom < beside.height
+    # A single number or a short one stays below.
+    short = (Row("data", "3"), Row("grad", "1", "gradient"))
+    assert card_box(Card("t0", "input", "x", rows=short, is_broad=True)).height == (
+        card_box(Card("t0", "input", "x", rows=short)).height
+    )

@@ -4,6 +4,7 @@ Every visit is watched, as in `test_page_in_browser`.
 """
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -279,3 +280,69 @@ def test_nothing_of_the_table_is_cut_off(visit, saved, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("table").get_attribute("role") == "table"
     assert page.get_by_role("row").count() == page.locator("tr").count()
+
+
+# The whole picture, and little room for controls -----------------------------------------------
+
+
+def share_shown(page):
+    """Which part of the picture is inside of its pane, and the scale that is written."""
+    share = page.evaluate("""() => {
+      const pane = document.getElementById("canvas"), frame = pane.getBoundingClientRect();
+      const box = pane.querySelector("[data-figure]:not(.off) svg").getBoundingClientRect();
+      const shown = (from, to, start, room) => Math.min(to, start + room) - Math.max(from, start);
+      const wide = shown(box.left, box.right, frame.left, pane.clientWidth);
+      const high = shown(box.top, box.bottom, frame.top, pane.clientHeight);
+      return wide * high / (box.width * box.height);
+    }""")
+    return share, int(page.locator("#percent").inner_text())
+
+
+def test_the_whole_graph_is_shown_first_and_by_fit(visit, saved):
+    page = visit(saved["complete"], width=1400, height=900)
+    share, scale = share_shown(page)
+    assert share == pytest.approx(1.0, abs=0.01)
+    assert scale >= 40
+    walk(page, "() => 0")
+    assert share_shown(page) == (share, scale), "no step moves the picture"
+    for _ in range(4):
+        page.locator("#larger").click()
+    assert share_shown(page)[0] < 0.9
+    page.locator("#fit").click()
+    assert share_shown(page) == (share, scale)
+
+
+def test_a_large_graph_stays_readable(visit, tmp_path):
+    x = Tensor(0.5, requires_grad=True, name="x")
+    y = x
+    for _ in range(40):
+        y = y * x
+    page = visit(stepper(y).save(tmp_path / "long.html"), width=1400, height=900)
+    share, scale = share_shown(page)
+    assert scale == 40
+    assert share < 0.9
+
+
+def test_names_are_larger_where_the_picture_is_small(visit, saved):
+    page = visit(saved["complete"], width=1400, height=900)
+    size = "() => getComputedStyle(document.querySelector('#t1 text[font-weight]')).fontSize"
+    assert page.evaluate(size) == "17px"
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    text = Path(download.value.path()).read_text("utf-8")
+    assert 'font-size="17px"' not in text
+    for _ in range(5):
+        page.locator("#larger").click()
+    assert page.evaluate(size) == "11px"
+
+
+def test_controls_take_less_than_a_fifth_of_a_phone(visit, saved):
+    page = visit(saved["complete"], width=420, height=900)
+    top = page.locator("#first").bounding_box()["y"]
+    canvas = page.locator("#canvas").bounding_box()["y"]
+    assert canvas - top < 900 / 5
+    help_ = page.locator("#help").bounding_box()
+    table = page.locator("table").bounding_box()
+    assert help_["y"] > table["y"] + table["height"], "what is rarely needed comes last"
+    page.set_viewport_size({"width": 1400, "height": 900})
+    assert page.locator("#help").bounding_box()["y"] < 60
