@@ -7,6 +7,7 @@ import argparse
 import functools
 import http.server
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -41,7 +42,9 @@ def build() -> int:
     command = [sys.executable, "-m", "sphinx", *options, str(DOCS), str(SITE)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     failed = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-    if not failed:
+    if failed:  # Sphinx reports a page only when it reads it: the next build reads all of them
+        shutil.rmtree(doctrees, ignore_errors=True)
+    else:
         seconds = time.perf_counter() - start
         print(f"{SITE / 'index.html'}: {len(pages())} pages in {seconds:.0f} s")
     return failed

@@ -89,6 +89,15 @@ def link_to_sources(app: Sphinx, document: nodes.document) -> None:
             node.replace_self(reference)
 
 
+def wrap_messages(app: Sphinx, document: nodes.document) -> None:
+    """Let long lines of short outputs wrap: they are messages, and tables have more lines."""
+    for block in document.findall(nodes.literal_block):
+        if "stream" in block["classes"]:
+            lines = block.astext().strip().splitlines()
+            if len(lines) < 4 and any(len(line) > 90 for line in lines):
+                block["classes"].append("message")
+
+
 def file_of(name: str, target: str) -> Path | None:
     """Return the file or folder of the project that a link leads to, unless it is a page."""
     if ":" in target or target.startswith("#"):
@@ -141,6 +150,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect all this with Sphinx."""
     app.connect("source-read", read_source)
     app.connect("doctree-read", link_to_sources, priority=100)
+    app.connect("doctree-read", wrap_messages)
     app.connect("html-collect-pages", show_sources)
     app.connect("autodoc-process-docstring", api.as_rst, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
