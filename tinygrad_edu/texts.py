@@ -228,7 +228,8 @@ def _literal(array: NDArray[Any]) -> str:
         return "[" * array.ndim + texts[0] + "]" * array.ndim
     columns = array.shape[-1]
     rows = [texts[i : i + columns] for i in range(0, len(texts), columns)]
-    lines = [_wrapped(row) for row in aligned(rows)]
+    is_matrix = 1 < len(rows) and columns <= _MOST_COLUMNS
+    lines = [" ".join(row) if is_matrix else _wrapped(row) for row in aligned(rows)]
     if array.ndim == 1:
         return f"[{lines[0]}]"
     body = "]\n [".join(line.replace("\n ", "\n  ") for line in lines)

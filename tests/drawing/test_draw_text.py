@@ -83,6 +83,11 @@ def test_points_are_below_each_other():
         assert len(ends) == 1
 
 
+def test_rows_of_a_matrix_are_not_broken():
+    values = np.random.default_rng(2).normal(size=(4, 6)) * 1e-3
+    assert value_rows(values)[0][0][1].count("\n") == 3
+
+
 def test_arrays_in_a_table_have_no_blanks_of_columns():
     x = Tensor([[-2.5, 7.0], [10.0, -0.25]], name="x")
     assert "[[-2.5 7] [10 -0.25]]" in draw(x).table()
