@@ -144,5 +144,5 @@ def _solution(exercise: str) -> str | None:
         solutions = importlib.import_module("tinygrad_edu_solutions")
     except ModuleNotFoundError:
         return None
-    found: str = solutions.solution_of(exercise)
+    found: str = solutions.solved_source(exercise)
     return found

@@ -9,21 +9,22 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from tinygrad_edu.documents import Line, Section, Table, code, name, page
+from tinygrad_edu.documents import Inline, Line, Section, Table, code, name, page
 from tinygrad_edu.documents.page import sheet
 
 from ..exercise import Exercise
 from ..report import BlankResult
-from .marking import Mark
+from .marking import Mark, is_error
 from .slips import deed
 
 __all__ = ["class_page"]
 
-_MOST_SLIPS = 6
+_MOST_SLIPS, _MOST_FREQUENT = 6, 3
 _BAR = 20
 _STYLE = """
 main{max-width:60em}
 .pair{grid-template-columns:8em minmax(0,1fr)}
+h2{font-size:1.25em}h3{font-size:1.05em;margin:1.4em 0 .3em}
 .slip{margin:.6em 0 .9em}
 .slip .line{margin:.1em 0}
 .slip code{overflow-wrap:anywhere}
@@ -61,6 +62,7 @@ def _of_exercise(exercise: Exercise, marks: Sequence[Mark]) -> Section:
     content: list[Line | Table | Section] = [summary]
     if judged:
         content.append(_overview(blanks))
+        content += _most_frequent(blanks)
         content += [
             _of_blank(results) for results in blanks if not all(r.is_right for r in results)
         ]
@@ -84,6 +86,23 @@ def _overview(blanks: Sequence[Sequence[BlankResult]]) -> Table:
     return Table(heads, rows, numbers=(3,), kind="overview")
 
 
+def _most_frequent(blanks: Sequence[Sequence[BlankResult]]) -> list[Section]:
+    """Return what most students did, of all blanks."""
+    deeds = Counter(
+        (one.blank.name, deed(one))
+        for results in blanks
+        for one in results
+        if one.state == "wrong" and not is_error(one)
+    )
+    count = len(blanks[0])
+    lines = [
+        _share(times, count, [words, ", in ", code(variable)])
+        for (variable, words), times in deeds.most_common(_MOST_FREQUENT)
+        if times > 1
+    ]
+    return [Section("Most frequent", tuple(lines))] if lines else []
+
+
 def _of_blank(results: Sequence[BlankResult]) -> Section:
     """Say what was done instead, the most frequent first, with a line as an example."""
     blank, count = results[0].blank, len(results)
@@ -92,7 +111,7 @@ def _of_blank(results: Sequence[BlankResult]) -> Section:
     content = []
     for words, times in deeds.most_common(_MOST_SLIPS):
         lines: list[Line] = [_share(times, count, [words])]
-        example = _example([one for one in wrong if deed(one) == words])
+        example = _example([one for one in wrong if deed(one) == words and one.state == "wrong"])
         if example:
             lines.append(["   for example  ", name(example, 100)])
         content.append(Section("", tuple(lines), kind="slip"))
@@ -103,14 +122,14 @@ def _of_blank(results: Sequence[BlankResult]) -> Section:
     return Section(title, tuple(content))
 
 
-def _share(times: int, count: int, words: list[str]) -> Line:
+def _share(times: int, count: int, words: Sequence[Inline | str]) -> Line:
     return [f"{100 * times / count:.0f} % ({times} of {count})  ", *words]
 
 
 def _example(results: Sequence[BlankResult]) -> str:
     """Return the line that most of them wrote; comments, which may hold names, are left out."""
-    lines = Counter(re.sub(r"\s*#.*", "", one.code) for one in results if one.state == "wrong")
-    lines.pop("", None)
+    lines = Counter(re.sub(r"\s*#.*", "", one.code) for one in results if not is_error(one))
+    lines.pop("", None)  # it is missing
     return lines.most_common(1)[0][0] if lines else ""
 
 

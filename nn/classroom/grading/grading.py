@@ -22,7 +22,7 @@ from ..exercise import Exercise, load_exercise
 from ..students import folder_name, seed_of
 from .class_page import class_page
 from .hand_ins import Found, HandIn, Unreadable, find, find_submission, read_parts
-from .marking import Mark, mark, unmarked
+from .marking import Mark, is_error, mark, unmarked
 from .results import gradescope, signs, table
 from .running import Limits
 from .slips import deed
@@ -72,10 +72,15 @@ class Grade:
         """What happened: a problem, or what the wrong blanks look like."""
         if self.mark is None:
             return "; ".join(filter(None, ("nothing handed in", self.note)))
-        wrong = [
-            f"{one.blank.name}: {deed(one)}" for one in self.mark.report.blanks if not one.is_right
-        ]
-        found = [self.mark.problem] if self.mark.problem else wrong
+        if self.mark.problem:
+            found = [self.mark.problem]
+        else:
+            deeds: dict[str, list[str]] = {}
+            for one in self.mark.report.blanks:
+                if not one.is_right:
+                    words = one.words if is_error(one) else deed(one)
+                    deeds.setdefault(words, []).append(one.blank.name)
+            found = [f"{', '.join(names)}: {words}" for words, names in deeds.items()]
         return "; ".join([*found, *self.mark.report.notes, *filter(None, [self.note])])
 
 
@@ -278,7 +283,7 @@ def _safely(exercise: Exercise, parts: list[str], seed: int, limits: Limits, hid
 
 def _best(several: Sequence[Grade]) -> Grade:
     """Return the best of several hand-ins of one exercise, with a note of the others."""
-    best = max(several, key=lambda one: one.score)
+    best = max(several, key=lambda one: (one.score, not _is_untouched(one)))
     # A file that was handed out, and not touched, says nothing.
     others = [
         f"{one.file}: {one.score} of {one.most}"

@@ -6,6 +6,7 @@ The process of the hand-in computes values and is not trusted: it never says wha
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from ..right_values import Passes, indices_of, passes_of
 from .running import Limits, Session, Stopped
 from .wire import decode, encode
 
-__all__ = ["Mark", "mark", "unmarked"]
+__all__ = ["Mark", "is_error", "mark", "unmarked"]
 
 _MOST_WORDS = 200
 
@@ -84,7 +85,9 @@ def mark(
     except (Stopped, EngineUsed) as problem:
         return unmarked(exercise, str(problem))
     both = tuple(map(_on_both, results, others))
-    if any(one.state == "wrong" for one in both):
+    if all(map(is_error, both)):
+        return Mark(ExerciseReport(exercise, both), both[0].words)
+    if any(one.state == "wrong" and not is_error(one) for one in both):
         both = _diagnosed(exercise, parts, seed, limits, both)
     return Mark(ExerciseReport(exercise, both, tuple(notes)))
 
@@ -94,6 +97,11 @@ def unmarked(exercise: Exercise, problem: str) -> Mark:
     words = printable(problem, _MOST_WORDS)
     results = tuple(BlankResult(blank, "wrong", words=words) for blank in exercise.blanks)
     return Mark(ExerciseReport(exercise, results), words)
+
+
+def is_error(result: BlankResult) -> bool:
+    """Return whether a blank is wrong because of an error, whose words are those of Python."""
+    return re.match(r"line \d+: |its line was not", result.words) is not None
 
 
 def _on_both(result: BlankResult, other: BlankResult) -> BlankResult:
