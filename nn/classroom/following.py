@@ -243,19 +243,11 @@ class _OursRefused:
         sys.setprofile(self._before)
 
     def _look(self, frame: FrameType, event: str, _: Any) -> None:
-        if event != "call" or not _is_ours(frame) or frame.f_globals is globals():
-            return
-        if frame.f_back is not None and _is_ours(frame.f_back):
-            return  # a hook of ours asks for the right value
-        module, name = frame.f_globals["__name__"], frame.f_code.co_name
-        self.words = (
-            f"{self.name} calls {name} of {module}: work it out with NumPy alone"
-        )
-        raise EngineUsed(self.words)
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0] in _OURS
+        module = str(frame.f_globals.get("__name__", ""))
+        if event == "call" and module.partition(".")[0] in _OURS and module != __name__:
+            name = frame.f_code.co_name
+            self.words = f"{self.name} calls {name} of {module}: work it out with NumPy alone"
+            raise EngineUsed(self.words)
 
 
 def _line_in(error: BaseException, file: str) -> int:
@@ -292,7 +284,12 @@ class _Hooks:
 
     def _give(self, name: str, variables: dict[str, Any]) -> Any:
         self._given.add(name)
-        value = self._right(name, variables)
+        watching = sys.getprofile()
+        sys.setprofile(None)  # what is right may be asked of this project
+        try:
+            value = self._right(name, variables)
+        finally:
+            sys.setprofile(watching)
         self._note(name, {**variables, name: value})
         return value
 

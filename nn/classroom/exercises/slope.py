@@ -31,7 +31,7 @@ def inputs(generator):
 
 def forward(w, a, y, rate):
     square = a**2 * w**2
-    linear = -2 * a * y * w
+    linear = -2 * w * a * y
     L = square + linear + y**2
     w_next = w - rate * grad(L, w)  # by machine
     L_next = (a * w_next - y) ** 2
