@@ -1,11 +1,13 @@
 """Makes the pictures for README and documentation: ``python -m docs.images``.
 
-It needs Graphviz, and for the steps of the page a Chromium that Playwright can drive. All numbers
-come from fixed seeds; nothing in the pictures is drawn by hand.
+``python -m docs.images graphs steps`` makes some of them; the parts are in `PARTS`. It needs
+Graphviz, and for the steps of the page a Chromium that Playwright can drive. All numbers come from
+fixed seeds; nothing in the pictures is drawn by hand.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -34,14 +36,14 @@ CHROMIUM = "/usr/bin/chromium"
 STEPS = {"forward": "#step=2", "softmax": "#step=7", "backward": "#step=8", "update": "#step=12"}
 
 
-def main() -> None:
-    """Make all of them."""
+def main(wanted: list[str]) -> None:
+    """Make all of them, or some parts."""
+    unknown = [name for name in wanted if name not in PARTS]
+    if unknown:
+        raise SystemExit(f"found {unknown[0]!r}, expected some of: {', '.join(PARTS)}")
     IMAGES.mkdir(exist_ok=True)
-    _graphs()
-    _large()
-    _training()
-    _checks()
-    _steps()
+    for name in wanted or PARTS:
+        PARTS[name]()
     for path in sorted(IMAGES.iterdir()):
         print(f"{path.name:<24}{path.stat().st_size / 1e3:8.1f} kB")
 
@@ -172,5 +174,13 @@ def _steps() -> None:
         browser.close()
 
 
+PARTS = {
+    "graphs": _graphs,
+    "large": _large,
+    "training": _training,
+    "checks": _checks,
+    "steps": _steps,
+}
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
