@@ -197,6 +197,14 @@ def test_every_page_is_in_the_navigation_once():
     assert sorted(listed) == wanted, "docs/index.md lists every page once"
 
 
+def test_the_front_page_calls_pages_by_their_titles():
+    for title, page in re.findall(
+        r"^(?:-|\d+\.) \[([^\]]+)\]\((\S+\.md)\)", (DOCS / "index.md").read_text("utf-8"), re.M
+    ):
+        first, *_ = (DOCS / page).read_text("utf-8").splitlines()
+        assert re.sub(r"^# (\d+\. )?", "", first) == title, page
+
+
 def test_links_between_pages_lead_somewhere():
     wrong = []
     for path in pages():
@@ -263,6 +271,31 @@ def test_blocks_that_are_executed_are_not_indented():
     """Neither the site nor the tests would execute them."""
     for path in pages():
         assert not re.search(r"^[ \t>]+```+(python|console)", path.read_text("utf-8"), re.M), path
+
+
+def test_what_the_pages_hold_is_counted(capsys):
+    from docs.site.__main__ import count
+
+    count()
+    *rows, together = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    numbers = [[int(cell.replace(",", "")) for cell in row[1:]] for row in (*rows, together)]
+    assert [sum(column) for column in zip(*numbers[:-1], strict=True)] == numbers[-1]
+    assert numbers[-1][0] == len(pages())
+
+
+def test_links_to_sources_lead_to_pages_that_show_them():
+    pytest.importorskip("sphinx")
+    from docs.site.extension import file_of, source_page
+
+    if not (ROOT / "tinygrad_edu").is_dir():
+        pytest.skip("the sources are in the clone only")
+    tensor = file_of("howto/seeing", "../../tinygrad_edu/tensor.py")
+    assert source_page(tensor) == "source/tinygrad_edu/tensor.py"
+    # Sphinx has removed the ending of this one.
+    assert file_of("howto/seeing", "../../CONTRIBUTING") == ROOT / "CONTRIBUTING.md"
+    assert file_of("howto/seeing", "../transcripts/") == DOCS / "transcripts"
+    for target in ("training.md", "#here", "https://a.org/b.py", "../../nowhere.py", "../../.."):
+        assert file_of("howto/seeing", target) is None, target
 
 
 # The list of all names --------------------------------------------------------------------------
