@@ -78,6 +78,12 @@ def test_names_of_the_user_win():
     assert "grad(V)" in text_of(story.steps[-1].__class__("", "", story.steps[11].sections))
     hidden.name = "mine"
     assert short_names(build_story(loss))["t4"] == "mine"
+    logits = loss.node.inputs[0]
+    named = build_story(loss, names={"logits": logits})
+    assert short_names(named)["t7"] == "logits"
+    assert sentences(named, "backward")[0].startswith(
+        "softmax_cross_entropy sends δ2 = (p - y) / n to logits"
+    )
     # A name that is taken is not given a second time.
     taken = build_story(loss, names={"z1": weight})
     assert list(short_names(taken).values()).count("z1") == 1

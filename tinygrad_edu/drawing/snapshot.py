@@ -128,13 +128,18 @@ class SnapshotBuilder:
         self.manual: dict[Tensor, NDArray[Any]] = {}
 
     def _without_taken(self, symbols: Symbols) -> Symbols:
-        """Drop what the user has named, and the names that the user gave to something else."""
-        named = {id(tensor): "" for tensor in self.computed if tensor.name}
-        return {
-            key: both
-            for key, both in symbols.items()
-            if both[0] not in self._given_names and key not in self.own | named
-        }
+        """Drop names of what the user has named, and names that the user gave to something else.
+
+        A result that the user has named keeps its δ, the name of its gradient.
+        """
+        taken, found = self._given_names - {""}, {}
+        computed = {id(tensor): tensor for tensor in self.computed}
+        for key, (name, grad_name) in symbols.items():
+            has_own = key in self.own or (key in computed and computed[key].name)
+            if {name, grad_name} & taken or (has_own and key not in computed):
+                continue
+            found[key] = ("" if has_own else name, grad_name)
+        return found
 
     def leave_out(self, max_nodes: int) -> None:
         """Keep only `max_nodes` nodes, those next to the outputs; one node counts the others."""
