@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .arguments import number, say, whole
+from .arguments import folder_for, number, say, whole
 
 
 def _add_exercise(parser: argparse.ArgumentParser) -> None:
@@ -145,18 +145,17 @@ def _grade(options: argparse.Namespace) -> int:
         say(f"written: {write_atomically(out / 'results.json', results)}")
         return 0
     students = read_class_list(options.class_list) if options.class_list else ()
-    out = Path(options.out or "grades")
-    out.mkdir(parents=True, exist_ok=True)
-    found = grade_folder(
-        options.folder,
-        exercise=options.exercise,
-        students=students,
-        secret=options.secret,
-        limits=limits,
-        jobs=options.jobs,
-    )
+    with folder_for(options.out or "grades") as out:
+        found = grade_folder(
+            options.folder,
+            exercise=options.exercise,
+            students=students,
+            secret=options.secret,
+            limits=limits,
+            jobs=options.jobs,
+        )
+        found.save(out)
     print(found)
-    found.save(out)
     say(f"written: {out / 'grades.csv'}, {out / 'class.html'}, {out / 'results'}")
     return 0
 

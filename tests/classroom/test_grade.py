@@ -1,0 +1,395 @@
+"""Tests that hand-ins are graded rightly whatever they do: right and wrong ones, hostile ones, and
+what is written about them.
+"""
+
+import csv
+import json
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
+
+from nn.classroom.assigning import with_seed
+from nn.classroom.exercise import load_exercise
+from nn.classroom.grading import running
+from nn.classroom.grading.class_page import class_page
+from nn.classroom.grading.grading import grade_folder
+from nn.classroom.grading.hand_ins import find
+from nn.classroom.grading.marking import mark, unmarked
+from nn.classroom.grading.results import safe_cell
+from nn.classroom.grading.running import Limits, Session, Stopped
+from nn.classroom.grading.slips import deed
+from nn.classroom.grading.wire import decode, encode
+from nn.classroom.report import BlankResult
+from nn.classroom.students import folder_name, seed_of
+from nn.classroom.truth import truth_of
+from nn.cli import main
+
+from .hostile import HOSTILE, NAME, RIGHT, filled, write
+
+EXERCISE = load_exercise(NAME)
+LIMITS = Limits(timeout=30)
+SHORT = Limits(timeout=1.5)
+
+
+def hand_in(folder, student, content, name=f"{NAME}.py"):
+    path = folder / student / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, "utf-8")
+    return path
+
+
+def states(marked):
+    return [one.state for one in marked.report.blanks]
+
+
+# Points ---------------------------------------------------------------------------------------
+
+
+def test_points_are_those_of_the_blanks_that_are_right():
+    assert mark(EXERCISE, [filled()], 0, LIMITS).score == 3
+    half = mark(EXERCISE, [filled({"dw": RIGHT["dw"], "db": "2 * delta"})], 0, LIMITS)
+    assert states(half) == ["open", "right", "wrong"]
+    assert half.report.blanks[2].words == "it is 2 times what it should be"
+    wrong = mark(EXERCISE, [filled({**RIGHT, "delta": "a - y"})], 0, LIMITS)
+    assert states(wrong) == ["wrong", "right", "right"], "a mistake counts once"
+    assert wrong.report.blanks[0].kind == "no activation derivative"
+    assert deed(wrong.report.blanks[0]) == "forgot the derivative of the activation"
+
+
+@pytest.mark.parametrize(
+    ("name", "blank", "right", "wrong"),
+    [
+        ("any_depth", "db", "delta.sum(axis=0)", "delta.sum(axis=0) * (layer > 0)"),
+        ("tiny_engine", "g", "sum(arrived[k])", "arrived[k][-1]"),
+        ("convolution", "db", "delta[i, j]", "delta[i, j] / delta.size"),
+    ],
+)
+def test_lists_loops_and_sums(name, blank, right, wrong):
+    """Inputs are lists of arrays, or steps of a program; a blank is asked for several times."""
+    exercise = load_exercise(name)
+    for code, state in ((right, "right"), (wrong, "wrong")):
+        source = exercise.source.replace(f"{blank} = ...", f"{blank} = {code}")
+        source = source.replace(f"{blank} += ...", f"{blank} += {code}")
+        found = mark(exercise, [source], 5, LIMITS)
+        by_name = {one.blank.name: one.state for one in found.report.blanks}
+        assert by_name.pop(blank) == state
+        assert set(by_name.values()) == {"open"}
+
+
+def test_values_that_are_right_for_known_draws_alone_get_no_points():
+    """A hand-in that knows the answers of every draw that its author can make."""
+    known = []
+    for again in range(4):
+        truth = truth_of(EXERCISE, 9, again)
+        values = [
+            float(truth.of(EXERCISE.blanks[0], {})),
+            truth.of(EXERCISE.blanks[1], {}).tolist(),
+        ]
+        known.append((truth.inputs["x"].tolist(), *values))
+    line = f"delta, dw = next(((d, np.array(w)) for at, d, w in {known} if at == x.tolist()), (0.0, x))"
+    source = filled({"db": "delta"}, first=line)
+    source = source.replace("    delta = ...", "    delta = delta + 0")
+    source = source.replace("    dw = ...", "    dw = dw + 0")
+    found = mark(EXERCISE, [source], 9, LIMITS)
+    assert states(found)[:2] == ["wrong", "wrong"]
+    assert found.report.blanks[0].words.startswith("right for the numbers of the exercise alone")
+    assert deed(found.report.blanks[0]) == "wrote numbers instead of a formula"
+
+
+def test_a_pass_of_a_loop_that_is_reported_twice_does_not_count_for_two():
+    exercise = load_exercise("any_depth")
+    source = exercise.source.replace("db = ...", "db = last.sum(axis=0)").replace(
+        "in reversed(range(len(W)))", "in [len(W) - 1] * len(W)"
+    )
+    found = mark(exercise, [source], 0, LIMITS)
+    assert found.report.blanks[2].state == "wrong"
+    assert "the loop reaches it 1 times" in found.report.blanks[2].words
+
+
+def test_what_the_function_returns_is_noted():
+    source = filled().replace('return {"w": dw, "b": db}', 'return {"w": dw, "b": 0.0}')
+    (note,) = mark(EXERCISE, [source], 0, LIMITS).report.notes
+    assert note.startswith("the function returns a wrong b")
+
+
+# Hostile hand-ins -----------------------------------------------------------------------------
+
+ENDLESS = [one for one in HOSTILE if one.says.startswith("still running")]
+
+
+@pytest.mark.parametrize(
+    ("some", "limits"),
+    [([one for one in HOSTILE if one not in ENDLESS], LIMITS), (ENDLESS, SHORT)],
+    ids=["all others", "endless"],
+)
+def test_hostile_hand_ins_are_rows_and_all_others_are_graded(some, limits, tmp_path):
+    canary = tmp_path / "canary"
+    canary.write_text("the secret of the class")
+    folder = tmp_path / "handed in"
+    for number, one in enumerate(some):
+        path = folder / f"s{number}" / f"{NAME}{one.suffix}"
+        path.parent.mkdir(parents=True)
+        write(one, path, canary)
+    if some is not ENDLESS:
+        hand_in(folder, "right", filled())
+    before = {path.name for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("hand-in-*")}
+    grades = grade_folder(folder, limits=limits, jobs=2)
+    by_student = {grade.student: grade for grade in grades.grades}
+    for number, one in enumerate(some):
+        grade = by_student[f"s{number}"]
+        assert (one.name, grade.score) == (one.name, one.points), grade.words
+        assert one.says in grade.words, one.name
+        assert "the secret of" not in repr(grade.mark), one.name
+        assert len(grade.words) < 800
+    assert some is ENDLESS or by_student["right"].score == 3
+    assert canary.read_text() == "the secret of the class"
+    assert canary.stat().st_mode & 0o777 != 0
+    after = {path.name for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("hand-in-*")}
+    assert after <= before, "no folder is left"
+    assert threading.active_count() < 10
+
+
+def test_limits_hold_without_help_of_the_kernel(monkeypatch):
+    """Where no namespaces can be made, as in many containers."""
+    monkeypatch.setattr(running, "cut_off", lambda: ())
+    names = ("forks", "uses the network", "ends its process", "is large")
+    for one in HOSTILE:
+        if one.name in names and isinstance(one.content, str):
+            found = mark(EXERCISE, [one.content], 0, LIMITS)
+            assert one.says in found.problem, one.name
+
+
+def test_the_engine_is_not_in_the_process_that_computes_values():
+    look = "import gc, sys\nraise ValueError([n for n in sys.modules if n.startswith('tinygrad')])"
+    found = mark(EXERCISE, [filled(first=look)], 0, LIMITS)
+    assert found.problem.endswith("ValueError: []"), found.problem
+
+
+def test_a_reply_that_is_not_one_stops_the_hand_in():
+    with Session(EXERCISE, [filled()], LIMITS) as session:
+        with pytest.raises(Stopped, match="KeyError"):
+            session.ask({"nothing": 1})
+        session._process.stdout.close()
+        session._process.stdout = open(os.devnull, "rb")  # noqa: SIM115
+        with pytest.raises(Stopped, match=r"ended|running|crashed|use of"):
+            session.ask({})
+
+
+# The wire -------------------------------------------------------------------------------------
+
+
+@given(arrays(scalar_dtypes().filter(lambda d: d.kind in "biuf"), array_shapes(min_dims=0)))
+def test_arrays_arrive_as_they_are(array):
+    found = decode(json.loads(json.dumps(encode({"x": [array, (1, "a", None, True)]}))))
+    ((name, (arrived, rest)),) = found.items()
+    assert (name, rest) == ("x", (1, "a", None, True))
+    np.testing.assert_array_equal(arrived, array)
+    assert arrived.dtype == array.dtype.newbyteorder("=")
+    assert arrived.flags.writeable
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        {},
+        {"plain": [1]},
+        {"pickle": "x"},
+        {"array": ["<f8", [3], "AAAA"]},
+        {"array": ["<f8", [-1], ""]},
+        {"array": ["O", [1], "AAAAAAAAAAA="]},
+        {"array": ["<f8", [2**62, 2**62], ""]},
+        {"array": ["V1000000000", [0], ""]},
+        {"array": ["<f8", ["a"], ""]},
+        {"list": 3},
+        {"list": [{"array": 1}]},
+        {"dict": [[1]]},
+        {"plain": 1, "list": []},
+    ],
+)
+def test_what_is_not_a_value_is_refused(content):
+    with pytest.raises(ValueError, match="not a value"):
+        decode(content)
+
+
+def test_other_objects_are_their_type_alone():
+    assert type(decode(encode({1, 2}))).__name__ == "set"
+    assert type(decode(encode(np.array([1j])))).__name__ == "ndarray"
+
+
+# Files ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("ana/one_neuron.py", ("ana", NAME)),
+        ("ana/one_neuron.ipynb", ("ana", NAME)),
+        ("ana/week 1/one_neuron.py", ("ana", NAME)),
+        ("ana/one_neuron (2).py", ("ana", NAME)),
+        ("ana/One_Neuron-copy.PY", ("ana", NAME)),
+        ("one_neuron_ana.py", ("ana", NAME)),
+        ("ana_one_neuron.ipynb", ("ana", NAME)),
+        ("one_neuron-ana@uni.edu.py", ("ana@uni.edu", NAME)),
+        ("layer_norm_ana.py", ("ana", "layer_norm")),
+        ("layer_ana.py", ("ana", "layer")),
+        ("one_neuron.py", "its name has no student in it"),
+        ("ana/notes.py", "its name has no exercise in it"),
+        ("ana/one_neurons.py", "its name has no exercise in it"),
+        ("ana/one_neuron.docx", "neither a script (.py) nor a notebook"),
+        ("ana/.ipynb_checkpoints/one_neuron-checkpoint.ipynb", None),
+        ("ana/one_neuron.html", None),
+    ],
+)
+def test_files_are_matched(path, found, tmp_path):
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text("x")
+    there = find(tmp_path, (NAME, "layer", "layer_norm"))
+    if isinstance(found, tuple):
+        assert [(one.student, one.exercise) for one in there.hand_ins] == [found]
+        assert there.others == ()
+    else:
+        assert there.hand_ins == ()
+        assert [reason.startswith(found) for _, reason in there.others] == [True] * bool(found)
+
+
+def test_the_class_list_names_the_students(tmp_path):
+    ids = ("Ana Ñ", "bo", "missing")
+    hand_in(tmp_path, folder_name("Ana Ñ"), filled())
+    hand_in(tmp_path, "bo", filled({}))
+    hand_in(tmp_path, "bo", filled(), f"{NAME} (1).py")
+    hand_in(tmp_path, "stranger", filled())
+    grades = grade_folder(tmp_path, students=ids, limits=LIMITS)
+    rows = [(one.student, one.score, one.words) for one in grades.grades]
+    assert rows == [("Ana Ñ", 3, ""), ("bo", 3, ""), ("missing", 0, "nothing handed in")]
+    assert [(str(p), r) for p, r in grades.others] == [
+        (f"stranger/{NAME}.py", "stranger is not in the class list")
+    ]
+
+
+def test_a_hand_in_with_the_numbers_of_another_student_is_noted(tmp_path):
+    seeds = {name: seed_of(NAME, name, "secret") for name in ("ana", "bo")}
+    hand_in(tmp_path, "ana", with_seed(EXERCISE, filled(), seeds["ana"]))
+    hand_in(tmp_path, "bo", with_seed(EXERCISE, filled(), seeds["ana"]))
+    grades = grade_folder(tmp_path, secret="secret", limits=LIMITS)
+    words = {one.student: one.words for one in grades.grades}
+    assert words == {"ana": "", "bo": "the seed in the file is not that of this student"}
+
+
+# What is written ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def graded(tmp_path, monkeypatch, capsys):
+    """Grade three hand-ins by the command; return its folder and what it printed."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "in"
+    hand_in(folder, "ana", filled())
+    hand_in(
+        folder, "=zoe", filled({**RIGHT, "delta": "a - y"}).replace("a - y  #", "a - y  # zoe: ")
+    )
+    hand_in(folder, "<b>cy", filled({}, first="raise ValueError('<script>')"))
+    assert main(["grade", "in", "--jobs", "2", "--timeout", "30"]) == 0
+    return tmp_path / "grades", capsys.readouterr().out
+
+
+def test_the_table(graded):
+    out, printed = graded
+    assert "3 hand-ins graded" in printed
+    rows = list(csv.DictReader((out / "grades.csv").read_text("utf-8").splitlines()))
+    assert {row["student"]: (row["score"], row["blanks"]) for row in rows} == {
+        "ana": ("3", "✓✓✓"),
+        "'=zoe": ("2", "✗✓✓"),
+        "<b>cy": ("0", "✗··"),
+    }
+    assert rows[1]["what_happened"] == "delta: forgot the derivative of the activation"
+    assert safe_cell("-1") == "'-1"
+
+
+def test_results_for_gradescope(graded):
+    out, _ = graded
+    found = json.loads((out / "results" / folder_name("=zoe") / "results.json").read_text("utf-8"))
+    assert [(one["score"], one["max_score"]) for one in found["tests"]] == [(0, 1), (1, 1), (1, 1)]
+    first = found["tests"][0]
+    assert first["name"] == "one_neuron, blank 1: δ = ∂L/∂z, one number"
+    assert first["output"].startswith("line 38: delta = a - y")
+    assert "the derivative of tanh was forgotten" in first["output"]
+    assert {first["visibility"], found["visibility"]} == {"visible"}
+    assert {first["status"], found["tests"][1]["status"]} == {"failed", "passed"}
+
+
+def test_the_page_of_the_class_names_no_student(graded):
+    out, _ = graded
+    page = (out / "class.html").read_text("utf-8")
+    assert "forgot the derivative of the activation" in page
+    assert "33 % (1 of 3)" in page
+    assert "delta = a - y" in page
+    for name in ("ana", "zoe", "cy", "&lt;b&gt;", "<script"):
+        assert name not in page.partition("</style>")[2]
+
+
+def test_the_page_shows_anything_as_text():
+    blank = EXERCISE.blanks[0]
+    bad = BlankResult(blank, "wrong", 1, "delta = '<img src=x>' # ana", "<b>", "<i>", "<u>")
+    found = unmarked(EXERCISE, "<script>alert(1)</script>")
+    report = type(found.report)(EXERCISE, (bad, *found.report.blanks[1:]))
+    page = class_page([(EXERCISE, [type(found)(report), found])])
+    body = page.partition("</style>")[2]
+    assert "&lt;img src=x&gt;" in body
+    assert "&lt;script&gt;" in body
+    assert not any(tag in body for tag in ("<img", "<script", "<b>", "<i>", "<u>", "ana"))
+
+
+@pytest.mark.parametrize(
+    ("files", "score", "says"),
+    [
+        ({f"{NAME}.py": filled()}, 3, "right"),
+        ({"whatever.py": filled()}, 3, "right"),
+        ({}, 0, "there is no file one_neuron.py or .ipynb"),
+        ({f"{NAME}.py": "raise"}, 0, "no function my_gradients"),
+    ],
+)
+def test_one_submission_in_gradescope(files, score, says, tmp_path, capsys):
+    folder = tmp_path / "submission"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_text(content, "utf-8")
+    assert main(["grade", "--gradescope", str(folder), "--exercise", NAME]) == 0
+    assert capsys.readouterr().out == f"written: {tmp_path / 'results' / 'results.json'}\n"
+    found = json.loads((tmp_path / "results" / "results.json").read_text("utf-8"))
+    assert sum(one["score"] for one in found["tests"]) == score
+    assert says in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["none"], "none: no such folder"),
+        (["file"], "file: is a file, expected a folder of hand-ins"),
+        ([".", "--exercise", "nothing"], "there is no exercise 'nothing'"),
+        ([".", "--timeout", "0"], "--timeout must be > 0"),
+        ([".", "--jobs", "0"], "--jobs must be >= 1"),
+        ([".", "--memory", "10"], "--memory must be >= 256"),
+        ([".", "--gradescope", "--secret", "x"], "--gradescope grades one submission"),
+        ([".", "--gradescope"], "expected the file of an exercise"),
+    ],
+)
+def test_errors_of_the_command(words, says, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    assert main(["grade", *words]) == 2
+    assert says in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"file"}
+
+
+def test_an_empty_folder_is_graded(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    assert main(["grade", "in"]) == 0
+    assert "0 hand-ins graded" in capsys.readouterr().out
+    assert "There are no hand-ins." in Path("grades/class.html").read_text("utf-8")
