@@ -56,6 +56,7 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_show_search_summary = False  # it cannot be read where the site is opened as a file
 html_theme_options = extension.THEME
 pygments_style = "friendly"
 pygments_dark_style = "monokai"

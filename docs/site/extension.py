@@ -98,6 +98,12 @@ def wrap_messages(app: Sphinx, document: nodes.document) -> None:
                 block["classes"].append("message")
 
 
+def name_pictures(app: Sphinx, document: nodes.document) -> None:
+    """Describe the pictures that cells make to those who cannot see them: Sphinx writes a file."""
+    for picture in document.findall(nodes.image):
+        picture.setdefault("alt", "The picture that the code above makes")
+
+
 def file_of(name: str, target: str) -> Path | None:
     """Return the file or folder of the project that a link leads to, unless it is a page."""
     if ":" in target or target.startswith("#"):
@@ -151,6 +157,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", read_source)
     app.connect("doctree-read", link_to_sources, priority=100)
     app.connect("doctree-read", wrap_messages)
+    app.connect("doctree-read", name_pictures)
     app.connect("html-collect-pages", show_sources)
     app.connect("autodoc-process-docstring", api.as_rst, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
