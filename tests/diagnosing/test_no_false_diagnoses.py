@@ -367,8 +367,8 @@ def test_attention():
         ((right[1], right[0], right[2]), "exchanged"),
         ((right[0], -right[1], right[2]), "sign"),
         ((ds @ k * 1.7, ds.T @ q * 1.7, right[2]), ""),
-        ((right[0], ds @ q, right[2]), ""),
-        ((right[0], right[1], p @ g), ""),
+        ((right[0], ds @ q, right[2]), "transposed"),
+        ((right[0], right[1], p @ g), "transposed"),
     ):
         found = check_manual(f, mine, q, k, v, samples=2)
         assert [one.kind for one in found.diagnoses][:1] == [kind] * bool(kind)

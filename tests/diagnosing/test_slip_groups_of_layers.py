@@ -118,7 +118,7 @@ SEQUENCES = {
         "conv_loops", "db = R.sum(axis=(0, 2, 3))", "db = R.mean(axis=(0, 2, 3))", "mean"),
     "db averaged over the batch": Slip(
         "conv_loops", "db = R.sum(axis=(0, 2, 3))", "db = R.sum(axis=(0, 2, 3)) / N",
-        "N does not belong|half|1/2"),
+        "N does not belong|half|1/2|mean over the batch"),
     "db of one image": Slip(
         "conv_loops", "db = R.sum(axis=(0, 2, 3))", "db = R[0].sum(axis=(1, 2))", "over the batch"),
     "padding not cut": Slip(
@@ -329,7 +329,7 @@ NETWORKS = {
         "dw = np.sum(g * sums, axis=(1, 2))[:D]", "axis|axes"),
     "sums over one axis of (B, T, D)": Slip(
         "sliding_sums", "dw = np.sum(g * sums, axis=(0, 1))",
-        "dw = np.sum(g * sums, axis=1)[0]", "axis|axes|summed|batch"),
+        "dw = np.sum(g * sums, axis=1)[0]", "axis|axes|summed|batch|sum of all"),
     "sliding sums of the window before": Slip(
         "sliding_sums", "dsums[:, t : t + 1]", "dsums[:, [t - 1]]", "- 1|index",
         "dx[:, t : t + k] +="),

@@ -220,8 +220,8 @@ def _along_an_axis(
     values, params = (one.result.data, one.source.data), {"axis": one.params["axis"]}
     wrong = [(mistake.kind, mistake.words, _bound(mistake.rule, *values, **params))
              for mistake in primitive.mistakes]  # fmt: skip
-    right = primitive.rules_for(1)[0]
-    if right is None:
+    right, *others = primitive.rules_for(1)
+    if right is None or others:  # an operation of several arrays, as layer_norm
         return None
     sent = np.asarray(right(arriving, *values, **params))
     return KnownFunction(one.name, one.source, one.result, arriving, total, sent, wrong)

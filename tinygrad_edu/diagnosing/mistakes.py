@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from .averages import divisor
+from .bias_mistakes import of_a_bias
 from .network_mistakes import at_a_kink, of_a_product, of_an_activation
-from .site import Site, Slip, WrongRule
+from .site import Site, Slip, scaled
 
 __all__ = ["ORDER", "slips_at"]
 
@@ -23,6 +24,11 @@ ORDER = (
     "bias not summed",
     "factor",
     "kink",
+    "flipped",
+    "not added up",
+    "not the largest alone",
+    "statistics constant",
+    "weight forgotten",
     "labels off",
     "softmax elementwise",
     "softmax over the wrong axis",
@@ -31,12 +37,15 @@ ORDER = (
     "derivative at the input",
     "derivative of another activation",
     "value for the derivative",
+    "through time",
+    "exchanged",
     "transposed",
     "not moved back",
     "another weight",
     "pre-activation",
     "regularisation missing",
     "contribution missing",
+    "one term alone",
     "other operand",
     "exponent",
     "upstream missing",
@@ -46,22 +55,19 @@ ORDER = (
 def slips_at(site: Site) -> Iterator[Slip]:
     """Yield all slips that are possible at a site."""
     for family in (
+        _of_a_constant,
         _factors,
-        _of_a_bias,
+        of_a_bias,
         _declared,
         of_an_activation,
         at_a_kink,
         of_a_product,
         _of_moved_values,
+        _of_a_kernel,
         _of_a_sum,
         _of_anything,
     ):
         yield from family(site)
-
-
-def _scaled(site: Site, factor: float) -> WrongRule:
-    right = site.right
-    return lambda g, out, *inputs, **params: factor * right(g, out, *inputs, **params)
 
 
 def _declared(site: Site) -> Iterator[Slip]:
@@ -71,8 +77,33 @@ def _declared(site: Site) -> Iterator[Slip]:
             yield Slip(mistake.kind, mistake.words, mistake.rule)
 
 
+def _of_a_constant(site: Site) -> Iterator[Slip]:
+    """Yield the slips of forgetting a constant factor: here, or for one operand of a product."""
+    factor = site.factor
+    if abs(factor) != 1 and factor and not site.is_added:  # at a loss, it is the mean or a half
+        yield Slip(
+            "factor",
+            f"the constant factor {factor:.4g} was forgotten on the way back: {_times(factor)}",
+            scaled(site, 1 / factor),
+        )
+    after = site.scaled_by
+    if abs(after) != 1 and after and site.primitive.matrix_product:
+        yield Slip(
+            "factor",
+            f"the constant factor {after:.4g} of the product was forgotten in the gradient of its "
+            f"{('first', 'second')[site.position % 2]} factor: {_times(after)}",
+            scaled(site, 1 / after),
+        )
+
+
+def _times(forgotten: float) -> str:
+    """Say how large a gradient is without a factor."""
+    ratio = 1 / abs(forgotten)
+    return f"it is {ratio:.4g} times " + ("too large" if ratio > 1 else "what it should be")
+
+
 def _factors(site: Site) -> Iterator[Slip]:
-    yield Slip("sign", "the sign is flipped", _scaled(site, -1.0))
+    yield Slip("sign", "the sign is flipped", scaled(site, -1.0))
     averages = site.primitive.averages or divisor(site.tensor) > 0
     for n in site.batches:
         forgotten = f"the mean over {n} was forgotten: it is {n} times too large"
@@ -83,47 +114,12 @@ def _factors(site: Site) -> Iterator[Slip]:
         elif n not in site.means:
             forgotten = f"it is {n} times too large"
             twice = f"it is 1/{n} of what it should be"
-        yield Slip("factor", forgotten, _scaled(site, float(n)), averages)
-        yield Slip("factor", twice, _scaled(site, 1.0 / n), averages)
+        yield Slip("factor", forgotten, scaled(site, float(n)), averages)
+        yield Slip("factor", twice, scaled(site, 1.0 / n), averages)
     half = "half of what it should be"
     forgotten = f"{half}, without the 2 of the square" if site.is_square else half
-    yield Slip("factor", "an extra factor of 2", _scaled(site, 2.0), site.is_square)
-    yield Slip("factor", forgotten, _scaled(site, 0.5), site.is_square)
-
-
-def _of_a_bias(site: Site) -> Iterator[Slip]:
-    """Yield slips at a sum over the batch, such as the gradient of a bias."""
-    out, source = site.tensor, site.source
-    if out.ndim != 2:
-        return
-    rows, columns = out.shape
-    if rows > 1 and source.shape in ((columns,), (1, columns)):
-        yield from _of_a_sum_over(site, 0, "row")
-    elif columns > 1 and source.shape == (rows, 1) and source.node is None:
-        yield from _of_a_sum_over(site, 1, "column")
-
-
-def _of_a_sum_over(site: Site, axis: int, what: str) -> Iterator[Slip]:
-    """Yield slips at a sum over an axis, the batch."""
-    out, shape = site.tensor, site.source.shape
-    count, others = out.shape[axis], out.shape[1 - axis]
-    yield Slip(
-        "bias averaged",
-        f"the mean over the {count} {what}s was taken instead of their sum",
-        _scaled(site, 1.0 / count),
-    )
-    if count == others:
-        yield Slip(
-            "bias not summed",
-            f"the sum was taken over axis {1 - axis}, not over axis {axis}, the batch",
-            lambda g, out, *inputs, **params: g.sum(axis=1 - axis).reshape(shape),
-        )
-    for place, which in ((0, "first"), (-1, "last")):
-        yield Slip(
-            "bias not summed",
-            f"only the {which} {what} was taken instead of the sum of all {count}",
-            lambda g, out, *inputs, place=place, **params: g.take(place, axis).reshape(shape),
-        )
+    yield Slip("factor", "an extra factor of 2", scaled(site, 2.0), site.is_square)
+    yield Slip("factor", forgotten, scaled(site, 0.5), site.is_square)
 
 
 def _of_a_sum(site: Site) -> Iterator[Slip]:
@@ -156,6 +152,19 @@ def _of_moved_values(site: Site) -> Iterator[Slip]:
         kind,
         f"{need}: {primitive.name} only moves values, so their gradient is {rule}",
         lambda g, out, *inputs, **params: g.reshape(source.shape),
+    )
+
+
+def _of_a_kernel(site: Site) -> Iterator[Slip]:
+    """Yield the slip of flipping the gradient of a kernel, which has axes for channels before."""
+    source = site.source
+    if not site.primitive.carries or source.node is not None or source.ndim < 3:
+        return
+    axes, right = tuple(range(2, source.ndim)), site.right
+    yield Slip(
+        "flipped",
+        "the gradient of the kernel is flipped along its last axes",
+        lambda g, out, *inputs, **params: np.flip(right(g, out, *inputs, **params), axes),
     )
 
 

@@ -117,26 +117,35 @@ def of_a_product(site: Site) -> Iterator[Slip]:
     if not site.primitive.matrix_product:
         return
     x, weight = (np.asarray(value) for value in site.node.values[:2])
-    if x.ndim == weight.ndim == 2 and site.position == 0:
+    if x.ndim == weight.ndim >= 2 and site.position == 0:
         yield from _towards_the_input(site, x, weight)
-    if x.ndim == weight.ndim == 2 and site.position == 1:
+    if x.ndim == weight.ndim >= 2 and site.position == 1:
         yield from _towards_the_weights(site, x, weight)
+    if x.ndim == weight.ndim >= 2 and site.position < 2:
+        yield from _exchanged(site, x, weight)
+    if x.ndim >= 2 and weight.ndim == 2 and site.position == 1:
+        yield from _not_added_up(site, x)
+
+
+def _turned(array: Array) -> Array:
+    """Transpose a matrix, or each of several."""
+    return array.swapaxes(-1, -2)
 
 
 def _towards_the_input(site: Site, x: Array, weight: Array) -> Iterator[Slip]:
-    if weight.shape[0] == weight.shape[1]:
+    if weight.shape[-2] == weight.shape[-1]:
         yield Slip(
             "transposed",
             "the gradient was multiplied by W, not by its transpose: g @ W.T is right",
             lambda g, out, x, w, *others: g @ w,
         )
-    if weight.shape[0] == x.shape[0] == x.shape[1]:
+    if weight.shape[-2] == x.shape[-2] == x.shape[-1]:
         yield Slip(
             "transposed",
             "the factors are in the wrong order: g @ W.T is right, not W.T @ g",
-            lambda g, out, x, w, *others: w.T @ g,
+            lambda g, out, x, w, *others: _turned(w) @ g,
         )
-    for other in site.weights:
+    for other in site.weights if weight.ndim == 2 else ():
         values = other.data
         if other is not site.node.inputs[1] and values.shape == weight.shape:
             name = f", {other.name}" if other.name else ""
@@ -148,14 +157,28 @@ def _towards_the_input(site: Site, x: Array, weight: Array) -> Iterator[Slip]:
 
 
 def _towards_the_weights(site: Site, x: Array, weight: Array) -> Iterator[Slip]:
-    if weight.shape[0] == weight.shape[1]:
+    if weight.shape[-2] == weight.shape[-1]:
         yield Slip(
             "transposed",
             "the gradient of the weights is transposed: x.T @ g is right, not g.T @ x",
-            lambda g, out, x, w, *others: g.T @ x,
+            lambda g, out, x, w, *others: _turned(g) @ x,
+        )
+    if x.shape[-2] == x.shape[-1]:
+        yield Slip(
+            "transposed",
+            "the first factor was not transposed: of x @ y, the gradient of y is x.T @ g, "
+            "not x @ g",
+            lambda g, out, x, w, *others: x @ g,
+        )
+    if x.shape[-2] == weight.shape[-1]:
+        yield Slip(
+            "transposed",
+            "the gradient that arrives was not transposed: of x @ y.T, the gradient of y is "
+            "g.T @ x, not g @ x",
+            lambda g, out, x, w, *others: _turned(g @ x),
         )
     for later in site.later:
-        if later.shape == x.shape:
+        if later.shape == x.shape and x.ndim == 2:
             yield Slip(
                 "other operand",
                 "the output of the layer was taken instead of its input",
@@ -164,9 +187,40 @@ def _towards_the_weights(site: Site, x: Array, weight: Array) -> Iterator[Slip]:
     made = site.node.inputs[0]
     if isinstance(made, Tensor) and made.node is not None and len(made.node.values) == 1:
         before = np.asarray(made.node.values[0])
-        if before.shape == x.shape:
+        if before.shape == x.shape and x.ndim == 2:
             yield Slip(
                 "pre-activation",
                 "the values before the activation were used instead of those after it",
                 lambda g, out, x, w, *others: before.T @ g,
             )
+
+
+def _exchanged(site: Site, x: Array, weight: Array) -> Iterator[Slip]:
+    """Yield the slip of exchanging what the factors of ``x @ y.T`` get, of the same shape."""
+    is_leaf = any(isinstance(one, Tensor) and one.node is None for one in site.node.inputs[:2])
+    if is_leaf or x.shape != _turned(weight).shape:
+        return  # the gradients of two leaves are compared as a whole
+    words = "the gradients of the two factors of the product are exchanged"
+    if site.position == 0:
+        yield Slip("exchanged", words, lambda g, out, x, w, *others: _turned(g) @ x)
+    else:
+        yield Slip("exchanged", words, lambda g, out, x, w, *others: _turned(g @ _turned(w)))
+
+
+def _not_added_up(site: Site, x: Array) -> Iterator[Slip]:
+    """Yield the slip of keeping one term of the sum over samples or steps."""
+    if site.source.node is not None:
+        return
+    for axis in range(x.ndim - 1):
+        n = x.shape[axis]
+        for place, which in ((-1, "last"), (0, "first")) if n > 1 else ():
+            chosen = (*(slice(None),) * axis, place)
+            yield Slip(
+                "one term alone",
+                f"only the {which} of {n} counts, not the sum of all: = in place of +=",
+                lambda g, out, x, w, *others, chosen=chosen: _flat(x[chosen]).T @ _flat(g[chosen]),
+            )
+
+
+def _flat(array: Array) -> Array:
+    return array.reshape(-1, array.shape[-1])

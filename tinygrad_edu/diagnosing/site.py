@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..primitive import Node, Primitive
 from ..tensor import Tensor
 
-__all__ = ["Site", "Slip", "WrongRule", "passes_linearly"]
+__all__ = ["Site", "Slip", "WrongRule", "passes_linearly", "scaled"]
 
 Array: TypeAlias = NDArray[Any]
 WrongRule: TypeAlias = Callable[..., Any]
@@ -40,6 +40,10 @@ class Site:
         Those of `batches` that something is averaged over in the graph.
     is_added : bool
         Whether the output depends on the result by sums and constant factors alone.
+    scaled_by : float
+        The constant that the result is multiplied by next; 1 if it is not.
+    rows : tuple of int
+        Sizes of what is computed that are likely those of a batch.
     """
 
     tensor: Tensor
@@ -50,6 +54,8 @@ class Site:
     later: tuple[Array, ...] = ()
     means: tuple[int, ...] = ()
     is_added: bool = False
+    scaled_by: float = 1.0
+    rows: tuple[int, ...] = ()
 
     @property
     def node(self) -> Node:
@@ -90,6 +96,31 @@ class Site:
             return False
         varies = bool(np.ptp(source.data) > 0)
         return self.primitive.elementwise and varies and _is_multiple(self.local(), source.data)
+
+    @property
+    def factor(self) -> float:
+        """The constant that this input is multiplied by, if the operation does just that; else 1.
+
+        Examples
+        --------
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> [Site(y, 0, 1, (), ()).factor for y in (x * 0.5, x / 4, x + 2, x * [1, 3])]
+        [0.5, 0.25, 1.0, 1.0]
+        """
+        inputs = self.node.inputs
+        others = [value for k, value in enumerate(self.node.values) if k != self.position]
+        if not self.primitive.elementwise or len(inputs) != 2 or np.ndim(others[0]):
+            return 1.0
+        if (
+            isinstance(inputs[1 - self.position], Tensor)
+            and inputs[1 - self.position].requires_grad
+        ):
+            return 1.0
+        local = self.local()
+        is_constant = local.size and np.isfinite(local).all() and np.all(local == local.flat[0])
+        factor = float(local.flat[0]) if is_constant else 1.0
+        values = np.asarray(self.node.values[self.position])
+        return factor if np.allclose(self.tensor.data, factor * values, 1e-12, 0.0) else 1.0
 
     @property
     def is_square(self) -> bool:
@@ -149,6 +180,19 @@ class Slip:
     words: str
     rule: WrongRule
     is_usual: bool = True
+
+
+def scaled(site: Site, factor: float) -> WrongRule:
+    """Return the right rule of a site times a factor.
+
+    Examples
+    --------
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> scaled(Site(x * 3.0, 0, 1, (), ()), 2.0)(1.0, None, x.data, 3.0)
+    6.0
+    """
+    right = site.right
+    return lambda g, out, *inputs, **params: factor * right(g, out, *inputs, **params)
 
 
 def passes_linearly(tensor: Tensor, source: Tensor) -> bool:

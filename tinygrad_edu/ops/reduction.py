@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import as_floating, floating_dtype
-from ..facts import Pitfall, Recognition
+from ..facts import Mistake, Pitfall, Recognition
 from ..leaving import values_of
 from ..primitive import as_operand, primitive
 from ..tensor import Tensor
@@ -259,6 +259,31 @@ def _extreme_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = 
     return _stretch(g, x, axis) / ties * chosen
 
 
+def _to_all(share: bool) -> Any:
+    """Return a wrong rule: every element gets the gradient, or an equal share of it."""
+
+    def rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+        count = _count(x, axis) if share else 1
+        return _stretch(g, x, axis) / count * np.ones_like(x)
+
+    return rule
+
+
+_OF_EXTREMES = (
+    Mistake(
+        "not the largest alone",
+        "every element got the gradient of a maximum; only the largest element has one",
+        _to_all(False),
+    ),
+    Mistake(
+        "not the largest alone",
+        "the gradient was shared by all elements, as that of an average; of a maximum, only the "
+        "largest element has one",
+        _to_all(True),
+    ),
+)
+
+
 def _margins(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Measure how much larger each element is than the largest of the others."""
     rows = _as_rows(x, axis)
@@ -283,6 +308,7 @@ def _refuse_empty(name: str, x: Any, axis: Axis) -> None:
     derivatives=("g * (x == out) / sum(x == out)",),
     carries=True,
     kink=_margins,
+    mistakes=_OF_EXTREMES,
 )
 def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Largest element; several equal ones share the gradient equally.

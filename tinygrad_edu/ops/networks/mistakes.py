@@ -25,6 +25,16 @@ OF_SOFTMAX = (
         "depends on every input",
         lambda g, out, x, **params: g * out * (1 - out),
     ),
+    Mistake(
+        "softmax elementwise",
+        "the sum was left out, p * g; the gradient of softmax is p * (g - sum(p * g))",
+        lambda g, out, x, **params: g * out,
+    ),
+    Mistake(
+        "no activation derivative",
+        "the derivative of softmax was forgotten: the gradient passed through it unchanged",
+        lambda g, out, x, **params: g,
+    ),
 )
 
 OF_LOG_SOFTMAX = (

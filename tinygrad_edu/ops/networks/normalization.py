@@ -29,6 +29,7 @@ from ..reduction import mean as average
 from ..shape import reshape, sum_to
 from ..summing import single
 from ..value_checks import as_places
+from .layer_mistakes import OF_EMBEDDING, OF_NORMS
 
 __all__ = ["batch_norm", "dropout", "embedding", "layer_norm", "one_hot"]
 
@@ -98,6 +99,7 @@ _NORM: dict[str, Any] = {
     "residual": True,
     "symbol": "norm",
     "domain": (),
+    "mistakes": OF_NORMS,
     "operands": ("input", "weight", "bias"),
     "formula": f"(x - mean(x, {_ALONG})) / sqrt(var(x, {_ALONG}) + eps) * weight + bias",
     "derivatives": (
@@ -330,6 +332,7 @@ def dropout(
     derivatives=("", "put_at(g, indices, weight.shape)"),
     carries=True,
     operands=("indices", "weight"),
+    mistakes=OF_EMBEDDING,
 )
 def embedding(indices: Any, weight: Any, /) -> Any:
     """Rows of a table, by their numbers; a row that is taken several times receives all gradients.

@@ -18,6 +18,7 @@ from ...arrays import as_floating, locked_view
 from ...primitive import primitive
 from ..reduction import total
 from ..summing import single
+from .recurrent_mistakes import OF_LSTM, OF_RNN
 
 __all__ = ["gru_sequence", "lstm_sequence", "rnn_sequence"]
 
@@ -107,6 +108,7 @@ def _rnn_rule(
         "vjp(rnn_sequence, (gates, weight, h0), g)[1][1]",
         "vjp(rnn_sequence, (gates, weight, h0), g)[1][0][0] @ weight.T",
     ),
+    mistakes=OF_RNN,
 )
 def rnn_sequence(gates: Any, weight: Any, h0: Any, /, nonlinearity: str = "tanh") -> Any:
     """Simple recurrent network (Elman): ``h[t] = tanh(gates[t] + h[t - 1] @ weight)``.
@@ -199,6 +201,7 @@ def _lstm_slopes(activations: Any, first: Any, cells: Any) -> tuple[Any, ...]:
         "vjp(lstm_sequence, (gates, weight, h0, c0), g)[1][0][0] @ weight.T",
         "vjp(lstm_sequence, (gates, weight, h0, c0), g)[1][3]",
     ),
+    mistakes=OF_LSTM,
 )
 def lstm_sequence(gates: Any, weight: Any, h0: Any, c0: Any, /) -> Any:
     """Long short-term memory over a sequence, from what the inputs contribute to the gates.

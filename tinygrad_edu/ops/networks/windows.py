@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ...primitive import primitive
 from ..constants import ordered_zeros
 from ..summing import is_half
+from .layer_mistakes import OF_WINDOWS
 
 __all__ = ["overlap_add", "sliding_windows"]
 
@@ -69,6 +70,7 @@ def _sliding_windows_rule(
     formula="sliding_windows(x, kernel, stride, dilation)",
     derivatives=("overlap_add(g, x.shape, stride, dilation)",),
     carries=True,
+    mistakes=OF_WINDOWS,
 )
 def sliding_windows(x: Any, /, kernel: Sizes, stride: Sizes = 1, dilation: Sizes = 1) -> Any:
     """Every window of a size that fits in an array, as a view: nothing is copied.
