@@ -302,7 +302,7 @@ def test_the_whole_graph_is_shown_first_and_by_fit(visit, saved):
     page = visit(saved["complete"], width=1400, height=900)
     share, scale = share_shown(page)
     assert share == pytest.approx(1.0, abs=0.01)
-    assert scale >= 40
+    assert scale >= 38
     walk(page, "() => 0")
     assert share_shown(page) == (share, scale), "no step moves the picture"
     for _ in range(4):
@@ -319,7 +319,7 @@ def test_a_large_graph_stays_readable(visit, tmp_path):
         y = y * x
     page = visit(stepper(y).save(tmp_path / "long.html"), width=1400, height=900)
     share, scale = share_shown(page)
-    assert scale == 40
+    assert scale == 38
     assert share < 0.9
 
 

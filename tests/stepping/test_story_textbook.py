@@ -14,6 +14,7 @@ from tinygrad_edu import Tensor, draw
 from tinygrad_edu.autodiff import graph_order
 from tinygrad_edu.explaining.contribution import Trace
 from tinygrad_edu.stepping.forward_again import loss_after, loss_text
+from tinygrad_edu.stepping.page_text import table_rows
 from tinygrad_edu.stepping.story import build_story
 from tinygrad_edu.stepping.worked_product import element_of
 
@@ -49,6 +50,12 @@ def test_a_network_names_what_it_computes():
     assert found["linear2.weight"] == ("linear2.weight · W2", "dW2")
     assert found["z1"] == ("z1", "δ1")
     assert found["a1"] == ("a1", "")
+    rows = table_rows(story).splitlines()
+    assert ">z2 · t7</th>" in rows[7]
+    assert '<td class="gradient"><small>δ2</small> ' in rows[7]
+    assert "linear2.weight · W2</th>" in rows[5]
+    assert "<small>dW2</small>" in rows[5]
+    assert "δ" not in rows[4]
 
 
 def test_a_picture_has_both_names():

@@ -10,7 +10,7 @@
   // In the frame of a notebook, a link would load the notebook itself into the frame.
   const linkable = window.location.protocol !== "about:";
   const DELAY = 2600;
-  const LEAST = 0.4, MOST = 1.25, FAR = 0.75, FACTOR = 1.2;
+  const LEAST = 0.38, MOST = 1.25, FAR = 0.75, FACTOR = 1.2;
 
   page.classList.add("js");
   all("[data-figure]:empty").forEach((box) => box.remove());

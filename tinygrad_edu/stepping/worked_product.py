@@ -52,17 +52,19 @@ def element_sections(
     else:
         formula = f"Σₖ {upstream}[{index[0]}, k] · {operands[1]}[{index[1]}, k]"
     start = f"{gradient}[{place}] = "
-    terms = [
-        "·".join(bracketed(number_text(one)) for one in term) for term in zip(*factors, strict=True)
-    ]
-    left_out = len(terms) - _MOST_TERMS
-    shown = " + ".join(terms[:_MOST_TERMS]) + (" + …" if left_out > 0 else "")
+    count = len(factors[0])
+    pairs = zip(*(factor[:_MOST_TERMS] for factor in factors), strict=True)
+    shown = ["·".join(bracketed(number_text(one)) for one in pair) for pair in pairs]
+    left_out = count > len(shown)
+    shown += ["…"] * left_out
     indent = " " * (len(start) - 2)
-    text = [start + formula]
-    text += [f"{indent}= {shown}", f"{indent}= {number_text(sent.contribution[index])}"]
+    step = 2 if len(factors) > 1 else 4  # or a narrow page cuts them off
+    sums = [" + ".join(shown[place : place + step]) for place in range(0, len(shown), step)]
+    text = [start + formula, f"{indent}= {sums[0]}", *(f"{indent}+ {more}" for more in sums[1:])]
+    text.append(f"{indent}= {number_text(sent.contribution[index])}")
     lines: list[Line] = [[code("\n".join(text))]]
-    if left_out > 0:
-        lines.append([f"the first {_MOST_TERMS} of {len(terms)} terms are written"])
+    if left_out:
+        lines.append([f"the first {_MOST_TERMS} of {count} terms are written"])
     if len(factors) == 1:
         name = operands[sent.position]
         why = f"{name} was added to every row, so its gradient is the sum over the rows"
