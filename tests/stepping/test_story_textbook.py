@@ -50,7 +50,7 @@ def test_a_network_names_what_it_computes():
     assert found["linear2.weight"] == ("linear2.weight · W2", "dW2")
     assert found["z1"] == ("z1", "δ1")
     assert found["a1"] == ("a1", "")
-    rows = table_rows(story).splitlines()
+    rows = table_rows(story).split("</tr>")
     assert ">z2 · t7</th>" in rows[7]
     assert '<td class="gradient"><small>δ2</small> ' in rows[7]
     assert "linear2.weight · W2</th>" in rows[5]
