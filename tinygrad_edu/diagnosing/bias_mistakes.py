@@ -71,10 +71,12 @@ def _of_several_axes(site: Site) -> Iterator[Slip]:
             words = "the mean over samples and places was taken instead of their sum"
             if several < len(axes):
                 words = "the mean was taken along some of the axes, instead of the sum along all"
-            if several < len(axes) and batch == list(some):
-                words = "the mean over the batch was taken instead of the sum over the batch"
             share = 1.0 / math.prod(out.shape[k] for k in some)
-            yield Slip("bias averaged", words, scaled(site, share))
+            if batch != list(some) or several == len(axes):
+                yield Slip("bias averaged", words, scaled(site, share))
+            if batch == list(some):
+                words = "the mean over the batch was taken instead of the sum over the batch"
+                yield Slip("bias averaged", words, scaled(site, share))
     right = site.right
     for k, (place, which) in itertools.product(axes, ((0, "first"), (-1, "last"))):
 
