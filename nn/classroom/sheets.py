@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_edu.documents import Line, Section, Table, code, marked, name, page
+from tinygrad_edu.documents import Line, Section, code, marked, name, page
 
 from ..by_hand.paper import WHO, array_table, number_texts, paper_style
-from .exercise import Exercise
+from .exercise import Blank, Exercise
 from .right_values import right_values
 
 __all__ = ["sheet_of"]
@@ -51,41 +51,60 @@ def sheet_of(exercise: Exercise, seed: int = 0, *, student: str = "", key: bool 
     >>> "<h2>Blank 1: δ = ∂L/∂z, one number</h2>" in sheet
     True
     """
-    given, texts = [], []
-    for label, value in _given(exercise.draw(seed)):
-        if isinstance(value, str):
-            given.append(code(f"{label} = {value}"))
-        else:
-            texts.append(value)
-            given.append(array_table(label, value, is_given=True))
-    blanks = []
-    for blank in exercise.blanks:
-        tables = []
-        for at, value in right_values(exercise, seed)[blank.name]:
-            where = ", ".join(f"{index} = {number}" for index, number in at.items())
-            for label, array in _in_two_axes(blank.name, np.asarray(value)):
-                found = number_texts(array, _PLACES)
-                texts.append(found)
-                shown = found if key else np.full(found.shape, None, object)
-                label = f"{label}, {where}" if where else label
-                tables.append(array_table(label, shown, is_given=False))
-        title = [f"Blank {blank.number}: {blank.words}"]
-        blanks.append(Section(title, (Section("", tuple(tables), kind="tables"),)))
-    columns = max((found.shape[-1] if found.ndim else 1 for found in texts), default=1)
-    width = max((len(text) for found in texts for text in found.flat), default=1)
-    who = Section("", (["Name ", name(student, 40)], "Date"), kind="who") if student else WHO
-    numbers = Section("", tuple(one for one in given if isinstance(one, Table)), kind="tables")
-    other = tuple(one for one in given if not isinstance(one, Table))
-    content = (
-        who,
-        Section("", tuple(_text(exercise.text)), kind="text"),
-        Section("The forward pass", (code(_forward(exercise)),)),
-        Section("Given", (*other, numbers)),
-        f"Write {_PLACES} decimals. Rows and columns count from 0. The seed is {seed}.",
-        *blanks,
-    )
+    inputs = [*_given(exercise.draw(seed))]
+    answers = [
+        (blank, [*_answers(blank.name, right_values(exercise, seed)[blank.name])])
+        for blank in exercise.blanks
+    ]
+    texts = [one for _, one in inputs if not isinstance(one, str)]
+    texts += [one for _, tables in answers for _, one in tables]
+    columns = max((one.shape[-1] if one.ndim else 1 for one in texts), default=1)
+    width = max((len(text) for one in texts for text in one.flat), default=1)
     title = exercise.title + (": key" if key else "")
-    return page(Section(title, content), style=paper_style(columns, width) + _STYLE)
+    who: Line = ["Name ", name(student, 40)]
+    document = Section(
+        title,
+        (
+            Section("", (who, "Date"), kind="who") if student else WHO,
+            Section("", tuple(_text(exercise.text)), kind="text"),
+            Section("The forward pass", (code(_forward(exercise)),)),
+            _numbers(inputs),
+            f"Write {_PLACES} decimals. Rows and columns count from 0. The seed is {seed}.",
+            *(_blank(blank, tables, key) for blank, tables in answers),
+        ),
+    )
+    return page(document, style=paper_style(columns, width) + _STYLE)
+
+
+def _numbers(inputs: Sequence[tuple[str, Array | str]]) -> Section:
+    """Lay out what is given."""
+    lines = [code(f"{label} = {text}") for label, text in inputs if isinstance(text, str)]
+    tables = [
+        array_table(label, texts, is_given=True)
+        for label, texts in inputs
+        if not isinstance(texts, str)
+    ]
+    return Section("Given", (*lines, Section("", tuple(tables), kind="tables")))
+
+
+def _blank(blank: Blank, answers: Sequence[tuple[str, Array]], key: bool) -> Section:
+    """Lay out a blank, with its answers on a key."""
+    tables = [
+        array_table(label, texts if key else np.full(texts.shape, None, object), is_given=False)
+        for label, texts in answers
+    ]
+    title = f"Blank {blank.number}: {blank.words}"
+    return Section(title, (Section("", tuple(tables), kind="tables"),))
+
+
+def _answers(
+    label: str, values: Sequence[tuple[dict[str, int], Any]]
+) -> Iterator[tuple[str, Array]]:
+    """Return the right values of a blank as text, each with its pass of the loop."""
+    for at, value in values:
+        where = "".join(f", {index} = {number}" for index, number in at.items())
+        for table, array in _in_two_axes(label, np.asarray(value)):
+            yield f"{table}{where}", number_texts(array, _PLACES)
 
 
 def _forward(exercise: Exercise) -> str:
@@ -119,8 +138,8 @@ def _given(inputs: dict[str, Any]) -> Iterator[tuple[str, Array | str]]:
         if array is None or array.dtype.kind not in "fiub":
             yield label, repr(value)
             continue
-        for place, one in _in_two_axes(label, array):
-            yield place, np.array([f"{n + 0:.10g}" for n in one.flat], object).reshape(one.shape)
+        for table, one in _in_two_axes(label, array):
+            yield table, np.array([f"{n + 0:.10g}" for n in one.flat], object).reshape(one.shape)
 
 
 def _in_two_axes(label: str, array: Array) -> Iterator[tuple[str, Array]]:

@@ -6,6 +6,7 @@ What an exercise is, and how it is checked and graded, is in `nn.classroom`.
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from .arguments import folder_for, number, say, whole
@@ -82,13 +83,12 @@ def _assign(options: argparse.Namespace) -> int:
       the numbers of another one.
     """
     from ..classroom.assigning import assign
-    from ..classroom.students import check_students, read_class_list
+    from ..classroom.students import read_class_list
 
     students = list(options.student or ())
     students += read_class_list(options.class_list) if options.class_list else ()
     if not students:
         raise ValueError("for whom? name students with --student ID or --class-list FILE")
-    students = check_students(students)
     done = assign(
         options.exercise, students, options.out, secret=options.secret, force=options.force
     )
@@ -156,6 +156,8 @@ def _grade(options: argparse.Namespace) -> int:
         )
         found.save(out)
     print(found)
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and not options.quiet:
+        say("note: hand-ins ran as root; give them a user of their own, as SECURITY.md says")
     say(f"written: {out / 'grades.csv'}, {out / 'class.html'}, {out / 'results'}")
     return 0
 

@@ -93,7 +93,8 @@ while frame:
 FILES = f"""import os, shutil
 for action in (lambda: os.remove({CANARY!r}), lambda: open({CANARY!r}, "w"),
                lambda: os.rename({CANARY!r}, "mine"), lambda: os.chmod({CANARY!r}, 0),
-               lambda: os.truncate({CANARY!r}, 0), lambda: shutil.rmtree(os.path.dirname({CANARY!r})),
+               lambda: os.truncate({CANARY!r}, 0),
+               lambda: shutil.rmtree(os.path.dirname({CANARY!r})),
                lambda: os.symlink({CANARY!r}, "link") or open("link", "w")):
     try:
         action()
@@ -105,9 +106,32 @@ EQUAL = "type('E', (), {'__eq__': lambda *a: True, '__array__': lambda *a, **k: 
 SUBCLASS = "type('A', (np.ndarray,), {'astype': lambda *a, **k: x})((3,))"
 NETWORK = "import socket\nsocket.create_connection(('127.0.0.1', 80), 1)"
 LIMITS = "import resource as r\nr.setrlimit(r.RLIMIT_AS, (-1, -1))"
+# Without an event that a hook sees: only the limit on the number of processes is left.
+QUIET_FORK = """import _posixsubprocess as p, os
+r, w = os.pipe()
+import sys; del sys.modules["_posixsubprocess"]
+import _posixsubprocess as p
+p.fork_exec([b"/bin/sh", b"-c", b"exit"], [b"/bin/sh"], True, (), None, None, -1, -1, -1, -1,
+    -1, -1, r, w, True, False, 0, None, None, None, -1, None, True)"""
+FINE = """import math, random, itertools, tempfile, warnings
+np.testing.assert_allclose(np.linalg.norm(x), math.sqrt(x @ x))
+np.save("kept", np.random.default_rng(0).normal(size=3) + random.random())
+warnings.warn(str(np.load("kept.npy")) + tempfile.gettempdir())"""
+EMPTY = """import json, os, sys
+text = json.dumps({"seen": {n: [] for n in ("delta", "dw", "db")}, "passes": {"delta": 1},
+    "result": {"plain": None}, "error": None, "line": 0})
+for descriptor in range(3, 20):
+    try:
+        for _ in range(50):
+            os.write(descriptor, text.encode() + bytes([10]))
+    except OSError:
+        pass"""
 WRONG = {**RIGHT, "dw": "delta"}
 
 HOSTILE = (
+    Hostile("forks without an event", filled(first=QUIET_FORK), "may not use _posix"),
+    Hostile("uses what it may", filled(first=FINE), "", 3),
+    Hostile("writes empty results", filled(WRONG, first=EMPTY), "not reached"),
     # In the function.
     Hostile("never ends", filled(first="while True: pass"), "still running after"),
     Hostile("sleeps", filled(first="import time; time.sleep(1000)"), "still running after"),

@@ -205,7 +205,7 @@ def test_notebooks_are_valid_and_carry_the_marks_of_nbgrader(name):
     # Nothing of the file is lost.
     sources = "\n".join(cell.source for cell in notebook.cells)
     for line in exercise.source.splitlines():
-        assert line.strip('\". ') in sources or "__main__" in line or "print(check" in line
+        assert line.strip('". ') in sources or "__main__" in line or "print(check" in line
 
 
 def run_notebook(text, change=lambda source: source):

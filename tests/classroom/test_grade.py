@@ -14,17 +14,19 @@ from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
 
 from nn.classroom.assigning import with_seed
+from nn.classroom.checking import _judge
 from nn.classroom.exercise import load_exercise
 from nn.classroom.grading import running
 from nn.classroom.grading.class_page import class_page
 from nn.classroom.grading.grading import grade_folder
 from nn.classroom.grading.hand_ins import find
-from nn.classroom.grading.marking import mark, unmarked
+from nn.classroom.grading.marking import _Remote, mark, unmarked
 from nn.classroom.grading.results import safe_cell
 from nn.classroom.grading.running import Limits, Session, Stopped
 from nn.classroom.grading.slips import deed
 from nn.classroom.grading.wire import decode, encode
 from nn.classroom.report import BlankResult
+from nn.classroom.right_values import right_values
 from nn.classroom.students import folder_name, seed_of
 from nn.classroom.truth import truth_of
 from nn.cli import main
@@ -91,7 +93,8 @@ def test_values_that_are_right_for_known_draws_alone_get_no_points():
             truth.of(EXERCISE.blanks[1], {}).tolist(),
         ]
         known.append((truth.inputs["x"].tolist(), *values))
-    line = f"delta, dw = next(((d, np.array(w)) for at, d, w in {known} if at == x.tolist()), (0.0, x))"
+    tries = f"((d, np.array(w)) for at, d, w in {known} if at == x.tolist())"
+    line = f"delta, dw = next({tries}, (0.0, x))"
     source = filled({"db": "delta"}, first=line)
     source = source.replace("    delta = ...", "    delta = delta + 0")
     source = source.replace("    dw = ...", "    dw = dw + 0")
@@ -109,6 +112,69 @@ def test_a_pass_of_a_loop_that_is_reported_twice_does_not_count_for_two():
     found = mark(exercise, [source], 0, LIMITS)
     assert found.report.blanks[2].state == "wrong"
     assert "the loop reaches it 1 times" in found.report.blanks[2].words
+
+
+class Forged:
+    """A process whose hand-in writes the replies itself."""
+
+    def __init__(self, exercise, reply):
+        lines = {blank.name: [place, place] for place, blank in enumerate(exercise.blanks, 1)}
+        self.hello = {"lines": lines, "open": [], "notes": []}
+        self.reply = {"seen": {}, "passes": {}, "result": encode(None), "error": None, "line": 0}
+        self.reply |= reply
+
+    def ask(self, request):
+        return self.reply
+
+
+def judged(name, reply, seed=4):
+    """Return the states of the blanks, for a reply that is the same for all draws."""
+    exercise = load_exercise(name)
+    learner = _Remote(exercise, ["\n" * 20], Forged(exercise, reply))
+    return {one.blank.name: one.state for one in _judge(exercise, learner, seed)}
+
+
+def true_passes(name, blank, seed=4):
+    """Return the right values of a blank as a reply has them."""
+    values = right_values(load_exercise(name), seed)[blank]
+    return [[encode(value), at, place] for place, (at, value) in enumerate(values)]
+
+
+def test_forged_replies_get_points_for_right_values_alone():
+    dbs = true_passes("any_depth", "db")
+    right = {"seen": {"db": dbs}, "passes": {"db": len(dbs)}}
+    assert judged("any_depth", right)["db"] == "right"
+    last = dbs[0]
+    index = last[1]["layer"]
+    as_negative = [last[0], {"layer": index - len(dbs)}, 1]
+    for forged in ([], dbs[:1], [last] * len(dbs), [last, *[as_negative] * (len(dbs) - 1)]):
+        passes = {"db": len(dbs)}
+        states = judged("any_depth", {"seen": {"db": forged}, "passes": passes})
+        assert states["db"] == "wrong", forged
+    assert judged(NAME, {"seen": {"delta": true_passes(NAME, "delta")}})["delta"] == "right"
+    assert judged(NAME, {"seen": {"delta": []}, "passes": {"delta": 1}})["delta"] == "wrong"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"seen": None},
+        {"seen": {"delta": 3}},
+        {"seen": {"delta": [[{"pickle": 1}, {}, 0]]}},
+        {"seen": {"delta": [[1]]}},
+        {"passes": {"delta": "x"}},
+        {"passes": []},
+        {"error": ["one"]},
+        {"line": None},
+        {"result": 3},
+    ],
+)
+def test_replies_that_are_none_are_one_kind_of_error(reply):
+    if reply == {"passes": []}:
+        assert set(judged(NAME, reply).values()) == {"wrong"}
+        return
+    with pytest.raises(Stopped, match="channel of its results"):
+        judged(NAME, reply)
 
 
 def test_what_the_function_returns_is_noted():

@@ -118,7 +118,7 @@ def _of_blank(results: Sequence[BlankResult]) -> Section:
     others = sum(times for _, times in deeds.most_common()[_MOST_SLIPS:])
     if others:
         content.append(Section("", (_share(others, count, ["did something else"]),), kind="slip"))
-    title = ["Blank ", str(blank.number), ", ", code(blank.name), f": {blank.words}"]
+    title: Line = ["Blank ", str(blank.number), ", ", code(blank.name), f": {blank.words}"]
     return Section(title, tuple(content))
 
 

@@ -142,7 +142,7 @@ class _Remote(Learner):
 
     def __init__(self, exercise: Exercise, parts: Sequence[str], session: Session) -> None:
         self._session = session
-        self._text = "\n".join(parts).split("\n")
+        self._hand_in = "\n".join(parts).split("\n")
         self.blanks = {blank.name: blank for blank in exercise.blanks}
         self._unsolved = Learner(exercise.unsolved, exercise.blanks)
         self._indices = {name: indices_of(blank) for name, blank in self.blanks.items()}
@@ -159,7 +159,7 @@ class _Remote(Learner):
 
     def code_of(self, name: str) -> str:
         """Return the lines that fill a blank, without the comment that asks for it."""
-        lines = self._text[max(self.lines.get(name, 1) - 1, 0) : max(self._ends.get(name, 0), 0)]
+        lines = self._hand_in[max(self.lines.get(name, 1) - 1, 0) : max(self._ends.get(name, 0), 0)]
         return printable(" ".join(line.partition("# blank")[0].strip() for line in lines), 160)
 
     def run(self, arguments: Mapping[str, Any], right: Right, given: Collection[str] = ()) -> Run:
@@ -181,8 +181,8 @@ class _Remote(Learner):
     def _read(self, reply: Mapping[str, Any], expected: Passes, withheld: set[str]) -> Run:
         run = Run()
         for name in self._in(reply["seen"]):
-            if name in withheld:
-                continue
+            if name in withheld or not reply["seen"][name]:
+                continue  # what was given says nothing, and neither does an empty list
             run.seen[name] = [
                 Seen(
                     decode(value), {key: int(index[key]) for key in self._indices[name]}, int(order)
@@ -194,12 +194,13 @@ class _Remote(Learner):
             wanted = {tuple(index.items()) for index, _ in expected.get(name, ())}
             is_counted = self.blanks[name].in_loop and name in run.seen
             if is_counted and len(wanted) == len(expected.get(name, ())):
-                # The same pass twice does not count for two.
-                run.passes[name] = len({tuple(one.variables.items()) for one in run.seen[name]})
+                # The same pass twice does not count for two, not even as -1 instead of the last.
+                there = {tuple(one.variables.items()) for one in run.seen[name]}
+                run.passes[name] = len(there & wanted)
         run.result, run.line = decode(reply["result"]), int(reply["line"])
         if reply["error"] is not None:
-            name, words = (printable(one, _MOST_WORDS) for one in reply["error"])
-            run.error = type(name, (Exception,), {})(words)
+            kind, words = (printable(one, _MOST_WORDS) for one in reply["error"])
+            run.error = type(kind, (Exception,), {})(words)
         return run
 
 

@@ -38,7 +38,8 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         top = name.partition(".")[0]
         if top in OURS:
             return importlib.machinery.ModuleSpec(name, self, is_package=True)
-        if top in sys.stdlib_module_names or top in ALLOWED:
+        is_standard = top in sys.stdlib_module_names or top.startswith("_sysconfigdata_")
+        if is_standard or top in ALLOWED:
             return None
         raise ModuleNotFoundError(
             f"a hand-in may import the standard library, NumPy and SciPy, not {name}", name=name
