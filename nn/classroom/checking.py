@@ -167,9 +167,7 @@ def _wrong_words(blank: Blank, seen: Seen, truth: Truth) -> str:
     return difference(seen.value, expected, truth.inputs)
 
 
-def _wrong_in_passes(
-    exercise: Exercise, run: Run, seed: int, again: int
-) -> tuple[str, str] | None:
+def _wrong_in_passes(exercise: Exercise, run: Run, seed: int, again: int) -> tuple[str, str] | None:
     """Find a blank that is right in too few passes of its loop: the loop was changed."""
     expected = _passes(exercise, seed, again)
     for blank in exercise.blanks:

@@ -37,7 +37,9 @@ def with_diagnoses(
         return results  # it returns no gradients
     wrong = [one.blank.name for one in results if one.state == "wrong"]
     return tuple(
-        _diagnosed(exercise, learner, truth, one, {name for name in wrong if name != one.blank.name})
+        _diagnosed(
+            exercise, learner, truth, one, {name for name in wrong if name != one.blank.name}
+        )
         if one.state == "wrong"
         else one
         for one in results

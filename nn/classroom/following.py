@@ -24,7 +24,7 @@ from .exercise import Blank
 
 __all__ = ["EngineUsed", "Learner", "Run", "Seen"]
 
-_HOOKS = _NOTE, _RIGHT, _PASS, _END = "_note_", "_right_", "_pass_", "_end_"
+_HOOKS = _NOTE, _RIGHT, _IS_GIVEN, _PASS, _END = "_note_", "_right_", "_given_", "_pass_", "_end_"
 _OURS = ("nn", "tinygrad_edu")
 
 Right: TypeAlias = Callable[[str, Mapping[str, Any]], Any]
@@ -101,7 +101,7 @@ class Learner:
         self.lines: dict[str, int] = {}  # where each blank is filled in
         self.is_open: set[str] = set()
         self._ends: dict[str, int] = {}
-        self._compiled: dict[frozenset[str], CodeType] = {}
+        self._compiled: CodeType | None = None
         try:
             lines, first = inspect.getsourcelines(function)
         except (OSError, TypeError):
@@ -137,9 +137,7 @@ class Learner:
         at = (name for name, first in self.lines.items() if first <= line <= self._ends[name])
         return next(at, "")
 
-    def run(
-        self, arguments: Mapping[str, Any], right: Right, given: Collection[str] = ()
-    ) -> Run:
+    def run(self, arguments: Mapping[str, Any], right: Right, given: Collection[str] = ()) -> Run:
         """Run the function.
 
         Parameters
@@ -156,8 +154,8 @@ class Learner:
         EngineUsed
             If it calls a function of this project.
         """
-        run, hooks = Run(), _Hooks(self.blanks, right)
-        function = self._instrumented(frozenset({*given, *self.is_open}), hooks.names)
+        run, hooks = Run(), _Hooks(self.blanks, right, {*given, *self.is_open})
+        function = self._instrumented(hooks.names)
         copies = copy.deepcopy(dict(arguments))
         with _OursRefused(self.function.__name__) as refused, np.errstate(all="ignore"):
             try:
@@ -210,13 +208,13 @@ class Learner:
         found: Callable[..., Any] = values[definition.name]
         return found
 
-    def _instrumented(self, given: frozenset[str], hooks: dict[str, Any]) -> Callable[..., Any]:
-        if given not in self._compiled:
-            tree = _Instrument(set(self.blanks), given).visit(ast.parse(self._text))
+    def _instrumented(self, hooks: dict[str, Any]) -> Callable[..., Any]:
+        if self._compiled is None:
+            tree = _Instrument(set(self.blanks)).visit(ast.parse(self._text))
             module = ast.fix_missing_locations(tree)
-            self._compiled[given] = compile(module, self.file, "exec", dont_inherit=True)
+            self._compiled = compile(module, self.file, "exec", dont_inherit=True)
         names = {**self._globals(), **hooks}
-        exec(self._compiled[given], names)
+        exec(self._compiled, names)
         found: Callable[..., Any] = names[self.function.__name__]
         return found
 
@@ -263,17 +261,15 @@ def _line_in(error: BaseException, file: str) -> int:
 class _Hooks:
     """Receives the values of blanks during a run."""
 
-    def __init__(self, blanks: Mapping[str, Blank], right: Right) -> None:
-        self.blanks, self._right = blanks, right
-        self._given: set[str] = set()
+    def __init__(self, blanks: Mapping[str, Blank], right: Right, given: set[str]) -> None:
+        self.blanks, self._right, self._given = blanks, right, given
         self._touched: set[str] = set()  # since the pass of the loop began
         self._in_passes: dict[str, list[Seen]] = {}
         self._last: dict[str, Seen] = {}
         self._count = 0
         self.passes: dict[str, int] = {}
-        self.names = dict(
-            zip(_HOOKS, (self._note, self._give, self._pass, self._end), strict=True)
-        )
+        hooks = self._note, self._give, given.__contains__, self._pass, self._end
+        self.names = dict(zip(_HOOKS, hooks, strict=True))
 
     def _note(self, name: str, variables: dict[str, Any]) -> None:
         self._touched.add(name)
@@ -283,7 +279,6 @@ class _Hooks:
             self.passes[name] = self.passes.get(name, 0) + 1
 
     def _give(self, name: str, variables: dict[str, Any]) -> Any:
-        self._given.add(name)
         watching = sys.getprofile()
         sys.setprofile(None)  # what is right may be asked of this project
         try:
@@ -342,25 +337,34 @@ def _is_open(node: ast.AST) -> bool:
     return isinstance(value, ast.Constant) and value.value is ...
 
 
+def _is_tuple(node: ast.AST) -> bool:
+    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)
+
+
 class _Instrument(ast.NodeTransformer):
     """Inserts the calls of hooks."""
 
-    def __init__(self, names: set[str], given: Collection[str]) -> None:
-        self.names, self.given = names, given
+    def __init__(self, names: set[str]) -> None:
+        self.names = names
 
-    def _statement(self, text: str, at: ast.AST) -> ast.stmt:
+    def _statement(self, text: str, at: ast.AST) -> Any:
         module = ast.increment_lineno(ast.parse(text), getattr(at, "lineno", 1) - 1)
         return module.body[0]
 
     def _assignment(self, node: Any) -> Any:
-        names = [name for name in _assigned(node) if name in self.names]
-        given = [name for name in names if name in self.given]
-        texts = [f"{name} = {_RIGHT}({name!r}, locals())" for name in given]
-        texts += [f"{_NOTE}({name!r}, locals())" for name in names if name not in given]
-        # What is given needs no statement of the learner's, which may be `...` or raise an error.
-        alone = not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Tuple)
-        kept = [] if alone and given else [node]
-        return [*kept, *(self._statement(text, node) for text in texts)] if names else node
+        found = [node]
+        for name in dict.fromkeys(_assigned(node)):
+            if name in self.names:
+                given = self._statement(
+                    f"if {_IS_GIVEN}({name!r}): {name} = {_RIGHT}({name!r}, locals())\n"
+                    f"else: {_NOTE}({name!r}, locals())",
+                    node,
+                )
+                if found == [node] and not _is_tuple(node):
+                    # What is given needs no statement of the learner's: it may be `...`, or wrong.
+                    given.orelse.insert(0, found.pop())
+                found.append(given)
+        return found
 
     visit_Assign = visit_AugAssign = visit_AnnAssign = _assignment
 

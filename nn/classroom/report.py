@@ -127,9 +127,7 @@ class ExerciseReport(Shown):
         page = page_of(following)
         if page == page_of(self.exercise.name):
             return f"Next: tinygrad-edu exercise {following}"
-        return (
-            f"Next: page {page.number}, {page.title}; then tinygrad-edu exercise {following}"
-        )
+        return f"Next: page {page.number}, {page.title}; then tinygrad-edu exercise {following}"
 
 
 _WRONG = ("wrong", "missing")

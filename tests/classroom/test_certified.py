@@ -5,7 +5,7 @@ Slips come from people (they are listed with the solutions), from the mutation o
 solution, and from ways around the work: numbers copied from a page, the engine, an edited file.
 """
 
-import ast
+import functools
 import re
 
 import numpy as np
@@ -122,15 +122,14 @@ def test_every_slip_is_refused_at_its_blank(name):
 def test_two_slips_are_refused_at_their_blanks(name):
     exercise, right = load_exercise(name), known.right_of(name)
     slips = known.slips_of(name)
-    for first, second in zip(slips, slips[len(slips) // 2 :], strict=False):
+    for first, second in zip(slips[::2], slips[len(slips) // 2 :: 2], strict=False):
         if first.blank != second.blank:
             code = {**right, first.blank: first.wrong, second.blank: second.wrong}
             learner = learner_of(exercise, known.filled(source_of(name), code))
-            wrong = {
-                one.blank.name
-                for one in results_of(exercise, learner, diagnose=False)
-                if is_bad(one)
-            }
+            wrong = wrong_blanks(exercise, learner)
+            if len(wrong) == 1:  # the other one shows with other numbers
+                results = results_of(exercise, learner, diagnose=False)
+                wrong = {one.blank.name for one in results if is_bad(one)}
             assert wrong == {first.blank, second.blank}
 
 
@@ -182,12 +181,13 @@ def test_every_mutation_of_a_solution_is_refused_at_its_blank(name):
 
 def copied(exercise, blank):
     """Return code with the numbers of the first draw; None if they are the same in each draw."""
-    values = [right_of_all(exercise, again).get(blank.name) for again in range(9)]
+    values = [right_of_all(exercise, again)[blank.name] for again in range(6)]
     if all(np.shape(v) == np.shape(values[0]) and np.allclose(v, values[0]) for v in values):
         return None
     return f"{NUMPY}.array({values[0].tolist()})"
 
 
+@functools.cache
 def right_of_all(exercise, again):
     """Return a right value of each blank, in the last pass of a loop."""
     truth, found = truth_of(exercise, 0, again), {}
@@ -431,4 +431,3 @@ def test_a_mutation_that_is_not_equivalent_is_not_taken_for_one():
     )
     assert are_equal(exercise, "dw", one, same)
     assert not are_equal(exercise, "dw", one, other)
-    assert ast.parse(exercise.source)

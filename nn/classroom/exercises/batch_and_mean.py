@@ -12,7 +12,6 @@ also look at each row alone: `each` has a row for each example, its own gradient
 batch were only this row. Blank 4 makes ∂L/∂w out of it in a second way.
 """
 
-
 from nn.classroom import check
 
 

@@ -13,7 +13,6 @@ Shapes are a good guide, because each gradient has the shape of its variable. Bu
 so the numbers are checked.
 """
 
-
 from nn.classroom import check
 
 

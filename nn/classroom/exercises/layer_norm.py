@@ -15,7 +15,6 @@ In the end this is the formula of batch normalization (page 10), along the rows 
 columns.
 """
 
-
 from nn.classroom import check
 
 

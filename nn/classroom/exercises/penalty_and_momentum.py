@@ -12,7 +12,6 @@ of gradients, in which older ones count less and less:
     (3)  w_next = w - η v_next                            η is `rate`
 """
 
-
 from nn.classroom import check
 from tinygrad_edu import grad
 

@@ -15,7 +15,6 @@ Page 1 writes dL/dw. The round ∂ says that there are other numbers, here a and
 are. Fill in one blank after the other, and run this file after each.
 """
 
-
 from nn.classroom import check
 from tinygrad_edu import grad
 
