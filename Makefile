@@ -12,6 +12,7 @@
 #   make operations     regenerate docs/reference/operations.md
 #   make bench          measure speed (THREADS=2 for two threads, ONLY=steps,fit for some parts)
 #   make bench-peers    install PyTorch, JAX, MyGrad, autograd and scikit-learn, and measure them too
+#   make students OUT=folder  copy the project without the solutions of the exercises, for students
 #   make wheel          build the wheel and run the tests against it, outside the clone
 #   make clean          remove everything that the other targets created
 
@@ -22,7 +23,7 @@ BIN    := $(VENV)/bin
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 .PHONY: demo models test test-peers test-thorough coverage lint docs docs-serve operations bench bench-peers \
-        wheel clean graphviz chromium
+        wheel students clean graphviz chromium
 .DEFAULT_GOAL := help
 
 help:
@@ -72,6 +73,14 @@ bench: $(VENV)/bench
 
 bench-peers: $(VENV)/bench-peers
 	$(BENCH)
+
+# The files that git knows, as they are now.
+students:
+	@test -n "$(OUT)" || { echo "name a new folder: make students OUT=../course"; exit 1; }
+	@test -z "$$(ls -A "$(OUT)" 2>/dev/null)" || { echo "$(OUT) is not empty; name a new folder"; exit 1; }
+	mkdir -p "$(OUT)"
+	git ls-files -z -- . ":!examples/solutions" | tar --null --files-from=- --create | tar --extract --directory "$(OUT)"
+	@echo "written: $(OUT), without examples/solutions"
 
 wheel: $(VENV)/tests
 	$(BIN)/python -m tests.wheel

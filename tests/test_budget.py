@@ -195,7 +195,8 @@ def looks_up(module, imported):
 
 def test_rooms_of_networks_look_down():
     for name in MODULES.keys() - DOORS:
-        if name.startswith("nn."):
+        # A hunt is a program that a learner gets: it uses all of nn, and no module imports it.
+        if name.startswith("nn.") and not name.startswith("nn.classroom.hunts."):
             found = [m for m in imports(name) if m.split(".")[0] == "nn" and looks_up(name, m)]
             assert found == [], name
 

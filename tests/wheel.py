@@ -13,6 +13,8 @@ import venv
 import zipfile
 from pathlib import Path
 
+from nn.classroom.catalogue import EXERCISES, HUNTS
+
 CLONE = Path(__file__).resolve().parent.parent
 LARGEST = 1_400_000  # bytes: the code is 1.2 million, the data set 58,000; more means a stray file
 
@@ -30,8 +32,11 @@ def check_contents(wheel: Path) -> None:
     assert wheel.stat().st_size <= LARGEST, f"{wheel.stat().st_size:,} bytes"
     names = set(zipfile.ZipFile(wheel).namelist())
     page = [f"tinygrad_edu/stepping/page.{ending}" for ending in ("html", "css", "js")]
-    for expected in ("tinygrad_edu/py.typed", "nn/py.typed", "nn/data/digits.csv", *page):
+    handed_out = [f"nn/classroom/exercises/{name}.py" for name in EXERCISES]
+    handed_out += [f"nn/classroom/hunts/{name}.py" for name in HUNTS]
+    for expected in (*handed_out, "tinygrad_edu/py.typed", "nn/py.typed", "nn/data/digits.csv", *page):
         assert expected in names, f"{expected} is not in the wheel"
+    assert not [name for name in names if "solution" in name], "solutions are for teachers alone"
     strangers = {name.split("/")[0] for name in names} - {"tinygrad_edu", "nn"}
     assert all(name.endswith(".dist-info") for name in strangers), strangers
     print(f"{wheel.name}: {wheel.stat().st_size:,} bytes, {len(names)} files")

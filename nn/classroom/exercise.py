@@ -229,26 +229,23 @@ def read_exercise(name: str, source: str) -> Exercise:
     blanks = []
     for number in sorted(found):
         match, line = found[number]
-        of_gradient = _GRADIENT.search(match[3])
-        target = of_gradient[2] if of_gradient else re.match(_NAME, match[3])
-        inside = any(loop.lineno < line <= (loop.end_lineno or 0) for loop in loops)
-        # A sum, or an array that is filled in element by element, is complete at the end.
-        at_end = inside and (f"{match[1]} = " not in match[0] or "at the end" in match[3])
-        blanks.append(
-            Blank(
-                number,
-                match[1],
-                match[3],
-                target if isinstance(target, str) else target[0] if target else match[1],
-                of_gradient[1] if of_gradient else "",
-                inside and not at_end,
-                at_end,
-            )
-        )
+        is_inside = any(loop.lineno < line <= (loop.end_lineno or 0) for loop in loops)
+        blanks.append(_blank(match, is_inside))
     title, _, text = (ast.get_docstring(tree) or "").partition("\n")
     title = title.rstrip(".")
     returned = _returned(function)
     return Exercise(name, title, text.strip(), source, function.name, tuple(blanks), returned)
+
+
+def _blank(match: re.Match[str], is_inside: bool) -> Blank:
+    """Read a blank from its line, which may be inside a loop."""
+    of_gradient = _GRADIENT.search(match[3])
+    value = re.match(_NAME, match[3])
+    target = of_gradient[2] if of_gradient else value[0] if value else match[1]
+    # A sum, or an array that is filled in element by element, is complete at the end.
+    at_end = is_inside and (f"{match[1]} = " not in match[0] or "at the end" in match[3])
+    of = of_gradient[1] if of_gradient else ""
+    return Blank(int(match[2]), match[1], match[3], target, of, is_inside and not at_end, at_end)
 
 
 def _returned(function: ast.FunctionDef) -> dict[str, str]:

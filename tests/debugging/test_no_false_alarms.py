@@ -13,15 +13,17 @@ import pytest
 import nn
 import tinygrad_edu as tg
 from nn import MLP, SGD, Linear, Optimizer, ReLU, Sequential, Tanh
+from nn.classroom.catalogue import HUNTS
 from nn.training import loop
 from tinygrad_edu import autodiff, lint
 from tinygrad_edu.capturing.recorder import Tracer
+
+from ..classroom.learners import solutions
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 MISTAKEN = [path for path in EXAMPLES if path.name.startswith("12_")]  # what it is about
 SOUND = [path for path in EXAMPLES if path not in MISTAKEN]
-SOUND += sorted((ROOT / "examples" / "exercises" / "solutions").glob("*.py"))
 
 X = np.random.default_rng(0).normal(size=(8, 3))
 
@@ -73,6 +75,14 @@ def test_examples_are_silent(example, monkeypatch, tmp_path, capsys):
     if example.name[:2] in ("03", "06", "07"):  # they train: this has been looked at
         assert seen["step"] > 100
         assert len(seen["reports"]) > 20
+    assert [str(report) for report in seen["reports"] if not report.ok] == []
+
+
+@pytest.mark.parametrize("hunt", HUNTS)
+def test_corrected_hunts_are_silent(hunt, monkeypatch, tmp_path, capsys):
+    program = tmp_path / f"{hunt}.py"
+    program.write_text(solutions().solved_source(hunt), "utf-8")
+    seen = run_linted(program, monkeypatch, tmp_path)
     assert [str(report) for report in seen["reports"] if not report.ok] == []
 
 

@@ -20,6 +20,12 @@ from nn.classroom.exercise import source_of
 __all__ = ["Slip", "filled", "right_of", "slips_of", "solved_source"]
 
 
+_BLANK = re.compile(
+    r"^(?P<indent> *)(?P<before>(?P<name>\w+)(?:\[[^=]*\])? \+?= )\.\.\.  (?P<comment># blank.*)$",
+    re.M,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Slip:
     """A mistake that people make in a blank.
@@ -89,12 +95,7 @@ def filled(source: str, code: Mapping[str, str]) -> str:
         lines = textwrap.indent(code[match["name"]], match["indent"]).lstrip()
         return f"{match['indent']}{match['before']}{lines}  {match['comment']}"
 
-    return re.sub(
-        r"^(?P<indent> *)(?P<before>(?P<name>\w+)(?:\[[^=]*\])? \+?= )\.\.\.  (?P<comment># blank.*)$",
-        fill,
-        source,
-        flags=re.M,
-    )
+    return _BLANK.sub(fill, source)
 
 
 def solved_source(name: str, seed: int = 0) -> str:

@@ -9,8 +9,8 @@ element by element, by the slope there. With g, the gradient of each output:
     (4)  sigmoid(z) = 1 / (1 + exp(-z))
 
 Find the slopes of relu and leaky from a sketch: two straight lines. Pages 2 and 4 have the others.
-At exactly 0, relu has a kink and no derivative; by convention it is 0 there. One of the numbers in u
-is 0, so the convention matters.
+At exactly 0, relu has a kink and no derivative; by convention it is 0 there. One of the numbers in
+u is 0, so the convention matters.
 """
 
 import numpy as np

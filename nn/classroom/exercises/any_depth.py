@@ -13,6 +13,8 @@ Mind the numbers: a[l] is the input of layer l, and also the output of layer l -
 layers, and of the neurons in each, is different in every draw.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from nn.classroom import check
@@ -22,7 +24,7 @@ from tinygrad_edu import tanh
 def inputs(generator):
     sizes = generator.choice([2, 3, 4, 5], generator.integers(3, 5), replace=False)
     n = generator.integers(3, 6)
-    pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+    pairs = list(pairwise(sizes))
     return {
         "x": generator.normal(size=(n, sizes[0])).round(1),
         "y": generator.choice([-0.9, 0.8], (n, sizes[-1])),

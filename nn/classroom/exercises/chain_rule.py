@@ -4,8 +4,8 @@ The forward pass goes down this graph:
 
     p = w · x,   z = p + b,   a = tanh(z),   e = a - y,   L = e²
 
-The walk back starts at L, where the slope of L by itself is 1. Each step multiplies what has arrived
-by one local derivative, and sends the product one box further:
+The walk back starts at L, where the slope of L by itself is 1. Each step multiplies what has
+arrived by one local derivative, and sends the product one box further:
 
     contribution = upstream gradient · local derivative
 

@@ -1,7 +1,7 @@
 """An embedding, and positions.
 
-A table has a row of D numbers for each token of a vocabulary. n texts of T tokens are looked up, and
-a row for the position is added, the same for all texts:
+A table has a row of D numbers for each token of a vocabulary. n texts of T tokens are looked up,
+and a row for the position is added, the same for all texts:
 
     (1)  x[i, t] = table[tokens[i, t]] + positions[t]
 

@@ -6,10 +6,10 @@ A neuron with sigmoid and cross-entropy is a chain: z makes p, and p makes the l
     (2)  loss = -(y log(p) + (1 - y) log(1 - p))         y is 0 or 1, for each row
     (3)  L = the mean of the losses
 
-First go back through the chain, one operation after the other, with the scores `u`, which are small.
-Then do it in one operation, with the scores `z`. Some of these are 800 or -800. There p is rounded
-to 0 or 1, so equation 2 would take the logarithm of 0, and exp(800) is too large for a float. So
-write the loss as a function of z without p: with equation 1 in it, each logarithm becomes
+First go back through the chain, one operation after the other, with the scores `u`, which are
+small. Then do it in one operation, with the scores `z`. Some of these are 800 or -800. There p is
+rounded to 0 or 1, so equation 2 would take the logarithm of 0, and exp(800) is too large for a
+float. So write the loss as a function of z without p: with equation 1 in it, each logarithm becomes
 log(1 + exp(...)). And log(1 + exp(z)) is max(z, 0) + log(1 + exp(-abs(z))), where nothing is too
 large. `np.log1p(a)` is log(1 + a).
 

@@ -9,8 +9,8 @@ The layer behind it sends back δ = ∂L/∂z, with the shape of z. From δ alon
 three gradients. In equation 1, find all places where a number is used: x_ik for each neuron j, W_kj
 and b_j for each row i. Each place sends δ times the other factor, and places are added up.
 
-Shapes are a good guide, because each gradient has the shape of its variable. But they prove nothing,
-so the numbers are checked.
+Shapes are a good guide, because each gradient has the shape of its variable. But they prove
+nothing, so the numbers are checked.
 """
 
 from nn.classroom import check

@@ -7,8 +7,8 @@ Each row is shifted to mean 0 and scaled to variance 1 by itself, then scaled by
     (3)  x̂ = c · r
     (4)  y = γ x̂ + β
 
-Go back through these equations with g = ∂L/∂y, one by one. c is used twice, in equations 2 and 3, so
-it gets two contributions. v and r have one number for each row: what they get is a sum over the
+Go back through these equations with g = ∂L/∂y, one by one. c is used twice, in equations 2 and 3,
+so it gets two contributions. v and r have one number for each row: what they get is a sum over the
 row. In equation 1, x is also used twice: directly, and in the mean.
 
 In the end this is the formula of batch normalization (page 10), along the rows instead of the

@@ -10,8 +10,8 @@ t = 0, 1, 2, ...:
 
 All products in equations 3 and 4 are element by element. Each gate is a factor, so it gets what
 arrives at the product, times the other factor. c[t + 1] is used twice: in equation 4, and in the
-next step, in equation 3, where it is multiplied by the f of that step (`f_next`). dh is given: it is
-that of the exercise `rnn`.
+next step, in equation 3, where it is multiplied by the f of that step (`f_next`). dh is given: it
+is that of the exercise `rnn`.
 
 In blank 6 each gate goes through its own activation; put the four parts side by side again.
 """

@@ -5,9 +5,9 @@ A recurrent layer reads its own output of the step before. With h[0] = 0, for t 
     (1)  z[t] = x[:, t] W_ih + h[t] W_hh + b
     (2)  h[t + 1] = tanh(z[t])
 
-The loss uses every state, and sends back g[:, t] = the direct part of ∂L/∂h[t + 1]. But the state is
-used twice: by the loss, and by the next step, in equation 1. Both contributions are added; the one
-from the next step is kept in `from_next`, which is 0 behind the last step.
+The loss uses every state, and sends back g[:, t] = the direct part of ∂L/∂h[t + 1]. But the state
+is used twice: by the loss, and by the next step, in equation 1. Both contributions are added; the
+one from the next step is kept in `from_next`, which is 0 behind the last step.
 
 The weights are used at every step, so each step adds its contribution.
 """

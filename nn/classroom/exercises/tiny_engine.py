@@ -1,7 +1,8 @@
 """The backward pass of a tiny engine.
 
 A program is a list of steps such as ("multiply", 0, 2): multiply value 0 by value 2, and append the
-result to the list of values. The list starts with the `numbers` that are given. L is the last value.
+result to the list of values. The list starts with the `numbers` that are given. L is the last
+value.
 
 Going back, the newest value comes first. `arrived[k]` is the list of all contributions that were
 sent to value k. When its turn comes, everything that used it has already sent. So at each value:
