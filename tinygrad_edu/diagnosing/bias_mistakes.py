@@ -8,11 +8,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from ..tensor import Tensor
-from .site import Site, Slip, scaled
+from .site import Site, Slip, WrongRule, scaled
 
 __all__ = ["of_a_bias"]
 
@@ -55,41 +56,57 @@ def _of_a_sum_over(site: Site, axis: int, what: str) -> Iterator[Slip]:
 
 def _of_several_axes(site: Site) -> Iterator[Slip]:
     """Yield slips where a bias is added to sequences or images: one number for each channel."""
-    out, source = site.tensor, site.source
-    primitive, kept = site.primitive, (1,) * (out.ndim - source.ndim) + source.shape
-    if not (primitive.broadcasts or (primitive.matrix_product and site.position == 2)):
-        return
-    if len(kept) != out.ndim or any(n not in (1, m) for n, m in zip(kept, out.shape, strict=True)):
-        return
-    axes = tuple(k for k, size in enumerate(kept) if size == 1 and out.shape[k] > 1)
-    if not _is_bias(source) or not axes or source.size < 2 or source.size != max(kept):
-        return
+    axes = _summed_axes(site)
+    batch = [k for k in axes if site.tensor.shape[k] in site.rows]
+    yield from _averaged(site, axes, batch)
+    for k, (place, which) in itertools.product(axes, ((0, "first"), (-1, "last"))):
+        words = f"only the {which} step or place was taken instead of the sum of all"
+        if batch == [k]:
+            words = f"only the {which} sample was taken instead of the sum over the batch"
+        yield Slip("bias not summed", words, _alone(site, (*(slice(None),) * k, place)))
+
+
+def _summed_axes(site: Site) -> tuple[int, ...]:
+    """Return the axes that the gradient of a bias is summed over; empty if it is not a bias."""
+    primitive, out, source = site.primitive, site.tensor, site.source
+    kept = (1,) * (out.ndim - source.ndim) + source.shape
+    is_added = primitive.broadcasts or (primitive.matrix_product and site.position == 2)
+    is_repeated = len(kept) == out.ndim and all(
+        n in (1, m) for n, m in zip(kept, out.shape, strict=True)
+    )
+    if not is_added or not is_repeated or not _is_bias(source):
+        return ()
+    if source.size < 2 or source.size != max(kept):
+        return ()  # not one number for each channel
+    return tuple(k for k, size in enumerate(kept) if size == 1 and out.shape[k] > 1)
+
+
+def _averaged(site: Site, axes: tuple[int, ...], batch: list[int]) -> Iterator[Slip]:
+    """Yield the slips of averaging along some axes, or all."""
     # Words without numbers are the same in all layers, so one slip explains all of them.
-    batch = [k for k in axes if out.shape[k] in site.rows]
     for several in range(len(axes), 0, -1):
         for some in itertools.combinations(axes, several):
             words = "the mean over samples and places was taken instead of their sum"
             if several < len(axes):
                 words = "the mean was taken along some of the axes, instead of the sum along all"
-            share = 1.0 / math.prod(out.shape[k] for k in some)
+            share = 1.0 / math.prod(site.tensor.shape[k] for k in some)
             if batch != list(some) or several == len(axes):
                 yield Slip("bias averaged", words, scaled(site, share))
             if batch == list(some):
                 words = "the mean over the batch was taken instead of the sum over the batch"
                 yield Slip("bias averaged", words, scaled(site, share))
+
+
+def _alone(site: Site, chosen: tuple[Any, ...]) -> WrongRule:
+    """Return the right rule for a part of the upstream gradient."""
     right = site.right
-    for k, (place, which) in itertools.product(axes, ((0, "first"), (-1, "last"))):
 
-        def alone(g, out, *inputs, k=k, place=place, **params):  # type: ignore[no-untyped-def]
-            masked = np.zeros_like(g)
-            chosen = (*(slice(None),) * k, place)
-            masked[chosen] = g[chosen]
-            return right(masked, out, *inputs, **params)
+    def rule(g: Any, out: Any, *inputs: Any, **params: Any) -> Any:
+        part = np.zeros_like(g)
+        part[chosen] = g[chosen]
+        return right(part, out, *inputs, **params)
 
-        words = f"only the {which} step or place was taken instead of the sum of all"
-        if batch == [k]:
-            words = f"only the {which} sample was taken instead of the sum over the batch"
-        yield Slip("bias not summed", words, alone)
+    return rule
 
 
 def _is_bias(source: Tensor) -> bool:
