@@ -4,7 +4,6 @@ pooling, normalization, recurrent layers, attention, tables of words.
 Each slip is an edit of a derivation in `nn.by_hand`, and reaches the gradients of a network.
 """
 
-import inspect
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,18 +22,11 @@ from nn.by_hand import (
     pooling,
     rnn,
 )
+from tests.by_hand.compared_networks import moved, planted
 
 DRAWN = np.random.default_rng(0)
 IMAGES, LABELS = DRAWN.normal(size=(4, 2, 6, 6)), np.array([0, 1, 2, 0])
 WORDS = DRAWN.integers(0, 5, (4, 5))
-
-
-def moved(network):
-    """Move all parameters, so that no gain is 1 and no bias 0."""
-    generator = np.random.default_rng(1)
-    for parameter in network.parameters():
-        parameter.data = parameter.data + 0.3 * generator.normal(size=parameter.shape)
-    return network
 
 
 def images():
@@ -230,21 +222,10 @@ SLIPS = {
 }  # fmt: skip
 
 
-def planted(monkeypatch, slip):
-    """Replace the functions of a derivation by those of its text with a slip."""
-    source = inspect.getsource(slip.module)
-    assert slip.right in source
-    scope = {"__name__": slip.module.__name__, "__package__": slip.module.__package__}
-    exec(compile(source.replace(slip.right, slip.wrong), "slip", "exec"), scope)
-    for name, function in scope.items():
-        if inspect.isfunction(function):
-            monkeypatch.setattr(slip.module, name, function)
-
-
 @pytest.mark.parametrize("name", SLIPS)
 def test_a_slip_is_named(monkeypatch, name):
     slip = SLIPS[name]
-    planted(monkeypatch, slip)
+    planted(monkeypatch, slip.module, slip.right, slip.wrong)
     check = compare_gradients(*slip.make(), samples=1).check
     assert not check.agree
     assert check.diagnoses, "nothing is said"
@@ -270,8 +251,8 @@ def test_gradients_that_match_no_slip_are_not_named(make):
 
 
 def test_two_slips_are_not_taken_for_one(monkeypatch):
-    planted(monkeypatch, SLIPS["gate i"])
-    planted(monkeypatch, SLIPS["last row of a table"])
+    for slip in (SLIPS["gate i"], SLIPS["last row of a table"]):
+        planted(monkeypatch, slip.module, slip.right, slip.wrong)
     check = compare_gradients(*of_lstm(), samples=1).check
     assert all("embedding.weight" not in one.explains for one in check.diagnoses)
 
