@@ -47,7 +47,7 @@ napoleon_use_rtype = False
 napoleon_custom_sections = [("Attributes", "params_style")]
 default_role = "code"
 toc_object_entries = False
-python_maximum_signature_line_length = 88
+python_maximum_signature_line_length = 76
 
 html_theme = "furo"
 html_title = "tinygrad_edu"
