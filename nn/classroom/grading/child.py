@@ -100,7 +100,9 @@ def _close_the_doors(folder: str, job: Mapping[str, Any]) -> None:
     else:
         import nn.classroom.diagnosing
 
-        readable += [*filter(os.path.isdir, sys.path), *_folders_of("nn", "tinygrad_edu")]
+        # The folder of a clone may contain keys, too; that of installed packages does not.
+        places = [place for place in sys.path if place.endswith("-packages")]
+        readable += [*places, *_folders_of("nn", "tinygrad_edu")]
         needed.append(nn.classroom.diagnosing.__file__)
     drop_rights(needed)
     limit_resources(job["memory"], job["seconds"])

@@ -6,6 +6,7 @@ They hold off accidents and simple attacks; SECURITY.md says what they do not ho
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import types
@@ -78,7 +79,8 @@ def limit_resources(memory: int, seconds: int) -> None:
         if kind is not None:
             _, most = resource.getrlimit(kind)
             least = value if most == resource.RLIM_INFINITY else min(value, most)
-            resource.setrlimit(kind, (least, least))
+            with contextlib.suppress(ValueError):  # macOS knows no limit of the address space
+                resource.setrlimit(kind, (least, least))
 
 
 def drop_rights(files: Sequence[str]) -> bool:
