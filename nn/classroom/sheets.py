@@ -68,15 +68,14 @@ def sheet_of(exercise: Exercise, seed: int = 0, *, student: str = "", key: bool 
             Section("", (who, "Date"), kind="who") if student else WHO,
             Section("", tuple(_text(exercise.text)), kind="text"),
             Section("The forward pass", (code(_forward(exercise)),)),
-            _numbers(inputs),
-            f"Write {_PLACES} decimals. Rows and columns count from 0. The seed is {seed}.",
+            _numbers(inputs, seed),
             *(_blank(blank, tables, key) for blank, tables in answers),
         ),
     )
     return page(document, style=paper_style(columns, width) + _STYLE)
 
 
-def _numbers(inputs: Sequence[tuple[str, Array | str]]) -> Section:
+def _numbers(inputs: Sequence[tuple[str, Array | str]], seed: int) -> Section:
     """Lay out what is given."""
     lines = [code(f"{label} = {text}") for label, text in inputs if isinstance(text, str)]
     tables = [
@@ -84,7 +83,8 @@ def _numbers(inputs: Sequence[tuple[str, Array | str]]) -> Section:
         for label, texts in inputs
         if not isinstance(texts, str)
     ]
-    return Section("Given", (*lines, Section("", tuple(tables), kind="tables")))
+    words = f"Write {_PLACES} decimals. Rows and columns count from 0. The seed is {seed}."
+    return Section("Given", (words, *lines, Section("", tuple(tables), kind="tables")))
 
 
 def _blank(blank: Blank, answers: Sequence[tuple[str, Array]], key: bool) -> Section:
