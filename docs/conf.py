@@ -25,6 +25,7 @@ extensions = [
 ]
 exclude_patterns = ["site", "transcripts", "images"]
 language = "en"
+smartquotes = False  # quotes are often those of code
 
 # Pages: CommonMark with tables; headings have anchors, as on GitHub.
 myst_heading_anchors = 6

@@ -31,7 +31,7 @@ def _set_up(shell):
             printed = io.StringIO()
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
                 code = main(words)
-            if (code != 0) != ("error:" in shown):
+            if (code == 2) != ("error:" in shown):
                 raise RuntimeError(f"{command.strip()} ended with {code}: {printed.getvalue()}")
 
     def rich(format_of):
