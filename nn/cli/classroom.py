@@ -153,6 +153,7 @@ def _grade(options: argparse.Namespace) -> int:
             secret=options.secret,
             limits=limits,
             jobs=options.jobs,
+            progress=not options.quiet,
         )
         found.save(out)
     print(found)

@@ -117,6 +117,12 @@ FINE = """import math, random, itertools, tempfile, warnings
 np.testing.assert_allclose(np.linalg.norm(x), math.sqrt(x @ x))
 np.save("kept", np.random.default_rng(0).normal(size=3) + random.random())
 warnings.warn(str(np.load("kept.npy")) + tempfile.gettempdir())"""
+TABLE = """table = []
+table.append(np.float64(7))
+table.append(helper() if False else 1.0)
+np.never_called("it would raise an error")
+def helper():
+    return 3"""
 EMPTY = """import json, os, sys
 text = json.dumps({"seen": {n: [] for n in ("delta", "dw", "db")}, "passes": {"delta": 1},
     "result": {"plain": None}, "error": None, "line": 0})
@@ -218,6 +224,7 @@ HOSTILE = (
     # Outside of the function.
     Hostile("never ends outside", filled(top="while True: pass"), "", 3),
     Hostile("ends its process outside", filled(top="import os; os._exit(0)"), "", 3),
+    Hostile("needs a table", filled({**RIGHT, "dw": "delta * x * table[1]"}, top=TABLE), "", 3),
     Hostile(
         "has a decorator", filled().replace("def my_gradients", "@print\ndef my_gradients"), "", 3
     ),

@@ -151,11 +151,18 @@ def _learner(job: Mapping[str, Any], file: str) -> tuple[Learner, list[str]]:
 def _needed(statements: list[ast.stmt], function: str) -> list[ast.stmt]:
     """Return the statements that the function needs, directly or through others."""
     wanted, needed = {function}, set[int]()
+    # A call of a module's function, such as plt.show(), changes nothing that the function needs.
+    modules = {
+        name
+        for node in statements
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in _made(node)
+    }
     while True:
         found = {
             place
             for place, node in enumerate(statements)
-            if place not in needed and (wanted & _made(node) or _is_star(node))
+            if place not in needed and (wanted & _made_by(node, modules) or _is_star(node))
         }
         if not found:
             return [statements[place] for place in sorted(needed)]
@@ -166,6 +173,11 @@ def _needed(statements: list[ast.stmt], function: str) -> list[ast.stmt]:
                     wanted.add(node.id)
 
 
+def _made_by(statement: ast.stmt, modules: set[str]) -> set[str]:
+    made = _made(statement)
+    return made - modules if isinstance(statement, ast.Expr) else made
+
+
 def _made(statement: ast.stmt) -> set[str]:
     """Return the names that a statement of the file makes or changes."""
     if isinstance(statement, _MAKES):
@@ -173,7 +185,7 @@ def _made(statement: ast.stmt) -> set[str]:
     if isinstance(statement, ast.Import | ast.ImportFrom):
         return {(one.asname or one.name).partition(".")[0] for one in statement.names}
     if isinstance(statement, ast.Expr):
-        return set()
+        return _changed(statement)
     made = set()
     for node in ast.walk(statement):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -183,6 +195,14 @@ def _made(statement: ast.stmt) -> set[str]:
         elif node is not statement and isinstance(node, ast.stmt):
             made |= _made(node)
     return made
+
+
+def _changed(statement: ast.Expr) -> set[str]:
+    """Return the name that a call such as ``table.append(3)`` changes, if it is not a module's."""
+    call = statement.value
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+        return {one.id for one in ast.walk(call.func.value) if isinstance(one, ast.Name)}
+    return set()
 
 
 def _is_star(statement: ast.stmt) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tinygrad_edu.atomic_file import write_atomically
 from tinygrad_edu.documents import Section, Shown, Table
+from tinygrad_edu.errors import printable
 
 from ..catalogue import EXERCISES
 from ..exercise import Exercise, load_exercise
@@ -101,13 +102,20 @@ class ClassGrades(Shown):
     def document(self) -> Section:
         """Return the table."""
         rows = [
-            [one.student, one.exercise, f"{one.score} of {one.most}", _signs(one), one.words]
+            [
+                printable(one.student, 40),
+                one.exercise,
+                f"{one.score} of {one.most}",
+                _signs(one),
+                one.words,
+            ]
             for one in self.grades
         ]
         heads = ("student", "exercise", "points", "blanks", "")
         content: list[Table | Section] = [Table(heads, rows, numbers=(2,))] if rows else []
         if self.others:
-            lines = [f"{path}  {reason}" for path, reason in self.others[:_MOST_SHOWN]]
+            lines = [f"{printable(path)}  {printable(reason)}" for path, reason in self.others]
+            del lines[_MOST_SHOWN:]
             if len(self.others) > _MOST_SHOWN:
                 lines.append(f"and {len(self.others) - _MOST_SHOWN} more")
             content.append(Section("Not matched", tuple(lines)))
@@ -157,6 +165,7 @@ def grade_folder(
     secret: str = "",
     limits: Limits | None = None,
     jobs: int = 1,
+    progress: bool = False,
 ) -> ClassGrades:
     """Grade all hand-ins of a folder.
 
@@ -174,6 +183,8 @@ def grade_folder(
     limits : Limits, optional
     jobs : int
         How many hand-ins run at once.
+    progress : bool
+        Whether to show in a terminal how many are done.
 
     Returns
     -------
@@ -187,7 +198,7 @@ def grade_folder(
         If there is no such folder.
     """
     found = find(_checked(folder), _exercises(exercise), students)
-    graded = _graded(found, secret, limits or Limits(), jobs, Path(folder))
+    graded = _graded(found, secret, limits or Limits(), jobs, Path(folder), progress)
     best: dict[tuple[str, str], list[Grade]] = {}
     for one in graded:
         best.setdefault((one.student, one.exercise), []).append(one)
@@ -246,7 +257,9 @@ def _exercises(exercise: str | None) -> tuple[str, ...]:
     return (load_exercise(exercise).name,)
 
 
-def _graded(found: Found, secret: str, limits: Limits, jobs: int, folder: Path) -> list[Grade]:
+def _graded(
+    found: Found, secret: str, limits: Limits, jobs: int, folder: Path, progress: bool = False
+) -> list[Grade]:
     hidden = seed_of("grading", "", secret) if secret else secrets.randbits(63)
     _start_rooms()
 
@@ -264,8 +277,15 @@ def _graded(found: Found, secret: str, limits: Limits, jobs: int, folder: Path) 
         result = _safely(exercise, parts, seed, limits, hidden)
         return Grade(one.student, one.exercise, result, file, note, time.monotonic() - began)
 
+    from tqdm import tqdm
+
     with ThreadPoolExecutor(max_workers=max(jobs, 1)) as pool:
-        return list(pool.map(grade, found.hand_ins))
+        done = pool.map(grade, found.hand_ins)
+        # None: nothing is shown where the output is a file.
+        silent = None if progress else True
+        return list(
+            tqdm(done, total=len(found.hand_ins), unit="hand-in", leave=False, disable=silent)
+        )
 
 
 def _start_rooms() -> None:
