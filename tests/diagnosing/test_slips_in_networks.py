@@ -116,9 +116,9 @@ SLIPS = {
                            "flipped", "in reverse order, as with a flipped kernel"),
     "flipped gradient of the kernel": Slip(images, C, "dW[:, :, u, v] =",
                                            "dW[:, :, -1 - u, -1 - v] =", "flipped",
-                                           "flipped along its last axes (at 3 and 0)"),
+                                           "last axes (at Conv2d 3 and Conv2d 0)"),
     "db averaged": Slip(images, C, "g.sum(axis=(0, 2, 3))", "g.mean(axis=(0, 2, 3))",
-                        "bias averaged", "instead of their sum (at 3 and 0)"),
+                        "bias averaged", "instead of their sum (at Conv2d 3 and Conv2d 0)"),
     "db averaged over the batch": Slip(images, C, "g.sum(axis=(0, 2, 3))",
                                        "g.mean(axis=0).sum(axis=(1, 2))",
                                        "bias averaged", "the mean over the batch"),
@@ -128,7 +128,7 @@ SLIPS = {
     "db of one image": Slip(images, C, "g.sum(axis=(0, 2, 3))", "g[-1].sum(axis=(1, 2))",
                             "bias not summed", "only the last sample"),
     "taps overwrite": Slip(images, C, "dx_bar[met] +=", "dx_bar[met] =",
-                           "not added up", "= in place of += (at 3)"),
+                           "not added up", "= in place of += (at Conv2d 3)"),
     "max to all": Slip(images, pooling, "is_largest / is_largest.sum(axis=0)",
                        "np.ones_like(is_largest)",
                        "not the largest alone", "every element got the gradient"),
@@ -233,6 +233,17 @@ def test_a_slip_is_named(monkeypatch, name):
     assert (first.kind, slip.words in first.sentence) == (slip.kind, True), first
     differ = {row.name for row in check.rows if not row.verdict.agree}
     assert set(first.explains) == differ
+
+
+@pytest.mark.parametrize(("make", "name"), [(images, "3.weight"), (attends, "norm.weight")])
+@pytest.mark.parametrize(("place", "which"), [(-1, "last"), (0, "first")])
+def test_the_gradient_of_one_sample_is_seen(make, name, place, which):
+    network, x, labels = make()
+    mine = manual_gradients(network, x, labels)
+    chosen = [place % len(x)]
+    mine[name] = manual_gradients(network, x[chosen], labels[chosen])[name] / len(x)
+    check = compare_gradients(network, x, labels, manual=mine, samples=1).check
+    assert f"{name}: this is the gradient of the {which} sample alone" in check.observations
 
 
 @pytest.mark.parametrize("make", [images, normed, of_lstm, of_rnn, of_tagger, attends])

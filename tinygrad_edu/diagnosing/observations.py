@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tracing import Contribution
+from ..autodiff import apply_chain_rule
+from ..tensor import Tensor
+from ..tracing import Contribution, node_of
 from .results import Diagnosis, GradientRow
 from .search import Search, agrees
 
@@ -201,6 +203,8 @@ def observed(search: Search, fitted: Mapping[str, Array], differing: Sequence[st
     """Say what is true of gradients that no mistake explains: all zero, a constant ratio, ..."""
     with np.errstate(all="ignore"):
         found = [(name, _observation(search, fitted[name], name)) for name in differing]
+        silent = [name for name, words in found if not words]
+        found += _of_one_sample(search, fitted, silent)
     groups: dict[str, list[str]] = {}
     for name, words in found:
         if words:
@@ -237,6 +241,32 @@ def _observation(search: Search, array: Array, name: str) -> str:
     if is_alike and agrees(np.sort(array, axis=None), np.sort(right, axis=None), BELIEVED):
         return "the numbers are right, but in another order"
     return ""
+
+
+def _of_one_sample(
+    search: Search, fitted: Mapping[str, Array], names: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Recognize the gradients of the first or last sample: = in place of += in a loop over them."""
+    totals = {one.source: np.asarray(one.total) for one in search.sent}
+    outputs = next((t for t in search.order if t.ndim > 1 and t in totals), None)
+    while outputs is not None and node_of(outputs).primitive.carries:
+        source = node_of(outputs).inputs[0]
+        if not isinstance(source, Tensor) or source.node is None or source.ndim < outputs.ndim:
+            break
+        outputs = source  # a sequence of scores, before its steps become rows
+    if not names or outputs is None or outputs.node is None or len(outputs.data) < 2:
+        return []
+    found = []
+    wanted = {search.leaves[name] for name in names}
+    for place, which in ((-1, "last"), (0, "first")):
+        part = np.zeros_like(totals[outputs])
+        part[place] = totals[outputs][place]
+        alone = apply_chain_rule(search.below(outputs), outputs, part, wanted)
+        for name in names:
+            gradient = alone.get(search.leaves[name])
+            if gradient is not None and agrees(fitted[name], np.asarray(gradient), BELIEVED):
+                found.append((name, f"this is the gradient of the {which} sample alone"))
+    return found
 
 
 def _ratio(array: Array, right: Array) -> float:

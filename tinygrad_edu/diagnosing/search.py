@@ -26,7 +26,7 @@ from ..tracing import Contribution, node_of, sent_alone, trace_gradients
 from .averages import averaged_over, batch_sizes
 from .mistakes import ORDER, slips_at
 from .results import Diagnosis
-from .site import Site, Slip, passes_linearly
+from .site import Site, Slip, passes_linearly, scale_after
 
 __all__ = ["Search"]
 
@@ -57,7 +57,7 @@ class Search:
         self.modules = ModuleTree(map(node_of, self.order[::-1]), {})
         self.calls = called_in(self.order)
         self._parts = {part: call.name for call in self.calls.values() for part in call.parts}
-        self.paths = {call.id: call.path or call.kind for call in self.modules.calls}
+        self.paths = {call.id: _path(call.path, call.kind) for call in self.modules.calls}
         self.sent: list[Contribution] = trace_gradients(self.order, output, cotangent)
         self.gave_up = False
         self.by_edge = {(one.tensor, one.position): one for one in self.sent}
@@ -108,7 +108,7 @@ class Search:
                     tuple(later),
                     means,
                     self._is_added(one.tensor, users),
-                    _scale_after(one.tensor, users),
+                    scale_after(one.tensor, users),
                     rows,
                 )
             )
@@ -373,13 +373,16 @@ class Search:
         return ""
 
 
-def _scale_after(tensor: Tensor, users: Mapping[Tensor, list[Tensor]]) -> float:
-    """Return the constant that a value is multiplied by next, if that is all it is used for."""
-    after = users.get(tensor, [])
-    if len(after) != 1:
-        return 1.0
-    position = next(k for k, one in enumerate(node_of(after[0]).inputs) if one is tensor)
-    return Site(after[0], position, 1, (), ()).factor
+def _path(path: str, kind: str) -> str:
+    """Name a layer by its path; a number alone says too little.
+
+    Examples
+    --------
+    >>> _path("body.3", "Conv2d(1 -> 2)"), _path("body.norm", "LayerNorm"), _path("", "ReLU")
+    ('Conv2d body.3', 'body.norm', 'ReLU')
+    """
+    kind = kind.partition("(")[0]
+    return f"{kind} {path}" if path.rpartition(".")[2].isdigit() else path or kind
 
 
 def agrees(found: Array, expected: Array, tolerance: float, beside: Array | None = None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..primitive import Node, Primitive
 from ..tensor import Tensor
 
-__all__ = ["Site", "Slip", "WrongRule", "passes_linearly", "scaled"]
+__all__ = ["Site", "Slip", "WrongRule", "passes_linearly", "scale_after", "scaled"]
 
 Array: TypeAlias = NDArray[Any]
 WrongRule: TypeAlias = Callable[..., Any]
@@ -227,3 +227,21 @@ def _is_multiple(array: Array, of: Array) -> bool:
     with np.errstate(all="ignore"):
         ratios = (array / of)[np.abs(of) > 0]
     return bool(ratios.size) and bool(np.allclose(ratios, ratios[0], rtol=1e-9))
+
+
+def scale_after(tensor: Tensor, users: Mapping[Tensor, list[Tensor]]) -> float:
+    """Return the constant that a value is multiplied by next; 1 if it is used for something else.
+
+    Examples
+    --------
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = x * x
+    >>> scale_after(y, {y: [y * 0.5]}), scale_after(y, {y: [y + 1, y * 2]})
+    (0.5, 1.0)
+    """
+    after = users.get(tensor, [])
+    if len(after) != 1:
+        return 1.0
+    assert after[0].node is not None  # it was computed
+    position = next(k for k, one in enumerate(after[0].node.inputs) if one is tensor)
+    return Site(after[0], position, 1, (), ()).factor
