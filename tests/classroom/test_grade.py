@@ -18,7 +18,7 @@ from nn.classroom.grading import running
 from nn.classroom.grading.class_page import class_page
 from nn.classroom.grading.grading import grade_folder
 from nn.classroom.grading.marking import _Remote, mark, unmarked
-from nn.classroom.grading.results import safe_cell
+from nn.classroom.grading.results import output_of, safe_cell
 from nn.classroom.grading.running import Limits, Session, Stopped
 from nn.classroom.grading.slips import deed
 from nn.classroom.grading.wire import encode
@@ -172,6 +172,15 @@ def test_replies_that_are_none_are_one_kind_of_error(reply):
         return
     with pytest.raises(Stopped, match="channel of its results"):
         judged(NAME, reply)
+
+
+def test_lines_of_a_notebook_are_those_of_its_cells():
+    before, after = filled({"delta": "1 / 0", "dw": "x"}).split("def my_gradients")
+    found = mark(EXERCISE, [before, f"def my_gradients{after}"], 0, LIMITS)
+    first, second, _ = found.report.blanks
+    assert first.words == "code cell 2, line 3: ZeroDivisionError: division by zero"
+    assert output_of(second, found.cells).startswith("code cell 2, line 4: dw = x\n")
+    assert deed(first) == "wrote a line that raises an error"
 
 
 def test_what_the_function_returns_is_noted():

@@ -135,7 +135,7 @@ def _example(results: Sequence[BlankResult]) -> str:
 
 def _general(problem: str) -> str:
     """Leave out of a problem what only one hand-in has: numbers of lines and long texts."""
-    short = re.sub(r"^line \d+: ", "", problem)
+    short = re.sub(r"^(code cell \d+, )?line \d+: ", "", problem)
     kind = re.match(r"(\w*(?:Error|Exit|Exception|Interrupt)):", short)
     if kind:
         return f"raised {kind[1]}"

@@ -22,9 +22,10 @@ from ..right_values import Passes, indices_of, passes_of
 from .running import Limits, Session, Stopped
 from .wire import decode, encode
 
-__all__ = ["Mark", "is_error", "mark", "unmarked"]
+__all__ = ["Mark", "is_error", "mark", "place_of", "unmarked"]
 
 _MOST_WORDS = 200
+_LINE = re.compile(r"^line (\d+)(?=: )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,13 @@ class Mark:
         Each blank, and what is wrong with it.
     problem : str
         What kept it from being judged; empty if nothing did.
+    cells : tuple of int
+        The number of lines in each code cell of a notebook; empty for a script.
     """
 
     report: ExerciseReport
     problem: str = ""
+    cells: tuple[int, ...] = ()
 
     @property
     def score(self) -> int:
@@ -51,6 +55,22 @@ class Mark:
     def most(self) -> int:
         """The number of blanks."""
         return len(self.report.blanks)
+
+
+def place_of(line: int, cells: Sequence[int]) -> str:
+    """Say where a line is: in a script, or in the code cells of a notebook.
+
+    Examples
+    --------
+    >>> place_of(5, ()), place_of(5, (3, 4))
+    ('line 5', 'code cell 2, line 2')
+    """
+    first = 0
+    for number, count in enumerate(cells, 1):
+        if line <= first + count:
+            return f"code cell {number}, line {line - first}"
+        first += count
+    return f"line {line}"
 
 
 def mark(
@@ -85,11 +105,16 @@ def mark(
     except (Stopped, EngineUsed) as problem:
         return unmarked(exercise, str(problem))
     both = tuple(map(_on_both, results, others))
+    cells = tuple(part.count("\n") + 1 for part in parts) if len(parts) > 1 else ()
+    both = tuple(
+        replace(one, words=re.sub(_LINE, lambda m: place_of(int(m[1]), cells), one.words))
+        for one in both
+    )
     if all(map(is_error, both)):
-        return Mark(ExerciseReport(exercise, both), both[0].words)
+        return Mark(ExerciseReport(exercise, both), both[0].words, cells)
     if any(one.state == "wrong" and not is_error(one) for one in both):
         both = _diagnosed(exercise, parts, seed, limits, both)
-    return Mark(ExerciseReport(exercise, both, tuple(notes)))
+    return Mark(ExerciseReport(exercise, both, tuple(notes)), "", cells)
 
 
 def unmarked(exercise: Exercise, problem: str) -> Mark:
@@ -101,7 +126,7 @@ def unmarked(exercise: Exercise, problem: str) -> Mark:
 
 def is_error(result: BlankResult) -> bool:
     """Return whether a blank is wrong because of an error, whose words are those of Python."""
-    return re.match(r"line \d+: |its line was not", result.words) is not None
+    return re.match(r"(code cell \d+, )?line \d+: |its line was not", result.words) is not None
 
 
 def _on_both(result: BlankResult, other: BlankResult) -> BlankResult:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..report import BlankResult
-from .marking import Mark
+from .marking import Mark, place_of
 
 __all__ = ["HEADINGS", "gradescope", "safe_cell", "table"]
 
@@ -66,7 +66,7 @@ def gradescope(marks: Sequence[tuple[str, Mark | None, str]], seconds: float = 0
             continue
         notes += [f"{exercise}: {mark.problem}"] if mark.problem else []
         notes += [f"{exercise}: {words}" for words in mark.report.notes]
-        tests += [_test(exercise, one) for one in mark.report.blanks]
+        tests += [_test(exercise, one, mark) for one in mark.report.blanks]
     content: dict[str, Any] = {"visibility": "visible", "tests": tests}
     if not tests:
         content["score"] = 0
@@ -77,25 +77,25 @@ def gradescope(marks: Sequence[tuple[str, Mark | None, str]], seconds: float = 0
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
-def _test(exercise: str, one: BlankResult) -> dict[str, Any]:
+def _test(exercise: str, one: BlankResult, mark: Mark) -> dict[str, Any]:
     return {
         "name": f"{exercise}, blank {one.blank.number}: {one.blank.words}",
         "score": int(one.is_right),
         "max_score": 1,
         "status": "passed" if one.is_right else "failed",
-        "output": output_of(one),
+        "output": output_of(one, mark.cells),
         "output_format": "text",
         "visibility": "visible",
     }
 
 
-def output_of(one: BlankResult) -> str:
+def output_of(one: BlankResult, cells: Sequence[int] = ()) -> str:
     """Say of a blank what its student should read."""
     if one.is_right:
         return "right"
     if one.state == "open":
         return "not filled in"
-    lines = [f"line {one.line}: {one.code}"] if one.line and one.code else []
+    lines = [f"{place_of(one.line, cells)}: {one.code}"] if one.line and one.code else []
     lines += [one.words] if one.words else []
     lines += [f"looks like this: {one.looks_like}"] if one.looks_like else []
     return "\n".join(lines)
