@@ -8,7 +8,7 @@ these values.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -90,7 +90,8 @@ def results_of(
     if diagnose and any(one.state == "wrong" for one in results):
         from .diagnosing import with_diagnoses
 
-        results = with_diagnoses(exercise, learner, truth_of(exercise, seed), results)
+        truths = [truth_of(exercise, seed, again) for again in (0, *_OTHER_DRAWS)]
+        results = with_diagnoses(exercise, learner, truths, results)
     return results
 
 
@@ -101,7 +102,7 @@ def _judge(
     truth = truth_of(exercise, seed, again)
     wrong: dict[str, str] = {}
     while True:
-        run = learner.run(truth.inputs, _right_values(exercise, truth), wrong)
+        run = learner.run(truth.inputs, truth.right, wrong)
         # One at a time, in the order of the run: the first mistake may be the reason of others.
         first = _first_wrong(exercise, run, truth, wrong)
         if first is None and run.error is None:
@@ -130,15 +131,6 @@ def _judge(
         line = learner.lines.get(name, 0)
         results.append(BlankResult(blank, state, line, learner.code_of(name), words))
     return tuple(results)
-
-
-def _right_values(exercise: Exercise, truth: Truth) -> Callable[[str, Mapping[str, Any]], Any]:
-    by_name = {blank.name: blank for blank in exercise.blanks}
-
-    def right(name: str, variables: Mapping[str, Any]) -> Any:
-        return truth.of(by_name[name], variables)
-
-    return right
 
 
 def _first_wrong(
@@ -183,7 +175,7 @@ def _passes(exercise: Exercise, seed: int, again: int) -> dict[str, int]:
     """Count in how many passes of a loop each blank is asked for."""
     truth = truth_of(exercise, seed, again)
     unsolved = Learner(exercise.unsolved, exercise.blanks)
-    return unsolved.run(truth.inputs, _right_values(exercise, truth)).passes
+    return unsolved.run(truth.inputs, truth.right).passes
 
 
 def _at_error(learner: Learner, run: Run, known: Collection[str]) -> tuple[str, str] | None:
@@ -203,7 +195,7 @@ def _at_error(learner: Learner, run: Run, known: Collection[str]) -> tuple[str, 
 def _of_result(exercise: Exercise, learner: Learner, seed: int) -> list[str]:
     """Check what the function returns: the gradients of the inputs."""
     truth = truth_of(exercise, seed)
-    run = learner.run(truth.inputs, _right_values(exercise, truth))
+    run = learner.run(truth.inputs, truth.right)
     result = run.result
     if run.error is not None:
         return [f"line {run.line}: {type(run.error).__name__}: {run.error}"]

@@ -137,6 +137,14 @@ class Learner:
         at = (name for name, first in self.lines.items() if first <= line <= self._ends[name])
         return next(at, "")
 
+    def assignment_of(self, name: str) -> ast.Assign | ast.AugAssign | None:
+        """Return the statement that fills a blank; None if it is not a simple assignment."""
+        for node in ast.walk(self.tree):
+            if getattr(node, "lineno", 0) == self.lines.get(name) and name in _assigned(node):
+                simple = isinstance(node, ast.Assign | ast.AugAssign) and not _is_tuple(node)
+                return node if simple else None  # type: ignore[return-value]
+        return None
+
     def run(self, arguments: Mapping[str, Any], right: Right, given: Collection[str] = ()) -> Run:
         """Run the function.
 

@@ -84,7 +84,10 @@ def _in_words(found: Any, right: Any, index: tuple[int, ...], inputs: Mapping[st
     place = f"at [{', '.join(map(str, index))}] " if index else ""
     count = int((~np.isclose(found, right, rtol=_BELIEVED, atol=_ROUND_OFF)).sum())
     share = f" ({count} of {right.size} elements differ)" if right.size > 1 else ""
-    return f"{place}found {number_text(found[index])}, expected {number_text(right[index])}{share}"
+    texts = number_text(found[index]), number_text(right[index])
+    if texts[0] == texts[1]:
+        texts = repr(float(found[index])), repr(float(right[index]))
+    return f"{place}found {texts[0]}, expected {texts[1]}{share}"
 
 
 def _ratio(found: Any, right: Any) -> float | None:

@@ -68,6 +68,10 @@ class Truth:
             return self._gradients_of(result)[target].copy()
         return np.array(target.numpy() if isinstance(target, Tensor) else target)
 
+    def right(self, name: str, variables: Mapping[str, Any]) -> Any:
+        """Return the right value of the blank of a variable, as `Learner.run` asks for it."""
+        return self.of(next(one for one in self.exercise.blanks if one.name == name), variables)
+
     def _value(self, expression: str, variables: Mapping[str, Any]) -> Any:
         """Look up a variable of the forward pass; its index may use those of the learner."""
         # Not those of the forward pass: an index that a loop left over would be of another pass.
