@@ -235,6 +235,16 @@ def test_a_slip_is_named(monkeypatch, name):
     assert set(first.explains) == differ
 
 
+def test_in_a_large_graph_slips_that_take_little_work_are_still_tried(monkeypatch):
+    monkeypatch.setattr("tinygrad_edu.diagnosing.search._MOST_WORK", 100)
+    network, x, labels = images()
+    mine = manual_gradients(network, x, labels)
+    mine["3.weight"] = mine["3.weight"][..., ::-1, ::-1]
+    check = compare_gradients(network, x, labels, manual=mine, samples=1).check
+    assert [one.kind for one in check.diagnoses] == ["flipped"]
+    assert any("not all mistakes were tried" in note for note in check.notes)
+
+
 @pytest.mark.parametrize(("make", "name"), [(images, "3.weight"), (attends, "norm.weight")])
 @pytest.mark.parametrize(("place", "which"), [(-1, "last"), (0, "first")])
 def test_the_gradient_of_one_sample_is_seen(make, name, place, which):

@@ -267,10 +267,11 @@ class Search:
         for rank, (places, slip, slips) in enumerate(self._candidates(differing)):
             sources = [node_of(tensor).inputs[position] for tensor, position in slips]
             alone = len(slips) == 1 and not is_hooked
-            done += 1 + (self.work(self.below(sources[0])) if alone else whole)
-            if done > _MOST_WORK:
-                self.gave_up = True
-                break
+            work = 1 + (self.work(self.below(sources[0])) if alone else whole)
+            if work > 1 and done + work > _MOST_WORK:
+                self.gave_up = True  # but try what takes little, such as slips at a leaf
+                continue
+            done += work
             # Check the gradient next to the output first: it rules out most slips.
             if fits(slips, [nearest]) and fits(slips, manual):
                 key = (
