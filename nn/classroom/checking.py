@@ -55,6 +55,8 @@ def check(exercise: str, function: Callable[..., Any], *, seed: int = 0) -> Exer
         print(check("one_neuron", my_gradients))
     """
     check_seed(seed)
+    if seed is None:
+        raise TypeError("seed must be a whole number, got None: others must get the same numbers")
     known = load_exercise(exercise)
     learner = Learner(function, known.blanks)
     results = results_of(known, learner, seed)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import CodeType
@@ -24,6 +26,8 @@ from .report import BlankResult
 from .truth import Truth
 
 __all__ = ["with_diagnoses"]
+
+_PLACE = re.compile(r" \(at [^()]*(?:\([^()]*\)[^()]*)*\)")
 
 
 def with_diagnoses(
@@ -78,6 +82,9 @@ def _by_check_manual(
     for one in found.diagnoses:
         lines = () if one.line is None else (one.line, *(line for line, _ in one.more))
         at = [learner.blank_at(line.line) for line in lines]
+        keys = {key for key, name in exercise.returned.items() if name == blank.name}
+        if not keys <= set(one.explains):
+            continue  # it is about another gradient
         if blank.name in at or (not lines and len(found.diagnoses) == 1):
             return one.kind, _short(one.sentence.removesuffix(f"; right: {one.right}"))
     return None
@@ -110,7 +117,8 @@ def _by_a_change(
     indices = {ast.unparse(n.slice) for n in ast.walk(statement) if isinstance(n, ast.Subscript)}
     lists = [k for k, value in variables.items() if isinstance(value, list)]
     known += [f"{name}[{index}]" for name in lists for index in sorted(indices)]
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of changes that make no sense
         return find_change(ast.unparse(statement.value), known, is_right)
 
 
@@ -152,6 +160,6 @@ class _Places:
 
 
 def _short(sentence: str) -> str:
-    """Return a sentence without the line and the words that every one begins with."""
+    """Return a sentence without its line, and without the place in the graph: a blank has one."""
     _, colon, rest = sentence.partition("looks like this: ")
-    return rest if colon else sentence
+    return _PLACE.sub("", rest if colon else sentence)

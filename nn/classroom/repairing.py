@@ -72,11 +72,10 @@ def changes(code: str, variables: Sequence[str]) -> Iterator[Change]:
     yield "sign", "its sign is flipped", f"-({code})"
     yield "constant", "it is the same number for all inputs: no variable belongs there", "1.0"
     early = _of_indices, _of_products, _of_reductions, _of_signs
-    for rule in (*early, _of_names, _of_superfluous_parts, _of_operators):
+    for rule in (*early, _of_names, _of_superfluous_parts, _of_operators, _of_numbers):
         yield from _everywhere(rule, tree, variables)
     yield from _of_missing_parts(code, variables)
-    for rule in (_of_numbers, _of_missing_functions):
-        yield from _everywhere(rule, tree, variables)
+    yield from _everywhere(_of_missing_functions, tree, variables)
 
 
 def _everywhere(rule: _Rule, tree: ast.expr, variables: Sequence[str]) -> Iterator[Change]:
@@ -202,12 +201,15 @@ def _of_operators(node: ast.AST, _: Sequence[str]) -> Iterator[Change]:
 def _of_numbers(node: ast.AST, _: Sequence[str]) -> Iterator[Change]:
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         words = f"the number {node.value} in it is wrong"
-        for number in (node.value + 1, node.value - 1, node.value * 2, node.value / 2):
+        for number in (node.value + 1, node.value - 1, 2 * node.value, node.value / 2):
             yield "number", words, repr(number)
 
 
 def _of_missing_parts(code: str, variables: Sequence[str]) -> Iterator[Change]:
     """Multiply by what may be missing, divide by a count, sum, or add another contribution."""
+    for name in variables:
+        yield "factor missing", "a factor is missing", f"({code}) * {name}"
+        yield "factor missing", "it must be divided by something", f"({code}) / {name}"
     for name in variables:
         for slope, of in (
             (f"(1 - {name}**2)", "tanh"),
@@ -218,8 +220,6 @@ def _of_missing_parts(code: str, variables: Sequence[str]) -> Iterator[Change]:
             words = f"the derivative of {of} is missing"
             yield "no activation derivative", words, f"({code}) * {slope}"
     for name in variables:
-        yield "factor missing", "a factor is missing", f"({code}) * {name}"
-        yield "factor missing", "it must be divided by something", f"({code}) / {name}"
         words = "it must be scaled by the square root of a size"
         for axis in (0, -1):
             size = f"np.shape({name})[{axis}]"
@@ -233,8 +233,8 @@ def _of_missing_parts(code: str, variables: Sequence[str]) -> Iterator[Change]:
         ("there is a factor 2 too much", "/ 2"),
     ):
         yield "factor", words, f"({code}) {number}"
-    for axis in ("axis=0", "axis=1", "axis=1, keepdims=True", ""):
-        yield "not summed", "a sum over an axis is missing", f"({code}).sum({axis})"
+    for over in ("axis=0", "axis=1", "axis=1, keepdims=True", ""):
+        yield "not summed", "a sum over an axis is missing", f"({code}).sum({over})"
     yield "transposed", "the result must be transposed", f"({code}).T"
     for name in variables:
         words = "a contribution is missing"
