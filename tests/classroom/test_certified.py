@@ -272,7 +272,8 @@ def test_an_edited_file_changes_nothing(name):
         edited += "\ndef inputs(generator):\n    return {}\n"
         edited += "\ndef forward(*inputs, **named):\n    return 0.0\n"
         assert edited.count("\ndef ") == source.count("\ndef ") + 2
-        assert check(name, function_of(edited)).solved == is_right
+        wrong = wrong_blanks(load_exercise(name), learner_of(load_exercise(name), edited))
+        assert wrong == (set() if is_right else {slip.blank})
 
 
 @each_exercise
@@ -290,7 +291,7 @@ def test_a_line_that_was_removed_is_missing(name):
         assert by_name[blank.name].state in ("missing", "wrong")
 
 
-@each_exercise
+@pytest.mark.parametrize("name", EXERCISES[::5])
 @pytest.mark.parametrize(
     "last", ["return {}", "return None", "pass", "return {'a': 1}", "return 0 if 0 else {}"]
 )
