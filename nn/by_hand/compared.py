@@ -42,6 +42,8 @@ class Compared:
         A copy in float64.
     output : Tensor
         The loss, with its graph.
+    given : object
+        The labels, as the caller passed them.
     kinked : str
         What has kinks, for the note on elements that are not measured.
     difference : str
@@ -50,6 +52,7 @@ class Compared:
 
     twin: Module
     output: Tensor
+    given: Any
     kinked = ""
     difference = ""
 
@@ -83,6 +86,32 @@ class Compared:
         if unknown:
             raise ValueError(f"manual: found {unknown[0]!r}, expected some of {', '.join(names)}")
         return {name: gradient for name, gradient in manual.items() if gradient is not None}
+
+    def _weights_and_biases(self) -> tuple[list[Array], list[Array]]:
+        """Copy the parameters of an `MLP`, as the delta rule takes them."""
+        values = [parameter.numpy() for parameter in self.twin.parameters()]
+        return values[::2], values[1::2]
+
+    def _joined(self, weights: Any, biases: Any) -> dict[str, Array]:
+        pairs = [gradient for pair in zip(weights, biases, strict=True) for gradient in pair]
+        return dict(zip(self.names(), pairs, strict=True))
+
+    def _of_layers(self, manual: Any, batch: Array) -> dict[str, Array]:
+        """Read gradients of an `MLP`: by name, or a pair, or what a function returns."""
+        if callable(manual):
+            arguments = *self._weights_and_biases(), batch.copy(), np.array(self.given)
+            manual = _called(manual, "weights, biases, x, labels", *arguments)
+        if isinstance(manual, Mapping):
+            return self._by_name(manual)
+        names = self.names()
+        try:
+            weights, biases = manual
+            return self._joined(weights, biases)
+        except (TypeError, ValueError):
+            raise ValueError(
+                "manual: expected gradients by name, or a pair (of all weights, of all biases) "
+                f"with {len(names) // 2} arrays each, for {', '.join(names)}"
+            ) from None
 
 
 def compared(
@@ -142,15 +171,6 @@ class ComparedMLP(Compared):
         self.activation = output_activation(mlp.structure[-1])
         self.kinked = mlp.activation
 
-    def _weights_and_biases(self) -> tuple[list[Array], list[Array]]:
-        """Copy the parameters, as the delta rule takes them."""
-        values = [parameter.numpy() for parameter in self.twin.parameters()]
-        return values[::2], values[1::2]
-
-    def _joined(self, weights: Any, biases: Any) -> dict[str, Array]:
-        pairs = [gradient for pair in zip(weights, biases, strict=True) for gradient in pair]
-        return dict(zip(self.names(), pairs, strict=True))
-
     def by_hand(self) -> dict[str, Array]:
         """Apply the delta rule."""
         weights, biases = self._weights_and_biases()
@@ -192,20 +212,7 @@ class ComparedMLP(Compared):
 
     def read(self, manual: Any) -> dict[str, Array]:
         """Read gradients by name, or as (weights, biases)."""
-        if callable(manual):
-            arguments = *self._weights_and_biases(), self.batch.copy(), np.array(self.given)
-            manual = _called(manual, "weights, biases, x, labels", *arguments)
-        if isinstance(manual, Mapping):
-            return self._by_name(manual)
-        names = self.names()
-        try:
-            weights, biases = manual
-            return self._joined(weights, biases)
-        except (TypeError, ValueError):
-            raise ValueError(
-                "manual: expected gradients by name, or a pair (of all weights, of all biases) "
-                f"with {len(names) // 2} arrays each, for {', '.join(names)}"
-            ) from None
+        return self._of_layers(manual, self.batch)
 
 
 def _called(manual: Callable[..., Any], named: str, *arguments: Any) -> Any:
@@ -300,6 +307,8 @@ class ComparedNetwork(Compared):
 
     def read(self, manual: Any) -> dict[str, Array]:
         """Read gradients by name, or what a function returns."""
+        if isinstance(self.twin, MLP):  # with another loss
+            return self._of_layers(manual, self.batch)
         if callable(manual):
             values = {name: p.numpy().copy() for name, p in self.twin.named_parameters()}
             arguments = values, self.batch.copy(), self.given.copy()

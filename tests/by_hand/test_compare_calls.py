@@ -157,6 +157,22 @@ def test_manual_gradients_of_any_module():
     assert "not checked, because no gradient was given: shift" in str(part)
 
 
+def test_an_mlp_with_another_loss_is_called_with_its_weights_and_biases():
+    def mine(weights, biases, x, labels):
+        delta = 2 * (x @ weights[0] + biases[0] - labels) / labels.size
+        return [x.T @ delta], [delta.sum(axis=0)]
+
+    mlp = nn.MLP([3, 2], seed=0)
+    assert compare_gradients(mlp, X, Y, loss="squared_error", manual=mine).agree
+    table = compare_gradients(mlp, X, 2 * Y, loss="squared_error", manual=mine(*_parts(mlp), X, Y))
+    assert differing(table) == {"linear1.weight", "linear1.bias"}
+
+
+def _parts(mlp):
+    values = [p.numpy().astype(float) for p in mlp.parameters()]
+    return values[::2], values[1::2]
+
+
 def test_a_function_gets_copies_in_float64():
     given = {}
 
