@@ -98,6 +98,13 @@ def assign(
 def with_seed(exercise: Exercise, source: str, seed: int) -> str:
     """Return the source of an exercise with another seed in its call of `check`.
 
+    Parameters
+    ----------
+    exercise : Exercise
+    source : str
+        Its file, or the same solved.
+    seed : int
+
     Raises
     ------
     ValueError

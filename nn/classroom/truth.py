@@ -98,7 +98,14 @@ def _base(expression: str) -> str:
 
 @functools.lru_cache(maxsize=512)
 def truth_of(exercise: Exercise, seed: int = 0, again: int = 0) -> Truth:
-    """Return the right values for a seed; see `Exercise.draw`."""
+    """Return the right values for a seed.
+
+    Parameters
+    ----------
+    exercise : Exercise
+    seed, again : int
+        See `Exercise.draw`.
+    """
     return Truth(exercise, exercise.draw(seed, again))
 
 
