@@ -16,7 +16,7 @@ from pathlib import Path
 from nn.classroom.catalogue import EXERCISES, HUNTS
 
 CLONE = Path(__file__).resolve().parent.parent
-LARGEST = 1_400_000  # bytes: the code is 1.2 million, the data set 58,000; more means a stray file
+LARGEST = 1_700_000  # bytes: the code is 1.4 million, the data set 58,000; more means a stray file
 
 
 def run(*command: object, cwd: Path) -> None:
