@@ -34,7 +34,8 @@ def check_contents(wheel: Path) -> None:
     page = [f"tinygrad_edu/stepping/page.{ending}" for ending in ("html", "css", "js")]
     handed_out = [f"nn/classroom/exercises/{name}.py" for name in EXERCISES]
     handed_out += [f"nn/classroom/hunts/{name}.py" for name in HUNTS]
-    for expected in (*handed_out, "tinygrad_edu/py.typed", "nn/py.typed", "nn/data/digits.csv", *page):
+    typed = ["tinygrad_edu/py.typed", "nn/py.typed"]
+    for expected in (*handed_out, *typed, "nn/data/digits.csv", *page):
         assert expected in names, f"{expected} is not in the wheel"
     assert not [name for name in names if "solution" in name], "solutions are for teachers alone"
     strangers = {name.split("/")[0] for name in names} - {"tinygrad_edu", "nn"}

@@ -182,8 +182,7 @@ def _passes(exercise: Exercise, seed: int, again: int) -> dict[str, int]:
 
 def _at_error(learner: Learner, run: Run, known: Collection[str]) -> tuple[str, str] | None:
     """Find the blank that an error is about: that of its line, or the next one behind it."""
-    words = f"line {run.line}: {type(run.error).__name__}: {run.error}"
-    name = learner.blank_at(run.line)
+    words, name = _error_words(run), learner.blank_at(run.line)
     if name and name not in known:
         return name, words
     left = [
@@ -194,13 +193,19 @@ def _at_error(learner: Learner, run: Run, known: Collection[str]) -> tuple[str, 
     return (min(left)[-1], words) if left else None
 
 
+def _error_words(run: Run) -> str:
+    # An error of the call itself, such as a renamed parameter, has no line.
+    place = f"line {run.line}: " if run.line else ""
+    return f"{place}{type(run.error).__name__}: {run.error}"
+
+
 def _of_result(exercise: Exercise, learner: Learner, seed: int) -> list[str]:
     """Check what the function returns: the gradients of the inputs."""
     truth = truth_of(exercise, seed)
     run = learner.run(truth.inputs, truth.right)
     result = run.result
     if run.error is not None:
-        return [f"line {run.line}: {type(run.error).__name__}: {run.error}"]
+        return [_error_words(run)]
     if not isinstance(result, dict) or set(result) != set(exercise.returned):
         wanted = ", ".join(repr(name) for name in exercise.returned)
         return [

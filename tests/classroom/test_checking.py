@@ -71,6 +71,14 @@ def test_an_error_in_another_line_is_reported_at_the_next_blank():
     assert report.blanks[0].words == "line 36: NameError: name 'c' is not defined"
 
 
+def test_a_renamed_parameter_is_an_error():
+    source = source_of("one_neuron").replace(
+        "def my_gradients(x, y, w, b)", "def my_gradients(x, y, w, c)"
+    )
+    (first, *_) = check("one_neuron", function_of(source)).blanks
+    assert first.words == "TypeError: my_gradients() got an unexpected keyword argument 'b'"
+
+
 def test_an_error_behind_all_blanks_is_reported():
     code = {"delta": "(a - y) * (1 - a**2)", "dw": "delta * x", "db": "delta"}
     source = source_of("one_neuron")
