@@ -8,6 +8,7 @@ gradient, or as a variable of the forward pass. The right value is computed, nev
 from __future__ import annotations
 
 import ast
+import difflib
 import functools
 import importlib.resources
 import linecache
@@ -171,9 +172,10 @@ def source_of(name: str) -> str:
         If there is no such exercise.
     """
     if name not in EXERCISES + HUNTS:
+        near = difflib.get_close_matches(str(name), EXERCISES + HUNTS, 1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
         raise ValueError(
-            f"there is no exercise {name!r}; `tinygrad-edu exercise` lists them: "
-            f"{', '.join(EXERCISES + HUNTS)}"
+            f"there is no exercise {name!r}; {meant}`tinygrad-edu exercise` lists them all"
         )
     folder = "hunts" if name in HUNTS else "exercises"
     file = importlib.resources.files(__package__) / folder / f"{name}.py"

@@ -31,7 +31,15 @@ Right: TypeAlias = Callable[[str, Mapping[str, Any]], Any]
 
 
 class EngineUsed(ValueError):
-    """The learner's function calls this project instead of working it out."""
+    """The learner's function calls this project instead of working it out.
+
+    Attributes
+    ----------
+    line : int
+        The line that calls it; 0 if that is not known.
+    """
+
+    line: int = 0
 
 
 class Seen(NamedTuple):
@@ -165,14 +173,15 @@ class Learner:
         run, hooks = Run(), _Hooks(self.blanks, right, {*given, *self.is_open})
         function = self._instrumented(hooks.names)
         copies = copy.deepcopy(dict(arguments))
-        with _OursRefused(self.function.__name__) as refused, np.errstate(all="ignore"):
+        refused = _OursRefused(self.function.__name__, self.file)
+        with refused, np.errstate(all="ignore"):
             try:
                 run.result = function(**copies)
             except Exception as error:
                 run.error, run.line = error, _line_in(error, self.file)
                 hooks.stopped()
-        if refused.words:
-            raise EngineUsed(refused.words)
+        if refused.error is not None:
+            raise refused.error
         run.seen, run.passes = hooks.finished(), hooks.passes
         return run
 
@@ -237,8 +246,9 @@ class Learner:
 class _OursRefused:
     """Notices when a function of a learner calls this project, and stops it."""
 
-    def __init__(self, name: str) -> None:
-        self.name, self.words = name, ""
+    def __init__(self, name: str, file: str) -> None:
+        self.name, self.file = name, file
+        self.error: EngineUsed | None = None
 
     def __enter__(self) -> _OursRefused:
         self._before = sys.getprofile()
@@ -252,8 +262,22 @@ class _OursRefused:
         module = str(frame.f_globals.get("__name__", ""))
         if event == "call" and module.partition(".")[0] in _OURS and module != __name__:
             name = frame.f_code.co_name
-            self.words = f"{self.name} calls {name} of {module}: work it out with NumPy alone"
-            raise EngineUsed(self.words)
+            if name == "operation":  # the function around every operation of the engine
+                name, module = frame.f_locals.get("name", name), module.partition(".")[0]
+            what = f"imports {module}" if name == "<module>" else f"calls {name} of {module}"
+            self.error = EngineUsed(f"{self.name} {what}: work it out with NumPy alone")
+            self.error.line = self._line_of_function(frame)
+            raise self.error
+
+    def _line_of_function(self, frame: FrameType | None) -> int:
+        """Return the line that the learner's function is at, however deep its call is."""
+        line = 0
+        while frame is not None:
+            code = frame.f_code
+            if (code.co_filename, code.co_name) == (self.file, self.name):
+                line = frame.f_lineno
+            frame = frame.f_back
+        return line
 
 
 def _line_in(error: BaseException, file: str) -> int:

@@ -258,8 +258,18 @@ def test_this_project_cannot_do_the_work(name, ours):
         known.filled(source_of(name), code) + "\nfrom tinygrad_edu import tanh as tanh_of_ours\n"
     )
     source += "\ndef helper():\n    return float(tanh_of_ours(0.0))\n"
-    with pytest.raises(EngineUsed, match="work it out with NumPy alone"):
-        check(name, function_of(source))
+    report = check(name, function_of(source))
+    assert [one.blank.name for one in report.blanks if one.state == "wrong"] == [first]
+    words = next(one.words for one in report.blanks if one.blank.name == first)
+    assert re.match(
+        r"line \d+: my_gradients (calls \w+ of|imports) (nn|tinygrad_edu)[\w.]*: w", words
+    )
+
+
+def test_a_call_of_this_project_outside_of_a_blank_is_an_error():
+    source = known.solved_source("one_neuron").replace("np.tanh(w @ x + b)", "tanh(w @ x + b)")
+    with pytest.raises(EngineUsed, match=r"^my_gradients calls tanh of tinygrad_edu"):
+        check("one_neuron", function_of(source))
 
 
 @each_exercise

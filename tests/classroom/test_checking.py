@@ -157,7 +157,9 @@ def test_a_wrong_seed_is_refused(seed):
 
 
 def test_an_unknown_exercise_is_refused():
-    with pytest.raises(ValueError, match=r"^there is no exercise 'one_neurone'; "):
+    with pytest.raises(
+        ValueError, match=r"^there is no exercise 'one_neurone'; did you mean 'one_neuron'\?"
+    ):
         check("one_neurone", len)
 
 
