@@ -350,6 +350,28 @@ def test_the_truth_of_a_seed_is_computed_once():
     assert not np.allclose(value, truth_of(exercise, 3, 1).of(exercise.blanks[0], {}))
 
 
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_shapes_in_comments_are_those_of_the_right_values(name):
+    exercise = load_exercise(name)
+    for seed in range(3):
+        truth, shapes = truth_of(exercise, seed), {}
+
+        def right(blank, variables, truth=truth, shapes=shapes):
+            shapes[blank] = truth.right(blank, variables).shape
+            return truth.right(blank, variables)
+
+        learner_of(exercise, exercise.source).run(truth.inputs, right)
+        for blank in exercise.blanks:
+            found = re.search(r"shape \(([^)]*)\)", blank.words)
+            sizes = [size.strip() for size in found[1].split(",") if size.strip()] if found else []
+            if found:
+                assert len(sizes) == len(shapes[blank.name])
+            elif blank.words.endswith(", one number"):
+                assert shapes[blank.name] == () or blank.name == "z"  # one at each place
+            for size, expected in zip(sizes, shapes[blank.name], strict=False):
+                assert not size.isdigit() or int(size) == expected
+
+
 # Catalogue and command ------------------------------------------------------------------------
 
 

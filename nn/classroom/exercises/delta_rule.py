@@ -23,14 +23,14 @@ from tinygrad_edu import sigmoid, tanh
 
 
 def inputs(generator):
-    n = generator.integers(3, 6)
+    n = generator.integers(4, 7)
     return {
-        "x": generator.normal(size=(n, 3)).round(1),
-        "y": generator.integers(0, 2, (n, 2)).astype(float),
-        "W1": generator.normal(size=(3, 4)).round(1),
+        "x": generator.normal(size=(n, 2)).round(1),
+        "y": generator.integers(0, 2, (n, 3)).astype(float),
+        "W1": generator.normal(size=(2, 4)).round(1),
         "b1": generator.normal(size=4).round(1),
-        "W2": generator.normal(size=(4, 2)).round(1),
-        "b2": generator.normal(size=2).round(1),
+        "W2": generator.normal(size=(4, 3)).round(1),
+        "b2": generator.normal(size=3).round(1),
     }
 
 
@@ -46,11 +46,11 @@ def forward(x, y, W1, b1, W2, b2):
 def my_gradients(x, y, W1, b1, W2, b2):
     a1 = np.tanh(x @ W1 + b1)
     a2 = 1 / (1 + np.exp(-(a1 @ W2 + b2)))
-    delta2 = ...  # blank 1: ∂L/∂z2, shape (n, 2)
-    dW2 = ...  # blank 2: ∂L/∂W2, shape (4, 2)
-    db2 = ...  # blank 3: ∂L/∂b2, shape (2,)
+    delta2 = ...  # blank 1: ∂L/∂z2, shape (n, 3)
+    dW2 = ...  # blank 2: ∂L/∂W2, shape (4, 3)
+    db2 = ...  # blank 3: ∂L/∂b2, shape (3,)
     delta1 = ...  # blank 4: ∂L/∂z1, shape (n, 4)
-    dW1 = ...  # blank 5: ∂L/∂W1, shape (3, 4)
+    dW1 = ...  # blank 5: ∂L/∂W1, shape (2, 4)
     db1 = ...  # blank 6: ∂L/∂b1, shape (4,)
     return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
 
