@@ -167,7 +167,10 @@ def test_facts_fit_together():
         assert len(operation.operands) in (0, len(operation.rules)), name
         assert not operation.activation or (operation.elementwise and len(operation.rules) == 1)
         for mistake in operation.mistakes:
-            assert operation.rules[mistake.position] is not None
+            if operation.together is None:
+                assert operation.rules[mistake.position] is not None
+            else:  # one rule for all inputs, however many there are
+                assert mistake.position >= 0
         for pitfall in operation.domain or ():
             assert "\n" not in pitfall.cause + pitfall.advice
             assert pitfall.gradient is None or operation.rules[pitfall.gradient] is not None
