@@ -81,7 +81,7 @@ def test_few_numbers_and_their_gradients():
     }
     y = (x * x).sum()
     y.backward()
-    assert shown(x).by_label["values"][1] == "[[ 2 -4]\n [ 1  6]]"
+    assert shown(x).by_label["values"][1] == "[[2 -4]\n [1  6]]"
     assert shown(x).by_label["norm"] == ["", "7.55"]  # the root of 4 + 16 + 1 + 36
     page = x._repr_html_()
     assert "<code>weight</code>" in page
