@@ -2,6 +2,7 @@
 find the mistake, and corrected they print ✓.
 """
 
+import doctest
 import re
 import subprocess
 import sys
@@ -60,6 +61,10 @@ def test_hunts_are_listed_with_their_page():
     (page,) = [page for page in PAGES if page.hunts]
     assert (page.number, page.hunts) == (9, HUNTS)
     assert len(HUNTS) == len(set(HUNTS)) == 10
+
+
+def test_the_examples_of_the_solutions_run():
+    assert doctest.testmod(known) == (0, 3)
 
 
 @each_hunt
