@@ -109,8 +109,8 @@ def solved_source(name: str, seed: int = 0) -> str:
 
     Examples
     --------
-    >>> print(solved_source("one_neuron").splitlines()[41])
-        db = delta  # blank 3: ∂L/∂b, one number
+    >>> print(solved_source("one_neuron").splitlines()[-6].strip())
+    db = delta  # blank 3: ∂L/∂b, one number
     """
     source = source_of(name)
     if name in HUNTS:
