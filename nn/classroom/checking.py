@@ -8,9 +8,13 @@ these values.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.texts import number_text
 
 from ..checks import check_seed
 from .exercise import Blank, Exercise, load_exercise
@@ -22,6 +26,20 @@ from .truth import Truth, truth_of
 __all__ = ["check", "results_of"]
 
 _OTHER_DRAWS = (1, 2, 3)
+_MOST_INPUTS = 6  # that are written in a line
+# Messages of NumPy that say nothing to a learner, and what to look at.
+_IN_PLAIN_WORDS = {
+    "bitwise_xor": "^ is not a power in Python; write a power with **",
+    "unsupported operand type(s) for ^": "^ is not a power in Python; write a power with **",
+    "mismatch in its core dimension": (
+        "the shapes around @ do not fit: the left one needs as many columns as the right one has "
+        "rows; print both shapes, perhaps one of them needs .T"
+    ),
+    "truth value of an array": (
+        "an array cannot decide an if: (u > 0) is an array of True and False, which count as 1 and "
+        "0; np.where(u > 0, a, b) chooses for each element"
+    ),
+}
 _FOR_OTHERS = "right for these numbers only, but a formula must hold for any"
 
 
@@ -61,7 +79,14 @@ def check(exercise: str, function: Callable[..., Any], *, seed: int = 0) -> Exer
     learner = Learner(function, known.blanks)
     results = _with_refused(known, learner, seed)
     notes = _of_result(known, learner, seed) if all(one.is_right for one in results) else ()
-    return ExerciseReport(known, results, tuple(notes))
+    return ExerciseReport(known, results, tuple(notes), _few(known.draw(seed)))
+
+
+def _few(inputs: Mapping[str, Any]) -> str:
+    """Write the inputs in one line, if they are a few numbers; else return nothing."""
+    if len(inputs) > _MOST_INPUTS or any(np.ndim(value) for value in inputs.values()):
+        return ""
+    return ", ".join(f"{name} = {number_text(value)}" for name, value in inputs.items())
 
 
 def _with_refused(exercise: Exercise, learner: Learner, seed: int) -> tuple[BlankResult, ...]:
@@ -217,7 +242,11 @@ def _at_error(learner: Learner, run: Run, known: Collection[str]) -> tuple[str, 
 def _error_words(run: Run) -> str:
     # An error of the call itself, such as a renamed parameter, has no line.
     place = f"line {run.line}: " if run.line else ""
-    return f"{place}{type(run.error).__name__}: {run.error}"
+    words = f"{type(run.error).__name__}: {run.error}"
+    for part, plain in _IN_PLAIN_WORDS.items():
+        if part in words:
+            return f"{place}{plain}"
+    return f"{place}{words}"
 
 
 def _of_result(exercise: Exercise, learner: Learner, seed: int) -> list[str]:

@@ -200,7 +200,7 @@ def load_exercise(name: str) -> Exercise:
     --------
     >>> exercise = load_exercise("one_neuron")
     >>> exercise.title, exercise.blanks[0].name, exercise.blanks[0].target
-    ('One neuron, one sample', 'delta', 'z')
+    ('One neuron, one example', 'delta', 'z')
     """
     source = source_of(name)
     if name in HUNTS:

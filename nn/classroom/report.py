@@ -63,11 +63,14 @@ class ExerciseReport(Shown):
         In the order of their numbers.
     notes : tuple of str
         What is wrong although each blank is right for these numbers.
+    inputs : str
+        The inputs in a line, where they are a few numbers, to follow a mistake with a pencil.
     """
 
     exercise: Exercise
     blanks: tuple[BlankResult, ...]
     notes: tuple[str, ...] = ()
+    inputs: str = ""
 
     @property
     def solved(self) -> bool:
@@ -106,6 +109,8 @@ class ExerciseReport(Shown):
             Table(("blank", "variable", ""), rows, strong=wrong)
         ]
         content += [_wrong(self.blanks[place]) for place in wrong]
+        if wrong and self.inputs:
+            content.append(Section("", (f"The numbers are {self.inputs}.",)))
         content += [Section("", tuple(self.notes))] * bool(self.notes)
         content.append(Section("", (self._next(),)))
         title = f"{'✓' if self.solved else '·'} {self.exercise.name}: {self.exercise.title}"

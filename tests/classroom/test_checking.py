@@ -426,3 +426,23 @@ def test_a_copy_for_students_has_no_solutions(tmp_path):
     again = make(tmp_path / "course")
     assert again.returncode != 0
     assert "is not empty; name a new folder" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("exercise", "blank", "code", "words"),
+    [
+        ("slope", "dw", "2 * a^2", "write a power with **"),
+        ("delta_rule", "dW2", "a1 @ delta2", "perhaps one of them needs .T"),
+        ("activations", "du", "g[0] if u > 0 else 0", "np.where"),
+    ],
+)
+def test_errors_of_numpy_are_said_in_plain_words(exercise, blank, code, words):
+    _, text = reported({blank: code}, exercise)
+    assert words in text
+
+
+def test_a_few_numbers_are_shown_where_something_is_wrong():
+    numbers = load_exercise("slope").draw(0)
+    assert f"The numbers are w = {numbers['w']}" in reported({"dw": "a"}, "slope")[1]
+    assert "The numbers are" not in reported({}, "slope")[1]
+    assert "The numbers are" not in reported({"dW2": "0"}, "delta_rule")[1]

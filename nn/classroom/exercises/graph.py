@@ -1,13 +1,13 @@
 """The boxes of a graph, and its local derivatives.
 
-A machine with two numbers w and b multiplies, adds, squeezes with tanh, and squares the error. Its
-graph has a box for each result:
+A machine with two numbers w and b multiplies, adds, squeezes with tanh, and takes the error to the
+power 2. Its graph has a box for each result:
 
     w, x  → multiply → p
     p, b  → add      → z
     z     → tanh     → a
     a, y  → subtract → e
-    e     → square   → L
+    e     → power    → L
 
 Fill in the value of each box. Then fill in the local derivative of each operation: how much its own
 result grows when one of its inputs grows a little. A local derivative needs only the boxes next to
@@ -17,7 +17,7 @@ its operation. Page 2 has a table of them.
 import math
 
 from nn.classroom import check
-from tinygrad_edu import add, multiply, subtract, tanh
+from tinygrad_edu import add, multiply, power, subtract, tanh
 
 
 def inputs(generator):
@@ -34,7 +34,7 @@ def forward(w, b, x, y):
     z = add(p, b)
     a = tanh(z)
     e = subtract(a, y)
-    L = multiply(e, e)
+    L = power(e, 2)
     return L
 
 

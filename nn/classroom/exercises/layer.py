@@ -3,11 +3,11 @@
 A layer of neurons computes z for n rows at once. W has a row for each input and a column for each
 neuron; all rows of x use the same W and b:
 
-    (1)  z = x W + b        z_ij = Σ_k x_ik W_kj + b_j
+    (1)  z = x W + b        z[r, j] = Σ_k x[r, k] W[k, j] + b[j]
 
 The layer behind it sends back δ = ∂L/∂z, with the shape of z. From δ alone, this layer computes
-three gradients. In equation 1, find all places where a number is used: x_ik for each neuron j, W_kj
-and b_j for each row i. Each place sends δ times the other factor, and places are added up.
+three gradients. In equation 1, find all places where a number is used: x[r, k] for each neuron j,
+W[k, j] and b[j] for each row r. Each place sends δ times the other factor, and places are added up.
 
 Shapes are a good guide, because each gradient has the shape of its variable. But they prove
 nothing, so the numbers are checked.

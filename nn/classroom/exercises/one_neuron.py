@@ -1,4 +1,4 @@
-"""One neuron, one sample.
+"""One neuron, one example.
 
 A neuron computes z = w · x + b and a = tanh(z). The loss is L = ½ (a - y)². The chain rule goes
 back in the reverse order. Each step multiplies by one local derivative:
