@@ -1,5 +1,6 @@
 """Tests that documents are true: the code of the README, the examples and all docstrings run."""
 
+import codeop
 import doctest
 import importlib
 import linecache
@@ -210,6 +211,47 @@ def test_a_page_runs_from_top_to_bottom(name, tmp_path, monkeypatch, capsys):
         written, printed = EXPECTED[name]
         assert {path.name for path in tmp_path.iterdir()} == written
         assert printed in output.replace("\n  ", " ")
+
+
+def stopped_at_the_prompt(code):
+    """Return where Python's prompt would refuse a pasted block, or an empty text.
+
+    The prompt reads line by line: an empty line ends a definition, and only an empty line does.
+    """
+    compiler, lines = codeop.CommandCompiler(), []
+    for line in [*code.splitlines(), ""]:
+        lines.append(line)
+        try:
+            if compiler("\n".join(lines), "prompt", "single"):
+                lines = []
+        except SyntaxError as error:
+            return f"{error.msg}: {line}"
+    return "\n".join(lines).strip()
+
+
+@pytest.mark.parametrize(
+    ("code", "stopped"),
+    [
+        ("def f(x):\n    y = 2 * x\n\n    return y\n", "unexpected indent:     return y"),
+        ("class A:\n    b = 1\n\n    def f(self):\n        pass\n", "unexpected indent"),
+        ("for k in range(3):\n    print(k)\nprint('end')\n", "invalid syntax: print('end')"),
+        ("print(1,\n", "print(1,"),
+        ('def f(x):\n    """One.\n\n    Two.\n    """\n\nprint(\n    f(1)\n)\n', ""),
+        ("try:\n    x = 1\nexcept ValueError:\n    x = 2\n\nx\nfor k in range(3):\n    x\n", ""),
+    ],
+)
+def test_what_the_prompt_would_refuse_is_found(code, stopped):
+    found = stopped_at_the_prompt(code)
+    assert found.startswith(stopped)
+    assert bool(found) == bool(stopped)
+
+
+@pytest.mark.parametrize("name", [name for name in pages_to_run() if name.startswith("learn/")])
+def test_every_block_can_be_pasted_at_the_prompt(name):
+    blocks = EXECUTED.findall((DOCS / name).read_text("utf-8"))
+    assert blocks
+    stops = [stopped_at_the_prompt(code) for kind, code, _ in blocks if kind == "python"]
+    assert [stop for stop in stops if stop] == []
 
 
 def test_every_page_with_expectations_exists():
