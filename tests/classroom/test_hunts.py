@@ -149,6 +149,24 @@ def test_the_mistake_is_found_with_the_tools_that_the_text_names(name, capsys):
         assert re.search(r">softmax<", Path("graph.svg").read_text("utf-8"))
 
 
+@pytest.mark.parametrize("name", HUNTS[:7])
+def test_the_first_question_does_not_give_the_answer_away(name, capsys):
+    """A comparison first names the gradients that differ alone; the line and the mistake follow."""
+    lines, _ = corrections(name)
+    names = run(name, source_of(name))
+    capsys.readouterr()
+    first, *more = re.findall(r"^>>> (print\((?:check|table).*)$", names["__doc__"], re.M)
+    for question in (first, more[-1]):
+        exec(compile(question, "<prompt>", "exec"), names)
+        printed = " ".join(capsys.readouterr().out.split())
+        is_first = question is first
+        assert re.search("DIFFERS|differ", printed)
+        assert ("looks like" in printed) != is_first
+        if is_first:
+            assert not any(line[key] in printed for line in lines for key in ("wrong", "right"))
+            assert not re.search(r"\bline \d+|delta_rule", printed)
+
+
 @each_hunt
 def test_tools_are_content_with_the_corrected_hunt(name, capsys):
     names, printed = ask(name, known.solved_source(name), capsys)

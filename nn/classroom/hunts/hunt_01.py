@@ -6,9 +6,13 @@ shapes fit, and the loss even falls in training, but some gradients are wrong. F
 `check` is the comparison with automatic differentiation. Run this file with `python -i`, so that
 Python stays open afterwards, and type:
 
->>> print(check)
+>>> print(check.with_hints("none"))
 
-See which gradients agree: the mistake is where the first one differs, going backwards.
+See which gradients agree: the mistake is where the first one differs, going backwards. If you do
+not find it, the second step names the line, and the third one the mistake, with its correction:
+
+>>> print(check.with_hints("where"))
+>>> print(check)
 """
 
 import numpy as np
@@ -41,4 +45,4 @@ def my_gradients(W1, b1, W2, b2, W3, b3):
 
 
 check = check_manual(loss, my_gradients, W1, b1, W2, b2, W3, b3)
-print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; try print(check)")
+print("✓ the gradients are right" if check.agree else "✗ gradients are wrong")

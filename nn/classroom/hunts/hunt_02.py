@@ -5,9 +5,12 @@ different, a shape error would show where the mistake is. Here every shape fits.
 
 `table` is the comparison, layer by layer. Run this file with `python -i` and type:
 
->>> print(table)
+>>> print(table.set_index("parameter").verdict)
 
-Which layers agree? What happens between them and the first layer that does not?
+Which layers agree? What happens between them and the first layer that does not? The whole table
+also names the mistake, with its correction:
+
+>>> print(table)
 """
 
 import numpy as np
@@ -36,4 +39,4 @@ def my_gradients(weights, biases, x, labels):
 
 network = MLP([3, 3, 3, 3], activation="tanh", seed=2)
 table = compare_gradients(network, x, labels, manual=my_gradients)
-print("✓ the gradients are right" if table.agree else "✗ gradients are wrong; try print(table)")
+print("✓ the gradients are right" if table.agree else "✗ gradients are wrong")

@@ -5,6 +5,11 @@ Three of four gradients are right, so the deltas cannot be wrong.
 
 `check` is the comparison. Run this file with `python -i` and type:
 
+>>> print(check.with_hints("none"))
+
+The next step names the line; the last one also names the mistake, with its correction:
+
+>>> print(check.with_hints("where"))
 >>> print(check)
 """
 
@@ -33,4 +38,4 @@ def my_gradients(W1, b1, W2, b2):
 
 
 check = check_manual(loss, my_gradients, W1, b1, W2, b2)
-print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; try print(check)")
+print("✓ the gradients are right" if check.agree else "✗ gradients are wrong")

@@ -9,6 +9,11 @@ Run this file with `python -i`. See which contributions the gradient of W has, a
 >>> from tinygrad_edu import Tensor, explain
 >>> weights = Tensor(W, requires_grad=True, name="W")
 >>> print(explain(weights, loss(weights)))
+>>> print(check.with_hints("none"))
+
+The next step names the line; the last one also names the mistake, with its correction:
+
+>>> print(check.with_hints("where"))
 >>> print(check)
 """
 
@@ -36,4 +41,4 @@ def my_gradients(W):
 
 
 check = check_manual(loss, my_gradients, W)
-print("✓ the gradient is right" if check.agree else "✗ the gradient is wrong; try print(check)")
+print("✓ the gradient is right" if check.agree else "✗ the gradient is wrong")

@@ -5,6 +5,11 @@ one-hot targets (the Brier score). So the derivative of softmax itself is needed
 
 `check` is the comparison. Run this file with `python -i` and type:
 
+>>> print(check.with_hints("none"))
+
+The next step names the line; the last one also names the mistake, with its correction:
+
+>>> print(check.with_hints("where"))
 >>> print(check)
 """
 
@@ -31,4 +36,4 @@ def my_gradients(W, b):
 
 
 check = check_manual(loss, my_gradients, W, b)
-print("✓ the gradients are right" if check.agree else "✗ gradients are wrong; try print(check)")
+print("✓ the gradients are right" if check.agree else "✗ gradients are wrong")

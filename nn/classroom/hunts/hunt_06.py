@@ -5,6 +5,11 @@ one for each kind. The equations are those of the textbook, but every prediction
 
 `check` compares the gradients before training. Run this file with `python -i` and type:
 
+>>> print(check.with_hints("none"))
+
+The next step names the line; the last one also names the mistake, with its correction:
+
+>>> print(check.with_hints("where"))
 >>> print(check)
 """
 

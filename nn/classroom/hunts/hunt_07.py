@@ -5,9 +5,13 @@ the first step are right, and so are the formulas. But w and b move past the bes
 move past them again, and do not converge.
 
 `now` and `before` are the gradients of the last step and of the step before. `check` is the
-comparison. Run this file with `python -i` and type, the second time with the earlier gradients:
+comparison. Run this file with `python -i` and type:
 
->>> print(check)
+>>> print(check.with_hints("none"))
+
+See by how much they differ, and compare that with `before`. The last step names the mistake, since
+the comparison also gets the earlier gradients:
+
 >>> print(check_manual(loss, now, *place, previous=before))
 """
 
