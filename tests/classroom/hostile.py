@@ -113,6 +113,24 @@ import sys; del sys.modules["_posixsubprocess"]
 import _posixsubprocess as p
 p.fork_exec([b"/bin/sh", b"-c", b"exit"], [b"/bin/sh"], True, (), None, None, -1, -1, -1, -1,
     -1, -1, r, w, True, False, 0, None, None, None, -1, None, True)"""
+# Exchanges what a hook in Python could look up while it runs.
+EXCHANGED = """import posixpath, builtins, os
+posixpath._joinrealpath = lambda *a: ("/dev/null", True)
+os.readlink = lambda *a: "/dev/null"
+builtins.any = lambda *a: True
+builtins.max = lambda *a, **k: 10**6
+"""
+# Removes the hook: what it decides with is in the cells of its function.
+UNHOOKED = """import gc, types
+for one in gc.get_objects():
+    if isinstance(one, types.FunctionType) and one.__qualname__ == "_hook.<locals>.hook":
+        for name, cell in zip(one.__code__.co_freevars, one.__closure__):
+            if name in ("may_read", "is_in"):
+                cell.cell_contents = lambda *a: True
+        one.__globals__.update(_REFUSED=("nothing",), _CHANGES={}, _LOOKS=())
+"""
+READLINE = f"import readline\nreadline.read_history_file({CANARY!r})"
+PIDFD = "import os, signal\nsignal.pidfd_send_signal(os.pidfd_open(os.getppid()), 9)"
 FINE = """import math, random, itertools, tempfile, warnings
 np.testing.assert_allclose(np.linalg.norm(x), math.sqrt(x @ x))
 np.save("kept", np.random.default_rng(0).normal(size=3) + random.random())
@@ -174,6 +192,21 @@ HOSTILE = (
         filled(first="import os\nraise ValueError(os.listdir('/'))"),
         "may not look into",
     ),
+    Hostile(
+        "exchanges what the hook uses, and reads",
+        filled(first=f"{EXCHANGED}raise ValueError(open({CANARY!r}).read())"),
+        "may not read files",
+    ),
+    Hostile(
+        "exchanges what the hook uses, and writes",
+        filled(first=f"{EXCHANGED}open({CANARY!r}, 'w')"),
+        "may not write files",
+    ),
+    Hostile("makes a pipe", filled(first="import os\nos.mkfifo('/tmp/pipe')"), "no attribute"),
+    Hostile("makes a device", filled(first="import os\nos.mknod('/tmp/node')"), "no attribute"),
+    Hostile("reads a file as a history", filled(first=READLINE), "may not use readline"),
+    Hostile("uses Tcl", filled(first="import _tkinter\n_tkinter.create()"), "may not use _tkinter"),
+    Hostile("signals without a number", filled(first=PIDFD), "no attribute"),
     Hostile("raises", filled(first="raise ValueError('no')"), "ValueError: no"),
     Hostile(
         "raises much", filled(first="raise ValueError('<b>' + 'x' * 10**6)"), "ValueError: <b>xxx"
@@ -254,6 +287,26 @@ HOSTILE = (
     Hostile("has magic", notebook("%matplotlib inline\n!rm -rf /\n" + filled()), "", 3, ".ipynb"),
 )
 """All of them."""
+
+WITHOUT_HOOK = (
+    Hostile(
+        "reads the engine",
+        filled(first=f"{UNHOOKED}open({_ROOT + '/nn/__init__.py'!r})"),
+        "Permission denied",
+    ),
+    Hostile(
+        "writes into a folder of all",
+        filled(first=f"{UNHOOKED}open('/tmp/written by a hand-in', 'w')"),
+        "Permission denied",
+    ),
+    Hostile(
+        "starts a program",
+        filled(first=f"{UNHOOKED}import os\nraise ValueError(os.system('true'))"),
+        "ValueError: 32512",
+    ),
+    Hostile("uses what it may", filled(first=f"{UNHOOKED}{FINE}"), "", 3),
+)
+"""Those that remove the hook: the kernel holds them off, where it has Landlock."""
 
 assert len({one.name for one in HOSTILE}) == len(HOSTILE)
 

@@ -28,7 +28,7 @@ from nn.classroom.students import folder_name, seed_of
 from nn.classroom.truth import truth_of
 from nn.cli import main
 
-from .hostile import HOSTILE, NAME, RIGHT, filled, write
+from .hostile import HOSTILE, NAME, RIGHT, WITHOUT_HOOK, filled, write
 
 EXERCISE = load_exercise(NAME)
 LIMITS = Limits(timeout=30)
@@ -117,6 +117,7 @@ class Forged:
     def __init__(self, exercise, reply):
         lines = {blank.name: [place, place] for place, blank in enumerate(exercise.blanks, 1)}
         self.hello = {"lines": lines, "open": [], "notes": []}
+        self.limits = {}
         self.reply = {"seen": {}, "passes": {}, "result": encode(None), "error": None, "line": 0}
         self.reply |= reply
 
@@ -225,6 +226,16 @@ def test_hostile_hand_ins_are_rows_and_all_others_are_graded(some, limits, tmp_p
     assert made
     assert not any(os.path.exists(folder) for folder in made)
     assert threading.active_count() < 10
+
+
+@pytest.mark.parametrize("one", WITHOUT_HOOK, ids=lambda one: one.name)
+def test_the_kernel_holds_where_the_hook_was_removed(one):
+    with Session(EXERCISE, [filled()], LIMITS) as session:
+        if not session.limits["landlock"]:
+            pytest.skip("this kernel has no Landlock")
+    found = mark(EXERCISE, [one.content], 0, LIMITS)
+    assert one.says in found.problem
+    assert found.score == one.points
 
 
 def test_limits_hold_without_help_of_the_kernel(monkeypatch):

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import importlib.util
 import json
 import linecache
 import os
 import sys
 import types
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,17 +34,21 @@ if __name__ == "__main__" and MODE == "values":
         module.__path__ = [str(folder)]
         sys.modules[name] = module
 elif __name__ == "__main__":
-    sys.path.append(str(HERE.parents[2]))
+    # Before other packages: another version of this project may be installed.
+    packages = [place for place, one in enumerate(sys.path) if one.endswith("-packages")]
+    sys.path.insert(min(packages, default=len(sys.path)), str(HERE.parents[2]))
 
 import numpy as np  # noqa: E402
 
 from nn.classroom.exercise import Blank  # noqa: E402
 from nn.classroom.following import EngineUsed, Learner, Run  # noqa: E402
+from nn.classroom.grading.landlock import only_these_files  # noqa: E402
 from nn.classroom.grading.limits import drop_rights, limit_resources, refuse  # noqa: E402
 from nn.classroom.grading.wire import decode, encode  # noqa: E402
 
 _MOST_WORDS = 300
 _FILE = "hand_in.py"
+_DEVICES = ("/dev/null", "/dev/urandom", "/dev/random")
 _MAKES = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -54,13 +60,14 @@ def main() -> None:
     file = os.path.join(folder, _FILE)
     source = "\n".join(job["parts"]) + "\n"
     Path(file).write_text(source, "utf-8")
-    _close_the_doors(folder, job)
+    limits = _close_the_doors(folder, job)
     dump, flush = json.dumps, replies.flush
 
     def reply(content: Mapping[str, Any]) -> None:
         replies.write(dump(content).encode("utf-8") + b"\n")
         flush()
 
+    reply({"limits": limits})  # nothing of the hand-in has run yet: this can be believed
     try:
         learner, notes = _learner(job, file)
     except BaseException as error:
@@ -85,13 +92,14 @@ def _streams() -> tuple[IO[bytes], IO[bytes]]:
     return requests, replies
 
 
-def _close_the_doors(folder: str, job: Mapping[str, Any]) -> None:
-    """Set all limits; nothing of the hand-in has run yet."""
+def _close_the_doors(folder: str, job: Mapping[str, Any]) -> dict[str, bool]:
+    """Set all limits; return which of those that a system may lack are there."""
     library = os.path.dirname(os.path.realpath(os.__file__))
     readable = [library, *_folders_of("numpy", "scipy")]
     hidden = [os.path.join(library, name) for name in ("site-packages", "dist-packages")]
     hidden += _folders_of("tinygrad_edu_solutions")
     needed = [np.__file__, os.__file__]
+    _import_rest_of_numpy()
     if MODE == "values":
         from nn.classroom.grading.stand_ins import install
 
@@ -104,9 +112,48 @@ def _close_the_doors(folder: str, job: Mapping[str, Any]) -> None:
         places = [place for place in sys.path if place.endswith("-packages")]
         readable += [*places, *_folders_of("nn", "tinygrad_edu")]
         needed.append(nn.classroom.diagnosing.__file__)
-    drop_rights(needed)
+    is_nobody = drop_rights(needed)
     limit_resources(job["memory"], job["seconds"])
+    is_locked = only_these_files(folder, _without(readable, hidden), _DEVICES)
     refuse(folder, readable, hidden)
+    return {"root": not is_nobody, "landlock": is_locked}
+
+
+def _import_rest_of_numpy() -> None:
+    """Import what ``from numpy import *`` does, while its files can be looked for."""
+    for name in np.__all__:
+        with contextlib.suppress(AttributeError, ImportError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            getattr(np, name)
+
+
+def _without(readable: Sequence[str], hidden: Sequence[str]) -> list[str]:
+    """Return the files and folders of some folders, without those that are hidden.
+
+    The kernel knows what may be read, and no exceptions from it. Modules of the standard library
+    also need the libraries of the system.
+    """
+    real = os.path.realpath
+    closed = [real(one) for one in hidden]
+    found = ["/etc/ld.so.cache"]
+    for place in {os.path.dirname(one) for one in _loaded()}:
+        found += [entry.path for entry in os.scandir(place) if ".so" in entry.name]
+    for folder in map(real, readable):
+        if any(one.startswith(folder + os.sep) for one in closed):
+            with contextlib.suppress(OSError):
+                found += [entry.path for entry in os.scandir(folder) if real(entry) not in closed]
+        else:
+            found.append(folder)
+    return found
+
+
+def _loaded() -> list[str]:
+    """Return the libraries of this process, where the system says which they are."""
+    try:
+        lines = Path("/proc/self/maps").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    return list({line.split(maxsplit=5)[-1] for line in lines if ".so" in line and "/" in line})
 
 
 def _folders_of(*names: str) -> list[str]:
@@ -135,7 +182,7 @@ def _learner(job: Mapping[str, Any], file: str) -> tuple[Learner, list[str]]:
         first += part.count("\n") + 1
     linecache.checkcache(file)
     for node in _needed(statements, job["function"]):
-        if isinstance(node, _MAKES):
+        if isinstance(node, _MAKES) and node.name == job["function"]:
             node.decorator_list = []
         try:
             exec(compile(ast.Module([node], []), file, "exec", dont_inherit=True), names)

@@ -2,12 +2,16 @@
 
 They are set by the process itself, before it reads the hand-in, and cannot be raised afterwards.
 They hold off accidents and simple attacks; SECURITY.md says what they do not hold off.
+What the kernel refuses is in `landlock`; the hook here can be removed by Python code, and raises
+errors that say what is wrong.
 """
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import os
+import stat
 import sys
 import types
 from collections.abc import Callable, Sequence
@@ -43,12 +47,19 @@ _REFUSED = (
     *("socket.", "subprocess.", "ctypes.", "winreg.", "ftplib.", "urllib.", "http.", "smtplib."),
     *("os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.startfile"),
     *("os.kill", "pty.spawn", "signal.pthread_kill", "resource.", "fcntl.", "syslog."),
-    *("sqlite3.", "webbrowser.", "faulthandler."),
+    *("sqlite3.", "webbrowser."),
 )
-# Modules that start processes, or reach memory, without an event.
+# Modules that start processes, reach memory, or read and write files, without an event.
 _NOT_IMPORTED = (
     *("_posixsubprocess", "_ctypes", "_testcapi", "_testinternalcapi", "_multiprocessing"),
-    *("_posixshmem", "_xxsubinterpreters", "_interpreters", "_winapi"),
+    *("_posixshmem", "_xxsubinterpreters", "_interpreters", "_winapi", "readline", "_tkinter"),
+    *("_dbm", "_gdbm"),
+)
+# Functions without an event: (module, function).
+_REMOVED = (
+    *(("os", name) for name in ("mkfifo", "mknod", "pidfd_open")),
+    *(("posix", name) for name in ("mkfifo", "mknod", "pidfd_open")),
+    *((module, "pidfd_send_signal") for module in ("signal", "_signal")),
 )
 
 
@@ -127,17 +138,40 @@ def refuse(folder: str, readable: Sequence[str], hidden: Sequence[str]) -> None:
     readable : sequence of str
         Other folders whose files may be read.
     hidden : sequence of str
-        Folders in these that may not be read.
+        Folders in these that may not be read, except what is listed as readable in them.
     """
+    import signal  # noqa: F401 - so that its function is removed
+
     for name in _NOT_IMPORTED:
         sys.modules.pop(name, None)
+    for module, name in _REMOVED:
+        if hasattr(sys.modules.get(module), name):
+            delattr(sys.modules[module], name)
+    # Functions of this file that look up all names in copies, which a hand-in does not exchange.
+    # Who follows the hand-in would take those of this file for a part of this project.
+    names = _private(globals())
+    names["__name__"] = "limits"
     # `numpy.testing` imports `subprocess`, which needs this one.
     processes = types.ModuleType("_posixsubprocess")
-    vars(processes)["fork_exec"] = _start_nothing
+    vars(processes)["fork_exec"] = names["_start_nothing"]
     sys.modules["_posixsubprocess"] = processes
-    # Who follows the hand-in would take these functions for a part of this project.
-    globals()["__name__"] = "limits"
-    sys.addaudithook(_hook(folder, readable, hidden))
+    sys.addaudithook(names["_hook"](folder, readable, hidden))
+
+
+def _private(names: dict[str, Any]) -> dict[str, Any]:
+    """Return the names of a module, with functions that look up their names in this copy."""
+    found = {**names, "__builtins__": {**vars(builtins)}}
+    for module in (os, stat):
+        if module.__name__ in found:
+            found[module.__name__] = types.SimpleNamespace(**vars(module))
+    for name, one in names.items():
+        if isinstance(one, types.FunctionType) and one.__globals__ is names:
+            copy = types.FunctionType(
+                one.__code__, found, one.__name__, one.__defaults__, one.__closure__
+            )
+            copy.__kwdefaults__ = one.__kwdefaults__
+            found[name] = copy
+    return found
 
 
 def _start_nothing(*_: object) -> None:
@@ -147,13 +181,14 @@ def _start_nothing(*_: object) -> None:
 def _hook(
     folder: str, readable: Sequence[str], hidden: Sequence[str]
 ) -> Callable[[str, tuple[Any, ...]], None]:
-    # All that is needed later, so that a hand-in cannot exchange it.
-    real, join, separator, decode = os.path.realpath, os.path.join, os.sep, os.fsdecode
+    # All that is needed later, so that a hand-in cannot exchange it easily.
+    paths = _private(vars(os.path))
+    real, join, separator, plain = paths["realpath"], paths["join"], os.sep, os.fspath
     here = real(folder)
     readable, hidden = [real(one) for one in readable], [real(one) for one in hidden]
     devices = ("/dev/null", "/dev/urandom", "/dev/random")
     not_imported = frozenset(_NOT_IMPORTED)
-    path_types = (str, bytes, os.PathLike)
+    path_types, most, length = (str, bytes, os.PathLike), max, len
 
     def is_in(path: str, places: Sequence[str]) -> bool:
         return any(path == one or path.startswith(one + separator) for one in places)
@@ -161,12 +196,19 @@ def _hook(
     def found(path: Any) -> str | None:
         if not isinstance(path, path_types):
             return None  # a file that is open already
-        return real(join(here, decode(path)))
+        path = plain(path)
+        if isinstance(path, bytes):
+            path = path.decode("utf-8", "surrogateescape")
+        return real(join(here, path))  # type: ignore[no-any-return]
+
+    def depth(path: str, places: Sequence[str]) -> int:
+        return most([length(one) for one in places if is_in(path, (one,))], default=0)
 
     def may_read(path: str) -> bool:
-        if is_in(path, [here]) or path in devices:
+        if is_in(path, (here,)) or path in devices:
             return True
-        return is_in(path, readable) and not is_in(path, hidden)
+        # NumPy may be in a hidden folder, and a hidden folder in a readable one.
+        return 0 < depth(path, readable) >= depth(path, hidden)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
@@ -174,7 +216,7 @@ def _hook(
             writes = isinstance(flags, int) and flags & _WRITING
             if path is None or path in devices or (may_read(path) and not writes):
                 return
-            if not is_in(path, [here]):
+            if not is_in(path, (here,)):
                 what = "write" if writes else "read"
                 raise PermissionError(f"a hand-in may not {what} files outside its folder")
         elif event == "import":
@@ -183,7 +225,7 @@ def _hook(
         elif event in _CHANGES:
             for place in _CHANGES[event]:
                 path = found(arguments[place])
-                if path is None or not is_in(path, [here]):
+                if path is None or not is_in(path, (here,)):
                     raise PermissionError("a hand-in may not change files outside its folder")
         elif event in _LOOKS:
             path = found(arguments[0])

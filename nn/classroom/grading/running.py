@@ -85,6 +85,9 @@ class Session:
     ----------
     hello : dict of str to object
         Where the blanks are filled in, which are open, and what could not be executed.
+    limits : dict of str to bool
+        Whether it runs as ``"root"``, and whether ``"landlock"`` limits it. It is sent before the
+        hand-in runs.
     """
 
     def __init__(
@@ -107,6 +110,7 @@ class Session:
             "seconds": int(limits.timeout) + 1,
         }
         self.hello: dict[str, Any] = {}
+        self.limits: dict[str, bool] = {}
 
     def _start(self, mode: str) -> None:
         self._began = time.monotonic()
@@ -125,7 +129,9 @@ class Session:
 
     def __enter__(self) -> Session:
         try:
-            self.hello = self.ask(self._job)
+            found = self.ask(self._job)["limits"]
+            self.limits = {name: bool(found[name]) for name in ("root", "landlock")}
+            self.hello = self._reply()
         except BaseException:
             self.close()
             raise
@@ -155,13 +161,21 @@ class Session:
         Stopped
             If there is none, or it is not one.
         """
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
+        stream = self._process.stdin
+        assert stream is not None
         try:
-            process.stdin.write(json.dumps(request).encode("utf-8") + b"\n")
-            process.stdin.flush()
-            line = process.stdout.readline(_MOST_SENT)
+            stream.write(json.dumps(request).encode("utf-8") + b"\n")
+            stream.flush()
+        except OSError:
+            raise Stopped(self._why(0)) from None
+        return self._reply()
+
+    def _reply(self) -> dict[str, Any]:
+        """Read the next reply."""
+        stream = self._process.stdout
+        assert stream is not None
+        try:
+            line = stream.readline(_MOST_SENT)
         except OSError:
             line = b""
         if not line.endswith(b"\n"):
