@@ -23,7 +23,7 @@ from .judging import difference
 from .report import BlankResult, ExerciseReport
 from .truth import Truth, truth_of
 
-__all__ = ["check", "results_of"]
+__all__ = ["check", "of_result", "results_of"]
 
 _OTHER_DRAWS = (1, 2, 3)
 _MOST_INPUTS = 6  # that are written in a line
@@ -78,7 +78,7 @@ def check(exercise: str, function: Callable[..., Any], *, seed: int = 0) -> Exer
     known = load_exercise(exercise)
     learner = Learner(function, known.blanks)
     results = _with_refused(known, learner, seed)
-    notes = _of_result(known, learner, seed) if all(one.is_right for one in results) else ()
+    notes = of_result(known, learner, seed) if all(one.is_right for one in results) else ()
     return ExerciseReport(known, results, tuple(notes), _few(known.draw(seed)))
 
 
@@ -249,8 +249,20 @@ def _error_words(run: Run) -> str:
     return f"{place}{words}"
 
 
-def _of_result(exercise: Exercise, learner: Learner, seed: int) -> list[str]:
-    """Check what the function returns: the gradients of the inputs."""
+def of_result(exercise: Exercise, learner: Learner, seed: int) -> list[str]:
+    """Check what the function returns: the gradients of the inputs.
+
+    Parameters
+    ----------
+    exercise : Exercise
+    learner : Learner
+    seed : int
+
+    Returns
+    -------
+    list of str
+        What is wrong with it; empty if nothing is.
+    """
     truth = truth_of(exercise, seed)
     run = learner.run(truth.inputs, truth.right)
     result = run.result

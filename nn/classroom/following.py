@@ -311,6 +311,8 @@ class _Hooks:
             self.passes[name] = self.passes.get(name, 0) + 1
 
     def _give(self, name: str, variables: dict[str, Any]) -> Any:
+        if name not in self._given:
+            raise NameError(f"the right value of {name} is not available here")
         watching = sys.getprofile()
         sys.setprofile(None)  # what is right may be asked of this project
         try:
@@ -354,7 +356,8 @@ def _kept(value: Any) -> Any:
 def _assigned(node: ast.AST) -> list[str]:
     """Return the variables that a statement assigns to."""
     if isinstance(node, ast.Assign):
-        parts = [p for t in node.targets for p in (t.elts if isinstance(t, ast.Tuple) else [t])]
+        several = ast.Tuple | ast.List
+        parts = [p for t in node.targets for p in (t.elts if isinstance(t, several) else [t])]
     elif isinstance(node, ast.AugAssign | ast.AnnAssign):
         parts = [node.target]
     else:
@@ -370,7 +373,7 @@ def _is_open(node: ast.AST) -> bool:
 
 
 def _is_tuple(node: ast.AST) -> bool:
-    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)
+    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple | ast.List)
 
 
 class _Instrument(ast.NodeTransformer):

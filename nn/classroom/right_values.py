@@ -13,7 +13,7 @@ from .exercise import Blank, Exercise
 from .following import Learner, Right
 from .truth import Truth
 
-__all__ = ["Passes", "indices_of", "passes_of", "right_values"]
+__all__ = ["Passes", "in_order", "indices_of", "passes_of", "right_values"]
 
 Passes: TypeAlias = dict[str, list[tuple[dict[str, int], Any]]]
 """For each blank its right values, each with the indices of its pass of a loop."""
@@ -44,14 +44,22 @@ def passes_of(unsolved: Learner, inputs: Mapping[str, Any], right: Right) -> Pas
     right : callable
         Returns the right value of a blank, as for `Learner.run`.
     """
-    indices = {name: indices_of(blank) for name, blank in unsolved.blanks.items()}
     found: Passes = {}
+    for name, at, value in in_order(unsolved, inputs, right):
+        found.setdefault(name, []).append((at, value))
+    return found
+
+
+def in_order(
+    unsolved: Learner, inputs: Mapping[str, Any], right: Right
+) -> list[tuple[str, dict[str, int], Any]]:
+    """Return the same in the order in which the function asks: name, indices and right value."""
+    indices = {name: indices_of(blank) for name, blank in unsolved.blanks.items()}
+    found: list[tuple[str, dict[str, int], Any]] = []
 
     def note(name: str, variables: Mapping[str, Any]) -> Any:
         value = right(name, variables)
-        found.setdefault(name, []).append(
-            ({key: int(variables[key]) for key in indices[name]}, value)
-        )
+        found.append((name, {key: int(variables[key]) for key in indices[name]}, value))
         return value
 
     unsolved.run(inputs, note)

@@ -17,7 +17,8 @@ from nn.classroom.exercise import load_exercise
 from nn.classroom.grading import running
 from nn.classroom.grading.class_page import class_page
 from nn.classroom.grading.grading import grade_folder
-from nn.classroom.grading.marking import _Remote, mark, unmarked
+from nn.classroom.grading.marking import mark, unmarked
+from nn.classroom.grading.remote import Remote
 from nn.classroom.grading.results import output_of, safe_cell
 from nn.classroom.grading.running import Limits, Session, Stopped
 from nn.classroom.grading.slips import deed
@@ -117,7 +118,7 @@ class Forged:
     def __init__(self, exercise, reply):
         lines = {blank.name: [place, place] for place, blank in enumerate(exercise.blanks, 1)}
         self.hello = {"lines": lines, "open": [], "notes": []}
-        self.limits = {}
+        self.lacks = frozenset()
         self.reply = {"seen": {}, "passes": {}, "result": encode(None), "error": None, "line": 0}
         self.reply |= reply
 
@@ -128,7 +129,7 @@ class Forged:
 def judged(name, reply, seed=4):
     """Return the states of the blanks, for a reply that is the same for all draws."""
     exercise = load_exercise(name)
-    learner = _Remote(exercise, ["\n" * 20], Forged(exercise, reply))
+    learner = Remote(exercise, ["\n" * 20], Forged(exercise, reply))
     return {one.blank.name: one.state for one in _judge(exercise, learner, seed)}
 
 
@@ -231,7 +232,7 @@ def test_hostile_hand_ins_are_rows_and_all_others_are_graded(some, limits, tmp_p
 @pytest.mark.parametrize("one", WITHOUT_HOOK, ids=lambda one: one.name)
 def test_the_kernel_holds_where_the_hook_was_removed(one):
     with Session(EXERCISE, [filled()], LIMITS) as session:
-        if not session.limits["landlock"]:
+        if "landlock" in session.lacks:
             pytest.skip("this kernel has no Landlock")
     found = mark(EXERCISE, [one.content], 0, LIMITS)
     assert one.says in found.problem

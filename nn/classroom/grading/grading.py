@@ -99,6 +99,11 @@ class ClassGrades(Shown):
     grades: tuple[Grade, ...]
     others: tuple[tuple[Path, str], ...] = ()
 
+    @property
+    def lacks(self) -> frozenset[str]:
+        """What did not limit the hand-ins: ``"landlock"``, or ``"root"`` if they ran as it."""
+        return frozenset().union(*(one.mark.lacks for one in self.grades if one.mark))
+
     def document(self) -> Section:
         """Return the table."""
         rows = [

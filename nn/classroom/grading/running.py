@@ -85,9 +85,9 @@ class Session:
     ----------
     hello : dict of str to object
         Where the blanks are filled in, which are open, and what could not be executed.
-    limits : dict of str to bool
-        Whether it runs as ``"root"``, and whether ``"landlock"`` limits it. It is sent before the
-        hand-in runs.
+    lacks : frozenset of str
+        What does not limit it: ``"landlock"``, or ``"root"`` if it runs as that user. That is sent
+        before the hand-in runs.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Session:
             "seconds": int(limits.timeout) + 1,
         }
         self.hello: dict[str, Any] = {}
-        self.limits: dict[str, bool] = {}
+        self.lacks: frozenset[str] = frozenset()
 
     def _start(self, mode: str) -> None:
         self._began = time.monotonic()
@@ -130,7 +130,11 @@ class Session:
     def __enter__(self) -> Session:
         try:
             found = self.ask(self._job)["limits"]
-            self.limits = {name: bool(found[name]) for name in ("root", "landlock")}
+            self.lacks = frozenset(
+                name
+                for name, is_bad in (("root", True), ("landlock", False))
+                if bool(found[name]) == is_bad
+            )
             self.hello = self._reply()
         except BaseException:
             self.close()
