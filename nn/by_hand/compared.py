@@ -1,13 +1,14 @@
 """What `compare_gradients` compares: a copy of a network in float64, its batch, and its loss.
 
-An `MLP` is compared with the delta rule, any other network with the derivations of its layers. Both
-answer the same questions; nothing is printed here.
+An `MLP` is compared with the delta rule, any other network, and an `MLP` that was changed, with the
+derivations of its layers. Both answer the same questions; nothing is printed here.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinygrad_edu import Tensor
 
 from ..calling import functional_call
+from ..layers import ACTIVATIONS, Dropout, Linear
 from ..layers.normalization import _BatchNorm
 from ..loss import classification_loss, output_activation
 from ..mlp import MLP
@@ -133,11 +135,55 @@ def compared(
             f"{function} takes a network, got a {type(network).__name__}; use check_gradients for "
             "functions"
         )
-    if loss is not None and loss not in OBJECTIVES:
+    if loss is not None and not (isinstance(loss, str) and loss in OBJECTIVES):
         raise ValueError(f"loss is {loss!r}; expected one of {', '.join(OBJECTIVES)}")
-    if isinstance(network, MLP) and loss in (None, usual_objective(network.structure[-1])):
+    is_plain = isinstance(network, MLP) and _is_of_the_delta_rule(network)
+    if is_plain and loss in (None, usual_objective(network.structure[-1])):
         return ComparedMLP(network, x, labels)
     return ComparedNetwork(function, network, x, labels, loss)
+
+
+def _read_batch(x: ArrayLike) -> Array:
+    """Read a batch: finite real numbers, floating ones in float64."""
+    batch = np.asarray(x)
+    if batch.dtype.kind not in "fiub":
+        raise TypeError(f"x has dtype {batch.dtype}, expected real numbers")
+    if batch.dtype.kind != "f":
+        return batch
+    if not np.isfinite(batch).all():
+        place = tuple(map(int, np.argwhere(~np.isfinite(batch))[0]))
+        raise ValueError(
+            f"x is {batch[place]} at {list(place)}, expected finite numbers: gradients cannot be "
+            "compared where the loss is not finite; replace or remove such values"
+        )
+    return batch.astype(np.float64)
+
+
+def _has_pairs(mlp: MLP) -> bool:
+    """Whether the parameters are a weight and a bias for each layer, in the shapes of an `MLP`."""
+    expected: list[tuple[str, tuple[int, ...]]] = []
+    for number, (inputs, outputs) in enumerate(pairwise(mlp.structure), 1):
+        expected.append((f"linear{number}.weight", (inputs, outputs)))
+        expected.append((f"linear{number}.bias", (outputs,)))
+    return expected == [(name, p.shape) for name, p in mlp.named_parameters()]
+
+
+def _is_of_the_delta_rule(mlp: MLP) -> bool:
+    """Whether it computes what the delta rule differentiates: nothing replaced, no hooks."""
+    depth = len(mlp.structure) - 1
+    kinds: list[type[Module]] = []
+    for number in range(1, depth + 1):
+        hidden = [ACTIVATIONS[mlp.activation], *[Dropout] * bool(mlp.dropout)]
+        kinds += [Linear, *hidden * (number < depth)]
+    chain = [getattr(mlp, name) for name in mlp._chain]
+    is_plain = all(not part._hooks and "forward" not in vars(part) for part in mlp.modules())
+    return (
+        is_plain
+        and type(mlp).forward is MLP.forward
+        and [type(part) for part in chain] == kinds
+        and len({id(part) for part in chain}) == len(chain)
+        and _has_pairs(mlp)
+    )
 
 
 # An MLP, by the delta rule --------------------------------------------------------------------
@@ -157,7 +203,7 @@ class ComparedMLP(Compared):
 
     def __init__(self, mlp: MLP, x: ArrayLike, labels: ArrayLike) -> None:
         self.given = labels
-        batch, classes = np.asarray(x, dtype=np.float64), np.asarray(labels)
+        batch, classes = _read_batch(x).astype(np.float64), np.asarray(labels)
         if batch.ndim != 2 or batch.shape[1] != mlp.structure[0]:
             raise ValueError(
                 f"x has shape {batch.shape}, expected (N, {mlp.structure[0]}): one row for each "
@@ -244,10 +290,7 @@ class ComparedNetwork(Compared):
         self, function: str, network: Module, x: ArrayLike, labels: ArrayLike, loss: str | None
     ) -> None:
         self.function, self.given = function, np.asarray(labels)
-        batch = np.asarray(x)
-        if batch.dtype.kind not in "fiub":
-            raise TypeError(f"x has dtype {batch.dtype}, expected numbers")
-        self.batch = batch.astype(np.float64) if batch.dtype.kind == "f" else batch
+        self.batch = _read_batch(x)
         self.twin = _copied(network)
         if not self.names():
             raise ValueError(f"{type(network).__name__} has no parameters, so there is no gradient")
@@ -307,7 +350,7 @@ class ComparedNetwork(Compared):
 
     def read(self, manual: Any) -> dict[str, Array]:
         """Read gradients by name, or what a function returns."""
-        if isinstance(self.twin, MLP):  # with another loss
+        if isinstance(self.twin, MLP) and _has_pairs(self.twin):  # with another loss, or a hook
             return self._of_layers(manual, self.batch)
         if callable(manual):
             values = {name: p.numpy().copy() for name, p in self.twin.named_parameters()}
