@@ -221,6 +221,9 @@ def _notes(subject: Compared, samples: int, found: ManualCheck) -> list[str]:
         share += f", less {kinks} at a kink{subject.kinked and f' of {subject.kinked}'}"
     lines.append(f"float64; numerical: central differences, {share}")
     lines += [note for note in found.notes if note.startswith("not checked")]
+    unused = [row.name for row in found.rows if row.agree and not row.place]
+    if unused:
+        lines.append(f"not used by the output: {', '.join(unused)}")
     cancelled = [row.name for row in found.rows if row.agree and _cancels(row)]
     if cancelled:
         lines.append(f"0 apart from round-off, because terms cancel: {', '.join(cancelled)}")

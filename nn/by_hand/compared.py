@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_edu import Tensor
+from tinygrad_edu import Tensor, where
 
 from ..calling import functional_call
-from ..layers import ACTIVATIONS, Dropout, Linear
+from ..layers import ACTIVATIONS, Dropout, Embedding, Linear
 from ..layers.normalization import _BatchNorm
 from ..loss import classification_loss, output_activation
 from ..mlp import MLP
@@ -27,7 +28,7 @@ from .equations import equation_of
 from .networks.chain import Chain, first_tensor
 from .networks.derivation import NotDerived
 from .networks.objectives import OBJECTIVES, Objective, usual_objective
-from .networks.table import LAYERS, equations_of, sources_of
+from .networks.table import equations_of, sources_of
 
 __all__ = ["Compared", "ComparedMLP", "ComparedNetwork", "compared"]
 
@@ -307,28 +308,34 @@ class ComparedNetwork(Compared):
         """Run the derivations of all layers, forward and back."""
         try:
             z, back = Chain(self.twin, self.batch).run()
+            loss, delta = self.objective.by_hand(z, self.given)
+            gradients = back(delta)
         except NotDerived as problem:
-            known = ", ".join(kind.__name__ for kind in LAYERS)
+            remedy = "pass manual= with gradients by name, or use check_gradients"
+            if self.function == "manual_gradients":
+                remedy = "check_gradients needs none"
             raise TypeError(
-                f"{self.function}: {problem} has no derivation by hand; known are {known}, "
-                "activations, dropout, and sums, products and slices between "
-                "them; pass manual= with gradients by name, or use check_gradients"
+                f"{self.function}: {problem} has no derivation by hand; docs/howto/checking.md "
+                f"lists the layers that have one; {remedy}"
             ) from None
-        loss, delta = self.objective.by_hand(z, self.given)
         right = self.output.item()
         if not np.isclose(loss, right, rtol=1e-9, atol=1e-12):
             self.difference = (
                 f"the loss is {loss:.9g} by hand and {right:.9g} in the network: already the "
                 "forward passes differ"
             )
-        return back(delta)
+        return gradients
 
     def evaluate(self, arrays: Mapping[str, Array]) -> tuple[float, Sides]:
         """Call the network with other parameters."""
         from tinygrad_edu.kinks import sides_of
 
         tensors = {name: Tensor(array, True) for name, array in arrays.items()}
-        out = first_tensor(self.twin, functional_call(self.twin, tensors, (self.batch,)))
+        with ExitStack() as hooks:
+            for _, layer in self._padded():  # rows for padding are constants
+                hooks.enter_context(layer.register_forward_hook(_with_constant_padding(layer)))
+            returned = functional_call(self.twin, tensors, (self.batch,))
+        out = first_tensor(self.twin, returned)
         loss = self.objective.of_tensor(out, self.given)
         return loss.item(), sides_of(loss)
 
@@ -346,7 +353,15 @@ class ComparedNetwork(Compared):
             lines.append("batch normalization uses the averages of the batch, as in training")
         if False in modes:
             lines.append("batch normalization uses its running averages, as in evaluation")
+        for path, layer in self._padded():
+            row = f"row {layer.padding_idx} of {path + '.' if path else ''}weight"
+            lines.append(f"{row} is padding, which is not trained: a constant in all three")
         return lines
+
+    def _padded(self) -> list[tuple[str, Embedding]]:
+        """List the embeddings with a row for padding."""
+        found = [(path, m) for path, m in self.twin.named_modules() if isinstance(m, Embedding)]
+        return [(path, layer) for path, layer in found if layer.padding_idx is not None]
 
     def read(self, manual: Any) -> dict[str, Array]:
         """Read gradients by name, or what a function returns."""
@@ -362,6 +377,17 @@ class ComparedNetwork(Compared):
                 f"{', '.join(self.names())}"
             )
         return self._by_name(manual)
+
+
+def _with_constant_padding(layer: Embedding) -> Callable[..., Tensor]:
+    """Return a forward hook that keeps the row for padding when the table is moved."""
+    row = layer.weight.numpy()[layer.padding_idx]
+
+    def kept(layer: Embedding, inputs: tuple[Any, ...], out: Tensor) -> Tensor:
+        is_padding = np.expand_dims(np.asarray(inputs[0]) == layer.padding_idx, -1)
+        return where(is_padding, row, out)  # type: ignore[no-any-return]
+
+    return kept
 
 
 def _copied(network: Module) -> Module:

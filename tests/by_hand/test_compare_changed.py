@@ -101,8 +101,8 @@ def test_a_function_for_a_changed_mlp_gets_what_its_parameters_are():
 @pytest.mark.parametrize(
     ("x", "options", "error", "message"),
     [
-        (np.where(X == X[1, 2], np.nan, X), {}, ValueError, r"x is nan at \[1, 2\], expected fini"),
-        (np.where(X == X[0, 3], -np.inf, X), {}, ValueError, r"x is -inf at \[0, 3\], expected"),
+        (np.where(X[1, 2] == X, np.nan, X), {}, ValueError, r"x is nan at \[1, 2\], expected fini"),
+        (np.where(X[0, 3] == X, -np.inf, X), {}, ValueError, r"x is -inf at \[0, 3\], expected"),
         (X + 1j, {}, TypeError, "x has dtype complex128, expected real numbers"),
         (X.astype(str), {}, TypeError, "x has dtype <U.*, expected real numbers"),
         (X, {"loss": ["hinge"]}, ValueError, r"loss is \['hinge'\]; expected one of softmax_cr"),
@@ -112,3 +112,67 @@ def test_unsuitable_arguments_are_one_line(network, x, options, error, message):
     with pytest.raises(error, match=message) as caught:
         compare_gradients(network(), x, LABELS, **options)
     assert "\n" not in str(caught.value)
+
+
+# Rows that are not trained, parameters that are not used ------------------------------------------
+
+
+class Words(nn.Module):
+    """An embedding, used once more as the weights of the output if it is tied."""
+
+    def __init__(self, tied, **options):
+        generator = np.random.default_rng(21)
+        self.tied = tied
+        self.table = nn.Embedding(6, 4, generator=generator, **options)
+        self.linear = nn.Linear(4, 6, generator=generator)
+
+    def forward(self, words):
+        x = self.table(words).mean(axis=1)
+        return x @ self.table.weight.T if self.tied else self.linear(tg.tanh(x))
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_row_for_padding_is_a_constant_in_all_three(tied):
+    words, labels = np.array([[0, 1, 2], [3, 0, 0], [5, 5, 4]]), [0, 1, 5]
+    network = moved(Words(tied, padding_idx=0))
+    table = compare_gradients(network, words, labels)
+    assert table.agree, table
+    assert "row 0 of table.weight is padding, which is not trained: a constant in" in str(table)
+    mine = nn.manual_gradients(network, words, labels)
+    mine["table.weight"][0] += 0.01
+    assert differing(compare_gradients(network, words, labels, manual=mine)) == {"table.weight"}
+    assert "padding" not in str(compare_gradients(moved(Words(tied)), words, labels))
+    assert not network.table._hooks
+
+
+def test_parameters_that_the_output_does_not_use_are_named():
+    words = np.array([[0, 1, 2]])
+    table = compare_gradients(Words(True), words, [1])
+    assert table.agree
+    assert "not used by the output: linear.weight, linear.bias" in str(table)
+    assert "not used" not in str(compare_gradients(Words(False), words, [1]))
+
+
+def test_a_gradient_without_a_derivation_names_the_function_that_was_called():
+    class Looks(nn.Module):
+        """Classifies by the weights of attention."""
+
+        def __init__(self):
+            self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+
+        def forward(self, x):
+            return self.attention(x, x, x)[1].mean(axis=1)
+
+    class Squared(nn.Conv2d):
+        def forward(self, x):
+            return tg.exp(super().forward(x))
+
+    x = np.ones((2, 3, 4))
+    for function in (compare_gradients, nn.manual_gradients):
+        with pytest.raises(TypeError, match=f"^{function.__name__}: the gradient of the atten"):
+            function(Looks(), x, [0, 1])
+        with pytest.raises(
+            TypeError, match=r"exp in Squared .0., which has a forward of its"
+        ) as got:
+            function(nn.Sequential(Squared(1, 2, 3), nn.Flatten()), np.ones((2, 1, 3, 3)), [0, 1])
+        assert len(str(got.value)) < 250

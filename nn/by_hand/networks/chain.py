@@ -20,7 +20,7 @@ from tinygrad_edu import Tensor
 from ...module import Module
 from .derivation import Back, NotDerived
 from .operations import OPERATIONS
-from .table import THROUGH, derivation_of
+from .table import LAYERS, THROUGH, derivation_of
 
 __all__ = ["Chain", "first_tensor"]
 
@@ -279,4 +279,7 @@ def _operation(network: Module, layer: Module | None, name: str) -> str:
     path = next((path for path, one in network.named_modules() if one is layer), "")
     if layer is not None and type(layer).__module__.startswith("nn.layers."):
         return _place(path, layer)
-    return f"the operation {name} in {_place(path, network if layer is None else layer)}"
+    owner = network if layer is None else layer
+    is_known = any(kind in LAYERS for kind in type(owner).__mro__[1:])
+    own = ", which has a forward of its own," if is_known else ""
+    return f"the operation {name} in {_place(path, owner)}{own}"
