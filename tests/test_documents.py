@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 # Importing one of them warns; what they contain is documented under its new name.
-FORMER_NAMES = {"nn.csv_data", "nn.datasets", "nn.delta_rule"}
+FORMER_NAMES = {"nn.by_hand.update_rules", "nn.csv_data", "nn.datasets", "nn.delta_rule"}
 MODULES = sorted(
     {
         module.name

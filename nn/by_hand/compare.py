@@ -7,9 +7,11 @@ how the table looks in `comparison_table`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,8 +28,25 @@ if TYPE_CHECKING:
 __all__ = ["compare_gradients", "manual_gradients"]
 
 Array: TypeAlias = NDArray[Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
+def _formerly_mlp(function: Callable[P, R]) -> Callable[P, R]:
+    """Accept the former name of the first parameter, with a warning."""
+
+    @functools.wraps(function)
+    def accepting(*args: P.args, **kwargs: P.kwargs) -> R:
+        if "mlp" in kwargs and "network" not in kwargs:
+            message = f"{function.__name__}: the parameter mlp is now called network"
+            warnings.warn(message, DeprecationWarning, stacklevel=2)
+            kwargs["network"] = kwargs.pop("mlp")
+        return function(*args, **kwargs)
+
+    return accepting
+
+
+@_formerly_mlp
 def compare_gradients(
     network: Module,
     x: ArrayLike,
@@ -152,6 +171,7 @@ def compare_gradients(
     return table
 
 
+@_formerly_mlp
 def manual_gradients(
     network: Module, x: ArrayLike, labels: ArrayLike, *, loss: str | None = None
 ) -> dict[str, Array]:
