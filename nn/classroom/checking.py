@@ -8,18 +8,21 @@ these values.
 from __future__ import annotations
 
 import functools
+import itertools
+import re
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.texts import number_text
+from tinygrad_edu.texts import number_text, shape_text
 
 from ..checks import check_seed
 from .exercise import Blank, Exercise, load_exercise
 from .following import EngineUsed, Learner, Run, Seen
-from .judging import difference
+from .judging import NEARLY_RIGHT, difference
 from .report import BlankResult, ExerciseReport
 from .truth import Truth, truth_of
 
@@ -29,6 +32,13 @@ _OTHER_DRAWS = (1, 2, 3)
 _MOST_INPUTS = 6  # that are written in a line
 # Messages of NumPy that say nothing to a learner, and what to look at.
 _IN_PLAIN_WORDS = {
+    "max(": "max and min compare two numbers; np.maximum and np.minimum work number by number",
+    "min(": "max and min compare two numbers; np.maximum and np.minimum work number by number",
+    "inhomogeneous": "the parts have different shapes, so they do not make one array",
+    "array element with a sequence": (
+        "one number is needed here, and this is an array: a sum is missing, or an index"
+    ),
+    "list indices must be integers": "a list has one index: a[t], not a[:, t]",
     "bitwise_xor": "^ is not a power in Python; write a power with **",
     "unsupported operand type(s) for ^": "^ is not a power in Python; write a power with **",
     "mismatch in its core dimension": (
@@ -40,6 +50,7 @@ _IN_PLAIN_WORDS = {
         "0; np.where(u > 0, a, b) chooses for each element"
     ),
 }
+_SHAPES = re.compile(r"\(\d*(?:,\d*)*\)")
 _FOR_OTHERS = "right for these numbers only, but a formula must hold for any"
 
 
@@ -149,10 +160,18 @@ def _judge(
     """Judge each blank, with the right values of the open and of the wrong ones."""
     truth = truth_of(exercise, seed, again)
     wrong: dict[str, str] = {}
+    near: set[str] = set()  # right, but perhaps not exactly enough for what follows
     while True:
-        run = learner.run(truth.inputs, truth.right, wrong)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as that of a mean of nothing
+            run = learner.run(truth.inputs, truth.right, {*wrong, *near})
         # One at a time, in the order of the run: the first mistake may be the reason of others.
         first = _first_wrong(exercise, run, truth, wrong)
+        if first is not None and first[1].endswith(NEARLY_RIGHT):
+            before = _before(first[0], run)
+            if before and _wrong_in_passes(exercise, run, seed, again) is None:
+                near |= before
+                continue
         if first is None and run.error is None:
             first = _wrong_in_passes(exercise, run, seed, again)
         if first is None and run.error is not None:
@@ -172,7 +191,7 @@ def _judge(
             state, words = "open", ""
         elif name not in learner.lines:
             state, words = "missing", f"{name} is not assigned; the exercise asks for it"
-        elif name in run.seen:
+        elif name in run.seen or name in near:
             state, words = "right", ""
         else:
             state, words = "wrong", "its line was not reached"
@@ -198,13 +217,19 @@ def _first_wrong(
     return min(found)[1:] if found else None
 
 
+def _before(name: str, run: Run) -> set[str]:
+    """Return the blanks whose values were computed before those of another one."""
+    first = {one: min(seen.order for seen in found) for one, found in run.seen.items() if found}
+    return {one for one, order in first.items() if order < first[name]}
+
+
 def _wrong_words(blank: Blank, seen: Seen, truth: Truth) -> str:
     """Say what is wrong with a value of a blank; empty if it is right."""
     try:
         expected = truth.of(blank, seen.variables)
     except (LookupError, TypeError, NameError) as error:
         return f"there is nothing to compare it with here: {error}"
-    return difference(seen.value, expected, truth.inputs)
+    return difference(seen.value, expected, _batch(truth.exercise, truth.inputs))
 
 
 def _wrong_in_passes(exercise: Exercise, run: Run, seed: int, again: int) -> tuple[str, str] | None:
@@ -228,7 +253,8 @@ def _passes(exercise: Exercise, seed: int, again: int) -> dict[str, int]:
 
 def _at_error(learner: Learner, run: Run, known: Collection[str]) -> tuple[str, str] | None:
     """Find the blank that an error is about: that of its line, or the next one behind it."""
-    words, name = _error_words(run), learner.blank_at(run.line)
+    name = learner.blank_at(run.line)
+    words = _error_words(run, learner.code_of(name) if name else "")
     if name and name not in known:
         return name, words
     left = [
@@ -239,14 +265,33 @@ def _at_error(learner: Learner, run: Run, known: Collection[str]) -> tuple[str, 
     return (min(left)[-1], words) if left else None
 
 
-def _error_words(run: Run) -> str:
+def _error_words(run: Run, code: str = "") -> str:
     # An error of the call itself, such as a renamed parameter, has no line.
     place = f"line {run.line}: " if run.line else ""
     words = f"{type(run.error).__name__}: {run.error}"
+    if "broadcast" in words and (shapes := _SHAPES.findall(words)):
+        first, second = (shape_text(_shape(one)) for one in (shapes * 2)[:2])
+        return (
+            f"{place}shapes {first} and {second} do not fit number by number: a column, a "
+            "transpose, a sum or an index is missing"
+        )
+    decides = "truth value of an array" in words
     for part, plain in _IN_PLAIN_WORDS.items():
-        if part in words:
+        if part in words or (decides and re.search(rf"(?<![\w.]){re.escape(part)}", code)):
             return f"{place}{plain}"
     return f"{place}{words}"
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    """Read a shape in a message of NumPy."""
+    return tuple(int(number) for number in re.findall(r"\d+", text))
+
+
+def _batch(exercise: Exercise, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the input whose rows the exercise counts with `n`; none if it has no batch."""
+    if not re.search(r"^    n\b[\w, ]* = ", exercise.source, re.M):
+        return {}
+    return dict(itertools.islice(inputs.items(), 1))
 
 
 def of_result(exercise: Exercise, learner: Learner, seed: int) -> list[str]:
@@ -277,6 +322,8 @@ def of_result(exercise: Exercise, learner: Learner, seed: int) -> list[str]:
     notes = []
     for key, name in exercise.returned.items():
         if name in by_name and not by_name[name].in_loop:
-            words = difference(result[key], truth.of(by_name[name], {}), truth.inputs)
+            words = difference(
+                result[key], truth.of(by_name[name], {}), _batch(exercise, truth.inputs)
+            )
             notes += [f"the function returns a wrong {key}: {words}"] if words else []
     return notes

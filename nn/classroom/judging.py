@@ -14,10 +14,14 @@ import numpy as np
 from tinygrad_edu.drawing.verdicts import judge
 from tinygrad_edu.texts import number_text, shape_text
 
-__all__ = ["difference"]
+__all__ = ["NEARLY_RIGHT", "difference"]
+
+NEARLY_RIGHT = "digits only: round-off, or a numerical derivative"
+"""How the words end for numbers that are right, but not as exactly as they should be."""
 
 _ROUND_OFF = 1e-12  # absolute, for values whose terms cancel
 _BELIEVED = 1e-9
+_NEARLY = 1e-8  # of the largest element: too near for another formula
 _LARGEST_FACTOR = 100  # larger whole factors are chance
 
 
@@ -43,6 +47,8 @@ def difference(value: Any, right: Any, inputs: Mapping[str, Any] | None = None) 
     'every element is 2 times what it should be'
     >>> difference(1.0, 1.0)
     ''
+    >>> difference(1 + 5e-10, 1.0)
+    'right to about 9 digits only: round-off, or a numerical derivative'
     """
     right = np.asarray(right)
     if value is None or value is ...:
@@ -78,6 +84,9 @@ def _in_words(found: Any, right: Any, index: tuple[int, ...], inputs: Mapping[st
     square = found.ndim == 2 and found.shape[0] == found.shape[1] > 1
     if square and _same(found.T, right):
         return "these are the right numbers, transposed"
+    apart = np.abs(found - right).max() / np.abs(right).max() if right.any() else 1.0
+    if apart < _NEARLY:
+        return f"right to about {-np.log10(apart):.0f} {NEARLY_RIGHT}"
     ratio = _ratio(found, right)
     if ratio is not None and (words := _factor_in_words(ratio, inputs, right.size)):
         return words
@@ -106,7 +115,7 @@ def _factor_in_words(ratio: float, inputs: Mapping[str, Any], elements: int) -> 
     subject = "every element is" if elements > 1 else "it is"
     size = abs(ratio)
     if abs(size - 1) < _BELIEVED:
-        return "the sign is flipped"
+        return "the sign is flipped" if ratio < 0 else ""
     for factor, words in ((size, "{} times"), (1 / size, "1/{} of")):
         if abs(factor - round(factor)) < _BELIEVED * factor and round(factor) < _LARGEST_FACTOR:
             number = round(factor)
