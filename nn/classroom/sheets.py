@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tinygrad_edu.documents import Line, Section, code, marked, name, page
 
-from ..by_hand.paper import WHO, array_table, number_texts, paper_style
+from ..by_hand.paper import WHO, array_table, paper_style
 from .exercise import Blank, Exercise
 from .right_values import right_values
 
@@ -27,7 +27,9 @@ _PLACES = 4
 _STYLE = """
 pre{margin:1mm 0 2mm;white-space:pre-wrap;font-size:9.5pt}
 .text{max-width:160mm}.text .line{margin:0 0 2mm;break-after:auto}
-code{white-space:pre-wrap}
+code{white-space:pre-wrap}th code{white-space:nowrap}
+.tables{display:block}
+.tables .wide{display:inline-block;vertical-align:top;margin:0 7mm 3mm 0}
 """
 
 
@@ -67,7 +69,9 @@ def sheet_of(exercise: Exercise, seed: int = 0, *, student: str = "", key: bool 
         (
             Section("", (who, "Date"), kind="who") if student else WHO,
             Section("", tuple(_text(exercise.text)), kind="text"),
-            Section("The forward pass", (code(_forward(exercise)),)),
+            Section("The forward pass", (code(_function(exercise, "forward")),)),
+            # It says what each blank may use, such as what a step of a loop keeps for the next.
+            Section("The function, with its blanks", (code(_function(exercise)),)),
             _numbers(inputs, seed),
             *(_blank(blank, tables, key) for blank, tables in answers),
         ),
@@ -104,27 +108,34 @@ def _answers(
     for at, value in values:
         where = "".join(f", {index} = {number}" for index, number in at.items())
         for table, array in _in_two_axes(label, np.asarray(value)):
-            yield f"{table}{where}", number_texts(array, _PLACES)
+            # As the sheet asks for it: no -0.0000, and no exponent.
+            texts = [f"{round(float(number), _PLACES) + 0:.{_PLACES}f}" for number in array.flat]
+            yield f"{table}{where}", np.array(texts, object).reshape(array.shape)
 
 
-def _forward(exercise: Exercise) -> str:
-    """Return the source of the forward pass."""
+def _function(exercise: Exercise, called: str = "") -> str:
+    """Return the source of a function of the exercise; by default of the one with the blanks."""
     (function,) = [
         node
         for node in ast.parse(exercise.source).body
-        if isinstance(node, ast.FunctionDef) and node.name == "forward"
+        if isinstance(node, ast.FunctionDef) and node.name == (called or exercise.function)
     ]
     return ast.get_source_segment(exercise.source, function) or ""
 
 
 def _text(text: str) -> Iterator[Line]:
-    """Return the paragraphs of a text; what is indented is an equation."""
+    """Return the paragraphs of a text; what is indented is an equation, and * begins an item."""
     for part in re.split(r"\n\s*\n", text):
         lines = part.split("\n")
         if all(line.startswith("    ") for line in lines):
             yield code("\n".join(line[4:] for line in lines) + "\n")
-        else:
-            yield marked(" ".join(line.strip() for line in lines))
+            continue
+        for item in re.split(r"\n(?=\* )", part):
+            words = marked(" ".join(line.strip() for line in item.removeprefix("* ").split("\n")))
+            if item.startswith("* "):
+                yield ["• ", *words]
+            else:
+                yield words
 
 
 def _given(inputs: dict[str, Any]) -> Iterator[tuple[str, Array | str]]:
@@ -148,4 +159,4 @@ def _in_two_axes(label: str, array: Array) -> Iterator[tuple[str, Array]]:
         yield label, array
         return
     for index in np.ndindex(array.shape[:-2]):
-        yield f"{label}[{', '.join(map(str, index))}]", array[index]
+        yield f"{label}[{', '.join([*map(str, index), '·', '·'])}]", array[index]

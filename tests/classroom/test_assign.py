@@ -268,7 +268,11 @@ def test_sheets_have_a_cell_for_each_number_and_keys_fill_them(name):
     sizes = [np.size(value) for values in right_values(exercise, 3).values() for _, value in values]
     assert sum(map(len, sheet)) == sum(map(len, key)) == sum(sizes)
     assert not any(cell.strip() for table in sheet for cell in table)
-    assert all(re.fullmatch(r" *-?(\d+\.\d{4}|\de-\d\d)", c) for table in key for c in table)
+    assert all(
+        (re.fullmatch(r" *-?\d+\.\d{4}", c) and float(c) != 0) or c.strip() == "0.0000"
+        for table in key
+        for c in table
+    )
 
 
 def test_the_key_is_right():
@@ -279,6 +283,13 @@ def test_the_key_is_right():
     delta_cells, dw, db = Cells(sheet_of(EXERCISE, seed, key=True)).tables
     assert [float(cell) for cell in (*delta_cells, *db)] == [round(float(delta), 4)] * 2
     np.testing.assert_allclose([float(cell) for cell in dw], delta * given["x"], atol=5.1e-5)
+
+
+def test_a_sheet_shows_the_function_with_its_blanks_and_items_as_lines():
+    page = sheet_of(load_exercise("lstm"))
+    assert "delta_next, dc_next, f_next = delta, dc, f[t]" in page
+    assert ">x[0, ·, ·]<" in page
+    assert len(re.findall(r"•", sheet_of(load_exercise("delta_rule")))) == 3
 
 
 def test_a_sheet_shows_any_id_as_text():
