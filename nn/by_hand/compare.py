@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..checks import check_count, check_seed
 from ..module import Module
 from .compared import Compared, compared
+from .moved import constants_of, moved
 
 if TYPE_CHECKING:
     from tinygrad_edu.diagnosing import GradientRow, ManualCheck
@@ -113,6 +114,9 @@ def compare_gradients(
     -----
     Dropout is off. Batch normalization is compared in the mode that its layer is in: with the
     averages of the batch in training, the default, and with its running averages after `eval`.
+    If a parameter is 0 or 1 everywhere, as biases and gains are at first, a formula that forgets it
+    gives the same numbers; so derivations and a function `manual` are called a second time with
+    slightly moved parameters. Where only these differ, the table shows them, and a note reports it.
 
     For networks other than an `MLP`, one call of the network records which layer gets what; all
     values by hand are then computed in NumPy, from the parameters and `x`.
@@ -141,8 +145,6 @@ def compare_gradients(
     >>> table["parameter"][1], table["equation"][1], table.agree
     ('lstm.weight_hh_l0', '∂L/∂W_hh = Σ_t h_t-1ᵀ dz_t', True)
     """
-    from tinygrad_edu.diagnosing import examine
-
     from .comparison_table import GradientComparison
 
     check_count("samples", samples)
@@ -151,22 +153,20 @@ def compare_gradients(
         raise TypeError(f"previous maps names to gradients, got a {type(previous).__name__}")
     subject = compared("compare_gradients", network, x, labels, loss)
     by_hand = subject.by_hand() if manual is None else subject.read(manual)
-    found = examine(
-        subject.output,
-        dict(subject.twin.named_parameters()),
-        by_hand,
-        cotangent=np.ones(()),
-        evaluate=subject.evaluate,
-        previous=previous,
-        samples=samples,
-        seed=seed,
-        equations=subject.equations(),
-    )
-    if subject.difference:
-        found = replace(found, agree=False)
+    found, note = _examined(subject, by_hand, samples, seed, previous), ""
+    constants = constants_of(subject.twin) if found.agree else ""
+    if constants:
+        again = compared("compare_gradients", moved(subject.twin, seed), x, labels, loss)
+        elsewhere = _computed_again(again, manual, by_hand)
+        if elsewhere is None:
+            note = f"{constants} everywhere: a formula that forgets such a parameter matches too"
+        elif not _examined(again, elsewhere, 0, seed).agree:
+            note = f"at the given parameters all match, because {constants} everywhere; here they "
+            note += "are compared at slightly moved ones"
+            subject, found = again, _examined(again, elsewhere, samples, seed)
     table = GradientComparison([_row(row) for row in found.rows])
     table.attrs["agree"] = found.agree
-    table.attrs["notes"] = _notes(subject, samples, found)
+    table.attrs["notes"] = _notes(subject, samples, found, note)
     table.keep(found)
     return table
 
@@ -212,6 +212,45 @@ def manual_gradients(
     return compared("manual_gradients", network, x, labels, loss).by_hand()
 
 
+def _examined(
+    subject: Compared,
+    by_hand: Mapping[str, Any],
+    samples: int,
+    seed: int,
+    previous: Mapping[str, Any] | None = None,
+) -> ManualCheck:
+    """Compare gradients by hand with the automatic and the numerical ones."""
+    from tinygrad_edu.diagnosing import examine
+
+    found = examine(
+        subject.output,
+        dict(subject.twin.named_parameters()),
+        by_hand,
+        cotangent=np.ones(()),
+        evaluate=subject.evaluate,
+        previous=previous,
+        samples=samples,
+        seed=seed,
+        equations=subject.equations(),
+    )
+    return replace(found, agree=False) if subject.difference else found
+
+
+def _computed_again(
+    subject: Compared, manual: Any, before: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """Compute gradients at moved parameters; None for arrays, and where nothing has changed."""
+    if manual is None:
+        return subject.by_hand()
+    if not callable(manual):
+        return None
+    found = subject.read(manual)
+    is_same = found.keys() == before.keys() and all(
+        np.array_equal(found[name], before[name]) for name in found
+    )
+    return None if is_same else found  # it may ignore its arguments, and read the network
+
+
 def _row(row: GradientRow) -> dict[str, Any]:
     """Return the row of the table for one parameter."""
     error = row.numerical_error
@@ -231,9 +270,9 @@ def _cancels(row: GradientRow) -> bool:
     return not row.problem and row.verdict.relative > row.verdict.tolerance
 
 
-def _notes(subject: Compared, samples: int, found: ManualCheck) -> list[str]:
+def _notes(subject: Compared, samples: int, found: ManualCheck, note: str) -> list[str]:
     """Explain the symbols, what was measured, and what a difference looks like."""
-    lines = subject.symbols()
+    lines = subject.symbols() + [note] * bool(note)
     is_sampled = any(row.automatic.size > samples for row in found.rows)
     share = f"at most {samples} elements of each parameter" if is_sampled else "every element"
     kinks = sum(row.kinks for row in found.rows)

@@ -8,8 +8,9 @@ import pytest
 import nn
 import tinygrad_edu as tg
 from nn import compare_gradients
+from nn.by_hand import layer_norm
 
-from .compared_networks import differing, moved
+from .compared_networks import differing, moved, planted
 
 X = np.random.default_rng(20).normal(size=(5, 4))
 LABELS = [0, 1, 1, 0, 1]
@@ -176,3 +177,73 @@ def test_a_gradient_without_a_derivation_names_the_function_that_was_called():
         ) as got:
             function(nn.Sequential(Squared(1, 2, 3), nn.Flatten()), np.ones((2, 1, 3, 3)), [0, 1])
         assert len(str(got.value)) < 250
+
+
+# Parameters that are 0 or 1 everywhere ------------------------------------------------------------
+
+
+def fresh():
+    generator = np.random.default_rng(22)
+    return nn.Sequential(
+        nn.Linear(4, 3, generator=generator), nn.LayerNorm(3), nn.Linear(3, 2, generator=generator)
+    )
+
+
+def by_function(forgets_gain=False, forgets_bias=False):
+    """Return a function of the gradients of that network, with what it forgets."""
+
+    def mine(parameters, x, labels):
+        W, b, gain, shift, V, c = parameters.values()
+        z = x @ W + (0 if forgets_bias else b)
+        r = 1 / np.sqrt(z.var(axis=1, keepdims=True) + 1e-5)
+        n = (z - z.mean(axis=1, keepdims=True)) * r
+        a = n * gain + shift
+        e = np.exp(a @ V + c)
+        delta = (e / e.sum(axis=1, keepdims=True) - np.eye(2)[labels]) / len(x)
+        g = delta @ V.T
+        dn = g if forgets_gain else g * gain
+        along = n * (dn * n).mean(axis=1, keepdims=True)
+        dz = r * (dn - dn.mean(axis=1, keepdims=True) - along)
+        found = [x.T @ dz, dz.sum(0), (g * n).sum(0), g.sum(0), a.T @ delta, delta.sum(0)]
+        return dict(zip(parameters, found, strict=True))
+
+    return mine
+
+
+def test_a_function_that_forgets_a_gain_of_one_differs():
+    network = fresh()
+    table = compare_gradients(network, X, LABELS, manual=by_function(forgets_gain=True))
+    assert differing(table) == {"0.weight", "0.bias"}
+    assert not table.agree
+    assert "at the given parameters all match, because 1.weight is 1 and 0.bias, " in str(table)
+    assert "the weight γ was forgotten on the way back" in str(table)
+    assert compare_gradients(network, X, LABELS, manual=by_function()).agree
+    assert not np.any(network[0].bias.data), "copies are moved"
+    other = compare_gradients(moved(network), X, LABELS, manual=by_function(forgets_gain=True))
+    assert "at the given parameters" not in str(other)
+
+
+def test_a_function_that_forgets_a_bias_of_zero_differs():
+    table = compare_gradients(fresh(), X, LABELS, manual=by_function(forgets_bias=True))
+    assert not table.agree
+
+    def without_biases(weights, biases, x, labels):
+        return nn.by_hand.delta_rule.gradients(weights, [0.0 * b for b in biases], x, labels)
+
+    assert not compare_gradients(nn.MLP([4, 3, 2], seed=0), X, LABELS, manual=without_biases).agree
+
+
+def test_our_own_derivations_are_compared_at_moved_parameters_too(monkeypatch):
+    planted(monkeypatch, layer_norm, "dx_hat = g * gamma", "dx_hat = g")
+    assert differing(compare_gradients(fresh(), X, LABELS)) == {"0.weight", "0.bias"}
+
+
+def test_arrays_cannot_be_computed_again_so_a_note_says_what_they_do_not_show():
+    network = fresh()
+    right = nn.manual_gradients(network, X, LABELS)
+    note = "1.weight is 1 and 0.bias, 1.bias, 2.bias are 0 everywhere: a formula that forgets such"
+    for manual in (right, lambda parameters, x, labels: right):  # which ignores its arguments
+        table = compare_gradients(network, X, LABELS, manual=manual, samples=1)
+        assert table.agree
+        assert note in str(table)
+    assert "everywhere" not in str(compare_gradients(network, X, LABELS, samples=1))
