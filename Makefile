@@ -74,13 +74,24 @@ bench: $(VENV)/bench
 bench-peers: $(VENV)/bench-peers
 	$(BENCH)
 
-# The files that git knows, as they are now.
+# The files that git knows, as they are now, without those that contain the right code of blanks.
+ANSWERS = examples/solutions tests/classroom benchmarks/exercises.py benchmarks/made_up_class.py docs/howto/classroom.md
 students:
 	@test -n "$(OUT)" || { echo "name a new folder: make students OUT=../course"; exit 1; }
 	@test -z "$$(ls -A "$(OUT)" 2>/dev/null)" || { echo "$(OUT) is not empty; name a new folder"; exit 1; }
-	mkdir -p "$(OUT)"
-	git ls-files -z -- . ":!examples/solutions" | tar --null --files-from=- --create | tar --extract --directory "$(OUT)"
-	@echo "written: $(OUT), without examples/solutions"
+	@git ls-files --error-unmatch pyproject.toml >/dev/null 2>&1 || \
+	  { echo "this folder is not a clone: git does not know its files"; exit 1; }
+	@test -z "$$(git ls-files --deleted)" || \
+	  { echo "missing: $$(git ls-files --deleted | head -3 | tr '\n' ' '); restore it with git checkout"; exit 1; }
+	@set -e; mkdir -p "$(OUT)"; trap 'test $$? = 0 || rm -rf "$(OUT)"' EXIT; \
+	  git ls-files -z -- . $(ANSWERS:%=":!%") >"$(OUT)/.list"; \
+	  tar --null --files-from="$(OUT)/.list" --create --file "$(OUT)/.tar"; \
+	  tar --extract --file "$(OUT)/.tar" --directory "$(OUT)"; \
+	  rm "$(OUT)/.list" "$(OUT)/.tar"; \
+	  sed -i.old '/howto\/classroom\.md)/d' "$(OUT)/docs/index.md"; \
+	  sed -i.old 's/\[[^]]*\](docs\/howto\/classroom\.md)/`tinygrad-edu assign --help`/' "$(OUT)/README.md"; \
+	  rm "$(OUT)/docs/index.md.old" "$(OUT)/README.md.old"
+	@echo "written: $(OUT), without $(ANSWERS)"
 
 wheel: $(VENV)/tests
 	$(BIN)/python -m tests.wheel

@@ -4,8 +4,11 @@ notebooks that nbgrader reads, and sheets whose keys are right.
 
 import json
 import re
+import shutil
+import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 from types import ModuleType
 
 import nbformat
@@ -183,6 +186,40 @@ def test_errors_of_the_command(words, says, tmp_path, monkeypatch, capsys):
 
 def test_students_are_checked_without_blanks():
     assert check_students([" ana "]) == ("ana",)
+
+
+# A copy for students ----------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone")
+@pytest.mark.skipif(not shutil.which("make") or not shutil.which("git"), reason="no make or git")
+def test_a_copy_for_students_has_no_answers_and_is_whole_or_not_there(tmp_path):
+    def make(folder):
+        command = ["make", "students", f"OUT={tmp_path / 'copy'}"]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", "--shared", str(ROOT), str(clone)], check=True)
+    (clone / "CHANGELOG.md").unlink()
+    done = make(clone)
+    assert done.returncode != 0
+    assert "missing: CHANGELOG.md" in done.stdout
+    assert not (tmp_path / "copy").exists()
+    subprocess.run(["git", "checkout", "--quiet", "CHANGELOG.md"], cwd=clone, check=True)
+    done = make(clone)
+    assert done.returncode == 0, done.stdout + done.stderr
+    copy = tmp_path / "copy"
+    assert (copy / "nn" / "classroom" / "exercises" / "one_neuron.py").is_file()
+    assert not any((copy / name).exists() for name in ("examples/solutions", "tests/classroom"))
+    for page in (*copy.glob("*.md"), *copy.rglob("docs/**/*.md")):
+        assert "howto/classroom.md)" not in page.read_text("utf-8"), page
+    shutil.rmtree(clone / ".git")
+    shutil.rmtree(copy)
+    done = make(clone)
+    assert "this folder is not a clone" in done.stdout
+    assert not copy.exists()
 
 
 # Notebooks ------------------------------------------------------------------------------------
