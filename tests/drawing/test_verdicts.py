@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nn import MLP, softmax_cross_entropy
-from tinygrad_edu import Tensor
+from tinygrad_edu import Tensor, stepper
 from tinygrad_edu.drawing import DrawOptions, draw
 from tinygrad_edu.drawing.verdicts import by_tensor, judge
 
@@ -168,6 +168,23 @@ def test_a_gradient_given_as_a_tensor():
     y = (a * a).sum()
     y.backward()
     assert found(draw(y, compare={"a": Tensor([2.0, 4.0])})) == {"a": "✓ max|Δ| 0"}
+
+
+@pytest.mark.parametrize("name", ["linear1.weight", "W1", "dW1", "t3"])
+def test_every_name_that_a_picture_shows_is_a_key(name):
+    net, loss, gradients = trained()
+    place = next(n.id for n in draw(loss, model=net).graph.tensors if n.name == "linear1.weight")
+    key = place if name == "t3" else name
+    wrong = 2 * gradients["linear1.weight"]
+    assert found(draw(loss, model=net, compare={key: wrong}))["linear1.weight"].startswith("✗")
+    last = stepper(loss, model=net, compare={key: wrong}).story.steps[-1]
+    assert last.sentence.startswith("1 of 1 gradient differs: linear1.weight at")
+
+
+def test_a_name_comes_before_the_other_names():
+    a, b = Tensor([1.0, 2.0]), Tensor([3.0, 4.0])
+    both = by_tensor({"t1": [5.0, 6.0]}, [("t1", a), ("b", b)], [("t0", a), ("t1", b), ("b", b)])
+    assert list(both) == [a]
 
 
 def test_with_nothing_to_compare_there_is_no_verdict():

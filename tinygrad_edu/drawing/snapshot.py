@@ -206,7 +206,8 @@ class SnapshotBuilder:
         if self.compare is not None:
             entries = [entry for entry in self.all_entries if isinstance(entry.value, Tensor)]
             named = [(self._name_and_call(entry)[0] or entry.id, entry.value) for entry in entries]
-            self.manual = by_tensor(self.compare, named)
+            others = [(word, entry.value) for entry in entries for word in self._shown(entry)]
+            self.manual = by_tensor(self.compare, named, others)
         tensors = tuple(map(self._tensor_node, self.entries))
         shown = {tensor.id: tensor.short for tensor in tensors}
         upstream = free("g", {*shown.values(), *(tensor.name for tensor in tensors)})
@@ -356,6 +357,10 @@ class SnapshotBuilder:
         made_in = None if name or tensor.requires_grad else self.modules.made_in(tensor, call)
         name = name or ("" if word in self._given_names else word)
         return name, self.modules.id_of(made_in)
+
+    def _shown(self, entry: _Entry) -> tuple[str, ...]:
+        """List the id of a tensor, and the textbook's names of it and of its gradient."""
+        return entry.id, *filter(None, self.symbols.get(id(entry.value), ()))
 
     def _operation(
         self, tensor: Tensor, shown: Mapping[str, str], arrives: Mapping[str, str]

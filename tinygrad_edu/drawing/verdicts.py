@@ -100,7 +100,9 @@ def judge(manual: Any, automatic: Any, floor: float = 0.0) -> Verdict:
 
 
 def by_tensor(
-    compare: Mapping[Any, Any] | None, named: Sequence[tuple[str, Tensor]]
+    compare: Mapping[Any, Any] | None,
+    named: Sequence[tuple[str, Tensor]],
+    others: Sequence[tuple[str, Tensor]] = (),
 ) -> dict[Tensor, np.ndarray[Any, Any]]:
     """Assign gradients derived by hand to their tensors.
 
@@ -109,6 +111,9 @@ def by_tensor(
     compare : mapping of str or Tensor to array_like, optional
     named : sequence of (str, Tensor)
         The tensors of the graph, with their names in a picture.
+    others : sequence of (str, Tensor)
+        Further names that a picture shows, such as ``W1``, ``dW1`` and ``t3``; they are tried where
+        no tensor has the name.
 
     Returns
     -------
@@ -139,6 +144,7 @@ def by_tensor(
         # Pictures show shortened names; the user may pass the full ones.
         shown = clean(key) if isinstance(key, str) else clean(repr(key))
         owners = [tensor for name, tensor in named if name == shown]
+        owners = owners or [*{tensor for name, tensor in others if name == shown}]
         if isinstance(key, Tensor):
             owners, shown = [key], clean(key._label())
         if len(owners) > 1:

@@ -106,8 +106,11 @@ def build_story(
     if optimizer is not None:
         check_optimizer(optimizer)
     graph, ids = builder.build(title, max_nodes), builder.ids
-    shown = {node.id: node.name for node in graph.tensors}
-    manual = by_tensor(compare, [(shown[name], tensor) for tensor, name in ids.items()])
+    shown = {node.id: node for node in graph.tensors}
+    named = [(shown[name].name, tensor) for tensor, name in ids.items()]
+    words = [(shown[name].symbol, shown[name].grad_name, name) for name in ids.values()]
+    others = [(word, tensor) for tensor, three in zip(ids, words, strict=True) for word in three]
+    manual = by_tensor(compare, named, others)
     state = np.random.get_state()  # noqa: NPY002  a hook or an optimiser may draw random numbers
     try:
         return _StoryBuilder(output, graph, ids).build(optimizer, manual)
