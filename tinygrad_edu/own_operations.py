@@ -17,7 +17,7 @@ from .arrays import locked_view
 from .metadata import COMPOSED, Signature
 from .tensor import Tensor
 
-__all__ = ["examined", "name_of"]
+__all__ = ["examined", "is_ours", "name_of"]
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -69,7 +69,7 @@ def examined(
             f"{name}: {signature.arity} arrays before '/', but {len(rules)} rules; write one rule "
             f"for each array, and the arrays before '/', as in def {name}(x, /)"
         )
-    if _is_ours(forward):
+    if is_ours(forward):
         return forward, rules, each
     _check_declaration(signature, rules, declared, residual)
     arrays = [p.name for p in signature.parameters[: signature.arity]]
@@ -84,7 +84,7 @@ def examined(
     )
 
 
-def _is_ours(function: Any) -> bool:
+def is_ours(function: Any) -> bool:
     """Whether a forward pass belongs to this package."""
     return str(getattr(function, "__module__", "")).startswith(f"{_PACKAGE}.")
 
@@ -113,7 +113,7 @@ def _check_declaration(
     """
     name = signature.name
     known = [of[name].forward for of in (COMPOSED, declared) if name in of]
-    if any(map(_is_ours, known)):
+    if any(map(is_ours, known)):
         raise ValueError(
             f"{name} is an operation of {_PACKAGE}, which its tools know by this name; choose "
             f"another name, such as my_{name}"

@@ -277,8 +277,27 @@ def test_a_loss_that_cannot_be_computed_again_is_left_out():
     counted = tg.primitive(lambda g, out, x: g)(lambda x, /: x + next(counter))(x)
     assert loss_after([counted, total := counted.sum()], {x: x.data * 0}) is None
     assert total.item() == 3.0
+    # A body of one's own runs once: it may draw from a generator, or count.
+    calls = []
+    noted = tg.primitive(lambda g, out, x: 2 * g)(lambda x, /: calls.append(1) or 2 * x)
+    last = build_story(noted(x).sum(), optimizer=SGD([x], lr=0.1)).steps[-1]
+    assert "->" not in last.sentence
+    assert len(calls) == 1
     masked = tg.dropout(x, 0.5, generator=np.random.default_rng(1)).sum()
     assert loss_after(graph_order(masked)[::-1], {x: 2 * x.data}) == 2 * masked.item()
+
+
+@pytest.mark.parametrize(
+    "constant", [lambda x: x.detach(), lambda x: Tensor(x.numpy()), lambda x: x.numpy()]
+)
+def test_no_loss_after_a_step_if_a_constant_was_copied_from_a_parameter(constant):
+    x = parameter([1.0, 2.0], "x")
+    last = build_story((x * constant(x)).sum(), optimizer=SGD([x], lr=0.1)).steps[-1]
+    assert "->" not in last.sentence
+    other = build_story((x * np.array([1.0, 3.0])).sum(), optimizer=SGD([x], lr=0.1)).steps[-1]
+    assert "->" in other.sentence
+    zeros = parameter([0.0, 0.0], "zeros")
+    assert loss_after([out := zeros + np.zeros(2), out.sum()], {zeros: np.ones(2)}) == 2.0
 
 
 def test_digits_by_which_two_losses_differ():

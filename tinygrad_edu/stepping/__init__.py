@@ -46,10 +46,12 @@ def stepper(
         `textbook_names`, results and gradients get these names too; see `draw`.
     optimizer : optional
         Its update is tried on copies; the last step shows old and new values, and the loss before
-        and after. The loss after is left out if an operation draws random numbers.
+        and after. The loss after is left out if an operation draws random numbers or is your own,
+        because its body would run again, and if a constant is a copy of a parameter.
     compare : mapping, optional
-        Gradients derived by hand, by the name of the parameter or by the parameter itself; one
-        step compares them with the automatic ones.
+        Gradients derived by hand, by a name that the page shows, such as ``linear1.weight``,
+        ``W1``, ``dW1`` or ``t3``, or by the tensor itself; one step compares them with the
+        automatic ones.
     names : mapping of str to object, optional
         Names for tensors and modules; ``locals()`` uses the names in your code. They come before
         those of the model.

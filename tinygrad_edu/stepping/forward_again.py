@@ -1,7 +1,8 @@
 """The loss after an update: the forward pass once more, on copies, with the new parameters.
 
 It evaluates the recorded operations on arrays and records nothing. Where that would not repeat the
-computation, as with an operation that draws random numbers, there is no answer.
+computation, there is no answer: an operation draws random numbers or is not one of the package, or
+a constant was copied from a parameter.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..documents import Inline, Line, Section, code
+from ..own_operations import is_ours
+from ..primitive import Node
 from ..tensor import Tensor
 from ..texts import number_text
 from ..tracing import node_of
@@ -34,8 +37,9 @@ def loss_after(computed: Sequence[Tensor], replaced: Mapping[Tensor, Any]) -> fl
     Returns
     -------
     float or None
-        None if the same forward pass with the old values does not give every old result exactly,
-        or if an operation draws random numbers or calls a function.
+        None if the same forward pass with the old values does not give every old result exactly;
+        if an operation draws random numbers or calls a function; if a user declared one, whose
+        body could change something outside; or if another leaf is a copy of a replaced one.
 
     Examples
     --------
@@ -43,10 +47,10 @@ def loss_after(computed: Sequence[Tensor], replaced: Mapping[Tensor, Any]) -> fl
     >>> loss_after([x * x], {x: np.array(2.5)})
     6.25
     """
-    for tensor in computed:
-        for setting in node_of(tensor).params.values():
-            if callable(setting) or isinstance(setting, _UNREPEATABLE):
-                return None
+    if not all(_is_repeatable(node_of(tensor)) for tensor in computed):
+        return None
+    if any(_is_copy(leaf, replaced) for tensor in computed for leaf in node_of(tensor).inputs):
+        return None
     try:
         with np.errstate(all="ignore"):
             again = _evaluated(computed, {})
@@ -55,6 +59,28 @@ def loss_after(computed: Sequence[Tensor], replaced: Mapping[Tensor, Any]) -> fl
             return float(np.reshape(_evaluated(computed, replaced)[computed[-1]], -1)[0])
     except Exception:  # of an operation; the gradients are shown without this
         return None
+
+
+def _is_repeatable(node: Node) -> bool:
+    """Whether an operation can be evaluated again, without an effect on anything else."""
+    return is_ours(node.primitive.forward) and not any(
+        callable(setting) or isinstance(setting, _UNREPEATABLE) for setting in node.params.values()
+    )
+
+
+def _is_copy(leaf: Any, replaced: Mapping[Tensor, Any]) -> bool:
+    """Whether a leaf has the values of a parameter, so that it would be another one after a step.
+
+    Arrays of one value throughout, such as zeros, are often equal by chance.
+    """
+    if not isinstance(leaf, Tensor) or leaf.node is not None or leaf in replaced:
+        return False
+    values = leaf.data
+    return any(
+        np.may_share_memory(values, parameter.data)
+        or (np.array_equal(values, parameter.data) and np.unique(values).size > 1)
+        for parameter in replaced
+    )
 
 
 def _evaluated(computed: Sequence[Tensor], replaced: Mapping[Tensor, Any]) -> dict[Tensor, Any]:
