@@ -61,7 +61,9 @@ def _of_several_axes(site: Site) -> Iterator[Slip]:
     yield from _averaged(site, axes, batch)
     for k, (place, which) in itertools.product(axes, ((0, "first"), (-1, "last"))):
         words = f"only the {which} step or place was taken instead of the sum of all"
-        if batch == [k]:
+        if len(batch) != 1:
+            words = f"only the {which} entry along axis {k} was taken instead of the sum of all"
+        elif batch == [k]:
             words = f"only the {which} sample was taken instead of the sum over the batch"
         yield Slip("bias not summed", words, _alone(site, (*(slice(None),) * k, place)))
 
