@@ -265,11 +265,6 @@ def _row(row: GradientRow) -> dict[str, Any]:
     }
 
 
-def _cancels(row: GradientRow) -> bool:
-    """Whether gradients agree although they differ by as much as they are large."""
-    return not row.problem and row.verdict.relative > row.verdict.tolerance
-
-
 def _notes(subject: Compared, samples: int, found: ManualCheck, note: str) -> list[str]:
     """Explain the symbols, what was measured, and what a difference looks like."""
     lines = subject.symbols() + [note] * bool(note)
@@ -283,7 +278,7 @@ def _notes(subject: Compared, samples: int, found: ManualCheck, note: str) -> li
     unused = [row.name for row in found.rows if row.agree and not row.place]
     if unused:
         lines.append(f"not used by the output: {', '.join(unused)}")
-    cancelled = [row.name for row in found.rows if row.agree and _cancels(row)]
+    cancelled = [row.name for row in found.rows if row.agree and row.cancels]
     if cancelled:
         lines.append(f"0 apart from round-off, because terms cancel: {', '.join(cancelled)}")
     lines += [row.name + ": " + row.problem for row in found.rows if row.problem]

@@ -10,9 +10,10 @@ import pytest
 import nn
 import tinygrad_edu as tg
 from nn import compare_gradients, manual_gradients
+from nn.by_hand import batch_norm
 from nn.by_hand.networks.table import LAYERS, equation_at, equations_of
 
-from .compared_networks import IMAGES, LABELS, WORDS, classifier, cnn, differing, gpt
+from .compared_networks import IMAGES, LABELS, WORDS, classifier, cnn, differing, gpt, planted
 
 # Modes, losses, shared parameters -------------------------------------------------------------
 
@@ -100,6 +101,17 @@ def test_a_parameter_that_is_not_used_has_gradient_zero():
 def test_a_bias_before_batch_norm_has_no_effect():
     table = compare_gradients(*cnn(), samples=2)
     assert "0 apart from round-off, because terms cancel: 0.bias" in str(table)
+
+
+def test_a_bias_before_batch_norm_does_not_confirm_what_arrives_there(monkeypatch):
+    planted(monkeypatch, batch_norm, "- x_hat * along", "")
+    network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2))
+    check = compare_gradients(network, X, [0, 1, 1, 0], samples=1).check
+    assert check.diagnoses[0].place == "BatchNorm1d 1"
+    assert check.first.endswith(
+        "0.weight, at Linear 0: 0.bias cannot differ, because terms cancel, so look at what "
+        "arrives there"
+    )
 
 
 def test_masks_and_several_calls_of_attention():

@@ -97,6 +97,14 @@ def test_a_check_keeps_what_it_was_given_and_saves_itself(tmp_path):
         found.save(tmp_path / "c.gif")
 
 
+def test_without_a_batch_the_axis_of_a_bias_is_named():
+    x, b = np.random.default_rng(1).normal(size=(4, 5, 3)), np.ones(3)
+    first = check_manual(lambda b: x + b, lambda g, b: g[0].sum(axis=0), b).diagnoses[0]
+    assert first.sentence.startswith("looks like this: only the first entry along axis 0 was taken")
+    last = check_manual(lambda b: x + b, lambda g, b: g[:, -1].sum(axis=0), b).diagnoses[0]
+    assert "only the last entry along axis 1 was taken instead of the sum" in last.sentence
+
+
 def test_the_advice_where_only_the_last_gradient_differs():
     x = np.random.default_rng(0).normal(size=(4, 3))
     w, b = np.ones((3, 2)), np.zeros(2)

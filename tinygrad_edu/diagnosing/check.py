@@ -369,7 +369,7 @@ def _concluded(
         notes.append("the graph is large: not all mistakes were tried; check a part of it")
     # Where old gradients or single precision are the reason, what arrives is right.
     advises = not any(one.kind in ("stale gradient", "float32") for one in diagnoses)
-    first = first_place(search, rows, differing, advises)
+    first = first_place(search, rows, differing, advises, diagnoses)
     steps = reader.steps if reader is not None else ()
     return ManualCheck(
         tuple(rows), False, first, tuple(diagnoses), tuple(notes), doubts, tuple(seen), steps

@@ -44,7 +44,11 @@ _MOSTLY = 1e-4  # relative to each element, for most of them: terms may cancel i
 
 
 def first_place(
-    search: Search, rows: list[GradientRow], differing: list[str], advises: bool = True
+    search: Search,
+    rows: list[GradientRow],
+    differing: list[str],
+    advises: bool = True,
+    diagnoses: Sequence[Diagnosis] = (),
 ) -> str:
     """Say where, going backwards, the gradients first differ, and what to look at."""
     names = {search.leaves[row.name]: row.name for row in rows}
@@ -63,10 +67,16 @@ def first_place(
     if name in places and not advises:
         return f"{right}{here}, at {search.place_of(places[name].tensor)}"
     if name in places:
-        here += f", at {search.place_of(places[name].tensor)}"
+        row_place = search.place_of(places[name].tensor)
+        here += f", at {row_place}"
         rest = order[start + 1 :]
         if rest and all(n in differing for n in rest):
             return f"{right}{here}: all that follow differ too, so look at what arrives there"
+        cancelled = [row.name for row in rows if row.cancels]
+        is_elsewhere = any(one.place not in ("", row_place) for one in diagnoses)
+        if cancelled and is_elsewhere:
+            what = f"{', '.join(cancelled)} cannot differ, because terms cancel"
+            return f"{right}{here}: {what}, so look at what arrives there"
         if len(differing) == 1 and len(order) > 1:
             return f"{right}{here}: all others agree, so look at its own formula and what enters it"
     return right + here

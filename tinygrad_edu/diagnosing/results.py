@@ -119,6 +119,11 @@ class GradientRow:
         return bool(self.verdict.agree) and self.measured.finding not in _VERDICTS
 
     @property
+    def cancels(self) -> bool:
+        """Whether it agrees only as a gradient that is 0 apart from round-off."""
+        return bool(self.verdict.agree) and self.verdict.relative > self.verdict.tolerance
+
+    @property
     def word(self) -> str:
         """The verdict in a word."""
         if self.problem:
