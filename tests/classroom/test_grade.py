@@ -298,6 +298,30 @@ def test_the_class_list_names_the_students(tmp_path):
     ]
 
 
+def test_what_cannot_be_matched_is_in_the_row_of_its_student(tmp_path):
+    hand_in(tmp_path, "ana", "one", "first.py")
+    hand_in(tmp_path, "ana", "two", "second.py")
+    for students in ((), ("ana", "bo")):
+        grades = grade_folder(tmp_path, exercise=NAME, students=students, limits=LIMITS)
+        words = {one.student: one.words for one in grades.grades}
+        assert words.pop("ana") == "nothing that could be matched: ana/first.py, ana/second.py"
+        assert words == dict.fromkeys(students[1:], "nothing handed in")
+        assert "nothing that could be matched" in str(grades)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_noted"),
+    [("seed = 3", False), (f'check("{NAME}", my_gradients, seed=5)', True), ("# seed=5", False)],
+)
+def test_the_seed_is_that_of_the_call(line, is_noted, tmp_path):
+    seed = seed_of(NAME, "ana", "secret")
+    source = with_seed(EXERCISE, filled(), seed).replace("import numpy", f"{line}\nimport numpy")
+    hand_in(tmp_path, "ana", source)
+    (found,) = grade_folder(tmp_path, secret="secret", limits=LIMITS).grades
+    assert found.score == 3
+    assert ("the seed in the file" in found.words) == is_noted
+
+
 def test_a_hand_in_with_the_numbers_of_another_student_is_noted(tmp_path):
     seeds = {name: seed_of(NAME, name, "secret") for name in ("ana", "bo")}
     hand_in(tmp_path, "ana", with_seed(EXERCISE, filled(), seeds["ana"]))

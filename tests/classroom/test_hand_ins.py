@@ -88,3 +88,23 @@ def test_files_are_matched(path, found, tmp_path):
     else:
         assert there.hand_ins == ()
         assert [reason.startswith(found) for _, reason in there.others] == [True] * bool(found)
+
+
+def test_one_exercise_is_found_whatever_its_name(tmp_path):
+    for name in ("ana/my work.py", "bo/layer.py", "cy/a.py", "cy/b.ipynb", "di/one_neuron.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    (tmp_path / "di" / "more.py").write_text("x")
+    found = find(tmp_path, (NAME,))
+    assert {(one.student, one.path.name) for one in found.hand_ins} == {
+        ("ana", "my work.py"),
+        ("di", "one_neuron.py"),
+    }
+    unmatched = {who: [str(path) for path in paths] for who, paths in found.unmatched.items()}
+    assert unmatched == {
+        "bo": ["bo/layer.py"],
+        "cy": ["cy/a.py", "cy/b.ipynb"],
+        "di": ["di/more.py"],
+    }
+    several = find(tmp_path, (NAME, "layer"))
+    assert [one.student for one in several.hand_ins] == ["bo", "di"]

@@ -34,6 +34,7 @@ __all__ = ["ClassGrades", "Grade", "grade_folder", "grade_submission"]
 _CALL = r"\bcheck\(\s*[\"']{name}[\"']\s*,[^()\n]*\bseed *= *(\d{{1,20}})\b"
 _MOST_SHOWN = 20
 _TRIES = 5
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Grade:
     mark : Mark or None
         None if nothing was handed in.
     file : str
-        The hand-in that counts, as the folder has it.
+        The hand-in that counts, as the folder has it; files that could not be matched if there is
+        none.
     note : str
         What else there is to say, such as other files.
     seconds : float
@@ -74,7 +76,9 @@ class Grade:
     def words(self) -> str:
         """What happened: a problem, or what the wrong blanks look like."""
         if self.mark is None:
-            return "; ".join(filter(None, ("nothing handed in", self.note)))
+            if self.file:
+                return f"nothing that could be matched: {self.file}"
+            return "nothing handed in"
         if self.mark.problem:
             found = [self.mark.problem]
         else:
@@ -213,7 +217,12 @@ def grade_folder(
     asked = [exercise] if exercise else list(dict.fromkeys(one.exercise for one in grades))
     for name in asked:
         there = {one.student for one in grades if one.exercise == name}
-        grades += [Grade(student, name, None) for student in students if student not in there]
+        # Without a list of the class, those are known who have a folder.
+        known = students or (found.unmatched if len(asked) == 1 else ())
+        for student in known:
+            if student not in there:
+                files = ", ".join(map(str, found.unmatched.get(student, ())[:_MOST_NAMED]))
+                grades.append(Grade(student, name, None, files))
     order = {name: place for place, name in enumerate(EXERCISES)}
     grades.sort(key=lambda one: (order[one.exercise], one.student))
     return ClassGrades(tuple(grades), found.others)

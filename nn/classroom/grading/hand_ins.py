@@ -10,12 +10,13 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..catalogue import EXERCISES
 from ..students import folder_name
 
-__all__ = ["Found", "HandIn", "Unreadable", "find", "read_parts"]
+__all__ = ["Found", "HandIn", "Unreadable", "find", "find_submission", "read_parts"]
 
 _MOST_BYTES = {".py": 2**20, ".ipynb": 16 * 2**20}
 _DEEPEST = 4
@@ -56,10 +57,13 @@ class Found:
     hand_ins : tuple of HandIn
     others : tuple of (Path, str)
         Files that could not be matched, each with the reason.
+    unmatched : dict of str to list of Path
+        Those of them in the folders of students, by student.
     """
 
     hand_ins: tuple[HandIn, ...]
     others: tuple[tuple[Path, str], ...]
+    unmatched: dict[str, list[Path]] = field(default_factory=dict)
 
 
 def find(folder: Path, exercises: Sequence[str], students: Collection[str] = ()) -> Found:
@@ -72,36 +76,70 @@ def find(folder: Path, exercises: Sequence[str], students: Collection[str] = ())
         deeper, or files such as ``EXERCISE_STUDENT.py`` and ``STUDENT_EXERCISE.ipynb``.
     exercises : sequence of str
         Those that count.
+        If it is one alone, the only script or notebook in the folder of a student is it, whatever
+        its name, unless that is another exercise.
     students : collection of str
         Those of the class list; without one, any name is a student.
     """
     by_folder = {folder_name(student).casefold(): student for student in students}
     by_folder |= {student.casefold(): student for student in students}
-    hand_ins, others = [], []
+    hand_ins: list[HandIn] = []
+    others: list[tuple[Path, str]] = []
+    unmatched: dict[str, list[Path]] = {}
     for path in _files(folder):
         inner = path.relative_to(folder)
-        if path.suffix.lower() not in _MOST_BYTES:
-            if path.suffix.lower() not in _OURS:
-                others.append((inner, "neither a script (.py) nor a notebook (.ipynb)"))
-            continue
-        if len(inner.parts) > 1:
-            exercise, name = _exercise_of(path.stem, exercises), inner.parts[0]
-        else:
-            exercise, name = _both_of(path.stem, exercises)
-        if not exercise:
-            others.append((inner, f"its name has no exercise in it, such as {exercises[0]}"))
-            continue
-        student = _student(name, by_folder)
-        if not student:
-            reason = f"{name} is not in the class list" if name else "its name has no student in it"
+        found, reason = _matched(path, inner, exercises, by_folder)
+        if found:
+            hand_ins.append(found)
+        elif reason:
             others.append((inner, reason))
-            continue
-        hand_ins.append(HandIn(student, exercise, path))
-    return Found(tuple(hand_ins), tuple(others))
+            student = _student(inner.parts[0], by_folder) if len(inner.parts) > 1 else ""
+            if student:
+                unmatched.setdefault(student, []).append(inner)
+    if len(exercises) == 1:
+        there = {one.student for one in hand_ins}
+        for student in [one for one in unmatched if one not in there]:
+            only = [one for one in unmatched[student] if _may_be_any(one)]
+            if len(only) == 1:
+                hand_ins.append(HandIn(student, exercises[0], folder / only[0]))
+                others = [one for one in others if one[0] != only[0]]
+                unmatched[student].remove(only[0])
+    return Found(tuple(hand_ins), tuple(others), {who: f for who, f in unmatched.items() if f})
+
+
+def _matched(
+    path: Path, inner: Path, exercises: Sequence[str], by_folder: Mapping[str, str]
+) -> tuple[HandIn | None, str]:
+    """Return the hand-in that a file is, or why it is none; neither if it is one of ours."""
+    suffix = path.suffix.lower()
+    if suffix not in _MOST_BYTES:
+        return None, "" if suffix in _OURS else "neither a script (.py) nor a notebook (.ipynb)"
+    if len(inner.parts) > 1:
+        exercise, name = _exercise_of(path.stem, exercises), inner.parts[0]
+    else:
+        exercise, name = _both_of(path.stem, exercises)
+    if not exercise:
+        return None, f"its name has no exercise in it, such as {exercises[0]}"
+    student = _student(name, by_folder)
+    if not student:
+        return None, f"{name} is not in the class list" if name else "its name has no student in it"
+    return HandIn(student, exercise, path), ""
+
+
+def _may_be_any(path: Path) -> bool:
+    """Whether a file may be any exercise by its name."""
+    return path.suffix.lower() in _MOST_BYTES and not _exercise_of(path.stem, EXERCISES)
 
 
 def find_submission(folder: Path, exercises: Sequence[str]) -> Found:
-    """Find the files of one student, for whom the folder is."""
+    """Find the files of one student, for whom the folder is.
+
+    Parameters
+    ----------
+    folder : Path
+    exercises : sequence of str
+        If it is one alone, any script or notebook is it.
+    """
     hand_ins, others = [], []
     for path in _files(folder):
         exercise = _exercise_of(path.stem, exercises)
