@@ -326,4 +326,17 @@ def of_result(exercise: Exercise, learner: Learner, seed: int) -> list[str]:
                 result[key], truth.of(by_name[name], {}), _batch(exercise, truth.inputs)
             )
             notes += [f"the function returns a wrong {key}: {words}"] if words else []
+        elif (right := truth.gradient_of_input(key)) is not None:
+            is_equal = _equal(result[key], right)
+            notes += [] if is_equal else [f"the function returns a wrong {key}"]
     return notes
+
+
+def _equal(value: Any, right: Any) -> bool:
+    """Whether a result is right; lists of arrays are compared one by one."""
+    if not isinstance(right, list):
+        return not difference(value, right)
+    try:
+        return len(value) == len(right) and all(map(_equal, value, right))
+    except TypeError:
+        return False

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import CodeType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_edu import GradientError, check_manual
+from tinygrad_edu import check_manual
 
 from .exercise import Blank, Exercise
 from .following import Learner
@@ -27,6 +28,19 @@ from .truth import Truth
 
 __all__ = ["with_diagnoses"]
 
+Found: TypeAlias = tuple[str, str] | None
+"""A kind of mistake and a sentence, if one was found."""
+
+# A comparison of results cannot see how a line is written; if one of these changes makes it right,
+# this says more.
+_DOUBTED = ("other operand", "factor", "sign", "no activation derivative")
+_SURER = (
+    *("parentheses", "element", "sum for mean", "factor too much", "term too much"),
+    *("order", "wrong axis", "derivative of another activation"),
+)
+_COUNTS = re.compile(r"`(n|len\(\w+\)|\w+\.shape\[-?\d\]|[\d.]+)`")
+_ACTIVATIONS = ("hardtanh", "relu", "tanh", "sigmoid", "softplus", "softmax", "gelu")
+_MOST_CONTRIBUTIONS = 6
 _PLACE = re.compile(r" \(at [^()]*(?:\([^()]*\)[^()]*)*\)")
 
 
@@ -66,19 +80,33 @@ def _diagnosed(
     found = None
     if exercise.returned.keys() <= truths[0].inputs.keys():  # it returns gradients
         found = _by_check_manual(exercise, learner, truths[0], result.blank, others)
-    found = found or _by_a_change(learner, truths, result.blank, others)
+    if found is None or found[0] in _DOUBTED:
+        places = _places(learner, truths, result.blank, others)
+        found = _surer(found, _by_a_change(learner, places, result.blank)) or (
+            _by_contributions(learner, places, result.blank)
+        )
     return replace(result, kind=found[0], looks_like=found[1]) if found else result
+
+
+def _surer(found: Found, change: Found) -> Found:
+    """Choose between what a comparison found and what a change of the code found."""
+    if found is None or change is None:
+        return found or change
+    is_of_a_part = " in `" in change[1]  # the comparison speaks of the whole
+    is_of_a_size = (found[0], change[0]) == ("factor", "other operand")
+    is_surer = change[0] in _SURER and not _COUNTS.search(change[1])
+    return change if is_surer or is_of_a_part or is_of_a_size else found
 
 
 def _by_check_manual(
     exercise: Exercise, learner: Learner, truth: Truth, blank: Blank, others: set[str]
-) -> tuple[str, str] | None:
+) -> Found:
     function = learner.completed(truth.right, others)
     try:
         with np.errstate(all="ignore"):
             found = check_manual(exercise.forward, function, *truth.inputs.values(), samples=0)
-    except (GradientError, TypeError, ValueError, ArithmeticError, LookupError, NameError):
-        return None  # its lines raise errors, which are reported already
+    except Exception:
+        return None  # lines of the learner raise errors, which are reported already
     for one in found.diagnoses:
         lines = () if one.line is None else (one.line, *(line for line, _ in one.more))
         at = [learner.blank_at(line.line) for line in lines]
@@ -86,18 +114,28 @@ def _by_check_manual(
         if not keys <= set(one.explains):
             continue  # it is about another gradient
         if blank.name in at or (not lines and len(found.diagnoses) == 1):
-            return one.kind, _short(one.sentence.removesuffix(f"; right: {one.right}"))
+            words = _short(one.sentence.removesuffix(f"; right: {one.right}"))
+            if any(name in words and name not in exercise.source for name in _ACTIVATIONS):
+                return None  # the exercise writes this function in another way
+            return one.kind, words.replace("the regularization term", "the penalty")
     return None
 
 
-def _by_a_change(
+def _places(
     learner: Learner, truths: Sequence[Truth], blank: Blank, others: set[str]
-) -> tuple[str, str] | None:
+) -> list[_Places]:
+    """Return where a blank is computed, for each of several inputs; nothing if that is unknown."""
+    if learner.assignment_of(blank.name) is None:
+        return []
+    places = [_Places(learner, truth, blank, others) for truth in truths]
+    return places if places[0].found else []
+
+
+def _by_a_change(learner: Learner, places: Sequence[_Places], blank: Blank) -> Found:
     """Look for one change of its code that gives the right values for all inputs."""
     statement = learner.assignment_of(blank.name)
-    if statement is None:
+    if statement is None or not places:
         return None
-    places = [_Places(learner, truth, blank, others) for truth in truths]
     target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
     sign = "=" if isinstance(statement, ast.Assign) else "+="
 
@@ -108,18 +146,61 @@ def _by_a_change(
             return False
         return all(one.are_right(changed) for one in places)
 
-    if not places[0].found:
-        return None
     usable = np.ndarray | np.number | float | int
     variables = places[0].found[-1]
     known = [k for k, value in variables.items() if isinstance(value, usable) and k != blank.name]
     # Of a list, the elements at the indices of the loop.
+    loops = _indices_of_loops(learner, statement)
     indices = {ast.unparse(n.slice) for n in ast.walk(statement) if isinstance(n, ast.Subscript)}
-    lists = [k for k, value in variables.items() if isinstance(value, list)]
+    indices |= {*loops, *(f"{index} + 1" for index in loops)}
+    indices |= {k for k, v in variables.items() if type(v) is int} & {*"ijkt"}
+    lists = [k for k, v in variables.items() if isinstance(v, list) and k != blank.name]
     known += [f"{name}[{index}]" for name in lists for index in sorted(indices)]
+    elements = _elements(variables, loops, {blank.name, *known} - set(variables))
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of changes that make no sense
-        return find_change(ast.unparse(statement.value), known, is_right)
+        return find_change(ast.unparse(statement.value), known, is_right, elements)
+
+
+def _indices_of_loops(learner: Learner, statement: ast.stmt) -> list[str]:
+    """Return the indices of the loops around a statement, the outer one first."""
+    loops = [
+        node
+        for node in ast.walk(learner.tree)
+        if isinstance(node, ast.For) and any(one is statement for one in ast.walk(node))
+    ]
+    return [n.id for loop in loops for n in ast.walk(loop.target) if isinstance(n, ast.Name)]
+
+
+def _elements(variables: Mapping[str, Any], loops: Sequence[str], without: set[str]) -> list[str]:
+    """Return the elements of the arrays that belong to a pass of the loops."""
+    windows = [k for k, v in variables.items() if isinstance(v, tuple) and _is_window(v)]
+    indices = [", ".join(loops)] * (len(loops) > 1) + [*loops, *windows]
+    indices += [f":, {index}" for index in loops]
+    found = []
+    for name, value in variables.items():
+        if isinstance(value, np.ndarray) and value.ndim and name not in without:
+            found += [f"{name}[{index}]" for index in indices]
+    return found
+
+
+def _is_window(value: tuple[Any, ...]) -> bool:
+    return bool(value) and all(isinstance(one, slice) for one in value)
+
+
+def _by_contributions(learner: Learner, places: Sequence[_Places], blank: Blank) -> Found:
+    """Recognize a gradient that some of the uses of a value did not contribute to."""
+    statement = learner.assignment_of(blank.name)
+    if not isinstance(statement, ast.Assign) or blank.at_end or not places:
+        return None
+    code = compile(ast.unparse(statement), "<statement>", "exec")
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        counts = [count for one in places for count in one.partial(code)]
+    if not counts or None in counts or not any(counts):
+        return None
+    words = f"`{blank.target}` is used {max(c or 0 for c in counts)} times, and each use sends a "
+    return "contribution missing", f"{words}contribution: not all of them are there"
 
 
 class _Places:
@@ -128,11 +209,14 @@ class _Places:
     def __init__(self, learner: Learner, truth: Truth, blank: Blank, others: set[str]) -> None:
         self.truth, self.blank = truth, blank
         self.found: list[dict[str, Any]] = []
-        self.names = learner.function.__globals__
+        # Changes use NumPy, which not every exercise imports.
+        self.names = {"np": np, **learner.function.__globals__}
 
         statement = learner.assignment_of(blank.name)
         used = {n.id for n in ast.walk(statement or learner.tree) if isinstance(n, ast.Name)}
         used -= {*self.names, *dir(builtins)}
+        if statement is not None:
+            used.update(_indices_of_loops(learner, statement))
 
         def right(name: str, variables: Mapping[str, Any]) -> Any:
             # Before a loop, where a sum gets its start, the variables of the loop are missing.
@@ -157,6 +241,33 @@ class _Places:
             if not self.blank.at_end and difference(so_far, expected):
                 return False
         return not self.blank.at_end or not difference(so_far, expected)
+
+    def partial(self, statement: CodeType) -> list[int | None]:
+        """Return at each place how many contributions there are, if some are missing.
+
+        It is 0 where the value is right, and None where the contributions do not explain it.
+        """
+        counts: list[int | None] = []
+        for variables in self.found:
+            try:
+                parts = self.truth.contributions(self.blank, variables)
+                names = dict(variables)
+                exec(statement, self.names, names)
+                counts.append(_partial(names[self.blank.name], parts))
+            except Exception:  # it is something else
+                return [None]
+        return counts
+
+
+def _partial(value: Any, parts: Sequence[Any]) -> int | None:
+    """Return the number of contributions if a value has only some; 0 if all, None if neither."""
+    if not 2 <= len(parts) <= _MOST_CONTRIBUTIONS:
+        return 0 if len(parts) == 1 and not difference(value, parts[0]) else None
+    for size in range(len(parts), 0, -1):
+        for some in itertools.combinations(parts, size):
+            if not difference(value, sum(some[1:], some[0])):
+                return 0 if size == len(parts) else len(parts)
+    return None
 
 
 def _short(sentence: str) -> str:

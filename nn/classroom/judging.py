@@ -68,8 +68,16 @@ def difference(value: Any, right: Any, inputs: Mapping[str, Any] | None = None) 
         elif found.size == right.size and _same(found.reshape(right.shape), right):
             words += "; the numbers are right"
         return words
+    if found.dtype.kind == "f" and found.dtype.itemsize < 8 and _nearly(found, right):
+        return f"these are the right numbers in {found.dtype}; compute in float64, as NumPy does"
     verdict = judge(found, right, _ROUND_OFF)
     return "" if verdict.agree else _in_words(found, right, verdict.index, inputs or {})
+
+
+def _nearly(found: Any, right: Any) -> bool:
+    """Whether numbers are right to the precision of their own dtype."""
+    room = 64 * float(np.finfo(found.dtype).eps) * float(np.abs(right).max(initial=0.0))
+    return bool(np.abs(found - right).max(initial=0.0) <= room)
 
 
 def _same(found: Any, right: Any) -> bool:

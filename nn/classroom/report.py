@@ -149,7 +149,7 @@ def _wrong(one: BlankResult) -> Section:
         f"Blank {one.blank.number}, line {one.line}" if one.line else f"Blank {one.blank.number}"
     )
     lines: list[object] = [f"it should be {one.blank.words}", one.words]
-    if one.looks_like:
+    if one.looks_like and one.looks_like not in one.words:
         lines.append(f"looks like this: {one.looks_like}")
     if one.code:
         lines.insert(0, code(one.code))

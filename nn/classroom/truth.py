@@ -46,6 +46,7 @@ class Truth:
             tensors = {name: _leaf(name, value) for name, value in inputs.items()}
             self.result, self.variables = exercise.run_forward(tensors)
         self._gradients: dict[Tensor, dict[Tensor, Array]] = {}
+        self._traces: dict[Tensor, Any] = {}
 
     def of(self, blank: Blank, variables: Mapping[str, Any]) -> Any:
         """Return the right value of a blank.
@@ -67,6 +68,37 @@ class Truth:
             result = self._value(blank.of, variables) if known else self.result
             return self._gradients_of(result)[target].copy()
         return np.array(target.numpy() if isinstance(target, Tensor) else target)
+
+    def contributions(self, blank: Blank, variables: Mapping[str, Any]) -> list[Array]:
+        """Return what each use of a target sends to it; none if its value is asked for.
+
+        Parameters
+        ----------
+        blank : Blank
+        variables : mapping of str to object
+            As for `of`.
+        """
+        from tinygrad_edu.explaining.contribution import Trace
+
+        target = self._value(blank.target, variables)
+        if not blank.is_gradient or not isinstance(target, Tensor):
+            return []
+        known = _base(blank.of) in self.variables
+        result = self._value(blank.of, variables) if known else self.result
+        if result not in self._traces:
+            self._traces[result] = Trace(result, {})
+        return [
+            np.asarray(one.contribution) for one in self._traces[result].arrived.get(target, [])
+        ]
+
+    def gradient_of_input(self, name: str) -> Any:
+        """Return the gradient of the result by an input, a list for a list; None if it has none."""
+        value = self.variables.get(name)
+        tensors = list(_tensors(value))
+        if name not in self.inputs or not tensors or not isinstance(self.result, Tensor):
+            return None
+        found = [self._gradients_of(self.result)[one] for one in tensors]
+        return found if isinstance(value, list) else found[0]
 
     def right(self, name: str, variables: Mapping[str, Any]) -> Any:
         """Return the right value of the blank of a variable, as `Learner.run` asks for it."""

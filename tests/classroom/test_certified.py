@@ -5,6 +5,7 @@ Slips come from people (they are listed with the solutions), from the mutation o
 solution, and from ways around the work: numbers copied from a page, the engine, an edited file.
 """
 
+import ast
 import functools
 import re
 
@@ -87,10 +88,27 @@ def test_the_text_does_not_contain_an_answer(name):
             assert (re.sub(r"\s", "", code) in text) == bool(allowed), (blank, code)
 
 
+@each_exercise
+def test_no_line_of_the_forward_pass_can_be_pasted(name):
+    """A value that the forward pass computes too is computed by machine there, or otherwise."""
+    exercise, source = load_exercise(name), source_of(name)
+    forward = next(n for n in ast.parse(source).body if getattr(n, "name", "") == "forward")
+    lines = [n for n in ast.walk(forward) if isinstance(n, ast.Assign)]
+    codes = {ast.unparse(n.targets[0]): ast.unparse(n.value) for n in lines}
+    for blank in exercise.blanks:
+        if blank.is_gradient or blank.target not in codes:
+            continue
+        code = {**known.right_of(name), blank.name: codes[blank.target]}
+        learner = learner_of(exercise, known.filled(source, code))
+        try:
+            wrong = wrong_blanks(exercise, learner)
+        except EngineUsed:
+            continue
+        assert (wrong == set()) == ((name, blank.name) in ALREADY_ON_THE_PAGE), (blank, code)
+
+
 # A definition that the forward pass contains too, as the same characters.
 ALREADY_ON_THE_PAGE = {
-    ("slope", "L_next"): "the loss itself",
-    ("penalty_and_momentum", "w_next"): "equation 3",
     ("scaled_inputs", "u"): "equation 1",
 }
 
@@ -221,7 +239,7 @@ def test_copied_numbers_are_refused(name):
 def first_input(exercise):
     """Return an expression in an input that is true in the first draw alone."""
     for key, value in exercise.draw().items():
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        if isinstance(value, np.ndarray | np.floating) and value.dtype.kind == "f":
             others = [exercise.draw(0, again)[key].sum() for again in DRAWS[1:]]
             if value.sum() not in others:
                 return f"float({key}.sum()) == {float(value.sum())!r}"
@@ -336,7 +354,7 @@ def test_draws_differ_and_fit_on_paper(name):
     for draw in draws:
         assert sum(np.size(v) for v in draw.values() if isinstance(v, np.ndarray)) <= 120
         for value in draw.values():
-            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            if isinstance(value, np.ndarray | np.float64) and value.dtype.kind == "f":
                 assert np.isfinite(value).all()
     texts = {repr(draw) for draw in draws}
     assert len(texts) >= (4 if name in ("slope", "graph", "chain_rule", "used_twice") else 6)

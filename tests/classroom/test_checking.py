@@ -20,7 +20,7 @@ from nn.classroom.repairing import changes, find_change
 from nn.classroom.truth import Truth, truth_of
 from nn.cli import main
 
-from .learners import function_of, learner_of, no_sources_left  # noqa: F401
+from .learners import function_of, learner_of, no_sources_left, solutions  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -215,9 +215,9 @@ def test_a_count_that_is_a_size_is_named():
         ("h[t + 1] * w", "h[t] * w", "index off by one", "the index in `h[t + 1]`"),
         ("x @ M", "x @ M.T", "transposed", "`x @ M`"),
         ("M.sum(axis=0)", "M.sum(axis=1)", "wrong axis", "the sum is over the wrong axis"),
-        ("M.mean(axis=0)", "M.sum(axis=0)", "mean for sum", "the mean"),
+        ("M.mean(axis=0)", "M.sum(axis=0)", "mean for sum", "a mean was taken where a sum"),
         ("M / M.sum(axis=1)", "M / M.sum(axis=1, keepdims=True)", "wrong axis", "keepdims"),
-        ("w - delta", "delta - w", "sign", "its sign is flipped"),
+        ("w - delta", "delta - w", "sign", "the sign is flipped"),
         ("x * w - delta", "x * w + delta", "sign", "a sign is flipped in `x * w - delta`"),
         ("x * (1 - w)", "x * (1 - w**2)", "no square", "`w` must be squared"),
         ("x * w", "x", "factor too much", "`w` is too much"),
@@ -446,3 +446,46 @@ def test_a_few_numbers_are_shown_where_something_is_wrong():
     assert f"The numbers are w = {numbers['w']}" in reported({"dw": "a"}, "slope")[1]
     assert "The numbers are" not in reported({}, "slope")[1]
     assert "The numbers are" not in reported({"dW2": "0"}, "delta_rule")[1]
+
+
+@pytest.mark.parametrize(
+    ("exercise", "line", "changed"),
+    [
+        ("any_depth", "dWs[layer], dbs[layer] = dW, db", "dWs[layer], dbs[layer] = 2 * dW, db"),
+        ("any_depth", 'return {"W": dWs, "b": dbs}', 'return {"W": dbs, "b": dWs}'),
+        ("tiny_engine", "gradients[k] = g", "gradients[k] = 2 * g"),
+        ("tiny_engine", "np.array(gradients)", "np.array(gradients[::-1])"),
+    ],
+)
+def test_what_is_returned_counts_where_every_blank_is_right(exercise, line, changed):
+    source = solutions().solved_source(exercise)
+    assert source.count(line) == 1
+    known = load_exercise(exercise)
+    assert check(exercise, function_of(source, known.function)).solved
+    report = check(exercise, function_of(source.replace(line, changed), known.function))
+    assert all(one.is_right for one in report.blanks)
+    assert not report.solved
+    assert "the function returns a wrong" in str(report)
+
+
+@pytest.mark.parametrize(
+    "code", ["delta @ W.t()", "np.mat_mul(delta, W.T)", "my_gradients(x, W, b, delta)['x']"]
+)
+def test_any_error_of_a_blank_is_a_row(code):
+    report, _ = reported({"dx": code}, "layer")
+    assert report.blanks[0].state == "wrong"
+    assert "Error" in report.blanks[0].words
+
+
+def test_numbers_of_less_precision_are_named():
+    _, text = reported({"dW": "(x.T @ delta).astype('float32')"}, "layer")
+    assert "these are the right numbers in float32; compute in float64" in text
+    _, text = reported({"dW": "(2 * x.T @ delta).astype('float32')"}, "layer")
+    assert "these are the right numbers" not in text
+
+
+def test_adding_to_a_number_of_the_inputs_does_not_change_it():
+    drawn = load_exercise("convolution").draw()
+    number = drawn["b"]
+    number += 1
+    assert number != drawn["b"]

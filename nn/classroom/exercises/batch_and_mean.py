@@ -9,7 +9,8 @@ loss is the mean of the squared errors:
 The factor 1/n belongs where δ starts, and nowhere else. All rows share w and b, so their gradients
 are sums over the rows. And because the gradient of a mean is the mean of the gradients, you can
 also look at each row alone: `each` has a row for each example, its own gradient of w, as if the
-batch were only this row. Blank 4 makes ∂L/∂w out of it in a second way.
+batch were only this row. (`delta[:, None]` is δ as a column, which multiplies each row of x by its
+own number.) Blank 4 makes ∂L/∂w out of it in a second way.
 """
 
 from nn.classroom import check
@@ -21,7 +22,7 @@ def inputs(generator):
         "x": generator.normal(size=(n, 3)).round(1),
         "y": generator.normal(size=n).round(1),
         "w": generator.normal(size=3).round(1),
-        "b": round(generator.normal(), 1),
+        "b": generator.choice([-0.7, 0.4, 0.9]),
     }
 
 
@@ -38,7 +39,7 @@ def my_gradients(x, y, w, b):
     dw = ...  # blank 2: ∂L/∂w, shape (3,)
     db = ...  # blank 3: ∂L/∂b, one number
     each = n * delta[:, None] * x
-    dw_again = ...  # blank 4: ∂L/∂w, shape (3,), from `each` alone
+    dw_again = ...  # blank 4: ∂L/∂w, shape (3,), again: `each` is enough
     return {"w": dw, "b": db}
 
 

@@ -22,7 +22,7 @@ def inputs(generator):
     return {
         "x": generator.normal(size=(rows, columns)).round(1),
         "W": generator.normal(size=(height, width)).round(1),
-        "b": round(generator.normal(), 1),
+        "b": round(generator.uniform(0.3, 0.9), 1),
         "delta": generator.normal(size=(rows - height + 1, columns - width + 1)).round(1),
     }
 

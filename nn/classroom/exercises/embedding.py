@@ -1,7 +1,7 @@
 """An embedding, and positions.
 
-A table has a row of D numbers for each token of a vocabulary. n texts of T tokens are looked up,
-and a row for the position is added, the same for all texts:
+A table has a row of D numbers for each of the tokens that exist, the vocabulary. n texts of T
+tokens are looked up, and a row for the position is added, the same for all texts:
 
     (1)  x[i, t] = table[tokens[i, t]] + positions[t]
 
@@ -9,7 +9,8 @@ g = ∂L/∂x has arrived, shape (n, T, D). Each row of `positions` is used once
 `table` is used as often as its token occurs, and maybe never. Contributions add up.
 
 Looking up is a matrix product in disguise: with a one-hot row for each token, it is one-hot times
-table. So there is a second way to the same gradient, without a loop over the tokens.
+table. So there is a second way to the same gradient, without a loop over the tokens. It needs the
+numbers in rows: `g.reshape(-1, k)` makes rows of k numbers, and the -1 means as many as there are.
 """
 
 import numpy as np

@@ -10,8 +10,9 @@ First go back through the chain, one operation after the other, with the scores 
 small. Then do it in one operation, with the scores `z`. Some of these are 800 or -800. There p is
 rounded to 0 or 1, so equation 2 would take the logarithm of 0, and exp(800) is too large for a
 float. So write the loss as a function of z without p: with equation 1 in it, each logarithm becomes
-log(1 + exp(...)). And log(1 + exp(z)) is max(z, 0) + log(1 + exp(-abs(z))), where nothing is too
-large. `np.log1p(a)` is log(1 + a).
+log(1 + exp(...)). And log(1 + exp(z)) is z + log(1 + exp(-z)): for each z, one of the two has an
+exp of at most 1. A common form of both uses `np.maximum(z, 0)`, which is z or 0, number by number,
+and abs(z). `np.log1p(a)` is log(1 + a).
 
 The derivative of the fused operation needs no intermediate derivative either.
 """

@@ -12,7 +12,8 @@ so it gets two contributions. v and r have one number for each row: what they ge
 row. In equation 1, x is also used twice: directly, and in the mean.
 
 In the end this is the formula of batch normalization (page 10), along the rows instead of the
-columns.
+columns. One thing differs: γ is not the same for all numbers of a row, so it cannot be put in front
+of the formula. The means are those of g γ, not of g.
 """
 
 from nn.classroom import check

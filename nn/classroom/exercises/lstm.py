@@ -13,7 +13,8 @@ arrives at the product, times the other factor. c[t + 1] is used twice: in equat
 next step, in equation 3, where it is multiplied by the f of that step (`f_next`). dh is given: it
 is that of the exercise `rnn`.
 
-In blank 6 each gate goes through its own activation; put the four parts side by side again.
+In blank 6 each gate goes through its own activation; put the four parts side by side again, with
+`np.concatenate([...], axis=1)`.
 """
 
 import numpy as np

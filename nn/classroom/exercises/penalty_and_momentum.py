@@ -36,7 +36,7 @@ def forward(x, y, w, b, v, decay, momentum, rate):
     penalty = decay / 2 * (w**2).sum()
     L = error + penalty
     v_next = momentum * v + grad(L, w)  # by machine
-    w_next = w - rate * v_next
+    w_next = w - rate * (momentum * v + grad(L, w))
     return L
 
 

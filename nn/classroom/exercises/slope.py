@@ -29,11 +29,14 @@ def inputs(generator):
 
 
 def forward(w, a, y, rate):
+    def loss(w):
+        return (a * w - y) ** 2
+
     square = a**2 * w**2
     linear = -2 * w * a * y
     L = square + linear + y**2
     w_next = w - rate * grad(L, w)  # by machine
-    L_next = (a * w_next - y) ** 2
+    L_next = loss(w_next)
     return L
 
 
