@@ -55,6 +55,8 @@ class Blank:
         Whether it is checked in each pass of a loop.
     at_end : bool
         Whether a loop adds to it, so that it is checked when the function ends.
+    depth : int
+        How many loops it is in; a loop that a learner adds is deeper.
     """
 
     number: int
@@ -64,6 +66,7 @@ class Blank:
     of: str
     in_loop: bool
     at_end: bool
+    depth: int
 
     @property
     def is_gradient(self) -> bool:
@@ -116,8 +119,8 @@ class Exercise:
         """
         key = [zlib.crc32(self.name.encode()), seed, again]
         found: dict[str, Any] = self._names["inputs"](np.random.default_rng(key))
-        # A number is an array too, as it is after an operation of NumPy.
-        return {k: np.array(v) if isinstance(v, float) else v for k, v in found.items()}
+        # As after an operation of NumPy; `+=` does not change it in place.
+        return {k: np.float64(v) if isinstance(v, float) else v for k, v in found.items()}
 
     def run_forward(self, inputs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Run the forward pass.
@@ -231,23 +234,24 @@ def read_exercise(name: str, source: str) -> Exercise:
     blanks = []
     for number in sorted(found):
         match, line = found[number]
-        is_inside = any(loop.lineno < line <= (loop.end_lineno or 0) for loop in loops)
-        blanks.append(_blank(match, is_inside))
+        depth = sum(loop.lineno < line <= (loop.end_lineno or 0) for loop in loops)
+        blanks.append(_blank(match, depth))
     title, _, text = (ast.get_docstring(tree) or "").partition("\n")
     title = title.rstrip(".")
     returned = _returned(function)
     return Exercise(name, title, text.strip(), source, function.name, tuple(blanks), returned)
 
 
-def _blank(match: re.Match[str], is_inside: bool) -> Blank:
-    """Read a blank from its line, which may be inside a loop."""
+def _blank(match: re.Match[str], depth: int) -> Blank:
+    """Read a blank from its line, which is in so many loops."""
     of_gradient = _GRADIENT.search(match[3])
     value = re.match(_NAME, match[3])
     target = of_gradient[2] if of_gradient else value[0] if value else match[1]
     # A sum, or an array that is filled in element by element, is complete at the end.
-    at_end = is_inside and (f"{match[1]} = " not in match[0] or "at the end" in match[3])
+    at_end = depth > 0 and (f"{match[1]} = " not in match[0] or "at the end" in match[3])
     of = of_gradient[1] if of_gradient else ""
-    return Blank(int(match[2]), match[1], match[3], target, of, is_inside and not at_end, at_end)
+    in_loop = depth > 0 and not at_end
+    return Blank(int(match[2]), match[1], match[3], target, of, in_loop, at_end, depth)
 
 
 def _returned(function: ast.FunctionDef) -> dict[str, str]:

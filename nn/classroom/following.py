@@ -227,7 +227,8 @@ class Learner:
 
     def _instrumented(self, hooks: dict[str, Any]) -> Callable[..., Any]:
         if self._compiled is None:
-            tree = _Instrument(set(self.blanks)).visit(ast.parse(self._text))
+            depths = {name: blank.depth for name, blank in self.blanks.items()}
+            tree = _Instrument(depths).visit(ast.parse(self._text))
             module = ast.fix_missing_locations(tree)
             self._compiled = compile(module, self.file, "exec", dont_inherit=True)
         names = {**self._globals(), **hooks}
@@ -322,14 +323,15 @@ class _Hooks:
         self._note(name, {**variables, name: value})
         return value
 
-    def _pass(self, variables: dict[str, Any]) -> None:
-        """Note the blanks of a loop at the end of a pass."""
-        for name in self._touched:
+    def _pass(self, depth: int, variables: dict[str, Any]) -> None:
+        """Note the blanks of a loop at the end of a pass; a loop that a learner added is deeper."""
+        ended = {name for name in self._touched if self.blanks[name].depth >= depth}
+        for name in ended:
             if self.blanks[name].in_loop:
                 kept = Seen(_kept(variables[name]), dict(variables), self._last[name].order)
                 self._in_passes.setdefault(name, []).append(kept)
                 self.passes[name] = self.passes.get(name, 0) + 1
-        self._touched.clear()
+        self._touched -= ended
 
     def _end(self, variables: dict[str, Any]) -> None:
         """Note the other blanks at the end of the run."""
@@ -379,8 +381,8 @@ def _is_tuple(node: ast.AST) -> bool:
 class _Instrument(ast.NodeTransformer):
     """Inserts the calls of hooks."""
 
-    def __init__(self, names: set[str]) -> None:
-        self.names = names
+    def __init__(self, depths: Mapping[str, int]) -> None:
+        self.depths, self._depth = depths, 0
 
     def _statement(self, text: str, at: ast.AST) -> Any:
         module = ast.increment_lineno(ast.parse(text), getattr(at, "lineno", 1) - 1)
@@ -389,7 +391,7 @@ class _Instrument(ast.NodeTransformer):
     def _assignment(self, node: Any) -> Any:
         found = [node]
         for name in dict.fromkeys(_assigned(node)):
-            if name in self.names:
+            if name in self.depths:
                 given = self._statement(
                     f"if {_IS_GIVEN}({name!r}): {name} = {_RIGHT}({name!r}, locals())\n"
                     f"else: {_NOTE}({name!r}, locals())",
@@ -404,14 +406,29 @@ class _Instrument(ast.NodeTransformer):
     visit_Assign = visit_AugAssign = visit_AnnAssign = _assignment
 
     def _loop(self, node: Any) -> Any:
+        assigned = {name for part in ast.walk(node) for name in _assigned(part)}
+        names = [name for name in self.depths if name in assigned]
+        self._depth += 1
         self.generic_visit(node)
-        node.body.append(self._statement(f"{_PASS}(locals())", node.body[-1]))
-        return node
+        node.body.append(self._passed(node.body[-1]))
+        is_added = names and all(self.depths[name] < self._depth for name in names)
+        self._depth -= 1
+        if not is_added:
+            return node
+        # A loop that a learner added to compute blanks: it does not run for values that are given.
+        test = " and ".join(f"{_IS_GIVEN}({name!r})" for name in names)
+        values = "\n".join(f"    {name} = {_RIGHT}({name!r}, locals())" for name in names)
+        given = self._statement(f"if {test}:\n{values}\nelse: pass", node)
+        given.orelse = [node]
+        return given
 
     visit_For = visit_While = _loop
 
+    def _passed(self, at: ast.AST) -> Any:
+        return self._statement(f"{_PASS}({self._depth}, locals())", at)
+
     def _leave(self, node: Any) -> Any:
-        return [self._statement(f"{_PASS}(locals())", node), node]
+        return [self._passed(node), node]
 
     visit_Continue = visit_Break = _leave
 

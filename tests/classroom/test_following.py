@@ -4,18 +4,20 @@ early returns, errors; and that it cannot call this project.
 
 import ast
 import linecache
+import re
 
 import numpy as np
 import pytest
 
-from nn.classroom.exercise import Blank
+from nn.classroom.checking import results_of
+from nn.classroom.exercise import Blank, load_exercise, source_of
 from nn.classroom.following import EngineUsed, Learner
 
-from .learners import function_of, no_sources_left  # noqa: F401
+from .learners import function_of, learner_of, no_sources_left  # noqa: F401
 
 
 def blank(name, number=1, in_loop=False, at_end=False):
-    return Blank(number, name, "", name, "L", in_loop, at_end)
+    return Blank(number, name, "", name, "L", in_loop, at_end, depth=int(in_loop or at_end))
 
 
 def learner(source, *blanks, function="f", **names):
@@ -367,3 +369,40 @@ def test_the_statement_of_a_blank():
     assert ast.unparse(one.assignment_of("a")) == "a += 2"
     assert one.assignment_of("b") is None
     assert one.assignment_of("d") is None
+
+
+# Loops that a learner adds ---------------------------------------------------------------------
+
+
+SLOWLY = """delta1 = np.zeros(2)
+        for k in range(2):
+            delta1[k] = delta2 * w2[k] * (1 - h[k] ** 2)"""
+SUMMED = """g = 0.0
+        for part in arrived[k]:
+            g += part"""
+
+
+def states(exercise, name, text):
+    """Judge an exercise in which one blank is filled in."""
+    source, count = re.subn(
+        rf"^( *){name} = \.\.\..*$", lambda m: m[1] + text, source_of(exercise), flags=re.M
+    )
+    assert count == 1
+    found = results_of(load_exercise(exercise), learner_of(load_exercise(exercise), source))
+    return {one.blank.name: one.state for one in found}
+
+
+@pytest.mark.parametrize(
+    ("exercise", "name", "text"),
+    [("xor_network", "delta1", SLOWLY), ("tiny_engine", "g", SUMMED)],
+)
+def test_a_loop_inside_a_blank_of_a_loop_is_judged_when_it_ends(exercise, name, text):
+    found = states(exercise, name, text)
+    assert found.pop(name) == "right"
+    assert set(found.values()) == {"open"}
+
+
+@pytest.mark.parametrize("part", ["g + arrived[k].pop()", "arrived[k].pop()"])
+def test_a_loop_that_takes_things_away_ends_also_where_its_blank_is_given(part):
+    text = f"g = 0.0\n        while arrived[k]:\n            g = {part}"
+    assert states("tiny_engine", "g", text)["g"] == ("right" if "+" in part else "wrong")
