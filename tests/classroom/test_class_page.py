@@ -1,6 +1,7 @@
 """Tests that the page of a class says what was done, shows all as text, and names no student."""
 
 import ast
+import html
 import importlib
 import pkgutil
 from pathlib import Path
@@ -78,13 +79,35 @@ def test_the_page_says_what_was_done():
     assert words("", "", "it is 1/10 of what it should be").startswith("computed a multiple")
 
 
-def test_the_page_shows_anything_as_text():
-    blank = EXERCISE.blanks[0]
-    bad = BlankResult(blank, "wrong", 1, "delta = '<img src=x>' # ana", "<b>", "<i>", "<u>")
+def body_of(results, **known):
+    """Return the page of a class with one hand-in whose first blank is one of the results."""
     found = unmarked(EXERCISE, "<script>alert(1)</script>")
-    report = type(found.report)(EXERCISE, (bad, *found.report.blanks[1:]))
-    page = class_page([(EXERCISE, [type(found)(report), found])])
-    body = page.partition("</style>")[2]
-    assert "&lt;img src=x&gt;" in body
+    rest = found.report.blanks[1:]
+    marks = [type(found)(type(found.report)(EXERCISE, (one, *rest))) for one in results]
+    return class_page([(EXERCISE, [*marks, found])], **known).partition("</style>")[2]
+
+
+def wrong(code, kind="sign"):
+    return BlankResult(EXERCISE.blanks[0], "wrong", 1, code, "<b>", kind, "<u>")
+
+
+def test_the_page_shows_anything_as_text():
+    body = body_of([wrong("delta = a <b> '<img src=x>' # ana", "<i>")])
+    assert "delta = a &lt;b&gt; &#x27;…&#x27;" in body
     assert "&lt;script&gt;" in body
-    assert not any(tag in body for tag in ("<img", "<script", "<b>", "<i>", "<u>", "ana"))
+    assert not any(tag in body for tag in ("<img", "<script", "<b>", "<i>", "<u>", "ana", "img"))
+
+
+def test_no_example_names_a_student():
+    for code in ("delta = ana_berg(a, y)", "delta = BERG * y", "delta = berg"):
+        assert "for example" not in body_of([wrong(code)], students=["ana.berg@uni.edu", "bo"])
+    other = body_of([wrong("delta = berg"), wrong("delta = y - a")], students=["berg"])
+    assert "delta = y - a" in other
+    assert "delta = f('…')" in html.unescape(body_of([wrong("delta = f('Bo')")]))
+    assert "for example" not in body_of([wrong("delta = f('Bo")])
+
+
+def test_the_page_says_how_many_handed_in_and_rounds_a_half_up():
+    body = body_of([wrong("delta = y - a")] + [wrong("x = 1", "kink")] * 7, count=12)
+    assert "9 hand-ins of 12 students, of which 8 could be judged" in body
+    assert "13 % (1 of 8)" in body

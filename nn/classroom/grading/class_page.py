@@ -5,9 +5,12 @@ Everything on it that comes from hand-ins is shown as text.
 
 from __future__ import annotations
 
+import builtins
+import io
 import re
+import tokenize
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tinygrad_edu.documents import Inline, Line, Section, Table, code, name, page
 from tinygrad_edu.documents.page import sheet
@@ -33,38 +36,51 @@ white-space:pre-wrap}}
 """
 
 
-def class_page(marks: Sequence[tuple[Exercise, Sequence[Mark]]]) -> str:
+def class_page(
+    marks: Sequence[tuple[Exercise, Sequence[Mark]]],
+    *,
+    students: Collection[str] = (),
+    count: int = 0,
+) -> str:
     """Write the page.
 
     Parameters
     ----------
     marks : sequence of (Exercise, sequence of Mark)
         For each exercise one mark for each student who handed it in.
+    students : collection of str
+        Their IDs: an example that contains one is left out.
+    count : int
+        How many students are in the list of the class; 0 if there is no list.
     """
-    parts = tuple(_of_exercise(exercise, found) for exercise, found in marks if found)
+    names = {part for one in students for part in _words_of(one)}
+    parts = tuple(_of_exercise(exercise, found, names, count) for exercise, found in marks if found)
     title = "What the class misunderstood"
     content = parts or ("There are no hand-ins.",)
     return page(Section(title, content), style=sheet() + _STYLE)
 
 
-def _of_exercise(exercise: Exercise, marks: Sequence[Mark]) -> Section:
+def _of_exercise(
+    exercise: Exercise, marks: Sequence[Mark], names: set[str], students: int
+) -> Section:
     judged = [mark for mark in marks if not mark.problem]
     blanks = [
         [mark.report.blanks[place] for mark in judged] for place in range(len(exercise.blanks))
     ]
     solved = sum(mark.score == mark.most for mark in judged)
-    summary = f"{_counted(len(marks), 'hand-in')}; {solved} with all blanks right."
+    count = _counted(len(marks), "hand-in") + (f" of {students} students" if students else "")
+    summary = f"{count}; {solved} with all blanks right."
     if len(judged) < len(marks):
         summary = (
-            f"{_counted(len(marks), 'hand-in')}, of which {len(judged)} could be judged; {solved} "
-            "with all blanks right. The shares below are of those that could be judged."
+            f"{count}, of which {len(judged)} could be judged; {solved} with all blanks right. The "
+            "shares below are of those that could be judged."
         )
     content: list[Line | Table | Section] = [summary]
     if judged:
         content.append(_overview(blanks))
         content += _most_frequent(blanks)
         content += [
-            _of_blank(results) for results in blanks if not all(r.is_right for r in results)
+            _of_blank(results, names) for results in blanks if not all(r.is_right for r in results)
         ]
     problems = Counter(_general(mark.problem) for mark in marks if mark.problem)
     if problems:
@@ -103,7 +119,7 @@ def _most_frequent(blanks: Sequence[Sequence[BlankResult]]) -> list[Section]:
     return [Section("Most frequent", tuple(lines))] if lines else []
 
 
-def _of_blank(results: Sequence[BlankResult]) -> Section:
+def _of_blank(results: Sequence[BlankResult], names: set[str]) -> Section:
     """Say what was done instead, the most frequent first, with a line as an example."""
     blank, count = results[0].blank, len(results)
     wrong = [one for one in results if not one.is_right]
@@ -111,7 +127,8 @@ def _of_blank(results: Sequence[BlankResult]) -> Section:
     content = []
     for words, times in deeds.most_common(_MOST_SLIPS):
         lines: list[Line] = [_share(times, count, [words])]
-        example = _example([one for one in wrong if deed(one) == words and one.state == "wrong"])
+        same = [one for one in wrong if deed(one) == words and one.state == "wrong"]
+        example = _example(same, names)
         if example:
             lines.append(["   for example  ", name(example, 100)])
         content.append(Section("", tuple(lines), kind="slip"))
@@ -123,14 +140,45 @@ def _of_blank(results: Sequence[BlankResult]) -> Section:
 
 
 def _share(times: int, count: int, words: Sequence[Inline | str]) -> Line:
-    return [f"{100 * times / count:.0f} % ({times} of {count})  ", *words]
+    percent = (200 * times + count) // (2 * count)  # a half is rounded up
+    return [f"{percent} % ({times} of {count})  ", *words]
 
 
-def _example(results: Sequence[BlankResult]) -> str:
-    """Return the line that most of them wrote; comments, which may hold names, are left out."""
-    lines = Counter(re.sub(r"\s*#.*", "", one.code) for one in results if not is_error(one))
-    lines.pop("", None)  # it is missing
-    return lines.most_common(1)[0][0] if lines else ""
+def _example(results: Sequence[BlankResult], names: set[str]) -> str:
+    """Return the line that most of them wrote, if it contains no name of a student."""
+    lines = Counter(_without_texts(one.code) for one in results if not is_error(one))
+    for line, _ in lines.most_common():
+        if line and not names & {*_words_of(line)}:
+            return line
+    return ""
+
+
+def _without_texts(line: str) -> str:
+    """Leave out comments and texts, which may hold names; return nothing if it cannot be read."""
+    kept, depth = [], 0
+    try:
+        for one in tokenize.generate_tokens(io.StringIO(line).readline):
+            kind = tokenize.tok_name[one.type]
+            depth += (kind == "FSTRING_START") - (kind == "FSTRING_END")
+            if kind == "ERRORTOKEN" and one.string.strip():
+                return ""
+            if kind in ("STRING", "FSTRING_END"):
+                kept.append((one.start, one.end, "'…'"))
+            elif kind != "COMMENT" and not kind.startswith("FSTRING") and not depth:
+                kept.append((one.start, one.end, one.string))
+    except (tokenize.TokenError, SyntaxError):
+        return ""
+    text, before = "", 0
+    for start, end, string in kept:
+        text += " " * (start[1] > before) + string
+        before = end[1]
+    return text.strip()
+
+
+def _words_of(text: str) -> set[str]:
+    """Return the words in a name or in code that could name a student."""
+    found = re.findall(r"[^\W_]+", text.casefold())
+    return {word for word in found if len(word) > 1 and not word.isdigit()}
 
 
 def _general(problem: str) -> str:
@@ -138,10 +186,10 @@ def _general(problem: str) -> str:
     short = re.sub(r"^(code cell \d+, )?line \d+: ", "", problem)
     kind = re.match(r"(\w*(?:Error|Exit|Exception|Interrupt)):", short)
     if kind:
-        return f"raised {kind[1]}"
+        return f"raised {kind[1]}" if hasattr(builtins, kind[1]) else "raised an error of its own"
     if "SyntaxError" in short:
         return "has a syntax error"
-    if " calls " in short and " of " in short:
+    if (" calls " in short and " of " in short) or " imports " in short:
         return "called the engine"
     return re.sub(r"\d[\d.]* MiB; at", "too large; at", short)
 

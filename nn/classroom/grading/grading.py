@@ -100,10 +100,13 @@ class ClassGrades(Shown):
     grades : tuple of Grade
     others : tuple of (Path, str)
         Files that could not be matched, each with the reason.
+    students : int
+        How many are in the list of the class; 0 if there was none.
     """
 
     grades: tuple[Grade, ...]
     others: tuple[tuple[Path, str], ...] = ()
+    students: int = 0
 
     @property
     def lacks(self) -> frozenset[str]:
@@ -154,7 +157,11 @@ class ClassGrades(Shown):
             if one.mark is not None:
                 by_exercise.setdefault(one.exercise, []).append(one.mark)
         order = [name for name in EXERCISES if name in by_exercise]
-        page = class_page([(load_exercise(name), by_exercise[name]) for name in order])
+        page = class_page(
+            [(load_exercise(name), by_exercise[name]) for name in order],
+            students={one.student for one in self.grades},
+            count=self.students,
+        )
         write_atomically(out / "class.html", page)
 
 
@@ -225,7 +232,7 @@ def grade_folder(
                 grades.append(Grade(student, name, None, files))
     order = {name: place for place, name in enumerate(EXERCISES)}
     grades.sort(key=lambda one: (order[one.exercise], one.student))
-    return ClassGrades(tuple(grades), found.others)
+    return ClassGrades(tuple(grades), found.others, len(students))
 
 
 def grade_submission(

@@ -7,7 +7,9 @@ Its right value is sent only when all blanks before it were judged: it would giv
 from __future__ import annotations
 
 import contextlib
+import io
 import secrets
+import tokenize
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -60,9 +62,9 @@ class Remote(Learner):
         return [name for name in self.blanks if name in names]
 
     def code_of(self, name: str) -> str:
-        """Return the lines that fill a blank, without the comment that asks for it."""
+        """Return the lines that fill a blank, without their comments."""
         lines = self._hand_in[max(self.lines.get(name, 1) - 1, 0) : max(self._ends.get(name, 0), 0)]
-        return printable(" ".join(line.partition("# blank")[0].strip() for line in lines), 160)
+        return printable(" ".join(" ".join(_without_comments(lines)).split()), 160)
 
     def run(self, arguments: Mapping[str, Any], right: Right, given: Collection[str] = ()) -> Run:
         """Let the other process run the function; see `Learner.run`.
@@ -179,6 +181,19 @@ class _Expected:
                 value = self._values[self.last[event]]
                 found.append([self._at[place], encode(value if place < before else _random(value))])
         return found
+
+
+def _without_comments(lines: Sequence[str]) -> list[str]:
+    """Leave out the comments of a statement."""
+    found = list(lines)
+    try:
+        for one in tokenize.generate_tokens(io.StringIO("\n".join(lines).lstrip()).readline):
+            if one.type == tokenize.COMMENT:
+                at = found[one.start[0] - 1]
+                found[one.start[0] - 1] = at[: at.rindex(one.string)]
+    except (tokenize.TokenError, SyntaxError):
+        return [line.partition("# blank")[0] for line in lines]
+    return found
 
 
 def _random(value: Any) -> Any:
