@@ -105,7 +105,7 @@ OWN = (
 )
 # Parts of these that are not meant to be called.
 PARTS = re.compile(
-    r"nn\.by_hand\.(compared|comparison_table|equations|worksheet_page|networks|networks\..*)"
+    r"nn\.by_hand\.(compared|comparison_table|equations|update_rules|worksheet_page|networks|networks\..*)"
     r"|nn\.by_hand\.updates\.(?!rules).*"
     r"|nn\.understanding\.(modes|pictures|result|trained)"
     r"|nn\.classroom\..*"
