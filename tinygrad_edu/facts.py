@@ -7,11 +7,13 @@ They are plain descriptions, passed to `primitive` or `composed`. Tools such as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
 from typing import Any, Literal
 
-__all__ = ["Composed", "Mistake", "Pitfall", "Recognition"]
+__all__ = ["Composed", "Mistake", "MistakesOf", "Pitfall", "Recognition"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +63,36 @@ class Mistake:
     words: str
     rule: Callable[..., Any]
     position: int = 0
+
+
+class MistakesOf(Sequence[Mistake]):
+    """Mistakes that are listed in a module of their own, which is imported when they are read.
+
+    Parameters
+    ----------
+    module, name : str
+        The module, and its tuple of `Mistake`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import rnn_sequence
+    >>> rnn_sequence.primitive.mistakes[0].kind
+    'no activation derivative'
+    """
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module, self._name = module, name
+
+    @cached_property
+    def _all(self) -> tuple[Mistake, ...]:
+        found: tuple[Mistake, ...] = getattr(import_module(self._module), self._name)
+        return found
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._all[place]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -114,7 +114,7 @@ class Primitive:
         For an operation over many steps, along the first axis of its first input:
         ``activates(residual, out, **params)`` returns the activations inside, each with its name
         and results.
-    mistakes : tuple of Mistake
+    mistakes : sequence of Mistake
         Common mistakes in its gradient.
     recognition : Recognition or None
         How tools recognise it if it is written out in other operations; for an elementwise
@@ -145,7 +145,7 @@ class Primitive:
     averages: bool = False
     applies: str = ""
     activates: Callable[..., Any] | None = None
-    mistakes: tuple[Mistake, ...] = ()
+    mistakes: Sequence[Mistake] = ()
     recognition: Recognition | None = None
 
     def rules_for(self, count: int) -> Sequence[Rule | None]:

@@ -228,7 +228,7 @@ def _literal(array: NDArray[Any]) -> str:
         return "[" * array.ndim + texts[0] + "]" * array.ndim
     columns = array.shape[-1]
     rows = [texts[i : i + columns] for i in range(0, len(texts), columns)]
-    is_matrix = 1 < len(rows) and columns <= _MOST_COLUMNS
+    is_matrix = len(rows) > 1 and columns <= _MOST_COLUMNS
     lines = [" ".join(row) if is_matrix else _wrapped(row) for row in aligned(rows)]
     if array.ndim == 1:
         return f"[{lines[0]}]"

@@ -1,6 +1,8 @@
 """Tests that the declared facts of operations are true, and that no tool names an operation."""
 
 import ast
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -174,6 +176,18 @@ def test_facts_fit_together():
         for pitfall in operation.domain or ():
             assert "\n" not in pitfall.cause + pitfall.advice
             assert pitfall.gradient is None or operation.rules[pitfall.gradient] is not None
+
+
+def test_mistakes_of_recurrent_layers_are_imported_when_they_are_read():
+    program = (
+        "import sys, tinygrad_edu as tg\n"
+        "name = 'tinygrad_edu.ops.networks.recurrent_mistakes'\n"
+        "assert name not in sys.modules\n"
+        "assert len(tg.lstm_sequence.primitive.mistakes) > 50\n"
+        "assert tg.rnn_sequence.primitive.mistakes[0].position == 0\n"
+        "assert name in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 # No names in tools ----------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Wrong gradients that people derive for layers: normalization, windows, tables of words.
 
-They stand in the declarations of these operations, and `check_manual` tries them. Nothing else
-computes with them. Those of recurrent layers are in `recurrent_mistakes`.
+The declarations of these operations list them, and `check_manual` tries them. Nothing else computes
+with them. Those of recurrent layers are in `recurrent_mistakes`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Wrong gradients that people derive for softmax, and for losses on logits.
 
-They stand in the declarations of these operations, and `check_manual` tries them. Nothing else
-computes with them.
+The declarations of these operations list them, and `check_manual` tries them. Nothing else computes
+with them.
 """
 
 from __future__ import annotations

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import as_floating, locked_view
+from ...facts import MistakesOf
 from ...primitive import primitive
 from ..reduction import total
 from ..summing import single
-from .recurrent_mistakes import OF_LSTM, OF_RNN
 
 __all__ = ["gru_sequence", "lstm_sequence", "rnn_sequence"]
+
+_MISTAKES = f"{__package__}.recurrent_mistakes"
 
 
 def _operands(gates: Any, weight: Any, count: int, **states: Any) -> tuple[Any, ...]:
@@ -108,7 +110,7 @@ def _rnn_rule(
         "vjp(rnn_sequence, (gates, weight, h0), g)[1][1]",
         "vjp(rnn_sequence, (gates, weight, h0), g)[1][0][0] @ weight.T",
     ),
-    mistakes=OF_RNN,
+    mistakes=MistakesOf(_MISTAKES, "OF_RNN"),
 )
 def rnn_sequence(gates: Any, weight: Any, h0: Any, /, nonlinearity: str = "tanh") -> Any:
     """Simple recurrent network (Elman): ``h[t] = tanh(gates[t] + h[t - 1] @ weight)``.
@@ -201,7 +203,7 @@ def _lstm_slopes(activations: Any, first: Any, cells: Any) -> tuple[Any, ...]:
         "vjp(lstm_sequence, (gates, weight, h0, c0), g)[1][0][0] @ weight.T",
         "vjp(lstm_sequence, (gates, weight, h0, c0), g)[1][3]",
     ),
-    mistakes=OF_LSTM,
+    mistakes=MistakesOf(_MISTAKES, "OF_LSTM"),
 )
 def lstm_sequence(gates: Any, weight: Any, h0: Any, c0: Any, /) -> Any:
     """Long short-term memory over a sequence, from what the inputs contribute to the gates.
