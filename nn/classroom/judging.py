@@ -132,4 +132,4 @@ def _factor_in_words(ratio: float, inputs: Mapping[str, Any], elements: int) -> 
             return f"{sign}{subject} {words.format(number)} what it should be{hint}"
     if elements == 1:
         return ""  # any two numbers have some factor between them
-    return f"{sign}{subject} {number_text(ratio)} times what it should be"
+    return f"{sign}{subject} {number_text(size)} times what it should be"
