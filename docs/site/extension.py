@@ -17,7 +17,7 @@ from jupyter_cache import get_cache
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-from tinygrad_edu.palette import DARK, LIGHT
+from tinygrad_edu.palette import DARK, LIGHT, Theme
 
 from . import api
 from .pages import DOCS, ROOT, links, navigation, pages
@@ -26,22 +26,24 @@ BUILD = ROOT / "build"
 CACHES = BUILD / "docs-cache"
 SOURCE = "source"
 
+_FONTS = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"
+
+
+def _variables(palette: Theme) -> dict[str, str]:
+    """Return the colours of the site in those of the pictures."""
+    link, output = palette.roles["operation"][1], palette.roles["parameter"][1]
+    return {
+        "color-brand-primary": link,
+        "color-brand-content": link,
+        "color-brand-visited": link,
+        "color-output-line": output,
+        "color-output-background": palette.roles["module"][0],
+    }
+
+
 THEME = {
-    "light_css_variables": {
-        "color-brand-primary": LIGHT.roles["operation"][1],
-        "color-brand-content": LIGHT.roles["operation"][1],
-        "color-brand-visited": LIGHT.roles["operation"][1],
-        "color-output-line": LIGHT.roles["parameter"][1],
-        "color-output-background": LIGHT.roles["module"][0],
-        "font-stack": "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif",
-    },
-    "dark_css_variables": {
-        "color-brand-primary": DARK.roles["operation"][1],
-        "color-brand-content": DARK.roles["operation"][1],
-        "color-brand-visited": DARK.roles["operation"][1],
-        "color-output-line": DARK.roles["parameter"][1],
-        "color-output-background": DARK.roles["module"][0],
-    },
+    "light_css_variables": {**_variables(LIGHT), "font-stack": _FONTS},
+    "dark_css_variables": _variables(DARK),
 }
 
 
