@@ -13,8 +13,8 @@ import numpy as np
 
 from tinygrad_edu import gelu, relu
 
-from ...layers import LSTM, RNN, Embedding, MultiheadAttention, TransformerBlock
-from .. import attention, embedding, lstm, rnn, transformer_block
+from ...layers import RNN, Embedding, MultiheadAttention, TransformerBlock
+from .. import attention, embedding, transformer_block
 from .derivation import Array, NotDerived, Ran, gradients_kept, values_of
 
 __all__ = [
@@ -22,8 +22,6 @@ __all__ = [
     "block",
     "embedded",
     "is_textbook",
-    "one_lstm",
-    "one_rnn",
     "recurrent",
     "refuses_attention",
     "refuses_recurrent",
@@ -137,8 +135,15 @@ def refuses_recurrent(layer: Any) -> str:
     return "bidirectional=True" if layer.bidirectional else ""
 
 
-def recurrent(one_layer: Callable[..., Any]) -> Callable[..., Ran]:
-    """Return the derivation of a recurrent layer from that of one of its layers."""
+def recurrent(source: Any, states: int) -> Callable[..., Ran]:
+    """Return the derivation of a recurrent layer with some states from that of one of its layers.
+
+    Parameters
+    ----------
+    source : module
+        `lstm` or `rnn`.
+    states : int
+    """
 
     def run(layer: Any, x: Array) -> Ran:
         is_single, swaps = x.ndim == 2, x.ndim == 3 and not layer.batch_first
@@ -148,7 +153,7 @@ def recurrent(one_layer: Callable[..., Any]) -> Callable[..., Ran]:
 
         hidden, backs, finals = turned(x), [], []
         for number in range(layer.num_layers):
-            hidden, final, back = one_layer(layer, f"_l{number}", hidden)
+            hidden, final, back = _one_layer(source, states, layer, f"_l{number}", hidden)
             backs.append(back)
             finals.append(final)
 
@@ -165,10 +170,10 @@ def recurrent(one_layer: Callable[..., Any]) -> Callable[..., Ran]:
                 found.update(gradients)
             return (returned(g),), found
 
-        states = [np.stack([f[k] for f in finals]) for k in range(len(finals[0]))]
+        last = [np.stack([final[k] for final in finals]) for k in range(states)]
         if is_single:
-            states = [state[:, 0] for state in states]
-        return (returned(hidden), *states), back_to_x
+            last = [state[:, 0] for state in last]
+        return (returned(hidden), *last), back_to_x
 
     return run
 
@@ -187,11 +192,15 @@ def _named(layer: Any, suffix: str, gradients: Any) -> dict[str, Array]:
     return gradients_kept(layer, **dict(zip(names, gradients, strict=True)))
 
 
-def one_lstm(layer: LSTM, suffix: str, x: Array) -> Any:
-    """Run one layer of an LSTM from zero states.
+def _one_layer(source: Any, states: int, layer: Any, suffix: str, x: Array) -> Any:
+    """Run one layer from zero states.
 
     Parameters
     ----------
+    source : module
+        Its derivation: `lstm` or `rnn`.
+    states : int
+        How many states it has.
     layer : Module
     suffix : str
         The end of the names of its parameters, such as ``"_l0"``.
@@ -202,39 +211,14 @@ def one_lstm(layer: LSTM, suffix: str, x: Array) -> Any:
     hidden, finals, back
         All hidden states, a tuple of the last states, and the way back.
     """
-    zeros = np.zeros((len(x), layer.hidden_size))
-    hidden, c, kept = lstm.forward(*[x, *_weights(layer, suffix), zeros, zeros])
+    zeros = [np.zeros((len(x), layer.hidden_size))] * states
+    hidden, *cell, kept = source.forward(x, *_weights(layer, suffix), *zeros)
 
-    def back(g: Array, dc: Array) -> Any:
-        dx, *others = lstm.backward(g, kept, dc)
+    def back(g: Array, *of_cell: Array) -> Any:
+        dx, *others = source.backward(g, kept, *of_cell)
         return dx, _named(layer, suffix, others[:4])
 
-    return hidden, (hidden[:, -1], c), back
-
-
-def one_rnn(layer: RNN, suffix: str, x: Array) -> Any:
-    """Run one layer of a simple recurrent network from zero states.
-
-    Parameters
-    ----------
-    layer : Module
-    suffix : str
-        The end of the names of its parameters, such as ``"_l0"``.
-    x : ndarray, shape (N, T, features)
-
-    Returns
-    -------
-    hidden, finals, back
-        All hidden states, a tuple of the last states, and the way back.
-    """
-    zeros = np.zeros((len(x), layer.hidden_size))
-    hidden, kept = rnn.forward(*[x, *_weights(layer, suffix), zeros])
-
-    def back(g: Array) -> Any:
-        dx, *others = rnn.backward(g, kept)
-        return dx, _named(layer, suffix, others[:4])
-
-    return hidden, (hidden[:, -1],), back
+    return hidden, (hidden[:, -1], *cell), back
 
 
 def refuses_rnn(layer: RNN) -> str:

@@ -111,11 +111,9 @@ LAYERS: dict[type[Module], Derivation] = {
         others=("is_causal",),
         fits=sequences.is_textbook,
     ),
-    RNN: Derivation(
-        sequences.recurrent(sequences.one_rnn), rnn, _OF_RNN, refuses=sequences.refuses_rnn
-    ),
+    RNN: Derivation(sequences.recurrent(rnn, 1), rnn, _OF_RNN, refuses=sequences.refuses_rnn),
     LSTM: Derivation(
-        sequences.recurrent(sequences.one_lstm), lstm, _OF_LSTM, refuses=sequences.refuses_recurrent
+        sequences.recurrent(lstm, 2), lstm, _OF_LSTM, refuses=sequences.refuses_recurrent
     ),
 }
 """The derivation of each layer."""
