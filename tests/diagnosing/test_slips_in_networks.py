@@ -128,7 +128,7 @@ SLIPS = {
     "db of one image": Slip(images, C, "g.sum(axis=(0, 2, 3))", "g[-1].sum(axis=(1, 2))",
                             "bias not summed", "only the last sample"),
     "taps overwrite": Slip(images, C, "dx_bar[met] +=", "dx_bar[met] =",
-                           "not added up", "= in place of += (at Conv2d 3)"),
+                           "not added up", "= instead of += (at Conv2d 3)"),
     "max to all": Slip(images, pooling, "is_largest / is_largest.sum(axis=0)",
                        "np.ones_like(is_largest)",
                        "not the largest alone", "every element got the gradient"),

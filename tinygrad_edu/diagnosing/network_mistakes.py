@@ -217,7 +217,7 @@ def _not_added_up(site: Site, x: Array) -> Iterator[Slip]:
             chosen = (*(slice(None),) * axis, place)
             yield Slip(
                 "one term alone",
-                f"only the {which} of {n} counts, not the sum of all: = in place of +=",
+                f"only the {which} of {n} counts, not the sum of all: = instead of +=",
                 lambda g, out, x, w, *others, chosen=chosen: _flat(x[chosen]).T @ _flat(g[chosen]),
             )
 

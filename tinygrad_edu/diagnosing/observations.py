@@ -256,7 +256,7 @@ def _observation(search: Search, array: Array, name: str) -> str:
 def _of_one_sample(
     search: Search, fitted: Mapping[str, Array], names: Sequence[str]
 ) -> list[tuple[str, str]]:
-    """Recognize the gradients of the first or last sample: = in place of += in a loop over them."""
+    """Recognize the gradients of the first or last sample: = instead of += in a loop over them."""
     totals = {one.source: np.asarray(one.total) for one in search.sent}
     outputs = next((t for t in search.order if t.ndim > 1 and t in totals), None)
     while outputs is not None and node_of(outputs).primitive.carries:

@@ -184,9 +184,9 @@ def words_of(finding: Finding) -> str:
     if edit.what == "sign":
         return "the sign is flipped"
     if edit.what == "accumulate":
-        return "= in place of +="
+        return "= instead of +="
     if edit.what == "overwrite":
-        return "+= in place of ="
+        return "+= instead of ="
     if edit.what == "drop statement":
         return "the line is too much"
     if not edit.after:

@@ -158,7 +158,7 @@ def _put_back(turned: bool) -> Callable[..., Array]:
 
 
 def _overwritten(is_last: bool, skips_zeros: bool) -> Callable[..., Array]:
-    """Put windows back with = in place of +=.
+    """Put windows back with = instead of +=.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def _overwritten(is_last: bool, skips_zeros: bool) -> Callable[..., Array]:
 
 
 _ONLY_THE_LAST = (
-    "windows overlap, and only the last one of those that cover an element counts: = in place of +="
+    "windows overlap, and only the last one of those that cover an element counts: = instead of +="
 )
 
 OF_WINDOWS = (

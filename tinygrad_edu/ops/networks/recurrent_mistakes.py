@@ -45,7 +45,7 @@ _H_NOW = "h[t] was taken instead of h[t - 1] in the gradient of the recurrent we
 _ALL_STEPS = "the upstream gradient of the last state was added at every step"
 _LAST_ALONE = "the upstream gradients of all states but the last were left out"
 _ONE_STEP = (
-    "only the {} step counts in the gradient of the recurrent weights: = in place of +=, which "
+    "only the {} step counts in the gradient of the recurrent weights: = instead of +=, which "
     "adds up all steps"
 )
 
