@@ -138,8 +138,7 @@ def compared(
         )
     if loss is not None and not (isinstance(loss, str) and loss in OBJECTIVES):
         raise ValueError(f"loss is {loss!r}; expected one of {', '.join(OBJECTIVES)}")
-    is_plain = isinstance(network, MLP) and _is_of_the_delta_rule(network)
-    if is_plain and loss in (None, usual_objective(network.structure[-1])):
+    if isinstance(network, MLP) and _is_of_the_delta_rule(network, loss):
         return ComparedMLP(network, x, labels)
     return ComparedNetwork(function, network, x, labels, loss)
 
@@ -169,8 +168,8 @@ def _has_pairs(mlp: MLP) -> bool:
     return expected == [(name, p.shape) for name, p in mlp.named_parameters()]
 
 
-def _is_of_the_delta_rule(mlp: MLP) -> bool:
-    """Whether it computes what the delta rule differentiates: nothing replaced, no hooks."""
+def _is_of_the_delta_rule(mlp: MLP, loss: str | None) -> bool:
+    """Whether the delta rule differentiates it: the usual loss, nothing replaced, no hooks."""
     depth = len(mlp.structure) - 1
     kinds: list[type[Module]] = []
     for number in range(1, depth + 1):
@@ -179,7 +178,8 @@ def _is_of_the_delta_rule(mlp: MLP) -> bool:
     chain = [getattr(mlp, name) for name in mlp._chain]
     is_plain = all(not part._hooks and "forward" not in vars(part) for part in mlp.modules())
     return (
-        is_plain
+        loss in (None, usual_objective(mlp.structure[-1]))
+        and is_plain
         and type(mlp).forward is MLP.forward
         and [type(part) for part in chain] == kinds
         and len({id(part) for part in chain}) == len(chain)
