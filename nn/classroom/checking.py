@@ -38,6 +38,8 @@ _IN_PLAIN_WORDS = {
     "array element with a sequence": (
         "one number is needed here, and this is an array: a sum is missing, or an index"
     ),
+    "does not have enough dimensions": "@ needs arrays with rows or columns, not a single number",
+    "only integers, slices": "an index must be a whole number, and this one is not",
     "list indices must be integers": "a list has one index: a[t], not a[:, t]",
     "bitwise_xor": "^ is not a power in Python; write a power with **",
     "unsupported operand type(s) for ^": "^ is not a power in Python; write a power with **",
@@ -291,7 +293,9 @@ def _batch(exercise: Exercise, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the input whose rows the exercise counts with `n`; none if it has no batch."""
     if not re.search(r"^    n\b[\w, ]* = ", exercise.source, re.M):
         return {}
-    return dict(itertools.islice(inputs.items(), 1))
+    # A factor of 2 or 4 is more often one of a square.
+    first = dict(itertools.islice(inputs.items(), 1))
+    return {name: value for name, value in first.items() if len(value) not in (2, 4)}
 
 
 def of_result(exercise: Exercise, learner: Learner, seed: int) -> list[str]:

@@ -91,6 +91,16 @@ def of_slopes(node: ast.AST, _: Sequence[str]) -> Iterator[_Change]:
     >>> [code for _, _, code in of_slopes(node, ())]
     ['g * (1 - a ** 2)']
     """
+    if isinstance(node, ast.Call) and node.args:
+        called, value = ast.unparse(node.func), ast.unparse(node.args[0])
+        slope = {
+            **dict.fromkeys(("abs", "np.abs"), f"np.sign({value})"),
+            "np.tanh": f"(1 - np.tanh({value}) ** 2)",
+            "np.maximum": f"({value} > 0)",
+        }.get(called)
+        if slope:
+            words = f"{quoted(node)} is the value of this function, not its slope"
+            yield "value for the derivative", words, slope
     if not isinstance(node, ast.BinOp):
         return
     kind = "derivative of another activation"
@@ -101,6 +111,7 @@ def of_slopes(node: ast.AST, _: Sequence[str]) -> Iterator[_Change]:
             if not isinstance(power.left, ast.Call):
                 words = f"{quoted(node)} is the derivative of tanh, not of the function there"
                 yield kind, words, f"({value}) * (1 - {value})"
+                yield kind, words, f"({value} > 0)"
     elif isinstance(node.op, ast.Mult) and _is_complement(node.right):
         value = ast.unparse(node.right.right)  # type: ignore[attr-defined]
         words = f"`{value} * (1 - {value})` is the derivative of sigmoid, not of the function there"
@@ -171,7 +182,7 @@ def of_wholes(node: ast.AST, elements: Sequence[str]) -> Iterator[_Change]:
         words = f"{quoted(node)} is the whole array: only the element of this pass belongs there"
     if isinstance(base, ast.Name):
         for element in elements:
-            if element.startswith(f"{base.id}["):
+            if element.startswith(f"{base.id}[") and element != ast.unparse(node):
                 yield "element", words, element
 
 
@@ -196,6 +207,9 @@ def terms_of(tree: ast.expr) -> list[ast.expr]:
     """Return the parts of an expression that are added up, or joined."""
     if isinstance(tree, ast.BinOp) and isinstance(tree.op, _SUMS):
         return [*terms_of(tree.left), *terms_of(tree.right)]
+    is_method = isinstance(tree, ast.Call) and isinstance(tree.func, ast.Attribute)
+    if is_method and tree.func.attr in ("sum", "mean"):  # type: ignore[attr-defined]
+        return [tree, *terms_of(tree.func.value)]  # type: ignore[attr-defined]
     if isinstance(tree, ast.Call) and tree.args and isinstance(tree.args[0], ast.List):
         return list(tree.args[0].elts)
     if isinstance(tree, ast.BinOp) and isinstance(tree.op, _PRODUCTS):

@@ -112,8 +112,21 @@ def changes(code: str, variables: Sequence[str], elements: Sequence[str] = ()) -
 def _everywhere(rule: _Rule, tree: ast.expr, variables: Sequence[str]) -> Iterator[Change]:
     """Yield the changes of a rule at each node of an expression."""
     for node in ast.walk(tree):
+        around = _indexed(node)
         for kind, sentence, new in rule(node, variables):
+            if around is not None:
+                kind, sentence = "index", f"the index in {quoted(around)} is wrong"
             yield kind, sentence, _replaced(tree, node, new)
+
+
+def _indexed(node: ast.AST) -> ast.AST | None:
+    """Return the element whose index a node is a part of, if it is one of a sum."""
+    if not isinstance(node, ast.BinOp | ast.Constant):
+        return None
+    parent = getattr(node, "_parent", None)
+    while isinstance(parent, ast.BinOp | ast.Tuple):
+        node, parent = parent, getattr(parent, "_parent", None)
+    return parent if isinstance(parent, ast.Subscript) and parent.slice is node else None
 
 
 def _replaced(tree: ast.expr, node: ast.AST, new: str) -> str:
@@ -328,6 +341,8 @@ def _of_missing_parts(
         yield "factor", words, f"({code}) {number}"
     for over in ("axis=0", "axis=1", "axis=1, keepdims=True", ""):
         yield "not summed", "a sum over an axis is missing", f"({code}).sum({over})"
+    for over in ("axis=0, keepdims=True", "axis=1, keepdims=True", ""):
+        yield "not normalized", "it is not divided by its sum", f"({code}) / ({code}).sum({over})"
     yield "transposed", "the result must be transposed", f"({code}).T"
     for name in every:
         words = "a contribution is missing"
