@@ -63,7 +63,8 @@ def assign(
     secret : str
         A text that only the teacher knows; without it, students can draw each other's numbers.
     force : bool
-        Whether files that exist are replaced.
+        Whether files that exist are replaced. Without it, those with the same numbers stay as they
+        are, and what is missing is written, such as keys or a student who came later.
 
     Returns
     -------
@@ -72,26 +73,27 @@ def assign(
     Raises
     ------
     ValueError
-        If there is no such exercise, two students have one ID, or a file exists already. Nothing
-        is written then.
+        If there is no such exercise, two students have one ID, a file exists with other numbers,
+        or all exist. Nothing is written then.
     """
     known, folder = load_exercise(exercise), Path(out)
     solution = _solution(exercise)
     students = check_students(students)
-    handed = [pair for one in students for pair in _handed_out(known, one, secret, folder)]
-    kept = [pair for one in students for pair in _kept(known, one, secret, folder, solution)]
+    handed = [file for one in students for file in _handed_out(known, one, secret, folder)]
+    kept = [file for one in students for file in _kept(known, one, secret, folder, solution)]
+    files = [*handed, *kept]
     if not force:
-        for path, _ in (*handed, *kept):
-            if path.exists() or path.is_symlink():
-                raise ValueError(
-                    f"{printable(path)}: exists already; name another folder with --out, or "
-                    "replace all files with --force"
-                )
-    for path, make in (*handed, *kept):
+        files = [one for one in files if not _is_there(*one)]
+        if not files:
+            raise ValueError(
+                f"{printable(handed[0][0])}: exists already, as all others; replace all files with "
+                "--force"
+            )
+    for path, make, _ in files:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, make())
     return Assigned(
-        tuple(path for path, _ in handed), tuple(path for path, _ in kept), solution is not None
+        tuple(one[0] for one in handed), tuple(one[0] for one in kept), solution is not None
     )
 
 
@@ -123,15 +125,33 @@ def with_seed(exercise: Exercise, source: str, seed: int) -> str:
     return found
 
 
-_Planned = tuple[Path, Callable[[], str]]
+_Planned = tuple[Path, Callable[[], str], int]
+"""A file, what makes its content, and the seed of its numbers."""
+
+
+def _is_there(path: Path, _: Callable[[], str], seed: int) -> bool:
+    """Return whether a file exists with its numbers; with others it is an error."""
+    if not path.exists() and not path.is_symlink():
+        return False
+    try:
+        text = "" if path.is_symlink() else path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    # A student may have filled in a script, so it is not compared as a whole.
+    if not re.search(rf"\b{seed}\b", text):
+        raise ValueError(
+            f"{printable(path)}: exists already, with other numbers; name another folder with "
+            "--out, or replace all files with --force"
+        )
+    return True
 
 
 def _handed_out(exercise: Exercise, student: str, secret: str, out: Path) -> Iterator[_Planned]:
     seed, name = seed_of(exercise.name, student, secret), exercise.name
     folder = out / "students" / folder_name(student)
-    yield folder / f"{name}.py", lambda: with_seed(exercise, exercise.source, seed)
-    yield folder / f"{name}.ipynb", lambda: notebook_of(exercise, seed)
-    yield folder / f"{name}.html", lambda: sheet_of(exercise, seed, student=student)
+    yield folder / f"{name}.py", lambda: with_seed(exercise, exercise.source, seed), seed
+    yield folder / f"{name}.ipynb", lambda: notebook_of(exercise, seed), seed
+    yield folder / f"{name}.html", lambda: sheet_of(exercise, seed, student=student), seed
 
 
 def _kept(
@@ -139,10 +159,10 @@ def _kept(
 ) -> Iterator[_Planned]:
     seed, folder = seed_of(exercise.name, student, secret), out / "keys" / folder_name(student)
     key = folder / f"{exercise.name}-key.html"
-    yield key, lambda: sheet_of(exercise, seed, student=student, key=True)
+    yield key, lambda: sheet_of(exercise, seed, student=student, key=True), seed
     if solution is not None:
         solved = solution
-        yield folder / f"{exercise.name}-solved.py", lambda: with_seed(exercise, solved, seed)
+        yield folder / f"{exercise.name}-solved.py", lambda: with_seed(exercise, solved, seed), seed
 
 
 def _solution(exercise: str) -> str | None:

@@ -21,10 +21,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .exercise import Blank
+from .instrumenting import HOOKS, RIGHT, Instrument, assigned, is_generator, is_open, is_tuple
 
 __all__ = ["EngineUsed", "Learner", "Run", "Seen"]
 
-_HOOKS = _NOTE, _RIGHT, _IS_GIVEN, _PASS, _END = "_note_", "_right_", "_given_", "_pass_", "_end_"
 _OURS = ("nn", "tinygrad_edu")
 
 Right: TypeAlias = Callable[[str, Mapping[str, Any]], Any]
@@ -123,16 +123,21 @@ class Learner:
         definition = self.tree.body[0]
         if not isinstance(definition, ast.FunctionDef):
             raise TypeError(f"expected a function written with def, got {lines[0].strip()!r}")
+        if is_generator(definition):
+            raise TypeError(
+                f"{definition.name} contains yield, so a call of it does not run it; return the "
+                "values instead"
+            )
         for node in ast.walk(definition):
-            if isinstance(node, ast.Name) and node.id in _HOOKS:
+            if isinstance(node, ast.Name) and node.id in HOOKS:
                 raise ValueError(f"{node.id} is a name of the check; choose another one")
-            for name in _assigned(node):
+            for name in assigned(node):
                 # A variable may get a start before the loop that fills it in: the last line counts.
                 line: int = node.lineno  # type: ignore[attr-defined]
                 if name in self.blanks and line >= self.lines.get(name, 0):
                     self.lines[name] = line
                     self._ends[name] = node.end_lineno  # type: ignore[attr-defined]
-                    (self.is_open.add if _is_open(node) else self.is_open.discard)(name)
+                    (self.is_open.add if is_open(node) else self.is_open.discard)(name)
 
     def code_of(self, name: str) -> str:
         """Return the lines that fill a blank, without the comment that asks for it."""
@@ -148,8 +153,8 @@ class Learner:
     def assignment_of(self, name: str) -> ast.Assign | ast.AugAssign | None:
         """Return the statement that fills a blank; None if it is not a simple assignment."""
         for node in ast.walk(self.tree):
-            if getattr(node, "lineno", 0) == self.lines.get(name) and name in _assigned(node):
-                simple = isinstance(node, ast.Assign | ast.AugAssign) and not _is_tuple(node)
+            if getattr(node, "lineno", 0) == self.lines.get(name) and name in assigned(node):
+                simple = isinstance(node, ast.Assign | ast.AugAssign) and not is_tuple(node)
                 return node if simple else None  # type: ignore[return-value]
         return None
 
@@ -177,8 +182,10 @@ class Learner:
         with refused, np.errstate(all="ignore"):
             try:
                 run.result = function(**copies)
-            except Exception as error:
-                run.error, run.line = error, _line_in(error, self.file)
+            except (Exception, SystemExit) as error:
+                ended = RuntimeError("SystemExit ends the program; leave it out")
+                run.error = ended if isinstance(error, SystemExit) else error
+                run.line = _line_in(error, self.file)
                 hooks.stopped()
         if refused.error is not None:
             raise refused.error
@@ -205,7 +212,7 @@ class Learner:
             first, end = self.lines[name] - 1, self._ends[name]
             indent = lines[first][: -len(lines[first].lstrip())]
             lines[first:end] = [""] * (end - first)
-            lines[first] = f"{indent}{name} = {_RIGHT}({name!r}, locals())"
+            lines[first] = f"{indent}{name} = {RIGHT}({name!r}, locals())"
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Return) and node.value is not None:
                 for place in range(node.lineno - 1, node.end_lineno or 0):
@@ -220,7 +227,7 @@ class Learner:
             if isinstance(node, ast.FunctionDef) and node.name == self.function.__name__
         )
         definition.decorator_list = []
-        values = {**self._globals(), _RIGHT: right}
+        values = {**self._globals(), RIGHT: right}
         exec(compile(ast.Module([definition], []), shown, "exec"), values)
         found: Callable[..., Any] = values[definition.name]
         return found
@@ -228,7 +235,7 @@ class Learner:
     def _instrumented(self, hooks: dict[str, Any]) -> Callable[..., Any]:
         if self._compiled is None:
             depths = {name: blank.depth for name, blank in self.blanks.items()}
-            tree = _Instrument(depths).visit(ast.parse(self._text))
+            tree = Instrument(depths).visit(ast.parse(self._text))
             module = ast.fix_missing_locations(tree)
             self._compiled = compile(module, self.file, "exec", dont_inherit=True)
         names = {**self._globals(), **hooks}
@@ -302,7 +309,7 @@ class _Hooks:
         self._count = 0
         self.passes: dict[str, int] = {}
         hooks = self._note, self._give, given.__contains__, self._pass, self._end
-        self.names = dict(zip(_HOOKS, hooks, strict=True))
+        self.names = dict(zip(HOOKS, hooks, strict=True))
 
     def _note(self, name: str, variables: dict[str, Any]) -> None:
         self._touched.add(name)
@@ -353,93 +360,3 @@ class _Hooks:
 
 def _kept(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else copy.copy(value)
-
-
-def _assigned(node: ast.AST) -> list[str]:
-    """Return the variables that a statement assigns to."""
-    if isinstance(node, ast.Assign):
-        several = ast.Tuple | ast.List
-        parts = [p for t in node.targets for p in (t.elts if isinstance(t, several) else [t])]
-    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
-        parts = [node.target]
-    else:
-        return []
-    # An element is assigned to: the array is what counts.
-    parts = [part.value if isinstance(part, ast.Subscript) else part for part in parts]
-    return [part.id for part in parts if isinstance(part, ast.Name)]
-
-
-def _is_open(node: ast.AST) -> bool:
-    value = getattr(node, "value", None)
-    return isinstance(value, ast.Constant) and value.value is ...
-
-
-def _is_tuple(node: ast.AST) -> bool:
-    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple | ast.List)
-
-
-class _Instrument(ast.NodeTransformer):
-    """Inserts the calls of hooks."""
-
-    def __init__(self, depths: Mapping[str, int]) -> None:
-        self.depths, self._depth = depths, 0
-
-    def _statement(self, text: str, at: ast.AST) -> Any:
-        module = ast.increment_lineno(ast.parse(text), getattr(at, "lineno", 1) - 1)
-        return module.body[0]
-
-    def _assignment(self, node: Any) -> Any:
-        found = [node]
-        for name in dict.fromkeys(_assigned(node)):
-            if name in self.depths:
-                given = self._statement(
-                    f"if {_IS_GIVEN}({name!r}): {name} = {_RIGHT}({name!r}, locals())\n"
-                    f"else: {_NOTE}({name!r}, locals())",
-                    node,
-                )
-                if found == [node] and not _is_tuple(node):
-                    # What is given needs no statement of the learner's: it may be `...`, or wrong.
-                    given.orelse.insert(0, found.pop())
-                found.append(given)
-        return found
-
-    visit_Assign = visit_AugAssign = visit_AnnAssign = _assignment
-
-    def _loop(self, node: Any) -> Any:
-        assigned = {name for part in ast.walk(node) for name in _assigned(part)}
-        names = [name for name in self.depths if name in assigned]
-        self._depth += 1
-        self.generic_visit(node)
-        node.body.append(self._passed(node.body[-1]))
-        is_added = names and all(self.depths[name] < self._depth for name in names)
-        self._depth -= 1
-        if not is_added:
-            return node
-        # A loop that a learner added to compute blanks: it does not run for values that are given.
-        test = " and ".join(f"{_IS_GIVEN}({name!r})" for name in names)
-        values = "\n".join(f"    {name} = {_RIGHT}({name!r}, locals())" for name in names)
-        given = self._statement(f"if {test}:\n{values}\nelse: pass", node)
-        given.orelse = [node]
-        return given
-
-    visit_For = visit_While = _loop
-
-    def _passed(self, at: ast.AST) -> Any:
-        return self._statement(f"{_PASS}({self._depth}, locals())", at)
-
-    def _leave(self, node: Any) -> Any:
-        return [self._passed(node), node]
-
-    visit_Continue = visit_Break = _leave
-
-    def visit_Return(self, node: ast.Return) -> Any:
-        return [self._statement(f"{_END}(locals())", node), node]
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
-        if getattr(self, "_inside", False):  # a function inside has variables of its own
-            return node
-        self._inside = True
-        node.decorator_list = []
-        self.generic_visit(node)
-        node.body.append(self._statement(f"{_END}(locals())", node.body[-1]))
-        return node

@@ -6,9 +6,12 @@ What an exercise is, and how it is checked and graded, is in `nn.classroom`.
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from .arguments import folder_for, number, say, whole
+
+_SECRET = "TINYGRAD_EDU_SECRET"  # of the environment, which other users of a computer cannot see
 
 
 def _add_exercise(parser: argparse.ArgumentParser) -> None:
@@ -59,8 +62,15 @@ def _add_class(parser: argparse.ArgumentParser) -> None:
         "--class-list", metavar="FILE", help="text with one student ID on each line, or CSV"
     )
     parser.add_argument(
-        "--secret", default="", metavar="TEXT", help="text of the class that only teachers know"
+        "--secret",
+        metavar="TEXT",
+        help=f"text that only teachers know (by default {_SECRET} of the environment)",
     )
+
+
+def _secret(options: argparse.Namespace) -> str:
+    found = os.environ.get(_SECRET, "") if options.secret is None else options.secret
+    return str(found)
 
 
 def _add_assign(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +99,7 @@ def _assign(options: argparse.Namespace) -> int:
     if not students:
         raise ValueError("for whom? name students with --student ID or --class-list FILE")
     done = assign(
-        options.exercise, students, options.out, secret=options.secret, force=options.force
+        options.exercise, students, options.out, secret=_secret(options), force=options.force
     )
     count = f"{len(students)} student{'s' * (len(students) != 1)}"
     out = Path(options.out)
@@ -155,7 +165,7 @@ def _grade(options: argparse.Namespace) -> int:
             options.folder,
             exercise=options.exercise,
             students=students,
-            secret=options.secret,
+            secret=_secret(options),
             limits=limits,
             jobs=options.jobs,
             progress=not options.quiet,

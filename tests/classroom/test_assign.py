@@ -123,12 +123,42 @@ def test_nothing_is_replaced_and_nothing_is_written_half(tmp_path):
     assert {path.parent.parent.name for path in done.files} == {"students"}
     assert {path.parent.parent.name for path in done.keys} == {"keys"}
     done.files[0].write_text("answers")
-    with pytest.raises(ValueError, match=r"one_neuron\.py: exists already"):
+    with pytest.raises(ValueError, match=r"one_neuron\.py: exists already, with other numbers"):
         assign(NAME, ["new", "ana"], tmp_path, secret="other")
     assert not (tmp_path / "students" / "new").exists()
     assert done.files[0].read_text() == "answers"
     assert assign(NAME, ["ana", "b/../c"], tmp_path, force=True) == done
     assert {path: path.read_bytes() for path in before} == before, "the same call, the same files"
+
+
+def test_what_is_missing_is_written_later(tmp_path):
+    done = assign(NAME, ["ana"], tmp_path)
+    script, (key, *_) = done.files[0], done.keys
+    script.write_text(solved(script.read_text("utf-8")), "utf-8")
+    before = script.read_text("utf-8")
+    with pytest.raises(ValueError, match="exists already, as all others"):
+        assign(NAME, ["ana"], tmp_path)
+    content = key.read_bytes()
+    key.unlink()
+    later = assign(NAME, ["ana", "new"], tmp_path)
+    assert key.read_bytes() == content
+    assert script.read_text("utf-8") == before
+    assert all(path.is_file() for path in later.files)
+    key.unlink()
+    with pytest.raises(ValueError, match="with other numbers"):
+        assign(NAME, ["ana"], tmp_path, secret="other")
+    assert not key.exists()
+
+
+def test_the_secret_may_be_in_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYGRAD_EDU_SECRET", "of the class")
+    assert main(["assign", NAME, "--student", "ana", "--out", str(tmp_path / "a"), "--quiet"]) == 0
+    secret = ["--secret", "another"]
+    words = ["assign", NAME, "--student", "ana", "--out", str(tmp_path / "b"), "--quiet", *secret]
+    assert main(words) == 0
+    for folder, text in (("a", "of the class"), ("b", "another")):
+        script = (tmp_path / folder / "students" / "ana" / f"{NAME}.py").read_text("utf-8")
+        assert f"seed={seed_of(NAME, 'ana', text)}" in script
 
 
 def test_a_solved_script_is_right_with_its_own_numbers(tmp_path, capsys):

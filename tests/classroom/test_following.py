@@ -53,6 +53,27 @@ def test_an_open_blank_gets_its_right_value_and_is_not_noted():
     assert run.passes == {"a": 1}
 
 
+def test_a_value_that_is_not_given_is_not_available():
+    one = learner("def f(x):\n    a = globals()['_right_']('a', {})\n    return a\n", blank("a"))
+    run = one.run({"x": 3}, give)
+    assert "the right value of a is not available" in str(run.error)
+
+
+def test_what_ends_the_program_is_an_error_and_a_generator_is_refused():
+    one = learner("def f(x):\n    a = x\n    raise SystemExit(0)\n", blank("a"))
+    run = one.run({"x": 3}, give)
+    assert (run.line, str(run.error)) == (3, "SystemExit ends the program; leave it out")
+    with pytest.raises(TypeError, match="f contains yield"):
+        learner("def f(x):\n    a = (yield)\n    return a\n", blank("a"))
+    learner("def f(x):\n    def g():\n        yield 1\n    a = sum(g())\n", blank("a"))
+
+
+def test_a_list_of_targets_is_followed():
+    one = learner("def f(x):\n    [a, b] = x, 2 * x\n    return a\n", blank("a"), blank("b"))
+    run = one.run({"x": 3}, give)
+    assert (values(run, "a"), values(run, "b")) == ([3], [6])
+
+
 def test_a_given_blank_does_not_run_its_line():
     one = learner("def f(x):\n    a = x / 0\n    return a\n", blank("a"))
     assert isinstance(one.run({"x": 1}, give).error, ZeroDivisionError)
