@@ -129,6 +129,10 @@ for one in gc.get_objects():
                 cell.cell_contents = lambda *a: True
         one.__globals__.update(_REFUSED=("nothing",), _CHANGES={}, _LOOKS=())
 """
+WRITTEN = """import os
+open("mine", "w").write("nothing that runs")
+os.chmod("mine", 0o700)
+os.execv("mine", ["mine"])"""
 READLINE = f"import readline\nreadline.read_history_file({CANARY!r})"
 PIDFD = "import os, signal\nsignal.pidfd_send_signal(os.pidfd_open(os.getppid()), 9)"
 FINE = """import math, random, itertools, tempfile, warnings
@@ -303,6 +307,11 @@ WITHOUT_HOOK = (
         "starts a program",
         filled(first=f"{UNHOOKED}import os\nraise ValueError(os.system('true'))"),
         "ValueError: 32512",
+    ),
+    Hostile(
+        "becomes a program that it wrote",
+        filled(first=f"{UNHOOKED}{WRITTEN}"),
+        "Permission denied",
     ),
     Hostile("uses what it may", filled(first=f"{UNHOOKED}{FINE}"), "", 3),
 )

@@ -15,7 +15,7 @@ __all__ = ["only_these_files"]
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same for all processors
 _ASK_VERSION, _PATH_BENEATH, _NO_NEW_PRIVILEGES = 1, 1, 38
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_FOLDER = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE
+_OF_FILES = _WRITE_FILE | _READ_FILE
 _TRUNCATE, _DEVICE = 1 << 14, 1 << 15
 # By the version of Landlock: how many of its rights for files there are.
 _RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
@@ -74,8 +74,9 @@ def only_these_files(folder: str, readable: Sequence[str], devices: Sequence[str
             os.close(place)
 
     try:
-        read = _EXECUTE | _READ_FILE | _READ_FOLDER
-        done = allow(folder, every & ~_DEVICE)
+        # No program can be started, not even one that was written into the folder.
+        read = _READ_FILE | _READ_FOLDER
+        done = allow(folder, every & ~(_DEVICE | _EXECUTE))
         done &= all(allow(path, read) for path in readable)
         done &= all(allow(path, _READ_FILE | _WRITE_FILE) for path in devices)
         lost = ctypes.CDLL(None, use_errno=True).prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
