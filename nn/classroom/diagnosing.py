@@ -160,22 +160,28 @@ def _by_a_change(learner: Learner, places: Sequence[_Places], blank: Blank) -> F
     code = ast.unparse(statement.value)
     if blank.at_end and sign == "=" and is_right(code, "+="):
         return "contribution missing", "`=` forgets what the passes before have added; `+=` adds"
+    known, elements = _known(learner, statement, places[0].found[-1], blank.name)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of changes that make no sense
+        return find_change(code, known, is_right, elements)
+
+
+def _known(
+    learner: Learner, statement: ast.stmt, variables: Mapping[str, Any], blank: str
+) -> tuple[list[str], list[str]]:
+    """Return what else is known at a statement: variables and elements of lists, and of arrays."""
     usable = np.ndarray | np.number | float | int
-    variables = places[0].found[-1]
-    known = [k for k, value in variables.items() if isinstance(value, usable) and k != blank.name]
+    known = [k for k, value in variables.items() if isinstance(value, usable) and k != blank]
     # Of a list, the elements at the indices of the loop.
     loops = _indices_of_loops(learner, statement)
     indices = {ast.unparse(n.slice) for n in ast.walk(statement) if isinstance(n, ast.Subscript)}
     indices |= {*loops, *(f"{index} + 1" for index in loops)}
     indices |= {k for k, v in variables.items() if type(v) is int} & {*"ijkt"}
-    lists = [k for k, v in variables.items() if isinstance(v, list) and k != blank.name]
+    lists = [k for k, v in variables.items() if isinstance(v, list) and k != blank]
     known += [f"{name}[{index}]" for name in lists for index in sorted(indices)]
     of_lists = [k for k in lists if all(isinstance(one, list) for one in variables[k])]
     known += [f"sum({name}[{index}])" for name in of_lists for index in loops]
-    elements = _elements(variables, loops, {blank.name, *known} - set(variables))
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of changes that make no sense
-        return find_change(code, known, is_right, elements)
+    return known, _elements(variables, loops, blank)
 
 
 def _indices_of_loops(learner: Learner, statement: ast.stmt) -> list[str]:
@@ -188,14 +194,14 @@ def _indices_of_loops(learner: Learner, statement: ast.stmt) -> list[str]:
     return [n.id for loop in loops for n in ast.walk(loop.target) if isinstance(n, ast.Name)]
 
 
-def _elements(variables: Mapping[str, Any], loops: Sequence[str], without: set[str]) -> list[str]:
+def _elements(variables: Mapping[str, Any], loops: Sequence[str], without: str) -> list[str]:
     """Return the elements of the arrays that belong to a pass of the loops."""
     windows = [k for k, v in variables.items() if isinstance(v, tuple) and _is_window(v)]
     indices = [", ".join(loops)] * (len(loops) > 1) + [*loops, *windows]
     indices += [f":, {index}" for index in loops]
     found = []
     for name, value in variables.items():
-        if isinstance(value, np.ndarray) and value.ndim and name not in without:
+        if isinstance(value, np.ndarray) and value.ndim and name != without:
             found += [f"{name}[{index}]" for index in indices]
     return found
 

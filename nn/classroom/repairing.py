@@ -92,8 +92,9 @@ def changes(code: str, variables: Sequence[str], elements: Sequence[str] = ()) -
     yield "sign", "the sign is flipped", f"-({code})"
     yield "constant", "it is the same number for all inputs: no variable belongs there", "1.0"
     yield from _everywhere(of_parentheses, tree, variables)
+    yield from _everywhere(_of_indices, tree, variables)
     yield from _everywhere(of_wholes, tree, elements)
-    early = _of_indices, _of_products, _of_reductions, _of_signs, of_slopes, of_joined_parts
+    early = _of_products, _of_reductions, _of_signs, of_slopes, of_joined_parts
     every = [*variables, *elements]
     for rule in early:
         yield from _everywhere(rule, tree, variables)

@@ -16,7 +16,6 @@ from nn.classroom.catalogue import EXERCISES, HUNTS, PAGES, next_after, page_of
 from nn.classroom.checking import results_of
 from nn.classroom.exercise import load_exercise, read_exercise, source_of
 from nn.classroom.judging import difference
-from nn.classroom.repairing import changes, find_change
 from nn.classroom.truth import Truth, truth_of
 from nn.cli import main
 
@@ -203,75 +202,6 @@ def test_a_difference_in_words(value, right, words):
 def test_a_count_that_is_a_size_is_named():
     words = difference([4.0, 8.0], [1.0, 2.0], {"x": np.zeros((4, 2)), "W": [np.zeros(3)], "n": 4})
     assert words == "every element is 4 times what it should be (4 is the number of rows)"
-
-
-# Changes of the code --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("code", "right", "kind", "says"),
-    [
-        ("delta * w", "delta * x", "other operand", "`w` is not what belongs there"),
-        ("h[t + 1] * w", "h[t] * w", "index off by one", "the index in `h[t + 1]`"),
-        ("x @ M", "x @ M.T", "transposed", "`x @ M`"),
-        ("M.sum(axis=0)", "M.sum(axis=1)", "wrong axis", "the sum is over the wrong axis"),
-        ("M.mean(axis=0)", "M.sum(axis=0)", "mean for sum", "a mean was taken where a sum"),
-        ("M / M.sum(axis=1)", "M / M.sum(axis=1, keepdims=True)", "wrong axis", "keepdims"),
-        ("w - delta", "delta - w", "sign", "the sign is flipped"),
-        ("x * w - delta", "x * w + delta", "sign", "a sign is flipped in `x * w - delta`"),
-        ("x * (1 - w)", "x * (1 - w**2)", "no square", "`w` must be squared"),
-        ("x * w", "x", "factor too much", "`w` is too much"),
-        ("x + w", "x", "term too much", "`w` is too much"),
-        ("x", "x * w", "factor missing", "a factor is missing"),
-        ("x", "x + w", "contribution missing", "a contribution is missing"),
-        ("x", "x / np.shape(M)[1] ** 0.5", "scale", "square root"),
-        ("x", "x * (1 - w**2)", "no activation derivative", "tanh"),
-        ("x * (w > 0)", "x * (w < 0)", "comparison", "the wrong way round"),
-        ("x[::-1] * w", "x * w", "flipped", "`x[::-1]` is turned round"),
-        ("np.tanh(x) * w", "x * w", "function too much", "`np.tanh` is too much"),
-        ("x * w", "np.tanh(x) * w", "function missing", "`x` must go through a function"),
-        ("3 * x * w", "4 * x * w", "number", "the number 3"),
-        ("x / w", "x * w", "operator", "`/` is the wrong operation"),
-        ("x + 1j ** 2 * 8 + w**5", "w", "", ""),
-    ],
-)
-def test_a_change_names_the_mistake(code, right, kind, says):
-    generator = np.random.default_rng(1)
-    places = [
-        {
-            "np": np,
-            "t": 1,
-            "h": list(generator.normal(size=(3, 3))),
-            "M": generator.normal(size=(3, 3)),
-            **{name: generator.normal(size=3) for name in ("delta", "x", "w")},
-        }
-        for _ in range(3)
-    ]
-
-    def is_right(changed):
-        try:
-            return all(
-                np.shape(eval(changed, place)) == np.shape(eval(right, place))
-                and np.allclose(eval(changed, place), eval(right, place))
-                for place in places
-            )
-        except (ValueError, TypeError, IndexError, SyntaxError):
-            return False
-
-    with np.errstate(all="ignore"):
-        found = find_change(code, ["delta", "x", "w", "M"], is_right)
-    assert (found or ("", ""))[0] == kind
-    assert says in (found or ("", ""))[1]
-
-
-def test_a_change_is_code():
-    for code in ("(dx @ W.T) * (1 - a**2)", "x[:, t - 1].mean(axis=0) / len(x)", "np.outer(x, y)"):
-        found = list(changes(code, ["x", "h[t]"]))
-        assert len(found) > 50
-        for kind, sentence, changed in found:
-            compile(changed, "<changed>", "eval")
-            assert kind
-            assert len(sentence) < 100
 
 
 # What files say -------------------------------------------------------------------------------
