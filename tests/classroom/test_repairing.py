@@ -55,7 +55,6 @@ from nn.classroom.repairing import changes, find_change
         ("3 * x + 2 * w", "3 * x + 4 * w", "number", "the number 2 in `2 * w`"),
         ("abs(x) * w", "np.sign(x) * w", "value for the derivative", "not its slope"),
         ("x[t - 1] * w", "x[-2] * w", "index off by one", "the index in `x[t - 1]`"),
-        ("M[t * 2] * w", "M[t] * w", "index", "the index in `M[t * 2]` is wrong"),
         ("np.exp(x) / np.exp(x).sum()", "w / w.sum()", "other operand", "`np.exp(x)` is not"),
         ("x + 1j ** 2 * 8 + w**5", "w", "", ""),
     ],
