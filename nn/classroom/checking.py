@@ -143,7 +143,7 @@ def results_of(
             break
         found = _judge(exercise, learner, seed, again)
         results = tuple(
-            replace(one, state="wrong", words=f"{_FOR_OTHERS}; for other numbers, {other.words}")
+            replace(one, state="wrong", words=_for_others(other.words))
             if one.is_right and other.state == "wrong"
             else one
             for one, other in zip(results, found, strict=True)
@@ -154,6 +154,12 @@ def results_of(
         truths = [truth_of(exercise, seed, again) for again in (0, *_OTHER_DRAWS)]
         results = with_diagnoses(exercise, learner, truths, results)
     return results
+
+
+def _for_others(words: str) -> str:
+    """Say of a blank that is right for the first numbers what is wrong for others."""
+    is_near = words.endswith(NEARLY_RIGHT)  # that is no question of the numbers
+    return words if is_near else f"{_FOR_OTHERS}; for other numbers, {words}"
 
 
 def _judge(
