@@ -108,7 +108,7 @@ class Learner:
         self.file = function.__code__.co_filename
         self.lines: dict[str, int] = {}  # where each blank is filled in
         self.is_open: set[str] = set()
-        self._ends: dict[str, int] = {}
+        self.ends: dict[str, int] = {}
         self._compiled: CodeType | None = None
         try:
             lines, first = inspect.getsourcelines(function)
@@ -136,18 +136,18 @@ class Learner:
                 line: int = node.lineno  # type: ignore[attr-defined]
                 if name in self.blanks and line >= self.lines.get(name, 0):
                     self.lines[name] = line
-                    self._ends[name] = node.end_lineno  # type: ignore[attr-defined]
+                    self.ends[name] = node.end_lineno  # type: ignore[attr-defined]
                     (self.is_open.add if is_open(node) else self.is_open.discard)(name)
 
     def code_of(self, name: str) -> str:
         """Return the lines that fill a blank, without the comment that asks for it."""
-        first, end = self.lines.get(name, 0), self._ends.get(name, 0)
+        first, end = self.lines.get(name, 0), self.ends.get(name, 0)
         lines = (linecache.getline(self.file, number) for number in range(first, end + 1))
         return " ".join(line.partition("# blank")[0].strip() for line in lines)
 
     def blank_at(self, line: int) -> str:
         """Return the name of the blank that is filled in at a line; empty if there is none."""
-        at = (name for name, first in self.lines.items() if first <= line <= self._ends[name])
+        at = (name for name, first in self.lines.items() if first <= line <= self.ends[name])
         return next(at, "")
 
     def assignment_of(self, name: str) -> ast.Assign | ast.AugAssign | None:
@@ -209,7 +209,7 @@ class Learner:
         lines = text.splitlines()
         names = {*given, *self.is_open} & self.lines.keys()
         for name in names:
-            first, end = self.lines[name] - 1, self._ends[name]
+            first, end = self.lines[name] - 1, self.ends[name]
             indent = lines[first][: -len(lines[first].lstrip())]
             lines[first:end] = [""] * (end - first)
             lines[first] = f"{indent}{name} = {RIGHT}({name!r}, locals())"

@@ -12,9 +12,10 @@ from tinygrad_edu.documents import Section, Shown, Table, code
 from .catalogue import next_after, page_of
 from .exercise import Blank, Exercise
 
-__all__ = ["BlankResult", "ExerciseReport"]
+__all__ = ["SIGNS", "BlankResult", "ExerciseReport"]
 
-_SIGNS = {"right": "✓", "open": "·"}
+SIGNS = {"right": "✓", "open": "·"}
+"""The signs of states; all others have ✗."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class ExerciseReport(Shown):
         """Return the report as a document."""
         count = sum(one.is_right for one in self.blanks)
         rows = [
-            [f"{_SIGNS.get(one.state, '✗')} {one.blank.number}", one.blank.name, _shown(one)]
+            [f"{SIGNS.get(one.state, '✗')} {one.blank.number}", one.blank.name, _shown(one)]
             for one in self.blanks
         ]
         wrong = [place for place, one in enumerate(self.blanks) if one.state in _WRONG]

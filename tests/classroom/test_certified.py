@@ -310,7 +310,7 @@ def test_a_line_that_was_removed_is_missing(name):
     learner = learner_of(exercise, source)
     for blank in exercise.blanks:
         lines = source.splitlines()
-        end = learner._ends[blank.name]
+        end = learner.ends[blank.name]
         first = learner.lines[blank.name] - 1
         indent = " " * (len(lines[first]) - len(lines[first].lstrip()))
         lines[first:end] = [f"{indent}pass"]

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nn.classroom.assigning import with_seed
 from nn.classroom.catalogue import HUNTS
-from nn.classroom.exercise import source_of
+from nn.classroom.exercise import load_exercise, source_of
 
 __all__ = ["Slip", "filled", "right_of", "slips_of", "solved_source"]
 
@@ -123,4 +124,4 @@ def solved_source(name: str, seed: int = 0) -> str:
             )
         return source
     source = filled(source, right_of(name))
-    return source.replace(", my_gradients))", f", my_gradients, seed={seed}))") if seed else source
+    return with_seed(load_exercise(name), source, seed) if seed else source

@@ -74,7 +74,7 @@ def main() -> None:
         reply({"problem": _words(error)})
         return
     answer = _values if MODE == "values" else _diagnoses
-    lines = {name: [line, learner._ends[name]] for name, line in learner.lines.items()}
+    lines = {name: [line, learner.ends[name]] for name, line in learner.lines.items()}
     reply({"lines": lines, "open": sorted(learner.is_open), "notes": notes})
     for line in requests:
         try:

@@ -54,7 +54,7 @@ class Remote(Learner):
         hello = session.hello
         with _reading():
             self.lines = {name: int(hello["lines"][name][0]) for name in self._in(hello["lines"])}
-            self._ends = {name: int(hello["lines"][name][1]) for name in self.lines}
+            self.ends = {name: int(hello["lines"][name][1]) for name in self.lines}
             self.is_open = {*self._in(hello["open"])}
             self.notes = [printable(one, MOST_WORDS) for one in hello["notes"][:3]]
 
@@ -63,7 +63,7 @@ class Remote(Learner):
 
     def code_of(self, name: str) -> str:
         """Return the lines that fill a blank, without their comments."""
-        lines = self._hand_in[max(self.lines.get(name, 1) - 1, 0) : max(self._ends.get(name, 0), 0)]
+        lines = self._hand_in[max(self.lines.get(name, 1) - 1, 0) : max(self.ends.get(name, 0), 0)]
         return printable(" ".join(" ".join(_without_comments(lines)).split()), 160)
 
     def run(self, arguments: Mapping[str, Any], right: Right, given: Collection[str] = ()) -> Run:

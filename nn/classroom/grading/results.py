@@ -8,14 +8,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..report import BlankResult
+from ..report import SIGNS, BlankResult
 from .marking import Mark, place_of
 
 __all__ = ["HEADINGS", "gradescope", "safe_cell", "table"]
 
 HEADINGS = ("student", "exercise", "score", "max_score", "blanks", "what_happened", "file")
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-_SIGNS = {"right": "✓", "open": "·"}
 
 
 def safe_cell(text: str) -> str:
@@ -45,7 +44,7 @@ def signs(mark: Mark) -> str:
 
     They are followed by what a wrong one looks like.
     """
-    return "".join(_SIGNS.get(one.state, "✗") for one in mark.report.blanks)
+    return "".join(SIGNS.get(one.state, "✗") for one in mark.report.blanks)
 
 
 def gradescope(marks: Sequence[tuple[str, Mark | None, str]], seconds: float = 0.0) -> str:

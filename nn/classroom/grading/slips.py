@@ -53,6 +53,7 @@ _BY_KIND = {
     "no square": "forgot to square something",
     "not joined": "did not join the parts in one array",
     "not moved back": "did not move the gradient back",
+    "not normalized": "did not divide by a sum",
     "not summed": "left out a sum",
     "number": "wrote a wrong number",
     "one side": "took 0 as the slope of one side, where it is not",
