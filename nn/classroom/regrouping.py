@@ -180,7 +180,9 @@ def of_wholes(node: ast.AST, elements: Sequence[str]) -> Iterator[_Change]:
     else:
         base = node
         words = f"{quoted(node)} is the whole array: only the element of this pass belongs there"
-    if isinstance(base, ast.Name):
+    around = ast.unparse(getattr(node, "_parent", node))
+    is_size = around.startswith("len(") or around.endswith((".size", ".shape"))
+    if isinstance(base, ast.Name) and not is_size:
         for element in elements:
             if element.startswith(f"{base.id}[") and element != ast.unparse(node):
                 yield "element", words, element

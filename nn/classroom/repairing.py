@@ -94,12 +94,12 @@ def changes(code: str, variables: Sequence[str], elements: Sequence[str] = ()) -
     yield from _everywhere(of_parentheses, tree, variables)
     yield from _everywhere(_of_indices, tree, variables)
     yield from _everywhere(of_wholes, tree, elements)
+    yield from _everywhere(_of_superfluous_parts, tree, variables)
     early = _of_products, _of_reductions, _of_signs, of_slopes, of_joined_parts
     every = [*variables, *elements]
     for rule in early:
         yield from _everywhere(rule, tree, variables)
     yield from _of_all_reductions(code)
-    yield from _everywhere(_of_superfluous_parts, tree, variables)
     yield from _everywhere(_of_names, tree, every)
     yield from _of_repeated_parts(tree, code, every)
     for rule in (of_sums_of_lists, _of_operators, _of_numbers):
@@ -321,9 +321,12 @@ def _of_missing_parts(
             yield "factor", "a mean is missing: the 1/n", f"({code}) / {size}"
             yield "factor", "it is divided by a count too often", f"({code}) * {size}"
     for name in every:
+        if name == code:
+            yield "no square", "it must be squared", f"{name} ** 2"
         yield "factor missing", "a factor is missing", f"({code}) * {name}"
-        yield "factor missing", "it must be divided by something", f"({code}) / {name}"
-        yield "factor missing", "it must be divided by something", f"({code}) / (1 - {name})"
+        if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", code):  # it would undo a factor
+            yield "factor missing", "it must be divided by something", f"({code}) / {name}"
+            yield "factor missing", "it must be divided by something", f"({code}) / (1 - {name})"
     for name in variables:
         for slope, of in slopes_at(name):
             words = f"the derivative of {of} is missing"
@@ -343,7 +346,11 @@ def _of_missing_parts(
     for over in ("axis=0", "axis=1", "axis=1, keepdims=True", ""):
         yield "not summed", "a sum over an axis is missing", f"({code}).sum({over})"
     for over in ("axis=0, keepdims=True", "axis=1, keepdims=True", ""):
-        yield "not normalized", "it is not divided by its sum", f"({code}) / ({code}).sum({over})"
+        yield (
+            "not normalized",
+            "it must be divided by its own sum",
+            f"({code}) / ({code}).sum({over})",
+        )
     yield "transposed", "the result must be transposed", f"({code}).T"
     for name in every:
         words = "a contribution is missing"
