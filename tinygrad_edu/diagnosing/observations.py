@@ -64,22 +64,27 @@ def first_place(
     verb = "agrees" if len(before) == 1 else "agree"
     right = f"going backwards, {', '.join(before)} {verb}; " if before else "going backwards, "
     here = f"the first that differs is {name}"
-    if name in places and not advises:
-        return f"{right}{here}, at {search.place_of(places[name].tensor)}"
-    if name in places:
-        row_place = search.place_of(places[name].tensor)
-        here += f", at {row_place}"
-        rest = order[start + 1 :]
-        if rest and all(n in differing for n in rest):
-            return f"{right}{here}: all that follow differ too, so look at what arrives there"
-        cancelled = [row.name for row in rows if row.cancels]
-        is_elsewhere = any(one.place not in ("", row_place) for one in diagnoses)
-        if cancelled and is_elsewhere:
-            what = f"{', '.join(cancelled)} cannot differ, because terms cancel"
-            return f"{right}{here}: {what}, so look at what arrives there"
-        if len(differing) == 1 and len(order) > 1:
-            return f"{right}{here}: all others agree, so look at its own formula and what enters it"
-    return right + here
+    if name not in places:
+        return right + here
+    place = search.place_of(places[name].tensor)
+    is_elsewhere = any(one.place not in ("", place) for one in diagnoses)
+    advice = _advice(rows, differing, order[start + 1 :], is_elsewhere) if advises else ""
+    return f"{right}{here}, at {place}{advice}"
+
+
+def _advice(
+    rows: list[GradientRow], differing: list[str], later: list[str], is_elsewhere: bool
+) -> str:
+    """Say what to look at where gradients first differ, as far as the others show it."""
+    if later and all(name in differing for name in later):
+        return ": all that follow differ too, so look at what arrives there"
+    cancelled = [row.name for row in rows if row.cancels]
+    if cancelled and is_elsewhere:
+        names = ", ".join(cancelled)
+        return f": {names} cannot differ, because terms cancel, so look at what arrives there"
+    if len(differing) == 1 and len(rows) > 1:
+        return ": all others agree, so look at its own formula and what enters it"
+    return ""
 
 
 # Kinds that also fit whenever the first fits, and say less.
