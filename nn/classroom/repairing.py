@@ -82,8 +82,8 @@ def changes(code: str, variables: Sequence[str], elements: Sequence[str] = ()) -
     --------
     >>> for kind, sentence, changed in list(changes("delta * w", ["x"]))[2:4]:
     ...     print(f"{kind}: {sentence} ({changed})")
-    other operand: `delta` is not what belongs there (x * w)
-    other operand: `w` is not what belongs there (delta * x)
+    factor too much: `w` is too much (delta)
+    factor too much: `delta` is too much (w)
     """
     tree = ast.parse(code.strip(), mode="eval").body
     for node in ast.walk(tree):
