@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+import tinygrad_edu.explaining.contribution  # noqa: F401 - before a hand-in forbids imports
 from tinygrad_edu import check_manual
 
 from .exercise import Blank, Exercise
