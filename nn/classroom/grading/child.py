@@ -187,7 +187,8 @@ def _learner(job: Mapping[str, Any], file: str) -> tuple[Learner, list[str]]:
         try:
             exec(compile(ast.Module([node], []), file, "exec", dont_inherit=True), names)
         except Exception as error:
-            notes.append(f"line {node.lineno}: {_words(error)}")
+            if not isinstance(node, ast.Expr):  # such as the check at the end
+                notes.append(f"line {node.lineno}: {_words(error)}")
     function = names.get(job["function"])
     if function is None:
         missing = f"there is no function {job['function']}"
