@@ -30,8 +30,8 @@ with program_starts():
     from .training.classifier import Classifier, Prediction
 
 if TYPE_CHECKING:
-    from .by_hand.updates.check_update import check_update
     from .by_hand.compare import compare_gradients, manual_gradients
+    from .by_hand.updates.check_update import check_update
     from .by_hand.worksheet import worksheet
     from .files.state_file import load_state, save_state
 

@@ -53,7 +53,15 @@ def passes_of(unsolved: Learner, inputs: Mapping[str, Any], right: Right) -> Pas
 def in_order(
     unsolved: Learner, inputs: Mapping[str, Any], right: Right
 ) -> list[tuple[str, dict[str, int], Any]]:
-    """Return the same in the order in which the function asks: name, indices and right value."""
+    """Return the same in the order in which the function asks: name, indices and right value.
+
+    Parameters
+    ----------
+    unsolved : Learner
+    inputs : mapping of str to object
+    right : callable
+        As for `Learner.run`.
+    """
     indices = {name: indices_of(blank) for name, blank in unsolved.blanks.items()}
     found: list[tuple[str, dict[str, int], Any]] = []
 

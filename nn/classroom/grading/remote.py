@@ -71,6 +71,11 @@ class Remote(Learner):
 
         It runs several times if values are given: each blank is judged in a run in which the given
         values after it are random ones.
+
+        Parameters
+        ----------
+        arguments, right, given
+            As for `Learner.run`.
         """
         expected, withheld = self._expect(arguments, right), {*given, *self.is_open}
         kept: dict[str, list[Seen]] = {}
