@@ -78,6 +78,13 @@ def find_change(
 def changes(code: str, variables: Sequence[str], elements: Sequence[str] = ()) -> Iterator[Change]:
     """Yield the changes of an expression, the likeliest mistakes first.
 
+    Parameters
+    ----------
+    code : str
+        The expression.
+    variables, elements : sequence of str
+        Other variables that are known there, and elements of them.
+
     Examples
     --------
     >>> for kind, sentence, changed in list(changes("delta * w", ["x"]))[2:4]:
