@@ -43,7 +43,11 @@ def test_networks_and_optimizers(activation, dtype):
 
             return step, (network, optimizer)
 
-        replayed(make, lambda number, k=structure[-1]: batch(number, k, dtype), calls=12)
+        # A product of small float32 matrices sometimes sets the flag of an invalid operation although
+        # each of its numbers is finite: BLAS also computes with lanes that belong to no element.
+        # The results are compared bit by bit.
+        with np.errstate(invalid="ignore"):
+            replayed(make, lambda number, k=structure[-1]: batch(number, k, dtype), calls=12)
 
 
 def compared(body, feed=batch, between=None, calls=12, require=replayed, **state):
