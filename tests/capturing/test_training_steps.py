@@ -43,9 +43,9 @@ def test_networks_and_optimizers(activation, dtype):
 
             return step, (network, optimizer)
 
-        # A product of small float32 matrices sometimes sets the flag of an invalid operation although
-        # each of its numbers is finite: BLAS also computes with lanes that belong to no element.
-        # The results are compared bit by bit.
+        # A product of small float32 matrices sometimes sets the flag of an invalid operation
+        # although each of its numbers is finite: BLAS also computes with lanes that belong to no
+        # element. The results are compared bit by bit.
         with np.errstate(invalid="ignore"):
             replayed(make, lambda number, k=structure[-1]: batch(number, k, dtype), calls=12)
 
