@@ -8,6 +8,7 @@ import json
 import os
 from dataclasses import dataclass
 
+import nn
 from nn.classroom.exercise import source_of
 
 NAME = "one_neuron"
@@ -295,7 +296,7 @@ HOSTILE = (
 WITHOUT_HOOK = (
     Hostile(
         "reads the engine",
-        filled(first=f"{UNHOOKED}open({_ROOT + '/nn/__init__.py'!r})"),
+        filled(first=f"{UNHOOKED}open({nn.__file__!r})"),
         "Permission denied",
     ),
     Hostile(
