@@ -322,6 +322,9 @@ def _of_missing_parts(
     code: str, variables: Sequence[str], every: Sequence[str]
 ) -> Iterator[Change]:
     """Multiply by what may be missing, divide by a count, sum, or add another contribution."""
+    # Before the counts: one that is 2 for all inputs, such as that of the features, fits as well.
+    yield "factor", "a factor 2 is missing", f"({code}) * 2"
+    yield "factor", "there is a factor 2 too much", f"({code}) / 2"
     for name in variables:
         for axis in (0, -1):
             size = f"np.shape({name})[{axis}]"
@@ -345,11 +348,6 @@ def _of_missing_parts(
             yield "scale", words, f"({code}) / np.sqrt({size})"
             yield "scale", words, f"({code}) * np.sqrt({size})"
         yield "factor", "it is divided by a wrong count", f"({code}) * np.size({name})"
-    for words, number in (
-        ("a factor 2 is missing", "* 2"),
-        ("there is a factor 2 too much", "/ 2"),
-    ):
-        yield "factor", words, f"({code}) {number}"
     for over in ("axis=0", "axis=1", "axis=1, keepdims=True", ""):
         yield "not summed", "a sum over an axis is missing", f"({code}).sum({over})"
     for over in ("axis=0, keepdims=True", "axis=1, keepdims=True", ""):

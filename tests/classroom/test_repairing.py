@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
+from nn.classroom import check
+from nn.classroom.exercise import source_of
 from nn.classroom.repairing import changes, find_change
+
+from .learners import function_of, no_sources_left  # noqa: F401
 
 
 @pytest.mark.parametrize(
@@ -96,3 +100,20 @@ def test_a_change_is_code():
             compile(changed, "<changed>", "eval")
             assert kind
             assert len(sentence) < 100
+
+
+def test_a_factor_of_2_is_not_taken_for_a_count_that_is_2():
+    """The rows of the exercise have 2 features, whatever is drawn."""
+    (one,) = [
+        one
+        for one in check(
+            "delta_rule",
+            function_of(
+                source_of("delta_rule").replace(
+                    "delta2 = ...", "delta2 = (a2 - y) / len(x) * a2 * (1 - a2)"
+                )
+            ),
+        ).blanks
+        if one.state == "wrong"
+    ]
+    assert one.looks_like == "a factor 2 is missing"

@@ -90,6 +90,7 @@ _BY_WORDS = (
     (r"divided by a count too often", "divided by a count too often"),
     (r"divided by a wrong count", "divided by a wrong count"),
     (r"2 of the square", "forgot the 2 of the square"),
+    (r"factor 2 is missing", "forgot a factor 2"),
     (r"factor (of )?2", "multiplied by 2, or forgot a factor 2"),
     (r"mean over \d+ was forgotten|sum was taken instead of the mean", "forgot 1/n"),
     (r"times .*\(\d+ is the number of rows\)", "forgot 1/n, or took it twice"),
