@@ -175,7 +175,12 @@ ROOMS = {
     "classroom": ("front", "by_hand"),
     "understanding": ("front",),
     "training": ("front", "data", "files", "understanding"),
-    "cli": ("front", "data", "files", "by_hand", "classroom", "understanding", "training"),
+    "showing": ("front",),
+    "playground": ("front", "data", "files", "by_hand", "understanding", "training", "showing"),
+    "cli": (
+        *("front", "data", "files", "by_hand", "classroom", "understanding", "training"),
+        *("showing", "playground"),
+    ),
 }
 # They gather names from all rooms.
 DOORS = {"nn", "nn.__main__", "nn.csv_data", "nn.datasets", "nn.delta_rule"}
