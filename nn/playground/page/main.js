@@ -1,0 +1,146 @@
+// Starts the page: opens a session, gives every view the frames, and owns the address bar, the
+// status line and the clock of drawing. It draws nothing itself and knows no view's contents.
+import { connect } from "./connection.js";
+import { follow } from "./look.js";
+
+// Section of index.html, file and maker. A view that fails leaves the others working.
+const VIEWS = [
+  ["network", "network", "make"],
+  ["lanes", "maps", "make"],
+  ["toolbar", "training", "make"],
+  ["timeline", "timeline", "make"],
+  ["data", "controls", "makeData"],
+  ["model", "controls", "makeModel"],
+  ["optimizers", "controls", "makeOptimizers"],
+  ["curves", "charts", "makeCurves"],
+  ["confusion", "charts", "makeConfusion"],
+  ["examples", "digits", "make"],
+  ["why", "dialogs", "makeWhy"],
+  ["dialogs", "dialogs", "make"],
+];
+const QUIET = 1500; // milliseconds between two texts in the live region
+const SHOWN = 7000; // milliseconds a message stays
+
+const get = (name) => document.getElementById(name);
+const views = [];
+const waiting = [];
+let scheduled = false, full = false, spoke = 0, later = 0, hiding = 0;
+
+const app = {
+  frame: null,
+  choices: null,
+  act, say, redraw,
+  link: (path, query) => connection.link(path, query),
+  upload: (name, text) => connection.upload(name, text),
+};
+const connection = connect({ onFrame, onNotice: (notice) => say(notice.text, notice.kind), onEnd });
+
+// Ask the server. Resolves to its answer; to null if it refused, and then the reason is shown.
+async function act(name, args = {}) {
+  try {
+    return await connection.act(name, args);
+  } catch (error) {
+    say(error.message, "error");
+    return null;
+  }
+}
+
+// Show a message, and let screen readers have it. Kinds: info, error, quiet (screen readers alone).
+function say(text, kind = "info") {
+  speak(text);
+  if (kind === "quiet") return;
+  const toast = get("toast");
+  toast.textContent = text;
+  toast.className = `toast ${kind}`;
+  toast.hidden = false;
+  clearTimeout(hiding);
+  hiding = setTimeout(() => { toast.hidden = true; }, kind === "error" ? 2 * SHOWN : SHOWN);
+}
+
+// The live region changes seldom: while training, only the latest text is worth reading out.
+function speak(text) {
+  clearTimeout(later);
+  const wait = Math.max(0, spoke + QUIET - performance.now());
+  later = setTimeout(() => {
+    spoke = performance.now();
+    get("status").textContent = text;
+  }, wait);
+}
+
+function onFrame(frame) {
+  app.frame = frame;
+  full = full || frame.full;
+  if (frame.number !== undefined && frame.number !== null) waiting.push(frame.number);
+  schedule();
+}
+
+function schedule() {
+  if (scheduled) return;
+  scheduled = true;
+  // A hidden page gets no animation frames; training goes on all the same.
+  if (document.hidden) setTimeout(draw, 0);
+  else requestAnimationFrame(draw);
+}
+
+function redraw() {
+  full = true;
+  if (app.frame) schedule();
+}
+
+function draw() {
+  scheduled = false;
+  const frame = app.frame;
+  if (!frame) return;
+  if (!document.hidden) {
+    frame.full = full;
+    full = false;
+    views.forEach((view) => drawView(view, frame));
+  }
+  const state = `#${frame.state}`;
+  if (frame.full !== false && location.hash !== state) history.replaceState(null, "", state);
+  waiting.splice(0).forEach((number) => connection.drawn(number));
+}
+
+function drawView(view, frame) {
+  try {
+    view.draw(frame);
+  } catch (error) {
+    if (!view.broken) say(`The panel ${view.name} failed: ${error.message}`, "error");
+    view.broken = true;
+    console.error(error);
+  }
+}
+
+function onEnd() {
+  document.body.classList.add("ended");
+  say("The server has stopped. Start it again with: tinygrad-edu playground", "error");
+}
+
+async function load([section, file, maker]) {
+  try {
+    const module = await import(`./${file}.js`);
+    const view = module[maker](get(section), app) || {};
+    if (view.draw) views.push({ name: section, draw: (frame) => view.draw(frame) });
+  } catch (error) {
+    console.error(section, error);
+    say(`The panel ${section} could not be loaded: ${error.message}`, "error");
+  }
+}
+
+async function start() {
+  try {
+    const answer = await connection.open(location.hash.slice(1));
+    app.choices = answer.choices;
+  } catch (error) {
+    say(error.message, "error");
+    return;
+  }
+  await Promise.all(VIEWS.map(load));
+  document.body.classList.add("ready");
+  redraw();
+}
+
+follow(redraw);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) redraw(); });
+window.addEventListener("hashchange", () => location.reload());
+start();
