@@ -7,7 +7,7 @@
 #   make models         train the models of examples/models (MNIST=folder for MNIST too)
 #   make coverage       run the tests and list the lines of tinygrad_edu that no test reaches
 #   make lint           check style and types
-#   make docs           build the site of the pages in docs/, into build/docs
+#   make docs           build the site of the pages in docs/, and the slides, into build/docs
 #   make docs-serve     the same, and serve it on this machine (PORT=8000)
 #   make operations     regenerate docs/reference/operations.md
 #   make bench          measure speed (THREADS=2 for two threads, ONLY=steps,fit for some parts)

@@ -23,7 +23,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "docs.site.extension",
 ]
-exclude_patterns = ["site", "transcripts", "images"]
+exclude_patterns = ["site", "slides", "transcripts", "images"]
 language = "en"
 smartquotes = False  # quotes are often those of code
 

@@ -61,7 +61,9 @@ RUN_ELSEWHERE = {"howto/checking-transcripts.md", "howto/five-minutes.md"}
 
 # A block of Python, and the text block that follows it directly: that is what it prints. Or a
 # session in a terminal: commands after "$ ", each followed by what it prints.
-EXECUTED = re.compile(r"^```(python|console)\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.S | re.M)
+EXECUTED = re.compile(
+    r"^```(python|console)(?: hidden)?\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.S | re.M
+)
 # Round-off depends on the machine, and line numbers change with every edit.
 UNSTABLE = re.compile(r"\d\.\de[-+]\d\d|(?<=\.py:)\d+")
 

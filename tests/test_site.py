@@ -19,6 +19,7 @@ from docs.site import api
 from docs.site.pages import (
     DOCS,
     ROOT,
+    SLIDES,
     blocks,
     headings,
     links,
@@ -356,3 +357,21 @@ def test_bars_and_stars_of_a_docstring_are_not_markup():
     api.as_rst(None, "function", "f", None, None, lines)
     assert lines[0] == r"the sum of \|x\| and \*rest, `a*b*c`, ``|y|``"
     assert lines[1:] == ["    >>> a * b", ">>> a * b"]
+
+
+def test_slides_fit():
+    """At the size of their letters, a slide has 70 columns and 13 lines of code."""
+    text = (SLIDES / "first-half.md").read_text("utf-8")
+    slides = re.split(r"^#{2,3} ", text, flags=re.M)[1:]
+    assert len(slides) > 30
+    for slide in slides:
+        shown = [block for block in blocks(slide) if not block.is_hidden]
+        lines = [line for block in shown for line in block.code.splitlines()]
+        assert len(lines) <= 13, slide
+        assert max(map(len, lines), default=0) <= 72, slide
+
+
+def test_a_hidden_block_is_executed_and_not_shown(run, tmp_path):
+    cells = run("```python hidden\na = 1\n```\n\n```python\nprint(a)\n```\n", tmp_path)
+    assert cells[0].metadata["tags"] == ["remove-input"]
+    assert cells[1].outputs[0].text == "1\n"

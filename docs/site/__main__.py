@@ -12,8 +12,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
-from .pages import DOCS, ROOT, blocks, pages
+from .pages import DOCS, ROOT, SLIDES, blocks, pages
 
 SITE = ROOT / "build" / "docs"
 
@@ -35,18 +36,27 @@ def main() -> int:
 
 
 def build() -> int:
-    """Build the site, a warning being an error; return 0 if all is well."""
+    """Build the site and the slides, a warning being an error; return 0 if all is well."""
     start = time.perf_counter()
-    doctrees = ROOT / "build" / "docs-doctrees"
-    options = ["-b", "html", "-W", "--keep-going", "-q", "-j", "2", "-d", str(doctrees)]
-    command = [sys.executable, "-m", "sphinx", *options, str(DOCS), str(SITE)]
+    failed = run_sphinx(DOCS, SITE, "html", "docs-doctrees", jobs=2)
+    if not failed:
+        seconds = time.perf_counter() - start
+        print(f"{SITE / 'index.html'}: {len(pages())} pages in {seconds:.0f} s")
+        failed = run_sphinx(SLIDES, SITE / "slides", "revealjs", "slides-doctrees")
+    if not failed:
+        print(f"{SITE / 'slides' / 'first-half.html'}: the first half as slides")
+    return failed
+
+
+def run_sphinx(source: Path, target: Path, builder: str, doctrees: str, jobs: int = 1) -> int:
+    """Run Sphinx on a folder of pages; return 0 if all is well."""
+    read = ROOT / "build" / doctrees
+    options = ["-b", builder, "-W", "--keep-going", "-q", "-j", str(jobs), "-d", str(read)]
+    command = [sys.executable, "-m", "sphinx", *options, str(source), str(target)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     failed = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     if failed:  # Sphinx reports a page only when it reads it: the next build reads all of them
-        shutil.rmtree(doctrees, ignore_errors=True)
-    else:
-        seconds = time.perf_counter() - start
-        print(f"{SITE / 'index.html'}: {len(pages())} pages in {seconds:.0f} s")
+        shutil.rmtree(read, ignore_errors=True)
     return failed
 
 

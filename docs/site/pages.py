@@ -1,9 +1,9 @@
 """Reads a page: its blocks of code, and the notebook that the site executes.
 
 A ```python block becomes a cell. The ```text block directly after it shows what it prints; it is
-left out here, because the site shows what the cell prints now. The commands of a ```console block
-are run too, because later blocks may read their files, but the page keeps its text. All other
-blocks remain text.
+left out here, because the site shows what the cell prints now. A block of ```python hidden shows
+its result alone. The commands of a ```console block are run too, because later blocks may read
+their files, but the page keeps its text. All other blocks remain text.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from nbformat import v4
 __all__ = [
     "DOCS",
     "ROOT",
+    "SLIDES",
     "Block",
     "blocks",
     "headings",
@@ -31,6 +32,7 @@ __all__ = [
 
 DOCS = Path(__file__).resolve().parent.parent
 ROOT = DOCS.parent
+SLIDES = DOCS / "slides"
 SETUP = Path(__file__).with_name("setting_up.py")
 
 _FENCE = re.compile(
@@ -49,7 +51,9 @@ class Block:
     Attributes
     ----------
     language : str
-        What is written after the fence.
+        What is written after the fence: its first word.
+    is_hidden : bool
+        Whether "hidden" is the second word.
     code : str
         The lines between the fences.
     line : int
@@ -59,6 +63,7 @@ class Block:
     """
 
     language: str
+    is_hidden: bool
     code: str
     line: int
     start: int
@@ -66,8 +71,8 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """Return the pages of the site, sorted by path."""
-    return sorted(DOCS.rglob("*.md"))
+    """Return the pages of the site, sorted by path; slides are built on their own."""
+    return sorted(page for page in DOCS.rglob("*.md") if SLIDES not in page.parents)
 
 
 def blocks(text: str) -> Iterator[Block]:
@@ -75,10 +80,12 @@ def blocks(text: str) -> Iterator[Block]:
     position = 0
     while found := _FENCE.search(text, position):
         position = found.end()
-        if found["language"] == "python" and (shown := _SHOWN.match(text, position)):
+        language, _, rest = found["language"].strip().partition(" ")
+        if language == "python" and (shown := _SHOWN.match(text, position)):
             position = shown.end()
         line = text.count("\n", 0, found.start())
-        yield Block(found["language"].strip(), found["code"], line, found.start(), position)
+        code, is_hidden = found["code"], rest == "hidden"
+        yield Block(language, is_hidden, code, line, found.start(), position)
 
 
 def prose(text: str) -> str:
@@ -142,7 +149,8 @@ def to_notebook(text: str) -> nbformat.NotebookNode:
     for block in executed:
         if block.language == "python":
             add_text(block.start)
-            add(v4.new_code_cell(block.code.rstrip("\n")), block.line)
+            tags = ["remove-input"] if block.is_hidden else []
+            add(v4.new_code_cell(block.code.rstrip("\n"), metadata={"tags": tags}), block.line)
         else:
             add_text(block.end)
             add(hidden(f"run_in_terminal({block.code!r})"), block.line)
