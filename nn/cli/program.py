@@ -12,7 +12,7 @@ from typing import NoReturn
 from tinygrad_edu import __version__
 from tinygrad_edu.errors import printable
 
-from . import asking, checking, classroom, demo, files, pictures, training
+from . import asking, checking, classroom, demo, files, pictures, playground, training
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,6 +45,7 @@ _COMMANDS = {
     **pictures.COMMANDS,
     **files.COMMANDS,
     **demo.COMMANDS,
+    **playground.COMMANDS,
     **classroom.COMMANDS,
     "doctor": (lambda parser: None, _doctor),
 }

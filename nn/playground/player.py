@@ -1,0 +1,279 @@
+"""The thread that owns a session: it runs commands, and trains while the session plays.
+
+Commands come from other threads into a queue, so the session itself needs no lock. Nothing runs
+for longer than a few hundredths of a second without a look at the queue. How frames reach the page
+is in `streaming`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from .streaming import Stream
+
+if TYPE_CHECKING:
+    from .session import Session
+    from .tables import Table
+
+__all__ = ["Player"]
+
+_FRAME = 1 / 30  # seconds from frame to frame; after a late one, half of it
+_PIECE = 0.01  # seconds of training without a look at the queue
+_MOST_STEPS = 500  # of a frame, and of a single step
+_PROGRESS_AFTER = 0.3  # seconds of a replay without a word
+
+
+class Player:
+    """A session, with the thread that owns it.
+
+    Parameters
+    ----------
+    open_session : callable
+        Makes the session, in the thread.
+    report : callable
+        Receives each error that is not the person's, and returns a line for the person.
+    """
+
+    def __init__(
+        self, open_session: Callable[[], Session], report: Callable[[Exception], str]
+    ) -> None:
+        self._changed = threading.Condition()
+        self._tasks: deque[tuple[Callable[[], Any], Future[Any], bool]] = deque()
+        self._closed = False
+        self._report = report
+        self._session: Session
+        self._playing, self._speed = False, 1
+        self._number = 0
+        self._due, self._piece = 0.0, 1
+        self._is_full_due = True
+        self._stream: Stream | None = None
+        self.used = time.monotonic()
+        """When the last command arrived, or the last stream ended."""
+        self._opened = self._queued(lambda: setattr(self, "_session", open_session()))
+        self._thread = threading.Thread(target=self._run, name="playground", daemon=True)
+        self._thread.start()
+
+    # From other threads ---------------------------------------------------------------------------
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a page receives the frames."""
+        return self._stream is not None
+
+    def opened(self) -> dict[str, Any]:
+        """Wait for the session, and return its choices and first frame."""
+        self._opened.result()
+        return self.run(lambda: {"choices": self._session.choices, "frame": self._frame(True)})
+
+    def act(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a command and return the answer.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As the session raises them: the command cannot be done.
+        """
+        if name == "drawn":
+            if (stream := self._stream) is not None:
+                stream.acknowledge(arguments["number"])
+            return {"frame": None}
+        return self.run(lambda: self._answer(name, arguments), overtakes=True)
+
+    def run(self, task: Callable[[], Any], *, overtakes: bool = False) -> Any:
+        """Run a task in the thread of the session, and return its result."""
+        return self._queued(task, overtakes).result()
+
+    def with_session(self, task: Callable[[Session], Any]) -> Any:
+        """Run a task that gets the session, and return its result."""
+        return self.run(lambda: task(self._session))
+
+    def load_table(self, table: Table) -> dict[str, Any]:
+        """Begin a new run on a table; return its columns and the frame."""
+
+        def load() -> dict[str, Any]:
+            columns = self._session.load_table(table)
+            return {"columns": columns, "frame": self._frame(True)}
+
+        found: dict[str, Any] = self.run(load, overtakes=True)
+        return found
+
+    def _queued(self, task: Callable[[], Any], overtakes: bool = False) -> Future[Any]:
+        future: Future[Any] = Future()
+        with self._changed:
+            if self._closed:
+                raise ValueError("the session is closed")
+            self.used = time.monotonic()
+            self._tasks.append((task, future, overtakes))
+            self._changed.notify_all()
+        return future
+
+    def attach(self) -> Stream:
+        """Return a new stream of frames, which replaces the one before."""
+        with self._changed:
+            if self._closed:
+                raise ValueError("the session is closed")
+            if self._stream is not None:
+                self._stream.end("the playground continues in another tab")
+            self._stream = stream = Stream(self._changed)
+        self._queued(lambda: self._send(True))
+        return stream
+
+    def detach(self, stream: Stream) -> None:
+        """Note that nobody reads a stream any more."""
+        with self._changed:
+            stream.end("")
+            if self._stream is stream:
+                self._stream, self.used = None, time.monotonic()
+
+    def close(self, text: str, seconds: float = 0.0) -> None:
+        """End the thread and the stream; wait so long for the thread."""
+        with self._changed:
+            self._closed = True
+            if self._stream is not None:
+                self._stream.end(text)
+            for _, future, _ in self._tasks:
+                future.set_exception(ValueError(text))
+            self._tasks.clear()
+            self._changed.notify_all()
+        self._thread.join(seconds)
+
+    # In the thread of the session -----------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not (self._closed or self._tasks or self._may_play()):
+                    self._changed.wait(self._seconds_to_frame())
+                if self._closed:
+                    return
+                task, future = self._tasks.popleft()[:2] if self._tasks else (self._play, None)
+            try:
+                result = task()
+            except Exception as error:
+                if future is None:
+                    self._stop_playing(error)
+                else:
+                    future.set_exception(error)
+            else:
+                if future is not None:
+                    future.set_result(result)
+
+    def _can_send(self) -> bool:
+        return self._playing and self._stream is not None and self._stream.has_room
+
+    def _may_play(self) -> bool:
+        return self._can_send() and time.monotonic() >= self._due
+
+    def _seconds_to_frame(self) -> float | None:
+        return max(0.0, self._due - time.monotonic()) if self._can_send() else None
+
+    def _play(self) -> None:
+        """Train for one frame, and send it; a command in the queue comes first."""
+        interval = _FRAME if self._speed else 1.0
+        self._due = max(self._due + interval, time.monotonic() + interval / 2)
+        if not self._train(self._speed or 1):
+            return
+        if self._session.stopped:
+            self._playing, self._is_full_due = False, True
+        self._send(self._is_full_due)
+
+    def _train(self, steps: int) -> bool:
+        """Train in short pieces; return whether no command came in between."""
+        while steps > 0 and not self._session.stopped:
+            count = min(steps, self._piece)
+            start = time.perf_counter()
+            self._session.step(count)
+            seconds = time.perf_counter() - start
+            steps -= count
+            if seconds < _PIECE / 2:
+                self._piece = min(2 * self._piece, _MOST_STEPS)
+            elif seconds > _PIECE:
+                self._piece = max(1, self._piece // 2)
+            if self._closed or (self._tasks and steps > 0):
+                return False
+        return True
+
+    def _stop_playing(self, error: Exception) -> None:
+        self._playing = False
+        line = str(error) if isinstance(error, ValueError | TypeError) else self._report(error)
+        if self._stream is not None:
+            self._stream.put_notice(line, "error")
+
+    def _send(self, full: bool) -> None:
+        stream = self._stream
+        if stream is not None:
+            frame = self._frame(full)
+            self._is_full_due = False
+            stream.put_frame(frame["number"], frame)
+
+    def _frame(self, full: bool) -> dict[str, Any]:
+        self._is_full_due = True  # for the stream, unless this one is for the stream
+        self._number += 1
+        own = {"number": self._number, "full": full, "playing": self._playing, "speed": self._speed}
+        return {**self._session.snapshot(full=full), **own}
+
+    # Commands: each returns what its answer has in addition to the frame --------------------------
+
+    def _answer(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        more = getattr(self, f"_do_{name}")(**given) or {}
+        return {"frame": None if name == "predict" else self._frame(True), **more}
+
+    def _do_play(self, speed: int) -> None:
+        if not 0 <= speed <= _MOST_STEPS:
+            raise ValueError(f"speed must be 0 to {_MOST_STEPS} steps a frame, got {speed}")
+        self._playing, self._speed, self._due = True, speed, 0.0
+
+    def _do_pause(self) -> None:
+        self._playing = False
+
+    def _do_step(self, count: int) -> None:
+        if not 1 <= count <= _MOST_STEPS:
+            raise ValueError(f"count must be 1 to {_MOST_STEPS}, got {count}")
+        self._playing = False
+        self._train(count)
+
+    def _do_restart(self) -> None:
+        self._playing = False
+        self._session.restart()
+
+    def _do_seek(self, branch: int, step: int) -> dict[str, Any]:
+        self._playing, is_overtaken = False, False
+        reported = time.monotonic()
+
+        def proceed(reached: int) -> bool:
+            nonlocal is_overtaken, reported
+            if (now := time.monotonic()) - reported > _PROGRESS_AFTER and self._stream is not None:
+                reported = now
+                text = f"replaying: step {reached:,} of {step:,}"
+                self._stream.put_notice(text, "progress", done=reached, of=step)
+            is_overtaken = self._closed or any(overtakes for *_, overtakes in tuple(self._tasks))
+            return not is_overtaken
+
+        self._session.seek(branch, step, proceed)
+        return {"frame": None, "cancelled": True} if is_overtaken else {}
+
+    def _do_branch(self) -> None:
+        self._session.branch()
+
+    def _do_change(self, settings: Mapping[str, Any]) -> None:
+        self._session.change(settings)
+
+    def _do_nudge(self, **given: Any) -> dict[str, Any]:
+        return {"nudge": self._session.nudge(**given)}
+
+    def _do_select(self, lane: int) -> None:
+        self._session.select(lane)
+
+    def _do_view(self, **given: Any) -> None:
+        self._session.view(**given)
+
+    def _do_predict(self, values: list[float]) -> dict[str, Any]:
+        return dict(self._session.predict(values))
+
+    def _do_points(self, points: list[list[float]]) -> None:
+        self._session.points(points)
