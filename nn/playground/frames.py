@@ -1,0 +1,306 @@
+"""What a page shows of a session, as plain data: a frame.
+
+Arrays are encoded as base64 text. Nothing here changes the session's network; what a frame has is
+listed at `frame_of`.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .lane import Lane, linears
+from .measures import finite, measure
+
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = ["encode", "frame_of"]
+
+Array = NDArray[Any]
+MAP = 50
+"""Points on a side of a decision map."""
+UNIT_MAP = 24
+"""Points on a side of a unit's map."""
+REACH = 1.2
+"""Maps of made data show -1.2 to 1.2."""
+_TYPES = {"u1": "<u1", "f4": "<f4", "i4": "<i4"}
+
+
+def encode(array: Any, kind: str) -> dict[str, Any]:
+    """Encode an array for JSON.
+
+    Parameters
+    ----------
+    array : array_like
+    kind : str
+        ``"u1"``, ``"f4"`` or ``"i4"``: the type of its numbers.
+
+    Returns
+    -------
+    dict
+        ``shape``, ``type``, and ``data``: base64 text, little-endian.
+
+    Examples
+    --------
+    >>> from nn.playground.frames import encode
+    >>> encode([1, 2], "u1")
+    {'shape': [2], 'type': 'u1', 'data': 'AQI='}
+    """
+    array = np.ascontiguousarray(array, _TYPES[kind])
+    text = base64.b64encode(array.tobytes()).decode("ascii")
+    return {"shape": list(array.shape), "type": kind, "data": text}
+
+
+def frame_of(session: Session, full: bool = True) -> dict[str, Any]:
+    """Describe a session as plain data.
+
+    Parameters
+    ----------
+    session : Session
+    full : bool
+        With the points, all of the curves, and the curves of other branches. Otherwise the curves
+        have only what is new since the last frame.
+
+    Returns
+    -------
+    dict
+        Ready for JSON.
+    """
+    timeline, settings, data = session.timeline, session.settings, session.data
+    branch = timeline.branch
+    rows = branch.schedule.batch_at(timeline.step)
+    frame: dict[str, Any] = {
+        "full": full,
+        "state": session.state,
+        "settings": settings.to_json(),
+        "problem": data.problem,
+        "branch": branch.number,
+        "step": timeline.step,
+        "epoch": branch.schedule.epoch_at(timeline.step),
+        "branches": [
+            {"id": b.number, "parent": b.parent, "at": b.at, "last": b.last, "what": b.what}
+            for b in timeline.branches.values()
+        ],
+        "features": list(data.features),
+        "classes": list(data.classes),
+        "axes": session.axes.to_json(data),
+        "batch": rows[:64].tolist(),
+        "selected": session.selected,
+        "lanes": [_lane(session, lane) for lane in timeline.lanes],
+        "network": _network(session),
+        "curves": session.curves.since_last(branch, full),
+        "history": _history(session),
+    }
+    if data.images:
+        frame["examples"] = _examples(session)
+    if full:
+        frame["points"] = _points(session)
+        frame["ghosts"] = [
+            {
+                "branch": b.number,
+                "steps": list(b.curve),
+                "lanes": [
+                    {"test": [point[n]["test"] for point in b.curve.values()]}
+                    for n in range(len(b.settings.optimizers))
+                ],
+            }
+            for b in timeline.branches.values()
+            if b is not branch
+        ]
+    return frame
+
+
+def _history(session: Session) -> dict[str, Any]:
+    """Describe the line of branches that leads to the current one."""
+    line = session.timeline.line()
+    ends = [*(branch.at for branch in line[1:]), line[-1].last]
+    parts = [[b.number, b.at, end] for b, end in zip(line, ends, strict=True)]
+    return {"first": 0, "last": line[-1].last, "line": parts}
+
+
+def _points(session: Session) -> dict[str, Any]:
+    data, (i, j) = session.data, session.axes.features
+    kind = "i4" if data.problem == "classification" else "f4"
+    found: dict[str, Any] = {}
+    for name in ("train", "test"):
+        rows, labels = getattr(data, name), getattr(data, f"{name}_labels")
+        found[name] = encode(session.axes.in_units(data, rows)[:, [i, j]], "f4")
+        found[f"{name}_labels"] = encode(labels.reshape(-1), kind)
+    return found
+
+
+# Lanes ---------------------------------------------------------------------------------------
+
+
+def _lane(session: Session, lane: Lane) -> dict[str, Any]:
+    data = session.data
+    train, train_score = measure(data.problem, lane.outputs(data.train)[-1], data.train_labels)
+    outputs = lane.outputs(data.test)[-1]
+    test, score = measure(data.problem, outputs, data.test_labels)
+    confusion = None
+    if data.problem == "classification" and len(data.test):
+        table = np.zeros((data.outputs, data.outputs), int)
+        np.add.at(table, (data.test_labels, outputs.argmax(1)), 1)
+        confusion = encode(table, "i4")
+    batch_loss, _ = lane.gradients(*session.timeline.batch())
+    return {
+        "name": str(lane.entry),
+        "loss": {"train": train, "test": test},
+        "score": {"train": train_score, "test": score},
+        "batch_loss": finite(batch_loss),
+        "map": None if data.images else _map(lane, session),
+        "confusion": confusion,
+        "stopped": session.explain_stop(lane),
+    }
+
+
+def _map(lane: Lane, session: Session) -> dict[str, Any]:
+    """Return what the network predicts on a grid: the winning class and how sure, or a value."""
+    outputs = lane.outputs(session.axes.grid(session.data, MAP))[-1]
+    if session.data.problem == "regression":
+        return {"value": encode(outputs.reshape(MAP, MAP), "f4")}
+    winner, sure = _winners(outputs)
+    return {
+        "winner": encode(winner.reshape(MAP, MAP), "u1"),
+        "sure": encode(sure.reshape(MAP, MAP), "u1"),
+    }
+
+
+def _winners(logits: Array) -> tuple[Array, Array]:
+    """Return the class of each row, and how sure: 0 for equal probabilities, 255 for certain."""
+    with np.errstate(all="ignore"):
+        weights = np.exp(logits - logits.max(1, keepdims=True))
+        best = 1 / weights.sum(1)
+        classes = logits.shape[1]
+        sure = (best - 1 / classes) / (1 - 1 / classes)
+    return logits.argmax(1), np.rint(255 * np.nan_to_num(sure).clip(0, 1))
+
+
+def _examples(session: Session) -> dict[str, Any]:
+    """Return the first 16 test images with what the selected network predicts."""
+    data = session.data
+    rows = data.test[:16] if len(data.test) else data.train[:16]
+    labels = data.test_labels[:16] if len(data.test) else data.train_labels[:16]
+    winner, sure = _winners(session.lane.outputs(rows)[-1])
+    return {
+        "images": encode(np.rint(rows.reshape(-1, 8, 8) * 255), "u1"),
+        "labels": labels.tolist(),
+        "predicted": winner.tolist(),
+        "sure": [round(float(value) / 255, 3) for value in sure],
+    }
+
+
+# The network ---------------------------------------------------------------------------------
+
+
+def _network(session: Session) -> dict[str, Any]:
+    """Describe the selected network: weights, gradients of the next batch, what each unit does."""
+    lane, data, settings = session.lane, session.data, session.settings
+    _, gradients = lane.gradients(*session.timeline.batch())
+    by_layer = list(zip(gradients[::2], gradients[1::2], strict=True))
+    grid = None if data.images else session.axes.grid(data, UNIT_MAP)
+    on_grid = _after_layers(lane, grid) if grid is not None else None
+    on_rows = _after_layers(lane, data.train)
+    activations = [*(layer.activation for layer in settings.hidden), "linear"]
+    shown_inputs = session.shown_units(0)
+    layers: list[dict[str, Any]] = []
+    for n, layer in enumerate(linears(lane.network)):
+        shown = session.shown_units(n + 1)
+        weight, bias = layer.weight.data, layer.bias.data
+        values = on_rows[n][:, shown]
+        maps, scale = _unit_maps(None if on_grid is None else on_grid[n], shown)
+        kind = None if maps is None else "output"
+        if data.images and n == 0:
+            maps, scale = _weight_images(weight, shown)
+            kind = "weights"
+        layers.append(
+            {
+                "number": n + 1,
+                "inputs": weight.shape[0],
+                "units": weight.shape[1],
+                "activation": activations[n],
+                "frozen": n + 1 in settings.frozen,
+                "first": shown.start,
+                "shown": shown.stop - shown.start,
+                "weights": encode(weight[shown_inputs, shown], "f4"),
+                "bias": encode(bias[shown], "f4"),
+                "gradients": encode(by_layer[n][0][shown_inputs, shown], "f4"),
+                "bias_gradients": encode(by_layer[n][1][shown], "f4"),
+                "maps": None if maps is None else encode(maps, "u1"),
+                "map_kind": kind,
+                "scale": scale,
+                "range": _ranges(values),
+                **_marks(values, activations[n], shown.start),
+            }
+        )
+        shown_inputs = shown
+    return {"inputs": _inputs(session, grid), "layers": layers}
+
+
+def _after_layers(lane: Lane, rows: Array) -> list[Array]:
+    """Return for each linear layer the values behind its activation."""
+    import nn
+
+    found: list[Array] = []
+    for module, values in zip(lane.network, lane.outputs(rows), strict=True):
+        if isinstance(module, nn.Linear):
+            found.append(values)
+        else:
+            found[-1] = values
+    return found
+
+
+def _inputs(session: Session, grid: Array | None) -> list[dict[str, Any]]:
+    """Describe the inputs that are shown; of images only the names."""
+    names = session.data.features
+    shown = session.shown_units(0)
+    if grid is None:
+        return [{"name": names[n], "map": None} for n in range(shown.start, shown.stop)]
+    maps, _ = _unit_maps(grid, shown)
+    assert maps is not None
+    return [
+        {"name": names[n], "map": encode(image, "u1")}
+        for n, image in zip(range(shown.start, shown.stop), maps, strict=True)
+    ]
+
+
+def _unit_maps(values: Array | None, shown: slice) -> tuple[Array | None, list[float | None]]:
+    """Return a map of each unit: 128 for 0, 255 and 1 for the largest size of its values."""
+    if values is None:
+        return None, []
+    return _as_bytes(values[:, shown].T.reshape(-1, UNIT_MAP, UNIT_MAP))
+
+
+def _weight_images(weight: Array, shown: slice) -> tuple[Array, list[float | None]]:
+    return _as_bytes(weight[:, shown].T.reshape(-1, 8, 8))
+
+
+def _as_bytes(maps: Array) -> tuple[Array, list[float | None]]:
+    with np.errstate(all="ignore"):
+        size = np.abs(maps).max((1, 2))
+        found = 128 + 127 * maps / np.where(size > 0, size, 1)[:, None, None]
+    return np.nan_to_num(np.rint(found), nan=128), [finite(value) for value in size]
+
+
+def _ranges(values: Array) -> list[list[float | None]]:
+    low, high = values.min(0), values.max(0)
+    return [[finite(a), finite(b)] for a, b in zip(low, high, strict=True)]
+
+
+def _marks(values: Array, activation: str, first: int) -> dict[str, list[int]]:
+    """List the units that are dead or saturated for every row."""
+    dead = saturated = np.zeros(values.shape[1], bool)
+    if activation == "relu":
+        dead = (values == 0).all(0)
+    elif activation == "tanh":
+        saturated = (np.abs(values) > 0.99).all(0)
+    elif activation == "sigmoid":
+        saturated = (np.abs(values - 0.5) > 0.49).all(0)
+    return {
+        "dead": (first + np.flatnonzero(dead)).tolist(),
+        "saturated": (first + np.flatnonzero(saturated)).tolist(),
+    }

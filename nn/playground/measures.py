@@ -1,0 +1,67 @@
+"""How good a network is: its loss and its score on the rows for training and testing."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_edu import Tensor, no_grad
+
+from .datasets import Dataset
+from .lane import Lane, loss_of
+
+__all__ = ["finite", "measure", "measured"]
+
+Array = NDArray[Any]
+
+
+def finite(value: float) -> float | None:
+    """Return a number for JSON: None if it is not finite."""
+    return float(value) if math.isfinite(value) else None
+
+
+def measure(problem: str, outputs: Array, labels: Array) -> tuple[float | None, float | None]:
+    """Return the loss and the score of outputs.
+
+    Parameters
+    ----------
+    problem : str
+    outputs, labels : ndarray
+
+    Returns
+    -------
+    loss, score : float or None
+        The score is the accuracy, or R² of a regression. None without rows, and for what is not
+        finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nn.playground.measures import measure
+    >>> measure("regression", np.array([[1.0], [3.0]]), np.array([[1.0], [3.0]]))
+    (0.0, 1.0)
+    """
+    if not len(labels):
+        return None, None
+    with np.errstate(all="ignore"), no_grad():
+        loss = finite(loss_of(problem, Tensor(outputs), labels).item())
+        if problem == "classification":
+            return loss, float((outputs.argmax(1) == labels).mean())
+        spread = float(((labels - labels.mean()) ** 2).mean())
+        return loss, None if loss is None or spread == 0 else 1 - loss / spread
+
+
+def measured(lane: Lane, data: Dataset) -> dict[str, float | None]:
+    """Return losses and scores of a lane: ``train``, ``test``, ``train_score``, ``score``.
+
+    Parameters
+    ----------
+    lane : Lane
+    data : Dataset
+    """
+    train, train_score = measure(data.problem, lane.outputs(data.train)[-1], data.train_labels)
+    test, score = measure(data.problem, lane.outputs(data.test)[-1], data.test_labels)
+    return {"train": train, "test": test, "train_score": train_score, "score": score}

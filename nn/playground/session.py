@@ -1,0 +1,413 @@
+"""A session of the playground: what a person does with it.
+
+It trains, goes to any step, changes something, and describes itself. Playing at a speed is left to
+the server, and `timeline.py` decides how a step is reached again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .address import State, changes_of, read_state, write_state
+from .axes import Axes, Curves
+from .choices import LIMITS
+from .datasets import Dataset, make_data
+from .frames import frame_of
+from .lane import Lane
+from .nudging import Nudge, nudge
+from .settings import Settings, whole
+from .tables import Table
+from .timeline import Branch, Change, Progress, Timeline
+
+__all__ = ["Session"]
+
+SHOWN_UNITS = 16
+"""Units of a layer that a frame has; others are scrolled to."""
+SHOWN_INPUTS = 64
+
+
+class Session:
+    """A network that trains, and every step of it that was reached.
+
+    Parameters
+    ----------
+    settings : Settings
+    table : Table, optional
+        What `read_table` returned, for the data ``csv``.
+
+    Attributes
+    ----------
+    settings : Settings
+        Those of the branch where the session is.
+    data : Dataset
+    timeline : Timeline
+        The branches, and the lanes: one for each optimizer.
+    selected : int
+        The lane whose network is shown.
+
+    Notes
+    -----
+    A session is not safe for threads: its caller must allow one call at a time.
+
+    Examples
+    --------
+    >>> from nn.playground.session import Session
+    >>> session = Session.open("data=circles&hidden=4tanh")
+    >>> session.step(50)
+    50
+    >>> session.change({"optimizers": [{"name": "SGD", "lr": 0.03}]})
+    >>> session.step(10), session.position
+    (10, (1, 60))
+    >>> session.seek(0, 20)
+    True
+    >>> session.state
+    'data=circles&hidden=4tanh&step=20'
+    """
+
+    def __init__(self, settings: Settings | None = None, table: Table | None = None) -> None:
+        self.table = table
+        self.selected = 0
+        self._begin(Settings() if settings is None else settings)
+
+    @classmethod
+    def open(
+        cls,
+        state: str | Settings = "",
+        table: Table | None = None,
+        progress: Progress | None = None,
+    ) -> Session:
+        """Open a state: its data, its changes, and the step that it was at.
+
+        Parameters
+        ----------
+        state : str or Settings
+            What `state` returned; settings begin at step 0.
+        table : Table, optional
+            What `read_table` returned, for the data ``csv``.
+        progress : callable, optional
+            Called now and then with the steps done and all steps; the session stays where it is
+            then if it returns False.
+
+        Returns
+        -------
+        Session
+
+        Raises
+        ------
+        ValueError
+            In one line: the part of the text, what was found, and what was expected.
+        """
+        if isinstance(state, Settings):
+            return cls(state, table)
+        read = read_state(state)
+        session = cls(read.settings, table)
+        session._follow(read, progress)
+        return session
+
+    def _follow(self, state: State, progress: Progress | None) -> None:
+        """Train to the step of a state, with its changes."""
+
+        def report(done: int, _: int) -> object:
+            return progress is None or progress(start + done, state.step)
+
+        for change in state.changes:
+            start = self.timeline.step
+            if self._train(change.step - start, report) < change.step - start:
+                return
+            self._apply(change)
+        start = self.timeline.step
+        if self._train(state.step - start, report) == state.step - start:
+            self.select(state.lane)
+
+    def _begin(self, settings: Settings) -> None:
+        """Begin a run; nothing is changed if the data cannot be made."""
+        data = make_data(settings.data, settings.seed, self.table)
+        self._start(Timeline(settings, data), data)
+
+    def _start(self, timeline: Timeline, data: Dataset) -> None:
+        self.data, self.timeline = data, timeline
+        self.axes, self.curves = Axes(features=(0, min(1, len(data.features) - 1))), Curves()
+        self.first_shown: dict[int, int] = {}
+        self.selected = min(self.selected, len(timeline.lanes) - 1)
+
+    # Where it is -----------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the branch where the session is."""
+        return self.timeline.branch.settings
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """The number of the branch, and the step."""
+        return self.timeline.branch.number, self.timeline.step
+
+    @property
+    def lanes(self) -> list[Lane]:
+        """The lanes, each with its ``network`` and its ``optimizer``."""
+        return self.timeline.lanes
+
+    @property
+    def lane(self) -> Lane:
+        """The lane that is selected."""
+        return self.timeline.lanes[self.selected]
+
+    @property
+    def state(self) -> str:
+        """The settings, changes and position as a text that `open` reads."""
+        changes = [branch.change for branch in self.timeline.line()]
+        step = self.timeline.step
+        return write_state(State(changes[0].settings, changes_of(changes), step, self.selected))
+
+    def recipe(self, lane: int | None = None) -> dict[str, Any]:
+        """Return what a program needs to train a lane again.
+
+        Parameters
+        ----------
+        lane : int, optional
+            By default the one that is selected.
+
+        Returns
+        -------
+        dict
+            ``settings`` of the start, ``changes`` (on the line of branches, in order), ``step``,
+            ``lane``, ``network``, ``data``, and ``digest`` of the weights and the optimizer's
+            state, as text.
+        """
+        number = self.selected if lane is None else self._lane_number(lane)
+        changes = [branch.change for branch in self.timeline.line()]
+        chosen = self.lanes[number]
+        return {
+            "settings": changes[0].settings,
+            "changes": changes_of(changes),
+            "step": self.timeline.step,
+            "lane": number,
+            "network": chosen.network,
+            "data": self.data,
+            "digest": chosen.state().digest().hex(),
+        }
+
+    # What a person does ----------------------------------------------------------------------
+
+    def step(self, count: int = 1, progress: Progress | None = None) -> int:
+        """Train.
+
+        Parameters
+        ----------
+        count : int
+            How many steps.
+        progress : callable, optional
+            Called now and then with the steps done and `count`; training ends if it returns False.
+
+        Returns
+        -------
+        int
+            How many steps were made: fewer than `count` if all lanes stopped, because their next
+            step is not finite, or if `progress` ended it.
+
+        Raises
+        ------
+        ValueError
+            If the run would be longer than a million steps.
+        """
+        count = whole("step", count, 0, LIMITS["steps"])
+        if self.timeline.step + count > LIMITS["steps"]:
+            raise ValueError(
+                f"step {self.timeline.step + count}: a run has at most {LIMITS['steps']} steps"
+            )
+        return self._train(count, progress)
+
+    def _train(self, count: int, progress: Progress | None) -> int:
+        return self.timeline.advance(count, progress)
+
+    def seek(self, branch: int, step: int, progress: Progress | None = None) -> bool:
+        """Go to a step that was reached before, exactly as it was.
+
+        Parameters
+        ----------
+        branch : int
+        step : int
+        progress : callable, optional
+            As for `step`.
+
+        Returns
+        -------
+        bool
+            Whether it was reached; False if `progress` ended it.
+
+        Raises
+        ------
+        ValueError
+            If there is no such branch or step.
+        RuntimeError
+            If the weights are not those that were shown before.
+        """
+        reached = self.timeline.seek(branch, step, progress)
+        self.selected = min(self.selected, len(self.lanes) - 1)
+        return reached
+
+    def restart(self) -> None:
+        """Begin the run anew, with the settings of the current branch."""
+        self._begin(self.settings)
+
+    def change(self, given: Mapping[str, Any]) -> None:
+        """Change settings: training goes on in a new branch, or a new run begins.
+
+        Other data, layers or another seed begin a new run. So does any change before the first
+        step. With other optimizers, each lane keeps its weights; it keeps the optimizer's state if
+        the class is the same, and a new class starts without. A new lane starts from the weights
+        of the selected one.
+
+        Parameters
+        ----------
+        given : mapping
+            Some of the settings, as plain values; see `Settings`.
+
+        Raises
+        ------
+        ValueError
+            In one line: the setting, what was found, and what was expected. Nothing is changed.
+        """
+        new = self.settings.changed(given)
+        timeline = self.timeline
+        is_fresh = timeline.branch.parent is None and timeline.branch.last == 0
+        if new.begins_new_run(self.settings) or is_fresh:
+            self._begin(new)
+        elif new != self.settings:
+            self._apply(Change(timeline.step, new, lane=self.selected))
+
+    def branch(self) -> None:
+        """Begin a branch at this step without a change."""
+        self._apply(Change(self.timeline.step, self.settings, lane=self.selected), "branch")
+
+    def _apply(self, change: Change, what: str = "") -> Branch:
+        words = what or self.settings.difference(change.settings)
+        if change.nudging is not None:
+            words = str(change.nudging)
+        branch = self.timeline.change(change, words)
+        self.selected = min(self.selected, len(self.lanes) - 1)
+        return branch
+
+    def nudge(self, layer: int, row: int | str | None, column: int, by: float) -> Nudge:
+        """Change one weight or bias of the selected network by hand; a new branch begins.
+
+        Parameters
+        ----------
+        layer : int
+            The linear layer, counted from 1.
+        row : int or None
+            The input unit, counted from 0; None or ``"bias"`` for the bias.
+        column : int
+            The output unit, counted from 0.
+        by : float
+            What is added.
+
+        Returns
+        -------
+        Nudge
+            The loss of the next batch before and after, and what the gradient predicted.
+        """
+        return nudge(self, layer, None if row == "bias" else row, column, by)
+
+    def select(self, lane: int) -> None:
+        """Show the network of another lane."""
+        self.selected = self._lane_number(lane)
+
+    def _lane_number(self, lane: Any) -> int:
+        return whole("lane", lane, 0, len(self.lanes) - 1)
+
+    def view(
+        self,
+        features: Sequence[int] | None = None,
+        units: Mapping[Any, int] | None = None,
+    ) -> None:
+        """Choose what frames show.
+
+        Parameters
+        ----------
+        features : sequence of two int, optional
+            The features on the axes of the maps.
+        units : mapping of int to int, optional
+            For a linear layer, counted from 1, the first unit that is shown; 0 is the input.
+        """
+        if features is not None:
+            most = len(self.data.features) - 1
+            if not isinstance(features, list | tuple) or len(features) != 2:
+                raise ValueError(f"features: {features!r}, expected the numbers of two features")
+            i, j = (whole("features", n, 0, most) for n in features)
+            if i == j and most:
+                raise ValueError(f"features: {i} twice, expected two features")
+            self.axes = Axes((i, j))
+        if units is not None:
+            sizes = self._sizes()
+            for layer, first in units.items():
+                n = whole("layer", int(layer) if str(layer).isdigit() else -1, 0, len(sizes) - 1)
+                self.first_shown[n] = whole("first unit", first, 0, sizes[n] - 1)
+
+    def _sizes(self) -> list[int]:
+        hidden = [layer.units for layer in self.settings.hidden]
+        return [len(self.data.features), *hidden, self.data.outputs]
+
+    def shown_units(self, layer: int) -> slice:
+        """Return which units of a layer frames have; layer 0 is the input."""
+        size = self._sizes()[layer]
+        most = SHOWN_UNITS if layer else SHOWN_INPUTS
+        first = max(0, min(self.first_shown.get(layer, 0), size - most))
+        return slice(first, min(size, first + most))
+
+    def predict(self, values: Sequence[float]) -> dict[str, Any]:
+        """Predict one row with the selected network.
+
+        Parameters
+        ----------
+        values : sequence of float
+            The features in their original units; for digits 64 pixels from 0 to 1.
+
+        Returns
+        -------
+        dict
+            ``probabilities`` of the classes, or the ``value`` of a regression, and a ``text``.
+        """
+        names = self.data.features
+        try:
+            row = np.array(values, np.float64)
+        except (TypeError, ValueError):
+            raise ValueError("values: expected numbers, one for each feature") from None
+        if row.shape != (len(names),) or not np.isfinite(row).all():
+            raise ValueError(f"values: shape {row.shape}, expected {len(names)} finite numbers")
+        scaled = ((row - self.data.centre) / self.data.scale).astype(np.float32)
+        output = self.lane.outputs(scaled[None])[-1][0].astype(np.float64)
+        if self.data.problem == "regression":
+            value = float(output[0] * self.data.target_scale + self.data.target_centre)
+            return {"value": value, "text": f"{value:.4g}"}
+        weights = np.exp(output - output.max())
+        shares = weights / weights.sum()
+        best = int(shares.argmax())
+        text = f"{self.data.classes[best]}, {shares[best]:.1%} sure"
+        return {"probabilities": shares.tolist(), "text": text}
+
+    def draw_points(self, points: Sequence[Sequence[float]]) -> None:
+        """Train on points that were drawn: x, y and class; a new run begins."""
+        self.change({"data": {"name": "drawn", "drawn": points}})
+
+    # What it shows ---------------------------------------------------------------------------
+
+    def snapshot(self, full: bool = True) -> dict[str, Any]:
+        """Describe the session as plain data for a page; see `frame_of`.
+
+        Parameters
+        ----------
+        full : bool
+            With the points, and all of the curves.
+        """
+        self.timeline.check()
+        return frame_of(self, full)
+
+    def explain_stop(self, lane: Lane) -> dict[str, Any] | None:
+        """Explain why a lane stopped; None if it did not."""
+        if lane.stopped is None:
+            return None
+        return {"text": f"step {lane.stopped} is not finite", "step": lane.stopped, "rows": []}

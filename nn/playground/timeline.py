@@ -1,0 +1,526 @@
+"""Branches of a run, and any of their steps again, bit for bit.
+
+A branch is a stretch of steps in which nothing was changed. Some states are kept; any other step is
+reached from the one before it by training again, because batches follow from the seed. A digest of
+each state that was shown is compared when the step is reached again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .datasets import Dataset
+from .lane import Batch, Lane, LaneState
+from .settings import OptimizerSettings, Settings
+
+__all__ = ["Branch", "Change", "Nudging", "Schedule", "Timeline"]
+
+Progress: TypeAlias = Callable[[int, int], object]
+"""Called with the steps done and all steps; training ends early if it returns False."""
+
+MOST_BYTES = 64 * 2**20
+"""The memory for states that are kept, all branches together."""
+MOST_KEPT = 128
+"""The largest number of states that a branch keeps."""
+MOST_DIGESTS = 1024
+MOST_BRANCHES = 100
+PIECE = 64
+"""Steps between two checks that weights are finite."""
+
+
+@dataclass(frozen=True)
+class Nudging:
+    """A change of one weight or bias by hand.
+
+    Attributes
+    ----------
+    lane : int
+    layer : int
+        The linear layer, counted from 1.
+    row : int or None
+        The input unit, counted from 0; None for the bias.
+    column : int
+        The output unit, counted from 0.
+    by : float
+    """
+
+    lane: int
+    layer: int
+    row: int | None
+    column: int
+    by: float
+
+    def __str__(self) -> str:
+        place = f"b{self.layer}[{self.column}]"
+        if self.row is not None:
+            place = f"W{self.layer}[{self.row}, {self.column}]"
+        return f"{place} {'+' if self.by >= 0 else '−'} {abs(self.by):g}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What was changed at a step; training goes on with other settings.
+
+    Attributes
+    ----------
+    step : int
+    settings : Settings
+        The settings from this step on.
+    nudging : Nudging or None
+    lane : int
+        The lane that was selected: a new lane starts from its weights.
+    """
+
+    step: int
+    settings: Settings
+    nudging: Nudging | None = None
+    lane: int = 0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Which rows each step trains on.
+
+    The order of the rows of an epoch is drawn from ``[seed, 2, epoch]``. The last batch of an epoch
+    has the rows that are left. A change of the batch size begins a new epoch.
+
+    Attributes
+    ----------
+    seed, rows, batch : int
+    step, epoch : int
+        A step at which an epoch begins, and the number of that epoch.
+
+    Examples
+    --------
+    >>> from nn.playground.timeline import Schedule
+    >>> schedule = Schedule(seed=0, rows=7, batch=3)
+    >>> [len(schedule.batch_at(step)) for step in range(4)], schedule.epoch_at(3)
+    ([3, 3, 1, 3], 1)
+    """
+
+    seed: int
+    rows: int
+    batch: int
+    step: int = 0
+    epoch: int = 0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The number of batches of an epoch."""
+        return -(-self.rows // self.batch)
+
+    def epoch_at(self, step: int) -> int:
+        """Return the number of the epoch of a step."""
+        return self.epoch + (step - self.step) // self.steps_per_epoch
+
+    def batch_at(self, step: int) -> NDArray[Any]:
+        """Return the rows that a step trains on."""
+        within = (step - self.step) % self.steps_per_epoch
+        order = self._order(self.epoch_at(step))
+        return order[within * self.batch : (within + 1) * self.batch]
+
+    def _order(self, epoch: int) -> NDArray[Any]:
+        return np.random.default_rng([self.seed, 2, epoch]).permutation(self.rows)
+
+    def batches(self, first: int, last: int) -> Iterator[NDArray[Any]]:
+        """Yield the rows of the steps from `first` up to, and without, `last`."""
+        epoch, order = -1, np.empty(0, int)
+        for step in range(first, last):
+            if (now := self.epoch_at(step)) != epoch:
+                epoch, order = now, self._order(now)
+            within = (step - self.step) % self.steps_per_epoch
+            yield order[within * self.batch : (within + 1) * self.batch]
+
+    def changed(self, batch: int, step: int) -> Schedule:
+        """Return the schedule from a step on, with this batch size."""
+        if batch == self.batch:
+            return self
+        started = (step - self.step) % self.steps_per_epoch != 0
+        return replace(self, batch=batch, step=step, epoch=self.epoch_at(step) + started)
+
+
+@dataclass
+class Branch:
+    """A stretch of steps in which nothing was changed.
+
+    Attributes
+    ----------
+    number : int
+    parent : int or None
+    change : Change
+        What began it, and the settings that hold in it.
+    what : str
+        The change in words.
+    schedule : Schedule
+    last : int
+        The last step that was reached.
+    kept : dict of int to tuple of LaneState
+        States by step; every branch can do without.
+    spacing : int
+        The steps between two kept states.
+    digests : dict of int to bytes
+        Of the states that were shown.
+    curve : dict of int to list
+        For each lane, losses and score by step.
+    every : int
+        The steps between two points of the curve.
+    """
+
+    number: int
+    parent: int | None
+    change: Change
+    what: str
+    schedule: Schedule
+    last: int
+    kept: dict[int, tuple[LaneState, ...]] = field(default_factory=dict)
+    spacing: int = PIECE
+    digests: dict[int, bytes] = field(default_factory=dict)
+    curve: dict[int, list[Any]] = field(default_factory=dict)
+    every: int = 1
+
+    @property
+    def at(self) -> int:
+        """The step at which it began."""
+        return self.change.step
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that hold in it."""
+        return self.change.settings
+
+
+class Timeline:
+    """The branches of one run, and the lanes at one of their steps.
+
+    Parameters
+    ----------
+    settings : Settings
+    data : Dataset
+
+    Attributes
+    ----------
+    branches : dict of int to Branch
+    branch : Branch
+        Where the lanes are.
+    step : int
+        At which of its steps.
+    lanes : list of Lane
+    """
+
+    def __init__(self, settings: Settings, data: Dataset) -> None:
+        self.data = data
+        schedule = Schedule(settings.seed, len(data.train), settings.batch)
+        root = Branch(0, None, Change(0, settings), "start", schedule, 0)
+        self.branches = {0: root}
+        self.branch, self.step = root, 0
+        self.lanes = self._new_lanes(settings)
+        self._keep()
+
+    def _new_lanes(self, settings: Settings) -> list[Lane]:
+        return [Lane(settings, n, self.data) for n in range(len(settings.optimizers))]
+
+    # Steps -----------------------------------------------------------------------------------
+
+    def batch(self) -> Batch:
+        """Return the batch that the next step trains on."""
+        rows = self.branch.schedule.batch_at(self.step)
+        return self.data.train[rows], self.data.train_labels[rows]
+
+    def advance(self, count: int, progress: Progress | None = None) -> int:
+        """Train all lanes; a lane whose next step is not finite stops, and others go on.
+
+        Parameters
+        ----------
+        count : int
+        progress : callable, optional
+            Called between pieces with the steps done and `count`; ends the training if it returns
+            False.
+
+        Returns
+        -------
+        int
+            How many steps were made: fewer than `count` if all lanes stopped.
+        """
+        done = 0
+        while done < count:
+            piece = min(count - done, self._until_next_stop())
+            made = self._piece(piece)
+            done += made
+            if made < piece or (progress is not None and progress(done, count) is False):
+                break
+        return done
+
+    def _until_next_stop(self) -> int:
+        """Return how many steps are left to the next point of the curve, state, or check."""
+        branch, step = self.branch, self.step
+        spacings = [PIECE, branch.spacing]
+        if step >= branch.last:
+            spacings.append(branch.every)
+        return min(spacing - step % spacing for spacing in spacings)
+
+    def _piece(self, count: int) -> int:
+        first = self.step
+        x, y = self.data.train, self.data.train_labels
+        batches = [(x[r], y[r]) for r in self.branch.schedule.batches(first, first + count)]
+        made = max(lane.run(batches, first) for lane in self.lanes)
+        self.step += made
+        branch = self.branch
+        is_new = self.step > branch.last
+        branch.last = max(branch.last, self.step)
+        if made and self.step % branch.spacing == 0:
+            self._keep()
+        if is_new and self.step % branch.every == 0:
+            self._add_to_curve()
+        return made
+
+    # Branches --------------------------------------------------------------------------------
+
+    def change(self, change: Change, what: str) -> Branch:
+        """Begin a branch at the step where the lanes are.
+
+        Parameters
+        ----------
+        change : Change
+        what : str
+            The change in words.
+
+        Returns
+        -------
+        Branch
+        """
+        number = max(self.branches) + 1
+        schedule = self.branch.schedule.changed(change.settings.batch, self.step)
+        branch = Branch(number, self.branch.number, change, what, schedule, self.step)
+        lanes = self._lanes_after(self.branch.settings, self.lanes, change)
+        self.branches[number] = branch
+        self.branch, self.lanes = branch, lanes
+        self._keep()
+        self._forget_branches()
+        return branch
+
+    def _lanes_after(self, old: Settings, lanes: list[Lane], change: Change) -> list[Lane]:
+        """Return the lanes that continue others with new settings.
+
+        A lane keeps its weights. If the class of its optimizer is unchanged, it keeps the state
+        too. A lane that is new starts from the weights of the selected lane.
+        """
+        new = change.settings
+        found = self._new_lanes(new)
+        origin = matching(old.optimizers, new.optimizers)
+        for n, lane in enumerate(found):
+            source = origin[n]
+            before = lanes[change.lane if source is None else source]
+            state = before.state()
+            if source is None or before.entry.name != lane.entry.name:
+                state = replace(state, memory=tuple({} for _ in state.memory))
+            lane.load(replace(state, stopped=None))
+        if (nudging := change.nudging) is not None:
+            apply_nudging(found[nudging.lane], nudging)
+        return found
+
+    def _forget_branches(self) -> None:
+        """Forget the oldest branches that lead nowhere, if there are too many."""
+        while len(self.branches) > MOST_BRANCHES:
+            needed = {branch.parent for branch in self.branches.values()}
+            needed |= {branch.number for branch in self.line()}
+            free = [number for number in self.branches if number not in needed]
+            if not free:
+                raise ValueError(f"{MOST_BRANCHES} changes in a row are the most; start anew")
+            del self.branches[free[0]]
+
+    def line(self, number: int | None = None) -> list[Branch]:
+        """Return the branches that lead to a branch, from the first one; by default to this one."""
+        branch = self.branch if number is None else self._known(number)
+        found = [branch]
+        while branch.parent is not None:
+            branch = self.branches[branch.parent]
+            found.append(branch)
+        return found[::-1]
+
+    def _known(self, number: int) -> Branch:
+        if number not in self.branches:
+            listed = ", ".join(map(str, self.branches))
+            raise ValueError(f"there is no branch {number}; the branches are {listed}")
+        return self.branches[number]
+
+    # Going back ------------------------------------------------------------------------------
+
+    def seek(self, number: int, step: int, progress: Progress | None = None) -> bool:
+        """Go to a step that was reached before.
+
+        Parameters
+        ----------
+        number : int
+            The branch.
+        step : int
+        progress : callable, optional
+            As for `advance`.
+
+        Returns
+        -------
+        bool
+            Whether it was reached: False if `progress` ended it. The lanes are at a step before it.
+
+        Raises
+        ------
+        ValueError
+            If there is no such step.
+        RuntimeError
+            If the state is not the one that was shown before.
+        """
+        branch = self._known(number)
+        if isinstance(step, bool) or not isinstance(step, int):
+            raise ValueError(f"step: {step!r}, expected a whole number")
+        if not branch.at <= step <= branch.last:
+            raise ValueError(
+                f"step: {step}, but branch {number} has the steps {branch.at} to {branch.last}"
+            )
+        path = self._path(branch, step)
+        total = sum(stretch.stop - stretch.start for _, stretch in path)
+        done = 0
+
+        def report(made: int, _: int) -> object:
+            return None if progress is None else progress(done + made, total)
+
+        for part, stretch in path:
+            if (part.number, stretch.start) != (self.branch.number, self.step):
+                self._enter(part, stretch.start)
+            length = stretch.stop - stretch.start
+            made = self.advance(length, report)
+            if made < length:
+                return False
+            done += made
+        self.check()
+        return True
+
+    def _path(self, branch: Branch, step: int) -> list[tuple[Branch, range]]:
+        """Return the stretches to train again, from the nearest state that is kept."""
+        found: list[tuple[Branch, range]] = []
+        while True:
+            starts = [kept for kept in branch.kept if kept <= step]
+            if self.branch is branch and self.step <= step:
+                starts.append(self.step)
+            if starts or branch.parent is None:
+                found.append((branch, range(max(starts, default=0), step)))
+                return found[::-1]
+            found.append((branch, range(branch.at, step)))
+            step, branch = branch.at, self.branches[branch.parent]
+
+    def _enter(self, branch: Branch, step: int) -> None:
+        """Set the lanes to the start of a stretch."""
+        if step in branch.kept:
+            if branch is not self.branch:
+                self.lanes = self._new_lanes(branch.settings)
+            for lane, state in zip(self.lanes, branch.kept[step], strict=True):
+                lane.load(state)
+        elif branch.parent is None:
+            self.lanes = self._new_lanes(branch.settings)
+        else:  # the lanes are at the end of the parent's stretch
+            self.lanes = self._lanes_after(self.branch.settings, self.lanes, branch.change)
+        self.branch, self.step = branch, step
+
+    # What is kept ----------------------------------------------------------------------------
+
+    def _keep(self) -> None:
+        """Keep this state, and drop others if there are too many or too large ones."""
+        branch = self.branch
+        branch.kept[self.step] = tuple(lane.state() for lane in self.lanes)
+        if len(branch.kept) > MOST_KEPT:
+            _thin(branch)
+        while self.bytes_kept > MOST_BYTES:
+            largest = max(self.branches.values(), key=lambda b: len(b.kept))
+            if len(largest.kept) <= 1:
+                others = [b for b in self.branches.values() if b.kept and b is not branch]
+                if not others:
+                    return
+                others[0].kept.clear()
+                continue
+            _thin(largest)
+
+    @property
+    def bytes_kept(self) -> int:
+        """The memory of all states that are kept."""
+        every = (states for branch in self.branches.values() for states in branch.kept.values())
+        return sum(state.size for states in every for state in states)
+
+    def digest(self) -> bytes:
+        """Return a digest of the weights and the states of the optimizers of all lanes."""
+        return b"".join(lane.state().digest() for lane in self.lanes)
+
+    def check(self) -> None:
+        """Compare this state with the one that was shown before at this step, if it was.
+
+        Raises
+        ------
+        RuntimeError
+            If they differ.
+        """
+        digests = self.branch.digests
+        now = self.digest()
+        before = digests.get(self.step)
+        if before is not None and before != now:
+            raise RuntimeError(
+                f"step {self.step} of branch {self.branch.number} is not what it was before: the "
+                "replay differs; please report this"
+            )
+        digests[self.step] = now
+        if len(digests) > MOST_DIGESTS:
+            for step in list(digests)[::2]:
+                del digests[step]
+
+    # Curves ----------------------------------------------------------------------------------
+
+    def _add_to_curve(self) -> None:
+        from .measures import measured
+
+        branch = self.branch
+        branch.curve[self.step] = [measured(lane, self.data) for lane in self.lanes]
+        if len(branch.curve) > 400:
+            branch.every *= 2
+            branch.curve = {s: v for s, v in branch.curve.items() if s % branch.every == 0}
+
+
+def _thin(branch: Branch) -> None:
+    """Double the spacing of the states that a branch keeps; its first one stays."""
+    branch.spacing *= 2
+    first = min(branch.kept)
+    branch.kept = {
+        step: states
+        for step, states in branch.kept.items()
+        if step == first or step % branch.spacing == 0
+    }
+
+
+def apply_nudging(lane: Lane, nudging: Nudging) -> None:
+    """Change one weight or bias of a lane."""
+    from .lane import linears
+
+    layer = linears(lane.network)[nudging.layer - 1]
+    parameter = layer.bias if nudging.row is None else layer.weight
+    place = nudging.column if nudging.row is None else (nudging.row, nudging.column)
+    values = parameter.data.copy()
+    values[place] += np.float32(nudging.by)
+    parameter.data = values
+
+
+def matching(
+    old: Sequence[OptimizerSettings], new: Sequence[OptimizerSettings]
+) -> list[int | None]:
+    """Return for each new optimizer which old one it continues; None for a new lane.
+
+    Both lists keep their order. If some were removed, those that fit best stay.
+    """
+    if len(old) <= len(new):
+        return [n if n < len(old) else None for n in range(len(new))]
+
+    def fit(chosen: tuple[int, ...]) -> tuple[int, int]:
+        pairs = [(old[i], entry) for i, entry in zip(chosen, new, strict=True)]
+        return sum(a == b for a, b in pairs), sum(a.name == b.name for a, b in pairs)
+
+    return list(max(itertools.combinations(range(len(old)), len(new)), key=fit))
