@@ -54,17 +54,18 @@ def _chosen(options: argparse.Namespace) -> tuple[str, Table | None]:
     from ..playground.address import State, read_state, write_state
     from ..playground.datasets import make_data
     from ..playground.settings import Settings
-    from ..playground.tables import read_table
 
     columns = {"--label": options.label, "--features": options.features}
     if given := next((name for name, value in columns.items() if value is not None), None):
         if options.data is None:
-            raise ValueError(
-                f"{given} is a column of a table; name the table too: data.csv {given}"
-            )
+            raise ValueError(f"{given} is a column of a table; name the table too")
         if options.state:
             raise ValueError(f"{given} and --state both choose columns; leave one of them out")
-    table = None if options.data is None else read_table(options.data)
+    table = None
+    if options.data is not None:
+        from ..playground.tables import read_table  # imports pandas
+
+        table = read_table(options.data)
     if table is None or options.state:
         state = read_state(options.state.rpartition("#")[2])  # or a whole address
     else:

@@ -12,8 +12,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from .choices import choices
 from .streaming import Stream
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ class Player:
     def opened(self) -> dict[str, Any]:
         """Wait for the session, and return its choices and first frame."""
         self._opened.result()
-        return self.run(lambda: {"choices": self._session.choices, "frame": self._frame(True)})
+        return self.run(lambda: {"choices": self._choices(), "frame": self._frame(True)})
 
     def act(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Run a command and return the answer.
@@ -96,8 +98,9 @@ class Player:
         """Begin a new run on a table; return its columns and the frame."""
 
         def load() -> dict[str, Any]:
-            columns = self._session.load_table(table)
-            return {"columns": columns, "frame": self._frame(True)}
+            self._session.load_table(table)
+            csv = self._choices()["csv"]
+            return {"columns": csv["columns"], "csv": csv, "frame": self._frame(True)}
 
         found: dict[str, Any] = self.run(load, overtakes=True)
         return found
@@ -163,6 +166,10 @@ class Player:
                 if future is not None:
                     future.set_result(result)
 
+    def _is_overtaken(self) -> bool:
+        with self._changed:
+            return any(overtakes for *_, overtakes in self._tasks)
+
     def _can_send(self) -> bool:
         return self._playing and self._stream is not None and self._stream.has_room
 
@@ -178,13 +185,13 @@ class Player:
         self._due = max(self._due + interval, time.monotonic() + interval / 2)
         if not self._train(self._speed or 1):
             return
-        if self._session.stopped:
+        if self._is_over():
             self._playing, self._is_full_due = False, True
         self._send(self._is_full_due)
 
     def _train(self, steps: int) -> bool:
         """Train in short pieces; return whether no command came in between."""
-        while steps > 0 and not self._session.stopped:
+        while steps > 0 and not self._is_over():
             count = min(steps, self._piece)
             start = time.perf_counter()
             self._session.step(count)
@@ -197,6 +204,10 @@ class Player:
             if self._closed or (self._tasks and steps > 0):
                 return False
         return True
+
+    def _is_over(self) -> bool:
+        """Whether no lane can go on."""
+        return all(lane.stopped is not None for lane in self._session.lanes)
 
     def _stop_playing(self, error: Exception) -> None:
         self._playing = False
@@ -217,11 +228,19 @@ class Player:
         own = {"number": self._number, "full": full, "playing": self._playing, "speed": self._speed}
         return {**self._session.snapshot(full=full), **own}
 
+    def _choices(self) -> dict[str, Any]:
+        found: dict[str, Any] = getattr(self._session, "choices", None) or {
+            **choices(),
+            "csv": None,
+        }
+        return found
+
     # Commands: each returns what its answer has in addition to the frame --------------------------
 
     def _answer(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         more = getattr(self, f"_do_{name}")(**given) or {}
-        return {"frame": None if name == "predict" else self._frame(True), **more}
+        has_frame = name != "predict" and "cancelled" not in more
+        return {"frame": self._frame(True) if has_frame else None, **more}
 
     def _do_play(self, speed: int) -> None:
         if not 0 <= speed <= _MOST_STEPS:
@@ -242,20 +261,18 @@ class Player:
         self._session.restart()
 
     def _do_seek(self, branch: int, step: int) -> dict[str, Any]:
-        self._playing, is_overtaken = False, False
-        reported = time.monotonic()
+        self._playing, reported = False, time.monotonic()
 
-        def proceed(reached: int) -> bool:
-            nonlocal is_overtaken, reported
+        def progress(done: int, total: int) -> bool:
+            nonlocal reported
             if (now := time.monotonic()) - reported > _PROGRESS_AFTER and self._stream is not None:
                 reported = now
-                text = f"replaying: step {reached:,} of {step:,}"
-                self._stream.put_notice(text, "progress", done=reached, of=step)
-            is_overtaken = self._closed or any(overtakes for *_, overtakes in tuple(self._tasks))
-            return not is_overtaken
+                text = f"replaying: {done:,} of {total:,} steps"
+                self._stream.put_notice(text, "progress", done=done, of=total)
+            return not (self._closed or self._is_overtaken())
 
-        self._session.seek(branch, step, proceed)
-        return {"frame": None, "cancelled": True} if is_overtaken else {}
+        is_reached = self._session.seek(branch, step, progress)
+        return {} if is_reached else {"cancelled": True}
 
     def _do_branch(self) -> None:
         self._session.branch()
@@ -264,7 +281,7 @@ class Player:
         self._session.change(settings)
 
     def _do_nudge(self, **given: Any) -> dict[str, Any]:
-        return {"nudge": self._session.nudge(**given)}
+        return {"nudge": asdict(self._session.nudge(**given))}
 
     def _do_select(self, lane: int) -> None:
         self._session.select(lane)
@@ -276,4 +293,4 @@ class Player:
         return dict(self._session.predict(values))
 
     def _do_points(self, points: list[list[float]]) -> None:
-        self._session.points(points)
+        self._session.draw_points(points)

@@ -1,41 +1,51 @@
 """A session that counts instead of training, so that tests of the server are about the server."""
 
 import time
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+
+@dataclass
+class FakeNudge:
+    by: float
+    row: int | str
 
 
 class FakeSession:
-    """Steps are counted; a step, and an opening, take as long as they are told."""
+    """Its steps take as long as they should."""
 
-    choices = {"data": []}
+    choices = {"data": [], "csv": None}  # noqa: RUF012
 
     def __init__(self, state="", table=None, seconds=0.0):
         if state == "wrong":
             raise ValueError("state has\nno data")
         self.state, self.table, self.seconds = state, table, seconds
-        self.at, self.stops_at = 0, None
-        self.calls = []
+        self.at, self.stops_at, self.calls = 0, None, []
 
     @classmethod
     def open(cls, state, table):
         return cls(state, table)
 
     @property
-    def stopped(self):
-        return self.stops_at is not None and self.at >= self.stops_at
+    def lanes(self):
+        return [SimpleNamespace(stopped=self.stops_at if self.at == self.stops_at else None)]
 
     def step(self, count):
+        if self.stops_at is not None:
+            count = min(count, self.stops_at - self.at)
         time.sleep(self.seconds * count)
         self.at += count
+        return count
 
-    def seek(self, branch, step, proceed=None):
+    def seek(self, branch, step, progress):
         if branch:
             raise ValueError(f"there is no branch {branch}")
-        self.at = 0
-        while self.at < step:
-            self.at += 1
+        for self.at in range(step):
             time.sleep(0.001)
-            if proceed is not None and not proceed(self.at):
-                return
+            if progress(self.at, step) is False:
+                return False
+        self.at = step
+        return True
 
     def restart(self):
         self.at = 0
@@ -43,13 +53,13 @@ class FakeSession:
     def snapshot(self, full=True):
         return {"state": self.state, "step": self.at, "branch": 0}
 
-    def change(self, settings):
-        if "crash" in settings:
+    def change(self, given):
+        if "crash" in given:
             raise KeyError("crash")
-        self.calls.append(settings)
+        self.calls.append(given)
 
     def nudge(self, layer, row, column, by):
-        return {"by": by, "row": row}
+        return FakeNudge(by, row)
 
     def predict(self, values):
         return {"text": f"{len(values)} values"}
