@@ -3,6 +3,7 @@
 const NAMES = ["page", "card", "soft", "text", "muted", "line", "hair", "accent", "low", "mid", "high",
   "up", "down", "neutral", "bad"];
 const SVG = "http://www.w3.org/2000/svg";
+const DIRECT = ["value", "checked", "disabled", "hidden"]; // properties, not attributes
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
 const FORCED = window.matchMedia("(forced-colors: active)");
 let cached = null;
@@ -31,14 +32,14 @@ function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes || {})) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name === "text") element.textContent = value;
-    else element.setAttribute(name === "className" ? "class" : name, value === true ? "" : value);
+    else if (DIRECT.includes(name)) element[name] = value;
+    else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
-// Make an element: h("button", { class: "button", onclick: f }, "Play").
+// Make an element: h("button", { class: "button", onclick: play }, "Play").
 export function h(tag, attributes, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }

@@ -19,12 +19,13 @@ const VIEWS = [
   ["dialogs", "dialogs", "make"],
 ];
 const QUIET = 1500; // milliseconds between two texts in the live region
+const ADDRESS = 500; // milliseconds between two addresses
 const SHOWN = 7000; // milliseconds a message stays
 
 const get = (name) => document.getElementById(name);
 const views = [];
 const waiting = [];
-let scheduled = false, full = false, spoke = 0, later = 0, hiding = 0;
+let scheduled = false, full = false, spoke = 0, later = 0, hiding = 0, addressing = 0, address = null;
 
 const app = {
   frame: null,
@@ -33,7 +34,7 @@ const app = {
   link: (path, query) => connection.link(path, query),
   upload: (name, text) => connection.upload(name, text),
 };
-const connection = connect({ onFrame, onNotice: (notice) => say(notice.text, notice.kind), onEnd });
+const connection = connect({ onFrame, onNotice: (notice) => say(notice.text, notice.kind), onEnd, onBack });
 
 // Ask the server. Resolves to its answer; to null if it refused, and then the reason is shown.
 async function act(name, args = {}) {
@@ -96,9 +97,18 @@ function draw() {
     full = false;
     views.forEach((view) => drawView(view, frame));
   }
-  const state = `#${frame.state}`;
-  if (frame.full !== false && location.hash !== state) history.replaceState(null, "", state);
+  remember();
   waiting.splice(0).forEach((number) => connection.drawn(number));
+}
+
+// Chromium refuses more than about 200 new addresses in 10 seconds, so the address follows slowly.
+function remember() {
+  if (addressing || app.frame.state === address) return;
+  addressing = setTimeout(() => {
+    addressing = 0;
+    address = app.frame.state;
+    history.replaceState(null, "", `#${address}`);
+  }, ADDRESS);
 }
 
 function drawView(view, frame) {
@@ -114,6 +124,10 @@ function drawView(view, frame) {
 function onEnd() {
   document.body.classList.add("ended");
   say("The server has stopped. Start it again with: tinygrad-edu playground", "error");
+}
+
+function onBack() {
+  document.body.classList.remove("ended");
 }
 
 async function load([section, file, maker]) {

@@ -1,0 +1,214 @@
+// The card of one weight or one unit: its numbers, what the gradient says, and buttons that nudge
+// it and report how well the gradient foretold the change of the loss. It draws no network.
+import { h, number, signed } from "./look.js";
+import { pixels, place } from "./paint.js";
+import { firstOf, nameOfLine, nameOfUnit } from "./plan.js";
+
+const DELAY = 140; // milliseconds until a card that was only hovered over goes
+let last = "0.1"; // the size of a nudge, kept from card to card
+
+export function makePeek(root, app) {
+  const box = h("div", { class: "peek", role: "group", hidden: true, onkeydown: keys });
+  root.append(box);
+  let what = null, pinned = false, timer = 0, back = null, parts = {};
+
+  // Show a card at a point while the pointer or the focus is there.
+  function show(next, point) {
+    clearTimeout(timer);
+    if (pinned) return;
+    fill(next, point);
+  }
+
+  function hide() {
+    if (!pinned) timer = setTimeout(close, DELAY);
+  }
+
+  // Keep the card open, with its controls.
+  function open(next, point, from) {
+    clearTimeout(timer);
+    pinned = true;
+    back = from;
+    fill(next, point);
+    const first = box.querySelector("input, button");
+    if (first) first.focus({ preventScroll: true });
+  }
+
+  function close() {
+    clearTimeout(timer);
+    const inside = box.contains(document.activeElement);
+    box.hidden = true;
+    what = null;
+    pinned = false;
+    if (inside && back && back.isConnected) back.focus();
+  }
+
+  function keys(event) {
+    if (event.key === "Escape") {
+      event.preventDefault();
+      close();
+    }
+    event.stopPropagation();
+  }
+
+  document.addEventListener("pointerdown", (event) => {
+    if (pinned && !box.contains(event.target) && !event.target.closest(".stage")) close();
+  });
+
+  function fill(next, point) {
+    what = next;
+    const frame = app.frame;
+    const title = next.line ? nameOfLine(frame, next.line) : nameOfUnit(frame, next.unit.column, next.unit.n, true);
+    parts = { list: h("dl"), meaning: h("p", { class: "meaning hint" }), said: h("p", { class: "nudged", hidden: true }) };
+    const target = pinned ? parameter(frame) : null;
+    box.setAttribute("aria-label", title);
+    box.replaceChildren(
+      h("header", {}, h("h3", {}, title[0].toUpperCase() + title.slice(1)),
+        pinned ? h("button", { type: "button", class: "close", "aria-label": "Close", onclick: close }, "×") : null),
+      ...(next.unit ? images(frame, next.unit) : []), parts.list, parts.meaning,
+      ...(target ? [nudger(target), parts.said] : pinned || !parameter(frame) ? [] : [h("p", { class: "hint" }, "Click to nudge it.")]));
+    update(frame);
+    box.hidden = false;
+    settle(point);
+  }
+
+  // Beside the point, but inside the panel.
+  function settle({ x, y, gap }) {
+    const wide = root.clientWidth, across = box.offsetWidth, down = box.offsetHeight;
+    const right = x + gap + across <= wide;
+    box.style.left = `${right ? x + gap : Math.max(0, x - gap - across)}px`;
+    const room = window.innerHeight - root.getBoundingClientRect().top - down - 12;
+    box.style.top = `${Math.max(-40, Math.min(y - 40, room))}px`;
+  }
+
+  // The number that a nudge of this card changes; null for the inputs.
+  function parameter(frame) {
+    const { line, unit } = what;
+    if (line) {
+      return { layer: line.layer + 1, row: firstOf(frame, line.layer) + line.i, column: firstOf(frame, line.layer + 1) + line.j, word: "weight" };
+    }
+    if (!unit.column) return null;
+    return { layer: unit.column, row: "bias", column: firstOf(frame, unit.column) + unit.n, word: "bias" };
+  }
+
+  function values(frame) {
+    const { line, unit } = what;
+    const layer = frame.network.layers[line ? line.layer : unit.column - 1];
+    if (!layer) return null;
+    return line ? { layer, value: layer.weights.data[line.at], gradient: layer.gradients.data[line.at] }
+      : { layer, value: layer.bias.data[unit.n], gradient: layer.bias_gradients.data[unit.n] };
+  }
+
+  function nudger(target) {
+    const field = h("input", { type: "number", step: "any", min: "0", value: last, inputmode: "decimal" });
+    const nudge = async (sign) => {
+      const by = Math.abs(Number(field.value));
+      if (!by) return app.say("The size of the nudge: expected a number above 0, such as 0.1.", "error");
+      last = field.value;
+      const { layer, row, column } = target;
+      const answer = await app.act("nudge", { layer, row, column, by: sign * by });
+      if (!answer || !answer.nudge) return undefined;
+      parts.said.textContent = answer.nudge.text;
+      parts.said.hidden = false;
+      return app.say(answer.nudge.text, "quiet");
+    };
+    const button = (sign, text) => h("button", { type: "button", class: "button", onclick: () => nudge(sign),
+      "aria-label": `Make the ${target.word} ${sign > 0 ? "larger" : "smaller"}` }, text);
+    return h("div", { class: "nudge" }, button(-1, "−"),
+      h("label", { class: "field" }, h("span", {}, `Nudge the ${target.word} by`), field), button(1, "+"));
+  }
+
+  // The map of a unit, large; for the pixels of a digit, its weights and their gradients.
+  function images(frame, unit) {
+    const layer = unit.column ? frame.network.layers[unit.column - 1] : null;
+    const one = layer ? layer.maps : (frame.network.inputs[unit.n] || {}).map;
+    if (!one) return [];
+    const [high, wide] = one.shape.slice(-2);
+    const map = pixels(wide, high);
+    parts.maps = [{ map, redraw: (now) => {
+      const from = unit.column ? now.network.layers[unit.column - 1].maps : now.network.inputs[unit.n].map;
+      place(map, 0, 0, from.data, unit.column ? unit.n * high * wide : 0, wide, high,
+        !layer || layer.map_kind !== "weights");
+    } }];
+    const weights = layer && layer.map_kind === "weights";
+    const figures = [h("figure", {}, map.canvas, h("figcaption", {}, weights ? "weights" : "output over the plane"))];
+    if (weights) figures.push(gradientImage(unit, high, wide));
+    return [h("div", { class: "images" }, figures)];
+  }
+
+  function gradientImage(unit, high, wide) {
+    const map = pixels(wide, high), bytes = new Uint8Array(high * wide);
+    parts.maps.push({ map, redraw: (now) => {
+      const { gradients } = now.network.layers[unit.column - 1];
+      const columns = gradients.shape[1], value = (n) => gradients.data[n * columns + unit.n];
+      let most = 1e-12;
+      for (let n = 0; n < bytes.length; n += 1) most = Math.max(most, Math.abs(value(n)) || 0);
+      for (let n = 0; n < bytes.length; n += 1) bytes[n] = 128 + 127 * ((value(n) || 0) / most);
+      place(map, 0, 0, bytes, 0, wide, high);
+    } });
+    return h("figure", {}, map.canvas, h("figcaption", {}, "their gradients"));
+  }
+
+  // Bring the numbers up to date; called for each frame.
+  function update(frame) {
+    if (!what) return;
+    (parts.maps || []).forEach(({ map, redraw }) => {
+      redraw(frame);
+      map.put();
+    });
+    const now = values(frame);
+    const rows = [];
+    if (now) {
+      const way = push(now);
+      rows.push([what.line ? "weight" : "bias", signed(now.value)], ["gradient", signed(now.gradient)], ["next step", step(frame, now, way), way]);
+      parts.meaning.textContent = meaning(now);
+    }
+    if (what.unit) rows.push(...aboutUnit(frame, what.unit));
+    write(parts.list, rows);
+  }
+
+  return { show, hide, open, close, update };
+}
+
+// Texts are replaced only where they changed, so that a card costs little at each frame.
+function write(list, rows) {
+  while (list.children.length > 2 * rows.length) list.lastChild.remove();
+  rows.forEach(([term, text, way], n) => {
+    if (!list.children[2 * n]) list.append(h("dt"), h("dd"));
+    const [dt, dd] = [list.children[2 * n], list.children[2 * n + 1]];
+    if (dt.textContent !== term) dt.textContent = term;
+    if (dd.textContent !== text) dd.textContent = text;
+    dd.className = way || "";
+  });
+}
+
+export function push({ layer, gradient }) {
+  if (layer.frozen || !gradient || !Number.isFinite(gradient)) return "";
+  return gradient > 0 ? "down" : "up";
+}
+
+// Plain SGD is simple enough to foretell; of the others, only the direction of the gradient is known.
+function step(frame, { layer, value, gradient }, way) {
+  if (layer.frozen) return "stays: the layer is frozen";
+  if (!Number.isFinite(gradient)) return "not finite";
+  if (!way) return "stays: the gradient is 0";
+  const chosen = frame.settings.optimizers[frame.selected];
+  const plain = chosen.name === "SGD" && !chosen.momentum && !chosen.nesterov && !frame.settings.l2;
+  const arrow = way === "up" ? "▲" : "▼";
+  return plain ? `${arrow} to ${signed(value - chosen.lr * gradient)}` : `${arrow} pushed ${way}`;
+}
+
+function meaning({ value, gradient }) {
+  if (!Number.isFinite(gradient) || !Number.isFinite(value)) return "";
+  return `0.1 more would change the loss of the next batch by about ${signed(0.1 * gradient)}.`;
+}
+
+function aboutUnit(frame, unit) {
+  const layer = unit.column ? frame.network.layers[unit.column - 1] : null;
+  if (!layer) return [];
+  const rows = [], range = layer.range && layer.range[unit.n];
+  const which = (layer.first || 0) + unit.n;
+  if (range) rows.push(["outputs", `${number(range[0])} to ${number(range[1])}`]);
+  if (layer.dead.includes(which)) rows.push(["dead", "0 for every training row"]);
+  if (layer.saturated.includes(which)) rows.push(["saturated", "flat for every training row"]);
+  return rows;
+}
