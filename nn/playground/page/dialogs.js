@@ -1,0 +1,129 @@
+// Windows over the page: keys, export, the link to a state; and the panel that explains why a run
+// stopped. Texts of a stopped run come from the server.
+import { button, icon, openDialog, show } from "./elements.js";
+import { h } from "./look.js";
+import { placeOn } from "./timeline.js";
+
+const KEYS = [
+  ["Space", "train or pause"],
+  ["→", "one step on; with Shift 10"],
+  ["←", "one step back; with Shift 10"],
+  ["Home  End", "on the slider: step 0, the last step that was reached"],
+  ["Page Up  Page Down", "on the slider: a tenth of the run"],
+  ["e", "explain this step, in a new tab"],
+  ["x", "export"],
+  ["r", "restart: step 0 with the same settings"],
+  ["?", "this list"],
+  ["Esc", "close a window"],
+];
+
+const EXPORTS = [
+  ["html", "One HTML file", "The trained model with a field to try it; works without this program and offline."],
+  ["python", "Python, tinygrad_edu", "A script that trains to exactly these weights, with every change of this line of branches."],
+  ["numpy", "Python, NumPy", "The training step as plain NumPy, with the gradients written out."],
+  ["torch", "Python, PyTorch", "The same training step in PyTorch."],
+  ["safetensors", "Weights, safetensors", "The weights at this step; nn.load and other frameworks read the file."],
+];
+
+export function make() {
+  return {};
+}
+
+export function openKeys() {
+  openDialog("Keys", h("dl", { class: "keys-list" }, KEYS.map(([key, text]) => h("div", null,
+    h("dt", null, key.split("  ").map((one) => h("kbd", null, one))), h("dd", null, text)))),
+  h("p", { class: "hint" }, "Keys work while no field has the focus."));
+}
+
+export function openExport(app) {
+  const { frame } = app;
+  const lane = frame.lanes[frame.selected];
+  const whose = frame.lanes.length > 1 ? `${lane.name}, step ${frame.step}` : `step ${frame.step}`;
+  if (frame.playing) { app.act("pause"); }
+  openDialog("Export", h("p", { class: "hint" }, `What is shown now: ${whose}.`),
+    h("ul", { class: "exports" }, EXPORTS.map(([kind, title, text]) => h("li", null,
+      h("a", { class: "button", href: app.link("export", { kind }), download: "" }, icon("save"), title),
+      h("p", { class: "hint" }, text)))));
+}
+
+// The state as text: the part of the address behind #, and the command that opens it.
+export function openLink(app) {
+  const { state } = app.frame;
+  const line = (title, text, hint) => {
+    const box = h("textarea", { readonly: true, rows: "3", spellcheck: "false", "aria-label": title });
+    box.value = text;
+    const done = h("span", { class: "hint", role: "status" });
+    const copy = button("Copy", async () => {
+      try {
+        await navigator.clipboard.writeText(text);
+        done.textContent = "Copied.";
+      } catch {
+        box.select();
+        done.textContent = "Select all and copy; the browser does not let the page copy.";
+      }
+    });
+    return h("div", { class: "copy" }, h("h3", null, title), box, h("div", { class: "row" }, copy, done), h("p", { class: "hint" }, hint));
+  };
+  openDialog("Link to this state",
+    line("Command", `tinygrad-edu playground --state '${state.replaceAll("'", "'\\''")}'`,
+      "Opens the playground at this step on any computer, with the same weights."),
+    line("Part of the address", `#${state}`,
+      "Paste it behind the address of a running playground. A table is not in it; open the same file first."));
+}
+
+// Rows come as text, as pairs or as records.
+function tableOf(rows) {
+  if (!Array.isArray(rows) || rows.length === 0) { return null; }
+  const cell = (value) => h("td", null, value === null ? "not finite" : String(value));
+  if (typeof rows[0] === "string") { return h("ul", null, rows.map((row) => h("li", null, row))); }
+  if (Array.isArray(rows[0])) {
+    return h("table", { class: "plain" }, h("tbody", null, rows.map((row) => h("tr", null, row.map(cell)))));
+  }
+  const names = Object.keys(rows[0]);
+  return h("table", { class: "plain" },
+    h("thead", null, h("tr", null, names.map((name) => h("th", { scope: "col" }, name)))),
+    h("tbody", null, rows.map((row) => h("tr", null, names.map((name) => cell(row[name]))))));
+}
+
+export function makeWhy(root, app) {
+  const section = root.closest("section");
+  let shown = "";
+
+  async function goBack(stopped) {
+    const step = Math.max(0, stopped.step);
+    const [branch, at] = placeOn(app.frame.history.line, step);
+    return app.act("seek", { branch, step: at });
+  }
+
+  async function halve(stopped, place) {
+    const answer = await goBack(stopped);
+    if (answer === null) { return; }
+    const optimizers = app.frame.settings.optimizers.map((one, index) =>
+      (index === place ? { ...one, lr: one.lr / 2 } : one));
+    const done = await app.act("change", { settings: { optimizers } });
+    if (done) { app.say(`The learning rate is ${optimizers[place].lr} from here on; train again.`); }
+  }
+
+  function part(lane, place, several) {
+    const { stopped } = lane;
+    return h("div", { class: "stopped-lane" },
+      several ? h("h3", null, lane.name) : null,
+      h("p", null, stopped.text),
+      stopped.rows?.length ? h("details", { class: "more" }, h("summary", null, "The rows of this batch"),
+        h("div", { class: "scroll-x" }, tableOf(stopped.rows))) : null,
+      h("div", { class: "row" },
+        button("Back to the last finite step", () => goBack(stopped), { class: "main" }),
+        button("Halve the learning rate there", () => halve(stopped, place))));
+  }
+
+  return {
+    draw(frame) {
+      const stopped = frame.lanes.map((lane, place) => [lane, place]).filter(([lane]) => lane.stopped);
+      show(section, stopped.length > 0);
+      const key = JSON.stringify(stopped.map(([lane, place]) => [lane.name, place, lane.stopped]));
+      if (key === shown) { return; }
+      shown = key;
+      root.replaceChildren(...stopped.map(([lane, place]) => part(lane, place, frame.lanes.length > 1)));
+    },
+  };
+}

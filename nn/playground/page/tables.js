@@ -1,0 +1,112 @@
+// A table of one's own: choose or drop a CSV file, then say which column to predict from which others.
+// The file goes to the server on this computer and nowhere else.
+import { button, choose, select, show, write } from "./elements.js";
+import { h } from "./look.js";
+
+const LARGEST = 20 * 1024 * 1024;
+const MANY = 12; // columns that are listed at once
+
+export function makeTable(app) {
+  let file = null, columns = [], made = "";
+  const input = h("input", { type: "file", accept: ".csv,text/csv,text/plain", class: "unseen", "aria-label": "CSV file",
+    onchange: () => { if (input.files[0]) { upload(input.files[0]); input.value = ""; } } });
+  const drop = h("label", { class: "drop" }, input, h("span", null, h("b", null, "Choose a CSV file"), " or drop it here"),
+    h("span", { class: "hint" }, "One row a line, names in the first line. It stays on this computer."));
+  const about = h("p", { class: "hint" });
+  const label = select([], () => draw(app.frame, true), { "aria-label": "Column to predict" });
+  const boxes = h("div", { class: "columns" });
+  const apply = button("Train on these columns", () => use(), { class: "main" });
+  const chooser = h("div", { class: "table-columns", hidden: true }, about,
+    h("label", { class: "field" }, h("span", null, "Predict"), label),
+    h("fieldset", { class: "field" }, h("legend", null, "From"), boxes), apply);
+  const root = h("div", { class: "table-box", hidden: true }, drop, chooser);
+
+  ["dragenter", "dragover"].forEach((name) => document.addEventListener(name, (event) => {
+    if (![...(event.dataTransfer?.types ?? [])].includes("Files")) { return; }
+    event.preventDefault();
+    drop.classList.add("over");
+  }));
+  document.addEventListener("dragleave", (event) => { if (event.relatedTarget === null) { drop.classList.remove("over"); } });
+  // Anywhere on the page: otherwise the browser would leave it and open the file.
+  document.addEventListener("drop", (event) => {
+    const [dropped] = event.dataTransfer?.files ?? [];
+    drop.classList.remove("over");
+    if (!dropped) { return; }
+    event.preventDefault();
+    upload(dropped);
+  });
+
+  async function upload(chosen) {
+    if (chosen.size > LARGEST) {
+      app.say(`${chosen.name}: ${Math.round(chosen.size / 2 ** 20)} MB, expected at most ${LARGEST / 2 ** 20} MB; take fewer rows.`, "error");
+      return;
+    }
+    try {
+      const answer = await app.upload(chosen.name, await chosen.text());
+      app.choices.csv = answer.csv ?? answer.choices?.csv ?? { file: chosen.name, columns: answer.columns, rows: answer.rows };
+      app.say(`${chosen.name} was read: ${app.choices.csv.columns.length} columns.`);
+      made = "";
+      draw(app.frame, true);
+    } catch (error) { app.say(error.message, "error"); }
+  }
+
+  function build(csv, data) {
+    columns = csv.columns;
+    file = csv.file;
+    const mine = data.name === "csv";
+    choose(label, columns.map((column) => [column.name, column.name]));
+    label.value = mine && data.label ? data.label : guess();
+    const used = new Set(mine ? data.features : columns.map((column) => column.name));
+    boxes.replaceChildren(...columns.map((column) => h("label", { class: "check", "data-column": column.name },
+      box(column, used), h("span", null, column.name),
+      h("span", { class: "hint" }, column.kind === "number" ? "" : ` text, ${column.distinct} values`))));
+    boxes.classList.toggle("many", columns.length > MANY);
+    write(about, `${file}${csv.rows ? `: ${csv.rows.toLocaleString("en")} rows` : ""}, ${columns.length} columns`);
+  }
+
+  function box(column, used) {
+    const made_ = h("input", { type: "checkbox", value: column.name, onchange: () => draw(app.frame, true) });
+    made_.checked = column.kind === "number" && used.has(column.name);
+    return made_;
+  }
+
+  // A column called label or class, or the last one with few values, is most likely what to predict.
+  function guess() {
+    const named = columns.find((column) => /^(label|class|target|species|y)$/i.test(column.name));
+    const few = [...columns].reverse().find((column) => column.kind === "text" || column.distinct <= 5);
+    return (named ?? few ?? columns[columns.length - 1]).name;
+  }
+
+  function chosen() {
+    return [...boxes.querySelectorAll("input:checked")].map((one) => one.value).filter((name) => name !== label.value);
+  }
+
+  function use() {
+    const { data } = app.frame.settings;
+    return app.act("change", { settings: { data: { name: "csv", label: label.value, features: chosen(), test: data.test,
+      ...(data.name === "csv" ? { file: data.file, digest: data.digest } : {}) } } });
+  }
+
+  function draw(frame, seen) {
+    show(root, seen);
+    if (!seen) { return; }
+    const { csv } = app.choices;
+    show(chooser, Boolean(csv));
+    if (!csv) { return; }
+    const key = JSON.stringify([csv.file, csv.columns.map((column) => column.name)]);
+    if (key !== made) {
+      made = key;
+      build(csv, frame.settings.data);
+    }
+    boxes.querySelectorAll("label").forEach((one) => {
+      const column = columns.find((other) => other.name === one.dataset.column);
+      one.firstChild.disabled = one.dataset.column === label.value || column.kind !== "number";
+    });
+    const { data } = frame.settings, features = chosen();
+    const same = data.name === "csv" && data.label === label.value && JSON.stringify(data.features) === JSON.stringify(features);
+    apply.disabled = features.length === 0 || same;
+    write(apply.querySelector("span"), same ? "These columns are trained on" : "Train on these columns");
+  }
+
+  return { root, draw, use, ready: () => Boolean(app.choices.csv), ask: () => input.focus() };
+}

@@ -1,0 +1,116 @@
+// The toolbar: train, pause, single steps, speed, restart, seed, explain, export, and the keys of the
+// whole page. It sends commands only; what changes is in the next frame.
+import { button, choose, icon, latest, put, show, write } from "./elements.js";
+import { h } from "./look.js";
+import { openExport, openKeys, openLink } from "./dialogs.js";
+import { placeOn } from "./timeline.js";
+
+const FAR = 10;
+// Where letters, arrows and the space bar belong to the field itself.
+const TYPING = "input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]";
+const OWN_ARROWS = "input, select, textarea, [role=grid], [role=application], [role=radiogroup]";
+const OWN_SPACE = "button, a, summary, input, select, textarea, [role=application]";
+
+function speedName(speed) {
+  if (typeof speed === "object" && speed !== null) { return [speed.value ?? speed.speed, speed.title ?? speed.name]; }
+  if (speed === 0) { return [0, "1 step a second"]; }
+  return [speed, speed === 1 ? "1 step a frame" : `${speed} steps a frame`];
+}
+
+export function make(root, app) {
+  const play = button("Train", toggle, { image: "play", class: "main train", "aria-keyshortcuts": "Space" });
+  const word = play.querySelector("span");
+  const back = button("", () => move(-1), { image: "back", class: "icon", "aria-label": "One step back",
+    title: "One step back (←)" });
+  const next = button("Step", () => move(1), { image: "next", title: "One step on (→)" });
+  const pace = h("select", { "aria-label": "Speed", onchange: setSpeed });
+  choose(pace, (app.choices.speeds ?? [1, 2, 5, 10]).map(speedName));
+  const restart = button("Restart", () => app.act("restart"), { image: "restart",
+    title: "Back to step 0 with the same settings (r)" });
+  const seed = h("input", { type: "text", inputmode: "numeric", class: "seed", "aria-label": "Seed", autocomplete: "off",
+    onchange: () => changeSeed(seed.value) });
+  const dice = button("", () => changeSeed(Math.floor(Math.random() * 10000)), { image: "dice", class: "icon",
+    "aria-label": "Another seed", title: "Another seed: other first weights, other data, a new run" });
+  const explain = h("a", { class: "button", target: "_blank", rel: "noopener", href: app.link("explain"),
+    title: "Opens the backward pass of the next batch, number by number, in a new tab (e)",
+    onclick: () => { if (app.frame.playing) { app.act("pause"); } } },
+  icon("out"), h("span", null, "Explain this step"), h("span", { class: "unseen" }, " (new tab)"));
+  const more = [
+    button("Export", () => openExport(app), { image: "save", title: "Export (x)", "aria-haspopup": "dialog" }),
+    button("Copy link", () => openLink(app), { image: "link", title: "Copy link", "aria-haspopup": "dialog" }),
+    button("Keys", () => openKeys(), { image: "keys", title: "Keys (?)", "aria-haspopup": "dialog" }),
+  ];
+  root.append(
+    h("div", { class: "row run" }, play, h("span", { class: "joined" }, back, next), pace),
+    h("div", { class: "row again" }, restart,
+      h("span", { class: "row seeds" }, h("label", { class: "hint" }, "Seed ", seed), dice)),
+    h("div", { class: "row away" }, explain, ...more));
+
+  function setSpeed() {
+    // The speed of a run in progress changes at once; otherwise it is used by the next start.
+    if (app.frame.playing) { app.act("play", { speed: Number(pace.value) }); }
+  }
+
+  function toggle() {
+    if (app.frame.playing) { app.act("pause"); } else { app.act("play", { speed: Number(pace.value) }); }
+  }
+
+  // A key that is held down asks more often than the server answers; the last one counts.
+  const move = latest(async (count) => {
+    const { frame } = app;
+    if (count > 0) { await app.act("step", { count }); return; }
+    if (frame.playing) { await app.act("pause"); }
+    const { step, history } = app.frame;
+    if (step === 0) { return; }
+    const [branch, to] = placeOn(history.line, Math.max(0, step + count));
+    await app.act("seek", { branch, step: to });
+  });
+
+  async function changeSeed(text) {
+    const value = Number(text);
+    if (String(text).trim() === "" || !Number.isInteger(value) || value < 0) {
+      app.say(`Seed: found "${text}", expected a whole number from 0.`, "error");
+      seed.value = app.frame.settings.seed;
+      return;
+    }
+    if (value !== app.frame.settings.seed) { await app.act("change", { settings: { seed: value } }); }
+  }
+
+  const keys = {
+    " ": toggle,
+    ArrowRight: (event) => move(event.shiftKey ? FAR : 1),
+    ArrowLeft: (event) => move(event.shiftKey ? -FAR : -1),
+    "?": () => openKeys(),
+    e: () => explain.click(),
+    x: () => openExport(app),
+    r: () => app.act("restart"),
+  };
+  document.addEventListener("keydown", (event) => {
+    const action = keys[event.key];
+    if (!action || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) { return; }
+    if (document.querySelector("dialog[open]")) { return; }
+    const own = event.key === " " ? OWN_SPACE : event.key.startsWith("Arrow") ? OWN_ARROWS : TYPING;
+    if (event.target.closest?.(own)) { return; }
+    event.preventDefault();
+    action(event);
+  });
+
+  let playing = null;
+  return {
+    draw(frame) {
+      if (frame.playing !== playing) {
+        playing = frame.playing;
+        write(word, playing ? "Pause" : "Train");
+        play.querySelector(".icon").replaceWith(icon(playing ? "pause" : "play"));
+        if (playing && frame.speed !== undefined) { put(pace, frame.speed); }
+      }
+      if (back.disabled !== (frame.step === 0)) { back.disabled = frame.step === 0; }
+      put(seed, frame.settings.seed);
+      const href = app.link("explain", { branch: frame.branch, step: frame.step, lane: frame.selected });
+      if (explain.getAttribute("href") !== href) { explain.setAttribute("href", href); }
+      const all = frame.lanes.every((lane) => lane.stopped);
+      if (play.disabled !== all) { play.disabled = all; next.disabled = all; }
+      show(explain, !frame.lanes[frame.selected]?.stopped);
+    },
+  };
+}
