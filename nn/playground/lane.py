@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +27,35 @@ from .choices import ACTIVATIONS
 from .datasets import Dataset
 from .settings import OptimizerSettings, Settings
 
-__all__ = ["Lane", "LaneState", "build_network", "build_optimizer", "loss_of"]
+__all__ = [
+    "Lane",
+    "LaneState",
+    "build_network",
+    "build_optimizer",
+    "initializer_of",
+    "linears",
+    "loss_of",
+]
 
 Array = NDArray[Any]
 Batch = tuple[Array, Array]
 _RECTIFIERS = ("relu", "leaky_relu", "gelu", "silu")
+
+
+def initializer_of(activation: str) -> Callable[..., Array]:
+    """Return what draws the weights before an activation: He's rule or Glorot's.
+
+    Parameters
+    ----------
+    activation : str
+        One of the names in `ACTIVATIONS`.
+
+    Returns
+    -------
+    callable
+        One of `nn.initializers`.
+    """
+    return he_normal if activation in _RECTIFIERS else glorot_normal
 
 
 def build_network(settings: Settings, inputs: int, outputs: int) -> Sequential:
@@ -62,7 +86,7 @@ def build_network(settings: Settings, inputs: int, outputs: int) -> Sequential:
     sizes = [inputs, *(layer.units for layer in settings.hidden), outputs]
     activations = [*(layer.activation for layer in settings.hidden), "linear"]
     for n, activation in enumerate(activations):
-        draw = he_normal if activation in _RECTIFIERS else glorot_normal
+        draw = initializer_of(activation)
         modules.append(nn.Linear(sizes[n], sizes[n + 1], generator=generator, initializer=draw))
         if name := ACTIVATIONS[activation]:
             modules.append(getattr(nn, name)())
