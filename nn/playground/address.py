@@ -94,7 +94,7 @@ def _data_pairs(data: DataSettings) -> list[tuple[str, str]]:
         if key == "drawn":
             value = ";".join(f"{plain_number(x)},{plain_number(y)},{c}" for x, y, c in value)
         elif key == "features":
-            value = ",".join(urllib.parse.quote(name, safe="") for name in value)
+            value = ",".join(name.replace("%", "%25").replace(",", "%2C") for name in value)
         elif isinstance(value, int | float):
             value = plain_number(value)
         pairs.append((key, value))
@@ -157,7 +157,7 @@ def read_state(text: str) -> State:
     )
     for part in text.removeprefix("#").split("&") if text.removeprefix("#") else []:
         key, _, value = part.partition("=")
-        raw, value = value, urllib.parse.unquote(value)
+        value = urllib.parse.unquote(value)
         if key == "change":
             changes.append(value)
         elif key == "name" or key not in known:
@@ -165,7 +165,7 @@ def read_state(text: str) -> State:
         elif key in given:
             raise ValueError(f"address: {key} is there twice; write it once")
         else:
-            given[key] = raw if key == "features" else value
+            given[key] = value
     settings = Settings.of({**_data(given), **_values(given)})
     if len(changes) > LIMITS["changes"]:
         raise ValueError(f"address: {len(changes)} changes, expected at most {LIMITS['changes']}")
@@ -190,8 +190,8 @@ def _data(given: Mapping[str, str]) -> dict[str, Any]:
         elif key in ("label", "file", "digest"):
             data[key] = value
         elif key == "features":
-            # Names are quoted one by one, so that they may have commas; the list was quoted again.
-            listed = urllib.parse.unquote(value).split(",") if value else []
+            # Each name is quoted in addition, so that it may have a comma.
+            listed = value.split(",") if value else []
             data[key] = [urllib.parse.unquote(name) for name in listed]
         elif key == "drawn":
             points = [point.split(",") for point in value.split(";")] if value else []

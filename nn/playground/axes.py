@@ -17,6 +17,15 @@ from .timeline import Branch
 __all__ = ["Axes", "Curves"]
 
 Array = NDArray[Any]
+REACH = 1.2
+
+
+def _reach(data: Dataset, n: int) -> tuple[float, float]:
+    """Return the range of a feature over all rows, and a little more."""
+    values = np.concatenate([data.train[:, n], data.test[:, n]])
+    low, high = float(values.min()), float(values.max())
+    more = 0.08 * (high - low) or 1.0
+    return low - more, high + more
 
 
 @dataclass
@@ -26,14 +35,27 @@ class Axes:
     Attributes
     ----------
     features : tuple of int
-    low, high : float
-        The range of both, in the units of the network.
+        The same feature twice, if there is only one.
+    ranges : tuple of (float, float)
+        The range of each, in the units of the network.
     """
 
-    features: tuple[int, int] = (0, 1)
-    low: float = -1.2
-    high: float = 1.2
+    features: tuple[int, int]
+    ranges: tuple[tuple[float, float], tuple[float, float]]
     _grids: dict[int, Array] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: Dataset, i: int, j: int) -> Axes:
+        """Choose two features; made data reach from -1.2 to 1.2, columns as far as their rows.
+
+        Parameters
+        ----------
+        data : Dataset
+        i, j : int
+        """
+        if data.images or data.is_made:
+            return cls((i, j), ((-REACH, REACH), (-REACH, REACH)))
+        return cls((i, j), (_reach(data, i), _reach(data, j)))
 
     def grid(self, data: Dataset, side: int) -> Array:
         """Return the rows of a grid; the first one is at the lower left.
@@ -45,13 +67,10 @@ class Axes:
             Points on a side.
         """
         if side not in self._grids:
-            i, j = self.features
-            line = np.linspace(self.low, self.high, side, dtype=np.float32)
+            (i, j), (along, up) = self.features, self.ranges
             rows = np.tile(data.train.mean(0, dtype=np.float32), (side * side, 1))
-            if i != j:
-                rows[:, i], rows[:, j] = np.tile(line, side), np.repeat(line, side)
-            else:
-                rows[:, i] = np.tile(line, side)
+            rows[:, j] = np.repeat(np.linspace(*up, side, dtype=np.float32), side)
+            rows[:, i] = np.tile(np.linspace(*along, side, dtype=np.float32), side)
             self._grids[side] = rows
         return self._grids[side]
 
@@ -62,8 +81,7 @@ class Axes:
     def to_json(self, data: Dataset) -> dict[str, Any]:
         """Return the features and their ranges in the original units."""
         found: dict[str, Any] = {"features": list(self.features)}
-        for name, n in zip("xy", self.features, strict=True):
-            ends = [self.low, self.high]
+        for name, n, ends in zip("xy", self.features, self.ranges, strict=True):
             found[name] = [float(end * data.scale[n] + data.centre[n]) for end in ends]
         found["note"] = "other features at their mean" if len(data.features) > 2 else ""
         return found

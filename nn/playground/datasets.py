@@ -6,7 +6,7 @@ are read by `tables.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from .choices import DATA
 from .settings import DataSettings
 from .tables import Table
 
-__all__ = ["Dataset", "make_data"]
+__all__ = ["Dataset", "completed_data", "make_data"]
 
 Array = NDArray[Any]
 
@@ -48,8 +48,8 @@ class Dataset:
     test_labels: Array
     features: tuple[str, ...]
     classes: tuple[str, ...]
-    centre: Array = field(default_factory=lambda: np.zeros(2))
-    scale: Array = field(default_factory=lambda: np.ones(2))
+    centre: Array
+    scale: Array
     target_centre: float = 0.0
     target_scale: float = 1.0
 
@@ -57,6 +57,11 @@ class Dataset:
     def outputs(self) -> int:
         """How many outputs a network for these data has."""
         return len(self.classes) or 1
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it has the two features of made and drawn data."""
+        return self.features == ("x1", "x2")
 
     @property
     def images(self) -> bool:
@@ -114,7 +119,7 @@ def _split(
     generator: Generator,
     features: tuple[str, ...],
     classes: tuple[str, ...],
-    **units: Any,
+    exact: bool = False,
 ) -> Dataset:
     """Choose the rows for testing; at least one row is for training."""
     order = generator.permutation(len(x))
@@ -122,13 +127,14 @@ def _split(
     test, train = np.sort(order[:count]), np.sort(order[count:])
     return Dataset(
         "classification" if classes else "regression",
-        np.ascontiguousarray(x[train], np.float32),
+        np.ascontiguousarray(x[train], x.dtype if exact else np.float32),
         y[train],
-        np.ascontiguousarray(x[test], np.float32),
+        np.ascontiguousarray(x[test], x.dtype if exact else np.float32),
         y[test],
         features,
         classes,
-        **units,
+        np.zeros(len(features)),
+        np.ones(len(features)),
     )
 
 
@@ -196,21 +202,51 @@ def _digits(settings: DataSettings, generator: Generator) -> Dataset:
         generator,
         tuple(f"pixel {n}" for n in range(1, 65)),
         tuple(str(digit) for digit in range(10)),
-        centre=np.zeros(64),
-        scale=np.ones(64),
     )
 
 
 def _of_table(settings: DataSettings, generator: Generator, table: Table | None) -> Dataset:
-    """Return columns of a table, standardised."""
+    """Return columns of a table; numbers and targets are standardised by the rows for training."""
+    completed = completed_data(settings, table)
+    assert table is not None  # completed_data raised an error
+    x, y, names, classes = table.arrays(completed)
+    plain = _split(x, y, settings.test, generator, names, classes, exact=True)
+    is_number = [" = " not in name for name in names]
+    centre = np.where(is_number, plain.train.mean(0, dtype=np.float64), 0.0)
+    scale = np.where(is_number, plain.train.std(0, dtype=np.float64), 1.0)
+    scale[~(scale > 0)] = 1.0  # a constant column
+    units: dict[str, Any] = {"centre": centre, "scale": scale}
+    if not classes:
+        middle, spread = float(plain.train_labels.mean()), float(plain.train_labels.std()) or 1.0
+        units |= {"target_centre": middle, "target_scale": spread}
+        units["train_labels"] = ((plain.train_labels - middle) / spread).astype(np.float32)
+        units["test_labels"] = ((plain.test_labels - middle) / spread).astype(np.float32)
+    return replace(
+        plain,
+        train=((plain.train - centre) / scale).astype(np.float32),
+        test=((plain.test - centre) / scale).astype(np.float32),
+        **units,
+    )
+
+
+def completed_data(settings: DataSettings, table: Table | None) -> DataSettings:
+    """Return the settings with the columns that they leave open; others are as they were.
+
+    Parameters
+    ----------
+    settings : DataSettings
+    table : Table or None
+        For the data ``csv``.
+
+    Raises
+    ------
+    ValueError
+        If the table is missing, or is not the one of the settings.
+    """
+    if settings.name != "csv":
+        return settings
     if table is None:
         raise ValueError(
-            f"data csv: the table {settings.file or '(no name)'} is not open; open it again"
+            f"data csv: the table {settings.file or '(no name)'} is not open; open it first"
         )
-    if settings.digest and settings.digest != table.digest:
-        raise ValueError(
-            f"data csv: {table.file} is not the table of this address ({settings.file}, digest "
-            f"{settings.digest}); its digest is {table.digest}; open that table"
-        )
-    x, y, classes, units = table.arrays(settings.label, settings.features)
-    return _split(x, y, settings.test, generator, settings.features, classes, **units)
+    return table.complete(settings)

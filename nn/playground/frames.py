@@ -25,8 +25,6 @@ MAP = 50
 """Points on a side of a decision map."""
 UNIT_MAP = 24
 """Points on a side of a unit's map."""
-REACH = 1.2
-"""Maps of made data show -1.2 to 1.2."""
 _TYPES = {"u1": "<u1", "f4": "<f4", "i4": "<i4"}
 
 

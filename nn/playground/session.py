@@ -7,14 +7,15 @@ the server, and `timeline.py` decides how a step is reached again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .address import State, changes_of, read_state, write_state
 from .axes import Axes, Curves
-from .choices import LIMITS
-from .datasets import Dataset, make_data
+from .choices import LIMITS, choices
+from .datasets import completed_data, make_data
 from .frames import frame_of
 from .lane import Lane
 from .nudging import Nudge, nudge
@@ -27,6 +28,7 @@ __all__ = ["Session"]
 SHOWN_UNITS = 16
 """Units of a layer that a frame has; others are scrolled to."""
 SHOWN_INPUTS = 64
+_NO_TABLE = {"label": "", "features": [], "file": "", "digest": ""}
 
 
 class Session:
@@ -88,8 +90,8 @@ class Session:
         table : Table, optional
             What `read_table` returned, for the data ``csv``.
         progress : callable, optional
-            Called now and then with the steps done and all steps; the session stays where it is
-            then if it returns False.
+            Called now and then with the step that was reached; the session stays there if it
+            returns False.
 
         Returns
         -------
@@ -109,29 +111,23 @@ class Session:
 
     def _follow(self, state: State, progress: Progress | None) -> None:
         """Train to the step of a state, with its changes."""
-
-        def report(done: int, _: int) -> object:
-            return progress is None or progress(start + done, state.step)
-
         for change in state.changes:
-            start = self.timeline.step
-            if self._train(change.step - start, report) < change.step - start:
+            left = change.step - self.timeline.step
+            if self.timeline.advance(left, progress) < left:
                 return
             self._apply(change)
-        start = self.timeline.step
-        if self._train(state.step - start, report) == state.step - start:
+        left = state.step - self.timeline.step
+        if self.timeline.advance(left, progress) == left:
             self.select(state.lane)
 
     def _begin(self, settings: Settings) -> None:
         """Begin a run; nothing is changed if the data cannot be made."""
+        settings = replace(settings, data=completed_data(settings.data, self.table))
         data = make_data(settings.data, settings.seed, self.table)
-        self._start(Timeline(settings, data), data)
-
-    def _start(self, timeline: Timeline, data: Dataset) -> None:
-        self.data, self.timeline = data, timeline
-        self.axes, self.curves = Axes(features=(0, min(1, len(data.features) - 1))), Curves()
+        self.data, self.timeline = data, Timeline(settings, data)
+        self.axes, self.curves = Axes.of(data, 0, min(1, len(data.features) - 1)), Curves()
         self.first_shown: dict[int, int] = {}
-        self.selected = min(self.selected, len(timeline.lanes) - 1)
+        self.selected = min(self.selected, len(self.lanes) - 1)
 
     # Where it is -----------------------------------------------------------------------------
 
@@ -154,6 +150,16 @@ class Session:
     def lane(self) -> Lane:
         """The lane that is selected."""
         return self.timeline.lanes[self.selected]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether all lanes stopped, because their next step is not finite."""
+        return all(lane.stopped is not None for lane in self.lanes)
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """What can be chosen, and the columns of the table, as plain data."""
+        return {**choices(), "csv": None if self.table is None else self.table.to_json()}
 
     @property
     def state(self) -> str:
@@ -200,7 +206,8 @@ class Session:
         count : int
             How many steps.
         progress : callable, optional
-            Called now and then with the steps done and `count`; training ends if it returns False.
+            Called now and then with the step that was reached; training ends there if it returns
+            False.
 
         Returns
         -------
@@ -218,9 +225,6 @@ class Session:
             raise ValueError(
                 f"step {self.timeline.step + count}: a run has at most {LIMITS['steps']} steps"
             )
-        return self._train(count, progress)
-
-    def _train(self, count: int, progress: Progress | None) -> int:
         return self.timeline.advance(count, progress)
 
     def seek(self, branch: int, step: int, progress: Progress | None = None) -> bool:
@@ -340,7 +344,7 @@ class Session:
             i, j = (whole("features", n, 0, most) for n in features)
             if i == j and most:
                 raise ValueError(f"features: {i} twice, expected two features")
-            self.axes = Axes((i, j))
+            self.axes = Axes.of(self.data, i, j)
         if units is not None:
             sizes = self._sizes()
             for layer, first in units.items():
@@ -389,9 +393,31 @@ class Session:
         text = f"{self.data.classes[best]}, {shares[best]:.1%} sure"
         return {"probabilities": shares.tolist(), "text": text}
 
-    def draw_points(self, points: Sequence[Sequence[float]]) -> None:
+    def points(self, points: Sequence[Sequence[float]]) -> None:
         """Train on points that were drawn: x, y and class; a new run begins."""
         self.change({"data": {"name": "drawn", "drawn": points}})
+
+    def load_table(self, table: Table) -> list[dict[str, Any]]:
+        """Train on a table; a new run begins.
+
+        Parameters
+        ----------
+        table : Table
+            What `read_table` returned.
+
+        Returns
+        -------
+        list of dict
+            The name of each column, its kind, and how many different values it has.
+        """
+        before, self.table = self.table, table
+        try:
+            self._begin(self.settings.changed({"data": {"name": "csv", **_NO_TABLE}}))
+        except ValueError:
+            self.table = before
+            raise
+        columns: list[dict[str, Any]] = table.to_json()["columns"]
+        return columns
 
     # What it shows ---------------------------------------------------------------------------
 

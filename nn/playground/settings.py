@@ -152,7 +152,7 @@ def _drawn(given: Any) -> tuple[Point, ...]:
     for point in points:
         if not isinstance(point, list | tuple) or len(point) != 3:
             raise ValueError(f"drawn: {_short(point)}, expected x, y and class")
-        x, y = (round(number("drawn", value, -10, 10), 3) + 0.0 for value in point[:2])
+        x, y = (round(number("drawn", value, -1.2, 1.2), 3) + 0.0 for value in point[:2])
         found.append((x, y, whole("class of a drawn point", point[2], 0, 4)))
     return tuple(found)
 
@@ -348,8 +348,10 @@ class Settings:
         parts: list[str] = []
         if self.optimizers != other.optimizers:
             parts.append(_optimizers_difference(self.optimizers, other.optimizers))
-        for layer in sorted({*self.frozen} ^ {*other.frozen}):
-            parts.append(f"layer {layer} {'frozen' if layer in other.frozen else 'free again'}")
+        parts += [
+            f"layer {layer} {'frozen' if layer in other.frozen else 'free again'}"
+            for layer in sorted({*self.frozen} ^ {*other.frozen})
+        ]
         if self.batch != other.batch:
             parts.append(f"batch {self.batch} → {other.batch}")
         if self.l2 != other.l2:

@@ -21,8 +21,8 @@ from .settings import OptimizerSettings, Settings
 
 __all__ = ["Branch", "Change", "Nudging", "Schedule", "Timeline"]
 
-Progress: TypeAlias = Callable[[int, int], object]
-"""Called with the steps done and all steps; training ends early if it returns False."""
+Progress: TypeAlias = Callable[[int], object]
+"""Called between pieces with the step that was reached; training ends there if it returns False."""
 
 MOST_BYTES = 64 * 2**20
 """The memory for states that are kept, all branches together."""
@@ -239,7 +239,7 @@ class Timeline:
         ----------
         count : int
         progress : callable, optional
-            Called between pieces with the steps done and `count`; ends the training if it returns
+            Called between pieces with the step that was reached; training ends there if it returns
             False.
 
         Returns
@@ -252,7 +252,7 @@ class Timeline:
             piece = min(count - done, self._until_next_stop())
             made = self._piece(piece)
             done += made
-            if made < piece or (progress is not None and progress(done, count) is False):
+            if made < piece or (progress is not None and progress(self.step) is False):
                 break
         return done
 
@@ -381,21 +381,12 @@ class Timeline:
             raise ValueError(
                 f"step: {step}, but branch {number} has the steps {branch.at} to {branch.last}"
             )
-        path = self._path(branch, step)
-        total = sum(stretch.stop - stretch.start for _, stretch in path)
-        done = 0
-
-        def report(made: int, _: int) -> object:
-            return None if progress is None else progress(done + made, total)
-
-        for part, stretch in path:
+        for part, stretch in self._path(branch, step):
             if (part.number, stretch.start) != (self.branch.number, self.step):
                 self._enter(part, stretch.start)
             length = stretch.stop - stretch.start
-            made = self.advance(length, report)
-            if made < length:
+            if self.advance(length, progress) < length:
                 return False
-            done += made
         self.check()
         return True
 
