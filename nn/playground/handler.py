@@ -115,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._refuse(Refusal(500, self.server.report(error)))
             if self.close_connection:
                 self._linger()
-        except (OSError, ValueError):  # gone, too slow, or closed by the server
+        except OSError:  # gone, too slow, or closed by the server
             self.close_connection = True
 
     def _read_head(self) -> None:
@@ -124,9 +124,10 @@ class Handler(BaseHTTPRequestHandler):
         lines: list[bytes] = []
         left = _MOST_HEAD
         while True:
-            line = self._buffer.readline(min(left, _MOST_TARGET + 64) if not lines else left)
+            most = left if lines else _MOST_TARGET
+            line = self._buffer.readline(most)
             if not line.endswith(b"\n"):
-                if line and left > len(line) and lines:
+                if len(line) < most:
                     raise ConnectionError  # it ended in the middle
                 raise Refusal(431 if lines else 414, "the request is too long")
             if line.strip(b"\r\n") == b"" and lines:
@@ -134,11 +135,13 @@ class Handler(BaseHTTPRequestHandler):
             lines.append(line)
             left -= len(line)
         self.raw_requestline = lines[0]
-        self.rfile = io.BytesIO(b"".join(lines[1:]) + b"\r\n")  # type: ignore[assignment]
+        self.rfile = io.BytesIO(b"".join(lines[1:]) + b"\r\n")
         try:
-            self.parse_request()
+            is_read = self.parse_request()
         finally:
             self.rfile = self._buffer
+        if not is_read:
+            raise Refusal(400, "the request cannot be read")
         if self.request_version not in ("HTTP/1.0", "HTTP/1.1"):
             raise Refusal(505, "expected HTTP/1.1")
         if self.headers.defects or self.headers.get_payload():
@@ -261,7 +264,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _events(self, given: Mapping[str, str]) -> None:
         player = self.server.player(given.get("session", ""))
-        stream = player.attach()
+        stream = player.attach()  # from here on, nothing is refused
+        self.close_connection = True
         try:
             headers = {"Content-Type": "text/event-stream", "Connection": "close"}
             self._write(self._head(200, _POLICY, headers) + b"retry: 1000\n\n")

@@ -13,16 +13,20 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .choices import choices
+from .requests import closed_session
 from .streaming import Stream
 
 if TYPE_CHECKING:
     from .session import Session
     from .tables import Table
+    from .timeline import Progress
 
 __all__ = ["Player"]
+
+T = TypeVar("T")
 
 _FRAME = 1 / 30  # seconds from frame to frame; after a late one, half of it
 _PIECE = 0.01  # seconds of training without a look at the queue
@@ -36,13 +40,15 @@ class Player:
     Parameters
     ----------
     open_session : callable
-        Makes the session, in the thread.
+        Makes the session, in the thread; it gets what a long replay asks whether to go on.
     report : callable
         Receives each error that is not the person's, and returns a line for the person.
     """
 
     def __init__(
-        self, open_session: Callable[[], Session], report: Callable[[Exception], str]
+        self,
+        open_session: Callable[[Progress], Session],
+        report: Callable[[Exception], str],
     ) -> None:
         self._changed = threading.Condition()
         self._tasks: deque[tuple[Callable[[], Any], Future[Any], bool]] = deque()
@@ -56,7 +62,7 @@ class Player:
         self._stream: Stream | None = None
         self.used = time.monotonic()
         """When the last command arrived, or the last stream ended."""
-        self._opened = self._queued(lambda: setattr(self, "_session", open_session()))
+        self._opened = self._queued(lambda: self._begin(open_session))
         self._thread = threading.Thread(target=self._run, name="playground", daemon=True)
         self._thread.start()
 
@@ -86,11 +92,11 @@ class Player:
             return {"frame": None}
         return self.run(lambda: self._answer(name, arguments), overtakes=True)
 
-    def run(self, task: Callable[[], Any], *, overtakes: bool = False) -> Any:
+    def run(self, task: Callable[[], T], *, overtakes: bool = False) -> T:
         """Run a task in the thread of the session, and return its result."""
         return self._queued(task, overtakes).result()
 
-    def with_session(self, task: Callable[[Session], Any]) -> Any:
+    def with_session(self, task: Callable[[Session], T]) -> T:
         """Run a task that gets the session, and return its result."""
         return self.run(lambda: task(self._session))
 
@@ -102,14 +108,13 @@ class Player:
             csv = self._choices()["csv"]
             return {"columns": csv["columns"], "csv": csv, "frame": self._frame(True)}
 
-        found: dict[str, Any] = self.run(load, overtakes=True)
-        return found
+        return self.run(load, overtakes=True)
 
-    def _queued(self, task: Callable[[], Any], overtakes: bool = False) -> Future[Any]:
-        future: Future[Any] = Future()
+    def _queued(self, task: Callable[[], T], overtakes: bool = False) -> Future[T]:
+        future: Future[T] = Future()
         with self._changed:
             if self._closed:
-                raise ValueError("the session is closed")
+                raise closed_session()
             self.used = time.monotonic()
             self._tasks.append((task, future, overtakes))
             self._changed.notify_all()
@@ -119,7 +124,7 @@ class Player:
         """Return a new stream of frames, which replaces the one before."""
         with self._changed:
             if self._closed:
-                raise ValueError("the session is closed")
+                raise closed_session()
             if self._stream is not None:
                 self._stream.end("the playground continues in another tab")
             self._stream = stream = Stream(self._changed)
@@ -140,12 +145,15 @@ class Player:
             if self._stream is not None:
                 self._stream.end(text)
             for _, future, _ in self._tasks:
-                future.set_exception(ValueError(text))
+                future.set_exception(closed_session())
             self._tasks.clear()
             self._changed.notify_all()
         self._thread.join(seconds)
 
     # In the thread of the session -----------------------------------------------------------------
+
+    def _begin(self, open_session: Callable[[Progress], Session]) -> None:
+        self._session = open_session(lambda done, total: not self._closed)
 
     def _run(self) -> None:
         while True:
@@ -245,7 +253,7 @@ class Player:
     def _do_play(self, speed: int) -> None:
         if not 0 <= speed <= _MOST_STEPS:
             raise ValueError(f"speed must be 0 to {_MOST_STEPS} steps a frame, got {speed}")
-        self._playing, self._speed, self._due = True, speed, 0.0
+        self._playing, self._speed, self._due = True, speed, time.monotonic()
 
     def _do_pause(self) -> None:
         self._playing = False

@@ -14,7 +14,24 @@ from email.message import Message
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote
 
-__all__ = ["ACTIONS", "Refusal", "arguments", "check_key", "hosts", "length", "parameters", "read"]
+__all__ = [
+    "ACTIONS",
+    "MOST_JSON",
+    "MOST_TABLE",
+    "Refusal",
+    "arguments",
+    "check_key",
+    "check_origin",
+    "closed_session",
+    "file_name",
+    "hosts",
+    "length",
+    "parameters",
+    "read",
+    "shown",
+    "text",
+    "whole",
+]
 
 MOST_JSON = 1 << 20  # bytes of a command; 20,000 drawn points take half of it
 MOST_TABLE = 20_000_000  # bytes of a table
@@ -39,6 +56,11 @@ class Refusal(Exception):
         self.status, self.text, self.more = status, text, more
 
 
+def closed_session() -> Refusal:
+    """Return what a page gets that was left for too long."""
+    return Refusal(404, "this session was closed; reload the page", gone=True)
+
+
 def hosts(port: int) -> tuple[str, ...]:
     """Return the names under which a browser may know the server.
 
@@ -54,13 +76,16 @@ def hosts(port: int) -> tuple[str, ...]:
 
 
 def check_origin(headers: Message, port: int, is_command: bool) -> None:
-    """Raise `Refusal` unless a request names this server, and a command comes from its page."""
+    """Raise `Refusal` unless a request names this server and comes from its page.
+
+    A browser does not name the origin of a page that is opened, but it does for each command.
+    """
     found = headers.get_all("Host", [])
     if len(found) != 1 or found[0].lower() not in hosts(port):
         raise Refusal(403, f"this program answers only at http://127.0.0.1:{port}")
     origins = headers.get_all("Origin", [])
-    if is_command and origins != [f"http://{found[0].lower()}"]:
-        raise Refusal(403, "commands are accepted only from the page of this program")
+    if (is_command or origins) and origins != [f"http://{found[0].lower()}"]:
+        raise Refusal(403, "only the page of this program is answered")
 
 
 def check_key(found: str | None, key: str) -> None:

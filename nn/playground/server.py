@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from .handler import Handler
 from .player import Player
-from .requests import Refusal
+from .requests import Refusal, closed_session
 
 if TYPE_CHECKING:
     from .session import Session
     from .tables import Table
+    from .timeline import Progress
 
 __all__ = ["Server"]
 
@@ -33,6 +34,7 @@ MOST_WATCHED = 5  # a browser opens six connections to an address, and each tab 
 MOST_SESSIONS = 8
 MOST_CONNECTIONS = 64
 _IDLE = 600.0  # seconds that a session without a page is kept
+_WAIT = 1.5  # seconds; a page that was left is noticed a moment later
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -50,7 +52,7 @@ class Server(ThreadingHTTPServer):
     debug : bool
         Whether the traceback of an unexpected error is printed.
     open_session : callable, optional
-        Makes a session of a state and a table; by default `Session.open`.
+        Makes a session of a state, a table and a progress; by default `Session.open`.
 
     Attributes
     ----------
@@ -83,7 +85,7 @@ class Server(ThreadingHTTPServer):
         state: str = "",
         table: Table | None = None,
         debug: bool = False,
-        open_session: Callable[[str, Table | None], Session] | None = None,
+        open_session: Callable[[str, Table | None, Progress], Session] | None = None,
     ) -> None:
         self.key = secrets.token_urlsafe(24)
         self._state, self._table, self._debug = state, table, debug
@@ -118,8 +120,7 @@ class Server(ThreadingHTTPServer):
             If the state is not one.
         """
         with self._changed:
-            # A page that was left is noticed a moment later.
-            if not self._changed.wait_for(lambda: self._watched() < MOST_WATCHED, 1.5):
+            if not self._changed.wait_for(lambda: self._watched() < MOST_WATCHED, _WAIT):
                 raise Refusal(
                     503,
                     f"the playground is open in {MOST_WATCHED} tabs, and a browser does not allow "
@@ -131,8 +132,9 @@ class Server(ThreadingHTTPServer):
             self._count += 1
             name = f"s{self._count}"
             asked = state or self._state
-            player = Player(lambda: self._open_session(asked, self._table), self.report)
-            self._players[name] = player
+            player = self._players[name] = Player(
+                lambda progress: self._open_session(asked, self._table, progress), self.report
+            )
         try:
             return {"session": name, **player.opened()}
         except BaseException:
@@ -145,7 +147,7 @@ class Server(ThreadingHTTPServer):
         with self._changed:
             if (found := self._players.get(name)) is not None:
                 return found
-        raise Refusal(404, "this session was closed; reload the page", gone=True)
+        raise closed_session()
 
     def left(self) -> None:
         """Note that a page was left."""
@@ -257,10 +259,10 @@ class _Connection:
     waiting_since: float | None
 
 
-def _open(state: str, table: Table | None) -> Session:
+def _open(state: str, table: Table | None, progress: Progress) -> Session:
     from .session import Session
 
-    return Session.open(state, table)
+    return Session.open(state, table, progress)
 
 
 def _hang_up(request: socket.socket) -> None:

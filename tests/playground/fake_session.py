@@ -23,7 +23,7 @@ class FakeSession:
         self.at, self.stops_at, self.calls = 0, None, []
 
     @classmethod
-    def open(cls, state, table):
+    def open(cls, state, table, progress):
         return cls(state, table)
 
     @property
