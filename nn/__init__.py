@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .by_hand.updates.check_update import check_update
     from .by_hand.worksheet import worksheet
     from .files.state_file import load_state, save_state
+    from .showing import show_as
 
 model = Classifier
 """The original name of `Classifier`: ``model(structure=..., base_address=...)``."""
@@ -58,6 +59,7 @@ __all__ = [
     "manual_gradients",
     "model",
     "save_state",
+    "show_as",
     "softmax_cross_entropy",
     "worksheet",
 ]
@@ -71,6 +73,7 @@ _LATER = {
     "load_state": "files.state_file",
     "manual_gradients": "by_hand.compare",
     "save_state": "files.state_file",
+    "show_as": "showing",
     "worksheet": "by_hand.worksheet",
 }
 

@@ -1,0 +1,251 @@
+"""Writes a training step in PyTorch and in tinygrad_edu: network, optimizer, and the loop's body.
+
+Both texts have the same three functions as the text in NumPy. What a network looks like is in
+`network_text.py`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from .. import optim
+from .errors import ShowError
+from .forward_text import own_module
+from .network_text import Made, NetworkText, rendered
+from .training_step import TrainingStep
+
+__all__ = ["optimizer_arguments", "own_text", "torch_text"]
+
+_OPTIMIZERS = {"SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "NAdam"}
+
+
+def optimizer_arguments(optimizer: Any) -> str:
+    """Write the options of an optimizer that are not the default, and the learning rate.
+
+    Raises
+    ------
+    ShowError
+        If it has groups, or is not an optimizer of nn.
+    """
+    kind = type(optimizer)
+    if getattr(optim, kind.__name__, None) is not kind:
+        raise ShowError(
+            f"{kind.__name__} is an optimizer of your own, which only the text in numpy can write"
+        )
+    if len(optimizer.param_groups) > 1:
+        raise ShowError(
+            f"{kind.__name__} has {len(optimizer.param_groups)} groups of parameters, which only "
+            "the text in numpy can write"
+        )
+    usual = inspect.signature(kind).parameters
+    found = []
+    for name, value in optimizer.param_groups[0].plain().items():
+        if name == "lr" or value != usual[name].default:
+            found.append(f"{name}={value!r}")
+    return ", ".join(found)
+
+
+def _check_trained(given: TrainingStep) -> None:
+    """Check that the optimizer updates what ``network.parameters()`` returns."""
+    own = {id(parameter) for parameter in given.network.parameters() if parameter.requires_grad}
+    if not own <= {id(parameter) for parameter in given.optimizer.params}:
+        raise ShowError(
+            "the optimizer does not update all parameters of the network; freeze the others with "
+            "requires_grad = False, or write the step in numpy"
+        )
+    shared = [part for _, _, part, _ in given.network._walk() if id(part) in own]
+    if len(shared) > len(own):
+        raise ShowError("two layers share a parameter, which only the text in numpy can write")
+    modes = {module.training for module in given.network.modules()}
+    if len(modes) > 1:
+        raise ShowError(
+            "a part of the network is in evaluation mode and another is not, which only the text "
+            "in numpy can write"
+        )
+
+
+def _frozen(given: TrainingStep) -> list[str]:
+    """Write which parameters are not trained."""
+    names = [n for n, p in given.network.named_parameters() if not p.requires_grad]
+    if not names:
+        return []
+    return [
+        *_set_of("FROZEN", names),
+        "for name, parameter in network.named_parameters():",
+        "    parameter.requires_grad = name not in FROZEN",
+    ]
+
+
+def _set_of(name: str, entries: list[str]) -> list[str]:
+    texts = [f'"{entry}"' for entry in entries]
+    line = f"{name} = {{{', '.join(texts)}}}"
+    if len(line) <= 96:
+        return [line]
+    return [f"{name} = {{", *(f"    {text}," for text in texts), "}"]
+
+
+def _dtype(given: TrainingStep) -> str:
+    kinds = {p.dtype.name for p in given.network.parameters()}
+    if len(kinds) > 1:
+        raise ShowError(
+            f"the parameters have several dtypes, {', '.join(sorted(kinds))}; convert them with "
+            "network.astype(...)"
+        )
+    return kinds.pop()
+
+
+def _loss_call(given: TrainingStep, name: str, predictions: str, labels: str) -> str:
+    settings = given.loss.settings
+    for key, value in settings.items():
+        if not isinstance(value, int | float | str):
+            raise ShowError(f"the loss has an array {key}, which only the text in numpy can write")
+    more = "".join(f", {key}={_quoted(value)}" for key, value in settings.items())
+    return f"{name}({predictions}, {labels}{more})"
+
+
+def _quoted(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _check_loss(given: TrainingStep, language: str) -> None:
+    if not given.loss.name:
+        raise ShowError(
+            f"the loss {given.loss.describe()} is a function of your own, which has no text in "
+            f"{language}; write the step in numpy, or use a loss of tinygrad_edu"
+        )
+
+
+def own_text(given: TrainingStep) -> tuple[list[str], list[str]]:
+    """Return the lines of the imports, and of the program, in tinygrad_edu."""
+    _check_trained(given)
+    _check_loss(given, "tinygrad_edu")
+    network = NetworkText("tinygrad_edu", own_module)
+    made = rendered(network.made(given.network), 10, 88)
+    dtype = _dtype(given)
+    made[-1] += "" if dtype == "float32" else f'.astype("{dtype}")'
+    made[-1] += "" if given.network.training else ".eval()"
+    name = type(given.optimizer).__name__
+    loss = _loss_call(given, given.loss.name, "network(x)", "labels")
+    arrays = "arrays"
+    if given.network.state_dict().keys() != given.state().keys():
+        arrays = "{**network.state_dict(), **arrays}"  # states of generators are kept
+    lines = [
+        *_with_classes(network),
+        f"network = {made[0]}",
+        *made[1:],
+        *_frozen(given),
+        "",
+        "",
+        "def start(arrays):",
+        '    """Set the parameters, weights as (in, out); the optimizer remembers nothing."""',
+        "    global optimizer",
+        f"    network.load_state_dict({arrays})",
+        f"    optimizer = nn.{name}(network.parameters(), {optimizer_arguments(given.optimizer)})",
+        "",
+        "",
+        "def step(x, labels):",
+        '    """Take a step with one batch; return its loss before the step."""',
+        "    optimizer.zero_grad()",
+        f"    loss = {loss}",
+        "    loss.backward()",
+        "    optimizer.step()",
+        "    return loss.item()",
+        "",
+        "",
+        "def weights():",
+        '    """Copy the parameters, weights as (in, out)."""',
+        "    parts = [*network.named_parameters(), *network.named_buffers()]",
+        "    return {name: part.numpy().copy() for name, part in parts}",
+    ]
+    imports = ["import nn", f"from tinygrad_edu import {given.loss.name}"]
+    if any("tg." in line for line in lines):
+        imports.insert(1, "import tinygrad_edu as tg")
+    return imports, lines
+
+
+def _with_classes(network: NetworkText) -> list[str]:
+    lines: list[str] = []
+    for text in network.classes.values():
+        lines += [*text, "", ""]
+    return lines
+
+
+def torch_text(given: TrainingStep) -> tuple[list[str], list[str]]:
+    """Return the lines of the imports, and of the program, in PyTorch."""
+    _check_trained(given)
+    _check_loss(given, "PyTorch")
+    name = type(given.optimizer).__name__
+    options = optimizer_arguments(given.optimizer)
+    if name not in _OPTIMIZERS:
+        raise ShowError(
+            f"{name} has no text in PyTorch; known are {', '.join(sorted(_OPTIMIZERS))}"
+        )
+    network = NetworkText("torch", own_module)
+    made = rendered(network.made(given.network), 10, 88)
+    dtype = _dtype(given)
+    if dtype not in ("float32", "float64"):
+        raise ShowError(f"parameters of dtype {dtype} have no text in PyTorch; use float32")
+    made[-1] += ".double()" if dtype == "float64" else ""
+    made[-1] += "" if given.network.training else ".eval()"
+    labels = "torch.tensor(labels)"
+    if given.labels.dtype.kind in "iu" and given.labels.dtype != np.int64:
+        labels += ".long()"
+    loss = _loss_call(given, f"F.{given.loss.in_torch}", "network(torch.tensor(x))", labels)
+    turned = [path for path, part, _, owner in given.network._walk() if part in owner.transposed]
+    lines = [
+        *_with_classes(network),
+        f"network = {made[0]}",
+        *made[1:],
+        *_frozen(given),
+        "# These matrices are (in, out) in `arrays`, and (out, in) in PyTorch.",
+        *_set_of("TURNED", turned),
+        "",
+        "",
+        "def turned(name, array):",
+        '    """Swap the axes of a matrix; other arrays stay as they are."""',
+        "    return array.swapaxes(-1, -2) if name in TURNED else array",
+        "",
+        "",
+        "def start(arrays):",
+        '    """Set the parameters, weights as (in, out); the optimizer remembers nothing."""',
+        "    global optimizer",
+        "    state = {name: torch.tensor(turned(name, array)) for name, array in arrays.items()}",
+        "    network.load_state_dict(state)",
+        f"    optimizer = torch.optim.{name}(network.parameters(), {options})",
+        "",
+        "",
+        "def step(x, labels):",
+        '    """Take a step with one batch; return its loss before the step."""',
+        "    optimizer.zero_grad()",
+        f"    loss = {loss}",
+        "    loss.backward()",
+        "    optimizer.step()",
+        "    return loss.item()",
+        "",
+        "",
+        "def weights():",
+        '    """Copy the parameters, weights as (in, out)."""',
+        "    state = network.state_dict()",
+        "    return {name: turned(name, part.numpy()).copy() for name, part in state.items()}",
+    ]
+    if not turned:
+        lines = _without_turning(lines)
+    imports = ["import torch", "from torch import nn", "from torch.nn import functional as F"]
+    return (["from collections import OrderedDict", ""] * network.needs_order) + imports, lines
+
+
+def _without_turning(lines: list[str]) -> list[str]:
+    """Leave out what swaps axes, where no layer needs it."""
+    first = next(i for i, line in enumerate(lines) if line.startswith("# These matrices"))
+    del lines[first : first + 2]
+    start = lines.index("def turned(name, array):")
+    del lines[start : start + 5]
+    return [
+        line.replace("turned(name, array)", "array").replace(
+            "turned(name, part.numpy())", "part.numpy()"
+        )
+        for line in lines
+    ]

@@ -1,0 +1,278 @@
+"""Writes a network as the calls that make it, for PyTorch and for nn, from one table of layers.
+
+Layers have the same names and arguments in both, so the table lists only what differs. Modules with
+a `forward` of their own are written in `forward_text.py`. Weights are not in the text.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import layers
+from ..layers.attention import MultiheadAttention
+from ..layers.containers import Residual, Sequential
+from ..layers.convolution import short
+from ..layers.random import Dropout
+from ..mlp import MLP
+from ..module import Module
+from .errors import ShowError
+
+__all__ = ["Made", "NetworkText", "layer_arguments", "rendered"]
+
+_SAME = """
+    AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool2d AvgPool1d AvgPool2d AvgPool3d
+    BatchNorm1d BatchNorm2d BatchNorm3d CELU Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d
+    ConvTranspose3d Dropout ELU Embedding Flatten GELU GLU GRU GroupNorm Hardshrink Hardsigmoid
+    Hardswish Hardtanh Identity InstanceNorm1d InstanceNorm2d InstanceNorm3d LSTM LayerNorm
+    LeakyReLU Linear LogSigmoid LogSoftmax MaxPool1d MaxPool2d MaxPool3d Mish MultiheadAttention
+    PReLU RMSNorm RNN ReLU ReLU6 SELU SiLU Sigmoid Softmax Softplus Softshrink Softsign Tanh
+    Tanhshrink Threshold Unflatten
+""".split()
+"""The layers that PyTorch has under the same name, with the same arguments and parameters."""
+
+_LEFT_OUT = {"dtype", "generator", "initializer", "inplace", "in_features", "out_features"}
+_ALWAYS = {"dim"}  # PyTorch has no default for the axis of a softmax
+
+
+@dataclass
+class Made:
+    """A call that makes a module: ``name(arguments)``; an argument is a text, or a call."""
+
+    name: str
+    arguments: list[tuple[str, str | Made]] = field(default_factory=list)
+
+
+def rendered(made: Made, indent: int, width: int = 96) -> list[str]:
+    """Write a call, on one line if it fits.
+
+    Examples
+    --------
+    >>> inner = Made("nn.Linear", [("", "2"), ("", "3")])
+    >>> rendered(Made("nn.Sequential", [("", inner)]), 0)
+    ['nn.Sequential(nn.Linear(2, 3))']
+    >>> rendered(Made("nn.Sequential", [("", inner)]), 0, 20)
+    ['nn.Sequential(', '    nn.Linear(2, 3),', ')']
+    """
+    short = _flat(made)
+    if indent + len(short) <= width:
+        return [short]
+    lines = [f"{made.name}("]
+    for key, value in made.arguments:
+        inner = [value] if isinstance(value, str) else rendered(value, indent + 4, width - 1)
+        inner[0] = f"{key}={inner[0]}" if key else inner[0]
+        comma = "," * (len(made.arguments) > 1 or len(inner) == 1)
+        lines += [f"    {line}" for line in inner[:-1]] + [f"    {inner[-1]}{comma}"]
+    return [*lines, ")"]
+
+
+def _flat(made: Made) -> str:
+    texts = [
+        (f"{key}=" if key else "") + (value if isinstance(value, str) else _flat(value))
+        for key, value in made.arguments
+    ]
+    return f"{made.name}({', '.join(texts)})"
+
+
+class NetworkText:
+    """Writes a network in one language.
+
+    Parameters
+    ----------
+    language : {"torch", "tinygrad_edu"}
+    own : callable, optional
+        Writes a module with a `forward` of its own; called with the module, its path and this
+        object, it returns a `Made`, or raises `ShowError`.
+
+    Attributes
+    ----------
+    classes : dict of str to list of str
+        The lines of classes that the network needs, by name.
+    """
+
+    def __init__(self, language: str, own: Callable[..., Made]) -> None:
+        self.language, self._own = language, own
+        self.classes: dict[str, list[str]] = {}
+        self.needs_order = False
+        self._seen: dict[int, str] = {}
+
+    def made(self, module: Module, path: str = "") -> Made:
+        """Return the call that makes a module."""
+        what = path or "the network"
+        if id(module) in self._seen:
+            raise ShowError(
+                f"{what} is the same module as {self._seen[id(module)] or 'the network'}, and a "
+                "text makes every module once; write it in numpy"
+            )
+        self._seen[id(module)] = what
+        if module._hooks:
+            raise ShowError(f"{what} has a forward hook, which has no text; remove it")
+        if isinstance(module, Dropout) and module.training and module.p:
+            raise _random(what)
+        if type(module) is MLP:
+            return self._mlp(module, path)
+        if type(module) is Sequential:
+            return self._sequential(module, path)
+        name = type(module).__name__
+        if getattr(layers, name, None) is type(module):
+            if name in _SAME:
+                return self._layer(module, what)
+            if self.language == "tinygrad_edu" and not any(module.named_children()):
+                return self._layer(module, what)
+            if type(module) is Residual:
+                return self._residual(module, path)
+            raise ShowError(f"{what} is a {name}, which has no text in {self.language}")
+        return self._own(module, path, self)
+
+    def children(self, module: Module, path: str) -> list[tuple[str, Made]]:
+        """Return the calls that make the direct submodules, by name."""
+        prefix = f"{path}." if path else ""
+        found = []
+        for name, part in module._parts():
+            if isinstance(part, Module):
+                found.append((name, self.made(part, prefix + name)))
+        return found
+
+    def _mlp(self, module: MLP, path: str) -> Made:
+        if self.language == "torch":
+            return self._ordered(self.children(module, path))
+        made = Made("nn.MLP", [("", str(list(module.structure)))])
+        if module.activation != "relu":
+            made.arguments.append(("activation", f'"{module.activation}"'))
+        if module.dropout:
+            self.children(module, path)  # refuses what is random
+            made.arguments.append(("dropout", repr(module.dropout)))
+        return made
+
+    def _sequential(self, module: Sequential, path: str) -> Made:
+        found = self.children(module, path)
+        if [name for name, _ in found] == [str(i) for i in range(len(found))]:
+            return Made("nn.Sequential", [("", made) for _, made in found])
+        if self.language == "torch":
+            return self._ordered(found)
+        inner = Made("dict", [*found])
+        return Made("nn.Sequential", [("", inner)])
+
+    def _ordered(self, found: list[tuple[str, Made]]) -> Made:
+        self.needs_order = True
+        return Made("nn.Sequential", [("", Made("OrderedDict", [*found]))])
+
+    def _residual(self, module: Residual, path: str) -> Made:
+        if self.language == "torch":
+            self.classes["Residual"] = _RESIDUAL
+        found = dict(self.children(module, path))
+        prefix = "nn." if self.language == "tinygrad_edu" else ""
+        body = found["body"]
+        made = Made(f"{prefix}Residual", [("", body)])
+        if "shortcut" in found:
+            made.arguments.append(("shortcut", found["shortcut"]))
+        return made
+
+    def _layer(self, module: Module, what: str) -> Made:
+        if getattr(module, "dropout", 0) and module.training:
+            raise _random(what)
+        pairs = layer_arguments(module)
+        if self.language == "torch":
+            pairs = _for_torch(module, pairs, what)
+        arguments: list[tuple[str, str | Made]] = [*pairs]
+        return Made(f"nn.{type(module).__name__}", arguments)
+
+
+def _random(what: str) -> ShowError:
+    return ShowError(
+        f"{what} draws random numbers in training, and every library draws others; call "
+        "network.eval(), or leave the layer out"
+    )
+
+
+def layer_arguments(module: Module) -> list[tuple[str, str]]:
+    """Return the arguments of a layer of nn: names, empty if by position, and texts.
+
+    Examples
+    --------
+    >>> from nn import Conv2d, Linear
+    >>> layer_arguments(Conv2d(1, 4, 3, padding=1))
+    [('', '1'), ('', '4'), ('', '3'), ('padding', '1')]
+    >>> layer_arguments(Linear(2, 3, bias=False))
+    [('', '2'), ('', '3'), ('bias', 'False')]
+    """
+    found: list[tuple[str, str]] = []
+    for name, parameter in inspect.signature(type(module)).parameters.items():
+        if name in _LEFT_OUT or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        value = _value(module, name)
+        is_needed = parameter.default is parameter.empty or name in ("inputs", "outputs")
+        text = short(tuple(value)) if isinstance(value, tuple | list) else _text(value)
+        if is_needed:
+            found.append(("", text))
+        elif name == "stride" and value == getattr(module, "kernel_size", None):
+            if parameter.default is not None:
+                found.append((name, text))
+        elif name in _ALWAYS or not _is_default(value, parameter.default):
+            found.append((name, text))
+    return found
+
+
+def _value(module: Module, name: str) -> Any:
+    """Return the value with which an argument of a layer was made."""
+    if name in ("inputs", "outputs"):
+        return getattr(module, {"inputs": "in_features", "outputs": "out_features"}[name])
+    if isinstance(module, MultiheadAttention):
+        if name == "embed_dim":
+            return int(module.out_proj.weight.shape[0])
+        if name in ("kdim", "vdim"):
+            weight = getattr(module, f"{name[0]}_proj_weight")
+            return None if weight is None else int(weight.shape[0])
+        if name == "bias":
+            return module.in_proj_bias is not None
+        if name.startswith("add_"):
+            return False
+    if name == "num_parameters":
+        return int(vars(module)["weight"].size)
+    if name == "init":
+        return 0.25  # the weights are loaded
+    value = getattr(module, name)
+    if name == "bias" and not isinstance(value, bool):
+        has_scale = getattr(module, "elementwise_affine", True)
+        return value is not None or not has_scale
+    return value
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    if isinstance(value, tuple) and isinstance(default, int):
+        return all(entry == default for entry in value)
+    return bool(value == default)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def _for_torch(module: Module, pairs: list[tuple[str, str]], what: str) -> list[tuple[str, str]]:
+    """Change arguments that differ in PyTorch."""
+    name = type(module).__name__
+    padding = getattr(module, "padding", ())
+    if isinstance(padding, tuple) and any(isinstance(p, tuple) for p in padding):
+        raise ShowError(f"{what} pads the two ends of an axis differently; PyTorch's {name} cannot")
+    if name == "Softplus":  # PyTorch switches to a line at 20, where 2e-9 are missing
+        return [*pairs, ("threshold", "40")]
+    return pairs
+
+
+_RESIDUAL = '''
+class Residual(nn.Module):
+    """``x + body(x)``, or ``shortcut(x) + body(x)``."""
+
+    def __init__(self, body, shortcut=None):
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+
+    def forward(self, x):
+        return (x if self.shortcut is None else self.shortcut(x)) + self.body(x)
+'''.strip().splitlines()

@@ -1,0 +1,447 @@
+"""Writes a recorded training step as plain NumPy: forward, loss, backward, update.
+
+The calls are those that `capture` replays, so the text computes the same bits. Values that are used
+once are written into the line that uses them. The other two languages are in `torch_text.py` and
+`own_text.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.capturing.calls import inputs_of, results_of
+from tinygrad_edu.capturing.recorder import GETTERS, Call, Tracer
+
+from .constants import Constants, Varies
+from .errors import ShowError
+from .expressions import ATOM, Expression, Writer
+from .numpy_names import STATE_NAMES, Names
+from .polishing import polished
+from .recorded import BACKWARD, FORWARD, LOSS, UPDATE, Recorded, recorded_step
+from .training_step import TrainingStep
+
+__all__ = ["NumpyText", "numpy_text"]
+
+_WIDTH = 96
+_RESERVED = "x labels n p name g gradients start step weights array arrays".split()
+_VIEWS = set(GETTERS.values())
+
+
+@dataclass
+class NumpyText:
+    """The parts of a text in NumPy.
+
+    Attributes
+    ----------
+    step : list of str
+        The lines of the function `step`, without indentation of the function.
+    constants : list of str
+        Lines before the functions.
+    states : dict of str to str
+        How each dictionary of the optimizer starts for one parameter, by its name.
+    rows : int or None
+        The only number of rows that the text can take; None if any will do.
+    """
+
+    step: list[str]
+    constants: list[str] = field(default_factory=list)
+    states: dict[str, str] = field(default_factory=dict)
+    rows: int | None = None
+
+
+def numpy_text(given: TrainingStep) -> NumpyText:
+    """Record a step and write it.
+
+    Raises
+    ------
+    ShowError
+        If it has no text.
+    """
+    twin = given.copied()
+    step = twin.function()
+    step(given.x, given.labels)  # so that the optimizer's memory exists
+
+    def recorded(rows: int) -> Recorded:
+        return recorded_step(step, twin.network, twin.optimizer, *given.with_rows(rows))
+
+    rows = len(given.x)
+    first = recorded(rows)
+    textbook = getattr(twin.network, "textbook_names", dict)()
+    if len(given.labels) == rows and rows > 1:
+        try:
+            return _Layout(first, recorded(rows + 1), (rows, rows + 1), textbook).text()
+        except (Varies, ValueError) as error:
+            if isinstance(error, ShowError):
+                raise
+    return _Layout(first, first, (rows, rows), textbook).text()
+
+
+class _Layout:
+    """Decides on the lines of one text."""
+
+    def __init__(
+        self,
+        one: Recorded,
+        two: Recorded,
+        rows: tuple[int, int],
+        textbook: dict[str, tuple[str, str]],
+    ) -> None:
+        _check_alike(one, two)
+        self._one, self._two, self._rows = one, two, rows
+        self._constants = Constants(rows)
+        self._state_names = _state_names(one)
+        self._names = Names(one, textbook, [*_RESERVED, *self._state_names.values()])
+        self._header: list[str] = []
+        self._hoisted: dict[str, str] = {}
+        known: dict[Tracer, Expression] = {}
+        for name, value in one.arguments.items():
+            known[value] = Expression(name)
+        read = {v for call in one.calls for v in inputs_of(call)}
+        for value, path in one.constants.items():
+            if value in read:
+                known[value] = self._constant_of(value, path)
+        self._known = known
+        self._write = Writer(self._constants, known)
+        self._uses = Counter(v for call in one.calls for v in inputs_of(call))
+        ends = [v for _, v in (*one.new_parameters, *one.new_states)]
+        self._uses.update([*ends, one.loss])
+        self._lines: list[str] = []
+
+    def _constant_of(self, value: Tracer, path: str) -> Expression:
+        """Write an array that the step reads and does not change: an option, a mask."""
+        text = self._constants(value.array, value.array)
+        if value.array.ndim or "'" in path:
+            key = path.rpartition("'")[0].rpartition("'")[2] if path.endswith("']") else path
+            name = self._names.new(key)
+            self._header.append(f"{name} = {text}")
+            return Expression(name)
+        return Expression(text)
+
+    def text(self) -> NumpyText:
+        """Write all lines."""
+        one = self._one
+        for value, path in one.parameters.items():
+            self._known[value] = Expression(self._names.of[value])
+        updates = [i for i, phase in enumerate(one.phases) if phase == UPDATE]
+        first = updates[0] if updates else len(one.calls)
+        heads = {FORWARD: "# Forward", LOSS: "# The loss", BACKWARD: "# Backward"}
+        seen = None
+        for i in range(first):
+            if one.phases[i] != seen and one.phases[i] in heads:
+                seen = one.phases[i]
+                self._lines += ["", heads[seen]]
+            self._call(i, first)
+        self._lines += ["", "# Update", *_Updates(self, first).lines()]
+        used = [v for v in one.parameters if self._is_read(self._names.of[v])]
+        self._lines[:0] = self._reading(used)
+        self._lines.append(f"return float({self._known[one.loss].text})")
+        self._lines = polished(self._lines)
+        states = {name: _start_of(key, one) for key, name in self._state_names.items()}
+        return NumpyText(
+            self._lines,
+            self._header,
+            states,
+            None if self._rows[0] != self._rows[1] else self._rows[0],
+        )
+
+    def _is_read(self, name: str) -> bool:
+        import re
+
+        return any(re.search(rf"\b{name}\b", line) for line in self._lines)
+
+    def _reading(self, used: list[Tracer]) -> list[str]:
+        """Write the lines that give parameters their names, one layer a line."""
+        lines = []
+        if self._rows[0] == self._rows[1]:
+            n = self._rows[0]
+            lines += [
+                f"if len(x) != {n}:",
+                f'    raise ValueError(f"{{len(x)}} rows, expected {n}")',
+            ]
+        elif self._constants.uses_n:
+            lines.append("n = len(x)")
+        groups: dict[str, list[Tracer]] = {}
+        for value in used:
+            groups.setdefault(self._one.parameters[value].rpartition(".")[0], []).append(value)
+        for values in groups.values():
+            left = ", ".join(self._names.of[v] for v in values)
+            right = ", ".join(f'p["{self._one.parameters[v]}"]' for v in values)
+            if len(left) + len(right) < _WIDTH - 8:
+                lines.append(f"{left} = {right}")
+            else:
+                lines += [f'{self._names.of[v]} = p["{self._one.parameters[v]}"]' for v in values]
+        return lines
+
+    # One call ------------------------------------------------------------------------------
+
+    def _call(self, i: int, end: int) -> None:
+        """Write a call as a line, or keep it for the line that uses it."""
+        one, two = self._one.calls[i], self._two.calls[i]
+        if one.written is not None:
+            self._add(self._write.statement(one, two), one)
+            return
+        found = results_of(one)
+        expression = self._fitting(one, two)
+        if len(found) != 1:
+            names = [self._names.for_call(one) for _ in found]
+            self._add(f"{', '.join(names)}{',' * (len(names) == 1)} = {expression.text}", one)
+            self._known |= {v: Expression(n) for v, n in zip(found, names, strict=True)}
+            return
+        (value,) = found
+        if value not in self._names.of and self._is_inlined(i, value, expression, end):
+            self._known[value] = expression
+            return
+        self._give_name(value, one, expression)
+
+    def _give_name(self, value: Tracer, call: Call, expression: Expression) -> None:
+        name = self._names.of.get(value) or self._names.for_call(call)
+        self._add(f"{name} = {expression.text}", call)
+        self._known[value] = Expression(name)
+
+    def _fitting(self, one: Call, two: Call) -> Expression:
+        """Write a call; if the line is too long, give its longest operands names first."""
+        while True:
+            expression = self._write.call(one, two)
+            operands = [v for v in inputs_of(one) if not self._known[v].text.isidentifier()]
+            if len(expression.text) < _WIDTH - 24 or not operands:
+                return expression
+            longest = max(operands, key=lambda v: len(self._known[v].text))
+            if len(self._known[longest].text) < 12:
+                return expression
+            self._give_name(longest, _NO_CALL, self._known[longest])
+
+    def _is_inlined(self, i: int, value: Tracer, expression: Expression, end: int) -> bool:
+        """Whether a value is written where it is used."""
+        call, calls = self._one.calls[i], self._one.calls
+        if call.errors is not None:
+            return False
+        is_view = any(v.storage == value.storage for v in inputs_of(call))
+        later = [j for j in range(i + 1, len(calls)) if value in set(inputs_of(calls[j]))]
+        if any(calls[j].written is value for j in later):
+            return False
+        if is_view and call.function in _VIEWS and self._known_atom(call):
+            return True
+        if self._uses[value] != 1 or not later:
+            return False
+        j = later[0]
+        same_phase = self._one.phases[j] == self._one.phases[i] and j < end
+        between = any(c.written is not None for c in calls[i + 1 : j])
+        return same_phase and not between and len(expression.text) < 60
+
+    def _known_atom(self, call: Call) -> bool:
+        return all(self._known[v].text.isidentifier() for v in inputs_of(call))
+
+    def _add(self, line: str, call: Call) -> None:
+        if call.errors is not None:
+            changed = {k: v for k, v in call.errors.items() if np.geterr().get(k) != v}
+            given = ", ".join(f'{key}="{value}"' for key, value in changed.items())
+            self._lines += [f"with np.errstate({given}):", f"    {line}"]
+        else:
+            self._lines.append(line)
+
+
+_NO_CALL = Call(len, (), {}, None, None)
+
+
+def _check_alike(one: Recorded, two: Recorded) -> None:
+    """Raise `Varies` if two recordings differ in more than constants."""
+    if len(one.calls) != len(two.calls) or one.phases != two.phases:
+        raise Varies
+    twins: dict[Tracer, Tracer] = dict(
+        zip(
+            [*one.arguments.values(), *one.parameters, *one.states, *one.constants],
+            [*two.arguments.values(), *two.parameters, *two.states, *two.constants],
+            strict=True,
+        )
+    )
+    for a, b in zip(one.calls, two.calls, strict=True):
+        first, second = results_of(a), results_of(b)
+        read_a, read_b = [*inputs_of(a)], [*inputs_of(b)]
+        is_same = a.function == b.function and a.keywords.keys() == b.keywords.keys()
+        if not is_same or len(first) != len(second) or len(a.inputs) != len(b.inputs):
+            raise Varies
+        if [id(twins[v]) for v in read_a] != [id(v) for v in read_b]:
+            raise Varies
+        twins.update(zip(first, second, strict=True))
+
+
+def _state_names(recorded: Recorded) -> dict[str, str]:
+    keys = dict.fromkeys(key for _, key in recorded.states.values())
+    return {key: STATE_NAMES.get(key, key) for key in keys}
+
+
+def _start_of(key: str, recorded: Recorded) -> str:
+    """Write the value of an optimizer's memory before the first step."""
+    shapes = {path: value.array.shape for value, path in recorded.parameters.items()}
+    found = [(path, v.array) for v, (path, k) in recorded.states.items() if k == key]
+    start = "ones" if key == "mu_product" else "zeros"
+    if all(array.shape == () for _, array in found):
+        (kind,) = {array.dtype.name for _, array in found}
+        return f"np.{start}((), np.{kind})"
+    if all(array.shape == shapes[path] for path, array in found):
+        return f"np.{start}_like(array)"
+    raise ShowError(
+        f"the optimizer's memory {key!r} has another shape than its parameter, so it has no text"
+    )
+
+
+class _Updates:
+    """Writes the update of all parameters, as a loop if all are updated alike."""
+
+    def __init__(self, layout: _Layout, first: int) -> None:
+        self._layout, self._first = layout, first
+        self._one, self._two = layout._one, layout._two
+
+    def lines(self) -> list[str]:
+        """Write the lines."""
+        one = self._one
+        news = dict(one.new_parameters)
+        trained = [path for path in news if self._gradient(path) is not None]
+        blocks = {path: self._calls_of(path) for path in trained}
+        counted = Counter(i for block in blocks.values() for i in block)
+        lines = self._buffers(news, counted)
+        texts = {path: self._block(path, blocks[path], news[path]) for path in trained}
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for path, text in texts.items():
+            groups.setdefault(tuple(text), []).append(path)
+        for text, paths in groups.items():
+            lines += self._gradients(paths)
+            lines.append("for name, g in gradients.items():")
+            lines += [f"    {line}" for line in text]
+        return lines
+
+    def _gradients(self, paths: list[str]) -> list[str]:
+        """Write the dictionary of the gradients, one layer a line."""
+        layers: dict[str, list[str]] = {}
+        for path in paths:
+            pair = f'"{path}": {self._known(self._gradient(path)).text}'
+            layers.setdefault(path.rpartition(".")[0], []).append(pair)
+        lines, sign = [], "="
+        for pairs in layers.values():
+            for some in (
+                [pairs] if len(", ".join(pairs)) < _WIDTH - 24 else [[one] for one in pairs]
+            ):
+                lines.append(f"gradients {sign} {{{', '.join(some)}}}")
+                sign = "|="
+        return lines
+
+    def _known(self, value: Any) -> Expression:
+        return self._layout._known[value]
+
+    def _gradient(self, path: str) -> Tracer | None:
+        value = next(v for v, p in self._one.parameters.items() if p == path)
+        return self._one.gradients.get(value)
+
+    def _buffers(self, news: dict[str, Tracer], counted: Counter[int]) -> list[str]:
+        """Write new values that are computed without a gradient, such as running averages."""
+        layout, before = self._layout, len(self._layout._lines)
+        for i in range(self._first, len(self._one.calls)):
+            if not counted[i]:
+                layout._call(i, len(self._one.calls))
+        lines = layout._lines[before:]
+        del layout._lines[before:]
+        for path, value in news.items():
+            if self._gradient(path) is None:
+                lines.append(f'p["{path}"] = {self._known(value).text}')
+        return lines
+
+    def _calls_of(self, path: str) -> list[int]:
+        """Return the calls of the update of one parameter."""
+        one = self._one
+        mine: set[Tracer] = {v for v, p in one.parameters.items() if p == path}
+        mine |= {v for v, (p, _) in one.states.items() if p == path}
+        gradient = self._gradient(path)
+        ours = {*mine, *([gradient] if gradient is not None else [])}
+        others = (
+            {*one.parameters, *one.states}
+            | {g for v, g in one.gradients.items() if v in one.parameters}
+        ) - ours
+        block = []
+        for i in range(self._first, len(one.calls)):
+            call = one.calls[i]
+            read = set(inputs_of(call))
+            if read & ours:
+                if read & others or call.written is not None:
+                    raise ShowError(
+                        "the optimizer updates several parameters by one formula, which has no "
+                        "text; use an optimizer that updates each parameter by its own gradient"
+                    )
+                block.append(i)
+                ours |= set(results_of(call))
+        return block
+
+    def _block(self, path: str, block: list[int], new: Tracer) -> list[str]:
+        """Write the update of one parameter, with names that fit all parameters."""
+        layout, one = self._layout, self._one
+        outputs = {new: "p[name]"}
+        for (owner, key), value in one.new_states:
+            if owner == path:
+                outputs[value] = f"{layout._state_names[key]}[name]"
+        known = dict(layout._known)
+        old: dict[Tracer, str] = {}
+        for value, owner in one.parameters.items():
+            if owner == path:
+                known[value] = Expression("p[name]")
+                old[value] = "p[name]"
+        for value, (owner, key) in one.states.items():
+            if owner == path:
+                old[value] = f"{layout._state_names[key]}[name]"
+                known[value] = Expression(old[value])
+        known[self._gradient(path)] = Expression("g")  # type: ignore[index]
+        writer = Writer(layout._constants, known)
+        lines, number, late = [], 0, []
+        uses = Counter(v for i in block for v in inputs_of(one.calls[i]))
+        for position, i in enumerate(block):
+            call = one.calls[i]
+            (value,) = results_of(call)
+            expression = writer.call(call, self._two.calls[i])
+            if value in outputs:
+                target = outputs[value]
+                later = {v for j in block[position + 1 :] for v in inputs_of(one.calls[j])}
+                if any(text == target and v in later for v, text in old.items()):
+                    number += 1
+                    lines.append(f"t{number} = {expression.text}")
+                    known[value] = Expression(f"t{number}")
+                    late.append(f"{target} = t{number}")
+                else:
+                    lines.append(f"{target} = {expression.text}")
+                    known[value] = Expression(target)
+            elif (
+                uses[value] == 1
+                and len(expression.text) < 60
+                and self._is_soon(value, block, position, outputs, old)
+            ):
+                known[value] = expression
+            else:
+                number += 1
+                lines.append(f"t{number} = {expression.text}")
+                known[value] = Expression(f"t{number}")
+        return [*lines, *late]
+
+    def _is_soon(
+        self,
+        value: Tracer,
+        block: list[int],
+        position: int,
+        outputs: dict[Tracer, str],
+        old: dict[Tracer, str],
+    ) -> bool:
+        """Whether nothing that a value reads is replaced before it is used."""
+        one, reads = self._one, set()
+        waiting = {value}
+        for i in reversed(block[: position + 1]):
+            if waiting & set(results_of(one.calls[i])):
+                read = set(inputs_of(one.calls[i]))
+                waiting |= read
+                reads |= read
+        texts = {old[v] for v in reads if v in old}
+        for i in block[position + 1 :]:
+            if value in set(inputs_of(one.calls[i])):
+                return True
+            if any(outputs.get(v) in texts for v in results_of(one.calls[i])):
+                return False
+        return False

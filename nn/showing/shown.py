@@ -1,0 +1,82 @@
+"""The text of a training step, with the weights that it starts from: saved, or run."""
+
+from __future__ import annotations
+
+import os
+import types
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from tinygrad_edu.atomic_file import check_writable_folder, write_atomically
+
+__all__ = ["ShownStep"]
+
+
+class ShownStep(str):
+    """The text of a training step; it is a `str`.
+
+    Parameters
+    ----------
+    text : str
+    language : str
+    weights : dict of str to ndarray
+        The parameters and buffers by path, weights as (in, out).
+
+    Examples
+    --------
+    >>> from nn import MLP, show_as
+    >>> shown = show_as(MLP([2, 3, 2], seed=0), "tinygrad_edu")
+    >>> shown.language, shown.weights["linear1.weight"].shape
+    ('tinygrad_edu', (2, 3))
+    >>> "loss.backward()" in shown
+    True
+    """
+
+    language: str
+    weights: dict[str, NDArray[Any]]
+
+    def __new__(cls, text: str, language: str, weights: dict[str, NDArray[Any]]) -> ShownStep:
+        shown = super().__new__(cls, text)
+        shown.language, shown.weights = language, weights
+        return shown
+
+    def run(self) -> types.ModuleType:
+        """Run the text as a module, started with the weights.
+
+        Returns
+        -------
+        module
+            With the functions ``step(x, labels)``, ``weights()`` and ``start(arrays)``.
+        """
+        module = types.ModuleType(f"shown_{self.language}")
+        exec(compile(str(self), f"<{self.language}>", "exec"), vars(module))
+        module.start(self.weights)
+        return module
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the text, and next to it the weights, ``weights.safetensors``.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Such as ``step.py``; its folder must exist. Both files are replaced.
+
+        Returns
+        -------
+        pathlib.Path
+            The path of the text.
+        """
+        from safetensors.numpy import save
+
+        path = Path(path)
+        check_writable_folder(path.parent)
+        data = save({name: array.copy(order="C") for name, array in self.weights.items()})
+        write_atomically(path.with_name("weights.safetensors"), data)
+        return write_atomically(path, str(self))
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(str(self))}</pre>"
