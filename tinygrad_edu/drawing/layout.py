@@ -23,7 +23,6 @@ _Neighbours: TypeAlias = dict[_Vertex, list[_Vertex]]
 _Pull: TypeAlias = tuple[_Vertex, float, float]  # towards what, at which offset, how strongly
 
 LANES = 18.0  # across, for one line and its gradient
-_BETWEEN_BOXES = 24.0
 _SWEEPS, _RELAXATIONS = 8, 14
 _MOST_BENDS = 20_000  # beyond this, long lines may run below boxes, or it takes too long
 
@@ -324,7 +323,7 @@ class _Layering:
         shared = len(_shared(above, below))
         borders = WIDE.group_end * (len(above) - shared)
         borders += WIDE.group_start * (len(below) - shared)
-        gap = _BETWEEN_BOXES if isinstance(upper, str) or isinstance(lower, str) else 0.0
+        gap = self.spacing.between if isinstance(upper, str) or isinstance(lower, str) else 0.0
         return (self._size(upper) + self._size(lower)) / 2 + gap + borders
 
     def relax(self) -> None:

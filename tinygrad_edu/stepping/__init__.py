@@ -1,13 +1,14 @@
 """The page that steps through back-propagation, one operation at a time.
 
-`stepper` returns a `Stepper`, which saves itself as one self-contained HTML file and shows itself
-in a notebook. `story` describes what happens at each step; `page` writes it as HTML.
+`stepper` returns a `Stepper`, which saves itself as one self-contained HTML file, shows itself in a
+notebook, and exports its steps as frames for slides. `story` describes what happens at each step;
+`page` writes it as HTML, `frames` as SVG, PDF and an animation.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..drawing.words import counts, heading, table, tensor_rows
@@ -15,7 +16,9 @@ from ..drawing.words import counts, heading, table, tensor_rows
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..palette import Theme
     from ..tensor import Tensor
+    from .frames import Frames
     from .steps import Story
 
 __all__ = ["Stepper", "stepper"]
@@ -178,6 +181,88 @@ class Stepper:
         if len(page) > LARGE:
             warnings.warn(f"{size}, which is slow to step through; {remedy}", stacklevel=2)
         return write_atomically(path, page)
+
+    def export(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        only: str | None = None,
+        formats: Sequence[str] = ("svg", "pdf"),
+        animation: str | None = "animation.gif",
+        seconds: float = 2.5,
+        size: tuple[int, int] = (1920, 1080),
+        theme: str | Mapping[str, object] | Theme = "light",
+        view: str = "ops",
+    ) -> Frames:
+        """Write each step as a frame for slides, and all of them as an animation.
+
+        A frame shows what the page shows at that step of *Gradient by gradient*: the sentence, the
+        graph with what is known by then, and the text. All frames have the same layout. The list
+        ``frames.json`` has the sentences.
+
+        Parameters
+        ----------
+        folder : str or path-like
+            For ``frame-001.svg``, ``frame-001.pdf``, and so on. It is created if its parent
+            exists. The frames of an earlier export are replaced, and removed if there are fewer
+            now; other files stay.
+        only : {"forward", "backward"}, optional
+            Only the steps of one pass.
+        formats : sequence of {"svg", "pdf"}
+        animation : str or None
+            The name of the animated file: ``.gif``, ``.webp``, or ``.png`` for an animated PNG.
+        seconds : float
+            How long the animation shows each frame.
+        size : tuple of int
+            Width and height in pixels, for SVG and animation; a PDF has 7.5 inches in height.
+        theme : {"light", "dark", "mono"}, mapping or Theme
+            As in `draw`.
+        view : {"ops", "layers"}
+            Show single operations, or modules as boxes.
+
+        Returns
+        -------
+        Frames
+            The paths, and how large the letters of the graph are.
+
+        Warns
+        -----
+        UserWarning
+            If the fonts of Matplotlib do not have some letters, which are shown as boxes then.
+
+        Raises
+        ------
+        ValueError
+            For an unknown option, or if the graph is too large for letters that can be read.
+        FileExistsError
+            If a file that no export wrote, or that was changed since, would be replaced.
+        OSError
+            If a file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from tinygrad_edu import Tensor
+        >>> from tinygrad_edu.stepping import stepper
+        >>> page = stepper(Tensor(3.0, requires_grad=True) * 2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     frames = page.export(folder, formats=["svg"], animation=None)
+        >>> len(frames), [path.name for path in frames.paths][:2]
+        (4, ['frame-001.svg', 'frame-002.svg'])
+        """
+        from .frames import export_frames
+
+        return export_frames(
+            self.story,
+            folder,
+            only=only,
+            formats=formats,
+            animation=animation,
+            seconds=seconds,
+            size=size,
+            theme=theme,
+            view=view,
+        )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return the page in a frame for a notebook, with the finished table below it."""

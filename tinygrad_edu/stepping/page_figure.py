@@ -24,7 +24,7 @@ from .page_states import NOT_YET, OFF, first_lit, lights, result_versions
 if TYPE_CHECKING:
     from .steps import Story
 
-__all__ = ["figure"]
+__all__ = ["figure", "timed_picture"]
 
 LAYERS_PREFIX = "L-"
 
@@ -41,6 +41,32 @@ def figure(story: Story, view: str) -> Element | None:
 
     It is drawn from top to bottom, because next to the text it has more height than width.
     """
+    found = timed_picture(story, view)
+    if found is None:
+        return None
+    picture, story = found
+    root = paint(picture, _variable_theme(), direction="TB", spacing=DENSE)
+    prefix = "layers" if view == "layers" else "graph"
+    describe_svg(root, prefix, picture.title, picture.description)
+    root.attrib |= {"id": f"{prefix}-svg", "class": "figure", "role": "graphics-document document"}
+    root.attrib |= {"aria-labelledby": f"{prefix}-title", "aria-describedby": f"{prefix}-desc"}
+    _animate(root, picture, story, LAYERS_PREFIX if view == "layers" else "")
+    return root
+
+
+def timed_picture(story: Story, view: str) -> tuple[Picture, Story] | None:
+    """Return what is drawn, with the texts of each step, and the story in the ids of its parts.
+
+    Parameters
+    ----------
+    story : Story
+    view : {"ops", "layers"}
+
+    Returns
+    -------
+    tuple of Picture and Story, or None
+        None for ``"layers"`` if there are no modules.
+    """
     if view == "layers":
         if not story.graph.calls:
             return None
@@ -50,14 +76,7 @@ def figure(story: Story, view: str) -> Element | None:
     else:
         picture, known = operations_picture(story.graph, backward=True), {}
     cards = tuple(_in_time(card, story, known.get(card.id)) for card in picture.cards)
-    picture = replace(picture, cards=cards)
-    root = paint(picture, _variable_theme(), direction="TB", spacing=DENSE)
-    prefix = "layers" if view == "layers" else "graph"
-    describe_svg(root, prefix, picture.title, picture.description)
-    root.attrib |= {"id": f"{prefix}-svg", "class": "figure", "role": "graphics-document document"}
-    root.attrib |= {"aria-labelledby": f"{prefix}-title", "aria-describedby": f"{prefix}-desc"}
-    _animate(root, picture, story, LAYERS_PREFIX if view == "layers" else "")
-    return root
+    return replace(picture, cards=cards), story
 
 
 def _in_time(card: Card, story: Story, known: int | None) -> Card:

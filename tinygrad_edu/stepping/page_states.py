@@ -15,7 +15,7 @@ from ..drawing.picture import Version
 from ..drawing.words import value_text
 
 if TYPE_CHECKING:
-    from .steps import Story
+    from .steps import Step, Story
 
 __all__ = [
     "NOT_YET",
@@ -24,6 +24,7 @@ __all__ = [
     "attributes_of",
     "first_lit",
     "lights",
+    "lit_and_ringed",
     "result_versions",
     "version_attributes",
 ]
@@ -49,6 +50,12 @@ def as_ranges(steps: Iterable[int]) -> str:
     return " ".join("-".join(map(str, run)) for run in runs)
 
 
+def lit_and_ringed(step: Step) -> tuple[set[str], set[str]]:
+    """Return the ids of the parts that a step lights: what it changes, and what it only reads."""
+    lit = {*step.writes, *step.edges} | ({step.operation} if step.operation else set())
+    return lit, set(step.reads) - lit
+
+
 def lights(story: Story) -> dict[str, dict[str, str]]:
     """Return for each part of the graph when it is lit and ringed, as attributes by id.
 
@@ -59,8 +66,7 @@ def lights(story: Story) -> dict[str, dict[str, str]]:
     all_lit: set[str] = set()
     all_ringed: set[str] = set()
     for number, step in enumerate(story.steps):
-        lit = {*step.writes, *step.edges} | ({step.operation} if step.operation else set())
-        ringed = set(step.reads) - lit
+        lit, ringed = lit_and_ringed(step)
         all_lit |= lit
         all_ringed |= ringed
         collected = {"data-lit": lit, "data-ring": ringed}
