@@ -88,7 +88,7 @@ def frame_of(session: Session, full: bool = True) -> dict[str, Any]:
         "axes": session.axes.to_json(data),
         "batch": rows[:64].tolist(),
         "selected": session.selected,
-        "lanes": [_lane(session, lane) for lane in timeline.lanes],
+        "lanes": [_lane(session, n) for n in range(len(timeline.lanes))],
         "network": _network(session),
         "curves": session.curves.since_last(branch, full),
         "history": _history(session),
@@ -134,8 +134,9 @@ def _points(session: Session) -> dict[str, Any]:
 # Lanes ---------------------------------------------------------------------------------------
 
 
-def _lane(session: Session, lane: Lane) -> dict[str, Any]:
-    data = session.data
+def _lane(session: Session, number: int) -> dict[str, Any]:
+    data, lane = session.data, session.lanes[number]
+    stop = session.why_stopped(number)
     train, train_score = measure(data.problem, lane.outputs(data.train)[-1], data.train_labels)
     outputs = lane.outputs(data.test)[-1]
     test, score = measure(data.problem, outputs, data.test_labels)
@@ -152,7 +153,7 @@ def _lane(session: Session, lane: Lane) -> dict[str, Any]:
         "batch_loss": finite(batch_loss),
         "map": None if data.images else _map(lane, session),
         "confusion": confusion,
-        "stopped": session.explain_stop(lane),
+        "stopped": None if stop is None else stop.to_json(),
     }
 
 
@@ -201,8 +202,8 @@ def _network(session: Session) -> dict[str, Any]:
     _, gradients = lane.gradients(*session.timeline.batch())
     by_layer = list(zip(gradients[::2], gradients[1::2], strict=True))
     grid = None if data.images else session.axes.grid(data, UNIT_MAP)
-    on_grid = _after_layers(lane, grid) if grid is not None else None
-    on_rows = _after_layers(lane, data.train)
+    on_grid = lane.after_layers(grid) if grid is not None else None
+    on_rows = lane.after_layers(data.train)
     activations = [*(layer.activation for layer in settings.hidden), "linear"]
     shown_inputs = session.shown_units(0)
     layers: list[dict[str, Any]] = []
@@ -237,19 +238,6 @@ def _network(session: Session) -> dict[str, Any]:
         )
         shown_inputs = shown
     return {"inputs": _inputs(session, grid), "layers": layers}
-
-
-def _after_layers(lane: Lane, rows: Array) -> list[Array]:
-    """Return for each linear layer the values behind its activation."""
-    import nn
-
-    found: list[Array] = []
-    for module, values in zip(lane.network, lane.outputs(rows), strict=True):
-        if isinstance(module, nn.Linear):
-            found.append(values)
-        else:
-            found[-1] = values
-    return found
 
 
 def _inputs(session: Session, grid: Array | None) -> list[dict[str, Any]]:

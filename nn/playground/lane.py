@@ -6,6 +6,7 @@ states are kept, is decided in `timeline.py`.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 from collections.abc import Callable, Sequence
@@ -178,7 +179,7 @@ class LaneState:
 
     def digest(self) -> bytes:
         """Return a digest of all numbers, to compare states to the last bit."""
-        found = hashlib.blake2b(repr(self.stopped).encode(), digest_size=8)
+        found = hashlib.blake2b(digest_size=8)
         for array in self.weights:
             found.update(array.tobytes())
         for entry in self.memory:
@@ -312,6 +313,22 @@ class Lane:
                 value = module(value)
                 found.append(value.data)
         return found
+
+    def after_layers(self, x: Array) -> list[Array]:
+        """Return for each linear layer the values behind its activation."""
+        found: list[Array] = []
+        for module, values in zip(self.network, self.outputs(x), strict=True):
+            if isinstance(module, nn.Linear):
+                found.append(values)
+            else:
+                found[-1] = values
+        return found
+
+    def copied(self) -> tuple[Sequential, Optimizer]:
+        """Copy the network, without gradients, and its optimizer, with the optimizer's state."""
+        network, optimizer = copy.deepcopy((self.network, self.optimizer))
+        network.zero_grad()
+        return network, optimizer
 
     # States ----------------------------------------------------------------------------------
 

@@ -1,14 +1,19 @@
 """Changing one weight by hand, and what its gradient predicted.
 
-The gradient is that of the next batch, which the page shows.
+The gradient is that of the next batch, which the page shows. The change itself is a branch of the
+`timeline`.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .lane import linears
+import numpy as np
+
+from .lane import Lane, linears, loss_of
+from .measures import finite
 from .settings import number, whole
 from .timeline import Change, Nudging
 
@@ -16,6 +21,8 @@ if TYPE_CHECKING:
     from .session import Session
 
 __all__ = ["Nudge", "nudge"]
+
+_KINKED = ("relu", "leaky_relu")
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,8 @@ class Nudge:
         The change, the gradient, and their product: the change of the loss that it predicts.
     before, after, difference : float
         The loss before and after, and the change of it.
+    switched : int
+        How many rectifiers switched on or off, over all rows of the batch.
     text : str
         The comparison in words.
     """
@@ -41,30 +50,109 @@ class Nudge:
     before: float
     after: float
     difference: float
+    switched: int
     text: str
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the attributes as plain data; numbers that are not finite are None."""
+        return {k: finite(v) if isinstance(v, float) else v for k, v in vars(self).items()}
 
-def nudge(session: Session, layer: int, row: int | str | None, column: int, by: float) -> Nudge:
-    """Change one weight or bias of the selected network; see `Session.nudge`."""
+
+def nudge(session: Session, layer: int, row: int | None, column: int, by: float) -> Nudge:
+    """Change one weight or bias of the selected network; see `Session.nudge`.
+
+    Parameters
+    ----------
+    session : Session
+    layer, row, column : int
+    by : float
+
+    Returns
+    -------
+    Nudge
+    """
     lane = session.lane
     layers = linears(lane.network)
     layer = whole("layer", layer, 1, len(layers))
     inputs, outputs = layers[layer - 1].weight.shape
     column = whole("column", column, 0, outputs - 1)
-    place = None if row is None else whole("row", row, 0, inputs - 1)
+    if row is not None:
+        row = whole("row", row, 0, inputs - 1)
     by = number("by", by, -1e6, 1e6)
     if by == 0:
-        raise ValueError("by: 0, expected what is added to the weight")
-    batch = session.timeline.batch()
-    before, gradients = lane.gradients(*batch)
-    index = (column,) if place is None else (place, column)
-    array = gradients[2 * (layer - 1) + (place is None)]
-    parameter = layers[layer - 1].bias if place is None else layers[layer - 1].weight
-    gradient, value = float(array[index]), float(parameter.data[index])
-    nudging = Nudging(session.selected, layer, place, column, by)
-    step = session.timeline.step
-    session._apply(Change(step, session.settings, nudging, session.selected))
-    after, _ = session.lane.gradients(*batch)
-    predicted, difference = gradient * by, after - before
-    text = f"the gradient predicted {predicted:+.3g}; the loss changed by {difference:+.3g}"
-    return Nudge(value, by, gradient, predicted, before, after, difference, text)
+        raise ValueError("by: 0, expected the number to add to the weight")
+    x, y = session.timeline.batch()
+    gradient, before = _gradient(lane, layer, row, column, x, y)
+    value, on_before = _value(lane, layer, row, column), _rectifiers(session, x)
+    nudging = Nudging(session.selected, layer, row, column, by)
+    session.begin_branch(
+        Change(session.timeline.step, session.settings, nudging, session.selected), str(nudging)
+    )
+    after = _loss(session.lane, x, y)
+    switched = int((on_before != _rectifiers(session, x)).sum())
+    # What float32 made of the change: the weight may be too large for it.
+    moved = _value(session.lane, layer, row, column) - value
+    predicted, difference = gradient * moved, after - before
+    text = _compared(predicted, difference, before, moved, switched)
+    return Nudge(value, moved, gradient, predicted, before, after, difference, switched, text)
+
+
+def _gradient(
+    lane: Lane, layer: int, row: int | None, column: int, x: Any, y: Any
+) -> tuple[float, float]:
+    """Return the gradient of one weight, which may be frozen, and the loss."""
+    network, _ = lane.copied()
+    chosen = linears(network)[layer - 1]
+    chosen.requires_grad_(True)
+    with np.errstate(all="ignore"):
+        loss = loss_of(lane.problem, network(x), y)
+        loss.backward()
+    found = chosen.bias.grad.data[column] if row is None else chosen.weight.grad.data[row, column]
+    return float(found), float(loss.item())
+
+
+def _value(lane: Lane, layer: int, row: int | None, column: int) -> float:
+    chosen = linears(lane.network)[layer - 1]
+    return float(chosen.bias.data[column] if row is None else chosen.weight.data[row, column])
+
+
+def _loss(lane: Lane, x: Any, y: Any) -> float:
+    with np.errstate(all="ignore"):
+        return float(loss_of(lane.problem, lane.network(x), y).item())
+
+
+def _rectifiers(session: Session, x: Any) -> Any:
+    """Return which rectifiers are on, for each row of a batch."""
+    hidden = session.settings.hidden
+    values = session.lane.after_layers(x)
+    on = [v > 0 for v, h in zip(values, hidden, strict=False) if h.activation in _KINKED]
+    return np.concatenate(on, 1) if on else np.zeros((len(x), 0), bool)
+
+
+def _compared(
+    predicted: float, difference: float, before: float, moved: float, switched: int
+) -> str:
+    """Compare the predicted and the actual change of the loss, and say why they differ."""
+    if not math.isfinite(difference):
+        return f"The gradient predicted {predicted:+.3g}, but the loss is no longer finite."
+    start = f"The gradient predicted {predicted:+.3g}; the loss changed by {difference:+.3g}."
+    rounding = 4 * float(np.spacing(np.float32(abs(before))))
+    gap = difference - predicted
+    if abs(gap) <= max(rounding, 0.02 * abs(predicted)):
+        if max(abs(predicted), abs(difference)) <= rounding:
+            return f"{start} Both are within the rounding of float32 (about {rounding:.1g})."
+        return f"{start} The straight line of the gradient fits here."
+    if switched:
+        return (
+            f"{start} They differ because {switched} rectifier outputs switched on or off, where "
+            "the loss has a kink; a smaller change crosses fewer kinks."
+            if switched > 1
+            else f"{start} They differ because a rectifier output switched on or off, where the "
+            "loss has a kink; a smaller change crosses fewer kinks."
+        )
+    bend = "upwards" if gap > 0 else "downwards"
+    return (
+        f"{start} They differ because the loss bends {bend} along this weight: its second "
+        f"derivative is about {2 * gap / moved**2:.3g}. The difference shrinks with the square of "
+        "the change."
+    )

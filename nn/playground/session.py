@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -16,12 +17,17 @@ from .address import State, changes_of, read_state, write_state
 from .axes import Axes, Curves
 from .choices import LIMITS, choices
 from .datasets import completed_data, make_data
+from .explaining import explained_step
 from .frames import frame_of
 from .lane import Lane
 from .nudging import Nudge, nudge
 from .settings import Settings, whole
+from .stopped import Stop, why_it_stopped
 from .tables import Table
 from .timeline import Branch, Change, Progress, Timeline
+
+if TYPE_CHECKING:
+    from tinygrad_edu.stepping import Stepper
 
 __all__ = ["Session"]
 
@@ -115,7 +121,7 @@ class Session:
             left = change.step - self.timeline.step
             if self.timeline.advance(left, progress) < left:
                 return
-            self._apply(change)
+            self.begin_branch(change)
         left = state.step - self.timeline.step
         if self.timeline.advance(left, progress) == left:
             self.select(state.lane)
@@ -127,6 +133,7 @@ class Session:
         self.data, self.timeline = data, Timeline(settings, data)
         self.axes, self.curves = Axes.of(data, 0, min(1, len(data.features) - 1)), Curves()
         self.first_shown: dict[int, int] = {}
+        self._stops: WeakKeyDictionary[Lane, Stop] = WeakKeyDictionary()
         self.selected = min(self.selected, len(self.lanes) - 1)
 
     # Where it is -----------------------------------------------------------------------------
@@ -281,16 +288,26 @@ class Session:
         if new.begins_new_run(self.settings) or is_fresh:
             self._begin(new)
         elif new != self.settings:
-            self._apply(Change(timeline.step, new, lane=self.selected))
+            self.begin_branch(Change(timeline.step, new, lane=self.selected))
 
     def branch(self) -> None:
         """Begin a branch at this step without a change."""
-        self._apply(Change(self.timeline.step, self.settings, lane=self.selected), "branch")
+        self.begin_branch(Change(self.timeline.step, self.settings, lane=self.selected), "branch")
 
-    def _apply(self, change: Change, what: str = "") -> Branch:
-        words = what or self.settings.difference(change.settings)
-        if change.nudging is not None:
-            words = str(change.nudging)
+    def begin_branch(self, change: Change, what: str = "") -> Branch:
+        """Begin a branch with a change that was checked.
+
+        Parameters
+        ----------
+        change : Change
+        what : str
+            The change in words; by default how the settings differ.
+
+        Returns
+        -------
+        Branch
+        """
+        words = what or str(change.nudging or self.settings.difference(change.settings))
         branch = self.timeline.change(change, words)
         self.selected = min(self.selected, len(self.lanes) - 1)
         return branch
@@ -432,8 +449,52 @@ class Session:
         self.timeline.check()
         return frame_of(self, full)
 
-    def explain_stop(self, lane: Lane) -> dict[str, Any] | None:
-        """Explain why a lane stopped; None if it did not."""
-        if lane.stopped is None:
+    def why_stopped(self, lane: int) -> Stop | None:
+        """Explain why a lane stopped, because its next step is not finite; None if it did not.
+
+        Parameters
+        ----------
+        lane : int
+
+        Returns
+        -------
+        Stop or None
+        """
+        chosen = self.lanes[self._lane_number(lane)]
+        if chosen.stopped is None:
             return None
-        return {"text": f"step {lane.stopped} is not finite", "step": lane.stopped, "rows": []}
+        if chosen not in self._stops:
+            self._stops[chosen] = why_it_stopped(self.timeline, lane)
+        return self._stops[chosen]
+
+    def explain(
+        self, branch: int | None = None, step: int | None = None, lane: int | None = None
+    ) -> Stepper:
+        """Explain the next step: its batch, weights, gradients and update, in the stepper.
+
+        Parameters
+        ----------
+        branch, step, lane : int, optional
+            Another step that was reached, or another lane. The session does not move.
+
+        Returns
+        -------
+        Stepper
+
+        Raises
+        ------
+        ValueError
+            If there is no such step, or the network is too large for the stepper.
+
+        Examples
+        --------
+        >>> from nn.playground.session import Session
+        >>> session = Session.open("data=xor&hidden=3tanh&step=20")
+        >>> page = session.explain(step=5)
+        >>> page.story.title, session.position
+        ('Step 6 of SGD lr 0.1: 10 rows', (0, 20))
+        """
+        here, now = self.position
+        number = self.selected if lane is None else self._lane_number(lane)
+        chosen = here if branch is None else branch
+        return explained_step(self.timeline, chosen, now if step is None else step, number)

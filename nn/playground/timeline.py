@@ -7,6 +7,7 @@ each state that was shown is compared when the step is reached again.
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ MOST_KEPT = 128
 """The largest number of states that a branch keeps."""
 MOST_DIGESTS = 1024
 MOST_BRANCHES = 100
+_NOWHERE = 2**62  # after all steps
 PIECE = 64
 """Steps between two checks that weights are finite."""
 
@@ -170,6 +172,8 @@ class Branch:
         For each lane, losses and score by step.
     every : int
         The steps between two points of the curve.
+    stops : dict of int to int
+        For each lane that stopped, at which step.
     """
 
     number: int
@@ -183,6 +187,7 @@ class Branch:
     digests: dict[int, bytes] = field(default_factory=dict)
     curve: dict[int, list[Any]] = field(default_factory=dict)
     every: int = 1
+    stops: dict[int, int] = field(default_factory=dict)
 
     @property
     def at(self) -> int:
@@ -271,6 +276,9 @@ class Timeline:
         made = max(lane.run(batches, first) for lane in self.lanes)
         self.step += made
         branch = self.branch
+        for n, lane in enumerate(self.lanes):
+            if lane.stopped is not None:
+                branch.stops[n] = lane.stopped
         is_new = self.step > branch.last
         branch.last = max(branch.last, self.step)
         if made and self.step % branch.spacing == 0:
@@ -387,6 +395,9 @@ class Timeline:
             length = stretch.stop - stretch.start
             if self.advance(length, progress) < length:
                 return False
+        for n, lane in enumerate(self.lanes):
+            if branch.stops.get(n) == step:  # as it was found when the next step was tried
+                lane.stopped = step
         self.check()
         return True
 
@@ -415,6 +426,16 @@ class Timeline:
         else:  # the lanes are at the end of the parent's stretch
             self.lanes = self._lanes_after(self.branch.settings, self.lanes, branch.change)
         self.branch, self.step = branch, step
+
+    def twin(self) -> Timeline:
+        """Return a timeline with the same branches and lanes of its own, which can be elsewhere.
+
+        It must `seek` before anything else.
+        """
+        twin = copy.copy(self)
+        twin.branch, twin.step = self.branches[0], _NOWHERE
+        twin.lanes = self._new_lanes(twin.branch.settings)
+        return twin
 
     # What is kept ----------------------------------------------------------------------------
 
