@@ -141,12 +141,26 @@ async function load([section, file, maker]) {
   }
 }
 
+// An address that the server does not accept: say why, and offer the page without it.
+function refuse(reason) {
+  const box = get("refused");
+  box.querySelector("p").textContent = reason;
+  const link = box.querySelector("a");
+  link.href = location.pathname + location.search;
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    history.replaceState(null, "", link.href);
+    location.reload();
+  });
+  box.hidden = false;
+}
+
 async function start() {
   try {
     const answer = await connection.open(location.hash.slice(1));
     app.choices = answer.choices;
   } catch (error) {
-    say(error.message, "error");
+    refuse(error.message);
     return;
   }
   await Promise.all(VIEWS.map(load));

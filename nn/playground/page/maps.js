@@ -69,7 +69,7 @@ export function make(root, app) {
     const context = sharpen(canvas, box.width, box.height);
     const { points, axes } = frame;
     const regression = frame.problem === "regression";
-    const radius = points.train.shape[0] > 500 || box.small ? 2.1 : 3;
+    const radius = box.small ? 1.6 : points.train.shape[0] > 500 ? 2.1 : 3;
     const colours = look();
     const draw = (group, labels, filled) => {
       for (let n = 0; n < labels.data.length; n += 1) {
@@ -78,7 +78,7 @@ export function make(root, app) {
         const colour = regression ? valueColour(scaled(label)) : colours.classes[label % 10];
         context.beginPath();
         marker(context, regression ? 0 : label, x, y, radius);
-        context.lineWidth = filled ? 1.6 : 3.2;
+        context.lineWidth = filled ? 1.6 : box.small ? 2 : 3.2;
         context.strokeStyle = colours.card;
         context.stroke();
         context.fillStyle = filled ? colour : colours.card;
@@ -115,11 +115,11 @@ export function make(root, app) {
     const bottom = box.above + box.across;
     context.textAlign = "center";
     context.textBaseline = "top";
-    round(axes.x, box.small ? 3 : 5).forEach((x) => context.fillText(number(x), toX(axes, box, x), bottom + 5));
+    round(axes.x, box.small ? 3 : 5).forEach((x) => context.fillText(tick(x), toX(axes, box, x), bottom + 5));
     if (!box.small) context.fillText(clip(features[axes.features[0]]), box.left + box.across / 2, bottom + 19);
     context.textAlign = "right";
     context.textBaseline = "middle";
-    round(axes.y, box.small ? 3 : 5).forEach((y) => context.fillText(number(y), box.left - 5, toY(axes, box, y)));
+    round(axes.y, box.small ? 3 : 5).forEach((y) => context.fillText(tick(y), box.left - 5, toY(axes, box, y)));
     if (box.small) return;
     context.save();
     context.translate(7, box.above + box.across / 2);
@@ -175,13 +175,14 @@ export function make(root, app) {
 
   function batch(context, frame, box) {
     const { points, axes } = frame;
+    const ring = box.small ? 4 : 6.5;
     context.strokeStyle = look().text;
-    context.lineWidth = 1.4;
+    context.lineWidth = box.small ? 1 : 1.4;
     context.beginPath();
     (frame.batch || []).forEach((n) => {
       const x = toX(axes, box, points.train.data[2 * n]), y = toY(axes, box, points.train.data[2 * n + 1]);
-      context.moveTo(x + 6.5, y);
-      context.arc(x, y, 6.5, 0, 2 * Math.PI);
+      context.moveTo(x + ring, y);
+      context.arc(x, y, ring, 0, 2 * Math.PI);
     });
     context.stroke();
   }
@@ -264,9 +265,9 @@ export function make(root, app) {
     const regression = frame.problem === "regression";
     const score = (x) => (regression ? number(x) : percent(x));
     const rows = lanes.length > 1
-      ? [["loss", number(lane.loss.train)], [regression ? "R²" : "right", score(lane.score.test)]]
+      ? [["loss", number(lane.loss.train)], [regression ? "R²" : "accuracy", score(lane.score.test)]]
       : [["", "train", "test"], ["loss", number(lane.loss.train), number(lane.loss.test)],
-        [regression ? "R² of the values" : "right", score(lane.score.train), score(lane.score.test)]];
+        [regression ? "R²" : "accuracy", score(lane.score.train), score(lane.score.test)]];
     if (!part.list.children.length || part.cells.length !== rows.length) {
       part.list.replaceChildren();
       part.cells = rows.map((row) => row.map((_, n) => {
@@ -302,7 +303,7 @@ export function make(root, app) {
     const ringed = h("span", {}, dot("ring"), "next batch");
     if (!frame.lanes[0].map) return keys.replaceChildren();
     const marks = frame.problem === "regression"
-      ? [entry(number(bounds[0]), h("i", { class: "scale" }), number(bounds[1]))]
+      ? [entry(tick(Number(bounds[0].toPrecision(2))), h("i", { class: "scale" }), tick(Number(bounds[1].toPrecision(2))))]
       : frame.classes.map((name, k) => h("span", { title: SHAPES[k % 5] }, markerSvg(k), name));
     const test = frame.points.test_labels.data.length ? entry(dot("open"), "test") : null;
     const note = frame.axes.note ? h("span", {}, frame.axes.note) : null;
@@ -320,6 +321,8 @@ export function make(root, app) {
       dots = null;
       bounds = frame.problem === "regression" ? extent(frame.points) : bounds;
       legend(frame);
+      const title = root.closest("section").querySelector("h2");
+      title.textContent = !frame.lanes[0].map ? "Result" : frame.problem === "regression" ? "Predictions" : "Decisions";
       lanes.forEach((part) => label(frame, part));
     }
     lanes.forEach((part) => {
@@ -374,6 +377,8 @@ function round([low, high], most) {
   for (let n = Math.ceil(low / step); n * step <= high + 1e-9 * step; n += 1) ticks.push(Number((n * step).toPrecision(6)));
   return ticks;
 }
+
+const tick = (x) => String(x).replace("-", "−");
 
 function clip(text = "") {
   return text.length > 24 ? `${text.slice(0, 23)}…` : text;

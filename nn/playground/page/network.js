@@ -1,14 +1,12 @@
-// The network in the middle: units with their maps, lines as wide as weights and coloured by
-// gradients. One canvas holds the picture; buttons over it take the pointer and the keyboard.
-// What is known of one unit or weight is in peek.js, the table of numbers in numbers.js.
-import { h, look, marker, markerSvg, number, svg } from "./look.js";
+// The network in the middle: its parts, the pointer and the keyboard. One canvas holds the picture
+// (picture.js); buttons over it are the units. Cards of units and weights are in peek.js, the table
+// of numbers in numbers.js.
+import { h, markerSvg, number, svg } from "./look.js";
 import { makeNumbers } from "./numbers.js";
-import { pixels, place, ramps, sharpen } from "./paint.js";
 import { makePeek } from "./peek.js";
-import { bend, firstOf, makePlan, nameOfLine, nameOfUnit, nearest, signature } from "./plan.js";
+import { makePicture } from "./picture.js";
+import { firstOf, makePlan, nameOfLine, nameOfUnit, nearest, signature } from "./plan.js";
 
-const WIDEST = 5.5;
-const STRONGEST = 5;
 const LOCK = "M4 7V5a4 4 0 0 1 8 0v2M3 7h10v8H3z";
 
 export function make(root, app) {
@@ -22,8 +20,9 @@ export function make(root, app) {
   root.append(h("div", { class: "net-head" }, title, note), scroller, legend(), numbers.root);
   const peek = makePeek(root, app);
 
-  let plan = null, known = "", room = 0, atlas = null, buttons = [], marks = "";
-  let widest = 1, steepest = 0, lit = null, spot = { c: 0, n: 0 }, rode = null;
+  const picture = makePicture(canvas);
+  let plan = null, known = "", room = 0, buttons = [], marks = "", asked = false;
+  let lit = null, spot = { c: 0, n: 0 }, rode = null;
   const cursor = h("button", { type: "button", class: "line-cursor", tabindex: "-1", onkeydown: rideKeys,
     onfocus: () => aim(rode), onblur: () => leave(), onclick: () => peek.open({ line: rode }, placeOf({ line: rode }), cursor) });
 
@@ -44,11 +43,7 @@ export function make(root, app) {
     marks = "";
     stage.style.width = `${plan.width}px`;
     stage.style.height = `${plan.height}px`;
-    const most = Math.max(...plan.columns.map((column) => column.units.length));
-    const layers = frame.network.layers;
-    const edge = Math.max(24, ...layers.map((layer) => (layer.maps ? layer.maps.shape[1] : 0)));
-    atlas = pixels(edge * most, edge * plan.columns.length);
-    atlas.edge = edge;
+    picture.plot(frame, plan);
     buttons = plan.columns.map((column) => column.units.map((unit) => unitButton(frame, column, unit)));
     over.replaceChildren(...plan.columns.map((column) => heading(frame, column)), ...names(frame),
       ...pagers(frame), ...buttons.flat(), cursor);
@@ -60,7 +55,7 @@ export function make(root, app) {
 
   function unitButton(frame, column, unit) {
     const layer = column.layer;
-    const button = h("button", { type: "button", class: `unit${layer && layer.frozen ? " frozen" : ""}`, tabindex: "-1",
+    const button = h("button", { type: "button", class: `unit${layer && layer.frozen ? " frozen" : ""}${unit.size < 32 ? " small" : ""}`, tabindex: "-1",
       onkeydown: (event) => unitKeys(event, unit), onfocus: () => aimUnit(unit), onblur: leave,
       onpointerenter: (event) => { if (event.pointerType === "mouse") aimUnit(unit); }, onpointerleave: leave,
       onclick: () => { rove(unit.column, unit.n, false); peek.open({ unit }, placeOf({ unit }), button); } });
@@ -127,183 +122,6 @@ export function make(root, app) {
     }).filter(Boolean);
   }
 
-  // Painting -------------------------------------------------------------------------------------
-
-  function paint(frame) {
-    const context = sharpen(canvas, plan.width, plan.height);
-    canvas.style.width = `${plan.width}px`;
-    canvas.style.height = `${plan.height}px`;
-    context.clearRect(0, 0, plan.width, plan.height);
-    measure(frame);
-    if (plan.columns[0].image) fan(context);
-    strokes(context, frame);
-    tiles(context, frame);
-    biases(context, frame);
-  }
-
-  // Widths and colours are relative to the largest weight and gradient; the scale of the gradients
-  // sinks slowly, so that colours do not flicker from batch to batch.
-  function measure(frame) {
-    let weight = 1, gradient = 0;
-    frame.network.layers.forEach((layer) => {
-      if (layer.map_kind !== "weights") weight = Math.max(weight, largest(layer.weights.data));
-      if (!layer.frozen) gradient = Math.max(gradient, largest(layer.gradients.data));
-    });
-    widest = weight;
-    steepest = Math.max(gradient, 0.93 * (Number.isFinite(steepest) ? steepest : 0));
-  }
-
-  function level(gradient, frozen) {
-    if (frozen || !steepest || !Number.isFinite(gradient)) return 0;
-    return Math.round(ramps().levels * Math.sqrt(Math.abs(gradient) / steepest));
-  }
-
-  function fan(context) {
-    const from = plan.columns[0].units[0];
-    context.strokeStyle = look().hair;
-    context.lineWidth = 1.2;
-    context.beginPath();
-    plan.columns[1].units.forEach((unit) => curve(context, from.x + from.size / 2, from.y, unit.x - unit.size / 2, unit.y));
-    context.stroke();
-  }
-
-  function strokes(context, frame) {
-    const { up, down, levels } = ramps();
-    const layers = frame.network.layers;
-    const bins = Array.from({ length: levels + 1 }, () => []);
-    for (const line of plan.lines) {
-      const layer = layers[line.layer];
-      bins[level(layer.gradients.data[line.at], layer.frozen)].push(line);
-    }
-    for (let n = 0; n <= levels; n += 1) {
-      for (const line of bins[n]) {
-        const layer = layers[line.layer];
-        const weight = layer.weights.data[line.at];
-        context.globalAlpha = fades(line) ? 0.16 : 1;
-        context.strokeStyle = (layer.gradients.data[line.at] > 0 ? down : up)[n];
-        context.lineWidth = 0.6 + WIDEST * Math.min(1, (Math.abs(weight) || 0) / widest);
-        context.setLineDash(weight < 0 ? [5, 3.5] : []);
-        context.beginPath();
-        curve(context, line.x0, line.y0, line.x1, line.y1);
-        context.stroke();
-      }
-    }
-    context.setLineDash([]);
-    context.globalAlpha = 1;
-    if (lit && lit.line) ring(context, lit.line);
-    arrows(context, frame, [...bins].reverse().flat());
-  }
-
-  const fades = (line) => lit && lit.unit && !plan.columns[lit.unit.column].image
-    && !(line.layer === lit.unit.column - 1 && line.j === lit.unit.n)
-    && !(line.layer === lit.unit.column && line.i === lit.unit.n);
-
-  function ring(context, line) {
-    context.strokeStyle = look().text;
-    context.lineWidth = 1.3;
-    [-1, 1].forEach((side) => {
-      context.beginPath();
-      curve(context, line.x0, line.y0 + 5 * side, line.x1, line.y1 + 5 * side);
-      context.stroke();
-    });
-  }
-
-  // The strongest pushes also have an arrow, so that their direction is not in the colour alone.
-  function arrows(context, frame, ordered) {
-    const colours = look();
-    ordered.slice(0, STRONGEST).forEach((line) => {
-      const layer = frame.network.layers[line.layer];
-      const gradient = layer.gradients.data[line.at];
-      if (level(gradient, layer.frozen) < 2 || fades(line)) return;
-      const x = line.x0 + 0.68 * (line.x1 - line.x0), y = line.y0 + (line.y1 - line.y0) * bend(0.63);
-      const way = gradient > 0 ? 1 : -1;
-      context.beginPath();
-      [[0, 6.5], [5.5, -4], [-5.5, -4]].forEach(([dx, dy], n) => context[n ? "lineTo" : "moveTo"](x + dx, y + way * dy));
-      context.closePath();
-      context.strokeStyle = colours.card;
-      context.lineWidth = 3;
-      context.stroke();
-      context.fillStyle = way > 0 ? colours.down : colours.up;
-      context.fill();
-    });
-  }
-
-  function tiles(context, frame) {
-    const edge = atlas.edge;
-    const { inputs, layers } = frame.network;
-    plan.columns.forEach((column) => {
-      const maps = column.layer ? column.layer.maps && layers[column.c - 1].maps : null;
-      column.units.forEach((unit) => {
-        const one = maps || (!column.layer && !column.image && inputs[unit.n].map);
-        if (!one) return;
-        const [high, wide] = one.shape.slice(-2);
-        place(atlas, unit.n * edge, column.c * edge, one.data, maps ? unit.n * high * wide : 0, wide, high,
-          !column.layer || column.layer.map_kind !== "weights");
-      });
-    });
-    atlas.put();
-    plan.columns.forEach((column) => column.units.forEach((unit) => tile(context, frame, column, unit, edge)));
-  }
-
-  function tile(context, frame, column, unit, edge) {
-    const left = unit.x - unit.size / 2, top = unit.y - unit.size / 2;
-    const layer = column.layer ? frame.network.layers[column.c - 1] : null;
-    const one = layer ? layer.maps : column.image ? null : frame.network.inputs[unit.n].map;
-    context.save();
-    context.beginPath();
-    context.roundRect(left, top, unit.size, unit.size, 6);
-    context.fillStyle = look().card;
-    context.fill();
-    context.clip();
-    if (one) {
-      const [high, wide] = one.shape.slice(-2);
-      context.imageSmoothingEnabled = wide > 8;
-      context.drawImage(atlas.canvas, unit.n * edge, column.c * edge, wide, high, left, top, unit.size, unit.size);
-    } else if (column.image) picture(context, frame, left, top, unit.size);
-    else blank(context, unit);
-    context.restore();
-  }
-
-  // The tile of the inputs, where they are pixels: the first example, if there is one.
-  function picture(context, frame, left, top, size) {
-    const images = frame.examples && frame.examples.images;
-    const cell = size / 8;
-    for (let n = 0; n < 64; n += 1) {
-      const ink = images ? images.data[n] / Math.max(1, picture.most(images.data)) : ((n + (n >> 3)) % 2) * 0.15;
-      context.globalAlpha = ink;
-      context.fillStyle = look().text;
-      context.fillRect(left + (n % 8) * cell, top + (n >> 3) * cell, cell + 0.5, cell + 0.5);
-    }
-    context.globalAlpha = 1;
-  }
-  picture.most = (data) => data.subarray(0, 64).reduce((most, x) => Math.max(most, x), 0);
-
-  function blank(context, unit) {
-    context.fillStyle = look().soft;
-    context.fillRect(unit.x - unit.size / 2, unit.y - unit.size / 2, unit.size, unit.size);
-  }
-
-  // A bias is a small square at the corner of its unit: its size, hollow if negative, its gradient.
-  function biases(context, frame) {
-    const { up, down } = ramps();
-    plan.columns.slice(1).forEach((column) => {
-      const layer = frame.network.layers[column.c - 1];
-      column.units.forEach((unit) => {
-        const bias = layer.bias.data[unit.n], gradient = layer.bias_gradients.data[unit.n];
-        const size = 4 + 6 * Math.min(1, (Math.abs(bias) || 0) / widest);
-        const x = unit.x - unit.size / 2 - size - 3, y = unit.y + unit.size / 2 - size;
-        const colour = (gradient > 0 ? down : up)[level(gradient, layer.frozen)];
-        context.lineWidth = 1.5;
-        context.strokeStyle = context.fillStyle = colour;
-        if (bias < 0) {
-          context.fillStyle = look().card;
-          context.fillRect(x, y, size, size);
-        } else context.fillRect(x, y, size, size);
-        context.strokeRect(x + 0.75, y + 0.75, size - 1.5, size - 1.5);
-      });
-    });
-  }
-
   // Dead and saturated units are marked on their buttons, which screen readers reach as well.
   function markUnits(frame) {
     const now = frame.network.layers.map((layer) => `${layer.dead}/${layer.saturated}`).join("|");
@@ -337,21 +155,33 @@ export function make(root, app) {
   function aim(line, at) {
     lit = { line };
     peek.show({ line }, at || placeOf({ line }));
-    app.redraw();
+    repaint();
   }
 
   function aimUnit(unit) {
     lit = { unit };
     peek.show({ unit }, placeOf({ unit }));
-    app.redraw();
+    repaint();
+  }
+
+  // While training pauses, no frame comes that would show what the pointer is at.
+  function repaint() {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      picture.paint(app.frame, lit);
+    });
   }
 
   function leave() {
     if (!lit) return;
     lit = null;
     peek.hide();
-    app.redraw();
+    repaint();
   }
+
+  // The pointer in the stage --------------------------------------------------------------------
 
   stage.addEventListener("pointermove", (event) => {
     if (!plan || event.pointerType !== "mouse" || event.target.closest("button")) return;
@@ -447,34 +277,14 @@ export function make(root, app) {
         build(frame);
       }
       const lanes = frame.lanes || [];
-      title.textContent = lanes.length > 1 ? `The network of ${lanes[frame.selected].name}` : describe(frame);
+      title.textContent = lanes.length > 1 ? `The network of ${lanes[frame.selected].name}` : "";
     }
-    paint(frame);
+    picture.paint(frame, lit);
     markUnits(frame);
     peek.update(frame);
     numbers.draw(frame);
   }
   return { draw };
-}
-
-function largest(data) {
-  let most = 0;
-  for (let n = 0; n < data.length; n += 1) {
-    const size = Math.abs(data[n]);
-    if (size > most && size < Infinity) most = size;
-  }
-  return most;
-}
-
-function curve(context, x0, y0, x1, y1) {
-  const half = (x0 + x1) / 2;
-  context.moveTo(x0, y0);
-  context.bezierCurveTo(half, y0, half, y1, x1, y1);
-}
-
-function describe(frame) {
-  const layers = frame.network.layers;
-  return [frame.network.inputs.length, ...layers.map((layer) => layer.units)].join(" – ");
 }
 
 function summary(frame, dead, saturated) {
@@ -486,14 +296,15 @@ function summary(frame, dead, saturated) {
 }
 
 function legend() {
-  const line = (attributes) => svg("svg", { width: 34, height: 10, viewBox: "0 0 34 10", "aria-hidden": "true" },
-    svg("path", { d: "M1 5h32", fill: "none", stroke: "currentColor", ...attributes }));
-  const arrow = (name, points) => svg("svg", { width: 14, height: 12, viewBox: "0 0 14 12", "aria-hidden": "true" },
-    svg("polygon", { points, fill: `var(--${name})` }));
+  const mark = (width, height, ...shapes) => svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, shapes);
+  const line = (width, dash) => svg("path", { d: "M1 6h32", fill: "none", stroke: "currentColor", "stroke-width": width, "stroke-dasharray": dash });
+  const arrow = (points) => svg("polygon", { points, fill: "currentColor", stroke: "var(--card)", "stroke-width": 1.5 });
+  const entry = (className, ...content) => h("span", { class: className }, content);
   return h("div", { class: "legend" },
-    h("span", {}, line({ "stroke-width": 5 }), "width: size of the weight"),
-    h("span", {}, line({ "stroke-width": 2.5, "stroke-dasharray": "5 3.5" }), "dashed: negative"),
-    h("span", {}, "the gradient pushes it ", h("b", { class: "up" }, arrow("up", "7,1 13,11 1,11"), " up"), " or ",
-      h("b", { class: "down" }, arrow("down", "7,11 13,1 1,1"), " down"), ", grey: hardly"),
-    h("span", {}, "unit: ", "low ", h("i", { class: "scale" }), " high"));
+    entry("", mark(34, 12, line(5)), "thicker: larger weight"),
+    entry("", mark(34, 12, line(2.5, "5 3.5")), "dashed: negative"),
+    entry("up", mark(34, 12, line(2.5), arrow("17,0 23,11 11,11")), "gradient pushes it up"),
+    entry("down", mark(34, 12, line(2.5), arrow("17,12 23,1 11,1")), "… down"),
+    entry("", h("i", { class: "unit dead crossed" }), "dead unit"),
+    entry("", "low ", h("i", { class: "scale" }), " high output"));
 }

@@ -57,7 +57,7 @@ export function makePeek(root, app) {
   function fill(next, point) {
     what = next;
     const frame = app.frame;
-    const title = next.line ? nameOfLine(frame, next.line) : nameOfUnit(frame, next.unit.column, next.unit.n, true);
+    const title = next.line ? nameOfLine(frame, next.line, "→") : nameOfUnit(frame, next.unit.column, next.unit.n, true);
     parts = { list: h("dl"), meaning: h("p", { class: "meaning hint" }), said: h("p", { class: "nudged", hidden: true }) };
     const target = pinned ? parameter(frame) : null;
     box.setAttribute("aria-label", title);
@@ -132,7 +132,7 @@ export function makePeek(root, app) {
     const weights = layer && layer.map_kind === "weights";
     const figures = [h("figure", {}, map.canvas, h("figcaption", {}, weights ? "weights" : "output over the plane"))];
     if (weights) figures.push(gradientImage(unit, high, wide));
-    return [h("div", { class: "images" }, figures)];
+    return [h("div", { class: weights ? "images squares" : "images" }, figures)];
   }
 
   function gradientImage(unit, high, wide) {
@@ -208,7 +208,7 @@ function aboutUnit(frame, unit) {
   const rows = [], range = layer.range && layer.range[unit.n];
   const which = (layer.first || 0) + unit.n;
   if (range) rows.push(["outputs", `${number(range[0])} to ${number(range[1])}`]);
-  if (layer.dead.includes(which)) rows.push(["dead", "0 for every training row"]);
-  if (layer.saturated.includes(which)) rows.push(["saturated", "flat for every training row"]);
+  if (layer.dead.includes(which)) rows.push(["dead", "0 for all training rows"]);
+  if (layer.saturated.includes(which)) rows.push(["saturated", "flat for all training rows"]);
   return rows;
 }

@@ -88,10 +88,9 @@ function share(x, line) {
   return (low + high) / 2;
 }
 
-// Row and column as the server counts them, and words for a person.
-export function nameOfLine(frame, line) {
+export function nameOfLine(frame, line, joiner = "to") {
   const layer = frame.network.layers[line.layer];
-  return `${nameOfUnit(frame, line.layer, line.i)} to ${nameOfUnit(frame, line.layer + 1, line.j)}`
+  return `${nameOfUnit(frame, line.layer, line.i)} ${joiner} ${nameOfUnit(frame, line.layer + 1, line.j)}`
     + (line.layer + 1 === frame.network.layers.length ? "" : ` of layer ${layer.number}`);
 }
 
