@@ -305,6 +305,7 @@ class Timeline:
         number = max(self.branches) + 1
         schedule = self.branch.schedule.changed(change.settings.batch, self.step)
         branch = Branch(number, self.branch.number, change, what, schedule, self.step)
+        branch.stopped = tuple(lane.stopped for lane in self.lanes)
         lanes = self._lanes_after(self.branch.settings, self.lanes, change)
         self.branches[number] = branch
         self.branch, self.lanes = branch, lanes
