@@ -1,7 +1,7 @@
 """Shared by the figures of `nn`: colours, line styles, empty figures, mosaics of images.
 
 Blue means correct and training data, orange means wrong and test data. Position, marker, line style
-or text always repeat what a colour means.
+or text always repeat what a colour means. Figures at slide size are set in `slides`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tinygrad_edu.palette import LIGHT
 from tinygrad_edu.texts import clean
 
 from .images import image_side
+from .slides import SLIDE, is_slide, large_ticks, lettering, wrapped, zoom
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +33,7 @@ __all__ = [
     "MARKERS",
     "MUTED",
     "ORANGE",
+    "SLIDE",
     "WARNING",
     "balanced_columns",
     "blank_axes",
@@ -39,6 +41,9 @@ __all__ = [
     "draw_line",
     "heading",
     "ink_on",
+    "is_slide",
+    "large_ticks",
+    "lettering",
     "mosaic",
     "paint",
     "panels_over_epochs",
@@ -48,6 +53,8 @@ __all__ = [
     "rgb",
     "series_look",
     "stacked_axes",
+    "wrapped",
+    "zoom",
 ]
 
 # The same as in pictures of graphs.
@@ -80,20 +87,23 @@ def series_look(number: int) -> dict[str, str]:
 
 
 def _page(width: float, height: float) -> Figure:
-    """Return a figure of this size in inches, without pyplot."""
+    """Return a figure of this size in inches, or of a slide, without pyplot."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    size, dpi, pad = (SLIDE, 144, 0.16) if is_slide() else ((width, height), 120, 0.08)
+    figure = Figure(figsize=size, dpi=dpi, layout="constrained")
     engine = figure.get_layout_engine()
     assert engine is not None  # because of layout=
-    engine.set(w_pad=0.08, h_pad=0.08)  # type: ignore[call-arg]
+    engine.set(w_pad=pad, h_pad=pad)  # type: ignore[call-arg]
     return figure
 
 
 def blank_axes(width: float, height: float) -> tuple[Figure, Axes]:
     """Return a figure of this size in inches with one plot."""
     figure = _page(width, height)
-    return figure, figure.subplots()
+    axes = figure.subplots()
+    large_ticks(axes)
+    return figure, axes
 
 
 def stacked_axes(
@@ -110,6 +120,7 @@ def stacked_axes(
     """
     figure = _page(width, height)
     rows = figure.subplots(len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights})
+    large_ticks(*rows)
     return figure, list(rows)
 
 
@@ -119,6 +130,7 @@ def panels_over_epochs(*titles: str, height: float) -> tuple[Figure, list[Axes]]
 
     figure = _page(9.0, height)
     panels = list(figure.subplots(1, len(titles)))
+    large_ticks(*panels)
     for axes, title in zip(panels, titles, strict=True):
         axes.set_title(title)
         axes.set_xlabel("epoch")
@@ -217,8 +229,8 @@ def draw_line(
         values,
         label=label,
         markevery=every,
-        markersize=4,
-        linewidth=1.6,
+        markersize=4 * zoom(),
+        linewidth=1.6 * zoom(),
         clip_on=False,
         zorder=3,
         **look,  # type: ignore[arg-type]

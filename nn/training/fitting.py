@@ -45,11 +45,13 @@ def fit(net: Classifier, plan: Plan) -> History:
     if net.base_address is None:
         if plan.get("resume") or plan.get("checkpoint_every"):
             raise ValueError("a checkpoint needs a folder; make the model with base_address=")
-        figures = []
+        # Nothing is saved, but a film is recorded: History.film writes it.
+        if not isinstance(figures, str):
+            figures = [name for name in figures or () if name == "film"]
     check_packages(("curves",) if figures is None else figures, plan.options, has_bar=net.verbose)
     if net.structure is not None:
         wanted = check_figures(figures, net.network.structure[0], net.task)
-        folder.check_room(net.network, len(wanted))
+        folder.check_room(net.network, wanted)
     try:
         with folder.locked():
             session = _prepared(net, plan, folder, figures)
@@ -80,7 +82,7 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figure
     prepare = knowledge.prepare
     wanted = check_figures(figures, network.structure[0], net.task)
     if structure is None:
-        folder.check_room(network, len(wanted))
+        folder.check_room(network, wanted)
     if net.verbose:
         net._say(announcement(network, data, plan))
     if net._fitted:

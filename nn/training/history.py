@@ -24,6 +24,8 @@ from .texts import ACCURACY, R2
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .weight_record import WeightRecord
+
 __all__ = ["Epoch", "History", "LayerRecord"]
 
 
@@ -61,6 +63,8 @@ class History:
         Empty, unless `fit` draws the figure ``gradients``.
     measure : {"accuracy", "R²"}
         What the fields of the epochs named ``accuracy`` hold: R² in a regression.
+    weights : WeightRecord or None
+        The weights after the epochs, for `film`; None, unless `fit` draws the figure ``film``.
 
     Examples
     --------
@@ -76,6 +80,7 @@ class History:
     epochs: list[Epoch] = field(default_factory=list)
     layers: LayerRecord = field(default_factory=LayerRecord)
     measure: str = ACCURACY
+    weights: WeightRecord | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.measure not in (ACCURACY, R2):
@@ -258,6 +263,59 @@ class History:
         """
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
         return write_atomically(Path(path).expanduser(), text + "\n")
+
+    def film(self, path: str | os.PathLike[str], *, frames: str = "png") -> Path:
+        """Write the training as a film: what the network predicts, epoch by epoch.
+
+        Next to the regions of the classes, or the predicted numbers, the losses grow. The film
+        ends with the weights that are kept. At most 120 epochs are shown, the early ones densely.
+        The picture has the size of a slide, 1280 x 720 pixels in an animated file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A file ``.gif``, ``.webp`` or ``.png`` (an animated PNG); or a folder, which then gets
+            single frames ``frame-001.png`` and so on, for a slide each.
+        frames : {"png", "svg", "pdf"}
+            The format of single frames.
+
+        Returns
+        -------
+        Path
+            Where it was written.
+
+        Raises
+        ------
+        ValueError
+            If the weights were not recorded: train with ``figures=["film"]``. They take the memory
+            of the parameters for each epoch shown: 120 times 2.4 kB for 600 parameters.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import numpy as np
+        >>> from nn import model
+        >>> x = np.random.default_rng(0).normal(size=(60, 2))
+        >>> y = (x[:, 0] * x[:, 1] > 0).astype(int)
+        >>> net = model([2, 8, 2], verbose=False)
+        >>> history = net.fit(x, y, epochs=3, learning_rate=0.1, figures=["film"])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     history.film(pathlib.Path(folder, "film.gif")).stat().st_size > 10_000
+        True
+        """
+        from .figures.film import Film
+        from .figures.film_file import check_film, save_film
+
+        if self.weights is None or not self.weights.states or not self.epochs:
+            raise ValueError(
+                "the history has no weights to film; train with figures=['film'], on two features "
+                "(or one, in a regression)"
+            )
+        where = Path(path).expanduser()
+        check_film(where, frames)
+        return save_film(Film(self.weights, self), where, frames)
 
     def __str__(self) -> str:
         lines = [

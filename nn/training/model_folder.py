@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from tinygrad_edu.atomic_file import check_writable_folder
 
 from ..files import LEGACY_FILE, NATIVE_FILE, SavedNetwork, folder_lock, write_pair
 from ..mlp import MLP
-from .figures.saving import FIGURES
+from .figures.saving import FIGURES, file_of
 
 __all__ = ["CHECKPOINT", "HISTORY", "RUN_FILE", "ModelFolder", "Nowhere"]
 
@@ -29,6 +29,8 @@ _REJECTED = "learned-nothing"
 _UNFINISHED = "unfinished"
 _PICTURE_BYTES = 300_000
 """Disk space for one picture; most take a tenth of it."""
+_FILM_BYTES = 6_000_000
+"""Disk space for a film."""
 
 
 class ModelFolder:
@@ -56,7 +58,7 @@ class ModelFolder:
         """The file from which a training continues."""
         return self.path / CHECKPOINT
 
-    def check_room(self, network: MLP, pictures: int) -> None:
+    def check_room(self, network: MLP, pictures: Collection[str]) -> None:
         """Check before the training that there is room for the model and the pictures.
 
         Raises
@@ -66,7 +68,8 @@ class ModelFolder:
         """
         # Both files are written while the old ones still exist.
         weights = sum(p.size * p.dtype.itemsize for p in network.parameters())
-        check_writable_folder(self.path, 2 * weights + 100_000 + pictures * _PICTURE_BYTES)
+        room = len(pictures) * _PICTURE_BYTES + ("film" in pictures) * _FILM_BYTES
+        check_writable_folder(self.path, 2 * weights + 100_000 + room)
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
         """Lock the folder: another training into it raises an error."""
@@ -93,7 +96,7 @@ class ModelFolder:
 
     def remove_stale(self, folder: Path, drawn: Iterable[str]) -> list[str]:
         """Remove the files of an earlier training next to a new model, and return their names."""
-        pictures = {f"{name}.png" for name in FIGURES}
+        pictures = set(map(file_of, FIGURES))
         removed = self._remove(folder, pictures - set(drawn))
         if folder == self.path:  # an earlier attempt that failed
             ours = {NATIVE_FILE, LEGACY_FILE, HISTORY, RUN_FILE, *pictures}
@@ -126,7 +129,7 @@ class Nowhere:
     path = before = checkpoint = None
     written = ""
 
-    def check_room(self, network: MLP, pictures: int) -> None:
+    def check_room(self, network: MLP, pictures: Collection[str]) -> None:
         """Check nothing."""
 
     def locked(self) -> contextlib.AbstractContextManager[None]:

@@ -117,6 +117,7 @@ class Session:
         self.history = History(measure=objective.measure)
         self.saved_in: Path | None = None
         self.rejected: str | None = None
+        self.history.weights = pictures.recorder(network, samples, plan.epochs)
         self._start = Start(network, samples, objective)
         self._final: Measured | None = None
         self._note: str | None = None
@@ -159,6 +160,11 @@ class Session:
         self._start.loss = state["start_loss"]
         self._loop.divergence.limit = state["limit"]  # of the loss before the first epoch
         self._loop.load_state_dict(state["loop"])
+        record, recorded = self.history.weights, state.get("film")
+        if record is not None and recorded is not None:
+            record.load_state_dict(recorded)
+        elif record is not None and len(self.history):
+            self.say(f"note: the film has no epoch up to {len(self.history)}: it was not recorded")
         return True
 
     @property
@@ -205,7 +211,9 @@ class Session:
 
     def _learn(self, verbose: bool, signals: StopSignals) -> None:
         loop, samples, plan = self._loop, self.samples, self.plan
-        watch = None
+        watch, record = None, self.history.weights
+        if record is not None and not len(self.history):
+            record.note(0)
         if "gradients" in self.pictures.wanted:
             watch = LayerWatch(self.network, samples[0], samples[1], self.objective)
         callbacks, run = Callbacks(plan.get("callbacks", ())), Run(loop)
@@ -232,6 +240,8 @@ class Session:
                 if watch is not None:
                     watch(epoch)
                     self.history.layers = watch.record
+                if record is not None:
+                    record.note(epoch.number, epoch.validation_loss)
                 callbacks.epoch(run, epoch)
                 if epoch.number % self.checkpoints.every == 0 or signals.received is not None:
                     self._save_checkpoint()
@@ -269,6 +279,7 @@ class Session:
         """Save everything that is needed to continue from here."""
         if self.folder.path is None:
             return
+        record = self.history.weights
         try:
             self._save_beside(self.folder.path)
             self.checkpoints.save(
@@ -277,6 +288,7 @@ class Session:
                     "history": epochs_as_arrays(self.history.epochs),
                     "start_loss": self._start.loss,
                     "limit": self._loop.divergence.limit,
+                    "film": None if record is None else record.state_dict(),
                 }
             )
         except OSError as error:

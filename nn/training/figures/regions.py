@@ -11,23 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...figure_style import (
-    CLASSES,
-    LINE,
-    MARKERS,
-    WARNING,
-    blank_axes,
-    class_labels,
-    heading,
-    plain,
-    rgb,
-)
+from ... import figure_style as style
+from ...figure_style import CLASSES, LINE, MARKERS, WARNING, rgb
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["regions_figure"]
+__all__ = [
+    "class_look",
+    "draw_borders",
+    "grid_around",
+    "region_colours",
+    "regions_figure",
+    "ring_look",
+]
 
 _POINTS = 200  # of the grid, along each side
 _MOST_SAMPLES = 1000
@@ -85,17 +83,17 @@ def regions_figure(
     samples, right = np.asarray(features), np.asarray(labels)
     if samples.ndim != 2 or samples.shape[1] != 2:
         raise ValueError(f"features of shape {samples.shape}; expected (N, 2), a plane to draw on")
-    grid = _grid_around(samples)
+    grid = grid_around(samples, _POINTS)
     p = judge(grid.reshape(-1, 2)).reshape(_POINTS, _POINTS, -1)
     classes = p.shape[-1]
-    figure, axes = blank_axes(6.6 if classes <= 12 else 7.4, 5.2)
+    figure, axes = style.blank_axes(6.6 if classes <= 12 else 7.4, 5.2)
     _draw_regions(axes, grid, p)
     # A fixed random choice, because every n-th sample could miss whole classes.
     shown = np.random.default_rng(0).permutation(len(right))[:_MOST_SAMPLES]
     said = judge(samples).argmax(axis=1)
     called = [f"class {number}" for number in range(classes)]
     if class_names is not None:
-        called = class_labels(class_names, classes, 24)
+        called = style.class_labels(class_names, classes, 24)
         if classes > len(CLASSES):
             called = [f"{number}: {name}" for number, name in enumerate(called)]
     _draw_samples(axes, samples[shown], right[shown], said[shown] != right[shown], called)
@@ -104,40 +102,81 @@ def regions_figure(
         _name_region(axes, grid, p.argmax(axis=-1) == number, str(number))
     axes.set_xlim(grid[0, 0, 0], grid[-1, -1, 0])
     axes.set_ylim(grid[0, 0, 1], grid[-1, -1, 1])
-    axes.set_xlabel(plain(names[0]))
-    axes.set_ylabel(plain(names[1]))
+    axes.set_xlabel(style.plain(names[0]))
+    axes.set_ylabel(style.plain(names[1]))
     inside = int(np.count_nonzero(said == right))
     title = f"{inside:,} of {len(right):,} samples are in the region of their class"
     if len(shown) < len(right):
         title += f"; {len(shown):,} drawn"
-    axes.set_title(heading(data, title), fontsize=10)
-    figure.legend(loc="outside right upper", frameon=False, fontsize=8, ncols=1 + (classes > 24))
+    title = style.wrapped(style.heading(data, title), 10, 9.5)
+    axes.set_title(title, fontsize=style.lettering(10))
+    figure.legend(
+        loc="outside right upper",
+        frameon=False,
+        fontsize=style.lettering(8),
+        ncols=1 + (classes > (18 if style.is_slide() else 24)),
+    )
     return figure
 
 
-def _grid_around(samples: NDArray[Any]) -> NDArray[Any]:
-    """Return a grid of points around the samples, with a margin."""
+def grid_around(samples: NDArray[Any], points: int) -> NDArray[Any]:
+    """Return a grid around the samples, with a margin and so many points along each side."""
     low, high = samples.min(axis=0), samples.max(axis=0)
     margin = 0.08 * np.where(high > low, high - low, 1.0)
-    across, up = np.linspace(low - margin, high + margin, _POINTS).T
+    across, up = np.linspace(low - margin, high + margin, points).T
     return np.stack(np.meshgrid(across, up), axis=-1)
+
+
+def region_colours(p: NDArray[Any], levels: int | None = None) -> NDArray[Any]:
+    """Return a tint of the most probable class for each point of a plane.
+
+    From nearly white for a guess to a third of the colour for certainty, so that samples are
+    visible. NaN, from weights about to diverge, counts as a guess.
+
+    Parameters
+    ----------
+    p : ndarray, shape (rows, columns, classes)
+        Probabilities.
+    levels : int, optional
+        Into so many tints the confidence is rounded: a film is smaller then.
+    """
+    classes = p.shape[-1]
+    colours = np.array([rgb(CLASSES[number % len(CLASSES)]) for number in range(classes)])
+    sureness = np.nan_to_num(p.max(axis=-1, keepdims=True) - 1 / classes) / (1 - 1 / classes)
+    if levels is not None:
+        sureness = np.round(sureness * levels) / levels
+    return np.asarray(1 - (0.08 + 0.3 * sureness) * (1 - colours[p.argmax(axis=-1)]))
+
+
+def draw_borders(axes: Axes, grid: NDArray[Any], p: NDArray[Any]) -> list[Any]:
+    """Draw the borders of the regions, and return the artists."""
+    winner, borders = p.argmax(axis=-1), []
+    for number in range(p.shape[-1]):
+        here = winner == number
+        if here.any() and not here.all():
+            lead = p[..., number] - np.delete(p, number, axis=-1).max(axis=-1)
+            across, up, width = grid[0, :, 0], grid[:, 0, 1], 0.8 * style.zoom()
+            looks: dict[str, Any] = {"levels": [0.0], "colors": LINE, "linewidths": width}
+            borders.append(axes.contour(across, up, lead, **looks))
+    return borders
 
 
 def _draw_regions(axes: Axes, grid: NDArray[Any], p: NDArray[Any]) -> None:
     """Tint the plane by the most probable class, and draw the borders of the regions."""
-    across, up = grid[0, :, 0], grid[:, 0, 1]
-    classes, winner = p.shape[-1], p.argmax(axis=-1)
-    colours = np.array([rgb(CLASSES[number % len(CLASSES)]) for number in range(classes)])
-    # From white for a guess to a third of the colour for certainty, so that samples are visible.
-    # NaN, from weights about to diverge, counts as a guess.
-    sureness = np.nan_to_num(p.max(axis=-1, keepdims=True) - 1 / classes) / (1 - 1 / classes)
-    tints = 1 - (0.08 + 0.3 * sureness) * (1 - colours[winner])
-    axes.pcolormesh(across, up, tints, rasterized=True)  # less memory than imshow takes
-    for number in range(classes):
-        here = winner == number
-        if here.any() and not here.all():
-            lead = p[..., number] - np.delete(p, number, axis=-1).max(axis=-1)
-            axes.contour(across, up, lead, levels=[0.0], colors=LINE, linewidths=0.8)
+    # Less memory than imshow takes.
+    axes.pcolormesh(grid[0, :, 0], grid[:, 0, 1], region_colours(p), rasterized=True)
+    draw_borders(axes, grid, p)
+
+
+def class_look(number: int) -> dict[str, Any]:
+    """Return colour, marker, size and edge of the samples of a class."""
+    return {
+        "color": CLASSES[number % len(CLASSES)],
+        "marker": _marker(number),
+        "s": 18 * style.zoom() ** 2,
+        "edgecolors": "white",
+        "linewidths": 0.5 * style.zoom(),
+    }
 
 
 def _draw_samples(
@@ -149,14 +188,16 @@ def _draw_samples(
 ) -> None:
     """Draw the samples of each class, and a ring around those that are predicted wrongly."""
     for number in np.unique(right):
-        look: dict[str, Any] = {"color": CLASSES[number % len(CLASSES)], "marker": _marker(number)}
-        x, y = samples[right == number].T
-        label = called[number]
-        axes.scatter(x, y, s=18, edgecolors="white", linewidths=0.5, label=label, **look)
+        axes.scatter(*samples[right == number].T, label=called[number], **class_look(number))
     if wrong.any():
-        x, y = samples[wrong].T
-        ring: dict[str, Any] = {"facecolors": "none", "edgecolors": WARNING}
-        axes.scatter(x, y, s=52, marker="o", linewidths=1.0, label="wrong", **ring)
+        axes.scatter(*samples[wrong].T, label="wrong", **ring_look())
+
+
+def ring_look() -> dict[str, Any]:
+    """Return the look of the ring around a wrongly predicted sample."""
+    zoom = style.zoom()
+    ring: dict[str, Any] = {"facecolors": "none", "edgecolors": WARNING, "marker": "o"}
+    return {**ring, "s": 52 * zoom**2, "linewidths": zoom}
 
 
 def _name_region(axes: Axes, grid: NDArray[Any], here: NDArray[Any], name: str) -> None:
@@ -166,7 +207,8 @@ def _name_region(axes: Axes, grid: NDArray[Any], here: NDArray[Any], name: str) 
         distance = np.square((points - points.mean(axis=0)) / np.ptp(grid, axis=(0, 1))).sum(axis=1)
         x, y = points[distance.argmin()]
         box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
-        axes.text(x, y, name, ha="center", va="center", weight="bold", fontsize=9, bbox=box)
+        look: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold", "bbox": box}
+        axes.text(x, y, name, fontsize=style.lettering(9), **look)
 
 
 def _marker(number: int) -> str:

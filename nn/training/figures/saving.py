@@ -23,8 +23,11 @@ from ..history import History
 from ..metrics import logits_of
 from ..reports.calibration import reliability
 from ..reports.regression import regression_report
+from ..weight_record import Scene, WeightRecord
 from .calibration import calibration_figure
 from .curves import training_curves
+from .film import Film
+from .film_file import save_film
 from .mistakes import confusion_figure, confusion_matrix, mistakes_figure
 from .predicted import predicted_figure
 from .regions import regions_figure
@@ -33,7 +36,7 @@ from .weights import layers_figure, weights_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "Pictures", "check_figures", "save_figure"]
+__all__ = ["FIGURES", "Pictures", "check_figures", "file_of", "save_figure"]
 
 FIGURES = {
     "curves": "loss and accuracy over the epochs",
@@ -44,10 +47,12 @@ FIGURES = {
     "weights": "what each unit of the first layer looks for",
     "regions": "which class it sees where, for two features",
     "gradients": "how large gradients and updates were in each layer",
+    "film": "what it predicts, epoch by epoch, for two features",
 }
-"""The names of all figures and their content; the file has the name with ``.png``."""
+"""The names of all figures and their content; `file_of` names their files."""
 
 _ROWS = 512
+_MOST_IN_A_FILM = 400
 
 
 _OF_CLASSES = ("confusion", "calibration", "mistakes", "regions")
@@ -61,8 +66,8 @@ def check_figures(
     Parameters
     ----------
     figures : sequence of str or None
-        Names from `FIGURES`; None for all that apply, except ``calibration`` and ``gradients``;
-        the latter is measured during the training.
+        Names from `FIGURES`; None for all that apply, except ``calibration``, ``gradients`` and
+        ``film``; the last two are recorded during the training.
     features : int
         Number of features of the network.
     task : {"classification", "regression"}
@@ -97,9 +102,22 @@ def check_figures(
             needs = "a square image"
         elif name == "regions" and features != 2:
             needs = "two features"
+        elif name == "film" and features not in ((1, 2) if task == "regression" else (2,)):
+            needs = "one or two features" if task == "regression" else "two features"
         if needs:
             raise ValueError(f"figure {name!r} needs {needs}, but there are {features} features")
     return tuple(dict.fromkeys(figures))
+
+
+def file_of(name: str) -> str:
+    """Return the name of the file of a figure.
+
+    Examples
+    --------
+    >>> file_of("curves"), file_of("film")
+    ('curves.png', 'film.gif')
+    """
+    return f"{name}.{'gif' if name == 'film' else 'png'}"
 
 
 @dataclass(frozen=True)
@@ -163,11 +181,46 @@ class Pictures:
         files = []
         with np.errstate(over="ignore", invalid="ignore"):  # from weights about to diverge
             for name, figure in self.draw(network, history):
-                files.append(save_figure(figure, folder / f"{name}.png").name)
+                files.append(save_figure(figure, folder / file_of(name)).name)
                 # The figure is a reference cycle: release its memory now.
                 figure.clear()
                 figure.set_canvas(FigureCanvasBase(figure))
+            if "film" in self.wanted and history.weights is not None and history.weights.states:
+                film = Film(history.weights, history)
+                files.append(save_film(film, folder / file_of("film")).name)
         return files
+
+    def recorder(self, network: MLP, samples: tuple[Any, ...], epochs: int) -> WeightRecord | None:
+        """Return what records the weights of a training for its film; None without a film.
+
+        Parameters
+        ----------
+        network : MLP
+            The network.
+        samples : tuple of (inputs, targets)
+            What it learns; of more than 400 samples, 400 are in the film, chosen at random once.
+        epochs : int
+            The largest number of epochs.
+        """
+        if "film" not in self.wanted:
+            return None
+        rows = np.random.default_rng(0).permutation(len(samples[1]))[:_MOST_IN_A_FILM]
+        points = np.asarray(samples[0][np.sort(rows)], np.float64) * self.scale + self.shift
+        targets = np.asarray(samples[1])[np.sort(rows)]
+        if self.task == "regression":
+            targets = targets * self.target_deviation + self.target_mean
+        scene = Scene(
+            points,
+            targets,
+            self.columns,
+            self.class_names,
+            self.task,
+            self.shift,
+            self.scale,
+            self.target_mean,
+            self.target_deviation,
+        )
+        return WeightRecord(network, scene, epochs)
 
     def _logits(self, network: MLP) -> NDArray[Any]:
         """Compute logits in small batches, because they are copied and memory may be short."""

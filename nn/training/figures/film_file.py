@@ -1,0 +1,140 @@
+"""Writes a film as an animated file, or as numbered pictures for slides.
+
+Its frames are drawn in `film`; Pillow, which comes with matplotlib, writes the animated file.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_edu.atomic_file import write_atomically
+from tinygrad_edu.figure_files import figure_bytes
+
+from ... import figure_style as style
+from ...packages import require
+from .film import Film
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["check_film", "save_film"]
+
+_MOVING = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}
+_STILLS = ("png", "svg", "pdf")
+_COLOURS = 255  # of a GIF; one more means: as in the frame before
+
+
+def check_film(path: Path, stills: str) -> None:
+    """Check where a film is to be written, before it is drawn.
+
+    Parameters
+    ----------
+    path : Path
+        A file ``.gif``, ``.webp`` or ``.png``, or a folder for single frames.
+    stills : str
+        The format of single frames.
+
+    Raises
+    ------
+    ValueError
+        For another ending.
+    OSError
+        If the folder does not exist.
+
+    Examples
+    --------
+    >>> check_film(Path("film.mp4"), "png")
+    Traceback (most recent call last):
+    ...
+    ValueError: a film cannot be written to 'film.mp4'; end the name in .gif, .webp, .png ...
+    """
+    if stills not in _STILLS:
+        raise ValueError(f"frames must be one of {', '.join(_STILLS)}, got {stills!r}")
+    if path.suffix and not path.is_dir() and path.suffix.lower() not in _MOVING:
+        raise ValueError(
+            f"a film cannot be written to {path.name!r}; end the name in {', '.join(_MOVING)} "
+            "(animated), or name a folder for single frames"
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path.parent} is not a folder; make it first")
+
+
+def save_film(film: Film, path: Path, stills: str = "png") -> Path:
+    """Write the film, completely or not at all.
+
+    Parameters
+    ----------
+    film : Film
+        The film.
+    path : Path
+        A file ``.gif``, ``.webp`` or ``.png``, or a folder for single frames, which is made.
+    stills : {"png", "svg", "pdf"}
+        The format of single frames.
+
+    Returns
+    -------
+    Path
+        The same path.
+    """
+    check_film(path, stills)
+    if path.suffix.lower() in _MOVING and not path.is_dir():
+        return write_atomically(path, _encoded(film, _MOVING[path.suffix.lower()]))
+    path.mkdir(exist_ok=True)
+    for place, number in enumerate(film.numbers):
+        film.show(number, as_kept=film.is_end(place))
+        write_atomically(path / f"frame-{place + 1:03}.{stills}", figure_bytes(film.figure, stills))
+    for old in sorted(path.glob(f"frame-[0-9][0-9][0-9].{stills}"))[len(film.numbers) :]:
+        old.unlink()  # of a longer film
+    return path
+
+
+def _encoded(film: Film, kind: str) -> bytes:
+    """Return the animated file."""
+    require("PIL.Image", "to write a film")
+    from PIL import Image
+
+    images: Any = map(Image.fromarray, film.frames())
+    if kind != "WEBP":
+        palette = _palette(film)
+        images = (image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images)
+    first = next(images)
+    stream = io.BytesIO()
+    options: dict[str, Any] = {"WEBP": {"quality": 85, "method": 2}, "GIF": {"optimize": True}}
+    first.save(
+        stream,
+        format=kind,
+        save_all=True,
+        # Pillow goes through those of a PNG twice.
+        append_images=list(images) if kind == "PNG" else images,
+        duration=[round(1000 * each) for each in film.seconds()],
+        loop=0,
+        **options.get(kind, {}),
+    )
+    return stream.getvalue()
+
+
+def _palette(film: Film) -> Image:
+    """Choose the colours of a GIF: the same for all frames, so that nothing flickers."""
+    from PIL import Image
+
+    count = len(film.numbers)
+    numbers, places = film.numbers, {0, count // 8, count // 3, count - 1}
+    film.numbers = [numbers[place] for place in sorted(places)]
+    try:
+        some = np.concatenate(list(film.frames()))
+    finally:
+        film.numbers = numbers
+    # Thin lines are too few pixels to be chosen.
+    fixed = [style.LINE, style.WARNING, style.MUTED, "#000000", "#FFFFFF"]
+    fixed += [*style.CLASSES, *(style.part_look(part)["color"] for part in film.lines)]
+    colours = [round(255 * share) for one in fixed for share in style.rgb(one)]
+    count = _COLOURS - len(fixed)
+    chosen = Image.fromarray(some).quantize(count, dither=Image.Dither.NONE).getpalette()
+    assert chosen is not None  # because it was quantized
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*colours, *chosen[: 3 * count]])
+    return palette
