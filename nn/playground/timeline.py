@@ -174,6 +174,9 @@ class Branch:
         The steps between two points of the curve.
     stops : dict of int to int
         For each lane that stopped, at which step.
+    stopped : tuple of int or None
+        Where the lanes of the parent had stopped when this branch began; they go on in it, from
+        their last finite weights.
     """
 
     number: int
@@ -188,6 +191,7 @@ class Branch:
     curve: dict[int, list[Any]] = field(default_factory=dict)
     every: int = 1
     stops: dict[int, int] = field(default_factory=dict)
+    stopped: tuple[int | None, ...] = ()
 
     @property
     def at(self) -> int:
@@ -536,4 +540,5 @@ def matching(
         pairs = [(old[i], entry) for i, entry in zip(chosen, new, strict=True)]
         return sum(a == b for a, b in pairs), sum(a.name == b.name for a, b in pairs)
 
-    return list(max(itertools.combinations(range(len(old)), len(new)), key=fit))
+    best = max(itertools.combinations(range(len(old)), len(new)), key=fit)
+    return list(best)
