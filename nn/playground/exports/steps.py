@@ -1,0 +1,64 @@
+"""One training step of the selected network as a program in NumPy or in PyTorch.
+
+`nn.showing` writes the text; here it gets the network, the next batch and the optimizer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...showing import show_as
+from ..lane import build_optimizer
+from .python import LONGEST_STATE
+
+if TYPE_CHECKING:
+    from ...optim.optimizer import Optimizer
+    from ..session import Session
+
+__all__ = ["step_of"]
+
+
+def step_of(session: Session, language: str) -> str:
+    """Write the step of the selected network.
+
+    Parameters
+    ----------
+    session : Session
+    language : str
+        ``"numpy"`` or ``"torch"``.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If the language cannot say what the network does.
+    """
+    x, y = session.timeline.batch()
+    shown = show_as(
+        session.lane.network,
+        language,
+        x,
+        y,
+        loss="softmax_cross_entropy" if session.data.classes else "mse_loss",
+        optimizer=_fresh_optimizer(session),
+    )
+    state = session.state
+    lines = [
+        f"# A step of the network of the playground at step {session.timeline.step}, with an empty",
+        "# memory of the optimizer. Its weights: export safetensors, as weights.safetensors.",
+        *([f"# The state of the playground: #{state}"] if len(state) <= LONGEST_STATE else []),
+    ]
+    return "\n".join([*lines, str(shown)])
+
+
+def _fresh_optimizer(session: Session) -> Optimizer:
+    """Make an optimizer with an empty memory; one group is enough without weight decay."""
+    lane, l2 = session.lane, session.settings.l2
+    if l2:
+        return build_optimizer(lane.entry, lane.network, l2)
+    group = lane.optimizer.param_groups[0]
+    options = {name: value for name, value in group.items() if name != "params"}
+    return type(lane.optimizer)(lane.network.parameters(), **options)
