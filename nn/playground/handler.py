@@ -328,11 +328,7 @@ class Handler(BaseHTTPRequestHandler):
         player = self.server.player(given.get("session", ""))
         name = requests.file_name(self.headers)
         body = self._body("text/csv", requests.MOST_TABLE)
-        try:
-            text = body.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise Refusal(400, f"{requests.shown(name)} is not UTF-8; save it as UTF-8") from None
-        self._reply(_made(lambda: player.load_table(read_table(text, name))))
+        self._reply(_made(lambda: player.load_table(read_table(body, name))))
 
     def _reply(self, answer: Mapping[str, Any]) -> None:
         self._send(200, _JSON, encoded(answer))

@@ -15,7 +15,6 @@ from concurrent.futures import Future
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .choices import choices
 from .requests import closed_session
 from .streaming import Stream
 
@@ -76,7 +75,7 @@ class Player:
     def opened(self) -> dict[str, Any]:
         """Wait for the session, and return its choices and first frame."""
         self._opened.result()
-        return self.run(lambda: {"choices": self._choices(), "frame": self._frame(True)})
+        return self.run(lambda: {"choices": self._session.choices, "frame": self._frame(True)})
 
     def act(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Run a command and return the answer.
@@ -104,9 +103,9 @@ class Player:
         """Begin a new run on a table; return its columns and the frame."""
 
         def load() -> dict[str, Any]:
-            self._session.load_table(table)
-            csv = self._choices()["csv"]
-            return {"columns": csv["columns"], "csv": csv, "frame": self._frame(True)}
+            columns = self._session.load_table(table)
+            csv = self._session.choices["csv"]
+            return {"columns": columns, "csv": csv, "frame": self._frame(True)}
 
         return self.run(load, overtakes=True)
 
@@ -193,13 +192,13 @@ class Player:
         self._due = max(self._due + interval, time.monotonic() + interval / 2)
         if not self._train(self._speed or 1):
             return
-        if self._is_over():
+        if self._session.stopped:
             self._playing, self._is_full_due = False, True
         self._send(self._is_full_due)
 
     def _train(self, steps: int) -> bool:
         """Train in short pieces; return whether no command came in between."""
-        while steps > 0 and not self._is_over():
+        while steps > 0 and not self._session.stopped:
             count = min(steps, self._piece)
             start = time.perf_counter()
             self._session.step(count)
@@ -212,10 +211,6 @@ class Player:
             if self._closed or (self._tasks and steps > 0):
                 return False
         return True
-
-    def _is_over(self) -> bool:
-        """Whether no lane can go on."""
-        return all(lane.stopped is not None for lane in self._session.lanes)
 
     def _stop_playing(self, error: Exception) -> None:
         self._playing = False
@@ -235,13 +230,6 @@ class Player:
         self._number += 1
         own = {"number": self._number, "full": full, "playing": self._playing, "speed": self._speed}
         return {**self._session.snapshot(full=full), **own}
-
-    def _choices(self) -> dict[str, Any]:
-        found: dict[str, Any] = getattr(self._session, "choices", None) or {
-            **choices(),
-            "csv": None,
-        }
-        return found
 
     # Commands: each returns what its answer has in addition to the frame --------------------------
 
@@ -301,4 +289,4 @@ class Player:
         return dict(self._session.predict(values))
 
     def _do_points(self, points: list[list[float]]) -> None:
-        self._session.draw_points(points)
+        self._session.points(points)

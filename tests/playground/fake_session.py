@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 
 @dataclass
@@ -27,8 +26,8 @@ class FakeSession:
         return cls(state, table)
 
     @property
-    def lanes(self):
-        return [SimpleNamespace(stopped=self.stops_at if self.at == self.stops_at else None)]
+    def stopped(self):
+        return self.at == self.stops_at
 
     def step(self, count):
         if self.stops_at is not None:
