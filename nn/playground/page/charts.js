@@ -114,8 +114,31 @@ function placeOf(steps, step) {
   return found;
 }
 
+// A lane that exploded does not flatten all curves: the linear axis ends a little above the first
+// values, which all lanes have from the same weights.
+function calm(lines, high) {
+  const first = Math.max(...finite(lines.map((line) => line.values?.find((value) => value !== undefined))));
+  return first > 0 ? Math.min(high, 3 * first) : high;
+}
+
+// The curves of the whole line that leads here: what earlier branches have until the next one began,
+// then those of the branch that is shown.
+export function wholeLine(frame) {
+  const { curves } = frame, ghosts = frame.ghosts ?? [];
+  const earlier = (frame.history?.line ?? []).slice(0, -1).map(([id, , to]) => {
+    const ghost = ghosts.find((one) => one.branch === id);
+    return ghost ? { ...ghost, count: ghost.steps.filter((step) => step <= to).length } : null;
+  }).filter((one) => one && one.lanes.length === curves.lanes.length);
+  const joined = (place, name) => [...earlier.flatMap(({ lanes, count }) =>
+    lanes[place][name]?.slice(0, count) ?? new Array(count).fill(undefined)), ...(curves.lanes[place][name] ?? [])];
+  return {
+    steps: [...earlier.flatMap(({ steps, count }) => steps.slice(0, count)), ...curves.steps],
+    lanes: curves.lanes.map((_, place) => ({ train: joined(place, "train"), test: joined(place, "test"), score: joined(place, "score") })),
+  };
+}
+
 export function makeCurves(root, app) {
-  const state = { log: false, score: false, at: null, scale: null };
+  const state = { log: false, score: false, at: null, scale: null, curves: { steps: [], lanes: [] } };
   const title = root.closest("section")?.querySelector("h2");
   const canvas = h("canvas", { class: "chart", role: "img", tabindex: "0" });
   const legend = h("div", { class: "chart-keys" });
@@ -123,7 +146,7 @@ export function makeCurves(root, app) {
   const summary = h("p", { class: "unseen" });
   const kinds = ["loss", "score"].map((kind, place) => button("", () => { state.score = place === 1; redraw(); },
     { "aria-pressed": "false", "data-kind": kind }));
-  const log = button("Log scale", () => { state.log = !state.log; redraw(); }, { "aria-pressed": "false", class: "plain" });
+  const log = button("Log scale", () => { state.log = !state.log; redraw(); }, { "aria-pressed": "false" });
   root.append(h("div", { class: "row chart-head" }, h("span", { class: "joined", role: "group", "aria-label": "Curve" }, kinds), log),
     h("div", { class: "chart-box" }, canvas), legend, read, summary);
 
@@ -131,7 +154,7 @@ export function makeCurves(root, app) {
   canvas.addEventListener("pointerleave", () => { state.at = null; redraw(); });
   canvas.addEventListener("click", () => { if (state.at !== null) { goTo(state.at); } });
   canvas.addEventListener("keydown", (event) => {
-    const steps = app.frame.curves.steps;
+    const { steps } = state.curves;
     const place = placeOf(steps, state.at ?? app.frame.step);
     const to = { ArrowLeft: place - 1, ArrowRight: place + 1, Home: 0, End: steps.length - 1 }[event.key];
     if (event.key === "Enter" && state.at !== null) { goTo(state.at); }
@@ -144,7 +167,7 @@ export function makeCurves(root, app) {
 
   function look_at(x) {
     if (!state.scale) { return; }
-    const { steps } = app.frame.curves;
+    const { steps } = state.curves;
     if (steps.length) { state.at = steps[placeOf(steps, state.scale.stepAt(x))]; }
     redraw();
   }
@@ -156,10 +179,10 @@ export function makeCurves(root, app) {
   }
 
   function linesOf(frame) {
-    const { lanes } = look(), { steps } = frame.curves;
+    const { lanes } = look(), { steps } = state.curves;
     const ghosts = (frame.ghosts ?? []).flatMap((ghost) => ghost.lanes.map((lane) => ({ steps: ghost.steps,
       values: state.score ? lane.score : lane.test, colour: look().muted, dash: [], width: 1, alpha: 0.45 })));
-    const own = frame.curves.lanes.flatMap((lane, place) => {
+    const own = state.curves.lanes.flatMap((lane, place) => {
       const style = { steps, colour: lanes[place % 4], dash: DASHES[place % 4] };
       if (state.score) { return [{ ...style, values: lane.score, width: THICK }]; }
       return [{ ...style, values: lane.train, width: THIN, alpha: 0.85 }, { ...style, values: lane.test, width: THICK }];
@@ -174,7 +197,7 @@ export function makeCurves(root, app) {
       return frame.problem === "regression" ? [Math.max(-1, Math.min(0, ...own)), 1] : [0, 1];
     }
     const high = own.length ? Math.max(...own) : 1;
-    if (!state.log) { return [0, high * 1.04 || 1]; }
+    if (!state.log) { return [0, calm(lines, high) * 1.04 || 1]; }
     const positive = own.filter((value) => value > 0);
     const low = positive.length ? Math.max(LEAST, Math.min(...positive)) : 0.1;
     return [low / 1.15, Math.max(low * 2, high * 1.15)];
@@ -184,6 +207,7 @@ export function makeCurves(root, app) {
     const { frame } = app;
     if (!frame?.curves) { return; }
     const score = frame.problem === "regression" ? "R²" : "Accuracy";
+    state.curves = wholeLine(frame);
     write(kinds[0], "Loss");
     write(kinds[1], score);
     kinds.forEach((kind, place) => kind.setAttribute("aria-pressed", String(state.score === (place === 1))));
@@ -191,14 +215,14 @@ export function makeCurves(root, app) {
     show(log, !state.score);
     if (title) { write(title, state.score ? `${score} on test rows` : "Loss"); }
     const lines = linesOf(frame), [low, high] = range(lines, frame);
-    const most = Math.max(1, frame.step, frame.curves.steps[frame.curves.steps.length - 1] ?? 0,
+    const most = Math.max(1, frame.step, state.curves.steps[state.curves.steps.length - 1] ?? 0,
       ...(frame.ghosts ?? []).map((ghost) => ghost.steps[ghost.steps.length - 1] ?? 0));
     const format = state.score && frame.problem !== "regression" ? (value) => `${Math.round(100 * value)} %` : label;
     state.scale = paint(canvas, lines, { most, low, high, format, log: state.log && !state.score,
       marks: (frame.history?.line ?? []).slice(1).map(([, from]) => from), now: state.at ?? frame.step });
     drawLegend(frame);
     write(read, reading(frame, state.at ?? frame.step));
-    const text = `Curves over ${frame.curves.steps.length} points. ${reading(frame, frame.step)}`;
+    const text = `Curves of ${state.curves.steps.length} points. ${reading(frame, frame.step)}`;
     if (frame.full) { write(summary, text); canvas.setAttribute("aria-label", `Chart of the ${state.score ? score : "loss"} over the steps; arrows read the points, Enter goes to one`); }
   }
 
@@ -222,14 +246,16 @@ export function makeCurves(root, app) {
   }
 
   function reading(frame, step) {
-    const { steps, lanes } = frame.curves;
+    const { steps, lanes } = state.curves;
     const place = placeOf(steps, step);
     if (!steps.length) { return ""; }
     const one = (lane, index) => {
       const name = frame.lanes.length > 1 ? `${frame.lanes[index]?.name}: ` : "";
-      const value = lane.score?.[place];
+      const value = lane.score[place];
+      if (state.score && value === undefined) { return `${name}not kept`; }
       if (state.score) { return name + (frame.problem === "regression" ? number(value) : percent(value)); }
-      return `${name}test ${number(lane.test?.[place])}, training ${number(lane.train?.[place])}`;
+      const said = [["test", lane.test[place]], ["training", lane.train[place]]].filter(([, one]) => one !== undefined);
+      return name + said.map(([word, one]) => `${word} ${number(one)}`).join(", ");
     };
     return `Step ${steps[place].toLocaleString("en")}: ${lanes.map(one).join("; ")}`;
   }
@@ -250,7 +276,7 @@ export function makeConfusion(root, app) {
       ...names.map((name) => h("th", { scope: "col", title: name }, name)));
     const rows = names.map((name, row) => h("tr", null, h("th", { scope: "row", title: name }, name),
       ...names.map((_, column) => {
-        const cell = h("td", { class: row === column ? "right" : "wrong",
+        const cell = h("td", { class: row === column ? "hit" : "miss",
           onpointerenter: () => choose([row, column]), onpointerleave: () => choose(null) });
         cells[row].push(cell);
         return cell;

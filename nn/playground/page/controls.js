@@ -270,7 +270,7 @@ export function makeOptimizers(root, app) {
       h("div", { class: "row optimizer-head" },
         several ? h("label", { class: "shown", title: "Show the network of this optimizer" }, shown, h("i", { class: "swatch", "aria-hidden": "true" }), h("span", { class: "unseen" }, `Show the network of optimizer ${place + 1}`)) : null,
         name, several ? gone : null),
-      h("div", { class: "optimizer-fields" }, fields.map((one) => one.part)));
+      h("div", { class: fields.length === 2 ? "optimizer-fields two" : "optimizer-fields" }, fields.map((one) => one.part)));
     return { part, draw(values, selected) {
       put(name, values.name);
       fields.forEach(({ option, input }) => hold(input, values[option.name]));

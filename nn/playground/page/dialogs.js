@@ -1,7 +1,7 @@
 // Windows over the page: keys, export, the link to a state; and the panel that explains why a run
 // stopped. Texts of a stopped run come from the server.
-import { button, icon, openDialog, show } from "./elements.js";
-import { h } from "./look.js";
+import { button, openDialog, show } from "./elements.js";
+import { h, number } from "./look.js";
 import { placeOn } from "./timeline.js";
 
 const KEYS = [
@@ -42,8 +42,28 @@ export function openExport(app) {
   if (frame.playing) { app.act("pause"); }
   openDialog("Export", h("p", { class: "hint" }, `What is shown now: ${whose}.`),
     h("ul", { class: "exports" }, EXPORTS.map(([kind, title, text]) => h("li", null,
-      h("a", { class: "button", href: app.link("export", { kind }), download: "" }, icon("save"), title),
+      button(title, () => download(app, kind), { image: "save" }),
       h("p", { class: "hint" }, text)))));
+}
+
+// Fetched first, so that a refusal is shown as its line and not saved as a file.
+async function download(app, kind) {
+  let answer;
+  try { answer = await fetch(app.link("export", { kind })); } catch {
+    app.say("No answer from the playground; nothing was exported.", "error");
+    return;
+  }
+  if (!answer.ok) {
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    app.say(page.querySelector("p")?.textContent ?? `The export failed (${answer.status}).`, "error");
+    return;
+  }
+  const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? `model.${kind}`;
+  const address = URL.createObjectURL(await answer.blob());
+  h("a", { href: address, download: name }).click();
+  // The browser has begun to read it by then.
+  window.setTimeout(() => URL.revokeObjectURL(address), 60000);
+  app.say(`Saved as ${name}.`);
 }
 
 // The state as text: the part of the address behind #, and the command that opens it.
@@ -71,37 +91,30 @@ export function openLink(app) {
       "Paste it behind the address of a running playground. A table is not in it; open the same file first."));
 }
 
-// Rows come as text, as pairs or as records.
+const COLUMNS = [["step", "step"], ["loss", "loss"], ["weight", "largest weight"], ["gradient", "largest gradient"]];
+
 function tableOf(rows) {
-  if (!Array.isArray(rows) || rows.length === 0) { return null; }
-  const cell = (value) => h("td", null, value === null ? "not finite" : String(value));
-  if (typeof rows[0] === "string") { return h("ul", null, rows.map((row) => h("li", null, row))); }
-  if (Array.isArray(rows[0])) {
-    return h("table", { class: "plain" }, h("tbody", null, rows.map((row) => h("tr", null, row.map(cell)))));
-  }
-  const names = Object.keys(rows[0]);
+  const cell = (name, value) => h("td", null, name === "step" ? String(value) : number(value));
   return h("table", { class: "plain" },
-    h("thead", null, h("tr", null, names.map((name) => h("th", { scope: "col" }, name)))),
-    h("tbody", null, rows.map((row) => h("tr", null, names.map((name) => cell(row[name]))))));
+    h("thead", null, h("tr", null, COLUMNS.map(([, title]) => h("th", { scope: "col" }, title)))),
+    h("tbody", null, rows.map((row) => h("tr", null, COLUMNS.map(([name]) => cell(name, row[name]))))));
 }
 
 export function makeWhy(root, app) {
   const section = root.closest("section");
   let shown = "";
 
-  async function goBack(stopped) {
-    const step = Math.max(0, stopped.step);
+  async function goBack(step) {
     const [branch, at] = placeOn(app.frame.history.line, step);
     return app.act("seek", { branch, step: at });
   }
 
-  async function halve(stopped, place) {
-    const answer = await goBack(stopped);
-    if (answer === null) { return; }
+  async function slower(step, place, share) {
+    if (await goBack(step) === null) { return; }
     const optimizers = app.frame.settings.optimizers.map((one, index) =>
-      (index === place ? { ...one, lr: one.lr / 2 } : one));
+      (index === place ? { ...one, lr: Number((one.lr * share).toPrecision(6)) } : one));
     const done = await app.act("change", { settings: { optimizers } });
-    if (done) { app.say(`The learning rate is ${optimizers[place].lr} from here on; train again.`); }
+    if (done) { app.say(`The learning rate is ${optimizers[place].lr} from step ${step} on. Train again.`); }
   }
 
   function part(lane, place, several) {
@@ -109,11 +122,12 @@ export function makeWhy(root, app) {
     return h("div", { class: "stopped-lane" },
       several ? h("h3", null, lane.name) : null,
       h("p", null, stopped.text),
-      stopped.rows?.length ? h("details", { class: "more" }, h("summary", null, "The rows of this batch"),
+      stopped.rows?.length ? h("details", { class: "more" }, h("summary", null, "The last steps in numbers"),
         h("div", { class: "scroll-x" }, tableOf(stopped.rows))) : null,
       h("div", { class: "row" },
-        button("Back to the last finite step", () => goBack(stopped), { class: "main" }),
-        button("Halve the learning rate there", () => halve(stopped, place))));
+        button("Back to the last finite step", () => goBack(stopped.step)),
+        button("Halve the learning rate there", () => slower(stopped.step, place, 0.5)),
+        button("From step 0 with a tenth of the rate", () => slower(0, place, 0.1))));
   }
 
   return {

@@ -105,7 +105,7 @@ export function makeTable(app) {
     const { data } = frame.settings, features = chosen();
     const same = data.name === "csv" && data.label === label.value && JSON.stringify(data.features) === JSON.stringify(features);
     apply.disabled = features.length === 0 || same;
-    write(apply.querySelector("span"), same ? "These columns are trained on" : "Train on these columns");
+    write(apply.querySelector("span"), same ? "Trained on now" : "Train on these columns");
   }
 
   return { root, draw, use, ready: () => Boolean(app.choices.csv), ask: () => input.focus() };

@@ -9,10 +9,10 @@ const around = (count, radius, turn = 0) => Array.from({ length: count }, (_, n)
   return [radius * Math.cos(angle), radius * Math.sin(angle)];
 });
 
-function spiral(arm, classes) {
-  return Array.from({ length: 11 }, (_, n) => {
-    const radius = 0.12 + 0.085 * n, angle = 0.42 * n + 2 * Math.PI * arm / classes;
-    return [radius * Math.cos(angle), radius * Math.sin(angle)];
+function spiral(arm) {
+  return Array.from({ length: 13 }, (_, n) => {
+    const share = (n + 1) / 13, angle = 5.2 * share + Math.PI * arm;
+    return [share * Math.cos(angle), share * Math.sin(angle)];
   });
 }
 
@@ -22,7 +22,7 @@ const cloud = (x, y) => [...around(6, 0.3, 0.4), ...around(3, 0.13)].map(([dx, d
 // Points of each class, y upwards.
 const SKETCHES = {
   circles: () => [around(7, 0.32), around(16, 0.85)],
-  spirals: () => [spiral(0, 2), spiral(1, 2)],
+  spirals: () => [spiral(0), spiral(1)],
   xor: () => [[...cloud(-0.5, -0.5), ...cloud(0.5, 0.5)], [...cloud(-0.5, 0.5), ...cloud(0.5, -0.5)]],
   moons: () => [0, 1].map((side) => Array.from({ length: 11 }, (_, n) => {
     const angle = Math.PI * n / 10, sign = side ? -1 : 1;

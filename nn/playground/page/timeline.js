@@ -99,7 +99,7 @@ export function make(root, app) {
   function rowOf(frame, branch, row, most) {
     const at = (step) => EDGE + (WIDE - 2 * EDGE) * step / most;
     const parent = frame.branches.findIndex((one) => one.id === branch.parent);
-    const on = line.some(([id]) => id === branch.id), current = branch.id === frame.branch;
+    const part = line.find(([id]) => id === branch.id), current = branch.id === frame.branch;
     const y = ROW / 2, steps = branch.last === branch.at ? `step ${branch.at}` : `steps ${branch.at} to ${branch.last}`;
     const picture = svg("svg", { viewBox: `0 0 ${WIDE} ${ROW}`, preserveAspectRatio: "none", "aria-hidden": "true",
       onclick: (event) => {
@@ -113,7 +113,8 @@ export function make(root, app) {
       if (above < 0 || row < above || row > below) { return null; }
       return svg("path", { class: "way", d: `M${at(other.at)} ${row === above ? y : 0}V${row === below ? y : ROW}` });
     }),
-    svg("path", { class: on ? "span on" : "span", d: `M${at(branch.at)} ${y}H${Math.max(at(branch.last), at(branch.at) + 1)}` }));
+    svg("path", { class: "span", d: `M${at(branch.at)} ${y}H${Math.max(at(branch.last), at(branch.at) + 1)}` }),
+    part ? svg("path", { class: "span on", d: `M${at(part[1])} ${y}H${Math.max(at(part[2]), at(part[1]) + 1)}` }) : null);
     return h("li", { class: current ? "current" : null },
       h("button", { type: "button", class: "branch", "data-branch": branch.id, "aria-current": current ? "true" : null,
         title: `${named(branch)}: ${steps}${parent < 0 ? "" : `, from branch ${branch.parent}`}`,

@@ -6,16 +6,11 @@ import { openExport, openKeys, openLink } from "./dialogs.js";
 import { placeOn } from "./timeline.js";
 
 const FAR = 10;
+const USUAL = 5; // steps a frame: what changes can be followed, and circles are learned in seconds
 // Where letters, arrows and the space bar belong to the field itself.
 const TYPING = "input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]";
 const OWN_ARROWS = "input, select, textarea, [role=grid], [role=application], [role=radiogroup]";
 const OWN_SPACE = "button, a, summary, input, select, textarea, [role=application]";
-
-function speedName(speed) {
-  if (typeof speed === "object" && speed !== null) { return [speed.value ?? speed.speed, speed.title ?? speed.name]; }
-  if (speed === 0) { return [0, "1 step a second"]; }
-  return [speed, speed === 1 ? "1 step a frame" : `${speed} steps a frame`];
-}
 
 export function make(root, app) {
   const play = button("Train", toggle, { image: "play", class: "main train", "aria-keyshortcuts": "Space" });
@@ -24,7 +19,8 @@ export function make(root, app) {
     title: "One step back (←)" });
   const next = button("Step", () => move(1), { image: "next", title: "One step on (→)" });
   const pace = h("select", { "aria-label": "Speed", onchange: setSpeed });
-  choose(pace, (app.choices.speeds ?? [1, 2, 5, 10]).map(speedName));
+  choose(pace, app.choices.speeds.map((speed) => [speed, speed === 1 ? "1 step a frame" : `${speed} steps a frame`]));
+  pace.value = app.choices.speeds.includes(USUAL) ? USUAL : app.choices.speeds[0];
   const restart = button("Restart", () => app.act("restart"), { image: "restart",
     title: "Back to step 0 with the same settings (r)" });
   const seed = h("input", { type: "text", inputmode: "numeric", class: "seed", "aria-label": "Seed", autocomplete: "off",
@@ -34,7 +30,7 @@ export function make(root, app) {
   const explain = h("a", { class: "button", target: "_blank", rel: "noopener", href: app.link("explain"),
     title: "Opens the backward pass of the next batch, number by number, in a new tab (e)",
     onclick: () => { if (app.frame.playing) { app.act("pause"); } } },
-  icon("out"), h("span", null, "Explain this step"), h("span", { class: "unseen" }, " (new tab)"));
+  icon("out"), h("span", null, "Explain", h("span", { class: "word" }, " this step")), h("span", { class: "unseen" }, " (new tab)"));
   const more = [
     button("Export", () => openExport(app), { image: "save", title: "Export (x)", "aria-haspopup": "dialog" }),
     button("Copy link", () => openLink(app), { image: "link", title: "Copy link", "aria-haspopup": "dialog" }),
@@ -43,7 +39,7 @@ export function make(root, app) {
   root.append(
     h("div", { class: "row run" }, play, h("span", { class: "joined" }, back, next), pace),
     h("div", { class: "row again" }, restart,
-      h("span", { class: "row seeds" }, h("label", { class: "hint" }, "Seed ", seed), dice)),
+      h("span", { class: "row seeds" }, h("label", { class: "hint" }, h("span", { class: "word" }, "Seed"), seed), dice)),
     h("div", { class: "row away" }, explain, ...more));
 
   function setSpeed() {
