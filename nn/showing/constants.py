@@ -82,7 +82,8 @@ class Constants:
         else:
             text = self._of_rows(one, two)
         kind = getattr(one, "dtype", None)
-        return text if kind is None or kind == weak else f"np.{kind.name}({text})"
+        is_plain = kind is None or kind == weak or (weak is None and kind.kind in "iu")
+        return text if is_plain else f"np.{kind.name}({text})"
 
     def _of_rows(self, one: Any, two: Any) -> str:
         """Write a number as a multiple of n, or as a fraction with n below."""
@@ -95,16 +96,21 @@ class Constants:
             if factor and (one, two) == (factor * n, factor * m):
                 return "n" if factor == 1 else f"{factor} * n"
             raise Varies
-        for times in (round(float(one) * n, 6), float(one) * n):
-            kind = type(one)
-            if times and kind(times / n) == one and kind(times / m) == two:
-                return f"{number_text(int(times) if times == int(times) else times)} / n"
+        kind, times = type(one), float(one) * n
+        below = round(1 / times) if times else 0
+        if below > 1 and kind(1 / (below * n)) == one and kind(1 / (below * m)) == two:
+            return f"1 / ({below} * n)"
+        for above in (round(times, 6), times):
+            if above and kind(above / n) == one and kind(above / m) == two:
+                return f"{number_text(int(above) if above == int(above) else above)} / n"
         raise Varies
 
-    def shape(self, one: tuple[int, ...], two: tuple[int, ...]) -> str:
-        """Write a shape."""
+    def shape(self, one: tuple[int, ...], two: tuple[int, ...], is_tuple: bool = False) -> str:
+        """Write a shape; of one axis, as a number if a tuple is not needed."""
         parts = [self._number(a, b, None) for a, b in zip(one, two, strict=True)]
-        return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+        if len(parts) == 1:
+            return f"({parts[0]},)" if is_tuple else parts[0]
+        return f"({', '.join(parts)})"
 
     def _array(self, one: NDArray[Any], two: NDArray[Any]) -> str:
         """Write an array: equal elements, counting, a triangle, or all its elements."""
@@ -112,11 +118,11 @@ class Constants:
             raise Varies
         shape, kind = self.shape(one.shape, two.shape), f"np.{one.dtype.name}"
         first, second = one.flat[:1], two.flat[:1]
-        if one.size and (one == first).all() and (two == second).all() and first == second:
+        if one.size and (one == first).all() and (two == second).all():
             value = first[0]
-            if value in (0, 1) and not np.signbit(value):
+            if first == second and value in (0, 1) and not np.signbit(value):
                 return f"np.{'ones' if value else 'zeros'}({shape}, {kind})"
-            return f"np.full({shape}, {number_text(value)}, {kind})"
+            return f"np.full({shape}, {self._number(value, second[0], one.dtype)}, {kind})"
         for make in (_counted, _triangle):
             found = make(one, two)
             if found is not None:

@@ -17,6 +17,7 @@ from tinygrad_edu.capturing.recorder import GETTERS, Call, Tracer
 
 from .constants import Constants
 from .errors import ShowError
+from .helpers import ShapeOf, helper_of
 from .recorded import same_bits
 
 __all__ = ["ATOM", "Expression", "Writer"]
@@ -74,6 +75,7 @@ class Writer:
 
     def __init__(self, constants: Constants, known: dict[Tracer, Expression]) -> None:
         self.constants, self.known = constants, known
+        self.helpers: set[str] = set()
 
     def value(self, one: Any, two: Any, weak: Any = None) -> Expression:
         """Write an argument: a value, a constant, or a nested tuple of them."""
@@ -106,6 +108,9 @@ class Writer:
     def call(self, one: Call, two: Call) -> Expression:
         """Write a call that computes a value."""
         function, a, b = one.function, one.inputs, two.inputs
+        helper = helper_of(one)
+        if helper is not None:
+            return self._helped(*helper, helper_of(two)[1])  # type: ignore[index]
         if function is operator.getitem:
             return Expression(f"{self.value(a[0], b[0]).within(ATOM)}[{self.index(a[1], b[1])}]")
         if function in _ATTRIBUTES:
@@ -124,21 +129,52 @@ class Writer:
             return Expression(f"{base} ** {power}", UNARY)
         return self._applied(function, one, two, keywords)
 
+    def _helped(self, name: str, first: list[Any], second: list[Any]) -> Expression:
+        """Write a call of one of our functions."""
+        self.helpers.add(name)
+        texts = []
+        for a, b in zip(first, second, strict=True):
+            if isinstance(a, ShapeOf):
+                text = self.value(a.of, b.of).text
+                is_short = text.isidentifier()
+                shapes = a.of.array.shape, b.of.array.shape
+                texts.append(f"{text}.shape" if is_short else self.constants.shape(*shapes, True))
+            else:
+                texts.append(self.value(a, b).text)
+        return Expression(f"{name}({', '.join(texts)})")
+
     def _infix(self, function: Any, one: Call, two: Call) -> Expression:
         sign, binding = _INFIX[function]
         weak = _weak_dtype(one)
-        left, right = (self.value(x, y, weak) for x, y in zip(one.inputs, two.inputs, strict=True))
+        left, right = self._operands(one, two, weak)
         # The right operand of - and / keeps its parentheses, and so does a sum in a sum: floating
         # addition is not associative.
         text = f"{left.within(binding)} {sign} {right.within(binding + 1)}"
         return Expression(text, binding)
+
+    def _operands(self, one: Call, two: Call, weak: Any) -> list[Expression]:
+        """Write the operands; an array of equal elements is a number where that is the same."""
+        pairs = [*zip(one.inputs, two.inputs, strict=True)]
+        arrays = [v.array for v in one.inputs if isinstance(v, Tracer)]
+        is_elementwise = isinstance(one.function, np.ufunc) and one.function.signature is None
+        found = []
+        for x, y in pairs:
+            number = None
+            if is_elementwise and type(x) is np.ndarray and x.size and weak == x.dtype:
+                if any(a.shape == x.shape for a in arrays):
+                    number = _only_element(x), _only_element(y)
+            if number is not None and None not in number:
+                found.append(self.value(*number, weak))
+            else:
+                found.append(self.value(x, y, weak))
+        return found
 
     def _applied(self, function: Any, one: Call, two: Call, keywords: list[str]) -> Expression:
         owner = getattr(function, "__self__", None)
         if isinstance(owner, np.ufunc) and function.__name__ == "reduce" and owner in _REDUCTIONS:
             return self._reduced(owner, one, two, keywords)
         weak = _weak_dtype(one) if isinstance(function, np.ufunc) else None
-        operands = [self.value(x, y, weak) for x, y in zip(one.inputs, two.inputs, strict=True)]
+        operands = self._operands(one, two, weak)
         if isinstance(function, _METHODS) and function.__objclass__ in (np.ndarray, np.generic):
             given = ", ".join([*(o.text for o in operands[1:]), *keywords])
             return Expression(f"{operands[0].within(ATOM)}.{function.__name__}({given})")
@@ -154,6 +190,7 @@ class Writer:
             given.insert(0, f"axis={self.value(one.inputs[1], two.inputs[1]).text}")
         elif "axis" not in one.keywords and array.ndim > 1:
             given.insert(0, "axis=0")  # the default of a ufunc, but not of the method
+        given = [text for text in given if text != "axis=None"]
         return Expression(f"{operand}.{_REDUCTIONS[owner]}({', '.join(given)})")
 
     def _keywords(self, one: Call, two: Call) -> list[str]:
@@ -184,6 +221,12 @@ class Writer:
         if "out" in one.keywords:
             return f"{text[:-1]}, out={written})"
         return text
+
+
+def _only_element(array: Any) -> Any:
+    """Return the element of an array whose elements are all equal, or None."""
+    first = array.flat[0]
+    return first if (array == first).all() else None
 
 
 def _parts(value: slice) -> tuple[Any, Any, Any]:

@@ -63,12 +63,13 @@ class Names:
         self._numbers: dict[str, int] = {}
         self._textbook = textbook
         for value, path in recorded.parameters.items():
-            self.of[value] = self.new(textbook.get(path, (path, ""))[0])
+            self.of[value] = self.new(textbook.get(path, (_parameter_name(path), ""))[0])
         self._name_outputs(recorded)
         self.of.setdefault(recorded.loss, self.new("loss"))
         for path, value in self._parameter_gradients(recorded):
             if value not in self.of:
-                self.of[value] = self.new(textbook.get(path, ("", f"d_{path}"))[1])
+                usual = ("", f"d{_parameter_name(path)}")
+                self.of[value] = self.new(textbook.get(path, usual)[1])
 
     def _name_outputs(self, recorded: Recorded) -> None:
         for path, values in recorded.outputs.items():
@@ -77,13 +78,13 @@ class Names:
             value = values[-1]
             if value in self.of or value in set(recorded.arguments.values()):
                 continue
-            name = self._textbook.get(path, (f"{path}_out", ""))[0]
+            name = self._textbook.get(path, (f"out{_label(path)}", ""))[0]
             self.of[value] = self.new(name)
             self.owner[value] = path
         for value, name in list(self.of.items()):
             gradient = recorded.gradients.get(value)
             if value in self.owner and gradient is not None and gradient not in self.of:
-                self.of[gradient] = self.new(f"d{name}" if len(name) < 4 else f"d_{name}")
+                self.of[gradient] = self.new(f"d{name}")
 
     @staticmethod
     def _parameter_gradients(recorded: Recorded) -> Iterable[tuple[str, Tracer]]:
@@ -108,3 +109,15 @@ class Names:
             return self.new(_STEMS[call.function])
         number = self._numbers["t"] = self._numbers.get("t", 0) + 1
         return self.new(f"t{number}")
+
+
+def _label(path: str) -> str:
+    """Return a short ending for the names of a module: its number, or its path."""
+    return path if path.isdigit() else f"_{path}"
+
+
+def _parameter_name(path: str) -> str:
+    """Name a parameter as the textbook does, with the path of its module."""
+    module, _, name = path.rpartition(".")
+    letter = {"weight": "W", "bias": "b"}.get(name, name)
+    return f"{letter}{_label(module)}" if module else letter

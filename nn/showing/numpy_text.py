@@ -45,12 +45,15 @@ class NumpyText:
         How each dictionary of the optimizer starts for one parameter, by its name.
     rows : int or None
         The only number of rows that the text can take; None if any will do.
+    helpers : list of str
+        The names of the functions of `HELPERS` that the step calls.
     """
 
     step: list[str]
     constants: list[str] = field(default_factory=list)
     states: dict[str, str] = field(default_factory=dict)
     rows: int | None = None
+    helpers: list[str] = field(default_factory=list)
 
 
 def numpy_text(given: TrainingStep) -> NumpyText:
@@ -146,6 +149,7 @@ class _Layout:
             self._header,
             states,
             None if self._rows[0] != self._rows[1] else self._rows[0],
+            sorted(self._write.helpers),
         )
 
     def _is_read(self, name: str) -> bool:

@@ -16,9 +16,10 @@ _SHORTER = [
         r"(\w+)\.take\((?:\d+ \* )?np\.arange\(\w+\) \+ \1\.argmax\(axis=1\)\)\[:, None\]",
         r"\1.max(axis=1, keepdims=True)",
     ),
+    (r"np\.power\((\w+), 1\)", r"\1"),
     (r"^(\w+)\[(\w+)\] = \1\[\2\] - (\w+)$", r"\1[\2] -= \3"),
 ]
-_NAMED = [  # what a line looks like, the name of its value, and a reason to read
+_NAMED: list[tuple[str, str, str]] = [  # what a line looks like, the name of its value, and a reason to read
     (r"np\.ravel_multi_index\(.*labels.*\)", "right", "raises for unknown classes"),
     (r"(\w+) - \1\.max\(axis=1, keepdims=True\)", "shifted", "so that exp cannot overflow"),
     (r"exps @ np\.ones\(\d+(, np\.\w+)?\)", "sums", ""),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ShowError
+from .helpers import HELPERS
 from .module_texts import own_text, torch_text
 from .numpy_text import NumpyText, numpy_text
 from .recorded import same_bits
@@ -108,6 +109,8 @@ def _numpy_lines(found: NumpyText) -> list[str]:
     are = "the parameters" + (", and what the optimizer remembers" if states else "")
     lines = [f"{', '.join(all_names)} = {', '.join(['{}'] * len(all_names))}  # {are}; by name"]
     lines += found.constants
+    for name in found.helpers:
+        lines += ["", "", *HELPERS[name]]
     return [
         *lines,
         "",
