@@ -1,13 +1,14 @@
 // Two features: a map of the answers with a point that a person moves.
 
-const PALETTE = [[0, 114, 178], [230, 159, 0], [0, 158, 115], [204, 121, 167], [240, 228, 66]];
-const LOW = [0, 114, 178], HIGH = [230, 159, 0]; // the ends of a regression's colours
-const MARKS = ["M0,-1.3A1.3,1.3 0 1 1 0,1.3A1.3,1.3 0 1 1 0,-1.3Z", "M-1.2,-1.2H1.2V1.2H-1.2Z",
-  "M0,-1.5L1.4,1.1H-1.4Z", "M0,-1.7L1.5,0L0,1.7L-1.5,0Z",
+// A class has a shape as well as a colour, as in the playground.
+const MARKS = ["M0,-1.3A1.3,1.3 0 1 1 0,1.3A1.3,1.3 0 1 1 0,-1.3Z", "M0,-1.5L1.4,1.1H-1.4Z",
+  "M-1.2,-1.2H1.2V1.2H-1.2Z", "M0,-1.7L1.5,0L0,1.7L-1.5,0Z",
   "M-.5,-1.5H.5V-.5H1.5V.5H.5V1.5H-.5V.5H-1.5V-.5H-.5Z"];
 const MOST_PRODUCTS = 2e8; // a larger map would be late
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const channels = (name) => [1, 3, 5].map((at) => parseInt(
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim().slice(at, at + 2), 16));
 const mixed = (from, to, share) => from.map((value, i) => value + (to[i] - value) * share);
 
 function drawing(kind, attributes) {
@@ -29,17 +30,23 @@ function map() {
     across.low + (across.high - across.low) * (n % side + 0.5) / side,
     up.high - (up.high - up.low) * (Math.floor(n / side) + 0.5) / side]));
 
+  const CLASSES = model.classes.map((_, i) => `class-${i % 10}`);
+  let inks = {};
+  const readInks = () => {
+    inks = Object.fromEntries(["page", "low", "mid", "high", ...CLASSES].map((name) =>
+      [name, channels(name)]));
+  };
+
   function colour(answer) {
-    const paper = dark.matches ? [20, 24, 28] : [255, 255, 255];
     if (isRegression) {
       const { low, high } = model.target;
       const share = Math.min(1, Math.max(0, (answer[0] - low) / (high - low || 1)));
-      return share < 0.5 ? mixed(paper, LOW, 0.85 - 1.7 * share)
-        : mixed(paper, HIGH, 1.7 * share - 0.85);
+      return share < 0.5 ? mixed(inks.low, inks.mid, 2 * share)
+        : mixed(inks.mid, inks.high, 2 * share - 1);
     }
     const most = Math.max(...answer), least = 1 / answer.length;
-    return mixed(paper, PALETTE[answer.indexOf(most) % 5],
-      0.12 + 0.53 * (most - least) / (1 - least));
+    return mixed(inks.page, inks[CLASSES[answer.indexOf(most)]],
+      0.12 + 0.48 * (most - least) / (1 - least));
   }
 
   function paint(canvas, columns, rows, at) {
@@ -56,7 +63,7 @@ function map() {
     marks.replaceChildren();
     model.points.forEach(([x, y, label]) => {
       const attributes = {
-        class: isRegression ? "dot" : `dot class-${label % 5}`, d: MARKS[isRegression ? 0 : label % 5],
+        class: isRegression ? "dot" : `dot class-${label % 10}`, d: MARKS[isRegression ? 0 : label % 5],
         transform: `translate(${place(x, across)} ${100 - place(y, up)}) scale(.8)`,
       };
       const mark = drawing("path", attributes);
@@ -67,18 +74,17 @@ function map() {
 
   function legend() {
     const root = get("legend");
+    root.replaceChildren();
     if (isRegression) {
       const ramp = element("canvas", "ramp"), { low, high, name } = model.target;
-      const repaint = () => paint(ramp, 64, 1, (n) => [low + (high - low) * n / 63]);
-      repaint();
-      dark.addEventListener("change", repaint);
+      paint(ramp, 64, 1, (n) => [low + (high - low) * n / 63]);
       const line = element("span");
       line.append(`${name} ${short(low)}`, ramp, short(high));
       root.append(line);
       return;
     }
     model.classes.forEach((name, i) => {
-      const line = element("span", `class-${i % 5}`);
+      const line = element("span", `class-${i % 10}`);
       const mark = drawing("svg", { viewBox: "-2 -2 4 4", "aria-hidden": "true" });
       mark.append(drawing("path", { d: MARKS[i % 5], class: "dot" }));
       line.append(mark, element("span", "", name));
@@ -110,13 +116,14 @@ function map() {
     get(`${name}-high`).textContent = short(axis.high);
   });
   const repaint = () => {
+    readInks();
     paint(get("answers"), side, side, (n) => answers[n]);
     points();
     marks.append(...here);
+    legend();
   };
   repaint();
   dark.addEventListener("change", repaint);
-  legend();
   board.addEventListener("pointerdown", (event) => {
     board.setPointerCapture(event.pointerId);
     moved(event);

@@ -41,7 +41,7 @@ function makeBars() {
   const names = model.classes;
   get("bars").classList.toggle("named", names.some((name) => name.length > 2));
   return names.map((name, i) => {
-    const line = element("li", model.field === "digits" ? "" : `class-${i % 5}`);
+    const line = element("li", model.field === "digits" ? "" : `class-${i % 10}`);
     const track = element("div", "track"), fill = element("div", "fill");
     const share = element("span", "percent");
     track.append(fill);

@@ -26,6 +26,7 @@ __all__ = ["page_of"]
 
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 _PARTS = ("forward.js", "page.js", "map.js", "digits.js", "start.js")
+_COLOUR = re.compile(r"--(?:class-\d|low|mid|high): #[0-9a-f]{6};")
 _LONGEST_NAME = 60
 _LIMITS = {
     "all": "This is a small network from a lesson, and not a tested product: decide nothing "
@@ -140,7 +141,7 @@ def _filled(template: str, parts: dict[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: parts[found[1]], template)
 
 
-def _read(name: str, package: str | None = __package__) -> str:
+def _read(name: str, package: str = __name__.rpartition(".")[0]) -> str:
     """Read a part of the page, without its comments and indentation."""
     lines = files(package).joinpath(name).read_text(encoding="utf-8").splitlines()
     lines = [line.strip() for line in lines]
@@ -154,9 +155,17 @@ def _script() -> str:
 
 
 def _style() -> str:
-    """Return the style sheet, with the colours of the palette first."""
+    """Return the style sheet, with the colours of the palette and of the playground first."""
+    light, dark = _colours()
     return (
-        f":root{{color-scheme:light dark;{colours(LIGHT)}}}\n"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{{colours(DARK)}}}}}\n"
-        f"{_read('page.css')}"
+        f":root{{color-scheme:light dark;{colours(LIGHT)}{light}}}\n"
+        "@media screen and (prefers-color-scheme:dark)"
+        f"{{:root{{{colours(DARK)}{dark}}}}}\n{_read('page.css')}"
     )
+
+
+def _colours() -> tuple[str, str]:
+    """Return the colours of classes and of values, light and dark, as the playground has them."""
+    found = _COLOUR.findall(_read("page/style.css", "nn.playground"))
+    half = len(found) // 2  # the dark ones come after the light ones
+    return "".join(found[:half]), "".join(found[half:])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tinygrad_edu import __version__
 
 from ..choices import DATA
-from ..lane import Lane, linears
+from ..lane import Lane
 from ..measures import measured
 
 if TYPE_CHECKING:
@@ -180,9 +180,10 @@ def trained(session: Session) -> Trained:
     is_table = settings.data.name == "csv"
     is_map = len(data.features) == 2
     activations = [*(layer.activation for layer in settings.hidden), "linear"]
+    arrays = [parameter.data for parameter in lane.network.parameters()]
     layers = tuple(
-        Layer(layer.weight.data, layer.bias.data, activation)
-        for layer, activation in zip(linears(lane.network), activations, strict=True)
+        Layer(weight, bias, activation)
+        for weight, bias, activation in zip(arrays[::2], arrays[1::2], activations, strict=True)
     )
     structure = structure_of(layers)
     return Trained(
