@@ -174,12 +174,20 @@ def _steps() -> None:
         browser.close()
 
 
+def _slides() -> None:
+    """Export the frames of the page, and keep one of the backward pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        frames = example_page().export(folder, formats=["svg"], animation=None)
+        (IMAGES / "slide.svg").write_bytes(frames.svg[8].read_bytes())
+
+
 PARTS = {
     "graphs": _graphs,
     "large": _large,
     "training": _training,
     "checks": _checks,
     "steps": _steps,
+    "slides": _slides,
 }
 
 if __name__ == "__main__":

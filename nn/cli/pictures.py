@@ -56,6 +56,9 @@ def _add_stepper(parser: argparse.ArgumentParser) -> None:
         "--learning-rate", type=number, default=0.1, help="step size of the update (0.1)"
     )
     parser.add_argument("--out", default="stepper.html", help="page to write (stepper.html)")
+    parser.add_argument(
+        "--frames", metavar="FOLDER", help="also write each step as a slide: .svg, .pdf, and a .gif"
+    )
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -110,11 +113,15 @@ def _stepper(options: argparse.Namespace) -> int:
       tinygrad-edu stepper --structure 2,3,2 --out stepper.html
       Writes a page that goes through one training step, operation by operation, forwards and
       backwards: what each computes, what each sends back, how contributions add up, and the update.
-      The page works offline; open it in a browser.
+      The page works offline; open it in a browser. For a lecture, each step as a slide:
+      tinygrad-edu stepper --structure 2,3,2 --frames frames
     """
     network, x, labels = network_and_batch(options)
-    path = write_stepper(network, x, labels, Path(options.out), options.learning_rate)
-    say(f"written: {path}; open it in a browser")
+    page = stepper_of(network, x, labels, options.learning_rate)
+    frames = None if options.frames is None else page.export(options.frames)
+    say(f"written: {page.save(Path(options.out))}; open it in a browser")
+    if frames is not None:
+        say(f"written: {len(frames)} slides in {frames.folder}, and {frames.animation}")
     return 0
 
 
@@ -158,28 +165,38 @@ def draw_loss(network: MLP, x: Any, labels: Any, path: Path, **looks: Any) -> Pa
         network.zero_grad()
 
 
-def write_stepper(network: MLP, x: Any, labels: Any, path: Path, learning_rate: float) -> Path:
-    """Write the page that goes through one training step on a batch.
+def stepper_of(network: MLP, x: Any, labels: Any, learning_rate: float) -> Stepper:
+    """Make the page that goes through one training step on a batch.
 
     Parameters
     ----------
     network, x, labels
         As in `loss_of`.
-    path : Path
-        The file to write.
     learning_rate : float
         Of the update.
     """
     from tinygrad_edu import stepper
 
-    page: Stepper = stepper(
+    return stepper(
         loss_of(network, x, labels),
         model=network,
         optimizer=SGD(network.parameters(), lr=learning_rate),
         compare=manual_gradients(network, x, labels),
         title=f"One training step of {' -> '.join(map(str, network.structure))}",
     )
-    return page.save(path)
+
+
+def write_stepper(network: MLP, x: Any, labels: Any, path: Path, learning_rate: float) -> Path:
+    """Write the page that goes through one training step on a batch.
+
+    Parameters
+    ----------
+    network, x, labels, learning_rate
+        As in `stepper_of`.
+    path : Path
+        The file to write.
+    """
+    return stepper_of(network, x, labels, learning_rate).save(path)
 
 
 COMMANDS = {

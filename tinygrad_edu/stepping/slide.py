@@ -39,7 +39,7 @@ _MARGIN, _TOP, _FOOT = 48.0, 26.0, 62.0
 _TEXT_HEIGHT = 250.0  # at least, for the text of the step
 _MOST_ZOOM = 3.6
 _SENTENCE_SIZES = (44.0, 40.0, 36.0, 32.0, 28.0)
-_TEXT_SIZES = (34.0, 32.0, 30.0, 28.0, 26.0, SMALLEST, 22.0, 20.0)
+_TEXT_SIZES = (30.0, 28.0, 26.0, SMALLEST, 22.0, 20.0)
 # From the last row, Courier is too thin.
 _MONO = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
 _NOTHING_YET = {word for text in NOT_YET.values() for word in (text, *text.split())}
@@ -133,12 +133,19 @@ class Slides:
         return SMALLEST
 
     def _sentence(self, step: Step, size: float) -> list[str]:
-        """Break a sentence into lines; two lines are about equally long."""
+        """Break a sentence into lines: two between its parts, or else equally long."""
         text = printable(step.sentence)
         lines = wrapped(text, self._inside, size, bold=True)
+        if len(lines) != 2:
+            return lines
+        for mark in ("; ", ": ", ", "):
+            first, found, second = text.rpartition(mark)
+            parts = [f"{first}{mark[0]}", second]
+            if found and all(text_width(part, size, True) <= self._inside for part in parts):
+                return parts
         for share in (0.55, 0.65, 0.75, 0.85):
             shorter = wrapped(text, share * self._inside, size, bold=True)
-            if len(lines) == len(shorter) == 2:
+            if len(shorter) == 2:
                 return shorter
         return lines
 
@@ -153,23 +160,14 @@ class Slides:
         spare = HEIGHT - self._graph_top - high - _TEXT_HEIGHT - _FOOT
         return self._graph_top + high + min(max(spare, 0), 0.55 * max(spare, 0) + 12)
 
-    @cached_property
-    def _sizes(self) -> list[float]:
-        """The size of the text of each step: the same for all of a kind, where it fits."""
-        fitting = [self._largest(step) for step in self.story.steps]
-        common: dict[str, float] = {}
-        for step, size in zip(self.story.steps, fitting, strict=True):
-            common[step.kind] = min(max(size, SMALLEST), common.get(step.kind, size))
-        pairs = zip(self.story.steps, fitting, strict=True)
-        return [min(size, max(common[step.kind], SMALLEST)) for step, size in pairs]
-
-    def _largest(self, step: Step) -> float:
-        sizes = (size for size in _TEXT_SIZES if not self._columns(step, size)[1])
-        return next(sizes, _TEXT_SIZES[-1])
-
-    def _columns(self, step: Step, size: float) -> tuple[list[Words], int]:
+    def _columns(self, step: Step) -> tuple[list[Words], int]:
+        """Place the text of a step in the largest size in which all of it fits."""
         high = HEIGHT - _FOOT - self._text_top
-        return in_columns(step.sections, self._inside, high, size)
+        for size in _TEXT_SIZES:
+            words, left_out = in_columns(step.sections, self._inside, high, size)
+            if not left_out:
+                break
+        return words, left_out
 
     # One slide ----------------------------------------------------------------------------------
 
@@ -183,7 +181,7 @@ class Slides:
         SubElement(root, "rect", {"x": "0", "y": "0", **size, "fill": self.theme.page})
         self._paint_head(root, step, own, ink)
         root.append(self._graph_at(step, own, ink))
-        left_out = self._paint_text(root, step, own)
+        left_out = self._paint_text(root, own)
         self._paint_foot(root, step, own, ink, left_out)
         for text in root.iter("text"):
             if "mono" in text.get("font-family", ""):
@@ -216,9 +214,9 @@ class Slides:
             paint_text(group, self.theme, BoxText(_MARGIN, y, line, size, bold=True))
             y += LINE * size
 
-    def _paint_text(self, root: Element, place: int, step: Step) -> int:
+    def _paint_text(self, root: Element, step: Step) -> int:
         """Write the sections of a step; return how many do not fit."""
-        words, left_out = self._columns(step, self._sizes[place])
+        words, left_out = self._columns(step)
         group = SubElement(root, "g", {"class": "text"})
         for word in words:
             text = BoxText(word.x, word.y, word.text, word.size, word.ink, word.bold, word.mono)

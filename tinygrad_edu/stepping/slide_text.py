@@ -21,7 +21,7 @@ __all__ = ["Words", "in_columns", "wrapped"]
 LINE = 1.36  # from one line to the next, in letters
 _APART = 44.0  # between two columns
 _PROSE, _NARROW = 48, 24  # the widest prose, in sizes; in a section that has code as well
-_SHAPE = re.compile(r"(shape \([^)]*\)): ")
+_SHAPE = re.compile(r"shape \([^)]*\): (?=\[)")
 _LABEL = re.compile(r"(?<=\S) {2,}")
 
 
@@ -39,11 +39,15 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
-    """A section as lines: text, ink, whether it is bold, and whether it is code."""
+class _Row:
+    """One line of a section; `starts` if no line before it belongs to it."""
 
-    lines: tuple[tuple[str, str, bool, bool], ...]
+    text: str
     width: float
+    ink: str = "text"
+    bold: bool = False
+    mono: bool = False
+    starts: bool = True
 
 
 def wrapped(text: str, width: float, size: float, bold: bool = False) -> list[str]:
@@ -92,46 +96,64 @@ def in_columns(
     >>> [word.text for word in words], left_out
     (['Rule', 'p <- p - lr g'], 0)
     """
-    blocks = [_block(section, width, size) for section in sections]
     words: list[Words] = []
     step = LINE * size
+    most = int(height / step)  # lines in a column
     left = top = widest = 0.0
     is_cut = False
-    for number, block in enumerate(blocks):
-        high = step * len(block.lines)
-        if top and top + high > height:
-            left, top, widest = left + widest + _APART, 0.0, 0.0
-        if left + block.width > width:
-            return words, len(blocks) - number
-        fitting = int(height / step)
-        lines = block.lines
-        if len(lines) > fitting:
-            lines = (*lines[: fitting - 1], ("…", "muted", False, False))
-            is_cut = True
-        for place, (text, ink, bold, mono) in enumerate(lines):
-            words.append(Words(left, top + size + place * step, text, size, ink, bold, mono))
-        top += high + 0.7 * step
-        widest = max(widest, block.width)
+    for place, section in enumerate(sections):
+        rows = _rows(section, width, size)
+        while rows:
+            if top and top + step * len(rows) > height:
+                left, top, widest = left + widest + _APART, 0.0, 0.0
+            count = _breaks(rows, most)
+            if not count:
+                is_cut, count = True, most
+                rows = [*rows[: most - 1], _Row("…", size, "muted")]
+            widest = max(widest, *(row.width for row in rows[:count]))
+            if left + widest > width:
+                return words, len(sections) - place
+            for number, row in enumerate(rows[:count]):
+                y = top + size + number * step
+                words.append(Words(left, y, row.text, size, row.ink, row.bold, row.mono))
+            top += step * (count + 0.7)
+            rows = rows[count:]
     return words, int(is_cut)
 
 
-def _block(section: Section, width: float, size: float) -> _Block:
+def _breaks(rows: Sequence[_Row], most: int) -> int:
+    """Return how many lines go into one column: not a part of an array, nor a title alone."""
+    if len(rows) <= most:
+        return len(rows)
+    return next((n for n in range(most, 1, -1) if rows[n].starts), 0)
+
+
+def _rows(section: Section, width: float, size: float) -> list[_Row]:
     """Break a section into lines: prose is wrapped, code keeps its columns."""
-    texts: list[tuple[str, bool]] = []
     arrays: set[str] = set()
-    for line in section.content:
-        texts += _texts(line, arrays)
+    lines = [_texts(line, arrays) for line in section.content]
     title = line_text(section.title)
     letter = text_width("0", size, mono=True)
+    texts = [pair for line in lines for pair in line]
     wide = [letter * len(text) for text, is_code in texts if is_code]
     prose = max((text_width(text, size) for text, is_code in texts if not is_code), default=0.0)
     most = (_NARROW if wide else _PROSE) * size
     own = min(max([*wide, text_width(title, size, bold=True), min(prose, most)]), width)
-    lines = [(text, "muted", True, False) for text in wrapped(title, own, size, bold=True)]
-    for text, is_code in texts:
-        pieces = _code_wrapped(text, round(own / letter)) if is_code else wrapped(text, own, size)
-        lines += [(piece, "text", False, is_code) for piece in pieces]
-    return _Block(tuple(lines), own)
+    rows = [
+        _Row(text, text_width(text, size, bold=True), "muted", bold=True, starts=not place)
+        for place, text in enumerate(wrapped(title, own, size, bold=True))
+    ]
+    for line in lines:
+        starts = True
+        for text, is_code in line:
+            pieces = (
+                _code_wrapped(text, round(own / letter)) if is_code else wrapped(text, own, size)
+            )
+            for piece in pieces:
+                long = text_width(piece, size, mono=is_code)
+                rows.append(_Row(piece, long, mono=is_code, starts=starts))
+                starts = False
+    return rows
 
 
 def _code_wrapped(text: str, letters: int) -> list[str]:
@@ -157,7 +179,7 @@ def _texts(block: Line | Table | Figure | Section, arrays: set[str]) -> list[tup
     if all(isinstance(part, str) for part in parts):
         return [("".join(map(str, parts)), False)]
     *before, last = parts
-    if isinstance(last, Inline) and "\n" in last.text and (shape := _SHAPE.match(last.text)):
+    if isinstance(last, Inline) and (shape := _SHAPE.match(last.text)):
         numbers = last.text[shape.end() :].replace("\n" + " " * shape.end(), "\n")
         label = _LABEL.sub(" ", line_text(before))
         parts = (label, "the same numbers" if numbers in arrays else Inline(numbers))
