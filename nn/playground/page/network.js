@@ -18,7 +18,7 @@ export function make(root, app) {
   const scroller = h("div", { class: "stage-scroll", tabindex: "-1" }, stage);
   const numbers = makeNumbers(app);
   root.append(h("div", { class: "net-head" }, title, note), scroller, legend(), numbers.root);
-  const peek = makePeek(root, app);
+  const peek = makePeek(root, app, () => repaint());
 
   const picture = makePicture(canvas);
   let plan = null, known = "", room = 0, buttons = [], marks = "", asked = false;
@@ -69,12 +69,12 @@ export function make(root, app) {
   function heading(frame, column) {
     const layer = column.layer;
     const hidden = layer && !column.last;
-    const words = !layer ? (column.image ? `${frame.network.inputs.length} pixels` : "") : hidden ? `${layer.units} × ${layer.activation}`
+    const words = !layer ? (column.image ? `${frame.network.inputs.length} pixels` : "") : hidden ? `${layer.units} ${layer.activation}`
       : frame.problem === "regression" ? "the value" : `${layer.units} classes`;
     const name = !layer ? "Inputs" : hidden ? `Layer ${layer.number}` : "Output";
     const lock = layer && layer.frozen
       ? svg("svg", { class: "lock", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: LOCK })) : null;
-    const box = h("div", { class: "column" }, h("b", {}, lock, layer && layer.frozen ? `${name}, frozen` : name), h("span", {}, words));
+    const box = h("div", { class: "column" }, h("b", {}, lock, name, lock ? h("span", { class: "unseen" }, ", frozen") : null), h("span", {}, words));
     box.style.left = `${column.x}px`;
     return box;
   }
@@ -95,12 +95,12 @@ export function make(root, app) {
       labels.push(box);
     };
     if (!plan.columns[0].image) {
-      plan.columns[0].units.forEach((unit) => label(unit, "before", nameOfUnit(frame, 0, unit.n)));
+      plan.columns[0].units.forEach((unit) => label(unit, "before", h("span", {}, nameOfUnit(frame, 0, unit.n))));
     }
     const end = plan.columns[plan.columns.length - 1];
     end.units.forEach((unit) => {
       const k = (end.layer.first || 0) + unit.n;
-      label(unit, "after", frame.problem === "classification" ? markerSvg(k) : null, nameOfUnit(frame, end.c, unit.n));
+      label(unit, "after", frame.problem === "classification" ? markerSvg(k) : null, h("span", {}, nameOfUnit(frame, end.c, unit.n)));
     });
     return labels;
   }
@@ -170,7 +170,7 @@ export function make(root, app) {
     asked = true;
     requestAnimationFrame(() => {
       asked = false;
-      picture.paint(app.frame, lit);
+      if (plan) picture.paint(app.frame, lit || peek.pinnedTo());
     });
   }
 
@@ -279,7 +279,7 @@ export function make(root, app) {
       const lanes = frame.lanes || [];
       title.textContent = lanes.length > 1 ? `The network of ${lanes[frame.selected].name}` : "";
     }
-    picture.paint(frame, lit);
+    picture.paint(frame, lit || peek.pinnedTo());
     markUnits(frame);
     peek.update(frame);
     numbers.draw(frame);

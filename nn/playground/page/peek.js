@@ -4,11 +4,12 @@ import { h, number, signed } from "./look.js";
 import { pixels, place } from "./paint.js";
 import { firstOf, nameOfLine, nameOfUnit } from "./plan.js";
 
+const COARSE = window.matchMedia("(pointer: coarse)");
 const DELAY = 140; // milliseconds until a card that was only hovered over goes
 let last = "0.1"; // the size of a nudge, kept from card to card
 
-export function makePeek(root, app) {
-  const box = h("div", { class: "peek", role: "group", hidden: true, onkeydown: keys });
+export function makePeek(root, app, closed) {
+  const box = h("div", { class: "peek", role: "group", tabindex: "-1", hidden: true, onkeydown: keys });
   root.append(box);
   let what = null, pinned = false, timer = 0, back = null, parts = {};
 
@@ -29,8 +30,9 @@ export function makePeek(root, app) {
     pinned = true;
     back = from;
     fill(next, point);
-    const first = box.querySelector("input, button");
-    if (first) first.focus({ preventScroll: true });
+    // On a touch screen, the focus in a field would bring up the keyboard.
+    const field = COARSE.matches ? null : box.querySelector("input");
+    (field || box).focus({ preventScroll: true });
   }
 
   function close() {
@@ -39,6 +41,7 @@ export function makePeek(root, app) {
     box.hidden = true;
     what = null;
     pinned = false;
+    closed();
     if (inside && back && back.isConnected) back.focus();
   }
 
@@ -57,14 +60,14 @@ export function makePeek(root, app) {
   function fill(next, point) {
     what = next;
     const frame = app.frame;
-    const title = next.line ? nameOfLine(frame, next.line, "→") : nameOfUnit(frame, next.unit.column, next.unit.n, true);
+    const title = next.line ? nameOfLine(frame, next.line, "→") : nameOfUnit(frame, next.unit.column, next.unit.n, true).replace(/^unit/, "Unit");
     parts = { list: h("dl"), meaning: h("p", { class: "meaning hint" }), said: h("p", { class: "nudged", hidden: true }) };
     const target = pinned ? parameter(frame) : null;
     box.setAttribute("aria-label", title);
     box.replaceChildren(
-      h("header", {}, h("h3", {}, title[0].toUpperCase() + title.slice(1)),
+      h("header", {}, h("h3", {}, title),
         pinned ? h("button", { type: "button", class: "close", "aria-label": "Close", onclick: close }, "×") : null),
-      ...(next.unit ? images(frame, next.unit) : []), parts.list, parts.meaning,
+      ...facts(next.unit ? images(frame, next.unit) : null), ...(next.line || pinned ? [parts.meaning] : []),
       ...(target ? [nudger(target), parts.said] : pinned || !parameter(frame) ? [] : [h("p", { class: "hint" }, "Click to nudge it.")]));
     update(frame);
     box.hidden = false;
@@ -107,9 +110,10 @@ export function makePeek(root, app) {
       const { layer, row, column } = target;
       const answer = await app.act("nudge", { layer, row, column, by: sign * by });
       if (!answer || !answer.nudge) return undefined;
-      parts.said.textContent = answer.nudge.text;
+      const text = `${answer.nudge.text[0].toUpperCase()}${answer.nudge.text.slice(1)}.`;
+      parts.said.textContent = text;
       parts.said.hidden = false;
-      return app.say(answer.nudge.text, "quiet");
+      return app.say(text, "quiet");
     };
     const button = (sign, text) => h("button", { type: "button", class: "button", onclick: () => nudge(sign),
       "aria-label": `Make the ${target.word} ${sign > 0 ? "larger" : "smaller"}` }, text);
@@ -117,11 +121,17 @@ export function makePeek(root, app) {
       h("label", { class: "field" }, h("span", {}, `Nudge the ${target.word} by`), field), button(1, "+"));
   }
 
+  // One picture is next to the numbers, two are above them.
+  function facts(pictures) {
+    if (!pictures) return [parts.list];
+    return pictures.children.length > 1 ? [pictures, parts.list] : [h("div", { class: "facts" }, pictures, parts.list)];
+  }
+
   // The map of a unit, large; for the pixels of a digit, its weights and their gradients.
   function images(frame, unit) {
     const layer = unit.column ? frame.network.layers[unit.column - 1] : null;
     const one = layer ? layer.maps : (frame.network.inputs[unit.n] || {}).map;
-    if (!one) return [];
+    if (!one) return null;
     const [high, wide] = one.shape.slice(-2);
     const map = pixels(wide, high);
     parts.maps = [{ map, redraw: (now) => {
@@ -130,9 +140,9 @@ export function makePeek(root, app) {
         !layer || layer.map_kind !== "weights");
     } }];
     const weights = layer && layer.map_kind === "weights";
-    const figures = [h("figure", {}, map.canvas, h("figcaption", {}, weights ? "weights" : "output over the plane"))];
+    const figures = [h("figure", {}, map.canvas, weights ? h("figcaption", {}, "weights") : null)];
     if (weights) figures.push(gradientImage(unit, high, wide));
-    return [h("div", { class: weights ? "images squares" : "images" }, figures)];
+    return h("div", { class: weights ? "images squares" : "images" }, figures);
   }
 
   function gradientImage(unit, high, wide) {
@@ -166,7 +176,10 @@ export function makePeek(root, app) {
     write(parts.list, rows);
   }
 
-  return { show, hide, open, close, update };
+  // What a card that stays open is about.
+  const pinnedTo = () => (pinned ? what : null);
+
+  return { show, hide, open, close, update, pinnedTo };
 }
 
 // Texts are replaced only where they changed, so that a card costs little at each frame.
@@ -188,9 +201,9 @@ export function push({ layer, gradient }) {
 
 // Plain SGD is simple enough to foretell; of the others, only the direction of the gradient is known.
 function step(frame, { layer, value, gradient }, way) {
-  if (layer.frozen) return "stays: the layer is frozen";
+  if (layer.frozen) return "stays (frozen)";
   if (!Number.isFinite(gradient)) return "not finite";
-  if (!way) return "stays: the gradient is 0";
+  if (!way) return "stays";
   const chosen = frame.settings.optimizers[frame.selected];
   const plain = chosen.name === "SGD" && !chosen.momentum && !chosen.nesterov && !frame.settings.l2;
   const arrow = way === "up" ? "▲" : "▼";
@@ -207,8 +220,8 @@ function aboutUnit(frame, unit) {
   if (!layer) return [];
   const rows = [], range = layer.range && layer.range[unit.n];
   const which = (layer.first || 0) + unit.n;
-  if (range) rows.push(["outputs", `${number(range[0])} to ${number(range[1])}`]);
-  if (layer.dead.includes(which)) rows.push(["dead", "0 for all training rows"]);
-  if (layer.saturated.includes(which)) rows.push(["saturated", "flat for all training rows"]);
+  if (range) rows.push(["outputs", `${number(range[0])} … ${number(range[1])}`]);
+  if (layer.dead.includes(which)) rows.push(["dead", "always 0"]);
+  if (layer.saturated.includes(which)) rows.push(["saturated", "always flat"]);
   return rows;
 }

@@ -18,8 +18,9 @@ export function makePlan(frame, room) {
   const asImage = layers[0].map_kind === "weights";
   const counts = [asImage ? 1 : inputs.length, ...layers.map((layer) => layer.shown)];
   const rows = Math.max(...counts, 4);
-  const before = narrow ? 54 : 84, after = narrow ? 78 : 108;
-  const spacing = Math.max(narrow ? 92 : 84, (room - before - after) / (counts.length - 1));
+  const tight = narrow || counts.length > 6;
+  const before = tight ? 54 : 84, after = tight ? 92 : 108;
+  const spacing = Math.max(narrow ? 82 : 68, (room - before - after) / (counts.length - 1));
   const width = Math.max(room, Math.ceil(before + after + spacing * (counts.length - 1)));
   const pitch = narrow ? 50 : Math.max(31, Math.min(56, 440 / rows, spacing * 0.62));
   const size = narrow ? 40 : Math.round(pitch * 0.8);
@@ -35,7 +36,7 @@ export function makePlan(frame, room) {
   });
   const lines = makeLines(frame, columns);
   return { width, height: HEAD + body + (paged ? 44 : FOOT), head: HEAD, size, columns, narrow, paged,
-    below: HEAD + body + 4, ...lines };
+    tight, below: HEAD + body + 4, ...lines };
 }
 
 function makeLines(frame, columns) {
