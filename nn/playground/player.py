@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .requests import closed_session
@@ -277,7 +276,7 @@ class Player:
         self._session.change(settings)
 
     def _do_nudge(self, **given: Any) -> dict[str, Any]:
-        return {"nudge": asdict(self._session.nudge(**given))}
+        return {"nudge": self._session.nudge(**given).to_json()}
 
     def _do_select(self, lane: int) -> None:
         self._session.select(lane)

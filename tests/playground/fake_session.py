@@ -1,13 +1,7 @@
 """A session that counts instead of training, so that tests of the server are about the server."""
 
 import time
-from dataclasses import dataclass
-
-
-@dataclass
-class FakeNudge:
-    by: float
-    row: int | str
+from types import SimpleNamespace
 
 
 class FakeSession:
@@ -58,7 +52,7 @@ class FakeSession:
         self.calls.append(given)
 
     def nudge(self, layer, row, column, by):
-        return FakeNudge(by, row)
+        return SimpleNamespace(to_json=lambda: {"by": by, "row": row})
 
     def predict(self, values):
         return {"text": f"{len(values)} values"}

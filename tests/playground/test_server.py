@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from nn.playground import handler, player, server, streaming
+from nn.playground import exports, handler, player, server, streaming
 from nn.playground.session import Session
 from tests.playground.fake_session import FakeSession
 from tests.playground.talking import Tab, asked, request, running, waited
@@ -329,6 +329,61 @@ def test_no_thread_is_left_when_the_server_ends():
 
 
 # Sessions that train ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def training():
+    with running(open_session=Session.open) as found, Tab(found, "data=xor&hidden=3tanh") as tab:
+        tab.act("step", count=20)
+        yield tab
+
+
+def test_a_step_is_explained_on_a_page_that_cannot_use_the_key(training):
+    status, headers, body = training.get("/explain?step=5")
+    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert b"Step 6 of SGD" in body
+    policy = headers["Content-Security-Policy"].split("; ")
+    assert policy[:2] == ["sandbox allow-scripts allow-downloads", "default-src 'none'"]
+    assert not [words for words in policy if words.startswith("connect-src")]
+    assert headers.items() >= HEADERS.items()
+    assert training.act("pause")["frame"]["step"] == 20
+    for wrong in ("step=21", "branch=1", "lane=1", "step=-1", "step=1.5", "step=x"):
+        status, headers, body = training.get(f"/explain?{wrong}")
+        assert (status, headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+        assert b"Traceback" not in body
+
+
+@pytest.mark.parametrize("kind", exports.KINDS)
+def test_exports_are_files_to_keep(training, kind):
+    status, headers, body = training.get(f"/export?kind={kind}")
+    assert status == 200
+    assert (headers["Content-Type"], body) == training.player.with_session(
+        lambda session: exports.write(session, kind)[1:]
+    )
+    ending = exports.KINDS[kind][0]
+    assert headers["Content-Disposition"] == f'attachment; filename="xor-20.{ending}"'
+    assert headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+
+
+def test_an_unknown_export_is_refused(training):
+    assert training.get("/export?kind=pickle")[0] == 400
+    assert training.get("/export")[0] == 400
+
+
+def test_a_table_is_uploaded(training):
+    rows = "".join(f"{n},{n % 5},{'ab'[n % 2]}\n" for n in range(30))
+    table = f"size,größe,kind\n{rows}".encode()
+    target = f"/table?session={training.session}"
+    headers = {"Content_Type": "text/csv", "X_Name": "m%C3%BCll.csv"}
+    status, found = training.post(target, table, **headers)
+    assert (status, found["csv"]["file"], found["csv"]["rows"]) == (200, "müll.csv", 30)
+    assert [column["name"] for column in found["columns"]] == ["size", "größe", "kind"]
+    assert found["frame"]["settings"]["data"]["label"] == "kind"
+    for wrong in (b"", b"a,b\n1,x\n", b"\xff\xfe\x00", table + b"1,2\n"):
+        status, error = training.post(target, wrong, **headers)
+        assert status == 400
+        assert "\n" not in error["error"]
+    assert training.act("step", count=3)["frame"]["step"] == 3
 
 
 def test_two_tabs_do_not_disturb_each_other():
