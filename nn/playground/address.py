@@ -7,7 +7,7 @@ checked by `settings.py`; this file only splits and joins.
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,8 +74,7 @@ def write_state(state: State) -> str:
             row = "b" if nudging.row is None else nudging.row
             place = f"{nudging.lane}.{nudging.layer}.{row}.{nudging.column}"
             parts.append(f"nudge={place}:{plain_number(nudging.by)}")
-        if parts:
-            pairs.append(("change", f"{change.step}:{'/'.join(parts)}"))
+        pairs.append(("change", ":".join([str(change.step), *["/".join(parts)] * bool(parts)])))
         before = change.settings
     if state.step:
         pairs.append(("step", str(state.step)))
@@ -252,7 +251,7 @@ def _change(text: str, before: Change) -> Change:
     at, _, rest = text.partition(":")
     step = _whole("change", at, before.step, LIMITS["steps"])
     given: dict[str, str] = {}
-    for part in rest.split("/"):
+    for part in rest.split("/") if rest else []:
         key, _, value = part.partition("=")
         if key not in (*_CHANGING, "nudge", "from") or key in given:
             raise ValueError(
@@ -289,14 +288,3 @@ def _float(name: str, text: str) -> float:
 
 def _whole(name: str, text: str, least: int, most: int) -> int:
     return whole(name, _float(name, text), least, most)
-
-
-def changes_of(line: Sequence[Change]) -> tuple[Change, ...]:
-    """Leave out changes that change nothing, such as a branch that was only begun."""
-    found: list[Change] = []
-    before = line[0].settings
-    for change in line[1:]:
-        if change.nudging is not None or change.settings != before:
-            found.append(change)
-        before = change.settings
-    return tuple(found)

@@ -85,12 +85,12 @@ def frame_of(session: Session, full: bool = True) -> dict[str, Any]:
         ],
         "features": list(data.features),
         "classes": list(data.classes),
-        "axes": session.axes.to_json(data),
+        "axes": session.viewed.axes.to_json(data),
         "batch": rows[:64].tolist(),
         "selected": session.selected,
         "lanes": [_lane(session, n) for n in range(len(timeline.lanes))],
         "network": _network(session),
-        "curves": session.curves.since_last(branch, full),
+        "curves": session.viewed.curves.since_last(branch, full),
         "history": _history(session),
     }
     if data.images:
@@ -121,12 +121,12 @@ def _history(session: Session) -> dict[str, Any]:
 
 
 def _points(session: Session) -> dict[str, Any]:
-    data, (i, j) = session.data, session.axes.features
+    data, (i, j) = session.data, session.viewed.axes.features
     kind = "i4" if data.problem == "classification" else "f4"
     found: dict[str, Any] = {}
     for name in ("train", "test"):
         rows, labels = getattr(data, name), getattr(data, f"{name}_labels")
-        found[name] = encode(session.axes.in_units(data, rows)[:, [i, j]], "f4")
+        found[name] = encode(session.viewed.axes.in_units(data, rows)[:, [i, j]], "f4")
         found[f"{name}_labels"] = encode(labels.reshape(-1), kind)
     return found
 
@@ -159,7 +159,7 @@ def _lane(session: Session, number: int) -> dict[str, Any]:
 
 def _map(lane: Lane, session: Session) -> dict[str, Any]:
     """Return what the network predicts on a grid: the winning class and how sure, or a value."""
-    outputs = lane.outputs(session.axes.grid(session.data, MAP))[-1]
+    outputs = lane.outputs(session.viewed.axes.grid(session.data, MAP))[-1]
     if session.data.problem == "regression":
         return {"value": encode(outputs.reshape(MAP, MAP), "f4")}
     winner, sure = _winners(outputs)
@@ -201,15 +201,15 @@ def _network(session: Session) -> dict[str, Any]:
     lane, data, settings = session.lane, session.data, session.settings
     _, gradients = lane.gradients(*session.timeline.batch())
     by_layer = list(zip(gradients[::2], gradients[1::2], strict=True))
-    grid = None if data.images else session.axes.grid(data, UNIT_MAP)
+    grid = None if data.images else session.viewed.axes.grid(data, UNIT_MAP)
     on_grid = lane.after_layers(grid) if grid is not None else None
     on_rows = lane.after_layers(data.train)
     activations = [*(layer.activation for layer in settings.hidden), "linear"]
-    shown_inputs = session.shown_units(0)
+    shown_inputs = session.viewed.shown(0)
     layers: list[dict[str, Any]] = []
     for n, layer in enumerate(linears(lane.network)):
-        shown = session.shown_units(n + 1)
-        weight, bias = layer.weight.data, layer.bias.data
+        shown = session.viewed.shown(n + 1)
+        weight, bias = (parameter.data for parameter in layer.parameters())
         values = on_rows[n][:, shown]
         maps, scale = _unit_maps(None if on_grid is None else on_grid[n], shown)
         kind = None if maps is None else "output"
@@ -233,17 +233,28 @@ def _network(session: Session) -> dict[str, Any]:
                 "map_kind": kind,
                 "scale": scale,
                 "range": _ranges(values),
-                **_marks(values, activations[n], shown.start),
+                **_marks(on_rows[n], activations[n]),
             }
         )
         shown_inputs = shown
-    return {"inputs": _inputs(session, grid), "layers": layers}
+    return {"inputs": _inputs(session, grid), "layers": layers, "note": _note(layers)}
+
+
+def _note(layers: list[dict[str, Any]]) -> str:
+    """Return a sentence about a layer whose units are all dead; empty if there is none."""
+    for layer in layers[:-1]:
+        if len(layer["dead"]) == layer["units"]:
+            return (
+                f"All units of layer {layer['number']} are dead: they give 0 for every row, so no "
+                "gradient reaches the layers before them. Go back, and lower the learning rate."
+            )
+    return ""
 
 
 def _inputs(session: Session, grid: Array | None) -> list[dict[str, Any]]:
     """Describe the inputs that are shown; of images only the names."""
     names = session.data.features
-    shown = session.shown_units(0)
+    shown = session.viewed.shown(0)
     if grid is None:
         return [{"name": names[n], "map": None} for n in range(shown.start, shown.stop)]
     maps, _ = _unit_maps(grid, shown)
@@ -277,16 +288,15 @@ def _ranges(values: Array) -> list[list[float | None]]:
     return [[finite(a), finite(b)] for a, b in zip(low, high, strict=True)]
 
 
-def _marks(values: Array, activation: str, first: int) -> dict[str, list[int]]:
+def _marks(values: Array, activation: str) -> dict[str, list[int]]:
     """List the units that are dead or saturated for every row."""
-    dead = saturated = np.zeros(values.shape[1], bool)
-    if activation == "relu":
-        dead = (values == 0).all(0)
-    elif activation == "tanh":
+    dead: Any = False if activation != "relu" else (values == 0).all(0)
+    saturated: Any = False
+    if activation == "tanh":
         saturated = (np.abs(values) > 0.99).all(0)
     elif activation == "sigmoid":
         saturated = (np.abs(values - 0.5) > 0.49).all(0)
     return {
-        "dead": (first + np.flatnonzero(dead)).tolist(),
-        "saturated": (first + np.flatnonzero(saturated)).tolist(),
+        "dead": np.flatnonzero(dead).tolist(),
+        "saturated": np.flatnonzero(saturated).tolist(),
     }

@@ -22,6 +22,7 @@ from tinygrad_edu.capturing import CapturedStep
 
 from ..initializers import glorot_normal, he_normal
 from ..layers.containers import Sequential
+from ..layers.linear import Linear
 from ..module import Module
 from ..optim.optimizer import Optimizer
 from .choices import ACTIVATIONS
@@ -88,7 +89,7 @@ def build_network(settings: Settings, inputs: int, outputs: int) -> Sequential:
     activations = [*(layer.activation for layer in settings.hidden), "linear"]
     for n, activation in enumerate(activations):
         draw = initializer_of(activation)
-        modules.append(nn.Linear(sizes[n], sizes[n + 1], generator=generator, initializer=draw))
+        modules.append(Linear(sizes[n], sizes[n + 1], generator=generator, initializer=draw))
         if name := ACTIVATIONS[activation]:
             modules.append(getattr(nn, name)())
     network = Sequential(*modules)
@@ -96,9 +97,9 @@ def build_network(settings: Settings, inputs: int, outputs: int) -> Sequential:
     return network
 
 
-def linears(network: Sequential) -> list[nn.Linear]:  # type: ignore[name-defined]
+def linears(network: Sequential) -> list[Linear]:
     """Return the linear layers of a network."""
-    return [module for module in network if isinstance(module, nn.Linear)]
+    return [module for module in network if isinstance(module, Linear)]
 
 
 def freeze(network: Sequential, frozen: Sequence[int]) -> None:
@@ -151,7 +152,8 @@ def loss_of(problem: str, outputs: Tensor, labels: Any) -> Tensor:
     if problem == "classification":
         loss: Tensor = softmax_cross_entropy(outputs, labels)
         return loss
-    return ((outputs - labels) ** 2).mean()
+    squared: Tensor = ((outputs - labels) ** 2).mean()
+    return squared
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,7 @@ class Lane:
         self.network = build_network(settings, data.train.shape[1], data.outputs)
         self.optimizer = build_optimizer(self.entry, self.network, settings.l2)
         self.stopped: int | None = None
+        self._parameters = self.network.parameters()
         self._step = self._captured_step()
         self._gradients = self._captured_gradients()
 
@@ -231,9 +234,9 @@ class Lane:
 
     def _captured_gradients(self) -> CapturedStep:
         network, problem = self.network, self.problem
-        parameters = [p for p in network.parameters() if p.requires_grad]
+        parameters = [p for p in self._parameters if p.requires_grad]
 
-        def gradients(x: Array, y: Array) -> tuple[Tensor, list[Array]]:
+        def gradients(x: Array, y: Array) -> tuple[Tensor, list[Any]]:
             for parameter in parameters:
                 parameter.grad = None
             loss = loss_of(problem, network(x), y)
@@ -279,7 +282,7 @@ class Lane:
         for x, y in batches:
             if not isfinite(step(x, y).item()):
                 return False
-        return all(np.isfinite(p.data).all() for p in self.network.parameters())
+        return all(np.isfinite(p.data).all() for p in self._parameters)
 
     def gradients(self, x: Array, y: Array) -> tuple[float, list[Array]]:
         """Return the loss of a batch and the gradient of each parameter; 0 for frozen ones.
@@ -298,10 +301,7 @@ class Lane:
         with np.errstate(all="ignore"):
             loss, found = self._gradients(x, y)
         left = iter(found)
-        every = [
-            np.asarray(next(left).data if parameter.requires_grad else np.zeros(parameter.shape))
-            for parameter in self.network.parameters()
-        ]
+        every = [next(left) if p.requires_grad else np.zeros_like(p.data) for p in self._parameters]
         return float(loss.item()), every
 
     def outputs(self, x: Array) -> list[Array]:
@@ -318,7 +318,7 @@ class Lane:
         """Return for each linear layer the values behind its activation."""
         found: list[Array] = []
         for module, values in zip(self.network, self.outputs(x), strict=True):
-            if isinstance(module, nn.Linear):
+            if isinstance(module, Linear):
                 found.append(values)
             else:
                 found[-1] = values
@@ -335,7 +335,7 @@ class Lane:
     def state(self) -> LaneState:
         """Copy weights and the state of the optimizer."""
         return LaneState(
-            tuple(p.data.copy() for p in self.network.parameters()),
+            tuple(p.data.copy() for p in self._parameters),
             tuple(
                 {name: np.array(value) for name, value in state.items()}
                 for _, state in self._members()
@@ -345,7 +345,7 @@ class Lane:
 
     def load(self, state: LaneState) -> None:
         """Set weights and the state of the optimizer to a copy of what `state` returned."""
-        for parameter, values in zip(self.network.parameters(), state.weights, strict=True):
+        for parameter, values in zip(self._parameters, state.weights, strict=True):
             parameter.data = values.copy()
         for (_, own), kept in zip(self._members(), state.memory, strict=True):
             own.clear()

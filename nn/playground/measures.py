@@ -1,8 +1,9 @@
-"""How good a network is: its loss and its score on the rows for training and testing."""
+"""How good a network is, and what it predicts for one row."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tinygrad_edu import Tensor, no_grad
 from .datasets import Dataset
 from .lane import Lane, loss_of
 
-__all__ = ["finite", "measure", "measured"]
+__all__ = ["finite", "measure", "measured", "predicted"]
 
 Array = NDArray[Any]
 
@@ -65,3 +66,29 @@ def measured(lane: Lane, data: Dataset) -> dict[str, float | None]:
     train, train_score = measure(data.problem, lane.outputs(data.train)[-1], data.train_labels)
     test, score = measure(data.problem, lane.outputs(data.test)[-1], data.test_labels)
     return {"train": train, "test": test, "train_score": train_score, "score": score}
+
+
+def predicted(lane: Lane, data: Dataset, values: Sequence[float]) -> dict[str, Any]:
+    """Predict one row; see `Session.predict`."""
+    count = len(data.features)
+    try:
+        row = np.array(values, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError("values: expected numbers, one for each feature") from None
+    if row.shape != (count,) or not np.isfinite(row).all():
+        raise ValueError(f"values: shape {row.shape}, expected {count} finite numbers")
+    with np.errstate(all="ignore"):
+        scaled = ((row - data.centre) / data.scale).astype(np.float32)
+        output = lane.outputs(scaled[None])[-1][0].astype(np.float64)
+        if data.problem == "regression":
+            value = finite(float(output[0]) * data.target_scale + data.target_centre)
+            return {"value": value, "text": "not finite" if value is None else f"{value:.4g}"}
+        weights = np.exp(output - output.max())
+        shares = weights / weights.sum()
+    if not np.isfinite(shares).all():
+        return {"probabilities": [None] * len(shares), "text": "not finite"}
+    best = int(shares.argmax())
+    return {
+        "probabilities": shares.tolist(),
+        "text": f"{data.classes[best]}, {shares[best]:.1%} sure",
+    }

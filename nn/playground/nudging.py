@@ -81,39 +81,35 @@ def nudge(session: Session, layer: int, row: int | None, column: int, by: float)
     by = number("by", by, -1e6, 1e6)
     if by == 0:
         raise ValueError("by: 0, expected the number to add to the weight")
-    x, y = session.timeline.batch()
-    gradient, before = _gradient(lane, layer, row, column, x, y)
-    value, on_before = _value(lane, layer, row, column), _rectifiers(session, x)
     nudging = Nudging(session.selected, layer, row, column, by)
-    session.begin_branch(
-        Change(session.timeline.step, session.settings, nudging, session.selected), str(nudging)
-    )
+    x, y = session.timeline.batch()
+    gradient, before = _gradient(lane, nudging, x, y)
+    value, on_before = _value(lane, nudging), _rectifiers(session, x)
+    session.begin_branch(Change(session.timeline.step, session.settings, nudging, session.selected))
     after = _loss(session.lane, x, y)
     switched = int((on_before != _rectifiers(session, x)).sum())
     # What float32 made of the change: the weight may be too large for it.
-    moved = _value(session.lane, layer, row, column) - value
+    moved = _value(session.lane, nudging) - value
     predicted, difference = gradient * moved, after - before
     text = _compared(predicted, difference, before, moved, switched)
     return Nudge(value, moved, gradient, predicted, before, after, difference, switched, text)
 
 
-def _gradient(
-    lane: Lane, layer: int, row: int | None, column: int, x: Any, y: Any
-) -> tuple[float, float]:
+def _gradient(lane: Lane, nudging: Nudging, x: Any, y: Any) -> tuple[float, float]:
     """Return the gradient of one weight, which may be frozen, and the loss."""
     network, _ = lane.copied()
-    chosen = linears(network)[layer - 1]
-    chosen.requires_grad_(True)
+    parameter, place = nudging.place_in(network)
+    parameter.requires_grad = True
     with np.errstate(all="ignore"):
         loss = loss_of(lane.problem, network(x), y)
         loss.backward()
-    found = chosen.bias.grad.data[column] if row is None else chosen.weight.grad.data[row, column]
-    return float(found), float(loss.item())
+    gradient: Any = parameter.grad
+    return float(gradient[place]), float(loss.item())
 
 
-def _value(lane: Lane, layer: int, row: int | None, column: int) -> float:
-    chosen = linears(lane.network)[layer - 1]
-    return float(chosen.bias.data[column] if row is None else chosen.weight.data[row, column])
+def _value(lane: Lane, nudging: Nudging) -> float:
+    parameter, place = nudging.place_in(lane.network)
+    return float(parameter.data[place])
 
 
 def _loss(lane: Lane, x: Any, y: Any) -> float:
@@ -143,12 +139,10 @@ def _compared(
             return f"{start} Both are within the rounding of float32 (about {rounding:.1g})."
         return f"{start} The straight line of the gradient fits here."
     if switched:
+        outputs = "a rectifier output" if switched == 1 else f"{switched} rectifier outputs"
         return (
-            f"{start} They differ because {switched} rectifier outputs switched on or off, where "
-            "the loss has a kink; a smaller change crosses fewer kinks."
-            if switched > 1
-            else f"{start} They differ because a rectifier output switched on or off, where the "
-            "loss has a kink; a smaller change crosses fewer kinks."
+            f"{start} They differ because {outputs} switched on or off, where the loss has a kink; "
+            "a smaller change crosses fewer kinks."
         )
     bend = "upwards" if gap > 0 else "downwards"
     return (

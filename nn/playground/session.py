@@ -11,29 +11,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
-from .address import State, changes_of, read_state, write_state
-from .axes import Axes, Curves
+from .address import State, read_state, write_state
 from .choices import LIMITS, choices
 from .datasets import completed_data, make_data
 from .explaining import explained_step
 from .frames import frame_of
 from .lane import Lane
+from .measures import predicted
 from .nudging import Nudge, nudge
 from .settings import Settings, whole
 from .stopped import Stop, why_it_stopped
 from .tables import Table
 from .timeline import Branch, Change, Progress, Timeline
+from .view import View
 
 if TYPE_CHECKING:
     from tinygrad_edu.stepping import Stepper
 
 __all__ = ["Session"]
 
-SHOWN_UNITS = 16
-"""Units of a layer that a frame has; others are scrolled to."""
-SHOWN_INPUTS = 64
 _NO_TABLE = {"label": "", "features": [], "file": "", "digest": ""}
 
 
@@ -55,6 +51,8 @@ class Session:
         The branches, and the lanes: one for each optimizer.
     selected : int
         The lane whose network is shown.
+    viewed : View
+        What frames show.
 
     Notes
     -----
@@ -131,8 +129,8 @@ class Session:
         settings = replace(settings, data=completed_data(settings.data, self.table))
         data = make_data(settings.data, settings.seed, self.table)
         self.data, self.timeline = data, Timeline(settings, data)
-        self.axes, self.curves = Axes.of(data, 0, min(1, len(data.features) - 1)), Curves()
-        self.first_shown: dict[int, int] = {}
+        hidden = [layer.units for layer in settings.hidden]
+        self.viewed = View(data, [len(data.features), *hidden, data.outputs])
         self._stops: WeakKeyDictionary[Lane, Stop] = WeakKeyDictionary()
         self.selected = min(self.selected, len(self.lanes) - 1)
 
@@ -171,9 +169,11 @@ class Session:
     @property
     def state(self) -> str:
         """The settings, changes and position as a text that `open` reads."""
-        changes = [branch.change for branch in self.timeline.line()]
-        step = self.timeline.step
-        return write_state(State(changes[0].settings, changes_of(changes), step, self.selected))
+        start, *changes = self._changes()
+        return write_state(State(start.settings, tuple(changes), self.timeline.step, self.selected))
+
+    def _changes(self) -> list[Change]:
+        return [branch.change for branch in self.timeline.line()]
 
     def recipe(self, lane: int | None = None) -> dict[str, Any]:
         """Return what a program needs to train a lane again.
@@ -191,11 +191,11 @@ class Session:
             state, as text.
         """
         number = self.selected if lane is None else self._lane_number(lane)
-        changes = [branch.change for branch in self.timeline.line()]
+        start, *changes = self._changes()
         chosen = self.lanes[number]
         return {
-            "settings": changes[0].settings,
-            "changes": changes_of(changes),
+            "settings": start.settings,
+            "changes": tuple(changes),
             "step": self.timeline.step,
             "lane": number,
             "network": chosen.network,
@@ -268,9 +268,9 @@ class Session:
         """Change settings: training goes on in a new branch, or a new run begins.
 
         Other data, layers or another seed begin a new run. So does any change before the first
-        step. With other optimizers, each lane keeps its weights; it keeps the optimizer's state if
-        the class is the same, and a new class starts without. A new lane starts from the weights
-        of the selected one.
+        step. Several changes at the same step are one branch. With other optimizers, each lane
+        keeps its weights; it keeps the optimizer's state if the class is the same, and a new class
+        starts without. A new lane starts from the weights of the selected one.
 
         Parameters
         ----------
@@ -288,7 +288,10 @@ class Session:
         if new.begins_new_run(self.settings) or is_fresh:
             self._begin(new)
         elif new != self.settings:
-            self.begin_branch(Change(timeline.step, new, lane=self.selected))
+            timeline.leave_empty_branch()
+            if new != self.settings:
+                self.begin_branch(Change(timeline.step, new, lane=self.selected))
+            self.selected = min(self.selected, len(self.lanes) - 1)
 
     def branch(self) -> None:
         """Begin a branch at this step without a change."""
@@ -331,7 +334,11 @@ class Session:
         Nudge
             The loss of the next batch before and after, and what the gradient predicted.
         """
-        return nudge(self, layer, None if row == "bias" else row, column, by)
+        if isinstance(row, str):
+            if row != "bias":
+                raise ValueError(f"row: {row[:20]!r}, expected a whole number or bias")
+            row = None
+        return nudge(self, layer, row, column, by)
 
     def select(self, lane: int) -> None:
         """Show the network of another lane."""
@@ -354,30 +361,7 @@ class Session:
         units : mapping of int to int, optional
             For a linear layer, counted from 1, the first unit that is shown; 0 is the input.
         """
-        if features is not None:
-            most = len(self.data.features) - 1
-            if not isinstance(features, list | tuple) or len(features) != 2:
-                raise ValueError(f"features: {features!r}, expected the numbers of two features")
-            i, j = (whole("features", n, 0, most) for n in features)
-            if i == j and most:
-                raise ValueError(f"features: {i} twice, expected two features")
-            self.axes = Axes.of(self.data, i, j)
-        if units is not None:
-            sizes = self._sizes()
-            for layer, first in units.items():
-                n = whole("layer", int(layer) if str(layer).isdigit() else -1, 0, len(sizes) - 1)
-                self.first_shown[n] = whole("first unit", first, 0, sizes[n] - 1)
-
-    def _sizes(self) -> list[int]:
-        hidden = [layer.units for layer in self.settings.hidden]
-        return [len(self.data.features), *hidden, self.data.outputs]
-
-    def shown_units(self, layer: int) -> slice:
-        """Return which units of a layer frames have; layer 0 is the input."""
-        size = self._sizes()[layer]
-        most = SHOWN_UNITS if layer else SHOWN_INPUTS
-        first = max(0, min(self.first_shown.get(layer, 0), size - most))
-        return slice(first, min(size, first + most))
+        self.viewed.choose(features, units)
 
     def predict(self, values: Sequence[float]) -> dict[str, Any]:
         """Predict one row with the selected network.
@@ -392,23 +376,7 @@ class Session:
         dict
             ``probabilities`` of the classes, or the ``value`` of a regression, and a ``text``.
         """
-        names = self.data.features
-        try:
-            row = np.array(values, np.float64)
-        except (TypeError, ValueError):
-            raise ValueError("values: expected numbers, one for each feature") from None
-        if row.shape != (len(names),) or not np.isfinite(row).all():
-            raise ValueError(f"values: shape {row.shape}, expected {len(names)} finite numbers")
-        scaled = ((row - self.data.centre) / self.data.scale).astype(np.float32)
-        output = self.lane.outputs(scaled[None])[-1][0].astype(np.float64)
-        if self.data.problem == "regression":
-            value = float(output[0] * self.data.target_scale + self.data.target_centre)
-            return {"value": value, "text": f"{value:.4g}"}
-        weights = np.exp(output - output.max())
-        shares = weights / weights.sum()
-        best = int(shares.argmax())
-        text = f"{self.data.classes[best]}, {shares[best]:.1%} sure"
-        return {"probabilities": shares.tolist(), "text": text}
+        return predicted(self.lane, self.data, values)
 
     def points(self, points: Sequence[Sequence[float]]) -> None:
         """Train on points that were drawn: x, y and class; a new run begins."""

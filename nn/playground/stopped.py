@@ -98,8 +98,9 @@ def _first_event(lane: Lane, x: Any, y: Any) -> str:
     for path, parameter in network.named_parameters():
         if np.isfinite(parameter.data).all():
             continue
-        name, gradient = names[path][0], parameter.grad
-        largest = number_text(float(np.abs(gradient.data).max()))
+        name = names[path][0]
+        gradient: Any = parameter.grad
+        largest = number_text(float(np.abs(gradient).max()))
         return (
             f"the update of {name} overflows, although loss and gradients are finite: its "
             f"gradients reach {largest}, and the optimizer is {lane.entry}"

@@ -8,19 +8,17 @@ each state that was shown is compared when the step is reached again.
 from __future__ import annotations
 
 import copy
-import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from .branches import Branch, Change, Nudging, Schedule, apply_nudging, matching
 from .datasets import Dataset
-from .lane import Batch, Lane, LaneState
-from .settings import OptimizerSettings, Settings
+from .lane import Batch, Lane
+from .measures import measured
+from .settings import Settings
 
-__all__ = ["Branch", "Change", "Nudging", "Schedule", "Timeline"]
+__all__ = ["Branch", "Change", "Nudging", "Progress", "Schedule", "Timeline", "matching"]
 
 Progress: TypeAlias = Callable[[int], object]
 """Called between pieces with the step that was reached; training ends there if it returns False."""
@@ -34,174 +32,6 @@ MOST_BRANCHES = 100
 _NOWHERE = 2**62  # after all steps
 PIECE = 64
 """Steps between two checks that weights are finite."""
-
-
-@dataclass(frozen=True)
-class Nudging:
-    """A change of one weight or bias by hand.
-
-    Attributes
-    ----------
-    lane : int
-    layer : int
-        The linear layer, counted from 1.
-    row : int or None
-        The input unit, counted from 0; None for the bias.
-    column : int
-        The output unit, counted from 0.
-    by : float
-    """
-
-    lane: int
-    layer: int
-    row: int | None
-    column: int
-    by: float
-
-    def __str__(self) -> str:
-        place = f"b{self.layer}[{self.column}]"
-        if self.row is not None:
-            place = f"W{self.layer}[{self.row}, {self.column}]"
-        return f"{place} {'+' if self.by >= 0 else '−'} {abs(self.by):g}"
-
-
-@dataclass(frozen=True)
-class Change:
-    """What was changed at a step; training goes on with other settings.
-
-    Attributes
-    ----------
-    step : int
-    settings : Settings
-        The settings from this step on.
-    nudging : Nudging or None
-    lane : int
-        The lane that was selected: a new lane starts from its weights.
-    """
-
-    step: int
-    settings: Settings
-    nudging: Nudging | None = None
-    lane: int = 0
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Which rows each step trains on.
-
-    The order of the rows of an epoch is drawn from ``[seed, 2, epoch]``. The last batch of an epoch
-    has the rows that are left. A change of the batch size begins a new epoch.
-
-    Attributes
-    ----------
-    seed, rows, batch : int
-    step, epoch : int
-        A step at which an epoch begins, and the number of that epoch.
-
-    Examples
-    --------
-    >>> from nn.playground.timeline import Schedule
-    >>> schedule = Schedule(seed=0, rows=7, batch=3)
-    >>> [len(schedule.batch_at(step)) for step in range(4)], schedule.epoch_at(3)
-    ([3, 3, 1, 3], 1)
-    """
-
-    seed: int
-    rows: int
-    batch: int
-    step: int = 0
-    epoch: int = 0
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """The number of batches of an epoch."""
-        return -(-self.rows // self.batch)
-
-    def epoch_at(self, step: int) -> int:
-        """Return the number of the epoch of a step."""
-        return self.epoch + (step - self.step) // self.steps_per_epoch
-
-    def batch_at(self, step: int) -> NDArray[Any]:
-        """Return the rows that a step trains on."""
-        within = (step - self.step) % self.steps_per_epoch
-        order = self._order(self.epoch_at(step))
-        return order[within * self.batch : (within + 1) * self.batch]
-
-    def _order(self, epoch: int) -> NDArray[Any]:
-        return np.random.default_rng([self.seed, 2, epoch]).permutation(self.rows)
-
-    def batches(self, first: int, last: int) -> Iterator[NDArray[Any]]:
-        """Yield the rows of the steps from `first` up to, and without, `last`."""
-        epoch, order = -1, np.empty(0, int)
-        for step in range(first, last):
-            if (now := self.epoch_at(step)) != epoch:
-                epoch, order = now, self._order(now)
-            within = (step - self.step) % self.steps_per_epoch
-            yield order[within * self.batch : (within + 1) * self.batch]
-
-    def changed(self, batch: int, step: int) -> Schedule:
-        """Return the schedule from a step on, with this batch size."""
-        if batch == self.batch:
-            return self
-        started = (step - self.step) % self.steps_per_epoch != 0
-        return replace(self, batch=batch, step=step, epoch=self.epoch_at(step) + started)
-
-
-@dataclass
-class Branch:
-    """A stretch of steps in which nothing was changed.
-
-    Attributes
-    ----------
-    number : int
-    parent : int or None
-    change : Change
-        What began it, and the settings that hold in it.
-    what : str
-        The change in words.
-    schedule : Schedule
-    last : int
-        The last step that was reached.
-    kept : dict of int to tuple of LaneState
-        States by step; every branch can do without.
-    spacing : int
-        The steps between two kept states.
-    digests : dict of int to bytes
-        Of the states that were shown.
-    curve : dict of int to list
-        For each lane, losses and score by step.
-    every : int
-        The steps between two points of the curve.
-    stops : dict of int to int
-        For each lane that stopped, at which step.
-    stopped : tuple of int or None
-        Where the lanes of the parent had stopped when this branch began; they go on in it, from
-        their last finite weights.
-    """
-
-    number: int
-    parent: int | None
-    change: Change
-    what: str
-    schedule: Schedule
-    last: int
-    kept: dict[int, tuple[LaneState, ...]] = field(default_factory=dict)
-    spacing: int = PIECE
-    digests: dict[int, bytes] = field(default_factory=dict)
-    curve: dict[int, list[Any]] = field(default_factory=dict)
-    every: int = 1
-    stops: dict[int, int] = field(default_factory=dict)
-    stopped: tuple[int | None, ...] = ()
-
-    @property
-    def at(self) -> int:
-        """The step at which it began."""
-        return self.change.step
-
-    @property
-    def settings(self) -> Settings:
-        """The settings that hold in it."""
-        return self.change.settings
 
 
 class Timeline:
@@ -310,12 +140,25 @@ class Timeline:
         schedule = self.branch.schedule.changed(change.settings.batch, self.step)
         branch = Branch(number, self.branch.number, change, what, schedule, self.step)
         branch.stopped = tuple(lane.stopped for lane in self.lanes)
+        self._keep()
         lanes = self._lanes_after(self.branch.settings, self.lanes, change)
         self.branches[number] = branch
         self.branch, self.lanes = branch, lanes
         self._keep()
         self._forget_branches()
         return branch
+
+    def leave_empty_branch(self) -> None:
+        """Go back to the parent, and forget this branch, if it only changed settings so far.
+
+        So a slider that is dragged makes one branch, and not one for each of its positions.
+        """
+        branch = self.branch
+        has_children = any(other.parent == branch.number for other in self.branches.values())
+        is_empty = branch.last == branch.at and branch.change.nudging is None and not has_children
+        if is_empty and branch.parent is not None:
+            self.seek(branch.parent, branch.at)
+            del self.branches[branch.number]
 
     def _lanes_after(self, old: Settings, lanes: list[Lane], change: Change) -> list[Lane]:
         """Return the lanes that continue others with new settings.
@@ -447,24 +290,16 @@ class Timeline:
     def _keep(self) -> None:
         """Keep this state, and drop others if there are too many or too large ones."""
         branch = self.branch
-        branch.kept[self.step] = tuple(lane.state() for lane in self.lanes)
+        branch.keep(self.step, tuple(lane.state() for lane in self.lanes))
         if len(branch.kept) > MOST_KEPT:
-            _thin(branch)
+            branch.thin()
         while self.bytes_kept > MOST_BYTES:
-            largest = max(self.branches.values(), key=lambda b: len(b.kept))
-            if len(largest.kept) <= 1:
-                others = [b for b in self.branches.values() if b.kept and b is not branch]
-                if not others:
-                    return
-                others[0].kept.clear()
-                continue
-            _thin(largest)
+            max(self.branches.values(), key=lambda each: each.size).thin()
 
     @property
     def bytes_kept(self) -> int:
         """The memory of all states that are kept."""
-        every = (states for branch in self.branches.values() for states in branch.kept.values())
-        return sum(state.size for states in every for state in states)
+        return sum(branch.size for branch in self.branches.values())
 
     def digest(self) -> bytes:
         """Return a digest of the weights and the states of the optimizers of all lanes."""
@@ -494,51 +329,8 @@ class Timeline:
     # Curves ----------------------------------------------------------------------------------
 
     def _add_to_curve(self) -> None:
-        from .measures import measured
-
         branch = self.branch
         branch.curve[self.step] = [measured(lane, self.data) for lane in self.lanes]
         if len(branch.curve) > 400:
             branch.every *= 2
             branch.curve = {s: v for s, v in branch.curve.items() if s % branch.every == 0}
-
-
-def _thin(branch: Branch) -> None:
-    """Double the spacing of the states that a branch keeps; its first one stays."""
-    branch.spacing *= 2
-    first = min(branch.kept)
-    branch.kept = {
-        step: states
-        for step, states in branch.kept.items()
-        if step == first or step % branch.spacing == 0
-    }
-
-
-def apply_nudging(lane: Lane, nudging: Nudging) -> None:
-    """Change one weight or bias of a lane."""
-    from .lane import linears
-
-    layer = linears(lane.network)[nudging.layer - 1]
-    parameter = layer.bias if nudging.row is None else layer.weight
-    place = nudging.column if nudging.row is None else (nudging.row, nudging.column)
-    values = parameter.data.copy()
-    values[place] += np.float32(nudging.by)
-    parameter.data = values
-
-
-def matching(
-    old: Sequence[OptimizerSettings], new: Sequence[OptimizerSettings]
-) -> list[int | None]:
-    """Return for each new optimizer which old one it continues; None for a new lane.
-
-    Both lists keep their order. If some were removed, those that fit best stay.
-    """
-    if len(old) <= len(new):
-        return [n if n < len(old) else None for n in range(len(new))]
-
-    def fit(chosen: tuple[int, ...]) -> tuple[int, int]:
-        pairs = [(old[i], entry) for i, entry in zip(chosen, new, strict=True)]
-        return sum(a == b for a, b in pairs), sum(a.name == b.name for a, b in pairs)
-
-    best = max(itertools.combinations(range(len(old)), len(new)), key=fit)
-    return list(best)

@@ -1,10 +1,11 @@
-"""The two features that a map shows, and the curves that were sent.
+"""What one viewer of a session sees: the axes of maps, units of wide layers, curves sent so far.
 
-Both belong to one viewer of a session; training does not depend on them.
+Training does not depend on it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .datasets import Dataset
+from .settings import whole
 from .timeline import Branch
 
-__all__ = ["Axes", "Curves"]
+__all__ = ["Axes", "Curves", "View"]
 
 Array = NDArray[Any]
 REACH = 1.2
+SHOWN_UNITS = 16
+"""Units of a layer that a frame has; others are scrolled to."""
+SHOWN_INPUTS = 64
 
 
 def _reach(data: Dataset, n: int) -> tuple[float, float]:
@@ -119,3 +124,61 @@ class Curves:
         }
         self.sent += len(steps)
         return found
+
+
+class View:
+    """What frames of a session show.
+
+    Parameters
+    ----------
+    data : Dataset
+    sizes : sequence of int
+        Units of each layer, the inputs first.
+
+    Attributes
+    ----------
+    axes : Axes
+    curves : Curves
+    """
+
+    def __init__(self, data: Dataset, sizes: Sequence[int]) -> None:
+        self._data, self._sizes = data, tuple(sizes)
+        self._first: dict[int, int] = {}
+        self.axes, self.curves = Axes.of(data, 0, min(1, len(data.features) - 1)), Curves()
+
+    def choose(self, features: Any, units: Any) -> None:
+        """Choose axes and units; see `Session.view`. Nothing is changed if something is wrong."""
+        axes = self.axes if features is None else self._axes(features)
+        first = {} if units is None else self._units(units)
+        self.axes = axes
+        self._first |= first
+
+    def _axes(self, features: Any) -> Axes:
+        most = len(self._data.features) - 1
+        if not isinstance(features, list | tuple) or len(features) != 2:
+            raise ValueError(f"features: {features!r}, expected the numbers of two features")
+        i, j = (whole("features", n, 0, most) for n in features)
+        if i == j and most:
+            raise ValueError(f"features: {i} twice, expected two different features")
+        return Axes.of(self._data, i, j)
+
+    def _units(self, units: Any) -> dict[int, int]:
+        if not isinstance(units, Mapping):
+            raise ValueError(f"units: {units!r}, expected the first unit by layer")
+        found: dict[int, int] = {}
+        for layer, first in units.items():
+            text = str(layer)
+            n = whole("layer", int(text) if text.isdecimal() else layer, 0, len(self._sizes) - 1)
+            found[n] = whole("first unit", first, 0, self._sizes[n] - 1)
+        return found
+
+    def shown(self, layer: int) -> slice:
+        """Return which units of a layer frames have; layer 0 is the input.
+
+        Parameters
+        ----------
+        layer : int
+        """
+        size, most = self._sizes[layer], SHOWN_UNITS if layer else SHOWN_INPUTS
+        first = max(0, min(self._first.get(layer, 0), size - most))
+        return slice(first, min(size, first + most))
