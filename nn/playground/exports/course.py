@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..settings import OptimizerSettings
-from ..timeline import Branch, Nudging, Schedule, matching
+from ..branches import Branch, Nudging, Schedule, matching
 
 __all__ = ["Stretch", "course_of"]
 

@@ -191,7 +191,7 @@ class _Writer:
             call = "make_data(settings, SEED, table)"
         lines += ["settings = DataSettings.of(", *_indented(_dictionary(settings)), ")"]
         if settings.name == "csv":
-            lines.append(f"table = read_table({_quoted(settings.file)})")
+            lines.append(f"table = read_table({quoted(settings.file)})")
         lines += [f"data = {call}", "x, y = data.train, data.train_labels"]
         return "\n".join(lines)
 
@@ -363,7 +363,7 @@ def _is_said(entry: OptimizerSettings, name: str) -> bool:
     return name == "lr" or repr(_default(entry, name)) != dict(_options(entry))[name]
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Write a text of a person as a literal in one line; what is not printable is escaped."""
     shown = repr(text)
     return shown if '"' in shown else f'"{shown[1:-1]}"'
@@ -377,9 +377,9 @@ def _dictionary(settings: DataSettings) -> list[str]:
             points = [f"[{plain_number(x)}, {plain_number(y)}, {label}]" for x, y, label in value]
             lines += [f'    "{key}": [', *_filled(points), "    ],"]
         elif isinstance(value, list):
-            lines += [f'    "{key}": [', *_filled([_quoted(name) for name in value]), "    ],"]
+            lines += [f'    "{key}": [', *_filled([quoted(name) for name in value]), "    ],"]
         else:
-            lines.append(f'    "{key}": {_quoted(value) if isinstance(value, str) else value},')
+            lines.append(f'    "{key}": {quoted(value) if isinstance(value, str) else value},')
     return [*lines, "}"]
 
 
