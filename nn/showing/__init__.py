@@ -1,7 +1,7 @@
 """Shows a training step as a program text: in plain NumPy, in PyTorch, or in tinygrad_edu.
 
-The text in NumPy is written from the calls that `capture` replays; the others from the layers of the
-network. Nothing is trained here, and the network that is shown does not change.
+The text in NumPy is written from the calls that `capture` replays; the others from the layers of
+the network. Nothing is trained here, and the network that is shown does not change.
 """
 
 from __future__ import annotations

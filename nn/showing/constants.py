@@ -65,7 +65,7 @@ class Constants:
         if isinstance(one, bool | str | type(None) | type(...)):
             if one != two:
                 raise Varies
-            return "..." if one is ... else repr(one)
+            return "..." if one is ... else f'"{one}"' if isinstance(one, str) else repr(one)
         if isinstance(one, np.dtype | type):
             return f"np.{np.dtype(one).name.replace('bool', 'bool_').replace('bool__', 'bool_')}"
         if isinstance(one, np.ndarray) and one.ndim:

@@ -58,6 +58,7 @@ _REDUCTIONS: dict[Any, str] = {
     np.logical_or: "any",
     np.logical_and: "all",
 }
+_AS_METHODS = {np.reshape, np.transpose, np.swapaxes, np.squeeze, np.ravel}
 _DOTS = {np.dot, np.ndarray.dot}
 _ATTRIBUTES = {getter: name for name, getter in GETTERS.items()}
 _METHODS = types.MethodDescriptorType
@@ -160,9 +161,9 @@ class Writer:
         found = []
         for x, y in pairs:
             number = None
-            if is_elementwise and type(x) is np.ndarray and x.size and weak == x.dtype:
-                if any(a.shape == x.shape for a in arrays):
-                    number = _only_element(x), _only_element(y)
+            is_array = is_elementwise and type(x) is np.ndarray and weak == x.dtype
+            if is_array and x.size and any(a.shape == x.shape for a in arrays):
+                number = _only_element(x), _only_element(y)
             if number is not None and None not in number:
                 found.append(self.value(*number, weak))
             else:
@@ -175,7 +176,8 @@ class Writer:
             return self._reduced(owner, one, two, keywords)
         weak = _weak_dtype(one) if isinstance(function, np.ufunc) else None
         operands = self._operands(one, two, weak)
-        if isinstance(function, _METHODS) and function.__objclass__ in (np.ndarray, np.generic):
+        is_method = isinstance(function, _METHODS)
+        if is_method or (function in _AS_METHODS and isinstance(one.inputs[0], Tracer)):
             given = ", ".join([*(o.text for o in operands[1:]), *keywords])
             return Expression(f"{operands[0].within(ATOM)}.{function.__name__}({given})")
         given = ", ".join([*(o.text for o in operands), *keywords])
@@ -190,7 +192,6 @@ class Writer:
             given.insert(0, f"axis={self.value(one.inputs[1], two.inputs[1]).text}")
         elif "axis" not in one.keywords and array.ndim > 1:
             given.insert(0, "axis=0")  # the default of a ufunc, but not of the method
-        given = [text for text in given if text != "axis=None"]
         return Expression(f"{operand}.{_REDUCTIONS[owner]}({', '.join(given)})")
 
     def _keywords(self, one: Call, two: Call) -> list[str]:
@@ -198,9 +199,7 @@ class Writer:
         for key, value in one.keywords.items():
             if key == "out" or (key == "order" and _is_usual_order(one)):
                 continue
-            if key == "keepdims" and value is False:
-                continue
-            if key == "axis" and value is None and not hasattr(one.function, "__self__"):
+            if (key, value) in (("keepdims", False), ("dtype", None), ("axis", None)):
                 continue
             texts.append(f"{key}={self.value(value, two.keywords[key]).text}")
         return texts

@@ -7,6 +7,7 @@ Both texts have the same three functions as the text in NumPy. What a network lo
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from .. import optim
 from .errors import ShowError
 from .forward_text import own_module
-from .network_text import Made, NetworkText, rendered
+from .network_text import NetworkText, rendered
 from .training_step import TrainingStep
 
 __all__ = ["optimizer_arguments", "own_text", "torch_text"]
@@ -123,10 +124,10 @@ def own_text(given: TrainingStep) -> tuple[list[str], list[str]]:
     _check_trained(given)
     _check_loss(given, "tinygrad_edu")
     network = NetworkText("tinygrad_edu", own_module)
-    made = rendered(network.made(given.network), 10, 88)
     dtype = _dtype(given)
-    made[-1] += "" if dtype == "float32" else f'.astype("{dtype}")'
-    made[-1] += "" if given.network.training else ".eval()"
+    ending = "" if dtype == "float32" else f'.astype("{dtype}")'
+    ending += "" if given.network.training else ".eval()"
+    made = _network_lines(network, given, ending)
     name = type(given.optimizer).__name__
     loss = _loss_call(given, given.loss.name, "network(x)", "labels")
     arrays = "arrays"
@@ -134,8 +135,7 @@ def own_text(given: TrainingStep) -> tuple[list[str], list[str]]:
         arrays = "{**network.state_dict(), **arrays}"  # states of generators are kept
     lines = [
         *_with_classes(network),
-        f"network = {made[0]}",
-        *made[1:],
+        *made,
         *_frozen(given),
         "",
         "",
@@ -166,6 +166,14 @@ def own_text(given: TrainingStep) -> tuple[list[str], list[str]]:
     return imports, lines
 
 
+def _network_lines(network: NetworkText, given: TrainingStep, ending: str) -> list[str]:
+    """Write the statement that makes the network."""
+    lines = rendered(network.made(given.network), len("network = ") + len(ending))
+    lines[0] = f"network = {lines[0]}"
+    lines[-1] += ending
+    return lines
+
+
 def _with_classes(network: NetworkText) -> list[str]:
     lines: list[str] = []
     for text in network.classes.values():
@@ -184,12 +192,12 @@ def torch_text(given: TrainingStep) -> tuple[list[str], list[str]]:
             f"{name} has no text in PyTorch; known are {', '.join(sorted(_OPTIMIZERS))}"
         )
     network = NetworkText("torch", own_module)
-    made = rendered(network.made(given.network), 10, 88)
     dtype = _dtype(given)
     if dtype not in ("float32", "float64"):
         raise ShowError(f"parameters of dtype {dtype} have no text in PyTorch; use float32")
-    made[-1] += ".double()" if dtype == "float64" else ""
-    made[-1] += "" if given.network.training else ".eval()"
+    ending = ".double()" if dtype == "float64" else ""
+    ending += "" if given.network.training else ".eval()"
+    made = _network_lines(network, given, ending)
     labels = "torch.tensor(labels)"
     if given.labels.dtype.kind in "iu" and given.labels.dtype != np.int64:
         labels += ".long()"
@@ -197,8 +205,7 @@ def torch_text(given: TrainingStep) -> tuple[list[str], list[str]]:
     turned = [path for path, part, _, owner in given.network._walk() if part in owner.transposed]
     lines = [
         *_with_classes(network),
-        f"network = {made[0]}",
-        *made[1:],
+        *made,
         *_frozen(given),
         "# These matrices are (in, out) in `arrays`, and (out, in) in PyTorch.",
         *_set_of("TURNED", turned),
@@ -243,9 +250,4 @@ def _without_turning(lines: list[str]) -> list[str]:
     del lines[first : first + 2]
     start = lines.index("def turned(name, array):")
     del lines[start : start + 5]
-    return [
-        line.replace("turned(name, array)", "array").replace(
-            "turned(name, part.numpy())", "part.numpy()"
-        )
-        for line in lines
-    ]
+    return [re.sub(r"turned\(name, (array|part\.numpy\(\))\)", r"\1", line) for line in lines]

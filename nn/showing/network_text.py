@@ -13,27 +13,37 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu import gelu, relu
+
 from .. import layers
 from ..layers.attention import MultiheadAttention
 from ..layers.containers import Residual, Sequential
 from ..layers.convolution import short
 from ..layers.random import Dropout
+from ..layers.transformer import TransformerBlock
 from ..mlp import MLP
 from ..module import Module
 from .errors import ShowError
 
 __all__ = ["Made", "NetworkText", "layer_arguments", "rendered"]
 
-_SAME = """
-    AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool2d AvgPool1d AvgPool2d AvgPool3d
-    BatchNorm1d BatchNorm2d BatchNorm3d CELU Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d
-    ConvTranspose3d Dropout ELU Embedding Flatten GELU GLU GRU GroupNorm Hardshrink Hardsigmoid
-    Hardswish Hardtanh Identity InstanceNorm1d InstanceNorm2d InstanceNorm3d LSTM LayerNorm
-    LeakyReLU Linear LogSigmoid LogSoftmax MaxPool1d MaxPool2d MaxPool3d Mish MultiheadAttention
-    PReLU RMSNorm RNN ReLU ReLU6 SELU SiLU Sigmoid Softmax Softplus Softshrink Softsign Tanh
-    Tanhshrink Threshold Unflatten
-""".split()
-"""The layers that PyTorch has under the same name, with the same arguments and parameters."""
+# fmt: off
+_SAME = {
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d",
+    "AvgPool3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "CELU", "Conv1d", "Conv2d",
+    "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Dropout", "ELU",
+    "Embedding", "Flatten", "GELU", "GLU", "GRU", "GroupNorm", "Hardshrink", "Hardswish",
+    "Hardtanh", "Identity", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LSTM",
+    "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MaxPool1d", "MaxPool2d",
+    "MaxPool3d", "Mish", "MultiheadAttention", "PReLU", "RMSNorm", "RNN", "ReLU", "ReLU6",
+    "SELU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softshrink", "Softsign", "Tanh",
+    "Tanhshrink", "Threshold", "Unflatten",
+}
+# fmt: on
+"""The layers that PyTorch has under the same name, with the same arguments and parameters.
+
+Hardsigmoid is not: PyTorch rounds its slope of 1/6 to float32, also for float64.
+"""
 
 _LEFT_OUT = {"dtype", "generator", "initializer", "inplace", "in_features", "out_features"}
 _ALWAYS = {"dim"}  # PyTorch has no default for the axis of a softmax
@@ -48,7 +58,7 @@ class Made:
 
 
 def rendered(made: Made, indent: int, width: int = 96) -> list[str]:
-    """Write a call, on one line if it fits.
+    """Write a call, on one line if it fits; `indent` is what is left and right of it there.
 
     Examples
     --------
@@ -123,6 +133,8 @@ class NetworkText:
                 return self._layer(module, what)
             if self.language == "tinygrad_edu" and not any(module.named_children()):
                 return self._layer(module, what)
+            if type(module) is TransformerBlock:
+                return self._block(module, what)
             if type(module) is Residual:
                 return self._residual(module, path)
             raise ShowError(f"{what} is a {name}, which has no text in {self.language}")
@@ -172,6 +184,30 @@ class NetworkText:
             made.arguments.append(("shortcut", found["shortcut"]))
         return made
 
+    def _block(self, module: TransformerBlock, what: str) -> Made:
+        """Write a transformer block, which PyTorch calls an encoder layer."""
+        attention, is_torch = module.self_attn, self.language == "torch"
+        if module.training and module.dropout.p:
+            raise _random(what)
+        activation = {relu: "relu", gelu: "gelu"}.get(module.activation)
+        if activation is None or (is_torch and module.causal):
+            which = "an activation of its own" if activation is None else "causal=True"
+            raise ShowError(f"{what} has {which}, which has no text in {self.language}")
+        inputs, hidden = module.linear1.weight.shape
+        found = [("", f"{inputs}"), ("", f"{attention.num_heads}"), ("", f"{hidden}")]
+        found.append(("dropout", repr(module.dropout.p)))
+        options = {
+            "activation": (activation, "relu"),
+            "layer_norm_eps": (module.norm1.eps, 1e-5),
+            "batch_first": (attention.batch_first, not is_torch),
+            "norm_first": (module.norm_first, False),
+            "bias": (module.linear1.bias is not None, True),
+            "causal": (module.causal, False),
+        }
+        found += [(key, _text(value)) for key, (value, usual) in options.items() if value != usual]
+        name = "TransformerEncoderLayer" if is_torch else "TransformerBlock"
+        return Made(f"nn.{name}", [*found])
+
     def _layer(self, module: Module, what: str) -> Made:
         if getattr(module, "dropout", 0) and module.training:
             raise _random(what)
@@ -203,6 +239,8 @@ def layer_arguments(module: Module) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for name, parameter in inspect.signature(type(module)).parameters.items():
         if name in _LEFT_OUT or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if name == "proj_size":  # accepted, and 0
             continue
         value = _value(module, name)
         is_needed = parameter.default is parameter.empty or name in ("inputs", "outputs")

@@ -35,7 +35,6 @@ _STEMS: dict[Any, str] = {
     np.exp: "exps",
     np.log: "logs",
     np.sqrt: "roots",
-    np.ravel_multi_index: "right",
     np.argmax: "winner",
     np.ndarray.argmax: "winner",
 }

@@ -7,6 +7,8 @@ once are written into the line that uses them. The other two languages are in `t
 
 from __future__ import annotations
 
+import operator
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +20,8 @@ from tinygrad_edu.capturing.recorder import GETTERS, Call, Tracer
 
 from .constants import Constants, Varies
 from .errors import ShowError
-from .expressions import ATOM, Expression, Writer
+from .expressions import Expression, Writer
+from .helpers import HELPERS
 from .numpy_names import STATE_NAMES, Names
 from .polishing import polished
 from .recorded import BACKWARD, FORWARD, LOSS, UPDATE, Recorded, recorded_step
@@ -27,7 +30,8 @@ from .training_step import TrainingStep
 __all__ = ["NumpyText", "numpy_text"]
 
 _WIDTH = 96
-_RESERVED = "x labels n p name g gradients start step weights array arrays".split()
+_RESERVED = ["x", "labels", "n", "p", "name", "g", "gradients", "array", "arrays"]
+_RESERVED += ["start", "step", "weights", *HELPERS]
 _VIEWS = set(GETTERS.values())
 
 
@@ -127,7 +131,7 @@ class _Layout:
     def text(self) -> NumpyText:
         """Write all lines."""
         one = self._one
-        for value, path in one.parameters.items():
+        for value in one.parameters:
             self._known[value] = Expression(self._names.of[value])
         updates = [i for i, phase in enumerate(one.phases) if phase == UPDATE]
         first = updates[0] if updates else len(one.calls)
@@ -153,8 +157,6 @@ class _Layout:
         )
 
     def _is_read(self, name: str) -> bool:
-        import re
-
         return any(re.search(rf"\b{name}\b", line) for line in self._lines)
 
     def _reading(self, used: list[Tracer]) -> list[str]:
@@ -196,6 +198,10 @@ class _Layout:
             self._known |= {v: Expression(n) for v, n in zip(found, names, strict=True)}
             return
         (value,) = found
+        if not self._uses[value]:  # it is there to raise an error
+            if one.function is not operator.getitem:
+                self._add(expression.text, one)
+            return
         if value not in self._names.of and self._is_inlined(i, value, expression, end):
             self._known[value] = expression
             return

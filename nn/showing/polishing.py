@@ -17,9 +17,12 @@ _SHORTER = [
         r"\1.max(axis=1, keepdims=True)",
     ),
     (r"np\.power\((\w+), 1\)", r"\1"),
+    (r"\[\.\.\.(?:, ::1)+\]", ""),
     (r"^(\w+)\[(\w+)\] = \1\[\2\] - (\w+)$", r"\1[\2] -= \3"),
 ]
-_NAMED: list[tuple[str, str, str]] = [  # what a line looks like, the name of its value, and a reason to read
+_NAMED: list[
+    tuple[str, str, str]
+] = [  # what a line looks like, the name of its value, and a reason to read
     (r"np\.ravel_multi_index\(.*labels.*\)", "right", "raises for unknown classes"),
     (r"(\w+) - \1\.max\(axis=1, keepdims=True\)", "shifted", "so that exp cannot overflow"),
     (r"exps @ np\.ones\(\d+(, np\.\w+)?\)", "sums", ""),
@@ -31,11 +34,11 @@ _WIDTH = 96
 
 
 def polished(lines: list[str]) -> list[str]:
-    """Return the lines of a step, with better names and with comments.
+    r"""Return the lines of a step, with better names and with comments.
 
     Examples
     --------
-    >>> print(*polished(["t1 = z - z.max(axis=1, keepdims=True)", "exps = np.exp(t1)"]), sep="\\n")
+    >>> print(*polished(["t1 = z - z.max(axis=1, keepdims=True)", "exps = np.exp(t1)"]), sep="\n")
     shifted = z - z.max(axis=1, keepdims=True)  # so that exp cannot overflow
     exps = np.exp(shifted)
     """
@@ -52,11 +55,33 @@ def polished(lines: list[str]) -> list[str]:
     commented, is_explained = [], False
     for line in lines:
         comment = comments.get(line, "")
+        if line.startswith("np.ravel_multi_index("):
+            comment = "raises for numbers out of range"
         if _SUM_OVER_ROWS.match(line) and not is_explained:
             comment, is_explained = "the sum over the rows, as a product", True
         fits = comment and len(line) + len(comment) + 4 <= _WIDTH
         commented.append(f"{line}  # {comment}" if fits else line)
-    return commented
+    return [part for line in commented for part in _wrapped(line)]
+
+
+def _wrapped(line: str) -> list[str]:
+    """Break a line that is too long within its last brackets."""
+    if len(line) <= _WIDTH or line[-1] not in ")]":
+        return [line]
+    depth, commas = 0, []
+    for i in range(len(line) - 1, -1, -1):
+        depth += (line[i] in ")]}") - (line[i] in "([{")
+        if line[i] == "," and depth == 1:
+            commas.append(i)
+        if not depth:
+            break
+    indent = " " * (len(line) - len(line.lstrip()))
+    inner = line[i + 1 : -1]
+    if len(indent) + 4 + len(inner) <= _WIDTH:
+        return [line[: i + 1], f"{indent}    {inner}", f"{indent}{line[-1]}"]
+    starts, ends = [i + 1, *(c + 1 for c in commas[::-1])], [*commas[::-1], len(line) - 1]
+    parts = [line[a:b].strip() for a, b in zip(starts, ends, strict=True)]
+    return [line[: i + 1], *(f"{indent}    {part}," for part in parts), f"{indent}{line[-1]}"]
 
 
 def _shortened(line: str) -> str:

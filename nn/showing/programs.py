@@ -54,11 +54,11 @@ def _head(given: TrainingStep, language: str, rows: int | None) -> list[str]:
     options = given.optimizer.param_groups[0].plain()
     shown = [f"{key}={value!r}" for key, value in options.items() if value or key == "lr"]
     count = "n" if rows is None else str(rows)
+    batch = f"x: {_shape(given.x, count)}, labels: {_shape(given.labels, count)}"
     return [
         f'"""A training step of {name} in {_TITLES[language]}.',
         "",
-        f"x: {_shape(given.x, count)}, labels: {_shape(given.labels, count)}; the loss is "
-        f"{given.loss.describe()},",
+        batch + f"; the loss is {given.loss.describe()},",
         f"the optimizer {optimizer}({', '.join(shown)}).",
         '"""',
         "",
@@ -144,18 +144,15 @@ def _check(shown: ShownStep, given: TrainingStep, rows: int | None) -> None:
         sizes[1:] = [len(given.x) + 1, len(given.x) + 3]
     with np.errstate(all="ignore"):
         for size in sizes:
-            batch = (
-                given.with_rows(size)
-                if len(given.labels) == len(given.x)
-                else (given.x, given.labels)
-            )
+            batch = given.with_rows(size)
             loss, found = step(*batch).item(), program.step(*batch)
             mine, theirs = twin.state(), program.weights()
-            wrong = [
-                name for name in mine if not same_bits(mine[name], theirs.get(name, np.zeros(0)))
-            ]
-            if wrong or not same_bits(np.array(loss), np.array(found)):
+            wrong = ["loss"] * (not same_bits(np.array(loss), np.array(found)))
+            if mine.keys() != theirs.keys():
+                wrong.append(", ".join(sorted(mine.keys() ^ theirs.keys())))
+            wrong += [n for n in mine if n in theirs and not same_bits(mine[n], theirs[n])]
+            if wrong:
                 raise ShowError(
-                    f"the text in {shown.language} computes another {wrong[0] if wrong else 'loss'} "
-                    "than the network, so it is not shown; report the network as a bug"
+                    f"the text in {shown.language} computes another {wrong[0]} than the network, "
+                    "so it is not shown; report the network as a bug"
                 )
