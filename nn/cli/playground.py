@@ -69,7 +69,11 @@ def _chosen(options: argparse.Namespace) -> tuple[str, Table | None]:
     if table is None or options.state:
         state = read_state(options.state.rpartition("#")[2])  # or a whole address
     else:
-        chosen = {"name": "csv", "file": table.file, "digest": table.digest}
+        chosen: dict[str, object] = {
+            "name": "csv",
+            "file": table.file,
+            "digest": table.digest,
+        }
         if options.label is not None:
             chosen["label"] = options.label
         if options.features is not None:

@@ -6,7 +6,6 @@ away from it. Which requests there are is in `_GET` and `_POST` of this file.
 
 from __future__ import annotations
 
-import html
 import io
 import socket
 import time
@@ -33,11 +32,12 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'" + _OWN
 )
-# The stepper's page has a stricter policy of its own, and needs nothing of this origin.
+# These pages have stricter policies of their own, and need nothing of this origin.
 _EXPLAIN_POLICY = (
     "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline'; "
     "style-src 'unsafe-inline'; img-src data: blob:" + _OWN
 )
+_REFUSAL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'" + _OWN
 _NO_POLICY = "sandbox; default-src 'none'" + _OWN
 _MEDIA = {
     "css": "text/css; charset=utf-8",
@@ -245,7 +245,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "POST":
             body = encoded({"error": refusal.text, **refusal.more})
             return self._send(refusal.status, _JSON, body, _NO_POLICY, more)
-        return self._send(refusal.status, _HTML, _plain_page(refusal), _NO_POLICY, more)
+        return self._send(refusal.status, _HTML, _plain_page(refusal), _REFUSAL_POLICY, more)
 
     def _linger(self) -> None:
         """Read what is still sent, or the answer would be lost on its way."""
@@ -347,23 +347,22 @@ def _ascii(name: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
 
 
+_ADVICE = (
+    "Copy the whole address that the command tinygrad-edu playground printed.",
+    "If the command was started again, its key is another one.",
+    "To keep what you had built, copy the old address from # on to the end of the new one.",
+)
+
+
 def _plain_page(refusal: Refusal) -> bytes:
     """Write a page without a script that says why there is nothing to see."""
-    advice = ""
+    from tinygrad_edu.documents.model import Section
+    from tinygrad_edu.documents.page import page
+
+    lines = [f"{refusal.text[:1].upper()}{refusal.text[1:]}."]
     if refusal.status == 403:
-        advice = (
-            "<p>Copy the whole address that the command <code>tinygrad-edu playground</code> "
-            "printed. If the command was started again, its key is another one.</p>"
-            "<p>To keep what you had built, copy the part of the old address from # on, and put it "
-            "at the end of the new address.</p>"
-        )
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        '<meta name="color-scheme" content="light dark"><title>Playground</title></head>'
-        f"<body><h1>The playground does not open this</h1><p>{html.escape(refusal.text)}.</p>"
-        f"{advice}</body></html>\n"
-    ).encode()
+        lines += _ADVICE
+    return page(Section("The playground does not open this", tuple(lines))).encode()
 
 
 _SESSION = frozenset({"session"})

@@ -151,7 +151,7 @@ class Player:
     # In the thread of the session -----------------------------------------------------------------
 
     def _begin(self, open_session: Callable[[Progress], Session]) -> None:
-        self._session = open_session(lambda done, total: not self._closed)
+        self._session = open_session(lambda reached: not self._closed)
 
     def _run(self) -> None:
         while True:
@@ -258,12 +258,12 @@ class Player:
     def _do_seek(self, branch: int, step: int) -> dict[str, Any]:
         self._playing, reported = False, time.monotonic()
 
-        def progress(done: int, total: int) -> bool:
+        def progress(reached: int) -> bool:
             nonlocal reported
             if (now := time.monotonic()) - reported > _PROGRESS_AFTER and self._stream is not None:
                 reported = now
-                text = f"replaying: {done:,} of {total:,} steps"
-                self._stream.put_notice(text, "progress", done=done, of=total)
+                text = f"replaying: step {reached:,} of {step:,}"
+                self._stream.put_notice(text, "progress", done=reached, of=step)
             return not (self._closed or self._is_overtaken())
 
         is_reached = self._session.seek(branch, step, progress)

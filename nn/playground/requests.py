@@ -91,7 +91,7 @@ def check_origin(headers: Message, port: int, is_command: bool) -> None:
 def check_key(found: str | None, key: str) -> None:
     """Raise `Refusal` unless a key is the right one."""
     if not hmac.compare_digest((found or "").encode("utf-8", "replace"), key.encode("ascii")):
-        raise Refusal(403, "the key is missing or wrong; open the address that the command printed")
+        raise Refusal(403, "the key in the address is missing or wrong")
 
 
 def parameters(query: str, known: frozenset[str]) -> dict[str, str]:

@@ -35,7 +35,7 @@ class FakeSession:
             raise ValueError(f"there is no branch {branch}")
         for self.at in range(step):
             time.sleep(0.001)
-            if progress(self.at, step) is False:
+            if progress(self.at) is False:
                 return False
         self.at = step
         return True

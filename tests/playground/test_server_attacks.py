@@ -157,7 +157,7 @@ PATHS = [
 def test_no_other_path_leads_anywhere(one, path):
     status, _, body = asked(one, request(one, "GET", f"{path}?key={one.key}"))
     assert status == 404
-    assert b"there is nothing at this address" in body
+    assert b"There is nothing at this address" in body
 
 
 @pytest.mark.parametrize("line", [b"\x00", b"/page/style.css\x00", b"/page/\xff", b"/ /", b""])
