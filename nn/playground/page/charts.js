@@ -267,7 +267,7 @@ export function makeConfusion(root, app) {
   const section = root.closest("section");
   const table = h("table", { class: "confusion" });
   const said = h("p", { class: "hint numbers said" });
-  root.append(h("div", { class: "scroll-x", tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, table), said);
+  root.append(h("div", { class: "scroll-x" }, table), said);
   let made = "", cells = [], chosen = null, names = [];
 
   function build() {

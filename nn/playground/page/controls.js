@@ -144,15 +144,15 @@ export function makeModel(root, app) {
     (rows[Math.min(place, rows.length - 2)]?.remove ?? add).focus();
   }
 
-  function freezer(number) {
+  function freezer(number, name) {
     const made = button("Freeze", () => {
       const { frozen } = app.frame.settings;
       change(app, { frozen: frozen.includes(number) ? frozen.filter((one) => one !== number) : [...frozen, number] });
     }, { image: "free", class: "freeze", "aria-pressed": "false", title: "A frozen layer keeps its weights; the others train on" });
-    return { made, draw(frozen, name) {
+    made.append(h("span", { class: "unseen" }, name));
+    return { made, draw(frozen) {
       if (made.getAttribute("aria-pressed") === String(frozen)) { return; }
       made.setAttribute("aria-pressed", String(frozen));
-      made.setAttribute("aria-label", `${frozen ? "Unfreeze" : "Freeze"} ${name}`);
       made.querySelector(".icon").replaceWith(icon(frozen ? "frozen" : "free"));
       write(made.querySelector("span"), frozen ? "Frozen" : "Freeze");
     } };
@@ -167,7 +167,7 @@ export function makeModel(root, app) {
     };
     const activation = select(activations.map((one) => [one, one.replace("_", " ")]), (value) => edit(place, { activation: value }), { "aria-label": `Activation of ${name}` });
     const gone = button("", () => remove(place), { image: "remove", class: "icon plain", "aria-label": `Remove ${name}`, title: "Remove this layer" });
-    const freeze = freezer(place + 1);
+    const freeze = freezer(place + 1, name);
     const part = h("li", null, h("fieldset", null, h("legend", { class: "unseen" }, name),
       h("span", { class: "number", "aria-hidden": "true" }, String(place + 1)),
       h("span", { class: "joined counter" },
@@ -177,12 +177,12 @@ export function makeModel(root, app) {
     return { part, remove: gone, draw(layer, frozen) {
       hold(units, layer.units);
       put(activation, layer.activation);
-      freeze.draw(frozen, name);
+      freeze.draw(frozen);
     } };
   }
 
-  const output = freezer(1);
-  let outputNumber = 1;
+  let output = null;
+  let outputNumber = 0;
   const outputText = h("span", { class: "what" });
   const outputRow = h("li", { class: "output" }, h("fieldset", null, h("legend", { class: "unseen" }, "Output layer"),
     h("span", { class: "number", "aria-hidden": "true" }, "out"), outputText));
@@ -191,18 +191,17 @@ export function makeModel(root, app) {
       const { hidden, frozen } = frame.settings;
       if (rows.length !== hidden.length) {
         rows = hidden.map((_, place) => rows[place] ?? rowOf(place));
-        const last = freezer(hidden.length + 1);
-        outputRow.querySelector(".freeze")?.remove();
-        outputRow.firstChild.append(last.made);
-        output.draw = last.draw;
-        outputNumber = hidden.length + 1;
         list.replaceChildren(...rows.map((row) => row.part), outputRow);
-      } else if (!outputRow.isConnected) {
+      }
+      if (output === null || outputNumber !== hidden.length + 1) {
+        outputNumber = hidden.length + 1;
+        output?.made.remove();
+        output = freezer(outputNumber, "the output layer");
         outputRow.firstChild.append(output.made);
-        list.append(outputRow);
+        if (!outputRow.isConnected) { list.append(outputRow); }
       }
       rows.forEach((row, place) => row.draw(hidden[place], frozen.includes(place + 1)));
-      output.draw(frozen.includes(outputNumber), "the output layer");
+      output.draw(frozen.includes(outputNumber));
       const units = frame.problem === "regression" ? 1 : frame.classes.length;
       write(outputText, `${units} ${units === 1 ? "unit" : "units"}, ${frame.problem === "regression" ? "linear" : "softmax"}`);
       add.disabled = hidden.length >= (limits.hidden ?? 6);

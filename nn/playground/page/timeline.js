@@ -46,6 +46,8 @@ export function make(root, app) {
     h("summary", null, "Branches ", h("span", { class: "badge" })), list);
   const advice = h("p", { class: "hint advice" },
     "Drag back to any step. Change something there, and a branch begins; this run stays.");
+  root.setAttribute("role", "region");
+  root.setAttribute("aria-label", "Timeline");
   root.append(
     h("div", { class: "track" }, place, first, h("div", { class: "rail" }, slider, marks), last, reached),
     advice, tree);

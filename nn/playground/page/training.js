@@ -40,7 +40,10 @@ export function make(root, app) {
     h("div", { class: "row run" }, play, h("span", { class: "joined" }, back, next), pace),
     h("div", { class: "row again" }, restart,
       h("span", { class: "row seeds" }, h("label", { class: "hint" }, h("span", { class: "word" }, "Seed"), seed), dice)),
-    h("div", { class: "row away" }, explain, ...more));
+    h("div", { class: "row away" }, explain, ...more),
+    // main.js marks the body while nobody answers; messages go away, this line stays.
+    h("p", { class: "stopped-note" }, "The playground was stopped; start it again with ",
+      h("code", null, "tinygrad-edu playground"), ". What is shown stays in the address."));
 
   function setSpeed() {
     // The speed of a run in progress changes at once; otherwise it is used by the next start.
