@@ -72,14 +72,16 @@ function digits() {
   }
   sheet.addEventListener("keydown", (event) => {
     const way = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (event.key === "Delete" || event.key === "Backspace") {
+    const isDelete = event.key === "Delete" || event.key === "Backspace";
+    if (!way && !isDelete && event.key !== " ") { return; }
+    event.preventDefault();
+    if (isDelete) {
+      cursor.down = false;
+      showPen();
       clear();
-    } else if (event.key === " ") {
-      cursor.down = !cursor.down;
-    } else if (!way) {
       return;
     }
-    event.preventDefault();
+    if (event.key === " ") { cursor.down = !cursor.down; }
     const from = { ...cursor };
     const kept = (value) => Math.min(INK_SIDE - RADIUS, Math.max(RADIUS, value));
     cursor.x = kept(cursor.x + PEN_STEP * (way ? way[0] : 0));
