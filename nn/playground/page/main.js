@@ -20,7 +20,7 @@ const VIEWS = [
 ];
 const QUIET = 1500; // milliseconds between two texts in the live region
 const ADDRESS = 500; // milliseconds between two addresses
-const SHOWN = 7000; // milliseconds a message stays
+const SHOWN = { error: 14000, info: 7000, progress: 1500 }; // milliseconds a message stays
 
 const get = (name) => document.getElementById(name);
 const views = [];
@@ -46,7 +46,8 @@ async function act(name, args = {}) {
   }
 }
 
-// Show a message, and let screen readers have it. Kinds: info, error, quiet (screen readers alone).
+// Show a message, and let screen readers have it. Kinds: info, error, progress (of a replay), quiet
+// (screen readers alone).
 function say(text, kind = "info") {
   speak(text);
   if (kind === "quiet") return;
@@ -55,7 +56,7 @@ function say(text, kind = "info") {
   toast.className = `toast ${kind}`;
   toast.hidden = false;
   clearTimeout(hiding);
-  hiding = setTimeout(() => { toast.hidden = true; }, kind === "error" ? 2 * SHOWN : SHOWN);
+  hiding = setTimeout(() => { toast.hidden = true; }, SHOWN[kind] || SHOWN.info);
 }
 
 // The live region changes seldom: while training, only the latest text is worth reading out.
@@ -89,9 +90,9 @@ function redraw() {
 }
 
 function draw() {
-  scheduled = false;
   const frame = app.frame;
-  if (!frame) return;
+  if (!scheduled || !frame) return;
+  scheduled = false;
   if (!document.hidden) {
     frame.full = full;
     full = false;
@@ -169,6 +170,16 @@ async function start() {
 }
 
 follow(redraw);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) redraw(); });
+document.addEventListener("visibilitychange", () => {
+  // A frame that was asked for before the page was hidden would wait until it is seen again.
+  if (document.hidden && scheduled) setTimeout(draw, 0);
+  else if (!document.hidden) redraw();
+});
+// The text behind # is the state, so a link within the page must not change it.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  const unit = document.querySelector("#network [tabindex='0']");
+  if (unit) unit.focus();
+});
 window.addEventListener("hashchange", () => location.reload());
 start();

@@ -8,7 +8,8 @@ const LEFT = 34, BELOW = 34, ABOVE = 6, RIGHT = 8;
 export function make(root, app) {
   const list = h("div", { class: "lanes" });
   const keys = h("div", { class: "keys" });
-  root.append(list, keys);
+  const axes = h("div", { class: "axes", hidden: true });
+  root.append(list, keys, axes);
   let lanes = [], known = "", span = 0, dots = null, bounds = [-1, 1];
 
   new ResizeObserver(() => {
@@ -287,6 +288,24 @@ export function make(root, app) {
     }
   }
 
+  // With more than two features, a person chooses the two that the map shows.
+  function chooseAxes(frame) {
+    const now = frame.lanes[0].map && frame.features.length > 2 ? [frame.features, frame.axes.features].join() : "";
+    if (axes.dataset.known === now) return;
+    axes.dataset.known = now;
+    axes.hidden = !now;
+    const pair = frame.axes ? frame.axes.features : [];
+    const choice = (name, n) => {
+      const input = h("select", { onchange: () => {
+        const next = pair.map((k, place) => (place === n ? Number(input.value) : k));
+        app.act("view", { features: next });
+      } }, frame.features.map((feature, k) => h("option", { value: String(k) }, feature)));
+      input.value = String(pair[n]);
+      return h("label", { class: "field" }, h("span", {}, name), input);
+    };
+    axes.replaceChildren(...(now ? [choice("Across", 0), choice("Up", 1)] : []));
+  }
+
   function label(frame, part) {
     const lane = frame.lanes[part.n];
     const selected = frame.selected === part.n;
@@ -321,6 +340,7 @@ export function make(root, app) {
       dots = null;
       bounds = frame.problem === "regression" ? extent(frame.points) : bounds;
       legend(frame);
+      chooseAxes(frame);
       const title = root.closest("section").querySelector("h2");
       title.textContent = !frame.lanes[0].map ? "Result" : frame.problem === "regression" ? "Predictions" : "Decisions";
       lanes.forEach((part) => label(frame, part));

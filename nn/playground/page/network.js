@@ -23,7 +23,7 @@ export function make(root, app) {
   const picture = makePicture(canvas);
   let plan = null, known = "", room = 0, buttons = [], marks = "", asked = false;
   let lit = null, spot = { c: 0, n: 0 }, rode = null;
-  const cursor = h("button", { type: "button", class: "line-cursor", tabindex: "-1", onkeydown: rideKeys,
+  const cursor = h("button", { type: "button", class: "line-cursor", tabindex: "-1", "aria-label": "A weight", onkeydown: rideKeys,
     onfocus: () => aim(rode), onblur: () => leave(), onclick: () => peek.open({ line: rode }, placeOf({ line: rode }), cursor) });
 
   new ResizeObserver(() => {
@@ -87,7 +87,7 @@ export function make(root, app) {
       const gap = unit.size / 2 + 10;
       if (side === "before") {
         box.style.right = `${plan.width - unit.x + gap}px`;
-        box.style.maxWidth = `${unit.x - gap - 4}px`;
+        box.style.maxWidth = `${unit.x - gap - 8}px`;
       } else {
         box.style.left = `${unit.x + gap}px`;
         box.style.maxWidth = `${plan.width - unit.x - gap - 2}px`;
@@ -114,7 +114,7 @@ export function make(root, app) {
       const turn = (to) => app.act("view", { units: { [which]: Math.max(0, Math.min(units - shown, to)) } });
       const step = (label, sign, to, off) => h("button", { type: "button", "aria-label": which ? `${label} units of layer ${which}` : `${label} inputs`,
         disabled: off, onclick: () => turn(to) }, sign);
-      const box = h("div", { class: "pager" }, step("Previous", "‹", first - shown, first <= 0),
+      const box = h("div", { class: `pager${plan.narrow ? " stacked" : ""}` }, step("Previous", "‹", first - shown, first <= 0),
         h("span", { class: "numbers" }, `${first + 1}–${first + shown}`), step("Next", "›", first + shown, first + shown >= units));
       box.style.left = `${column.x}px`;
       box.style.top = `${plan.below}px`;

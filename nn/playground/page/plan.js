@@ -19,8 +19,9 @@ export function makePlan(frame, room) {
   const counts = [asImage ? 1 : inputs.length, ...layers.map((layer) => layer.shown)];
   const rows = Math.max(...counts, 4);
   const tight = narrow || counts.length > 6;
-  const before = tight ? 54 : 84, after = tight ? 92 : 108;
-  const spacing = Math.max(narrow ? 82 : 68, (room - before - after) / (counts.length - 1));
+  const long = Math.max(...inputs.map((input) => input.name.length)) > 4;
+  const before = tight ? (long ? 76 : 54) : 92, after = tight ? 92 : Math.max(0, ...frame.classes.map((name) => name.length)) > 8 ? 128 : 108;
+  const spacing = Math.max(narrow ? 80 : 68, (room - before - after) / (counts.length - 1));
   const width = Math.max(room, Math.ceil(before + after + spacing * (counts.length - 1)));
   const pitch = narrow ? 50 : Math.max(31, Math.min(56, 440 / rows, spacing * 0.62));
   const size = narrow ? 40 : Math.round(pitch * 0.8);
@@ -35,7 +36,7 @@ export function makePlan(frame, room) {
     return { c, x, layer, units, image: asImage && c === 0, last: c === layers.length };
   });
   const lines = makeLines(frame, columns);
-  return { width, height: HEAD + body + (paged ? 44 : FOOT), head: HEAD, size, columns, narrow, paged,
+  return { width, height: HEAD + body + (paged ? (narrow ? 70 : 44) : FOOT), head: HEAD, size, columns, narrow, paged,
     tight, below: HEAD + body + 4, ...lines };
 }
 
