@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .choices import ACTIVATIONS, DATA, LIMITS, OPTIMIZERS
-from .settings import DataSettings, Settings, plain_number, whole
+from .settings import DataSettings, Settings, number, plain_number, whole
 from .timeline import Change, Nudging
 
 __all__ = ["State", "read_state", "write_state"]
@@ -194,7 +194,7 @@ def _data(given: Mapping[str, str]) -> dict[str, Any]:
             data[key] = [urllib.parse.unquote(name) for name in listed]
         elif key == "drawn":
             points = [point.split(",") for point in value.split(";")] if value else []
-            data[key] = [[_float("drawn", number) for number in point] for point in points]
+            data[key] = [[_float("drawn", text) for text in point] for point in points]
     return {"data": data} if data else {}
 
 
@@ -275,7 +275,7 @@ def _nudging(text: str, settings: Settings) -> Nudging:
         _whole("nudge layer", parts[1], 1, len(settings.hidden) + 1),
         row,
         _whole("nudge column", parts[3], 0, LIMITS["units"]),
-        _float("nudge", by),
+        number("nudge", _float("nudge", by), -1e6, 1e6),
     )
 
 

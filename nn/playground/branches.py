@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .lane import Lane, LaneState, linears
-from .settings import OptimizerSettings, Settings
+from .settings import OptimizerSettings, Settings, whole
 
 if TYPE_CHECKING:
     from tinygrad_edu import Tensor
@@ -48,11 +48,14 @@ class Nudging:
 
     def place_in(self, network: Sequential) -> tuple[Tensor, tuple[int, ...]]:
         """Return the parameter of a network that it is about, and the index in it."""
-        layer = linears(network)[self.layer - 1]
+        layers = linears(network)
+        layer = layers[whole("nudge layer", self.layer, 1, len(layers)) - 1]
+        inputs, units = layer.weight.shape
+        column = whole("nudge column", self.column, 0, units - 1)
         if self.row is not None:
-            return layer.weight, (self.row, self.column)
+            return layer.weight, (whole("nudge row", self.row, 0, inputs - 1), column)
         assert layer.bias is not None  # all layers of the playground have one
-        return layer.bias, (self.column,)
+        return layer.bias, (column,)
 
     def __str__(self) -> str:
         place = f"b{self.layer}[{self.column}]"

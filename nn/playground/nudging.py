@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .lane import Lane, linears, loss_of
+from .lane import Lane, loss_of
 from .measures import finite
-from .settings import number, whole
+from .settings import number
 from .timeline import Change, Nudging
 
 if TYPE_CHECKING:
@@ -72,16 +72,11 @@ def nudge(session: Session, layer: int, row: int | None, column: int, by: float)
     Nudge
     """
     lane = session.lane
-    layers = linears(lane.network)
-    layer = whole("layer", layer, 1, len(layers))
-    inputs, outputs = layers[layer - 1].weight.shape
-    column = whole("column", column, 0, outputs - 1)
-    if row is not None:
-        row = whole("row", row, 0, inputs - 1)
     by = number("by", by, -1e6, 1e6)
     if by == 0:
         raise ValueError("by: 0, expected the number to add to the weight")
     nudging = Nudging(session.selected, layer, row, column, by)
+    nudging.place_in(lane.network)  # raises an error if there is none
     x, y = session.timeline.batch()
     gradient, before = _gradient(lane, nudging, x, y)
     value, on_before = _value(lane, nudging), _rectifiers(session, x)

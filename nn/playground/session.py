@@ -169,39 +169,8 @@ class Session:
     @property
     def state(self) -> str:
         """The settings, changes and position as a text that `open` reads."""
-        start, *changes = self._changes()
+        start, *changes = (branch.change for branch in self.timeline.line())
         return write_state(State(start.settings, tuple(changes), self.timeline.step, self.selected))
-
-    def _changes(self) -> list[Change]:
-        return [branch.change for branch in self.timeline.line()]
-
-    def recipe(self, lane: int | None = None) -> dict[str, Any]:
-        """Return what a program needs to train a lane again.
-
-        Parameters
-        ----------
-        lane : int, optional
-            By default the one that is selected.
-
-        Returns
-        -------
-        dict
-            ``settings`` of the start, ``changes`` (on the line of branches, in order), ``step``,
-            ``lane``, ``network``, ``data``, and ``digest`` of the weights and the optimizer's
-            state, as text.
-        """
-        number = self.selected if lane is None else self._lane_number(lane)
-        start, *changes = self._changes()
-        chosen = self.lanes[number]
-        return {
-            "settings": start.settings,
-            "changes": tuple(changes),
-            "step": self.timeline.step,
-            "lane": number,
-            "network": chosen.network,
-            "data": self.data,
-            "digest": chosen.state().digest().hex(),
-        }
 
     # What a person does ----------------------------------------------------------------------
 

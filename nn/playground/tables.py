@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -241,18 +240,16 @@ def _read(path: Path, name: str, content: bytes) -> Table:
     task = "regression"  # also takes numbers that are not classes
     while True:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                data: CsvData = read_csv(
-                    path,
-                    required=False,
-                    task=task,  # type: ignore[arg-type]
-                    encode="onehot",
-                    drop=dropped,
-                    dtype="float64",
-                    argument="table",
-                    offers={},
-                )
+            data: CsvData = read_csv(
+                path,
+                required=False,
+                task=task,  # type: ignore[arg-type]
+                encode="onehot",
+                drop=dropped,
+                dtype="float64",
+                argument="table",
+                offers={},
+            )
             break
         except DataError as error:
             if error.kind == "not a number" and task == "regression":
