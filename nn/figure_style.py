@@ -18,7 +18,7 @@ from tinygrad_edu.palette import LIGHT
 from tinygrad_edu.texts import clean
 
 from .images import image_side
-from .slides import SLIDE, is_slide, large_ticks, lettering, wrapped, zoom
+from .slides import SLIDE, SMALLEST_LETTERS, is_slide, large_ticks, lettering, wrapped, zoom
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,11 +34,13 @@ __all__ = [
     "MUTED",
     "ORANGE",
     "SLIDE",
+    "SMALLEST_LETTERS",
     "WARNING",
     "balanced_columns",
     "blank_axes",
     "class_labels",
     "draw_line",
+    "gaps_on_a_slide",
     "heading",
     "ink_on",
     "is_slide",
@@ -136,7 +138,8 @@ def panels_over_epochs(*titles: str, height: float) -> tuple[Figure, list[Axes]]
         axes.set_xlabel("epoch")
         axes.grid(True, which="both", color=GRID, linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        ticks = 5 if is_slide() else 10
+        axes.xaxis.set_major_locator(MaxNLocator(ticks, integer=True, min_n_ticks=1))
     return figure, panels
 
 
@@ -312,7 +315,7 @@ def mosaic(
     limits : tuple of float
         The values at both ends of the colour map.
     fontsize, ink
-        Size in points and colour of the names.
+        Size of the names in points on a page, and their colour.
 
     Returns
     -------
@@ -338,7 +341,7 @@ def mosaic(
             name,
             ha="center",
             va="bottom",
-            fontsize=fontsize,
+            fontsize=lettering(fontsize),
             linespacing=1.1,
             color=ink,
             in_layout=False,  # it is inside the plot, so the layout can skip it
@@ -346,6 +349,30 @@ def mosaic(
     axes.set_axis_off()
     paint(axes, together)
     return scale
+
+
+def gaps_on_a_slide(columns: int, rows: int, names: Sequence[str]) -> tuple[float, float]:
+    """Return the gaps of a `mosaic` that fills a slide, with room for the texts above the images.
+
+    Parameters
+    ----------
+    columns, rows : int
+        The number of images next to and above each other.
+    names : sequence of str
+        The texts.
+
+    Returns
+    -------
+    tuple of float
+        Space to the right and above, relative to the side of an image.
+    """
+    wide, high = (SLIDE[0] - 0.8) / columns, (SLIDE[1] - 1.5) / rows
+    lines = [name.split("\n") for name in names]
+    letters = max(len(line) for name in lines for line in name)
+    text = max(map(len, lines)) * 1.3 * SMALLEST_LETTERS / 72 + 0.06
+    side = min(high - text, 0.92 * wide)
+    needed = letters * 0.62 * SMALLEST_LETTERS / 72
+    return max(needed / side - 1, 0.08), text / side
 
 
 def paint(axes: Axes, colours: NDArray[Any]) -> None:

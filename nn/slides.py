@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["SLIDE", "is_slide", "large_ticks", "lettering", "slides", "wrapped", "zoom"]
+__all__ = [
+    "SLIDE",
+    "SMALLEST_LETTERS",
+    "is_slide",
+    "large_ticks",
+    "lettering",
+    "slides",
+    "wrapped",
+    "zoom",
+]
 
 SLIDE = (40 / 3, 7.5)
 """Width and height of a slide in inches, as presentation programs have it: 16 to 9."""
@@ -51,6 +60,9 @@ def slides(wanted: bool = True) -> Iterator[None]:
     if not wanted:
         yield
         return
+    from .packages import require
+
+    require("matplotlib", "to draw at slide size")
     from matplotlib import rc_context
 
     before = _SLIDES.set(True)

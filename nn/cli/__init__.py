@@ -37,13 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from tinygrad_edu.memory import keep_memory
 
+        from ..slides import slides
         from ..training.signals import Terminated, unwinding
 
         _prepare_streams()
         options = _parser().parse_args(arguments)
         keep_memory()
         try:
-            with unwinding(), _warnings_in_one_line():
+            for_slides = slides(getattr(options, "slides", False))
+            with unwinding(), _warnings_in_one_line(), for_slides:
                 return int(options.run(options))
         except Terminated as stop:
             _complain(str(stop))

@@ -51,6 +51,8 @@ _COMMANDS = {
 }
 
 
+_WITH_PICTURES = ("train", "resume", "find-lr", "explain")
+"""Commands whose pictures are also for slides."""
 _WITH_JSON = ("train", "resume", "find-lr", "predict", "evaluate", "explain", "inspect")
 """Commands whose result is also for programs."""
 
@@ -84,6 +86,10 @@ def make_parser() -> argparse.ArgumentParser:
         _add_common(command)
         if name in _WITH_JSON:
             command.add_argument("--json", action="store_true", help="print the result as JSON")
+        if name in _WITH_PICTURES:
+            command.add_argument(
+                "--slides", action="store_true", help="pictures for slides: 16:9, large letters"
+            )
         command.set_defaults(run=run)
         examples.append(example.removeprefix("example:\n"))
     parser.epilog = "examples:\n" + "\n\n".join(examples)

@@ -22,6 +22,7 @@ __all__ = ["bars_figure", "heat_maps_figure", "images_figure"]
 
 _WIDTH = 5.6
 _LONGEST_NAME = 34
+_MOST_LINES_ON_A_SLIDE = 12
 
 
 def bars_figure(
@@ -39,7 +40,7 @@ def bars_figure(
     Parameters
     ----------
     names : sequence of str
-        Next to each bar.
+        Next to each bar; a slide shows the first 12 lines of them.
     values : ndarray, shape (bars,)
         Their lengths; NaN is drawn as no bar.
     title, xlabel : str
@@ -56,6 +57,12 @@ def bars_figure(
     matplotlib.figure.Figure
     """
     values = np.asarray(values, dtype=np.float64)
+    if style.is_slide():
+        most = _MOST_LINES_ON_A_SLIDE // lines
+        if len(values) > most:
+            note = f"{most} of {len(values)} shown" + (f"; {note}" if note else "")
+        names, values = names[:most], values[:most]
+        points = None if points is None else points[:most]
     figure, axes = style.blank_axes(_WIDTH, (0.12 + 0.15 * lines) * max(len(values), 2) + 1.35)
     places = np.arange(len(values))
     colours = [style.BLUE if value >= 0 else style.ORANGE for value in values]
@@ -67,11 +74,11 @@ def bars_figure(
             np.repeat(places, points.shape[1]),
             "|",
             color="black",
-            markersize=6,
-            markeredgewidth=1.0,
+            markersize=6 * style.zoom(),
+            markeredgewidth=style.zoom(),
             zorder=3,
         )
-    axes.axvline(0, color=style.LINE, linewidth=0.8, zorder=5)
+    axes.axvline(0, color=style.LINE, linewidth=0.8 * style.zoom(), zorder=5)
     axes.set_yticks(places, [_safe(name) for name in names])
     axes.set_ylim(len(values) - 0.4, -0.6)
     axes.margins(x=0.06)
@@ -119,6 +126,7 @@ def heat_maps_figure(
     figure = style.blank_axes(width, height)[0]
     figure.clear()
     axes = list(np.ravel(figure.subplots(1, panels)))
+    style.large_ticks(*axes)
     largest = max((float(np.abs(one).max(initial=0.0)) for one in maps), default=0.0) or 1.0
     colours = LinearSegmentedColormap.from_list("signed", [style.ORANGE, "white", style.BLUE])
     scale = ScalarMappable(Normalize(-largest, largest), colours)
@@ -126,16 +134,17 @@ def heat_maps_figure(
         low, high = float(image.min()), float(image.max())
         grey = (image - low) / ((high - low) or 1.0)
         style.paint(axes[0], np.repeat(grey[..., np.newaxis], 3, axis=-1))
-        axes[0].set_title("the row", fontsize=9)
+        axes[0].set_title("the row", fontsize=style.lettering(9))
     for panel, one, name in zip(axes[panels - len(maps) :], maps, names, strict=True):
         style.paint(panel, np.asarray(scale.to_rgba(one))[..., :3])
-        panel.set_title(_safe(name), fontsize=9)
+        panel.set_title(_safe(name), fontsize=style.lettering(9))
     for panel in axes:
         panel.set_xticks([])
         panel.set_yticks([])
         for spine in panel.spines.values():
             spine.set_color(style.GRID)
-    figure.colorbar(scale, ax=axes, shrink=0.72, aspect=24, label=label)
+    bar = figure.colorbar(scale, ax=axes, shrink=0.72, aspect=24, label=label)
+    style.large_ticks(bar.ax)
     _write_around(figure, title, note)
     return figure
 
@@ -158,17 +167,20 @@ def images_figure(
     -------
     matplotlib.figure.Figure
     """
+    if style.is_slide():
+        images, names = images[:8], names[:8]
     columns = style.balanced_columns(len(images), 4)
     rows = -(-len(images) // columns)
     figure, axes = style.blank_axes(1.45 * max(columns, 3) + 0.2, 1.72 * rows + 0.85)
+    texts = [_safe(name, 60) for name in names]
     finite = images[np.isfinite(images)]
     limits = float(finite.min(initial=0.0)), float(finite.max(initial=1e-300))
     style.mosaic(
         axes,
         images,
-        [_safe(name, 60) for name in names],
+        texts,
         columns,
-        (0.28, 0.46),
+        style.gaps_on_a_slide(columns, rows, texts) if style.is_slide() else (0.28, 0.46),
         colours="gray",
         limits=limits,
         fontsize=8,
@@ -178,9 +190,10 @@ def images_figure(
 
 
 def _write_around(figure: Figure, title: str, note: str) -> None:
-    figure.suptitle(_safe(title, 200), fontsize=10)
+    figure.suptitle(style.wrapped(_safe(title, 200), 10), fontsize=style.lettering(10))
     if note:
-        figure.supxlabel(_safe(note, 200), fontsize=8, color=style.MUTED)
+        note = style.wrapped(_safe(note, 200), 8)
+        figure.supxlabel(note, fontsize=style.lettering(8), color=style.MUTED)
 
 
 def _safe(text: str, limit: int = _LONGEST_NAME) -> str:

@@ -57,20 +57,21 @@ def calibration_figure(bins: Sequence[CalibrationBin], *, data: str = "") -> Fig
     if not filled:
         raise ValueError("all bins are empty; measure the model on at least one sample")
     figure, (axes, counts) = style.stacked_axes(6.0, 5.6, heights=(3.2, 1.0))
-    axes.plot([0, 1], [0, 1], color=style.MUTED, linestyle=":", linewidth=1.2, zorder=1)
+    zoom = style.zoom()
+    axes.plot([0, 1], [0, 1], color=style.MUTED, linestyle=":", linewidth=1.2 * zoom, zorder=1)
     for each in filled:
         assert each.confidence is not None  # because of `filled`
         assert each.accuracy is not None
         over = each.accuracy < each.confidence
         colour = style.ORANGE if over else style.BLUE
         ends = [each.confidence, each.accuracy]
-        axes.plot([each.confidence] * 2, ends, color=colour, linewidth=1.2, zorder=2)
+        axes.plot([each.confidence] * 2, ends, color=colour, linewidth=1.2 * zoom, zorder=2)
         axes.plot(
             [each.confidence],
             [each.accuracy],
             color=colour,
             marker="v" if over else "^",
-            markersize=8,
+            markersize=8 * zoom,
             markeredgecolor="white",
             linestyle="none",
             clip_on=False,
@@ -89,9 +90,10 @@ def calibration_figure(bins: Sequence[CalibrationBin], *, data: str = "") -> Fig
     counts.set_ylabel("samples")
     counts.set_xlabel("confidence: probability of the predicted class")
     title = f"Expected calibration error {percent_text(calibration_error(bins))}\n{gap_words(bins)}"
-    figure.suptitle(style.heading(data, title), fontsize=10)
+    figure.suptitle(style.heading(data, title), fontsize=style.lettering(10))
     meaning = "orange, down: too confident; blue, up: correct more often than its confidence says"
-    figure.supxlabel(meaning, fontsize=8, color=style.MUTED)
+    meaning = style.wrapped(meaning, 8)
+    figure.supxlabel(meaning, fontsize=style.lettering(8), color=style.MUTED)
     return figure
 
 
@@ -115,6 +117,6 @@ def _draw_counts(axes: Axes, bins: Sequence[CalibrationBin]) -> None:
                 count_text(each.samples),
                 ha="center",
                 va="bottom",
-                fontsize=8,
+                fontsize=style.lettering(8),
                 in_layout=False,
             )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ... import figure_style as style
 from ...figure_style import MUTED, draw_line, panels_over_epochs, part_look
 from ..epoch import Epoch
 from ..texts import ACCURACY, measure_text
@@ -64,13 +65,20 @@ def training_curves(history: History) -> Figure:
         _draw_legend(axes)
     loss_axes.set_ylim(bottom=0)
     if measure == ACCURACY:
-        loss_axes.set_ylabel("mean cross-entropy per sample")
+        loss_axes.set_ylabel(_short("mean cross-entropy per sample", "mean cross-entropy"))
         _show_shares(measure_axes)
     else:
         loss_axes.set_ylabel("mean squared error")
-        measure_axes.set_ylabel("R² (1: exact, 0: as good as the mean)")
-    figure.supxlabel(f"★ {history.kept}\n{history.note}", fontsize=9, color=MUTED)
+        measure_axes.set_ylabel(_short("R² (1: exact, 0: as good as the mean)", "R² (1: exact)"))
+    meaning = f"★ {history.kept}"
+    if not style.is_slide():  # there is no room for two long lines
+        meaning += f"\n{history.note}"
+    figure.supxlabel(meaning, fontsize=style.lettering(9), color=MUTED)
     return figure
+
+
+def _short(text: str, on_a_slide: str) -> str:
+    return on_a_slide if style.is_slide() else text
 
 
 def _starred_part(history: History, best: Epoch) -> str:
@@ -91,9 +99,9 @@ def _draw_point(axes: Axes, epoch: int, value: float, part: str, quantity: str) 
         [value],
         color=look["color"],
         marker=look["marker"],
-        markersize=10,
+        markersize=10 * style.zoom(),
         markerfacecolor="none",
-        markeredgewidth=1.8,
+        markeredgewidth=1.8 * style.zoom(),
         linestyle="none",
         clip_on=False,
         zorder=5,
@@ -103,13 +111,13 @@ def _draw_point(axes: Axes, epoch: int, value: float, part: str, quantity: str) 
 
 def _draw_star(axes: Axes, epoch: int, value: float | None, part: str, quantity: str) -> None:
     """Mark the kept epoch, on the curve of a part."""
-    axes.axvline(epoch, color=MUTED, linewidth=1.0, linestyle=":")
+    axes.axvline(epoch, color=MUTED, linewidth=style.zoom(), linestyle=":")
     axes.plot(
         [epoch],
         [float("nan") if value is None else value],
         color=part_look(part)["color"],
         marker="*",
-        markersize=14,
+        markersize=14 * style.zoom(),
         markeredgecolor="white",
         linestyle="none",
         clip_on=False,
@@ -121,14 +129,15 @@ def _draw_star(axes: Axes, epoch: int, value: float | None, part: str, quantity:
 def _draw_legend(axes: Axes) -> None:
     """Name the lines below the plot, because a curve may pass through any place inside."""
     names = axes.get_legend_handles_labels()[1]
+    columns, below = (2, -0.22) if style.is_slide() else (3 if len(names) == 3 else 2, -0.17)
     axes.legend(
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.17),
-        ncols=3 if len(names) == 3 else 2,
+        bbox_to_anchor=(0.5, below),
+        ncols=columns,
         frameon=False,
-        fontsize=9,
-        columnspacing=1.2,
-        handlelength=2.4,
+        fontsize=style.lettering(9),
+        columnspacing=0.8 if style.is_slide() else 1.2,
+        handlelength=1.4 if style.is_slide() else 2.4,
     )
 
 
@@ -139,5 +148,5 @@ def _show_shares(axes: Axes) -> None:
     low, high = axes.get_ylim()
     low = max(low, 0.0)
     axes.set_ylim(low, min(high, 1 + 0.05 * (1 - low)))
-    axes.set_ylabel("share of right predictions")
+    axes.set_ylabel(_short("share of right predictions", "right predictions"))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))

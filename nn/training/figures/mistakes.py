@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["confusion_figure", "confusion_matrix", "mistakes_figure"]
 
-_MOST_CLASSES_WITH_NUMBERS = 32
-_MOST_CLASSES_WITH_SHARES = 12
+_MOST_CLASSES_WITH_NUMBERS, _MOST_CLASSES_WITH_SHARES = 32, 12
+_MOST_WITH_NUMBERS_ON_A_SLIDE, _MOST_WITH_SHARES_ON_A_SLIDE = 12, 5
+_MOST_NAMES_ON_A_SLIDE = 15
 _WIDTH_OF_A_DIGIT = 0.64  # of the size of the font
 _COLUMNS = 6
 _MOST_NAMES = 60
 _LONGEST_LEVEL_NAME = 3
 _LONGEST_NAME_IN_A_LINE = 4
 _WIDTH_OF_A_LETTER = 0.075  # in inches, of the names at the axes
+_WIDTH_OF_A_SLIDE_LETTER = 0.18
 
 
 def confusion_matrix(
@@ -96,7 +98,7 @@ def confusion_figure(
 
     Correct predictions are blue on the diagonal, mistakes are orange; larger shares have a stronger
     colour. Above 12 classes only correct predictions show their share, and above 32 classes there
-    are no numbers.
+    are no numbers; on a slide, there are shares of at most 5 classes, and numbers of at most 12.
 
     Parameters
     ----------
@@ -122,7 +124,12 @@ def confusion_figure(
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
     digits = max((len(_cell(count)) for count in np.unique(counts)), default=1)
-    names = None if class_names is None else style.class_labels(class_names, classes, 24)
+    limit, with_numbers, with_shares = (
+        (20 if classes <= 4 else 12, _MOST_WITH_NUMBERS_ON_A_SLIDE, _MOST_WITH_SHARES_ON_A_SLIDE)
+        if style.is_slide()
+        else (24, _MOST_CLASSES_WITH_NUMBERS, _MOST_CLASSES_WITH_SHARES)
+    )
+    names = None if class_names is None else style.class_labels(class_names, classes, limit)
     longest = 0 if names is None else max(map(len, names), default=0)
     figure, axes, fontsize = _blank_matrix(classes, digits, longest)
     strength = np.sqrt(shares)[..., np.newaxis]  # a share of 1 % is visible already
@@ -131,11 +138,13 @@ def confusion_figure(
     )
     colours = 1 - strength * (1 - full)
     style.paint(axes, colours)
-    if classes <= _MOST_CLASSES_WITH_NUMBERS:
+    if style.is_slide():
+        axes.set_aspect("auto")  # wide cells have room for large numbers
+    if classes <= with_numbers:
         # Most of the time is spent on texts; a second line takes as long as the first.
         for row, column in np.argwhere(counts):
             text = _cell(counts[row, column])
-            if row == column or classes <= _MOST_CLASSES_WITH_SHARES:
+            if classes <= with_shares or (row == column and not style.is_slide()):
                 text += f"\n{_share(shares[row, column])}"
             axes.text(
                 column,
@@ -153,13 +162,13 @@ def confusion_figure(
     for lines in (axes.vlines, axes.hlines):
         lines(edges, -0.5, classes - 0.5, colors=style.GRID, linewidth=0.6)
     axes.set_xlabel("predicted class")
-    axes.set_ylabel("right class (shares are of its samples)")
+    axes.set_ylabel("right class" + " (shares are of its samples)" * (not style.is_slide()))
     right, all_samples = np.trace(counts).item(), totals.sum().item()
     share = right / (all_samples or 1)
     title = f"right: {count_text(right)} of {count_text(all_samples)} ({share:.2%})"
-    axes.set_title(style.heading(data, title), fontsize=10)
+    axes.set_title(style.heading(data, title), fontsize=style.lettering(10))
     meaning = "blue: right, orange: wrong; the stronger, the larger the share"
-    figure.supxlabel(meaning, fontsize=8, color=style.MUTED)
+    figure.supxlabel(meaning, fontsize=style.lettering(8), color=style.MUTED)
     return figure
 
 
@@ -170,6 +179,15 @@ def _cell(count: Any) -> str:
 
 def _name_classes(axes: Axes, classes: int, names: list[str] | None) -> int:
     """Name the classes at both axes, and return the distance of the lines between them."""
+    if style.is_slide():
+        step = -(-classes // _MOST_NAMES_ON_A_SLIDE)
+        shown = range(0, classes, step)
+        texts = [str(i) if names is None else names[i] for i in shown]
+        room = 10.0 / len(texts)  # in inches, for each column
+        turned = 90 if max(map(len, texts)) * _WIDTH_OF_A_SLIDE_LETTER > room else 0
+        axes.set_xticks(shown, texts, rotation=turned)
+        axes.set_yticks(shown, texts)
+        return step
     if names is None:
         step = 1 if classes <= _MOST_CLASSES_WITH_NUMBERS else 5 * -(-classes // 100)
         axes.set_xticks(range(0, classes, step))
@@ -194,6 +212,8 @@ def _blank_matrix(classes: int, digits: int, longest: int) -> tuple[Figure, Axes
         fontsize = 11.0 if classes <= 4 else 8.5
         smallest = 0.52 if classes <= _MOST_CLASSES_WITH_SHARES else 0.44
         size = classes * max(smallest, digits * _WIDTH_OF_A_DIGIT * fontsize / 72 + 0.09)
+    if style.is_slide():
+        fontsize = style.SMALLEST_LETTERS
     room = longest * _WIDTH_OF_A_LETTER
     figure, axes = style.blank_axes(max(size + 1.3 + room, 4.6), max(size + 1.4 + room, 4.2))
     return figure, axes, fontsize
@@ -228,7 +248,7 @@ def mistakes_figure(
     probabilities : array_like, shape (N, classes)
         The predictions of the network.
     most : int
-        The largest number of images.
+        The largest number of images; on a slide it is 8.
     data : str
         The name of the data, for the title.
     class_names : sequence of str, optional
@@ -254,6 +274,8 @@ def mistakes_figure(
     images, right, p = np.asarray(features), np.asarray(labels), np.asarray(probabilities)
     side = style.required_side(images.shape[1], "features")
     said, confidence = p.argmax(axis=1), p.max(axis=1)
+    if style.is_slide():
+        most = min(most, 8)
     wrong = np.flatnonzero(said != right)
     if len(wrong):
         shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
@@ -261,9 +283,9 @@ def mistakes_figure(
     else:
         shown = np.argsort(confidence, kind="stable")[:most]
         title = f"no mistakes in {len(right):,} samples; these were the closest"
-    columns = style.balanced_columns(len(shown), _COLUMNS)
+    columns = style.balanced_columns(len(shown), 4 if style.is_slide() else _COLUMNS)
     rows = -(-len(shown) // columns)
-    called = style.class_labels(class_names, p.shape[1], 14)
+    called = style.class_labels(class_names, p.shape[1], 16 if style.is_slide() else 14)
     # Two names next to each other may be wider than an image.
     is_wide = max(map(len, called)) > _LONGEST_NAME_IN_A_LINE
     apart, gap, height = ("\n", 0.56, 1.75) if is_wide else (", ", 0.42, 1.6)
@@ -275,11 +297,9 @@ def mistakes_figure(
         f"{_share(confidence[sample])}, row {sample + 1}"
         for sample in shown
     ]
-    style.mosaic(
-        axes, pixels, names, columns, (0.28, gap), colours="gray", limits=limits, fontsize=7.5
-    )
-    figure.suptitle(style.heading(data, title), fontsize=10)
-    figure.supxlabel(
-        "row: of the data, from 1; percent: how sure it was", fontsize=8, color=style.MUTED
-    )
+    gaps = style.gaps_on_a_slide(columns, rows, names) if style.is_slide() else (0.28, gap)
+    style.mosaic(axes, pixels, names, columns, gaps, colours="gray", limits=limits, fontsize=7.5)
+    figure.suptitle(style.heading(data, title), fontsize=style.lettering(10))
+    meaning = "row: of the data, from 1; percent: how sure it was"
+    figure.supxlabel(meaning, fontsize=style.lettering(8), color=style.MUTED)
     return figure

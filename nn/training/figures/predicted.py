@@ -60,7 +60,8 @@ def predicted_figure(report: RegressionReport, *, data: str = "") -> Figure:
     low, high = float(both.min()), float(both.max())
     margin = 0.06 * (high - low) or 0.5 * abs(high) or 0.5
     ends = (low - margin, high + margin)
-    axes.plot(ends, ends, color=style.LINE, linestyle="--", linewidth=1.2, label="exact", zorder=1)
+    zoom, line = style.zoom(), {"color": style.LINE, "linestyle": "--"}
+    axes.plot(ends, ends, linewidth=1.2 * zoom, label="exact", zorder=1, **line)  # type: ignore[arg-type]
     axes.axhline(
         report.mean, color=style.MUTED, linestyle=":", label="mean of the targets", zorder=1
     )
@@ -68,7 +69,7 @@ def predicted_figure(report: RegressionReport, *, data: str = "") -> Figure:
     axes.scatter(
         targets[chosen],
         predictions[chosen],
-        s=26 if few else 12,
+        s=(26 if few else 12) * zoom**2,
         alpha=0.85 if few else 0.5,
         color=style.BLUE,
         edgecolors="white",
@@ -90,21 +91,26 @@ def predicted_figure(report: RegressionReport, *, data: str = "") -> Figure:
     title += f"the mean alone: RMSE {number_text(report.rmse_of_mean)}"
     if len(chosen) < len(targets):
         title += f"\n{len(chosen):,} of {len(targets):,} samples, and the largest errors"
-    axes.set_title(style.heading(data, title), fontsize=10)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    axes.set_title(style.heading(data, title), fontsize=style.lettering(10))
+    where = "outside right upper" if style.is_slide() else "outside lower center"
+    columns = 1 if style.is_slide() else 3
+    figure.legend(loc=where, ncols=columns, frameon=False, fontsize=style.lettering(9))
     return figure
 
 
 def _ring(axes: Axes, x: NDArray[Any], y: NDArray[Any], worst: list[int]) -> None:
     """Draw a ring around the largest errors, and write the number of their row next to it."""
-    axes.scatter(x, y, s=14, color=style.BLUE, zorder=2)
-    ring: dict[str, Any] = {"facecolors": "none", "edgecolors": style.WARNING, "linewidths": 1.3}
-    axes.scatter(x, y, s=90, label="largest errors, with their row", zorder=3, **ring)
+    zoom = style.zoom()
+    axes.scatter(x, y, s=14 * zoom**2, color=style.BLUE, zorder=2)
+    ring: dict[str, Any] = {"facecolors": "none", "edgecolors": style.WARNING}
+    label = style.wrapped("largest errors, with their row", 9, 3.2)
+    axes.scatter(x, y, s=90 * zoom**2, linewidths=1.3 * zoom, label=label, zorder=3, **ring)
     left, right = axes.get_xlim()
     named: list[tuple[float, float]] = []
     for row, across, up in zip(worst, x, y, strict=True):
         # Numbers of neighbours would cover each other; those of the largest errors come first.
-        if any(math.hypot(across - a, up - b) < _TOO_CLOSE * (right - left) for a, b in named):
+        near = _TOO_CLOSE * (2 if style.is_slide() else 1) * (right - left)
+        if any(math.hypot(across - a, up - b) < near for a, b in named):
             continue
         named.append((across, up))
         is_low = across < left + 0.1 * (right - left)
@@ -113,11 +119,11 @@ def _ring(axes: Axes, x: NDArray[Any], y: NDArray[Any], worst: list[int]) -> Non
         axes.annotate(
             f"{row + 1}",
             (across, up),
-            xytext=(8 if on_right else -8, 0),
+            xytext=(8 * zoom if on_right else -8 * zoom, 0),
             textcoords="offset points",
             ha="left" if on_right else "right",
             va="center",
-            fontsize=8,
+            fontsize=style.lettering(8),
             color=style.WARNING,
             bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"},
             zorder=4,

@@ -5,7 +5,7 @@ The numbers come from a `RateSearch`; nothing is trained here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,11 +47,13 @@ def rates_figure(search: RateSearch) -> Figure:
         search.losses,
         color=style.MUTED,
         marker=".",
-        markersize=4,
+        markersize=4 * style.zoom(),
         linestyle="none",
         label="loss of a step",
     )
-    axes.plot(search.rates, search.smoothed, color=style.BLUE, linewidth=2.0, label="smoothed loss")
+    zoom = style.zoom()
+    line: dict[str, Any] = {"color": style.BLUE, "linewidth": 2.0 * zoom}
+    axes.plot(search.rates, search.smoothed, label="smoothed loss", **line)
     if search.diverged is not None:
         label = f"diverges: {search.diverged:.3g}"
         axes.axvline(search.diverged, color=style.WARNING, linestyle=":", label=label)
@@ -59,13 +61,13 @@ def rates_figure(search: RateSearch) -> Figure:
     if search.suggestion is not None:
         title = f"suggested learning rate: {search.suggestion:g}"
         height = np.interp(np.log(search.suggestion), np.log(search.rates), search.smoothed)
-        axes.axvline(search.suggestion, color=style.ORANGE, linestyle="--", linewidth=1.2)
+        axes.axvline(search.suggestion, color=style.ORANGE, linestyle="--", linewidth=1.2 * zoom)
         axes.plot(
             [search.suggestion],
             [height],
             color=style.ORANGE,
             marker="*",
-            markersize=15,
+            markersize=15 * zoom,
             markeredgecolor="white",
             linestyle="none",
             zorder=4,
@@ -78,8 +80,10 @@ def rates_figure(search: RateSearch) -> Figure:
     axes.grid(True, color=style.GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(title, fontsize=11)
-    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    axes.set_title(title, fontsize=style.lettering(11))
+    columns = 2 if style.is_slide() else 4
+    look: dict[str, Any] = {"frameon": False, "fontsize": style.lettering(9)}
+    figure.legend(loc="outside lower center", ncols=columns, **look)
     return figure
 
 

@@ -114,6 +114,7 @@ def regions_figure(
         loc="outside right upper",
         frameon=False,
         fontsize=style.lettering(8),
+        markerscale=1.4 if style.is_slide() else 1.0,
         ncols=1 + (classes > (18 if style.is_slide() else 24)),
     )
     return figure

@@ -25,6 +25,7 @@ __all__ = ["LayerWatch", "layers_figure", "weights_figure"]
 
 _MOST_ROWS = 256
 _USUAL_RATIO = 1e-3
+_RATIO = "norm of update / norm of weights"
 
 
 def weights_figure(weight: ArrayLike, *, most: int = 64) -> Figure:
@@ -35,7 +36,7 @@ def weights_figure(weight: ArrayLike, *, most: int = 64) -> Figure:
     weight : array_like, shape (side * side, units)
         The weights of the first `Linear`.
     most : int
-        The largest number of units.
+        The largest number of units; on a slide it is 24.
 
     Returns
     -------
@@ -56,9 +57,9 @@ def weights_figure(weight: ArrayLike, *, most: int = 64) -> Figure:
     columns_of_weights = values_of(weight)
     inputs, units = columns_of_weights.shape
     side = style.required_side(inputs, "inputs")
-    shown = min(units, most)
+    shown = min(units, min(most, 24) if style.is_slide() else most)
     images = columns_of_weights[:, :shown].T.reshape(shown, side, side)
-    columns = style.balanced_columns(shown, 8)
+    columns = style.balanced_columns(shown, 4 if style.is_slide() and shown <= 12 else 8)
     rows = -(-shown // columns)
     figure, axes = style.blank_axes(max(0.95 * columns + 1.6, 4.4), max(1.1 * rows + 0.8, 2.4))
     # Symmetric, so that white is 0; a few extreme weights do not make all others pale.
@@ -71,20 +72,21 @@ def weights_figure(weight: ArrayLike, *, most: int = 64) -> Figure:
         images,
         names,
         columns,
-        (0.08, 0.22),
+        style.gaps_on_a_slide(columns, rows, names) if style.is_slide() else (0.08, 0.22),
         colours="PuOr_r",
         limits=(-limit, limit),
         fontsize=7,
         ink=style.MUTED,
     )
     extend = "both" if finite.max(initial=0.0) > limit else "neither"
-    figure.colorbar(
+    bar = figure.colorbar(
         scale, ax=axes, shrink=0.8, aspect=30, extend=extend, extendfrac=0.03, label="weight"
     )
+    style.large_ticks(bar.ax)
     title = f"weights of the first layer: {shown} of {units} units"
     if lost := images.size - finite.size:
         title += f"\nred: {lost:,} of {images.size:,} weights are infinite or NaN"
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=style.lettering(10))
     return figure
 
 
@@ -213,9 +215,11 @@ def layers_figure(record: LayerRecord) -> Figure:
             axes.set_ylim(1e-4, 1.0)
             axes.set_title(f"{axes.get_title()}: 0, infinite or NaN")
     panels[0].set_ylabel("norm of the gradient")
-    panels[1].set_ylabel("norm of update / norm of weights")
-    usual = panels[1].axhline(_USUAL_RATIO, color=style.MUTED, linewidth=1.0, linestyle=":")
+    panels[1].set_ylabel("ratio of norms" if style.is_slide() else _RATIO)
+    width, color = style.zoom(), style.MUTED
+    usual = panels[1].axhline(_USUAL_RATIO, color=color, linewidth=width, linestyle=":")
     lines = [*panels[0].get_lines(), usual]
     names = [*record.names, "1/1000, a usual ratio"]
-    figure.legend(lines, names, loc="outside lower center", ncols=min(len(names), 6), frameon=False)
+    columns = min(len(names), 2 if style.is_slide() else 6)
+    figure.legend(lines, names, loc="outside lower center", ncols=columns, frameon=False)
     return figure
