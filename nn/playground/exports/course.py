@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..settings import OptimizerSettings
 from ..branches import Branch, Nudging, Schedule, matching
+from ..settings import OptimizerSettings
 
 __all__ = ["Stretch", "course_of"]
 
