@@ -84,9 +84,8 @@ export function make(root, app) {
         context.stroke();
         context.fillStyle = filled ? colour : colours.card;
         context.fill();
-        context.lineWidth = filled ? 0.8 : 1.4;
+        context.lineWidth = box.small ? 0.5 : filled ? 0.8 : 1.4;
         context.strokeStyle = regression || filled ? colours.text : colour;
-        if (!filled && regression) context.strokeStyle = colours.text;
         if (!filled || regression) context.stroke();
         if (regression && !filled) {
           context.fillStyle = colour;
@@ -98,7 +97,8 @@ export function make(root, app) {
     context.beginPath();
     context.rect(box.left, box.above, box.across, box.across);
     context.clip();
-    draw(points.test, points.test_labels, false);
+    // A small map has no room for all points.
+    if (!box.small) draw(points.test, points.test_labels, false);
     draw(points.train, points.train_labels, true);
     context.restore();
     ticks(context, frame, box);
@@ -157,7 +157,7 @@ export function make(root, app) {
     const [high, wide] = (lane.map.winner || lane.map.value).shape;
     if (!part.pixels || part.pixels.width !== wide || part.pixels.height !== high) part.pixels = pixels(wide, high);
     const { data } = part.pixels;
-    const { value, classes } = ramps();
+    const { value, classes, blank } = ramps();
     if (lane.map.winner) {
       const winner = lane.map.winner.data, sure = lane.map.sure.data;
       for (let n = 0; n < data.length; n += 1) {
@@ -168,7 +168,8 @@ export function make(root, app) {
       const values = lane.map.value.data;
       const to = 255 / (bounds[1] - bounds[0] || 1);
       for (let n = 0; n < data.length; n += 1) {
-        data[n] = value[Math.max(0, Math.min(255, (values[flip(n, wide, high)] - bounds[0]) * to)) | 0];
+        const one = values[flip(n, wide, high)];
+        data[n] = Number.isFinite(one) ? value[Math.max(0, Math.min(255, (one - bounds[0]) * to)) | 0] : blank;
       }
     }
     part.pixels.put();
@@ -208,7 +209,7 @@ export function make(root, app) {
     if (!box) return;
     const x = (event.clientX - area.left - box.left) / box.across, y = (event.clientY - area.top - box.above) / box.across;
     if (x < 0 || x > 1 || y < 0 || y > 1) untip(part);
-    else tell(part, x, y);
+    else ask(part, x, y);
   }
 
   function walk(event, part) {
@@ -220,11 +221,11 @@ export function make(root, app) {
     event.stopPropagation();
     const [x, y] = part.at || [0.5, 0.5], by = event.shiftKey ? 0.1 : 0.02;
     const keep = (t) => Math.max(0, Math.min(1, t));
-    tell(part, keep(x + by * move[0]), keep(y + by * move[1]));
+    ask(part, keep(x + by * move[0]), keep(y + by * move[1]));
     return app.say(part.tip.textContent, "quiet");
   }
 
-  function tell(part, x, y) {
+  function ask(part, x, y) {
     part.at = [x, y];
     show(part);
     repaint(part);
@@ -324,7 +325,7 @@ export function make(root, app) {
     const marks = frame.problem === "regression"
       ? [entry(tick(Number(bounds[0].toPrecision(2))), h("i", { class: "scale" }), tick(Number(bounds[1].toPrecision(2))))]
       : frame.classes.map((name, k) => h("span", { title: SHAPES[k % 5] }, markerSvg(k), name));
-    const test = frame.points.test_labels.data.length ? entry(dot("open"), "test") : null;
+    const test = lanes.length === 1 && frame.points.test_labels.data.length ? entry(dot("open"), "test") : null;
     const note = frame.axes.note ? h("span", {}, frame.axes.note) : null;
     return keys.replaceChildren(...marks, ...[test, ringed, note].filter(Boolean));
   }

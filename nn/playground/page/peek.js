@@ -1,5 +1,5 @@
 // The card of one weight or one unit: its numbers, what the gradient says, and buttons that nudge
-// it and report how well the gradient foretold the change of the loss. It draws no network.
+// it and report how well the gradient predicted the change of the loss. It draws no network.
 import { h, number, signed } from "./look.js";
 import { pixels, place } from "./paint.js";
 import { firstOf, nameOfLine, nameOfUnit } from "./plan.js";
@@ -74,7 +74,7 @@ export function makePeek(root, app, closed) {
     settle(point);
   }
 
-  // Beside the point, but inside the panel.
+  // Next to the point, but inside the panel.
   function settle({ x, y, gap }) {
     const wide = root.clientWidth, across = box.offsetWidth, down = box.offsetHeight;
     const right = x + gap + across <= wide;
@@ -199,7 +199,8 @@ export function push({ layer, gradient }) {
   return gradient > 0 ? "down" : "up";
 }
 
-// Plain SGD is simple enough to foretell; of the others, only the direction of the gradient is known.
+// The next step of plain SGD is simple to compute; of the others, only the direction of the gradient
+// is shown.
 function step(frame, { layer, value, gradient }, way) {
   if (layer.frozen) return "stays (frozen)";
   if (!Number.isFinite(gradient)) return "not finite";
