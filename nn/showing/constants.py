@@ -30,10 +30,15 @@ def number_text(value: Any) -> str:
     >>> import numpy as np
     >>> number_text(np.float32(0.1)), number_text(-2), number_text(float("inf"))
     ('0.1', '-2', 'np.inf')
+    >>> number_text(1 - 0.9)
+    '(1 - 0.9)'
     """
     if isinstance(value, np.generic):
         value = float(str(value)) if value.dtype.kind == "f" else value.item()
     text = repr(value)
+    rest = round(1 - value, 9) if isinstance(value, float) and abs(value) < 1 else 0
+    if len(text) > 12 and 1 - rest == value:
+        return f"(1 - {rest!r})"
     return {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(text, text)
 
 
@@ -127,15 +132,31 @@ class Constants:
             found = make(one, two)
             if found is not None:
                 return found(self, shape, kind)
-        if one.shape == two.shape and np.array_equal(one, two) and one.size <= _MOST_LITERALS:
-            text = np.array2string(one, separator=", ", floatmode="unique", threshold=2**31)
-            return f"np.array({' '.join(text.split())}, {kind})"
-        if one.shape == two.shape and np.array_equal(one, two):
+        is_same = one.shape == two.shape and np.array_equal(one, two)
+        if is_same and one.ndim == 1 and _runs(one).size * 3 < one.size:
+            starts = _runs(one)
+            values = ", ".join(number_text(value) for value in one[starts])
+            counts = np.diff([*starts, one.size]).tolist()
+            return f"np.repeat(np.array([{values}], {kind}), {counts})"
+        if is_same and one.size <= _MOST_LITERALS:
+            return f"np.array({_nested(one)}, {kind})"
+        if is_same:
             raise ShowError(
                 f"the step uses a constant array of shape {one.shape}, too long for a text; make "
                 "it a buffer of the network"
             )
         raise Varies
+
+
+def _runs(array: NDArray[Any]) -> NDArray[Any]:
+    """Return where the runs of equal elements start."""
+    return np.flatnonzero(np.concatenate([[True], array[1:] != array[:-1]]))
+
+
+def _nested(array: NDArray[Any]) -> str:
+    if not array.ndim:
+        return number_text(array[()])
+    return f"[{', '.join(map(_nested, array))}]"
 
 
 def _counted(one: NDArray[Any], two: NDArray[Any]) -> Any:

@@ -72,10 +72,17 @@ class Writer:
     constants : Constants
     known : dict of Tracer to Expression
         What has been written, by the values of the first recording.
+    hoisted : callable
+        Gives the text of an array of numbers a name.
     """
 
-    def __init__(self, constants: Constants, known: dict[Tracer, Expression]) -> None:
-        self.constants, self.known = constants, known
+    def __init__(
+        self,
+        constants: Constants,
+        known: dict[Tracer, Expression],
+        hoisted: Callable[[str], str],
+    ) -> None:
+        self.constants, self.known, self._hoisted = constants, known, hoisted
         self.helpers: set[str] = set()
 
     def value(self, one: Any, two: Any, weak: Any = None) -> Expression:
@@ -90,6 +97,8 @@ class Writer:
         if type(one) is slice:
             return Expression(f"slice({self._slice(one, two, ', ', 'None')})")
         text = self.constants(one, two, weak)
+        if text.startswith(("np.array(", "np.repeat(")):
+            text = self._hoisted(text)
         return Expression(text, _binding(text))
 
     def _slice(self, one: slice, two: slice, joint: str = ":", empty: str = "") -> str:
@@ -233,7 +242,7 @@ def _parts(value: slice) -> tuple[Any, Any, Any]:
 
 
 def _binding(text: str) -> int:
-    if text.startswith("np.") and text.endswith(")"):
+    if text.startswith(("np.", "(")) and text.endswith(")"):
         return ATOM
     return PRODUCT if " " in text else UNARY if text.startswith("-") else ATOM
 

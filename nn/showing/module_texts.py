@@ -175,7 +175,7 @@ def _network_lines(network: NetworkText, given: TrainingStep, ending: str) -> li
 
 
 def _with_classes(network: NetworkText) -> list[str]:
-    lines: list[str] = []
+    lines: list[str] = [""] * bool(network.classes)
     for text in network.classes.values():
         lines += [*text, "", ""]
     return lines

@@ -18,6 +18,8 @@ import numpy as np
 from tinygrad_edu.capturing.calls import inputs_of, results_of
 from tinygrad_edu.capturing.recorder import GETTERS, Call, Tracer
 
+from ..module import Module
+from ..optim.adam import NAdam
 from .constants import Constants, Varies
 from .errors import ShowError
 from .expressions import Expression, Writer
@@ -68,6 +70,7 @@ def numpy_text(given: TrainingStep) -> NumpyText:
     ShowError
         If it has no text.
     """
+    _check_first_step(given)
     twin = given.copied()
     step = twin.function()
     step(given.x, given.labels)  # so that the optimizer's memory exists
@@ -77,14 +80,28 @@ def numpy_text(given: TrainingStep) -> NumpyText:
 
     rows = len(given.x)
     first = recorded(rows)
-    textbook = getattr(twin.network, "textbook_names", dict)()
     if len(given.labels) == rows and rows > 1:
         try:
-            return _Layout(first, recorded(rows + 1), (rows, rows + 1), textbook).text()
+            return _Layout(first, recorded(rows + 1), (rows, rows + 1), twin.network).text()
         except (Varies, ValueError) as error:
             if isinstance(error, ShowError):
                 raise
-    return _Layout(first, first, (rows, rows), textbook).text()
+    return _Layout(first, first, (rows, rows), twin.network).text()
+
+
+def _check_first_step(given: TrainingStep) -> None:
+    """Refuse optimizers whose first step has another formula: a text has one for all steps."""
+    name = type(given.optimizer).__name__
+    if any(group.plain().get("dampening") for group in given.optimizer.param_groups):
+        raise ShowError(
+            f"{name} with dampening computes its first step differently, so it has no text in "
+            "numpy; use dampening=0, or write the step in tinygrad_edu"
+        )
+    if isinstance(given.optimizer, NAdam):
+        raise ShowError(
+            f"{name} computes its first step with more digits than the others, so it has no text "
+            "in numpy; use Adam, or write the step in tinygrad_edu"
+        )
 
 
 class _Layout:
@@ -95,8 +112,12 @@ class _Layout:
         one: Recorded,
         two: Recorded,
         rows: tuple[int, int],
-        textbook: dict[str, tuple[str, str]],
+        network: Module,
     ) -> None:
+        textbook = getattr(network, "textbook_names", dict)()
+        # A chain with the textbook's names explains itself.
+        modules = [] if textbook else network.named_modules()
+        self._titles = {path: f"# {path}: {module!r}" for path, module in modules if path}
         _check_alike(one, two)
         self._one, self._two, self._rows = one, two, rows
         self._constants = Constants(rows)
@@ -112,11 +133,18 @@ class _Layout:
             if value in read:
                 known[value] = self._constant_of(value, path)
         self._known = known
-        self._write = Writer(self._constants, known)
+        self._write = Writer(self._constants, known, self._hoist)
         self._uses = Counter(v for call in one.calls for v in inputs_of(call))
         ends = [v for _, v in (*one.new_parameters, *one.new_states)]
         self._uses.update([*ends, one.loss])
         self._lines: list[str] = []
+
+    def _hoist(self, text: str) -> str:
+        """Give an array of numbers a name before the functions."""
+        if text not in self._hoisted:
+            self._hoisted[text] = self._names.new("constant")
+            self._header.append(f"{self._hoisted[text]} = {text}")
+        return self._hoisted[text]
 
     def _constant_of(self, value: Tracer, path: str) -> Expression:
         """Write an array that the step reads and does not change: an option, a mask."""
@@ -136,11 +164,15 @@ class _Layout:
         updates = [i for i, phase in enumerate(one.phases) if phase == UPDATE]
         first = updates[0] if updates else len(one.calls)
         heads = {FORWARD: "# Forward", LOSS: "# The loss", BACKWARD: "# Backward"}
-        seen = None
+        seen, last = None, ""
         for i in range(first):
             if one.phases[i] != seen and one.phases[i] in heads:
                 seen = one.phases[i]
                 self._lines += ["", heads[seen]]
+            title = self._titles.get(one.owners[i] or "", "")
+            if one.phases[i] == FORWARD and title != last and "\n" not in title and title:
+                self._lines.append(title)
+                last = title
             self._call(i, first)
         self._lines += ["", "# Update", *_Updates(self, first).lines()]
         used = [v for v in one.parameters if self._is_read(self._names.of[v])]
@@ -402,7 +434,7 @@ class _Updates:
                 old[value] = f"{layout._state_names[key]}[name]"
                 known[value] = Expression(old[value])
         known[self._gradient(path)] = Expression("g")  # type: ignore[index]
-        writer = Writer(layout._constants, known)
+        writer = Writer(layout._constants, known, layout._hoist)
         lines, number, late = [], 0, []
         uses = Counter(v for i in block for v in inputs_of(one.calls[i]))
         for position, i in enumerate(block):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["polished"]
+__all__ = ["polished", "wrapped"]
 
 _SHORTER = [
     # The largest element of each row: the engine finds its position, which NumPy does faster.
@@ -61,10 +61,10 @@ def polished(lines: list[str]) -> list[str]:
             comment, is_explained = "the sum over the rows, as a product", True
         fits = comment and len(line) + len(comment) + 4 <= _WIDTH
         commented.append(f"{line}  # {comment}" if fits else line)
-    return [part for line in commented for part in _wrapped(line)]
+    return [part for line in commented for part in wrapped(line)]
 
 
-def _wrapped(line: str) -> list[str]:
+def wrapped(line: str) -> list[str]:
     """Break a line that is too long within its last brackets."""
     if len(line) <= _WIDTH or line[-1] not in ")]":
         return [line]

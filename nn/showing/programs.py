@@ -14,6 +14,7 @@ from .errors import ShowError
 from .helpers import HELPERS
 from .module_texts import own_text, torch_text
 from .numpy_text import NumpyText, numpy_text
+from .polishing import wrapped
 from .recorded import same_bits
 from .shown import ShownStep
 from .training_step import TrainingStep
@@ -108,7 +109,8 @@ def _numpy_lines(found: NumpyText) -> list[str]:
     all_names = ["p", *states]
     are = "the parameters" + (", and what the optimizer remembers" if states else "")
     lines = [f"{', '.join(all_names)} = {', '.join(['{}'] * len(all_names))}  # {are}; by name"]
-    lines += found.constants
+    for line in found.constants:
+        lines += wrapped(line)
     for name in found.helpers:
         lines += ["", "", *HELPERS[name]]
     return [

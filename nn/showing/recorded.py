@@ -38,6 +38,7 @@ class _Notes(Watching):
         self.outputs: dict[str, list[tuple[Tracer, int]]] = {}
         self.gradients: list[tuple[Tracer, Tracer, int]] = []
         self.ends = [0, 0, 0]
+        self.owners: list[tuple[int, str]] = []  # until which call a module computes
 
     def called(self, node: Any, result: Tensor) -> None:
         """Note what a module computed; its last operation is its result."""
@@ -48,6 +49,7 @@ class _Notes(Watching):
         path = None if call is None else self._modules.get(id(call.module))
         if path is not None:
             self.outputs.setdefault(path, []).append((value, now))
+            self.owners.append((now, path))
             self.ends[FORWARD] = now
         self.ends[LOSS] = now
 
@@ -107,6 +109,8 @@ class Recorded:
     calls : list of Call
     phases : list of int
         Of each call.
+    owners : list of str or None
+        The path of the module that makes each call of the forward pass.
     arguments : dict of str to Tracer
     parameters : dict of Tracer to str
         The values of parameters and buffers before the step, and their paths.
@@ -125,6 +129,7 @@ class Recorded:
 
     calls: list[Call]
     phases: list[int]
+    owners: list[str | None]
     arguments: dict[str, Tracer]
     parameters: dict[Tracer, str]
     states: dict[Tracer, tuple[str, str]]
@@ -209,6 +214,7 @@ def _sorted(recording: Recording, notes: _Notes, network: Any, optimizer: Any) -
     return Recorded(
         calls,
         _phases(plan, calls, ends),
+        _owners(plan, calls, notes.owners),
         arguments,
         parameters,
         states,
@@ -234,6 +240,20 @@ def _phases(plan: _ReadablePlan, calls: list[Call], ends: list[int]) -> list[int
             while phase < UPDATE and plan.index[value] >= ends[phase]:
                 phase += 1
         found.append(phase)
+    return found
+
+
+def _owners(
+    plan: _ReadablePlan, calls: list[Call], owners: list[tuple[int, str]]
+) -> list[str | None]:
+    found: list[str | None] = []
+    waiting, path = list(owners), None
+    for call in calls:
+        for value in results_of(call):
+            while waiting and plan.index[value] >= waiting[0][0]:
+                del waiting[0]
+            path = waiting[0][1] if waiting else None
+        found.append(path)
     return found
 
 

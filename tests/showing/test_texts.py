@@ -1,0 +1,252 @@
+"""Tests that the three texts of a training step compute the same weights as the network."""
+
+import ast
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import nn
+from nn import show_as
+from nn.showing import LANGUAGES, ShowError, programs
+from tests.showing.cases import FAMILIES, OPTIMIZERS, batch, engine_step, state_of
+
+STEPS = 10
+# What ten steps in PyTorch may differ by: the largest differences that were seen are 1e-15 and
+# 5e-7, with weights of about 1.
+TOLERANCES = {"float64": 1e-12, "float32": 5e-6}
+IN_FLOAT64 = ["mlp relu", "binary", "batch norm", "convolution, maximum", "embedding", "attention"]
+NOT_IN_PYTORCH = {"causal attention"}
+
+
+def shown(family, language, dtype, make=OPTIMIZERS["momentum"]):
+    """Return the text of a family, its network, and the step of the engine."""
+    network, *_, loss = FAMILIES[family]
+    network = network(dtype)
+    example = batch(family, 5, dtype, seed=7)
+    text = show_as(network, language, *example, loss=loss, optimizer=make(network.parameters()))
+    return text, network, engine_step(network, loss, make(network.parameters()))
+
+
+def differences(program, network, step, family, dtype, sizes):
+    """Take the same steps; return the largest difference of each array, and of the losses."""
+    found = {"loss": 0.0}
+    for number in range(STEPS):
+        data = batch(family, sizes[number % len(sizes)], dtype, seed=100 + number)
+        loss, other = step(*data), program.step(*data)
+        found["loss"] = max(found["loss"], abs(loss - other))
+    theirs, ours = program.weights(), state_of(network)
+    assert theirs.keys() == ours.keys()
+    for name, values in ours.items():
+        assert theirs[name].dtype == values.dtype, name
+        assert theirs[name].shape == values.shape, name
+        found[name] = float(np.abs(theirs[name].astype(float) - values.astype(float)).max())
+    return found
+
+
+CASES = [(family, "float32") for family in FAMILIES] + [(f, "float64") for f in IN_FLOAT64]
+
+
+@pytest.mark.parametrize("language", ["numpy", "tinygrad_edu"])
+@pytest.mark.parametrize(("family", "dtype"), CASES)
+def test_text_computes_the_same_bits(family, dtype, language):
+    text, network, step = shown(family, language, dtype)
+    start = state_of(network)
+    found = differences(text.run(), network, step, family, dtype, sizes=(5, 8, 3))
+    assert found == dict.fromkeys(found, 0.0)
+    # The test would also pass if nothing were trained.
+    trained = {name for name, p in network.named_parameters() if p.requires_grad}
+    assert any((start[name] != state_of(network)[name]).any() for name in trained)
+
+
+@pytest.mark.parametrize("language", ["numpy", "tinygrad_edu"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_optimizer_computes_the_same_bits(optimizer, language):
+    if (optimizer, language) == ("nadam", "numpy"):
+        return  # refused, see test_refusals.py
+    text, network, step = shown("mlp tanh", language, "float32", OPTIMIZERS[optimizer])
+    found = differences(text.run(), network, step, "mlp tanh", "float32", sizes=(5, 8))
+    assert found == dict.fromkeys(found, 0.0)
+
+
+@pytest.fixture
+def torch():
+    """PyTorch, with one thread."""
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+    return torch
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+@pytest.mark.parametrize("dtype", TOLERANCES)
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name not in NOT_IN_PYTORCH])
+def test_pytorch_text(family, dtype, torch):
+    text, network, step = shown(family, "torch", dtype)
+    found = differences(text.run(), network, step, family, dtype, sizes=(5, 8, 3))
+    assert max(found.values()) <= TOLERANCES[dtype], found
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_pytorch_optimizer(optimizer, torch):
+    text, network, step = shown("mlp tanh", "torch", "float64", OPTIMIZERS[optimizer])
+    found = differences(text.run(), network, step, "mlp tanh", "float64", sizes=(5, 8))
+    assert max(found.values()) <= TOLERANCES["float64"], found
+
+
+# The tests can fail -----------------------------------------------------------------------------
+
+PLANTED = {  # in the text in NumPy: right, wrong
+    "1/n twice": ("dz3 = delta * (1 / n)", "dz3 = delta * (1 / n / n)"),
+    "the wrong layer": ("da1 = dz2 @ W2.T", "da1 = dz2 @ W2"),
+    "a for z": ("1 - a1 * a1", "1 - z1 * z1"),
+    "no momentum": ("0.9 * v[name] + g", "g"),
+    "a bias is not updated": (', "linear1.bias": db1', ""),
+}
+
+
+@pytest.mark.parametrize("slip", PLANTED)
+def test_planted_slip_is_caught(slip, monkeypatch):
+    right, wrong = PLANTED[slip]
+    text, network, step = shown("mlp tanh", "numpy", "float64")
+    assert right in text
+    program = type(text)(text.replace(right, wrong), "numpy", text.weights).run()
+    found = differences(program, network, step, "mlp tanh", "float64", sizes=(5,))
+    assert max(found.values()) > 1e-4
+
+    # The text is also checked when it is made.
+    lines = programs._numpy_lines
+    monkeypatch.setattr(
+        programs, "_numpy_lines", lambda found: [x.replace(right, wrong) for x in lines(found)]
+    )
+    with pytest.raises(ShowError, match=r"^the text in numpy computes another \S+ than the network"):
+        shown("mlp tanh", "numpy", "float64")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("array.swapaxes(-1, -2) if name in TURNED", "array if name in TURNED"),
+        ("momentum=0.9", "momentum=0.8"),
+        ("nn.Tanh()", "nn.Sigmoid()"),
+    ],
+)
+def test_planted_slip_in_pytorch_is_caught(right, wrong, torch):
+    text, network, step = shown("square", "torch", "float64")
+    assert right in text
+    program = type(text)(text.replace(right, wrong), "torch", text.weights).run()
+    found = differences(program, network, step, "square", "float64", sizes=(5,))
+    assert max(found.values()) > 1e-4
+
+
+# How a text looks -------------------------------------------------------------------------------
+
+
+def small_network(language):
+    """Return the text of the network that a slide shows."""
+    network = nn.MLP([2, 8, 8, 2], "tanh", seed=0)
+    optimizer = nn.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    return show_as(network, language, optimizer=optimizer)
+
+
+def test_text_in_numpy_reads_like_the_textbook():
+    text = small_network("numpy")
+    start = text.index("def step")
+    step = text[start : text.index("\n\n\n", start)]
+    assert len(step.splitlines()) <= 48  # one screen
+    for line in [
+        "    # Forward\n    z1 = x @ W1 + b1\n    a1 = np.tanh(z1)\n",
+        "    dz3 = delta * (1 / n)\n    da2 = dz3 @ W3.T\n    dW3 = a2.T @ dz3\n",
+        "    dz2 = da2 * (1 - a2 * a2)\n",
+        "        v[name] = 0.9 * v[name] + g\n        p[name] = p[name] - v[name] * lr\n",
+    ]:
+        assert line in step
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_lines_are_short(family, language):
+    if language == "torch" and family in NOT_IN_PYTORCH:
+        return
+    text, *_ = shown(family, language, "float32")
+    ast.parse(text)
+    assert max(map(len, text.splitlines())) <= 100
+    assert text.endswith("\n")
+    assert "\n\n\n\n" not in text
+
+
+@pytest.mark.skipif(shutil.which("ruff") is None, reason="ruff is not installed")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_ruff_would_change_nothing(language, tmp_path):
+    path = small_network(language).save(tmp_path / "step.py")
+    command = ["ruff", "format", "--diff", "--line-length", "100", "--isolated", str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_saved_text_runs_as_a_program(language, tmp_path):
+    if language == "torch":
+        pytest.importorskip("torch")
+    shown = small_network(language)
+    path = shown.save(tmp_path / "step.py")
+    assert path.read_text("utf-8") == shown
+    done = subprocess.run(
+        [sys.executable, path.name], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    losses = [float(line) for line in done.stdout.split()]
+    assert len(losses) == STEPS
+    assert losses[-1] < losses[0]
+    program = show_as(nn.MLP([2, 8, 8, 2], "tanh", seed=0), "numpy").run()
+    x = np.random.default_rng(0).normal(size=(10, 2)).astype(np.float32)
+    first = program.step(x, np.random.default_rng(1).integers(0, 2, 10))
+    assert losses[0] == pytest.approx(first, abs=1e-6)
+
+
+def test_nothing_of_the_caller_changes():
+    network = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
+    optimizer = nn.Adam(network.parameters())
+    network(np.ones((2, 4), np.float32)).sum().backward()
+    before, gradient = state_of(network), network[0].weight.grad.copy()
+    for language in LANGUAGES:
+        show_as(network, language, optimizer=optimizer)
+    assert all((before[name] == values).all() for name, values in state_of(network).items())
+    assert (network[0].weight.grad == gradient).all()
+    assert not any(optimizer.state.values())
+    assert network.training
+
+
+def test_start_forgets_earlier_steps():
+    for language in ("numpy", "tinygrad_edu"):
+        text, *_ = shown("mlp tanh", language, "float32")
+        program, data = text.run(), batch("mlp tanh", 5, "float32", seed=1)
+        first = [program.step(*data) for _ in range(3)]
+        program.start(text.weights)
+        assert [program.step(*data) for _ in range(3)] == first
+
+
+def test_step_that_depends_on_the_number_of_rows_accepts_only_that_number():
+    class PerRow(nn.Module):
+        def __init__(self):
+            self.weight = nn.Linear(4, 3).weight
+            self.factors = np.random.default_rng(0).normal(size=(5, 1)).astype(np.float32)
+
+        def forward(self, x):
+            return (x * self.factors) @ self.weight
+
+    x, labels = batch("mlp tanh", 5, "float32", seed=0)
+    program = show_as(PerRow(), "numpy", x, labels).run()
+    program.step(x, labels)
+    with pytest.raises(ValueError, match="^4 rows, expected 5$"):
+        program.step(x[:4], labels[:4])
+
+
+def test_wrong_labels_are_an_error_in_numpy_too():
+    program = small_network("numpy").run()
+    x = np.ones((2, 2), np.float32)
+    with pytest.raises(ValueError, match="invalid entry"):
+        program.step(x, np.array([0, -1]))
+    with pytest.raises(ValueError, match="invalid entry"):
+        program.step(x, np.array([0, 2]))
