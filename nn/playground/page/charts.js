@@ -180,8 +180,10 @@ export function makeCurves(root, app) {
 
   function linesOf(frame) {
     const { lanes } = look(), { steps } = state.curves;
-    const ghosts = (frame.ghosts ?? []).flatMap((ghost) => ghost.lanes.map((lane) => ({ steps: ghost.steps,
-      values: state.score ? lane.score : lane.test, colour: look().muted, dash: [], width: 1, alpha: 0.45 })));
+    const ghosts = (frame.ghosts ?? []).flatMap((ghost) => ghost.lanes.map((lane) => ({
+      steps: ghost.steps, values: state.score ? lane.score : lane.test,
+      colour: look().muted, dash: [], width: 1, alpha: 0.6, ghost: true,
+    })));
     const own = state.curves.lanes.flatMap((lane, place) => {
       const style = { steps, colour: lanes[place % 4], dash: DASHES[place % 4] };
       if (state.score) { return [{ ...style, values: lane.score, width: THICK }]; }
@@ -192,12 +194,12 @@ export function makeCurves(root, app) {
 
   function range(lines, frame) {
     // Other branches that went far up do not flatten the curves of this one.
-    const own = finite(lines.filter((line) => line.alpha !== 0.45).flatMap((line) => line.values ?? []));
+    const own = finite(lines.filter((line) => !line.ghost).flatMap((line) => line.values ?? []));
     if (state.score) {
       return frame.problem === "regression" ? [Math.max(-1, Math.min(0, ...own)), 1] : [0, 1];
     }
     const high = own.length ? Math.max(...own) : 1;
-    if (!state.log) { return [0, calm(lines, high) * 1.04 || 1]; }
+    if (!state.log) { return [0, calm(lines.filter((line) => !line.ghost), high) * 1.04 || 1]; }
     const positive = own.filter((value) => value > 0);
     const low = positive.length ? Math.max(LEAST, Math.min(...positive)) : 0.1;
     return [low / 1.15, Math.max(low * 2, high * 1.15)];

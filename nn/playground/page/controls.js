@@ -5,7 +5,17 @@ import { follow, h } from "./look.js";
 import { sketch } from "./thumbnails.js";
 import { makeTable } from "./tables.js";
 
-const change = (app, settings) => app.act("change", { settings });
+// Says what a change began: a branch of this run, or a new run.
+async function change(app, settings) {
+  const before = app.frame.branches, { step } = app.frame;
+  const answer = await app.act("change", { settings });
+  const { branches } = app.frame, newest = branches[branches.length - 1];
+  if (answer && step > 0) {
+    if (branches.length > before.length) { app.say(`Branch ${newest.id} begins at step ${newest.at}: ${newest.what}`); }
+    else if (branches.length === 1 && app.frame.step === 0) { app.say("A new run begins at step 0."); }
+  }
+  return answer;
+}
 
 // A number that a person types; one that is not a number is reported and put back.
 function numberField(app, name, send, attributes = {}) {

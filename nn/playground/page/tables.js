@@ -61,12 +61,13 @@ export function makeTable(app) {
       box(column, used), h("span", null, column.name),
       h("span", { class: "hint" }, column.kind === "number" ? "" : ` text, ${column.distinct} values`))));
     boxes.classList.toggle("many", columns.length > MANY);
-    write(about, `${file}${csv.rows ? `: ${csv.rows.toLocaleString("en")} rows` : ""}, ${columns.length} columns`);
+    const left = csv.left_out?.length ? `. Left out, a different text in each row: ${csv.left_out.join(", ")}` : "";
+    write(about, `${file}${csv.rows ? `: ${csv.rows.toLocaleString("en")} rows` : ""}, ${columns.length} columns${left}`);
   }
 
   function box(column, used) {
     const made_ = h("input", { type: "checkbox", value: column.name, onchange: () => draw(app.frame, true) });
-    made_.checked = column.kind === "number" && used.has(column.name);
+    made_.checked = used.has(column.name);
     return made_;
   }
 
@@ -99,8 +100,7 @@ export function makeTable(app) {
       build(csv, frame.settings.data);
     }
     boxes.querySelectorAll("label").forEach((one) => {
-      const column = columns.find((other) => other.name === one.dataset.column);
-      one.firstChild.disabled = one.dataset.column === label.value || column.kind !== "number";
+      one.firstChild.disabled = one.dataset.column === label.value;
     });
     const { data } = frame.settings, features = chosen();
     const same = data.name === "csv" && data.label === label.value && JSON.stringify(data.features) === JSON.stringify(features);
