@@ -324,6 +324,8 @@ def _compact_card(card: Card, narrow: bool) -> Card:
     rows = []
     for row in card.rows:
         if row.kind != "gradient":
+            if narrow and row.label == "range":
+                continue  # the text of a step has it
             rows.append(replace(row, label="" if row.label == "data" else row.label))
         elif card.role != "input":  # an input has no gradient at any step
             row = replace(row, label=row.label.removeprefix("grad").strip())

@@ -18,7 +18,7 @@ from ..drawing.boxes import text_width
 
 __all__ = ["Words", "in_columns", "wrapped"]
 
-LINE = 1.36  # from one line to the next, in letters
+LINE = 1.28  # from one line to the next, in letters
 _APART = 44.0  # between two columns
 _PROSE, _NARROW = 48, 24  # the widest prose, in sizes; in a section that has code as well
 _SHAPE = re.compile(r"shape \([^)]*\): (?=\[)")

@@ -1,0 +1,521 @@
+"""Tests the frames of a story: as many as steps, at rest, equal to the page, and safely written."""
+
+import json
+import os
+import re
+import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+from nn import MLP, cli, softmax_cross_entropy
+from tinygrad_edu import Tensor
+from tinygrad_edu.drawing.svg_figure import letters_without_glyph, svg_figure
+from tinygrad_edu.palette import LIGHT
+from tinygrad_edu.stepping import frames as frames_module
+from tinygrad_edu.stepping import stepper
+from tinygrad_edu.stepping.slide import Slides
+from tinygrad_edu.stepping.slide_text import in_columns, wrapped
+
+from .pages import complete, reference, scalars, squeezed
+
+SVG = "{http://www.w3.org/2000/svg}"
+SMALL = (480, 270)
+
+
+def network(rows=4, structure=(2, 3, 2)):
+    generator = np.random.default_rng(8)
+    net = MLP(list(structure), generator=generator)
+    x = Tensor(generator.normal(size=(rows, structure[0])), name="x")
+    loss = softmax_cross_entropy(net(x), generator.integers(0, structure[-1], rows))
+    return stepper(loss, model=net, title="A network")
+
+
+def exported(page, folder, **options):
+    return page.export(folder, **{"formats": ["svg"], "animation": None} | options)
+
+
+def root_of(path):
+    return ElementTree.fromstring(path.read_text("utf-8"))
+
+
+def text_of(element):
+    return squeezed(" ".join(part.text or "" for part in element.iter(f"{SVG}text")))
+
+
+def parts_of(root):
+    """All parts of the graph, by the ids that the page has."""
+    named = (part for part in root.iter(f"{SVG}g") if part.get("id"))
+    return {part.get("id").split("-", 2)[2]: part for part in named}
+
+
+# What frames show -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [scalars, complete, network])
+def test_there_is_a_frame_for_each_step_and_its_sentence(make, tmp_path):
+    page = make()
+    frames = exported(page, tmp_path / "frames")
+    many = len(page.story.steps)
+    assert len(frames) == many == len(frames.svg)
+    assert frames.steps == tuple(range(1, many + 1))
+    assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == [
+        *(f"frame-{number:03}.svg" for number in range(1, many + 1)),
+        "frames.json",
+    ]
+    for number, (path, step) in enumerate(zip(frames.svg, page.story.steps, strict=True), 1):
+        shown = text_of(root_of(path))
+        assert squeezed(step.sentence) in shown
+        assert f"step {number} of {many}" in shown
+
+
+def states_of(page, number):
+    """Value and gradient of each tensor at a step, from the table of the page."""
+    found = {}
+    for row in re.findall(r"<tr data-row=.*?</tr>", page.html(), re.S):
+        body = ElementTree.fromstring(row)
+        seen = []
+        for cell in body.findall("td")[2:]:
+            for span in cell.findall("span"):
+                first, last = int(span.get("data-from", 0)), int(span.get("data-to", 10**6))
+                if first <= number <= last:
+                    seen.append(squeezed(span.text))
+        found[body.get("data-row")] = seen
+    return found
+
+
+def check_states(page, path, number):
+    parts = parts_of(root_of(path))
+    roles = {tensor.id: tensor.role for tensor in page.story.graph.tensors}
+    for name, (value, gradient) in states_of(page, number).items():
+        shown = text_of(parts[name])
+        assert value in shown, f"{name} is {value}, the frame shows {shown}"
+        if roles[name] not in ("input", "constant"):
+            assert gradient in shown, f"the gradient of {name} is {gradient}, not {shown}"
+
+
+@pytest.mark.parametrize("make", [scalars, network])
+def test_states_are_those_of_the_page_at_each_step(make, tmp_path):
+    page = make()
+    for number, path in enumerate(exported(page, tmp_path).svg):
+        check_states(page, path, number)
+
+
+def test_the_states_of_another_step_are_noticed(tmp_path):
+    page = scalars()
+    frames = exported(page, tmp_path).svg
+    caught = 0
+    for number in range(1, len(frames)):
+        try:
+            check_states(page, frames[number - 1], number)
+        except AssertionError:
+            caught += 1
+    # Some steps only add what contains the text before: 1 and 1.5, or nothing at all: 0 and -0.
+    assert caught >= 0.8 * (len(frames) - 1)
+
+
+def outlines(root):
+    """Where each box is."""
+    found = {}
+    for name, part in parts_of(root).items():
+        if "node" in part.get("class"):
+            shape = next(one for one in part if one.tag in (f"{SVG}rect", f"{SVG}ellipse"))
+            places = ("x", "y", "width", "height", "cx", "cy", "rx", "ry")
+            found[name] = tuple(shape.get(place) for place in places)
+    return found
+
+
+def test_nothing_moves_from_frame_to_frame(tmp_path):
+    roots = [root_of(path) for path in exported(network(), tmp_path).svg]
+    assert (
+        len({(root.get("viewBox"), root.get("width"), root.get("height")) for root in roots}) == 1
+    )
+    assert roots[0].get("viewBox") == "0 0 1920 1080"
+    places = [outlines(root) for root in roots]
+    assert len(places[0]) > 10
+    assert all(place == places[0] for place in places)
+    # The groups that move and enlarge the graph.
+    assert len({re.findall(r'transform="(scale[^"]*)"', ElementTree.tostring(root, "unicode"))[0]
+                for root in roots}) == 1  # fmt: skip
+
+
+def test_what_a_step_changes_is_lit_and_what_it_reads_is_ringed(tmp_path):
+    page = scalars()
+    for path, step in zip(exported(page, tmp_path).svg, page.story.steps, strict=True):
+        lit = {*step.writes, *step.edges} | ({step.operation} if step.operation else set())
+        widths = {"lit": set(), "ringed": set()}
+        for name, part in parts_of(root_of(path)).items():
+            looks = [(one.get("stroke-width"), one.get("stroke-dasharray")) for one in part]
+            if any(width in ("3", "3.5") for width, _ in looks[:1]):
+                widths["lit"].add(name)
+            if ("2.5", "2,4") in looks:
+                widths["ringed"].add(name)
+        thick = {one.id for one in page.story.graph.tensors if one.role in ("loss", "output")}
+        assert widths["lit"] - thick == lit - thick
+        assert widths["ringed"] == set(step.reads) - lit
+
+
+def test_lines_back_appear_with_their_gradients(tmp_path):
+    page = scalars()
+    backward = [
+        {name for name, part in parts_of(root_of(path)).items() if "bwd" in part.get("class")}
+        for path in exported(page, tmp_path).svg
+    ]
+    seed = next(n for n, step in enumerate(page.story.steps) if step.kind == "seed")
+    assert not any(backward[: seed + 1])
+    assert all(before <= after for before, after in pairwise(backward))
+    assert backward[-1]
+
+
+@pytest.mark.parametrize(
+    ("only", "kinds"), [("forward", {"forward"}), ("backward", {"seed", "backward"})]
+)
+def test_one_pass_alone_keeps_the_numbers_of_the_steps(only, kinds, tmp_path):
+    page = scalars()
+    frames = exported(page, tmp_path, only=only)
+    assert {page.story.steps[step - 1].kind for step in frames.steps} == kinds
+    many = sum(step.kind in kinds for step in page.story.steps)
+    assert len(frames) == many == len(list(tmp_path.glob("*.svg")))
+    assert f"step {frames.steps[0]} of {len(page.story.steps)}" in text_of(root_of(frames.svg[0]))
+    listed = json.loads((tmp_path / "frames.json").read_text("utf-8"))
+    assert [one["step"] for one in listed["frames"]] == list(frames.steps)
+    assert listed["frames"][0]["sentence"] == page.story.steps[frames.steps[0] - 1].sentence
+
+
+def test_letters_are_large(tmp_path):
+    frames = exported(network(), tmp_path)
+    smallest, texts = [], []
+    for path in frames.svg:
+        root = root_of(path)
+        scale = float(re.search(r"scale\(([\d.]+)\)", path.read_text("utf-8"))[1])
+        graph = [
+            float(text.get("font-size"))
+            for part in parts_of(root).values()
+            for text in part.iter(f"{SVG}text")
+        ]
+        smallest.append(min(graph) * scale / 1080)
+        others = root.findall(f"{SVG}g[@class]/{SVG}text")
+        texts.append(min(float(text.get("font-size")) for text in others))
+    assert min(texts) >= 20
+    assert np.median(texts) >= 24
+    assert np.allclose(smallest, frames.letters, rtol=1e-3)
+    assert frames.letters > 0.012
+
+
+def test_text_stays_on_the_canvas(tmp_path):
+    for path in exported(complete(), tmp_path).svg:
+        for text in root_of(path).findall(f"{SVG}g[@class='text']/{SVG}text"):
+            assert 48 <= float(text.get("x")) < 1872
+            assert float(text.get("y")) < 1080 - 50
+
+
+def test_what_has_no_room_is_counted(tmp_path):
+    """The text of an update is long."""
+    shown = text_of(root_of(exported(complete(), tmp_path).svg[-1]))
+    assert re.search(r"… \d+ more on the page", shown)
+
+
+def test_a_graph_by_layers(tmp_path):
+    frames = exported(network(), tmp_path, view="layers", theme="dark")
+    assert "linear1" in text_of(root_of(frames.svg[0]))
+    with pytest.raises(ValueError, match="needs modules, and this graph has none; use view='ops'"):
+        exported(scalars(), tmp_path / "none", view="layers")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_graph_that_is_too_large_is_refused_before_anything_is_written(tmp_path):
+    deep = network(structure=(2, *[4] * 9, 2))
+    with pytest.raises(ValueError, match=r"0\.\d % of the height.*use view='layers'"):
+        exported(deep, tmp_path / "deep")
+    total = Tensor(1.0, requires_grad=True)
+    for _ in range(40):
+        total = total * 2
+    with pytest.raises(ValueError, match="use a smaller graph, or step through an earlier tensor"):
+        exported(stepper(total), tmp_path / "deep")
+    assert not (tmp_path / "deep").exists()
+
+
+# Files ------------------------------------------------------------------------------------------
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_equal_stories_give_equal_files_whatever_is_set_for_other_figures(tmp_path, monkeypatch):
+    first = scalars().export(tmp_path / "one", only="forward", size=SMALL)
+    settings = {"savefig.bbox": "tight", "font.family": "serif", "text.usetex": True,
+                "patch.linewidth": 9, "savefig.facecolor": "black", "pdf.fonttype": 42}  # fmt: skip
+    monkeypatch.setenv("PATH", str(tmp_path))  # no Graphviz
+    with matplotlib.rc_context(settings):
+        second = scalars().export(tmp_path / "two", only="forward", size=SMALL)
+        assert matplotlib.rcParams["savefig.bbox"] == "tight"
+    assert contents(first.folder) == contents(second.folder)
+    assert len(first.paths) == 2 * len(first) + 1
+    assert all(path.is_file() for path in first.paths)
+
+
+def test_a_pdf_has_one_page_of_16_to_9_with_fonts_and_no_date(tmp_path):
+    page = stepper(Tensor(3.0, requires_grad=True, name="δ") * 2)
+    frames = exported(page, tmp_path, formats="pdf", only="forward")
+    (data,) = (path.read_bytes() for path in frames.pdf)
+    assert data.startswith(b"%PDF-1.")
+    assert frames.svg == ()
+    assert re.search(rb"/MediaBox \[ ?0 0 960 540 ?\]", data)
+    assert data.count(b"/Type /Page\n") + data.count(b"/Type /Page ") == 1
+    assert b"/Type3" in data
+    assert b"Date" not in data
+
+
+@pytest.mark.parametrize("name", ["film.gif", "film.webp", "film.PNG"])
+def test_an_animation_has_all_frames_for_as_long_as_asked(name, tmp_path):
+    page = scalars()
+    frames = page.export(
+        tmp_path, formats=(), animation=name, seconds=0.7, size=SMALL, only="backward"
+    )
+    assert frames.paths == (tmp_path / name,) == (frames.animation,)
+    with Image.open(frames.animation) as image:
+        assert image.size == SMALL
+        assert image.n_frames == len(frames)
+        assert image.info["loop"] == 0
+        pictures = []
+        for number in range(image.n_frames):
+            image.seek(number)
+            pictures.append(np.asarray(image.convert("RGB")).copy())
+            assert image.info["duration"] == 700
+    assert len({picture.tobytes() for picture in pictures}) == len(frames)
+    # The bar at the top is as long as the story is far.
+    bar = [int((picture[1] != 255).any(axis=-1).sum()) for picture in pictures]
+    shares = np.array(frames.steps) / len(page.story.steps)
+    np.testing.assert_allclose(np.array(bar) / SMALL[0], shares, atol=0.01)
+
+
+def test_hostile_names(tmp_path):
+    a = Tensor(2.0, requires_grad=True, name='<script>&"$x_1$\\frac')
+    b = Tensor(np.nan, requires_grad=True, name="本 --> ]]> " + "long " * 30)
+    page = stepper(a * b, title="</svg><script>alert(1)</script> {{title}} " * 9)
+    with pytest.warns(UserWarning, match="have no 本, so the .pdf and animation shows boxes"):
+        frames = page.export(tmp_path, size=SMALL)
+    for path in frames.svg:
+        root = root_of(path)
+        assert not list(root.iter(f"{SVG}script"))
+        assert '<script>&"$x_1$\\frac' in text_of(root)
+    exported(page, tmp_path / "svg")  # without a warning
+
+
+def test_a_size_and_a_theme(tmp_path):
+    frames = exported(
+        scalars(), tmp_path, size=(1024, 768), theme={"base": "dark", "page": "#010203"}
+    )
+    root = root_of(frames.svg[0])
+    assert (root.get("width"), root.get("height"), root.get("viewBox")) == (
+        "1024",
+        "768",
+        "0 0 1440 1080",
+    )
+    assert root.find(f"{SVG}rect").get("fill") == "#010203"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"only": "update"}, "only must be 'forward', 'backward' or None, got 'update'"),
+        ({"formats": ["png"]}, "unknown format 'png'; known are 'svg', 'pdf'"),
+        ({"formats": []}, "nothing to write"),
+        ({"animation": "film.mp4"}, r"must end in one of .gif, .webp, .png"),
+        ({"animation": 3}, "must end in one of"),
+        ({"animation": "../film.gif"}, "a plain name for a file in the folder"),
+        ({"animation": "frame-001.png"}, "a plain name"),
+        ({"seconds": 0}, "seconds must be from 0.02 to 600, got 0"),
+        ({"seconds": "2"}, "seconds must be"),
+        ({"seconds": True}, "seconds must be"),
+        ({"seconds": float("nan")}, "seconds must be"),
+        ({"size": (16, 9)}, r"size must be \(width, height\) in pixels.*got \(16, 9\)"),
+        ({"size": (1080, 1920)}, "size must be"),
+        ({"size": "16:9"}, "size must be"),
+        ({"size": None}, "size must be"),
+        ({"theme": "blue"}, "unknown theme 'blue'"),
+        ({"view": "auto"}, "unknown view 'auto'"),
+    ],
+)
+def test_doubtful_options_are_errors(options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        exported(scalars(), tmp_path / "frames", **options)
+    assert not (tmp_path / "frames").exists()
+
+
+def test_a_story_without_a_step_of_this_kind(tmp_path):
+    page = stepper(Tensor(3.0, requires_grad=True))
+    with pytest.raises(ValueError, match="no step of the kind only='forward'"):
+        exported(page, tmp_path, only="forward")
+
+
+def test_a_shorter_export_removes_its_own_frames_alone(tmp_path, monkeypatch):
+    page = scalars()
+    monkeypatch.setattr(frames_module, "figure_bytes", lambda *_: b"%PDF")
+    exported(page, tmp_path, formats=["svg", "pdf"], only="backward")
+    for name in ("frame-900.svg", "notes.txt", "slides.pdf"):
+        (tmp_path / name).write_text("mine", "utf-8")
+    (tmp_path / "frame-002.pdf").write_text("changed", "utf-8")
+    frames = exported(page, tmp_path, only="forward")
+    names = {path.name for path in tmp_path.iterdir()}
+    kept = {"frame-900.svg", "notes.txt", "slides.pdf", "frame-002.pdf", "frames.json"}
+    assert names == {path.name for path in frames.svg} | kept
+    assert (tmp_path / "frame-002.pdf").read_text("utf-8") == "changed"
+
+
+@pytest.mark.parametrize("how", ["foreign", "changed", "link", "folder", "list", "other list"])
+def test_a_file_that_is_not_ours_is_never_replaced(how, tmp_path):
+    page, folder = scalars(), tmp_path / "frames"
+    folder.mkdir()
+    target = folder / "frame-002.svg"
+    if how in ("changed", "link"):
+        exported(page, folder)
+    if how in ("foreign", "changed"):
+        target.write_text("mine", "utf-8")
+    elif how == "link":
+        other = tmp_path / "mine.svg"
+        other.write_bytes(target.read_bytes())
+        target.unlink()
+        target.symlink_to(other)
+    elif how == "folder":
+        target.mkdir()
+    else:
+        listed = {"list": "[1", "other list": json.dumps({"written_by": "me", "sha256": {}})}
+        (folder / "frames.json").write_text(listed[how], "utf-8")
+    before = {path.name: path.is_file() and path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(FileExistsError, match="move it, or choose another folder"):
+        exported(page, folder, theme="dark")
+    after = {path.name: path.is_file() and path.read_bytes() for path in folder.iterdir()}
+    assert after == before
+
+
+def test_a_list_that_names_files_elsewhere_is_refused(tmp_path):
+    other = tmp_path / "other.svg"
+    other.write_text("mine", "utf-8")
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    digest = frames_module._digest(b"mine")
+    listed = {"written_by": "tinygrad_edu", "sha256": {"../other.svg": [digest]}}
+    (folder / "frames.json").write_text(json.dumps(listed), "utf-8")
+    with pytest.raises(FileExistsError, match="is not the list of an export"):
+        exported(scalars(), folder)
+    assert other.exists()
+
+
+def test_an_interrupted_export_can_be_repeated(tmp_path, monkeypatch):
+    page = scalars()
+    exported(page, tmp_path, theme="dark")
+    write, written = frames_module.write_atomically, []
+
+    def fails(path, data):
+        if len(written) == 4:
+            raise OSError("the disk is full")
+        written.append(path)
+        return write(path, data)
+
+    monkeypatch.setattr(frames_module, "write_atomically", fails)
+    with pytest.raises(OSError, match="the disk is full"):
+        exported(page, tmp_path)
+    monkeypatch.undo()
+    exported(page, tmp_path)
+    exported(page, tmp_path / "new")
+    assert (
+        contents(tmp_path / "new").items()
+        <= {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}.items()
+    )
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        exported(scalars(), tmp_path / "a" / "b")
+    (tmp_path / "file").write_text("", "utf-8")
+    with pytest.raises(NotADirectoryError, match="is a file, expected a folder"):
+        exported(scalars(), tmp_path / "file")
+
+
+def test_frames_show_themselves(tmp_path):
+    page = scalars()
+    frames = page.export(tmp_path, formats="svg", animation="film.gif", size=SMALL, only="forward")
+    kind = "svg, film.gif; letters of the graph: "
+    assert re.fullmatch(rf"Frames\(5 frames in .*: {kind}\d\.\d% of the height\)", repr(frames))
+    shown = frames._repr_mimebundle_()
+    assert 'src="data:image/gif;base64,' in shown["text/html"]
+    os.remove(frames.animation)
+    assert frames._repr_mimebundle_() == {"text/plain": repr(frames)}
+    assert "image/svg+xml" in exported(page, tmp_path / "a")._repr_mimebundle_()["text/html"]
+    pdf = exported(page, tmp_path / "b", formats="pdf", only="forward")
+    assert set(pdf._repr_mimebundle_()) == {"text/plain"}
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(frames_module, "_pixels", lambda *_: Image.new("RGB", (8, 8)))
+    monkeypatch.setattr(frames_module, "figure_bytes", lambda *_: b"%PDF")
+    assert cli.main(["stepper", "--structure", "2,2,2", "--rows", "1", "--frames", "slides"]) == 0
+    assert "slides in slides, and slides/animation.gif" in "".join(capsys.readouterr())
+    assert Path("slides", "frame-001.svg").exists()
+    assert Path("stepper.html").exists()
+
+
+# Parts ------------------------------------------------------------------------------------------
+
+
+def test_the_figure_of_an_svg():
+    source = (
+        '<svg viewBox="0 0 40 20"><title>t</title><g transform="translate(20 0) scale(2)">'
+        '<rect x="0" y="0" width="10" height="5" fill="#ff0000"/>'
+        '<path d="M0,6 L10,6 L10,10 L0,10 Z" fill="#0000ff"/></g>'
+        '<rect x="0" y="0" width="20" height="20" rx="6" fill="#00ff00"/></svg>'
+    )
+    figure = svg_figure(ElementTree.fromstring(source), 7.5)
+    image = np.asarray(frames_module._pixels(figure, (400, 200)))
+    assert image[50, 300].tolist() == [255, 0, 0]
+    assert image[160, 300].tolist() == [0, 0, 255]
+    assert image[100, 100].tolist() == [0, 255, 0]
+    assert image[2, 2].tolist() == [255, 255, 255], "a round corner"
+    with pytest.raises(ValueError, match="does not write <image>"):
+        svg_figure(ElementTree.fromstring('<svg viewBox="0 0 1 1"><image/></svg>'), 1.0)
+
+
+def test_letters_of_the_story_have_glyphs():
+    assert letters_without_glyph("δΔσΣₖₙ∂×·→⚠‖ᵀ²… θ η µ ≤ −") == ""
+    assert letters_without_glyph("字") == "字"
+
+
+def test_long_sentences_and_words_are_cut_not_lost(tmp_path):
+    names = [Tensor(1.0, requires_grad=True, name=f"a{n} " + "wide" * 20) for n in range(2)]
+    slides = Slides(stepper(names[0] * names[1]).story, "ops", LIGHT, 16 / 9)
+    step = slides.story.steps[1]
+    long = type(step)(step.kind, "word " * 200, step.sections, operation=step.operation)
+    slides.story = type(slides.story)(
+        slides.story.graph, (slides.story.steps[0], long), *[{}] * 3, ()
+    )
+    del slides.__dict__["_sentence_size"]
+    shown = [part.text for part in slides.slide(1).iter("text")]
+    assert sum(text.endswith("…") for text in shown) == 1
+    assert all(len(line) < 40 for line in wrapped("x" * 500, 300, 20))
+
+
+def test_columns_do_not_break_an_array():
+    sections = reference().story.steps[2].sections
+    for size in (20, 26, 34):
+        words, _ = in_columns(sections, 1800, 260, size)
+        columns = {}
+        for word in words:
+            columns.setdefault(word.x, []).append(word.text)
+        for texts in columns.values():
+            assert not texts[0].lstrip().startswith("[")
+
+
+def test_a_section_that_is_too_long_is_cut():
+    from tinygrad_edu.documents import Section, code
+
+    array = "shape (9, 1): " + "\n               ".join(["[[1]", *[" [1]"] * 8])
+    words, left_out = in_columns([Section("A", ([code(array)],))], 400, 100, 20)
+    assert left_out == 1
+    assert words[-1].text == "…"
