@@ -47,7 +47,7 @@ def subcommands():
     """Read the commands of the program off its help."""
     with redirect_stdout(io.StringIO()) as shown, suppress(SystemExit):
         cli.main(["--help"])
-    return set(re.findall(r"^    ([a-z][\w-]*) ", shown.getvalue(), re.M))
+    return set(re.findall(r"^    ([a-z][\w-]*)(?: |$)", shown.getvalue(), re.M))
 
 
 def strings(source):

@@ -51,6 +51,9 @@ class FakeSession:
             raise KeyError("crash")
         self.calls.append(given)
 
+    def load_table(self, table):
+        return [column.name for column in table.columns]
+
     def nudge(self, layer, row, column, by):
         return SimpleNamespace(to_json=lambda: {"by": by, "row": row})
 

@@ -69,6 +69,25 @@ def asked(server, data):
         return answer(file)
 
 
+def ways_in(one):
+    """Requests that are answered: the page, a file of it, and a command."""
+    return [
+        ("GET", f"/?key={one.key}", None),
+        ("GET", "/page/style.css", None),
+        ("POST", "/open", {"state": ""}),
+    ]
+
+
+def statuses(one, **headers):
+    """Send each of them with these headers; the key is in no answer that is not the page."""
+    found = []
+    for method, target, body in ways_in(one):
+        status, _, text = asked(one, request(one, method, target, body, **headers))
+        assert one.key.encode() not in text
+        found.append(status)
+    return found
+
+
 class Tab:
     """A page that has opened a session."""
 
