@@ -338,13 +338,38 @@ def test_a_value_outside_of_the_data_and_one_that_is_no_number(visit):
     page.fill("#value-2", "")
     assert page.locator("#answer").inner_text() == "–"
     assert "a is not a number; enter one." in page.locator("#doubt").inner_text()
-    page.click("#means")
+    page.click("#again")
     assert "outside" not in page.locator("#doubt").inner_text()
     assert page.locator("#answer").inner_text() != "–"
     before = float(page.input_value("#value-1"))
     page.focus("#numbers input[type=range] >> nth=1")
     page.keyboard.press("ArrowRight")
     assert float(page.input_value("#value-1")) > before
+
+
+def test_a_column_of_text_is_a_choice(visit, files):
+    """Its features are 1 and 0, never something between."""
+    g = np.random.default_rng(4)
+    colours = ["red", "blue", "<i>", "red"]
+    rows = [f"{colours[k % 4]},{g.normal():.2f},{'ab'[k % 4 > 1]}" for k in range(40)]
+    table = read_table("\n".join(["colour,size,kind", *rows, ""]), "things.csv")
+    session = Session.open("data=csv", table)
+    session.step(100)
+    (files / "choice.html").write_bytes(write(session, "html")[2])
+    page = visit("choice")
+    assert page.locator("#numbers .number").count() == 2
+    select = page.locator("#numbers select")
+    assert select.locator("option:checked").inner_text() == "red"  # the most frequent one
+    assert sorted(select.locator("option").all_inner_texts()) == ["<i>", "blue", "red"]
+    page.fill("#numbers input[type=number]", "0.25")
+    for colour in ("<i>", "blue", "red"):
+        select.select_option(colour)
+        wanted = {"colour = " + colour: 1.0, "size": 0.25}
+        found = session.predict([wanted.get(name, 0.0) for name in session.data.features])
+        best = int(np.argmax(found["probabilities"]))
+        shown = page.locator("#answer").inner_text()
+        share = round(100 * found["probabilities"][best])
+        assert shown == f"{session.data.classes[best]}, {share} %"
 
 
 def test_the_page_says_when_the_network_is_not_sure(visit):

@@ -108,55 +108,76 @@ function showRow(row) {
 
 // Number fields -------------------------------------------------------------------------------
 
-/** Make a slider and a number field for each feature; return how to set their values. */
+/** Make a field for each column of features; return how to set their values. */
 function makeNumbers(root, row, changed) {
-  const fields = model.features.map((feature, i) => {
-    const line = element("div", "number"), label = element("label", "", feature.name);
-    const slider = element("input"), field = element("input");
-    label.htmlFor = field.id = `value-${i}`;
-    slider.type = "range";
-    field.type = "number";
-    field.step = "any";
-    slider.min = String(feature.low);
-    slider.max = String(feature.high);
-    slider.step = "any";
-    slider.disabled = !(feature.low < feature.high);
-    slider.setAttribute("aria-label", `${feature.name}, slider`);
-    label.append(" ", element("small", "", `${short(feature.low)} to ${short(feature.high)}`));
-    line.append(label, slider, field);
+  const groups = new Map();
+  model.features.forEach((feature, i) =>
+    groups.set(feature.column, [...(groups.get(feature.column) || []), i]));
+  const puts = Array.from(groups.values(), (places) => {
+    const line = element("div", "number");
     root.append(line);
-    slider.addEventListener("input", () => { row[i] = Number(slider.value); changed(); });
-    slider.addEventListener("keydown", (event) => nudged(event, feature, i));
-    field.addEventListener("input", () => {
-      if (field.value === "" || !Number.isFinite(field.valueAsNumber)) {
-        show(null, [`${feature.name} is not a number; enter one.`]);
-        return;
-      }
-      row[i] = field.valueAsNumber;
-      changed(i);
-    });
-    return { slider, field };
+    return model.features[places[0]].text
+      ? makeChoice(line, places, row, changed) : makeNumber(line, places[0], row, changed);
   });
+  return (typed) => puts.forEach((put) => put(typed));
+}
+
+// A column of text: a feature is 1 for its text, and 0 otherwise.
+function makeChoice(line, places, row, changed) {
+  const first = places[0], label = element("label", "", model.features[first].name);
+  const select = element("select");
+  label.htmlFor = select.id = `value-${first}`;
+  places.forEach((i) => select.append(element("option", "", model.features[i].text)));
+  line.append(label, select);
+  select.addEventListener("change", () => {
+    places.forEach((i, place) => { row[i] = place === select.selectedIndex ? 1 : 0; });
+    changed();
+  });
+  return () => { select.selectedIndex = places.findIndex((i) => row[i] === 1); };
+}
+
+function makeNumber(line, i, row, changed) {
+  const feature = model.features[i], label = element("label", "", feature.name);
+  const slider = element("input"), field = element("input");
+  label.htmlFor = field.id = `value-${i}`;
+  slider.type = "range";
+  field.type = "number";
+  slider.min = String(feature.low);
+  slider.max = String(feature.high);
+  slider.step = field.step = "any";
+  slider.disabled = !(feature.low < feature.high);
+  slider.setAttribute("aria-label", `${feature.name}, slider`);
+  label.append(" ", element("small", "", `${short(feature.low)} to ${short(feature.high)}`));
+  line.append(label, slider, field);
+  slider.addEventListener("input", () => { row[i] = Number(slider.value); changed(); });
   // A slider without steps would not move by the arrow keys in every browser.
-  function nudged(event, feature, i) {
+  slider.addEventListener("keydown", (event) => {
     const way = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
     if (!way) { return; }
     event.preventDefault();
     const next = row[i] + way * (feature.high - feature.low) / 100;
     row[i] = Math.min(feature.high, Math.max(feature.low, next));
     changed();
-  }
-  return (typed) => fields.forEach(({ slider, field }, i) => {
+  });
+  field.addEventListener("input", () => {
+    if (field.value === "" || !Number.isFinite(field.valueAsNumber)) {
+      show(null, [`${feature.name} is not a number; enter one.`]);
+      return;
+    }
+    row[i] = field.valueAsNumber;
+    changed(i);
+  });
+  return (typed) => {
     slider.value = String(row[i]);
     if (i !== typed) { field.value = short(row[i]); }
-  });
+  };
 }
 
 function numbers() {
   const row = model.features.map((feature) => feature.start);
   const changed = (typed) => { put(typed); showRow(row); };
   const put = makeNumbers(get("numbers"), row, changed);
-  get("means").addEventListener("click", () => {
+  get("again").addEventListener("click", () => {
     model.features.forEach((feature, i) => { row[i] = feature.start; });
     changed();
   });

@@ -97,7 +97,10 @@ def _model(trained: Trained) -> dict[str, Any]:
         "problem": "classification" if trained.classes else "regression",
         "field": trained.field,
         "classes": [_name(name) for name in trained.classes],
-        "features": [{**vars(one), "name": _name(one.name)} for one in trained.features],
+        "features": [
+            {**vars(one), "name": _name(one.name), "text": _name(one.text) if one.text else ""}
+            for one in trained.features
+        ],
         "target": {**vars(target), "name": _name(target.name)} if target else None,
         "axes": [{**vars(axis), "name": _name(axis.name)} for axis in trained.axes],
         # The map is 100 units wide, so more digits would not be seen.

@@ -51,14 +51,20 @@ class Feature:
     Attributes
     ----------
     name : str
+    column : int
+        Which of the columns it is from: a column of text is a feature for each of its texts.
+    text : str
+        The text for which it is 1, and otherwise 0; empty for a column of numbers.
     mean, scale : float
     low, high : float
         Its smallest and its largest value in the training data.
     start : float
-        A usual value.
+        The mean; for texts, 1 for the most frequent one.
     """
 
     name: str
+    column: int
+    text: str
     mean: float
     scale: float
     low: float
@@ -178,7 +184,8 @@ def trained(session: Session) -> Trained:
     """
     settings, data, lane = session.settings, session.data, session.lane
     is_table = settings.data.name == "csv"
-    is_map = len(data.features) == 2
+    features = _features(session)
+    is_map = len(features) == 2 and not any(feature.text for feature in features)
     activations = [*(layer.activation for layer in settings.hidden), "linear"]
     arrays = [parameter.data for parameter in lane.network.parameters()]
     layers = tuple(
@@ -188,9 +195,9 @@ def trained(session: Session) -> Trained:
     structure = structure_of(layers)
     return Trained(
         title=f"{_data_title(session)}: a {structure} network",
-        lead=_lead(data),
+        lead=_lead(data, is_map),
         layers=layers,
-        features=_features(data),
+        features=features,
         classes=data.classes,
         target=None if data.classes else _target(session),
         axes=_axes(data) if is_map else (),
@@ -218,10 +225,10 @@ def _data_title(session: Session) -> str:
     return settings.file if settings.name == "csv" else DATA[settings.name].title
 
 
-def _lead(data: Dataset) -> str:
+def _lead(data: Dataset, is_map: bool) -> str:
     if data.images:
         return "Draw a digit, and the network recognises it. Everything is computed in this page."
-    given = "Move a point" if len(data.features) == 2 else "Enter values"
+    given = "Move a point" if is_map else "Enter values"
     answer = "predicts its class" if data.classes else "predicts a number"
     return f"{given}, and the network {answer}. Everything is computed in this page."
 
@@ -229,12 +236,29 @@ def _lead(data: Dataset) -> str:
 # Features, target, points --------------------------------------------------------------------
 
 
-def _features(data: Dataset) -> tuple[Feature, ...]:
+def _features(session: Session) -> tuple[Feature, ...]:
+    data = session.data
     rows = data.train.astype(np.float64) * data.scale + data.centre
-    columns = zip(
-        data.features, data.centre, data.scale, rows.min(0), rows.max(0), rows.mean(0), strict=True
-    )
-    return tuple(Feature(name, *(float(value) for value in values)) for name, *values in columns)
+    names, means = _names(session), rows.mean(0)
+    starts = means.copy()
+    for column in {column for _, column, text in names if text}:
+        of_column = [n for n, name in enumerate(names) if name[1] == column]
+        starts[of_column] = 0.0
+        starts[max(of_column, key=lambda n: means[n])] = 1.0
+    numbers = np.stack([data.centre, data.scale, rows.min(0), rows.max(0), starts], 1).tolist()
+    return tuple(Feature(*name, *values) for name, values in zip(names, numbers, strict=True))
+
+
+def _names(session: Session) -> list[tuple[str, int, str]]:
+    """Return the name, the number of the column, and the text of each feature."""
+    table = session.table if session.settings.data.name == "csv" else None
+    if table is None:
+        return [(name, n, "") for n, name in enumerate(session.data.features)]
+    return [
+        (name, n, text)
+        for n, name in enumerate(session.settings.data.features)
+        for text in table.column(name).texts or ("",)
+    ]
 
 
 def _target(session: Session) -> Target:
