@@ -3,6 +3,7 @@
 import { h, look, marker, markerSvg, number, percent, SHAPES } from "./look.js";
 import { pixels, ramps, sharpen, valueColour } from "./paint.js";
 
+const WIDEST = 440;
 const LEFT = 34, BELOW = 34, ABOVE = 6, RIGHT = 8;
 
 export function make(root, app) {
@@ -52,7 +53,7 @@ export function make(root, app) {
   // Geometry -------------------------------------------------------------------------------------
 
   function size(part) {
-    const width = lanes.length > 1 ? Math.floor((span - 12) / 2) - 18 : span;
+    const width = lanes.length > 1 ? Math.floor((span - 12) / 2) - 18 : Math.min(span, WIDEST);
     const small = width < 200;
     const frame = { left: small ? 24 : LEFT, right: small ? 4 : RIGHT, above: ABOVE, below: small ? 20 : BELOW, width, small };
     frame.across = width - frame.left - frame.right;
@@ -140,6 +141,7 @@ export function make(root, app) {
     if (!lane.map) return;
     const box = size(part);
     const context = sharpen(part.canvas, box.width, box.height);
+    part.plane.style.width = `${box.width}px`;
     part.canvas.style.height = `${box.height}px`;
     dots = dots || makeDots(frame, box);
     context.clearRect(0, 0, box.width, box.height);
@@ -325,7 +327,7 @@ export function make(root, app) {
     const marks = frame.problem === "regression"
       ? [entry(tick(Number(bounds[0].toPrecision(2))), h("i", { class: "scale" }), tick(Number(bounds[1].toPrecision(2))))]
       : frame.classes.map((name, k) => h("span", { title: SHAPES[k % 5] }, markerSvg(k), name));
-    const test = lanes.length === 1 && frame.points.test_labels.data.length ? entry(dot("open"), "test") : null;
+    const test = !size(lanes[0]).small && frame.points.test_labels.data.length ? entry(dot("open"), "test") : null;
     const note = frame.axes.note ? h("span", {}, frame.axes.note) : null;
     return keys.replaceChildren(...marks, ...[test, ringed, note].filter(Boolean));
   }
