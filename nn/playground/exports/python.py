@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import nn
 from tinygrad_edu import __version__
 from tinygrad_edu.errors import printable
 
+from ... import optim
 from ...initializers import he_normal
 from ..choices import ACTIVATIONS
 from ..lane import initializer_of
@@ -355,7 +355,7 @@ def _options(entry: OptimizerSettings) -> list[tuple[str, str]]:
 
 
 def _default(entry: OptimizerSettings, name: str) -> Any:
-    return inspect.signature(getattr(nn, entry.name)).parameters[name].default
+    return inspect.signature(getattr(optim, entry.name)).parameters[name].default
 
 
 def _is_said(entry: OptimizerSettings, name: str) -> bool:
