@@ -23,13 +23,6 @@ HEADERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def one():
-    """A server for tests that leave it as it was."""
-    with running() as found:
-        yield found
-
-
 @pytest.fixture
 def tab(one):
     with Tab(one) as found:

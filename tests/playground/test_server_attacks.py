@@ -7,20 +7,9 @@ and random requests are in `test_server_endurance`.
 import pytest
 
 from nn.playground import requests
-from tests.playground.talking import Tab, answer, asked, connected, request, running, statuses
+from tests.playground.talking import Tab, answer, asked, connected, request, statuses
 
-
-@pytest.fixture(scope="module")
-def one():
-    with running() as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_printed(capfd):
-    """No attack is worth a line; a traceback would be one."""
-    yield
-    assert capfd.readouterr() == ("", "")
+pytestmark = pytest.mark.usefixtures("silent")
 
 
 def test_ways_in_are_answered(one):

@@ -23,18 +23,7 @@ from tests.playground.talking import (
     ways_in,
 )
 
-
-@pytest.fixture(scope="module")
-def one():
-    with running() as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_printed(capfd):
-    """No attack is worth a line; a traceback would be one."""
-    yield
-    assert capfd.readouterr() == ("", "")
+pytestmark = pytest.mark.usefixtures("silent")
 
 
 # Slow, many, and gone -----------------------------------------------------------------------------
