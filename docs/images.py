@@ -27,6 +27,8 @@ from nn import (
     softmax_cross_entropy,
 )
 from nn.data.digits import write_digits
+from nn.slides import slides
+from nn.training.figures.mistakes import confusion_figure
 from nn.training.figures.saving import save_figure
 from tinygrad_edu import DrawOptions, Stepper, Tensor, check_manual, draw, microscope, stepper, tanh
 
@@ -181,6 +183,21 @@ def _slides() -> None:
         (IMAGES / "slide.svg").write_bytes(frames.svg[8].read_bytes())
 
 
+def _film() -> None:
+    """Film a training on three rings, and draw a confusion matrix for a slide."""
+    rng = np.random.default_rng(1)
+    y = np.arange(240) % 3
+    angle, radius = rng.uniform(0, 2 * np.pi, 240), y + rng.normal(0.6, 0.12, 240)
+    x = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
+    net = Classifier([2, 16, 3], verbose=False)
+    history = net.fit(
+        x, y, epochs=24, optimizer="adam", learning_rate=0.02, batch_size=16, figures=["film"]
+    )
+    history.film(IMAGES / "film.gif")
+    with slides():
+        save_figure(confusion_figure([[57, 2, 1], [3, 53, 4], [0, 5, 55]]), IMAGES / "large.png")
+
+
 PARTS = {
     "graphs": _graphs,
     "large": _large,
@@ -188,6 +205,7 @@ PARTS = {
     "checks": _checks,
     "steps": _steps,
     "slides": _slides,
+    "film": _film,
 }
 
 if __name__ == "__main__":

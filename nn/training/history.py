@@ -275,7 +275,7 @@ class History:
         ----------
         path : str or path-like
             A file ``.gif``, ``.webp`` or ``.png`` (an animated PNG); or a folder, which then gets
-            single frames ``frame-001.png`` and so on, for a slide each.
+            single frames ``film-001.png`` and so on, for a slide each.
         frames : {"png", "svg", "pdf"}
             The format of single frames.
 

@@ -209,14 +209,15 @@ def test_single_frames(tmp_path):
     kind = "svg"
     history, *_ = trained(epochs=1)
     folder = history.film(tmp_path / "frames", frames=kind)
-    assert sorted(p.name for p in folder.iterdir()) == [f"frame-00{n}.{kind}" for n in (1, 2)]
-    (folder / f"frame-003.{kind}").write_text("of a longer film")
+    assert sorted(p.name for p in folder.iterdir()) == [f"film-00{n}.{kind}" for n in (1, 2)]
     (folder / "mine.txt").write_text("stays")
-    first = (folder / f"frame-001.{kind}").read_bytes()
+    first = (folder / f"film-001.{kind}").read_bytes()
     history.film(folder, frames=kind)
-    names = [f"frame-001.{kind}", f"frame-002.{kind}", "mine.txt"]
-    assert sorted(p.name for p in folder.iterdir()) == names
-    assert (folder / f"frame-001.{kind}").read_bytes() == first
+    assert len(list(folder.iterdir())) == 3
+    assert (folder / f"film-001.{kind}").read_bytes() == first
+    (folder / f"film-003.{kind}").write_text("of a longer film")
+    with pytest.raises(FileExistsError, match=r"has film-003\.svg of a longer film; remove its"):
+        history.film(folder, frames=kind)
 
 
 def test_resumed_film_is_that_of_a_training_without_interruption(tmp_path):

@@ -233,6 +233,7 @@ class Film:
             frameon=False,
             borderaxespad=0,
             handlelength=1.6,
+            markerscale=1.2,
             columnspacing=1.2,
         )
 

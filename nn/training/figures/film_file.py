@@ -47,10 +47,7 @@ def check_film(path: Path, stills: str) -> None:
 
     Examples
     --------
-    >>> check_film(Path("film.mp4"), "png")
-    Traceback (most recent call last):
-    ...
-    ValueError: a film cannot be written to 'film.mp4'; end the name in .gif, .webp, .png ...
+    >>> check_film(Path("film.gif"), "png")
     """
     if stills not in _STILLS:
         raise ValueError(f"frames must be one of {', '.join(_STILLS)}, got {stills!r}")
@@ -79,16 +76,25 @@ def save_film(film: Film, path: Path, stills: str = "png") -> Path:
     -------
     Path
         The same path.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder has more frames already, which would follow those of this film.
     """
     check_film(path, stills)
     if path.suffix.lower() in _MOVING and not path.is_dir():
         return write_atomically(path, _encoded(film, _MOVING[path.suffix.lower()]))
+    names = [f"film-{place + 1:03}.{stills}" for place in range(len(film.numbers))]
+    old = {file.name for file in path.glob(f"film-[0-9][0-9][0-9].{stills}")} - set(names)
+    if old:
+        raise FileExistsError(
+            f"{path} has {min(old)} of a longer film; remove its frames, or name another folder"
+        )
     path.mkdir(exist_ok=True)
-    for place, number in enumerate(film.numbers):
+    for place, (number, name) in enumerate(zip(film.numbers, names, strict=True)):
         film.show(number, as_kept=film.is_end(place))
-        write_atomically(path / f"frame-{place + 1:03}.{stills}", figure_bytes(film.figure, stills))
-    for old in sorted(path.glob(f"frame-[0-9][0-9][0-9].{stills}"))[len(film.numbers) :]:
-        old.unlink()  # of a longer film
+        write_atomically(path / name, figure_bytes(film.figure, stills))
     return path
 
 
@@ -131,10 +137,13 @@ def _palette(film: Film) -> Image:
     # Thin lines are too few pixels to be chosen.
     fixed = [style.LINE, style.WARNING, style.MUTED, "#000000", "#FFFFFF"]
     fixed += [*style.CLASSES, *(style.part_look(part)["color"] for part in film.lines)]
-    colours = [round(255 * share) for one in fixed for share in style.rgb(one)]
+    ours = np.array([style.rgb(one) * 255 for one in fixed]).round().astype(int)
     count = _COLOURS - len(fixed)
     chosen = Image.fromarray(some).quantize(count, dither=Image.Dither.NONE).getpalette()
-    assert chosen is not None  # because it was quantized
+    colours = np.reshape(chosen, (-1, 3))[:count]
+    # Pillow looks for a near colour: next to a white of almost the same colour it may miss white.
+    apart = np.abs(colours[:, np.newaxis] - ours).max(axis=-1)
+    colours = np.where(apart.min(axis=1, keepdims=True) < 8, ours[apart.argmin(axis=1)], colours)
     palette = Image.new("P", (1, 1))
-    palette.putpalette([*colours, *chosen[: 3 * count]])
+    palette.putpalette([*ours.ravel().tolist(), *colours.ravel().tolist()])
     return palette
