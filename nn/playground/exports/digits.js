@@ -45,21 +45,23 @@ function digits() {
     return { x: INK_SIDE * (event.clientX - frame.left) / frame.width,
       y: INK_SIDE * (event.clientY - frame.top) / frame.height };
   };
-  function line(to) {
-    stroke(ink, last.x, last.y, to.x, to.y, RADIUS);
-    last = to;
+  function line(places) {
+    places.forEach((to) => {
+      stroke(ink, last.x, last.y, to.x, to.y, RADIUS);
+      last = to;
+    });
     redraw();
   }
   sheet.addEventListener("pointerdown", (event) => {
     sheet.setPointerCapture(event.pointerId);
     pen.hidden = true;
     last = at(event);
-    line(last);
+    line([last]);
   });
   sheet.addEventListener("pointermove", (event) => {
     if (!last) { return; }
     const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-    (events.length ? events : [event]).forEach((one) => line(at(one)));
+    line((events.length ? events : [event]).map(at));
   });
   ["pointerup", "pointercancel"].forEach((kind) =>
     sheet.addEventListener(kind, () => { last = null; }));
@@ -93,6 +95,7 @@ function digits() {
     }
     if (event.key === " ") { say(cursor.down ? "pen down" : "pen up"); }
   });
+  sheet.addEventListener("focus", () => { if (sheet.matches(":focus-visible")) { showPen(); } });
   sheet.addEventListener("blur", () => { pen.hidden = true; });
   get("clear").addEventListener("click", clear);
 

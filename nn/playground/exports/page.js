@@ -91,6 +91,7 @@ function show(answer, doubts) {
   }
   get("answer").textContent = text;
   get("doubt").textContent = texts.join(" ");
+  get("doubt").classList.toggle("plain", answer === null);
   say([answer === null ? "" : text, ...texts].filter(Boolean).join(". "));
 }
 

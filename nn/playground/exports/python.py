@@ -187,7 +187,7 @@ class _Writer:
         lines = [f"# The data: {len(data.train)} rows for training, {len(data.test)} for testing."]
         call = "make_data(settings, SEED)"
         if settings.name == "csv":
-            lines.append("# The digest makes sure that the table is the same one.")
+            lines.append("# The table, in the current folder; its digest is checked.")
             call = "make_data(settings, SEED, table)"
         lines += ["settings = DataSettings.of(", *_indented(_dictionary(settings)), ")"]
         if settings.name == "csv":
