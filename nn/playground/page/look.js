@@ -56,7 +56,7 @@ export function number(x) {
   let text;
   if (size >= 1e5 || size < 1e-4) text = size.toExponential(1).replace("e+", "e").replace("e-", "e−");
   else if (size >= 100) text = size.toFixed(0);
-  else text = size.toFixed(Math.min(5, Math.max(0, 2 - Math.floor(Math.log10(size)))));
+  else text = size.toFixed(Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(size)))));
   return x < 0 ? `−${text}` : text;
 }
 

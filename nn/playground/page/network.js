@@ -84,10 +84,10 @@ export function make(root, app) {
     const label = (unit, side, ...content) => {
       const box = h("div", { class: `name ${side}`, "aria-hidden": "true" }, content);
       box.style.top = `${unit.y}px`;
-      const gap = unit.size / 2 + 10;
+      const gap = unit.size / 2 + (plan.narrow ? 6 : 10);
       if (side === "before") {
         box.style.right = `${plan.width - unit.x + gap}px`;
-        box.style.maxWidth = `${unit.x - gap - 8}px`;
+        box.style.maxWidth = `${unit.x - gap - (plan.narrow ? 2 : 8)}px`;
       } else {
         box.style.left = `${unit.x + gap}px`;
         box.style.maxWidth = `${plan.width - unit.x - gap - 2}px`;

@@ -20,8 +20,8 @@ export function makePlan(frame, room) {
   const rows = Math.max(...counts, 4);
   const tight = narrow || counts.length > 6;
   const long = Math.max(...inputs.map((input) => input.name.length)) > 4;
-  const before = asImage ? (tight ? 48 : 84) : tight ? (long ? 76 : 54) : 92, after = tight ? 100 : Math.max(0, ...frame.classes.map((name) => name.length)) > 8 ? 128 : 108;
-  const spacing = Math.max(narrow ? 78 : 68, (room - before - after) / (counts.length - 1));
+  const before = asImage ? (tight ? 48 : 84) : tight ? (long ? 76 : 50) : 92, after = tight ? 100 : Math.max(0, ...frame.classes.map((name) => name.length)) > 8 ? 128 : 108;
+  const spacing = Math.max(narrow ? 81 : 68, (room - before - after) / (counts.length - 1));
   const width = Math.max(room, Math.ceil(before + after + spacing * (counts.length - 1)));
   const pitch = narrow ? 50 : Math.max(31, Math.min(56, 440 / rows, spacing * 0.62));
   const size = narrow ? 40 : Math.round(pitch * 0.8);
