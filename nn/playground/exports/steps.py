@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...showing import show_as
+from ...showing import ShowError, show_as
 from ..lane import build_optimizer
 from .python import LONGEST_STATE
 
@@ -37,14 +37,17 @@ def step_of(session: Session, language: str) -> str:
         If the language cannot say what the network does.
     """
     x, y = session.timeline.batch()
-    shown = show_as(
-        session.lane.network,
-        language,
-        x,
-        y,
-        loss="softmax_cross_entropy" if session.data.classes else "mse_loss",
-        optimizer=_fresh_optimizer(session),
-    )
+    try:
+        shown = show_as(
+            session.lane.network,
+            language,
+            x,
+            y,
+            loss="softmax_cross_entropy" if session.data.classes else "mse_loss",
+            optimizer=_fresh_optimizer(session),
+        )
+    except ShowError as problem:
+        raise ValueError(f"export {language}: {problem}; export python instead") from None
     state = session.state
     lines = [
         f"# A step of the network of the playground at step {session.timeline.step}, with an empty",
