@@ -39,7 +39,7 @@ test: $(VENV)/tests graphviz chromium
 	$(PYTEST)
 
 test-peers: $(VENV)/peers
-	$(PYTEST) tests/operations/test_peers.py tests/networks tests/layers tests/optim \
+	$(PYTEST) tests/operations/test_peers.py tests/networks tests/layers tests/optim tests/showing \
 	  tests/engine/test_functions_of_functions.py -k "test_peers or pytorch"
 
 test-thorough: $(VENV)/thorough

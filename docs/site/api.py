@@ -73,6 +73,7 @@ LISTED = {
             nn.layers.transformer
         Initial values = nn.initializers
         Exchange with PyTorch = nn.bridges
+        Training steps as programs = nn.showing
     """,
     "optimisers": """
         Losses = tinygrad_edu.ops nn.layers.losses

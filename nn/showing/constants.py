@@ -87,8 +87,9 @@ class Constants:
         else:
             text = self._of_rows(one, two)
         kind = getattr(one, "dtype", None)
-        is_plain = kind is None or kind == weak or (weak is None and kind.kind in "iu")
-        return text if is_plain else f"np.{kind.name}({text})"
+        if kind is None or kind == weak or (weak is None and kind.kind in "iu"):
+            return text
+        return f"np.{kind.name}({text})"
 
     def _of_rows(self, one: Any, two: Any) -> str:
         """Write a number as a multiple of n, or as a fraction with n below."""
@@ -131,7 +132,7 @@ class Constants:
         for make in (_counted, _triangle):
             found = make(one, two)
             if found is not None:
-                return found(self, shape, kind)
+                return str(found(self, shape, kind))
         is_same = one.shape == two.shape and np.array_equal(one, two)
         if is_same and one.ndim == 1 and _runs(one).size * 3 < one.size:
             starts = _runs(one)

@@ -189,7 +189,8 @@ class NetworkText:
         attention, is_torch = module.self_attn, self.language == "torch"
         if module.training and module.dropout.p:
             raise _random(what)
-        activation = {relu: "relu", gelu: "gelu"}.get(module.activation)
+        names: dict[Any, str] = {relu: "relu", gelu: "gelu"}
+        activation = names.get(module.activation)
         if activation is None or (is_torch and module.causal):
             which = "an activation of its own" if activation is None else "causal=True"
             raise ShowError(f"{what} has {which}, which has no text in {self.language}")

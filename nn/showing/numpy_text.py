@@ -11,7 +11,6 @@ import operator
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from .errors import ShowError
 from .expressions import Expression, Writer
 from .helpers import HELPERS
 from .numpy_names import STATE_NAMES, Names
+from .numpy_update import Updates
 from .polishing import polished
 from .recorded import BACKWARD, FORWARD, LOSS, UPDATE, Recorded, recorded_step
 from .training_step import TrainingStep
@@ -78,15 +78,17 @@ def numpy_text(given: TrainingStep) -> NumpyText:
     def recorded(rows: int) -> Recorded:
         return recorded_step(step, twin.network, twin.optimizer, *given.with_rows(rows))
 
-    rows = len(given.x)
-    first = recorded(rows)
-    if len(given.labels) == rows and rows > 1:
+    if len(given.labels) == len(given.x):
+        rows = max(len(given.x), 2)
+        first = recorded(rows)
         try:
-            return _Layout(first, recorded(rows + 1), (rows, rows + 1), twin.network).text()
+            return Layout(first, recorded(rows + 1), (rows, rows + 1), twin.network).text()
         except (Varies, ValueError) as error:
             if isinstance(error, ShowError):
                 raise
-    return _Layout(first, first, (rows, rows), twin.network).text()
+    rows = len(given.x)
+    first = recorded(rows)
+    return Layout(first, first, (rows, rows), twin.network).text()
 
 
 def _check_first_step(given: TrainingStep) -> None:
@@ -104,7 +106,7 @@ def _check_first_step(given: TrainingStep) -> None:
         )
 
 
-class _Layout:
+class Layout:
     """Decides on the lines of one text."""
 
     def __init__(
@@ -114,15 +116,15 @@ class _Layout:
         rows: tuple[int, int],
         network: Module,
     ) -> None:
-        textbook = getattr(network, "textbook_names", dict)()
+        textbook: dict[str, tuple[str, str]] = getattr(network, "textbook_names", dict)()
         # A chain with the textbook's names explains itself.
         modules = [] if textbook else network.named_modules()
         self._titles = {path: f"# {path}: {module!r}" for path, module in modules if path}
         _check_alike(one, two)
-        self._one, self._two, self._rows = one, two, rows
-        self._constants = Constants(rows)
-        self._state_names = _state_names(one)
-        self._names = Names(one, textbook, [*_RESERVED, *self._state_names.values()])
+        self.one, self.two, self._rows = one, two, rows
+        self.constants = Constants(rows)
+        self.state_names = _state_names(one)
+        self._names = Names(one, textbook, [*_RESERVED, *self.state_names.values()])
         self._header: list[str] = []
         self._hoisted: dict[str, str] = {}
         known: dict[Tracer, Expression] = {}
@@ -132,14 +134,14 @@ class _Layout:
         for value, path in one.constants.items():
             if value in read:
                 known[value] = self._constant_of(value, path)
-        self._known = known
-        self._write = Writer(self._constants, known, self._hoist)
+        self.known = known
+        self._write = Writer(self.constants, known, self.hoist)
         self._uses = Counter(v for call in one.calls for v in inputs_of(call))
         ends = [v for _, v in (*one.new_parameters, *one.new_states)]
         self._uses.update([*ends, one.loss])
-        self._lines: list[str] = []
+        self.lines: list[str] = []
 
-    def _hoist(self, text: str) -> str:
+    def hoist(self, text: str) -> str:
         """Give an array of numbers a name before the functions."""
         if text not in self._hoisted:
             self._hoisted[text] = self._names.new("constant")
@@ -148,7 +150,7 @@ class _Layout:
 
     def _constant_of(self, value: Tracer, path: str) -> Expression:
         """Write an array that the step reads and does not change: an option, a mask."""
-        text = self._constants(value.array, value.array)
+        text = self.constants(value.array, value.array)
         if value.array.ndim or "'" in path:
             key = path.rpartition("'")[0].rpartition("'")[2] if path.endswith("']") else path
             name = self._names.new(key)
@@ -158,9 +160,9 @@ class _Layout:
 
     def text(self) -> NumpyText:
         """Write all lines."""
-        one = self._one
+        one = self.one
         for value in one.parameters:
-            self._known[value] = Expression(self._names.of[value])
+            self.known[value] = Expression(self._names.of[value])
         updates = [i for i, phase in enumerate(one.phases) if phase == UPDATE]
         first = updates[0] if updates else len(one.calls)
         heads = {FORWARD: "# Forward", LOSS: "# The loss", BACKWARD: "# Backward"}
@@ -168,20 +170,20 @@ class _Layout:
         for i in range(first):
             if one.phases[i] != seen and one.phases[i] in heads:
                 seen = one.phases[i]
-                self._lines += ["", heads[seen]]
+                self.lines += ["", heads[seen]]
             title = self._titles.get(one.owners[i] or "", "")
             if one.phases[i] == FORWARD and title != last and "\n" not in title and title:
-                self._lines.append(title)
+                self.lines.append(title)
                 last = title
-            self._call(i, first)
-        self._lines += ["", "# Update", *_Updates(self, first).lines()]
+            self.write_call(i, first)
+        self.lines += ["", "# Update", *Updates(self, first).lines()]
         used = [v for v in one.parameters if self._is_read(self._names.of[v])]
-        self._lines[:0] = self._reading(used)
-        self._lines.append(f"return float({self._known[one.loss].text})")
-        self._lines = polished(self._lines)
-        states = {name: _start_of(key, one) for key, name in self._state_names.items()}
+        self.lines[:0] = self._reading(used)
+        self.lines.append(f"return float({self.known[one.loss].text})")
+        self.lines = polished(self.lines)
+        states = {name: _start_of(key, one) for key, name in self.state_names.items()}
         return NumpyText(
-            self._lines,
+            self.lines,
             self._header,
             states,
             None if self._rows[0] != self._rows[1] else self._rows[0],
@@ -189,7 +191,7 @@ class _Layout:
         )
 
     def _is_read(self, name: str) -> bool:
-        return any(re.search(rf"\b{name}\b", line) for line in self._lines)
+        return any(re.search(rf"\b{name}\b", line) for line in self.lines)
 
     def _reading(self, used: list[Tracer]) -> list[str]:
         """Write the lines that give parameters their names, one layer a line."""
@@ -200,25 +202,25 @@ class _Layout:
                 f"if len(x) != {n}:",
                 f'    raise ValueError(f"{{len(x)}} rows, expected {n}")',
             ]
-        elif self._constants.uses_n:
+        elif self.constants.uses_n:
             lines.append("n = len(x)")
         groups: dict[str, list[Tracer]] = {}
         for value in used:
-            groups.setdefault(self._one.parameters[value].rpartition(".")[0], []).append(value)
+            groups.setdefault(self.one.parameters[value].rpartition(".")[0], []).append(value)
         for values in groups.values():
             left = ", ".join(self._names.of[v] for v in values)
-            right = ", ".join(f'p["{self._one.parameters[v]}"]' for v in values)
+            right = ", ".join(f'p["{self.one.parameters[v]}"]' for v in values)
             if len(left) + len(right) < _WIDTH - 8:
                 lines.append(f"{left} = {right}")
             else:
-                lines += [f'{self._names.of[v]} = p["{self._one.parameters[v]}"]' for v in values]
+                lines += [f'{self._names.of[v]} = p["{self.one.parameters[v]}"]' for v in values]
         return lines
 
     # One call ------------------------------------------------------------------------------
 
-    def _call(self, i: int, end: int) -> None:
+    def write_call(self, i: int, end: int) -> None:
         """Write a call as a line, or keep it for the line that uses it."""
-        one, two = self._one.calls[i], self._two.calls[i]
+        one, two = self.one.calls[i], self.two.calls[i]
         if one.written is not None:
             self._add(self._write.statement(one, two), one)
             return
@@ -227,7 +229,7 @@ class _Layout:
         if len(found) != 1:
             names = [self._names.for_call(one) for _ in found]
             self._add(f"{', '.join(names)}{',' * (len(names) == 1)} = {expression.text}", one)
-            self._known |= {v: Expression(n) for v, n in zip(found, names, strict=True)}
+            self.known |= {v: Expression(n) for v, n in zip(found, names, strict=True)}
             return
         (value,) = found
         if not self._uses[value]:  # it is there to raise an error
@@ -235,30 +237,30 @@ class _Layout:
                 self._add(expression.text, one)
             return
         if value not in self._names.of and self._is_inlined(i, value, expression, end):
-            self._known[value] = expression
+            self.known[value] = expression
             return
         self._give_name(value, one, expression)
 
     def _give_name(self, value: Tracer, call: Call, expression: Expression) -> None:
         name = self._names.of.get(value) or self._names.for_call(call)
         self._add(f"{name} = {expression.text}", call)
-        self._known[value] = Expression(name)
+        self.known[value] = Expression(name)
 
     def _fitting(self, one: Call, two: Call) -> Expression:
         """Write a call; if the line is too long, give its longest operands names first."""
         while True:
             expression = self._write.call(one, two)
-            operands = [v for v in inputs_of(one) if not self._known[v].text.isidentifier()]
+            operands = [v for v in inputs_of(one) if not self.known[v].text.isidentifier()]
             if len(expression.text) < _WIDTH - 24 or not operands:
                 return expression
-            longest = max(operands, key=lambda v: len(self._known[v].text))
-            if len(self._known[longest].text) < 12:
+            longest = max(operands, key=lambda v: len(self.known[v].text))
+            if len(self.known[longest].text) < 12:
                 return expression
-            self._give_name(longest, _NO_CALL, self._known[longest])
+            self._give_name(longest, _NO_CALL, self.known[longest])
 
     def _is_inlined(self, i: int, value: Tracer, expression: Expression, end: int) -> bool:
         """Whether a value is written where it is used."""
-        call, calls = self._one.calls[i], self._one.calls
+        call, calls = self.one.calls[i], self.one.calls
         if call.errors is not None:
             return False
         is_view = any(v.storage == value.storage for v in inputs_of(call))
@@ -270,20 +272,20 @@ class _Layout:
         if self._uses[value] != 1 or not later:
             return False
         j = later[0]
-        same_phase = self._one.phases[j] == self._one.phases[i] and j < end
+        same_phase = self.one.phases[j] == self.one.phases[i] and j < end
         between = any(c.written is not None for c in calls[i + 1 : j])
         return same_phase and not between and len(expression.text) < 60
 
     def _known_atom(self, call: Call) -> bool:
-        return all(self._known[v].text.isidentifier() for v in inputs_of(call))
+        return all(self.known[v].text.isidentifier() for v in inputs_of(call))
 
     def _add(self, line: str, call: Call) -> None:
         if call.errors is not None:
             changed = {k: v for k, v in call.errors.items() if np.geterr().get(k) != v}
             given = ", ".join(f'{key}="{value}"' for key, value in changed.items())
-            self._lines += [f"with np.errstate({given}):", f"    {line}"]
+            self.lines += [f"with np.errstate({given}):", f"    {line}"]
         else:
-            self._lines.append(line)
+            self.lines.append(line)
 
 
 _NO_CALL = Call(len, (), {}, None, None)
@@ -329,161 +331,3 @@ def _start_of(key: str, recorded: Recorded) -> str:
     raise ShowError(
         f"the optimizer's memory {key!r} has another shape than its parameter, so it has no text"
     )
-
-
-class _Updates:
-    """Writes the update of all parameters, as a loop if all are updated alike."""
-
-    def __init__(self, layout: _Layout, first: int) -> None:
-        self._layout, self._first = layout, first
-        self._one, self._two = layout._one, layout._two
-
-    def lines(self) -> list[str]:
-        """Write the lines."""
-        one = self._one
-        news = dict(one.new_parameters)
-        trained = [path for path in news if self._gradient(path) is not None]
-        blocks = {path: self._calls_of(path) for path in trained}
-        counted = Counter(i for block in blocks.values() for i in block)
-        lines = self._buffers(news, counted)
-        texts = {path: self._block(path, blocks[path], news[path]) for path in trained}
-        groups: dict[tuple[str, ...], list[str]] = {}
-        for path, text in texts.items():
-            groups.setdefault(tuple(text), []).append(path)
-        for text, paths in groups.items():
-            lines += self._gradients(paths)
-            lines.append("for name, g in gradients.items():")
-            lines += [f"    {line}" for line in text]
-        return lines
-
-    def _gradients(self, paths: list[str]) -> list[str]:
-        """Write the dictionary of the gradients, one layer a line."""
-        layers: dict[str, list[str]] = {}
-        for path in paths:
-            pair = f'"{path}": {self._known(self._gradient(path)).text}'
-            layers.setdefault(path.rpartition(".")[0], []).append(pair)
-        lines, sign = [], "="
-        for pairs in layers.values():
-            for some in (
-                [pairs] if len(", ".join(pairs)) < _WIDTH - 24 else [[one] for one in pairs]
-            ):
-                lines.append(f"gradients {sign} {{{', '.join(some)}}}")
-                sign = "|="
-        return lines
-
-    def _known(self, value: Any) -> Expression:
-        return self._layout._known[value]
-
-    def _gradient(self, path: str) -> Tracer | None:
-        value = next(v for v, p in self._one.parameters.items() if p == path)
-        return self._one.gradients.get(value)
-
-    def _buffers(self, news: dict[str, Tracer], counted: Counter[int]) -> list[str]:
-        """Write new values that are computed without a gradient, such as running averages."""
-        layout, before = self._layout, len(self._layout._lines)
-        for i in range(self._first, len(self._one.calls)):
-            if not counted[i]:
-                layout._call(i, len(self._one.calls))
-        lines = layout._lines[before:]
-        del layout._lines[before:]
-        for path, value in news.items():
-            if self._gradient(path) is None:
-                lines.append(f'p["{path}"] = {self._known(value).text}')
-        return lines
-
-    def _calls_of(self, path: str) -> list[int]:
-        """Return the calls of the update of one parameter."""
-        one = self._one
-        mine: set[Tracer] = {v for v, p in one.parameters.items() if p == path}
-        mine |= {v for v, (p, _) in one.states.items() if p == path}
-        gradient = self._gradient(path)
-        ours = {*mine, *([gradient] if gradient is not None else [])}
-        others = (
-            {*one.parameters, *one.states}
-            | {g for v, g in one.gradients.items() if v in one.parameters}
-        ) - ours
-        block = []
-        for i in range(self._first, len(one.calls)):
-            call = one.calls[i]
-            read = set(inputs_of(call))
-            if read & ours:
-                if read & others or call.written is not None:
-                    raise ShowError(
-                        "the optimizer updates several parameters by one formula, which has no "
-                        "text; use an optimizer that updates each parameter by its own gradient"
-                    )
-                block.append(i)
-                ours |= set(results_of(call))
-        return block
-
-    def _block(self, path: str, block: list[int], new: Tracer) -> list[str]:
-        """Write the update of one parameter, with names that fit all parameters."""
-        layout, one = self._layout, self._one
-        outputs = {new: "p[name]"}
-        for (owner, key), value in one.new_states:
-            if owner == path:
-                outputs[value] = f"{layout._state_names[key]}[name]"
-        known = dict(layout._known)
-        old: dict[Tracer, str] = {}
-        for value, owner in one.parameters.items():
-            if owner == path:
-                known[value] = Expression("p[name]")
-                old[value] = "p[name]"
-        for value, (owner, key) in one.states.items():
-            if owner == path:
-                old[value] = f"{layout._state_names[key]}[name]"
-                known[value] = Expression(old[value])
-        known[self._gradient(path)] = Expression("g")  # type: ignore[index]
-        writer = Writer(layout._constants, known, layout._hoist)
-        lines, number, late = [], 0, []
-        uses = Counter(v for i in block for v in inputs_of(one.calls[i]))
-        for position, i in enumerate(block):
-            call = one.calls[i]
-            (value,) = results_of(call)
-            expression = writer.call(call, self._two.calls[i])
-            if value in outputs:
-                target = outputs[value]
-                later = {v for j in block[position + 1 :] for v in inputs_of(one.calls[j])}
-                if any(text == target and v in later for v, text in old.items()):
-                    number += 1
-                    lines.append(f"t{number} = {expression.text}")
-                    known[value] = Expression(f"t{number}")
-                    late.append(f"{target} = t{number}")
-                else:
-                    lines.append(f"{target} = {expression.text}")
-                    known[value] = Expression(target)
-            elif (
-                uses[value] == 1
-                and len(expression.text) < 60
-                and self._is_soon(value, block, position, outputs, old)
-            ):
-                known[value] = expression
-            else:
-                number += 1
-                lines.append(f"t{number} = {expression.text}")
-                known[value] = Expression(f"t{number}")
-        return [*lines, *late]
-
-    def _is_soon(
-        self,
-        value: Tracer,
-        block: list[int],
-        position: int,
-        outputs: dict[Tracer, str],
-        old: dict[Tracer, str],
-    ) -> bool:
-        """Whether nothing that a value reads is replaced before it is used."""
-        one, reads = self._one, set()
-        waiting = {value}
-        for i in reversed(block[: position + 1]):
-            if waiting & set(results_of(one.calls[i])):
-                read = set(inputs_of(one.calls[i]))
-                waiting |= read
-                reads |= read
-        texts = {old[v] for v in reads if v in old}
-        for i in block[position + 1 :]:
-            if value in set(inputs_of(one.calls[i])):
-                return True
-            if any(outputs.get(v) in texts for v in results_of(one.calls[i])):
-                return False
-        return False

@@ -218,7 +218,7 @@ def _labels(network: Module, loss: LossText, x: NDArray[Any]) -> NDArray[Any]:
         classes, rest = outputs.shape[1], outputs.shape[2:]
         return generator.integers(0, classes, (outputs.shape[0], *rest))
     if loss.name == "binary_cross_entropy_with_logits":
-        return generator.integers(0, 2, outputs.shape).astype(outputs.dtype)
+        return np.asarray(generator.integers(0, 2, outputs.shape), outputs.dtype)
     if loss.name:
-        return generator.normal(size=outputs.shape).astype(outputs.dtype)
+        return np.asarray(generator.normal(size=outputs.shape), outputs.dtype)
     raise ShowError(f"{loss.describe()} is not a known loss; pass labels= for the example batch")

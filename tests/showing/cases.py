@@ -138,14 +138,19 @@ FAMILIES = {
         *(ROWS, 3, ENTROPY),
     ),
     "named": (
-        lambda t: nn.Sequential({"hidden": linear(4, 6, t), "a": nn.Tanh(), "out": linear(6, 3, t)}),
+        lambda t: nn.Sequential(
+            {"hidden": linear(4, 6, t), "a": nn.Tanh(), "out": linear(6, 3, t)}
+        ),
         *(ROWS, 3, ENTROPY),
     ),
     "layer norm": (
         lambda t: nn.Sequential(
-            linear(4, 6, t), nn.LayerNorm(6, dtype=t), nn.ReLU(), nn.RMSNorm(6, dtype=t),
+            linear(4, 6, t),
+            nn.LayerNorm(6, dtype=t),
+            nn.ReLU(),
+            nn.RMSNorm(6, dtype=t),
             linear(6, 3, t),
-        ),  # fmt: skip
+        ),
         *(ROWS, 3, ENTROPY),
     ),
     "batch norm": (
@@ -162,16 +167,24 @@ FAMILIES = {
     ),
     "convolution, maximum": (
         lambda t: nn.Sequential(
-            conv(1, 4, 3, padding=1, dtype=t), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+            conv(1, 4, 3, padding=1, dtype=t),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
             linear(36, 3, t),
-        ),  # fmt: skip
+        ),
         *(IMAGES, 3, ENTROPY),
     ),
     "convolution, average": (
         lambda t: nn.Sequential(
-            conv(1, 4, 3, dtype=t), nn.BatchNorm2d(4, dtype=t), nn.Tanh(), nn.AvgPool2d(2),
-            nn.GroupNorm(2, 4, dtype=t), nn.Flatten(), linear(16, 3, t),
-        ),  # fmt: skip
+            conv(1, 4, 3, dtype=t),
+            nn.BatchNorm2d(4, dtype=t),
+            nn.Tanh(),
+            nn.AvgPool2d(2),
+            nn.GroupNorm(2, 4, dtype=t),
+            nn.Flatten(),
+            linear(16, 3, t),
+        ),
         *(IMAGES, 3, ENTROPY),
     ),
     "convolution, transposed": (
@@ -185,9 +198,11 @@ FAMILIES = {
     ),
     "convolution, one axis": (
         lambda t: nn.Sequential(
-            conv(3, 4, 3, dilation=2, kind=nn.Conv1d, dtype=t), nn.ReLU(), nn.Flatten(),
+            conv(3, 4, 3, dilation=2, kind=nn.Conv1d, dtype=t),
+            nn.ReLU(),
+            nn.Flatten(),
             linear(16, 3, t),
-        ),  # fmt: skip
+        ),
         *((3, 8), 3, ENTROPY),
     ),
     "embedding": (

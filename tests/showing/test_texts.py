@@ -4,6 +4,7 @@ import ast
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from nn.showing import LANGUAGES, ShowError, programs
 from tests.showing.cases import FAMILIES, OPTIMIZERS, batch, engine_step, state_of
 
 STEPS = 10
-# What ten steps in PyTorch may differ by: the largest differences that were seen are 1e-15 and
-# 5e-7, with weights of about 1.
-TOLERANCES = {"float64": 1e-12, "float32": 5e-6}
+# What weights and losses of about 1 may differ by after ten steps in PyTorch. Batch normalisation
+# of three rows differs most, because it divides by the deviation of three numbers.
+TOLERANCES = {"float64": 1e-12, "float32": 2e-5}
+NADAM = 5e-9  # PyTorch keeps the product of its momenta in float32, whatever the parameters are
 IN_FLOAT64 = ["mlp relu", "binary", "batch norm", "convolution, maximum", "embedding", "attention"]
 NOT_IN_PYTORCH = {"causal attention"}
 
@@ -93,7 +95,7 @@ def test_pytorch_text(family, dtype, torch):
 def test_pytorch_optimizer(optimizer, torch):
     text, network, step = shown("mlp tanh", "torch", "float64", OPTIMIZERS[optimizer])
     found = differences(text.run(), network, step, "mlp tanh", "float64", sizes=(5, 8))
-    assert max(found.values()) <= TOLERANCES["float64"], found
+    assert max(found.values()) <= (NADAM if optimizer == "nadam" else TOLERANCES["float64"]), found
 
 
 # The tests can fail -----------------------------------------------------------------------------
@@ -121,7 +123,7 @@ def test_planted_slip_is_caught(slip, monkeypatch):
     monkeypatch.setattr(
         programs, "_numpy_lines", lambda found: [x.replace(right, wrong) for x in lines(found)]
     )
-    with pytest.raises(ShowError, match=r"^the text in numpy computes another \S+ than the network"):
+    with pytest.raises(ShowError, match=r"^the text in numpy computes another \S+ than"):
         shown("mlp tanh", "numpy", "float64")
 
 
@@ -178,11 +180,14 @@ def test_lines_are_short(family, language):
     assert "\n\n\n\n" not in text
 
 
-@pytest.mark.skipif(shutil.which("ruff") is None, reason="ruff is not installed")
+RUFF = shutil.which("ruff", path=str(Path(sys.executable).parent)) or shutil.which("ruff")
+
+
+@pytest.mark.skipif(RUFF is None, reason="ruff is not installed")
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_ruff_would_change_nothing(language, tmp_path):
     path = small_network(language).save(tmp_path / "step.py")
-    command = ["ruff", "format", "--diff", "--line-length", "100", "--isolated", str(path)]
+    command = [RUFF, "format", "--diff", "--line-length", "100", "--isolated", str(path)]
     subprocess.run(command, check=True, capture_output=True)
 
 
@@ -239,7 +244,7 @@ def test_step_that_depends_on_the_number_of_rows_accepts_only_that_number():
     x, labels = batch("mlp tanh", 5, "float32", seed=0)
     program = show_as(PerRow(), "numpy", x, labels).run()
     program.step(x, labels)
-    with pytest.raises(ValueError, match="^4 rows, expected 5$"):
+    with pytest.raises(ValueError, match=r"^4 rows, expected 5$"):
         program.step(x[:4], labels[:4])
 
 
