@@ -55,7 +55,7 @@ function slider(text, { least, most, step, format }, send) {
 const asShare = (value) => `${Math.round(100 * value)} %`;
 
 export function makeData(root, app) {
-  const kinds = app.choices.data, title = root.closest("section")?.querySelector("h2");
+  const kinds = app.choices.data;
   const send = (values) => change(app, { data: { ...app.frame.settings.data, ...values } });
   const radios = new Map(), sketches = [];
   const choose = h("fieldset", { class: "kinds" }, h("legend", { class: "unseen" }, "Kind of data"),
@@ -128,7 +128,6 @@ export function makeData(root, app) {
     table.draw(frame, name === "csv");
     write(hint, asked === "drawn" ? "Draw points of two classes or more in the field; then they become the data."
       : frame.step > 0 ? "Another choice here starts a new run at step 0." : "");
-    if (title) { title.title = kind.title; }
   }
   // A person may give up drawing and go on with what is trained.
   document.addEventListener("draw-points", (event) => { if (!event.detail) { open(null); } });

@@ -64,7 +64,7 @@ function makeDigits(app) {
     const share = h("span", { class: "numbers share" });
     return { share, row: h("li", null, h("b", null, String(digit)), h("span", { class: "bar" }, h("i", null)), share) };
   });
-  const verdict = h("p", { class: "verdict", role: "status" });
+  const verdict = h("p", { class: "verdict" });
   const clear = button("Clear", () => { ink = blank(); pixels = null; after(); }, { class: "plain" });
   const images = h("ul", { class: "images", "aria-label": "Test images" });
   const score = h("p", { class: "hint" });
@@ -95,7 +95,10 @@ function makeDigits(app) {
     });
     after();
   });
-  ["pointerup", "pointercancel"].forEach((name) => pad.addEventListener(name, () => { last = null; }));
+  ["pointerup", "pointercancel"].forEach((name) => pad.addEventListener(name, () => {
+    last = null;
+    predict(true);
+  }));
 
   function after() {
     pixels = digitOf(ink) ?? null;
@@ -107,7 +110,7 @@ function makeDigits(app) {
     ink = blank();
     pixels = Float64Array.from(image, (value) => value / 255);
     paint();
-    predict();
+    predict(true);
   }
 
   function paint() {
@@ -122,10 +125,13 @@ function makeDigits(app) {
     clear.disabled = !pixels;
   }
 
-  const predict = latest(async () => {
+  const predict = latest(async (aloud = false) => {
     if (!pixels) { result(null); return; }
     const answer = await app.act("predict", { values: Array.from(pixels) });
-    if (answer && pixels) { result(answer); }
+    if (answer && pixels) {
+      result(answer);
+      if (aloud) { app.say(`The network reads ${verdict.textContent}`, "quiet"); }
+    }
     await wait(PAUSE);
   });
 

@@ -43,8 +43,18 @@ export function field(text, input, after = null) {
   return h("label", { class: "field" }, h("span", null, text), input, after);
 }
 
+// A choice that is refused goes back to what it was.
 export function select(options, action, attributes = {}) {
-  const input = h("select", { onchange: () => action(input.value), ...attributes });
+  let held = null;
+  const input = h("select", {
+    onfocus: () => { held = input.value; },
+    onchange: async () => {
+      const before = held;
+      held = input.value;
+      if (await action(input.value) === null && before !== null) { input.value = held = before; }
+    },
+    ...attributes,
+  });
   choose(input, options);
   return input;
 }

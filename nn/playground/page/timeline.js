@@ -94,6 +94,13 @@ export function make(root, app) {
       drawnTree = key;
       const focused = list.contains(document.activeElement) ? document.activeElement.dataset.branch : null;
       list.replaceChildren(...frame.branches.map((branch, row) => rowOf(frame, branch, row, most)));
+      // Within the list alone: the page does not move.
+      const current = list.querySelector(".current");
+      if (current) {
+        const below = current.offsetTop + current.offsetHeight - list.offsetTop;
+        if (below > list.scrollTop + list.clientHeight) { list.scrollTop = below - list.clientHeight; }
+        if (current.offsetTop - list.offsetTop < list.scrollTop) { list.scrollTop = current.offsetTop - list.offsetTop; }
+      }
       if (focused !== null) { list.querySelector(`[data-branch="${focused}"]`)?.focus(); }
     }
   }

@@ -1,7 +1,7 @@
 // The toolbar: train, pause, single steps, speed, restart, seed, explain, export, and the keys of the
 // whole page. It sends commands only; what changes is in the next frame.
 import { button, choose, icon, latest, put, show, write } from "./elements.js";
-import { h } from "./look.js";
+import { h, number } from "./look.js";
 import { openExport, openKeys, openLink } from "./dialogs.js";
 import { placeOn } from "./timeline.js";
 
@@ -10,7 +10,7 @@ const USUAL = 5; // steps a frame: what changes can be followed, and circles are
 // Where letters, arrows and the space bar belong to the field itself.
 const TYPING = "input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]";
 const OWN_ARROWS = "input, select, textarea, [role=grid], [role=application], [role=radiogroup]";
-const OWN_SPACE = "button, a, summary, input, select, textarea, [role=application]";
+const OWN_SPACE = "button, a, summary, input:not([type=range]), select, textarea, [role=application]";
 
 export function make(root, app) {
   const play = button("Train", toggle, { image: "play", class: "main train", "aria-keyshortcuts": "Space" });
@@ -19,7 +19,8 @@ export function make(root, app) {
     title: "One step back (←)" });
   const next = button("Step", () => move(1), { image: "next", title: "One step on (→)" });
   const pace = h("select", { "aria-label": "Speed", onchange: setSpeed });
-  choose(pace, app.choices.speeds.map((speed) => [speed, speed === 1 ? "1 step a frame" : `${speed} steps a frame`]));
+  choose(pace, [[0, "1 step a second"], ...app.choices.speeds.filter((speed) => speed > 0)
+    .map((speed) => [speed, speed === 1 ? "1 step a frame" : `${speed} steps a frame`])]);
   pace.value = app.choices.speeds.includes(USUAL) ? USUAL : app.choices.speeds[0];
   const restart = button("Restart", () => app.act("restart"), { image: "restart",
     title: "Back to step 0 with the same settings (r)" });
@@ -36,6 +37,8 @@ export function make(root, app) {
     button("Copy link", () => openLink(app), { image: "link", title: "Copy link", "aria-haspopup": "dialog" }),
     button("Keys", () => openKeys(), { image: "keys", title: "Keys (?)", "aria-haspopup": "dialog" }),
   ];
+  // Arrows make steps everywhere on the page, so they do not walk through these buttons.
+  root.setAttribute("role", "group");
   root.append(
     h("div", { class: "row run" }, play, h("span", { class: "joined" }, back, next), pace),
     h("div", { class: "row again" }, restart,
@@ -98,6 +101,10 @@ export function make(root, app) {
   return {
     draw(frame) {
       if (frame.playing !== playing) {
+        if (playing) {
+          const { loss } = frame.lanes[frame.selected];
+          app.say(`Paused at step ${frame.step}. Test loss ${number(loss.test)}, training loss ${number(loss.train)}.`, "quiet");
+        }
         playing = frame.playing;
         write(word, playing ? "Pause" : "Train");
         play.querySelector(".icon").replaceWith(icon(playing ? "pause" : "play"));
