@@ -14,6 +14,7 @@ from PIL import Image
 
 from nn import MLP, cli, softmax_cross_entropy
 from tinygrad_edu import Tensor
+from tinygrad_edu.documents import Section, code
 from tinygrad_edu.drawing.svg_figure import letters_without_glyph, svg_figure
 from tinygrad_edu.palette import LIGHT
 from tinygrad_edu.stepping import frames as frames_module
@@ -227,9 +228,19 @@ def test_a_graph_by_layers(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_a_large_network_has_its_shapes_and_means(tmp_path):
+    page = network(rows=9, structure=(30, 40, 3))
+    for number, path in enumerate(exported(page, tmp_path).svg):
+        parts = parts_of(root_of(path))
+        for name, (_, gradient) in states_of(page, number).items():
+            if name in ("t3", "t4"):
+                assert gradient in text_of(parts[name])
+                assert "shape (9, 40)" in text_of(parts[name])
+
+
 def test_a_graph_that_is_too_large_is_refused_before_anything_is_written(tmp_path):
     deep = network(structure=(2, *[4] * 9, 2))
-    with pytest.raises(ValueError, match=r"0\.\d % of the height.*use view='layers'"):
+    with pytest.raises(ValueError, match=r"0\.\d% of the height.*use view='layers'"):
         exported(deep, tmp_path / "deep")
     total = Tensor(1.0, requires_grad=True)
     for _ in range(40):
@@ -501,6 +512,13 @@ def test_long_sentences_and_words_are_cut_not_lost(tmp_path):
     assert all(len(line) < 40 for line in wrapped("x" * 500, 300, 20))
 
 
+def test_a_line_of_code_that_is_wider_than_the_canvas_is_wrapped():
+    words, _ = in_columns([Section("A", ([code("12 + " * 30 + "x")],))], 400, 400, 20)
+    texts = [word.text for word in words[1:]]
+    assert "".join(texts).replace(" ", "") == "12+" * 30 + "x"
+    assert max(map(len, texts)) * 20 * 0.605 <= 400
+
+
 def test_columns_do_not_break_an_array():
     sections = reference().story.steps[2].sections
     for size in (20, 26, 34):
@@ -513,8 +531,6 @@ def test_columns_do_not_break_an_array():
 
 
 def test_a_section_that_is_too_long_is_cut():
-    from tinygrad_edu.documents import Section, code
-
     array = "shape (9, 1): " + "\n               ".join(["[[1]", *[" [1]"] * 8])
     words, left_out = in_columns([Section("A", ([code(array)],))], 400, 100, 20)
     assert left_out == 1

@@ -103,7 +103,7 @@ class Slides:
             remedy = "view='layers'" if view == "ops" and story.graph.calls else "a smaller graph"
             raise ValueError(
                 f"the graph is too large for a slide: its letters would have "
-                f"{100 * self.letters:.1f} % of the height, at least {LEAST_LETTERS / HEIGHT:.1%} "
+                f"{self.letters:.1%} of the height, at least {LEAST_LETTERS / HEIGHT:.1%} "
                 f"can be read; use {remedy}, or step through an earlier tensor"
             )
 
@@ -312,7 +312,10 @@ def _compact(picture: Picture, narrow: bool) -> Picture:
         has_title=False,
         frames=(),
         cards=tuple(_compact_card(card, narrow) for card in picture.cards),
-        wires=tuple(replace(wire, back_label="", letter="") for wire in picture.wires),
+        wires=tuple(
+            replace(wire, label="" if narrow else wire.label, back_label="", letter="")
+            for wire in picture.wires
+        ),
     )
 
 
@@ -320,7 +323,8 @@ def _compact_card(card: Card, narrow: bool) -> Card:
     if card.role == "operation":
         return replace(card, name=card.symbol or card.name, symbol="", rows=(), frame=None)
     if card.role == "module":
-        return replace(card, frame=None, is_broad=False)
+        rows = [row for row in card.rows if row.kind == "gradient" or not narrow]
+        return replace(card, frame=None, rows=tuple(map(_narrow, rows)) if narrow else card.rows)
     rows = []
     for row in card.rows:
         if row.kind != "gradient":
