@@ -217,6 +217,9 @@ class Lane:
         self.optimizer = build_optimizer(self.entry, self.network, settings.l2)
         self.stopped: int | None = None
         self._parameters = self.network.parameters()
+        # An optimizer makes its memory in its first step. A captured step would do so only once,
+        # so a step without memory is made without capturing.
+        self._is_without_memory = True
         self._step = self._captured_step()
         self._gradients = self._captured_gradients()
 
@@ -280,7 +283,11 @@ class Lane:
     def _runs_finite(self, batches: Sequence[Batch]) -> bool:
         step, isfinite = self._step, math.isfinite
         for x, y in batches:
-            if not isfinite(step(x, y).item()):
+            if self._is_without_memory:
+                loss, self._is_without_memory = step.function(x, y), False
+            else:
+                loss = step(x, y)
+            if not isfinite(loss.item()):
                 return False
         return all(np.isfinite(p.data).all() for p in self._parameters)
 
@@ -352,6 +359,7 @@ class Lane:
             for name, value in kept.items():
                 own[name] = value.copy()
         self.stopped = state.stopped
+        self._is_without_memory = not all(state.memory)
 
     def _members(self) -> list[tuple[Tensor, Any]]:
         states = self.optimizer.state
