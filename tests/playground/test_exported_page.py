@@ -331,7 +331,7 @@ def test_the_map_has_the_winner_of_each_place(visit, sessions):
     assert len(winners) >= 4
 
 
-def test_a_value_outside_of_the_data_and_one_that_is_no_number(visit):
+def test_a_value_outside_of_the_data_and_one_that_is_not_a_number(visit):
     page = visit("table")
     page.fill("#value-2", "1000")
     assert "a = 1000 is outside of the training data" in page.locator("#doubt").inner_text()

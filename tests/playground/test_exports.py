@@ -345,9 +345,12 @@ def test_weights_that_are_not_finite_make_no_page():
         write(session, "html")
 
 
-def test_a_step_in_numpy_starts_from_the_exported_weights(sessions):
-    """The text is executed with the weights, and makes the step that the session makes next."""
-    session = Session.open("data=circles&opt=SGD:lr=0.2&step=12")
+@pytest.mark.parametrize(
+    "state", ["data=circles&opt=SGD:lr=0.2&step=12", "data=hills&l2=0.05&opt=Adam&frozen=1"]
+)
+def test_a_step_in_numpy_is_the_next_step_of_the_session(state):
+    """The text starts with an empty memory of the optimizer, as both sessions have it."""
+    session = Session.open(state)
     names = {"__name__": "exported"}
     exec(write(session, "numpy")[2].decode(), names)
     names["start"](session.lane.network.state_dict())
