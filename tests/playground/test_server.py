@@ -174,6 +174,18 @@ def test_a_page_that_does_not_draw_is_waited_for(tab):
     assert [tab.event()[1]["step"] for _ in range(2)] == [3, 4]
 
 
+def test_frames_are_not_more_often_than_they_should(tab, monkeypatch):
+    """A page that draws at once would otherwise take all of a core."""
+    monkeypatch.setattr(player, "_FRAME", 1000.0)
+    tab.watch().frame()
+    tab.act("play", speed=3)
+    assert tab.frame()["step"] == 3
+    time.sleep(0.1)
+    assert steps_of(tab) == 3
+    tab.act("play", speed=0)  # begins at once again
+    assert tab.frame()["step"] == 4
+
+
 def test_memory_does_not_grow_with_a_page_that_reads_nothing(one, tab):
     stream = tab.player.attach()
     tab.act("play", speed=1)
