@@ -84,8 +84,8 @@ class Film:
         figure.clear()
         figure.set_dpi(_DPI)
         is_classes = self.scene.task == "classification"
-        names = len(np.unique(self.scene.targets)) + 1 if is_classes else 2
-        key_height = _ROW_OF_KEY * -(-(names + len(self.history.parts()) + 1) // 2)
+        count = len(np.unique(self.scene.targets)) + 1 if is_classes else 2
+        key_height = _ROW_OF_KEY * -(-(count + len(self.history.parts()) + 1) // 2)
         panels = figure.subplot_mosaic(
             [["map", "curve"], ["map", "key"]],
             width_ratios=[1.2, 1.0],
@@ -145,8 +145,14 @@ class Film:
         looks: dict[str, Any] = {"cmap": "cividis", "vmin": low, "vmax": high}
         self._image(np.zeros((_POINTS, _POINTS)))
         self.image.set(cmap=looks["cmap"], clim=(low, high))
-        colours = {"c": scene.targets, "edgecolors": "white", "linewidths": 1.2, "s": 90}
-        self._moving.append(self.map.scatter(*scene.points.T, label="target", **colours, **looks))
+        colours: dict[str, Any] = {
+            "c": scene.targets,
+            "edgecolors": "white",
+            "linewidths": 1.2,
+            "s": 90,
+        }
+        x, y = scene.points.T
+        self._moving.append(self.map.scatter(x, y, label="target", **colours, **looks))
         bar = self.figure.colorbar(self.image, ax=self.map, location="bottom", aspect=40)
         bar.set_label("colour of the map: prediction; of a point: target")
         style.large_ticks(bar.ax)
@@ -207,7 +213,7 @@ class Film:
         part = "train" if best.validation_loss is None else "validation"
         (self.star,) = axes.plot(
             [best.number],
-            [best.of(part)[0]],
+            [best.of(part)[0] or 0.0],
             color=style.LINE,
             marker="*",
             markersize=28,
@@ -318,7 +324,7 @@ class Film:
         for one in self._borders:
             one.set_animated(True)
         try:
-            canvas.draw()
+            canvas.draw()  # type: ignore[no-untyped-call]
             ground = canvas.copy_from_bbox(self.figure.bbox)  # type: ignore[no-untyped-call]
             for place, number in enumerate(self.numbers):
                 self.show(number, as_kept=self.is_end(place))

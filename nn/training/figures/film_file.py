@@ -140,7 +140,7 @@ def _palette(film: Film) -> Image:
     ours = np.array([style.rgb(one) * 255 for one in fixed]).round().astype(int)
     count = _COLOURS - len(fixed)
     chosen = Image.fromarray(some).quantize(count, dither=Image.Dither.NONE).getpalette()
-    colours = np.reshape(chosen, (-1, 3))[:count]
+    colours = np.array(chosen).reshape(-1, 3)[:count]
     # Pillow looks for a near colour: next to a white of almost the same colour it may miss white.
     apart = np.abs(colours[:, np.newaxis] - ours).max(axis=-1)
     colours = np.where(apart.min(axis=1, keepdims=True) < 8, ours[apart.argmin(axis=1)], colours)

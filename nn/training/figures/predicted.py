@@ -92,9 +92,10 @@ def predicted_figure(report: RegressionReport, *, data: str = "") -> Figure:
     if len(chosen) < len(targets):
         title += f"\n{len(chosen):,} of {len(targets):,} samples, and the largest errors"
     axes.set_title(style.heading(data, title), fontsize=style.lettering(10))
-    where = "outside right upper" if style.is_slide() else "outside lower center"
-    columns = 1 if style.is_slide() else 3
-    figure.legend(loc=where, ncols=columns, frameon=False, fontsize=style.lettering(9))
+    look: dict[str, Any] = {"loc": "outside lower center", "ncols": 3}
+    if style.is_slide():
+        look = {"loc": "outside right upper", "ncols": 1}
+    figure.legend(frameon=False, fontsize=style.lettering(9), **look)
     return figure
 
 

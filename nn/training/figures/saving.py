@@ -97,16 +97,21 @@ def check_figures(
         if name in (_OF_CLASSES if task == "regression" else ("predicted",)):
             other = "classification" if task == "regression" else "regression"
             raise ValueError(f"figure {name!r} needs a {other}, but this is a {task}")
-        needs = ""
-        if name in ("mistakes", "weights") and side is None:
-            needs = "a square image"
-        elif name == "regions" and features != 2:
-            needs = "two features"
-        elif name == "film" and features not in ((1, 2) if task == "regression" else (2,)):
-            needs = "one or two features" if task == "regression" else "two features"
+        needs = _needed(name, features, task)
         if needs:
             raise ValueError(f"figure {name!r} needs {needs}, but there are {features} features")
     return tuple(dict.fromkeys(figures))
+
+
+def _needed(name: str, features: int, task: str) -> str | None:
+    """Return what a figure needs and these features are not; None if it can be drawn."""
+    if name in ("mistakes", "weights") and image_side(features) is None:
+        return "a square image"
+    if name == "regions" and features != 2:
+        return "two features"
+    if name == "film" and features not in ((1, 2) if task == "regression" else (2,)):
+        return "one or two features" if task == "regression" else "two features"
+    return None
 
 
 def file_of(name: str) -> str:
