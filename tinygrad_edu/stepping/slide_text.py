@@ -56,7 +56,7 @@ def wrapped(text: str, width: float, size: float, bold: bool = False) -> list[st
     Examples
     --------
     >>> wrapped("gradients start at the loss", 100, 10)
-    ['gradients start', 'at the loss']
+    ['gradients start at', 'the loss']
     """
     lines: list[str] = []
     line = ""
