@@ -168,6 +168,16 @@ def test_other_headers_are_refused(one, line):
     assert status in (400, 403, 431)
 
 
+def test_a_request_of_empty_lines_is_refused(one):
+    """Also after another one, whose headers it does not get."""
+    right = request(one, "GET", f"/?key={one.key}")
+    with connected(one) as connection, connection.makefile("rb") as file:
+        for data, status in ((right, 200), (b"\r\n\r\n" + right, 400)):
+            connection.sendall(data)
+            assert answer(file)[0] == status
+        assert file.read() == b""
+
+
 def test_a_long_target_is_refused(one):
     assert asked(one, request(one, "GET", f"/?key={'x' * 5000}"))[0] == 414
 
