@@ -20,7 +20,7 @@ from .timeline import Change, Nudging
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["Nudge", "nudge"]
+__all__ = ["Nudge", "compared", "nudge"]
 
 _KINKED = ("relu", "leaky_relu")
 
@@ -86,7 +86,7 @@ def nudge(session: Session, layer: int, row: int | None, column: int, by: float)
     # What float32 made of the change: the weight may be too large for it.
     moved = _value(session.lane, nudging) - value
     predicted, difference = gradient * moved, after - before
-    text = _compared(predicted, difference, before, moved, switched)
+    text = compared(predicted, difference, before, moved, switched)
     return Nudge(value, moved, gradient, predicted, before, after, difference, switched, text)
 
 
@@ -120,7 +120,7 @@ def _rectifiers(session: Session, x: Any) -> Any:
     return np.concatenate(on, 1) if on else np.zeros((len(x), 0), bool)
 
 
-def _compared(
+def compared(
     predicted: float, difference: float, before: float, moved: float, switched: int
 ) -> str:
     """Compare the predicted and the actual change of the loss, and say why they differ."""

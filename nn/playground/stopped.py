@@ -101,9 +101,11 @@ def _first_event(lane: Lane, x: Any, y: Any) -> str:
         name = names[path][0]
         gradient: Any = parameter.grad
         largest = number_text(float(np.abs(gradient).max()))
+        decay = optimizer.param_groups[0]["weight_decay"]
+        rule = f"{lane.entry}, L2 {decay:g}" if decay else str(lane.entry)
         return (
             f"the update of {name} overflows, although loss and gradients are finite: its "
-            f"gradients reach {largest}, and the optimizer is {lane.entry}"
+            f"gradients reach {largest}, and the optimizer is {rule}"
         )
     return "a number is not finite"
 
