@@ -50,7 +50,7 @@ function refusal(answer, response) {
 
 export function connect({ onFrame, onNotice, onEnd, onBack = () => {} }) {
   const key = new URLSearchParams(window.location.search).get("key") ?? "";
-  let session = null, frame = null, number = -1, events = null, failures = 0, timer = 0;
+  let session = null, frame = null, number = -1, events = null, failures = 0, timer = 0, latestDrawn = -1;
 
   async function send(path, options) {
     let response, answer = null;
@@ -81,6 +81,7 @@ export function connect({ onFrame, onNotice, onEnd, onBack = () => {} }) {
     session = answer.session;
     frame = null;
     number = -1;
+    latestDrawn = -1;
     receive(answer.frame);
     listen();
     return { choices: answer.choices, frame };
@@ -107,8 +108,14 @@ export function connect({ onFrame, onNotice, onEnd, onBack = () => {} }) {
     return `/${path}?${new URLSearchParams(values)}`;
   }
 
+  // A number counts for all smaller ones, so one request acknowledges all frames of a picture.
   function drawn(seen) {
-    if (failures === 0) { post("/act", { session, do: "drawn", number: seen }).catch(() => {}); }
+    if (seen <= latestDrawn) { return; }
+    latestDrawn = seen;
+    queueMicrotask(() => {
+      if (latestDrawn !== seen || failures > 0) { return; }
+      post("/act", { session, do: "drawn", number: seen }).catch(() => {});
+    });
   }
 
   function listen() {
@@ -126,7 +133,12 @@ export function connect({ onFrame, onNotice, onEnd, onBack = () => {} }) {
       failures = 0;
     });
     heard("frame", (event) => receive(JSON.parse(event.data)));
-    heard("notice", (event) => onNotice(JSON.parse(event.data)));
+    heard("notice", (event) => {
+      const notice = JSON.parse(event.data);
+      // The timeline shows how far a replay is; such a line would stay too long as a message.
+      if (notice.kind === "progress") { document.dispatchEvent(new CustomEvent("replaying", { detail: notice })); }
+      else { onNotice(notice); }
+    });
     // The server ended it: it stops, or the session was closed or continues in another tab.
     heard("end", (event) => {
       const { text } = JSON.parse(event.data || "{}");

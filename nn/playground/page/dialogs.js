@@ -2,6 +2,7 @@
 // stopped. Texts of a stopped run come from the server.
 import { button, openDialog, show } from "./elements.js";
 import { h, number } from "./look.js";
+import { wholeLine } from "./charts.js";
 import { placeOn } from "./timeline.js";
 
 const KEYS = [
@@ -117,16 +118,30 @@ export function makeWhy(root, app) {
     if (done) { app.say(`The learning rate is ${optimizers[place].lr} from step ${step} on. Train again.`); }
   }
 
-  function part(lane, place, several) {
-    const { stopped } = lane;
+  // Weights may be huge long before a number is not finite; where the loss was lowest is a better start.
+  function lowest(frame, place) {
+    const { steps, lanes } = wholeLine(frame), { stopped } = frame.lanes[place];
+    let found = null;
+    steps.forEach((step, index) => {
+      const loss = lanes[place].test[index] ?? lanes[place].train[index];
+      if (Number.isFinite(loss) && step < stopped.step && (found === null || loss < found.loss)) { found = { step, loss }; }
+    });
+    // After one step there is nothing to choose from.
+    return found && found.step > 1 ? found : null;
+  }
+
+  function part(frame, place) {
+    const { stopped } = frame.lanes[place], several = frame.lanes.length > 1, best = lowest(frame, place);
+    const { name } = frame.lanes[place], there = frame.step === stopped.step;
     return h("div", { class: "stopped-lane" },
-      several ? h("h3", null, lane.name) : null,
+      several ? h("h3", null, name) : null,
       h("p", null, stopped.text),
       stopped.rows?.length ? h("details", { class: "more" }, h("summary", null, "The last steps in numbers"),
         h("div", { class: "scroll-x" }, tableOf(stopped.rows))) : null,
       h("div", { class: "row" },
-        button("Back to the last finite step", () => goBack(stopped.step)),
-        button("Halve the learning rate there", () => slower(stopped.step, place, 0.5)),
+        there ? null : button("Back to the last finite step", () => goBack(stopped.step)),
+        best ? button(`Back to step ${best.step}, where the loss was lowest`, () => goBack(best.step)) : null,
+        button(there ? "Halve the learning rate here" : "Halve the learning rate there", () => slower(stopped.step, place, 0.5)),
         button("From step 0 with a tenth of the rate", () => slower(0, place, 0.1))));
   }
 
@@ -134,10 +149,10 @@ export function makeWhy(root, app) {
     draw(frame) {
       const stopped = frame.lanes.map((lane, place) => [lane, place]).filter(([lane]) => lane.stopped);
       show(section, stopped.length > 0);
-      const key = JSON.stringify(stopped.map(([lane, place]) => [lane.name, place, lane.stopped]));
+      const key = JSON.stringify(stopped.map(([lane, place]) => [lane.name, place, lane.stopped, frame.step === lane.stopped.step]));
       if (key === shown) { return; }
       shown = key;
-      root.replaceChildren(...stopped.map(([lane, place]) => part(lane, place, frame.lanes.length > 1)));
+      root.replaceChildren(...stopped.map(([, place]) => part(frame, place)));
     },
   };
 }

@@ -80,6 +80,11 @@ export function make(root, app) {
     go(to);
   });
 
+  document.addEventListener("replaying", (event) => {
+    const { done, of: total } = event.detail;
+    write(reached, `replaying: ${Math.floor(100 * done / Math.max(1, total))} %`);
+  });
+
   function open(branch, step) {
     tip = branch.id;
     line = lineOf(app.frame.branches, tip);
