@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import nn
 from tinygrad_edu import Tensor, capture, no_grad, softmax_cross_entropy
 from tinygrad_edu.capturing import CapturedStep
 
+from .. import layers, optim
 from ..initializers import glorot_normal, he_normal
 from ..layers.containers import Sequential
 from ..layers.linear import Linear
@@ -91,7 +91,7 @@ def build_network(settings: Settings, inputs: int, outputs: int) -> Sequential:
         draw = initializer_of(activation)
         modules.append(Linear(sizes[n], sizes[n + 1], generator=generator, initializer=draw))
         if name := ACTIVATIONS[activation]:
-            modules.append(getattr(nn, name)())
+            modules.append(getattr(layers, name)())
     network = Sequential(*modules)
     freeze(network, settings.frozen)
     return network
@@ -124,12 +124,12 @@ def build_optimizer(entry: OptimizerSettings, network: Sequential, l2: float) ->
     options: dict[str, Any] = dict(entry.options)
     if "beta1" in options:
         options["betas"] = (options.pop("beta1"), options.pop("beta2"))
-    layers = linears(network)
+    trained = linears(network)
     groups = [
-        {"params": [layer.weight for layer in layers], "weight_decay": l2},
-        {"params": [layer.bias for layer in layers], "weight_decay": 0.0},
+        {"params": [layer.weight for layer in trained], "weight_decay": l2},
+        {"params": [layer.bias for layer in trained], "weight_decay": 0.0},
     ]
-    optimizer: Optimizer = getattr(nn, entry.name)(groups, **options)
+    optimizer: Optimizer = getattr(optim, entry.name)(groups, **options)
     return optimizer
 
 
