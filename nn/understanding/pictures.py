@@ -23,6 +23,7 @@ __all__ = ["bars_figure", "heat_maps_figure", "images_figure"]
 _WIDTH = 5.6
 _LONGEST_NAME = 34
 _MOST_LINES_ON_A_SLIDE = 12
+_MOST_IMAGES_ON_A_SLIDE = 8
 
 
 def bars_figure(
@@ -60,7 +61,7 @@ def bars_figure(
     if style.is_slide():
         most = _MOST_LINES_ON_A_SLIDE // lines
         if len(values) > most:
-            note = f"{most} of {len(values)} shown" + (f"; {note}" if note else "")
+            note = _shown_note(most, len(values), note)
         names, values = names[:most], values[:most]
         points = None if points is None else points[:most]
     figure, axes = style.blank_axes(_WIDTH, (0.12 + 0.15 * lines) * max(len(values), 2) + 1.35)
@@ -157,7 +158,7 @@ def images_figure(
     Parameters
     ----------
     images : ndarray, shape (N, side, side)
-        All in one scale.
+        All in one scale; a slide shows the first 8.
     names : sequence of str
         One for each image.
     title, note : str
@@ -168,7 +169,9 @@ def images_figure(
     matplotlib.figure.Figure
     """
     if style.is_slide():
-        images, names = images[:8], names[:8]
+        if len(images) > _MOST_IMAGES_ON_A_SLIDE:
+            note = _shown_note(_MOST_IMAGES_ON_A_SLIDE, len(images), note)
+        images, names = images[:_MOST_IMAGES_ON_A_SLIDE], names[:_MOST_IMAGES_ON_A_SLIDE]
     columns = style.balanced_columns(len(images), 4)
     rows = -(-len(images) // columns)
     figure, axes = style.blank_axes(1.45 * max(columns, 3) + 0.2, 1.72 * rows + 0.85)
@@ -194,6 +197,11 @@ def _write_around(figure: Figure, title: str, note: str) -> None:
     if note:
         note = style.wrapped(_safe(note, 200), 8)
         figure.supxlabel(note, fontsize=style.lettering(8), color=style.MUTED)
+
+
+def _shown_note(shown: int, count: int, note: str) -> str:
+    """Return a note that begins with how many of them a slide shows."""
+    return f"{shown} of {count} shown" + (f"; {note}" if note else "")
 
 
 def _safe(text: str, limit: int = _LONGEST_NAME) -> str:

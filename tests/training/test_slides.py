@@ -16,9 +16,12 @@ from nn import MLP, cli, model
 from nn.data.digits import write_digits
 from nn.loss import probabilities
 from nn.slides import SMALLEST_LETTERS, lettering, slides
+from nn.training.figures.calibration import calibration_figure
 from nn.training.figures.curves import training_curves
 from nn.training.figures.film import Film
 from nn.training.figures.mistakes import confusion_figure, confusion_matrix, mistakes_figure
+from nn.training.figures.predicted import predicted_figure
+from nn.training.figures.rates import rates_figure
 from nn.training.figures.regions import regions_figure
 from nn.training.figures.weights import layers_figure, weights_figure
 from nn.training.history import Epoch, History, LayerRecord
@@ -26,11 +29,6 @@ from nn.training.learning_rate import search_rates
 from nn.training.reports import regression_report
 from nn.training.reports.calibration import reliability
 from nn.understanding.pictures import bars_figure, heat_maps_figure, images_figure
-
-# After the reports, which import them.
-from nn.training.figures.calibration import calibration_figure  # isort: skip
-from nn.training.figures.predicted import predicted_figure  # isort: skip
-from nn.training.figures.rates import rates_figure  # isort: skip
 
 
 def history(epochs, measure="accuracy"):
@@ -220,6 +218,16 @@ def test_problems_are_found():
         "'small' has 19.0 points",
         "'here' overlaps 'there'",
     ]
+
+
+def test_what_a_slide_leaves_out_is_counted():
+    with slides():
+        figures = [bars(30), images(), weights_figure(np.ones((64, 100))), mistakes(50)]
+    notes = [figure.get_supxlabel() for figure in figures[:2]]
+    assert notes[0].startswith("12 of 30 shown; blue")
+    assert notes[1] == "8 of 20 shown; from 1"
+    assert "24 of 100 units" in figures[2].get_suptitle()
+    assert "8 of 4" in figures[3].get_suptitle()  # of forty-odd mistakes
 
 
 def test_the_setting_ends_even_after_an_error():

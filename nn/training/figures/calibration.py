@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ... import figure_style as style
-from ..reports.calibration import CalibrationBin, calibration_error, gap_words
 from ..texts import count_text, percent_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from ..reports.calibration import CalibrationBin
 
 __all__ = ["calibration_figure"]
 
@@ -52,6 +53,8 @@ def calibration_figure(bins: Sequence[CalibrationBin], *, data: str = "") -> Fig
     Confidence is on average 16.67 points too high
     """
     from matplotlib.ticker import PercentFormatter
+
+    from ..reports.calibration import calibration_error, gap_words  # its package imports this file
 
     filled = [each for each in bins if each.confidence is not None and each.accuracy is not None]
     if not filled:
