@@ -36,7 +36,9 @@ def show_as(
     ``step(x, labels)`` takes a step and returns the loss before it, ``weights()`` copies the
     parameters. Weights are (in, out) in all three; the text in PyTorch converts them. Started with
     the same arrays and given the same batches, the texts in NumPy and in tinygrad_edu compute the
-    same bits as the network, and PyTorch the same up to rounding.
+    same bits as the network, and PyTorch the same up to rounding. For batches of other sizes than
+    the example, the text in NumPy can also differ by rounding: the engine adds long arrays in
+    another order, for example in a convolution.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ a `forward` of their own are written in `forward_text.py`. Weights are not in th
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,7 @@ _SAME = {
     "AvgPool3d", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "CELU", "Conv1d", "Conv2d",
     "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Dropout", "ELU",
     "Embedding", "Flatten", "GELU", "GLU", "GRU", "GroupNorm", "Hardshrink", "Hardswish",
-    "Hardtanh", "Identity", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LSTM",
+    "Hardtanh", "Identity", "InstanceNorm1d", "InstanceNorm2d", "LSTM",
     "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MaxPool1d", "MaxPool2d",
     "MaxPool3d", "Mish", "MultiheadAttention", "PReLU", "RMSNorm", "RNN", "ReLU", "ReLU6",
     "SELU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softshrink", "Softsign", "Tanh",
@@ -121,6 +121,11 @@ class NetworkText:
         self._seen[id(module)] = what
         if module._hooks:
             raise ShowError(f"{what} has a forward hook, which has no text; remove it")
+        if "forward" in vars(module):
+            raise ShowError(
+                f"{what} has a forward that was assigned to it, which has no text in "
+                f"{self.language}; write the step in numpy"
+            )
         if isinstance(module, Dropout) and module.training and module.p:
             raise _random(what)
         if type(module) is MLP:
@@ -149,19 +154,30 @@ class NetworkText:
                 found.append((name, self.made(part, prefix + name)))
         return found
 
+    def _chained(self, module: Module, path: str, called: Sequence[str]) -> list[tuple[str, Made]]:
+        """Return the calls that make the modules of a chain, in the order of its calls."""
+        found = self.children(module, path)
+        if [name for name, _ in found] != list(called):
+            raise ShowError(
+                f"{path or 'the network'} has modules that it does not call in their order, "
+                f"{', '.join(name for name, _ in found)}, which has no text in {self.language}; "
+                "write the step in numpy"
+            )
+        return found
+
     def _mlp(self, module: MLP, path: str) -> Made:
+        chain = self._chained(module, path, module._chain)
         if self.language == "torch":
-            return self._ordered(self.children(module, path))
+            return self._ordered(chain)
         made = Made("nn.MLP", [("", str(list(module.structure)))])
         if module.activation != "relu":
             made.arguments.append(("activation", f'"{module.activation}"'))
         if module.dropout:
-            self.children(module, path)  # refuses what is random
             made.arguments.append(("dropout", repr(module.dropout)))
         return made
 
     def _sequential(self, module: Sequential, path: str) -> Made:
-        found = self.children(module, path)
+        found = self._chained(module, path, module._entries)
         if [name for name, _ in found] == [str(i) for i in range(len(found))]:
             return Made("nn.Sequential", [("", made) for _, made in found])
         if self.language == "torch":
@@ -176,7 +192,8 @@ class NetworkText:
     def _residual(self, module: Residual, path: str) -> Made:
         if self.language == "torch":
             self.classes["Residual"] = _RESIDUAL
-        found = dict(self.children(module, path))
+        parts = ["body", "shortcut"] if module.shortcut is not None else ["body"]
+        found = dict(self._chained(module, path, parts))
         prefix = "nn." if self.language == "tinygrad_edu" else ""
         body = found["body"]
         made = Made(f"{prefix}Residual", [("", body)])

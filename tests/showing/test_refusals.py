@@ -83,6 +83,19 @@ def tied():
     return nn.Sequential(layer, nn.Tanh(), layer, nn.Linear(3, 2))
 
 
+def extended(network):
+    """Add a layer that the network does not call."""
+    network.extra = nn.Linear(2, 2)
+    return network
+
+
+def patched():
+    """Make a network with a forward that was assigned to a layer."""
+    network = mlp()
+    network.relu1.forward = tg.tanh
+    return network
+
+
 def half_trained(network):
     """Make an optimizer of one layer."""
     return nn.SGD(network.linear1.parameters(), lr=0.1)
@@ -116,6 +129,13 @@ REFUSED = [  # the languages, what is shown, and what the message names
     ([TORCH, OURS], lambda: {"network": Attribute()}, "has factor as a part of its own"),
     ([TORCH, OURS], lambda: {"network": mixed()}, "evaluation mode"),
     ([TORCH, OURS], lambda: {"network": tied()}, "share a parameter"),
+    ([TORCH, OURS], lambda: {"network": extended(mlp())}, "does not call"),
+    (
+        [TORCH, OURS],
+        lambda: {"network": extended(nn.Sequential(nn.Linear(3, 2)))},
+        "does not call",
+    ),
+    ([TORCH, OURS], lambda: {"network": patched()}, "relu1 has a forward that was assigned"),
     ([TORCH, OURS], lambda: {"optimizer": half_trained}, "does not update all parameters"),
     ([TORCH, OURS], lambda: {"optimizer": in_groups}, "2 groups"),
     ([TORCH, OURS], lambda: {"optimizer": lambda n: Descent(n.parameters())}, "Descent"),

@@ -1,6 +1,7 @@
 """Tests that the three texts of a training step compute the same weights as the network."""
 
 import ast
+import inspect
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 import nn
 from nn import show_as
-from nn.showing import LANGUAGES, ShowError, programs
+from nn.showing import LANGUAGES, ShowError, module_texts, network_text, programs
 from tests.showing.cases import FAMILIES, OPTIMIZERS, batch, engine_step, state_of
 
 STEPS = 10
@@ -73,6 +74,14 @@ def test_optimizer_computes_the_same_bits(optimizer, language):
     assert found == dict.fromkeys(found, 0.0)
 
 
+@pytest.mark.parametrize("family", ["mlp relu", "binary", "convolution, average", "lstm"])
+def test_other_sizes_of_a_batch(family):
+    """The engine adds long arrays in another order, but an MLP has the same bits at all sizes."""
+    text, network, step = shown(family, "numpy", "float64")
+    found = differences(text.run(), network, step, family, "float64", sizes=(2, 64, 257))
+    assert max(found.values()) <= (0.0 if family in ("mlp relu", "binary") else 1e-14)
+
+
 @pytest.fixture
 def torch():
     """PyTorch, with one thread."""
@@ -96,6 +105,22 @@ def test_pytorch_optimizer(optimizer, torch):
     text, network, step = shown("mlp tanh", "torch", "float64", OPTIMIZERS[optimizer])
     found = differences(text.run(), network, step, "mlp tanh", "float64", sizes=(5, 8))
     assert max(found.values()) <= (NADAM if optimizer == "nadam" else TOLERANCES["float64"]), found
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_defaults_are_those_of_pytorch(torch):
+    """A text leaves out arguments with the default."""
+    pairs = [(getattr(nn, name), getattr(torch.nn, name)) for name in network_text._SAME]
+    pairs += [(getattr(nn, n), getattr(torch.optim, n)) for n in module_texts._OPTIMIZERS]
+    for ours, theirs in pairs:
+        there = inspect.signature(theirs).parameters
+        for name, parameter in inspect.signature(ours).parameters.items():
+            if name in network_text._LEFT_OUT or name in network_text._ALWAYS or name == "lr":
+                continue
+            if name in there and parameter.default is not parameter.empty:
+                default = there[name].default
+                known = default is inspect.Parameter.empty or default == parameter.default
+                assert known, f"{ours.__name__}: {name}"
 
 
 # The tests can fail -----------------------------------------------------------------------------
