@@ -147,7 +147,7 @@ def _classes(settings: DataSettings, generator: Generator) -> tuple[Array, Array
         points = _polar(radius, generator.uniform(0, 2 * np.pi, n))
     elif settings.name == "spirals":
         along = np.sqrt(generator.uniform(0.01, 1, n))
-        points = _polar(along * 0.95, 3.5 * along + 2 * np.pi * labels / count)
+        points = _polar(along * 0.95, 5.5 * along + 2 * np.pi * labels / count)
     elif settings.name == "xor":
         points = generator.uniform(0.05, 0.95, (n, 2)) * generator.choice([-1, 1], (n, 2))
         labels = (points[:, 0] * points[:, 1] > 0).astype(int)

@@ -428,8 +428,8 @@ class Session:
         >>> from nn.playground.session import Session
         >>> session = Session.open("data=xor&hidden=3tanh&step=20")
         >>> page = session.explain(step=5)
-        >>> page.story.title, session.position
-        ('Step 6 of SGD lr 0.1: 10 rows', (0, 20))
+        >>> page.story.steps[1].sentence, session.position
+        ('z1 = x @ W1 + b1, shapes (10, 2) @ (2, 3) + (3,) -> (10, 3)', (0, 20))
         """
         here, now = self.position
         number = self.selected if lane is None else self._lane_number(lane)

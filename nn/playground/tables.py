@@ -216,9 +216,9 @@ def read_table(source: str | os.PathLike[str] | bytes, name: str | None = None) 
     Examples
     --------
     >>> from nn.playground.tables import read_table
-    >>> table = read_table("size,colour,kind\n1.5,red,a\n2,blue,b\n3,red,b\n", "things.csv")
+    >>> table = read_table("size,kind\n1.5,a\n2,b\n3,b\n1,a\n", "things.csv")
     >>> [(column.name, column.distinct) for column in table.columns]
-    [('size', 3), ('colour', 2), ('kind', 2)]
+    [('size', 4), ('kind', 2)]
     """
     if name is None:
         if isinstance(source, bytes):

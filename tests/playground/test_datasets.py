@@ -47,7 +47,7 @@ def test_without_noise_the_rule_holds(name):
     if name == "circles":
         assert radius[y == 0].max() < radius[y == 1].min()
     elif name == "spirals":
-        turned = angle - 3.5 * radius / 0.95 - np.pi * y
+        turned = angle - 5.5 * radius / 0.95 - np.pi * y
         np.testing.assert_allclose(np.cos(turned), 1, atol=1e-4)
     elif name == "xor":
         assert ((np.sign(x[:, 0]) == np.sign(x[:, 1])) == y).all()
