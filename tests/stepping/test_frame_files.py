@@ -67,6 +67,7 @@ def test_an_animation_has_all_frames_for_as_long_as_asked(name, tmp_path):
             pictures.append(np.asarray(image.convert("RGB")).copy())
             assert image.info["duration"] == 700
     assert len({picture.tobytes() for picture in pictures}) == len(frames)
+    assert all(picture[-1, 0].tolist() == [255, 255, 255] for picture in pictures)
     # The bar at the top is as long as the story is far.
     bar = [int((picture[1] != 255).any(axis=-1).sum()) for picture in pictures]
     shares = np.array(frames.steps) / len(page.story.steps)
