@@ -259,7 +259,9 @@ class Session:
         elif new != self.settings:
             timeline.leave_empty_branch()
             if new != self.settings:
-                self.begin_branch(Change(timeline.step, new, lane=self.selected))
+                # The branch that was left may have had more lanes.
+                lane = min(self.selected, len(self.lanes) - 1)
+                self.begin_branch(Change(timeline.step, new, lane=lane))
             self.selected = min(self.selected, len(self.lanes) - 1)
 
     def branch(self) -> None:

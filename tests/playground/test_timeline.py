@@ -341,6 +341,17 @@ def test_several_changes_at_one_step_are_one_branch():
     ]
 
 
+def test_a_lane_of_a_branch_that_is_replaced_may_be_selected():
+    session = session_of()
+    session.step(5)
+    session.change({"optimizers": OPTIMIZERS["three"]})
+    session.select(2)
+    session.change({"optimizers": [*OPTIMIZERS["three"][:2], *OPTIMIZERS["rmsprop"]]})
+    assert session.selected == 2
+    session.step(5)
+    assert Session.open(session.state).timeline.digest() == session.timeline.digest()
+
+
 def test_curves_are_thinned_and_are_those_of_each_step():
     session = session_of(optimizers=OPTIMIZERS["three"][:2])
     session.step(500)
