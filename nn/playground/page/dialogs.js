@@ -19,11 +19,23 @@ const KEYS = [
 ];
 
 const EXPORTS = [
-  ["html", "One HTML file", "The trained model with a field to try it; works without this program and offline."],
-  ["python", "Python, tinygrad_edu", "A script that trains to exactly these weights, with every change of this line of branches."],
+  [
+    "html",
+    "One HTML file",
+    "The trained model with a field to try it; works without this program and offline.",
+  ],
+  [
+    "python",
+    "Python, tinygrad_edu",
+    "A script that trains to exactly these weights, with every change of this line of branches.",
+  ],
   ["numpy", "Python, NumPy", "The training step as plain NumPy, with the gradients written out."],
   ["torch", "Python, PyTorch", "The same training step in PyTorch."],
-  ["safetensors", "Weights, safetensors", "The weights at this step; nn.load and other frameworks read the file."],
+  [
+    "safetensors",
+    "Weights, safetensors",
+    "The weights at this step; nn.load and other frameworks read the file.",
+  ],
 ];
 
 export function make() {
@@ -31,26 +43,57 @@ export function make() {
 }
 
 export function openKeys() {
-  openDialog("Keys", h("dl", { class: "keys-list" }, KEYS.map(([key, text]) => h("div", null,
-    h("dt", null, key.split("  ").map((one) => h("kbd", null, one))), h("dd", null, text)))),
-  h("p", { class: "hint" }, "Keys work while no field has the focus."));
+  openDialog(
+    "Keys",
+    h(
+      "dl",
+      { class: "keys-list" },
+      KEYS.map(([key, text]) =>
+        h(
+          "div",
+          null,
+          h(
+            "dt",
+            null,
+            key.split("  ").map((one) => h("kbd", null, one)),
+          ),
+          h("dd", null, text),
+        ),
+      ),
+    ),
+    h("p", { class: "hint" }, "Keys work while no field has the focus."),
+  );
 }
 
 export function openExport(app) {
   const { frame } = app;
   const lane = frame.lanes[frame.selected];
   const whose = frame.lanes.length > 1 ? `${lane.name}, step ${frame.step}` : `step ${frame.step}`;
-  if (frame.playing) { app.act("pause"); }
-  openDialog("Export", h("p", { class: "hint" }, `What is shown now: ${whose}.`),
-    h("ul", { class: "exports" }, EXPORTS.map(([kind, title, text]) => h("li", null,
-      button(title, () => download(app, kind), { image: "save" }),
-      h("p", { class: "hint" }, text)))));
+  if (frame.playing) app.act("pause");
+  openDialog(
+    "Export",
+    h("p", { class: "hint" }, `What is shown now: ${whose}.`),
+    h(
+      "ul",
+      { class: "exports" },
+      EXPORTS.map(([kind, title, text]) =>
+        h(
+          "li",
+          null,
+          button(title, () => download(app, kind), { image: "save" }),
+          h("p", { class: "hint" }, text),
+        ),
+      ),
+    ),
+  );
 }
 
 // Fetched first, so that a refusal is shown as its line and not saved as a file.
 async function download(app, kind) {
   let answer;
-  try { answer = await fetch(app.link("export", { kind })); } catch {
+  try {
+    answer = await fetch(app.link("export", { kind }));
+  } catch {
     app.say("No answer from the playground; nothing was exported.", "error");
     return;
   }
@@ -59,7 +102,8 @@ async function download(app, kind) {
     app.say(page.querySelector("p")?.textContent ?? `The export failed (${answer.status}).`, "error");
     return;
   }
-  const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? `model.${kind}`;
+  const name =
+    /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? `model.${kind}`;
   const address = URL.createObjectURL(await answer.blob());
   h("a", { href: address, download: name }).click();
   // The browser has begun to read it by then.
@@ -83,22 +127,63 @@ export function openLink(app) {
         done.textContent = "Select all and copy; the browser does not let the page copy.";
       }
     });
-    return h("div", { class: "copy" }, h("h3", null, title), box, h("div", { class: "row" }, copy, done), h("p", { class: "hint" }, hint));
+    return h(
+      "div",
+      { class: "copy" },
+      h("h3", null, title),
+      box,
+      h("div", { class: "row" }, copy, done),
+      h("p", { class: "hint" }, hint),
+    );
   };
-  openDialog("Link to this state",
-    line("Command", `tinygrad-edu playground --state '${state.replaceAll("'", "'\\''")}'`,
-      "Opens the playground at this step on any computer, with the same weights."),
-    line("Part of the address", `#${state}`,
-      "Paste it behind the address of a running playground. A table is not in it; open the same file first."));
+  openDialog(
+    "Link to this state",
+    line(
+      "Command",
+      `tinygrad-edu playground --state '${state.replaceAll("'", "'\\''")}'`,
+      "Opens the playground at this step on any computer, with the same weights.",
+    ),
+    line(
+      "Part of the address",
+      `#${state}`,
+      "Paste it behind the address of a running playground. A table is not in it; open the same file first.",
+    ),
+  );
 }
 
-const COLUMNS = [["step", "step"], ["loss", "loss"], ["weight", "largest weight"], ["gradient", "largest gradient"]];
+const COLUMNS = [
+  ["step", "step"],
+  ["loss", "loss"],
+  ["weight", "largest weight"],
+  ["gradient", "largest gradient"],
+];
 
 function tableOf(rows) {
   const cell = (name, value) => h("td", null, name === "step" ? String(value) : number(value));
-  return h("table", { class: "plain" },
-    h("thead", null, h("tr", null, COLUMNS.map(([, title]) => h("th", { scope: "col" }, title)))),
-    h("tbody", null, rows.map((row) => h("tr", null, COLUMNS.map(([name]) => cell(name, row[name]))))));
+  return h(
+    "table",
+    { class: "plain" },
+    h(
+      "thead",
+      null,
+      h(
+        "tr",
+        null,
+        COLUMNS.map(([, title]) => h("th", { scope: "col" }, title)),
+      ),
+    ),
+    h(
+      "tbody",
+      null,
+      rows.map((row) =>
+        h(
+          "tr",
+          null,
+          COLUMNS.map(([name]) => cell(name, row[name])),
+        ),
+      ),
+    ),
+  );
 }
 
 export function makeWhy(root, app) {
@@ -111,46 +196,71 @@ export function makeWhy(root, app) {
   }
 
   async function slower(step, place, share) {
-    if (await goBack(step) === null) { return; }
+    if ((await goBack(step)) === null) return;
     const optimizers = app.frame.settings.optimizers.map((one, index) =>
-      (index === place ? { ...one, lr: Number((one.lr * share).toPrecision(6)) } : one));
+      index === place ? { ...one, lr: Number((one.lr * share).toPrecision(6)) } : one,
+    );
     const done = await app.act("change", { settings: { optimizers } });
-    if (done) { app.say(`The learning rate is ${optimizers[place].lr} from step ${step} on. Train again.`); }
+    if (done) {
+      app.say(`The learning rate is ${optimizers[place].lr} from step ${step} on. Train again.`);
+    }
   }
 
   // Weights may be huge long before a number is not finite; where the loss was lowest is a better start.
   function lowest(frame, place) {
-    const { steps, lanes } = wholeLine(frame), { stopped } = frame.lanes[place];
+    const { steps, lanes } = wholeLine(frame),
+      { stopped } = frame.lanes[place];
     let found = null;
     steps.forEach((step, index) => {
       const loss = lanes[place].test[index] ?? lanes[place].train[index];
-      if (Number.isFinite(loss) && step < stopped.step && (found === null || loss < found.loss)) { found = { step, loss }; }
+      if (Number.isFinite(loss) && step < stopped.step && (found === null || loss < found.loss)) {
+        found = { step, loss };
+      }
     });
     // After one step there is nothing to choose from.
     return found && found.step > 1 ? found : null;
   }
 
   function part(frame, place) {
-    const { stopped } = frame.lanes[place], several = frame.lanes.length > 1, best = lowest(frame, place);
-    const { name } = frame.lanes[place], there = frame.step === stopped.step;
-    return h("div", { class: "stopped-lane" },
+    const { stopped } = frame.lanes[place],
+      several = frame.lanes.length > 1,
+      best = lowest(frame, place);
+    const { name } = frame.lanes[place],
+      there = frame.step === stopped.step;
+    return h(
+      "div",
+      { class: "stopped-lane" },
       several ? h("h3", null, name) : null,
       h("p", null, stopped.text),
-      stopped.rows?.length ? h("details", { class: "more" }, h("summary", null, "The last steps in numbers"),
-        h("div", { class: "scroll-x" }, tableOf(stopped.rows))) : null,
-      h("div", { class: "row" },
+      stopped.rows?.length
+        ? h(
+            "details",
+            { class: "more" },
+            h("summary", null, "The last steps in numbers"),
+            h("div", { class: "scroll-x" }, tableOf(stopped.rows)),
+          )
+        : null,
+      h(
+        "div",
+        { class: "row" },
         there ? null : button("Back to the last finite step", () => goBack(stopped.step)),
         best ? button(`Back to step ${best.step}, where the loss was lowest`, () => goBack(best.step)) : null,
-        button(there ? "Halve the learning rate here" : "Halve the learning rate there", () => slower(stopped.step, place, 0.5)),
-        button("From step 0 with a tenth of the rate", () => slower(0, place, 0.1))));
+        button(there ? "Halve the learning rate here" : "Halve the learning rate there", () =>
+          slower(stopped.step, place, 0.5),
+        ),
+        button("From step 0 with a tenth of the rate", () => slower(0, place, 0.1)),
+      ),
+    );
   }
 
   return {
     draw(frame) {
       const stopped = frame.lanes.map((lane, place) => [lane, place]).filter(([lane]) => lane.stopped);
       show(section, stopped.length > 0);
-      const key = JSON.stringify(stopped.map(([lane, place]) => [lane.name, place, lane.stopped, frame.step === lane.stopped.step]));
-      if (key === shown) { return; }
+      const key = JSON.stringify(
+        stopped.map(([lane, place]) => [lane.name, place, lane.stopped, frame.step === lane.stopped.step]),
+      );
+      if (key === shown) return;
       shown = key;
       root.replaceChildren(...stopped.map(([, place]) => part(frame, place)));
     },

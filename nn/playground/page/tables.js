@@ -7,62 +7,112 @@ const LARGEST = 20 * 1024 * 1024;
 const MANY = 12; // columns that are listed at once
 
 export function makeTable(app) {
-  let file = null, columns = [], made = "";
-  const input = h("input", { type: "file", accept: ".csv,text/csv,text/plain", class: "unseen", "aria-label": "CSV file",
-    onchange: () => { if (input.files[0]) { upload(input.files[0]); input.value = ""; } } });
-  const drop = h("label", { class: "drop" }, input, h("span", null, h("b", null, "Choose a CSV file"), " or drop it here"),
-    h("span", { class: "hint" }, "One row a line, names in the first line. It stays on this computer."));
+  let file = null,
+    columns = [],
+    made = "";
+  const input = h("input", {
+    type: "file",
+    accept: ".csv,text/csv,text/plain",
+    class: "unseen",
+    "aria-label": "CSV file",
+    onchange: () => {
+      if (input.files[0]) {
+        upload(input.files[0]);
+        input.value = "";
+      }
+    },
+  });
+  const drop = h(
+    "label",
+    { class: "drop" },
+    input,
+    h("span", null, h("b", null, "Choose a CSV file"), " or drop it here"),
+    h("span", { class: "hint" }, "One row a line, names in the first line. It stays on this computer."),
+  );
   const about = h("p", { class: "hint" });
   const label = select([], () => draw(app.frame, true), { "aria-label": "Column to predict" });
   const boxes = h("div", { class: "columns" });
   const apply = button("Train on these columns", () => use(), { class: "main" });
-  const chooser = h("div", { class: "table-columns", hidden: true }, about,
+  const chooser = h(
+    "div",
+    { class: "table-columns", hidden: true },
+    about,
     h("label", { class: "field" }, h("span", null, "Predict"), label),
-    h("fieldset", { class: "field" }, h("legend", null, "From"), boxes), apply);
+    h("fieldset", { class: "field" }, h("legend", null, "From"), boxes),
+    apply,
+  );
   const root = h("div", { class: "table-box", hidden: true }, drop, chooser);
 
-  ["dragenter", "dragover"].forEach((name) => document.addEventListener(name, (event) => {
-    if (![...(event.dataTransfer?.types ?? [])].includes("Files")) { return; }
-    event.preventDefault();
-    drop.classList.add("over");
-  }));
-  document.addEventListener("dragleave", (event) => { if (event.relatedTarget === null) { drop.classList.remove("over"); } });
+  ["dragenter", "dragover"].forEach((name) =>
+    document.addEventListener(name, (event) => {
+      if (![...(event.dataTransfer?.types ?? [])].includes("Files")) return;
+      event.preventDefault();
+      drop.classList.add("over");
+    }),
+  );
+  document.addEventListener("dragleave", (event) => {
+    if (event.relatedTarget === null) {
+      drop.classList.remove("over");
+    }
+  });
   // Anywhere on the page: otherwise the browser would leave it and open the file.
   document.addEventListener("drop", (event) => {
     const [dropped] = event.dataTransfer?.files ?? [];
     drop.classList.remove("over");
-    if (!dropped) { return; }
+    if (!dropped) return;
     event.preventDefault();
     upload(dropped);
   });
 
   async function upload(chosen) {
     if (chosen.size > LARGEST) {
-      app.say(`${chosen.name}: ${Math.round(chosen.size / 2 ** 20)} MB, expected at most ${LARGEST / 2 ** 20} MB; take fewer rows.`, "error");
+      app.say(
+        `${chosen.name}: ${Math.round(chosen.size / 2 ** 20)} MB, expected at most ${LARGEST / 2 ** 20} MB; take fewer rows.`,
+        "error",
+      );
       return;
     }
     try {
       const answer = await app.upload(chosen.name, await chosen.text());
-      app.choices.csv = answer.csv ?? answer.choices?.csv ?? { file: chosen.name, columns: answer.columns, rows: answer.rows };
+      app.choices.csv = answer.csv ??
+        answer.choices?.csv ?? { file: chosen.name, columns: answer.columns, rows: answer.rows };
       app.say(`${chosen.name} was read: ${app.choices.csv.columns.length} columns.`);
       made = "";
       draw(app.frame, true);
-    } catch (error) { app.say(error.message, "error"); }
+    } catch (error) {
+      app.say(error.message, "error");
+    }
   }
 
   function build(csv, data) {
     columns = csv.columns;
     file = csv.file;
     const mine = data.name === "csv";
-    choose(label, columns.map((column) => [column.name, column.name]));
+    choose(
+      label,
+      columns.map((column) => [column.name, column.name]),
+    );
     label.value = mine && data.label ? data.label : guess();
     const used = new Set(mine ? data.features : columns.map((column) => column.name));
-    boxes.replaceChildren(...columns.map((column) => h("label", { class: "check", "data-column": column.name },
-      box(column, used), h("span", null, column.name),
-      h("span", { class: "hint" }, column.kind === "number" ? "" : ` text, ${column.distinct} values`))));
+    boxes.replaceChildren(
+      ...columns.map((column) =>
+        h(
+          "label",
+          { class: "check", "data-column": column.name },
+          box(column, used),
+          h("span", null, column.name),
+          h("span", { class: "hint" }, column.kind === "number" ? "" : ` text, ${column.distinct} values`),
+        ),
+      ),
+    );
     boxes.classList.toggle("many", columns.length > MANY);
-    const left = csv.left_out?.length ? `. Left out, a different text in each row: ${csv.left_out.join(", ")}` : "";
-    write(about, `${file}${csv.rows ? `: ${csv.rows.toLocaleString("en")} rows` : ""}, ${columns.length} columns${left}`);
+    const left = csv.left_out?.length
+      ? `. Left out, a different text in each row: ${csv.left_out.join(", ")}`
+      : "";
+    write(
+      about,
+      `${file}${csv.rows ? `: ${csv.rows.toLocaleString("en")} rows` : ""}, ${columns.length} columns${left}`,
+    );
   }
 
   function box(column, used) {
@@ -79,21 +129,32 @@ export function makeTable(app) {
   }
 
   function chosen() {
-    return [...boxes.querySelectorAll("input:checked")].map((one) => one.value).filter((name) => name !== label.value);
+    return [...boxes.querySelectorAll("input:checked")]
+      .map((one) => one.value)
+      .filter((name) => name !== label.value);
   }
 
   function use() {
     const { data } = app.frame.settings;
-    return app.act("change", { settings: { data: { name: "csv", label: label.value, features: chosen(), test: data.test,
-      ...(data.name === "csv" ? { file: data.file, digest: data.digest } : {}) } } });
+    return app.act("change", {
+      settings: {
+        data: {
+          name: "csv",
+          label: label.value,
+          features: chosen(),
+          test: data.test,
+          ...(data.name === "csv" ? { file: data.file, digest: data.digest } : {}),
+        },
+      },
+    });
   }
 
   function draw(frame, seen) {
     show(root, seen);
-    if (!seen) { return; }
+    if (!seen) return;
     const { csv } = app.choices;
     show(chooser, Boolean(csv));
-    if (!csv) { return; }
+    if (!csv) return;
     const key = JSON.stringify([csv.file, csv.columns.map((column) => column.name)]);
     if (key !== made) {
       made = key;
@@ -102,8 +163,12 @@ export function makeTable(app) {
     boxes.querySelectorAll("label").forEach((one) => {
       one.firstChild.disabled = one.dataset.column === label.value;
     });
-    const { data } = frame.settings, features = chosen();
-    const same = data.name === "csv" && data.label === label.value && JSON.stringify(data.features) === JSON.stringify(features);
+    const { data } = frame.settings,
+      features = chosen();
+    const same =
+      data.name === "csv" &&
+      data.label === label.value &&
+      JSON.stringify(data.features) === JSON.stringify(features);
     apply.disabled = features.length === 0 || same;
     write(apply.querySelector("span"), same ? "Trained on now" : "Train on these columns");
   }

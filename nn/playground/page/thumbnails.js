@@ -4,14 +4,16 @@ import { look, marker } from "./look.js";
 import { fit } from "./elements.js";
 
 const SIDE = 44;
-const around = (count, radius, turn = 0) => Array.from({ length: count }, (_, n) => {
-  const angle = turn + 2 * Math.PI * n / count;
-  return [radius * Math.cos(angle), radius * Math.sin(angle)];
-});
+const around = (count, radius, turn = 0) =>
+  Array.from({ length: count }, (_, n) => {
+    const angle = turn + (2 * Math.PI * n) / count;
+    return [radius * Math.cos(angle), radius * Math.sin(angle)];
+  });
 
 function spiral(arm) {
   return Array.from({ length: 13 }, (_, n) => {
-    const share = (n + 1) / 13, angle = 5.2 * share + Math.PI * arm;
+    const share = (n + 1) / 13,
+      angle = 5.2 * share + Math.PI * arm;
     return [share * Math.cos(angle), share * Math.sin(angle)];
   });
 }
@@ -23,24 +25,42 @@ const cloud = (x, y) => [...around(6, 0.3, 0.4), ...around(3, 0.13)].map(([dx, d
 const SKETCHES = {
   circles: () => [around(7, 0.32), around(16, 0.85)],
   spirals: () => [spiral(0), spiral(1)],
-  xor: () => [[...cloud(-0.5, -0.5), ...cloud(0.5, 0.5)], [...cloud(-0.5, 0.5), ...cloud(0.5, -0.5)]],
-  moons: () => [0, 1].map((side) => Array.from({ length: 11 }, (_, n) => {
-    const angle = Math.PI * n / 10, sign = side ? -1 : 1;
-    return [sign * (0.62 * Math.cos(angle) - 0.28), sign * (0.7 * Math.sin(angle) - 0.25)];
-  })),
+  xor: () => [
+    [...cloud(-0.5, -0.5), ...cloud(0.5, 0.5)],
+    [...cloud(-0.5, 0.5), ...cloud(0.5, -0.5)],
+  ],
+  moons: () =>
+    [0, 1].map((side) =>
+      Array.from({ length: 11 }, (_, n) => {
+        const angle = (Math.PI * n) / 10,
+          sign = side ? -1 : 1;
+        return [sign * (0.62 * Math.cos(angle) - 0.28), sign * (0.7 * Math.sin(angle) - 0.25)];
+      }),
+    ),
   blobs: () => [cloud(-0.5, 0.45), cloud(0.5, 0.4), cloud(0, -0.5)],
 };
 
 const SURFACES = {
   plane: (x, y) => (x + y) / 1.7,
-  hills: (x, y) => Math.exp(-4 * ((x + 0.45) ** 2 + (y - 0.4) ** 2)) - Math.exp(-4 * ((x - 0.45) ** 2 + (y + 0.4) ** 2)),
+  hills: (x, y) =>
+    Math.exp(-4 * ((x + 0.45) ** 2 + (y - 0.4) ** 2)) - Math.exp(-4 * ((x - 0.45) ** 2 + (y + 0.4) ** 2)),
 };
 
 // An 8x8 three, as in the data of the digits: one letter for each grey level.
-const THREE = ["..4994..", ".59..85.", ".....94.", "...698..", "....5994", "......95", ".3...795", "..59984."];
+const THREE = [
+  "..4994..",
+  ".59..85.",
+  ".....94.",
+  "...698..",
+  "....5994",
+  "......95",
+  ".3...795",
+  "..59984.",
+];
 
 export function sketch(canvas, name) {
-  const context = fit(canvas, SIDE, SIDE), colours = look();
+  const context = fit(canvas, SIDE, SIDE),
+    colours = look();
   const at = ([x, y]) => [SIDE / 2 + 19 * x, SIDE / 2 - 19 * y];
   (SKETCHES[name]?.() ?? []).forEach((points, kind) => {
     context.fillStyle = colours.classes[kind];
@@ -50,7 +70,8 @@ export function sketch(canvas, name) {
   });
   if (SURFACES[name]) {
     grid.forEach((point) => {
-      const value = SURFACES[name](...point), [x, y] = at(point);
+      const value = SURFACES[name](...point),
+        [x, y] = at(point);
       context.globalAlpha = 0.15 + 0.85 * Math.min(1, Math.abs(value));
       context.fillStyle = value > 0 ? colours.high : colours.low;
       context.beginPath();
@@ -61,18 +82,26 @@ export function sketch(canvas, name) {
   }
   if (name === "digits") {
     context.fillStyle = colours.text;
-    THREE.forEach((row, y) => [...row].forEach((letter, x) => {
-      context.globalAlpha = letter === "." ? 0.06 : Number(letter) / 9;
-      context.fillRect(4 + 4.5 * x, 4 + 4.5 * y, 4.2, 4.2);
-    }));
+    THREE.forEach((row, y) =>
+      [...row].forEach((letter, x) => {
+        context.globalAlpha = letter === "." ? 0.06 : Number(letter) / 9;
+        context.fillRect(4 + 4.5 * x, 4 + 4.5 * y, 4.2, 4.2);
+      }),
+    );
     context.globalAlpha = 1;
   }
-  if (name === "drawn") { pencil(context, colours); }
-  if (name === "csv") { sheet(context, colours); }
+  if (name === "drawn") pencil(context, colours);
+  if (name === "csv") sheet(context, colours);
 }
 
 function pencil(context, colours) {
-  [[-0.6, 0.5, 0], [-0.2, 0.65, 0], [-0.55, 0.05, 0], [0.25, -0.62, 1], [-0.2, -0.6, 1]].forEach(([x, y, kind]) => {
+  [
+    [-0.6, 0.5, 0],
+    [-0.2, 0.65, 0],
+    [-0.55, 0.05, 0],
+    [0.25, -0.62, 1],
+    [-0.2, -0.6, 1],
+  ].forEach(([x, y, kind]) => {
     context.fillStyle = colours.classes[kind];
     context.beginPath();
     marker(context, kind, SIDE / 2 + 19 * x, SIDE / 2 - 19 * y, 2.4);
@@ -82,7 +111,13 @@ function pencil(context, colours) {
   context.lineWidth = 1.4;
   context.lineJoin = "round";
   context.beginPath();
-  [[22, 27], [23.5, 22], [35, 10.5], [38.5, 14], [27, 25.5]].forEach(([x, y], n) => context[n ? "lineTo" : "moveTo"](x, y));
+  [
+    [22, 27],
+    [23.5, 22],
+    [35, 10.5],
+    [38.5, 14],
+    [27, 25.5],
+  ].forEach(([x, y], n) => context[n ? "lineTo" : "moveTo"](x, y));
   context.closePath();
   context.stroke();
 }

@@ -3,13 +3,17 @@
 import { button, latest, show, write } from "./elements.js";
 import { h, svg } from "./look.js";
 
-const NEAR = 1, FAR = 10;
-const ROW = 30, WIDE = 1000, EDGE = 12; // of the tree, in its own units
+const NEAR = 1,
+  FAR = 10;
+const ROW = 30,
+  WIDE = 1000,
+  EDGE = 12; // of the tree, in its own units
 
 // The parts of the line that leads to a branch, as far as the branch goes: [[branch, from, to], ...].
-export function lineOf(branches, id) {
+function lineOf(branches, id) {
   const found = [];
-  let branch = branches.find((one) => one.id === id), end = branch?.last ?? 0;
+  let branch = branches.find((one) => one.id === id),
+    end = branch?.last ?? 0;
   while (branch) {
     found.unshift([branch.id, branch.at, end]);
     end = branch.at;
@@ -27,34 +31,67 @@ export function placeOn(line, step) {
   return [parts.length ? parts[parts.length - 1][0] : last[0], step];
 }
 
-const holds = (line, branch, step) => line.some(([id, from, to]) => id === branch && from <= step && step <= to);
+const holds = (line, branch, step) =>
+  line.some(([id, from, to]) => id === branch && from <= step && step <= to);
 const named = (branch) => (branch.parent === null ? "Start" : branch.what);
 
 export function make(root, app) {
   // The tip of the line that the slider covers. Scrubbing back over a branch's beginning keeps it, so
   // that the way forward leads to the same branch again.
-  let tip = 0, line = [[0, 0, 0]], dragging = false, spoken = "";
-  const slider = h("input", { type: "range", min: 0, max: 1, step: 1, value: 0, "aria-label": "Step",
-    oninput: () => scrub(Number(slider.value)), onchange: () => { dragging = false; } });
+  let tip = 0,
+    line = [[0, 0, 0]],
+    dragging = false,
+    spoken = "";
+  const slider = h("input", {
+    type: "range",
+    min: 0,
+    max: 1,
+    step: 1,
+    value: 0,
+    "aria-label": "Step",
+    oninput: () => scrub(Number(slider.value)),
+    onchange: () => {
+      dragging = false;
+    },
+  });
   const place = h("span", { class: "place numbers" });
   const reached = h("span", { class: "reached numbers" });
   const marks = h("span", { class: "marks", "aria-hidden": "true" });
-  const first = button("", () => go(0), { image: "first", class: "icon plain", "aria-label": "To step 0", title: "To step 0 (Home)" });
-  const last = button("", () => go(end()), { image: "last", class: "icon plain", "aria-label": "To the last step", title: "To the last step that was reached (End)" });
+  const first = button("", () => go(0), {
+    image: "first",
+    class: "icon plain",
+    "aria-label": "To step 0",
+    title: "To step 0 (Home)",
+  });
+  const last = button("", () => go(end()), {
+    image: "last",
+    class: "icon plain",
+    "aria-label": "To the last step",
+    title: "To the last step that was reached (End)",
+  });
   const list = h("ol", { class: "branches" });
-  const tree = h("details", { class: "tree", open: true, hidden: true },
-    h("summary", null, "Branches ", h("span", { class: "badge" })), list);
-  const advice = h("p", { class: "hint advice" },
-    "Drag back to any step. Change something there, and a branch begins; this run stays.");
+  const tree = h(
+    "details",
+    { class: "tree", open: true, hidden: true },
+    h("summary", null, "Branches ", h("span", { class: "badge" })),
+    list,
+  );
+  const advice = h(
+    "p",
+    { class: "hint advice" },
+    "Drag back to any step. Change something there, and a branch begins; this run stays.",
+  );
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", "Timeline");
   root.append(
     h("div", { class: "track" }, place, first, h("div", { class: "rail" }, slider, marks), last, reached),
-    advice, tree);
+    advice,
+    tree,
+  );
 
   const end = () => line[line.length - 1][2];
   const seek = latest(async (branch, step) => {
-    if (app.frame.playing) { await app.act("pause"); }
+    if (app.frame.playing) await app.act("pause");
     await app.act("seek", { branch, step });
   });
   const go = (step) => {
@@ -68,21 +105,36 @@ export function make(root, app) {
     seek(...placeOn(line, step));
   };
 
-  slider.addEventListener("pointerdown", () => { dragging = true; });
-  ["pointerup", "pointercancel", "blur"].forEach((name) => slider.addEventListener(name, () => { dragging = false; }));
+  slider.addEventListener("pointerdown", () => {
+    dragging = true;
+  });
+  ["pointerup", "pointercancel", "blur"].forEach((name) =>
+    slider.addEventListener(name, () => {
+      dragging = false;
+    }),
+  );
   slider.addEventListener("keydown", (event) => {
-    const now = Number(slider.value), leap = Math.max(FAR, Math.round(end() / 10));
+    const now = Number(slider.value),
+      leap = Math.max(FAR, Math.round(end() / 10));
     const near = event.shiftKey ? FAR : NEAR;
-    const to = { ArrowLeft: now - near, ArrowDown: now - near, ArrowRight: now + near, ArrowUp: now + near,
-      PageUp: now + leap, PageDown: now - leap, Home: 0, End: end() }[event.key];
-    if (to === undefined) { return; }
+    const to = {
+      ArrowLeft: now - near,
+      ArrowDown: now - near,
+      ArrowRight: now + near,
+      ArrowUp: now + near,
+      PageUp: now + leap,
+      PageDown: now - leap,
+      Home: 0,
+      End: end(),
+    }[event.key];
+    if (to === undefined) return;
     event.preventDefault();
     go(to);
   });
 
   document.addEventListener("replaying", (event) => {
     const { done, of: total } = event.detail;
-    write(reached, `replaying: ${Math.floor(100 * done / Math.max(1, total))} %`);
+    write(reached, `replaying: ${Math.floor((100 * done) / Math.max(1, total))} %`);
   });
 
   function open(branch, step) {
@@ -103,57 +155,99 @@ export function make(root, app) {
       const current = list.querySelector(".current");
       if (current) {
         const below = current.offsetTop + current.offsetHeight - list.offsetTop;
-        if (below > list.scrollTop + list.clientHeight) { list.scrollTop = below - list.clientHeight; }
-        if (current.offsetTop - list.offsetTop < list.scrollTop) { list.scrollTop = current.offsetTop - list.offsetTop; }
+        if (below > list.scrollTop + list.clientHeight) list.scrollTop = below - list.clientHeight;
+        if (current.offsetTop - list.offsetTop < list.scrollTop)
+          list.scrollTop = current.offsetTop - list.offsetTop;
       }
-      if (focused !== null) { list.querySelector(`[data-branch="${focused}"]`)?.focus(); }
+      if (focused !== null) {
+        list.querySelector(`[data-branch="${focused}"]`)?.focus();
+      }
     }
   }
 
   function rowOf(frame, branch, row, most) {
-    const at = (step) => EDGE + (WIDE - 2 * EDGE) * step / most;
+    const at = (step) => EDGE + ((WIDE - 2 * EDGE) * step) / most;
     const parent = frame.branches.findIndex((one) => one.id === branch.parent);
-    const part = line.find(([id]) => id === branch.id), current = branch.id === frame.branch;
-    const y = ROW / 2, steps = branch.last === branch.at ? `step ${branch.at}` : `steps ${branch.at} to ${branch.last}`;
-    const picture = svg("svg", { viewBox: `0 0 ${WIDE} ${ROW}`, preserveAspectRatio: "none", "aria-hidden": "true",
-      onclick: (event) => {
-        const box = picture.getBoundingClientRect();
-        const step = Math.round(((event.clientX - box.left) / box.width * WIDE - EDGE) / (WIDE - 2 * EDGE) * most);
-        open(branch, Math.max(branch.at, Math.min(branch.last, step)));
-      } },
-    // The ways of younger branches pass through this row on their way down.
-    ...frame.branches.map((other, below) => {
-      const above = frame.branches.findIndex((one) => one.id === other.parent);
-      if (above < 0 || row < above || row > below) { return null; }
-      return svg("path", { class: "way", d: `M${at(other.at)} ${row === above ? y : 0}V${row === below ? y : ROW}` });
-    }),
-    svg("path", { class: "span", d: `M${at(branch.at)} ${y}H${Math.max(at(branch.last), at(branch.at) + 1)}` }),
-    part ? svg("path", { class: "span on", d: `M${at(part[1])} ${y}H${Math.max(at(part[2]), at(part[1]) + 1)}` }) : null);
-    return h("li", { class: current ? "current" : null },
-      h("button", { type: "button", class: "branch", "data-branch": branch.id, "aria-current": current ? "true" : null,
-        title: `${named(branch)}: ${steps}${parent < 0 ? "" : `, from branch ${branch.parent}`}`,
-        onclick: () => open(branch, branch.last) },
-      h("b", null, String(branch.id)), " ", h("span", { class: "what" }, named(branch)),
-      h("span", { class: "unseen" }, `, ${steps}`)),
-      h("div", { class: "lane-of" }, picture, current ? h("i", { class: "dot" }) : null));
+    const part = line.find(([id]) => id === branch.id),
+      current = branch.id === frame.branch;
+    const y = ROW / 2,
+      steps = branch.last === branch.at ? `step ${branch.at}` : `steps ${branch.at} to ${branch.last}`;
+    const picture = svg(
+      "svg",
+      {
+        viewBox: `0 0 ${WIDE} ${ROW}`,
+        preserveAspectRatio: "none",
+        "aria-hidden": "true",
+        onclick: (event) => {
+          const box = picture.getBoundingClientRect();
+          const step = Math.round(
+            ((((event.clientX - box.left) / box.width) * WIDE - EDGE) / (WIDE - 2 * EDGE)) * most,
+          );
+          open(branch, Math.max(branch.at, Math.min(branch.last, step)));
+        },
+      },
+      // The ways of younger branches pass through this row on their way down.
+      ...frame.branches.map((other, below) => {
+        const above = frame.branches.findIndex((one) => one.id === other.parent);
+        if (above < 0 || row < above || row > below) return null;
+        return svg("path", {
+          class: "way",
+          d: `M${at(other.at)} ${row === above ? y : 0}V${row === below ? y : ROW}`,
+        });
+      }),
+      svg("path", {
+        class: "span",
+        d: `M${at(branch.at)} ${y}H${Math.max(at(branch.last), at(branch.at) + 1)}`,
+      }),
+      part
+        ? svg("path", {
+            class: "span on",
+            d: `M${at(part[1])} ${y}H${Math.max(at(part[2]), at(part[1]) + 1)}`,
+          })
+        : null,
+    );
+    return h(
+      "li",
+      { class: current ? "current" : null },
+      h(
+        "button",
+        {
+          type: "button",
+          class: "branch",
+          "data-branch": branch.id,
+          "aria-current": current ? "true" : null,
+          title: `${named(branch)}: ${steps}${parent < 0 ? "" : `, from branch ${branch.parent}`}`,
+          onclick: () => open(branch, branch.last),
+        },
+        h("b", null, String(branch.id)),
+        " ",
+        h("span", { class: "what" }, named(branch)),
+        h("span", { class: "unseen" }, `, ${steps}`),
+      ),
+      h("div", { class: "lane-of" }, picture, current ? h("i", { class: "dot" }) : null),
+    );
   }
 
   function drawDot(frame) {
     const dot = list.querySelector(".dot");
     const most = Math.max(1, ...frame.branches.map((branch) => branch.last));
-    if (dot) { dot.style.left = `${100 * (EDGE + (WIDE - 2 * EDGE) * frame.step / most) / WIDE}%`; }
+    if (dot) {
+      dot.style.left = `${(100 * (EDGE + ((WIDE - 2 * EDGE) * frame.step) / most)) / WIDE}%`;
+    }
   }
 
   let drawnMarks = "";
   function drawMarks(frame) {
     const key = JSON.stringify(line);
-    if (key === drawnMarks) { return; }
+    if (key === drawnMarks) return;
     drawnMarks = key;
-    marks.replaceChildren(...line.slice(1).map(([, from]) => {
-      const mark = h("i", null);
-      mark.style.left = `${100 * from / Math.max(1, end())}%`;
-      return mark;
-    }));
+    marks.replaceChildren(
+      ...line.slice(1).map(([, from]) => {
+        const mark = h("i", null);
+        mark.style.left = `${(100 * from) / Math.max(1, end())}%`;
+        return mark;
+      }),
+    );
   }
 
   return {
@@ -163,18 +257,24 @@ export function make(root, app) {
       if (!known || !holds(fresh, frame.branch, frame.step)) {
         tip = frame.branch;
         line = lineOf(frame.branches, tip);
-      } else { line = fresh; }
+      } else {
+        line = fresh;
+      }
       const most = String(Math.max(1, end()));
-      if (slider.max !== most) { slider.max = most; }
+      if (slider.max !== most) slider.max = most;
       if (!dragging) {
-        if (Number(slider.value) !== frame.step) { slider.value = frame.step; }
+        if (Number(slider.value) !== frame.step) slider.value = frame.step;
         write(place, `Step ${frame.step.toLocaleString("en")}`);
       }
       const branch = frame.branches.find((one) => one.id === frame.branch);
-      const text = `step ${frame.step} of ${end()}, epoch ${Math.floor(frame.epoch)}`
-        + (frame.branches.length > 1 ? `, branch ${frame.branch}: ${named(branch)}` : "");
-      if (text !== spoken) { slider.setAttribute("aria-valuetext", spoken = text); }
-      write(reached, `epoch ${Math.floor(frame.epoch)}${end() > frame.step ? ` · reached ${end().toLocaleString("en")}` : ""}`);
+      const text =
+        `step ${frame.step} of ${end()}, epoch ${Math.floor(frame.epoch)}` +
+        (frame.branches.length > 1 ? `, branch ${frame.branch}: ${named(branch)}` : "");
+      if (text !== spoken) slider.setAttribute("aria-valuetext", (spoken = text));
+      write(
+        reached,
+        `epoch ${Math.floor(frame.epoch)}${end() > frame.step ? ` · reached ${end().toLocaleString("en")}` : ""}`,
+      );
       slider.disabled = end() === 0;
       first.disabled = frame.step === 0;
       last.disabled = frame.step === end();

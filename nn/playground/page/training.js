@@ -15,55 +15,121 @@ const OWN_SPACE = "button, a, summary, input:not([type=range]), select, textarea
 export function make(root, app) {
   const play = button("Train", toggle, { image: "play", class: "main train", "aria-keyshortcuts": "Space" });
   const word = play.querySelector("span");
-  const back = button("", () => move(-1), { image: "back", class: "icon", "aria-label": "One step back",
-    title: "One step back (←)" });
+  const back = button("", () => move(-1), {
+    image: "back",
+    class: "icon",
+    "aria-label": "One step back",
+    title: "One step back (←)",
+  });
   const next = button("Step", () => move(1), { image: "next", title: "One step on (→)" });
   const pace = h("select", { "aria-label": "Speed", onchange: setSpeed });
-  choose(pace, [[0, "1 step a second"], ...app.choices.speeds.filter((speed) => speed > 0)
-    .map((speed) => [speed, speed === 1 ? "1 step a frame" : `${speed} steps a frame`])]);
+  choose(pace, [
+    [0, "1 step a second"],
+    ...app.choices.speeds
+      .filter((speed) => speed > 0)
+      .map((speed) => [speed, speed === 1 ? "1 step a frame" : `${speed} steps a frame`]),
+  ]);
   pace.value = app.choices.speeds.includes(USUAL) ? USUAL : app.choices.speeds[0];
-  const restart = button("Restart", () => app.act("restart"), { image: "restart",
-    title: "Back to step 0 with the same settings (r)" });
-  const seed = h("input", { type: "text", inputmode: "numeric", class: "seed", "aria-label": "Seed", autocomplete: "off",
-    onchange: () => changeSeed(seed.value) });
-  const dice = button("", () => changeSeed(Math.floor(Math.random() * 10000)), { image: "dice", class: "icon",
-    "aria-label": "Another seed", title: "Another seed: other first weights, other data, a new run" });
-  const explain = h("a", { class: "button", target: "_blank", rel: "noopener", href: app.link("explain"),
-    title: "Opens the backward pass of the next batch, number by number, in a new tab (e)",
-    onclick: () => { if (app.frame.playing) { app.act("pause"); } } },
-  icon("out"), h("span", null, "Explain", h("span", { class: "word" }, " this step")), h("span", { class: "unseen" }, " (new tab)"));
+  const restart = button("Restart", () => app.act("restart"), {
+    image: "restart",
+    title: "Back to step 0 with the same settings (r)",
+  });
+  const seed = h("input", {
+    type: "text",
+    inputmode: "numeric",
+    class: "seed",
+    "aria-label": "Seed",
+    autocomplete: "off",
+    onchange: () => changeSeed(seed.value),
+  });
+  const dice = button("", () => changeSeed(Math.floor(Math.random() * 10000)), {
+    image: "dice",
+    class: "icon",
+    "aria-label": "Another seed",
+    title: "Another seed: other first weights, other data, a new run",
+  });
+  const explain = h(
+    "a",
+    {
+      class: "button",
+      target: "_blank",
+      rel: "noopener",
+      href: app.link("explain"),
+      title: "Opens the backward pass of the next batch, number by number, in a new tab (e)",
+      onclick: () => {
+        if (app.frame.playing) {
+          app.act("pause");
+        }
+      },
+    },
+    icon("out"),
+    h("span", null, "Explain", h("span", { class: "word" }, " this step")),
+    h("span", { class: "unseen" }, " (new tab)"),
+  );
   const more = [
-    button("Export", () => openExport(app), { image: "save", title: "Export (x)", "aria-haspopup": "dialog" }),
-    button("Copy link", () => openLink(app), { image: "link", title: "Copy link", "aria-haspopup": "dialog" }),
+    button("Export", () => openExport(app), {
+      image: "save",
+      title: "Export (x)",
+      "aria-haspopup": "dialog",
+    }),
+    button("Copy link", () => openLink(app), {
+      image: "link",
+      title: "Copy link",
+      "aria-haspopup": "dialog",
+    }),
     button("Keys", () => openKeys(), { image: "keys", title: "Keys (?)", "aria-haspopup": "dialog" }),
   ];
   // Arrows make steps everywhere on the page, so they do not walk through these buttons.
   root.setAttribute("role", "group");
   root.append(
     h("div", { class: "row run" }, play, h("span", { class: "joined" }, back, next), pace),
-    h("div", { class: "row again" }, restart,
-      h("span", { class: "row seeds" }, h("label", { class: "hint" }, h("span", { class: "word" }, "Seed"), seed), dice)),
+    h(
+      "div",
+      { class: "row again" },
+      restart,
+      h(
+        "span",
+        { class: "row seeds" },
+        h("label", { class: "hint" }, h("span", { class: "word" }, "Seed"), seed),
+        dice,
+      ),
+    ),
     h("div", { class: "row away" }, explain, ...more),
     // main.js marks the body while nobody answers; messages go away, this line stays.
-    h("p", { class: "stopped-note" }, "The playground was stopped; start it again with ",
-      h("code", null, "tinygrad-edu playground"), ". What is shown stays in the address."));
+    h(
+      "p",
+      { class: "stopped-note" },
+      "The playground was stopped; start it again with ",
+      h("code", null, "tinygrad-edu playground"),
+      ". What is shown stays in the address.",
+    ),
+  );
 
   function setSpeed() {
     // The speed of a run in progress changes at once; otherwise it is used by the next start.
-    if (app.frame.playing) { app.act("play", { speed: Number(pace.value) }); }
+    if (app.frame.playing) {
+      app.act("play", { speed: Number(pace.value) });
+    }
   }
 
   function toggle() {
-    if (app.frame.playing) { app.act("pause"); } else { app.act("play", { speed: Number(pace.value) }); }
+    if (app.frame.playing) {
+      app.act("pause");
+    } else {
+      app.act("play", { speed: Number(pace.value) });
+    }
   }
 
   // A key that is held down asks more often than the server answers; the last one counts.
   const move = latest(async (count) => {
     const { frame } = app;
-    if (count > 0) { await app.act("step", { count }); return; }
-    if (frame.playing) { await app.act("pause"); }
+    if (count > 0) {
+      await app.act("step", { count });
+      return;
+    }
+    if (frame.playing) await app.act("pause");
     const { step, history } = app.frame;
-    if (step === 0) { return; }
+    if (step === 0) return;
     const [branch, to] = placeOn(history.line, Math.max(0, step + count));
     await app.act("seek", { branch, step: to });
   });
@@ -75,7 +141,9 @@ export function make(root, app) {
       seed.value = app.frame.settings.seed;
       return;
     }
-    if (value !== app.frame.settings.seed) { await app.act("change", { settings: { seed: value } }); }
+    if (value !== app.frame.settings.seed) {
+      await app.act("change", { settings: { seed: value } });
+    }
   }
 
   const keys = {
@@ -89,10 +157,10 @@ export function make(root, app) {
   };
   document.addEventListener("keydown", (event) => {
     const action = keys[event.key];
-    if (!action || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) { return; }
-    if (document.querySelector("dialog[open]")) { return; }
+    if (!action || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.querySelector("dialog[open]")) return;
     const own = event.key === " " ? OWN_SPACE : event.key.startsWith("Arrow") ? OWN_ARROWS : TYPING;
-    if (event.target.closest?.(own)) { return; }
+    if (event.target.closest?.(own)) return;
     event.preventDefault();
     action(event);
   });
@@ -103,19 +171,25 @@ export function make(root, app) {
       if (frame.playing !== playing) {
         if (playing) {
           const { loss } = frame.lanes[frame.selected];
-          app.say(`Paused at step ${frame.step}. Test loss ${number(loss.test)}, training loss ${number(loss.train)}.`, "quiet");
+          app.say(
+            `Paused at step ${frame.step}. Test loss ${number(loss.test)}, training loss ${number(loss.train)}.`,
+            "quiet",
+          );
         }
         playing = frame.playing;
         write(word, playing ? "Pause" : "Train");
         play.querySelector(".icon").replaceWith(icon(playing ? "pause" : "play"));
-        if (playing && frame.speed !== undefined) { put(pace, frame.speed); }
+        if (playing && frame.speed !== undefined) put(pace, frame.speed);
       }
-      if (back.disabled !== (frame.step === 0)) { back.disabled = frame.step === 0; }
+      if (back.disabled !== (frame.step === 0)) back.disabled = frame.step === 0;
       put(seed, frame.settings.seed);
       const href = app.link("explain", { branch: frame.branch, step: frame.step, lane: frame.selected });
-      if (explain.getAttribute("href") !== href) { explain.setAttribute("href", href); }
+      if (explain.getAttribute("href") !== href) explain.setAttribute("href", href);
       const all = frame.lanes.every((lane) => lane.stopped);
-      if (play.disabled !== all) { play.disabled = all; next.disabled = all; }
+      if (play.disabled !== all) {
+        play.disabled = all;
+        next.disabled = all;
+      }
       show(explain, !frame.lanes[frame.selected]?.stopped);
     },
   };
