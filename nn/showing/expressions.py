@@ -22,7 +22,7 @@ from .recorded import same_bits
 
 __all__ = ["ATOM", "Expression", "Writer"]
 
-ATOM, UNARY, PRODUCT, SUM, COMPARISON = 9, 8, 7, 6, 3
+ATOM, UNARY, PRODUCT, SUM, AND, OR, COMPARISON = 9, 8, 7, 6, 5, 4, 3
 
 
 class Expression(NamedTuple):
@@ -48,6 +48,8 @@ _INFIX: dict[Any, tuple[str, int]] = {
     np.less_equal: ("<=", COMPARISON),
     np.equal: ("==", COMPARISON),
     np.not_equal: ("!=", COMPARISON),
+    np.bitwise_and: ("&", AND),
+    np.bitwise_or: ("|", OR),
 }
 _IN_PLACE = {np.add: "+=", np.subtract: "-=", np.multiply: "*=", np.divide: "/="}
 _REDUCTIONS: dict[Any, str] = {
@@ -132,7 +134,7 @@ class Writer:
             return self._infix(function, one, two)
         if function is np.negative and not keywords:
             return Expression(f"-{self.value(a[0], b[0]).within(UNARY)}", UNARY)
-        if function is np.logical_not and not keywords:
+        if function is np.invert and not keywords:
             return Expression(f"~{self.value(a[0], b[0]).within(UNARY)}", UNARY)
         if function is operator.pow:
             base, power = (self.value(x, y).within(ATOM) for x, y in zip(a, b, strict=True))
@@ -159,7 +161,9 @@ class Writer:
         left, right = self._operands(one, two, weak)
         # The right operand of - and / keeps its parentheses, and so does a sum in a sum: floating
         # addition is not associative.
-        text = f"{left.within(binding)} {sign} {right.within(binding + 1)}"
+        # Python reads a > b == c as two comparisons.
+        around = binding + 1 if binding == COMPARISON else binding
+        text = f"{left.within(around)} {sign} {right.within(binding + 1)}"
         return Expression(text, binding)
 
     def _operands(self, one: Call, two: Call, weak: Any) -> list[Expression]:

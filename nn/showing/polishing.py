@@ -25,9 +25,9 @@ _NAMED: list[
 ] = [  # what a line looks like, the name of its value, and a reason to read
     (r"np\.ravel_multi_index\(.*labels.*\)", "right", "raises for unknown classes"),
     (r"(\w+) - \1\.max\(axis=1, keepdims=True\)", "shifted", "so that exp cannot overflow"),
-    (r"exps @ np\.ones\(\d+(, np\.\w+)?\)", "sums", ""),
+    (r"exps\w* @ np\.ones\(\d+(, np\.\w+)?\)", "sums", ""),
     (r"np\.log\(sums\) - shifted\.take\(right\)", "losses", "-log of the right class's share"),
-    (r"exps / sums\[:, None\]", "delta", "softmax, then minus 1 for the right class"),
+    (r"exps\w* / sums\[:, None\]", "delta", "softmax, then minus 1 for the right class"),
 ]
 _SUM_OVER_ROWS = re.compile(r"^\w+ = (\w+)\.T @ np\.ones\((n|\d+)(, np\.\w+)?\)$")
 _WIDTH = 96

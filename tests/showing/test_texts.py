@@ -273,6 +273,25 @@ def test_step_that_depends_on_the_number_of_rows_accepts_only_that_number():
         program.step(x[:4], labels[:4])
 
 
+def test_operators_keep_their_order():
+    class Compared(nn.Module):
+        def __init__(self):
+            self.linear = nn.Linear(4, 3, generator=np.random.default_rng(0))
+
+        def forward(self, x):
+            z = self.linear(x)
+            sign = ((z.data > 0) == (z.data < 1)) != (z.data < -1)
+            return z - (z - (z + z * sign)) * -(z / (z * (-z)) - 0.5)
+
+    network = Compared()
+    x, _ = batch("mlp tanh", 5, "float32", seed=0)
+    targets = np.ones((5, 3), np.float32)
+    step = engine_step(network, "mse_loss", nn.SGD(network.parameters(), lr=0.1))
+    text = show_as(network, "numpy", x, targets, loss="mse_loss")
+    assert text.run().step(x, targets) == step(x, targets)
+    assert "((out_linear > 0) == (out_linear < 1)) != (out_linear < -1)" in text
+
+
 def test_wrong_labels_are_an_error_in_numpy_too():
     program = small_network("numpy").run()
     x = np.ones((2, 2), np.float32)
