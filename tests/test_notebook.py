@@ -19,7 +19,7 @@ import pytest
 
 from tinygrad_edu import DrawOptions, RendererNotFoundError, Tensor, draw
 
-from .stepping.conftest import chromium
+from .browsing import chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 (NOTEBOOK,) = (ROOT / "examples").glob("*.ipynb")

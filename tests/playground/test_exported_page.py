@@ -20,8 +20,8 @@ from nn.playground.session import Session
 from nn.playground.tables import read_table
 from tinygrad_edu import Tensor
 
+from ..browsing import watch_the_policy, watched
 from ..hostile_names import HOSTILE
-from ..stepping.conftest import chromium, watch_the_policy, watched
 from .test_exports import table_text
 
 SIX = "hidden=7relu,6tanh,5sigmoid,6leaky_relu,7gelu,6silu"
@@ -66,12 +66,6 @@ def files(sessions, tmp_path_factory):
     for name, session in sessions.items():
         (folder / f"{name}.html").write_bytes(write(session, "html")[2])
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

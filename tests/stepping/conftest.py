@@ -1,28 +1,11 @@
-"""A headless Chromium for the tests of the page; each visit is watched for errors."""
+"""A browser for the tests of the page; each visit is watched for errors."""
 
-import os
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 
+from ..browsing import chromium, watch_the_policy, watched
 from .pages import complete, reference, scalars
-
-CHROMIUM = "/usr/bin/chromium"
-INSTALL = "pip install playwright && sudo apt-get install chromium"
-
-
-@contextmanager
-def chromium():
-    """Start a browser, or skip the test."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason=f"playwright is not installed; {INSTALL}"
-    )
-    if not os.path.exists(CHROMIUM):
-        pytest.skip(f"{CHROMIUM} is not there; {INSTALL}")
-    with playwright.sync_playwright() as engine:
-        running = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="package")
@@ -30,25 +13,6 @@ def browser():
     """One browser for all tests of this folder: starting it takes longer than most of them."""
     with chromium() as running:
         yield running
-
-
-def watched(context):
-    """Open a tab that lists what goes wrong in `page.found`, and its requests."""
-    page = context.new_page()
-    page.set_default_timeout(5000)
-    page.requests, page.found = [], []
-    page.on("request", lambda request: page.requests.append(request.url))
-    page.on("console", lambda message: page.found.append(f"console: {message.text}"))
-    page.on("pageerror", lambda error: page.found.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: (page.found.append("dialog"), dialog.dismiss()))
-    return page
-
-
-def watch_the_policy(page):
-    page.add_init_script(
-        "document.addEventListener('securitypolicyviolation',"
-        " (event) => console.error('refused: ' + event.violatedDirective));"
-    )
 
 
 @pytest.fixture(scope="package")
