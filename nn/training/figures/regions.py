@@ -150,7 +150,22 @@ def region_colours(p: NDArray[Any], levels: int | None = None) -> NDArray[Any]:
 
 
 def draw_borders(axes: Axes, grid: NDArray[Any], p: NDArray[Any]) -> list[Any]:
-    """Draw the borders of the regions, and return the artists."""
+    """Draw the borders of the regions.
+
+    Parameters
+    ----------
+    axes : Axes
+        The plot.
+    grid : ndarray, shape (rows, columns, 2)
+        Points of the plane.
+    p : ndarray, shape (rows, columns, classes)
+        The probabilities there.
+
+    Returns
+    -------
+    list of Artist
+        One for each class that has a border.
+    """
     winner, borders = p.argmax(axis=-1), []
     for number in range(p.shape[-1]):
         here = winner == number
