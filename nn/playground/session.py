@@ -134,6 +134,9 @@ class Session:
         self._stops: WeakKeyDictionary[Lane, Stop] = WeakKeyDictionary()
         self.selected = min(self.selected, len(self.lanes) - 1)
 
+    def __repr__(self) -> str:
+        return f"Session.open({self.state!r})"
+
     # Where it is -----------------------------------------------------------------------------
 
     @property

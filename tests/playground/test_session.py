@@ -141,6 +141,7 @@ def test_drawn_points_begin_a_new_run():
 def test_a_session_of_settings():
     chosen = Settings.of({"data": {"name": "xor"}, "seed": 3})
     assert Session.open(chosen).state == Session(chosen).state == "data=xor&seed=3"
+    assert repr(Session(chosen)) == "Session.open('data=xor&seed=3')"
 
 
 # What is refused changes nothing -------------------------------------------------------------
