@@ -5,6 +5,7 @@ const TYPES = { u1: Uint8Array, f4: Float32Array, i4: Int32Array };
 const STOPPED = "The playground was stopped; start it again with: tinygrad-edu playground";
 const LOST = "No answer from the playground; trying again …";
 const OTHER_KEY = "The playground was started again; open the address that it printed.";
+const REOPENED = "The session was closed. It was opened again at the same step; other branches are gone.";
 const TRIES = 4,
   DELAY = 700,
   SLOW = 4000; // how often, and after how many milliseconds
@@ -106,6 +107,7 @@ export function connect({ onFrame, onNotice, onEnd, onBack = () => {} }) {
     frame = null;
     number = -1;
     latestDrawn = -1;
+    failures = 0;
     receive(answer.frame);
     listen();
     return { choices: answer.choices, frame };
@@ -215,11 +217,11 @@ export function connect({ onFrame, onNotice, onEnd, onBack = () => {} }) {
     if (response === null) lost();
     else if (response.status === 403) {
       onNotice({ text: OTHER_KEY, kind: "error" });
-    } else if (!response.ok) await reopen();
-    else if (events?.readyState === EventSource.CLOSED) {
-      failures = 0;
-    } // It continues in another tab.
-    else {
+    } else if (!response.ok) {
+      await reopen();
+    } else if (events?.readyState === EventSource.CLOSED) {
+      failures = 0; // It continues in another tab.
+    } else {
       listen();
     }
   }
@@ -230,7 +232,7 @@ export function connect({ onFrame, onNotice, onEnd, onBack = () => {} }) {
       const state = frame?.state ?? "";
       await open(state);
       onBack();
-      onNotice({ text: "The session was closed; it was opened again at the same step.", kind: "info" });
+      onNotice({ text: REOPENED, kind: "info" });
     } catch (error) {
       onNotice({ text: error.message, kind: "error" });
     }
