@@ -15,7 +15,7 @@ from tinygrad_edu.errors import printable
 from .arguments import say, whole
 
 if TYPE_CHECKING:
-    from ..playground.server import Server
+    from ..playground.serving.server import Server
     from ..playground.tables import Table
 
 
@@ -84,7 +84,7 @@ def _chosen(options: argparse.Namespace) -> tuple[str, Table | None]:
 
 
 def _server(port: int, state: str, table: Table | None, debug: bool) -> Server:
-    from ..playground.server import Server
+    from ..playground.serving.server import Server
 
     try:
         return Server(port, state=state, table=table, debug=debug)

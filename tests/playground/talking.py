@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 
-from nn.playground.server import Server
+from nn.playground.serving.server import Server
 from tests.playground.fake_session import FakeSession
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from nn import cli
 from nn.cli import playground
-from nn.playground.server import Server
+from nn.playground.serving.server import Server
 from tests.playground.talking import waited
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -35,7 +35,7 @@ def served(monkeypatch):
         def serve_forever(self, poll_interval=0.5):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("nn.playground.server.Server", Ended)
+    monkeypatch.setattr("nn.playground.serving.server.Server", Ended)
     return found
 
 

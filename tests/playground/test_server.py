@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from nn.playground import exports, handler, player, server, streaming
+from nn.playground import exports
+from nn.playground.serving import handler, player, server, streaming
 from nn.playground.session import Session
 from tests.playground.fake_session import FakeSession
 from tests.playground.talking import Tab, asked, request, running, waited

@@ -6,7 +6,7 @@ and random requests are in `test_server_endurance`.
 
 import pytest
 
-from nn.playground import requests
+from nn.playground.serving import requests
 from tests.playground.talking import Tab, answer, asked, connected, request, statuses
 
 pytestmark = pytest.mark.usefixtures("silent")

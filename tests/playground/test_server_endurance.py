@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from nn.playground import handler, server
+from nn.playground.serving import handler, server
 from tests.playground.talking import (
     Tab,
     answer,

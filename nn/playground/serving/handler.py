@@ -45,7 +45,7 @@ _MEDIA = {
     "svg": "image/svg+xml",
 }
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
-PAGE = files(__package__).joinpath("page")
+PAGE = files("nn.playground").joinpath("page")
 FILES = {
     f"/page/{file.name}": (file, _MEDIA[file.name.rpartition(".")[2]])
     for file in PAGE.iterdir()
@@ -301,7 +301,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, _HTML, page.encode("utf-8"), _EXPLAIN_POLICY)
 
     def _export(self, given: Mapping[str, str]) -> None:
-        from . import exports
+        from .. import exports
 
         kind = given.get("kind", "")
         player = self.server.player(given.get("session", ""))
@@ -323,7 +323,7 @@ class Handler(BaseHTTPRequestHandler):
         self._reply(_made(lambda: player.act(name, found)))
 
     def _table(self, given: Mapping[str, str]) -> None:
-        from .tables import read_table
+        from ..tables import read_table
 
         player = self.server.player(given.get("session", ""))
         name = requests.file_name(self.headers)

@@ -24,9 +24,9 @@ from .player import Player
 from .requests import Refusal, closed_session
 
 if TYPE_CHECKING:
-    from .session import Session
-    from .tables import Table
-    from .timeline import Progress
+    from ..session import Session
+    from ..tables import Table
+    from ..timeline import Progress
 
 __all__ = ["Server"]
 
@@ -66,7 +66,7 @@ class Server(ThreadingHTTPServer):
 
     Examples
     --------
-    >>> from nn.playground.server import Server
+    >>> from nn.playground.serving.server import Server
     >>> with Server() as server:
     ...     server.address.startswith("http://127.0.0.1:")
     True
@@ -260,7 +260,7 @@ class _Connection:
 
 
 def _open(state: str, table: Table | None, progress: Progress) -> Session:
-    from .session import Session
+    from ..session import Session
 
     return Session.open(state, table, progress)
 

@@ -18,9 +18,9 @@ from .requests import closed_session
 from .streaming import Stream
 
 if TYPE_CHECKING:
-    from .session import Session
-    from .tables import Table
-    from .timeline import Progress
+    from ..session import Session
+    from ..tables import Table
+    from ..timeline import Progress
 
 __all__ = ["Player"]
 
