@@ -115,7 +115,9 @@ class Session:
 
     def _follow(self, state: State, progress: Progress | None) -> None:
         """Train to the step of a state, with its changes."""
+        data = self.settings.data  # with the columns that the text left open
         for change in state.changes:
+            change = replace(change, settings=replace(change.settings, data=data))
             left = change.step - self.timeline.step
             if self.timeline.advance(left, progress) < left:
                 return

@@ -128,6 +128,15 @@ def test_a_link_to_a_table():
     session.step(1)
 
 
+def test_columns_that_a_link_leaves_open_stay_the_same_after_a_change():
+    text = "a,b,label\n" + "1,2,x\n3,4,y\n5,1,x\n" * 10
+    table = read_table(text, "table.csv")
+    session = Session.open("data=csv&file=table.csv&change=3:opt=SGD:lr=0.3&step=5", table)
+    start, branch = session.timeline.line()
+    assert branch.settings.data == start.settings.data
+    assert session.settings.data.features == ("a", "b")
+
+
 def test_drawn_points_begin_a_new_run():
     session = Session.open("step=20")
     session.points([[0.5, 0.25, 0], [-0.5, 0.1, 1], [0.1, -0.3, 2]])

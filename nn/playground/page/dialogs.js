@@ -98,7 +98,9 @@ async function download(app, kind) {
     return;
   }
   if (!answer.ok) {
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    // A style within the page would be refused, and that is an error on the console.
+    const text = (await answer.text()).replace(/<style[^]*?<\/style>/, "");
+    const page = new DOMParser().parseFromString(text, "text/html");
     app.say(page.querySelector("p")?.textContent ?? `The export failed (${answer.status}).`, "error");
     return;
   }

@@ -110,7 +110,8 @@ export function makePeek(root, app, closed) {
       const { layer, row, column } = target;
       const answer = await app.act("nudge", { layer, row, column, by: sign * by });
       if (!answer || !answer.nudge) return undefined;
-      const text = `${answer.nudge.text[0].toUpperCase()}${answer.nudge.text.slice(1)}.`;
+      const { text: said } = answer.nudge;
+      const text = `${said[0].toUpperCase()}${said.slice(1)}${said.endsWith(".") ? "" : "."}`;
       parts.said.textContent = text;
       parts.said.hidden = false;
       return app.say(text, "quiet");
